@@ -1,0 +1,1 @@
+"""comfytui: a terminal dashboard for ComfyUI."""
