@@ -1,0 +1,27 @@
+"""Foreign text made harmless: no escape, control or direction mark of a server's or a user's text reaches the terminal."""
+
+import re
+
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves
+    r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)"  # OSC, DCS, SOS, PM, APC: titles, clipboards, pictures
+    r"|\x1b[ -/]*[0-~]?",
+    re.DOTALL,
+)
+_BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
+# C0 and C1 controls, zero-width marks, direction overrides and isolates, the byte order mark, surrogates, tags.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def plain(text: str, limit: int = 500) -> str:
+    """One harmless line of at most `limit` characters; what was cut shows as an ellipsis."""
+    text = _ESCAPES.sub("", text[: limit * 4])
+    text = _UNSEEN.sub("", _BREAKS.sub(" ", text)).strip()
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def plain_lines(text: str, limit: int = 20_000) -> str:
+    """Harmless text that keeps its lines, of at most `limit` characters."""
+    return "\n".join(plain(line, limit) for line in text[:limit].splitlines())
