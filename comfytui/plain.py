@@ -1,4 +1,4 @@
-"""Foreign text made harmless: no escape, control or direction mark of a server's or a user's text reaches the terminal."""
+"""Foreign text made harmless in one place, before anything of a server or a user reaches the terminal."""
 
 import re
 
