@@ -1,0 +1,1 @@
+"""Graphs as data: loading them, finding what a form can set, and setting it; pure."""

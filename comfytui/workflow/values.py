@@ -1,0 +1,30 @@
+"""The values of a workflow's fields, read and set."""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from comfytui.workflow.fields import Field
+from comfytui.workflow.graph import Graph, Workflow
+
+Value: TypeAlias = str | int | float
+
+
+def current(workflow: Workflow) -> dict[Field, Value]:
+    """Return what the graph has now in each of its fields."""
+    return {
+        field: workflow.graph[slots[0].node_id]["inputs"][slots[0].input_name]
+        for field, slots in workflow.fields.items()
+    }
+
+
+def fill(workflow: Workflow, values: Mapping[Field, Value]) -> Graph:
+    """Return a new graph with the values in every slot of their fields; what the graph does not have is left out.
+
+    The workflow's own graph stays as it is; nodes that do not change are shared with it.
+    """
+    graph: dict[str, Any] = dict(workflow.graph)
+    for field, value in values.items():
+        for slot in workflow.fields.get(field, ()):
+            node = graph[slot.node_id]
+            graph[slot.node_id] = {**node, "inputs": {**node["inputs"], slot.input_name: value}}
+    return graph
