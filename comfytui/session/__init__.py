@@ -1,0 +1,1 @@
+"""The truth about one server: pure values, and the reducer that changes them."""

@@ -1,0 +1,66 @@
+"""Prompts as the queue and the history show them, boiled down to what a session keeps: no graph, no foreign types."""
+
+from collections.abc import Mapping
+
+from comfytui.comfy.replies import HistoryEntry, Json, QueueItem
+from comfytui.session.events import Past, Seen
+from comfytui.session.frames import failure_of
+from comfytui.session.model import Mark
+from comfytui.workflow.graph import classes_of
+from comfytui.workflow.recipe import recipe_of
+
+LONGEST_ID = 64
+"""Characters of a batch or submission id; ours are UUIDs."""
+MOST_IMAGES = 100_000
+"""Images of a batch that a mark may claim."""
+
+
+def seen(item: QueueItem) -> Seen:
+    """A prompt in the queue."""
+    return Seen(
+        prompt_id=item.prompt_id,
+        number=item.number,
+        client_id=item.client_id,
+        mark=mark_of(item.marks),
+        recipe=recipe_of(item.graph),
+        classes=classes_of(item.graph),
+        created=_seconds(item.create_time),
+    )
+
+
+def past(entry: HistoryEntry) -> Past:
+    """A prompt that ended."""
+    both = entry.started is not None and entry.ended is not None
+    return Past(
+        seen=seen(entry.item),
+        outcome=entry.outcome,
+        outputs=entry.outputs,
+        all_cached=_all_cached(entry),
+        failure=failure_of(entry.error) if entry.error else None,
+        seconds=max((entry.ended or 0) - (entry.started or 0), 0) / 1000 if both else None,
+        ended=_seconds(entry.ended),
+    )
+
+
+def mark_of(marks: Mapping[str, Json]) -> Mark | None:
+    """The mark that a prompt carries; anybody can write one, so a senseless one is none."""
+    match marks:
+        case {"batch": str(batch), "index": int(index), "total": int(total)} if (
+            0 < len(batch) <= LONGEST_ID and 1 <= index <= min(total, MOST_IMAGES) and not isinstance(index, bool)
+        ):
+            submission = marks.get("submission")
+            known = isinstance(submission, str) and len(submission) <= LONGEST_ID
+            return Mark(batch, index, min(total, MOST_IMAGES), str(submission) if known else "")
+        case _:
+            return None
+
+
+def _all_cached(entry: HistoryEntry) -> bool:
+    """Whether nothing ran: every node, or every one that gave outputs (and so all before it), came from the cache."""
+    cached = set(entry.cached)
+    givers = {output.node for output in entry.outputs}
+    return bool(cached) and (cached >= entry.item.graph.keys() or (bool(givers) and cached >= givers))
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000

@@ -1,0 +1,86 @@
+"""Changes of the job map that every part of the reducer needs: put jobs in, end one, begin one."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from comfytui.session.jobs import Jobs
+from comfytui.session.live import begun
+from comfytui.session.model import Failure, Job, JobStatus, Stamp
+from comfytui.session.pace import Kind, Pace, kind_of
+from comfytui.session.state import Live, SessionState
+
+KINDS_KEPT = 64
+"""Kinds of job whose pace is remembered; the oldest gives way."""
+
+
+def put(state: SessionState, jobs: Iterable[Job]) -> SessionState:
+    """The state with these jobs in the place of those of the same ids, new ones last; unchanged ones cost nothing."""
+    changed = {job.prompt_id: job for job in jobs if state.jobs.get(job.prompt_id) is not job}
+    return replace(state, jobs=Jobs({**state.jobs, **changed}.values())) if changed else state
+
+
+def rekeyed(state: SessionState, old: str, job: Job) -> SessionState:
+    """The state with the job `old` replaced, in its place, by one of another id, in its batch too."""
+    jobs = Jobs(job if known.prompt_id == old else known for known in state.jobs.values())
+    batches = state.batches
+    batch = batches.get(job.mark.batch) if job.mark else None
+    if batch is not None:
+        prompts = tuple(job.prompt_id if prompt == old else prompt for prompt in batch.prompts)
+        batches = MappingProxyType({**batches, batch.id: replace(batch, prompts=prompts)})
+    return replace(state, jobs=jobs, batches=batches)
+
+
+def running(state: SessionState, job: Job, at: Stamp, *, started_ms: int | None, whole: bool) -> SessionState:
+    """The state in which a job of mine runs; whatever ran before has left the queue, its end is to be looked up."""
+    jobs = []
+    if job.status is not JobStatus.RUNNING or job.absent:
+        jobs.append(replace(job, status=JobStatus.RUNNING, absent=0, proven=at.monotonic, ended=None))
+    if state.live is None or state.live.prompt_id != job.prompt_id:
+        if (before := overtaken(state)) is not None:
+            jobs.append(before)
+        state = replace(state, live=begun(job, at.monotonic, whole=whole, started_ms=started_ms))
+    return put(state, jobs)
+
+
+def overtaken(state: SessionState) -> Job | None:
+    """The job that ran until now as one that left the queue, if it is open and not known to have left."""
+    job = state.jobs.get(state.live.prompt_id) if state.live else None
+    return replace(job, absent=1) if job and not job.status.ended and not job.absent else None
+
+
+def ended(state: SessionState, job: Job) -> SessionState:
+    """The state with a job that came to an end; it no longer runs."""
+    state = put(state, [job])
+    return replace(state, live=None) if state.live and state.live.prompt_id == job.prompt_id else state
+
+
+def stated_end(
+    state: SessionState, job: Job, status: JobStatus, at: Stamp, *, ended_ms: int | None, failure: Failure | None = None
+) -> SessionState:
+    """The state with a job that ended as a frame says, its run measured if it was seen whole."""
+    live = state.live if state.live and state.live.prompt_id == job.prompt_id else None
+    if status is JobStatus.SUCCEEDED and live and live.whole:
+        if live.node is None and not live.passes and live.done:
+            status = JobStatus.CACHED
+        else:
+            state = replace(state, paces=_measured(state.paces, job, live, at.monotonic))
+    done = replace(job, status=status, ended=at.wall, seconds=_seconds(live, at, ended_ms), failure=failure, absent=0)
+    return ended(state, done)
+
+
+def _seconds(live: Live | None, at: Stamp, ended_ms: int | None) -> float | None:
+    if live is None:
+        return None
+    if live.started_ms is not None and ended_ms is not None:
+        return max(ended_ms - live.started_ms, 0) / 1000
+    return at.monotonic - live.started if live.whole else None
+
+
+def _measured(paces: Mapping[Kind, Pace], job: Job, live: Live, end: float) -> Mapping[Kind, Pace]:
+    kind = kind_of(job)
+    first = end if live.first_step is None else live.first_step
+    last = end if live.last_step is None else live.last_step
+    pace = Pace(first - live.started, end - first, end - last, paces[kind].runs + 1 if kind in paces else 1)
+    others = [known for known in paces.items() if known[0] != kind]
+    return MappingProxyType(dict([*others[1 - KINDS_KEPT :], (kind, pace)]))

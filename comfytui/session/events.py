@@ -1,0 +1,138 @@
+"""What happens to a session besides the server's frames: HTTP answers, the user's orders, the link and the clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from comfytui.comfy.events import Event, Output
+from comfytui.comfy.replies import SystemStats
+from comfytui.session.model import Batch, Failure, Job, LinkKind, Mark
+from comfytui.workflow.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A socket of `client_id` is open."""
+
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The socket is gone; the next try comes in `retry_in` seconds, or never (None) where retrying cannot help."""
+
+    reason: str
+    retry_in: float | None = None
+    kind: LinkKind = LinkKind.OFFLINE
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlanned:
+    """The user asked for a batch: its jobs are SUBMITTING until the server took them."""
+
+    batch: Batch
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptQueued:
+    """The server took a prompt; `accepted_id` differs from `prompt_id` on servers that mint their own."""
+
+    prompt_id: str
+    accepted_id: str
+    number: float
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRejected:
+    """The server refused a prompt."""
+
+    prompt_id: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class PromptDelayed:
+    """A prompt could not be sent yet; `note` says why in a few words (empty: it is being sent again)."""
+
+    prompt_id: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobCancelled:
+    """A look at the server proved that the job will not run: deleted while pending, or never sent."""
+
+    prompt_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One prompt as the queue or the history shows it, its graph boiled down; `created` in wall seconds."""
+
+    prompt_id: str
+    number: float
+    client_id: str | None = None
+    mark: Mark | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+    classes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    created: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSnapshot:
+    """The whole queue; `asked` is the monotonic second in which the question was sent."""
+
+    running: tuple[Seen, ...]
+    pending: tuple[Seen, ...]
+    asked: float
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """How one prompt ended, by the server's history; times in wall seconds."""
+
+    seen: Seen
+    outcome: Literal["success", "error", "interrupted"] | None
+    outputs: tuple[Output, ...] = ()
+    all_cached: bool = False
+    failure: Failure | None = None
+    seconds: float | None = None
+    ended: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySnapshot:
+    """Answers from the history; ids in `asked` without an entry in `past` are not in the history."""
+
+    past: tuple[Past, ...]
+    asked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StatsRead:
+    """The box's own figures."""
+
+    stats: SystemStats
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed."""
+
+
+SessionEvent = (
+    Event
+    | Connected
+    | Disconnected
+    | BatchPlanned
+    | PromptQueued
+    | PromptRejected
+    | PromptDelayed
+    | JobCancelled
+    | QueueSnapshot
+    | HistorySnapshot
+    | StatsRead
+    | Tick
+)

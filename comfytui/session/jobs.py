@@ -1,0 +1,101 @@
+"""All jobs of a server as one immutable map that carries the indexes which the screen asks for."""
+
+from collections import Counter
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf
+
+from comfytui.session.model import Job, JobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How the known jobs of one batch stand; `next` is the one that runs or will run first, `seconds` the time run."""
+
+    counts: Mapping[JobStatus, int] = field(default_factory=dict)
+    next: str | None = None
+    seconds: float = 0.0
+    ended: float | None = None
+
+    def of(self, *statuses: JobStatus) -> int:
+        """How many jobs have one of these statuses."""
+        return sum(self.counts.get(status, 0) for status in statuses)
+
+    @property
+    def open(self) -> int:
+        """How many jobs are still to end."""
+        return sum(count for status, count in self.counts.items() if not status.ended)
+
+
+class Jobs(Mapping[str, Job]):
+    """Jobs by prompt_id in order of arrival; indexes are made when first asked for, once a version of the map."""
+
+    def __init__(self, jobs: Iterable[Job] = ()) -> None:
+        self._jobs = {job.prompt_id: job for job in jobs}
+
+    def __getitem__(self, prompt_id: str) -> Job:
+        return self._jobs[prompt_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._jobs)
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __repr__(self) -> str:
+        return f"Jobs({len(self)})"
+
+    def values(self) -> ValuesView[Job]:
+        """The jobs, at the speed of a dict."""
+        return self._jobs.values()
+
+    def items(self) -> ItemsView[str, Job]:
+        """The jobs with their ids, at the speed of a dict."""
+        return self._jobs.items()
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The place in the server's queue, from 0, of every job that is in it."""
+        queued = [job for job in self._jobs.values() if job.status in _QUEUED]
+        return {job.prompt_id: place for place, job in enumerate(sorted(queued, key=run_order))}
+
+    @cached_property
+    def tallies(self) -> Mapping[str, Tally]:
+        """How my batches stand, by batch id."""
+        batches: dict[str, list[Job]] = {}
+        for job in self._jobs.values():
+            if job.mine and job.mark:
+                batches.setdefault(job.mark.batch, []).append(job)
+        return {batch: _tally(jobs) for batch, jobs in batches.items()}
+
+    @cached_property
+    def unsettled(self) -> tuple[str, ...]:
+        """My jobs that left the queue and whose end is not known."""
+        return tuple(
+            job.prompt_id for job in self._jobs.values() if job.mine and not job.status.ended and job.absent % 2
+        )
+
+
+_QUEUED = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
+_RANK = {JobStatus.RUNNING: 0, JobStatus.QUEUED: 1, JobStatus.SUBMITTING: 2}
+
+
+def run_order(job: Job) -> tuple[int, float, int]:
+    """Sorts open jobs in the order in which the server runs them; what is not sent comes last, in image order."""
+    return _RANK[job.status], inf if job.number is None else job.number, job.mark.index if job.mark else 0
+
+
+def _tally(jobs: list[Job]) -> Tally:
+    waiting = [job for job in jobs if not job.status.ended]
+    return Tally(
+        counts=Counter(job.status for job in jobs),
+        next=min(waiting, key=run_order).prompt_id if waiting else None,
+        seconds=sum(job.seconds or 0.0 for job in jobs),
+        ended=max((job.ended for job in jobs if job.ended is not None), default=None),
+    )
+
+
+def indexed(jobs: Mapping[str, Job]) -> Jobs:
+    """The same jobs as a map with indexes."""
+    return jobs if isinstance(jobs, Jobs) else Jobs(jobs.values())

@@ -1,0 +1,142 @@
+"""The run of one prompt, frame by frame: nodes entered and finished, steps, passes, and the share of the whole.
+
+Every piece of work that gets done takes its part, by weight, of what is left of the bar. So the bar never falls, and
+it moves on when a second pass, a tile or a subgraph turns up that the graph did not announce.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from math import isfinite
+
+from comfytui.session.model import Job, Phase
+from comfytui.session.phases import LIGHT, USUAL_STEPS, phase_of, samples
+from comfytui.session.state import Live
+
+MOST_STEPS = 10**12
+"""Counters beyond this are cut: some nodes count bytes, hostile ones count anything."""
+HEAVIEST = 10_000.0
+"""The most that one pass can weigh."""
+SMOOTHING = 0.3
+"""Share of the newest step in the average time of a step."""
+
+
+def begun(job: Job, at: float, *, whole: bool, started_ms: int | None = None) -> Live:
+    """A run that begins at monotonic second `at`, or (not `whole`) is first seen then."""
+    left = sum(_weight(job, node) for node in job.classes)
+    phase = Phase.STARTING if whole else Phase.WORKING
+    return Live(job.prompt_id, at, whole, started_ms, phase=phase, left=left)
+
+
+def skipped(live: Live, job: Job, nodes: Iterable[str]) -> Live:
+    """The run with nodes whose results the server already has."""
+    for node in nodes:
+        live = finished(live, job, node)
+    return live
+
+
+def entered(live: Live, job: Job, node: str, display: str | None) -> Live:
+    """The run with `node` at work; the one before it is done unless it is only the surroundings of this one."""
+    shown = _shown(job, node, display)
+    if live.node == shown:
+        return live
+    if live.node is not None:
+        live = finished(live, job, live.node)
+    return replace(live, node=shown, phase=_phase(live, job, shown))
+
+
+def finished(live: Live, job: Job, node: str) -> Live:
+    """The run with `node` done; nodes that the graph does not have count for nothing."""
+    if node in live.done or node not in job.classes:
+        return live
+    rest = _rest(live) if node == live.pass_node else _weight(job, node)
+    return replace(_credited(live, rest), done=live.done | {node})
+
+
+def stepped(live: Live, job: Job, node: str | None, display: str | None, value: float, top: float, at: float) -> Live:
+    """The run with step `value` of `top` of a node; a step told twice changes nothing, a drop begins a new pass."""
+    if not (isfinite(value) and isfinite(top)) or top < 1:
+        return live
+    steps = int(min(top, MOST_STEPS))
+    step = int(min(max(value, 0), steps))
+    node = node or live.pass_node or live.node or ""
+    same_pass = node == live.pass_node and steps == live.steps
+    if same_pass and step == live.step:
+        return live
+    if not same_pass or step < live.step:
+        live = _new_pass(live, job, node, display, steps)
+    return _advanced(live, job, step, at)
+
+
+def _new_pass(live: Live, job: Job, node: str, display: str | None, steps: int) -> Live:
+    shown = _shown(job, node, display) if node in job.classes or display else live.node or node
+    announced = node in job.classes and node not in live.done and node != live.pass_node
+    heavy = node not in job.classes or samples(job.classes[node])
+    weight = min(float(steps), HEAVIEST if node in job.classes else USUAL_STEPS) if heavy else LIGHT
+    counted = _weight(job, node) if announced else _rest(live) if node == live.pass_node else 0.0
+    return replace(
+        live,
+        node=shown,
+        pass_node=node,
+        passes=live.passes + 1,
+        step=0,
+        steps=steps,
+        weight=weight,
+        left=max(live.left - counted, 0.0) + weight,
+        step_seconds=None,
+        last_step=None,
+    )
+
+
+def _advanced(live: Live, job: Job, step: int, at: float) -> Live:
+    if step == live.step:
+        return live
+    live = _credited(live, live.weight * (step - live.step) / live.steps)
+    return replace(
+        live,
+        step=step,
+        step_seconds=_smoothed(live, step - live.step, at),
+        first_step=at if live.first_step is None else live.first_step,
+        last_step=at,
+        phase=_phase(live, job, live.node, stepping=True),
+    )
+
+
+def _smoothed(live: Live, steps: int, at: float) -> float | None:
+    """Seconds a step, averaged over steps (not over frames), so that a burst of late frames does not show as speed."""
+    if live.last_step is None:
+        return None
+    newest = max(at - live.last_step, 0.0) / steps
+    if live.step_seconds is None:
+        return newest
+    return newest + (live.step_seconds - newest) * (1 - SMOOTHING) ** steps
+
+
+def _credited(live: Live, weight: float) -> Live:
+    if weight <= 0 or live.left <= 0:
+        return live
+    share = min(weight / live.left, 1.0)
+    fraction = min(live.fraction + (1 - live.fraction) * share, 1.0)
+    return replace(live, fraction=fraction, left=live.left * (1 - share))
+
+
+def _rest(live: Live) -> float:
+    """Weight of the running pass that is not done."""
+    return live.weight * (1 - live.step / live.steps) if live.steps else 0.0
+
+
+def _weight(job: Job, node: str) -> float:
+    if not samples(job.classes.get(node, "")):
+        return LIGHT
+    return min(float(max(job.recipe.steps or USUAL_STEPS, 1)), HEAVIEST)
+
+
+def _shown(job: Job, node: str, display: str | None) -> str:
+    """The node to name on screen: inner nodes of a subgraph are unknown to the graph, their surroundings are not."""
+    return node if node in job.classes or not display else display
+
+
+def _phase(live: Live, job: Job, node: str | None, *, stepping: bool = False) -> Phase:
+    phase = phase_of(job.classes.get(node or "", ""))
+    if stepping:
+        return Phase.SAMPLING if phase is Phase.WORKING else phase
+    return Phase.LOADING if phase is Phase.SAMPLING and live.first_step is None else phase

@@ -1,0 +1,139 @@
+"""What is known of one server: jobs, batches, the running prompt, the link and the box. All values are immutable."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from comfytui.comfy.events import Output
+from comfytui.comfy.replies import NodeError
+from comfytui.workflow.recipe import Recipe
+
+
+class JobStatus(StrEnum):
+    """Where a prompt stands; an end that the server stated is final, LOST is inferred and heals."""
+
+    SUBMITTING = "submitting"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    CACHED = "cached"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    LOST = "lost"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more is expected of the job."""
+        return self not in _OPEN
+
+    @property
+    def final(self) -> bool:
+        """Whether no later event may change it."""
+        return self.ended and self is not JobStatus.LOST
+
+
+_OPEN = frozenset({JobStatus.SUBMITTING, JobStatus.QUEUED, JobStatus.RUNNING})
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When an event was seen, in seconds: `monotonic` for measuring, `wall` for showing."""
+
+    monotonic: float
+    wall: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a prompt carries in `extra_data.comfytui`: image `index` (from 1) of `total` in `batch`."""
+
+    batch: str
+    index: int
+    total: int
+    submission: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job did not succeed: the server's words, and where they point."""
+
+    message: str
+    node_id: str = ""
+    node_type: str = ""
+    cause: str = ""
+    traceback: tuple[str, ...] = ()
+    node_errors: tuple[NodeError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One prompt; times are wall seconds of this machine, `seconds` how long it ran on the server.
+
+    `proven` is the monotonic second in which the server last showed that it has the prompt. `absent` counts the
+    looks in a row that missed it (queue, history, queue, history): odd means that the history is to be asked.
+    """
+
+    prompt_id: str
+    status: JobStatus
+    mine: bool = False
+    owner: str | None = None
+    mark: Mark | None = None
+    number: float | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+    classes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    created: float | None = None
+    ended: float | None = None
+    seconds: float | None = None
+    outputs: tuple[Output, ...] = ()
+    text: tuple[str, ...] = ()
+    failure: Failure | None = None
+    note: str = ""
+    proven: float | None = None
+    absent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Images asked for at once; `prompts` are their prompt_ids in image order, keys of `SessionState.jobs`."""
+
+    id: str
+    total: int
+    title: str
+    prompts: tuple[str, ...]
+    created: float
+
+
+class Phase(StrEnum):
+    """What a running prompt is busy with, in the words that the screen uses."""
+
+    STARTING = "starting"
+    LOADING = "loading model"
+    ENCODING = "reading prompt"
+    SAMPLING = "sampling"
+    DECODING = "decoding"
+    UPSCALING = "upscaling"
+    SAVING = "saving"
+    WORKING = "working"
+
+
+class LinkKind(StrEnum):
+    """How the server is reached just now."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    OFFLINE = "offline"
+    UNAUTHORISED = "unauthorised"
+    NOT_COMFYUI = "not a ComfyUI"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The state of the socket; `since` and `retry_at` in monotonic seconds, `reason` one sentence."""
+
+    kind: LinkKind = LinkKind.CONNECTING
+    since: float | None = None
+    retry_at: float | None = None
+    reason: str = ""

@@ -1,0 +1,76 @@
+"""What the user orders and what becomes of it on its way to the server."""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from comfytui.session.book import ended, put, rekeyed
+from comfytui.session.events import BatchPlanned, JobCancelled, PromptDelayed, PromptQueued, PromptRejected
+from comfytui.session.model import Failure, Job, JobStatus, Mark, Stamp
+from comfytui.session.state import SessionState
+
+Order = BatchPlanned | PromptQueued | PromptRejected | PromptDelayed | JobCancelled
+"""What happens to prompts on this side of the wire."""
+
+
+def ordered(state: SessionState, event: Order, at: Stamp) -> SessionState:
+    """The state after an order or its fate."""
+    match event:
+        case BatchPlanned():
+            return _planned(state, event)
+        case PromptQueued():
+            return _queued(state, event, at)
+        case PromptDelayed():
+            return _delayed(state, event)
+        case PromptRejected(prompt_id=prompt_id, failure=failure):
+            return _never_run(state, prompt_id, JobStatus.REJECTED, failure, at)
+        case JobCancelled(prompt_id=prompt_id):
+            return _never_run(state, prompt_id, JobStatus.CANCELLED, None, at)
+
+
+def _planned(state: SessionState, event: BatchPlanned) -> SessionState:
+    """The state with a new batch; of jobs that are known already (a batch that is resumed) the known ones stay."""
+    batch = event.batch
+    fresh = [_marked(job, event) for job in event.jobs if job.prompt_id not in state.jobs]
+    return put(replace(state, batches=MappingProxyType({**state.batches, batch.id: batch})), fresh)
+
+
+def _marked(job: Job, event: BatchPlanned) -> Job:
+    if job.mark is not None and job.mine:
+        return job
+    index = event.batch.prompts.index(job.prompt_id) + 1
+    return replace(job, mine=True, mark=job.mark or Mark(event.batch.id, index, event.batch.total, ""))
+
+
+def _queued(state: SessionState, event: PromptQueued, at: Stamp) -> SessionState:
+    """The state with a prompt that the server took, under the id that the server gave it."""
+    job = state.jobs.get(event.prompt_id) or state.jobs.get(event.accepted_id)
+    if job is None:
+        return state
+    status = JobStatus.QUEUED if job.status is JobStatus.SUBMITTING else job.status
+    taken = replace(job, prompt_id=event.accepted_id, status=status, number=event.number, note="", proven=at.monotonic)
+    if job.prompt_id == event.accepted_id:
+        return put(state, [taken])
+    return rekeyed(state, job.prompt_id, taken)
+
+
+def _delayed(state: SessionState, event: PromptDelayed) -> SessionState:
+    """The state with a note on a prompt that could not be sent yet."""
+    job = _open(state, event.prompt_id)
+    if job is None or job.status is not JobStatus.SUBMITTING or job.note == event.note:
+        return state
+    return put(state, [replace(job, note=event.note)])
+
+
+def _never_run(
+    state: SessionState, prompt_id: str, status: JobStatus, failure: Failure | None, at: Stamp
+) -> SessionState:
+    """The state with a job that was refused or taken back."""
+    job = _open(state, prompt_id)
+    if job is None:
+        return state
+    return ended(state, replace(job, status=status, failure=failure, ended=at.wall, note="", absent=0))
+
+
+def _open(state: SessionState, prompt_id: str) -> Job | None:
+    job = state.jobs.get(prompt_id)
+    return job if job and not job.status.final else None

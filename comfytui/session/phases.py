@@ -1,0 +1,37 @@
+"""What a node is busy with and how much of a prompt it stands for, told by its class name alone."""
+
+import re
+from collections.abc import Mapping
+
+from comfytui.session.model import Phase
+
+LIGHT = 1.0
+"""Weight of a node that does not sample; a sampler weighs one for each of its steps."""
+USUAL_STEPS = 20
+"""Steps of a sampler that has not said how many it takes."""
+
+# `KSamplerSelect` and `SamplerEulerAncestral` only choose an algorithm, `SamplerCustomAdvanced` runs one.
+_SAMPLER = re.compile(r"KSampler(?!Select)|SamplerCustom|Sampler\b")
+
+_PHASES: Mapping[Phase, re.Pattern[str]] = {
+    Phase.LOADING: re.compile(r"Loader"),
+    Phase.ENCODING: re.compile(r"TextEncode"),
+    Phase.DECODING: re.compile(r"VAEDecode"),
+    Phase.UPSCALING: re.compile(r"Upscale"),
+    Phase.SAVING: re.compile(r"^(Save|Preview)"),
+}
+
+
+def samples(class_type: str) -> bool:
+    """Whether nodes of this class run a sampler."""
+    return bool(_SAMPLER.search(class_type))
+
+
+def phase_of(class_type: str) -> Phase:
+    """What nodes of this class do, in the words of the screen."""
+    if samples(class_type):
+        return Phase.SAMPLING
+    for phase, names in _PHASES.items():
+        if names.search(class_type):
+            return phase
+    return Phase.WORKING

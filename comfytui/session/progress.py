@@ -1,0 +1,137 @@
+"""How far a batch is: the one place that knows "Image 2 of 4 - Step 12/20 (60%)"."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from comfytui.session.eta import batch_left, image_left
+from comfytui.session.jobs import Tally
+from comfytui.session.model import Batch, Job, JobStatus, Phase
+from comfytui.session.state import Live, SessionState
+from comfytui.session.views import ahead_of, next_job, tally
+
+
+class Stage(StrEnum):
+    """Where a batch stands as a whole."""
+
+    SENDING = "sending"
+    QUEUED = "queued"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The numbers of one batch; fractions 0 to 1, times in seconds, `rate` in steps a second.
+
+    The image is the one that runs, or the next one; its step is that of the running pass, its fraction the whole
+    prompt's. `batch_elapsed` and `batch_left` count running, not waiting in the queue.
+    """
+
+    stage: Stage
+    image_index: int
+    total_images: int
+    current_step: int = 0
+    total_steps: int = 0
+    percentage: int = 0
+    phase: Phase | None = None
+    node_class: str = ""
+    image_fraction: float = 0.0
+    batch_fraction: float = 0.0
+    rate: float | None = None
+    elapsed: float | None = None
+    batch_elapsed: float = 0.0
+    image_left: float | None = None
+    batch_left: tuple[float, float] | None = None
+    ahead: int = 0
+    sent: int = 0
+    done: int = 0
+    cached: int = 0
+    failed: int = 0
+    rejected: int = 0
+    interrupted: int = 0
+    cancelled: int = 0
+    lost: int = 0
+    note: str = ""
+
+
+def progress_of(state: SessionState, batch: Batch, now: float) -> Progress:
+    """The progress of a batch at monotonic second `now`."""
+    counts = tally(state, batch)
+    job = next_job(state, batch)
+    live = state.live if job and state.live and state.live.prompt_id == job.prompt_id else None
+    elapsed = max(now - live.started, 0.0) if live else None
+    fraction = live.fraction if live else 0.0 if job else 1.0
+    return Progress(
+        stage=_stage(job, counts),
+        image_index=min(job.mark.index, batch.total) if job and job.mark else batch.total,
+        total_images=batch.total,
+        current_step=live.step if live else 0,
+        total_steps=live.steps if live else 0,
+        percentage=100 * live.step // live.steps if live and live.steps else 0,
+        phase=live.phase if live else Phase.WORKING if job and job.status is JobStatus.RUNNING else None,
+        node_class=_node_class(job, live),
+        image_fraction=fraction,
+        batch_fraction=_batch_fraction(batch, counts, fraction) if job else 1.0,
+        rate=live.rate if live else None,
+        elapsed=elapsed,
+        batch_elapsed=counts.seconds + (elapsed or 0.0),
+        image_left=image_left(state, job, live, now) if job and live else None,
+        batch_left=batch_left(state, job, live, counts.open, now) if job else None,
+        ahead=ahead_of(state, job) if job else 0,
+        sent=sum(counts.counts.values()) - counts.of(JobStatus.SUBMITTING),
+        done=counts.of(JobStatus.SUCCEEDED, JobStatus.CACHED),
+        cached=counts.of(JobStatus.CACHED),
+        failed=counts.of(JobStatus.FAILED),
+        rejected=counts.of(JobStatus.REJECTED),
+        interrupted=counts.of(JobStatus.INTERRUPTED),
+        cancelled=counts.of(JobStatus.CANCELLED),
+        lost=counts.of(JobStatus.LOST),
+        note=job.note if job else "",
+    )
+
+
+def line(progress: Progress) -> str:
+    """The progress in one line."""
+    image = f"Image {progress.image_index} of {progress.total_images}"
+    match progress.stage:
+        case Stage.RUNNING if progress.current_step:
+            return f"{image} - Step {progress.current_step}/{progress.total_steps} ({progress.percentage}%)"
+        case Stage.RUNNING:
+            return f"{image} - {progress.phase}"
+        case Stage.QUEUED:
+            return f"{image} - queued, {progress.ahead} ahead" if progress.ahead else f"{image} - queued, next"
+        case Stage.SENDING:
+            return f"{progress.sent} of {progress.total_images} sent"
+        case Stage.ENDED:
+            return f"{progress.done} of {progress.total_images} done{_rest(progress)}"
+
+
+def _rest(progress: Progress) -> str:
+    """What is to be added to the number of images done."""
+    counts = {
+        "cached": progress.cached,
+        "failed": progress.failed,
+        "rejected": progress.rejected,
+        "interrupted": progress.interrupted,
+        "cancelled": progress.cancelled,
+        "lost": progress.lost,
+    }
+    return "".join(f", {count} {word}" for word, count in counts.items() if count)
+
+
+def _stage(job: Job | None, counts: Tally) -> Stage:
+    if job is None:
+        return Stage.ENDED
+    if job.status is JobStatus.RUNNING:
+        return Stage.RUNNING
+    return Stage.SENDING if counts.of(JobStatus.SUBMITTING) else Stage.QUEUED
+
+
+def _batch_fraction(batch: Batch, counts: Tally, fraction: float) -> float:
+    """Images that were never seen count as over: they ran before this session, or never will."""
+    over = max(batch.total - counts.open, 0)
+    return min((over + fraction) / max(batch.total, 1), 1.0)
+
+
+def _node_class(job: Job | None, live: Live | None) -> str:
+    return job.classes.get(live.node or "", "") if job and live else ""

@@ -1,0 +1,144 @@
+"""What looks at the queue and the history tell: they heal whatever frames did not say."""
+
+from dataclasses import replace
+
+from comfytui.session.adoption import adopted, job_of
+from comfytui.session.book import put, running
+from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, Seen
+from comfytui.session.jobs import Jobs
+from comfytui.session.model import Failure, Job, JobStatus, Stamp
+from comfytui.session.state import SessionState
+
+FOREIGN_KEPT = 200
+"""Ended jobs of others that are remembered, the newest."""
+LOOKS_UNTIL_LOST = 4
+"""Looks in a row that missed a job, queue and history by turns, after which it counts as lost."""
+
+
+def queue_seen(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:
+    """The state after a look at the whole queue."""
+    there = {seen.prompt_id: (seen, JobStatus.QUEUED) for seen in event.pending}
+    there |= {seen.prompt_id: (seen, JobStatus.RUNNING) for seen in event.running}
+    known = [_standing(job, *there[job.prompt_id]) for job in state.jobs.values() if job.prompt_id in there]
+    missing = [job for job in state.jobs.values() if job.prompt_id not in there and not job.status.ended]
+    fresh = [found for found in there.values() if _unknown(state, found[0])]
+    state = _without(state, {job.prompt_id for job in missing if not job.mine})
+    state = put(state, [*known, *(_missed(job, event.asked) for job in missing if job.mine)])
+    state = _taken_in(state, [job_of(*found, mine=_mine(state, found[0])) for found in fresh], at)
+    state = _running_now(state, event, at)
+    remaining = len(there)
+    return state if state.queue_remaining == remaining else replace(state, queue_remaining=remaining)
+
+
+def history_seen(state: SessionState, event: HistorySnapshot, at: Stamp) -> SessionState:
+    """The state after answers from the history."""
+    entries = {past.seen.prompt_id: past for past in event.past}
+    known = [_ended(state.jobs[key], past, at) for key, past in entries.items() if not _unknown(state, past.seen)]
+    fresh = [past for past in entries.values() if _unknown(state, past.seen)]
+    absent = [state.jobs[key] for key in event.asked if key not in entries and key in state.jobs]
+    state = put(state, [*known, *(_missed_again(job, at) for job in absent)])
+    ends = [_ended(job_of(past.seen, JobStatus.LOST, mine=_mine(state, past.seen)), past, at) for past in fresh]
+    state = _taken_in(state, ends, at)
+    job = state.jobs.get(state.live.prompt_id) if state.live else None
+    return replace(state, live=None) if job and job.status.ended else state
+
+
+def _mine(state: SessionState, seen: Seen) -> bool:
+    return seen.client_id in state.client_ids
+
+
+def _unknown(state: SessionState, seen: Seen) -> bool:
+    """Whether it is new, or was taken for another's before the client id became known as mine."""
+    job = state.jobs.get(seen.prompt_id)
+    return job is None or (not job.mine and _mine(state, seen))
+
+
+def _standing(job: Job, seen: Seen, status: JobStatus) -> Job:
+    """A known job that the queue shows; a run that frames told of does not go back to waiting."""
+    if job.status.final:
+        return job
+    if job.status is JobStatus.RUNNING:
+        status = JobStatus.RUNNING
+    if (job.status, job.number, job.absent) == (status, seen.number, 0):
+        return job
+    return replace(job, status=status, number=seen.number, absent=0, ended=None, note="")
+
+
+def _missed(job: Job, asked: float) -> Job:
+    """A job of mine that the queue did not show, unless it came after the question."""
+    late = job.status is JobStatus.SUBMITTING or (job.proven is not None and job.proven >= asked)
+    return job if late or job.absent % 2 else replace(job, absent=job.absent + 1)
+
+
+def _missed_again(job: Job, at: Stamp) -> Job:
+    """A job of mine that is not in the history either; after the second time it is lost."""
+    if job.status.ended or not job.mine or not job.absent % 2:
+        return job
+    if job.absent + 1 < LOOKS_UNTIL_LOST:
+        return replace(job, absent=job.absent + 1)
+    return replace(job, status=JobStatus.LOST, absent=job.absent + 1, ended=at.wall)
+
+
+def _taken_in(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:
+    """The state with jobs it did not know, mine into batches; of others' ended ones the newest are kept."""
+    state = adopted(state, [job for job in jobs if job.mine], at.wall)
+    foreign = {job.prompt_id: job for job in jobs if not job.mine}
+    gone = [job for job in (*state.jobs.values(), *foreign.values()) if not job.mine and job.status.ended]
+    gone.sort(key=lambda job: job.ended or 0.0)
+    dropped = {job.prompt_id for job in gone[:-FOREIGN_KEPT]}
+    return _without(put(state, (job for key, job in foreign.items() if key not in dropped)), dropped)
+
+
+def _without(state: SessionState, ids: set[str]) -> SessionState:
+    if not any(key in state.jobs for key in ids):
+        return state
+    return replace(state, jobs=Jobs(job for job in state.jobs.values() if job.prompt_id not in ids))
+
+
+def _running_now(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:
+    """The state with the live numbers on the job of mine that the queue shows as running."""
+    ids = [seen.prompt_id for seen in event.running]
+    if state.live and (state.live.prompt_id in ids or _proven_since(state, state.live.prompt_id, event.asked)):
+        return state
+    jobs = (state.jobs.get(key) for key in ids)
+    job = next((job for job in jobs if job and job.mine and job.status is JobStatus.RUNNING), None)
+    return running(state, job, at, started_ms=None, whole=False) if job else state
+
+
+def _proven_since(state: SessionState, prompt_id: str, asked: float) -> bool:
+    job = state.jobs.get(prompt_id)
+    return job is not None and job.proven is not None and job.proven >= asked
+
+
+def _ended(job: Job, past: Past, at: Stamp) -> Job:
+    """A job with what the history says; an end that was stated stays, only gaps are filled."""
+    status, failure = _outcome(past)
+    if job.status.final:
+        status = status if (job.status, status) == (JobStatus.SUCCEEDED, JobStatus.CACHED) else job.status
+        failure = job.failure
+    ended = past.ended if past.ended is not None else at.wall
+    full = replace(
+        job,
+        status=status,
+        failure=failure,
+        outputs=past.outputs if len(past.outputs) > len(job.outputs) else job.outputs,
+        seconds=past.seconds if job.seconds is None else job.seconds,
+        ended=ended if job.ended is None or not job.status.final else job.ended,
+        created=past.seen.created if job.created is None else job.created,
+        absent=0,
+    )
+    return job if full == job else full
+
+
+def _outcome(past: Past) -> tuple[JobStatus, Failure | None]:
+    match past.outcome:
+        case "success":
+            return (JobStatus.CACHED if past.all_cached else JobStatus.SUCCEEDED), None
+        case "interrupted":
+            return JobStatus.INTERRUPTED, None
+        case "error":
+            return JobStatus.FAILED, past.failure
+        case None if past.outputs:
+            return JobStatus.SUCCEEDED, None
+        case None:
+            return JobStatus.FAILED, past.failure or Failure("It ended, but the server does not say how.")

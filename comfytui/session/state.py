@@ -1,0 +1,60 @@
+"""The state of one session, and the live numbers of the prompt that runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from comfytui.comfy.replies import SystemStats
+from comfytui.session.jobs import Jobs
+from comfytui.session.model import Batch, Job, Link, Phase
+from comfytui.session.pace import Kind, Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The running prompt of mine, kept outside the job map so that a step copies nothing that grows.
+
+    `step` of `steps` is the running pass (`passes` counts them from 1, 0 before the first), `pass_node` and `weight`
+    its node and share. `fraction` is the whole prompt, 0 to 1, and never falls; `left` is the weight still to do.
+    Times are monotonic seconds; `started_ms` is the server's clock. `whole`: the run was seen from its start.
+    """
+
+    prompt_id: str
+    started: float
+    whole: bool = True
+    started_ms: int | None = None
+    node: str | None = None
+    phase: Phase = Phase.STARTING
+    step: int = 0
+    steps: int = 0
+    passes: int = 0
+    pass_node: str | None = None
+    weight: float = 0.0
+    fraction: float = 0.0
+    left: float = 0.0
+    step_seconds: float | None = None
+    first_step: float | None = None
+    last_step: float | None = None
+    done: frozenset[str] = frozenset()
+
+    @property
+    def rate(self) -> float | None:
+        """Steps a second, smoothed; None before the second step of a pass."""
+        return 1 / self.step_seconds if self.step_seconds else None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """Everything known of one server; `jobs` by prompt_id, `batches` by batch id, both in order of arrival.
+
+    `paces` holds the measured parts of runs, by kind of job.
+    """
+
+    client_ids: frozenset[str] = frozenset()
+    link: Link = field(default_factory=Link)
+    jobs: Mapping[str, Job] = field(default_factory=Jobs)
+    batches: Mapping[str, Batch] = field(default_factory=lambda: MappingProxyType({}))
+    live: Live | None = None
+    queue_remaining: int = 0
+    stats: SystemStats | None = None
+    paces: Mapping[Kind, Pace] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,0 +1,53 @@
+"""Questions that the screen asks of a session; cheap with 10,000 jobs, since the job map carries its indexes."""
+
+from comfytui.session.jobs import Tally, indexed, run_order
+from comfytui.session.model import Batch, Job, JobStatus
+from comfytui.session.state import SessionState
+
+
+def tally(state: SessionState, batch: Batch) -> Tally:
+    """How the jobs of a batch stand."""
+    return indexed(state.jobs).tallies.get(batch.id, Tally())
+
+
+def batch_of(state: SessionState, job: Job) -> Batch | None:
+    """The batch that a job of mine belongs to."""
+    return state.batches.get(job.mark.batch) if job.mine and job.mark else None
+
+
+def current_batch(state: SessionState) -> Batch | None:
+    """The batch to show as *Now*: whose job runs, else whose job is next, else the one that ended last."""
+    running = state.jobs.get(state.live.prompt_id) if state.live else None
+    if running is not None:
+        return batch_of(state, running)
+    waiting = [job for batch in state.batches.values() if (job := next_job(state, batch))]
+    if waiting:
+        return batch_of(state, min(waiting, key=run_order))
+    return max(state.batches.values(), key=lambda batch: tally(state, batch).ended or batch.created, default=None)
+
+
+def next_job(state: SessionState, batch: Batch) -> Job | None:
+    """The job of a batch that runs, or will run first; None when all have ended."""
+    prompt_id = tally(state, batch).next
+    return state.jobs[prompt_id] if prompt_id else None
+
+
+def batch_number(state: SessionState, batch: Batch) -> int:
+    """Which batch of the session it is, from 1."""
+    return next((number for number, known in enumerate(state.batches, 1) if known == batch.id), 0)
+
+
+def ahead_of(state: SessionState, job: Job) -> int:
+    """How many jobs, anybody's, run or stand before it; all that are queued where it is not in the queue yet."""
+    places = indexed(state.jobs).places
+    return 0 if job.status.ended else places.get(job.prompt_id, len(places))
+
+
+def open_jobs(state: SessionState) -> int:
+    """How many jobs of mine are still to end, unsent ones included."""
+    return sum(tally(state, batch).open for batch in state.batches.values())
+
+
+def unsent_jobs(state: SessionState) -> int:
+    """How many jobs of mine the server does not have yet."""
+    return sum(tally(state, batch).of(JobStatus.SUBMITTING) for batch in state.batches.values())
