@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 from comfytui.workflow.nodes import (
     Fits,
@@ -26,7 +26,7 @@ from comfytui.workflow.nodes import (
     walk,
 )
 
-__all__ = ["Field", "Slot", "find_fields", "find_in"]
+__all__ = ["Field", "Slot", "Value", "find_fields", "find_in"]
 
 MAX_PASSES: Final = 64
 """Samplers looked at in one graph."""
@@ -53,7 +53,10 @@ class Field(StrEnum):
         return "CFG" if self is Field.CFG else self.value.capitalize()
 
 
-Place = tuple[Slot, ...]
+Value: TypeAlias = str | int | float
+"""What a field holds."""
+
+Place: TypeAlias = tuple[Slot, ...]
 """Slots that only ever change together: the text inputs of one encoder."""
 
 _SEED = ("seed", "noise_seed")
@@ -105,14 +108,14 @@ def _samplers(nodes: Nodes) -> list[Node]:
     chosen = chosen or {node.id for node in nodes.values() if any(name in node.inputs for name in _SEED)}
     if len(chosen) < 2:
         return [nodes[node_id] for node_id in chosen]
-    used = {source for node in nodes.values() for _, source in node.links()}
+    used = {source for node in nodes.values() for source in node.links.values()}
     return sorted((node for node in upstream_first(nodes) if node.id in chosen), key=lambda node: node.id not in used)
 
 
 def _samples(node: Node) -> bool:
-    if node.link("positive") is not None:
+    if "positive" in node.links:
         return any(name in node.inputs for name in _SEED)
-    return node.link("guider") is not None and "sigmas" in node.inputs
+    return "guider" in node.links and "sigmas" in node.links
 
 
 def _look(nodes: Nodes, sampler: Node) -> Mapping[Field, list[Place]]:
@@ -149,16 +152,15 @@ def _places(nodes: Nodes, field: Field, sources: Iterable[Node]) -> Iterator[Pla
 
 def _conditioning(side: str, node: Node) -> list[str]:
     """Return the inputs through which a conditioning came, on the positive or the negative side."""
-    links = [name for name, _ in node.links()]
-    if side in links:
+    if side in node.links:
         return [side]
     if node.class_type in _DEAD_ENDS or not _SIDES.isdisjoint(node.inputs):
         return []
-    if "guider" in links:
+    if "guider" in node.links:
         return ["guider"]
-    if conditionings := [name for name in links if name.startswith("cond")]:
+    if conditionings := [name for name in node.links if name.startswith("cond")]:
         return conditionings
-    return [name for name in links if name not in _NO_CONDITIONING] if _SPEAKS.isdisjoint(node.inputs) else []
+    return [name for name in node.links if name not in _NO_CONDITIONING] if _SPEAKS.isdisjoint(node.inputs) else []
 
 
 def _texts(nodes: Nodes, node: Node, side: str) -> Place:

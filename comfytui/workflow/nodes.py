@@ -31,18 +31,12 @@ class Node:
     id: str
     class_type: str
     inputs: Mapping[str, Any]
+    links: Mapping[str, str]
+    """The ids of the nodes that feed the linked inputs, by input name."""
 
-    def link(self, name: str) -> str | None:
-        """Return the id of the node that feeds the input, or None if it is a value or absent."""
-        return linked(self.inputs.get(name))
-
-    def links(self) -> list[tuple[str, str]]:
-        """Return every linked input as `(name, node id)`."""
-        return [(name, source) for name, value in self.inputs.items() if (source := linked(value)) is not None]
-
-    def passed_on(self) -> list[str]:
+    def passed_on(self) -> Iterable[str]:
         """Return the one input of a reroute: a node with a link and nothing else."""
-        return [name for name, _ in self.links()] if len(self.inputs) == 1 else []
+        return self.links if len(self.inputs) == 1 else ()
 
 
 Nodes: TypeAlias = Mapping[str, Node]
@@ -54,7 +48,7 @@ def nodes_of(graph: object) -> dict[str, Node]:
     if not isinstance(graph, Mapping):
         return {}
     return {
-        node_id: Node(node_id, node["class_type"], node["inputs"])
+        node_id: Node(node_id, node["class_type"], node["inputs"], _links(node["inputs"]))
         for node_id, node in graph.items()
         if isinstance(node_id, str)
         and isinstance(node, Mapping)
@@ -63,13 +57,13 @@ def nodes_of(graph: object) -> dict[str, Node]:
     }
 
 
-def linked(value: object) -> str | None:
-    """Return the node id of a link `[node id, output index]`, or None for anything else."""
-    match value:
-        case [str(node_id), int() | float()]:
-            return node_id
-        case _:
-            return None
+def _links(inputs: Mapping[str, Any]) -> dict[str, str]:
+    """Pick the inputs that are links: `[node id, output index]`."""
+    return {
+        name: value[0]
+        for name, value in inputs.items()
+        if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and is_number(value[1])
+    }
 
 
 def is_text(value: object) -> TypeGuard[str]:
@@ -93,15 +87,15 @@ def walk(nodes: Nodes, start: Node, follow: Callable[[Node], Iterable[str]]) -> 
     while stack:
         node = stack.pop()
         yield node
-        sources = [nodes[source] for name in follow(node) if (source := node.link(name) or "") in nodes]
-        fresh = {source.id: source for source in sources if source.id not in seen}
-        seen.update(fresh)
-        stack.extend(reversed(fresh.values()))
+        sources = [node.links[name] for name in follow(node)]
+        fresh = [nodes[source] for source in dict.fromkeys(sources) if source in nodes and source not in seen]
+        seen.update(source.id for source in fresh)
+        stack.extend(reversed(fresh))
 
 
 def along(*names: str) -> Callable[[Node], Iterable[str]]:
     """Return a way to walk: through the named inputs, and through reroutes."""
-    return lambda node: [name for name in names if node.link(name) is not None] or node.passed_on()
+    return lambda node: [name for name in names if name in node.links] or node.passed_on()
 
 
 def slot_of(nodes: Nodes, node: Node, names: Iterable[str], fits: Fits) -> Slot | None:
@@ -125,7 +119,7 @@ def upstream_first(nodes: Nodes) -> list[Node]:
             elif node.id not in seen:
                 seen.add(node.id)
                 stack.append((node, True))
-                stack += [(nodes[source], False) for _, source in reversed(node.links()) if source in nodes]
+                stack += [(nodes[source], False) for source in reversed(list(node.links.values())) if source in nodes]
     return done
 
 
@@ -134,11 +128,9 @@ def _resolve(nodes: Nodes, node: Node, name: str, fits: Fits) -> Slot | None:
         value = node.inputs[name]
         if fits(value):
             return Slot(node.id, name, node.class_type)
-        source = nodes.get(linked(value) or "")
-        if source is None:
-            return None
-        inward = _held(source, name, fits)
-        if inward is None:
+        source = nodes.get(node.links.get(name, ""))
+        inward = _held(source, name, fits) if source and name in node.links else None
+        if source is None or inward is None:
             return None
         node, name = source, inward
     return None
@@ -147,7 +139,6 @@ def _resolve(nodes: Nodes, node: Node, name: str, fits: Fits) -> Slot | None:
 def _held(node: Node, name: str, fits: Fits) -> str | None:
     """Return the input from which a value node takes what it gives out."""
     for candidate in (name, *_HOLDERS):
-        value = node.inputs.get(candidate)
-        if fits(value) or linked(value) is not None:
+        if candidate in node.links or fits(node.inputs.get(candidate)):
             return candidate
     return next(iter(node.passed_on()), None)

@@ -1,12 +1,10 @@
 """The values of a workflow's fields, read and set."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
-from comfytui.workflow.fields import Field
+from comfytui.workflow.fields import Field, Value
 from comfytui.workflow.graph import Graph, Workflow
-
-Value: TypeAlias = str | int | float
 
 
 def current(workflow: Workflow) -> dict[Field, Value]:
