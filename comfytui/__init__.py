@@ -1,1 +1,3 @@
-"""comfytui: a terminal dashboard for ComfyUI."""
+"""A terminal dashboard for ComfyUI."""
+
+__version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What a ComfyUI server says over its socket, one class for each `type` (protocol: server.py and execution.py of ComfyUI).
+"""What a ComfyUI server says over its socket, one class for each `type` (source: its server.py and execution.py).
 
 Every text in here is the server's own and may hold terminal escapes or markup: it is cleaned where it is shown.
 """

@@ -1,4 +1,4 @@
-"""What a ComfyUI server answers over HTTP, as typed values (shapes: protocol of ComfyUI 0.33.0, older ones tolerated)."""
+"""What a ComfyUI server answers over HTTP, as typed values (shapes: ComfyUI 0.33.0, older ones tolerated)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

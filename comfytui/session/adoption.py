@@ -30,31 +30,29 @@ def job_of(seen: Seen, status: JobStatus, *, mine: bool) -> Job:
 
 def adopted(state: SessionState, jobs: Iterable[Job], wall: float) -> SessionState:
     """The state with these jobs as mine; their marks restore batches, a job without one is a batch of its own."""
-    single: list[Job] = []
-    for job in sorted(jobs, key=lambda job: (job.created or wall, job.number or 0)):
-        twin = _twin(state, job)
-        if twin is not None and twin.status is JobStatus.SUBMITTING:
-            state = rekeyed(state, twin.prompt_id, replace(twin, prompt_id=job.prompt_id, status=job.status))
-        elif twin is not None or not _fits(state, job.mark):
-            single.append(replace(job, mark=Mark(job.prompt_id, 1, 1, "")))
+    oldest_first = sorted(jobs, key=lambda job: (job.created or wall, job.number or 0))
+    found: list[Job] = []
+    images = _images(state) if oldest_first else {}
+    for job in oldest_first:
+        mark = job.mark if job.mark and _fits(state, job.mark) else Mark(job.prompt_id, 1, 1, "")
+        twin = state.jobs.get(images.get((mark.batch, mark.index), ""))
+        if twin and twin.status is JobStatus.SUBMITTING:
+            state = rekeyed(state, twin.prompt_id, replace(job, mark=twin.mark, created=twin.created))
+        elif (mark.batch, mark.index) in images:
+            found.append(replace(job, mark=Mark(job.prompt_id, 1, 1, "")))
         else:
-            single.append(job)
-    return _batched(put(state, single), single, wall)
+            found.append(replace(job, mark=mark))
+        images[mark.batch, mark.index] = job.prompt_id
+    return _batched(put(state, found), found, wall)
 
 
-def _twin(state: SessionState, job: Job) -> Job | None:
-    """My job that already is the same image of the same batch, where the server minted an id of its own."""
-    batch = state.batches.get(job.mark.batch) if job.mark else None
-    if batch is None:
-        return None
-    images = (state.jobs.get(prompt) for prompt in batch.prompts)
-    same = (image for image in images if image and image.mark and job.mark and image.mark.index == job.mark.index)
-    return next((image for image in same if image.prompt_id != job.prompt_id), None)
+def _images(state: SessionState) -> dict[tuple[str, int], str]:
+    """The prompt_id of each image of each batch. A server that mints its own ids shows an image under another one."""
+    jobs = (state.jobs.get(prompt) for batch in state.batches.values() for prompt in batch.prompts)
+    return {(job.mark.batch, job.mark.index): job.prompt_id for job in jobs if job and job.mark}
 
 
-def _fits(state: SessionState, mark: Mark | None) -> bool:
-    if mark is None:
-        return False
+def _fits(state: SessionState, mark: Mark) -> bool:
     batch = state.batches.get(mark.batch)
     return 1 <= mark.index <= (batch.total if batch else mark.total)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from comfytui.session.jobs import Jobs
+from comfytui.session.jobs import indexed
 from comfytui.session.live import begun
 from comfytui.session.model import Failure, Job, JobStatus, Stamp
 from comfytui.session.pace import Kind, Pace, kind_of
@@ -16,19 +16,18 @@ KINDS_KEPT = 64
 
 def put(state: SessionState, jobs: Iterable[Job]) -> SessionState:
     """The state with these jobs in the place of those of the same ids, new ones last; unchanged ones cost nothing."""
-    changed = {job.prompt_id: job for job in jobs if state.jobs.get(job.prompt_id) is not job}
-    return replace(state, jobs=Jobs({**state.jobs, **changed}.values())) if changed else state
+    changed = [job for job in jobs if state.jobs.get(job.prompt_id) is not job]
+    return replace(state, jobs=indexed(state.jobs).with_jobs(changed)) if changed else state
 
 
 def rekeyed(state: SessionState, old: str, job: Job) -> SessionState:
     """The state with the job `old` replaced, in its place, by one of another id, in its batch too."""
-    jobs = Jobs(job if known.prompt_id == old else known for known in state.jobs.values())
     batches = state.batches
     batch = batches.get(job.mark.batch) if job.mark else None
     if batch is not None:
         prompts = tuple(job.prompt_id if prompt == old else prompt for prompt in batch.prompts)
         batches = MappingProxyType({**batches, batch.id: replace(batch, prompts=prompts)})
-    return replace(state, jobs=jobs, batches=batches)
+    return replace(state, jobs=indexed(state.jobs).rekeyed(old, job), batches=batches)
 
 
 def running(state: SessionState, job: Job, at: Stamp, *, started_ms: int | None, whole: bool) -> SessionState:

@@ -4,50 +4,55 @@ from comfytui.session.model import Job
 from comfytui.session.pace import Pace, kind_of
 from comfytui.session.state import Live, SessionState
 
+Seconds = tuple[float, float]
+"""The least and the most that it may take."""
+
 STEADY_RUNS = 2
-"""Runs of a kind after which its lead is that of a loaded model."""
+"""Runs of a kind after which what came before the first step is no longer the loading of a cold model."""
 
 
 def image_left(state: SessionState, job: Job, live: Live, now: float) -> float | None:
     """Seconds until the running image is done; None while nothing of its kind was measured and it has no rate."""
+    left = _run_left(state.paces.get(kind_of(job)), live, now)
+    return left[0] if left else None
+
+
+def batch_left(state: SessionState, job: Job, live: Live | None, open_jobs: int, now: float) -> Seconds | None:
+    """Seconds until a batch is done, of which `job` is the next; the two are equal once two images were measured."""
     pace = state.paces.get(kind_of(job))
-    rest = _steps_left(live, now)
-    if pace is None or not live.whole:
-        return rest
-    if live.first_step is None:
-        return pace.body + max(pace.lead - (now - live.started), 0.0)
-    return max(pace.body - (now - live.first_step), 0.0 if rest is None else rest + pace.tail)
+    image = _image(pace or _sketch(live))
+    if live is None or image is None:
+        return image and (open_jobs * image[0], open_jobs * image[1])
+    running = _run_left(pace, live, now)
+    others = open_jobs - 1
+    return running and (running[0] + others * image[0], running[1] + others * image[1])
 
 
-def batch_left(
-    state: SessionState, job: Job, live: Live | None, open_jobs: int, now: float
-) -> tuple[float, float] | None:
-    """The least and the most seconds until a batch is done, its `job` being the next; equal once two were measured."""
-    image = _range(state, job, live)
-    if image is None:
-        return None
-    low, high = image
-    if live is None:
-        return open_jobs * low, open_jobs * high
-    running = image_left(state, job, live, now)
-    if running is None:
-        return None
-    return running + (open_jobs - 1) * low, running + (open_jobs - 1) * high
-
-
-def _steps_left(live: Live, now: float) -> float | None:
-    if live.step_seconds is None or live.last_step is None:
-        return None
-    return max((live.steps - live.step) * live.step_seconds - max(now - live.last_step, 0.0), 0.0)
-
-
-def _range(state: SessionState, job: Job, live: Live | None) -> tuple[float, float] | None:
-    """The least and the most seconds of one more image: without and with what came before the first step."""
-    pace = state.paces.get(kind_of(job)) or _sketch(live)
+def _image(pace: Pace | None) -> Seconds | None:
+    """One more image, with a model that is loaded, and with one that is not."""
     if pace is None:
         return None
     whole = pace.lead + pace.body
     return (whole if pace.runs >= STEADY_RUNS else pace.body), whole
+
+
+def _run_left(pace: Pace | None, live: Live, now: float) -> Seconds | None:
+    rest = _steps_left(live, now)
+    if pace is None or not live.whole:
+        return None if rest is None else (rest, rest)
+    if live.first_step is None:
+        low, high = pace.body, pace.body + max(pace.lead - (now - live.started), 0.0)
+        return (high if pace.runs >= STEADY_RUNS else low), high
+    left = max(pace.body - (now - live.first_step), 0.0 if rest is None else rest + pace.tail)
+    return left, left
+
+
+def _steps_left(live: Live, now: float) -> float | None:
+    """Seconds to the end of the running pass; a step that is overdue takes no more than itself off them."""
+    if live.step_seconds is None or live.last_step is None:
+        return None
+    gone = min(max(now - live.last_step, 0.0), live.step_seconds)
+    return max((live.steps - live.step) * live.step_seconds - gone, 0.0)
 
 
 def _sketch(live: Live | None) -> Pace | None:

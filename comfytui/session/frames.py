@@ -105,6 +105,6 @@ def _overviewed(live: Live, job: Job, nodes: tuple[NodeProgress, ...], at: Stamp
 
 
 def _with_results(job: Job, event: Executed) -> Job:
-    outputs = tuple(output for output in event.outputs if output not in job.outputs)
-    text = tuple(line for line in event.text if line not in job.text)
-    return replace(job, outputs=job.outputs + outputs, text=job.text + text) if outputs or text else job
+    outputs = tuple(dict.fromkeys(job.outputs + event.outputs))
+    text = tuple(dict.fromkeys(job.text + event.text))
+    return job if (outputs, text) == (job.outputs, job.text) else replace(job, outputs=outputs, text=text)

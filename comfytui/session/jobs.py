@@ -1,7 +1,7 @@
 """All jobs of a server as one immutable map that carries the indexes which the screen asks for."""
 
 from collections import Counter
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Set, ValuesView
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
@@ -45,6 +45,21 @@ class Jobs(Mapping[str, Job]):
 
     def __repr__(self) -> str:
         return f"Jobs({len(self)})"
+
+    def with_jobs(self, jobs: Iterable[Job]) -> "Jobs":
+        """The map with these jobs in the place of those of the same ids, new ones last."""
+        changed = Jobs()
+        changed._jobs = self._jobs | {job.prompt_id: job for job in jobs}
+        return changed
+
+    def without(self, ids: Set[str]) -> "Jobs":
+        """The map without the jobs of these ids."""
+        return Jobs(job for job in self._jobs.values() if job.prompt_id not in ids)
+
+    def rekeyed(self, old: str, job: Job) -> "Jobs":
+        """The map with `job` in the place of the job `old`, whose id it need not share."""
+        others = self.without({job.prompt_id} - {old})
+        return Jobs(job if known.prompt_id == old else known for known in others.values())
 
     def values(self) -> ValuesView[Job]:
         """The jobs, at the speed of a dict."""

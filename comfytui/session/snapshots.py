@@ -5,7 +5,7 @@ from dataclasses import replace
 from comfytui.session.adoption import adopted, job_of
 from comfytui.session.book import put, running
 from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, Seen
-from comfytui.session.jobs import Jobs
+from comfytui.session.jobs import indexed
 from comfytui.session.model import Failure, Job, JobStatus, Stamp
 from comfytui.session.state import SessionState
 
@@ -92,7 +92,7 @@ def _taken_in(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:
 def _without(state: SessionState, ids: set[str]) -> SessionState:
     if not any(key in state.jobs for key in ids):
         return state
-    return replace(state, jobs=Jobs(job for job in state.jobs.values() if job.prompt_id not in ids))
+    return replace(state, jobs=indexed(state.jobs).without(ids))
 
 
 def _running_now(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:

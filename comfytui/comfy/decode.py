@@ -1,0 +1,264 @@
+"""Frames of the socket → events: pure, and total, since anything unknown or broken is an `Unknown`.
+
+Text frames are JSON `{"type", "data"}`. Binary frames begin with a big-endian u32:
+
+    1  a preview     [1][1 = JPEG, 2 = PNG][image]
+    3  a node's text [3][length][node id][text]
+    4  a preview     [4][length][JSON: node_id, prompt_id, image_type, …][image]
+"""
+
+from collections.abc import Callable, Mapping
+from struct import unpack_from
+from typing import Any, Literal
+
+from comfytui.comfy import fields
+from comfytui.comfy.events import (
+    Event,
+    Executed,
+    Executing,
+    ExecutionCached,
+    ExecutionError,
+    ExecutionInterrupted,
+    ExecutionStart,
+    ExecutionSuccess,
+    FeatureFlags,
+    Logs,
+    NodeProgress,
+    NodeText,
+    PreviewImage,
+    Progress,
+    ProgressState,
+    Status,
+    Unknown,
+)
+
+REASON_LIMIT = 200
+"""Characters of the type and the reason that an `Unknown` keeps."""
+U32 = 4
+"""Bytes of one header field in a binary frame."""
+
+Data = Mapping[str, Any]
+
+
+def decode(frame: str | bytes) -> Event:
+    """One frame as an event; never an error."""
+    return _text_frame(frame) if isinstance(frame, str) else _binary_frame(frame)
+
+
+def event_of(kind: str, data: object) -> Event:
+    """The event of a `type` and its `data`, as frames and the history's messages have them."""
+    read = _READERS.get(kind)
+    if read is None:
+        return _unknown(kind, "no type that means something here")
+    if not isinstance(data, dict):
+        return _unknown(kind, "its data is no object")
+    try:
+        return read(data)
+    except (ValueError, RecursionError) as defect:
+        return _unknown(kind, str(defect))
+
+
+def _text_frame(frame: str) -> Event:
+    try:
+        message = fields.loads(frame)
+    except ValueError as defect:
+        return _unknown("text", f"not JSON: {defect}")
+    kind = fields.mapping(message).get("type")
+    if not isinstance(kind, str):
+        return _unknown("text", "no type")
+    return event_of(kind, message.get("data"))
+
+
+def _binary_frame(frame: bytes) -> Event:
+    if len(frame) < U32:
+        return _unknown("binary", "too short")
+    (kind,) = unpack_from(">I", frame)
+    read = _BINARY_READERS.get(kind)
+    if read is None:
+        return _unknown(f"binary {kind}", "no type that means something here")
+    try:
+        return read(frame[U32:])
+    except ValueError as defect:
+        return _unknown(f"binary {kind}", str(defect))
+
+
+def _unknown(kind: str, reason: str) -> Unknown:
+    return Unknown(fields.text(kind, REASON_LIMIT), fields.text(reason, REASON_LIMIT))
+
+
+def _required(data: Data, key: str) -> str:
+    value = fields.ident(data.get(key))
+    if value is None:
+        raise ValueError(f"no {key}")
+    return value
+
+
+def _required_number(data: Data, key: str) -> float:
+    value = fields.number(data.get(key))
+    if value is None:
+        raise ValueError(f"no number in {key}")
+    return value
+
+
+def _timestamp(data: Data) -> int | None:
+    return fields.integer(data.get("timestamp"))
+
+
+def _status(data: Data) -> Event:
+    info = fields.mapping(fields.mapping(data.get("status")).get("exec_info"))
+    return Status(int(_required_number(info, "queue_remaining")), fields.ident(data.get("sid")))
+
+
+def _execution_start(data: Data) -> Event:
+    return ExecutionStart(_required(data, "prompt_id"), _timestamp(data))
+
+
+def _execution_cached(data: Data) -> Event:
+    return ExecutionCached(_required(data, "prompt_id"), fields.idents(data.get("nodes")), _timestamp(data))
+
+
+def _executing(data: Data) -> Event:
+    # Only a stated null is the end of a prompt: a missing or broken node must not be read as one.
+    node = None if data.get("node", ...) is None else _required(data, "node")
+    return Executing(node, fields.ident(data.get("display_node")), fields.ident(data.get("prompt_id")))
+
+
+def _progress(data: Data) -> Event:
+    return Progress(
+        value=_required_number(data, "value"),
+        max=_required_number(data, "max"),
+        prompt_id=fields.ident(data.get("prompt_id")),
+        node=fields.ident(data.get("node")),
+    )
+
+
+def _progress_state(data: Data) -> Event:
+    states = fields.mapping(data.get("nodes"))
+    nodes = (_node_progress(node, fields.mapping(state)) for node, state in states.items() if fields.ident(node))
+    return ProgressState(_required(data, "prompt_id"), tuple(nodes))
+
+
+def _node_progress(node: str, state: Data) -> NodeProgress:
+    return NodeProgress(
+        node_id=fields.text(node),
+        value=fields.number(state.get("value")) or 0,
+        max=fields.number(state.get("max")) or 0,
+        state=fields.text(state.get("state"), REASON_LIMIT) or "running",
+        display_node_id=fields.ident(state.get("display_node_id")),
+    )
+
+
+def _executed(data: Data) -> Event:
+    node, output = _required(data, "node"), fields.mapping(data.get("output"))
+    return Executed(
+        prompt_id=_required(data, "prompt_id"),
+        node=node,
+        display_node=fields.ident(data.get("display_node")),
+        outputs=tuple(fields.outputs(output, node)),
+        text=fields.texts(output.get("text")),
+    )
+
+
+def _execution_success(data: Data) -> Event:
+    return ExecutionSuccess(_required(data, "prompt_id"), _timestamp(data))
+
+
+def _execution_error(data: Data) -> Event:
+    return ExecutionError(
+        prompt_id=_required(data, "prompt_id"),
+        node_id=fields.ident(data.get("node_id")) or "",
+        node_type=fields.text(data.get("node_type")),
+        exception_type=fields.text(data.get("exception_type")),
+        exception_message=fields.text(data.get("exception_message")),
+        traceback=fields.texts(data.get("traceback")),
+        timestamp=_timestamp(data),
+    )
+
+
+def _execution_interrupted(data: Data) -> Event:
+    return ExecutionInterrupted(
+        prompt_id=_required(data, "prompt_id"),
+        node_id=fields.ident(data.get("node_id")) or "",
+        node_type=fields.text(data.get("node_type")),
+        timestamp=_timestamp(data),
+    )
+
+
+def _feature_flags(data: Data) -> Event:
+    return FeatureFlags(frozenset(flag_names(data)))
+
+
+def flag_names(flags: object) -> list[str]:
+    """The names of the flags that are true; nested ones as `extension.manager.supports_v4`."""
+    names = []
+    for name, value in fields.mapping(flags).items():
+        if value is True:
+            names.append(fields.text(name, REASON_LIMIT))
+        else:
+            names += [f"{fields.text(name, REASON_LIMIT)}.{inner}" for inner in flag_names(value)]
+    return names
+
+
+def _logs(data: Data) -> Event:
+    if not isinstance(data.get("entries"), list):
+        raise ValueError("no entries")
+    return Logs(fields.texts([fields.mapping(entry).get("m") for entry in data["entries"]]))
+
+
+_READERS: dict[str, Callable[[Data], Event]] = {
+    "status": _status,
+    "execution_start": _execution_start,
+    "execution_cached": _execution_cached,
+    "executing": _executing,
+    "progress": _progress,
+    "execution_progress": _progress,
+    "progress_state": _progress_state,
+    "executed": _executed,
+    "execution_success": _execution_success,
+    "execution_error": _execution_error,
+    "execution_interrupted": _execution_interrupted,
+    "feature_flags": _feature_flags,
+    "logs": _logs,
+}
+
+
+def _preview(body: bytes) -> Event:
+    formats: dict[bytes, Literal["jpeg", "png"]] = {b"\0\0\0\1": "jpeg", b"\0\0\0\2": "png"}
+    declared, image = body[:U32], body[U32:]
+    if declared not in formats or not image:
+        raise ValueError("no JPEG or PNG picture")
+    return PreviewImage(formats[declared], image)
+
+
+def _preview_with_metadata(body: bytes) -> Event:
+    head, image = _counted(body)
+    metadata = fields.mapping(fields.loads(head))
+    if metadata.get("image_type", "image/jpeg") not in {"image/jpeg", "image/png"} or not image:
+        raise ValueError("no JPEG or PNG picture")
+    return PreviewImage(
+        format="png" if metadata.get("image_type") == "image/png" else "jpeg",
+        image=image,
+        prompt_id=fields.ident(metadata.get("prompt_id")),
+        node=fields.ident(metadata.get("node_id")),
+    )
+
+
+def _node_text(body: bytes) -> Event:
+    node, rest = _counted(body)
+    name = fields.ident(node.decode(errors="replace"))
+    if name is None:
+        raise ValueError("no node id")
+    return NodeText(name, fields.text(rest.decode(errors="replace")))
+
+
+def _counted(body: bytes) -> tuple[bytes, bytes]:
+    """The part whose length stands before it, and what follows."""
+    if len(body) < U32:
+        raise ValueError("too short")
+    end = U32 + int(unpack_from(">I", body)[0])
+    if end > len(body):
+        raise ValueError("shorter than its header says")
+    return body[U32:end], body[end:]
+
+
+_BINARY_READERS: dict[int, Callable[[bytes], Event]] = {1: _preview, 3: _node_text, 4: _preview_with_metadata}

@@ -1,0 +1,44 @@
+"""What can go wrong with a server; every message says in one sentence what happened and what to do next.
+
+ComfyError
+├── Unreachable      no connection: refused, an unknown name, no route
+├── TimedOut         connected, but no answer in time: busy, or a broken link
+├── Unauthorized     401, 403, or a redirect to a login
+├── Rejected         the server understood a prompt and refused it
+├── ServerError      5xx, or an answer cut short
+└── NotComfyUI       something else answers there
+"""
+
+from comfytui.comfy.replies import NodeError
+
+
+class ComfyError(Exception):
+    """Anything that a server or the way to it does wrong; the message may be shown, and holds no secret."""
+
+
+class Unreachable(ComfyError):
+    """There is no connection, so nothing that was asked can have happened."""
+
+
+class TimedOut(ComfyError):
+    """No answer came in time; what was asked may have happened."""
+
+
+class Unauthorized(ComfyError):
+    """The server, or a proxy before it, wants to know who asks."""
+
+
+class Rejected(ComfyError):
+    """The server refused a prompt; `node_errors` says where it is wrong."""
+
+    def __init__(self, message: str, node_errors: tuple[NodeError, ...] = ()) -> None:
+        super().__init__(message)
+        self.node_errors = node_errors
+
+
+class ServerError(ComfyError):
+    """The server failed; what was asked may have happened."""
+
+
+class NotComfyUI(ComfyError):
+    """What answers there is no ComfyUI."""

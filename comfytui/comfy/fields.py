@@ -1,0 +1,106 @@
+"""Tolerant readers of foreign JSON: each gives a value of the wanted type, or says that there is none."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
+from typing import Any
+
+from comfytui.comfy.events import Output
+
+TEXT_LIMIT = 65_536
+"""Characters kept of one text."""
+ID_LIMIT = 256
+"""Characters of an id or a file name; a longer one is no id."""
+LINES_LIMIT = 1_000
+"""Texts kept of one list."""
+NUMBER_LIMIT = 2**53
+"""Numbers from here on are no counts: they would not survive as a float."""
+
+
+def loads(raw: str | bytes) -> Any:
+    """JSON as Python values; every defect, hostile nesting included, is a ValueError."""
+    try:
+        return json.loads(raw)
+    except RecursionError:
+        raise ValueError("JSON nested too deeply") from None
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """An object, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> Sequence[Any]:
+    """A list, or an empty one."""
+    return value if isinstance(value, list) else ()
+
+
+def text(value: object, limit: int = TEXT_LIMIT) -> str:
+    """A text without lone surrogates, which no file and no terminal takes; empty for anything else."""
+    if not isinstance(value, str):
+        return ""
+    cut = value[:limit]
+    return cut if cut.isascii() else cut.encode(errors="replace").decode()
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """The texts of a list; a lone text is a list of one."""
+    if isinstance(value, str):
+        return (text(value),)
+    return tuple(text(item) for item in items(value)[:LINES_LIMIT] if isinstance(item, str))
+
+
+def ident(value: object) -> str | None:
+    """An id: a text that is neither empty nor endless, or an int as some graphs have it."""
+    match value:
+        case bool():
+            return None
+        case int() if abs(value) < NUMBER_LIMIT:
+            return str(value)
+        case str() if 0 < len(value) <= ID_LIMIT:
+            return text(value)
+        case _:
+            return None
+
+
+def idents(value: object) -> tuple[str, ...]:
+    """The ids of a list."""
+    return tuple(name for item in items(value) if (name := ident(item)) is not None)
+
+
+def number(value: object) -> float | None:
+    """A finite number, also from a text like "12"; ints stay ints, booleans are no numbers."""
+    match value:
+        case bool():
+            return None
+        case int() | float():
+            found: float = value
+        case str() if len(value) <= 32:
+            try:
+                found = float(value)
+            except ValueError:
+                return None
+        case _:
+            return None
+    # The bound comes first: an int too big for a float must not reach `isfinite`.
+    return found if -NUMBER_LIMIT < found < NUMBER_LIMIT and isfinite(found) else None
+
+
+def integer(value: object) -> int | None:
+    """A number without its fraction."""
+    found = number(value)
+    return None if found is None else int(found)
+
+
+def outputs(value: object, node: str) -> Iterator[Output]:
+    """The files in what one node gave: any list of objects with a `filename`, whatever its key."""
+    for kind, files in mapping(value).items():
+        for file in map(mapping, items(files)):
+            if name := ident(file.get("filename")):
+                yield Output(
+                    filename=name,
+                    subfolder=text(file.get("subfolder"), ID_LIMIT),
+                    type=text(file.get("type"), ID_LIMIT) or "output",
+                    node=node,
+                    kind=text(kind, ID_LIMIT),
+                )

@@ -1,0 +1,163 @@
+"""HTTP bodies as typed replies; missing and hostile parts are left out, never an error (shapes: ComfyUI 0.33.0)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from comfytui.comfy import fields
+from comfytui.comfy.decode import event_of
+from comfytui.comfy.events import Event, ExecutionError, ExecutionInterrupted
+from comfytui.comfy.replies import (
+    Device,
+    HistoryEntry,
+    JobInfo,
+    Json,
+    NodeError,
+    Queue,
+    Queued,
+    QueueItem,
+    SystemStats,
+)
+
+Data = Mapping[str, Any]
+
+
+def parse_queued(body: Json, prompt_id: str) -> Queued:
+    """The answer to an accepted prompt; `prompt_id` is the one that was sent."""
+    data = fields.mapping(body)
+    return Queued(
+        fields.ident(data.get("prompt_id")) or prompt_id,
+        fields.number(data.get("number")) or 0.0,
+        tuple(_node_errors(data)),
+    )
+
+
+def parse_rejection(body: Json) -> tuple[str, tuple[NodeError, ...]]:
+    """The sentence of a 400 and the errors by node; an old server's error is a plain string."""
+    data = fields.mapping(body)
+    error = data.get("error")
+    said = fields.mapping(error)
+    message = fields.text(said.get("message")) or fields.text(error) or "no reason was given"
+    details = fields.text(said.get("details"))
+    full = f"{message} ({details})" if details and details != message else message
+    return full, tuple(_node_errors(data))
+
+
+def _node_errors(data: Data) -> Iterator[NodeError]:
+    for node_id, node in fields.mapping(data.get("node_errors")).items():
+        class_type = fields.text(fields.mapping(node).get("class_type"))
+        for error in map(fields.mapping, fields.items(fields.mapping(node).get("errors"))):
+            input_name = fields.text(fields.mapping(error.get("extra_info")).get("input_name"))
+            yield NodeError(
+                node_id, class_type, fields.text(error.get("message")), fields.text(error.get("details")), input_name
+            )
+
+
+def parse_queue(body: Json) -> Queue:
+    """Running and pending, the latter in the order in which they will run (the server gives heap order)."""
+    data = fields.mapping(body)
+    running = (parse_item(item) for item in fields.items(data.get("queue_running")))
+    pending = (parse_item(item) for item in fields.items(data.get("queue_pending")))
+    return Queue(
+        tuple(item for item in running if item),
+        tuple(sorted((item for item in pending if item), key=lambda item: item.number)),
+    )
+
+
+def parse_item(value: Json) -> QueueItem | None:
+    """`[number, prompt_id, graph, extra_data, outputs]`; None without an id."""
+    item = [*fields.items(value)[:4], None, None, None, None]
+    prompt_id, extra = fields.text(item[1]), fields.mapping(item[3])
+    if not prompt_id:
+        return None
+    return QueueItem(
+        prompt_id,
+        fields.number(item[0]) or 0.0,
+        fields.mapping(item[2]),
+        fields.ident(extra.get("client_id")),
+        fields.integer(extra.get("create_time")),
+        fields.mapping(extra.get("comfytui")),
+    )
+
+
+def parse_history(body: Json) -> tuple[HistoryEntry, ...]:
+    """Every entry that has an id, in the server's order."""
+    entries = (_history_entry(prompt_id, fields.mapping(value)) for prompt_id, value in fields.mapping(body).items())
+    return tuple(entries)
+
+
+def _history_entry(prompt_id: str, data: Data) -> HistoryEntry:
+    item = parse_item(data.get("prompt")) or QueueItem(prompt_id, 0.0)
+    status = fields.mapping(data.get("status"))
+    messages = dict(_messages(status.get("messages")))
+    error = event_of("execution_error", messages.get("execution_error"))
+    interrupted = event_of("execution_interrupted", messages.get("execution_interrupted"))
+    ends = ("execution_success", "execution_error", "execution_interrupted")
+    outputs = (fields.outputs(output, node) for node, output in fields.mapping(data.get("outputs")).items())
+    return HistoryEntry(
+        item,
+        _outcome(status, error, interrupted),
+        tuple(output for of_node in outputs for output in of_node),
+        fields.idents(messages.get("execution_cached", {}).get("nodes")),
+        error if isinstance(error, ExecutionError) else None,
+        interrupted if isinstance(interrupted, ExecutionInterrupted) else None,
+        fields.integer(messages.get("execution_start", {}).get("timestamp")),
+        next((fields.integer(messages[end].get("timestamp")) for end in ends if end in messages), None),
+    )
+
+
+def _messages(value: Json) -> Iterator[tuple[str, Data]]:
+    for message in map(fields.items, fields.items(value)):
+        if len(message) == 2:
+            yield fields.text(message[0]), fields.mapping(message[1])
+
+
+def _outcome(status: Data, error: Event, interrupted: Event) -> Literal["success", "error", "interrupted"] | None:
+    if isinstance(interrupted, ExecutionInterrupted):
+        return "interrupted"
+    match status.get("status_str"):
+        case "success":
+            return "success"
+        case "error":
+            return "error"
+    return "error" if isinstance(error, ExecutionError) else None
+
+
+def parse_jobs(body: Json) -> tuple[JobInfo, ...]:
+    """The lines of `/api/jobs`."""
+    jobs = (parse_job(value) for value in fields.items(fields.mapping(body).get("jobs")))
+    return tuple(job for job in jobs if job)
+
+
+def parse_job(body: Json) -> JobInfo | None:
+    """One line of `/api/jobs`; None without an id."""
+    data = fields.mapping(body)
+    job_id = fields.text(data.get("id"))
+    if not job_id:
+        return None
+    times = (fields.integer(data.get(name)) for name in ("create_time", "execution_start_time", "execution_end_time"))
+    return JobInfo(job_id, fields.text(data.get("status")), *times)
+
+
+def parse_stats(body: Json) -> SystemStats | None:
+    """The box's figures; None where the answer is not a ComfyUI's."""
+    data = fields.mapping(body)
+    system = fields.mapping(data.get("system"))
+    if not system:
+        return None
+    devices = (
+        Device(
+            fields.text(device.get("name")),
+            fields.text(device.get("type")),
+            fields.integer(device.get("vram_total")) or 0,
+            fields.integer(device.get("vram_free")) or 0,
+        )
+        for device in map(fields.mapping, fields.items(data.get("devices")))
+    )
+    return SystemStats(
+        fields.text(system.get("comfyui_version")),
+        fields.integer(system.get("ram_total")) or 0,
+        fields.integer(system.get("ram_free")) or 0,
+        tuple(devices),
+        fields.texts(system.get("argv")),
+        fields.text(system.get("os")),
+    )

@@ -1,0 +1,155 @@
+"""The socket of one client_id as one endless stream of events, over as many connections as it takes."""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidStatus,
+    WebSocketException,
+)
+from websockets.frames import CloseCode
+
+from comfytui.comfy.decode import decode
+from comfytui.comfy.errors import ComfyError, ServerError, TimedOut
+from comfytui.comfy.events import Event
+from comfytui.comfy.server import Server
+from comfytui.comfy.transport import CONNECT_SECONDS, MIB, not_comfyui, refused_entry, unreachable
+
+FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
+"""Seconds between connects: doubled after each that brought no frame, then spread evenly below (full jitter)."""
+FRAME_LIMIT = 64 * MIB
+"""Bytes of one frame: previews of a few MB are seen in the wild, 200 MB are an attack or an accident."""
+PING_SECONDS, PONG_SECONDS = 20.0, 120.0
+"""A ping keeps proxies from cutting an idle socket; loading a model may hold the server's answer for long."""
+_SILENT = logging.getLogger("comfytui.websocket")
+_SILENT.disabled = True  # What it would log holds the URL, and so perhaps a token.
+HELLO = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A connection stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A connection ended or could not be made; the next try comes in `retry_in` seconds."""
+
+    reason: str
+    retry_in: float
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Growing delays with full jitter; `chance` gives 0 to 1."""
+
+    chance: Callable[[], float] = random.random
+    failures: int = 0
+
+    def reset(self) -> None:
+        """Begin anew: a frame arrived."""
+        self.failures = 0
+
+    def next(self) -> float:
+        """Seconds until the next try."""
+        longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.failures, 10))
+        self.failures += 1
+        return float(max(FIRST_DELAY / 2, self.chance() * longest))
+
+
+async def events(
+    server: Server,
+    client_id: str,
+    *,
+    backoff: Backoff | None = None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ping: float | None = PING_SECONDS,
+    pong: float | None = PONG_SECONDS,
+) -> AsyncIterator[Event | Opened | Closed]:
+    """Every event of the socket, and its openings and closings, for ever.
+
+    Raises Unauthorized or NotComfyUI, since no further try would help.
+    """
+    backoff = backoff or Backoff()
+    while True:
+        try:
+            async with _connection(server, client_id, ping, pong) as socket:
+                # Flags are per socket: without them previews come without the prompt that they belong to.
+                await socket.send(HELLO)
+                yield Opened()
+                while True:
+                    frame = await socket.recv(decode=False)
+                    backoff.reset()
+                    yield decode(_as_text_or_binary(frame))
+        except ConnectionClosed as error:
+            reason = _spoken(error)
+        except (OSError, WebSocketException) as error:
+            reason = str(_fault(server, error))
+        delay = backoff.next()
+        yield Closed(reason, delay)
+        await sleep(delay)
+
+
+class _Connect(connect):
+    """A connect that follows no redirect: it leads to a login, and our headers are for this server alone."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+def _connection(server: Server, client_id: str, ping: float | None, pong: float | None) -> connect:
+    return _Connect(
+        server.ws_url(client_id),
+        additional_headers=dict(server.headers),
+        user_agent_header="comfytui",
+        ssl=server.tls,
+        proxy=None if server.loopback else True,
+        open_timeout=CONNECT_SECONDS * 2,
+        close_timeout=1,
+        ping_interval=ping,
+        ping_timeout=pong,
+        max_size=FRAME_LIMIT,
+        logger=_SILENT,
+    )
+
+
+def _as_text_or_binary(frame: bytes) -> str | bytes:
+    """A binary frame begins with a small big-endian number, so with a zero; text may hold invalid UTF-8."""
+    return frame if frame.startswith(b"\0") else frame.decode("utf-8", "replace")
+
+
+def _spoken(error: ConnectionClosed) -> str:
+    """Why a connection ended, in words."""
+    match error.rcvd, error.sent:
+        case _, sent if sent is not None and sent.code == CloseCode.MESSAGE_TOO_BIG:
+            return f"The server sent a frame of more than {FRAME_LIMIT // MIB} MiB."
+        case None, sent if sent is not None and sent.code == CloseCode.INTERNAL_ERROR:
+            return "The server no longer answers."
+        case None, _:
+            return "The connection broke."
+    return "The server closed the connection."
+
+
+def _fault(server: Server, error: Exception) -> ComfyError:
+    """Why there is no connection; raises what no further try would mend."""
+    match error:
+        case InvalidStatus(response=response) if response.status_code in {401, 403, 407}:
+            raise refused_entry(server.shown, response.status_code) from None
+        case InvalidStatus(response=response) if 300 <= response.status_code < 400:
+            raise refused_entry(server.shown, response.status_code) from None
+        case InvalidStatus(response=response) if response.status_code >= 500:
+            return ServerError(f"{server.shown} answered with status {response.status_code}.")
+        case InvalidStatus() | InvalidMessage() | InvalidHandshake():
+            raise not_comfyui(server.shown) from None
+        case TimeoutError():
+            return TimedOut(f"{server.shown} did not answer: it may be busy, or the link is broken.")
+        case _:
+            return unreachable(server.shown, error)

@@ -1,0 +1,70 @@
+"""Cancelling one job: the order fits where the job stands, and the answer says what really happened."""
+
+from collections.abc import Callable
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import ComfyError
+from comfytui.service.notices import Severity
+from comfytui.service.outbox import Outbox
+from comfytui.session.events import JobCancelled, SessionEvent
+from comfytui.session.model import JobStatus
+from comfytui.session.state import SessionState
+
+Outcome = tuple[str, Severity]
+"""One sentence for the user, and how loud it is."""
+
+
+async def cancel(
+    prompt_id: str,
+    state: SessionState,
+    client: ComfyClient,
+    outbox: Outbox,
+    apply: Callable[[SessionEvent], None],
+) -> Outcome:
+    """Drop, delete or interrupt a job, look at the server again, and say what came of it."""
+    job = state.jobs.get(prompt_id)
+    match job and job.status:
+        case None:
+            return "That job is no longer known.", "warning"
+        case JobStatus.SUBMITTING:
+            if not outbox.drop(prompt_id):
+                return "It is on its way to the server: press x again when it is queued.", "warning"
+            apply(JobCancelled(prompt_id))
+            return "Dropped before it was sent.", "information"
+        case status if status and status.ended:
+            return f"Nothing to cancel: it had already ended ({status}).", "information"
+    try:
+        await _stop(prompt_id, client)
+        return await _look(prompt_id, client, apply)
+    except ComfyError as error:
+        return f"Not cancelled: {error}", "error"
+
+
+async def _stop(prompt_id: str, client: ComfyClient) -> None:
+    """Cancel in one atomic call where the server has it, else delete the job or, if it runs, interrupt it."""
+    if await client.cancel(prompt_id) is not None:
+        return
+    await client.delete([prompt_id])
+    queue = await client.queue()
+    # Servers before 0.3.57 interrupt whatever runs, so this is asked only for the one that does.
+    if any(item.prompt_id == prompt_id for item in queue.running):
+        await client.interrupt(prompt_id)
+
+
+async def _look(prompt_id: str, client: ComfyClient, apply: Callable[[SessionEvent], None]) -> Outcome:
+    queue = await client.queue()
+    if any(item.prompt_id == prompt_id for item in queue.running):
+        return "Interrupt sent: the server stops at its next step.", "information"
+    if any(item.prompt_id == prompt_id for item in queue.pending):
+        return "The server still has it in its queue: press x again.", "warning"
+    entry = await client.history_of(prompt_id)
+    match entry and entry.outcome:
+        case None if entry is None:
+            apply(JobCancelled(prompt_id))
+            return "Removed from the queue before it ran.", "information"
+        case "interrupted":
+            return "Interrupted.", "information"
+        case "error":
+            return "Too late: it had already failed.", "warning"
+        case _:
+            return "Too late: it had already finished.", "warning"

@@ -1,0 +1,152 @@
+"""One server's session, kept true: the socket, the looks, the outbox and the single writer of the state."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from uuid import uuid4
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import NotComfyUI, Unauthorized
+from comfytui.comfy.events import (
+    Event,
+    Executing,
+    ExecutionError,
+    ExecutionInterrupted,
+    ExecutionSuccess,
+    PreviewImage,
+    Status,
+)
+from comfytui.comfy.server import Server
+from comfytui.comfy.socket import Closed, Opened, events
+from comfytui.service.cancel import cancel
+from comfytui.service.looks import Looker
+from comfytui.service.mailbox import Mailbox
+from comfytui.service.notices import BatchRefused, JobEnded, Notice, PreviewReceived, SessionChanged, Told
+from comfytui.service.orders import Order, plan
+from comfytui.service.outbox import Outbox
+from comfytui.session.events import BatchPlanned, Connected, Disconnected, SessionEvent
+from comfytui.session.model import Failure, Job, LinkKind, Stamp
+from comfytui.session.reduce import reduce
+from comfytui.session.state import SessionState
+
+T = TypeVar("T")
+
+
+class SocketService:
+    """Owns socket, HTTP client and state of one server; only `subscribe` and `state` are for other threads."""
+
+    def __init__(self, server: Server, client_id: str | None = None) -> None:
+        self.server = server
+        self.client_id = client_id or uuid4().hex
+        self.state = SessionState(client_ids=frozenset({self.client_id}))
+        self._mailboxes: tuple[Mailbox, ...] = ()
+        self._client: ComfyClient | None = None
+        self._outbox = Outbox(self._apply, self.client_id)
+        self._looker = Looker(self._apply, lambda: self.state)
+        self._again = asyncio.Event()
+
+    def subscribe(self, wake: Callable[[], object]) -> Mailbox:
+        """A mailbox with the present state and what follows; `wake` is called on the service's thread."""
+        mailbox = Mailbox(wake)
+        self._mailboxes = (*self._mailboxes, mailbox)
+        mailbox.put(SessionChanged(self.server.shown, self.state))
+        return mailbox
+
+    async def run(self) -> None:
+        """Serve until cancelled; a fault of our own ends it with an exception, and the next run goes on from there."""
+        async with ComfyClient(self.server) as client, asyncio.TaskGroup() as tasks:
+            self._client = client
+            tasks.create_task(self._listen())
+            tasks.create_task(self._looker.run(client))
+            tasks.create_task(self._looker.watch_box(client))
+            tasks.create_task(self._outbox.run(client, self._refused))
+
+    def submit(self, order: Order) -> None:
+        """Plan a batch and send it as the server takes it."""
+        batch, jobs, parcels = plan(order, self.client_id, time.time())
+        self._apply(BatchPlanned(batch, jobs))
+        self._outbox.add(parcels)
+
+    async def cancel(self, prompt_id: str) -> None:
+        """Cancel one job and tell what came of it."""
+        text, severity = await cancel(prompt_id, self.state, self._require_client(), self._outbox, self._apply)
+        self.post(Told(self.server.shown, text, severity))
+        self._looker.want()
+
+    async def ask(self, question: Callable[[ComfyClient], Awaitable[T]]) -> T:
+        """The answer to a question of the subscriber's own, on this service's client."""
+        return await question(self._require_client())
+
+    def reconnect(self) -> None:
+        """Try a link again that was given up."""
+        self._again.set()
+        self._looker.want()
+
+    def post(self, notice: Notice) -> None:
+        """Hand a notice to every subscriber."""
+        for mailbox in self._mailboxes:
+            mailbox.put(notice)
+
+    def _require_client(self) -> ComfyClient:
+        if self._client is None:
+            raise RuntimeError("the service has not started yet")
+        return self._client
+
+    def _apply(self, event: SessionEvent) -> None:
+        before = self.state
+        self.state = state = reduce(before, event, Stamp(time.monotonic(), time.time()))
+        if state is before:
+            return
+        self.post(SessionChanged(self.server.shown, state))
+        if state.jobs is not before.jobs:
+            for job in _just_ended(before, state):
+                self.post(JobEnded(self.server.shown, job))
+
+    def _refused(self, batch: str, failure: Failure) -> None:
+        self.post(BatchRefused(self.server.shown, batch, failure))
+
+    async def _listen(self) -> None:
+        while True:
+            self._again.clear()
+            try:
+                async for event in events(self.server, self.client_id):
+                    self._receive(event)
+            except (Unauthorized, NotComfyUI) as error:
+                kind = LinkKind.UNAUTHORISED if isinstance(error, Unauthorized) else LinkKind.NOT_COMFYUI
+                self._apply(Disconnected(str(error), kind=kind))
+            await self._again.wait()
+
+    def _receive(self, event: Event | Opened | Closed) -> None:
+        match event:
+            case Opened():
+                self._apply(Connected(self.client_id))
+                self._looker.want(history=True)
+            case Closed(reason=reason, retry_in=retry_in):
+                self._apply(Disconnected(reason, retry_in))
+            case PreviewImage(image=image, prompt_id=prompt_id):
+                live = self.state.live
+                if live and prompt_id in {None, live.prompt_id}:
+                    self.post(PreviewReceived(self.server.shown, live.prompt_id, image))
+            case _:
+                self._apply(event)
+                if _worth_a_look(event):
+                    self._looker.want()
+
+
+def _worth_a_look(event: Event) -> bool:
+    """Whether the queue or the history may tell more than the frame does."""
+    match event:
+        case Status() | ExecutionSuccess() | ExecutionError() | ExecutionInterrupted() | Executing(node=None):
+            return True
+        case _:
+            return False
+
+
+def _just_ended(before: SessionState, after: SessionState) -> list[Job]:
+    """My jobs that were open in `before` and are not in `after`."""
+    return [
+        job
+        for prompt_id, job in after.jobs.items()
+        if job.mine and job.status.ended and (old := before.jobs.get(prompt_id)) and not old.status.ended
+    ]

@@ -1,0 +1,110 @@
+"""The service in a thread and loop of its own, so that a terminal that stops reading never stops the sockets."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from threading import Event, Thread
+from typing import Any, TypeVar
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.server import Server
+from comfytui.plain import plain
+from comfytui.service.mailbox import Mailbox
+from comfytui.service.notices import ServiceFailed
+from comfytui.service.orders import Order
+from comfytui.service.service import SocketService
+from comfytui.session.state import SessionState
+
+T = TypeVar("T")
+
+RESTART_PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds before a broken service starts again; the last one repeats."""
+STOP_PATIENCE = 2.0
+"""Seconds that `stop` waits: a look-up of a name cannot be interrupted, and quitting must not wait for it."""
+
+log = logging.getLogger(__name__)
+
+
+class ServiceThread:
+    """A `SocketService` that runs aside; every method may be called from any thread and returns at once."""
+
+    def __init__(
+        self, server: Server, *, client_id: str | None = None, pauses: tuple[float, ...] = RESTART_PAUSES
+    ) -> None:
+        self.server = server
+        self._pauses = pauses
+        self._service: SocketService
+        self._loop: asyncio.AbstractEventLoop
+        self._main: asyncio.Task[None]
+        self._ready = Event()
+        self._client_id = client_id
+        self._thread = Thread(target=self._run, name=f"comfytui {server.shown}", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the link's state arrives as notices."""
+        self._thread.start()
+        self._ready.wait()
+
+    def stop(self) -> None:
+        """End the service: jobs go on, on the server."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._main.cancel)
+            self._thread.join(STOP_PATIENCE)
+
+    @property
+    def state(self) -> SessionState:
+        """The newest state."""
+        return self._service.state
+
+    def subscribe(self, wake: Callable[[], object]) -> Mailbox:
+        """A mailbox of notices; `wake` is called on the service's thread when it is no longer empty."""
+        return self._service.subscribe(wake)
+
+    def submit(self, order: Order) -> None:
+        """Send a batch."""
+        self._loop.call_soon_threadsafe(self._service.submit, order)
+
+    def cancel(self, prompt_id: str) -> None:
+        """Cancel one job; what came of it arrives as `Told`."""
+        self._start_task(self._service.cancel(prompt_id))
+
+    def reconnect(self) -> None:
+        """Try a link again that was given up."""
+        self._loop.call_soon_threadsafe(self._service.reconnect)
+
+    def ask(self, question: Callable[[ComfyClient], Awaitable[T]]) -> Future[T]:
+        """The answer to a question of the caller's own, asked on the service's loop."""
+        return self._start_task(self._service.ask(question))
+
+    def _start_task(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._supervise())
+        except asyncio.CancelledError:
+            log.debug("service stopped")
+
+    async def _supervise(self) -> None:
+        """Run the service, and again after each fault of its own."""
+        self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()  # type: ignore[assignment]
+        self._service = SocketService(self.server, self._client_id)
+        self._ready.set()
+        faults = 0
+        while True:
+            try:
+                await self._service.run()
+            except Exception as error:
+                pause = self._pauses[min(faults, len(self._pauses) - 1)]
+                faults += 1
+                log.exception("service failed")
+                self._service.post(ServiceFailed(self.server.shown, _first_words(error), pause))
+                await asyncio.sleep(pause)
+
+
+def _first_words(error: BaseException) -> str:
+    """What went wrong, in one line: of a group, its first member."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return plain(f"{type(error).__name__}: {error}", 200)

@@ -1,0 +1,20 @@
+"""Every node type that the simulated server has."""
+
+from collections.abc import Sequence
+
+from comfytui.sim.catalogue import custom_sampling, images, text_to_image
+from comfytui.sim.config import SimConfig
+from comfytui.sim.nodes import NodeType
+
+
+def catalogue(config: SimConfig, uploads: Sequence[str] = ()) -> dict[str, NodeType]:
+    """Return every node type by name; `uploads` are the files that LoadImage offers."""
+    nodes = (
+        *text_to_image.loaders(config),
+        *text_to_image.conditioning(),
+        *text_to_image.latents(),
+        *text_to_image.samplers(),
+        *custom_sampling.nodes(),
+        *images.nodes(uploads),
+    )
+    return {node.name: node for node in nodes}

@@ -1,0 +1,103 @@
+"""The node types of modular sampling: noise, guider, sampler and sigmas each by a node of its own."""
+
+from functools import partial
+
+from comfytui.sim.nodes import MAX_RESOLUTION, MAX_SEED, NodeType, decimal, integer, modern_choice
+from comfytui.sim.samplers import SAMPLERS, SCHEDULERS
+
+_custom = partial(NodeType, module="comfy_extras.nodes_custom_sampler", modern=True)
+
+
+def nodes() -> tuple[NodeType, ...]:
+    """Return the nodes around SamplerCustomAdvanced, and the Flux nodes that go with them."""
+    model = ("MODEL", {})
+    conditioning = ("CONDITIONING", {})
+    return (
+        _custom(
+            "RandomNoise",
+            "RandomNoise",
+            "sampling/noise",
+            ("NOISE",),
+            {"noise_seed": integer(0, 0, MAX_SEED, control_after_generate=True)},
+        ),
+        _custom(
+            "BasicScheduler",
+            "BasicScheduler",
+            "sampling/schedulers",
+            ("SIGMAS",),
+            {
+                "model": model,
+                "scheduler": modern_choice(SCHEDULERS),
+                "steps": integer(20, 1, 10000),
+                "denoise": decimal(1.0, 0.0, 1.0, 0.01),
+            },
+        ),
+        _custom(
+            "KSamplerSelect",
+            "KSamplerSelect",
+            "sampling/samplers",
+            ("SAMPLER",),
+            {"sampler_name": modern_choice(SAMPLERS)},
+        ),
+        _custom(
+            "BasicGuider",
+            "BasicGuider",
+            "sampling/guiders",
+            ("GUIDER",),
+            {"model": model, "conditioning": conditioning},
+        ),
+        _custom(
+            "CFGGuider",
+            "CFGGuider",
+            "sampling/guiders",
+            ("GUIDER",),
+            {
+                "model": model,
+                "positive": conditioning,
+                "negative": conditioning,
+                "cfg": decimal(8.0, 0.0, 100.0, 0.1, round=0.01),
+            },
+        ),
+        _custom(
+            "SamplerCustomAdvanced",
+            "SamplerCustomAdvanced",
+            "sampling/custom_sampling",
+            ("LATENT", "LATENT"),
+            {
+                "noise": ("NOISE", {}),
+                "guider": ("GUIDER", {}),
+                "sampler": ("SAMPLER", {}),
+                "sigmas": ("SIGMAS", {}),
+                "latent_image": ("LATENT", {}),
+            },
+            output_names=("output", "denoised_output"),
+        ),
+        *_flux(conditioning),
+    )
+
+
+def _flux(conditioning: tuple[str, dict[str, object]]) -> tuple[NodeType, ...]:
+    return (
+        NodeType(
+            "FluxGuidance",
+            "FluxGuidance",
+            "conditioning/flux",
+            ("CONDITIONING",),
+            {"conditioning": conditioning, "guidance": decimal(3.5, 0.0, 100.0, 0.1)},
+            module="comfy_extras.nodes_flux",
+            modern=True,
+        ),
+        NodeType(
+            "EmptySD3LatentImage",
+            "EmptySD3LatentImage",
+            "latent/sd3",
+            ("LATENT",),
+            {
+                "width": integer(1024, 16, MAX_RESOLUTION, step=16),
+                "height": integer(1024, 16, MAX_RESOLUTION, step=16),
+                "batch_size": integer(1, 1, 4096),
+            },
+            module="comfy_extras.nodes_sd3",
+            modern=True,
+        ),
+    )

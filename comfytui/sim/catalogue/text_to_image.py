@@ -1,0 +1,184 @@
+"""The node types of a plain text-to-image graph: loaders, conditioning, latents and samplers."""
+
+from comfytui.sim.config import SimConfig
+from comfytui.sim.nodes import MAX_RESOLUTION, MAX_SEED, NodeType, choice, decimal, integer, tip
+from comfytui.sim.samplers import SAMPLERS, SCHEDULERS
+
+LATENT_METHODS = ("nearest-exact", "bilinear", "area", "bicubic", "bislerp")
+CROPS = ("disabled", "center")
+SWITCH = ("enable", "disable")
+
+
+def loaders(config: SimConfig) -> list[NodeType]:
+    """Return the nodes that load models."""
+    return [
+        NodeType(
+            "CheckpointLoaderSimple",
+            "Load Checkpoint",
+            "model/loaders",
+            ("MODEL", "CLIP", "VAE"),
+            {"ckpt_name": choice(config.checkpoints, "The name of the checkpoint (model) to load.")},
+            output_tooltips=(
+                "The model used for denoising latents.",
+                "The CLIP model used for encoding text prompts.",
+                "The VAE model used for encoding and decoding images to and from latent space.",
+            ),
+            description="Loads a diffusion model checkpoint, diffusion models are used to denoise latents.",
+            aliases=("load model", "checkpoint", "model loader", "load checkpoint", "ckpt", "model"),
+        ),
+        NodeType(
+            "UNETLoader",
+            "Load Diffusion Model",
+            "model/loaders",
+            ("MODEL",),
+            {
+                "unet_name": choice(config.diffusion_models),
+                "weight_dtype": choice(("default", "fp8_e4m3fn", "fp8_e4m3fn_fast", "fp8_e5m2")),
+            },
+        ),
+        NodeType(
+            "DualCLIPLoader",
+            "DualCLIPLoader",
+            "model/loaders",
+            ("CLIP",),
+            {
+                "clip_name1": choice(config.text_encoders),
+                "clip_name2": choice(config.text_encoders),
+                "type": choice(("sdxl", "sd3", "flux", "hunyuan_video", "hidream", "hunyuan_image")),
+            },
+            {"device": (["default", "cpu"], {"advanced": True})},
+        ),
+        NodeType("VAELoader", "Load VAE", "model/loaders", ("VAE",), {"vae_name": choice(config.vae)}),
+    ]
+
+
+def conditioning() -> list[NodeType]:
+    """Return the nodes that turn text into conditioning."""
+    return [
+        NodeType(
+            "CLIPTextEncode",
+            "CLIP Text Encode (Prompt)",
+            "conditioning",
+            ("CONDITIONING",),
+            {
+                "text": ("STRING", {"multiline": True, "dynamicPrompts": True, "tooltip": "The text to be encoded."}),
+                "clip": tip("CLIP", "The CLIP model used for encoding the text."),
+            },
+            output_tooltips=("The text, encoded for the diffusion model.",),
+            aliases=("text", "prompt", "text prompt", "positive prompt", "negative prompt"),
+        ),
+    ]
+
+
+def latents() -> list[NodeType]:
+    """Return the nodes that make, scale and decode latents."""
+    batch = integer(1, 1, 4096, tooltip="The number of latent images in the batch.")
+    return [
+        NodeType(
+            "EmptyLatentImage",
+            "Empty Latent Image",
+            "latent",
+            ("LATENT",),
+            {
+                "width": integer(512, 16, MAX_RESOLUTION, step=8, tooltip="The width of the latent images in pixels."),
+                "height": integer(512, 16, MAX_RESOLUTION, step=8, tooltip="The height of the latent images in pixels."),
+                "batch_size": batch,
+            },
+            output_tooltips=("The empty latent image batch.",),
+        ),
+        NodeType(
+            "LatentUpscale",
+            "Upscale Latent",
+            "latent",
+            ("LATENT",),
+            {
+                "samples": ("LATENT",),
+                "upscale_method": choice(LATENT_METHODS),
+                "width": integer(512, 0, MAX_RESOLUTION, step=8),
+                "height": integer(512, 0, MAX_RESOLUTION, step=8),
+                "crop": choice(CROPS),
+            },
+        ),
+        NodeType(
+            "VAEDecode",
+            "VAE Decode",
+            "latent",
+            ("IMAGE",),
+            {
+                "samples": tip("LATENT", "The latent to be decoded."),
+                "vae": tip("VAE", "The VAE model used for decoding the latent."),
+            },
+            output_tooltips=("The decoded image.",),
+        ),
+    ]
+
+
+SEED = integer(0, 0, MAX_SEED, control_after_generate=True)
+
+
+def samplers() -> list[NodeType]:
+    """Return the two classic samplers."""
+    return [
+        NodeType(
+            "KSampler",
+            "KSampler",
+            "model/sampling",
+            ("LATENT",),
+            {
+                "model": tip("MODEL", "The model used for denoising the input latent."),
+                "seed": ("INT", {**SEED[1], "tooltip": "The random seed used for creating the noise."}),
+                "steps": integer(20, 1, 10000, tooltip="The number of steps used in the denoising process."),
+                "cfg": decimal(
+                    *(8.0, 0.0, 100.0, 0.1),
+                    round=0.01,
+                    tooltip="The Classifier-Free Guidance scale balances creativity and adherence to the prompt. "
+                    "Higher values result in images more closely matching the prompt however too high values will "
+                    "negatively impact quality.",
+                ),
+                "sampler_name": choice(
+                    SAMPLERS,
+                    "The algorithm used when sampling, this can affect the quality, speed, and style of the generated "
+                    "output.",
+                ),
+                "scheduler": choice(
+                    SCHEDULERS, "The scheduler controls how noise is gradually removed to form the image."
+                ),
+                "positive": tip(
+                    "CONDITIONING", "The conditioning describing the attributes you want to include in the image."
+                ),
+                "negative": tip(
+                    "CONDITIONING", "The conditioning describing the attributes you want to exclude from the image."
+                ),
+                "latent_image": tip("LATENT", "The latent image to denoise."),
+                "denoise": decimal(
+                    *(1.0, 0.0, 1.0, 0.01),
+                    tooltip="The amount of denoising applied, lower values will maintain the structure of the initial "
+                    "image allowing for image to image sampling.",
+                ),
+            },
+            output_tooltips=("The denoised latent.",),
+            description="Uses the provided model, positive and negative conditioning to denoise the latent image.",
+            aliases=("sampler", "sample", "generate", "denoise", "diffuse", "txt2img", "img2img"),
+        ),
+        NodeType(
+            "KSamplerAdvanced",
+            "KSampler (Advanced)",
+            "model/sampling",
+            ("LATENT",),
+            {
+                "model": ("MODEL",),
+                "add_noise": (list(SWITCH), {"advanced": True}),
+                "noise_seed": SEED,
+                "steps": integer(20, 1, 10000),
+                "cfg": decimal(8.0, 0.0, 100.0, 0.1, round=0.01),
+                "sampler_name": choice(SAMPLERS),
+                "scheduler": choice(SCHEDULERS),
+                "positive": ("CONDITIONING",),
+                "negative": ("CONDITIONING",),
+                "latent_image": ("LATENT",),
+                "start_at_step": integer(0, 0, 10000, advanced=True),
+                "end_at_step": integer(10000, 0, 10000, advanced=True),
+                "return_with_leftover_noise": (list(reversed(SWITCH)), {"advanced": True}),
+            },
+        ),
+    ]

@@ -1,0 +1,52 @@
+"""The knobs of the simulated server."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Device = Literal["cuda", "cpu"]
+
+PREVIEW_METHODS = ("none", "auto", "latent2rgb", "taesd")
+DEFAULT_CHECKPOINTS = (
+    "dreamshaper_8.safetensors",
+    "juggernautXL_v9.safetensors",
+    "sd_xl_base_1.0.safetensors",
+    "v1-5-pruned-emaonly.safetensors",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SimConfig:
+    """What the simulated box has and how fast it is; the defaults are a lively 24 GB machine."""
+
+    steps_per_second: float = 4.0
+    """Sampling speed of one image; 0 samples as fast as possible."""
+    load_seconds: float = 2.0
+    """Time to bring a checkpoint from disk to the first step."""
+    fail_step: int | None = None
+    """The step after which a sampler runs out of memory, None for never."""
+    fail_times: int | None = None
+    """How many samplers fail at `fail_step`, None for all of them."""
+    foreign_clients: int = 0
+    """How many other users keep jobs of their own in the queue."""
+    checkpoints: tuple[str, ...] = DEFAULT_CHECKPOINTS
+    diffusion_models: tuple[str, ...] = ("flux1-dev.safetensors", "flux1-schnell.safetensors")
+    text_encoders: tuple[str, ...] = ("clip_l.safetensors", "t5xxl_fp8_e4m3fn.safetensors")
+    vae: tuple[str, ...] = ("ae.safetensors", "sdxl_vae.safetensors")
+    loras: tuple[str, ...] = ("detail_tweaker_xl.safetensors", "pixel-art-xl.safetensors")
+    preview_method: str = "none"
+    """The server's own default, used by prompts that do not ask for one."""
+    preview_size: int = 512
+    """The longest edge of a preview, in pixels."""
+    device: Device = "cuda"
+    version: str = "0.33.0"
+    seed: int = 0
+    """Seed of everything that the server itself invents (names of temporary files, foreign prompts)."""
+
+    @property
+    def step_seconds(self) -> float:
+        """Seconds that one sampling step takes."""
+        return 1 / self.steps_per_second if self.steps_per_second > 0 else 0.0
+
+    def preview_for(self, asked: object) -> str:
+        """Return the preview method for a prompt that asked for `asked` in its extra data."""
+        return asked if isinstance(asked, str) and asked in PREVIEW_METHODS else self.preview_method

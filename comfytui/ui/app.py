@@ -1,0 +1,80 @@
+"""The application: one service, its notices, and the screens that show them."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import PurePath
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+
+from comfytui.comfy.server import Server
+from comfytui.service.thread import ServiceThread
+from comfytui.ui.ascii import AsciiFilter
+from comfytui.ui.dashboard import Dashboard
+from comfytui.ui.options import Options
+from comfytui.ui.start import StartScreen
+from comfytui.ui.styles import SHEETS
+from comfytui.ui.themes import THEMES
+
+
+class ComfyApp(App[None]):
+    """The dashboard of one server, or the start screen when there is none yet."""
+
+    TITLE = "comfytui"
+    CSS_PATH: ClassVar[list[str | PurePath]] = [*SHEETS]
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Detach", show=False, priority=True, id="quit"),
+    ]
+
+    def __init__(self, options: Options, server: Server | None = None) -> None:
+        super().__init__()
+        self.options = options
+        self.ascii = options.ascii
+        self._ascii_filter = AsciiFilter()
+        self._demo = ExitStack()
+        self.service: ServiceThread | None = None
+        self._server = server
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
+
+    def on_mount(self) -> None:
+        """Open the server's dashboard, or ask which one."""
+        if self._server is None:
+            self.push_screen(StartScreen())
+        else:
+            self.open_server(self._server)
+
+    def open_server(self, server: Server) -> None:
+        """Serve one server and show its dashboard."""
+        self.service = ServiceThread(server)
+        self.service.start()
+        self.switch_screen(Dashboard(self.service, self.options))
+
+    def open_demo(self) -> None:
+        """Start a simulated server and show its dashboard."""
+        self.open_server(Server.from_url(self._demo.enter_context(self.options.demo())))
+
+    def give_up(self, sentence: str) -> None:
+        """The server turned out to be none: say so at the start screen if it was chosen there, else on the way out."""
+        if self._server is not None:
+            self.exit(return_code=1, message=sentence)
+            return
+        if self.service is not None:
+            self.service.stop()
+        self.switch_screen(StartScreen(sentence))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Every painted line passes the ASCII filter where that is asked for."""
+        filters = super().get_line_filters()
+        return [*filters, self._ascii_filter] if self.ascii else filters
+
+    def on_unmount(self) -> None:
+        """Detach: the service ends, jobs go on, on their server."""
+        if self.service is not None:
+            self.service.stop()
+        self._demo.close()

@@ -1,0 +1,273 @@
+"""The dashboard of one server: notices come in, at most four paints a second go out."""
+
+import asyncio
+import time
+from random import SystemRandom
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from comfytui.comfy.errors import ComfyError
+from comfytui.plain import plain
+from comfytui.service.notices import (
+    BatchRefused,
+    JobEnded,
+    Notice,
+    PreviewReceived,
+    ServiceFailed,
+    SessionChanged,
+    Severity,
+    Told,
+)
+from comfytui.service.thread import ServiceThread
+from comfytui.session.model import Failure, Job, JobStatus, LinkKind
+from comfytui.session.state import SessionState
+from comfytui.ui.choices import specs_from
+from comfytui.ui.confirm import ConfirmScreen
+from comfytui.ui.form import PromptForm
+from comfytui.ui.header import HeaderLine
+from comfytui.ui.job_screen import JobScreen
+from comfytui.ui.now import NowPanel
+from comfytui.ui.options import Options
+from comfytui.ui.ordering import fields_of, order_of
+from comfytui.ui.queue_list import QueueList
+from comfytui.ui.queue_panel import QueuePanel
+from comfytui.ui.saving import save_outputs
+from comfytui.workflow.graph import warning_for
+
+PAINT_PAUSE = 0.25
+"""Seconds between two paints of live numbers."""
+TICK = 1.0
+"""Seconds between two paints of clocks, while there is a clock to show."""
+
+
+class Mail(Message, bubble=False):
+    """The mailbox is no longer empty."""
+
+
+class Dashboard(Screen[None]):
+    """Form, *Now* and queue of one server."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
+    AUTO_FOCUS = "#prompt"
+    HELP = """
+## The dashboard
+
+Write a prompt, press **F5** (or ctrl+j): the batch is queued on the server and goes on without you.
+
+Letters act when no text field has the focus: **esc** leaves a field.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f5,ctrl+j", "generate", "Generate", priority=True, id="generate", tooltip="Send the form off"),
+        Binding("x", "cancel", "Cancel", id="cancel", tooltip="Cancel the selected job"),
+        Binding("enter", "open", "Show", id="open", tooltip="Show the selected job large", show=False),
+        Binding("s", "save", "Save", id="save", tooltip="Save the selected job's pictures"),
+        Binding("slash", "filter", "Filter", key_display="/", id="filter", tooltip="Show only matching jobs"),
+        Binding("n", "write", "Form", id="write", tooltip="Go to the prompt form"),
+        Binding("p", "previews", "Previews", id="previews", tooltip="Live previews on or off"),
+        Binding("ctrl+r", "reconnect", "Reconnect", id="reconnect", show=False, tooltip="Try the link again now"),
+        Binding("escape", "leave", "Leave", id="leave", show=False, tooltip="Leave a field, a filter, the form"),
+        Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="All keys"),
+        Binding("q", "app.quit", "Detach", id="detach", tooltip="Close; jobs go on"),
+    ]
+
+    def __init__(self, service: ServiceThread, options: Options) -> None:
+        super().__init__()
+        self._service = service
+        self._options = options
+        self._previews = options.previews
+        self._mailbox = service.subscribe(lambda: self.post_message(Mail()))
+        self._state = SessionState()
+        self._painted: SessionState | None = None
+        self._paint_due = 0.0
+        self._paint_planned = False
+        self._was_live = False
+
+    def compose(self) -> ComposeResult:
+        """Header, form beside *Now* and queue, footer."""
+        yield HeaderLine(self._service.server.shown)
+        with Horizontal(id="body"):
+            yield PromptForm(self._options.workflow, id="form")
+            with Vertical(id="right"):
+                yield NowPanel(id="now")
+                yield QueuePanel(id="queue")
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        """Clocks move once a second, and only while one is shown."""
+        self.set_interval(TICK, self._tick)
+        if warning := warning_for(self._options.workflow):
+            self._say(warning, "warning")
+
+    # Notices
+
+    @on(Mail)
+    def _take_mail(self) -> None:
+        for notice in self._mailbox.take():
+            self._on_notice(notice)
+
+    def _on_notice(self, notice: Notice) -> None:
+        match notice:
+            case SessionChanged(state=state):
+                self._state = state
+                self._plan_paint()
+            case PreviewReceived(image=image):
+                if self._previews:
+                    self.query_one(NowPanel).show_preview(image)
+            case JobEnded(job=job):
+                self._ended(job)
+            case BatchRefused(failure=failure):
+                self._refused(failure)
+            case Told(text=text, severity=severity):
+                self._say(text, severity)
+            case ServiceFailed(reason=reason, retry_in=retry_in):
+                self._say(f"A fault in comfytui: {reason}. It starts again in {retry_in:.0f} s.", "error")
+
+    def _ended(self, job: Job) -> None:
+        if job.status is JobStatus.INTERRUPTED:
+            self._say("Interrupted.", "information")
+        if job.outputs and self._previews:
+            self._show_finished(job)
+
+    def _refused(self, failure: Failure) -> None:
+        form = self.query_one(PromptForm)
+        at_fields, elsewhere = fields_of(self._options.workflow, failure.node_errors)
+        for field, sentence in at_fields.items():
+            form.mark(field, sentence)
+        if elsewhere or not at_fields:
+            self._say("\n".join(elsewhere) or failure.message, "error")
+        self._learn_choices()
+
+    # Painting
+
+    def _plan_paint(self) -> None:
+        if not self._paint_planned:
+            self._paint_planned = True
+            self.set_timer(max(0.0, self._paint_due - time.monotonic()), self._paint)
+
+    def _paint(self) -> None:
+        self._paint_planned = False
+        self._paint_due = time.monotonic() + PAINT_PAUSE
+        state, painted = self._state, self._painted
+        self._painted = state
+        self.query_one(HeaderLine).show(state)
+        self.query_one(NowPanel).show(state)
+        if painted is None or state.jobs is not painted.jobs or state.batches is not painted.batches:
+            self.query_one(QueuePanel).show(state)
+        is_live = state.link.kind is LinkKind.LIVE
+        if is_live and not self._was_live:
+            self._learn_choices()
+        self._was_live = is_live
+
+    def _tick(self) -> None:
+        if self._state.live or self._state.link.kind is not LinkKind.LIVE:
+            self._plan_paint()
+
+    # Questions to the server
+
+    @work(exclusive=True, group="choices", exit_on_error=False)
+    async def _learn_choices(self) -> None:
+        workflow = self._options.workflow
+        try:
+            specs = await asyncio.wrap_future(self._service.ask(lambda client: specs_from(client, workflow)))
+        except ComfyError as error:
+            self._say(f"The server's choices could not be read: {error}", "warning")
+        else:
+            self.query_one(PromptForm).learn(specs)
+
+    @work(exclusive=True, group="finished", exit_on_error=False)
+    async def _show_finished(self, job: Job) -> None:
+        output = job.outputs[0]
+        try:
+            data = await asyncio.wrap_future(self._service.ask(lambda client: client.view(output, preview="webp;80")))
+        except ComfyError:
+            return  # The queue shows that it ended; enter asks again and says why not.
+        self.query_one(NowPanel).show_preview(data)
+
+    @work(group="save", exit_on_error=False)
+    async def _save(self, job: Job) -> None:
+        text, severity = await save_outputs(self._service, job, self._options.output)
+        self._say(text, severity)
+
+    # Actions
+
+    def action_generate(self) -> None:
+        """Send the form off."""
+        self.query_one(PromptForm).submit()
+
+    @on(PromptForm.Submitted)
+    def _submitted(self, event: PromptForm.Submitted) -> None:
+        order, seeds = order_of(self._options.workflow, event.asked, SystemRandom(), previews=self._previews)
+        self._service.submit(order)
+        if seeds:
+            self.query_one(PromptForm).show_seed(seeds[0])
+        self.remove_class("-writing")
+
+    @work(exclusive=True, group="cancel", exit_on_error=False)
+    async def action_cancel(self) -> None:
+        """Cancel the selected job; somebody else's only after a question."""
+        job = self.query_one(QueuePanel).selected()
+        if job is None:
+            self._say("Select a job first.", "information")
+        elif job.mine or job.status.ended or await self.app.push_screen_wait(ConfirmScreen(_whose(job))):
+            self._service.cancel(job.prompt_id)
+
+    def action_open(self) -> None:
+        """Show the selected job large."""
+        if job := self.query_one(QueuePanel).selected():
+            self.app.push_screen(JobScreen(self._service, job, self._options.output))
+
+    @on(QueueList.Selected)
+    def _selected(self) -> None:
+        self.action_open()
+
+    def action_save(self) -> None:
+        """Save the selected job's pictures."""
+        if job := self.query_one(QueuePanel).selected():
+            self._save(job)
+
+    def action_filter(self) -> None:
+        """Let the user type a filter."""
+        self.query_one(QueuePanel).open_filter()
+
+    def action_write(self) -> None:
+        """Go to the form, on small screens a page of its own."""
+        self.add_class("-writing")
+        self.query_one(PromptForm).focus_first()
+
+    def action_leave(self) -> None:
+        """Leave the filter, a field, or the form's page."""
+        if not self.query_one(QueuePanel).close_filter():
+            self.remove_class("-writing")
+            self.query_one(QueuePanel).rows.focus()
+
+    def action_previews(self) -> None:
+        """Live previews on or off; off also asks the server for none with the next batch."""
+        self._previews = not self._previews
+        if not self._previews:
+            self.query_one(NowPanel).show_preview(None)
+        self._say(f"Previews {'on' if self._previews else 'off, also on the server from the next batch on'}.")
+
+    def action_reconnect(self) -> None:
+        """Try the link again now."""
+        self._service.reconnect()
+
+    def action_help(self) -> None:
+        """Show or hide all keys."""
+        if self.query("HelpPanel"):
+            self.app.action_hide_help_panel()
+        else:
+            self.app.action_show_help_panel()
+
+    def _say(self, text: str, severity: Severity = "information") -> None:
+        self.notify(plain(text, 600), severity=severity, markup=False)
+
+
+def _whose(job: Job) -> str:
+    return f"This job is not yours (client {plain(job.owner or 'unknown', 8)}). Cancel it?"

@@ -1,0 +1,241 @@
+"""The prompt form: one row for each input that the workflow has, marked while it is wrong, never emptied."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Button, Input, Select, TextArea
+
+from comfytui.plain import plain
+from comfytui.ui.line import Line
+from comfytui.workflow.fields import Field
+from comfytui.workflow.graph import Workflow
+from comfytui.workflow.seeds import SeedMode
+from comfytui.workflow.specs import FALLBACK, Spec, check
+from comfytui.workflow.values import Value, current
+
+MOST_IMAGES = 1_000
+IMAGES = Spec(kind="int", minimum=1, maximum=MOST_IMAGES)
+LABELS: Mapping[Field, str] = {
+    Field.MODEL: "Model",
+    Field.PROMPT: "Prompt",
+    Field.NEGATIVE: "Negative",
+    Field.WIDTH: "Width",
+    Field.HEIGHT: "Height",
+    Field.STEPS: "Steps",
+    Field.CFG: "CFG",
+    Field.GUIDANCE: "Guidance",
+    Field.SAMPLER: "Sampler",
+    Field.SCHEDULER: "Scheduler",
+    Field.SEED: "Seed",
+}
+ROWS: tuple[tuple[str, tuple[Field, ...]], ...] = (
+    ("Model", (Field.MODEL,)),
+    ("Size", (Field.WIDTH, Field.HEIGHT)),
+    ("Steps", (Field.STEPS,)),
+    ("CFG", (Field.CFG,)),
+    ("Guidance", (Field.GUIDANCE,)),
+    ("Sampler", (Field.SAMPLER,)),
+    ("Scheduler", (Field.SCHEDULER,)),
+)
+TEXTS = (Field.PROMPT, Field.NEGATIVE)
+CHOICES = frozenset({Field.MODEL, Field.SAMPLER, Field.SCHEDULER})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the form asks for: a value for each field, how seeds go on, and how many images."""
+
+    values: Mapping[Field, Value]
+    seed_mode: SeedMode
+    images: int
+
+
+class PromptForm(VerticalScroll, can_focus=False):
+    """The inputs of one workflow; `specs` of the server sharpen the checks and fill the choices when they are known."""
+
+    BINDING_GROUP_TITLE = "Prompt form"
+
+    @dataclass
+    class Submitted(Message):
+        """The form was sent off with everything in order."""
+
+        asked: Asked
+
+    def __init__(self, workflow: Workflow, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.workflow = workflow
+        self._specs: dict[Field, Spec] = {field: FALLBACK[field] for field in workflow.fields}
+        self.border_title = "Prompt"
+
+    def compose(self) -> ComposeResult:
+        """One row an input; what the graph does not have is absent."""
+        values = current(self.workflow)
+        yield Line(plain(self.workflow.name, 60), id="workflow-name")
+        for field in TEXTS:
+            if field in values:
+                yield Line(LABELS[field], classes="text-label")
+                yield _text_area(field, str(values[field]))
+                yield Line(id=f"{field}-error", classes="error")
+        for label, fields in ROWS:
+            present = [field for field in fields if field in values]
+            if present:
+                yield from _row(label, present, values)
+        if Field.SEED in values:
+            yield from _seed_row(values[Field.SEED])
+        yield from _images_row()
+        yield Button("Generate  F5", id="generate", variant="primary", compact=True)
+
+    def learn(self, specs: Mapping[Field, Spec]) -> None:
+        """Take the server's own ranges and choices; a chosen value that it does not offer stays and is marked."""
+        self._specs.update({field: spec for field, spec in specs.items() if field in self._specs})
+        for field in CHOICES & self._specs.keys():
+            options = self._specs[field].options
+            if options:
+                select = self.query_one(f"#{field}", Select)
+                chosen = select.value
+                # A built-in default that this server cannot know is not the user's choice.
+                kept = () if chosen in options or not select.has_class("chosen") else (str(chosen),)
+                select.set_options(_options((*options, *kept)))
+                select.value = chosen if chosen in (*options, *kept) else options[0]
+        self.check_all()
+
+    def mark(self, field: Field | str, sentence: str) -> None:
+        """Show one sentence at a field, or take the mark away with an empty one."""
+        error = self.query_one(f"#{field}-error", Line)
+        error.say(sentence and f"! {plain(sentence, 300)}")
+        error.set_class(bool(sentence), "-shown")
+        self.query_one(f"#{field}").set_class(bool(sentence), "-wrong")
+
+    def check_all(self) -> bool:
+        """Mark every wrong field; whether all is in order."""
+        wrong = [control for control in self._inputs() if self._check(control) is None]
+        return not wrong
+
+    def read(self) -> Asked | None:
+        """The form's content, or None with the first wrong field focused."""
+        if not self.check_all():
+            next(control for control in self._inputs() if control.has_class("-wrong")).focus()
+            return None
+        values: dict[Field, Value] = {}
+        for field in self._specs:
+            control = self.query_one(f"#{field}")
+            match control:
+                case TextArea():
+                    values[field] = control.text
+                case Select():
+                    values[field] = str(control.value)
+                case Input():
+                    values[field] = check(control.value, self._specs[field])
+        mode = self.query_one("#seed-mode", Select).value if Field.SEED in self._specs else SeedMode.FIXED
+        images = check(self.query_one("#images", Input).value, IMAGES)
+        return Asked(values, SeedMode(str(mode)), int(images))
+
+    def show_seed(self, seed: int) -> None:
+        """Show the seed that the last order began with."""
+        if Field.SEED in self._specs:
+            self.query_one(f"#{Field.SEED}", Input).value = str(seed)
+
+    def focus_first(self) -> None:
+        """Put the cursor where writing begins."""
+        self.query("TextArea, Input").first().focus()
+
+    def submit(self) -> None:
+        """Send the form off if all is in order."""
+        asked = self.read()
+        if asked is not None:
+            self.post_message(self.Submitted(asked))
+
+    @on(Button.Pressed, "#generate")
+    def _pressed(self) -> None:
+        self.submit()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._check(event.input)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.screen.focus_next()
+
+    @on(Select.Changed)
+    def _chose(self, event: Select.Changed) -> None:
+        event.stop()
+        if event.select.has_focus or event.select.has_focus_within:
+            event.select.add_class("chosen")
+        if event.select.id in self._specs:
+            self.mark(event.select.id, "")
+
+    @on(TextArea.Changed)
+    def _wrote(self, event: TextArea.Changed) -> None:
+        event.stop()
+        self.mark(event.text_area.id or "", "")
+
+    def _inputs(self) -> Iterator[Input]:
+        return iter(self.query(Input).results(Input))
+
+    def _check(self, control: Input) -> Value | None:
+        field = control.id or ""
+        spec = IMAGES if field == "images" else self._specs[Field(field)]
+        try:
+            value = check(control.value, spec)
+        except ValueError as error:
+            self.mark(field, str(error))
+            return None
+        self.mark(field, "")
+        return value
+
+
+def _text_area(field: Field, text: str) -> TextArea:
+    area = TextArea(text, id=field, compact=True, soft_wrap=True, tab_behavior="focus", show_line_numbers=False)
+    area.cursor_blink = False
+    return area
+
+
+def _input(name: str, value: Value) -> Input:
+    control = Input(str(value), id=name, compact=True, select_on_focus=True)
+    control.cursor_blink = False
+    return control
+
+
+def _options(names: Sequence[str]) -> list[tuple[Text, str]]:
+    return [(Text(plain(name, 200)), name) for name in names]
+
+
+def _row(label: str, fields: Sequence[Field], values: Mapping[Field, Value]) -> ComposeResult:
+    controls: list[Widget] = []
+    for field in fields:
+        if field in CHOICES:
+            name = str(values[field])
+            controls.append(Select(_options([name]), id=field, value=name, allow_blank=False, compact=True))
+        else:
+            controls.append(_input(field, values[field]))
+    if fields == [Field.WIDTH, Field.HEIGHT]:
+        controls.insert(1, Line("x", classes="times"))
+    yield Horizontal(Line(label, classes="label"), *controls, classes="row")
+    for field in fields:
+        yield Line(id=f"{field}-error", classes="error")
+
+
+def _seed_row(seed: Value) -> ComposeResult:
+    modes = Select(
+        [(Text(mode.value), mode.value) for mode in SeedMode],
+        id="seed-mode",
+        value=SeedMode.RANDOM.value,
+        allow_blank=False,
+        compact=True,
+    )
+    yield Horizontal(Line("Seed", classes="label"), modes, _input(Field.SEED, seed), classes="row")
+    yield Line(id=f"{Field.SEED}-error", classes="error")
+
+
+def _images_row() -> ComposeResult:
+    yield Horizontal(Line("Images", classes="label"), _input("images", 4), classes="row")
+    yield Line(id="images-error", classes="error")

@@ -1,0 +1,43 @@
+"""The header: which box this is, how it is reached, how long its queue is and how full its memory."""
+
+import time
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from comfytui.plain import plain
+from comfytui.session.model import LinkKind
+from comfytui.session.state import SessionState
+from comfytui.ui import words
+from comfytui.ui.line import Line
+
+WIDE = 100
+
+
+class HeaderLine(Horizontal):
+    """One line: name, server, version on the left; link, queue, memory on the right."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__()
+        self._server = plain(server, 60)
+
+    def compose(self) -> ComposeResult:
+        """Words only, each painted when it changes."""
+        yield Line("comfytui", id="brand")
+        yield Line(self._server, id="server")
+        yield Line(id="link")
+        yield Line(id="queue-count")
+        yield Line(id="box")
+
+    def show(self, state: SessionState) -> None:
+        """Paint what changed."""
+        ascii_only = getattr(self.app, "ascii", False)
+        wide = self.app.size.width >= WIDE
+        version = f"  ComfyUI {plain(state.stats.version, 20)}" if state.stats and wide else ""
+        self.query_one("#server", Line).say(self._server + version)
+        link = self.query_one("#link", Line)
+        link.say(words.link(state.link, time.monotonic(), ascii_only=ascii_only))
+        link.set_class(state.link.kind is LinkKind.LIVE, "-live")
+        link.set_class(state.link.kind not in {LinkKind.LIVE, LinkKind.CONNECTING}, "-down")
+        self.query_one("#queue-count", Line).say(f"queue {state.queue_remaining}")
+        self.query_one("#box", Line).say(words.box(state.stats, ascii_only=ascii_only, wide=wide))

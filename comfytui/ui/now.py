@@ -1,0 +1,112 @@
+"""The *Now* panel: the one line that tells the truth, two bars, the picture, and what is being made."""
+
+import time
+from collections.abc import Iterable
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from comfytui.plain import plain
+from comfytui.session.model import Batch
+from comfytui.session.progress import Progress, Stage, line, progress_of
+from comfytui.session.state import SessionState
+from comfytui.session.views import batch_number, current_batch, next_job
+from comfytui.ui import words
+from comfytui.ui.bar import Bar, BarStyle
+from comfytui.ui.line import Line
+from comfytui.ui.picture import Picture
+from comfytui.ui.recipes import recipe_line
+
+IDLE = "Nothing runs"
+
+
+class NowPanel(Vertical):
+    """Shows the batch that runs, else the next one, else the one that ended last."""
+
+    def compose(self) -> ComposeResult:
+        """Head line, two bars, and below them picture and recipe."""
+        with Horizontal(classes="now-line"):
+            yield Line(id="truth")
+            yield Line(id="phase", classes="aside")
+        with Horizontal(classes="now-line"):
+            yield Line("image", classes="bar-label")
+            yield Bar(id="image-bar")
+            yield Line(id="image-figures", classes="figures")
+        with Horizontal(classes="now-line"):
+            yield Line("batch", classes="bar-label")
+            yield Bar(id="batch-bar")
+            yield Line(id="batch-figures", classes="figures")
+        with Horizontal(id="now-body"):
+            yield Picture(id="preview")
+            with Vertical(id="about"):
+                yield Line(id="about-title")
+                yield Line(id="about-recipe")
+                yield Line(id="about-note")
+
+    def on_mount(self) -> None:
+        """The panel has a title like its neighbours."""
+        self.border_title = "Now"
+
+    def show(self, state: SessionState) -> None:
+        """Paint the words and bars of the present moment."""
+        batch = current_batch(state)
+        if batch is None:
+            self._line("truth").say(_foreign(state))
+            return
+        progress = progress_of(state, batch, time.monotonic())
+        style = _style(progress)
+        self._line("truth").say(line(progress))
+        self._line("phase").say(_phase(progress))
+        self._line("image-figures").say(_image_figures(progress))
+        self._line("batch-figures").say(_batch_figures(progress))
+        subject = (batch.id, progress.image_index)
+        self.query_one("#image-bar", Bar).show(progress.image_fraction, style, subject=subject)
+        self.query_one("#batch-bar", Bar).show(progress.batch_fraction, style, subject=batch.id)
+        self._show_about(state, batch, progress)
+
+    def show_preview(self, data: bytes | None) -> None:
+        """Show a picture of the running image, or none."""
+        self.query_one(Picture).show(data)
+
+    def _show_about(self, state: SessionState, batch: Batch, progress: Progress) -> None:
+        title = plain(batch.title, 200)
+        several = len(state.batches) > 1
+        self._line("about-title").say(f"Batch {batch_number(state, batch)}: {title}" if several else title)
+        job = next_job(state, batch)
+        if job:
+            self._line("about-recipe").say(recipe_line(job.recipe))
+        self._line("about-note").say(plain(progress.note, 200))
+
+    def _line(self, name: str) -> Line:
+        return self.query_one(f"#{name}", Line)
+
+
+def _foreign(state: SessionState) -> str:
+    if state.queue_remaining:
+        return f"Nothing of yours runs; {state.queue_remaining} of others in the queue"
+    return IDLE
+
+
+def _style(progress: Progress) -> BarStyle:
+    if progress.stage is not Stage.ENDED:
+        return "running"
+    return "failed" if progress.failed or progress.rejected else "done"
+
+
+def _phase(progress: Progress) -> str:
+    """`KSampler . sampling` while a node works."""
+    return _joined((plain(progress.node_class, 40), progress.phase or ""), " · ")
+
+
+def _image_figures(progress: Progress) -> str:
+    remaining = (progress.image_left, progress.image_left) if progress.image_left is not None else None
+    return _joined((words.rate(progress.rate), words.left(remaining)), "  ")
+
+
+def _batch_figures(progress: Progress) -> str:
+    gone = f"{words.duration(progress.batch_elapsed)} gone" if progress.batch_elapsed >= 1 else ""
+    return _joined((gone, words.left(progress.batch_left)), "  ")
+
+
+def _joined(parts: Iterable[str], separator: str) -> str:
+    return separator.join(part for part in parts if part)

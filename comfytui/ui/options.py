@@ -1,0 +1,24 @@
+"""How the user started the program."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from comfytui.workflow.graph import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`output` is the folder for saved pictures.
+
+    `demo` gives the URL of a simulated server that lives as long as its context; `remember` is told each server that
+    turned out to be a ComfyUI, without its secrets.
+    """
+
+    workflow: Workflow
+    output: Path
+    demo: Callable[[], AbstractContextManager[str]]
+    remember: Callable[[str], None]
+    previews: bool = True
+    ascii: bool = False

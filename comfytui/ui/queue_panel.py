@@ -1,0 +1,76 @@
+"""The queue with its filter."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Input
+
+from comfytui.session.model import Job
+from comfytui.session.state import SessionState
+from comfytui.ui.queue_list import QueueList
+from comfytui.ui.rows import rows_of
+
+EMPTY = "Nothing queued. Write a prompt and press F5."
+NO_MATCH = "Nothing matches the filter. Press esc to take it away."
+
+
+class QueuePanel(Vertical):
+    """What runs, what waits and what ended, newest end first."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.border_title = "Queue"
+        self._state = SessionState()
+
+    def compose(self) -> ComposeResult:
+        """The filter is hidden until it is asked for."""
+        filter_ = Input(placeholder="filter by prompt, status, owner or file", id="filter", compact=True)
+        filter_.cursor_blink = False
+        yield filter_
+        yield QueueList(id="queue-list")
+
+    @property
+    def rows(self) -> QueueList:
+        """The list itself."""
+        return self.query_one(QueueList)
+
+    @property
+    def needle(self) -> str:
+        """The filter's text."""
+        return self.query_one("#filter", Input).value.strip()
+
+    def show(self, state: SessionState) -> None:
+        """Show the jobs of a new state."""
+        self._state = state
+        rows = rows_of(state, self.needle)
+        self.rows.set_rows(rows)
+        self.border_subtitle = f"{len(rows)} of {len(state.jobs)}" if self.needle else ""
+
+    def selected(self) -> Job | None:
+        """The job under the cursor."""
+        prompt_id = self.rows.selected_id
+        return self._state.jobs.get(prompt_id) if prompt_id else None
+
+    def open_filter(self) -> None:
+        """Let the user type what to look for."""
+        self.query_one("#filter", Input).add_class("-open").focus()
+
+    def close_filter(self) -> bool:
+        """Take the filter away; whether there was one."""
+        filter_ = self.query_one("#filter", Input)
+        was_open = filter_.has_class("-open")
+        filter_.value = ""
+        filter_.remove_class("-open")
+        if was_open:
+            self.rows.focus()
+        return was_open
+
+    @on(Input.Changed, "#filter")
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.show(self._state)
+
+    @on(Input.Submitted, "#filter")
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.rows.focus()

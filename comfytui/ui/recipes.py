@@ -1,0 +1,18 @@
+"""How a recipe reads on one line."""
+
+from comfytui.plain import plain
+from comfytui.workflow.recipe import Recipe
+
+
+def recipe_line(recipe: Recipe) -> str:
+    """`seed 88213 · 1024x1024 · 20 steps · euler/normal · cfg 7 · sd_xl_base_1.0`; what a graph lacks is left out."""
+    parts = [
+        f"seed {recipe.seed}" if recipe.seed is not None else "",
+        f"{recipe.width}x{recipe.height}" if recipe.width and recipe.height else "",
+        f"{recipe.steps} steps" if recipe.steps is not None else "",
+        "/".join(plain(name, 40) for name in (recipe.sampler, recipe.scheduler) if name),
+        f"cfg {recipe.cfg:g}" if recipe.cfg is not None else "",
+        f"guidance {recipe.guidance:g}" if recipe.guidance is not None else "",
+        plain(recipe.model or "", 60).removesuffix(".safetensors"),
+    ]
+    return " · ".join(part for part in parts if part)

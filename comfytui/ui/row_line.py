@@ -1,0 +1,109 @@
+"""One row of the queue as a line of exact width: columns, cuts and paddings. Pure."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from rich.cells import cell_len, set_cell_size
+
+from comfytui.session.model import JobStatus
+from comfytui.ui.rows import SIGNS, Row
+
+Tone = Literal["running", "waiting", "ended", "failed", "aside"]
+Part = tuple[str, Tone]
+
+GAP = "  "
+SIGN_CELLS = len(" ▶ ")
+PLACE_CELLS = 9
+STATE_CELLS = 12
+OWNER_CELLS = 5
+FILE_CELLS = range(16, 41)
+# Below these widths (cells) a column has to go, so that the title keeps about twenty cells.
+OWNER_FROM, FILE_FROM = 56, 80
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How many cells each column gets; 0 where there is no room for it."""
+
+    title: int
+    place: int
+    state: int
+    owner: int
+    file: int
+
+    @property
+    def rest(self) -> int:
+        """The cells from the state to the end of the line."""
+        return sum(cells + len(GAP) for cells in (self.state, self.owner, self.file) if cells) - len(GAP)
+
+
+@lru_cache(maxsize=16)
+def columns_of(width: int) -> Columns:
+    """The columns of a line of `width` cells: what is left over belongs to the title."""
+    file = min(max((width - FILE_FROM) // 3 + FILE_CELLS.start, FILE_CELLS.start), FILE_CELLS.stop - 1)
+    owner, file = OWNER_CELLS if width >= OWNER_FROM else 0, file if width >= FILE_FROM else 0
+    fixed = sum(cells + len(GAP) for cells in (PLACE_CELLS, STATE_CELLS, owner, file) if cells)
+    return Columns(max(0, width - SIGN_CELLS - fixed), PLACE_CELLS, STATE_CELLS, owner, file)
+
+
+def line_of(row: Row, width: int, *, ascii_only: bool = False) -> list[Part]:
+    """The parts of a row in order, `width` cells together, each with the tone that colours it.
+
+    A long state (what failed, and why) takes the rest of the line, and what the title leaves free.
+    """
+    columns, sign, tone = columns_of(width), SIGNS[row.status], _tone(row.status)
+    text: Tone = "ended" if row.status.ended else "waiting"
+    place = f"{row.place:>{columns.place}}{GAP}" if row.place else ""
+    free = columns.title + columns.place + len(GAP) - len(place)
+    long = max(0, cell_len(row.state) - columns.rest)
+    parts: list[Part] = [
+        (f" {sign.ascii if ascii_only else sign.glyph} ", tone),
+        (_left(row.title, max(free - long, min(free, cell_len(row.title)))) + GAP, text),
+        (place, "ended" if row.status.ended else "aside"),
+    ]
+    if cell_len(row.state) > columns.state:
+        room = width - sum(cell_len(words) for words, _ in parts)
+        parts.append((_left(row.state, room), tone))
+    else:
+        parts.append((_state(row, columns.state), tone))
+        parts += [
+            (GAP + _left(words, cells), "aside")
+            for words, cells in ((row.owner, columns.owner), (row.file, columns.file))
+            if cells
+        ]
+    return _cut(parts, width)
+
+
+def _tone(status: JobStatus) -> Tone:
+    match status:
+        case JobStatus.RUNNING:
+            return "running"
+        case JobStatus.FAILED | JobStatus.REJECTED:
+            return "failed"
+        case JobStatus.SUBMITTING | JobStatus.QUEUED:
+            return "waiting"
+    return "ended"
+
+
+def _state(row: Row, cells: int) -> str:
+    """The state with its number at the right edge: `done    0:21`, `     2 ahead`."""
+    return f"{row.state}{row.figure:>{cells - len(row.state)}}"
+
+
+def _left(text: str, cells: int) -> str:
+    """The text in exactly so many cells; a cut shows."""
+    if cell_len(text) <= cells:
+        return set_cell_size(text, cells)
+    return set_cell_size(text, cells - 1) + "…" if cells > 0 else ""
+
+
+def _cut(parts: list[Part], width: int) -> list[Part]:
+    """No more than `width` cells of the parts: a terminal narrower than the fixed columns loses the end of the line."""
+    kept: list[Part] = []
+    for text, tone in parts:
+        room = width - sum(cell_len(text) for text, _ in kept)
+        if room <= 0:
+            break
+        kept.append((text if cell_len(text) <= room else set_cell_size(text, room), tone))
+    return kept

@@ -1,0 +1,166 @@
+"""The queue as rows of text: which jobs, in which order, in which words. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from comfytui.plain import plain
+from comfytui.session.jobs import run_order
+from comfytui.session.model import Batch, Failure, Job, JobStatus
+from comfytui.session.state import SessionState
+from comfytui.ui.words import duration
+
+TITLE_LIMIT = 300
+STATE_LIMIT = 300
+OWNER_CELLS = 4
+_UNTITLED = "untitled"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """How a status is told: a glyph, one for terminals without Unicode, and a word."""
+
+    glyph: str
+    ascii: str
+    word: str
+
+
+SIGNS: Mapping[JobStatus, Sign] = {
+    JobStatus.SUBMITTING: Sign("↑", "^", "sending"),
+    JobStatus.QUEUED: Sign("◌", ".", "queued"),
+    JobStatus.RUNNING: Sign("▶", ">", "running"),
+    JobStatus.SUCCEEDED: Sign("✓", "+", "done"),
+    JobStatus.CACHED: Sign("≡", "=", "cached"),
+    JobStatus.FAILED: Sign("✗", "x", "failed"),
+    JobStatus.INTERRUPTED: Sign("■", "#", "interrupted"),
+    JobStatus.CANCELLED: Sign("⊘", "-", "cancelled"),
+    JobStatus.REJECTED: Sign("‼", "!", "rejected"),
+    JobStatus.LOST: Sign("?", "?", "lost"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One job as the list shows it: harmless text of one line; `figure` is the number beside the word of `state`."""
+
+    prompt_id: str
+    status: JobStatus
+    title: str
+    place: str = ""
+    state: str = ""
+    figure: str = ""
+    owner: str = ""
+    file: str = ""
+
+    def matches(self, words: Iterable[str]) -> bool:
+        """Whether every one of the (casefolded) words is somewhere in the row."""
+        sign = SIGNS[self.status]
+        hay = "\n".join((self.title, sign.word, self.status, self.state, self.figure, self.owner, self.file)).casefold()
+        return all(word in hay for word in words)
+
+
+def rows_of(state: SessionState, needle: str = "", *, show_history: bool = True) -> tuple[Row, ...]:
+    """What runs, what waits by its turn, what is not sent yet, then what ended, newest batch first.
+
+    Only rows that hold every word of `needle` are given; without `show_history` nothing that ended is.
+    """
+    running, pending, unsent, ended = _sorted_out(state.jobs.values())
+    pending.sort(key=run_order)
+    rows = [_row(job, state.batches, ("running", "")) for job in running]
+    rows += [_row(job, state.batches, _turn(at, len(running))) for at, job in enumerate(pending)]
+    rows += [_row(job, state.batches, _unsent(job)) for job in unsent]
+    if show_history:
+        rows += [_row(job, state.batches, _end(job)) for job in _newest_first(ended)]
+    words = needle.casefold().split()
+    return tuple(row for row in rows if row.matches(words)) if words else tuple(rows)
+
+
+def _sorted_out(jobs: Iterable[Job]) -> tuple[list[Job], list[Job], list[Job], list[Job]]:
+    """The jobs that run, are pending, are not sent and have ended."""
+    running: list[Job] = []
+    pending: list[Job] = []
+    unsent: list[Job] = []
+    ended: list[Job] = []
+    for job in jobs:
+        match job.status:
+            case JobStatus.RUNNING:
+                running.append(job)
+            case JobStatus.QUEUED:
+                pending.append(job)
+            case JobStatus.SUBMITTING:
+                unsent.append(job)
+            case _:
+                ended.append(job)
+    return running, pending, unsent, ended
+
+
+def _newest_first(ended: list[Job]) -> list[Job]:
+    """Ended jobs, a batch's together, the batch with the latest end first and its last image on top."""
+    newest: dict[str, float] = {}
+    keyed = []
+    for job in ended:
+        group, index = (job.mark.batch, job.mark.index) if job.mark else (job.prompt_id, 0)
+        newest[group] = max(newest.get(group, 0.0), job.ended or job.created or 0.0)
+        keyed.append((group, index, job))
+    keyed.sort(key=lambda entry: (newest[entry[0]], entry[0], entry[1]), reverse=True)
+    return [job for _, _, job in keyed]
+
+
+def _row(job: Job, batches: Mapping[str, Batch], state: tuple[str, str]) -> Row:
+    batch = batches.get(job.mark.batch) if job.mark else None
+    return Row(
+        job.prompt_id,
+        job.status,
+        _clean(job.recipe.prompt or (batch.title if batch else "")) or _UNTITLED,
+        f"{job.mark.index} of {job.mark.total}" if job.mark and job.mark.total > 1 else "",
+        *state,
+        "mine" if job.mine else _short(job.owner),
+        _files(job),
+    )
+
+
+def _turn(at: int, running: int) -> tuple[str, str]:
+    """When a pending job gets its turn, by its place among the pending."""
+    return "", f"{at + running} ahead" if at else "next"
+
+
+def _unsent(job: Job) -> tuple[str, str]:
+    return f"not sent: {plain(job.note, STATE_LIMIT)}" if job.note else "sending", ""
+
+
+def _end(job: Job) -> tuple[str, str]:
+    """How a job ended: always with the word of its status, so that no two ends look alike."""
+    word = SIGNS[job.status].word
+    match job.status:
+        case JobStatus.SUCCEEDED if job.seconds is not None:
+            return word, duration(job.seconds)
+        case JobStatus.FAILED | JobStatus.REJECTED if job.failure:
+            return _failure(word, job.failure), ""
+    return word, ""
+
+
+def _failure(word: str, failure: Failure) -> str:
+    """`failed in KSampler: CUDA out of memory`."""
+    where = f" in {plain(failure.node_type, 60)}" if failure.node_type else ""
+    said = plain(failure.message, STATE_LIMIT)
+    return f"{word}{where}: {said}" if said else word + where
+
+
+def _files(job: Job) -> str:
+    """The first file that a job made, and how many more there are."""
+    if not job.outputs:
+        return ""
+    more = len(job.outputs) - 1
+    return _clean(job.outputs[0].filename) + (f" +{more}" if more else "")
+
+
+@lru_cache(maxsize=4096)
+def _short(client_id: str | None) -> str:
+    """Enough of a foreign client's id to tell it from another."""
+    return plain(client_id or "")[:OWNER_CELLS] or "other"
+
+
+@lru_cache(maxsize=32768)
+def _clean(text: str) -> str:
+    """Titles and file names seldom change, and cleaning them is most of the work of a long list."""
+    return plain(text, TITLE_LIMIT)

@@ -1,0 +1,50 @@
+"""Colour schemes: one accent for what runs, red only for what failed."""
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="comfytui-dark",
+    primary="#7aa2c8",
+    secondary="#8a93a3",
+    accent="#e0a95c",
+    foreground="#d6dae2",
+    background="#14161b",
+    surface="#1c1f26",
+    panel="#252932",
+    success="#8fb573",
+    warning="#d7b15f",
+    error="#e06c6c",
+    dark=True,
+    variables={
+        "border": "#e0a95c",
+        "border-blurred": "#3a404c",
+        "footer-key-foreground": "#e0a95c",
+        "footer-background": "#14161b",
+        "input-selection-background": "#7aa2c8 30%",
+        "block-cursor-background": "#e0a95c",
+        "block-cursor-foreground": "#14161b",
+    },
+)
+LIGHT = Theme(
+    name="comfytui-light",
+    primary="#2f6491",
+    secondary="#667085",
+    accent="#9a5b00",
+    foreground="#23272f",
+    background="#f6f5f2",
+    surface="#ecebe6",
+    panel="#e0ded7",
+    success="#3f7322",
+    warning="#8a6100",
+    error="#b3261e",
+    dark=False,
+    variables={
+        "border": "#9a5b00",
+        "border-blurred": "#c3c0b6",
+        "footer-key-foreground": "#9a5b00",
+        "footer-background": "#f6f5f2",
+        "block-cursor-background": "#9a5b00",
+        "block-cursor-foreground": "#f6f5f2",
+    },
+)
+THEMES = (DARK, LIGHT)

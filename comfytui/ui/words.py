@@ -1,0 +1,77 @@
+"""How numbers and states read on the screen."""
+
+from comfytui.comfy.replies import SystemStats
+from comfytui.session.model import Link, LinkKind
+
+GIB = 2**30
+GAUGE_CELLS = 8
+
+
+def duration(seconds: float) -> str:
+    """`0:03`, `12:40`, `1:02:33`; whole seconds, never negative."""
+    total = max(0, int(seconds))
+    hours, minutes = divmod(total // 60, 60)
+    return f"{hours}:{minutes:02}:{total % 60:02}" if hours else f"{minutes}:{total % 60:02}"
+
+
+def left(range_: tuple[float, float] | None) -> str:
+    """`0:41 left`, or `0:30-0:50 left` while the guess is wide."""
+    if range_ is None:
+        return ""
+    low, high = map(duration, range_)
+    return f"{low} left" if low == high else f"{low}-{high} left"
+
+
+def rate(steps_per_second: float | None) -> str:
+    """`3.1 it/s`, or `2.4 s/it` for slow boxes."""
+    if not steps_per_second or steps_per_second <= 0:
+        return ""
+    if steps_per_second >= 1:
+        return f"{steps_per_second:.1f} it/s"
+    return f"{1 / steps_per_second:.1f} s/it"
+
+
+def gauge(share: float, *, ascii_only: bool = False) -> str:
+    """A bar of eight cells."""
+    full, empty = ("#", ".") if ascii_only else ("▇", "▁")
+    cells = round(min(1.0, max(0.0, share)) * GAUGE_CELLS)
+    return full * cells + empty * (GAUGE_CELLS - cells)
+
+
+def memory(used: int, total: int) -> str:
+    """`17.2/24 GB`, moving in steps of one percent of the total so that noise writes nothing."""
+    if total <= 0:
+        return "?"
+    stepped = round(used / total * 100) / 100 * total
+    return f"{stepped / GIB:.1f}/{total / GIB:.0f} GB"
+
+
+def box(stats: SystemStats | None, *, ascii_only: bool = False, wide: bool = True) -> str:
+    """The memory of the box: `VRAM ▇▇▇▇▇▇▁▁ 17.2/24 GB   RAM 31.0/64 GB`; without an accelerator only the RAM."""
+    if stats is None:
+        return ""
+    parts = []
+    vram = [
+        (device.vram_total - device.vram_free, device.vram_total) for device in stats.devices if device.type != "cpu"
+    ]
+    if vram:
+        used, total = (sum(column) for column in zip(*vram, strict=True))
+        bar = gauge(used / total if total else 0, ascii_only=ascii_only) + " " if wide else ""
+        parts.append(f"VRAM {bar}{memory(used, total)}")
+    if wide or not vram:
+        parts.append(f"RAM {memory(stats.ram_total - stats.ram_free, stats.ram_total)}")
+    return "   ".join(parts)
+
+
+def link(link_: Link, now: float, *, ascii_only: bool = False) -> str:
+    """The state of the link in words, with a glyph; `now` in monotonic seconds."""
+    live, down = ("*", "!") if ascii_only else ("●", "○")
+    match link_.kind:
+        case LinkKind.LIVE:
+            return f"{live} live"
+        case LinkKind.OFFLINE:
+            since = "" if link_.since is None else f" {now - link_.since:.0f} s"
+            retry = "" if link_.retry_at is None else f", retry in {max(0.0, link_.retry_at - now):.0f} s"
+            return f"{down} offline{since}{retry}"
+        case kind:
+            return f"{down} {kind}"

@@ -1,0 +1,161 @@
+"""What a field may hold, from the server's node definitions, and how typed text becomes a value."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Final, Literal, TypeAlias
+
+from comfytui.plain import plain
+from comfytui.workflow.fields import Field, Value
+from comfytui.workflow.nodes import Slot, is_number
+from comfytui.workflow.seeds import MAX_SEED
+
+Kind: TypeAlias = Literal["int", "float", "text", "choice"]
+
+MAX_BOUND: Final = 2.0**64
+"""Bounds beyond it are none."""
+
+MAX_TYPED: Final = 40
+"""Characters of a number that are worth parsing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one input takes; bounds are inclusive, `options` None where the choices are not known."""
+
+    kind: Kind
+    options: tuple[str, ...] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    default: Value | None = None
+
+
+_SIZE = Spec("int", minimum=16, maximum=16_384, step=8, default=512)
+_CHOICE = Spec("choice")
+_TEXT = Spec("text")
+
+FALLBACK: Final[Mapping[Field, Spec]] = {
+    Field.MODEL: _CHOICE,
+    Field.PROMPT: _TEXT,
+    Field.NEGATIVE: _TEXT,
+    Field.WIDTH: _SIZE,
+    Field.HEIGHT: _SIZE,
+    Field.STEPS: Spec("int", minimum=1, maximum=10_000, default=20),
+    Field.CFG: Spec("float", minimum=0, maximum=100, step=0.1, default=7.0),
+    Field.GUIDANCE: Spec("float", minimum=0, maximum=100, step=0.1, default=3.5),
+    Field.SAMPLER: _CHOICE,
+    Field.SCHEDULER: _CHOICE,
+    Field.SEED: Spec("int", minimum=0, maximum=MAX_SEED, default=0),
+}
+"""What ComfyUI's own nodes demand, for as long as the server's definitions are not known."""
+
+
+def spec_of(object_info: Mapping[str, Any], slot: Slot) -> Spec | None:
+    """Return what the server says of an input, or None; `object_info` is its answer for all classes or for one."""
+    # The bounds of a node that just holds a value say nothing about what the value is for.
+    if slot.input_name == "value":
+        return None
+    match object_info:
+        case {slot.class_type: {"input": {"required": {slot.input_name: definition}}}}:
+            return _spec(definition)
+        case {slot.class_type: {"input": {"optional": {slot.input_name: definition}}}}:
+            return _spec(definition)
+        case _:
+            return None
+
+
+def check(text: str, spec: Spec, label: str = "This") -> Value:
+    """Return the value that a person typed; raise ValueError with one sentence about `label`.
+
+    A comma serves as the decimal sign. Steps are not enforced, as the server does not: see `hint`.
+    """
+    match spec.kind:
+        case "text":
+            return text
+        case "choice":
+            return _chosen(text, spec, label)
+        case "int" | "float":
+            value = _number(text.strip(), spec.kind)
+            low, high = spec.minimum, spec.maximum
+            if value is None or (low is not None and value < low) or (high is not None and value > high):
+                raise ValueError(f"{label} must be a {_demand(spec)}.")
+            return value
+
+
+def hint(value: Value, spec: Spec, label: str = "This") -> str | None:
+    """Return a sentence if a whole number is off its step: the server takes it and rounds the picture down."""
+    if spec.kind != "int" or not isinstance(value, int) or not spec.step or spec.step <= 1:
+        return None
+    off = int((value - (spec.minimum or 0)) % spec.step)
+    return f"{label} goes in steps of {_bare(spec.step)}: {value - off} fits." if off else None
+
+
+def _spec(definition: object) -> Spec | None:
+    match definition:
+        case [list() | tuple() as options, *_]:
+            return Spec("choice", options=_names(options))
+        case ["COMBO", {"options": list() | tuple() as options}, *_]:
+            return Spec("choice", options=_names(options))
+        case ["COMBO", *_]:
+            return Spec("choice")
+        case ["STRING", *_]:
+            return Spec("text")
+        case ["INT", *rest]:
+            return _bounded("int", rest)
+        case ["FLOAT", *rest]:
+            return _bounded("float", rest)
+        case _:
+            return None
+
+
+def _names(options: Sequence[object]) -> tuple[str, ...]:
+    return tuple(option for option in options if isinstance(option, str))
+
+
+def _bounded(kind: Kind, rest: list[Any]) -> Spec:
+    options = rest[0] if rest and isinstance(rest[0], Mapping) else {}
+    low, high, step, default = (_bound(options.get(name)) for name in ("min", "max", "step", "default"))
+    return Spec(kind, minimum=low, maximum=high, step=step, default=default)
+
+
+def _bound(value: object) -> int | float | None:
+    return value if is_number(value) and abs(value) <= MAX_BOUND else None
+
+
+def _chosen(text: str, spec: Spec, label: str) -> str:
+    if spec.options is None and text:
+        return text
+    if not spec.options:
+        raise ValueError(f"{label} has nothing to choose from: the server must offer it first.")
+    if text not in spec.options:
+        raise ValueError(f"{label} '{plain(text, 80)}' is not on the server: choose one that is.")
+    return text
+
+
+def _number(text: str, kind: Kind) -> int | float | None:
+    if len(text) > MAX_TYPED:
+        return None
+    try:
+        value = int(text) if kind == "int" else float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return value if isfinite(value) else None
+
+
+def _demand(spec: Spec) -> str:
+    name = "whole number" if spec.kind == "int" else "number"
+    match spec.minimum, spec.maximum:
+        case None, None:
+            return name
+        case None, float() | int() as high:
+            return f"{name} of at most {_bare(high)}"
+        case float() | int() as low, None:
+            return f"{name} of at least {_bare(low)}"
+        case low, high:
+            return f"{name} from {_bare(low)} to {_bare(high)}"
+
+
+def _bare(number: float | None) -> str:
+    """Return a number without a needless point."""
+    return str(int(number)) if number is not None and number == int(number) else str(number)

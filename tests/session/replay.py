@@ -1,0 +1,197 @@
+"""Recorded traffic of a real server, read as the events of a session."""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from comfytui.comfy.decode import decode
+from comfytui.comfy.events import Event
+from comfytui.comfy.parse import parse_history, parse_queue, parse_queued, parse_rejection
+from comfytui.session.boil import past, seen
+from comfytui.session.events import (
+    BatchPlanned,
+    Connected,
+    Disconnected,
+    HistorySnapshot,
+    JobCancelled,
+    Past,
+    PromptQueued,
+    PromptRejected,
+    QueueSnapshot,
+    Seen,
+    SessionEvent,
+)
+from comfytui.session.model import Batch, Failure, Job, JobStatus, Mark, Stamp
+from comfytui.session.reduce import reduce
+from comfytui.session.state import SessionState
+from comfytui.session.unsettled import unsettled
+from comfytui.workflow.graph import classes_of
+from comfytui.workflow.recipe import recipe_of
+
+RECORDINGS = Path(__file__).parent.parent / "recordings"
+NAMES = tuple(sorted(path.stem for path in RECORDINGS.glob("*.jsonl")))
+BATCH = "recorded"
+WALL = 1_000.0
+"""Wall seconds at the start of each recording."""
+
+Row = dict[str, Any]
+Timed = tuple[float, SessionEvent]
+FRAMES = Event
+"""What comes over the socket, as opposed to answers and orders."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One scenario: its events in order (seconds since its start), my client_id, and what the server knew at the end."""
+
+    name: str
+    client_id: str
+    events: tuple[Timed, ...]
+    queue: QueueSnapshot
+    history: tuple[Past, ...]
+
+    @property
+    def end(self) -> float:
+        return self.events[-1][0] + 1
+
+    def fresh(self) -> SessionState:
+        """A session that has seen nothing yet."""
+        return SessionState(client_ids=frozenset({self.client_id}))
+
+
+def stamp(second: float) -> Stamp:
+    return Stamp(second, WALL + second)
+
+
+def feed(state: SessionState, events: Iterable[Timed]) -> SessionState:
+    for second, event in events:
+        state = reduce(state, event, stamp(second))
+    return state
+
+
+def steps(state: SessionState, events: Iterable[Timed]) -> Iterator[tuple[float, SessionState]]:
+    """The state after each event."""
+    for second, event in events:
+        state = reduce(state, event, stamp(second))
+        yield second, state
+
+
+def settle(recording: Recording, state: SessionState) -> SessionState:
+    """Look at the server, after everything is over, until it has no more to tell."""
+    second = recording.end
+    for _ in range(4):
+        state = feed(state, [(second, QueueSnapshot((), (), asked=second))])
+        asked = unsettled(state)
+        found = tuple(entry for entry in recording.history if entry.seen.prompt_id in asked)
+        state = feed(state, [(second, HistorySnapshot(found, asked))])
+        second += 1
+    return feed(state, [(second, HistorySnapshot(recording.history))])
+
+
+@cache
+def recorded(name: str) -> Recording:
+    """Read a recording; all its prompts are planned as one batch before anything else happens."""
+    rows = [json.loads(line) for line in (RECORDINGS / f"{name}.jsonl").read_text().splitlines()[1:]]
+    client_id = _client_id(rows)
+    posts = [row["http"] for row in rows if _is(row, "POST", "/prompt")]
+    mine = [post for post in posts if post["request"].get("client_id") == client_id]
+    events = list(_events(rows, client_id, mine))
+    if mine:
+        events.insert(0, (0.0, _planned(mine, client_id)))
+    history: dict[str, Past] = {}
+    for _, event in events:
+        if isinstance(event, HistorySnapshot):
+            history |= {entry.seen.prompt_id: entry for entry in event.past}
+    return Recording(name, client_id, tuple(events), QueueSnapshot((), (), 0.0), tuple(history.values()))
+
+
+def _client_id(rows: list[Row]) -> str:
+    sids = (json.loads(row["text"]).get("data", {}).get("sid") for row in rows if "text" in row)
+    return next((sid for sid in sids if sid), "nobody")
+
+
+def _is(row: Row, method: str, path: str) -> bool:
+    return bool("http" in row and row["http"]["method"] == method and row["http"]["path"].startswith(path))
+
+
+def _id_of(post: Row) -> str:
+    return str(post["request"].get("prompt_id", "no-id"))
+
+
+def _planned(posts: list[Row], client_id: str) -> BatchPlanned:
+    ids = tuple(map(_id_of, posts))
+    jobs = tuple(
+        Job(
+            prompt_id=prompt_id,
+            status=JobStatus.SUBMITTING,
+            mine=True,
+            owner=client_id,
+            mark=Mark(BATCH, index, len(ids), "once"),
+            recipe=recipe_of(post["request"].get("prompt")),
+            classes=classes_of(post["request"].get("prompt")),
+            created=WALL,
+        )
+        for index, (prompt_id, post) in enumerate(zip(ids, posts, strict=True), 1)
+    )
+    return BatchPlanned(Batch(BATCH, len(ids), "recorded", ids, WALL), jobs)
+
+
+def _events(rows: list[Row], client_id: str, mine: list[Row]) -> Iterator[Timed]:
+    doomed: set[str] = set()
+    for row in rows:
+        second = row["t"]
+        match row:
+            case {"text": str(text)}:
+                yield second, decode(text)
+            case {"binary": str(binary)}:
+                yield second, decode(base64.b64decode(binary))
+            case {"event": "open"}:
+                yield second, Connected(client_id)
+            case {"event": "closed_by_client"}:
+                yield second, Disconnected("closed")
+            case {"http": http}:
+                yield from ((second, event) for event in _answered(http, second, mine, doomed))
+
+
+def _answered(http: Row, second: float, mine: list[Row], doomed: set[str]) -> Iterator[SessionEvent]:
+    """What an answer means; prompts deleted or cleared count as cancelled when a look at the queue misses them."""
+    request, response = http["request"], http["response"]
+    match http["method"], http["path"].removeprefix("/api").partition("?")[0]:
+        case "POST", "/prompt" if http in mine:
+            yield _taken(http)
+        case "POST", "/queue":
+            doomed |= set(request.get("delete", [])) or {_id_of(post) for post in mine}
+        case "GET", "/queue" if isinstance(response, dict):
+            queue = parse_queue(response)
+            there = {item.prompt_id for item in (*queue.running, *queue.pending)}
+            yield QueueSnapshot(tuple(map(seen, queue.running)), tuple(map(seen, queue.pending)), second)
+            yield from (JobCancelled(prompt_id) for prompt_id in sorted(doomed - there))
+        case "GET", str(path) if path.startswith("/history") and isinstance(response, dict):
+            asked = tuple(part for part in [path.removeprefix("/history").strip("/")] if part)
+            yield HistorySnapshot(tuple(map(past, parse_history(response))), asked)
+
+
+def _taken(http: Row) -> SessionEvent:
+    if http["status"] == 200:
+        queued = parse_queued(http["response"], _id_of(http))
+        return PromptQueued(_id_of(http), queued.prompt_id, queued.number)
+    message, node_errors = parse_rejection(http["response"])
+    return PromptRejected(_id_of(http), Failure(message, node_errors=node_errors))
+
+
+def waiting_as_seen(state: SessionState, second: float) -> QueueSnapshot:
+    """The queue as the server would show it to somebody who looks now."""
+    queued = [job for job in state.jobs.values() if job.status in {JobStatus.QUEUED, JobStatus.RUNNING}]
+    rows = [
+        (job.status, Seen(job.prompt_id, job.number or 0, job.owner, None, job.recipe, job.classes, job.created))
+        for job in queued
+    ]
+    return QueueSnapshot(
+        tuple(row for status, row in rows if status is JobStatus.RUNNING),
+        tuple(row for status, row in rows if status is JobStatus.QUEUED),
+        second,
+    )

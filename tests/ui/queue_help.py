@@ -1,0 +1,27 @@
+"""Jobs, states and drawn lines for the tests of the queue."""
+
+from typing import Any
+
+from rich.cells import cell_len
+
+from comfytui.session.model import Job, JobStatus
+from comfytui.session.state import SessionState
+from comfytui.ui.row_line import line_of
+from comfytui.ui.rows import Row
+from comfytui.workflow.recipe import Recipe
+
+
+def job(prompt_id: str, status: JobStatus, **fields: Any) -> Job:
+    """A job of mine with its id as its prompt, unless told otherwise."""
+    return Job(prompt_id, status, **{"mine": True, "recipe": Recipe(prompt_id), **fields})
+
+
+def state_of(*jobs: Job) -> SessionState:
+    """A session that knows these jobs."""
+    return SessionState(jobs={job.prompt_id: job for job in jobs})
+
+
+def drawn(row: Row, width: int, *, ascii_only: bool = False) -> tuple[str, int]:
+    """A row as text, and the cells that this takes."""
+    text = "".join(text for text, _ in line_of(row, width, ascii_only=ascii_only))
+    return text, cell_len(text)

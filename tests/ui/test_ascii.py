@@ -1,0 +1,22 @@
+"""In ASCII mode every glyph has a likeness of the same width."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from comfytui.plain import plain
+from comfytui.ui.ascii import ascii_text
+
+
+def test_borders_bars_and_signs_have_a_likeness() -> None:
+    assert ascii_text("╭─ Now ─╮ ━╸ ● ▶ ✓ × ▾ …") == "+- Now -+ -- * > v x v ."
+
+
+def test_what_has_no_likeness_keeps_its_cells() -> None:
+    assert ascii_text("狐 fox") == "?? fox"
+
+
+@given(st.text().map(plain))
+def test_every_text_becomes_ascii_of_the_same_width(text: str) -> None:
+    assert ascii_text(text).isascii()
+    assert len(ascii_text(text)) == cell_len(text)

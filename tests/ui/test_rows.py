@@ -1,0 +1,206 @@
+"""The queue in words: order, grouping, how every status reads, and that foreign text is harmless."""
+
+from dataclasses import replace
+
+import pytest
+
+from comfytui.comfy.events import Output
+from comfytui.session.model import Batch, Failure, Job, JobStatus, Mark
+from comfytui.session.state import SessionState
+from comfytui.ui.row_line import columns_of
+from comfytui.ui.rows import SIGNS, Row, rows_of
+from comfytui.workflow.recipe import Recipe
+from tests.ui.queue_help import drawn, job, state_of
+
+FOX = Output("fox_00012_.png")
+
+
+def ids(rows: tuple[Row, ...]) -> list[str]:
+    return [row.prompt_id for row in rows]
+
+
+def words(row: Row, width: int) -> str:
+    return " ".join(drawn(row, width)[0].split())
+
+
+def one(given: Job) -> Row:
+    (row,) = rows_of(state_of(given))
+    return row
+
+
+def test_running_first_then_by_turn_then_unsent_then_ended() -> None:
+    state = state_of(
+        job("ended", JobStatus.SUCCEEDED, ended=5.0),
+        job("unsent", JobStatus.SUBMITTING),
+        job("second", JobStatus.QUEUED, number=9.0),
+        job("front", JobStatus.QUEUED, number=-3.0),
+        job("now", JobStatus.RUNNING, number=4.0),
+    )
+    assert ids(rows_of(state)) == ["now", "front", "second", "unsent", "ended"]
+    assert ids(rows_of(state, show_history=False)) == ["now", "front", "second", "unsent"]
+
+
+def test_a_turn_counts_everything_ahead() -> None:
+    state = state_of(
+        job("now", JobStatus.RUNNING, number=1.0),
+        *(job(f"p{n}", JobStatus.QUEUED, number=float(n)) for n in range(2, 5)),
+    )
+    assert [(row.state, row.figure) for row in rows_of(state)] == [
+        ("running", ""),
+        ("", "next"),
+        ("", "2 ahead"),
+        ("", "3 ahead"),
+    ]
+
+
+def test_ended_jobs_stay_with_their_batch_and_the_newest_batch_is_on_top() -> None:
+    def ended(name: str, batch: str, index: int, at: float) -> Job:
+        return job(name, JobStatus.SUCCEEDED, ended=at, mark=Mark(batch, index, 3, "s"))
+
+    state = state_of(
+        ended("a1", "a", 1, 1.0), ended("b1", "b", 1, 2.0), ended("a2", "a", 2, 3.0), ended("b2", "b", 2, 9.0)
+    )
+    assert ids(rows_of(state)) == ["b2", "b1", "a2", "a1"]
+
+
+def test_a_batch_of_one_has_no_place() -> None:
+    assert one(job("a", JobStatus.RUNNING, mark=Mark("b", 1, 1, "s"))).place == ""
+    assert one(job("a", JobStatus.RUNNING, mark=Mark("b", 2, 4, "s"))).place == "2 of 4"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (job("a", JobStatus.SUBMITTING), "sending"),
+        (job("a", JobStatus.SUBMITTING, note="no answer"), "not sent: no answer"),
+        (job("a", JobStatus.SUCCEEDED, seconds=21.4), "done"),
+        (job("a", JobStatus.CACHED, seconds=0.1), "cached"),
+        (job("a", JobStatus.INTERRUPTED), "interrupted"),
+        (job("a", JobStatus.CANCELLED), "cancelled"),
+        (job("a", JobStatus.LOST), "lost"),
+        (job("a", JobStatus.FAILED), "failed"),
+        (
+            job("a", JobStatus.FAILED, failure=Failure("CUDA out of memory", node_type="KSampler")),
+            "failed in KSampler: CUDA out of memory",
+        ),
+        (job("a", JobStatus.REJECTED, failure=Failure("no such checkpoint")), "rejected: no such checkpoint"),
+    ],
+)
+def test_every_end_says_its_word(given: Job, expected: str) -> None:
+    assert one(given).state == expected
+
+
+def test_the_time_of_a_finished_job_is_its_figure() -> None:
+    assert one(job("a", JobStatus.SUCCEEDED, seconds=21.4)).figure == "0:21"
+
+
+def test_no_two_statuses_look_alike() -> None:
+    assert set(SIGNS) == set(JobStatus)
+    for look in ("glyph", "ascii", "word"):
+        assert len({getattr(sign, look) for sign in SIGNS.values()}) == len(JobStatus)
+    assert all(sign.ascii.isascii() for sign in SIGNS.values())
+
+
+def test_owners_and_files() -> None:
+    assert one(job("a", JobStatus.RUNNING)).owner == "mine"
+    assert one(job("a", JobStatus.RUNNING, mine=False, owner="a1b2c3")).owner == "a1b2"
+    assert one(job("a", JobStatus.RUNNING, mine=False, owner=None)).owner == "other"
+    outputs = (Output("fox_1.png"), Output("fox_2.png"), Output("fox_3.png"))
+    assert one(job("a", JobStatus.SUCCEEDED, outputs=outputs[:1])).file == "fox_1.png"
+    assert one(job("a", JobStatus.SUCCEEDED, outputs=outputs)).file == "fox_1.png +2"
+
+
+def test_the_title_of_the_batch_stands_in_for_a_missing_prompt() -> None:
+    nameless = job("a", JobStatus.QUEUED, recipe=Recipe(), mark=Mark("b", 1, 2, "s"))
+    batch = Batch("b", 2, "video upscale", ("a",), created=0.0)
+    titled = replace(state_of(nameless), batches={"b": batch})
+    assert rows_of(titled)[0].title == "video upscale"
+    assert one(nameless).title == "untitled"
+
+
+@pytest.mark.parametrize(
+    ("needle", "expected"),
+    [
+        ("", ["fox", "cat"]),
+        ("RED", ["fox"]),
+        ("failed", ["cat"]),
+        ("mine", ["fox"]),
+        ("a1b2", ["cat"]),
+        ("fox_00012", ["fox"]),
+        ("cuda", ["cat"]),
+        ("snow red", ["fox"]),
+        ("red cat", []),
+    ],
+)
+def test_the_filter_finds_words_of_every_column(needle: str, expected: list[str]) -> None:
+    state = state_of(
+        job("fox", JobStatus.SUCCEEDED, recipe=Recipe("a Red fox in snow"), ended=2.0, outputs=(FOX,)),
+        job("cat", JobStatus.FAILED, mine=False, owner="a1b2", ended=1.0, failure=Failure("CUDA out of memory")),
+    )
+    assert ids(rows_of(state, needle)) == expected
+
+
+def test_foreign_text_is_harmless() -> None:
+    nasty = "\x1b[31mred\x1b]0;title\x07\nline [bold]two[/]"
+    row = one(
+        job(
+            "a",
+            JobStatus.FAILED,
+            recipe=Recipe(nasty),
+            mine=False,
+            owner="\x1b[2J\x07x\x00y",
+            outputs=(Output("\x1b[2Jfox.png"),),
+            failure=Failure(nasty * 200, node_type=nasty),
+        )
+    )
+    text = "".join((row.title, row.state, row.owner, row.file))
+    assert text.isprintable()
+    assert row.title == "red line [bold]two[/]"
+    assert row.owner == "xy"
+
+
+def test_unchanged_jobs_give_equal_rows() -> None:
+    state = state_of(job("a", JobStatus.RUNNING), job("b", JobStatus.QUEUED, number=2.0))
+    assert rows_of(state) == rows_of(SessionState(jobs=dict(state.jobs)))
+
+
+@pytest.mark.parametrize("width", [0, 1, 2, 10, 30, 55, 56, 76, 79, 80, 84, 120, 200])
+@pytest.mark.parametrize("title", ["a red fox in snow", "雪の中の赤い狐", "🦊" * 150, "x" * 300, ""])
+@pytest.mark.parametrize("state", ["running", "failed in KSampler: " + "雪" * 200])
+def test_a_line_is_exactly_as_wide_as_the_list(width: int, title: str, state: str) -> None:
+    row = Row("a", JobStatus.FAILED, title, "10 of 100", state, "", "a1b2", "fox_00012_.png")
+    assert drawn(row, width)[1] == width
+
+
+def test_columns_give_way_to_the_title_as_the_list_gets_narrow() -> None:
+    row = Row("a", JobStatus.SUCCEEDED, "a red fox in snow", "2 of 4", "done", "0:21", "mine", "fox_00012_.png")
+    assert words(row, 84) == "✓ a red fox in snow 2 of 4 done 0:21 mine fox_00012_.png"
+    assert words(row, 76) == "✓ a red fox in snow 2 of 4 done 0:21 mine"
+    assert words(row, 50) == "✓ a red fox in snow 2 of 4 done 0:21"
+    assert columns_of(165).title > columns_of(84).title
+
+
+def test_numbers_stand_under_each_other() -> None:
+    rows = [
+        Row("a", JobStatus.SUCCEEDED, "fox", "2 of 4", "done", "0:21", "mine"),
+        Row("b", JobStatus.QUEUED, "雪", "10 of 12", "", "12 ahead", "a1b2"),
+    ]
+    ends = [(text.index(place) + len(place), text.index(figure) + len(figure)) for text, place, figure in _placed(rows)]
+    (place, figure), (wide_place, wide_figure) = ends
+    assert (place, figure) == (wide_place + 1, wide_figure + 1)  # the wide character is one character of two cells
+
+
+def _placed(rows: list[Row]) -> list[tuple[str, str, str]]:
+    return [(drawn(row, 84)[0], row.place, row.figure) for row in rows]
+
+
+def test_a_failure_may_take_what_the_title_leaves_free() -> None:
+    row = Row("a", JobStatus.FAILED, "portrait", "", "failed in KSampler: CUDA out of memory", "", "mine")
+    assert drawn(row, 76)[0].rstrip().endswith("CUDA out of memory")
+    assert "portrait  " in drawn(row, 76)[0]
+    assert drawn(row, 40)[0].rstrip().endswith("…")
+
+
+def test_ascii_glyphs() -> None:
+    row = Row("a", JobStatus.RUNNING, "fox", state="running")
+    assert drawn(row, 60, ascii_only=True)[0].startswith(" > fox")

@@ -1,0 +1,53 @@
+"""Numbers and states as they read on the screen."""
+
+import pytest
+
+from comfytui.comfy.replies import Device, SystemStats
+from comfytui.session.model import Link, LinkKind
+from comfytui.ui import words
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "0:00"), (3.9, "0:03"), (83, "1:23"), (3661, "1:01:01"), (-5, "0:00")]
+)
+def test_durations(seconds: float, shown: str) -> None:
+    assert words.duration(seconds) == shown
+
+
+def test_a_range_is_shown_while_the_guess_is_wide() -> None:
+    assert words.left((30.0, 50.0)) == "0:30-0:50 left"
+    assert words.left((41.0, 41.2)) == "0:41 left"
+    assert words.left(None) == ""
+
+
+def test_slow_boxes_read_in_seconds_a_step() -> None:
+    assert words.rate(3.14) == "3.1 it/s"
+    assert words.rate(0.4) == "2.5 s/it"
+    assert words.rate(None) == ""
+
+
+def test_memory_names_what_the_box_has() -> None:
+    gpu = Device("cuda:0 NVIDIA", "cuda", 24 * GIB, 7 * GIB)
+    stats = SystemStats("0.33.0", 64 * GIB, 33 * GIB, (gpu,))
+    assert words.box(stats) == "VRAM ▇▇▇▇▇▇▁▁ 17.0/24 GB   RAM 30.7/64 GB"
+    assert words.box(stats, ascii_only=True).isascii()
+    assert words.box(stats, wide=False) == "VRAM 17.0/24 GB"
+
+
+def test_memory_of_a_box_without_an_accelerator_is_its_ram() -> None:
+    stats = SystemStats("0.33.0", 64 * GIB, 32 * GIB, (Device("cpu", "cpu", 64 * GIB, 32 * GIB),))
+    assert words.box(stats, wide=False) == "RAM 32.0/64 GB"
+
+
+def test_small_changes_of_memory_change_no_word() -> None:
+    first = SystemStats("0.33.0", 64 * GIB, 32 * GIB)
+    second = SystemStats("0.33.0", 64 * GIB, 32 * GIB + 10 * 2**20)
+    assert words.box(first) == words.box(second)
+
+
+def test_the_link_says_since_when_and_until_when() -> None:
+    assert words.link(Link(LinkKind.LIVE), 100.0) == "● live"
+    assert words.link(Link(LinkKind.OFFLINE, since=86.0, retry_at=108.0), 100.0) == "○ offline 14 s, retry in 8 s"
+    assert words.link(Link(LinkKind.UNAUTHORISED), 100.0) == "○ unauthorised"
