@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,9 +35,7 @@ def _screen_options(command: Command) -> Command:
     """The options of every command that opens the dashboard."""
     for option in reversed(
         (
-            click.option(
-                "--workflow", metavar="FILE", help="A graph in API format, or a PNG that ComfyUI saved."
-            ),
+            click.option("--workflow", metavar="FILE", help="A graph in API format, or a PNG by ComfyUI."),
             click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="Where s saves pictures."),
             click.option("--no-previews", is_flag=True, help="Show no pictures, and ask the server for no previews."),
             click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII only."),
@@ -49,7 +47,7 @@ def _screen_options(command: Command) -> Command:
 
 
 @click.command(
-    epilog="Other commands: comfytui demo (a simulated server, no GPU needed), comfytui sim --port N (only that server)."
+    epilog="Other commands: comfytui demo (a simulated server, no GPU needed), comfytui sim (only that server)."
 )
 @click.argument("server", required=False)
 @click.option(
@@ -73,14 +71,11 @@ def open_(
         raise click.UsageError(f"'{server}' is not a server, and there is no such command yet.")
     try:
         parsed = [parse_header(header) for header in headers]
-        options = {"headers": parsed, "ca": ca, "cert": cert, "insecure": insecure}
-        if server is not None:
-            _open_app(Server.from_url(server, **options), **screen)
-            return
-        candidates = [Server.from_url(url, **options) for url in (*_last_server(), *DEFAULT_SERVERS)]
+        urls = [server] if server else [*_last_server(), *DEFAULT_SERVERS]
+        servers = [Server.from_url(url, headers=parsed, ca=ca, cert=cert, insecure=insecure) for url in urls]
     except BadServer as error:
         raise click.UsageError(str(error)) from None
-    _open_app(asyncio.run(_first_that_answers(candidates)), **screen)
+    _open_app(servers[0] if server else asyncio.run(_first_that_answers(servers)), **screen)
 
 
 @click.command()
@@ -213,6 +208,3 @@ def _log_aside() -> None:
     logging.basicConfig(
         handlers=[handler], level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
-
-
-DemoServer = Callable[[], AbstractContextManager[str]]

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from comfytui.comfy.decode import flag_names
 from comfytui.comfy.errors import NotComfyUI, Rejected, ServerError
 from comfytui.comfy.events import Output
+from comfytui.comfy.fields import integer, loads, mapping, texts
 from comfytui.comfy.parse import (
     parse_history,
     parse_job,
@@ -20,7 +21,6 @@ from comfytui.comfy.parse import (
 from comfytui.comfy.replies import HistoryEntry, JobInfo, Json, Queue, Queued, SystemStats
 from comfytui.comfy.server import Server
 from comfytui.comfy.transport import BODY_LIMIT, MIB, Answer, Transport, not_comfyui
-from comfytui.comfy.fields import integer, loads, mapping, texts
 from comfytui.plain import plain
 
 FILE_LIMIT = 512 * MIB

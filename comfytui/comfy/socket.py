@@ -41,10 +41,11 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A connection ended or could not be made; the next try comes in `retry_in` seconds."""
+    """A connection ended or could not be made (`error`); the next try comes in `retry_in` seconds."""
 
     reason: str
     retry_in: float
+    error: ComfyError | None = None
 
 
 @dataclass(slots=True)
@@ -90,11 +91,12 @@ async def events(
                     backoff.reset()
                     yield decode(_as_text_or_binary(frame))
         except ConnectionClosed as error:
-            reason = _spoken(error)
+            fault, reason = None, _spoken(error)
         except (OSError, WebSocketException) as error:
-            reason = str(_fault(server, error))
+            fault = _fault(server, error)
+            reason = str(fault)
         delay = backoff.next()
-        yield Closed(reason, delay)
+        yield Closed(reason, delay, fault)
         await sleep(delay)
 
 

@@ -61,4 +61,12 @@ class ServiceFailed:
     retry_in: float
 
 
-Notice = SessionChanged | PreviewReceived | JobEnded | BatchRefused | Told | ServiceFailed
+@dataclass(frozen=True, slots=True)
+class NotReached:
+    """The very first try found no ComfyUI; `reason` says why and what to do."""
+
+    server: str
+    reason: str
+
+
+Notice = SessionChanged | PreviewReceived | JobEnded | BatchRefused | Told | ServiceFailed | NotReached

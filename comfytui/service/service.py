@@ -7,7 +7,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import NotComfyUI, Unauthorized
+from comfytui.comfy.errors import ComfyError, NotComfyUI, Unauthorized, Unreachable
 from comfytui.comfy.events import (
     Event,
     Executing,
@@ -22,7 +22,7 @@ from comfytui.comfy.socket import Closed, Opened, events
 from comfytui.service.cancel import cancel
 from comfytui.service.looks import Looker
 from comfytui.service.mailbox import Mailbox
-from comfytui.service.notices import BatchRefused, JobEnded, Notice, PreviewReceived, SessionChanged, Told
+from comfytui.service.notices import BatchRefused, JobEnded, Notice, NotReached, PreviewReceived, SessionChanged, Told
 from comfytui.service.orders import Order, plan
 from comfytui.service.outbox import Outbox
 from comfytui.session.events import BatchPlanned, Connected, Disconnected, SessionEvent
@@ -45,6 +45,7 @@ class SocketService:
         self._outbox = Outbox(self._apply, self.client_id)
         self._looker = Looker(self._apply, lambda: self.state)
         self._again = asyncio.Event()
+        self._tried = False
 
     def subscribe(self, wake: Callable[[], object]) -> Mailbox:
         """A mailbox with the present state and what follows; `wake` is called on the service's thread."""
@@ -115,15 +116,25 @@ class SocketService:
             except (Unauthorized, NotComfyUI) as error:
                 kind = LinkKind.UNAUTHORISED if isinstance(error, Unauthorized) else LinkKind.NOT_COMFYUI
                 self._apply(Disconnected(str(error), kind=kind))
+                self._missed(error)
             await self._again.wait()
+
+    def _missed(self, error: ComfyError) -> None:
+        """Tell it if the first try of all found nothing: the address is wrong, or the box is down."""
+        if not self._tried:
+            self._tried = True
+            self.post(NotReached(self.server.shown, str(error)))
 
     def _receive(self, event: Event | Opened | Closed) -> None:
         match event:
             case Opened():
+                self._tried = True
                 self._apply(Connected(self.client_id))
                 self._looker.want(history=True)
-            case Closed(reason=reason, retry_in=retry_in):
+            case Closed(reason=reason, retry_in=retry_in, error=error):
                 self._apply(Disconnected(reason, retry_in))
+                if isinstance(error, Unreachable):
+                    self._missed(error)
             case PreviewImage(image=image, prompt_id=prompt_id):
                 live = self.state.live
                 if live and prompt_id in {None, live.prompt_id}:

@@ -5,14 +5,17 @@ from contextlib import ExitStack
 from pathlib import PurePath
 from typing import ClassVar
 
+from rich.text import Text
+from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
+from textual.screen import Screen
 
 from comfytui.comfy.server import Server
 from comfytui.service.thread import ServiceThread
 from comfytui.ui.ascii import AsciiFilter
-from comfytui.ui.dashboard import Dashboard
+from comfytui.ui.dashboard import Dashboard, Missed
 from comfytui.ui.options import Options
 from comfytui.ui.start import StartScreen
 from comfytui.ui.styles import SHEETS
@@ -45,7 +48,7 @@ class ComfyApp(App[None]):
     def on_mount(self) -> None:
         """Open the server's dashboard, or ask which one."""
         if self._server is None:
-            self.push_screen(StartScreen())
+            self._show(StartScreen())
         else:
             self.open_server(self._server)
 
@@ -53,20 +56,28 @@ class ComfyApp(App[None]):
         """Serve one server and show its dashboard."""
         self.service = ServiceThread(server)
         self.service.start()
-        self.switch_screen(Dashboard(self.service, self.options))
+        self._show(Dashboard(self.service, self.options))
 
     def open_demo(self) -> None:
         """Start a simulated server and show its dashboard."""
         self.open_server(Server.from_url(self._demo.enter_context(self.options.demo())))
 
-    def give_up(self, sentence: str) -> None:
-        """The server turned out to be none: say so at the start screen if it was chosen there, else on the way out."""
+    @on(Missed)
+    def _give_up(self, event: Missed) -> None:
+        """No ComfyUI there: say so at the start screen if the address was typed there, else on the way out."""
         if self._server is not None:
-            self.exit(return_code=1, message=sentence)
+            self.exit(return_code=1, message=Text(event.reason))
             return
         if self.service is not None:
             self.service.stop()
-        self.switch_screen(StartScreen(sentence))
+        self._show(StartScreen(event.reason))
+
+    def _show(self, screen: Screen[None]) -> None:
+        """Show a screen in place of the one before, above Textual's empty default."""
+        if len(self.screen_stack) > 1:
+            self.switch_screen(screen)
+        else:
+            self.push_screen(screen)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Every painted line passes the ASCII filter where that is asked for."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from random import SystemRandom
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from comfytui.service.notices import (
     BatchRefused,
     JobEnded,
     Notice,
+    NotReached,
     PreviewReceived,
     ServiceFailed,
     SessionChanged,
@@ -51,6 +53,13 @@ class Mail(Message, bubble=False):
     """The mailbox is no longer empty."""
 
 
+@dataclass
+class Missed(Message):
+    """There is no ComfyUI at the address that was given."""
+
+    reason: str
+
+
 class Dashboard(Screen[None]):
     """Form, *Now* and queue of one server."""
 
@@ -64,15 +73,22 @@ Write a prompt, press **F5** (or ctrl+j): the batch is queued on the server and 
 Letters act when no text field has the focus: **esc** leaves a field.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f5,ctrl+j", "generate", "Generate", priority=True, id="generate", tooltip="Send the form off"),
+        Binding(
+            "f5,ctrl+j",
+            "generate",
+            "Generate",
+            key_display="F5",
+            priority=True,
+            id="generate",
+            tooltip="Send the form off",
+        ),
         Binding("x", "cancel", "Cancel", id="cancel", tooltip="Cancel the selected job"),
-        Binding("enter", "open", "Show", id="open", tooltip="Show the selected job large", show=False),
         Binding("s", "save", "Save", id="save", tooltip="Save the selected job's pictures"),
         Binding("slash", "filter", "Filter", key_display="/", id="filter", tooltip="Show only matching jobs"),
         Binding("n", "write", "Form", id="write", tooltip="Go to the prompt form"),
         Binding("p", "previews", "Previews", id="previews", tooltip="Live previews on or off"),
         Binding("ctrl+r", "reconnect", "Reconnect", id="reconnect", show=False, tooltip="Try the link again now"),
-        Binding("escape", "leave", "Leave", id="leave", show=False, tooltip="Leave a field, a filter, the form"),
+        Binding("escape", "leave", "Leave field", id="leave", tooltip="Leave a field, a filter, the form"),
         Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="All keys"),
         Binding("q", "app.quit", "Detach", id="detach", tooltip="Close; jobs go on"),
     ]
@@ -97,7 +113,7 @@ Letters act when no text field has the focus: **esc** leaves a field.
             with Vertical(id="right"):
                 yield NowPanel(id="now")
                 yield QueuePanel(id="queue")
-        yield Footer(show_command_palette=False, compact=True)
+        yield Footer(show_command_palette=False, id="footer")
 
     def on_mount(self) -> None:
         """Clocks move once a second, and only while one is shown."""
@@ -126,6 +142,8 @@ Letters act when no text field has the focus: **esc** leaves a field.
                 self._refused(failure)
             case Told(text=text, severity=severity):
                 self._say(text, severity)
+            case NotReached(reason=reason):
+                self.post_message(Missed(reason))
             case ServiceFailed(reason=reason, retry_in=retry_in):
                 self._say(f"A fault in comfytui: {reason}. It starts again in {retry_in:.0f} s.", "error")
 
@@ -149,7 +167,7 @@ Letters act when no text field has the focus: **esc** leaves a field.
     def _plan_paint(self) -> None:
         if not self._paint_planned:
             self._paint_planned = True
-            self.set_timer(max(0.0, self._paint_due - time.monotonic()), self._paint)
+            self.set_timer(max(0.001, self._paint_due - time.monotonic()), self._paint)
 
     def _paint(self) -> None:
         self._paint_planned = False
@@ -162,6 +180,7 @@ Letters act when no text field has the focus: **esc** leaves a field.
             self.query_one(QueuePanel).show(state)
         is_live = state.link.kind is LinkKind.LIVE
         if is_live and not self._was_live:
+            self._options.remember(self._service.server.shown)
             self._learn_choices()
         self._was_live = is_live
 
@@ -197,6 +216,10 @@ Letters act when no text field has the focus: **esc** leaves a field.
 
     # Actions
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Escape is offered while there is something to leave."""
+        return action != "leave" or not isinstance(self.focused, QueueList) or self.has_class("-writing")
+
     def action_generate(self) -> None:
         """Send the form off."""
         self.query_one(PromptForm).submit()
@@ -218,14 +241,10 @@ Letters act when no text field has the focus: **esc** leaves a field.
         elif job.mine or job.status.ended or await self.app.push_screen_wait(ConfirmScreen(_whose(job))):
             self._service.cancel(job.prompt_id)
 
-    def action_open(self) -> None:
-        """Show the selected job large."""
+    @on(QueueList.Selected)
+    def _show_job(self) -> None:
         if job := self.query_one(QueuePanel).selected():
             self.app.push_screen(JobScreen(self._service, job, self._options.output))
-
-    @on(QueueList.Selected)
-    def _selected(self) -> None:
-        self.action_open()
 
     def action_save(self) -> None:
         """Save the selected job's pictures."""

@@ -13,11 +13,11 @@ from textual.widgets import Button, Input, Select, TextArea
 
 from comfytui.plain import plain
 from comfytui.ui.line import Line
-from comfytui.workflow.fields import Field
+from comfytui.workflow.fields import Field, Value
 from comfytui.workflow.graph import Workflow
 from comfytui.workflow.seeds import SeedMode
 from comfytui.workflow.specs import FALLBACK, Spec, check
-from comfytui.workflow.values import Value, current
+from comfytui.workflow.values import current
 
 MOST_IMAGES = 1_000
 IMAGES = Spec(kind="int", minimum=1, maximum=MOST_IMAGES)
@@ -185,7 +185,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         field = control.id or ""
         spec = IMAGES if field == "images" else self._specs[Field(field)]
         try:
-            value = check(control.value, spec)
+            value = check(control.value, spec, LABELS.get(field, "Images") if isinstance(field, Field) else "Images")
         except ValueError as error:
             self.mark(field, str(error))
             return None

@@ -39,7 +39,7 @@ class QueueList(ScrollView, can_focus=True):
         Binding("pagedown", "page(1)", "Page down", show=False, id="queue.page-down"),
         Binding("home,g", "first", "First", show=False, id="queue.first"),
         Binding("end,G", "last", "Last", show=False, id="queue.last"),
-        Binding("enter", "select", "Look", show=False, id="queue.select"),
+        Binding("enter", "select", "Show", id="queue.select", tooltip="Show the selected job large"),
     ]
 
     empty: reactive[str] = reactive("")
@@ -84,7 +84,9 @@ class QueueList(ScrollView, can_focus=True):
         self._rows = rows
         self._cursor = self._cursor_on(selected)
         if self.virtual_size.height != len(rows):
-            self.virtual_size = Size(0, len(rows))
+            # Not by assignment, which would paint every line: only the scrollbar has to follow.
+            self.set_reactive(QueueList.virtual_size, Size(0, len(rows)))
+            self.refresh(repaint=False, layout=True)
         if kept != top:
             self.scroll_to(y=kept, animate=False)
         self._repaint(before)

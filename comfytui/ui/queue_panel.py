@@ -27,7 +27,7 @@ class QueuePanel(Vertical):
         filter_ = Input(placeholder="filter by prompt, status, owner or file", id="filter", compact=True)
         filter_.cursor_blink = False
         yield filter_
-        yield QueueList(id="queue-list")
+        yield QueueList(EMPTY, id="queue-list")
 
     @property
     def rows(self) -> QueueList:
@@ -43,6 +43,7 @@ class QueuePanel(Vertical):
         """Show the jobs of a new state."""
         self._state = state
         rows = rows_of(state, self.needle)
+        self.rows.empty = NO_MATCH if self.needle and state.jobs else EMPTY
         self.rows.set_rows(rows)
         self.border_subtitle = f"{len(rows)} of {len(state.jobs)}" if self.needle else ""
 

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Input
+from textual.widgets import Button, Footer, Input, Static
 
 from comfytui.comfy.server import BadServer, Server
 from comfytui.ui.line import Line
@@ -15,9 +16,9 @@ from comfytui.ui.line import Line
 if TYPE_CHECKING:
     from comfytui.ui.app import ComfyApp
 
-NOTHING_ANSWERS = "No ComfyUI answers on this machine (ports 8188 and 8000). Which server shall it be?"
+NOTHING_ANSWERS = "No ComfyUI answers on this machine. Which server shall it be?"
 SSH_HELP = """\
-A ComfyUI on another machine listens on that machine only. Forward its port first:
+A ComfyUI on another machine: forward its port first,
     ssh -L 8188:127.0.0.1:8188 you@gpu-box
 then open 127.0.0.1:8188 here."""
 
@@ -39,13 +40,12 @@ class StartScreen(Screen[None]):
         """A sentence, an input, two buttons, the forwarding recipe."""
         with Vertical(id="start"):
             yield Line("comfytui", id="start-title")
-            yield Line(self._note, id="start-note")
+            yield Static(Text(self._note), id="start-note")
             yield Input(placeholder="http://box:8188", id="url", compact=True)
             yield Line(id="start-error", classes="error")
             yield Button("Open  enter", id="open", compact=True, variant="primary")
             yield Button("Demo  F2", id="demo", compact=True)
-            for text in SSH_HELP.splitlines():
-                yield Line(text, classes="help")
+            yield Static(Text(SSH_HELP), classes="help")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:

@@ -1,0 +1,143 @@
+"""What must hold on any ComfyUI from 0.3.45 with an SD-like checkpoint, on a slow CPU too."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.server import Server
+from comfytui.service.notices import BatchRefused, PreviewReceived
+from comfytui.session.model import JobStatus
+from comfytui.session.progress import line
+from comfytui.session.views import current_batch
+from comfytui.ui.choices import specs_from
+from comfytui.workflow.fields import Field
+from comfytui.workflow.load import load_workflow
+from comfytui.workflow.txt2img import txt2img
+from tests.waiting import eventually
+from tests.watcher import LIVE_PATIENCE, Watcher, watching
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(1_800)]
+
+
+@pytest.fixture
+async def model(client: ComfyClient) -> str:
+    names = await client.models("checkpoints")
+    if not names:
+        pytest.skip("the server has no checkpoint")
+    return names[0]
+
+
+async def test_the_server_says_what_it_is(client: ComfyClient) -> None:
+    stats = await client.system_stats()
+    assert stats.version
+    assert stats.ram_total > stats.ram_free > 0
+    assert await client.queue_count() >= 0
+
+
+async def test_the_choices_of_the_form_come_from_the_server(client: ComfyClient, model: str) -> None:
+    specs = await specs_from(client, txt2img())
+    assert model in (specs[Field.MODEL].options or ())
+    assert "euler" in (specs[Field.SAMPLER].options or ())
+    assert specs[Field.STEPS].minimum == 1
+
+
+async def test_a_batch_counts_its_images_and_steps_and_gives_pictures(
+    watcher: Watcher, client: ComfyClient, model: str
+) -> None:
+    await watcher.live()
+    batch = await watcher.order(2, model=model)
+    jobs = await watcher.until(batch)
+    assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 2
+    progress = watcher.seen(batch)
+    lines = {line(each) for each in progress}
+    assert "Image 1 of 2 - Step 3/3 (100%)" in lines
+    assert "Image 2 of 2 - Step 3/3 (100%)" in lines
+    fractions = [each.batch_fraction for each in progress]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    for job in jobs:
+        data = await client.view(job.outputs[0])
+        assert Image.open(io.BytesIO(data)).size == (64, 64)
+
+
+async def test_a_second_batch_waits_while_the_first_runs_and_now_tells_which(watcher: Watcher, model: str) -> None:
+    await watcher.live()
+    first = await watcher.order(1, model=model, steps=8)
+    second = await watcher.order(1, model=model, prompt="a lighthouse")
+    await watcher.until(first)
+    await watcher.until(second)
+    shown = [batch.id for state in watcher.states if (batch := current_batch(state))]
+    assert shown.index(first.id) < shown.index(second.id)
+    assert shown[-1] == second.id
+
+
+async def test_the_same_prompt_again_is_told_as_cached(watcher: Watcher, model: str) -> None:
+    await watcher.live()
+    seed = watcher.state.queue_remaining + id(watcher)
+    await watcher.until(await watcher.order(1, model=model, seed=seed))
+    again = await watcher.until(await watcher.order(1, model=model, seed=seed))
+    assert [job.status for job in again] == [JobStatus.CACHED]
+    assert again[0].outputs
+
+
+async def test_previews_come_when_asked_for_and_not_otherwise(watcher: Watcher, model: str) -> None:
+    await watcher.live()
+    await watcher.until(await watcher.order(1, previews=False, model=model))
+    assert not [notice for notice in watcher.notices if isinstance(notice, PreviewReceived)]
+    await watcher.until(await watcher.order(1, previews=True, model=model, steps=6))
+    previews = [notice for notice in watcher.notices if isinstance(notice, PreviewReceived)]
+    if not previews:
+        pytest.skip("this server has previews switched off, and is too old to be asked for them")
+    assert Image.open(io.BytesIO(previews[0].image)).width > 0
+
+
+async def test_a_pending_job_is_removed_and_a_running_one_interrupted(watcher: Watcher, model: str) -> None:
+    await watcher.live()
+    batch = await watcher.order(2, model=model, steps=200)
+    running, pending = batch.prompts
+    await eventually(lambda: watcher.state.live and watcher.state.live.step >= 1, "a step", LIVE_PATIENCE)
+    watcher.service.cancel(pending)
+    await eventually(lambda: watcher.state.jobs[pending].status is JobStatus.CANCELLED, "the removal", LIVE_PATIENCE)
+    watcher.service.cancel(running)
+    await eventually(
+        lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt", LIVE_PATIENCE
+    )
+    assert "Removed from the queue before it ran." in watcher.sentences
+
+
+async def test_a_checkpoint_that_is_not_there_is_refused_at_its_input(watcher: Watcher, model: str) -> None:
+    await watcher.live()
+    batch = await watcher.order(2, model="no-such-model.safetensors")
+    jobs = await watcher.until(batch)
+    assert [job.status for job in jobs] == [JobStatus.REJECTED] * 2
+    await eventually(lambda: any(isinstance(notice, BatchRefused) for notice in watcher.notices), "the refusal")
+    refusal = next(notice for notice in watcher.notices if isinstance(notice, BatchRefused))
+    assert [(error.input_name, error.class_type) for error in refusal.failure.node_errors] == [
+        ("ckpt_name", "CheckpointLoaderSimple")
+    ]
+
+
+async def test_a_picture_of_the_server_is_a_workflow_again(
+    watcher: Watcher, client: ComfyClient, model: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    await watcher.live()
+    (job,) = await watcher.until(await watcher.order(1, model=model, prompt="a tall ship"))
+    file = tmp_path_factory.mktemp("pictures") / "ship.png"
+    file.write_bytes(await client.view(job.outputs[0]))
+    workflow = load_workflow(file)
+    assert workflow.graph[workflow.fields[Field.PROMPT][0].node_id]["inputs"]["text"] == "a tall ship"
+
+
+async def test_whoever_comes_back_with_the_same_client_id_finds_the_batch(server: Server, model: str) -> None:
+    async with watching(server) as before:
+        await before.live()
+        batch = await before.order(2, model=model, steps=12)
+        await eventually(lambda: before.state.live, "the start", LIVE_PATIENCE)
+        client_id = next(iter(before.state.client_ids))
+    async with watching(server, client_id) as after:
+        await eventually(lambda: batch.id in after.state.batches, "the batch", LIVE_PATIENCE)
+        await after.until(batch)
+        assert len(after.jobs(batch)) == 2
+        assert all(job.outputs for job in after.jobs(batch))

@@ -1,0 +1,117 @@
+"""Sessions by hand: a clock, a txt2img graph, and the frames of its runs."""
+
+from collections.abc import Iterable, Iterator
+from types import MappingProxyType
+
+from comfytui.comfy.events import (
+    Executed,
+    Executing,
+    ExecutionCached,
+    ExecutionStart,
+    ExecutionSuccess,
+    NodeProgress,
+    Output,
+    Progress,
+    ProgressState,
+)
+from comfytui.session.events import BatchPlanned, PromptQueued, Seen, SessionEvent
+from comfytui.session.model import Batch, Job, JobStatus, Mark, Stamp
+from comfytui.session.progress import line, progress_of
+from comfytui.session.reduce import reduce
+from comfytui.session.state import SessionState
+from comfytui.session.views import current_batch
+from comfytui.workflow.recipe import Recipe
+
+ME = "me"
+LOADER, TEXT, SAMPLER, DECODER, SAVER = "4", "6", "3", "8", "9"
+CLASSES = MappingProxyType(
+    {
+        LOADER: "CheckpointLoaderSimple",
+        TEXT: "CLIPTextEncode",
+        SAMPLER: "KSampler",
+        DECODER: "VAEDecode",
+        SAVER: "SaveImage",
+    }
+)
+STEPS = 4
+
+
+class Session:
+    """A session under test and its clock, which goes on by `tick` seconds before each event."""
+
+    def __init__(self, tick: float = 1.0, client_ids: Iterable[str] = (ME,)) -> None:
+        self.state = SessionState(client_ids=frozenset(client_ids))
+        self.now = 0.0
+        self.tick = tick
+
+    def do(self, *events: SessionEvent) -> SessionState:
+        for event in events:
+            self.now += self.tick
+            self.state = reduce(self.state, event, Stamp(self.now, 1_000 + self.now))
+        return self.state
+
+    def plan(self, batch: str, total: int, *, seed: int = 0) -> tuple[str, ...]:
+        """Plan a batch and have the server take it; the prompt_ids."""
+        planned = plan(batch, total, seed=seed)
+        first = len(self.state.jobs)
+        self.do(planned)
+        self.do(*(PromptQueued(id_, id_, first + place) for place, id_ in enumerate(planned.batch.prompts)))
+        return planned.batch.prompts
+
+    def status(self, prompt_id: str) -> JobStatus:
+        return self.state.jobs[prompt_id].status
+
+    def line(self, batch: str | None = None) -> str:
+        """What the screen says of a batch, by default of the current one."""
+        shown = self.state.batches[batch] if batch else current_batch(self.state)
+        assert shown is not None
+        return line(progress_of(self.state, shown, self.now))
+
+
+def job(prompt_id: str, mark: Mark | None = None, *, seed: int = 0, steps: int = STEPS) -> Job:
+    recipe = Recipe(prompt="a red fox", model="sd.safetensors", width=512, height=512, steps=steps, seed=seed)
+    return Job(prompt_id, JobStatus.SUBMITTING, True, ME, mark, recipe=recipe, classes=CLASSES)
+
+
+def plan(batch: str, total: int, *, seed: int = 0) -> BatchPlanned:
+    ids = tuple(f"{batch}{index}" for index in range(1, total + 1))
+    jobs = tuple(
+        job(id_, Mark(batch, index, total, "once"), seed=seed + index - 1) for index, id_ in enumerate(ids, 1)
+    )
+    return BatchPlanned(Batch(batch, total, "a red fox", ids, 1_000.0), jobs)
+
+
+def seen(prompt_id: str, number: float = 0, client_id: str | None = ME, mark: Mark | None = None) -> Seen:
+    return Seen(prompt_id, number, client_id, mark, Recipe(prompt="a red fox"), CLASSES, created=900 + number)
+
+
+def head(prompt_id: str, cached: tuple[str, ...] = ()) -> Iterator[SessionEvent]:
+    """The frames of a run up to its sampler."""
+    yield ExecutionStart(prompt_id, 10_000)
+    yield ExecutionCached(prompt_id, cached)
+    for node in (LOADER, TEXT, SAMPLER):
+        if node not in cached:
+            yield Executing(node, node, prompt_id)
+
+
+def step(prompt_id: str, value: float, top: float = STEPS, node: str = SAMPLER) -> Iterator[SessionEvent]:
+    """Both frames of one step."""
+    yield ProgressState(prompt_id, (NodeProgress(node, value, top, "running", node),))
+    yield Progress(value, top, prompt_id, node)
+
+
+def tail(prompt_id: str) -> Iterator[SessionEvent]:
+    """The frames of a run after its last step."""
+    yield Executing(DECODER, DECODER, prompt_id)
+    yield Executing(SAVER, SAVER, prompt_id)
+    yield Executed(prompt_id, SAVER, SAVER, (Output(f"{prompt_id}.png", node=SAVER),))
+    yield ExecutionSuccess(prompt_id, 15_000)
+    yield Executing(None, None, prompt_id)
+
+
+def run(prompt_id: str, cached: tuple[str, ...] = ()) -> Iterator[SessionEvent]:
+    """The frames of a whole run."""
+    yield from head(prompt_id, cached)
+    for value in range(1, STEPS + 1):
+        yield from step(prompt_id, value)
+    yield from tail(prompt_id)

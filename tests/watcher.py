@@ -1,0 +1,95 @@
+"""A subscriber that keeps all it was told, for tests that drive a service."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+from comfytui.comfy.server import Server
+from comfytui.service.notices import Notice, SessionChanged, Told
+from comfytui.service.orders import Order
+from comfytui.service.thread import ServiceThread
+from comfytui.session.model import Batch, Job, JobStatus, LinkKind
+from comfytui.session.progress import Progress, progress_of
+from comfytui.session.state import SessionState
+from comfytui.workflow.fields import Field, Value
+from comfytui.workflow.graph import Workflow
+from comfytui.workflow.txt2img import txt2img
+from comfytui.workflow.values import fill
+from tests.waiting import eventually
+
+LIVE_PATIENCE = 600.0
+"""Seconds for a job on a slow CPU."""
+
+
+class Watcher:
+    """The notices of one service, in order, and the states between them."""
+
+    def __init__(self, service: ServiceThread) -> None:
+        self.service = service
+        self.notices: list[Notice] = []
+        self.states: list[SessionState] = []
+        self._loop = asyncio.get_running_loop()
+        self._mailbox = service.subscribe(lambda: self._loop.call_soon_threadsafe(self._take))
+
+    def _take(self) -> None:
+        for notice in self._mailbox.take():
+            self.notices.append(notice)
+            if isinstance(notice, SessionChanged):
+                self.states.append(notice.state)
+
+    @property
+    def state(self) -> SessionState:
+        return self.service.state
+
+    @property
+    def sentences(self) -> list[str]:
+        return [notice.text for notice in self.notices if isinstance(notice, Told)]
+
+    async def live(self) -> None:
+        await eventually(lambda: self.state.link.kind is LinkKind.LIVE, "a live link")
+
+    async def order(self, images: int = 1, previews: bool = False, **values: Value) -> Batch:
+        """Submit a small txt2img batch and wait until it is planned; returns the batch."""
+        known = set(self.state.batches)
+        self.service.submit(small_order(images, previews, **values))
+        await eventually(lambda: len(self.state.batches) > len(known), "the batch")
+        return next(batch for key, batch in self.state.batches.items() if key not in known)
+
+    async def until(self, batch: Batch, *statuses: JobStatus, patience: float = LIVE_PATIENCE) -> list[Job]:
+        """Wait until every job of the batch has one of these statuses (default: has ended)."""
+
+        def there() -> bool:
+            return all(job.status in statuses if statuses else job.status.ended for job in self.jobs(batch))
+
+        await eventually(there, f"{statuses or 'the end'} of {[job.status for job in self.jobs(batch)]}", patience)
+        return self.jobs(batch)
+
+    def jobs(self, batch: Batch) -> list[Job]:
+        prompts = self.state.batches[batch.id].prompts
+        return [self.state.jobs[prompt_id] for prompt_id in prompts if prompt_id in self.state.jobs]
+
+    def seen(self, batch: Batch) -> list[Progress]:
+        """The batch's progress at every state that was posted."""
+        return [progress_of(state, state.batches[batch.id], 0.0) for state in self.states if batch.id in state.batches]
+
+
+def small_order(images: int, previews: bool = False, workflow: Workflow | None = None, **values: Value) -> Order:
+    """Small pictures and few steps; every seed is new unless given."""
+    workflow = workflow or txt2img()
+    base = {Field.WIDTH: 64, Field.HEIGHT: 64, Field.STEPS: 3, Field.CFG: 1.0, Field.PROMPT: "a red fox in snow"}
+    chosen = {**base, **{Field(name): value for name, value in values.items()}}
+    seeds = [values["seed"]] * images if "seed" in values else [Random().randrange(2**53) for _ in range(images)]
+    graphs = tuple(fill(workflow, {**chosen, Field.SEED: seed}) for seed in seeds)
+    return Order(str(chosen[Field.PROMPT]), graphs, "auto" if previews else "none")
+
+
+@asynccontextmanager
+async def watching(server: Server, client_id: str | None = None) -> AsyncIterator[Watcher]:
+    """A service on a server, and what it says."""
+    service = ServiceThread(server, client_id=client_id)
+    service.start()
+    try:
+        yield Watcher(service)
+    finally:
+        await asyncio.to_thread(service.stop)
