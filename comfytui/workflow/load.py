@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from comfytui.plain import plain
 from comfytui.workflow.graph import Graph, Workflow, workflow_of
@@ -85,7 +85,7 @@ def _graph_of(document: Any, shown: str) -> Graph:
         case {}:
             graph = {node_id: _node(node_id, node, shown) for node_id, node in document.items()}
         case _:
-            _refuse(shown)
+            raise _no_workflow(shown)
     if not graph:
         raise WorkflowError(f"{shown} is an empty workflow: add nodes to it in ComfyUI, and export it again.")
     _assert_sendable(graph, shown)
@@ -100,11 +100,11 @@ def _node(node_id: str, node: Any, shown: str) -> dict[str, Any]:
             place = plain(node_id, 40)
             raise WorkflowError(f"{shown} is damaged, its node '{place}' lacks a class or inputs: {_EXPORT} again.")
         case _:
-            _refuse(shown)
+            raise _no_workflow(shown)
 
 
-def _refuse(shown: str) -> NoReturn:
-    raise WorkflowError(f"{shown} is JSON, but not a workflow: if it should be one, {_EXPORT}.")
+def _no_workflow(shown: str) -> WorkflowError:
+    return WorkflowError(f"{shown} is JSON, but not a workflow: if it should be one, {_EXPORT}.")
 
 
 def _assert_sendable(graph: Graph, shown: str) -> None:

@@ -1,6 +1,6 @@
 """What a field may hold, from the server's node definitions, and how typed text becomes a value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final, Literal, TypeAlias
@@ -92,25 +92,16 @@ def hint(value: Value, spec: Spec, label: str = "This") -> str | None:
 
 
 def _spec(definition: object) -> Spec | None:
+    """Read `[type, options]`, where the type of an older combo is the list of its choices."""
     match definition:
-        case [list() | tuple() as options, *_]:
-            return Spec("choice", options=_names(options))
-        case ["COMBO", {"options": list() | tuple() as options}, *_]:
-            return Spec("choice", options=_names(options))
-        case ["COMBO", *_]:
-            return Spec("choice")
-        case ["STRING", *_]:
-            return Spec("text")
-        case ["INT", *rest]:
-            return _bounded("int", rest)
-        case ["FLOAT", *rest]:
-            return _bounded("float", rest)
+        case [list() | tuple() as names, *_] | ["COMBO", {"options": list() | tuple() as names}, *_]:
+            return Spec("choice", options=tuple(name for name in names if isinstance(name, str)))
+        case ["INT" | "FLOAT" as kind, *rest]:
+            return _bounded("int" if kind == "INT" else "float", rest)
+        case ["COMBO" | "STRING" as kind, *_]:
+            return _CHOICE if kind == "COMBO" else _TEXT
         case _:
             return None
-
-
-def _names(options: Sequence[object]) -> tuple[str, ...]:
-    return tuple(option for option in options if isinstance(option, str))
 
 
 def _bounded(kind: Kind, rest: list[Any]) -> Spec:
