@@ -16,7 +16,7 @@ KINDS_KEPT = 64
 
 def put(state: SessionState, jobs: Iterable[Job]) -> SessionState:
     """The state with these jobs in the place of those of the same ids, new ones last; unchanged ones cost nothing."""
-    changed = [job for job in jobs if state.jobs.get(job.prompt_id) is not job]
+    changed = [job for job in jobs if state.jobs.get(job.prompt_id) != job]
     return replace(state, jobs=indexed(state.jobs).with_jobs(changed)) if changed else state
 
 

@@ -31,7 +31,9 @@ def _planned(state: SessionState, event: BatchPlanned) -> SessionState:
     """The state with a new batch; of jobs that are known already (a batch that is resumed) the known ones stay."""
     batch = event.batch
     fresh = [_marked(job, event) for job in event.jobs if job.prompt_id not in state.jobs]
-    return put(replace(state, batches=MappingProxyType({**state.batches, batch.id: batch})), fresh)
+    if state.batches.get(batch.id) != batch:
+        state = replace(state, batches=MappingProxyType({**state.batches, batch.id: batch}))
+    return put(state, fresh)
 
 
 def _marked(job: Job, event: BatchPlanned) -> Job:

@@ -59,8 +59,6 @@ def _standing(job: Job, seen: Seen, status: JobStatus) -> Job:
         return job
     if job.status is JobStatus.RUNNING:
         status = JobStatus.RUNNING
-    if (job.status, job.number, job.absent) == (status, seen.number, 0):
-        return job
     return replace(job, status=status, number=seen.number, absent=0, ended=None, note="")
 
 
@@ -117,7 +115,7 @@ def _ended(job: Job, past: Past, at: Stamp) -> Job:
         status = status if (job.status, status) == (JobStatus.SUCCEEDED, JobStatus.CACHED) else job.status
         failure = job.failure
     ended = past.ended if past.ended is not None else at.wall
-    full = replace(
+    return replace(
         job,
         status=status,
         failure=failure,
@@ -127,7 +125,6 @@ def _ended(job: Job, past: Past, at: Stamp) -> Job:
         created=past.seen.created if job.created is None else job.created,
         absent=0,
     )
-    return job if full == job else full
 
 
 def _outcome(past: Past) -> tuple[JobStatus, Failure | None]:

@@ -75,9 +75,7 @@ def job(prompt_id: str, mark: Mark | None = None, *, seed: int = 0, steps: int =
 
 def plan(batch: str, total: int, *, seed: int = 0) -> BatchPlanned:
     ids = tuple(f"{batch}{index}" for index in range(1, total + 1))
-    jobs = tuple(
-        job(id_, Mark(batch, index, total, "once"), seed=seed + index - 1) for index, id_ in enumerate(ids, 1)
-    )
+    jobs = tuple(job(id_, Mark(batch, index, total, "once"), seed=seed + index - 1) for index, id_ in enumerate(ids, 1))
     return BatchPlanned(Batch(batch, total, "a red fox", ids, 1_000.0), jobs)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from comfytui.comfy.decode import decode
-from comfytui.comfy.events import Event
 from comfytui.comfy.parse import parse_history, parse_queue, parse_queued, parse_rejection
+from comfytui.comfy.replies import Queue
 from comfytui.session.boil import past, seen
 from comfytui.session.events import (
     BatchPlanned,
@@ -40,18 +40,15 @@ WALL = 1_000.0
 
 Row = dict[str, Any]
 Timed = tuple[float, SessionEvent]
-FRAMES = Event
-"""What comes over the socket, as opposed to answers and orders."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One scenario: its events in order (seconds since its start), my client_id, and what the server knew at the end."""
+    """One scenario: its events in order with their seconds, my client_id, and the history at the end."""
 
     name: str
     client_id: str
     events: tuple[Timed, ...]
-    queue: QueueSnapshot
     history: tuple[Past, ...]
 
     @property
@@ -106,7 +103,7 @@ def recorded(name: str) -> Recording:
     for _, event in events:
         if isinstance(event, HistorySnapshot):
             history |= {entry.seen.prompt_id: entry for entry in event.past}
-    return Recording(name, client_id, tuple(events), QueueSnapshot((), (), 0.0), tuple(history.values()))
+    return Recording(name, client_id, tuple(events), tuple(history.values()))
 
 
 def _client_id(rows: list[Row]) -> str:
@@ -166,13 +163,13 @@ def _answered(http: Row, second: float, mine: list[Row], doomed: set[str]) -> It
         case "POST", "/queue":
             doomed |= set(request.get("delete", [])) or {_id_of(post) for post in mine}
         case "GET", "/queue" if isinstance(response, dict):
-            queue = parse_queue(response)
+            queue = parse_queue(response) or Queue()
             there = {item.prompt_id for item in (*queue.running, *queue.pending)}
             yield QueueSnapshot(tuple(map(seen, queue.running)), tuple(map(seen, queue.pending)), second)
             yield from (JobCancelled(prompt_id) for prompt_id in sorted(doomed - there))
         case "GET", str(path) if path.startswith("/history") and isinstance(response, dict):
             asked = tuple(part for part in [path.removeprefix("/history").strip("/")] if part)
-            yield HistorySnapshot(tuple(map(past, parse_history(response))), asked)
+            yield HistorySnapshot(tuple(map(past, parse_history(response) or ())), asked)
 
 
 def _taken(http: Row) -> SessionEvent:
