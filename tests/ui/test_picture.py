@@ -1,0 +1,332 @@
+"""Pictures: their shape in cells, that the newest wins within the budget, and that the terminal is never asked."""
+
+import io
+import os
+import pty
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+from textual.app import App, ComposeResult
+from textual.geometry import Region, Size
+from textual.pilot import Pilot
+
+from comfytui.ui import picture
+from comfytui.ui.picture import LIVE_CELLS, Picture
+from comfytui.ui.sketch import Sketch, sketch
+from comfytui.ui.styles import STYLES
+
+ROOM = Size(40, 20)
+BLACK = (0, 0, 0)
+
+
+def encoded(image: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, file_format, **options)
+    return file.getvalue()
+
+
+def plain(colour: str, size: tuple[int, int] = (64, 64), file_format: str = "PNG") -> bytes:
+    return encoded(Image.new("RGB", size, colour), file_format)
+
+
+def cells(drawn: Sketch) -> tuple[int, int]:
+    (width,) = {strip.cell_length for strip in drawn.strips}
+    return width, len(drawn.strips)
+
+
+def colours(drawn: Sketch) -> set[tuple[int, ...]]:
+    styles = [segment.style for strip in drawn.strips for segment in strip]
+    found = [color.triplet for style in styles if style for color in (style.color, style.bgcolor) if color]
+    return {tuple(triplet) for triplet in found if triplet}
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        ((512, 512), (40, 20)),
+        ((1024, 512), (40, 10)),
+        ((512, 1024), (20, 20)),
+        ((8, 8), (40, 20)),
+        ((4000, 1), (40, 1)),
+        ((1, 4000), (1, 20)),
+    ],
+)
+def test_a_picture_keeps_its_proportions(pixels: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert cells(sketch(plain("red", pixels), ROOM, BLACK)) == expected
+    assert cells(sketch(plain("red", pixels), ROOM, None)) == expected
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
+def test_every_format_of_the_server_is_shown(file_format: str) -> None:
+    drawn = sketch(plain("#0000ff", file_format=file_format), ROOM, BLACK)
+    assert drawn.reason == ""
+    assert all(blue > 250 and red < 5 for red, _, blue in colours(drawn))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_every_kind_of_png_is_shown(mode: str) -> None:
+    assert sketch(encoded(Image.new(mode, (16, 16))), ROOM, BLACK).reason == ""
+
+
+def test_what_is_transparent_shows_the_background() -> None:
+    clear = encoded(Image.new("RGBA", (16, 16), (255, 255, 255, 0)))
+    assert colours(sketch(clear, ROOM, (20, 30, 40))) == {(20, 30, 40)}
+
+
+def test_two_pixels_share_a_cell() -> None:
+    image = Image.new("RGB", (1, 2), "red")
+    image.putpixel((0, 1), (0, 0, 255))
+    (segment,) = sketch(encoded(image), Size(1, 1), BLACK).strips[0]
+    assert segment.text == "▀"
+    assert segment.style is not None
+    assert segment.style.color is not None
+    assert segment.style.bgcolor is not None
+    assert segment.style.color.triplet == (255, 0, 0)
+    assert segment.style.bgcolor.triplet == (0, 0, 255)
+
+
+def test_without_colour_brightness_becomes_characters() -> None:
+    ramp = sketch(encoded(Image.linear_gradient("L")), ROOM, None)
+    lines = ["".join(segment.text for segment in strip) for strip in ramp.strips]
+    assert lines[0] == " " * 40
+    assert lines[-1] == "@" * 40
+    assert "".join(lines).isascii()
+    assert colours(ramp) == set()
+
+
+def test_an_animation_shows_its_first_picture() -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("#ff0000", "#00ff00")]
+    data = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    assert colours(sketch(data, ROOM, BLACK)) == {(255, 0, 0)}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "not JPEG, PNG or WEBP"),
+        (b"<html>not a picture</html>", "not JPEG, PNG or WEBP"),
+        (encoded(Image.new("RGB", (8, 8)), "GIF"), "not JPEG, PNG or WEBP"),
+        (plain("red", (64, 64))[:60], "broken"),
+        (encoded(Image.effect_noise((64, 64), 90))[:2000], "broken"),
+        (encoded(Image.new("1", (9000, 9000))), "too large"),
+        (encoded(Image.new("1", (16000, 16000))), "too large"),
+    ],
+)
+def test_what_cannot_be_shown_is_said(data: bytes, reason: str) -> None:
+    assert sketch(data, ROOM, BLACK) == Sketch(reason=reason)
+
+
+class RecordingPicture(Picture):
+    """A picture that remembers which lines it asked to be painted."""
+
+    def __init__(self, budget: int) -> None:
+        super().__init__(budget=budget)
+        self.painted: list[int] = []
+
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> "RecordingPicture":
+        self.painted += [region.y for region in regions]
+        super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        return self
+
+
+class PictureApp(App[None]):
+    CSS_PATH = [STYLES / "picture.tcss"]  # noqa: RUF012
+    ascii = False
+
+    def __init__(self, budget: int = 10**9) -> None:
+        super().__init__()
+        self._budget = budget
+
+    def compose(self) -> ComposeResult:
+        yield RecordingPicture(self._budget)
+
+    @property
+    def picture(self) -> RecordingPicture:
+        return self.query_one(RecordingPicture)
+
+    @property
+    def lines(self) -> list[str]:
+        return [self.picture.render_line(y).text for y in range(self.picture.size.height)]
+
+    @property
+    def colours(self) -> set[tuple[int, ...]]:
+        strips = [self.picture.render_line(y) for y in range(self.picture.size.height)]
+        blocks = [segment for strip in strips for segment in strip if "▀" in segment.text]
+        return colours(Sketch((*[type(strips[0])(blocks)],)))
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    while not condition():
+        await pilot.pause(0.01)
+
+
+async def test_a_picture_stands_in_the_middle() -> None:
+    app = PictureApp()
+    async with app.run_test(size=(40, 12)) as pilot:
+        app.picture.show(plain("red"), max_cells=LIVE_CELLS)
+        await until(pilot, lambda: "▀" in app.lines[6])
+        assert app.lines[1] == " " * 10 + "▀" * 20 + " " * 10
+        assert [bool(line.strip()) for line in app.lines] == [False] + [True] * 10 + [False]
+        assert all(app.picture.render_line(y).cell_length == 40 for y in range(12))
+
+
+async def test_a_finished_picture_may_fill_the_widget() -> None:
+    app = PictureApp()
+    async with app.run_test(size=(200, 60)) as pilot:
+        app.picture.show(plain("red"))
+        await until(pilot, lambda: "▀" * 120 in app.lines[0])
+        assert "▀" * 120 in app.lines[59]
+
+
+async def test_ascii_and_no_colour_draw_characters() -> None:
+    for switch in ("ascii", "no_color"):
+        app = PictureApp()
+        setattr(app, switch, True)
+        async with app.run_test(size=(40, 20)) as pilot:
+            app.picture.show(plain("white"))
+            await until(pilot, lambda app=app: app.lines[0] == "@" * 40)  # type: ignore[misc]
+
+
+async def test_none_takes_the_picture_away() -> None:
+    app = PictureApp()
+    async with app.run_test(size=(40, 20)) as pilot:
+        app.picture.show(plain("red"))
+        await until(pilot, lambda: "▀" in app.lines[0])
+        app.picture.show(None)
+        assert "".join(app.lines).strip() == ""
+
+
+async def test_what_cannot_be_shown_is_one_quiet_sentence() -> None:
+    app = PictureApp()
+    async with app.run_test(size=(60, 5)) as pilot:
+        app.picture.show(b"nonsense")
+        await until(pilot, lambda: bool(app.lines[2].strip()))
+        assert app.lines[2].strip() == "picture cannot be shown (not JPEG, PNG or WEBP)"
+        app.picture.show(plain("red"))
+        await until(pilot, lambda: "▀" in app.lines[2])
+
+
+async def test_only_changed_rows_are_painted() -> None:
+    app = PictureApp()
+    image = Image.new("RGB", (20, 20), "red")
+    async with app.run_test(size=(20, 10)) as pilot:
+        app.picture.show(encoded(image))
+        await until(pilot, lambda: "▀" in app.lines[0])
+        app.picture.painted.clear()
+        image.paste((0, 255, 0), (0, 8, 20, 10))
+        app.picture.show(encoded(image))
+        await until(pilot, lambda: (0, 255, 0) in app.colours)
+        assert app.picture.painted == [4]
+        app.picture.painted.clear()
+        app.picture.show(encoded(image))
+        await app.workers.wait_for_complete()
+        assert app.picture.painted == []
+
+
+async def test_it_fits_the_room_that_it_gets() -> None:
+    app = PictureApp()
+    async with app.run_test(size=(20, 10)) as pilot:
+        app.picture.show(plain("red"))
+        await until(pilot, lambda: "▀" in app.lines[0])
+        await pilot.resize_terminal(60, 30)
+        await until(pilot, lambda: "▀" * 60 in app.lines[29])
+
+
+async def test_a_slow_picture_never_replaces_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, release, released = plain("red"), threading.Event(), threading.Event()
+
+    def stubborn(data: bytes, room: Size, background: tuple[int, int, int] | None) -> Sketch:
+        if data is slow:
+            release.wait(10)
+        drawn = sketch(data, room, background)
+        if data is slow:
+            released.set()
+        return drawn
+
+    monkeypatch.setattr(picture, "sketch", stubborn)
+    app = PictureApp()
+    async with app.run_test(size=(20, 10)) as pilot:
+        app.picture.show(slow)
+        await pilot.pause()
+        app.picture.show(plain("#0000ff"))
+        await until(pilot, lambda: app.colours == {(0, 0, 255)})
+        release.set()
+        await until(pilot, released.is_set)
+        await pilot.pause()
+        assert app.colours == {(0, 0, 255)}
+
+
+async def test_live_pictures_wait_for_the_budget() -> None:
+    app = PictureApp(budget=1)
+    async with app.run_test(size=LIVE_CELLS) as pilot:
+        app.picture.show(plain("red"), max_cells=LIVE_CELLS)
+        await until(pilot, lambda: (255, 0, 0) in app.colours)
+        app.picture.painted.clear()
+        for _ in range(10):
+            app.picture.show(plain("#0000ff"), max_cells=LIVE_CELLS)
+            await pilot.pause(0.01)
+        assert app.picture.painted == []
+
+
+async def test_the_newest_live_picture_is_painted_in_the_end_and_those_between_are_not() -> None:
+    app = PictureApp(budget=20_000)
+    async with app.run_test(size=LIVE_CELLS) as pilot:
+        app.picture.show(encoded(Image.effect_noise((20, 20), 90)), max_cells=LIVE_CELLS)
+        await until(pilot, lambda: "▀" in app.lines[0])
+        app.picture.painted.clear()
+        for red in range(100, 130):
+            app.picture.show(encoded(Image.new("RGB", (20, 20), (red, 0, 0))), max_cells=LIVE_CELLS)
+        await until(pilot, lambda: app.colours == {(129, 0, 0)})
+        assert sorted(app.picture.painted) == list(range(10))
+
+
+async def test_a_finished_picture_does_not_wait_for_the_budget() -> None:
+    app = PictureApp(budget=1)
+    async with app.run_test(size=(20, 10)) as pilot:
+        app.picture.show(plain("red"))
+        await until(pilot, lambda: (255, 0, 0) in app.colours)
+        app.picture.show(plain("#00ff00"), max_cells=LIVE_CELLS)
+        app.picture.show(plain("#0000ff"))
+        await until(pilot, lambda: (0, 0, 255) in app.colours)
+
+
+DRAW = """
+import io
+from PIL import Image
+from textual.geometry import Size
+from comfytui.ui.sketch import sketch
+file = io.BytesIO()
+Image.new("RGB", (64, 64), "red").save(file, "PNG")
+assert sketch(file.getvalue(), Size(20, 10), (0, 0, 0)).strips
+"""
+
+
+def said_to_terminal(code: str) -> bytes:
+    """What a program writes to the terminal that is its standard input, output and error."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", code], stdin=theirs, stdout=theirs, stderr=theirs
+    ) as run:
+        os.close(theirs)
+        said = b""
+        while run.poll() is None or select.select([ours], [], [], 0)[0]:
+            if select.select([ours], [], [], 0.05)[0]:
+                try:
+                    said += os.read(ours, 4096)
+                except OSError:  # The program is gone, and its end of the terminal with it.
+                    break
+    os.close(ours)
+    assert run.returncode == 0, said
+    return said
+
+
+def test_the_terminal_is_never_asked() -> None:
+    assert said_to_terminal(DRAW) == b""
+    assert b"\x1b" in said_to_terminal("import textual_image.renderable")
