@@ -1,18 +1,22 @@
 """ComfyUI's HTTP calls, typed: `/api` first, bare paths on servers that have no `/api`."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
-from comfytui.comfy.decode import flag_names
-from comfytui.comfy.errors import NotComfyUI, Rejected, ServerError
+from comfytui.comfy.errors import Rejected, ServerError
 from comfytui.comfy.events import Output
-from comfytui.comfy.fields import integer, loads, mapping, texts
+from comfytui.comfy.faults import not_comfyui
+from comfytui.comfy.fields import flags, loads
 from comfytui.comfy.parse import (
+    parse_cancelled,
+    parse_count,
     parse_history,
     parse_job,
     parse_jobs,
+    parse_names,
+    parse_object,
     parse_queue,
     parse_queued,
     parse_rejection,
@@ -20,12 +24,17 @@ from comfytui.comfy.parse import (
 )
 from comfytui.comfy.replies import HistoryEntry, JobInfo, Json, Queue, Queued, SystemStats
 from comfytui.comfy.server import Server
-from comfytui.comfy.transport import BODY_LIMIT, MIB, Answer, Transport, not_comfyui
+from comfytui.comfy.transport import MIB, Answer, Transport
 from comfytui.plain import plain
 
+T = TypeVar("T")
+
 FILE_LIMIT = 512 * MIB
+"""Bytes of one file that a node made."""
 BIG = 64 * 1024
 """Bytes from which on JSON is parsed in a thread, so that the socket's loop goes on."""
+_ABSENT = frozenset({404, 405})
+"""What servers say of a path that they do not have; 405 where files are served from everywhere, to GET alone."""
 
 
 class ComfyClient:
@@ -59,45 +68,41 @@ class ComfyClient:
             extra["preview_method"] = preview_method
         body = {"prompt": graph, "client_id": client_id, "prompt_id": prompt_id, "extra_data": extra}
         answer = await self._send("POST", "/prompt", json=body | ({"front": True} if front else {}))
-        reply = await self._json(answer)
-        if answer.status != 200:
-            message, node_errors = parse_rejection(reply)
+        if answer.status == 400:
+            message, node_errors = await self._parse(answer, parse_rejection)
             raise Rejected(f"The server refused the prompt: {plain(message)}", node_errors)
-        return parse_queued(reply, prompt_id)
+        return await self._parsed(answer, lambda reply: parse_queued(reply, prompt_id))
 
     async def queue(self) -> Queue:
         """What runs and what waits, graphs included."""
-        return await asyncio.to_thread(parse_queue, await self._get("/queue"))
+        return await self._read("/queue", parse_queue)
 
     async def queue_count(self) -> int:
         """How many prompts run or wait."""
-        return integer(mapping(mapping(await self._get("/prompt")).get("exec_info")).get("queue_remaining")) or 0
+        return await self._read("/prompt", parse_count)
 
     async def history(self, max_items: int) -> tuple[HistoryEntry, ...]:
         """The newest entries, graphs included."""
-        return await asyncio.to_thread(parse_history, await self._get("/history", {"max_items": str(max_items)}))
+        return await self._read("/history", parse_history, {"max_items": str(max_items)})
 
     async def history_of(self, prompt_id: str) -> HistoryEntry | None:
         """How a prompt ended; None while it has not, and for ids that the server does not know."""
-        return next(iter(parse_history(await self._get(f"/history/{_segment(prompt_id)}"))), None)
+        return next(iter(await self._read(f"/history/{_segment(prompt_id)}", parse_history)), None)
 
     async def jobs(self, limit: int = 200) -> tuple[JobInfo, ...] | None:
         """The newest lines of the jobs list; None on servers before 0.6.0."""
         answer = await self._send("GET", "/jobs", params={"limit": str(limit)}, prefix="/api")
-        return None if answer.status in {404, 405} else parse_jobs(await self._json(answer))
+        return None if answer.status in _ABSENT else await self._parsed(answer, parse_jobs)
 
     async def job(self, prompt_id: str) -> JobInfo | None:
         """One line of the jobs list; None where there is none."""
         answer = await self._send("GET", f"/jobs/{_segment(prompt_id)}", prefix="/api")
-        return None if answer.status in {404, 405} else parse_job(await self._json(answer))
+        return None if answer.status in _ABSENT else await self._parsed(answer, parse_job)
 
     async def cancel(self, prompt_id: str) -> bool | None:
         """Delete or interrupt in one step; whether there was something to cancel, None on servers before 0.26."""
         answer = await self._send("POST", f"/jobs/{_segment(prompt_id)}/cancel", prefix="/api")
-        if answer.status in {400, 404, 405}:
-            return None
-        cancelled = mapping(await self._json(answer)).get("cancelled")
-        return cancelled if isinstance(cancelled, bool) else None
+        return None if answer.status in _ABSENT else await self._parsed(answer, parse_cancelled)
 
     async def interrupt(self, prompt_id: str | None = None) -> None:
         """Stop a running prompt; None, and servers before 0.3.57 in any case, stop whatever runs."""
@@ -122,46 +127,51 @@ class ComfyClient:
         return answer.status == 200
 
     async def models(self, folder: str) -> tuple[str, ...]:
-        """The names of the models in a folder such as `checkpoints`."""
-        return texts(await self._get(f"/models/{_segment(folder)}"))
+        """The names of the models in a folder such as `checkpoints`; none in a folder that the server does not know."""
+        return await self._read(f"/models/{_segment(folder)}", parse_names, missing=())
 
     async def object_info(self, class_type: str) -> Mapping[str, Json]:
         """The definition of one class of nodes, as `{class_type: definition}`; empty where the server has none."""
-        answer = await self._send("GET", f"/object_info/{_segment(class_type)}")
-        return {} if answer.status == 404 else mapping(await self._json(answer))
+        return await self._read(f"/object_info/{_segment(class_type)}", parse_object, missing={})
 
     async def system_stats(self) -> SystemStats:
         """What the box is and how full it is."""
-        stats = parse_stats(await self._get("/system_stats"))
-        if stats is None:
-            raise not_comfyui(self._server.shown)
-        return stats
+        return await self._read("/system_stats", parse_stats)
 
     async def features(self) -> frozenset[str]:
         """The names of what the server says it supports; empty on servers before 0.3.45."""
-        answer = await self._send("GET", "/features")
-        return frozenset(flag_names(await self._json(answer)) if answer.status == 200 else ())
+        return await self._read("/features", flags, missing=frozenset())
 
     async def view(self, output: Output, preview: str | None = None, limit: int = FILE_LIMIT) -> bytes:
-        """A file that a node made; `preview` such as `webp;80` asks for a light version of a picture."""
+        """A file that a node made, of at most `limit` bytes; `preview` such as `webp;80` asks for a light picture."""
         params = {"filename": output.filename, "subfolder": output.subfolder, "type": output.type}
-        answer = await self._send(
-            "GET", "/view", params=params | ({"preview": preview} if preview else {}), limit=limit
-        )
-        if answer.status != 200 or answer.html:
-            raise ServerError(f"The server no longer has {plain(output.filename, 100)} ({answer.status}).")
+        if preview is not None:
+            params["preview"] = preview
+        where = await self._find_prefix() + "/view"
+        answer = await self._transport.exchange("GET", where, params=params, limit=limit, seconds=None)
+        if answer.html:
+            raise not_comfyui(self._server.shown)
+        if answer.status >= 300:
+            name = plain(output.filename, 100)
+            raise ServerError(f"The server has no {name} any more ({answer.status}): make it again.", answer.status)
         return answer.body
 
-    async def _get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
+    async def _read(
+        self,
+        path: str,
+        parse: Callable[[Json], T],
+        params: Mapping[str, str] | None = None,
+        *,
+        missing: T | None = None,
+    ) -> T:
+        """The typed answer to a GET; `missing` is what a 404 means, where it means something."""
         answer = await self._send("GET", path, params=params)
-        if answer.status != 200:
-            raise not_comfyui(self._server.shown)
-        return await self._json(answer)
+        if answer.status == 404 and missing is not None:
+            return missing
+        return await self._parsed(answer, parse)
 
     async def _order(self, path: str, body: Mapping[str, Any]) -> None:
-        answer = await self._send("POST", path, json=body)
-        if answer.status != 200:
-            raise ServerError(f"The server refused {path} with status {answer.status}.")
+        self._check(await self._send("POST", path, json=body))
 
     async def _send(
         self,
@@ -170,11 +180,10 @@ class ComfyClient:
         *,
         json: Json = None,
         params: Mapping[str, str] | None = None,
-        limit: int = BODY_LIMIT,
         prefix: str | None = None,
     ) -> Answer:
         where = (await self._find_prefix() if prefix is None else prefix) + path
-        return await self._transport.exchange(method, where, json=json, params=params, limit=limit)
+        return await self._transport.exchange(method, where, json=json, params=params)
 
     async def _find_prefix(self) -> str:
         """`/api`, or nothing on servers before mid-2024, found out once."""
@@ -184,15 +193,28 @@ class ComfyClient:
                 self._prefix = "" if answer.status == 404 else "/api"
             return self._prefix
 
-    async def _json(self, answer: Answer) -> Json:
-        if answer.html:
+    def _check(self, answer: Answer) -> None:
+        if answer.status in _ABSENT:
             raise not_comfyui(self._server.shown)
+        if answer.status >= 300:
+            raise ServerError(
+                f"{self._server.shown} refused that with status {answer.status}: try again.", answer.status
+            )
+
+    async def _parsed(self, answer: Answer, parse: Callable[[Json], T]) -> T:
+        self._check(answer)
+        return await self._parse(answer, parse)
+
+    async def _parse(self, answer: Answer, parse: Callable[[Json], T]) -> T:
+        """The body as a typed reply, read in a thread where that takes long; any other body is no ComfyUI's."""
         try:
-            return await asyncio.to_thread(loads, answer.body) if len(answer.body) > BIG else loads(answer.body)
+            if len(answer.body) > BIG:
+                return await asyncio.to_thread(lambda: parse(loads(answer.body)))
+            return parse(loads(answer.body))
         except ValueError:
-            raise NotComfyUI(f"{self._server.shown} did not answer in JSON: check the address and the port.") from None
+            raise not_comfyui(self._server.shown) from None
 
 
 def _segment(name: str) -> str:
     """A name as one segment of a path: ids come from servers, too."""
-    return quote(name, safe="")
+    return quote(name, safe="", errors="replace")

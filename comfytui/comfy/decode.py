@@ -54,7 +54,7 @@ def event_of(kind: str, data: object) -> Event:
         return _unknown(kind, "its data is no object")
     try:
         return read(data)
-    except (ValueError, RecursionError) as defect:
+    except ValueError as defect:
         return _unknown(kind, str(defect))
 
 
@@ -185,18 +185,7 @@ def _execution_interrupted(data: Data) -> Event:
 
 
 def _feature_flags(data: Data) -> Event:
-    return FeatureFlags(frozenset(flag_names(data)))
-
-
-def flag_names(flags: object) -> list[str]:
-    """The names of the flags that are true; nested ones as `extension.manager.supports_v4`."""
-    names = []
-    for name, value in fields.mapping(flags).items():
-        if value is True:
-            names.append(fields.text(name, REASON_LIMIT))
-        else:
-            names += [f"{fields.text(name, REASON_LIMIT)}.{inner}" for inner in flag_names(value)]
-    return names
+    return FeatureFlags(fields.flags(data))
 
 
 def _logs(data: Data) -> Event:

@@ -5,9 +5,11 @@ ComfyError
 ├── TimedOut         connected, but no answer in time: busy, or a broken link
 ├── Unauthorized     401, 403, or a redirect to a login
 ├── Rejected         the server understood a prompt and refused it
-├── ServerError      5xx, or an answer cut short
+├── ServerError      any other status that is no success, or an answer cut short or endless
 └── NotComfyUI       something else answers there
 """
+
+from typing import Literal
 
 from comfytui.comfy.replies import NodeError
 
@@ -17,7 +19,11 @@ class ComfyError(Exception):
 
 
 class Unreachable(ComfyError):
-    """There is no connection, so nothing that was asked can have happened."""
+    """There is no connection, so nothing that was asked can have happened; only `refused` says that no server runs."""
+
+    def __init__(self, message: str, kind: Literal["refused", "dns", "other"] = "other") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class TimedOut(ComfyError):
@@ -37,7 +43,11 @@ class Rejected(ComfyError):
 
 
 class ServerError(ComfyError):
-    """The server failed; what was asked may have happened."""
+    """The server failed; what was asked may have happened. `status` is None where no whole answer came."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class NotComfyUI(ComfyError):

@@ -11,10 +11,14 @@ TEXT_LIMIT = 65_536
 """Characters kept of one text."""
 ID_LIMIT = 256
 """Characters of an id or a file name; a longer one is no id."""
+PATH_LIMIT = 4_096
+"""Characters of a folder; a longer one is none."""
 LINES_LIMIT = 1_000
-"""Texts kept of one list."""
+"""Texts kept of one list, where nothing else is said."""
 NUMBER_LIMIT = 2**53
 """Numbers from here on are no counts: they would not survive as a float."""
+FLAGS_DEPTH = 8
+"""Levels of nested flags that are read."""
 
 
 def loads(raw: str | bytes) -> Any:
@@ -43,11 +47,11 @@ def text(value: object, limit: int = TEXT_LIMIT) -> str:
     return cut if cut.isascii() else cut.encode(errors="replace").decode()
 
 
-def texts(value: object) -> tuple[str, ...]:
-    """The texts of a list; a lone text is a list of one."""
+def texts(value: object, count: int = LINES_LIMIT) -> tuple[str, ...]:
+    """The first texts of a list; a lone text is a list of one."""
     if isinstance(value, str):
         return (text(value),)
-    return tuple(text(item) for item in items(value)[:LINES_LIMIT] if isinstance(item, str))
+    return tuple(text(item) for item in items(value)[:count] if isinstance(item, str))
 
 
 def ident(value: object) -> str | None:
@@ -92,6 +96,17 @@ def integer(value: object) -> int | None:
     return None if found is None else int(found)
 
 
+def flags(value: object, depth: int = FLAGS_DEPTH) -> frozenset[str]:
+    """The names of what is true in an object; nested ones read like `extension.manager.supports_v4`."""
+    found: set[str] = set()
+    for name, flag in mapping(value).items():
+        if flag is True:
+            found.add(text(name, ID_LIMIT))
+        elif depth > 1:
+            found |= {f"{text(name, ID_LIMIT)}.{inner}" for inner in flags(flag, depth - 1)}
+    return frozenset(found)
+
+
 def outputs(value: object, node: str) -> Iterator[Output]:
     """The files in what one node gave: any list of objects with a `filename`, whatever its key."""
     for kind, files in mapping(value).items():
@@ -99,8 +114,8 @@ def outputs(value: object, node: str) -> Iterator[Output]:
             if name := ident(file.get("filename")):
                 yield Output(
                     filename=name,
-                    subfolder=text(file.get("subfolder"), ID_LIMIT),
+                    subfolder=text(file.get("subfolder"), PATH_LIMIT),
                     type=text(file.get("type"), ID_LIMIT) or "output",
-                    node=node,
+                    node=text(node, ID_LIMIT),
                     kind=text(kind, ID_LIMIT),
                 )

@@ -1,4 +1,8 @@
-"""HTTP bodies as typed replies; missing and hostile parts are left out, never an error (shapes: ComfyUI 0.33.0)."""
+"""HTTP bodies as typed replies (shapes: ComfyUI 0.33.0).
+
+Missing and hostile parts are left out; a body that is another thing altogether is a ValueError, since something else
+must not be read as an empty queue.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -18,6 +22,9 @@ from comfytui.comfy.replies import (
     SystemStats,
 )
 
+NAMES_LIMIT = 100_000
+"""Names of models kept of one folder."""
+
 Data = Mapping[str, Any]
 
 
@@ -33,7 +40,9 @@ def parse_queued(body: Json, prompt_id: str) -> Queued:
 
 def parse_rejection(body: Json) -> tuple[str, tuple[NodeError, ...]]:
     """The sentence of a 400 and the errors by node; an old server's error is a plain string."""
-    data = fields.mapping(body)
+    data = parse_object(body)
+    if not data.keys() & {"error", "node_errors"}:
+        raise ValueError("no rejection")
     error = data.get("error")
     said = fields.mapping(error)
     message = fields.text(said.get("message")) or fields.text(error) or "no reason was given"
@@ -48,13 +57,27 @@ def _node_errors(data: Data) -> Iterator[NodeError]:
         for error in map(fields.mapping, fields.items(fields.mapping(node).get("errors"))):
             input_name = fields.text(fields.mapping(error.get("extra_info")).get("input_name"))
             yield NodeError(
-                node_id, class_type, fields.text(error.get("message")), fields.text(error.get("details")), input_name
+                fields.text(node_id),
+                class_type,
+                fields.text(error.get("message")),
+                fields.text(error.get("details")),
+                input_name,
             )
+
+
+def parse_count(body: Json) -> int:
+    """How many prompts run or wait, out of the answer to `GET /prompt`."""
+    count = fields.integer(fields.mapping(fields.mapping(body).get("exec_info")).get("queue_remaining"))
+    if count is None:
+        raise ValueError("no count of the queue")
+    return count
 
 
 def parse_queue(body: Json) -> Queue:
     """Running and pending, the latter in the order in which they will run (the server gives heap order)."""
     data = fields.mapping(body)
+    if not {"queue_running", "queue_pending"} <= data.keys():
+        raise ValueError("no queue")
     running = (parse_item(item) for item in fields.items(data.get("queue_running")))
     pending = (parse_item(item) for item in fields.items(data.get("queue_pending")))
     return Queue(
@@ -66,8 +89,8 @@ def parse_queue(body: Json) -> Queue:
 def parse_item(value: Json) -> QueueItem | None:
     """`[number, prompt_id, graph, extra_data, outputs]`; None without an id."""
     item = [*fields.items(value)[:4], None, None, None, None]
-    prompt_id, extra = fields.text(item[1]), fields.mapping(item[3])
-    if not prompt_id:
+    prompt_id, extra = fields.ident(item[1]), fields.mapping(item[3])
+    if prompt_id is None:
         return None
     return QueueItem(
         prompt_id,
@@ -81,8 +104,11 @@ def parse_item(value: Json) -> QueueItem | None:
 
 def parse_history(body: Json) -> tuple[HistoryEntry, ...]:
     """Every entry that has an id, in the server's order."""
-    entries = (_history_entry(prompt_id, fields.mapping(value)) for prompt_id, value in fields.mapping(body).items())
-    return tuple(entries)
+    return tuple(
+        _history_entry(prompt_id, value)
+        for key, value in parse_object(body).items()
+        if (prompt_id := fields.ident(key)) and isinstance(value, dict)
+    )
 
 
 def _history_entry(prompt_id: str, data: Data) -> HistoryEntry:
@@ -92,16 +118,17 @@ def _history_entry(prompt_id: str, data: Data) -> HistoryEntry:
     error = event_of("execution_error", messages.get("execution_error"))
     interrupted = event_of("execution_interrupted", messages.get("execution_interrupted"))
     ends = ("execution_success", "execution_error", "execution_interrupted")
-    outputs = (fields.outputs(output, node) for node, output in fields.mapping(data.get("outputs")).items())
+    outputs = fields.mapping(data.get("outputs"))
     return HistoryEntry(
         item,
         _outcome(status, error, interrupted),
-        tuple(output for of_node in outputs for output in of_node),
+        tuple(file for node, output in outputs.items() for file in fields.outputs(output, node)),
         fields.idents(messages.get("execution_cached", {}).get("nodes")),
         error if isinstance(error, ExecutionError) else None,
         interrupted if isinstance(interrupted, ExecutionInterrupted) else None,
         fields.integer(messages.get("execution_start", {}).get("timestamp")),
         next((fields.integer(messages[end].get("timestamp")) for end in ends if end in messages), None),
+        tuple(line for output in outputs.values() for line in fields.texts(fields.mapping(output).get("text"))),
     )
 
 
@@ -124,26 +151,48 @@ def _outcome(status: Data, error: Event, interrupted: Event) -> Literal["success
 
 def parse_jobs(body: Json) -> tuple[JobInfo, ...]:
     """The lines of `/api/jobs`."""
-    jobs = (parse_job(value) for value in fields.items(fields.mapping(body).get("jobs")))
+    jobs = (parse_job(value) for value in fields.items(parse_object(body).get("jobs")))
     return tuple(job for job in jobs if job)
 
 
 def parse_job(body: Json) -> JobInfo | None:
     """One line of `/api/jobs`; None without an id."""
     data = fields.mapping(body)
-    job_id = fields.text(data.get("id"))
-    if not job_id:
+    job_id = fields.ident(data.get("id"))
+    if job_id is None:
         return None
     times = (fields.integer(data.get(name)) for name in ("create_time", "execution_start_time", "execution_end_time"))
     return JobInfo(job_id, fields.text(data.get("status")), *times)
 
 
-def parse_stats(body: Json) -> SystemStats | None:
-    """The box's figures; None where the answer is not a ComfyUI's."""
-    data = fields.mapping(body)
+def parse_names(body: Json) -> tuple[str, ...]:
+    """The names of models; a box has thousands."""
+    if not isinstance(body, list):
+        raise ValueError("no list")
+    return fields.texts(body, NAMES_LIMIT)
+
+
+def parse_object(body: Json) -> Data:
+    """Any object, as it is."""
+    if not isinstance(body, dict):
+        raise ValueError("no object")
+    return body
+
+
+def parse_cancelled(body: Json) -> bool:
+    """Whether there was something to cancel."""
+    cancelled = parse_object(body).get("cancelled")
+    if not isinstance(cancelled, bool):
+        raise ValueError("no word on what was cancelled")
+    return cancelled
+
+
+def parse_stats(body: Json) -> SystemStats:
+    """The box's figures."""
+    data = parse_object(body)
     system = fields.mapping(data.get("system"))
     if not system:
-        return None
+        raise ValueError("no system")
     devices = (
         Device(
             fields.text(device.get("name")),

@@ -62,6 +62,7 @@ class HistoryEntry:
     interrupted: ExecutionInterrupted | None = None
     started: int | None = None
     ended: int | None = None
+    text: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

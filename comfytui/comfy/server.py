@@ -16,8 +16,15 @@ from comfytui.plain import plain
 
 DEFAULT_PORT = 8188
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
+_SCHEME_PORTS = {"http": 80, "https": 443}
+_WITH_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HOST = re.compile(r"[^\s/?#@\[\]\\<>]+|\[[0-9A-Fa-f:.%]+\]")
+_OUR_HEADERS = re.compile(r"host|origin|connection|upgrade|content-length|transfer-encoding|sec-.*", re.IGNORECASE)
+"""Headers of the request itself, and those that ComfyUI answers with a 403."""
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+
+_NO_ADDRESS = "That is no address: write it as http://box:8188, with a port from 1 to 65535."
 
 
 class BadServer(ValueError):
@@ -29,7 +36,7 @@ class Server:
     """A ComfyUI's address and the way in. `base` ends without a slash; `query` and `headers` may hold secrets."""
 
     base: str
-    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False, hash=False)
     query: str = field(default="", repr=False)
     ca: Path | None = None
     cert: Path | None = None
@@ -45,18 +52,17 @@ class Server:
         cert: Path | None = None,
         insecure: bool = False,
     ) -> Self:
-        """Read `box`, `box:8188`, `http://user:pass@box/prefix?token=...`; without a scheme the port is 8188."""
+        """Read `box`, `box:8188`, `http://user:pass@box/prefix?token=...`; without a scheme the port is 8188.
+
+        Raises BadServer for what is no address, and for certificates that cannot be read.
+        """
         text = text.strip()
-        bare = "://" not in text
+        bare = not _WITH_SCHEME.match(text)
         parts = _split(f"http://{text}" if bare else text)
-        host, port = _address(parts, DEFAULT_PORT if bare else None)
-        ways_in = dict(headers)
-        if parts.username is not None:
-            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            ways_in.setdefault("Authorization", "Basic " + b64encode(login.encode()).decode())
-        base = f"{_SCHEMES[parts.scheme]}://{host}{port}{quote(parts.path.rstrip('/'), safe='/%:@!$&()*+,;=~-._')}"
-        server = cls(base, MappingProxyType(ways_in), parts.query, ca, cert, insecure)
-        if parts.scheme in {"https", "wss"}:
+        path, query = (quote(part, safe="/%:@!$&'()*+,;=~?") for part in (parts.path.rstrip("/"), parts.query))
+        base = _origin(parts, DEFAULT_PORT if bare else None) + path
+        server = cls(base, MappingProxyType(_ways_in(parts, headers)), query, ca, cert, insecure)
+        if server.base.startswith("https:"):
             _ = server.tls  # A certificate that cannot be read is told now, not at the first request.
         return server
 
@@ -93,10 +99,11 @@ class Server:
         try:
             context = ssl.create_default_context(cafile=str(self.ca) if self.ca else None)
             if self.cert:
-                context.load_cert_chain(self.cert)
+                # An encrypted key would have its passphrase asked for in the middle of the screen.
+                context.load_cert_chain(self.cert, password=lambda: "")
         except (OSError, ssl.SSLError):
             files = " or ".join(plain(str(path), 200) for path in (self.ca, self.cert) if path)
-            raise BadServer(f"No certificate can be read from {files}: give PEM files to --ca and --cert.") from None
+            raise BadServer(f"No certificate can be read from {files}: give PEM files without passphrase.") from None
         if self.insecure:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -109,27 +116,57 @@ def parse_header(text: str) -> tuple[str, str]:
     name, value = name.strip(), value.strip()
     if not colon or not _HEADER_NAME.fullmatch(name):
         raise BadServer("A header reads 'Name: value', for example 'X-API-Key: ...'.")
+    if _OUR_HEADERS.fullmatch(name):
+        raise BadServer(f"The header {name} is not for you to give: ComfyUI or the connection would refuse it.")
     if not value.isprintable() or not value.isascii():
         raise BadServer(f"The value of the header {name} has characters that no header can carry.")
     return name, value
 
 
 def _split(url: str) -> SplitResult:
+    if not url.isprintable():
+        raise BadServer("That is no address: it has characters that none can have.")
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise BadServer("That is no address: write it as http://box:8188, with a port from 1 to 65535.") from None
+        raise BadServer(_NO_ADDRESS) from None
     if parts.scheme not in _SCHEMES:
-        raise BadServer(f"'{plain(parts.scheme, 20)}' is no way to reach a ComfyUI: write http:// or https://.")
+        raise BadServer("That is no way to reach a ComfyUI: write http:// or https://.")
+    # What stands before such an @ would be taken for host and path, and shown, though it is a login.
+    if "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        raise BadServer("Write an @ after the host as %40, and / ? # within a password as %2F %3F %23.")
     return parts
 
 
-def _address(parts: SplitResult, default_port: int | None) -> tuple[str, str]:
-    """Host and `:port`, as a URL has them."""
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    if not host.isprintable() or not _HOST.fullmatch(host) or parts.port == 0:
-        raise BadServer("That is no address: write it as http://box:8188.")
-    port = parts.port or default_port
-    return host, f":{port}" if port else ""
+def _origin(parts: SplitResult, default_port: int | None) -> str:
+    """Scheme, host and port, the port left out only where `https` implies it."""
+    scheme, port = _SCHEMES[parts.scheme], parts.port if parts.port is not None else default_port
+    if port == 0 or parts.netloc.endswith(":"):
+        raise BadServer(_NO_ADDRESS)
+    if port is None:
+        port = _SCHEME_PORTS[scheme]
+    host = _host(parts.hostname or "")
+    return f"{scheme}://{host}" if (scheme, port) == ("https", 443) else f"{scheme}://{host}:{port}"
+
+
+def _host(name: str) -> str:
+    """A host as a URL has it: an address, or a name in its ASCII form."""
+    try:
+        if ":" in name:
+            return f"[{ipaddress.IPv6Address(name)}]"
+        name = name.encode("idna").decode()
+    except ValueError:
+        raise BadServer(_NO_ADDRESS) from None
+    if not _HOST_NAME.fullmatch(name):
+        raise BadServer(_NO_ADDRESS)
+    return name
+
+
+def _ways_in(parts: SplitResult, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The given headers, and the login of the URL unless one of them says more."""
+    ways = dict(headers)
+    if parts.username is not None and "authorization" not in map(str.lower, ways):
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        ways["Authorization"] = "Basic " + b64encode(login.encode()).decode()
+    return ways

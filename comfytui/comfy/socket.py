@@ -12,23 +12,32 @@ from websockets.exceptions import (
     ConnectionClosed,
     InvalidHandshake,
     InvalidMessage,
+    InvalidProxy,
     InvalidStatus,
+    ProxyError,
     WebSocketException,
 )
 from websockets.frames import CloseCode
 
 from comfytui.comfy.decode import decode
-from comfytui.comfy.errors import ComfyError, ServerError, TimedOut
+from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
 from comfytui.comfy.events import Event
+from comfytui.comfy.faults import bad_proxy, not_comfyui, refused_entry, unreachable
 from comfytui.comfy.server import Server
-from comfytui.comfy.transport import CONNECT_SECONDS, MIB, not_comfyui, refused_entry, unreachable
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
 """Seconds between connects: doubled after each that brought no frame, then spread evenly below (full jitter)."""
+OPEN_SECONDS = 10.0
+"""Seconds from the connect to the end of the handshake."""
+MIB = 2**20
 FRAME_LIMIT = 64 * MIB
 """Bytes of one frame: previews of a few MB are seen in the wild, 200 MB are an attack or an accident."""
 PING_SECONDS, PONG_SECONDS = 20.0, 120.0
 """A ping keeps proxies from cutting an idle socket; loading a model may hold the server's answer for long."""
+_LOGIN = frozenset({401, 403, 407, *range(300, 400)})
+"""Statuses that ask for a login; a redirect leads to one."""
+_PASSING = frozenset({408, 425, 429})
+"""Statuses below 500 that another try may mend."""
 _SILENT = logging.getLogger("comfytui.websocket")
 _SILENT.disabled = True  # What it would log holds the URL, and so perhaps a token.
 HELLO = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
@@ -92,7 +101,7 @@ async def events(
                     yield decode(_as_text_or_binary(frame))
         except ConnectionClosed as error:
             fault, reason = None, _spoken(error)
-        except (OSError, WebSocketException) as error:
+        except (OSError, WebSocketException, ImportError) as error:
             fault = _fault(server, error)
             reason = str(fault)
         delay = backoff.next()
@@ -114,7 +123,7 @@ def _connection(server: Server, client_id: str, ping: float | None, pong: float 
         user_agent_header="comfytui",
         ssl=server.tls,
         proxy=None if server.loopback else True,
-        open_timeout=CONNECT_SECONDS * 2,
+        open_timeout=OPEN_SECONDS,
         close_timeout=1,
         ping_interval=ping,
         ping_timeout=pong,
@@ -143,13 +152,17 @@ def _spoken(error: ConnectionClosed) -> str:
 def _fault(server: Server, error: Exception) -> ComfyError:
     """Why there is no connection; raises what no further try would mend."""
     match error:
-        case InvalidStatus(response=response) if response.status_code in {401, 403, 407}:
+        case ProxyError() | InvalidProxy() | ImportError():
+            return bad_proxy(server.shown)
+        case InvalidStatus(response=response) if response.status_code in _LOGIN:
             raise refused_entry(server.shown, response.status_code) from None
-        case InvalidStatus(response=response) if 300 <= response.status_code < 400:
-            raise refused_entry(server.shown, response.status_code) from None
-        case InvalidStatus(response=response) if response.status_code >= 500:
-            return ServerError(f"{server.shown} answered with status {response.status_code}.")
-        case InvalidStatus() | InvalidMessage() | InvalidHandshake():
+        case InvalidStatus(response=response) if response.status_code >= 500 or response.status_code in _PASSING:
+            status = response.status_code
+            return ServerError(f"{server.shown} answered with status {status}: is ComfyUI running there?", status)
+        case InvalidMessage(__cause__=EOFError() | OSError()):
+            # A forwarded port whose far end is down looks like this.
+            return Unreachable(f"{server.shown} hangs up at once: is ComfyUI running there?")
+        case InvalidHandshake():
             raise not_comfyui(server.shown) from None
         case TimeoutError():
             return TimedOut(f"{server.shown} did not answer: it may be busy, or the link is broken.")
