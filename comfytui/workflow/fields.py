@@ -72,8 +72,8 @@ _DEAD_ENDS = frozenset({"ConditioningZeroOut"})
 
 _VALUES: Mapping[Field, tuple[tuple[str, ...], Fits]] = {
     Field.MODEL: (("ckpt_name", "unet_name", "model_name", "model_path"), is_text),
-    Field.WIDTH: (("width",), is_whole),
-    Field.HEIGHT: (("height",), is_whole),
+    Field.WIDTH: (("width", "empty_latent_width"), is_whole),
+    Field.HEIGHT: (("height", "empty_latent_height"), is_whole),
     Field.STEPS: (("steps",), is_whole),
     Field.CFG: (("cfg", "cfg_conds"), is_number),
     Field.GUIDANCE: (("guidance",), is_number),
@@ -128,7 +128,7 @@ def _look(nodes: Nodes, sampler: Node) -> Mapping[Field, list[Place]]:
     prompt = [_texts(nodes, node, "positive") for node in positive]
     dice = [nodes[slot.node_id] for place in prompt for slot in place]
     # A model or a schedule that depends on the size (Flux) names it again.
-    sized = [*latent, *model] if any("width" in node.inputs for node in latent) else []
+    sized = [*latent, *model] if any(_places(nodes, Field.WIDTH, latent)) else []
     sources = {
         Field.MODEL: model,
         Field.WIDTH: sized,

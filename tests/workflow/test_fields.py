@@ -1,0 +1,184 @@
+"""Which inputs of real graphs the form shows and sets."""
+
+import pytest
+
+from comfytui.workflow.fields import Field, find_fields
+from tests.workflow.graphs import Graph, flux, stable_diffusion, unusual
+
+TXT2IMG = {
+    "model": "4.ckpt_name",
+    "prompt": "6.text",
+    "negative": "7.text",
+    "width": "5.width",
+    "height": "5.height",
+    "steps": "3.steps",
+    "cfg": "3.cfg",
+    "sampler": "3.sampler_name",
+    "scheduler": "3.scheduler",
+    "seed": "3.seed",
+}
+FLUX = {
+    "model": "12.unet_name",
+    "prompt": "6.text",
+    "width": "27.width 30.width",
+    "height": "27.height 30.height",
+    "steps": "17.steps",
+    "guidance": "26.guidance",
+    "sampler": "16.sampler_name",
+    "scheduler": "17.scheduler",
+    "seed": "25.noise_seed",
+}
+CASES = {
+    "sd15": (stable_diffusion.sd15(), TXT2IMG),
+    "hires": (
+        stable_diffusion.hires(),
+        TXT2IMG
+        | {
+            "cfg": "3.cfg 1.cfg",
+            "sampler": "3.sampler_name 1.sampler_name",
+            "scheduler": "3.scheduler 1.scheduler",
+            "seed": "3.seed 1.seed",
+        },
+    ),
+    "base and refiner": (
+        stable_diffusion.base_and_refiner(),
+        {
+            "model": "4.ckpt_name",
+            "prompt": "6.text_g 6.text_l 15.text",
+            "negative": "7.text 16.text",
+            "width": "5.width",
+            "height": "5.height",
+            "steps": "10.steps 11.steps",
+            "cfg": "10.cfg 11.cfg",
+            "sampler": "10.sampler_name 11.sampler_name",
+            "scheduler": "10.scheduler 11.scheduler",
+            "seed": "10.noise_seed 11.noise_seed",
+        },
+    ),
+    "controlnet, lora, subgraph ids, primitives": (
+        stable_diffusion.controlled(),
+        {
+            "model": "4.ckpt_name",
+            "prompt": "37.value",
+            "negative": "7.text",
+            "width": "40.value",
+            "height": "41.value",
+            "steps": "12:3.steps",
+            "cfg": "12:3.cfg",
+            "sampler": "12:3.sampler_name",
+            "scheduler": "12:3.scheduler",
+            "seed": "50.seed",
+        },
+    ),
+    "flux, custom sampler": (flux.custom_sampler(), FLUX),
+    "flux, cfg guider": (flux.with_cfg_guider(), FLUX | {"negative": "7.text", "cfg": "22.cfg"}),
+    "flux, ksampler": (
+        flux.ksampler(),
+        {
+            "model": "12.unet_name",
+            "prompt": "6.t5xxl 6.clip_l",
+            "width": "27.width",
+            "height": "27.height",
+            "steps": "3.steps",
+            "cfg": "3.cfg",
+            "guidance": "26.guidance",
+            "sampler": "3.sampler_name",
+            "scheduler": "3.scheduler",
+            "seed": "3.seed",
+        },
+    ),
+    "no sampler": (unusual.no_sampler(), {}),
+    "only a seed": (unusual.only_a_seed(), {"seed": "2.seed"}),
+    "all in one": (
+        unusual.all_in_one(),
+        {"prompt": "1.text", "width": "1.width", "height": "1.height", "steps": "1.steps", "seed": "1.seed"},
+    ),
+    "efficient": (
+        unusual.efficient(),
+        {
+            "model": "1.ckpt_name",
+            "prompt": "1.positive",
+            "negative": "1.negative",
+            "width": "1.empty_latent_width",
+            "height": "1.empty_latent_height",
+            "steps": "2.steps",
+            "cfg": "2.cfg",
+            "sampler": "2.sampler_name",
+            "scheduler": "2.scheduler",
+            "seed": "2.seed",
+        },
+    ),
+    "wildcards, negative is the prompt": (
+        unusual.wildcards(),
+        {key: value for key, value in TXT2IMG.items() if key != "negative"}
+        | {"prompt": "20.text", "seed": "3.seed 20.seed"},
+    ),
+}
+
+
+def places(graph: object) -> dict[str, str]:
+    return {
+        field.value: " ".join(f"{slot.node_id}.{slot.input_name}" for slot in slots)
+        for field, slots in find_fields(graph).items()
+    }
+
+
+@pytest.mark.parametrize(("graph", "expected"), CASES.values(), ids=CASES.keys())
+def test_finds_what_the_graph_has_and_nothing_else(graph: Graph, expected: dict[str, str]) -> None:
+    assert places(graph) == expected
+
+
+def test_the_pass_that_leads_to_the_picture_decides_and_its_source_image_gives_the_size() -> None:
+    found = places(unusual.image_to_image())
+    assert found["steps"] == "3.steps"
+    assert found["width"] == "12.width"
+    assert found["height"] == "12.height"
+
+
+def test_a_slot_names_its_class_so_that_its_definition_can_be_asked_for() -> None:
+    slots = find_fields(flux.custom_sampler())
+    assert slots[Field.STEPS][0].class_type == "BasicScheduler"
+    assert slots[Field.SEED][0].class_type == "RandomNoise"
+
+
+def test_one_number_for_both_edges_is_shown_once() -> None:
+    graph = stable_diffusion.sd15()
+    graph["5"]["inputs"] |= {"width": ["50", 0], "height": ["50", 0]}
+    graph["50"] = {"class_type": "PrimitiveInt", "inputs": {"value": 512}}
+    found = places(graph)
+    assert found["width"] == "50.value"
+    assert "height" not in found
+
+
+def test_a_detailer_with_its_own_prompt_keeps_it() -> None:
+    graph = stable_diffusion.hires()
+    graph["30"] = {"class_type": "CLIPTextEncode", "inputs": {"text": "a detailed face", "clip": ["4", 1]}}
+    graph["1"]["inputs"]["positive"] = ["30", 0]
+    assert places(graph)["prompt"] == "6.text"
+
+
+def test_prompts_that_run_in_a_circle_come_to_an_end() -> None:
+    graph = stable_diffusion.sd15()
+    graph["6"]["inputs"]["text"] = ["20", 0]
+    graph["20"] = {"class_type": "Text", "inputs": {"text": ["21", 0]}}
+    graph["21"] = {"class_type": "Text", "inputs": {"text": ["20", 0]}}
+    graph["5"]["inputs"]["width"] = ["3", 0]
+    found = places(graph)
+    assert "prompt" not in found
+    assert found["seed"] == "3.seed"
+
+
+def test_a_chain_of_thousands_of_nodes_is_followed_to_its_end() -> None:
+    graph = stable_diffusion.sd15()
+    for index in range(5_000):
+        below = str(1_000 + index + 1) if index < 4_999 else "6"
+        graph[str(1_000 + index)] = {
+            "class_type": "ConditioningSetArea",
+            "inputs": {"conditioning": [below, 0], "x": 0},
+        }
+    graph["3"]["inputs"]["positive"] = ["1000", 0]
+    assert places(graph)["prompt"] == "6.text"
+
+
+def test_labels_are_what_a_form_shows() -> None:
+    assert [field.label for field in (Field.CFG, Field.SAMPLER)] == ["CFG", "Sampler"]

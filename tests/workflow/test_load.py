@@ -1,0 +1,212 @@
+"""Every file that a person may give by mistake is answered by one clear sentence."""
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from comfytui.workflow.fields import Field
+from comfytui.workflow.load import MAX_BYTES, WorkflowError, load_workflow
+from comfytui.workflow.values import current
+from tests.workflow.graphs import stable_diffusion
+
+GRAPH = stable_diffusion.sd15()
+EDITOR = {"last_node_id": 9, "nodes": [{"id": 3, "type": "KSampler"}], "links": [], "version": 0.4}
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def save_png(path: Path, **chunks: str) -> Path:
+    info = PngInfo()
+    for key, text in chunks.items():
+        info.add_text(key, text)
+    Image.new("RGB", (8, 8)).save(path, pnginfo=info)
+    return path
+
+
+def save_exif(path: Path, text: str) -> Path:
+    exif = Image.Exif()
+    exif[0x010F] = "workflow:{}"
+    exif[0x0110] = text
+    Image.new("RGB", (8, 8)).save(path, exif=exif)
+    return path
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def message_of(path: Path) -> str:
+    with pytest.raises(WorkflowError) as caught:
+        load_workflow(path)
+    message = str(caught.value)
+    assert message.isprintable()
+    assert len(message) < 700
+    assert message.endswith(".")
+    return message
+
+
+def test_json_is_named_after_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "my fox.json"
+    path.write_text(json.dumps(GRAPH), encoding="utf-8")
+    workflow = load_workflow(str(path))
+    assert workflow.name == "my fox"
+    assert workflow.graph == GRAPH
+    assert current(workflow)[Field.PROMPT] == "a red fox in snow"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps({"prompt": GRAPH, "client_id": "x", "extra_data": {}}).encode(),
+        b"\xef\xbb\xbf" + json.dumps(GRAPH).encode(),
+        json.dumps(GRAPH).encode("utf-16"),
+    ],
+    ids=["as it is posted", "byte order mark", "as PowerShell redirects it"],
+)
+def test_other_spellings_of_the_same_graph(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "graph.json"
+    path.write_bytes(content)
+    assert load_workflow(path).graph == GRAPH
+
+
+def save_plain_png(path: Path) -> Path:
+    return save_png(path, prompt=json.dumps(GRAPH), workflow=json.dumps(EDITOR))
+
+
+def save_compressed_png(path: Path) -> Path:
+    info = PngInfo()
+    info.add_text("prompt", json.dumps(GRAPH), zip=True)
+    Image.new("RGB", (8, 8)).save(path, pnginfo=info)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "save"),
+    [
+        ("fox.png", save_plain_png),
+        ("fox.png", save_compressed_png),
+        ("fox.webp", lambda path: save_exif(path, "prompt:" + json.dumps(GRAPH))),
+        ("fox.jpg", lambda path: save_exif(path, "prompt:" + json.dumps(GRAPH))),
+    ],
+)
+def test_pictures_that_comfyui_saved(tmp_path: Path, name: str, save: Callable[[Path], Path]) -> None:
+    workflow = load_workflow(save(tmp_path / name))
+    assert workflow.graph == GRAPH
+    assert workflow.name == "fox"
+
+
+def test_what_the_server_computed_is_left_out_of_a_picture_s_graph(tmp_path: Path) -> None:
+    computed = {**GRAPH, "4": {**GRAPH["4"], "is_changed": [float("nan")], "_meta": {"title": "Load"}}}
+    workflow = load_workflow(save_png(tmp_path / "fox.png", prompt=json.dumps(computed)))
+    assert workflow.graph == {**GRAPH, "4": {**GRAPH["4"], "_meta": {"title": "Load"}}}
+
+
+def test_a_huge_picture_is_no_reason_to_refuse_or_to_warn(tmp_path: Path) -> None:
+    content = save_plain_png(tmp_path / "fox.png").read_bytes()
+    header = struct.pack(">II", 12_000, 12_000) + b"\x08\x02\x00\x00\x00"
+    (tmp_path / "big.png").write_bytes(PNG + chunk(b"IHDR", header) + content[33:])
+    assert load_workflow(tmp_path / "big.png").graph == GRAPH
+
+
+def test_a_workflow_from_a_pipe(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    try:
+        os.write(writer, json.dumps(GRAPH).encode())
+        os.close(writer)
+        assert load_workflow(f"/dev/fd/{reader}").graph == GRAPH
+    finally:
+        os.close(reader)
+
+
+BAD_CONTENT = {
+    "empty file": (b"", "not JSON (see line 1, column 1)"),
+    "yaml": (b"prompt: fox", "not JSON"),
+    "cut off": (json.dumps(GRAPH).encode()[:-20], "not JSON"),
+    "the editor's format": (json.dumps(EDITOR).encode(), "Workflow > Export (API)"),
+    "a wrapped editor's format": (json.dumps({"prompt": EDITOR}).encode(), "Workflow > Export (API)"),
+    "empty graph": (b"{}", "empty workflow"),
+    "empty wrapped graph": (b'{"prompt": {}}', "empty workflow"),
+    "a list": (b"[1, 2]", "not a workflow"),
+    "a number": (b"5", "not a workflow"),
+    "null": (b"null", "not a workflow"),
+    "other JSON": (b'{"name": "comfytui", "version": 1}', "not a workflow"),
+    "node without inputs": (b'{"3": {"class_type": "KSampler"}}', "node '3' lacks"),
+    "node without class": (b'{"3": {"inputs": {}}}', "node '3' lacks"),
+    "class of another type": (b'{"\\u001b[31m": {"class_type": 1, "inputs": {}}}', "damaged"),
+    "invalid UTF-8": (b'{"3": "\xff\xfe"}', "UTF-8"),
+    "binary": (b"GIF89a\x08\x00\x08\x00\xf0\xff" * 40, "give a JSON or PNG file"),
+    "half a character": (b'{"3": {"class_type": "X", "inputs": {"text": "\\ud800"}}}', "half a character"),
+    "NaN": (b'{"3": {"class_type": "X", "inputs": {"cfg": NaN}}}', "NaN or infinity"),
+    "infinity": (b'{"3": {"class_type": "X", "inputs": {"cfg": [-Infinity]}}}', "NaN or infinity"),
+    "endless number": (b'{"3": {"class_type": "X", "inputs": {"seed": ' + b"9" * 5_000 + b"}}}", "too long"),
+    "deep": (b'{"3":' * 200_000, "nested too deeply"),
+    "deep list": (b"[" * 200_000, "nested too deeply"),
+    "broken png": (PNG + b"\x00" * 40, "picture that cannot be read"),
+    "cut png": (PNG + chunk(b"IHDR", struct.pack(">II", 8, 8) + b"\x08\x02\x00\x00\x00")[:-6], "cannot be read"),
+    "broken webp": (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "picture that cannot be read"),
+    "broken jpeg": (b"\xff\xd8\xff\xe0" + b"\x00" * 10, "picture that cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), BAD_CONTENT.values(), ids=BAD_CONTENT.keys())
+def test_bad_content_is_explained(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "given.json"
+    path.write_bytes(content)
+    message = message_of(path)
+    assert words in message
+    assert "given.json'" in message
+
+
+def test_a_picture_without_a_workflow(tmp_path: Path) -> None:
+    assert "without a workflow" in message_of(save_png(tmp_path / "plain.png"))
+    assert "without a workflow" in message_of(save_png(tmp_path / "other.png", parameters="Steps: 20", workflow="{}"))
+    assert "without a workflow" in message_of(save_exif(tmp_path / "plain.jpg", "Canon"))
+
+
+def test_a_picture_with_a_broken_workflow(tmp_path: Path) -> None:
+    assert "not JSON" in message_of(save_png(tmp_path / "broken.png", prompt="{"))
+
+
+def test_a_compressed_text_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
+    header = chunk(b"IHDR", struct.pack(">II", 8, 8) + b"\x08\x02\x00\x00\x00")
+    bomb = chunk(b"zTXt", b"prompt\x00\x00" + zlib.compress(b" " * 50_000_000, 9))
+    path = tmp_path / "bomb.png"
+    path.write_bytes(PNG + header + bomb + chunk(b"IEND", b""))
+    assert "cannot be read" in message_of(path)
+
+
+def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
+    assert "There is no file" in message_of(tmp_path / "missing.json")
+    assert "is a directory" in message_of(tmp_path)
+    (tmp_path / "file").touch()
+    assert "cannot be read" in message_of(tmp_path / "file" / "below.json")
+    assert "cannot be read" in message_of(tmp_path / ("n" * 300))
+    assert "cannot be read" in message_of(Path("null\x00byte"))
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    # Root may read anything, so the refusal is played.
+    monkeypatch.setattr(Path, "open", refuse)
+    assert "may not be read" in message_of(tmp_path / "secret.json")
+
+
+def test_a_file_that_is_far_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "large.json"
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    assert "larger than 64 MB" in message_of(path)
+
+
+def test_a_name_full_of_escapes_is_shown_harmlessly(tmp_path: Path) -> None:
+    message = message_of(tmp_path / "\x1b]0;title\x07\x1b[31mred\nline\u202e.json")
+    assert "red line.json'" in message
+    assert "\x1b" not in message

@@ -1,0 +1,124 @@
+"""Setting fields, reading them back, and the workflows that this is done to."""
+
+from copy import deepcopy
+from random import Random
+from typing import Any
+
+import pytest
+
+from comfytui.workflow.fields import Field
+from comfytui.workflow.graph import classes_of, warning_for, workflow_of
+from comfytui.workflow.recipe import recipe_of
+from comfytui.workflow.seeds import MAX_RANDOM_SEED, MAX_SEED, SeedMode, seeds_for
+from comfytui.workflow.txt2img import txt2img
+from comfytui.workflow.values import current, fill
+from tests.workflow.graphs import Graph, flux, stable_diffusion, unusual
+
+
+def test_the_builtin_workflow_is_a_text_to_image_graph_with_every_common_field() -> None:
+    workflow = txt2img()
+    assert workflow.name == "txt2img"
+    assert set(workflow.fields) == set(Field) - {Field.GUIDANCE}
+    assert current(workflow) == {
+        Field.MODEL: "",
+        Field.PROMPT: "",
+        Field.NEGATIVE: "",
+        Field.WIDTH: 512,
+        Field.HEIGHT: 512,
+        Field.STEPS: 20,
+        Field.CFG: 7.0,
+        Field.SAMPLER: "euler",
+        Field.SCHEDULER: "normal",
+        Field.SEED: 0,
+    }
+    assert workflow.graph["9"]["inputs"]["filename_prefix"] == "comfytui"
+
+
+def test_filling_sets_every_slot_and_leaves_the_original_alone() -> None:
+    workflow = workflow_of("hires", stable_diffusion.hires())
+    before = deepcopy(workflow.graph)
+    graph = fill(workflow, {Field.SEED: 99, Field.STEPS: 30, Field.PROMPT: "an owl"})
+    assert graph["3"]["inputs"]["seed"] == graph["1"]["inputs"]["seed"] == 99
+    assert (graph["3"]["inputs"]["steps"], graph["1"]["inputs"]["steps"]) == (30, 12)
+    assert graph["6"]["inputs"] == {"text": "an owl", "clip": ["4", 1]}
+    assert workflow.graph == before
+    assert graph["8"] is workflow.graph["8"]
+
+
+def test_filling_what_the_graph_does_not_have_changes_nothing() -> None:
+    workflow = workflow_of("invert", unusual.no_sampler())
+    assert fill(workflow, {Field.SEED: 1, Field.PROMPT: "x"}) == workflow.graph
+
+
+@pytest.mark.parametrize(
+    ("graph", "warned"),
+    [(unusual.no_sampler(), True), (unusual.only_a_seed(), False), (stable_diffusion.sd15(), False)],
+)
+def test_warns_where_no_seed_can_make_images_differ(graph: Graph, warned: bool) -> None:
+    warning = warning_for(workflow_of("any", graph))
+    assert (warning is not None and "seed" in warning and "cache" in warning) is warned
+
+
+def test_classes_by_node() -> None:
+    assert classes_of(unusual.no_sampler()) == {"1": "LoadImage", "2": "ImageInvert", "3": "SaveImage"}
+    assert classes_of([1, 2]) == {}
+    assert classes_of({"1": None, "2": {"class_type": 5}, "3": {"class_type": "X"}}) == {"3": "X"}
+
+
+@pytest.mark.parametrize(
+    ("graph", "shown"),
+    [
+        (
+            stable_diffusion.sd15(),
+            {
+                "prompt": "a red fox in snow",
+                "negative": "blurry",
+                "model": "v1-5.safetensors",
+                "width": 512,
+                "height": 768,
+                "steps": 20,
+                "cfg": 7.5,
+                "guidance": None,
+                "sampler": "euler",
+                "scheduler": "normal",
+                "seed": 1,
+                "latent_batch": 2,
+            },
+        ),
+        (stable_diffusion.hires(), {"steps": 20, "width": 512, "seed": 1}),
+        (flux.custom_sampler(), {"guidance": 3.5, "cfg": None, "negative": "", "seed": 219670278747233}),
+        (unusual.all_in_one(), {"prompt": "a red fox", "model": None, "latent_batch": 3}),
+        (unusual.no_sampler(), {"prompt": "", "seed": None, "latent_batch": 1}),
+        (None, {"prompt": "", "steps": None}),
+    ],
+)
+def test_a_recipe_shows_the_first_pass(graph: object, shown: dict[str, Any]) -> None:
+    recipe = recipe_of(graph)
+    assert {name: getattr(recipe, name) for name in shown} == shown
+
+
+def test_a_recipe_cuts_what_is_too_long_and_drops_what_is_absurd() -> None:
+    graph = stable_diffusion.sd15()
+    graph["6"]["inputs"]["text"] = "fox " * 2_500_000
+    graph["4"]["inputs"]["ckpt_name"] = "m" * 10_000
+    graph["3"]["inputs"] |= {"seed": 10**400, "steps": True, "cfg": float("inf")}
+    graph["5"]["inputs"]["batch_size"] = -4
+    recipe = recipe_of(graph)
+    assert len(recipe.prompt) == 2_000
+    assert len(recipe.model or "") == 200
+    assert (recipe.seed, recipe.steps, recipe.cfg, recipe.latent_batch) == (None, None, None, 1)
+
+
+def test_fixed_seeds_are_equal_and_increments_wrap_around() -> None:
+    rng = Random(1)
+    assert seeds_for(SeedMode.FIXED, 5, 3, rng) == (5, 5, 5)
+    assert seeds_for(SeedMode.INCREMENT, 5, 3, rng) == (5, 6, 7)
+    assert seeds_for(SeedMode.INCREMENT, MAX_SEED, 3, rng) == (MAX_SEED, 0, 1)
+    assert seeds_for(SeedMode.RANDOM, 5, 0, rng) == ()
+
+
+def test_random_seeds_differ_and_survive_javascript() -> None:
+    seeds = seeds_for(SeedMode.RANDOM, 5, 1_000, Random(1))
+    assert len(set(seeds)) == 1_000
+    assert all(0 <= seed < MAX_RANDOM_SEED and int(float(seed)) == seed for seed in seeds)
+    assert seeds == seeds_for(SeedMode.RANDOM, 6, 1_000, Random(1))
