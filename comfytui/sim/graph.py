@@ -14,7 +14,9 @@ Signature = str
 
 def is_link(value: Any) -> bool:
     """Return whether an input's value is the output of another node: `[node_id, slot]`."""
-    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int | float)
+    return (
+        isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int | float)
+    )
 
 
 def signatures(graph: Graph, changed: Mapping[str, str]) -> dict[str, Signature]:

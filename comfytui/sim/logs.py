@@ -76,10 +76,11 @@ class Logs:
         self.write(text)
         self.flush()
 
-    def banner(self, version: str, device: str, vram: str) -> None:
+    def banner(self, version: str, url: str) -> None:
         """Write what a server prints while it starts."""
-        for line in (vram, f"Device: {device}", f"ComfyUI version: {version}", "Using RAM pressure cache.", "Starting server\n"):
+        for line in (f"ComfyUI version: {version}", "Using RAM pressure cache.", "Starting server\n"):
             self.info(line)
+        self.info(f"To see the GUI go to: {url}")
 
 
 @dataclass(slots=True)

@@ -33,8 +33,8 @@ class ModelSizes:
     vae: Part
 
 
-SD15 = ModelSizes(Part("SD1ClipModel", 235.84), Part("BaseModel", 1639.41), Part("AutoencoderKL", 159.56))
-SDXL = ModelSizes(Part("SDXLClipModel", 1560.80), Part("SDXL", 4897.05), Part("AutoencoderKL", 159.56))
+SD15 = ModelSizes(Part("SD1ClipModel", 235.84), Part("BaseModel", 1639.405), Part("AutoencoderKL", 159.555))
+SDXL = ModelSizes(Part("SDXLClipModel", 1560.80), Part("SDXL", 4897.05), Part("AutoencoderKL", 159.555))
 FLUX = ModelSizes(Part("FluxClipModel_", 4777.54), Part("Flux", 11350.07), Part("AutoencodingEngine", 159.87))
 
 
@@ -44,8 +44,8 @@ def sizes_of(file_name: str, device: Device) -> ModelSizes:
     sizes = FLUX if "flux" in lower or lower.startswith(("ae.", "t5", "clip")) else SDXL if "xl" in lower else SD15
     if device == "cuda":
         return sizes
-    diffusion = Part(sizes.diffusion.name, round(sizes.diffusion.mib * 2, 2) - 0.01)
-    return ModelSizes(sizes.text, diffusion, Part(sizes.vae.name, round(sizes.vae.mib * 2, 2) - 0.01))
+    in_float32 = [Part(part.name, part.mib * 2) for part in (sizes.diffusion, sizes.vae)]
+    return ModelSizes(sizes.text, *in_float32)
 
 
 @dataclass(slots=True)
@@ -86,7 +86,12 @@ class Memory:
         held = sum(self.loaded.values())
         if self.device == "cpu":
             free = RAM_TOTAL - RAM_BASE - held - self.active
-            figures = {"vram_total": RAM_TOTAL, "vram_free": free, "torch_vram_total": RAM_TOTAL, "torch_vram_free": free}
+            figures = {
+                "vram_total": RAM_TOTAL,
+                "vram_free": free,
+                "torch_vram_total": RAM_TOTAL,
+                "torch_vram_free": free,
+            }
             return RAM_TOTAL, free, {"name": "cpu", "type": "cpu", "index": None, **figures}
         reserved = held + self.active
         figures = {

@@ -75,13 +75,11 @@ class Validator:
         if received != config[0]:
             details = f"{name}, received_type({received}) mismatch input_type({config[0]})"
             info = _about(name, config, received_type=received, linked_node=link)
-            errors.append(
-                _error("return_type_mismatch", "Return type mismatch between linked nodes", details, **info)
-            )
+            errors.append(_error("return_type_mismatch", "Return type mismatch between linked nodes", details, **info))
             return True
         try:
             return self.check(source, path)[0]
-        except Exception as exc:  # noqa: BLE001 - whatever a broken graph raises becomes a verdict
+        except Exception as exc:
             info = _about(name, config, exception_message=str(exc), exception_type=type(exc).__name__)
             info |= {"traceback": _traceback(), "linked_node": link}
             message = "Exception when validating inner node"
@@ -97,7 +95,7 @@ class Validator:
             value = inputs[name] = value["__value__"]
         try:
             value = inputs[name] = CASTS.get(type_, _same)(value) if isinstance(type_, str) else value
-        except Exception as exc:  # noqa: BLE001 - as ComfyUI does, for values of any make
+        except Exception as exc:
             message = f"Failed to convert an input value to a {type_} value"
             info = _about(name, config, received_value=value, exception_message=str(exc))
             return [_error("invalid_input_type", message, f"{name}, {value}, {exc}", **info)]
@@ -130,7 +128,7 @@ def _judge_outputs(validator: Validator, outputs: list[str]) -> Verdict:
     for output in outputs:
         try:
             valid, errors = validator.check(output)
-        except Exception as exc:  # noqa: BLE001 - whatever a broken graph raises becomes a verdict
+        except Exception as exc:
             info = {"exception_type": type(exc).__name__, "traceback": _traceback()}
             message = "Exception when validating node"
             valid, errors = False, [_error("exception_during_validation", message, str(exc), **info)]
@@ -203,7 +201,7 @@ def _about(name: str, config: tuple[Any, Any], **more: Any) -> dict[str, Any]:
 
 
 def _traceback() -> list[str]:
-    return [f'  File "{SOURCE}", line 933, in validate_inputs\n    o_class_type = prompt[o_id][\'class_type\']\n']
+    return [f"  File \"{SOURCE}\", line 933, in validate_inputs\n    o_class_type = prompt[o_id]['class_type']\n"]
 
 
 def _same(value: Any) -> Any:

@@ -81,7 +81,9 @@ def latents() -> list[NodeType]:
             ("LATENT",),
             {
                 "width": integer(512, 16, MAX_RESOLUTION, step=8, tooltip="The width of the latent images in pixels."),
-                "height": integer(512, 16, MAX_RESOLUTION, step=8, tooltip="The height of the latent images in pixels."),
+                "height": integer(
+                    512, 16, MAX_RESOLUTION, step=8, tooltip="The height of the latent images in pixels."
+                ),
                 "batch_size": batch,
             },
             output_tooltips=("The empty latent image batch.",),

@@ -1,0 +1,26 @@
+"""The child process of the demo: serves until its standard input ends.
+
+It reads a SimConfig as one line of JSON from its standard input, and writes its URL as one line.
+"""
+
+import asyncio
+import json
+import sys
+
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+
+
+async def main() -> None:
+    """Serve for as long as the parent holds the other end of the pipe."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    settings = json.loads(await reader.readline())
+    config = SimConfig(**{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()})
+    async with SimServer(config) as server:
+        print(server.url, flush=True)
+        await reader.read()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

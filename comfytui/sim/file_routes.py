@@ -1,0 +1,111 @@
+"""The routes of pictures: `/view` and `/upload`."""
+
+import asyncio
+import mimetypes
+import posixpath
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from multidict import MultiMapping
+from PIL import Image
+
+from comfytui.sim.files import KINDS, clean_folder, escapes
+
+if TYPE_CHECKING:
+    from comfytui.sim.server import SimServer
+
+PREVIEW_FORMATS = ("webp", "jpeg")
+PREVIEW_QUALITY = 90
+NEVER_SHOWN = frozenset({"text/html", "application/xhtml+xml", "text/javascript", "text/css"})
+
+
+def routes(server: "SimServer") -> list[web.RouteDef]:
+    """Return the routes of pictures."""
+
+    async def view(request: web.Request) -> web.Response:
+        return await _view(server, request)
+
+    async def upload(request: web.Request) -> web.Response:
+        return await _upload(server, request)
+
+    return [web.get("/view", view), web.post("/upload/image", upload)]
+
+
+async def _view(server: "SimServer", request: web.Request) -> web.Response:
+    query = request.rel_url.query
+    if "filename" not in query:
+        return web.Response(status=404)
+    name, kind = _annotated(query["filename"])
+    if not name or name[0] == "/" or ".." in name:
+        return web.Response(status=400)
+    kind = kind or query.get("type", "output")
+    if kind not in KINDS:
+        return web.Response(status=400)
+    subfolder = query.get("subfolder", "")
+    if escapes(subfolder):
+        return web.Response(status=403)
+    name = posixpath.basename(name)
+    content = server.files.get(kind, subfolder, name)
+    if content is None:
+        return web.Response(status=404)
+    headers = {"Content-Disposition": f'filename="{name}"'}
+    if "preview" in query or query.get("channel", "rgba") != "rgba":
+        body, type_ = await asyncio.to_thread(_converted, content, query)
+    else:
+        body, type_ = content, mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return web.Response(
+        body=body, content_type="application/octet-stream" if type_ in NEVER_SHOWN else type_, headers=headers
+    )
+
+
+def _annotated(name: str) -> tuple[str, str | None]:
+    """Split `name.png [temp]` into name and kind."""
+    for kind in KINDS:
+        if name.endswith(f" [{kind}]"):
+            return name.removesuffix(f" [{kind}]"), kind
+    return name, None
+
+
+def _converted(content: bytes, query: MultiMapping[str]) -> tuple[bytes, str]:
+    """Return a picture in the lighter form or the channel that the query asks for, and its content type."""
+    channel = query.get("channel", "")
+    buffer = BytesIO()
+    with Image.open(BytesIO(content)) as image:
+        if "preview" in query:
+            wanted, *options = query["preview"].split(";")
+            quality = options[-1] if options else ""
+            form = wanted if wanted in PREVIEW_FORMATS and "a" not in channel else "webp"
+            picture = image.convert("RGB") if form == "jpeg" or channel == "rgb" else image
+            picture.save(buffer, format=form, quality=int(quality) if quality.isdigit() else PREVIEW_QUALITY)
+            return buffer.getvalue(), f"image/{form}"
+        if channel == "a":
+            picture = Image.new("RGBA", image.size)
+            picture.putalpha(image.getchannel("A") if "A" in image.getbands() else Image.new("L", image.size, 255))
+        elif channel == "rgb":
+            picture = image.convert("RGB")
+        else:
+            return content, "image/png"
+        picture.save(buffer, format="PNG")
+    return buffer.getvalue(), "image/png"
+
+
+async def _upload(server: "SimServer", request: web.Request) -> web.Response:
+    post = await request.post()
+    image = post.get("image")
+    kind = str(post.get("type", "input"))
+    if not isinstance(image, web.FileField) or not image.filename:
+        return web.Response(status=400)
+    subfolder = str(post.get("subfolder", ""))
+    path = posixpath.join(clean_folder(subfolder), image.filename)
+    if escapes(path):
+        return web.Response(status=400)
+    folder, name = posixpath.split(posixpath.normpath(path))
+    content = image.file.read()
+    stem, suffix = posixpath.splitext(name)
+    number = 1
+    while post.get("overwrite") not in {"true", "1"} and server.files.get(kind, folder, name) not in {None, content}:
+        name = f"{stem} ({number}){suffix}"
+        number += 1
+    server.files.put((kind, folder, name), content)
+    return web.json_response({"name": name, "subfolder": subfolder, "type": kind})

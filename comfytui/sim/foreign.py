@@ -1,0 +1,46 @@
+"""Other users of the box, who queue jobs of their own."""
+
+import asyncio
+import random
+import uuid
+from typing import Any
+
+from comfytui.sim.config import SimConfig
+from comfytui.sim.queue import PromptQueue
+from comfytui.sim.submit import Submissions
+
+SUBJECTS = ("a lighthouse", "an old harbour", "a mountain hut", "a samurai", "a cat on a roof", "a city in the rain")
+LIGHTS = ("at dawn", "at sunset", "in the fog", "under northern lights", "in deep winter")
+QUEUED_AT_MOST = 2
+PAUSE_SECONDS = (4.0, 12.0)
+"""Between two looks at the queue."""
+
+
+async def foreign_client(submissions: Submissions, queue: PromptQueue, config: SimConfig, number: int) -> None:
+    """Keep a few jobs of one foreign user in the queue, for ever."""
+    rng = random.Random(f"{config.seed}/foreign/{number}")
+    client_id = uuid.UUID(int=rng.getrandbits(128), version=4).hex
+    while True:
+        running, pending = queue.snapshot()
+        mine = [item for item in (*running, *pending) if item[3].get("client_id") == client_id]
+        if len(mine) < QUEUED_AT_MOST and config.checkpoints:
+            submissions.logs.info("got prompt")
+            submissions.submit({"prompt": _graph(rng, config), "client_id": client_id})
+        await asyncio.sleep(rng.uniform(*PAUSE_SECONDS))
+
+
+def _graph(rng: random.Random, config: SimConfig) -> dict[str, Any]:
+    width, height = rng.choice(((512, 768), (768, 512), (1024, 1024)))
+    sampling = {"seed": rng.getrandbits(48), "steps": rng.choice((12, 20, 30)), "cfg": 7.0, "denoise": 1.0}
+    sampling |= {"sampler_name": "dpmpp_2m", "scheduler": "karras"}
+    links = {"model": ["4", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5", 0]}
+    nodes: dict[str, tuple[str, dict[str, Any]]] = {
+        "3": ("KSampler", {**sampling, **links}),
+        "4": ("CheckpointLoaderSimple", {"ckpt_name": rng.choice(config.checkpoints)}),
+        "5": ("EmptyLatentImage", {"width": width, "height": height, "batch_size": 1}),
+        "6": ("CLIPTextEncode", {"text": f"{rng.choice(SUBJECTS)} {rng.choice(LIGHTS)}", "clip": ["4", 1]}),
+        "7": ("CLIPTextEncode", {"text": "blurry, low quality", "clip": ["4", 1]}),
+        "8": ("VAEDecode", {"samples": ["3", 0], "vae": ["4", 2]}),
+        "9": ("SaveImage", {"filename_prefix": "ComfyUI", "images": ["8", 0]}),
+    }
+    return {node_id: {"class_type": kind, "inputs": inputs} for node_id, (kind, inputs) in nodes.items()}

@@ -1,0 +1,53 @@
+"""The simulated server's pictures: painted from a prompt's words and a seed, the same every time."""
+
+from functools import lru_cache
+
+from PIL import Image, ImageChops, ImageFilter
+
+from comfytui.sim.painting import landscape, motifs
+from comfytui.sim.painting.canvas import Canvas
+from comfytui.sim.painting.palette import palette_for
+from comfytui.sim.painting.scene import Scene
+
+PAINTED_EDGE = 1024
+"""Pixels; larger pictures are enlarged from this."""
+PREVIEW_EDGE = 256
+"""Pixels of the small painting from which every preview of a run is made."""
+
+
+def paint(scene: Scene, size: tuple[int, int]) -> Image.Image:
+    """Paint a scene as an RGB picture of `size` (width, height) in pixels."""
+    longest = max(size)
+    scale = min(1.0, PAINTED_EDGE / longest)
+    canvas = Canvas((max(1, round(size[0] * scale)), max(1, round(size[1] * scale))), palette_for(scene))
+    landscape.sky(canvas, scene)
+    landscape.light(canvas, scene)
+    if scene.has(*motifs.SPACE_WORDS):
+        motifs.planet(canvas, scene)
+    if scene.has(*motifs.CITY_WORDS):
+        motifs.skyline(canvas, scene)
+    else:
+        landscape.ridges(canvas, scene)
+    if landscape.has_water(scene):
+        landscape.water(canvas, scene)
+    motifs.subject(canvas, scene)
+    if scene.has(*motifs.SNOW_WORDS):
+        motifs.snowfall(canvas, scene)
+    return canvas.image.resize(size, Image.Resampling.LANCZOS) if canvas.image.size != size else canvas.image
+
+
+@lru_cache(maxsize=8)
+def _small(scene: Scene, size: tuple[int, int]) -> Image.Image:
+    return paint(scene, size)
+
+
+def preview(scene: Scene, size: tuple[int, int], done: float) -> Image.Image:
+    """Return what a sampler sees after a share of its steps (0..1): noise gives way to the picture."""
+    scale = min(1.0, PREVIEW_EDGE / max(size))
+    width, height = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    picture = _small(scene, (width, height))
+    left = 1 - min(1.0, max(0.0, done))
+    blurred = picture.filter(ImageFilter.GaussianBlur(max(width, height) * 0.14 * left**1.6))
+    noise = Image.frombytes("RGB", (width, height), scene.rng(f"noise{done:.3f}").randbytes(width * height * 3))
+    grain = Image.blend(blurred, ImageChops.overlay(noise, blurred), 0.95 * left**0.8)
+    return Image.blend(grain, noise, 0.55 * left**1.4)

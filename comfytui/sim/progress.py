@@ -1,0 +1,57 @@
+"""The progress of one prompt's nodes, and the frames that tell of it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from comfytui.sim.sockets import Preview, Sockets
+
+
+@dataclass(slots=True)
+class Progress:
+    """Every node of one prompt that has started; each change sends them all."""
+
+    prompt_id: str
+    sockets: Sockets
+    preview_size: int
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def start(self, node_id: str) -> None:
+        """Mark a node as running."""
+        self._set(node_id, "running", 0.0, 1.0)
+
+    def finish(self, node_id: str) -> None:
+        """Mark a node as finished; a cached one, which never ran, counts 1 of 1."""
+        known = self.nodes.get(node_id, {"max": 1})
+        self._set(node_id, "finished", known["max"], known["max"])
+
+    def step(self, node_id: str, value: int, total: int, image: Image.Image | None) -> None:
+        """Tell that a node has done `value` of `total` steps, with a preview if there is one."""
+        self._set(node_id, "running", value, total)
+        owner = self.sockets.client_id
+        modern = self.sockets.wants_metadata()
+        if image is not None and modern:
+            metadata = {"node_id": node_id, "prompt_id": self.prompt_id, **_lineage(node_id)}
+            self.sockets.send("preview", Preview(image, self.preview_size, metadata), owner)
+        step = {"value": value, "max": total, "prompt_id": self.prompt_id, "node": node_id}
+        self.sockets.send("progress", step, owner)
+        if image is not None and not modern:
+            self.sockets.send("preview", Preview(image, self.preview_size), owner)
+
+    def _set(self, node_id: str, state: str, value: float, maximum: float) -> None:
+        self.nodes[node_id] = {
+            "value": value,
+            "max": maximum,
+            "state": state,
+            "node_id": node_id,
+            "prompt_id": self.prompt_id,
+            **_lineage(node_id),
+        }
+        data = {"prompt_id": self.prompt_id, "nodes": dict(self.nodes)}
+        self.sockets.send("progress_state", data, self.sockets.client_id)
+
+
+def _lineage(node_id: str) -> dict[str, str | None]:
+    """Return where a node stands among subgraphs: here every node is its own."""
+    return {"display_node_id": node_id, "parent_node_id": None, "real_node_id": node_id}

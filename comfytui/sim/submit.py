@@ -1,0 +1,81 @@
+"""The door of the queue: `POST /prompt`, and the same for the foreign clients."""
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from comfytui.sim.files import Files
+from comfytui.sim.logs import Logs
+from comfytui.sim.nodes import NodeType
+from comfytui.sim.queue import PromptQueue
+from comfytui.sim.validate import validate_prompt
+
+SECRET_KEYS = ("auth_token_comfy_org", "api_key_comfy_org", "comfy_usage_source_token")
+KEPT_BODIES = 1000
+
+Answer = tuple[int, dict[str, Any]]
+"""Status and body."""
+
+
+@dataclass(slots=True)
+class Submissions:
+    """Judges and numbers what is submitted, and puts it into the queue."""
+
+    queue: PromptQueue
+    nodes: Mapping[str, NodeType]
+    files: Files
+    logs: Logs
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    """The newest bodies, oldest first."""
+    number: int = 0
+
+    def submit(self, body: dict[str, Any]) -> Answer:
+        """Queue one prompt; a body of the wrong make raises, as it does in ComfyUI."""
+        self.bodies = [*self.bodies[-KEPT_BODIES + 1 :], body]
+        number = self._number(body)
+        if "prompt" not in body:
+            return _refusal("no_prompt", "No prompt provided", "No prompt provided")
+        prompt_id = body.get("prompt_id")
+        if prompt_id is None:
+            prompt_id = str(uuid.uuid4())
+        elif not is_canonical(prompt_id):
+            details = "prompt_id must be a UUID string in canonical lowercase hyphenated form; "
+            details += "omit it to let the server generate one"
+            return _refusal("invalid_prompt_id", "prompt_id must be a valid UUID", details)
+        graph = body["prompt"]
+        verdict = validate_prompt(graph, self.nodes, self._has_file, body.get("partial_execution_targets"))
+        if verdict.error is not None:
+            self.logs.warning(f"invalid prompt: {verdict.error}")
+            return 400, {"error": verdict.error, "node_errors": verdict.node_errors}
+        extra_data = dict(body.get("extra_data", {}))
+        if "client_id" in body:
+            extra_data["client_id"] = body["client_id"]
+        secrets = {key: extra_data.pop(key) for key in SECRET_KEYS if key in extra_data}
+        extra_data["create_time"] = int(time.time() * 1000)
+        self.queue.put((number, prompt_id, graph, extra_data, list(verdict.outputs), secrets))
+        return 200, {"prompt_id": prompt_id, "number": number, "node_errors": verdict.node_errors}
+
+    def _number(self, body: dict[str, Any]) -> float:
+        if "number" in body:
+            return float(body["number"])
+        number = -self.number if body.get("front") else self.number
+        self.number += 1
+        return number
+
+    def _has_file(self, name: Any) -> bool:
+        return self.files.find_annotated(str(name)) is not None
+
+
+def is_canonical(prompt_id: Any) -> bool:
+    """Return whether an id is a UUID string in lower case with hyphens."""
+    try:
+        return isinstance(prompt_id, str) and str(uuid.UUID(prompt_id)) == prompt_id
+    except ValueError:
+        return False
+
+
+def _refusal(type_: str, message: str, details: str) -> Answer:
+    error = {"type": type_, "message": message, "details": details, "extra_info": {}}
+    return 400, {"error": error, "node_errors": {}}
