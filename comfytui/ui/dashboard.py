@@ -207,7 +207,7 @@ Letters act when no text field has the focus: **esc** leaves a field.
             data = await asyncio.wrap_future(self._service.ask(lambda client: client.view(output, preview="webp;80")))
         except ComfyError:
             return  # The queue shows that it ended; enter asks again and says why not.
-        self.query_one(NowPanel).show_preview(data)
+        self.query_one(NowPanel).show_finished(data)
 
     @work(group="save", exit_on_error=False)
     async def _save(self, job: Job) -> None:

@@ -14,7 +14,7 @@ from comfytui.session.views import batch_number, current_batch, next_job
 from comfytui.ui import words
 from comfytui.ui.bar import Bar, BarStyle
 from comfytui.ui.line import Line
-from comfytui.ui.picture import Picture
+from comfytui.ui.picture import LIVE_CELLS, Picture
 from comfytui.ui.recipes import recipe_line
 
 IDLE = "Nothing runs"
@@ -66,6 +66,10 @@ class NowPanel(Vertical):
 
     def show_preview(self, data: bytes | None) -> None:
         """Show a picture of the running image, or none."""
+        self.query_one(Picture).show(data, max_cells=LIVE_CELLS)
+
+    def show_finished(self, data: bytes) -> None:
+        """Show a finished image as large as there is room."""
         self.query_one(Picture).show(data)
 
     def _show_about(self, state: SessionState, batch: Batch, progress: Progress) -> None:
