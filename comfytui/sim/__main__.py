@@ -6,6 +6,7 @@ It reads a SimConfig as one line of JSON from its standard input, and writes its
 import asyncio
 import json
 import sys
+from typing import Any
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -15,9 +16,9 @@ async def main() -> None:
     """Serve for as long as the parent holds the other end of the pipe."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    settings = json.loads(await reader.readline())
-    config = SimConfig(**{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()})
-    async with SimServer(config) as server:
+    settings: dict[str, Any] = json.loads(await reader.readline())
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    async with SimServer(SimConfig(**settings)) as server:
         print(server.url, flush=True)
         await reader.read()
 

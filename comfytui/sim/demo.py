@@ -44,7 +44,8 @@ class EmbeddedServer:
             start_new_session=True,
         )
         self._child = child
-        assert child.stdin is not None and child.stdout is not None
+        assert child.stdin is not None
+        assert child.stdout is not None
         child.stdin.write(json.dumps(asdict(self.config)).encode() + b"\n")
         child.stdin.flush()
         self.url = child.stdout.readline().decode().strip()

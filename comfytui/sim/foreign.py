@@ -31,7 +31,12 @@ async def foreign_client(submissions: Submissions, queue: PromptQueue, config: S
 
 def _graph(rng: random.Random, config: SimConfig) -> dict[str, Any]:
     width, height = rng.choice(((512, 768), (768, 512), (1024, 1024)))
-    sampling = {"seed": rng.getrandbits(48), "steps": rng.choice((12, 20, 30)), "cfg": 7.0, "denoise": 1.0}
+    sampling: dict[str, Any] = {
+        "seed": rng.getrandbits(48),
+        "steps": rng.choice((12, 20, 30)),
+        "cfg": 7.0,
+        "denoise": 1.0,
+    }
     sampling |= {"sampler_name": "dpmpp_2m", "scheduler": "karras"}
     links = {"model": ["4", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5", 0]}
     nodes: dict[str, tuple[str, dict[str, Any]]] = {

@@ -68,7 +68,8 @@ def _job_routes(server: "SimServer") -> list[web.RouteDef]:
             return web.json_response({"error": "job_ids must be a list"}, status=400)
         if invalid := [id_ if isinstance(id_, str) else repr(id_) for id_ in ids if not is_canonical(id_)]:
             return web.json_response({"error": "job_ids contains invalid id(s)", "invalid_ids": invalid}, status=400)
-        return web.json_response({"cancelled": any([cancel(server, id_) for id_ in ids])})
+        cancelled = [id_ for id_ in ids if cancel(server, id_)]
+        return web.json_response({"cancelled": bool(cancelled)})
 
     # These paths begin with /api in ComfyUI itself, and so they exist below /api/api, too.
     return [

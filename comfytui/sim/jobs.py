@@ -77,7 +77,7 @@ def _queued(item: Any, status: str) -> dict[str, Any]:
 def _ended(prompt_id: str, entry: dict[str, Any]) -> dict[str, Any]:
     number, _, _, extra_data, _ = entry["prompt"]
     messages = dict(entry["status"]["messages"])
-    end = next((messages[name] for name in ENDS if name in messages), {})
+    end: dict[str, Any] = next((messages[name] for name in ENDS if name in messages), {})
     success = entry["status"]["status_str"] == "success"
     status = "completed" if success else "cancelled" if "execution_interrupted" in messages else "failed"
     items = [

@@ -43,8 +43,9 @@ async def ksampler_advanced(call: Call) -> Result:
 
 async def sampler_custom_advanced(call: Call) -> Result:
     """Sample with noise, guider and sigmas from nodes of their own."""
-    noise, guider, sigmas = call["noise"], call["guider"], call["sigmas"]
-    assert isinstance(noise, Noise) and isinstance(guider, Guider) and isinstance(sigmas, Sigmas)
+    noise: Noise = call["noise"]
+    guider: Guider = call["guider"]
+    sigmas: Sigmas = call["sigmas"]
     scene = Scene(guider.positive.text, noise.seed)
     result = await _sample(call, guider.model, scene, call["latent_image"], sigmas.steps)
     return Result((*result.values, *result.values))

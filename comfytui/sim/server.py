@@ -39,7 +39,10 @@ class SimServer:
     ) -> None:
         self.config = config or SimConfig()
         self._host, self._port = host, port
-        self.sockets = Sockets(lambda: self.queue.remaining, lambda message: self.logs.warning(message))
+        self.sockets = Sockets(
+            lambda: self.queue.remaining,
+            lambda message: self.logs.warning(message),  # noqa: PLW0108 - the logs need the sockets, and come after
+        )
         self.logs = Logs(self.sockets.send, self.sockets.clients.__contains__)
         self.queue = PromptQueue(self.sockets.send_status)
         self.files = Files()

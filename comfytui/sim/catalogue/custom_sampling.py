@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from comfytui.sim.nodes import MAX_RESOLUTION, MAX_SEED, NodeType, decimal, integer, modern_choice
+from comfytui.sim.nodes import MAX_RESOLUTION, MAX_SEED, InputSpec, NodeType, decimal, integer, modern_choice
 from comfytui.sim.samplers import SAMPLERS, SCHEDULERS
 
 _custom = partial(NodeType, module="comfy_extras.nodes_custom_sampler", modern=True)
@@ -10,8 +10,8 @@ _custom = partial(NodeType, module="comfy_extras.nodes_custom_sampler", modern=T
 
 def nodes() -> tuple[NodeType, ...]:
     """Return the nodes around SamplerCustomAdvanced, and the Flux nodes that go with them."""
-    model = ("MODEL", {})
-    conditioning = ("CONDITIONING", {})
+    model: InputSpec = ("MODEL", {})
+    conditioning: InputSpec = ("CONDITIONING", {})
     return (
         _custom(
             "RandomNoise",
@@ -76,7 +76,7 @@ def nodes() -> tuple[NodeType, ...]:
     )
 
 
-def _flux(conditioning: tuple[str, dict[str, object]]) -> tuple[NodeType, ...]:
+def _flux(conditioning: InputSpec) -> tuple[NodeType, ...]:
     return (
         NodeType(
             "FluxGuidance",
