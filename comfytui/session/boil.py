@@ -1,6 +1,7 @@
 """Prompts as the queue and the history show them, boiled down to what a session keeps: no graph, no foreign types."""
 
 from collections.abc import Mapping
+from typing import TypeGuard
 
 from comfytui.comfy.replies import HistoryEntry, Json, QueueItem
 from comfytui.session.events import Past, Seen
@@ -44,15 +45,17 @@ def past(entry: HistoryEntry) -> Past:
 
 def mark_of(marks: Mapping[str, Json]) -> Mark | None:
     """The mark that a prompt carries; anybody can write one, so a senseless one is none."""
-    match marks:
-        case {"batch": str(batch), "index": int(index), "total": int(total)} if (
-            0 < len(batch) <= LONGEST_ID and 1 <= index <= min(total, MOST_IMAGES) and not isinstance(index, bool)
-        ):
-            submission = marks.get("submission")
-            known = isinstance(submission, str) and len(submission) <= LONGEST_ID
-            return Mark(batch, index, min(total, MOST_IMAGES), str(submission) if known else "")
-        case _:
-            return None
+    batch, index, total, submission = (marks.get(name) for name in ("batch", "index", "total", "submission"))
+    if not _is_id(batch) or type(index) is not int or type(total) is not int:
+        return None
+    total = min(total, MOST_IMAGES)
+    if not 1 <= index <= total:
+        return None
+    return Mark(batch, index, total, submission if _is_id(submission) else "")
+
+
+def _is_id(value: Json) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID
 
 
 def _all_cached(entry: HistoryEntry) -> bool:

@@ -6,7 +6,7 @@ it moves on when a second pass, a tile or a subgraph turns up that the graph did
 
 from collections.abc import Iterable
 from dataclasses import replace
-from math import isfinite
+from math import exp, isfinite
 
 from comfytui.session.model import Job, Phase
 from comfytui.session.phases import LIGHT, USUAL_STEPS, phase_of, samples
@@ -16,8 +16,8 @@ MOST_STEPS = 10**12
 """Counters beyond this are cut: some nodes count bytes, hostile ones count anything."""
 HEAVIEST = 10_000.0
 """The most that one pass can weigh."""
-SMOOTHING = 0.3
-"""Share of the newest step in the average time of a step."""
+MEMORY = 10.0
+"""Seconds after which a step counts for a third in the measured speed."""
 
 
 def begun(job: Job, at: float, *, whole: bool, started_ms: int | None = None) -> Live:
@@ -82,7 +82,8 @@ def _new_pass(live: Live, job: Job, node: str, display: str | None, steps: int) 
         steps=steps,
         weight=weight,
         left=max(live.left - counted, 0.0) + weight,
-        step_seconds=None,
+        recent_steps=0.0,
+        recent_seconds=0.0,
         last_step=None,
     )
 
@@ -90,25 +91,25 @@ def _new_pass(live: Live, job: Job, node: str, display: str | None, steps: int) 
 def _advanced(live: Live, job: Job, step: int, at: float) -> Live:
     if step == live.step:
         return live
-    live = _credited(live, live.weight * (step - live.step) / live.steps)
+    live = _credited(_timed(live, step - live.step, at), live.weight * (step - live.step) / live.steps)
     return replace(
         live,
         step=step,
-        step_seconds=_smoothed(live, step - live.step, at),
         first_step=at if live.first_step is None else live.first_step,
         last_step=at,
         phase=_phase(live, job, live.node, stepping=True),
     )
 
 
-def _smoothed(live: Live, steps: int, at: float) -> float | None:
-    """Seconds a step, averaged over steps (not over frames), so that a burst of late frames does not show as speed."""
+def _timed(live: Live, steps: int, at: float) -> Live:
+    """The run with its speed measured; steps of one instant share its time, so a burst after a stall is no speed."""
     if live.last_step is None:
-        return None
-    newest = max(at - live.last_step, 0.0) / steps
-    if live.step_seconds is None:
-        return newest
-    return newest + (live.step_seconds - newest) * (1 - SMOOTHING) ** steps
+        return live
+    seconds = max(at - live.last_step, 0.0)
+    kept = exp(-seconds / MEMORY)
+    return replace(
+        live, recent_steps=live.recent_steps * kept + steps, recent_seconds=live.recent_seconds * kept + seconds
+    )
 
 
 def _credited(live: Live, weight: float) -> Live:

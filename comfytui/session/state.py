@@ -16,7 +16,8 @@ class Live:
 
     `step` of `steps` is the running pass (`passes` counts them from 1, 0 before the first), `pass_node` and `weight`
     its node and share. `fraction` is the whole prompt, 0 to 1, and never falls; `left` is the weight still to do.
-    Times are monotonic seconds; `started_ms` is the server's clock. `whole`: the run was seen from its start.
+    The last `recent_steps` took `recent_seconds`, both fading with time. Times are monotonic seconds; `started_ms`
+    is the server's clock. `whole`: the run was seen from its start.
     """
 
     prompt_id: str
@@ -32,15 +33,21 @@ class Live:
     weight: float = 0.0
     fraction: float = 0.0
     left: float = 0.0
-    step_seconds: float | None = None
+    recent_steps: float = 0.0
+    recent_seconds: float = 0.0
     first_step: float | None = None
     last_step: float | None = None
     done: frozenset[str] = frozenset()
 
     @property
+    def step_seconds(self) -> float | None:
+        """Seconds a step, of late; None before the second step of a pass."""
+        return self.recent_seconds / self.recent_steps if self.recent_seconds > 0 else None
+
+    @property
     def rate(self) -> float | None:
-        """Steps a second, smoothed; None before the second step of a pass."""
-        return 1 / self.step_seconds if self.step_seconds else None
+        """Steps a second, of late; None before the second step of a pass."""
+        return self.recent_steps / self.recent_seconds if self.recent_seconds > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,124 @@
+"""Jobs of mine that the session did not plan: found again in the queue and the history."""
+
+import pytest
+
+from comfytui.comfy.events import Output
+from comfytui.comfy.replies import HistoryEntry, QueueItem
+from comfytui.session.boil import MOST_IMAGES, mark_of, past
+from comfytui.session.events import Connected, HistorySnapshot, Past, QueueSnapshot
+from comfytui.session.model import JobStatus, Mark
+from tests.session.build import CLASSES, ME, Session, head, seen, step
+
+S = JobStatus
+
+
+def mark(index: int, total: int = 4, batch: str = "b") -> Mark:
+    return Mark(batch, index, total, "once")
+
+
+def test_marks_restore_a_batch_and_its_counter() -> None:
+    session = Session()
+    session.do(
+        QueueSnapshot((seen("p3", 3, mark=mark(3)),), (seen("p4", 4, mark=mark(4)),), asked=1.0),
+        *step("p3", 2),
+    )
+    assert session.line() == "Image 3 of 4 - Step 2/4 (50%)"
+    session.do(
+        HistorySnapshot((Past(seen("p2", 2, mark=mark(2)), "error"), Past(seen("p1", 1, mark=mark(1)), "success")))
+    )
+    batch = session.state.batches["b"]
+    assert (batch.prompts, batch.total, batch.title) == (("p1", "p2", "p3", "p4"), 4, "a red fox")
+    assert session.state.jobs["p3"].mine
+    session.do(HistorySnapshot((Past(seen("p3", 3), "success"), Past(seen("p4", 4), "success"))))
+    assert session.line() == "3 of 4 done, 1 failed"
+
+
+def test_images_never_seen_are_not_waited_for() -> None:
+    session = Session()
+    session.do(HistorySnapshot((Past(seen("p4", 4, mark=mark(4)), "success"),)))
+    assert session.line() == "1 of 4 done"
+
+
+def test_a_job_without_a_mark_is_a_batch_of_its_own() -> None:
+    session = Session()
+    session.do(QueueSnapshot((), (seen("solo", 1),), asked=1.0), *head("solo"), *step("solo", 1))
+    assert session.line("solo") == "Image 1 of 1 - Step 1/4 (25%)"
+
+
+def test_an_image_that_is_there_twice_is_counted_once() -> None:
+    """A retried POST can leave two prompts with one mark."""
+    session = Session()
+    session.do(QueueSnapshot((), (seen("p1", 1, mark=mark(1, 1)), seen("again", 2, mark=mark(1, 1))), asked=1.0))
+    assert session.state.batches["b"].prompts == ("p1",)
+    assert session.state.batches["again"].prompts == ("again",)
+
+
+def test_a_mark_beyond_its_batch_is_none() -> None:
+    session = Session()
+    session.plan("a", 2)
+    session.do(QueueSnapshot((), (seen("a1"), seen("a2"), seen("x", 9, mark=mark(3, 9, "a"))), asked=9.0))
+    assert session.state.batches["a"].prompts == ("a1", "a2")
+    assert "x" in session.state.batches
+
+
+def test_what_was_taken_for_anothers_becomes_mine_with_its_client_id() -> None:
+    session = Session(client_ids=())
+    session.do(QueueSnapshot((), (seen("p1", 1, "old", mark(1)),), asked=1.0))
+    assert not session.state.batches
+    session.do(Connected("old"), QueueSnapshot((), (seen("p1", 1, "old", mark(1)),), asked=3.0))
+    assert session.state.jobs["p1"].mine
+    assert session.line() == "Image 1 of 4 - queued, next"
+
+
+def test_anothers_mark_is_no_claim() -> None:
+    session = Session()
+    session.plan("a", 1)
+    session.do(QueueSnapshot((), (seen("a1"), seen("evil", -1, "they", mark(1, 4, "a"))), asked=9.0))
+    assert not session.state.jobs["evil"].mine
+    assert session.line() == "Image 1 of 1 - queued, 1 ahead"
+
+
+@pytest.mark.parametrize(
+    ("marks", "read"),
+    [
+        ({"batch": "b", "index": 2, "total": 4, "submission": "s"}, Mark("b", 2, 4, "s")),
+        ({"batch": "b", "index": 2, "total": 4}, Mark("b", 2, 4, "")),
+        ({"batch": "b", "index": 2, "total": 4, "submission": ["s"]}, Mark("b", 2, 4, "")),
+        ({"batch": "b", "index": 2, "total": 10**18}, Mark("b", 2, MOST_IMAGES, "")),
+        ({"batch": "b", "index": 5, "total": 4}, None),
+        ({"batch": "b", "index": 0, "total": 4}, None),
+        ({"batch": "b", "index": True, "total": 4}, None),
+        ({"batch": "b", "index": 1, "total": True}, None),
+        ({"batch": "b", "index": 10**18, "total": 10**19}, None),
+        ({"batch": "b", "index": 1.0, "total": 4}, None),
+        ({"batch": "b", "index": "1", "total": 4}, None),
+        ({"batch": 7, "index": 1, "total": 4}, None),
+        ({"batch": "", "index": 1, "total": 4}, None),
+        ({"batch": "b" * 10_000, "index": 1, "total": 4}, None),
+        ({"index": 1, "total": 4}, None),
+        ({}, None),
+    ],
+)
+def test_marks_are_read_with_care(marks: dict[str, object], read: Mark | None) -> None:
+    assert mark_of(marks) == read
+
+
+GRAPH = {node: {"class_type": class_type, "inputs": {}} for node, class_type in CLASSES.items()}
+
+
+@pytest.mark.parametrize(
+    ("cached", "outputs", "all_cached"),
+    [
+        (tuple(GRAPH), (), True),
+        (("9",), (Output("a.png", node="9"),), True),
+        (("4", "6"), (Output("a.png", node="9"),), False),
+        ((), (Output("a.png", node="9"),), False),
+        (("4",), (), False),
+    ],
+)
+def test_the_history_shows_a_cached_run(cached: tuple[str, ...], outputs: tuple[Output, ...], all_cached: bool) -> None:
+    entry = HistoryEntry(QueueItem("p", 1, GRAPH, ME), "success", outputs, cached, started=1_000, ended=3_500)
+    boiled = past(entry)
+    assert boiled.all_cached is all_cached
+    assert (boiled.seconds, boiled.ended) == (2.5, 3.5)
+    assert boiled.seen.classes == CLASSES

@@ -1,0 +1,345 @@
+"""Steps, bars, phases, rates and ETAs of a running image."""
+
+from dataclasses import replace
+from math import inf, nan
+
+import pytest
+
+from comfytui.comfy.events import (
+    Executing,
+    ExecutionStart,
+    ExecutionSuccess,
+    NodeProgress,
+    Progress,
+    ProgressState,
+)
+from comfytui.session.events import BatchPlanned, JobCancelled, PromptDelayed, PromptQueued, QueueSnapshot
+from comfytui.session.model import Phase
+from comfytui.session.phases import phase_of, samples
+from comfytui.session.progress import Progress as Shown
+from comfytui.session.progress import Stage, progress_of
+from comfytui.workflow.recipe import Recipe
+from tests.session.build import DECODER, LOADER, SAMPLER, SAVER, TEXT, Session, head, plan, run, seen, step, tail
+
+
+def shown(session: Session, batch: str = "a") -> Shown:
+    return progress_of(session.state, session.state.batches[batch], session.now)
+
+
+def sampling(total: int = 1, tick: float = 1.0) -> Session:
+    session = Session(tick)
+    session.plan("a", total)
+    session.do(*head("a1"))
+    return session
+
+
+def test_the_line_of_one_image() -> None:
+    session = Session()
+    said = [""]
+    for event in (plan("a", 1), PromptQueued("a1", "a1", 1), *run("a1")):
+        session.do(event)
+        if session.line() != said[-1]:
+            said.append(session.line())
+    assert said[1:] == [
+        "0 of 1 sent",
+        "Image 1 of 1 - queued, next",
+        "Image 1 of 1 - starting",
+        "Image 1 of 1 - loading model",
+        "Image 1 of 1 - reading prompt",
+        "Image 1 of 1 - loading model",
+        "Image 1 of 1 - Step 1/4 (25%)",
+        "Image 1 of 1 - Step 2/4 (50%)",
+        "Image 1 of 1 - Step 3/4 (75%)",
+        "Image 1 of 1 - Step 4/4 (100%)",
+        "1 of 1 done",
+    ]
+
+
+def test_the_phases_of_one_image() -> None:
+    session = Session()
+    session.plan("a", 1)
+    phases: list[tuple[Phase | None, str]] = []
+    for event in run("a1"):
+        session.do(event)
+        progress = shown(session)
+        if progress.stage is Stage.RUNNING and (progress.phase, progress.node_class) not in phases:
+            phases.append((progress.phase, progress.node_class))
+    assert phases == [
+        (Phase.STARTING, ""),
+        (Phase.LOADING, "CheckpointLoaderSimple"),
+        (Phase.ENCODING, "CLIPTextEncode"),
+        (Phase.LOADING, "KSampler"),
+        (Phase.SAMPLING, "KSampler"),
+        (Phase.DECODING, "VAEDecode"),
+        (Phase.SAVING, "SaveImage"),
+    ]
+
+
+def test_waiting_names_those_ahead_and_only_mine_are_counted() -> None:
+    session = Session()
+    session.plan("a", 4)
+    mine = [seen(f"a{n}", 10 + n) for n in range(1, 5)]
+    theirs = [seen(f"t{n}", n, "they") for n in range(3)]
+    session.do(QueueSnapshot((theirs[0],), (*theirs[1:], *mine), asked=session.now + 1))
+    assert session.line() == "Image 1 of 4 - queued, 3 ahead"
+    session.do(*run("a1"))
+    assert session.line() == "Image 2 of 4 - queued, 3 ahead"
+
+
+def test_sending_counts_what_the_server_has() -> None:
+    session = Session()
+    session.do(plan("a", 8), *(PromptQueued(f"a{n}", f"a{n}", n) for n in (1, 2, 3)))
+    assert session.line() == "3 of 8 sent"
+    session.do(PromptDelayed("a4", "refused"))
+    assert shown(session).sent == 3
+    session.do(*head("a1"), *step("a1", 1))
+    assert session.line() == "Image 1 of 8 - Step 1/4 (25%)"
+
+
+def test_an_image_that_is_left_out_leaves_the_numbers_of_the_others() -> None:
+    session = Session()
+    session.plan("a", 3)
+    session.do(*run("a1"), JobCancelled("a2"), *head("a3"), *step("a3", 1))
+    assert session.line() == "Image 3 of 3 - Step 1/4 (25%)"
+    session.do(*tail("a3"))
+    assert session.line() == "2 of 3 done, 1 cancelled"
+
+
+@pytest.mark.parametrize(
+    ("value", "top", "line"),
+    [
+        (1, 0, "loading model"),
+        (1, -4, "loading model"),
+        (0, 4, "loading model"),
+        (nan, 4, "loading model"),
+        (1, nan, "loading model"),
+        (inf, 4, "loading model"),
+        (1, inf, "loading model"),
+        (-3, 4, "loading model"),
+        (9, 4, "Step 4/4 (100%)"),
+        (1.0, 4.0, "Step 1/4 (25%)"),
+        (199, 200, "Step 199/200 (99%)"),
+        (1, 1, "Step 1/1 (100%)"),
+        (1e300, 1e300, "Step 1000000000000/1000000000000 (100%)"),
+    ],
+)
+def test_steps_are_clamped(value: float, top: float, line: str) -> None:
+    session = sampling()
+    session.do(Progress(value, top, "a1", SAMPLER))
+    assert session.line() == f"Image 1 of 1 - {line}"
+    assert 0 <= shown(session).image_fraction < 1
+
+
+def test_both_frames_of_a_step_count_once() -> None:
+    once, twice = sampling(), sampling()
+    for value in range(1, 4):
+        overview, single = step("a1", value)
+        once.do(single)
+        twice.do(overview)
+        before = twice.state
+        assert twice.do(single) is before
+    assert shown(once).image_fraction == shown(twice).image_fraction
+    assert once.line() == twice.line() == "Image 1 of 1 - Step 3/4 (75%)"
+
+
+def test_an_old_server_without_overviews_and_ids() -> None:
+    session = sampling()
+    session.do(Progress(1, 4), Progress(2, 4))
+    assert session.line() == "Image 1 of 1 - Step 2/4 (50%)"
+
+
+def test_the_bar_counts_cached_nodes_and_ends_full() -> None:
+    session = Session()
+    session.plan("a", 1)
+    session.do(*head("a1", cached=(LOADER, TEXT)))
+    assert shown(session).image_fraction == pytest.approx(2 / 8)
+    session.do(*step("a1", 1), *step("a1", 2))
+    assert shown(session).image_fraction == pytest.approx(4 / 8)
+    session.do(*step("a1", 3), *step("a1", 4), Executing(DECODER, DECODER, "a1"), Executing(SAVER, SAVER, "a1"))
+    assert shown(session).image_fraction == pytest.approx(7 / 8)
+    session.do(ExecutionSuccess("a1"))
+    assert shown(session).image_fraction == 1.0
+
+
+def test_a_second_pass_starts_its_steps_again_and_the_bar_goes_on() -> None:
+    session = sampling()
+    bar = [shown(session).image_fraction]
+    for _ in range(5):
+        for value in range(1, 5):
+            session.do(*step("a1", value))
+            bar.append(shown(session).image_fraction)
+        assert session.line() == "Image 1 of 1 - Step 4/4 (100%)"
+    assert bar == sorted(set(bar))
+    assert bar[-1] < 1
+    session.do(Progress(1, 4, "a1", SAMPLER))
+    assert session.line() == "Image 1 of 1 - Step 1/4 (25%)"
+
+
+def test_more_steps_than_announced_slow_the_bar_down() -> None:
+    session = sampling()
+    session.do(*step("a1", 1, 400))
+    assert shown(session).image_fraction < 0.3
+    session.do(*step("a1", 400, 400))
+    assert 0.9 < shown(session).image_fraction < 1
+
+
+def test_inner_nodes_of_a_subgraph_show_their_surroundings() -> None:
+    session = sampling()
+    inner = (NodeProgress(SAMPLER, 0, 1, "running", SAMPLER), NodeProgress("3:7", 3, 8, "running", SAMPLER))
+    session.do(ProgressState("a1", inner[1:]))
+    assert session.line() == "Image 1 of 1 - Step 3/8 (37%)"
+    assert shown(session).node_class == "KSampler"
+    session.do(ProgressState("a1", inner), Progress(4, 8, "a1", "3:7"), Executing("99:1", None, "a1"))
+    assert session.line() == "Image 1 of 1 - Step 4/8 (50%)"
+    assert shown(session).node_class == ""
+    assert shown(session).image_fraction < 1
+
+
+def test_a_prompt_that_runs_already_is_joined() -> None:
+    session = Session()
+    session.plan("a", 1)
+    session.do(QueueSnapshot((seen("a1"),), (), asked=session.now + 1))
+    assert session.line() == "Image 1 of 1 - working"
+    session.do(*step("a1", 3))
+    assert session.line() == "Image 1 of 1 - Step 3/4 (75%)"
+
+
+def test_the_rate_is_steps_by_time_from_the_second_step_on() -> None:
+    session = sampling(tick=0.25)
+    assert shown(session).rate is None
+    session.do(Progress(1, 100, "a1", SAMPLER))
+    assert shown(session).rate is None
+    session.do(Progress(2, 100, "a1", SAMPLER))
+    assert shown(session).rate == pytest.approx(4)
+    session.do(Progress(7, 100, "a1", SAMPLER))
+    assert 4 < (shown(session).rate or 0) < 20
+    for value in range(12, 100, 5):
+        session.do(Progress(value, 100, "a1", SAMPLER))
+    assert shown(session).rate == pytest.approx(20, rel=0.05)
+
+
+def test_steps_in_one_instant_are_no_infinite_rate() -> None:
+    session = sampling()
+    session.tick = 0.0
+    session.do(*(Progress(value, 100, "a1", SAMPLER) for value in range(1, 50)))
+    assert shown(session).rate is None
+    assert shown(session).image_left is None
+
+
+def test_a_burst_of_late_frames_does_not_show_as_speed() -> None:
+    session = sampling(tick=1.0)
+    session.do(*(Progress(value, 100, "a1", SAMPLER) for value in range(1, 20)))
+    session.now += 10
+    session.tick = 0.0
+    session.do(*(Progress(value, 100, "a1", SAMPLER) for value in range(20, 31)))
+    assert (shown(session).rate or inf) < 5
+
+
+def timed(session: Session, prompt_id: str, load: float, step_seconds: float, end: float) -> None:
+    """A run with `load` seconds before its first step and `end` seconds after its last."""
+    session.tick = 0.0
+    session.do(*head(prompt_id))
+    session.now += load
+    session.do(*step(prompt_id, 1))
+    for value in (2, 3, 4):
+        session.now += step_seconds
+        session.do(*step(prompt_id, value))
+    session.now += end
+    session.do(*tail(prompt_id))
+
+
+def test_a_batch_is_a_range_until_two_images_are_done() -> None:
+    session = Session()
+    session.plan("a", 4)
+    assert shown(session).batch_left is None
+    timed(session, "a1", load=30, step_seconds=1, end=2)
+    assert shown(session).batch_left == pytest.approx((3 * 5, 3 * 35))
+    session.do(ExecutionStart("a2", 10_000))
+    assert shown(session).image_left == pytest.approx(5)
+    assert shown(session).batch_left == pytest.approx((3 * 5, 3 * 35))
+    timed(session, "a2", load=1, step_seconds=1, end=2)
+    assert shown(session).batch_left == pytest.approx((2 * 6, 2 * 6))
+    assert shown(session).batch_elapsed == pytest.approx(2 * 5.0)
+
+
+def test_waiting_in_the_queue_counts_for_nothing() -> None:
+    session = Session()
+    session.plan("a", 4)
+    for prompt_id in ("a1", "a2"):
+        timed(session, prompt_id, load=1, step_seconds=1, end=2)
+    before = shown(session)
+    session.now += 3_600
+    session.do(QueueSnapshot((seen("t", 0, "they"),), (seen("a3", 3), seen("a4", 4)), asked=session.now))
+    after = shown(session)
+    assert (after.batch_left, after.batch_elapsed) == (before.batch_left, before.batch_elapsed)
+    assert session.line() == "Image 3 of 4 - queued, 1 ahead"
+
+
+def test_a_running_image_counts_down() -> None:
+    session = Session()
+    session.plan("a", 3)
+    for prompt_id in ("a1", "a2"):
+        timed(session, prompt_id, load=1, step_seconds=1, end=2)
+    session.do(*head("a3"))
+    assert shown(session).image_left == pytest.approx(6)
+    session.now += 1
+    session.do(*step("a3", 1))
+    assert shown(session).image_left == pytest.approx(5)
+    session.now += 1
+    session.do(*step("a3", 2))
+    assert shown(session).image_left == pytest.approx(4)
+    session.now += 0.5
+    assert shown(session).image_left == pytest.approx(3.5)
+    session.now += 60
+    assert shown(session).image_left == pytest.approx(1 + 2)
+
+
+def test_the_first_image_of_a_kind_is_guessed_from_its_steps() -> None:
+    session = sampling(total=2)
+    session.do(Progress(1, 11, "a1", SAMPLER), Progress(2, 11, "a1", SAMPLER))
+    progress = shown(session)
+    assert progress.image_left == pytest.approx(9)
+    low, high = progress.batch_left or (0, 0)
+    assert low == pytest.approx(9 + 11)
+    assert high > low
+
+
+def test_other_settings_are_another_kind() -> None:
+    session = Session()
+    session.plan("a", 1)
+    timed(session, "a1", load=1, step_seconds=1, end=2)
+    session.plan("b", 1, seed=99)
+    assert shown(session, "b").batch_left is not None
+    slower = plan("c", 1)
+    session.do(BatchPlanned(slower.batch, (replace(slower.jobs[0], recipe=Recipe(width=1024)),)))
+    assert shown(session, "c").batch_left is None
+
+
+@pytest.mark.parametrize(
+    ("class_type", "phase"),
+    [
+        ("CheckpointLoaderSimple", Phase.LOADING),
+        ("UNETLoader", Phase.LOADING),
+        ("UpscaleModelLoader", Phase.LOADING),
+        ("CLIPTextEncodeFlux", Phase.ENCODING),
+        ("KSampler", Phase.SAMPLING),
+        ("KSamplerAdvanced", Phase.SAMPLING),
+        ("KSampler (Efficient)", Phase.SAMPLING),
+        ("SamplerCustomAdvanced", Phase.SAMPLING),
+        ("LabSampler", Phase.SAMPLING),
+        ("VAEDecodeTiled", Phase.DECODING),
+        ("ImageUpscaleWithModel", Phase.UPSCALING),
+        ("UltimateSDUpscale", Phase.UPSCALING),
+        ("SaveImage", Phase.SAVING),
+        ("PreviewImage", Phase.SAVING),
+        ("EmptyLatentImage", Phase.WORKING),
+        ("", Phase.WORKING),
+    ],
+)
+def test_class_names_tell_the_phase(class_type: str, phase: Phase) -> None:
+    assert phase_of(class_type) is phase
+
+
+@pytest.mark.parametrize("class_type", ["KSamplerSelect", "SamplerEulerAncestral", "SamplerDPMPP_2M_SDE"])
+def test_nodes_that_choose_a_sampler_do_not_sample(class_type: str) -> None:
+    assert not samples(class_type)

@@ -1,0 +1,184 @@
+"""Whatever a server says, in whatever order: ends stay, bars stay within bounds, others' jobs stay others'."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from comfytui.comfy.events import (
+    Executed,
+    Executing,
+    ExecutionCached,
+    ExecutionError,
+    ExecutionInterrupted,
+    ExecutionStart,
+    ExecutionSuccess,
+    NodeProgress,
+    Output,
+    Progress,
+    ProgressState,
+    Status,
+)
+from comfytui.session.events import (
+    Connected,
+    Disconnected,
+    HistorySnapshot,
+    JobCancelled,
+    Past,
+    PromptDelayed,
+    PromptQueued,
+    PromptRejected,
+    QueueSnapshot,
+    Seen,
+    SessionEvent,
+    Tick,
+)
+from comfytui.session.jobs import Jobs
+from comfytui.session.model import Failure, JobStatus, Mark
+from comfytui.session.progress import line, progress_of
+from comfytui.session.state import SessionState
+from comfytui.session.unsettled import unsettled
+from comfytui.session.views import ahead_of, current_batch
+from tests.session.build import CLASSES, ME, Session, run, seen
+
+MINE = ("a1", "a2")
+IDS = st.sampled_from([*MINE, "theirs", "unknown"])
+NODES = st.sampled_from([*CLASSES, "3:1", "99"])
+NUMBERS = st.one_of(st.integers(-5, 50), st.floats(), st.just(0), st.just(10**30))
+STAMPS = st.one_of(st.none(), st.integers(-(10**15), 10**15))
+
+PROGRESS = st.builds(Progress, NUMBERS, NUMBERS, st.one_of(IDS, st.none()), st.one_of(NODES, st.none()))
+OVERVIEWS = st.builds(
+    ProgressState,
+    IDS,
+    st.lists(
+        st.builds(NodeProgress, NODES, NUMBERS, NUMBERS, st.sampled_from(["running", "finished", "error"])), max_size=4
+    ).map(tuple),
+)
+FRAMES: st.SearchStrategy[SessionEvent] = st.one_of(
+    PROGRESS,
+    OVERVIEWS,
+    st.builds(ExecutionStart, IDS, STAMPS),
+    st.builds(ExecutionCached, IDS, st.lists(NODES, max_size=6).map(tuple)),
+    st.builds(Executing, st.one_of(st.none(), NODES), st.one_of(st.none(), NODES), st.one_of(st.none(), IDS)),
+    st.builds(Executed, IDS, NODES, st.none(), st.lists(st.builds(Output, st.text(max_size=2)), max_size=2).map(tuple)),
+    st.builds(Status, st.integers(-3, 9)),
+)
+ENDINGS: st.SearchStrategy[SessionEvent] = st.one_of(
+    st.builds(ExecutionSuccess, IDS, STAMPS),
+    st.builds(ExecutionError, IDS),
+    st.builds(ExecutionInterrupted, IDS),
+)
+MARKS = st.one_of(st.none(), st.builds(Mark, st.sampled_from("abc"), st.integers(1, 4), st.integers(4, 9), st.just("")))
+SEEN = st.builds(
+    lambda key, owner, mark: Seen(key, 1.0, owner, mark, classes=CLASSES), IDS, st.sampled_from([ME, "they"]), MARKS
+)
+PASTS = st.builds(Past, SEEN, st.sampled_from(["success", "error", "interrupted", None]))
+LOOKS: st.SearchStrategy[SessionEvent] = st.one_of(
+    st.builds(
+        QueueSnapshot, st.lists(SEEN, max_size=1).map(tuple), st.lists(SEEN, max_size=3).map(tuple), st.floats(0, 50)
+    ),
+    st.builds(HistorySnapshot, st.lists(PASTS, max_size=2).map(tuple), st.lists(IDS, max_size=2).map(tuple)),
+)
+ORDERS: st.SearchStrategy[SessionEvent] = st.one_of(
+    st.builds(lambda key: PromptQueued(key, key, 1.0), IDS),
+    st.builds(PromptRejected, IDS, st.just(Failure("no"))),
+    st.builds(PromptDelayed, IDS, st.text(max_size=3)),
+    st.builds(JobCancelled, IDS),
+    st.builds(Connected, st.just(ME)),
+    st.builds(Disconnected, st.just("gone")),
+    st.just(Tick()),
+)
+RENAMES: st.SearchStrategy[SessionEvent] = st.builds(PromptQueued, IDS, IDS, st.just(1.0))
+EVERYTHING = st.lists(st.one_of(FRAMES, ENDINGS, LOOKS, ORDERS, RENAMES), max_size=30)
+
+
+def two_images() -> Session:
+    session = Session()
+    session.plan("a", 2)
+    session.do(QueueSnapshot((), (seen("a1"), seen("a2"), seen("theirs", 9, "they")), asked=session.now + 0.5))
+    return session
+
+
+@given(
+    st.sampled_from([ExecutionSuccess("a1"), ExecutionError("a1"), ExecutionInterrupted("a1"), JobCancelled("a1")]),
+    st.lists(st.one_of(FRAMES, ENDINGS, LOOKS, ORDERS), max_size=30),
+)
+def test_after_its_end_a_job_stays_ended(end: SessionEvent, events: list[SessionEvent]) -> None:
+    session = two_images()
+    session.do(*list(run("a1"))[:9], end)
+    status = session.status("a1")
+    for event in events:
+        session.do(event)
+        assert session.status("a1") is status
+        assert session.state.live is None or session.state.live.prompt_id != "a1"
+
+
+@given(EVERYTHING)
+def test_numbers_stay_within_bounds_and_the_bar_never_goes_back(events: list[SessionEvent]) -> None:
+    session = two_images()
+    running, bar = None, 0.0
+    for event in events:
+        session.do(event)
+        live = session.state.live
+        if live is None or live.started != running:
+            running, bar = (live.started if live else None), 0.0
+        if live is not None:
+            assert 0 <= live.step <= live.steps
+            assert bar <= live.fraction <= 1
+            bar = live.fraction
+        for batch in session.state.batches.values():
+            progress = progress_of(session.state, batch, session.now)
+            assert 0 <= progress.percentage <= 100
+            assert 1 <= progress.image_index <= progress.total_images
+            assert 0 <= progress.batch_fraction <= 1
+            assert progress.batch_left is None or 0 <= progress.batch_left[0] <= progress.batch_left[1]
+            assert line(progress)
+
+
+@given(EVERYTHING)
+def test_the_state_hangs_together(events: list[SessionEvent]) -> None:
+    session = two_images()
+    for event in events:
+        before = session.state
+        after = session.do(event)
+        assert after is not before or after == before
+        _check(after)
+        if isinstance(event, Progress | ProgressState) and after.live and before.live:
+            same_run = after.live.prompt_id == before.live.prompt_id and not before.jobs[after.live.prompt_id].absent
+            assert not same_run or after.jobs is before.jobs
+
+
+def _check(state: SessionState) -> None:
+    if state.live:
+        job = state.jobs[state.live.prompt_id]
+        assert job.mine
+        assert not job.status.ended
+    for key, job in state.jobs.items():
+        assert key == job.prompt_id
+        assert job.mine or job.status is not JobStatus.SUBMITTING
+        assert ahead_of(state, job) >= 0
+        assert (job.ended is not None) is job.status.ended
+    assert all(state.jobs[key].mine for key in unsettled(state))
+    assert (current_batch(state) is None) is (not state.batches)
+    rebuilt = replace(state, jobs=Jobs(state.jobs.values()))
+    assert rebuilt == state
+    assert current_batch(rebuilt) == current_batch(state)
+
+
+@given(st.lists(st.one_of(FRAMES, ENDINGS), max_size=30))
+def test_frames_never_touch_foreign_jobs(events: list[SessionEvent]) -> None:
+    session = two_images()
+    theirs = session.state.jobs["theirs"]
+    session.do(*events)
+    assert session.state.jobs["theirs"] is theirs
+    assert set(session.state.jobs) == {*MINE, "theirs"}
+
+
+@given(st.lists(st.sampled_from(list(run("a1"))[:-5]), max_size=40), st.permutations(list(run("a1"))[-5:]))
+def test_frames_in_any_order_lead_to_the_same_end(jumbled: list[SessionEvent], end: list[SessionEvent]) -> None:
+    session = two_images()
+    session.do(*jumbled, *end)
+    assert session.status("a1") is JobStatus.SUCCEEDED
+    assert session.state.live is None
+    assert session.line() == "Image 2 of 2 - queued, next"

@@ -1,0 +1,359 @@
+"""What single events do to jobs: ends, late frames, foreign prompts, looks, links."""
+
+from dataclasses import replace
+
+import pytest
+
+from comfytui.comfy.events import (
+    Executed,
+    Executing,
+    ExecutionCached,
+    ExecutionError,
+    ExecutionInterrupted,
+    ExecutionStart,
+    ExecutionSuccess,
+    FeatureFlags,
+    Logs,
+    NodeText,
+    Output,
+    PreviewImage,
+    Progress,
+    Status,
+    Unknown,
+)
+from comfytui.comfy.replies import SystemStats
+from comfytui.session.events import (
+    Connected,
+    Disconnected,
+    HistorySnapshot,
+    JobCancelled,
+    Past,
+    PromptDelayed,
+    PromptQueued,
+    PromptRejected,
+    QueueSnapshot,
+    SessionEvent,
+    StatsRead,
+    Tick,
+)
+from comfytui.session.model import Failure, JobStatus, LinkKind
+from comfytui.session.unsettled import unsettled
+from tests.session.build import CLASSES, ME, SAVER, Session, head, plan, run, seen, step
+
+S = JobStatus
+
+
+def started(tick: float = 1.0) -> Session:
+    """A batch of one whose sampler is at its second step."""
+    session = Session(tick)
+    session.plan("a", 1)
+    session.do(*head("a1"), *step("a1", 1), *step("a1", 2))
+    return session
+
+
+ENDS: dict[JobStatus, SessionEvent] = {
+    S.SUCCEEDED: ExecutionSuccess("a1"),
+    S.FAILED: ExecutionError("a1", "3", "KSampler", "RuntimeError", "out of memory"),
+    S.INTERRUPTED: ExecutionInterrupted("a1", "3", "KSampler"),
+    S.CANCELLED: JobCancelled("a1"),
+    S.REJECTED: PromptRejected("a1", Failure("no")),
+}
+LATE: tuple[SessionEvent, ...] = (
+    *run("a1"),
+    *ENDS.values(),
+    Executed("a1", SAVER, SAVER, (Output("late.png"),)),
+    PromptDelayed("a1", "later"),
+    QueueSnapshot((seen("a1"),), (), asked=1e9),
+    QueueSnapshot((), (seen("a1"),), asked=1e9),
+    QueueSnapshot((), (), asked=1e9),
+    HistorySnapshot((), ("a1",)),
+)
+
+
+@pytest.mark.parametrize("status", ENDS)
+def test_an_end_is_final(status: JobStatus) -> None:
+    session = started()
+    session.do(ENDS[status])
+    job = session.state.jobs["a1"]
+    assert job.status is status
+    assert session.state.live is None
+    for late in LATE:
+        session.do(late)
+        assert session.state.jobs["a1"] is job, late
+        assert session.state.live is None
+
+
+def test_what_means_nothing_for_jobs_changes_nothing() -> None:
+    session = started()
+    before = session.state
+    quiet: tuple[SessionEvent, ...] = (
+        Tick(),
+        Unknown("crystools.monitor"),
+        Logs(("\x1b[31mred",)),
+        FeatureFlags(frozenset({"x"})),
+        PreviewImage("png", b"x", "a1"),
+        NodeText("3", "hello"),
+        Executing("1"),
+        Executing(None),
+        *step("a1", 2),
+        ExecutionStart("a1", 10_000),
+        Executing("3", "3", "a1"),
+    )
+    for event in quiet:
+        assert session.do(event) is before, event
+
+
+def test_frames_of_unknown_and_foreign_prompts_are_not_mine() -> None:
+    session = started()
+    session.do(QueueSnapshot((seen("a1"),), (seen("theirs", 5, "they"),), asked=session.now + 1))
+    before = session.state
+    for prompt_id in ("theirs", "nobody's"):
+        assert session.do(*run(prompt_id)) is before
+        assert session.do(ExecutionError(prompt_id), ExecutionInterrupted(prompt_id)) is before
+
+
+def test_a_progress_frame_shares_the_job_map() -> None:
+    session = started()
+    before = session.state
+    after = session.do(*step("a1", 3))
+    assert after is not before
+    assert (after.jobs, after.batches, after.paces) == (before.jobs, before.batches, before.paces)
+    assert after.jobs is before.jobs
+    assert after.batches is before.batches
+
+
+def test_frames_may_come_before_the_answer_to_the_post() -> None:
+    session = Session()
+    session.do(plan("a", 1), *head("a1"), *step("a1", 1))
+    assert session.status("a1") is S.RUNNING
+    session.do(PromptQueued("a1", "a1", 7))
+    assert session.status("a1") is S.RUNNING
+    assert session.state.jobs["a1"].number == 7
+
+
+def test_a_server_that_mints_its_own_ids() -> None:
+    session = Session()
+    session.do(plan("a", 2), *head("x1"), PromptQueued("a1", "x1", 1), *step("x1", 1), PromptQueued("a2", "x2", 2))
+    assert list(session.state.jobs) == ["x1", "x2"]
+    assert session.state.batches["a"].prompts == ("x1", "x2")
+    assert session.status("x1") is S.RUNNING
+    assert session.line() == "Image 1 of 2 - Step 1/4 (25%)"
+
+
+def test_an_own_id_may_be_seen_in_the_queue_before_the_answer() -> None:
+    session = Session()
+    session.do(plan("a", 2), PromptQueued("a1", "x1", 1))
+    mark = session.state.jobs["a2"].mark
+    session.do(QueueSnapshot((seen("x1", 1),), (seen("x2", 2, mark=mark),), asked=session.now + 1))
+    assert session.state.batches["a"].prompts == ("x1", "x2")
+    assert session.status("x2") is S.QUEUED
+    session.do(PromptQueued("a2", "x2", 2))
+    assert list(session.state.jobs) == ["x1", "x2"]
+
+
+def test_a_server_that_gives_every_prompt_the_same_id_breaks_nothing() -> None:
+    session = Session()
+    session.do(plan("a", 3), *(PromptQueued(f"a{n}", "same", n) for n in (1, 2, 3)), *run("same"))
+    assert session.status("same") is S.SUCCEEDED
+
+
+def test_an_unstated_end_is_left_to_the_history() -> None:
+    """Servers before 2024-07 say only `executing null`."""
+    session = started()
+    session.do(Executing(None, None, "a1"))
+    assert session.status("a1") is S.RUNNING
+    assert unsettled(session.state) == ("a1",)
+    session.do(HistorySnapshot((Past(seen("a1"), "success", (Output("a.png"),), seconds=4.0),), ("a1",)))
+    assert session.status("a1") is S.SUCCEEDED
+    assert session.state.live is None
+    assert session.state.jobs["a1"].outputs == (Output("a.png"),)
+
+
+def test_the_next_run_shows_that_the_one_before_it_ended() -> None:
+    session = Session()
+    session.plan("a", 2)
+    session.do(*head("a1"), *step("a1", 4), *head("a2"))
+    assert unsettled(session.state) == ("a1",)
+    assert session.state.live is not None
+    assert session.state.live.prompt_id == "a2"
+    session.do(*step("a1", 4), ExecutionSuccess("a1"))
+    assert session.status("a1") is S.SUCCEEDED
+    assert session.state.live.prompt_id == "a2"
+
+
+def test_a_run_of_cached_nodes_alone_says_so() -> None:
+    session = Session()
+    session.plan("a", 1)
+    session.do(
+        ExecutionStart("a1", 1_000),
+        ExecutionCached("a1", tuple(CLASSES)),
+        Executed("a1", SAVER, SAVER, (Output("a.png"),)),
+        ExecutionSuccess("a1", 1_002),
+    )
+    assert session.status("a1") is S.CACHED
+    assert session.line() == "1 of 1 done, 1 cached"
+    assert not session.state.paces
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_partly_cached_run_is_no_cached_one(whole: bool) -> None:
+    session = Session()
+    session.plan("a", 1)
+    cached = ("4", "6") if whole else ()
+    session.do(ExecutionStart("a1"), ExecutionCached("a1", cached), Executing("3", "3", "a1"), ExecutionSuccess("a1"))
+    assert session.status("a1") is S.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("past", "status"),
+    [
+        (Past(seen("a1"), "success"), S.SUCCEEDED),
+        (Past(seen("a1"), "success", all_cached=True), S.CACHED),
+        (Past(seen("a1"), "error", failure=Failure("boom")), S.FAILED),
+        (Past(seen("a1"), "interrupted"), S.INTERRUPTED),
+        (Past(seen("a1"), None, (Output("a.png"),)), S.SUCCEEDED),
+        (Past(seen("a1"), None), S.FAILED),
+    ],
+)
+def test_the_history_tells_how_a_job_ended(past: Past, status: JobStatus) -> None:
+    session = Session()
+    session.plan("a", 1)
+    session.do(HistorySnapshot((past,)))
+    assert session.status("a1") is status
+    assert (session.state.jobs["a1"].failure is not None) is (status is S.FAILED)
+
+
+def look(session: Session, *running: str) -> None:
+    session.do(QueueSnapshot(tuple(map(seen, running)), (), asked=session.now + 0.5))
+
+
+def test_lost_after_two_looks_at_queue_and_history_and_found_again() -> None:
+    session = Session()
+    session.plan("a", 1)
+    for _ in range(2):
+        assert session.status("a1") is S.QUEUED
+        look(session)
+        assert unsettled(session.state) == ("a1",)
+        session.do(HistorySnapshot((), ("a1",)))
+        assert unsettled(session.state) == ()
+    assert session.status("a1") is S.LOST
+    assert session.line() == "0 of 1 done, 1 lost"
+    session.do(HistorySnapshot((Past(seen("a1"), "success"),)))
+    assert session.status("a1") is S.SUCCEEDED
+
+
+def test_a_lost_job_that_shows_up_again_runs_on() -> None:
+    for evidence in (QueueSnapshot((seen("a1"),), (), asked=1e9), Progress(3, 4, "a1", "3")):
+        session = started()
+        for _ in range(2):
+            look(session)
+            session.do(HistorySnapshot((), ("a1",)))
+        assert (session.status("a1"), session.state.live) == (S.LOST, None)
+        session.do(evidence)
+        assert session.status("a1") is S.RUNNING
+        assert session.state.live is not None
+        assert session.state.jobs["a1"].ended is None
+
+
+def test_one_miss_is_no_loss() -> None:
+    session = Session()
+    session.plan("a", 1)
+    for _ in range(5):
+        look(session)
+        session.do(HistorySnapshot((), ("a1",)))
+        look(session, "a1")
+    assert session.status("a1") is S.RUNNING
+
+
+def test_a_look_asked_before_a_prompt_was_queued_does_not_miss_it() -> None:
+    session = Session()
+    session.do(plan("a", 2))
+    asked = session.now
+    session.do(PromptQueued("a1", "a1", 1), ExecutionStart("a2"))
+    session.do(QueueSnapshot((), (), asked))
+    assert unsettled(session.state) == ()
+    session.do(QueueSnapshot((), (), session.now))
+    assert unsettled(session.state) == ("a1", "a2")
+
+
+def test_an_unsent_prompt_is_never_missed() -> None:
+    session = Session()
+    session.do(plan("a", 1))
+    look(session)
+    assert (session.status("a1"), unsettled(session.state)) == (S.SUBMITTING, ())
+
+
+def test_an_old_look_does_not_put_a_run_back_into_the_queue() -> None:
+    session = started()
+    session.do(QueueSnapshot((), (seen("a1"),), asked=0.0))
+    assert session.status("a1") is S.RUNNING
+    assert session.line() == "Image 1 of 1 - Step 2/4 (50%)"
+
+
+def test_others_jobs_come_and_go_with_the_queue() -> None:
+    session = Session()
+    session.do(QueueSnapshot((seen("t1", 1, "they"),), (seen("t2", 2, "they"),), asked=1.0))
+    assert {key: job.status for key, job in session.state.jobs.items()} == {"t1": S.RUNNING, "t2": S.QUEUED}
+    assert session.state.queue_remaining == 2
+    session.do(HistorySnapshot((Past(seen("t1", 1, "they"), "success"),)))
+    session.do(QueueSnapshot((seen("t2", 2, "they"),), (), asked=2.0))
+    assert {key: job.status for key, job in session.state.jobs.items()} == {"t1": S.SUCCEEDED, "t2": S.RUNNING}
+    session.do(QueueSnapshot((), (), asked=3.0))
+    assert list(session.state.jobs) == ["t1"]
+    assert not session.state.batches
+
+
+def test_others_ended_jobs_are_bounded_and_mine_are_not() -> None:
+    session = Session()
+    ends = [Past(seen(f"{who}{n}", n, who), "success", ended=1_000.0 + n) for who in ("they", ME) for n in range(300)]
+    session.do(HistorySnapshot(tuple(ends)))
+    theirs = [job.prompt_id for job in session.state.jobs.values() if not job.mine]
+    assert theirs == [f"they{n}" for n in range(100, 300)]
+    assert sum(job.mine for job in session.state.jobs.values()) == 300
+    before = session.state
+    assert session.do(HistorySnapshot(tuple(ends))) is before
+
+
+def test_status_frames_and_looks_tell_the_length_of_the_queue() -> None:
+    session = Session()
+    assert session.do(Status(7)).queue_remaining == 7
+    before = session.state
+    assert session.do(Status(7)) is before
+    assert session.do(Status(-3)).queue_remaining == 0
+    after = session.state
+    assert session.do(Status(-1)) is after
+
+
+def test_a_prompt_that_cannot_be_sent_says_why_until_it_is() -> None:
+    session = Session()
+    session.do(plan("a", 1), PromptDelayed("a1", "the server is down"))
+    before = session.state
+    assert before.jobs["a1"].note == "the server is down"
+    assert session.do(PromptDelayed("a1", "the server is down")) is before
+    assert session.do(PromptQueued("a1", "a1", 1)).jobs["a1"].note == ""
+
+
+def test_the_link() -> None:
+    session = Session()
+    assert session.state.link.kind is LinkKind.CONNECTING
+    session.do(Connected(ME))
+    live = session.state
+    assert (live.link.kind, live.link.since) == (LinkKind.LIVE, 1.0)
+    assert session.do(Connected(ME)) is live
+    session.do(Disconnected("gone", 2.0))
+    session.do(Disconnected("still gone", 4.0))
+    link = session.state.link
+    assert (link.kind, link.since, link.retry_at, link.reason) == (LinkKind.OFFLINE, 3.0, 8.0, "still gone")
+    assert session.do(Connected("another")).client_ids == {ME, "another"}
+    session.do(Disconnected("who are you?", kind=LinkKind.UNAUTHORISED))
+    refused = session.state
+    assert refused.link.retry_at is None
+    assert session.do(Disconnected("who are you?", kind=LinkKind.UNAUTHORISED)) is refused
+
+
+def test_the_box() -> None:
+    session = Session()
+    stats = SystemStats("0.33.0", 10, 5)
+    state = session.do(StatsRead(stats))
+    assert state.stats is stats
+    assert session.do(StatsRead(replace(stats))) is state

@@ -1,0 +1,104 @@
+"""Three batches in one session: 4 images, 1 queued while they run, and 3 more after one of them failed."""
+
+from comfytui.comfy.events import ExecutionError
+from comfytui.session.events import PromptQueued
+from comfytui.session.jobs import Tally
+from comfytui.session.model import JobStatus
+from comfytui.session.progress import Progress, progress_of
+from comfytui.session.views import ahead_of, batch_number, current_batch, open_jobs, tally, unsent_jobs
+from tests.session.build import Session, head, plan, run, step, tail
+
+S = JobStatus
+
+
+def now_shown(session: Session) -> str:
+    """What *Now* says: the number of the batch, and its line."""
+    batch = current_batch(session.state)
+    assert batch is not None
+    return f"{batch_number(session.state, batch)}: {session.line()}"
+
+
+def shown(session: Session, batch: str) -> Progress:
+    return progress_of(session.state, session.state.batches[batch], session.now)
+
+
+def test_three_batches() -> None:
+    session = Session()
+    session.plan("a", 4, seed=100)
+    session.do(*run("a1"))
+    assert now_shown(session) == "1: Image 2 of 4 - queued, next"
+
+    session.do(*head("a2"), *step("a2", 1), *step("a2", 2), *step("a2", 3))
+    assert now_shown(session) == "1: Image 2 of 4 - Step 3/4 (75%)"
+
+    # The second batch is asked for while the first one runs.
+    session.do(plan("b", 1, seed=7))
+    assert now_shown(session) == "1: Image 2 of 4 - Step 3/4 (75%)"
+    assert session.line("b") == "0 of 1 sent"
+    assert unsent_jobs(session.state) == 1
+    session.do(PromptQueued("b1", "b1", 4))
+    assert session.line("b") == "Image 1 of 1 - queued, 3 ahead"
+    assert ahead_of(session.state, session.state.jobs["b1"]) == 3
+    assert now_shown(session) == "1: Image 2 of 4 - Step 3/4 (75%)"
+    assert open_jobs(session.state) == 4
+
+    bars = shown(session, "a")
+    assert (bars.image_index, bars.current_step, bars.total_steps, bars.percentage) == (2, 3, 4, 75)
+    assert bars.batch_fraction == (1 + bars.image_fraction) / 4
+    assert shown(session, "b").batch_fraction == 0.0
+
+    # Image 3 fails; then three more are asked for.
+    session.do(*tail("a2"), *head("a3"), *step("a3", 1), ExecutionError("a3", "3", "KSampler", "OOM", "out of memory"))
+    assert now_shown(session) == "1: Image 4 of 4 - queued, next"
+    session.plan("c", 3, seed=500)
+    assert session.line("c") == "Image 1 of 3 - queued, 2 ahead"
+    assert shown(session, "a").batch_fraction == 3 / 4
+
+    session.do(*run("a4"))
+    assert session.line("a") == "3 of 4 done, 1 failed"
+    assert shown(session, "a").batch_fraction == 1.0
+    assert now_shown(session) == "2: Image 1 of 1 - queued, next"
+
+    session.do(*head("b1"), *step("b1", 2))
+    assert now_shown(session) == "2: Image 1 of 1 - Step 2/4 (50%)"
+    session.do(*tail("b1"))
+    assert session.line("b") == "1 of 1 done"
+    assert now_shown(session) == "3: Image 1 of 3 - queued, next"
+
+    for image in (1, 2, 3):
+        session.do(*head(f"c{image}"), *step(f"c{image}", 1))
+        assert now_shown(session) == f"3: Image {image} of 3 - Step 1/4 (25%)"
+        session.do(*tail(f"c{image}"))
+    assert now_shown(session) == "3: 3 of 3 done"
+    assert open_jobs(session.state) == 0
+
+    jobs = session.state.jobs
+    assert [job.recipe.seed for job in jobs.values()] == [100, 101, 102, 103, 7, 500, 501, 502]
+    assert [key for key, job in jobs.items() if job.status is S.FAILED] == ["a3"]
+    assert {
+        key: [output.filename for output in job.outputs] for key, job in jobs.items() if job.status is not S.FAILED
+    } == {key: [f"{key}.png"] for key in ("a1", "a2", "a4", "b1", "c1", "c2", "c3")}
+    assert tally(session.state, session.state.batches["a"]) == Tally(
+        {S.SUCCEEDED: 3, S.FAILED: 1},
+        None,
+        sum(job.seconds or 0 for key, job in jobs.items() if key[0] == "a"),
+        jobs["a4"].ended,
+    )
+
+
+def test_bars_of_all_batches_only_grow() -> None:
+    session = Session()
+    for batch, total in (("a", 4), ("b", 1), ("c", 3)):
+        session.plan(batch, total)
+    grown = dict.fromkeys("abc", 0.0)
+    for prompt_id in session.state.jobs:
+        image = 0.0
+        for event in run(prompt_id):
+            session.do(event)
+            if session.state.live:
+                assert image <= session.state.live.fraction <= 1
+                image = session.state.live.fraction
+            for batch, before in grown.items():
+                grown[batch] = shown(session, batch).batch_fraction
+                assert grown[batch] >= before
+    assert set(grown.values()) == {1.0}
