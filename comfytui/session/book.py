@@ -34,7 +34,7 @@ def running(state: SessionState, job: Job, at: Stamp, *, started_ms: int | None,
     """The state in which a job of mine runs; whatever ran before has left the queue, its end is to be looked up."""
     jobs = []
     if job.status is not JobStatus.RUNNING or job.absent:
-        jobs.append(replace(job, status=JobStatus.RUNNING, absent=0, proven=at.monotonic, ended=None))
+        jobs.append(replace(job, status=JobStatus.RUNNING, absent=0, proven=at.monotonic, ended=None, note=""))
     if state.live is None or state.live.prompt_id != job.prompt_id:
         if (before := overtaken(state)) is not None:
             jobs.append(before)
@@ -64,7 +64,8 @@ def stated_end(
             status = JobStatus.CACHED
         else:
             state = replace(state, paces=_measured(state.paces, job, live, at.monotonic))
-    done = replace(job, status=status, ended=at.wall, seconds=_seconds(live, at, ended_ms), failure=failure, absent=0)
+    seconds = _seconds(live, at, ended_ms)
+    done = replace(job, status=status, ended=at.wall, seconds=seconds, failure=failure, absent=0, note="")
     return ended(state, done)
 
 

@@ -72,7 +72,7 @@ class Jobs(Mapping[str, Job]):
     @cached_property
     def places(self) -> Mapping[str, int]:
         """The place in the server's queue, from 0, of every job that is in it."""
-        queued = [job for job in self._jobs.values() if job.status in _QUEUED]
+        queued = [job for job in self._jobs.values() if job.status in _QUEUED and not job.absent]
         return {job.prompt_id: place for place, job in enumerate(sorted(queued, key=run_order))}
 
     @cached_property
@@ -96,9 +96,10 @@ _QUEUED = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
 _RANK = {JobStatus.RUNNING: 0, JobStatus.QUEUED: 1, JobStatus.SUBMITTING: 2}
 
 
-def run_order(job: Job) -> tuple[int, float, int]:
+def run_order(job: Job) -> tuple[int, bool, float, int]:
     """Sorts open jobs in the order in which the server runs them; what is not sent comes last, in image order."""
-    return _RANK[job.status], inf if job.number is None else job.number, job.mark.index if job.mark else 0
+    left_queue = job.absent > 0
+    return _RANK[job.status], left_queue, inf if job.number is None else job.number, job.mark.index if job.mark else 0
 
 
 def _tally(jobs: list[Job]) -> Tally:

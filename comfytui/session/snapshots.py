@@ -59,6 +59,8 @@ def _standing(job: Job, seen: Seen, status: JobStatus) -> Job:
         return job
     if job.status is JobStatus.RUNNING:
         status = JobStatus.RUNNING
+    if (job.status, job.number, job.absent) == (status, seen.number, 0):
+        return job
     return replace(job, status=status, number=seen.number, absent=0, ended=None, note="")
 
 
@@ -124,6 +126,7 @@ def _ended(job: Job, past: Past, at: Stamp) -> Job:
         ended=ended if job.ended is None or not job.status.final else job.ended,
         created=past.seen.created if job.created is None else job.created,
         absent=0,
+        note="",
     )
 
 

@@ -40,7 +40,7 @@ def batch_number(state: SessionState, batch: Batch) -> int:
 def ahead_of(state: SessionState, job: Job) -> int:
     """How many jobs, anybody's, run or stand before it; all that are queued where it is not in the queue yet."""
     places = indexed(state.jobs).places
-    return 0 if job.status.ended else places.get(job.prompt_id, len(places))
+    return 0 if job.status.ended or job.absent else places.get(job.prompt_id, len(places))
 
 
 def open_jobs(state: SessionState) -> int:

@@ -176,6 +176,7 @@ def test_the_next_run_shows_that_the_one_before_it_ended() -> None:
     assert unsettled(session.state) == ("a1",)
     assert session.state.live is not None
     assert session.state.live.prompt_id == "a2"
+    assert session.line() == "Image 2 of 2 - loading model"
     session.do(*step("a1", 4), ExecutionSuccess("a1"))
     assert session.status("a1") is S.SUCCEEDED
     assert session.state.live.prompt_id == "a2"
