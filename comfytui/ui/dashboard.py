@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widgets import Footer, Input, TextArea
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.plain import plain
@@ -217,8 +217,14 @@ Letters act when no text field has the focus: **esc** leaves a field.
     # Actions
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Escape is offered while there is something to leave."""
-        return action != "leave" or not isinstance(self.focused, QueueList) or self.has_class("-writing")
+        """Keys are offered where they act: escape where there is something to leave, letters outside of text fields."""
+        typing = isinstance(self.focused, Input | TextArea)
+        match action:
+            case "leave":
+                return not isinstance(self.focused, QueueList) or self.has_class("-writing")
+            case "filter" | "help":
+                return not typing
+        return True
 
     def action_generate(self) -> None:
         """Send the form off."""
@@ -230,7 +236,9 @@ Letters act when no text field has the focus: **esc** leaves a field.
         self._service.submit(order)
         if seeds:
             self.query_one(PromptForm).show_seed(seeds[0])
-        self.remove_class("-writing")
+        if self.has_class("-writing"):
+            self.remove_class("-writing")
+            self.query_one(QueuePanel).rows.focus()
 
     @work(exclusive=True, group="cancel", exit_on_error=False)
     async def action_cancel(self) -> None:

@@ -206,7 +206,7 @@ def _input(name: str, value: Value) -> Input:
 
 
 def _options(names: Sequence[str]) -> list[tuple[Text, str]]:
-    return [(Text(plain(name, 200)), name) for name in names]
+    return [(Text(plain(name, 200).removesuffix(".safetensors")), name) for name in names]
 
 
 def _row(label: str, fields: Sequence[Field], values: Mapping[Field, Value]) -> ComposeResult:
@@ -232,7 +232,8 @@ def _seed_row(seed: Value) -> ComposeResult:
         allow_blank=False,
         compact=True,
     )
-    yield Horizontal(Line("Seed", classes="label"), modes, _input(Field.SEED, seed), classes="row")
+    yield Horizontal(Line("Seed", classes="label"), modes, classes="row")
+    yield Horizontal(Line(classes="label"), _input(Field.SEED, seed), classes="row")
     yield Line(id=f"{Field.SEED}-error", classes="error")
 
 

@@ -21,4 +21,4 @@ class Line(Static):
         if text != self._words:
             resized = len(text) != len(self._words) and self.styles.auto_dimensions
             self._words = text
-            self.update(Text(text, no_wrap=True, overflow="ellipsis"), layout=resized)
+            self.update(Text(text), layout=resized)

@@ -14,7 +14,7 @@ from comfytui.session.views import batch_number, current_batch, next_job
 from comfytui.ui import words
 from comfytui.ui.bar import Bar, BarStyle
 from comfytui.ui.line import Line
-from comfytui.ui.picture import LIVE_CELLS, Picture
+from comfytui.ui.picture import Picture
 from comfytui.ui.recipes import recipe_line
 
 IDLE = "Nothing runs"
@@ -66,7 +66,8 @@ class NowPanel(Vertical):
 
     def show_preview(self, data: bytes | None) -> None:
         """Show a picture of the running image, or none."""
-        self.query_one(Picture).show(data, max_cells=LIVE_CELLS)
+        picture = self.query_one(Picture)
+        picture.show(data, max_cells=picture.size)
 
     def show_finished(self, data: bytes) -> None:
         """Show a finished image as large as there is room."""
@@ -98,8 +99,8 @@ def _style(progress: Progress) -> BarStyle:
 
 
 def _phase(progress: Progress) -> str:
-    """`KSampler . sampling` while a node works."""
-    return _joined((plain(progress.node_class, 40), progress.phase or ""), " · ")
+    """`KSampler · sampling` while steps are counted; before, the phase stands in the line of truth."""
+    return _joined((plain(progress.node_class, 40), progress.phase or "" if progress.current_step else ""), " · ")
 
 
 def _image_figures(progress: Progress) -> str:

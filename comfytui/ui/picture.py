@@ -16,8 +16,6 @@ from comfytui.ui.sketch import Sketch, sketch
 
 BUDGET = 64_000
 """Bytes a second that live pictures may cost."""
-LIVE_CELLS = (20, 10)
-"""Columns and rows enough for a live preview."""
 BYTES_PER_COLOUR = 40
 """What two colours of 24 bits and their end cost on the wire; cells alike share them."""
 BYTES_PER_CELL = 3

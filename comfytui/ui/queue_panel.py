@@ -10,7 +10,7 @@ from comfytui.session.state import SessionState
 from comfytui.ui.queue_list import QueueList
 from comfytui.ui.rows import rows_of
 
-EMPTY = "Nothing queued. Write a prompt and press F5."
+EMPTY = "Nothing queued. Write a prompt (n) and press F5."
 NO_MATCH = "Nothing matches the filter. Press esc to take it away."
 
 

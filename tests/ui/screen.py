@@ -1,0 +1,76 @@
+"""The program as its user has it: keys in, words on the screen out, a simulated server behind it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
+
+from comfytui.comfy.server import Server
+from comfytui.ui.app import ComfyApp
+from comfytui.ui.options import Options
+from comfytui.workflow.txt2img import txt2img
+from tests.waiting import eventually
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+class Screen:
+    """What a user does and sees."""
+
+    def __init__(self, app: ComfyApp, pilot: Pilot[None]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def text(self) -> str:
+        """Every line that is painted."""
+        width, height = self.app.size
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip)[:width].rstrip() for strip in strips[:height])
+
+    async def shows(self, words: str) -> None:
+        """Wait until some words are on the screen."""
+        try:
+            await eventually(lambda: words in self.text, repr(words))
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the screen was:\n{self.text}") from None
+
+    async def until(self, condition: Callable[[], object], what: str) -> None:
+        await eventually(condition, what)
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def write(self, field: str, text: str) -> None:
+        """Replace what stands in a field, as typing over it does."""
+        control = self.app.screen.query_one(f"#{field}")
+        control.focus()
+        await self.pilot.pause()
+        assert isinstance(control, Input | TextArea)
+        if isinstance(control, TextArea):
+            control.select_all()
+        else:
+            control.action_select_all()
+        await self.pilot.press("backspace", *("space" if char == " " else char for char in text))
+
+    async def generate(self, prompt: str = "a red fox", **fields: str) -> None:
+        """Fill the form in and send it off."""
+        if self.app.screen.has_class("-narrow"):
+            await self.press("escape", "n")
+        await self.write("prompt", prompt)
+        for field, text in fields.items():
+            await self.write(field, text)
+        await self.press("f5")
+
+
+@asynccontextmanager
+async def screen(url: str | None, size: tuple[int, int] = (120, 40), **changes: Any) -> AsyncIterator[Screen]:
+    """The program open on a server, or on the start screen."""
+    options = Options(txt2img(), Path("unused"), demo=lambda: nullcontext(""), remember=lambda _: None)
+    app = ComfyApp(replace(options, **changes), Server.from_url(url) if url else None)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        yield Screen(app, pilot)

@@ -1,0 +1,161 @@
+"""The dashboard's main job, by keyboard, at three sizes, against a simulated server."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from comfytui.session.model import JobStatus
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.ui.form import PromptForm
+from comfytui.ui.queue_panel import QueuePanel
+from tests.ui.screen import SIZES, Screen, screen
+
+FAST = SimConfig(steps_per_second=60, load_seconds=0.05)
+SLOW = SimConfig(steps_per_second=10, load_seconds=0.05)
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[SimServer]:
+    async with SimServer(FAST) as server:
+        yield server
+
+
+def statuses(it: Screen) -> list[JobStatus]:
+    return [job.status for job in it.app.service.state.jobs.values()] if it.app.service else []
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_batch_from_the_prompt_to_its_pictures(sim: SimServer, size: tuple[int, int], tmp_path: Path) -> None:
+    async with screen(sim.url, size, output=tmp_path) as it:
+        await it.shows("live")
+        await it.generate("a red fox in snow", width="64", height="64", images="2")
+        await it.shows("Image 2 of 2 - Step")
+        await it.shows("2 of 2 done")
+        assert "✓" in it.text
+        await it.press("escape", "home", "s")
+        await it.shows("Saved")
+        assert [file.suffix for file in tmp_path.iterdir()] == [".png"]
+        await it.press("enter")
+        await it.shows("seed ")
+        await it.press("escape")
+        await it.shows("2 of 2 done")
+
+
+async def test_a_second_batch_while_the_first_runs(sim: SimServer) -> None:
+    async with SimServer(SLOW) as slow, screen(slow.url) as it:
+        await it.shows("live")
+        await it.generate("a red fox", width="64", height="64", images="2")
+        await it.shows("Image 1 of 2 - Step")
+        await it.generate("a lighthouse", images="1")
+        await it.shows("Batch 1: a red fox")
+        await it.shows("Batch 2: a lighthouse")
+        await it.shows("1 of 1 done")
+        assert statuses(it) == [JobStatus.SUCCEEDED] * 3
+
+
+async def test_a_wrong_number_is_marked_as_one_types_and_nothing_is_sent(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("live")
+        await it.write("steps", "0")
+        await it.shows("Steps must be")
+        await it.press("f5")
+        assert it.app.focused is not None
+        assert it.app.focused.id == "steps"
+        assert statuses(it) == []
+        await it.write("steps", "12")
+        await it.until(lambda: "Steps must be" not in it.text, "the mark to go")
+
+
+async def test_a_checkpoint_that_vanished_is_told_at_its_field_and_nothing_typed_is_lost(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("live")
+        form = it.app.screen.query_one(PromptForm)
+        model = form.query_one("#model")
+        await it.until(lambda: str(getattr(model, "value", "")).endswith(".safetensors"), "the server's checkpoints")
+        sim.checkpoints.remove(model.value)  # type: ignore[attr-defined]
+        await it.generate("a fox that must not be lost", images="2")
+        await it.shows("Value not in list")
+        assert "a fox that must not be lost" in it.text
+        assert statuses(it) == [JobStatus.REJECTED] * 2
+
+
+async def test_x_removes_what_waits_and_interrupts_what_runs() -> None:
+    async with SimServer(SLOW) as slow, screen(slow.url) as it:
+        await it.shows("live")
+        await it.generate(width="64", height="64", steps="500", images="2")
+        await it.shows("Image 1 of 2 - Step")
+        await it.press("escape", "home", "down", "x")
+        await it.shows("Removed from the queue before it ran.")
+        await it.press("home", "x")
+        await it.until(lambda: sorted(statuses(it)) == ["cancelled", "interrupted"], "both ends")
+        await it.shows("0 of 2 done, 1 interrupted, 1 cancelled")
+
+
+async def test_previews_off_asks_the_server_for_none(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("live")
+        await it.press("escape", "p")
+        await it.generate(width="64", height="64", images="1")
+        await it.shows("1 of 1 done")
+        (entry,) = sim.history.values()
+        assert entry["prompt"][3]["preview_method"] == "none"
+
+
+async def test_the_filter_narrows_the_list_and_esc_takes_it_away(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("live")
+        await it.generate("a red fox", width="64", height="64", images="1")
+        await it.shows("1 of 1 done")
+        await it.press("escape", "slash", *"zebra")
+        await it.shows("Nothing matches the filter")
+        await it.press("escape")
+        await it.until(lambda: len(it.app.screen.query_one(QueuePanel).rows.rows) == 1, "all rows")
+
+
+async def test_names_with_escapes_and_markup_are_harmless() -> None:
+    evil = "[red]x[/foo]\x1b]0;owned\x07\x1b[2J.safetensors"
+    async with (
+        SimServer(SimConfig(steps_per_second=0, load_seconds=0, checkpoints=(evil,))) as sim,
+        screen(sim.url) as it,
+    ):
+        await it.shows("live")
+        await it.shows("[red]x[/foo]")
+        await it.generate("a [bold]fox[/] [/nope]", width="64", height="64", images="1")
+        await it.shows("1 of 1 done")
+        assert "a [bold]fox[/] [/nope]" in it.text
+        assert "\x1b" not in it.text
+
+
+async def test_in_ascii_mode_every_cell_is_ascii(sim: SimServer) -> None:
+    async with screen(sim.url, ascii=True) as it:
+        await it.shows("live")
+        await it.generate(width="64", height="64", images="1")
+        await it.shows("1 of 1 done")
+        assert it.text.isascii()
+
+
+async def test_without_colour_the_screen_says_the_same(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with screen(sim.url) as it:
+        await it.shows("live")
+        await it.generate(width="64", height="64", images="1")
+        await it.shows("1 of 1 done")
+        assert "✓" in it.text
+
+
+async def test_a_wrong_address_on_the_start_screen_is_told_there() -> None:
+    async with screen(None) as it:
+        await it.shows("Which server shall it be?")
+        await it.write("url", "ftp://box")
+        await it.press("enter")
+        await it.shows("write http://")
+        await it.write("url", "127.0.0.1:9")
+        await it.press("enter")
+        await it.shows("Nothing listens at 127.0.0.1:9")
+
+
+async def test_the_address_given_on_the_command_line_ends_the_program_when_nothing_is_there() -> None:
+    async with screen("127.0.0.1:9") as it:
+        await it.until(lambda: it.app.return_code == 1, "the end")
