@@ -28,7 +28,7 @@ from comfytui.workflow.nodes import (
 
 __all__ = ["Field", "Slot", "Value", "find_fields", "find_in"]
 
-MAX_PASSES: Final = 64
+MAX_PASSES: Final = 16
 """Samplers looked at in one graph."""
 
 
@@ -95,10 +95,9 @@ def find_in(nodes: Nodes, passes: int = MAX_PASSES) -> Mapping[Field, tuple[Slot
     taken: set[Slot] = set()
     for field in Field:
         places = [place for look in looks for place in look.get(field, ()) if place and taken.isdisjoint(place)]
-        slots = tuple(dict.fromkeys(slot for place in _alike(nodes, field, places) for slot in place))
-        if slots:
-            found[field] = slots
-            taken.update(slots)
+        if places:
+            found[field] = tuple(dict.fromkeys(slot for place in _alike(nodes, field, places) for slot in place))
+            taken.update(found[field])
     return MappingProxyType(found)
 
 
@@ -174,7 +173,7 @@ def _texts(nodes: Nodes, node: Node, side: str) -> Place:
 
 def _alike(nodes: Nodes, field: Field, places: list[Place]) -> list[Place]:
     """Return the first place and those that say the same; of seeds, all."""
-    if field is Field.SEED or not places:
+    if field is Field.SEED or len(places) == 1:
         return places
     first = _value(nodes, places[0])
     return [place for place in places if _value(nodes, place) == first]

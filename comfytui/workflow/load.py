@@ -27,7 +27,11 @@ def load_workflow(path: str | Path) -> Workflow:
     content = _read(path, shown)
     if is_picture(content):
         content = _prompt_of(content, shown)
-    return workflow_of(path.stem, _graph_of(_parse(content, shown), shown))
+    try:
+        graph = _graph_of(_parse(content, shown), shown)
+    except RecursionError:
+        raise WorkflowError(f"{shown} is nested too deeply for a workflow: {_EXPORT}.") from None
+    return workflow_of(path.stem, graph)
 
 
 def _read(path: Path, shown: str) -> bytes:
@@ -69,8 +73,6 @@ def _parse(content: bytes, shown: str) -> Any:
         raise WorkflowError(
             f"{shown} is neither UTF-8 text nor a picture of ComfyUI: give a JSON or PNG file."
         ) from None
-    except RecursionError:
-        raise WorkflowError(f"{shown} is nested too deeply for a workflow: {_EXPORT}.") from None
     except ValueError:
         raise WorkflowError(f"{shown} has a number that is too long: correct it, or {_EXPORT} again.") from None
 
@@ -111,8 +113,6 @@ def _assert_sendable(graph: Graph, shown: str) -> None:
     """Find what JSON and UTF-8 cannot carry, though Python's parser reads it: NaN, infinity, half surrogates."""
     try:
         json.dumps(graph, allow_nan=False, ensure_ascii=False).encode()
-    except RecursionError:
-        raise WorkflowError(f"{shown} is nested too deeply for a workflow: {_EXPORT}.") from None
     except UnicodeEncodeError:
         raise WorkflowError(f"{shown} has half a character in a text: correct the text, or {_EXPORT} again.") from None
     except ValueError:

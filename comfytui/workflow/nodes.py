@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypeGuard
 Graph: TypeAlias = Mapping[str, Any]
 """ComfyUI's API format: node id → `{"class_type": …, "inputs": {name: value or [node id, output index]}}`."""
 
-MAX_HOPS = 64
+MAX_HOPS = 16
 """Links followed from an input to the node that holds its value."""
 
 _HOLDERS = ("value", "text", "string", "prompt", "string_a", "int", "float", "number", "Number")

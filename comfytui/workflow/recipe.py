@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from comfytui.workflow.fields import Field, find_in
+from comfytui.workflow.fields import Field, Value, find_in
 from comfytui.workflow.nodes import Nodes, is_whole, nodes_of
 from comfytui.workflow.seeds import MAX_SEED
 
@@ -15,6 +15,9 @@ MAX_NAME: Final = 200
 
 MAX_LATENTS: Final = 4_096
 """Latents a batch that ComfyUI allows."""
+
+_TEXTS = frozenset({Field.PROMPT, Field.NEGATIVE})
+_DECIMALS = frozenset({Field.CFG, Field.GUIDANCE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +49,12 @@ def recipe_of(graph: object) -> Recipe:
     return Recipe(**values)
 
 
-def _shown(field: Field, value: object) -> object:
-    match field, value:
-        case ((Field.PROMPT | Field.NEGATIVE), str(text)):
-            return text[:MAX_TEXT]
-        case _, str(name):
-            return name[:MAX_NAME]
-        case ((Field.CFG | Field.GUIDANCE), int() | float()) if abs(value) <= MAX_SEED:
-            return float(value)
-        case _, int(number) if abs(number) <= MAX_SEED:
-            return number
-    return None
+def _shown(field: Field, value: Value) -> Value | None:
+    if isinstance(value, str):
+        return value[: MAX_TEXT if field in _TEXTS else MAX_NAME]
+    if abs(value) > MAX_SEED:
+        return None
+    return float(value) if field in _DECIMALS else value
 
 
 def _latents(nodes: Nodes) -> int:

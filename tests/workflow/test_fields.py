@@ -182,3 +182,10 @@ def test_a_chain_of_thousands_of_nodes_is_followed_to_its_end() -> None:
 
 def test_labels_are_what_a_form_shows() -> None:
     assert [field.label for field in (Field.CFG, Field.SAMPLER)] == ["CFG", "Sampler"]
+
+
+def test_a_text_that_is_thrown_away_is_no_negative() -> None:
+    graph = flux.ksampler()
+    graph["40"] = {"class_type": "CLIPTextEncode", "inputs": {"text": "never read", "clip": ["11", 0]}}
+    graph["33"]["inputs"]["conditioning"] = ["40", 0]
+    assert "negative" not in places(graph)
