@@ -87,6 +87,7 @@ class Sockets:
                 else json.dumps({"type": event, "data": data})
             )
             await self._deliver(frame, client_id)
+            self.outbox.task_done()
 
     async def _deliver(self, frame: str | bytes, client_id: str | None) -> None:
         if client_id is None:

@@ -1,0 +1,165 @@
+"""Does to a simulated server what a recording's client did to the real one."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Any, Self
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.sim.gate import Gate
+from tests.sim.recording import Exchange, Recording, load
+from tests.waiting import eventually
+
+RECORDED_BOX = SimConfig(
+    steps_per_second=0,
+    load_seconds=0,
+    checkpoints=("v1-5-random.safetensors",),
+    diffusion_models=(),
+    text_encoders=(),
+    vae=(),
+    loras=(),
+    preview_method="latent2rgb",
+    preview_size=96,
+    device="cpu",
+)
+"""The machine that the recordings were made on."""
+FLAGS = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}
+
+
+class Socket:
+    """A client's socket, and all that it received."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.frames: list[str | bytes] = []
+        self._connection = connection
+        self._arrived = asyncio.Condition()
+        self._reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        try:
+            async for frame in self._connection:
+                async with self._arrived:
+                    self.frames.append(frame)
+                    self._arrived.notify_all()
+        except ConnectionClosed:
+            pass
+
+    async def send(self, message: dict[str, Any]) -> None:
+        await self._connection.send(json.dumps(message))
+
+    async def count(self, frames: int) -> None:
+        """Wait until so many frames have come."""
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: len(self.frames) >= frames)
+
+    async def settle(self) -> None:
+        """Wait until all that was sent has come: a pong cannot overtake a frame."""
+        await (await self._connection.ping())
+
+    async def close(self) -> None:
+        await self._connection.close()
+        await self._reader
+
+
+class Replay:
+    """One recording under way: each `request` is the next recorded one, word for word."""
+
+    def __init__(self, server: SimServer, gate: Gate, http: httpx.AsyncClient, recording: Recording) -> None:
+        self.server, self.gate, self.recording = server, gate, recording
+        self.sockets: dict[str, Socket] = {}
+        self.exchanges: list[Exchange] = []
+        self._http = http
+        self._planned: Iterator[Exchange] = iter(recording.exchanges)
+        self._gone: dict[str, list[str | bytes]] = {}
+
+    def on(self, name: str) -> Self:
+        """The same server and client with another recording."""
+        return type(self)(self.server, self.gate, self._http, load(name))
+
+    @property
+    def frames(self) -> dict[str, list[str | bytes]]:
+        """What each socket received, a second one of the same name after the first."""
+        names = self._gone.keys() | self.sockets.keys()
+        return {
+            name: self._gone.get(name, []) + (self.sockets[name].frames if name in self.sockets else [])
+            for name in names
+        }
+
+    async def open(self, name: str = "owner", *, like: str | None = None, flags: bool = True) -> None:
+        """Open a socket with the recorded client id, and wait until the server has greeted it."""
+        client_id = self.recording.client_id(like or name)
+        url = f"{self.server.url.replace('http', 'ws')}/ws?clientId={client_id}"
+        socket = self.sockets[name] = Socket(await connect(url, max_size=None))
+        if flags:
+            await socket.send(FLAGS)
+            await socket.count(3 if self.server.sockets.last_node is not None else 2)
+        else:
+            await socket.count(1)
+
+    async def close(self, name: str = "owner") -> None:
+        """Close a socket, and wait until the server knows."""
+        socket = self.sockets.pop(name)
+        await socket.settle()
+        await socket.close()
+        self._gone.setdefault(name, []).extend(socket.frames)
+
+    async def request(self, count: int = 1) -> None:
+        """Send the next recorded requests, one after another."""
+        for _ in range(count):
+            planned = next(self._planned)
+            answer = await self._http.request(planned.method, planned.path, json=planned.request)
+            try:
+                body = answer.json()
+            except ValueError:
+                body = answer.text
+            self.exchanges.append(Exchange(planned.method, planned.path, planned.request, answer.status_code, body))
+
+    async def start(self) -> None:
+        """Let the first job start, up to the node that takes time."""
+        self.gate.let_start()
+        await eventually(lambda: self.server.sockets.last_node is not None, "the first node")
+        await self.settle()
+
+    async def steps(self, count: int) -> None:
+        """Let the sampler do so many steps, and wait until they have been told."""
+        await self.gate.let_steps(count)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until the server has sent all that it had to say, and the sockets have received it."""
+        await self.server.sockets.outbox.join()
+        for socket in self.sockets.values():
+            await socket.settle()
+
+    async def finish(self, *prompt_ids: str) -> None:
+        """Let everything run; ask for each prompt once it has ended, as the recording did."""
+        await self.gate.let_all()
+        for prompt_id in prompt_ids:
+            await eventually(partial(self.server.queue.history.__contains__, prompt_id), "the end of a prompt")
+            await self.request()
+        await self.settle()
+
+    @property
+    def submitted(self) -> list[str]:
+        """The ids of the prompts that were submitted."""
+        return [each.request["prompt_id"] for each in self.exchanges if each.path == "/prompt"]
+
+
+@asynccontextmanager
+async def replaying(name: str) -> AsyncIterator[Replay]:
+    """Start a server like the recorded one, held at its first job, for the replay of a recording."""
+    gate = Gate()
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(SimServer(RECORDED_BOX, pace=gate))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=server.url))
+        replay = Replay(server, gate, http, load(name))
+        yield replay
+        for socket in list(replay.sockets):
+            await replay.close(socket)

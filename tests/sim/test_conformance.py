@@ -1,0 +1,53 @@
+"""The simulated server against the recordings of the real one: the same frames, the same bodies."""
+
+import json
+from collections.abc import Iterable
+
+import pytest
+
+from tests.sim.normalise import Normaliser
+from tests.sim.recording import FOLDER, Exchange
+from tests.sim.replay import replaying
+from tests.sim.scenarios import SCENARIOS
+
+START_OF_LAST_JOBS = 21
+"""Entries at the end of the recorded log that belong to the jobs which the replay runs, too."""
+
+DIFFERENT: dict[tuple[str, str], str] = {
+    ("bystander_with_logs", "/internal/logs/raw"): "the real server had printed its imports and run other jobs",
+    ("http_surface", "/internal/logs/raw"): "so it had here: the entries of the last three jobs are compared alone",
+}
+"""Bodies that are not compared whole, and why."""
+
+
+def _exchanges(scenario: str, normaliser: Normaliser, exchanges: Iterable[Exchange]) -> list[str]:
+    lines = []
+    for each in exchanges:
+        body = each.response
+        if (scenario, each.path) in DIFFERENT:
+            tail = body["entries"][-START_OF_LAST_JOBS:] if scenario == "http_surface" else []
+            body = {"keys": sorted(body), "size": body["size"], "entry": sorted(body["entries"][0]), "tail": tail}
+        lines.append(f"{each.method} {each.path} {each.status} {normaliser.body(body)}")
+    return lines
+
+
+def test_every_recording_has_its_scenario() -> None:
+    assert SCENARIOS.keys() == {path.stem for path in FOLDER.glob("*.jsonl")}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_scenario_matches_its_recording(name: str) -> None:
+    async with replaying(name) as replay:
+        await SCENARIOS[name](replay)
+        recorded = replay.recording
+        recorded_form = _normaliser(recorded.exchanges)
+        replayed_form = _normaliser(replay.exchanges)
+        for socket, frames in recorded.frames.items():
+            expected = [recorded_form.frame(frame) for frame in frames]
+            assert [replayed_form.frame(frame) for frame in replay.frames[socket]] == expected, f"socket {socket}"
+        expected = _exchanges(name, recorded_form, recorded.exchanges)
+        assert _exchanges(name, replayed_form, replay.exchanges) == expected
+
+
+def _normaliser(exchanges: Iterable[Exchange]) -> Normaliser:
+    return Normaliser.of(*(json.dumps(each.response) for each in exchanges))
