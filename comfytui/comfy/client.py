@@ -200,6 +200,8 @@ class ComfyClient:
             raise ServerError(
                 f"{self._server.shown} refused that with status {answer.status}: try again.", answer.status
             )
+        if answer.html:
+            raise not_comfyui(self._server.shown)
 
     async def _parsed(self, answer: Answer, parse: Callable[[Json], T]) -> T:
         self._check(answer)

@@ -1,0 +1,246 @@
+import asyncio
+import json
+import logging
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiohttp import web
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import NotComfyUI, Rejected, ServerError
+from comfytui.comfy.events import Output
+from comfytui.comfy.replies import Queue, Queued
+from comfytui.comfy.server import Server
+from tests.comfy.boxes import EMPTY_QUEUE, PAGE, answering, everywhere, serving
+from tests.comfy.recorded import exchange
+
+GRAPH = {"1": {"class_type": "KSampler", "inputs": {"seed": 1}}}
+COUNT = {"exec_info": {"queue_remaining": 2}}
+
+
+class Recorder:
+    """Answers everything with one body and keeps what was asked."""
+
+    def __init__(self, body: Any = "", status: int = 200) -> None:
+        self.asked: list[tuple[str, str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self._answer = answering(body, status)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        raw = await request.read()
+        self.headers.append(dict(request.headers))
+        self.asked.append((request.method, str(request.rel_url), json.loads(raw) if raw else None))
+        return await self._answer(request)
+
+
+async def test_a_prompt_goes_out_with_our_id_and_marks() -> None:
+    box, prompt_id = Recorder({"prompt_id": "theirs", "number": 4, "node_errors": {}}), str(uuid4())
+    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+        queued = await client.submit(
+            GRAPH, prompt_id=prompt_id, client_id="me", marks={"batch": "b"}, preview_method="none", front=True
+        )
+    assert queued == Queued("theirs", 4)
+    assert box.asked[-1] == (
+        "POST",
+        "/api/prompt",
+        {
+            "prompt": GRAPH,
+            "client_id": "me",
+            "prompt_id": prompt_id,
+            "extra_data": {"comfytui": {"batch": "b"}, "preview_method": "none"},
+            "front": True,
+        },
+    )
+
+
+async def test_a_prompt_says_nothing_that_was_not_asked_for() -> None:
+    box = Recorder({"prompt_id": "p", "number": 4})
+    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+        await client.submit(GRAPH, prompt_id="p", client_id="me", marks={})
+    body = box.asked[-1][2]
+    assert set(body) == {"prompt", "client_id", "prompt_id", "extra_data"}
+    assert body["extra_data"] == {"comfytui": {}}
+
+
+async def test_graphs_of_others_may_hold_what_json_does_not() -> None:
+    box = Recorder({"prompt_id": "p", "number": 4})
+    graph = {"1": {"class_type": "X\ud800", "is_changed": [float("nan")]}}
+    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+        await client.submit(graph, prompt_id="p", client_id="me", marks={})
+    assert box.asked[-1][2]["prompt"]["1"]["class_type"] == "X\ud800"
+
+
+async def test_no_header_that_makes_comfyui_refuse_is_sent() -> None:
+    box = Recorder(COUNT)
+    server = "http://me:pw@{}/?token=t"
+    async with serving(everywhere(box.answer)) as url:
+        address = server.format(url.removeprefix("http://"))
+        async with ComfyClient(Server.from_url(address, headers=[("X-API-Key", "k")])) as client:
+            await client.queue_count()
+    for headers in box.headers:
+        assert headers["X-API-Key"] == "k"
+        assert headers["Authorization"] == "Basic bWU6cHc="
+        assert headers["Host"] == url.removeprefix("http://")
+        assert not {"Origin", "Sec-Fetch-Site"} & headers.keys()
+    assert {path for _, path, _ in box.asked} == {"/api/prompt?token=t"}
+
+
+async def test_the_recorded_refusal_is_told_with_its_nodes() -> None:
+    recorded = exchange("validation_errors", "POST", "/prompt")
+    box = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering(recorded["response"], 400)}
+    async with serving(box) as url, ComfyClient(Server.from_url(url)) as client:
+        with pytest.raises(Rejected, match="Prompt outputs failed validation") as caught:
+            await client.submit(GRAPH, prompt_id="p", client_id="me", marks={})
+    assert [(error.class_type, error.input_name) for error in caught.value.node_errors] == [
+        ("CheckpointLoaderSimple", "ckpt_name"),
+        ("KSampler", "steps"),
+    ]
+
+
+async def test_a_refusal_is_harmless_to_show() -> None:
+    refusal = {"error": {"message": "\x1b]0;owned\x07no\nway " + "x" * 100_000}}
+    box = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering(refusal, 400)}
+    async with serving(box) as url, ComfyClient(Server.from_url(url)) as client:
+        with pytest.raises(Rejected) as caught:
+            await client.submit(GRAPH, prompt_id="p", client_id="me", marks={})
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1_000
+
+
+async def test_a_prompt_that_is_too_large_for_a_proxy_is_no_refusal_by_comfyui() -> None:
+    box = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering("Too large", 413)}
+    async with serving(box) as url, ComfyClient(Server.from_url(url)) as client:
+        with pytest.raises(ServerError, match="413") as caught:
+            await client.submit(GRAPH, prompt_id="p", client_id="me", marks={})
+    assert caught.value.status == 413
+
+
+async def test_servers_without_api_paths_are_asked_on_bare_ones() -> None:
+    box, bare = Recorder("", 404), Recorder(EMPTY_QUEUE)
+    async with (
+        serving({"GET /queue": bare.answer, **everywhere(box.answer)}) as url,
+        ComfyClient(Server.from_url(url)) as client,
+    ):
+        assert await client.queue() == Queue()
+        assert await client.queue() == Queue()
+        assert await client.cancel("p") is None
+        assert await client.jobs() is None
+        assert await client.job("p") is None
+    assert [path for _, path, _ in bare.asked] == ["/queue", "/queue"]
+    assert [path for _, path, _ in box.asked] == [
+        "/api/prompt",
+        "/api/jobs/p/cancel",
+        "/api/jobs?limit=200",
+        "/api/jobs/p",
+    ]
+
+
+async def test_a_404_that_means_something_is_an_answer() -> None:
+    box = {"GET /api/prompt": answering(COUNT), "GET /api/jobs/{id}": answering({"error": "Job not found"}, 404)}
+    async with serving(box) as url, ComfyClient(Server.from_url(url)) as client:
+        assert await client.job("p") is None
+        assert await client.models("nosuch") == ()
+        assert await client.object_info("NoSuch") == {}
+        assert await client.features() == frozenset()
+        with pytest.raises(ServerError, match=r"fox\.png") as caught:
+            await client.view(Output("fox.png"))
+        assert caught.value.status == 404
+        with pytest.raises(NotComfyUI):
+            await client.queue()
+
+
+async def test_ids_and_names_stay_within_their_segment_of_the_path() -> None:
+    box = Recorder({})
+    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+        await client.history_of("../queue?x=1#")
+        await client.object_info("A/B\ud800")
+    assert [path for _, path, _ in box.asked[-2:]] == [
+        "/api/history/..%2Fqueue%3Fx%3D1%23",
+        "/api/object_info/A%2FB%3F",
+    ]
+
+
+async def test_orders_reach_the_server_as_it_reads_them() -> None:
+    box = Recorder("")
+    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+        await client.interrupt("p")
+        await client.interrupt()
+        await client.delete(["p", "q"])
+        await client.clear()
+        await client.free()
+        assert await client.subscribe_logs("me")
+    assert box.asked[1:] == [
+        ("POST", "/api/interrupt", {"prompt_id": "p"}),
+        ("POST", "/api/interrupt", {}),
+        ("POST", "/api/queue", {"delete": ["p", "q"]}),
+        ("POST", "/api/queue", {"clear": True}),
+        ("POST", "/api/free", {"unload_models": True, "free_memory": True}),
+        ("PATCH", "/internal/logs/subscribe", {"clientId": "me", "enabled": True}),
+    ]
+
+
+async def test_logs_that_a_server_does_not_offer_are_no_fault() -> None:
+    async with serving({}) as url, ComfyClient(Server.from_url(url)) as client:
+        assert not await client.subscribe_logs("me")
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_cancelling_says_whether_there_was_something_to_cancel(cancelled: bool) -> None:
+    box = Recorder({"cancelled": cancelled})
+    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+        assert await client.cancel("p") is cancelled
+    assert box.asked == [("POST", "/api/jobs/p/cancel", None)]
+
+
+async def test_pictures_come_as_they_are_or_light() -> None:
+    box = Recorder("picture")
+    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+        assert await client.view(Output("a b.png", "x/y", "temp")) == b"picture"
+        assert await client.view(Output("a.png"), preview="webp;50") == b"picture"
+    assert [path for _, path, _ in box.asked[-2:]] == [
+        "/api/view?filename=a+b.png&subfolder=x%2Fy&type=temp",
+        "/api/view?filename=a.png&subfolder=&type=output&preview=webp%3B50",
+    ]
+
+
+async def test_a_page_in_place_of_a_picture_is_no_picture() -> None:
+    async with serving(everywhere(PAGE)) as url, ComfyClient(Server.from_url(url)) as client:
+        with pytest.raises(NotComfyUI):
+            await client.view(Output("a.png"))
+
+
+async def test_the_endless_file_is_left_unread() -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(bytes(2**16))
+
+    async with serving(everywhere(endless)) as url, ComfyClient(Server.from_url(url)) as client:
+        client._prefix = "/api"
+        with pytest.raises(ServerError, match="larger than 1 MiB"):
+            await client.view(Output("a.png"), limit=2**20)
+
+
+async def test_a_large_queue_is_read_without_holding_the_loop() -> None:
+    items = [[number, f"p{number}", {"1": {"text": "x" * 2_000}}, {}, []] for number in range(10_000, 0, -1)]
+    body, turns = json.dumps({"queue_running": [], "queue_pending": items}), 0
+    async with serving(everywhere(answering(body))) as url, ComfyClient(Server.from_url(url)) as client:
+        asking = asyncio.create_task(client.queue())
+        while not asking.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        queue = await asking
+    assert len(queue.pending) == 10_000
+    assert queue.pending[0].prompt_id == "p1"
+    assert turns > 10
+
+
+async def test_nothing_that_is_asked_is_logged_with_its_token(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with serving(everywhere(answering(COUNT))) as url:
+        server = Server.from_url(f"{url}/?token=s3cret", headers=[("X-API-Key", "s3cret")])
+        async with ComfyClient(server) as client:
+            assert await client.queue_count() == 2
+    assert "s3cret" not in caplog.text

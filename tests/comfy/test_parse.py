@@ -1,0 +1,171 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from comfytui.comfy.events import Output
+from comfytui.comfy.parse import (
+    parse_cancelled,
+    parse_count,
+    parse_history,
+    parse_job,
+    parse_jobs,
+    parse_names,
+    parse_queue,
+    parse_queued,
+    parse_rejection,
+    parse_stats,
+)
+from comfytui.comfy.replies import Device, JobInfo, NodeError, Queued, QueueItem
+from tests.comfy.recorded import RECORDINGS, exchange, exchanges
+from tests.comfy.test_decode_anything import values
+
+
+def histories() -> list[Any]:
+    return [
+        one["response"]
+        for recording in RECORDINGS
+        for one in exchanges(recording)
+        if one["method"] == "GET" and one["path"].startswith(("/history/", "/api/history", "/history?"))
+    ]
+
+
+def test_recorded_histories_say_how_each_prompt_ended() -> None:
+    entries = {entry.item.prompt_id: entry for body in histories() for entry in parse_history(body)}
+    outcomes = [entry.outcome for entry in entries.values()]
+    assert outcomes.count("error") == 1
+    assert outcomes.count("interrupted") == 1
+    assert set(outcomes) == {"success", "error", "interrupted"}
+    for entry in entries.values():
+        assert entry.started
+        assert entry.ended
+        assert entry.started <= entry.ended
+        assert entry.item.client_id
+        assert entry.item.graph
+        assert bool(entry.outputs) == (entry.outcome == "success")
+        assert (entry.error is not None) == (entry.outcome == "error")
+        assert (entry.interrupted is not None) == (entry.outcome == "interrupted")
+
+
+def test_a_recorded_failure_keeps_the_servers_words() -> None:
+    body = exchange("node_error", "GET", "/history/")["response"]
+    (entry,) = parse_history(body)
+    assert entry.error is not None
+    assert entry.error.exception_type == "RuntimeError"
+    assert entry.error.exception_message.startswith("CUDA out of memory")
+    assert entry.error.node_type == "LabSampler"
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)
+def test_recorded_queues_come_in_the_order_in_which_they_run(recording: Path) -> None:
+    for one in exchanges(recording):
+        if (one["method"], one["path"]) == ("GET", "/queue"):
+            queue, body = parse_queue(one["response"]), one["response"]
+            assert [item.prompt_id for item in queue.running] == [item[1] for item in body["queue_running"]]
+            assert len(queue.pending) == len(body["queue_pending"])
+            numbers = [item.number for item in queue.pending]
+            assert numbers == sorted(numbers)
+
+
+def test_a_queue_item_keeps_what_the_client_wrote() -> None:
+    marks = {"batch": "b", "index": 1}
+    item = [-3, "p", {"1": {}}, {"client_id": "me", "create_time": 5, "comfytui": marks}, ["9"]]
+    (found,) = parse_queue({"queue_running": [], "queue_pending": [item, None, [], [1], "x"]}).pending
+    assert found == QueueItem("p", -3, {"1": {}}, "me", 5, marks)
+
+
+def test_the_recorded_box() -> None:
+    stats = parse_stats(exchange("http_surface", "GET", "/system_stats")["response"])
+    assert stats.version == "0.33.0"
+    assert stats.devices == (Device("cpu", "cpu", 25276502016, 20582121472),)
+    assert stats.argv[0] == "main.py"
+    assert 0 < stats.ram_free < stats.ram_total
+
+
+def test_the_recorded_jobs() -> None:
+    jobs = parse_jobs(exchange("http_surface", "GET", "/api/jobs?limit=3")["response"])
+    assert jobs[0] == JobInfo(
+        "92d6e28c-996e-4b5d-bf54-4a0956665de0", "completed", 1795442414236, 1795442414237, 1795442415835
+    )
+    assert len(jobs) == 3
+
+
+def test_the_recorded_refusal_names_nodes_and_inputs() -> None:
+    body = exchange("validation_errors", "POST", "/prompt")["response"]
+    message, errors = parse_rejection(body)
+    assert message == "Prompt outputs failed validation"
+    assert errors[0] == NodeError(
+        "4",
+        "CheckpointLoaderSimple",
+        "Value not in list",
+        "ckpt_name: 'missing.safetensors' not in ['v1-5-random.safetensors']",
+        "ckpt_name",
+    )
+    assert [error.input_name for error in errors] == ["ckpt_name", "steps"]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"error": {"message": "Bad", "details": "steps"}}, "Bad (steps)"),
+        ({"error": {"message": "No prompt provided", "details": "No prompt provided"}}, "No prompt provided"),
+        ({"error": "invalid prompt"}, "invalid prompt"),
+        ({"error": None}, "no reason was given"),
+        ({"node_errors": {"1": None}}, "no reason was given"),
+    ],
+)
+def test_refusals_of_every_age(body: Any, message: str) -> None:
+    assert parse_rejection(body) == (message, ())
+
+
+def test_servers_that_mint_their_own_ids_are_believed() -> None:
+    assert parse_queued({"prompt_id": "theirs", "number": 4}, "mine") == Queued("theirs", 4)
+    assert parse_queued({}, "mine") == Queued("mine", 0)
+
+
+def test_a_bare_history_entry_says_only_that_it_ended() -> None:
+    (entry,) = parse_history({"p": {"prompt": None, "outputs": None, "status": None}})
+    assert (entry.item.prompt_id, entry.outcome, entry.outputs) == ("p", None, ())
+
+
+def test_history_keeps_files_of_every_kind_and_texts() -> None:
+    outputs = {
+        "9": {"gifs": [{"filename": "a.mp4"}], "text": ["seen"]},
+        "10": {"images": [None, {"filename": "b.png"}]},
+    }
+    (entry,) = parse_history({"p": {"prompt": [1, "p", {}, {}, []], "outputs": outputs, "status": None}})
+    assert entry.outputs == (Output("a.mp4", node="9", kind="gifs"), Output("b.png", node="10"))
+    assert entry.text == ("seen",)
+
+
+def test_thousands_of_models_are_all_there() -> None:
+    names = [f"{number}.safetensors" for number in range(5_000)]
+    assert parse_names([*names, None]) == tuple(names)
+
+
+@pytest.mark.parametrize("parse", [parse_queue, parse_history, parse_stats, parse_names, parse_count, parse_cancelled])
+@pytest.mark.parametrize("body", [None, "ok", 3, {"ok": True}, [{}]])
+def test_another_services_json_is_not_read_as_an_empty_answer(parse: Any, body: Any) -> None:
+    if (parse, body) in [(parse_history, {"ok": True}), (parse_names, [{}])]:
+        assert parse(body) == ()
+    else:
+        with pytest.raises(ValueError, match="no "):
+            parse(body)
+
+
+@given(values)
+def test_anything_within_a_body_is_survived(value: Any) -> None:
+    value = json.loads(json.dumps(value))
+    item = [value, value, value, value]
+    messages = [["execution_start", value], ["execution_error", value], value]
+    entry = {"prompt": item, "outputs": {"9": value}, "status": {"status_str": value, "messages": messages}}
+    parse_queue({"queue_running": value, "queue_pending": [value, item, [1, "p", value, value]]})
+    parse_history({"p": entry, "q": value, "": entry})
+    parse_jobs({"jobs": value})
+    parse_jobs({"jobs": [value, {"id": value, "status": value, "create_time": value}]})
+    parse_job(value)
+    parse_stats({"system": {"argv": value, "ram_total": value}, "devices": [value, {"vram_free": value}]})
+    parse_rejection({"error": value, "node_errors": {"1": value, "2": {"errors": [value, {"extra_info": value}]}}})
+    parse_queued(value, "p")
