@@ -86,7 +86,7 @@ Letters act when no text field has the focus: **esc** leaves a field.
         Binding("s", "save", "Save", id="save", tooltip="Save the selected job's pictures"),
         Binding("slash", "filter", "Filter", key_display="/", id="filter", tooltip="Show only matching jobs"),
         Binding("n", "write", "Form", id="write", tooltip="Go to the prompt form"),
-        Binding("p", "previews", "Previews", id="previews", tooltip="Live previews on or off"),
+        Binding("p", "previews", "Previews", id="previews", show=False, tooltip="Live previews on or off"),
         Binding("ctrl+r", "reconnect", "Reconnect", id="reconnect", show=False, tooltip="Try the link again now"),
         Binding("escape", "leave", "Leave field", id="leave", tooltip="Leave a field, a filter, the form"),
         Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="All keys"),
@@ -287,7 +287,9 @@ Letters act when no text field has the focus: **esc** leaves a field.
 
     def action_help(self) -> None:
         """Show or hide all keys."""
-        if self.query("HelpPanel"):
+        shown = bool(self.query("HelpPanel"))
+        self.set_class(not shown, "-helping")
+        if shown:
             self.app.action_hide_help_panel()
         else:
             self.app.action_show_help_panel()

@@ -16,7 +16,7 @@ from textual.geometry import Region, Size
 from textual.pilot import Pilot
 
 from comfytui.ui import picture
-from comfytui.ui.picture import LIVE_CELLS, Picture
+from comfytui.ui.picture import Picture
 from comfytui.ui.sketch import Sketch, sketch
 from comfytui.ui.styles import STYLES
 
@@ -302,6 +302,8 @@ import io
 from PIL import Image
 from textual.geometry import Size
 from comfytui.ui.sketch import sketch
+
+LIVE_CELLS = (20, 10)
 file = io.BytesIO()
 Image.new("RGB", (64, 64), "red").save(file, "PNG")
 assert sketch(file.getvalue(), Size(20, 10), (0, 0, 0)).strips

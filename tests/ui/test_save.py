@@ -71,5 +71,3 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(SaveError, match="disk is full: nothing was saved"):
         save(tmp_path, "fox.png", b"data")
     assert list(tmp_path.iterdir()) == []
-
-
