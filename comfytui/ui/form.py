@@ -16,24 +16,11 @@ from comfytui.ui.line import Line
 from comfytui.workflow.fields import Field, Value
 from comfytui.workflow.graph import Workflow
 from comfytui.workflow.seeds import SeedMode
-from comfytui.workflow.specs import FALLBACK, Spec, check
+from comfytui.workflow.specs import FALLBACK, Spec, check, hint
 from comfytui.workflow.values import current
 
 MOST_IMAGES = 1_000
 IMAGES = Spec(kind="int", minimum=1, maximum=MOST_IMAGES)
-LABELS: Mapping[Field, str] = {
-    Field.MODEL: "Model",
-    Field.PROMPT: "Prompt",
-    Field.NEGATIVE: "Negative",
-    Field.WIDTH: "Width",
-    Field.HEIGHT: "Height",
-    Field.STEPS: "Steps",
-    Field.CFG: "CFG",
-    Field.GUIDANCE: "Guidance",
-    Field.SAMPLER: "Sampler",
-    Field.SCHEDULER: "Scheduler",
-    Field.SEED: "Seed",
-}
 ROWS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Model", (Field.MODEL,)),
     ("Size", (Field.WIDTH, Field.HEIGHT)),
@@ -79,7 +66,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         yield Line(plain(self.workflow.name, 60), id="workflow-name")
         for field in TEXTS:
             if field in values:
-                yield Line(LABELS[field], classes="text-label")
+                yield Line(field.label, classes="text-label")
                 yield _text_area(field, str(values[field]))
                 yield Line(id=f"{field}-error", classes="error")
         for label, fields in ROWS:
@@ -92,25 +79,29 @@ class PromptForm(VerticalScroll, can_focus=False):
         yield Button("Generate  F5", id="generate", variant="primary", compact=True)
 
     def learn(self, specs: Mapping[Field, Spec]) -> None:
-        """Take the server's own ranges and choices; a chosen value that it does not offer stays and is marked."""
+        """Take the server's own ranges and choices; a chosen name that it does not offer stays and is marked."""
         self._specs.update({field: spec for field, spec in specs.items() if field in self._specs})
         for field in CHOICES & self._specs.keys():
-            options = self._specs[field].options
-            if options:
-                select = self.query_one(f"#{field}", Select)
-                chosen = select.value
-                # A built-in default that this server cannot know is not the user's choice.
-                kept = () if chosen in options or not select.has_class("chosen") else (str(chosen),)
-                select.set_options(_options((*options, *kept)))
-                select.value = chosen if chosen in (*options, *kept) else options[0]
+            if options := self._specs[field].options:
+                self._offer(field, options)
         self.check_all()
 
-    def mark(self, field: Field | str, sentence: str) -> None:
-        """Show one sentence at a field, or take the mark away with an empty one."""
-        error = self.query_one(f"#{field}-error", Line)
-        error.say(sentence and f"! {plain(sentence, 300)}")
-        error.set_class(bool(sentence), "-shown")
-        self.query_one(f"#{field}").set_class(bool(sentence), "-wrong")
+    def _offer(self, field: Field, options: Sequence[str]) -> None:
+        select = self.query_one(f"#{field}", Select)
+        chosen = str(select.value)
+        missing = bool(chosen) and chosen not in options
+        with self.prevent(Select.Changed):
+            select.set_options(_options([*options, chosen] if missing else options))
+            select.value = chosen or options[0]
+        self.mark(field, f"{field.label} '{chosen}' is not on the server." if missing else "")
+
+    def mark(self, field: Field | str, sentence: str, *, wrong: bool = True) -> None:
+        """Show one sentence at a field, or take the mark away with an empty one; not `wrong` is only advice."""
+        line = self.query_one(f"#{field}-error", Line)
+        line.say(sentence and f"{'! ' if wrong else ''}{plain(sentence, 300)}")
+        line.set_class(bool(sentence), "-shown")
+        line.set_class(not wrong, "-advice")
+        self.query_one(f"#{field}").set_class(bool(sentence) and wrong, "-wrong")
 
     def check_all(self) -> bool:
         """Mark every wrong field; whether all is in order."""
@@ -168,8 +159,6 @@ class PromptForm(VerticalScroll, can_focus=False):
     @on(Select.Changed)
     def _chose(self, event: Select.Changed) -> None:
         event.stop()
-        if event.select.has_focus or event.select.has_focus_within:
-            event.select.add_class("chosen")
         if event.select.id in self._specs:
             self.mark(event.select.id, "")
 
@@ -183,13 +172,13 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def _check(self, control: Input) -> Value | None:
         field = control.id or ""
-        spec = IMAGES if field == "images" else self._specs[Field(field)]
+        spec, label = (IMAGES, "Images") if field == "images" else (self._specs[Field(field)], Field(field).label)
         try:
-            value = check(control.value, spec, LABELS.get(field, "Images") if isinstance(field, Field) else "Images")
+            value = check(control.value, spec, label)
         except ValueError as error:
             self.mark(field, str(error))
             return None
-        self.mark(field, "")
+        self.mark(field, hint(value, spec, label) or "", wrong=False)
         return value
 
 

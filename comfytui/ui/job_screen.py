@@ -50,7 +50,7 @@ class JobScreen(Screen[None]):
         else:
             with VerticalScroll(id="job-words"):
                 yield Static(Text(_words(job)), markup=False)
-        yield Footer(show_command_palette=False, compact=True)
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin with the first picture."""

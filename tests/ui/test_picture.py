@@ -22,6 +22,7 @@ from comfytui.ui.styles import STYLES
 
 ROOM = Size(40, 20)
 BLACK = (0, 0, 0)
+LIVE_CELLS = (20, 10)
 
 
 def encoded(image: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
