@@ -13,7 +13,6 @@ from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.progress import Progress, progress_of
 from comfytui.session.state import SessionState
 from comfytui.workflow.fields import Field, Value
-from comfytui.workflow.graph import Workflow
 from comfytui.workflow.txt2img import txt2img
 from comfytui.workflow.values import fill
 from tests.waiting import eventually
@@ -74,10 +73,16 @@ class Watcher:
         return [progress_of(state, state.batches[batch.id], 0.0) for state in self.states if batch.id in state.batches]
 
 
-def small_order(images: int, previews: bool = False, workflow: Workflow | None = None, **values: Value) -> Order:
+def small_order(images: int, previews: bool = False, **values: Value) -> Order:
     """Small pictures and few steps; every seed is new unless given."""
-    workflow = workflow or txt2img()
-    base = {Field.WIDTH: 64, Field.HEIGHT: 64, Field.STEPS: 3, Field.CFG: 1.0, Field.PROMPT: "a red fox in snow"}
+    workflow = txt2img()
+    base: dict[Field, Value] = {
+        Field.WIDTH: 64,
+        Field.HEIGHT: 64,
+        Field.STEPS: 3,
+        Field.CFG: 1.0,
+        Field.PROMPT: "a red fox in snow",
+    }
     chosen = {**base, **{Field(name): value for name, value in values.items()}}
     seeds = [values["seed"]] * images if "seed" in values else [Random().randrange(2**53) for _ in range(images)]
     graphs = tuple(fill(workflow, {**chosen, Field.SEED: seed}) for seed in seeds)
