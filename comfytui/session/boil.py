@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from comfytui.comfy.replies import HistoryEntry, Json, QueueItem
+from comfytui.session.book import from_cache
 from comfytui.session.events import Past, Seen
 from comfytui.session.frames import failure_of
 from comfytui.session.model import Mark
@@ -36,7 +37,7 @@ def past(entry: HistoryEntry) -> Past:
         seen=seen(entry.item),
         outcome=entry.outcome,
         outputs=entry.outputs,
-        all_cached=_all_cached(entry),
+        all_cached=from_cache(frozenset(entry.cached), entry.item.graph, entry.outputs),
         failure=failure_of(entry.error) if entry.error else None,
         seconds=max((entry.ended or 0) - (entry.started or 0), 0) / 1000 if both else None,
         ended=_seconds(entry.ended),
@@ -56,13 +57,6 @@ def mark_of(marks: Mapping[str, Json]) -> Mark | None:
 
 def _is_id(value: Json) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= LONGEST_ID
-
-
-def _all_cached(entry: HistoryEntry) -> bool:
-    """Whether nothing ran: every node, or every one that gave outputs (and so all before it), came from the cache."""
-    cached = set(entry.cached)
-    givers = {output.node for output in entry.outputs}
-    return bool(cached) and (cached >= entry.item.graph.keys() or (bool(givers) and cached >= givers))
 
 
 def _seconds(milliseconds: int | None) -> float | None:

@@ -1,9 +1,10 @@
 """Changes of the job map that every part of the reducer needs: put jobs in, end one, begin one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from types import MappingProxyType
 
+from comfytui.comfy.events import Output
 from comfytui.session.jobs import indexed
 from comfytui.session.live import begun
 from comfytui.session.model import Failure, Job, JobStatus, Stamp
@@ -27,7 +28,10 @@ def rekeyed(state: SessionState, old: str, job: Job) -> SessionState:
     if batch is not None:
         prompts = tuple(job.prompt_id if prompt == old else prompt for prompt in batch.prompts)
         batches = MappingProxyType({**batches, batch.id: replace(batch, prompts=prompts)})
-    return replace(state, jobs=indexed(state.jobs).rekeyed(old, job), batches=batches)
+    live = state.live
+    if live is not None and live.prompt_id == old:
+        live = replace(live, prompt_id=job.prompt_id)
+    return replace(state, jobs=indexed(state.jobs).rekeyed(old, job), batches=batches, live=live)
 
 
 def running(state: SessionState, job: Job, at: Stamp, *, started_ms: int | None, whole: bool) -> SessionState:
@@ -60,13 +64,19 @@ def stated_end(
     """The state with a job that ended as a frame says, its run measured if it was seen whole."""
     live = state.live if state.live and state.live.prompt_id == job.prompt_id else None
     if status is JobStatus.SUCCEEDED and live and live.whole:
-        if live.node is None and not live.passes and live.done:
+        if from_cache(live.cached, job.classes, job.outputs):
             status = JobStatus.CACHED
         else:
             state = replace(state, paces=_measured(state.paces, job, live, at.monotonic))
     seconds = _seconds(live, at, ended_ms)
     done = replace(job, status=status, ended=at.wall, seconds=seconds, failure=failure, absent=0, note="")
     return ended(state, done)
+
+
+def from_cache(cached: Set[str], nodes: Iterable[str], outputs: Iterable[Output]) -> bool:
+    """Whether nothing ran: every node, or every one that gave outputs (and so all before it), was cached."""
+    givers = {output.node for output in outputs}
+    return bool(cached) and (cached >= set(nodes) or (bool(givers) and cached >= givers))
 
 
 def _seconds(live: Live | None, at: Stamp, ended_ms: int | None) -> float | None:

@@ -4,7 +4,7 @@ Every piece of work that gets done takes its part, by weight, of what is left of
 it moves on when a second pass, a tile or a subgraph turns up that the graph did not announce.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from math import exp, isfinite
 
@@ -27,11 +27,11 @@ def begun(job: Job, at: float, *, whole: bool, started_ms: int | None = None) ->
     return Live(job.prompt_id, at, whole, started_ms, phase=phase, left=left)
 
 
-def skipped(live: Live, job: Job, nodes: Iterable[str]) -> Live:
+def skipped(live: Live, job: Job, nodes: Collection[str]) -> Live:
     """The run with nodes whose results the server already has."""
     for node in nodes:
         live = finished(live, job, node)
-    return live
+    return live if live.cached >= set(nodes) else replace(live, cached=live.cached | set(nodes))
 
 
 def entered(live: Live, job: Job, node: str, display: str | None) -> Live:

@@ -8,6 +8,8 @@ from comfytui.session.events import BatchPlanned, JobCancelled, PromptDelayed, P
 from comfytui.session.model import Failure, Job, JobStatus, Mark, Stamp
 from comfytui.session.state import SessionState
 
+NO_ID = "The server gave it the id of another prompt."
+
 Order = BatchPlanned | PromptQueued | PromptRejected | PromptDelayed | JobCancelled
 """What happens to prompts on this side of the wire."""
 
@@ -46,8 +48,10 @@ def _marked(job: Job, event: BatchPlanned) -> Job:
 def _queued(state: SessionState, event: PromptQueued, at: Stamp) -> SessionState:
     """The state with a prompt that the server took, under the id that the server gave it."""
     job = state.jobs.get(event.prompt_id) or state.jobs.get(event.accepted_id)
-    if job is None:
+    if job is None or not job.mine:
         return state
+    if job.prompt_id != event.accepted_id and event.accepted_id in state.jobs:
+        return _never_run(state, job.prompt_id, JobStatus.REJECTED, Failure(NO_ID), at)
     status = JobStatus.QUEUED if job.status is JobStatus.SUBMITTING else job.status
     taken = replace(job, prompt_id=event.accepted_id, status=status, number=event.number, note="", proven=at.monotonic)
     if job.prompt_id == event.accepted_id:

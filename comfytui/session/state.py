@@ -17,7 +17,7 @@ class Live:
     `step` of `steps` is the running pass (`passes` counts them from 1, 0 before the first), `pass_node` and `weight`
     its node and share. `fraction` is the whole prompt, 0 to 1, and never falls; `left` is the weight still to do.
     The last `recent_steps` took `recent_seconds`, both fading with time. Times are monotonic seconds; `started_ms`
-    is the server's clock. `whole`: the run was seen from its start.
+    is the server's clock. `done` nodes include the `cached` ones. `whole`: the run was seen from its start.
     """
 
     prompt_id: str
@@ -38,6 +38,7 @@ class Live:
     first_step: float | None = None
     last_step: float | None = None
     done: frozenset[str] = frozenset()
+    cached: frozenset[str] = frozenset()
 
     @property
     def step_seconds(self) -> float | None:

@@ -155,6 +155,7 @@ def test_a_server_that_gives_every_prompt_the_same_id_breaks_nothing() -> None:
     session = Session()
     session.do(plan("a", 3), *(PromptQueued(f"a{n}", "same", n) for n in (1, 2, 3)), *run("same"))
     assert session.status("same") is S.SUCCEEDED
+    assert session.line() == "1 of 3 done, 2 rejected"
 
 
 def test_an_unstated_end_is_left_to_the_history() -> None:
@@ -194,6 +195,20 @@ def test_a_run_of_cached_nodes_alone_says_so() -> None:
     assert session.status("a1") is S.CACHED
     assert session.line() == "1 of 1 done, 1 cached"
     assert not session.state.paces
+
+
+def test_an_answer_about_anothers_prompt_changes_nothing() -> None:
+    session = Session()
+    session.plan("a", 1)
+    before = session.do(QueueSnapshot((), (seen("a1"), seen("theirs", 9, "they")), asked=session.now + 0.5))
+    assert session.do(PromptQueued("theirs", "a1", 1)) is before
+
+
+def test_a_run_whose_frames_were_lost_is_not_taken_for_a_cached_one() -> None:
+    session = Session()
+    session.plan("a", 1)
+    session.do(ExecutionStart("a1"), ExecutionCached("a1", ("4", "6")), ExecutionSuccess("a1"))
+    assert session.status("a1") is S.SUCCEEDED
 
 
 @pytest.mark.parametrize("whole", [True, False])
