@@ -4,7 +4,8 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from websockets.asyncio.client import connect
@@ -83,7 +84,7 @@ async def events(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ping: float | None = PING_SECONDS,
     pong: float | None = PONG_SECONDS,
-) -> AsyncIterator[Event | Opened | Closed]:
+) -> AsyncGenerator[Event | Opened | Closed, None]:
     """Every event of the socket, and its openings and closings, for ever.
 
     Raises Unauthorized or NotComfyUI, since no further try would help.
@@ -93,7 +94,8 @@ async def events(
         try:
             async with _connection(server, client_id, ping, pong) as socket:
                 # Flags are per socket: without them previews come without the prompt that they belong to.
-                await socket.send(HELLO)
+                with suppress(ConnectionClosed):  # What came before the end is still to be read.
+                    await socket.send(HELLO)
                 yield Opened()
                 while True:
                     frame = await socket.recv(decode=False)
