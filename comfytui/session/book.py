@@ -34,16 +34,20 @@ def rekeyed(state: SessionState, old: str, job: Job) -> SessionState:
     return replace(state, jobs=indexed(state.jobs).rekeyed(old, job), batches=batches, live=live)
 
 
-def running(state: SessionState, job: Job, at: Stamp, *, started_ms: int | None, whole: bool) -> SessionState:
-    """The state in which a job of mine runs; whatever ran before has left the queue, its end is to be looked up."""
+def running(
+    state: SessionState, job: Job, at: Stamp, *, started_ms: int | None, whole: bool
+) -> tuple[SessionState, Live]:
+    """The state in which a job of mine runs, and its run; of what ran before the end is to be looked up."""
     jobs = []
     if job.status is not JobStatus.RUNNING or job.absent:
         jobs.append(replace(job, status=JobStatus.RUNNING, absent=0, proven=at.monotonic, ended=None, note=""))
-    if state.live is None or state.live.prompt_id != job.prompt_id:
+    live = state.live
+    if live is None or live.prompt_id != job.prompt_id:
         if (before := overtaken(state)) is not None:
             jobs.append(before)
-        state = replace(state, live=begun(job, at.monotonic, whole=whole, started_ms=started_ms))
-    return put(state, jobs)
+        live = begun(job, at.monotonic, whole=whole, started_ms=started_ms)
+        state = replace(state, live=live)
+    return put(state, jobs), live
 
 
 def overtaken(state: SessionState) -> Job | None:

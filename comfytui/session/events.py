@@ -29,7 +29,7 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class BatchPlanned:
-    """The user asked for a batch: its jobs are SUBMITTING until the server took them."""
+    """The user asked for a batch: its jobs, mine and marked, are SUBMITTING until the server took them."""
 
     batch: Batch
     jobs: tuple[Job, ...]

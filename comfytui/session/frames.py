@@ -35,13 +35,11 @@ def run_frame(state: SessionState, event: RunFrame, at: Stamp) -> SessionState:
     if isinstance(event, Executing) and event.node is None:
         return put(state, [replace(job, absent=1)]) if not job.absent else state
     start = event if isinstance(event, ExecutionStart) else None
-    state = running(state, job, at, started_ms=start.timestamp if start else None, whole=start is not None)
+    state, live = running(state, job, at, started_ms=start.timestamp if start else None, whole=start is not None)
     if isinstance(event, Executed):
         state = put(state, [_with_results(state.jobs[job.prompt_id], event)])
-    if state.live is None:
-        return state
-    live = _followed(state.live, job, event, at)
-    return state if live is state.live else replace(state, live=live)
+    followed = _followed(live, job, event, at)
+    return state if followed is live else replace(state, live=followed)
 
 
 def end_frame(state: SessionState, event: EndFrame, at: Stamp) -> SessionState:

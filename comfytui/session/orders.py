@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from comfytui.session.book import ended, put, rekeyed
 from comfytui.session.events import BatchPlanned, JobCancelled, PromptDelayed, PromptQueued, PromptRejected
-from comfytui.session.model import Failure, Job, JobStatus, Mark, Stamp
+from comfytui.session.model import Failure, Job, JobStatus, Stamp
 from comfytui.session.state import SessionState
 
 NO_ID = "The server gave it the id of another prompt."
@@ -32,17 +32,10 @@ def ordered(state: SessionState, event: Order, at: Stamp) -> SessionState:
 def _planned(state: SessionState, event: BatchPlanned) -> SessionState:
     """The state with a new batch; of jobs that are known already (a batch that is resumed) the known ones stay."""
     batch = event.batch
-    fresh = [_marked(job, event) for job in event.jobs if job.prompt_id not in state.jobs]
+    fresh = [job for job in event.jobs if job.prompt_id not in state.jobs]
     if state.batches.get(batch.id) != batch:
         state = replace(state, batches=MappingProxyType({**state.batches, batch.id: batch}))
     return put(state, fresh)
-
-
-def _marked(job: Job, event: BatchPlanned) -> Job:
-    if job.mark is not None and job.mine:
-        return job
-    index = event.batch.prompts.index(job.prompt_id) + 1
-    return replace(job, mine=True, mark=job.mark or Mark(event.batch.id, index, event.batch.total, ""))
 
 
 def _queued(state: SessionState, event: PromptQueued, at: Stamp) -> SessionState:

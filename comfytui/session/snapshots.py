@@ -102,7 +102,7 @@ def _running_now(state: SessionState, event: QueueSnapshot, at: Stamp) -> Sessio
         return state
     jobs = (state.jobs.get(key) for key in ids)
     job = next((job for job in jobs if job and job.mine and job.status is JobStatus.RUNNING), None)
-    return running(state, job, at, started_ms=None, whole=False) if job else state
+    return running(state, job, at, started_ms=None, whole=False)[0] if job else state
 
 
 def _proven_since(state: SessionState, prompt_id: str, asked: float) -> bool:
