@@ -35,6 +35,8 @@ BIG = 64 * 1024
 """Bytes from which on JSON is parsed in a thread, so that the socket's loop goes on."""
 _ABSENT = frozenset({404, 405})
 """What servers say of a path that they do not have; 405 where files are served from everywhere, to GET alone."""
+_UNFIT = frozenset({411, 413, 415, 422})
+"""What proxies say of a prompt that they will never let through, however often it is sent."""
 
 
 class ComfyClient:
@@ -71,6 +73,8 @@ class ComfyClient:
         if answer.status == 400:
             message, node_errors = await self._parse(answer, parse_rejection)
             raise Rejected(f"The server refused the prompt: {plain(message)}", node_errors)
+        if answer.status in _UNFIT:
+            raise Rejected(f"The prompt is not let through (status {answer.status}): make it smaller or simpler.")
         return await self._parsed(answer, lambda reply: parse_queued(reply, prompt_id))
 
     async def queue(self) -> Queue:

@@ -22,8 +22,6 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OUR_HEADERS = re.compile(r"host|origin|connection|upgrade|content-length|transfer-encoding|sec-.*", re.IGNORECASE)
 """Headers of the request itself, and those that ComfyUI answers with a 403."""
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
-
-
 _NO_ADDRESS = "That is no address: write it as http://box:8188, with a port from 1 to 65535."
 
 

@@ -1,0 +1,39 @@
+"""Why there is no connection: the cause is found however deep a library wrapped it."""
+
+import errno
+import socket
+import ssl
+
+import pytest
+
+from comfytui.comfy.faults import unreachable
+
+
+def wrapped(cause: BaseException) -> BaseException:
+    outer, middle = OSError("All connection attempts failed"), RuntimeError()
+    middle.__cause__, outer.__context__ = cause, middle
+    return outer
+
+
+REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
+FOLDED = OSError(f"Multiple exceptions: {REFUSED}, {REFUSED}")
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind", "advice"),
+    [
+        (REFUSED, "refused", "start ComfyUI"),
+        (FOLDED, "refused", "start ComfyUI"),
+        (ExceptionGroup("both addresses", [OSError(), REFUSED]), "refused", "start ComfyUI"),
+        (socket.gaierror(-2, "Name or service not known"), "dns", "spelling"),
+        (ssl.SSLCertVerificationError("self-signed"), "other", "--ca"),
+        (ssl.SSLError("record layer failure"), "other", "http://"),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "other", "SSH forward"),
+    ],
+)
+def test_causes(cause: BaseException, kind: str, advice: str) -> None:
+    for error in (cause, wrapped(cause)):
+        told = unreachable("box:8188", error)
+        assert told.kind == kind
+        assert advice in str(told)
+        assert "box:8188" in str(told)
