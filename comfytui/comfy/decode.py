@@ -109,10 +109,6 @@ def _status(data: Data) -> Event:
     return Status(int(_required_number(info, "queue_remaining")), fields.ident(data.get("sid")))
 
 
-def _execution_start(data: Data) -> Event:
-    return ExecutionStart(_required(data, "prompt_id"), _timestamp(data))
-
-
 def _execution_cached(data: Data) -> Event:
     return ExecutionCached(_required(data, "prompt_id"), fields.idents(data.get("nodes")), _timestamp(data))
 
@@ -159,10 +155,6 @@ def _executed(data: Data) -> Event:
     )
 
 
-def _execution_success(data: Data) -> Event:
-    return ExecutionSuccess(_required(data, "prompt_id"), _timestamp(data))
-
-
 def _execution_error(data: Data) -> Event:
     return ExecutionError(
         prompt_id=_required(data, "prompt_id"),
@@ -196,14 +188,14 @@ def _logs(data: Data) -> Event:
 
 _READERS: dict[str, Callable[[Data], Event]] = {
     "status": _status,
-    "execution_start": _execution_start,
+    "execution_start": lambda data: ExecutionStart(_required(data, "prompt_id"), _timestamp(data)),
     "execution_cached": _execution_cached,
     "executing": _executing,
     "progress": _progress,
     "execution_progress": _progress,
     "progress_state": _progress_state,
     "executed": _executed,
-    "execution_success": _execution_success,
+    "execution_success": lambda data: ExecutionSuccess(_required(data, "prompt_id"), _timestamp(data)),
     "execution_error": _execution_error,
     "execution_interrupted": _execution_interrupted,
     "feature_flags": _feature_flags,
