@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from comfytui import __version__
+from comfytui.ui.options import NoDemoError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -86,8 +87,11 @@ def demo(steps_per_second: float, foreign: int, **screen: Any) -> None:
     """Open the dashboard of a simulated server; nothing to install, nothing left behind."""
     from comfytui.comfy.server import Server
 
-    with _demo_server(steps_per_second, foreign) as url:
-        _open_app(Server.from_url(url), **screen)
+    try:
+        with _demo_server(steps_per_second, foreign) as url:
+            _open_app(Server.from_url(url), **screen)
+    except NoDemoError as error:
+        raise click.ClickException(str(error)) from None
 
 
 @click.command()
@@ -127,7 +131,7 @@ def _demo_server(steps_per_second: float = 4.0, foreign: int = 1) -> Iterator[st
         from comfytui.sim.config import SimConfig
         from comfytui.sim.demo import EmbeddedServer
     except ImportError:
-        raise click.ClickException(NO_AIOHTTP) from None
+        raise NoDemoError(NO_AIOHTTP) from None
     with EmbeddedServer(SimConfig(steps_per_second=steps_per_second, foreign_clients=foreign)) as embedded:
         yield embedded.url
 

@@ -1,13 +1,17 @@
 """The application: one service, its notices, and the screens that show them."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import PurePath
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from rich.segment import Segments
 from rich.text import Text
-from textual import on
-from textual.app import App
+from rich.traceback import Traceback
+from textual import on, work
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -16,7 +20,7 @@ from comfytui.comfy.server import Server
 from comfytui.service.thread import ServiceThread
 from comfytui.ui.ascii import AsciiFilter
 from comfytui.ui.dashboard import Dashboard, Missed
-from comfytui.ui.options import Options
+from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.start import StartScreen
 from comfytui.ui.styles import SHEETS
 from comfytui.ui.themes import THEMES
@@ -58,9 +62,15 @@ class ComfyApp(App[None]):
         self.service.start()
         self._show(Dashboard(self.service, self.options))
 
-    def open_demo(self) -> None:
+    @work(exclusive=True, group="demo")
+    async def open_demo(self) -> None:
         """Start a simulated server and show its dashboard."""
-        self.open_server(Server.from_url(self._demo.enter_context(self.options.demo())))
+        try:
+            url = await asyncio.to_thread(self._demo.enter_context, self.options.demo())
+        except NoDemoError as error:
+            self._show(StartScreen(str(error)))
+        else:
+            self.open_server(Server.from_url(url))
 
     @on(Missed)
     def _give_up(self, event: Missed) -> None:
@@ -78,6 +88,19 @@ class ComfyApp(App[None]):
             self.switch_screen(screen)
         else:
             self.push_screen(screen)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action of a screen is in the palette, beside Textual's own."""
+        yield from super().get_system_commands(screen)
+        for binding in screen._bindings.key_to_bindings.values():
+            for each in binding:
+                if each.id and each.description:
+                    yield SystemCommand(each.description, each.tooltip or "", partial(screen.run_action, each.action))
+
+    def _fatal_error(self) -> None:
+        """End with the traceback of a fault, without Textual's list of local values: they hold headers and tokens."""
+        self._exit_renderables.append(Segments(self.console.render(Traceback(width=None), self.console.options)))
+        self._close_messages_no_wait()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Every painted line passes the ASCII filter where that is asked for."""

@@ -266,7 +266,8 @@ Letters act when no text field has the focus: **esc** leaves a field.
     def action_write(self) -> None:
         """Go to the form, on small screens a page of its own."""
         self.add_class("-writing")
-        self.query_one(PromptForm).focus_first()
+        # Only what is displayed takes the focus, and the class acts at the next refresh.
+        self.call_after_refresh(self.query_one(PromptForm).focus_first)
 
     def action_leave(self) -> None:
         """Leave the filter, a field, or the form's page."""

@@ -8,11 +8,15 @@ from pathlib import Path
 from comfytui.workflow.graph import Workflow
 
 
+class NoDemoError(RuntimeError):
+    """The simulated server cannot be started; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """`output` is the folder for saved pictures.
 
-    `demo` gives the URL of a simulated server that lives as long as its context; `remember` is told each server that
+    `demo` gives the URL of a simulated server that lives as long as its context, or raises NoDemoError; `remember` is told each server that
     turned out to be a ComfyUI, without its secrets.
     """
 

@@ -1,0 +1,92 @@
+"""The program from start to end, as its user has it: typed into a terminal, on the embedded server."""
+
+import http.server
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.terminal import ENTER, ESCAPE, F5, terminal
+
+
+@pytest.fixture
+def html_server() -> Iterator[str]:
+    """A web server that is no ComfyUI."""
+    handler = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def children_of(pid: int) -> set[int]:
+    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
+def test_the_demo_makes_pictures_and_leaves_nothing_behind(size: tuple[int, int], tmp_path: Path) -> None:
+    columns, rows = size
+    demo = ("demo", "--steps-per-second", "40", "--foreign", "0", "--output", str(tmp_path))
+    with terminal(*demo, columns=columns, rows=rows) as it:
+        it.shows("live")
+        if columns < 100:
+            it.send("n")
+        it.send("a red fox in snow", F5)
+        it.shows("4 of 4 done")
+        (simulator,) = children_of(it.process.pid)
+        it.send(ESCAPE, "g", ENTER)
+        it.shows("seed ")
+        it.send("s")
+        it.shows("Saved")
+        it.send(ESCAPE, "q")
+        assert it.exit_code() == 0
+    assert [file.suffix for file in tmp_path.iterdir()] == [".png"]
+    assert not Path(f"/proc/{simulator}").exists()
+
+
+def test_the_demo_ends_with_a_program_that_is_killed() -> None:
+    with terminal("demo") as it:
+        it.shows("live")
+        (simulator,) = children_of(it.process.pid)
+        it.process.kill()
+        it.process.wait()
+    descriptor = os.pidfd_open(simulator) if Path(f"/proc/{simulator}").exists() else None
+    if descriptor is not None:
+        import select
+
+        assert select.select([descriptor], [], [], 30)[0], "the simulator outlived the program"
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["http://127.0.0.1:9"], "Nothing listens at 127.0.0.1:9"),
+        (["http://no-such-host.invalid"], "no-such-host.invalid"),
+    ],
+)
+def test_a_server_that_is_not_there_ends_it_with_one_sentence(argv: list[str], sentence: str) -> None:
+    with terminal(*argv) as it:
+        assert it.exit_code() == 1
+        assert sentence in it.text
+        assert "Traceback" not in it.text
+
+
+def test_something_else_at_the_port_is_told(html_server: str) -> None:
+    with terminal(html_server) as it:
+        assert it.exit_code() == 1
+        assert "no ComfyUI" in it.text
+
+
+def test_a_password_never_reaches_the_screen(html_server: str) -> None:
+    with terminal(
+        html_server.replace("//", "//user:hunter2@") + "?token=s3cret", "--header", "X-Key: abracadabra"
+    ) as it:
+        assert it.exit_code() == 1
+        for secret in (b"hunter2", b"s3cret", b"abracadabra"):
+            assert secret not in it.written
