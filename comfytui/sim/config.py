@@ -27,7 +27,9 @@ class SimConfig:
     fail_times: int | None = None
     """How many samplers fail at `fail_step`, None for all of them."""
     foreign_clients: int = 0
-    """How many other users keep jobs of their own in the queue."""
+    """How many other users queue jobs of their own, one at a time."""
+    foreign_pause: tuple[float, float] = (15.0, 45.0)
+    """Shortest and longest time between two jobs of a foreign user, in seconds."""
     checkpoints: tuple[str, ...] = DEFAULT_CHECKPOINTS
     diffusion_models: tuple[str, ...] = ("flux1-dev.safetensors", "flux1-schnell.safetensors")
     text_encoders: tuple[str, ...] = ("clip_l.safetensors", "t5xxl_fp8_e4m3fn.safetensors")

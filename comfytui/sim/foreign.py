@@ -11,22 +11,19 @@ from comfytui.sim.submit import Submissions
 
 SUBJECTS = ("a lighthouse", "an old harbour", "a mountain hut", "a samurai", "a cat on a roof", "a city in the rain")
 LIGHTS = ("at dawn", "at sunset", "in the fog", "under northern lights", "in deep winter")
-QUEUED_AT_MOST = 2
-PAUSE_SECONDS = (4.0, 12.0)
-"""Between two looks at the queue."""
 
 
 async def foreign_client(submissions: Submissions, queue: PromptQueue, config: SimConfig, number: int) -> None:
-    """Keep a few jobs of one foreign user in the queue, for ever."""
+    """Queue a job of one foreign user now and then, once the one before has ended."""
     rng = random.Random(f"{config.seed}/foreign/{number}")
     client_id = uuid.UUID(int=rng.getrandbits(128), version=4).hex
     while True:
+        await asyncio.sleep(rng.uniform(*config.foreign_pause))
         running, pending = queue.snapshot()
-        mine = [item for item in (*running, *pending) if item[3].get("client_id") == client_id]
-        if len(mine) < QUEUED_AT_MOST and config.checkpoints:
+        waits = any(item[3].get("client_id") == client_id for item in (*running, *pending))
+        if not waits and config.checkpoints:
             submissions.logs.info("got prompt")
             submissions.submit({"prompt": _graph(rng, config), "client_id": client_id})
-        await asyncio.sleep(rng.uniform(*PAUSE_SECONDS))
 
 
 def _graph(rng: random.Random, config: SimConfig) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The simulated server: its parts put together, started and stopped."""
 
 import asyncio
-import contextlib
 import logging
 import random
 from collections.abc import Callable
@@ -67,8 +66,8 @@ class SimServer:
 
     @property
     def submitted(self) -> list[dict[str, Any]]:
-        """The bodies of every `POST /prompt` so far, oldest first."""
-        return self.submissions.bodies
+        """The newest bodies of `POST /prompt`, oldest first."""
+        return list(self.submissions.bodies)
 
     async def __aenter__(self) -> Self:
         self._runner = web.AppRunner(make_app(self), access_log=None, logger=SILENT, shutdown_timeout=SHUTDOWN_SECONDS)
@@ -103,5 +102,4 @@ async def serve(config: SimConfig, host: str, port: int, ready: Callable[[str], 
     """Run a server until cancelled, calling `ready` with its URL once it answers; OSError when the port is taken."""
     async with SimServer(config, host, port) as server:
         ready(server.url)
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.Event().wait()
+        await asyncio.Event().wait()

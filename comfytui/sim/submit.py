@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from comfytui.sim.nodes import NodeType
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.validate import validate_prompt
 
-SECRET_KEYS = ("auth_token_comfy_org", "api_key_comfy_org", "comfy_usage_source_token")
+SECRET_KEYS = ("auth_token_comfy_org", "api_key_comfy_org")
 KEPT_BODIES = 1000
 
 Answer = tuple[int, dict[str, Any]]
@@ -27,13 +28,13 @@ class Submissions:
     nodes: Mapping[str, NodeType]
     files: Files
     logs: Logs
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-    """The newest bodies, oldest first."""
+    bodies: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_BODIES))
+    """What was submitted last, oldest first; graphs as the validation left them."""
     number: int = 0
 
     def submit(self, body: dict[str, Any]) -> Answer:
         """Queue one prompt; a body of the wrong make raises, as it does in ComfyUI."""
-        self.bodies = [*self.bodies[-KEPT_BODIES + 1 :], body]
+        self.bodies.append(body)
         number = self._number(body)
         if "prompt" not in body:
             return _refusal("no_prompt", "No prompt provided", "No prompt provided")

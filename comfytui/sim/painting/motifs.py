@@ -62,7 +62,7 @@ def _animal(canvas: Canvas, scene: Scene, fur: tuple[Colour, Colour]) -> None:
     centre = (rng.uniform(0.36, 0.64), rng.uniform(0.6, 0.66))
     named = [NAMED[name] for name in sorted(scene.words & NAMED.keys())]
     lit, shade = (mix(fur[0], named[0], 0.25), mix(fur[1], named[0], 0.2)) if named else fur
-    chest = ((-1.05, 2.2), (-0.72, 0.5), (0.0, 0.3), (0.72, 0.5), (1.05, 2.2))
+    chest = ((-1.5, 4.0), (-0.72, 0.5), (0.0, 0.3), (0.72, 0.5), (1.5, 4.0))
     ruff = ((-0.5, 0.5), (0.5, 0.5), (0.3, 1.5), (0.0, 1.9), (-0.3, 1.5))
     _facet(canvas, chest, centre, size, mix(shade, INK, 0.2), mix(shade, INK, 0.55))
     _facet(canvas, ruff, centre, size, mix(WHITE, canvas.palette.far, 0.2), mix(WHITE, canvas.palette.near, 0.55))
@@ -98,7 +98,7 @@ def _figure(canvas: Canvas, scene: Scene) -> None:
         (side * 0.05, mix(canvas.palette.light, canvas.palette.far, 0.3)),
         (0.0, canvas.palette.near),
     ):
-        shoulders = ((-1.5, 1.9), (-1.35, 1.1), (-0.95, 0.82), (-0.3, 0.62), (-0.26, 0.2))
+        shoulders = ((-1.5, 3.6), (-1.35, 1.1), (-0.95, 0.82), (-0.3, 0.62), (-0.26, 0.2))
         outline = (*shoulders, *((-x, y) for x, y in reversed(shoulders)))
         place = (centre[0] + shift * size / canvas.width, centre[1])
         _facet(canvas, outline, place, size, colour, mix(colour, INK, 0.5))

@@ -1,0 +1,70 @@
+"""A small client of the simulated server."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+
+from comfytui.sim.config import SimConfig
+from comfytui.sim.pace import Pace
+from comfytui.sim.server import SimServer
+from tests.sim.graphs import Graph
+from tests.waiting import eventually
+
+FAST = SimConfig(steps_per_second=0, load_seconds=0)
+
+
+class Client:
+    """Speaks HTTP with one server and looks into its history."""
+
+    def __init__(self, server: SimServer, http: httpx.AsyncClient) -> None:
+        self.server, self.http = server, http
+
+    async def submit(self, graph: Graph, **more: Any) -> str:
+        """Queue a graph and return its id."""
+        answer = await self.http.post("/prompt", json={"prompt": graph, **more})
+        assert answer.status_code == 200, answer.text
+        prompt_id = answer.json()["prompt_id"]
+        assert isinstance(prompt_id, str)
+        return prompt_id
+
+    async def ended(self, prompt_id: str) -> dict[str, Any]:
+        """Wait for the end of a prompt and return its entry in the history."""
+        await eventually(partial(self.server.queue.history.__contains__, prompt_id), "the end of a prompt")
+        body = (await self.http.get(f"/history/{prompt_id}")).json()
+        entry: dict[str, Any] = body[prompt_id]
+        return entry
+
+    async def run(self, graph: Graph, **more: Any) -> dict[str, Any]:
+        """Queue a graph and wait for its end."""
+        return await self.ended(await self.submit(graph, **more))
+
+    async def get(self, path: str, **query: Any) -> Any:
+        """The JSON of an answer."""
+        answer = await self.http.get(path, params=query)
+        return answer.json()
+
+    def socket(self, client_id: str) -> connect:
+        """A websocket of a client."""
+        return connect(f"{self.server.url.replace('http', 'ws')}/ws?clientId={client_id}", max_size=None)
+
+
+@asynccontextmanager
+async def client(config: SimConfig = FAST, pace: Pace | None = None) -> AsyncIterator[Client]:
+    """Start a server, and a client of it."""
+    async with SimServer(config, pace=pace) as server, httpx.AsyncClient(base_url=server.url) as http:
+        yield Client(server, http)
+
+
+async def events(socket: ClientConnection, until: str) -> list[Any]:
+    """The frames up to the first one of a type: parsed JSON, or the bytes of a binary one."""
+    seen: list[Any] = []
+    async for frame in socket:
+        seen.append(frame if isinstance(frame, bytes) else json.loads(frame))
+        if isinstance(frame, str) and seen[-1]["type"] == until:
+            break
+    return seen
