@@ -64,7 +64,7 @@ class Dashboard(Screen[None]):
     """Form, *Now* and queue of one server."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
-    AUTO_FOCUS = "#prompt"
+    AUTO_FOCUS = ""
     HELP = """
 ## The dashboard
 
@@ -118,8 +118,21 @@ Letters act when no text field has the focus: **esc** leaves a field.
     def on_mount(self) -> None:
         """Clocks move once a second, and only while one is shown."""
         self.set_interval(TICK, self._tick)
+        self.call_after_refresh(self._focus_somewhere)
         if warning := warning_for(self._options.workflow):
             self._say(warning, "warning")
+
+    def on_resize(self) -> None:
+        """A form that a narrow screen hides must not go on taking keys."""
+        self.call_after_refresh(self._focus_somewhere)
+
+    def _focus_somewhere(self) -> None:
+        """See that what has the focus is on the screen: the form if it is, else the queue."""
+        form = self.query_one(PromptForm)
+        if self.focused is None and form.region.area:
+            form.focus_first()
+        elif self.focused is None or not self.focused.region.area:
+            self.query_one(QueuePanel).rows.focus()
 
     # Notices
 
