@@ -48,8 +48,8 @@ class Terminal:
         """Type; each argument arrives on its own, as keys do."""
         for key in keys:
             os.write(self._master, key.encode())
-            # An escape and a key in one read are alt and that key.
-            self._read(1.0 if key == ESCAPE else 0.15)
+            # An escape and a key that come together are alt and that key, so what follows keeps its distance.
+            self._read(0.5 if key == ESCAPE else 0.1)
 
     def shows(self, words: str) -> None:
         """Wait until some words stand on the screen."""
@@ -75,15 +75,14 @@ class Terminal:
         os.close(self._master)
 
     def _read(self, seconds: float) -> None:
-        """Take what the program writes until it has been silent for a moment."""
+        """Take what the program writes for so long."""
+        over = time.monotonic() + seconds
         with suppress(OSError):
-            while select([self._master], [], [], seconds)[0]:
-                data = os.read(self._master, 65_536)
-                if not data:
-                    return
-                self.written += data
-                self._stream.feed(data)
-                seconds = 0.02
+            while (left := over - time.monotonic()) > 0:
+                if select([self._master], [], [], left)[0]:
+                    data = os.read(self._master, 65_536)
+                    self.written += data
+                    self._stream.feed(data)
 
 
 @contextmanager

@@ -16,8 +16,8 @@ class NoDemoError(RuntimeError):
 class Options:
     """`output` is the folder for saved pictures.
 
-    `demo` gives the URL of a simulated server that lives as long as its context, or raises NoDemoError; `remember` is told each server that
-    turned out to be a ComfyUI, without its secrets.
+    `demo` gives the URL of a simulated server that lives as long as its context, or raises NoDemoError; `remember` is
+    told each server that turned out to be a ComfyUI, without its secrets.
     """
 
     workflow: Workflow
