@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Rejected, Unreachable
+from comfytui.comfy.replies import QueueItem
 from comfytui.service.orders import Parcel
 from comfytui.session.events import PromptDelayed, PromptQueued, PromptRejected, SessionEvent
 from comfytui.session.model import Failure
@@ -68,7 +69,7 @@ class Outbox:
                 preview_method=parcel.preview_method,
             )
         except Rejected as error:
-            self._refuse(parcel, Failure(str(error), node_errors=error.node_errors), refused)
+            self._refuse(parcel, _failure(error), refused)
         except Unreachable as error:
             self._delay(parcel, str(error))
             await self._sleep(LOOK_PAUSE)
@@ -85,12 +86,12 @@ class Outbox:
         while loop.time() < over:
             await self._sleep(LOOK_PAUSE)
             try:
-                number = await _number_of(client, parcel.prompt_id)
+                landed = await _find(client, parcel)
             except ComfyError:
                 over = max(over, loop.time() + LOOK_PAUSE * 2)
                 continue
-            if number is not None:
-                self._done(parcel, parcel.prompt_id, number)
+            if landed is not None:
+                self._done(parcel, landed.prompt_id, landed.number)
                 return
 
     def _delay(self, parcel: Parcel, note: str) -> None:
@@ -108,11 +109,20 @@ class Outbox:
         refused(parcel.batch, failure)
 
 
-async def _number_of(client: ComfyClient, prompt_id: str) -> float | None:
-    """The place of a prompt that the server knows, waiting, running or ended."""
+def _failure(error: Rejected) -> Failure:
+    """The refusal, led by what is wrong with the first node: the sentence above it says only that something is."""
+    if not error.node_errors:
+        return Failure(str(error))
+    first = error.node_errors[0]
+    message = f"{first.message}: {first.details}" if first.details else first.message
+    return Failure(message, first.node_id, first.class_type, node_errors=error.node_errors)
+
+
+async def _find(client: ComfyClient, parcel: Parcel) -> QueueItem | None:
+    """The prompt as the server has it, waiting, running or ended; old servers give it an id of their own."""
     queue = await client.queue()
     for item in (*queue.running, *queue.pending):
-        if item.prompt_id == prompt_id:
-            return item.number
-    entry = await client.history_of(prompt_id)
-    return entry.item.number if entry else None
+        if item.prompt_id == parcel.prompt_id or item.marks == parcel.marks:
+            return item
+    entry = await client.history_of(parcel.prompt_id)
+    return entry.item if entry else None

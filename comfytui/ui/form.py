@@ -93,7 +93,9 @@ class PromptForm(VerticalScroll, can_focus=False):
         with self.prevent(Select.Changed):
             select.set_options(_options([*options, chosen] if missing else options))
             select.value = chosen or options[0]
-        self.mark(field, f"{field.label} '{chosen}' is not on the server." if missing else "")
+        # A refusal of the server's stays until the user chooses anew.
+        if missing and not select.has_class("-wrong"):
+            self.mark(field, f"{field.label} '{chosen}' is not on the server: choose one that is.")
 
     def mark(self, field: Field | str, sentence: str, *, wrong: bool = True) -> None:
         """Show one sentence at a field, or take the mark away with an empty one; not `wrong` is only advice."""

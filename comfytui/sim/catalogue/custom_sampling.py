@@ -39,6 +39,13 @@ def nodes() -> tuple[NodeType, ...]:
             ("SAMPLER",),
             {"sampler_name": modern_choice(SAMPLERS)},
         ),
+        *_sampling(model, conditioning),
+        *_flux(conditioning),
+    )
+
+
+def _sampling(model: InputSpec, conditioning: InputSpec) -> tuple[NodeType, ...]:
+    return (
         _custom(
             "BasicGuider",
             "BasicGuider",
@@ -72,7 +79,6 @@ def nodes() -> tuple[NodeType, ...]:
             },
             output_names=("output", "denoised_output"),
         ),
-        *_flux(conditioning),
     )
 
 

@@ -120,67 +120,70 @@ SEED = integer(0, 0, MAX_SEED, control_after_generate=True)
 
 def samplers() -> list[NodeType]:
     """Return the two classic samplers."""
-    return [
-        NodeType(
-            "KSampler",
-            "KSampler",
-            "model/sampling",
-            ("LATENT",),
-            {
-                "model": tip("MODEL", "The model used for denoising the input latent."),
-                "seed": ("INT", {**SEED[1], "tooltip": "The random seed used for creating the noise."}),
-                "steps": integer(20, 1, 10000, tooltip="The number of steps used in the denoising process."),
-                "cfg": decimal(
-                    *(8.0, 0.0, 100.0, 0.1),
-                    round=0.01,
-                    tooltip="The Classifier-Free Guidance scale balances creativity and adherence to the prompt. "
-                    "Higher values result in images more closely matching the prompt however too high values will "
-                    "negatively impact quality.",
-                ),
-                "sampler_name": choice(
-                    SAMPLERS,
-                    "The algorithm used when sampling, this can affect the quality, speed, and style of the generated "
-                    "output.",
-                ),
-                "scheduler": choice(
-                    SCHEDULERS, "The scheduler controls how noise is gradually removed to form the image."
-                ),
-                "positive": tip(
-                    "CONDITIONING", "The conditioning describing the attributes you want to include in the image."
-                ),
-                "negative": tip(
-                    "CONDITIONING", "The conditioning describing the attributes you want to exclude from the image."
-                ),
-                "latent_image": tip("LATENT", "The latent image to denoise."),
-                "denoise": decimal(
-                    *(1.0, 0.0, 1.0, 0.01),
-                    tooltip="The amount of denoising applied, lower values will maintain the structure of the initial "
-                    "image allowing for image to image sampling.",
-                ),
-            },
-            output_tooltips=("The denoised latent.",),
-            description="Uses the provided model, positive and negative conditioning to denoise the latent image.",
-            aliases=("sampler", "sample", "generate", "denoise", "diffuse", "txt2img", "img2img"),
-        ),
-        NodeType(
-            "KSamplerAdvanced",
-            "KSampler (Advanced)",
-            "model/sampling",
-            ("LATENT",),
-            {
-                "model": ("MODEL",),
-                "add_noise": (list(SWITCH), {"advanced": True}),
-                "noise_seed": SEED,
-                "steps": integer(20, 1, 10000),
-                "cfg": decimal(8.0, 0.0, 100.0, 0.1, round=0.01),
-                "sampler_name": choice(SAMPLERS),
-                "scheduler": choice(SCHEDULERS),
-                "positive": ("CONDITIONING",),
-                "negative": ("CONDITIONING",),
-                "latent_image": ("LATENT",),
-                "start_at_step": integer(0, 0, 10000, advanced=True),
-                "end_at_step": integer(10000, 0, 10000, advanced=True),
-                "return_with_leftover_noise": (list(reversed(SWITCH)), {"advanced": True}),
-            },
-        ),
-    ]
+    return [_ksampler(), _ksampler_advanced()]
+
+
+def _ksampler() -> NodeType:
+    return NodeType(
+        "KSampler",
+        "KSampler",
+        "model/sampling",
+        ("LATENT",),
+        {
+            "model": tip("MODEL", "The model used for denoising the input latent."),
+            "seed": ("INT", {**SEED[1], "tooltip": "The random seed used for creating the noise."}),
+            "steps": integer(20, 1, 10000, tooltip="The number of steps used in the denoising process."),
+            "cfg": decimal(
+                *(8.0, 0.0, 100.0, 0.1),
+                round=0.01,
+                tooltip="The Classifier-Free Guidance scale balances creativity and adherence to the prompt. "
+                "Higher values result in images more closely matching the prompt however too high values will "
+                "negatively impact quality.",
+            ),
+            "sampler_name": choice(
+                SAMPLERS,
+                "The algorithm used when sampling, this can affect the quality, speed, and style of the generated "
+                "output.",
+            ),
+            "scheduler": choice(SCHEDULERS, "The scheduler controls how noise is gradually removed to form the image."),
+            "positive": tip(
+                "CONDITIONING", "The conditioning describing the attributes you want to include in the image."
+            ),
+            "negative": tip(
+                "CONDITIONING", "The conditioning describing the attributes you want to exclude from the image."
+            ),
+            "latent_image": tip("LATENT", "The latent image to denoise."),
+            "denoise": decimal(
+                *(1.0, 0.0, 1.0, 0.01),
+                tooltip="The amount of denoising applied, lower values will maintain the structure of the initial "
+                "image allowing for image to image sampling.",
+            ),
+        },
+        output_tooltips=("The denoised latent.",),
+        description="Uses the provided model, positive and negative conditioning to denoise the latent image.",
+        aliases=("sampler", "sample", "generate", "denoise", "diffuse", "txt2img", "img2img"),
+    )
+
+
+def _ksampler_advanced() -> NodeType:
+    return NodeType(
+        "KSamplerAdvanced",
+        "KSampler (Advanced)",
+        "model/sampling",
+        ("LATENT",),
+        {
+            "model": ("MODEL",),
+            "add_noise": (list(SWITCH), {"advanced": True}),
+            "noise_seed": SEED,
+            "steps": integer(20, 1, 10000),
+            "cfg": decimal(8.0, 0.0, 100.0, 0.1, round=0.01),
+            "sampler_name": choice(SAMPLERS),
+            "scheduler": choice(SCHEDULERS),
+            "positive": ("CONDITIONING",),
+            "negative": ("CONDITIONING",),
+            "latent_image": ("LATENT",),
+            "start_at_step": integer(0, 0, 10000, advanced=True),
+            "end_at_step": integer(10000, 0, 10000, advanced=True),
+            "return_with_leftover_noise": (list(reversed(SWITCH)), {"advanced": True}),
+        },
+    )
