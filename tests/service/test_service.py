@@ -1,0 +1,150 @@
+"""The service on a simulated server: every order arrives once, every fault is told, every cut heals."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from comfytui.comfy.server import Server
+from comfytui.service.looks import Looker
+from comfytui.service.notices import JobEnded, NotReached, ServiceFailed
+from comfytui.service.thread import ServiceThread
+from comfytui.session.model import JobStatus, LinkKind
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.proxy import proxy_to
+from tests.waiting import eventually
+from tests.watcher import Watcher, watching
+
+QUICK = SimConfig(steps_per_second=0, load_seconds=0)
+SLOW = SimConfig(steps_per_second=20, load_seconds=0)
+MODEL = QUICK.checkpoints[0]
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[SimServer]:
+    async with SimServer(QUICK) as server:
+        yield server
+
+
+@pytest.fixture
+async def watcher(sim: SimServer) -> AsyncIterator[Watcher]:
+    async with watching(Server.from_url(sim.url)) as watcher:
+        await watcher.live()
+        yield watcher
+
+
+def ids(sim: SimServer) -> list[str]:
+    return [body["prompt_id"] for body in sim.submitted]
+
+
+async def test_one_order_is_submitted_once_with_marks_that_restore_it(sim: SimServer, watcher: Watcher) -> None:
+    batch = await watcher.order(3, model=MODEL)
+    await watcher.until(batch)
+    assert ids(sim) == list(batch.prompts)
+    marks = [body["extra_data"]["comfytui"] for body in sim.submitted]
+    assert [(mark["batch"], mark["index"], mark["total"]) for mark in marks] == [(batch.id, n, 3) for n in (1, 2, 3)]
+    assert len({mark["submission"] for mark in marks}) == 1
+
+
+async def test_every_end_of_mine_is_told_once(watcher: Watcher) -> None:
+    batch = await watcher.order(3, model=MODEL)
+    await watcher.until(batch)
+    ended = [notice.job.prompt_id for notice in watcher.notices if isinstance(notice, JobEnded)]
+    assert sorted(ended) == sorted(batch.prompts)
+
+
+async def test_an_answer_that_is_lost_is_looked_for_and_nothing_is_sent_twice(sim: SimServer) -> None:
+    async with proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
+        await watcher.live()
+        proxy.lose_answer_to = b"POST /api/prompt"
+        batch = await watcher.order(3, model=MODEL)
+        jobs = await watcher.until(batch)
+        assert proxy.lost == 1
+        assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 3
+        assert ids(sim) == list(batch.prompts)
+
+
+async def test_a_cut_link_heals_and_the_batch_goes_on() -> None:
+    async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
+        await watcher.live()
+        batch = await watcher.order(2, model=MODEL, steps=20)
+        await eventually(lambda: watcher.state.live and watcher.state.live.step > 2, "a step")
+        proxy.cut()
+        await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the cut to be told")
+        jobs = await watcher.until(batch)
+        assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 2
+        assert all(job.outputs for job in jobs)
+        fractions = [each.batch_fraction for each in watcher.seen(batch)]
+        assert fractions == sorted(fractions)
+
+
+async def test_an_order_given_while_the_server_is_down_is_kept_and_sent_when_it_is_back() -> None:
+    async with SimServer(QUICK) as sim:
+        port = int(sim.url.rpartition(":")[2])
+        async with watching(Server.from_url(sim.url)) as watcher:
+            await watcher.live()
+            await sim.__aexit__(None, None, None)
+            batch = await watcher.order(2, model=MODEL)
+            await eventually(lambda: all(job.note for job in watcher.jobs(batch)[:1]), "the delay to be told")
+            assert {job.status for job in watcher.jobs(batch)} == {JobStatus.SUBMITTING}
+            async with SimServer(QUICK, port=port) as again:
+                await watcher.until(batch)
+                assert ids(again) == list(batch.prompts)
+
+
+async def test_what_is_not_sent_yet_can_be_dropped() -> None:
+    async with SimServer(QUICK) as sim, watching(Server.from_url(sim.url)) as watcher:
+        await watcher.live()
+        await sim.__aexit__(None, None, None)
+        batch = await watcher.order(2, model=MODEL)
+        watcher.service.cancel(batch.prompts[1])
+        await eventually(lambda: watcher.sentences == ["Dropped before it was sent."], "the drop")
+        assert watcher.state.jobs[batch.prompts[1]].status is JobStatus.CANCELLED
+
+
+async def test_cancelling_what_has_ended_says_so(watcher: Watcher) -> None:
+    batch = await watcher.order(1, model=MODEL)
+    await watcher.until(batch)
+    watcher.service.cancel(batch.prompts[0])
+    await eventually(lambda: watcher.sentences, "an answer")
+    assert watcher.sentences == ["Nothing to cancel: it had already ended (succeeded)."]
+
+
+async def test_a_fault_of_our_own_is_told_and_the_service_starts_again(
+    sim: SimServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = ["a fault"]
+    look = Looker.look
+
+    async def breaks_once(self: Looker, client: Any) -> None:
+        if faults:
+            raise RuntimeError(faults.pop())
+        await look(self, client)
+
+    monkeypatch.setattr(Looker, "look", breaks_once)
+    service = ServiceThread(Server.from_url(sim.url), pauses=(0.01,))
+    service.start()
+    try:
+        watcher = Watcher(service)
+        await eventually(lambda: any(isinstance(notice, ServiceFailed) for notice in watcher.notices), "the fault")
+        failed = next(notice for notice in watcher.notices if isinstance(notice, ServiceFailed))
+        assert failed.reason == "RuntimeError: a fault"
+        await watcher.live()
+        await watcher.until(await watcher.order(1, model=MODEL))
+        assert len(sim.submitted) == 1
+    finally:
+        await asyncio.to_thread(service.stop)
+
+
+async def test_the_first_try_that_finds_nothing_is_told_as_such() -> None:
+    async with watching(Server.from_url("127.0.0.1:9")) as watcher:
+        await eventually(lambda: any(isinstance(notice, NotReached) for notice in watcher.notices), "the news")
+
+
+async def test_two_subscribers_see_the_same(sim: SimServer, watcher: Watcher) -> None:
+    other = Watcher(watcher.service)
+    batch = await watcher.order(1, model=MODEL)
+    await watcher.until(batch)
+    await eventually(lambda: other.states and other.states[-1] == watcher.states[-1], "the same state")
