@@ -28,8 +28,11 @@ class Terminal:
 
     def __init__(self, command: Sequence[str], home: Path, environment: Mapping[str, str] | None = None) -> None:
         self._command = list(command)
+        # Installed programs have their bytecode; here it is kept aside, from the first start on.
         self._environment = {
             **os.environ,
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(home / "bytecode"),
             "TERM": "xterm-256color",
             "COLORTERM": "truecolor",
             "LC_ALL": "C.UTF-8",
