@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from comfytui import __version__
+from comfytui.plain import plain
 from comfytui.ui.options import NoDemoError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -38,7 +39,7 @@ def _screen_options(command: Command) -> Command:
         (
             click.option("--workflow", metavar="FILE", help="A graph in API format, or a PNG by ComfyUI."),
             click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="Where s saves pictures."),
-            click.option("--no-previews", is_flag=True, help="Show no pictures, and ask the server for no previews."),
+            click.option("--no-previews", is_flag=True, help="No previews, neither shown nor asked for."),
             click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII only."),
             click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
         )
@@ -72,11 +73,13 @@ def open_(
         raise click.UsageError(f"'{server}' is not a server, and there is no such command yet.")
     try:
         parsed = [parse_header(header) for header in headers]
-        urls = [server] if server else [*_last_server(), *DEFAULT_SERVERS]
+        last = "" if server else _last_server()
+        urls = [server] if server else [*filter(None, [last]), *DEFAULT_SERVERS]
         servers = [Server.from_url(url, headers=parsed, ca=ca, cert=cert, insecure=insecure) for url in urls]
     except BadServer as error:
         raise click.UsageError(str(error)) from None
-    _open_app(servers[0] if server else asyncio.run(_first_that_answers(servers)), **screen)
+    chosen = servers[0] if server else asyncio.run(_first_that_answers(servers))
+    _open_app(chosen, _remember_server, last, **screen)
 
 
 @click.command()
@@ -89,7 +92,7 @@ def demo(steps_per_second: float, foreign: int, **screen: Any) -> None:
 
     try:
         with _demo_server(steps_per_second, foreign) as url:
-            _open_app(Server.from_url(url), **screen)
+            _open_app(Server.from_url(url), lambda _: None, **screen)
     except NoDemoError as error:
         raise click.ClickException(str(error)) from None
 
@@ -137,7 +140,15 @@ def _demo_server(steps_per_second: float = 4.0, foreign: int = 1) -> Iterator[st
 
 
 def _open_app(
-    server: Any, workflow: str | None, output: Path | None, no_previews: bool, ascii_only: bool, no_mouse: bool
+    server: Any,
+    remember: Callable[[str], None],
+    last: str = "",
+    *,
+    workflow: str | None,
+    output: Path | None,
+    no_previews: bool,
+    ascii_only: bool,
+    no_mouse: bool,
 ) -> None:
     from platformdirs import user_downloads_path
 
@@ -148,6 +159,8 @@ def _open_app(
         chosen = txt2img() if workflow is None else load_workflow(Path(workflow))
     except WorkflowError as error:
         raise click.UsageError(str(error)) from None
+    if output and output.exists() and not output.is_dir():
+        raise click.UsageError(f"{plain(str(output), 200)} is not a folder: choose another one with --output.")
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         raise click.UsageError("comfytui needs a terminal: run it without redirecting its input or errors.")
     from comfytui.ui.app import ComfyApp
@@ -159,7 +172,8 @@ def _open_app(
         previews=not no_previews,
         ascii=ascii_only or not _terminal_takes_unicode(),
         demo=_demo_server,
-        remember=_remember_server,
+        remember=remember,
+        last=last,
     )
     app = ComfyApp(options, server)
     app.run(mouse=not no_mouse)
@@ -181,6 +195,9 @@ async def _first_that_answers(candidates: list[Any]) -> Any:
 
 
 def _terminal_takes_unicode() -> bool:
+    """By the locale that the user states; Python itself takes the C locale for UTF-8."""
+    if os.environ.get("LC_ALL") in {"C", "POSIX"}:
+        return False
     return (sys.stderr.encoding or "ascii").lower().replace("-", "") in {"utf8", "utf16", "utf32"}
 
 
@@ -190,11 +207,11 @@ def _last_server_file() -> Path:
     return user_state_path("comfytui") / "last_server"
 
 
-def _last_server() -> tuple[str, ...]:
-    try:
-        return (_last_server_file().read_text(encoding="utf-8").strip(),)
-    except (OSError, UnicodeDecodeError):
-        return ()
+def _last_server() -> str:
+    """The address of last time, or nothing."""
+    with suppress(OSError, UnicodeDecodeError):
+        return _last_server_file().read_text(encoding="utf-8").strip()
+    return ""
 
 
 def _remember_server(shown: str) -> None:

@@ -33,6 +33,7 @@ class Progress:
     current_step: int = 0
     total_steps: int = 0
     percentage: int = 0
+    passes: int = 0
     phase: Phase | None = None
     node_class: str = ""
     image_fraction: float = 0.0
@@ -68,6 +69,7 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> Progress:
         current_step=live.step if live else 0,
         total_steps=live.steps if live else 0,
         percentage=100 * live.step // live.steps if live and live.steps else 0,
+        passes=live.passes if live else 0,
         phase=live.phase if live else Phase.WORKING if job and job.status is JobStatus.RUNNING else None,
         node_class=_node_class(job, live),
         image_fraction=fraction,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
 from typing import Any, ClassVar
@@ -18,12 +19,18 @@ from textual.screen import Screen
 
 from comfytui.comfy.server import Server
 from comfytui.service.thread import ServiceThread
+from comfytui.session.views import unsent_jobs
 from comfytui.ui.ascii import AsciiFilter
+from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.dashboard import Dashboard, Missed
 from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.start import StartScreen
 from comfytui.ui.styles import SHEETS
 from comfytui.ui.themes import THEMES
+
+
+def _forget(_: str) -> None:
+    """A demo is gone by the next time."""
 
 
 class ComfyApp(App[None]):
@@ -34,7 +41,7 @@ class ComfyApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q", "quit", "Detach", show=False, priority=True, id="quit"),
+        Binding("ctrl+q", "detach", "Detach", show=False, priority=True, id="quit"),
     ]
 
     def __init__(self, options: Options, server: Server | None = None) -> None:
@@ -52,7 +59,7 @@ class ComfyApp(App[None]):
     def on_mount(self) -> None:
         """Open the server's dashboard, or ask which one."""
         if self._server is None:
-            self._show(StartScreen())
+            self._show(StartScreen(url=self.options.last))
         else:
             self.open_server(self._server)
 
@@ -67,10 +74,19 @@ class ComfyApp(App[None]):
         """Start a simulated server and show its dashboard."""
         try:
             url = await asyncio.to_thread(self._demo.enter_context, self.options.demo())
+            self.options = replace(self.options, remember=_forget)
         except NoDemoError as error:
             self._show(StartScreen(str(error)))
         else:
             self.open_server(Server.from_url(url))
+
+    @work(exclusive=True, group="detach")
+    async def action_detach(self) -> None:
+        """Close the program, after a question if something would be lost by it."""
+        unsent = unsent_jobs(self.service.state) if self.service else 0
+        question = f"{unsent} of your images are not sent yet and would be dropped. Close all the same?"
+        if not unsent or await self.push_screen_wait(ConfirmScreen(question)):
+            self.exit()
 
     @on(Missed)
     def _give_up(self, event: Missed) -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
@@ -30,10 +30,13 @@ from comfytui.service.notices import (
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Failure, Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
+from comfytui.session.views import batch_of
+from comfytui.ui import keys
 from comfytui.ui.choices import specs_from
 from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.form import PromptForm
 from comfytui.ui.header import HeaderLine
+from comfytui.ui.help import HelpScreen
 from comfytui.ui.job_screen import JobScreen
 from comfytui.ui.now import NowPanel
 from comfytui.ui.options import Options
@@ -65,33 +68,7 @@ class Dashboard(Screen[None]):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
     AUTO_FOCUS = ""
-    HELP = """
-## The dashboard
-
-Write a prompt, press **F5** (or ctrl+j): the batch is queued on the server and goes on without you.
-
-Letters act when no text field has the focus: **esc** leaves a field.
-"""
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "f5,ctrl+j",
-            "generate",
-            "Generate",
-            key_display="F5",
-            priority=True,
-            id="generate",
-            tooltip="Send the form off",
-        ),
-        Binding("x", "cancel", "Cancel", id="cancel", tooltip="Cancel the selected job"),
-        Binding("s", "save", "Save", id="save", tooltip="Save the selected job's pictures"),
-        Binding("slash", "filter", "Filter", key_display="/", id="filter", tooltip="Show only matching jobs"),
-        Binding("n", "write", "Form", id="write", tooltip="Go to the prompt form"),
-        Binding("p", "previews", "Previews", id="previews", show=False, tooltip="Live previews on or off"),
-        Binding("ctrl+r", "reconnect", "Reconnect", id="reconnect", show=False, tooltip="Try the link again now"),
-        Binding("escape", "leave", "Leave field", id="leave", tooltip="Leave a field, a filter, the form"),
-        Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="All keys"),
-        Binding("q", "app.quit", "Detach", id="detach", tooltip="Close; jobs go on"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.DASHBOARD]
 
     def __init__(self, service: ServiceThread, options: Options) -> None:
         super().__init__()
@@ -130,7 +107,7 @@ Letters act when no text field has the focus: **esc** leaves a field.
         """See that what has the focus is on the screen: the form if it is, else the queue."""
         form = self.query_one(PromptForm)
         if self.focused is None and form.region.area:
-            form.focus_first()
+            form.focus_to_write()
         elif self.focused is None or not self.focused.region.area:
             self.query_one(QueuePanel).rows.focus()
 
@@ -161,8 +138,12 @@ Letters act when no text field has the focus: **esc** leaves a field.
                 self._say(f"A fault in comfytui: {reason}. It starts again in {retry_in:.0f} s.", "error")
 
     def _ended(self, job: Job) -> None:
-        if job.status is JobStatus.INTERRUPTED:
-            self._say("Interrupted.", "information")
+        place = f"Image {job.mark.index} of {job.mark.total}" if job.mark else "The job"
+        match job.status:
+            case JobStatus.INTERRUPTED:
+                self._say(f"{place} was interrupted.")
+            case JobStatus.LOST:
+                self._say(f"{place} is lost: the server no longer knows it. Press F5 to queue again.", "warning")
         if job.outputs and self._previews:
             self._show_finished(job)
 
@@ -232,16 +213,23 @@ Letters act when no text field has the focus: **esc** leaves a field.
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys are offered where they act: escape where there is something to leave, letters outside of text fields."""
         typing = isinstance(self.focused, Input | TextArea)
+        on_form_page = self.has_class("-narrow", "-writing")
         match action:
             case "leave":
-                return not isinstance(self.focused, QueueList) or self.has_class("-writing")
+                return typing or on_form_page or self.query_one(QueuePanel).filtering
             case "filter" | "help":
                 return not typing
+            case "cancel" | "save":
+                return not on_form_page
         return True
 
     def action_generate(self) -> None:
-        """Send the form off."""
-        self.query_one(PromptForm).submit()
+        """Send the form off, with every key that was typed before this one."""
+        (self.focused or self).call_later(self._generate)
+
+    def _generate(self) -> None:
+        if not self.query_one(PromptForm).submit():
+            self.action_write()
 
     @on(PromptForm.Submitted)
     def _submitted(self, event: PromptForm.Submitted) -> None:
@@ -249,9 +237,8 @@ Letters act when no text field has the focus: **esc** leaves a field.
         self._service.submit(order)
         if seeds:
             self.query_one(PromptForm).show_seed(seeds[0])
-        if self.has_class("-writing"):
-            self.remove_class("-writing")
-            self.query_one(QueuePanel).rows.focus()
+        if self.has_class("-narrow", "-writing"):
+            self.action_leave()
 
     @work(exclusive=True, group="cancel", exit_on_error=False)
     async def action_cancel(self) -> None:
@@ -265,7 +252,9 @@ Letters act when no text field has the focus: **esc** leaves a field.
     @on(QueueList.Selected)
     def _show_job(self) -> None:
         if job := self.query_one(QueuePanel).selected():
-            self.app.push_screen(JobScreen(self._service, job, self._options.output))
+            batch = batch_of(self._state, job)
+            title = job.recipe.prompt or (batch.title if batch else job.prompt_id)
+            self.app.push_screen(JobScreen(self._service, job, title, self._options.output))
 
     def action_save(self) -> None:
         """Save the selected job's pictures."""
@@ -280,7 +269,7 @@ Letters act when no text field has the focus: **esc** leaves a field.
         """Go to the form, on small screens a page of its own."""
         self.add_class("-writing")
         # Only what is displayed takes the focus, and the class acts at the next refresh.
-        self.call_after_refresh(self.query_one(PromptForm).focus_first)
+        self.call_after_refresh(self.query_one(PromptForm).focus_to_write)
 
     def action_leave(self) -> None:
         """Leave the filter, a field, or the form's page."""
@@ -300,17 +289,13 @@ Letters act when no text field has the focus: **esc** leaves a field.
         self._service.reconnect()
 
     def action_help(self) -> None:
-        """Show or hide all keys."""
-        shown = bool(self.query("HelpPanel"))
-        self.set_class(not shown, "-helping")
-        if shown:
-            self.app.action_hide_help_panel()
-        else:
-            self.app.action_show_help_panel()
+        """Show all keys."""
+        self.app.push_screen(HelpScreen())
 
     def _say(self, text: str, severity: Severity = "information") -> None:
         self.notify(plain(text, 600), severity=severity, markup=False)
 
 
 def _whose(job: Job) -> str:
-    return f"This job is not yours (client {plain(job.owner or 'unknown', 8)}). Cancel it?"
+    what = plain(job.recipe.prompt, 80) or "untitled"
+    return f"'{what}' ({job.status}) belongs to somebody else, client {plain(job.owner or 'unknown', 8)}. Cancel it?"

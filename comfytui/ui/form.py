@@ -75,7 +75,7 @@ class PromptForm(VerticalScroll, can_focus=False):
                 yield from _row(label, present, values)
         if Field.SEED in values:
             yield from _seed_row(values[Field.SEED])
-        yield from _images_row()
+        yield from _images_row(4 if Field.SEED in values else 1)
         yield Button("Generate  F5", id="generate", variant="primary", compact=True)
 
     def learn(self, specs: Mapping[Field, Spec]) -> None:
@@ -111,9 +111,8 @@ class PromptForm(VerticalScroll, can_focus=False):
         return not wrong
 
     def read(self) -> Asked | None:
-        """The form's content, or None with the first wrong field focused."""
+        """The form's content, or None where a number is wrong."""
         if not self.check_all():
-            next(control for control in self._inputs() if control.has_class("-wrong")).focus()
             return None
         values: dict[Field, Value] = {}
         for field in self._specs:
@@ -132,17 +131,19 @@ class PromptForm(VerticalScroll, can_focus=False):
     def show_seed(self, seed: int) -> None:
         """Show the seed that the last order began with."""
         if Field.SEED in self._specs:
-            self.query_one(f"#{Field.SEED}", Input).value = str(seed)
+            with self.prevent(Input.Changed):
+                self.query_one(f"#{Field.SEED}", Input).value = str(seed)
 
-    def focus_first(self) -> None:
-        """Put the cursor where writing begins."""
-        self.query("TextArea, Input").first().focus()
+    def focus_to_write(self) -> None:
+        """Put the cursor at what is wrong, else where writing begins."""
+        (self.query(".-wrong") or self.query("TextArea, Input")).first().focus()
 
-    def submit(self) -> None:
-        """Send the form off if all is in order."""
+    def submit(self) -> bool:
+        """Send the form off if all is in order; whether it was."""
         asked = self.read()
         if asked is not None:
             self.post_message(self.Submitted(asked))
+        return asked is not None
 
     @on(Button.Pressed, "#generate")
     def _pressed(self) -> None:
@@ -152,6 +153,9 @@ class PromptForm(VerticalScroll, can_focus=False):
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         self._check(event.input)
+        if event.input.id == Field.SEED and event.input.has_focus:
+            # Whoever types a seed wants that seed.
+            self.query_one("#seed-mode", Select).value = SeedMode.FIXED.value
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -228,6 +232,6 @@ def _seed_row(seed: Value) -> ComposeResult:
     yield Line(id=f"{Field.SEED}-error", classes="error")
 
 
-def _images_row() -> ComposeResult:
-    yield Horizontal(Line("Images", classes="label"), _input("images", 4), classes="row")
+def _images_row(images: int) -> ComposeResult:
+    yield Horizontal(Line("Images", classes="label"), _input("images", images), classes="row")
     yield Line(id="images-error", classes="error")

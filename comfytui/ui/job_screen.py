@@ -32,17 +32,18 @@ class JobScreen(Screen[None]):
         Binding("left,h", "turn(-1)", "Previous", id="job-previous"),
     ]
 
-    def __init__(self, service: ServiceThread, job: Job, folder: Path) -> None:
+    def __init__(self, service: ServiceThread, job: Job, title: str, folder: Path) -> None:
         super().__init__()
         self._service = service
         self._job = job
+        self._title = title
         self._folder = folder
         self._index = 0
 
     def compose(self) -> ComposeResult:
         """Title and settings above, the picture or the failure below."""
         job = self._job
-        yield Line(plain(job.recipe.prompt or job.prompt_id, 300), id="job-title")
+        yield Line(plain(self._title, 300), id="job-title")
         yield Line(recipe_line(job.recipe), id="job-recipe")
         yield Line(id="job-file")
         if job.outputs:

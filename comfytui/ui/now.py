@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from comfytui.plain import plain
-from comfytui.session.model import Batch
+from comfytui.session.model import Batch, LinkKind
 from comfytui.session.progress import Progress, Stage, line, progress_of
 from comfytui.session.state import SessionState
 from comfytui.session.views import batch_number, current_batch, next_job
@@ -43,9 +43,10 @@ class NowPanel(Vertical):
                 yield Line(id="about-recipe")
                 yield Line(id="about-note")
 
-    def on_mount(self) -> None:
-        """The panel has a title like its neighbours."""
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
         self.border_title = "Now"
+        self._batch = ""
 
     def show(self, state: SessionState) -> None:
         """Paint the words and bars of the present moment."""
@@ -53,12 +54,16 @@ class NowPanel(Vertical):
         if batch is None:
             self._line("truth").say(_foreign(state))
             return
+        if batch.id != self._batch:
+            self._batch = batch.id
+            self.show_preview(None)
         progress = progress_of(state, batch, time.monotonic())
         style = _style(progress)
         self._line("truth").say(line(progress))
-        self._line("phase").say(_phase(progress))
-        self._line("image-figures").say(_image_figures(progress))
-        self._line("batch-figures").say(_batch_figures(progress))
+        stale = state.link.kind is not LinkKind.LIVE and progress.stage is not Stage.ENDED
+        self._line("phase").say("as last seen" if stale else _phase(progress))
+        self._line("image-figures").say("" if stale else _image_figures(progress))
+        self._line("batch-figures").say("" if stale else _batch_figures(progress))
         subject = (batch.id, progress.image_index)
         self.query_one("#image-bar", Bar).show(progress.image_fraction, style, subject=subject)
         self.query_one("#batch-bar", Bar).show(progress.batch_fraction, style, subject=batch.id)
@@ -100,7 +105,9 @@ def _style(progress: Progress) -> BarStyle:
 
 def _phase(progress: Progress) -> str:
     """`KSampler · sampling` while steps are counted; before, the phase stands in the line of truth."""
-    return _joined((plain(progress.node_class, 40), progress.phase or "" if progress.current_step else ""), " · ")
+    phase = progress.phase or "" if progress.current_step else ""
+    again = f"pass {progress.passes}" if progress.passes > 1 else ""
+    return _joined((plain(progress.node_class, 40), phase, again), " · ")
 
 
 def _image_figures(progress: Progress) -> str:

@@ -14,7 +14,7 @@ class NoDemoError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`output` is the folder for saved pictures.
+    """`output` is the folder for saved pictures, `last` the server of last time.
 
     `demo` gives the URL of a simulated server that lives as long as its context, or raises NoDemoError; `remember` is
     told each server that turned out to be a ComfyUI, without its secrets.
@@ -26,3 +26,4 @@ class Options:
     remember: Callable[[str], None]
     previews: bool = True
     ascii: bool = False
+    last: str = ""

@@ -10,7 +10,7 @@ from comfytui.session.state import SessionState
 from comfytui.ui.queue_list import QueueList
 from comfytui.ui.rows import rows_of
 
-EMPTY = "Nothing queued. Write a prompt (n) and press F5."
+EMPTY = "Nothing queued. Fill in the form (n) and press F5."
 NO_MATCH = "Nothing matches the filter. Press esc to take it away."
 
 
@@ -33,6 +33,11 @@ class QueuePanel(Vertical):
     def rows(self) -> QueueList:
         """The list itself."""
         return self.query_one(QueueList)
+
+    @property
+    def filtering(self) -> bool:
+        """Whether the filter is open."""
+        return self.query_one("#filter", Input).has_class("-open")
 
     @property
     def needle(self) -> str:

@@ -136,6 +136,8 @@ def _end(job: Job) -> tuple[str, str]:
             return word, duration(job.seconds)
         case JobStatus.FAILED | JobStatus.REJECTED if job.failure:
             return _failure(word, job.failure), ""
+        case JobStatus.LOST:
+            return f"{word}: the server no longer knows it", ""
     return word, ""
 
 

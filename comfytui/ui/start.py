@@ -28,20 +28,21 @@ class StartScreen(Screen[None]):
 
     AUTO_FOCUS = "#url"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "app.quit", "Quit", id="start-quit"),
+        Binding("escape", "app.detach", "Quit", id="start-quit"),
         Binding("f2", "demo", "Demo", tooltip="Open a simulated server on this machine", id="start-demo"),
     ]
 
-    def __init__(self, note: str = NOTHING_ANSWERS) -> None:
+    def __init__(self, note: str = "", *, url: str = "") -> None:
         super().__init__()
-        self._note = note
+        self._note = note or (f"{url} does not answer. " if url else "") + NOTHING_ANSWERS
+        self._url = url
 
     def compose(self) -> ComposeResult:
         """A sentence, an input, two buttons, the forwarding recipe."""
         with Vertical(id="start"):
             yield Line("comfytui", id="start-title")
             yield Static(Text(self._note), id="start-note")
-            yield Input(placeholder="http://box:8188", id="url", compact=True)
+            yield Input(self._url, placeholder="http://box:8188", id="url", compact=True)
             yield Line(id="start-error", classes="error")
             yield Button("Open  enter", id="open", compact=True, variant="primary")
             yield Button("Demo  F2", id="demo", compact=True)

@@ -1,0 +1,31 @@
+"""The keys of the dashboard: each has an id, so that it can be remapped, and stands in footer, help and palette."""
+
+from textual.binding import Binding
+
+DASHBOARD = [
+    Binding(
+        "f5,ctrl+j", "generate", "Generate", key_display="F5", priority=True, id="generate", tooltip="Queue a batch"
+    ),
+    Binding("x", "cancel", "Cancel", id="cancel", tooltip="Cancel the selected job"),
+    Binding("s", "save", "Save", id="save", tooltip="Save the selected job's pictures"),
+    Binding("slash", "filter", "Filter", key_display="/", id="filter", tooltip="Show only matching jobs"),
+    Binding("n", "write", "Form", id="write", tooltip="Write: go to the prompt form"),
+    Binding("p", "previews", "Previews", id="previews", show=False, tooltip="Live previews on or off"),
+    Binding("ctrl+r", "reconnect", "Reconnect", id="reconnect", show=False, tooltip="Try a lost link again now"),
+    Binding("escape", "leave", "Leave", id="leave", tooltip="Leave a text field, the filter, the form"),
+    Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="Show all keys"),
+    Binding("q", "app.detach", "Detach", id="detach", tooltip="Close the program; the jobs go on"),
+]
+QUEUE = [
+    ("up, down, page up, page down, home, end", "Select a job"),
+    ("enter", "Show the selected job large, with seed and settings"),
+    ("left, right", "There: the pictures of a job one by one"),
+]
+"""What the queue's own keys do, in the words of the help."""
+
+
+def told(binding: Binding) -> tuple[str, str]:
+    """A binding's key and what it does, as the help has them."""
+    names = {"slash": "/", "question_mark": "?", "escape": "esc", "f5": "F5"}
+    keys = " or ".join(names.get(key, key) for key in binding.key.split(","))
+    return keys, binding.tooltip or binding.description
