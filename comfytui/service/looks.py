@@ -11,6 +11,7 @@ from comfytui.session.boil import past, seen
 from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, SessionEvent, StatsRead
 from comfytui.session.state import SessionState
 from comfytui.session.unsettled import unsettled
+from comfytui.workflow.recipe import GraphReader
 
 HISTORY_AT_START = 60
 """Entries of the history that are read when a link opens: each carries a whole graph."""
@@ -79,8 +80,11 @@ class Looker:
 
 
 def _snapshot(queue: Queue, asked: float) -> QueueSnapshot:
-    return QueueSnapshot(tuple(map(seen, queue.running)), tuple(map(seen, queue.pending)), asked)
+    reader = GraphReader()
+    running, pending = (tuple(seen(item, reader) for item in items) for items in (queue.running, queue.pending))
+    return QueueSnapshot(running, pending, asked)
 
 
 def _pasts(entries: Iterable[HistoryEntry]) -> tuple[Past, ...]:
-    return tuple(map(past, entries))
+    reader = GraphReader()
+    return tuple(past(entry, reader) for entry in entries)

@@ -8,8 +8,7 @@ from comfytui.session.book import from_cache
 from comfytui.session.events import Past, Seen
 from comfytui.session.frames import failure_of
 from comfytui.session.model import Mark
-from comfytui.workflow.graph import classes_of
-from comfytui.workflow.recipe import recipe_of
+from comfytui.workflow.recipe import GraphReader
 
 LONGEST_ID = 64
 """Characters of a batch or submission id; ours are UUIDs."""
@@ -17,24 +16,25 @@ MOST_IMAGES = 100_000
 """Images of a batch that a mark may claim."""
 
 
-def seen(item: QueueItem) -> Seen:
-    """A prompt in the queue."""
+def seen(item: QueueItem, reader: GraphReader | None = None) -> Seen:
+    """A prompt in the queue; one `reader` serves all prompts of an answer."""
+    recipe, classes = (reader or GraphReader()).read(item.graph)
     return Seen(
         prompt_id=item.prompt_id,
         number=item.number,
         client_id=item.client_id,
         mark=mark_of(item.marks),
-        recipe=recipe_of(item.graph),
-        classes=classes_of(item.graph),
+        recipe=recipe,
+        classes=classes,
         created=_seconds(item.create_time),
     )
 
 
-def past(entry: HistoryEntry) -> Past:
-    """A prompt that ended."""
+def past(entry: HistoryEntry, reader: GraphReader | None = None) -> Past:
+    """A prompt that ended; one `reader` serves all prompts of an answer."""
     both = entry.started is not None and entry.ended is not None
     return Past(
-        seen=seen(entry.item),
+        seen=seen(entry.item, reader),
         outcome=entry.outcome,
         outputs=entry.outputs,
         all_cached=from_cache(frozenset(entry.cached), entry.item.graph, entry.outputs),

@@ -26,7 +26,7 @@ from comfytui.workflow.nodes import (
     walk,
 )
 
-__all__ = ["Field", "Slot", "Value", "find_fields", "find_in"]
+__all__ = ["Field", "Slot", "Value", "find_fields", "first_slots"]
 
 MAX_PASSES: Final = 16
 """Samplers looked at in one graph."""
@@ -85,12 +85,8 @@ _VALUES: Mapping[Field, tuple[tuple[str, ...], Fits]] = {
 
 def find_fields(graph: object) -> Mapping[Field, tuple[Slot, ...]]:
     """Return the slots of each field that any JSON value has, the one to show first; no slot serves two fields."""
-    return find_in(nodes_of(graph))
-
-
-def find_in(nodes: Nodes, passes: int = MAX_PASSES) -> Mapping[Field, tuple[Slot, ...]]:
-    """Do the same with nodes; `passes` limits how many samplers are looked at, the first pass first."""
-    looks = [_look(nodes, sampler) for sampler in _samplers(nodes)[:passes]]
+    nodes = nodes_of(graph)
+    looks = [_look(nodes, sampler) for sampler in _samplers(nodes)[:MAX_PASSES]]
     found: dict[Field, tuple[Slot, ...]] = {}
     taken: set[Slot] = set()
     for field in Field:
@@ -98,6 +94,19 @@ def find_in(nodes: Nodes, passes: int = MAX_PASSES) -> Mapping[Field, tuple[Slot
         if places:
             found[field] = tuple(dict.fromkeys(slot for place in _alike(nodes, field, places) for slot in place))
             taken.update(found[field])
+    return MappingProxyType(found)
+
+
+def first_slots(nodes: Nodes) -> Mapping[Field, Slot]:
+    """Return where the first pass has each field; links and types decide, so that graphs of one shape have the same."""
+    look = next((_look(nodes, sampler) for sampler in _samplers(nodes)[:1]), {})
+    found: dict[Field, Slot] = {}
+    taken: set[Slot] = set()
+    for field in Field:
+        place = next((place for place in look.get(field, ()) if place and taken.isdisjoint(place)), ())
+        if place:
+            found[field] = place[0]
+            taken.update(place)
     return MappingProxyType(found)
 
 

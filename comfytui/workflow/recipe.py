@@ -1,10 +1,13 @@
 """What a graph will make, in the words of its fields, for showing."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from math import isfinite
+from typing import Any, Final, NamedTuple
 
-from comfytui.workflow.fields import Field, Value, find_in
-from comfytui.workflow.nodes import Nodes, is_whole, nodes_of
+from comfytui.workflow.fields import Field, Value, first_slots
+from comfytui.workflow.graph import classes_of
+from comfytui.workflow.nodes import Graph, is_whole, nodes_of
 from comfytui.workflow.seeds import MAX_SEED
 
 MAX_TEXT: Final = 2_000
@@ -38,15 +41,80 @@ class Recipe:
     latent_batch: int = 1
 
 
+class Outline(NamedTuple):
+    """What all graphs of one shape share: where the fields are (field, node, input), and the classes of the nodes."""
+
+    places: tuple[tuple[Field, str, str], ...] = ()
+    latents: tuple[str, ...] = ()
+    """The nodes that have a `batch_size`."""
+    classes: Mapping[str, str] = {}
+
+
+class GraphReader:
+    """Reads many graphs, most of which are alike: fields are looked for once a shape, equal texts are kept once.
+
+    It holds on to every shape and text that it met, so it should not outlive the graphs of one answer.
+    """
+
+    def __init__(self) -> None:
+        self._outlines: dict[Hashable, Outline] = {}
+        self._texts: dict[str, str] = {}
+
+    def read(self, graph: Any) -> tuple[Recipe, Mapping[str, str]]:
+        """Read the first pass and the class of each node of any JSON value, and never raise.
+
+        Long texts are cut, absurd numbers dropped.
+        """
+        outline = self._outline(graph)
+        values: dict[str, Any] = {"latent_batch": _latents(graph, outline)}
+        for field, node_id, name in outline.places:
+            value = _shown(field, graph[node_id]["inputs"][name])
+            if value is not None:
+                values[field.value] = self._texts.setdefault(value, value) if isinstance(value, str) else value
+        return Recipe(**values), outline.classes
+
+    def _outline(self, graph: Any) -> Outline:
+        try:
+            shape = _shape(graph)
+            outline = self._outlines.get(shape)
+        except (AttributeError, KeyError, TypeError):  # not a graph as ComfyUI has them: looked at for itself
+            return _outline(graph)
+        if outline is None:
+            outline = self._outlines[shape] = _outline(graph)
+        return outline
+
+
 def recipe_of(graph: object) -> Recipe:
-    """Read the first pass of any JSON value and never raise: long texts are cut, absurd numbers dropped."""
+    """Read the first pass of any JSON value, as `GraphReader.read` does."""
+    return GraphReader().read(graph)[0]
+
+
+def _shape(graph: Graph) -> Hashable:
+    """Everything but the values: graphs of equal shape have their fields in the same places."""
+    return tuple(
+        [
+            (node_id, node["class_type"], tuple([(name, _kind(value)) for name, value in node["inputs"].items()]))
+            for node_id, node in graph.items()
+        ]
+    )
+
+
+def _kind(value: Any) -> Hashable:
+    """What decides whether an input is a link, and where to, or holds a value that fits a field."""
+    kind: type = type(value)
+    if kind is list and len(value) == 2 and type(value[0]) is str:
+        source, output = value
+        return source, type(output) if type(output) is not float else isfinite(output)
+    return kind if kind is not float else isfinite(value)
+
+
+def _outline(graph: object) -> Outline:
     nodes = nodes_of(graph)
-    values: dict[str, Any] = {"latent_batch": _latents(nodes)}
-    for field, slots in find_in(nodes, passes=1).items():
-        value = _shown(field, nodes[slots[0].node_id].inputs[slots[0].input_name])
-        if value is not None:
-            values[field.value] = value
-    return Recipe(**values)
+    return Outline(
+        tuple((field, slot.node_id, slot.input_name) for field, slot in first_slots(nodes).items()),
+        tuple(node.id for node in nodes.values() if "batch_size" in node.inputs),
+        classes_of(graph),
+    )
 
 
 def _shown(field: Field, value: Value) -> Value | None:
@@ -57,7 +125,7 @@ def _shown(field: Field, value: Value) -> Value | None:
     return float(value) if field in _DECIMALS else value
 
 
-def _latents(nodes: Nodes) -> int:
+def _latents(graph: Graph, outline: Outline) -> int:
     """Return how many latents the graph starts with."""
-    counts = (node.inputs["batch_size"] for node in nodes.values() if "batch_size" in node.inputs)
+    counts = (graph[node_id]["inputs"]["batch_size"] for node_id in outline.latents)
     return next((count for count in counts if is_whole(count) and 1 <= count <= MAX_LATENTS), 1)

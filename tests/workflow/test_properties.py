@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from comfytui.workflow.fields import Field, Value, find_fields
 from comfytui.workflow.graph import Workflow, classes_of, warning_for, workflow_of
 from comfytui.workflow.nodes import Slot, is_number, is_text, is_whole
-from comfytui.workflow.recipe import Recipe, recipe_of
+from comfytui.workflow.recipe import GraphReader, Recipe, recipe_of
 from comfytui.workflow.specs import Spec, check, spec_of
 from comfytui.workflow.values import current, fill
 
@@ -53,6 +53,13 @@ def test_any_json_has_a_recipe_and_fields(document: Any) -> None:
 
 def parts(recipe: Recipe) -> list[object]:
     return [getattr(recipe, field.value) for field in Field] + [recipe.latent_batch]
+
+
+@given(st.lists(GRAPHS | JSON, max_size=4))
+def test_documents_read_together_are_read_as_each_alone(documents: list[Any]) -> None:
+    reader = GraphReader()
+    together = [reader.read(document) for document in documents]
+    assert together == [(recipe_of(document), classes_of(document)) for document in documents]
 
 
 @given(GRAPHS)

@@ -1,6 +1,9 @@
 """Setting fields, reading them back, and the workflows that this is done to."""
 
 from copy import deepcopy
+from dataclasses import replace
+from itertools import product
+from json import dumps, loads
 from random import Random
 from typing import Any
 
@@ -8,7 +11,7 @@ import pytest
 
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import classes_of, warning_for, workflow_of
-from comfytui.workflow.recipe import recipe_of
+from comfytui.workflow.recipe import GraphReader, recipe_of
 from comfytui.workflow.seeds import MAX_RANDOM_SEED, MAX_SEED, SeedMode, seeds_for
 from comfytui.workflow.txt2img import txt2img
 from comfytui.workflow.values import current, fill
@@ -107,6 +110,41 @@ def test_a_recipe_cuts_what_is_too_long_and_drops_what_is_absurd() -> None:
     assert len(recipe.prompt) == 2_000
     assert len(recipe.model or "") == 200
     assert (recipe.seed, recipe.steps, recipe.cfg, recipe.latent_batch) == (None, None, None, 1)
+
+
+def test_graphs_of_one_shape_share_classes_and_equal_texts_but_no_values() -> None:
+    reader = GraphReader()
+    first, second = stable_diffusion.sd15(), loads(dumps(stable_diffusion.sd15()))
+    second["3"]["inputs"] |= {"seed": 2, "cfg": 3.5}
+    second["6"]["inputs"]["text"] = "a blue fox"
+    (one, classes), (two, same_classes) = reader.read(first), reader.read(second)
+    assert two == replace(one, seed=2, cfg=3.5, prompt="a blue fox")
+    assert same_classes is classes == classes_of(first)
+    assert two.negative is one.negative
+
+
+@pytest.mark.parametrize("graph", [stable_diffusion.sd15(), stable_diffusion.hires(), flux.custom_sampler()])
+def test_a_graph_whose_value_changed_its_kind_is_read_as_if_alone(graph: Graph) -> None:
+    odd: list[Any] = [
+        7,
+        True,
+        2.5,
+        float("inf"),
+        float("nan"),
+        "words",
+        None,
+        {},
+        ["6", 0],
+        ["6", True],
+        ["6"],
+        [{}, 0],
+    ]
+    reader = GraphReader()
+    for node_id, name, value in product(graph, ("cfg", "seed", "text", "latent_image", "batch_size", "model"), odd):
+        changed = deepcopy(graph)
+        changed[node_id]["inputs"][name] = value
+        assert reader.read(graph) == (recipe_of(graph), classes_of(graph))
+        assert reader.read(changed) == (recipe_of(changed), classes_of(changed))
 
 
 def test_fixed_seeds_are_equal_and_increments_wrap_around() -> None:
