@@ -12,9 +12,7 @@ from textual.widgets import Static
 
 from comfytui.ui import keys
 
-LETTERS = (
-    "Letters act when no text field has the focus: esc leaves a field. Every action is also in the palette (ctrl+p)."
-)
+LETTERS = "Letters act when no text field has the focus; esc leaves a field. The palette (ctrl+p) has every action."
 
 
 class HelpScreen(ModalScreen[None]):

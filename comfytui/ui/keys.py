@@ -3,9 +3,7 @@
 from textual.binding import Binding
 
 DASHBOARD = [
-    Binding(
-        "f5,ctrl+j", "generate", "Generate", key_display="F5", priority=True, id="generate", tooltip="Queue a batch"
-    ),
+    Binding("f5,ctrl+j", "generate", "Generate", key_display="F5", priority=True, id="generate", tooltip="Queue it"),
     Binding("x", "cancel", "Cancel", id="cancel", tooltip="Cancel the selected job"),
     Binding("s", "save", "Save", id="save", tooltip="Save the selected job's pictures"),
     Binding("slash", "filter", "Filter", key_display="/", id="filter", tooltip="Show only matching jobs"),
@@ -17,7 +15,7 @@ DASHBOARD = [
     Binding("q", "app.detach", "Detach", id="detach", tooltip="Close the program; the jobs go on"),
 ]
 QUEUE = [
-    ("up, down, page up, page down, home, end", "Select a job"),
+    ("arrows, page keys, home, end", "Select a job"),
     ("enter", "Show the selected job large, with seed and settings"),
     ("left, right", "There: the pictures of a job one by one"),
 ]

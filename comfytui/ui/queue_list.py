@@ -39,9 +39,7 @@ class QueueList(ScrollView, can_focus=True):
         Binding("pagedown", "page(1)", "Page down", show=False, id="queue.page-down"),
         Binding("home,g", "first", "First", show=False, id="queue.first"),
         Binding("end,G", "last", "Last", show=False, id="queue.last"),
-        Binding(
-            "enter", "select", "Show", key_display="enter", id="queue.select", tooltip="Show the job large"
-        ),
+        Binding("enter", "select", "Show", key_display="enter", id="queue.select", tooltip="Show the job large"),
     ]
 
     empty: reactive[str] = reactive("")
