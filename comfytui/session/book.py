@@ -41,10 +41,11 @@ def running(
     jobs = []
     if job.status is not JobStatus.RUNNING or job.absent:
         jobs.append(replace(job, status=JobStatus.RUNNING, absent=0, proven=at.monotonic, ended=None, note=""))
-    live = state.live
-    if live is None or live.prompt_id != job.prompt_id:
-        if (before := overtaken(state)) is not None:
-            jobs.append(before)
+    live = state.live if state.live and state.live.prompt_id == job.prompt_id else None
+    if live is None and (before := overtaken(state)) is not None:
+        jobs.append(before)
+    # The queue may show a run before its first frame is here: the frame makes it one seen from its start.
+    if live is None or (whole and not live.whole and not live.fraction):
         live = begun(job, at.monotonic, whole=whole, started_ms=started_ms)
         state = replace(state, live=live)
     return put(state, jobs), live

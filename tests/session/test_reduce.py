@@ -197,6 +197,19 @@ def test_a_run_of_cached_nodes_alone_says_so() -> None:
     assert not session.state.paces
 
 
+@pytest.mark.parametrize(("cached", "status"), [(tuple(CLASSES), S.CACHED), ((), S.SUCCEEDED)])
+def test_a_run_that_the_queue_showed_before_its_first_frame_is_seen_whole(
+    cached: tuple[str, ...], status: JobStatus
+) -> None:
+    session = Session()
+    session.plan("a", 1)
+    session.do(QueueSnapshot((seen("a1"),), (), session.now))
+    session.do(ExecutionStart("a1", 10_000), ExecutionCached("a1", cached), ExecutionSuccess("a1", 12_000))
+    assert session.status("a1") is status
+    assert session.state.jobs["a1"].seconds == 2.0
+    assert bool(session.state.paces) is (status is S.SUCCEEDED)
+
+
 def test_an_answer_about_anothers_prompt_changes_nothing() -> None:
     session = Session()
     session.plan("a", 1)
