@@ -22,7 +22,7 @@ from comfytui.comfy.parse import (
     parse_rejection,
     parse_stats,
 )
-from comfytui.comfy.replies import HistoryEntry, JobInfo, Json, Queue, Queued, SystemStats
+from comfytui.comfy.replies import HistoryEntry, JobInfo, Json, Queue, Queued, QueueItem, SystemStats
 from comfytui.comfy.server import Server
 from comfytui.comfy.transport import MIB, Answer, Transport
 from comfytui.plain import plain
@@ -77,9 +77,15 @@ class ComfyClient:
             raise Rejected(f"The prompt is not let through (status {answer.status}): make it smaller or simpler.")
         return await self._parsed(answer, lambda reply: parse_queued(reply, prompt_id))
 
-    async def queue(self) -> Queue:
+    async def queue(self) -> Queue[QueueItem]:
         """What runs and what waits, graphs included."""
-        return await self._read("/queue", parse_queue)
+        return await self.kept_queue(lambda item: item)
+
+    async def kept_queue(self, keep: Callable[[QueueItem], T]) -> Queue[T]:
+        """What runs and what waits, of which only what `keep` makes of each prompt ever stands in memory."""
+        answer = await self._send("GET", "/queue")
+        self._check(answer)
+        return await self._understand(answer, lambda raw: parse_queue(raw, keep))
 
     async def queue_count(self) -> int:
         """How many prompts run or wait."""
@@ -212,11 +218,14 @@ class ComfyClient:
         return await self._parse(answer, parse)
 
     async def _parse(self, answer: Answer, parse: Callable[[Json], T]) -> T:
+        return await self._understand(answer, lambda raw: parse(loads(raw)))
+
+    async def _understand(self, answer: Answer, read: Callable[[bytes], T]) -> T:
         """The body as a typed reply, read in a thread where that takes long; any other body is no ComfyUI's."""
         try:
             if len(answer.body) > BIG:
-                return await asyncio.to_thread(lambda: parse(loads(answer.body)))
-            return parse(loads(answer.body))
+                return await asyncio.to_thread(read, answer.body)
+            return read(answer.body)
         except ValueError:
             raise not_comfyui(self._server.shown) from None
 

@@ -4,12 +4,14 @@ Missing and hostile parts are left out; a body that is another thing altogether 
 must not be read as an empty queue.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping
+from operator import itemgetter
+from typing import Any, Literal, TypeVar
 
 from comfytui.comfy import fields
 from comfytui.comfy.decode import event_of
 from comfytui.comfy.events import Event, ExecutionError, ExecutionInterrupted
+from comfytui.comfy.lists import read_lists
 from comfytui.comfy.replies import (
     Device,
     HistoryEntry,
@@ -21,6 +23,8 @@ from comfytui.comfy.replies import (
     QueueItem,
     SystemStats,
 )
+
+T = TypeVar("T")
 
 NAMES_LIMIT = 100_000
 """Names of models kept of one folder."""
@@ -73,17 +77,21 @@ def parse_count(body: Json) -> int:
     return count
 
 
-def parse_queue(body: Json) -> Queue:
-    """Running and pending, the latter in the order in which they will run (the server gives heap order)."""
-    data = fields.mapping(body)
-    if not {"queue_running", "queue_pending"} <= data.keys():
+def parse_queue(raw: bytes, keep: Callable[[QueueItem], T]) -> Queue[T]:
+    """What is to be kept of running and pending, the latter in the order in which they will run (heap order in `raw`).
+
+    Items are read one after another, so that never more than one graph of a long queue stands in memory.
+    """
+
+    def numbered(value: Json) -> tuple[float, T] | None:
+        item = parse_item(value)
+        return (item.number, keep(item)) if item else None
+
+    lists = read_lists(raw, numbered)
+    if not {"queue_running", "queue_pending"} <= lists.keys():
         raise ValueError("no queue")
-    running = (parse_item(item) for item in fields.items(data.get("queue_running")))
-    pending = (parse_item(item) for item in fields.items(data.get("queue_pending")))
-    return Queue(
-        tuple(item for item in running if item),
-        tuple(sorted((item for item in pending if item), key=lambda item: item.number)),
-    )
+    pending = sorted(lists["queue_pending"], key=itemgetter(0))
+    return Queue(tuple(kept for _, kept in lists["queue_running"]), tuple(kept for _, kept in pending))
 
 
 def parse_item(value: Json) -> QueueItem | None:

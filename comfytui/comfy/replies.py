@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from comfytui.comfy.events import ExecutionError, ExecutionInterrupted, Output
+
+T = TypeVar("T")
 
 Json = Any
 """Anything that `json.loads` gives."""
@@ -43,11 +45,11 @@ class QueueItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
-    """The whole queue, pending in the order in which it will run."""
+class Queue(Generic[T]):
+    """The whole queue, pending in the order in which it will run: its items, or what is kept of them."""
 
-    running: tuple[QueueItem, ...] = ()
-    pending: tuple[QueueItem, ...] = ()
+    running: tuple[T, ...] = ()
+    pending: tuple[T, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError
-from comfytui.comfy.replies import HistoryEntry, Queue
+from comfytui.comfy.replies import HistoryEntry
 from comfytui.session.boil import past, seen
 from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, SessionEvent, StatsRead
 from comfytui.session.state import SessionState
@@ -61,8 +61,9 @@ class Looker:
             self._apply(HistorySnapshot(await asyncio.to_thread(_pasts, entries)))
             self._history_wanted = False
         asked = asyncio.get_running_loop().time()
-        queue = await client.queue()
-        self._apply(await asyncio.to_thread(_snapshot, queue, asked))
+        reader = GraphReader()
+        queue = await client.kept_queue(lambda item: seen(item, reader))
+        self._apply(QueueSnapshot(queue.running, queue.pending, asked))
         missing = unsettled(self._state())
         for prompt_id in missing:
             entry = await client.history_of(prompt_id)
@@ -77,12 +78,6 @@ class Looker:
 
     def _busy(self) -> bool:
         return self._state().queue_remaining > 0
-
-
-def _snapshot(queue: Queue, asked: float) -> QueueSnapshot:
-    reader = GraphReader()
-    running, pending = (tuple(seen(item, reader) for item in items) for items in (queue.running, queue.pending))
-    return QueueSnapshot(running, pending, asked)
 
 
 def _pasts(entries: Iterable[HistoryEntry]) -> tuple[Past, ...]:

@@ -18,9 +18,13 @@ from comfytui.comfy.parse import (
     parse_rejection,
     parse_stats,
 )
-from comfytui.comfy.replies import Device, JobInfo, NodeError, Queued, QueueItem
+from comfytui.comfy.replies import Device, JobInfo, NodeError, Queue, Queued, QueueItem
 from tests.comfy.recorded import RECORDINGS, exchange, exchanges
 from tests.comfy.test_decode_anything import values
+
+
+def queue_of(body: Any) -> Queue[QueueItem]:
+    return parse_queue(json.dumps(body).encode(), lambda item: item)
 
 
 def histories() -> list[Any]:
@@ -62,7 +66,7 @@ def test_a_recorded_failure_keeps_the_servers_words() -> None:
 def test_recorded_queues_come_in_the_order_in_which_they_run(recording: Path) -> None:
     for one in exchanges(recording):
         if (one["method"], one["path"]) == ("GET", "/queue"):
-            queue, body = parse_queue(one["response"]), one["response"]
+            queue, body = queue_of(one["response"]), one["response"]
             assert [item.prompt_id for item in queue.running] == [item[1] for item in body["queue_running"]]
             assert len(queue.pending) == len(body["queue_pending"])
             numbers = [item.number for item in queue.pending]
@@ -72,7 +76,7 @@ def test_recorded_queues_come_in_the_order_in_which_they_run(recording: Path) ->
 def test_a_queue_item_keeps_what_the_client_wrote() -> None:
     marks = {"batch": "b", "index": 1}
     item = [-3, "p", {"1": {}}, {"client_id": "me", "create_time": 5, "comfytui": marks}, ["9"]]
-    (found,) = parse_queue({"queue_running": [], "queue_pending": [item, None, [], [1], "x"]}).pending
+    (found,) = queue_of({"queue_running": [], "queue_pending": [item, None, [], [1], "x"]}).pending
     assert found == QueueItem("p", -3, {"1": {}}, "me", 5, marks)
 
 
@@ -145,7 +149,7 @@ def test_thousands_of_models_are_all_there() -> None:
     assert parse_names([*names, None]) == tuple(names)
 
 
-@pytest.mark.parametrize("parse", [parse_queue, parse_history, parse_stats, parse_names, parse_count, parse_cancelled])
+@pytest.mark.parametrize("parse", [queue_of, parse_history, parse_stats, parse_names, parse_count, parse_cancelled])
 @pytest.mark.parametrize("body", [None, "ok", 3, {"ok": True}, [{}]])
 def test_another_services_json_is_not_read_as_an_empty_answer(parse: Any, body: Any) -> None:
     if (parse, body) in [(parse_history, {"ok": True}), (parse_names, [{}])]:
@@ -161,7 +165,7 @@ def test_anything_within_a_body_is_survived(value: Any) -> None:
     item = [value, value, value, value]
     messages = [["execution_start", value], ["execution_error", value], value]
     entry = {"prompt": item, "outputs": {"9": value}, "status": {"status_str": value, "messages": messages}}
-    parse_queue({"queue_running": value, "queue_pending": [value, item, [1, "p", value, value]]})
+    queue_of({"queue_running": value, "queue_pending": [value, item, [1, "p", value, value]]})
     parse_history({"p": entry, "q": value, "": entry})
     parse_jobs({"jobs": value})
     parse_jobs({"jobs": [value, {"id": value, "status": value, "create_time": value}]})

@@ -10,7 +10,6 @@ from typing import Any
 
 from comfytui.comfy.decode import decode
 from comfytui.comfy.parse import parse_history, parse_queue, parse_queued, parse_rejection
-from comfytui.comfy.replies import Queue
 from comfytui.session.boil import past, seen
 from comfytui.session.events import (
     BatchPlanned,
@@ -163,9 +162,9 @@ def _answered(http: Row, second: float, mine: list[Row], doomed: set[str]) -> It
         case "POST", "/queue":
             doomed |= set(request.get("delete", [])) or {_id_of(post) for post in mine}
         case "GET", "/queue" if isinstance(response, dict):
-            queue = parse_queue(response) or Queue()
-            there = {item.prompt_id for item in (*queue.running, *queue.pending)}
-            yield QueueSnapshot(tuple(map(seen, queue.running)), tuple(map(seen, queue.pending)), second)
+            queue = parse_queue(json.dumps(response).encode(), seen)
+            there = {each.prompt_id for each in (*queue.running, *queue.pending)}
+            yield QueueSnapshot(queue.running, queue.pending, second)
             yield from (JobCancelled(prompt_id) for prompt_id in sorted(doomed - there))
         case "GET", str(path) if path.startswith("/history") and isinstance(response, dict):
             asked = tuple(part for part in [path.removeprefix("/history").strip("/")] if part)
