@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,14 +72,19 @@ def open_(
     if server in NOT_YET:
         raise click.UsageError(f"'{server}' is not a server, and there is no such command yet.")
     try:
-        parsed = [parse_header(header) for header in headers]
-        last = "" if server else _last_server()
-        urls = [server] if server else [*filter(None, [last]), *DEFAULT_SERVERS]
-        servers = [Server.from_url(url, headers=parsed, ca=ca, cert=cert, insecure=insecure) for url in urls]
+        ways_in = [parse_header(header) for header in headers]
+        if server is not None:
+            given = Server.from_url(server, headers=ways_in, ca=ca, cert=cert, insecure=insecure)
+            _open_app(given, _remember_server, **screen)
+            return
+        last = _last_server()
+        candidates = [Server.from_url(url) for url in DEFAULT_SERVERS]
+        if last:
+            # What lets us in there is for nobody else.
+            candidates.insert(0, Server.from_url(last, headers=ways_in, ca=ca, cert=cert, insecure=insecure))
     except BadServer as error:
         raise click.UsageError(str(error)) from None
-    chosen = servers[0] if server else asyncio.run(_first_that_answers(servers))
-    _open_app(chosen, _remember_server, last, **screen)
+    _open_app(asyncio.run(_first_that_answers(candidates)), _remember_server, last, **screen)
 
 
 @click.command()
@@ -135,7 +140,13 @@ def _demo_server(steps_per_second: float = 4.0, foreign: int = 1) -> Iterator[st
         from comfytui.sim.demo import EmbeddedServer
     except ImportError:
         raise NoDemoError(NO_AIOHTTP) from None
-    with EmbeddedServer(SimConfig(steps_per_second=steps_per_second, foreign_clients=foreign)) as embedded:
+    embedded = EmbeddedServer(SimConfig(steps_per_second=steps_per_second, foreign_clients=foreign))
+    try:
+        embedded.__enter__()
+    except RuntimeError as error:
+        raise NoDemoError(str(error)) from None
+    with ExitStack() as stack:
+        stack.push(embedded)
         yield embedded.url
 
 
@@ -177,6 +188,10 @@ def _open_app(
     )
     app = ComfyApp(options, server)
     app.run(mouse=not no_mouse)
+    if app.stuck:
+        # A look-up of a name that hangs in the service's thread would hold up the end for as long as it takes.
+        sys.stderr.flush()
+        os._exit(app.return_code or 0)
     if app.return_code:
         sys.exit(app.return_code)
 
@@ -184,13 +199,17 @@ def _open_app(
 async def _first_that_answers(candidates: list[Any]) -> Any:
     """The first server that is a ComfyUI, or None."""
     from comfytui.comfy.client import ComfyClient
-    from comfytui.comfy.errors import ComfyError
+    from comfytui.comfy.errors import ComfyError, Unauthorized
 
     for server in candidates:
         async with ComfyClient(server) as client:
-            with suppress(ComfyError):
+            try:
                 await client.system_stats()
-                return server
+            except Unauthorized:
+                pass  # It is one, and its screen says what it wants.
+            except ComfyError:
+                continue
+            return server
     return None
 
 
@@ -209,8 +228,12 @@ def _last_server_file() -> Path:
 
 def _last_server() -> str:
     """The address of last time, or nothing."""
-    with suppress(OSError, UnicodeDecodeError):
-        return _last_server_file().read_text(encoding="utf-8").strip()
+    from comfytui.comfy.server import Server
+
+    with suppress(OSError, ValueError):
+        last = _last_server_file().read_text(encoding="utf-8").strip()
+        Server.from_url(last)
+        return last
     return ""
 
 
@@ -219,13 +242,18 @@ def _remember_server(shown: str) -> None:
     with suppress(OSError):
         file = _last_server_file()
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file.write_text(shown + "\n", encoding="utf-8")
+        new = file.with_suffix(".new")
+        new.write_text(shown + "\n", encoding="utf-8")
+        new.replace(file)
 
 
 def _log_aside() -> None:
     """Send the log to the file named by COMFYTUI_LOG, or nowhere: standard error is the screen."""
     name = os.environ.get("COMFYTUI_LOG")
-    handler = logging.FileHandler(name, encoding="utf-8", delay=True) if name else logging.NullHandler()
+    try:
+        handler = logging.FileHandler(name, encoding="utf-8") if name else logging.NullHandler()
+    except OSError as error:
+        raise SystemExit(f"COMFYTUI_LOG: {plain(name or '', 200)} cannot be written ({error.strerror}).") from None
     logging.basicConfig(
         handlers=[handler], level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )

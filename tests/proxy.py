@@ -9,13 +9,16 @@ CHUNK = 65_536
 
 
 class Proxy:
-    """Passes bytes on; `lose_answer_to` cuts a connection once a request with these bytes has gone through."""
+    """Passes bytes on; the answer to a request with the bytes of `lose_answer_to` never
+    arrives, one to `hold_answer_to` when it is released."""
 
     def __init__(self, target: str) -> None:
         self._target = urlsplit(target)
         self._writers: set[asyncio.StreamWriter] = set()
         self.lose_answer_to: bytes | None = None
         self.lost = 0
+        self.hold_answer_to: bytes | None = None
+        self.released = asyncio.Event()
         self.url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -27,9 +30,10 @@ class Proxy:
             return
         self._writers |= {writer, up_writer}
         try:
+            doomed, held = asyncio.Event(), asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._pass_on(reader, up_writer, writer))
-                tasks.create_task(self._pass_on(up_reader, writer, None))
+                tasks.create_task(self._pass_on(reader, up_writer, doomed, held))
+                tasks.create_task(self._pass_back(up_reader, writer, doomed, held))
         except* OSError:
             pass
         finally:
@@ -38,15 +42,32 @@ class Proxy:
             up_writer.close()
 
     async def _pass_on(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, back: asyncio.StreamWriter | None
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, doomed: asyncio.Event, held: asyncio.Event
     ) -> None:
         while data := await source.read(CHUNK):
-            sink.write(data)
-            await sink.drain()
-            if back and self.lose_answer_to and self.lose_answer_to in data:
+            if self.lose_answer_to and self.lose_answer_to in data:
                 self.lose_answer_to = None
                 self.lost += 1
-                back.transport.abort()
+                doomed.set()
+            if self.hold_answer_to and self.hold_answer_to in data:
+                self.hold_answer_to = None
+                held.set()
+            sink.write(data)
+            await sink.drain()
+        with suppress(OSError):
+            sink.write_eof()
+
+    async def _pass_back(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, doomed: asyncio.Event, held: asyncio.Event
+    ) -> None:
+        while data := await source.read(CHUNK):
+            if held.is_set():
+                await self.released.wait()
+            if doomed.is_set():
+                sink.transport.abort()
+                return
+            sink.write(data)
+            await sink.drain()
         with suppress(OSError):
             sink.write_eof()
 

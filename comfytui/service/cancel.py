@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import ComfyError
 from comfytui.service.notices import Severity
 from comfytui.service.outbox import Outbox
 from comfytui.session.events import JobCancelled, SessionEvent
@@ -21,23 +20,20 @@ async def cancel(
     outbox: Outbox,
     apply: Callable[[SessionEvent], None],
 ) -> Outcome:
-    """Drop, delete or interrupt a job, look at the server again, and say what came of it."""
+    """Drop, delete or interrupt a job, look at the server again, and say what came of it; raises ComfyError."""
     job = state.jobs.get(prompt_id)
     match job and job.status:
         case None:
             return "That job is no longer known.", "warning"
-        case JobStatus.SUBMITTING:
+        case JobStatus.SUBMITTING if not outbox.may_have_landed(prompt_id):
             if not outbox.drop(prompt_id):
                 return "It is on its way to the server: press x again when it is queued.", "warning"
             apply(JobCancelled(prompt_id))
             return "Dropped before it was sent.", "information"
         case status if status and status.ended:
             return f"Nothing to cancel: it had already ended ({status}).", "information"
-    try:
-        await _stop(prompt_id, client)
-        return await _look(prompt_id, client, apply)
-    except ComfyError as error:
-        return f"Not cancelled: {error}", "error"
+    await _stop(prompt_id, client)
+    return await _look(prompt_id, client, apply)
 
 
 async def _stop(prompt_id: str, client: ComfyClient) -> None:

@@ -55,11 +55,7 @@ class Looker:
             await asyncio.sleep(max(0.1, REST * (loop.time() - began)))
 
     async def look(self, client: ComfyClient) -> None:
-        """Read the queue, then the history of each job of mine that the queue no longer has."""
-        if self._history_wanted:
-            entries = await client.history(max_items=HISTORY_AT_START)
-            self._apply(HistorySnapshot(await asyncio.to_thread(_pasts, entries)))
-            self._history_wanted = False
+        """Read the queue, then the history of each job of mine that the queue no longer has, then what ended lately."""
         asked = asyncio.get_running_loop().time()
         reader = GraphReader()
         queue = await client.kept_queue(lambda item: seen(item, reader))
@@ -68,6 +64,14 @@ class Looker:
         for prompt_id in missing:
             entry = await client.history_of(prompt_id)
             self._apply(HistorySnapshot(_pasts([entry] if entry else []), (prompt_id,)))
+        if self._history_wanted:
+            self._history_wanted = False
+            try:
+                entries = await client.history(max_items=HISTORY_AT_START)
+            except ComfyError:
+                self._history_wanted = True
+                raise
+            self._apply(HistorySnapshot(await asyncio.to_thread(_pasts, entries)))
 
     async def watch_box(self, client: ComfyClient) -> None:
         """Read the box's figures for ever."""

@@ -1,11 +1,10 @@
 """Prompts on their way: sent one after another, never twice, kept while the server cannot take them."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import ComfyError, Rejected, Unreachable
+from comfytui.comfy.errors import ComfyError, Rejected, Unauthorized, Unreachable
 from comfytui.comfy.replies import QueueItem
 from comfytui.service.orders import Parcel
 from comfytui.session.events import PromptDelayed, PromptQueued, PromptRejected, SessionEvent
@@ -17,49 +16,76 @@ LOOK_PAUSE = 2.0
 """Seconds between looks for a prompt whose fate is unknown, and between tries while the server is down."""
 
 Apply = Callable[[SessionEvent], None]
+Refused = Callable[[str, Failure], None]
 
 
 class Outbox:
-    """The unsent prompts of one server; `apply` receives what happens to each of them."""
+    """The unsent prompts of one server, first come first sent.
+
+    `apply` receives what happens to each; `unsent` says whether the session still waits for a prompt to be sent.
+    """
 
     def __init__(
-        self, apply: Apply, client_id: str, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        apply: Apply,
+        unsent: Callable[[str], bool],
+        client_id: str,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._apply = apply
+        self._unsent = unsent
         self._client_id = client_id
         self._sleep = sleep
-        self._parcels: deque[Parcel] = deque()
+        self._parcels: dict[str, Parcel] = {}
         self._filled = asyncio.Event()
-        self._sending: str | None = None
+        self._on_wire: str | None = None
+        # Survives a fault of the service, which would otherwise send again what may have landed.
+        self._doubtful: str | None = None
 
     def add(self, parcels: Iterable[Parcel]) -> None:
         """Queue prompts for sending."""
-        self._parcels.extend(parcels)
+        self._parcels |= {parcel.prompt_id: parcel for parcel in parcels}
         self._filled.set()
+
+    def may_have_landed(self, prompt_id: str) -> bool:
+        """Whether a prompt was sent and its answer lost."""
+        return prompt_id == self._doubtful and prompt_id != self._on_wire
 
     def drop(self, prompt_id: str) -> bool:
         """Forget a prompt that is not on the wire; whether it was still here."""
-        if prompt_id == self._sending:
-            return False
-        kept = [parcel for parcel in self._parcels if parcel.prompt_id != prompt_id]
-        dropped = len(kept) < len(self._parcels)
-        self._parcels = deque(kept)
-        return dropped
+        return prompt_id != self._on_wire and self._parcels.pop(prompt_id, None) is not None
 
-    async def run(self, client: ComfyClient, refused: Callable[[str, Failure], None]) -> None:
+    async def run(self, client: ComfyClient, refused: Refused) -> None:
         """Send for ever; a refusal takes the rest of its batch along and is told to `refused`."""
         while True:
             while not self._parcels:
                 self._filled.clear()
                 await self._filled.wait()
-            parcel = self._parcels[0]
-            self._sending = parcel.prompt_id
-            try:
+            parcel = next(iter(self._parcels.values()))
+            if not self._unsent(parcel.prompt_id):
+                self._done_with(parcel)
+            elif parcel.prompt_id == self._doubtful:
+                await self._settle(client, parcel)
+            else:
                 await self._send(client, parcel, refused)
-            finally:
-                self._sending = None
 
-    async def _send(self, client: ComfyClient, parcel: Parcel, refused: Callable[[str, Failure], None]) -> None:
+    async def _send(self, client: ComfyClient, parcel: Parcel, refused: Refused) -> None:
+        try:
+            queued = await self._post(client, parcel)
+        except Rejected as error:
+            self._refuse(parcel, _failure(error), refused)
+        except (Unreachable, Unauthorized) as error:
+            self._doubtful = None
+            self._apply(PromptDelayed(parcel.prompt_id, str(error)))
+            await self._sleep(LOOK_PAUSE)
+        except ComfyError as error:
+            self._apply(PromptDelayed(parcel.prompt_id, str(error)))
+        else:
+            self._landed(parcel, queued.prompt_id, queued.number)
+
+    async def _post(self, client: ComfyClient, parcel: Parcel) -> QueueItem:
+        self._doubtful = self._on_wire = parcel.prompt_id
         try:
             queued = await client.submit(
                 parcel.graph,
@@ -68,45 +94,43 @@ class Outbox:
                 marks=parcel.marks,
                 preview_method=parcel.preview_method,
             )
-        except Rejected as error:
-            self._refuse(parcel, _failure(error), refused)
-        except Unreachable as error:
-            self._delay(parcel, str(error))
-            await self._sleep(LOOK_PAUSE)
-        except ComfyError as error:
-            await self._settle(client, parcel, str(error))
-        else:
-            self._done(parcel, queued.prompt_id, queued.number)
+        finally:
+            self._on_wire = None
+        return QueueItem(queued.prompt_id, queued.number)
 
-    async def _settle(self, client: ComfyClient, parcel: Parcel, reason: str) -> None:
-        """Look for a prompt whose POST got no clear answer until it is found or can no longer land."""
-        self._delay(parcel, reason)
+    async def _settle(self, client: ComfyClient, parcel: Parcel) -> None:
+        """Look for a prompt whose answer was lost until it is found, or can no longer land and is to be sent again."""
         loop = asyncio.get_running_loop()
         over = loop.time() + LANDING_TIME
         while loop.time() < over:
             await self._sleep(LOOK_PAUSE)
+            if parcel.prompt_id not in self._parcels or not self._unsent(parcel.prompt_id):
+                return
             try:
-                landed = await _find(client, parcel)
+                item = await _find(client, parcel)
             except ComfyError:
+                # A look that failed proves nothing, so the time to land is not over either.
                 over = max(over, loop.time() + LOOK_PAUSE * 2)
                 continue
-            if landed is not None:
-                self._done(parcel, landed.prompt_id, landed.number)
+            if item is not None:
+                self._landed(parcel, item.prompt_id, item.number)
                 return
+        self._doubtful = None
 
-    def _delay(self, parcel: Parcel, note: str) -> None:
-        self._apply(PromptDelayed(parcel.prompt_id, note))
-
-    def _done(self, parcel: Parcel, accepted_id: str, number: float) -> None:
-        self._parcels.popleft()
+    def _landed(self, parcel: Parcel, accepted_id: str, number: float) -> None:
+        self._done_with(parcel)
         self._apply(PromptQueued(parcel.prompt_id, accepted_id, number))
 
-    def _refuse(self, parcel: Parcel, failure: Failure, refused: Callable[[str, Failure], None]) -> None:
-        rest = [other for other in self._parcels if other.batch == parcel.batch]
-        self._parcels = deque(other for other in self._parcels if other.batch != parcel.batch)
-        for other in rest:
+    def _refuse(self, parcel: Parcel, failure: Failure, refused: Refused) -> None:
+        for other in [other for other in self._parcels.values() if other.batch == parcel.batch]:
+            self._done_with(other)
             self._apply(PromptRejected(other.prompt_id, failure))
         refused(parcel.batch, failure)
+
+    def _done_with(self, parcel: Parcel) -> None:
+        self._parcels.pop(parcel.prompt_id, None)
+        if self._doubtful == parcel.prompt_id:
+            self._doubtful = None
 
 
 def _failure(error: Rejected) -> Failure:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
 from typing import TypeVar
 from uuid import uuid4
 
@@ -18,15 +19,24 @@ from comfytui.comfy.events import (
     Status,
 )
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import Closed, Opened, events
+from comfytui.comfy.socket import LONGEST_DELAY, Closed, Opened, events
 from comfytui.service.cancel import cancel
 from comfytui.service.looks import Looker
 from comfytui.service.mailbox import Mailbox
-from comfytui.service.notices import BatchRefused, JobEnded, Notice, NotReached, PreviewReceived, SessionChanged, Told
+from comfytui.service.notices import (
+    BatchRefused,
+    JobEnded,
+    Notice,
+    NotReached,
+    PreviewReceived,
+    ServiceFailed,
+    SessionChanged,
+    Told,
+)
 from comfytui.service.orders import Order, plan
 from comfytui.service.outbox import Outbox
 from comfytui.session.events import BatchPlanned, Connected, Disconnected, SessionEvent
-from comfytui.session.model import Failure, Job, LinkKind, Stamp
+from comfytui.session.model import Failure, Job, JobStatus, LinkKind, Stamp
 from comfytui.session.reduce import reduce
 from comfytui.session.state import SessionState
 
@@ -42,10 +52,11 @@ class SocketService:
         self.state = SessionState(client_ids=frozenset({self.client_id}))
         self._mailboxes: tuple[Mailbox, ...] = ()
         self._client: ComfyClient | None = None
-        self._outbox = Outbox(self._apply, self.client_id)
+        self._outbox = Outbox(self._apply, self._is_unsent, self.client_id)
         self._looker = Looker(self._apply, lambda: self.state)
         self._again = asyncio.Event()
         self._tried = False
+        self._was_live = False
 
     def subscribe(self, wake: Callable[[], object]) -> Mailbox:
         """A mailbox with the present state and what follows; `wake` is called on the service's thread."""
@@ -56,12 +67,15 @@ class SocketService:
 
     async def run(self) -> None:
         """Serve until cancelled; a fault of our own ends it with an exception, and the next run goes on from there."""
-        async with ComfyClient(self.server) as client, asyncio.TaskGroup() as tasks:
-            self._client = client
-            tasks.create_task(self._listen())
-            tasks.create_task(self._looker.run(client))
-            tasks.create_task(self._looker.watch_box(client))
-            tasks.create_task(self._outbox.run(client, self._refused))
+        try:
+            async with ComfyClient(self.server) as client, asyncio.TaskGroup() as tasks:
+                self._client = client
+                tasks.create_task(self._listen())
+                tasks.create_task(self._looker.run(client))
+                tasks.create_task(self._looker.watch_box(client))
+                tasks.create_task(self._outbox.run(client, self._refused))
+        finally:
+            self._client = None
 
     def submit(self, order: Order) -> None:
         """Plan a batch and send it as the server takes it."""
@@ -71,8 +85,11 @@ class SocketService:
 
     async def cancel(self, prompt_id: str) -> None:
         """Cancel one job and tell what came of it."""
-        text, severity = await cancel(prompt_id, self.state, self._require_client(), self._outbox, self._apply)
-        self.post(Told(self.server.shown, text, severity))
+        try:
+            told = await cancel(prompt_id, self.state, self._require_client(), self._outbox, self._apply)
+        except ComfyError as error:
+            told = f"Not cancelled: {error}", "error"
+        self.post(Told(self.server.shown, *told))
         self._looker.want()
 
     async def ask(self, question: Callable[[ComfyClient], Awaitable[T]]) -> T:
@@ -87,11 +104,20 @@ class SocketService:
     def post(self, notice: Notice) -> None:
         """Hand a notice to every subscriber."""
         for mailbox in self._mailboxes:
-            mailbox.put(notice)
+            try:
+                mailbox.put(notice)
+            except RuntimeError:
+                # Its loop is gone, and a subscriber that left must not end the service for the others.
+                self._mailboxes = tuple(other for other in self._mailboxes if other is not mailbox)
+
+    def broke(self, reason: str, retry_in: float) -> None:
+        """Tell that a fault of our own ended `run`, which begins again in `retry_in` seconds."""
+        self.post(ServiceFailed(self.server.shown, reason, retry_in))
+        self._apply(Disconnected(f"A fault in comfytui: {reason}", retry_in))
 
     def _require_client(self) -> ComfyClient:
         if self._client is None:
-            raise RuntimeError("the service has not started yet")
+            raise Unreachable("comfytui is not connected just now: try again in a moment.")
         return self._client
 
     def _apply(self, event: SessionEvent) -> None:
@@ -104,6 +130,10 @@ class SocketService:
             for job in _just_ended(before, state):
                 self.post(JobEnded(self.server.shown, job))
 
+    def _is_unsent(self, prompt_id: str) -> bool:
+        job = self.state.jobs.get(prompt_id)
+        return job is not None and job.status is JobStatus.SUBMITTING
+
     def _refused(self, batch: str, failure: Failure) -> None:
         self.post(BatchRefused(self.server.shown, batch, failure))
 
@@ -111,13 +141,17 @@ class SocketService:
         while True:
             self._again.clear()
             try:
-                async for event in events(self.server, self.client_id):
-                    self._receive(event)
+                # Closed with the loop that made it, so that no socket outlives a fault.
+                async with aclosing(events(self.server, self.client_id)) as stream:
+                    async for event in stream:
+                        self._receive(event)
             except (Unauthorized, NotComfyUI) as error:
                 kind = LinkKind.UNAUTHORISED if isinstance(error, Unauthorized) else LinkKind.NOT_COMFYUI
                 self._apply(Disconnected(str(error), kind=kind))
                 self._missed(error)
-            await self._again.wait()
+            # What was a ComfyUI before may be one again by itself: a proxy restarts, a login is renewed.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._again.wait(), LONGEST_DELAY if self._was_live else None)
 
     def _missed(self, error: ComfyError) -> None:
         """Tell it if the first try of all found nothing: the address is wrong, or the box is down."""
@@ -128,13 +162,14 @@ class SocketService:
     def _receive(self, event: Event | Opened | Closed) -> None:
         match event:
             case Opened():
-                self._tried = True
+                self._tried = self._was_live = True
                 self._apply(Connected(self.client_id))
                 self._looker.want(history=True)
             case Closed(reason=reason, retry_in=retry_in, error=error):
                 self._apply(Disconnected(reason, retry_in))
                 if isinstance(error, Unreachable):
                     self._missed(error)
+                self._tried = True
             case PreviewImage(image=image, prompt_id=prompt_id):
                 live = self.state.live
                 if live and prompt_id in {None, live.prompt_id}:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from threading import Event, Thread
@@ -20,8 +21,10 @@ T = TypeVar("T")
 
 RESTART_PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before a broken service starts again; the last one repeats."""
+CALM = 60.0
+"""Seconds of service after which a fault counts as the first one again."""
 STOP_PATIENCE = 2.0
-"""Seconds that `stop` waits: a look-up of a name cannot be interrupted, and quitting must not wait for it."""
+"""Seconds that `stop` waits: a look-up of a name cannot be interrupted."""
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +49,12 @@ class ServiceThread:
         self._thread.start()
         self._ready.wait()
 
-    def stop(self) -> None:
-        """End the service: jobs go on, on the server."""
+    def stop(self) -> bool:
+        """End the service, while jobs go on, on the server; whether it ended in time."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._main.cancel)
             self._thread.join(STOP_PATIENCE)
+        return not self._thread.is_alive()
 
     @property
     def state(self) -> SessionState:
@@ -67,7 +71,7 @@ class ServiceThread:
 
     def cancel(self, prompt_id: str) -> None:
         """Cancel one job; what came of it arrives as `Told`."""
-        self._start_task(self._service.cancel(prompt_id))
+        self._start_task(self._service.cancel(prompt_id)).add_done_callback(self._look_at)
 
     def reconnect(self) -> None:
         """Try a link again that was given up."""
@@ -80,6 +84,18 @@ class ServiceThread:
     def _start_task(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
+    def _look_at(self, future: Future[Any]) -> None:
+        """An order that nobody waits for must not fail in silence."""
+        if not future.cancelled() and (error := future.exception()):
+            self._fault(self._loop, {"exception": error})
+
+    def _fault(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Tell a fault that did not end the service."""
+        error = context.get("exception")
+        reason = _first_words(error) if error else plain(str(context.get("message")), 200)
+        self._service.post(ServiceFailed(self.server.shown, reason, 0.0))
+        log.error("fault: %s", reason, exc_info=error)
+
     def _run(self) -> None:
         try:
             asyncio.run(self._supervise())
@@ -90,16 +106,19 @@ class ServiceThread:
         """Run the service, and again after each fault of its own."""
         self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()  # type: ignore[assignment]
         self._service = SocketService(self.server, self._client_id)
+        self._loop.set_exception_handler(self._fault)
         self._ready.set()
         faults = 0
         while True:
+            began = time.monotonic()
             try:
                 await self._service.run()
             except Exception as error:
+                faults = 0 if time.monotonic() - began > CALM else faults
                 pause = self._pauses[min(faults, len(self._pauses) - 1)]
                 faults += 1
+                self._service.broke(_first_words(error), pause)
                 log.exception("service failed")
-                self._service.post(ServiceFailed(self.server.shown, _first_words(error), pause))
                 await asyncio.sleep(pause)
 
 

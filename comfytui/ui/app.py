@@ -41,7 +41,7 @@ class ComfyApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q", "detach", "Detach", show=False, priority=True, id="quit"),
+        Binding("ctrl+q", "quit", "Detach", show=False, priority=True, id="quit"),
     ]
 
     def __init__(self, options: Options, server: Server | None = None) -> None:
@@ -51,6 +51,8 @@ class ComfyApp(App[None]):
         self._ascii_filter = AsciiFilter()
         self._demo = ExitStack()
         self.service: ServiceThread | None = None
+        self.stuck = False
+        """Whether a service did not end in time: its thread would hold up the end of the program."""
         self._server = server
         for theme in THEMES:
             self.register_theme(theme)
@@ -65,6 +67,7 @@ class ComfyApp(App[None]):
 
     def open_server(self, server: Server) -> None:
         """Serve one server and show its dashboard."""
+        self._stop_service()
         self.service = ServiceThread(server)
         self.service.start()
         self._show(Dashboard(self.service, self.options))
@@ -80,9 +83,17 @@ class ComfyApp(App[None]):
         else:
             self.open_server(Server.from_url(url))
 
-    @work(exclusive=True, group="detach")
-    async def action_detach(self) -> None:
+    def _stop_service(self) -> None:
+        if self.service is not None:
+            self.stuck |= not self.service.stop()
+            self.service = None
+
+    async def action_quit(self) -> None:
         """Close the program, after a question if something would be lost by it."""
+        self._ask_and_close()
+
+    @work(exclusive=True, group="detach")
+    async def _ask_and_close(self) -> None:
         unsent = unsent_jobs(self.service.state) if self.service else 0
         question = f"{unsent} of your images are not sent yet and would be dropped. Close all the same?"
         if not unsent or await self.push_screen_wait(ConfirmScreen(question)):
@@ -94,8 +105,6 @@ class ComfyApp(App[None]):
         if self._server is not None:
             self.exit(return_code=1, message=Text(event.reason))
             return
-        if self.service is not None:
-            self.service.stop()
         self._show(StartScreen(event.reason))
 
     def _show(self, screen: Screen[None]) -> None:
@@ -106,12 +115,13 @@ class ComfyApp(App[None]):
             self.push_screen(screen)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every action of a screen is in the palette, beside Textual's own."""
-        yield from super().get_system_commands(screen)
-        for binding in screen._bindings.key_to_bindings.values():
-            for each in binding:
-                if each.id and each.description:
-                    yield SystemCommand(each.description, each.tooltip or "", partial(screen.run_action, each.action))
+        """Every action of a screen is in the palette, beside what Textual has and our own do not replace."""
+        own = {each.id: each for _, each in screen._bindings if each.id and each.description}
+        for each in own.values():
+            yield SystemCommand(each.description, each.tooltip, partial(screen.run_action, each.action))
+        for command in super().get_system_commands(screen):
+            if command.title not in {"Quit", "Keys"}:
+                yield command
 
     def _fatal_error(self) -> None:
         """End with the traceback of a fault, without Textual's list of local values: they hold headers and tokens."""
@@ -125,6 +135,5 @@ class ComfyApp(App[None]):
 
     def on_unmount(self) -> None:
         """Detach: the service ends, jobs go on, on their server."""
-        if self.service is not None:
-            self.service.stop()
+        self._stop_service()
         self._demo.close()

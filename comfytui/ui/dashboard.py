@@ -43,7 +43,7 @@ from comfytui.ui.options import Options
 from comfytui.ui.ordering import fields_of, order_of
 from comfytui.ui.queue_list import QueueList
 from comfytui.ui.queue_panel import QueuePanel
-from comfytui.ui.saving import save_outputs
+from comfytui.ui.saving import save_and_tell, shown_picture
 from comfytui.workflow.graph import warning_for
 
 PAINT_PAUSE = 0.25
@@ -102,6 +102,7 @@ class Dashboard(Screen[None]):
     def on_resize(self) -> None:
         """A form that a narrow screen hides must not go on taking keys."""
         self.call_after_refresh(self._focus_somewhere)
+        self._plan_paint()
 
     def _focus_somewhere(self) -> None:
         """See that what has the focus is on the screen: the form if it is, else the queue."""
@@ -135,7 +136,8 @@ class Dashboard(Screen[None]):
             case NotReached(reason=reason):
                 self.post_message(Missed(reason))
             case ServiceFailed(reason=reason, retry_in=retry_in):
-                self._say(f"A fault in comfytui: {reason}. It starts again in {retry_in:.0f} s.", "error")
+                again = f" It starts again in {retry_in:.0f} s." if retry_in else ""
+                self._say(f"A fault in comfytui: {reason}.{again}", "error")
 
     def _ended(self, job: Job) -> None:
         place = f"Image {job.mark.index} of {job.mark.total}" if job.mark else "The job"
@@ -151,7 +153,7 @@ class Dashboard(Screen[None]):
         form = self.query_one(PromptForm)
         at_fields, elsewhere = fields_of(self._options.workflow, failure.node_errors)
         for field, sentence in at_fields.items():
-            form.mark(field, sentence)
+            form.refuse(field, sentence)
         if elsewhere or not at_fields:
             self._say("\n".join(elsewhere) or failure.message, "error")
         self._learn_choices()
@@ -177,6 +179,8 @@ class Dashboard(Screen[None]):
             self._options.remember(self._service.server.shown)
             self._learn_choices()
         self._was_live = is_live
+        if painted and state.link.kind is not painted.link.kind and state.link.reason and not is_live:
+            self._say(f"{state.link.reason} ctrl+r tries again now.", "warning")
 
     def _tick(self) -> None:
         if self._state.live or self._state.link.kind is not LinkKind.LIVE:
@@ -184,7 +188,7 @@ class Dashboard(Screen[None]):
 
     # Questions to the server
 
-    @work(exclusive=True, group="choices", exit_on_error=False)
+    @work(exclusive=True, group="choices")
     async def _learn_choices(self) -> None:
         workflow = self._options.workflow
         try:
@@ -194,19 +198,14 @@ class Dashboard(Screen[None]):
         else:
             self.query_one(PromptForm).learn(specs)
 
-    @work(exclusive=True, group="finished", exit_on_error=False)
+    @work(exclusive=True, group="finished")
     async def _show_finished(self, job: Job) -> None:
         output = job.outputs[0]
         try:
-            data = await asyncio.wrap_future(self._service.ask(lambda client: client.view(output, preview="webp;80")))
+            data = await shown_picture(self._service, output)
         except ComfyError:
             return  # The queue shows that it ended; enter asks again and says why not.
         self.query_one(NowPanel).show_finished(data)
-
-    @work(group="save", exit_on_error=False)
-    async def _save(self, job: Job) -> None:
-        text, severity = await save_outputs(self._service, job, self._options.output)
-        self._say(text, severity)
 
     # Actions
 
@@ -236,11 +235,11 @@ class Dashboard(Screen[None]):
         order, seeds = order_of(self._options.workflow, event.asked, SystemRandom(), previews=self._previews)
         self._service.submit(order)
         if seeds:
-            self.query_one(PromptForm).show_seed(seeds[0])
+            self.query_one(PromptForm).show_seeds(event.asked.seed_mode, seeds)
         if self.has_class("-narrow", "-writing"):
             self.action_leave()
 
-    @work(exclusive=True, group="cancel", exit_on_error=False)
+    @work(exclusive=True, group="cancel")
     async def action_cancel(self) -> None:
         """Cancel the selected job; somebody else's only after a question."""
         job = self.query_one(QueuePanel).selected()
@@ -259,7 +258,7 @@ class Dashboard(Screen[None]):
     def action_save(self) -> None:
         """Save the selected job's pictures."""
         if job := self.query_one(QueuePanel).selected():
-            self._save(job)
+            self.app.run_worker(save_and_tell(self.app, self._service, job, self._options.output), group="save")
 
     def action_filter(self) -> None:
         """Let the user type a filter."""

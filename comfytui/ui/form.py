@@ -15,7 +15,7 @@ from comfytui.plain import plain
 from comfytui.ui.line import Line
 from comfytui.workflow.fields import Field, Value
 from comfytui.workflow.graph import Workflow
-from comfytui.workflow.seeds import SeedMode
+from comfytui.workflow.seeds import MAX_SEED, SeedMode
 from comfytui.workflow.specs import FALLBACK, Spec, check, hint
 from comfytui.workflow.values import current
 
@@ -58,6 +58,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         super().__init__(id=id)
         self.workflow = workflow
         self._specs: dict[Field, Spec] = {field: FALLBACK[field] for field in workflow.fields}
+        self._refusals: dict[str, str] = {}
         self.border_title = "Prompt"
 
     def compose(self) -> ComposeResult:
@@ -93,9 +94,8 @@ class PromptForm(VerticalScroll, can_focus=False):
         with self.prevent(Select.Changed):
             select.set_options(_options([*options, chosen] if missing else options))
             select.value = chosen or options[0]
-        # A refusal of the server's stays until the user chooses anew.
-        if missing and not select.has_class("-wrong"):
-            self.mark(field, f"{field.label} '{chosen}' is not on the server: choose one that is.")
+        absence = f"{field.label} '{chosen}' is not on the server: choose one that is." if missing else ""
+        self.mark(field, self._refusals.get(field) or absence)
 
     def mark(self, field: Field | str, sentence: str, *, wrong: bool = True) -> None:
         """Show one sentence at a field, or take the mark away with an empty one; not `wrong` is only advice."""
@@ -104,6 +104,11 @@ class PromptForm(VerticalScroll, can_focus=False):
         line.set_class(bool(sentence), "-shown")
         line.set_class(not wrong, "-advice")
         self.query_one(f"#{field}").set_class(bool(sentence) and wrong, "-wrong")
+
+    def refuse(self, field: Field, sentence: str) -> None:
+        """Show what the server says against a field, until the user changes it or sends the form off again."""
+        self._refusals[field] = sentence
+        self.mark(field, sentence)
 
     def check_all(self) -> bool:
         """Mark every wrong field; whether all is in order."""
@@ -128,11 +133,11 @@ class PromptForm(VerticalScroll, can_focus=False):
         images = check(self.query_one("#images", Input).value, IMAGES)
         return Asked(values, SeedMode(str(mode)), int(images))
 
-    def show_seed(self, seed: int) -> None:
-        """Show the seed that the last order began with."""
-        if Field.SEED in self._specs:
-            with self.prevent(Input.Changed):
-                self.query_one(f"#{Field.SEED}", Input).value = str(seed)
+    def show_seeds(self, mode: SeedMode, seeds: Sequence[int]) -> None:
+        """Show the seed that an order began with, or, where seeds count on, the one that the next begins with."""
+        seed = (seeds[-1] + 1) % (MAX_SEED + 1) if mode is SeedMode.INCREMENT else seeds[0]
+        with self.prevent(Input.Changed):
+            self.query_one(f"#{Field.SEED}", Input).value = str(seed)
 
     def focus_to_write(self) -> None:
         """Put the cursor at what is wrong, else where writing begins."""
@@ -140,6 +145,7 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def submit(self) -> bool:
         """Send the form off if all is in order; whether it was."""
+        self._refusals.clear()
         asked = self.read()
         if asked is not None:
             self.post_message(self.Submitted(asked))
@@ -152,10 +158,13 @@ class PromptForm(VerticalScroll, can_focus=False):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
+        self._refusals.pop(event.input.id or "", None)
         self._check(event.input)
         if event.input.id == Field.SEED and event.input.has_focus:
-            # Whoever types a seed wants that seed.
-            self.query_one("#seed-mode", Select).value = SeedMode.FIXED.value
+            mode = self.query_one("#seed-mode", Select)
+            if mode.value == SeedMode.RANDOM.value:
+                # Whoever types a seed wants that seed.
+                mode.value = SeedMode.FIXED.value
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -165,6 +174,7 @@ class PromptForm(VerticalScroll, can_focus=False):
     @on(Select.Changed)
     def _chose(self, event: Select.Changed) -> None:
         event.stop()
+        self._refusals.pop(event.select.id or "", None)
         if event.select.id in self._specs:
             self.mark(event.select.id, "")
 
@@ -184,7 +194,10 @@ class PromptForm(VerticalScroll, can_focus=False):
         except ValueError as error:
             self.mark(field, str(error))
             return None
-        self.mark(field, hint(value, spec, label) or "", wrong=False)
+        if refusal := self._refusals.get(field):
+            self.mark(field, refusal)
+        else:
+            self.mark(field, hint(value, spec, label) or "", wrong=False)
         return value
 
 

@@ -1,6 +1,5 @@
 """One job, large: its picture with seed and settings, or why there is none."""
 
-import asyncio
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,7 +18,7 @@ from comfytui.session.model import Job
 from comfytui.ui.line import Line
 from comfytui.ui.picture import Picture
 from comfytui.ui.recipes import recipe_line
-from comfytui.ui.saving import save_outputs
+from comfytui.ui.saving import save_and_tell, shown_picture
 
 
 class JobScreen(Screen[None]):
@@ -68,13 +67,11 @@ class JobScreen(Screen[None]):
         self._index = (self._index + step) % len(self._job.outputs)
         self._show()
 
-    @work(group="save", exit_on_error=False)
-    async def action_save(self) -> None:
-        """Save all pictures of this job."""
-        text, severity = await save_outputs(self._service, self._job, self._folder)
-        self.notify(plain(text, 600), severity=severity, markup=False)
+    def action_save(self) -> None:
+        """Save all pictures of this job; that goes on when this screen is closed."""
+        self.app.run_worker(save_and_tell(self.app, self._service, self._job, self._folder), group="save")
 
-    @work(exclusive=True, group="picture", exit_on_error=False)
+    @work(exclusive=True, group="picture")
     async def _show(self) -> None:
         outputs = self._job.outputs
         if not outputs:
@@ -85,7 +82,7 @@ class JobScreen(Screen[None]):
         name = plain(output.filename, 200) + place
         file.say(f"{name}   loading")
         try:
-            data = await asyncio.wrap_future(self._service.ask(lambda client: client.view(output, preview="webp;90")))
+            data = await shown_picture(self._service, output)
         except ComfyError as error:
             file.say(f"{name}   {error}")
         else:

@@ -12,7 +12,7 @@ DASHBOARD = [
     Binding("ctrl+r", "reconnect", "Reconnect", id="reconnect", show=False, tooltip="Try a lost link again now"),
     Binding("escape", "leave", "Leave", id="leave", tooltip="Leave a text field, the filter, the form"),
     Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="Show all keys"),
-    Binding("q", "app.detach", "Detach", id="detach", tooltip="Close the program; the jobs go on"),
+    Binding("q", "app.quit", "Detach", id="detach", tooltip="Close the program; the jobs go on"),
 ]
 QUEUE = [
     ("arrows, page keys, home, end", "Select a job"),

@@ -82,9 +82,8 @@ class NowPanel(Vertical):
         title = plain(batch.title, 200)
         several = len(state.batches) > 1
         self._line("about-title").say(f"Batch {batch_number(state, batch)}: {title}" if several else title)
-        job = next_job(state, batch)
-        if job:
-            self._line("about-recipe").say(recipe_line(job.recipe))
+        job = next_job(state, batch) or state.jobs.get(batch.prompts[-1] if batch.prompts else "")
+        self._line("about-recipe").say(recipe_line(job.recipe) if job else "")
         self._line("about-note").say(plain(progress.note, 200))
 
     def _line(self, name: str) -> Line:

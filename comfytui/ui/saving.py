@@ -4,6 +4,8 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
+from textual.app import App
+
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.events import Output
@@ -12,6 +14,12 @@ from comfytui.service.notices import Severity
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 from comfytui.ui.save import SaveError, save
+
+
+async def save_and_tell(app: App[None], service: ServiceThread, job: Job, folder: Path) -> None:
+    """Save every file of a job, and say what is where."""
+    text, severity = await save_outputs(service, job, folder)
+    app.notify(plain(text, 600), severity=severity, markup=False)
 
 
 async def save_outputs(service: ServiceThread, job: Job, folder: Path) -> tuple[str, Severity]:
@@ -28,6 +36,17 @@ async def save_outputs(service: ServiceThread, job: Job, folder: Path) -> tuple[
         return f"{done}{error}", "error"
     where = plain(str(saved[0]), 200)
     return (f"Saved {where}" if len(saved) == 1 else f"Saved {len(saved)} files, the first as {where}"), "information"
+
+
+SHOWN_LIMIT = 32 * 2**20
+"""Bytes of a picture that is only to be shown."""
+
+
+async def shown_picture(service: ServiceThread, output: Output) -> bytes:
+    """A light version of a picture, for the screen."""
+    return await asyncio.wrap_future(
+        service.ask(lambda client: client.view(output, preview="webp;90", limit=SHOWN_LIMIT))
+    )
 
 
 async def _view(client: ComfyClient, output: Output) -> bytes:

@@ -28,7 +28,7 @@ class StartScreen(Screen[None]):
 
     AUTO_FOCUS = "#url"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "app.detach", "Quit", id="start-quit"),
+        Binding("escape", "app.quit", "Quit", id="start-quit"),
         Binding("f2", "demo", "Demo", tooltip="Open a simulated server on this machine", id="start-demo"),
     ]
 

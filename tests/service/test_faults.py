@@ -1,0 +1,117 @@
+"""Orders under faults: nothing is sent twice, nothing is stuck, nothing fails in silence."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from comfytui.comfy.server import Server
+from comfytui.service import outbox, service
+from comfytui.service.notices import NotReached, ServiceFailed
+from comfytui.service.thread import ServiceThread
+from comfytui.session.model import JobStatus, LinkKind
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.proxy import proxy_to
+from tests.service.test_service import MODEL, QUICK, ids
+from tests.waiting import eventually
+from tests.watcher import Watcher, small_order, watching
+
+
+async def test_the_first_of_what_is_not_sent_can_be_dropped_too() -> None:
+    async with SimServer(QUICK) as sim, watching(Server.from_url(sim.url)) as watcher:
+        await watcher.live()
+        await sim.__aexit__(None, None, None)
+        batch = await watcher.order(2, model=MODEL)
+        await eventually(lambda: watcher.jobs(batch)[0].note, "the delay")
+        watcher.service.cancel(batch.prompts[0])
+        await eventually(lambda: watcher.sentences, "an answer")
+        assert watcher.state.jobs[batch.prompts[0]].status is JobStatus.CANCELLED
+
+
+async def test_what_was_cancelled_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    paused = SimConfig(steps_per_second=2, load_seconds=0)
+    async with SimServer(paused) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
+        await watcher.live()
+        busy = await watcher.order(1, model=MODEL, steps=1_000)
+        await watcher.until(busy, JobStatus.RUNNING)
+        proxy.lose_answer_to = b"POST /api/prompt"
+        batch = await watcher.order(1, model=MODEL)
+        await watcher.until(batch, JobStatus.QUEUED)
+        watcher.service.cancel(batch.prompts[0])
+        await watcher.until(batch, JobStatus.CANCELLED)
+        later = await watcher.order(1, model=MODEL)
+        await watcher.until(later, JobStatus.QUEUED)
+        assert ids(sim) == [*busy.prompts, *batch.prompts, *later.prompts]
+        watcher.service.cancel(busy.prompts[0])
+
+
+async def test_a_box_that_was_there_and_goes_later_is_no_wrong_address() -> None:
+    async def bad_gateway(_: web.Request) -> web.Response:
+        return web.Response(status=502)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", bad_gateway)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    async with watching(Server.from_url(f"127.0.0.1:{port}")) as watcher:
+        await eventually(lambda: "502" in watcher.state.link.reason, "the first try")
+        await runner.cleanup()
+        await eventually(lambda: "Nothing listens" in watcher.state.link.reason, "a later try")
+        assert not [notice for notice in watcher.notices if isinstance(notice, NotReached)]
+
+
+async def test_while_the_service_is_down_by_a_fault_the_link_is_not_called_live(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with SimServer(QUICK) as sim:
+        thread = ServiceThread(Server.from_url(sim.url), pauses=(60,))
+        thread.start()
+        try:
+            watcher = Watcher(thread)
+            await watcher.live()
+
+            def broken(*_: object) -> None:
+                raise RuntimeError("a fault")
+
+            real = service.SocketService._receive
+            monkeypatch.setattr(service.SocketService, "_receive", broken)
+            thread.submit(small_order(1, model=MODEL))
+            await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
+            assert thread.state.link.kind is not LinkKind.LIVE
+            monkeypatch.setattr(service.SocketService, "_receive", real)
+            thread.cancel(next(iter(thread.state.jobs)))
+            await eventually(lambda: watcher.sentences, "an answer to x", 3)
+        finally:
+            await asyncio.to_thread(thread.stop)
+
+
+async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
+    receive = service.SocketService._receive
+    async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
+
+        def breaks_once(self: service.SocketService, event: Any) -> None:
+            if sim.submitted and not proxy.released.is_set():
+                proxy.released.set()
+                raise RuntimeError("a fault")
+            receive(self, event)
+
+        monkeypatch.setattr(service.SocketService, "_receive", breaks_once)
+        thread = ServiceThread(Server.from_url(proxy.url), pauses=(0.01,))
+        thread.start()
+        try:
+            watcher = Watcher(thread)
+            await watcher.live()
+            proxy.hold_answer_to = b"POST /api/prompt"
+            batch = await watcher.order(1, model=MODEL)
+            await watcher.until(batch)
+            assert any(isinstance(notice, ServiceFailed) for notice in watcher.notices)
+            assert ids(sim) == list(batch.prompts)
+        finally:
+            await asyncio.to_thread(thread.stop)

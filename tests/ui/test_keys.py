@@ -1,0 +1,141 @@
+"""Keys act on what is seen, in the order in which they are typed, and never lose anything without a question."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from textual.widgets import Input, Select
+
+from comfytui.session.model import JobStatus
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.ui.queue_panel import QueuePanel
+from tests.ui.screen import screen
+
+QUICK = SimConfig(steps_per_second=0, load_seconds=0)
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[SimServer]:
+    async with SimServer(QUICK) as server:
+        yield server
+
+
+def prompts(sim: SimServer) -> list[str]:
+    return [body["prompt"]["6"]["inputs"]["text"] for body in sim.submitted]
+
+
+async def test_on_a_small_screen_n_opens_the_form_and_the_next_letters_are_the_prompt(sim: SimServer) -> None:
+    async with screen(sim.url, (80, 24)) as it:
+        await it.shows("live")
+        await it.press("n")
+        await it.shows("Negative")
+        await it.press(*"quiet sea".replace(" ", "_"), "f5")
+        await it.until(lambda: len(sim.submitted) == 4, "the batch")
+        assert set(prompts(sim)) == {"quiet_sea"}
+        await it.shows("4 of 4 done")
+
+
+async def test_what_was_typed_before_f5_is_sent_with_it(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("live")
+        await it.write("images", "1")
+        it.app.screen.query_one("#prompt").focus()
+        for key in (*"abcdefghijklmnop", "f5"):
+            it.app.simulate_key(key)
+        await it.until(lambda: sim.submitted, "the batch")
+        assert prompts(sim) == ["abcdefghijklmnop"]
+
+
+async def test_a_wrong_number_on_a_hidden_form_opens_the_form(sim: SimServer) -> None:
+    async with screen(sim.url, (80, 24)) as it:
+        await it.shows("live")
+        await it.press("n")
+        await it.shows("Negative")
+        await it.write("steps", "0")
+        await it.press("escape", "f5")
+        await it.shows("Steps must be")
+        assert sim.submitted == []
+
+
+async def test_on_the_form_page_no_key_acts_on_the_hidden_queue(sim: SimServer) -> None:
+    async with screen(sim.url, (80, 24)) as it:
+        await it.shows("live")
+        await it.generate(width="64", height="64", images="1")
+        await it.shows("1 of 1 done")
+        await it.press("n")
+        await it.shows("Negative")
+        it.app.screen.query_one("#generate").focus()
+        await it.press("x")
+        await it.pilot.pause()
+        assert "Nothing to cancel" not in it.text
+
+
+async def test_a_typed_seed_is_the_one_that_is_used(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("live")
+        await it.write("seed", "42")
+        await it.until(lambda: it.app.screen.query_one("#seed-mode", Select).value == "fixed", "a fixed seed")
+        await it.generate(images="1")
+        await it.until(lambda: sim.submitted, "the batch")
+        assert sim.submitted[0]["prompt"]["3"]["inputs"]["seed"] == 42
+
+
+async def test_random_seeds_all_differ_and_the_first_is_shown(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("live")
+        await it.generate(images="3")
+        await it.until(lambda: len(sim.submitted) == 3, "the batch")
+        seeds = [body["prompt"]["3"]["inputs"]["seed"] for body in sim.submitted]
+        assert len(set(seeds)) == 3
+        assert it.app.screen.query_one("#seed", Input).value == str(seeds[0])
+
+
+async def test_closing_with_unsent_images_asks_first() -> None:
+    async with SimServer(QUICK) as sim, screen(sim.url) as it:
+        await it.shows("live")
+        await sim.__aexit__(None, None, None)
+        await it.generate(images="2")
+        await it.shows("not sent")
+        await it.press("escape", "q")
+        await it.shows("2 of your images")
+        await it.press("n")
+        assert it.app.return_code is None
+        await it.press("q")
+        await it.shows("2 of your images")
+        await it.press("y")
+        await it.until(lambda: it.app.return_code == 0, "the end")
+
+
+async def test_somebody_elses_job_is_cancelled_only_after_a_question() -> None:
+    config = SimConfig(steps_per_second=1, load_seconds=0, foreign_clients=1, foreign_pause=(0.0, 0.1))
+    async with SimServer(config) as sim, screen(sim.url) as it:
+        await it.shows("live")
+        await it.shows("running")
+        await it.press("escape", "home", "x")
+        await it.shows("belongs")
+        await it.press("n")
+        await it.pilot.pause()
+        assert it.app.service is not None
+        assert JobStatus.RUNNING in {job.status for job in it.app.service.state.jobs.values()}
+        await it.press("x")
+        await it.shows("belongs")
+        await it.press("y")
+        await it.shows("Interrupt")
+
+
+async def test_escape_takes_the_filter_away_from_the_list_too(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("live")
+        await it.press("escape", "slash", *"zzz", "enter", "escape")
+        await it.until(lambda: not it.app.screen.query_one(QueuePanel).filtering, "the filter to go")
+
+
+async def test_help_lists_the_keys_and_the_palette_the_actions(sim: SimServer) -> None:
+    async with screen(sim.url, (80, 24)) as it:
+        await it.shows("live")
+        await it.press("question_mark")
+        await it.shows("Cancel the selected job")
+        await it.press("escape", "ctrl+p", *"previews")
+        await it.shows("Live previews on or off")
+        await it.press("enter")
+        await it.shows("Previews off")
