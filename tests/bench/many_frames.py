@@ -19,8 +19,10 @@ from tests.waiting import eventually
 from tests.watcher import small_order
 
 FRAMES = 100_000
-FLAT = 1.0
-"""MB by which the second half may grow and still be called flat: pages that the allocator happens to keep."""
+FLAT_MB = 4.0
+"""Growth within the second half that is still flat: pages that the allocator happens to keep."""
+FLAT_OBJECTS = FRAMES // 200
+"""The same in Python objects: far below one for each frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def rows(_: Path) -> Iterator[Row]:
     return iter(asyncio.run(_measure()))
 
 
-async def _measure() -> tuple[Row, Row]:
+async def _measure() -> tuple[Row, ...]:
     with box() as server:
         await asyncio.to_thread(server.queue)  # the bench's own thread and connection are there from now on
         at_first = _held(0)
@@ -60,26 +62,27 @@ async def _measure() -> tuple[Row, Row]:
         finally:
             await asyncio.to_thread(service.stop)
         at_last = _held(0)
-    growth = Row(
-        f"{FRAMES:,} frames through socket and service: growth in the second half",
-        "MB",
-        max(0.0, end - half),
-        FLAT,
-        budget="flat",
-        note=f"{1e6 * seconds / (FRAMES / 2):.0f} µs a frame",
-    )
+    what, half_way = f"{FRAMES:,} frames through socket and service", "growth within the second half"
     left = after.more_than(before) + at_last.more_than(at_first)
-    return growth, Row(f"{FRAMES:,} frames: tasks, threads, files left behind", "", left, 0)
+    note = f"{1e6 * seconds / (FRAMES / 2):.0f} µs a frame"
+    grown, objects = (max(0, last - first) for first, last in zip(half, end, strict=True))
+    return (
+        Row(f"{what}: {half_way}", "MB", grown, FLAT_MB, budget="flat", note=note),
+        Row(f"{what}: {half_way}", "objects", objects, FLAT_OBJECTS, budget="flat"),
+        Row(f"{what}: tasks, threads, files left behind", "", left, 0),
+    )
 
 
-async def _received(service: ServiceThread, server: RemoteBox, first: int, last: int) -> tuple[float, float]:
-    """The memory in MB after these steps arrived, and the seconds that they took."""
+async def _received(
+    service: ServiceThread, server: RemoteBox, first: int, last: int
+) -> tuple[tuple[float, int], float]:
+    """Memory in MB and objects after these steps arrived, and the seconds that they took."""
     began = time.perf_counter()
     await asyncio.to_thread(server.step, first, last, FRAMES)
     await eventually(lambda: service.state.live and service.state.live.step == last)
     seconds = time.perf_counter() - began
     gc.collect()
-    return memory(), seconds
+    return (memory(), len(gc.get_objects())), seconds
 
 
 async def _tasks(service: ServiceThread) -> int:

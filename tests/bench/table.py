@@ -24,10 +24,10 @@ class Row:
         floor = "" if self.floor is None else f"{_figure(self.floor)} {self.unit}"
         cells = (
             self.what,
-            _joined(f"{_figure(self.measured)} {self.unit}", self.note),
+            _joined(f"{_figure(self.measured)} {self.unit}".rstrip(), self.note),
             _joined(floor, self.floor_is),
             f"{_figure(self.measured / self.floor)}" if self.floor else "",
-            self.budget or f"{_figure(self.limit)} {self.unit}",
+            self.budget or f"{_figure(self.limit)} {self.unit}".rstrip(),
             "yes" if self.measured <= self.limit else "**no**",
         )
         return f"| {' | '.join(cells)} |"
