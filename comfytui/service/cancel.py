@@ -31,7 +31,7 @@ async def cancel(
             apply(JobCancelled(prompt_id))
             return "Dropped before it was sent.", "information"
         case status if status and status.ended:
-            return f"Nothing to cancel: it had already ended ({status}).", "information"
+            return f"Nothing to cancel: it had already ended ({status.value}).", "information"
     await _stop(prompt_id, client)
     return await _look(prompt_id, client, apply)
 

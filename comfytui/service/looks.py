@@ -43,7 +43,7 @@ class Looker:
         """Look for ever; a look that fails is left to the next one, since the link says what is wrong."""
         loop = asyncio.get_running_loop()
         while True:
-            pause = SETTLE_PAUSE if unsettled(self._state()) else OPEN_PAUSE if self._busy() else IDLE_PAUSE
+            pause = SETTLE_PAUSE if self._in_doubt() else OPEN_PAUSE if self._busy() else IDLE_PAUSE
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), pause)
             self._wanted.clear()
@@ -79,6 +79,12 @@ class Looker:
             with suppress(ComfyError):
                 self._apply(StatsRead(await client.system_stats()))
             await asyncio.sleep(STATS_BUSY if self._busy() else STATS_IDLE)
+
+    def _in_doubt(self) -> bool:
+        """Whether a look is due that proves a job of mine ended, or lost."""
+        state = self._state()
+        missed = any(job.absent and job.mine and not job.status.ended for job in state.jobs.values())
+        return missed or bool(unsettled(state))
 
     def _busy(self) -> bool:
         return self._state().queue_remaining > 0

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from typing import TypeVar
 from uuid import uuid4
@@ -44,7 +45,7 @@ T = TypeVar("T")
 
 
 class SocketService:
-    """Owns socket, HTTP client and state of one server; only `subscribe` and `state` are for other threads."""
+    """Owns socket, HTTP client and state of one server; only `state` is for other threads."""
 
     def __init__(self, server: Server, client_id: str | None = None) -> None:
         self.server = server
@@ -58,12 +59,10 @@ class SocketService:
         self._tried = False
         self._was_live = False
 
-    def subscribe(self, wake: Callable[[], object]) -> Mailbox:
-        """A mailbox with the present state and what follows; `wake` is called on the service's thread."""
-        mailbox = Mailbox(wake)
+    def subscribe(self, mailbox: Mailbox) -> None:
+        """Put the present state, and what follows, into a mailbox."""
         self._mailboxes = (*self._mailboxes, mailbox)
         mailbox.put(SessionChanged(self.server.shown, self.state))
-        return mailbox
 
     async def run(self) -> None:
         """Serve until cancelled; a fault of our own ends it with an exception, and the next run goes on from there."""
@@ -92,9 +91,12 @@ class SocketService:
         self.post(Told(self.server.shown, *told))
         self._looker.want()
 
-    async def ask(self, question: Callable[[ComfyClient], Awaitable[T]]) -> T:
-        """The answer to a question of the subscriber's own, on this service's client."""
-        return await question(self._require_client())
+    async def answer(self, question: Callable[[ComfyClient], Awaitable[T]], answer: Future[T]) -> None:
+        """Answer a question of the subscriber's own with this service's client."""
+        try:
+            answer.set_result(await question(self._require_client()))
+        except Exception as error:
+            answer.set_exception(error)
 
     def reconnect(self) -> None:
         """Try a link again that was given up."""

@@ -5,19 +5,22 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
-from threading import Event, Thread
-from typing import Any, TypeVar
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.plain import plain
 from comfytui.service.mailbox import Mailbox
 from comfytui.service.notices import ServiceFailed
 from comfytui.service.orders import Order
-from comfytui.service.service import SocketService
 from comfytui.session.state import SessionState
 
+if TYPE_CHECKING:
+    from comfytui.comfy.client import ComfyClient
+    from comfytui.service.service import SocketService
+
 T = TypeVar("T")
+Call = Callable[["SocketService"], object]
 
 RESTART_PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before a broken service starts again; the last one repeats."""
@@ -30,28 +33,29 @@ log = logging.getLogger(__name__)
 
 
 class ServiceThread:
-    """A `SocketService` that runs aside; every method may be called from any thread and returns at once."""
+    """A `SocketService` that runs aside; any thread may call it, also before `start`, without waiting."""
 
     def __init__(
         self, server: Server, *, client_id: str | None = None, pauses: tuple[float, ...] = RESTART_PAUSES
     ) -> None:
         self.server = server
         self._pauses = pauses
-        self._service: SocketService
+        self._client_id = client_id
+        self._lock = Lock()
+        self._service: SocketService | None = None
+        self._waiting: list[Call] = []
         self._loop: asyncio.AbstractEventLoop
         self._main: asyncio.Task[None]
         self._ready = Event()
-        self._client_id = client_id
         self._thread = Thread(target=self._run, name=f"comfytui {server.shown}", daemon=True)
 
     def start(self) -> None:
         """Begin; the link's state arrives as notices."""
         self._thread.start()
-        self._ready.wait()
 
     def stop(self) -> bool:
         """End the service, while jobs go on, on the server; whether it ended in time."""
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._ready.wait(STOP_PATIENCE):
             self._loop.call_soon_threadsafe(self._main.cancel)
             self._thread.join(STOP_PATIENCE)
         return not self._thread.is_alive()
@@ -59,29 +63,41 @@ class ServiceThread:
     @property
     def state(self) -> SessionState:
         """The newest state."""
-        return self._service.state
+        return self._service.state if self._service else SessionState()
 
     def subscribe(self, wake: Callable[[], object]) -> Mailbox:
         """A mailbox of notices; `wake` is called on the service's thread when it is no longer empty."""
-        return self._service.subscribe(wake)
+        mailbox = Mailbox(wake)
+        self._call(lambda service: service.subscribe(mailbox))
+        return mailbox
 
     def submit(self, order: Order) -> None:
         """Send a batch."""
-        self._loop.call_soon_threadsafe(self._service.submit, order)
+        self._call(lambda service: service.submit(order))
 
     def cancel(self, prompt_id: str) -> None:
         """Cancel one job; what came of it arrives as `Told`."""
-        self._start_task(self._service.cancel(prompt_id)).add_done_callback(self._look_at)
+        self._call(lambda service: self._begin(service.cancel(prompt_id)).add_done_callback(self._look_at))
 
     def reconnect(self) -> None:
         """Try a link again that was given up."""
-        self._loop.call_soon_threadsafe(self._service.reconnect)
+        self._call(lambda service: service.reconnect())
 
-    def ask(self, question: Callable[[ComfyClient], Awaitable[T]]) -> Future[T]:
+    def ask(self, question: Callable[["ComfyClient"], Awaitable[T]]) -> Future[T]:
         """The answer to a question of the caller's own, asked on the service's loop."""
-        return self._start_task(self._service.ask(question))
+        answer: Future[T] = Future()
+        self._call(lambda service: self._begin(service.answer(question, answer)).add_done_callback(self._look_at))
+        return answer
 
-    def _start_task(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+    def _call(self, order: "Call") -> None:
+        """Carry an order out on the service's loop, as soon as there is one."""
+        with self._lock:
+            if self._service is None:
+                self._waiting.append(order)
+            else:
+                self._loop.call_soon_threadsafe(order, self._service)
+
+    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def _look_at(self, future: Future[Any]) -> None:
@@ -93,7 +109,8 @@ class ServiceThread:
         """Tell a fault that did not end the service."""
         error = context.get("exception")
         reason = _first_words(error) if error else plain(str(context.get("message")), 200)
-        self._service.post(ServiceFailed(self.server.shown, reason, 0.0))
+        if self._service:
+            self._service.post(ServiceFailed(self.server.shown, reason, 0.0))
         log.error("fault: %s", reason, exc_info=error)
 
     def _run(self) -> None:
@@ -102,22 +119,34 @@ class ServiceThread:
         except asyncio.CancelledError:
             log.debug("service stopped")
 
+    def _make(self) -> "SocketService":
+        # Its libraries take as long to load as the screen does, so they are loaded here, beside the first paint.
+        from comfytui.service.service import SocketService
+
+        service = SocketService(self.server, self._client_id)
+        with self._lock:
+            self._service = service
+            for order in self._waiting:
+                self._loop.call_soon(order, service)
+            self._waiting.clear()
+        return service
+
     async def _supervise(self) -> None:
         """Run the service, and again after each fault of its own."""
         self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()  # type: ignore[assignment]
-        self._service = SocketService(self.server, self._client_id)
         self._loop.set_exception_handler(self._fault)
         self._ready.set()
+        service = self._make()
         faults = 0
         while True:
             began = time.monotonic()
             try:
-                await self._service.run()
+                await service.run()
             except Exception as error:
                 faults = 0 if time.monotonic() - began > CALM else faults
                 pause = self._pauses[min(faults, len(self._pauses) - 1)]
                 faults += 1
-                self._service.broke(_first_words(error), pause)
+                service.broke(_first_words(error), pause)
                 log.exception("service failed")
                 await asyncio.sleep(pause)
 

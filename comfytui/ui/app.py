@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from rich.segment import Segments
 from rich.text import Text
-from rich.traceback import Traceback
 from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -68,9 +67,10 @@ class ComfyApp(App[None]):
     def open_server(self, server: Server) -> None:
         """Serve one server and show its dashboard."""
         self._stop_service()
-        self.service = ServiceThread(server)
-        self.service.start()
-        self._show(Dashboard(self.service, self.options))
+        self.service = service = ServiceThread(server)
+        dashboard = Dashboard(service, self.options)
+        self._show(dashboard)
+        dashboard.call_after_refresh(service.start)
 
     @work(exclusive=True, group="demo")
     async def open_demo(self) -> None:
@@ -125,6 +125,8 @@ class ComfyApp(App[None]):
 
     def _fatal_error(self) -> None:
         """End with the traceback of a fault, without Textual's list of local values: they hold headers and tokens."""
+        from rich.traceback import Traceback
+
         self._exit_renderables.append(Segments(self.console.render(Traceback(width=None), self.console.options)))
         self._close_messages_no_wait()
 

@@ -3,10 +3,10 @@
 import asyncio
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.events import Output
 from comfytui.plain import plain
@@ -14,6 +14,9 @@ from comfytui.service.notices import Severity
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 from comfytui.ui.save import SaveError, save
+
+if TYPE_CHECKING:
+    from comfytui.comfy.client import ComfyClient
 
 
 async def save_and_tell(app: App[None], service: ServiceThread, job: Job, folder: Path) -> None:
@@ -49,5 +52,5 @@ async def shown_picture(service: ServiceThread, output: Output) -> bytes:
     )
 
 
-async def _view(client: ComfyClient, output: Output) -> bytes:
+async def _view(client: "ComfyClient", output: Output) -> bytes:
     return await client.view(output)

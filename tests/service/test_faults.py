@@ -115,3 +115,17 @@ async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monk
             assert ids(sim) == list(batch.prompts)
         finally:
             await asyncio.to_thread(thread.stop)
+
+
+async def test_a_server_that_restarted_is_found_to_have_forgotten_within_seconds() -> None:
+    slow = SimConfig(steps_per_second=2, load_seconds=0)
+    async with SimServer(slow) as sim:
+        port = int(sim.url.rpartition(":")[2])
+        async with watching(Server.from_url(sim.url)) as watcher:
+            await watcher.live()
+            batch = await watcher.order(2, model=MODEL, steps=1_000)
+            await eventually(lambda: watcher.state.live and watcher.state.live.step, "a step")
+            await sim.__aexit__(None, None, None)
+            async with SimServer(slow, port=port):
+                jobs = await watcher.until(batch, patience=30)
+                assert {job.status for job in jobs} == {JobStatus.LOST}
