@@ -68,7 +68,7 @@ class ComfyApp(App[None]):
         """Serve one server and show its dashboard."""
         self._stop_service()
         self.service = service = ServiceThread(server)
-        dashboard = Dashboard(service, self.options)
+        dashboard = Dashboard(service, self.options, self.size.width)
         self._show(dashboard)
         dashboard.call_after_refresh(service.start)
 

@@ -46,6 +46,8 @@ from comfytui.ui.queue_panel import QueuePanel
 from comfytui.ui.saving import save_and_tell, shown_picture
 from comfytui.workflow.graph import warning_for
 
+BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+"""The classes of a screen of at least so many columns."""
 PAINT_PAUSE = 0.25
 """Seconds between two paints of live numbers."""
 TICK = 1.0
@@ -66,12 +68,13 @@ class Missed(Message):
 class Dashboard(Screen[None]):
     """Form, *Now* and queue of one server."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = BREAKPOINTS
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [*keys.DASHBOARD]
 
-    def __init__(self, service: ServiceThread, options: Options) -> None:
-        super().__init__()
+    def __init__(self, service: ServiceThread, options: Options, columns: int) -> None:
+        # The class that the first resize would set: set then, it would style every widget a second time.
+        super().__init__(classes=next(name for least, name in reversed(BREAKPOINTS) if columns >= least))
         self._service = service
         self._options = options
         self._previews = options.previews

@@ -18,6 +18,8 @@ from comfytui.ui.picture import Picture
 from comfytui.ui.recipes import recipe_line
 
 IDLE = "Nothing runs"
+FIGURES_PAUSE = 0.9
+"""Seconds between two paints of rates and times; a little less than the tick that moves clocks."""
 
 
 class NowPanel(Vertical):
@@ -47,6 +49,8 @@ class NowPanel(Vertical):
         super().__init__(id=id)
         self.border_title = "Now"
         self._batch = ""
+        self._occasion: object = None
+        self._figures_due = 0.0
 
     def show(self, state: SessionState) -> None:
         """Paint the words and bars of the present moment."""
@@ -62,8 +66,7 @@ class NowPanel(Vertical):
         self._line("truth").say(line(progress))
         stale = state.link.kind is not LinkKind.LIVE and progress.stage is not Stage.ENDED
         self._line("phase").say("as last seen" if stale else _phase(progress))
-        self._line("image-figures").say("" if stale else _image_figures(progress))
-        self._line("batch-figures").say("" if stale else _batch_figures(progress))
+        self._show_figures(progress, stale)
         subject = (batch.id, progress.image_index)
         self.query_one("#image-bar", Bar).show(progress.image_fraction, style, subject=subject)
         self.query_one("#batch-bar", Bar).show(progress.batch_fraction, style, subject=batch.id)
@@ -77,6 +80,15 @@ class NowPanel(Vertical):
     def show_finished(self, data: bytes) -> None:
         """Show a finished image as large as there is room."""
         self.query_one(Picture).show(data)
+
+    def _show_figures(self, progress: Progress, stale: bool) -> None:
+        """Rates and times once a second at most: they stand right of the bars, which are painted along with them."""
+        now, occasion = time.monotonic(), (self._batch, progress.stage, progress.image_index, stale)
+        if occasion == self._occasion and now < self._figures_due:
+            return
+        self._occasion, self._figures_due = occasion, now + FIGURES_PAUSE
+        self._line("image-figures").say("" if stale else _image_figures(progress))
+        self._line("batch-figures").say("" if stale else _batch_figures(progress))
 
     def _show_about(self, state: SessionState, batch: Batch, progress: Progress) -> None:
         title = plain(batch.title, 200)

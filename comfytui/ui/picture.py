@@ -14,8 +14,8 @@ from textual.worker import Worker
 
 from comfytui.ui.sketch import Sketch, sketch
 
-BUDGET = 64_000
-"""Bytes a second that live pictures may cost."""
+BUDGET = 60_000
+"""Bytes a second that live pictures may cost, so that the whole screen stays below 64 kB/s."""
 BYTES_PER_COLOUR = 40
 """What two colours of 24 bits and their end cost on the wire; cells alike share them."""
 BYTES_PER_CELL = 3
