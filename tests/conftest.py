@@ -10,3 +10,5 @@ settings.load_profile("patient")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--comfyui", metavar="URL", help="the server that the live tests drive")
+    parser.addoption("--header", metavar="'NAME: VALUE'", action="append", default=[], help="what lets us in")
+    parser.addoption("--checkpoint", metavar="NAME", help="the SD-like checkpoint of the live tests, if not the first")

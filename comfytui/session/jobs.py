@@ -86,10 +86,8 @@ class Jobs(Mapping[str, Job]):
 
     @cached_property
     def unsettled(self) -> tuple[str, ...]:
-        """My jobs that left the queue and whose end is not known."""
-        return tuple(
-            job.prompt_id for job in self._jobs.values() if job.mine and not job.status.ended and job.absent % 2
-        )
+        """Jobs that left the queue and whose end is not known: mine, and those of others that ran."""
+        return tuple(job.prompt_id for job in self._jobs.values() if not job.status.ended and job.absent % 2)
 
 
 _QUEUED = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})

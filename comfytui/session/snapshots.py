@@ -22,8 +22,9 @@ def queue_seen(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionS
     known = [_standing(job, *there[job.prompt_id]) for job in state.jobs.values() if job.prompt_id in there]
     missing = [job for job in state.jobs.values() if job.prompt_id not in there and not job.status.ended]
     fresh = [found for found in there.values() if _unknown(state, found[0])]
-    state = _without(state, {job.prompt_id for job in missing if not job.mine})
-    state = put(state, [*known, *(_missed(job, event.asked) for job in missing if job.mine)])
+    followed = [job for job in missing if job.mine or job.status is JobStatus.RUNNING]
+    state = _without(state, {job.prompt_id for job in missing} - {job.prompt_id for job in followed})
+    state = put(state, [*known, *(_missed(job, event.asked) for job in followed)])
     state = _taken_in(state, [job_of(*found, mine=_mine(state, found[0])) for found in fresh], at)
     state = _running_now(state, event, at)
     remaining = len(there)
@@ -36,7 +37,8 @@ def history_seen(state: SessionState, event: HistorySnapshot, at: Stamp) -> Sess
     known = [_ended(state.jobs[key], past, at) for key, past in entries.items() if not _unknown(state, past.seen)]
     fresh = [past for past in entries.values() if _unknown(state, past.seen)]
     absent = [state.jobs[key] for key in event.asked if key not in entries and key in state.jobs]
-    state = put(state, [*known, *(_missed_again(job, at) for job in absent)])
+    state = _without(state, {job.prompt_id for job in absent if not job.mine and not job.status.ended})
+    state = put(state, [*known, *(_missed_again(job, at) for job in absent if job.mine)])
     ends = [_ended(job_of(past.seen, JobStatus.LOST, mine=_mine(state, past.seen)), past, at) for past in fresh]
     state = _taken_in(state, ends, at)
     job = state.jobs.get(state.live.prompt_id) if state.live else None
@@ -65,14 +67,14 @@ def _standing(job: Job, seen: Seen, status: JobStatus) -> Job:
 
 
 def _missed(job: Job, asked: float) -> Job:
-    """A job of mine that the queue did not show, unless it came after the question."""
+    """A job whose end is of interest and that the queue did not show, unless it came after the question."""
     late = job.status is JobStatus.SUBMITTING or (job.proven is not None and job.proven >= asked)
     return job if late or job.absent % 2 else replace(job, absent=job.absent + 1)
 
 
 def _missed_again(job: Job, at: Stamp) -> Job:
     """A job of mine that is not in the history either; after the second time it is lost."""
-    if job.status.ended or not job.mine or not job.absent % 2:
+    if job.status.ended or not job.absent % 2:
         return job
     if job.absent + 1 < LOOKS_UNTIL_LOST:
         return replace(job, absent=job.absent + 1)

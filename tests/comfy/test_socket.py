@@ -154,16 +154,16 @@ async def test_a_connection_that_dies_in_the_middle_is_told_and_replaced() -> No
     assert heard[-1] == Closed("The connection broke.", 0.5)
 
 
-async def test_an_endless_frame_costs_the_connection_and_not_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comfy_socket, "FRAME_LIMIT", 2**20)
-
+async def test_a_frame_of_200_mb_costs_the_connection_before_it_has_come() -> None:
     async def talk(connection: ServerConnection) -> None:
-        await connection.send(b"\0\0\0\1\0\0\0\1" + bytes(2**21))
+        announced = b"\x82\x7f" + (200 * 10**6).to_bytes(8, "big")  # a binary frame's head, with its length
+        connection.transport.write(announced + b"\0\0\0\1\0\0\0\1")
+        await connection.wait_closed()
 
     async with talking(talk) as url:
         heard, _ = await hear(url, closings(1))
     assert [type(event) for event in heard] == [Opened, Closed]
-    assert "more than 1 MiB" in str(heard[-1])
+    assert "more than 64 MiB" in str(heard[-1])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.server import Server
+from comfytui.comfy.server import Server, parse_header
 from tests.watcher import Watcher, watching
 
 
@@ -14,7 +14,19 @@ def server(request: pytest.FixtureRequest) -> Server:
     url = request.config.getoption("--comfyui")
     if not url:
         pytest.skip("no server to drive: give one with --comfyui URL")
-    return Server.from_url(url)
+    headers = [parse_header(header) for header in request.config.getoption("--header")]
+    return Server.from_url(url, headers=headers)
+
+
+@pytest.fixture
+async def model(request: pytest.FixtureRequest, client: ComfyClient) -> str:
+    """The checkpoint that every live picture is made with."""
+    names = await client.models("checkpoints")
+    if not names:
+        pytest.skip("the server has no checkpoint")
+    chosen: str = request.config.getoption("--checkpoint") or names[0]
+    assert chosen in names, f"the server has no checkpoint {chosen}: it has {', '.join(names)}"
+    return chosen
 
 
 @pytest.fixture

@@ -25,14 +25,6 @@ PREVIEWS_BY_PROMPT = (0, 5)
 """The first ComfyUI (major, minor) that heeds a prompt's `preview_method`; before, only its own option counts."""
 
 
-@pytest.fixture
-async def model(client: ComfyClient) -> str:
-    names = await client.models("checkpoints")
-    if not names:
-        pytest.skip("the server has no checkpoint")
-    return names[0]
-
-
 async def test_the_server_says_what_it_is(client: ComfyClient) -> None:
     stats = await client.system_stats()
     assert stats.version

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service.looks import Looker
 from comfytui.service.notices import JobEnded, NotReached, ServiceFailed
@@ -15,7 +16,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.proxy import proxy_to
 from tests.waiting import eventually
-from tests.watcher import Watcher, watching
+from tests.watcher import Watcher, small_order, watching
 
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 SLOW = SimConfig(steps_per_second=20, load_seconds=0)
@@ -148,3 +149,14 @@ async def test_two_subscribers_see_the_same(sim: SimServer, watcher: Watcher) ->
     batch = await watcher.order(1, model=MODEL)
     await watcher.until(batch)
     await eventually(lambda: other.states and other.states[-1] == watcher.states[-1], "the same state")
+
+
+async def test_the_end_of_anothers_job_is_shown_too() -> None:
+    (graph,) = small_order(1, model=MODEL, steps=20).graphs
+    async with SimServer(SLOW) as sim, watching(Server.from_url(sim.url)) as watcher:
+        await watcher.live()
+        async with ComfyClient(watcher.service.server) as other:
+            await other.submit(graph, prompt_id="11111111-1111-4111-8111-111111111111", client_id="they", marks={})
+        await eventually(lambda: any(job.outputs for job in watcher.state.jobs.values()), "the other's picture")
+        (job,) = watcher.state.jobs.values()
+        assert (job.mine, job.owner, job.status) == (False, "they", JobStatus.SUCCEEDED)

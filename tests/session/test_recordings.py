@@ -98,7 +98,7 @@ def test_the_line_of_three_images() -> None:
     steps_of = [
         [f"Image {image} of 3 - Step {step}/8 ({step * 100 // 8}%)" for step in range(1, 9)] for image in (1, 2, 3)
     ]
-    warm = [["starting", "reading prompt", "loading model"]] * 2
+    warm = [["starting", "reading prompt", "sampling"]] * 2  # their loader is cached
     said = lines(recorded("three_sequential_cold_then_warm"))
     assert said[:2] == ["0 of 3 sent", "1 of 3 sent"]
     assert said[2:9] == [

@@ -327,8 +327,14 @@ def test_others_jobs_come_and_go_with_the_queue() -> None:
     session.do(HistorySnapshot((Past(seen("t1", 1, "they"), "success"),)))
     session.do(QueueSnapshot((seen("t2", 2, "they"),), (), asked=2.0))
     assert {key: job.status for key, job in session.state.jobs.items()} == {"t1": S.SUCCEEDED, "t2": S.RUNNING}
-    session.do(QueueSnapshot((), (), asked=3.0))
-    assert list(session.state.jobs) == ["t1"]
+    session.do(QueueSnapshot((), (seen("t3", 3, "they"),), asked=3.0))
+    assert unsettled(session.state) == ("t2",)
+    session.do(HistorySnapshot((Past(seen("t2", 2, "they"), "error"),), ("t2",)))
+    assert session.status("t2") is S.FAILED
+    session.do(QueueSnapshot((seen("t3", 3, "they"),), (), asked=4.0), QueueSnapshot((), (), asked=5.0))
+    session.do(HistorySnapshot((), ("t3",)))
+    assert set(session.state.jobs) == {"t1", "t2"}
+    assert not any(job.mine for job in session.state.jobs.values())
     assert not session.state.batches
 
 
