@@ -22,13 +22,11 @@ from comfytui.service.notices import (
     Notice,
     NotReached,
     PreviewReceived,
-    ServiceFailed,
     SessionChanged,
     Severity,
-    Told,
 )
 from comfytui.service.thread import ServiceThread
-from comfytui.session.model import Failure, Job, JobStatus, LinkKind
+from comfytui.session.model import Failure, Job, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.session.views import batch_of
 from comfytui.ui import keys
@@ -38,6 +36,7 @@ from comfytui.ui.form import PromptForm
 from comfytui.ui.header import HeaderLine
 from comfytui.ui.help import HelpScreen
 from comfytui.ui.job_screen import JobScreen
+from comfytui.ui.news import news_of
 from comfytui.ui.now import NowPanel
 from comfytui.ui.options import Options
 from comfytui.ui.ordering import fields_of, order_of
@@ -131,26 +130,14 @@ class Dashboard(Screen[None]):
                 if self._previews:
                     self.query_one(NowPanel).show_preview(image)
             case JobEnded(job=job):
-                self._ended(job)
+                if job.outputs and self._previews:
+                    self._show_finished(job)
             case BatchRefused(failure=failure):
                 self._refused(failure)
-            case Told(text=text, severity=severity):
-                self._say(text, severity)
             case NotReached(reason=reason):
                 self.post_message(Missed(reason))
-            case ServiceFailed(reason=reason, retry_in=retry_in):
-                again = f" It starts again in {retry_in:.0f} s." if retry_in else ""
-                self._say(f"A fault in comfytui: {reason}.{again}", "error")
-
-    def _ended(self, job: Job) -> None:
-        place = f"Image {job.mark.index} of {job.mark.total}" if job.mark else "The job"
-        match job.status:
-            case JobStatus.INTERRUPTED:
-                self._say(f"{place} was interrupted.")
-            case JobStatus.LOST:
-                self._say(f"{place} is lost: the server no longer knows it. Press F5 to queue again.", "warning")
-        if job.outputs and self._previews:
-            self._show_finished(job)
+        if news := news_of(notice):
+            self._say(*news)
 
     def _refused(self, failure: Failure) -> None:
         form = self.query_one(PromptForm)
