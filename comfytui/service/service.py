@@ -92,7 +92,9 @@ class SocketService:
         self._looker.want()
 
     async def answer(self, question: Callable[[ComfyClient], Awaitable[T]], answer: Future[T]) -> None:
-        """Answer a question of the subscriber's own with this service's client."""
+        """Answer a question of the subscriber's own with this service's client, unless it is no longer asked."""
+        if not answer.set_running_or_notify_cancel():
+            return
         try:
             answer.set_result(await question(self._require_client()))
         except Exception as error:

@@ -13,6 +13,7 @@ from rich.text import Text
 from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
 from textual.screen import Screen
 
@@ -26,6 +27,7 @@ from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.start import StartScreen
 from comfytui.ui.styles import SHEETS
 from comfytui.ui.themes import THEMES
+from comfytui.ui.type_ahead import TypeAhead
 
 
 def _forget(_: str) -> None:
@@ -48,6 +50,7 @@ class ComfyApp(App[None]):
         self.options = options
         self.ascii = options.ascii
         self._ascii_filter = AsciiFilter()
+        self._type_ahead = TypeAhead(self, super().on_event)
         self._demo = ExitStack()
         self.service: ServiceThread | None = None
         self.stuck = False
@@ -87,6 +90,13 @@ class ComfyApp(App[None]):
         if self.service is not None:
             self.stuck |= not self.service.stop()
             self.service = None
+
+    async def on_event(self, event: Event) -> None:
+        """Keys wait for the ones before them."""
+        if isinstance(event, Key | Paste) and not event.is_forwarded:
+            await self._type_ahead.take(event)
+        else:
+            await super().on_event(event)
 
     async def action_quit(self) -> None:
         """Close the program, after a question if something would be lost by it."""

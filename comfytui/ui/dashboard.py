@@ -213,10 +213,7 @@ class Dashboard(Screen[None]):
         return True
 
     def action_generate(self) -> None:
-        """Send the form off, with every key that was typed before this one."""
-        (self.focused or self).call_later(self._generate)
-
-    def _generate(self) -> None:
+        """Send the form off, or show what is wrong in it."""
         if not self.query_one(PromptForm).submit():
             self.action_write()
 
@@ -257,8 +254,9 @@ class Dashboard(Screen[None]):
     def action_write(self) -> None:
         """Go to the form, on small screens a page of its own."""
         self.add_class("-writing")
-        # Only what is displayed takes the focus, and the class acts at the next refresh.
-        self.call_after_refresh(self.query_one(PromptForm).focus_to_write)
+        # Only what is displayed takes the focus, and what is typed next is meant for the form.
+        self.app.stylesheet.update(self)
+        self.query_one(PromptForm).focus_to_write()
 
     def action_leave(self) -> None:
         """Leave the filter, a field, or the form's page."""

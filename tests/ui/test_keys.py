@@ -9,7 +9,7 @@ from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.queue_panel import QueuePanel
-from tests.ui.screen import screen
+from tests.ui.screen import Screen, screen
 
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 
@@ -44,6 +44,41 @@ async def test_what_was_typed_before_f5_is_sent_with_it(sim: SimServer) -> None:
             it.app.simulate_key(key)
         await it.until(lambda: sim.submitted, "the batch")
         assert prompts(sim) == ["abcdefghijklmnop"]
+
+
+def burst(it: Screen, *keys: str) -> None:
+    """Keys that arrive all at once, as after a pause of the line."""
+    for key in keys:
+        it.app.simulate_key(key)
+
+
+async def test_keys_of_one_burst_go_where_the_ones_before_them_lead(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("live")
+        await it.write("images", "1")
+        it.app.screen.query_one("#prompt").focus()
+        await it.pilot.pause()
+        burst(it, *"fox", "tab", *"fog", "shift+tab", *"es", "f5")
+        await it.until(lambda: sim.submitted, "the batch")
+        assert prompts(sim) == ["foxes"]
+        assert sim.submitted[0]["prompt"]["7"]["inputs"]["text"].endswith("fog")
+
+
+async def test_on_a_small_screen_the_whole_job_may_be_typed_ahead(sim: SimServer) -> None:
+    async with screen(sim.url, (80, 24)) as it:
+        await it.shows("live")
+        burst(it, "n", *"quiet", "f5")
+        await it.until(lambda: len(sim.submitted) == 4, "the batch")
+        assert set(prompts(sim)) == {"quiet"}
+
+
+async def test_after_escape_letters_act_at_once(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("live")
+        it.app.screen.query_one("#prompt").focus()
+        await it.pilot.pause()
+        burst(it, *"ab", "escape", "slash", *"cd")
+        await it.until(lambda: it.app.screen.query_one("#filter", Input).value == "cd", "the filter")
 
 
 async def test_a_wrong_number_on_a_hidden_form_opens_the_form(sim: SimServer) -> None:
