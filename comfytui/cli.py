@@ -19,6 +19,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 NOT_YET = frozenset({"run", "watch", "relay", "doctor"})
 NO_AIOHTTP = "The simulated server needs aiohttp: pip install 'comfytui[demo]'"
+FIRST_ANSWER_SECONDS = 3.0
+"""Patience with each server that might be the one, while the terminal shows nothing yet."""
 DEFAULT_SERVERS = ("http://127.0.0.1:8188", "http://127.0.0.1:8000")
 
 
@@ -69,6 +71,8 @@ def open_(
     """
     from comfytui.comfy.server import BadServer, Server, parse_header
 
+    if server in COMMANDS:
+        raise click.UsageError(f"'{server}' is a command: write it first, as in comfytui {server} --help.")
     if server in NOT_YET:
         raise click.UsageError(f"'{server}' is not a server, and there is no such command yet.")
     try:
@@ -84,7 +88,7 @@ def open_(
             candidates.insert(0, Server.from_url(last, headers=ways_in, ca=ca, cert=cert, insecure=insecure))
     except BadServer as error:
         raise click.UsageError(str(error)) from None
-    _open_app(asyncio.run(_first_that_answers(candidates)), _remember_server, last, **screen)
+    _open_app(asyncio.run(_first_that_answers(candidates, last)), _remember_server, last, **screen)
 
 
 @click.command()
@@ -196,17 +200,21 @@ def _open_app(
         sys.exit(app.return_code)
 
 
-async def _first_that_answers(candidates: list[Any]) -> Any:
-    """The first server that is a ComfyUI, or None."""
+async def _first_that_answers(candidates: list[Any], last: str) -> Any:
+    """The first server that is a ComfyUI, or None; the one of last time is, also while it only lets us wait."""
     from comfytui.comfy.client import ComfyClient
     from comfytui.comfy.errors import ComfyError, Unauthorized
 
     for server in candidates:
         async with ComfyClient(server) as client:
             try:
-                await client.system_stats()
+                async with asyncio.timeout(FIRST_ANSWER_SECONDS):
+                    await client.system_stats()
             except Unauthorized:
                 pass  # It is one, and its screen says what it wants.
+            except TimeoutError:
+                if not last or server is not candidates[0]:
+                    continue
             except ComfyError:
                 continue
             return server

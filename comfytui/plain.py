@@ -22,6 +22,11 @@ def plain(text: str, limit: int = 500) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def harmless(text: str) -> str:
+    """The text without what a terminal obeys, in as many cells: only soft hyphens and lone surrogates take any."""
+    return _UNSEEN.sub(lambda char: "?" if char[0] == "\u00ad" or "\ud800" <= char[0] <= "\udfff" else "", text)
+
+
 def plain_lines(text: str, limit: int = 20_000) -> str:
     """Harmless text that keeps its lines, of at most `limit` characters."""
     return "\n".join(plain(line, limit) for line in text[:limit].splitlines())

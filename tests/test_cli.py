@@ -27,6 +27,7 @@ def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
         (["box", "--header", "X: a\nb"], "no header can carry"),
         (["https://box", "--ca", "/no/such.pem"], "No certificate can be read"),
         (["run"], "no such command yet"),
+        (["--ascii", "demo"], "write it first"),
         (["box", "--workflow", "/no/such.json"], "such.json"),
         (["sim", "--port", "99999"], "99999"),
         (["--nonsense"], "No such option"),

@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
-from comfytui.plain import plain, plain_lines
+from comfytui.plain import harmless, plain, plain_lines
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,10 @@ def test_no_control_character_survives(text: str) -> None:
     assert shown.isprintable() or all(ord(c) >= 0xA0 for c in shown if not c.isprintable())
     assert len(shown) <= 500
     assert all(ord(c) >= 0x20 and not 0x7F <= ord(c) < 0xA0 for c in plain_lines(text).replace("\n", ""))
+
+
+@given(st.text(st.characters()))
+def test_harmless_text_takes_as_many_cells_and_holds_no_control(text: str) -> None:
+    shown = harmless(text)
+    assert cell_len(shown) == cell_len(text)
+    assert not any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in shown)

@@ -1,6 +1,7 @@
 """The program from start to end, as its user has it: typed into a terminal, on the embedded server."""
 
 import http.server
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from comfytui.workflow.txt2img import txt2img
 from tests.terminal import ENTER, ESCAPE, F5, terminal
 
 
@@ -81,6 +83,23 @@ def test_something_else_at_the_port_is_told(html_server: str) -> None:
     with terminal(html_server) as it:
         assert it.exit_code() == 1
         assert "no ComfyUI" in it.text
+
+
+def test_no_escape_of_a_prompt_reaches_the_terminal(tmp_path: Path) -> None:
+    graph = dict(txt2img().graph)
+    evil = "fox \x1b]0;OWNED\x07 \x1b[31mRED \x9b2J C1 \u202eRTL \x08\x08 [bold]m[/nope]"
+    graph["6"] = {**graph["6"], "inputs": {**graph["6"]["inputs"], "text": evil}}
+    file = tmp_path / "evil.json"
+    file.write_text(json.dumps(graph))
+    with terminal("demo", "--workflow", str(file), "--foreign", "0", "--steps-per-second", "50") as it:
+        it.shows("live")
+        it.send("\x1b[200~pasted \x1b[32m\x9b3J\x1b[201~", F5)
+        it.shows("4 of 4 done")
+        it.send(ESCAPE, "/", "\x1b[200~\x9b4J\x1b[201~", ESCAPE, "g", ENTER)
+        it.shows("seed ")
+        assert it.process.poll() is None
+        for escape in (b"\x1b]0;OWNED", b"\x1b[31mRED", b"\xc2\x9b", b"\xe2\x80\xae", b"\x08"):
+            assert escape not in it.written
 
 
 def test_a_password_never_reaches_the_screen(html_server: str) -> None:

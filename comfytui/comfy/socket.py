@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
@@ -27,7 +28,9 @@ from comfytui.comfy.faults import bad_proxy, not_comfyui, refused_entry, unreach
 from comfytui.comfy.server import Server
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
-"""Seconds between connects: doubled after each that brought no frame, then spread evenly below (full jitter)."""
+"""Seconds between connects: doubled after each that did not last, then spread evenly below (full jitter)."""
+STEADY_SECONDS = 5.0
+"""Seconds after which a connection that brought frames has lasted: a server may greet each one and close it."""
 OPEN_SECONDS = 10.0
 """Seconds from the connect to the end of the handshake."""
 MIB = 2**20
@@ -66,7 +69,7 @@ class Backoff:
     failures: int = 0
 
     def reset(self) -> None:
-        """Begin anew: a frame arrived."""
+        """Begin anew: a connection lasted."""
         self.failures = 0
 
     def next(self) -> float:
@@ -84,28 +87,34 @@ async def events(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ping: float | None = PING_SECONDS,
     pong: float | None = PONG_SECONDS,
+    steady: float = STEADY_SECONDS,
 ) -> AsyncGenerator[Event | Opened | Closed, None]:
     """Every event of the socket, and its openings and closings, for ever.
 
     Raises Unauthorized or NotComfyUI, since no further try would help.
     """
     backoff = backoff or Backoff()
+    clock = asyncio.get_running_loop().time
     while True:
+        lasts_from = math.inf
         try:
             async with _connection(server, client_id, ping, pong) as socket:
                 # Flags are per socket: without them previews come without the prompt that they belong to.
                 with suppress(ConnectionClosed):  # What came before the end is still to be read.
                     await socket.send(HELLO)
                 yield Opened()
+                opened = clock()
                 while True:
                     frame = await socket.recv(decode=False)
-                    backoff.reset()
+                    lasts_from = opened + steady
                     yield decode(_as_text_or_binary(frame))
         except ConnectionClosed as error:
             fault, reason = None, _spoken(error)
         except (OSError, WebSocketException, ImportError) as error:
             fault = _fault(server, error)
             reason = str(fault)
+        if clock() >= lasts_from:
+            backoff.reset()
         delay = backoff.next()
         yield Closed(reason, delay, fault)
         await sleep(delay)

@@ -1,6 +1,6 @@
 """Cancelling one job: the order fits where the job stands, and the answer says what really happened."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.service.notices import Severity
@@ -11,6 +11,12 @@ from comfytui.session.state import SessionState
 
 Outcome = tuple[str, Severity]
 """One sentence for the user, and how loud it is."""
+FINISHED: Outcome = ("Too late: it had already finished.", "warning")
+ENDS: Mapping[str | None, Outcome] = {
+    "interrupted": ("Interrupted.", "information"),
+    "error": ("Too late: it had already failed.", "warning"),
+}
+"""What a cancel came to, by how the history says that the job ended."""
 
 
 async def cancel(
@@ -32,35 +38,41 @@ async def cancel(
             return "Dropped before it was sent.", "information"
         case status if status and status.ended:
             return f"Nothing to cancel: it had already ended ({status.value}).", "information"
-    await _stop(prompt_id, client)
-    return await _look(prompt_id, client, apply)
+    was_there = await _stop(prompt_id, client)
+    if not was_there and outbox.may_have_landed(prompt_id):
+        outbox.withdraw(prompt_id)
+        return "Its answer was lost on the way: if the server got it, it will be cancelled.", "information"
+    return await _look(prompt_id, client, apply, was_there=was_there)
 
 
-async def _stop(prompt_id: str, client: ComfyClient) -> None:
-    """Cancel in one atomic call where the server has it, else delete the job or, if it runs, interrupt it."""
-    if await client.cancel(prompt_id) is not None:
-        return
-    await client.delete([prompt_id])
+async def _stop(prompt_id: str, client: ComfyClient) -> bool:
+    """Cancel in one atomic call where the server has it, else delete or interrupt; whether the job was there."""
+    if (done := await client.cancel(prompt_id)) is not None:
+        return done
     queue = await client.queue()
+    pending = any(item.prompt_id == prompt_id for item in queue.pending)
+    if pending:
+        await client.delete([prompt_id])
+        queue = await client.queue()
     # Servers before 0.3.57 interrupt whatever runs, so this is asked only for the one that does.
-    if any(item.prompt_id == prompt_id for item in queue.running):
+    running = any(item.prompt_id == prompt_id for item in queue.running)
+    if running:
         await client.interrupt(prompt_id)
+    return pending or running
 
 
-async def _look(prompt_id: str, client: ComfyClient, apply: Callable[[SessionEvent], None]) -> Outcome:
+async def _look(
+    prompt_id: str, client: ComfyClient, apply: Callable[[SessionEvent], None], *, was_there: bool
+) -> Outcome:
     queue = await client.queue()
     if any(item.prompt_id == prompt_id for item in queue.running):
         return "Interrupt sent: the server stops at its next step.", "information"
     if any(item.prompt_id == prompt_id for item in queue.pending):
         return "The server still has it in its queue: press x again.", "warning"
     entry = await client.history_of(prompt_id)
-    match entry and entry.outcome:
-        case None if entry is None:
-            apply(JobCancelled(prompt_id))
-            return "Removed from the queue before it ran.", "information"
-        case "interrupted":
-            return "Interrupted.", "information"
-        case "error":
-            return "Too late: it had already failed.", "warning"
-        case _:
-            return "Too late: it had already finished.", "warning"
+    if entry is not None:
+        return ENDS.get(entry.outcome, FINISHED)
+    if not was_there:
+        return "The server no longer knows it: it may have been restarted.", "warning"
+    apply(JobCancelled(prompt_id))
+    return "Removed from the queue before it ran.", "information"

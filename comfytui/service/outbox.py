@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import ComfyError, Rejected, Unauthorized, Unreachable
-from comfytui.comfy.replies import QueueItem
+from comfytui.comfy.errors import ComfyError, Rejected, ServerError, Unauthorized, Unreachable
+from comfytui.comfy.replies import Queued, QueueItem
+from comfytui.service.notices import Severity
 from comfytui.service.orders import Parcel
-from comfytui.session.events import PromptDelayed, PromptQueued, PromptRejected, SessionEvent
+from comfytui.session.events import JobCancelled, PromptDelayed, PromptQueued, PromptRejected, SessionEvent
 from comfytui.session.model import Failure
 
 LANDING_TIME = 30.0
@@ -15,14 +16,22 @@ LANDING_TIME = 30.0
 LOOK_PAUSE = 2.0
 """Seconds between looks for a prompt whose fate is unknown, and between tries while the server is down."""
 
+FAILURES = 3
+"""Times that the server may break over a prompt (status 500) before the prompt is taken for the cause."""
+LATEST = 60
+"""Entries of the history that are searched for a prompt of ours that the server gave an id of its own."""
+
 Apply = Callable[[SessionEvent], None]
 Refused = Callable[[str, Failure], None]
+Tell = Callable[[str, Severity], None]
+Cancel = Callable[[str], Awaitable[None]]
 
 
 class Outbox:
     """The unsent prompts of one server, first come first sent.
 
-    `apply` receives what happens to each; `unsent` says whether the session still waits for a prompt to be sent.
+    `apply` receives what happens to each, `refused` each batch that the server would not have, `tell` what the user
+    should know; `unsent` says whether the session still waits for a prompt to be sent, `cancel` calls one back.
     """
 
     def __init__(
@@ -30,18 +39,27 @@ class Outbox:
         apply: Apply,
         unsent: Callable[[str], bool],
         client_id: str,
+        refused: Refused,
+        tell: Tell,
+        cancel: Cancel,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._apply = apply
         self._unsent = unsent
         self._client_id = client_id
+        self._refused = refused
+        self._tell = tell
+        self._cancel = cancel
         self._sleep = sleep
         self._parcels: dict[str, Parcel] = {}
         self._filled = asyncio.Event()
         self._on_wire: str | None = None
         # Survives a fault of the service, which would otherwise send again what may have landed.
         self._doubtful: str | None = None
+        self._unwanted: set[str] = set()
+        self._failures = 0
+        self._warned: str | None = None
 
     def add(self, parcels: Iterable[Parcel]) -> None:
         """Queue prompts for sending."""
@@ -52,12 +70,16 @@ class Outbox:
         """Whether a prompt was sent and its answer lost."""
         return prompt_id == self._doubtful and prompt_id != self._on_wire
 
+    def withdraw(self, prompt_id: str) -> None:
+        """Have a prompt that may have landed cancelled when it is found, and not sent again when it is not."""
+        self._unwanted.add(prompt_id)
+
     def drop(self, prompt_id: str) -> bool:
         """Forget a prompt that is not on the wire; whether it was still here."""
         return prompt_id != self._on_wire and self._parcels.pop(prompt_id, None) is not None
 
-    async def run(self, client: ComfyClient, refused: Refused) -> None:
-        """Send for ever; a refusal takes the rest of its batch along and is told to `refused`."""
+    async def run(self, client: ComfyClient) -> None:
+        """Send for ever; a refusal takes the rest of its batch along."""
         while True:
             while not self._parcels:
                 self._filled.clear()
@@ -68,26 +90,28 @@ class Outbox:
             elif parcel.prompt_id == self._doubtful:
                 await self._settle(client, parcel)
             else:
-                await self._send(client, parcel, refused)
+                await self._send(client, parcel)
 
-    async def _send(self, client: ComfyClient, parcel: Parcel, refused: Refused) -> None:
+    async def _send(self, client: ComfyClient, parcel: Parcel) -> None:
         try:
             queued = await self._post(client, parcel)
         except Rejected as error:
-            self._refuse(parcel, _failure(error), refused)
+            self._refuse(parcel, _failure(error))
         except (Unreachable, Unauthorized) as error:
             self._doubtful = None
             self._apply(PromptDelayed(parcel.prompt_id, str(error)))
             await self._sleep(LOOK_PAUSE)
         except ComfyError as error:
+            self._failures += isinstance(error, ServerError) and error.status == 500
             self._apply(PromptDelayed(parcel.prompt_id, str(error)))
         else:
+            self._warn(parcel, queued)
             self._landed(parcel, queued.prompt_id, queued.number)
 
-    async def _post(self, client: ComfyClient, parcel: Parcel) -> QueueItem:
+    async def _post(self, client: ComfyClient, parcel: Parcel) -> Queued:
         self._doubtful = self._on_wire = parcel.prompt_id
         try:
-            queued = await client.submit(
+            return await client.submit(
                 parcel.graph,
                 prompt_id=parcel.prompt_id,
                 client_id=self._client_id,
@@ -96,7 +120,6 @@ class Outbox:
             )
         finally:
             self._on_wire = None
-        return QueueItem(queued.prompt_id, queued.number)
 
     async def _settle(self, client: ComfyClient, parcel: Parcel) -> None:
         """Look for a prompt whose answer was lost until it is found, or can no longer land and is to be sent again."""
@@ -113,22 +136,52 @@ class Outbox:
                 over = max(over, loop.time() + LOOK_PAUSE * 2)
                 continue
             if item is not None:
-                self._landed(parcel, item.prompt_id, item.number)
+                await self._found(parcel, item)
                 return
-        self._doubtful = None
+        await self._missing(client, parcel)
+
+    async def _found(self, parcel: Parcel, item: QueueItem) -> None:
+        self._landed(parcel, item.prompt_id, item.number)
+        if parcel.prompt_id in self._unwanted:
+            await self._cancel(item.prompt_id)
+
+    async def _missing(self, client: ComfyClient, parcel: Parcel) -> None:
+        """Let a prompt that can no longer land be sent again, unless it ended already, is unwanted, or does harm."""
+        try:
+            ended = next((entry.item for entry in await client.history(LATEST) if _is(entry.item, parcel)), None)
+        except ComfyError:
+            return
+        if ended is not None:
+            await self._found(parcel, ended)
+        elif parcel.prompt_id in self._unwanted:
+            self._done_with(parcel)
+            self._apply(JobCancelled(parcel.prompt_id))
+        elif self._failures >= FAILURES:
+            self._refuse(parcel, Failure(f"The server broke over it {self._failures} times: look at the server's log."))
+        else:
+            self._doubtful = None
+
+    def _warn(self, parcel: Parcel, queued: Queued) -> None:
+        """Tell once a batch what the server will leave out of its prompts."""
+        if queued.node_errors and self._warned != parcel.batch:
+            self._warned = parcel.batch
+            first = queued.node_errors[0]
+            node = f"{first.class_type or 'node'} {first.node_id}"
+            self._tell(f"The server leaves out {node}: {first.message} {first.details}".strip(), "warning")
 
     def _landed(self, parcel: Parcel, accepted_id: str, number: float) -> None:
         self._done_with(parcel)
         self._apply(PromptQueued(parcel.prompt_id, accepted_id, number))
 
-    def _refuse(self, parcel: Parcel, failure: Failure, refused: Refused) -> None:
+    def _refuse(self, parcel: Parcel, failure: Failure) -> None:
         for other in [other for other in self._parcels.values() if other.batch == parcel.batch]:
             self._done_with(other)
             self._apply(PromptRejected(other.prompt_id, failure))
-        refused(parcel.batch, failure)
+        self._refused(parcel.batch, failure)
 
     def _done_with(self, parcel: Parcel) -> None:
         self._parcels.pop(parcel.prompt_id, None)
+        self._failures = 0
         if self._doubtful == parcel.prompt_id:
             self._doubtful = None
 
@@ -146,7 +199,11 @@ async def _find(client: ComfyClient, parcel: Parcel) -> QueueItem | None:
     """The prompt as the server has it, waiting, running or ended; old servers give it an id of their own."""
     queue = await client.queue()
     for item in (*queue.running, *queue.pending):
-        if item.prompt_id == parcel.prompt_id or item.marks == parcel.marks:
+        if _is(item, parcel):
             return item
     entry = await client.history_of(parcel.prompt_id)
     return entry.item if entry else None
+
+
+def _is(item: QueueItem, parcel: Parcel) -> bool:
+    return item.prompt_id == parcel.prompt_id or item.marks == parcel.marks

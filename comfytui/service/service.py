@@ -32,6 +32,7 @@ from comfytui.service.notices import (
     PreviewReceived,
     ServiceFailed,
     SessionChanged,
+    Severity,
     Told,
 )
 from comfytui.service.orders import Order, plan
@@ -53,7 +54,7 @@ class SocketService:
         self.state = SessionState(client_ids=frozenset({self.client_id}))
         self._mailboxes: tuple[Mailbox, ...] = ()
         self._client: ComfyClient | None = None
-        self._outbox = Outbox(self._apply, self._is_unsent, self.client_id)
+        self._outbox = Outbox(self._apply, self._is_unsent, self.client_id, self._refused, self._tell, self.cancel)
         self._looker = Looker(self._apply, lambda: self.state)
         self._again = asyncio.Event()
         self._tried = False
@@ -72,7 +73,7 @@ class SocketService:
                 tasks.create_task(self._listen())
                 tasks.create_task(self._looker.run(client))
                 tasks.create_task(self._looker.watch_box(client))
-                tasks.create_task(self._outbox.run(client, self._refused))
+                tasks.create_task(self._outbox.run(client))
         finally:
             self._client = None
 
@@ -88,7 +89,7 @@ class SocketService:
             told = await cancel(prompt_id, self.state, self._require_client(), self._outbox, self._apply)
         except ComfyError as error:
             told = f"Not cancelled: {error}", "error"
-        self.post(Told(self.server.shown, *told))
+        self._tell(*told)
         self._looker.want()
 
     async def answer(self, question: Callable[[ComfyClient], Awaitable[T]], answer: Future[T]) -> None:
@@ -101,8 +102,9 @@ class SocketService:
             answer.set_exception(error)
 
     def reconnect(self) -> None:
-        """Try a link again that was given up."""
-        self._again.set()
+        """Try a link that is down again now."""
+        if self.state.link.kind is not LinkKind.LIVE:
+            self._again.set()
         self._looker.want()
 
     def post(self, notice: Notice) -> None:
@@ -141,12 +143,14 @@ class SocketService:
     def _refused(self, batch: str, failure: Failure) -> None:
         self.post(BatchRefused(self.server.shown, batch, failure))
 
+    def _tell(self, text: str, severity: Severity) -> None:
+        self.post(Told(self.server.shown, text, severity))
+
     async def _listen(self) -> None:
         while True:
-            self._again.clear()
             try:
                 # Closed with the loop that made it, so that no socket outlives a fault.
-                async with aclosing(events(self.server, self.client_id)) as stream:
+                async with aclosing(events(self.server, self.client_id, sleep=self._rest)) as stream:
                     async for event in stream:
                         self._receive(event)
             except (Unauthorized, NotComfyUI) as error:
@@ -154,8 +158,13 @@ class SocketService:
                 self._apply(Disconnected(str(error), kind=kind))
                 self._missed(error)
             # What was a ComfyUI before may be one again by itself: a proxy restarts, a login is renewed.
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._again.wait(), LONGEST_DELAY if self._was_live else None)
+            await self._rest(LONGEST_DELAY if self._was_live else None)
+
+    async def _rest(self, seconds: float | None) -> None:
+        """Wait for so long, or until the user wants the link tried again."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._again.wait(), seconds)
+        self._again.clear()
 
     def _missed(self, error: ComfyError) -> None:
         """Tell it if the first try of all found nothing: the address is wrong, or the box is down."""

@@ -80,7 +80,7 @@ class ServiceThread:
         self._call(lambda service: self._begin(service.cancel(prompt_id)).add_done_callback(self._look_at))
 
     def reconnect(self) -> None:
-        """Try a link again that was given up."""
+        """Try a link that is down again now."""
         self._call(lambda service: service.reconnect())
 
     def ask(self, question: Callable[["ComfyClient"], Awaitable[T]]) -> Future[T]:

@@ -74,7 +74,9 @@ def stated_end(
         else:
             state = replace(state, paces=_measured(state.paces, job, live, at.monotonic))
     seconds = _seconds(live, at, ended_ms)
-    done = replace(job, status=status, ended=at.wall, seconds=seconds, failure=failure, absent=0, note="")
+    unread = live is None or not live.whole or live.cut
+    ends = replace(job, status=status, ended=at.wall, seconds=seconds, failure=failure, note="")
+    done = replace(ends, absent=1 if unread else 0, unread=unread)
     return ended(state, done)
 
 

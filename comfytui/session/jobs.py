@@ -86,8 +86,10 @@ class Jobs(Mapping[str, Job]):
 
     @cached_property
     def unsettled(self) -> tuple[str, ...]:
-        """Jobs that left the queue and whose end is not known: mine, and those of others that ran."""
-        return tuple(job.prompt_id for job in self._jobs.values() if not job.status.ended and job.absent % 2)
+        """Jobs that left the queue and whose end is not known in full: mine, and those of others that ran."""
+        return tuple(
+            job.prompt_id for job in self._jobs.values() if job.absent % 2 and (job.unread or not job.status.ended)
+        )
 
 
 _QUEUED = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})

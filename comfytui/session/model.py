@@ -74,6 +74,7 @@ class Job:
 
     `proven` is the monotonic second in which the server last showed that it has the prompt. `absent` counts the
     looks in a row that missed it (queue, history, queue, history): odd means that the history is to be asked.
+    `unread`: it ended as a frame said, but frames with its results may have been missed, so that the history has more.
     """
 
     prompt_id: str
@@ -93,6 +94,7 @@ class Job:
     note: str = ""
     proven: float | None = None
     absent: int = 0
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,8 @@ def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState
             return _connected(state, client_id, at)
         case Disconnected():
             link = _broken(state.link, event, at)
-            return state if link == state.link else replace(state, link=link)
+            live = replace(state.live, cut=True) if state.live and not state.live.cut else state.live
+            return state if (link, live) == (state.link, state.live) else replace(state, link=link, live=live)
         case _:
             return state
 

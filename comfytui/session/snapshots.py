@@ -74,6 +74,9 @@ def _missed(job: Job, asked: float) -> Job:
 
 def _missed_again(job: Job, at: Stamp) -> Job:
     """A job of mine that is not in the history either; after the second time it is lost."""
+    if job.unread:
+        # The server states the end a moment before it writes the history.
+        return replace(job, absent=job.absent + 2, unread=job.absent < LOOKS_UNTIL_LOST)
     if job.status.ended or not job.absent % 2:
         return job
     if job.absent + 1 < LOOKS_UNTIL_LOST:
@@ -128,6 +131,7 @@ def _ended(job: Job, past: Past, at: Stamp) -> Job:
         ended=ended if job.ended is None or not job.status.final else job.ended,
         created=past.seen.created if job.created is None else job.created,
         absent=0,
+        unread=False,
         note="",
     )
 

@@ -17,7 +17,8 @@ class Live:
     `step` of `steps` is the running pass (`passes` counts them from 1, 0 before the first), `pass_node` and `weight`
     its node and share. `fraction` is the whole prompt, 0 to 1, and never falls; `left` is the weight still to do.
     The last `recent_steps` took `recent_seconds`, both fading with time. Times are monotonic seconds; `started_ms`
-    is the server's clock. `done` nodes include the `cached` ones. `whole`: the run was seen from its start.
+    is the server's clock. `done` nodes include the `cached` ones. `whole`: the run was seen from its start;
+    `cut`: the link broke meanwhile.
     """
 
     prompt_id: str
@@ -39,6 +40,7 @@ class Live:
     last_step: float | None = None
     done: frozenset[str] = frozenset()
     cached: frozenset[str] = frozenset()
+    cut: bool = False
 
     @property
     def step_seconds(self) -> float | None:

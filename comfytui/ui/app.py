@@ -23,6 +23,7 @@ from comfytui.session.views import unsent_jobs
 from comfytui.ui.ascii import AsciiFilter
 from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.dashboard import Dashboard, Missed
+from comfytui.ui.harmless import HarmlessFilter
 from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.start import StartScreen
 from comfytui.ui.styles import SHEETS
@@ -49,7 +50,7 @@ class ComfyApp(App[None]):
         super().__init__()
         self.options = options
         self.ascii = options.ascii
-        self._ascii_filter = AsciiFilter()
+        self._filters = [HarmlessFilter(), *([AsciiFilter()] if options.ascii else [])]
         self._type_ahead = TypeAhead(self, super().on_event)
         self._demo = ExitStack()
         self.service: ServiceThread | None = None
@@ -141,9 +142,8 @@ class ComfyApp(App[None]):
         self._close_messages_no_wait()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Every painted line passes the ASCII filter where that is asked for."""
-        filters = super().get_line_filters()
-        return [*filters, self._ascii_filter] if self.ascii else filters
+        """Every painted line is made harmless, and ASCII where that is asked for."""
+        return [*super().get_line_filters(), *self._filters]
 
     def on_unmount(self) -> None:
         """Detach: the service ends, jobs go on, on their server."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import Workflow
-from comfytui.workflow.specs import Spec, spec_of
+from comfytui.workflow.specs import Spec, narrowest, spec_of
 
 if TYPE_CHECKING:
     from comfytui.comfy.client import ComfyClient
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 async def specs_from(client: "ComfyClient", workflow: Workflow) -> Mapping[Field, Spec]:
     """A spec for each field whose node the server knows; one request for each class of node."""
     definitions: dict[str, Mapping[str, Any]] = {}
-    for slots in workflow.fields.values():
-        class_type = slots[0].class_type
-        if class_type not in definitions:
-            definitions[class_type] = await client.object_info(class_type)
-    specs = {field: spec_of(definitions[slots[0].class_type], slots[0]) for field, slots in workflow.fields.items()}
-    return {field: spec for field, spec in specs.items() if spec is not None}
+    for class_type in dict.fromkeys(slot.class_type for slots in workflow.fields.values() for slot in slots):
+        definitions[class_type] = await client.object_info(class_type)
+    specs: dict[Field, Spec] = {}
+    for field, slots in workflow.fields.items():
+        known = [spec for slot in slots if (spec := spec_of(definitions[slot.class_type], slot))]
+        if known:
+            specs[field] = narrowest(known)
+    return specs

@@ -195,7 +195,7 @@ class Dashboard(Screen[None]):
             data = await shown_picture(self._service, output)
         except ComfyError:
             return  # The queue shows that it ended; enter asks again and says why not.
-        self.query_one(NowPanel).show_finished(data)
+        self.query_one(NowPanel).show_finished(data, job.mark.batch if job.mark else "")
 
     # Actions
 

@@ -15,8 +15,8 @@ from comfytui.plain import plain
 from comfytui.ui.line import Line
 from comfytui.workflow.fields import Field, Value
 from comfytui.workflow.graph import Workflow
-from comfytui.workflow.seeds import MAX_SEED, SeedMode
-from comfytui.workflow.specs import FALLBACK, Spec, check, hint
+from comfytui.workflow.seeds import ALL_SEEDS, SeedMode, SeedRange
+from comfytui.workflow.specs import FALLBACK, Spec, check, hint, seeds_of
 from comfytui.workflow.values import current
 
 MOST_IMAGES = 1_000
@@ -36,11 +36,12 @@ CHOICES = frozenset({Field.MODEL, Field.SAMPLER, Field.SCHEDULER})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the form asks for: a value for each field, how seeds go on, and how many images."""
+    """What the form asks for: a value for each field, how seeds go on and within what, and how many images."""
 
     values: Mapping[Field, Value]
     seed_mode: SeedMode
     images: int
+    seeds: SeedRange = ALL_SEEDS
 
 
 class PromptForm(VerticalScroll, can_focus=False):
@@ -131,11 +132,15 @@ class PromptForm(VerticalScroll, can_focus=False):
                     values[field] = check(control.value, self._specs[field])
         mode = self.query_one("#seed-mode", Select).value if Field.SEED in self._specs else SeedMode.FIXED
         images = check(self.query_one("#images", Input).value, IMAGES)
-        return Asked(values, SeedMode(str(mode)), int(images))
+        return Asked(values, SeedMode(str(mode)), int(images), self._seeds)
+
+    @property
+    def _seeds(self) -> SeedRange:
+        return seeds_of(self._specs.get(Field.SEED, FALLBACK[Field.SEED]))
 
     def show_seeds(self, mode: SeedMode, seeds: Sequence[int]) -> None:
         """Show the seed that an order began with, or, where seeds count on, the one that the next begins with."""
-        seed = (seeds[-1] + 1) % (MAX_SEED + 1) if mode is SeedMode.INCREMENT else seeds[0]
+        seed = self._seeds.next(seeds[-1]) if mode is SeedMode.INCREMENT else seeds[0]
         with self.prevent(Input.Changed):
             self.query_one(f"#{Field.SEED}", Input).value = str(seed)
 

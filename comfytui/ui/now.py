@@ -77,9 +77,10 @@ class NowPanel(Vertical):
         picture = self.query_one(Picture)
         picture.show(data, max_cells=picture.size)
 
-    def show_finished(self, data: bytes) -> None:
-        """Show a finished image as large as there is room."""
-        self.query_one(Picture).show(data)
+    def show_finished(self, data: bytes, batch: str) -> None:
+        """Show a finished image of a batch as large as there is room, unless another batch has the panel by now."""
+        if batch == self._batch:
+            self.query_one(Picture).show(data)
 
     def _show_figures(self, progress: Progress, stale: bool) -> None:
         """Rates and times once a second at most: they stand right of the bars, which are painted along with them."""

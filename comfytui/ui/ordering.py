@@ -18,7 +18,7 @@ def order_of(workflow: Workflow, asked: Asked, rng: Random, *, previews: bool) -
     """One graph for each image, and their seeds (none where the graph has no seed)."""
     seeds: tuple[int, ...] = ()
     if Field.SEED in asked.values:
-        seeds = seeds_for(asked.seed_mode, int(asked.values[Field.SEED]), asked.images, rng)
+        seeds = seeds_for(asked.seed_mode, int(asked.values[Field.SEED]), asked.images, rng, asked.seeds)
         graphs = tuple(fill(workflow, {**asked.values, Field.SEED: seed}) for seed in seeds)
     else:
         graphs = (fill(workflow, asked.values),) * asked.images

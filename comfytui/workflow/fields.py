@@ -162,11 +162,15 @@ def _conditioning(side: str, node: Node) -> list[str]:
     """Return the inputs through which a conditioning came, on the positive or the negative side."""
     if side in node.links:
         return [side]
-    if node.class_type in _DEAD_ENDS or not _SIDES.isdisjoint(node.inputs):
+    if node.class_type in _DEAD_ENDS:
         return []
+    conditionings = [name for name in node.links if name.startswith("cond")]
+    # A guider of two prompts names only its negative by the side.
+    if not _SIDES.isdisjoint(node.inputs):
+        return conditionings if side == "positive" else []
     if "guider" in node.links:
         return ["guider"]
-    if conditionings := [name for name in node.links if name.startswith("cond")]:
+    if conditionings:
         return conditionings
     return [name for name in node.links if name not in _NO_CONDITIONING] if _SPEAKS.isdisjoint(node.inputs) else []
 

@@ -1,5 +1,6 @@
 """Which seed each image of a batch gets."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 from typing import Final
@@ -19,12 +20,29 @@ class SeedMode(StrEnum):
     RANDOM = "random"
 
 
-def seeds_for(mode: SeedMode, base: int, count: int, rng: Random) -> tuple[int, ...]:
-    """Return a seed for each of `count` images; increments wrap around after `MAX_SEED`, random ones all differ."""
+@dataclass(frozen=True, slots=True)
+class SeedRange:
+    """The seeds that a graph takes, both ends included."""
+
+    low: int = 0
+    high: int = MAX_SEED
+
+    def next(self, seed: int, steps: int = 1) -> int:
+        """The seed so many steps further on; after the last comes the first."""
+        return self.low + (seed - self.low + steps) % (self.high - self.low + 1)
+
+
+ALL_SEEDS = SeedRange()
+"""What ComfyUI's own samplers take."""
+
+
+def seeds_for(mode: SeedMode, base: int, count: int, rng: Random, taken: SeedRange = ALL_SEEDS) -> tuple[int, ...]:
+    """Return a seed that is `taken` for each of `count` images; random ones all differ where there are enough."""
     match mode:
         case SeedMode.FIXED:
             return (base,) * count
         case SeedMode.INCREMENT:
-            return tuple((base + index) % (MAX_SEED + 1) for index in range(count))
+            return tuple(taken.next(base, index) for index in range(count))
         case SeedMode.RANDOM:
-            return tuple(rng.sample(range(MAX_RANDOM_SEED), count))
+            choice = range(taken.low, min(taken.high + 1, MAX_RANDOM_SEED))
+            return tuple(rng.sample(choice, count) if count <= len(choice) else rng.choices(choice, k=count))

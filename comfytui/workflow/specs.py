@@ -1,14 +1,14 @@
 """What a field may hold, from the server's node definitions, and how typed text becomes a value."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, Final, Literal, TypeAlias
 
 from comfytui.plain import plain
 from comfytui.workflow.fields import Field, Value
 from comfytui.workflow.nodes import Slot, is_number
-from comfytui.workflow.seeds import MAX_SEED
+from comfytui.workflow.seeds import MAX_SEED, SeedRange
 
 Kind: TypeAlias = Literal["int", "float", "text", "choice"]
 
@@ -63,6 +63,19 @@ def spec_of(object_info: Mapping[str, Any], slot: Slot) -> Spec | None:
             return _spec(definition)
         case _:
             return None
+
+
+def narrowest(specs: Sequence[Spec]) -> Spec:
+    """Return what all inputs of one field take: the first one's choices and steps, within the bounds of each."""
+    lows = [spec.minimum for spec in specs if spec.minimum is not None]
+    highs = [spec.maximum for spec in specs if spec.maximum is not None]
+    return replace(specs[0], minimum=max(lows, default=None), maximum=min(highs, default=None))
+
+
+def seeds_of(spec: Spec) -> SeedRange:
+    """Return the seeds that a spec admits; to those nodes that take negative ones they mean something else."""
+    low = int(max(spec.minimum or 0, 0))
+    return SeedRange(low, max(int(min(spec.maximum or MAX_SEED, MAX_SEED)), low))
 
 
 def check(text: str, spec: Spec, label: str = "This") -> Value:

@@ -120,7 +120,16 @@ async def test_a_server_that_accepts_and_closes_is_not_hammered() -> None:
     assert [event.retry_in for event in heard if isinstance(event, Closed)][:8] == delays
 
 
-async def test_a_frame_starts_the_delays_anew() -> None:
+async def test_a_server_that_greets_and_closes_is_not_hammered() -> None:
+    async def talk(connection: ServerConnection) -> None:
+        await connection.send(STATUS)
+
+    async with talking(talk) as url:
+        _, delays = await hear(url, closings(5))
+    assert delays == [0.5, 1, 2, 4]
+
+
+async def test_a_connection_that_lasted_starts_the_delays_anew() -> None:
     connections = 0
 
     async def talk(connection: ServerConnection) -> None:
@@ -130,7 +139,7 @@ async def test_a_frame_starts_the_delays_anew() -> None:
             await connection.send(STATUS)
 
     async with talking(talk) as url:
-        _, delays = await hear(url, closings(7))
+        _, delays = await hear(url, closings(7), steady=0.0)
     assert delays == [0.5, 1, 2, 0.5, 1, 2]
 
 
@@ -151,7 +160,7 @@ async def test_a_connection_that_dies_in_the_middle_is_told_and_replaced() -> No
     async with talking(talk) as url:
         heard, _ = await hear(url, closings(2))
     assert [type(event) for event in heard] == [Opened, Status, Closed] * 2
-    assert heard[-1] == Closed("The connection broke.", 0.5)
+    assert heard[-1] == Closed("The connection broke.", 1.0)
 
 
 async def test_a_frame_of_200_mb_costs_the_connection_before_it_has_come() -> None:

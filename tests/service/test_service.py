@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from comfytui.comfy import socket as comfy_socket
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service.looks import Looker
@@ -79,6 +80,17 @@ async def test_a_cut_link_heals_and_the_batch_goes_on() -> None:
         assert all(job.outputs for job in jobs)
         fractions = [each.batch_fraction for each in watcher.seen(batch)]
         assert fractions == sorted(fractions)
+
+
+async def test_a_link_that_is_down_is_tried_at_once_when_the_user_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comfy_socket, "FIRST_DELAY", 600.0)
+    monkeypatch.setattr(comfy_socket, "LONGEST_DELAY", 600.0)
+    async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
+        await watcher.live()
+        proxy.cut()
+        await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the cut to be told")
+        watcher.service.reconnect()
+        await watcher.live()
 
 
 async def test_an_order_given_while_the_server_is_down_is_kept_and_sent_when_it_is_back() -> None:

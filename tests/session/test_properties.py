@@ -159,7 +159,7 @@ def _check(state: SessionState) -> None:
         assert job.mine or job.status is not JobStatus.SUBMITTING
         assert ahead_of(state, job) >= 0
         assert (job.ended is not None) is job.status.ended
-    assert not any(state.jobs[key].status.ended for key in unsettled(state))
+    assert not any(state.jobs[key].status.ended and not state.jobs[key].unread for key in unsettled(state))
     assert (current_batch(state) is None) is (not state.batches)
     rebuilt = replace(state, jobs=Jobs(state.jobs.values()))
     assert rebuilt == state

@@ -170,6 +170,30 @@ def test_an_unstated_end_is_left_to_the_history() -> None:
     assert session.state.jobs["a1"].outputs == (Output("a.png"),)
 
 
+def test_results_that_a_cut_swallowed_come_from_the_history_after_the_end_was_stated() -> None:
+    session = Session()
+    session.plan("a", 1)
+    session.do(*head("a1"), Disconnected("cut", 1.0), Connected("me"), Executed("a1", "9", None, (Output("b.png"),)))
+    session.do(ExecutionSuccess("a1"))
+    assert session.status("a1") is S.SUCCEEDED
+    assert unsettled(session.state) == ("a1",)
+    session.do(HistorySnapshot((), ("a1",)))
+    assert unsettled(session.state) == ("a1",)
+    session.do(HistorySnapshot((Past(seen("a1"), "success", (Output("a.png"), Output("b.png"))),), ("a1",)))
+    assert session.state.jobs["a1"].outputs == (Output("a.png"), Output("b.png"))
+    assert unsettled(session.state) == ()
+
+
+def test_a_history_that_never_has_a_stated_end_is_not_asked_for_ever() -> None:
+    session = Session()
+    session.plan("a", 1)
+    session.do(*head("a1"), Disconnected("cut", 1.0), ExecutionSuccess("a1"))
+    for _ in range(5):
+        session.do(HistorySnapshot((), ("a1",)))
+    assert unsettled(session.state) == ()
+    assert session.status("a1") is S.SUCCEEDED
+
+
 def test_the_next_run_shows_that_the_one_before_it_ended() -> None:
     session = Session()
     session.plan("a", 2)

@@ -71,6 +71,7 @@ CASES = {
         },
     ),
     "flux, custom sampler": (flux.custom_sampler(), FLUX),
+    "flux, two prompts": (flux.with_two_prompts(), FLUX | {"negative": "7.text", "cfg": "22.cfg_conds"}),
     "flux, cfg guider": (flux.with_cfg_guider(), FLUX | {"negative": "7.text", "cfg": "22.cfg"}),
     "flux, ksampler": (
         flux.ksampler(),

@@ -12,7 +12,7 @@ import pytest
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import classes_of, warning_for, workflow_of
 from comfytui.workflow.recipe import GraphReader, recipe_of
-from comfytui.workflow.seeds import MAX_RANDOM_SEED, MAX_SEED, SeedMode, seeds_for
+from comfytui.workflow.seeds import MAX_RANDOM_SEED, MAX_SEED, SeedMode, SeedRange, seeds_for
 from comfytui.workflow.txt2img import txt2img
 from comfytui.workflow.values import current, fill
 from tests.workflow.graphs import Graph, flux, stable_diffusion, unusual
@@ -150,3 +150,10 @@ def test_random_seeds_differ_and_survive_javascript() -> None:
     assert len(set(seeds)) == 1_000
     assert all(0 <= seed < MAX_RANDOM_SEED and int(float(seed)) == seed for seed in seeds)
     assert seeds == seeds_for(SeedMode.RANDOM, 6, 1_000, Random(1))
+
+
+def test_seeds_stay_within_what_a_node_takes() -> None:
+    small = SeedRange(5, 8)
+    assert seeds_for(SeedMode.INCREMENT, 7, 4, Random(1), small) == (7, 8, 5, 6)
+    assert set(seeds_for(SeedMode.RANDOM, 5, 4, Random(1), small)) == {5, 6, 7, 8}
+    assert set(seeds_for(SeedMode.RANDOM, 5, 100, Random(1), small)) == {5, 6, 7, 8}

@@ -48,6 +48,21 @@ def with_cfg_guider() -> Graph:
     }
 
 
+def with_two_prompts() -> Graph:
+    """The same with a guider of two prompts and a negative."""
+    guider = node(
+        "DualCFGGuider",
+        model=["30", 0],
+        cond1=["26", 0],
+        cond2=["6", 0],
+        negative=["7", 0],
+        cfg_conds=8.0,
+        cfg_cond2_negative=8.0,
+        style="regular",
+    )
+    return {**with_cfg_guider(), "22": guider}
+
+
 def ksampler() -> Graph:
     """KSampler with a zeroed-out negative made of the prompt's own encoder, which has two texts."""
     return {
