@@ -28,5 +28,6 @@ def harmless(text: str) -> str:
 
 
 def plain_lines(text: str, limit: int = 20_000) -> str:
-    """Harmless text that keeps its lines, of at most `limit` characters."""
-    return "\n".join(plain(line, limit) for line in text[:limit].splitlines())
+    """Harmless text that keeps its lines and their indentation, of at most `limit` characters."""
+    lines = text[:limit].expandtabs(4).splitlines()
+    return "\n".join(" " * (len(line) - len(line.lstrip(" "))) + plain(line, limit) for line in lines)

@@ -1,12 +1,12 @@
-"""Cancelling one job: the order fits where the job stands, and the answer says what really happened."""
+"""Cancelling: the order fits where the job stands, and the answer says what really happened."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.service.notices import Severity
 from comfytui.service.outbox import Outbox
 from comfytui.session.events import JobCancelled, SessionEvent
-from comfytui.session.model import JobStatus
+from comfytui.session.model import Job, JobStatus
 from comfytui.session.state import SessionState
 
 Outcome = tuple[str, Severity]
@@ -76,3 +76,35 @@ async def _look(
         return "The server no longer knows it: it may have been restarted.", "warning"
     apply(JobCancelled(prompt_id))
     return "Removed from the queue before it ran.", "information"
+
+
+async def cancel_all(
+    jobs: Sequence[Job],
+    client: ComfyClient,
+    outbox: Outbox,
+    apply: Callable[[SessionEvent], None],
+) -> Outcome:
+    """Drop, delete and interrupt open jobs of mine in as few calls as that takes; raises ComfyError."""
+    dropped = [job for job in jobs if job.status is JobStatus.SUBMITTING and outbox.drop(job.prompt_id)]
+    for job in dropped:
+        apply(JobCancelled(job.prompt_id))
+    sent = {job.prompt_id for job in jobs} - {job.prompt_id for job in dropped}
+    for prompt_id in sent:
+        if outbox.may_have_landed(prompt_id):
+            outbox.withdraw(prompt_id)
+    waiting = sent & {item.prompt_id for item in (await client.queue()).pending}
+    if waiting:
+        await client.delete(sorted(waiting))
+    queue = await client.queue()
+    running = sent & {item.prompt_id for item in queue.running}
+    for prompt_id in running:
+        if await client.cancel(prompt_id) is None:
+            await client.interrupt(prompt_id)
+    removed = waiting - running - {item.prompt_id for item in queue.pending}
+    for prompt_id in removed:
+        # One that ran and ended between the two looks is in the history, and the next look finds it there.
+        if await client.history_of(prompt_id) is None:
+            apply(JobCancelled(prompt_id))
+    parts = {"dropped before they were sent": len(dropped), "removed": len(removed), "interrupted": len(running)}
+    said = ", ".join(f"{count} {word}" for word, count in parts.items() if count)
+    return (f"{said[0].upper()}{said[1:]}." if said else "Nothing was left to cancel."), "information"

@@ -79,6 +79,10 @@ class ServiceThread:
         """Cancel one job; what came of it arrives as `Told`."""
         self._call(lambda service: self._begin(service.cancel(prompt_id)).add_done_callback(self._look_at))
 
+    def cancel_batch(self, batch: str) -> None:
+        """Cancel what is still to end of a batch; what came of it arrives as `Told`."""
+        self._call(lambda service: self._begin(service.cancel_batch(batch)).add_done_callback(self._look_at))
+
     def reconnect(self) -> None:
         """Try a link that is down again now."""
         self._call(lambda service: service.reconnect())

@@ -25,7 +25,7 @@ from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.dashboard import Dashboard, Missed
 from comfytui.ui.harmless import HarmlessFilter
 from comfytui.ui.options import NoDemoError, Options
-from comfytui.ui.start import StartScreen
+from comfytui.ui.start import NOTHING_ANSWERS, StartScreen
 from comfytui.ui.styles import SHEETS
 from comfytui.ui.themes import THEMES
 from comfytui.ui.type_ahead import TypeAhead
@@ -57,6 +57,7 @@ class ComfyApp(App[None]):
         self.stuck = False
         """Whether a service did not end in time: its thread would hold up the end of the program."""
         self._server = server
+        self._typed = ""
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = THEMES[0].name
@@ -64,12 +65,14 @@ class ComfyApp(App[None]):
     def on_mount(self) -> None:
         """Open the server's dashboard, or ask which one."""
         if self._server is None:
-            self._show(StartScreen(url=self.options.last))
+            last = self.options.last
+            self._show(StartScreen(f"{last} does not answer. {NOTHING_ANSWERS}" if last else NOTHING_ANSWERS, url=last))
         else:
             self.open_server(self._server)
 
-    def open_server(self, server: Server) -> None:
-        """Serve one server and show its dashboard."""
+    def open_server(self, server: Server, typed: str = "") -> None:
+        """Serve one server and show its dashboard; `typed` is the address as the user wrote it."""
+        self._typed = typed
         self._stop_service()
         self.service = service = ServiceThread(server)
         dashboard = Dashboard(service, self.options, self.size.width)
@@ -83,7 +86,7 @@ class ComfyApp(App[None]):
             url = await asyncio.to_thread(self._demo.enter_context, self.options.demo())
             self.options = replace(self.options, remember=_forget)
         except NoDemoError as error:
-            self._show(StartScreen(str(error)))
+            self._show(StartScreen(str(error), url=self._typed))
         else:
             self.open_server(Server.from_url(url))
 
@@ -116,7 +119,8 @@ class ComfyApp(App[None]):
         if self._server is not None:
             self.exit(return_code=1, message=Text(event.reason))
             return
-        self._show(StartScreen(event.reason))
+        self.clear_notifications()
+        self._show(StartScreen(event.reason, url=self._typed))
 
     def _show(self, screen: Screen[None]) -> None:
         """Show a screen in place of the one before, above Textual's empty default."""

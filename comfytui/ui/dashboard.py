@@ -28,7 +28,7 @@ from comfytui.service.notices import (
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Failure, Job, LinkKind
 from comfytui.session.state import SessionState
-from comfytui.session.views import batch_of
+from comfytui.session.views import batch_of, tally
 from comfytui.ui import keys
 from comfytui.ui.choices import specs_from
 from comfytui.ui.confirm import ConfirmScreen
@@ -49,6 +49,8 @@ BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 """The classes of a screen of at least so many columns."""
 PAINT_PAUSE = 0.25
 """Seconds between two paints of live numbers."""
+MANY_IMAGES = 100
+"""Images from which on a batch is asked about: a slip of the finger is quickly made."""
 TICK = 1.0
 """Seconds between two paints of clocks, while there is a clock to show."""
 
@@ -82,7 +84,7 @@ class Dashboard(Screen[None]):
         self._painted: SessionState | None = None
         self._paint_due = 0.0
         self._paint_planned = False
-        self._was_live = False
+        self._was_live = self._ever_live = False
 
     def compose(self) -> ComposeResult:
         """Header, form beside *Now* and queue, footer."""
@@ -164,12 +166,17 @@ class Dashboard(Screen[None]):
         self.query_one(NowPanel).show(state)
         if painted is None or state.jobs is not painted.jobs or state.batches is not painted.batches:
             self.query_one(QueuePanel).show(state)
+        for screen in self.app.screen_stack:
+            if isinstance(screen, JobScreen):
+                screen.follow(state)
         is_live = state.link.kind is LinkKind.LIVE
         if is_live and not self._was_live:
             self._options.remember(self._service.server.shown)
             self._learn_choices()
         self._was_live = is_live
-        if painted and state.link.kind is not painted.link.kind and state.link.reason and not is_live:
+        self._ever_live |= is_live
+        lost = self._ever_live and painted and state.link.kind is not painted.link.kind and not is_live
+        if lost and state.link.reason:
             self._say(f"{state.link.reason} ctrl+r tries again now.", "warning")
 
     def _tick(self) -> None:
@@ -205,10 +212,11 @@ class Dashboard(Screen[None]):
         on_form_page = self.has_class("-narrow", "-writing")
         match action:
             case "leave":
-                return typing or on_form_page or self.query_one(QueuePanel).filtering
+                panel = self.query_one(QueuePanel)
+                return self.focused is not panel.rows or on_form_page or panel.filtering
             case "filter" | "help":
                 return not typing
-            case "cancel" | "save":
+            case "cancel" | "cancel_batch" | "save":
                 return not on_form_page
         return True
 
@@ -218,7 +226,11 @@ class Dashboard(Screen[None]):
             self.action_write()
 
     @on(PromptForm.Submitted)
-    def _submitted(self, event: PromptForm.Submitted) -> None:
+    @work(group="submit")
+    async def _submitted(self, event: PromptForm.Submitted) -> None:
+        many = f"Queue {event.asked.images} images?"
+        if event.asked.images >= MANY_IMAGES and not await self.app.push_screen_wait(ConfirmScreen(many)):
+            return
         order, seeds = order_of(self._options.workflow, event.asked, SystemRandom(), previews=self._previews)
         self._service.submit(order)
         if seeds:
@@ -235,12 +247,20 @@ class Dashboard(Screen[None]):
         elif job.mine or job.status.ended or await self.app.push_screen_wait(ConfirmScreen(_whose(job))):
             self._service.cancel(job.prompt_id)
 
+    @work(exclusive=True, group="cancel")
+    async def action_cancel_batch(self) -> None:
+        """Cancel what is still to end of the selected job's batch, after a question."""
+        job = self.query_one(QueuePanel).selected()
+        batch = batch_of(self._state, job) if job else None
+        if batch is None or not (left := tally(self._state, batch).open):
+            self._say("Select a job of a batch of yours that is still to end.")
+        elif await self.app.push_screen_wait(ConfirmScreen(f"Cancel all {left} images that this batch still has?")):
+            self._service.cancel_batch(batch.id)
+
     @on(QueueList.Selected)
     def _show_job(self) -> None:
         if job := self.query_one(QueuePanel).selected():
-            batch = batch_of(self._state, job)
-            title = job.recipe.prompt or (batch.title if batch else job.prompt_id)
-            self.app.push_screen(JobScreen(self._service, job, title, self._options.output))
+            self.app.push_screen(JobScreen(self._service, self._state, job.prompt_id, self._options.output))
 
     def action_save(self) -> None:
         """Save the selected job's pictures."""

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.message import Message
-from textual.widget import Widget
 from textual.widgets import Button, Input, Select, TextArea
 
 from comfytui.plain import plain
+from comfytui.ui import form_rows as rows
+from comfytui.ui.form_rows import CHOICES
 from comfytui.ui.line import Line
 from comfytui.workflow.fields import Field, Value
 from comfytui.workflow.graph import Workflow
@@ -31,7 +31,6 @@ ROWS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Scheduler", (Field.SCHEDULER,)),
 )
 TEXTS = (Field.PROMPT, Field.NEGATIVE)
-CHOICES = frozenset({Field.MODEL, Field.SAMPLER, Field.SCHEDULER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         self.workflow = workflow
         self._specs: dict[Field, Spec] = {field: FALLBACK[field] for field in workflow.fields}
         self._refusals: dict[str, str] = {}
+        self._waits = False
         self.border_title = "Prompt"
 
     def compose(self) -> ComposeResult:
@@ -69,15 +69,15 @@ class PromptForm(VerticalScroll, can_focus=False):
         for field in TEXTS:
             if field in values:
                 yield Line(field.label, classes="text-label")
-                yield _text_area(field, str(values[field]))
+                yield rows.text_area(field, str(values[field]))
                 yield Line(id=f"{field}-error", classes="error")
         for label, fields in ROWS:
             present = [field for field in fields if field in values]
             if present:
-                yield from _row(label, present, values)
+                yield from rows.row(label, present, values)
         if Field.SEED in values:
-            yield from _seed_row(values[Field.SEED])
-        yield from _images_row(4 if Field.SEED in values else 1)
+            yield from rows.seed_row(values[Field.SEED])
+        yield from rows.images_row(4 if Field.SEED in values else 1)
         yield Button("Generate  F5", id="generate", variant="primary", compact=True)
 
     def learn(self, specs: Mapping[Field, Spec]) -> None:
@@ -87,16 +87,15 @@ class PromptForm(VerticalScroll, can_focus=False):
             if options := self._specs[field].options:
                 self._offer(field, options)
         self.check_all()
+        if self._waits:
+            self.submit()
 
     def _offer(self, field: Field, options: Sequence[str]) -> None:
         select = self.query_one(f"#{field}", Select)
         chosen = str(select.value)
-        missing = bool(chosen) and chosen not in options
         with self.prevent(Select.Changed):
-            select.set_options(_options([*options, chosen] if missing else options))
+            select.set_options(rows.options(options if not chosen or chosen in options else [*options, chosen]))
             select.value = chosen or options[0]
-        absence = f"{field.label} '{chosen}' is not on the server: choose one that is." if missing else ""
-        self.mark(field, self._refusals.get(field) or absence)
 
     def mark(self, field: Field | str, sentence: str, *, wrong: bool = True) -> None:
         """Show one sentence at a field, or take the mark away with an empty one; not `wrong` is only advice."""
@@ -113,8 +112,9 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def check_all(self) -> bool:
         """Mark every wrong field; whether all is in order."""
-        wrong = [control for control in self._inputs() if self._check(control) is None]
-        return not wrong
+        numbers = [self._check(control) is not None for control in self._inputs()]
+        choices = [self._check_choice(field) for field in CHOICES & self._specs.keys()]
+        return all(numbers) and all(choices)
 
     def read(self) -> Asked | None:
         """The form's content, or None where a number is wrong."""
@@ -149,12 +149,19 @@ class PromptForm(VerticalScroll, can_focus=False):
         (self.query(".-wrong") or self.query("TextArea, Input")).first().focus()
 
     def submit(self) -> bool:
-        """Send the form off if all is in order; whether it was."""
+        """Send the form off if all is in order, as soon as the server's choices are there; whether nothing is wrong."""
         self._refusals.clear()
         asked = self.read()
-        if asked is not None:
+        self._waits = asked is not None and bool(self._unread(asked))
+        if asked is not None and not self._waits:
             self.post_message(self.Submitted(asked))
+        for field in self._unread(asked) if asked else ():
+            self.mark(field, "The server's choices are being read: the batch goes off when they are here.", wrong=False)
         return asked is not None
+
+    def _unread(self, asked: Asked) -> list[Field]:
+        """Fields with nothing to choose from yet."""
+        return [field for field in CHOICES if asked.values.get(field) == "" and self._specs[field].options is None]
 
     @on(Button.Pressed, "#generate")
     def _pressed(self) -> None:
@@ -181,7 +188,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         event.stop()
         self._refusals.pop(event.select.id or "", None)
         if event.select.id in self._specs:
-            self.mark(event.select.id, "")
+            self._check_choice(Field(event.select.id))
 
     @on(TextArea.Changed)
     def _wrote(self, event: TextArea.Changed) -> None:
@@ -190,6 +197,14 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def _inputs(self) -> Iterator[Input]:
         return iter(self.query(Input).results(Input))
+
+    def _check_choice(self, field: Field) -> bool:
+        """Mark a choice that the server does not offer, or refused; whether it may be sent."""
+        chosen, options = str(self.query_one(f"#{field}", Select).value), self._specs[field].options
+        missing = bool(chosen) and options is not None and chosen not in options
+        absence = f"{field.label} '{chosen}' is not on the server: choose one that is." if missing else ""
+        self.mark(field, absence or self._refusals.get(field, ""))
+        return not missing
 
     def _check(self, control: Input) -> Value | None:
         field = control.id or ""
@@ -204,52 +219,3 @@ class PromptForm(VerticalScroll, can_focus=False):
         else:
             self.mark(field, hint(value, spec, label) or "", wrong=False)
         return value
-
-
-def _text_area(field: Field, text: str) -> TextArea:
-    area = TextArea(text, id=field, compact=True, soft_wrap=True, tab_behavior="focus", show_line_numbers=False)
-    area.cursor_blink = False
-    return area
-
-
-def _input(name: str, value: Value) -> Input:
-    control = Input(str(value), id=name, compact=True, select_on_focus=True)
-    control.cursor_blink = False
-    return control
-
-
-def _options(names: Sequence[str]) -> list[tuple[Text, str]]:
-    return [(Text(plain(name, 200).removesuffix(".safetensors")), name) for name in names]
-
-
-def _row(label: str, fields: Sequence[Field], values: Mapping[Field, Value]) -> ComposeResult:
-    controls: list[Widget] = []
-    for field in fields:
-        if field in CHOICES:
-            name = str(values[field])
-            controls.append(Select(_options([name]), id=field, value=name, allow_blank=False, compact=True))
-        else:
-            controls.append(_input(field, values[field]))
-    if fields == [Field.WIDTH, Field.HEIGHT]:
-        controls.insert(1, Line("x", classes="times"))
-    yield Horizontal(Line(label, classes="label"), *controls, classes="row")
-    for field in fields:
-        yield Line(id=f"{field}-error", classes="error")
-
-
-def _seed_row(seed: Value) -> ComposeResult:
-    modes = Select(
-        [(Text(mode.value), mode.value) for mode in SeedMode],
-        id="seed-mode",
-        value=SeedMode.RANDOM.value,
-        allow_blank=False,
-        compact=True,
-    )
-    yield Horizontal(Line("Seed", classes="label"), modes, classes="row")
-    yield Horizontal(Line(classes="label"), _input(Field.SEED, seed), classes="row")
-    yield Line(id=f"{Field.SEED}-error", classes="error")
-
-
-def _images_row(images: int) -> ComposeResult:
-    yield Horizontal(Line("Images", classes="label"), _input("images", images), classes="row")
-    yield Line(id="images-error", classes="error")

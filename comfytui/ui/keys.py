@@ -5,6 +5,14 @@ from textual.binding import Binding
 DASHBOARD = [
     Binding("f5,ctrl+j", "generate", "Generate", key_display="F5", priority=True, id="generate", tooltip="Queue it"),
     Binding("x", "cancel", "Cancel", id="cancel", tooltip="Cancel the selected job"),
+    Binding(
+        "X",
+        "cancel_batch",
+        "Cancel batch",
+        show=False,
+        id="cancel-batch",
+        tooltip="Cancel all of the selected job's batch",
+    ),
     Binding("s", "save", "Save", id="save", tooltip="Save the selected job's pictures"),
     Binding("slash", "filter", "Filter", key_display="/", id="filter", tooltip="Show only matching jobs"),
     Binding("n", "write", "Form", id="write", tooltip="Write: go to the prompt form"),

@@ -23,10 +23,5 @@ def news_of(notice: Notice) -> News | None:
 
 def _end_of(job: Job) -> News | None:
     place = f"Image {job.mark.index} of {job.mark.total}" if job.mark else "The job"
-    match job.status:
-        case JobStatus.INTERRUPTED:
-            return f"{place} was interrupted.", "information"
-        case JobStatus.LOST:
-            return f"{place} is lost: the server no longer knows it. Press F5 to queue again.", "warning"
-        case _:
-            return None
+    lost = f"{place} is lost: the server no longer knows it. Press F5 to queue again."
+    return (lost, "warning") if job.status is JobStatus.LOST else None

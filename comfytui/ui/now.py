@@ -18,6 +18,8 @@ from comfytui.ui.picture import Picture
 from comfytui.ui.recipes import recipe_line
 
 IDLE = "Nothing runs"
+ROOM_FOR_PHASE = 64
+"""Columns of the panel from which on the line of truth and the node beside it both fit."""
 FIGURES_PAUSE = 0.9
 """Seconds between two paints of rates and times; a little less than the tick that moves clocks."""
 
@@ -64,6 +66,8 @@ class NowPanel(Vertical):
         progress = progress_of(state, batch, time.monotonic())
         style = _style(progress)
         self._line("truth").say(line(progress))
+        # The line of truth comes first: what stands beside it gives way.
+        self._line("phase").display = self.size.width >= ROOM_FOR_PHASE
         stale = state.link.kind is not LinkKind.LIVE and progress.stage is not Stage.ENDED
         self._line("phase").say("as last seen" if stale else _phase(progress))
         self._show_figures(progress, stale)

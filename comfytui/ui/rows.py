@@ -55,7 +55,9 @@ class Row:
     def matches(self, words: Iterable[str]) -> bool:
         """Whether every one of the (casefolded) words is somewhere in the row."""
         sign = SIGNS[self.status]
-        hay = "\n".join((self.title, sign.word, self.status, self.state, self.figure, self.owner, self.file)).casefold()
+        hay = "\n".join(
+            (self.title, self.place, sign.word, self.status, self.state, self.figure, self.owner, self.file)
+        ).casefold()
         return all(word in hay for word in words)
 
 
@@ -68,7 +70,7 @@ def rows_of(state: SessionState, needle: str = "", *, show_history: bool = True)
     pending.sort(key=run_order)
     rows = [_row(job, state.batches, ("running", "")) for job in running]
     rows += [_row(job, state.batches, _turn(at, len(running))) for at, job in enumerate(pending)]
-    rows += [_row(job, state.batches, _unsent(job)) for job in unsent]
+    rows += [_row(job, state.batches, _unsent(at, job)) for at, job in enumerate(unsent)]
     if show_history:
         rows += [_row(job, state.batches, _end(job)) for job in _newest_first(ended)]
     words = needle.casefold().split()
@@ -124,8 +126,11 @@ def _turn(at: int, running: int) -> tuple[str, str]:
     return "", f"{at + running} ahead" if at else "next"
 
 
-def _unsent(job: Job) -> tuple[str, str]:
-    return f"not sent: {plain(job.note, STATE_LIMIT)}" if job.note else "sending", ""
+def _unsent(at: int, job: Job) -> tuple[str, str]:
+    """What is said of unsent jobs, of which the first is on its way."""
+    if job.note:
+        return f"not sent: {plain(job.note, STATE_LIMIT)}", ""
+    return ("to be sent" if at else "sending"), ""
 
 
 def _end(job: Job) -> tuple[str, str]:

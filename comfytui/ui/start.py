@@ -32,9 +32,9 @@ class StartScreen(Screen[None]):
         Binding("f2", "demo", "Demo", tooltip="Open a simulated server on this machine", id="start-demo"),
     ]
 
-    def __init__(self, note: str = "", *, url: str = "") -> None:
+    def __init__(self, note: str, *, url: str = "") -> None:
         super().__init__()
-        self._note = note or (f"{url} does not answer. " if url else "") + NOTHING_ANSWERS
+        self._note = note
         self._url = url
 
     def compose(self) -> ComposeResult:
@@ -56,14 +56,15 @@ class StartScreen(Screen[None]):
     @on(Input.Submitted, "#url")
     @on(Button.Pressed, "#open")
     def _open(self) -> None:
+        typed = self.query_one("#url", Input).value
         try:
-            server = Server.from_url(self.query_one("#url", Input).value)
+            server = Server.from_url(typed)
         except BadServer as error:
             sentence = self.query_one("#start-error", Line)
             sentence.say(f"! {error}")
             sentence.add_class("-shown")
             return
-        cast("ComfyApp", self.app).open_server(server)
+        cast("ComfyApp", self.app).open_server(server, typed)
 
     @on(Button.Pressed, "#demo")
     def action_demo(self) -> None:

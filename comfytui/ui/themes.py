@@ -16,6 +16,10 @@ DARK = Theme(
     error="#e06c6c",
     dark=True,
     variables={
+        "text-accent": "#e0a95c",
+        "text-success": "#8fb573",
+        "text-warning": "#d7b15f",
+        "text-error": "#e06c6c",
         "border": "#e0a95c",
         "border-blurred": "#3a404c",
         "footer-key-foreground": "#e0a95c",
@@ -39,6 +43,10 @@ LIGHT = Theme(
     error="#b3261e",
     dark=False,
     variables={
+        "text-accent": "#9a5b00",
+        "text-success": "#3f7322",
+        "text-warning": "#8a6100",
+        "text-error": "#b3261e",
         "border": "#9a5b00",
         "border-blurred": "#c3c0b6",
         "footer-key-foreground": "#9a5b00",

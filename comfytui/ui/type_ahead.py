@@ -29,6 +29,8 @@ class TypeAhead:
 
     async def take(self, typed: Typed) -> None:
         """Act on it now, or when those before it are through."""
+        if isinstance(typed, Key) and _joins(typed.character):
+            typed = Paste(typed.character or "")
         self._waiting.append(typed)
         if asyncio.get_running_loop().time() >= self._under_way_until:
             await self._next()
@@ -49,3 +51,8 @@ class TypeAhead:
             if node.call_later(self._follow, way[at:]):
                 return
         await self._next()
+
+
+def _joins(character: str | None) -> bool:
+    """Whether it joins emoji and letters of some scripts: Textual takes such characters from a paste alone."""
+    return character in {"\u200c", "\u200d"}

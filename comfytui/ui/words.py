@@ -1,7 +1,8 @@
 """How numbers and states read on the screen."""
 
 from comfytui.comfy.replies import SystemStats
-from comfytui.session.model import Link, LinkKind
+from comfytui.session.model import Job, Link, LinkKind
+from comfytui.session.state import Live
 
 GIB = 2**30
 GAUGE_CELLS = 8
@@ -18,8 +19,14 @@ def left(range_: tuple[float, float] | None) -> str:
     """`0:41 left`, or `0:30-0:50 left` while the guess is wide."""
     if range_ is None:
         return ""
-    low, high = map(duration, range_)
+    low, high = map(roughly, range_)
     return f"{low} left" if low == high else f"{low}-{high} left"
+
+
+def roughly(seconds: float) -> str:
+    """`0:41`, `12:40`, `2h51`: of hours nobody knows the seconds."""
+    hours, minutes = divmod(max(0, int(seconds)) // 60, 60)
+    return f"{hours}h{minutes:02}" if hours else duration(seconds)
 
 
 def rate(steps_per_second: float | None) -> str:
@@ -75,3 +82,12 @@ def link(link_: Link, now: float, *, ascii_only: bool = False) -> str:
             return f"{down} offline{since}{retry}"
         case kind:
             return f"{down} {kind}"
+
+
+def job_words(job: Job, live: Live | None) -> str:
+    """Where a job stands: `running   Step 12/20 (60%)`, `queued`, `failed`."""
+    if live is None or live.prompt_id != job.prompt_id:
+        return f"{job.status.value}   {job.note}".rstrip()
+    if not live.step:
+        return f"{job.status.value}   {live.phase}"
+    return f"{job.status.value}   Step {live.step}/{live.steps} ({100 * live.step // live.steps}%)"

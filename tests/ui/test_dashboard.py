@@ -153,6 +153,8 @@ async def test_a_wrong_address_on_the_start_screen_is_told_there() -> None:
         await it.write("url", "127.0.0.1:9")
         await it.press("enter")
         await it.shows("Nothing listens at 127.0.0.1:9")
+        await it.shows(" 127.0.0.1:9 ")
+        assert "ctrl+r" not in it.text
 
 
 async def test_the_address_given_on_the_command_line_ends_the_program_when_nothing_is_there() -> None:

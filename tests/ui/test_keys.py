@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from textual.widgets import Input, Select
+from textual.widgets import Input, Select, TextArea
 
 from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
@@ -127,7 +127,7 @@ async def test_random_seeds_all_differ_and_the_first_is_shown(sim: SimServer) ->
 
 async def test_closing_with_unsent_images_asks_first() -> None:
     async with SimServer(QUICK) as sim, screen(sim.url) as it:
-        await it.shows("live")
+        await it.shows("dreamshaper_8")
         await sim.__aexit__(None, None, None)
         await it.generate(images="2")
         await it.shows("not sent")
@@ -139,6 +139,29 @@ async def test_closing_with_unsent_images_asks_first() -> None:
         await it.shows("2 of your images")
         await it.press("y")
         await it.until(lambda: it.app.return_code == 0, "the end")
+
+
+async def test_escape_leaves_any_control_of_the_form_for_the_queue(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate(images="2")
+        await it.shows("2 of 2 done")
+        for control in ("generate", "seed-mode"):
+            it.app.screen.query_one(f"#{control}").focus()
+            await it.pilot.pause()
+            await it.press("escape", "down", "enter")
+            await it.shows("Image 1 of 2   comfytui_00001_.png")
+            await it.press("escape", "home")
+        assert len(sim.submitted) == 2
+
+
+async def test_a_character_that_joins_emoji_is_typed_like_any_other(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        it.app.screen.query_one("#prompt").focus()
+        await it.pilot.pause()
+        burst(it, "👩", "\u200d", "🚀")
+        prompt = it.app.screen.query_one("#prompt", TextArea)
+        await it.until(lambda: prompt.text == "👩\u200d🚀", "the astronaut")
 
 
 async def test_somebody_elses_job_is_cancelled_only_after_a_question() -> None:

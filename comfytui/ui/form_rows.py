@@ -1,0 +1,72 @@
+"""The rows of the prompt form: a label, its controls, and a line for what is wrong with them."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Input, Select, TextArea
+
+from comfytui.plain import plain
+from comfytui.ui.line import Line
+from comfytui.workflow.fields import Field, Value
+from comfytui.workflow.seeds import SeedMode
+
+CHOICES = frozenset({Field.MODEL, Field.SAMPLER, Field.SCHEDULER})
+"""Fields whose values the server offers."""
+
+
+def text_area(field: Field, text: str) -> TextArea:
+    """A field for words."""
+    area = TextArea(text, id=field, compact=True, soft_wrap=True, tab_behavior="focus", show_line_numbers=False)
+    area.cursor_blink = False
+    return area
+
+
+def number(name: str, value: Value) -> Input:
+    """A field for a number."""
+    control = Input(str(value), id=name, compact=True, select_on_focus=True)
+    control.cursor_blink = False
+    return control
+
+
+def options(names: Sequence[str]) -> list[tuple[Text, str]]:
+    """Names as a drop-down has them: what is shown, and what is meant."""
+    return [(Text(plain(name, 200).removesuffix(".safetensors")), name) for name in names]
+
+
+def row(label: str, fields: Sequence[Field], values: Mapping[Field, Value]) -> ComposeResult:
+    """A label with one or two controls."""
+    controls: list[Widget] = []
+    for field in fields:
+        if field in CHOICES:
+            name = str(values[field])
+            controls.append(Select(options([name]), id=field, value=name, allow_blank=False, compact=True))
+        else:
+            controls.append(number(field, values[field]))
+    if fields == [Field.WIDTH, Field.HEIGHT]:
+        controls.insert(1, Line("x", classes="times"))
+    yield Horizontal(Line(label, classes="label"), *controls, classes="row")
+    for field in fields:
+        yield Line(id=f"{field}-error", classes="error")
+
+
+def seed_row(seed: Value) -> ComposeResult:
+    """How seeds go on, and the seed."""
+    modes = Select(
+        [(Text(mode.value), mode.value) for mode in SeedMode],
+        id="seed-mode",
+        value=SeedMode.RANDOM.value,
+        allow_blank=False,
+        compact=True,
+    )
+    yield Horizontal(Line("Seed", classes="label"), modes, classes="row")
+    yield Horizontal(Line(classes="label"), number(Field.SEED, seed), classes="row")
+    yield Line(id=f"{Field.SEED}-error", classes="error")
+
+
+def images_row(images: int) -> ComposeResult:
+    """How many images."""
+    yield Horizontal(Line("Images", classes="label"), number("images", images), classes="row")
+    yield Line(id="images-error", classes="error")
