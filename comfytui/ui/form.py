@@ -59,6 +59,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         self.workflow = workflow
         self._specs: dict[Field, Spec] = {field: FALLBACK[field] for field in workflow.fields}
         self._refusals: dict[str, str] = {}
+        self._marks: dict[str, Line] = {}
         self.border_title = "Prompt"
 
     def compose(self) -> ComposeResult:
@@ -69,14 +70,14 @@ class PromptForm(VerticalScroll, can_focus=False):
             if field in values:
                 yield Line(field.label, classes="text-label")
                 yield _text_area(field, str(values[field]))
-                yield Line(id=f"{field}-error", classes="error")
         for label, fields in ROWS:
             present = [field for field in fields if field in values]
             if present:
                 yield from _row(label, present, values)
         if Field.SEED in values:
             yield from _seed_row(values[Field.SEED])
-        yield from _images_row(4 if Field.SEED in values else 1)
+        images = _input("images", 4 if Field.SEED in values else 1)
+        yield Horizontal(Line("Images", classes="label"), images, classes="row")
         yield Button("Generate  F5", id="generate", variant="primary", compact=True)
 
     def learn(self, specs: Mapping[Field, Spec]) -> None:
@@ -99,11 +100,16 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def mark(self, field: Field | str, sentence: str, *, wrong: bool = True) -> None:
         """Show one sentence at a field, or take the mark away with an empty one; not `wrong` is only advice."""
-        line = self.query_one(f"#{field}-error", Line)
+        control, line = self.query_one(f"#{field}"), self._marks.get(field)
+        if line is None and not sentence:
+            return
+        if line is None:
+            line = self._marks[field] = Line(classes="error")
+            self.mount(line, after=control.parent if isinstance(control.parent, Horizontal) else control)
         line.say(sentence and f"{'! ' if wrong else ''}{plain(sentence, 300)}")
         line.set_class(bool(sentence), "-shown")
         line.set_class(not wrong, "-advice")
-        self.query_one(f"#{field}").set_class(bool(sentence) and wrong, "-wrong")
+        control.set_class(bool(sentence) and wrong, "-wrong")
 
     def refuse(self, field: Field, sentence: str) -> None:
         """Show what the server says against a field, until the user changes it or sends the form off again."""
@@ -228,8 +234,6 @@ def _row(label: str, fields: Sequence[Field], values: Mapping[Field, Value]) -> 
     if fields == [Field.WIDTH, Field.HEIGHT]:
         controls.insert(1, Line("x", classes="times"))
     yield Horizontal(Line(label, classes="label"), *controls, classes="row")
-    for field in fields:
-        yield Line(id=f"{field}-error", classes="error")
 
 
 def _seed_row(seed: Value) -> ComposeResult:
@@ -242,9 +246,3 @@ def _seed_row(seed: Value) -> ComposeResult:
     )
     yield Horizontal(Line("Seed", classes="label"), modes, classes="row")
     yield Horizontal(Line(classes="label"), _input(Field.SEED, seed), classes="row")
-    yield Line(id=f"{Field.SEED}-error", classes="error")
-
-
-def _images_row(images: int) -> ComposeResult:
-    yield Horizontal(Line("Images", classes="label"), _input("images", images), classes="row")
-    yield Line(id="images-error", classes="error")
