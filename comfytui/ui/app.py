@@ -27,11 +27,15 @@ from comfytui.ui.start import StartScreen
 from comfytui.ui.styles import SHEETS
 from comfytui.ui.themes import THEMES
 
+OBJECTS_A_COLLECTION = 20_000
+"""Objects made between two looks for garbage: a long queue makes ten times as many at once, and they all stay."""
+
 
 def _collect_garbage() -> None:
     """Garbage is collected from the first paint on, among what was made since."""
     if not gc.isenabled():
         gc.freeze()
+        gc.set_threshold(OBJECTS_A_COLLECTION)
         gc.enable()
 
 
