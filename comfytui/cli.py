@@ -1,6 +1,7 @@
 """The command line: `comfytui [SERVER]`, `comfytui demo`, `comfytui sim`."""
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -178,6 +179,8 @@ def _open_app(
         raise click.UsageError(f"{plain(str(output), 200)} is not a folder: choose another one with --output.")
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         raise click.UsageError("comfytui needs a terminal: run it without redirecting its input or errors.")
+    # What is made until the first paint stays: nothing to be gained from looking through it again and again.
+    gc.disable()
     from comfytui.ui.app import ComfyApp
     from comfytui.ui.options import Options
 

@@ -17,8 +17,10 @@ _UNSEEN = re.compile(
 
 def plain(text: str, limit: int = 500) -> str:
     """One harmless line of at most `limit` characters; what was cut shows as an ellipsis."""
-    text = _ESCAPES.sub("", text[: limit * 4])
-    text = _UNSEEN.sub("", _BREAKS.sub(" ", text)).strip()
+    text = text[: limit * 4]
+    if not text.isprintable():  # what it is holds none of these
+        text = _UNSEEN.sub("", _BREAKS.sub(" ", _ESCAPES.sub("", text)))
+    text = text.strip()
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -9,9 +9,10 @@ ComfyError
 └── NotComfyUI       something else answers there
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from comfytui.comfy.replies import NodeError
+if TYPE_CHECKING:
+    from comfytui.comfy.replies import NodeError
 
 
 class ComfyError(Exception):
@@ -37,7 +38,7 @@ class Unauthorized(ComfyError):
 class Rejected(ComfyError):
     """The server refused a prompt; `node_errors` says where it is wrong."""
 
-    def __init__(self, message: str, node_errors: tuple[NodeError, ...] = ()) -> None:
+    def __init__(self, message: str, node_errors: tuple["NodeError", ...] = ()) -> None:
         super().__init__(message)
         self.node_errors = node_errors
 

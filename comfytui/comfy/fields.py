@@ -57,12 +57,12 @@ def texts(value: object, count: int = LINES_LIMIT) -> tuple[str, ...]:
 def ident(value: object) -> str | None:
     """An id: a text that is neither empty nor endless, or an int as some graphs have it."""
     match value:
+        case str() if 0 < len(value) <= ID_LIMIT:
+            return text(value)
         case bool():
             return None
         case int() if abs(value) < NUMBER_LIMIT:
             return str(value)
-        case str() if 0 < len(value) <= ID_LIMIT:
-            return text(value)
         case _:
             return None
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Literal, TypeVar
 
+from msgspec import Raw
+
 from comfytui.comfy import fields
 from comfytui.comfy.decode import event_of
 from comfytui.comfy.events import Event, ExecutionError, ExecutionInterrupted
@@ -23,6 +25,7 @@ from comfytui.comfy.replies import (
     QueueItem,
     SystemStats,
 )
+from comfytui.comfy.slices import body_of, slice_of
 
 T = TypeVar("T")
 
@@ -83,30 +86,55 @@ def parse_queue(raw: bytes, keep: Callable[[QueueItem], T]) -> Queue[T]:
     Items are read one after another, so that never more than one graph of a long queue stands in memory.
     """
 
-    def numbered(value: Json) -> tuple[float, T] | None:
-        item = parse_item(value)
+    def numbered(item: QueueItem | None) -> tuple[float, T] | None:
         return (item.number, keep(item)) if item else None
 
-    lists = read_lists(raw, numbered)
-    if not {"queue_running", "queue_pending"} <= lists.keys():
-        raise ValueError("no queue")
-    pending = sorted(lists["queue_pending"], key=itemgetter(0))
-    return Queue(tuple(kept for _, kept in lists["queue_running"]), tuple(kept for _, kept in pending))
+    try:
+        body = body_of(raw)
+    except (ValueError, RecursionError):  # NaN and lone surrogates in a graph, which ComfyUI writes, or no queue
+        lists = read_lists(raw, lambda value: numbered(parse_item(value)))
+        if not {"queue_running", "queue_pending"} <= lists.keys():
+            raise ValueError("no queue") from None
+        running, waiting = lists["queue_running"], lists["queue_pending"]
+    else:
+        running, waiting = (
+            [kept for each in items if (kept := numbered(_item_of(each)))]
+            for items in (body.queue_running, body.queue_pending)
+        )
+    pending = sorted(waiting, key=itemgetter(0))
+    return Queue(tuple(kept for _, kept in running), tuple(kept for _, kept in pending))
+
+
+def _item_of(text: Raw) -> QueueItem | None:
+    try:
+        part = slice_of(text)
+    except (ValueError, RecursionError):  # not as ComfyUI has them
+        return parse_item(fields.loads(bytes(text)))
+    extra = part.extra
+    return _item(part.number, part.prompt_id, bytes(part.graph), extra.client_id, extra.create_time, extra.comfytui)
 
 
 def parse_item(value: Json) -> QueueItem | None:
     """`[number, prompt_id, graph, extra_data, outputs]`; None without an id."""
-    item = [*fields.items(value)[:4], None, None, None, None]
-    prompt_id, extra = fields.ident(item[1]), fields.mapping(item[3])
-    if prompt_id is None:
+    number, prompt_id, graph, extra = [*fields.items(value)[:4], None, None, None, None][:4]
+    extra = fields.mapping(extra)
+    marks = (extra.get(name) for name in ("client_id", "create_time", "comfytui"))
+    return _item(number, prompt_id, fields.mapping(graph), *marks)
+
+
+def _item(
+    number: Json, prompt_id: Json, graph: Data | bytes, client_id: Json, create_time: Json, marks: Json
+) -> QueueItem | None:
+    known = fields.ident(prompt_id)
+    if known is None:
         return None
     return QueueItem(
-        prompt_id,
-        fields.number(item[0]) or 0.0,
-        fields.mapping(item[2]),
-        fields.ident(extra.get("client_id")),
-        fields.integer(extra.get("create_time")),
-        fields.mapping(extra.get("comfytui")),
+        known,
+        fields.number(number) or 0.0,
+        graph,
+        fields.ident(client_id),
+        fields.integer(create_time),
+        fields.mapping(marks),
     )
 
 

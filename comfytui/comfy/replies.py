@@ -34,11 +34,14 @@ class NodeError:
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
-    """One prompt in the queue; `graph` is the submitted one, `marks` what the client wrote to `extra_data.comfytui`."""
+    """One prompt in the queue; `marks` is what the client wrote to `extra_data.comfytui`.
+
+    `graph` is the submitted one, in a queue as its JSON text, since most of them need not be read at all.
+    """
 
     prompt_id: str
     number: float
-    graph: Mapping[str, Json] = field(repr=False, default_factory=dict)
+    graph: Mapping[str, Json] | bytes = field(repr=False, default_factory=dict)
     client_id: str | None = None
     create_time: int | None = None
     marks: Mapping[str, Json] = field(default_factory=dict)

@@ -32,12 +32,13 @@ def seen(item: QueueItem, reader: GraphReader | None = None) -> Seen:
 
 def past(entry: HistoryEntry, reader: GraphReader | None = None) -> Past:
     """A prompt that ended; one `reader` serves all prompts of an answer."""
+    prompt = seen(entry.item, reader)
     both = entry.started is not None and entry.ended is not None
     return Past(
-        seen=seen(entry.item, reader),
+        seen=prompt,
         outcome=entry.outcome,
         outputs=entry.outputs,
-        all_cached=from_cache(frozenset(entry.cached), entry.item.graph, entry.outputs),
+        all_cached=from_cache(frozenset(entry.cached), prompt.classes, entry.outputs),
         failure=failure_of(entry.error) if entry.error else None,
         seconds=max((entry.ended or 0) - (entry.started or 0), 0) / 1000 if both else None,
         ended=_seconds(entry.ended),
@@ -46,6 +47,8 @@ def past(entry: HistoryEntry, reader: GraphReader | None = None) -> Past:
 
 def mark_of(marks: Mapping[str, Json]) -> Mark | None:
     """The mark that a prompt carries; anybody can write one, so a senseless one is none."""
+    if not marks:
+        return None
     batch, index, total, submission = (marks.get(name) for name in ("batch", "index", "total", "submission"))
     if not _is_id(batch) or type(index) is not int or type(total) is not int:
         return None

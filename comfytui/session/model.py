@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from comfytui.comfy.events import Output
-from comfytui.comfy.replies import NodeError
 from comfytui.workflow.recipe import Recipe
+
+if TYPE_CHECKING:  # The screen is painted before these are loaded.
+    from comfytui.comfy.events import Output
+    from comfytui.comfy.replies import NodeError
 
 
 class JobStatus(StrEnum):
@@ -65,7 +68,7 @@ class Failure:
     node_type: str = ""
     cause: str = ""
     traceback: tuple[str, ...] = ()
-    node_errors: tuple[NodeError, ...] = ()
+    node_errors: tuple["NodeError", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Job:
     created: float | None = None
     ended: float | None = None
     seconds: float | None = None
-    outputs: tuple[Output, ...] = ()
+    outputs: tuple["Output", ...] = ()
     text: tuple[str, ...] = ()
     failure: Failure | None = None
     note: str = ""

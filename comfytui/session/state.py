@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from comfytui.comfy.replies import SystemStats
 from comfytui.session.jobs import Jobs
 from comfytui.session.model import Batch, Job, Link, Phase
 from comfytui.session.pace import Kind, Pace
+
+if TYPE_CHECKING:
+    from comfytui.comfy.replies import SystemStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +69,5 @@ class SessionState:
     batches: Mapping[str, Batch] = field(default_factory=lambda: MappingProxyType({}))
     live: Live | None = None
     queue_remaining: int = 0
-    stats: SystemStats | None = None
+    stats: "SystemStats | None" = None
     paces: Mapping[Kind, Pace] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,11 +1,11 @@
 """The application: one service, its notices, and the screens that show them."""
 
 import asyncio
+import gc
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from pathlib import PurePath
 from typing import Any, ClassVar
 
 from rich.segment import Segments
@@ -30,6 +30,17 @@ from comfytui.ui.styles import SHEETS
 from comfytui.ui.themes import THEMES
 from comfytui.ui.type_ahead import TypeAhead
 
+OBJECTS_A_COLLECTION = 20_000
+"""Objects made between two looks for garbage: a long queue makes ten times as many at once, and they all stay."""
+
+
+def _collect_garbage() -> None:
+    """Garbage is collected from the first paint on, among what was made since."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.set_threshold(OBJECTS_A_COLLECTION)
+        gc.enable()
+
 
 def _forget(_: str) -> None:
     """A demo is gone by the next time."""
@@ -39,7 +50,6 @@ class ComfyApp(App[None]):
     """The dashboard of one server, or the start screen when there is none yet."""
 
     TITLE = "comfytui"
-    CSS_PATH: ClassVar[list[str | PurePath]] = [*SHEETS]
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,6 +74,8 @@ class ComfyApp(App[None]):
 
     def on_mount(self) -> None:
         """Open the server's dashboard, or ask which one."""
+        # Not by CSS_PATH: Textual reads that twice, before and after it sets the theme.
+        self.stylesheet.read_all([*SHEETS])
         if self._server is None:
             last = self.options.last
             self._show(StartScreen(f"{last} does not answer. {NOTHING_ANSWERS}" if last else NOTHING_ANSWERS, url=last))
@@ -128,6 +140,7 @@ class ComfyApp(App[None]):
             self.switch_screen(screen)
         else:
             self.push_screen(screen)
+        screen.call_after_refresh(_collect_garbage)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of a screen is in the palette, beside what Textual has and our own do not replace."""

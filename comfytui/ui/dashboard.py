@@ -10,6 +10,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import ScreenResume
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Input, TextArea
@@ -95,6 +96,10 @@ class Dashboard(Screen[None]):
                 yield NowPanel(id="now")
                 yield QueuePanel(id="queue")
         yield Footer(show_command_palette=False, id="footer")
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """At its first appearance every widget has just been styled; to do it again would double that work."""
+        event.refresh_styles &= self._painted is not None
 
     def on_mount(self) -> None:
         """Clocks move once a second, and only while one is shown."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Input, Select, TextArea
 
@@ -60,6 +60,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         self._specs: dict[Field, Spec] = {field: FALLBACK[field] for field in workflow.fields}
         self._refusals: dict[str, str] = {}
         self._waits = False
+        self._marks: dict[str, Line] = {}
         self.border_title = "Prompt"
 
     def compose(self) -> ComposeResult:
@@ -70,14 +71,13 @@ class PromptForm(VerticalScroll, can_focus=False):
             if field in values:
                 yield Line(field.label, classes="text-label")
                 yield rows.text_area(field, str(values[field]))
-                yield Line(id=f"{field}-error", classes="error")
         for label, fields in ROWS:
             present = [field for field in fields if field in values]
             if present:
-                yield from rows.row(label, present, values)
+                yield rows.row(label, present, values)
         if Field.SEED in values:
             yield from rows.seed_row(values[Field.SEED])
-        yield from rows.images_row(4 if Field.SEED in values else 1)
+        yield rows.images_row(4 if Field.SEED in values else 1)
         yield Button("Generate  F5", id="generate", variant="primary", compact=True)
 
     def learn(self, specs: Mapping[Field, Spec]) -> None:
@@ -99,11 +99,16 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def mark(self, field: Field | str, sentence: str, *, wrong: bool = True) -> None:
         """Show one sentence at a field, or take the mark away with an empty one; not `wrong` is only advice."""
-        line = self.query_one(f"#{field}-error", Line)
+        control, line = self.query_one(f"#{field}"), self._marks.get(field)
+        if line is None and not sentence:
+            return
+        if line is None:
+            line = self._marks[field] = Line(classes="error")
+            self.mount(line, after=control.parent if isinstance(control.parent, Horizontal) else control)
         line.say(sentence and f"{'! ' if wrong else ''}{plain(sentence, 300)}")
         line.set_class(bool(sentence), "-shown")
         line.set_class(not wrong, "-advice")
-        self.query_one(f"#{field}").set_class(bool(sentence) and wrong, "-wrong")
+        control.set_class(bool(sentence) and wrong, "-wrong")
 
     def refuse(self, field: Field, sentence: str) -> None:
         """Show what the server says against a field, until the user changes it or sends the form off again."""

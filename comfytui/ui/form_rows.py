@@ -1,9 +1,8 @@
-"""The rows of the prompt form: a label, its controls, and a line for what is wrong with them."""
+"""The rows of the prompt form: a label and its controls."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.text import Text
-from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input, Select, TextArea
@@ -36,7 +35,7 @@ def options(names: Sequence[str]) -> list[tuple[Text, str]]:
     return [(Text(plain(name, 200).removesuffix(".safetensors")), name) for name in names]
 
 
-def row(label: str, fields: Sequence[Field], values: Mapping[Field, Value]) -> ComposeResult:
+def row(label: str, fields: Sequence[Field], values: Mapping[Field, Value]) -> Horizontal:
     """A label with one or two controls."""
     controls: list[Widget] = []
     for field in fields:
@@ -47,12 +46,10 @@ def row(label: str, fields: Sequence[Field], values: Mapping[Field, Value]) -> C
             controls.append(number(field, values[field]))
     if fields == [Field.WIDTH, Field.HEIGHT]:
         controls.insert(1, Line("x", classes="times"))
-    yield Horizontal(Line(label, classes="label"), *controls, classes="row")
-    for field in fields:
-        yield Line(id=f"{field}-error", classes="error")
+    return Horizontal(Line(label, classes="label"), *controls, classes="row")
 
 
-def seed_row(seed: Value) -> ComposeResult:
+def seed_row(seed: Value) -> Iterator[Horizontal]:
     """How seeds go on, and the seed."""
     modes = Select(
         [(Text(mode.value), mode.value) for mode in SeedMode],
@@ -63,10 +60,8 @@ def seed_row(seed: Value) -> ComposeResult:
     )
     yield Horizontal(Line("Seed", classes="label"), modes, classes="row")
     yield Horizontal(Line(classes="label"), number(Field.SEED, seed), classes="row")
-    yield Line(id=f"{Field.SEED}-error", classes="error")
 
 
-def images_row(images: int) -> ComposeResult:
+def images_row(images: int) -> Horizontal:
     """How many images."""
-    yield Horizontal(Line("Images", classes="label"), number("images", images), classes="row")
-    yield Line(id="images-error", classes="error")
+    return Horizontal(Line("Images", classes="label"), number("images", images), classes="row")

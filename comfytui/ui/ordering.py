@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from random import Random
+from typing import TYPE_CHECKING
 
-from comfytui.comfy.replies import NodeError
 from comfytui.service.orders import Order
 from comfytui.ui.form import Asked
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import Workflow
 from comfytui.workflow.seeds import seeds_for
 from comfytui.workflow.values import fill
+
+if TYPE_CHECKING:
+    from comfytui.comfy.replies import NodeError
 
 PREVIEWS_ON, PREVIEWS_OFF = "auto", "none"
 
@@ -26,7 +29,7 @@ def order_of(workflow: Workflow, asked: Asked, rng: Random, *, previews: bool) -
     return Order(title, graphs, PREVIEWS_ON if previews else PREVIEWS_OFF), seeds
 
 
-def fields_of(workflow: Workflow, errors: tuple[NodeError, ...]) -> tuple[Mapping[Field, str], tuple[str, ...]]:
+def fields_of(workflow: Workflow, errors: tuple["NodeError", ...]) -> tuple[Mapping[Field, str], tuple[str, ...]]:
     """A refusal's sentences by the field that they are about, and those about nothing in the form."""
     by_input = {(slot.node_id, slot.input_name): field for field, slots in workflow.fields.items() for slot in slots}
     at_fields: dict[Field, str] = {}

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from textual.app import App
 
 from comfytui.comfy.errors import ComfyError
-from comfytui.comfy.events import Output
 from comfytui.plain import plain
 from comfytui.service.notices import Severity
 from comfytui.service.thread import ServiceThread
@@ -17,6 +16,7 @@ from comfytui.ui.save import SaveError, save
 
 if TYPE_CHECKING:
     from comfytui.comfy.client import ComfyClient
+    from comfytui.comfy.events import Output
 
 
 async def save_and_tell(app: App[None], service: ServiceThread, job: Job, folder: Path) -> None:
@@ -45,12 +45,12 @@ SHOWN_LIMIT = 32 * 2**20
 """Bytes of a picture that is only to be shown."""
 
 
-async def shown_picture(service: ServiceThread, output: Output) -> bytes:
+async def shown_picture(service: ServiceThread, output: "Output") -> bytes:
     """A light version of a picture, for the screen."""
     return await asyncio.wrap_future(
         service.ask(lambda client: client.view(output, preview="webp;90", limit=SHOWN_LIMIT))
     )
 
 
-async def _view(client: "ComfyClient", output: Output) -> bytes:
+async def _view(client: "ComfyClient", output: "Output") -> bytes:
     return await client.view(output)

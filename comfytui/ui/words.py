@@ -1,8 +1,12 @@
 """How numbers and states read on the screen."""
 
-from comfytui.comfy.replies import SystemStats
+from typing import TYPE_CHECKING
+
 from comfytui.session.model import Job, Link, LinkKind
 from comfytui.session.state import Live
+
+if TYPE_CHECKING:
+    from comfytui.comfy.replies import SystemStats
 
 GIB = 2**30
 GAUGE_CELLS = 8
@@ -53,7 +57,7 @@ def memory(used: int, total: int) -> str:
     return f"{stepped / GIB:.1f}/{total / GIB:.0f} GB"
 
 
-def box(stats: SystemStats | None, *, ascii_only: bool = False, wide: bool = True) -> str:
+def box(stats: "SystemStats | None", *, ascii_only: bool = False, wide: bool = True) -> str:
     """The memory of the box: `VRAM ▇▇▇▇▇▇▁▁ 17.2/24 GB   RAM 31.0/64 GB`; without an accelerator only the RAM."""
     if stats is None:
         return ""

@@ -1,20 +1,26 @@
 """What a graph will make, in the words of its fields, for showing."""
 
+import json
+from collections import deque
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from comfytui.workflow.fields import Field, Value, first_slots
 from comfytui.workflow.graph import classes_of
 from comfytui.workflow.nodes import Graph, is_whole, nodes_of
 from comfytui.workflow.seeds import MAX_SEED
+from comfytui.workflow.template import Place, Template, template_of
 
 MAX_TEXT: Final = 2_000
 """Characters of a prompt worth keeping for showing."""
 
 MAX_NAME: Final = 200
 """Characters of a model's or sampler's name."""
+
+TEMPLATES: Final = 8
+"""Kinds of graph whose texts are compared with the next one's."""
 
 MAX_LATENTS: Final = 4_096
 """Latents a batch that ComfyUI allows."""
@@ -42,12 +48,16 @@ class Recipe:
 
 
 class Outline(NamedTuple):
-    """What all graphs of one shape share: where the fields are (field, node, input), and the classes of the nodes."""
+    """What all graphs of one shape share: where the fields are, and the classes of the nodes."""
 
-    places: tuple[tuple[Field, str, str], ...] = ()
+    places: tuple[Place, ...] = ()
     latents: tuple[str, ...] = ()
     """The nodes that have a `batch_size`."""
     classes: Mapping[str, str] = {}
+
+
+Shown: TypeAlias = dict[str, Any]
+"""Parts of a recipe by name."""
 
 
 class GraphReader:
@@ -59,19 +69,42 @@ class GraphReader:
     def __init__(self) -> None:
         self._outlines: dict[Hashable, Outline] = {}
         self._texts: dict[str, str] = {}
+        self._templates: deque[tuple[Template, Shown, Mapping[str, str]]] = deque(maxlen=TEMPLATES)
 
     def read(self, graph: Any) -> tuple[Recipe, Mapping[str, str]]:
-        """Read the first pass and the class of each node of any JSON value, and never raise.
+        """Read the first pass and the class of each node of any JSON value, or of its text (bytes), and never raise.
 
         Long texts are cut, absurd numbers dropped.
         """
+        if isinstance(graph, bytes):
+            return self._read_text(graph)
         outline = self._outline(graph)
-        values: dict[str, Any] = {"latent_batch": _latents(graph, outline)}
-        for field, node_id, name in outline.places:
-            value = _shown(field, graph[node_id]["inputs"][name])
-            if value is not None:
-                values[field.value] = self._texts.setdefault(value, value) if isinstance(value, str) else value
-        return Recipe(**values), outline.classes
+        return Recipe(**self._shown(graph, outline)), outline.classes
+
+    def _read_text(self, text: bytes) -> tuple[Recipe, Mapping[str, str]]:
+        for template, shown, classes in self._templates:
+            if (values := template.values_in(text)) is not None:
+                return Recipe(**{**shown, **self._kept(values)}), classes
+        try:
+            graph = json.loads(text)
+        except (ValueError, RecursionError):
+            return self.read(None)
+        outline = self._outline(graph)
+        shown = self._shown(graph, outline)
+        if made := template_of(text, graph, outline.places):
+            self._templates.appendleft((made, shown, outline.classes))
+        return Recipe(**shown), outline.classes
+
+    def _shown(self, graph: Any, outline: Outline) -> Shown:
+        values = {field: graph[node_id]["inputs"][name] for field, node_id, name in outline.places}
+        return {"latent_batch": _latents(graph, outline), **self._kept(values)}
+
+    def _kept(self, values: Mapping[Field, Value]) -> Shown:
+        kept: Shown = {}
+        for field, value in values.items():
+            shown = _cut(field, value)
+            kept[field.value] = self._texts.setdefault(shown, shown) if isinstance(shown, str) else shown
+        return kept
 
     def _outline(self, graph: Any) -> Outline:
         try:
@@ -111,13 +144,13 @@ def _kind(value: Any) -> Hashable:
 def _outline(graph: object) -> Outline:
     nodes = nodes_of(graph)
     return Outline(
-        tuple((field, slot.node_id, slot.input_name) for field, slot in first_slots(nodes).items()),
+        tuple(Place(field, slot.node_id, slot.input_name) for field, slot in first_slots(nodes).items()),
         tuple(node.id for node in nodes.values() if "batch_size" in node.inputs),
         classes_of(graph),
     )
 
 
-def _shown(field: Field, value: Value) -> Value | None:
+def _cut(field: Field, value: Value) -> Value | None:
     if isinstance(value, str):
         return value[: MAX_TEXT if field in _TEXTS else MAX_NAME]
     if abs(value) > MAX_SEED:

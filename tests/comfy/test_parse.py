@@ -77,7 +77,17 @@ def test_a_queue_item_keeps_what_the_client_wrote() -> None:
     marks = {"batch": "b", "index": 1}
     item = [-3, "p", {"1": {}}, {"client_id": "me", "create_time": 5, "comfytui": marks}, ["9"]]
     (found,) = queue_of({"queue_running": [], "queue_pending": [item, None, [], [1], "x"]}).pending
-    assert found == QueueItem("p", -3, {"1": {}}, "me", 5, marks)
+    assert found == QueueItem("p", -3, b'{"1": {}}', "me", 5, marks)
+
+
+@pytest.mark.parametrize(
+    "odd", [float("nan"), "\ud800", 10**400, [[]] * 3, {"a": None}], ids=["nan", "surrogate", "huge", "lists", "null"]
+)
+def test_what_only_pythons_reader_takes_hides_no_prompt(odd: Any) -> None:
+    items = [[2, "q", {"1": odd}, {"client_id": odd}, []], [1, "p", odd, odd], [3, "r", {}, {"client_id": "me"}, [], 1]]
+    found = queue_of({"queue_running": [], "queue_pending": items}).pending
+    assert [(item.prompt_id, item.number) for item in found] == [("p", 1), ("q", 2), ("r", 3)]
+    assert found[2].client_id == "me"
 
 
 def test_the_recorded_box() -> None:

@@ -1,5 +1,6 @@
 """Whatever a graph is made of, reading it ends and never raises, and what is set is what stands there afterwards."""
 
+import json
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
@@ -60,6 +61,31 @@ def test_documents_read_together_are_read_as_each_alone(documents: list[Any]) ->
     reader = GraphReader()
     together = [reader.read(document) for document in documents]
     assert together == [(recipe_of(document), classes_of(document)) for document in documents]
+
+
+@given(st.lists(GRAPHS | JSON, min_size=1, max_size=3), st.lists(st.text() | st.integers() | JSON, max_size=4))
+def test_texts_read_together_are_read_as_each_alone(documents: list[Any], others: list[Any]) -> None:
+    documents += [_with_first_values(document, value) for document in documents for value in others]
+    texts = [json.dumps(document).encode() for document in documents]
+    reader = GraphReader()
+    together = [reader.read(text) for text in texts]
+    assert repr(together) == repr([GraphReader().read(json.loads(text)) for text in texts])
+
+
+def _with_first_values(document: Any, value: Any) -> Any:
+    """The document with another value in every place of a seed and a prompt."""
+    changed = deepcopy(document)
+    for field in (Field.SEED, Field.PROMPT):
+        for slot in find_fields(document).get(field, ()):
+            changed[slot.node_id]["inputs"][slot.input_name] = value
+    return changed
+
+
+@given(st.binary(), st.text('{}[],:"1 \\\\n'))
+def test_no_text_is_an_error(raw: bytes, text: str) -> None:
+    reader = GraphReader()
+    for each in (raw, text.encode(), b"[" * 100_000):
+        assert isinstance(reader.read(each)[0], Recipe)
 
 
 @given(GRAPHS)

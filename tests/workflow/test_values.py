@@ -123,6 +123,19 @@ def test_graphs_of_one_shape_share_classes_and_equal_texts_but_no_values() -> No
     assert two.negative is one.negative
 
 
+@pytest.mark.parametrize(
+    "text", ["a blue fox", 'a "blue" \\ fox\n', "Füchse 🦊", "\ud800", "", "comfytui's place of a value"]
+)
+def test_texts_of_one_template_are_read_as_their_graphs(text: str) -> None:
+    reader = GraphReader()
+    first, second = stable_diffusion.sd15(), loads(dumps(stable_diffusion.sd15()))
+    second["6"]["inputs"]["text"] = text
+    for seed in (0, -1, 2**64 - 1, 10**30, 2.5, True, "7"):
+        second["3"]["inputs"]["seed"] = seed
+        for graph in (first, second, first):
+            assert reader.read(dumps(graph).encode()) == (recipe_of(graph), classes_of(graph))
+
+
 @pytest.mark.parametrize("graph", [stable_diffusion.sd15(), stable_diffusion.hires(), flux.custom_sampler()])
 def test_a_graph_whose_value_changed_its_kind_is_read_as_if_alone(graph: Graph) -> None:
     values: list[Any] = [7, True, 2.5, float("inf"), float("nan"), "words", None, {}]
