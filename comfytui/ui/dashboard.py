@@ -12,11 +12,9 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import ScreenResume
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Footer, Input, TextArea
 
 from comfytui.comfy.errors import ComfyError
-from comfytui.plain import plain
 from comfytui.service.notices import (
     BatchRefused,
     JobEnded,
@@ -24,26 +22,23 @@ from comfytui.service.notices import (
     NotReached,
     PreviewReceived,
     SessionChanged,
-    Severity,
 )
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Failure, Job, LinkKind
 from comfytui.session.state import SessionState
-from comfytui.session.views import batch_of, tally
 from comfytui.ui import keys
 from comfytui.ui.choices import specs_from
 from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.form import PromptForm
 from comfytui.ui.header import HeaderLine
 from comfytui.ui.help import HelpScreen
-from comfytui.ui.job_screen import JobScreen
+from comfytui.ui.job_actions import JobActions
 from comfytui.ui.news import news_of
 from comfytui.ui.now import NowPanel
 from comfytui.ui.options import Options
 from comfytui.ui.ordering import fields_of, order_of
-from comfytui.ui.queue_list import QueueList
 from comfytui.ui.queue_panel import QueuePanel
-from comfytui.ui.saving import save_and_tell, shown_picture
+from comfytui.ui.saving import shown_picture
 from comfytui.workflow.graph import warning_for
 
 BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
@@ -67,7 +62,7 @@ class Missed(Message):
     reason: str
 
 
-class Dashboard(Screen[None]):
+class Dashboard(JobActions):
     """Form, *Now* and queue of one server."""
 
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
@@ -119,7 +114,7 @@ class Dashboard(Screen[None]):
         if self.focused is None and form.region.area:
             form.focus_to_write()
         elif self.focused is None or not self.focused.region.area:
-            self.query_one(QueuePanel).rows.focus()
+            self._panel.rows.focus()
 
     # Notices
 
@@ -170,10 +165,8 @@ class Dashboard(Screen[None]):
         self.query_one(HeaderLine).show(state)
         self.query_one(NowPanel).show(state)
         if painted is None or state.jobs is not painted.jobs or state.batches is not painted.batches:
-            self.query_one(QueuePanel).show(state)
-        for screen in self.app.screen_stack:
-            if isinstance(screen, JobScreen):
-                screen.follow(state)
+            self._panel.show(state)
+        self._follow_jobs()
         is_live = state.link.kind is LinkKind.LIVE
         if is_live and not self._was_live:
             self._options.remember(self._service.server.shown)
@@ -217,7 +210,7 @@ class Dashboard(Screen[None]):
         on_form_page = self.has_class("-narrow", "-writing")
         match action:
             case "leave":
-                panel = self.query_one(QueuePanel)
+                panel = self._panel
                 return self.focused is not panel.rows or on_form_page or panel.filtering
             case "filter" | "help":
                 return not typing
@@ -243,38 +236,9 @@ class Dashboard(Screen[None]):
         if self.has_class("-narrow", "-writing"):
             self.action_leave()
 
-    @work(exclusive=True, group="cancel")
-    async def action_cancel(self) -> None:
-        """Cancel the selected job; somebody else's only after a question."""
-        job = self.query_one(QueuePanel).selected()
-        if job is None:
-            self._say("Select a job first.", "information")
-        elif job.mine or job.status.ended or await self.app.push_screen_wait(ConfirmScreen(_whose(job))):
-            self._service.cancel(job.prompt_id)
-
-    @work(exclusive=True, group="cancel")
-    async def action_cancel_batch(self) -> None:
-        """Cancel what is still to end of the selected job's batch, after a question."""
-        job = self.query_one(QueuePanel).selected()
-        batch = batch_of(self._state, job) if job else None
-        if batch is None or not (left := tally(self._state, batch).open):
-            self._say("Select a job of a batch of yours that is still to end.")
-        elif await self.app.push_screen_wait(ConfirmScreen(f"Cancel all {left} images that this batch still has?")):
-            self._service.cancel_batch(batch.id)
-
-    @on(QueueList.Selected)
-    def _show_job(self) -> None:
-        if job := self.query_one(QueuePanel).selected():
-            self.app.push_screen(JobScreen(self._service, self._state, job.prompt_id, self._options.output))
-
-    def action_save(self) -> None:
-        """Save the selected job's pictures."""
-        if job := self.query_one(QueuePanel).selected():
-            self.app.run_worker(save_and_tell(self.app, self._service, job, self._options.output), group="save")
-
     def action_filter(self) -> None:
         """Let the user type a filter."""
-        self.query_one(QueuePanel).open_filter()
+        self._panel.open_filter()
 
     def action_write(self) -> None:
         """Go to the form, on small screens a page of its own."""
@@ -285,9 +249,9 @@ class Dashboard(Screen[None]):
 
     def action_leave(self) -> None:
         """Leave the filter, a field, or the form's page."""
-        if not self.query_one(QueuePanel).close_filter():
+        if not self._panel.close_filter():
             self.remove_class("-writing")
-            self.query_one(QueuePanel).rows.focus()
+            self._panel.rows.focus()
 
     def action_previews(self) -> None:
         """Live previews on or off; off also asks the server for none with the next batch."""
@@ -303,11 +267,3 @@ class Dashboard(Screen[None]):
     def action_help(self) -> None:
         """Show all keys."""
         self.app.push_screen(HelpScreen())
-
-    def _say(self, text: str, severity: Severity = "information") -> None:
-        self.notify(plain(text, 600), severity=severity, markup=False)
-
-
-def _whose(job: Job) -> str:
-    what = plain(job.recipe.prompt, 80) or "untitled"
-    return f"'{what}' ({job.status}) belongs to somebody else, client {plain(job.owner or 'unknown', 8)}. Cancel it?"

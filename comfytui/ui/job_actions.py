@@ -1,0 +1,72 @@
+"""What keys do to the selected job and its batch."""
+
+from textual import on, work
+from textual.screen import Screen
+
+from comfytui.plain import plain
+from comfytui.service.notices import Severity
+from comfytui.service.thread import ServiceThread
+from comfytui.session.model import Job
+from comfytui.session.state import SessionState
+from comfytui.session.views import batch_of, tally
+from comfytui.ui.confirm import ConfirmScreen
+from comfytui.ui.job_screen import JobScreen
+from comfytui.ui.options import Options
+from comfytui.ui.queue_list import QueueList
+from comfytui.ui.queue_panel import QueuePanel
+from comfytui.ui.saving import save_and_tell
+
+
+class JobActions(Screen[None]):
+    """The part of the dashboard that acts on jobs."""
+
+    _service: ServiceThread
+    _options: Options
+    _state: SessionState
+
+    @property
+    def _panel(self) -> QueuePanel:
+        return self.query_one(QueuePanel)
+
+    @work(exclusive=True, group="cancel")
+    async def action_cancel(self) -> None:
+        """Cancel the selected job; somebody else's only after a question."""
+        job = self._panel.selected()
+        if job is None:
+            self._say("Select a job first.")
+        elif job.mine or job.status.ended or await self.app.push_screen_wait(ConfirmScreen(_whose(job))):
+            self._service.cancel(job.prompt_id)
+
+    @work(exclusive=True, group="cancel")
+    async def action_cancel_batch(self) -> None:
+        """Cancel what is still to end of the selected job's batch, after a question."""
+        job = self._panel.selected()
+        batch = batch_of(self._state, job) if job else None
+        if batch is None or not (left := tally(self._state, batch).open):
+            self._say("Select a job of a batch of yours that is still to end.")
+        elif await self.app.push_screen_wait(ConfirmScreen(f"Cancel all {left} images that this batch still has?")):
+            self._service.cancel_batch(batch.id)
+
+    @on(QueueList.Selected)
+    def _show_job(self) -> None:
+        if job := self._panel.selected():
+            self.app.push_screen(JobScreen(self._service, self._state, job.prompt_id, self._options.output))
+
+    def action_save(self) -> None:
+        """Save the selected job's pictures."""
+        if job := self._panel.selected():
+            self.app.run_worker(save_and_tell(self.app, self._service, job, self._options.output), group="save")
+
+    def _follow_jobs(self) -> None:
+        """Let a job that is shown large go on."""
+        for screen in self.app.screen_stack:
+            if isinstance(screen, JobScreen):
+                screen.follow(self._state)
+
+    def _say(self, text: str, severity: Severity = "information") -> None:
+        self.notify(plain(text, 600), severity=severity, markup=False)
+
+
+def _whose(job: Job) -> str:
+    what = plain(job.recipe.prompt, 80) or "untitled"
+    return f"'{what}' ({job.status}) belongs to somebody else, client {plain(job.owner or 'unknown', 8)}. Cancel it?"
