@@ -21,7 +21,7 @@ from comfytui.comfy.events import (
 )
 from comfytui.comfy.server import Server
 from comfytui.comfy.socket import LONGEST_DELAY, Closed, Opened, events
-from comfytui.service.cancel import cancel, cancel_all
+from comfytui.service.cancel import Outcome, cancel, cancel_all
 from comfytui.service.looks import Looker
 from comfytui.service.mailbox import Mailbox
 from comfytui.service.notices import (
@@ -85,18 +85,18 @@ class SocketService:
 
     async def cancel(self, prompt_id: str) -> None:
         """Cancel one job and tell what came of it."""
-        await self._cancelled(cancel(prompt_id, self.state, self._require_client(), self._outbox, self._apply))
+        await self._cancelled(lambda client: cancel(prompt_id, self.state, client, self._outbox, self._apply))
 
     async def cancel_batch(self, batch: str) -> None:
         """Cancel what is still to end of a batch and tell what came of it."""
         prompts = self.state.batches[batch].prompts if batch in self.state.batches else ()
         known = (self.state.jobs.get(prompt_id) for prompt_id in prompts)
         jobs = [job for job in known if job and not job.status.ended]
-        await self._cancelled(cancel_all(jobs, self._require_client(), self._outbox, self._apply))
+        await self._cancelled(lambda client: cancel_all(jobs, client, self._outbox, self._apply))
 
-    async def _cancelled(self, outcome: Awaitable[tuple[str, Severity]]) -> None:
+    async def _cancelled(self, order: Callable[[ComfyClient], Awaitable[Outcome]]) -> None:
         try:
-            told = await outcome
+            told = await order(self._require_client())
         except ComfyError as error:
             told = f"Not cancelled: {error}", "error"
         self._tell(*told)
