@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
+from comfytui.comfy.abilities import Abilities, abilities_of
 from comfytui.comfy.errors import Rejected, ServerError
 from comfytui.comfy.events import Output
 from comfytui.comfy.faults import not_comfyui
@@ -99,9 +100,10 @@ class ComfyClient:
         """How a prompt ended; None while it has not, and for ids that the server does not know."""
         return next(iter(await self._read(f"/history/{_segment(prompt_id)}", parse_history)), None)
 
-    async def jobs(self, limit: int = 200) -> tuple[JobInfo, ...] | None:
-        """The newest lines of the jobs list; None on servers before 0.6.0."""
-        answer = await self._send("GET", "/jobs", params={"limit": str(limit)}, prefix="/api")
+    async def jobs(self, limit: int = 200, status: str | None = None) -> tuple[JobInfo, ...] | None:
+        """The newest lines of the jobs list, perhaps only of one status; None on servers before 0.6.0."""
+        wanted = {"limit": str(limit)} | ({"status": status} if status else {})
+        answer = await self._send("GET", "/jobs", params=wanted, prefix="/api")
         return None if answer.status in _ABSENT else await self._parsed(answer, parse_jobs)
 
     async def job(self, prompt_id: str) -> JobInfo | None:
@@ -151,6 +153,10 @@ class ComfyClient:
     async def features(self) -> frozenset[str]:
         """The names of what the server says it supports; empty on servers before 0.3.45."""
         return await self._read("/features", flags, missing=frozenset())
+
+    async def abilities(self, version: str) -> Abilities:
+        """What a server of this version can do, by what it says and by what it has."""
+        return abilities_of(version, await self.features(), jobs=await self.jobs(limit=1) is not None)
 
     async def view(self, output: Output, preview: str | None = None, limit: int = FILE_LIMIT) -> bytes:
         """A file that a node made, of at most `limit` bytes; `preview` such as `webp;80` asks for a light picture."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
     ConnectionClosed,
     InvalidHandshake,
@@ -36,8 +36,8 @@ OPEN_SECONDS = 10.0
 MIB = 2**20
 FRAME_LIMIT = 64 * MIB
 """Bytes of one frame: previews of a few MB are seen in the wild, 200 MB are an attack or an accident."""
-PING_SECONDS, PONG_SECONDS = 20.0, 120.0
-"""A ping keeps proxies from cutting an idle socket; loading a model may hold the server's answer for long."""
+PING_SECONDS, PONG_SECONDS = 10.0, 8.0
+"""Seconds of silence before a ping, which also keeps proxies from cutting an idle socket, and until it is missed."""
 _LOGIN = frozenset({401, 403, 407, *range(300, 400)})
 """Statuses that ask for a login; a redirect leads to one."""
 _PASSING = frozenset({408, 425, 429})
@@ -61,6 +61,11 @@ class Closed:
     error: ComfyError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """Even a ping was not answered, and yet the connection is worth keeping: the server is only busy."""
+
+
 @dataclass(slots=True)
 class Backoff:
     """Growing delays with full jitter; `chance` gives 0 to 1."""
@@ -79,18 +84,24 @@ class Backoff:
         return float(max(FIRST_DELAY / 2, self.chance() * longest))
 
 
+async def _dead() -> bool:
+    return False
+
+
 async def events(
     server: Server,
     client_id: str,
     *,
+    worth_keeping: Callable[[], Awaitable[bool]] = _dead,
     backoff: Backoff | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ping: float | None = PING_SECONDS,
-    pong: float | None = PONG_SECONDS,
+    ping: float = PING_SECONDS,
+    pong: float = PONG_SECONDS,
     steady: float = STEADY_SECONDS,
-) -> AsyncGenerator[Event | Opened | Closed, None]:
+) -> AsyncGenerator[Event | Opened | Closed | Unheard, None]:
     """Every event of the socket, and its openings and closings, for ever.
 
+    A connection that does not answer a ping is closed before the next one opens, unless it is `worth_keeping`.
     Raises Unauthorized or NotComfyUI, since no further try would help.
     """
     backoff = backoff or Backoff()
@@ -98,16 +109,25 @@ async def events(
     while True:
         lasts_from = math.inf
         try:
-            async with _connection(server, client_id, ping, pong) as socket:
+            async with _connection(server, client_id) as socket:
                 # Flags are per socket: without them previews come without the prompt that they belong to.
                 with suppress(ConnectionClosed):  # What came before the end is still to be read.
                     await socket.send(HELLO)
                 yield Opened()
                 opened = clock()
                 while True:
-                    frame = await socket.recv(decode=False)
-                    lasts_from = opened + steady
-                    yield decode(_as_text_or_binary(frame))
+                    frame = await _next(socket, ping, pong)
+                    if frame is not None:
+                        lasts_from = opened + steady
+                        yield decode(_as_text_or_binary(frame))
+                    elif await worth_keeping():
+                        yield Unheard()
+                    else:
+                        # Nobody is there to shake hands on its end.
+                        socket.transport.abort()
+                        raise _NoAnswerError
+        except _NoAnswerError:
+            fault, reason = None, "The server no longer answers."
         except ConnectionClosed as error:
             fault, reason = None, _spoken(error)
         except (OSError, WebSocketException, ImportError) as error:
@@ -120,6 +140,10 @@ async def events(
         await sleep(delay)
 
 
+class _NoAnswerError(Exception):
+    """A ping was not answered."""
+
+
 class _Connect(connect):
     """A connect that follows no redirect: it leads to a login, and our headers are for this server alone."""
 
@@ -127,7 +151,32 @@ class _Connect(connect):
         return exc
 
 
-def _connection(server: Server, client_id: str, ping: float | None, pong: float | None) -> connect:
+async def _next(socket: ClientConnection, ping: float, pong: float) -> bytes | None:
+    """The next frame, with a ping after each `ping` seconds of silence; None when none was answered within `pong`."""
+    while True:
+        try:
+            async with asyncio.timeout(ping):
+                return await socket.recv(decode=False)
+        except TimeoutError:
+            pass
+        if not await _answers(socket, pong):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0):
+                    return await socket.recv(decode=False)
+            return None
+
+
+async def _answers(socket: ClientConnection, pong: float) -> bool:
+    """Whether a ping is answered in time."""
+    try:
+        async with asyncio.timeout(pong):
+            await (await socket.ping())
+    except TimeoutError:
+        return False
+    return True
+
+
+def _connection(server: Server, client_id: str) -> connect:
     return _Connect(
         server.ws_url(client_id),
         additional_headers=dict(server.headers),
@@ -136,8 +185,7 @@ def _connection(server: Server, client_id: str, ping: float | None, pong: float 
         proxy=None if server.loopback else True,
         open_timeout=OPEN_SECONDS,
         close_timeout=1,
-        ping_interval=ping,
-        ping_timeout=pong,
+        ping_interval=None,
         max_size=FRAME_LIMIT,
         logger=_SILENT,
     )
@@ -153,8 +201,6 @@ def _spoken(error: ConnectionClosed) -> str:
     match error.rcvd, error.sent:
         case _, sent if sent is not None and sent.code == CloseCode.MESSAGE_TOO_BIG:
             return f"The server sent a frame of more than {FRAME_LIMIT // MIB} MiB."
-        case None, sent if sent is not None and sent.code == CloseCode.INTERNAL_ERROR:
-            return "The server no longer answers."
         case None, _:
             return "The connection broke."
     return "The server closed the connection."

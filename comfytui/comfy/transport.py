@@ -16,7 +16,9 @@ from comfytui.plain import plain
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
-"""Seconds without a byte of the answer: a server that loads a model answers late."""
+"""Seconds without a byte of the answer to an order: a server that loads a model answers late."""
+LOOK_SECONDS = 10.0
+"""The same for a question, which can be asked again: the connection may be one whose other end is gone."""
 ANSWER_SECONDS = 300.0
 """Seconds for a whole answer, so that one that drips does not hold a call for ever."""
 MIB = 2**20
@@ -66,7 +68,7 @@ class Transport:
         try:
             async with (
                 asyncio.timeout(seconds),
-                http.stream(method, self._url(path, params), **_body(json)) as response,
+                http.stream(method, self._url(path, params), timeout=_patience(method), **_body(json)) as response,
             ):
                 self._check(response)
                 html = "text/html" in response.headers.get("content-type", "")
@@ -83,7 +85,6 @@ class Transport:
                     verify=self._server.tls or False,
                     trust_env=not self._server.loopback,
                     follow_redirects=False,
-                    timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
                 )
             except (ImportError, ValueError, httpx.InvalidURL):
                 raise bad_proxy(self._server.shown) from None
@@ -126,6 +127,10 @@ class Transport:
             case _:
                 kind = plain(type(error).__name__, 40)
                 return ServerError(f"The connection to {shown} broke ({kind}): try again.")
+
+
+def _patience(method: str) -> httpx.Timeout:
+    return httpx.Timeout(LOOK_SECONDS if method == "GET" else READ_SECONDS, connect=CONNECT_SECONDS)
 
 
 def _body(value: Any) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import ComfyError
+from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized
 from comfytui.comfy.replies import HistoryEntry
+from comfytui.service.door import Door
 from comfytui.session.boil import past, seen
-from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, SessionEvent, StatsRead
+from comfytui.session.events import Answered, HistorySnapshot, Past, QueueSnapshot, SessionEvent, StatsRead, Unanswered
+from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 from comfytui.session.unsettled import unsettled
 from comfytui.workflow.recipe import GraphReader
@@ -21,18 +23,28 @@ REST = 5
 """A look that took t seconds is followed by a rest of this many t, so that a huge queue is not read without end."""
 OPEN_PAUSE, IDLE_PAUSE = 15.0, 60.0
 """Seconds between unasked looks, with open jobs and without."""
+POLL_BUSY, POLL_IDLE = 1.0, 5.0
+"""The same where no socket tells what happens."""
 STATS_BUSY, STATS_IDLE = 2.0, 10.0
 """Seconds between readings of the box, while something runs and while nothing does."""
+GIVEN_UP = frozenset({LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHER_BOX})
+"""States of the link in which nothing is asked unless the user wants it."""
+
+Glance = tuple[int, tuple[str, ...] | None]
+"""How many jobs there are, and which run; None where the server does not tell lightly."""
 
 
 class Looker:
     """Reads `/queue`, `/history` and `/system_stats` when asked to and when due, never faster than the server bears."""
 
-    def __init__(self, apply: Callable[[SessionEvent], None], state: Callable[[], SessionState]) -> None:
+    def __init__(self, apply: Callable[[SessionEvent], None], state: Callable[[], SessionState], door: Door) -> None:
         self._apply = apply
         self._state = state
+        self._door = door
         self._wanted = asyncio.Event()
         self._history_wanted = False
+        self._took = 0.0
+        self._seen: Glance | None = None
 
     def want(self, *, history: bool = False) -> None:
         """Ask for a look soon, with `history` also at what ended lately."""
@@ -43,25 +55,33 @@ class Looker:
         """Look for ever; a look that fails is left to the next one, since the link says what is wrong."""
         loop = asyncio.get_running_loop()
         while True:
-            pause = SETTLE_PAUSE if self._in_doubt() else OPEN_PAUSE if self._busy() else IDLE_PAUSE
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), pause)
+                await asyncio.wait_for(self._wanted.wait(), self._pause())
+            wanted = self._wanted.is_set()
             self._wanted.clear()
             began = loop.time()
             try:
-                await self.look(client)
-            except ComfyError:
+                if wanted or self._in_doubt() or await self._changed(client):
+                    await self.look(client)
+                    self._took = loop.time() - began
+                self._apply(Answered(self._poll_pause()))
+            except ComfyError as error:
+                self._apply(Unanswered(str(error), _kind(error)))
                 await asyncio.sleep(SETTLE_PAUSE)
             await asyncio.sleep(max(0.1, REST * (loop.time() - began)))
 
     async def look(self, client: ComfyClient) -> None:
         """Read the queue, then the history of each job of mine that the queue no longer has, then what ended lately."""
+        if not self._door.is_open:
+            if not await self._door.opened(client):
+                return
+            self._history_wanted = True
         asked = asyncio.get_running_loop().time()
         reader = GraphReader()
         queue = await client.kept_queue(lambda item: seen(item, reader))
+        self._seen = len(queue.running) + len(queue.pending), tuple(item.prompt_id for item in queue.running)
         self._apply(QueueSnapshot(queue.running, queue.pending, asked))
-        missing = unsettled(self._state())
-        for prompt_id in missing:
+        for prompt_id in unsettled(self._state()):
             entry = await client.history_of(prompt_id)
             self._apply(HistorySnapshot(_pasts([entry] if entry else []), (prompt_id,)))
         if self._history_wanted:
@@ -73,12 +93,40 @@ class Looker:
                 raise
             self._apply(HistorySnapshot(await asyncio.to_thread(_pasts, entries)))
 
+    async def read_box(self, client: ComfyClient) -> None:
+        """Read the box's figures."""
+        self._apply(StatsRead(await client.system_stats()))
+
     async def watch_box(self, client: ComfyClient) -> None:
-        """Read the box's figures for ever."""
+        """Read the box's figures for ever, while there is a link."""
         while True:
-            with suppress(ComfyError):
-                self._apply(StatsRead(await client.system_stats()))
+            if self._state().link.kind in {LinkKind.LIVE, LinkKind.POLLING}:
+                with suppress(ComfyError):
+                    await self.read_box(client)
             await asyncio.sleep(STATS_BUSY if self._busy() else STATS_IDLE)
+
+    async def _changed(self, client: ComfyClient) -> bool:
+        """Whether the queue is another one than at the last look, as far as light questions tell."""
+        if not self._door.is_open:
+            return True
+        abilities = self._state().abilities
+        count = await client.queue_count()
+        jobs = await client.jobs(status="in_progress") if abilities and abilities.jobs else None
+        return (count, None if jobs is None else tuple(job.prompt_id for job in jobs)) != self._seen
+
+    def _pause(self) -> float | None:
+        """Seconds until the next look that nobody asks for; None where there will be none."""
+        kind = self._state().link.kind
+        if kind in GIVEN_UP:
+            return None
+        if self._in_doubt():
+            return SETTLE_PAUSE
+        if kind is LinkKind.LIVE:
+            return OPEN_PAUSE if self._busy() else IDLE_PAUSE
+        return self._poll_pause()
+
+    def _poll_pause(self) -> float:
+        return min(max(POLL_BUSY, REST * self._took), POLL_IDLE) if self._busy() else POLL_IDLE
 
     def _in_doubt(self) -> bool:
         """Whether a look is due that proves a job of mine ended, or lost."""
@@ -88,6 +136,19 @@ class Looker:
 
     def _busy(self) -> bool:
         return self._state().queue_remaining > 0
+
+
+def _kind(error: ComfyError) -> LinkKind:
+    """What a look that failed says of the link."""
+    match error:
+        case Unauthorized():
+            return LinkKind.UNAUTHORISED
+        case NotComfyUI():
+            return LinkKind.NOT_COMFYUI
+        case TimedOut():
+            return LinkKind.BUSY
+        case _:
+            return LinkKind.OFFLINE
 
 
 def _pasts(entries: Iterable[HistoryEntry]) -> tuple[Past, ...]:

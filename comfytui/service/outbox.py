@@ -31,7 +31,8 @@ class Outbox:
     """The unsent prompts of one server, first come first sent.
 
     `apply` receives what happens to each, `refused` each batch that the server would not have, `tell` what the user
-    should know; `unsent` says whether the session still waits for a prompt to be sent, `cancel` calls one back.
+    should know; `unsent` says whether the session still waits for a prompt to be sent, `cancel` calls one back, and
+    `ready` waits a while until the server is known to be the right one.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Outbox:
         refused: Refused,
         tell: Tell,
         cancel: Cancel,
+        ready: Callable[[str], Awaitable[bool]],
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -51,6 +53,7 @@ class Outbox:
         self._refused = refused
         self._tell = tell
         self._cancel = cancel
+        self._ready = ready
         self._sleep = sleep
         self._parcels: dict[str, Parcel] = {}
         self._filled = asyncio.Event()
@@ -87,6 +90,8 @@ class Outbox:
             parcel = next(iter(self._parcels.values()))
             if not self._unsent(parcel.prompt_id):
                 self._done_with(parcel)
+            elif not await self._ready(parcel.prompt_id):
+                continue
             elif parcel.prompt_id == self._doubtful:
                 await self._settle(client, parcel)
             else:

@@ -4,24 +4,30 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from typing import TypeVar
 from uuid import uuid4
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import ComfyError, NotComfyUI, Unauthorized, Unreachable
+from comfytui.comfy.errors import ComfyError, Unauthorized, Unreachable
 from comfytui.comfy.events import (
     Event,
+    Executed,
     Executing,
+    ExecutionCached,
     ExecutionError,
     ExecutionInterrupted,
+    ExecutionStart,
     ExecutionSuccess,
     PreviewImage,
+    Progress,
+    ProgressState,
     Status,
 )
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import LONGEST_DELAY, Closed, Opened, events
+from comfytui.comfy.socket import Closed, Opened, Unheard
 from comfytui.service.cancel import Outcome, cancel, cancel_all
+from comfytui.service.door import Door
 from comfytui.service.looks import Looker
 from comfytui.service.mailbox import Mailbox
 from comfytui.service.notices import (
@@ -36,13 +42,37 @@ from comfytui.service.notices import (
     Told,
 )
 from comfytui.service.orders import Order, plan
-from comfytui.service.outbox import Outbox
-from comfytui.session.events import BatchPlanned, Connected, Disconnected, SessionEvent
+from comfytui.service.outbox import LOOK_PAUSE, Outbox
+from comfytui.service.watchdog import Watchdog
+from comfytui.service.wire import News, Wire
+from comfytui.session.events import (
+    BatchPlanned,
+    Connected,
+    Disconnected,
+    PromptDelayed,
+    Quiet,
+    SessionEvent,
+    Unanswered,
+)
 from comfytui.session.model import Failure, Job, JobStatus, LinkKind, Stamp
 from comfytui.session.reduce import reduce
 from comfytui.session.state import SessionState
 
 T = TypeVar("T")
+
+BUSY = "The server takes connections but answers nothing just now: it may be loading a model."
+RUN_FRAMES = (
+    ExecutionStart,
+    ExecutionCached,
+    Executing,
+    Progress,
+    ProgressState,
+    Executed,
+    ExecutionSuccess,
+    ExecutionError,
+    ExecutionInterrupted,
+)
+"""Frames that are sent to the socket of whoever submitted the prompt."""
 
 
 class SocketService:
@@ -54,9 +84,13 @@ class SocketService:
         self.state = SessionState(client_ids=frozenset({self.client_id}))
         self._mailboxes: tuple[Mailbox, ...] = ()
         self._client: ComfyClient | None = None
-        self._outbox = Outbox(self._apply, self._is_unsent, self.client_id, self._refused, self._tell, self.cancel)
-        self._looker = Looker(self._apply, lambda: self.state)
-        self._again = asyncio.Event()
+        self._door = Door(self._apply)
+        self._outbox = Outbox(
+            self._apply, self._is_unsent, self.client_id, self._refused, self._tell, self.cancel, self._sendable
+        )
+        self._looker = Looker(self._apply, lambda: self.state, self._door)
+        self._watchdog = Watchdog(lambda: self.state, self._apply, self._look_closely, self._renew)
+        self._wires: tuple[Wire, ...] = ()
         self._tried = False
         self._was_live = False
 
@@ -70,7 +104,10 @@ class SocketService:
         try:
             async with ComfyClient(self.server) as client, asyncio.TaskGroup() as tasks:
                 self._client = client
-                tasks.create_task(self._listen())
+                self._wires = (Wire(self.server, self.client_id, self._receive, self._no_socket, self._hopeful),)
+                for wire in self._wires:
+                    tasks.create_task(wire.run())
+                tasks.create_task(self._watchdog.run())
                 tasks.create_task(self._looker.run(client))
                 tasks.create_task(self._looker.watch_box(client))
                 tasks.create_task(self._outbox.run(client))
@@ -112,9 +149,9 @@ class SocketService:
             answer.set_exception(error)
 
     def reconnect(self) -> None:
-        """Try a link that is down again now."""
-        if self.state.link.kind is not LinkKind.LIVE:
-            self._again.set()
+        """Close the sockets that are open, and connect now."""
+        self._door.close()
+        self._renew()
         self._looker.want()
 
     def post(self, notice: Notice) -> None:
@@ -130,6 +167,7 @@ class SocketService:
         """Tell that a fault of our own ended `run`, which begins again in `retry_in` seconds."""
         self.post(ServiceFailed(self.server.shown, reason, retry_in))
         self._apply(Disconnected(f"A fault in comfytui: {reason}", retry_in))
+        self._apply(Unanswered(f"A fault in comfytui: {reason}"))
 
     def _require_client(self) -> ComfyClient:
         if self._client is None:
@@ -150,31 +188,40 @@ class SocketService:
         job = self.state.jobs.get(prompt_id)
         return job is not None and job.status is JobStatus.SUBMITTING
 
+    async def _sendable(self, prompt_id: str) -> bool:
+        """Whether the server is there and the right one; waits for it a while, and says what a prompt waits for."""
+        if not self._door.is_open:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._door.wait(), LOOK_PAUSE)
+        if not self._door.is_open:
+            self._apply(PromptDelayed(prompt_id, self.state.link.reason or "waiting for the server"))
+        return self._door.is_open
+
     def _refused(self, batch: str, failure: Failure) -> None:
         self.post(BatchRefused(self.server.shown, batch, failure))
+
+    def _renew(self) -> None:
+        for wire in self._wires:
+            wire.renew()
+
+    async def _look_closely(self) -> None:
+        """Look at the queue and the memory now."""
+        client = self._require_client()
+        await self._looker.look(client)
+        await self._looker.read_box(client)
 
     def _tell(self, text: str, severity: Severity) -> None:
         self.post(Told(self.server.shown, text, severity))
 
-    async def _listen(self) -> None:
-        while True:
-            try:
-                # Closed with the loop that made it, so that no socket outlives a fault.
-                async with aclosing(events(self.server, self.client_id, sleep=self._rest)) as stream:
-                    async for event in stream:
-                        self._receive(event)
-            except (Unauthorized, NotComfyUI) as error:
-                kind = LinkKind.UNAUTHORISED if isinstance(error, Unauthorized) else LinkKind.NOT_COMFYUI
-                self._apply(Disconnected(str(error), kind=kind))
-                self._missed(error)
-            # What was a ComfyUI before may be one again by itself: a proxy restarts, a login is renewed.
-            await self._rest(LONGEST_DELAY if self._was_live else None)
+    def _hopeful(self) -> bool:
+        """Whether a socket that nothing seemed to mend may come to life: the server was or is one."""
+        return self._was_live or self.state.link.kind is LinkKind.POLLING
 
-    async def _rest(self, seconds: float | None) -> None:
-        """Wait for so long, or until the user wants the link tried again."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._again.wait(), seconds)
-        self._again.clear()
+    def _no_socket(self, error: ComfyError) -> None:
+        """The server will not have a socket of ours; perhaps it answers over HTTP."""
+        kind = LinkKind.UNAUTHORISED if isinstance(error, Unauthorized) else LinkKind.NOT_COMFYUI
+        self._apply(Disconnected(str(error), kind=kind))
+        self._looker.want()
 
     def _missed(self, error: ComfyError) -> None:
         """Tell it if the first try of all found nothing: the address is wrong, or the box is down."""
@@ -182,25 +229,37 @@ class SocketService:
             self._tried = True
             self.post(NotReached(self.server.shown, str(error)))
 
-    def _receive(self, event: Event | Opened | Closed) -> None:
-        match event:
+    def _receive(self, client_id: str, news: News) -> None:
+        match news:
             case Opened():
                 self._tried = self._was_live = True
-                self._apply(Connected(self.client_id))
+                self._watchdog.opened()
+                self._apply(Connected(client_id))
                 self._looker.want(history=True)
             case Closed(reason=reason, retry_in=retry_in, error=error):
+                self._door.close()
                 self._apply(Disconnected(reason, retry_in))
                 if isinstance(error, Unreachable):
                     self._missed(error)
                 self._tried = True
+                self._looker.want()
+            case Unheard():
+                self._apply(Quiet(deaf=False, reason=BUSY))
             case PreviewImage(image=image, prompt_id=prompt_id):
+                self._watchdog.hear(of_a_run=True)
                 live = self.state.live
                 if live and prompt_id in {None, live.prompt_id}:
                     self.post(PreviewReceived(self.server.shown, live.prompt_id, image))
             case _:
-                self._apply(event)
-                if _worth_a_look(event):
+                self._watchdog.hear(of_a_run=_of_a_run(news))
+                self._apply(news)
+                if _worth_a_look(news):
                     self._looker.want()
+
+
+def _of_a_run(event: Event) -> bool:
+    """Whether a frame proves that frames of runs get through; the greeting after a reconnect names no prompt."""
+    return isinstance(event, RUN_FRAMES) and event.prompt_id is not None
 
 
 def _worth_a_look(event: Event) -> bool:

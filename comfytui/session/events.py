@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from comfytui.comfy.abilities import Abilities
 from comfytui.comfy.events import Event, Output
 from comfytui.comfy.replies import SystemStats
 from comfytui.session.model import Batch, Failure, Job, LinkKind, Mark
@@ -25,6 +26,53 @@ class Disconnected:
     reason: str
     retry_in: float | None = None
     kind: LinkKind = LinkKind.OFFLINE
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The server answers over HTTP, and is asked again in `pause` seconds."""
+
+    pause: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The server does not answer over HTTP either."""
+
+    reason: str
+    kind: LinkKind = LinkKind.OFFLINE
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """An open socket brings nothing: `deaf`, since its frames go astray, or because the server is too busy."""
+
+    deaf: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The socket that was quiet brought something."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoxChanged:
+    """Another box answers at this address than before; `taken` when the user says that it is the right one now."""
+
+    reason: str = ""
+    taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What the server can do."""
+
+    abilities: Abilities
+
+
+LinkEvent = Connected | Disconnected | Answered | Unanswered | Quiet | Heard | BoxChanged
+"""What changes the link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +172,8 @@ class Tick:
 
 SessionEvent = (
     Event
-    | Connected
-    | Disconnected
+    | LinkEvent
+    | Probed
     | BatchPlanned
     | PromptQueued
     | PromptRejected

@@ -140,10 +140,10 @@ def _phase(live: Live, job: Job, node: str | None, *, stepping: bool = False) ->
     phase = phase_of(job.classes.get(node or "", ""))
     if stepping:
         return Phase.SAMPLING if phase is Phase.WORKING else phase
-    return Phase.LOADING if phase is Phase.SAMPLING and live.first_step is None and _cold(live, job) else phase
+    return Phase.LOADING if phase is Phase.SAMPLING and live.first_step is None and cold(live, job) else phase
 
 
-def _cold(live: Live, job: Job) -> bool:
+def cold(live: Live, job: Job) -> bool:
     """Whether a model of this run may still be on its way to the card: a loader ran, or the graph names none."""
     loaders = {node for node, kind in job.classes.items() if phase_of(kind) is Phase.LOADING}
     return not loaders or not loaders <= live.cached

@@ -129,16 +129,25 @@ class LinkKind(StrEnum):
 
     CONNECTING = "connecting"
     LIVE = "live"
+    POLLING = "polling"
+    BUSY = "busy"
+    DEAF = "deaf"
     OFFLINE = "offline"
     UNAUTHORISED = "unauthorised"
     NOT_COMFYUI = "not a ComfyUI"
+    OTHER_BOX = "another box"
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The state of the socket; `since` and `retry_at` in monotonic seconds, `reason` one sentence."""
+    """The state of the link, `reason` one sentence about it.
+
+    `since` and `retry_at` (when the socket is tried again) are monotonic seconds, `pause` the seconds between two looks
+    while it polls.
+    """
 
     kind: LinkKind = LinkKind.CONNECTING
     since: float | None = None
     retry_at: float | None = None
     reason: str = ""
+    pause: float | None = None

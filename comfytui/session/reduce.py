@@ -15,21 +15,30 @@ from comfytui.comfy.events import (
     Status,
 )
 from comfytui.session.events import (
+    Answered,
     BatchPlanned,
+    BoxChanged,
     Connected,
     Disconnected,
+    Heard,
     HistorySnapshot,
     JobCancelled,
+    LinkEvent,
+    Probed,
     PromptDelayed,
     PromptQueued,
     PromptRejected,
     QueueSnapshot,
+    Quiet,
     SessionEvent,
     StatsRead,
+    Unanswered,
 )
 from comfytui.session.frames import end_frame, run_frame
-from comfytui.session.model import Link, LinkKind, Stamp
+from comfytui.session.link import link_after
+from comfytui.session.model import Stamp
 from comfytui.session.orders import ordered
+from comfytui.session.silence import memory_moved
 from comfytui.session.snapshots import history_seen, queue_seen
 from comfytui.session.state import SessionState
 
@@ -57,24 +66,22 @@ def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState
         case Status(queue_remaining=remaining) if max(remaining, 0) != state.queue_remaining:
             return replace(state, queue_remaining=max(remaining, 0))
         case StatsRead(stats=stats) if stats != state.stats:
-            return replace(state, stats=stats)
-        case Connected(client_id=client_id):
-            return _connected(state, client_id, at)
-        case Disconnected():
-            link = _broken(state.link, event, at)
-            live = replace(state.live, cut=True) if state.live and not state.live.cut else state.live
-            return state if (link, live) == (state.link, state.live) else replace(state, link=link, live=live)
+            moved = at.monotonic if memory_moved(state.stats, stats) else state.memory_moved
+            return replace(state, stats=stats, memory_moved=moved)
+        case Connected() | Disconnected() | Answered() | Unanswered() | Quiet() | Heard() | BoxChanged():
+            return _linked(state, event, at)
+        case Probed(abilities=abilities) if abilities != state.abilities:
+            return replace(state, abilities=abilities)
         case _:
             return state
 
 
-def _connected(state: SessionState, client_id: str, at: Stamp) -> SessionState:
-    if state.link.kind is LinkKind.LIVE and client_id in state.client_ids:
+def _linked(state: SessionState, event: LinkEvent, at: Stamp) -> SessionState:
+    link = link_after(state.link, event, at.monotonic)
+    ids = state.client_ids | {event.client_id} if isinstance(event, Connected) else state.client_ids
+    live = state.live
+    if live and not live.cut and isinstance(event, Disconnected):
+        live = replace(live, cut=True)
+    if link is state.link and ids == state.client_ids and live is state.live:
         return state
-    return replace(state, link=Link(LinkKind.LIVE, at.monotonic), client_ids=state.client_ids | {client_id})
-
-
-def _broken(link: Link, event: Disconnected, at: Stamp) -> Link:
-    since = link.since if link.kind is event.kind else at.monotonic
-    retry_at = None if event.retry_in is None else at.monotonic + event.retry_in
-    return Link(event.kind, since, retry_at, event.reason)
+    return replace(state, link=link, client_ids=ids, live=live)

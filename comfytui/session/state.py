@@ -10,6 +10,7 @@ from comfytui.session.model import Batch, Job, Link, Phase
 from comfytui.session.pace import Kind, Pace
 
 if TYPE_CHECKING:
+    from comfytui.comfy.abilities import Abilities
     from comfytui.comfy.replies import SystemStats
 
 
@@ -60,7 +61,8 @@ class Live:
 class SessionState:
     """Everything known of one server; `jobs` by prompt_id, `batches` by batch id, both in order of arrival.
 
-    `paces` holds the measured parts of runs, by kind of job.
+    `paces` holds the measured parts of runs, by kind of job; `memory_moved` is the monotonic second in which the box's
+    memory last changed visibly, `abilities` what the server can do, None until that is known.
     """
 
     client_ids: frozenset[str] = frozenset()
@@ -71,3 +73,5 @@ class SessionState:
     queue_remaining: int = 0
     stats: "SystemStats | None" = None
     paces: Mapping[Kind, Pace] = field(default_factory=lambda: MappingProxyType({}))
+    memory_moved: float | None = None
+    abilities: "Abilities | None" = None

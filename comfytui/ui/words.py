@@ -80,6 +80,12 @@ def link(link_: Link, now: float, *, ascii_only: bool = False) -> str:
     match link_.kind:
         case LinkKind.LIVE:
             return f"{live} live"
+        case LinkKind.POLLING:
+            return f"{live} polling every {link_.pause or 0:.0f} s (no websocket)"
+        case LinkKind.BUSY:
+            return f"{down} busy (loading?)"
+        case LinkKind.DEAF:
+            return f"{down} deaf, reconnecting"
         case LinkKind.OFFLINE:
             since = "" if link_.since is None else f" {now - link_.since:.0f} s"
             retry = "" if link_.retry_at is None else f", retry in {max(0.0, link_.retry_at - now):.0f} s"

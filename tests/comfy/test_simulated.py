@@ -22,7 +22,7 @@ from comfytui.comfy.events import (
     Unknown,
 )
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import Closed, Opened, events
+from comfytui.comfy.socket import Closed, Opened, Unheard, events
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.workflow.fields import Field, Value
@@ -30,7 +30,8 @@ from comfytui.workflow.txt2img import txt2img
 from comfytui.workflow.values import fill
 
 PNG = b"\x89PNG\r\n\x1a\n"
-Stream = AsyncGenerator[Event | Opened | Closed, None]
+News = Event | Opened | Closed | Unheard
+Stream = AsyncGenerator[News, None]
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def graph(steps: int = 3, model: str = "v1-5-pruned-emaonly.safetensors") -> dic
     return dict(fill(txt2img(), values))
 
 
-async def until(stream: Stream, found: Callable[[Event | Opened | Closed], bool]) -> list[Event | Opened | Closed]:
+async def until(stream: Stream, found: Callable[[News], bool]) -> list[News]:
     """What came, up to what was waited for."""
     heard = []
     async with asyncio.timeout(20):

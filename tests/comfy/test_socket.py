@@ -17,10 +17,10 @@ from comfytui.comfy import socket as comfy_socket
 from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, TimedOut, Unauthorized, Unreachable
 from comfytui.comfy.events import Event, PreviewImage, Status, Unknown
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import FIRST_DELAY, LONGEST_DELAY, Backoff, Closed, Opened, events
+from comfytui.comfy.socket import FIRST_DELAY, LONGEST_DELAY, Backoff, Closed, Opened, Unheard, events
 from tests.comfy.boxes import serving, shouting, unused_port
 
-Heard = Event | Opened | Closed
+Heard = Event | Opened | Closed | Unheard
 Talk = Callable[[ServerConnection], Awaitable[None]]
 SECRET = "s3cret"
 STATUS = json.dumps({"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 1}}, "sid": "me"}})
@@ -176,9 +176,15 @@ async def test_a_frame_of_200_mb_costs_the_connection_before_it_has_come() -> No
 
 
 @pytest.mark.parametrize(
-    ("answered", "last"), [(True, Status(1, "me")), (False, Closed("The server no longer answers.", 0.5))]
+    ("answered", "kept", "last"),
+    [
+        (True, False, Status(1, "me")),
+        (False, False, Closed("The server no longer answers.", 0.5)),
+        (False, True, Unheard()),
+    ],
+    ids=["pong", "dead", "busy"],
 )
-async def test_pings_hold_a_silent_connection_and_find_a_dead_one(answered: bool, last: Heard) -> None:
+async def test_pings_hold_a_silent_connection_and_find_a_dead_one(answered: bool, kept: bool, last: Heard) -> None:
     async def talk(request: web.Request) -> web.StreamResponse:
         connection = web.WebSocketResponse(autoping=False)
         await connection.prepare(request)
@@ -191,9 +197,38 @@ async def test_pings_hold_a_silent_connection_and_find_a_dead_one(answered: bool
                 await connection.send_str(STATUS)
         return connection
 
+    async def worth_keeping() -> bool:
+        return kept
+
     async with serving({"GET /ws": talk}) as url:
-        heard, _ = await hear(url, lambda heard: heard[-1] == last, ping=0.02, pong=0.1)
+        heard, _ = await hear(url, lambda heard: heard[-1] == last, ping=0.02, pong=0.1, worth_keeping=worth_keeping)
     assert heard == [Opened(), last]
+
+
+async def test_a_busy_connection_is_kept_and_brings_what_comes_later() -> None:
+    busy = asyncio.Event()
+    connections = 0
+
+    async def talk(request: web.Request) -> web.StreamResponse:
+        nonlocal connections
+        connections += 1
+        connection = web.WebSocketResponse(autoping=False)
+        await connection.prepare(request)
+        await busy.wait()
+        await connection.send_str(STATUS)
+        await connection.receive()
+        return connection
+
+    async def worth_keeping() -> bool:
+        busy.set()
+        return True
+
+    async with serving({"GET /ws": talk}) as url:
+        heard, _ = await hear(
+            url, lambda heard: heard[-1] == Status(1, "me"), ping=0.02, pong=0.05, worth_keeping=worth_keeping
+        )
+    assert heard[:2] == [Opened(), Unheard()]
+    assert connections == 1
 
 
 @pytest.mark.parametrize(

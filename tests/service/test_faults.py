@@ -79,12 +79,12 @@ async def test_while_the_service_is_down_by_a_fault_the_link_is_not_called_live(
             def broken(*_: object) -> None:
                 raise RuntimeError("a fault")
 
-            real = service.SocketService._receive
-            monkeypatch.setattr(service.SocketService, "_receive", broken)
+            real = service._worth_a_look
+            monkeypatch.setattr(service, "_worth_a_look", broken)
             thread.submit(small_order(1, model=MODEL))
             await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
             assert thread.state.link.kind is not LinkKind.LIVE
-            monkeypatch.setattr(service.SocketService, "_receive", real)
+            monkeypatch.setattr(service, "_worth_a_look", real)
             thread.cancel(next(iter(thread.state.jobs)))
             await eventually(lambda: watcher.sentences, "an answer to x", 3)
         finally:
@@ -96,11 +96,11 @@ async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monk
     receive = service.SocketService._receive
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
 
-        def breaks_once(self: service.SocketService, event: Any) -> None:
+        def breaks_once(self: service.SocketService, client_id: str, event: Any) -> None:
             if sim.submitted and not proxy.released.is_set():
                 proxy.released.set()
                 raise RuntimeError("a fault")
-            receive(self, event)
+            receive(self, client_id, event)
 
         monkeypatch.setattr(service.SocketService, "_receive", breaks_once)
         thread = ServiceThread(Server.from_url(proxy.url), pauses=(0.01,))

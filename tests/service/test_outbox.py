@@ -26,6 +26,11 @@ from tests.watcher import small_order
 Json = Any
 
 
+async def _ready(_: str) -> bool:
+    """The server is the right one."""
+    return True
+
+
 class Desk:
     """A session and its outbox, before a server."""
 
@@ -42,6 +47,7 @@ class Desk:
             lambda batch, _: self.refused.append(batch),
             lambda text, _: self.told.append(text),
             self._cancel,
+            _ready,
             sleep=lambda _: asyncio.sleep(0.01),
         )
 

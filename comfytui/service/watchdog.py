@@ -1,0 +1,75 @@
+"""Notices a run that brings no frames: a socket that went deaf is renewed, a box that stands still is only told of."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from comfytui.comfy.errors import ComfyError
+from comfytui.session.events import Heard, Quiet, SessionEvent
+from comfytui.session.model import LinkKind
+from comfytui.session.silence import silence_of
+from comfytui.session.state import SessionState
+
+CHECK_SECONDS = 1.0
+"""Seconds between two checks."""
+RENEWALS = 2
+"""Times that the wires are renewed for one silence: ComfyUI files a new socket only when the old one has gone."""
+DEAF = "A job of yours runs, but no frame of it comes: the server has lost track of this socket."
+
+
+class Watchdog:
+    """`look` reads queue, history and memory over HTTP, `renew` closes the sockets and connects anew."""
+
+    def __init__(
+        self,
+        state: Callable[[], SessionState],
+        apply: Callable[[SessionEvent], None],
+        look: Callable[[], Awaitable[None]],
+        renew: Callable[[], None],
+    ) -> None:
+        self._state = state
+        self._apply = apply
+        self._look = look
+        self._renew = renew
+        self._heard = time.monotonic()
+        self._renewals = 0
+
+    def hear(self, *, of_a_run: bool) -> None:
+        """Something came over a socket; only frames of a run prove that runs can be heard."""
+        if of_a_run:
+            self._heard = time.monotonic()
+            self._renewals = 0
+        if self._state().link.kind is LinkKind.BUSY or (of_a_run and self._state().link.kind is LinkKind.DEAF):
+            self._apply(Heard())
+
+    def opened(self) -> None:
+        """A socket is open: its silence counts from now."""
+        self._heard = time.monotonic()
+
+    async def run(self) -> None:
+        """Watch for ever."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            if self._overdue() and self._renewals < RENEWALS:
+                await self._judge()
+
+    def _overdue(self) -> bool:
+        state = self._state()
+        return state.link.kind is LinkKind.LIVE and silence_of(state, self._heard, time.monotonic()) is not None
+
+    async def _judge(self) -> None:
+        """Ask over HTTP before a silence is called deafness: a model that loads is quiet, too."""
+        before, heard = self._state().live, self._heard
+        try:
+            await self._look()
+        except ComfyError:
+            return  # Whether it is busy or gone is for the pings to find out.
+        state = self._state()
+        if self._heard != heard or before is None or state.link.kind is not LinkKind.LIVE:
+            return
+        went_on = state.live is None or state.live.prompt_id != before.prompt_id
+        silence = silence_of(state, heard, time.monotonic())
+        if went_on or (silence is not None and not silence.moving):
+            self._apply(Quiet(deaf=True, reason=DEAF))
+            self._renewals += 1
+            self._renew()

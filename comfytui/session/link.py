@@ -1,0 +1,43 @@
+"""How the server is reached: one small machine for the socket's news and for what HTTP tells meanwhile.
+
+connecting ──► live ◄──► busy (no pong, HTTP hangs: the socket is kept)
+    │           │  ▲
+    │           ▼  └──── deaf (open, but its frames do not come: it is renewed)
+    └──► offline ◄──► polling (no socket, HTTP answers)
+unauthorised, not a ComfyUI: given up until the user tries again. another box: given up until the user takes it.
+"""
+
+from dataclasses import replace
+
+from comfytui.session.events import Answered, BoxChanged, Connected, Disconnected, Heard, LinkEvent, Quiet, Unanswered
+from comfytui.session.model import Link, LinkKind
+
+_OPEN = frozenset({LinkKind.LIVE, LinkKind.BUSY, LinkKind.DEAF})
+
+
+def link_after(link: Link, event: LinkEvent, now: float) -> Link:
+    """The link after an event at monotonic second `now`; the very same object where nothing changed."""
+    if link.kind is LinkKind.OTHER_BOX:
+        return Link(LinkKind.CONNECTING, now) if isinstance(event, BoxChanged) and event.taken else link
+    match event:
+        case Connected():
+            after = Link(LinkKind.LIVE, now)
+        case Disconnected():
+            kind = LinkKind.POLLING if link.kind is LinkKind.POLLING else event.kind
+            retry_at = None if event.retry_in is None else now + event.retry_in
+            after = Link(kind, now, retry_at, event.reason, link.pause)
+        case Answered(pause=pause) if link.kind not in _OPEN:
+            after = Link(LinkKind.POLLING, now, link.retry_at, link.reason, pause)
+        case Unanswered(reason=reason, kind=kind) if link.kind not in _OPEN:
+            after = Link(kind, now, link.retry_at, reason)
+        case Quiet(deaf=deaf, reason=reason) if link.kind in _OPEN:
+            after = Link(LinkKind.DEAF if deaf else LinkKind.BUSY, now, reason=reason)
+        case Heard() if link.kind in _OPEN:
+            after = Link(LinkKind.LIVE, now)
+        case BoxChanged(taken=False, reason=reason):
+            after = Link(LinkKind.OTHER_BOX, now, reason=reason)
+        case _:
+            return link
+    if after.kind is link.kind:
+        after = replace(after, since=link.since)
+    return link if after == link else after

@@ -1,0 +1,57 @@
+"""For how long a run may be quiet, and what its silence says."""
+
+from dataclasses import replace
+
+from comfytui.comfy.events import ExecutionStart
+from comfytui.comfy.replies import Device, SystemStats
+from comfytui.session.events import StatsRead
+from comfytui.session.silence import LOAD_PATIENCE, PATIENCE, memory_moved, patience, silence_of, stall_of
+from tests.session.build import Session, head, step
+
+GIB = 2**30
+BOX = SystemStats("0.33.0", 64 * GIB, 50 * GIB, (Device("cuda", "cuda", 24 * GIB, 20 * GIB),))
+
+
+def running(*frames: object) -> Session:
+    session = Session()
+    session.plan("a", 1)
+    session.do(*frames)  # type: ignore[arg-type]
+    return session
+
+
+def test_nothing_that_runs_is_never_silent() -> None:
+    assert silence_of(Session().state, 0.0, 1e9) is None
+
+
+def test_a_run_that_never_brought_a_frame_is_soon_suspicious_and_a_cold_model_late() -> None:
+    bare = running(ExecutionStart("a1", 1))
+    loading = running(*head("a1"))
+    assert bare.state.live is not None
+    assert loading.state.live is not None
+    assert patience(bare.state, bare.state.live) == PATIENCE
+    assert patience(loading.state, loading.state.live) == LOAD_PATIENCE
+
+
+def test_slow_steps_have_their_time() -> None:
+    session = running(*head("a1"), *step("a1", 1))
+    live = session.state.live
+    assert live is not None
+    slow = replace(live, recent_steps=1.0, recent_seconds=30.0)
+    assert patience(session.state, slow) == 150.0
+
+
+def test_a_silence_tells_whether_the_memory_moves() -> None:
+    session = running(*head("a1"))
+    session.do(StatsRead(BOX))
+    assert stall_of(session.state, session.now + LOAD_PATIENCE - 10) is None
+    session.now += LOAD_PATIENCE
+    session.do(StatsRead(replace(BOX, devices=(replace(BOX.devices[0], vram_free=10 * GIB),))))
+    assert str(stall_of(session.state, session.now)) == "no step for 64 s: memory still moving, loading a model?"
+    assert str(stall_of(session.state, session.now + 60)) == "no step for 124 s: the box stands still"
+
+
+def test_noise_is_no_movement() -> None:
+    noisy = replace(BOX, ram_free=BOX.ram_free - 100 * 2**20)
+    assert not memory_moved(BOX, noisy)
+    assert memory_moved(BOX, replace(BOX, ram_free=BOX.ram_free - GIB))
+    assert memory_moved(None, BOX)
