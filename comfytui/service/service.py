@@ -119,7 +119,7 @@ class SocketService:
     def broke(self, reason: str, retry_in: float) -> None:
         """Tell that a fault of our own ended `run`, which begins again in `retry_in` seconds."""
         self.post(ServiceFailed(self.server.shown, reason, retry_in))
-        self._apply(Disconnected(f"A fault in comfytui: {reason}", retry_in))
+        self._apply(Disconnected(f"A fault in comfytui: {reason}.", retry_in))
 
     def _require_client(self) -> ComfyClient:
         if self._client is None:
