@@ -86,8 +86,9 @@ class JobScreen(Screen[None]):
         except ComfyError as error:
             file.say(f"{name}   {error}")
         else:
-            file.say(name)
-            self.query_one(Picture).show(data)
+            if self.display:  # Not while it closes, when the picture's place may be gone.
+                file.say(name)
+                self.query_one(Picture).show(data)
 
 
 def _words(job: Job) -> str:
