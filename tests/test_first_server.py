@@ -19,6 +19,7 @@ at = {{":8188": ":{comfyui}", ":8000": ":{desktop}"}}
 cli.DEFAULT_SERVERS = tuple(url[:-5] + at[url[-5:]] for url in cli.DEFAULT_SERVERS)
 """
 """ComfyUI's own port and that of its desktop version, moved to where a test has its servers."""
+HURRIED = "cli.FIRST_ANSWER_SECONDS = 0.2"
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +37,11 @@ def other_box() -> Iterator[str]:
 
 @contextmanager
 def bare(
-    state: Path, *argv: str, at_8188: str | int | None = None, at_8000: str | int | None = None
+    state: Path, *argv: str, at_8188: str | None = None, at_8000: str | None = None, change: str = ""
 ) -> Iterator[Terminal]:
     """`comfytui` without a server, where these stand at the two usual ports of this machine."""
     comfyui, desktop = (str(at or closed_port()).rpartition(":")[2] for at in (at_8188, at_8000))
-    program = program_with(MOVED.format(comfyui=comfyui, desktop=desktop))
+    program = program_with(MOVED.format(comfyui=comfyui, desktop=desktop) + change)
     with terminal(*argv, program=program, XDG_STATE_HOME=str(state)) as it:
         yield it
 
@@ -92,7 +93,7 @@ def test_a_busy_server_of_last_time_still_opens(box: str, tmp_path: Path) -> Non
         state = tmp_path / "comfytui" / "last_server"
         state.parent.mkdir()
         state.write_text(f"127.0.0.1:{port}\n")
-        with bare(tmp_path, at_8188=box) as it:
+        with bare(tmp_path, at_8188=box, change=HURRIED) as it:
             it.shows("Nothing runs")
             assert f"127.0.0.1:{port}" in it.text
             assert "live" not in it.text

@@ -1,10 +1,12 @@
 """A disk that is really full while pictures are saved, where this machine lets us make one."""
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.sim.graphs import text_to_image
 from tests.terminal import ESCAPE, F5, PROGRAM, terminal
 
 OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")
@@ -24,9 +26,10 @@ def test_a_full_disk_is_told_and_the_program_goes_on(tmp_path: Path) -> None:
     if not may_mount(tmp_path):
         pytest.skip("needs a mount namespace")
     # The disk is seen by the program alone, so it lists what is left there when the program has ended.
-    shell = f'{SMALL_DISK} {tmp_path} && "$@"; echo "left behind: $(ls {tmp_path} | wc -l)"'
+    shell = f'{SMALL_DISK} {tmp_path} && "$@"; code=$?; echo "left behind: $(ls {tmp_path} | wc -l)"; exit $code'
     program = (*OWN_MOUNTS, "sh", "-c", shell, "sh", *PROGRAM)
-    demo = ("demo", "--steps-per-second", "100", "--foreign", "0", "--output", str(tmp_path))
+    (graph := tmp_path.with_suffix(".json")).write_text(json.dumps(text_to_image(size=256)))
+    demo = ("demo", "--foreign", "0", "--output", str(tmp_path), "--workflow", str(graph))
     with terminal(*demo, program=program) as it:
         it.shows("live")
         it.send(F5)
@@ -36,3 +39,4 @@ def test_a_full_disk_is_told_and_the_program_goes_on(tmp_path: Path) -> None:
         it.send(ESCAPE, "q")
         assert it.exit_code() == 0
         assert "left behind: 0" in it.said
+        assert "Traceback" not in it.said
