@@ -9,7 +9,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from select import select
 
@@ -17,19 +17,27 @@ import pyte
 
 PATIENCE = 60.0
 """Seconds until words that should appear are given up."""
-F5, ESCAPE, ENTER = "\x1b[15~", "\x1b", "\r"
+F2, F5, ESCAPE, ENTER = "\x1bOQ", "\x1b[15~", "\x1b", "\r"
+PROGRAM = (sys.executable, "-m", "comfytui")
+
+
+def program_with(change: str) -> tuple[str, ...]:
+    """The program with a change to its own making: lines of Python that run before it."""
+    return sys.executable, "-c", f"{change}\nfrom comfytui.__main__ import main\nmain()"
 
 
 class Terminal:
     """What a person at the terminal does and sees."""
 
-    def __init__(self, argv: list[str], columns: int, rows: int, environment: dict[str, str]) -> None:
+    def __init__(
+        self, argv: Sequence[str], columns: int, rows: int, environment: dict[str, str], program: Sequence[str]
+    ) -> None:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "comfytui", *argv],
+            [*program, *argv],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -43,6 +51,11 @@ class Terminal:
     def text(self) -> str:
         """The screen as it stands."""
         return "\n".join(line.rstrip() for line in self._screen.display)
+
+    @property
+    def said(self) -> str:
+        """All that was ever written, with single spaces wherever there are spaces or breaks."""
+        return " ".join(self.written.decode(errors="replace").split())
 
     def send(self, *keys: str) -> None:
         """Type; each argument arrives on its own, as keys do."""
@@ -86,9 +99,11 @@ class Terminal:
 
 
 @contextmanager
-def terminal(*argv: str, columns: int = 120, rows: int = 40, **environment: str) -> Iterator[Terminal]:
+def terminal(
+    *argv: str, columns: int = 120, rows: int = 40, program: Sequence[str] = PROGRAM, **environment: str
+) -> Iterator[Terminal]:
     """The program with these arguments in a terminal of this size."""
-    it = Terminal(list(argv), columns, rows, environment)
+    it = Terminal(argv, columns, rows, environment, program)
     try:
         yield it
     finally:

@@ -166,8 +166,8 @@ class SocketService:
     def broke(self, reason: str, retry_in: float) -> None:
         """Tell that a fault of our own ended `run`, which begins again in `retry_in` seconds."""
         self.post(ServiceFailed(self.server.shown, reason, retry_in))
-        self._apply(Disconnected(f"A fault in comfytui: {reason}", retry_in))
-        self._apply(Unanswered(f"A fault in comfytui: {reason}"))
+        self._apply(Disconnected(f"A fault in comfytui: {reason}.", retry_in))
+        self._apply(Unanswered(f"A fault in comfytui: {reason}."))
 
     def _require_client(self) -> ComfyClient:
         if self._client is None:

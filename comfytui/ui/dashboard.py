@@ -191,7 +191,8 @@ class Dashboard(JobActions):
         except ComfyError as error:
             self._say(f"The server's choices could not be read: {error}", "warning")
         else:
-            self.query_one(PromptForm).learn(specs)
+            if self.display:  # Not while it closes, when half of the form is gone.
+                self.query_one(PromptForm).learn(specs)
 
     @work(exclusive=True, group="finished")
     async def _show_finished(self, job: Job) -> None:
@@ -200,7 +201,8 @@ class Dashboard(JobActions):
             data = await shown_picture(self._service, output)
         except ComfyError:
             return  # The queue shows that it ended; enter asks again and says why not.
-        self.query_one(NowPanel).show_finished(data, job.mark.batch if job.mark else "")
+        if self.display:
+            self.query_one(NowPanel).show_finished(data, job.mark.batch if job.mark else "")
 
     # Actions
 

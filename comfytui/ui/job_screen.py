@@ -150,7 +150,9 @@ class JobScreen(Screen[None]):
     async def _fetch(self, output: Output | None) -> None:
         if output is None:
             return
-        name = "   ".join(part for part in (self._place(), plain(output.filename, 200)) if part)
+        own = self._page.job.outputs
+        among = f"{own.index(output) + 1} of {len(own)}" if len(own) > 1 else ""
+        name = "   ".join(part for part in (self._place(), plain(output.filename, 200), among) if part)
         file = self._line("file")
         file.say(f"{name}   loading")
         try:
@@ -158,8 +160,9 @@ class JobScreen(Screen[None]):
         except ComfyError as error:
             file.say(f"{name}   {error}")
         else:
-            file.say(name)
-            self.query_one(Picture).show(data)
+            if self.display:  # Not while it closes, when the picture's place may be gone.
+                file.say(name)
+                self.query_one(Picture).show(data)
 
     def _line(self, name: str) -> Line:
         return self.query_one(f"#job-{name}", Line)

@@ -1,36 +1,124 @@
-"""One job, large: it follows the job, and turns to the other pictures of its batch."""
+"""`enter` on a job: its pictures one by one, or the words of its failure; leaving early does no harm."""
 
-import re
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
 
+import pytest
+
+from comfytui.sim.behaviour import BEHAVIOURS
+from comfytui.sim.box import NodeFailedError
+from comfytui.sim.call import Call, Result
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.ui.screen import screen
+from comfytui.ui.job_screen import JobScreen
+from comfytui.ui.picture import Picture
+from comfytui.workflow.graph import Workflow, workflow_of
+from tests.proxy import proxy_to
+from tests.sim.graphs import text_to_image
+from tests.ui.screen import Screen, screen
+
+QUICK = SimConfig(steps_per_second=0, load_seconds=0)
+EVIL = "no fox \x1b]0;OWNED\x07\x1b[2J \x9b3J \u202e [bold]m[/nope] [/]"
+
+CONTROLS = ("\x1b", "\x9b", "\u202e", "OWNED")
 
 
-async def test_the_page_of_a_job_follows_it_to_its_picture() -> None:
-    async with SimServer(SimConfig(steps_per_second=20, load_seconds=0)) as sim, screen(sim.url) as it:
-        await it.shows("dreamshaper_8")
-        await it.generate("a lighthouse", images="2", steps="60", negative="fog")
-        await it.shows("Image 1 of 2 - Step")
-        await it.press("escape", "end", "enter")
-        await it.shows("not: fog")
-        await it.shows("running   Step")
-        await it.shows("Image 2 of 2   comfytui_")
+@pytest.fixture
+async def sim() -> AsyncIterator[SimServer]:
+    async with SimServer(QUICK) as server:
+        yield server
 
 
-async def test_left_and_right_turn_to_all_pictures_of_the_batch() -> None:
-    async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
-        await it.shows("dreamshaper_8")
-        await it.generate(images="3")
-        await it.shows("3 of 3 done")
-        await it.press("escape", "home", "enter")
-        seeds = set()
-        for image in (3, 1, 2):
-            await it.shows(f"Image {image} of 3   comfytui_0000{image}_.png")
-            seeds |= set(re.findall(r"seed (\d+)", it.text))
-            await it.press("right")
-        await it.press("left", "left")
-        await it.shows("Image 1 of 3   comfytui_00001_.png")
-        assert len(seeds) == 3
-        await it.press("question_mark")
-        await it.shows("Keys")
+def small(pictures: int = 1) -> Workflow:
+    """A graph that makes small pictures at once."""
+    graph = text_to_image()
+    graph["5"]["inputs"]["batch_size"] = pictures
+    return workflow_of("small", graph)
+
+
+def painted(it: Screen) -> str:
+    """The large picture as it is painted, colours included."""
+    picture = it.app.screen.query_one("#large", Picture)
+    return repr([picture.render_line(y) for y in range(picture.size.height)])
+
+
+async def made(it: Screen, end: str = "1 of 1 done") -> None:
+    """Have one job made, and select it."""
+    await it.shows("live")
+    await it.write("images", "1")
+    await it.press("f5")
+    await it.shows(end)
+    await it.press("escape", "home")
+
+
+async def test_enter_on_a_failed_job_shows_words_and_traceback() -> None:
+    async with (
+        SimServer(SimConfig(steps_per_second=0, load_seconds=0, fail_step=2)) as sim,
+        screen(sim.url, workflow=small()) as it,
+    ):
+        await made(it, "failed")
+        await it.press("enter")
+        await it.shows("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        await it.shows("execution.py")
+        assert "in process_inputs" in it.text
+        await it.press("escape")
+        await it.shows("0 of 1 done, 1 failed")
+
+
+async def test_escapes_and_markup_in_an_error_are_harmless(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(_: Call) -> Result:
+        raise NodeFailedError("RuntimeError", EVIL)
+
+    monkeypatch.setitem(BEHAVIOURS, "VAEDecode", fails)
+    async with screen(sim.url, workflow=small()) as it:
+        await made(it, "failed")
+        await it.shows("no fox")
+        assert not [sign for sign in CONTROLS if sign in it.text]
+        await it.press("enter")
+        await it.shows("execution.py")
+        assert "[bold]m[/nope] [/]" in it.text
+        assert not [sign for sign in CONTROLS if sign in it.text]
+
+
+async def test_left_and_right_turn_the_pictures_of_a_job(sim: SimServer, tmp_path: Path) -> None:
+    async with screen(sim.url, workflow=small(3), output=tmp_path) as it:
+        await made(it)
+        await it.press("enter")
+        seen: list[str] = []
+        for key, place in (("", 1), ("right", 2), ("right", 3), ("right", 1), ("left", 3), ("left", 2)):
+            await it.press(*([key] if key else []))
+            await it.shows(f"test_0000{place}_.png   {place} of 3")
+            await it.until(lambda: "loading" not in it.text and "▀" in it.text, "the picture")
+            await it.until(lambda: painted(it) not in seen[-1:], "another picture")
+            seen.append(painted(it))
+        assert len(set(seen)) == 3
+        await it.press("s")
+        await it.shows("Saved 3 files")
+        assert len(os.listdir(tmp_path)) == 3  # noqa: PTH208
+
+
+async def test_leaving_before_the_picture_came_does_no_harm(sim: SimServer) -> None:
+    async with proxy_to(sim.url) as proxy, screen(proxy.url, workflow=small(2), previews=False) as it:
+        await made(it)
+        proxy.hold_answer_to = b"/view"
+        await it.press("enter")
+        await it.shows("loading")
+        await it.press("right", "left")
+        await it.until(lambda: proxy.hold_answer_to is None, "the request")
+        await it.press("escape")
+        await it.until(lambda: not isinstance(it.app.screen, JobScreen), "the dashboard")
+        proxy.released.set()
+        await it.shows("1 of 1 done")
+        await it.press("enter")
+        await it.shows("1 of 2")
+        await it.until(lambda: "loading" not in it.text and "▀" in it.text, "the picture")
+        assert it.app.return_code is None
+
+
+async def test_a_picture_that_the_server_no_longer_has_is_told(sim: SimServer) -> None:
+    async with screen(sim.url, workflow=small()) as it:
+        await made(it)
+        sim.files.contents.clear()
+        await it.press("enter")
+        await it.shows("The server has no test_00001_.png any more (404): make it again.")

@@ -1,0 +1,54 @@
+"""What the program asks of its terminal and of the machine, as its options and environment have it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.strangers import closed_port, stranger
+from tests.terminal import ESCAPE, F2, program_with, terminal
+
+WITHOUT_AIOHTTP = "import sys; sys.modules['aiohttp'] = None"
+INSTALL = "The simulated server needs aiohttp: pip install 'comfytui[demo]'"
+MOUSE = tuple(f"\x1b[?{mode}h".encode() for mode in (9, 1000, 1001, 1002, 1003, 1005, 1006, 1015, 1016))
+
+
+def nowhere() -> str:
+    """No server on this machine, so that the start screen opens."""
+    return f"from comfytui import cli; cli.DEFAULT_SERVERS = ('http://127.0.0.1:{closed_port()}',)"
+
+
+@pytest.mark.parametrize(("option", "taken"), [((), True), (("--no-mouse",), False)], ids=["mouse", "no-mouse"])
+def test_the_mouse_is_left_to_the_terminal_where_that_is_asked_for(
+    option: tuple[str, ...], taken: bool, tmp_path: Path
+) -> None:
+    with terminal(*option, program=program_with(nowhere()), XDG_STATE_HOME=str(tmp_path)) as it:
+        it.shows("Which server shall it be?")
+        it.send(ESCAPE)
+        assert it.exit_code() == 0
+        assert any(mode in it.written for mode in MOUSE) is taken
+
+
+@pytest.mark.parametrize("command", ["demo", "sim"])
+def test_without_aiohttp_the_line_that_installs_it_is_told(command: str) -> None:
+    with terminal(command, program=program_with(WITHOUT_AIOHTTP)) as it:
+        assert it.exit_code() == 1
+        assert it.text.split("\n", 1)[0] == f"Error: {INSTALL}"
+        assert it.text.strip().count("\n") == 0
+
+
+def test_without_aiohttp_the_start_screen_tells_the_line_and_stays(tmp_path: Path) -> None:
+    program = program_with(f"{WITHOUT_AIOHTTP}\n{nowhere()}")
+    with terminal(program=program, XDG_STATE_HOME=str(tmp_path)) as it:
+        it.shows("Which server shall it be?")
+        it.send(F2)
+        it.shows("pip install 'comfytui[demo]'")
+        it.send(ESCAPE)
+        assert it.exit_code() == 0
+
+
+def test_a_redirect_to_a_login_ends_it_with_what_to_do() -> None:
+    with stranger(302, Location="/login?next=s3cret") as login, terminal(login.url) as it:
+        assert it.exit_code() == 1
+        assert "wants to know who you are (302): put user:password@ before the host, or give --header." in it.said
+        assert "Traceback" not in it.said
+        assert not [request for request in login.heard if request.startswith("/login")]

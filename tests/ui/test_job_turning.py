@@ -1,0 +1,36 @@
+"""One job, large: it follows the job, and turns to the other pictures of its batch."""
+
+import re
+
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.ui.screen import screen
+
+
+async def test_the_page_of_a_job_follows_it_to_its_picture() -> None:
+    async with SimServer(SimConfig(steps_per_second=20, load_seconds=0)) as sim, screen(sim.url) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate("a lighthouse", images="2", steps="60", negative="fog")
+        await it.shows("Image 1 of 2 - Step")
+        await it.press("escape", "end", "enter")
+        await it.shows("not: fog")
+        await it.shows("running   Step")
+        await it.shows("Image 2 of 2   comfytui_")
+
+
+async def test_left_and_right_turn_to_all_pictures_of_the_batch() -> None:
+    async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate(images="3")
+        await it.shows("3 of 3 done")
+        await it.press("escape", "home", "enter")
+        seeds = set()
+        for image in (3, 1, 2):
+            await it.shows(f"Image {image} of 3   comfytui_0000{image}_.png")
+            seeds |= set(re.findall(r"seed (\d+)", it.text))
+            await it.press("right")
+        await it.press("left", "left")
+        await it.shows("Image 1 of 3   comfytui_00001_.png")
+        assert len(seeds) == 3
+        await it.press("question_mark")
+        await it.shows("Keys")

@@ -1,0 +1,77 @@
+"""What arrives while a screen is being left does no harm."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual.widget import Widget
+
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.ui import dashboard, job_screen
+from comfytui.ui.dashboard import Dashboard
+from comfytui.ui.form import PromptForm
+from comfytui.ui.job_screen import JobScreen
+from comfytui.ui.now import NowPanel
+from comfytui.workflow.graph import workflow_of
+from tests.sim.graphs import text_to_image
+from tests.ui.screen import screen
+from tests.waiting import eventually
+
+QUICK = SimConfig(steps_per_second=0, load_seconds=0)
+SMALL = workflow_of("small", text_to_image())
+
+
+def late(
+    monkeypatch: pytest.MonkeyPatch, place: tuple[object, str], leaving: type[Widget], group: str
+) -> threading.Event:
+    """Let the answer to a question come while a widget goes, when all within it has gone; set once it was asked."""
+    module, name = place
+    ask: Callable[..., Awaitable[Any]] = getattr(module, name)
+    asked, due = threading.Event(), threading.Event()
+
+    async def answer(*args: Any) -> Any:
+        given = await ask(*args)
+        asked.set()
+        await asyncio.to_thread(due.wait)
+        return given
+
+    async def on_unmount(widget: Widget) -> None:
+        due.set()
+        await eventually(
+            lambda: all(worker.is_finished for worker in widget.app.workers if worker.group == group), "the answer"
+        )
+
+    monkeypatch.setattr(module, name, answer)
+    monkeypatch.setattr(leaving, "on_unmount", on_unmount, raising=False)
+    return asked
+
+
+async def test_choices_that_come_while_the_dashboard_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = late(monkeypatch, (dashboard, "specs_from"), PromptForm, "choices")
+    async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL) as it:
+        await it.until(asked.is_set, "the question")
+
+
+async def test_a_finished_picture_that_comes_while_the_dashboard_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = late(monkeypatch, (dashboard, "shown_picture"), NowPanel, "finished")
+    async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL) as it:
+        await it.shows("live")
+        await it.press("f5")
+        await it.until(asked.is_set, "the question")
+        await it.shows("4 of 4 done")
+
+
+async def test_a_large_picture_that_comes_while_its_screen_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = late(monkeypatch, (job_screen, "shown_picture"), JobScreen, "picture")
+    async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL, previews=False) as it:
+        await it.shows("live")
+        await it.press("f5")
+        await it.shows("4 of 4 done")
+        await it.press("escape", "home", "enter")
+        await it.until(asked.is_set, "the question")
+        await it.press("escape")
+        await it.until(lambda: isinstance(it.app.screen, Dashboard), "the dashboard")
+        await it.shows("4 of 4 done")

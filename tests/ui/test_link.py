@@ -1,0 +1,69 @@
+"""What the screen says of a link: cut and tried again by a key, or full of bytes that are no text."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from aiohttp import WSMsgType
+
+from comfytui.comfy import socket as comfy_socket
+from comfytui.service.looks import Looker
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.workflow.graph import workflow_of
+from tests.proxy import proxy_to
+from tests.sim.graphs import text_to_image
+from tests.ui.screen import screen
+
+QUICK = SimConfig(steps_per_second=0, load_seconds=0)
+
+
+async def test_ctrl_r_tries_a_link_again_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comfy_socket, "FIRST_DELAY", 600.0)
+    monkeypatch.setattr(comfy_socket, "LONGEST_DELAY", 600.0)
+    async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, screen(proxy.url) as it:
+        await it.shows("● live")
+        for focused in ("prompt", "steps", "queue-rows"):
+            proxy.cut()
+            await it.shows("ctrl+r tries again now.")
+            await it.shows("offline")
+            if focused == "queue-rows":
+                await it.press("escape")
+            else:
+                it.app.screen.query_one(f"#{focused}").focus()
+            await it.press("ctrl+r")
+            await it.shows("● live")
+
+
+async def send_raw(sim: SimServer, *frames: bytes) -> None:
+    """Send text frames to everybody, whatever bytes they hold."""
+    for socket in sim.sockets.clients.values():
+        for frame in frames:
+            assert socket._writer is not None
+            await socket._writer.send_frame(frame, WSMsgType.TEXT)
+
+
+async def test_frames_of_invalid_utf8_harm_nothing_and_what_can_be_read_of_them_is_shown() -> None:
+    workflow = workflow_of("small", text_to_image(steps=10_000))
+    async with SimServer(replace(QUICK, steps_per_second=10)) as sim, screen(sim.url, workflow=workflow) as it:
+        await it.shows("● live")
+        await it.write("images", "1")
+        await it.press("f5")
+        await it.shows("Image 1 of 1 - Step")
+        (body,) = sim.submitted
+        error = {"prompt_id": body["prompt_id"], "node_id": "3", "exception_message": "no MARK left"}
+        frame = json.dumps({"type": "execution_error", "data": error}).encode()
+        await send_raw(sim, b"\xff\xfe\x80", frame[:-30] + b"\xff", frame.replace(b"MARK", b"f\xc3ox"))
+        await it.shows("no f\N{REPLACEMENT CHARACTER}ox left")
+        await it.shows("0 of 1 done, 1 failed")
+        assert "● live" in it.text
+
+
+async def test_a_fault_of_our_own_is_told_in_whole_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def breaks(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(Looker, "look", breaks)
+    async with SimServer(QUICK) as sim, screen(sim.url, (200, 60)) as it:
+        await it.shows("a fault. It")
+        await it.shows("a fault. ctrl+r")

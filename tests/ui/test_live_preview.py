@@ -1,0 +1,68 @@
+"""Live pictures travel from the sampler to the *Now* panel, and one key takes them away and brings them back."""
+
+from comfytui.comfy.server import Server
+from comfytui.service.notices import PreviewReceived
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.ui.now import NowPanel
+from comfytui.workflow.graph import Workflow, workflow_of
+from tests.sim.graphs import text_to_image
+from tests.ui.screen import Screen, screen
+from tests.watcher import watching
+
+SLOW = SimConfig(steps_per_second=10, load_seconds=0)
+HALF_BLOCKS = frozenset("▀▄")
+
+
+def small(steps: int) -> Workflow:
+    return workflow_of("small", text_to_image(steps=steps))
+
+
+def picture_in_now(it: Screen) -> bool:
+    """Whether cells of a picture are painted within the *Now* panel."""
+    region = it.app.screen.query_one(NowPanel).region
+    lines = it.text.split("\n")[region.y : region.bottom]
+    return any(HALF_BLOCKS & set(line[region.x : region.right]) for line in lines)
+
+
+def steps_of(it: Screen) -> float:
+    assert it.app.service is not None
+    live = it.app.service.state.live
+    return live.step if live else 0
+
+
+async def test_a_preview_comes_through_the_service_for_the_job_that_runs() -> None:
+    async with SimServer(SLOW) as sim, watching(Server.from_url(sim.url)) as watcher:
+        await watcher.live()
+        batch = await watcher.order(1, previews=True, model=SLOW.checkpoints[0])
+        await watcher.until(batch)
+        previews = [notice for notice in watcher.notices if isinstance(notice, PreviewReceived)]
+        assert {preview.prompt_id for preview in previews} == set(batch.prompts)
+        assert all(preview.image.startswith(b"\xff\xd8\xff") for preview in previews)
+
+
+async def test_a_preview_is_painted_while_the_image_is_made_and_p_takes_it_away() -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url, workflow=small(10_000)) as it:
+        await it.shows("live")
+        await it.write("images", "1")
+        await it.press("f5")
+        await it.shows("Image 1 of 1 - Step")
+        await it.until(lambda: picture_in_now(it), "a preview")
+        await it.press("escape", "p")
+        await it.shows("Previews off")
+        await it.until(lambda: not picture_in_now(it), "the preview to go")
+        step = steps_of(it)
+        await it.until(lambda: steps_of(it) > step + 3, "more steps")
+        assert not picture_in_now(it)
+        await it.press("p")
+        await it.until(lambda: picture_in_now(it), "a preview again")
+
+
+async def test_a_screen_without_previews_asks_for_none_and_paints_none() -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url, workflow=small(3), previews=False) as it:
+        await it.shows("live")
+        await it.write("images", "1")
+        await it.press("f5")
+        await it.shows("1 of 1 done")
+        assert [body["extra_data"]["preview_method"] for body in sim.submitted] == ["none"]
+        assert not picture_in_now(it)
