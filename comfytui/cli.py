@@ -20,9 +20,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 NOT_YET = frozenset({"run", "watch", "relay", "doctor"})
 NO_AIOHTTP = "The simulated server needs aiohttp: pip install 'comfytui[demo]'"
-FIRST_ANSWER_SECONDS = 3.0
-"""Patience with each server that might be the one, while the terminal shows nothing yet."""
-DEFAULT_SERVERS = ("http://127.0.0.1:8188", "http://127.0.0.1:8000")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -61,35 +58,42 @@ def _screen_options(command: Command) -> Command:
 @click.option("--ca", metavar="FILE", type=click.Path(path_type=Path), help="Certificates to trust.")
 @click.option("--cert", metavar="FILE", type=click.Path(path_type=Path), help="Client certificate with its key (PEM).")
 @click.option("--insecure", is_flag=True, help="Do not check the server's certificate.")
+@click.option("--config", "file", metavar="FILE", type=click.Path(path_type=Path), help="Named servers (TOML).")
 @_screen_options
 @click.version_option(__version__, prog_name="comfytui")
 def open_(
-    server: str | None, headers: tuple[str, ...], ca: Path | None, cert: Path | None, insecure: bool, **screen: Any
+    server: str | None,
+    headers: tuple[str, ...],
+    ca: Path | None,
+    cert: Path | None,
+    insecure: bool,
+    file: Path | None,
+    **screen: Any,
 ) -> None:
-    """Open the dashboard of SERVER, a URL such as http://box:8188.
+    """Open the dashboard of SERVER, a URL such as http://box:8188 or a name of the config file.
 
-    Without SERVER: the one of last time, else a ComfyUI on this machine.
+    Without SERVER: the one of last time, else the default of the config file, else a ComfyUI on this machine.
     """
-    from comfytui.comfy.server import BadServer, Server, parse_header
+    from comfytui.choice import first_that_answers, remember_server, wanted
+    from comfytui.comfy.server import BadServer, Server, Ways, parse_header
+    from comfytui.config.file import read_config
 
     if server in COMMANDS:
         raise click.UsageError(f"'{server}' is a command: write it first, as in comfytui {server} --help.")
     if server in NOT_YET:
         raise click.UsageError(f"'{server}' is not a server, and there is no such command yet.")
     try:
-        ways_in = [parse_header(header) for header in headers]
+        config = read_config(file)
+        ways = Ways(headers=[parse_header(header) for header in headers], ca=ca, cert=cert, insecure=insecure)
+        if config.warning:
+            click.echo(config.warning, err=True)
         if server is not None:
-            given = Server.from_url(server, headers=ways_in, ca=ca, cert=cert, insecure=insecure)
-            _open_app(given, _remember_server, **screen)
-            return
-        last = _last_server()
-        candidates = [Server.from_url(url) for url in DEFAULT_SERVERS]
-        if last:
-            # What lets us in there is for nobody else.
-            candidates.insert(0, Server.from_url(last, headers=ways_in, ca=ca, cert=cert, insecure=insecure))
+            chosen: Server | None = config.open(server, **ways)
+        else:
+            chosen = asyncio.run(first_that_answers(config, **ways))
     except BadServer as error:
         raise click.UsageError(str(error)) from None
-    _open_app(asyncio.run(_first_that_answers(candidates, last)), _remember_server, last, **screen)
+    _open_app(chosen, config.open, remember_server, "" if server else wanted(config), **screen)
 
 
 @click.command()
@@ -102,7 +106,7 @@ def demo(steps_per_second: float, foreign: int, **screen: Any) -> None:
 
     try:
         with _demo_server(steps_per_second, foreign) as url:
-            _open_app(Server.from_url(url), lambda _: None, **screen)
+            _open_app(Server.from_url(url), Server.from_url, lambda _: None, **screen)
     except NoDemoError as error:
         raise click.ClickException(str(error)) from None
 
@@ -157,6 +161,7 @@ def _demo_server(steps_per_second: float = 4.0, foreign: int = 1) -> Iterator[st
 
 def _open_app(
     server: Any,
+    server_of: Callable[[str], Any],
     remember: Callable[[str], None],
     last: str = "",
     *,
@@ -190,6 +195,7 @@ def _open_app(
         previews=not no_previews,
         ascii=ascii_only or not _terminal_takes_unicode(),
         demo=_demo_server,
+        server_of=server_of,
         remember=remember,
         last=last,
     )
@@ -203,59 +209,11 @@ def _open_app(
         sys.exit(app.return_code)
 
 
-async def _first_that_answers(candidates: list[Any], last: str) -> Any:
-    """The first server that is a ComfyUI, or None; the one of last time is, also while it only lets us wait."""
-    from comfytui.comfy.client import ComfyClient
-    from comfytui.comfy.errors import ComfyError, Unauthorized
-
-    for server in candidates:
-        async with ComfyClient(server) as client:
-            try:
-                async with asyncio.timeout(FIRST_ANSWER_SECONDS):
-                    await client.system_stats()
-            except Unauthorized:
-                pass  # It is one, and its screen says what it wants.
-            except TimeoutError:
-                if not last or server is not candidates[0]:
-                    continue
-            except ComfyError:
-                continue
-            return server
-    return None
-
-
 def _terminal_takes_unicode() -> bool:
     """By the locale that the user states; Python itself takes the C locale for UTF-8."""
     if os.environ.get("LC_ALL") in {"C", "POSIX"}:
         return False
     return (sys.stderr.encoding or "ascii").lower().replace("-", "") in {"utf8", "utf16", "utf32"}
-
-
-def _last_server_file() -> Path:
-    from platformdirs import user_state_path
-
-    return user_state_path("comfytui") / "last_server"
-
-
-def _last_server() -> str:
-    """The address of last time, or nothing."""
-    from comfytui.comfy.server import Server
-
-    with suppress(OSError, ValueError):
-        last = _last_server_file().read_text(encoding="utf-8").strip()
-        Server.from_url(last)
-        return last
-    return ""
-
-
-def _remember_server(shown: str) -> None:
-    """Keep the address without its secrets; a state folder that cannot be written costs nothing but this comfort."""
-    with suppress(OSError):
-        file = _last_server_file()
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = file.with_suffix(".new")
-        new.write_text(shown + "\n", encoding="utf-8")
-        new.replace(file)
 
 
 def _log_aside() -> None:

@@ -16,6 +16,8 @@ WIRE_WORDS = frozenset({"comfy.abilities", "comfy.events", "comfy.replies"})
 ALLOWED: dict[str, frozenset[str]] = {
     "plain": frozenset(),
     "comfy": frozenset({"plain"}),
+    "config": frozenset({"comfy.server", "plain"}),
+    "choice": frozenset({"config", "comfy", "plain"}),
     "workflow": frozenset({"plain"}),
     "session": WIRE_WORDS | {"workflow", "plain"},
     "service": frozenset({"comfy", "session", "workflow", "plain"}),
@@ -27,6 +29,8 @@ QUESTIONS = {"ui/choices.py", "ui/saving.py"}
 """Files of the screen that word questions for `SocketService.ask`, and so name the type of the client that answers."""
 BARRED = {
     "comfy": {"textual", "aiohttp"},
+    "config": {"textual", "aiohttp", "httpx", "websockets"},
+    "choice": {"textual", "aiohttp", "httpx", "websockets"},
     "workflow": {"textual", "aiohttp", "httpx", "websockets"},
     "session": {"textual", "aiohttp", "httpx", "websockets", "asyncio", "time", "datetime", "pathlib", "os"},
     "service": {"textual", "aiohttp"},
@@ -92,6 +96,7 @@ def test_each_room_stays_away_from_what_is_not_its_business(path: Path) -> None:
         ),
         ("comfytui.session.boil comfytui.session.unsettled", "textual httpx websockets aiohttp"),
         ("comfytui.workflow.graph comfytui.workflow.recipe", "textual httpx websockets aiohttp"),
+        ("comfytui.config.file comfytui.choice", "textual httpx websockets aiohttp"),
         ("comfytui.comfy.decode comfytui.comfy.parse", "textual httpx websockets aiohttp"),
         ("comfytui.service.service", "textual aiohttp"),
         ("comfytui.cli", "aiohttp comfytui.sim"),

@@ -166,7 +166,7 @@ class ComfyClient:
         where = await self._find_prefix() + "/view"
         answer = await self._transport.exchange("GET", where, params=params, limit=limit, seconds=None)
         if answer.html:
-            raise not_comfyui(self._server.shown)
+            raise not_comfyui(self._server)
         if answer.status >= 300:
             name = plain(output.filename, 100)
             raise ServerError(f"The server has no {name} any more ({answer.status}): make it again.", answer.status)
@@ -211,13 +211,13 @@ class ComfyClient:
 
     def _check(self, answer: Answer) -> None:
         if answer.status in _ABSENT:
-            raise not_comfyui(self._server.shown)
+            raise not_comfyui(self._server)
         if answer.status >= 300:
             raise ServerError(
                 f"{self._server.shown} refused that with status {answer.status}: try again.", answer.status
             )
         if answer.html:
-            raise not_comfyui(self._server.shown)
+            raise not_comfyui(self._server)
 
     async def _parsed(self, answer: Answer, parse: Callable[[Json], T]) -> T:
         self._check(answer)
@@ -233,7 +233,7 @@ class ComfyClient:
                 return await asyncio.to_thread(read, answer.body)
             return read(answer.body)
         except ValueError:
-            raise not_comfyui(self._server.shown) from None
+            raise not_comfyui(self._server) from None
 
 
 def _segment(name: str) -> str:

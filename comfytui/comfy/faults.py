@@ -4,42 +4,63 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from comfytui.comfy.errors import NotComfyUI, Unauthorized, Unreachable
+from comfytui.comfy.server import Server
 
 
-def refused_entry(shown: str, status: int) -> Unauthorized:
-    """What to do about a 401, a 403 or a redirect to a login."""
-    return Unauthorized(
-        f"{shown} wants to know who you are ({status}): put user:password@ before the host, or give --header."
+def refused_entry(server: Server, status: int) -> Unauthorized:
+    """What to do about a 401, a 403, a 407 or a redirect to a login."""
+    if status == 407:
+        where = "put user:password@ before its host in HTTP_PROXY or HTTPS_PROXY"
+        return Unauthorized(f"The proxy before {server.shown} wants a login (407): {where}.")
+    known = server.headers or server.query
+    asks = "does not accept how you get in" if known else "wants to know who you are"
+    if server.name:
+        advice = f"set token, user and password, headers or cookies in [servers.{server.name}] of the config file"
+    else:
+        advice = "put user:password@ before the host, give --header, or name the server in the config file"
+    return Unauthorized(f"{server.shown} {asks} ({status}): {advice}.")
+
+
+def not_comfyui(server: Server) -> NotComfyUI:
+    """What to do where something else answers."""
+    return NotComfyUI(
+        f"What answers at {server.located} is no ComfyUI: check the address and the port (ComfyUI's own is 8188)."
     )
 
 
-def not_comfyui(shown: str) -> NotComfyUI:
-    """What to do where something else answers."""
-    return NotComfyUI(f"What answers at {shown} is no ComfyUI: check the address and the port (ComfyUI's own is 8188).")
+def bad_proxy(server: Server) -> Unreachable:
+    """What to do about a proxy of the environment that cannot be used, or does not let us through."""
+    host = urlsplit(server.base).hostname
+    return Unreachable(
+        f"The proxy that the environment names does not lead to {server.shown}: unset it, or add {host} to NO_PROXY."
+    )
 
 
-def bad_proxy(shown: str) -> Unreachable:
-    """What to do about a proxy of the environment that cannot be used at all."""
-    return Unreachable(f"The proxy that the environment names cannot be used: unset it, or add {shown} to NO_PROXY.")
-
-
-def unreachable(shown: str, error: BaseException) -> Unreachable:
+def unreachable(server: Server, error: BaseException, *, proxied: bool = False) -> Unreachable:
     """Why there is no connection, out of the chain of causes."""
     for cause in _causes(error):
         match cause:
             case ssl.SSLCertVerificationError():
-                return Unreachable(f"The certificate of {shown} is not trusted: give --ca FILE, or --insecure.")
+                return Unreachable(
+                    f"The certificate of {server.located} is not trusted: give --ca FILE, or --insecure."
+                )
             case ssl.SSLError():
-                return Unreachable(f"{shown} does not speak TLS as we do: try http://, or give --cert FILE.")
+                return Unreachable(f"{server.located} does not speak TLS as we do: try http://, or give --cert FILE.")
+            case OSError() if proxied:
+                return bad_proxy(server)
             case socket.gaierror():
-                return Unreachable(f"No host has the name in {shown}: check the spelling and the network.", "dns")
+                return Unreachable(
+                    f"No host has the name in {server.located}: check the spelling and the network.", "dns"
+                )
             case OSError() if _refused(cause):
                 return Unreachable(
-                    f"Nothing listens at {shown}: start ComfyUI there, or forward the port with ssh -L.", "refused"
+                    f"Nothing listens at {server.located}: start ComfyUI there, or forward the port with ssh -L.",
+                    "refused",
                 )
-    return Unreachable(f"{shown} cannot be reached: check the address, the VPN or the SSH forward.")
+    return Unreachable(f"{server.located} cannot be reached: check the address, the VPN or the SSH forward.")
 
 
 def _refused(error: OSError) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Self
+from typing import Self, TypedDict
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from comfytui.plain import plain
@@ -22,11 +22,30 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OUR_HEADERS = re.compile(r"host|origin|connection|upgrade|content-length|transfer-encoding|sec-.*", re.IGNORECASE)
 """Headers of the request itself, and those that ComfyUI answers with a 403."""
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_NO_HEADER = "A header reads 'Name: value', for example 'X-API-Key: ...'."
 _NO_ADDRESS = "That is no address: write it as http://box:8188, with a port from 1 to 65535."
 
 
 class BadServer(ValueError):
     """An address, header or certificate that cannot be used; the message is one sentence without secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The parts of an address: `base` may be shown, `query` and `login` (user:password) are secrets."""
+
+    base: str
+    query: str = field(repr=False)
+    login: str | None = field(repr=False)
+
+
+class Ways(TypedDict, total=False):
+    """What else lets us in, as `Server.from_url` takes it."""
+
+    headers: Iterable[tuple[str, str]]
+    ca: Path | None
+    cert: Path | None
+    insecure: bool
 
 
 @dataclass(frozen=True)
@@ -39,6 +58,7 @@ class Server:
     ca: Path | None = None
     cert: Path | None = None
     insecure: bool = False
+    name: str = ""
 
     @classmethod
     def from_url(
@@ -49,25 +69,35 @@ class Server:
         ca: Path | None = None,
         cert: Path | None = None,
         insecure: bool = False,
+        query: str = "",
+        name: str = "",
     ) -> Self:
         """Read `box`, `box:8188`, `http://user:pass@box/prefix?token=...`; without a scheme the port is 8188.
 
-        Raises BadServer for what is no address, and for certificates that cannot be read.
+        `query` is added to the address's own, `name` is what the user calls it. Raises BadServer for what is no
+        address, and for certificates that cannot be read.
         """
-        text = text.strip()
-        bare = not _WITH_SCHEME.match(text)
-        parts = _split(f"http://{text}" if bare else text)
-        path, query = (quote(part, safe="/%:@!$&'()*+,;=~?") for part in (parts.path.rstrip("/"), parts.query))
-        base = _origin(parts, DEFAULT_PORT if bare else None) + path
-        server = cls(base, MappingProxyType(_ways_in(parts, headers)), query, ca, cert, insecure)
+        address = read_address(text)
+        ways = MappingProxyType(_ways_in(address.login, headers))
+        server = cls(address.base, ways, "&".join(filter(None, (address.query, query))), ca, cert, insecure, name)
         if server.base.startswith("https:"):
             _ = server.tls  # A certificate that cannot be read is told now, not at the first request.
         return server
 
     @property
     def shown(self) -> str:
+        """What the user calls it, and what tells it from others: its name, else its address."""
+        return self.name or self.address
+
+    @property
+    def address(self) -> str:
         """The address as it may be shown: neither login nor query."""
         return self.base.removeprefix("http://")
+
+    @property
+    def located(self) -> str:
+        """What the user calls it and where that is, for sentences about a wrong address."""
+        return f"{self.name} ({self.address})" if self.name else self.address
 
     def http_url(self, path: str) -> str:
         """The URL of a path such as `/queue`, with the query that every request carries."""
@@ -85,7 +115,8 @@ class Server:
         """Whether the server, or the end of a tunnel to it, is on this machine: no proxy leads there."""
         host = urlsplit(self.base).hostname or ""
         try:
-            return ipaddress.ip_address(host).is_loopback
+            address = ipaddress.ip_address(host)
+            return address.is_loopback or address.is_unspecified  # ComfyUI calls itself 0.0.0.0 when it listens to all.
         except ValueError:
             return host == "localhost" or host.endswith(".localhost")
 
@@ -111,14 +142,35 @@ class Server:
 def parse_header(text: str) -> tuple[str, str]:
     """Name and value of `Name: value`. Raises BadServer, without repeating the value."""
     name, colon, value = text.partition(":")
-    name, value = name.strip(), value.strip()
-    if not colon or not _HEADER_NAME.fullmatch(name):
-        raise BadServer("A header reads 'Name: value', for example 'X-API-Key: ...'.")
+    if not colon:
+        raise BadServer(_NO_HEADER)
+    return checked_header(name.strip(), value.strip())
+
+
+def checked_header(name: str, value: str) -> tuple[str, str]:
+    """A header that can be sent. Raises BadServer, without repeating the value."""
+    if not _HEADER_NAME.fullmatch(name):
+        raise BadServer(_NO_HEADER)
     if _OUR_HEADERS.fullmatch(name):
         raise BadServer(f"The header {name} is not for you to give: ComfyUI or the connection would refuse it.")
     if not value.isprintable() or not value.isascii():
         raise BadServer(f"The value of the header {name} has characters that no header can carry.")
     return name, value
+
+
+def basic(login: str) -> str:
+    """The value of an Authorization header for user:password."""
+    return "Basic " + b64encode(login.encode("utf-8", "surrogateescape")).decode()
+
+
+def read_address(text: str) -> Address:
+    """The parts of an address as a user writes it. Raises BadServer."""
+    text = text.strip()
+    bare = not _WITH_SCHEME.match(text)
+    parts = _split(f"http://{text}" if bare else text)
+    path, query = (quote(part, safe="/%:@!$&'()*+,;=~?") for part in (parts.path.rstrip("/"), parts.query))
+    login = None if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return Address(_origin(parts, DEFAULT_PORT if bare else None) + path, query, login)
 
 
 def _split(url: str) -> SplitResult:
@@ -161,10 +213,9 @@ def _host(name: str) -> str:
     return name
 
 
-def _ways_in(parts: SplitResult, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The given headers, and the login of the URL unless one of them says more."""
-    ways = dict(headers)
-    if parts.username is not None and "authorization" not in map(str.lower, ways):
-        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        ways["Authorization"] = "Basic " + b64encode(login.encode()).decode()
-    return ways
+def _ways_in(login: str | None, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The given headers, of each name the last, and the login of the URL unless one of them says more."""
+    ways = {name.lower(): (name, value) for name, value in headers}
+    if login is not None:
+        ways.setdefault("authorization", ("Authorization", basic(login)))
+    return dict(ways.values())

@@ -25,6 +25,7 @@ from comfytui.comfy.decode import decode
 from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
 from comfytui.comfy.events import Event
 from comfytui.comfy.faults import bad_proxy, not_comfyui, refused_entry, unreachable
+from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
@@ -130,8 +131,8 @@ async def events(
             fault, reason = None, "The server no longer answers."
         except ConnectionClosed as error:
             fault, reason = None, _spoken(error)
-        except (OSError, WebSocketException, ImportError) as error:
-            fault = _fault(server, error)
+        except (OSError, WebSocketException, ImportError, Unreachable) as error:
+            fault = error if isinstance(error, Unreachable) else _fault(server, error)
             reason = str(fault)
         if clock() >= lasts_from:
             backoff.reset()
@@ -182,7 +183,7 @@ def _connection(server: Server, client_id: str) -> connect:
         additional_headers=dict(server.headers),
         user_agent_header="comfytui",
         ssl=server.tls,
-        proxy=None if server.loopback else True,
+        proxy=proxy_of(server),
         open_timeout=OPEN_SECONDS,
         close_timeout=1,
         ping_interval=None,
@@ -210,9 +211,9 @@ def _fault(server: Server, error: Exception) -> ComfyError:
     """Why there is no connection; raises what no further try would mend."""
     match error:
         case ProxyError() | InvalidProxy() | ImportError():
-            return bad_proxy(server.shown)
+            return bad_proxy(server)
         case InvalidStatus(response=response) if response.status_code in _LOGIN:
-            raise refused_entry(server.shown, response.status_code) from None
+            raise refused_entry(server, response.status_code) from None
         case InvalidStatus(response=response) if response.status_code >= 500 or response.status_code in _PASSING:
             status = response.status_code
             return ServerError(f"{server.shown} answered with status {status}: is ComfyUI running there?", status)
@@ -220,8 +221,8 @@ def _fault(server: Server, error: Exception) -> ComfyError:
             # A forwarded port whose far end is down looks like this.
             return Unreachable(f"{server.shown} hangs up at once: is ComfyUI running there?")
         case InvalidHandshake():
-            raise not_comfyui(server.shown) from None
+            raise not_comfyui(server) from None
         case TimeoutError():
             return TimedOut(f"{server.shown} did not answer: it may be busy, or the link is broken.")
         case _:
-            return unreachable(server.shown, error)
+            return unreachable(server, error, proxied=proxy_of(server) is not None)

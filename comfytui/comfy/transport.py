@@ -11,6 +11,7 @@ import httpx
 
 from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
 from comfytui.comfy.faults import bad_proxy, not_comfyui, refused_entry, unreachable
+from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
 from comfytui.plain import plain
 
@@ -83,11 +84,12 @@ class Transport:
                 self._http = httpx.AsyncClient(
                     headers={"User-Agent": "comfytui", **self._server.headers},
                     verify=self._server.tls or False,
-                    trust_env=not self._server.loopback,
+                    proxy=proxy_of(self._server),
+                    trust_env=False,
                     follow_redirects=False,
                 )
             except (ImportError, ValueError, httpx.InvalidURL):
-                raise bad_proxy(self._server.shown) from None
+                raise bad_proxy(self._server) from None
         return self._http
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
@@ -107,7 +109,7 @@ class Transport:
     def _check(self, response: httpx.Response) -> None:
         status, shown = response.status_code, self._server.shown
         if status in _CLOSED_STATUSES or response.is_redirect:
-            raise refused_entry(shown, status)
+            raise refused_entry(self._server, status)
         if status in _SLOW_STATUSES:
             raise TimedOut(f"A proxy before {shown} gave up waiting ({status}): the server is busy or down, try again.")
         if status >= 500:
@@ -117,13 +119,17 @@ class Transport:
         shown = self._server.shown
         match error:
             case httpx.ConnectTimeout():
-                return Unreachable(f"{shown} does not answer: check the address, the VPN or the SSH forward.")
-            case httpx.ConnectError() | httpx.ProxyError():
-                return unreachable(shown, error)
+                return Unreachable(
+                    f"{self._server.located} does not answer: check the address, the VPN or the SSH forward."
+                )
+            case httpx.ProxyError():
+                return bad_proxy(self._server)
+            case httpx.ConnectError():
+                return unreachable(self._server, error, proxied=proxy_of(self._server) is not None)
             case httpx.TimeoutException() | TimeoutError():
                 return TimedOut(f"{shown} took too long to answer: it may be loading a model, or the link is broken.")
             case httpx.RemoteProtocolError() if "illegal" in str(error):
-                return not_comfyui(shown)
+                return not_comfyui(self._server)
             case _:
                 kind = plain(type(error).__name__, 40)
                 return ServerError(f"The connection to {shown} broke ({kind}): try again.")

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from comfytui.comfy.server import Server
 from comfytui.workflow.graph import Workflow
 
 
@@ -14,7 +15,9 @@ class NoDemoError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`output` is the folder for saved pictures, `last` the server of last time.
+    """`output` is the folder for saved pictures, `last` the server that was looked for in vain.
+
+    `server_of` reads a name or an address, may take a while, and raises BadServer.
 
     `demo` gives the URL of a simulated server that lives as long as its context, or raises NoDemoError; `remember` is
     told each server that turned out to be a ComfyUI, without its secrets.
@@ -27,3 +30,4 @@ class Options:
     previews: bool = True
     ascii: bool = False
     last: str = ""
+    server_of: Callable[[str], Server] = Server.from_url

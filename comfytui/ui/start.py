@@ -1,16 +1,17 @@
 """The start screen: type a URL, open the demo, or read how to forward a port over SSH."""
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Button, Footer, Input, Static
 
-from comfytui.comfy.server import BadServer, Server
+from comfytui.comfy.server import BadServer
 from comfytui.ui.line import Line
 
 if TYPE_CHECKING:
@@ -55,16 +56,18 @@ class StartScreen(Screen[None]):
 
     @on(Input.Submitted, "#url")
     @on(Button.Pressed, "#open")
-    def _open(self) -> None:
-        typed = self.query_one("#url", Input).value
+    @work(exclusive=True)
+    async def _open(self) -> None:
+        typed, app = self.query_one("#url", Input).value, cast("ComfyApp", self.app)
         try:
-            server = Server.from_url(typed)
+            # A program may have to tell a secret.
+            server = await asyncio.to_thread(app.options.server_of, typed)
         except BadServer as error:
             sentence = self.query_one("#start-error", Line)
             sentence.say(f"! {error}")
             sentence.add_class("-shown")
             return
-        cast("ComfyApp", self.app).open_server(server, typed)
+        app.open_server(server, typed)
 
     @on(Button.Pressed, "#demo")
     def action_demo(self) -> None:

@@ -7,6 +7,7 @@ import ssl
 import pytest
 
 from comfytui.comfy.faults import unreachable
+from comfytui.comfy.server import Server
 
 
 def wrapped(cause: BaseException) -> BaseException:
@@ -33,7 +34,7 @@ FOLDED = OSError(f"Multiple exceptions: {REFUSED}, {REFUSED}")
 )
 def test_causes(cause: BaseException, kind: str, advice: str) -> None:
     for error in (cause, wrapped(cause)):
-        told = unreachable("box:8188", error)
+        told = unreachable(Server.from_url("box"), error)
         assert told.kind == kind
         assert advice in str(told)
         assert "box:8188" in str(told)

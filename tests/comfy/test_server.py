@@ -136,6 +136,17 @@ def test_a_given_authorisation_comes_before_a_login_in_the_address() -> None:
     assert dict(server.headers) == {"authorization": "Bearer t"}
 
 
+def test_of_two_headers_with_a_name_the_last_counts() -> None:
+    server = Server.from_url("box", headers=[("X-Key", "a"), ("x-key", "b")])
+    assert dict(server.headers) == {"x-key": "b"}
+
+
+def test_a_name_is_shown_in_place_of_the_address() -> None:
+    server = Server.from_url("http://me:pw@10.0.0.5:8188/p", name="gpu-box", query="token=t")
+    assert (server.shown, server.address, server.located) == ("gpu-box", "10.0.0.5:8188/p", "gpu-box (10.0.0.5:8188/p)")
+    assert server.http_url("/queue") == "http://10.0.0.5:8188/p/queue?token=t"
+
+
 def test_secrets_stay_out_of_the_label_and_the_representation() -> None:
     server = Server.from_url("https://me:s3cret@box/?token=s3cret", headers=[("X-API-Key", "s3cret")])
     assert "s3cret" not in f"{server!r}{server}{server.shown}"
@@ -157,6 +168,7 @@ def test_servers_are_values() -> None:
         ("127.0.0.1", True),
         ("127.3.2.1:80", True),
         ("[::1]", True),
+        ("0.0.0.0:8188", True),
         ("192.168.1.5", False),
         ("box", False),
         ("localhost.example", False),

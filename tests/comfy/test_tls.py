@@ -89,8 +89,11 @@ async def test_a_certificate_that_nobody_vouches_for_is_told(pem: Path) -> None:
 
 async def test_a_box_that_asks_for_a_certificate_of_ours(pem: Path) -> None:
     async with box(pem, asks_for_certificate=True) as url:
-        async with ComfyClient(Server.from_url(url, ca=pem, cert=pem)) as client:
+        server = Server.from_url(url, ca=pem, cert=pem)
+        async with ComfyClient(server) as client:
             assert await client.queue_count() == 2
+        assert await first_heard(server) == Opened()
+        assert isinstance(await first_heard(Server.from_url(url, ca=pem)), Closed)
         async with ComfyClient(Server.from_url(url, ca=pem)) as client:
             with pytest.raises(ComfyError):
                 await client.queue_count()

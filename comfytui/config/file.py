@@ -1,0 +1,53 @@
+"""The config file as the program has it: named servers and the one to open by default."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from comfytui.comfy.server import Server, Ways
+
+if TYPE_CHECKING:
+    from comfytui.config.named import Named
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the file says; `default` is a name or nothing, `warning` a sentence or nothing."""
+
+    servers: "dict[str, Named]" = field(default_factory=dict)
+    default: str = ""
+    warning: str = ""
+
+    def open(self, text: str, **ways: Unpack[Ways]) -> Server:
+        """The server of a name or an address; raises BadServer."""
+        named = self.servers.get(text.strip())
+        return named.server(**ways) if named else Server.from_url(text, **ways)
+
+
+def config_file() -> Path:
+    """Where the config file is looked for."""
+    from platformdirs import user_config_path
+
+    return user_config_path("comfytui") / "config.toml"
+
+
+def read_config(given: Path | None = None) -> Config:
+    """Read the file that was given, or the usual one if it is there; raises BadConfig."""
+    file = given or config_file()
+    try:
+        with file.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            content = opened.read()
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and given is None:
+            return Config()
+        from comfytui.config.reading import unreadable
+
+        raise unreadable(file, error) from None
+    # Most have no file, and need not wait for what reads one.
+    from comfytui.config.reading import servers_of, warning
+
+    servers = servers_of(file, content)
+    default = next((named.name for named in servers.values() if named.default), "")
+    return Config(servers, default, warning(file, mode, servers))

@@ -1,0 +1,209 @@
+"""What a config file may say, and the one sentence about each thing that it may not."""
+
+import os
+import traceback
+from pathlib import Path
+
+import pytest
+
+from comfytui import cli
+from comfytui.comfy.server import BadServer, Server
+from comfytui.config.file import config_file, read_config
+from comfytui.config.named import COMMANDS
+from comfytui.config.secret import BadConfig
+
+BOX = '[servers.box]\nurl = "http://10.0.0.5:8188"\n'
+SECRET = "hunter2"
+
+
+def written(folder: Path, content: str, mode: int = 0o600) -> Path:
+    file = folder / "config.toml"
+    file.write_text(content)
+    file.chmod(mode)
+    return file
+
+
+def test_no_file_is_an_empty_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert config_file() == tmp_path / "comfytui" / "config.toml"
+    config = read_config()
+    assert (config.servers, config.default, config.warning) == ({}, "", "")
+    assert config.open("box") == Server.from_url("box")
+
+
+def test_the_usual_file_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "comfytui").mkdir()
+    written(tmp_path / "comfytui", BOX)
+    assert list(read_config().servers) == ["box"]
+
+
+@pytest.mark.parametrize("content", ["", "\ufeff", "# nothing\n", "[servers]\n"])
+def test_files_without_servers(tmp_path: Path, content: str) -> None:
+    assert not read_config(written(tmp_path, content)).servers
+
+
+def test_a_name_is_what_is_shown_and_an_address_stays_one(tmp_path: Path) -> None:
+    other = '[servers.a_B-2]\nurl = "box.lan/prefix"\ndefault = true\ninsecure = true\n'
+    config = read_config(written(tmp_path, BOX + other))
+    box = config.open(" box ")
+    assert (box.name, box.shown, box.address) == ("box", "box", "10.0.0.5:8188")
+    assert box.located == "box (10.0.0.5:8188)"
+    assert config.default == "a_B-2"
+    assert config.open("a_B-2").base == "http://box.lan:8188/prefix"
+    assert config.open("a_B-2").insecure
+    assert config.open("Box") == Server.from_url("box")
+    assert config.open("10.0.0.5").shown == "10.0.0.5:8188"
+
+
+def test_files_are_looked_for_beside_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    keys = 'ca = "box.pem"\ncert = "~/mine.pem"\n'
+    server = read_config(written(tmp_path, BOX + keys)).open("box")
+    assert (server.ca, server.cert) == (tmp_path / "box.pem", tmp_path / "home" / "mine.pem")
+    given = read_config(tmp_path / "config.toml").open("box", ca=Path("other.pem"))
+    assert (given.ca, given.cert) == (Path("other.pem"), tmp_path / "home" / "mine.pem")
+
+
+BAD = {
+    "top": ("server = 1", "server: there is no such key"),
+    "servers": ("servers = 1", "servers: this must be a table"),
+    "server": ('servers.box = "http://box"', "servers.box: this must be a table"),
+    "unknown": (BOX + 'tokken = "hunter2"', "servers.box.tokken: there is no such key"),
+    "no url": ("[servers.box]\ninsecure = true", "servers.box.url: say where the server is"),
+    "empty url": ('[servers.box]\nurl = ""', "servers.box.url: this is empty"),
+    "bad url": ('[servers.box]\nurl = "https://me:hunter2@box/@x"', "servers.box.url: Write an @"),
+    "ftp": ('[servers.box]\nurl = "ftp://me:hunter2@box"', "servers.box.url: That is no way"),
+    "url type": ("[servers.box]\nurl = 8188", "servers.box.url: this must be a text"),
+    "name": ('[servers."my box"]\nurl = "box"', "servers.my box: a name has letters"),
+    "dots": ('[servers."box.lan"]\nurl = "box"', "servers.box.lan: a name has letters"),
+    "option": ('[servers.-box]\nurl = "box"', "servers.-box: a name has letters"),
+    "flag": (BOX + 'insecure = "yes"', "servers.box.insecure: this must be true or false"),
+    "default type": (BOX + "default = 1", "servers.box.default: this must be true or false"),
+    "two defaults": (
+        BOX + 'default = true\n[servers.b]\nurl = "b"\ndefault = true',
+        "servers.b.default: box is the default already",
+    ),
+    "token type": (BOX + "token = 1", "servers.box.token: this must be a text"),
+    "empty token": (BOX + 'token = ""', "servers.box.token: this is empty"),
+    "token line": (BOX + 'token = "hunter2\\nHost: evil"', "servers.box.token: The value of the header Authorization"),
+    "two tokens": (
+        BOX + 'token = "hunter2"\ntoken_env = "X"',
+        "servers.box.token_env: token is there already",
+    ),
+    "env": (BOX + "token_env = 1", "servers.box.token_env: this must be a text"),
+    "env name": (BOX + 'token_env = "T=hunter2"', "servers.box.token_env: this must be the name of a variable"),
+    "command text": (BOX + 'token_command = "echo hunter2"', "servers.box.token_command: this must be a list"),
+    "no command": (BOX + "token_command = []", "servers.box.token_command: this must be a list"),
+    "command types": (BOX + 'token_command = ["echo", 1]', "servers.box.token_command: this must be a list"),
+    "command zero": (BOX + 'token_command = ["echo\\u0000"]', "servers.box.token_command: this must be a list"),
+    "password alone": (BOX + 'password = "hunter2"', "servers.box.user: a password needs a user"),
+    "two passwords": (
+        BOX + 'user = "me"\npassword_env = "X"\npassword_command = ["hunter2"]',
+        "servers.box.password_command: password_env is there already",
+    ),
+    "colon": (BOX + 'user = "me:hunter2"', "servers.box.user: a user's name has no colon"),
+    "token and user": (BOX + 'token = "hunter2"\nuser = "me"', "servers.box.user: token says already"),
+    "token and header": (
+        BOX + 'token = "hunter2"\nheaders = { authorization = "hunter2" }',
+        "servers.box.headers.authorization: token says already",
+    ),
+    "headers type": (BOX + 'headers = "X: hunter2"', "servers.box.headers: this must be a table"),
+    "header type": (BOX + "headers = { X = 1 }", "servers.box.headers.X: this must be a text"),
+    "header source": (BOX + 'headers = { X = { evn = "A" } }', "servers.box.headers.X: this must be a text"),
+    "header sources": (BOX + 'headers.X = { env = "A", command = ["a"] }', "servers.box.headers.X: this must be"),
+    "header command": (BOX + 'headers.X = { command = "a" }', "servers.box.headers.X.command: this must be a list"),
+    "header name": (BOX + 'headers = { "X Y" = "hunter2" }', "servers.box.headers.X Y: A header reads"),
+    "header line": (
+        BOX + 'headers = { Y = "hunter2\\r\\nZ: 1" }',
+        "servers.box.headers.Y: The value",
+    ),
+    "our header": (BOX + 'headers = { Host = "hunter2" }', "servers.box.headers.Host: The header Host is not"),
+    "cookie": (BOX + 'cookies = { a = "hunter2; b=c" }', "servers.box.cookies.a: this has characters"),
+    "cookie name": (BOX + 'cookies = { "a b" = "hunter2" }', "servers.box.cookies.a b: this has characters"),
+    "two cookies": (
+        BOX + 'headers = { cookie = "hunter2" }\ncookies = { a = "b" }',
+        "servers.box.cookies: headers have a Cookie already",
+    ),
+    "query": (BOX + 'query = "token=hunter2"', "servers.box.query: this must be a table"),
+    "ca type": (BOX + "ca = true", "servers.box.ca: this must be a text"),
+    "nobody": (BOX + 'cert = "~no-such-user/x.pem"', "servers.box.cert: no user has this home"),
+    "escape": (BOX + '"\\u001b[31mred" = 1', "servers.box.red: there is no such key"),
+} | {word: (f'[servers.{word}]\nurl = "box"', f"servers.{word}: {word} is a command") for word in sorted(COMMANDS)}
+
+
+def refused(file: Path) -> str:
+    """The sentence about a file, which repeats no secret, wherever it is printed."""
+    with pytest.raises(BadConfig) as caught:
+        read_config(file).open("box")
+    sentence = str(caught.value)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert sentence.isprintable()
+    assert sentence.endswith(".")
+    return sentence
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_files_are_one_sentence_with_file_and_key(tmp_path: Path, case: str) -> None:
+    content, start = BAD[case]
+    file = written(tmp_path, content)
+    assert refused(file).startswith(f"{file}, {start}")
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b'[servers.box]\nurl = "http://me:hunter2@box', "end of document"),
+        (b"[servers.box]\ntoken = hunter2", "line 2, column 9"),
+        (b"[servers.box]\nhunter2 = 1\nhunter2 = 2\n", "line 3"),
+        (b'[servers.box]\ntoken = "hunter2\xff"', "UTF-8"),
+        (b"a = " + b"[" * 5_000, "config.toml"),
+    ],
+)
+def test_what_is_no_toml_is_told_with_its_place(tmp_path: Path, content: bytes, place: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_bytes(content)
+    assert place in refused(file)
+
+
+def test_a_given_file_must_be_there(tmp_path: Path) -> None:
+    assert "No such file" in refused(tmp_path / "none.toml")
+    assert "directory" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["ca", "cert"])
+def test_a_certificate_that_cannot_be_read(tmp_path: Path, key: str) -> None:
+    file = written(tmp_path, f'[servers.box]\nurl = "https://box"\n{key} = "no.pem"\n')
+    assert refused(file).startswith(f"{file}, servers.box.{key}: No certificate can be read")
+    with pytest.raises(BadServer, match=r"^No certificate can be read from .*other.pem"):
+        read_config(file).open("box", ca=tmp_path / "other.pem", cert=tmp_path / "other.pem")
+
+
+def test_the_words_of_commands_are_no_names() -> None:
+    assert cli.NOT_YET | cli.COMMANDS.keys() == COMMANDS
+
+
+LITERALS = ['token = "hunter2"', 'user = "me"\npassword = "hunter2"', 'headers = { X = "hunter2" }']
+LITERALS += ['cookies = { a = "hunter2" }', 'query = { token = "hunter2" }']
+ELSEWHERE = ["", 'token_env = "X"', 'user = "me"\npassword_command = ["pass"]', 'headers = { X = { env = "X" } }']
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+@pytest.mark.parametrize("keys", [*LITERALS, '[servers.b]\nurl = "http://me:hunter2@b"', '[servers.b]\nurl = "b/?t=1"'])
+def test_a_file_with_a_secret_that_others_can_read_is_warned_of(tmp_path: Path, keys: str, mode: int) -> None:
+    (tmp_path / "a folder").mkdir()
+    file = written(tmp_path / "a folder", BOX + keys, mode)
+    assert f"chmod 600 '{file}'" in read_config(file).warning
+    assert SECRET not in f"{read_config(file)!r} {read_config(file).warning}"
+    file.chmod(0o600)
+    assert not read_config(file).warning
+
+
+@pytest.mark.parametrize("keys", ELSEWHERE)
+def test_a_file_without_a_secret_is_not(tmp_path: Path, keys: str) -> None:
+    assert not read_config(written(tmp_path, BOX + keys, 0o644)).warning
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is kept from root")
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    assert "Permission denied" in refused(written(tmp_path, BOX, 0o000))

@@ -1,0 +1,118 @@
+"""Each way of getting in, from the config file to real doors: HTTP and the socket's handshake."""
+
+from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import Unauthorized
+from comfytui.comfy.server import Server, parse_header
+from comfytui.config.file import read_config
+from tests.comfy.keepers import Keeper, first_heard, get_in
+
+LOGIN = "Basic " + b64encode("me:s3cret ä".encode()).decode()
+Known = Callable[[web.Request], bool]
+
+
+def header(name: str, value: str) -> Known:
+    return lambda request: request.headers.getall(name, []) == [value]
+
+
+WAYS: dict[str, tuple[str, Known]] = {
+    "bearer": ('token = "s3cret"', header("Authorization", "Bearer s3cret")),
+    "bearer from the environment": ('token_env = "BOX_TOKEN"', header("Authorization", "Bearer s3cret-e")),
+    "bearer from a program": ('token_command = ["echo", "s3cret-c"]', header("Authorization", "Bearer s3cret-c")),
+    "basic": ('user = "me"\npassword = "s3cret ä"', header("Authorization", LOGIN)),
+    "basic from a program": (
+        'user = "me"\npassword_command = ["printf", "s3cret ä\\\\nmore\\\\n"]',
+        header("Authorization", LOGIN),
+    ),
+    "user alone": ('user = "me"', header("Authorization", "Basic " + b64encode(b"me:").decode())),
+    "headers": (
+        'headers = { CF-Access-Client-Id = "id", CF-Access-Client-Secret = { env = "BOX_TOKEN" } }',
+        lambda request: (
+            request.headers.get("CF-Access-Client-Id") == "id"
+            and request.headers.get("CF-Access-Client-Secret") == "s3cret-e"
+        ),
+    ),
+    "cookies": (
+        'cookies = { session = "s3cret", other = { command = ["echo", "b=2"] } }',
+        lambda request: dict(request.cookies) == {"session": "s3cret", "other": "b=2"},
+    ),
+    "query": (
+        'query = { token = "s3 cret&ä=+/", b = { env = "BOX_TOKEN" } }',
+        lambda request: request.query.get("token") == "s3 cret&ä=+/" and request.query.get("b") == "s3cret-e",
+    ),
+    "all at once": (
+        'token = "s3cret"\nheaders = { X-Key = "k" }\ncookies = { a = "b" }\nquery = { q = "r" }',
+        lambda request: (
+            request.headers["Authorization"] == "Bearer s3cret"
+            and (request.headers["X-Key"], request.cookies["a"], request.query["q"]) == ("k", "b", "r")
+        ),
+    ),
+}
+
+
+def named(folder: Path, url: str, keys: str = "") -> Server:
+    """The server `box` of a config file."""
+    file = folder / "config.toml"
+    file.write_text(f'[servers.box]\nurl = "{url}"\n{keys}\n')
+    return read_config(file).open("box")
+
+
+@pytest.mark.parametrize("prefix", ["", "/user/x/proxy/8188"])
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_way_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, prefix: str) -> None:
+    monkeypatch.setenv("BOX_TOKEN", "s3cret-e")
+    keys, known = WAYS[way]
+    keeper = Keeper(known)
+    async with keeper.open(prefix):
+        server = named(tmp_path, keeper.url, keys)
+        await get_in(server)
+    assert keeper.seen == {(f"{prefix}/api/prompt", True): 2, (f"{prefix}/ws", True): 1}
+    assert server.shown == "box"
+    assert "s3cret" not in f"{server!r} {server.shown} {server.located}"
+
+
+async def test_the_login_and_the_query_of_an_address(tmp_path: Path) -> None:
+    keeper = Keeper(lambda request: request.query_string.endswith("t=1&u=2") and "Authorization" in request.headers)
+    async with keeper.open():
+        url = keeper.url.replace("//", "//me:s3cret@") + "/?t=1"
+        await get_in(named(tmp_path, url, 'query = { u = "2" }'))
+    assert not [path for path, welcome in keeper.seen if not welcome]
+
+
+async def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:
+    keeper = Keeper(header("Authorization", "Bearer newer"))
+    async with keeper.open():
+        named(tmp_path, keeper.url, 'token = "older"')
+        given = [parse_header("authorization: Bearer newer")]
+        await get_in(read_config(tmp_path / "config.toml").open("box", headers=given))
+    assert not [path for path, welcome in keeper.seen if not welcome]
+
+
+@pytest.mark.parametrize("status", [401, 403, 302])
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        (None, "wants to know who you are ({}): put user:password@ before the host, give --header, or name"),
+        ("", "box wants to know who you are ({}): set token, user and password, headers or cookies in [servers.box]"),
+        ('token = "s3cret"', "box does not accept how you get in ({}): set token"),
+    ],
+)
+async def test_a_refusal_says_what_to_set(tmp_path: Path, status: int, keys: str | None, sentence: str) -> None:
+    keeper = Keeper(lambda _: False, status)
+    async with keeper.open() as nameless:
+        server = nameless if keys is None else named(tmp_path, keeper.url, keys)
+        async with ComfyClient(server) as client:
+            with pytest.raises(Unauthorized) as over_http:
+                await client.queue_count()
+        with pytest.raises(Unauthorized) as at_the_socket:
+            await first_heard(server)
+    assert sentence.format(status) in str(over_http.value)
+    assert str(at_the_socket.value) == str(over_http.value)
+    assert "s3cret" not in str(over_http.value)
+    assert keeper.seen == {("/api/prompt", False): 1, ("/ws", False): 1}

@@ -1,0 +1,120 @@
+"""Which server is opened when none is given."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from comfytui import choice
+from comfytui.choice import first_that_answers, remember_server, wanted
+from comfytui.comfy.server import BadServer
+from comfytui.config.file import Config, read_config
+from tests.comfy.boxes import everywhere, serving, unused_port
+from tests.comfy.keepers import Keeper
+
+
+@pytest.fixture(autouse=True)
+def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty state folder, and no ComfyUI on this machine."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(choice, "ON_THIS_MACHINE", ())
+    return tmp_path / "state" / "comfytui"
+
+
+def configured(folder: Path, **servers: str) -> Config:
+    file = folder / "config.toml"
+    file.write_text("".join(f"[servers.{name}]\n{keys}\n" for name, keys in servers.items()))
+    return read_config(file)
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        ("", "spare"),
+        ("box", "box"),
+        ("gone", "spare"),
+        ("10.0.0.5:8188", "10.0.0.5:8188"),
+        ("https://host/p", "https://host/p"),
+        ("[::1]:8000", "[::1]:8000"),
+        ("10.0.0.5:99999", "spare"),
+        ("\x1b[31m:1", "spare"),
+    ],
+)
+def test_the_server_of_last_time_comes_before_the_default(tmp_path: Path, last: str, expected: str) -> None:
+    config = configured(tmp_path, box='url = "box"', spare='url = "spare"\ndefault = true')
+    if last:
+        remember_server(last)
+    assert wanted(config) == expected
+
+
+def test_without_either_nothing_is_wanted() -> None:
+    assert wanted(Config()) == ""
+
+
+def test_a_name_is_remembered_as_a_name_and_without_a_secret(tmp_path: Path, state: Path) -> None:
+    server = configured(tmp_path, box='url = "http://me:hunter2@box"\ntoken = "hunter2"').open("box")
+    remember_server(server.shown)
+    assert [file.read_text() for file in state.iterdir()] == ["box\n"]
+
+
+def test_a_state_folder_that_cannot_be_written_costs_nothing(state: Path) -> None:
+    state.parent.mkdir()
+    state.write_text("a file")
+    remember_server("box")
+    assert wanted(Config()) == ""
+
+
+async def test_what_lets_in_at_the_first_is_for_nobody_else(tmp_path: Path) -> None:
+    keeper = Keeper(lambda _: False)
+    nobody = f'url = "127.0.0.1:{await unused_port()}"'
+    async with keeper.open() as server:
+        config = configured(tmp_path, box=nobody, spare=f'url = "{server.base}"\ndefault = true')
+        remember_server("box")
+        found = await first_that_answers(config, headers=[("X-Key", "k")])
+        assert found is not None
+        assert (found.name, dict(found.headers)) == ("spare", {})
+        remember_server("spare")
+        found = await first_that_answers(config, headers=[("X-Key", "k")])
+        assert found is not None
+        assert dict(found.headers) == {"X-Key": "k"}
+
+
+async def test_this_machine_is_the_last_resort(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = configured(tmp_path, spare=f'url = "127.0.0.1:{await unused_port()}"\ndefault = true')
+    assert await first_that_answers(config) is None
+    async with Keeper(lambda _: False).open() as server:
+        monkeypatch.setattr(choice, "ON_THIS_MACHINE", (server.address,))
+        assert await first_that_answers(config) == server
+
+
+async def test_a_wanted_server_may_be_slow_and_others_may_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(choice, "FIRST_ANSWER_SECONDS", 0.05)
+    over = asyncio.Event()
+
+    async def hang(_: web.Request) -> web.Response:
+        await over.wait()
+        return web.Response()
+
+    async with serving(everywhere(hang)) as url:
+        config = configured(tmp_path, box=f'url = "{url}"', spare=f'url = "{url}"\ndefault = true')
+        found = await first_that_answers(config)
+        assert found is not None
+        assert found.name == "spare"
+        remember_server(f"127.0.0.1:{await unused_port()}")
+        assert await first_that_answers(config) is None
+        over.set()
+
+
+async def test_secrets_are_asked_for_only_where_they_are_needed(tmp_path: Path) -> None:
+    async with Keeper(lambda _: False).open() as server:
+        config = configured(
+            tmp_path, box=f'url = "{server.base}"', spare='url = "spare"\ndefault = true\ntoken_command = ["no-such"]'
+        )
+        remember_server("box")
+        found = await first_that_answers(config)
+        assert found is not None
+        assert found.name == "box"
+        remember_server("spare")
+        with pytest.raises(BadServer, match="token_command"):
+            await first_that_answers(config)

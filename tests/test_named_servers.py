@@ -1,0 +1,138 @@
+"""Named servers as their user has them: a config file, the program in a terminal, a box that asks who comes."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from comfytui.cli import main
+from tests.comfy.boxes import unused_port
+from tests.comfy.keepers import Keeper
+from tests.terminal import ENTER, Terminal, terminal
+
+SECRETS = ("hunter2", "s3cret", "abracadabra")
+KEYS = """\
+token_command = ["sh", "-c", "echo hunter2; echo s3cret >&2"]
+headers = { X-Key = "s3cret" }
+cookies = { session = { env = "BOX_COOKIE" } }
+query = { token = "abracadabra" }
+"""
+
+
+@contextmanager
+def kept(keeper: Keeper) -> Iterator[str]:
+    """The URL of a box in a thread of its own, since the terminal is watched by this one."""
+    loop, ready, over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+
+    async def serve() -> None:
+        async with keeper.open():
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    ready.wait()
+    try:
+        yield keeper.url
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()
+
+
+def write(folder: Path, content: str, mode: int = 0o600) -> Path:
+    file = folder / "comfytui" / "config.toml"
+    file.parent.mkdir()
+    file.write_text(content)
+    file.chmod(mode)
+    return file
+
+
+@contextmanager
+def started(folder: Path, *argv: str) -> Iterator[Terminal]:
+    with terminal(
+        *argv,
+        columns=200,
+        BOX_COOKIE="abracadabra",
+        COMFYTUI_LOG=str(folder / "log"),
+        XDG_CONFIG_HOME=str(folder),
+        XDG_STATE_HOME=str(folder / "state"),
+    ) as it:
+        yield it
+
+
+def nothing_told(it: Terminal, folder: Path) -> None:
+    """No secret on the screen, in the log, or among what is remembered."""
+    files = [file for file in [folder / "log", *(folder / "state").rglob("*")] if file.is_file()]
+    everything = it.written + b"".join(file.read_bytes() for file in files)
+    for secret in SECRETS:
+        assert secret.encode() not in everything
+
+
+def test_a_named_server_is_shown_by_its_name_and_remembered_by_it(tmp_path: Path) -> None:
+    keeper = Keeper(
+        lambda request: (
+            request.headers.get("Authorization") == "Bearer hunter2"
+            and (request.headers.get("X-Key"), request.cookies.get("session")) == ("s3cret", "abracadabra")
+            and request.query.get("token") == "abracadabra"
+        )
+    )
+    with kept(keeper) as url:
+        file = write(tmp_path, f'[servers.gpu-box]\nurl = "{url}"\n{KEYS}', 0o644)
+        with started(tmp_path, "gpu-box") as it:
+            it.shows("live")
+            assert "gpu-box" in it.text
+            assert "127.0.0.1" not in it.text
+            it.send("\x1b", "q")
+            assert it.exit_code() == 0
+            assert f"chmod 600 {file}".encode() in it.written
+            nothing_told(it, tmp_path)
+        assert (tmp_path / "state" / "comfytui" / "last_server").read_text() == "gpu-box\n"
+    assert keeper.seen["/ws", True] == 1
+    assert not [path for path, welcome in keeper.seen if not welcome]
+
+
+def test_a_box_that_does_not_know_us_says_what_to_set(tmp_path: Path) -> None:
+    with kept(Keeper(lambda _: False)) as url:
+        write(tmp_path, f'[servers.gpu-box]\nurl = "{url}"\n{KEYS}')
+        with started(tmp_path, "gpu-box") as it:
+            assert it.exit_code() == 1
+            assert "gpu-box does not accept how you get in (401): set token" in it.text
+            assert "chmod" not in it.text
+            nothing_told(it, tmp_path)
+
+
+def test_a_bad_config_ends_it_with_one_sentence(tmp_path: Path) -> None:
+    file = write(tmp_path, '[servers.gpu-box]\nurl = "http://me:hunter2@box"\ntoken_command = ["false", "s3cret"]\n')
+    with started(tmp_path, "gpu-box") as it:
+        assert it.exit_code() == 2
+        assert f"{file}, servers.gpu-box.token_command: the command ended with code 1" in it.text
+        assert "Traceback" not in it.text
+        nothing_told(it, tmp_path)
+
+
+def test_the_start_screen_takes_names(tmp_path: Path) -> None:
+    away = f"http://127.0.0.1:{asyncio.run(unused_port())}"
+    with kept(Keeper(lambda request: request.headers.get("X-Key") == "k")) as url:
+        write(
+            tmp_path,
+            f'[servers.away]\nurl = "{away}"\ndefault = true\n[servers.gpu-box]\nurl = "{url}"\nheaders.X-Key = "k"\n'
+            '[servers.locked]\nurl = "locked"\ntoken_env = "NO_SUCH"\n',
+        )
+        with started(tmp_path) as it:
+            it.shows("away does not answer")
+            it.send("\x15locked", ENTER)
+            it.shows("servers.locked.token_env")
+            it.send("\x15gpu-box", ENTER)
+            it.shows("live")
+            assert "127.0.0.1" not in it.text
+
+
+def test_another_config_may_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--config", str(tmp_path / "none.toml"), "gpu-box"])
+    assert ended.value.code == 2
+    assert "none.toml" in capsys.readouterr().err
