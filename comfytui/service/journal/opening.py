@@ -56,6 +56,9 @@ def _open(file: Path) -> sqlite3.Connection:
         settle_mode(db, on_network(file.parent))
         bring_up(db)
         db.execute("PRAGMA foreign_keys = ON")
+    except UnicodeDecodeError as error:  # the message of an error, which quotes the file
+        db.close()
+        raise Damaged("is damaged") from error
     except sqlite3.DatabaseError as error:
         db.close()
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGES:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sqlite3
+from asyncio import Future
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -31,8 +32,9 @@ log = logging.getLogger(__name__)
 class Scribe:
     """A `Journal` in a thread of its own, for one loop; no call raises, and none stops the service.
 
-    Awaited calls return when the disk has it, writes with whether it has; the others return at once. `tell` is called
-    on the loop: with the journal's notice when it is opened, and with one sentence for the first call that failed.
+    Calls are carried out in the order in which they are made, whether or not they are awaited; a write's future says
+    whether the disk has it. `tell` is called on the loop: with the journal's notice when that is opened, and with one
+    sentence for the first call that failed.
     """
 
     def __init__(self, tell: Tell, folder: Path | None = None) -> None:
@@ -76,25 +78,25 @@ class Scribe:
         """The graph of a prompt, to send it again."""
         return await self._read(lambda journal: journal.graph_of(prompt_id), None)
 
-    async def plan(self, server: str, client_id: str, batch: Batch, parcels: Sequence[Parcel]) -> bool:
+    def plan(self, server: str, client_id: str, batch: Batch, parcels: Sequence[Parcel]) -> Future[bool]:
         """Keep a batch before its first prompt is sent."""
-        return await self._write(lambda journal: journal.plan(server, client_id, batch, parcels))
+        return self._write(lambda journal: journal.plan(server, client_id, batch, parcels))
 
-    async def sending(self, prompt_id: str, wall: float) -> bool:
-        """Keep that a POST is about to begin."""
-        return await self._write(lambda journal: journal.sending(prompt_id, wall))
+    def sending(self, prompt_id: str, wall: float) -> Future[bool]:
+        """Keep that a POST is about to begin; to be awaited before it does."""
+        return self._write(lambda journal: journal.sending(prompt_id, wall))
 
-    def sent(self, prompt_id: str, accepted_id: str, number: float) -> None:
+    def sent(self, prompt_id: str, accepted_id: str, number: float) -> Future[bool]:
         """Keep that the server took a prompt."""
-        self._note(lambda journal: journal.sent(prompt_id, accepted_id, number))
+        return self._write(lambda journal: journal.sent(prompt_id, accepted_id, number))
 
-    def unsent(self, prompt_id: str) -> None:
+    def unsent(self, prompt_id: str) -> Future[bool]:
         """Keep that a POST certainly did not land."""
-        self._note(lambda journal: journal.unsent(prompt_id))
+        return self._write(lambda journal: journal.unsent(prompt_id))
 
-    def rekeyed(self, prompt_id: str, accepted_id: str) -> None:
+    def rekeyed(self, prompt_id: str, accepted_id: str) -> Future[bool]:
         """Keep the id that a server gave a prompt instead of its own."""
-        self._note(lambda journal: journal.rekeyed(prompt_id, accepted_id))
+        return self._write(lambda journal: journal.rekeyed(prompt_id, accepted_id))
 
     def ended(
         self,
@@ -105,25 +107,25 @@ class Scribe:
         failure: Failure | None = None,
         seconds: float | None = None,
         wall: float | None = None,
-    ) -> None:
+    ) -> Future[bool]:
         """Keep how and when a prompt ended."""
-        self._note(
+        return self._write(
             lambda journal: journal.ended(
                 prompt_id, status, outputs=outputs, failure=failure, seconds=seconds, wall=wall
             )
         )
 
-    def reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> None:
+    def reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> Future[bool]:
         """Keep that a prompt that was taken for ended is not."""
-        self._note(lambda journal: journal.reopened(prompt_id, status))
+        return self._write(lambda journal: journal.reopened(prompt_id, status))
 
-    def forget(self, batch: str) -> None:
+    def forget(self, batch: str) -> Future[bool]:
         """Drop a batch and its prompts."""
-        self._note(lambda journal: journal.forget(batch))
+        return self._write(lambda journal: journal.forget(batch))
 
-    def remember_fingerprint(self, server: str, fingerprint: str) -> None:
+    def remember_fingerprint(self, server: str, fingerprint: str) -> Future[bool]:
         """Keep what tells the box of a server from others."""
-        self._note(lambda journal: journal.remember_fingerprint(server, fingerprint))
+        return self._write(lambda journal: journal.remember_fingerprint(server, fingerprint))
 
     def _open(self) -> str | None:
         self._journal = Journal.open(self._folder)
@@ -137,12 +139,8 @@ class Scribe:
     async def _read(self, call: Callable[[Journal], T], default: T) -> T:
         return await self._ask(lambda: default if self._journal is None else call(self._journal), default)
 
-    async def _write(self, call: Callable[[Journal], None]) -> bool:
-        return await self._ask(lambda: self._done(call), False)
-
-    def _note(self, call: Callable[[Journal], None]) -> None:
-        if self._aside is not None:
-            self._aside.call(lambda: self._tried(lambda: self._done(call), False))
+    def _write(self, call: Callable[[Journal], None]) -> Future[bool]:
+        return self._ask(lambda: self._done(call), False)
 
     def _done(self, call: Callable[[Journal], None]) -> bool:
         if self._journal is None:
@@ -150,11 +148,13 @@ class Scribe:
         call(self._journal)
         return True
 
-    async def _ask(self, call: Callable[[], T], default: T) -> T:
+    def _ask(self, call: Callable[[], T], default: T) -> Future[T]:
         if self._aside is None:
-            return default
+            nothing: Future[T] = asyncio.get_running_loop().create_future()
+            nothing.set_result(default)
+            return nothing
         # A caller that is cancelled does not take the write along: it was ordered.
-        return await asyncio.shield(asyncio.wrap_future(self._aside.call(lambda: self._tried(call, default))))
+        return asyncio.shield(asyncio.wrap_future(self._aside.call(lambda: self._tried(call, default))))
 
     def _tried(self, call: Callable[[], T], default: T) -> T:
         """On the thread: the call's result, or the default where it fails."""

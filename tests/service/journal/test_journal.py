@@ -210,13 +210,15 @@ def test_the_file_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_true_bounds_hold(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        for _ in range(3):
-            batch = planned(journal, range(1000))
+        batch, parcels = order(range(1000))
+        for number in range(3):
+            again = [replace(parcel, prompt_id=f"{number}-{parcel.prompt_id}") for parcel in parcels]
+            journal.plan(SERVER, ME, replace(batch, id=f"{batch.id}-{number}"), again)
             with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
                 db.execute("UPDATE prompts SET status = 'succeeded'")
         planned(journal, [1])
         assert counts(tmp_path) == (3001, writing.GRAPHS_KEPT + 1, 3)
-        assert journal.graph_of(batch.prompts[0]) == graph(0)
+        assert journal.graph_of(f"2-{batch.prompts[0]}") == graph(0)
 
 
 def test_graphs_of_one_batch_share_what_is_equal(tmp_path: Path) -> None:
