@@ -1,7 +1,8 @@
 """One thread that makes calls one after another, for callers that cannot wait for a disk."""
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
@@ -35,7 +36,9 @@ class Aside:
     def _run(self) -> None:
         while item := self._calls.get():
             call, future = item
-            try:
-                future.set_result(call())
-            except Exception as error:
-                future.set_exception(error)
+            # Somebody who no longer waits does not take the call along.
+            with suppress(InvalidStateError):
+                try:
+                    future.set_result(call())
+                except Exception as error:
+                    future.set_exception(error)

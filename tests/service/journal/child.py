@@ -69,6 +69,13 @@ def start(folder: Path) -> None:
             say(journal.notice)
 
 
+def begin(folder: Path) -> None:
+    """Begin one journal after another, each in a folder of its own."""
+    for number in count():
+        Journal.open(folder / str(number)).close()
+        say(number)
+
+
 def fill_up(folder: Path) -> None:
     """Write until the files may grow no more, which must raise and leave all that was written before."""
     import resource
@@ -90,6 +97,7 @@ JOBS: dict[str, Callable[[Path], None]] = {
     "claim": claim,
     "write_much": write_much,
     "start": start,
+    "begin": begin,
     "fill_up": fill_up,
 }
 

@@ -2,9 +2,12 @@
 
 import fcntl
 import os
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
+
+import pytest
 
 from comfytui.service.journal import locks
 from comfytui.service.journal.journal import Journal
@@ -76,6 +79,7 @@ def test_lock_files_that_were_left_behind_are_removed(tmp_path: Path) -> None:
         with ExitStack() as stack:
             held = stack.enter_context(locks.lock_file(tmp_path, "held").open())
             fcntl.flock(held, fcntl.LOCK_EX)
+            assert [locks.is_held(tmp_path, name) for name in ("stale", "held", "none")] == [False, True, False]
             (own,) = ids(journal, fresh=True)
             assert {path.name for path in lock_files(tmp_path)} == {
                 f"client-{client_id}.lock" for client_id in ("owner", "held", own)
@@ -108,6 +112,23 @@ def test_a_damaged_id_leads_to_no_file(tmp_path: Path) -> None:
         assert own.isalnum()
         assert [saved.batch for saved in journal.restore(SERVER, [own])] == [batch]
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_start_that_hangs_holds_up_no_other_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "GUARD_PATIENCE", 0.05)
+    with locks.guard(tmp_path / "journal.lock"), Journal.open(tmp_path) as journal:
+        planned(journal, client_id="one")
+        assert ids(journal) == ["one"]
+
+
+def test_a_folder_that_is_removed_meanwhile_costs_no_start(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "state") as journal:
+        planned(journal, client_id="one")
+        shutil.rmtree(tmp_path / "state")
+        (claim,) = journal.claims(SERVER)
+        assert claim.client_id != "one"
+        assert not claim.held
+        assert journal.restore(SERVER, [claim.client_id]) == []
 
 
 def test_processes_that_start_at_once_never_share_an_id(tmp_path: Path) -> None:

@@ -48,6 +48,18 @@ def test_what_was_posted_survives_a_kill(tmp_path: Path) -> None:
         assert {claim.client_id for claim in journal.claims(SERVER)} == owning
 
 
+def test_a_kill_while_it_begins_leaves_what_can_be_begun(tmp_path: Path) -> None:
+    with children(tmp_path, "begin", 4) as crowd:
+        for number, child in enumerate(crowd):
+            while int(child.hear()) < number:
+                pass
+            child.process.kill()
+            child.process.wait()
+    for folder in tmp_path.iterdir():
+        with Journal.open(folder) as journal:
+            assert (journal.notice, journal.folder) == (None, folder)
+
+
 def test_two_processes_write_at_once(tmp_path: Path) -> None:
     with children(tmp_path, "write_much", 2) as writers:
         for writer in writers:
