@@ -13,6 +13,7 @@ from comfytui.workflow.values import fill
 
 SERVER = "gpu-box"
 ME = "c0ffee"
+FILE = "journal.sqlite3"
 
 
 def graph(seed: int = 1, prompt: str = "a red fox in snow") -> Graph:
@@ -37,6 +38,12 @@ def planned(
     batch, parcels = order(seeds, title)
     journal.plan(server, client_id, batch, parcels)
     return batch
+
+
+def write_journal(folder: Path) -> None:
+    with Journal.open(folder) as journal:
+        for _ in range(20):
+            planned(journal)
 
 
 def modes(folder: Path) -> dict[str, int]:

@@ -8,7 +8,7 @@ from comfytui.session.model import JobStatus
 from tests.service.journal.build import SERVER, graph
 from tests.service.journal.processes import children
 
-ROUNDS = 6
+ROUNDS = 4
 
 
 def test_what_was_posted_survives_a_kill(tmp_path: Path) -> None:
