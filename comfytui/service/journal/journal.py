@@ -1,0 +1,174 @@
+"""The journal: what a killed, detached or unlucky comfytui must find again, on the disk before it counts."""
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from comfytui.comfy.events import Output
+from comfytui.service.journal import reading
+from comfytui.service.journal.claiming import claim_owners, clean, mint
+from comfytui.service.journal.locks import Claim, guard, is_held
+from comfytui.service.journal.opening import GUARD, open_database
+from comfytui.service.journal.places import state_folder
+from comfytui.service.journal.reading import ROW_OF, saved_batches
+from comfytui.service.journal.saved import SavedBatch
+from comfytui.service.journal.text import escaped, failure_text, outputs_text, real, unescaped
+from comfytui.service.journal.writing import prune, transaction, write_batch
+from comfytui.service.orders import Parcel
+from comfytui.session.model import Batch, Failure, JobStatus
+from comfytui.workflow.graph import Graph
+
+RECENT = 20
+"""Ended batches that a start shows again."""
+
+
+class Journal:
+    """Servers, client ids and prompts of one user, for one thread; a call that cannot write raises sqlite3.Error.
+
+    `server` is a configured name or an address without secrets. A prompt is found by its own id and by the one that
+    the server gave it. `notice` is one sentence if the record of earlier jobs cannot be used, or none can be kept.
+    """
+
+    def __init__(self, db: sqlite3.Connection, folder: Path | None = None, notice: str | None = None) -> None:
+        self._db = db
+        self._folder = folder
+        self._claims: list[Claim] = []
+        self.notice = notice
+
+    @classmethod
+    def open(cls, folder: Path | None = None) -> "Journal":
+        """The journal in a folder (default: the user's state folder), in memory if there can be no file."""
+        return cls(*open_database(folder or state_folder()))
+
+    def close(self) -> None:
+        """Let go of the file and of every claim, so close the sockets of their ids before."""
+        for claim in self._claims:
+            claim.release()
+        self._claims.clear()
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the journal lies, None in memory."""
+        return self._folder
+
+    def fingerprint(self, server: str) -> str | None:
+        """What told the box of a server from others when it was last seen."""
+        row = self._db.execute("SELECT fingerprint FROM servers WHERE server = ?", (escaped(server),)).fetchone()
+        return unescaped(row[0]) if row else None
+
+    def remember_fingerprint(self, server: str, fingerprint: str) -> None:
+        """Keep what tells the box of a server from others."""
+        self._write(
+            """INSERT INTO servers (server, fingerprint) VALUES (:server, :fingerprint)
+            ON CONFLICT (server) DO UPDATE SET fingerprint = excluded.fingerprint""",
+            server=escaped(server),
+            fingerprint=escaped(fingerprint),
+        )
+
+    def claims(self, server: str, *, fresh: bool = False) -> list[Claim]:
+        """The ids to serve: each one that no comfytui holds and that owns unfinished prompts, else a new one.
+
+        With `fresh` a new one in any case, and nothing is taken over.
+        """
+        claims: list[Claim] = []
+        with self._guard():
+            if self._folder is not None:
+                claims = [] if fresh else claim_owners(self._db, self._folder, escaped(server))
+                clean(self._db, self._folder)
+            claims = claims or [mint(self._folder)]
+        self._claims += claims
+        return claims
+
+    def plan(self, server: str, client_id: str, batch: Batch, parcels: Sequence[Parcel]) -> None:
+        """Keep a batch whose prompts are about to be sent; of one that is known, the prompts that are not."""
+        with transaction(self._db):
+            write_batch(self._db, escaped(server), escaped(client_id), batch, parcels)
+            prune(self._db)
+
+    def sending(self, prompt_id: str, wall: float) -> None:
+        """Keep that a POST is about to begin, at this wall second: from here on the prompt may have landed."""
+        self._update("sending = :wall", prompt_id, f"status = '{JobStatus.SUBMITTING}'", wall=real(wall))
+
+    def sent(self, prompt_id: str, accepted_id: str, number: float) -> None:
+        """Keep that the server took a prompt, as what and at which place; an end that was seen before stands."""
+        self._update(
+            f"""accepted_id = :accepted, number = :number, sending = NULL,
+            status = iif(status = '{JobStatus.SUBMITTING}', '{JobStatus.QUEUED}', status)""",
+            prompt_id,
+            accepted=escaped(accepted_id),
+            number=real(number),
+        )
+
+    def unsent(self, prompt_id: str) -> None:
+        """Keep that a POST certainly did not land."""
+        self._update("sending = NULL", prompt_id)
+
+    def rekeyed(self, prompt_id: str, accepted_id: str) -> None:
+        """Keep the id that a server gave a prompt instead of its own."""
+        self._update("accepted_id = :accepted", prompt_id, accepted=escaped(accepted_id))
+
+    def ended(
+        self,
+        prompt_id: str,
+        status: JobStatus,
+        *,
+        outputs: Sequence[Output] = (),
+        failure: Failure | None = None,
+        seconds: float | None = None,
+        wall: float | None = None,
+    ) -> None:
+        """Keep how and when (wall seconds) a prompt ended; a later word replaces this one, as evidence does LOST."""
+        self._update(
+            """status = :status, outputs = :outputs, failure = :failure, seconds = :seconds, ended = :wall,
+            sending = NULL""",
+            prompt_id,
+            status=status.value,
+            outputs=outputs_text(outputs),
+            failure=failure_text(failure),
+            seconds=real(seconds),
+            wall=real(wall),
+        )
+
+    def reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> None:
+        """Keep that a prompt that was taken for ended (LOST) is not: it is there after all, or is sent once more."""
+        self._update(
+            "status = :status, outputs = NULL, failure = NULL, seconds = NULL, ended = NULL, sending = NULL",
+            prompt_id,
+            status=status.value,
+        )
+
+    def forget(self, batch: str) -> None:
+        """Drop a batch and its prompts."""
+        self._write("DELETE FROM batches WHERE batch = :batch", batch=escaped(batch))
+
+    def restore(self, server: str, client_ids: Collection[str], recent: int = RECENT) -> list[SavedBatch]:
+        """The unfinished batches of these ids and the `recent` last ended ones that no other comfytui holds."""
+        with self._guard():
+            return saved_batches(self._db, escaped(server), client_ids, recent, self._is_free)
+
+    def graph_of(self, prompt_id: str) -> Graph | None:
+        """The graph of a prompt, to send it again; None where it is not known or no longer kept."""
+        return reading.graph_of(self._db, escaped(prompt_id))
+
+    def _is_free(self, client_id: str) -> bool:
+        return self._folder is None or not is_held(self._folder, client_id)
+
+    def _guard(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._folder is None else guard(self._folder / GUARD)
+
+    def _update(self, change: str, prompt_id: str, condition: str = "true", **values: Any) -> None:
+        self._write(f"UPDATE prompts SET {change} WHERE {ROW_OF} AND {condition}", id=escaped(prompt_id), **values)
+
+    def _write(self, statement: str, **values: Any) -> None:
+        with transaction(self._db):
+            self._db.execute(statement, values)

@@ -1,0 +1,72 @@
+"""What the journal gives back: batches and prompts as they were when they were last written."""
+
+from dataclasses import asdict, dataclass, field
+
+from comfytui.comfy.events import Output
+from comfytui.service.orders import Parcel
+from comfytui.session.model import Batch, Failure, Job, JobStatus, Mark
+from comfytui.workflow.graph import Graph, classes_of
+from comfytui.workflow.recipe import Recipe, recipe_of
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPrompt:
+    """One prompt; times in wall seconds of this machine, `seconds` how long it ran on the server.
+
+    `accepted_id` is what the server called it, None until it answered. `sending_since` is when a POST began that has
+    no answer: it may have landed. `graph` is None where it was pruned, after many later prompts, or damaged.
+    """
+
+    prompt_id: str
+    client_id: str
+    mark: Mark
+    status: JobStatus
+    created: float
+    graph: Graph | None = field(default=None, repr=False)
+    preview_method: str | None = None
+    seed: int | None = None
+    accepted_id: str | None = None
+    number: float | None = None
+    sending_since: float | None = None
+    outputs: tuple[Output, ...] = ()
+    failure: Failure | None = None
+    seconds: float | None = None
+    ended: float | None = None
+
+    @property
+    def key(self) -> str:
+        """The id under which the server knows it, or would."""
+        return self.accepted_id or self.prompt_id
+
+    def parcel(self) -> Parcel | None:
+        """The prompt to be sent (again), under its first id; None without its graph."""
+        if self.graph is None:
+            return None
+        return Parcel(self.prompt_id, self.mark.batch, self.graph, asdict(self.mark), self.preview_method)
+
+    def job(self) -> Job:
+        """The prompt as a session holds it, under its key."""
+        return Job(
+            prompt_id=self.key,
+            status=self.status,
+            mine=True,
+            owner=self.client_id,
+            mark=self.mark,
+            number=self.number,
+            recipe=Recipe(seed=self.seed) if self.graph is None else recipe_of(self.graph),
+            classes=classes_of(self.graph),
+            created=self.created,
+            ended=self.ended,
+            seconds=self.seconds,
+            outputs=self.outputs,
+            failure=self.failure,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SavedBatch:
+    """A batch with its prompts in image order; `batch.prompts` are their keys."""
+
+    batch: Batch
+    client_id: str
+    prompts: tuple[SavedPrompt, ...]

@@ -1,0 +1,91 @@
+"""The tables of the journal, and how a file of an older version becomes one of this version."""
+
+import sqlite3
+from collections.abc import Sequence
+
+APPLICATION_ID = 0x63667475
+"""Marks a database as a journal of comfytui ("cftu")."""
+
+MIGRATIONS: Sequence[Sequence[str]] = (
+    (
+        "CREATE TABLE servers (server TEXT PRIMARY KEY, fingerprint TEXT NOT NULL)",
+        # `base` is the packed text of the first graph, which the others of the batch are packed against.
+        """CREATE TABLE batches (
+            seq INTEGER PRIMARY KEY,
+            batch TEXT NOT NULL UNIQUE,
+            server TEXT NOT NULL,
+            client_id TEXT NOT NULL,
+            title TEXT NOT NULL,
+            total INTEGER NOT NULL,
+            created REAL NOT NULL,
+            base BLOB
+        )""",
+        "CREATE INDEX batches_of_server ON batches (server)",
+        # `seed` is a text, since it reaches 2^64-1; `sending` is when a POST began whose fate is not known, in seconds.
+        """CREATE TABLE prompts (
+            seq INTEGER PRIMARY KEY,
+            prompt_id TEXT NOT NULL UNIQUE,
+            accepted_id TEXT,
+            batch TEXT NOT NULL REFERENCES batches (batch) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            submission TEXT NOT NULL,
+            preview_method TEXT,
+            graph BLOB,
+            seed TEXT,
+            status TEXT NOT NULL,
+            number REAL,
+            sending REAL,
+            outputs TEXT,
+            failure TEXT,
+            seconds REAL,
+            ended REAL
+        )""",
+        "CREATE INDEX prompts_of_batch ON prompts (batch, position)",
+        "CREATE INDEX prompts_accepted ON prompts (accepted_id) WHERE accepted_id IS NOT NULL",
+        "CREATE INDEX prompts_by_status ON prompts (status)",
+        f"PRAGMA application_id = {APPLICATION_ID}",
+    ),
+)
+"""The steps from each version to the next: what is at index n makes version n+1 of version n."""
+
+
+class Damaged(Exception):
+    """The file is none that this comfytui can read; the message says why, in a few words."""
+
+
+class Newer(Damaged):
+    """A newer comfytui wrote the file."""
+
+
+def bring_up(db: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+    """Check the file and bring it to the newest version, each step whole or not at all; raises Damaged or Newer."""
+    version = _version(db)
+    if version > len(migrations):
+        raise Newer("was written by a newer comfytui")
+    _check(db, version)
+    for number, steps in enumerate(migrations[version:], version + 1):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for step in steps:
+                db.execute(step)
+            db.execute(f"PRAGMA user_version = {number}")
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check(db: sqlite3.Connection, version: int) -> None:
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    ours = db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    if (tables or version) and not ours:
+        raise Damaged("is no journal of comfytui")
+    if version and not tables >= {"servers", "batches", "prompts"}:
+        raise Damaged("lacks some of its tables")
+    if (verdict := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise Damaged(f"is damaged ({verdict})")

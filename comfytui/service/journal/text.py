@@ -1,0 +1,104 @@
+"""Values as SQLite can hold them: any text, any number, graphs small."""
+
+import json
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import astuple
+from math import isfinite
+from typing import Any
+
+from comfytui.comfy.events import Output
+from comfytui.session.model import Failure
+from comfytui.workflow.nodes import Graph
+
+_ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
+_FAILURE = ("message", "node_id", "node_type", "cause")
+"""What is kept of a failure: the traceback is long, and the server's to tell."""
+
+
+def escaped(text: str) -> str:
+    """The text without lone surrogates, which are no UTF-8; two texts never become one."""
+    return text.replace("\\", "\\\\").encode("utf-8", "backslashreplace").decode()
+
+
+def unescaped(text: str) -> str:
+    """What `escaped` was given."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else "\\", text)
+
+
+def real(number: float | None) -> float | None:
+    """A number that fits a REAL column, or None: a server may say 10^400, or no number at all."""
+    try:
+        kept = None if number is None else float(number)
+    except OverflowError:
+        return None
+    return kept if kept is not None and isfinite(kept) else None
+
+
+def graph_text(graph: Graph) -> bytes:
+    """The graph as compact JSON, in ASCII, so that every text survives."""
+    return json.dumps(graph, separators=(",", ":")).encode()
+
+
+def packed(text: bytes, base: bytes = b"") -> bytes:
+    """The text compressed; what it shares with `base` (the first graph of its batch) costs next to nothing."""
+    press = zlib.compressobj(zdict=base) if base else zlib.compressobj()
+    return press.compress(text) + press.flush()
+
+
+def unpacked(blob: bytes | None, base: bytes = b"") -> bytes | None:
+    """What `packed` was given, or None where it is not there or damaged."""
+    if blob is None:
+        return None
+    try:
+        return (zlib.decompressobj(zdict=base) if base else zlib.decompressobj()).decompress(blob)
+    except zlib.error:
+        return None
+
+
+def graph_from(text: bytes | None) -> Graph | None:
+    """The graph of `graph_text`, or None where that is not there or damaged."""
+    try:
+        graph = json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+    return graph if isinstance(graph, dict) else None
+
+
+def outputs_text(outputs: Sequence[Output]) -> str:
+    """The files of a prompt as JSON."""
+    return json.dumps([astuple(output) for output in outputs])
+
+
+def outputs_from(text: str | None) -> tuple[Output, ...]:
+    """The files of `outputs_text`; what is damaged is left out."""
+    rows = _json(text)
+    return tuple(Output(*row) for row in rows if _is_output(row)) if isinstance(rows, list) else ()
+
+
+def _is_output(row: object) -> bool:
+    return isinstance(row, list) and len(row) == 5 and all(isinstance(part, str) for part in row)
+
+
+def failure_text(failure: Failure | None) -> str | None:
+    """The words of a failure as JSON, without its traceback."""
+    if failure is None:
+        return None
+    return json.dumps({name: getattr(failure, name) for name in _FAILURE})
+
+
+def failure_from(text: str | None) -> Failure | None:
+    """The failure of `failure_text`, or None where that is not there or damaged."""
+    parts = _json(text)
+    if not isinstance(parts, dict):
+        return None
+    words = {name: parts[name] for name in _FAILURE if isinstance(parts.get(name), str)}
+    return Failure(**{"message": "", **words})
+
+
+def _json(text: str | None) -> Any:
+    try:
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,92 @@
+"""Writing prompts: planned as a batch in one piece, and forgotten in time, so that the file stays bounded."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from comfytui.service.journal.reading import OPEN
+from comfytui.service.journal.text import escaped, graph_text, packed, unpacked
+from comfytui.service.orders import Parcel
+from comfytui.session.model import Batch, JobStatus
+from comfytui.workflow.recipe import GraphReader
+
+GRAPHS_KEPT = 2_000
+"""Ended prompts whose graphs are kept, the latest ones; those of unfinished ones are kept in any case."""
+PROMPTS_KEPT = 20_000
+"""Ended prompts that are kept at all, by whole batches."""
+
+_PROMPT = """INSERT INTO prompts (prompt_id, batch, position, submission, preview_method, graph, seed, status)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (prompt_id) DO NOTHING"""
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing, and on the disk when it is over."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def write_batch(db: sqlite3.Connection, server: str, client_id: str, batch: Batch, parcels: Sequence[Parcel]) -> None:
+    """Add a batch with its prompts; of a batch that is known, those that are not."""
+    base = graph_text(parcels[0].graph) if parcels else b""
+    db.execute(
+        """INSERT INTO batches (batch, server, client_id, title, total, created, base) VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (batch) DO UPDATE SET title = excluded.title, total = excluded.total,
+        client_id = excluded.client_id, base = coalesce(base, excluded.base)""",
+        (escaped(batch.id), server, client_id, escaped(batch.title), batch.total, batch.created, packed(base)),
+    )
+    base = _base(db, batch.id)
+    reader = GraphReader()
+    db.executemany(_PROMPT, (_prompt_row(batch, parcel, base, reader) for parcel in parcels))
+
+
+def _base(db: sqlite3.Connection, batch: str) -> bytes:
+    row = db.execute("SELECT base FROM batches WHERE batch = ?", (escaped(batch),)).fetchone()
+    return unpacked(row[0]) or b""
+
+
+def _prompt_row(batch: Batch, parcel: Parcel, base: bytes, reader: GraphReader) -> tuple[Any, ...]:
+    seed = reader.read(parcel.graph)[0].seed
+    preview = parcel.preview_method
+    return (
+        escaped(parcel.prompt_id),
+        escaped(batch.id),
+        int(parcel.marks["index"]),
+        escaped(parcel.marks["submission"]),
+        None if preview is None else escaped(preview),
+        packed(graph_text(parcel.graph), base),
+        None if seed is None else str(seed),
+        JobStatus.SUBMITTING.value,
+    )
+
+
+def prune(db: sqlite3.Connection) -> None:
+    """Drop the graphs, and in the end the batches, of prompts that ended many prompts ago."""
+    db.execute(
+        f"UPDATE prompts SET graph = NULL WHERE graph IS NOT NULL AND status NOT IN {OPEN} AND seq <= ?",
+        (_ended_before(db, GRAPHS_KEPT),),
+    )
+    db.execute(
+        """UPDATE batches SET base = NULL WHERE base IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM prompts WHERE prompts.batch = batches.batch AND graph IS NOT NULL)"""
+    )
+    db.execute(
+        f"""DELETE FROM batches WHERE seq IN (SELECT batches.seq FROM batches JOIN prompts USING (batch)
+        GROUP BY batches.seq HAVING max(prompts.seq) <= ? AND NOT max(status IN {OPEN}))""",
+        (_ended_before(db, PROMPTS_KEPT),),
+    )
+
+
+def _ended_before(db: sqlite3.Connection, count: int) -> int:
+    """The `seq` of the latest ended prompt that is older than the `count` latest ended ones, or 0."""
+    row = db.execute(
+        f"SELECT seq FROM prompts WHERE status NOT IN {OPEN} ORDER BY seq DESC LIMIT 1 OFFSET ?", (count,)
+    ).fetchone()
+    return int(row[0]) if row else 0

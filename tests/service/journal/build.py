@@ -1,0 +1,51 @@
+"""Batches for journals."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from comfytui.service.journal.journal import Journal
+from comfytui.service.orders import Order, Parcel, plan
+from comfytui.session.model import Batch
+from comfytui.workflow.fields import Field
+from comfytui.workflow.graph import Graph
+from comfytui.workflow.txt2img import txt2img
+from comfytui.workflow.values import fill
+
+SERVER = "gpu-box"
+ME = "c0ffee"
+FILE = "journal.sqlite3"
+
+
+def graph(seed: int = 1, prompt: str = "a red fox in snow") -> Graph:
+    return fill(txt2img(), {Field.SEED: seed, Field.PROMPT: prompt, Field.MODEL: "sdxl"})
+
+
+def order(
+    seeds: Sequence[int] = (1, 2), title: str = "a red fox", created: float = 1000.0
+) -> tuple[Batch, list[Parcel]]:
+    batch, _, parcels = plan(Order(title, tuple(graph(seed) for seed in seeds), "auto"), ME, created)
+    return batch, list(parcels)
+
+
+def planned(
+    journal: Journal,
+    seeds: Sequence[int] = (1, 2),
+    *,
+    server: str = SERVER,
+    client_id: str = ME,
+    title: str = "a red fox",
+) -> Batch:
+    batch, parcels = order(seeds, title)
+    journal.plan(server, client_id, batch, parcels)
+    return batch
+
+
+def write_journal(folder: Path) -> None:
+    with Journal.open(folder) as journal:
+        for _ in range(20):
+            planned(journal)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """The permissions of everything in a folder."""
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}

@@ -1,0 +1,105 @@
+"""A journal in a process of its own, driven over stdin: `python -m tests.service.journal.child FOLDER JOB`."""
+
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+from comfytui.comfy.events import Output
+from comfytui.service.journal.journal import Journal
+from comfytui.session.model import JobStatus
+from tests.service.journal.build import SERVER, order
+
+
+def say(*words: object) -> None:
+    print(*words, flush=True)
+
+
+def orders() -> Iterator[str]:
+    while line := sys.stdin.readline():
+        yield line.strip()
+
+
+def write(folder: Path) -> None:
+    """Plan, send and end for ever; an id is said when it is on the disk that it is being sent."""
+    with Journal.open(folder) as journal:
+        (claim,) = journal.claims(SERVER, fresh=True)
+        say("claim", claim.client_id)
+        for number in count():
+            batch, parcels = order(range(number, number + 3))
+            journal.plan(SERVER, claim.client_id, batch, parcels)
+            for parcel in parcels[: number % 4]:
+                journal.sending(parcel.prompt_id, float(number))
+                say("sending", parcel.prompt_id)
+                journal.sent(parcel.prompt_id, parcel.prompt_id, number)
+                say("sent", parcel.prompt_id)
+            for parcel in parcels[: number % 3]:
+                journal.ended(parcel.prompt_id, JobStatus.SUCCEEDED, outputs=[Output("fox.png")], wall=2.0)
+                say("ended", parcel.prompt_id)
+
+
+def claim(folder: Path) -> None:
+    """Start and stop at each order, and say which ids are held in between."""
+    say("ready")
+    for _ in orders():
+        with Journal.open(folder) as journal:
+            say(*(claim.client_id for claim in journal.claims(SERVER)))
+            next(orders())
+        say("closed")
+
+
+def write_much(folder: Path) -> None:
+    """Plan a number of batches, beside others that do the same."""
+    say("ready")
+    for line in orders():
+        with Journal.open(folder) as journal:
+            (claim,) = journal.claims(SERVER, fresh=True)
+            for _ in range(int(line)):
+                batch, parcels = order()
+                journal.plan(SERVER, claim.client_id, batch, parcels)
+                journal.sending(parcels[0].prompt_id, 1.0)
+        say("done")
+
+
+def start(folder: Path) -> None:
+    """Open at each order and say what the notice is."""
+    say("ready")
+    for _ in orders():
+        with Journal.open(folder) as journal:
+            say(journal.notice)
+
+
+def begin(folder: Path) -> None:
+    """Begin one journal after another, each in a folder of its own."""
+    for number in count():
+        Journal.open(folder / str(number)).close()
+        say(number)
+
+
+def fill_up(folder: Path) -> None:
+    """Write until the files may grow no more, which must raise and leave all that was written before."""
+    import resource
+    import sqlite3
+
+    with Journal.open(folder) as journal:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+        try:
+            while True:
+                batch, parcels = order(range(20))
+                journal.plan(SERVER, "c0ffee", batch, parcels)
+                say(batch.id)
+        except sqlite3.Error as error:
+            say("full", type(error).__name__)
+
+
+JOBS: dict[str, Callable[[Path], None]] = {
+    "write": write,
+    "claim": claim,
+    "write_much": write_much,
+    "start": start,
+    "begin": begin,
+    "fill_up": fill_up,
+}
+
+if __name__ == "__main__":
+    JOBS[sys.argv[2]](Path(sys.argv[1]))

@@ -1,0 +1,65 @@
+"""The journal's file stays small, however long it is used."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from comfytui.service.journal import writing
+from comfytui.service.journal.journal import Journal
+from comfytui.session.model import JobStatus
+from tests.service.journal.build import ME, SERVER, graph, order, planned
+
+
+def counts(folder: Path) -> tuple[int, int, int]:
+    """Prompts, those with a graph, and batches with a base."""
+    with closing(sqlite3.connect(folder / "journal.sqlite3")) as db:
+        return (
+            db.execute("SELECT count(*) FROM prompts").fetchone()[0],
+            db.execute("SELECT count(graph) FROM prompts").fetchone()[0],
+            db.execute("SELECT count(base) FROM batches").fetchone()[0],
+        )
+
+
+def test_the_file_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "GRAPHS_KEPT", 10)
+    monkeypatch.setattr(writing, "PROMPTS_KEPT", 30)
+    with Journal.open(tmp_path) as journal:
+        unfinished = planned(journal, [1, 2])
+        sizes = []
+        for _ in range(30):
+            batch = planned(journal, range(5))
+            for prompt_id in batch.prompts:
+                journal.ended(prompt_id, JobStatus.SUCCEEDED)
+            sizes.append(counts(tmp_path))
+        planned(journal, [1])
+        assert max(sizes) <= (2 + 30 + 5 * 2, 2 + 10 + 5 * 2, 1 + 2 + 2)
+        assert counts(tmp_path) == (2 + 30 + 1, 2 + 10 + 1, 1 + 2 + 1)
+        assert [journal.graph_of(prompt_id) for prompt_id in unfinished.prompts] == [graph(1), graph(2)]
+        pruned = journal.restore(SERVER, [ME])[1].prompts[0]
+    assert (pruned.graph, pruned.parcel(), pruned.job().recipe.seed) == (None, None, 0)
+
+
+def test_the_true_bounds_hold(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        batch, parcels = order(range(1000))
+        for number in range(3):
+            again = [replace(parcel, prompt_id=f"{number}-{parcel.prompt_id}") for parcel in parcels]
+            journal.plan(SERVER, ME, replace(batch, id=f"{batch.id}-{number}"), again)
+            with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
+                db.execute("UPDATE prompts SET status = 'succeeded'")
+        planned(journal, [1])
+        assert counts(tmp_path) == (3001, writing.GRAPHS_KEPT + 1, 3)
+        assert journal.graph_of(f"2-{batch.prompts[0]}") == graph(0)
+
+
+def test_graphs_of_one_batch_share_what_is_equal(tmp_path: Path) -> None:
+    big = {"1": {"class_type": "Note", "inputs": {"text": "".join(chr(33 + n * n % 89) for n in range(8000))}}}
+    batch, parcels = order(range(200))
+    parcels = [replace(parcel, graph={**big, **parcel.graph}) for parcel in parcels]
+    with Journal.open(tmp_path) as journal:
+        journal.plan(SERVER, ME, batch, parcels)
+        assert [prompt.parcel() for prompt in journal.restore(SERVER, [ME])[0].prompts] == parcels
+    assert (tmp_path / "journal.sqlite3").stat().st_size < 200 * 1000

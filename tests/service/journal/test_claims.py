@@ -1,0 +1,162 @@
+"""A client id belongs to one comfytui at a time, whoever starts, stops or dies when."""
+
+import fcntl
+import os
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from comfytui.service.journal import locks
+from comfytui.service.journal.journal import Journal
+from comfytui.session.model import JobStatus
+from tests.service.journal.build import SERVER, modes, planned
+from tests.service.journal.processes import children
+
+
+def ids(journal: Journal, server: str = SERVER, *, fresh: bool = False) -> list[str]:
+    return [claim.client_id for claim in journal.claims(server, fresh=fresh)]
+
+
+def lock_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("client-*.lock"))
+
+
+def test_a_first_start_mints_a_random_id_under_a_lock(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        (claim,) = journal.claims(SERVER)
+        assert len(claim.client_id) == 32
+        assert locks.is_held(tmp_path, claim.client_id)
+        assert [path.name for path in lock_files(tmp_path)] == [f"client-{claim.client_id}.lock"]
+        assert set(modes(tmp_path).values()) == {0o600}
+        claim.release()
+        claim.release()
+        assert not claim.held
+    assert lock_files(tmp_path) == []
+
+
+def test_a_start_takes_over_each_free_id_that_owns_unfinished_prompts(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        for client_id in ("one", "two"):
+            planned(journal, client_id=client_id)
+        done = planned(journal, [1], client_id="done")
+        journal.ended(done.prompts[0], JobStatus.SUCCEEDED)
+        planned(journal, client_id="elsewhere", server="elsewhere")
+        assert ids(journal) == ["one", "two"]
+        with Journal.open(tmp_path) as second:
+            (own,) = ids(second)
+            assert own not in {"one", "two", "done", "elsewhere"}
+            assert ids(second, "elsewhere") == ["elsewhere"]
+    with Journal.open(tmp_path) as third:
+        assert ids(third) == ["one", "two"]
+
+
+def test_a_fresh_start_takes_nothing_over(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        planned(journal, client_id="one")
+        assert ids(journal, fresh=True) != ["one"]
+        assert ids(journal) == ["one"]
+
+
+def test_ended_batches_of_a_running_comfytui_are_its_own(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as running, Journal.open(tmp_path) as starting:
+        (claim,) = running.claims(SERVER)
+        batch = planned(running, [1], client_id=claim.client_id)
+        running.ended(batch.prompts[0], JobStatus.SUCCEEDED)
+        assert starting.restore(SERVER, ids(starting)) == []
+        assert [saved.batch for saved in running.restore(SERVER, [claim.client_id])] == [batch]
+        claim.release()
+        assert [saved.batch for saved in starting.restore(SERVER, ids(starting))] == [batch]
+
+
+def test_lock_files_that_were_left_behind_are_removed(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        planned(journal, client_id="owner")
+        for client_id in ("stale", "owner", "held"):
+            locks.lock_file(tmp_path, client_id).touch(0o600)
+        with ExitStack() as stack:
+            held = stack.enter_context(locks.lock_file(tmp_path, "held").open())
+            fcntl.flock(held, fcntl.LOCK_EX)
+            assert [locks.is_held(tmp_path, name) for name in ("stale", "held", "none")] == [False, True, False]
+            (own,) = ids(journal, fresh=True)
+            assert {path.name for path in lock_files(tmp_path)} == {
+                f"client-{client_id}.lock" for client_id in ("owner", "held", own)
+            }
+
+
+def test_a_lock_on_a_removed_file_is_no_claim(tmp_path: Path) -> None:
+    first = locks.take(tmp_path, "id")
+    assert first
+    # What another process has open while its holder lets go.
+    descriptor = os.open(locks.lock_file(tmp_path, "id"), os.O_RDWR)
+    first.release()
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    second = locks.take(tmp_path, "id")
+    assert second
+    assert not locks._stands_at(locks.lock_file(tmp_path, "id"), descriptor)
+    assert locks.is_held(tmp_path, "id")
+    os.close(descriptor)
+    second.release()
+    assert not locks.is_held(tmp_path, "id")
+
+
+def test_a_damaged_id_leads_to_no_file(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    with Journal.open(folder) as journal:
+        planned(journal, client_id="../../escape")
+        batch = planned(journal, [1], client_id="\x00")
+        journal.ended(batch.prompts[0], JobStatus.SUCCEEDED)
+        (own,) = ids(journal)
+        assert own.isalnum()
+        assert [saved.batch for saved in journal.restore(SERVER, [own])] == [batch]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_start_that_hangs_holds_up_no_other_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "GUARD_PATIENCE", 0.05)
+    with locks.guard(tmp_path / "journal.lock"), Journal.open(tmp_path) as journal:
+        planned(journal, client_id="one")
+        assert ids(journal) == ["one"]
+
+
+def test_a_folder_that_is_removed_meanwhile_costs_no_start(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "state") as journal:
+        planned(journal, client_id="one")
+        shutil.rmtree(tmp_path / "state")
+        (claim,) = journal.claims(SERVER)
+        assert claim.client_id != "one"
+        assert not claim.held
+        assert journal.restore(SERVER, [claim.client_id]) == []
+
+
+def test_processes_that_start_at_once_never_share_an_id(tmp_path: Path) -> None:
+    owning = [uuid4().hex for _ in range(5)]
+    with Journal.open(tmp_path) as journal:
+        for client_id in owning:
+            planned(journal, client_id=client_id)
+    with children(tmp_path, "claim", 4) as crowd:
+        assert [child.hear() for child in crowd] == ["ready"] * 4
+        for round_number in range(25):
+            for stale in range(round_number % 3):
+                locks.lock_file(tmp_path, f"stale{stale}").touch(0o600)
+            for child in crowd:
+                child.tell("start")
+            held = [client_id for child in crowd for client_id in child.hear().split()]
+            assert len(set(held)) == len(held)
+            assert set(owning) < set(held)
+            # The next round's starts meet this round's stops.
+            for child in crowd:
+                child.tell("stop")
+            for child in crowd:
+                assert child.hear() == "closed"
+        for child in crowd:
+            child.tell("start")
+            child.hear()
+        for child in crowd:
+            child.process.kill()
+            child.process.wait()
+    with Journal.open(tmp_path) as journal:
+        assert ids(journal) == owning
+        assert len(lock_files(tmp_path)) == len(owning)

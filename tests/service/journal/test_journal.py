@@ -1,0 +1,217 @@
+"""What is written to a journal is there when it is opened again."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import asdict, replace
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from comfytui.comfy.events import Output
+from comfytui.service.journal.journal import Journal
+from comfytui.service.journal.saved import SavedBatch, SavedPrompt
+from comfytui.session.model import Failure, JobStatus, Mark
+from comfytui.workflow.seeds import MAX_SEED
+from tests.service.journal.build import ME, SERVER, graph, modes, order, planned
+
+HOSTILE = "\x1b]0;x\x07\ud800\\ud800\\\x00'; DROP TABLE prompts; --\u202e\U0001f98a"
+
+
+def one(batches: list[SavedBatch]) -> SavedBatch:
+    (batch,) = batches
+    return batch
+
+
+def first(folder: Path, *ids: str) -> SavedPrompt:
+    """The first prompt of the only batch, read by another journal."""
+    with Journal.open(folder) as journal:
+        return one(journal.restore(SERVER, ids or [ME])).prompts[0]
+
+
+def test_a_batch_comes_back_as_it_was_planned(tmp_path: Path) -> None:
+    batch, parcels = order([7, 8, 9])
+    with Journal.open(tmp_path) as journal:
+        assert journal.notice is None
+        journal.plan(SERVER, ME, batch, parcels)
+    with Journal.open(tmp_path) as journal:
+        saved = one(journal.restore(SERVER, [ME]))
+    assert (saved.batch, saved.client_id) == (batch, ME)
+    assert [prompt.parcel() for prompt in saved.prompts] == parcels
+    assert [prompt.seed for prompt in saved.prompts] == [7, 8, 9]
+    assert {prompt.status for prompt in saved.prompts} == {JobStatus.SUBMITTING}
+
+
+def test_its_jobs_come_back_for_a_session(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        batch = planned(journal, [5])
+        journal.sent(batch.prompts[0], "theirs", 3)
+    job = first(tmp_path).job()
+    assert (job.prompt_id, job.mine, job.owner, job.number, job.recipe.seed) == ("theirs", True, ME, 3, 5)
+    assert job.mark == Mark(batch.id, 1, 1, job.mark.submission if job.mark else "")
+    assert "KSampler" in job.classes.values()
+
+
+def test_a_prompt_on_its_way_says_since_when(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        prompt_id = planned(journal).prompts[0]
+        journal.sending(prompt_id, 1234.5)
+        assert first(tmp_path).sending_since == 1234.5
+        journal.unsent(prompt_id)
+        assert first(tmp_path).sending_since is None
+        journal.sending(prompt_id, 1240.0)
+        journal.sent(prompt_id, prompt_id, 17)
+        sent = first(tmp_path)
+    assert (sent.status, sent.sending_since, sent.number, sent.accepted_id) == (JobStatus.QUEUED, None, 17, prompt_id)
+
+
+def test_an_end_keeps_what_came_of_it(tmp_path: Path) -> None:
+    outputs = (Output("fox_1.png", "foxes", "output", "9"), Output("fox_2.mp4", kind="gifs"))
+    failure = Failure("CUDA out of memory", "3", "KSampler", "OutOfMemoryError", ("a long traceback",))
+    with Journal.open(tmp_path) as journal:
+        prompt_id = planned(journal).prompts[0]
+        journal.ended(prompt_id, JobStatus.FAILED, outputs=outputs, failure=failure, seconds=3.25, wall=2000.0)
+    saved = first(tmp_path)
+    assert (saved.status, saved.outputs, saved.seconds, saved.ended) == (JobStatus.FAILED, outputs, 3.25, 2000.0)
+    assert saved.failure == replace(failure, traceback=())
+
+
+def test_an_end_that_was_seen_before_the_answer_stands(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        prompt_id = planned(journal).prompts[0]
+        journal.sending(prompt_id, 1.0)
+        journal.ended(prompt_id, JobStatus.CACHED)
+        journal.sent(prompt_id, "late", 1)
+        journal.sending(prompt_id, 2.0)
+    saved = first(tmp_path)
+    assert (saved.status, saved.accepted_id, saved.sending_since) == (JobStatus.CACHED, "late", None)
+
+
+def test_a_lost_one_heals_or_is_sent_again(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        batch = planned(journal, [1])
+        journal.ended(batch.prompts[0], JobStatus.LOST, wall=3.0)
+        assert journal.claims(SERVER)[0].client_id != ME
+        journal.reopened(batch.prompts[0])
+        assert (first(tmp_path).status, first(tmp_path).ended) == (JobStatus.QUEUED, None)
+        journal.ended(batch.prompts[0], JobStatus.SUCCEEDED, wall=4.0)
+    assert (first(tmp_path).status, first(tmp_path).ended) == (JobStatus.SUCCEEDED, 4.0)
+
+
+def test_either_id_finds_a_prompt_that_the_server_renamed(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        batch = planned(journal, [1, 2])
+        mine, other = batch.prompts
+        journal.rekeyed(mine, "server-made")
+        journal.ended("server-made", JobStatus.SUCCEEDED)
+        # A server that gives the id of another prompt does not hide that one.
+        journal.rekeyed(mine, other)
+        journal.ended(other, JobStatus.FAILED)
+        journal.rekeyed(mine, "server-made")
+        assert journal.graph_of("server-made") == journal.graph_of(mine) == graph(1)
+        saved = one(journal.restore(SERVER, [ME]))
+    assert [prompt.status for prompt in saved.prompts] == [JobStatus.SUCCEEDED, JobStatus.FAILED]
+    assert saved.batch.prompts == ("server-made", other)
+    assert [prompt.prompt_id for prompt in saved.prompts] == [mine, other]
+
+
+@pytest.mark.parametrize("seed", [0, 2**53 + 1, 2**63, MAX_SEED])
+def test_seeds_are_exact(tmp_path: Path, seed: int) -> None:
+    with Journal.open(tmp_path) as journal:
+        planned(journal, [seed])
+    saved = first(tmp_path)
+    assert (saved.seed, saved.graph) == (seed, graph(seed))
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
+        assert db.execute("SELECT seed, typeof(seed) FROM prompts").fetchone() == (str(seed), "text")
+
+
+def test_any_text_and_number_comes_back(tmp_path: Path) -> None:
+    batch, (parcel,) = order([1], HOSTILE)
+    with Journal.open(tmp_path) as journal:
+        journal.plan(HOSTILE, ME, batch, [replace(parcel, graph=graph(1, HOSTILE))])
+        journal.remember_fingerprint(HOSTILE, HOSTILE)
+        journal.sent(parcel.prompt_id, HOSTILE, 10**400)
+        journal.ended(
+            HOSTILE, JobStatus.FAILED, outputs=[Output(HOSTILE)], failure=Failure(HOSTILE), seconds=float("nan")
+        )
+    with Journal.open(tmp_path) as journal:
+        saved = one(journal.restore(HOSTILE, [ME]))
+        assert journal.fingerprint(HOSTILE) == HOSTILE
+        assert journal.graph_of(HOSTILE) == graph(1, HOSTILE)
+    prompt = saved.prompts[0]
+    assert (saved.batch.title, prompt.accepted_id, prompt.number, prompt.seconds) == (HOSTILE, HOSTILE, None, None)
+    assert (prompt.outputs, prompt.failure) == ((Output(HOSTILE),), Failure(HOSTILE))
+
+
+def test_fingerprints_are_by_server(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        journal.remember_fingerprint("a", "1")
+        journal.remember_fingerprint("b", "2")
+        journal.remember_fingerprint("a", "3")
+        assert [journal.fingerprint(server) for server in "abc"] == ["3", "2", None]
+
+
+def test_restore_gives_the_unfinished_of_these_ids_and_the_last_ended_ones(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        ended = [planned(journal, [1], title=f"ended {number}") for number in range(5)]
+        for batch in ended:
+            journal.ended(batch.prompts[0], JobStatus.SUCCEEDED)
+        half = planned(journal, [1, 2], title="half")
+        journal.ended(half.prompts[0], JobStatus.SUCCEEDED)
+        planned(journal, client_id="other", title="unfinished of another id")
+        planned(journal, server="elsewhere")
+        titles = [[saved.batch.title for saved in journal.restore(SERVER, [ME], recent)] for recent in (0, 2, 20)]
+        journal.forget(half.id)
+        assert journal.restore(SERVER, [ME], 0) == []
+        assert journal.graph_of(half.prompts[0]) is None
+    assert titles == [["half"], ["ended 3", "ended 4", "half"], [*(f"ended {number}" for number in range(5)), "half"]]
+
+
+def test_a_batch_that_is_planned_again_keeps_what_is_known_of_it(tmp_path: Path) -> None:
+    batch, parcels = order([1, 2, 3])
+    with Journal.open(tmp_path) as journal:
+        journal.plan(SERVER, ME, batch, parcels[:2])
+        journal.ended(parcels[0].prompt_id, JobStatus.SUCCEEDED)
+        journal.plan(SERVER, ME, batch, parcels)
+        saved = one(journal.restore(SERVER, [ME]))
+    assert [prompt.graph for prompt in saved.prompts] == [graph(1), graph(2), graph(3)]
+    assert [prompt.status.ended for prompt in saved.prompts] == [True, False, False]
+
+
+def test_everything_is_for_the_user_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "comfytui"
+    with Journal.open(folder) as journal:
+        planned(journal)
+        journal.claims(SERVER)
+        found = modes(folder)
+        assert {"journal.sqlite3", "journal.sqlite3-wal", "journal.sqlite3-shm"} < set(found)
+        assert set(found.values()) == {0o600}
+        assert folder.stat().st_mode & 0o777 == 0o700
+    folder.joinpath("journal.sqlite3").chmod(0o644)
+    with Journal.open(folder):
+        assert set(modes(folder).values()) == {0o600}
+
+
+def test_the_users_own_folder_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    tmp_path.joinpath("comfytui").mkdir(mode=0o755)
+    with Journal.open() as journal:
+        assert journal.folder == tmp_path / "comfytui"
+    assert tmp_path.joinpath("comfytui").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_of_somebodys_choice_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    with Journal.open(tmp_path):
+        assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+def test_words_of_the_form_are_all_that_is_kept(tmp_path: Path) -> None:
+    batch, parcels = order()
+    with Journal.open(tmp_path) as journal:
+        journal.plan(SERVER, ME, batch, parcels)
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
+        rows = db.execute("SELECT batch, server, client_id, title, total, created FROM batches").fetchall()
+        columns = {name for (name,) in db.execute("SELECT name FROM pragma_table_info('prompts')")}
+    assert rows == [(batch.id, SERVER, ME, "a red fox", 2, 1000.0)]
+    assert set(chain(asdict(parcels[0]), ["seed"])) - {"marks"} <= columns
