@@ -13,13 +13,17 @@ GIB = 2**30
 
 
 class Door:
-    """Open from the proof that the known box answers until the next break of the link; `known` is its fingerprint."""
+    """Open from the proof that the known box answers until the next break of the link.
 
-    def __init__(self, apply: Callable[[SessionEvent], None], known: str = "") -> None:
+    `known` is its fingerprint; `learned` is told it where there was none, or where the user takes another box.
+    """
+
+    def __init__(self, apply: Callable[[SessionEvent], None], learned: Callable[[str], None]) -> None:
         self._apply = apply
+        self._learned = learned
         self._open = asyncio.Event()
         self._seen = ""
-        self.known = known
+        self.known = ""
 
     @property
     def is_open(self) -> bool:
@@ -34,11 +38,15 @@ class Door:
         """The link broke: what answers next has to prove itself."""
         self._open.clear()
 
-    def take(self) -> str:
-        """Take the box that answered last for the right one from now on; its fingerprint."""
-        self.known = self._seen
+    def take(self) -> None:
+        """Take the box that answered last for the right one from now on."""
+        self._know()
         self._apply(BoxChanged(taken=True))
-        return self.known
+
+    def _know(self) -> None:
+        if self._seen != self.known:
+            self.known = self._seen
+            self._learned(self.known)
 
     async def opened(self, client: ComfyClient) -> bool:
         """Ask, if it is not open yet, who answers and what it can do; whether it is the known box, as the first is."""
@@ -49,7 +57,8 @@ class Door:
         if self.known and self._seen != self.known:
             self._apply(BoxChanged(f"Another box answers here than before: {_described(stats)}."))
             return False
-        self.known = self._seen
+        self._know()
+        self._apply(BoxChanged(taken=True))
         self._apply(StatsRead(stats))
         self._apply(Probed(await client.abilities(stats.version)))
         self._open.set()

@@ -25,6 +25,8 @@ OPEN_PAUSE, IDLE_PAUSE = 15.0, 60.0
 """Seconds between unasked looks, with open jobs and without."""
 POLL_BUSY, POLL_IDLE = 1.0, 5.0
 """The same where no socket tells what happens."""
+OTHER_BOX_PAUSE = 30.0
+"""Seconds between looks whether the known box is back."""
 STATS_BUSY, STATS_IDLE = 2.0, 10.0
 """Seconds between readings of the box, while something runs and while nothing does."""
 GIVEN_UP = frozenset({LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHER_BOX})
@@ -118,7 +120,7 @@ class Looker:
         """Seconds until the next look that nobody asks for; None where there will be none."""
         kind = self._state().link.kind
         if kind in GIVEN_UP:
-            return None
+            return OTHER_BOX_PAUSE if kind is LinkKind.OTHER_BOX else None
         if self._in_doubt():
             return SETTLE_PAUSE
         if kind is LinkKind.LIVE:

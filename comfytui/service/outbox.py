@@ -1,7 +1,10 @@
 """Prompts on their way: sent one after another, never twice, kept while the server cannot take them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Protocol
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Rejected, ServerError, Unauthorized, Unreachable
@@ -21,10 +24,25 @@ FAILURES = 3
 LATEST = 60
 """Entries of the history that are searched for a prompt of ours that the server gave an id of its own."""
 
+NO_DOUBTS: Mapping[str, float] = MappingProxyType({})
+
 Apply = Callable[[SessionEvent], None]
 Refused = Callable[[str, Failure], None]
 Tell = Callable[[str, Severity], None]
 Cancel = Callable[[str], Awaitable[None]]
+
+
+class Ledger(Protocol):
+    """Keeps, beyond the life of this process, what was sent."""
+
+    def sending(self, prompt_id: str, wall: float) -> Awaitable[object]:
+        """A POST is about to begin."""
+
+    def sent(self, prompt_id: str, accepted_id: str, number: float) -> object:
+        """The server took the prompt."""
+
+    def unsent(self, prompt_id: str) -> object:
+        """The POST certainly did not land."""
 
 
 class Outbox:
@@ -32,18 +50,19 @@ class Outbox:
 
     `apply` receives what happens to each, `refused` each batch that the server would not have, `tell` what the user
     should know; `unsent` says whether the session still waits for a prompt to be sent, `cancel` calls one back, and
-    `ready` waits a while until the server is known to be the right one.
+    `ready` waits a while until the server is known to be the right one, `ledger` outlives the process.
     """
 
     def __init__(
         self,
         apply: Apply,
         unsent: Callable[[str], bool],
-        client_id: str,
+        client_id: Callable[[], str],
         refused: Refused,
         tell: Tell,
         cancel: Cancel,
         ready: Callable[[str], Awaitable[bool]],
+        ledger: Ledger,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -54,24 +73,27 @@ class Outbox:
         self._tell = tell
         self._cancel = cancel
         self._ready = ready
+        self._ledger = ledger
         self._sleep = sleep
         self._parcels: dict[str, Parcel] = {}
         self._filled = asyncio.Event()
         self._on_wire: str | None = None
-        # Survives a fault of the service, which would otherwise send again what may have landed.
-        self._doubtful: str | None = None
+        # When each was sent whose answer is lost: survives a fault of the service, which would else send it again.
+        self._doubtful: dict[str, float] = {}
         self._unwanted: set[str] = set()
         self._failures = 0
         self._warned: str | None = None
 
-    def add(self, parcels: Iterable[Parcel]) -> None:
-        """Queue prompts for sending."""
+    def add(self, parcels: Iterable[Parcel], sent: Mapping[str, float] = NO_DOUBTS) -> None:
+        """Queue prompts for sending; those in `sent` were, so many seconds ago, and their answer is lost."""
         self._parcels |= {parcel.prompt_id: parcel for parcel in parcels}
+        now = time.monotonic()
+        self._doubtful |= {prompt_id: now - ago for prompt_id, ago in sent.items()}
         self._filled.set()
 
     def may_have_landed(self, prompt_id: str) -> bool:
         """Whether a prompt was sent and its answer lost."""
-        return prompt_id == self._doubtful and prompt_id != self._on_wire
+        return prompt_id in self._doubtful and prompt_id != self._on_wire
 
     def withdraw(self, prompt_id: str) -> None:
         """Have a prompt that may have landed cancelled when it is found, and not sent again when it is not."""
@@ -92,7 +114,7 @@ class Outbox:
                 self._done_with(parcel)
             elif not await self._ready(parcel.prompt_id):
                 continue
-            elif parcel.prompt_id == self._doubtful:
+            elif parcel.prompt_id in self._doubtful:
                 await self._settle(client, parcel)
             else:
                 await self._send(client, parcel)
@@ -103,7 +125,8 @@ class Outbox:
         except Rejected as error:
             self._refuse(parcel, _failure(error))
         except (Unreachable, Unauthorized) as error:
-            self._doubtful = None
+            self._doubtful.pop(parcel.prompt_id, None)
+            self._ledger.unsent(parcel.prompt_id)
             self._apply(PromptDelayed(parcel.prompt_id, str(error)))
             await self._sleep(LOOK_PAUSE)
         except ComfyError as error:
@@ -114,12 +137,15 @@ class Outbox:
             self._landed(parcel, queued.prompt_id, queued.number)
 
     async def _post(self, client: ComfyClient, parcel: Parcel) -> Queued:
-        self._doubtful = self._on_wire = parcel.prompt_id
+        self._on_wire = parcel.prompt_id
+        self._doubtful[parcel.prompt_id] = time.monotonic()
         try:
+            # On the disk before it is on the wire, so that not even a kill in between sends it twice.
+            await self._ledger.sending(parcel.prompt_id, time.time())
             return await client.submit(
                 parcel.graph,
                 prompt_id=parcel.prompt_id,
-                client_id=self._client_id,
+                client_id=self._client_id(),
                 marks=parcel.marks,
                 preview_method=parcel.preview_method,
             )
@@ -128,21 +154,21 @@ class Outbox:
 
     async def _settle(self, client: ComfyClient, parcel: Parcel) -> None:
         """Look for a prompt whose answer was lost until it is found, or can no longer land and is to be sent again."""
-        loop = asyncio.get_running_loop()
-        over = loop.time() + LANDING_TIME
-        while loop.time() < over:
+        over = self._doubtful[parcel.prompt_id] + LANDING_TIME
+        late = False
+        while not late:
             await self._sleep(LOOK_PAUSE)
             if parcel.prompt_id not in self._parcels or not self._unsent(parcel.prompt_id):
                 return
+            begun = time.monotonic()
             try:
                 item = await _find(client, parcel)
             except ComfyError:
-                # A look that failed proves nothing, so the time to land is not over either.
-                over = max(over, loop.time() + LOOK_PAUSE * 2)
-                continue
+                continue  # A look that failed proves nothing.
             if item is not None:
                 await self._found(parcel, item)
                 return
+            late = begun >= over
         await self._missing(client, parcel)
 
     async def _found(self, parcel: Parcel, item: QueueItem) -> None:
@@ -164,7 +190,8 @@ class Outbox:
         elif self._failures >= FAILURES:
             self._refuse(parcel, Failure(f"The server broke over it {self._failures} times: look at the server's log."))
         else:
-            self._doubtful = None
+            self._doubtful.pop(parcel.prompt_id, None)
+            self._ledger.unsent(parcel.prompt_id)
 
     def _warn(self, parcel: Parcel, queued: Queued) -> None:
         """Tell once a batch what the server will leave out of its prompts."""
@@ -176,6 +203,7 @@ class Outbox:
 
     def _landed(self, parcel: Parcel, accepted_id: str, number: float) -> None:
         self._done_with(parcel)
+        self._ledger.sent(parcel.prompt_id, accepted_id, number)
         self._apply(PromptQueued(parcel.prompt_id, accepted_id, number))
 
     def _refuse(self, parcel: Parcel, failure: Failure) -> None:
@@ -187,8 +215,7 @@ class Outbox:
     def _done_with(self, parcel: Parcel) -> None:
         self._parcels.pop(parcel.prompt_id, None)
         self._failures = 0
-        if self._doubtful == parcel.prompt_id:
-            self._doubtful = None
+        self._doubtful.pop(parcel.prompt_id, None)
 
 
 def _failure(error: Rejected) -> Failure:

@@ -2,33 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TypeVar
-from uuid import uuid4
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Unauthorized, Unreachable
-from comfytui.comfy.events import (
-    Event,
-    Executed,
-    Executing,
-    ExecutionCached,
-    ExecutionError,
-    ExecutionInterrupted,
-    ExecutionStart,
-    ExecutionSuccess,
-    PreviewImage,
-    Progress,
-    ProgressState,
-    Status,
-)
+from comfytui.comfy.events import PreviewImage
 from comfytui.comfy.server import Server
 from comfytui.comfy.socket import Closed, Opened, Unheard
 from comfytui.service.cancel import Outcome, cancel, cancel_all
 from comfytui.service.door import Door
+from comfytui.service.frames import of_a_run, worth_a_look
+from comfytui.service.journal.saved import SavedBatch
+from comfytui.service.journal.scribe import Scribe
 from comfytui.service.looks import Looker
+from comfytui.service.lost import lost_of, parcels_of
 from comfytui.service.mailbox import Mailbox
 from comfytui.service.notices import (
     BatchRefused,
@@ -41,14 +32,18 @@ from comfytui.service.notices import (
     Severity,
     Told,
 )
-from comfytui.service.orders import Order, plan
+from comfytui.service.orders import Order, Parcel, plan
 from comfytui.service.outbox import LOOK_PAUSE, Outbox
+from comfytui.service.record import record
+from comfytui.service.tenancy import Tenancy
 from comfytui.service.watchdog import Watchdog
 from comfytui.service.wire import News, Wire
 from comfytui.session.events import (
     BatchPlanned,
     Connected,
     Disconnected,
+    JobsResent,
+    MovedIn,
     PromptDelayed,
     Quiet,
     SessionEvent,
@@ -61,35 +56,27 @@ from comfytui.session.state import SessionState
 T = TypeVar("T")
 
 BUSY = "The server takes connections but answers nothing just now: it may be loading a model."
-RUN_FRAMES = (
-    ExecutionStart,
-    ExecutionCached,
-    Executing,
-    Progress,
-    ProgressState,
-    Executed,
-    ExecutionSuccess,
-    ExecutionError,
-    ExecutionInterrupted,
-)
-"""Frames that are sent to the socket of whoever submitted the prompt."""
 
 
 class SocketService:
     """Owns socket, HTTP client and state of one server; only `state` is for other threads."""
 
-    def __init__(self, server: Server, client_id: str | None = None) -> None:
+    def __init__(
+        self, server: Server, client_id: str | None = None, *, folder: Path | None = None, fresh: bool = False
+    ) -> None:
         self.server = server
-        self.client_id = client_id or uuid4().hex
-        self.state = SessionState(client_ids=frozenset({self.client_id}))
+        self.state = SessionState()
         self._mailboxes: tuple[Mailbox, ...] = ()
         self._client: ComfyClient | None = None
-        self._door = Door(self._apply)
-        self._outbox = Outbox(
-            self._apply, self._is_unsent, self.client_id, self._refused, self._tell, self.cancel, self._sendable
-        )
+        self._scribe = Scribe(lambda sentence: self._tell(sentence, "warning"), folder)
+        self._tenancy = Tenancy(self._scribe, server.shown, fresh=fresh, client_id=client_id)
+        self._door = Door(self._apply, self._tenancy.learned)
         self._looker = Looker(self._apply, lambda: self.state, self._door)
         self._watchdog = Watchdog(lambda: self.state, self._apply, self._look_closely, self._renew)
+        self._outbox = self._new_outbox()
+        self._orders: list[Order] = []
+        self._kept: dict[str, Parcel] = {}
+        self._moved = asyncio.Event()
         self._wires: tuple[Wire, ...] = ()
         self._tried = False
         self._was_live = False
@@ -101,24 +88,97 @@ class SocketService:
 
     async def run(self) -> None:
         """Serve until cancelled; a fault of our own ends it with an exception, and the next run goes on from there."""
+        await self._scribe.open()
+        while True:
+            if not self._tenancy.client_ids:
+                await self._move_in()
+            with suppress_group(_MovedOutError):
+                await self._serve()
+            self._move_out()
+
+    async def close(self) -> None:
+        """Write down what is left, and let others have the ids."""
+        await self._scribe.close()
+
+    async def _serve(self) -> None:
         try:
             async with ComfyClient(self.server) as client, asyncio.TaskGroup() as tasks:
                 self._client = client
-                self._wires = (Wire(self.server, self.client_id, self._receive, self._no_socket, self._hopeful),)
+                self._wires = tuple(
+                    Wire(self.server, client_id, self._receive, self._no_socket, self._hopeful)
+                    for client_id in self._tenancy.client_ids
+                )
                 for wire in self._wires:
                     tasks.create_task(wire.run())
                 tasks.create_task(self._watchdog.run())
                 tasks.create_task(self._looker.run(client))
                 tasks.create_task(self._looker.watch_box(client))
                 tasks.create_task(self._outbox.run(client))
+                tasks.create_task(self._until_moved())
         finally:
             self._client = None
 
+    async def _move_in(self) -> None:
+        """Take the ids of the box over, and all that is known of their prompts."""
+        self._door.known = self._door.known or await self._tenancy.known_box()
+        saved = await self._tenancy.move_in(self._door.known)
+        self._apply(MovedIn(self._tenancy.client_ids))
+        for batch in saved:
+            self._take_over(batch)
+        orders, self._orders = self._orders, []
+        for order in orders:
+            self.submit(order)
+
+    def _take_over(self, saved: SavedBatch) -> None:
+        """Go on with a batch of before where it was left."""
+        self._apply(BatchPlanned(saved.batch, tuple(prompt.job() for prompt in saved.prompts)))
+        parcels = {prompt.key: parcel for prompt in saved.prompts if (parcel := prompt.parcel())}
+        self._kept |= {key: parcels[key] for prompt in saved.prompts if (key := prompt.key) in parcels}
+        unsent = [prompt for prompt in saved.prompts if prompt.status is JobStatus.SUBMITTING and prompt.key in parcels]
+        now = time.time()
+        sent = {prompt.prompt_id: now - since for prompt in unsent if (since := prompt.sending_since) is not None}
+        self._outbox.add([parcels[prompt.key] for prompt in unsent], sent)
+
+    def _move_out(self) -> None:
+        """Forget the box of before, whose prompts the journal has."""
+        self._tenancy.move_out()
+        self._outbox = self._new_outbox()
+        self._kept.clear()
+        self._moved.clear()
+        self._door.close()
+        self.state = SessionState(link=self.state.link)
+        self.post(SessionChanged(self.server.shown, self.state))
+
+    async def _until_moved(self) -> None:
+        await self._moved.wait()
+        raise _MovedOutError
+
+    def take_box(self) -> None:
+        """Serve the other box that answers at this address from now on."""
+        self._door.take()
+        self._moved.set()
+
     def submit(self, order: Order) -> None:
         """Plan a batch and send it as the server takes it."""
-        batch, jobs, parcels = plan(order, self.client_id, time.time())
+        if not self._tenancy.client_ids:
+            self._orders.append(order)
+            return
+        batch, jobs, parcels = plan(order, self._tenancy.client_id, time.time())
+        self._tenancy.plan(batch, parcels)
+        self._kept |= {parcel.prompt_id: parcel for parcel in parcels}
         self._apply(BatchPlanned(batch, jobs))
         self._outbox.add(parcels)
+
+    async def resend(self, prompt_ids: Sequence[str]) -> None:
+        """Send jobs that the server forgot once more, as they were and in their order."""
+        jobs = lost_of(self.state, prompt_ids)
+        parcels = await parcels_of(jobs, self._kept, self._scribe)
+        self._kept |= {parcel.prompt_id: parcel for parcel in parcels}
+        self._apply(JobsResent(tuple(parcel.prompt_id for parcel in parcels)))
+        self._outbox.add(parcels)
+        missing = len(jobs) - len(parcels)
+        if missing:
+            self._tell(f"{missing} of them cannot be sent again: nobody kept their graph.", "warning")
 
     async def cancel(self, prompt_id: str) -> None:
         """Cancel one job and tell what came of it."""
@@ -179,10 +239,25 @@ class SocketService:
         self.state = state = reduce(before, event, Stamp(time.monotonic(), time.time()))
         if state is before:
             return
+        record(self._scribe, before, state)
         self.post(SessionChanged(self.server.shown, state))
         if state.jobs is not before.jobs:
             for job in _just_ended(before, state):
+                if job.status is not JobStatus.LOST:
+                    self._kept.pop(job.prompt_id, None)
                 self.post(JobEnded(self.server.shown, job))
+
+    def _new_outbox(self) -> Outbox:
+        return Outbox(
+            self._apply,
+            self._is_unsent,
+            lambda: self._tenancy.client_id,
+            self._refused,
+            self._tell,
+            self.cancel,
+            self._sendable,
+            self._scribe,
+        )
 
     def _is_unsent(self, prompt_id: str) -> bool:
         job = self.state.jobs.get(prompt_id)
@@ -251,24 +326,23 @@ class SocketService:
                 if live and prompt_id in {None, live.prompt_id}:
                     self.post(PreviewReceived(self.server.shown, live.prompt_id, image))
             case _:
-                self._watchdog.hear(of_a_run=_of_a_run(news))
+                self._watchdog.hear(of_a_run=of_a_run(news))
                 self._apply(news)
-                if _worth_a_look(news):
+                if worth_a_look(news):
                     self._looker.want()
 
 
-def _of_a_run(event: Event) -> bool:
-    """Whether a frame proves that frames of runs get through; the greeting after a reconnect names no prompt."""
-    return isinstance(event, RUN_FRAMES) and event.prompt_id is not None
+class _MovedOutError(Exception):
+    """The user took another box."""
 
 
-def _worth_a_look(event: Event) -> bool:
-    """Whether the queue or the history may tell more than the frame does."""
-    match event:
-        case Status() | ExecutionSuccess() | ExecutionError() | ExecutionInterrupted() | Executing(node=None):
-            return True
-        case _:
-            return False
+@contextmanager
+def suppress_group(kind: type[Exception]) -> Iterator[None]:
+    """Let pass a group of nothing but errors of a kind."""
+    try:
+        yield
+    except* kind:
+        pass
 
 
 def _just_ended(before: SessionState, after: SessionState) -> list[Job]:

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,14 +34,25 @@ log = logging.getLogger(__name__)
 
 
 class ServiceThread:
-    """A `SocketService` that runs aside; any thread may call it, also before `start`, without waiting."""
+    """A `SocketService` that runs aside; any thread may call it, also before `start`, without waiting.
+
+    `folder` is where its journal lies (None: nothing outlives the process), `fresh` leaves alone what is in it.
+    """
 
     def __init__(
-        self, server: Server, *, client_id: str | None = None, pauses: tuple[float, ...] = RESTART_PAUSES
+        self,
+        server: Server,
+        *,
+        client_id: str | None = None,
+        folder: Path | None = None,
+        fresh: bool = False,
+        pauses: tuple[float, ...] = RESTART_PAUSES,
     ) -> None:
         self.server = server
         self._pauses = pauses
         self._client_id = client_id
+        self._folder = folder
+        self._fresh = fresh
         self._lock = Lock()
         self._service: SocketService | None = None
         self._waiting: list[Call] = []
@@ -82,6 +94,14 @@ class ServiceThread:
     def cancel_batch(self, batch: str) -> None:
         """Cancel what is still to end of a batch; what came of it arrives as `Told`."""
         self._call(lambda service: self._begin(service.cancel_batch(batch)).add_done_callback(self._look_at))
+
+    def resend(self, prompt_ids: Sequence[str]) -> None:
+        """Send jobs that the server forgot once more."""
+        self._call(lambda service: self._begin(service.resend(prompt_ids)).add_done_callback(self._look_at))
+
+    def take_box(self) -> None:
+        """Serve the other box that answers at this address from now on."""
+        self._call(lambda service: service.take_box())
 
     def reconnect(self) -> None:
         """Try a link that is down again now."""
@@ -127,7 +147,7 @@ class ServiceThread:
         # Its libraries take as long to load as the screen does, so they are loaded here, beside the first paint.
         from comfytui.service.service import SocketService
 
-        service = SocketService(self.server, self._client_id)
+        service = SocketService(self.server, self._client_id, folder=self._folder, fresh=self._fresh)
         with self._lock:
             self._service = service
             for order in self._waiting:
@@ -141,6 +161,12 @@ class ServiceThread:
         self._loop.set_exception_handler(self._fault)
         self._ready.set()
         service = self._make()
+        try:
+            await self._run_for_ever(service)
+        finally:
+            await service.close()
+
+    async def _run_for_ever(self, service: "SocketService") -> None:
         faults = 0
         while True:
             began = time.monotonic()

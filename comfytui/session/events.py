@@ -29,6 +29,13 @@ class Disconnected:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedIn:
+    """These client ids are ours from now on."""
+
+    client_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """The server answers over HTTP, and is asked again in `pause` seconds."""
 
@@ -116,6 +123,13 @@ class JobCancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class JobsResent:
+    """Jobs that the server forgot are sent once more, as they were."""
+
+    prompt_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """One prompt as the queue or the history shows it, its graph boiled down; `created` in wall seconds."""
 
@@ -173,12 +187,14 @@ class Tick:
 SessionEvent = (
     Event
     | LinkEvent
+    | MovedIn
     | Probed
     | BatchPlanned
     | PromptQueued
     | PromptRejected
     | PromptDelayed
     | JobCancelled
+    | JobsResent
     | QueueSnapshot
     | HistorySnapshot
     | StatsRead

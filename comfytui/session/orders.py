@@ -1,16 +1,17 @@
 """What the user orders and what becomes of it on its way to the server."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from types import MappingProxyType
 
 from comfytui.session.book import ended, put, rekeyed
-from comfytui.session.events import BatchPlanned, JobCancelled, PromptDelayed, PromptQueued, PromptRejected
+from comfytui.session.events import BatchPlanned, JobCancelled, JobsResent, PromptDelayed, PromptQueued, PromptRejected
 from comfytui.session.model import Failure, Job, JobStatus, Stamp
 from comfytui.session.state import SessionState
 
 NO_ID = "The server gave it the id of another prompt."
 
-Order = BatchPlanned | PromptQueued | PromptRejected | PromptDelayed | JobCancelled
+Order = BatchPlanned | PromptQueued | PromptRejected | PromptDelayed | JobCancelled | JobsResent
 """What happens to prompts on this side of the wire."""
 
 
@@ -23,6 +24,8 @@ def ordered(state: SessionState, event: Order, at: Stamp) -> SessionState:
             return _queued(state, event, at)
         case PromptDelayed():
             return _delayed(state, event)
+        case JobsResent(prompt_ids=prompt_ids):
+            return _resent(state, prompt_ids)
         case PromptRejected(prompt_id=prompt_id, failure=failure):
             return _never_run(state, prompt_id, JobStatus.REJECTED, failure, at)
         case JobCancelled(prompt_id=prompt_id):
@@ -58,6 +61,16 @@ def _delayed(state: SessionState, event: PromptDelayed) -> SessionState:
     if job is None or job.status is not JobStatus.SUBMITTING or job.note == event.note:
         return state
     return put(state, [replace(job, note=event.note)])
+
+
+def _resent(state: SessionState, prompt_ids: Iterable[str]) -> SessionState:
+    """The state with lost jobs on their way again."""
+    lost = (state.jobs.get(key) for key in prompt_ids)
+    return put(state, [_again(job) for job in lost if job and job.status is JobStatus.LOST])
+
+
+def _again(job: Job) -> Job:
+    return replace(job, status=JobStatus.SUBMITTING, number=None, absent=0, ended=None, seconds=None, note="")
 
 
 def _never_run(

@@ -23,7 +23,9 @@ from comfytui.session.events import (
     Heard,
     HistorySnapshot,
     JobCancelled,
+    JobsResent,
     LinkEvent,
+    MovedIn,
     Probed,
     PromptDelayed,
     PromptQueued,
@@ -54,7 +56,7 @@ def reduce(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
             return queue_seen(state, event, at)
         case HistorySnapshot():
             return history_seen(state, event, at)
-        case BatchPlanned() | PromptQueued() | PromptRejected() | PromptDelayed() | JobCancelled():
+        case BatchPlanned() | PromptQueued() | PromptRejected() | PromptDelayed() | JobCancelled() | JobsResent():
             return ordered(state, event, at)
         case _:
             return _around(state, event, at)
@@ -70,6 +72,8 @@ def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState
             return replace(state, stats=stats, memory_moved=moved)
         case Connected() | Disconnected() | Answered() | Unanswered() | Quiet() | Heard() | BoxChanged():
             return _linked(state, event, at)
+        case MovedIn(client_ids=ids) if not state.client_ids.issuperset(ids):
+            return replace(state, client_ids=state.client_ids | set(ids))
         case Probed(abilities=abilities) if abilities != state.abilities:
             return replace(state, abilities=abilities)
         case _:

@@ -11,6 +11,8 @@ from comfytui.session.state import SessionState
 
 FOREIGN_KEPT = 200
 """Ended jobs of others that are remembered, the newest."""
+MAY_HAVE_FINISHED = "may have finished"
+"""Said of a lost job that was running when it was last seen."""
 LOOKS_UNTIL_LOST = 4
 """Looks in a row that missed a job, queue and history by turns, after which it counts as lost."""
 
@@ -81,7 +83,8 @@ def _missed_again(job: Job, at: Stamp) -> Job:
         return job
     if job.absent + 1 < LOOKS_UNTIL_LOST:
         return replace(job, absent=job.absent + 1)
-    return replace(job, status=JobStatus.LOST, absent=job.absent + 1, ended=at.wall)
+    note = MAY_HAVE_FINISHED if job.status is JobStatus.RUNNING else ""
+    return replace(job, status=JobStatus.LOST, absent=job.absent + 1, ended=at.wall, note=note)
 
 
 def _taken_in(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:

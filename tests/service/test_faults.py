@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from comfytui.comfy.server import Server
-from comfytui.service import outbox, service
+from comfytui.service import frames, outbox, service
 from comfytui.service.notices import NotReached, ServiceFailed
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind
@@ -79,12 +79,11 @@ async def test_while_the_service_is_down_by_a_fault_the_link_is_not_called_live(
             def broken(*_: object) -> None:
                 raise RuntimeError("a fault")
 
-            real = service._worth_a_look
-            monkeypatch.setattr(service, "_worth_a_look", broken)
+            monkeypatch.setattr(service, "worth_a_look", broken)
             thread.submit(small_order(1, model=MODEL))
             await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
             assert thread.state.link.kind is not LinkKind.LIVE
-            monkeypatch.setattr(service, "_worth_a_look", real)
+            monkeypatch.setattr(service, "worth_a_look", frames.worth_a_look)
             thread.cancel(next(iter(thread.state.jobs)))
             await eventually(lambda: watcher.sentences, "an answer to x", 3)
         finally:

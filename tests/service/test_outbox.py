@@ -13,6 +13,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service import outbox as outbox_module
 from comfytui.service.cancel import cancel
+from comfytui.service.journal.scribe import Scribe
 from comfytui.service.orders import plan
 from comfytui.service.outbox import Outbox
 from comfytui.session.events import BatchPlanned, SessionEvent
@@ -43,11 +44,12 @@ class Desk:
         self.outbox = Outbox(
             self.apply,
             lambda prompt_id: self.state.jobs[prompt_id].status is JobStatus.SUBMITTING,
-            "me",
+            lambda: "me",
             lambda batch, _: self.refused.append(batch),
             lambda text, _: self.told.append(text),
             self._cancel,
             _ready,
+            Scribe(self.told.append),
             sleep=lambda _: asyncio.sleep(0.01),
         )
 

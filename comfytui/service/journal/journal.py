@@ -11,8 +11,7 @@ from comfytui.comfy.events import Output
 from comfytui.service.journal import reading
 from comfytui.service.journal.claiming import claim_owners, clean, mint
 from comfytui.service.journal.locks import Claim, guard, is_held
-from comfytui.service.journal.opening import GUARD, open_database
-from comfytui.service.journal.places import state_folder
+from comfytui.service.journal.opening import GUARD, Opened, in_memory, open_database
 from comfytui.service.journal.reading import ROW_OF, saved_batches
 from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.journal.text import escaped, failure_text, outputs_text, real, unescaped
@@ -40,8 +39,8 @@ class Journal:
 
     @classmethod
     def open(cls, folder: Path | None = None) -> "Journal":
-        """The journal in a folder (default: the user's state folder), in memory if there can be no file."""
-        return cls(*open_database(folder or state_folder()))
+        """The journal in a folder; in memory without one, and where there can be no file."""
+        return cls(*(open_database(folder) if folder else Opened(in_memory(), None, None)))
 
     def close(self) -> None:
         """Let go of the file and of every claim, so close the sockets of their ids before."""

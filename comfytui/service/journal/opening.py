@@ -35,7 +35,7 @@ def open_database(folder: Path) -> Opened:
         with guard(folder / GUARD):
             return _open_or_begin(file)
     except (OSError, sqlite3.Error, Damaged) as error:
-        return Opened(_in_memory(), None, _unwritable(folder, error))
+        return Opened(in_memory(), None, _unwritable(folder, error))
 
 
 def _open_or_begin(file: Path) -> Opened:
@@ -103,7 +103,8 @@ def _connect(name: str) -> sqlite3.Connection:
     return db
 
 
-def _in_memory() -> sqlite3.Connection:
+def in_memory() -> sqlite3.Connection:
+    """A journal that ends with the process."""
     db = _connect(":memory:")
     bring_up(db)
     db.execute("PRAGMA foreign_keys = ON")

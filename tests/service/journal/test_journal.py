@@ -10,6 +10,7 @@ import pytest
 
 from comfytui.comfy.events import Output
 from comfytui.service.journal.journal import Journal
+from comfytui.service.journal.places import state_folder
 from comfytui.service.journal.saved import SavedBatch, SavedPrompt
 from comfytui.session.model import Failure, JobStatus, Mark
 from comfytui.workflow.seeds import MAX_SEED
@@ -192,10 +193,10 @@ def test_everything_is_for_the_user_alone(tmp_path: Path) -> None:
         assert set(modes(folder).values()) == {0o600}
 
 
-def test_the_users_own_folder_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_state_folder_is_for_the_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     tmp_path.joinpath("comfytui").mkdir(mode=0o755)
-    with Journal.open() as journal:
+    with Journal.open(state_folder()) as journal:
         assert journal.folder == tmp_path / "comfytui"
     assert tmp_path.joinpath("comfytui").stat().st_mode & 0o777 == 0o700
 

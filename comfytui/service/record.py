@@ -1,0 +1,31 @@
+"""What becomes of my jobs, written down as it happens."""
+
+from comfytui.service.journal.scribe import Scribe
+from comfytui.session.model import Job, JobStatus
+from comfytui.session.state import SessionState
+
+
+def record(scribe: Scribe, before: SessionState, after: SessionState) -> None:
+    """Write down the ends, results and returns of my jobs between two states."""
+    if after.jobs is before.jobs:
+        return
+    for prompt_id, job in after.jobs.items():
+        if job.mine and (old := before.jobs.get(prompt_id)) is not job:
+            _record(scribe, old, job)
+
+
+def _record(scribe: Scribe, old: Job | None, job: Job) -> None:
+    if job.status.ended:
+        if old is None or (old.status, old.outputs) != (job.status, job.outputs):
+            scribe.ended(
+                job.prompt_id,
+                job.status,
+                outputs=job.outputs,
+                failure=job.failure,
+                seconds=job.seconds,
+                wall=job.ended,
+            )
+    elif old is not None and old.status.ended:
+        scribe.reopened(job.prompt_id, job.status)
+    elif old is not None and old.status is JobStatus.SUBMITTING and job.status is not JobStatus.SUBMITTING:
+        scribe.sent(job.prompt_id, job.prompt_id, job.number or 0.0)
