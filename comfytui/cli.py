@@ -58,6 +58,7 @@ def _screen_options(command: Command) -> Command:
 @click.option("--ca", metavar="FILE", type=click.Path(path_type=Path), help="Certificates to trust.")
 @click.option("--cert", metavar="FILE", type=click.Path(path_type=Path), help="Client certificate with its key (PEM).")
 @click.option("--insecure", is_flag=True, help="Do not check the server's certificate.")
+@click.option("--fresh", is_flag=True, help="Leave alone what an earlier start queued.")
 @click.option("--config", "file", metavar="FILE", type=click.Path(path_type=Path), help="Named servers (TOML).")
 @_screen_options
 @click.version_option(__version__, prog_name="comfytui")
@@ -68,6 +69,7 @@ def open_(
     cert: Path | None,
     insecure: bool,
     file: Path | None,
+    fresh: bool,
     **screen: Any,
 ) -> None:
     """Open the dashboard of SERVER, a URL such as http://box:8188 or a name of the config file.
@@ -77,6 +79,7 @@ def open_(
     from comfytui.choice import first_that_answers, remember_server, wanted
     from comfytui.comfy.server import BadServer, Server, Ways, parse_header
     from comfytui.config.file import read_config
+    from comfytui.service.journal.places import state_folder
 
     if server in COMMANDS:
         raise click.UsageError(f"'{server}' is a command: write it first, as in comfytui {server} --help.")
@@ -93,7 +96,8 @@ def open_(
             chosen = asyncio.run(first_that_answers(config, **ways))
     except BadServer as error:
         raise click.UsageError(str(error)) from None
-    _open_app(chosen, config.open, remember_server, "" if server else wanted(config), **screen)
+    last = "" if server else wanted(config)
+    _open_app(chosen, config.open, remember_server, last, journal=state_folder(), fresh=fresh, **screen)
 
 
 @click.command()
@@ -165,6 +169,8 @@ def _open_app(
     remember: Callable[[str], None],
     last: str = "",
     *,
+    journal: Path | None = None,
+    fresh: bool = False,
     workflow: str | None,
     output: Path | None,
     no_previews: bool,
@@ -198,6 +204,8 @@ def _open_app(
         server_of=server_of,
         remember=remember,
         last=last,
+        journal=journal,
+        fresh=fresh,
     )
     app = ComfyApp(options, server)
     app.run(mouse=not no_mouse)

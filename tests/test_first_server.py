@@ -14,12 +14,12 @@ from tests.terminal import ENTER, ESCAPE, F2, Terminal, program_with, terminal
 
 SECRETS = ("hunter2", "s3cret", "abracadabra")
 MOVED = """
-from comfytui import cli
+from comfytui import choice
 at = {{":8188": ":{comfyui}", ":8000": ":{desktop}"}}
-cli.DEFAULT_SERVERS = tuple(url[:-5] + at[url[-5:]] for url in cli.DEFAULT_SERVERS)
+choice.ON_THIS_MACHINE = tuple(url[:-5] + at[url[-5:]] for url in choice.ON_THIS_MACHINE)
 """
 """ComfyUI's own port and that of its desktop version, moved to where a test has its servers."""
-HURRIED = "cli.FIRST_ANSWER_SECONDS = 0.2"
+HURRIED = "choice.FIRST_ANSWER_SECONDS = 0.2"
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,11 @@
 """Jobs that a server forgot: which of them may have finished all the same, and how they are sent again."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 from comfytui.service.journal.scribe import Scribe
 from comfytui.service.orders import Parcel
-from comfytui.session.model import Job, JobStatus
-from comfytui.session.state import SessionState
-
-
-def lost_of(state: SessionState, prompt_ids: Iterable[str]) -> list[Job]:
-    """Those of these jobs that are lost, in the order in which they were to run."""
-    jobs = [job for key in prompt_ids if (job := state.jobs.get(key)) and job.status is JobStatus.LOST and job.mine]
-    return sorted(jobs, key=lambda job: (job.created or 0.0, job.mark.index if job.mark else 0))
+from comfytui.session.model import Job
 
 
 async def parcels_of(jobs: Sequence[Job], kept: Mapping[str, Parcel], scribe: Scribe) -> list[Parcel]:

@@ -19,7 +19,7 @@ from comfytui.service.frames import of_a_run, worth_a_look
 from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.journal.scribe import Scribe
 from comfytui.service.looks import Looker
-from comfytui.service.lost import lost_of, parcels_of
+from comfytui.service.lost import parcels_of
 from comfytui.service.mailbox import Mailbox
 from comfytui.service.notices import (
     BatchRefused,
@@ -52,6 +52,7 @@ from comfytui.session.events import (
 from comfytui.session.model import Failure, Job, JobStatus, LinkKind, Stamp
 from comfytui.session.reduce import reduce
 from comfytui.session.state import SessionState
+from comfytui.session.views import lost_jobs
 
 T = TypeVar("T")
 
@@ -171,7 +172,7 @@ class SocketService:
 
     async def resend(self, prompt_ids: Sequence[str]) -> None:
         """Send jobs that the server forgot once more, as they were and in their order."""
-        jobs = lost_of(self.state, prompt_ids)
+        jobs = [job for job in lost_jobs(self.state) if job.prompt_id in prompt_ids]
         parcels = await parcels_of(jobs, self._kept, self._scribe)
         self._kept |= {parcel.prompt_id: parcel for parcel in parcels}
         self._apply(JobsResent(tuple(parcel.prompt_id for parcel in parcels)))

@@ -51,3 +51,10 @@ def open_jobs(state: SessionState) -> int:
 def unsent_jobs(state: SessionState) -> int:
     """How many jobs of mine the server does not have yet."""
     return sum(tally(state, batch).of(JobStatus.SUBMITTING) for batch in state.batches.values())
+
+
+def lost_jobs(state: SessionState, batch: Batch | None = None) -> list[Job]:
+    """My jobs that the server forgot, of one batch or of all, in the order in which they were asked for."""
+    batches = [batch] if batch else state.batches.values()
+    jobs = (state.jobs.get(prompt_id) for each in batches for prompt_id in each.prompts)
+    return [job for job in jobs if job and job.status is JobStatus.LOST]

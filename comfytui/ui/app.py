@@ -86,7 +86,7 @@ class ComfyApp(App[None]):
         """Serve one server and show its dashboard; `typed` is the address as the user wrote it."""
         self._typed = typed
         self._stop_service()
-        self.service = service = ServiceThread(server)
+        self.service = service = ServiceThread(server, folder=self.options.journal, fresh=self.options.fresh)
         dashboard = Dashboard(service, self.options, self.size.width)
         self._show(dashboard)
         dashboard.call_after_refresh(service.start)
@@ -96,7 +96,7 @@ class ComfyApp(App[None]):
         """Start a simulated server and show its dashboard."""
         try:
             url = await asyncio.to_thread(self._demo.enter_context, self.options.demo())
-            self.options = replace(self.options, remember=_forget)
+            self.options = replace(self.options, remember=_forget, journal=None)
         except NoDemoError as error:
             self._show(StartScreen(str(error), url=self._typed))
         else:
@@ -122,8 +122,10 @@ class ComfyApp(App[None]):
     async def _ask_and_close(self) -> None:
         unsent = unsent_jobs(self.service.state) if self.service else 0
         question = f"{unsent} of your images are not sent yet and would be dropped. Close all the same?"
-        if not unsent or await self.push_screen_wait(ConfirmScreen(question)):
-            self.exit()
+        # What the journal has is sent at the next start.
+        if unsent and not self.options.journal and not await self.push_screen_wait(ConfirmScreen(question)):
+            return
+        self.exit()
 
     @on(Missed)
     def _give_up(self, event: Missed) -> None:

@@ -24,16 +24,16 @@ from comfytui.service.notices import (
     SessionChanged,
 )
 from comfytui.service.thread import ServiceThread
-from comfytui.session.model import Failure, Job, LinkKind
+from comfytui.session.model import Failure, Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
-from comfytui.ui import keys
+from comfytui.ui import keys, words
 from comfytui.ui.choices import specs_from
 from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.form import PromptForm
 from comfytui.ui.header import HeaderLine
 from comfytui.ui.help import HelpScreen
 from comfytui.ui.job_actions import JobActions
-from comfytui.ui.news import news_of
+from comfytui.ui.news import lost_news, news_of
 from comfytui.ui.now import NowPanel
 from comfytui.ui.options import Options
 from comfytui.ui.ordering import fields_of, order_of
@@ -120,8 +120,12 @@ class Dashboard(JobActions):
 
     @on(Mail)
     def _take_mail(self) -> None:
-        for notice in self._mailbox.take():
+        notices = self._mailbox.take()
+        for notice in notices:
             self._on_notice(notice)
+        lost = [each.job for each in notices if isinstance(each, JobEnded) and each.job.status is JobStatus.LOST]
+        if lost:
+            self._say(*lost_news(lost))
 
     def _on_notice(self, notice: Notice) -> None:
         match notice:
@@ -174,7 +178,9 @@ class Dashboard(JobActions):
         self._was_live = is_live
         self._ever_live |= is_live
         lost = self._ever_live and painted and state.link.kind is not painted.link.kind and not is_live
-        if lost and state.link.reason:
+        if state.link.kind is LinkKind.OTHER_BOX and not (painted and painted.link.kind is LinkKind.OTHER_BOX):
+            self._ask_about_box(state.link.reason)
+        elif lost and state.link.reason:
             self._say(f"{state.link.reason} ctrl+r tries again now.", "warning")
 
     def _tick(self) -> None:
@@ -261,6 +267,19 @@ class Dashboard(JobActions):
         if not self._previews:
             self.query_one(NowPanel).show_preview(None)
         self._say(f"Previews {'on' if self._previews else 'off, also on the server from the next batch on'}.")
+
+    @work(exclusive=True, group="box")
+    async def _ask_about_box(self, reason: str) -> None:
+        question = f"{reason} Your jobs on the one before are kept for it. Use this one from now on?"
+        if await self.app.push_screen_wait(ConfirmScreen(question)):
+            self._service.take_box()
+
+    def action_link(self) -> None:
+        """Say how the server is reached, and why so."""
+        if self._state.link.kind is LinkKind.OTHER_BOX:
+            self._ask_about_box(self._state.link.reason)
+        else:
+            self._say(words.link_told(self._state.link, time.monotonic()))
 
     def action_reconnect(self) -> None:
         """Try the link again now."""

@@ -8,7 +8,7 @@ from comfytui.service.notices import Severity
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 from comfytui.session.state import SessionState
-from comfytui.session.views import batch_of, tally
+from comfytui.session.views import batch_of, lost_jobs, tally
 from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.job_screen import JobScreen
 from comfytui.ui.options import Options
@@ -46,6 +46,22 @@ class JobActions(Screen[None]):
             self._say("Select a job of a batch of yours that is still to end.")
         elif await self.app.push_screen_wait(ConfirmScreen(f"Cancel all {left} images that this batch still has?")):
             self._service.cancel_batch(batch.id)
+
+    @work(exclusive=True, group="again")
+    async def action_again(self) -> None:
+        """Send again what the server forgot of the selected batch, else of all; what may have finished, if asked to."""
+        selected = self._panel.selected()
+        batch = batch_of(self._state, selected) if selected else None
+        lost = lost_jobs(self._state, batch) or lost_jobs(self._state)
+        unsure = [job for job in lost if job.note]
+        if not lost:
+            self._say("Nothing of yours is lost.")
+            return
+        question = f"{len(unsure)} of {len(lost)} lost jobs ran when last seen and may have finished. Send them, too?"
+        chosen = lost
+        if unsure and not await self.app.push_screen_wait(ConfirmScreen(question)):
+            chosen = [job for job in lost if not job.note]
+        self._service.resend([job.prompt_id for job in chosen])
 
     @on(QueueList.Selected)
     def _show_job(self) -> None:

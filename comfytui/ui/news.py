@@ -1,7 +1,9 @@
 """What a notice says to the user, in one sentence."""
 
-from comfytui.service.notices import JobEnded, Notice, ServiceFailed, Severity, Told
-from comfytui.session.model import Job, JobStatus
+from collections.abc import Sequence
+
+from comfytui.service.notices import Notice, ServiceFailed, Severity, Told
+from comfytui.session.model import Job
 
 News = tuple[str, Severity]
 """One sentence, and how loud it is."""
@@ -12,8 +14,6 @@ def news_of(notice: Notice) -> News | None:
     match notice:
         case Told(text=text, severity=severity):
             return text, severity
-        case JobEnded(job=job):
-            return _end_of(job)
         case ServiceFailed(reason=reason, retry_in=retry_in):
             again = f" It starts again in {retry_in:.0f} s." if retry_in else ""
             return f"A fault in comfytui: {reason}.{again}", "error"
@@ -21,7 +21,7 @@ def news_of(notice: Notice) -> News | None:
             return None
 
 
-def _end_of(job: Job) -> News | None:
-    place = f"Image {job.mark.index} of {job.mark.total}" if job.mark else "The job"
-    lost = f"{place} is lost: the server no longer knows it. Press F5 to queue again."
-    return (lost, "warning") if job.status is JobStatus.LOST else None
+def lost_news(lost: Sequence[Job]) -> News:
+    """One sentence for all jobs that the server turned out to have forgotten."""
+    what = "a job" if len(lost) == 1 else f"{len(lost)} jobs"
+    return f"The server no longer knows {what} of yours: it was restarted. Press r to send them again.", "warning"

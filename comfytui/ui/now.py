@@ -9,6 +9,7 @@ from textual.containers import Horizontal, Vertical
 from comfytui.plain import plain
 from comfytui.session.model import Batch, LinkKind
 from comfytui.session.progress import Progress, Stage, line, progress_of
+from comfytui.session.silence import stall_of
 from comfytui.session.state import SessionState
 from comfytui.session.views import batch_number, current_batch, next_job
 from comfytui.ui import words
@@ -68,13 +69,16 @@ class NowPanel(Vertical):
         self._line("truth").say(line(progress))
         # The line of truth comes first: what stands beside it gives way.
         self._line("phase").display = self.size.width >= ROOM_FOR_PHASE
-        stale = state.link.kind is not LinkKind.LIVE and progress.stage is not Stage.ENDED
-        self._line("phase").say("as last seen" if stale else _phase(progress))
+        fresh = state.link.kind in {LinkKind.LIVE, LinkKind.POLLING}
+        stale = not fresh and progress.stage is not Stage.ENDED
+        stall = None if stale else stall_of(state, time.monotonic())
+        quiet = f"no step for {stall.seconds:.0f} s" if stall else ""
+        self._line("phase").say("as last seen" if stale else quiet or _phase(progress))
         self._show_figures(progress, stale)
         subject = (batch.id, progress.image_index)
         self.query_one("#image-bar", Bar).show(progress.image_fraction, style, subject=subject)
         self.query_one("#batch-bar", Bar).show(progress.batch_fraction, style, subject=batch.id)
-        self._show_about(state, batch, progress)
+        self._show_about(state, batch, str(stall) if stall else progress.note)
 
     def show_preview(self, data: bytes | None) -> None:
         """Show a picture of the running image, or none."""
@@ -95,13 +99,13 @@ class NowPanel(Vertical):
         self._line("image-figures").say("" if stale else _image_figures(progress))
         self._line("batch-figures").say("" if stale else _batch_figures(progress))
 
-    def _show_about(self, state: SessionState, batch: Batch, progress: Progress) -> None:
+    def _show_about(self, state: SessionState, batch: Batch, note: str) -> None:
         title = plain(batch.title, 200)
         several = len(state.batches) > 1
         self._line("about-title").say(f"Batch {batch_number(state, batch)}: {title}" if several else title)
         job = next_job(state, batch) or state.jobs.get(batch.prompts[-1] if batch.prompts else "")
         self._line("about-recipe").say(recipe_line(job.recipe) if job else "")
-        self._line("about-note").say(plain(progress.note, 200))
+        self._line("about-note").say(plain(note, 200))
 
     def _line(self, name: str) -> Line:
         return self.query_one(f"#{name}", Line)

@@ -31,3 +31,5 @@ class Options:
     ascii: bool = False
     last: str = ""
     server_of: Callable[[str], Server] = Server.from_url
+    journal: Path | None = None
+    fresh: bool = False

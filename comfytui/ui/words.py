@@ -94,6 +94,15 @@ def link(link_: Link, now: float, *, ascii_only: bool = False) -> str:
             return f"{down} {kind}"
 
 
+def link_told(link_: Link, now: float) -> str:
+    """The state of the link in a sentence or two: since when, and why."""
+    since = "" if link_.since is None else f" for {duration(now - link_.since)}"
+    told = f"{link(link_, now, ascii_only=True)[2:].capitalize()}{'' if 'offline' in link_.kind else since}."
+    if link_.reason:
+        return f"{told} {link_.reason}"
+    return f"{told} Frames come over the socket." if link_.kind is LinkKind.LIVE else told
+
+
 def job_words(job: Job, live: Live | None) -> str:
     """Where a job stands: `running   Step 12/20 (60%)`, `queued`, `failed`."""
     if live is None or live.prompt_id != job.prompt_id:
