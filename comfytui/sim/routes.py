@@ -25,7 +25,8 @@ NO_STORE = {"Cache-Control": "no-store, must-revalidate", "Pragma": "no-cache", 
 
 def make_app(server: "SimServer") -> web.Application:
     """Build the application: every route also below `/api`, but for `/internal`."""
-    app = web.Application(client_max_size=FEATURES["max_upload_size"], middlewares=[refuse_foreign_pages(server.logs)])
+    guard = refuse_foreign_pages(server.logs, cross_site=server.config.abilities.refuses_cross_site)
+    app = web.Application(client_max_size=FEATURES["max_upload_size"], middlewares=[guard])
     internal = web.Application()
     internal.add_routes(internal_routes.routes(server))
     app.add_subapp("/internal", internal)
@@ -67,7 +68,7 @@ def _queue_routes(server: "SimServer") -> list[web.RouteDef]:
             body = await request.json()
         except json.JSONDecodeError:
             body = {}
-        prompt_id = body.get("prompt_id")
+        prompt_id = body.get("prompt_id") if server.config.abilities.targeted_interrupt else None
         if not prompt_id:
             server.logs.info("Global interrupt (no prompt_id specified)")
             server.box.interrupted = True
@@ -96,11 +97,12 @@ def _box_routes(server: "SimServer") -> list[web.RouteDef]:
         server.executor.free(bool(body.get("unload_models")), bool(body.get("free_memory")))
         return web.Response()
 
+    features = [web.get("/features", _always(FEATURES))] if server.config.abilities.feature_flags else []
     return [
+        *features,
         web.get("/", _answer_page),
         web.get("/ws", server.sockets.handle),
         web.get("/system_stats", get_stats),
-        web.get("/features", _always(FEATURES)),
         web.get("/users", _always({"storage": "server", "migrated": True})),
         web.get("/settings", _always({})),
         web.get("/workflow_templates", _always({})),

@@ -41,6 +41,7 @@ class SimServer:
         self.sockets = Sockets(
             lambda: self.queue.remaining,
             lambda message: self.logs.warning(message),  # noqa: PLW0108 - the logs need the sockets, and come after
+            self.config.abilities,
         )
         self.logs = Logs(self.sockets.send, self.sockets.clients.__contains__)
         self.queue = PromptQueue(self.sockets.send_status)
@@ -55,7 +56,7 @@ class SimServer:
         )
         nodes = catalogue(self.config)
         self.executor = Executor(self.box, self.queue, self.sockets, nodes)
-        self.submissions = Submissions(self.queue, nodes, self.files, self.logs)
+        self.submissions = Submissions(self.queue, nodes, self.files, self.logs, self.config.abilities)
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -79,7 +80,7 @@ class SimServer:
             await self._runner.cleanup()
             raise
         self._port = self._runner.addresses[0][1]
-        self.logs.banner(self.config.version, self.url)
+        self.logs.banner(self.config.like, self.url)
         workers = [self.sockets.publish(), self.executor.run()]
         workers += [
             foreign_client(self.submissions, self.queue, self.config, n) for n in range(self.config.foreign_clients)

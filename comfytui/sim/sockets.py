@@ -13,6 +13,8 @@ from typing import Any
 from aiohttp import ClientError, WSMsgType, web
 from PIL import Image, ImageOps
 
+from comfytui.sim.abilities import Abilities
+
 PREVIEW = 1
 PREVIEW_WITH_METADATA = 4
 JPEG = 1
@@ -53,6 +55,7 @@ class Sockets:
     remaining: Callable[[], int]
     """How many jobs run or wait, told in every `status`."""
     warn: Callable[[str], None]
+    abilities: Abilities
     clients: dict[str, web.WebSocketResponse] = field(default_factory=dict)
     flags: dict[str, dict[str, Any]] = field(default_factory=dict)
     outbox: asyncio.Queue[tuple[str, Any, str | None]] = field(default_factory=asyncio.Queue)
@@ -135,7 +138,7 @@ class Sockets:
                 continue
             try:
                 data = json.loads(message.data)
-                if first and data.get("type") == "feature_flags":
+                if first and self.abilities.feature_flags and data.get("type") == "feature_flags":
                     self.flags[sid] = data.get("data", {})
                     await self._send_now("feature_flags", FEATURES, sid)
                 first = False

@@ -25,7 +25,7 @@ def system_stats(config: SimConfig, memory: Memory, url: str) -> dict[str, Any]:
         "os": "linux",
         "ram_total": ram_total,
         "ram_free": ram_free,
-        "comfyui_version": config.version,
+        "comfyui_version": config.like,
         "required_frontend_version": PACKAGES["comfyui-frontend-package"],
         "installed_templates_version": templates,
         "required_templates_version": templates,
