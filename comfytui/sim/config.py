@@ -42,6 +42,11 @@ class SimConfig:
     preview_size: int = 512
     """The longest edge of a preview, in pixels."""
     device: Device = "cuda"
+    card: str = "NVIDIA GeForce RTX 4090"
+    vram_gib: int = 24
+    ram_gib: int = 64
+    arguments: tuple[str, ...] = ()
+    """More of the command line that the server was started with."""
     like: str = "0.33.0"
     """The version of ComfyUI that it is: it can do no more than that one, and it tells this version."""
     seed: int = 0

@@ -16,7 +16,7 @@ from comfytui.sim.executor import Executor
 from comfytui.sim.files import Files
 from comfytui.sim.foreign import foreign_client
 from comfytui.sim.logs import Logs
-from comfytui.sim.memory import Memory
+from comfytui.sim.memory import GIB, Memory
 from comfytui.sim.pace import Pace
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.routes import make_app
@@ -50,7 +50,7 @@ class SimServer:
             self.config,
             self.files,
             self.logs,
-            Memory(self.config.device),
+            Memory(self.config.device, self.config.card, self.config.vram_gib * GIB, self.config.ram_gib * GIB),
             pace or Pace(),
             rng=random.Random(self.config.seed),
         )

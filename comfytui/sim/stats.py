@@ -45,4 +45,5 @@ def _argv(config: SimConfig, url: str) -> list[str]:
     parts = urlsplit(url)
     arguments = ["main.py", *(["--cpu"] if config.device == "cpu" else [])]
     arguments += ["--listen", str(parts.hostname), "--port", str(parts.port)]
-    return [*arguments, "--preview-method", config.preview_method, "--preview-size", str(config.preview_size)]
+    arguments += ["--preview-method", config.preview_method, "--preview-size", str(config.preview_size)]
+    return [*arguments, *config.arguments]
