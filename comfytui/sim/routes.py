@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -26,7 +27,7 @@ NO_STORE = {"Cache-Control": "no-store, must-revalidate", "Pragma": "no-cache", 
 def make_app(server: "SimServer") -> web.Application:
     """Build the application: every route also below `/api`, but for `/internal`."""
     guard = refuse_foreign_pages(server.logs, cross_site=server.config.abilities.refuses_cross_site)
-    app = web.Application(client_max_size=FEATURES["max_upload_size"], middlewares=[guard])
+    app = web.Application(client_max_size=FEATURES["max_upload_size"], middlewares=[server.faults.middleware(), guard])
     internal = web.Application()
     internal.add_routes(internal_routes.routes(server))
     app.add_subapp("/internal", internal)
@@ -48,8 +49,11 @@ def _queue_routes(server: "SimServer") -> list[web.RouteDef]:
 
     async def post_prompt(request: web.Request) -> web.Response:
         server.logs.info("got prompt")
-        status, body = server.submissions.submit(await request.json())
-        return web.json_response(body, status=status)
+        body = await request.json()
+        status, answer = server.submissions.submit(body)
+        if status == HTTPStatus.OK:
+            server.accepted.append(body)
+        return web.json_response(answer, status=status)
 
     async def get_queue(_: web.Request) -> web.Response:
         running, pending = server.queue.snapshot()

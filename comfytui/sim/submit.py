@@ -2,9 +2,8 @@
 
 import time
 import uuid
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from comfytui.sim.abilities import Abilities
@@ -15,7 +14,6 @@ from comfytui.sim.queue import PromptQueue
 from comfytui.sim.validate import validate_prompt
 
 SECRET_KEYS = ("auth_token_comfy_org", "api_key_comfy_org")
-KEPT_BODIES = 1000
 
 Answer = tuple[int, dict[str, Any]]
 """Status and body."""
@@ -30,13 +28,10 @@ class Submissions:
     files: Files
     logs: Logs
     abilities: Abilities
-    bodies: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_BODIES))
-    """What was submitted last, oldest first; graphs as the validation left them."""
     number: int = 0
 
     def submit(self, body: dict[str, Any]) -> Answer:
         """Queue one prompt; a body of the wrong make raises, as it does in ComfyUI."""
-        self.bodies.append(body)
         number = self._number(body)
         if "prompt" not in body:
             return _refusal("no_prompt", "No prompt provided", "No prompt provided")
