@@ -148,3 +148,11 @@ def test_the_command_line_wants_a_version(capsys: pytest.CaptureFixture[str]) ->
         main(["sim", "--like", "old"])
     assert ended.value.code == 2
     assert "'old' is no version" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("version", "told"), [("0.3.40", None), ("0.3.45", "3")])
+async def test_the_node_of_a_step_of_a_prompt_without_client(version: str, told: str | None) -> None:
+    async with client(like(version)) as it, it.socket("other") as socket:
+        await it.submit(text_to_image())
+        (*_, step) = await events(socket, "progress")
+        assert step["data"]["node"] == told

@@ -258,3 +258,12 @@ async def test_a_server_may_stop_with_everything_held() -> None:
                     await events(socket, "never")
             with pytest.raises(httpx.RemoteProtocolError):
                 await asked
+
+
+async def test_a_server_lets_go_of_every_connection(it: Client) -> None:
+    for _ in range(20):
+        async with httpx.AsyncClient() as http, it.socket("me") as socket:
+            await http.get(f"{it.server.url}/queue")
+            await events(socket, "status")
+    await eventually(lambda: not it.server.faults.lines.standing, "the last end")
+    assert (it.server.sockets.clients, it.server.sockets.flags) == ({}, {})
