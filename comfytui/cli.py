@@ -121,16 +121,22 @@ def demo(steps_per_second: float, foreign: int, **screen: Any) -> None:
 @click.option("--load-seconds", type=click.FloatRange(0, 600), default=2.0, show_default=True)
 @click.option("--fail-step", type=click.IntRange(1), help="Samplers run out of memory after this step.")
 @click.option("--foreign", type=click.IntRange(0, 20), default=0, show_default=True, help="Other users with jobs.")
-def sim(port: int, steps_per_second: float, load_seconds: float, fail_step: int | None, foreign: int) -> None:
+@click.option("--like", metavar="VERSION", default="0.33.0", show_default=True, help="Be no more than this ComfyUI.")
+def sim(
+    port: int, steps_per_second: float, load_seconds: float, fail_step: int | None, foreign: int, like: str
+) -> None:
     """Run only the simulated server, on 127.0.0.1."""
     try:
+        from comfytui.sim.abilities import BadVersionError, abilities_of
         from comfytui.sim.config import SimConfig
         from comfytui.sim.server import serve
     except ImportError:
         raise click.ClickException(NO_AIOHTTP) from None
-    config = SimConfig(
-        steps_per_second=steps_per_second, load_seconds=load_seconds, fail_step=fail_step, foreign_clients=foreign
-    )
+    try:
+        abilities_of(like)
+    except BadVersionError as error:
+        raise click.UsageError(str(error)) from None
+    config = SimConfig(steps_per_second, load_seconds, fail_step, foreign_clients=foreign, like=like)
     with suppress(KeyboardInterrupt):
         try:
             asyncio.run(

@@ -27,7 +27,8 @@ def pure(compute: Callable[[Call], tuple[Value, ...]]) -> Callable[[Call], Await
 
 async def load_checkpoint(call: Call) -> Result:
     """Read a checkpoint file: most of the load time, and the lines that ComfyUI prints meanwhile."""
-    model = await _read(call, call["ckpt_name"])
+    file = call["ckpt_name"]
+    model = await _read(call, file, sizes_of(file, call.box.config.device).total)
     box = call.box
     attention = "pytorch" if box.config.device == "cuda" else "split"
     box.logs.info(f"Using {attention} attention in VAE")
@@ -44,7 +45,8 @@ async def load_checkpoint(call: Call) -> Result:
 
 async def load_diffusion_model(call: Call) -> Result:
     """Read a diffusion model without its text model and VAE."""
-    return Result((await _read(call, call["unet_name"]),))
+    file = call["unet_name"]
+    return Result((await _read(call, file, sizes_of(file, call.box.config.device).diffusion.mib),))
 
 
 async def encode_text(call: Call) -> Result:
@@ -54,11 +56,10 @@ async def encode_text(call: Call) -> Result:
     return Result((Conditioning(call["text"]),))
 
 
-async def _read(call: Call, file: str) -> Model:
+async def _read(call: Call, file: str, mib: float) -> Model:
     box = call.box
-    box.memory.forget(file)
     dtype = "torch.float16" if box.config.device == "cuda" else "torch.float32"
-    await box.pace.load(box.config.load_seconds * READ_SHARE)
+    await box.read(file, mib, READ_SHARE)
     box.logs.info(f"model weight dtype {dtype}, manual cast: None")
     box.logs.info(f"model_type {'FLUX' if 'flux' in file.lower() else 'EPS'}")
     return Model(file)

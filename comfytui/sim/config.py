@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from comfytui.sim.abilities import Abilities, abilities_of
+
 Device = Literal["cuda", "cpu"]
 
 PREVIEW_METHODS = ("none", "auto", "latent2rgb", "taesd")
@@ -40,9 +42,20 @@ class SimConfig:
     preview_size: int = 512
     """The longest edge of a preview, in pixels."""
     device: Device = "cuda"
-    version: str = "0.33.0"
+    card: str = "NVIDIA GeForce RTX 4090"
+    vram_gib: int = 24
+    ram_gib: int = 64
+    arguments: tuple[str, ...] = ()
+    """More of the command line that the server was started with."""
+    like: str = "0.33.0"
+    """The version of ComfyUI that it is: it can do no more than that one, and it tells this version."""
     seed: int = 0
     """Seed of everything that the server itself invents (names of temporary files, foreign prompts)."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """What a server of this version can do."""
+        return abilities_of(self.like)
 
     @property
     def step_seconds(self) -> float:
@@ -51,4 +64,5 @@ class SimConfig:
 
     def preview_for(self, asked: object) -> str:
         """Return the preview method for a prompt that asked for `asked` in its extra data."""
-        return asked if isinstance(asked, str) and asked in PREVIEW_METHODS else self.preview_method
+        heeded = self.abilities.asked_previews and isinstance(asked, str) and asked in PREVIEW_METHODS
+        return str(asked) if heeded else self.preview_method

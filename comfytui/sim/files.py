@@ -37,6 +37,11 @@ class Files:
         """Return a file's content, None when there is no such file."""
         return self.contents.get((kind, clean_folder(subfolder), name))
 
+    def after_restart(self) -> "Files":
+        """Return what a new process finds on the disk: all but the temporary files."""
+        kept = {key: content for key, content in self.contents.items() if key[0] != "temp"}
+        return Files(kept, {key: number for key, number in self.counters.items() if key[0] != "temp"})
+
     def uploads(self) -> list[str]:
         """Return the names in the top of the input folder."""
         return [name for kind, folder, name in self.contents if kind == "input" and not folder]

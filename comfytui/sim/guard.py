@@ -12,12 +12,12 @@ from comfytui.sim.logs import Logs
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def refuse_foreign_pages(logs: Logs) -> Middleware:
-    """Make the middleware: 403 for a cross-site fetch, and for an Origin that is not the loopback Host."""
+def refuse_foreign_pages(logs: Logs, *, cross_site: bool) -> Middleware:
+    """Make the middleware: 403 for a cross-site fetch, if that is known, and for an Origin that is not the Host."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        if cross_site and request.headers.get("Sec-Fetch-Site") == "cross-site":
             return web.Response(status=403)
         host, origin = request.headers.get("Host"), request.headers.get("Origin")
         if host is not None and origin is not None and not _same_site(host, origin):

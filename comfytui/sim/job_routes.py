@@ -20,7 +20,7 @@ def routes(server: "SimServer") -> list[web.RouteDef]:
 def _history_routes(server: "SimServer") -> list[web.RouteDef]:
     async def get_history(request: web.Request) -> web.Response:
         max_items = request.rel_url.query.get("max_items")
-        offset = int(request.rel_url.query.get("offset", -1))
+        offset = int(request.rel_url.query.get("offset", -1)) if server.config.abilities.history_offset else -1
         page = server.queue.history_page(None if max_items is None else int(max_items), offset)
         return web.json_response(page)
 
@@ -72,12 +72,13 @@ def _job_routes(server: "SimServer") -> list[web.RouteDef]:
         return web.json_response({"cancelled": bool(cancelled)})
 
     # These paths begin with /api in ComfyUI itself, and so they exist below /api/api, too.
-    return [
-        web.get("/api/jobs", get_jobs),
-        web.get("/api/jobs/{job_id}", get_job),
+    reading = [web.get("/api/jobs", get_jobs), web.get("/api/jobs/{job_id}", get_job)]
+    cancelling = [
         web.post("/api/jobs/cancel", cancel_several),
         web.post("/api/jobs/{job_id}/cancel", cancel_one),
     ]
+    abilities = server.config.abilities
+    return [*(reading if abilities.jobs else ()), *(cancelling if abilities.atomic_cancel else ())]
 
 
 def cancel(server: "SimServer", prompt_id: str) -> bool:

@@ -7,11 +7,11 @@ from comfytui.sim.config import Device
 
 MIB = 1024**2
 GIB = 1024**3
-RAM_TOTAL = 64 * GIB
-CARD_TOTAL = 24 * GIB
 CARD_BASE = 612 * MIB
 """What the driver and the desktop hold."""
 RAM_BASE = 9 * GIB
+MODEL_SHARE = 0.9
+"""The part of a memory that models may fill."""
 BYTES_PER_PIXEL = 900
 """Activations of one sampled pixel, roughly."""
 
@@ -32,6 +32,11 @@ class ModelSizes:
     diffusion: Part
     vae: Part
 
+    @property
+    def total(self) -> float:
+        """Everything together, in MiB."""
+        return self.text.mib + self.diffusion.mib + self.vae.mib
+
 
 SD15 = ModelSizes(Part("SD1ClipModel", 235.84), Part("BaseModel", 1639.405), Part("AutoencoderKL", 159.555))
 SDXL = ModelSizes(Part("SDXLClipModel", 1560.80), Part("SDXL", 4897.05), Part("AutoencoderKL", 159.555))
@@ -50,32 +55,49 @@ def sizes_of(file_name: str, device: Device) -> ModelSizes:
 
 @dataclass(slots=True)
 class Memory:
-    """Loaded model parts by key, oldest first, and what the running sampler needs on top."""
+    """What the files that were read hold of the RAM, and the loaded parts of the card; sizes in bytes."""
 
     device: Device
+    card: str
+    card_total: int
+    ram_total: int
+    read: dict[str, int] = field(default_factory=dict)
+    """RAM by file, oldest first."""
     loaded: dict[str, int] = field(default_factory=dict)
-    """Bytes by key."""
+    """The card's memory by part (`file/part`), oldest first; a CPU has them in the RAM."""
     active: int = 0
-    """Bytes of the running node's activations."""
+    """The running node's activations."""
 
     def load(self, key: str, mib: float) -> bool:
-        """Bring a part into memory, pushing out the oldest when it is full; False when it was there already."""
+        """Make room for a part, pushing out the oldest when it is full; False when it is there already."""
         if key in self.loaded:
             self.loaded[key] = self.loaded.pop(key)
             return False
-        size = int(mib * MIB)
-        while self.loaded and sum(self.loaded.values()) + size > CARD_TOTAL * 0.9:
-            del self.loaded[next(iter(self.loaded))]
-        self.loaded[key] = size
+        _make_room(self.loaded, int(mib * MIB), self._models_total * MODEL_SHARE)
+        self.loaded[key] = 0
         return True
 
-    def forget(self, file_name: str) -> None:
-        """Drop the parts of one file, which is about to be read again."""
+    def grow(self, key: str, mib: float, share: float) -> None:
+        """Hold a share of a part; nothing if it was unloaded meanwhile."""
+        if key in self.loaded:
+            self.loaded[key] = int(mib * MIB * share)
+
+    def read_file(self, file_name: str, mib: float) -> None:
+        """Begin to read a file: whatever of it was in memory goes."""
         self.loaded = {key: size for key, size in self.loaded.items() if not key.startswith(f"{file_name}/")}
+        self.read.pop(file_name, None)
+        _make_room(self.read, int(mib * MIB), (self.ram_total - RAM_BASE) * MODEL_SHARE)
+        self.read[file_name] = 0
+
+    def grow_file(self, file_name: str, mib: float, share: float) -> None:
+        """Hold a share of a file; nothing if it was unloaded meanwhile."""
+        if file_name in self.read:
+            self.read[file_name] = int(mib * MIB * share)
 
     def unload(self) -> None:
         """Drop every model."""
         self.loaded.clear()
+        self.read.clear()
 
     def sampling(self, pixels: int) -> None:
         """Hold the activations for so many pixels; 0 gives them back."""
@@ -83,22 +105,31 @@ class Memory:
 
     def stats(self) -> tuple[int, int, dict[str, Any]]:
         """Return RAM total and free in bytes, and the device's entry of `/system_stats`."""
-        held = sum(self.loaded.values())
+        held, read = sum(self.loaded.values()), sum(self.read.values())
         if self.device == "cpu":
-            free = RAM_TOTAL - RAM_BASE - held - self.active
+            free = max(0, self.ram_total - RAM_BASE - max(held, read) - self.active)
             figures = {
-                "vram_total": RAM_TOTAL,
+                "vram_total": self.ram_total,
                 "vram_free": free,
-                "torch_vram_total": RAM_TOTAL,
+                "torch_vram_total": self.ram_total,
                 "torch_vram_free": free,
             }
-            return RAM_TOTAL, free, {"name": "cpu", "type": "cpu", "index": None, **figures}
+            return self.ram_total, free, {"name": "cpu", "type": "cpu", "index": None, **figures}
         reserved = held + self.active
         figures = {
-            "vram_total": CARD_TOTAL,
-            "vram_free": max(0, CARD_TOTAL - CARD_BASE - reserved),
+            "vram_total": self.card_total,
+            "vram_free": max(0, self.card_total - CARD_BASE - reserved),
             "torch_vram_total": reserved,
             "torch_vram_free": min(reserved, reserved // 50),
         }
-        name = "cuda:0 NVIDIA GeForce RTX 4090 : cudaMallocAsync"
-        return RAM_TOTAL, RAM_TOTAL - RAM_BASE - held // 2, {"name": name, "type": "cuda", "index": 0, **figures}
+        device = {"name": f"cuda:0 {self.card} : cudaMallocAsync", "type": "cuda", "index": 0, **figures}
+        return self.ram_total, max(0, self.ram_total - RAM_BASE - read), device
+
+    @property
+    def _models_total(self) -> int:
+        return self.ram_total - RAM_BASE if self.device == "cpu" else self.card_total
+
+
+def _make_room(held: dict[str, int], size: int, limit: float) -> None:
+    while held and sum(held.values()) + size > limit:
+        del held[next(iter(held))]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -25,7 +26,8 @@ NO_STORE = {"Cache-Control": "no-store, must-revalidate", "Pragma": "no-cache", 
 
 def make_app(server: "SimServer") -> web.Application:
     """Build the application: every route also below `/api`, but for `/internal`."""
-    app = web.Application(client_max_size=FEATURES["max_upload_size"], middlewares=[refuse_foreign_pages(server.logs)])
+    guard = refuse_foreign_pages(server.logs, cross_site=server.config.abilities.refuses_cross_site)
+    app = web.Application(client_max_size=FEATURES["max_upload_size"], middlewares=[server.faults.middleware(), guard])
     internal = web.Application()
     internal.add_routes(internal_routes.routes(server))
     app.add_subapp("/internal", internal)
@@ -47,8 +49,11 @@ def _queue_routes(server: "SimServer") -> list[web.RouteDef]:
 
     async def post_prompt(request: web.Request) -> web.Response:
         server.logs.info("got prompt")
-        status, body = server.submissions.submit(await request.json())
-        return web.json_response(body, status=status)
+        body = await request.json()
+        status, answer = server.submissions.submit(body)
+        if status == HTTPStatus.OK:
+            server.accepted.append(body)
+        return web.json_response(answer, status=status)
 
     async def get_queue(_: web.Request) -> web.Response:
         running, pending = server.queue.snapshot()
@@ -67,7 +72,7 @@ def _queue_routes(server: "SimServer") -> list[web.RouteDef]:
             body = await request.json()
         except json.JSONDecodeError:
             body = {}
-        prompt_id = body.get("prompt_id")
+        prompt_id = body.get("prompt_id") if server.config.abilities.targeted_interrupt else None
         if not prompt_id:
             server.logs.info("Global interrupt (no prompt_id specified)")
             server.box.interrupted = True
@@ -96,11 +101,12 @@ def _box_routes(server: "SimServer") -> list[web.RouteDef]:
         server.executor.free(bool(body.get("unload_models")), bool(body.get("free_memory")))
         return web.Response()
 
+    features = [web.get("/features", _always(FEATURES))] if server.config.abilities.feature_flags else []
     return [
+        *features,
         web.get("/", _answer_page),
         web.get("/ws", server.sockets.handle),
         web.get("/system_stats", get_stats),
-        web.get("/features", _always(FEATURES)),
         web.get("/users", _always({"storage": "server", "migrated": True})),
         web.get("/settings", _always({})),
         web.get("/workflow_templates", _always({})),

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -13,10 +14,11 @@ from comfytui.sim.box import Box
 from comfytui.sim.catalogue import catalogue
 from comfytui.sim.config import SimConfig
 from comfytui.sim.executor import Executor
+from comfytui.sim.faults import Faults
 from comfytui.sim.files import Files
 from comfytui.sim.foreign import foreign_client
 from comfytui.sim.logs import Logs
-from comfytui.sim.memory import Memory
+from comfytui.sim.memory import GIB, Memory
 from comfytui.sim.pace import Pace
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.routes import make_app
@@ -25,6 +27,7 @@ from comfytui.sim.submit import Submissions
 
 SHUTDOWN_SECONDS = 0.2
 """Patience with connections that do not close."""
+KEPT_BODIES = 100_000
 SILENT = logging.getLogger("comfytui.sim")
 SILENT.addHandler(logging.NullHandler())
 SILENT.propagate = False
@@ -37,27 +40,32 @@ class SimServer:
         self, config: SimConfig | None = None, host: str = "127.0.0.1", port: int = 0, pace: Pace | None = None
     ) -> None:
         self.config = config or SimConfig()
+        self.faults = Faults()
+        self.accepted: deque[dict[str, Any]] = deque(maxlen=KEPT_BODIES)
         self._host, self._port = host, port
+        self._pace = pace or Pace()
+        self._server: asyncio.Server | None = None
+        self._runner: web.AppRunner | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._build(Files())
+
+    def _build(self, files: Files) -> None:
+        """Put together what a process of ComfyUI holds in memory: all that a restart forgets."""
+        config = self.config
+        self.files = files
         self.sockets = Sockets(
             lambda: self.queue.remaining,
             lambda message: self.logs.warning(message),  # noqa: PLW0108 - the logs need the sockets, and come after
+            config.abilities,
+            self.faults,
         )
         self.logs = Logs(self.sockets.send, self.sockets.clients.__contains__)
         self.queue = PromptQueue(self.sockets.send_status)
-        self.files = Files()
-        self.box = Box(
-            self.config,
-            self.files,
-            self.logs,
-            Memory(self.config.device),
-            pace or Pace(),
-            rng=random.Random(self.config.seed),
-        )
-        nodes = catalogue(self.config)
+        memory = Memory(config.device, config.card, config.vram_gib * GIB, config.ram_gib * GIB)
+        self.box = Box(config, files, self.logs, memory, self._pace, rng=random.Random(config.seed))
+        nodes = catalogue(config)
         self.executor = Executor(self.box, self.queue, self.sockets, nodes)
-        self.submissions = Submissions(self.queue, nodes, self.files, self.logs)
-        self._runner: web.AppRunner | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self.submissions = Submissions(self.queue, nodes, files, self.logs, config.abilities)
 
     @property
     def url(self) -> str:
@@ -66,36 +74,62 @@ class SimServer:
 
     @property
     def submitted(self) -> list[dict[str, Any]]:
-        """The newest bodies of `POST /prompt`, oldest first."""
-        return list(self.submissions.bodies)
+        """The bodies of every `POST /prompt` that was accepted, oldest first, also those before a restart."""
+        return list(self.accepted)
 
-    async def __aenter__(self) -> Self:
+    async def start(self) -> None:
+        """Answer on the port; OSError when it is taken."""
         self._runner = web.AppRunner(make_app(self), access_log=None, logger=SILENT, shutdown_timeout=SHUTDOWN_SECONDS)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port)
+        assert self._runner.server is not None
+        factory = self.faults.lines.around(self._runner.server)
         try:
-            await site.start()
+            self._server = await asyncio.get_running_loop().create_server(factory, self._host, self._port)
         except OSError:
             await self._runner.cleanup()
             raise
-        self._port = self._runner.addresses[0][1]
-        self.logs.banner(self.config.version, self.url)
+        self._port = self._server.sockets[0].getsockname()[1]
+        self.logs.banner(self.config.like, self.url)
         workers = [self.sockets.publish(), self.executor.run()]
         workers += [
             foreign_client(self.submissions, self.queue, self.config, n) for n in range(self.config.foreign_clients)
         ]
         self._tasks = [asyncio.create_task(worker) for worker in workers]
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def stop(self, *, killed: bool = False) -> None:
+        """End, with a close frame for every socket, or `killed` without a word; what it held can still be looked at."""
+        if self._server is not None:
+            self._server.close()
+        if killed:
+            self.faults.lines.cut()
+        self.faults.release_loop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.sockets.close_all()
         if self._runner is not None:
             await self._runner.cleanup()
+        self._server = self._runner = None
+        self.faults.forget_late()
+
+    async def restart(self, config: SimConfig | None = None, *, new_disk: bool = False) -> None:
+        """Start anew on the same port, killed if it still runs: queue and history are gone.
+
+        Another `config` and a `new_disk` make another box of it; the disk holds what was saved.
+        """
+        await self.stop(killed=True)
+        self.config = config or self.config
+        self._build(Files() if new_disk else self.files.after_restart())
+        await self.start()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
 
 
 async def serve(config: SimConfig, host: str, port: int, ready: Callable[[str], None]) -> None:

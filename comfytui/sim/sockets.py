@@ -13,6 +13,9 @@ from typing import Any
 from aiohttp import ClientError, WSMsgType, web
 from PIL import Image, ImageOps
 
+from comfytui.sim.abilities import Abilities
+from comfytui.sim.faults import DoorFault, Faults
+
 PREVIEW = 1
 PREVIEW_WITH_METADATA = 4
 JPEG = 1
@@ -53,6 +56,8 @@ class Sockets:
     remaining: Callable[[], int]
     """How many jobs run or wait, told in every `status`."""
     warn: Callable[[str], None]
+    abilities: Abilities
+    faults: Faults
     clients: dict[str, web.WebSocketResponse] = field(default_factory=dict)
     flags: dict[str, dict[str, Any]] = field(default_factory=dict)
     outbox: asyncio.Queue[tuple[str, Any, str | None]] = field(default_factory=asyncio.Queue)
@@ -86,7 +91,8 @@ class Sockets:
                 if isinstance(data, Preview)
                 else json.dumps({"type": event, "data": data})
             )
-            await self._deliver(frame, client_id)
+            for each in self.faults.disturbed(event, data, (frame, client_id)):
+                await self._deliver(*each)
             self.outbox.task_done()
 
     async def _deliver(self, frame: str | bytes, client_id: str | None) -> None:
@@ -104,6 +110,10 @@ class Sockets:
         """Serve `/ws`: greet, then read until the socket ends."""
         socket = web.WebSocketResponse()
         await socket.prepare(request)
+        closing = self.faults.at_the_door()
+        if closing is not None and not closing.greeted:
+            await _close(socket, request, closing)
+            return socket
         sid = request.rel_url.query.get("clientId", "")
         if sid:
             self.clients.pop(sid, None)
@@ -113,7 +123,10 @@ class Sockets:
         self.flags[sid] = {}
         try:
             await self._greet(sid)
-            await self._listen(socket, sid)
+            if closing is None:
+                await self._listen(socket, sid)
+            else:
+                await _close(socket, request, closing)
         finally:
             # As in ComfyUI, whoever is filed under the id goes, also a newer socket: that one is deaf from then on.
             self.clients.pop(sid, None)
@@ -135,7 +148,7 @@ class Sockets:
                 continue
             try:
                 data = json.loads(message.data)
-                if first and data.get("type") == "feature_flags":
+                if first and self.abilities.feature_flags and data.get("type") == "feature_flags":
                     self.flags[sid] = data.get("data", {})
                     await self._send_now("feature_flags", FEATURES, sid)
                 first = False
@@ -144,8 +157,20 @@ class Sockets:
             except (AttributeError, KeyError) as exc:
                 self.warn(f"Error processing WebSocket message: {exc}")
 
+    def deafen(self, sid: str) -> bool:
+        """Make a client's socket deaf, as the end of an older one of the same id does; False when there is none."""
+        self.flags.pop(sid, None)
+        return self.clients.pop(sid, None) is not None
+
     async def close_all(self) -> None:
         """Close every socket, deaf ones aside, which end with the server."""
         for socket in list(self.clients.values()):
             with contextlib.suppress(ClientError, ConnectionError, asyncio.TimeoutError):
                 await asyncio.wait_for(socket.close(), timeout=1)
+
+
+async def _close(socket: web.WebSocketResponse, request: web.Request, closing: DoorFault) -> None:
+    if closing.code is not None:
+        await socket.close(code=closing.code)
+    elif request.transport is not None:
+        request.transport.abort()

@@ -25,7 +25,7 @@ def system_stats(config: SimConfig, memory: Memory, url: str) -> dict[str, Any]:
         "os": "linux",
         "ram_total": ram_total,
         "ram_free": ram_free,
-        "comfyui_version": config.version,
+        "comfyui_version": config.like,
         "required_frontend_version": PACKAGES["comfyui-frontend-package"],
         "installed_templates_version": templates,
         "required_templates_version": templates,
@@ -45,4 +45,5 @@ def _argv(config: SimConfig, url: str) -> list[str]:
     parts = urlsplit(url)
     arguments = ["main.py", *(["--cpu"] if config.device == "cpu" else [])]
     arguments += ["--listen", str(parts.hostname), "--port", str(parts.port)]
-    return [*arguments, "--preview-method", config.preview_method, "--preview-size", str(config.preview_size)]
+    arguments += ["--preview-method", config.preview_method, "--preview-size", str(config.preview_size)]
+    return [*arguments, *config.arguments]

@@ -2,11 +2,11 @@
 
 import time
 import uuid
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from comfytui.sim.abilities import Abilities
 from comfytui.sim.files import Files
 from comfytui.sim.logs import Logs
 from comfytui.sim.nodes import NodeType
@@ -14,7 +14,6 @@ from comfytui.sim.queue import PromptQueue
 from comfytui.sim.validate import validate_prompt
 
 SECRET_KEYS = ("auth_token_comfy_org", "api_key_comfy_org")
-KEPT_BODIES = 1000
 
 Answer = tuple[int, dict[str, Any]]
 """Status and body."""
@@ -28,20 +27,16 @@ class Submissions:
     nodes: Mapping[str, NodeType]
     files: Files
     logs: Logs
-    bodies: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=KEPT_BODIES))
-    """What was submitted last, oldest first; graphs as the validation left them."""
+    abilities: Abilities
     number: int = 0
 
     def submit(self, body: dict[str, Any]) -> Answer:
         """Queue one prompt; a body of the wrong make raises, as it does in ComfyUI."""
-        self.bodies.append(body)
         number = self._number(body)
         if "prompt" not in body:
             return _refusal("no_prompt", "No prompt provided", "No prompt provided")
-        prompt_id = body.get("prompt_id")
+        prompt_id = self._prompt_id(body)
         if prompt_id is None:
-            prompt_id = str(uuid.uuid4())
-        elif not is_canonical(prompt_id):
             details = "prompt_id must be a UUID string in canonical lowercase hyphenated form; "
             details += "omit it to let the server generate one"
             return _refusal("invalid_prompt_id", "prompt_id must be a valid UUID", details)
@@ -53,10 +48,23 @@ class Submissions:
         extra_data = dict(body.get("extra_data", {}))
         if "client_id" in body:
             extra_data["client_id"] = body["client_id"]
-        secrets = {key: extra_data.pop(key) for key in SECRET_KEYS if key in extra_data}
-        extra_data["create_time"] = int(time.time() * 1000)
+        hidden = [key for key in SECRET_KEYS if key in extra_data and self.abilities.hides_secrets]
+        secrets = {key: extra_data.pop(key) for key in hidden}
+        if self.abilities.create_time:
+            extra_data["create_time"] = int(time.time() * 1000)
         self.queue.put((number, prompt_id, graph, extra_data, list(verdict.outputs), secrets))
         return 200, {"prompt_id": prompt_id, "number": number, "node_errors": verdict.node_errors}
+
+    def _prompt_id(self, body: dict[str, Any]) -> str | None:
+        """Return the id for a prompt, None when the one that it asks for is refused."""
+        new, asked = str(uuid.uuid4()), body.get("prompt_id")
+        if not self.abilities.client_prompt_ids:
+            return new
+        if not self.abilities.checks_prompt_ids:
+            return str(body.get("prompt_id", new))
+        if asked is None:
+            return new
+        return asked if is_canonical(asked) else None
 
     def _number(self, body: dict[str, Any]) -> float:
         if "number" in body:

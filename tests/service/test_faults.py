@@ -13,7 +13,7 @@ from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.proxy import proxy_to
+from tests.faults.proxy import proxy_to
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.waiting import eventually
 from tests.watcher import Watcher, small_order, watching
@@ -37,7 +37,7 @@ async def test_what_was_cancelled_is_not_sent_again(monkeypatch: pytest.MonkeyPa
         await watcher.live()
         busy = await watcher.order(1, model=MODEL, steps=1_000)
         await watcher.until(busy, JobStatus.RUNNING)
-        proxy.lose_answer_to = b"POST /api/prompt"
+        proxy.lose_answer_to(b"POST /api/prompt")
         batch = await watcher.order(1, model=MODEL)
         await watcher.until(batch, JobStatus.QUEUED)
         watcher.service.cancel(batch.prompts[0])
@@ -94,10 +94,11 @@ async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monk
     monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
     receive = service.SocketService._receive
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
+        held = proxy.hold_answer_to(b"POST /api/prompt")
 
         def breaks_once(self: service.SocketService, client_id: str, event: Any) -> None:
-            if sim.submitted and not proxy.released.is_set():
-                proxy.released.set()
+            if sim.submitted and not held.released.is_set():
+                held.release()
                 raise RuntimeError("a fault")
             receive(self, client_id, event)
 
@@ -107,7 +108,6 @@ async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monk
         try:
             watcher = Watcher(thread)
             await watcher.live()
-            proxy.hold_answer_to = b"POST /api/prompt"
             batch = await watcher.order(1, model=MODEL)
             await watcher.until(batch)
             assert any(isinstance(notice, ServiceFailed) for notice in watcher.notices)

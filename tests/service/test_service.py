@@ -15,7 +15,7 @@ from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.proxy import proxy_to
+from tests.faults.proxy import proxy_to
 from tests.waiting import eventually
 from tests.watcher import Watcher, small_order, watching
 
@@ -60,10 +60,10 @@ async def test_every_end_of_mine_is_told_once(watcher: Watcher) -> None:
 async def test_an_answer_that_is_lost_is_looked_for_and_nothing_is_sent_twice(sim: SimServer) -> None:
     async with proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
-        proxy.lose_answer_to = b"POST /api/prompt"
+        lost = proxy.lose_answer_to(b"POST /api/prompt")
         batch = await watcher.order(3, model=MODEL)
         jobs = await watcher.until(batch)
-        assert proxy.lost == 1
+        assert lost.hits == 1
         assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 3
         assert ids(sim) == list(batch.prompts)
 

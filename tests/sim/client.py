@@ -48,9 +48,9 @@ class Client:
         answer = await self.http.get(path, params=query)
         return answer.json()
 
-    def socket(self, client_id: str) -> connect:
-        """A websocket of a client."""
-        return connect(f"{self.server.url.replace('http', 'ws')}/ws?clientId={client_id}", max_size=None)
+    def socket(self, client_id: str, url: str = "") -> connect:
+        """A websocket of a client, to the server itself if no other URL is given."""
+        return connect(f"{(url or self.server.url).replace('http', 'ws')}/ws?clientId={client_id}", max_size=None)
 
 
 @asynccontextmanager

@@ -32,7 +32,7 @@ def _alive(pid: int) -> bool:
 
 
 def test_it_lives_as_long_as_its_context() -> None:
-    config = SimConfig(checkpoints=("only.safetensors",), version="0.9.9")
+    config = SimConfig(checkpoints=("only.safetensors",), like="0.9.9")
     with EmbeddedServer(config) as server:
         pid = server.pid
         assert pid is not None

@@ -14,7 +14,7 @@ from comfytui.sim.server import SimServer
 from comfytui.ui.job_screen import JobScreen
 from comfytui.ui.picture import Picture
 from comfytui.workflow.graph import Workflow, workflow_of
-from tests.proxy import proxy_to
+from tests.faults.proxy import proxy_to
 from tests.sim.graphs import text_to_image
 from tests.ui.screen import Screen, screen
 
@@ -101,14 +101,14 @@ async def test_left_and_right_turn_the_pictures_of_a_job(sim: SimServer, tmp_pat
 async def test_leaving_before_the_picture_came_does_no_harm(sim: SimServer) -> None:
     async with proxy_to(sim.url) as proxy, screen(proxy.url, workflow=small(2), previews=False) as it:
         await made(it)
-        proxy.hold_answer_to = b"/view"
+        held = proxy.hold_answer_to(b"/view")
         await it.press("enter")
         await it.shows("loading")
         await it.press("right", "left")
-        await it.until(lambda: proxy.hold_answer_to is None, "the request")
+        await it.until(lambda: held.hits, "the request")
         await it.press("escape")
         await it.until(lambda: not isinstance(it.app.screen, JobScreen), "the dashboard")
-        proxy.released.set()
+        held.release()
         await it.shows("1 of 1 done")
         await it.press("enter")
         await it.shows("1 of 2")

@@ -11,7 +11,7 @@ from comfytui.service.looks import Looker
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.workflow.graph import workflow_of
-from tests.proxy import proxy_to
+from tests.faults.proxy import proxy_to
 from tests.sim.graphs import text_to_image
 from tests.ui.screen import screen
 

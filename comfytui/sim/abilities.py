@@ -1,0 +1,67 @@
+"""What a ComfyUI of a given version can do, as far as a client notices."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+Version = tuple[int, ...]
+
+
+class BadVersionError(ValueError):
+    """A version that is not of the form 0.3.57."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """Everything in which versions differ, each with the first version that has it."""
+
+    feature_flags: bool
+    """0.3.45: `feature_flags` frames, `/features`, and previews of type 4."""
+    progress_state: bool
+    """0.3.45: `progress_state` frames; before, `progress` named the node that was last told."""
+    client_prompt_ids: bool
+    """0.3.45: a client may choose the id of its prompt; before, every prompt gets a new one."""
+    targeted_interrupt: bool
+    """0.3.57: `/interrupt` heeds a prompt_id; before, it stops whatever runs."""
+    history_offset: bool
+    """0.3.60: `/history?offset=`."""
+    hides_secrets: bool
+    """0.3.68: API keys are kept out of `/queue` and `/history`."""
+    create_time: bool
+    """0.3.69: `extra_data.create_time`."""
+    asked_previews: bool
+    """0.5.0: a prompt may ask for its way of previews."""
+    jobs: bool
+    """0.6.0: `/api/jobs` and `/api/jobs/<id>`."""
+    refuses_cross_site: bool
+    """0.19: a cross-site fetch is answered with 403."""
+    checks_prompt_ids: bool
+    """0.25: a prompt_id that is no canonical UUID is answered with 400."""
+    atomic_cancel: bool
+    """0.26: `/api/jobs/<id>/cancel` and `/api/jobs/cancel`."""
+
+
+@lru_cache
+def abilities_of(version: str) -> Abilities:
+    """Return what a version can do; raises BadVersionError."""
+    number = _parsed(version)
+    return Abilities(
+        feature_flags=number >= (0, 3, 45),
+        progress_state=number >= (0, 3, 45),
+        client_prompt_ids=number >= (0, 3, 45),
+        targeted_interrupt=number >= (0, 3, 57),
+        history_offset=number >= (0, 3, 60),
+        hides_secrets=number >= (0, 3, 68),
+        create_time=number >= (0, 3, 69),
+        asked_previews=number >= (0, 5),
+        jobs=number >= (0, 6),
+        refuses_cross_site=number >= (0, 19),
+        checks_prompt_ids=number >= (0, 25),
+        atomic_cancel=number >= (0, 26),
+    )
+
+
+def _parsed(version: str) -> Version:
+    if re.fullmatch(r"\d+(\.\d+){1,3}", version) is None:
+        raise BadVersionError(f"'{version}' is no version: write it as in 0.3.57.")
+    return tuple(int(part) for part in version.split("."))

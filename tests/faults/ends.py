@@ -1,0 +1,80 @@
+"""A server that only listens, a proxy before it, and clients that only listen, too."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from tests.faults.link import NO_LINGER
+from tests.faults.proxy import Proxy, proxy_to
+from tests.waiting import eventually
+
+
+class Peer:
+    """One end of a connection, and what has come to it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writer, self.got = writer, b""
+        self.end = ""
+        self._reading = asyncio.create_task(self._read(reader))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        try:
+            while data := await reader.read(65_536):
+                self.got += data
+            self.end = "closed"
+        except ConnectionResetError:
+            self.end = "reset"
+
+    async def has(self, data: bytes) -> None:
+        """Wait until just this has come."""
+        await eventually(lambda: self.got == data, f"{data!r}")
+
+    async def ended(self, how: str) -> None:
+        await eventually(lambda: self.end == how, how)
+
+    def reset(self) -> None:
+        """End with an RST."""
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        self.writer.transport.abort()
+
+    async def close(self) -> None:
+        self.writer.close()
+        await asyncio.gather(self._reading, self.writer.wait_closed(), return_exceptions=True)
+
+
+class Ends:
+    """A proxy before a server that only listens, and all who are connected."""
+
+    def __init__(self, proxy: Proxy, servers: list[Peer]) -> None:
+        self.proxy, self.servers = proxy, servers
+        self.clients: list[Peer] = []
+
+    async def dial(self) -> Peer:
+        parts = urlsplit(self.proxy.url)
+        peer = Peer(*await asyncio.open_connection(parts.hostname, parts.port))
+        self.clients.append(peer)
+        return peer
+
+    async def connect(self, said: bytes = b"hello") -> tuple[Peer, Peer]:
+        """A client and its other end, after a first word."""
+        before = len(self.servers)
+        peer = await self.dial()
+        peer.writer.write(said)
+        await eventually(lambda: len(self.servers) > before and self.servers[-1].got == said, "the first word")
+        return peer, self.servers[-1]
+
+
+@asynccontextmanager
+async def ends_of_a_proxy() -> AsyncIterator[Ends]:
+    servers: list[Peer] = []
+    server = await asyncio.start_server(lambda *streams: servers.append(Peer(*streams)), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with proxy_to(f"http://127.0.0.1:{port}") as proxy:
+        ends = Ends(proxy, servers)
+        yield ends
+        for peer in (*ends.clients, *servers):
+            await peer.close()
+    server.close()
+    assert (proxy.open, proxy.lingering, proxy._tasks) == (0, 0, set())

@@ -1,0 +1,247 @@
+"""The proxy on the raw level: bytes, ends and resets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import pytest
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+
+from tests.faults.ends import Ends, Peer, ends_of_a_proxy
+from tests.faults.link import Way
+from tests.faults.proxy import proxy_to
+from tests.sim.client import Client, client, events
+from tests.waiting import eventually
+
+UPGRADE = b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX: y\r\n\r\n"
+
+
+@pytest.fixture
+async def ends() -> AsyncIterator[Ends]:
+    async with ends_of_a_proxy() as ends:
+        yield ends
+
+
+@pytest.fixture
+async def it() -> AsyncIterator[Client]:
+    async with client() as it:
+        yield it
+
+
+async def test_bytes_and_ends_pass_both_ways(ends: Ends) -> None:
+    near, far = await ends.connect()
+    far.writer.write(b"welcome")
+    await near.has(b"welcome")
+    assert (ends.proxy.open, ends.proxy.accepted) == (1, 1)
+    near.writer.write_eof()
+    await far.ended("closed")
+    far.writer.write(b" and bye")
+    await near.has(b"welcome and bye")
+    far.writer.close()
+    await near.ended("closed")
+    await eventually(lambda: ends.proxy.open == 0, "the end")
+
+
+async def test_a_reset_passes(ends: Ends) -> None:
+    near, far = await ends.connect()
+    await ends.connect(b"another")
+    near.reset()
+    await far.ended("reset")
+    await eventually(lambda: ends.proxy.open == 1, "the count")
+
+
+async def test_a_cut_is_a_reset_on_both_sides(ends: Ends) -> None:
+    near, far = await ends.connect()
+    ends.proxy.cut()
+    await near.ended("reset")
+    await far.ended("reset")
+
+
+async def test_a_cut_of_websockets_only(ends: Ends) -> None:
+    near, _ = await ends.connect()
+    upgraded, _ = await ends.connect(UPGRADE)
+    assert (ends.proxy.open, ends.proxy.websockets) == (2, 1)
+    ends.proxy.cut(websockets_only=True)
+    await upgraded.ended("reset")
+    await eventually(lambda: (ends.proxy.open, ends.proxy.websockets) == (1, 0), "the count")
+    assert not near.end
+
+
+@pytest.mark.parametrize("way", Way)
+async def test_a_stall_of_one_way_lets_the_other_pass(ends: Ends, way: Way) -> None:
+    near, far = await ends.connect()
+    ends.proxy.stall(way)
+    near.writer.write(b"!")
+    far.writer.write(b"?")
+    if way is Way.TO_CLIENT:
+        await far.has(b"hello!")
+        assert near.got == b""
+    else:
+        await near.has(b"?")
+        assert far.got == b"hello"
+    assert not near.end
+    assert not far.end
+
+
+async def test_a_half_open_connection_outlives_its_client(ends: Ends) -> None:
+    near, far = await ends.connect()
+    ends.proxy.stall()
+    near.writer.write(b"!")
+    await near.close()
+    await eventually(lambda: ends.proxy.lingering == 1, "the client's end")
+    assert (ends.proxy.open, far.got, far.end) == (0, b"hello", "")
+    again, other = await ends.connect(b"again")
+    other.writer.write(b"welcome")
+    await again.has(b"welcome")
+    ends.proxy.reap()
+    await far.ended("reset")
+    await eventually(lambda: ends.proxy.lingering == 0, "the last of it")
+    assert not again.end
+
+
+async def test_a_half_open_connection_outlives_its_server(ends: Ends) -> None:
+    near, far = await ends.connect()
+    ends.proxy.stall()
+    await far.close()
+    ends.proxy.reap()
+    other, _ = await ends.connect(b"again")
+    ends.proxy.cut(websockets_only=True)
+    assert not near.end
+    assert not other.end
+
+
+async def test_a_stall_of_new_connections_ends(ends: Ends) -> None:
+    ends.proxy.stall(new=True)
+    lost = await ends.dial()
+    lost.writer.write(b"hello?")
+    await eventually(lambda: ends.proxy.open == 1 and len(ends.servers) == 1, "the connection")
+    ends.proxy.heal()
+    await ends.connect()
+    assert ends.servers[0].got == b""
+
+
+@pytest.mark.parametrize("way", Way)
+async def test_frozen_bytes_come_later(ends: Ends, way: Way) -> None:
+    near, far = await ends.connect()
+    ends.proxy.freeze(way)
+    near.writer.write(b"!")
+    far.writer.write(b"?")
+    await (near.has(b"?") if way is Way.TO_SERVER else far.has(b"hello!"))
+    assert (far.got == b"hello") == (way is Way.TO_SERVER)
+    ends.proxy.thaw()
+    await near.has(b"?")
+    await far.has(b"hello!")
+
+
+async def test_a_reset_on_a_request_keeps_it_from_the_server(ends: Ends) -> None:
+    near, far = await ends.connect()
+    rule = ends.proxy.reset_on(b"POST /prompt")
+    near.writer.write(b"POST /prompt HTTP/1.1\r\n\r\n")
+    await near.ended("reset")
+    await far.ended("reset")
+    assert (rule.hits, far.got) == (1, b"hello")
+    await ends.connect(b"POST /prompt")
+
+
+async def test_a_lost_answer_ends_the_connection(ends: Ends) -> None:
+    rule = ends.proxy.lose_answer_to(b"POST /prompt")
+    near, far = await ends.connect(b"POST /prompt")
+    far.writer.write(b"200")
+    await near.ended("reset")
+    assert (rule.hits, near.got) == (1, b"")
+
+
+async def test_an_answer_lost_in_silence_leaves_the_connection(ends: Ends) -> None:
+    ends.proxy.lose_answer_to(b"POST /prompt", silent=True)
+    near, far = await ends.connect(b"POST /prompt")
+    far.writer.write(b"200")
+    near.writer.write(b"still here?")
+    await far.has(b"POST /promptstill here?")
+    assert (near.got, near.end) == (b"", "")
+
+
+async def test_a_held_answer_comes_when_it_is_released(ends: Ends) -> None:
+    rule = ends.proxy.hold_answer_to(b"POST /prompt")
+    near, far = await ends.connect(b"POST /prompt")
+    other, end = await ends.connect(b"GET /")
+    far.writer.write(b"200")
+    end.writer.write(b"404")
+    await other.has(b"404")
+    assert near.got == b""
+    rule.release()
+    await near.has(b"200")
+
+
+async def test_delayed_and_throttled_bytes_come_whole(ends: Ends) -> None:
+    near, far = await ends.connect()
+    ends.proxy.delay(0.001)
+    ends.proxy.throttle(1_000_000)
+    data = bytes(100_000)
+    far.writer.write(data)
+    await near.has(data)
+
+
+async def test_idle_connections_are_closed(ends: Ends) -> None:
+    near, far = await ends.connect()
+    ends.proxy.close_idle(0.01)
+    await near.ended("closed")
+    await far.ended("closed")
+    ends.proxy.close_idle(None)
+    near, _ = await ends.connect()
+    assert not near.end
+
+
+async def test_stripped_upgrades(ends: Ends) -> None:
+    ends.proxy.strip_upgrades()
+    near = await ends.dial()
+    near.writer.write(UPGRADE)
+    plain = b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: y\r\n\r\n"
+    await eventually(lambda: ends.servers and ends.servers[0].got == plain, "a plain request")
+    assert ends.proxy.websockets == 0
+
+
+async def test_nobody_gets_in_while_it_is_down(ends: Ends) -> None:
+    near, far = await ends.connect()
+    ends.proxy.go_down()
+    with pytest.raises(ConnectionRefusedError):
+        await ends.dial()
+    near.writer.write(b"!")
+    await far.has(b"hello!")
+    await ends.proxy.come_up()
+    await ends.connect()
+
+
+async def test_a_server_that_is_away_ends_the_connection() -> None:
+    async with proxy_to("http://127.0.0.1:9") as proxy:
+        parts = urlsplit(proxy.url)
+        peer = Peer(*await asyncio.open_connection(parts.hostname, parts.port))
+        await peer.ended("closed")
+        await peer.close()
+
+
+async def test_a_real_websocket_behind_stripped_upgrades(it: Client) -> None:
+    async with proxy_to(it.server.url) as proxy:
+        proxy.strip_upgrades()
+        with pytest.raises(InvalidStatus) as refused:
+            await it.socket("me", proxy.url).__aenter__()
+        assert refused.value.response.status_code == 400
+        proxy.strip_upgrades(False)
+        async with it.socket("me", proxy.url) as opened:
+            await events(opened, "status")
+            assert proxy.websockets == 1
+            proxy.cut()
+            with pytest.raises(ConnectionClosedError):
+                await events(opened, "never")
+
+
+async def test_the_real_deaf_socket(it: Client) -> None:
+    async with proxy_to(it.server.url) as proxy, it.socket("me", proxy.url) as old:
+        await events(old, "status")
+        proxy.stall()
+        old.transport.abort()
+        async with it.socket("me", proxy.url) as new:
+            await events(new, "status")
+            assert "me" in it.server.sockets.clients
+            proxy.reap()
+            await eventually(lambda: "me" not in it.server.sockets.clients, "the deafness")
+            await (await new.ping())

@@ -1,0 +1,158 @@
+"""Old servers, played: each lacks what its version lacked, and has it from the next one on."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from comfytui.cli import main
+from comfytui.sim.abilities import BadVersionError, abilities_of
+from comfytui.sim.config import SimConfig
+from tests.sim.client import FAST, Client, client, events
+from tests.sim.gate import Gate
+from tests.sim.graphs import text_to_image
+from tests.sim.replay import FLAGS, Socket
+
+FLAGS_AND_IDS = (("0.3.40", False), ("0.3.44", False), ("0.3.45", True), ("0.33.0", True))
+
+
+def like(version: str) -> SimConfig:
+    return replace(FAST, like=version, preview_method="latent2rgb")
+
+
+async def seen(it: Client) -> list[Any]:
+    """The frames of one prompt, to a client that takes previews with metadata."""
+    async with it.socket("me") as connection:
+        await events(connection, "status")
+        socket = Socket(connection)
+        await socket.send(FLAGS)
+        await socket.settle()
+        await it.run(text_to_image(), client_id="me")
+        await it.server.sockets.outbox.join()
+        await socket.settle()
+        frames = list(socket.frames)
+        await socket.close()
+    return frames
+
+
+@pytest.mark.parametrize("version", ["0.3.40", "0.3.57", "0.3.64", "0.33.0"])
+async def test_a_server_tells_the_version_that_it_plays(version: str) -> None:
+    async with client(like(version)) as it:
+        assert (await it.get("/system_stats"))["system"]["comfyui_version"] == version
+        assert (await it.run(text_to_image()))["status"]["status_str"] == "success"
+
+
+@pytest.mark.parametrize(("version", "has"), FLAGS_AND_IDS)
+async def test_flags_progress_state_and_previews_with_metadata(version: str, has: bool) -> None:
+    async with client(like(version)) as it:
+        assert (await it.http.get("/features")).status_code == (200 if has else 404)
+        assert (await it.http.get("/api/features")).status_code == (200 if has else 404)
+        frames = await seen(it)
+        texts = [frame for frame in frames if isinstance(frame, str)]
+        previews = {frame[:4] for frame in frames if isinstance(frame, bytes)}
+        assert any('"feature_flags"' in text for text in texts) is has
+        assert any('"progress_state"' in text for text in texts) is has
+        assert any('"progress"' in text for text in texts)
+        assert previews == {b"\0\0\0\4" if has else b"\0\0\0\1"}
+
+
+@pytest.mark.parametrize(("version", "has"), FLAGS_AND_IDS)
+async def test_the_id_that_a_client_chose(version: str, has: bool) -> None:
+    chosen = str(uuid4())
+    async with client(like(version)) as it:
+        prompt_id = await it.submit(text_to_image(), prompt_id=chosen)
+        assert (prompt_id == chosen) is has
+        await it.ended(prompt_id)
+        assert (await it.get(f"/history/{chosen}") == {}) is not has
+        assert [body["prompt_id"] for body in it.server.submitted] == [chosen]
+
+
+@pytest.mark.parametrize(
+    ("version", "prompt_id", "becomes"),
+    [("0.24.1", "mine", "mine"), ("0.24.1", None, "None"), ("0.24.1", 7, "7"), ("0.25.0", "mine", None)],
+)
+async def test_an_id_that_is_no_uuid(version: str, prompt_id: object, becomes: str | None) -> None:
+    async with client(like(version)) as it:
+        answer = await it.http.post("/prompt", json={"prompt": text_to_image(), "prompt_id": prompt_id})
+        assert (answer.status_code, answer.json().get("prompt_id")) == (400 if becomes is None else 200, becomes)
+
+
+@pytest.mark.parametrize(("version", "end"), [("0.3.56", "interrupted"), ("0.3.57", "success")])
+async def test_an_interrupt_of_another_prompt(version: str, end: str) -> None:
+    gate = Gate()
+    async with client(like(version), gate) as it:
+        running = await it.submit(text_to_image())
+        await gate.let_steps(1)
+        await it.http.post("/interrupt", json={"prompt_id": str(uuid4())})
+        await gate.let_all()
+        assert (await it.ended(running))["status"]["messages"][-1][0] == f"execution_{end}"
+
+
+@pytest.mark.parametrize(("version", "has"), [("0.3.59", False), ("0.3.60", True)])
+async def test_pages_of_the_history(version: str, has: bool) -> None:
+    async with client(like(version)) as it:
+        ids = [await it.submit(text_to_image(seed)) for seed in range(3)]
+        for prompt_id in ids:
+            await it.ended(prompt_id)
+        page = await it.get("/history", max_items=1, offset=0)
+        assert list(page) == [ids[0] if has else ids[-1]]
+
+
+@pytest.mark.parametrize(("version", "leaks", "dated"), [("0.3.67", True, False), ("0.3.69", False, True)])
+async def test_what_extra_data_comes_back(version: str, leaks: bool, dated: bool) -> None:
+    async with client(like(version), Gate()) as it:
+        await it.submit(text_to_image(), extra_data={"api_key_comfy_org": "s3cret"})
+        ((_, _, _, extra_data, _),) = (await it.get("/queue"))["queue_pending"]
+        assert ("api_key_comfy_org" in extra_data, "create_time" in extra_data) == (leaks, dated)
+
+
+@pytest.mark.parametrize(("version", "previews"), [("0.4.0", 0), ("0.5.0", 2)])
+async def test_previews_that_a_prompt_asks_for(version: str, previews: int) -> None:
+    async with client(replace(FAST, like=version)) as it, it.socket("me") as socket:
+        await it.submit(text_to_image(), client_id="me", extra_data={"preview_method": "taesd"})
+        frames = await events(socket, "execution_success")
+        assert sum(isinstance(frame, bytes) for frame in frames) == previews
+
+
+@pytest.mark.parametrize(
+    ("version", "jobs", "cancel"),
+    [("0.5.9", 404, 404), ("0.6.0", 200, 404), ("0.25.9", 200, 404), ("0.26.0", 200, 200)],
+)
+async def test_the_list_of_jobs_and_the_atomic_cancel(version: str, jobs: int, cancel: int) -> None:
+    async with client(like(version)) as it:
+        prompt_id = await it.submit(text_to_image())
+        await it.ended(prompt_id)
+        assert (await it.http.get("/api/jobs")).status_code == jobs
+        assert (await it.http.get(f"/api/jobs/{prompt_id}")).status_code == jobs
+        one = (await it.http.post(f"/api/jobs/{prompt_id}/cancel")).status_code
+        several = (await it.http.post("/api/jobs/cancel", json={"job_ids": [prompt_id]})).status_code
+        # Where only GET /api/jobs/<id> is known, "cancel" is taken for an id.
+        assert (one, several) == (cancel, 405 if jobs == 200 and cancel == 404 else cancel)
+
+
+@pytest.mark.parametrize(("version", "status"), [("0.18.9", 200), ("0.19.0", 403)])
+async def test_a_cross_site_fetch(version: str, status: int) -> None:
+    async with client(like(version)) as it:
+        assert (await it.http.get("/queue", headers={"Sec-Fetch-Site": "cross-site"})).status_code == status
+
+
+@pytest.mark.parametrize("version", ["", "new", "0", "1.x", "v0.3.57"])
+def test_what_is_no_version(version: str) -> None:
+    with pytest.raises(BadVersionError, match="as in"):
+        abilities_of(version)
+
+
+def test_the_command_line_wants_a_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["sim", "--like", "old"])
+    assert ended.value.code == 2
+    assert "'old' is no version" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("version", "told"), [("0.3.40", None), ("0.3.45", "3")])
+async def test_the_node_of_a_step_of_a_prompt_without_client(version: str, told: str | None) -> None:
+    async with client(like(version)) as it, it.socket("other") as socket:
+        await it.submit(text_to_image())
+        (*_, step) = await events(socket, "progress")
+        assert step["data"]["node"] == told

@@ -1,0 +1,269 @@
+"""What can go wrong on the simulated server, seen by a plain client."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
+
+from comfytui.sim.faults import When
+from comfytui.sim.sockets import Preview
+from tests.sim.client import Client, client, events
+from tests.sim.gate import Gate
+from tests.sim.graphs import text_to_image
+from tests.sim.replay import Socket
+from tests.waiting import eventually
+
+
+@pytest.fixture
+async def it() -> AsyncIterator[Client]:
+    async with client() as it:
+        yield it
+
+
+@pytest.fixture
+async def socket(it: Client) -> AsyncIterator[ClientConnection]:
+    async with it.socket("me") as socket:
+        await events(socket, "status")
+        yield socket
+
+
+def progress(frames: list[Any]) -> list[int]:
+    return [frame["data"]["value"] for frame in frames if isinstance(frame, dict) and frame["type"] == "progress"]
+
+
+async def code(it: Client, path: str, method: str = "GET") -> int:
+    return (await it.http.request(method, path)).status_code
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_every_answer_is_an_error_for_a_while(it: Client, status: int) -> None:
+    with it.server.faults.fail(status) as fault:
+        assert [await code(it, path) for path in ("/queue", "/api/queue", "/internal/logs/raw")] == [status] * 3
+        with pytest.raises(InvalidStatus):
+            await it.socket("me").__aenter__()
+        assert fault.hits == 4
+    assert await code(it, "/queue") == 200
+
+
+async def test_an_error_by_path_method_and_count(it: Client) -> None:
+    fault = it.server.faults.fail(503, "/api/history", method="GET", times=2)
+    assert [await code(it, path) for path in ("/queue", "/history", "/history/x", "/history")] == [200, 503, 503, 200]
+    assert (fault.hits, fault.active) == (2, False)
+
+
+@pytest.mark.parametrize("lands", [True, False])
+async def test_a_prompt_behind_an_error_lands_or_does_not(it: Client, lands: bool) -> None:
+    it.server.faults.fail(502, "/prompt", times=1, lands=lands)
+    answer = await it.http.post("/prompt", json={"prompt": text_to_image()})
+    assert answer.status_code == 502
+    assert len(it.server.submitted) == lands
+
+
+@pytest.mark.parametrize("lands", [True, False])
+async def test_an_answer_that_is_held(it: Client, lands: bool) -> None:
+    fault = it.server.faults.hold_answers("/prompt", method="POST", lands=lands)
+    asked = asyncio.create_task(it.submit(text_to_image()))
+    await eventually(lambda: fault.hits, "the request")
+    assert await code(it, "/queue") == 200
+    assert not asked.done()
+    assert len(it.server.submitted) == lands
+    fault.end()
+    await asked
+    assert len(it.server.submitted) == 1
+
+
+async def test_a_prompt_whose_client_gave_up_still_lands(it: Client) -> None:
+    fault = it.server.faults.hold_answers("/prompt")
+    asked = asyncio.create_task(it.submit(text_to_image()))
+    await eventually(lambda: fault.hits, "the request")
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
+    await eventually(lambda: not it.server.faults.lines.standing, "the end of the connection")
+    fault.end()
+    await eventually(lambda: len(it.server.submitted) == 1, "the prompt")
+
+
+async def test_a_slow_answer_comes(it: Client) -> None:
+    with it.server.faults.delay(0.01, "/queue") as fault:
+        assert await code(it, "/queue") == 200
+    assert fault.hits == 1
+
+
+async def test_what_is_submitted_is_what_was_accepted(it: Client) -> None:
+    graph = text_to_image()
+    assert await code(it, "/prompt", "POST") == 500
+    assert (await it.http.post("/prompt", json={"prompt": {}})).status_code == 400
+    await it.submit(graph)
+    await it.submit(graph)
+    assert [body["prompt"] for body in it.server.submitted] == [graph, graph]
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_refused_websockets(it: Client, status: int) -> None:
+    with it.server.faults.refuse_sockets(status), pytest.raises(InvalidStatus) as refused:
+        await it.socket("me").__aenter__()
+    assert refused.value.response.status_code == status
+    async with it.socket("me") as socket:
+        await events(socket, "status")
+
+
+async def test_what_a_stripped_upgrade_is_answered_in_truth(it: Client) -> None:
+    true = await it.http.get("/ws")
+    with it.server.faults.refuse_sockets():
+        played = await it.http.get("/ws")
+    assert (played.status_code, played.text) == (true.status_code, true.text)
+
+
+@pytest.mark.parametrize(("greeted", "close"), [(True, 1001), (False, 1011), (True, None), (False, None)])
+async def test_websockets_that_are_accepted_and_closed(it: Client, greeted: bool, close: int | None) -> None:
+    it.server.faults.close_sockets(greeted=greeted, code=close, times=1)
+    async with it.socket("me") as socket:
+        if greeted:
+            await socket.recv()
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+        assert socket.close_code == (1006 if close is None else close)
+    await eventually(lambda: "me" not in it.server.sockets.clients, "its end")
+    async with it.socket("me") as socket:
+        await events(socket, "status")
+
+
+async def test_a_deaf_socket_stays_open_and_hears_nothing(it: Client, socket: ClientConnection) -> None:
+    await it.server.sockets.outbox.join()
+    assert it.server.sockets.deafen("me")
+    assert not it.server.sockets.deafen("me")
+    await it.run(text_to_image(), client_id="me")
+    await it.server.sockets.outbox.join()
+    heard = Socket(socket)
+    await heard.settle()
+    assert heard.frames == []
+    async with it.socket("me") as again:
+        await it.run(text_to_image(seed=2), client_id="me")
+        assert progress(await events(again, "execution_success")) == [1, 2]
+    await heard.close()
+
+
+@pytest.mark.parametrize(
+    ("disorder", "when", "values"),
+    [
+        ("drop", "progress", [2, 3, 4]),
+        ("duplicate", "progress", [1, 1, 2, 3, 4]),
+        ("postpone", lambda event, data: event == "progress" and data["value"] == 2, [1, 2, 3, 4]),
+    ],
+)
+async def test_frames_in_disorder(
+    it: Client, socket: ClientConnection, disorder: str, when: When, values: list[int]
+) -> None:
+    fault = getattr(it.server.faults, disorder)(when, times=1)
+    await it.submit(text_to_image(steps=4), client_id="me")
+    frames = await events(socket, "execution_success")
+    assert progress(frames) == values
+    assert fault.hits == 1
+
+
+async def test_postponed_frames_swap_with_the_next(it: Client, socket: ClientConnection) -> None:
+    it.server.faults.drop("progress_state")
+    it.server.faults.postpone("progress")
+    await it.submit(text_to_image(steps=4), client_id="me")
+    assert progress(await events(socket, "execution_success")) == [2, 1, 4, 3]
+
+
+async def test_truncated_frames(it: Client, socket: ClientConnection) -> None:
+    it.server.faults.truncate("progress", times=1)
+    it.server.faults.truncate(lambda _, data: isinstance(data, Preview), times=1)
+    await it.submit(text_to_image(steps=4), client_id="me", extra_data={"preview_method": "taesd"})
+    broken, pictures = [], []
+    async for frame in socket:
+        if isinstance(frame, bytes):
+            pictures.append(frame.endswith(b"\xff\xd9"))
+            continue
+        try:
+            if json.loads(frame)["type"] == "execution_success":
+                break
+        except json.JSONDecodeError:
+            broken.append(frame)
+    assert len(broken) == 1
+    assert broken[0].startswith('{"type": "progress"')
+    assert pictures == [False, True, True, True]
+
+
+async def test_a_held_loop_takes_connections_and_answers_nothing(it: Client, socket: ClientConnection) -> None:
+    faults, standing = it.server.faults, len(it.server.faults.lines.standing)
+    faults.hold_loop()
+    asked = asyncio.create_task(it.get("/queue"))
+    greeted = asyncio.create_task(it.socket("other").__aenter__())
+    pong = asyncio.ensure_future(await socket.ping())
+    await eventually(lambda: len(faults.lines.standing) == standing + 2, "the connections")
+    await it.server.sockets.outbox.join()
+    assert [waits.done() for waits in (asked, greeted, pong)] == [False] * 3
+    assert "other" not in it.server.sockets.clients
+    faults.release_loop()
+    assert await asked == {"queue_running": [], "queue_pending": []}
+    await pong
+    await (await greeted).close()
+
+
+async def test_a_held_loop_tells_later_what_was_done_meanwhile() -> None:
+    gate = Gate()
+    async with client(pace=gate) as it, it.socket("me") as socket:
+        prompt_id = await it.submit(text_to_image(), client_id="me")
+        await gate.let_steps(1)
+        it.server.faults.hold_loop()
+        await gate.let_all()
+        await eventually(lambda: prompt_id in it.server.queue.history, "the end of a prompt")
+        await it.server.sockets.outbox.join()
+        it.server.faults.release_loop()
+        assert progress(await events(socket, "execution_success")) == [1, 2]
+
+
+async def test_a_held_loop_does_not_notice_who_leaves(it: Client, socket: ClientConnection) -> None:
+    it.server.faults.hold_loop()
+    socket.transport.abort()
+    await socket.wait_closed()
+    assert "me" in it.server.sockets.clients
+    it.server.faults.release_loop()
+    await eventually(lambda: "me" not in it.server.sockets.clients, "the end of the socket")
+
+
+async def test_all_faults_end_at_once(it: Client) -> None:
+    faults = it.server.faults
+    faults.fail()
+    faults.close_sockets()
+    faults.drop()
+    held = faults.hold_answers("/prompt")
+    faults.hold_loop()
+    faults.clear()
+    assert not held.active
+    assert (await it.run(text_to_image()))["status"]["status_str"] == "success"
+    async with it.socket("me") as socket:
+        await events(socket, "status")
+
+
+async def test_a_server_may_stop_with_everything_held() -> None:
+    async with client() as it:
+        faults, url = it.server.faults, it.server.url
+        held = faults.hold_answers("/queue")
+        async with httpx.AsyncClient() as http:
+            asked = asyncio.create_task(http.get(f"{url}/queue"))
+            await eventually(lambda: held.hits, "the request")
+            async with connect(f"{url.replace('http', 'ws')}/ws?clientId=me") as socket:
+                faults.hold_loop()
+                await it.server.stop(killed=True)
+                with pytest.raises(ConnectionClosedError):
+                    await events(socket, "never")
+            with pytest.raises(httpx.RemoteProtocolError):
+                await asked
+
+
+async def test_a_server_lets_go_of_every_connection(it: Client) -> None:
+    for _ in range(20):
+        async with httpx.AsyncClient() as http, it.socket("me") as socket:
+            await http.get(f"{it.server.url}/queue")
+            await events(socket, "status")
+    await eventually(lambda: not it.server.faults.lines.standing, "the last end")
+    assert (it.server.sockets.clients, it.server.sockets.flags) == ({}, {})
