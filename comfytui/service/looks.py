@@ -45,12 +45,14 @@ class Looker:
         self._door = door
         self._wanted = asyncio.Event()
         self._history_wanted = False
+        self._told: Callable[[ComfyError], None] | None = None
         self._took = 0.0
         self._seen: Glance | None = None
 
-    def want(self, *, history: bool = False) -> None:
-        """Ask for a look soon, with `history` also at what ended lately."""
+    def want(self, *, history: bool = False, told: Callable[[ComfyError], None] | None = None) -> None:
+        """Ask for a look soon, with `history` also at what ended lately; `told` is called if it fails."""
         self._history_wanted |= history
+        self._told = told or self._told
         self._wanted.set()
 
     async def run(self, client: ComfyClient) -> None:
@@ -69,6 +71,8 @@ class Looker:
                 self._apply(Answered(self._poll_pause()))
             except ComfyError as error:
                 self._apply(Unanswered(str(error), _kind(error)))
+                if self._told is not None:
+                    self._told(error)
                 await asyncio.sleep(SETTLE_PAUSE)
             await asyncio.sleep(max(0.1, REST * (loop.time() - began)))
 

@@ -1,62 +1,34 @@
-"""One server's session, kept true: the socket, the looks, the outbox and the single writer of the state."""
+"""One server's session, kept true: the lines to it, the outbox, the journal and the single writer of the state."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import ComfyError, Unauthorized, Unreachable
-from comfytui.comfy.events import PreviewImage
+from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import Closed, Opened, Unheard
 from comfytui.service.cancel import Outcome, cancel, cancel_all
-from comfytui.service.door import Door
-from comfytui.service.frames import of_a_run, worth_a_look
 from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.journal.scribe import Scribe
-from comfytui.service.looks import Looker
+from comfytui.service.lines import Lines
 from comfytui.service.lost import parcels_of
 from comfytui.service.mailbox import Mailbox
-from comfytui.service.notices import (
-    BatchRefused,
-    JobEnded,
-    Notice,
-    NotReached,
-    PreviewReceived,
-    ServiceFailed,
-    SessionChanged,
-    Severity,
-    Told,
-)
+from comfytui.service.notices import BatchRefused, JobEnded, Notice, ServiceFailed, SessionChanged, Severity, Told
 from comfytui.service.orders import Order, Parcel, plan
-from comfytui.service.outbox import LOOK_PAUSE, Outbox
+from comfytui.service.outbox import Outbox
 from comfytui.service.record import record
 from comfytui.service.tenancy import Tenancy
-from comfytui.service.watchdog import Watchdog
-from comfytui.service.wire import News, Wire
-from comfytui.session.events import (
-    BatchPlanned,
-    Connected,
-    Disconnected,
-    JobsResent,
-    MovedIn,
-    PromptDelayed,
-    Quiet,
-    SessionEvent,
-    Unanswered,
-)
-from comfytui.session.model import Failure, Job, JobStatus, LinkKind, Stamp
+from comfytui.session.events import BatchPlanned, Disconnected, JobsResent, MovedIn, SessionEvent, Unanswered
+from comfytui.session.model import Failure, Job, JobStatus, Stamp
 from comfytui.session.reduce import reduce
 from comfytui.session.state import SessionState
 from comfytui.session.views import lost_jobs
 
 T = TypeVar("T")
-
-BUSY = "The server takes connections but answers nothing just now: it may be loading a model."
 
 
 class SocketService:
@@ -71,16 +43,11 @@ class SocketService:
         self._client: ComfyClient | None = None
         self._scribe = Scribe(lambda sentence: self._tell(sentence, "warning"), folder)
         self._tenancy = Tenancy(self._scribe, server.shown, fresh=fresh, client_id=client_id)
-        self._door = Door(self._apply, self._tenancy.learned)
-        self._looker = Looker(self._apply, lambda: self.state, self._door)
-        self._watchdog = Watchdog(lambda: self.state, self._apply, self._look_closely, self._renew)
+        self._lines = Lines(server, lambda: self.state, self._apply, self.post, self._tenancy.learned)
         self._outbox = self._new_outbox()
         self._orders: list[Order] = []
         self._kept: dict[str, Parcel] = {}
         self._moved = asyncio.Event()
-        self._wires: tuple[Wire, ...] = ()
-        self._tried = False
-        self._was_live = False
 
     def subscribe(self, mailbox: Mailbox) -> None:
         """Put the present state, and what follows, into a mailbox."""
@@ -105,15 +72,8 @@ class SocketService:
         try:
             async with ComfyClient(self.server) as client, asyncio.TaskGroup() as tasks:
                 self._client = client
-                self._wires = tuple(
-                    Wire(self.server, client_id, self._receive, self._no_socket, self._hopeful)
-                    for client_id in self._tenancy.client_ids
-                )
-                for wire in self._wires:
-                    tasks.create_task(wire.run())
-                tasks.create_task(self._watchdog.run())
-                tasks.create_task(self._looker.run(client))
-                tasks.create_task(self._looker.watch_box(client))
+                for work in self._lines.work(client, self._tenancy.client_ids):
+                    tasks.create_task(work)
                 tasks.create_task(self._outbox.run(client))
                 tasks.create_task(self._until_moved())
         finally:
@@ -121,8 +81,8 @@ class SocketService:
 
     async def _move_in(self) -> None:
         """Take the ids of the box over, and all that is known of their prompts."""
-        self._door.known = self._door.known or await self._tenancy.known_box()
-        saved = await self._tenancy.move_in(self._door.known)
+        self._lines.door.known = self._lines.door.known or await self._tenancy.known_box()
+        saved = await self._tenancy.move_in(self._lines.door.known)
         self._apply(MovedIn(self._tenancy.client_ids))
         for batch in saved:
             self._take_over(batch)
@@ -146,7 +106,7 @@ class SocketService:
         self._outbox = self._new_outbox()
         self._kept.clear()
         self._moved.clear()
-        self._door.close()
+        self._lines.door.close()
         self.state = SessionState(link=self.state.link)
         self.post(SessionChanged(self.server.shown, self.state))
 
@@ -156,7 +116,7 @@ class SocketService:
 
     def take_box(self) -> None:
         """Serve the other box that answers at this address from now on."""
-        self._door.take()
+        self._lines.door.take()
         self._moved.set()
 
     def submit(self, order: Order) -> None:
@@ -198,7 +158,7 @@ class SocketService:
         except ComfyError as error:
             told = f"Not cancelled: {error}", "error"
         self._tell(*told)
-        self._looker.want()
+        self._lines.looker.want()
 
     async def answer(self, question: Callable[[ComfyClient], Awaitable[T]], answer: Future[T]) -> None:
         """Answer a question of the subscriber's own with this service's client, unless it is no longer asked."""
@@ -211,9 +171,7 @@ class SocketService:
 
     def reconnect(self) -> None:
         """Close the sockets that are open, and connect now."""
-        self._door.close()
-        self._renew()
-        self._looker.want()
+        self._lines.reconnect()
 
     def post(self, notice: Notice) -> None:
         """Hand a notice to every subscriber."""
@@ -256,7 +214,7 @@ class SocketService:
             self._refused,
             self._tell,
             self.cancel,
-            self._sendable,
+            self._lines.sendable,
             self._scribe,
         )
 
@@ -264,73 +222,11 @@ class SocketService:
         job = self.state.jobs.get(prompt_id)
         return job is not None and job.status is JobStatus.SUBMITTING
 
-    async def _sendable(self, prompt_id: str) -> bool:
-        """Whether the server is there and the right one; waits for it a while, and says what a prompt waits for."""
-        if not self._door.is_open:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._door.wait(), LOOK_PAUSE)
-        if not self._door.is_open:
-            self._apply(PromptDelayed(prompt_id, self.state.link.reason or "waiting for the server"))
-        return self._door.is_open
-
     def _refused(self, batch: str, failure: Failure) -> None:
         self.post(BatchRefused(self.server.shown, batch, failure))
 
-    def _renew(self) -> None:
-        for wire in self._wires:
-            wire.renew()
-
-    async def _look_closely(self) -> None:
-        """Look at the queue and the memory now."""
-        client = self._require_client()
-        await self._looker.look(client)
-        await self._looker.read_box(client)
-
     def _tell(self, text: str, severity: Severity) -> None:
         self.post(Told(self.server.shown, text, severity))
-
-    def _hopeful(self) -> bool:
-        """Whether a socket that nothing seemed to mend may come to life: the server was or is one."""
-        return self._was_live or self.state.link.kind is LinkKind.POLLING
-
-    def _no_socket(self, error: ComfyError) -> None:
-        """The server will not have a socket of ours; perhaps it answers over HTTP."""
-        kind = LinkKind.UNAUTHORISED if isinstance(error, Unauthorized) else LinkKind.NOT_COMFYUI
-        self._apply(Disconnected(str(error), kind=kind))
-        self._looker.want()
-
-    def _missed(self, error: ComfyError) -> None:
-        """Tell it if the first try of all found nothing: the address is wrong, or the box is down."""
-        if not self._tried:
-            self._tried = True
-            self.post(NotReached(self.server.shown, str(error)))
-
-    def _receive(self, client_id: str, news: News) -> None:
-        match news:
-            case Opened():
-                self._tried = self._was_live = True
-                self._watchdog.opened()
-                self._apply(Connected(client_id))
-                self._looker.want(history=True)
-            case Closed(reason=reason, retry_in=retry_in, error=error):
-                self._door.close()
-                self._apply(Disconnected(reason, retry_in))
-                if isinstance(error, Unreachable):
-                    self._missed(error)
-                self._tried = True
-                self._looker.want()
-            case Unheard():
-                self._apply(Quiet(deaf=False, reason=BUSY))
-            case PreviewImage(image=image, prompt_id=prompt_id):
-                self._watchdog.hear(of_a_run=True)
-                live = self.state.live
-                if live and prompt_id in {None, live.prompt_id}:
-                    self.post(PreviewReceived(self.server.shown, live.prompt_id, image))
-            case _:
-                self._watchdog.hear(of_a_run=of_a_run(news))
-                self._apply(news)
-                if worth_a_look(news):
-                    self._looker.want()
 
 
 class _MovedOutError(Exception):

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from comfytui.comfy.server import Server
-from comfytui.service import frames, outbox, service
+from comfytui.service import frames, lines, outbox
 from comfytui.service.notices import NotReached, ServiceFailed
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind
@@ -79,11 +79,11 @@ async def test_while_the_service_is_down_by_a_fault_the_link_is_not_called_live(
             def broken(*_: object) -> None:
                 raise RuntimeError("a fault")
 
-            monkeypatch.setattr(service, "worth_a_look", broken)
+            monkeypatch.setattr(lines, "worth_a_look", broken)
             thread.submit(small_order(1, model=MODEL))
             await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
             assert thread.state.link.kind is not LinkKind.LIVE
-            monkeypatch.setattr(service, "worth_a_look", frames.worth_a_look)
+            monkeypatch.setattr(lines, "worth_a_look", frames.worth_a_look)
             thread.cancel(next(iter(thread.state.jobs)))
             await eventually(lambda: watcher.sentences, "an answer to x", 3)
         finally:
@@ -92,17 +92,17 @@ async def test_while_the_service_is_down_by_a_fault_the_link_is_not_called_live(
 
 async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
-    receive = service.SocketService._receive
+    receive = lines.Lines._receive
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
         held = proxy.hold_answer_to(b"POST /api/prompt")
 
-        def breaks_once(self: service.SocketService, client_id: str, event: Any) -> None:
+        def breaks_once(self: lines.Lines, client_id: str, event: Any) -> None:
             if sim.submitted and not held.released.is_set():
                 held.release()
                 raise RuntimeError("a fault")
             receive(self, client_id, event)
 
-        monkeypatch.setattr(service.SocketService, "_receive", breaks_once)
+        monkeypatch.setattr(lines.Lines, "_receive", breaks_once)
         thread = ServiceThread(Server.from_url(proxy.url), pauses=(0.01,))
         thread.start()
         try:

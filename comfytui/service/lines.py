@@ -1,0 +1,127 @@
+"""All that connects to one server: the sockets, the looks over HTTP, and the watchdog between them."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import ComfyError, Unauthorized, Unreachable
+from comfytui.comfy.events import PreviewImage
+from comfytui.comfy.server import Server
+from comfytui.comfy.socket import Closed, Opened, Unheard
+from comfytui.service.door import Door
+from comfytui.service.frames import of_a_run, worth_a_look
+from comfytui.service.looks import Looker
+from comfytui.service.notices import Notice, NotReached, PreviewReceived
+from comfytui.service.outbox import LOOK_PAUSE
+from comfytui.service.watchdog import Watchdog
+from comfytui.service.wire import News, Wire
+from comfytui.session.events import Connected, Disconnected, PromptDelayed, Quiet, SessionEvent
+from comfytui.session.model import LinkKind
+from comfytui.session.state import SessionState
+
+BUSY = "The server takes connections but answers nothing just now: it may be loading a model."
+
+
+class Lines:
+    """What comes in goes to `apply` and `post`; `learned` is told the fingerprint of the box that is served."""
+
+    def __init__(
+        self,
+        server: Server,
+        state: Callable[[], SessionState],
+        apply: Callable[[SessionEvent], None],
+        post: Callable[[Notice], None],
+        learned: Callable[[str], None],
+    ) -> None:
+        self._server = server
+        self._state = state
+        self._apply = apply
+        self._post = post
+        self.door = Door(apply, learned)
+        self.looker = Looker(apply, state, self.door)
+        self._watchdog = Watchdog(state, apply, self._look_closely, self._renew)
+        self._client: ComfyClient | None = None
+        self._wires: tuple[Wire, ...] = ()
+        self._tried = False
+        self._was_live = False
+
+    def work(self, client: ComfyClient, client_ids: Sequence[str]) -> Iterator[Coroutine[Any, Any, None]]:
+        """What has to run, for ever, to hold the lines of these ids."""
+        self._client = client
+        self._wires = tuple(
+            Wire(self._server, client_id, self._receive, self._no_socket, self._hopeful) for client_id in client_ids
+        )
+        yield from (wire.run() for wire in self._wires)
+        yield self._watchdog.run()
+        yield self.looker.run(client)
+        yield self.looker.watch_box(client)
+
+    def reconnect(self) -> None:
+        """Close the sockets that are open, and connect now."""
+        self.door.close()
+        self._renew()
+        self.looker.want()
+
+    async def sendable(self, prompt_id: str) -> bool:
+        """Whether the server is there and the right one; waits for it a while, and says what a prompt waits for."""
+        if not self.door.is_open:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.door.wait(), LOOK_PAUSE)
+        if not self.door.is_open:
+            self._apply(PromptDelayed(prompt_id, self._state().link.reason or "waiting for the server"))
+        return self.door.is_open
+
+    def _renew(self) -> None:
+        for wire in self._wires:
+            wire.renew()
+
+    async def _look_closely(self) -> None:
+        """Look at the queue and the memory now."""
+        if self._client is not None:
+            await self.looker.look(self._client)
+            await self.looker.read_box(self._client)
+
+    def _hopeful(self) -> bool:
+        """Whether a socket that nothing seemed to mend may come to life: the server was or is one."""
+        return self._was_live or self._state().link.kind is LinkKind.POLLING
+
+    def _no_socket(self, error: ComfyError) -> None:
+        """The server will not have a socket of ours; perhaps it answers over HTTP."""
+        kind = LinkKind.UNAUTHORISED if isinstance(error, Unauthorized) else LinkKind.NOT_COMFYUI
+        self._apply(Disconnected(str(error), kind=kind))
+        self.looker.want(told=self._missed)
+
+    def _missed(self, error: ComfyError) -> None:
+        """Tell it if the first try of all found nothing: the address is wrong, or the box is down."""
+        if not self._tried:
+            self._tried = True
+            self._post(NotReached(self._server.shown, str(error)))
+
+    def _receive(self, client_id: str, news: News) -> None:
+        match news:
+            case Opened():
+                self._tried = self._was_live = True
+                self._watchdog.opened()
+                self._apply(Connected(client_id))
+                self.looker.want(history=True)
+            case Closed(reason=reason, retry_in=retry_in, error=error):
+                self.door.close()
+                self._apply(Disconnected(reason, retry_in))
+                if isinstance(error, Unreachable):
+                    self._missed(error)
+                self._tried = True
+                self.looker.want()
+            case Unheard():
+                self._apply(Quiet(deaf=False, reason=BUSY))
+            case PreviewImage(image=image, prompt_id=prompt_id):
+                self._watchdog.hear(of_a_run=True)
+                live = self._state().live
+                if live and prompt_id in {None, live.prompt_id}:
+                    self._post(PreviewReceived(self._server.shown, live.prompt_id, image))
+            case _:
+                self._watchdog.hear(of_a_run=of_a_run(news))
+                self._apply(news)
+                if worth_a_look(news):
+                    self.looker.want()
