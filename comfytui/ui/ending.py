@@ -9,6 +9,7 @@ import termios
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from threading import Event, Thread, Timer
 from types import TracebackType
 from typing import NoReturn, Self, TextIO
@@ -105,7 +106,7 @@ class Ending:
         limit.start()
         mine = not gone and all(_in_foreground(fd) for fd in self._terminals)
         if mine:
-            self._leave(code)
+            _quietly(partial(self._leave, code))
             self._left.wait(ORDERLY_SECONDS)
         self._run_hooks()
         if mine and not self._left.is_set():
@@ -145,6 +146,7 @@ def _in_foreground(fd: int) -> bool:
 
 
 def _quietly(hook: Hook) -> None:
+    """Call a hook; a traceback would land on the screen that is being given back."""
     try:
         hook()
     except Exception:
