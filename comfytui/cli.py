@@ -199,6 +199,7 @@ def _open_app(
     # What is made until the first paint stays: nothing to be gained from looking through it again and again.
     gc.disable()
     from comfytui.ui.app import ComfyApp
+    from comfytui.ui.ending import Ending
     from comfytui.ui.options import Options
 
     options = Options(
@@ -214,7 +215,8 @@ def _open_app(
         fresh=fresh,
     )
     app = ComfyApp(options, server)
-    app.run(mouse=not no_mouse)
+    with Ending(app.leave, app.at_end):
+        app.run(mouse=not no_mouse)
     if app.stuck:
         # A look-up of a name that hangs in the service's thread would hold up the end for as long as it takes.
         sys.stderr.flush()

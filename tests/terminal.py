@@ -11,7 +11,9 @@ import termios
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from select import select
+from typing import Any
 
 import pyte
 
@@ -30,21 +32,31 @@ class Terminal:
     """What a person at the terminal does and sees."""
 
     def __init__(
-        self, argv: Sequence[str], columns: int, rows: int, environment: dict[str, str], program: Sequence[str]
+        self,
+        argv: Sequence[str],
+        columns: int,
+        rows: int,
+        environment: dict[str, str],
+        program: Sequence[str],
+        *,
+        controlling: bool = False,
     ) -> None:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._master, slave = pty.openpty()
+        # Held open: a terminal that nobody holds forgets how it is set.
+        self._slave = slave
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        # With `controlling` it is hung up with a SIGHUP, as a shell's is; without, it only breaks.
         self.process = subprocess.Popen(
             [*program, *argv],
             stdin=slave,
             stdout=slave,
             stderr=slave,
             start_new_session=True,
+            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controlling else None,  # noqa: PLW1509
             env={**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "COLORTERM": "truecolor", **environment},
         )
-        os.close(slave)
         self.written = b""
 
     @property
@@ -71,6 +83,12 @@ class Terminal:
             assert time.monotonic() < over, f"{words!r} did not appear; the screen was:\n{self.text}"
             self._read(0.1)
 
+    def rest(self) -> bytes:
+        """Read what is still to be read, and return all that was."""
+        while select([self._master], [], [], 0.1)[0]:
+            self._read(0.1)
+        return self.written
+
     def exit_code(self) -> int:
         """Wait for the end of the program."""
         over = time.monotonic() + PATIENCE
@@ -85,7 +103,38 @@ class Terminal:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
-        os.close(self._master)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Take the terminal away."""
+        if self._master >= 0:
+            os.close(self._master)
+            os.close(self._slave)
+            self._master = -1
+
+    def stall(self) -> None:
+        """Read nothing, and press keys, until the program stands still: its terminal is full, and it waits for that."""
+        over = time.monotonic() + PATIENCE
+        moved, quiet = -1, 0
+        while quiet < 6:
+            assert time.monotonic() < over, "it goes on without a terminal"
+            os.write(self._master, b"a")
+            # A loop that lives wakes up for each key; one that waits for a full terminal does not.
+            time.sleep(0.05)
+            before, moved = moved, self._switches()
+            quiet = quiet + 1 if before == moved and not self._takes_bytes() else 0
+
+    def _switches(self) -> int:
+        """How often the main thread has waited so far."""
+        status = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/status").read_text()
+        return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+    def _takes_bytes(self) -> bool:
+        return bool(select([], [self._slave], [], 0)[1])
+
+    def modes(self) -> list[Any]:
+        """How the terminal treats what is typed and written."""
+        return termios.tcgetattr(self._slave)[:4]
 
     def _read(self, seconds: float) -> None:
         """Take what the program writes for so long."""
@@ -100,10 +149,15 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    *argv: str, columns: int = 120, rows: int = 40, program: Sequence[str] = PROGRAM, **environment: str
+    *argv: str,
+    columns: int = 120,
+    rows: int = 40,
+    program: Sequence[str] = PROGRAM,
+    controlling: bool = False,
+    **environment: str,
 ) -> Iterator[Terminal]:
     """The program with these arguments in a terminal of this size."""
-    it = Terminal(argv, columns, rows, environment, program)
+    it = Terminal(argv, columns, rows, environment, program, controlling=controlling)
     try:
         yield it
     finally:

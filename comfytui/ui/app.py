@@ -23,6 +23,7 @@ from comfytui.session.views import unsent_jobs
 from comfytui.ui.ascii import AsciiFilter
 from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.dashboard import Dashboard, Missed
+from comfytui.ui.ending import Hook
 from comfytui.ui.harmless import HarmlessFilter
 from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.start import NOTHING_ANSWERS, StartScreen
@@ -64,6 +65,8 @@ class ComfyApp(App[None]):
         self._type_ahead = TypeAhead(self, super().on_event)
         self._demo = ExitStack()
         self.service: ServiceThread | None = None
+        self.at_end: list[Hook] = []
+        """What is still done when a signal or a lost terminal ends the program: nothing that takes long."""
         self.stuck = False
         """Whether a service did not end in time: its thread would hold up the end of the program."""
         self._server = server
@@ -163,6 +166,10 @@ class ComfyApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Every painted line is made harmless, and ASCII where that is asked for."""
         return [*super().get_line_filters(), *self._filters]
+
+    def leave(self, code: int) -> None:
+        """End with an exit code and without a question; for other threads."""
+        self.call_later(self.exit, return_code=code)
 
     def on_unmount(self) -> None:
         """Detach: the service ends, jobs go on, on their server."""

@@ -1,0 +1,144 @@
+"""However the terminal or the program is taken away, it ends: soon, in silence, and with all that it started."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.terminal import Terminal, terminal
+
+pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
+
+PATIENCE = 10.0
+"""Seconds in which a program ends that should in two: the machine is busy with others."""
+MODES_LEFT = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?2004l", b"\x1b[?25h", b"\x1b[?7h", b"\x1b[<u")
+Fate = Callable[[Terminal], object]
+
+
+def ends(it: Terminal, fate: Fate) -> int:
+    """The exit code of a program that meets its fate, whose demo server ends with it."""
+    (simulator,) = Path(f"/proc/{it.process.pid}/task/{it.process.pid}/children").read_text().split()
+    server = os.pidfd_open(int(simulator))
+    began = time.monotonic()
+    fate(it)
+    code = it.process.wait(PATIENCE)
+    print(f"ended with {code} after {time.monotonic() - began:.2f} s")
+    assert select.select([server], [], [], PATIENCE)[0], "the simulator outlived the program"
+    print(f"its server after {time.monotonic() - began:.2f} s")
+    os.close(server)
+    return code
+
+
+def term(it: Terminal) -> None:
+    it.process.send_signal(signal.SIGTERM)
+
+
+def test_a_signal_gives_the_terminal_back() -> None:
+    with terminal("demo") as it:
+        before = it.modes()
+        it.shows("live")
+        assert it.modes() != before
+        written = len(it.written)
+        assert ends(it, term) == 143
+        it.rest()
+        for mode in MODES_LEFT:
+            assert mode in it.written[written:]
+        assert it.modes() == before
+        assert b"Traceback" not in it.written
+
+
+@pytest.mark.parametrize("controlling", [True, False], ids=["hung-up", "broken"])
+def test_a_terminal_that_is_taken_away(controlling: bool) -> None:
+    with terminal("demo", controlling=controlling) as it:
+        it.shows("live")
+        assert ends(it, Terminal.hang_up) == 129
+
+
+@pytest.mark.parametrize(("fate", "code"), [(term, 143), (Terminal.hang_up, 129)])
+def test_a_terminal_that_does_not_read(fate: Fate, code: int) -> None:
+    with terminal("demo") as it:
+        before = it.modes()
+        it.shows("live")
+        it.stall()
+        assert ends(it, fate) == code
+        if fate is term:
+            assert it.modes() == before, "typed characters stay invisible"
+            it.rest()
+            assert b"Traceback" not in it.written
+
+
+STUCK = """
+import logging, pathlib, sys, threading, tty
+from comfytui.ui.ending import Ending
+logging.lastResort = None
+hooks = [threading.Event().wait, lambda: 1 / 0, lambda: pathlib.Path(sys.argv[1]).write_text("kept")]
+with Ending(lambda code: None, hooks):
+    tty.setraw(0)
+    print("ready", flush=True)
+    threading.Event().wait()
+"""
+
+
+def test_an_application_that_does_not_leave_is_ended_in_its_place(tmp_path: Path) -> None:
+    kept = tmp_path / "journal"
+    master, slave = pty.openpty()
+    before = termios.tcgetattr(slave)
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK, str(kept)], stdin=slave, stdout=subprocess.PIPE, stderr=slave
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(PATIENCE) == 129
+    assert kept.read_text() == "kept", "a hook that hangs and one that fails keep no other from its work"
+    written = os.read(master, 65_536)
+    for mode in MODES_LEFT:
+        assert mode in written
+    assert b"Traceback" not in written
+    assert termios.tcgetattr(slave) == before
+    os.close(master)
+    os.close(slave)
+
+
+def state(it: Terminal) -> str:
+    return Path(f"/proc/{it.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    over = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < over, f"{what} did not come true"
+        time.sleep(0.01)
+
+
+def test_it_can_be_suspended_and_goes_on_or_ends() -> None:
+    with terminal("demo") as it:
+        before = it.modes()
+        it.shows("live")
+        written = len(it.written)
+        it.process.send_signal(signal.SIGTSTP)
+        until(lambda: state(it) == "T", "its rest")
+        it.rest()
+        assert b"\x1b[?1049l" in it.written[written:]
+        assert it.modes() == before
+        written = len(it.written)
+        it.process.send_signal(signal.SIGCONT)
+        until(lambda: b"\x1b[?1049h" in it.rest()[written:], "its return")
+        it.shows("live")
+        it.process.send_signal(signal.SIGTSTP)
+        until(lambda: state(it) == "T", "its second rest")
+
+        def kill_as_a_shell_does(it: Terminal) -> None:
+            it.process.send_signal(signal.SIGTERM)
+            it.process.send_signal(signal.SIGCONT)
+
+        assert ends(it, kill_as_a_shell_does) == 143
+        assert it.modes() == before

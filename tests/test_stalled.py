@@ -1,0 +1,99 @@
+"""A terminal that does not read is the program's own trouble: no server waits for it, and nothing piles up."""
+
+import json
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from comfytui.sim.config import SimConfig
+from comfytui.sim.demo import EmbeddedServer
+from comfytui.workflow.fields import Field
+from comfytui.workflow.txt2img import txt2img
+from comfytui.workflow.values import fill
+from tests.terminal import F5, terminal
+
+STEPS, RATE = 40, 40
+"""A preview has 80 kB on average: four images are 13 MB of them, and the buffers of the sockets hold 4 MB."""
+PATIENCE = 60.0
+PROMPT_SECONDS = 5.0
+"""A status comes in milliseconds, behind at most a few previews; a server that waits for a client waits for ever."""
+GROWTH_MB = 5.0
+"""A half of what the previews after the first image have: kept, they would show."""
+
+
+class Other:
+    """Another user of the same server, who notices when it waits for somebody."""
+
+    def __init__(self, http: httpx.Client, socket: ClientConnection) -> None:
+        self.http, self.socket = http, socket
+        self.remaining = 0
+
+    def status_seconds(self) -> float:
+        """How long a status takes through the one queue of all frames: a prompt is put into line, and out again."""
+        graph: Any = fill(txt2img(), {Field.PROMPT: "mine"})
+        graph["4"]["inputs"]["ckpt_name"] = "dreamshaper_8.safetensors"
+        with suppress(TimeoutError):
+            while True:
+                self._take(0)
+        before, began = self.remaining, time.monotonic()
+        answer = self.http.post("/prompt", json={"prompt": graph, "client_id": "other"})
+        assert answer.status_code == 200, answer.text
+        while self.remaining <= before:
+            before = min(before, self.remaining)
+            self._take(PATIENCE)
+        seconds = time.monotonic() - began
+        self.http.post("/queue", json={"delete": [answer.json()["prompt_id"]]})
+        return seconds
+
+    def _take(self, patience: float) -> None:
+        frame = self.socket.recv(timeout=patience)
+        if isinstance(frame, str) and (told := json.loads(frame))["type"] == "status":
+            self.remaining = told["data"]["status"]["exec_info"]["queue_remaining"]
+
+    def get(self, path: str) -> Any:
+        return self.http.get(path).json()
+
+
+def memory(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+
+
+def until_made(images: int, other: Other) -> None:
+    over = time.monotonic() + PATIENCE
+    while len(other.get("/history")) < images:
+        assert time.monotonic() < over, f"image {images} was not made"
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
+def test_a_terminal_that_does_not_read_holds_up_nobody(tmp_path: Path) -> None:
+    workflow = tmp_path / "long.json"
+    workflow.write_text(json.dumps(fill(txt2img(), {Field.STEPS: STEPS})))
+    with (
+        EmbeddedServer(SimConfig(steps_per_second=RATE, load_seconds=0)) as server,
+        httpx.Client(base_url=server.url, timeout=PATIENCE) as http,
+        connect(f"{server.url.replace('http', 'ws')}/ws?clientId=other", max_size=None) as socket,
+        terminal(server.url, "--workflow", str(workflow), XDG_STATE_HOME=str(tmp_path)) as it,
+    ):
+        other = Other(http, socket)
+        it.shows("live")
+        it.send("a red fox", F5)
+        it.shows("Image 1 of 4 - ")
+        (running,) = other.get("/queue")["queue_running"]
+        assert running[3]["preview_method"] == "auto"
+        it.stall()
+        seconds, memories = [], []
+        for images in (1, 2, 3, 4):
+            until_made(images, other)
+            seconds.append(other.status_seconds())
+            memories.append(memory(it.process.pid))
+        print(f"a status took {seconds} s; memory was {memories} MB")
+        assert max(seconds) < PROMPT_SECONDS
+        assert memories[-1] - memories[0] < GROWTH_MB
+        it.shows("4 of 4 done")
