@@ -61,7 +61,7 @@ def label(url: str) -> str:
 def kept_in(folder: Path) -> str:
     """All that is written in a folder, names and contents."""
     files = [file for file in folder.rglob("*") if file.is_file()]
-    return "\n".join(f"{file}\n{file.read_text()}" for file in files)
+    return "\n".join(f"{file}\n{file.read_bytes().decode(errors='replace')}" for file in files)
 
 
 def test_the_server_of_last_time_is_opened_again_and_no_secret_is_remembered(

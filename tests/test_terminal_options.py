@@ -49,6 +49,6 @@ def test_without_aiohttp_the_start_screen_tells_the_line_and_stays(tmp_path: Pat
 def test_a_redirect_to_a_login_ends_it_with_what_to_do() -> None:
     with stranger(302, Location="/login?next=s3cret") as login, terminal(login.url) as it:
         assert it.exit_code() == 1
-        assert "wants to know who you are (302): put user:password@ before the host, or give --header." in it.said
+        assert "wants to know who you are (302): put user:password@ before the host, give --header" in it.said
         assert "Traceback" not in it.said
         assert not [request for request in login.heard if request.startswith("/login")]

@@ -26,7 +26,7 @@ async def test_ctrl_r_tries_a_link_again_that_waits(monkeypatch: pytest.MonkeyPa
         for focused in ("prompt", "steps", "queue-rows"):
             proxy.cut()
             await it.shows("ctrl+r tries again now.")
-            await it.shows("offline")
+            await it.shows("polling every")
             if focused == "queue-rows":
                 await it.press("escape")
             else:
