@@ -26,6 +26,7 @@ from comfytui.service.notices import (
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Failure, Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
+from comfytui.session.views import lost_jobs
 from comfytui.ui import keys, words
 from comfytui.ui.choices import specs_from
 from comfytui.ui.confirm import ConfirmScreen
@@ -80,7 +81,7 @@ class Dashboard(JobActions):
         self._painted: SessionState | None = None
         self._paint_due = 0.0
         self._paint_planned = False
-        self._was_live = self._ever_live = False
+        self._was_live = self._ever_live = self._any_lost = False
 
     def compose(self) -> ComposeResult:
         """Header, form beside *Now* and queue, footer."""
@@ -170,6 +171,10 @@ class Dashboard(JobActions):
         self.query_one(NowPanel).show(state)
         if painted is None or state.jobs is not painted.jobs or state.batches is not painted.batches:
             self._panel.show(state)
+            any_lost = bool(lost_jobs(state))
+            if any_lost is not self._any_lost:
+                self._any_lost = any_lost
+                self.refresh_bindings()
         self._follow_jobs()
         is_live = state.link.kind is LinkKind.LIVE
         if is_live and not self._was_live:
@@ -222,6 +227,8 @@ class Dashboard(JobActions):
                 return self.focused is not panel.rows or on_form_page or panel.filtering
             case "filter" | "help":
                 return not typing
+            case "again":
+                return self._any_lost and not on_form_page
             case "cancel" | "cancel_batch" | "save":
                 return not on_form_page
         return True

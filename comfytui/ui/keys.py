@@ -14,7 +14,7 @@ DASHBOARD = [
         tooltip="Cancel all of the selected job's batch",
     ),
     Binding("s", "save", "Save", id="save", tooltip="Save the selected job's pictures"),
-    Binding("r", "again", "Again", show=False, id="again", tooltip="Send again what the server forgot, with its seeds"),
+    Binding("r", "again", "Again", id="again", tooltip="Send again what the server forgot, with its seeds"),
     Binding("slash", "filter", "Filter", key_display="/", id="filter", tooltip="Show only matching jobs"),
     Binding("n", "write", "Form", id="write", tooltip="Write: go to the prompt form"),
     Binding("p", "previews", "Previews", id="previews", show=False, tooltip="Live previews on or off"),
