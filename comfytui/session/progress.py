@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from comfytui.session.eta import batch_left, image_left
 from comfytui.session.jobs import Tally
-from comfytui.session.model import Batch, Job, JobStatus, Phase
+from comfytui.session.model import Batch, Job, JobStatus, LinkKind, Phase
 from comfytui.session.state import Live, SessionState
 from comfytui.session.views import ahead_of, next_job, tally
 
@@ -23,8 +23,8 @@ class Stage(StrEnum):
 class Progress:
     """The numbers of one batch; fractions 0 to 1, times in seconds, `rate` in steps a second.
 
-    The image is the one that runs, or the next one; its step is that of the running pass, its fraction the whole
-    prompt's. `batch_elapsed` and `batch_left` count running, not waiting in the queue.
+    The image is the one that runs, or the next one; its step is that of the running pass, which nobody tells a `blind`
+    client, its fraction the whole prompt's. `batch_elapsed` and `batch_left` count running, not waiting in the queue.
     """
 
     stage: Stage
@@ -53,6 +53,7 @@ class Progress:
     cancelled: int = 0
     lost: int = 0
     note: str = ""
+    blind: bool = False
 
 
 def progress_of(state: SessionState, batch: Batch, now: float) -> Progress:
@@ -62,19 +63,21 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> Progress:
     live = state.live if job and state.live and state.live.prompt_id == job.prompt_id else None
     elapsed = max(now - live.started, 0.0) if live else None
     fraction = live.fraction if live else 0.0 if job else 1.0
+    blind = state.link.kind is LinkKind.POLLING
+    known = None if blind else live
     return Progress(
         stage=_stage(job, counts),
         image_index=min(job.mark.index, batch.total) if job and job.mark else batch.total,
         total_images=batch.total,
-        current_step=live.step if live else 0,
-        total_steps=live.steps if live else 0,
-        percentage=100 * live.step // live.steps if live and live.steps else 0,
-        passes=live.passes if live else 0,
-        phase=live.phase if live else Phase.WORKING if job and job.status is JobStatus.RUNNING else None,
-        node_class=_node_class(job, live),
+        current_step=known.step if known else 0,
+        total_steps=known.steps if known else 0,
+        percentage=100 * known.step // known.steps if known and known.steps else 0,
+        passes=known.passes if known else 0,
+        phase=known.phase if known else Phase.WORKING if job and job.status is JobStatus.RUNNING else None,
+        node_class=_node_class(job, known),
         image_fraction=fraction,
         batch_fraction=_batch_fraction(batch, counts, fraction) if job else 1.0,
-        rate=live.rate if live else None,
+        rate=known.rate if known else None,
         elapsed=elapsed,
         batch_elapsed=counts.seconds + (elapsed or 0.0),
         image_left=image_left(state, job, live, now) if job and live else None,
@@ -89,6 +92,7 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> Progress:
         cancelled=counts.of(JobStatus.CANCELLED),
         lost=counts.of(JobStatus.LOST),
         note=job.note if job else "",
+        blind=blind,
     )
 
 
@@ -99,7 +103,7 @@ def line(progress: Progress) -> str:
         case Stage.RUNNING if progress.current_step:
             return f"{image} - Step {progress.current_step}/{progress.total_steps} ({progress.percentage}%)"
         case Stage.RUNNING:
-            return f"{image} - {progress.phase}"
+            return f"{image} - {'step unknown' if progress.blind else progress.phase}"
         case Stage.QUEUED:
             return f"{image} - queued, {progress.ahead} ahead" if progress.ahead else f"{image} - queued, next"
         case Stage.SENDING:

@@ -1,9 +1,7 @@
 """The dashboard of one server: notices come in, at most four paints a second go out."""
 
-import asyncio
 import time
 from dataclasses import dataclass
-from random import SystemRandom
 from typing import ClassVar
 
 from textual import on, work
@@ -24,20 +22,19 @@ from comfytui.service.notices import (
     SessionChanged,
 )
 from comfytui.service.thread import ServiceThread
-from comfytui.session.model import Failure, Job, JobStatus, LinkKind
+from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.session.views import lost_jobs
 from comfytui.ui import keys, words
-from comfytui.ui.choices import specs_from
 from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.form import PromptForm
+from comfytui.ui.form_actions import FormActions
 from comfytui.ui.header import HeaderLine
 from comfytui.ui.help import HelpScreen
 from comfytui.ui.job_actions import JobActions
 from comfytui.ui.news import lost_news, news_of
 from comfytui.ui.now import NowPanel
 from comfytui.ui.options import Options
-from comfytui.ui.ordering import fields_of, order_of
 from comfytui.ui.queue_panel import QueuePanel
 from comfytui.ui.saving import shown_picture
 from comfytui.workflow.graph import warning_for
@@ -46,8 +43,6 @@ BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 """The classes of a screen of at least so many columns."""
 PAINT_PAUSE = 0.25
 """Seconds between two paints of live numbers."""
-MANY_IMAGES = 100
-"""Images from which on a batch is asked about: a slip of the finger is quickly made."""
 TICK = 1.0
 """Seconds between two paints of clocks, while there is a clock to show."""
 
@@ -63,7 +58,7 @@ class Missed(Message):
     reason: str
 
 
-class Dashboard(JobActions):
+class Dashboard(FormActions, JobActions):
     """Form, *Now* and queue of one server."""
 
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
@@ -111,7 +106,7 @@ class Dashboard(JobActions):
 
     def _focus_somewhere(self) -> None:
         """See that what has the focus is on the screen: the form if it is, else the queue."""
-        form = self.query_one(PromptForm)
+        form = self._form
         if self.focused is None and form.region.area:
             form.focus_to_write()
         elif self.focused is None or not self.focused.region.area:
@@ -145,15 +140,6 @@ class Dashboard(JobActions):
                 self.post_message(Missed(reason))
         if news := news_of(notice):
             self._say(*news)
-
-    def _refused(self, failure: Failure) -> None:
-        form = self.query_one(PromptForm)
-        at_fields, elsewhere = fields_of(self._options.workflow, failure.node_errors)
-        for field, sentence in at_fields.items():
-            form.refuse(field, sentence)
-        if elsewhere or not at_fields:
-            self._say("\n".join(elsewhere) or failure.message, "error")
-        self._learn_choices()
 
     # Painting
 
@@ -194,17 +180,6 @@ class Dashboard(JobActions):
 
     # Questions to the server
 
-    @work(exclusive=True, group="choices")
-    async def _learn_choices(self) -> None:
-        workflow = self._options.workflow
-        try:
-            specs = await asyncio.wrap_future(self._service.ask(lambda client: specs_from(client, workflow)))
-        except ComfyError as error:
-            self._say(f"The server's choices could not be read: {error}", "warning")
-        else:
-            if self.display:  # Not while it closes, when half of the form is gone.
-                self.query_one(PromptForm).learn(specs)
-
     @work(exclusive=True, group="finished")
     async def _show_finished(self, job: Job) -> None:
         output = job.outputs[0]
@@ -233,40 +208,9 @@ class Dashboard(JobActions):
                 return not on_form_page
         return True
 
-    def action_generate(self) -> None:
-        """Send the form off, or show what is wrong in it."""
-        if not self.query_one(PromptForm).submit():
-            self.action_write()
-
-    @on(PromptForm.Submitted)
-    @work(group="submit")
-    async def _submitted(self, event: PromptForm.Submitted) -> None:
-        many = f"Queue {event.asked.images} images?"
-        if event.asked.images >= MANY_IMAGES and not await self.app.push_screen_wait(ConfirmScreen(many)):
-            return
-        order, seeds = order_of(self._options.workflow, event.asked, SystemRandom(), previews=self._previews)
-        self._service.submit(order)
-        if seeds:
-            self.query_one(PromptForm).show_seeds(event.asked.seed_mode, seeds)
-        if self.has_class("-narrow", "-writing"):
-            self.action_leave()
-
     def action_filter(self) -> None:
         """Let the user type a filter."""
         self._panel.open_filter()
-
-    def action_write(self) -> None:
-        """Go to the form, on small screens a page of its own."""
-        self.add_class("-writing")
-        # Only what is displayed takes the focus, and what is typed next is meant for the form.
-        self.app.stylesheet.update(self)
-        self.query_one(PromptForm).focus_to_write()
-
-    def action_leave(self) -> None:
-        """Leave the filter, a field, or the form's page."""
-        if not self._panel.close_filter():
-            self.remove_class("-writing")
-            self._panel.rows.focus()
 
     def action_previews(self) -> None:
         """Live previews on or off; off also asks the server for none with the next batch."""

@@ -1,32 +1,19 @@
 """What keys do to the selected job and its batch."""
 
 from textual import on, work
-from textual.screen import Screen
 
 from comfytui.plain import plain
-from comfytui.service.notices import Severity
-from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
-from comfytui.session.state import SessionState
 from comfytui.session.views import batch_of, lost_jobs, tally
+from comfytui.ui.acting import ActingScreen
 from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.job_screen import JobScreen
-from comfytui.ui.options import Options
 from comfytui.ui.queue_list import QueueList
-from comfytui.ui.queue_panel import QueuePanel
 from comfytui.ui.saving import save_and_tell
 
 
-class JobActions(Screen[None]):
+class JobActions(ActingScreen):
     """The part of the dashboard that acts on jobs."""
-
-    _service: ServiceThread
-    _options: Options
-    _state: SessionState
-
-    @property
-    def _panel(self) -> QueuePanel:
-        return self.query_one(QueuePanel)
 
     @work(exclusive=True, group="cancel")
     async def action_cancel(self) -> None:
@@ -78,9 +65,6 @@ class JobActions(Screen[None]):
         for screen in self.app.screen_stack:
             if isinstance(screen, JobScreen):
                 screen.follow(self._state)
-
-    def _say(self, text: str, severity: Severity = "information") -> None:
-        self.notify(plain(text, 600), severity=severity, markup=False)
 
 
 def _whose(job: Job) -> str:

@@ -71,7 +71,7 @@ class NowPanel(Vertical):
         self._line("phase").display = self.size.width >= ROOM_FOR_PHASE
         fresh = state.link.kind in {LinkKind.LIVE, LinkKind.POLLING}
         stale = not fresh and progress.stage is not Stage.ENDED
-        stall = None if stale else stall_of(state, time.monotonic())
+        stall = None if stale or progress.blind else stall_of(state, time.monotonic())
         quiet = f"no step for {stall.seconds:.0f} s" if stall else ""
         self._line("phase").say("as last seen" if stale else quiet or _phase(progress))
         self._show_figures(progress, stale)

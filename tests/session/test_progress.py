@@ -13,11 +13,20 @@ from comfytui.comfy.events import (
     Progress,
     ProgressState,
 )
-from comfytui.session.events import BatchPlanned, JobCancelled, PromptDelayed, PromptQueued, QueueSnapshot
+from comfytui.session.events import (
+    Answered,
+    BatchPlanned,
+    Connected,
+    Disconnected,
+    JobCancelled,
+    PromptDelayed,
+    PromptQueued,
+    QueueSnapshot,
+)
 from comfytui.session.model import Phase
 from comfytui.session.phases import phase_of, samples
 from comfytui.session.progress import Progress as Shown
-from comfytui.session.progress import Stage, progress_of
+from comfytui.session.progress import Stage, line, progress_of
 from comfytui.workflow.recipe import Recipe
 from tests.session.build import DECODER, LOADER, SAMPLER, SAVER, TEXT, Session, head, plan, run, seen, step, tail
 
@@ -343,3 +352,17 @@ def test_class_names_tell_the_phase(class_type: str, phase: Phase) -> None:
 @pytest.mark.parametrize("class_type", ["KSamplerSelect", "SamplerEulerAncestral", "SamplerDPMPP_2M_SDE"])
 def test_nodes_that_choose_a_sampler_do_not_sample(class_type: str) -> None:
     assert not samples(class_type)
+
+
+def test_without_a_socket_the_step_is_unknown_and_the_bar_stays_where_it_is() -> None:
+    session = Session()
+    session.plan("a", 2)
+    session.do(Connected("me"), *head("a1"), *step("a1", 3))
+    before = progress_of(session.state, session.state.batches["a"], session.now)
+    session.do(Disconnected("cut", 1.0), Answered(1.0))
+    after = progress_of(session.state, session.state.batches["a"], session.now)
+    assert line(after) == "Image 1 of 2 - step unknown"
+    assert (after.rate, after.node_class) == (None, "")
+    assert after.image_fraction == before.image_fraction > 0
+    session.do(Connected("me"), *step("a1", 4))
+    assert session.line() == "Image 1 of 2 - Step 4/4 (100%)"

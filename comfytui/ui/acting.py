@@ -1,0 +1,31 @@
+"""What every part of the dashboard has at hand."""
+
+from textual.screen import Screen
+
+from comfytui.plain import plain
+from comfytui.service.notices import Severity
+from comfytui.service.thread import ServiceThread
+from comfytui.session.state import SessionState
+from comfytui.ui.form import PromptForm
+from comfytui.ui.options import Options
+from comfytui.ui.queue_panel import QueuePanel
+
+
+class ActingScreen(Screen[None]):
+    """A screen with a form, a queue and a service behind it."""
+
+    _service: ServiceThread
+    _options: Options
+    _state: SessionState
+    _previews: bool
+
+    @property
+    def _form(self) -> PromptForm:
+        return self.query_one(PromptForm)
+
+    @property
+    def _panel(self) -> QueuePanel:
+        return self.query_one(QueuePanel)
+
+    def _say(self, text: str, severity: Severity = "information") -> None:
+        self.notify(plain(text, 600), severity=severity, markup=False)
