@@ -13,6 +13,7 @@ from comfytui.session.events import Answered, HistorySnapshot, Past, QueueSnapsh
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 from comfytui.session.unsettled import unsettled
+from comfytui.session.views import open_jobs
 from comfytui.workflow.recipe import GraphReader
 
 HISTORY_AT_START = 60
@@ -141,7 +142,8 @@ class Looker:
         return missed or bool(unsettled(state))
 
     def _busy(self) -> bool:
-        return self._state().queue_remaining > 0
+        state = self._state()
+        return state.queue_remaining > 0 or open_jobs(state) > 0
 
 
 def _kind(error: ComfyError) -> LinkKind:

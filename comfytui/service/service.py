@@ -129,6 +129,7 @@ class SocketService:
         self._kept |= {parcel.prompt_id: parcel for parcel in parcels}
         self._apply(BatchPlanned(batch, jobs))
         self._outbox.add(parcels)
+        self._lines.looker.want()
 
     async def resend(self, prompt_ids: Sequence[str]) -> None:
         """Send jobs that the server forgot once more, as they were and in their order."""

@@ -43,6 +43,10 @@ BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
 """The classes of a screen of at least so many columns."""
 PAINT_PAUSE = 0.25
 """Seconds between two paints of live numbers."""
+LOSSES_PAUSE = 1.0
+"""Seconds in which losses are told as one."""
+UP = frozenset({LinkKind.LIVE, LinkKind.POLLING})
+"""States of the link in which the server answers questions."""
 TICK = 1.0
 """Seconds between two paints of clocks, while there is a clock to show."""
 
@@ -76,7 +80,8 @@ class Dashboard(FormActions, JobActions):
         self._painted: SessionState | None = None
         self._paint_due = 0.0
         self._paint_planned = False
-        self._was_live = self._ever_live = self._any_lost = False
+        self._lost: list[Job] = []
+        self._was_up = self._ever_up = self._any_lost = False
 
     def compose(self) -> ComposeResult:
         """Header, form beside *Now* and queue, footer."""
@@ -116,12 +121,18 @@ class Dashboard(FormActions, JobActions):
 
     @on(Mail)
     def _take_mail(self) -> None:
-        notices = self._mailbox.take()
-        for notice in notices:
+        for notice in self._mailbox.take():
             self._on_notice(notice)
-        lost = [each.job for each in notices if isinstance(each, JobEnded) and each.job.status is JobStatus.LOST]
-        if lost:
-            self._say(*lost_news(lost))
+
+    def _lose(self, job: Job) -> None:
+        """Tell of all jobs that are found to be lost together, since they are found one after another."""
+        if not self._lost:
+            self.set_timer(LOSSES_PAUSE, self._tell_losses)
+        self._lost.append(job)
+
+    def _tell_losses(self) -> None:
+        lost, self._lost = self._lost, []
+        self._say(*lost_news(lost))
 
     def _on_notice(self, notice: Notice) -> None:
         match notice:
@@ -131,6 +142,8 @@ class Dashboard(FormActions, JobActions):
             case PreviewReceived(image=image):
                 if self._previews:
                     self.query_one(NowPanel).show_preview(image)
+            case JobEnded(job=job) if job.status is JobStatus.LOST:
+                self._lose(job)
             case JobEnded(job=job):
                 if job.outputs and self._previews:
                     self._show_finished(job)
@@ -162,13 +175,13 @@ class Dashboard(FormActions, JobActions):
                 self._any_lost = any_lost
                 self.refresh_bindings()
         self._follow_jobs()
-        is_live = state.link.kind is LinkKind.LIVE
-        if is_live and not self._was_live:
+        is_up = state.link.kind in UP
+        if is_up and not self._was_up:
             self._options.remember(self._service.server.shown)
             self._learn_choices()
-        self._was_live = is_live
-        self._ever_live |= is_live
-        lost = self._ever_live and painted and state.link.kind is not painted.link.kind and not is_live
+        self._was_up = is_up
+        self._ever_up |= is_up
+        lost = self._ever_up and painted and state.link.kind is not painted.link.kind and not is_up
         if state.link.kind is LinkKind.OTHER_BOX and not (painted and painted.link.kind is LinkKind.OTHER_BOX):
             self._ask_about_box(state.link.reason)
         elif lost and state.link.reason:

@@ -1,0 +1,108 @@
+"""What a user sees and does when the server was restarted, replaced, or has no socket for us."""
+
+import re
+
+from comfytui.session.model import JobStatus
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.faults.proxy import proxy_to
+from tests.ui.screen import Screen, screen
+
+QUICK = SimConfig(steps_per_second=0, load_seconds=0)
+SLOW = SimConfig(steps_per_second=4, load_seconds=0)
+
+
+def seeds(sim: SimServer) -> list[int]:
+    return [body["prompt"]["3"]["inputs"]["seed"] for body in sim.submitted]
+
+
+async def running(it: Screen, images: int = 3) -> None:
+    """Have a batch run for as long as anybody wants."""
+    await it.shows("dreamshaper_8")
+    await it.generate("a lighthouse", images=str(images), steps="2000")
+    await it.shows(f"Image 1 of {images} - Step")
+    await it.press("escape", "home")
+
+
+async def test_what_a_restarted_server_forgot_is_sent_again_with_one_key_and_the_same_seeds() -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
+        await running(it)
+        assert "Again" not in it.text
+        first = seeds(sim)
+        await sim.restart()
+        await it.shows("no longer knows 3 jobs of")
+        await it.shows("0 of 3 done, 3 lost")
+        await it.shows("lost: may have finished")
+        await it.shows("Again")
+        await it.press("r")
+        await it.shows("1 of 3 lost jobs ran")
+        await it.press("y")
+        await it.shows("Image 1 of 3 - Step")
+        assert seeds(sim) == first * 2
+        ids = [body["prompt_id"] for body in sim.submitted]
+        assert ids[3:] == ids[:3]
+
+
+async def test_what_may_have_finished_is_left_alone_if_the_user_says_so() -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
+        await running(it)
+        first = seeds(sim)
+        await sim.restart()
+        await it.shows("0 of 3 done, 3 lost")
+        await it.press("r")
+        await it.shows("1 of 3 lost jobs ran")
+        await it.press("n")
+        await it.shows("Image 2 of 3 - Step")
+        assert seeds(sim) == [*first, *first[1:]]
+
+
+async def test_another_box_is_asked_about_and_nothing_is_called_lost() -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
+        await running(it)
+        await sim.restart(SimConfig(steps_per_second=4, ram_gib=128))
+        await it.shows("Another box answers here than before")
+        await it.shows("128 GB of memory")
+        assert "lost" not in it.text
+        await it.press("n")
+        await it.shows("another box")
+        await it.press("l")
+        await it.shows("Use this one from now on?")
+        await it.press("y")
+        await it.shows("● live")
+        await it.shows("Nothing queued")
+        assert len(sim.submitted) == 3
+
+
+async def test_the_box_of_before_comes_back_by_itself() -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
+        await running(it)
+        await sim.restart(SimConfig(steps_per_second=4, ram_gib=128))
+        await it.shows("Another box answers here than before")
+        await it.press("n")
+        await sim.restart(SLOW)
+        await it.press("ctrl+r")
+        await it.shows("0 of 3 done, 3 lost")
+
+
+async def test_without_websockets_the_whole_job_is_done_by_polling() -> None:
+    async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy, screen(proxy.url) as it:
+        proxy.strip_upgrades()
+        proxy.cut()
+        await it.shows("polling every")
+        await it.shows("dreamshaper_8")
+        await it.generate("a fox", images="2", steps="8", width="64", height="64")
+        await it.shows("Image 1 of 2 - step unknown")
+        await it.shows("2 of 2 done")
+        assert it.app.service is not None
+        jobs = it.app.service.state.jobs.values()
+        assert [(job.status, len(job.outputs)) for job in jobs] == [(JobStatus.SUCCEEDED, 1)] * 2
+        await it.press("escape", "l")
+        await it.shows("Polling every")
+
+
+async def test_l_says_how_the_server_is_reached() -> None:
+    async with SimServer(QUICK) as sim, screen(sim.url) as it:
+        await it.shows("● live")
+        await it.press("escape", "l")
+        await it.shows("Frames come over the socket.")
+        assert re.search(r"Live for 0:\d\d\.", it.text)
