@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from comfytui.ui import keys
 
+KEY_CELLS = 17
 LETTERS = "Letters act when no text field has the focus; esc leaves a field. The palette (ctrl+p) has every action."
 
 
@@ -25,6 +26,8 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """A table of keys."""
         table = Table.grid(padding=(0, 2))
+        table.add_column(max_width=KEY_CELLS)
+        table.add_column()
         for key, what in [*map(keys.told, keys.DASHBOARD), *keys.QUEUE]:
             table.add_row(Text(key, style="bold"), Text(what))
         with VerticalScroll(classes="dialog") as box:
