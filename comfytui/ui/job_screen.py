@@ -1,6 +1,5 @@
 """One job, large: its picture with words, seed and settings, how far it is, or why there is none."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -179,5 +178,4 @@ def _words(state: SessionState, job: Job) -> str:
             f"{error.class_type} {error.node_id}: {error.message} {error.details}" for error in failure.node_errors
         ]
         lines += ["", *(part.rstrip("\n") for part in failure.traceback)]
-    # Textual wraps away spaces at the beginning of a line.
-    return re.sub("^ +", lambda spaces: "\xa0" * len(spaces[0]), plain_lines("\n".join(lines)), flags=re.MULTILINE)
+    return plain_lines("\n".join(lines))

@@ -62,6 +62,7 @@ async def test_enter_on_a_failed_job_shows_words_and_traceback() -> None:
         await it.shows("CUDA out of memory. Tried to allocate 2.00 GiB.")
         await it.shows("execution.py")
         assert "in process_inputs" in it.text
+        assert "\n     result = f(**inputs)" in it.text
         await it.press("escape")
         await it.shows("0 of 1 done, 1 failed")
 
