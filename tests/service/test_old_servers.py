@@ -37,9 +37,9 @@ async def long_batch(version: str, images: int = 1) -> AsyncIterator[tuple[SimSe
     async with SimServer(like(version)) as sim, watching(Server.from_url(sim.url)) as watcher:
         await watcher.live()
         batch = await watcher.order(images, model=MODEL, steps=10_000)
-        await eventually(lambda: not any(job.status is JobStatus.SUBMITTING for job in watcher.jobs(batch)), "queued")
+        prompt_ids = await watcher.queued(batch)
         await eventually(lambda: watcher.state.live and watcher.state.live.step > 0, "a step")
-        yield sim, watcher, [job.prompt_id for job in watcher.jobs(batch)]
+        yield sim, watcher, prompt_ids
 
 
 @pytest.mark.parametrize(
