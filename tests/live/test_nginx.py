@@ -1,6 +1,5 @@
 """A real nginx before the simulator, set up as people do: what it lets through is enough, what it cuts heals."""
 
-import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -126,34 +125,37 @@ async def test_without_upgrades_the_whole_batch_works_over_http(sim: SimServer, 
         assert LinkKind.LIVE not in {state.link.kind for state in watcher.states}
 
 
-async def until_closed(server: Server, client_id: str, ping: float) -> None:
-    """Listen to an idle socket until it is closed."""
-    async with aclosing(events(server, client_id, ping=ping)) as stream:
+async def until_closed(server: Server, client_id: str) -> None:
+    """Listen to an idle socket that never pings until it is closed."""
+    async with aclosing(events(server, client_id, ping=600)) as stream:
         assert await anext(stream) == Opened()
         async for news in stream:
             if isinstance(news, Closed):
                 return
 
 
-async def test_pings_keep_an_idle_socket_that_would_be_cut_without(sim: SimServer, tmp_path: Path) -> None:
-    async with nginx_before(sim.url, tmp_path, about=IMPATIENT) as nginx:
-        server = Server.from_url(nginx.url)
-        kept = asyncio.create_task(until_closed(server, "kept", ping=1))
-        await eventually(lambda: sim.sockets.clients, "a socket")
-        await until_closed(server, "cut", ping=600)
-        assert not kept.done()
-        kept.cancel()
-        await asyncio.gather(kept, return_exceptions=True)
-
-
-async def test_a_socket_that_is_cut_while_a_model_loads_heals(tmp_path: Path) -> None:
+async def test_pings_keep_a_socket_that_an_impatient_nginx_would_cut(sim: SimServer, tmp_path: Path) -> None:
     async with (
-        SimServer(replace(STEADY, load_seconds=7)) as sim,
         nginx_before(sim.url, tmp_path, about=IMPATIENT) as nginx,
         live(Server.from_url(nginx.url)) as watcher,
     ):
-        batch = await watcher.order(2, model=MODEL, steps=50)
+        for client_id in ("first", "second"):
+            await until_closed(watcher.service.server, client_id)
+        await all_is_well(watcher, await watcher.order(2, model=MODEL), sim)
+        states = [state.link.kind for state in watcher.states]
+        assert set(states[states.index(LinkKind.LIVE) :]) == {LinkKind.LIVE}
+
+
+async def test_a_socket_that_is_cut_since_the_server_is_busy_heals(sim: SimServer, tmp_path: Path) -> None:
+    async with (
+        nginx_before(sim.url, tmp_path, about=IMPATIENT) as nginx,
+        live(Server.from_url(nginx.url)) as watcher,
+    ):
+        batch = await watcher.order(2, model=MODEL, steps=200)
+        await eventually(lambda: watcher.state.live and watcher.state.live.step > 2, "a step")
+        sim.faults.hold_loop()
         await eventually(lambda: watcher.state.link.kind is not LinkKind.LIVE, "the cut")
+        sim.faults.release_loop()
         await all_is_well(watcher, batch, sim)
         fractions = [each.batch_fraction for each in watcher.seen(batch)]
         assert fractions == sorted(fractions)
@@ -189,16 +191,15 @@ async def test_while_the_server_behind_it_is_down_orders_are_kept(sim: SimServer
         await watcher.live()
 
 
-async def test_a_server_that_goes_down_in_the_middle_of_sending_gets_nothing_twice(
-    sim: SimServer, tmp_path: Path
-) -> None:
+async def test_a_prompt_whose_answer_is_lost_behind_it_is_not_sent_twice(sim: SimServer, tmp_path: Path) -> None:
     async with (
         nginx_before(sim.url, tmp_path) as nginx,
         live(Server.from_url(nginx.url)) as watcher,
     ):
         held = sim.faults.hold_answers("/prompt", method="POST", lands=True, times=1)
         batch = await watcher.order(3, model=MODEL)
-        await eventually(lambda: held.hits, "the first prompt")
+        await eventually(lambda: sim.submitted, "the first prompt")
         sim.faults.lines.cut()
         held.end()
         await all_is_well(watcher, batch, sim)
+        assert "502 POST /api/prompt" in nginx.answered()
