@@ -64,9 +64,19 @@ class Watcher:
         await eventually(there, f"{statuses or 'the end'} of {[job.status for job in self.jobs(batch)]}", patience)
         return self.jobs(batch)
 
+    async def queued(self, batch: Batch) -> list[str]:
+        """Wait until the server has the whole batch; the ids that it knows the jobs by, which may be its own."""
+
+        def there() -> bool:
+            return not any(job.status is JobStatus.SUBMITTING for job in self.jobs(batch))
+
+        await eventually(there, "the batch on the server", LIVE_PATIENCE)
+        return [job.prompt_id for job in self.jobs(batch)]
+
     def jobs(self, batch: Batch) -> list[Job]:
-        prompts = self.state.batches[batch.id].prompts
-        return [self.state.jobs[prompt_id] for prompt_id in prompts if prompt_id in self.state.jobs]
+        """The jobs of a batch, by whichever ids they are known now."""
+        state = self.state
+        return [state.jobs[prompt_id] for prompt_id in state.batches[batch.id].prompts if prompt_id in state.jobs]
 
     def seen(self, batch: Batch) -> list[Progress]:
         """The batch's progress at every state that was posted."""

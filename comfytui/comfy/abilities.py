@@ -11,6 +11,9 @@ PREVIEWS_BY_PROMPT = (0, 5, 0)
 CLIENT_IDS = (0, 3, 45)
 """The first version that takes the client's prompt_id; older ones give an id of their own."""
 
+ATOMIC_CANCEL = (0, 26, 0)
+"""The first version that cancels a job in one step, wherever it stands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
@@ -19,6 +22,7 @@ class Abilities:
     version: str = ""
     jobs: bool = False
     targeted_interrupt: bool = False
+    atomic_cancel: bool = False
     own_prompt_ids: bool = False
     previews_by_prompt: bool = False
     metadata_previews: bool = False
@@ -27,13 +31,14 @@ class Abilities:
 def abilities_of(version: str, features: Set[str], *, jobs: bool) -> Abilities:
     """What a server of this version can do that says of itself that it has these features."""
     number = version_number(version)
-    modern = jobs or number >= CLIENT_IDS
     return Abilities(
         version=version,
         jobs=jobs,
         targeted_interrupt=jobs or number >= TARGETED_INTERRUPT,
-        own_prompt_ids=modern,
-        previews_by_prompt=number >= PREVIEWS_BY_PROMPT,
+        # Where the version is not told it is worth a try: a server without it says so.
+        atomic_cancel=jobs and (not number or number >= ATOMIC_CANCEL),
+        own_prompt_ids=jobs or number >= CLIENT_IDS,
+        previews_by_prompt=jobs or number >= PREVIEWS_BY_PROMPT,
         metadata_previews="supports_preview_metadata" in features,
     )
 

@@ -48,9 +48,11 @@ class Transport:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._http: httpx.AsyncClient | None = None
+        self._closed = False
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, for good."""
+        self._closed = True
         if self._http is not None:
             await self._http.aclose()
 
@@ -79,6 +81,9 @@ class Transport:
 
     def _client(self) -> httpx.AsyncClient:
         """The pool, made at the first request, since a proxy in the environment may be one that cannot be used."""
+        if self._closed:
+            # A question may have waited for its turn while a fault ended the service that it was put to.
+            raise Unreachable(f"comfytui is not connected to {self._server.shown} just now: try again in a moment.")
         if self._http is None:
             try:
                 self._http = httpx.AsyncClient(

@@ -1,8 +1,10 @@
 """Cancelling: the order fits where the job stands, and the answer says what really happened."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
+from comfytui.comfy.abilities import Abilities
 from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.replies import QueueItem
 from comfytui.service.notices import Severity
 from comfytui.service.outbox import Outbox
 from comfytui.session.events import JobCancelled, SessionEvent
@@ -12,6 +14,12 @@ from comfytui.session.state import SessionState
 Outcome = tuple[str, Severity]
 """One sentence for the user, and how loud it is."""
 FINISHED: Outcome = ("Too late: it had already finished.", "warning")
+UNKNOWN: Outcome = ("It is not known yet what this server can do: try again in a moment.", "warning")
+UNSURE: Outcome = (
+    "Not interrupted: it runs, and this server is too old to stop one job alone: press x again to be asked.",
+    "warning",
+)
+NOT_ALONE: Outcome = ("Not interrupted: this old server would stop the jobs that run beside it, too.", "warning")
 ENDS: Mapping[str | None, Outcome] = {
     "interrupted": ("Interrupted.", "information"),
     "error": ("Too late: it had already failed.", "warning"),
@@ -25,9 +33,31 @@ async def cancel(
     client: ComfyClient,
     outbox: Outbox,
     apply: Callable[[SessionEvent], None],
+    *,
+    sure: bool = False,
 ) -> Outcome:
-    """Drop, delete or interrupt a job, look at the server again, and say what came of it; raises ComfyError."""
-    job = state.jobs.get(prompt_id)
+    """Drop, delete or interrupt a job, look at the server again, and say what came of it; raises ComfyError.
+
+    Without `sure` nothing is interrupted on a server that would stop whatever runs.
+    """
+    if (told := _without_server(prompt_id, state.jobs.get(prompt_id), outbox, apply)) is not None:
+        return told
+    if (abilities := state.abilities) is None:
+        return UNKNOWN
+    try:
+        was_there = await _stop(prompt_id, client, abilities, sure=sure)
+    except _SparedError as spared:
+        return spared.outcome
+    if not was_there and outbox.may_have_landed(prompt_id):
+        outbox.withdraw(prompt_id)
+        return "Its answer was lost on the way: if the server got it, it will be cancelled.", "information"
+    return await _look(prompt_id, client, apply, was_there=was_there)
+
+
+def _without_server(
+    prompt_id: str, job: Job | None, outbox: Outbox, apply: Callable[[SessionEvent], None]
+) -> Outcome | None:
+    """What comes of it where there is nothing to ask of the server; None where there is."""
     match job and job.status:
         case None:
             return "That job is no longer known.", "warning"
@@ -38,36 +68,56 @@ async def cancel(
             return "Dropped before it was sent.", "information"
         case status if status and status.ended:
             return f"Nothing to cancel: it had already ended ({status.value}).", "information"
-    was_there = await _stop(prompt_id, client)
-    if not was_there and outbox.may_have_landed(prompt_id):
-        outbox.withdraw(prompt_id)
-        return "Its answer was lost on the way: if the server got it, it will be cancelled.", "information"
-    return await _look(prompt_id, client, apply, was_there=was_there)
+    return None
 
 
-async def _stop(prompt_id: str, client: ComfyClient) -> bool:
+class _SparedError(Exception):
+    """A job was left running, since an interrupt could have hit another one."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+
+async def _stop(prompt_id: str, client: ComfyClient, abilities: Abilities, *, sure: bool) -> bool:
     """Cancel in one atomic call where the server has it, else delete or interrupt; whether the job was there."""
-    if (done := await client.cancel(prompt_id)) is not None:
+    if abilities.atomic_cancel and (done := await client.cancel(prompt_id)) is not None:
         return done
     queue = await client.queue()
-    pending = any(item.prompt_id == prompt_id for item in queue.pending)
+    pending = _has(queue.pending, prompt_id)
     if pending:
         await client.delete([prompt_id])
         queue = await client.queue()
-    # Servers before 0.3.57 interrupt whatever runs, so this is asked only for the one that does.
-    running = any(item.prompt_id == prompt_id for item in queue.running)
+    running = _has(queue.running, prompt_id)
     if running:
-        await client.interrupt(prompt_id)
+        await _interrupt(prompt_id, client, abilities, sure=sure)
     return pending or running
+
+
+async def _interrupt(prompt_id: str, client: ComfyClient, abilities: Abilities, *, sure: bool) -> bool:
+    """Interrupt a job that runs, unless it just ended; whether that was ordered; raises _SparedError."""
+    if not abilities.targeted_interrupt:
+        if not sure:
+            raise _SparedError(UNSURE)
+        running = [item.prompt_id for item in (await client.queue()).running]
+        if prompt_id not in running:
+            return False
+        if running != [prompt_id]:
+            raise _SparedError(NOT_ALONE)
+    await client.interrupt(prompt_id)
+    return True
+
+
+def _has(items: Sequence[QueueItem], prompt_id: str) -> bool:
+    return any(item.prompt_id == prompt_id for item in items)
 
 
 async def _look(
     prompt_id: str, client: ComfyClient, apply: Callable[[SessionEvent], None], *, was_there: bool
 ) -> Outcome:
     queue = await client.queue()
-    if any(item.prompt_id == prompt_id for item in queue.running):
+    if _has(queue.running, prompt_id):
         return "Interrupt sent: the server stops at its next step.", "information"
-    if any(item.prompt_id == prompt_id for item in queue.pending):
+    if _has(queue.pending, prompt_id):
         return "The server still has it in its queue: press x again.", "warning"
     entry = await client.history_of(prompt_id)
     if entry is not None:
@@ -80,15 +130,20 @@ async def _look(
 
 async def cancel_all(
     jobs: Sequence[Job],
+    state: SessionState,
     client: ComfyClient,
     outbox: Outbox,
     apply: Callable[[SessionEvent], None],
+    *,
+    sure: bool = False,
 ) -> Outcome:
     """Drop, delete and interrupt open jobs of mine in as few calls as that takes; raises ComfyError."""
     dropped = [job for job in jobs if job.status is JobStatus.SUBMITTING and outbox.drop(job.prompt_id)]
     for job in dropped:
         apply(JobCancelled(job.prompt_id))
     sent = {job.prompt_id for job in jobs} - {job.prompt_id for job in dropped}
+    if sent and state.abilities is None:
+        return UNKNOWN
     for prompt_id in sent:
         if outbox.may_have_landed(prompt_id):
             outbox.withdraw(prompt_id)
@@ -97,14 +152,29 @@ async def cancel_all(
         await client.delete(sorted(waiting))
     queue = await client.queue()
     running = sent & {item.prompt_id for item in queue.running}
-    for prompt_id in running:
-        if await client.cancel(prompt_id) is None:
-            await client.interrupt(prompt_id)
     removed = waiting - running - {item.prompt_id for item in queue.pending}
     for prompt_id in removed:
         # One that ran and ended between the two looks is in the history, and the next look finds it there.
         if await client.history_of(prompt_id) is None:
             apply(JobCancelled(prompt_id))
-    parts = {"dropped before they were sent": len(dropped), "removed": len(removed), "interrupted": len(running)}
+    interrupted, spared = await _interrupt_all(running, client, state.abilities or Abilities(), sure=sure)
+    parts = {"dropped before they were sent": len(dropped), "removed": len(removed), "interrupted": interrupted}
     said = ", ".join(f"{count} {word}" for word, count in parts.items() if count)
-    return (f"{said[0].upper()}{said[1:]}." if said else "Nothing was left to cancel."), "information"
+    told = f"{said[0].upper()}{said[1:]}." if said else "" if spared else "Nothing was left to cancel."
+    return (f"{told} {spared[0]}".strip(), spared[1]) if spared else (told, "information")
+
+
+async def _interrupt_all(
+    prompt_ids: Set[str], client: ComfyClient, abilities: Abilities, *, sure: bool
+) -> tuple[int, Outcome | None]:
+    """How many of these were interrupted, and why others, if any, were not."""
+    interrupted, spared = 0, None
+    for prompt_id in prompt_ids:
+        if abilities.atomic_cancel and await client.cancel(prompt_id) is not None:
+            interrupted += 1
+            continue
+        try:
+            interrupted += await _interrupt(prompt_id, client, abilities, sure=sure)
+        except _SparedError as error:
+            spared = error.outcome
+    return interrupted, spared

@@ -22,6 +22,7 @@ class Door:
         self._apply = apply
         self._learned = learned
         self._open = asyncio.Event()
+        self._asking = asyncio.Lock()
         self._seen = ""
         self.known = ""
 
@@ -50,8 +51,11 @@ class Door:
 
     async def opened(self, client: ComfyClient) -> bool:
         """Ask, if it is not open yet, who answers and what it can do; whether it is the known box, as the first is."""
-        if self.is_open:
-            return True
+        # Two looks at once, of which one is the watchdog's, ask but once.
+        async with self._asking:
+            return self.is_open or await self._ask(client)
+
+    async def _ask(self, client: ComfyClient) -> bool:
         stats = await client.system_stats()
         self._seen = fingerprint_of(stats)
         if self.known and self._seen != self.known:

@@ -23,10 +23,10 @@ from comfytui.service.outbox import Outbox
 from comfytui.service.record import record
 from comfytui.service.tenancy import Tenancy
 from comfytui.session.events import BatchPlanned, Disconnected, JobsResent, MovedIn, SessionEvent, Unanswered
-from comfytui.session.model import Failure, Job, JobStatus, Stamp
+from comfytui.session.model import Failure, JobStatus, Stamp
 from comfytui.session.reduce import reduce
 from comfytui.session.state import SessionState
-from comfytui.session.views import lost_jobs
+from comfytui.session.views import just_ended, lost_jobs
 
 T = TypeVar("T")
 
@@ -142,16 +142,18 @@ class SocketService:
         if missing:
             self._tell(f"{missing} of them cannot be sent again: nobody kept their graph.", "warning")
 
-    async def cancel(self, prompt_id: str) -> None:
-        """Cancel one job and tell what came of it."""
-        await self._cancelled(lambda client: cancel(prompt_id, self.state, client, self._outbox, self._apply))
+    async def cancel(self, prompt_id: str, *, sure: bool = False) -> None:
+        """Cancel one job and tell what came of it; only if `sure` where a server can but stop whatever runs."""
+        await self._cancelled(
+            lambda client: cancel(prompt_id, self.state, client, self._outbox, self._apply, sure=sure)
+        )
 
-    async def cancel_batch(self, batch: str) -> None:
-        """Cancel what is still to end of a batch and tell what came of it."""
+    async def cancel_batch(self, batch: str, *, sure: bool = False) -> None:
+        """Cancel what is still to end of a batch and tell what came of it; `sure` as above."""
         prompts = self.state.batches[batch].prompts if batch in self.state.batches else ()
         known = (self.state.jobs.get(prompt_id) for prompt_id in prompts)
         jobs = [job for job in known if job and not job.status.ended]
-        await self._cancelled(lambda client: cancel_all(jobs, client, self._outbox, self._apply))
+        await self._cancelled(lambda client: cancel_all(jobs, self.state, client, self._outbox, self._apply, sure=sure))
 
     async def _cancelled(self, order: Callable[[ComfyClient], Awaitable[Outcome]]) -> None:
         try:
@@ -202,7 +204,7 @@ class SocketService:
         record(self._scribe, before, state)
         self.post(SessionChanged(self.server.shown, state))
         if state.jobs is not before.jobs:
-            for job in _just_ended(before, state):
+            for job in just_ended(before, state):
                 if job.status is not JobStatus.LOST:
                     self._kept.pop(job.prompt_id, None)
                 self.post(JobEnded(self.server.shown, job))
@@ -241,12 +243,3 @@ def suppress_group(kind: type[Exception]) -> Iterator[None]:
         yield
     except* kind:
         pass
-
-
-def _just_ended(before: SessionState, after: SessionState) -> list[Job]:
-    """My jobs that were open in `before` and are not in `after`."""
-    return [
-        job
-        for prompt_id, job in after.jobs.items()
-        if job.mine and job.status.ended and (old := before.jobs.get(prompt_id)) and not old.status.ended
-    ]

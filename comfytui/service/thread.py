@@ -87,13 +87,13 @@ class ServiceThread:
         """Send a batch."""
         self._call(lambda service: service.submit(order))
 
-    def cancel(self, prompt_id: str) -> None:
-        """Cancel one job; what came of it arrives as `Told`."""
-        self._call(lambda service: self._begin(service.cancel(prompt_id)).add_done_callback(self._look_at))
+    def cancel(self, prompt_id: str, *, sure: bool = False) -> None:
+        """Cancel one job; what came of it arrives as `Told`; `sure` also where a server can but stop whatever runs."""
+        self._call(lambda service: self._begin(service.cancel(prompt_id, sure=sure)).add_done_callback(self._look_at))
 
-    def cancel_batch(self, batch: str) -> None:
-        """Cancel what is still to end of a batch; what came of it arrives as `Told`."""
-        self._call(lambda service: self._begin(service.cancel_batch(batch)).add_done_callback(self._look_at))
+    def cancel_batch(self, batch: str, *, sure: bool = False) -> None:
+        """Cancel what is still to end of a batch, `sure` as above; what came of it arrives as `Told`."""
+        self._call(lambda service: self._begin(service.cancel_batch(batch, sure=sure)).add_done_callback(self._look_at))
 
     def resend(self, prompt_ids: Sequence[str]) -> None:
         """Send jobs that the server forgot once more."""

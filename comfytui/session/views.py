@@ -58,3 +58,12 @@ def lost_jobs(state: SessionState, batch: Batch | None = None) -> list[Job]:
     batches = [batch] if batch else state.batches.values()
     jobs = (state.jobs.get(prompt_id) for each in batches for prompt_id in each.prompts)
     return [job for job in jobs if job and job.status is JobStatus.LOST]
+
+
+def just_ended(before: SessionState, after: SessionState) -> list[Job]:
+    """My jobs that were open in `before` and are not in `after`."""
+    return [
+        job
+        for prompt_id, job in after.jobs.items()
+        if job.mine and job.status.ended and (old := before.jobs.get(prompt_id)) and not old.status.ended
+    ]

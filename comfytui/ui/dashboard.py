@@ -230,7 +230,7 @@ class Dashboard(FormActions, JobActions):
         self._previews = not self._previews
         if not self._previews:
             self.query_one(NowPanel).show_preview(None)
-        self._say(f"Previews {'on' if self._previews else 'off, also on the server from the next batch on'}.")
+        self._say(words.previews_told(self._state.abilities, on=self._previews))
 
     @work(exclusive=True, group="box")
     async def _ask_about_box(self, reason: str) -> None:

@@ -3,8 +3,9 @@
 from textual import on, work
 
 from comfytui.plain import plain
-from comfytui.session.model import Job
+from comfytui.session.model import Job, JobStatus
 from comfytui.session.views import batch_of, lost_jobs, tally
+from comfytui.ui import words
 from comfytui.ui.acting import ActingScreen
 from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.job_screen import JobScreen
@@ -17,12 +18,17 @@ class JobActions(ActingScreen):
 
     @work(exclusive=True, group="cancel")
     async def action_cancel(self) -> None:
-        """Cancel the selected job; somebody else's only after a question."""
+        """Cancel the selected job; somebody else's, or one whose interrupt may hit another, only after a question."""
         job = self._panel.selected()
         if job is None:
             self._say("Select a job first.")
-        elif job.mine or job.status.ended or await self.app.push_screen_wait(ConfirmScreen(_whose(job))):
-            self._service.cancel(job.prompt_id)
+            return
+        risk = words.blunt_interrupt(self._state.abilities) if job.status is JobStatus.RUNNING else ""
+        question = f"{risk} Stop it?" if risk else ""
+        if not (job.mine or job.status.ended):
+            question = f"{risk} {_whose(job)}".strip()
+        if not question or await self.app.push_screen_wait(ConfirmScreen(question)):
+            self._service.cancel(job.prompt_id, sure=bool(risk))
 
     @work(exclusive=True, group="cancel")
     async def action_cancel_batch(self) -> None:
@@ -31,8 +37,11 @@ class JobActions(ActingScreen):
         batch = batch_of(self._state, job) if job else None
         if batch is None or not (left := tally(self._state, batch).open):
             self._say("Select a job of a batch of yours that is still to end.")
-        elif await self.app.push_screen_wait(ConfirmScreen(f"Cancel all {left} images that this batch still has?")):
-            self._service.cancel_batch(batch.id)
+        else:
+            risk = words.blunt_interrupt(self._state.abilities)
+            question = f"Cancel all {left} images that this batch still has? {risk}".strip()
+            if await self.app.push_screen_wait(ConfirmScreen(question)):
+                self._service.cancel_batch(batch.id, sure=bool(risk))
 
     @work(exclusive=True, group="again")
     async def action_again(self) -> None:

@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from comfytui.plain import plain
 from comfytui.session.model import Job, Link, LinkKind
 from comfytui.session.state import Live
 
 if TYPE_CHECKING:
+    from comfytui.comfy.abilities import Abilities
     from comfytui.comfy.replies import SystemStats
 
 GIB = 2**30
@@ -110,3 +112,20 @@ def job_words(job: Job, live: Live | None) -> str:
     if not live.step:
         return f"{job.status.value}   {live.phase}"
     return f"{job.status.value}   Step {live.step}/{live.steps} ({100 * live.step // live.steps}%)"
+
+
+def blunt_interrupt(abilities: "Abilities | None") -> str:
+    """A warning before an interrupt, where the server stops whatever runs; empty where it stops what it is asked to."""
+    if abilities is None or abilities.targeted_interrupt:
+        return ""
+    name = f"ComfyUI {plain(abilities.version, 20)}" if abilities.version else "This ComfyUI"
+    return f"{name} is too old to stop one job alone: it stops whatever runs when the order arrives."
+
+
+def previews_told(abilities: "Abilities | None", *, on: bool) -> str:
+    """What the switch of the previews does, on servers that cannot be asked for none as well."""
+    if on:
+        return "Previews on."
+    if abilities is None or abilities.previews_by_prompt:
+        return "Previews off, also on the server from the next batch on."
+    return "Previews off here; this server is too old to be asked for none."

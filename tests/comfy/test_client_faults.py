@@ -176,3 +176,11 @@ async def test_no_proxy_stands_between_us_and_this_machine(monkeypatch: pytest.M
         monkeypatch.setenv(name, f"http://127.0.0.1:{await unused_port()}")
     async with serving(everywhere(answering(EMPTY_QUEUE))) as url, ComfyClient(Server.from_url(url)) as client:
         assert (await client.queue()).pending == ()
+
+
+async def test_a_question_that_comes_after_the_end_is_a_link_that_is_down() -> None:
+    async with serving({"GET /api/prompt": answering(EMPTY_QUEUE)}) as url:
+        async with ComfyClient(Server.from_url(url)) as client:
+            pass
+        with pytest.raises(Unreachable, match="not connected"):
+            await client.queue_count()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from comfytui.comfy.abilities import abilities_of
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service import outbox as outbox_module
@@ -37,7 +38,7 @@ class Desk:
 
     def __init__(self, client: ComfyClient) -> None:
         self.client = client
-        self.state = SessionState(client_ids=frozenset({"me"}))
+        self.state = SessionState(client_ids=frozenset({"me"}), abilities=abilities_of("0.33.0", set(), jobs=True))
         self.refused: list[str] = []
         self.told: list[str] = []
         self.cancelled: list[str] = []

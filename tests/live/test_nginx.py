@@ -1,0 +1,205 @@
+"""A real nginx before the simulator, set up as people do: what it lets through is enough, what it cuts heals."""
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.server import Server
+from comfytui.comfy.socket import Closed, Opened, events
+from comfytui.session.model import Batch, JobStatus, LinkKind
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.comfy.test_tls import OPENSSL, make_pem
+from tests.live.nginx import NGINX, Nginx, nginx_before
+from tests.waiting import eventually
+from tests.watcher import Watcher, watching
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx is installed here")
+
+STEADY = SimConfig(steps_per_second=50, load_seconds=0)
+MODEL = STEADY.checkpoints[0]
+PREFIX = "/user/x/proxy/8188/"
+IMPATIENT = "proxy_read_timeout 5s; proxy_send_timeout 5s; keepalive_timeout 5s;"
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[SimServer]:
+    async with SimServer(STEADY) as server:
+        yield server
+
+
+@pytest.fixture
+def basic(tmp_path: Path) -> str:
+    """The directives that let in nobody but me."""
+    users = tmp_path / "users"
+    users.write_text("me:{PLAIN}right\n")
+    return f'auth_basic "ComfyUI"; auth_basic_user_file {users};'
+
+
+def as_user(nginx: Nginx, user: str) -> Server:
+    return Server.from_url(nginx.url.replace("://", f"://{user}@"))
+
+
+@asynccontextmanager
+async def live(server: Server) -> AsyncIterator[Watcher]:
+    async with watching(server) as watcher:
+        await watcher.live()
+        yield watcher
+
+
+async def all_is_well(watcher: Watcher, batch: Batch, sim: SimServer) -> None:
+    """Wait for the end of a batch: every image is there, and each was sent once."""
+    jobs = await watcher.until(batch, patience=60)
+    assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * batch.total
+    assert [body["prompt_id"] for body in sim.submitted] == list(batch.prompts)
+    # The end is stated a moment before the history, and so the picture, is read where the frame of it was missed.
+    await eventually(lambda: all(job.outputs for job in watcher.jobs(batch)), "the pictures")
+    async with ComfyClient(watcher.service.server) as client:
+        for job in watcher.jobs(batch):
+            picture = Image.open(io.BytesIO(await client.view(job.outputs[0])))
+            assert picture.size == (64, 64)
+
+
+async def test_basic_auth_lets_in_who_knows_the_password(sim: SimServer, tmp_path: Path, basic: str) -> None:
+    async with nginx_before(sim.url, tmp_path, about=basic) as nginx, live(as_user(nginx, "me:right")) as watcher:
+        await all_is_well(watcher, await watcher.order(2, model=MODEL), sim)
+        assert nginx.answered(401) == []
+
+
+@pytest.mark.parametrize(
+    ("user", "told"), [("me:wrong", "does not accept how you get in"), ("", "wants to know who you are")]
+)
+async def test_whom_basic_auth_refuses_is_told_what_to_set_and_knocks_no_more(
+    sim: SimServer, tmp_path: Path, basic: str, user: str, told: str
+) -> None:
+    async with nginx_before(sim.url, tmp_path, about=basic) as nginx:
+        server = as_user(nginx, user) if user else Server.from_url(nginx.url)
+        async with watching(server) as outside:
+            await eventually(lambda: outside.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
+            assert told in outside.state.link.reason
+            assert "put user:password@ before the host" in outside.state.link.reason
+            assert "wrong" not in outside.state.link.reason
+            async with live(as_user(nginx, "me:right")) as inside:
+                await all_is_well(inside, await inside.order(2, model=MODEL), sim)
+                knocked = len(nginx.answered(401))
+                await inside.until(await inside.order(2, model=MODEL, steps=100))
+            assert len(nginx.answered(401)) == knocked
+            outside.service.reconnect()
+            await eventually(lambda: len(nginx.answered(401)) > knocked, "another try, since the user wants it")
+
+
+async def test_below_a_path_everything_is_asked_below_it(sim: SimServer, tmp_path: Path) -> None:
+    async with nginx_before(sim.url, tmp_path, path=PREFIX) as nginx:
+        async with live(Server.from_url(nginx.url)) as watcher:
+            await all_is_well(watcher, await watcher.order(2, model=MODEL), sim)
+        paths = [line.split()[2] for line in nginx.answered()]
+        assert paths
+        assert all(path.startswith(PREFIX) for path in paths)
+
+
+@pytest.mark.skipif(not OPENSSL, reason="makes its certificate with openssl")
+async def test_tls_with_a_certificate_of_ones_own(sim: SimServer, tmp_path: Path, basic: str) -> None:
+    pem = make_pem(tmp_path, "-nodes")
+    async with nginx_before(sim.url, tmp_path, path=PREFIX, about=basic, pem=pem) as nginx:
+        server = replace(as_user(nginx, "me:right"), ca=pem)
+        async with live(server) as watcher:
+            await all_is_well(watcher, await watcher.order(2, model=MODEL), sim)
+        async with watching(Server.from_url(nginx.url)) as watcher:
+            await eventually(lambda: "give --ca FILE" in watcher.state.link.reason, "what is wrong")
+
+
+async def test_without_upgrades_the_whole_batch_works_over_http(sim: SimServer, tmp_path: Path) -> None:
+    async with (
+        nginx_before(sim.url, tmp_path, upgrade="") as nginx,
+        watching(Server.from_url(nginx.url)) as watcher,
+    ):
+        await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "polling")
+        await all_is_well(watcher, await watcher.order(3, model=MODEL, steps=100), sim)
+        assert watcher.state.link.kind is LinkKind.POLLING
+        assert LinkKind.LIVE not in {state.link.kind for state in watcher.states}
+
+
+async def until_closed(server: Server, client_id: str) -> None:
+    """Listen to an idle socket that never pings until it is closed."""
+    async with aclosing(events(server, client_id, ping=600)) as stream:
+        assert await anext(stream) == Opened()
+        async for news in stream:
+            if isinstance(news, Closed):
+                return
+
+
+async def test_pings_keep_a_socket_that_an_impatient_nginx_would_cut(sim: SimServer, tmp_path: Path) -> None:
+    async with (
+        nginx_before(sim.url, tmp_path, about=IMPATIENT) as nginx,
+        live(Server.from_url(nginx.url)) as watcher,
+    ):
+        for client_id in ("first", "second"):
+            await until_closed(watcher.service.server, client_id)
+        await all_is_well(watcher, await watcher.order(2, model=MODEL), sim)
+        states = [state.link.kind for state in watcher.states]
+        assert set(states[states.index(LinkKind.LIVE) :]) == {LinkKind.LIVE}
+
+
+async def test_a_socket_that_is_cut_since_the_server_is_busy_heals(sim: SimServer, tmp_path: Path) -> None:
+    async with (
+        nginx_before(sim.url, tmp_path, about=IMPATIENT) as nginx,
+        live(Server.from_url(nginx.url)) as watcher,
+    ):
+        batch = await watcher.order(2, model=MODEL, steps=200)
+        await eventually(lambda: watcher.state.live and watcher.state.live.step > 2, "a step")
+        sim.faults.hold_loop()
+        await eventually(lambda: watcher.state.link.kind is not LinkKind.LIVE, "the cut")
+        sim.faults.release_loop()
+        await all_is_well(watcher, batch, sim)
+        fractions = [each.batch_fraction for each in watcher.seen(batch)]
+        assert fractions == sorted(fractions)
+        await watcher.live()
+
+
+async def test_a_restart_of_nginx_in_the_middle_of_a_batch(sim: SimServer, tmp_path: Path) -> None:
+    async with (
+        nginx_before(sim.url, tmp_path) as nginx,
+        live(Server.from_url(nginx.url)) as watcher,
+    ):
+        batch = await watcher.order(3, model=MODEL, steps=100)
+        await eventually(lambda: watcher.state.live and watcher.state.live.step > 2, "a step")
+        await nginx.stop()
+        await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the cut")
+        await nginx.start()
+        await all_is_well(watcher, batch, sim)
+        await watcher.live()
+
+
+async def test_while_the_server_behind_it_is_down_orders_are_kept(sim: SimServer, tmp_path: Path) -> None:
+    async with (
+        nginx_before(sim.url, tmp_path) as nginx,
+        live(Server.from_url(nginx.url)) as watcher,
+    ):
+        await sim.stop()
+        await eventually(lambda: "502" in watcher.state.link.reason, "the reason")
+        assert watcher.state.link.kind is LinkKind.OFFLINE
+        batch = await watcher.order(2, model=MODEL)
+        await eventually(lambda: any(job.note for job in watcher.jobs(batch)), "the delay to be told")
+        await sim.start()
+        await all_is_well(watcher, batch, sim)
+        await watcher.live()
+
+
+async def test_a_prompt_whose_answer_is_lost_behind_it_is_not_sent_twice(sim: SimServer, tmp_path: Path) -> None:
+    async with (
+        nginx_before(sim.url, tmp_path) as nginx,
+        live(Server.from_url(nginx.url)) as watcher,
+    ):
+        held = sim.faults.hold_answers("/prompt", method="POST", lands=True, times=1)
+        batch = await watcher.order(3, model=MODEL)
+        await eventually(lambda: sim.submitted, "the first prompt")
+        sim.faults.lines.cut()
+        held.end()
+        await all_is_well(watcher, batch, sim)
+        assert "502 POST /api/prompt" in nginx.answered()

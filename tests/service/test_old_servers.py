@@ -1,0 +1,185 @@
+"""Old servers: what they can do is asked once a connection, and an interrupt hits nobody by accident."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+
+from comfytui.comfy.abilities import abilities_of
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.server import Server
+from comfytui.service.cancel import NOT_ALONE, UNSURE, cancel
+from comfytui.session.model import Job, JobStatus
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.comfy.boxes import Handler, serving
+from tests.faults.proxy import proxy_to
+from tests.service.test_outbox import Desk
+from tests.service.test_service import MODEL
+from tests.waiting import eventually
+from tests.watcher import Watcher, watching
+
+PROFILES = ("0.3.40", "0.3.57", "0.3.64", "0.33.0")
+OLD = "0.3.40"
+MODERN = {"own_prompt_ids", "targeted_interrupt", "metadata_previews"}
+DONE = {"status_str": "success", "completed": True, "messages": []}
+
+
+def like(version: str, steps_per_second: float = 50) -> SimConfig:
+    return SimConfig(steps_per_second=steps_per_second, load_seconds=0, like=version)
+
+
+@asynccontextmanager
+async def long_batch(version: str, images: int = 1) -> AsyncIterator[tuple[SimServer, Watcher, list[str]]]:
+    """A batch of which the first image runs, on a server of some version; with the ids that the server knows."""
+    async with SimServer(like(version)) as sim, watching(Server.from_url(sim.url)) as watcher:
+        await watcher.live()
+        batch = await watcher.order(images, model=MODEL, steps=10_000)
+        prompt_ids = await watcher.queued(batch)
+        await eventually(lambda: watcher.state.live and watcher.state.live.step > 0, "a step")
+        yield sim, watcher, prompt_ids
+
+
+@pytest.mark.parametrize(
+    ("version", "able"),
+    [
+        ("0.3.40", set()),
+        ("0.3.57", MODERN),
+        ("0.3.64", MODERN),
+        (
+            "0.33.0",
+            {
+                "own_prompt_ids",
+                "targeted_interrupt",
+                "metadata_previews",
+                "previews_by_prompt",
+                "jobs",
+                "atomic_cancel",
+            },
+        ),
+    ],
+)
+async def test_what_a_server_can_do_is_known_with_the_link(version: str, able: set[str]) -> None:
+    async with SimServer(like(version)) as sim, watching(Server.from_url(sim.url)) as watcher:
+        await eventually(lambda: watcher.state.abilities, "the abilities")
+        abilities = watcher.state.abilities
+        assert abilities is not None
+        assert abilities.version == version
+        names = set(abilities.__slots__) - {"version"}
+        assert {name for name in names if getattr(abilities, name)} == able
+
+
+@pytest.mark.parametrize("version", PROFILES)
+async def test_what_a_server_can_do_is_asked_once_a_connection(version: str) -> None:
+    async with SimServer(like(version, 0)) as sim, proxy_to(sim.url) as proxy:
+        probes = sim.faults.delay(0, "/features")
+        async with watching(Server.from_url(proxy.url)) as watcher:
+            await watcher.live()
+            await watcher.until(await watcher.order(2, model=MODEL))
+            await watcher.until(await watcher.order(2, model=MODEL))
+            assert probes.hits == 1
+            proxy.cut()
+            await eventually(lambda: probes.hits == 2, "another probe after the cut")
+            await watcher.until(await watcher.order(1, model=MODEL))
+            assert probes.hits == 2
+
+
+async def test_an_old_server_interrupts_nothing_of_which_the_user_is_not_sure() -> None:
+    async with long_batch(OLD) as (sim, watcher, (running,)):
+        orders = sim.faults.delay(0, "/interrupt")
+        watcher.service.cancel(running)
+        await eventually(lambda: watcher.sentences, "an answer")
+        assert watcher.sentences == [UNSURE[0]]
+        assert orders.hits == 0
+        assert watcher.state.jobs[running].status is JobStatus.RUNNING
+
+
+async def test_an_old_server_interrupts_what_the_user_is_sure_of() -> None:
+    async with long_batch(OLD) as (_, watcher, (running,)):
+        watcher.service.cancel(running, sure=True)
+        await eventually(lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt")
+
+
+async def test_what_waits_on_an_old_server_is_removed_without_a_question() -> None:
+    async with long_batch(OLD, 2) as (_, watcher, (running, waiting)):
+        watcher.service.cancel(waiting)
+        await eventually(lambda: watcher.state.jobs[waiting].status is JobStatus.CANCELLED, "the removal")
+        assert watcher.state.jobs[running].status is JobStatus.RUNNING
+
+
+@pytest.mark.parametrize("version", PROFILES)
+async def test_a_batch_that_runs_is_interrupted_when_the_user_is_sure(version: str) -> None:
+    async with long_batch(version, 2) as (_, watcher, (running, waiting)):
+        batch = next(iter(watcher.state.batches))
+        watcher.service.cancel_batch(batch, sure=True)
+        await eventually(lambda: watcher.sentences, "an answer")
+        assert watcher.sentences == ["1 removed, 1 interrupted."]
+        await eventually(lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt")
+        assert watcher.state.jobs[waiting].status is JobStatus.CANCELLED
+
+
+async def test_of_a_batch_on_an_old_server_only_what_waits_goes_unless_the_user_is_sure() -> None:
+    async with long_batch(OLD, 2) as (sim, watcher, (running, _)):
+        orders = sim.faults.delay(0, "/interrupt")
+        watcher.service.cancel_batch(next(iter(watcher.state.batches)))
+        await eventually(lambda: watcher.sentences, "an answer")
+        assert watcher.sentences == [f"1 removed. {UNSURE[0]}"]
+        assert orders.hits == 0
+        assert watcher.state.jobs[running].status is JobStatus.RUNNING
+
+
+@pytest.mark.parametrize("version", PROFILES)
+async def test_a_server_is_asked_only_for_the_cancelling_that_it_has(version: str) -> None:
+    async with long_batch(version, 2) as (sim, watcher, (running, waiting)):
+        atomic, targeted = sim.faults.delay(0, "/jobs/"), sim.faults.delay(0, "/interrupt")
+        watcher.service.cancel(waiting, sure=True)
+        await eventually(lambda: watcher.state.jobs[waiting].status is JobStatus.CANCELLED, "the removal")
+        watcher.service.cancel(running, sure=True)
+        await eventually(lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt")
+        assert (atomic.hits, targeted.hits) == ((2, 0) if version == "0.33.0" else (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("next_look", "told"),
+    [
+        ([], "Too late: it had already finished."),
+        (["theirs"], "Too late: it had already finished."),
+        (["theirs", "mine"], NOT_ALONE[0]),
+    ],
+)
+async def test_an_old_server_is_looked_at_again_right_before_the_interrupt(next_look: list[str], told: str) -> None:
+    looks = [["mine"], next_look, next_look]
+    interrupts: list[str] = []
+
+    async def queue(_: web.Request) -> web.Response:
+        return web.json_response({"queue_running": [item(key) for key in looks.pop(0)], "queue_pending": []})
+
+    async def history(_: web.Request) -> web.Response:
+        return web.json_response({"mine": {"prompt": item("mine"), "outputs": {}, "status": DONE}})
+
+    async def interrupt(request: web.Request) -> web.Response:
+        interrupts.append(await request.text())
+        return web.Response()
+
+    async def count(_: web.Request) -> web.Response:
+        return web.json_response({"exec_info": {"queue_remaining": 1}})
+
+    routes: dict[str, Handler] = {
+        "GET /api/prompt": count,
+        "GET /api/queue": queue,
+        "GET /api/history/mine": history,
+        "POST /api/interrupt": interrupt,
+    }
+    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
+        it = Desk(client)
+        job = Job("mine", JobStatus.RUNNING, mine=True)
+        it.state = replace(it.state, jobs={"mine": job}, abilities=abilities_of(OLD, set(), jobs=False))
+        text, _ = await cancel("mine", it.state, client, it.outbox, it.apply, sure=True)
+    assert text == told
+    assert interrupts == []
+
+
+def item(prompt_id: str) -> list[object]:
+    return [1, prompt_id, {}, {"client_id": "me"}, ["9"]]
