@@ -80,6 +80,11 @@ class Jobs(Mapping[str, Job]):
         return {job.prompt_id: place for place, job in enumerate(sorted(queued, key=run_order))}
 
     @cached_property
+    def running(self) -> Set[str]:
+        """The jobs, anybody's, that run."""
+        return frozenset(key for key in self.places if self._jobs[key].status is JobStatus.RUNNING)
+
+    @cached_property
     def tallies(self) -> Mapping[str, Tally]:
         """How my batches stand, by batch id."""
         batches: dict[str, list[Job]] = {}
