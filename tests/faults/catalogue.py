@@ -225,7 +225,7 @@ async def the_answer_to_a_prompt_silently_lost(cell: Cell) -> None:
 async def the_answer_to_a_prompt_held(cell: Cell) -> None:
     rule = cell.proxy.hold_answer_to(b"POST /api/prompt")
     await _hit(rule)
-    await eventually(lambda: any(job.note for job in cell.state.jobs.values()), "the delay to be told")
+    await cell.worked_off()
     rule.release()
 
 

@@ -64,10 +64,10 @@ class Proxy:
         """Take new connections and close them at once, as a forwarded port whose far end is down."""
         self._away = away
 
-    def cut(self, *, websockets_only: bool = False) -> None:
+    def cut(self, *, websockets_only: bool = False, requests_only: bool = False) -> None:
         """End every connection with an RST on both sides."""
         for link in list(self._links):
-            if link.websocket or not websockets_only:
+            if not (requests_only if link.websocket else websockets_only):
                 link.reset()
 
     def stall(self, *ways: Way, new: bool = False) -> None:

@@ -1,19 +1,20 @@
 """A server that was restarted has forgotten everything; one that is busy, away, or another box has not."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
-from comfytui.comfy.server import Server
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.snapshots import MAY_HAVE_FINISHED
 from comfytui.session.views import lost_jobs
 from comfytui.sim.config import SimConfig
+from comfytui.sim.queue import PromptQueue
 from comfytui.sim.server import SimServer
 from tests.faults.cell import MODEL, Cell, cell_of
-from tests.faults.proxy import proxy_to
 from tests.waiting import eventually
-from tests.watcher import Watcher, watching
+from tests.watcher import Watcher
 
 pytestmark = pytest.mark.usefixtures("scaled")
 
@@ -21,6 +22,7 @@ BOX = SimConfig(steps_per_second=20, load_seconds=0.1)
 OTHER_CARD = replace(BOX, card="NVIDIA A100", vram_gib=80)
 OTHER_RAM = replace(BOX, ram_gib=128)
 SUCCEEDED, LOST = JobStatus.SUCCEEDED, JobStatus.LOST
+NOT_LOST = {JobStatus.SUBMITTING, JobStatus.QUEUED, JobStatus.RUNNING, SUCCEEDED}
 
 
 def ids(sim: SimServer) -> list[str]:
@@ -138,55 +140,65 @@ async def calm(watcher: Watcher, batch: Batch) -> None:
     assert not [job for state in watcher.states for job in state.jobs.values() if job.status is LOST]
 
 
+@asynccontextmanager
+async def two_boxes(other: SimConfig) -> AsyncIterator[tuple[Cell, SimServer]]:
+    """A batch that runs on one box, and another box to whom the address leads from now on."""
+    async with cell_of(BOX) as cell, SimServer(other) as theirs:
+        await cell.watcher.order(4, model=MODEL, steps=12)
+        await eventually(lambda: cell.state.live and cell.state.live.step, "a step")
+        cell.proxy.lead_to(theirs.url)
+        cell.proxy.cut()
+        await cell.told(LinkKind.OTHER_BOX)
+        yield cell, theirs
+
+
 @pytest.mark.parametrize("other", [OTHER_CARD, OTHER_RAM], ids=["another card", "more memory"])
 async def test_another_box_behind_the_same_address_is_told_and_gets_nothing(other: SimConfig) -> None:
-    async with SimServer(BOX) as mine, SimServer(other) as theirs, proxy_to(mine.url) as proxy:
-        async with watching(Server.from_url(proxy.url)) as watcher:
-            await watcher.live()
-            cell = Cell(mine, proxy, watcher)
-            batch = await second_of_four(cell)
-            proxy.lead_to(theirs.url)
-            proxy.cut()
-            await cell.told(LinkKind.OTHER_BOX)
-            late = await watcher.order(1, model=MODEL)
-            await eventually(lambda: watcher.jobs(late)[0].note.startswith("Another box"), "why it waits")
-            await cell.worked_off(4)
-            assert not theirs.submitted
-            assert LOST not in statuses(watcher.jobs(batch))
-            proxy.lead_to(mine.url)
-            proxy.cut()
+    async with two_boxes(other) as (cell, theirs):
+        watcher = cell.watcher
+        late = await watcher.order(1, model=MODEL)
+        await eventually(lambda: watcher.jobs(late)[0].note.startswith("Another box"), "why it waits")
+        await cell.worked_off(4)
+        assert not theirs.submitted
+        assert {job.status for job in watcher.state.jobs.values()} <= NOT_LOST
+        cell.proxy.lead_to(cell.sim.url)
+        cell.proxy.cut()
+        for batch in watcher.state.batches.values():
             await calm(watcher, batch)
-            await calm(watcher, late)
-            await watcher.live()
-            assert (len(mine.submitted), len(theirs.submitted)) == (5, 0)
+        await watcher.live()
+        assert (len(cell.sim.submitted), len(theirs.submitted)) == (5, 0)
+
+
+async def test_the_old_box_is_heard_again_though_the_socket_to_the_other_one_stands() -> None:
+    async with two_boxes(OTHER_CARD) as (cell, _):
+        await eventually(lambda: cell.proxy.websockets == 1, "a socket to the other box")
+        cell.proxy.lead_to(cell.sim.url)
+        cell.proxy.cut(requests_only=True)
+        await cell.watcher.live()
+        batch = await cell.watcher.order(1, model=MODEL, steps=30)
+        await eventually(lambda: cell.state.live and cell.state.live.prompt_id == batch.prompts[0], "its run")
+        await eventually(lambda: cell.state.live and cell.state.live.step > 2, "its steps")
 
 
 async def test_the_other_box_can_be_taken() -> None:
-    async with SimServer(BOX) as mine, SimServer(OTHER_CARD) as theirs, proxy_to(mine.url) as proxy:
-        async with watching(Server.from_url(proxy.url)) as watcher:
-            await watcher.live()
-            cell = Cell(mine, proxy, watcher)
-            await second_of_four(cell)
-            proxy.lead_to(theirs.url)
-            proxy.cut()
-            await cell.told(LinkKind.OTHER_BOX)
-            watcher.service.take_box()
-            await watcher.live()
-            assert not watcher.state.jobs
-            batch = await watcher.order(2, model=MODEL)
-            await watcher.until(batch, SUCCEEDED, patience=20)
-            assert ids(theirs) == list(batch.prompts)
+    async with two_boxes(OTHER_CARD) as (cell, theirs):
+        cell.watcher.service.take_box()
+        await cell.watcher.live()
+        assert not cell.state.jobs
+        batch = await cell.watcher.order(2, model=MODEL)
+        await cell.watcher.until(batch, SUCCEEDED, patience=20)
+        assert ids(theirs) == list(batch.prompts)
 
 
-async def test_a_job_that_was_wrongly_called_lost_heals() -> None:
-    async with cell_of(BOX) as cell, SimServer(BOX) as twin:
+async def test_jobs_that_were_wrongly_called_lost_heal() -> None:
+    async with cell_of(BOX) as cell:
         batch = await second_of_four(cell, steps=40)
-        # A box that looks the same, but has none of the jobs, answers for a while.
-        cell.proxy.lead_to(twin.url)
-        cell.proxy.cut()
-        await eventually(lambda: statuses(cell.watcher.jobs(batch))[1:] == [LOST] * 3, "the loss")
-        cell.proxy.lead_to(cell.sim.url)
-        cell.proxy.cut()
+        queue = cell.sim.queue
+        # The answers of a server that has forgotten them, though it has not.
+        with cell.sim.faults.drop():
+            cell.sim.queue = PromptQueue(lambda: None)
+            await eventually(lambda: statuses(cell.watcher.jobs(batch))[1:] == [LOST] * 3, "the loss")
+            cell.sim.queue = queue
         jobs = await cell.watcher.until(batch, SUCCEEDED, patience=30)
         assert all(job.outputs and not job.note for job in jobs)
         assert len(ids(cell.sim)) == 4
