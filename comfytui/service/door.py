@@ -15,12 +15,17 @@ GIB = 2**30
 class Door:
     """Open from the proof that the known box answers until the next break of the link.
 
-    `known` is its fingerprint; `learned` is told it where there was none, or where the user takes another box.
+    `known` is its fingerprint; `learned` is told it where there was none, or where the user takes another box; `back`
+    is called when it answers again after another one.
     """
 
-    def __init__(self, apply: Callable[[SessionEvent], None], learned: Callable[[str], None]) -> None:
+    def __init__(
+        self, apply: Callable[[SessionEvent], None], learned: Callable[[str], None], back: Callable[[], None]
+    ) -> None:
         self._apply = apply
         self._learned = learned
+        self._back = back
+        self._strange = False
         self._open = asyncio.Event()
         self._asking = asyncio.Lock()
         self._seen = ""
@@ -59,10 +64,14 @@ class Door:
         stats = await client.system_stats()
         self._seen = fingerprint_of(stats)
         if self.known and self._seen != self.known:
+            self._strange = True
             self._apply(BoxChanged(f"Another box answers here than before: {_described(stats)}."))
             return False
         self._know()
         self._apply(BoxChanged(taken=True))
+        if self._strange:
+            self._strange = False
+            self._back()
         self._apply(StatsRead(stats))
         self._apply(Probed(await client.abilities(stats.version)))
         self._open.set()

@@ -39,7 +39,8 @@ class Lines:
         self._state = state
         self._apply = apply
         self._post = post
-        self.door = Door(apply, learned)
+        # A socket of the meantime may lead to the other box, and was not taken for ours when it opened.
+        self.door = Door(apply, learned, self._renew)
         self.looker = Looker(apply, state, self.door)
         self._watchdog = Watchdog(state, apply, self._look_closely, self._renew)
         self._client: ComfyClient | None = None

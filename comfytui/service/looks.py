@@ -10,6 +10,7 @@ from comfytui.comfy.replies import HistoryEntry
 from comfytui.service.door import Door
 from comfytui.session.boil import past, seen
 from comfytui.session.events import Answered, HistorySnapshot, Past, QueueSnapshot, SessionEvent, StatsRead, Unanswered
+from comfytui.session.jobs import indexed
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 from comfytui.session.unsettled import unsettled
@@ -33,9 +34,6 @@ STATS_BUSY, STATS_IDLE = 2.0, 10.0
 GIVEN_UP = frozenset({LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHER_BOX})
 """States of the link in which nothing is asked unless the user wants it."""
 
-Glance = tuple[int, tuple[str, ...] | None]
-"""How many jobs there are, and which run; None where the server does not tell lightly."""
-
 
 class Looker:
     """Reads `/queue`, `/history` and `/system_stats` when asked to and when due, never faster than the server bears."""
@@ -48,7 +46,6 @@ class Looker:
         self._history_wanted = False
         self._told: Callable[[ComfyError], None] | None = None
         self._took = 0.0
-        self._seen: Glance | None = None
 
     def want(self, *, history: bool = False, told: Callable[[ComfyError], None] | None = None) -> None:
         """Ask for a look soon, with `history` also at what ended lately; `told` is called if it fails."""
@@ -86,7 +83,6 @@ class Looker:
         asked = asyncio.get_running_loop().time()
         reader = GraphReader()
         queue = await client.kept_queue(lambda item: seen(item, reader))
-        self._seen = len(queue.running) + len(queue.pending), tuple(item.prompt_id for item in queue.running)
         self._apply(QueueSnapshot(queue.running, queue.pending, asked))
         for prompt_id in unsettled(self._state()):
             entry = await client.history_of(prompt_id)
@@ -113,13 +109,15 @@ class Looker:
             await asyncio.sleep(STATS_BUSY if self._busy() else STATS_IDLE)
 
     async def _changed(self, client: ComfyClient) -> bool:
-        """Whether the queue is another one than at the last look, as far as light questions tell."""
-        if not self._door.is_open:
+        """Whether the queue is another one than is known, as far as light questions tell."""
+        if not self._door.is_open or await client.queue_count() != len(indexed(self._state().jobs).places):
             return True
         abilities = self._state().abilities
-        count = await client.queue_count()
         jobs = await client.jobs(status="in_progress") if abilities and abilities.jobs else None
-        return (count, None if jobs is None else tuple(job.prompt_id for job in jobs)) != self._seen
+        if jobs is None:
+            # One may have gone and another one come.
+            return open_jobs(self._state()) > 0
+        return {job.prompt_id for job in jobs} != indexed(self._state().jobs).running
 
     def _pause(self) -> float | None:
         """Seconds until the next look that nobody asks for; None where there will be none."""
@@ -142,8 +140,8 @@ class Looker:
         return missed or bool(unsettled(state))
 
     def _busy(self) -> bool:
-        state = self._state()
-        return state.queue_remaining > 0 or open_jobs(state) > 0
+        # A deaf socket does not tell that the queue has grown: what was sent is proof enough.
+        return self._state().queue_remaining > 0 or open_jobs(self._state()) > 0
 
 
 def _kind(error: ComfyError) -> LinkKind:

@@ -75,6 +75,8 @@ def stated_end(
             state = replace(state, paces=_measured(state.paces, job, live, at.monotonic))
     seconds = _seconds(live, at, ended_ms)
     unread = live is None or not live.whole or live.cut
+    # A success that shows nothing is one whose results went astray.
+    unread |= status is JobStatus.SUCCEEDED and not (job.outputs or job.text)
     ends = replace(job, status=status, ended=at.wall, seconds=seconds, failure=failure, note="")
     done = replace(ends, absent=1 if unread else 0, unread=unread)
     return ended(state, done)

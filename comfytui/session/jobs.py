@@ -11,12 +11,16 @@ from comfytui.session.model import Job, JobStatus
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How the known jobs of one batch stand; `next` is the one that runs or will run first, `seconds` the time run."""
+    """How the known jobs of one batch stand; `next` is the one that runs or will run first, `seconds` the time run.
+
+    `left` of those that are still to end left the queue: how they ended is yet to be read.
+    """
 
     counts: Mapping[JobStatus, int] = field(default_factory=dict)
     next: str | None = None
     seconds: float = 0.0
     ended: float | None = None
+    left: int = 0
 
     def of(self, *statuses: JobStatus) -> int:
         """How many jobs have one of these statuses."""
@@ -76,6 +80,11 @@ class Jobs(Mapping[str, Job]):
         return {job.prompt_id: place for place, job in enumerate(sorted(queued, key=run_order))}
 
     @cached_property
+    def running(self) -> Set[str]:
+        """The jobs, anybody's, that run."""
+        return frozenset(key for key in self.places if self._jobs[key].status is JobStatus.RUNNING)
+
+    @cached_property
     def tallies(self) -> Mapping[str, Tally]:
         """How my batches stand, by batch id."""
         batches: dict[str, list[Job]] = {}
@@ -109,6 +118,7 @@ def _tally(jobs: list[Job]) -> Tally:
         next=min(waiting, key=run_order).prompt_id if waiting else None,
         seconds=sum(job.seconds or 0.0 for job in jobs),
         ended=max((job.ended for job in jobs if job.ended is not None), default=None),
+        left=sum(job.absent > 0 for job in waiting),
     )
 
 

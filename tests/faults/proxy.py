@@ -12,14 +12,14 @@ class Proxy:
     """Passes on what comes for a server, until told otherwise; every setting holds at once, for all connections."""
 
     def __init__(self, target: str) -> None:
-        parts = urlsplit(target)
-        self._target = (parts.hostname or "", parts.port or 80)
+        self.lead_to(target)
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._weather = Weather()
         self._server: asyncio.Server | None = None
         self._port = 0
         self._ended = False
+        self._away = False
         self._vanishing: frozenset[Way] = frozenset()
         self.accepted = 0
         """Connections that were ever taken."""
@@ -55,10 +55,19 @@ class Proxy:
         if self._server is not None:
             self._server.close()
 
-    def cut(self, *, websockets_only: bool = False) -> None:
+    def lead_to(self, target: str) -> None:
+        """Lead new connections to this server from now on."""
+        parts = urlsplit(target)
+        self._target = (parts.hostname or "", parts.port or 80)
+
+    def turn_away(self, away: bool = True) -> None:
+        """Take new connections and close them at once, as a forwarded port whose far end is down."""
+        self._away = away
+
+    def cut(self, *, websockets_only: bool = False, requests_only: bool = False) -> None:
         """End every connection with an RST on both sides."""
         for link in list(self._links):
-            if link.websocket or not websockets_only:
+            if not (requests_only if link.websocket else websockets_only):
                 link.reset()
 
     def stall(self, *ways: Way, new: bool = False) -> None:
@@ -149,6 +158,9 @@ class Proxy:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.accepted += 1
+        if self._away:
+            writer.close()
+            return
         try:
             server = await asyncio.open_connection(*self._target)
         except OSError:

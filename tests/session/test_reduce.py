@@ -73,7 +73,7 @@ LATE: tuple[SessionEvent, ...] = (
 @pytest.mark.parametrize("status", ENDS)
 def test_an_end_is_final(status: JobStatus) -> None:
     session = started()
-    session.do(ENDS[status])
+    session.do(Executed("a1", SAVER, SAVER, (Output("image.png"),)), ENDS[status])
     job = session.state.jobs["a1"]
     assert job.status is status
     assert session.state.live is None

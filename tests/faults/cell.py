@@ -1,0 +1,217 @@
+"""One cell of the matrix: a batch on a simulated server behind a proxy, a fault at one moment, and what is left."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+
+from comfytui.comfy.server import Server
+from comfytui.session.model import Batch, LinkKind
+from comfytui.session.progress import Progress
+from comfytui.session.state import SessionState
+from comfytui.session.unsettled import unsettled
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.faults.proxy import Proxy, proxy_to
+from tests.waiting import eventually
+from tests.watcher import Watcher, watching
+
+CONFIG = SimConfig(steps_per_second=20, load_seconds=0.4, preview_size=64)
+MODEL = CONFIG.checkpoints[0]
+IMAGES, STEPS = 3, 6
+SETTLED_WITHIN = 25.0
+"""Seconds; only a failure takes so many."""
+
+
+@dataclass
+class Cell:
+    """The parts of a cell; `states` before `since` are from before the fault."""
+
+    sim: SimServer
+    proxy: Proxy
+    watcher: Watcher
+    since: int = 0
+    final: LinkKind = LinkKind.LIVE
+    """How the link has to be in the end."""
+
+    @property
+    def state(self) -> SessionState:
+        return self.watcher.state
+
+    @property
+    def client_id(self) -> str:
+        return next(iter(self.state.client_ids))
+
+    @property
+    def ran(self) -> int:
+        """Jobs that the server has ended."""
+        return len(self.sim.queue.history)
+
+    async def told(self, *kinds: LinkKind) -> None:
+        """Wait until the link was said to be so at some time since the fault began."""
+        await eventually(
+            lambda: any(state.link.kind in kinds for state in self.watcher.states[self.since :]),
+            f"{kinds}",
+        )
+
+    async def worked_off(self, images: int = IMAGES + 1) -> None:
+        """Wait until the server has run all."""
+        await eventually(lambda: self.ran >= images, f"{images} images")
+
+    async def heard(self) -> None:
+        """Wait until nothing is left to be run of what the server has."""
+        await eventually(lambda: self.ran >= len(self.sim.submitted), "the end of all that was sent")
+
+
+Moment = Callable[[Cell, Batch], Awaitable[object]]
+Fault = Callable[[Cell], Awaitable[object]]
+
+
+async def while_submitting(cell: Cell, _: Batch) -> None:
+    await eventually(lambda: cell.sim.submitted, "the first prompt")
+
+
+async def during_load(cell: Cell, _: Batch) -> None:
+    await eventually(lambda: cell.state.live is not None, "the run")
+    assert cell.state.live is None or cell.state.live.step == 0
+
+
+async def mid_step(cell: Cell, _: Batch) -> None:
+    await eventually(lambda: cell.state.live and cell.state.live.step >= 2, "a step")
+
+
+async def between_images(cell: Cell, _: Batch) -> None:
+    await _history_of(cell, 1)
+
+
+async def at_the_end(cell: Cell, _: Batch) -> None:
+    await _history_of(cell, IMAGES)
+
+
+MOMENTS: dict[str, Moment] = {
+    "while submitting": while_submitting,
+    "during load": during_load,
+    "mid-step": mid_step,
+    "between images": between_images,
+    "at the end": at_the_end,
+}
+
+
+async def _history_of(cell: Cell, images: int) -> None:
+    """Wait for the very moment in which the server writes down an end."""
+    written = asyncio.Event()
+    changed = cell.sim.queue.changed
+
+    def watched() -> None:
+        changed()
+        if cell.ran >= images:
+            written.set()
+
+    cell.sim.queue.changed = watched
+    async with asyncio.timeout(SETTLED_WITHIN):
+        await written.wait()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run comes to, as far as it does not depend on the time it took."""
+
+    jobs: tuple[tuple[object, ...], ...]
+    submitted: int
+    twice: tuple[str, ...] = ()
+    """Prompts that the server took more than once."""
+    falls: tuple[str, ...] = ()
+    """Where the fraction of a batch went back."""
+    unsettled: tuple[str, ...] = ()
+    link: str = "as it has to be"
+    at_rest: bool = True
+    sentences: tuple[str, ...] = ()
+
+
+@asynccontextmanager
+async def cell_of(config: SimConfig = CONFIG) -> AsyncIterator[Cell]:
+    """A server, a proxy before it and a service on that, all in health."""
+    async with (
+        SimServer(config) as sim,
+        proxy_to(sim.url) as proxy,
+        watching(Server.from_url(proxy.url)) as watcher,
+    ):
+        await watcher.live()
+        yield Cell(sim, proxy, watcher)
+
+
+async def outcome_of(fault: Fault | None, moment: str) -> Outcome:
+    """Run three images, strike at a moment, order a fourth meanwhile, and see what is left when all is calm."""
+    async with cell_of() as cell:
+        watcher = cell.watcher
+        with cell.sim.faults.delay(0.1, "/prompt", method="POST"):
+            first = await watcher.order(IMAGES, previews=True, model=MODEL, steps=STEPS)
+            if moment == "while submitting":
+                await MOMENTS[moment](cell, first)
+        if moment != "while submitting":
+            await MOMENTS[moment](cell, first)
+        cell.since = len(watcher.states)
+        striking = asyncio.create_task(_nothing() if fault is None else _strike(fault, cell))
+        await asyncio.sleep(0)
+        second = await watcher.order(1, previews=True, model=MODEL, steps=STEPS)
+        await striking
+        await _at_rest(cell, [first, second])
+        return _outcome(cell, [first, second])
+
+
+async def _nothing() -> None:
+    pass
+
+
+async def _strike(fault: Fault, cell: Cell) -> None:
+    await fault(cell)
+
+
+def _is_at_rest(cell: Cell, batches: list[Batch]) -> bool:
+    state = cell.state
+    jobs = [job for batch in batches for job in cell.watcher.jobs(batch)]
+    over = len(jobs) == IMAGES + 1 and all(job.status.ended for job in jobs)
+    calm = state.link.kind is cell.final and state.live is None and state.queue_remaining == 0
+    return over and calm and not unsettled(state)
+
+
+async def _at_rest(cell: Cell, batches: list[Batch]) -> None:
+    try:
+        await eventually(lambda: _is_at_rest(cell, batches), "rest", SETTLED_WITHIN)
+    except AssertionError:
+        return  # What is not as it should be shows in the outcome.
+
+
+def _outcome(cell: Cell, batches: list[Batch]) -> Outcome:
+    ids = [body["prompt_id"] for body in cell.sim.submitted]
+    falls = [fall for batch in batches for fall in _falls(cell.watcher.seen(batch))]
+    link = cell.state.link
+    return Outcome(
+        jobs=tuple(
+            (
+                batch.total,
+                job.mark.index if job.mark else None,
+                job.status.value,
+                tuple(output.filename for output in job.outputs),
+                job.failure,
+                job.note,
+                job.unread,
+            )
+            for batch in batches
+            for job in cell.watcher.jobs(batch)
+        ),
+        submitted=len(set(ids)),
+        twice=tuple(prompt_id for prompt_id in set(ids) if ids.count(prompt_id) > 1),
+        falls=tuple(falls),
+        unsettled=unsettled(cell.state),
+        link=Outcome.link if link.kind is cell.final else f"{link}",
+        at_rest=_is_at_rest(cell, batches),
+        sentences=tuple(cell.watcher.sentences),
+    )
+
+
+def _falls(seen: list[Progress]) -> list[str]:
+    """Where the progress of a batch went back."""
+    pairs = pairwise(seen)
+    return [f"{before} then {after}" for before, after in pairs if after.batch_fraction < before.batch_fraction]

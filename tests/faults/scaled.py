@@ -1,0 +1,41 @@
+"""Time at a tenth to a twentieth: what the application waits for, in proportion to each other as in life."""
+
+from collections.abc import Mapping
+from types import ModuleType
+
+import pytest
+
+from comfytui.comfy import socket, transport
+from comfytui.service import lines, looks, outbox, watchdog, wire
+from comfytui.session import silence
+
+SCALED: Mapping[ModuleType, Mapping[str, float]] = {
+    socket: {"FIRST_DELAY": 0.05, "LONGEST_DELAY": 0.5, "OPEN_SECONDS": 1.0},
+    transport: {"CONNECT_SECONDS": 0.5, "READ_SECONDS": 1.2, "LOOK_SECONDS": 0.8},
+    lines: {"LOOK_PAUSE": 0.1},
+    outbox: {"LANDING_TIME": 3.0, "LOOK_PAUSE": 0.1},
+    looks: {
+        "SETTLE_PAUSE": 0.05,
+        "REST": 2,
+        "OPEN_PAUSE": 1.0,
+        "IDLE_PAUSE": 4.0,
+        "POLL_BUSY": 0.1,
+        "POLL_IDLE": 0.4,
+        "OTHER_BOX_PAUSE": 0.5,
+        "STATS_BUSY": 0.2,
+        "STATS_IDLE": 1.0,
+    },
+    watchdog: {"CHECK_SECONDS": 0.1},
+    wire: {"PROBE_SECONDS": 0.7, "GIVEN_UP_PAUSE": 1.0},
+    silence: {"PATIENCE": 0.8, "LOAD_PATIENCE": 4.0, "STILL": 1.5},
+}
+PING_SECONDS, PONG_SECONDS, STEADY_SECONDS = 0.6, 0.5, 0.3
+
+
+def scale(patch: pytest.MonkeyPatch) -> None:
+    """Scale the seconds of every part that waits."""
+    for module, constants in SCALED.items():
+        for name, seconds in constants.items():
+            patch.setattr(module, name, seconds)
+    kept = {"ping": PING_SECONDS, "pong": PONG_SECONDS, "steady": STEADY_SECONDS}
+    patch.setattr(socket.events, "__kwdefaults__", {**(socket.events.__kwdefaults__ or {}), **kept})
