@@ -37,7 +37,7 @@ OPEN_SECONDS = 10.0
 MIB = 2**20
 FRAME_LIMIT = 64 * MIB
 """Bytes of one frame: previews of a few MB are seen in the wild, 200 MB are an attack or an accident."""
-PING_SECONDS, PONG_SECONDS = 4.0, 8.0
+PING_SECONDS, PONG_SECONDS = 3.0, 8.0
 """Seconds of silence before a ping, and until its answer is missed; some proxies cut a socket idle for 5 s."""
 _LOGIN = frozenset({401, 403, 407, *range(300, 400)})
 """Statuses that ask for a login; a redirect leads to one."""

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +50,17 @@ class Transport:
         self._server = server
         self._http: httpx.AsyncClient | None = None
         self._closed = False
+        self._limits: set[asyncio.Timeout] = set()
+        self._quiet = asyncio.Event()
 
     async def close(self) -> None:
-        """Close all connections, for good."""
+        """Close all connections, for good; what is asked just now fails, or its connection would outlive the pool."""
         self._closed = True
+        for limit in self._limits:
+            if not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time())
+        if self._limits:
+            await self._quiet.wait()
         if self._http is not None:
             await self._http.aclose()
 
@@ -70,7 +78,7 @@ class Transport:
         http = self._client()
         try:
             async with (
-                asyncio.timeout(seconds),
+                self._limit(seconds),
                 http.stream(method, self._url(path, params), timeout=_patience(method), **_body(json)) as response,
             ):
                 self._check(response)
@@ -78,6 +86,18 @@ class Transport:
                 return Answer(response.status_code, await self._read(response, limit), html)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             raise self._fault(error) from None
+
+    @asynccontextmanager
+    async def _limit(self, seconds: float | None) -> AsyncIterator[None]:
+        """So many seconds at most, and not beyond the end of the pool."""
+        async with asyncio.timeout(seconds) as limit:
+            self._limits.add(limit)
+            try:
+                yield
+            finally:
+                self._limits.remove(limit)
+                if not self._limits:
+                    self._quiet.set()
 
     def _client(self) -> httpx.AsyncClient:
         """The pool, made at the first request, since a proxy in the environment may be one that cannot be used."""
@@ -131,7 +151,7 @@ class Transport:
                 return bad_proxy(self._server)
             case httpx.ConnectError():
                 return unreachable(self._server, error, proxied=proxy_of(self._server) is not None)
-            case httpx.TimeoutException() | TimeoutError():
+            case httpx.TimeoutException() | TimeoutError() if not self._closed:
                 return TimedOut(f"{shown} took too long to answer: it may be loading a model, or the link is broken.")
             case httpx.RemoteProtocolError() if "illegal" in str(error):
                 return not_comfyui(self._server)

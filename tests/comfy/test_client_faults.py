@@ -184,3 +184,21 @@ async def test_a_question_that_comes_after_the_end_is_a_link_that_is_down() -> N
             pass
         with pytest.raises(Unreachable, match="not connected"):
             await client.queue_count()
+
+
+async def test_what_is_asked_when_the_end_comes_fails_and_leaves_no_connection() -> None:
+    asked = asyncio.Event()
+
+    async def never(_: web.Request) -> web.Response:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with serving({"GET /api/prompt": never}) as url:
+        client = ComfyClient(Server.from_url(url))
+        question = asyncio.create_task(client.queue_count())
+        await asked.wait()
+        async with client:
+            pass
+        with pytest.raises(ServerError, match="broke"):
+            await question

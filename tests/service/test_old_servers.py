@@ -1,5 +1,6 @@
 """Old servers: what they can do is asked once a connection, and an interrupt hits nobody by accident."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,6 +12,7 @@ from comfytui.comfy.abilities import abilities_of
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service.cancel import NOT_ALONE, UNSURE, cancel
+from comfytui.service.door import Door
 from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -84,6 +86,14 @@ async def test_what_a_server_can_do_is_asked_once_a_connection(version: str) -> 
             await eventually(lambda: probes.hits == 2, "another probe after the cut")
             await watcher.until(await watcher.order(1, model=MODEL))
             assert probes.hits == 2
+
+
+async def test_two_looks_at_once_ask_but_once_what_the_server_can_do() -> None:
+    async with SimServer(like(OLD, 0)) as sim, ComfyClient(Server.from_url(sim.url)) as client:
+        probes = sim.faults.delay(0, "/features")
+        door = Door(lambda _: None, lambda _: None, lambda: None)
+        assert all(await asyncio.gather(door.opened(client), door.opened(client)))
+        assert probes.hits == 1
 
 
 async def test_an_old_server_interrupts_nothing_of_which_the_user_is_not_sure() -> None:

@@ -63,7 +63,9 @@ async def test_a_fault_of_our_own_is_told_in_whole_sentences(monkeypatch: pytest
     async def breaks(*_: object) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr(Looker, "look", breaks)
     async with SimServer(QUICK) as sim, screen(sim.url, (200, 60)) as it:
+        await it.shows("● live")
+        monkeypatch.setattr(Looker, "look", breaks)
+        await it.press("ctrl+r")
         await it.shows("a fault. It")
         await it.shows("a fault. ctrl+r")
