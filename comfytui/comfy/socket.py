@@ -67,6 +67,11 @@ class Unheard:
     """Even a ping was not answered, and yet the connection is worth keeping: the server is only busy."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reheard:
+    """Pings are answered again."""
+
+
 @dataclass(slots=True)
 class Backoff:
     """Growing delays with full jitter; `chance` gives 0 to 1."""
@@ -99,7 +104,7 @@ async def events(
     ping: float = PING_SECONDS,
     pong: float = PONG_SECONDS,
     steady: float = STEADY_SECONDS,
-) -> AsyncGenerator[Event | Opened | Closed | Unheard, None]:
+) -> AsyncGenerator[Event | Opened | Closed | Unheard | Reheard, None]:
     """Every event of the socket, and its openings and closings, for ever.
 
     A connection that does not answer a ping is closed before the next one opens, unless it is `worth_keeping`.
@@ -108,7 +113,7 @@ async def events(
     backoff = backoff or Backoff()
     clock = asyncio.get_running_loop().time
     while True:
-        lasts_from = math.inf
+        lasts_from, unheard = math.inf, False
         try:
             async with _connection(server, client_id) as socket:
                 # Flags are per socket: without them previews come without the prompt that they belong to.
@@ -117,11 +122,15 @@ async def events(
                 yield Opened()
                 opened = clock()
                 while True:
+                    if unheard and await _answers_again(socket, pong):
+                        unheard = False
+                        yield Reheard()
                     frame = await _next(socket, ping, pong)
                     if frame is not None:
                         lasts_from = opened + steady
                         yield decode(_as_text_or_binary(frame))
                     elif await worth_keeping():
+                        unheard = True
                         yield Unheard()
                     else:
                         # Nobody is there to shake hands on its end.
@@ -175,6 +184,13 @@ async def _answers(socket: ClientConnection, pong: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def _answers_again(socket: ClientConnection, pong: float) -> bool:
+    """The same of one that was held up; its end is left to the reader, who has what came before."""
+    with suppress(ConnectionClosed):
+        return await _answers(socket, pong)
+    return False
 
 
 def _connection(server: Server, client_id: str) -> connect:

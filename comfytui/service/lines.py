@@ -9,7 +9,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Unauthorized, Unreachable
 from comfytui.comfy.events import PreviewImage
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import Closed, Opened, Unheard
+from comfytui.comfy.socket import Closed, Opened, Reheard, Unheard
 from comfytui.service.door import Door
 from comfytui.service.frames import of_a_run, worth_a_look
 from comfytui.service.looks import Looker
@@ -116,6 +116,8 @@ class Lines:
                 self.looker.want()
             case Unheard():
                 self._apply(Quiet(deaf=False, reason=BUSY))
+            case Reheard():
+                self._watchdog.hear(of_a_run=False)
             case PreviewImage(image=image, prompt_id=prompt_id):
                 self._watchdog.hear(of_a_run=True)
                 live = self._state().live

@@ -110,9 +110,12 @@ class Looker:
 
     async def _changed(self, client: ComfyClient) -> bool:
         """Whether the queue is another one than is known, as far as light questions tell."""
-        if not self._door.is_open or await client.queue_count() != len(indexed(self._state().jobs).places):
+        if not self._door.is_open:
             return True
-        abilities = self._state().abilities
+        count, state = await client.queue_count(), self._state()
+        if count != state.queue_remaining or count != len(indexed(state.jobs).places):
+            return True
+        abilities = state.abilities
         jobs = await client.jobs(status="in_progress") if abilities and abilities.jobs else None
         if jobs is None:
             # One may have gone and another one come.

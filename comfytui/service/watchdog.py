@@ -64,6 +64,8 @@ class Watchdog:
             await self._look()
         except ComfyError:
             return  # Whether it is busy or gone is for the pings to find out.
+        # What was held up together with the answer is on its way.
+        await asyncio.sleep(CHECK_SECONDS)
         state = self._state()
         if self._heard != heard or before is None or state.link.kind is not LinkKind.LIVE:
             return

@@ -8,9 +8,9 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized
 from comfytui.comfy.events import Event
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import Closed, Opened, Unheard, events
+from comfytui.comfy.socket import Closed, Opened, Reheard, Unheard, events
 
-News = Event | Opened | Closed | Unheard
+News = Event | Opened | Closed | Unheard | Reheard
 """What comes over a wire."""
 
 PROBE_SECONDS = 7.0

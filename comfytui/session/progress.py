@@ -76,7 +76,7 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> Progress:
         phase=known.phase if known else Phase.WORKING if job and job.status is JobStatus.RUNNING else None,
         node_class=_node_class(job, known),
         image_fraction=fraction,
-        batch_fraction=_batch_fraction(batch, counts, 0.0 if job.absent else fraction) if job else 1.0,
+        batch_fraction=_batch_fraction(state, batch, counts) if job else 1.0,
         rate=known.rate if known else None,
         elapsed=elapsed,
         batch_elapsed=counts.seconds + (elapsed or 0.0),
@@ -133,12 +133,16 @@ def _stage(job: Job | None, counts: Tally) -> Stage:
     return Stage.SENDING if counts.of(JobStatus.SUBMITTING) else Stage.QUEUED
 
 
-def _batch_fraction(batch: Batch, counts: Tally, fraction: float) -> float:
+def _batch_fraction(state: SessionState, batch: Batch, counts: Tally) -> float:
     """Images that were never seen count as over, since they ran before this session or never will.
 
     So do those that left the queue: the next one may run before the history was asked how the last one ended.
     """
-    over = max(batch.total - counts.open + counts.left, 0)
+    over, fraction = max(batch.total - counts.open + counts.left, 0), 0.0
+    running = state.jobs.get(state.live.prompt_id) if state.live else None
+    if state.live and running and running.mark and running.mark.batch == batch.id:
+        # Its frames may still come, late, though the queue no longer has it.
+        over, fraction = over - (running.absent > 0), state.live.fraction
     return min((over + fraction) / max(batch.total, 1), 1.0)
 
 

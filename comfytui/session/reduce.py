@@ -68,8 +68,10 @@ def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState
         case Status(queue_remaining=remaining) if max(remaining, 0) != state.queue_remaining:
             return replace(state, queue_remaining=max(remaining, 0))
         case StatsRead(stats=stats) if stats != state.stats:
-            moved = at.monotonic if memory_moved(state.stats, stats) else state.memory_moved
-            return replace(state, stats=stats, memory_moved=moved)
+            # Not compared with the last reading: a model that loads slowly moves little between two.
+            if memory_moved(state.moved_to, stats):
+                state = replace(state, memory_moved=at.monotonic, moved_to=stats)
+            return replace(state, stats=stats)
         case Connected() | Disconnected() | Answered() | Unanswered() | Quiet() | Heard() | BoxChanged():
             return _linked(state, event, at)
         case MovedIn(client_ids=ids) if not state.client_ids.issuperset(ids):

@@ -62,7 +62,7 @@ class SessionState:
     """Everything known of one server; `jobs` by prompt_id, `batches` by batch id, both in order of arrival.
 
     `paces` holds the measured parts of runs, by kind of job; `memory_moved` is the monotonic second in which the box's
-    memory last changed visibly, `abilities` what the server can do, None until that is known.
+    memory last changed visibly, to `moved_to`, `abilities` what the server can do, None until that is known.
     """
 
     client_ids: frozenset[str] = frozenset()
@@ -74,4 +74,5 @@ class SessionState:
     stats: "SystemStats | None" = None
     paces: Mapping[Kind, Pace] = field(default_factory=lambda: MappingProxyType({}))
     memory_moved: float | None = None
+    moved_to: "SystemStats | None" = None
     abilities: "Abilities | None" = None

@@ -22,7 +22,7 @@ from comfytui.comfy.events import (
     Unknown,
 )
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import Closed, Opened, Unheard, events
+from comfytui.comfy.socket import Closed, Opened, Reheard, Unheard, events
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.workflow.fields import Field, Value
@@ -30,7 +30,7 @@ from comfytui.workflow.txt2img import txt2img
 from comfytui.workflow.values import fill
 
 PNG = b"\x89PNG\r\n\x1a\n"
-News = Event | Opened | Closed | Unheard
+News = Event | Opened | Closed | Unheard | Reheard
 Stream = AsyncGenerator[News, None]
 
 

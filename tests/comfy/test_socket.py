@@ -17,10 +17,10 @@ from comfytui.comfy import socket as comfy_socket
 from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, TimedOut, Unauthorized, Unreachable
 from comfytui.comfy.events import Event, PreviewImage, Status, Unknown
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import FIRST_DELAY, LONGEST_DELAY, Backoff, Closed, Opened, Unheard, events
+from comfytui.comfy.socket import FIRST_DELAY, LONGEST_DELAY, Backoff, Closed, Opened, Reheard, Unheard, events
 from tests.comfy.boxes import serving, shouting, unused_port
 
-Heard = Event | Opened | Closed | Unheard
+Heard = Event | Opened | Closed | Unheard | Reheard
 Talk = Callable[[ServerConnection], Awaitable[None]]
 SECRET = "s3cret"
 STATUS = json.dumps({"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 1}}, "sid": "me"}})
@@ -229,6 +229,26 @@ async def test_a_busy_connection_is_kept_and_brings_what_comes_later() -> None:
         )
     assert heard[:2] == [Opened(), Unheard()]
     assert connections == 1
+
+
+async def test_pings_that_are_answered_again_are_told_though_nothing_else_comes() -> None:
+    held = asyncio.Event()
+
+    async def talk(request: web.Request) -> web.WebSocketResponse:
+        connection = web.WebSocketResponse(autoping=False)
+        await connection.prepare(request)
+        async for message in connection:
+            if message.type is WSMsgType.PING and held.is_set():
+                await connection.pong(message.data)
+        return connection
+
+    async def worth_keeping() -> bool:
+        held.set()
+        return True
+
+    async with serving({"GET /ws": talk}) as url:
+        heard, _ = await hear(url, lambda heard: Reheard() in heard, ping=0.02, pong=0.05, worth_keeping=worth_keeping)
+    assert heard == [Opened(), Unheard(), Reheard()]
 
 
 @pytest.mark.parametrize(

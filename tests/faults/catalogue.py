@@ -25,6 +25,7 @@ async def cut(cell: Cell) -> None:
 @fault
 async def cut_again_and_again(cell: Cell) -> None:
     for _ in range(4):
+        await eventually(lambda: cell.proxy.websockets, "a socket")
         accepted = cell.proxy.accepted
         cell.proxy.cut()
         await _tried(cell, accepted + 1)

@@ -12,6 +12,8 @@ from comfytui.session.progress import Progress
 from comfytui.session.state import SessionState
 from comfytui.session.unsettled import unsettled
 from comfytui.sim.config import SimConfig
+from comfytui.sim.faults import AnswerFault
+from comfytui.sim.pace import Pace
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import Proxy, proxy_to
 from tests.waiting import eventually
@@ -43,6 +45,14 @@ class Cell:
     def client_id(self) -> str:
         return next(iter(self.state.client_ids))
 
+    def kinds(self) -> set[LinkKind]:
+        """All that the link was said to be since the fault began."""
+        return {state.link.kind for state in self.watcher.states[self.since :]}
+
+    def asked(self, path: str, method: str = "GET") -> AnswerFault:
+        """Count the requests to a path from now on: a fault that does no harm."""
+        return self.sim.faults.delay(0.0, path, method=method)
+
     @property
     def ran(self) -> int:
         """Jobs that the server has ended."""
@@ -50,10 +60,7 @@ class Cell:
 
     async def told(self, *kinds: LinkKind) -> None:
         """Wait until the link was said to be so at some time since the fault began."""
-        await eventually(
-            lambda: any(state.link.kind in kinds for state in self.watcher.states[self.since :]),
-            f"{kinds}",
-        )
+        await eventually(lambda: self.kinds().intersection(kinds), f"{kinds}")
 
     async def worked_off(self, images: int = IMAGES + 1) -> None:
         """Wait until the server has run all."""
@@ -130,10 +137,10 @@ class Outcome:
 
 
 @asynccontextmanager
-async def cell_of(config: SimConfig = CONFIG) -> AsyncIterator[Cell]:
+async def cell_of(config: SimConfig = CONFIG, pace: Pace | None = None) -> AsyncIterator[Cell]:
     """A server, a proxy before it and a service on that, all in health."""
     async with (
-        SimServer(config) as sim,
+        SimServer(config, pace=pace) as sim,
         proxy_to(sim.url) as proxy,
         watching(Server.from_url(proxy.url)) as watcher,
     ):

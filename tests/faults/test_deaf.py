@@ -1,0 +1,131 @@
+"""A socket that went deaf is noticed and renewed; a box that stands still is told of, and its socket is left alone."""
+
+import time
+
+import pytest
+
+from comfytui.session import silence
+from comfytui.session.model import JobStatus, LinkKind
+from comfytui.session.silence import stall_of
+from comfytui.sim.config import SimConfig
+from tests.faults.cell import MODEL, Cell, cell_of
+from tests.sim.gate import Gate
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("scaled")
+
+SLOW = SimConfig(steps_per_second=20, load_seconds=0)
+FOREVER = 2_000
+"""Steps of a job that does not end while a test looks."""
+
+
+async def running(cell: Cell, steps: int) -> str:
+    """The id of an image that was seen to run."""
+    batch = await cell.watcher.order(1, model=MODEL, steps=steps)
+    await eventually(lambda: cell.state.live and cell.state.live.step > 1, "a step")
+    cell.since = len(cell.watcher.states)
+    return batch.prompts[0]
+
+
+async def stepping(cell: Cell) -> None:
+    """Wait for more steps than were seen."""
+    live = cell.state.live
+    before = live.step if live else 0
+    await eventually(lambda: cell.state.live and cell.state.live.step > before, "more steps")
+
+
+async def test_a_deaf_socket_is_noticed_by_its_silence_and_renewed_once() -> None:
+    async with cell_of(SLOW) as cell:
+        await running(cell, FOREVER)
+        sockets = cell.asked("/ws")
+        cell.sim.sockets.deafen(cell.client_id)
+        await cell.told(LinkKind.DEAF)
+        await cell.watcher.live()
+        await stepping(cell)
+        assert sockets.hits == 1
+
+
+async def test_each_deafness_has_its_own_renewals() -> None:
+    async with cell_of(SLOW) as cell:
+        await running(cell, FOREVER)
+        sockets = cell.asked("/ws")
+        for _ in range(3):
+            cell.since = len(cell.watcher.states)
+            cell.sim.sockets.deafen(cell.client_id)
+            await cell.told(LinkKind.DEAF)
+            await cell.watcher.live()
+            await stepping(cell)
+        assert sockets.hits == 3
+
+
+async def test_a_deaf_socket_is_noticed_by_what_ended_unheard_though_the_memory_moves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(silence, "STILL", 1e9)
+    async with cell_of(SLOW) as cell:
+        batch = await cell.watcher.order(2, model=MODEL, steps=50)
+        await eventually(lambda: cell.state.live and cell.state.live.step > 1, "a step")
+        cell.sim.sockets.deafen(cell.client_id)
+        await cell.told(LinkKind.DEAF)
+        assert cell.ran == 1
+        await cell.watcher.live()
+        await stepping(cell)
+        await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
+
+
+async def test_a_socket_that_went_deaf_while_nothing_ran_is_noticed_with_the_next_job() -> None:
+    async with cell_of(SLOW) as cell:
+        cell.sim.sockets.deafen(cell.client_id)
+        batch = await cell.watcher.order(1, model=MODEL, steps=FOREVER)
+        await cell.told(LinkKind.DEAF)
+        await cell.watcher.live()
+        await stepping(cell)
+        assert cell.state.jobs[batch.prompts[0]].status is JobStatus.RUNNING
+
+
+async def test_the_real_deafness_is_mended_by_one_more_socket() -> None:
+    async with cell_of(SLOW) as cell:
+        await running(cell, FOREVER)
+        cell.proxy.stall()
+        # The watchdog may be first to notice, or the ping.
+        await cell.told(LinkKind.OFFLINE, LinkKind.DEAF)
+        await stepping(cell)
+        sockets = cell.asked("/ws")
+        cell.since = len(cell.watcher.states)
+        cell.proxy.reap()
+        await cell.told(LinkKind.DEAF)
+        await cell.watcher.live()
+        await stepping(cell)
+        assert sockets.hits == 1
+
+
+async def test_a_box_that_stands_still_is_told_of_and_renewed_no_more_than_twice() -> None:
+    gate = Gate()
+    async with cell_of(SimConfig(load_seconds=0), gate) as cell:
+        gate.let_start()
+        batch = await cell.watcher.order(1, model=MODEL, steps=20)
+        await gate.let_steps(3)
+        await eventually(lambda: cell.state.live and cell.state.live.step == 3, "three steps")
+        cell.since = len(cell.watcher.states)
+        sockets, looks = cell.asked("/ws"), cell.asked("/queue")
+        await eventually(lambda: sockets.hits == 2, "two renewals")
+        await cell.watcher.live()
+        cell.since = len(cell.watcher.states)
+        seen = looks.hits
+        await eventually(lambda: looks.hits > seen or silent(cell) > 3, "some patience more")
+        await eventually(lambda: silent(cell) > 4, "a long silence")
+        assert cell.kinds() <= {LinkKind.LIVE}
+        assert sockets.hits == 2
+        stall = stall_of(cell.state, time.monotonic())
+        assert stall is not None
+        assert not stall.moving
+        assert str(stall).endswith("the box stands still")
+        await gate.let_all()
+        await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
+        assert sockets.hits == 2
+
+
+def silent(cell: Cell) -> float:
+    """Seconds without a step, as the user is told of them."""
+    stall = stall_of(cell.state, time.monotonic())
+    return stall.seconds if stall else 0.0
