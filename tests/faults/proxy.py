@@ -12,8 +12,7 @@ class Proxy:
     """Passes on what comes for a server, until told otherwise; every setting holds at once, for all connections."""
 
     def __init__(self, target: str) -> None:
-        parts = urlsplit(target)
-        self._target = (parts.hostname or "", parts.port or 80)
+        self.lead_to(target)
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._weather = Weather()
@@ -44,6 +43,11 @@ class Proxy:
     def lingering(self) -> int:
         """Connections that the server still believes in, though the client has left."""
         return sum(link.client_left for link in self._links)
+
+    def lead_to(self, target: str) -> None:
+        """Lead new connections to another server."""
+        parts = urlsplit(target)
+        self._target = (parts.hostname or "", parts.port or 80)
 
     async def come_up(self) -> None:
         """Take connections, on the same port as before."""
