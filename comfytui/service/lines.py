@@ -17,7 +17,7 @@ from comfytui.service.notices import Notice, NotReached, PreviewReceived
 from comfytui.service.outbox import LOOK_PAUSE
 from comfytui.service.watchdog import Watchdog
 from comfytui.service.wire import News, Wire
-from comfytui.session.events import Connected, Disconnected, PromptDelayed, Quiet, SessionEvent
+from comfytui.session.events import BoxChanged, Connected, Disconnected, PromptDelayed, Quiet, SessionEvent
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 
@@ -39,17 +39,19 @@ class Lines:
         self._state = state
         self._apply = apply
         self._post = post
-        self.door = Door(apply, learned)
+        self.door = Door(self._proven, learned)
         self.looker = Looker(apply, state, self.door)
         self._watchdog = Watchdog(state, apply, self._look_closely, self._renew)
         self._client: ComfyClient | None = None
         self._wires: tuple[Wire, ...] = ()
+        self._standing: set[str] = set()
         self._tried = False
         self._was_live = False
 
     def work(self, client: ComfyClient, client_ids: Sequence[str]) -> Iterator[Coroutine[Any, Any, None]]:
         """What has to run, for ever, to hold the lines of these ids."""
         self._client = client
+        self._standing.clear()
         self._wires = tuple(
             Wire(self._server, client_id, self._receive, self._no_socket, self._hopeful) for client_id in client_ids
         )
@@ -93,6 +95,14 @@ class Lines:
         self._apply(Disconnected(str(error), kind=kind))
         self.looker.want(told=self._missed)
 
+    def _proven(self, event: SessionEvent) -> None:
+        """What the door says; sockets that opened before the right box was known to be back count from now."""
+        strange = self._state().link.kind is LinkKind.OTHER_BOX
+        self._apply(event)
+        if strange and isinstance(event, BoxChanged) and event.taken:
+            for client_id in self._standing:
+                self._apply(Connected(client_id))
+
     def _missed(self, error: ComfyError) -> None:
         """Tell it if the first try of all found nothing: the address is wrong, or the box is down."""
         if not self._tried:
@@ -103,10 +113,12 @@ class Lines:
         match news:
             case Opened():
                 self._tried = self._was_live = True
+                self._standing.add(client_id)
                 self._watchdog.opened()
                 self._apply(Connected(client_id))
                 self.looker.want(history=True)
             case Closed(reason=reason, retry_in=retry_in, error=error):
+                self._standing.discard(client_id)
                 self.door.close()
                 self._apply(Disconnected(reason, retry_in))
                 if isinstance(error, Unreachable):
