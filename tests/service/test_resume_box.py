@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,12 +42,10 @@ async def boxes() -> AsyncIterator[Boxes]:
 
 
 def written(folder: Path) -> list[Any]:
-    with sqlite3.connect(folder / "journal.sqlite3") as db:
-        rows = db.execute(
+    with closing(sqlite3.connect(folder / "journal.sqlite3")) as db:
+        return db.execute(
             "SELECT prompt_id, accepted_id, status, sending, outputs FROM prompts ORDER BY seq"
         ).fetchall()
-    db.close()
-    return rows
 
 
 async def strange(watcher: Watcher) -> None:
@@ -97,6 +95,7 @@ async def test_both_boxes_keep_their_own_whichever_is_taken(tmp_path: Path) -> N
             await watcher.live()
             batch = await watcher.order(2, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
+            await eventually(lambda: all(row[2] == "queued" for row in written(tmp_path)), "what is written")
             before = written(tmp_path)
             it.move(it.other)
             await strange(watcher)
