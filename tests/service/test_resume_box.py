@@ -100,8 +100,8 @@ async def test_both_boxes_keep_their_own_whichever_is_taken(tmp_path: Path) -> N
             it.move(it.other)
             await strange(watcher)
             watcher.service.take_box()
+            await eventually(lambda: not watcher.state.batches, "the move")
             await watcher.live()
-            assert not watcher.state.batches
             there = await watcher.order(1, model=MODEL)
             await watcher.until(there, JobStatus.SUCCEEDED)
         assert written(tmp_path)[:2] == before
