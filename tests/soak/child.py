@@ -37,7 +37,6 @@ HURRY: Mapping[ModuleType, Mapping[str, float]] = {
     wire: {"GIVEN_UP_PAUSE": 1.0, "PROBE_SECONDS": 1.0},
 }
 """What the service waits for, shortened."""
-SOCKET_HURRY = {"ping": 1.0, "pong": 1.0, "steady": 0.5}
 STEPS = 4
 
 
@@ -46,7 +45,7 @@ def hurry() -> None:
         for name, seconds in constants.items():
             assert isinstance(getattr(module, name), float | int)
             setattr(module, name, seconds)
-    wire.events = partial(socket.events, **SOCKET_HURRY)  # type: ignore[attr-defined]
+    vars(wire)["events"] = partial(socket.events, ping=1.0, pong=1.0, steady=0.5)
 
 
 def order(images: int, seed: int) -> Order:
