@@ -113,3 +113,26 @@ async def test_a_server_that_mints_ids_is_not_sent_twice_what_a_look_found(tmp_p
             assert statuses(watcher, batch) == [JobStatus.SUCCEEDED] * 2
             assert all(job.outputs for job in watcher.jobs(batch))
         assert len(sim.submitted) == 2
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_a_server_knew_under_an_id_of_its_own_is_sent_again_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LANDING_TIME", 0.5)
+    async with SimServer(SimConfig(load_seconds=0, like="0.3.40"), pace=Gate()) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            batch = await watcher.order(2, model=MODEL)
+            await watcher.until(batch, JobStatus.QUEUED)
+            await sim.restart()
+            await watcher.until(batch, JobStatus.LOST)
+            refused = sim.faults.fail(502, "/prompt", method="POST")
+            watcher.service.resend(watcher.state.batches[batch.id].prompts)
+            await eventually(lambda: refused.hits, "the POST")
+        refused.end()
+        async with watching(server, folder=tmp_path) as watcher:
+            await eventually(lambda: statuses(watcher, batch) == [JobStatus.SUBMITTING] * 2, "the batch of before")
+            await watcher.until(batch, JobStatus.QUEUED)
+        assert [body["prompt"] for body in sim.submitted[2:]] == [body["prompt"] for body in sim.submitted[:2]]
