@@ -12,3 +12,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--comfyui", metavar="URL", help="the server that the live tests drive")
     parser.addoption("--header", metavar="'NAME: VALUE'", action="append", default=[], help="what lets us in")
     parser.addoption("--checkpoint", metavar="NAME", help="the SD-like checkpoint of the live tests, if not the first")
+    parser.addoption("--seed", type=int, help="what a soak printed at its start, to have it once more")

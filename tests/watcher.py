@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import Random
 
 from comfytui.comfy.server import Server
@@ -10,7 +11,7 @@ from comfytui.service.notices import Notice, SessionChanged, Told
 from comfytui.service.orders import Order
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
-from comfytui.session.progress import Progress, progress_of
+from comfytui.session.progress import Progress, line, progress_of
 from comfytui.session.state import SessionState
 from comfytui.workflow.fields import Field, Value
 from comfytui.workflow.txt2img import txt2img
@@ -82,6 +83,11 @@ class Watcher:
         """The batch's progress at every state that was posted."""
         return [progress_of(state, state.batches[batch.id], 0.0) for state in self.states if batch.id in state.batches]
 
+    def line(self, batch: Batch) -> str:
+        """The batch's progress now, in one line; empty while the batch is not known."""
+        state = self.state
+        return line(progress_of(state, state.batches[batch.id], 0.0)) if batch.id in state.batches else ""
+
 
 def small_order(images: int, previews: bool = False, **values: Value) -> Order:
     """Small pictures and few steps; every seed is new unless given."""
@@ -100,9 +106,11 @@ def small_order(images: int, previews: bool = False, **values: Value) -> Order:
 
 
 @asynccontextmanager
-async def watching(server: Server, client_id: str | None = None) -> AsyncIterator[Watcher]:
+async def watching(
+    server: Server, client_id: str | None = None, *, folder: Path | None = None, fresh: bool = False
+) -> AsyncIterator[Watcher]:
     """A service on a server, and what it says."""
-    service = ServiceThread(server, client_id=client_id)
+    service = ServiceThread(server, client_id=client_id, folder=folder, fresh=fresh)
     service.start()
     try:
         yield Watcher(service)

@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from types import TracebackType
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import (
@@ -159,6 +160,16 @@ class _Connect(connect):
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        transport = self.connection.transport
+        try:
+            await super().__aexit__(kind, exc, trace)
+        finally:
+            # A farewell that is itself cancelled (a reconnect, and at once the end) would leave the socket open.
+            transport.abort()
 
 
 async def _next(socket: ClientConnection, ping: float, pong: float) -> bytes | None:

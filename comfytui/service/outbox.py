@@ -88,7 +88,8 @@ class Outbox:
         """Queue prompts for sending; those in `sent` were, so many seconds ago, and their answer is lost."""
         self._parcels |= {parcel.prompt_id: parcel for parcel in parcels}
         now = time.monotonic()
-        self._doubtful |= {prompt_id: now - ago for prompt_id, ago in sent.items()}
+        # A clock that was set back meanwhile is no reason to look for them for ever.
+        self._doubtful |= {prompt_id: now - max(ago, 0.0) for prompt_id, ago in sent.items()}
         self._filled.set()
 
     def may_have_landed(self, prompt_id: str) -> bool:

@@ -9,9 +9,22 @@ def record(scribe: Scribe, before: SessionState, after: SessionState) -> None:
     """Write down the ends, results and returns of my jobs between two states."""
     if after.jobs is before.jobs:
         return
+    if after.batches is not before.batches:
+        _record_new_ids(scribe, before, after)
     for prompt_id, job in after.jobs.items():
         if job.mine and (old := before.jobs.get(prompt_id)) is not job:
             _record(scribe, old, job)
+
+
+def _record_new_ids(scribe: Scribe, before: SessionState, after: SessionState) -> None:
+    """Write down under which ids a server that mints its own was found to have prompts, before what became of them."""
+    for key, batch in after.batches.items():
+        known = before.batches.get(key)
+        if known is None or known is batch or len(known.prompts) != len(batch.prompts):
+            continue
+        for old, new in zip(known.prompts, batch.prompts, strict=True):
+            if old != new and (job := after.jobs.get(new)):
+                scribe.sent(old, new, job.number or 0.0)
 
 
 def _record(scribe: Scribe, old: Job | None, job: Job) -> None:

@@ -94,10 +94,9 @@ class SocketService:
         """Go on with a batch of before where it was left."""
         self._apply(BatchPlanned(saved.batch, tuple(prompt.job() for prompt in saved.prompts)))
         parcels = {prompt.key: parcel for prompt in saved.prompts if (parcel := prompt.parcel())}
-        self._kept |= {key: parcels[key] for prompt in saved.prompts if (key := prompt.key) in parcels}
+        self._kept |= parcels
         unsent = [prompt for prompt in saved.prompts if prompt.status is JobStatus.SUBMITTING and prompt.key in parcels]
-        now = time.time()
-        sent = {prompt.prompt_id: now - since for prompt in unsent if (since := prompt.sending_since) is not None}
+        sent = {each.key: time.time() - since for each in unsent if (since := each.sending_since) is not None}
         self._outbox.add([parcels[prompt.key] for prompt in unsent], sent)
 
     def _move_out(self) -> None:

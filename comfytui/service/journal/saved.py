@@ -39,10 +39,10 @@ class SavedPrompt:
         return self.accepted_id or self.prompt_id
 
     def parcel(self) -> Parcel | None:
-        """The prompt to be sent (again), under its first id; None without its graph."""
+        """The prompt to be sent (again), under its key as the session knows it; None without its graph."""
         if self.graph is None:
             return None
-        return Parcel(self.prompt_id, self.mark.batch, self.graph, asdict(self.mark), self.preview_method)
+        return Parcel(self.key, self.mark.batch, self.graph, asdict(self.mark), self.preview_method)
 
     def job(self) -> Job:
         """The prompt as a session holds it, under its key."""

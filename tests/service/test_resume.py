@@ -1,0 +1,193 @@
+"""A service that ends in the middle and one that starts on the same folder: all is there again, and live."""
+
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+from comfytui.comfy.server import Server
+from comfytui.service.notices import PreviewReceived
+from comfytui.session.model import Batch, JobStatus
+from comfytui.sim.server import SimServer
+from tests.service.resuming import resumed, shows, statuses
+from tests.service.test_service import MODEL, QUICK, ids
+from tests.sim.gate import Gate
+from tests.waiting import eventually
+from tests.watcher import Watcher, watching
+
+STEPS = 8
+
+
+async def test_the_image_that_runs_is_shown_live_and_those_that_ended_meanwhile_are_there(tmp_path: Path) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, pace=gate) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            batch = await watcher.order(4, previews=True, model=MODEL, steps=STEPS)
+            await watcher.until(batch, JobStatus.QUEUED)
+            await gate.let_steps(STEPS + 3)
+            await eventually(lambda: watcher.line(batch) == "Image 2 of 4 - Step 3/8 (37%)", "the third step")
+            mine, seeds = watcher.state.client_ids, [job.recipe.seed for job in watcher.jobs(batch)]
+        await gate.let_steps(STEPS)
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            assert watcher.state.client_ids == mine
+            assert watcher.state.batches[batch.id] == batch
+            assert [job.recipe.seed for job in watcher.jobs(batch)] == seeds
+            assert all(isinstance(seed, int) for seed in seeds)
+            await eventually(lambda: watcher.line(batch).startswith("Image 3 of 4"), "the third image")
+            await gate.let_steps(1)
+            await eventually(lambda: watcher.line(batch) == "Image 3 of 4 - Step 4/8 (50%)", "the next step, live")
+            await eventually(lambda: previewed(watcher) == [batch.prompts[2]], "a preview")
+            await eventually(lambda: all(job.outputs for job in watcher.jobs(batch)[:2]), "the first images")
+            assert statuses(watcher, batch)[:2] == [JobStatus.SUCCEEDED] * 2
+            await gate.let_all()
+            jobs = await watcher.until(batch)
+            assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 4
+            assert len({output for job in jobs for output in job.outputs}) == 4
+        assert ids(sim) == list(batch.prompts)
+
+
+def previewed(watcher: Watcher) -> list[str]:
+    """The prompts of which a picture came."""
+    return list(dict.fromkeys(note.prompt_id for note in watcher.notices if isinstance(note, PreviewReceived)))
+
+
+async def test_fresh_begins_with_nothing_and_leaves_the_old_alone(tmp_path: Path) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, pace=gate) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            old = await watcher.order(2, model=MODEL)
+            await watcher.until(old, JobStatus.QUEUED)
+            before = watcher.state.client_ids
+        async with watching(server, folder=tmp_path, fresh=True) as watcher:
+            await watcher.live()
+            await eventually(lambda: len(watcher.state.jobs) == 2, "the jobs of before, as another's")
+            assert not watcher.state.batches
+            assert not any(job.mine for job in watcher.state.jobs.values())
+            assert not before & watcher.state.client_ids
+            new = await watcher.order(1, model=MODEL)
+            await watcher.until(new, JobStatus.QUEUED)
+        await gate.let_all()
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, old)
+            assert watcher.state.client_ids > before
+            assert all(job.outputs for job in [*await watcher.until(old), *await watcher.until(new)])
+        assert ids(sim) == [*old.prompts, *new.prompts]
+
+
+async def test_two_at_once_have_their_own(tmp_path: Path) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, pace=gate) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as one, watching(server, folder=tmp_path) as other:
+            batches = []
+            for watcher in (one, other):
+                await watcher.live()
+                batches.append(await watcher.order(2, model=MODEL))
+            assert not one.state.client_ids & other.state.client_ids
+            for watcher, batch in zip((one, other), batches, strict=True):
+                await watcher.until(batch, JobStatus.QUEUED)
+                watcher.service.reconnect()
+                await watcher.live()
+            await gate.let_all()
+            for watcher, batch in zip((one, other), batches, strict=True):
+                assert all(job.outputs for job in await watcher.until(batch))
+                assert list(watcher.state.batches) == [batch.id]
+        assert sorted(ids(sim)) == sorted(prompt for batch in batches for prompt in batch.prompts)
+
+
+async def test_every_id_that_nobody_holds_is_taken_over_each_with_a_socket(tmp_path: Path) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, pace=gate) as sim:
+        server = Server.from_url(sim.url)
+        batches: list[Batch] = []
+        before: set[str] = set()
+        async with AsyncExitStack() as stack:
+            for _ in range(3):
+                watcher = await stack.enter_async_context(watching(server, folder=tmp_path, fresh=True))
+                await watcher.live()
+                batches.append(await watcher.order(2, previews=True, model=MODEL, steps=STEPS))
+                await watcher.until(batches[-1], JobStatus.QUEUED)
+                before |= watcher.state.client_ids
+        async with watching(server, folder=tmp_path) as watcher:
+            await eventually(lambda: watcher.state.client_ids == before, "all ids")
+            await eventually(lambda: set(sim.sockets.clients) == before, "a socket for each")
+            assert list(watcher.state.batches) == [batch.id for batch in batches]
+            for batch, steps in zip(batches, (2, 2 * STEPS, 2 * STEPS), strict=True):
+                await gate.let_steps(steps)
+                await eventually(partial(shows, watcher, batch, "Image 1 of 2 - Step 2/8 (25%)"), "a step")
+            await gate.let_all()
+            for batch in batches:
+                assert all(job.outputs for job in await watcher.until(batch))
+            new = await watcher.order(1, model=MODEL)
+            await watcher.until(new)
+            assert set(previewed(watcher)) <= {prompt for batch in batches for prompt in batch.prompts}
+        assert ids(sim) == [prompt for batch in (*batches, new) for prompt in batch.prompts]
+
+
+async def test_what_ended_is_shown_again_and_what_was_rejected_stays_so(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            good, bad = await watcher.order(2, model=MODEL), await watcher.order(2, model="none.safetensors")
+            before = [*await watcher.until(good), *await watcher.until(bad)]
+            assert statuses(watcher, bad) == [JobStatus.REJECTED] * 2
+        # Nor does the server have to know them still.
+        await sim.restart()
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, good)
+            await watcher.until(await watcher.order(1, model=MODEL), JobStatus.SUCCEEDED)
+            after = [*watcher.jobs(good), *watcher.jobs(bad)]
+        assert list(watcher.state.batches)[:2] == [good.id, bad.id]
+        for old, new in zip(before, after, strict=True):
+            assert (new.status, new.outputs, new.recipe) == (old.status, old.outputs, old.recipe)
+            assert (new.failure and new.failure.message) == (old.failure and old.failure.message)
+        assert len(sim.submitted) == 3
+
+
+async def test_a_prompt_that_was_wrongly_given_up_comes_back_and_stays(tmp_path: Path) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, pace=gate) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            batch = await watcher.order(2, model=MODEL)
+            await watcher.until(batch, JobStatus.QUEUED)
+            hidden, sim.queue.pending = sim.queue.pending, []
+            sim.queue.changed()
+            await watcher.until(batch, JobStatus.LOST)
+            before = watcher.state.client_ids
+        sim.queue.pending = hidden
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            await watcher.until(batch, JobStatus.QUEUED)
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            assert watcher.state.client_ids == before
+            await gate.let_all()
+            assert all(job.outputs for job in await watcher.until(batch))
+        assert ids(sim) == list(batch.prompts)
+
+
+async def test_what_the_server_forgot_is_lost_also_for_the_next_start_and_can_be_sent_again(tmp_path: Path) -> None:
+    async with SimServer(QUICK, pace=Gate()) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            batch = await watcher.order(2, model=MODEL)
+            await watcher.until(batch, JobStatus.QUEUED)
+        await sim.restart()
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            await watcher.until(batch, JobStatus.LOST)
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            assert statuses(watcher, batch) == [JobStatus.LOST] * 2
+            watcher.service.resend(batch.prompts)
+            await watcher.until(batch, JobStatus.QUEUED)
+        first, again = sim.submitted[:2], sim.submitted[2:]
+        assert [body["prompt"] for body in again] == [body["prompt"] for body in first]

@@ -1,0 +1,116 @@
+"""Another box behind the address: what the journal has of the first one is left alone, and there when it is back."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from comfytui.comfy.server import Server
+from comfytui.session.model import JobStatus, LinkKind
+from comfytui.sim.server import SimServer
+from tests.faults.proxy import Proxy, proxy_to
+from tests.service.resuming import resumed, statuses
+from tests.service.test_service import MODEL, QUICK, ids
+from tests.sim.gate import Gate
+from tests.waiting import eventually
+from tests.watcher import Watcher, watching
+
+OTHER = replace(QUICK, card="NVIDIA GeForce RTX 3060", vram_gib=12)
+
+
+class Boxes(NamedTuple):
+    """Two boxes, and the address that leads to one of them."""
+
+    gate: Gate
+    first: SimServer
+    other: SimServer
+    proxy: Proxy
+    server: Server
+
+    def move(self, sim: SimServer) -> None:
+        self.proxy.lead_to(sim.url)
+        self.proxy.cut()
+
+
+@asynccontextmanager
+async def boxes() -> AsyncIterator[Boxes]:
+    gate = Gate()
+    async with SimServer(QUICK, pace=gate) as first, SimServer(OTHER) as other, proxy_to(first.url) as proxy:
+        yield Boxes(gate, first, other, proxy, Server.from_url(proxy.url))
+
+
+def written(folder: Path) -> list[Any]:
+    with closing(sqlite3.connect(folder / "journal.sqlite3")) as db:
+        return db.execute(
+            "SELECT prompt_id, accepted_id, status, sending, outputs FROM prompts ORDER BY seq"
+        ).fetchall()
+
+
+async def strange(watcher: Watcher) -> None:
+    await eventually(lambda: watcher.state.link.kind is LinkKind.OTHER_BOX, "another box")
+
+
+async def test_a_start_at_another_box_touches_nothing(tmp_path: Path) -> None:
+    async with boxes() as it:
+        async with watching(it.server, folder=tmp_path) as watcher:
+            await watcher.live()
+            batch = await watcher.order(2, model=MODEL)
+            await watcher.until(batch, JobStatus.QUEUED)
+        before = written(tmp_path)
+        it.move(it.other)
+        async with watching(it.server, folder=tmp_path) as watcher:
+            await strange(watcher)
+            assert statuses(watcher, batch) == [JobStatus.QUEUED] * 2
+            later = await watcher.order(1, model=MODEL)
+        assert (it.other.submitted, written(tmp_path)[:2]) == ([], before)
+        it.move(it.first)
+        await it.gate.let_all()
+        async with watching(it.server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            assert all(job.outputs for job in [*await watcher.until(batch), *await watcher.until(later)])
+        assert ids(it.first) == [*batch.prompts, *later.prompts]
+        assert it.other.submitted == []
+
+
+async def test_a_box_that_is_back_is_live_again_by_itself(tmp_path: Path) -> None:
+    async with boxes() as it, watching(it.server, folder=tmp_path) as watcher:
+        await watcher.live()
+        batch = await watcher.order(2, model=MODEL)
+        await watcher.until(batch, JobStatus.QUEUED)
+        it.move(it.other)
+        await strange(watcher)
+        it.move(it.first)
+        await watcher.live()
+        assert statuses(watcher, batch) == [JobStatus.QUEUED] * 2
+        await it.gate.let_all()
+        assert all(job.outputs for job in await watcher.until(batch))
+        assert it.other.submitted == []
+
+
+async def test_both_boxes_keep_their_own_whichever_is_taken(tmp_path: Path) -> None:
+    async with boxes() as it:
+        async with watching(it.server, folder=tmp_path) as watcher:
+            await watcher.live()
+            batch = await watcher.order(2, model=MODEL)
+            await watcher.until(batch, JobStatus.QUEUED)
+            await eventually(lambda: all(row[2] == "queued" for row in written(tmp_path)), "what is written")
+            before = written(tmp_path)
+            it.move(it.other)
+            await strange(watcher)
+            watcher.service.take_box()
+            await eventually(lambda: not watcher.state.batches, "the move")
+            await watcher.live()
+            there = await watcher.order(1, model=MODEL)
+            await watcher.until(there, JobStatus.SUCCEEDED)
+        assert written(tmp_path)[:2] == before
+        it.move(it.first)
+        async with watching(it.server, folder=tmp_path) as watcher:
+            await strange(watcher)
+            watcher.service.take_box()
+            await resumed(watcher, batch)
+            assert list(watcher.state.batches) == [batch.id]
+            await it.gate.let_all()
+            assert all(job.outputs for job in await watcher.until(batch))
+        assert (ids(it.first), ids(it.other)) == (list(batch.prompts), list(there.prompts))

@@ -1,0 +1,138 @@
+"""Prompts that were on their way when the service ended: the next one sends what is unsent, and nothing twice."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comfytui.comfy.server import Server
+from comfytui.service import outbox
+from comfytui.session.model import JobStatus
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.service.resuming import resumed, statuses
+from tests.service.test_service import MODEL, QUICK, ids
+from tests.sim.gate import Gate
+from tests.waiting import eventually
+from tests.watcher import watching
+
+Take = Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks for lost prompts come fast."""
+    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
+
+
+def after(monkeypatch: pytest.MonkeyPatch, sim: SimServer, count: int, then: Callable[[], object]) -> None:
+    """Let something happen as soon as the server has taken so many prompts."""
+    take: Take = sim.submissions.submit
+
+    def counted(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        answer = take(body)
+        if sim.queue.remaining == count:
+            then()
+        return answer
+
+    monkeypatch.setattr(type(sim.submissions), "submit", lambda _, body: counted(body))
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_is_not_sent_goes_on_being_sent_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    async with SimServer(QUICK, pace=Gate()) as sim:
+        server = Server.from_url(sim.url)
+        after(monkeypatch, sim, 3, lambda: sim.faults.fail(503, "/prompt", method="POST"))
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            batch = await watcher.order(8, model=MODEL)
+            await eventually(lambda: watcher.line(batch) == "3 of 8 sent", "three")
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            await eventually(lambda: watcher.line(batch) == "3 of 8 sent", "three again")
+            sim.faults.clear()
+            await watcher.until(batch, JobStatus.QUEUED)
+        assert ids(sim) == list(batch.prompts)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("lands", [True, False], ids=["landed", "lands-later"])
+async def test_a_prompt_whose_answer_was_lost_before_is_looked_for(tmp_path: Path, lands: bool) -> None:
+    async with SimServer(QUICK) as sim:
+        server = Server.from_url(sim.url)
+        held = sim.faults.hold_answers("/prompt", method="POST", times=1, lands=lands)
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            batch = await watcher.order(2, model=MODEL)
+            await eventually(lambda: held.hits and len(sim.submitted) == lands, "the POST")
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            held.end()
+            jobs = await watcher.until(batch)
+        assert ids(sim) == list(batch.prompts)
+        assert all(job.outputs for job in jobs)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_prompt_that_never_landed_is_sent_after_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with SimServer(QUICK) as sim:
+        server = Server.from_url(sim.url)
+        with sim.faults.fail(502, "/prompt", method="POST") as lost:
+            async with watching(server, folder=tmp_path) as watcher:
+                await watcher.live()
+                batch = await watcher.order(2, model=MODEL)
+                await eventually(lambda: lost.hits, "the POST")
+        monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            await watcher.until(batch)
+        assert ids(sim) == list(batch.prompts)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_server_that_mints_ids_is_not_sent_twice_what_a_look_found(tmp_path: Path) -> None:
+    gate = Gate()
+    async with SimServer(SimConfig(load_seconds=0, like="0.3.40"), pace=gate) as sim:
+        server = Server.from_url(sim.url)
+        held = sim.faults.hold_answers("/prompt", method="POST", times=1, lands=True)
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            batch = await watcher.order(2, model=MODEL)
+            await eventually(lambda: held.hits and sim.submitted, "the POST")
+            watcher.service.reconnect()
+            await eventually(lambda: statuses(watcher, batch)[:1] == [JobStatus.QUEUED], "its adoption")
+        held.end()
+        await gate.let_all()
+        async with watching(server, folder=tmp_path) as watcher:
+            await eventually(lambda: len(statuses(watcher, batch)) == 2, "the batch of before")
+            await watcher.until(batch)
+        async with watching(server, folder=tmp_path) as watcher:
+            await eventually(lambda: batch.id in watcher.state.batches, "the batch of before")
+            assert statuses(watcher, batch) == [JobStatus.SUCCEEDED] * 2
+            assert all(job.outputs for job in watcher.jobs(batch))
+        assert len(sim.submitted) == 2
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_a_server_knew_under_an_id_of_its_own_is_sent_again_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LANDING_TIME", 0.5)
+    async with SimServer(SimConfig(load_seconds=0, like="0.3.40"), pace=Gate()) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            batch = await watcher.order(2, model=MODEL)
+            await watcher.until(batch, JobStatus.QUEUED)
+            await sim.restart()
+            await watcher.until(batch, JobStatus.LOST)
+            refused = sim.faults.fail(502, "/prompt", method="POST")
+            watcher.service.resend(watcher.state.batches[batch.id].prompts)
+            await eventually(lambda: refused.hits, "the POST")
+        refused.end()
+        async with watching(server, folder=tmp_path) as watcher:
+            await eventually(lambda: statuses(watcher, batch) == [JobStatus.SUBMITTING] * 2, "the batch of before")
+            await watcher.until(batch, JobStatus.QUEUED)
+        assert [body["prompt"] for body in sim.submitted[2:]] == [body["prompt"] for body in sim.submitted[:2]]

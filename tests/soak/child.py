@@ -1,0 +1,76 @@
+"""A service without a screen, in a hurry: `python -m tests.soak.child URL FOLDER`; orders come over stdin."""
+
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+from comfytui.comfy import socket, transport
+from comfytui.comfy.server import Server
+from comfytui.service import looks, outbox, watchdog, wire
+from comfytui.service.notices import ServiceFailed
+from comfytui.service.orders import Order
+from comfytui.service.thread import ServiceThread
+from comfytui.session import silence
+from comfytui.sim.config import DEFAULT_CHECKPOINTS
+from tests.watcher import small_order
+
+LANDING_TIME = 5.0
+"""Seconds: faults hold a POST for less."""
+HURRY: Mapping[ModuleType, Mapping[str, float]] = {
+    outbox: {"LANDING_TIME": LANDING_TIME, "LOOK_PAUSE": 0.2},
+    looks: {
+        "SETTLE_PAUSE": 0.1,
+        "OPEN_PAUSE": 1.0,
+        "IDLE_PAUSE": 2.0,
+        "POLL_BUSY": 0.2,
+        "POLL_IDLE": 0.5,
+        "OTHER_BOX_PAUSE": 1.0,
+        "STATS_BUSY": 0.5,
+        "STATS_IDLE": 1.0,
+    },
+    socket: {"FIRST_DELAY": 0.1, "LONGEST_DELAY": 1.0, "OPEN_SECONDS": 2.0},
+    transport: {"CONNECT_SECONDS": 1.0, "READ_SECONDS": 2.0, "LOOK_SECONDS": 1.0},
+    watchdog: {"CHECK_SECONDS": 0.2},
+    silence: {"PATIENCE": 2.0, "LOAD_PATIENCE": 3.0, "STILL": 2.0},
+    wire: {"GIVEN_UP_PAUSE": 1.0, "PROBE_SECONDS": 1.0},
+}
+"""What the service waits for, shortened."""
+STEPS = 4
+
+
+def hurry() -> None:
+    for module, constants in HURRY.items():
+        for name, seconds in constants.items():
+            assert isinstance(getattr(module, name), float | int)
+            setattr(module, name, seconds)
+    vars(wire)["events"] = partial(socket.events, ping=1.0, pong=1.0, steady=0.5)
+
+
+def order(images: int, seed: int) -> Order:
+    graphs = [small_order(1, model=DEFAULT_CHECKPOINTS[0], steps=STEPS, seed=seed + n).graphs[0] for n in range(images)]
+    return Order(f"soak {seed}", tuple(graphs), "auto")
+
+
+def main(url: str, folder: Path) -> None:
+    """Serve until there are no more orders; faults of our own are said."""
+    hurry()
+    service = ServiceThread(Server.from_url(url), folder=folder, pauses=(0.1,))
+
+    def tell() -> None:
+        for notice in mailbox.take():
+            if isinstance(notice, ServiceFailed):
+                print("fault", notice.reason, flush=True)
+
+    mailbox = service.subscribe(tell)
+    service.start()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        images, seed = line.split()
+        service.submit(order(int(images), int(seed)))
+    service.stop()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
