@@ -109,8 +109,8 @@ async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monk
             watcher = Watcher(thread)
             await watcher.live()
             batch = await watcher.order(1, model=MODEL)
+            await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
             await watcher.until(batch)
-            assert any(isinstance(notice, ServiceFailed) for notice in watcher.notices)
             assert ids(sim) == list(batch.prompts)
         finally:
             await asyncio.to_thread(thread.stop)
