@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 from comfytui.comfy.abilities import Abilities, abilities_of
-from comfytui.comfy.errors import Rejected, ServerError
+from comfytui.comfy.errors import NotComfyUI, Rejected, ServerError, Unauthorized
 from comfytui.comfy.events import Output
 from comfytui.comfy.faults import not_comfyui
 from comfytui.comfy.fields import flags, loads
@@ -155,8 +156,13 @@ class ComfyClient:
         return await self._read("/features", flags, missing=frozenset())
 
     async def abilities(self, version: str) -> Abilities:
-        """What a server of this version can do, by what it says and by what it has."""
-        return abilities_of(version, await self.features(), jobs=await self.jobs(limit=1) is not None)
+        """What a server of this version can do, by what it says and has; what it refuses to tell, it lacks."""
+        features, jobs = frozenset[str](), None
+        with suppress(Unauthorized, ServerError, NotComfyUI):
+            features = await self.features()
+        with suppress(Unauthorized, ServerError, NotComfyUI):
+            jobs = await self.jobs(limit=1)
+        return abilities_of(version, features, jobs=jobs is not None)
 
     async def view(self, output: Output, preview: str | None = None, limit: int = FILE_LIMIT) -> bytes:
         """A file that a node made, of at most `limit` bytes; `preview` such as `webp;80` asks for a light picture."""

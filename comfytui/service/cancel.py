@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 
 from comfytui.comfy.abilities import Abilities
 from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.replies import QueueItem
 from comfytui.service.notices import Severity
 from comfytui.service.outbox import Outbox
@@ -63,7 +64,8 @@ def _without_server(
             return "That job is no longer known.", "warning"
         case JobStatus.SUBMITTING if not outbox.may_have_landed(prompt_id):
             if not outbox.drop(prompt_id):
-                return "It is on its way to the server: press x again when it is queued.", "warning"
+                outbox.withdraw(prompt_id)
+                return "It is on its way to the server, and will be cancelled when it is there.", "information"
             apply(JobCancelled(prompt_id))
             return "Dropped before it was sent.", "information"
         case status if status and status.ended:
@@ -137,31 +139,49 @@ async def cancel_all(
     *,
     sure: bool = False,
 ) -> Outcome:
-    """Drop, delete and interrupt open jobs of mine in as few calls as that takes; raises ComfyError."""
+    """Drop, delete and interrupt open jobs of mine in as few calls as that takes."""
     dropped = [job for job in jobs if job.status is JobStatus.SUBMITTING and outbox.drop(job.prompt_id)]
     for job in dropped:
         apply(JobCancelled(job.prompt_id))
-    sent = {job.prompt_id for job in jobs} - {job.prompt_id for job in dropped}
-    if sent and state.abilities is None:
-        return UNKNOWN
-    for prompt_id in sent:
-        if outbox.may_have_landed(prompt_id):
-            outbox.withdraw(prompt_id)
-    waiting = sent & {item.prompt_id for item in (await client.queue()).pending}
-    if waiting:
-        await client.delete(sorted(waiting))
+    on_their_way = {job.prompt_id for job in jobs if outbox.holds(job.prompt_id)}
+    for prompt_id in on_their_way:
+        outbox.withdraw(prompt_id)
+    parts = {"dropped before they were sent": len(dropped), "cancelled when they arrive": len(on_their_way)}
+    sent = {job.prompt_id for job in jobs} - {job.prompt_id for job in dropped} - on_their_way
+    if not sent:
+        return _counted(parts) or "Nothing was left to cancel.", "information"
+    if state.abilities is None:
+        return f"{_counted(parts)} {UNKNOWN[0]}".strip(), UNKNOWN[1]
+    try:
+        removed = await _remove(sent, client, apply)
+        running = sent & {item.prompt_id for item in (await client.queue()).running}
+        interrupted, spared = await _interrupt_all(running, client, state.abilities, sure=sure)
+    except ComfyError as error:
+        return f"{_counted(parts)} Not cancelled: {error}".strip(), "error"
+    told = _counted(parts | {"removed": removed, "interrupted": interrupted})
+    if spared:
+        return f"{told} {spared[0]}".strip(), spared[1]
+    return told or "Nothing was left to cancel.", "information"
+
+
+def _counted(parts: Mapping[str, int]) -> str:
+    said = ", ".join(f"{count} {word}" for word, count in parts.items() if count)
+    return f"{said}." if said else ""
+
+
+async def _remove(prompt_ids: Set[str], client: ComfyClient, apply: Callable[[SessionEvent], None]) -> int:
+    """Take those that wait out of the queue; how many are gone."""
+    waiting = prompt_ids & {item.prompt_id for item in (await client.queue()).pending}
+    if not waiting:
+        return 0
+    await client.delete(sorted(waiting))
     queue = await client.queue()
-    running = sent & {item.prompt_id for item in queue.running}
-    removed = waiting - running - {item.prompt_id for item in queue.pending}
+    removed = waiting - {item.prompt_id for item in (*queue.running, *queue.pending)}
     for prompt_id in removed:
         # One that ran and ended between the two looks is in the history, and the next look finds it there.
         if await client.history_of(prompt_id) is None:
             apply(JobCancelled(prompt_id))
-    interrupted, spared = await _interrupt_all(running, client, state.abilities or Abilities(), sure=sure)
-    parts = {"dropped before they were sent": len(dropped), "removed": len(removed), "interrupted": interrupted}
-    said = ", ".join(f"{count} {word}" for word, count in parts.items() if count)
-    told = f"{said[0].upper()}{said[1:]}." if said else "" if spared else "Nothing was left to cancel."
-    return (f"{told} {spared[0]}".strip(), spared[1]) if spared else (told, "information")
+    return len(removed)
 
 
 async def _interrupt_all(

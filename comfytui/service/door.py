@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.replies import SystemStats
 from comfytui.plain import plain
 from comfytui.session.box import fingerprint_of
@@ -28,8 +29,11 @@ class Door:
         self._strange = False
         self._open = asyncio.Event()
         self._asking = asyncio.Lock()
+        self._breaks = 0
         self._seen = ""
         self.known = ""
+        self.reason = ""
+        """Why it could not be opened."""
 
     @property
     def is_open(self) -> bool:
@@ -43,6 +47,14 @@ class Door:
     def close(self) -> None:
         """The link broke: what answers next has to prove itself."""
         self._open.clear()
+        self._breaks += 1
+
+    def check(self, stats: SystemStats) -> bool:
+        """Close it if these figures are another box's; whether they are the known one's."""
+        known = fingerprint_of(stats) == self.known
+        if not known:
+            self.close()
+        return known
 
     def take(self) -> None:
         """Take the box that answered last for the right one from now on."""
@@ -58,9 +70,16 @@ class Door:
         """Ask, if it is not open yet, who answers and what it can do; whether it is the known box, as the first is."""
         # Two looks at once, of which one is the watchdog's, ask but once.
         async with self._asking:
-            return self.is_open or await self._ask(client)
+            if self.is_open:
+                return True
+            try:
+                return await self._ask(client)
+            except ComfyError as error:
+                self.reason = str(error)
+                raise
 
     async def _ask(self, client: ComfyClient) -> bool:
+        breaks = self._breaks
         stats = await client.system_stats()
         self._seen = fingerprint_of(stats)
         if self.known and self._seen != self.known:
@@ -74,8 +93,10 @@ class Door:
             self._back()
         self._apply(StatsRead(stats))
         self._apply(Probed(await client.abilities(stats.version)))
-        self._open.set()
-        return True
+        if breaks == self._breaks:
+            self.reason = ""
+            self._open.set()
+        return self.is_open
 
 
 def _described(stats: SystemStats) -> str:

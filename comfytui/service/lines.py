@@ -51,6 +51,7 @@ class Lines:
     def work(self, client: ComfyClient, client_ids: Sequence[str]) -> Iterator[Coroutine[Any, Any, None]]:
         """What has to run, for ever, to hold the lines of these ids."""
         self._client = client
+        self.door.close()
         self._wires = tuple(
             Wire(self._server, client_id, self._receive, self._no_socket, self._hopeful) for client_id in client_ids
         )
@@ -71,7 +72,8 @@ class Lines:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.door.wait(), LOOK_PAUSE)
         if not self.door.is_open:
-            self._apply(PromptDelayed(prompt_id, self._state().link.reason or "waiting for the server"))
+            why = self._state().link.reason or self.door.reason or "waiting for the server"
+            self._apply(PromptDelayed(prompt_id, why))
         return self.door.is_open
 
     def _renew(self) -> None:
@@ -86,10 +88,13 @@ class Lines:
 
     def _hopeful(self) -> bool:
         """Whether a socket that nothing seemed to mend may come to life: the server was or is one."""
-        return self._was_live or self._state().link.kind is LinkKind.POLLING
+        kind = self._state().link.kind
+        answers = kind in {LinkKind.POLLING, LinkKind.BUSY, LinkKind.OFFLINE}
+        return kind is not LinkKind.UNAUTHORISED and (self._was_live or answers)
 
     def _no_socket(self, error: ComfyError) -> None:
         """The server will not have a socket of ours; perhaps it answers over HTTP."""
+        self.door.close()
         kind = LinkKind.UNAUTHORISED if isinstance(error, Unauthorized) else LinkKind.NOT_COMFYUI
         self._apply(Disconnected(str(error), kind=kind))
         self.looker.want(told=self._missed)

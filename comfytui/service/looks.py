@@ -68,6 +68,8 @@ class Looker:
                     self._took = loop.time() - began
                 self._apply(Answered(self._poll_pause()))
             except ComfyError as error:
+                if not self._state().link.socket:
+                    self._door.close()
                 self._apply(Unanswered(str(error), _kind(error)))
                 if self._told is not None:
                     self._told(error)
@@ -76,6 +78,8 @@ class Looker:
 
     async def look(self, client: ComfyClient) -> None:
         """Read the queue, then the history of each job of mine that the queue no longer has, then what ended lately."""
+        if not self._state().link.socket and self._door.is_open:
+            await self.read_box(client)  # No break of a socket would tell of another box.
         if not self._door.is_open:
             if not await self._door.opened(client):
                 return
@@ -97,8 +101,12 @@ class Looker:
             self._apply(HistorySnapshot(await asyncio.to_thread(_pasts, entries)))
 
     async def read_box(self, client: ComfyClient) -> None:
-        """Read the box's figures."""
-        self._apply(StatsRead(await client.system_stats()))
+        """Read the box's figures, which also tell if it is another one."""
+        stats = await client.system_stats()
+        if not self._door.is_open or self._door.check(stats):
+            self._apply(StatsRead(stats))
+        else:
+            self.want()
 
     async def watch_box(self, client: ComfyClient) -> None:
         """Read the box's figures for ever, while there is a link."""

@@ -35,8 +35,8 @@ Cancel = Callable[[str], Awaitable[None]]
 class Ledger(Protocol):
     """Keeps, beyond the life of this process, what was sent."""
 
-    def sending(self, prompt_id: str, wall: float) -> Awaitable[object]:
-        """A POST is about to begin."""
+    def sending(self, prompt_id: str, wall: float, client_id: str) -> Awaitable[object]:
+        """A POST is about to begin, under this id."""
 
     def sent(self, prompt_id: str, accepted_id: str, number: float) -> object:
         """The server took the prompt."""
@@ -57,7 +57,7 @@ class Outbox:
         self,
         apply: Apply,
         unsent: Callable[[str], bool],
-        client_id: Callable[[], str],
+        client_id: Callable[[Parcel], str],
         refused: Refused,
         tell: Tell,
         cancel: Cancel,
@@ -97,12 +97,16 @@ class Outbox:
         return prompt_id in self._doubtful and prompt_id != self._on_wire
 
     def withdraw(self, prompt_id: str) -> None:
-        """Have a prompt that may have landed cancelled when it is found, and not sent again when it is not."""
+        """Have a prompt that was sent cancelled when it is found to have landed, and else not sent again."""
         self._unwanted.add(prompt_id)
 
+    def holds(self, prompt_id: str) -> bool:
+        """Whether a prompt is here: not sent, on the wire, or with its answer lost."""
+        return prompt_id in self._parcels
+
     def drop(self, prompt_id: str) -> bool:
-        """Forget a prompt that is not on the wire; whether it was still here."""
-        return prompt_id != self._on_wire and self._parcels.pop(prompt_id, None) is not None
+        """Forget a prompt that was never sent; whether it was one."""
+        return prompt_id not in self._doubtful and self._parcels.pop(prompt_id, None) is not None
 
     async def run(self, client: ComfyClient) -> None:
         """Send for ever; a refusal takes the rest of its batch along."""
@@ -135,18 +139,19 @@ class Outbox:
             self._apply(PromptDelayed(parcel.prompt_id, str(error)))
         else:
             self._warn(parcel, queued)
-            self._landed(parcel, queued.prompt_id, queued.number)
+            await self._found(parcel, queued.prompt_id, queued.number)
 
     async def _post(self, client: ComfyClient, parcel: Parcel) -> Queued:
         self._on_wire = parcel.prompt_id
         self._doubtful[parcel.prompt_id] = time.monotonic()
         try:
             # On the disk before it is on the wire, so that not even a kill in between sends it twice.
-            await self._ledger.sending(parcel.prompt_id, time.time())
+            client_id = self._client_id(parcel)
+            await self._ledger.sending(parcel.prompt_id, time.time(), client_id)
             return await client.submit(
                 parcel.graph,
                 prompt_id=parcel.prompt_id,
-                client_id=self._client_id(),
+                client_id=client_id,
                 marks=parcel.marks,
                 preview_method=parcel.preview_method,
             )
@@ -155,27 +160,37 @@ class Outbox:
 
     async def _settle(self, client: ComfyClient, parcel: Parcel) -> None:
         """Look for a prompt whose answer was lost until it is found, or can no longer land and is to be sent again."""
-        over = self._doubtful[parcel.prompt_id] + LANDING_TIME
-        late = False
-        while not late:
+        begun, over = time.monotonic(), self._doubtful[parcel.prompt_id] + LANDING_TIME
+        answered = 0
+        # Two looks in a row: the first answer of a server that was held up may overtake what it still has to read.
+        while answered < 2 or begun < over:
             await self._sleep(LOOK_PAUSE)
             if parcel.prompt_id not in self._parcels or not self._unsent(parcel.prompt_id):
                 return
             begun = time.monotonic()
-            try:
-                item = await _find(client, parcel)
-            except ComfyError:
-                continue  # A look that failed proves nothing.
+            item, proves = await self._look(client, parcel)
+            answered = answered + 1 if proves else 0
             if item is not None:
-                await self._found(parcel, item)
+                await self._found(parcel, item.prompt_id, item.number)
                 return
-            late = begun >= over
         await self._missing(client, parcel)
 
-    async def _found(self, parcel: Parcel, item: QueueItem) -> None:
-        self._landed(parcel, item.prompt_id, item.number)
+    async def _look(self, client: ComfyClient, parcel: Parcel) -> tuple[QueueItem | None, bool]:
+        """The prompt as the server has it, and whether its absence would prove something."""
+        if not await self._ready(parcel.prompt_id):
+            return None, False
+        try:
+            item = await _find(client, parcel)
+        except ComfyError:
+            return None, False
+        there = await self._ready(parcel.prompt_id)
+        return item if there else None, there
+
+    async def _found(self, parcel: Parcel, accepted_id: str, number: float) -> None:
+        self._landed(parcel, accepted_id, number)
         if parcel.prompt_id in self._unwanted:
-            await self._cancel(item.prompt_id)
+            self._unwanted.discard(parcel.prompt_id)
+            await self._cancel(accepted_id)
 
     async def _missing(self, client: ComfyClient, parcel: Parcel) -> None:
         """Let a prompt that can no longer land be sent again, unless it ended already, is unwanted, or does harm."""
@@ -184,7 +199,7 @@ class Outbox:
         except ComfyError:
             return
         if ended is not None:
-            await self._found(parcel, ended)
+            await self._found(parcel, ended.prompt_id, ended.number)
         elif parcel.prompt_id in self._unwanted:
             self._done_with(parcel)
             self._apply(JobCancelled(parcel.prompt_id))

@@ -23,7 +23,7 @@ from comfytui.service.outbox import Outbox
 from comfytui.service.record import record
 from comfytui.service.tenancy import Tenancy
 from comfytui.session.events import BatchPlanned, Disconnected, JobsResent, MovedIn, SessionEvent, Unanswered
-from comfytui.session.model import Failure, JobStatus, Stamp
+from comfytui.session.model import Failure, JobStatus, LinkKind, Stamp
 from comfytui.session.reduce import reduce
 from comfytui.session.state import SessionState
 from comfytui.session.views import just_ended, lost_jobs
@@ -92,6 +92,7 @@ class SocketService:
 
     def _take_over(self, saved: SavedBatch) -> None:
         """Go on with a batch of before where it was left."""
+        self._tenancy.own(saved.batch.id, saved.client_id)
         self._apply(BatchPlanned(saved.batch, tuple(prompt.job() for prompt in saved.prompts)))
         parcels = {prompt.key: parcel for prompt in saved.prompts if (parcel := prompt.parcel())}
         self._kept |= parcels
@@ -115,8 +116,9 @@ class SocketService:
 
     def take_box(self) -> None:
         """Serve the other box that answers at this address from now on."""
-        self._lines.door.take()
-        self._moved.set()
+        if self.state.link.kind is LinkKind.OTHER_BOX:
+            self._lines.door.take()
+            self._moved.set()
 
     def submit(self, order: Order) -> None:
         """Plan a batch and send it as the server takes it."""
@@ -212,7 +214,7 @@ class SocketService:
         return Outbox(
             self._apply,
             self._is_unsent,
-            lambda: self._tenancy.client_id,
+            lambda parcel: self._tenancy.owner_of(parcel.batch),
             self._refused,
             self._tell,
             self.cancel,

@@ -22,6 +22,7 @@ class Tenancy:
         self._given = client_id
         self._claims: list[Claim] = []
         self._box: str | None = None
+        self._owners: dict[str, str] = {}
         self._unwritten: list[tuple[Batch, Sequence[Parcel]]] = []
 
     @property
@@ -33,6 +34,15 @@ class Tenancy:
     def client_id(self) -> str:
         """The id that new prompts are sent under."""
         return self._claims[0].client_id
+
+    def own(self, batch: str, client_id: str) -> None:
+        """Keep under which id a batch of before was begun."""
+        self._owners[batch] = client_id
+
+    def owner_of(self, batch: str) -> str:
+        """The id that prompts of a batch are sent under: the one it was begun under, if that is ours."""
+        owner = self._owners.get(batch)
+        return owner if owner in self.client_ids else self.client_id
 
     async def known_box(self) -> str:
         """The fingerprint of the box that answered last time; empty at the very first time."""
@@ -56,6 +66,8 @@ class Tenancy:
             claim.release()
         self._claims = []
         self._box = None
+        self._owners.clear()
+        self._fresh = False
 
     def learned(self, fingerprint: str) -> None:
         """The box has shown which one it is."""

@@ -33,6 +33,7 @@ class Watchdog:
         self._renew = renew
         self._heard = time.monotonic()
         self._renewals = 0
+        self._renewed_for: str | None = None
 
     def hear(self, *, of_a_run: bool) -> None:
         """Something came over a socket; only frames of a run prove that runs can be heard."""
@@ -50,12 +51,18 @@ class Watchdog:
         """Watch for ever."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            if self._overdue() and self._renewals < RENEWALS:
+            if self._overdue():
                 await self._judge()
 
     def _overdue(self) -> bool:
         state = self._state()
-        return state.link.kind is LinkKind.LIVE and silence_of(state, self._heard, time.monotonic()) is not None
+        if state.live and state.live.prompt_id != self._renewed_for:
+            self._renewed_for, self._renewals = state.live.prompt_id, 0
+        tried = self._renewals >= RENEWALS
+        return not tried and state.link.kind is LinkKind.LIVE and self._is_silent(state)
+
+    def _is_silent(self, state: SessionState) -> bool:
+        return silence_of(state, self._heard, time.monotonic()) is not None
 
     async def _judge(self) -> None:
         """Ask over HTTP before a silence is called deafness: a model that loads is quiet, too."""

@@ -12,8 +12,6 @@ from dataclasses import replace
 from comfytui.session.events import Answered, BoxChanged, Connected, Disconnected, Heard, LinkEvent, Quiet, Unanswered
 from comfytui.session.model import Link, LinkKind
 
-_OPEN = frozenset({LinkKind.LIVE, LinkKind.BUSY, LinkKind.DEAF})
-
 
 def link_after(link: Link, event: LinkEvent, now: float) -> Link:
     """The link after an event at monotonic second `now`; the very same object where nothing changed."""
@@ -21,19 +19,19 @@ def link_after(link: Link, event: LinkEvent, now: float) -> Link:
         return Link(LinkKind.CONNECTING, now) if isinstance(event, BoxChanged) and event.taken else link
     match event:
         case Connected():
-            after = Link(LinkKind.LIVE, now)
+            after = Link(LinkKind.LIVE, now, socket=True)
         case Disconnected():
             kind = LinkKind.POLLING if link.kind is LinkKind.POLLING else event.kind
             retry_at = None if event.retry_in is None else now + event.retry_in
             after = Link(kind, now, retry_at, event.reason, link.pause)
-        case Answered(pause=pause) if link.kind not in _OPEN:
+        case Answered(pause=pause) if not link.socket:
             after = Link(LinkKind.POLLING, now, link.retry_at, link.reason, pause)
-        case Unanswered(reason=reason, kind=kind) if link.kind not in _OPEN:
+        case Unanswered(reason=reason, kind=kind) if not link.socket:
             after = Link(kind, now, link.retry_at, reason)
-        case Quiet(deaf=deaf, reason=reason) if link.kind in _OPEN:
-            after = Link(LinkKind.DEAF if deaf else LinkKind.BUSY, now, reason=reason)
-        case Heard() if link.kind in _OPEN:
-            after = Link(LinkKind.LIVE, now)
+        case Quiet(deaf=deaf, reason=reason) if link.socket:
+            after = Link(LinkKind.DEAF if deaf else LinkKind.BUSY, now, reason=reason, socket=True)
+        case Heard() if link.socket:
+            after = Link(LinkKind.LIVE, now, socket=True)
         case BoxChanged(taken=False, reason=reason):
             after = Link(LinkKind.OTHER_BOX, now, reason=reason)
         case _:

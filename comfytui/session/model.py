@@ -143,7 +143,7 @@ class Link:
     """The state of the link, `reason` one sentence about it.
 
     `since` and `retry_at` (when the socket is tried again) are monotonic seconds, `pause` the seconds between two looks
-    while it polls.
+    while it polls; `socket`: whether one is open.
     """
 
     kind: LinkKind = LinkKind.CONNECTING
@@ -151,3 +151,4 @@ class Link:
     retry_at: float | None = None
     reason: str = ""
     pause: float | None = None
+    socket: bool = False

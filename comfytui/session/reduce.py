@@ -38,7 +38,7 @@ from comfytui.session.events import (
 )
 from comfytui.session.frames import end_frame, run_frame
 from comfytui.session.link import link_after
-from comfytui.session.model import Stamp
+from comfytui.session.model import LinkKind, Stamp
 from comfytui.session.orders import ordered
 from comfytui.session.silence import memory_moved
 from comfytui.session.snapshots import history_seen, queue_seen
@@ -85,9 +85,16 @@ def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState
 def _linked(state: SessionState, event: LinkEvent, at: Stamp) -> SessionState:
     link = link_after(state.link, event, at.monotonic)
     ids = state.client_ids | {event.client_id} if isinstance(event, Connected) else state.client_ids
-    live = state.live
-    if live and not live.cut and isinstance(event, Disconnected):
+    live, gap = state.live, state.gap
+    # Frames go astray while there is no socket, or one that is deaf, also where it is only renewed.
+    if live and not live.cut and (isinstance(event, Disconnected | Connected) or link.kind is LinkKind.DEAF):
         live = replace(live, cut=True)
+    if state.link.kind in _AWAY and link.kind not in _AWAY and state.link.since is not None:
+        gap = at.monotonic - state.link.since
     if link is state.link and ids == state.client_ids and live is state.live:
         return state
-    return replace(state, link=link, client_ids=ids, live=live)
+    return replace(state, link=link, client_ids=ids, live=live, gap=gap)
+
+
+_AWAY = frozenset({LinkKind.OFFLINE, LinkKind.BUSY, LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHER_BOX})
+"""States of the link in which nobody sees what the server does."""

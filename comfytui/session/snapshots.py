@@ -7,12 +7,13 @@ from comfytui.session.book import put, running
 from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, Seen
 from comfytui.session.jobs import indexed
 from comfytui.session.model import Failure, Job, JobStatus, Stamp
+from comfytui.session.pace import kind_of
 from comfytui.session.state import SessionState
 
 FOREIGN_KEPT = 200
 """Ended jobs of others that are remembered, the newest."""
 MAY_HAVE_FINISHED = "may have finished"
-"""Said of a lost job that was running when it was last seen."""
+"""Said of a lost job whose turn may have come while nobody saw what the server did."""
 LOOKS_UNTIL_LOST = 4
 """Looks in a row that missed a job, queue and history by turns, after which it counts as lost."""
 
@@ -26,7 +27,7 @@ def queue_seen(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionS
     fresh = [found for found in there.values() if _unknown(state, found[0])]
     followed = [job for job in missing if job.mine or job.status is JobStatus.RUNNING]
     state = _without(state, {job.prompt_id for job in missing} - {job.prompt_id for job in followed})
-    state = put(state, [*known, *(_missed(job, event.asked) for job in followed)])
+    state = put(state, [*known, *(_missed(state, job, event.asked) for job in followed)])
     state = _taken_in(state, [job_of(*found, mine=_mine(state, found[0])) for found in fresh], at)
     state = _running_now(state, event, at)
     remaining = len(there)
@@ -68,10 +69,22 @@ def _standing(job: Job, seen: Seen, status: JobStatus) -> Job:
     return replace(job, status=status, number=seen.number, absent=0, ended=None, note="")
 
 
-def _missed(job: Job, asked: float) -> Job:
+def _missed(state: SessionState, job: Job, asked: float) -> Job:
     """A job whose end is of interest and that the queue did not show, unless it came after the question."""
     late = job.status is JobStatus.SUBMITTING or (job.proven is not None and job.proven >= asked)
-    return job if late or job.absent % 2 else replace(job, absent=job.absent + 1)
+    if late or job.absent % 2:
+        return job
+    note = MAY_HAVE_FINISHED if job.absent == 0 and _may_have_run(state, job) else job.note
+    return replace(job, absent=job.absent + 1, note=note)
+
+
+def _may_have_run(state: SessionState, job: Job) -> bool:
+    """Whether its turn may have come in the time that nobody saw."""
+    if job.status is JobStatus.RUNNING:
+        return True
+    pace = state.paces.get(kind_of(job))
+    ahead = indexed(state.jobs).places.get(job.prompt_id, 0)
+    return state.gap >= (ahead * pace.body if pace else 0.0)
 
 
 def _missed_again(job: Job, at: Stamp) -> Job:
@@ -83,8 +96,7 @@ def _missed_again(job: Job, at: Stamp) -> Job:
         return job
     if job.absent + 1 < LOOKS_UNTIL_LOST:
         return replace(job, absent=job.absent + 1)
-    note = MAY_HAVE_FINISHED if job.status is JobStatus.RUNNING else ""
-    return replace(job, status=JobStatus.LOST, absent=job.absent + 1, ended=at.wall, note=note)
+    return replace(job, status=JobStatus.LOST, absent=job.absent + 1, ended=at.wall)
 
 
 def _taken_in(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:

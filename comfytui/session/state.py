@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -76,3 +77,4 @@ class SessionState:
     memory_moved: float | None = None
     moved_to: "SystemStats | None" = None
     abilities: "Abilities | None" = None
+    gap: float = inf

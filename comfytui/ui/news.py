@@ -24,4 +24,5 @@ def news_of(notice: Notice) -> News | None:
 def lost_news(lost: Sequence[Job]) -> News:
     """One sentence for all jobs that the server turned out to have forgotten."""
     what = "a job" if len(lost) == 1 else f"{len(lost)} jobs"
-    return f"The server no longer knows {what} of yours: it was restarted. Press r to send them again.", "warning"
+    why = "it was restarted, or its queue was cleared"
+    return f"The server no longer knows {what} of yours: {why}. Press r to send again.", "warning"

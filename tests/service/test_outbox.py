@@ -45,7 +45,7 @@ class Desk:
         self.outbox = Outbox(
             self.apply,
             lambda prompt_id: self.state.jobs[prompt_id].status is JobStatus.SUBMITTING,
-            lambda: "me",
+            lambda _: "me",
             lambda batch, _: self.refused.append(batch),
             lambda text, _: self.told.append(text),
             self._cancel,

@@ -94,9 +94,18 @@ class Journal:
             write_batch(self._db, escaped(server), escaped(client_id), batch, parcels)
             prune(self._db)
 
-    def sending(self, prompt_id: str, wall: float) -> None:
-        """Keep that a POST is about to begin, at this wall second: from here on the prompt may have landed."""
+    def sending(self, prompt_id: str, wall: float, client_id: str | None = None) -> None:
+        """Keep that a POST is about to begin, at this wall second: from here on the prompt may have landed.
+
+        Whoever sends it owns its batch from now on, since the server sends its frames there.
+        """
         self._update("sending = :wall", prompt_id, f"status = '{JobStatus.SUBMITTING}'", wall=real(wall))
+        if client_id is not None:
+            self._write(
+                f"UPDATE batches SET client_id = :owner WHERE batch = (SELECT batch FROM prompts WHERE {ROW_OF})",
+                id=escaped(prompt_id),
+                owner=escaped(client_id),
+            )
 
     def sent(self, prompt_id: str, accepted_id: str, number: float) -> None:
         """Keep that the server took a prompt, as what and at which place; an end that was seen before stands."""

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from comfytui.comfy.events import Output
 from comfytui.service.orders import Parcel
 from comfytui.session.model import Batch, Failure, Job, JobStatus, Mark
+from comfytui.session.snapshots import MAY_HAVE_FINISHED
 from comfytui.workflow.graph import Graph, classes_of
 from comfytui.workflow.recipe import Recipe, recipe_of
 
@@ -60,6 +61,8 @@ class SavedPrompt:
             seconds=self.seconds,
             outputs=self.outputs,
             failure=self.failure,
+            # Nobody saw what the server did since.
+            note=MAY_HAVE_FINISHED if self.status is JobStatus.LOST else "",
         )
 
 

@@ -216,3 +216,14 @@ def test_words_of_the_form_are_all_that_is_kept(tmp_path: Path) -> None:
         columns = {name for (name,) in db.execute("SELECT name FROM pragma_table_info('prompts')")}
     assert rows == [(batch.id, SERVER, ME, "a red fox", 2, 1000.0)]
     assert set(chain(asdict(parcels[0]), ["seed"])) - {"marks"} <= columns
+
+
+def test_whoever_sends_a_prompt_again_owns_its_batch_from_then_on(tmp_path: Path) -> None:
+    batch, parcels = order()
+    with Journal.open(tmp_path) as journal:
+        journal.plan(SERVER, ME, batch, parcels)
+        journal.ended(batch.prompts[0], JobStatus.LOST)
+        journal.reopened(batch.prompts[0], JobStatus.SUBMITTING)
+        journal.sending(batch.prompts[0], 1.0, "another")
+        assert journal.restore(SERVER, ["another"])[0].client_id == "another"
+        assert journal.restore(SERVER, [ME], recent=0) == []

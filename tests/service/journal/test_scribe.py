@@ -38,11 +38,11 @@ async def test_a_batchs_life_goes_through_it(tmp_path: Path) -> None:
         (claim,) = await pen.claims(SERVER)
         pen.remember_fingerprint(SERVER, "box")
         assert await pen.plan(SERVER, claim.client_id, batch, parcels)
-        assert await pen.sending(first, 1.0)
+        assert await pen.sending(first, 1.0, claim.client_id)
         pen.sent(first, "theirs", 1)
         pen.rekeyed("theirs", "theirs after all")
         pen.ended("theirs after all", JobStatus.SUCCEEDED, outputs=[Output("fox.png")], seconds=2.0, wall=3.0)
-        assert await pen.sending(second, 4.0)
+        assert await pen.sending(second, 4.0, claim.client_id)
         pen.unsent(second)
         pen.ended(third, JobStatus.LOST)
         pen.reopened(third)
@@ -65,7 +65,7 @@ async def test_what_is_awaited_is_on_the_disk_for_others(tmp_path: Path) -> None
     batch, parcels = order()
     async with scribe(tmp_path, []) as pen:
         await pen.plan(SERVER, ME, batch, parcels)
-        await pen.sending(batch.prompts[0], 5.0)
+        await pen.sending(batch.prompts[0], 5.0, ME)
         with Journal.open(tmp_path) as other:
             assert other.restore(SERVER, [ME])[0].prompts[0].sending_since == 5.0
 
@@ -96,7 +96,7 @@ async def test_a_failure_is_told_once_and_stops_nothing(tmp_path: Path) -> None:
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
             db.execute("DROP TABLE prompts")
         assert not await pen.plan(SERVER, ME, batch, parcels)
-        assert not await pen.sending(batch.prompts[0], 1.0)
+        assert not await pen.sending(batch.prompts[0], 1.0, ME)
         pen.unsent(batch.prompts[0])
         pen.ended(batch.prompts[0], JobStatus.SUCCEEDED)
         assert await pen.restore(SERVER, [ME]) == []
