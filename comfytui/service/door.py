@@ -34,6 +34,10 @@ class Door:
         """Wait until it is open."""
         await self._open.wait()
 
+    def is_of_another(self, stats: SystemStats) -> bool:
+        """Whether these are figures of another box than the one that is known."""
+        return bool(self.known) and fingerprint_of(stats) != self.known
+
     def close(self) -> None:
         """The link broke: what answers next has to prove itself."""
         self._open.clear()

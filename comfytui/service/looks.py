@@ -10,7 +10,7 @@ from comfytui.comfy.replies import HistoryEntry
 from comfytui.service.door import Door
 from comfytui.session.boil import past, seen
 from comfytui.session.events import Answered, HistorySnapshot, Past, QueueSnapshot, SessionEvent, StatsRead, Unanswered
-from comfytui.session.model import LinkKind
+from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.session.unsettled import unsettled
 from comfytui.workflow.recipe import GraphReader
@@ -31,6 +31,8 @@ STATS_BUSY, STATS_IDLE = 2.0, 10.0
 """Seconds between readings of the box, while something runs and while nothing does."""
 GIVEN_UP = frozenset({LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHER_BOX})
 """States of the link in which nothing is asked unless the user wants it."""
+SOCKETS = frozenset({LinkKind.LIVE, LinkKind.BUSY, LinkKind.DEAF})
+"""States of the link in which a socket is open."""
 
 Glance = tuple[int, tuple[str, ...] | None]
 """How many jobs there are, and which run; None where the server does not tell lightly."""
@@ -46,7 +48,7 @@ class Looker:
         self._wanted = asyncio.Event()
         self._history_wanted = False
         self._told: Callable[[ComfyError], None] | None = None
-        self._took = 0.0
+        self._took = self._asked = 0.0
         self._seen: Glance | None = None
 
     def want(self, *, history: bool = False, told: Callable[[ComfyError], None] | None = None) -> None:
@@ -65,12 +67,15 @@ class Looker:
             self._wanted.clear()
             began = loop.time()
             try:
-                if wanted or self._in_doubt() or await self._changed(client):
+                if wanted or self._in_doubt() or self._sent_since() or await self._changed(client):
                     await self.look(client)
                     self._took = loop.time() - began
                 self._apply(Answered(self._poll_pause()))
             except ComfyError as error:
                 self._apply(Unanswered(str(error), _kind(error)))
+                if self._state().link.kind not in SOCKETS:
+                    # No socket tells that the box went: what answers next has to prove itself.
+                    self._door.close()
                 if self._told is not None:
                     self._told(error)
                 await asyncio.sleep(SETTLE_PAUSE)
@@ -78,11 +83,13 @@ class Looker:
 
     async def look(self, client: ComfyClient) -> None:
         """Read the queue, then the history of each job of mine that the queue no longer has, then what ended lately."""
+        if self._door.is_open and self._state().link.kind not in SOCKETS:
+            await self.read_box(client)
         if not self._door.is_open:
             if not await self._door.opened(client):
                 return
             self._history_wanted = True
-        asked = asyncio.get_running_loop().time()
+        self._asked = asked = asyncio.get_running_loop().time()
         reader = GraphReader()
         queue = await client.kept_queue(lambda item: seen(item, reader))
         self._seen = len(queue.running) + len(queue.pending), tuple(item.prompt_id for item in queue.running)
@@ -100,8 +107,13 @@ class Looker:
             self._apply(HistorySnapshot(await asyncio.to_thread(_pasts, entries)))
 
     async def read_box(self, client: ComfyClient) -> None:
-        """Read the box's figures."""
-        self._apply(StatsRead(await client.system_stats()))
+        """Read the box's figures; they tell, also where no socket broke, that it is another one."""
+        stats = await client.system_stats()
+        if self._door.is_of_another(stats):
+            self._door.close()
+            self.want()
+        else:
+            self._apply(StatsRead(stats))
 
     async def watch_box(self, client: ComfyClient) -> None:
         """Read the box's figures for ever, while there is a link."""
@@ -119,6 +131,11 @@ class Looker:
         count = await client.queue_count()
         jobs = await client.jobs(status="in_progress") if abilities and abilities.jobs else None
         return (count, None if jobs is None else tuple(job.prompt_id for job in jobs)) != self._seen
+
+    def _sent_since(self) -> bool:
+        """Whether a prompt was sent since the last look: it may have come and gone, and the queue look the same."""
+        jobs = self._state().jobs.values()
+        return any(job.status is JobStatus.QUEUED and (job.proven or 0.0) >= self._asked for job in jobs if job.mine)
 
     def _pause(self) -> float | None:
         """Seconds until the next look that nobody asks for; None where there will be none."""
