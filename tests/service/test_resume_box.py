@@ -7,7 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from comfytui.comfy.server import Server
+from comfytui.service import looks
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import Proxy, proxy_to
@@ -114,3 +117,32 @@ async def test_both_boxes_keep_their_own_whichever_is_taken(tmp_path: Path) -> N
             await it.gate.let_all()
             assert all(job.outputs for job in await watcher.until(batch))
         assert (ids(it.first), ids(it.other)) == (list(batch.prompts), list(there.prompts))
+
+
+@pytest.mark.parametrize("gone_for_long", [True, False])
+async def test_another_box_is_noticed_also_where_there_are_no_sockets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone_for_long: bool
+) -> None:
+    monkeypatch.setattr(looks, "OTHER_BOX_PAUSE", 0.1)
+    monkeypatch.setattr(looks, "STATS_BUSY", 0.1)
+    async with boxes() as it:
+        it.proxy.strip_upgrades()
+        async with watching(it.server, folder=tmp_path) as watcher:
+            await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "looks over HTTP")
+            batch = await watcher.order(1, model=MODEL)
+            await watcher.until(batch, JobStatus.QUEUED)
+            if gone_for_long:
+                it.proxy.go_down()
+                it.proxy.cut()
+                await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the loss")
+                it.proxy.lead_to(it.other.url)
+                await it.proxy.come_up()
+            else:
+                it.move(it.other)
+            await strange(watcher)
+            assert statuses(watcher, batch) == [JobStatus.QUEUED]
+            later = await watcher.order(1, model=MODEL)
+            it.move(it.first)
+            await it.gate.let_all()
+            assert all(job.outputs for job in [*await watcher.until(batch), *await watcher.until(later)])
+        assert (ids(it.first), it.other.submitted) == ([*batch.prompts, *later.prompts], [])

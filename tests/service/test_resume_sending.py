@@ -1,6 +1,8 @@
 """Prompts that were on their way when the service ended: the next one sends what is unsent, and nothing twice."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +138,21 @@ async def test_what_a_server_knew_under_an_id_of_its_own_is_sent_again_by_the_ne
             await eventually(lambda: statuses(watcher, batch) == [JobStatus.SUBMITTING] * 2, "the batch of before")
             await watcher.until(batch, JobStatus.QUEUED)
         assert [body["prompt"] for body in sim.submitted[2:]] == [body["prompt"] for body in sim.submitted[:2]]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_clock_that_was_set_back_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with SimServer(QUICK) as sim:
+        server = Server.from_url(sim.url)
+        with sim.faults.fail(502, "/prompt", method="POST") as lost:
+            async with watching(server, folder=tmp_path) as watcher:
+                await watcher.live()
+                batch = await watcher.order(1, model=MODEL)
+                await eventually(lambda: lost.hits, "the POST")
+        with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
+            assert db.execute("UPDATE prompts SET sending = sending + 86400 WHERE sending > 0").rowcount == 1
+        monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            await watcher.until(batch, patience=20)
+        assert ids(sim) == list(batch.prompts)

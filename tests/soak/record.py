@@ -25,6 +25,9 @@ class Record:
     def ready(self) -> bool:
         """Whether there is a journal; from then on it is watched."""
         try:
+            # A table of ours in a file that is not yet a journal would have it set aside as a stranger's.
+            if not self._ask("SELECT 1 FROM sqlite_master WHERE name = 'prompts'"):
+                return False
             for statement in WATCH:
                 self._ask(statement)
         except sqlite3.OperationalError:
