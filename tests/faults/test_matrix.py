@@ -9,6 +9,7 @@ import pytest
 from tests.faults import frames  # noqa: F401 - its faults are entered into the catalogue
 from tests.faults.catalogue import FAULTS
 from tests.faults.cell import IMAGES, MOMENTS, Outcome, outcome_of
+from tests.faults.held import held, no_more_than
 from tests.faults.scaled import scale
 
 AT_ONCE = 15
@@ -30,9 +31,12 @@ def results(request: pytest.FixtureRequest) -> Results:
     """What came of every cell of the faults that were chosen."""
     items: list[Any] = [item for item in request.session.items if "results" in getattr(item, "fixturenames", ())]
     chosen = {item.callspec.params["name"] for item in items}
+    before = held()
     with pytest.MonkeyPatch.context() as patch:
         scale(patch)
-        return asyncio.run(_run([name for name in FAULTS if name in chosen]))
+        outcomes = asyncio.run(_run([name for name in FAULTS if name in chosen]))
+    asyncio.run(no_more_than(before))
+    return outcomes
 
 
 async def _run(names: list[str]) -> Results:
