@@ -99,18 +99,6 @@ async def test_a_service_that_ends_leaves_nothing() -> None:
         await no_more_than(before)
 
 
-@pytest.mark.usefixtures("scaled")
-async def test_a_service_that_ends_in_the_middle_of_a_fault_leaves_nothing() -> None:
-    async with cell_of(CALM):
-        pass
-    before = held()
-    async with cell_of(CALM) as cell:
-        cell.proxy.stall(new=True)
-        cell.watcher.service.reconnect()
-        await cell.watcher.order(1)
-    await no_more_than(before)
-
-
 def test_memory_is_flat_over_a_hundred_thousand_frames(tmp_path: Path) -> None:
     for row in many_frames.rows(tmp_path):
         assert row.measured <= row.limit, row
