@@ -9,7 +9,6 @@ import pytest
 from tests.faults import frames  # noqa: F401 - its faults are entered into the catalogue
 from tests.faults.catalogue import FAULTS
 from tests.faults.cell import IMAGES, MOMENTS, Outcome, outcome_of
-from tests.faults.held import Held, held, no_more_than
 from tests.faults.scaled import scale
 
 AT_ONCE = 15
@@ -31,12 +30,9 @@ def results(request: pytest.FixtureRequest) -> Results:
     """What came of every cell of the faults that were chosen."""
     items: list[Any] = [item for item in request.session.items if "results" in getattr(item, "fixturenames", ())]
     chosen = {item.callspec.params["name"] for item in items}
-    before = asyncio.run(_held())
     with pytest.MonkeyPatch.context() as patch:
         scale(patch)
-        outcomes = asyncio.run(_run([name for name in FAULTS if name in chosen]))
-    asyncio.run(no_more_than(before))
-    return outcomes
+        return asyncio.run(_run([name for name in FAULTS if name in chosen]))
 
 
 async def _run(names: list[str]) -> Results:
@@ -49,11 +45,6 @@ async def _run(names: list[str]) -> Results:
     cells = [(name, moment) for name in names for moment in MOMENTS]
     outcomes = await asyncio.gather(*(one(*cell) for cell in cells), return_exceptions=True)
     return dict(zip(cells, outcomes, strict=True))
-
-
-async def _held() -> Held:
-    """What is held, with the loop that asks."""
-    return held()
 
 
 def test_the_undisturbed_run_makes_every_image(undisturbed: Outcome) -> None:
