@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from comfytui.comfy.server import Server
@@ -15,6 +15,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.faults import AnswerFault
 from comfytui.sim.pace import Pace
 from comfytui.sim.server import SimServer
+from tests.faults.held import more_tasks, tasks_of
 from tests.faults.proxy import Proxy, proxy_to
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
@@ -133,6 +134,8 @@ class Outcome:
     unsettled: tuple[str, ...] = ()
     link: str = "as it has to be"
     at_rest: bool = True
+    tasks_left: int = 0
+    """Tasks of the service more than before the fault."""
     sentences: tuple[str, ...] = ()
 
 
@@ -159,12 +162,13 @@ async def outcome_of(fault: Fault | None, moment: str) -> Outcome:
         if moment != "while submitting":
             await MOMENTS[moment](cell, first)
         cell.since = len(watcher.states)
+        before = await tasks_of(watcher.service)
         striking = asyncio.create_task(_nothing() if fault is None else _strike(fault, cell))
         await asyncio.sleep(0)
         second = await watcher.order(1, previews=True, model=MODEL, steps=STEPS)
         await striking
         await _at_rest(cell, [first, second])
-        return _outcome(cell, [first, second])
+        return replace(_outcome(cell, [first, second]), tasks_left=await more_tasks(watcher.service, before))
 
 
 async def _nothing() -> None:

@@ -1,0 +1,104 @@
+"""Whatever the link goes through, nothing of it is left: no task, thread, socket or file; memory stays flat."""
+
+from pathlib import Path
+
+import pytest
+
+from comfytui.comfy import socket
+from comfytui.comfy.server import Server
+from comfytui.service import looks
+from comfytui.session.model import LinkKind
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.bench import many_frames
+from tests.faults.cell import Cell, cell_of
+from tests.faults.held import held, more_tasks, no_more_than, tasks_of
+from tests.waiting import eventually
+from tests.watcher import watching
+
+CYCLES = 1_000
+WARM = 30
+"""Cycles after which the threads and connections that are kept for later are there."""
+CALM = SimConfig(steps_per_second=0, load_seconds=0)
+
+
+@pytest.fixture
+def at_once(scaled: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that ended is made anew without a pause."""
+    monkeypatch.setattr(socket, "FIRST_DELAY", 0.0)
+    monkeypatch.setattr(socket, "LONGEST_DELAY", 0.0)
+    monkeypatch.setattr(looks, "REST", 0)
+
+
+async def closed_by_the_server(cell: Cell, times: int) -> None:
+    """Sockets that are greeted and closed, one after another."""
+    closing = cell.sim.faults.close_sockets(greeted=True, times=times)
+    cell.proxy.cut(websockets_only=True)
+    await eventually(lambda: closing.hits == times, "the closings", 90)
+
+
+async def cut_without_a_word(cell: Cell, times: int) -> None:
+    """Sockets that are greeted and cut."""
+    closing = cell.sim.faults.close_sockets(greeted=True, code=None, times=times)
+    cell.proxy.cut(websockets_only=True)
+    await eventually(lambda: closing.hits == times, "the cuts", 90)
+
+
+async def renewed_by_the_user(cell: Cell, times: int) -> None:
+    """Sockets that are closed from this side."""
+    sockets = cell.asked("/ws")
+    for _ in range(times):
+        before = sockets.hits
+        cell.watcher.service.reconnect()
+        await eventually(lambda hits=before: sockets.hits > hits, "a new socket")  # type: ignore[misc]
+    sockets.end()
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("cycle", [closed_by_the_server, cut_without_a_word])
+async def test_a_thousand_connections_leave_nothing(cycle: object) -> None:
+    assert callable(cycle)
+    async with cell_of(CALM) as cell:
+        await cycle(cell, WARM)
+        await calm(cell)
+        before, tasks = held(), await tasks_of(cell.watcher.service)
+        await cycle(cell, CYCLES)
+        await calm(cell)
+        await no_more_than(before)
+        assert await more_tasks(cell.watcher.service, tasks) == 0
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_renewals_leave_nothing() -> None:
+    async with cell_of(CALM) as cell:
+        await renewed_by_the_user(cell, WARM)
+        await calm(cell)
+        before, tasks = held(), await tasks_of(cell.watcher.service)
+        await renewed_by_the_user(cell, CYCLES // 5)
+        await calm(cell)
+        await no_more_than(before)
+        assert await more_tasks(cell.watcher.service, tasks) == 0
+
+
+async def calm(cell: Cell) -> None:
+    """Wait until just one socket stands."""
+    await eventually(
+        lambda: cell.state.link.kind is LinkKind.LIVE and cell.proxy.websockets == 1 and cell.proxy.lingering == 0,
+        "one socket",
+    )
+
+
+@pytest.mark.usefixtures("scaled")
+async def test_a_service_that_ends_leaves_nothing() -> None:
+    async with SimServer(CALM) as sim:
+        for number in range(25):
+            async with watching(Server.from_url(sim.url)) as watcher:
+                await watcher.live()
+            if number == 4:
+                before = held()
+        await no_more_than(before)
+
+
+def test_memory_is_flat_over_a_hundred_thousand_frames(tmp_path: Path) -> None:
+    for row in many_frames.rows(tmp_path):
+        assert row.measured <= row.limit, row
