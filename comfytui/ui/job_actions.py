@@ -53,7 +53,7 @@ class JobActions(ActingScreen):
         if not lost:
             self._say("Nothing of yours is lost.")
             return
-        question = f"{len(unsure)} of {len(lost)} lost jobs ran when last seen and may have finished. Send them, too?"
+        question = f"{len(unsure)} of {len(lost)} lost jobs may have finished while nobody saw. Send them, too?"
         chosen = lost
         if unsure and not await self.app.push_screen_wait(ConfirmScreen(question)):
             chosen = [job for job in lost if not job.note]

@@ -111,11 +111,11 @@ async def test_a_long_queue_is_read_only_when_it_changed() -> None:
         await cell.watcher.until(batch, JobStatus.QUEUED)
         queue, count, jobs = cell.asked("/queue"), cell.asked("/prompt"), cell.asked("/jobs")
         await eventually(lambda: count.hits >= 15, "fifteen polls")
-        assert queue.hits == 0
+        assert queue.hits <= 1  # the look that the order asked for
         assert jobs.hits <= count.hits
         cell.sim.queue.delete(batch.prompts[1])
         await eventually(lambda: cell.state.queue_remaining == LONG_QUEUE + 1, "the change")
-        assert queue.hits <= 4
+        assert queue.hits <= 5
         assert count.hits < 60
 
 

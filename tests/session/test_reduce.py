@@ -416,3 +416,29 @@ def test_the_box() -> None:
     state = session.do(StatsRead(stats))
     assert state.stats is stats
     assert session.do(StatsRead(replace(stats))) is state
+
+
+def lost_after(session: Session, away: float) -> list[str]:
+    """The notes of three jobs that a server forgot while it was away for so long."""
+    session.plan("b", 3)
+    session.do(Connected("me"), *head("b1"), Disconnected("gone", 1.0))
+    session.now += away
+    session.do(Connected("me"))
+    for second in (0.5, 1.0):
+        session.do(QueueSnapshot((), (), asked=session.now + second))
+        session.do(HistorySnapshot((), ("b1", "b2", "b3")))
+    assert {session.status(key) for key in ("b1", "b2", "b3")} == {S.LOST}
+    return [session.state.jobs[key].note for key in ("b1", "b2", "b3")]
+
+
+def test_only_what_may_have_had_its_turn_may_have_finished() -> None:
+    maybe = "may have finished"
+    measured = Session()
+    measured.plan("a", 1)
+    measured.do(Connected("me"), *run("a1"))  # so that it is known how long an image takes
+    assert lost_after(measured, 1.0) == [maybe, "", ""]
+    long_away = Session()
+    long_away.plan("a", 1)
+    long_away.do(Connected("me"), *run("a1"))
+    assert lost_after(long_away, 1_000.0) == [maybe] * 3
+    assert lost_after(Session(), 1.0) == [maybe] * 3

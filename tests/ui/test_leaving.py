@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui import dashboard, job_screen
+from comfytui.ui import dashboard, form_actions, job_screen
 from comfytui.ui.dashboard import Dashboard
 from comfytui.ui.form import PromptForm
 from comfytui.ui.job_screen import JobScreen
@@ -50,7 +50,7 @@ def late(
 
 
 async def test_choices_that_come_while_the_dashboard_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = late(monkeypatch, (dashboard, "specs_from"), PromptForm, "choices")
+    asked = late(monkeypatch, (form_actions, "specs_from"), PromptForm, "choices")
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL) as it:
         await it.until(asked.is_set, "the question")
 
