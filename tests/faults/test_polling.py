@@ -56,7 +56,7 @@ async def test_a_batch_over_http_alone(like: str) -> None:
         assert {progress.current_step for progress in seen} == {0}
         fractions = [progress.batch_fraction for progress in seen]
         assert fractions == sorted(fractions)
-        assert fractions[-1] == 1
+        await eventually(lambda: cell.watcher.seen(batch)[-1].batch_fraction == 1, "the whole batch to be told")
         assert cell.kinds() <= {LinkKind.CONNECTING, LinkKind.OFFLINE, LinkKind.NOT_COMFYUI, LinkKind.POLLING}
         assert cell.state.link.kind is LinkKind.POLLING
         assert cell.state.link.reason

@@ -42,6 +42,7 @@ async def test_a_batch_counts_its_images_and_steps_and_gives_pictures(
     batch = await watcher.order(2, model=model)
     jobs = await watcher.until(batch)
     assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 2
+    await eventually(lambda: watcher.seen(batch)[-1].batch_fraction == 1.0, "the whole batch to be told")
     progress = watcher.seen(batch)
     lines = {line(each) for each in progress}
     assert "Image 1 of 2 - Step 3/3 (100%)" in lines
