@@ -46,16 +46,13 @@ async def foreign(cell: Cell, images: int, steps: int = 12) -> list[str]:
 @pytest.mark.parametrize("like", ["0.33.0", "0.3.64", "0.3.40"])
 async def test_a_batch_over_http_alone(like: str) -> None:
     async with polling(SimConfig(steps_per_second=20, load_seconds=0, like=like)) as cell:
-        batch = await cell.watcher.order(3, model=MODEL, steps=12)
+        batch = await cell.watcher.order(3, model=MODEL, steps=40)  # longer than a poll
         jobs = await cell.watcher.until(batch, SUCCEEDED, patience=20)
         assert [len(job.outputs) for job in jobs] == [1, 1, 1]
         assert len(cell.sim.submitted) == 3
         seen = cell.watcher.seen(batch)
         running = [progress for progress in seen if progress.stage is Stage.RUNNING]
-        # A short image may run unseen between two polls, but none is told out of turn.
-        indexes = [progress.image_index for progress in running]
-        assert indexes == sorted(indexes)
-        assert set(indexes) & {2, 3}
+        assert [n for n in (1, 2, 3) if any(progress.image_index == n for progress in running)] == [1, 2, 3]
         assert {progress.current_step for progress in seen} == {0}
         fractions = [progress.batch_fraction for progress in seen]
         assert fractions == sorted(fractions)
