@@ -59,7 +59,8 @@ class Transport:
         for limit in self._limits:
             if not limit.expired():
                 limit.reschedule(asyncio.get_running_loop().time())
-        if self._limits:
+        while self._limits:
+            self._quiet.clear()
             await self._quiet.wait()
         if self._http is not None:
             await self._http.aclose()

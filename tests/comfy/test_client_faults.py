@@ -194,11 +194,15 @@ async def test_what_is_asked_when_the_end_comes_fails_and_leaves_no_connection()
         await asyncio.Event().wait()
         raise AssertionError
 
-    async with serving({"GET /api/prompt": never}) as url:
+    async with serving(
+        {"GET /api/prompt": answering({"exec_info": {"queue_remaining": 0}}), "GET /api/queue": never}
+    ) as url:
         client = ComfyClient(Server.from_url(url))
-        question = asyncio.create_task(client.queue_count())
+        await client.queue_count()
+        question = asyncio.create_task(client.queue())
         await asked.wait()
         async with client:
             pass
+        assert question.done()
         with pytest.raises(ServerError, match="broke"):
             await question
