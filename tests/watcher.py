@@ -115,4 +115,4 @@ async def watching(
     try:
         yield Watcher(service)
     finally:
-        await asyncio.to_thread(service.stop)
+        assert await asyncio.to_thread(service.stop), "the service did not end in time"

@@ -171,7 +171,7 @@ class ComfyApp(App[None]):
         """End with an exit code and without a question; for other threads."""
         self.call_later(self.exit, return_code=code)
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         """Detach: the service ends, jobs go on, on their server."""
-        self._stop_service()
+        await asyncio.to_thread(self._stop_service)
         self._demo.close()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
@@ -15,6 +16,8 @@ from comfytui.ui.options import Options
 from comfytui.workflow.txt2img import txt2img
 from tests.waiting import eventually
 
+CHARACTERS = {"space": " ", "slash": "/", "question_mark": "?"}
+"""What the keys type that have names of more than one letter."""
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
@@ -35,7 +38,7 @@ class Screen:
     async def shows(self, words: str) -> None:
         """Wait until some words are on the screen."""
         try:
-            await eventually(lambda: words in self.text, repr(words))
+            await eventually(lambda: words in self.text, repr(words), pause=0.08)
         except AssertionError as error:
             raise AssertionError(f"{error}; the screen was:\n{self.text}") from None
 
@@ -43,19 +46,27 @@ class Screen:
         await eventually(condition, what)
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        """Press keys one after another, and wait until each did what it does."""
+        for key in keys:
+            self.app.post_message(Key(key, CHARACTERS.get(key)))
+        await self.until(self._acted, "the end of what the keys do")
+        await self.pilot.pause(0)
+
+    def _acted(self) -> bool:
+        ahead = self.app._type_ahead
+        return not ahead._waiting and not ahead._under_way_until and self.app._message_queue.empty()
 
     async def write(self, field: str, text: str) -> None:
         """Replace what stands in a field, as typing over it does."""
         control = self.app.screen.query_one(f"#{field}")
         control.focus()
-        await self.pilot.pause()
+        await self.pilot.pause(0)
         assert isinstance(control, Input | TextArea)
         if isinstance(control, TextArea):
             control.select_all()
         else:
             control.action_select_all()
-        await self.pilot.press("backspace", *("space" if char == " " else char for char in text))
+        await self.press("backspace", *text)
 
     async def generate(self, prompt: str = "a red fox", **fields: str) -> None:
         """Fill the form in and send it off."""

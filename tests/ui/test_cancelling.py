@@ -28,6 +28,7 @@ async def runs(it: Screen, images: str) -> None:
     await it.generate(images=images, steps="150", width="64", height="64")
     await it.until(lambda: statuses(it).count(JobStatus.QUEUED) == int(images) - 1, "the batch")
     await it.until(lambda: JobStatus.RUNNING in statuses(it), "the run")
+    await it.shows(f"Image 1 of {images} - ")
 
 
 async def test_a_running_job_of_an_old_server_is_interrupted_only_after_a_question() -> None:

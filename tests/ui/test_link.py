@@ -25,7 +25,6 @@ async def test_ctrl_r_tries_a_link_again_that_waits(monkeypatch: pytest.MonkeyPa
         await it.shows("● live")
         for focused in ("prompt", "steps", "queue-rows"):
             proxy.cut()
-            await it.shows("ctrl+r tries again now.")
             await it.shows("polling every")
             if focused == "queue-rows":
                 await it.press("escape")
