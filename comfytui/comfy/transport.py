@@ -23,6 +23,8 @@ LOOK_SECONDS = 10.0
 """The same for a question, which can be asked again: the connection may be one whose other end is gone."""
 ANSWER_SECONDS = 300.0
 """Seconds for a whole answer, so that one that drips does not hold a call for ever."""
+KEPT_SECONDS = 5.0
+"""Seconds for which a connection is kept for the next request."""
 MIB = 2**20
 BODY_LIMIT = 256 * MIB
 """Bytes of one answer: a queue of 10,000 prompts with large graphs fits, an endless stream does not."""
@@ -111,6 +113,7 @@ class Transport:
                     headers={"User-Agent": "comfytui", **self._server.headers},
                     verify=self._server.tls or False,
                     proxy=proxy_of(self._server),
+                    limits=httpx.Limits(keepalive_expiry=KEPT_SECONDS),
                     trust_env=False,
                     follow_redirects=False,
                 )

@@ -95,7 +95,7 @@ async def far_away(cell: Cell) -> None:
 
 @fault
 async def idle_connections_closed(cell: Cell) -> None:
-    cell.proxy.close_idle(0.15)
+    cell.proxy.close_idle(0.3)
     await cell.worked_off()
     cell.proxy.close_idle(None)
 

@@ -15,7 +15,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.faults import AnswerFault
 from comfytui.sim.pace import Pace
 from comfytui.sim.server import SimServer
-from tests.faults.held import more_tasks, tasks_of
+from tests.faults.held import connections_to, more_connections, more_tasks, tasks_of
 from tests.faults.proxy import Proxy, proxy_to
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
@@ -136,6 +136,8 @@ class Outcome:
     at_rest: bool = True
     tasks_left: int = 0
     """Tasks of the service more than before the fault."""
+    connections_left: int = 0
+    """Connections of the service: more than it has at rest, and any after its end."""
     sentences: tuple[str, ...] = ()
 
 
@@ -168,7 +170,10 @@ async def outcome_of(fault: Fault | None, moment: str) -> Outcome:
         second = await watcher.order(1, previews=True, model=MODEL, steps=STEPS)
         await striking
         await _at_rest(cell, [first, second])
-        return replace(_outcome(cell, [first, second]), tasks_left=await more_tasks(watcher.service, before))
+        outcome = _outcome(cell, [first, second])
+        tasks, connections = await more_tasks(watcher.service, before), await more_connections(cell.proxy.url)
+        await asyncio.to_thread(watcher.service.stop)
+        return replace(outcome, tasks_left=tasks, connections_left=connections + connections_to(cell.proxy.url))
 
 
 async def _nothing() -> None:

@@ -1,8 +1,19 @@
 """What the tests of faults share."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from tests.faults.held import check_no_more_than, held
 from tests.faults.scaled import scale
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """After every test of a fault no thread, socket or file more is held than before."""
+    before = held()
+    yield
+    check_no_more_than(before)
 
 
 @pytest.fixture

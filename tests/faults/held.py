@@ -2,22 +2,19 @@
 
 import asyncio
 import threading
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.service.thread import ServiceThread
-from tests.waiting import eventually
 
 CALM_WITHIN = 10.0
 """Seconds; only a leak takes so many."""
-
-
-POOLED = 8
-"""Threads that the loop keeps for the next call, and connections kept alive for the next question: few, at any time.
-
-What every cycle left behind would be hundreds.
-"""
+AT_REST = 2
+"""Connections of a service with one id to its server when all is calm: the socket, and one for requests."""
 
 
 @dataclass(frozen=True)
@@ -28,26 +25,32 @@ class Held:
     files: int
     sockets: int
 
-    def no_more_than(self, other: "Held") -> bool:
-        """Whether nothing came on top but what pools keep for a while."""
-        return all(mine <= its + POOLED for mine, its in zip(astuple(self), astuple(other), strict=True))
+    def more_than(self, other: "Held") -> bool:
+        """Whether it is more of anything."""
+        return any(mine > its for mine, its in zip(astuple(self), astuple(other), strict=True))
 
 
 def held() -> Held:
     """Count it."""
-    targets = []
-    for file in Path("/proc/self/fd").iterdir():
-        try:
-            targets.append(str(file.readlink()))
-        except OSError:  # The one that lists them.
-            continue
+    targets = _open_files()
     sockets = sum(target.startswith("socket:") for target in targets)
     return Held(threading.active_count(), len(targets) - sockets, sockets)
 
 
-async def no_more_than(before: Held) -> None:
-    """Wait until no more is held than before."""
-    await eventually(lambda: held().no_more_than(before), f"{before}, now {held()}", CALM_WITHIN)
+def check_no_more_than(before: Held) -> None:
+    """Fail if more is held than before, for good; to be called when the loop is closed, which has threads of its own."""
+    over = time.monotonic() + CALM_WITHIN
+    while (now := held()).more_than(before):
+        assert time.monotonic() < over, f"before {before}, now {now}"
+        time.sleep(0.02)
+
+
+def connections_to(url: str) -> int:
+    """How many sockets of this process lead to a server on this machine."""
+    port = f":{urlsplit(url).port or 80:04X}"
+    own = set(_open_files())
+    lines = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    return sum(line[2].endswith(port) and f"socket:[{line[9]}]" in own for line in lines)
 
 
 async def tasks_of(service: ServiceThread) -> int:
@@ -61,10 +64,33 @@ async def tasks_of(service: ServiceThread) -> int:
 
 async def more_tasks(service: ServiceThread, before: int) -> int:
     """How many tasks more than before a service has for good."""
-    least = await tasks_of(service)
-    for _ in range(50):
-        if least <= before:
-            break
+    return await _more(lambda: tasks_of(service), before)
+
+
+async def more_connections(url: str, before: int = AT_REST) -> int:
+    """How many connections more than before lead to a server for good."""
+
+    async def count() -> int:
+        return connections_to(url)
+
+    return await _more(count, before)
+
+
+async def _more(count: Callable[[], Awaitable[int]], before: int) -> int:
+    """How much more than before there is even at the quietest moment of some time."""
+    least = await count()
+    over = time.monotonic() + CALM_WITHIN
+    while least > before and time.monotonic() < over:
         await asyncio.sleep(0.05)
-        least = min(least, await tasks_of(service))
+        least = min(least, await count())
     return max(0, least - before)
+
+
+def _open_files() -> list[str]:
+    targets = []
+    for file in Path("/proc/self/fd").iterdir():
+        try:
+            targets.append(str(file.readlink()))
+        except OSError:  # The one that lists them.
+            continue
+    return targets

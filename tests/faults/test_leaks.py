@@ -12,13 +12,13 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.bench import many_frames
 from tests.faults.cell import Cell, cell_of
-from tests.faults.held import held, more_tasks, no_more_than, tasks_of
+from tests.faults.held import connections_to, more_connections, more_tasks, tasks_of
 from tests.waiting import eventually
 from tests.watcher import watching
 
 CYCLES = 1_000
 WARM = 30
-"""Cycles after which the threads and connections that are kept for later are there."""
+"""Cycles after which all that is kept for later is there."""
 CALM = SimConfig(steps_per_second=0, load_seconds=0)
 
 
@@ -61,11 +61,9 @@ async def test_a_thousand_connections_leave_nothing(cycle: object) -> None:
     async with cell_of(CALM) as cell:
         await cycle(cell, WARM)
         await calm(cell)
-        before, tasks = held(), await tasks_of(cell.watcher.service)
+        tasks = await tasks_of(cell.watcher.service)
         await cycle(cell, CYCLES)
-        await calm(cell)
-        await no_more_than(before)
-        assert await more_tasks(cell.watcher.service, tasks) == 0
+        await nothing_more(cell, tasks)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -73,11 +71,9 @@ async def test_renewals_leave_nothing() -> None:
     async with cell_of(CALM) as cell:
         await renewed_by_the_user(cell, WARM)
         await calm(cell)
-        before, tasks = held(), await tasks_of(cell.watcher.service)
+        tasks = await tasks_of(cell.watcher.service)
         await renewed_by_the_user(cell, CYCLES // 5)
-        await calm(cell)
-        await no_more_than(before)
-        assert await more_tasks(cell.watcher.service, tasks) == 0
+        await nothing_more(cell, tasks)
 
 
 async def calm(cell: Cell) -> None:
@@ -88,15 +84,20 @@ async def calm(cell: Cell) -> None:
     )
 
 
+async def nothing_more(cell: Cell, tasks: int) -> None:
+    """Neither tasks nor connections are left."""
+    await calm(cell)
+    assert await more_tasks(cell.watcher.service, tasks) == 0
+    assert await more_connections(cell.proxy.url) == 0
+
+
 @pytest.mark.usefixtures("scaled")
 async def test_a_service_that_ends_leaves_nothing() -> None:
     async with SimServer(CALM) as sim:
-        for number in range(25):
+        for _ in range(25):
             async with watching(Server.from_url(sim.url)) as watcher:
                 await watcher.live()
-            if number == 4:
-                before = held()
-        await no_more_than(before)
+            assert connections_to(sim.url) == 0
 
 
 def test_memory_is_flat_over_a_hundred_thousand_frames(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.faults import frames  # noqa: F401 - its faults are entered into the catalogue
 from tests.faults.catalogue import FAULTS
 from tests.faults.cell import IMAGES, MOMENTS, Outcome, outcome_of
+from tests.faults.held import check_no_more_than, held
 from tests.faults.scaled import scale
 
 AT_ONCE = 15
@@ -32,7 +33,10 @@ def results(request: pytest.FixtureRequest) -> Results:
     chosen = {item.callspec.params["name"] for item in items}
     with pytest.MonkeyPatch.context() as patch:
         scale(patch)
-        return asyncio.run(_run([name for name in FAULTS if name in chosen]))
+        before = held()
+        results = asyncio.run(_run([name for name in FAULTS if name in chosen]))
+        check_no_more_than(before)
+        return results
 
 
 async def _run(names: list[str]) -> Results:
