@@ -38,7 +38,7 @@ def held() -> Held:
 
 
 def check_no_more_than(before: Held) -> None:
-    """Fail if more is held than before, for good; to be called when the loop is closed, which has threads of its own."""
+    """Fail if more is held than before, for good; for when the loop is closed, which has threads of its own."""
     over = time.monotonic() + CALM_WITHIN
     while (now := held()).more_than(before):
         assert time.monotonic() < over, f"before {before}, now {now}"
