@@ -70,7 +70,8 @@ class Lines:
         """Whether the server is there and the right one; waits for it a while, and says what a prompt waits for."""
         if not self.door.is_open:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.door.wait(), LOOK_PAUSE)
+                async with asyncio.timeout(LOOK_PAUSE):
+                    await self.door.wait()
         if not self.door.is_open:
             why = self._state().link.reason or self.door.reason or "waiting for the server"
             self._apply(PromptDelayed(prompt_id, why))

@@ -57,8 +57,10 @@ class Looker:
         """Look for ever; a look that fails is left to the next one, since the link says what is wrong."""
         loop = asyncio.get_running_loop()
         while True:
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), self._pause())
+                async with asyncio.timeout(self._pause()):
+                    await self._wanted.wait()
             wanted = self._wanted.is_set()
             self._wanted.clear()
             began = loop.time()

@@ -166,7 +166,8 @@ class Sockets:
         """Close every socket, deaf ones aside, which end with the server."""
         for socket in list(self.clients.values()):
             with contextlib.suppress(ClientError, ConnectionError, asyncio.TimeoutError):
-                await asyncio.wait_for(socket.close(), timeout=1)
+                async with asyncio.timeout(1):
+                    await socket.close()
 
 
 async def _close(socket: web.WebSocketResponse, request: web.Request, closing: DoorFault) -> None:
