@@ -42,6 +42,10 @@ class Watcher:
     def state(self) -> SessionState:
         return self.service.state
 
+    def kinds(self, since: int = 0) -> set[LinkKind]:
+        """All that the link was said to be, be it for a moment."""
+        return {state.link.kind for state in self.states[since:]}
+
     @property
     def sentences(self) -> list[str]:
         return [notice.text for notice in self.notices if isinstance(notice, Told)]

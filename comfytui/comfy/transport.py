@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from comfytui.comfy.endings import to_the_end
 from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
 from comfytui.comfy.faults import bad_proxy, not_comfyui, refused_entry, unreachable
 from comfytui.comfy.proxies import proxy_of
@@ -58,6 +59,9 @@ class Transport:
     async def close(self) -> None:
         """Close all connections, for good; what is asked just now fails, or its connection would outlive the pool."""
         self._closed = True
+        await to_the_end(self._end())
+
+    async def _end(self) -> None:
         for limit in self._limits:
             if not limit.expired():
                 limit.reschedule(asyncio.get_running_loop().time())

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from typing import Any
 
 from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.endings import to_the_end
 from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized
 from comfytui.comfy.events import Event
 from comfytui.comfy.server import Server
@@ -72,9 +74,7 @@ class Wire:
                 working.result()
         finally:
             self._renewed.clear()
-            for task in (working, renewal):
-                task.cancel()
-            await asyncio.gather(working, renewal, return_exceptions=True)
+            await to_the_end(_ended(working, renewal))
 
     async def _is_busy(self) -> bool:
         """Whether the server takes a new connection and does not answer on it: it is held up, say by loading a model.
@@ -90,3 +90,10 @@ class Wire:
             except ComfyError:
                 return False
         return False
+
+
+async def _ended(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and wait until they are over."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

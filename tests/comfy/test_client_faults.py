@@ -12,6 +12,8 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, TimedOut, Unauthorized, Unreachable
 from comfytui.comfy.server import Server
 from tests.comfy.boxes import EMPTY_QUEUE, PAGE, answering, everywhere, serving, shouting, unused_port
+from tests.faults.held import connections_to
+from tests.waiting import eventually
 
 CALLS: dict[str, Callable[[ComfyClient], Awaitable[object]]] = {
     "submit": lambda client: client.submit({}, prompt_id="p", client_id="me", marks={}),
@@ -206,3 +208,16 @@ async def test_what_is_asked_when_the_end_comes_fails_and_leaves_no_connection()
         assert question.done()
         with pytest.raises(ServerError, match="broke"):
             await question
+
+
+async def test_an_end_that_is_itself_cancelled_leaves_no_connection() -> None:
+    async with serving({"GET /api/prompt": answering({"exec_info": {"queue_remaining": 0}})}) as url:
+        for steps in range(1, 6):
+            client = ComfyClient(Server.from_url(url))
+            await asyncio.gather(*(client.queue_count() for _ in range(3)))
+            ending = asyncio.create_task(client.__aexit__())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            ending.cancel()
+            await asyncio.wait([ending])
+            await eventually(lambda: connections_to(url) == 0, "no connection")

@@ -48,7 +48,7 @@ class Cell:
 
     def kinds(self) -> set[LinkKind]:
         """All that the link was said to be since the fault began."""
-        return {state.link.kind for state in self.watcher.states[self.since :]}
+        return self.watcher.kinds(self.since)
 
     def asked(self, path: str, method: str = "GET") -> AnswerFault:
         """Count the requests to a path from now on: a fault that does no harm."""

@@ -106,7 +106,9 @@ async def test_a_restart_while_a_batch_is_sent_loses_what_was_sent_and_sends_the
             await cell.sim.restart()
         jobs = await cell.watcher.until(batch, patience=20)
         assert set(statuses(jobs[2:])) == {SUCCEEDED}
-        assert len(set(ids(cell.sim))) == len(ids(cell.sim)) == 4
+        assert list(dict.fromkeys(ids(cell.sim))) == list(batch.prompts)
+        # The third may have come in just before the end, and is then sent again to the server that forgot it.
+        assert len(ids(cell.sim)) == 4 or ids(cell.sim)[2] == ids(cell.sim)[3] == batch.prompts[2]
 
 
 async def test_a_busy_server_has_forgotten_nothing() -> None:
