@@ -129,10 +129,6 @@ class ComfyClient:
         """Take all pending prompts out of the queue, whosever they are."""
         await self._order("/queue", {"clear": True})
 
-    async def free(self, *, unload_models: bool = True, free_memory: bool = True) -> None:
-        """Ask the server to let go of models and memory."""
-        await self._order("/free", {"unload_models": unload_models, "free_memory": free_memory})
-
     async def subscribe_logs(self, client_id: str, *, enabled: bool = True) -> bool:
         """Have the server's log sent to a socket; False where the server or a proxy does not offer it."""
         body = {"clientId": client_id, "enabled": enabled}
@@ -166,11 +162,24 @@ class ComfyClient:
 
     async def view(self, output: Output, preview: str | None = None, limit: int = FILE_LIMIT) -> bytes:
         """A file that a node made, of at most `limit` bytes; `preview` such as `webp;80` asks for a light picture."""
-        params = {"filename": output.filename, "subfolder": output.subfolder, "type": output.type}
-        if preview is not None:
-            params["preview"] = preview
+        return await self._view(output, {"preview": preview} if preview else {}, limit=limit)
+
+    async def head_of(self, output: Output, size: int) -> bytes:
+        """The first bytes of a file that a node made, `size` of them or a few more."""
+        return await self._view(output, {}, head=size)
+
+    async def made(self) -> tuple[str, ...]:
+        """The names of the files in the top of the output folder, the newest first; none on servers before 0.3.15."""
+        answer = await self._transport.exchange("GET", "/internal/files/output")
+        names = () if answer.status in _ABSENT else await self._parsed(answer, parse_names)
+        return tuple(name.removesuffix(" [output]") for name in names)
+
+    async def _view(
+        self, output: Output, asked: Mapping[str, str], *, limit: int = FILE_LIMIT, head: int | None = None
+    ) -> bytes:
+        params = {"filename": output.filename, "subfolder": output.subfolder, "type": output.type, **asked}
         where = await self._find_prefix() + "/view"
-        answer = await self._transport.exchange("GET", where, params=params, limit=limit, seconds=None)
+        answer = await self._transport.exchange("GET", where, params=params, limit=limit, head=head, seconds=None)
         if answer.html:
             raise not_comfyui(self._server)
         if answer.status >= 300:

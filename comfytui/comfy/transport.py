@@ -79,9 +79,13 @@ class Transport:
         json: Any = None,
         params: Mapping[str, str] | None = None,
         limit: int = BODY_LIMIT,
+        head: int | None = None,
         seconds: float | None = ANSWER_SECONDS,
     ) -> Answer:
-        """One request and its whole answer; only statuses below 500 that are no refusal to let us in come back."""
+        """One request and its answer, `head` for so many bytes of it at least and the rest left unread.
+
+        Only statuses below 500 that are no refusal to let us in come back.
+        """
         http = self._client()
         try:
             async with (
@@ -90,7 +94,7 @@ class Transport:
             ):
                 self._check(response)
                 html = "text/html" in response.headers.get("content-type", "")
-                return Answer(response.status_code, await self._read(response, limit), html)
+                return Answer(response.status_code, await self._read(response, limit, head), html)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             raise self._fault(error) from None
 
@@ -129,10 +133,12 @@ class Transport:
         url = httpx.URL(self._server.http_url(path))
         return url.copy_merge_params(params) if params else url
 
-    async def _read(self, response: httpx.Response, limit: int) -> bytes:
+    async def _read(self, response: httpx.Response, limit: int, head: int | None) -> bytes:
         body = bytearray()
         async for chunk in response.aiter_bytes():
             body += chunk
+            if head is not None and len(body) >= head:
+                break
             if len(body) > limit:
                 raise ServerError(
                     f"The answer of {self._server.shown} is larger than {-(-limit // MIB)} MiB and was left unread."

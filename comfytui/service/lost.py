@@ -1,11 +1,25 @@
-"""Jobs that a server forgot: which of them may have finished all the same, and how they are sent again."""
+"""Jobs that a server forgot: how they are sent again, and how pictures are found that nobody saw it make."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.events import Output
+from comfytui.comfy.replies import HistoryEntry, QueueItem
 from comfytui.service.journal.scribe import Scribe
 from comfytui.service.orders import Parcel
+from comfytui.session.boil import past
+from comfytui.session.events import Past
 from comfytui.session.model import Job
+from comfytui.workflow.graph import Graph
+from comfytui.workflow.picture import UnreadablePictureError, prompt_in
+
+LOOKED_AT = 60
+"""The newest pictures that are looked at; each is a request, and what was lost is not old."""
+HEAD = 128 * 1024
+"""Bytes of a picture that hold the prompt which ComfyUI writes before the pixels; few graphs are larger."""
 
 
 async def parcels_of(jobs: Sequence[Job], kept: Mapping[str, Parcel], scribe: Scribe) -> list[Parcel]:
@@ -18,3 +32,41 @@ async def parcels_of(jobs: Sequence[Job], kept: Mapping[str, Parcel], scribe: Sc
         elif job.mark and (graph := await scribe.graph_of(job.prompt_id)):
             parcels.append(Parcel(job.prompt_id, job.mark.batch, graph, asdict(job.mark), None))
     return parcels
+
+
+async def found(parcels: Sequence[Parcel], client: ComfyClient) -> tuple[Past, ...]:
+    """The prompts of which the server has pictures, as ended: ComfyUI writes into each the graph that made it.
+
+    Only the top of its output folder is known to list; a picture that is in a subfolder is not found.
+    """
+    outputs: dict[str, list[Output]] = {}
+    wanted = [(_made_by(parcel.graph), parcel.prompt_id) for parcel in parcels]
+    prefixes = tuple({prefix for parcel in parcels for prefix in _prefixes(parcel.graph)})
+    names = [name for name in await client.made() if name.startswith(prefixes)]
+    for name in names[:LOOKED_AT]:
+        output = Output(name)
+        made_by = _read(await client.head_of(output, HEAD))
+        if prompt_id := next((prompt_id for graph, prompt_id in wanted if graph == made_by), None):
+            outputs.setdefault(prompt_id, []).insert(0, output)
+    items = {parcel.prompt_id: QueueItem(parcel.prompt_id, 0, parcel.graph, marks=parcel.marks) for parcel in parcels}
+    return tuple(past(HistoryEntry(items[key], "success", tuple(made))) for key, made in outputs.items())
+
+
+def _prefixes(graph: Graph) -> Iterable[str]:
+    """How the names begin that its nodes give to files; what the server puts in for `%` is not known here."""
+    prefixes = (node.get("inputs", {}).get("filename_prefix") for node in graph.values())
+    return (prefix.partition("%")[0] for prefix in prefixes if isinstance(prefix, str))
+
+
+def _made_by(graph: Mapping[str, Any]) -> dict[str, tuple[object, object]]:
+    """A graph without what says nothing of the picture: titles, and what the server computed."""
+    return {key: (node.get("class_type"), node.get("inputs")) for key, node in graph.items() if isinstance(node, dict)}
+
+
+def _read(head: bytes) -> dict[str, tuple[object, object]] | None:
+    """The graph in the first bytes of a picture; None where there is none to be read."""
+    try:
+        graph = json.loads(prompt_in(head) or "null")
+    except (UnreadablePictureError, ValueError, RecursionError):
+        return None
+    return _made_by(graph) if isinstance(graph, dict) else None

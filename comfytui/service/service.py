@@ -15,14 +15,22 @@ from comfytui.service.cancel import Outcome, cancel, cancel_all
 from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.journal.scribe import Scribe
 from comfytui.service.lines import Lines
-from comfytui.service.lost import parcels_of
+from comfytui.service.lost import found, parcels_of
 from comfytui.service.mailbox import Mailbox
 from comfytui.service.notices import BatchRefused, JobEnded, Notice, ServiceFailed, SessionChanged, Severity, Told
 from comfytui.service.orders import Order, Parcel, plan
 from comfytui.service.outbox import Outbox
 from comfytui.service.record import record
 from comfytui.service.tenancy import Tenancy
-from comfytui.session.events import BatchPlanned, Disconnected, JobsResent, MovedIn, SessionEvent, Unanswered
+from comfytui.session.events import (
+    BatchPlanned,
+    Disconnected,
+    HistorySnapshot,
+    JobsResent,
+    MovedIn,
+    SessionEvent,
+    Unanswered,
+)
 from comfytui.session.model import Failure, JobStatus, LinkKind, Stamp
 from comfytui.session.reduce import reduce
 from comfytui.session.state import SessionState
@@ -142,6 +150,13 @@ class SocketService:
         missing = len(jobs) - len(parcels)
         if missing:
             self._tell(f"{missing} of them cannot be sent again: nobody kept their graph.", "warning")
+
+    async def look_for(self, prompt_ids: Sequence[str], client: ComfyClient) -> int:
+        """Look for pictures of jobs that the server forgot; how many jobs were finished after all."""
+        jobs = [job for job in lost_jobs(self.state) if job.prompt_id in prompt_ids]
+        finished = await found(await parcels_of(jobs, self._kept, self._scribe), client)
+        self._apply(HistorySnapshot(finished))
+        return len(finished)
 
     async def cancel(self, prompt_id: str, *, sure: bool = False) -> None:
         """Cancel one job and tell what came of it; only if `sure` where a server can but stop whatever runs."""

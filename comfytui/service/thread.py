@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -99,6 +100,10 @@ class ServiceThread:
         """Send jobs that the server forgot once more."""
         self._call(lambda service: self._begin(service.resend(prompt_ids)).add_done_callback(self._look_at))
 
+    def look_for(self, prompt_ids: Sequence[str]) -> Future[int]:
+        """Look for pictures of jobs that the server forgot; how many jobs were finished after all."""
+        return self._ask(lambda service: partial(service.look_for, prompt_ids))
+
     def take_box(self) -> None:
         """Serve the other box that answers at this address from now on."""
         self._call(lambda service: service.take_box())
@@ -109,8 +114,13 @@ class ServiceThread:
 
     def ask(self, question: Callable[["ComfyClient"], Awaitable[T]]) -> Future[T]:
         """The answer to a question of the caller's own, asked on the service's loop."""
+        return self._ask(lambda _: question)
+
+    def _ask(self, question: Callable[["SocketService"], Callable[["ComfyClient"], Awaitable[T]]]) -> Future[T]:
         answer: Future[T] = Future()
-        self._call(lambda service: self._begin(service.answer(question, answer)).add_done_callback(self._look_at))
+        self._call(
+            lambda service: self._begin(service.answer(question(service), answer)).add_done_callback(self._look_at)
+        )
         return answer
 
     def _call(self, order: "Call") -> None:

@@ -46,6 +46,10 @@ class Files:
         """Return the names in the top of the input folder."""
         return [name for kind, folder, name in self.contents if kind == "input" and not folder]
 
+    def newest(self, kind: str) -> list[str]:
+        """Return the names in the top of a folder, the newest first."""
+        return [name for each, folder, name in reversed(self.contents) if each == kind and not folder]
+
     def find_annotated(self, name: str) -> bytes | None:
         """Return the file that a node's input names, as `sub/name.png` or `name.png [output]`."""
         kind = "input"

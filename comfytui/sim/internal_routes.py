@@ -1,9 +1,10 @@
-"""The routes below `/internal`: the terminal's output."""
+"""The routes below `/internal`: the terminal's output, and the names of files."""
 
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from comfytui.sim.files import KINDS
 from comfytui.sim.logs import COLUMNS, ROWS
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def routes(server: "SimServer") -> list[web.RouteDef]:
-    """Return the routes of the logs, without their prefix."""
+    """Return the routes of the logs and the files, without their prefix."""
     logs = server.logs
 
     async def get_logs(_: web.Request) -> web.Response:
@@ -29,4 +30,15 @@ def routes(server: "SimServer") -> list[web.RouteDef]:
             logs.subscribers.discard(body["clientId"])
         return web.Response()
 
-    return [web.get("/logs", get_logs), web.get("/logs/raw", get_raw), web.patch("/logs/subscribe", subscribe)]
+    async def get_files(request: web.Request) -> web.Response:
+        kind = request.match_info["kind"]
+        if kind not in KINDS:
+            return web.json_response({"error": "Invalid directory type"}, status=400)
+        return web.json_response(server.files.newest(kind))
+
+    return [
+        web.get("/logs", get_logs),
+        web.get("/logs/raw", get_raw),
+        web.patch("/logs/subscribe", subscribe),
+        web.get("/files/{kind}", get_files),
+    ]

@@ -1,7 +1,10 @@
 """What keys do to the selected job and its batch."""
 
+import asyncio
+
 from textual import on, work
 
+from comfytui.comfy.errors import ComfyError
 from comfytui.plain import plain
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.views import batch_of, lost_jobs, tally
@@ -46,18 +49,36 @@ class JobActions(ActingScreen):
     @work(exclusive=True, group="again")
     async def action_again(self) -> None:
         """Send again what the server forgot of the selected batch, else of all; what may have finished, if asked to."""
-        selected = self._panel.selected()
-        batch = batch_of(self._state, selected) if selected else None
-        lost = lost_jobs(self._state, batch) or lost_jobs(self._state)
-        unsure = [job for job in lost if job.note]
+        lost = self._forgotten()
         if not lost:
             self._say("Nothing of yours is lost.")
             return
+        if any(job.note for job in lost):
+            await self._look_for([job for job in lost if job.note])
+            asked = {job.prompt_id for job in lost}
+            lost = [job for job in lost_jobs(self._service.state) if job.prompt_id in asked]
+        unsure = [job for job in lost if job.note]
         question = f"{len(unsure)} of {len(lost)} lost jobs may have finished while nobody saw. Send them, too?"
-        chosen = lost
         if unsure and not await self.app.push_screen_wait(ConfirmScreen(question)):
-            chosen = [job for job in lost if not job.note]
-        self._service.resend([job.prompt_id for job in chosen])
+            lost = [job for job in lost if not job.note]
+        self._service.resend([job.prompt_id for job in lost])
+
+    def _forgotten(self) -> list[Job]:
+        """My lost jobs: of the selected batch, or all where that has none."""
+        selected = self._panel.selected()
+        batch = batch_of(self._state, selected) if selected else None
+        return lost_jobs(self._state, batch) or lost_jobs(self._state)
+
+    async def _look_for(self, unsure: list[Job]) -> None:
+        """Look for the pictures of jobs that may have finished, and say what came of it."""
+        self._say("Looking for their pictures on the server first.")
+        try:
+            found = await asyncio.wrap_future(self._service.look_for([job.prompt_id for job in unsure]))
+        except ComfyError as error:
+            self._say(f"Their pictures could not be looked for: {error}", "warning")
+            return
+        if found:
+            self._say(f"{found} of them had finished: the server has the pictures.")
 
     @on(QueueList.Selected)
     def _show_job(self) -> None:

@@ -169,14 +169,12 @@ async def test_orders_reach_the_server_as_it_reads_them() -> None:
         await client.interrupt()
         await client.delete(["p", "q"])
         await client.clear()
-        await client.free()
         assert await client.subscribe_logs("me")
     assert box.asked[1:] == [
         ("POST", "/api/interrupt", {"prompt_id": "p"}),
         ("POST", "/api/interrupt", {}),
         ("POST", "/api/queue", {"delete": ["p", "q"]}),
         ("POST", "/api/queue", {"clear": True}),
-        ("POST", "/api/free", {"unload_models": True, "free_memory": True}),
         ("PATCH", "/internal/logs/subscribe", {"clientId": "me", "enabled": True}),
     ]
 

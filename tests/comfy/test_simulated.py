@@ -145,7 +145,6 @@ async def test_what_the_box_is_and_has(server: Server) -> None:
         assert "seed" in (await client.object_info("KSampler"))["KSampler"]["input"]["required"]
         assert await client.object_info("NoSuchNode") == {}
         assert await client.history(3) == ()
-        await client.free()
         await client.clear()
 
 

@@ -56,6 +56,27 @@ async def test_what_may_have_finished_is_left_alone_if_the_user_says_so() -> Non
         assert seeds(sim) == first
 
 
+async def test_what_had_finished_unseen_is_found_and_not_sent_again() -> None:
+    quick = SimConfig(steps_per_second=20, load_seconds=0)
+    async with SimServer(quick) as sim, proxy_to(sim.url) as proxy, screen(proxy.url, (160, 40)) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate("a lighthouse", images="1", width="64", height="64")
+        await it.shows("Image 1 of 1 - Step")
+        proxy.go_down()
+        proxy.cut()
+        await it.until(lambda: sim.queue.history, "the end")
+        await sim.restart()
+        await proxy.come_up()
+        await it.press("escape", "ctrl+r")
+        await it.shows("lost: may have finished")
+        await it.press("r")
+        await it.shows("1 of them had finished: the server has the pictures.")
+        await it.shows("1 of 1 done")
+        await it.press("home", "enter")
+        await it.shows("comfytui_00001_.png")
+        assert len(sim.submitted) == 1
+
+
 async def test_another_box_is_asked_about_and_nothing_is_called_lost() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await running(it)

@@ -1,0 +1,108 @@
+"""A picture that a server made unseen, before it forgot all, is found again by the graph that stands in it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from comfytui.comfy.events import Output
+from comfytui.comfy.server import Server
+from comfytui.service import lost
+from comfytui.session.model import Batch, Job, JobStatus
+from comfytui.session.snapshots import MAY_HAVE_FINISHED
+from comfytui.session.views import lost_jobs
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.faults.cell import MODEL, Cell, cell_of
+from tests.faults.scaled import scale
+from tests.waiting import eventually
+from tests.watcher import watching
+
+BOX = SimConfig(steps_per_second=20, load_seconds=0.1)
+
+
+@pytest.fixture(autouse=True)
+def scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+    scale(monkeypatch)
+
+
+async def made_unseen(cell: Cell, images: int, made: int, size: int = 64) -> Batch:
+    """A batch of which some were made while the link was down, whereupon the server was restarted."""
+    batch = await cell.watcher.order(images, model=MODEL, steps=12, width=size, height=size)
+    await cell.watcher.queued(batch)
+    await eventually(lambda: cell.state.live and cell.state.live.step, "a step")
+    cell.proxy.go_down()
+    cell.proxy.cut()
+    await cell.worked_off(made)
+    await cell.sim.restart()
+    await cell.proxy.come_up()
+    jobs = await cell.watcher.until(batch, patience=20)
+    assert {job.status for job in jobs} == {JobStatus.LOST}
+    await cell.watcher.live()
+    return batch
+
+
+async def look_for(cell: Cell) -> tuple[int, list[Job]]:
+    """How many are found; the jobs after it."""
+    found = cell.watcher.service.look_for([job.prompt_id for job in lost_jobs(cell.state) if job.note])
+    await eventually(found.done, "the answer")
+    return found.result(), list(cell.state.jobs.values())
+
+
+async def test_the_picture_is_found_and_only_the_others_are_lost() -> None:
+    async with cell_of(BOX) as cell:
+        await made_unseen(cell, images=3, made=2)
+        found, jobs = await look_for(cell)
+        assert found == 2
+        assert [(job.status, job.note) for job in jobs[:2]] == [(JobStatus.SUCCEEDED, "")] * 2
+        assert [job.outputs for job in jobs[:2]] == [(Output(f"comfytui_0000{n}_.png"),) for n in (1, 2)]
+        assert jobs[2].status is JobStatus.LOST
+
+
+async def test_a_part_of_a_large_picture_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lost, "HEAD", 2 * 1024)
+    async with cell_of(BOX) as cell:
+        await made_unseen(cell, images=1, made=1, size=512)
+        (picture,) = cell.sim.files.contents.values()
+        assert len(picture) > 32 * lost.HEAD
+        assert (await look_for(cell))[0] == 1
+
+
+async def test_one_that_was_not_made_is_not_found() -> None:
+    async with cell_of(BOX) as cell:
+        earlier = await cell.watcher.order(2, model=MODEL)
+        await cell.watcher.until(earlier, JobStatus.SUCCEEDED)
+        batch = await cell.watcher.order(1, model=MODEL, steps=400)
+        await eventually(lambda: cell.state.live and cell.state.live.step, "a step")
+        await cell.sim.restart()
+        await cell.watcher.until(batch, patience=20)
+        await cell.watcher.live()
+        found, jobs = await look_for(cell)
+        assert found == 0
+        assert (jobs[-1].status, jobs[-1].note) == (JobStatus.LOST, MAY_HAVE_FINISHED)
+
+
+async def test_it_is_found_in_the_next_session_and_stays_so(tmp_path: Path) -> None:
+    async with SimServer(BOX) as sim:
+        async with watching(Server.from_url(sim.url), folder=tmp_path) as first:
+            batch = await first.order(1, model=MODEL, steps=12)
+            await eventually(lambda: first.state.live and first.state.live.step, "a step")
+        await eventually(lambda: sim.queue.history, "the end")
+        await sim.restart()
+        async with watching(Server.from_url(sim.url), folder=tmp_path) as second:
+            await eventually(lambda: lost_jobs(second.state), "the loss")
+            found = second.service.look_for(batch.prompts)
+            await eventually(found.done, "the answer")
+            assert found.result() == 1
+        async with watching(Server.from_url(sim.url), folder=tmp_path) as third:
+            await third.live()
+            assert [job.outputs for job in third.jobs(batch)] == [(Output("comfytui_00001_.png"),)]
+
+
+async def test_no_more_than_the_newest_pictures_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lost, "LOOKED_AT", 2)
+    async with cell_of(replace(BOX, steps_per_second=100)) as cell:
+        await made_unseen(cell, images=4, made=4)
+        views = cell.asked("/view")
+        found, _ = await look_for(cell)
+        assert (found, views.hits) == (2, 2)
