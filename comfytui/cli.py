@@ -14,6 +14,7 @@ import click
 
 from comfytui import __version__
 from comfytui.plain import plain
+from comfytui.ui import terminal
 from comfytui.ui.options import NoDemoError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -196,6 +197,8 @@ def _open_app(
         raise click.UsageError(f"{plain(str(output), 200)} is not a folder: choose another one with --output.")
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         raise click.UsageError("comfytui needs a terminal: run it without redirecting its input or errors.")
+    if not terminal.is_ours():
+        raise click.UsageError("This terminal belongs to another program: run comfytui in its foreground.")
     # What is made until the first paint stays: nothing to be gained from looking through it again and again.
     gc.disable()
     from comfytui.ui.app import ComfyApp
@@ -206,7 +209,7 @@ def _open_app(
         workflow=chosen,
         output=output or user_downloads_path(),
         previews=not no_previews,
-        ascii=ascii_only or not _terminal_takes_unicode(),
+        ascii=ascii_only or not terminal.takes_unicode(),
         demo=_demo_server,
         server_of=server_of,
         remember=remember,
@@ -223,13 +226,6 @@ def _open_app(
         os._exit(app.return_code or 0)
     if app.return_code:
         sys.exit(app.return_code)
-
-
-def _terminal_takes_unicode() -> bool:
-    """By the locale that the user states; Python itself takes the C locale for UTF-8."""
-    if os.environ.get("LC_ALL") in {"C", "POSIX"}:
-        return False
-    return (sys.stderr.encoding or "ascii").lower().replace("-", "") in {"utf8", "utf16", "utf32"}
 
 
 def _log_aside() -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from comfytui.comfy.errors import ComfyError
+from comfytui.service.looks import REST
 from comfytui.session.events import Heard, Quiet, SessionEvent
 from comfytui.session.model import LinkKind
 from comfytui.session.silence import silence_of
@@ -66,11 +67,12 @@ class Watchdog:
 
     async def _judge(self) -> None:
         """Ask over HTTP before a silence is called deafness: a model that loads is quiet, too."""
-        before, heard = self._state().live, self._heard
+        before, heard, began = self._state().live, self._heard, time.monotonic()
         try:
             await self._look()
         except ComfyError:
             return  # Whether it is busy or gone is for the pings to find out.
+        took = time.monotonic() - began
         # What was held up together with the answer is on its way.
         await asyncio.sleep(CHECK_SECONDS)
         state = self._state()
@@ -82,3 +84,5 @@ class Watchdog:
             self._apply(Quiet(deaf=True, reason=DEAF))
             self._renewals += 1
             self._renew()
+        # A huge queue is not read without end while a model loads.
+        await asyncio.sleep(REST * took)
