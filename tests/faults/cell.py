@@ -81,12 +81,11 @@ async def while_submitting(cell: Cell, _: Batch) -> None:
 
 
 async def during_load(cell: Cell, _: Batch) -> None:
-    await eventually(lambda: cell.state.live is not None, "the run")
-    assert cell.state.live is None or cell.state.live.step == 0
+    await eventually(lambda: any(state.live for state in cell.watcher.states), "the run")
 
 
 async def mid_step(cell: Cell, _: Batch) -> None:
-    await eventually(lambda: cell.state.live and cell.state.live.step >= 2, "a step")
+    await eventually(lambda: any(state.live and state.live.step >= 2 for state in cell.watcher.states), "a step")
 
 
 async def between_images(cell: Cell, _: Batch) -> None:
