@@ -130,7 +130,7 @@ async def test_a_connection_that_breaks_leaves_open_what_happened(said: bytes) -
 
 @pytest.mark.parametrize("silent_from", ["head", "body"])
 async def test_no_answer_in_time_is_no_missing_server(monkeypatch: pytest.MonkeyPatch, silent_from: str) -> None:
-    monkeypatch.setattr(transport, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(transport, "LOOK_SECONDS", 0.05)
 
     async def hang(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
