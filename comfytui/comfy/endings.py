@@ -1,4 +1,4 @@
-"""Ends that are not to be cut short: what is half closed stays open for ever."""
+"""Ends that are not to be cut short, or missed: what is half closed, or is told to end in vain, goes on for ever."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -17,3 +17,19 @@ async def to_the_end(work: Coroutine[Any, Any, object]) -> None:
     task.result()
     if cancelled is not None:
         raise cancelled
+
+
+async def apart(work: Coroutine[Any, Any, None]) -> None:
+    """Do something that holds a TaskGroup: in Python 3.11 that swallows a cancellation which comes while it ends."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.cancel()
+        await to_the_end(_over(task))
+        raise
+    task.result()
+
+
+async def _over(task: asyncio.Future[None]) -> None:
+    await asyncio.gather(task, return_exceptions=True)

@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -40,6 +40,8 @@ FRAME_LIMIT = 64 * MIB
 """Bytes of one frame: previews of a few MB are seen in the wild, 200 MB are an attack or an accident."""
 PING_SECONDS, PONG_SECONDS = 3.0, 8.0
 """Seconds of silence before a ping, and until its answer is missed; some proxies cut a socket idle for 5 s."""
+WOKEN_SECONDS = 1.0
+"""Seconds for a last ping, after which a connection that was not answered on is given up."""
 _LOGIN = frozenset({401, 403, 407, *range(300, 400)})
 """Statuses that ask for a login; a redirect leads to one."""
 _PASSING = frozenset({408, 425, 429})
@@ -56,16 +58,22 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A connection ended or could not be made (`error`); the next try comes in `retry_in` seconds."""
+    """A connection ended or could not be made (`error`); the next try comes in `retry_in` seconds.
+
+    It brought nothing for `silent` seconds before.
+    """
 
     reason: str
     retry_in: float
     error: ComfyError | None = None
+    silent: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """Even a ping was not answered, and yet the connection is worth keeping: the server is only busy."""
+    """Not even a ping was answered for `silent` seconds, yet it is worth keeping: the server is only busy."""
+
+    silent: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,30 +121,35 @@ async def events(
     """
     backoff = backoff or Backoff()
     clock = asyncio.get_running_loop().time
+    longest = ping + pong + OPEN_SECONDS
     while True:
-        lasts_from, unheard = math.inf, False
+        lasts_from, unheard, heard = math.inf, False, math.inf
         try:
             async with _connection(server, client_id) as socket:
                 # Flags are per socket: without them previews come without the prompt that they belong to.
                 with suppress(ConnectionClosed):  # What came before the end is still to be read.
                     await socket.send(HELLO)
                 yield Opened()
-                opened = clock()
+                opened = heard = clock()
                 while True:
-                    if unheard and await _answers_again(socket, pong):
-                        unheard = False
-                        yield Reheard()
-                    frame = await _next(socket, ping, pong)
-                    if frame is not None:
-                        lasts_from = opened + steady
-                        yield decode(_as_text_or_binary(frame))
-                    elif await worth_keeping():
-                        unheard = True
-                        yield Unheard()
-                    else:
+                    got = await _next(socket, ping, pong, unheard=unheard)
+                    if got is False:
+                        if await worth_keeping():
+                            unheard = True
+                            yield Unheard(min(clock() - heard, longest))
+                            continue
+                        # It may have woken up while that was found out.
+                        got = await _next(socket, ping, min(pong, WOKEN_SECONDS), unheard=True)
+                    if got is False:
                         # Nobody is there to shake hands on its end.
                         socket.transport.abort()
                         raise _NoAnswerError
+                    was_unheard, unheard, heard = unheard, False, clock()
+                    if got is not True:
+                        lasts_from = opened + steady
+                        yield decode(_as_text_or_binary(got))
+                    elif was_unheard:
+                        yield Reheard()
         except _NoAnswerError:
             fault, reason = None, "The server no longer answers."
         except ConnectionClosed as error:
@@ -147,7 +160,7 @@ async def events(
         if clock() >= lasts_from:
             backoff.reset()
         delay = backoff.next()
-        yield Closed(reason, delay, fault)
+        yield Closed(reason, delay, fault, max(0.0, min(clock() - heard, longest)))
         await sleep(delay)
 
 
@@ -172,19 +185,28 @@ class _Connect(connect):
             transport.abort()
 
 
-async def _next(socket: ClientConnection, ping: float, pong: float) -> bytes | None:
-    """The next frame, with a ping after each `ping` seconds of silence; None when none was answered within `pong`."""
+async def _next(socket: ClientConnection, ping: float, pong: float, *, unheard: bool) -> bytes | bool:
+    """The next frame, with a ping after each `ping` seconds of silence; False when none was answered within `pong`.
+
+    One that is `unheard` is asked at once, and True says that it answers again.
+    """
     while True:
         try:
-            async with asyncio.timeout(ping):
+            async with asyncio.timeout(0 if unheard else ping):
                 return await socket.recv(decode=False)
         except TimeoutError:
             pass
-        if not await _answers(socket, pong):
+        try:
+            answered = await _answers(socket, pong)
+        except ConnectionClosed:
+            # The reader has what came before.
+            return await socket.recv(decode=False)
+        if not answered:
             with suppress(TimeoutError):
                 async with asyncio.timeout(0):
                     return await socket.recv(decode=False)
-            return None
+        if unheard or not answered:
+            return answered
 
 
 async def _answers(socket: ClientConnection, pong: float) -> bool:
@@ -195,13 +217,6 @@ async def _answers(socket: ClientConnection, pong: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-async def _answers_again(socket: ClientConnection, pong: float) -> bool:
-    """The same of one that was held up; its end is left to the reader, who has what came before."""
-    with suppress(ConnectionClosed):
-        return await _answers(socket, pong)
-    return False
 
 
 def _connection(server: Server, client_id: str) -> connect:

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import socket
+import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ ANSWER_SECONDS = 300.0
 """Seconds for a whole answer, so that one that drips does not hold a call for ever."""
 KEPT_SECONDS = 5.0
 """Seconds for which a connection is kept for the next request."""
+NO_LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+"""What is given up must not arrive: else the kernel would deliver a prompt minutes later, when the link is back."""
 MIB = 2**20
 BODY_LIMIT = 256 * MIB
 """Bytes of one answer: a queue of 10,000 prompts with large graphs fits, an endless stream does not."""
@@ -117,14 +121,15 @@ class Transport:
             raise Unreachable(f"comfytui is not connected to {self._server.shown} just now: try again in a moment.")
         if self._http is None:
             try:
-                self._http = httpx.AsyncClient(
-                    headers={"User-Agent": "comfytui", **self._server.headers},
+                pool = httpx.AsyncHTTPTransport(
                     verify=self._server.tls or False,
                     proxy=proxy_of(self._server),
                     limits=httpx.Limits(keepalive_expiry=KEPT_SECONDS),
                     trust_env=False,
-                    follow_redirects=False,
+                    socket_options=[NO_LINGER],
                 )
+                headers = {"User-Agent": "comfytui", **self._server.headers}
+                self._http = httpx.AsyncClient(headers=headers, transport=pool, follow_redirects=False)
             except (ImportError, ValueError, httpx.InvalidURL):
                 raise bad_proxy(self._server) from None
         return self._http

@@ -68,6 +68,15 @@ class Lines:
 
     async def sendable(self, prompt_id: str) -> bool:
         """Whether the server is there and the right one; waits for it a while, and says what a prompt waits for."""
+        link = self._state().link
+        if link.kind is LinkKind.UNAUTHORISED:
+            self.door.close()
+        elif self.door.is_open and not link.socket and self._client is not None:
+            # Without a socket no break of it would tell that the address leads to another box by now.
+            try:
+                await self.looker.read_box(self._client)
+            except ComfyError:
+                self.door.close()
         if not self.door.is_open:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_PAUSE):
@@ -113,15 +122,15 @@ class Lines:
                 self._watchdog.opened()
                 self._apply(Connected(client_id))
                 self.looker.want(history=True)
-            case Closed(reason=reason, retry_in=retry_in, error=error):
+            case Closed(reason=reason, retry_in=retry_in, error=error, silent=silent):
                 self.door.close()
-                self._apply(Disconnected(reason, retry_in))
+                self._apply(Disconnected(reason, retry_in, silent=silent))
                 if isinstance(error, Unreachable):
                     self._missed(error)
                 self._tried = True
                 self.looker.want()
-            case Unheard():
-                self._apply(Quiet(deaf=False, reason=BUSY))
+            case Unheard(silent=silent):
+                self._apply(Quiet(deaf=False, reason=BUSY, silent=silent))
             case Reheard():
                 self._watchdog.hear(of_a_run=False)
             case PreviewImage(image=image, prompt_id=prompt_id):
@@ -132,5 +141,6 @@ class Lines:
             case _:
                 self._watchdog.hear(of_a_run=of_a_run(news))
                 self._apply(news)
-                if worth_a_look(news):
+                # Who does not let us in is not asked again at every frame.
+                if worth_a_look(news) and self._state().link.kind is not LinkKind.UNAUTHORISED:
                     self.looker.want()

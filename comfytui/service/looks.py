@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import islice
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized
@@ -23,6 +24,10 @@ SETTLE_PAUSE = 0.5
 """Seconds between looks while the end of a job of mine is not known: history is written just after the last frame."""
 REST = 5
 """A look that took t seconds is followed by a rest of this many t, so that a huge queue is not read without end."""
+LONGEST_REST = 5.0
+"""Seconds: over a slow link every look takes long, and what ends meanwhile is to be seen all the same."""
+ASKED_AT_ONCE = 8
+"""Jobs whose history is asked for at the same time."""
 OPEN_PAUSE, IDLE_PAUSE = 15.0, 60.0
 """Seconds between unasked looks, with open jobs and without."""
 POLL_BUSY, POLL_IDLE = 1.0, 5.0
@@ -70,13 +75,13 @@ class Looker:
                     self._took = loop.time() - began
                 self._apply(Answered(self._poll_pause()))
             except ComfyError as error:
-                if not self._state().link.socket:
+                if not self._state().link.socket or isinstance(error, Unauthorized):
                     self._door.close()
                 self._apply(Unanswered(str(error), _kind(error)))
                 if self._told is not None:
                     self._told(error)
                 await asyncio.sleep(SETTLE_PAUSE)
-            await asyncio.sleep(max(0.1, REST * (loop.time() - began)))
+            await asyncio.sleep(max(0.1, min(REST * (loop.time() - began), LONGEST_REST)))
 
     async def look(self, client: ComfyClient) -> None:
         """Read the queue, then the history of each job of mine that the queue no longer has, then what ended lately."""
@@ -90,9 +95,10 @@ class Looker:
         reader = GraphReader()
         queue = await client.kept_queue(lambda item: seen(item, reader))
         self._apply(QueueSnapshot(queue.running, queue.pending, asked))
-        for prompt_id in unsettled(self._state()):
-            entry = await client.history_of(prompt_id)
-            self._apply(HistorySnapshot(_pasts([entry] if entry else []), (prompt_id,)))
+        open_ends = iter(unsettled(self._state()))
+        while some := tuple(islice(open_ends, ASKED_AT_ONCE)):
+            ends = await asyncio.gather(*map(client.history_of, some))
+            self._apply(HistorySnapshot(_pasts(end for end in ends if end), some))
         if self._history_wanted:
             self._history_wanted = False
             try:
@@ -114,8 +120,12 @@ class Looker:
         """Read the box's figures for ever, while there is a link."""
         while True:
             if self._state().link.kind in {LinkKind.LIVE, LinkKind.POLLING}:
-                with suppress(ComfyError):
+                try:
                     await self.read_box(client)
+                except Unauthorized as error:
+                    self._apply(Unanswered(str(error), LinkKind.UNAUTHORISED))
+                except ComfyError:
+                    pass  # The next look says what is wrong.
             await asyncio.sleep(STATS_BUSY if self._busy() else STATS_IDLE)
 
     async def _changed(self, client: ComfyClient) -> bool:

@@ -1,11 +1,13 @@
 """Jobs that a server forgot: how they are sent again, and how pictures are found that nobody saw it make."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import NotComfyUI, ServerError
 from comfytui.comfy.events import Output
 from comfytui.comfy.replies import HistoryEntry, QueueItem
 from comfytui.service.journal.scribe import Scribe
@@ -18,6 +20,8 @@ from comfytui.workflow.picture import UnreadablePictureError, prompt_in
 
 LOOKED_AT = 60
 """The newest pictures that are looked at; each is a request, and what was lost is not old."""
+HEAD_SECONDS = 10.0
+"""Seconds for one of them."""
 HEAD = 128 * 1024
 """Bytes of a picture that hold the prompt which ComfyUI writes before the pixels; few graphs are larger."""
 
@@ -35,7 +39,7 @@ async def parcels_of(jobs: Sequence[Job], kept: Mapping[str, Parcel], scribe: Sc
 
 
 async def found(parcels: Sequence[Parcel], client: ComfyClient) -> tuple[Past, ...]:
-    """The prompts of which the server has pictures, as ended: ComfyUI writes into each the graph that made it.
+    """The prompts of which the server has all pictures, as ended: ComfyUI writes into each the graph that made it.
 
     Only the top of its output folder is known to list; a picture that is in a subfolder is not found.
     """
@@ -45,11 +49,28 @@ async def found(parcels: Sequence[Parcel], client: ComfyClient) -> tuple[Past, .
     names = [name for name in await client.made() if name.startswith(prefixes)]
     for name in names[:LOOKED_AT]:
         output = Output(name)
-        made_by = _read(await client.head_of(output, HEAD))
+        made_by = _read(await _head(client, output))
         if prompt_id := next((prompt_id for graph, prompt_id in wanted if graph == made_by), None):
             outputs.setdefault(prompt_id, []).insert(0, output)
-    items = {parcel.prompt_id: QueueItem(parcel.prompt_id, 0, parcel.graph, marks=parcel.marks) for parcel in parcels}
-    return tuple(past(HistoryEntry(items[key], "success", tuple(made))) for key, made in outputs.items())
+    whole = [parcel for parcel in parcels if len(outputs.get(parcel.prompt_id, ())) >= _pictures(parcel.graph)]
+    items = [QueueItem(parcel.prompt_id, 0, parcel.graph, marks=parcel.marks) for parcel in whole]
+    return tuple(past(HistoryEntry(item, "success", tuple(outputs[item.prompt_id]))) for item in items)
+
+
+async def _head(client: ComfyClient, output: Output) -> bytes:
+    """The first bytes of a picture; nothing where the server does not give it, or takes too long."""
+    try:
+        async with asyncio.timeout(HEAD_SECONDS):
+            return await client.head_of(output, HEAD)
+    except (ServerError, NotComfyUI, TimeoutError):
+        return b""
+
+
+def _pictures(graph: Graph) -> int:
+    """How many pictures a graph makes: each node that saves saves the whole batch of latents."""
+    inputs = [node.get("inputs", {}) for node in graph.values()]
+    batches = (size for each in inputs if isinstance(size := each.get("batch_size"), int))
+    return max(1, sum(isinstance(each.get("filename_prefix"), str) for each in inputs)) * max([1, *batches])
 
 
 def _prefixes(graph: Graph) -> Iterable[str]:

@@ -11,8 +11,15 @@ from comfytui.comfy.errors import ComfyError, Rejected, ServerError, Unauthorize
 from comfytui.comfy.replies import Queued, QueueItem
 from comfytui.service.notices import Severity
 from comfytui.service.orders import Parcel
-from comfytui.session.events import JobCancelled, PromptDelayed, PromptQueued, PromptRejected, SessionEvent
-from comfytui.session.model import Failure
+from comfytui.session.events import (
+    JobCancelled,
+    PromptDelayed,
+    PromptQueued,
+    PromptRejected,
+    SessionEvent,
+    Unanswered,
+)
+from comfytui.session.model import Failure, LinkKind
 
 LANDING_TIME = 30.0
 """Seconds in which a POST whose answer was lost may still enter the queue: validation of a big graph takes its time."""
@@ -21,8 +28,9 @@ LOOK_PAUSE = 2.0
 
 FAILURES = 3
 """Times that the server may break over a prompt (status 500) before the prompt is taken for the cause."""
-LATEST = 60
-"""Entries of the history that are searched for a prompt of ours that the server gave an id of its own."""
+LATEST = 1_000
+"""Entries of the history that are searched for a prompt of ours before it is sent again: an old server gives it an id
+of its own."""
 
 NO_DOUBTS: Mapping[str, float] = MappingProxyType({})
 
@@ -130,8 +138,9 @@ class Outbox:
         except Rejected as error:
             self._refuse(parcel, _failure(error))
         except (Unreachable, Unauthorized) as error:
-            self._doubtful.pop(parcel.prompt_id, None)
-            self._ledger.unsent(parcel.prompt_id)
+            self._unsend(parcel)
+            if isinstance(error, Unauthorized):
+                self._apply(Unanswered(str(error), LinkKind.UNAUTHORISED))
             self._apply(PromptDelayed(parcel.prompt_id, str(error)))
             await self._sleep(LOOK_PAUSE)
         except ComfyError as error:
@@ -200,14 +209,19 @@ class Outbox:
             return
         if ended is not None:
             await self._found(parcel, ended.prompt_id, ended.number)
-        elif parcel.prompt_id in self._unwanted:
-            self._done_with(parcel)
-            self._apply(JobCancelled(parcel.prompt_id))
         elif self._failures >= FAILURES:
             self._refuse(parcel, Failure(f"The server broke over it {self._failures} times: look at the server's log."))
         else:
-            self._doubtful.pop(parcel.prompt_id, None)
-            self._ledger.unsent(parcel.prompt_id)
+            self._unsend(parcel)
+
+    def _unsend(self, parcel: Parcel) -> None:
+        """A prompt certainly did not land: it is sent again, or, if it is no longer wanted, cancelled."""
+        self._doubtful.pop(parcel.prompt_id, None)
+        self._ledger.unsent(parcel.prompt_id)
+        if parcel.prompt_id in self._unwanted:
+            self._unwanted.discard(parcel.prompt_id)
+            self._done_with(parcel)
+            self._apply(JobCancelled(parcel.prompt_id))
 
     def _warn(self, parcel: Parcel, queued: Queued) -> None:
         """Tell once a batch what the server will leave out of its prompts."""

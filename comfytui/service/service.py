@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.endings import apart
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.server import Server
 from comfytui.service.cancel import Outcome, cancel, cancel_all
@@ -28,6 +29,7 @@ from comfytui.session.events import (
     HistorySnapshot,
     JobsResent,
     MovedIn,
+    PromptRejected,
     SessionEvent,
     Unanswered,
 )
@@ -37,6 +39,8 @@ from comfytui.session.state import SessionState
 from comfytui.session.views import just_ended, lost_jobs
 
 T = TypeVar("T")
+
+NO_GRAPH = "Its graph was damaged on the disk, so it was not sent: make it again."
 
 
 class SocketService:
@@ -69,7 +73,7 @@ class SocketService:
             if not self._tenancy.client_ids:
                 await self._move_in()
             with suppress_group(_MovedOutError):
-                await self._serve()
+                await apart(self._serve())
             self._move_out()
 
     async def close(self) -> None:
@@ -102,11 +106,16 @@ class SocketService:
         """Go on with a batch of before where it was left."""
         self._tenancy.own(saved.batch.id, saved.client_id)
         self._apply(BatchPlanned(saved.batch, tuple(prompt.job() for prompt in saved.prompts)))
-        parcels = {prompt.key: parcel for prompt in saved.prompts if (parcel := prompt.parcel())}
+        left = [prompt for prompt in saved.prompts if not prompt.status.ended]
+        parcels = {prompt.key: parcel for prompt in left if (parcel := prompt.parcel())}
         self._kept |= parcels
-        unsent = [prompt for prompt in saved.prompts if prompt.status is JobStatus.SUBMITTING and prompt.key in parcels]
-        sent = {each.key: time.time() - since for each in unsent if (since := each.sending_since) is not None}
-        self._outbox.add([parcels[prompt.key] for prompt in unsent], sent)
+        unsent = [prompt for prompt in left if prompt.status is JobStatus.SUBMITTING]
+        for prompt in unsent:
+            if prompt.key not in parcels:
+                self._apply(PromptRejected(prompt.key, Failure(NO_GRAPH)))
+        there = [prompt for prompt in unsent if prompt.key in parcels]
+        sent = {each.key: time.time() - since for each in there if (since := each.sending_since) is not None}
+        self._outbox.add([parcels[prompt.key] for prompt in there], sent)
 
     def _move_out(self) -> None:
         """Forget the box of before, whose prompts the journal has."""
@@ -121,6 +130,11 @@ class SocketService:
     async def _until_moved(self) -> None:
         await self._moved.wait()
         raise _MovedOutError
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what is not sent yet is sent by the next start."""
+        return self._tenancy.keeps and not self._orders
 
     def take_box(self) -> None:
         """Serve the other box that answers at this address from now on."""

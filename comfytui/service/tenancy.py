@@ -78,6 +78,11 @@ class Tenancy:
                 self._scribe.plan(self._box, self.client_id, batch, parcels)
             self._unwritten.clear()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether every batch is written down, and stays so."""
+        return self._scribe.keeps and not self._unwritten
+
     def plan(self, batch: Batch, parcels: Sequence[Parcel]) -> None:
         """Write a batch down, as soon as it is known for which box it is."""
         if self._box is None:

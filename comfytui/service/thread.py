@@ -78,6 +78,11 @@ class ServiceThread:
         """The newest state."""
         return self._service.state if self._service else SessionState()
 
+    @property
+    def keeps(self) -> bool:
+        """Whether what is not sent yet is sent by the next start."""
+        return self._service is not None and self._service.keeps
+
     def subscribe(self, wake: Callable[[], object]) -> Mailbox:
         """A mailbox of notices; `wake` is called on the service's thread when it is no longer empty."""
         mailbox = Mailbox(wake)

@@ -21,11 +21,15 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The socket is gone; the next try comes in `retry_in` seconds, or never (None) where retrying cannot help."""
+    """The socket is gone; the next try comes in `retry_in` seconds, or never (None) where retrying cannot help.
+
+    It brought nothing for `silent` seconds before.
+    """
 
     reason: str
     retry_in: float | None = None
     kind: LinkKind = LinkKind.OFFLINE
+    silent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,11 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """An open socket brings nothing: `deaf`, since its frames go astray, or because the server is too busy."""
+    """An open socket brings nothing, `silent` seconds: `deaf`, since its frames go astray, or the server is busy."""
 
     deaf: bool
     reason: str
+    silent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

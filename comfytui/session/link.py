@@ -26,8 +26,8 @@ def link_after(link: Link, event: LinkEvent, now: float) -> Link:
             after = Link(kind, now, retry_at, event.reason, link.pause)
         case Answered(pause=pause) if not link.socket:
             after = Link(LinkKind.POLLING, now, link.retry_at, link.reason, pause)
-        case Unanswered(reason=reason, kind=kind) if not link.socket:
-            after = Link(kind, now, link.retry_at, reason)
+        case Unanswered(reason=reason, kind=kind) if not link.socket or kind is LinkKind.UNAUTHORISED:
+            after = Link(kind, now, link.retry_at, reason, socket=link.socket)
         case Quiet(deaf=deaf, reason=reason) if link.socket:
             after = Link(LinkKind.DEAF if deaf else LinkKind.BUSY, now, reason=reason, socket=True)
         case Heard() if link.socket:

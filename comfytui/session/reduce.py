@@ -85,15 +85,15 @@ def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState
 def _linked(state: SessionState, event: LinkEvent, at: Stamp) -> SessionState:
     link = link_after(state.link, event, at.monotonic)
     ids = state.client_ids | {event.client_id} if isinstance(event, Connected) else state.client_ids
-    live, gap = state.live, state.gap
+    live, blind = state.live, state.blind
     # Frames go astray while there is no socket, or one that is deaf, also where it is only renewed.
     if live and not live.cut and (isinstance(event, Disconnected | Connected) or link.kind is LinkKind.DEAF):
         live = replace(live, cut=True)
-    if state.link.kind in _AWAY and link.kind not in _AWAY and state.link.since is not None:
-        gap = at.monotonic - state.link.since
-    if link is state.link and ids == state.client_ids and live is state.live:
+    if blind is None and link.kind in _AWAY:
+        blind = at.monotonic - (event.silent if isinstance(event, Disconnected | Quiet) else 0.0)
+    if link is state.link and ids == state.client_ids and live is state.live and blind == state.blind:
         return state
-    return replace(state, link=link, client_ids=ids, live=live, gap=gap)
+    return replace(state, link=link, client_ids=ids, live=live, blind=blind)
 
 
 _AWAY = frozenset({LinkKind.OFFLINE, LinkKind.BUSY, LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHER_BOX})

@@ -27,11 +27,12 @@ def queue_seen(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionS
     fresh = [found for found in there.values() if _unknown(state, found[0])]
     followed = [job for job in missing if job.mine or job.status is JobStatus.RUNNING]
     state = _without(state, {job.prompt_id for job in missing} - {job.prompt_id for job in followed})
-    state = put(state, [*known, *(_missed(state, job, event.asked) for job in followed)])
+    state = put(state, [*known, *(_missed(state, job, event.asked, at) for job in followed)])
     state = _taken_in(state, [job_of(*found, mine=_mine(state, found[0])) for found in fresh], at)
     state = _running_now(state, event, at)
-    remaining = len(there)
-    return state if state.queue_remaining == remaining else replace(state, queue_remaining=remaining)
+    if (state.queue_remaining, state.blind) == (len(there), None):
+        return state
+    return replace(state, queue_remaining=len(there), blind=None)
 
 
 def history_seen(state: SessionState, event: HistorySnapshot, at: Stamp) -> SessionState:
@@ -69,22 +70,23 @@ def _standing(job: Job, seen: Seen, status: JobStatus) -> Job:
     return replace(job, status=status, number=seen.number, absent=0, ended=None, note="")
 
 
-def _missed(state: SessionState, job: Job, asked: float) -> Job:
+def _missed(state: SessionState, job: Job, asked: float, at: Stamp) -> Job:
     """A job whose end is of interest and that the queue did not show, unless it came after the question."""
     late = job.status is JobStatus.SUBMITTING or (job.proven is not None and job.proven >= asked)
     if late or job.absent % 2:
         return job
-    note = MAY_HAVE_FINISHED if job.absent == 0 and _may_have_run(state, job) else job.note
+    note = MAY_HAVE_FINISHED if job.absent == 0 and _may_have_run(state, job, at) else job.note
     return replace(job, absent=job.absent + 1, note=note)
 
 
-def _may_have_run(state: SessionState, job: Job) -> bool:
+def _may_have_run(state: SessionState, job: Job, at: Stamp) -> bool:
     """Whether its turn may have come in the time that nobody saw."""
     if job.status is JobStatus.RUNNING:
         return True
+    unseen = at.monotonic - state.blind if state.blind is not None else 0.0
     pace = state.paces.get(kind_of(job))
     ahead = indexed(state.jobs).places.get(job.prompt_id, 0)
-    return state.gap >= (ahead * pace.body if pace else 0.0)
+    return unseen >= (ahead * pace.body if pace else 0.0)
 
 
 def _missed_again(job: Job, at: Stamp) -> Job:
@@ -96,7 +98,9 @@ def _missed_again(job: Job, at: Stamp) -> Job:
         return job
     if job.absent + 1 < LOOKS_UNTIL_LOST:
         return replace(job, absent=job.absent + 1)
-    return replace(job, status=JobStatus.LOST, absent=job.absent + 1, ended=at.wall)
+    # One that ran and was overtaken, or of which a frame said that it was over, has finished as likely as not.
+    note = MAY_HAVE_FINISHED if job.status is JobStatus.RUNNING else job.note
+    return replace(job, status=JobStatus.LOST, absent=job.absent + 1, ended=at.wall, note=note)
 
 
 def _taken_in(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:

@@ -64,6 +64,7 @@ class SessionState:
 
     `paces` holds the measured parts of runs, by kind of job; `memory_moved` is the monotonic second in which the box's
     memory last changed visibly, to `moved_to`, `abilities` what the server can do, None until that is known.
+    `blind` is the monotonic second since which nobody saw what the server does, None while somebody does.
     """
 
     client_ids: frozenset[str] = frozenset()
@@ -77,4 +78,4 @@ class SessionState:
     memory_moved: float | None = None
     moved_to: "SystemStats | None" = None
     abilities: "Abilities | None" = None
-    gap: float = inf
+    blind: float | None = -inf

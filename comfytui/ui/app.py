@@ -124,11 +124,12 @@ class ComfyApp(App[None]):
     @work(exclusive=True, group="detach")
     async def _ask_and_close(self) -> None:
         unsent = unsent_jobs(self.service.state) if self.service else 0
+        kept = self.service is not None and self.service.keeps
         question = f"{unsent} of your images are not sent yet and would be dropped. Close all the same?"
-        # What the journal has is sent at the next start.
-        if unsent and not self.options.journal and not await self.push_screen_wait(ConfirmScreen(question)):
+        if unsent and not kept and not await self.push_screen_wait(ConfirmScreen(question)):
             return
-        self.exit()
+        left = f"{unsent} of your images are not sent yet: the next start of comfytui sends them."
+        self.exit(message=Text(left) if unsent else None)
 
     @on(Missed)
     def _give_up(self, event: Missed) -> None:

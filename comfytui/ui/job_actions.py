@@ -19,6 +19,9 @@ from comfytui.ui.saving import save_and_tell
 class JobActions(ActingScreen):
     """The part of the dashboard that acts on jobs."""
 
+    _looking = False
+    """Whether pictures of lost jobs are being looked for."""
+
     @work(exclusive=True, group="cancel")
     async def action_cancel(self) -> None:
         """Cancel the selected job; somebody else's, or one whose interrupt may hit another, only after a question."""
@@ -46,17 +49,19 @@ class JobActions(ActingScreen):
             if await self.app.push_screen_wait(ConfirmScreen(question)):
                 self._service.cancel_batch(batch.id, sure=bool(risk))
 
-    @work(exclusive=True, group="again")
+    @work(group="again")
     async def action_again(self) -> None:
         """Send again what the server forgot of the selected batch, else of all; what may have finished, if asked to."""
         lost = self._forgotten()
         if not lost:
             self._say("Nothing of yours is lost.")
             return
-        if any(job.note for job in lost):
-            await self._look_for([job for job in lost if job.note])
-            asked = {job.prompt_id for job in lost}
-            lost = [job for job in lost_jobs(self._service.state) if job.prompt_id in asked]
+        if self._looking:
+            self._say("Their pictures are being looked for already.")
+            return
+        await self._look_for(lost)
+        asked = {job.prompt_id for job in lost}
+        lost = [job for job in lost_jobs(self._service.state) if job.prompt_id in asked]
         unsure = [job for job in lost if job.note]
         question = f"{len(unsure)} of {len(lost)} lost jobs may have finished while nobody saw. Send them, too?"
         if unsure and not await self.app.push_screen_wait(ConfirmScreen(question)):
@@ -69,14 +74,17 @@ class JobActions(ActingScreen):
         batch = batch_of(self._state, selected) if selected else None
         return lost_jobs(self._state, batch) or lost_jobs(self._state)
 
-    async def _look_for(self, unsure: list[Job]) -> None:
-        """Look for the pictures of jobs that may have finished, and say what came of it."""
+    async def _look_for(self, lost: list[Job]) -> None:
+        """Look for the pictures of lost jobs, and say what came of it."""
         self._say("Looking for their pictures on the server first.")
+        self._looking = True
         try:
-            found = await asyncio.wrap_future(self._service.look_for([job.prompt_id for job in unsure]))
+            found = await asyncio.wrap_future(self._service.look_for([job.prompt_id for job in lost]))
         except ComfyError as error:
             self._say(f"Their pictures could not be looked for: {error}", "warning")
             return
+        finally:
+            self._looking = False
         if found:
             self._say(f"{found} of them had finished: the server has the pictures.")
 

@@ -17,6 +17,7 @@ SCALED: Mapping[ModuleType, Mapping[str, float]] = {
     looks: {
         "SETTLE_PAUSE": 0.05,
         "REST": 2,
+        "LONGEST_REST": 0.5,
         "OPEN_PAUSE": 1.0,
         "IDLE_PAUSE": 4.0,
         "POLL_BUSY": 0.1,

@@ -35,6 +35,7 @@ from comfytui.session.events import (
     SessionEvent,
     StatsRead,
     Tick,
+    Unanswered,
 )
 from comfytui.session.model import Failure, JobStatus, LinkKind
 from comfytui.session.unsettled import unsettled
@@ -420,6 +421,7 @@ def test_the_box() -> None:
 
 def lost_after(session: Session, away: float) -> list[str]:
     """The notes of three jobs that a server forgot while it was away for so long."""
+    session.do(QueueSnapshot((), (), asked=session.now))
     session.plan("b", 3)
     session.do(Connected("me"), *head("b1"), Disconnected("gone", 1.0))
     session.now += away
@@ -442,3 +444,20 @@ def test_only_what_may_have_had_its_turn_may_have_finished() -> None:
     long_away.do(Connected("me"), *run("a1"))
     assert lost_after(long_away, 1_000.0) == [maybe] * 3
     assert lost_after(Session(), 1.0) == [maybe] * 3
+
+
+def test_the_time_in_which_nobody_saw_it_is_one_whatever_the_link_was_called_meanwhile() -> None:
+    session = Session()
+    session.plan("a", 1)
+    session.do(Connected("me"), *run("a1"), QueueSnapshot((), (), asked=session.now))
+    session.plan("b", 3)
+    session.do(Connected("me"), *head("b1"))
+    for _ in range(60):
+        session.do(Disconnected("gone", 1.0))
+        session.now += 10
+        session.do(Unanswered("no answer", LinkKind.BUSY))
+        session.now += 10
+    session.do(Connected("me"), Disconnected("gone", 1.0), Connected("me"))
+    for second in (0.5, 1.0):
+        session.do(QueueSnapshot((), (), asked=session.now + second), HistorySnapshot((), ("b1", "b2", "b3")))
+    assert {session.state.jobs[key].note for key in ("b1", "b2", "b3")} == {"may have finished"}

@@ -44,6 +44,11 @@ class Scribe:
         self._journal: Journal | None = None
         self._told = False
 
+    @property
+    def keeps(self) -> bool:
+        """Whether what is written outlives the process: it is on the disk, and no write has failed."""
+        return self._journal is not None and self._journal.folder is not None and not self._told
+
     async def open(self) -> None:
         """Open the journal; a second time does nothing."""
         if self._aside is None:
