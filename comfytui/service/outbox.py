@@ -52,6 +52,9 @@ class Ledger(Protocol):
     def unsent(self, prompt_id: str) -> object:
         """The POST certainly did not land."""
 
+    def unwanted(self, prompt_id: str) -> object:
+        """It is to be cancelled if it landed."""
+
 
 class Outbox:
     """The unsent prompts of one server, first come first sent.
@@ -107,6 +110,7 @@ class Outbox:
     def withdraw(self, prompt_id: str) -> None:
         """Have a prompt that was sent cancelled when it is found to have landed, and else not sent again."""
         self._unwanted.add(prompt_id)
+        self._ledger.unwanted(prompt_id)
 
     def holds(self, prompt_id: str) -> bool:
         """Whether a prompt is here: not sent, on the wire, or with its answer lost."""

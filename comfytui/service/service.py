@@ -116,6 +116,9 @@ class SocketService:
         there = [prompt for prompt in unsent if prompt.key in parcels]
         sent = {each.key: time.time() - since for each in there if (since := each.sending_since) is not None}
         self._outbox.add([parcels[prompt.key] for prompt in there], sent)
+        for prompt in there:
+            if prompt.unwanted:
+                self._outbox.withdraw(prompt.key)
 
     def _move_out(self) -> None:
         """Forget the box of before, whose prompts the journal has."""

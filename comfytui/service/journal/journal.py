@@ -121,6 +121,10 @@ class Journal:
         """Keep that a POST certainly did not land."""
         self._update("sending = NULL", prompt_id)
 
+    def unwanted(self, prompt_id: str) -> None:
+        """Keep that a prompt whose POST may have landed is to be cancelled, if it did, and else not sent again."""
+        self._update(f"status = '{JobStatus.CANCELLED}'", prompt_id, "sending IS NOT NULL")
+
     def rekeyed(self, prompt_id: str, accepted_id: str) -> None:
         """Keep the id that a server gave a prompt instead of its own."""
         self._update("accepted_id = :accepted", prompt_id, accepted=escaped(accepted_id))

@@ -85,11 +85,12 @@ def _batch(db: sqlite3.Connection, row: tuple[Any, ...]) -> SavedBatch:
     def prompt(row: tuple[Any, ...]) -> SavedPrompt:
         prompt_id, position, submission, status, graph, preview, seed, accepted, number, sending, *end = row
         outputs, failure, seconds, ended = end
+        unwanted = status == JobStatus.CANCELLED and sending is not None
         return SavedPrompt(
             prompt_id=unescaped(prompt_id),
             client_id=owner,
             mark=Mark(batch_text, position, total, unescaped(submission)),
-            status=_status(status),
+            status=JobStatus.SUBMITTING if unwanted else _status(status),
             created=created,
             graph=graph_from(unpacked(graph, base_text)),
             preview_method=None if preview is None else unescaped(preview),
@@ -97,6 +98,7 @@ def _batch(db: sqlite3.Connection, row: tuple[Any, ...]) -> SavedBatch:
             accepted_id=None if accepted is None else unescaped(accepted),
             number=number,
             sending_since=sending,
+            unwanted=unwanted,
             outputs=outputs_from(outputs),
             failure=failure_from(failure),
             seconds=seconds,

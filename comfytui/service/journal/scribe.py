@@ -99,6 +99,10 @@ class Scribe:
         """Keep that a POST certainly did not land."""
         return self._write(lambda journal: journal.unsent(prompt_id))
 
+    def unwanted(self, prompt_id: str) -> Future[bool]:
+        """Keep that a prompt that may have landed is to be cancelled."""
+        return self._write(lambda journal: journal.unwanted(prompt_id))
+
     def rekeyed(self, prompt_id: str, accepted_id: str) -> Future[bool]:
         """Keep the id that a server gave a prompt instead of its own."""
         return self._write(lambda journal: journal.rekeyed(prompt_id, accepted_id))
