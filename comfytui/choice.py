@@ -1,4 +1,4 @@
-"""Which server a start without one opens: the one of last time, the default of the config file, one on this machine."""
+"""Which server a start without one opens: that of last time; at the first, the config file's or one on this machine."""
 
 import asyncio
 from contextlib import suppress
@@ -21,10 +21,12 @@ def wanted(config: Config) -> str:
 async def first_that_answers(config: Config, **ways: Unpack[Ways]) -> Server | None:
     """The first server that is a ComfyUI, or None; the wanted one is, also while it only lets us wait.
 
+    Where there is a server of last time there is no other: jobs wait there, and a new batch is not for just any box.
     Raises BadServer if what lets us in cannot be had.
     """
     first = wanted(config)
-    for text in dict.fromkeys(filter(None, (first, config.default, *ON_THIS_MACHINE))):
+    others = () if _last_server(config) else ON_THIS_MACHINE
+    for text in dict.fromkeys(filter(None, (first, *others))):
         # What lets us in at the first is for nobody else.
         server = config.open(text, **ways) if text == first else config.open(text)
         if await _answers(server, waits=text == first):

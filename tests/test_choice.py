@@ -65,19 +65,27 @@ def test_a_state_folder_that_cannot_be_written_costs_nothing(state: Path) -> Non
     assert wanted(Config()) == ""
 
 
-async def test_what_lets_in_at_the_first_is_for_nobody_else(tmp_path: Path) -> None:
+async def test_what_lets_in_at_the_first_is_for_nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     keeper = Keeper(lambda _: False)
-    nobody = f'url = "127.0.0.1:{await unused_port()}"'
+    nobody = f'url = "127.0.0.1:{await unused_port()}"\ndefault = true'
     async with keeper.open() as server:
-        config = configured(tmp_path, box=nobody, spare=f'url = "{server.base}"\ndefault = true')
-        remember_server("box")
+        monkeypatch.setattr(choice, "ON_THIS_MACHINE", (server.address,))
+        config = configured(tmp_path, box=nobody, spare=f'url = "{server.base}"')
         found = await first_that_answers(config, headers=[("X-Key", "k")])
         assert found is not None
-        assert (found.name, dict(found.headers)) == ("spare", {})
+        assert (found.base, dict(found.headers)) == (server.base, {})
         remember_server("spare")
         found = await first_that_answers(config, headers=[("X-Key", "k")])
         assert found is not None
         assert dict(found.headers) == {"X-Key": "k"}
+
+
+async def test_where_the_server_of_last_time_is_down_no_other_box_is_taken(tmp_path: Path) -> None:
+    async with Keeper(lambda _: False).open() as server:
+        nobody = f'url = "127.0.0.1:{await unused_port()}"'
+        config = configured(tmp_path, box=nobody, spare=f'url = "{server.base}"\ndefault = true')
+        remember_server("box")
+        assert await first_that_answers(config) is None
 
 
 async def test_this_machine_is_the_last_resort(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -71,7 +71,10 @@ class ComfyClient:
         if preview_method is not None:
             extra["preview_method"] = preview_method
         body = {"prompt": graph, "client_id": client_id, "prompt_id": prompt_id, "extra_data": extra}
-        answer = await self._send("POST", "/prompt", json=body | ({"front": True} if front else {}))
+        where = await self._find_prefix() + "/prompt"
+        answer = await self._transport.exchange(
+            "POST", where, json=body | ({"front": True} if front else {}), once=True
+        )
         if answer.status == 400:
             message, node_errors = await self._parse(answer, parse_rejection)
             raise Rejected(f"The server refused the prompt: {plain(message)}", node_errors)

@@ -6,7 +6,7 @@ import logging
 import socket
 import struct
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +28,8 @@ ANSWER_SECONDS = 300.0
 """Seconds for a whole answer, so that one that drips does not hold a call for ever."""
 KEPT_SECONDS = 5.0
 """Seconds for which a connection is kept for the next request."""
-NO_LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-"""What is given up must not arrive: else the kernel would deliver a prompt minutes later, when the link is back."""
+LINGER, NO_LINGER = struct.pack("ii", 0, 0), struct.pack("ii", 1, 0)
+"""Without lingering, the end of a connection takes back what was written to it and has not left this machine."""
 MIB = 2**20
 BODY_LIMIT = 256 * MIB
 """Bytes of one answer: a queue of 10,000 prompts with large graphs fits, an endless stream does not."""
@@ -51,11 +51,13 @@ class Answer:
 
 
 class Transport:
-    """Requests to one server, over one pool of connections."""
+    """Requests to one server, over one pool of connections, and one connection for orders that must not come late."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._http: httpx.AsyncClient | None = None
+        self._once: httpx.AsyncClient | None = None
+        self._once_socket: socket.socket | None = None
         self._closed = False
         self._limits: set[asyncio.Timeout] = set()
         self._quiet = asyncio.Event()
@@ -72,8 +74,8 @@ class Transport:
         while self._limits:
             self._quiet.clear()
             await self._quiet.wait()
-        if self._http is not None:
-            await self._http.aclose()
+        for http in filter(None, (self._http, self._once)):
+            await http.aclose()
 
     async def exchange(
         self,
@@ -85,12 +87,14 @@ class Transport:
         limit: int = BODY_LIMIT,
         head: int | None = None,
         seconds: float | None = ANSWER_SECONDS,
+        once: bool = False,
     ) -> Answer:
         """One request and its answer, `head` for so many bytes of it at least and the rest left unread.
 
-        Only statuses below 500 that are no refusal to let us in come back.
+        Only statuses below 500 that are no refusal to let us in come back. What is to be done `once` does not arrive
+        after it was given up: the kernel would send it on, minutes later, when the link is back.
         """
-        http = self._client()
+        http = self._client(once=once)
         try:
             async with (
                 self._limit(seconds),
@@ -98,7 +102,12 @@ class Transport:
             ):
                 self._check(response)
                 html = "text/html" in response.headers.get("content-type", "")
-                return Answer(response.status_code, await self._read(response, limit, head), html)
+                answer = Answer(response.status_code, await self._read(response, limit, head), html)
+                if once:
+                    # What was answered may end politely: some servers log each reset.
+                    self._once_socket = response.extensions["network_stream"].get_extra_info("socket")
+                    self._linger(LINGER)
+                return answer
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             raise self._fault(error) from None
 
@@ -114,25 +123,37 @@ class Transport:
                 if not self._limits:
                     self._quiet.set()
 
-    def _client(self) -> httpx.AsyncClient:
+    def _client(self, *, once: bool) -> httpx.AsyncClient:
         """The pool, made at the first request, since a proxy in the environment may be one that cannot be used."""
         if self._closed:
             # A question may have waited for its turn while a fault ended the service that it was put to.
             raise Unreachable(f"comfytui is not connected to {self._server.shown} just now: try again in a moment.")
-        if self._http is None:
-            try:
-                pool = httpx.AsyncHTTPTransport(
-                    verify=self._server.tls or False,
-                    proxy=proxy_of(self._server),
-                    limits=httpx.Limits(keepalive_expiry=KEPT_SECONDS),
-                    trust_env=False,
-                    socket_options=[NO_LINGER],
-                )
-                headers = {"User-Agent": "comfytui", **self._server.headers}
-                self._http = httpx.AsyncClient(headers=headers, transport=pool, follow_redirects=False)
-            except (ImportError, ValueError, httpx.InvalidURL):
-                raise bad_proxy(self._server) from None
+        if once:
+            self._linger(NO_LINGER)
+            self._once = self._once or self._pool(max_connections=1, linger=NO_LINGER)
+            return self._once
+        self._http = self._http or self._pool()
         return self._http
+
+    def _pool(self, max_connections: int = 100, linger: bytes = LINGER) -> httpx.AsyncClient:
+        try:
+            pool = httpx.AsyncHTTPTransport(
+                verify=self._server.tls or False,
+                proxy=proxy_of(self._server),
+                limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=KEPT_SECONDS),
+                trust_env=False,
+                socket_options=[(socket.SOL_SOCKET, socket.SO_LINGER, linger)],
+            )
+        except (ImportError, ValueError, httpx.InvalidURL):
+            raise bad_proxy(self._server) from None
+        headers = {"User-Agent": "comfytui", **self._server.headers}
+        return httpx.AsyncClient(headers=headers, transport=pool, follow_redirects=False)
+
+    def _linger(self, linger: bytes) -> None:
+        """Say what the end of the connection for orders takes back."""
+        if self._once_socket is not None:
+            with suppress(OSError):  # It is closed by now.
+                self._once_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
         url = httpx.URL(self._server.http_url(path))

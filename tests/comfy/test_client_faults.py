@@ -3,6 +3,7 @@
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from aiohttp import web
@@ -221,3 +222,37 @@ async def test_an_end_that_is_itself_cancelled_leaves_no_connection() -> None:
             ending.cancel()
             await asyncio.wait([ending])
             await eventually(lambda: connections_to(url) == 0, "no connection")
+
+
+async def test_a_prompt_that_was_given_up_does_not_arrive_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "READ_SECONDS", 0.2)
+    graph = {"1": {"class_type": "Note", "inputs": {"text": "long " * 10**6}}}
+
+    async def taken(reader: asyncio.StreamReader) -> bytes:
+        """All that still comes of it once the link is back."""
+        with suppress(ConnectionError):
+            return await reader.read(-1)
+        return b"reset"
+
+    begun = asyncio.Event()
+    end: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"GET"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+            return
+        begun.set()
+        await given_up.wait()
+        end.set_result(await taken(reader))
+        writer.close()
+
+    given_up = asyncio.Event()
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, limit=4096) as listener:
+        url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        async with ComfyClient(Server.from_url(url)) as client:
+            with pytest.raises(TimedOut):
+                await client.submit(graph, prompt_id="p", client_id="me", marks={})
+            assert begun.is_set()
+            given_up.set()
+            assert await end == b"reset"

@@ -15,7 +15,8 @@ class SavedPrompt:
     """One prompt; times in wall seconds of this machine, `seconds` how long it ran on the server.
 
     `accepted_id` is what the server called it, None until it answered. `sending_since` is when a POST began that has
-    no answer: it may have landed, and is `unwanted` if it was to be cancelled then. `graph` is None where it was pruned, after many later prompts, or damaged.
+    no answer: it may have landed, and is `unwanted` if it was to be cancelled then. `graph` is None where it was
+    pruned, after many later prompts, or damaged.
     """
 
     prompt_id: str
