@@ -241,10 +241,10 @@ async def test_a_prompt_that_was_given_up_does_not_arrive_later(monkeypatch: pyt
         head = await reader.readuntil(b"\r\n\r\n")
         if head.startswith(b"GET"):
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
-            return
-        begun.set()
-        await given_up.wait()
-        end.set_result(await taken(reader))
+        else:
+            begun.set()
+            await given_up.wait()
+            end.set_result(await taken(reader))
         writer.close()
 
     given_up = asyncio.Event()
