@@ -81,10 +81,21 @@ class Lines:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_PAUSE):
                     await self.door.wait()
+        await self._prove()
         if not self.door.is_open:
             why = self._state().link.reason or self.door.reason or "waiting for the server"
             self._apply(PromptDelayed(prompt_id, why))
         return self.door.is_open
+
+    async def _prove(self) -> None:
+        """Ask which box answers where no break of a socket would tell of another one."""
+        if self._client is None or self._state().link.socket or not self.door.is_open:
+            return
+        try:
+            await self.looker.read_box(self._client)
+        except ComfyError:
+            self.door.close()
+            self.looker.want()
 
     def _renew(self) -> None:
         for wire in self._wires:

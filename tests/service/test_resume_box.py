@@ -146,3 +146,15 @@ async def test_another_box_is_noticed_also_where_there_are_no_sockets(
             await it.gate.let_all()
             assert all(job.outputs for job in [*await watcher.until(batch), *await watcher.until(later)])
         assert (ids(it.first), it.other.submitted) == ([*batch.prompts, *later.prompts], [])
+
+
+async def test_nothing_is_sent_to_another_box_that_came_unnoticed_where_there_are_no_sockets(tmp_path: Path) -> None:
+    async with boxes() as it:
+        it.proxy.strip_upgrades()
+        async with watching(it.server, folder=tmp_path) as watcher:
+            await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "looks over HTTP")
+            it.move(it.other)
+            batch = await watcher.order(2, model=MODEL)
+            await strange(watcher)
+            assert statuses(watcher, batch) == [JobStatus.SUBMITTING] * 2
+        assert it.other.submitted == []
