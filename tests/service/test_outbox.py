@@ -28,11 +28,6 @@ from tests.watcher import small_order
 Json = Any
 
 
-async def _ready(_: str) -> bool:
-    """The server is the right one."""
-    return True
-
-
 class Desk:
     """A session and its outbox, before a server."""
 
@@ -42,6 +37,8 @@ class Desk:
         self.refused: list[str] = []
         self.told: list[str] = []
         self.cancelled: list[str] = []
+        self.right = True
+        """Whether the server is the right one; it is again after a question or a pause."""
         self.outbox = Outbox(
             self.apply,
             lambda prompt_id: self.state.jobs[prompt_id].status is JobStatus.SUBMITTING,
@@ -49,9 +46,9 @@ class Desk:
             lambda batch, _: self.refused.append(batch),
             lambda text, _: self.told.append(text),
             self._cancel,
-            _ready,
+            self._ready,
             Scribe(self.told.append),
-            sleep=lambda _: asyncio.sleep(0.01),
+            sleep=self._sleep,
         )
 
     def apply(self, event: SessionEvent) -> None:
@@ -59,6 +56,14 @@ class Desk:
 
     async def _cancel(self, prompt_id: str) -> None:
         self.cancelled.append(prompt_id)
+
+    async def _ready(self, _: str) -> bool:
+        was_right, self.right = self.right, True
+        return was_right
+
+    async def _sleep(self, _: float) -> None:
+        await asyncio.sleep(0.01)
+        self.right = True
 
     def order(self, images: int = 1) -> Batch:
         batch, jobs, parcels = plan(small_order(images, model="m"), "me", 0.0)
@@ -91,6 +96,10 @@ class Box:
     def ids(self) -> list[str]:
         return [body["prompt_id"] for body in self.posts]
 
+    def queued(self) -> list[Json]:
+        """What a look at the queue shows."""
+        return self.pending
+
 
 @asynccontextmanager
 async def desk(box: Box, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
@@ -100,7 +109,7 @@ async def desk(box: Box, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]
         return web.json_response({"exec_info": {"queue_remaining": 0}})
 
     async def queue(_: web.Request) -> web.Response:
-        return web.json_response({"queue_running": [], "queue_pending": box.pending})
+        return web.json_response({"queue_running": [], "queue_pending": box.queued()})
 
     async def history(request: web.Request) -> web.Response:
         asked = request.match_info.get("id")
