@@ -127,8 +127,10 @@ class Outbox:
                 self._filled.clear()
                 await self._filled.wait()
             parcel = next(iter(self._parcels.values()))
-            if not self._unsent(parcel.prompt_id):
+            if self._is_over(parcel):
                 self._done_with(parcel)
+            elif parcel.prompt_id in self._unwanted and parcel.prompt_id not in self._doubtful:
+                self._call_off(parcel)
             elif not await self._ready(parcel.prompt_id):
                 continue
             elif parcel.prompt_id in self._doubtful:
@@ -178,13 +180,16 @@ class Outbox:
         # Two looks in a row: the first answer of a server that was held up may overtake what it still has to read.
         while answered < 2 or begun < over:
             await self._sleep(LOOK_PAUSE)
-            if parcel.prompt_id not in self._parcels or not self._unsent(parcel.prompt_id):
+            if parcel.prompt_id not in self._parcels or self._is_over(parcel):
                 return
             begun = time.monotonic()
             item, proves = await self._look(client, parcel)
             answered = answered + 1 if proves else 0
             if item is not None:
                 await self._found(parcel, item.prompt_id, item.number)
+                return
+            if proves and not self._unsent(parcel.prompt_id):
+                self._done_with(parcel)  # Another look had found it, and it is gone already.
                 return
         await self._missing(client, parcel)
 
@@ -200,9 +205,9 @@ class Outbox:
         return item if there else None, there
 
     async def _found(self, parcel: Parcel, accepted_id: str, number: float) -> None:
+        unwanted = parcel.prompt_id in self._unwanted
         self._landed(parcel, accepted_id, number)
-        if parcel.prompt_id in self._unwanted:
-            self._unwanted.discard(parcel.prompt_id)
+        if unwanted:
             await self._cancel(accepted_id)
 
     async def _missing(self, client: ComfyClient, parcel: Parcel) -> None:
@@ -219,13 +224,9 @@ class Outbox:
             self._unsend(parcel)
 
     def _unsend(self, parcel: Parcel) -> None:
-        """A prompt certainly did not land: it is sent again, or, if it is no longer wanted, cancelled."""
+        """A prompt certainly did not land: it is to be sent, or called off if it is no longer wanted."""
         self._doubtful.pop(parcel.prompt_id, None)
         self._ledger.unsent(parcel.prompt_id)
-        if parcel.prompt_id in self._unwanted:
-            self._unwanted.discard(parcel.prompt_id)
-            self._done_with(parcel)
-            self._apply(JobCancelled(parcel.prompt_id))
 
     def _warn(self, parcel: Parcel, queued: Queued) -> None:
         """Tell once a batch what the server will leave out of its prompts."""
@@ -246,10 +247,21 @@ class Outbox:
             self._apply(PromptRejected(other.prompt_id, failure))
         self._refused(parcel.batch, failure)
 
+    def _call_off(self, parcel: Parcel) -> None:
+        """End an unwanted prompt that the server does not have."""
+        self._done_with(parcel)
+        self._apply(JobCancelled(parcel.prompt_id))
+
+    def _is_over(self, parcel: Parcel) -> bool:
+        """Whether nothing is left to do for it; one that another look found is still to be cancelled if unwanted."""
+        unwanted = parcel.prompt_id in self._unwanted and parcel.prompt_id in self._doubtful
+        return not unwanted and not self._unsent(parcel.prompt_id)
+
     def _done_with(self, parcel: Parcel) -> None:
         self._parcels.pop(parcel.prompt_id, None)
         self._failures = 0
         self._doubtful.pop(parcel.prompt_id, None)
+        self._unwanted.discard(parcel.prompt_id)
 
 
 def _failure(error: Rejected) -> Failure:

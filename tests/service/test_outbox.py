@@ -210,6 +210,7 @@ async def test_an_unwanted_prompt_that_never_turns_up_ends_as_cancelled(monkeypa
     monkeypatch.setattr(box, "answer", lambda _: web.Response(status=504))
     async with desk(box, monkeypatch) as it:
         batch = it.order(1)
+        await eventually(lambda: it.outbox.may_have_landed(batch.prompts[0]), "the loss")
         it.outbox.withdraw(batch.prompts[0])
         await eventually(lambda: it.statuses(batch) == [JobStatus.CANCELLED], "the end")
     assert len(box.posts) == 1
