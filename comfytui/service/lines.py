@@ -68,15 +68,8 @@ class Lines:
 
     async def sendable(self, prompt_id: str) -> bool:
         """Whether the server is there and the right one; waits for it a while, and says what a prompt waits for."""
-        link = self._state().link
-        if link.kind is LinkKind.UNAUTHORISED:
+        if self._state().link.kind is LinkKind.UNAUTHORISED:
             self.door.close()
-        elif self.door.is_open and not link.socket and self._client is not None:
-            # Without a socket no break of it would tell that the address leads to another box by now.
-            try:
-                await self.looker.read_box(self._client)
-            except ComfyError:
-                self.door.close()
         if not self.door.is_open:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_PAUSE):

@@ -74,14 +74,15 @@ class Looker:
                     await self.look(client)
                     self._took = loop.time() - began
                 self._apply(Answered(self._poll_pause()))
+                least = 0.1
             except ComfyError as error:
                 if not self._state().link.socket or isinstance(error, Unauthorized):
                     self._door.close()
                 self._apply(Unanswered(str(error), _kind(error)))
                 if self._told is not None:
                     self._told(error)
-                await asyncio.sleep(SETTLE_PAUSE)
-            await asyncio.sleep(max(0.1, min(REST * (loop.time() - began), LONGEST_REST)))
+                least = SETTLE_PAUSE
+            await asyncio.sleep(max(least, min(REST * (loop.time() - began), LONGEST_REST)))
 
     async def look(self, client: ComfyClient) -> None:
         """Read the queue, then the history of each job of mine that the queue no longer has, then what ended lately."""

@@ -1,14 +1,20 @@
-"""Looks at a server over HTTP end when they are told to."""
+"""Looks at a server over HTTP come when they are asked for, and end when they are told to."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
+
+import pytest
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
+from comfytui.service import looks
 from comfytui.service.door import Door
 from comfytui.service.looks import Looker
+from comfytui.session.events import SessionEvent
 from comfytui.session.model import Link, LinkKind
 from comfytui.session.state import SessionState
+from tests.waiting import eventually
 
 
 async def test_they_end_also_when_one_is_asked_for_in_that_very_moment() -> None:
@@ -25,3 +31,19 @@ async def test_they_end_also_when_one_is_asked_for_in_that_very_moment() -> None
             done, _ = await asyncio.wait([looking], timeout=10)
             assert done
             looker._wanted.clear()
+
+
+async def test_one_that_failed_holds_up_the_next_one_no_longer_than_a_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "REST", 1_000_000)
+    monkeypatch.setattr(looks, "POLL_IDLE", 0.1)
+    failures: list[SessionEvent] = []
+    looker = Looker(failures.append, SessionState, Door(lambda _: None, lambda _: None, lambda: None))
+    async with ComfyClient(Server.from_url("http://127.0.0.1:9")) as client:
+        looking = asyncio.create_task(looker.run(client))
+        looker.want()
+        await eventually(lambda: len(failures) == 1, "a look")
+        looker.want()
+        await eventually(lambda: len(failures) == 2, "the next look", 10)
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
