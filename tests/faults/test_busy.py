@@ -99,3 +99,18 @@ async def test_a_busy_server_that_dies_is_not_busy_any_more() -> None:
         await cell.told(LinkKind.OFFLINE)
         await cell.sim.restart()
         await cell.watcher.live()
+
+
+@pytest.mark.parametrize("held", [0.75, 1.0, 1.3, 1.6, 2.2])
+async def test_whenever_a_held_loop_wakes_up_its_socket_is_kept_and_heard_again(held: float) -> None:
+    async with cell_of(SLOW) as cell:
+        sockets = cell.asked("/ws")
+        cell.sim.faults.hold_loop()
+        over = time.monotonic() + held
+        await eventually(lambda: time.monotonic() > over, "the end of the hold")
+        cell.sim.faults.release_loop()
+        await eventually(lambda: cell.state.link.kind is LinkKind.LIVE, "a live link", 10)
+        batch = await cell.watcher.order(1, model=MODEL)
+        await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
+        assert cell.state.link.kind is LinkKind.LIVE
+        assert sockets.hits == 0

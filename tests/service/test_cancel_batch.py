@@ -116,6 +116,7 @@ async def test_one_that_was_on_the_wire_and_did_not_get_in_is_not_sent_again() -
         assert await told(watcher, batch) == "1 cancelled when they arrive."
         refused.end()
         await watcher.until(batch, CANCELLED)
+        watcher.service.reconnect()  # who is not let in is not asked again by itself
         await sends_on(sim, watcher)
 
 

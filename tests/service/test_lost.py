@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.events import Output
 from comfytui.comfy.server import Server
 from comfytui.service import lost
+from comfytui.service.orders import Parcel
 from comfytui.session.model import Batch, Job, JobStatus
 from comfytui.session.snapshots import MAY_HAVE_FINISHED
 from comfytui.session.views import lost_jobs
@@ -16,7 +19,7 @@ from comfytui.sim.server import SimServer
 from tests.faults.cell import MODEL, Cell, cell_of
 from tests.faults.scaled import scale
 from tests.waiting import eventually
-from tests.watcher import watching
+from tests.watcher import small_order, watching
 
 BOX = SimConfig(steps_per_second=20, load_seconds=0.1)
 
@@ -106,3 +109,28 @@ async def test_no_more_than_the_newest_pictures_are_looked_at(monkeypatch: pytes
         views = cell.asked("/view")
         found, _ = await look_for(cell)
         assert (found, views.hits) == (2, 2)
+
+
+async def test_a_picture_that_cannot_be_had_does_not_end_the_search() -> None:
+    async with cell_of(BOX) as cell:
+        await made_unseen(cell, images=3, made=3)
+        with cell.sim.faults.fail(404, "/view", times=1) as gone:
+            assert (await look_for(cell))[0] == 2
+        assert gone.hits == 1
+
+
+async def test_a_job_of_which_pictures_are_missing_is_not_made() -> None:
+    async with cell_of(BOX) as cell:
+        (graph,) = small_order(1, model=MODEL).graphs
+        saves = graph["9"]
+        twice = {**graph, "50": {**saves, "inputs": {**saves["inputs"], "filename_prefix": "second"}}}
+        await cell.watcher.order(1, model=MODEL)
+        await cell.worked_off(1)
+        async with ComfyClient(Server.from_url(cell.sim.url)) as client:
+            await client.submit(twice, prompt_id=str(uuid4()), client_id="me", marks={})
+            await cell.worked_off(2)
+            both = [Parcel("p", "b", twice, {}, None)]
+            assert len(await lost.found(both, client)) == 1
+            gone = next(key for key in cell.sim.files.contents if key[2].startswith("second"))
+            del cell.sim.files.contents[gone]
+            assert await lost.found(both, client) == ()
