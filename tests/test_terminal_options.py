@@ -1,5 +1,6 @@
 """What the program asks of its terminal and of the machine, as its options and environment have it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,11 @@ def test_a_redirect_to_a_login_ends_it_with_what_to_do() -> None:
         assert "wants to know who you are (302): put user:password@ before the host, give --header" in it.said
         assert "Traceback" not in it.said
         assert not [request for request in login.heard if request.startswith("/login")]
+
+
+def test_without_colour_nothing_is_painted_but_shades_of_grey() -> None:
+    with terminal("demo", NO_COLOR="1") as it:
+        it.shows("live")
+        colours = re.findall(rb"[34]8;2;(\d+);(\d+);(\d+)", it.rest())
+        assert colours
+        assert all(red == green == blue for red, green, blue in colours)

@@ -61,7 +61,7 @@ class ComfyApp(App[None]):
         super().__init__()
         self.options = options
         self.ascii = options.ascii
-        self._filters = [HarmlessFilter(), *([AsciiFilter()] if options.ascii else [])]
+        self._own_filters = [HarmlessFilter(), *([AsciiFilter()] if options.ascii else [])]
         self._type_ahead = TypeAhead(self, super().on_event)
         self._demo = ExitStack()
         self.service: ServiceThread | None = None
@@ -166,7 +166,7 @@ class ComfyApp(App[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Every painted line is made harmless, and ASCII where that is asked for."""
-        return [*super().get_line_filters(), *self._filters]
+        return [*super().get_line_filters(), *self._own_filters]
 
     def leave(self, code: int) -> None:
         """End with an exit code and without a question; for other threads."""

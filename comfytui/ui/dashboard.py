@@ -247,6 +247,7 @@ class Dashboard(FormActions, JobActions):
 
     def action_reconnect(self) -> None:
         """Try the link again now."""
+        self._say("Trying the link again.")
         self._service.reconnect()
 
     def action_help(self) -> None:

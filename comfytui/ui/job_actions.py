@@ -59,11 +59,11 @@ class JobActions(ActingScreen):
         if self._looking:
             self._say("Their pictures are being looked for already.")
             return
-        await self._look_for(lost)
+        searched = await self._look_for(lost)
         asked = {job.prompt_id for job in lost}
         lost = [job for job in lost_jobs(self._service.state) if job.prompt_id in asked]
         unsure = [job for job in lost if job.note]
-        question = f"{len(unsure)} of {len(lost)} lost jobs may have finished while nobody saw. Send them, too?"
+        question = words.ask_about_unsure(len(unsure), len(lost), searched=searched)
         if unsure and not await self.app.push_screen_wait(ConfirmScreen(question)):
             lost = [job for job in lost if not job.note]
         self._service.resend([job.prompt_id for job in lost])
@@ -74,19 +74,20 @@ class JobActions(ActingScreen):
         batch = batch_of(self._state, selected) if selected else None
         return lost_jobs(self._state, batch) or lost_jobs(self._state)
 
-    async def _look_for(self, lost: list[Job]) -> None:
-        """Look for the pictures of lost jobs, and say what came of it."""
+    async def _look_for(self, lost: list[Job]) -> bool:
+        """Look for the pictures of lost jobs, and say what came of it; whether it could be done."""
         self._say("Looking for their pictures on the server first.")
         self._looking = True
         try:
             found = await asyncio.wrap_future(self._service.look_for([job.prompt_id for job in lost]))
         except ComfyError as error:
             self._say(f"Their pictures could not be looked for: {error}", "warning")
-            return
+            return False
         finally:
             self._looking = False
         if found:
             self._say(f"{found} of them had finished: the server has the pictures.")
+        return True
 
     @on(QueueList.Selected)
     def _show_job(self) -> None:

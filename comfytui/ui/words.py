@@ -129,3 +129,10 @@ def previews_told(abilities: "Abilities | None", *, on: bool) -> str:
     if abilities is None or abilities.previews_by_prompt:
         return "Previews off, also on the server from the next batch on."
     return "Previews off here; this server is too old to be asked for none."
+
+
+def ask_about_unsure(unsure: int, lost: int, *, searched: bool) -> str:
+    """Whether jobs that may have finished are to be made again, `searched` if pictures were looked for in vain."""
+    which = f"{unsure} of {lost} lost jobs" if unsure < lost else f"{lost} lost job{'s' if lost > 1 else ''}"
+    found = ", but the server shows no picture of them" if searched else ""
+    return f"{which} may have finished while nobody saw{found}. Send them again{', too' if unsure < lost else ''}?"
