@@ -26,11 +26,10 @@ class Door:
         self._apply = apply
         self._learned = learned
         self._back = back
-        self._strange = False
+        self._strange = ""
         self._open = asyncio.Event()
         self._asking = asyncio.Lock()
         self._breaks = 0
-        self._seen = ""
         self.known = ""
         self.reason = ""
         """Why it could not be opened."""
@@ -57,14 +56,15 @@ class Door:
         return known
 
     def take(self) -> None:
-        """Take the box that answered last for the right one from now on."""
-        self._know()
+        """Take the other box that was told of for the right one from now on, though yet another one may answer by now."""
+        self._know(self._strange)
+        self._strange = ""
         self._apply(BoxChanged(taken=True))
 
-    def _know(self) -> None:
-        if self._seen != self.known:
-            self.known = self._seen
-            self._learned(self.known)
+    def _know(self, box: str) -> None:
+        if box != self.known:
+            self.known = box
+            self._learned(box)
 
     async def opened(self, client: ComfyClient) -> bool:
         """Ask, if it is not open yet, who answers and what it can do; whether it is the known box, as the first is."""
@@ -81,15 +81,15 @@ class Door:
     async def _ask(self, client: ComfyClient) -> bool:
         breaks = self._breaks
         stats = await client.system_stats()
-        self._seen = fingerprint_of(stats)
-        if self.known and self._seen != self.known:
-            self._strange = True
+        seen = fingerprint_of(stats)
+        if self.known and seen != self.known:
+            self._strange = self._strange or seen
             self._apply(BoxChanged(f"Another box answers here than before: {_described(stats)}."))
             return False
-        self._know()
+        self._know(seen)
         self._apply(BoxChanged(taken=True))
         if self._strange:
-            self._strange = False
+            self._strange = ""
             self._back()
         self._apply(StatsRead(stats))
         self._apply(Probed(await client.abilities(stats.version)))

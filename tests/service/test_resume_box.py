@@ -21,6 +21,7 @@ from tests.waiting import eventually
 from tests.watcher import Watcher, watching
 
 OTHER = replace(QUICK, card="NVIDIA GeForce RTX 3060", vram_gib=12)
+THIRD = replace(QUICK, card="NVIDIA A100", vram_gib=80)
 
 
 class Boxes(NamedTuple):
@@ -117,6 +118,42 @@ async def test_both_boxes_keep_their_own_whichever_is_taken(tmp_path: Path) -> N
             await it.gate.let_all()
             assert all(job.outputs for job in await watcher.until(batch))
         assert (ids(it.first), ids(it.other)) == (list(batch.prompts), list(there.prompts))
+
+
+async def test_a_yes_that_comes_when_the_box_of_before_is_back_changes_nothing() -> None:
+    async with boxes() as it, watching(it.server) as watcher:
+        await watcher.live()
+        batch = await watcher.order(2, model=MODEL)
+        await watcher.until(batch, JobStatus.QUEUED)
+        it.move(it.other)
+        await strange(watcher)
+        it.move(it.first)
+        await watcher.live()
+        watcher.service.take_box()
+        later = await watcher.order(1, model=MODEL)
+        await watcher.until(later, JobStatus.QUEUED)
+        assert statuses(watcher, batch) == [JobStatus.QUEUED] * 2
+        assert (ids(it.first), it.other.submitted) == ([*batch.prompts, *later.prompts], [])
+
+
+async def test_a_yes_is_meant_for_the_box_that_was_asked_about_and_not_for_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "OTHER_BOX_PAUSE", 0.1)
+    async with boxes() as it, SimServer(THIRD) as third, watching(it.server, folder=tmp_path) as watcher:
+        await eventually(lambda: watcher.state.stats, "what box it is")
+        it.move(it.other)
+        await strange(watcher)
+        assert "3060" in watcher.state.link.reason
+        asked = third.faults.delay(0, "/system_stats")
+        it.move(third)
+        await eventually(lambda: asked.hits >= 2, "an answer of the third")
+        watcher.service.take_box()
+        await eventually(lambda: "A100" in watcher.state.link.reason, "another question")
+        batch = await watcher.order(1, model=MODEL)
+        it.move(it.other)
+        await watcher.until(batch, JobStatus.SUCCEEDED)
+        assert (it.first.submitted, ids(it.other), third.submitted) == ([], list(batch.prompts), [])
 
 
 @pytest.mark.parametrize("gone_for_long", [True, False])
