@@ -9,7 +9,7 @@ from comfytui.comfy.replies import QueueItem
 from comfytui.service.notices import Severity
 from comfytui.service.outbox import Outbox
 from comfytui.session.events import JobCancelled, SessionEvent
-from comfytui.session.model import Job, JobStatus
+from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
 
 Outcome = tuple[str, Severity]
@@ -45,6 +45,8 @@ async def cancel(
         return told
     if (abilities := state.abilities) is None:
         return UNKNOWN
+    if state.link.kind is LinkKind.OTHER_BOX:
+        return f"Not cancelled: {state.link.reason}", "error"
     try:
         was_there = await _stop(prompt_id, client, abilities, sure=sure)
     except _SparedError as spared:
@@ -152,6 +154,8 @@ async def cancel_all(
         return _counted(parts) or "Nothing was left to cancel.", "information"
     if state.abilities is None:
         return f"{_counted(parts)} {UNKNOWN[0]}".strip(), UNKNOWN[1]
+    if state.link.kind is LinkKind.OTHER_BOX:
+        return f"{_counted(parts)} Not cancelled: {state.link.reason}".strip(), "error"
     try:
         removed = await _remove(sent, client, apply)
         running = sent & {item.prompt_id for item in (await client.queue()).running}

@@ -26,7 +26,7 @@ class Door:
         self._apply = apply
         self._learned = learned
         self._back = back
-        self._strange = ""
+        self._strange = ""  # the fingerprint of the other box that was told of, while the known one is not back
         self._open = asyncio.Event()
         self._asking = asyncio.Lock()
         self._breaks = 0
@@ -56,7 +56,7 @@ class Door:
         return known
 
     def take(self) -> None:
-        """Take the other box that was told of for the right one from now on, though yet another one may answer by now."""
+        """Take the other box that was told of for the right one from now on, though a third one may answer by now."""
         self._know(self._strange)
         self._strange = ""
         self._apply(BoxChanged(taken=True))

@@ -120,6 +120,20 @@ async def test_both_boxes_keep_their_own_whichever_is_taken(tmp_path: Path) -> N
         assert (ids(it.first), ids(it.other)) == (list(batch.prompts), list(there.prompts))
 
 
+async def test_what_the_box_of_before_has_is_not_called_cancelled_while_another_one_answers() -> None:
+    async with boxes() as it, watching(it.server) as watcher:
+        await watcher.live()
+        batch = await watcher.order(2, model=MODEL)
+        await watcher.until(batch, JobStatus.QUEUED)
+        it.move(it.other)
+        await strange(watcher)
+        watcher.service.cancel_batch(batch.id)
+        watcher.service.cancel(batch.prompts[0])
+        await eventually(lambda: len(watcher.sentences) == 2, "two answers")
+        assert watcher.sentences == [f"Not cancelled: {watcher.state.link.reason}"] * 2
+        assert statuses(watcher, batch) == [JobStatus.QUEUED] * 2
+
+
 async def test_a_yes_that_comes_when_the_box_of_before_is_back_changes_nothing() -> None:
     async with boxes() as it, watching(it.server) as watcher:
         await watcher.live()
