@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from comfytui.service import outbox
 from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.service.resuming import resumed, statuses
+from tests.service.resuming import resumed, shows, statuses
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate
 from tests.waiting import eventually
@@ -138,6 +139,28 @@ async def test_what_a_server_knew_under_an_id_of_its_own_is_sent_again_by_the_ne
             await eventually(lambda: statuses(watcher, batch) == [JobStatus.SUBMITTING] * 2, "the batch of before")
             await watcher.until(batch, JobStatus.QUEUED)
         assert [body["prompt"] for body in sim.submitted[2:]] == [body["prompt"] for body in sim.submitted[:2]]
+
+
+async def test_what_one_start_sends_again_the_next_one_hears_live(tmp_path: Path) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, pace=gate) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            batch = await watcher.order(2, model=MODEL, steps=8)
+            await watcher.until(batch, JobStatus.QUEUED)
+            await sim.restart()
+            await watcher.until(batch, JobStatus.LOST)
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            watcher.service.resend(batch.prompts)
+            await watcher.until(batch, JobStatus.QUEUED)
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            assert {body["client_id"] for body in sim.submitted[2:]} <= watcher.state.client_ids
+            await gate.let_steps(2)
+            await eventually(partial(shows, watcher, batch, "Image 1 of 2 - Step 2/8 (25%)"), "its steps")
+        assert ids(sim) == [*batch.prompts, *batch.prompts]
 
 
 @pytest.mark.usefixtures("impatient")
