@@ -129,6 +129,14 @@ async def test_nothing_is_read_again_while_nothing_runs() -> None:
         assert queue.hits == 0
 
 
+@pytest.mark.usefixtures("no_more_tries")
+async def test_a_server_that_answers_again_is_busy_no_more_though_there_is_nothing_new() -> None:
+    async with polling() as cell:
+        with cell.sim.faults.hold_answers(method="GET"):
+            await cell.told(LinkKind.BUSY)
+        await eventually(lambda: cell.state.link.kind is LinkKind.POLLING, "an answer")
+
+
 async def test_it_comes_back_to_life_by_itself_in_the_middle_of_a_batch() -> None:
     async with polling() as cell:
         batch = await cell.watcher.order(2, model=MODEL, steps=60)

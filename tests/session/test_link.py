@@ -29,6 +29,7 @@ def after(*events: LinkEvent) -> Link:
         ((CUT, Answered(1.0), CUT), K.POLLING),
         ((CUT, Answered(1.0), Unanswered("gone")), K.OFFLINE),
         ((CUT, Answered(1.0), Unanswered("slow", K.BUSY)), K.BUSY),
+        ((CUT, Answered(1.0), Unanswered("slow", K.BUSY), Answered(1.0)), K.POLLING),
         ((CUT, Answered(1.0), Connected("me")), K.LIVE),
         ((Connected("me"), Answered(1.0)), K.LIVE),
         ((Connected("me"), Unanswered("gone")), K.LIVE),

@@ -25,13 +25,16 @@ from comfytui.comfy.replies import SystemStats
 from comfytui.session.events import (
     Connected,
     Disconnected,
+    Heard,
     HistorySnapshot,
     JobCancelled,
+    LinkEvent,
     Past,
     PromptDelayed,
     PromptQueued,
     PromptRejected,
     QueueSnapshot,
+    Quiet,
     SessionEvent,
     StatsRead,
     Tick,
@@ -171,10 +174,20 @@ def test_an_unstated_end_is_left_to_the_history() -> None:
     assert session.state.jobs["a1"].outputs == (Output("a.png"),)
 
 
-def test_results_that_a_cut_swallowed_come_from_the_history_after_the_end_was_stated() -> None:
+@pytest.mark.parametrize(
+    "gap",
+    [
+        (Disconnected("cut", 1.0), Connected("me")),
+        (Quiet(deaf=True, reason="deaf"), Connected("me")),
+        (Quiet(deaf=True, reason="deaf"), Heard()),
+        (Connected("me"),),
+    ],
+    ids=["a cut", "a deaf socket", "a socket that was deaf for a while", "a socket that was renewed"],
+)
+def test_results_that_a_gap_swallowed_come_from_the_history_after_the_stated_end(gap: tuple[LinkEvent, ...]) -> None:
     session = Session()
     session.plan("a", 1)
-    session.do(*head("a1"), Disconnected("cut", 1.0), Connected("me"), Executed("a1", "9", None, (Output("b.png"),)))
+    session.do(Connected("me"), *head("a1"), *gap, Executed("a1", "9", None, (Output("b.png"),)))
     session.do(ExecutionSuccess("a1"))
     assert session.status("a1") is S.SUCCEEDED
     assert unsettled(session.state) == ("a1",)
