@@ -17,7 +17,15 @@ from comfytui.service.notices import Notice, NotReached, PreviewReceived
 from comfytui.service.outbox import LOOK_PAUSE
 from comfytui.service.watchdog import Watchdog
 from comfytui.service.wire import News, Wire
-from comfytui.session.events import Connected, Disconnected, PromptDelayed, Quiet, SessionEvent
+from comfytui.session.events import (
+    Answered,
+    Connected,
+    Disconnected,
+    PromptDelayed,
+    Quiet,
+    SessionEvent,
+    Unanswered,
+)
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 
@@ -41,12 +49,13 @@ class Lines:
         self._post = post
         # A socket of the meantime may lead to the other box, and was not taken for ours when it opened.
         self.door = Door(apply, learned, self._renew)
-        self.looker = Looker(apply, state, self.door)
+        self.looker = Looker(self._looked, state, self.door)
         self._watchdog = Watchdog(state, apply, self._look_closely, self._renew)
         self._client: ComfyClient | None = None
         self._wires: tuple[Wire, ...] = ()
         self._tried = False
         self._was_live = False
+        self._was_away = False
 
     def work(self, client: ComfyClient, client_ids: Sequence[str]) -> Iterator[Coroutine[Any, Any, None]]:
         """What has to run, for ever, to hold the lines of these ids."""
@@ -99,6 +108,17 @@ class Lines:
         if self._client is not None:
             await self.looker.look(self._client)
             await self.looker.read_box(self._client)
+
+    def _looked(self, event: SessionEvent) -> None:
+        """Take in what a look tells; where the server is back, a socket need not wait for its next try."""
+        self._apply(event)
+        match event:
+            case Unanswered():
+                self._was_away = True
+            case Answered() if self._was_away:
+                self._was_away = False
+                if not self._state().link.socket:
+                    self._renew()
 
     def _hopeful(self) -> bool:
         """Whether a socket that nothing seemed to mend may come to life: the server was or is one."""

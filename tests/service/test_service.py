@@ -93,6 +93,21 @@ async def test_a_link_that_is_down_is_tried_at_once_when_the_user_wants_it(monke
         await watcher.live()
 
 
+async def test_a_server_that_is_back_gets_a_socket_though_the_next_try_is_far_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(comfy_socket, "FIRST_DELAY", 600.0)
+    monkeypatch.setattr(comfy_socket, "LONGEST_DELAY", 600.0)
+    async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
+        await watcher.live()
+        proxy.go_down()
+        proxy.cut()
+        await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the outage")
+        await eventually(lambda: "Nothing listens" in watcher.state.link.reason, "a look in vain")
+        await proxy.come_up()
+        await watcher.live()
+
+
 async def test_an_order_given_while_the_server_is_down_is_kept_and_sent_when_it_is_back() -> None:
     async with SimServer(QUICK) as sim:
         port = int(sim.url.rpartition(":")[2])
