@@ -83,7 +83,7 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> Progress:
         image_left=image_left(state, job, live, now) if job and live else None,
         batch_left=batch_left(state, job, live, counts.open, now) if job else None,
         ahead=ahead_of(state, job) if job else 0,
-        sent=sum(counts.counts.values()) - counts.of(JobStatus.SUBMITTING),
+        sent=sum(counts.counts.values()) - counts.of(JobStatus.SUBMITTING, JobStatus.CANCELLED),
         done=counts.of(JobStatus.SUCCEEDED, JobStatus.CACHED),
         cached=counts.of(JobStatus.CACHED),
         failed=counts.of(JobStatus.FAILED),
@@ -107,7 +107,7 @@ def line(progress: Progress) -> str:
         case Stage.QUEUED:
             return f"{image} - queued, {progress.ahead} ahead" if progress.ahead else f"{image} - queued, next"
         case Stage.SENDING:
-            return f"{progress.sent} of {progress.total_images} sent"
+            return f"{progress.sent} of {progress.total_images - progress.cancelled} sent{_rest(progress)}"
         case Stage.ENDED:
             return f"{progress.done} of {progress.total_images} done{_rest(progress)}"
 

@@ -90,10 +90,15 @@ def link(link_: Link, now: float, *, ascii_only: bool = False) -> str:
             return f"{down} deaf, reconnecting"
         case LinkKind.OFFLINE:
             since = "" if link_.since is None else f" {now - link_.since:.0f} s"
-            retry = "" if link_.retry_at is None else f", retry in {max(0.0, link_.retry_at - now):.0f} s"
-            return f"{down} offline{since}{retry}"
+            return f"{down} offline{since}{_next_try(link_.retry_at, now)}"
         case kind:
             return f"{down} {kind}"
+
+
+def _next_try(at: float | None, now: float) -> str:
+    if at is None:
+        return ""
+    return f", retry in {at - now:.0f} s" if round(at - now) > 0 else ", trying now"
 
 
 def link_told(link_: Link, now: float) -> str:

@@ -366,3 +366,9 @@ def test_without_a_socket_the_step_is_unknown_and_the_bar_stays_where_it_is() ->
     assert after.image_fraction == before.image_fraction > 0
     session.do(Connected("me"), *step("a1", 4))
     assert session.line() == "Image 1 of 2 - Step 4/4 (100%)"
+
+
+def test_what_was_cancelled_before_it_was_sent_counts_neither_as_sent_nor_as_to_be_sent() -> None:
+    session = Session()
+    session.do(plan("b", 4), JobCancelled("b1"), JobCancelled("b2"))
+    assert session.line() == "0 of 2 sent, 2 cancelled"
