@@ -6,7 +6,7 @@ import logging
 import socket
 import struct
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,13 +51,12 @@ class Answer:
 
 
 class Transport:
-    """Requests to one server, over one pool of connections, and one connection for orders that must not come late."""
+    """Requests to one server, over one pool of connections, and one each for orders that must not come late."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._http: httpx.AsyncClient | None = None
         self._once: httpx.AsyncClient | None = None
-        self._once_socket: socket.socket | None = None
         self._closed = False
         self._limits: set[asyncio.Timeout] = set()
         self._quiet = asyncio.Event()
@@ -100,14 +99,13 @@ class Transport:
                 self._limit(seconds),
                 http.stream(method, self._url(path, params), timeout=_patience(method), **_body(json)) as response,
             ):
+                if once:
+                    # What is answered may end politely: some servers log each reset.
+                    connected = response.extensions["network_stream"].get_extra_info("socket")
+                    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
                 self._check(response)
                 html = "text/html" in response.headers.get("content-type", "")
-                answer = Answer(response.status_code, await self._read(response, limit, head), html)
-                if once:
-                    # What was answered may end politely: some servers log each reset.
-                    self._once_socket = response.extensions["network_stream"].get_extra_info("socket")
-                    self._linger(LINGER)
-                return answer
+                return Answer(response.status_code, await self._read(response, limit, head), html)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             raise self._fault(error) from None
 
@@ -129,18 +127,17 @@ class Transport:
             # A question may have waited for its turn while a fault ended the service that it was put to.
             raise Unreachable(f"comfytui is not connected to {self._server.shown} just now: try again in a moment.")
         if once:
-            self._linger(NO_LINGER)
-            self._once = self._once or self._pool(max_connections=1, linger=NO_LINGER)
+            self._once = self._once or self._pool(kept=0, linger=NO_LINGER)
             return self._once
         self._http = self._http or self._pool()
         return self._http
 
-    def _pool(self, max_connections: int = 100, linger: bytes = LINGER) -> httpx.AsyncClient:
+    def _pool(self, kept: int = 20, linger: bytes = LINGER) -> httpx.AsyncClient:
         try:
             pool = httpx.AsyncHTTPTransport(
                 verify=self._server.tls or False,
                 proxy=proxy_of(self._server),
-                limits=httpx.Limits(max_connections=max_connections, keepalive_expiry=KEPT_SECONDS),
+                limits=httpx.Limits(max_keepalive_connections=kept, keepalive_expiry=KEPT_SECONDS),
                 trust_env=False,
                 socket_options=[(socket.SOL_SOCKET, socket.SO_LINGER, linger)],
             )
@@ -148,12 +145,6 @@ class Transport:
             raise bad_proxy(self._server) from None
         headers = {"User-Agent": "comfytui", **self._server.headers}
         return httpx.AsyncClient(headers=headers, transport=pool, follow_redirects=False)
-
-    def _linger(self, linger: bytes) -> None:
-        """Say what the end of the connection for orders takes back."""
-        if self._once_socket is not None:
-            with suppress(OSError):  # It is closed by now.
-                self._once_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
         url = httpx.URL(self._server.http_url(path))
