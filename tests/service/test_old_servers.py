@@ -96,6 +96,22 @@ async def test_two_looks_at_once_ask_but_once_what_the_server_can_do() -> None:
         assert probes.hits == 1
 
 
+@pytest.mark.parametrize("path", ["/features", "/jobs"])
+@pytest.mark.parametrize("status", [403, 500, 200], ids=["forbidden", "broken", "a page"])
+async def test_a_server_that_does_not_tell_what_it_can_do_is_served_by_its_version(path: str, status: int) -> None:
+    async with SimServer(like("0.33.0")) as sim:
+        sim.faults.fail(status, path).text = "<!doctype html><title>Router</title>"
+        async with watching(Server.from_url(sim.url)) as watcher:
+            batch = await watcher.order(1, model=MODEL, steps=10_000)
+            await eventually(lambda: watcher.state.live and watcher.state.live.step > 0, "a step")
+            abilities = watcher.state.abilities
+            assert abilities is not None
+            assert (abilities.own_prompt_ids, abilities.targeted_interrupt) == (True, True)
+            assert abilities.jobs is (path != "/jobs")
+            watcher.service.cancel_batch(batch.id)
+            await watcher.until(batch, JobStatus.INTERRUPTED)
+
+
 async def test_an_old_server_interrupts_nothing_of_which_the_user_is_not_sure() -> None:
     async with long_batch(OLD) as (sim, watcher, (running,)):
         orders = sim.faults.delay(0, "/interrupt")
