@@ -8,12 +8,14 @@ from aiohttp import web
 
 from comfytui.comfy.server import Server
 from comfytui.service import frames, lines, outbox
+from comfytui.service.looks import Looker
 from comfytui.service.notices import NotReached, ServiceFailed
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
+from tests.service.test_resume_box import boxes, strange
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.waiting import eventually
 from tests.watcher import Watcher, small_order, watching
@@ -112,6 +114,38 @@ async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monk
             await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
             await watcher.until(batch)
             assert ids(sim) == list(batch.prompts)
+        finally:
+            await asyncio.to_thread(thread.stop)
+
+
+async def test_a_service_that_is_back_after_a_fault_sends_on_and_only_to_the_box_of_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "LOOK_PAUSE", 0.05)
+    look = Looker.look
+    async with boxes() as it:
+
+        async def broken(*_: object) -> None:
+            monkeypatch.setattr(Looker, "look", look)
+            it.proxy.lead_to(it.other.url)
+            raise RuntimeError("a fault")
+
+        thread = ServiceThread(it.server, pauses=(0.01,))
+        thread.start()
+        try:
+            watcher = Watcher(thread)
+            await watcher.live()
+            batch = await watcher.order(2, model=MODEL)
+            await watcher.until(batch, JobStatus.QUEUED)
+            monkeypatch.setattr(Looker, "look", broken)
+            it.first.queue.changed()
+            await strange(watcher)
+            later = await watcher.order(1, model=MODEL)
+            await eventually(lambda: watcher.jobs(later)[0].note.startswith("Another box"), "why it waits")
+            it.move(it.first)
+            await watcher.until(later, JobStatus.QUEUED)
+            assert not [job for state in watcher.states for job in state.jobs.values() if job.status is JobStatus.LOST]
+            assert (ids(it.first), it.other.submitted) == ([*batch.prompts, *later.prompts], [])
         finally:
             await asyncio.to_thread(thread.stop)
 
