@@ -5,7 +5,7 @@ import json
 import logging
 import socket
 import struct
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -97,7 +97,13 @@ class Transport:
         try:
             async with (
                 self._limit(seconds),
-                http.stream(method, self._url(path, params), timeout=_patience(method), **_body(json)) as response,
+                http.stream(
+                    method,
+                    self._url(path, params),
+                    timeout=_patience(method),
+                    extensions={"trace": _closing_half_made()},
+                    **_body(json),
+                ) as response,
             ):
                 if once:
                     # What is answered may end politely: some servers log each reset.
@@ -189,6 +195,20 @@ class Transport:
             case _:
                 kind = plain(type(error).__name__, 40)
                 return ServerError(f"The connection to {shown} broke ({kind}): try again.")
+
+
+def _closing_half_made() -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+    """Follows one request: httpcore leaves a connection open whose TLS handshake is cancelled."""
+    made: Any = None
+
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
+        nonlocal made
+        if event.endswith("connect_tcp.complete"):
+            made = info["return_value"]
+        elif event.endswith("start_tls.failed") and made is not None:
+            await made.aclose()
+
+    return trace
 
 
 def _patience(method: str) -> httpx.Timeout:
