@@ -53,8 +53,12 @@ async def test_one_order_is_submitted_once_with_marks_that_restore_it(sim: SimSe
 async def test_every_end_of_mine_is_told_once(watcher: Watcher) -> None:
     batch = await watcher.order(3, model=MODEL)
     await watcher.until(batch)
-    ended = [notice.job.prompt_id for notice in watcher.notices if isinstance(notice, JobEnded)]
-    assert sorted(ended) == sorted(batch.prompts)
+
+    def ended() -> list[str]:
+        return [notice.job.prompt_id for notice in watcher.notices if isinstance(notice, JobEnded)]
+
+    await eventually(lambda: set(ended()) == set(batch.prompts), "the news of every end")
+    assert len(ended()) == 3
 
 
 async def test_an_answer_that_is_lost_is_looked_for_and_nothing_is_sent_twice(sim: SimServer) -> None:
