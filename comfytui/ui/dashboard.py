@@ -163,6 +163,8 @@ class Dashboard(FormActions, JobActions):
 
     def _paint(self) -> None:
         self._paint_planned = False
+        if not self.query(HeaderLine):
+            return  # The screen is being taken down.
         self._paint_due = time.monotonic() + PAINT_PAUSE
         state, painted = self._state, self._painted
         self._painted = state
