@@ -1,11 +1,15 @@
 """Who is no longer let in says so and knocks no more, also while a socket of before still stands."""
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
+from comfytui.service import lines, wire
 from comfytui.session.model import JobStatus, LinkKind
-from tests.faults.cell import MODEL, cell_of
+from tests.faults.cell import MODEL, Cell, cell_of
+from tests.faults.test_polling import polling
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("scaled")
@@ -26,3 +30,42 @@ async def test_a_login_that_ran_out_ends_the_sending_until_the_user_tries_again(
         cell.watcher.service.reconnect()
         jobs = await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
         assert all(job.outputs for job in jobs)
+
+
+@pytest.fixture
+def tries(scaled: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The prompts that were to be sent, once for each time: a clock that ticks while one waits."""
+    monkeypatch.setattr(wire, "GIVEN_UP_PAUSE", 0.2)
+    tries: list[str] = []
+    sendable = lines.Lines.sendable
+
+    async def counted(self: lines.Lines, prompt_id: str) -> bool:
+        tries.append(prompt_id)
+        return await sendable(self, prompt_id)
+
+    monkeypatch.setattr(lines.Lines, "sendable", counted)
+    return tries
+
+
+async def ticks(tries: list[str], count: int) -> None:
+    until = len(tries) + count
+    await eventually(lambda: len(tries) >= until, "some time")
+
+
+@pytest.mark.parametrize(("reached", "status"), [(cell_of, 401), (polling, 403)], ids=["with sockets", "without"])
+async def test_a_server_that_lets_nobody_in_is_left_alone_until_the_user_tries_again(
+    reached: Callable[[], AbstractAsyncContextManager[Cell]], status: int, tries: list[str]
+) -> None:
+    async with reached() as cell:
+        refused = cell.sim.faults.fail(status)
+        cell.proxy.cut()
+        batch = await cell.watcher.order(1, model=MODEL)
+        await eventually(lambda: cell.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
+        await ticks(tries, 5)
+        asked = refused.hits
+        await ticks(tries, 10)
+        assert refused.hits == asked
+        assert not cell.sim.submitted
+        refused.end()
+        cell.watcher.service.reconnect()
+        await cell.watcher.until(batch, JobStatus.SUCCEEDED)
