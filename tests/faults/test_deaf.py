@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from comfytui.service.watchdog import RENEWALS
 from comfytui.session import silence
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.silence import stall_of
@@ -56,6 +57,24 @@ async def test_each_deafness_has_its_own_renewals() -> None:
             await cell.watcher.live()
             await stepping(cell)
         assert sockets.hits == 3
+
+
+async def test_renewals_that_one_job_used_up_the_next_one_has_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silence, "PATIENCE", 0.2)
+    monkeypatch.setattr(silence, "STILL", 0.1)
+    gate = Gate()
+    async with cell_of(SimConfig(load_seconds=0), gate) as cell:
+        sockets = cell.asked("/ws")
+        cell.sim.faults.drop(lambda event, _: event != "status")
+        gate.let_start()
+        batch = await cell.watcher.order(2, model=MODEL, steps=20)
+        await eventually(lambda: sockets.hits >= RENEWALS, "all renewals")
+        cell.watcher.service.cancel(batch.prompts[0])
+        await eventually(lambda: cell.sim.box.interrupted, "the interrupt")
+        await gate.let_steps(1)
+        await eventually(lambda: cell.state.live and cell.state.live.prompt_id == batch.prompts[1], "the next run")
+        used_up = sockets.hits
+        await eventually(lambda: sockets.hits > used_up, "a renewal of its own")
 
 
 async def test_a_deaf_socket_is_noticed_by_what_ended_unheard_though_the_memory_moves(
