@@ -6,7 +6,7 @@ from comfytui.session.adoption import adopted, job_of
 from comfytui.session.book import put, running
 from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, Seen
 from comfytui.session.jobs import indexed
-from comfytui.session.model import Failure, Job, JobStatus, Stamp
+from comfytui.session.model import Failure, Job, JobStatus, LinkKind, Stamp
 from comfytui.session.pace import kind_of
 from comfytui.session.state import SessionState
 
@@ -83,6 +83,8 @@ def _may_have_run(state: SessionState, job: Job, at: Stamp) -> bool:
     """Whether its turn may have come in the time that nobody saw."""
     if job.status is JobStatus.RUNNING:
         return True
+    if state.blind is None and state.link.kind is LinkKind.LIVE:
+        return False  # Its run would have been seen.
     unseen = at.monotonic - state.blind if state.blind is not None else 0.0
     pace = state.paces.get(kind_of(job))
     ahead = indexed(state.jobs).places.get(job.prompt_id, 0)

@@ -6,13 +6,19 @@ from dataclasses import replace
 
 import pytest
 
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.server import Server
+from comfytui.service import looks
+from comfytui.session import silence
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.snapshots import MAY_HAVE_FINISHED
 from comfytui.session.views import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.server import SimServer
+from comfytui.ui.news import lost_news
 from tests.faults.cell import MODEL, Cell, cell_of
+from tests.sim.gate import Gate
 from tests.waiting import eventually
 from tests.watcher import Watcher
 
@@ -96,6 +102,30 @@ async def test_one_that_ended_unseen_while_the_link_was_down_may_have_finished()
         await cell.proxy.come_up()
         (job,) = await cell.watcher.until(batch, patience=20)
         assert (job.status, job.note) == (LOST, MAY_HAVE_FINISHED)
+
+
+async def test_what_another_user_clears_out_of_the_queue_is_lost_and_can_be_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(looks, "OPEN_PAUSE", 1e6)
+    monkeypatch.setattr(silence, "PATIENCE", 1e6)
+    gate = Gate()
+    async with cell_of(BOX, gate) as cell:
+        batch = await cell.watcher.order(3, model=MODEL)
+        await gate.let_steps(1)
+        await eventually(lambda: cell.state.live and cell.state.live.step and cell.state.queue_remaining == 3, "a step")
+        async with ComfyClient(Server.from_url(cell.sim.url)) as other:
+            await other.clear()
+        gone = [JobStatus.RUNNING, LOST, LOST]
+        await eventually(lambda: statuses(cell.watcher.jobs(batch)) == gone, "the loss")
+        # Nobody may think that they have run: their turn would have been seen.
+        assert [job.note for job in cell.watcher.jobs(batch)] == ["", "", ""]
+        lost = lost_jobs(cell.state)
+        assert "its queue was cleared" in lost_news(lost)[0]
+        cell.watcher.service.resend([job.prompt_id for job in lost])
+        await gate.let_all()
+        await cell.watcher.until(batch, SUCCEEDED)
+        assert ids(cell.sim) == [*batch.prompts, *batch.prompts[1:]]
 
 
 async def test_a_restart_while_a_batch_is_sent_loses_what_was_sent_and_sends_the_rest() -> None:
