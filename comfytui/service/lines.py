@@ -128,7 +128,8 @@ class Lines:
 
     def _no_socket(self, error: ComfyError) -> None:
         """The server will not have a socket of ours; perhaps it answers over HTTP."""
-        self.door.close()
+        if self._state().link.kind is not LinkKind.POLLING or isinstance(error, Unauthorized):
+            self.door.close()  # Where it is polled already, nothing broke.
         kind = LinkKind.UNAUTHORISED if isinstance(error, Unauthorized) else LinkKind.NOT_COMFYUI
         self._apply(Disconnected(str(error), kind=kind))
         self.looker.want(told=self._missed)
