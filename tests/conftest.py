@@ -3,6 +3,10 @@
 import pytest
 from hypothesis import settings
 
+from tests.listening import close_what_comes_too_late
+
+close_what_comes_too_late()
+
 # A busy machine is no failure: nothing here is judged by the clock.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

@@ -1,0 +1,20 @@
+"""asyncio's servers, mended where they forget a connection."""
+
+import asyncio
+from typing import Any
+
+
+def close_what_comes_too_late() -> None:
+    """Close what is accepted just as its server closes: older Pythons leave it open for ever (cpython issue 109564)."""
+    transport = getattr(asyncio.selector_events, "_SelectorTransport")  # noqa: B009 - unknown to the type checker
+    make = transport.__init__
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            make(self, *args, **kwargs)
+        except AssertionError:
+            self._sock.close()
+            self._sock = None
+            raise
+
+    transport.__init__ = init
