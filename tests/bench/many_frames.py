@@ -2,19 +2,17 @@
 
 import asyncio
 import gc
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import LinkKind
 from tests.bench.boxes import RemoteBox, box
 from tests.bench.table import Row
 from tests.bench.terminal import memory
+from tests.faults.held import AT_REST, more_connections, more_tasks, tasks_of
 from tests.waiting import eventually
 from tests.watcher import small_order
 
@@ -25,20 +23,6 @@ FLAT_OBJECTS = FRAMES // 200
 """The same in Python objects: far below one for each frame."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What this process holds: threads, open files, and tasks of the service's loop."""
-
-    threads: int
-    files: int
-    tasks: int
-
-    def more_than(self, other: "Held") -> int:
-        """How many of each this has more, together."""
-        pairs = ((self.threads, other.threads), (self.files, other.files), (self.tasks, other.tasks))
-        return sum(max(0, mine - its) for mine, its in pairs)
-
-
 def rows(_: Path) -> Iterator[Row]:
     """The growth, and what is left."""
     return iter(asyncio.run(_measure()))
@@ -46,8 +30,7 @@ def rows(_: Path) -> Iterator[Row]:
 
 async def _measure() -> tuple[Row, ...]:
     with box() as server:
-        await asyncio.to_thread(server.queue)  # the bench's own thread and connection are there from now on
-        at_first = _held(0)
+        await asyncio.to_thread(server.queue)  # the bench's own connection is there from now on
         service = ServiceThread(Server.from_url(server.url))
         service.start()
         try:
@@ -55,21 +38,20 @@ async def _measure() -> tuple[Row, ...]:
             service.submit(small_order(1))
             await eventually(lambda: service.state.live)
             await asyncio.sleep(1)  # the first looks at the server are over
-            before = _held(await _tasks(service))
+            before = await tasks_of(service)
             half, _ = await _received(service, server, 1, FRAMES // 2)
             end, seconds = await _received(service, server, FRAMES // 2 + 1, FRAMES)
-            after = _held(await _tasks(service))
+            left = await more_tasks(service, before) + await more_connections(server.url, AT_REST + 1)
         finally:
             await asyncio.to_thread(service.stop)
-        at_last = _held(0)
+        left += await more_connections(server.url, 1)
     what, half_way = f"{FRAMES:,} frames through socket and service", "growth within the second half"
-    left = after.more_than(before) + at_last.more_than(at_first)
     note = f"{1e6 * seconds / (FRAMES / 2):.0f} µs a frame"
     grown, objects = (max(0, last - first) for first, last in zip(half, end, strict=True))
     return (
         Row(f"{what}: {half_way}", "MB", grown, FLAT_MB, budget="flat", note=note),
         Row(f"{what}: {half_way}", "objects", objects, FLAT_OBJECTS, budget="flat"),
-        Row(f"{what}: tasks, threads, files left behind", "", left, 0),
+        Row(f"{what}: tasks and connections left behind", "", left, 0),
     )
 
 
@@ -83,14 +65,3 @@ async def _received(
     seconds = time.perf_counter() - began
     gc.collect()
     return (memory(), len(gc.get_objects())), seconds
-
-
-async def _tasks(service: ServiceThread) -> int:
-    async def count(_: ComfyClient) -> int:
-        return len(asyncio.all_tasks())
-
-    return await asyncio.wrap_future(service.ask(count))
-
-
-def _held(tasks: int) -> Held:
-    return Held(threading.active_count(), len(list(Path("/proc/self/fd").iterdir())), tasks)
