@@ -1,29 +1,19 @@
 """Every fault at every moment: in the end all is as if nothing had happened."""
 
-import asyncio
 from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from tests.faults import frames  # noqa: F401 - its faults are entered into the catalogue
 from tests.faults.catalogue import FAULTS
-from tests.faults.cell import IMAGES, MOMENTS, Outcome, outcome_of
-from tests.faults.held import check_no_more_than, held
-from tests.faults.scaled import scale
-
-AT_ONCE = 15
-"""Cells that run at the same time: they wait more than they work."""
-
-Results = dict[tuple[str, str], Outcome | BaseException]
+from tests.faults.cell import IMAGES, MOMENTS, Outcome
+from tests.faults.matrix import Results, results_of, undisturbed
 
 
-@pytest.fixture(scope="module")
-def undisturbed() -> Outcome:
+@pytest.fixture(scope="module", name="undisturbed")
+def fixture_undisturbed() -> Outcome:
     """What comes of a run without any fault."""
-    with pytest.MonkeyPatch.context() as patch:
-        scale(patch)
-        return asyncio.run(outcome_of(None, "mid-step"))
+    return undisturbed()
 
 
 @pytest.fixture(scope="module")
@@ -31,24 +21,7 @@ def results(request: pytest.FixtureRequest) -> Results:
     """What came of every cell of the faults that were chosen."""
     items: list[Any] = [item for item in request.session.items if "results" in getattr(item, "fixturenames", ())]
     chosen = {item.callspec.params["name"] for item in items}
-    with pytest.MonkeyPatch.context() as patch:
-        scale(patch)
-        before = held()
-        results = asyncio.run(_run([name for name in FAULTS if name in chosen]))
-        check_no_more_than(before)
-        return results
-
-
-async def _run(names: list[str]) -> Results:
-    places = asyncio.Semaphore(AT_ONCE)
-
-    async def one(name: str, moment: str) -> Outcome:
-        async with places:
-            return await outcome_of(FAULTS[name], moment)
-
-    cells = [(name, moment) for name in names for moment in MOMENTS]
-    outcomes = await asyncio.gather(*(one(*cell) for cell in cells), return_exceptions=True)
-    return dict(zip(cells, outcomes, strict=True))
+    return results_of([name for name in FAULTS if name in chosen])
 
 
 def test_the_undisturbed_run_makes_every_image(undisturbed: Outcome) -> None:
@@ -63,7 +36,6 @@ def test_the_undisturbed_run_makes_every_image(undisturbed: Outcome) -> None:
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_changes_nothing_in_the_end(name: str, moment: str, undisturbed: Outcome, results: Results) -> None:
     outcome = results[name, moment]
-    if isinstance(outcome, BaseException):
-        raise outcome
+    assert isinstance(outcome, Outcome), outcome
     wrong = {key: value for key, value in asdict(outcome).items() if value != getattr(undisturbed, key)}
     assert not wrong
