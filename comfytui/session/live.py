@@ -18,6 +18,10 @@ HEAVIEST = 10_000.0
 """The most that one pass can weigh."""
 MEMORY = 10.0
 """Seconds after which a step counts for a third in the measured speed."""
+PATIENCE = 10.0
+"""Seconds without a step that are never a reason to worry."""
+STEPS = 5
+"""Usual steps that may pass without one."""
 
 
 def begun(job: Job, at: float, *, whole: bool, started_ms: int | None = None) -> Live:
@@ -102,14 +106,21 @@ def _advanced(live: Live, job: Job, step: int, at: float) -> Live:
 
 
 def _timed(live: Live, steps: int, at: float) -> Live:
-    """The run with its speed measured; steps of one instant share its time, so a burst after a stall is no speed."""
+    """The run with its speed measured: a burst of steps shares the time before it, a stall counts as a slow step."""
     if live.last_step is None:
         return live
     seconds = max(at - live.last_step, 0.0)
+    if live.step_seconds is not None:
+        seconds = min(seconds, steps * overdue(live.step_seconds))
     kept = exp(-seconds / MEMORY)
     return replace(
         live, recent_steps=live.recent_steps * kept + steps, recent_seconds=live.recent_seconds * kept + seconds
     )
+
+
+def overdue(step_seconds: float) -> float:
+    """Seconds without a step after which a run that takes so long for one is said to stall."""
+    return max(PATIENCE, STEPS * step_seconds)
 
 
 def _credited(live: Live, weight: float) -> Live:

@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 
 from comfytui.comfy.replies import SystemStats
-from comfytui.session.live import cold
+from comfytui.session.live import cold, overdue
 from comfytui.session.pace import kind_of
 from comfytui.session.state import Live, SessionState
 
-PATIENCE = 10.0
-"""Seconds without a frame that are never a reason to worry."""
-STEPS = 5
-"""Usual steps that may pass without a frame."""
 LOAD_PATIENCE = 60.0
 """Seconds that a model may take to load without a sign of life."""
 MOVE = 0.01
@@ -46,7 +42,7 @@ def patience(state: SessionState, live: Live) -> float:
         return LOAD_PATIENCE
     pace = state.paces.get(kind_of(job))
     step = live.step_seconds or (pace.body / max(job.recipe.steps or 1, 1) if pace else 0.0)
-    return max(PATIENCE, STEPS * step)
+    return overdue(step)
 
 
 def stall_of(state: SessionState, now: float) -> Silence | None:

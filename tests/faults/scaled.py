@@ -7,7 +7,7 @@ import pytest
 
 from comfytui.comfy import socket, transport
 from comfytui.service import lines, looks, outbox, watchdog, wire
-from comfytui.session import silence
+from comfytui.session import live, silence
 
 SCALED: Mapping[ModuleType, Mapping[str, float]] = {
     socket: {"FIRST_DELAY": 0.05, "LONGEST_DELAY": 0.5, "OPEN_SECONDS": 1.0},
@@ -28,7 +28,8 @@ SCALED: Mapping[ModuleType, Mapping[str, float]] = {
     },
     watchdog: {"CHECK_SECONDS": 0.1},
     wire: {"PROBE_SECONDS": 0.7, "GIVEN_UP_PAUSE": 1.0},
-    silence: {"PATIENCE": 0.8, "LOAD_PATIENCE": 4.0, "STILL": 1.5},
+    live: {"PATIENCE": 0.8},
+    silence: {"LOAD_PATIENCE": 4.0, "STILL": 1.5},
 }
 PING_SECONDS, PONG_SECONDS, STEADY_SECONDS = 0.6, 0.5, 0.3
 

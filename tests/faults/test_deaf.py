@@ -5,7 +5,7 @@ import time
 import pytest
 
 from comfytui.service.watchdog import RENEWALS
-from comfytui.session import silence
+from comfytui.session import live, silence
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.silence import stall_of
 from comfytui.sim.config import SimConfig
@@ -60,7 +60,7 @@ async def test_each_deafness_has_its_own_renewals() -> None:
 
 
 async def test_renewals_that_one_job_used_up_the_next_one_has_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(silence, "PATIENCE", 0.2)
+    monkeypatch.setattr(live, "PATIENCE", 0.2)
     monkeypatch.setattr(silence, "STILL", 0.1)
     gate = Gate()
     async with cell_of(SimConfig(load_seconds=0), gate) as cell:

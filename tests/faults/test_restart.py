@@ -9,7 +9,7 @@ import pytest
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service import looks
-from comfytui.session import silence
+from comfytui.session import live
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.snapshots import MAY_HAVE_FINISHED
 from comfytui.session.views import lost_jobs
@@ -108,7 +108,7 @@ async def test_what_another_user_clears_out_of_the_queue_is_lost_and_can_be_sent
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(looks, "OPEN_PAUSE", 1e6)
-    monkeypatch.setattr(silence, "PATIENCE", 1e6)
+    monkeypatch.setattr(live, "PATIENCE", 1e6)
     gate = Gate()
     async with cell_of(BOX, gate) as cell:
         batch = await cell.watcher.order(3, model=MODEL)

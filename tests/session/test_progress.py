@@ -244,6 +244,22 @@ def test_a_burst_of_late_frames_does_not_show_as_speed() -> None:
     assert (shown(session).rate or inf) < 5
 
 
+def test_a_stall_does_not_make_the_rest_look_endless() -> None:
+    session = sampling(tick=1.0)
+    session.do(*(Progress(value, 100, "a1", SAMPLER) for value in range(1, 21)))
+    session.now += 300
+    session.do(*(Progress(value, 100, "a1", SAMPLER) for value in range(21, 31)))
+    assert 70 <= (shown(session).image_left or 0) < 140
+
+
+def test_a_box_that_becomes_slow_for_good_shows_its_new_speed() -> None:
+    session = sampling(tick=1.0)
+    session.do(*(Progress(value, 100, "a1", SAMPLER) for value in range(1, 21)))
+    session.tick = 60.0
+    session.do(*(Progress(value, 100, "a1", SAMPLER) for value in range(21, 31)))
+    assert shown(session).rate == pytest.approx(1 / 60, rel=0.05)
+
+
 def timed(session: Session, prompt_id: str, load: float, step_seconds: float, end: float) -> None:
     """A run with `load` seconds before its first step and `end` seconds after its last."""
     session.tick = 0.0

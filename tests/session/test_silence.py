@@ -5,7 +5,8 @@ from dataclasses import replace
 from comfytui.comfy.events import ExecutionStart
 from comfytui.comfy.replies import Device, SystemStats
 from comfytui.session.events import StatsRead
-from comfytui.session.silence import LOAD_PATIENCE, PATIENCE, memory_moved, patience, silence_of, stall_of
+from comfytui.session.live import PATIENCE
+from comfytui.session.silence import LOAD_PATIENCE, memory_moved, patience, silence_of, stall_of
 from tests.session.build import Session, head, step
 
 GIB = 2**30
