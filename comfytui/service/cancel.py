@@ -37,7 +37,7 @@ async def cancel(
     *,
     sure: bool = False,
 ) -> Outcome:
-    """Drop, delete or interrupt a job, look at the server again, and say what came of it; raises ComfyError.
+    """Drop, delete, interrupt or put away a job, look at the server, and say what came of it; raises ComfyError.
 
     Without `sure` nothing is interrupted on a server that would stop whatever runs.
     """
@@ -70,6 +70,9 @@ def _without_server(
                 return "It is on its way to the server, and will be cancelled when it is there.", "information"
             apply(JobCancelled(prompt_id))
             return "Dropped before it was sent.", "information"
+        case JobStatus.LOST:
+            apply(JobCancelled(prompt_id))
+            return "Put away: it was lost, and is not asked for any more.", "information"
         case status if status and status.ended:
             return f"Nothing to cancel: it had already ended ({status.value}).", "information"
     return None
@@ -141,14 +144,20 @@ async def cancel_all(
     *,
     sure: bool = False,
 ) -> Outcome:
-    """Drop, delete and interrupt open jobs of mine in as few calls as that takes."""
+    """Drop, delete and interrupt open jobs of mine in as few calls as that takes, and put away lost ones."""
+    lost = [job for job in jobs if job.status is JobStatus.LOST]
+    jobs = [job for job in jobs if job.status is not JobStatus.LOST]
     dropped = [job for job in jobs if job.status is JobStatus.SUBMITTING and outbox.drop(job.prompt_id)]
-    for job in dropped:
+    for job in (*lost, *dropped):
         apply(JobCancelled(job.prompt_id))
     on_their_way = {job.prompt_id for job in jobs if outbox.holds(job.prompt_id)}
     for prompt_id in on_their_way:
         outbox.withdraw(prompt_id)
-    parts = {"dropped before they were sent": len(dropped), "cancelled when they arrive": len(on_their_way)}
+    parts = {
+        "put away that were lost": len(lost),
+        "dropped before they were sent": len(dropped),
+        "cancelled when they arrive": len(on_their_way),
+    }
     sent = {job.prompt_id for job in jobs} - {job.prompt_id for job in dropped} - on_their_way
     if not sent:
         return _counted(parts) or "Nothing was left to cancel.", "information"

@@ -182,10 +182,10 @@ class SocketService:
         )
 
     async def cancel_batch(self, batch: str, *, sure: bool = False) -> None:
-        """Cancel what is still to end of a batch and tell what came of it; `sure` as above."""
+        """Cancel what is still to end or lost of a batch and tell what came of it; `sure` as above."""
         prompts = self.state.batches[batch].prompts if batch in self.state.batches else ()
         known = (self.state.jobs.get(prompt_id) for prompt_id in prompts)
-        jobs = [job for job in known if job and not job.status.ended]
+        jobs = [job for job in known if job and not job.status.final]
         await self._cancelled(lambda client: cancel_all(jobs, self.state, client, self._outbox, self._apply, sure=sure))
 
     async def _cancelled(self, order: Callable[[ComfyClient], Awaitable[Outcome]]) -> None:

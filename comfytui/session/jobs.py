@@ -31,6 +31,11 @@ class Tally:
         """How many jobs are still to end."""
         return sum(count for status, count in self.counts.items() if not status.ended)
 
+    @property
+    def unsettled(self) -> int:
+        """How many jobs are still to end, or lost."""
+        return sum(count for status, count in self.counts.items() if not status.final)
+
 
 class Jobs(Mapping[str, Job]):
     """Jobs by prompt_id in order of arrival; indexes are made when first asked for, once a version of the map."""

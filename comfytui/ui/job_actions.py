@@ -38,10 +38,10 @@ class JobActions(ActingScreen):
 
     @work(exclusive=True, group="cancel")
     async def action_cancel_batch(self) -> None:
-        """Cancel what is still to end of the selected job's batch, after a question."""
+        """Cancel what is still to end or lost of the selected job's batch, after a question."""
         job = self._panel.selected()
         batch = batch_of(self._state, job) if job else None
-        if batch is None or not (left := tally(self._state, batch).open):
+        if batch is None or not (left := tally(self._state, batch).unsettled):
             self._say("Select a job of a batch of yours that is still to end.")
         else:
             risk = words.blunt_interrupt(self._state.abilities)

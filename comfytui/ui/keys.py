@@ -4,7 +4,7 @@ from textual.binding import Binding
 
 DASHBOARD = [
     Binding("f5,ctrl+j", "generate", "Generate", key_display="F5", priority=True, id="generate", tooltip="Queue it"),
-    Binding("x", "cancel", "Cancel", id="cancel", tooltip="Cancel the selected job"),
+    Binding("x", "cancel", "Cancel", id="cancel", tooltip="Cancel the selected job, or put it away if it is lost"),
     Binding(
         "X",
         "cancel_batch",

@@ -134,3 +134,16 @@ async def test_a_job_of_which_pictures_are_missing_is_not_made() -> None:
             gone = next(key for key in cell.sim.files.contents if key[2].startswith("second"))
             del cell.sim.files.contents[gone]
             assert await lost.found(both, client) == ()
+
+
+async def test_lost_ones_that_are_put_away_are_not_asked_for_any_more() -> None:
+    async with cell_of(BOX) as cell:
+        batch = await made_unseen(cell, images=3, made=1)
+        cell.watcher.service.cancel(batch.prompts[0])
+        await eventually(lambda: [job.prompt_id for job in lost_jobs(cell.state)] == list(batch.prompts[1:]), "the one")
+        cell.watcher.service.cancel_batch(batch.id)
+        await eventually(lambda: not lost_jobs(cell.state), "the rest")
+        assert {job.status for job in cell.watcher.jobs(batch)} == {JobStatus.CANCELLED}
+        told = ["Put away: it was lost, and is not asked for any more.", "2 put away that were lost."]
+        await eventually(lambda: cell.watcher.sentences == told, "the words")
+        assert len(cell.sim.submitted) == 3
