@@ -201,6 +201,7 @@ def _open_app(
         raise click.UsageError("This terminal belongs to another program: run comfytui in its foreground.")
     # What is made until the first paint stays: nothing to be gained from looking through it again and again.
     gc.disable()
+    from comfytui.drafts import Drafts
     from comfytui.ui.app import ComfyApp
     from comfytui.ui.ending import Ending
     from comfytui.ui.options import Options
@@ -215,6 +216,7 @@ def _open_app(
         remember=remember,
         last=last,
         journal=journal,
+        drafts=Drafts(journal),
         fresh=fresh,
     )
     app = ComfyApp(options, server)

@@ -18,10 +18,11 @@ ALLOWED: dict[str, frozenset[str]] = {
     "comfy": frozenset({"plain"}),
     "config": frozenset({"comfy.server", "plain"}),
     "choice": frozenset({"config", "comfy", "plain"}),
+    "drafts": frozenset({"workflow"}),
     "workflow": frozenset({"plain"}),
     "session": WIRE_WORDS | {"workflow", "plain"},
     "service": frozenset({"comfy", "session", "workflow", "plain"}),
-    "ui": frozenset({"service", "session", "workflow", "plain", "comfy.errors", "comfy.server"}) | WIRE_WORDS,
+    "ui": frozenset({"drafts", "service", "session", "workflow", "plain", "comfy.errors", "comfy.server"}) | WIRE_WORDS,
     "sim": frozenset({"plain"}),
 }
 """What each room may import of the others; a room is its modules, a dotted name one module of it."""
@@ -31,6 +32,7 @@ BARRED = {
     "comfy": {"textual", "aiohttp"},
     "config": {"textual", "aiohttp", "httpx", "websockets"},
     "choice": {"textual", "aiohttp", "httpx", "websockets"},
+    "drafts": {"textual", "aiohttp", "httpx", "websockets"},
     "workflow": {"textual", "aiohttp", "httpx", "websockets"},
     "session": {"textual", "aiohttp", "httpx", "websockets", "asyncio", "time", "datetime", "pathlib", "os"},
     "service": {"textual", "aiohttp"},

@@ -111,3 +111,15 @@ async def test_whatever_ends_it_a_start_goes_on_where_it_was(tmp_path: Path) -> 
         async with seat(sim, tmp_path) as me:
             await me.shows("4 of 4 done")
         assert (len(sim.submitted), seen_twice(sim)) == (4, False)
+
+
+async def test_what_was_typed_when_the_line_dropped_is_there_again(tmp_path: Path) -> None:
+    async with SimServer(BOX, pace=Gate()) as sim:
+        async with seat(sim, tmp_path) as me:
+            await me.shows("live")
+            await me.types("half a sent")
+            await me.shows("half a sent")
+            me.it.process.send_signal(signal.SIGHUP)
+            await me.do(me.it.process.wait)
+        async with seat(sim, tmp_path) as me:
+            await me.shows("half a sent")

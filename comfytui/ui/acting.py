@@ -6,6 +6,7 @@ from comfytui.plain import plain
 from comfytui.service.notices import Severity
 from comfytui.service.thread import ServiceThread
 from comfytui.session.state import SessionState
+from comfytui.ui.draft import Draft
 from comfytui.ui.form import PromptForm
 from comfytui.ui.options import Options
 from comfytui.ui.queue_panel import QueuePanel
@@ -14,6 +15,7 @@ from comfytui.ui.queue_panel import QueuePanel
 class ActingScreen(Screen[None]):
     """A screen with a form, a queue and a service behind it."""
 
+    _draft: Draft
     _service: ServiceThread
     _options: Options
     _state: SessionState

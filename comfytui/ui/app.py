@@ -18,6 +18,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from comfytui.comfy.server import Server
+from comfytui.drafts import NO_DRAFTS
 from comfytui.service.thread import ServiceThread
 from comfytui.session.views import unsent_jobs
 from comfytui.ui.ascii import AsciiFilter
@@ -91,6 +92,7 @@ class ComfyApp(App[None]):
         self._stop_service()
         self.service = service = ServiceThread(server, folder=self.options.journal, fresh=self.options.fresh)
         dashboard = Dashboard(service, self.options, self.size.width)
+        self.at_end[:] = [dashboard.keep_draft]
         self._show(dashboard)
         dashboard.call_after_refresh(service.start)
 
@@ -99,7 +101,7 @@ class ComfyApp(App[None]):
         """Start a simulated server and show its dashboard."""
         try:
             url = await asyncio.to_thread(self._demo.enter_context, self.options.demo())
-            self.options = replace(self.options, remember=_forget, journal=None)
+            self.options = replace(self.options, remember=_forget, journal=None, drafts=NO_DRAFTS)
         except NoDemoError as error:
             self._show(StartScreen(str(error), url=self._typed))
         else:

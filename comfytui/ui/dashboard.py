@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual import on, work
@@ -27,6 +28,7 @@ from comfytui.session.state import SessionState
 from comfytui.session.views import lost_jobs
 from comfytui.ui import keys, words
 from comfytui.ui.confirm import ConfirmScreen
+from comfytui.ui.draft import Draft
 from comfytui.ui.form import PromptForm
 from comfytui.ui.form_actions import FormActions
 from comfytui.ui.header import HeaderLine
@@ -74,6 +76,8 @@ class Dashboard(FormActions, JobActions):
         super().__init__(classes=next(name for least, name in reversed(BREAKPOINTS) if columns >= least))
         self._service = service
         self._options = options
+        kept = {} if options.fresh else options.drafts.read(options.workflow)
+        self._draft = Draft(partial(options.drafts.write, options.workflow), kept)
         self._previews = options.previews
         self._mailbox = service.subscribe(lambda: self.post_message(Mail()))
         self._state = SessionState()
@@ -87,7 +91,7 @@ class Dashboard(FormActions, JobActions):
         """Header, form beside *Now* and queue, footer."""
         yield HeaderLine(self._service.server.shown)
         with Horizontal(id="body"):
-            yield PromptForm(self._options.workflow, id="form")
+            yield PromptForm(self._options.workflow, self._draft.texts, id="form")
             with Vertical(id="right"):
                 yield NowPanel(id="now")
                 yield QueuePanel(id="queue")

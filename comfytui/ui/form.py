@@ -54,9 +54,13 @@ class PromptForm(VerticalScroll, can_focus=False):
 
         asked: Asked
 
-    def __init__(self, workflow: Workflow, *, id: str | None = None) -> None:  # noqa: A002
+    class Edited(Message):
+        """Its content changed."""
+
+    def __init__(self, workflow: Workflow, draft: Mapping[str, str], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.workflow = workflow
+        self._draft = draft
         self._specs: dict[Field, Spec] = {field: FALLBACK[field] for field in workflow.fields}
         self._refusals: dict[str, str] = {}
         self._waits = False
@@ -65,7 +69,8 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def compose(self) -> ComposeResult:
         """One row an input; what the graph does not have is absent."""
-        values = current(self.workflow)
+        draft = self._draft
+        values = {field: draft.get(field, value) for field, value in current(self.workflow).items()}
         yield Line(plain(self.workflow.name, 60), id="workflow-name")
         for field in TEXTS:
             if field in values:
@@ -76,8 +81,8 @@ class PromptForm(VerticalScroll, can_focus=False):
             if present:
                 yield rows.row(label, present, values)
         if Field.SEED in values:
-            yield from rows.seed_row(values[Field.SEED])
-        yield rows.images_row(4 if Field.SEED in values else 1)
+            yield from rows.seed_row(values[Field.SEED], draft.get(rows.SEED_MODE, ""))
+        yield rows.images_row(draft.get(rows.IMAGES, "4" if Field.SEED in values else "1"))
         yield Button("Generate  F5", id="generate", variant="primary", compact=True)
 
     def learn(self, specs: Mapping[Field, Spec]) -> None:
@@ -93,6 +98,8 @@ class PromptForm(VerticalScroll, can_focus=False):
     def _offer(self, field: Field, options: Sequence[str]) -> None:
         select = self.query_one(f"#{field}", Select)
         chosen = str(select.value)
+        if chosen not in options and chosen == self._draft.get(field) and not current(self.workflow)[field]:
+            chosen = ""  # It was chosen on another server, and nothing else asks for it.
         with self.prevent(Select.Changed):
             select.set_options(rows.options(options if not chosen or chosen in options else [*options, chosen]))
             select.value = chosen or options[0]
@@ -135,9 +142,14 @@ class PromptForm(VerticalScroll, can_focus=False):
                     values[field] = str(control.value)
                 case Input():
                     values[field] = check(control.value, self._specs[field])
-        mode = self.query_one("#seed-mode", Select).value if Field.SEED in self._specs else SeedMode.FIXED
-        images = check(self.query_one("#images", Input).value, IMAGES)
+        mode = self.query_one(f"#{rows.SEED_MODE}", Select).value if Field.SEED in self._specs else SeedMode.FIXED
+        images = check(self.query_one(f"#{rows.IMAGES}", Input).value, IMAGES)
         return Asked(values, SeedMode(str(mode)), int(images), self._seeds)
+
+    def texts(self) -> dict[str, str]:
+        """What each control holds, right or wrong."""
+        areas = {area.id or "": area.text for area in self.query(TextArea)}
+        return areas | {control.id or "": str(control.value) for control in (*self._inputs(), *self.query(Select))}
 
     @property
     def _seeds(self) -> SeedRange:
@@ -175,10 +187,11 @@ class PromptForm(VerticalScroll, can_focus=False):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
+        self.post_message(self.Edited())
         self._refusals.pop(event.input.id or "", None)
         self._check(event.input)
         if event.input.id == Field.SEED and event.input.has_focus:
-            mode = self.query_one("#seed-mode", Select)
+            mode = self.query_one(f"#{rows.SEED_MODE}", Select)
             if mode.value == SeedMode.RANDOM.value:
                 # Whoever types a seed wants that seed.
                 mode.value = SeedMode.FIXED.value
@@ -191,6 +204,7 @@ class PromptForm(VerticalScroll, can_focus=False):
     @on(Select.Changed)
     def _chose(self, event: Select.Changed) -> None:
         event.stop()
+        self.post_message(self.Edited())
         self._refusals.pop(event.select.id or "", None)
         if event.select.id in self._specs:
             self._check_choice(Field(event.select.id))
@@ -198,6 +212,7 @@ class PromptForm(VerticalScroll, can_focus=False):
     @on(TextArea.Changed)
     def _wrote(self, event: TextArea.Changed) -> None:
         event.stop()
+        self.post_message(self.Edited())
         self.mark(event.text_area.id or "", "")
 
     def _inputs(self) -> Iterator[Input]:
@@ -213,7 +228,7 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def _check(self, control: Input) -> Value | None:
         field = control.id or ""
-        spec, label = (IMAGES, "Images") if field == "images" else (self._specs[Field(field)], Field(field).label)
+        spec, label = (IMAGES, "Images") if field == rows.IMAGES else (self._specs[Field(field)], Field(field).label)
         try:
             value = check(control.value, spec, label)
         except ValueError as error:

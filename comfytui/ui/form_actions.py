@@ -13,12 +13,36 @@ from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.form import PromptForm
 from comfytui.ui.ordering import fields_of, order_of
 
+DRAFT_PAUSE = 1.0
+"""Seconds after which what was typed is on the disk."""
 MANY_IMAGES = 100
 """Images from which on a batch is asked about: a slip of the finger is quickly made."""
 
 
 class FormActions(ActingScreen):
     """The part of the dashboard that acts on the prompt form."""
+
+    _draft_planned = False
+
+    @on(PromptForm.Edited)
+    def _plan_draft(self) -> None:
+        """Keep what was typed, not at every key."""
+        if self._draft.change(self._form.texts()) and not self._draft_planned:
+            self._draft_planned = True
+            self.set_timer(DRAFT_PAUSE, self._write_draft)
+
+    @work(group="draft")
+    async def _write_draft(self) -> None:
+        self._draft_planned = False
+        await asyncio.to_thread(self.keep_draft)
+
+    def keep_draft(self) -> None:
+        """Write down what stands in the form, if it is not yet; for any thread, and may take as long as the disk."""
+        self._draft.write()
+
+    async def on_unmount(self) -> None:
+        """Nothing that was typed is lost with the screen."""
+        await asyncio.to_thread(self.keep_draft)
 
     def _refused(self, failure: Failure) -> None:
         form = self._form
@@ -55,6 +79,7 @@ class FormActions(ActingScreen):
         self._service.submit(order)
         if seeds:
             self._form.show_seeds(event.asked.seed_mode, seeds)
+            self._plan_draft()
         if self.has_class("-narrow", "-writing"):
             self.action_leave()
 

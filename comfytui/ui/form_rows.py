@@ -12,6 +12,8 @@ from comfytui.ui.line import Line
 from comfytui.workflow.fields import Field, Value
 from comfytui.workflow.seeds import SeedMode
 
+SEED_MODE, IMAGES = "seed-mode", "images"
+"""The controls that stand for no field of the graph."""
 CHOICES = frozenset({Field.MODEL, Field.SAMPLER, Field.SCHEDULER})
 """Fields whose values the server offers."""
 
@@ -49,12 +51,12 @@ def row(label: str, fields: Sequence[Field], values: Mapping[Field, Value]) -> H
     return Horizontal(Line(label, classes="label"), *controls, classes="row")
 
 
-def seed_row(seed: Value) -> Iterator[Horizontal]:
-    """How seeds go on, and the seed."""
+def seed_row(seed: Value, mode: str) -> Iterator[Horizontal]:
+    """How seeds go on (anew each time, if `mode` names no way), and the seed."""
     modes = Select(
         [(Text(mode.value), mode.value) for mode in SeedMode],
-        id="seed-mode",
-        value=SeedMode.RANDOM.value,
+        id=SEED_MODE,
+        value=mode if mode in set(SeedMode) else SeedMode.RANDOM.value,
         allow_blank=False,
         compact=True,
     )
@@ -62,6 +64,6 @@ def seed_row(seed: Value) -> Iterator[Horizontal]:
     yield Horizontal(Line(classes="label"), number(Field.SEED, seed), classes="row")
 
 
-def images_row(images: int) -> Horizontal:
+def images_row(images: str) -> Horizontal:
     """How many images."""
-    return Horizontal(Line("Images", classes="label"), number("images", images), classes="row")
+    return Horizontal(Line("Images", classes="label"), number(IMAGES, images), classes="row")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comfytui.comfy.server import Server
+from comfytui.drafts import NO_DRAFTS, Drafts
 from comfytui.workflow.graph import Workflow
 
 
@@ -18,6 +19,8 @@ class Options:
     """`output` is the folder for saved pictures, `last` the server that was looked for in vain.
 
     `server_of` reads a name or an address, may take a while, and raises BadServer.
+
+    `drafts` has what stood in the prompt form the last time.
 
     `demo` gives the URL of a simulated server that lives as long as its context, or raises NoDemoError; `remember` is
     told each server that turned out to be a ComfyUI, without its secrets.
@@ -32,4 +35,5 @@ class Options:
     last: str = ""
     server_of: Callable[[str], Server] = Server.from_url
     journal: Path | None = None
+    drafts: Drafts = NO_DRAFTS
     fresh: bool = False

@@ -1,0 +1,91 @@
+"""What was typed is there again at the next start."""
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, Select, TextArea
+
+from comfytui.drafts import Drafts
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.workflow.graph import workflow_of
+from comfytui.workflow.txt2img import txt2img
+from tests.ui.screen import Screen, screen
+
+CALM = SimConfig(steps_per_second=0, load_seconds=0)
+PROMPT = "a lighthouse, 灯台 🗼\non its rock"
+
+
+def shown(it: Screen, field: str) -> str:
+    control = it.app.screen.query_one(f"#{field}")
+    return control.text if isinstance(control, TextArea) else str(control.value)  # type: ignore[attr-defined]
+
+
+async def test_what_stood_in_the_form_stands_there_again_right_or_wrong(tmp_path: Path) -> None:
+    drafts = Drafts(tmp_path)
+    async with SimServer(CALM) as sim:
+        async with screen(sim.url, drafts=drafts) as it:
+            await it.shows("live")
+            it.app.screen.query_one("#prompt", TextArea).text = PROMPT
+            await it.write("steps", "many")
+            await it.write("seed", "77")
+            it.app.screen.query_one("#sampler", Select).value = "dpmpp_2m"
+            await it.press("escape")
+        async with screen(sim.url, drafts=drafts) as it:
+            await it.shows("live")
+            got = [shown(it, field) for field in ("prompt", "steps", "seed", "seed-mode", "sampler")]
+            assert got == [PROMPT, "many", "77", "fixed", "dpmpp_2m"]
+            assert it.app.screen.query_one("#steps", Input).has_class("-wrong")
+        async with screen(sim.url, drafts=drafts, fresh=True) as it:
+            await it.shows("live")
+            assert shown(it, "steps") == "20"
+    (file,) = (tmp_path / "drafts").iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+async def test_it_is_on_the_disk_a_moment_after_it_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("comfytui.ui.form_actions.DRAFT_PAUSE", 0.05)
+    drafts = Drafts(tmp_path)
+    async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
+        await it.write("steps", "33")
+        await it.until(lambda: drafts.read(txt2img()).get("steps") == "33", "the draft")
+
+
+async def test_a_signal_that_ends_the_program_finds_a_draft_to_write(tmp_path: Path) -> None:
+    drafts = Drafts(tmp_path)
+    async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
+        await it.write("steps", "33")
+        for hook in it.app.at_end:
+            hook()
+        assert drafts.read(txt2img())["steps"] == "33"
+
+
+async def test_a_model_of_another_server_gives_way_to_one_that_is_there(tmp_path: Path) -> None:
+    drafts = Drafts(tmp_path)
+    drafts.write(txt2img(), {"model": "elsewhere.safetensors", "sampler": "elsewhere"})
+    async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
+        await it.until(lambda: shown(it, "model") == CALM.checkpoints[0], "a model")
+        await it.shows("Sampler 'elsewhere' is not on")
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "{", '{"steps": 7, "prompt": null}', "\ud800"])
+def test_a_damaged_draft_is_none(tmp_path: Path, content: str) -> None:
+    drafts = Drafts(tmp_path)
+    drafts.write(txt2img(), {"steps": "8"})
+    (file,) = (tmp_path / "drafts").iterdir()
+    file.write_bytes(content.encode(errors="surrogatepass"))
+    assert drafts.read(txt2img()) == {}
+
+
+def test_each_workflow_has_its_own(tmp_path: Path) -> None:
+    drafts, other = Drafts(tmp_path), workflow_of("other", {})
+    drafts.write(txt2img(), {"steps": "8"})
+    drafts.write(other, {"images": "2"})
+    assert (drafts.read(txt2img()), drafts.read(other)) == ({"steps": "8"}, {"images": "2"})
+
+
+def test_without_a_folder_or_with_one_that_cannot_be_written_nothing_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for drafts in (Drafts(None), Drafts(tmp_path / "file")):
+        drafts.write(txt2img(), {"steps": "8"})
+        assert drafts.read(txt2img()) == {}
