@@ -1,18 +1,17 @@
 """What every part of the dashboard has at hand."""
 
-from textual.screen import Screen
-
 from comfytui.plain import plain
 from comfytui.service.notices import Severity
 from comfytui.service.thread import ServiceThread
 from comfytui.session.state import SessionState
 from comfytui.ui.draft import Draft
+from comfytui.ui.footer import ThriftyScreen
 from comfytui.ui.form import PromptForm
 from comfytui.ui.options import Options
 from comfytui.ui.queue_panel import QueuePanel
 
 
-class ActingScreen(Screen[None]):
+class ActingScreen(ThriftyScreen):
     """A screen with a form, a queue and a service behind it."""
 
     _draft: Draft

@@ -25,10 +25,10 @@ from comfytui.service.notices import (
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
-from comfytui.session.views import lost_jobs
 from comfytui.ui import keys, words
 from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.draft import Draft
+from comfytui.ui.footer import offered
 from comfytui.ui.form import PromptForm
 from comfytui.ui.form_actions import FormActions
 from comfytui.ui.header import HeaderLine
@@ -37,6 +37,7 @@ from comfytui.ui.job_actions import JobActions
 from comfytui.ui.news import lost_news, news_of
 from comfytui.ui.now import NowPanel
 from comfytui.ui.options import Options
+from comfytui.ui.queue_list import QueueList
 from comfytui.ui.queue_panel import QueuePanel
 from comfytui.ui.saving import shown_picture
 from comfytui.workflow.graph import warning_for
@@ -85,7 +86,7 @@ class Dashboard(FormActions, JobActions):
         self._paint_due = 0.0
         self._paint_planned = False
         self._lost: list[Job] = []
-        self._was_up = self._ever_up = self._any_lost = False
+        self._was_up = self._ever_up = False
 
     def compose(self) -> ComposeResult:
         """Header, form beside *Now* and queue, footer."""
@@ -109,7 +110,8 @@ class Dashboard(FormActions, JobActions):
             self._say(warning, "warning")
 
     def on_resize(self) -> None:
-        """A form that a narrow screen hides must not go on taking keys."""
+        """A form that a narrow screen hides must not go on taking keys; the footer has room for more or fewer."""
+        self.refresh_bindings()
         self.call_after_refresh(self._focus_somewhere)
         self._plan_paint()
 
@@ -176,10 +178,7 @@ class Dashboard(FormActions, JobActions):
         self.query_one(NowPanel).show(state)
         if painted is None or state.jobs is not painted.jobs or state.batches is not painted.batches:
             self._panel.show(state)
-            any_lost = bool(lost_jobs(state))
-            if any_lost is not self._any_lost:
-                self._any_lost = any_lost
-                self.refresh_bindings()
+        self._offer_keys()
         self._follow_jobs()
         is_up = state.link.kind in UP
         if is_up and not self._was_up:
@@ -192,6 +191,10 @@ class Dashboard(FormActions, JobActions):
             self._ask_about_box(state.link.reason)
         elif lost and state.link.reason:
             self._say(f"{state.link.reason} ctrl+r tries again now.", "warning")
+
+    @on(QueueList.Highlighted)
+    def _offer_keys(self) -> None:
+        self.offer(offered(self._state, self._panel.selected()))
 
     def _tick(self) -> None:
         if self._state.live or self._state.link.kind is not LinkKind.LIVE:
@@ -222,7 +225,7 @@ class Dashboard(FormActions, JobActions):
             case "filter" | "help":
                 return not typing
             case "again":
-                return self._any_lost and not on_form_page
+                return "again" in self._offers and not on_form_page
             case "cancel" | "cancel_batch" | "save":
                 return not on_form_page
         return True
