@@ -137,6 +137,14 @@ class LinkKind(StrEnum):
     NOT_COMFYUI = "not a ComfyUI"
     OTHER_BOX = "another box"
 
+    @property
+    def away(self) -> bool:
+        """Whether nobody sees what the server does."""
+        return self in _AWAY
+
+
+_AWAY = frozenset({LinkKind.OFFLINE, LinkKind.BUSY, LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHER_BOX})
+
 
 @dataclass(frozen=True, slots=True)
 class Link:

@@ -89,12 +89,8 @@ def _linked(state: SessionState, event: LinkEvent, at: Stamp) -> SessionState:
     # Frames go astray while there is no socket, or one that is deaf, also where it is only renewed.
     if live and not live.cut and (isinstance(event, Disconnected | Connected) or link.kind is LinkKind.DEAF):
         live = replace(live, cut=True)
-    if blind is None and link.kind in _AWAY:
+    if blind is None and link.kind.away:
         blind = at.monotonic - (event.silent if isinstance(event, Disconnected | Quiet) else 0.0)
     if link is state.link and ids == state.client_ids and live is state.live and blind == state.blind:
         return state
     return replace(state, link=link, client_ids=ids, live=live, blind=blind)
-
-
-_AWAY = frozenset({LinkKind.OFFLINE, LinkKind.BUSY, LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHER_BOX})
-"""States of the link in which nobody sees what the server does."""

@@ -26,7 +26,6 @@ from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.ui import keys, words
-from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.draft import Draft
 from comfytui.ui.footer import offered
 from comfytui.ui.form import PromptForm
@@ -34,6 +33,7 @@ from comfytui.ui.form_actions import FormActions
 from comfytui.ui.header import HeaderLine
 from comfytui.ui.help import HelpScreen
 from comfytui.ui.job_actions import JobActions
+from comfytui.ui.link_actions import LinkActions
 from comfytui.ui.news import lost_news, news_of
 from comfytui.ui.now import NowPanel
 from comfytui.ui.options import Options
@@ -48,8 +48,6 @@ PAINT_PAUSE = 0.25
 """Seconds between two paints of live numbers."""
 LOSSES_PAUSE = 1.0
 """Seconds in which losses are told as one."""
-UP = frozenset({LinkKind.LIVE, LinkKind.POLLING})
-"""States of the link in which the server answers questions."""
 TICK = 1.0
 """Seconds between two paints of clocks, while there is a clock to show."""
 
@@ -65,7 +63,7 @@ class Missed(Message):
     reason: str
 
 
-class Dashboard(FormActions, JobActions):
+class Dashboard(FormActions, JobActions, LinkActions):
     """Form, *Now* and queue of one server."""
 
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
@@ -86,7 +84,6 @@ class Dashboard(FormActions, JobActions):
         self._paint_due = 0.0
         self._paint_planned = False
         self._lost: list[Job] = []
-        self._was_up = self._ever_up = False
 
     def compose(self) -> ComposeResult:
         """Header, form beside *Now* and queue, footer."""
@@ -176,21 +173,18 @@ class Dashboard(FormActions, JobActions):
         self._painted = state
         self.query_one(HeaderLine).show(state)
         self.query_one(NowPanel).show(state)
-        if painted is None or state.jobs is not painted.jobs or state.batches is not painted.batches:
+        if (
+            painted is None
+            or state.jobs is not painted.jobs
+            or state.batches is not painted.batches
+            or state.link.kind.away is not painted.link.kind.away
+        ):
             self._panel.show(state)
         self._offer_keys()
         self._follow_jobs()
-        is_up = state.link.kind in UP
-        if is_up and not self._was_up:
+        if self._follow_link(painted.link if painted else None, state.link):
             self._options.remember(self._service.server.shown)
             self._learn_choices()
-        self._was_up = is_up
-        self._ever_up |= is_up
-        lost = self._ever_up and painted and state.link.kind is not painted.link.kind and not is_up
-        if state.link.kind is LinkKind.OTHER_BOX and not (painted and painted.link.kind is LinkKind.OTHER_BOX):
-            self._ask_about_box(state.link.reason)
-        elif lost and state.link.reason:
-            self._say(f"{state.link.reason} ctrl+r tries again now.", "warning")
 
     @on(QueueList.Highlighted)
     def _offer_keys(self) -> None:
@@ -240,24 +234,6 @@ class Dashboard(FormActions, JobActions):
         if not self._previews:
             self.query_one(NowPanel).show_preview(None)
         self._say(words.previews_told(self._state.abilities, on=self._previews))
-
-    @work(exclusive=True, group="box")
-    async def _ask_about_box(self, reason: str) -> None:
-        question = f"{reason} Your jobs on the one before are kept for it. Use this one from now on?"
-        if await self.app.push_screen_wait(ConfirmScreen(question)):
-            self._service.take_box()
-
-    def action_link(self) -> None:
-        """Say how the server is reached, and why so."""
-        if self._state.link.kind is LinkKind.OTHER_BOX:
-            self._ask_about_box(self._state.link.reason)
-        else:
-            self._say(words.link_told(self._state.link, time.monotonic()))
-
-    def action_reconnect(self) -> None:
-        """Try the link again now."""
-        self._say("Trying the link again.")
-        self._service.reconnect()
 
     def action_help(self) -> None:
         """Show all keys."""

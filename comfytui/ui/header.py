@@ -40,4 +40,5 @@ class HeaderLine(Horizontal):
         link.set_class(state.link.kind is LinkKind.LIVE, "-live")
         link.set_class(state.link.kind not in {LinkKind.LIVE, LinkKind.CONNECTING}, "-down")
         self.query_one("#queue-count", Line).say(f"queue {state.queue_remaining}")
-        self.query_one("#box", Line).say(words.box(state.stats, ascii_only=ascii_only, wide=wide))
+        box = words.box(state.stats, ascii_only=ascii_only, wide=wide)
+        self.query_one("#box", Line).say(words.AS_LAST_SEEN if state.link.kind.away and box else box)

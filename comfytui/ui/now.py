@@ -72,7 +72,7 @@ class NowPanel(Vertical):
         fresh = state.link.kind in {LinkKind.LIVE, LinkKind.POLLING}
         stale = not fresh and progress.stage is not Stage.ENDED
         stall = None if stale or progress.blind else stall_of(state, time.monotonic())
-        self._line("phase").say("as last seen" if stale else "stalled" if stall else _phase(progress))
+        self._line("phase").say(words.AS_LAST_SEEN if stale else "stalled" if stall else _phase(progress))
         self._show_figures(progress, stale or stall is not None)
         subject = (batch.id, progress.image_index)
         self.query_one("#image-bar", Bar).show(progress.image_fraction, style, subject=subject)

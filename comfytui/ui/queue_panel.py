@@ -7,6 +7,7 @@ from textual.widgets import Input
 
 from comfytui.session.model import Job
 from comfytui.session.state import SessionState
+from comfytui.ui import words
 from comfytui.ui.queue_list import QueueList
 from comfytui.ui.rows import rows_of
 
@@ -50,6 +51,7 @@ class QueuePanel(Vertical):
         rows = rows_of(state, self.needle)
         self.rows.empty = NO_MATCH if self.needle and state.jobs else EMPTY
         self.rows.set_rows(rows)
+        self.border_title = f"Queue {words.AS_LAST_SEEN}" if state.link.kind.away and state.jobs else "Queue"
         self.border_subtitle = f"{len(rows)} of {len(state.jobs)}" if self.needle else ""
 
     def selected(self) -> Job | None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 GIB = 2**30
 GAUGE_CELLS = 8
+AS_LAST_SEEN = "as last seen"
+"""Said of what nobody sees just now."""
 
 
 def duration(seconds: float) -> str:

@@ -68,3 +68,23 @@ async def test_a_fault_of_our_own_is_told_in_whole_sentences(monkeypatch: pytest
         await it.press("ctrl+r")
         await it.shows("a fault. It")
         await it.shows("a fault. ctrl+r")
+
+
+@pytest.mark.parametrize("columns", [80, 160])
+async def test_what_nobody_sees_just_now_is_shown_as_last_seen(columns: int) -> None:
+    box = replace(QUICK, steps_per_second=4)
+    async with SimServer(box) as sim, proxy_to(sim.url) as proxy, screen(proxy.url, (columns, 40)) as it:
+        await it.shows("dreamshaper_8" if columns > 100 else "● live")
+        await it.generate(images="2", steps="2000")
+        await it.shows("Image 1 of 2 - Step")
+        await it.press("escape")
+        assert "as last seen" not in it.text
+        assert "VRAM" in it.text
+        proxy.go_down()
+        proxy.cut()
+        await it.shows("─ Queue as last seen ─")
+        assert it.text.splitlines()[0].endswith("as last seen")
+        assert "VRAM" not in it.text
+        await proxy.come_up()
+        await it.shows("─ Queue ─")
+        await it.shows("VRAM")

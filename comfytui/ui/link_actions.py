@@ -1,0 +1,51 @@
+"""What the link does, and what keys do to it."""
+
+import time
+
+from textual import work
+
+from comfytui.session.model import Link, LinkKind
+from comfytui.ui import words
+from comfytui.ui.acting import ActingScreen
+from comfytui.ui.confirm import ConfirmScreen
+
+UP = frozenset({LinkKind.LIVE, LinkKind.POLLING})
+"""States of the link in which the server answers questions."""
+
+
+class LinkActions(ActingScreen):
+    """The part of the dashboard that follows the link."""
+
+    _was_up = _ever_up = False
+
+    def _follow_link(self, before: Link | None, link: Link) -> bool:
+        """Tell what became of the link since it was painted `before`; whether the server answers, and did not then."""
+        is_up = link.kind in UP
+        is_back = is_up and not self._was_up
+        self._was_up = is_up
+        self._ever_up |= is_up
+        if before and link.kind is before.kind:
+            return is_back
+        if link.kind is LinkKind.OTHER_BOX:
+            self._ask_about_box(link.reason)
+        elif before and self._ever_up and not is_up and link.reason:
+            self._say(f"{link.reason} ctrl+r tries again now.", "warning")
+        return is_back
+
+    @work(exclusive=True, group="box")
+    async def _ask_about_box(self, reason: str) -> None:
+        question = f"{reason} Your jobs on the one before are kept for it. Use this one from now on?"
+        if await self.app.push_screen_wait(ConfirmScreen(question)):
+            self._service.take_box()
+
+    def action_link(self) -> None:
+        """Say how the server is reached, and why so."""
+        if self._state.link.kind is LinkKind.OTHER_BOX:
+            self._ask_about_box(self._state.link.reason)
+        else:
+            self._say(words.link_told(self._state.link, time.monotonic()))
+
+    def action_reconnect(self) -> None:
+        """Try the link again now."""
+        self._say("Trying the link again.")
+        self._service.reconnect()
