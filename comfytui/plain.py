@@ -13,13 +13,17 @@ _BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
+# What joins or varies emoji: terminals do not agree on how many cells these then take.
+_VARYING = re.compile("[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 
 
 def plain(text: str, limit: int = 500) -> str:
-    """One harmless line of at most `limit` characters; what was cut shows as an ellipsis."""
+    """One harmless line of at most `limit` characters, as wide on every terminal; what was cut shows as an ellipsis."""
     text = text[: limit * 4]
     if not text.isprintable():  # what it is holds none of these
         text = _UNSEEN.sub("", _BREAKS.sub(" ", _ESCAPES.sub("", text)))
+    if not text.isascii():
+        text = _VARYING.sub("", text)
     text = text.strip()
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

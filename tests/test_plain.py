@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.segment import Segment
+from textual.color import Color
 
 from comfytui.plain import harmless, plain, plain_lines
+from comfytui.ui.harmless import HarmlessFilter
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,7 @@ from comfytui.plain import harmless, plain, plain_lines
         ("狐と雪 🦊", "狐と雪 🦊"),
         ("\x9b31mred", "31mred"),
         ("\ud800", ""),
+        ("❤\ufe0f 👍\U0001f3fd 👩\u200d🚀", "❤ 👍 👩🚀"),
     ],
 )
 def test_what_is_shown(text: str, shown: str) -> None:
@@ -37,6 +41,16 @@ def test_no_control_character_survives(text: str) -> None:
     assert shown.isprintable() or all(ord(c) >= 0xA0 for c in shown if not c.isprintable())
     assert len(shown) <= 500
     assert all(ord(c) >= 0x20 and not 0x7F <= ord(c) < 0xA0 for c in plain_lines(text).replace("\n", ""))
+
+
+VARIED = ["❤\ufe0f", "1\ufe0f\u20e3", "👍\U0001f3fd", "🏳\ufe0f", "🦊", "狐"]
+
+
+@given(st.lists(st.sampled_from([*VARIED, "a", " "])).map("".join))
+def test_emoji_that_terminals_do_not_agree_on_are_painted_as_those_that_they_do(text: str) -> None:
+    (painted,) = HarmlessFilter().apply([Segment(text)], Color(0, 0, 0))
+    assert cell_len(painted.text) == cell_len(text)
+    assert not set(painted.text) & {"\ufe0f", "\U0001f3fd"}
 
 
 @given(st.text(st.characters()))
