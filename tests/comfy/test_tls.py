@@ -1,19 +1,23 @@
 """HTTP and socket over TLS with a certificate of one's own, against a real handshake."""
 
+import asyncio
 import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from comfytui.comfy import transport
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.server import BadServer, Server
 from comfytui.comfy.socket import Closed, Opened, events
+from tests.faults.held import connections_to
+from tests.waiting import eventually
 
 OPENSSL = shutil.which("openssl") or ""
 pytestmark = pytest.mark.skipif(not OPENSSL, reason="makes its certificates with openssl")
@@ -103,3 +107,32 @@ def test_a_key_with_a_passphrase_is_told_and_not_asked_for(tmp_path: Path) -> No
     pem = make_pem(tmp_path, "-passout", "pass:hunter2")
     with pytest.raises(BadServer, match="passphrase"):
         Server.from_url("https://box", cert=pem)
+
+
+async def test_a_handshake_that_is_given_up_leaves_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.05)
+    async with silent() as (url, taken), ComfyClient(Server.from_url(url, insecure=True)) as client:
+        with pytest.raises(ComfyError):
+            await client.queue_count()
+        cancelled = asyncio.create_task(client.queue_count())
+        before = len(taken)
+        monkeypatch.setattr(transport, "CONNECT_SECONDS", 60.0)
+        await eventually(lambda: len(taken) > before, "the connection")
+        cancelled.cancel()
+        await asyncio.wait([cancelled])
+        await eventually(lambda: connections_to(url) == 0, "no connection")
+
+
+@asynccontextmanager
+async def silent() -> AsyncIterator[tuple[str, list[asyncio.StreamWriter]]]:
+    """The URL of a box that takes connections and says nothing, and what it took."""
+    taken: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: taken.append(writer), "127.0.0.1", 0)
+    try:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", taken
+    finally:
+        server.close()
+        for writer in taken:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()

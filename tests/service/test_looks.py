@@ -14,7 +14,10 @@ from comfytui.service.looks import Looker
 from comfytui.session.events import SessionEvent
 from comfytui.session.model import Link, LinkKind
 from comfytui.session.state import SessionState
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
 from tests.waiting import eventually
+from tests.watcher import watching
 
 
 async def test_they_end_also_when_one_is_asked_for_in_that_very_moment() -> None:
@@ -47,3 +50,15 @@ async def test_one_that_failed_holds_up_the_next_one_no_longer_than_a_poll(monke
         looking.cancel()
         with suppress(asyncio.CancelledError):
             await looking
+
+
+async def test_looks_that_take_long_are_not_put_off_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "REST", 1_000_000)
+    monkeypatch.setattr(looks, "LONGEST_REST", 0.05)
+    async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim:
+        queues = sim.faults.delay(0.01, "/queue")
+        async with watching(Server.from_url(sim.url)) as watcher:
+            await watcher.live()
+            for looks_before in range(3):
+                await eventually(lambda count=looks_before: queues.hits > count, "a look")  # type: ignore[misc]
+                watcher.service.reconnect()

@@ -179,3 +179,42 @@ async def test_a_clock_that_was_set_back_holds_nothing_up(tmp_path: Path, monkey
             await resumed(watcher, batch)
             await watcher.until(batch, patience=20)
         assert ids(sim) == list(batch.prompts)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_one_that_is_to_be_cancelled_when_it_is_found_is_cancelled_by_the_next_start(tmp_path: Path) -> None:
+    async with SimServer(QUICK, pace=Gate()) as sim:
+        server = Server.from_url(sim.url)
+        held = sim.faults.hold_answers("/prompt", method="POST", times=1, lands=True)
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            batch = await watcher.order(1, model=MODEL)
+            await eventually(lambda: held.hits, "the POST")
+            watcher.service.cancel(*batch.prompts)
+            await eventually(lambda: watcher.sentences, "the withdrawal")
+        held.end()
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            await watcher.until(batch, JobStatus.CANCELLED, JobStatus.INTERRUPTED)
+            await eventually(lambda: not sim.queue.remaining, "an empty queue")
+        assert ids(sim) == list(batch.prompts)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_one_whose_graph_was_damaged_on_the_disk_is_told_and_the_others_are_sent(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim:
+        server = Server.from_url(sim.url)
+        with sim.faults.fail(503, "/prompt", method="POST"):
+            async with watching(server, folder=tmp_path) as watcher:
+                await watcher.live()
+                batch = await watcher.order(3, model=MODEL)
+                await eventually(lambda: watcher.line(batch) == "0 of 3 sent", "the batch")
+        with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
+            db.execute("UPDATE prompts SET graph = x'00' WHERE prompt_id = ?", (batch.prompts[1],))
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            jobs = await watcher.until(batch)
+        assert [job.status for job in jobs] == [JobStatus.SUCCEEDED, JobStatus.REJECTED, JobStatus.SUCCEEDED]
+        assert jobs[1].failure is not None
+        assert "damaged" in jobs[1].failure.message
+        assert ids(sim) == [batch.prompts[0], batch.prompts[2]]

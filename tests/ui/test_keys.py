@@ -1,6 +1,7 @@
 """Keys act on what is seen, in the order in which they are typed, and never lose anything without a question."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from textual.widgets import Input, Select, TextArea
@@ -125,8 +126,11 @@ async def test_random_seeds_all_differ_and_the_first_is_shown(sim: SimServer) ->
         assert it.app.screen.query_one("#seed", Input).value == str(seeds[0])
 
 
-async def test_closing_with_unsent_images_asks_first() -> None:
-    async with SimServer(QUICK) as sim, screen(sim.url) as it:
+@pytest.mark.parametrize("folder", ["none", "unusable"])
+async def test_closing_with_unsent_images_that_nobody_keeps_asks_first(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").touch()
+    journal = tmp_path / "file" if folder == "unusable" else None
+    async with SimServer(QUICK) as sim, screen(sim.url, journal=journal) as it:
         await it.shows("dreamshaper_8")
         await sim.__aexit__(None, None, None)
         await it.generate(images="2")
@@ -138,6 +142,16 @@ async def test_closing_with_unsent_images_asks_first() -> None:
         await it.press("q")
         await it.shows("2 of your images")
         await it.press("y")
+        await it.until(lambda: it.app.return_code == 0, "the end")
+
+
+async def test_closing_with_unsent_images_that_the_next_start_sends_asks_nothing(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim, screen(sim.url, journal=tmp_path) as it:
+        await it.shows("dreamshaper_8")
+        await sim.__aexit__(None, None, None)
+        await it.generate(images="2")
+        await it.shows("not sent")
+        await it.press("escape", "q")
         await it.until(lambda: it.app.return_code == 0, "the end")
 
 
