@@ -46,7 +46,7 @@ async def foreign(cell: Cell, images: int, steps: int = 12) -> list[str]:
 @pytest.mark.parametrize("like", ["0.33.0", "0.3.64", "0.3.40"])
 async def test_a_batch_over_http_alone(like: str) -> None:
     async with polling(SimConfig(steps_per_second=20, load_seconds=0, like=like)) as cell:
-        batch = await cell.watcher.order(3, model=MODEL, steps=40)  # longer than a poll
+        batch = await cell.watcher.order(3, model=MODEL, steps=16)  # longer than a poll
         jobs = await cell.watcher.until(batch, SUCCEEDED, patience=20)
         assert [len(job.outputs) for job in jobs] == [1, 1, 1]
         assert len(cell.sim.submitted) == 3
