@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Protocol
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Rejected, ServerError, Unauthorized, Unreachable
 from comfytui.comfy.replies import Queued, QueueItem
+from comfytui.service.landing import ended, landed
+from comfytui.service.ledger import Ledger
 from comfytui.service.notices import Severity
 from comfytui.service.orders import Parcel
 from comfytui.session.events import (
@@ -28,9 +29,6 @@ LOOK_PAUSE = 2.0
 
 FAILURES = 3
 """Times that the server may break over a prompt (status 500) before the prompt is taken for the cause."""
-LATEST = 1_000
-"""Entries of the history that are searched for a prompt of ours before it is sent again: an old server gives it an id
-of its own."""
 
 NO_DOUBTS: Mapping[str, float] = MappingProxyType({})
 
@@ -38,22 +36,6 @@ Apply = Callable[[SessionEvent], None]
 Refused = Callable[[str, Failure], None]
 Tell = Callable[[str, Severity], None]
 Cancel = Callable[[str], Awaitable[None]]
-
-
-class Ledger(Protocol):
-    """Keeps, beyond the life of this process, what was sent."""
-
-    def sending(self, prompt_id: str, wall: float, client_id: str) -> Awaitable[object]:
-        """A POST is about to begin, under this id."""
-
-    def sent(self, prompt_id: str, accepted_id: str, number: float) -> object:
-        """The server took the prompt."""
-
-    def unsent(self, prompt_id: str) -> object:
-        """The POST certainly did not land."""
-
-    def unwanted(self, prompt_id: str) -> object:
-        """It is to be cancelled if it landed."""
 
 
 class Outbox:
@@ -198,7 +180,7 @@ class Outbox:
         if not await self._ready(parcel.prompt_id):
             return None, False
         try:
-            item = await _find(client, parcel)
+            item = await landed(client, parcel)
         except ComfyError:
             return None, False
         there = await self._ready(parcel.prompt_id)
@@ -213,11 +195,13 @@ class Outbox:
     async def _missing(self, client: ComfyClient, parcel: Parcel) -> None:
         """Let a prompt that can no longer land be sent again, unless it ended already, is unwanted, or does harm."""
         try:
-            ended = next((entry.item for entry in await client.history(LATEST) if _is(entry.item, parcel)), None)
+            item = await ended(client, parcel)
         except ComfyError:
             return
-        if ended is not None:
-            await self._found(parcel, ended.prompt_id, ended.number)
+        if not await self._ready(parcel.prompt_id):
+            return  # It may have been the history of another box.
+        if item is not None:
+            await self._found(parcel, item.prompt_id, item.number)
         elif self._failures >= FAILURES:
             self._refuse(parcel, Failure(f"The server broke over it {self._failures} times: look at the server's log."))
         else:
@@ -271,17 +255,3 @@ def _failure(error: Rejected) -> Failure:
     first = error.node_errors[0]
     message = f"{first.message}: {first.details}" if first.details else first.message
     return Failure(message, first.node_id, first.class_type, node_errors=error.node_errors)
-
-
-async def _find(client: ComfyClient, parcel: Parcel) -> QueueItem | None:
-    """The prompt as the server has it, waiting, running or ended; old servers give it an id of their own."""
-    queue = await client.queue()
-    for item in (*queue.running, *queue.pending):
-        if _is(item, parcel):
-            return item
-    entry = await client.history_of(parcel.prompt_id)
-    return entry.item if entry else None
-
-
-def _is(item: QueueItem, parcel: Parcel) -> bool:
-    return item.prompt_id == parcel.prompt_id or item.marks == parcel.marks

@@ -96,6 +96,10 @@ class Box:
     def ids(self) -> list[str]:
         return [body["prompt_id"] for body in self.posts]
 
+    def ended(self, asked: str | None) -> dict[str, Json]:
+        """What the history shows, whole or of one."""
+        return {key: entry for key, entry in self.history.items() if asked in {None, key}}
+
     def queued(self) -> list[Json]:
         """What a look at the queue shows."""
         return self.pending
@@ -112,8 +116,7 @@ async def desk(box: Box, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]
         return web.json_response({"queue_running": [], "queue_pending": box.queued()})
 
     async def history(request: web.Request) -> web.Response:
-        asked = request.match_info.get("id")
-        return web.json_response({key: entry for key, entry in box.history.items() if asked in {None, key}})
+        return web.json_response(box.ended(request.match_info.get("id")))
 
     async def cancelled(_: web.Request) -> web.Response:
         return web.json_response({"cancelled": False})
@@ -164,6 +167,33 @@ async def test_a_prompt_that_ended_under_an_id_of_the_servers_own_is_not_sent_ag
 
     monkeypatch.setattr(box, "answer", lose_answer)
     async with desk(box, monkeypatch) as it:
+        it.order(1)
+        await eventually(lambda: "theirs" in it.state.jobs, "the prompt")
+    assert len(box.posts) == 1
+
+
+async def test_the_history_of_another_box_does_not_prove_that_a_prompt_never_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    box = Box()
+    ours = box.ended
+    read: list[str] = []
+
+    def lose_answer(body: Json) -> web.Response:
+        box.history["theirs"] = {"prompt": box.item(body, "theirs"), "outputs": {}, "status": None}
+        return web.Response(status=504)
+
+    async with desk(box, monkeypatch) as it:
+
+        def of_another_at_first(asked: str | None) -> dict[str, Json]:
+            if asked is not None or read:
+                return ours(asked)
+            read.append("the other box")
+            it.right = False
+            return {}
+
+        monkeypatch.setattr(box, "ended", of_another_at_first)
+        monkeypatch.setattr(box, "answer", lose_answer)
         it.order(1)
         await eventually(lambda: "theirs" in it.state.jobs, "the prompt")
     assert len(box.posts) == 1

@@ -1,0 +1,20 @@
+"""What the outbox asks of whatever keeps, beyond the life of this process, what was sent."""
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+
+class Ledger(Protocol):
+    """Is told each step of a prompt on its way."""
+
+    def sending(self, prompt_id: str, wall: float, client_id: str) -> Awaitable[object]:
+        """A POST is about to begin, under this id."""
+
+    def sent(self, prompt_id: str, accepted_id: str, number: float) -> object:
+        """The server took the prompt."""
+
+    def unsent(self, prompt_id: str) -> object:
+        """The POST certainly did not land."""
+
+    def unwanted(self, prompt_id: str) -> object:
+        """It is to be cancelled if it landed."""
