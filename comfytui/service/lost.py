@@ -1,7 +1,6 @@
 """Jobs that a server forgot: how they are sent again, and how pictures are found that nobody saw it make."""
 
 import asyncio
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -16,7 +15,7 @@ from comfytui.session.boil import past
 from comfytui.session.events import Past
 from comfytui.session.model import Job
 from comfytui.workflow.graph import Graph
-from comfytui.workflow.picture import UnreadablePictureError, prompt_in
+from comfytui.workflow.picture import graph_in
 
 LOOKED_AT = 60
 """The newest pictures that are looked at; each is a request, and what was lost is not old."""
@@ -86,8 +85,5 @@ def _made_by(graph: Mapping[str, Any]) -> dict[str, tuple[object, object]]:
 
 def _read(head: bytes) -> dict[str, tuple[object, object]] | None:
     """The graph in the first bytes of a picture; None where there is none to be read."""
-    try:
-        graph = json.loads(prompt_in(head) or "null")
-    except (UnreadablePictureError, ValueError, RecursionError):
-        return None
+    graph = graph_in(head)
     return _made_by(graph) if isinstance(graph, dict) else None

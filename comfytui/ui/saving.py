@@ -13,10 +13,14 @@ from comfytui.service.notices import Severity
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 from comfytui.ui.save import SaveError, save
+from comfytui.workflow.picture import graph_in
+from comfytui.workflow.recipe import recipe_of
 
 if TYPE_CHECKING:
     from comfytui.comfy.client import ComfyClient
     from comfytui.comfy.events import Output
+
+NOT_ITS_OWN = "It shows another seed than the job had: the server gave the name to a newer picture."
 
 
 async def save_and_tell(app: App[None], service: ServiceThread, job: Job, folder: Path) -> None:
@@ -30,15 +34,20 @@ async def save_outputs(service: ServiceThread, job: Job, folder: Path) -> tuple[
     if not job.outputs:
         return "This job has no files to save.", "information"
     saved: list[Path] = []
+    others = 0
     try:
         for output in job.outputs:
             data = await asyncio.wrap_future(service.ask(partial(_view, output=output)))
             saved.append(await asyncio.to_thread(save, folder, output.filename, data))
+            others += await asyncio.to_thread(_is_of_another, job, data)
     except (ComfyError, SaveError) as error:
         done = f"{len(saved)} of {len(job.outputs)} saved. " if saved else ""
         return f"{done}{error}", "error"
     where = plain(str(saved[0]), 200)
-    return (f"Saved {where}" if len(saved) == 1 else f"Saved {len(saved)} files, the first as {where}"), "information"
+    told = f"Saved {where}" if len(saved) == 1 else f"Saved {len(saved)} files, the first as {where}"
+    if others:
+        return f"{told}. {NOT_ITS_OWN}", "warning"
+    return told, "information"
 
 
 SHOWN_LIMIT = 32 * 2**20
@@ -54,3 +63,9 @@ async def shown_picture(service: ServiceThread, output: "Output") -> bytes:
 
 async def _view(client: "ComfyClient", output: "Output") -> bytes:
     return await client.view(output)
+
+
+def _is_of_another(job: Job, data: bytes) -> bool:
+    """Whether a picture names another seed than the job had: a server whose folder is emptied counts anew."""
+    seed = recipe_of(graph_in(data)).seed
+    return None not in {seed, job.recipe.seed} and seed != job.recipe.seed

@@ -1,5 +1,6 @@
 """The graph that ComfyUI writes into the pictures it saves."""
 
+import json
 import warnings
 from io import BytesIO
 from typing import Any
@@ -31,6 +32,14 @@ def prompt_in(content: bytes) -> str | None:
     # Pillow's parsers raise nearly anything on hostile bytes.
     except Exception as error:
         raise UnreadablePictureError(str(error)) from error
+
+
+def graph_in(content: bytes) -> Any:
+    """Return what stands in the picture as its graph, any JSON value; None where there is none to be read."""
+    try:
+        return json.loads(prompt_in(content) or "null")
+    except (ValueError, RecursionError):
+        return None
 
 
 def _text_of(metadata: dict[Any, Any]) -> str | None:

@@ -123,3 +123,21 @@ async def test_a_picture_that_the_server_no_longer_has_is_told(sim: SimServer) -
         sim.files.contents.clear()
         await it.press("enter")
         await it.shows("The server has no test_00001_.png any more (404): make it again.")
+
+
+async def test_a_name_that_the_server_gave_to_a_newer_picture_is_told_when_it_is_saved(
+    sim: SimServer, tmp_path: Path
+) -> None:
+    async with screen(sim.url, output=tmp_path) as it:
+        await it.shows("dreamshaper_8")
+        for batch in (1, 2):
+            await it.generate(images="1", seed=str(batch))
+            await it.shows(f"Batch {batch}" if batch > 1 else "1 of 1 done")
+            await it.shows("1 of 1 done")
+            sim.files.counters.clear()  # Its folder was emptied, and it counts anew.
+        await it.press("escape", "home", "s")
+        await it.shows("Saved")
+        assert "another seed" not in it.text
+        await it.press("down", "s")
+        await it.shows("another seed")
+    assert sorted(os.listdir(tmp_path)) == ["comfytui_00001_ (2).png", "comfytui_00001_.png"]  # noqa: PTH208
