@@ -3,12 +3,14 @@
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from comfytui.service.journal.saved import SavedBatch, SavedPrompt
 from comfytui.service.journal.text import failure_from, graph_from, outputs_from, unescaped, unpacked
 from comfytui.session.model import Batch, JobStatus, Mark
 from comfytui.workflow.graph import Graph
+from comfytui.workflow.recipe import GraphReader
 
 T = TypeVar("T")
 
@@ -48,7 +50,8 @@ def saved_batches(
         FROM batches WHERE server = ? ORDER BY seq DESC""",
         (server,),
     )
-    return _readable(lambda row: _batch(db, row), _chosen(rows, mine, recent, is_free))[::-1]
+    reader = GraphReader()
+    return _readable(lambda row: _batch(db, row, reader), _chosen(rows, mine, recent, is_free))[::-1]
 
 
 def _readable(make: Callable[[tuple[Any, ...]], T], rows: Iterable[tuple[Any, ...]]) -> list[T]:
@@ -77,7 +80,7 @@ def _chosen(
                 yield tuple(row)
 
 
-def _batch(db: sqlite3.Connection, row: tuple[Any, ...]) -> SavedBatch:
+def _batch(db: sqlite3.Connection, row: tuple[Any, ...], reader: GraphReader) -> SavedBatch:
     batch_id, client_id, title, total, created, base = row
     batch_text, owner = unescaped(batch_id), unescaped(client_id)
     base_text = unpacked(base) or b""
@@ -86,15 +89,20 @@ def _batch(db: sqlite3.Connection, row: tuple[Any, ...]) -> SavedBatch:
         prompt_id, position, submission, status, graph, preview, seed, accepted, number, sending, *end = row
         outputs, failure, seconds, ended = end
         unwanted = status == JobStatus.CANCELLED and sending is not None
+        status = JobStatus.SUBMITTING if unwanted else _status(status)
+        text = unpacked(graph, base_text)
+        recipe, classes = reader.read(text)
         return SavedPrompt(
             prompt_id=unescaped(prompt_id),
             client_id=owner,
             mark=Mark(batch_text, position, total, unescaped(submission)),
-            status=JobStatus.SUBMITTING if unwanted else _status(status),
+            status=status,
             created=created,
-            graph=graph_from(unpacked(graph, base_text)),
+            # What was pruned or damaged still has its seed.
+            recipe=recipe if recipe.seed is not None or seed is None else replace(recipe, seed=int(seed)),
+            classes=classes,
+            graph=None if status.ended else graph_from(text),
             preview_method=None if preview is None else unescaped(preview),
-            seed=None if seed is None else int(seed),
             accepted_id=None if accepted is None else unescaped(accepted),
             number=number,
             sending_since=sending,

@@ -1,13 +1,15 @@
 """What the journal gives back: batches and prompts as they were when they were last written."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 
 from comfytui.comfy.events import Output
 from comfytui.service.orders import Parcel
 from comfytui.session.model import Batch, Failure, Job, JobStatus, Mark
 from comfytui.session.snapshots import MAY_HAVE_FINISHED
-from comfytui.workflow.graph import Graph, classes_of
-from comfytui.workflow.recipe import Recipe, recipe_of
+from comfytui.workflow.graph import Graph
+from comfytui.workflow.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class SavedPrompt:
 
     `accepted_id` is what the server called it, None until it answered. `sending_since` is when a POST began that has
     no answer: it may have landed, and is `unwanted` if it was to be cancelled then. `graph` is None where it was
-    pruned, after many later prompts, or damaged.
+    damaged, or the prompt has ended.
     """
 
     prompt_id: str
@@ -24,9 +26,10 @@ class SavedPrompt:
     mark: Mark
     status: JobStatus
     created: float
+    recipe: Recipe = field(default_factory=Recipe)
+    classes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     graph: Graph | None = field(default=None, repr=False)
     preview_method: str | None = None
-    seed: int | None = None
     accepted_id: str | None = None
     number: float | None = None
     sending_since: float | None = None
@@ -56,8 +59,8 @@ class SavedPrompt:
             owner=self.client_id,
             mark=self.mark,
             number=self.number,
-            recipe=Recipe(seed=self.seed) if self.graph is None else recipe_of(self.graph),
-            classes=classes_of(self.graph),
+            recipe=self.recipe,
+            classes=self.classes,
             created=self.created,
             ended=self.ended,
             seconds=self.seconds,

@@ -39,7 +39,7 @@ def test_a_batch_comes_back_as_it_was_planned(tmp_path: Path) -> None:
         saved = one(journal.restore(SERVER, [ME]))
     assert (saved.batch, saved.client_id) == (batch, ME)
     assert [prompt.parcel() for prompt in saved.prompts] == parcels
-    assert [prompt.seed for prompt in saved.prompts] == [7, 8, 9]
+    assert [prompt.recipe.seed for prompt in saved.prompts] == [7, 8, 9]
     assert {prompt.status for prompt in saved.prompts} == {JobStatus.SUBMITTING}
 
 
@@ -121,7 +121,7 @@ def test_seeds_are_exact(tmp_path: Path, seed: int) -> None:
     with Journal.open(tmp_path) as journal:
         planned(journal, [seed])
     saved = first(tmp_path)
-    assert (saved.seed, saved.graph) == (seed, graph(seed))
+    assert (saved.recipe.seed, saved.graph) == (seed, graph(seed))
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
         assert db.execute("SELECT seed, typeof(seed) FROM prompts").fetchone() == (str(seed), "text")
 
@@ -175,7 +175,8 @@ def test_a_batch_that_is_planned_again_keeps_what_is_known_of_it(tmp_path: Path)
         journal.ended(parcels[0].prompt_id, JobStatus.SUCCEEDED)
         journal.plan(SERVER, ME, batch, parcels)
         saved = one(journal.restore(SERVER, [ME]))
-    assert [prompt.graph for prompt in saved.prompts] == [graph(1), graph(2), graph(3)]
+        assert journal.graph_of(parcels[0].prompt_id) == graph(1)
+    assert [prompt.graph for prompt in saved.prompts] == [None, graph(2), graph(3)]
     assert [prompt.status.ended for prompt in saved.prompts] == [True, False, False]
 
 
