@@ -201,7 +201,10 @@ async def test_one_that_is_to_be_cancelled_when_it_is_found_is_cancelled_by_the_
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_one_whose_graph_was_damaged_on_the_disk_is_told_and_the_others_are_sent(tmp_path: Path) -> None:
+async def test_one_whose_graph_was_damaged_on_the_disk_is_told_and_the_others_are_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
         with sim.faults.fail(503, "/prompt", method="POST"):

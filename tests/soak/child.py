@@ -12,7 +12,7 @@ from comfytui.service import looks, outbox, watchdog, wire
 from comfytui.service.notices import ServiceFailed
 from comfytui.service.orders import Order
 from comfytui.service.thread import ServiceThread
-from comfytui.session import silence
+from comfytui.session import live, silence
 from comfytui.sim.config import DEFAULT_CHECKPOINTS
 from tests.watcher import small_order
 
@@ -33,7 +33,8 @@ HURRY: Mapping[ModuleType, Mapping[str, float]] = {
     socket: {"FIRST_DELAY": 0.1, "LONGEST_DELAY": 1.0, "OPEN_SECONDS": 2.0},
     transport: {"CONNECT_SECONDS": 1.0, "READ_SECONDS": 2.0, "LOOK_SECONDS": 1.0},
     watchdog: {"CHECK_SECONDS": 0.2},
-    silence: {"PATIENCE": 2.0, "LOAD_PATIENCE": 3.0, "STILL": 2.0},
+    live: {"PATIENCE": 2.0},
+    silence: {"LOAD_PATIENCE": 3.0, "STILL": 2.0},
     wire: {"GIVEN_UP_PAUSE": 1.0, "PROBE_SECONDS": 1.0},
 }
 """What the service waits for, shortened."""
