@@ -207,11 +207,11 @@ async def test_one_whose_graph_was_damaged_on_the_disk_is_told_and_the_others_ar
     monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
-        with sim.faults.fail(503, "/prompt", method="POST"):
+        with sim.faults.fail(503, "/prompt", method="POST") as lost:
             async with watching(server, folder=tmp_path) as watcher:
                 await watcher.live()
                 batch = await watcher.order(3, model=MODEL)
-                await eventually(lambda: watcher.line(batch) == "0 of 3 sent", "the batch")
+                await eventually(lambda: lost.hits, "the POST")
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
             db.execute("UPDATE prompts SET graph = x'00' WHERE prompt_id = ?", (batch.prompts[1],))
         async with watching(server, folder=tmp_path) as watcher:
