@@ -1,7 +1,8 @@
 """Ends that are not to be cut short, or missed: what is half closed, or is told to end in vain, goes on for ever."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -33,3 +34,12 @@ async def apart(work: Coroutine[Any, Any, None]) -> None:
 
 async def _over(task: asyncio.Future[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
+
+
+@contextmanager
+def suppress_group(kind: type[Exception]) -> Iterator[None]:
+    """Let pass a group of nothing but errors of a kind."""
+    try:
+        yield
+    except* kind:
+        pass

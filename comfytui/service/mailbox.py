@@ -39,3 +39,23 @@ class Mailbox:
             self._facts.clear()
             self._woken = False
         return notices
+
+
+class Subscribers:
+    """The mailboxes of all who are told."""
+
+    def __init__(self) -> None:
+        self._mailboxes: tuple[Mailbox, ...] = ()
+
+    def add(self, mailbox: Mailbox) -> None:
+        """Tell one more, from now on."""
+        self._mailboxes = (*self._mailboxes, mailbox)
+
+    def put(self, notice: Notice) -> None:
+        """Hand a notice to each."""
+        for mailbox in self._mailboxes:
+            try:
+                mailbox.put(notice)
+            except RuntimeError:
+                # Its loop is gone, and a subscriber that left must not end the service for the others.
+                self._mailboxes = tuple(other for other in self._mailboxes if other is not mailbox)

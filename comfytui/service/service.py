@@ -2,14 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.endings import apart
+from comfytui.comfy.endings import apart, suppress_group
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.server import Server
 from comfytui.service.cancel import Outcome, cancel, cancel_all
@@ -17,7 +16,7 @@ from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.journal.scribe import Scribe
 from comfytui.service.lines import Lines
 from comfytui.service.lost import found, parcels_of
-from comfytui.service.mailbox import Mailbox
+from comfytui.service.mailbox import Mailbox, Subscribers
 from comfytui.service.notices import BatchRefused, JobEnded, Notice, ServiceFailed, SessionChanged, Severity, Told
 from comfytui.service.orders import Order, Parcel, plan
 from comfytui.service.outbox import Outbox
@@ -51,7 +50,7 @@ class SocketService:
     ) -> None:
         self.server = server
         self.state = SessionState()
-        self._mailboxes: tuple[Mailbox, ...] = ()
+        self._subscribers = Subscribers()
         self._client: ComfyClient | None = None
         self._scribe = Scribe(lambda sentence: self._tell(sentence, "warning"), folder)
         self._tenancy = Tenancy(self._scribe, server.shown, fresh=fresh, client_id=client_id)
@@ -63,7 +62,7 @@ class SocketService:
 
     def subscribe(self, mailbox: Mailbox) -> None:
         """Put the present state, and what follows, into a mailbox."""
-        self._mailboxes = (*self._mailboxes, mailbox)
+        self._subscribers.add(mailbox)
         mailbox.put(SessionChanged(self.server.shown, self.state))
 
     async def run(self) -> None:
@@ -211,12 +210,7 @@ class SocketService:
 
     def post(self, notice: Notice) -> None:
         """Hand a notice to every subscriber."""
-        for mailbox in self._mailboxes:
-            try:
-                mailbox.put(notice)
-            except RuntimeError:
-                # Its loop is gone, and a subscriber that left must not end the service for the others.
-                self._mailboxes = tuple(other for other in self._mailboxes if other is not mailbox)
+        self._subscribers.put(notice)
 
     def broke(self, reason: str, retry_in: float) -> None:
         """Tell that a fault of our own ended `run`, which begins again in `retry_in` seconds."""
@@ -267,12 +261,3 @@ class SocketService:
 
 class _MovedOutError(Exception):
     """The user took another box."""
-
-
-@contextmanager
-def suppress_group(kind: type[Exception]) -> Iterator[None]:
-    """Let pass a group of nothing but errors of a kind."""
-    try:
-        yield
-    except* kind:
-        pass
