@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import ComfyError, Unauthorized, Unreachable
+from comfytui.comfy.errors import ComfyError, TimedOut, Unauthorized, Unreachable
 from comfytui.comfy.events import PreviewImage
 from comfytui.comfy.server import Server
 from comfytui.comfy.socket import Closed, Opened, Reheard, Unheard
@@ -149,7 +149,7 @@ class Lines:
                 self.looker.want(history=True)
             case Closed(reason=reason, retry_in=retry_in, error=error, silent=silent):
                 self.door.close()
-                self._apply(Disconnected(reason, retry_in, silent=silent))
+                self._apply(Disconnected(reason, retry_in, silent=silent, vague=isinstance(error, TimedOut)))
                 if isinstance(error, Unreachable):
                     self._missed(error)
                 self._tried = True

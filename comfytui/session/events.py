@@ -23,13 +23,14 @@ class Connected:
 class Disconnected:
     """The socket is gone; the next try comes in `retry_in` seconds, or never (None) where retrying cannot help.
 
-    It brought nothing for `silent` seconds before.
+    It brought nothing for `silent` seconds before. `vague`: one was tried and not answered, so the box may be busy.
     """
 
     reason: str
     retry_in: float | None = None
     kind: LinkKind = LinkKind.OFFLINE
     silent: float = 0.0
+    vague: bool = False
 
 
 @dataclass(frozen=True, slots=True)

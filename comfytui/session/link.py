@@ -12,6 +12,11 @@ from dataclasses import replace
 from comfytui.session.events import Answered, BoxChanged, Connected, Disconnected, Heard, LinkEvent, Quiet, Unanswered
 from comfytui.session.model import Link, LinkKind
 
+_POLLED = frozenset({LinkKind.POLLING})
+"""States that the end of a socket does not change."""
+_UNDECIDED = _POLLED | {LinkKind.CONNECTING, LinkKind.BUSY}
+"""States that a socket which is not answered does not change: HTTP tells a busy box from one that is away."""
+
 
 def link_after(link: Link, event: LinkEvent, now: float) -> Link:
     """The link after an event at monotonic second `now`; the very same object where nothing changed."""
@@ -21,7 +26,7 @@ def link_after(link: Link, event: LinkEvent, now: float) -> Link:
         case Connected():
             after = Link(LinkKind.LIVE, now, socket=True)
         case Disconnected():
-            kind = LinkKind.POLLING if link.kind is LinkKind.POLLING else event.kind
+            kind = link.kind if link.kind in (_UNDECIDED if event.vague else _POLLED) else event.kind
             retry_at = None if event.retry_in is None else now + event.retry_in
             after = Link(kind, now, retry_at, event.reason, link.pause)
         case Answered(pause=pause) if not link.socket:

@@ -4,12 +4,17 @@ import time
 
 import pytest
 
+from comfytui.comfy import transport
+from comfytui.comfy.server import Server
 from comfytui.session import silence
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.silence import stall_of
 from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
 from tests.faults.cell import MODEL, Cell, cell_of
+from tests.faults.proxy import proxy_to
 from tests.waiting import eventually
+from tests.watcher import watching
 
 pytestmark = pytest.mark.usefixtures("scaled")
 
@@ -114,3 +119,16 @@ async def test_whenever_a_held_loop_wakes_up_its_socket_is_kept_and_heard_again(
         await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
         assert cell.state.link.kind is LinkKind.LIVE
         assert sockets.hits == 0
+
+
+async def test_a_box_that_is_busy_from_the_first_is_called_so_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 30.0)  # A loop that is held is connected to all the same.
+    async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy:
+        sim.faults.hold_loop()
+        async with watching(Server.from_url(proxy.url)) as watcher:
+            await eventually(lambda: watcher.state.link.kind is LinkKind.BUSY, "busy")
+            tried = proxy.accepted
+            await eventually(lambda: proxy.accepted >= tried + 8, "some more tries")
+            assert watcher.kinds() <= {LinkKind.CONNECTING, LinkKind.BUSY}
+            sim.faults.release_loop()
+            await watcher.live()

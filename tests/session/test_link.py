@@ -8,6 +8,7 @@ from comfytui.session.model import Link, LinkKind
 
 K = LinkKind
 CUT = Disconnected("cut", 2.0)
+VAGUE = Disconnected("not answered", 2.0, vague=True)
 DEAF, BUSY = Quiet(deaf=True, reason="deaf"), Quiet(deaf=False, reason="busy")
 SHUT = Disconnected("who are you", kind=K.UNAUTHORISED)
 
@@ -36,6 +37,12 @@ def after(*events: LinkEvent) -> Link:
         ((Connected("me"), BUSY), K.BUSY),
         ((Connected("me"), BUSY, Heard()), K.LIVE),
         ((Connected("me"), BUSY, CUT), K.OFFLINE),
+        ((VAGUE,), K.CONNECTING),
+        ((VAGUE, Unanswered("slow", K.BUSY), VAGUE), K.BUSY),
+        ((VAGUE, Unanswered("slow", K.BUSY), CUT), K.OFFLINE),
+        ((VAGUE, Unanswered("gone"), VAGUE), K.OFFLINE),
+        ((Connected("me"), VAGUE), K.OFFLINE),
+        ((CUT, Answered(1.0), VAGUE), K.POLLING),
         ((Connected("me"), DEAF), K.DEAF),
         ((Connected("me"), DEAF, Connected("me")), K.LIVE),
         ((Connected("me"), DEAF, Heard()), K.LIVE),
