@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from comfytui.workflow.graph import Workflow
 
-LIMIT = 2**20
-"""Bytes of a draft; what is larger was not written by this program."""
+LIMIT = 8 * 2**20
+"""Bytes of a draft that are read; a prompt of a million characters has fewer."""
 
 Texts = Mapping[str, str]
 """What each control of the form holds, as it was typed."""
@@ -25,24 +25,27 @@ class Drafts:
         """What stood in the form of this workflow the last time."""
         if self._folder is None:
             return {}
-        with suppress(OSError, ValueError):
+        try:
             file = self._file(self._folder, workflow)
             texts = json.loads(file.read_bytes()) if file.stat().st_size <= LIMIT else None
-            if isinstance(texts, dict):
-                return {name: text for name, text in texts.items() if isinstance(text, str)}
-        return {}
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return {name: text for name, text in texts.items() if isinstance(text, str)} if isinstance(texts, dict) else {}
 
-    def write(self, workflow: Workflow, texts: Texts) -> None:
-        """Keep what stands there now: whole, or what was there before."""
+    def write(self, workflow: Workflow, texts: Texts) -> bool:
+        """Keep what stands there now, whole; what was there before stays where that cannot be done."""
         if self._folder is None:
-            return
-        with suppress(OSError):
+            return True
+        try:
             file = self._file(self._folder, workflow)
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            new = file.with_suffix(".new")
-            new.touch(mode=0o600)
-            new.write_bytes(json.dumps(texts).encode())
-            new.replace(file)
+            # For the user alone, and of this process alone: another one may keep its own draft just now.
+            with NamedTemporaryFile(dir=file.parent, suffix=".new", delete=False) as new:
+                new.write(json.dumps(texts).encode())
+            Path(new.name).replace(file)
+        except (OSError, RecursionError):
+            return False
+        return True
 
     @staticmethod
     def _file(folder: Path, workflow: Workflow) -> Path:

@@ -13,8 +13,11 @@ _BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
-# What joins or varies emoji: terminals do not agree on how many cells these then take.
-_VARYING = re.compile("[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
+EMOJI = "[#*0-9\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001fbff]"
+VARIANTS = "\ufe0e\ufe0f\U0001f3fb-\U0001f3ff"
+# What joins or varies emoji: terminals do not agree on how many cells these then take. Other scripts join as well.
+_VARIES = re.compile(f"[{VARIANTS}]")
+_JOINS = re.compile(f"(?<={EMOJI})\u200d(?={EMOJI})")
 
 
 def plain(text: str, limit: int = 500) -> str:
@@ -23,7 +26,7 @@ def plain(text: str, limit: int = 500) -> str:
     if not text.isprintable():  # what it is holds none of these
         text = _UNSEEN.sub("", _BREAKS.sub(" ", _ESCAPES.sub("", text)))
     if not text.isascii():
-        text = _VARYING.sub("", text)
+        text = _JOINS.sub("", _VARIES.sub("", text))
     text = text.strip()
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

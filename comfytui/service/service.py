@@ -232,9 +232,9 @@ class SocketService:
         self.post(SessionChanged(self.server.shown, state))
         if state.jobs is not before.jobs:
             for job in just_ended(before, state):
-                if job.status is not JobStatus.LOST:
-                    self._kept.pop(job.prompt_id, None)
                 self.post(JobEnded(self.server.shown, job))
+            for key in [key for key in self._kept if (kept := state.jobs.get(key)) and kept.status.final]:
+                del self._kept[key]
 
     def _new_outbox(self) -> Outbox:
         return Outbox(

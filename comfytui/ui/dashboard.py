@@ -75,8 +75,7 @@ class Dashboard(FormActions, JobActions, LinkActions):
         super().__init__(classes=next(name for least, name in reversed(BREAKPOINTS) if columns >= least))
         self._service = service
         self._options = options
-        kept = {} if options.fresh else options.drafts.read(options.workflow)
-        self._draft = Draft(partial(options.drafts.write, options.workflow), kept)
+        self._draft = Draft(partial(options.drafts.write, options.workflow))
         self._previews = options.previews
         self._mailbox = service.subscribe(lambda: self.post_message(Mail()))
         self._state = SessionState()
@@ -89,7 +88,7 @@ class Dashboard(FormActions, JobActions, LinkActions):
         """Header, form beside *Now* and queue, footer."""
         yield HeaderLine(self._service.server.shown)
         with Horizontal(id="body"):
-            yield PromptForm(self._options.workflow, self._draft.texts, id="form")
+            yield PromptForm(self._options.workflow, self._kept_draft(), id="form")
             with Vertical(id="right"):
                 yield NowPanel(id="now")
                 yield QueuePanel(id="queue")
@@ -101,6 +100,7 @@ class Dashboard(FormActions, JobActions, LinkActions):
 
     def on_mount(self) -> None:
         """Clocks move once a second, and only while one is shown."""
+        self._draft.begin(self._form.texts())
         self.set_interval(TICK, self._tick)
         self.call_after_refresh(self._focus_somewhere)
         if warning := warning_for(self._options.workflow):

@@ -18,7 +18,7 @@ WORTH = (
     "generate", "leave", "again", "link", "reconnect", "help", "detach", "cancel", "save", "write", "filter",
     "queue.select",
 )  # fmt: skip
-"""What comes first where there is no room for all."""
+"""What comes first where there is no room for all, after the keys of what is open just now, which have no id."""
 WELL = frozenset({LinkKind.CONNECTING, LinkKind.LIVE})
 
 
@@ -35,15 +35,20 @@ def offered(state: SessionState, selected: Job | None) -> frozenset[str]:
     return frozenset(key for key, is_offered in offers.items() if is_offered)
 
 
+def name_of(binding: Binding) -> str:
+    """What tells a binding from others: its id, or what it does."""
+    return binding.id or binding.action
+
+
 def chosen(keys: Iterable[tuple[Binding, str]], offers: Set[str], width: int) -> frozenset[str]:
-    """The ids of the keys that are shown on `width` cells, of keys as they are written."""
+    """The names of the keys that are shown on `width` cells, of keys as they are written."""
     cells = {
-        binding.id or "": len(shown) + len(binding.description) + AROUND
+        name_of(binding): len(shown) + len(binding.description) + AROUND
         for binding, shown in keys
         if (binding.id in offers if binding.id in SOMETIMES else binding.show)
     }
     taken: set[str] = set()
-    for key in sorted(cells, key=lambda key: WORTH.index(key) if key in WORTH else len(WORTH)):
+    for key in sorted(cells, key=lambda key: WORTH.index(key) if key in WORTH else -1):
         if cells[key] <= width:
             width -= cells[key]
             taken.add(key)
@@ -65,9 +70,10 @@ class ThriftyScreen(Screen[None]):
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """What acts, of which only what there is room for is marked to be shown."""
         active = super().active_bindings
-        keys = {each.binding.id: (each.binding, self.app.get_key_display(each.binding)) for each in active.values()}
+        bindings = [each.binding for each in active.values()]
+        keys = {name_of(each): (each, self.app.get_key_display(each)) for each in bindings}
         shown = chosen(keys.values(), self._offers, self.size.width)
         return {
-            key: each._replace(binding=replace(each.binding, show=each.binding.id in shown))
+            key: each._replace(binding=replace(each.binding, show=name_of(each.binding) in shown))
             for key, each in active.items()
         }

@@ -70,7 +70,12 @@ class PromptForm(VerticalScroll, can_focus=False):
     def compose(self) -> ComposeResult:
         """One row an input; what the graph does not have is absent."""
         draft = self._draft
-        values = {field: draft.get(field, value) for field, value in current(self.workflow).items()}
+        # A seed that was rolled is nobody's wish; the workflow's own is what made its picture.
+        rolled = {Field.SEED} if draft.get(rows.SEED_MODE) == SeedMode.RANDOM else set()
+        values = {
+            field: value if field in rolled else draft.get(field, value)
+            for field, value in current(self.workflow).items()
+        }
         yield Line(plain(self.workflow.name, 60), id="workflow-name")
         for field in TEXTS:
             if field in values:
@@ -98,8 +103,8 @@ class PromptForm(VerticalScroll, can_focus=False):
     def _offer(self, field: Field, options: Sequence[str]) -> None:
         select = self.query_one(f"#{field}", Select)
         chosen = str(select.value)
-        if chosen not in options and chosen == self._draft.get(field) and not current(self.workflow)[field]:
-            chosen = ""  # It was chosen on another server, and nothing else asks for it.
+        if chosen not in options and chosen == self._draft.get(field):
+            chosen = str(current(self.workflow)[field])  # The other one was chosen on another server.
         with self.prevent(Select.Changed):
             select.set_options(rows.options(options if not chosen or chosen in options else [*options, chosen]))
             select.value = chosen or options[0]

@@ -6,6 +6,7 @@ from random import SystemRandom
 from textual import on, work
 
 from comfytui.comfy.errors import ComfyError
+from comfytui.drafts import Texts
 from comfytui.session.model import Failure
 from comfytui.ui.acting import ActingScreen
 from comfytui.ui.choices import specs_from
@@ -15,6 +16,8 @@ from comfytui.ui.ordering import fields_of, order_of
 
 DRAFT_PAUSE = 1.0
 """Seconds after which what was typed is on the disk."""
+DISK_PATIENCE = 1.0
+"""Seconds that the end of the screen waits for the disk; it takes milliseconds, or hangs."""
 MANY_IMAGES = 100
 """Images from which on a batch is asked about: a slip of the finger is quickly made."""
 
@@ -31,18 +34,21 @@ class FormActions(ActingScreen):
             self._draft_planned = True
             self.set_timer(DRAFT_PAUSE, self._write_draft)
 
-    @work(group="draft")
-    async def _write_draft(self) -> None:
+    def _kept_draft(self) -> Texts:
+        """What stood in the form the last time, unless the user begins anew."""
+        return {} if self._options.fresh else self._options.drafts.read(self._options.workflow)
+
+    def _write_draft(self) -> None:
         self._draft_planned = False
-        await asyncio.to_thread(self.keep_draft)
+        self._draft.start_writing()
 
     def keep_draft(self) -> None:
         """Write down what stands in the form, if it is not yet; for any thread, and may take as long as the disk."""
         self._draft.write()
 
-    async def on_unmount(self) -> None:
+    def on_unmount(self) -> None:
         """Nothing that was typed is lost with the screen."""
-        await asyncio.to_thread(self.keep_draft)
+        self._draft.start_writing().join(DISK_PATIENCE)
 
     def _refused(self, failure: Failure) -> None:
         form = self._form

@@ -7,10 +7,10 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from comfytui.plain import harmless
+from comfytui.plain import EMOJI, VARIANTS, harmless
 
-_VARIED = re.compile("(.?)([\ufe0f\U0001f3fb-\U0001f3ff])", re.DOTALL)
-"""A character and what varies it: we count two cells for both, of which some terminals do not make two."""
+_JOINED = re.compile(f"({EMOJI})(?:[{VARIANTS}\u20e3]|\u200d{EMOJI})+|[{VARIANTS}]")
+"""An emoji with what varies or joins it: terminals do not agree on how many cells it takes."""
 
 
 class HarmlessFilter(LineFilter):
@@ -27,4 +27,10 @@ class HarmlessFilter(LineFilter):
 
 
 def _of_one_width(text: str) -> str:
-    return _VARIED.sub(lambda pair: pair[1] + " " * (cell_len(pair[0]) - cell_len(pair[1])), text)
+    """Of joined emoji the first, with the cells that we count for all."""
+    return _JOINED.sub(_first_of, text)
+
+
+def _first_of(found: re.Match[str]) -> str:
+    first = found[1] or ""
+    return first + " " * (cell_len(found[0]) - cell_len(first))

@@ -73,7 +73,7 @@ def rows_of(state: SessionState, needle: str = "", *, show_history: bool = True)
     rows += [_row(job, state.batches, _unsent(at, job)) for at, job in enumerate(unsent)]
     if show_history:
         rows += [_row(job, state.batches, _end(job)) for job in _newest_first(ended)]
-    words = needle.casefold().split()
+    words = plain(needle).casefold().split()
     return tuple(row for row in rows if row.matches(words)) if words else tuple(rows)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from comfytui.comfy.client import ComfyClient
     from comfytui.comfy.events import Output
 
-NOT_ITS_OWN = "It shows another seed than the job had: the server gave the name to a newer picture."
+NOT_ITS_OWN = "{} has another seed than this job: it is an older one from the cache, or a newer one of the same name."
 
 
 async def save_and_tell(app: App[None], service: ServiceThread, job: Job, folder: Path) -> None:
@@ -34,19 +34,20 @@ async def save_outputs(service: ServiceThread, job: Job, folder: Path) -> tuple[
     if not job.outputs:
         return "This job has no files to save.", "information"
     saved: list[Path] = []
-    others = 0
+    strange = ""
     try:
         for output in job.outputs:
             data = await asyncio.wrap_future(service.ask(partial(_view, output=output)))
             saved.append(await asyncio.to_thread(save, folder, output.filename, data))
-            others += await asyncio.to_thread(_is_of_another, job, data)
+            if not strange and await asyncio.to_thread(_is_of_another, job, data):
+                strange = plain(output.filename, 80)
     except (ComfyError, SaveError) as error:
         done = f"{len(saved)} of {len(job.outputs)} saved. " if saved else ""
         return f"{done}{error}", "error"
     where = plain(str(saved[0]), 200)
     told = f"Saved {where}" if len(saved) == 1 else f"Saved {len(saved)} files, the first as {where}"
-    if others:
-        return f"{told}. {NOT_ITS_OWN}", "warning"
+    if strange:
+        return f"{told}. {NOT_ITS_OWN.format(strange)}", "warning"
     return told, "information"
 
 

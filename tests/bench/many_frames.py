@@ -12,7 +12,7 @@ from comfytui.session.model import LinkKind
 from tests.bench.boxes import RemoteBox, box
 from tests.bench.table import Row
 from tests.bench.terminal import memory
-from tests.faults.held import AT_REST, more_connections, more_tasks, tasks_of
+from tests.faults.held import AT_REST, check_no_more_than, held, more_connections, more_tasks, tasks_of
 from tests.waiting import eventually
 from tests.watcher import small_order
 
@@ -24,8 +24,11 @@ FLAT_OBJECTS = FRAMES // 200
 
 
 def rows(_: Path) -> Iterator[Row]:
-    """The growth, and what is left."""
-    return iter(asyncio.run(_measure()))
+    """The growth, and what is left; threads and files that are left are a fault of their own."""
+    before = held()
+    measured = asyncio.run(_measure())
+    check_no_more_than(before)
+    return iter(measured)
 
 
 async def _measure() -> tuple[Row, ...]:

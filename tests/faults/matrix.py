@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterable, Sequence
@@ -51,6 +52,7 @@ def _share(places: Sequence[Place]) -> Results:
     warnings.simplefilter("error")
     ignored: list[str] = []
     sys.unraisablehook = lambda fault: ignored.append(f"{fault.exc_value!r} in {fault.object!r}")
+    threading.excepthook = lambda fault: ignored.append(f"{fault.exc_value!r} in {fault.thread!r}")
     with pytest.MonkeyPatch.context() as patch:
         scale(patch)
         before = held()
@@ -70,7 +72,7 @@ async def _run(places: Iterable[Place]) -> Results:
         async with free:
             try:
                 results[place] = await outcome_of(FAULTS[name], moment)
-            except Exception:
+            except (Exception, asyncio.CancelledError):
                 results[place] = traceback.format_exc()
 
     await asyncio.gather(*map(one, places))

@@ -29,6 +29,14 @@ def test_what_is_worth_most_is_there_where_there_is_little_room() -> None:
     assert not chosen(EVERY, frozenset(), 200) & OFFERS
 
 
+async def test_what_is_open_just_now_says_how_it_is_left() -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url) as it:
+        await it.shows("dreamshaper_8")
+        it.app.screen.query_one("#sampler").focus()
+        await it.press("enter")
+        await it.until(lambda: "esc Dismiss menu" in footer(it), "the way out")
+
+
 @pytest.mark.parametrize("columns", [60, 80, 100])
 async def test_with_a_lost_batch_and_a_broken_link_it_says_what_helps(columns: int) -> None:
     async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy, screen(proxy.url, (columns, 24)) as it:
