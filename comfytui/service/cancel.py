@@ -154,7 +154,7 @@ async def cancel_all(
     for prompt_id in on_their_way:
         outbox.withdraw(prompt_id)
     parts = {
-        "put away that were lost": len(lost),
+        "lost put away": len(lost),
         "dropped before they were sent": len(dropped),
         "cancelled when they arrive": len(on_their_way),
     }

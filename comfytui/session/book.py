@@ -100,6 +100,7 @@ def _measured(paces: Mapping[Kind, Pace], job: Job, live: Live, end: float) -> M
     kind = kind_of(job)
     first = end if live.first_step is None else live.first_step
     last = end if live.last_step is None else live.last_step
-    pace = Pace(first - live.started, end - first, end - last, paces[kind].runs + 1 if kind in paces else 1)
+    runs = paces[kind].runs + 1 if kind in paces else 1
+    pace = Pace(first - live.started, end - first - live.stalled, end - last, runs)
     others = [known for known in paces.items() if known[0] != kind]
     return MappingProxyType(dict([*others[1 - KINDS_KEPT :], (kind, pace)]))

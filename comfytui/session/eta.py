@@ -43,7 +43,7 @@ def _run_left(pace: Pace | None, live: Live, now: float) -> Seconds | None:
     if live.first_step is None:
         low, high = pace.body, pace.body + max(pace.lead - (now - live.started), 0.0)
         return (high if pace.runs >= STEADY_RUNS else low), high
-    left = max(pace.body - (now - live.first_step), 0.0 if rest is None else rest + pace.tail)
+    left = max(pace.body - (now - live.first_step - live.stalled), 0.0 if rest is None else rest + pace.tail)
     return left, left
 
 

@@ -109,12 +109,14 @@ def _timed(live: Live, steps: int, at: float) -> Live:
     """The run with its speed measured: a burst of steps shares the time before it, a stall counts as a slow step."""
     if live.last_step is None:
         return live
-    seconds = max(at - live.last_step, 0.0)
-    if live.step_seconds is not None:
-        seconds = min(seconds, steps * overdue(live.step_seconds))
+    gone = max(at - live.last_step, 0.0)
+    seconds = gone if live.step_seconds is None else min(gone, steps * overdue(live.step_seconds))
     kept = exp(-seconds / MEMORY)
     return replace(
-        live, recent_steps=live.recent_steps * kept + steps, recent_seconds=live.recent_seconds * kept + seconds
+        live,
+        recent_steps=live.recent_steps * kept + steps,
+        recent_seconds=live.recent_seconds * kept + seconds,
+        stalled=live.stalled + gone - seconds,
     )
 
 

@@ -21,9 +21,9 @@ class Live:
 
     `step` of `steps` is the running pass (`passes` counts them from 1, 0 before the first), `pass_node` and `weight`
     its node and share. `fraction` is the whole prompt, 0 to 1, and never falls; `left` is the weight still to do.
-    The last `recent_steps` took `recent_seconds`, both fading with time. Times are monotonic seconds; `started_ms`
-    is the server's clock. `done` nodes include the `cached` ones. `whole`: the run was seen from its start;
-    `cut`: the link broke meanwhile.
+    The last `recent_steps` took `recent_seconds`, both fading with time; `stalled` seconds count for neither. Times
+    are monotonic seconds; `started_ms` is the server's clock. `done` nodes include the `cached` ones. `whole`: the
+    run was seen from its start; `cut`: the link broke meanwhile.
     """
 
     prompt_id: str
@@ -43,6 +43,7 @@ class Live:
     recent_seconds: float = 0.0
     first_step: float | None = None
     last_step: float | None = None
+    stalled: float = 0.0
     done: frozenset[str] = frozenset()
     cached: frozenset[str] = frozenset()
     cut: bool = False

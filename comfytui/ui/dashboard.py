@@ -177,9 +177,10 @@ class Dashboard(FormActions, JobActions, LinkActions):
             painted is None
             or state.jobs is not painted.jobs
             or state.batches is not painted.batches
-            or state.link.kind.away is not painted.link.kind.away
+            or state.link.kind is not painted.link.kind
         ):
             self._panel.show(state)
+            self._select_ordered()
         self._offer_keys()
         self._follow_jobs()
         if self._follow_link(painted.link if painted else None, state.link):

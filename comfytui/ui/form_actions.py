@@ -1,6 +1,7 @@
 """The form and the server: its choices, what it refuses, and how a batch goes off."""
 
 import asyncio
+from collections.abc import Set
 from random import SystemRandom
 
 from textual import on, work
@@ -26,6 +27,8 @@ class FormActions(ActingScreen):
     """The part of the dashboard that acts on the prompt form."""
 
     _draft_planned = False
+    _known: Set[str] | None = None
+    """The batches before one that was ordered and is not planned yet."""
 
     @on(PromptForm.Edited)
     def _plan_draft(self) -> None:
@@ -82,12 +85,22 @@ class FormActions(ActingScreen):
         if event.asked.images >= MANY_IMAGES and not await self.app.push_screen_wait(ConfirmScreen(many)):
             return
         order, seeds = order_of(self._options.workflow, event.asked, SystemRandom(), previews=self._previews)
+        self._known = frozenset(self._state.batches)
         self._service.submit(order)
         if seeds:
             self._form.show_seeds(event.asked.seed_mode, seeds)
             self._plan_draft()
         if self.has_class("-narrow", "-writing"):
             self.action_leave()
+
+    def _select_ordered(self) -> None:
+        """Put the cursor on the batch that was ordered, as soon as it is there."""
+        new = [batch for key, batch in self._state.batches.items() if key not in (self._known or ())]
+        if self._known is None or not new:
+            return
+        self._known = None
+        if not self._panel.rows.select(new[-1].prompts[0]) and self._panel.needle:
+            self._say("The filter hides the new batch: esc in the queue takes it away.")
 
     def action_write(self) -> None:
         """Go to the form, on small screens a page of its own."""

@@ -45,9 +45,7 @@ class JobActions(ActingScreen):
             self._say("Select a job of a batch of yours that is still to end.")
         else:
             risk = words.blunt_interrupt(self._state.abilities)
-            lost = tally(self._state, batch).of(JobStatus.LOST)
-            gone = f"{lost} of them are lost, and could not be sent again then." if lost else ""
-            question = " ".join(filter(None, (f"Cancel all {left} images that this batch still has?", gone, risk)))
+            question = words.ask_about_batch(left, tally(self._state, batch).of(JobStatus.LOST), risk)
             if await self.app.push_screen_wait(ConfirmScreen(question)):
                 self._service.cancel_batch(batch.id, sure=bool(risk))
 

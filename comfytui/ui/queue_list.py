@@ -104,6 +104,13 @@ class QueueList(ScrollView, can_focus=True):
         parts = line_of(self._rows[index], width, ascii_only=getattr(self.app, "ascii", False))
         return Strip(Segment.simplify(Segment(text, self._style(tone, index)) for text, tone in parts), width)
 
+    def select(self, prompt_id: str) -> bool:
+        """Put the cursor on a job; whether it is listed."""
+        index = next((index for index, row in enumerate(self._rows) if row.prompt_id == prompt_id), None)
+        if index is not None:
+            self._move_to(index)
+        return index is not None
+
     def action_move(self, rows: int) -> None:
         """Move the cursor by so many rows."""
         self._move_to(self._cursor + rows)

@@ -5,13 +5,14 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from comfytui.session.model import Job
+from comfytui.session.model import Job, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.ui import words
 from comfytui.ui.queue_list import QueueList
 from comfytui.ui.rows import rows_of
 
 EMPTY = "Nothing queued. Fill in the form (n) and press F5."
+UNKNOWN = "What is queued is not known yet."
 NO_MATCH = "Nothing matches the filter. Press esc to take it away."
 
 
@@ -49,7 +50,8 @@ class QueuePanel(Vertical):
         """Show the jobs of a new state."""
         self._state = state
         rows = rows_of(state, self.needle)
-        self.rows.empty = NO_MATCH if self.needle and state.jobs else EMPTY
+        known = UNKNOWN if state.link.kind is LinkKind.CONNECTING else EMPTY
+        self.rows.empty = NO_MATCH if self.needle and state.jobs else known
         self.rows.set_rows(rows)
         self.border_title = f"Queue {words.AS_LAST_SEEN}" if state.link.kind.away and state.jobs else "Queue"
         self.border_subtitle = f"{len(rows)} of {len(state.jobs)}" if self.needle else ""

@@ -143,3 +143,12 @@ def ask_about_unsure(unsure: int, lost: int, *, searched: bool) -> str:
     which = f"{unsure} of {lost} lost jobs" if unsure < lost else f"{lost} lost job{'s' if lost > 1 else ''}"
     found = ", but the server shows no picture of them" if searched else ""
     return f"{which} may have finished while nobody saw{found}. Send them again{', too' if unsure < lost else ''}?"
+
+
+def ask_about_batch(left: int, lost: int, risk: str) -> str:
+    """Whether what a batch still has is to be cancelled, the `lost` ones among it put away; `risk` is a warning."""
+    if lost == left:
+        return f"Put away what is lost of this batch ({lost})? It cannot be sent again then."
+    what = f"all {left} images" if left > 1 else "the one image"
+    gone = f"{lost} of them are lost, and cannot be sent again then." if lost else ""
+    return " ".join(filter(None, (f"Cancel {what} that this batch still has?", gone, risk)))

@@ -252,6 +252,20 @@ def test_a_stall_does_not_make_the_rest_look_endless() -> None:
     assert 70 <= (shown(session).image_left or 0) < 140
 
 
+def test_a_stall_does_not_count_for_the_images_after_it() -> None:
+    session = Session()
+    session.plan("a", 3)
+    for image, stall in ((1, 0.0), (2, 300.0)):
+        session.tick = 0.0
+        session.do(*head(f"a{image}"))
+        session.tick = 1.0
+        session.do(*(Progress(value, 20, f"a{image}", SAMPLER) for value in range(1, 11)))
+        session.now += stall
+        session.do(*(Progress(value, 20, f"a{image}", SAMPLER) for value in range(11, 21)))
+        session.do(ExecutionSuccess(f"a{image}"))
+    assert 15 <= shown(session).batch_left[1] < 40  # type: ignore[index]
+
+
 def test_a_box_that_becomes_slow_for_good_shows_its_new_speed() -> None:
     session = sampling(tick=1.0)
     session.do(*(Progress(value, 100, "a1", SAMPLER) for value in range(1, 21)))

@@ -11,6 +11,7 @@ from comfytui.session.model import JobStatus
 from comfytui.sim.catalogue import catalogue
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from comfytui.ui.job_screen import JobScreen
 from comfytui.ui.queue_panel import QueuePanel
 from tests.ui.screen import SIZES, Screen, screen
 
@@ -160,3 +161,17 @@ async def test_a_wrong_address_on_the_start_screen_is_told_there() -> None:
 async def test_the_address_given_on_the_command_line_ends_the_program_when_nothing_is_there() -> None:
     async with screen("127.0.0.1:9") as it:
         await it.until(lambda: it.app.return_code == 1, "the end")
+
+
+async def test_the_cursor_goes_to_the_batch_that_was_ordered_and_a_filter_that_hides_it_is_told() -> None:
+    async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate("a red fox", images="2")
+        await it.shows("2 of 2 done")
+        await it.generate("a lighthouse", images="1")
+        await it.shows("1 of 1 done")
+        await it.press("escape", "enter")
+        await it.until(lambda: isinstance(it.app.screen, JobScreen) and "a lighthouse" in it.text, "the new job")
+        await it.press("escape", "slash", *"fox", "enter")
+        await it.generate("a harbour", images="1")
+        await it.shows("The filter hides the new")

@@ -58,7 +58,7 @@ async def test_with_a_lost_batch_and_a_broken_link_it_says_what_helps(columns: i
         await proxy.come_up()
         await it.until(lambda: "Reconnect" not in footer(it), "the mended link")
         await it.press("X")
-        await it.shows("Cancel all 2 images")
+        await it.shows("Put away what is lost of this batch (2)?")
         await it.press("y")
         await it.until(lambda: "Again" not in footer(it), "the lost ones to be put away")
         assert "x Cancel" not in footer(it)

@@ -51,3 +51,16 @@ def test_the_link_says_since_when_and_until_when() -> None:
     assert words.link(Link(LinkKind.LIVE), 100.0) == "● live"
     assert words.link(Link(LinkKind.OFFLINE, since=86.0, retry_at=108.0), 100.0) == "○ offline 14 s, retry in 8 s"
     assert words.link(Link(LinkKind.UNAUTHORISED), 100.0) == "○ unauthorised"
+
+
+@pytest.mark.parametrize(
+    ("left", "lost", "asked"),
+    [
+        (3, 0, "Cancel all 3 images that this batch still has?"),
+        (1, 0, "Cancel the one image that this batch still has?"),
+        (3, 2, "Cancel all 3 images that this batch still has? 2 of them are lost, and cannot be sent again then."),
+        (2, 2, "Put away what is lost of this batch (2)? It cannot be sent again then."),
+    ],
+)
+def test_what_is_asked_before_a_batch_is_cancelled(left: int, lost: int, asked: str) -> None:
+    assert words.ask_about_batch(left, lost, "") == asked
