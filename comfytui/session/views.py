@@ -1,8 +1,13 @@
 """Questions that the screen asks of a session; cheap with 10,000 jobs, since the job map carries its indexes."""
 
+from typing import TYPE_CHECKING
+
 from comfytui.session.jobs import Tally, indexed, run_order
 from comfytui.session.model import Batch, Job, JobStatus
 from comfytui.session.state import SessionState
+
+if TYPE_CHECKING:
+    from comfytui.comfy.events import Output
 
 
 def tally(state: SessionState, batch: Batch) -> Tally:
@@ -58,6 +63,13 @@ def lost_jobs(state: SessionState, batch: Batch | None = None) -> list[Job]:
     batches = [batch] if batch else state.batches.values()
     jobs = (state.jobs.get(prompt_id) for each in batches for prompt_id in each.prompts)
     return [job for job in jobs if job and job.status is JobStatus.LOST]
+
+
+def is_overwritten(state: SessionState, job: Job, output: "Output") -> bool:
+    """Whether a later job was given a file of the same name: a server whose folder was emptied counts anew."""
+    ended = job.ended or 0.0
+    later = (other for other in state.jobs.values() if output in other.outputs and (other.ended or 0.0) > ended)
+    return any(other.status is not JobStatus.CACHED for other in later)
 
 
 def just_ended(before: SessionState, after: SessionState) -> list[Job]:

@@ -18,7 +18,7 @@ from comfytui.plain import plain, plain_lines
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 from comfytui.session.state import SessionState
-from comfytui.session.views import batch_of
+from comfytui.session.views import batch_of, is_overwritten
 from comfytui.ui.help import HelpScreen
 from comfytui.ui.line import Line
 from comfytui.ui.picture import Picture
@@ -28,6 +28,9 @@ from comfytui.ui.words import job_words
 
 WORDS_SHOWN = 2_000
 """Characters of a prompt that are shown."""
+
+OVERWRITTEN = "a newer job has this name, too"
+"""Said of a picture that may be that job's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,8 @@ class JobScreen(Screen[None]):
             return
         own = self._page.job.outputs
         among = f"{own.index(output) + 1} of {len(own)}" if len(own) > 1 else ""
-        name = "   ".join(part for part in (self._place(), plain(output.filename, 200), among) if part)
+        warned = OVERWRITTEN if is_overwritten(self._state, self._page.job, output) else ""
+        name = "   ".join(part for part in (self._place(), plain(output.filename, 200), among, warned) if part)
         file = self._line("file")
         file.say(f"{name}   loading")
         try:

@@ -135,6 +135,11 @@ async def test_a_name_that_the_server_gave_to_a_newer_picture_is_told_when_it_is
             await it.shows(f"Batch {batch}" if batch > 1 else "1 of 1 done")
             await it.shows("1 of 1 done")
             sim.files.counters.clear()  # Its folder was emptied, and it counts anew.
+        await it.press("escape", "home", "enter")
+        await it.shows("comfytui_00001_.png")
+        assert "newer job" not in it.text
+        await it.press("escape", "down", "enter")
+        await it.shows("comfytui_00001_.png   a newer job has this name, too")
         await it.press("escape", "home", "s")
         await it.shows("Saved")
         assert "another seed" not in it.text
