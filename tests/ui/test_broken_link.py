@@ -6,6 +6,7 @@ from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
+from tests.sim.gate import Gate
 from tests.ui.screen import Screen, screen
 
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
@@ -106,13 +107,16 @@ async def test_the_box_of_before_comes_back_by_itself() -> None:
 
 
 async def test_without_websockets_the_whole_job_is_done_by_polling() -> None:
-    async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy, screen(proxy.url) as it:
+    gate = Gate()
+    async with SimServer(QUICK, pace=gate) as sim, proxy_to(sim.url) as proxy, screen(proxy.url) as it:
         proxy.strip_upgrades()
         proxy.cut()
         await it.shows("polling every")
         await it.shows("dreamshaper_8")
         await it.generate("a fox", images="2", steps="8", width="64", height="64")
+        await gate.let_steps(3)
         await it.shows("Image 1 of 2 - step unknown")
+        await gate.let_all()
         await it.shows("2 of 2 done")
         assert it.app.service is not None
         jobs = it.app.service.state.jobs.values()
