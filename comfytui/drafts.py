@@ -41,8 +41,13 @@ class Drafts:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # For the user alone, and of this process alone: another one may keep its own draft just now.
             with NamedTemporaryFile(dir=file.parent, suffix=".new", delete=False) as new:
-                new.write(json.dumps(texts).encode())
-            Path(new.name).replace(file)
+                try:
+                    new.write(json.dumps(texts).encode())
+                    new.flush()
+                    Path(new.name).replace(file)
+                except OSError:
+                    Path(new.name).unlink(missing_ok=True)
+                    raise
         except (OSError, RecursionError):
             return False
         return True

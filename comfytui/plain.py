@@ -13,6 +13,7 @@ _BREAKS = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
 _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
+# What stands alone as a sign, and what varies it.
 EMOJI = "[#*0-9\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001fbff]"
 VARIANTS = "\ufe0e\ufe0f\U0001f3fb-\U0001f3ff"
 # What joins or varies emoji: terminals do not agree on how many cells these then take. Other scripts join as well.

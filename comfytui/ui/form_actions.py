@@ -95,8 +95,10 @@ class FormActions(ActingScreen):
 
     def _select_ordered(self) -> None:
         """Put the cursor on the batch that was ordered, as soon as it is there."""
-        new = [batch for key, batch in self._state.batches.items() if key not in (self._known or ())]
-        if self._known is None or not new:
+        if self._known is None:
+            return
+        new = [batch for key, batch in self._state.batches.items() if key not in self._known]
+        if not new:
             return
         self._known = None
         if not self._panel.rows.select(new[-1].prompts[0]) and self._panel.needle:

@@ -11,7 +11,7 @@ import pytest
 
 from comfytui.comfy.server import Server
 from comfytui.service import looks
-from comfytui.session.model import JobStatus, LinkKind
+from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import Proxy, proxy_to
 from tests.service.resuming import resumed, statuses
@@ -56,6 +56,16 @@ async def strange(watcher: Watcher) -> None:
     await eventually(lambda: watcher.state.link.kind is LinkKind.OTHER_BOX, "another box")
 
 
+async def left_behind(it: Boxes, watcher: Watcher) -> Batch:
+    """A batch that waits on the first box, while the other one answers."""
+    await watcher.live()
+    batch = await watcher.order(2, model=MODEL)
+    await watcher.until(batch, JobStatus.QUEUED)
+    it.move(it.other)
+    await strange(watcher)
+    return batch
+
+
 async def test_a_start_at_another_box_touches_nothing(tmp_path: Path) -> None:
     async with boxes() as it:
         async with watching(it.server, folder=tmp_path) as watcher:
@@ -80,11 +90,7 @@ async def test_a_start_at_another_box_touches_nothing(tmp_path: Path) -> None:
 
 async def test_a_box_that_is_back_is_live_again_by_itself(tmp_path: Path) -> None:
     async with boxes() as it, watching(it.server, folder=tmp_path) as watcher:
-        await watcher.live()
-        batch = await watcher.order(2, model=MODEL)
-        await watcher.until(batch, JobStatus.QUEUED)
-        it.move(it.other)
-        await strange(watcher)
+        batch = await left_behind(it, watcher)
         it.move(it.first)
         await watcher.live()
         assert statuses(watcher, batch) == [JobStatus.QUEUED] * 2
@@ -122,11 +128,7 @@ async def test_both_boxes_keep_their_own_whichever_is_taken(tmp_path: Path) -> N
 
 async def test_what_the_box_of_before_has_is_not_called_cancelled_while_another_one_answers() -> None:
     async with boxes() as it, watching(it.server) as watcher:
-        await watcher.live()
-        batch = await watcher.order(2, model=MODEL)
-        await watcher.until(batch, JobStatus.QUEUED)
-        it.move(it.other)
-        await strange(watcher)
+        batch = await left_behind(it, watcher)
         watcher.service.cancel_batch(batch.id)
         watcher.service.cancel(batch.prompts[0])
         await eventually(lambda: len(watcher.sentences) == 2, "two answers")
@@ -136,11 +138,7 @@ async def test_what_the_box_of_before_has_is_not_called_cancelled_while_another_
 
 async def test_a_yes_that_comes_when_the_box_of_before_is_back_changes_nothing() -> None:
     async with boxes() as it, watching(it.server) as watcher:
-        await watcher.live()
-        batch = await watcher.order(2, model=MODEL)
-        await watcher.until(batch, JobStatus.QUEUED)
-        it.move(it.other)
-        await strange(watcher)
+        batch = await left_behind(it, watcher)
         it.move(it.first)
         await watcher.live()
         watcher.service.take_box()

@@ -11,7 +11,7 @@ import pytest
 
 from comfytui.comfy.server import Server
 from comfytui.service import outbox
-from comfytui.session.model import JobStatus
+from comfytui.session.model import Batch, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.service.resuming import resumed, shows, statuses
@@ -40,6 +40,16 @@ def after(monkeypatch: pytest.MonkeyPatch, sim: SimServer, count: int, then: Cal
         return answer
 
     monkeypatch.setattr(type(sim.submissions), "submit", lambda _, body: counted(body))
+
+
+async def unanswered(sim: SimServer, folder: Path, images: int) -> Batch:
+    """A batch whose first POST came to nothing, when the program ended."""
+    with sim.faults.fail(502, "/prompt", method="POST") as lost:
+        async with watching(Server.from_url(sim.url), folder=folder) as watcher:
+            await watcher.live()
+            batch = await watcher.order(images, model=MODEL)
+            await eventually(lambda: lost.hits, "the POST")
+    return batch
 
 
 @pytest.mark.usefixtures("impatient")
@@ -82,11 +92,7 @@ async def test_a_prompt_whose_answer_was_lost_before_is_looked_for(tmp_path: Pat
 async def test_a_prompt_that_never_landed_is_sent_after_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
-        with sim.faults.fail(502, "/prompt", method="POST") as lost:
-            async with watching(server, folder=tmp_path) as watcher:
-                await watcher.live()
-                batch = await watcher.order(2, model=MODEL)
-                await eventually(lambda: lost.hits, "the POST")
+        batch = await unanswered(sim, tmp_path, 2)
         monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
@@ -167,11 +173,7 @@ async def test_what_one_start_sends_again_the_next_one_hears_live(tmp_path: Path
 async def test_a_clock_that_was_set_back_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
-        with sim.faults.fail(502, "/prompt", method="POST") as lost:
-            async with watching(server, folder=tmp_path) as watcher:
-                await watcher.live()
-                batch = await watcher.order(1, model=MODEL)
-                await eventually(lambda: lost.hits, "the POST")
+        batch = await unanswered(sim, tmp_path, 1)
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
             assert db.execute("UPDATE prompts SET sending = sending + 86400 WHERE sending > 0").rowcount == 1
         monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
@@ -207,11 +209,7 @@ async def test_one_whose_graph_was_damaged_on_the_disk_is_told_and_the_others_ar
     monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
-        with sim.faults.fail(503, "/prompt", method="POST") as lost:
-            async with watching(server, folder=tmp_path) as watcher:
-                await watcher.live()
-                batch = await watcher.order(3, model=MODEL)
-                await eventually(lambda: lost.hits, "the POST")
+        batch = await unanswered(sim, tmp_path, 3)
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
             db.execute("UPDATE prompts SET graph = x'00' WHERE prompt_id = ?", (batch.prompts[1],))
         async with watching(server, folder=tmp_path) as watcher:

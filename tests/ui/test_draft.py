@@ -1,5 +1,6 @@
 """What was typed is there again at the next start."""
 
+import errno
 import os
 from pathlib import Path
 from threading import Event
@@ -110,6 +111,21 @@ def test_a_damaged_draft_is_none(tmp_path: Path, content: str) -> None:
     (file,) = (tmp_path / "drafts").iterdir()
     file.write_bytes(content.encode(errors="surrogatepass"))
     assert drafts.read(txt2img()) == {}
+
+
+def test_a_draft_that_cannot_be_written_whole_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts = Drafts(tmp_path)
+    drafts.write(txt2img(), {"steps": "8"})
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", full)
+    assert not drafts.write(txt2img(), {"steps": "9"})
+    assert drafts.read(txt2img()) == {"steps": "8"}
+    assert len(list((tmp_path / "drafts").iterdir())) == 1
 
 
 def test_each_workflow_has_its_own(tmp_path: Path) -> None:

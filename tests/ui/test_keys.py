@@ -126,16 +126,21 @@ async def test_random_seeds_all_differ_and_the_first_is_shown(sim: SimServer) ->
         assert it.app.screen.query_one("#seed", Input).value == str(seeds[0])
 
 
+async def leave_with_unsent(it: Screen, sim: SimServer) -> None:
+    """Press q while two images wait for a server that is gone."""
+    await it.shows("dreamshaper_8")
+    await sim.__aexit__(None, None, None)
+    await it.generate(images="2")
+    await it.shows("not sent")
+    await it.press("escape", "q")
+
+
 @pytest.mark.parametrize("folder", ["none", "unusable"])
 async def test_closing_with_unsent_images_that_nobody_keeps_asks_first(tmp_path: Path, folder: str) -> None:
     (tmp_path / "file").touch()
     journal = tmp_path / "file" if folder == "unusable" else None
     async with SimServer(QUICK) as sim, screen(sim.url, journal=journal) as it:
-        await it.shows("dreamshaper_8")
-        await sim.__aexit__(None, None, None)
-        await it.generate(images="2")
-        await it.shows("not sent")
-        await it.press("escape", "q")
+        await leave_with_unsent(it, sim)
         await it.shows("2 of your images")
         await it.press("n")
         assert it.app.return_code is None
@@ -147,11 +152,7 @@ async def test_closing_with_unsent_images_that_nobody_keeps_asks_first(tmp_path:
 
 async def test_closing_with_unsent_images_that_the_next_start_sends_asks_nothing(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim, screen(sim.url, journal=tmp_path) as it:
-        await it.shows("dreamshaper_8")
-        await sim.__aexit__(None, None, None)
-        await it.generate(images="2")
-        await it.shows("not sent")
-        await it.press("escape", "q")
+        await leave_with_unsent(it, sim)
         await it.until(lambda: it.app.return_code == 0, "the end")
 
 
