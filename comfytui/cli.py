@@ -42,7 +42,7 @@ def _screen_options(command: Command) -> Command:
             click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="Where s saves pictures."),
             click.option("--no-previews", is_flag=True, help="No previews, neither shown nor asked for."),
             click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII only."),
-            click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
+            click.option("--no-mouse", is_flag=True, help="Do not capture the mouse."),
         )
     ):
         command = option(command)
@@ -59,7 +59,7 @@ def _screen_options(command: Command) -> Command:
 @click.option("--ca", metavar="FILE", type=click.Path(path_type=Path), help="Certificates to trust.")
 @click.option("--cert", metavar="FILE", type=click.Path(path_type=Path), help="Client certificate with its key (PEM).")
 @click.option("--insecure", is_flag=True, help="Do not check the server's certificate.")
-@click.option("--fresh", is_flag=True, help="Leave alone what an earlier start queued.")
+@click.option("--fresh", is_flag=True, help="Do not take over what an earlier start queued.")
 @click.option("--config", "file", metavar="FILE", type=click.Path(path_type=Path), help="Named servers (TOML).")
 @_screen_options
 @click.version_option(__version__, prog_name="comfytui")
@@ -85,7 +85,7 @@ def open_(
     if server in COMMANDS:
         raise click.UsageError(f"'{server}' is a command: write it first, as in comfytui {server} --help.")
     if server in NOT_YET:
-        raise click.UsageError(f"'{server}' is not a server, and there is no such command yet.")
+        raise click.UsageError(f"'{server}' is reserved for a later command, so it cannot be a server.")
     try:
         config = read_config(file)
         ways = Ways(headers=[parse_header(header) for header in headers], ca=ca, cert=cert, insecure=insecure)
@@ -122,7 +122,9 @@ def demo(steps_per_second: float, foreign: int, **screen: Any) -> None:
 @click.option("--load-seconds", type=click.FloatRange(0, 600), default=2.0, show_default=True)
 @click.option("--fail-step", type=click.IntRange(1), help="Samplers run out of memory after this step.")
 @click.option("--foreign", type=click.IntRange(0, 20), default=0, show_default=True, help="Other users with jobs.")
-@click.option("--like", metavar="VERSION", default="0.33.0", show_default=True, help="Be no more than this ComfyUI.")
+@click.option(
+    "--like", metavar="VERSION", default="0.33.0", show_default=True, help="Behave like this version of ComfyUI."
+)
 def sim(
     port: int, steps_per_second: float, load_seconds: float, fail_step: int | None, foreign: int, like: str
 ) -> None:

@@ -100,7 +100,7 @@ def test_a_box_that_does_not_know_us_says_what_to_set(tmp_path: Path) -> None:
         write(tmp_path, f'[servers.gpu-box]\nurl = "{url}"\n{KEYS}')
         with started(tmp_path, "gpu-box") as it:
             assert it.exit_code() == 1
-            assert "gpu-box does not accept how you get in (401): set token" in it.text
+            assert "gpu-box refused this login (401): set token" in it.text
             assert "chmod" not in it.text
             nothing_told(it, tmp_path)
 

@@ -82,7 +82,7 @@ def test_a_server_that_is_not_there_ends_it_with_one_sentence(argv: list[str], s
 def test_something_else_at_the_port_is_told(html_server: str) -> None:
     with terminal(html_server) as it:
         assert it.exit_code() == 1
-        assert "no ComfyUI" in it.text
+        assert "not ComfyUI" in it.text
 
 
 def test_no_escape_of_a_prompt_reaches_the_terminal(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def test_the_mouse_is_left_to_the_terminal_where_that_is_asked_for(
     option: tuple[str, ...], taken: bool, tmp_path: Path
 ) -> None:
     with terminal(*option, program=program_with(nowhere()), XDG_STATE_HOME=str(tmp_path)) as it:
-        it.shows("Which server shall it be?")
+        it.shows("Enter the address of yours.")
         it.send(ESCAPE)
         assert it.exit_code() == 0
         assert any(mode in it.written for mode in MOUSE) is taken
@@ -40,7 +40,7 @@ def test_without_aiohttp_the_line_that_installs_it_is_told(command: str) -> None
 def test_without_aiohttp_the_start_screen_tells_the_line_and_stays(tmp_path: Path) -> None:
     program = program_with(f"{WITHOUT_AIOHTTP}\n{nowhere()}")
     with terminal(program=program, XDG_STATE_HOME=str(tmp_path)) as it:
-        it.shows("Which server shall it be?")
+        it.shows("Enter the address of yours.")
         it.send(F2)
         it.shows("pip install 'comfytui[demo]'")
         it.send(ESCAPE)
@@ -50,7 +50,7 @@ def test_without_aiohttp_the_start_screen_tells_the_line_and_stays(tmp_path: Pat
 def test_a_redirect_to_a_login_ends_it_with_what_to_do() -> None:
     with stranger(302, Location="/login?next=s3cret") as login, terminal(login.url) as it:
         assert it.exit_code() == 1
-        assert "wants to know who you are (302): put user:password@ before the host, give --header" in it.said
+        assert "asks for a login (302): put user:password@ before the host, give --header" in it.said
         assert "Traceback" not in it.said
         assert not [request for request in login.heard if request.startswith("/login")]
 

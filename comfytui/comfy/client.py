@@ -79,7 +79,7 @@ class ComfyClient:
             message, node_errors = await self._parse(answer, parse_rejection)
             raise Rejected(f"The server refused the prompt: {plain(message)}", node_errors)
         if answer.status in _UNFIT:
-            raise Rejected(f"The prompt is not let through (status {answer.status}): make it smaller or simpler.")
+            raise Rejected(f"The prompt was turned down with status {answer.status}: make it smaller or simpler.")
         return await self._parsed(answer, lambda reply: parse_queued(reply, prompt_id))
 
     async def queue(self) -> Queue[QueueItem]:
@@ -187,7 +187,7 @@ class ComfyClient:
             raise not_comfyui(self._server)
         if answer.status >= 300:
             name = plain(output.filename, 100)
-            raise ServerError(f"The server has no {name} any more ({answer.status}): make it again.", answer.status)
+            raise ServerError(f"The server no longer has {name} ({answer.status}): make it again.", answer.status)
         return answer.body
 
     async def _read(
@@ -232,7 +232,7 @@ class ComfyClient:
             raise not_comfyui(self._server)
         if answer.status >= 300:
             raise ServerError(
-                f"{self._server.shown} refused that with status {answer.status}: try again.", answer.status
+                f"{self._server.shown} refused the request with status {answer.status}: try again.", answer.status
             )
         if answer.html:
             raise not_comfyui(self._server)

@@ -14,9 +14,9 @@ def refused_entry(server: Server, status: int) -> Unauthorized:
     """What to do about a 401, a 403, a 407 or a redirect to a login."""
     if status == 407:
         where = "put user:password@ before its host in HTTP_PROXY or HTTPS_PROXY"
-        return Unauthorized(f"The proxy before {server.shown} wants a login (407): {where}.")
+        return Unauthorized(f"The proxy before {server.shown} asks for a login (407): {where}.")
     known = server.headers or server.query
-    asks = "does not accept how you get in" if known else "wants to know who you are"
+    asks = "refused this login" if known else "asks for a login"
     if server.name:
         advice = f"set token, user and password, headers or cookies in [servers.{server.name}] of the config file"
     else:
@@ -27,7 +27,7 @@ def refused_entry(server: Server, status: int) -> Unauthorized:
 def not_comfyui(server: Server) -> NotComfyUI:
     """What to do where something else answers."""
     return NotComfyUI(
-        f"What answers at {server.located} is no ComfyUI: check the address and the port (ComfyUI's own is 8188)."
+        f"{server.located} answers, but is not ComfyUI: check the address and the port (the default is 8188)."
     )
 
 
@@ -35,7 +35,7 @@ def bad_proxy(server: Server) -> Unreachable:
     """What to do about a proxy of the environment that cannot be used, or does not let us through."""
     host = urlsplit(server.base).hostname
     return Unreachable(
-        f"The proxy that the environment names does not lead to {server.shown}: unset it, or add {host} to NO_PROXY."
+        f"The proxy named in the environment does not reach {server.shown}: unset it, or add {host} to NO_PROXY."
     )
 
 
@@ -48,7 +48,7 @@ def unreachable(server: Server, error: BaseException, *, proxied: bool = False) 
                     f"The certificate of {server.located} is not trusted: give --ca FILE, or --insecure."
                 )
             case ssl.SSLError():
-                return Unreachable(f"{server.located} does not speak TLS as we do: try http://, or give --cert FILE.")
+                return Unreachable(f"The TLS handshake with {server.located} failed: try http://, or give --cert FILE.")
             case OSError() if proxied:
                 return bad_proxy(server)
             case socket.gaierror():

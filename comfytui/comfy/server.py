@@ -23,7 +23,7 @@ _OUR_HEADERS = re.compile(r"host|origin|connection|upgrade|content-length|transf
 """Headers of the request itself, and those that ComfyUI answers with a 403."""
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _NO_HEADER = "A header reads 'Name: value', for example 'X-API-Key: ...'."
-_NO_ADDRESS = "That is no address: write it as http://box:8188, with a port from 1 to 65535."
+_NO_ADDRESS = "Not an address: write it like http://gpu-box:8188, with a port from 1 to 65535."
 
 
 class BadServer(ValueError):
@@ -152,9 +152,9 @@ def checked_header(name: str, value: str) -> tuple[str, str]:
     if not _HEADER_NAME.fullmatch(name):
         raise BadServer(_NO_HEADER)
     if _OUR_HEADERS.fullmatch(name):
-        raise BadServer(f"The header {name} is not for you to give: ComfyUI or the connection would refuse it.")
+        raise BadServer(f"The header {name} cannot be set: ComfyUI or the connection would refuse it.")
     if not value.isprintable() or not value.isascii():
-        raise BadServer(f"The value of the header {name} has characters that no header can carry.")
+        raise BadServer(f"The value of the header {name} has characters that are not allowed in a header.")
     return name, value
 
 
@@ -175,14 +175,14 @@ def read_address(text: str) -> Address:
 
 def _split(url: str) -> SplitResult:
     if not url.isprintable():
-        raise BadServer("That is no address: it has characters that none can have.")
+        raise BadServer("Not an address: it has characters that are not allowed there.")
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
         raise BadServer(_NO_ADDRESS) from None
     if parts.scheme not in _SCHEMES:
-        raise BadServer("That is no way to reach a ComfyUI: write http:// or https://.")
+        raise BadServer("Unsupported scheme: write http:// or https://.")
     # What stands before such an @ would be taken for host and path, and shown, though it is a login.
     if "@" in f"{parts.path}{parts.query}{parts.fragment}":
         raise BadServer("Write an @ after the host as %40, and / ? # within a password as %2F %3F %23.")

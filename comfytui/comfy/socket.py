@@ -261,7 +261,7 @@ def _fault(server: Server, error: Exception) -> ComfyError:
             return ServerError(f"{server.shown} answered with status {status}: is ComfyUI running there?", status)
         case InvalidMessage(__cause__=EOFError() | OSError()):
             # A forwarded port whose far end is down looks like this.
-            return Unreachable(f"{server.shown} hangs up at once: is ComfyUI running there?")
+            return Unreachable(f"{server.shown} closes the connection at once: is ComfyUI running there?")
         case InvalidHandshake():
             raise not_comfyui(server) from None
         case TimeoutError():

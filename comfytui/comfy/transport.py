@@ -131,7 +131,7 @@ class Transport:
         """The pool, made at the first request, since a proxy in the environment may be one that cannot be used."""
         if self._closed:
             # A question may have waited for its turn while a fault ended the service that it was put to.
-            raise Unreachable(f"comfytui is not connected to {self._server.shown} just now: try again in a moment.")
+            raise Unreachable(f"comfytui is not connected to {self._server.shown} right now: try again in a moment.")
         if once:
             self._once = self._once or self._pool(kept=0, linger=NO_LINGER)
             return self._once
@@ -164,7 +164,7 @@ class Transport:
                 break
             if len(body) > limit:
                 raise ServerError(
-                    f"The answer of {self._server.shown} is larger than {-(-limit // MIB)} MiB and was left unread."
+                    f"The answer of {self._server.shown} is larger than {-(-limit // MIB)} MiB and was not read."
                 )
         return bytes(body)
 

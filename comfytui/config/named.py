@@ -24,7 +24,7 @@ Look = Callable[[Secret], str]
 def refusal(name: str) -> str:
     """Why a server cannot have this name, or nothing."""
     if name in COMMANDS:
-        return f"{name} is a command of comfytui: give the server another name."
+        return f"{name} is a command of comfytui: choose another name."
     return "" if _NAME.fullmatch(name) else "a name has letters, digits, - and _ only, and at most 50 of them."
 
 
@@ -90,7 +90,7 @@ class Named:
 
     def _check_address(self) -> None:
         if not self.table.text("url"):
-            raise self.table.wrong("url", "say where the server is, as http://box:8188.")
+            raise self.table.wrong("url", "set the address of the server, like http://gpu-box:8188.")
         try:
             read_address(self.table.text("url"))
         except BadServer as error:
@@ -107,9 +107,9 @@ class Named:
         ways = [key for key, given in (("token", self.token), ("user", user)) if given]
         ways += [f"headers.{name}" for name in self.headers if name.lower() == "authorization"]
         if len(ways) > 1:
-            raise table.wrong(ways[1], f"{ways[0]} says already who you are: leave one of them out.")
+            raise table.wrong(ways[1], f"{ways[0]} already sets a login: remove one of them.")
         if self.cookies and "cookie" in map(str.lower, self.headers):
-            raise table.wrong("cookies", "headers have a Cookie already: leave one of them out.")
+            raise table.wrong("cookies", "headers already has a Cookie: remove one of them.")
         for _ in self._headers(Secret.peek):
             pass
 
@@ -134,5 +134,5 @@ class Named:
         secret = self.cookies[name]
         value = look(secret)
         if not _COOKIE_NAME.fullmatch(name) or not _COOKIE.fullmatch(value):
-            raise BadConfig(f"{secret.place}: this has characters that no cookie can carry.")
+            raise BadConfig(f"{secret.place}: this has characters that are not allowed in a cookie.")
         return value

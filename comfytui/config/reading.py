@@ -26,7 +26,7 @@ def servers_of(file: Path, content: bytes) -> dict[str, Named]:
     servers = {name: Named.read(name, table) for name, table in tables.tables()}
     defaults = [named for named in servers.values() if named.default]
     for one in defaults[1:]:
-        raise one.table.wrong("default", f"{defaults[0].name} is the default already: leave one of them out.")
+        raise one.table.wrong("default", f"{defaults[0].name} is already the default: remove one of them.")
     return servers
 
 

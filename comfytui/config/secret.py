@@ -74,9 +74,9 @@ class Secret:
         except OSError as error:
             raise BadConfig(f"{self.place}: the command cannot be started ({error.strerror}).") from None
         except ValueError:
-            raise BadConfig(f"{self.place}: the command printed what is no text.") from None
+            raise BadConfig(f"{self.place}: the output of the command is not text.") from None
         if done.returncode:
             raise BadConfig(f"{self.place}: the command ended with code {done.returncode}; run it by hand to see why.")
         if not lines or not lines[0]:
-            raise BadConfig(f"{self.place}: the first line that the command printed is empty.")
+            raise BadConfig(f"{self.place}: the first line of its output is empty.")
         return lines[0]

@@ -29,7 +29,7 @@ class Table:
         """Refuse every other key."""
         for name in self.values:
             if name not in names:
-                raise self.wrong(name, f"there is no such key, only {', '.join(sorted(names))}.")
+                raise self.wrong(name, f"unknown key; the known ones are {', '.join(sorted(names))}.")
 
     def text(self, name: str) -> str:
         """A text, or nothing."""
@@ -37,7 +37,7 @@ class Table:
         if not isinstance(value, str):
             raise self.wrong(name, "this must be a text in quotes.")
         if name in self.values and not value:
-            raise self.wrong(name, "this is empty: fill it in, or leave it out.")
+            raise self.wrong(name, "this is empty: fill it in, or remove it.")
         return value
 
     def flag(self, name: str) -> bool:
@@ -70,7 +70,7 @@ class Table:
         """The one of `name`, `name_env` and `name_command` that is there."""
         given = [key for key in (name, f"{name}_env", f"{name}_command") if key in self.values]
         if len(given) > 1:
-            raise self.wrong(given[1], f"{given[0]} is there already: leave one of them out.")
+            raise self.wrong(given[1], f"{given[0]} is already set: remove one of them.")
         for key in given:
             return self._secret_at(key, key.removeprefix(name).removeprefix("_"))
         return None
@@ -103,5 +103,5 @@ class Table:
         words = self.values[key]
         good = isinstance(words, list) and all(isinstance(word, str) and "\0" not in word for word in words)
         if not good or not words or not words[0]:
-            raise self.wrong(key, 'this must be a list of a program and its arguments, as ["pass", "show", "box"].')
+            raise self.wrong(key, 'this must be a list of a program and its arguments, as ["pass", "show", "gpu-box"].')
         return tuple(words)

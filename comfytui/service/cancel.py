@@ -15,12 +15,12 @@ from comfytui.session.state import SessionState
 Outcome = tuple[str, Severity]
 """One sentence for the user, and how loud it is."""
 FINISHED: Outcome = ("Too late: it had already finished.", "warning")
-UNKNOWN: Outcome = ("It is not known yet what this server can do: try again in a moment.", "warning")
+UNKNOWN: Outcome = ("The version of this server is not known yet: try again in a moment.", "warning")
 UNSURE: Outcome = (
-    "Not interrupted: it runs, and this server is too old to stop one job alone: press x again to be asked.",
+    "Not interrupted: it runs, and this server is too old to interrupt a single job: press x again to be asked.",
     "warning",
 )
-NOT_ALONE: Outcome = ("Not interrupted: this old server would stop the jobs that run beside it, too.", "warning")
+NOT_ALONE: Outcome = ("Not interrupted: this old server would stop the other running jobs, too.", "warning")
 ENDS: Mapping[str | None, Outcome] = {
     "interrupted": ("Interrupted.", "information"),
     "error": ("Too late: it had already failed.", "warning"),
@@ -53,7 +53,7 @@ async def cancel(
         return spared.outcome
     if not was_there and outbox.may_have_landed(prompt_id):
         outbox.withdraw(prompt_id)
-        return "Its answer was lost on the way: if the server got it, it will be cancelled.", "information"
+        return "The server's answer was lost: if it has the job, the job will be cancelled.", "information"
     return await _look(prompt_id, client, apply, was_there=was_there)
 
 
@@ -67,12 +67,12 @@ def _without_server(
         case JobStatus.SUBMITTING if not outbox.may_have_landed(prompt_id):
             if not outbox.drop(prompt_id):
                 outbox.withdraw(prompt_id)
-                return "It is on its way to the server, and will be cancelled when it is there.", "information"
+                return "It is being sent, and will be cancelled as soon as the server has it.", "information"
             apply(JobCancelled(prompt_id))
             return "Dropped before it was sent.", "information"
         case JobStatus.LOST:
             apply(JobCancelled(prompt_id))
-            return "Put away: it was lost, and is not asked for any more.", "information"
+            return "Dismissed: it was lost, and will not be resent.", "information"
         case status if status and status.ended:
             return f"Nothing to cancel: it had already ended ({status.value}).", "information"
     return None
@@ -154,7 +154,7 @@ async def cancel_all(
     for prompt_id in on_their_way:
         outbox.withdraw(prompt_id)
     parts = {
-        "lost put away": len(lost),
+        "lost dismissed": len(lost),
         "dropped before they were sent": len(dropped),
         "cancelled when they arrive": len(on_their_way),
     }

@@ -29,7 +29,7 @@ from comfytui.session.events import (
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 
-BUSY = "The server takes connections but answers nothing just now: it may be loading a model."
+BUSY = "The server accepts connections but does not answer: it may be loading a model."
 
 
 class Lines:

@@ -39,7 +39,7 @@ from comfytui.session.views import just_ended, lost_jobs
 
 T = TypeVar("T")
 
-NO_GRAPH = "Its graph was damaged on the disk, so it was not sent: make it again."
+NO_GRAPH = "Its graph is damaged on disk, so it was not sent: make it again."
 
 
 class SocketService:
@@ -165,7 +165,7 @@ class SocketService:
         self._outbox.add(parcels)
         missing = len(jobs) - len(parcels)
         if missing:
-            self._tell(f"{missing} of them cannot be sent again: nobody kept their graph.", "warning")
+            self._tell(f"{missing} of them cannot be resent: their graphs were not kept.", "warning")
 
     async def look_for(self, prompt_ids: Sequence[str], client: ComfyClient) -> int:
         """Look for pictures of jobs that the server forgot; how many jobs were finished after all."""
@@ -220,7 +220,7 @@ class SocketService:
 
     def _require_client(self) -> ComfyClient:
         if self._client is None:
-            raise Unreachable("comfytui is not connected just now: try again in a moment.")
+            raise Unreachable("comfytui is not connected right now: try again in a moment.")
         return self._client
 
     def _apply(self, event: SessionEvent) -> None:

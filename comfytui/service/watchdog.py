@@ -15,7 +15,7 @@ CHECK_SECONDS = 1.0
 """Seconds between two checks."""
 RENEWALS = 2
 """Times that the wires are renewed for one silence: ComfyUI files a new socket only when the old one has gone."""
-DEAF = "A job of yours runs, but no frame of it comes: the server has lost track of this socket."
+DEAF = "Your job runs, but the socket brings no frames of it: the server has lost track of this connection."
 
 
 class Watchdog:

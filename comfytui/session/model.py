@@ -135,7 +135,7 @@ class LinkKind(StrEnum):
     OFFLINE = "offline"
     UNAUTHORISED = "unauthorised"
     NOT_COMFYUI = "not a ComfyUI"
-    OTHER_BOX = "another box"
+    OTHER_BOX = "different server"
 
     @property
     def away(self) -> bool:

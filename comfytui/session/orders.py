@@ -9,7 +9,7 @@ from comfytui.session.events import BatchPlanned, JobCancelled, JobsResent, Prom
 from comfytui.session.model import Failure, Job, JobStatus, Stamp
 from comfytui.session.state import SessionState
 
-NO_ID = "The server gave it the id of another prompt."
+NO_ID = "The server gave it the id of a different prompt."
 
 Order = BatchPlanned | PromptQueued | PromptRejected | PromptDelayed | JobCancelled | JobsResent
 """What happens to prompts on this side of the wire."""

@@ -23,7 +23,7 @@ class Silence:
     moving: bool
 
     def __str__(self) -> str:
-        what = "memory still moving, loading a model?" if self.moving else "the box stands still"
+        what = "memory still moving, loading a model?" if self.moving else "no sign of work"
         return f"no step for {self.seconds:.0f} s: {what}"
 
 

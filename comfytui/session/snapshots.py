@@ -168,4 +168,4 @@ def _outcome(past: Past) -> tuple[JobStatus, Failure | None]:
         case None if past.outputs:
             return JobStatus.SUCCEEDED, None
         case None:
-            return JobStatus.FAILED, past.failure or Failure("It ended, but the server does not say how.")
+            return JobStatus.FAILED, past.failure or Failure("It ended, and the server does not say how.")

@@ -178,7 +178,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         if asked is not None and not self._waits:
             self.post_message(self.Submitted(asked))
         for field in self._unread(asked) if asked else ():
-            self.mark(field, "The server's choices are being read: the batch goes off when they are here.", wrong=False)
+            self.mark(field, "Reading the server's choices: the batch is queued as soon as they are here.", wrong=False)
         return asked is not None
 
     def _unread(self, asked: Asked) -> list[Field]:

@@ -102,7 +102,7 @@ class FormActions(ActingScreen):
             return
         self._known = None
         if not self._panel.rows.select(new[-1].prompts[0]) and self._panel.needle:
-            self._say("The filter hides the new batch: esc in the queue takes it away.")
+            self._say("The filter hides the new batch: esc in the queue clears it.")
 
     def action_write(self) -> None:
         """Go to the form, on small screens a page of its own."""

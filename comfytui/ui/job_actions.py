@@ -42,7 +42,7 @@ class JobActions(ActingScreen):
         job = self._panel.selected()
         batch = batch_of(self._state, job) if job else None
         if batch is None or not (left := tally(self._state, batch).unsettled):
-            self._say("Select a job of a batch of yours that is still to end.")
+            self._say("Select a job of an unfinished batch of your own.")
         else:
             risk = words.blunt_interrupt(self._state.abilities)
             question = words.ask_about_batch(left, tally(self._state, batch).of(JobStatus.LOST), risk)
@@ -54,10 +54,10 @@ class JobActions(ActingScreen):
         """Send again what the server forgot of the selected batch, else of all; what may have finished, if asked to."""
         lost = self._forgotten()
         if not lost:
-            self._say("Nothing of yours is lost.")
+            self._say("None of your jobs is lost.")
             return
         if self._looking:
-            self._say("Their pictures are being looked for already.")
+            self._say("Already searching for their images.")
             return
         searched = await self._look_for(lost)
         asked = {job.prompt_id for job in lost}
@@ -76,17 +76,17 @@ class JobActions(ActingScreen):
 
     async def _look_for(self, lost: list[Job]) -> bool:
         """Look for the pictures of lost jobs, and say what came of it; whether it could be done."""
-        self._say("Looking for their pictures on the server first.")
+        self._say("Searching the server for their images first.")
         self._looking = True
         try:
             found = await asyncio.wrap_future(self._service.look_for([job.prompt_id for job in lost]))
         except ComfyError as error:
-            self._say(f"Their pictures could not be looked for: {error}", "warning")
+            self._say(f"The search for their images failed: {error}", "warning")
             return False
         finally:
             self._looking = False
         if found:
-            self._say(f"{found} of them had finished: the server has the pictures.")
+            self._say(f"{found} of them had finished: the server has their images.")
         return True
 
     @on(QueueList.Selected)
@@ -108,4 +108,4 @@ class JobActions(ActingScreen):
 
 def _whose(job: Job) -> str:
     what = plain(job.recipe.prompt, 80) or "untitled"
-    return f"'{what}' ({job.status}) belongs to somebody else, client {plain(job.owner or 'unknown', 8)}. Cancel it?"
+    return f"'{what}' ({job.status}) belongs to another client, {plain(job.owner or 'unknown', 8)}. Cancel it?"

@@ -29,7 +29,7 @@ from comfytui.ui.words import job_words
 WORDS_SHOWN = 2_000
 """Characters of a prompt that are shown."""
 
-OVERWRITTEN = "a newer job has this name, too"
+OVERWRITTEN = "a newer job uses the same name"
 """Said of a picture that may be that job's."""
 
 
@@ -130,7 +130,7 @@ class JobScreen(Screen[None]):
         batch = batch_of(self._state, job)
         title = recipe.prompt or (batch.title if batch else job.prompt_id)
         self._line("title").say(plain(title, WORDS_SHOWN))
-        self._line("negative").say(f"not: {plain(recipe.negative, WORDS_SHOWN)}" if recipe.negative else "")
+        self._line("negative").say(f"negative: {plain(recipe.negative, WORDS_SHOWN)}" if recipe.negative else "")
         self._line("negative").display = bool(recipe.negative)
         self._line("recipe").say(recipe_line(recipe))
         self.query_one(Picture).display = output is not None

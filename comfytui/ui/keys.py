@@ -4,7 +4,7 @@ from textual.binding import Binding
 
 DASHBOARD = [
     Binding("f5,ctrl+j", "generate", "Generate", key_display="F5", priority=True, id="generate", tooltip="Queue it"),
-    Binding("x", "cancel", "Cancel", id="cancel", tooltip="Cancel the selected job, or put it away if it is lost"),
+    Binding("x", "cancel", "Cancel", id="cancel", tooltip="Cancel the selected job, or dismiss it if it is lost"),
     Binding(
         "X",
         "cancel_batch",
@@ -14,20 +14,26 @@ DASHBOARD = [
         tooltip="Cancel all of the selected job's batch",
     ),
     Binding("s", "save", "Save", id="save", tooltip="Save the selected job's pictures"),
-    Binding("r", "again", "Again", id="again", tooltip="Send again what the server forgot, with its seeds"),
+    Binding("r", "again", "Resend", id="again", tooltip="Resend lost jobs, with their seeds"),
     Binding("slash", "filter", "Filter", key_display="/", id="filter", tooltip="Show only matching jobs"),
-    Binding("n", "write", "Form", id="write", tooltip="Write: go to the prompt form"),
+    Binding("n", "write", "Form", id="write", tooltip="Go to the prompt form"),
     Binding("p", "previews", "Previews", id="previews", show=False, tooltip="Live previews on or off"),
-    Binding("l", "link", "Link", show=False, id="link", tooltip="Say how the server is reached, and why so"),
-    Binding("ctrl+r", "reconnect", "Reconnect", id="reconnect", show=False, tooltip="Try a lost link again now"),
-    Binding("escape", "leave", "Leave", id="leave", tooltip="Leave a text field, the filter, the form"),
+    Binding("l", "link", "Link", show=False, id="link", tooltip="Show how the server is reached, and why"),
+    Binding("ctrl+r", "reconnect", "Reconnect", id="reconnect", show=False, tooltip="Reconnect now"),
+    Binding(
+        "escape",
+        "leave",
+        "Commands",
+        id="leave",
+        tooltip="Leave the text field, filter or form: letters are commands then",
+    ),
     Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="Show all keys"),
-    Binding("q", "app.quit", "Detach", id="detach", tooltip="Close the program; the jobs go on"),
+    Binding("q", "app.quit", "Detach", id="detach", tooltip="Detach: close comfytui, the jobs go on"),
 ]
 QUEUE = [
     ("arrows, page keys, home, end", "Select a job"),
     ("enter", "Show the selected job large, with seed and settings"),
-    ("left, right", "There: the pictures of a job one by one"),
+    ("left, right", "In the large view: the images of a job one by one"),
 ]
 """What the queue's own keys do, in the words of the help."""
 

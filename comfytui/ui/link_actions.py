@@ -29,17 +29,17 @@ class LinkActions(ActingScreen):
         if link.kind is LinkKind.OTHER_BOX:
             self._ask_about_box(link.reason)
         elif before and self._ever_up and not is_up and link.reason:
-            self._say(f"{link.reason} ctrl+r tries again now.", "warning")
+            self._say(f"{link.reason} ctrl+r reconnects now.", "warning")
         return is_back
 
     @work(exclusive=True, group="box")
     async def _ask_about_box(self, reason: str) -> None:
-        question = f"{reason} Your jobs on the one before are kept for it. Use this one from now on?"
+        question = f"{reason} Your jobs are kept for the server before. Use this one from now on?"
         if await self.app.push_screen_wait(ConfirmScreen(question)):
             self._service.take_box()
 
     def action_link(self) -> None:
-        """Say how the server is reached, and why so."""
+        """Show how the server is reached, and why."""
         if self._state.link.kind is LinkKind.OTHER_BOX:
             self._ask_about_box(self._state.link.reason)
         else:
@@ -47,5 +47,5 @@ class LinkActions(ActingScreen):
 
     def action_reconnect(self) -> None:
         """Try the link again now."""
-        self._say("Trying the link again.")
+        self._say("Reconnecting.")
         self._service.reconnect()

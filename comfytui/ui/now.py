@@ -112,7 +112,7 @@ class NowPanel(Vertical):
 
 def _foreign(state: SessionState) -> str:
     if state.queue_remaining:
-        return f"Nothing of yours runs; {state.queue_remaining} of others in the queue"
+        return f"None of your jobs runs; {state.queue_remaining} of other clients in the queue"
     return IDLE
 
 
@@ -135,7 +135,7 @@ def _image_figures(progress: Progress) -> str:
 
 
 def _batch_figures(progress: Progress) -> str:
-    gone = f"{words.duration(progress.batch_elapsed)} gone" if progress.batch_elapsed >= 1 else ""
+    gone = f"{words.duration(progress.batch_elapsed)} elapsed" if progress.batch_elapsed >= 1 else ""
     return _joined((gone, words.left(progress.batch_left)), "  ")
 
 

@@ -12,8 +12,8 @@ from comfytui.ui.queue_list import QueueList
 from comfytui.ui.rows import rows_of
 
 EMPTY = "Nothing queued. Fill in the form (n) and press F5."
-UNKNOWN = "What is queued is not known yet."
-NO_MATCH = "Nothing matches the filter. Press esc to take it away."
+UNKNOWN = "The queue is not known yet."
+NO_MATCH = "Nothing matches the filter. Press esc to clear it."
 
 
 class QueuePanel(Vertical):

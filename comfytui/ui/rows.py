@@ -142,7 +142,7 @@ def _end(job: Job) -> tuple[str, str]:
         case JobStatus.FAILED | JobStatus.REJECTED if job.failure:
             return _failure(word, job.failure), ""
         case JobStatus.LOST:
-            return f"{word}: {job.note or 'the server no longer knows it'}", ""
+            return f"{word}: {job.note or 'the server no longer has it'}", ""
     return word, ""
 
 

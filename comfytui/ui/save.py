@@ -37,7 +37,7 @@ def save(folder: Path, name: str, data: bytes) -> Path:
                 return _write_new(path, data)
     except OSError as error:
         raise SaveError(_why(error, folder)) from None
-    raise SaveError(f"No free name was found in {folder}: choose another folder with --output.")
+    raise SaveError(f"No free file name in {folder}: choose another folder with --output.")
 
 
 def _candidates(folder: Path, name: str) -> Iterator[Path]:
@@ -66,7 +66,7 @@ def _why(error: OSError, folder: Path) -> str:
         case errno.ENOSPC | errno.EDQUOT:
             return f"The disk is full: nothing was saved in {where}. Free some room and press s again."
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            return f"No right to write in {where}: choose another folder with --output."
+            return f"Permission denied in {where}: choose another folder with --output."
         case errno.ENOTDIR | errno.EEXIST:
             return f"{where} is not a folder: choose another one with --output."
         case _:

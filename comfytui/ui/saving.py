@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from comfytui.comfy.client import ComfyClient
     from comfytui.comfy.events import Output
 
-NOT_ITS_OWN = "{} has another seed than this job: it is an older one from the cache, or a newer one of the same name."
+NOT_ITS_OWN = (
+    "{} has a different seed than this job: it is an older image from the cache, or a newer one of the same name."
+)
 
 
 async def save_and_tell(app: App[None], service: ServiceThread, job: Job, folder: Path) -> None:

@@ -17,9 +17,9 @@ from comfytui.ui.line import Line
 if TYPE_CHECKING:
     from comfytui.ui.app import ComfyApp
 
-NOTHING_ANSWERS = "No ComfyUI answers on this machine. Which server shall it be?"
+NOTHING_ANSWERS = "No ComfyUI answers on this machine. Enter the address of yours."
 SSH_HELP = """\
-A ComfyUI on another machine: forward its port first,
+ComfyUI on another machine? Forward its port first:
     ssh -L 8188:127.0.0.1:8188 you@gpu-box
 then open 127.0.0.1:8188 here."""
 

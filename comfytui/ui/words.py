@@ -109,7 +109,7 @@ def link_told(link_: Link, now: float) -> str:
     told = f"{link(link_, now, ascii_only=True)[2:].capitalize()}{'' if 'offline' in link_.kind else since}."
     if link_.reason:
         return f"{told} {link_.reason}"
-    return f"{told} Frames come over the socket." if link_.kind is LinkKind.LIVE else told
+    return f"{told} Frames arrive over the websocket." if link_.kind is LinkKind.LIVE else told
 
 
 def job_words(job: Job, live: Live | None) -> str:
@@ -126,7 +126,7 @@ def blunt_interrupt(abilities: "Abilities | None") -> str:
     if abilities is None or abilities.targeted_interrupt:
         return ""
     name = f"ComfyUI {plain(abilities.version, 20)}" if abilities.version else "This ComfyUI"
-    return f"{name} is too old to stop one job alone: it stops whatever runs when the order arrives."
+    return f"{name} is too old to interrupt a single job: it stops whatever runs at that moment."
 
 
 def previews_told(abilities: "Abilities | None", *, on: bool) -> str:
@@ -134,21 +134,33 @@ def previews_told(abilities: "Abilities | None", *, on: bool) -> str:
     if on:
         return "Previews on."
     if abilities is None or abilities.previews_by_prompt:
-        return "Previews off, also on the server from the next batch on."
-    return "Previews off here; this server is too old to be asked for none."
+        return "Previews off; from the next batch on the server sends none."
+    return "Previews off here; this server is too old to stop sending them."
 
 
 def ask_about_unsure(unsure: int, lost: int, *, searched: bool) -> str:
     """Whether jobs that may have finished are to be made again, `searched` if pictures were looked for in vain."""
-    which = f"{unsure} of {lost} lost jobs" if unsure < lost else f"{lost} lost job{'s' if lost > 1 else ''}"
-    found = ", but the server shows no picture of them" if searched else ""
-    return f"{which} may have finished while nobody saw{found}. Send them again{', too' if unsure < lost else ''}?"
+    which = f"{unsure} of {_lost_jobs(lost)}" if unsure < lost else _lost_jobs(lost)
+    found = ", but the server has no image of them" if searched else ""
+    too = ", too" if unsure < lost else ""
+    return f"{which} may have finished while comfytui was not connected{found}. Resend them{too}?"
 
 
 def ask_about_batch(left: int, lost: int, risk: str) -> str:
-    """Whether what a batch still has is to be cancelled, the `lost` ones among it put away; `risk` is a warning."""
+    """The question before the `left` jobs of a batch are cancelled, the `lost` among them dismissed.
+
+    `risk` is a warning to add.
+    """
     if lost == left:
-        return f"Put away what is lost of this batch ({lost})? It cannot be sent again then."
-    what = f"all {left} images" if left > 1 else "the one image"
-    gone = f"{lost} of them are lost, and cannot be sent again then." if lost else ""
-    return " ".join(filter(None, (f"Cancel {what} that this batch still has?", gone, risk)))
+        return f"Dismiss {_lost_jobs(lost)} of this batch? {_they(lost)} cannot be resent then."
+    what = f"the remaining {left} images" if left > 1 else "the remaining image"
+    gone = f"{lost} of them {'is' if lost == 1 else 'are'} lost, and cannot be resent then." if lost else ""
+    return " ".join(filter(None, (f"Cancel {what} of this batch?", gone, risk)))
+
+
+def _lost_jobs(count: int) -> str:
+    return f"{count} lost job{'' if count == 1 else 's'}"
+
+
+def _they(count: int) -> str:
+    return "It" if count == 1 else "They"

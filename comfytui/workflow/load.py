@@ -43,7 +43,7 @@ def _read(path: Path, shown: str) -> bytes:
     except IsADirectoryError:
         raise WorkflowError(f"{shown} is a directory: give a workflow file inside it.") from None
     except PermissionError:
-        raise WorkflowError(f"{shown} may not be read: change its permissions, or give another file.") from None
+        raise WorkflowError(f"Permission denied: {shown}. Change its permissions, or give another file.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise WorkflowError(f"{shown} cannot be read ({plain(reason)}): give another file.") from None

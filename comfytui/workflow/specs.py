@@ -101,7 +101,11 @@ def hint(value: Value, spec: Spec, label: str = "This") -> str | None:
     if spec.kind != "int" or not isinstance(value, int) or not spec.step or spec.step <= 1:
         return None
     off = int((value - (spec.minimum or 0)) % spec.step)
-    return f"{label} goes in steps of {_bare(spec.step)}: {value - off} fits." if off else None
+    if not off:
+        return None
+    start = (spec.minimum or 0) % spec.step
+    multiple = f"{_bare(start)} plus a multiple" if start else "a multiple"
+    return f"{label} should be {multiple} of {_bare(spec.step)}, e.g. {value - off}"
 
 
 def _spec(definition: object) -> Spec | None:
@@ -131,7 +135,7 @@ def _chosen(text: str, spec: Spec, label: str) -> str:
     if spec.options is None and text:
         return text
     if not spec.options:
-        raise ValueError(f"{label} has nothing to choose from: the server must offer it first.")
+        raise ValueError(f"{label} has nothing to choose from: the server offers none.")
     if text not in spec.options:
         raise ValueError(f"{label} '{plain(text, 80)}' is not on the server: choose one that is.")
     return text

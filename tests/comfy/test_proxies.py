@@ -97,7 +97,7 @@ async def test_a_proxy_that_wants_a_login_says_where_to_put_it(monkeypatch: pyte
     async with serving(everywhere(answering("no", 407))) as url:
         monkeypatch.setenv("http_proxy", url)
         async with ComfyClient(Server.from_url("box.invalid")) as client:
-            with pytest.raises(Unauthorized, match=r"box\.invalid:8188 wants a login \(407\): .* in HTTP_PROXY"):
+            with pytest.raises(Unauthorized, match=r"box\.invalid:8188 asks for a login \(407\): .* in HTTP_PROXY"):
                 await client.queue_count()
         assert "proxy" in await reason(Server.from_url("box.invalid"))
 

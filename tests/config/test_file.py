@@ -66,14 +66,14 @@ def test_files_are_looked_for_beside_the_config(tmp_path: Path, monkeypatch: pyt
 
 
 BAD = {
-    "top": ("server = 1", "server: there is no such key"),
+    "top": ("server = 1", "server: unknown key"),
     "servers": ("servers = 1", "servers: this must be a table"),
     "server": ('servers.box = "http://box"', "servers.box: this must be a table"),
-    "unknown": (BOX + 'tokken = "hunter2"', "servers.box.tokken: there is no such key"),
-    "no url": ("[servers.box]\ninsecure = true", "servers.box.url: say where the server is"),
+    "unknown": (BOX + 'tokken = "hunter2"', "servers.box.tokken: unknown key"),
+    "no url": ("[servers.box]\ninsecure = true", "servers.box.url: set the address of the server"),
     "empty url": ('[servers.box]\nurl = ""', "servers.box.url: this is empty"),
     "bad url": ('[servers.box]\nurl = "https://me:hunter2@box/@x"', "servers.box.url: Write an @"),
-    "ftp": ('[servers.box]\nurl = "ftp://me:hunter2@box"', "servers.box.url: That is no way"),
+    "ftp": ('[servers.box]\nurl = "ftp://me:hunter2@box"', "servers.box.url: Unsupported scheme"),
     "url type": ("[servers.box]\nurl = 8188", "servers.box.url: this must be a text"),
     "name": ('[servers."my box"]\nurl = "box"', "servers.my box: a name has letters"),
     "dots": ('[servers."box.lan"]\nurl = "box"', "servers.box.lan: a name has letters"),
@@ -82,14 +82,14 @@ BAD = {
     "default type": (BOX + "default = 1", "servers.box.default: this must be true or false"),
     "two defaults": (
         BOX + 'default = true\n[servers.b]\nurl = "b"\ndefault = true',
-        "servers.b.default: box is the default already",
+        "servers.b.default: box is already the default",
     ),
     "token type": (BOX + "token = 1", "servers.box.token: this must be a text"),
     "empty token": (BOX + 'token = ""', "servers.box.token: this is empty"),
     "token line": (BOX + 'token = "hunter2\\nHost: evil"', "servers.box.token: The value of the header Authorization"),
     "two tokens": (
         BOX + 'token = "hunter2"\ntoken_env = "X"',
-        "servers.box.token_env: token is there already",
+        "servers.box.token_env: token is already set",
     ),
     "env": (BOX + "token_env = 1", "servers.box.token_env: this must be a text"),
     "env name": (BOX + 'token_env = "T=hunter2"', "servers.box.token_env: this must be the name of a variable"),
@@ -100,13 +100,13 @@ BAD = {
     "password alone": (BOX + 'password = "hunter2"', "servers.box.user: a password needs a user"),
     "two passwords": (
         BOX + 'user = "me"\npassword_env = "X"\npassword_command = ["hunter2"]',
-        "servers.box.password_command: password_env is there already",
+        "servers.box.password_command: password_env is already set",
     ),
     "colon": (BOX + 'user = "me:hunter2"', "servers.box.user: a user's name has no colon"),
-    "token and user": (BOX + 'token = "hunter2"\nuser = "me"', "servers.box.user: token says already"),
+    "token and user": (BOX + 'token = "hunter2"\nuser = "me"', "servers.box.user: token already sets a login"),
     "token and header": (
         BOX + 'token = "hunter2"\nheaders = { authorization = "hunter2" }',
-        "servers.box.headers.authorization: token says already",
+        "servers.box.headers.authorization: token already sets a login",
     ),
     "headers type": (BOX + 'headers = "X: hunter2"', "servers.box.headers: this must be a table"),
     "header type": (BOX + "headers = { X = 1 }", "servers.box.headers.X: this must be a text"),
@@ -118,17 +118,17 @@ BAD = {
         BOX + 'headers = { Y = "hunter2\\r\\nZ: 1" }',
         "servers.box.headers.Y: The value",
     ),
-    "our header": (BOX + 'headers = { Host = "hunter2" }', "servers.box.headers.Host: The header Host is not"),
+    "our header": (BOX + 'headers = { Host = "hunter2" }', "servers.box.headers.Host: The header Host cannot be set"),
     "cookie": (BOX + 'cookies = { a = "hunter2; b=c" }', "servers.box.cookies.a: this has characters"),
     "cookie name": (BOX + 'cookies = { "a b" = "hunter2" }', "servers.box.cookies.a b: this has characters"),
     "two cookies": (
         BOX + 'headers = { cookie = "hunter2" }\ncookies = { a = "b" }',
-        "servers.box.cookies: headers have a Cookie already",
+        "servers.box.cookies: headers already has a Cookie",
     ),
     "query": (BOX + 'query = "token=hunter2"', "servers.box.query: this must be a table"),
     "ca type": (BOX + "ca = true", "servers.box.ca: this must be a text"),
     "nobody": (BOX + 'cert = "~no-such-user/x.pem"', "servers.box.cert: no user has this home"),
-    "escape": (BOX + '"\\u001b[31mred" = 1', "servers.box.red: there is no such key"),
+    "escape": (BOX + '"\\u001b[31mred" = 1', "servers.box.red: unknown key"),
 } | {word: (f'[servers.{word}]\nurl = "box"', f"servers.{word}: {word} is a command") for word in sorted(COMMANDS)}
 
 

@@ -98,9 +98,9 @@ async def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
-        (None, "wants to know who you are ({}): put user:password@ before the host, give --header, or name"),
-        ("", "box wants to know who you are ({}): set token, user and password, headers or cookies in [servers.box]"),
-        ('token = "s3cret"', "box does not accept how you get in ({}): set token"),
+        (None, "asks for a login ({}): put user:password@ before the host, give --header, or name"),
+        ("", "box asks for a login ({}): set token, user and password, headers or cookies in [servers.box]"),
+        ('token = "s3cret"', "box refused this login ({}): set token"),
     ],
 )
 async def test_a_refusal_says_what_to_set(tmp_path: Path, status: int, keys: str | None, sentence: str) -> None:

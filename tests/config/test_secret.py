@@ -57,7 +57,7 @@ def test_a_variable_that_is_not_set(monkeypatch: pytest.MonkeyPatch, value: str 
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "ended with code -9"),
         ("pass", "is empty"),
         ("print(); print('hunter2')", "is empty"),
-        (r"import sys; sys.stdout.buffer.write(b'hunter2\xff')", "no text"),
+        (r"import sys; sys.stdout.buffer.write(b'hunter2\xff')", "not text"),
     ],
 )
 def test_a_program_that_tells_none(code: str, sentence: str, capfd: pytest.CaptureFixture[str]) -> None:

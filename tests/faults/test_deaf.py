@@ -138,7 +138,7 @@ async def test_a_box_that_stands_still_is_told_of_and_renewed_no_more_than_twice
         stall = stall_of(cell.state, time.monotonic())
         assert stall is not None
         assert not stall.moving
-        assert str(stall).endswith("the box stands still")
+        assert str(stall).endswith("no sign of work")
         await gate.let_all()
         await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
         assert sockets.hits == 2

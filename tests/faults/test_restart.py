@@ -189,7 +189,7 @@ async def test_another_box_behind_the_same_address_is_told_and_gets_nothing(othe
     async with two_boxes(other) as (cell, theirs):
         watcher = cell.watcher
         late = await watcher.order(1, model=MODEL)
-        await eventually(lambda: watcher.jobs(late)[0].note.startswith("Another box"), "why it waits")
+        await eventually(lambda: watcher.jobs(late)[0].note.startswith("A different server"), "why it waits")
         await cell.worked_off(4)
         assert not theirs.submitted
         assert {job.status for job in watcher.state.jobs.values()} <= NOT_LOST

@@ -72,9 +72,7 @@ async def test_basic_auth_lets_in_who_knows_the_password(sim: SimServer, tmp_pat
         assert nginx.answered(401) == []
 
 
-@pytest.mark.parametrize(
-    ("user", "told"), [("me:wrong", "does not accept how you get in"), ("", "wants to know who you are")]
-)
+@pytest.mark.parametrize(("user", "told"), [("me:wrong", "refused this login"), ("", "asks for a login")])
 async def test_whom_basic_auth_refuses_is_told_what_to_set_and_knocks_no_more(
     sim: SimServer, tmp_path: Path, basic: str, user: str, told: str
 ) -> None:

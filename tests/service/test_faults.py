@@ -141,7 +141,7 @@ async def test_a_service_that_is_back_after_a_fault_sends_on_and_only_to_the_box
             it.first.queue.changed()
             await strange(watcher)
             later = await watcher.order(1, model=MODEL)
-            await eventually(lambda: watcher.jobs(later)[0].note.startswith("Another box"), "why it waits")
+            await eventually(lambda: watcher.jobs(later)[0].note.startswith("A different server"), "why it waits")
             it.move(it.first)
             await watcher.until(later, JobStatus.QUEUED)
             assert not [job for state in watcher.states for job in state.jobs.values() if job.status is JobStatus.LOST]

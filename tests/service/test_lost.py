@@ -144,6 +144,6 @@ async def test_lost_ones_that_are_put_away_are_not_asked_for_any_more() -> None:
         cell.watcher.service.cancel_batch(batch.id)
         await eventually(lambda: not lost_jobs(cell.state), "the rest")
         assert {job.status for job in cell.watcher.jobs(batch)} == {JobStatus.CANCELLED}
-        told = ["Put away: it was lost, and is not asked for any more.", "2 lost put away."]
+        told = ["Dismissed: it was lost, and will not be resent.", "2 lost dismissed."]
         await eventually(lambda: cell.watcher.sentences == told, "the words")
         assert len(cell.sim.submitted) == 3

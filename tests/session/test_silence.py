@@ -48,7 +48,7 @@ def test_a_silence_tells_whether_the_memory_moves() -> None:
     session.now += LOAD_PATIENCE
     session.do(StatsRead(replace(BOX, devices=(replace(BOX.devices[0], vram_free=10 * GIB),))))
     assert str(stall_of(session.state, session.now)) == "no step for 66 s: memory still moving, loading a model?"
-    assert str(stall_of(session.state, session.now + 60)) == "no step for 126 s: the box stands still"
+    assert str(stall_of(session.state, session.now + 60)) == "no step for 126 s: no sign of work"
 
 
 def test_noise_is_no_movement() -> None:

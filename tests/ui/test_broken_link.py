@@ -28,13 +28,13 @@ async def running(it: Screen, images: int = 3) -> None:
 async def test_what_a_restarted_server_forgot_is_sent_again_with_one_key_and_the_same_seeds() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await running(it)
-        assert "Again" not in it.text
+        assert "Resend" not in it.text
         first = seeds(sim)
         await sim.restart()
         await it.shows("no longer knows 3 jobs of")
         await it.shows("0 of 3 done, 3 lost")
         await it.shows("lost: may have finished")
-        await it.shows("Again")
+        await it.shows("Resend")
         await it.press("r")
         await it.shows("3 lost jobs may have")
         await it.press("y")
@@ -82,11 +82,11 @@ async def test_another_box_is_asked_about_and_nothing_is_called_lost() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await running(it)
         await sim.restart(SimConfig(steps_per_second=4, ram_gib=128))
-        await it.shows("Another box answers here than before")
+        await it.shows("A different server answers at this address")
         await it.shows("128 GB of memory")
         assert "lost" not in it.text
         await it.press("n")
-        await it.shows("another box")
+        await it.shows("different server")
         await it.press("l")
         await it.shows("Use this one from now on?")
         await it.press("y")
@@ -99,7 +99,7 @@ async def test_the_box_of_before_comes_back_by_itself() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await running(it)
         await sim.restart(SimConfig(steps_per_second=4, ram_gib=128))
-        await it.shows("Another box answers here than before")
+        await it.shows("A different server answers at this address")
         await it.press("n")
         await sim.restart(SLOW)
         await it.press("ctrl+r")
@@ -129,5 +129,5 @@ async def test_l_says_how_the_server_is_reached() -> None:
     async with SimServer(QUICK) as sim, screen(sim.url) as it:
         await it.shows("● live")
         await it.press("escape", "l")
-        await it.shows("Frames come over the socket.")
+        await it.shows("Frames arrive over the websocket.")
         assert re.search(r"Live for 0:\d\d\.", it.text)

@@ -59,7 +59,7 @@ async def test_before_a_batch_is_cancelled_an_old_server_is_told_of(version: str
     async with SimServer(like(version)) as sim, screen(sim.url) as it:
         await runs(it, "2")
         await it.press("escape", "home", "X")
-        await it.shows("Cancel all 2 images")
+        await it.shows("Cancel the remaining 2 images")
         assert (WARNING in it.text) is warns
         await it.press("y")
         await it.until(lambda: statuses(it) == [JobStatus.INTERRUPTED, JobStatus.CANCELLED], "the end of the batch")

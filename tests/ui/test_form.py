@@ -81,7 +81,7 @@ async def test_a_whole_batch_is_cancelled_after_a_question() -> None:
         await it.generate(images="6", steps="1000")
         await it.shows("Image 1 of 6 - Step")
         await it.press("escape", "end", "X")
-        await it.shows("Cancel all 6 images")
+        await it.shows("Cancel the remaining 6 images")
         await it.press("y")
         await it.shows("5 removed, 1 interrupted.")
         await it.shows("0 of 6 done, 1 interrupted, 5 cancelled")

@@ -139,7 +139,7 @@ async def test_a_name_that_the_server_gave_to_a_newer_picture_is_told_when_it_is
         await it.shows("comfytui_00001_.png")
         assert "newer job" not in it.text
         await it.press("escape", "down", "enter")
-        await it.shows("comfytui_00001_.png   a newer job has this name, too")
+        await it.shows("comfytui_00001_.png   a newer job uses the same name")
         await it.press("escape", "home", "s")
         await it.shows("Saved")
         assert "another seed" not in it.text

@@ -13,7 +13,7 @@ async def test_the_page_of_a_job_follows_it_to_its_picture() -> None:
         await it.generate("a lighthouse", images="2", steps="60", negative="fog")
         await it.shows("Image 1 of 2 - Step")
         await it.press("escape", "end", "enter")
-        await it.shows("not: fog")
+        await it.shows("negative: fog")
         await it.shows("running   Step")
         await it.shows("Image 2 of 2   comfytui_")
 

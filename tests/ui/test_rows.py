@@ -77,7 +77,7 @@ def test_a_batch_of_one_has_no_place() -> None:
         (job("a", JobStatus.CACHED, seconds=0.1), "cached"),
         (job("a", JobStatus.INTERRUPTED), "interrupted"),
         (job("a", JobStatus.CANCELLED), "cancelled"),
-        (job("a", JobStatus.LOST), "lost: the server no longer knows it"),
+        (job("a", JobStatus.LOST), "lost: the server no longer has it"),
         (job("a", JobStatus.FAILED), "failed"),
         (
             job("a", JobStatus.FAILED, failure=Failure("CUDA out of memory", node_type="KSampler")),

@@ -30,12 +30,12 @@ async def test_every_theme_stands_in_the_palette_and_paints_the_screen() -> None
         for theme in sorted(every):
             it.app.theme = theme
             await it.pilot.pause()
-            assert "Which server shall it be?" in it.text
+            assert "Enter the address of yours." in it.text
 
 
 async def test_a_theme_is_chosen_by_keys_and_changes_the_colours() -> None:
     async with screen(None) as it:
-        await it.shows("Which server shall it be?")
+        await it.shows("Enter the address of yours.")
         assert painted_on(it, Color.parse(str(DARK.background)))
         for theme in (LIGHT, DARK):
             await list_themes(it)

@@ -56,10 +56,10 @@ def test_the_link_says_since_when_and_until_when() -> None:
 @pytest.mark.parametrize(
     ("left", "lost", "asked"),
     [
-        (3, 0, "Cancel all 3 images that this batch still has?"),
-        (1, 0, "Cancel the one image that this batch still has?"),
-        (3, 2, "Cancel all 3 images that this batch still has? 2 of them are lost, and cannot be sent again then."),
-        (2, 2, "Put away what is lost of this batch (2)? It cannot be sent again then."),
+        (3, 0, "Cancel the remaining 3 images of this batch?"),
+        (1, 0, "Cancel the remaining image of this batch?"),
+        (3, 2, "Cancel the remaining 3 images of this batch? 2 of them are lost, and cannot be resent then."),
+        (2, 2, "Dismiss 2 lost jobs of this batch? They cannot be resent then."),
     ],
 )
 def test_what_is_asked_before_a_batch_is_cancelled(left: int, lost: int, asked: str) -> None:

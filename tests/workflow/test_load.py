@@ -196,7 +196,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     # Root may read anything, so the refusal is played.
     monkeypatch.setattr(Path, "open", refuse)
-    assert "may not be read" in message_of(tmp_path / "secret.json")
+    assert "Permission denied" in message_of(tmp_path / "secret.json")
 
 
 def test_a_file_that_is_far_too_large(tmp_path: Path) -> None:

@@ -112,14 +112,14 @@ def in_memory() -> sqlite3.Connection:
 
 
 def _set_aside(damage: Damaged, aside: Path) -> str:
-    what = "The record of earlier jobs"
+    what = "The journal of earlier jobs"
     why = plain(str(damage), 120)
     advice = " Update comfytui to use it again." if isinstance(damage, Newer) else ""
-    kept = f"{what} {why}; it is kept as {plain(str(aside), 300)}, and a new one is begun"
-    return f"{kept}: earlier jobs are shown only as far as the server still knows them.{advice}"
+    kept = f"{what} {why}; it is kept as {plain(str(aside), 300)}, and a new one was started"
+    return f"{kept}: earlier jobs are shown only if the server still knows them.{advice}"
 
 
 def _unwritable(folder: Path, error: Exception) -> str:
     why = plain(getattr(error, "strerror", None) or str(error), 120)
     where = plain(str(folder), 300)
-    return f"No record of jobs can be kept in {where} ({why}): when comfytui ends, only the server remembers them."
+    return f"The journal cannot be kept in {where} ({why}): when comfytui ends, only the server remembers your jobs."

@@ -179,4 +179,6 @@ class Scribe:
     def _failed(self, why: str) -> None:
         if not self._told:
             self._told = True
-            self._tell(f"The record of jobs cannot be written ({why}): what happens now is lost when comfytui ends.")
+            self._tell(
+                f"The journal cannot be written ({why}): what happens from now on is forgotten when comfytui ends."
+            )
