@@ -84,7 +84,7 @@ class Door:
         seen = fingerprint_of(stats)
         if self.known and seen != self.known:
             self._strange = self._strange or seen
-            self._apply(BoxChanged(f"A different server answers at this address than before: {_described(stats)}."))
+            self._apply(BoxChanged(f"A different server answers here now: {_described(stats)}."))
             return False
         self._know(seen)
         self._apply(BoxChanged(taken=True))

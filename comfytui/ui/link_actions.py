@@ -34,7 +34,7 @@ class LinkActions(ActingScreen):
 
     @work(exclusive=True, group="box")
     async def _ask_about_box(self, reason: str) -> None:
-        question = f"{reason} Your jobs are kept for the server before. Use this one from now on?"
+        question = f"{reason} Your jobs stay with the previous server. Switch to this one?"
         if await self.app.push_screen_wait(ConfirmScreen(question)):
             self._service.take_box()
 

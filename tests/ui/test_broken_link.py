@@ -71,7 +71,7 @@ async def test_what_had_finished_unseen_is_found_and_not_sent_again() -> None:
         await it.press("escape", "ctrl+r")
         await it.shows("lost: may have finished")
         await it.press("r")
-        await it.shows("1 of them had finished: the server has the pictures.")
+        await it.shows("1 of them had finished: the server has their images.")
         await it.shows("1 of 1 done")
         await it.press("home", "enter")
         await it.shows("comfytui_00001_.png")
@@ -82,13 +82,13 @@ async def test_another_box_is_asked_about_and_nothing_is_called_lost() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await running(it)
         await sim.restart(SimConfig(steps_per_second=4, ram_gib=128))
-        await it.shows("A different server answers at this address")
+        await it.shows("A different server answers here now")
         await it.shows("128 GB of memory")
         assert "lost" not in it.text
         await it.press("n")
         await it.shows("different server")
         await it.press("l")
-        await it.shows("Use this one from now on?")
+        await it.shows("Switch")
         await it.press("y")
         await it.shows("● live")
         await it.shows("Nothing queued")
@@ -99,7 +99,7 @@ async def test_the_box_of_before_comes_back_by_itself() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await running(it)
         await sim.restart(SimConfig(steps_per_second=4, ram_gib=128))
-        await it.shows("A different server answers at this address")
+        await it.shows("A different server answers here now")
         await it.press("n")
         await sim.restart(SLOW)
         await it.press("ctrl+r")

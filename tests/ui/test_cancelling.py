@@ -8,7 +8,7 @@ from comfytui.sim.server import SimServer
 from comfytui.ui.confirm import ConfirmScreen
 from tests.ui.screen import Screen, screen
 
-WARNING = "too old to stop one job"
+WARNING = "too old to interrupt"
 
 
 def like(version: str, foreign: int = 0) -> SimConfig:
@@ -80,7 +80,7 @@ async def test_for_somebody_elses_running_job_one_question_says_both() -> None:
         assert "belongs" in it.text
 
 
-@pytest.mark.parametrize(("version", "words"), [("0.3.64", "too old to be asked"), ("0.33.0", "also on the server")])
+@pytest.mark.parametrize(("version", "words"), [("0.3.64", "too old to stop"), ("0.33.0", "from the next batch on")])
 async def test_previews_off_says_what_it_does_on_this_server(version: str, words: str) -> None:
     async with SimServer(like(version)) as sim, screen(sim.url) as it:
         await it.until(lambda: it.app.service and it.app.service.state.abilities, "the abilities")

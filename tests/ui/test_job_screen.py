@@ -122,7 +122,7 @@ async def test_a_picture_that_the_server_no_longer_has_is_told(sim: SimServer) -
         await made(it)
         sim.files.contents.clear()
         await it.press("enter")
-        await it.shows("The server has no test_00001_.png any more (404): make it again.")
+        await it.shows("The server no longer has test_00001_.png (404): make it again.")
 
 
 async def test_a_name_that_the_server_gave_to_a_newer_picture_is_told_when_it_is_saved(
@@ -142,7 +142,7 @@ async def test_a_name_that_the_server_gave_to_a_newer_picture_is_told_when_it_is
         await it.shows("comfytui_00001_.png   a newer job uses the same name")
         await it.press("escape", "home", "s")
         await it.shows("Saved")
-        assert "another seed" not in it.text
+        assert "different seed" not in it.text
         await it.press("down", "s")
-        await it.shows("another seed")
+        await it.shows("different seed")
     assert sorted(os.listdir(tmp_path)) == ["comfytui_00001_ (2).png", "comfytui_00001_.png"]  # noqa: PTH208
