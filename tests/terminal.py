@@ -20,6 +20,8 @@ import pyte
 PATIENCE = 60.0
 """Seconds until words that should appear are given up."""
 F2, F5, ESCAPE, ENTER = "\x1bOQ", "\x1b[15~", "\x1b", "\r"
+STOPPED = "[1]+  Stopped"
+"""What a shell says of a program that stopped."""
 PROGRAM = (sys.executable, "-m", "comfytui")
 
 
@@ -46,6 +48,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         # Held open: a terminal that nobody holds forgets how it is set.
         self._slave = slave
+        self._cooked = termios.tcgetattr(slave)
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         # With `controlling` it is hung up with a SIGHUP, as a shell's is; without, it only breaks.
         self.process = subprocess.Popen(
@@ -135,6 +138,11 @@ class Terminal:
     def modes(self) -> list[Any]:
         """How the terminal treats what is typed and written."""
         return termios.tcgetattr(self._slave)[:4]
+
+    def take_back(self) -> None:
+        """Set the terminal as it was at first and write to it, as a shell does when its program stops."""
+        termios.tcsetattr(self._slave, termios.TCSANOW, self._cooked)
+        os.write(self._slave, b"\x1b[?1049l\x1b[2J\x1b[H" + STOPPED.encode())
 
     def _read(self, seconds: float) -> None:
         """Take what the program writes for so long."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.terminal import Terminal, terminal
+from tests.terminal import ESCAPE, STOPPED, Terminal, terminal
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
 
@@ -149,3 +149,38 @@ def test_in_the_background_of_no_shell_it_says_that_it_needs_the_terminal() -> N
     with terminal(program=orphaned, controlling=True) as it:
         it.shows("run comfytui in its foreground")
         assert "Traceback" not in it.said
+
+
+def stop_and_continue(it: Terminal, *, shell: bool) -> None:
+    """Stop the process in a way that it cannot see, let a `shell` use the terminal, and let it go on."""
+    raw = it.modes()
+    it.process.send_signal(signal.SIGSTOP)
+    until(lambda: state(it) == "T", "the stop")
+    if shell:
+        it.take_back()
+        it.shows(STOPPED)
+    written = len(it.rest())
+    it.process.send_signal(signal.SIGCONT)
+    until(lambda: b"\x1b[?1049h" in it.rest()[written:], "the screen after it")
+    until(lambda: it.modes() == raw, "the terminal's modes after it")
+    it.shows("live")
+    assert STOPPED not in it.text
+
+
+def quit_by_key(it: Terminal) -> None:
+    it.send(ESCAPE, "q")
+
+
+@pytest.mark.parametrize(
+    ("fate", "code", "shell"), [(quit_by_key, 0, True), (term, 143, False)], ids=["q", "SIGTERM"]
+)
+def test_after_a_stop_that_cannot_be_caught_it_goes_on_and_ends(fate: Fate, code: int, shell: bool) -> None:
+    with terminal("demo", controlling=True) as it:
+        before = it.modes()
+        it.shows("live")
+        for _ in range(4):
+            stop_and_continue(it, shell=shell)
+        assert ends(it, fate) == code
+        it.rest()
+        assert it.modes() == before
+        assert b"Traceback" not in it.written

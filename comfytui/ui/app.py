@@ -13,6 +13,8 @@ from rich.text import Text
 from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -24,6 +26,7 @@ from comfytui.session.views import unsent_jobs
 from comfytui.ui.ascii import AsciiFilter
 from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.dashboard import Dashboard, Missed
+from comfytui.ui.driver import TerminalDriver
 from comfytui.ui.ending import Hook
 from comfytui.ui.harmless import HarmlessFilter
 from comfytui.ui.options import NoDemoError, Options
@@ -75,6 +78,11 @@ class ComfyApp(App[None]):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = THEMES[0].name
+
+    def get_driver_class(self) -> type[Driver]:
+        """Our own driver, unless TEXTUAL_DRIVER names another one."""
+        usual = super().get_driver_class()
+        return TerminalDriver if usual is LinuxDriver else usual
 
     def on_mount(self) -> None:
         """Open the server's dashboard, or ask which one."""
