@@ -1,6 +1,7 @@
 """The comfytuis of a soak: each a process of its own, killed and started again."""
 
 import asyncio
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
@@ -44,6 +45,15 @@ class Crowd:
         child.kill()
         await child.wait()
         await listening
+
+    async def suspend(self, number: int, seconds: float) -> None:
+        """Stop one of them where it stands, and let it go on after a while: a lid that is closed."""
+        child, _ = self._children[number % len(self._children)]
+        child.send_signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            child.send_signal(signal.SIGCONT)
 
     async def stop(self, number: int) -> None:
         """Let one of them leave in order."""

@@ -13,7 +13,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
 from tests.soak.crowd import Crowd
-from tests.soak.faults import FAULTS, Place
+from tests.soak.faults import FAULTS, LONGEST, Place
 from tests.soak.record import Record
 from tests.waiting import eventually
 
@@ -47,6 +47,8 @@ class Soak:
                 self.crowd.order(number, self.chance.randint(1, 6), self.chance.randrange(2**50))
             await self._strike()
             if self.chance.random() < 0.2:
+                await self._suspend()
+            if self.chance.random() < 0.2:
                 await self._replace()
             if restarts and self.chance.random() < 0.05:
                 await self._restart()
@@ -66,6 +68,16 @@ class Soak:
 
     async def _run(self, name: str) -> None:
         await next(fault for fault in FAULTS if fault.__name__ == name)(self.place)
+
+    async def _suspend(self) -> None:
+        """Stop and continue one of them, perhaps with a fault meanwhile."""
+        self.struck["suspend"] += 1
+        number, seconds = self.chance.randrange(len(self.crowd)), self.chance.uniform(0.05, 2 * LONGEST)
+        suspended = self.crowd.suspend(number, seconds)
+        if self.chance.random() < 0.5:
+            await asyncio.gather(suspended, self._run(self.chance.choice(FAULTS).__name__))
+        else:
+            await suspended
 
     async def _replace(self) -> None:
         number = self.chance.randrange(len(self.crowd))
