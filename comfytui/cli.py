@@ -204,9 +204,11 @@ def _open_app(
     # What is made until the first paint stays: nothing to be gained from looking through it again and again.
     gc.disable()
     from comfytui.drafts import Drafts
+    from comfytui.service.journal.places import state_folder
     from comfytui.ui.app import ComfyApp
     from comfytui.ui.ending import Ending
     from comfytui.ui.options import Options
+    from comfytui.ui.themes import KeptTheme
 
     options = Options(
         workflow=chosen,
@@ -219,6 +221,7 @@ def _open_app(
         last=last,
         journal=journal,
         drafts=Drafts(journal),
+        theme=KeptTheme(state_folder()),
         fresh=fresh,
     )
     app = ComfyApp(options, server)

@@ -37,17 +37,7 @@ class Drafts:
         if self._folder is None:
             return True
         try:
-            file = self._file(self._folder, workflow)
-            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # For the user alone, and of this process alone: another one may keep its own draft just now.
-            with NamedTemporaryFile(dir=file.parent, suffix=".new", delete=False) as new:
-                try:
-                    new.write(json.dumps(texts).encode())
-                    new.flush()
-                    Path(new.name).replace(file)
-                except OSError:
-                    Path(new.name).unlink(missing_ok=True)
-                    raise
+            replace_private(self._file(self._folder, workflow), json.dumps(texts).encode())
         except (OSError, RecursionError):
             return False
         return True
@@ -56,6 +46,24 @@ class Drafts:
     def _file(folder: Path, workflow: Workflow) -> Path:
         graph = json.dumps(workflow.graph, sort_keys=True).encode()
         return folder / "drafts" / f"{hashlib.sha256(graph).hexdigest()[:32]}.json"
+
+
+def replace_private(file: Path, content: bytes) -> None:
+    """Write a file for the user alone, whole or not at all, and its folder where there is none.
+
+    Raises:
+        OSError: It could not be written; what was there before is still there.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # A name of this process alone: another one may write the same file at the same time.
+    with NamedTemporaryFile(dir=file.parent, suffix=".new", delete=False) as new:
+        try:
+            new.write(content)
+            new.flush()
+            Path(new.name).replace(file)
+        except OSError:
+            Path(new.name).unlink(missing_ok=True)
+            raise
 
 
 NO_DRAFTS = Drafts(None)

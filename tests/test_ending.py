@@ -171,9 +171,7 @@ def quit_by_key(it: Terminal) -> None:
     it.send(ESCAPE, "q")
 
 
-@pytest.mark.parametrize(
-    ("fate", "code", "shell"), [(quit_by_key, 0, True), (term, 143, False)], ids=["q", "SIGTERM"]
-)
+@pytest.mark.parametrize(("fate", "code", "shell"), [(quit_by_key, 0, True), (term, 143, False)], ids=["q", "SIGTERM"])
 def test_after_a_stop_that_cannot_be_caught_it_goes_on_and_ends(fate: Fate, code: int, shell: bool) -> None:
     with terminal("demo", controlling=True) as it:
         before = it.modes()

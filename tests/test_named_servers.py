@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from textual.color import Color
 
 from comfytui.cli import main
+from comfytui.ui.themes import LIGHT
 from tests.comfy.boxes import unused_port
 from tests.comfy.keepers import Keeper
 from tests.terminal import ENTER, Terminal, terminal
@@ -82,8 +84,11 @@ def test_a_named_server_is_shown_by_its_name_and_remembered_by_it(tmp_path: Path
     )
     with kept(keeper) as url:
         file = write(tmp_path, f'[servers.gpu-box]\nurl = "{url}"\n{KEYS}', 0o644)
+        (tmp_path / "state" / "comfytui").mkdir(parents=True)
+        (tmp_path / "state" / "comfytui" / "theme").write_text(f"{LIGHT.name}\n")
         with started(tmp_path, "gpu-box") as it:
             it.shows("live")
+            assert f"48;2;{';'.join(map(str, Color.parse(str(LIGHT.background)).rgb))}" in it.said
             assert "gpu-box" in it.text
             assert "127.0.0.1" not in it.text
             it.send("\x1b", "q")

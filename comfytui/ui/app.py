@@ -18,6 +18,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.theme import Theme
 
 from comfytui.comfy.server import Server
 from comfytui.drafts import NO_DRAFTS
@@ -77,7 +78,8 @@ class ComfyApp(App[None]):
         self._typed = ""
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = THEMES[0].name
+        kept = options.theme.read()
+        self.theme = kept if kept in self.available_themes else THEMES[0].name
 
     def get_driver_class(self) -> type[Driver]:
         """Our own driver, unless TEXTUAL_DRIVER names another one."""
@@ -88,6 +90,8 @@ class ComfyApp(App[None]):
         """Open the server's dashboard, or ask which one."""
         # Not by CSS_PATH: Textual reads that twice, before and after it sets the theme.
         self.stylesheet.read_all([*SHEETS])
+        self._kept_theme = self.theme
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
         if self._server is None:
             last = self.options.last
             self._show(StartScreen(f"{last} does not answer. {NOTHING_ANSWERS}" if last else NOTHING_ANSWERS, url=last))
@@ -114,6 +118,11 @@ class ComfyApp(App[None]):
             self._show(StartScreen(str(error), url=self._typed))
         else:
             self.open_server(Server.from_url(url))
+
+    def _keep_theme(self, theme: Theme) -> None:
+        if theme.name != self._kept_theme:
+            self._kept_theme = theme.name
+            self.options.theme.write(theme.name)
 
     def _stop_service(self) -> None:
         if self.service is not None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from comfytui.comfy.server import Server
 from comfytui.drafts import NO_DRAFTS, Drafts
+from comfytui.ui.themes import KeptTheme
 from comfytui.workflow.graph import Workflow
 
 
@@ -20,7 +21,7 @@ class Options:
 
     `server_of` reads a name or an address, may take a while, and raises BadServer.
 
-    `drafts` has what stood in the prompt form the last time.
+    `drafts` has what stood in the prompt form the last time, `theme` the colours that were chosen then.
 
     `demo` gives the URL of a simulated server that lives as long as its context, or raises NoDemoError; `remember` is
     told each server that turned out to be a ComfyUI, without its secrets.
@@ -36,4 +37,5 @@ class Options:
     server_of: Callable[[str], Server] = Server.from_url
     journal: Path | None = None
     drafts: Drafts = NO_DRAFTS
+    theme: KeptTheme = field(default_factory=KeptTheme)
     fresh: bool = False

@@ -1,6 +1,11 @@
 """Colour schemes: one accent for what runs, red only for what failed."""
 
+from contextlib import suppress
+from pathlib import Path
+
 from textual.theme import Theme
+
+from comfytui.drafts import replace_private
 
 DARK = Theme(
     name="comfytui-dark",
@@ -56,3 +61,25 @@ LIGHT = Theme(
     },
 )
 THEMES = (DARK, LIGHT)
+LONGEST_NAME = 100
+"""Bytes of the kept name that are read."""
+
+
+class KeptTheme:
+    """The name of the theme that was chosen last, in a file of the state folder; without a folder it is not kept."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._file = folder / "theme" if folder else None
+
+    def read(self) -> str:
+        """The name, or nothing; it may be one that no theme has."""
+        if self._file:
+            with suppress(OSError, ValueError), self._file.open("rb") as opened:
+                return opened.read(LONGEST_NAME).decode().strip()
+        return ""
+
+    def write(self, name: str) -> None:
+        """Keep a name; a state folder that cannot be written costs only this comfort."""
+        if self._file:
+            with suppress(OSError):
+                replace_private(self._file, f"{name}\n".encode())

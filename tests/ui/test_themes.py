@@ -1,11 +1,18 @@
 """Every theme stands in the palette, can be chosen there, and paints the whole screen in its colours."""
 
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+import pytest
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES
 
-from comfytui.ui.themes import DARK, LIGHT, THEMES
+from comfytui.ui.app import ComfyApp
+from comfytui.ui.options import Options
+from comfytui.ui.themes import DARK, LIGHT, THEMES, KeptTheme
+from comfytui.workflow.txt2img import txt2img
 from tests.ui.screen import Screen, screen
 
 
@@ -33,14 +40,36 @@ async def test_every_theme_stands_in_the_palette_and_paints_the_screen() -> None
             assert "Enter the address of yours." in it.text
 
 
-async def test_a_theme_is_chosen_by_keys_and_changes_the_colours() -> None:
-    async with screen(None) as it:
+async def test_a_theme_is_chosen_by_keys_changes_the_colours_and_is_there_at_the_next_start(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    async with screen(None, theme=KeptTheme(folder)) as it:
         await it.shows("Enter the address of yours.")
         assert painted_on(it, Color.parse(str(DARK.background)))
-        for theme in (LIGHT, DARK):
+        assert not folder.exists()
+        for theme in (DARK, LIGHT):
             await list_themes(it)
             await it.press(*theme.name)
             await it.shows(f"  {theme.name}")
             await it.press("enter")
             colour = Color.parse(str(theme.background))
             await it.until(partial(painted_on, it, colour), theme.name)
+    assert [(file.name, file.stat().st_mode & 0o777) for file in folder.iterdir()] == [("theme", 0o600)]
+    async with screen(None, theme=KeptTheme(folder), fresh=True) as it:
+        assert painted_on(it, Color.parse(str(LIGHT.background)))
+
+
+@pytest.mark.parametrize(
+    "kept", [b"", b"no-such-theme", b"comfytui-light comfytui-light", b"\xff\x1b[31m", b"x" * 9_999]
+)
+def test_a_kept_theme_that_is_none_is_the_usual_one(tmp_path: Path, kept: bytes) -> None:
+    (tmp_path / "theme").write_bytes(kept)
+    options = Options(txt2img(), tmp_path, demo=lambda: nullcontext(""), remember=lambda _: None)
+    assert ComfyApp(replace(options, theme=KeptTheme(tmp_path))).theme == DARK.name
+
+
+async def test_a_state_folder_that_cannot_be_written_costs_only_the_memory_of_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    async with screen(None, theme=KeptTheme(tmp_path / "file")) as it:
+        it.app.theme = LIGHT.name
+        await it.until(partial(painted_on, it, Color.parse(str(LIGHT.background))), "the theme")
+    assert KeptTheme(tmp_path / "file").read() == ""
