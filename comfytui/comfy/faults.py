@@ -52,15 +52,23 @@ def unreachable(server: Server, error: BaseException, *, proxied: bool = False) 
             case OSError() if proxied:
                 return bad_proxy(server)
             case socket.gaierror():
-                return Unreachable(
-                    f"No host has the name in {server.located}: check the spelling and the network.", "dns"
-                )
+                return Unreachable(_unknown_host(server), "dns")
             case OSError() if _refused(cause):
                 return Unreachable(
                     f"Nothing listens at {server.located}: start ComfyUI there, or forward the port with ssh -L.",
                     "refused",
                 )
     return Unreachable(f"{server.located} cannot be reached: check the address, the VPN or the SSH forward.")
+
+
+def _unknown_host(server: Server) -> str:
+    """What to do about a name that does not resolve, which may be meant for one of the config file."""
+    host = urlsplit(server.base).hostname or ""
+    if server.name:
+        return f'Unknown host "{host}": check the url of [servers.{server.name}] in config.toml, and the network.'
+    if "." not in host:
+        return f'Unknown host "{host}", and no server of that name in config.toml: check the spelling.'
+    return f'Unknown host "{host}": check the spelling and the network.'
 
 
 def _refused(error: OSError) -> bool:

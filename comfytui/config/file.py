@@ -9,13 +9,19 @@ from comfytui.comfy.server import Server, Ways
 
 if TYPE_CHECKING:
     from comfytui.config.named import Named
+    from comfytui.config.reading import Broken
+
+COMMANDS = ("demo", "sim")
+"""What may be meant by a server that nobody knows."""
+LIKE = 0.65
+"""How much a name must be like another one to be meant, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """What the file says; `default` is a name or nothing, `warning` a sentence or nothing."""
 
-    servers: "dict[str, Named]" = field(default_factory=dict)
+    servers: "dict[str, Named | Broken]" = field(default_factory=dict)
     default: str = ""
     warning: str = ""
 
@@ -23,6 +29,21 @@ class Config:
         """The server of a name or an address; raises BadServer."""
         named = self.servers.get(text.strip())
         return named.server(**ways) if named else Server.from_url(text, **ways)
+
+    def suggestion(self, text: str) -> str:
+        """A question about what was meant by a name that is not in the file, or nothing."""
+        from difflib import get_close_matches
+
+        name = text.strip()
+        if name in self.servers:
+            return ""
+        by_lower = {each.lower(): each for each in (*self.servers, *COMMANDS)}
+        meant = [by_lower[each] for each in get_close_matches(name.lower(), by_lower, 1, LIKE)]
+        return f"Did you mean comfytui {meant[0]}?" if meant else ""
+
+    def listed(self) -> list[tuple[str, str]]:
+        """Every name with its address, or with what is wrong with it."""
+        return [(name, server.told) for name, server in self.servers.items()]
 
 
 def config_file() -> Path:
@@ -46,8 +67,7 @@ def read_config(given: Path | None = None) -> Config:
 
         raise unreadable(file, error) from None
     # Most have no file, and need not wait for what reads one.
-    from comfytui.config.reading import servers_of, warning
+    from comfytui.config.reading import default_of, servers_of, warning
 
     servers = servers_of(file, content)
-    default = next((named.name for named in servers.values() if named.default), "")
-    return Config(servers, default, warning(file, mode, servers))
+    return Config(servers, default_of(servers), warning(file, mode, servers))

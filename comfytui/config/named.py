@@ -65,6 +65,11 @@ class Named:
             secret and isinstance(secret.source, Literal) for secret in secrets
         )
 
+    @property
+    def told(self) -> str:
+        """Where it is, without its secrets."""
+        return read_address(self.table.text("url")).base.removeprefix("http://")
+
     def server(self, **more: Unpack[Ways]) -> Server:
         """The server, its secrets read; what `more` says comes first. Raises BadServer."""
         ca, cert = more.get("ca") or self.table.path("ca"), more.get("cert") or self.table.path("cert")

@@ -4,37 +4,93 @@ import re
 import shlex
 import stat
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
+from comfytui.comfy.server import Server, Ways
 from comfytui.config.named import Named, refusal
 from comfytui.config.secret import BadConfig
 from comfytui.config.table import Table
 from comfytui.plain import plain
 
+MAY_TELL = frozenset({"url", "token", "password", "headers", "cookies", "query"})
+"""Keys of a server that may hold a secret."""
 _WHERE = re.compile(r"at (line \d+, column \d+|end of document)")
 
 
-def servers_of(file: Path, content: bytes) -> dict[str, Named]:
-    """Every server of a file, of which one at most is the default; raises BadConfig."""
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A server of the config file that cannot be used; `reason` says why, with the file and the key."""
+
+    name: str
+    table: Table
+    reason: str
+
+    @property
+    def default(self) -> bool:
+        """Whether this was to be the one to open when none is named."""
+        return self.table.values.get("default") is True
+
+    @property
+    def tells(self) -> bool:
+        """Whether a secret may stand in the file itself."""
+        return bool(self.table.values.keys() & MAY_TELL)
+
+    def server(self, **_: Unpack[Ways]) -> Server:
+        """No server; raises BadConfig."""
+        raise BadConfig(self.reason)
+
+    @property
+    def told(self) -> str:
+        """The reason without the file."""
+        return "! " + self.reason.removeprefix(f"{plain(str(self.table.file), 200)}, ")
+
+
+def servers_of(file: Path, content: bytes) -> dict[str, Named | Broken]:
+    """Every server of a file, of which one at most is the default; one that is wrong is `Broken`.
+
+    Raises:
+        BadConfig: The file is no TOML, or has something else than servers.
+    """
     whole = Table(file, "", _parse(content, file))
     whole.allow({"servers"})
     tables = whole.table("servers")
+    servers: dict[str, Named | Broken] = {}
+    default = ""
     for name in tables.values:
-        if sentence := refusal(name):
-            raise tables.wrong(name, sentence)
-    servers = {name: Named.read(name, table) for name, table in tables.tables()}
-    defaults = [named for named in servers.values() if named.default]
-    for one in defaults[1:]:
-        raise one.table.wrong("default", f"{defaults[0].name} is already the default: remove one of them.")
+        table = Table(file, f"servers.{name}", {})
+        try:
+            if sentence := refusal(name):
+                raise tables.wrong(name, sentence)
+            table = tables.table(name)
+            named = Named.read(name, table)
+            if named.default and default:
+                raise table.wrong("default", f"{default} is already the default: remove one of them.")
+        except BadConfig as error:
+            servers[name] = Broken(name, table, str(error))
+        else:
+            servers[name] = named
+            default = default or (name if named.default else "")
     return servers
 
 
-def warning(file: Path, mode: int, servers: dict[str, Named]) -> str:
-    """What to do about secrets that others can read, or nothing."""
-    if not mode & (stat.S_IRGRP | stat.S_IROTH) or not any(named.tells for named in servers.values()):
+def default_of(servers: Mapping[str, Named | Broken]) -> str:
+    """The name of the default server, one that can be used before one that cannot; or nothing."""
+    defaults = [server for server in servers.values() if server.default]
+    return next((each.name for each in sorted(defaults, key=lambda each: isinstance(each, Broken))), "")
+
+
+def warning(file: Path, mode: int, servers: Mapping[str, Named | Broken]) -> str:
+    """What to do about a file that others can change, or whose secrets they can read; or nothing."""
+    if mode & (stat.S_IWGRP | stat.S_IWOTH) and servers:
+        risk = "Others can change this file, and so the programs that it runs and where it sends your secrets"
+    elif mode & (stat.S_IRGRP | stat.S_IROTH) and any(server.tells for server in servers.values()):
+        risk = "Others can read the secrets in this file"
+    else:
         return ""
-    return f"Others can read the secrets in this file: chmod 600 {plain(shlex.quote(str(file)), 300)}"
+    return f"{risk}: chmod 600 {plain(shlex.quote(str(file)), 300)}"
 
 
 def unreadable(file: Path, error: OSError) -> BadConfig:

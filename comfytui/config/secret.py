@@ -1,6 +1,7 @@
 """Where a secret is kept, in the file, the environment or a program that tells it, and how to get it from there."""
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass, field
 
@@ -8,6 +9,9 @@ from comfytui.comfy.server import BadServer
 
 COMMAND_SECONDS = 30.0
 """Patience with a program that tells a secret: it may ask for a passphrase in a window of its own."""
+
+_VARIABLE = re.compile(r"(?=.{1,40}\Z)([A-Z]+[0-9]?|[A-Z][A-Z0-9]*_[A-Z0-9_]*|_[A-Z0-9_]+)")
+"""Names that are surely those of a variable: a key of capitals and digits (`AKIA3...`) may be a secret."""
 
 
 class BadConfig(BadServer):
@@ -54,7 +58,8 @@ class Secret:
             case Variable(name):
                 if value := os.environ.get(name):
                     return value
-                raise BadConfig(f"{self.place}: the variable that it names is not set in the environment.")
+                named = f"variable {name}" if _VARIABLE.fullmatch(name) else "variable that it names"
+                raise BadConfig(f"{self.place}: the {named} is not set in the environment.")
             case Command(words):
                 return self._told_by(words)
 

@@ -132,10 +132,16 @@ BAD = {
 } | {word: (f'[servers.{word}]\nurl = "box"', f"servers.{word}: {word} is a command") for word in sorted(COMMANDS)}
 
 
+def open_all(file: Path) -> None:
+    config = read_config(file)
+    for name in config.servers:
+        config.open(name)
+
+
 def refused(file: Path) -> str:
     """The sentence about a file, which repeats no secret, wherever it is printed."""
     with pytest.raises(BadConfig) as caught:
-        read_config(file).open("box")
+        open_all(file)
     sentence = str(caught.value)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     assert sentence.isprintable()
@@ -202,6 +208,66 @@ def test_a_file_with_a_secret_that_others_can_read_is_warned_of(tmp_path: Path, 
 @pytest.mark.parametrize("keys", ELSEWHERE)
 def test_a_file_without_a_secret_is_not(tmp_path: Path, keys: str) -> None:
     assert not read_config(written(tmp_path, BOX + keys, 0o644)).warning
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+@pytest.mark.parametrize("keys", ['token_command = ["pass"]', 'headers = { X = { command = ["pass"] } }', *LITERALS])
+def test_a_file_that_others_can_change_is_warned_of(tmp_path: Path, keys: str, mode: int) -> None:
+    file = written(tmp_path, BOX + keys, mode)
+    warning = read_config(file).warning
+    assert warning.startswith("Others can change this file, and so the programs that it runs")
+    assert warning.endswith(f"chmod 600 {file}")
+    file.chmod(0o600)
+    assert not read_config(file).warning
+
+
+WRONG_ONES = [case for case in BAD if case not in {"top", "servers"}]
+
+
+@pytest.mark.parametrize("case", WRONG_ONES)
+def test_a_wrong_entry_disables_only_itself(tmp_path: Path, case: str) -> None:
+    content, start = BAD[case]
+    if case == "server":
+        content = '[servers]\nbox = "http://box"\ngood.url = "10.0.0.9"'
+    else:
+        content = '[servers.good]\nurl = "10.0.0.9"\n' + content
+    config = read_config(written(tmp_path, content))
+    assert config.open("good").shown == "good"
+    listed = dict(config.listed())
+    assert listed["good"] == "10.0.0.9:8188"
+    ((_, told),) = [(name, told) for name, told in listed.items() if told.startswith("! ")]
+    assert told.startswith(f"! {start}")
+    assert SECRET not in f"{config!r} {listed}"
+
+
+def test_secrets_of_a_wrong_entry_are_warned_of_too(tmp_path: Path) -> None:
+    assert read_config(written(tmp_path, BOX + 'tokne = 1\ntoken = "hunter2"', 0o644)).warning
+
+
+def test_a_default_that_is_wrong_is_told_unless_there_is_another_one(tmp_path: Path) -> None:
+    wrong = BOX + "default = true\ntokne = 1\n"
+    assert read_config(written(tmp_path, wrong)).default == "box"
+    assert read_config(written(tmp_path, wrong + '[servers.b]\nurl = "b"\ndefault = true')).default == "b"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("gpubox", "gpu-box"),
+        ("GPU-Box", "gpu-box"),
+        ("gpu-bx", "gpu-box"),
+        ("dmeo", "demo"),
+        ("smi", "sim"),
+        ("gpu-box", ""),
+        ("gallery.example.org", ""),
+        ("10.0.0.5:8188", ""),
+        ("http://gpu", ""),
+        ("", ""),
+    ],
+)
+def test_a_name_that_was_mistyped_is_guessed(tmp_path: Path, typed: str, meant: str) -> None:
+    config = read_config(written(tmp_path, BOX.replace("box", "gpu-box")))
+    assert config.suggestion(typed) == (f"Did you mean comfytui {meant}?" if meant else "")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is kept from root")

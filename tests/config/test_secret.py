@@ -50,6 +50,21 @@ def test_a_variable_that_is_not_set(monkeypatch: pytest.MonkeyPatch, value: str 
     assert refused(Secret("file, key", Variable(SECRET))).startswith("file, key: the variable that it names is not set")
 
 
+@pytest.mark.parametrize("name", ["BOX_TOKEN", "TOKEN", "TOKEN2", "_TOKEN", "S3_KEY"])
+def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv(name, raising=False)
+    assert refused(Secret("file, key", Variable(name))) == (
+        f"file, key: the variable {name} is not set in the environment."
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["AKIA3X7EXAMPLE9QLMNO", "JBSWY3DPEHPK3PXP", "sk_live_51H", "Bearer X", "A" * 41, "X_\n", "É_X", "3_X", ""]
+)
+def test_what_may_be_a_secret_in_the_wrong_place_is_not_quoted(name: str) -> None:
+    assert refused(Secret("key", Variable(name))) == "key: the variable that it names is not set in the environment."
+
+
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
