@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from comfytui.ui.options import NoDemoError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+HELP = {"help_option_names": ["-h", "--help"]}
 NOT_YET = frozenset({"run", "watch", "relay", "doctor"})
 NO_AIOHTTP = "The simulated server needs aiohttp: pip install 'comfytui[demo]'"
 
@@ -50,7 +52,8 @@ def _screen_options(command: Command) -> Command:
 
 
 @click.command(
-    epilog="Other commands: comfytui demo (a simulated server, no GPU needed), comfytui sim (only that server)."
+    context_settings=HELP,
+    epilog="Other commands: comfytui demo (a simulated server, no GPU needed), comfytui sim (only that server).",
 )
 @click.argument("server", required=False)
 @click.option(
@@ -101,7 +104,7 @@ def open_(
     _open_app(chosen, config.open, remember_server, last, journal=state_folder(), fresh=fresh, **screen)
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @click.option("--steps-per-second", type=click.FloatRange(0, 1000), default=4.0, show_default=True)
 @click.option("--foreign", type=click.IntRange(0, 20), default=1, show_default=True, help="Other users with jobs.")
 @_screen_options
@@ -116,7 +119,7 @@ def demo(steps_per_second: float, foreign: int, **screen: Any) -> None:
         raise click.ClickException(str(error)) from None
 
 
-@click.command()
+@click.command(context_settings=HELP)
 @click.option("--port", type=click.IntRange(0, 65535), default=8188, show_default=True, help="0 takes a free one.")
 @click.option("--steps-per-second", type=click.FloatRange(0, 1000), default=4.0, show_default=True)
 @click.option("--load-seconds", type=click.FloatRange(0, 600), default=2.0, show_default=True)
@@ -235,11 +238,18 @@ def _open_app(
         sys.exit(app.return_code)
 
 
+class _PrivateLog(logging.FileHandler):
+    """A log that only the user can read, unless the file was there before."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
 def _log_aside() -> None:
     """Send the log to the file named by COMFYTUI_LOG, or nowhere: standard error is the screen."""
     name = os.environ.get("COMFYTUI_LOG")
     try:
-        handler = logging.FileHandler(name, encoding="utf-8") if name else logging.NullHandler()
+        handler = _PrivateLog(name, encoding="utf-8") if name else logging.NullHandler()
     except OSError as error:
         raise SystemExit(f"COMFYTUI_LOG: {plain(name or '', 200)} cannot be written ({error.strerror}).") from None
     logging.basicConfig(

@@ -40,6 +40,18 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], senten
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("command", [[], ["demo"], ["sim"]])
+def test_h_is_help(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    said = []
+    for option in ("-h", "--help"):
+        with pytest.raises(SystemExit) as ended:
+            main([*command, option])
+        assert ended.value.code == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    assert "-h, --help" in said[0]
+
+
 def test_a_value_of_a_header_is_never_repeated(capsys: pytest.CaptureFixture[str]) -> None:
     _, said = told(capsys, "box", "--header", "X-Key hunter2")
     assert "hunter2" not in said

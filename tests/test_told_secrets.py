@@ -49,6 +49,7 @@ def test_the_log_holds_the_faults_and_no_secret(tmp_path: Path) -> None:
         assert it.exit_code() == 0
         said = it.said
     logged = log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
     assert "Traceback" in logged
     assert "a fault of the service" in logged
     assert not [secret for secret in SECRETS if secret in logged + said]

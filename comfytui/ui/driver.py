@@ -27,7 +27,7 @@ class TerminalDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """Take the terminal, or leave it to the next SIGCONT if we are in the background."""
         self._loop = asyncio.get_running_loop()
-        super().start_application_mode()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
         self._suspended &= not self._is_reading
 
     @property
