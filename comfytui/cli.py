@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -101,7 +102,10 @@ def open_(
     except BadServer as error:
         raise click.UsageError(str(error)) from None
     last = "" if server else wanted(config)
-    _open_app(chosen, config.open, remember_server, last, journal=state_folder(), fresh=fresh, **screen)
+    command = ("comfytui", "--config", str(file)) if file else ("comfytui",)
+    _open_app(
+        chosen, config.open, remember_server, last, command=command, journal=state_folder(), fresh=fresh, **screen
+    )
 
 
 @click.command(context_settings=HELP)
@@ -181,6 +185,7 @@ def _open_app(
     remember: Callable[[str], None],
     last: str = "",
     *,
+    command: tuple[str, ...] = (),
     journal: Path | None = None,
     fresh: bool = False,
     workflow: str | None,
@@ -219,6 +224,7 @@ def _open_app(
         previews=not no_previews,
         ascii=ascii_only or not terminal.takes_unicode(),
         demo=_demo_server,
+        command=command,
         server_of=server_of,
         remember=remember,
         last=last,
@@ -230,6 +236,10 @@ def _open_app(
     app = ComfyApp(options, server)
     with Ending(app.leave, app.at_end):
         app.run(mouse=not no_mouse)
+        # Not after a SIGHUP: nobody is there.
+        if app.farewell and app.return_code != 128 + signal.SIGHUP:
+            with suppress(OSError):
+                click.echo(app.farewell, err=True)
     if app.stuck:
         # A look-up of a name that hangs in the service's thread would hold up the end for as long as it takes.
         sys.stderr.flush()

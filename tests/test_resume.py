@@ -57,6 +57,12 @@ def seen_twice(sim: SimServer) -> bool:
     return len(ids) != len(set(ids))
 
 
+def goes_on(count: int, sim: SimServer) -> str:
+    """What is said at the end of so many jobs that go on."""
+    where = sim.url.removeprefix("http://")
+    return f"{count} jobs go on at {where}. Come back with: comfytui {where}"
+
+
 async def test_q_leaves_the_jobs_running_and_a_start_shows_them_live_again(tmp_path: Path) -> None:
     gate = Gate()
     async with SimServer(BOX, pace=gate) as sim:
@@ -66,9 +72,11 @@ async def test_q_leaves_the_jobs_running_and_a_start_shows_them_live_again(tmp_p
             await gate.let_steps(5)
             await me.shows("Image 1 of 4 - Step 5/20 (25%)")
             assert await me.leaves() == 0
+            assert me.it.said.endswith(goes_on(4, sim))
         async with seat(sim, tmp_path, "--fresh") as me:
             await me.shows("Nothing of yours runs; 4 of others in the queue")
             assert await me.leaves() == 0
+            assert "Come back" not in me.it.said
         await gate.let_steps(STEPS)
         async with seat(sim, tmp_path) as me:
             await me.shows("Image 2 of 4")
@@ -106,7 +114,9 @@ async def test_whatever_ends_it_a_start_goes_on_where_it_was(tmp_path: Path) -> 
                 await me.shows("of 4 - Step")
                 me.it.process.send_signal(end)
                 await me.do(me.it.process.wait)
-                assert b"Traceback" not in me.it.written
+                said = " ".join(me.it.rest().decode(errors="replace").split())
+                assert "Traceback" not in said
+                assert any(goes_on(count, sim) in said for count in (2, 3, 4)) is (end == signal.SIGTERM)
         await gate.let_all()
         async with seat(sim, tmp_path) as me:
             await me.shows("4 of 4 done")

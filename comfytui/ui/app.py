@@ -29,6 +29,7 @@ from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.dashboard import Dashboard, Missed
 from comfytui.ui.driver import TerminalDriver
 from comfytui.ui.ending import Hook
+from comfytui.ui.farewell import farewell
 from comfytui.ui.harmless import HarmlessFilter
 from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.start import NOTHING_ANSWERS, StartScreen
@@ -74,6 +75,8 @@ class ComfyApp(App[None]):
         """What is still done when a signal or a lost terminal ends the program: nothing that takes long."""
         self.stuck = False
         """Whether a service did not end in time: its thread would hold up the end of the program."""
+        self.farewell = ""
+        """What to print when the screen is gone."""
         self._server = server
         self._typed = ""
         for theme in THEMES:
@@ -113,7 +116,7 @@ class ComfyApp(App[None]):
         """Start a simulated server and show its dashboard."""
         try:
             url = await asyncio.to_thread(self._demo.enter_context, self.options.demo())
-            self.options = replace(self.options, remember=_forget, journal=None, drafts=NO_DRAFTS)
+            self.options = replace(self.options, remember=_forget, command=(), journal=None, drafts=NO_DRAFTS)
         except NoDemoError as error:
             self._show(StartScreen(str(error), url=self._typed))
         else:
@@ -126,6 +129,8 @@ class ComfyApp(App[None]):
 
     def _stop_service(self) -> None:
         if self.service is not None:
+            state, shown, kept = self.service.state, self.service.server.shown, self.service.keeps
+            self.farewell = farewell(state, shown, self.options.command, kept=kept)
             self.stuck |= not self.service.stop()
             self.service = None
 
@@ -147,8 +152,7 @@ class ComfyApp(App[None]):
         question = f"{unsent} of your images are not sent yet and would be dropped. Close all the same?"
         if unsent and not kept and not await self.push_screen_wait(ConfirmScreen(question)):
             return
-        left = f"{unsent} of your images are not sent yet: the next start of comfytui sends them."
-        self.exit(message=Text(left) if unsent else None)
+        self.exit()
 
     @on(Missed)
     def _give_up(self, event: Missed) -> None:

@@ -19,6 +19,8 @@ class NoDemoError(RuntimeError):
 class Options:
     """`output` is the folder for saved pictures, `last` the server that was looked for in vain.
 
+    `command` opens a server when a name or an address follows; empty where the server ends with the program.
+
     `server_of` reads a name or an address, may take a while, and raises BadServer.
 
     `drafts` has what stood in the prompt form the last time, `theme` the colours that were chosen then.
@@ -34,6 +36,7 @@ class Options:
     previews: bool = True
     ascii: bool = False
     last: str = ""
+    command: tuple[str, ...] = ("comfytui",)
     server_of: Callable[[str], Server] = Server.from_url
     journal: Path | None = None
     drafts: Drafts = NO_DRAFTS
