@@ -90,8 +90,10 @@ def open_(
         raise click.UsageError(f"'{server}' is a command: write it first, as in comfytui {server} --help.")
     if server in NOT_YET:
         raise click.UsageError(f"'{server}' is reserved for a later command, so it cannot be a server.")
+    guess = ""
     try:
         config = read_config(file)
+        guess = config.suggestion(server or "")
         ways = Ways(headers=[parse_header(header) for header in headers], ca=ca, cert=cert, insecure=insecure)
         if config.warning:
             click.echo(config.warning, err=True)
@@ -100,11 +102,19 @@ def open_(
         else:
             chosen = asyncio.run(first_that_answers(config, **ways))
     except BadServer as error:
-        raise click.UsageError(str(error)) from None
-    last = "" if server else wanted(config)
-    command = ("comfytui", "--config", str(file)) if file else ("comfytui",)
+        raise click.UsageError(f"{error} {guess}".rstrip()) from None
     _open_app(
-        chosen, config.open, remember_server, last, command=command, journal=state_folder(), fresh=fresh, **screen
+        chosen,
+        server_of=config.open,
+        remember=remember_server,
+        last="" if server else wanted(config),
+        typed=server or "",
+        suggest=config.suggestion,
+        named=config.listed(),
+        command=("comfytui", "--config", str(file)) if file else ("comfytui",),
+        journal=state_folder(),
+        fresh=fresh,
+        **screen,
     )
 
 
@@ -118,7 +128,7 @@ def demo(steps_per_second: float, foreign: int, **screen: Any) -> None:
 
     try:
         with _demo_server(steps_per_second, foreign) as url:
-            _open_app(Server.from_url(url), Server.from_url, lambda _: None, **screen)
+            _open_app(Server.from_url(url), remember=lambda _: None, command=(), **screen)
     except NoDemoError as error:
         raise click.ClickException(str(error)) from None
 
@@ -181,19 +191,16 @@ def _demo_server(steps_per_second: float = 4.0, foreign: int = 1) -> Iterator[st
 
 def _open_app(
     server: Any,
-    server_of: Callable[[str], Any],
-    remember: Callable[[str], None],
-    last: str = "",
     *,
-    command: tuple[str, ...] = (),
-    journal: Path | None = None,
-    fresh: bool = False,
     workflow: str | None,
     output: Path | None,
     no_previews: bool,
     ascii_only: bool,
     no_mouse: bool,
+    journal: Path | None = None,
+    **opened: Any,
 ) -> None:
+    """Run the dashboard of a server, or the start screen without one; `opened` are further fields of `Options`."""
     from platformdirs import user_downloads_path
 
     from comfytui.workflow.load import WorkflowError, load_workflow
@@ -224,14 +231,10 @@ def _open_app(
         previews=not no_previews,
         ascii=ascii_only or not terminal.takes_unicode(),
         demo=_demo_server,
-        command=command,
-        server_of=server_of,
-        remember=remember,
-        last=last,
         journal=journal,
         drafts=Drafts(journal),
         theme=KeptTheme(state_folder()),
-        fresh=fresh,
+        **opened,
     )
     app = ComfyApp(options, server)
     with Ending(app.leave, app.at_end):

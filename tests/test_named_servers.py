@@ -119,6 +119,14 @@ def test_a_bad_config_ends_it_with_one_sentence(tmp_path: Path) -> None:
         nothing_told(it, tmp_path)
 
 
+def test_a_name_that_nobody_knows_ends_it_with_the_one_that_may_be_meant(tmp_path: Path) -> None:
+    write(tmp_path, '[servers.gpu-box]\nurl = "http://10.0.0.9"\n')
+    with started(tmp_path, "gpubox") as it:
+        assert it.exit_code() == 1
+        assert 'Unknown host "gpubox", and no server of that name in config.toml' in it.said
+        assert it.said.endswith("Did you mean comfytui gpu-box?")
+
+
 def test_the_start_screen_takes_names(tmp_path: Path) -> None:
     away = f"http://127.0.0.1:{asyncio.run(unused_port())}"
     with kept(Keeper(lambda request: request.headers.get("X-Key") == "k")) as url:

@@ -78,7 +78,7 @@ class ComfyApp(App[None]):
         self.farewell = ""
         """What to print when the screen is gone."""
         self._server = server
-        self._typed = ""
+        self._typed = options.typed
         for theme in THEMES:
             self.register_theme(theme)
         kept = options.theme.read()
@@ -99,7 +99,7 @@ class ComfyApp(App[None]):
             last = self.options.last
             self._show(StartScreen(f"{last} does not answer. {NOTHING_ANSWERS}" if last else NOTHING_ANSWERS, url=last))
         else:
-            self.open_server(self._server)
+            self.open_server(self._server, self.options.typed)
 
     def open_server(self, server: Server, typed: str = "") -> None:
         """Serve one server and show its dashboard; `typed` is the address as the user wrote it."""
@@ -157,11 +157,12 @@ class ComfyApp(App[None]):
     @on(Missed)
     def _give_up(self, event: Missed) -> None:
         """No ComfyUI there: say so at the start screen if the address was typed there, else on the way out."""
+        reason = f"{event.reason} {self.options.suggest(self._typed)}".rstrip()
         if self._server is not None:
-            self.exit(return_code=1, message=Text(event.reason))
+            self.exit(return_code=1, message=Text(reason))
             return
         self.clear_notifications()
-        self._show(StartScreen(event.reason, url=self._typed))
+        self._show(StartScreen(reason, url=self._typed))
 
     def _show(self, screen: Screen[None]) -> None:
         """Show a screen in place of the one before, above Textual's empty default."""

@@ -1,6 +1,6 @@
 """How the user started the program."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,9 @@ class Options:
 
     `command` opens a server when a name or an address follows; empty where the server ends with the program.
 
+    `typed` is the server as it was given, `suggest` guesses what else may have been meant by one, and `named` has
+    the servers of the config file, each with its address or what is wrong with it.
+
     `server_of` reads a name or an address, may take a while, and raises BadServer.
 
     `drafts` has what stood in the prompt form the last time, `theme` the colours that were chosen then.
@@ -36,6 +39,9 @@ class Options:
     previews: bool = True
     ascii: bool = False
     last: str = ""
+    typed: str = ""
+    suggest: Callable[[str], str] = lambda _: ""
+    named: Sequence[tuple[str, str]] = ()
     command: tuple[str, ...] = ("comfytui",)
     server_of: Callable[[str], Server] = Server.from_url
     journal: Path | None = None

@@ -1,0 +1,86 @@
+"""The start screen with the servers of a config file: they are listed, chosen by keys, and wrong ones say why."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from comfytui.config.file import read_config
+from comfytui.sim.server import SimServer
+from tests.comfy.boxes import unused_port
+from tests.ui.screen import Screen, screen
+
+LONG = "a" * 50
+
+
+@asynccontextmanager
+async def asked(folder: Path, content: str, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Screen]:
+    file = folder / "config.toml"
+    file.write_text(content)
+    config = read_config(file)
+    async with screen(None, size, named=config.listed(), server_of=config.open, suggest=config.suggestion) as it:
+        await it.shows("Which server shall it be?")
+        yield it
+
+
+def servers(**addresses: str) -> str:
+    return "".join(f'[servers.{name}]\nurl = "{address}"\n' for name, address in addresses.items())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_fifty_named_servers_are_listed_and_one_is_chosen_by_keys(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with SimServer() as sim:
+        many = {f"gpu-{number}": f"http://gpu-{number}.example.org/comfy" for number in range(48)}
+        content = servers(**many, **{LONG: "long.example.org", "last": sim.url.replace("//", "//me:hunter2@")})
+        async with asked(tmp_path, content, size) as it:
+            assert "gpu-0 " in it.text
+            assert "gpu-0.example.org" in it.text
+            assert "down Named servers" in it.text
+            for words in ("Open  enter", "ssh -L"):
+                assert words in it.text
+            await it.press("down", "end")
+            await it.shows(f"last  {' ' * 16}{sim.url.removeprefix('http://')}")
+            assert LONG in it.text
+            assert "hunter2" not in it.text
+            await it.press("enter")
+            await it.shows("live")
+
+
+async def test_what_is_typed_leads_to_the_name_that_has_it(tmp_path: Path) -> None:
+    async with SimServer() as sim:
+        many = {f"box-{number}": "10.0.0.9" for number in range(30)}
+        async with asked(tmp_path, servers(**many, **{"GPU-big": sim.url})) as it:
+            assert "GPU-big" not in it.text
+            await it.press(*"gpu")
+            await it.shows("GPU-big")
+            await it.press("down", "enter")
+            await it.shows("live")
+
+
+async def test_a_wrong_server_says_why_when_it_is_chosen_and_the_others_open(tmp_path: Path) -> None:
+    async with SimServer() as sim:
+        wrong = '[servers.wrong]\nurl = "box"\ntokken = "hunter2"\n'
+        async with asked(tmp_path, wrong + servers(**{"gpu-box": sim.url})) as it:
+            assert "! servers.wrong.tokken: there is no" in it.text
+            await it.press("down", "enter")
+            await it.shows("password_command, ")
+            assert "hunter2" not in it.text
+            await it.press("down", "enter")
+            await it.shows("live")
+
+
+async def test_a_name_that_nobody_knows_is_answered_with_the_one_that_is_like_it(tmp_path: Path) -> None:
+    async with asked(tmp_path, servers(**{"gpu-box": "http://10.0.0.9"})) as it:
+        assert "down Named servers" in it.text
+        await it.press(*"gpu box", "enter")
+        await it.shows("Did you mean comfytui gpu-box?")
+
+
+async def test_without_named_servers_none_are_offered() -> None:
+    async with screen(None) as it:
+        await it.shows("Which server shall it be?")
+        assert "Named servers" not in it.text
+        port = await unused_port()
+        await it.press("down", *f"127.0.0.1:{port}", "enter")
+        await it.shows("Nothing listens")
