@@ -10,10 +10,11 @@ import pytest
 from textual.color import Color
 
 from comfytui.cli import main
+from comfytui.comfy.server import basic
 from comfytui.ui.themes import LIGHT
 from tests.comfy.boxes import unused_port
 from tests.comfy.keepers import Keeper
-from tests.terminal import ENTER, Terminal, terminal
+from tests.terminal import ENTER, ESCAPE, Terminal, terminal
 
 SECRETS = ("hunter2", "s3cret", "abracadabra")
 KEYS = """\
@@ -104,10 +105,30 @@ def test_a_box_that_does_not_know_us_says_what_to_set(tmp_path: Path) -> None:
     with kept(Keeper(lambda _: False)) as url:
         write(tmp_path, f'[servers.gpu-box]\nurl = "{url}"\n{KEYS}')
         with started(tmp_path, "gpu-box") as it:
+            it.shows("The server refused this login (401): try again.")
+            it.send(ESCAPE)
             assert it.exit_code() == 1
             assert "gpu-box refused this login (401): set token" in it.text
             assert "chmod" not in it.text
             nothing_told(it, tmp_path)
+
+
+def test_a_login_is_asked_for_on_the_screen_and_kept_nowhere_else(tmp_path: Path) -> None:
+    login = basic("me:hunter2")
+    keeper = Keeper(lambda request: request.headers.get("Authorization") == login)
+    with kept(keeper) as url, started(tmp_path, url) as it:
+        it.shows("The server asks for a login (401).")
+        it.send("me", ENTER, "s3cret", ENTER)
+        it.shows("The server refused this login (401): try again.")
+        it.send("me", ENTER, "hunter2", ENTER)
+        it.shows("live")
+        argv = Path(f"/proc/{it.process.pid}/cmdline")
+        assert not argv.exists() or b"hunter2" not in argv.read_bytes()
+        it.send(ESCAPE, "q")
+        assert it.exit_code() == 0
+        nothing_told(it, tmp_path)
+    assert keeper.seen["/ws", True] == 1
+    assert keeper.seen["/api/prompt", True] >= 1
 
 
 def test_a_bad_config_ends_it_with_one_sentence(tmp_path: Path) -> None:

@@ -32,7 +32,11 @@ class TimedOut(ComfyError):
 
 
 class Unauthorized(ComfyError):
-    """The server, or a proxy before it, wants to know who asks."""
+    """The server, or a proxy before it, asks for a login; `status` is 401 where user and password would do."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Rejected(ComfyError):

@@ -14,14 +14,13 @@ def refused_entry(server: Server, status: int) -> Unauthorized:
     """What to do about a 401, a 403, a 407 or a redirect to a login."""
     if status == 407:
         where = "put user:password@ before its host in HTTP_PROXY or HTTPS_PROXY"
-        return Unauthorized(f"The proxy before {server.shown} asks for a login (407): {where}.")
-    known = server.headers or server.query
-    asks = "refused this login" if known else "asks for a login"
+        return Unauthorized(f"The proxy before {server.shown} asks for a login (407): {where}.", status)
+    asks = "refused this login" if server.has_credentials else "asks for a login"
     if server.name:
         advice = f"set token, user and password, headers or cookies in [servers.{server.name}] of the config file"
     else:
         advice = "put user:password@ before the host, give --header, or name the server in the config file"
-    return Unauthorized(f"{server.shown} {asks} ({status}): {advice}.")
+    return Unauthorized(f"{server.shown} {asks} ({status}): {advice}.", status)
 
 
 def not_comfyui(server: Server) -> NotComfyUI:

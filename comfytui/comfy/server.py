@@ -5,7 +5,7 @@ import re
 import ssl
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -98,6 +98,16 @@ class Server:
     def located(self) -> str:
         """What the user calls it and where that is, for sentences about a wrong address."""
         return f"{self.name} ({self.address})" if self.name else self.address
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether requests carry anything that may let them in."""
+        return bool(self.headers or self.query)
+
+    def with_authorization(self, value: str) -> "Server":
+        """The same server, where requests carry this Authorization header instead of any other one."""
+        headers = {name: old for name, old in self.headers.items() if name.lower() != "authorization"}
+        return replace(self, headers=MappingProxyType(headers | {"Authorization": value}))
 
     def http_url(self, path: str) -> str:
         """The URL of a path such as `/queue`, with the query that every request carries."""

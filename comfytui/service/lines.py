@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 from comfytui.comfy.client import ComfyClient
@@ -13,7 +14,7 @@ from comfytui.comfy.socket import Closed, Opened, Reheard, Unheard
 from comfytui.service.door import Door
 from comfytui.service.frames import of_a_run, worth_a_look
 from comfytui.service.looks import Looker
-from comfytui.service.notices import Notice, NotReached, PreviewReceived
+from comfytui.service.notices import LoginRequired, Notice, NotReached, PreviewReceived
 from comfytui.service.outbox import LOOK_PAUSE
 from comfytui.service.watchdog import Watchdog
 from comfytui.service.wire import News, Wire
@@ -49,7 +50,7 @@ class Lines:
         self._post = post
         # A socket of the meantime may lead to the other box, and was not taken for ours when it opened.
         self.door = Door(apply, learned, self._renew)
-        self.looker = Looker(self._looked, state, self.door)
+        self.looker = Looker(self._looked, state, self.door, self._require_login)
         self._watchdog = Watchdog(state, apply, self._look_closely, self._renew)
         self._client: ComfyClient | None = None
         self._wires: tuple[Wire, ...] = ()
@@ -68,6 +69,11 @@ class Lines:
         yield self._watchdog.run()
         yield self.looker.run(client)
         yield self.looker.watch_box(client)
+
+    def log_in(self, server: Server) -> None:
+        """Use other credentials in the next `work`, and ask for none as long as that is not refused."""
+        self._server = server
+        self._apply(Disconnected("", kind=LinkKind.CONNECTING))
 
     def reconnect(self) -> None:
         """Close the sockets that are open, and connect now."""
@@ -132,13 +138,20 @@ class Lines:
             self.door.close()  # Where it is polled already, nothing broke.
         kind = LinkKind.UNAUTHORISED if isinstance(error, Unauthorized) else LinkKind.NOT_COMFYUI
         self._apply(Disconnected(str(error), kind=kind))
+        if isinstance(error, Unauthorized):
+            self._require_login(error)
         self.looker.want(told=self._missed)
 
     def _missed(self, error: ComfyError) -> None:
         """Tell it if the first try of all found nothing: the address is wrong, or the box is down."""
-        if not self._tried:
+        if not self._tried and not _wants_login(error):
             self._tried = True
             self._post(NotReached(self._server.shown, str(error)))
+
+    def _require_login(self, error: Unauthorized) -> None:
+        """Have the user asked for a login where one would do."""
+        if _wants_login(error):
+            self._post(LoginRequired(self._server.shown, str(error), self._server.has_credentials))
 
     def _receive(self, client_id: str, news: News) -> None:
         match news:
@@ -169,3 +182,7 @@ class Lines:
                 # Who does not let us in is not asked again at every frame.
                 if worth_a_look(news) and self._state().link.kind is not LinkKind.UNAUTHORISED:
                     self.looker.want()
+
+
+def _wants_login(error: ComfyError) -> bool:
+    return isinstance(error, Unauthorized) and error.status == HTTPStatus.UNAUTHORIZED

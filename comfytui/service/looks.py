@@ -43,8 +43,15 @@ GIVEN_UP = frozenset({LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHE
 class Looker:
     """Reads `/queue`, `/history` and `/system_stats` when asked to and when due, never faster than the server bears."""
 
-    def __init__(self, apply: Callable[[SessionEvent], None], state: Callable[[], SessionState], door: Door) -> None:
+    def __init__(
+        self,
+        apply: Callable[[SessionEvent], None],
+        state: Callable[[], SessionState],
+        door: Door,
+        refused: Callable[[Unauthorized], None] = lambda _: None,
+    ) -> None:
         self._apply = apply
+        self._refused = refused
         self._state = state
         self._door = door
         self._wanted = asyncio.Event()
@@ -79,6 +86,8 @@ class Looker:
                 if not self._state().link.socket or isinstance(error, Unauthorized):
                     self._door.close()
                 self._apply(Unanswered(str(error), _kind(error)))
+                if isinstance(error, Unauthorized):
+                    self._refused(error)
                 if self._told is not None:
                     self._told(error)
                 least = SETTLE_PAUSE
@@ -125,6 +134,7 @@ class Looker:
                     await self.read_box(client)
                 except Unauthorized as error:
                     self._apply(Unanswered(str(error), LinkKind.UNAUTHORISED))
+                    self._refused(error)
                 except ComfyError:
                     pass  # The next look says what is wrong.
             await asyncio.sleep(STATS_BUSY if self._busy() else STATS_IDLE)

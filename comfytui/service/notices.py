@@ -69,4 +69,13 @@ class NotReached:
     reason: str
 
 
-Notice = SessionChanged | PreviewReceived | JobEnded | BatchRefused | Told | ServiceFailed | NotReached
+@dataclass(frozen=True, slots=True)
+class LoginRequired:
+    """The server asks for user and password, or a token; `refused` if it was given some. `reason` says what to do."""
+
+    server: str
+    reason: str
+    refused: bool
+
+
+Notice = SessionChanged | PreviewReceived | JobEnded | BatchRefused | Told | ServiceFailed | NotReached | LoginRequired

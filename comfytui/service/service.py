@@ -59,6 +59,7 @@ class SocketService:
         self._orders: list[Order] = []
         self._kept: dict[str, Parcel] = {}
         self._moved = asyncio.Event()
+        self._logged_in = asyncio.Event()
 
     def subscribe(self, mailbox: Mailbox) -> None:
         """Put the present state, and what follows, into a mailbox."""
@@ -71,9 +72,11 @@ class SocketService:
         while True:
             if not self._tenancy.client_ids:
                 await self._move_in()
-            with suppress_group(_MovedOutError):
+            self._logged_in.clear()
+            with suppress_group(_ServeAnewError):
                 await apart(self._serve())
-            self._move_out()
+            if self._moved.is_set():
+                self._move_out()
 
     async def close(self) -> None:
         """Write down what is left, and let others have the ids."""
@@ -86,7 +89,8 @@ class SocketService:
                 for work in self._lines.work(client, self._tenancy.client_ids):
                     tasks.create_task(work)
                 tasks.create_task(self._outbox.run(client))
-                tasks.create_task(self._until_moved())
+                tasks.create_task(_serve_anew_after(self._moved))
+                tasks.create_task(_serve_anew_after(self._logged_in))
         finally:
             self._client = None
 
@@ -129,10 +133,6 @@ class SocketService:
         self.state = SessionState(link=self.state.link)
         self.post(SessionChanged(self.server.shown, self.state))
 
-    async def _until_moved(self) -> None:
-        await self._moved.wait()
-        raise _MovedOutError
-
     @property
     def keeps(self) -> bool:
         """Whether what is not sent yet is sent by the next start."""
@@ -143,6 +143,12 @@ class SocketService:
         if self.state.link.kind is LinkKind.OTHER_BOX:
             self._lines.door.take()
             self._moved.set()
+
+    def log_in(self, authorization: str) -> None:
+        """Connect anew with this Authorization header, in every request and handshake until the program ends."""
+        self.server = self.server.with_authorization(authorization)
+        self._lines.log_in(self.server)
+        self._logged_in.set()
 
     def submit(self, order: Order) -> None:
         """Plan a batch and send it as the server takes it."""
@@ -259,5 +265,10 @@ class SocketService:
         self.post(Told(self.server.shown, text, severity))
 
 
-class _MovedOutError(Exception):
-    """The user took another box."""
+class _ServeAnewError(Exception):
+    """The user took another box, or logged in: all connections are made anew."""
+
+
+async def _serve_anew_after(event: asyncio.Event) -> None:
+    await event.wait()
+    raise _ServeAnewError

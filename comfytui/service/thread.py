@@ -113,6 +113,10 @@ class ServiceThread:
         """Serve the other box that answers at this address from now on."""
         self._call(lambda service: service.take_box())
 
+    def log_in(self, authorization: str) -> None:
+        """Connect anew with this Authorization header, which is kept in memory alone."""
+        self._call(lambda service: service.log_in(authorization))
+
     def reconnect(self) -> None:
         """Try a link that is down again now."""
         self._call(lambda service: service.reconnect())

@@ -26,11 +26,12 @@ from comfytui.service.thread import ServiceThread
 from comfytui.session.views import unsent_jobs
 from comfytui.ui.ascii import AsciiFilter
 from comfytui.ui.confirm import ConfirmScreen
-from comfytui.ui.dashboard import Dashboard, Missed
+from comfytui.ui.dashboard import Dashboard
 from comfytui.ui.driver import TerminalDriver
 from comfytui.ui.ending import Hook
 from comfytui.ui.farewell import farewell
 from comfytui.ui.harmless import HarmlessFilter
+from comfytui.ui.link_actions import Missed
 from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.start import NOTHING_ANSWERS, StartScreen
 from comfytui.ui.styles import SHEETS

@@ -1,7 +1,6 @@
 """The dashboard of one server: notices come in, at most four paints a second go out."""
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -17,6 +16,7 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.service.notices import (
     BatchRefused,
     JobEnded,
+    LoginRequired,
     Notice,
     NotReached,
     PreviewReceived,
@@ -33,7 +33,7 @@ from comfytui.ui.form_actions import FormActions
 from comfytui.ui.header import HeaderLine
 from comfytui.ui.help import HelpScreen
 from comfytui.ui.job_actions import JobActions
-from comfytui.ui.link_actions import LinkActions
+from comfytui.ui.link_actions import LinkActions, Missed
 from comfytui.ui.news import lost_news, news_of
 from comfytui.ui.now import NowPanel
 from comfytui.ui.options import Options
@@ -54,13 +54,6 @@ TICK = 1.0
 
 class Mail(Message, bubble=False):
     """The mailbox is no longer empty."""
-
-
-@dataclass
-class Missed(Message):
-    """There is no ComfyUI at the address that was given."""
-
-    reason: str
 
 
 class Dashboard(FormActions, JobActions, LinkActions):
@@ -152,6 +145,8 @@ class Dashboard(FormActions, JobActions, LinkActions):
                     self._show_finished(job)
             case BatchRefused(failure=failure):
                 self._refused(failure)
+            case LoginRequired():
+                self._require_login(notice)
             case NotReached(reason=reason):
                 self.post_message(Missed(reason))
         if news := news_of(notice):

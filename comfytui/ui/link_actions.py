@@ -1,21 +1,33 @@
 """What the link does, and what keys do to it."""
 
 import time
+from dataclasses import dataclass
 
 from textual import work
+from textual.message import Message
 
+from comfytui.service.notices import LoginRequired
 from comfytui.session.model import Link, LinkKind
 from comfytui.ui import words
 from comfytui.ui.acting import ActingScreen
 from comfytui.ui.confirm import ConfirmScreen
+from comfytui.ui.login import LoginScreen
 
 UP = frozenset({LinkKind.LIVE, LinkKind.POLLING})
 """States of the link in which the server answers questions."""
 
 
+@dataclass
+class Missed(Message):
+    """There is no ComfyUI at the address that was given, or none that lets us in."""
+
+    reason: str
+
+
 class LinkActions(ActingScreen):
     """The part of the dashboard that follows the link."""
 
+    _login_asked = False
     _was_up = _ever_up = False
 
     def _follow_link(self, before: Link | None, link: Link) -> bool:
@@ -24,6 +36,7 @@ class LinkActions(ActingScreen):
         is_back = is_up and not self._was_up
         self._was_up = is_up
         self._ever_up |= is_up
+        self._login_asked &= not is_up
         if before and link.kind is before.kind:
             return is_back
         if link.kind is LinkKind.OTHER_BOX:
@@ -38,6 +51,22 @@ class LinkActions(ActingScreen):
         if await self.app.push_screen_wait(ConfirmScreen(question)):
             self._service.take_box()
 
+    def _require_login(self, notice: LoginRequired) -> None:
+        """Ask for a login, once until the user tries again: each way to the server says that it needs one."""
+        if not self._login_asked:
+            self._login_asked = True
+            self._ask_for_login(notice)
+
+    @work(exclusive=True, group="login")
+    async def _ask_for_login(self, notice: LoginRequired) -> None:
+        server = self._service.server
+        login = await self.app.push_screen_wait(LoginScreen(notice, exposed=not (server.tls or server.loopback)))
+        if login is not None:
+            self._login_asked = False
+            self._service.log_in(login)
+        elif not self._ever_up:
+            self.post_message(Missed(notice.reason))
+
     def action_link(self) -> None:
         """Show how the server is reached, and why."""
         if self._state.link.kind is LinkKind.OTHER_BOX:
@@ -48,4 +77,5 @@ class LinkActions(ActingScreen):
     def action_reconnect(self) -> None:
         """Try the link again now."""
         self._say("Reconnecting.")
+        self._login_asked = False
         self._service.reconnect()

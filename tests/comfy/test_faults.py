@@ -37,4 +37,16 @@ def test_causes(cause: BaseException, kind: str, advice: str) -> None:
         told = unreachable(Server.from_url("box"), error)
         assert told.kind == kind
         assert advice in str(told)
-        assert "box:8188" in str(told)
+        assert ('"box"' if kind == "dns" else "box:8188") in str(told)
+
+
+@pytest.mark.parametrize(
+    ("server", "sentence"),
+    [
+        (Server.from_url("gpu"), 'Unknown host "gpu", and no server of that name in config.toml'),
+        (Server.from_url("http://gpu.example.org"), 'Unknown host "gpu.example.org": check the spelling'),
+        (Server.from_url("gpu", name="box"), 'Unknown host "gpu": check the url of [servers.box] in config.toml'),
+    ],
+)
+def test_an_unknown_host_may_be_meant_for_a_name(server: Server, sentence: str) -> None:
+    assert str(unreachable(server, socket.gaierror(-2, "Name or service not known"))).startswith(sentence)

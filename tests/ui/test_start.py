@@ -62,7 +62,7 @@ async def test_a_wrong_server_says_why_when_it_is_chosen_and_the_others_open(tmp
     async with SimServer() as sim:
         wrong = '[servers.wrong]\nurl = "box"\ntokken = "hunter2"\n'
         async with asked(tmp_path, wrong + servers(**{"gpu-box": sim.url})) as it:
-            assert "! servers.wrong.tokken: there is no" in it.text
+            assert "! servers.wrong.tokken: unknown key" in it.text
             await it.press("down", "enter")
             await it.shows("password_command, ")
             assert "hunter2" not in it.text

@@ -1,0 +1,114 @@
+"""A server that asks for a login: the screen asks for it, at the start and later; HTTP and socket carry it."""
+
+import pytest
+
+from comfytui.comfy.server import BadServer, basic
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.ui.login import ASKED, REFUSED, authorization
+from tests.comfy.keepers import Keeper
+from tests.ui.screen import SIZES, Screen, screen
+
+
+async def log_in(it: Screen, *, user: str = "", password: str = "", token: str = "") -> None:
+    """Fill the fields in from the first to the last, and press enter in the last one."""
+    for text in (user, password, token):
+        await it.press(*text)
+        await it.press("tab")
+    await it.press("shift+tab", "enter")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_login_that_is_wrong_is_asked_for_again_until_it_is_right(size: tuple[int, int]) -> None:
+    keeper = Keeper(lambda request: request.headers.get("Authorization") == basic("me:secret"))
+    async with keeper.open() as server, screen(server.base, size) as it:
+        await it.shows(ASKED)
+        assert f"Log in to {server.address}" in it.text
+        await log_in(it, user="me", password="wrong")
+        await it.shows(REFUSED)
+        await it.press(*"me", "enter", *"secret")
+        assert "secret" not in it.text
+        await it.press("enter")
+        await it.shows("live")
+        assert REFUSED not in it.text
+    assert {path for path, welcome in keeper.seen if welcome} >= {"/api/prompt", "/ws"}
+
+
+async def test_a_token_lets_in_as_well() -> None:
+    keeper = Keeper(lambda request: request.headers.getall("Authorization", []) == ["Bearer t0ken"])
+    async with keeper.open() as server, screen(server.base.replace("//", "//me:old@")) as it:
+        await it.shows(REFUSED)
+        await log_in(it, token="t0ken")
+        await it.shows("live")
+
+
+async def test_who_has_none_leaves_as_where_nothing_answers() -> None:
+    keeper = Keeper(lambda _: False)
+    async with keeper.open() as server:
+        async with screen(server.base) as it:
+            await it.shows(ASKED)
+            await it.press("escape")
+            await it.until(lambda: it.app.return_code == 1, "the end")
+        async with screen(None) as it:
+            await it.write("url", server.base)
+            await it.press("enter")
+            await it.shows(ASKED)
+            await it.press("escape")
+            await it.shows("the host, give --header, or name the server")
+
+
+@pytest.mark.parametrize("status", [403, 302])
+async def test_other_refusals_ask_for_no_password(status: int) -> None:
+    async with Keeper(lambda _: False, status).open() as server, screen(server.base) as it:
+        await it.until(lambda: it.app.return_code == 1, "the end")
+
+
+async def test_a_login_that_runs_out_is_asked_for_in_the_middle_and_what_was_ordered_is_sent_then() -> None:
+    async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
+        await it.shows("dreamshaper_8")
+        refused = sim.faults.fail(401)
+        await it.generate(width="64", height="64", images="2")
+        await it.shows(ASKED)
+        await it.press("escape")
+        await it.shows("unauthorised")
+        assert it.app.return_code is None
+        await it.press("escape", "ctrl+r")
+        await it.shows(ASKED)
+        await log_in(it, user="me", password="wrong")
+        await it.shows(REFUSED)
+        refused.end()
+        await log_in(it, user="me", password="right")
+        await it.shows("2 of 2 done")
+        assert len(sim.submitted) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        (("me", "pass:word", ""), basic("me:pass:word")),
+        ((" me ", " p ", ""), basic("me: p ")),
+        (("me", "", ""), basic("me:")),
+        (("me", "ä€", ""), basic("me:ä€")),
+        (("", "", " t "), "Bearer t"),
+    ],
+)
+def test_what_is_sent(given: tuple[str, str, str], value: str) -> None:
+    assert authorization(*given) == value
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("", "", ""), "Give user and password, or a token."),
+        (("", "secret", ""), "Give user and password, or a token."),
+        (("me", "secret", "secret"), "not both"),
+        (("", "secret", "secret"), "not both"),
+        (("me:secret", "x", ""), "cannot have a colon"),
+        (("", "", "secret\u20ac"), "not allowed in a header"),
+        (("", "", "a\nb"), "not allowed in a header"),
+    ],
+)
+def test_what_cannot_be_sent_is_told(given: tuple[str, str, str], sentence: str) -> None:
+    with pytest.raises(BadServer, match=sentence) as caught:
+        authorization(*given)
+    assert "secret" not in str(caught.value)
