@@ -11,6 +11,7 @@ import termios
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from select import select
 from typing import Any
@@ -30,6 +31,13 @@ def program_with(change: str) -> tuple[str, ...]:
     return sys.executable, "-c", f"{change}\nfrom comfytui.__main__ import main\nmain()"
 
 
+def _begin(*, controlling: bool, nohup: bool) -> None:
+    """Be a child of a shell with this terminal, or of `nohup`, whatever the tests themselves were started by."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
+    if controlling:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Terminal:
     """What a person at the terminal does and sees."""
 
@@ -42,6 +50,7 @@ class Terminal:
         program: Sequence[str],
         *,
         controlling: bool = False,
+        nohup: bool = False,
     ) -> None:
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
@@ -57,7 +66,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if controlling else None,  # noqa: PLW1509
+            preexec_fn=partial(_begin, controlling=controlling, nohup=nohup),  # noqa: PLW1509
             env={**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "COLORTERM": "truecolor", **environment},
         )
         self.written = b""
@@ -162,10 +171,11 @@ def terminal(
     rows: int = 40,
     program: Sequence[str] = PROGRAM,
     controlling: bool = False,
+    nohup: bool = False,
     **environment: str,
 ) -> Iterator[Terminal]:
     """The program with these arguments in a terminal of this size."""
-    it = Terminal(argv, columns, rows, environment, program, controlling=controlling)
+    it = Terminal(argv, columns, rows, environment, program, controlling=controlling, nohup=nohup)
     try:
         yield it
     finally:

@@ -55,9 +55,11 @@ def test_a_signal_gives_the_terminal_back() -> None:
         assert b"Traceback" not in it.written
 
 
-@pytest.mark.parametrize("controlling", [True, False], ids=["hung-up", "broken"])
-def test_a_terminal_that_is_taken_away(controlling: bool) -> None:
-    with terminal("demo", controlling=controlling) as it:
+@pytest.mark.parametrize(
+    ("controlling", "nohup"), [(True, False), (False, False), (True, True)], ids=["hung-up", "broken", "nohup"]
+)
+def test_a_terminal_that_is_taken_away(controlling: bool, nohup: bool) -> None:
+    with terminal("demo", controlling=controlling, nohup=nohup) as it:
         it.shows("live")
         assert ends(it, Terminal.hang_up) == 129
 
@@ -92,7 +94,11 @@ def test_an_application_that_does_not_leave_is_ended_in_its_place(tmp_path: Path
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)
     with subprocess.Popen(
-        [sys.executable, "-c", STUCK, str(kept)], stdin=slave, stdout=subprocess.PIPE, stderr=slave
+        [sys.executable, "-c", STUCK, str(kept)],
+        stdin=slave,
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"
