@@ -15,6 +15,7 @@ from comfytui.comfy.socket import Closed, Opened, events
 from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from comfytui.ui.login import authorization
 from tests.comfy.test_tls import OPENSSL, make_pem
 from tests.live.nginx import NGINX, Nginx, nginx_before
 from tests.waiting import eventually
@@ -90,6 +91,12 @@ async def test_whom_basic_auth_refuses_is_told_what_to_set_and_knocks_no_more(
             assert len(nginx.answered(401)) == knocked
             outside.service.reconnect()
             await eventually(lambda: len(nginx.answered(401)) > knocked, "another try, since the user wants it")
+            knocked = len(nginx.answered(401))
+            outside.service.log_in(authorization("me", "right", ""))
+            await outside.live()
+            jobs = await outside.until(await outside.order(2, model=MODEL))
+            assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 2
+            assert len(nginx.answered(401)) <= knocked + 1  # the look that the try asked for
 
 
 async def test_below_a_path_everything_is_asked_below_it(sim: SimServer, tmp_path: Path) -> None:
