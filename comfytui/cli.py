@@ -90,7 +90,7 @@ def open_(
         raise click.UsageError(f"'{server}' is a command: write it first, as in comfytui {server} --help.")
     if server in NOT_YET:
         raise click.UsageError(f"'{server}' is reserved for a later command, so it cannot be a server.")
-    guess = ""
+    guess = note = ""
     try:
         config = read_config(file)
         guess = config.suggestion(server or "")
@@ -100,7 +100,12 @@ def open_(
         if server is not None:
             chosen: Server | None = config.open(server, **ways)
         else:
-            chosen = asyncio.run(first_that_answers(config, **ways))
+            try:
+                chosen = asyncio.run(first_that_answers(config, **ways))
+            except BadServer as error:
+                if not config.servers:
+                    raise
+                chosen, note = None, str(error)  # The start screen has the others.
     except BadServer as error:
         raise click.UsageError(f"{error} {guess}".rstrip()) from None
     _open_app(
@@ -108,6 +113,7 @@ def open_(
         server_of=config.open,
         remember=remember_server,
         last="" if server else wanted(config),
+        note=note,
         typed=server or "",
         suggest=config.suggestion,
         named=config.listed(),

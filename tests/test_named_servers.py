@@ -148,6 +148,17 @@ def test_a_name_that_nobody_knows_ends_it_with_the_one_that_may_be_meant(tmp_pat
         assert it.said.endswith("Did you mean comfytui gpu-box?")
 
 
+def test_a_default_that_is_wrong_is_told_on_the_start_screen_which_opens_the_others(tmp_path: Path) -> None:
+    with kept(Keeper(lambda _: True)) as url:
+        wrong = '[servers.wrong]\nurl = "box"\ndefault = true\ntokken = "hunter2"\n'
+        write(tmp_path, f'{wrong}[servers.gpu-box]\nurl = "{url}"\n')
+        with started(tmp_path) as it:
+            it.shows("servers.wrong.tokken: unknown key")
+            it.send("\x15", "gpu-box", ENTER)
+            it.shows("live")
+            nothing_told(it, tmp_path)
+
+
 def test_the_start_screen_takes_names(tmp_path: Path) -> None:
     away = f"http://127.0.0.1:{asyncio.run(unused_port())}"
     with kept(Keeper(lambda request: request.headers.get("X-Key") == "k")) as url:

@@ -98,7 +98,8 @@ class ComfyApp(App[None]):
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         if self._server is None:
             last = self.options.last
-            self._show(StartScreen(f"{last} does not answer. {NOTHING_ANSWERS}" if last else NOTHING_ANSWERS, url=last))
+            away = f"{last} does not answer. {NOTHING_ANSWERS}" if last else NOTHING_ANSWERS
+            self._show(StartScreen(self.options.note or away, url=last))
         else:
             self.open_server(self._server, self.options.typed)
 

@@ -17,7 +17,8 @@ class NoDemoError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`output` is the folder for saved pictures, `last` the server that was looked for in vain.
+    """`output` is the folder for saved pictures, `last` the server that does not answer, `note` why
+    it was not tried.
 
     `command` opens a server when a name or an address follows; empty where the server ends with the program.
 
@@ -39,6 +40,7 @@ class Options:
     previews: bool = True
     ascii: bool = False
     last: str = ""
+    note: str = ""
     typed: str = ""
     suggest: Callable[[str], str] = lambda _: ""
     named: Sequence[tuple[str, str]] = ()
