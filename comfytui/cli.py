@@ -83,17 +83,16 @@ def open_(
     """
     from comfytui.choice import first_that_answers, remember_server, wanted
     from comfytui.comfy.server import BadServer, Server, Ways, parse_header
-    from comfytui.config.file import read_config
+    from comfytui.config.file import Config, read_config
     from comfytui.service.journal.places import state_folder
 
     if server in COMMANDS:
         raise click.UsageError(f"'{server}' is a command: write it first, as in comfytui {server} --help.")
     if server in NOT_YET:
         raise click.UsageError(f"'{server}' is reserved for a later command, so it cannot be a server.")
-    guess = note = ""
+    config, note = Config(), ""
     try:
         config = read_config(file)
-        guess = config.suggestion(server or "")
         ways = Ways(headers=[parse_header(header) for header in headers], ca=ca, cert=cert, insecure=insecure)
         if config.warning:
             click.echo(config.warning, err=True)
@@ -107,7 +106,7 @@ def open_(
                     raise
                 chosen, note = None, str(error)  # The start screen has the others.
     except BadServer as error:
-        raise click.UsageError(f"{error} {guess}".rstrip()) from None
+        raise click.UsageError(f"{error} {config.suggestion(server or '')}".rstrip()) from None
     _open_app(
         chosen,
         server_of=config.open,

@@ -20,6 +20,7 @@ def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
+        (["dem o"], "Did you mean comfytui demo?"),
         (["ftp://box"], "write http:// or https://"),
         (["http://"], "Not an address"),
         (["http://box:99999"], "a port from 1 to 65535"),
