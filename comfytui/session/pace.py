@@ -6,7 +6,7 @@ from comfytui.session.model import Job
 from comfytui.workflow.recipe import Recipe
 
 Kind = tuple[Recipe, int]
-"""Jobs that take equally long: the same settings but for words and seed, and as many nodes."""
+"""Jobs that take equally long: the same settings but for words and seeds, and as many nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +25,4 @@ class Pace:
 
 def kind_of(job: Job) -> Kind:
     """The kind of a job."""
-    return replace(job.recipe, prompt="", negative="", seed=None), len(job.classes)
+    return replace(job.recipe, prompt="", negative="", seed=None, more_seeds=()), len(job.classes)

@@ -13,10 +13,10 @@ from comfytui.plain import plain
 from comfytui.ui import form_rows as rows
 from comfytui.ui.form_rows import CHOICES
 from comfytui.ui.line import Line
-from comfytui.workflow.fields import Field, Value
-from comfytui.workflow.graph import Workflow
-from comfytui.workflow.seeds import ALL_SEEDS, SeedMode, SeedRange
-from comfytui.workflow.specs import FALLBACK, Spec, check, hint, seeds_of
+from comfytui.workflow.fields import Field, Key, Value, field_of
+from comfytui.workflow.graph import Workflow, seed_labels
+from comfytui.workflow.seeds import SeedMode, SeedRange
+from comfytui.workflow.specs import Spec, check, fallback, hint, seeds_of
 from comfytui.workflow.values import current
 
 MOST_IMAGES = 1_000
@@ -35,12 +35,12 @@ TEXTS = (Field.PROMPT, Field.NEGATIVE)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the form asks for: a value for each field, how seeds go on and within what, and how many images."""
+    """What the form asks for: a value for each field, how its seeds go on, within what each, and how many images."""
 
-    values: Mapping[Field, Value]
+    values: Mapping[Key, Value]
     seed_mode: SeedMode
     images: int
-    seeds: SeedRange = ALL_SEEDS
+    seeds: Mapping[Key, SeedRange]
 
 
 class PromptForm(VerticalScroll, can_focus=False):
@@ -61,7 +61,8 @@ class PromptForm(VerticalScroll, can_focus=False):
         super().__init__(id=id)
         self.workflow = workflow
         self._draft = draft
-        self._specs: dict[Field, Spec] = {field: FALLBACK[field] for field in workflow.fields}
+        self._specs: dict[Key, Spec] = {key: fallback(key) for key in workflow.fields}
+        self._seed_labels = seed_labels(workflow)
         self._refusals: dict[str, str] = {}
         self._waits = False
         self._marks: dict[str, Line] = {}
@@ -71,11 +72,11 @@ class PromptForm(VerticalScroll, can_focus=False):
         """One row an input; what the graph does not have is absent."""
         draft = self._draft
         # A seed that was rolled is nobody's wish; the workflow's own is what made its picture.
-        rolled = {Field.SEED} if draft.get(rows.SEED_MODE) == SeedMode.RANDOM else set()
+        rolled = self._seed_labels.keys() if draft.get(rows.SEED_MODE) == SeedMode.RANDOM else set()
         values = {
-            field: value if field in rolled else draft.get(field, value)
-            for field, value in current(self.workflow).items()
+            key: value if key in rolled else draft.get(key, value) for key, value in current(self.workflow).items()
         }
+        seeds = {key: values[key] for key in self._seed_labels}
         yield Line(plain(self.workflow.name, 60), id="workflow-name")
         for field in TEXTS:
             if field in values:
@@ -85,12 +86,12 @@ class PromptForm(VerticalScroll, can_focus=False):
             present = [field for field in fields if field in values]
             if present:
                 yield rows.row(label, present, values)
-        if Field.SEED in values:
-            yield from rows.seed_row(values[Field.SEED], draft.get(rows.SEED_MODE, ""))
-        yield rows.images_row(draft.get(rows.IMAGES, "4" if Field.SEED in values else "1"))
+        if seeds:
+            yield from rows.seed_rows(seeds, draft.get(rows.SEED_MODE, ""), self._seed_labels)
+        yield rows.images_row(draft.get(rows.IMAGES, "4" if seeds else "1"))
         yield Button("Generate  F5", id="generate", variant="primary", compact=True)
 
-    def learn(self, specs: Mapping[Field, Spec]) -> None:
+    def learn(self, specs: Mapping[Key, Spec]) -> None:
         """Take the server's own ranges and choices; a chosen name that it does not offer stays and is marked."""
         self._specs.update({field: spec for field, spec in specs.items() if field in self._specs})
         for field in CHOICES & self._specs.keys():
@@ -109,7 +110,7 @@ class PromptForm(VerticalScroll, can_focus=False):
             select.set_options(rows.options(options if not chosen or chosen in options else [*options, chosen]))
             select.value = chosen or options[0]
 
-    def mark(self, field: Field | str, sentence: str, *, wrong: bool = True) -> None:
+    def mark(self, field: Key, sentence: str, *, wrong: bool = True) -> None:
         """Show one sentence at a field, or take the mark away with an empty one; not `wrong` is only advice."""
         control, line = self.query_one(f"#{field}"), self._marks.get(field)
         if line is None and not sentence:
@@ -122,7 +123,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         line.set_class(not wrong, "-advice")
         control.set_class(bool(sentence) and wrong, "-wrong")
 
-    def refuse(self, field: Field, sentence: str) -> None:
+    def refuse(self, field: Key, sentence: str) -> None:
         """Show what the server says against a field, until the user changes it or sends the form off again."""
         self._refusals[field] = sentence
         self.mark(field, sentence)
@@ -137,19 +138,20 @@ class PromptForm(VerticalScroll, can_focus=False):
         """The form's content, or None where a number is wrong."""
         if not self.check_all():
             return None
-        values: dict[Field, Value] = {}
-        for field in self._specs:
-            control = self.query_one(f"#{field}")
+        values: dict[Key, Value] = {}
+        for key in self._specs:
+            control = self.query_one(f"#{key}")
             match control:
                 case TextArea():
-                    values[field] = control.text
+                    values[key] = control.text
                 case Select():
-                    values[field] = str(control.value)
+                    values[key] = str(control.value)
                 case Input():
-                    values[field] = check(control.value, self._specs[field])
-        mode = self.query_one(f"#{rows.SEED_MODE}", Select).value if Field.SEED in self._specs else SeedMode.FIXED
+                    values[key] = check(control.value, self._specs[key])
         images = check(self.query_one(f"#{rows.IMAGES}", Input).value, IMAGES)
-        return Asked(values, SeedMode(str(mode)), int(images), self._seeds)
+        return Asked(
+            values, self._seed_mode, int(images), {key: seeds_of(self._specs[key]) for key in self._seed_labels}
+        )
 
     def texts(self) -> dict[str, str]:
         """What each control holds, right or wrong."""
@@ -157,14 +159,17 @@ class PromptForm(VerticalScroll, can_focus=False):
         return areas | {control.id or "": str(control.value) for control in (*self._inputs(), *self.query(Select))}
 
     @property
-    def _seeds(self) -> SeedRange:
-        return seeds_of(self._specs.get(Field.SEED, FALLBACK[Field.SEED]))
+    def _seed_mode(self) -> SeedMode:
+        """How seeds go on; fixed where there are none."""
+        modes = self.query(f"#{rows.SEED_MODE}").results(Select)
+        return next((SeedMode(str(select.value)) for select in modes), SeedMode.FIXED)
 
-    def show_seeds(self, mode: SeedMode, seeds: Sequence[int]) -> None:
-        """Show the seed that an order began with, or, where seeds count on, the one that the next begins with."""
-        seed = self._seeds.next(seeds[-1]) if mode is SeedMode.INCREMENT else seeds[0]
-        with self.prevent(Input.Changed):
-            self.query_one(f"#{Field.SEED}", Input).value = str(seed)
+    def show_seeds(self, mode: SeedMode, seeds: Sequence[Mapping[Key, int]]) -> None:
+        """Show the seeds that an order began with, or, where seeds count on, those that the next begins with."""
+        for key, first in seeds[0].items():
+            seed = seeds_of(self._specs[key]).next(seeds[-1][key]) if mode is SeedMode.INCREMENT else first
+            with self.prevent(Input.Changed):
+                self.query_one(f"#{key}", Input).value = str(seed)
 
     def focus_to_write(self) -> None:
         """Put the cursor at what is wrong, else where writing begins."""
@@ -195,7 +200,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         self.post_message(self.Edited())
         self._refusals.pop(event.input.id or "", None)
         self._check(event.input)
-        if event.input.id == Field.SEED and event.input.has_focus:
+        if event.input.id in self._seed_labels and event.input.has_focus:
             mode = self.query_one(f"#{rows.SEED_MODE}", Select)
             if mode.value == SeedMode.RANDOM.value:
                 # Whoever types a seed wants that seed.
@@ -220,6 +225,13 @@ class PromptForm(VerticalScroll, can_focus=False):
         self.post_message(self.Edited())
         self.mark(event.text_area.id or "", "")
 
+    def _label(self, key: Key) -> str:
+        """What sentences call a field: a seed, where there are several, by its node."""
+        label = field_of(key).label
+        return (
+            f"{label} of {self._seed_labels[key]}" if len(self._seed_labels) > 1 and key in self._seed_labels else label
+        )
+
     def _inputs(self) -> Iterator[Input]:
         return iter(self.query(Input).results(Input))
 
@@ -233,7 +245,7 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def _check(self, control: Input) -> Value | None:
         field = control.id or ""
-        spec, label = (IMAGES, "Images") if field == rows.IMAGES else (self._specs[Field(field)], Field(field).label)
+        spec, label = (IMAGES, "Images") if field == rows.IMAGES else (self._specs[field], self._label(field))
         try:
             value = check(control.value, spec, label)
         except ValueError as error:

@@ -9,7 +9,7 @@ from textual.widgets import Input, Select, TextArea
 
 from comfytui.plain import plain
 from comfytui.ui.line import Line
-from comfytui.workflow.fields import Field, Value
+from comfytui.workflow.fields import Field, Key, Value
 from comfytui.workflow.seeds import SeedMode
 
 SEED_MODE, IMAGES = "seed-mode", "images"
@@ -37,7 +37,7 @@ def options(names: Sequence[str]) -> list[tuple[Text, str]]:
     return [(Text(plain(name, 200).removesuffix(".safetensors")), name) for name in names]
 
 
-def row(label: str, fields: Sequence[Field], values: Mapping[Field, Value]) -> Horizontal:
+def row(label: str, fields: Sequence[Field], values: Mapping[Key, Value]) -> Horizontal:
     """A label with one or two controls."""
     controls: list[Widget] = []
     for field in fields:
@@ -51,8 +51,8 @@ def row(label: str, fields: Sequence[Field], values: Mapping[Field, Value]) -> H
     return Horizontal(Line(label, classes="label"), *controls, classes="row")
 
 
-def seed_row(seed: Value, mode: str) -> Iterator[Horizontal]:
-    """How seeds go on (anew each time, if `mode` names no way), and the seed."""
+def seed_rows(seeds: Mapping[Key, Value], mode: str, labels: Mapping[Key, str]) -> Iterator[Horizontal]:
+    """How seeds go on (anew each time, if `mode` names no way), and each seed, labelled where there are several."""
     modes = Select(
         [(Text(mode.value), mode.value) for mode in SeedMode],
         id=SEED_MODE,
@@ -60,8 +60,11 @@ def seed_row(seed: Value, mode: str) -> Iterator[Horizontal]:
         allow_blank=False,
         compact=True,
     )
-    yield Horizontal(Line("Seed", classes="label"), modes, classes="row")
-    yield Horizontal(Line(classes="label"), number(Field.SEED, seed), classes="row")
+    yield Horizontal(Line("Seed" if len(seeds) == 1 else "Seeds", classes="label"), modes, classes="row")
+    for key, seed in seeds.items():
+        several = len(seeds) > 1
+        label = Line(labels[key] if several else "", classes="label -node" if several else "label")
+        yield Horizontal(label, number(key, seed), classes="row")
 
 
 def images_row(images: str) -> Horizontal:

@@ -7,7 +7,7 @@ from comfytui.workflow.recipe import Recipe
 def recipe_line(recipe: Recipe) -> str:
     """`seed 88213 · 1024x1024 · 20 steps · euler/normal · cfg 7 · sd_xl_base_1.0`; what a graph lacks is left out."""
     parts = [
-        f"seed {recipe.seed}" if recipe.seed is not None else "",
+        _seeds(recipe),
         f"{recipe.width}x{recipe.height}" if recipe.width and recipe.height else "",
         f"{recipe.steps} steps" if recipe.steps is not None else "",
         "/".join(plain(name, 40) for name in (recipe.sampler, recipe.scheduler) if name),
@@ -16,3 +16,9 @@ def recipe_line(recipe: Recipe) -> str:
         plain(recipe.model or "", 60).removesuffix(".safetensors"),
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _seeds(recipe: Recipe) -> str:
+    """`seed 88213`, or of a graph with several `seeds 88213, 4711`."""
+    seeds = [seed for seed in (recipe.seed, *recipe.more_seeds) if seed is not None]
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else ""

@@ -1,8 +1,8 @@
 """Where a graph keeps what a person wants to change, found by following links upstream from its samplers.
 
 The first pass decides what the form shows. A later pass goes along where it has the same value now, and keeps what is
-its own (the steps of a hires pass, the prompt of a face detailer). Seeds are the exception: one seed makes one image,
-so every sampler's seed is set, and that of a node that rolls dice for the prompt.
+its own (the steps of a hires pass, the prompt of a face detailer). Seeds are the exception: every sampler's seed is a
+field of its own, as is that of a node that rolls dice for the prompt; samplers that share a seed node share a field.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,10 +26,16 @@ from comfytui.workflow.nodes import (
     walk,
 )
 
-__all__ = ["Field", "Slot", "Value", "find_fields", "first_slots"]
+__all__ = ["Field", "Key", "Slot", "Value", "field_of", "find_fields", "first_slots", "seed_key", "seed_keys"]
 
 MAX_PASSES: Final = 16
 """Samplers looked at in one graph."""
+
+MAX_SEEDS: Final = 16
+"""Seeds of one graph that can be set; any others keep their values."""
+
+MAX_SHOWN_PASSES: Final = 4
+"""Samplers whose seeds are looked for where a graph is only shown."""
 
 
 class Field(StrEnum):
@@ -52,6 +58,9 @@ class Field(StrEnum):
         """The name on the screen and in sentences."""
         return "CFG" if self is Field.CFG else self.value.capitalize()
 
+
+Key: TypeAlias = str
+"""What names one field of a graph: a `Field`, or, for its seeds but the first, what `seed_key` returns."""
 
 Value: TypeAlias = str | int | float
 """What a field holds."""
@@ -83,31 +92,60 @@ _VALUES: Mapping[Field, tuple[tuple[str, ...], Fits]] = {
 }
 
 
-def find_fields(graph: object) -> Mapping[Field, tuple[Slot, ...]]:
+def seed_key(index: int) -> Key:
+    """Name a graph's seed by its index, from 0: `seed`, `seed-2`, `seed-3`."""
+    return f"{Field.SEED}-{index + 1}" if index else Field.SEED
+
+
+def seed_keys(keys: Iterable[Key]) -> list[Key]:
+    """Return those of the keys that name seeds."""
+    return [key for key in keys if field_of(key) is Field.SEED]
+
+
+def field_of(key: Key) -> Field:
+    """Return what kind of field a key names."""
+    return Field(key.partition("-")[0])
+
+
+def find_fields(graph: object) -> Mapping[Key, tuple[Slot, ...]]:
     """Return the slots of each field that any JSON value has, the one to show first; no slot serves two fields."""
     nodes = nodes_of(graph)
     looks = [_look(nodes, sampler) for sampler in _samplers(nodes)[:MAX_PASSES]]
-    found: dict[Field, tuple[Slot, ...]] = {}
+    found: dict[Key, tuple[Slot, ...]] = {}
     taken: set[Slot] = set()
     for field in Field:
         places = [place for look in looks for place in look.get(field, ()) if place and taken.isdisjoint(place)]
-        if places:
-            found[field] = tuple(dict.fromkeys(slot for place in _alike(nodes, field, places) for slot in place))
+        if field is Field.SEED:
+            found.update((key, (slot,)) for key, slot in _seeds(places).items())
+        elif places:
+            found[field] = tuple(dict.fromkeys(slot for place in _alike(nodes, places) for slot in place))
             taken.update(found[field])
     return MappingProxyType(found)
 
 
-def first_slots(nodes: Nodes) -> Mapping[Field, Slot]:
-    """Return where the first pass has each field; links and types decide, so that graphs of one shape have the same."""
-    look = next((_look(nodes, sampler) for sampler in _samplers(nodes)[:1]), {})
-    found: dict[Field, Slot] = {}
+def first_slots(nodes: Nodes) -> Mapping[Key, Slot]:
+    """Return where the first pass has each field, and the seeds of the first few passes.
+
+    Links and types decide, so that graphs of one shape have them in the same places.
+    """
+    looks = [_look(nodes, sampler) for sampler in _samplers(nodes)[:MAX_SHOWN_PASSES]]
+    found: dict[Key, Slot] = {}
     taken: set[Slot] = set()
     for field in Field:
-        place = next((place for place in look.get(field, ()) if place and taken.isdisjoint(place)), ())
-        if place:
-            found[field] = place[0]
-            taken.update(place)
+        passes = looks if field is Field.SEED else looks[:1]
+        places = [place for look in passes for place in look.get(field, ()) if place and taken.isdisjoint(place)]
+        if field is Field.SEED:
+            found.update(_seeds(places))
+        elif places:
+            found[field] = places[0][0]
+            taken.update(places[0])
     return MappingProxyType(found)
+
+
+def _seeds(places: Iterable[Place]) -> Mapping[Key, Slot]:
+    """Return the seeds by their keys; a seed node that feeds several samplers is one."""
+    slots = dict.fromkeys(slot for place in places for slot in place)
+    return {seed_key(index): slot for index, slot in enumerate(slots) if index < MAX_SEEDS}
 
 
 def _samplers(nodes: Nodes) -> list[Node]:
@@ -184,10 +222,8 @@ def _texts(nodes: Nodes, node: Node, side: str) -> Place:
     return tuple(slot for slot in slots if slot)
 
 
-def _alike(nodes: Nodes, field: Field, places: list[Place]) -> list[Place]:
-    """Return the first place and those that say the same; of seeds, all."""
-    if field is Field.SEED or len(places) == 1:
-        return places
+def _alike(nodes: Nodes, places: list[Place]) -> list[Place]:
+    """Return the first place and those that say the same."""
     first = _value(nodes, places[0])
     return [place for place in places if _value(nodes, place) == first]
 

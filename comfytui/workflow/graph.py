@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from comfytui.workflow.fields import Field, Slot, find_fields
+from comfytui.plain import plain
+from comfytui.workflow.fields import Field, Key, Slot, find_fields, seed_keys
 from comfytui.workflow.nodes import Graph
 
-__all__ = ["Graph", "Workflow", "classes_of", "warning_for", "workflow_of"]
+__all__ = ["Graph", "Workflow", "classes_of", "seed_labels", "warning_for", "workflow_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Workflow:
 
     name: str
     graph: Graph = field(repr=False)
-    fields: Mapping[Field, tuple[Slot, ...]] = field(repr=False)
+    fields: Mapping[Key, tuple[Slot, ...]] = field(repr=False)
 
 
 def workflow_of(name: str, graph: Graph) -> Workflow:
@@ -34,6 +35,20 @@ def classes_of(graph: object) -> Mapping[str, str]:
         if isinstance(node_id, str) and isinstance(node, Mapping) and isinstance(node.get("class_type"), str)
     }
     return MappingProxyType(classes)
+
+
+def seed_labels(workflow: Workflow) -> Mapping[Key, str]:
+    """Return what to call the node of each seed on the screen, `#3 Hires pass`: its id, and its title or class."""
+    return {key: _node_label(workflow, workflow.fields[key][0]) for key in seed_keys(workflow.fields)}
+
+
+def _node_label(workflow: Workflow, slot: Slot) -> str:
+    match workflow.graph[slot.node_id]:
+        case {"_meta": {"title": str() as title}} if plain(title):
+            name = title
+        case _:
+            name = slot.class_type
+    return f"#{plain(slot.node_id, 12)} {plain(name, 40)}"
 
 
 def warning_for(workflow: Workflow) -> str | None:

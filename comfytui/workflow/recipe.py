@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from comfytui.workflow.fields import Field, Value, first_slots
+from comfytui.workflow.fields import Field, Key, Value, field_of, first_slots, seed_keys
 from comfytui.workflow.graph import classes_of
 from comfytui.workflow.nodes import Graph, is_whole, nodes_of
 from comfytui.workflow.seeds import MAX_SEED
@@ -44,6 +44,8 @@ class Recipe:
     sampler: str | None = None
     scheduler: str | None = None
     seed: int | None = None
+    more_seeds: tuple[int, ...] = ()
+    """The seeds of the graph's other samplers, in their order, as far as it has any of their own."""
     latent_batch: int = 1
 
 
@@ -96,14 +98,17 @@ class GraphReader:
         return Recipe(**shown), outline.classes
 
     def _shown(self, graph: Any, outline: Outline) -> Shown:
-        values = {field: graph[node_id]["inputs"][name] for field, node_id, name in outline.places}
+        values = {key: graph[node_id]["inputs"][name] for key, node_id, name in outline.places}
         return {"latent_batch": _latents(graph, outline), **self._kept(values)}
 
-    def _kept(self, values: Mapping[Field, Value]) -> Shown:
+    def _kept(self, values: Mapping[Key, Value]) -> Shown:
         kept: Shown = {}
-        for field, value in values.items():
-            shown = _cut(field, value)
-            kept[field.value] = self._texts.setdefault(shown, shown) if isinstance(shown, str) else shown
+        for key, value in values.items():
+            shown = _cut(field_of(key), value)
+            kept[str(key)] = self._texts.setdefault(shown, shown) if isinstance(shown, str) else shown
+        seeds = [kept.pop(key) for key in seed_keys(values) if key != Field.SEED]
+        if seeds:
+            kept["more_seeds"] = tuple(seed for seed in seeds if seed is not None)
         return kept
 
     def _outline(self, graph: Any) -> Outline:
@@ -144,7 +149,7 @@ def _kind(value: Any) -> Hashable:
 def _outline(graph: object) -> Outline:
     nodes = nodes_of(graph)
     return Outline(
-        tuple(Place(field, slot.node_id, slot.input_name) for field, slot in first_slots(nodes).items()),
+        tuple(Place(key, slot.node_id, slot.input_name) for key, slot in first_slots(nodes).items()),
         tuple(node.id for node in nodes.values() if "batch_size" in node.inputs),
         classes_of(graph),
     )

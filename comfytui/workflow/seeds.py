@@ -1,5 +1,6 @@
-"""Which seed each image of a batch gets."""
+"""Which seeds each image of a batch gets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -46,3 +47,11 @@ def seeds_for(mode: SeedMode, base: int, count: int, rng: Random, taken: SeedRan
         case SeedMode.RANDOM:
             choice = range(taken.low, min(taken.high + 1, MAX_RANDOM_SEED))
             return tuple(rng.sample(choice, count) if count <= len(choice) else rng.choices(choice, k=count))
+
+
+def seeds_by_image(
+    mode: SeedMode, bases: Mapping[str, int], count: int, rng: Random, taken: Mapping[str, SeedRange]
+) -> list[Mapping[str, int]]:
+    """Return the seeds of each of `count` images by their keys: every seed goes on from its own base, by itself."""
+    series = {key: seeds_for(mode, base, count, rng, taken[key]) for key, base in bases.items()}
+    return [{key: seeds[index] for key, seeds in series.items()} for index in range(count)]

@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any, Final, Literal, TypeAlias
 
 from comfytui.plain import plain
-from comfytui.workflow.fields import Field, Value
+from comfytui.workflow.fields import Field, Key, Value, field_of
 from comfytui.workflow.nodes import Slot, is_number
 from comfytui.workflow.seeds import MAX_SEED, SeedRange
 
@@ -49,6 +49,11 @@ FALLBACK: Final[Mapping[Field, Spec]] = {
     Field.SEED: Spec("int", minimum=0, maximum=MAX_SEED, default=0),
 }
 """What ComfyUI's own nodes demand, for as long as the server's definitions are not known."""
+
+
+def fallback(key: Key) -> Spec:
+    """Return what a field takes as long as the server has not said so."""
+    return FALLBACK[field_of(key)]
 
 
 def spec_of(object_info: Mapping[str, Any], slot: Slot) -> Spec | None:

@@ -1,13 +1,15 @@
 """The values of a workflow's fields, read and set."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from comfytui.workflow.fields import Field, Value
+from comfytui.workflow.fields import Key, Value
 from comfytui.workflow.graph import Graph, Workflow
 
+AnyKey = TypeVar("AnyKey", bound=Key)
 
-def current(workflow: Workflow) -> dict[Field, Value]:
+
+def current(workflow: Workflow) -> dict[Key, Value]:
     """Return what the graph has now in each of its fields."""
     return {
         field: workflow.graph[slots[0].node_id]["inputs"][slots[0].input_name]
@@ -15,7 +17,7 @@ def current(workflow: Workflow) -> dict[Field, Value]:
     }
 
 
-def fill(workflow: Workflow, values: Mapping[Field, Value]) -> Graph:
+def fill(workflow: Workflow, values: Mapping[AnyKey, Value]) -> Graph:
     """Return a new graph with the values in every slot of their fields; what the graph does not have is left out.
 
     The workflow's own graph stays as it is; nodes that do not change are shared with it.

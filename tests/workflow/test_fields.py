@@ -2,7 +2,7 @@
 
 import pytest
 
-from comfytui.workflow.fields import Field, find_fields
+from comfytui.workflow.fields import MAX_SEEDS, Field, find_fields, seed_keys
 from tests.workflow.graphs import Graph, flux, stable_diffusion, unusual
 
 TXT2IMG = {
@@ -37,7 +37,8 @@ CASES = {
             "cfg": "3.cfg 1.cfg",
             "sampler": "3.sampler_name 1.sampler_name",
             "scheduler": "3.scheduler 1.scheduler",
-            "seed": "3.seed 1.seed",
+            "seed": "3.seed",
+            "seed-2": "1.seed",
         },
     ),
     "base and refiner": (
@@ -52,7 +53,8 @@ CASES = {
             "cfg": "10.cfg 11.cfg",
             "sampler": "10.sampler_name 11.sampler_name",
             "scheduler": "10.scheduler 11.scheduler",
-            "seed": "10.noise_seed 11.noise_seed",
+            "seed": "10.noise_seed",
+            "seed-2": "11.noise_seed",
         },
     ),
     "controlnet, lora, subgraph ids, primitives": (
@@ -112,15 +114,15 @@ CASES = {
     "wildcards, negative is the prompt": (
         unusual.wildcards(),
         {key: value for key, value in TXT2IMG.items() if key != "negative"}
-        | {"prompt": "20.text", "seed": "3.seed 20.seed"},
+        | {"prompt": "20.text", "seed": "3.seed", "seed-2": "20.seed"},
     ),
 }
 
 
 def places(graph: object) -> dict[str, str]:
     return {
-        field.value: " ".join(f"{slot.node_id}.{slot.input_name}" for slot in slots)
-        for field, slots in find_fields(graph).items()
+        str(key): " ".join(f"{slot.node_id}.{slot.input_name}" for slot in slots)
+        for key, slots in find_fields(graph).items()
     }
 
 
@@ -190,3 +192,25 @@ def test_a_text_that_is_thrown_away_is_no_negative() -> None:
     graph["40"] = {"class_type": "CLIPTextEncode", "inputs": {"text": "never read", "clip": ["11", 0]}}
     graph["33"]["inputs"]["conditioning"] = ["40", 0]
     assert "negative" not in places(graph)
+
+
+def test_a_graph_of_countless_seeds_offers_a_form_the_first_few() -> None:
+    graph = stable_diffusion.sd15()
+    for index in range(100):
+        graph[f"d{index}"] = {"class_type": "Dice", "inputs": {"seed": index, "text": "fox"}}
+        graph[f"e{index}"] = {"class_type": "CLIPTextEncode", "inputs": {"text": [f"d{index}", 0], "clip": ["4", 1]}}
+    graph["50"] = {
+        "class_type": "Combine",
+        "inputs": {f"conditioning_{index}": [f"e{index}", 0] for index in range(100)},
+    }
+    graph["3"]["inputs"]["positive"] = ["50", 0]
+    assert len(seed_keys(find_fields(graph))) == MAX_SEEDS
+
+
+def test_one_seed_node_that_feeds_two_samplers_is_one_seed() -> None:
+    graph = stable_diffusion.hires()
+    graph["50"] = {"class_type": "PrimitiveInt", "inputs": {"value": 5}}
+    for sampler in ("1", "3"):
+        graph[sampler]["inputs"]["seed"] = ["50", 0]
+    found = places(graph)
+    assert [found[key] for key in seed_keys(found)] == ["50.value"]

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.workflow.fields import Field, Value, find_fields
+from comfytui.workflow.fields import MAX_SEEDS, Field, Key, Value, field_of, find_fields, seed_key
 from comfytui.workflow.graph import Workflow, classes_of, warning_for, workflow_of
 from comfytui.workflow.nodes import Slot, is_number, is_text, is_whole
 from comfytui.workflow.recipe import GraphReader, Recipe, recipe_of
@@ -36,11 +36,14 @@ GRAPHS = st.dictionaries(IDS, NODES | NODES | JSON, max_size=6)
 WORDS = (Field.MODEL, Field.PROMPT, Field.NEGATIVE, Field.SAMPLER, Field.SCHEDULER)
 
 
-def a_value_for(field: Field) -> st.SearchStrategy[Value]:
-    return st.text(max_size=8) if field in WORDS else st.integers(0, 2**64 - 1)
+KEYS = (*Field, *(seed_key(index) for index in range(1, MAX_SEEDS)))
 
 
-VALUES = st.fixed_dictionaries({field: a_value_for(field) for field in Field})
+def a_value_for(key: Key) -> st.SearchStrategy[Value]:
+    return st.text(max_size=8) if key in WORDS else st.integers(0, 2**64 - 1)
+
+
+VALUES = st.fixed_dictionaries({key: a_value_for(key) for key in KEYS})
 
 
 @given(JSON | GRAPHS)
@@ -53,7 +56,7 @@ def test_any_json_has_a_recipe_and_fields(document: Any) -> None:
 
 
 def parts(recipe: Recipe) -> list[object]:
-    return [getattr(recipe, field.value) for field in Field] + [recipe.latent_batch]
+    return [getattr(recipe, field.value) for field in Field] + [recipe.latent_batch, *recipe.more_seeds]
 
 
 @given(st.lists(GRAPHS | JSON, max_size=4))
@@ -75,8 +78,8 @@ def test_texts_read_together_are_read_as_each_alone(documents: list[Any], others
 def _with_first_values(document: Any, value: Any) -> Any:
     """The document with another value in every place of a seed and a prompt."""
     changed = deepcopy(document)
-    for field in (Field.SEED, Field.PROMPT):
-        for slot in find_fields(document).get(field, ()):
+    for key, slots in find_fields(document).items():
+        for slot in slots if field_of(key) in (Field.SEED, Field.PROMPT) else ():
             changed[slot.node_id]["inputs"][slot.input_name] = value
     return changed
 
@@ -109,7 +112,7 @@ def test_slots_stand_in_the_graph_with_values_of_their_kind_and_serve_one_field(
 
 @given(GRAPHS, VALUES)
 def test_filling_gives_back_what_was_filled_and_changes_nothing_else(
-    graph: dict[str, Any], values: dict[Field, Value]
+    graph: dict[str, Any], values: dict[Key, Value]
 ) -> None:
     before = deepcopy(graph)
     workflow = workflow_of("any", graph)

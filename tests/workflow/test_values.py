@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from comfytui.workflow.fields import Field
-from comfytui.workflow.graph import classes_of, warning_for, workflow_of
+from comfytui.workflow.fields import Field, seed_key
+from comfytui.workflow.graph import classes_of, seed_labels, warning_for, workflow_of
 from comfytui.workflow.recipe import GraphReader, recipe_of
-from comfytui.workflow.seeds import MAX_RANDOM_SEED, MAX_SEED, SeedMode, SeedRange, seeds_for
+from comfytui.workflow.seeds import MAX_RANDOM_SEED, MAX_SEED, SeedMode, SeedRange, seeds_by_image, seeds_for
 from comfytui.workflow.txt2img import txt2img
 from comfytui.workflow.values import current, fill
 from tests.workflow.graphs import Graph, flux, stable_diffusion, unusual
@@ -40,8 +40,9 @@ def test_the_builtin_workflow_is_a_text_to_image_graph_with_every_common_field()
 def test_filling_sets_every_slot_and_leaves_the_original_alone() -> None:
     workflow = workflow_of("hires", stable_diffusion.hires())
     before = deepcopy(workflow.graph)
-    graph = fill(workflow, {Field.SEED: 99, Field.STEPS: 30, Field.PROMPT: "an owl"})
-    assert graph["3"]["inputs"]["seed"] == graph["1"]["inputs"]["seed"] == 99
+    graph = fill(workflow, {Field.SEED: 99, Field.STEPS: 30, Field.CFG: 3.0, Field.PROMPT: "an owl"})
+    assert graph["3"]["inputs"]["cfg"] == graph["1"]["inputs"]["cfg"] == 3.0
+    assert (graph["3"]["inputs"]["seed"], graph["1"]["inputs"]["seed"]) == (99, 7)
     assert (graph["3"]["inputs"]["steps"], graph["1"]["inputs"]["steps"]) == (30, 12)
     assert graph["6"]["inputs"] == {"text": "an owl", "clip": ["4", 1]}
     assert workflow.graph == before
@@ -88,9 +89,9 @@ def test_classes_by_node() -> None:
                 "latent_batch": 2,
             },
         ),
-        (stable_diffusion.hires(), {"steps": 20, "width": 512, "seed": 1}),
+        (stable_diffusion.hires(), {"steps": 20, "width": 512, "seed": 1, "more_seeds": (7,)}),
         (flux.custom_sampler(), {"guidance": 3.5, "cfg": None, "negative": "", "seed": 219670278747233}),
-        (unusual.all_in_one(), {"prompt": "a red fox", "model": None, "latent_batch": 3}),
+        (unusual.all_in_one(), {"prompt": "a red fox", "model": None, "latent_batch": 3, "more_seeds": ()}),
         (unusual.no_sampler(), {"prompt": "", "seed": None, "latent_batch": 1}),
         (None, {"prompt": "", "steps": None}),
     ],
@@ -136,6 +137,16 @@ def test_texts_of_one_template_are_read_as_their_graphs(text: str) -> None:
             assert reader.read(dumps(graph).encode()) == (recipe_of(graph), classes_of(graph))
 
 
+def test_texts_that_differ_in_every_seed_are_read_without_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = workflow_of("hires", stable_diffusion.hires())
+    texts = [dumps(fill(workflow, {Field.SEED: seed, seed_key(1): seed + 10})).encode() for seed in range(3)]
+    reader = GraphReader()
+    assert reader.read(texts[0])[0].more_seeds == (10,)
+    monkeypatch.setattr("comfytui.workflow.recipe.json.loads", None)
+    recipes = [reader.read(text)[0] for text in texts]
+    assert [(recipe.seed, *recipe.more_seeds) for recipe in recipes] == [(0, 10), (1, 11), (2, 12)]
+
+
 @pytest.mark.parametrize("graph", [stable_diffusion.sd15(), stable_diffusion.hires(), flux.custom_sampler()])
 def test_a_graph_whose_value_changed_its_kind_is_read_as_if_alone(graph: Graph) -> None:
     values: list[Any] = [7, True, 2.5, float("inf"), float("nan"), "words", None, {}]
@@ -170,3 +181,24 @@ def test_seeds_stay_within_what_a_node_takes() -> None:
     assert seeds_for(SeedMode.INCREMENT, 7, 4, Random(1), small) == (7, 8, 5, 6)
     assert set(seeds_for(SeedMode.RANDOM, 5, 4, Random(1), small)) == {5, 6, 7, 8}
     assert set(seeds_for(SeedMode.RANDOM, 5, 100, Random(1), small)) == {5, 6, 7, 8}
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"), [(SeedMode.FIXED, [(5, 9), (5, 9)]), (SeedMode.INCREMENT, [(5, 9), (6, 3)])]
+)
+def test_each_seed_goes_on_from_its_own_value_within_its_own_range(
+    mode: SeedMode, expected: list[tuple[int, int]]
+) -> None:
+    ranges = {"seed": SeedRange(), "seed-2": SeedRange(3, 9)}
+    seeds = seeds_by_image(mode, {"seed": 5, "seed-2": 9}, 2, Random(1), ranges)
+    assert [tuple(each.values()) for each in seeds] == expected
+
+
+def test_a_graph_without_seeds_has_none_for_each_image() -> None:
+    assert seeds_by_image(SeedMode.RANDOM, {}, 2, Random(1), {}) == [{}, {}]
+
+
+def test_seeds_are_told_apart_by_their_nodes() -> None:
+    graph = stable_diffusion.hires()
+    graph["1"]["_meta"] = {"title": "Hires\x1b[2J pass"}
+    assert seed_labels(workflow_of("hires", graph)) == {"seed": "#3 KSampler", "seed-2": "#1 Hires pass"}

@@ -1,0 +1,89 @@
+"""Each seed of a graph has a field of its own, and keeps its value, counts on or is drawn by itself."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Input, Select
+
+from comfytui.drafts import Drafts
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.workflow.graph import Workflow, workflow_of
+from tests.sim.graphs import node, text_to_image
+from tests.ui.screen import Screen, screen
+
+QUICK = SimConfig(steps_per_second=0, load_seconds=0)
+
+
+def two_seeds() -> Workflow:
+    """The second sampler goes on where the first one ends."""
+    graph = text_to_image(seed=5)
+    graph["11"] = node("KSampler", **{**graph["3"]["inputs"], "seed": 6, "latent_image": ["3", 0]})
+    graph["8"]["inputs"]["samples"] = ["11", 0]
+    return workflow_of("two", graph)
+
+
+def sent(sim: SimServer) -> list[tuple[Any, Any]]:
+    """The two seeds of each prompt that the server got."""
+    return [tuple(body["prompt"][each]["inputs"]["seed"] for each in ("3", "11")) for body in sim.submitted]
+
+
+def choose(it: Screen, mode: str) -> None:
+    it.app.screen.query_one("#seed-mode", Select).value = mode
+
+
+def shown(it: Screen) -> list[str]:
+    """What stands in the seed fields, in their order."""
+    return [field.value for field in it.app.screen.query(Input) if (field.id or "").startswith("seed")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected", "next_ones"),
+    [("fixed", [(5, 6), (5, 6)], ["5", "6"]), ("increment", [(5, 6), (6, 7)], ["7", "8"])],
+)
+async def test_two_seeds_stay_two(mode: str, expected: list[tuple[int, int]], next_ones: list[str]) -> None:
+    async with SimServer(QUICK) as sim, screen(sim.url, workflow=two_seeds()) as it:
+        await it.shows("live")
+        assert shown(it) == ["5", "6"]
+        choose(it, mode)
+        await it.generate(images="2")
+        await it.until(lambda: len(sim.submitted) == 2, "two prompts")
+        assert sent(sim) == expected
+        await it.until(lambda: shown(it) == next_ones, "the seeds that the next batch begins with")
+
+
+async def test_random_seeds_are_drawn_each_by_itself() -> None:
+    async with SimServer(QUICK) as sim, screen(sim.url, workflow=two_seeds()) as it:
+        await it.shows("live")
+        await it.generate(images="2")
+        await it.until(lambda: len(sim.submitted) == 2, "two prompts")
+        assert len({seed for pair in sent(sim) for seed in pair}) == 4
+        await it.until(lambda: shown(it) == [str(seed) for seed in sent(sim)[0]], "the seeds of the first image")
+        first, second = sent(sim)[0]
+        await it.press("escape", "home", "enter")
+        await it.shows(f"seeds {first}, {second}")
+
+
+async def test_a_seed_that_is_typed_is_sent_and_kept_with_the_other_one(tmp_path: Path) -> None:
+    drafts = Drafts(tmp_path)
+    async with SimServer(QUICK) as sim:
+        async with screen(sim.url, workflow=two_seeds(), drafts=drafts) as it:
+            await it.shows("live")
+            assert "#3 KSampler" in it.text
+            assert "#11 KSampler" in it.text
+            await it.generate(images="1", **{"seed-2": "77"})
+            await it.until(lambda: sim.submitted, "a prompt")
+            assert sent(sim) == [(5, 77)]
+        async with screen(sim.url, workflow=two_seeds(), drafts=drafts) as it:
+            await it.shows("live")
+            assert shown(it) == ["5", "77"]
+
+
+async def test_a_refused_or_wrong_seed_is_marked_at_its_own_field() -> None:
+    async with SimServer(QUICK) as sim, screen(sim.url, workflow=two_seeds()) as it:
+        await it.shows("live")
+        await it.write("seed-2", "many")
+        await it.shows("Seed of #11 KSampler must be a")
+        wrong = [control.id for control in it.app.screen.query(".-wrong")]
+        assert wrong == ["seed-2"]
