@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import isfinite
 from typing import Any, Final, Literal, TypeAlias
 
@@ -14,6 +15,12 @@ Kind: TypeAlias = Literal["int", "float", "text", "choice"]
 
 MAX_BOUND: Final = 2.0**64
 """Bounds beyond it are none."""
+
+MAX_OPTIONS: Final = 2_000
+"""Choices of one input that are kept: a drop-down of more takes too long to open."""
+
+MAX_OPTION: Final = 4_096
+"""Characters of a choice; a path has no more."""
 
 MAX_TYPED: Final = 40
 """Characters of a number that are worth parsing."""
@@ -29,6 +36,12 @@ class Spec:
     maximum: float | None = None
     step: float | None = None
     default: Value | None = None
+    left_out: int = 0
+    """How many choices the server has beside the `options`."""
+
+    def lacks(self, choice: str) -> bool:
+        """Whether a choice is surely none of the server's; an empty one is none at all."""
+        return bool(choice) and self.options is not None and not self.left_out and choice not in self.options
 
 
 _SIZE = Spec("int", minimum=16, maximum=16_384, step=8, default=512)
@@ -117,13 +130,19 @@ def _spec(definition: object) -> Spec | None:
     """Read `[type, options]`, where the type of an older combo is the list of its choices."""
     match definition:
         case [list() | tuple() as names, *_] | ["COMBO", {"options": list() | tuple() as names}, *_]:
-            return Spec("choice", options=tuple(name for name in names if isinstance(name, str)))
+            return _choice(names)
         case ["INT" | "FLOAT" as kind, *rest]:
             return _bounded("int" if kind == "INT" else "float", rest)
         case ["COMBO" | "STRING" as kind, *_]:
             return _CHOICE if kind == "COMBO" else _TEXT
         case _:
             return None
+
+
+def _choice(names: Sequence[object]) -> Spec:
+    texts = (name for name in names if isinstance(name, str) and len(name) <= MAX_OPTION)
+    kept = tuple(islice(texts, MAX_OPTIONS))
+    return Spec("choice", options=kept, left_out=sum(isinstance(name, str) for name in names) - len(kept))
 
 
 def _bounded(kind: Kind, rest: list[Any]) -> Spec:
@@ -137,7 +156,7 @@ def _bound(value: object) -> int | float | None:
 
 
 def _chosen(text: str, spec: Spec, label: str) -> str:
-    if spec.options is None and text:
+    if text and (spec.options is None or spec.left_out):
         return text
     if not spec.options:
         raise ValueError(f"{label} has nothing to choose from: the server offers none.")

@@ -8,7 +8,7 @@ import pytest
 
 from comfytui.workflow.fields import Field, Value
 from comfytui.workflow.nodes import Slot
-from comfytui.workflow.specs import FALLBACK, Spec, check, hint, spec_of
+from comfytui.workflow.specs import FALLBACK, MAX_OPTIONS, Spec, check, hint, spec_of
 from comfytui.workflow.txt2img import txt2img
 
 RECORDING = Path(__file__).parent.parent / "recordings" / "http_surface.jsonl"
@@ -138,6 +138,18 @@ def test_sentences_for_other_bounds(spec: Spec, text: str, sentence: str) -> Non
     with pytest.raises(ValueError, match="This") as caught:
         check(text, spec)
     assert str(caught.value) == sentence
+
+
+def test_of_a_million_choices_the_first_are_kept_and_the_rest_is_counted() -> None:
+    names = [*map(str, range(1_000_000)), None, "x" * 10_000]
+    spec = told([names])
+    assert spec is not None
+    assert spec.options is not None
+    assert len(spec.options) == MAX_OPTIONS
+    assert spec.left_out == 1_000_001 - MAX_OPTIONS
+    # What is not kept may be on the server all the same.
+    assert check("999999", spec) == "999999"
+    assert not spec.lacks("999999")
 
 
 def test_a_choice_that_the_server_offers() -> None:
