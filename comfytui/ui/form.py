@@ -3,44 +3,27 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Input, Select, TextArea
 
 from comfytui.plain import plain
 from comfytui.ui import form_rows as rows
+from comfytui.ui.form_marks import FieldMarks
 from comfytui.ui.form_rows import CHOICES
+from comfytui.ui.form_values import IMAGES, WAITING, Asked, absence, missing_choices, omission, repetition
 from comfytui.ui.line import Line
 from comfytui.workflow.fields import Field, Key, Value, field_of
 from comfytui.workflow.graph import Workflow, seed_labels
-from comfytui.workflow.seeds import SeedMode, SeedRange
+from comfytui.workflow.seeds import SeedMode
 from comfytui.workflow.specs import Spec, check, fallback, hint, seeds_of
 from comfytui.workflow.values import current
 
-MOST_IMAGES = 1_000
-IMAGES = Spec(kind="int", minimum=1, maximum=MOST_IMAGES)
-ROWS: tuple[tuple[str, tuple[Field, ...]], ...] = (
-    ("Model", (Field.MODEL,)),
-    ("Size", (Field.WIDTH, Field.HEIGHT)),
-    ("Steps", (Field.STEPS,)),
-    ("CFG", (Field.CFG,)),
-    ("Guidance", (Field.GUIDANCE,)),
-    ("Sampler", (Field.SAMPLER,)),
-    ("Scheduler", (Field.SCHEDULER,)),
-)
-TEXTS = (Field.PROMPT, Field.NEGATIVE)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the form asks for: a value for each field, how its seeds go on, within what each, and how many images."""
-
-    values: Mapping[Key, Value]
-    seed_mode: SeedMode
-    images: int
-    seeds: Mapping[Key, SeedRange]
+MAX_NAME = 60
+"""Characters of the workflow's name in the title; what is wider than the form is cut there."""
 
 
 class PromptForm(VerticalScroll, can_focus=False):
@@ -50,9 +33,13 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     @dataclass
     class Submitted(Message):
-        """The form was sent off with everything in order."""
+        """The form was sent off with everything in order, but for choices that the server has not given."""
 
         asked: Asked
+        without: Sequence[Field] = ()
+
+    class ChoicesMissing(Message):
+        """The form is to be sent off, but waits for choices of the server."""
 
     class Edited(Message):
         """Its content changed."""
@@ -65,8 +52,8 @@ class PromptForm(VerticalScroll, can_focus=False):
         self._seed_labels = seed_labels(workflow)
         self._refusals: dict[str, str] = {}
         self._waits = False
-        self._marks: dict[str, Line] = {}
-        self.border_title = "Prompt"
+        self._marks = FieldMarks(self)
+        self.border_title = Text(f"Prompt · {plain(workflow.name, MAX_NAME)}")
 
     def compose(self) -> ComposeResult:
         """One row an input; what the graph does not have is absent."""
@@ -77,12 +64,11 @@ class PromptForm(VerticalScroll, can_focus=False):
             key: value if key in rolled else draft.get(key, value) for key, value in current(self.workflow).items()
         }
         seeds = {key: values[key] for key in self._seed_labels}
-        yield Line(plain(self.workflow.name, 60), id="workflow-name")
-        for field in TEXTS:
+        for field in rows.TEXTS:
             if field in values:
                 yield Line(field.label, classes="text-label")
                 yield rows.text_area(field, str(values[field]))
-        for label, fields in ROWS:
+        for label, fields in rows.ROWS:
             present = [field for field in fields if field in values]
             if present:
                 yield rows.row(label, present, values)
@@ -95,38 +81,28 @@ class PromptForm(VerticalScroll, can_focus=False):
         """Take the server's own ranges and choices; a chosen name that it does not offer stays and is marked."""
         self._specs.update({field: spec for field, spec in specs.items() if field in self._specs})
         for field in CHOICES & self._specs.keys():
-            if options := self._specs[field].options:
-                self._offer(field, options)
+            self._offer(field, self._specs[field])
         self.check_all()
-        if self._waits:
-            self.submit()
 
-    def _offer(self, field: Field, options: Sequence[str]) -> None:
+    def _offer(self, field: Field, spec: Spec) -> None:
+        if not spec.options:
+            return
         select = self.query_one(f"#{field}", Select)
         chosen = str(select.value)
-        if chosen not in options and chosen == self._draft.get(field):
+        if spec.lacks(chosen) and chosen == self._draft.get(field):
             chosen = str(current(self.workflow)[field])  # The other one was chosen on another server.
+        missing = [chosen] if chosen and chosen not in spec.options else []
         with self.prevent(Select.Changed):
-            select.set_options(rows.options(options if not chosen or chosen in options else [*options, chosen]))
-            select.value = chosen or options[0]
+            select.set_options(rows.options([*spec.options, *missing]))
+            select.value = chosen or spec.options[0]
 
-    def mark(self, field: Key, sentence: str, *, wrong: bool = True) -> None:
-        """Show one sentence at a field, or take the mark away with an empty one; not `wrong` is only advice."""
-        control, line = self.query_one(f"#{field}"), self._marks.get(field)
-        if line is None and not sentence:
-            return
-        if line is None:
-            line = self._marks[field] = Line(classes="error")
-            self.mount(line, after=control.parent if isinstance(control.parent, Horizontal) else control)
-        line.say(sentence and f"{'! ' if wrong else ''}{plain(sentence, 300)}")
-        line.set_class(bool(sentence), "-shown")
-        line.set_class(not wrong, "-advice")
-        control.set_class(bool(sentence) and wrong, "-wrong")
-
-    def refuse(self, field: Key, sentence: str) -> None:
+    def refuse(self, key: Key, sentence: str) -> None:
         """Show what the server says against a field, until the user changes it or sends the form off again."""
-        self._refusals[field] = sentence
-        self.mark(field, sentence)
+        label = self._label(key)
+        if self._marks.shares_row(key) and not sentence.startswith(label):
+            sentence = f"{label}: {sentence}"
+        self._refusals[key] = sentence
+        self._marks.show(key, sentence)
 
     def check_all(self) -> bool:
         """Mark every wrong field; whether all is in order."""
@@ -175,20 +151,31 @@ class PromptForm(VerticalScroll, can_focus=False):
         """Put the cursor at what is wrong, else where writing begins."""
         (self.query(".-wrong") or self.query("TextArea, Input")).first().focus()
 
-    def submit(self) -> bool:
-        """Send the form off if all is in order, as soon as the server's choices are there; whether nothing is wrong."""
+    @property
+    def waits(self) -> bool:
+        """Whether it was sent off, and goes as soon as the server's choices are there or are given up."""
+        return self._waits
+
+    def submit(self, *, give_up: bool = False) -> bool:
+        """Send the form off if all is in order, as soon as the server's choices are there.
+
+        Args:
+            give_up: Whether to go without choices that the server has not given.
+
+        Returns:
+            Whether nothing is wrong in it.
+        """
         self._refusals.clear()
         asked = self.read()
-        self._waits = asked is not None and bool(self._unread(asked))
-        if asked is not None and not self._waits:
-            self.post_message(self.Submitted(asked))
-        for field in self._unread(asked) if asked else ():
-            self.mark(field, "Reading the server's choices: the batch is queued as soon as they are here.", wrong=False)
+        missing = missing_choices(asked.values, self._specs) if asked else ()
+        self._waits = bool(missing) and not give_up
+        if self._waits:
+            for field in missing:
+                self._marks.show(field, WAITING, wrong=False)
+            self.post_message(self.ChoicesMissing())
+        elif asked is not None:
+            self.post_message(self.Submitted(asked, missing))
         return asked is not None
-
-    def _unread(self, asked: Asked) -> list[Field]:
-        """Fields with nothing to choose from yet."""
-        return [field for field in CHOICES if asked.values.get(field) == "" and self._specs[field].options is None]
 
     @on(Button.Pressed, "#generate")
     def _pressed(self) -> None:
@@ -218,12 +205,14 @@ class PromptForm(VerticalScroll, can_focus=False):
         self._refusals.pop(event.select.id or "", None)
         if event.select.id in self._specs:
             self._check_choice(Field(event.select.id))
+        elif event.select.id == rows.SEED_MODE:
+            self._check(self.query_one(f"#{rows.IMAGES}", Input))
 
     @on(TextArea.Changed)
     def _wrote(self, event: TextArea.Changed) -> None:
         event.stop()
         self.post_message(self.Edited())
-        self.mark(event.text_area.id or "", "")
+        self._marks.show(event.text_area.id or "", "")
 
     def _label(self, key: Key) -> str:
         """What sentences call a field: a seed, where there are several, by its node."""
@@ -237,11 +226,10 @@ class PromptForm(VerticalScroll, can_focus=False):
 
     def _check_choice(self, field: Field) -> bool:
         """Mark a choice that the server does not offer, or refused; whether it may be sent."""
-        chosen, options = str(self.query_one(f"#{field}", Select).value), self._specs[field].options
-        missing = bool(chosen) and options is not None and chosen not in options
-        absence = f"{field.label} '{chosen}' is not on the server: choose one that is." if missing else ""
-        self.mark(field, absence or self._refusals.get(field, ""))
-        return not missing
+        chosen, spec = str(self.query_one(f"#{field}", Select).value), self._specs[field]
+        wrong = absence(chosen, spec, field.label) or self._refusals.get(field, "")
+        self._marks.show(field, wrong or omission(spec), wrong=bool(wrong))
+        return not spec.lacks(chosen)
 
     def _check(self, control: Input) -> Value | None:
         field = control.id or ""
@@ -249,10 +237,13 @@ class PromptForm(VerticalScroll, can_focus=False):
         try:
             value = check(control.value, spec, label)
         except ValueError as error:
-            self.mark(field, str(error))
+            self._marks.show(field, str(error))
             return None
         if refusal := self._refusals.get(field):
-            self.mark(field, refusal)
+            self._marks.show(field, refusal)
+        elif field == rows.IMAGES:
+            same = repetition(int(value), self._seed_mode, has_seed=bool(self._seed_labels))
+            self._marks.show(field, same, wrong=False)
         else:
-            self.mark(field, hint(value, spec, label) or "", wrong=False)
+            self._marks.show(field, hint(value, spec, label) or "", wrong=False)
         return value

@@ -6,19 +6,24 @@ from random import SystemRandom
 
 from textual import on, work
 
-from comfytui.comfy.errors import ComfyError
+from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.drafts import Texts
 from comfytui.session.model import Failure
 from comfytui.ui.acting import ActingScreen
 from comfytui.ui.choices import specs_from
 from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.form import PromptForm
+from comfytui.ui.link_actions import UP
 from comfytui.ui.ordering import fields_of, order_of
 
 DRAFT_PAUSE = 1.0
 """Seconds after which what was typed is on the disk."""
 DISK_PATIENCE = 1.0
 """Seconds that the end of the screen waits for the disk; it takes milliseconds, or hangs."""
+CHOICES_PATIENCE = 5.0
+"""Seconds that a batch waits for choices of a server that answers; then it goes with what the form has."""
+CHOICES = "choices"
+"""The group of the worker that reads them."""
 MANY_IMAGES = 100
 """Images from which on a batch is asked about: a slip of the finger is quickly made."""
 
@@ -27,6 +32,8 @@ class FormActions(ActingScreen):
     """The part of the dashboard that acts on the prompt form."""
 
     _draft_planned = False
+    _patience_runs = False
+    """Whether a batch that waits for the server's choices has a timer."""
     _known: Set[str] | None = None
     """The batches before one that was ordered and is not planned yet."""
 
@@ -62,16 +69,47 @@ class FormActions(ActingScreen):
             self._say("\n".join(elsewhere) or failure.message, "error")
         self._learn_choices()
 
-    @work(exclusive=True, group="choices")
+    @work(exclusive=True, group=CHOICES)
     async def _learn_choices(self) -> None:
         workflow = self._options.workflow
         try:
             specs = await asyncio.wrap_future(self._service.ask(lambda client: specs_from(client, workflow)))
         except ComfyError as error:
             self._say(f"The server's choices could not be read: {error}", "warning")
-        else:
-            if self.display:  # Not while it closes, when half of the form is gone.
-                self._form.learn(specs)
+            if isinstance(error, Unreachable):
+                return
+            specs = {}
+        if not self.display:  # Half of the form is gone while it closes.
+            return
+        self._form.learn(specs)
+        if self._form.waits:
+            self._form.submit(give_up=True)
+
+    @on(PromptForm.ChoicesMissing)
+    def _await_choices(self) -> None:
+        """Read the choices anew, unless that is under way, and let the batch go without them after a while."""
+        reading = any(worker.group == CHOICES and not worker.is_finished for worker in self.workers)
+        if self._answers and not reading:
+            self._learn_choices()
+        self._start_patience()
+
+    def _start_patience(self) -> None:
+        if not self._patience_runs:
+            self._patience_runs = True
+            self.set_timer(CHOICES_PATIENCE, self._end_patience)
+
+    def _end_patience(self) -> None:
+        """Send the batch that waits; not while the server is away, since it may have choices when it is back."""
+        self._patience_runs = False
+        if self._form.waits and self._answers:
+            self._form.submit(give_up=True)
+        elif self._form.waits:
+            self._start_patience()
+
+    @property
+    def _answers(self) -> bool:
+        """Whether the server answers just now."""
+        return self._state.link.kind in UP
 
     def action_generate(self) -> None:
         """Send the form off, or show what is wrong in it."""
@@ -87,6 +125,9 @@ class FormActions(ActingScreen):
         order, seeds = order_of(self._options.workflow, event.asked, SystemRandom(), previews=self._previews)
         self._known = frozenset(self._state.batches)
         self._service.submit(order)
+        if event.without:
+            fields = " and ".join(field.label for field in event.without)
+            self._say(f"The server does not say what it offers for {fields}: sent with what the form has.", "warning")
         if seeds:
             self._form.show_seeds(event.asked.seed_mode, seeds)
             self._plan_draft()

@@ -16,6 +16,16 @@ SEED_MODE, IMAGES = "seed-mode", "images"
 """The controls that stand for no field of the graph."""
 CHOICES = frozenset({Field.MODEL, Field.SAMPLER, Field.SCHEDULER})
 """Fields whose values the server offers."""
+ROWS: tuple[tuple[str, tuple[Field, ...]], ...] = (
+    ("Model", (Field.MODEL,)),
+    ("Size", (Field.WIDTH, Field.HEIGHT)),
+    ("Steps", (Field.STEPS,)),
+    ("CFG", (Field.CFG,)),
+    ("Guidance", (Field.GUIDANCE,)),
+    ("Sampler", (Field.SAMPLER,)),
+    ("Scheduler", (Field.SCHEDULER,)),
+)
+TEXTS = (Field.PROMPT, Field.NEGATIVE)
 
 
 def text_area(field: Field, text: str) -> TextArea:

@@ -5,7 +5,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from comfytui.service.orders import Order
-from comfytui.ui.form import Asked
+from comfytui.ui.form_values import Asked
 from comfytui.workflow.fields import Field, Key, seed_keys
 from comfytui.workflow.graph import Workflow
 from comfytui.workflow.seeds import seeds_by_image

@@ -1,0 +1,52 @@
+"""What the prompt form asks for, and the sentences about it; no widgets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from comfytui.workflow.fields import Field, Key, Value
+from comfytui.workflow.seeds import SeedMode, SeedRange
+from comfytui.workflow.specs import Spec
+
+WAITING = "Reading the server's choices: the batch is queued as soon as they are here."
+MOST_IMAGES = 1_000
+IMAGES = Spec(kind="int", minimum=1, maximum=MOST_IMAGES)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the form asks for: a value for each field, how its seeds go on, within what each, and how many images."""
+
+    values: Mapping[Key, Value]
+    seed_mode: SeedMode
+    images: int
+    seeds: Mapping[Key, SeedRange]
+
+
+def missing_choices(values: Mapping[Key, Value], specs: Mapping[Key, Spec]) -> tuple[Field, ...]:
+    """Return the fields with nothing to choose from yet."""
+    return tuple(
+        field
+        for field in Field
+        if values.get(field) == "" and specs[field].kind == "choice" and specs[field].options is None
+    )
+
+
+def repetition(images: int, mode: SeedMode, *, has_seed: bool) -> str:
+    """Return a sentence if a batch would be one image again and again, or an empty one."""
+    if images < 2 or (has_seed and mode is not SeedMode.FIXED):
+        return ""
+    reason = "choose random or increment for the seed" if has_seed else "this workflow has no seed to vary"
+    return f"All {images} images will be the same: {reason}."
+
+
+def absence(choice: str, spec: Spec, label: str) -> str:
+    """Return a sentence if a choice is none of the server's, or an empty one."""
+    return f"{label} '{choice}' is not on the server: choose one that is." if spec.lacks(choice) else ""
+
+
+def omission(spec: Spec) -> str:
+    """Return a sentence if a drop-down does not have all of the server's choices, or an empty one."""
+    if not spec.left_out:
+        return ""
+    shown = len(spec.options or ())
+    return f"The first {shown:,} of {shown + spec.left_out:,} names are shown: name any other in the workflow file."
