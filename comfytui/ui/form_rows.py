@@ -14,6 +14,8 @@ from comfytui.workflow.seeds import SeedMode
 
 SEED_MODE, IMAGES = "seed-mode", "images"
 """The controls that stand for no field of the graph."""
+MAX_OPTION = 120
+"""Characters of a name that a drop-down shows."""
 CHOICES = frozenset({Field.MODEL, Field.SAMPLER, Field.SCHEDULER})
 """Fields whose values the server offers."""
 ROWS: tuple[tuple[str, tuple[Field, ...]], ...] = (
@@ -44,7 +46,7 @@ def number(name: str, value: Value) -> Input:
 
 def options(names: Sequence[str]) -> list[tuple[Text, str]]:
     """Names as a drop-down has them: what is shown, and what is meant."""
-    return [(Text(plain(name, 200).removesuffix(".safetensors")), name) for name in names]
+    return [(Text(plain(name, MAX_OPTION).removesuffix(".safetensors")), name) for name in names]
 
 
 def row(label: str, fields: Sequence[Field], values: Mapping[Key, Value]) -> Horizontal:

@@ -16,7 +16,7 @@ Kind: TypeAlias = Literal["int", "float", "text", "choice"]
 MAX_BOUND: Final = 2.0**64
 """Bounds beyond it are none."""
 
-MAX_OPTIONS: Final = 2_000
+MAX_OPTIONS: Final = 1_000
 """Choices of one input that are kept: a drop-down of more takes too long to open."""
 
 MAX_OPTION: Final = 4_096
