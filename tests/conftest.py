@@ -1,11 +1,17 @@
 """What the tests of several rooms share."""
 
+import os
+
 import pytest
 from hypothesis import settings
 
 from tests.listening import close_what_comes_too_late
 
 close_what_comes_too_late()
+
+# The screens of tests have all colours, whatever terminal the tests are run in.
+os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+os.environ.pop("NO_COLOR", None)
 
 # A busy machine is no failure: nothing here is judged by the clock.
 settings.register_profile("patient", deadline=None)

@@ -35,7 +35,7 @@ from comfytui.ui.link_actions import Missed
 from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.start import NOTHING_ANSWERS, StartScreen
 from comfytui.ui.styles import SHEETS
-from comfytui.ui.themes import THEMES
+from comfytui.ui.themes import THEMES, default_theme
 from comfytui.ui.type_ahead import TypeAhead
 
 OBJECTS_A_COLLECTION = 20_000
@@ -83,7 +83,7 @@ class ComfyApp(App[None]):
         for theme in THEMES:
             self.register_theme(theme)
         kept = options.theme.read()
-        self.theme = kept if kept in self.available_themes else THEMES[0].name
+        self.theme = kept if kept in self.available_themes else default_theme(self.console.color_system).name
 
     def get_driver_class(self) -> type[Driver]:
         """Our own driver, unless TEXTUAL_DRIVER names another one."""

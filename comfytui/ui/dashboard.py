@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import ScreenResume
 from textual.message import Message
-from textual.widgets import Footer, Input, TextArea
+from textual.widgets import Footer
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.service.notices import (
@@ -206,7 +206,7 @@ class Dashboard(FormActions, JobActions, LinkActions):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys are offered where they act: escape where there is something to leave, letters outside of text fields."""
-        typing = isinstance(self.focused, Input | TextArea)
+        typing = self.focused is not None and self.focused.check_consume_key("slash", "/")
         on_form_page = self.has_class("-narrow", "-writing")
         match action:
             case "leave":

@@ -55,6 +55,11 @@ class PromptForm(VerticalScroll, can_focus=False):
         self._marks = FieldMarks(self)
         self.border_title = Text(f"Prompt · {plain(workflow.name, MAX_NAME)}")
 
+    def on_mount(self) -> None:
+        """Draw the edges of fields where the terminal may show no background of theirs."""
+        few_colours = self.app.console.color_system in {None, "standard"}
+        self.set_class(few_colours or getattr(self.app, "ascii", False), "-edged")
+
     def compose(self) -> ComposeResult:
         """One row an input; what the graph does not have is absent."""
         draft = self._draft

@@ -60,9 +60,48 @@ LIGHT = Theme(
         "block-cursor-foreground": "#f6f5f2",
     },
 )
-THEMES = (DARK, LIGHT)
+SIXTEEN = Theme(
+    name="comfytui-16",
+    ansi=True,
+    primary="ansi_cyan",
+    secondary="ansi_white",
+    accent="ansi_yellow",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    success="ansi_green",
+    warning="ansi_yellow",
+    error="ansi_red",
+    dark=True,
+    variables={
+        "ansi-background": "ansi_black",
+        "ansi-foreground": "ansi_white",
+        "border": "ansi_yellow",
+        "border-blurred": "ansi_bright_black",
+        "footer-key-foreground": "ansi_yellow",
+        "block-cursor-background": "ansi_yellow",
+        "block-cursor-foreground": "ansi_black",
+        "input-selection-background": "ansi_cyan",
+        "input-selection-foreground": "ansi_black",
+        "scrollbar": "ansi_bright_black",
+        "scrollbar-hover": "ansi_yellow",
+        "scrollbar-active": "ansi_yellow",
+        "scrollbar-background": "ansi_default",
+        "scrollbar-background-hover": "ansi_default",
+        "scrollbar-background-active": "ansi_default",
+    },
+)
+"""The terminal's own colours, of which eight or sixteen are enough."""
+THEMES = (DARK, LIGHT, SIXTEEN)
 LONGEST_NAME = 100
 """Bytes of the kept name that are read."""
+
+
+def default_theme(color_system: str | None) -> Theme:
+    """Return the theme of the first start on a terminal of one of Rich's colour systems."""
+    return SIXTEEN if color_system == "standard" else DARK
 
 
 class KeptTheme:
