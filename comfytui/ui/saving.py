@@ -14,7 +14,7 @@ from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 from comfytui.ui.save import SaveError, save
 from comfytui.workflow.picture import graph_in
-from comfytui.workflow.recipe import recipe_of
+from comfytui.workflow.recipe import Recipe, recipe_of
 
 if TYPE_CHECKING:
     from comfytui.comfy.client import ComfyClient
@@ -70,5 +70,9 @@ async def _view(client: "ComfyClient", output: "Output") -> bytes:
 
 def _is_of_another(job: Job, data: bytes) -> bool:
     """Whether a picture names another seed than the job had: a server whose folder is emptied counts anew."""
-    seed = recipe_of(graph_in(data)).seed
-    return None not in {seed, job.recipe.seed} and seed != job.recipe.seed
+    seeds = zip(_seeds(recipe_of(graph_in(data))), _seeds(job.recipe), strict=False)
+    return any(None not in pair and pair[0] != pair[1] for pair in seeds)
+
+
+def _seeds(recipe: Recipe) -> tuple[int | None, ...]:
+    return recipe.seed, *recipe.more_seeds

@@ -1,15 +1,23 @@
 """Each seed of a graph has a field of its own, and keeps its value, counts on or is drawn by itself."""
 
+import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from textual.widgets import Input, Select
 
 from comfytui.drafts import Drafts
+from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from comfytui.ui.saving import _is_of_another
 from comfytui.workflow.graph import Workflow, workflow_of
+from comfytui.workflow.recipe import recipe_of
+from comfytui.workflow.values import fill
 from tests.sim.graphs import node, text_to_image
 from tests.ui.screen import Screen, screen
 
@@ -87,3 +95,17 @@ async def test_a_refused_or_wrong_seed_is_marked_at_its_own_field() -> None:
         await it.shows("Seed of #11 KSampler must be a")
         wrong = [control.id for control in it.app.screen.query(".-wrong")]
         assert wrong == ["seed-2"]
+
+
+def test_a_picture_whose_second_seed_is_another_job_s_is_known_as_such() -> None:
+    graph = two_seeds().graph
+    own = Job("1", JobStatus.SUCCEEDED, recipe=recipe_of(graph))
+    known = PngInfo()
+    known.add_text("prompt", json.dumps(graph))
+    other = PngInfo()
+    other.add_text("prompt", json.dumps(fill(two_seeds(), {"seed-2": 7})))
+    pictures = []
+    for text in (known, other):
+        Image.new("RGB", (8, 8)).save(picture := BytesIO(), "PNG", pnginfo=text)
+        pictures.append(picture.getvalue())
+    assert [_is_of_another(own, picture) for picture in pictures] == [False, True]
