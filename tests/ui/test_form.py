@@ -39,7 +39,7 @@ async def test_f5_before_the_servers_choices_are_read_waits_for_them(sim: SimSer
         await it.generate("early bird", images="2")
         await it.shows("2 of 2 done")
         assert [body["prompt"]["4"]["inputs"]["ckpt_name"] for body in sim.submitted] == [QUICK.checkpoints[0]] * 2
-        assert "are being read" not in it.text
+        assert "Reading the server" not in it.text
 
 
 @pytest.mark.parametrize(("status", "text"), [(200, "{}"), (500, None), (200, "<html>")])
@@ -52,7 +52,7 @@ async def test_a_server_that_names_no_choices_gets_what_the_form_has(
         await it.shows("does not say what it")
         # An empty name is none of its models, and it says so.
         await it.shows("! Value not in list")
-        assert "are being read" not in it.text
+        assert "Reading the server" not in it.text
 
 
 async def test_choices_that_never_come_are_waited_for_a_few_seconds(
