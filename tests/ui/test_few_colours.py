@@ -58,6 +58,9 @@ async def test_sixteen_colours_are_used_where_there_are_no_more(monkeypatch: pyt
     async with SimServer(CALM) as sim, screen(sim.url) as it:
         await it.shows("● live")
         assert (colour_of(it, "comfytui"), colour_of(it, "● live")) == (YELLOW, GREEN)
+        it.app.screen.query_one("#sampler", Select).focus()
+        await it.press("enter")
+        await it.shows("║heun")
 
 
 async def test_a_drop_down_stands_right_below_its_field_and_no_key_is_offered_that_it_takes() -> None:
