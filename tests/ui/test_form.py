@@ -12,6 +12,7 @@ from comfytui.sim.catalogue import catalogue
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.form import PromptForm
+from comfytui.ui.form_actions import FormActions
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import Workflow, workflow_of
 from comfytui.workflow.specs import MAX_OPTIONS
@@ -64,6 +65,30 @@ async def test_choices_that_never_come_are_waited_for_a_few_seconds(
             await it.generate("early bird", images="1")
             await it.shows("does not say what it")
             await it.shows("! Value not in list")
+
+
+async def test_a_batch_waits_for_choices_for_as_long_as_the_server_is_away(
+    sim: SimServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends: list[None] = []
+    end = FormActions._end_patience
+
+    def counted(form: FormActions) -> None:
+        ends.append(None)
+        end(form)
+
+    monkeypatch.setattr(FormActions, "_end_patience", counted)
+    monkeypatch.setattr("comfytui.ui.form_actions.CHOICES_PATIENCE", 0.01)
+    with sim.faults.hold_answers() as away:
+        async with screen(sim.url) as it:
+            await it.generate("early bird", images="1")
+            await it.until(lambda: len(ends) > 1, "the end of the form's patience")
+            monkeypatch.setattr("comfytui.ui.form_actions.CHOICES_PATIENCE", 60.0)
+            before = len(ends)
+            await it.until(lambda: len(ends) > before, "its last end")
+            away.end()
+            await it.shows("1 of 1 done")
+            assert [body["prompt"]["4"]["inputs"]["ckpt_name"] for body in sim.submitted] == [QUICK.checkpoints[0]]
 
 
 async def test_images_that_would_all_be_the_same_are_warned_about_and_sent(sim: SimServer) -> None:
