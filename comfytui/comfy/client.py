@@ -101,8 +101,12 @@ class ComfyClient:
         return await self._read("/history", parse_history, {"max_items": str(max_items)})
 
     async def history_of(self, prompt_id: str) -> HistoryEntry | None:
-        """How a prompt ended; None while it has not, and for ids that the server does not know."""
-        return next(iter(await self._read(f"/history/{_segment(prompt_id)}", parse_history)), None)
+        """How a prompt ended; None while it has not, and for ids that the server does not know.
+
+        Some servers answer an unknown id with the entry of another prompt: only one of this id counts.
+        """
+        entries = await self._read(f"/history/{_segment(prompt_id)}", parse_history)
+        return next((entry for entry in entries if entry.item.prompt_id == prompt_id), None)
 
     async def jobs(self, limit: int = 200, status: str | None = None) -> tuple[JobInfo, ...] | None:
         """The newest lines of the jobs list, perhaps only of one status; None on servers before 0.6.0."""
@@ -113,7 +117,8 @@ class ComfyClient:
     async def job(self, prompt_id: str) -> JobInfo | None:
         """One line of the jobs list; None where there is none."""
         answer = await self._send("GET", f"/jobs/{_segment(prompt_id)}", prefix="/api")
-        return None if answer.status in _ABSENT else await self._parsed(answer, parse_job)
+        found = None if answer.status in _ABSENT else await self._parsed(answer, parse_job)
+        return found if found and found.prompt_id == prompt_id else None
 
     async def cancel(self, prompt_id: str) -> bool | None:
         """Delete or interrupt in one step; whether there was something to cancel, None on servers before 0.26."""

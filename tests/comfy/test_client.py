@@ -151,6 +151,20 @@ async def test_a_404_that_means_something_is_an_answer() -> None:
             await client.queue()
 
 
+@pytest.mark.parametrize("key", ["theirs", "mine"])
+async def test_an_entry_of_another_prompt_is_no_answer_about_this_one(key: str) -> None:
+    entry = {"prompt": [1, "theirs", GRAPH, {}, []], "outputs": {}, "status": {"status_str": "success"}}
+    box = {
+        "GET /api/prompt": answering(COUNT),
+        "GET /api/history/{id}": answering({key: entry}),
+        "GET /api/jobs/{id}": answering({"id": "theirs", "status": "completed"}),
+    }
+    async with serving(box) as url, ComfyClient(Server.from_url(url)) as client:
+        assert await client.history_of("mine") is None
+        assert await client.job("mine") is None
+        assert await client.job("theirs") is not None
+
+
 async def test_ids_and_names_stay_within_their_segment_of_the_path() -> None:
     box = Recorder({})
     async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:

@@ -56,3 +56,23 @@ async def test_the_word_of_another_box_that_came_meanwhile_proves_nothing(
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
     assert len(looks) == 3
     assert len(box.posts) == 1
+
+
+async def test_the_history_entry_of_another_prompt_is_not_taken_for_it(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(box, monkeypatch) as it:
+        monkeypatch.setattr(outbox, "LANDING_TIME", 30.0)
+        other: Json = {"prompt": [1, "theirs", {}, {"client_id": "them"}, []], "outputs": {}, "status": None}
+        monkeypatch.setattr(box, "ended", lambda _: {"theirs": other})
+        batch = it.order(1)
+        looks: list[Json] = []
+
+        def counted() -> list[Json]:
+            looks.append("a look")
+            return []
+
+        monkeypatch.setattr(box, "queued", counted)
+        await eventually(lambda: len(looks) > 3, "looks for it")
+        assert it.statuses(batch) == [JobStatus.SUBMITTING]
+        assert "theirs" not in it.state.jobs
