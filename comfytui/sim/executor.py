@@ -62,6 +62,7 @@ class Executor:
         self.box.interrupted = False
         run = PromptRun(self.box, self.sockets, self.nodes, self.cache, item)
         await run.execute()
+        await self.box.pace.settle()
         self.sockets.last_node = None
         status = {
             "status_str": "success" if run.success else "error",

@@ -2,13 +2,20 @@
 
 import asyncio
 
+HOUSEKEEPING_SECONDS = 0.005
+"""Time that ComfyUI takes after the last frame of a run, and again before the next one, to put results away."""
+
 
 class Pace:
     """How simulated time passes; a test replaces it to hold the server at an exact step."""
 
     async def wake(self) -> None:
-        """Pass the moment between a prompt's arrival in the queue and its start."""
-        await asyncio.sleep(0)
+        """Pass the moment before the next prompt starts, in which the queue shows nothing as running."""
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+    async def settle(self) -> None:
+        """Pass the moment between the frame that states an end and its entry in the history."""
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
     async def step(self, seconds: float) -> None:
         """Pass the time of one sampling step."""

@@ -1,11 +1,13 @@
 """What a client sees of its prompts, beyond what the recordings show."""
 
+import asyncio
 import json
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
+from comfytui.sim.pace import Pace
 from tests.sim.client import FAST, client, events
 from tests.sim.gate import Gate
 from tests.sim.graphs import flux, node, text_to_image
@@ -30,6 +32,26 @@ async def test_numbers_order_the_queue() -> None:
         pending = (await it.get("/queue"))["queue_pending"]
         assert [item[1] for item in sorted(pending)] == [first, front, late]
         assert [item[0] for item in sorted(pending)] == [-5.0, 0, 9.0]
+
+
+async def test_history_is_written_after_the_frame_that_states_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = asyncio.Event()
+    monkeypatch.setattr(Pace, "settle", lambda _: written.wait())
+    async with client() as it, it.socket("me") as socket:
+        prompt_id = await it.submit(text_to_image(), client_id="me")
+        await events(socket, "execution_success")
+        assert await it.get(f"/history/{prompt_id}") == {}
+        assert [item[1] for item in (await it.get("/queue"))["queue_running"]] == [prompt_id]
+        written.set()
+        await events(socket, "executing")
+        assert set(await it.get(f"/history/{prompt_id}")) == {prompt_id}
+
+
+async def test_nothing_runs_for_a_moment_between_two_prompts() -> None:
+    async with client(pace=Gate()) as it:
+        prompt_id = await it.submit(text_to_image())
+        queue = await it.get("/queue")
+        assert (queue["queue_running"], [item[1] for item in queue["queue_pending"]]) == ([], [prompt_id])
 
 
 async def test_secrets_never_come_back() -> None:
