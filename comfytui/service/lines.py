@@ -8,7 +8,7 @@ from typing import Any
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, TimedOut, Unauthorized, Unreachable
-from comfytui.comfy.events import PreviewImage
+from comfytui.comfy.events import PreviewImage, Status
 from comfytui.comfy.server import Server
 from comfytui.comfy.socket import Closed, Opened, Reheard, Unheard
 from comfytui.service.door import Door
@@ -159,6 +159,8 @@ class Lines:
                 self._tried = self._was_live = True
                 self._watchdog.opened()
                 self._apply(Connected(client_id))
+                if self._counts(client_id):
+                    self.looker.opened()
                 self.looker.want(history=True)
             case Closed(reason=reason, retry_in=retry_in, error=error, silent=silent):
                 self.door.close()
@@ -179,9 +181,15 @@ class Lines:
             case _:
                 self._watchdog.hear(of_a_run=of_a_run(news))
                 self._apply(news)
+                if isinstance(news, Status) and self._counts(client_id):
+                    self.looker.announce(news.queue_remaining)
                 # Who does not let us in is not asked again at every frame.
                 if worth_a_look(news) and self._state().link.kind is not LinkKind.UNAUTHORISED:
                     self.looker.want()
+
+    def _counts(self, client_id: str) -> bool:
+        """Whether the `status` frames of this socket are counted: each socket of ours gets the same ones."""
+        return client_id == self._wires[0].client_id
 
 
 def _wants_login(error: ComfyError) -> bool:

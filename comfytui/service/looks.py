@@ -1,16 +1,16 @@
 """Looks at the server over HTTP: the queue and the history heal what frames did not say, the box tells its memory."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from itertools import islice
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized
-from comfytui.comfy.replies import HistoryEntry
+from comfytui.service.arrivals import Arrivals
 from comfytui.service.door import Door
-from comfytui.session.boil import past, seen
-from comfytui.session.events import Answered, HistorySnapshot, Past, QueueSnapshot, SessionEvent, StatsRead, Unanswered
+from comfytui.service.ends import HISTORY_AT_START, newest_is_known, pasts, read_ends, read_newest
+from comfytui.session.boil import seen
+from comfytui.session.events import Answered, HistorySnapshot, QueueSnapshot, SessionEvent, StatsRead, Unanswered
 from comfytui.session.jobs import indexed
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
@@ -18,16 +18,12 @@ from comfytui.session.unsettled import unsettled
 from comfytui.session.views import open_jobs
 from comfytui.workflow.recipe import GraphReader
 
-HISTORY_AT_START = 60
-"""Entries of the history that are read when a link opens: each carries a whole graph."""
 SETTLE_PAUSE = 0.5
 """Seconds between looks while the end of a job of mine is not known: history is written just after the last frame."""
 REST = 5
 """A look that took t seconds is followed by a rest of this many t, so that a huge queue is not read without end."""
 LONGEST_REST = 5.0
 """Seconds: over a slow link every look takes long, and what ends meanwhile is to be seen all the same."""
-ASKED_AT_ONCE = 8
-"""Jobs whose history is asked for at the same time."""
 OPEN_PAUSE, IDLE_PAUSE = 15.0, 60.0
 """Seconds between unasked looks, with open jobs and without."""
 POLL_BUSY, POLL_IDLE = 1.0, 5.0
@@ -56,6 +52,8 @@ class Looker:
         self._door = door
         self._wanted = asyncio.Event()
         self._history_wanted = False
+        self._passed_unseen = False
+        self._arrivals = Arrivals()
         self._told: Callable[[ComfyError], None] | None = None
         self._took = 0.0
 
@@ -64,6 +62,14 @@ class Looker:
         self._history_wanted |= history
         self._told = told or self._told
         self._wanted.set()
+
+    def opened(self) -> None:
+        """A socket opened: its frames announce what joins the queue from now on."""
+        self._arrivals.reset(self._state().jobs)
+
+    def announce(self, remaining: int) -> None:
+        """A frame states the length of the queue."""
+        self._arrivals.announce(remaining)
 
     async def run(self, client: ComfyClient) -> None:
         """Look for ever; a look that fails is left to the next one, since the link says what is wrong."""
@@ -94,29 +100,33 @@ class Looker:
             await asyncio.sleep(max(least, min(REST * (loop.time() - began), LONGEST_REST)))
 
     async def look(self, client: ComfyClient) -> None:
-        """Read the queue, then the history of each job of mine that the queue no longer has, then what ended lately."""
+        """Read the queue, then how each job ended that it no longer has, then what came and went unseen."""
         if not self._state().link.socket and self._door.is_open:
             await self.read_box(client)  # No break of a socket would tell of another box.
         if not self._door.is_open:
             if not await self._door.opened(client):
                 return
             self._history_wanted = True
-        asked = asyncio.get_running_loop().time()
+        asked, announced = asyncio.get_running_loop().time(), self._arrivals.announced
         reader = GraphReader()
         queue = await client.kept_queue(lambda item: seen(item, reader))
         self._apply(QueueSnapshot(queue.running, queue.pending, asked))
-        open_ends = iter(unsettled(self._state()))
-        while some := tuple(islice(open_ends, ASKED_AT_ONCE)):
-            ends = await asyncio.gather(*map(client.history_of, some))
-            self._apply(HistorySnapshot(_pasts(end for end in ends if end), some))
+        unseen = self._arrivals.unseen(announced, self._state().jobs)
+        await read_ends(client, self._apply, self._state)
         if self._history_wanted:
             self._history_wanted = False
             try:
-                entries = await client.history(max_items=HISTORY_AT_START)
+                entries = await client.history(HISTORY_AT_START)
             except ComfyError:
                 self._history_wanted = True
                 raise
-            self._apply(HistorySnapshot(await asyncio.to_thread(_pasts, entries)))
+            self._passed_unseen = False
+            self._apply(HistorySnapshot(await asyncio.to_thread(pasts, entries)))
+        elif unseen or self._passed_unseen:
+            found = await read_newest(client, self._apply, self._state, unseen)
+            self._passed_unseen = False
+            self._arrivals.searched(unseen, found)
+        self._arrivals.polled(self._state().jobs)
 
     async def read_box(self, client: ComfyClient) -> None:
         """Read the box's figures, which also tell if it is another one."""
@@ -146,6 +156,9 @@ class Looker:
         count, state = await client.queue_count(), self._state()
         if count != state.queue_remaining or count != len(indexed(state.jobs).places):
             return True
+        if state.link.kind is LinkKind.POLLING and not await newest_is_known(client, state):
+            self._passed_unseen = True  # No frame announces anything.
+            return True
         abilities = state.abilities
         jobs = await client.jobs(status="in_progress") if abilities and abilities.jobs else None
         if jobs is None:
@@ -168,9 +181,9 @@ class Looker:
         return min(max(POLL_BUSY, REST * self._took), POLL_IDLE) if self._busy() else POLL_IDLE
 
     def _in_doubt(self) -> bool:
-        """Whether a look is due that proves a job of mine ended, or lost."""
+        """Whether a look is due that proves a job ended, or lost."""
         state = self._state()
-        missed = any(job.absent and job.mine and not job.status.ended for job in state.jobs.values())
+        missed = any(job.absent and not job.status.ended for job in state.jobs.values())
         return missed or bool(unsettled(state))
 
     def _busy(self) -> bool:
@@ -189,8 +202,3 @@ def _kind(error: ComfyError) -> LinkKind:
             return LinkKind.BUSY
         case _:
             return LinkKind.OFFLINE
-
-
-def _pasts(entries: Iterable[HistoryEntry]) -> tuple[Past, ...]:
-    reader = GraphReader()
-    return tuple(past(entry, reader) for entry in entries)

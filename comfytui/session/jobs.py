@@ -100,7 +100,7 @@ class Jobs(Mapping[str, Job]):
 
     @cached_property
     def unsettled(self) -> tuple[str, ...]:
-        """Jobs that left the queue and whose end is not known in full: mine, and those of others that ran."""
+        """Jobs, anybody's, that left the queue and whose end is not known in full."""
         return tuple(
             job.prompt_id for job in self._jobs.values() if job.absent % 2 and (job.unread or not job.status.ended)
         )

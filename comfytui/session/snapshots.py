@@ -25,9 +25,7 @@ def queue_seen(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionS
     known = [_standing(job, *there[job.prompt_id]) for job in state.jobs.values() if job.prompt_id in there]
     missing = [job for job in state.jobs.values() if job.prompt_id not in there and not job.status.ended]
     fresh = [found for found in there.values() if _unknown(state, found[0])]
-    followed = [job for job in missing if job.mine or job.status is JobStatus.RUNNING]
-    state = _without(state, {job.prompt_id for job in missing} - {job.prompt_id for job in followed})
-    state = put(state, [*known, *(_missed(state, job, event.asked, at) for job in followed)])
+    state = put(state, [*known, *(_missed(state, job, event.asked, at) for job in missing)])
     state = _taken_in(state, [job_of(*found, mine=_mine(state, found[0])) for found in fresh], at)
     state = _running_now(state, event, at)
     if (state.queue_remaining, state.blind) == (len(there), None):
@@ -41,8 +39,11 @@ def history_seen(state: SessionState, event: HistorySnapshot, at: Stamp) -> Sess
     known = [_ended(state.jobs[key], past, at) for key, past in entries.items() if not _unknown(state, past.seen)]
     fresh = [past for past in entries.values() if _unknown(state, past.seen)]
     absent = [state.jobs[key] for key in event.asked if key not in entries and key in state.jobs]
-    state = _without(state, {job.prompt_id for job in absent if not job.mine and not job.status.ended})
-    state = put(state, [*known, *(_missed_again(job, at) for job in absent if job.mine)])
+    missed = [_missed_again(job, at) for job in absent]
+    # Of another client's job that is nowhere, nothing is left to say: it was taken out of the queue.
+    gone = {job.prompt_id for job in missed if not job.mine and job.status is JobStatus.LOST}
+    state = _without(state, gone)
+    state = put(state, [*known, *(job for job in missed if job.prompt_id not in gone)])
     ends = [_ended(job_of(past.seen, JobStatus.LOST, mine=_mine(state, past.seen)), past, at) for past in fresh]
     state = _taken_in(state, ends, at)
     job = state.jobs.get(state.live.prompt_id) if state.live else None
@@ -71,11 +72,12 @@ def _standing(job: Job, seen: Seen, status: JobStatus) -> Job:
 
 
 def _missed(state: SessionState, job: Job, asked: float, at: Stamp) -> Job:
-    """A job whose end is of interest and that the queue did not show, unless it came after the question."""
+    """A job that the queue did not show, unless it came after the request: anybody's may have ended since."""
     late = job.status is JobStatus.SUBMITTING or (job.proven is not None and job.proven >= asked)
     if late or job.absent % 2:
         return job
-    note = MAY_HAVE_FINISHED if job.absent == 0 and _may_have_run(state, job, at) else job.note
+    unsure = job.mine and job.absent == 0 and _may_have_run(state, job, at)
+    note = MAY_HAVE_FINISHED if unsure else job.note
     return replace(job, absent=job.absent + 1, note=note)
 
 
@@ -92,7 +94,7 @@ def _may_have_run(state: SessionState, job: Job, at: Stamp) -> bool:
 
 
 def _missed_again(job: Job, at: Stamp) -> Job:
-    """A job of mine that is not in the history either; after the second time it is lost."""
+    """A job that is not in the history either; after the second time it is lost."""
     if job.unread:
         # The server states the end a moment before it writes the history.
         return replace(job, absent=job.absent + 2, unread=job.absent < LOOKS_UNTIL_LOST)

@@ -5,5 +5,5 @@ from comfytui.session.state import SessionState
 
 
 def unsettled(state: SessionState) -> tuple[str, ...]:
-    """The prompt_ids of jobs that the queue no longer has and whose end is of interest and not known."""
+    """The prompt_ids of jobs, anybody's, that the queue no longer has and whose end is not known."""
     return indexed(state.jobs).unsettled

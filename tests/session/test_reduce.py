@@ -371,9 +371,22 @@ def test_others_jobs_come_and_go_with_the_queue() -> None:
     assert session.status("t2") is S.FAILED
     session.do(QueueSnapshot((seen("t3", 3, "they"),), (), asked=4.0), QueueSnapshot((), (), asked=5.0))
     session.do(HistorySnapshot((), ("t3",)))
+    assert set(session.state.jobs) == {"t1", "t2", "t3"}
+    session.do(QueueSnapshot((), (), asked=6.0), HistorySnapshot((), ("t3",)))
     assert set(session.state.jobs) == {"t1", "t2"}
     assert not any(job.mine for job in session.state.jobs.values())
     assert not session.state.batches
+
+
+def test_a_job_of_others_that_waited_and_left_the_queue_may_have_ended() -> None:
+    session = Session()
+    session.do(QueueSnapshot((), (seen("t1", 1, "they"), seen("t2", 2, "they")), asked=1.0))
+    session.do(QueueSnapshot((), (), asked=2.0))
+    assert unsettled(session.state) == ("t1", "t2")
+    session.do(HistorySnapshot((Past(seen("t1", 1, "they"), "success"),), ("t1", "t2")))
+    assert session.status("t1") is S.SUCCEEDED
+    session.do(QueueSnapshot((), (), asked=3.0), HistorySnapshot((), ("t2",)))
+    assert set(session.state.jobs) == {"t1"}
 
 
 def test_others_ended_jobs_are_bounded_and_mine_are_not() -> None:

@@ -1,0 +1,74 @@
+"""Reads from the history how jobs ended: those that left the queue, and those that no poll of the queue showed."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.replies import HistoryEntry
+from comfytui.session.boil import past
+from comfytui.session.events import HistorySnapshot, Past, SessionEvent
+from comfytui.session.state import SessionState
+from comfytui.session.unsettled import unsettled
+from comfytui.workflow.recipe import GraphReader
+
+HISTORY_AT_START = 60
+"""Entries of the history that are read when a link opens, and at most in one piece: each carries a whole graph."""
+ASKED_AT_ONCE = 8
+"""Jobs whose history is asked for at the same time; of more jobs of others, the newest entries are read instead."""
+MARGIN = 2
+"""Entries that are read beyond as many as are looked for: others may have ended meanwhile."""
+
+Apply = Callable[[SessionEvent], None]
+State = Callable[[], SessionState]
+
+
+async def read_ends(client: ComfyClient, apply: Apply, state: State) -> None:
+    """Read how each job ended that the queue no longer has; raises ComfyError."""
+    jobs, asked = state().jobs, unsettled(state())
+    others = tuple(key for key in asked if not jobs[key].mine)
+    if len(others) > ASKED_AT_ONCE:
+        asked = tuple(key for key in asked if jobs[key].mine)
+        entries = await client.history(min(len(others) + MARGIN, HISTORY_AT_START))
+        apply(HistorySnapshot(await asyncio.to_thread(pasts, entries), others))
+    open_ends = iter(asked)
+    while some := tuple(islice(open_ends, ASKED_AT_ONCE)):
+        ends = await asyncio.gather(*map(client.history_of, some))
+        apply(HistorySnapshot(pasts(end for end in ends if end), some))
+
+
+async def read_newest(client: ComfyClient, apply: Apply, state: State, count: int) -> int:
+    """Read the newest entries of the history until `count` unknown ones are found; how many there were.
+
+    It goes back to one that is known to have ended, at most `HISTORY_AT_START` entries. Raises ComfyError.
+    """
+    size = min(count + MARGIN, HISTORY_AT_START)
+    while True:
+        entries = await client.history(size)
+        jobs = state().jobs
+        new = sum(entry.item.prompt_id not in jobs for entry in entries)
+        reached = bool(entries) and _has_ended(state(), entries[0].item.prompt_id) and new >= count
+        if reached or len(entries) < size or size == HISTORY_AT_START:
+            apply(HistorySnapshot(await asyncio.to_thread(pasts, entries)))
+            return new
+        size = min(4 * size, HISTORY_AT_START)
+
+
+async def newest_is_known(client: ComfyClient, state: SessionState) -> bool:
+    """Whether the job that ended last is known to have ended, by the lightest question; raises ComfyError."""
+    if state.abilities and state.abilities.jobs:
+        lines = await client.jobs(limit=ASKED_AT_ONCE, status="completed,failed,cancelled")
+        newest = [line.prompt_id for line in lines or ()]
+    else:
+        newest = [entry.item.prompt_id for entry in await client.history(1)]
+    return all(_has_ended(state, key) for key in newest)
+
+
+def _has_ended(state: SessionState, prompt_id: str) -> bool:
+    return prompt_id in state.jobs and state.jobs[prompt_id].status.ended
+
+
+def pasts(entries: Iterable[HistoryEntry]) -> tuple[Past, ...]:
+    """Entries as the session takes them; one reader serves all."""
+    reader = GraphReader()
+    return tuple(past(entry, reader) for entry in entries)
