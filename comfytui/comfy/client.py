@@ -17,6 +17,7 @@ from comfytui.comfy.parse import (
     parse_history,
     parse_job,
     parse_jobs,
+    parse_log_times,
     parse_names,
     parse_object,
     parse_queue,
@@ -142,6 +143,14 @@ class ComfyClient:
         body = {"clientId": client_id, "enabled": enabled}
         answer = await self._transport.exchange("PATCH", "/internal/logs/subscribe", json=body)
         return answer.status == 200
+
+    async def log_times(self) -> tuple[str, ...]:
+        """When each line of the server's log was written, as it tells it, of the newest few hundred lines.
+
+        None on servers before 2024-08.
+        """
+        answer = await self._transport.exchange("GET", "/internal/logs/raw")
+        return () if answer.status in _ABSENT else await self._parsed(answer, parse_log_times)
 
     async def models(self, folder: str) -> tuple[str, ...]:
         """The names of the models in a folder such as `checkpoints`; none in a folder that the server does not know."""

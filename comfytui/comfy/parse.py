@@ -32,6 +32,9 @@ T = TypeVar("T")
 NAMES_LIMIT = 100_000
 """Names of models kept of one folder."""
 
+LOG_LIMIT = 1_000
+"""Lines of the log that are read; ComfyUI keeps 300."""
+
 Data = Mapping[str, Any]
 
 
@@ -199,6 +202,12 @@ def parse_job(body: Json) -> JobInfo | None:
         return None
     times = (fields.integer(data.get(name)) for name in ("create_time", "execution_start_time", "execution_end_time"))
     return JobInfo(job_id, fields.text(data.get("status")), *times)
+
+
+def parse_log_times(body: Json) -> tuple[str, ...]:
+    """The times of the lines of the log, oldest first."""
+    times = (fields.mapping(line).get("t") for line in fields.items(parse_object(body).get("entries"))[-LOG_LIMIT:])
+    return fields.idents(list(times))
 
 
 def parse_names(body: Json) -> tuple[str, ...]:

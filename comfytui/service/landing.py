@@ -18,9 +18,11 @@ async def landed(client: ComfyClient, parcel: Parcel) -> QueueItem | None:
     return entry.item if entry else None
 
 
-async def ended(client: ComfyClient, parcel: Parcel) -> QueueItem | None:
-    """The prompt among all that ended lately, under whatever id; raises ComfyError."""
-    return next((entry.item for entry in await client.history(LATEST) if _is(entry.item, parcel)), None)
+async def ended(client: ComfyClient, parcel: Parcel) -> tuple[QueueItem | None, frozenset[str]]:
+    """The prompt among all that ended lately, under whatever id, and the ids of them all; raises ComfyError."""
+    items = [entry.item for entry in await client.history(LATEST)]
+    found = next((item for item in items if _is(item, parcel)), None)
+    return found, frozenset(item.prompt_id for item in items)
 
 
 def _is(item: QueueItem, parcel: Parcel) -> bool:

@@ -1,6 +1,7 @@
 """Looks at the server over HTTP: the queue and the history heal what frames did not say, the box tells its memory."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -9,6 +10,7 @@ from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized
 from comfytui.service.arrivals import Arrivals
 from comfytui.service.door import Door
 from comfytui.service.ends import HISTORY_AT_START, newest_is_known, pasts, read_ends, read_newest
+from comfytui.service.witnesses import Witnesses, witnesses_of
 from comfytui.session.boil import seen
 from comfytui.session.events import Answered, HistorySnapshot, QueueSnapshot, SessionEvent, StatsRead, Unanswered
 from comfytui.session.jobs import indexed
@@ -53,6 +55,8 @@ class Looker:
         self._wanted = asyncio.Event()
         self._history_wanted = False
         self._passed_unseen = False
+        self._history: tuple[str, ...] = ()
+        self._history_read = 0.0
         self._arrivals = Arrivals()
         self._told: Callable[[ComfyError], None] | None = None
         self._took = 0.0
@@ -121,12 +125,17 @@ class Looker:
                 self._history_wanted = True
                 raise
             self._passed_unseen = False
+            self._history, self._history_read = tuple(entry.item.prompt_id for entry in entries), time.time()
             self._apply(HistorySnapshot(await asyncio.to_thread(pasts, entries)))
         elif unseen or self._passed_unseen:
             found = await read_newest(client, self._apply, self._state, unseen)
             self._passed_unseen = False
             self._arrivals.searched(unseen, found)
         self._arrivals.polled(self._state().jobs)
+
+    async def witnesses(self, client: ComfyClient) -> Witnesses:
+        """What the server's process holds until it ends, as far as is known since the link opened."""
+        return await witnesses_of(self._state(), self._history, self._history_read, client)
 
     async def read_box(self, client: ComfyClient) -> None:
         """Read the box's figures, which also tell if it is another one."""

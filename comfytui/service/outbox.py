@@ -3,18 +3,21 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from types import MappingProxyType
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Rejected, ServerError, Unauthorized, Unreachable
 from comfytui.comfy.replies import Queued, QueueItem
+from comfytui.service.doubts import NO_DOUBTS, Doubt, picture_of
 from comfytui.service.landing import ended, landed
 from comfytui.service.ledger import Ledger
 from comfytui.service.notices import Severity
 from comfytui.service.orders import Parcel
+from comfytui.service.witnesses import Witnesses, is_same_process
 from comfytui.session.events import (
+    HistorySnapshot,
     JobCancelled,
     PromptDelayed,
+    PromptLost,
     PromptQueued,
     PromptRejected,
     SessionEvent,
@@ -30,12 +33,11 @@ LOOK_PAUSE = 2.0
 FAILURES = 3
 """Times that the server may break over a prompt (status 500) before the prompt is taken for the cause."""
 
-NO_DOUBTS: Mapping[str, float] = MappingProxyType({})
-
 Apply = Callable[[SessionEvent], None]
 Refused = Callable[[str, Failure], None]
 Tell = Callable[[str, Severity], None]
 Cancel = Callable[[str], Awaitable[None]]
+Witness = Callable[[ComfyClient], Awaitable[Witnesses]]
 
 
 class Outbox:
@@ -43,7 +45,8 @@ class Outbox:
 
     `apply` receives what happens to each, `refused` each batch that the server would not have, `tell` what the user
     should know; `unsent` says whether the session still waits for a prompt to be sent, `cancel` calls one back, and
-    `ready` waits a while until the server is known to be the right one, `ledger` outlives the process.
+    `ready` waits a while until the server is known to be the right one, `witness` says what its process holds until it
+    ends, `ledger` outlives ours.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Outbox:
         tell: Tell,
         cancel: Cancel,
         ready: Callable[[str], Awaitable[bool]],
+        witness: Witness,
         ledger: Ledger,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -66,23 +70,22 @@ class Outbox:
         self._tell = tell
         self._cancel = cancel
         self._ready = ready
+        self._witness = witness
         self._ledger = ledger
         self._sleep = sleep
         self._parcels: dict[str, Parcel] = {}
         self._filled = asyncio.Event()
         self._on_wire: str | None = None
-        # When each was sent whose answer is lost: survives a fault of the service, which would else send it again.
-        self._doubtful: dict[str, float] = {}
+        # Those whose answer is lost: they survive a fault of the service, which would else send them again.
+        self._doubtful: dict[str, Doubt] = {}
         self._unwanted: set[str] = set()
         self._failures = 0
         self._warned: str | None = None
 
-    def add(self, parcels: Iterable[Parcel], sent: Mapping[str, float] = NO_DOUBTS) -> None:
-        """Queue prompts for sending; those in `sent` were, so many seconds ago, and their answer is lost."""
+    def add(self, parcels: Iterable[Parcel], sent: Mapping[str, Doubt] = NO_DOUBTS) -> None:
+        """Queue prompts for sending; those in `sent` were, and their answer is lost."""
         self._parcels |= {parcel.prompt_id: parcel for parcel in parcels}
-        now = time.monotonic()
-        # A clock that was set back meanwhile is no reason to look for them for ever.
-        self._doubtful |= {prompt_id: now - max(ago, 0.0) for prompt_id, ago in sent.items()}
+        self._doubtful |= sent
         self._filled.set()
 
     def may_have_landed(self, prompt_id: str) -> bool:
@@ -121,8 +124,11 @@ class Outbox:
                 await self._send(client, parcel)
 
     async def _send(self, client: ComfyClient, parcel: Parcel) -> None:
+        witnesses = await self._witness(client)
+        if not await self._ready(parcel.prompt_id) or parcel.prompt_id not in self._parcels:
+            return  # The link broke, or it was dropped, while the server was asked.
         try:
-            queued = await self._post(client, parcel)
+            queued = await self._post(client, parcel, witnesses)
         except Rejected as error:
             self._refuse(parcel, _failure(error))
         except (Unreachable, Unauthorized) as error:
@@ -138,13 +144,13 @@ class Outbox:
             self._warn(parcel, queued)
             await self._found(parcel, queued.prompt_id, queued.number)
 
-    async def _post(self, client: ComfyClient, parcel: Parcel) -> Queued:
+    async def _post(self, client: ComfyClient, parcel: Parcel, witnesses: Witnesses) -> Queued:
         self._on_wire = parcel.prompt_id
-        self._doubtful[parcel.prompt_id] = time.monotonic()
+        self._doubtful[parcel.prompt_id] = Doubt(time.monotonic(), witnesses)
         try:
             # On the disk before it is on the wire, so that not even a kill in between sends it twice.
             client_id = self._client_id(parcel)
-            await self._ledger.sending(parcel.prompt_id, time.time(), client_id)
+            await self._ledger.sending(parcel.prompt_id, time.time(), client_id, witnesses)
             return await client.submit(
                 parcel.graph,
                 prompt_id=parcel.prompt_id,
@@ -156,8 +162,8 @@ class Outbox:
             self._on_wire = None
 
     async def _settle(self, client: ComfyClient, parcel: Parcel) -> None:
-        """Look for a prompt whose answer was lost until it is found, or can no longer land and is to be sent again."""
-        begun, over = time.monotonic(), self._doubtful[parcel.prompt_id] + LANDING_TIME
+        """Look for a prompt whose answer was lost until it is found, or can no longer land."""
+        begun, over = time.monotonic(), self._doubtful[parcel.prompt_id].since + LANDING_TIME
         answered = 0
         # Two looks in a row: the first answer of a server that was held up may overtake what it still has to read.
         while answered < 2 or begun < over:
@@ -193,9 +199,13 @@ class Outbox:
             await self._cancel(accepted_id)
 
     async def _missing(self, client: ComfyClient, parcel: Parcel) -> None:
-        """Let a prompt that can no longer land be sent again, unless it ended already, is unwanted, or does harm."""
+        """Let a prompt that never came be sent again; where that cannot be proved any more, it is lost.
+
+        One that ended already is found, an unwanted one is called off, and one that does harm is refused.
+        """
         try:
-            item = await ended(client, parcel)
+            item, history = await ended(client, parcel)
+            proven = await is_same_process(self._doubtful[parcel.prompt_id].witnesses, history, client)
         except ComfyError:
             return
         if not await self._ready(parcel.prompt_id):
@@ -203,9 +213,18 @@ class Outbox:
         if item is not None:
             await self._found(parcel, item.prompt_id, item.number)
         elif self._failures >= FAILURES:
-            self._refuse(parcel, Failure(f"The server failed on it {self._failures} times: look at the server's log."))
-        else:
+            self._refuse(parcel, Failure(f"The server broke over it {self._failures} times: look at the server's log."))
+        elif proven or parcel.prompt_id in self._unwanted:
             self._unsend(parcel)
+        else:
+            await self._lose(client, parcel)
+
+    async def _lose(self, client: ComfyClient, parcel: Parcel) -> None:
+        """End a prompt that may have run on a server which was restarted since: by its picture, or as lost."""
+        finished = await picture_of(parcel, client)
+        if await self._ready(parcel.prompt_id):
+            self._done_with(parcel)
+            self._apply(HistorySnapshot(finished) if finished else PromptLost(parcel.prompt_id))
 
     def _unsend(self, parcel: Parcel) -> None:
         """A prompt certainly did not land: it is to be sent, or called off if it is no longer wanted."""

@@ -12,6 +12,7 @@ from comfytui.comfy.endings import apart, suppress_group
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.server import Server
 from comfytui.service.cancel import Outcome, cancel, cancel_all
+from comfytui.service.doubts import doubt_of
 from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.journal.scribe import Scribe
 from comfytui.service.lines import Lines
@@ -117,7 +118,7 @@ class SocketService:
             if prompt.key not in parcels:
                 self._apply(PromptRejected(prompt.key, Failure(NO_GRAPH)))
         there = [prompt for prompt in unsent if prompt.key in parcels]
-        sent = {each.key: time.time() - since for each in there if (since := each.sending_since) is not None}
+        sent = {each.key: doubt for each in there if (doubt := doubt_of(each))}
         self._outbox.add([parcels[prompt.key] for prompt in there], sent)
         for prompt in there:
             if prompt.unwanted:
@@ -251,6 +252,7 @@ class SocketService:
             self._tell,
             self.cancel,
             self._lines.sendable,
+            self._lines.looker.witnesses,
             self._scribe,
         )
 

@@ -122,6 +122,13 @@ class PromptDelayed:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptLost:
+    """Whether the server ever got a prompt cannot be known any more, nor whether it made its images."""
+
+    prompt_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobCancelled:
     """A look at the server proved that the job will not run: deleted while pending, or never sent."""
 
@@ -199,6 +206,7 @@ SessionEvent = (
     | PromptQueued
     | PromptRejected
     | PromptDelayed
+    | PromptLost
     | JobCancelled
     | JobsResent
     | QueueSnapshot

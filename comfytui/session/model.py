@@ -13,6 +13,10 @@ if TYPE_CHECKING:  # The screen is painted before these are loaded.
     from comfytui.comfy.replies import NodeError
 
 
+MAY_HAVE_FINISHED = "may have finished"
+"""Said of a lost job whose turn may have come while nobody saw what the server did."""
+
+
 class JobStatus(StrEnum):
     """Where a prompt stands; an end that the server stated is final, LOST is inferred and heals."""
 

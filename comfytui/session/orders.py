@@ -5,13 +5,21 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from comfytui.session.book import ended, put, rekeyed
-from comfytui.session.events import BatchPlanned, JobCancelled, JobsResent, PromptDelayed, PromptQueued, PromptRejected
-from comfytui.session.model import Failure, Job, JobStatus, Stamp
+from comfytui.session.events import (
+    BatchPlanned,
+    JobCancelled,
+    JobsResent,
+    PromptDelayed,
+    PromptLost,
+    PromptQueued,
+    PromptRejected,
+)
+from comfytui.session.model import MAY_HAVE_FINISHED, Failure, Job, JobStatus, Stamp
 from comfytui.session.state import SessionState
 
 NO_ID = "The server gave it the id of a different prompt."
 
-Order = BatchPlanned | PromptQueued | PromptRejected | PromptDelayed | JobCancelled | JobsResent
+Order = BatchPlanned | PromptQueued | PromptRejected | PromptDelayed | PromptLost | JobCancelled | JobsResent
 """What happens to prompts on this side of the wire."""
 
 
@@ -26,6 +34,15 @@ def ordered(state: SessionState, event: Order, at: Stamp) -> SessionState:
             return _delayed(state, event)
         case JobsResent(prompt_ids=prompt_ids):
             return _resent(state, prompt_ids)
+        case _:
+            return _over(state, event, at)
+
+
+def _over(state: SessionState, event: PromptLost | PromptRejected | JobCancelled, at: Stamp) -> SessionState:
+    """The state with a prompt of which nothing more is expected."""
+    match event:
+        case PromptLost(prompt_id=prompt_id):
+            return _lost(state, prompt_id, at)
         case PromptRejected(prompt_id=prompt_id, failure=failure):
             return _never_run(state, prompt_id, JobStatus.REJECTED, failure, at)
         case JobCancelled(prompt_id=prompt_id):
@@ -61,6 +78,14 @@ def _delayed(state: SessionState, event: PromptDelayed) -> SessionState:
     if job is None or job.status is not JobStatus.SUBMITTING or job.note == event.note:
         return state
     return put(state, [replace(job, note=event.note)])
+
+
+def _lost(state: SessionState, prompt_id: str, at: Stamp) -> SessionState:
+    """The state with a prompt that may have come and run while nobody saw; one that was found meanwhile stays."""
+    job = _open(state, prompt_id)
+    if job is None or job.status is not JobStatus.SUBMITTING:
+        return state
+    return put(state, [replace(job, status=JobStatus.LOST, note=MAY_HAVE_FINISHED, ended=at.wall)])
 
 
 def _resent(state: SessionState, prompt_ids: Iterable[str]) -> SessionState:

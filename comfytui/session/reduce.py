@@ -28,6 +28,7 @@ from comfytui.session.events import (
     MovedIn,
     Probed,
     PromptDelayed,
+    PromptLost,
     PromptQueued,
     PromptRejected,
     QueueSnapshot,
@@ -56,7 +57,15 @@ def reduce(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
             return queue_seen(state, event, at)
         case HistorySnapshot():
             return history_seen(state, event, at)
-        case BatchPlanned() | PromptQueued() | PromptRejected() | PromptDelayed() | JobCancelled() | JobsResent():
+        case (
+            BatchPlanned()
+            | PromptQueued()
+            | PromptRejected()
+            | PromptDelayed()
+            | PromptLost()
+            | JobCancelled()
+            | JobsResent()
+        ):
             return ordered(state, event, at)
         case _:
             return _around(state, event, at)

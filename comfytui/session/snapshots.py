@@ -6,14 +6,12 @@ from comfytui.session.adoption import adopted, job_of
 from comfytui.session.book import put, running
 from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, Seen
 from comfytui.session.jobs import indexed
-from comfytui.session.model import Failure, Job, JobStatus, LinkKind, Stamp
+from comfytui.session.model import MAY_HAVE_FINISHED, Failure, Job, JobStatus, LinkKind, Stamp
 from comfytui.session.pace import kind_of
 from comfytui.session.state import SessionState
 
 FOREIGN_KEPT = 200
 """Ended jobs of others that are remembered, the newest."""
-MAY_HAVE_FINISHED = "may have finished"
-"""Said of a lost job whose turn may have come while nobody saw what the server did."""
 LOOKS_UNTIL_LOST = 4
 """Looks in a row that missed a job, queue and history by turns, after which it counts as lost."""
 

@@ -144,6 +144,7 @@ async def test_a_404_that_means_something_is_an_answer() -> None:
         assert await client.models("nosuch") == ()
         assert await client.object_info("NoSuch") == {}
         assert await client.features() == frozenset()
+        assert await client.log_times() == ()
         with pytest.raises(ServerError, match=r"fox\.png") as caught:
             await client.view(Output("fox.png"))
         assert caught.value.status == 404

@@ -115,6 +115,7 @@ async def test_jobs_are_seen_and_cancelled_wherever_they_stand(server: Server) -
         assert await client.history_of(waiting) is None
         assert await client.queue_count() == 0
         assert await client.job(str(uuid4())) is None
+        assert await client.log_times() == tuple(sorted(await client.log_times())) != ()
     assert [item.prompt_id for item in queue.running] == [running]
     assert [item.prompt_id for item in queue.pending] == [front, waiting]
     assert count == 3

@@ -10,8 +10,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service import looks
 from comfytui.session import live
-from comfytui.session.model import Batch, Job, JobStatus, LinkKind
-from comfytui.session.snapshots import MAY_HAVE_FINISHED
+from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus, LinkKind
 from comfytui.session.views import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.queue import PromptQueue
@@ -135,10 +134,10 @@ async def test_a_restart_while_a_batch_is_sent_loses_what_was_sent_and_sends_the
             await eventually(lambda: len(cell.sim.submitted) == 2, "two prompts")
             await cell.sim.restart()
         jobs = await cell.watcher.until(batch, patience=20)
-        assert set(statuses(jobs[2:])) == {SUCCEEDED}
-        assert list(dict.fromkeys(ids(cell.sim))) == list(batch.prompts)
-        # The third may have come in just before the end, and is then sent again to the server that forgot it.
-        assert len(ids(cell.sim)) == 4 or ids(cell.sim)[2] == ids(cell.sim)[3] == batch.prompts[2]
+        # The third may have been on its way: whether it came before the end cannot be known.
+        assert jobs[2].status is SUCCEEDED or (jobs[2].status, jobs[2].note) == (LOST, MAY_HAVE_FINISHED)
+        assert jobs[3].status is SUCCEEDED
+        assert ids(cell.sim) in (list(batch.prompts), [*batch.prompts[:2], batch.prompts[3]])
 
 
 async def test_a_busy_server_has_forgotten_nothing() -> None:

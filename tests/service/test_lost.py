@@ -11,8 +11,7 @@ from comfytui.comfy.events import Output
 from comfytui.comfy.server import Server
 from comfytui.service import lost
 from comfytui.service.orders import Parcel
-from comfytui.session.model import Batch, Job, JobStatus
-from comfytui.session.snapshots import MAY_HAVE_FINISHED
+from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
 from comfytui.session.views import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer

@@ -26,6 +26,8 @@ from tests.waiting import eventually
 from tests.watcher import small_order
 
 Json = Any
+WITNESS = "there before"
+"""A prompt that the server had before any of ours, and still has: it was not restarted."""
 
 
 class Desk:
@@ -47,6 +49,7 @@ class Desk:
             lambda text, _: self.told.append(text),
             self._cancel,
             self._ready,
+            self._witness,
             Scribe(self.told.append),
             sleep=self._sleep,
         )
@@ -60,6 +63,9 @@ class Desk:
     async def _ready(self, _: str) -> bool:
         was_right, self.right = self.right, True
         return was_right
+
+    async def _witness(self, _: ComfyClient) -> tuple[str, ...]:
+        return (WITNESS,)
 
     async def _sleep(self, _: float) -> None:
         await asyncio.sleep(0.01)
@@ -80,7 +86,7 @@ class Box:
 
     def __init__(self) -> None:
         self.posts: list[Json] = []
-        self.history: dict[str, Json] = {}
+        self.history: dict[str, Json] = {WITNESS: {"prompt": [0, WITNESS, {}, {}, []], "outputs": {}, "status": None}}
         self.pending: list[Json] = []
 
     async def post(self, request: web.Request) -> web.Response:
@@ -226,7 +232,7 @@ async def test_x_on_a_prompt_whose_answer_was_lost_cancels_it_when_it_turns_up(
         monkeypatch.setattr(outbox_module, "LANDING_TIME", 30.0)
         await eventually(lambda: it.outbox.may_have_landed(prompt_id), "the loss")
         text, _ = await cancel(prompt_id, it.state, it.client, it.outbox, it.apply)
-        assert "it will be cancelled" in text
+        assert "the job will be cancelled" in text
         assert it.statuses(batch) == [JobStatus.SUBMITTING]
         if lands:
             box.pending.append(box.item(box.posts[0], prompt_id))

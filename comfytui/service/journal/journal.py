@@ -14,7 +14,7 @@ from comfytui.service.journal.locks import Claim, guard, is_held
 from comfytui.service.journal.opening import GUARD, Opened, in_memory, open_database
 from comfytui.service.journal.reading import ROW_OF, saved_batches
 from comfytui.service.journal.saved import SavedBatch
-from comfytui.service.journal.text import escaped, failure_text, outputs_text, real, unescaped
+from comfytui.service.journal.text import escaped, failure_text, names_text, outputs_text, real, unescaped
 from comfytui.service.journal.writing import prune, transaction, write_batch
 from comfytui.service.orders import Parcel
 from comfytui.session.model import Batch, Failure, JobStatus
@@ -94,12 +94,19 @@ class Journal:
             write_batch(self._db, escaped(server), escaped(client_id), batch, parcels)
             prune(self._db)
 
-    def sending(self, prompt_id: str, wall: float, client_id: str | None = None) -> None:
+    def sending(self, prompt_id: str, wall: float, client_id: str | None = None, witnesses: Sequence[str] = ()) -> None:
         """Keep that a POST is about to begin, at this wall second: from here on the prompt may have landed.
 
-        Whoever sends it owns its batch from now on, since the server sends its frames there.
+        `witnesses` are what the server's process holds until it ends. Whoever sends it owns its batch from now on,
+        since the server sends its frames there.
         """
-        self._update("sending = :wall", prompt_id, f"status = '{JobStatus.SUBMITTING}'", wall=real(wall))
+        self._update(
+            "sending = :wall, witnesses = :witnesses",
+            prompt_id,
+            f"status = '{JobStatus.SUBMITTING}'",
+            wall=real(wall),
+            witnesses=names_text(witnesses),
+        )
         if client_id is not None:
             self._write(
                 f"UPDATE batches SET client_id = :owner WHERE batch = (SELECT batch FROM prompts WHERE {ROW_OF})",

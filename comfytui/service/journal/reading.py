@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from comfytui.service.journal.saved import SavedBatch, SavedPrompt
-from comfytui.service.journal.text import failure_from, graph_from, outputs_from, unescaped, unpacked
+from comfytui.service.journal.text import failure_from, graph_from, names_from, outputs_from, unescaped, unpacked
 from comfytui.session.model import Batch, JobStatus, Mark
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.recipe import GraphReader
@@ -24,7 +24,7 @@ ROW_OF = """seq = (
 )"""
 """The prompt that has an id, its own or the server's; its own goes first, since a server may give any."""
 _PROMPTS = """SELECT prompt_id, position, submission, status, graph, preview_method, seed, accepted_id, number, sending,
-    outputs, failure, seconds, ended FROM prompts WHERE batch = ? ORDER BY position, seq"""
+    witnesses, outputs, failure, seconds, ended FROM prompts WHERE batch = ? ORDER BY position, seq"""
 
 
 def owners(db: sqlite3.Connection, server: str | None = None) -> list[str]:
@@ -86,7 +86,7 @@ def _batch(db: sqlite3.Connection, row: tuple[Any, ...], reader: GraphReader) ->
     base_text = unpacked(base) or b""
 
     def prompt(row: tuple[Any, ...]) -> SavedPrompt:
-        prompt_id, position, submission, status, graph, preview, seed, accepted, number, sending, *end = row
+        prompt_id, position, submission, status, graph, preview, seed, accepted, number, sending, witnesses, *end = row
         outputs, failure, seconds, ended = end
         unwanted = status == JobStatus.CANCELLED and sending is not None
         status = JobStatus.SUBMITTING if unwanted else _status(status)
@@ -106,6 +106,7 @@ def _batch(db: sqlite3.Connection, row: tuple[Any, ...], reader: GraphReader) ->
             accepted_id=None if accepted is None else unescaped(accepted),
             number=number,
             sending_since=sending,
+            witnesses=names_from(witnesses),
             unwanted=unwanted,
             outputs=outputs_from(outputs),
             failure=failure_from(failure),

@@ -6,8 +6,7 @@ from types import MappingProxyType
 
 from comfytui.comfy.events import Output
 from comfytui.service.orders import Parcel
-from comfytui.session.model import Batch, Failure, Job, JobStatus, Mark
-from comfytui.session.snapshots import MAY_HAVE_FINISHED
+from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Failure, Job, JobStatus, Mark
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.recipe import Recipe
 
@@ -17,7 +16,8 @@ class SavedPrompt:
     """One prompt; times in wall seconds of this machine, `seconds` how long it ran on the server.
 
     `accepted_id` is what the server called it, None until it answered. `sending_since` is when a POST began that has
-    no answer: it may have landed, and is `unwanted` if it was to be cancelled then. `graph` is None where it was
+    no answer: it may have landed, and is `unwanted` if it was to be cancelled then; `witnesses` are what the server's
+    process held at that time. `graph` is None where it was
     damaged, or the prompt has ended.
     """
 
@@ -33,6 +33,7 @@ class SavedPrompt:
     accepted_id: str | None = None
     number: float | None = None
     sending_since: float | None = None
+    witnesses: tuple[str, ...] = ()
     unwanted: bool = False
     outputs: tuple[Output, ...] = ()
     failure: Failure | None = None

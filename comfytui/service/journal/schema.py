@@ -45,6 +45,8 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "CREATE INDEX prompts_by_status ON prompts (status)",
         f"PRAGMA application_id = {APPLICATION_ID}",
     ),
+    # What the server's process held when the POST began, as a JSON list: its prompts, or a time of its log.
+    ("ALTER TABLE prompts ADD COLUMN witnesses TEXT",),
 )
 """The steps from each version to the next: what is at index n makes version n+1 of version n."""
 

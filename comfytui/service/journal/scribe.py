@@ -87,9 +87,9 @@ class Scribe:
         """Keep a batch before its first prompt is sent."""
         return self._write(lambda journal: journal.plan(server, client_id, batch, parcels))
 
-    def sending(self, prompt_id: str, wall: float, client_id: str) -> Future[bool]:
+    def sending(self, prompt_id: str, wall: float, client_id: str, witnesses: Sequence[str] = ()) -> Future[bool]:
         """Keep that a POST is about to begin, under which id; to be awaited before it does."""
-        return self._write(lambda journal: journal.sending(prompt_id, wall, client_id))
+        return self._write(lambda journal: journal.sending(prompt_id, wall, client_id, witnesses))
 
     def sent(self, prompt_id: str, accepted_id: str, number: float) -> Future[bool]:
         """Keep that the server took a prompt."""

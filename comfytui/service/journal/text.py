@@ -81,6 +81,17 @@ def _is_output(row: object) -> bool:
     return isinstance(row, list) and len(row) == 5 and all(isinstance(part, str) for part in row)
 
 
+def names_text(names: Sequence[str]) -> str:
+    """Names as JSON."""
+    return json.dumps(list(names))
+
+
+def names_from(text: str | None) -> tuple[str, ...]:
+    """The names of `names_text`; what is damaged is left out."""
+    names = _json(text)
+    return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
+
+
 def failure_text(failure: Failure | None) -> str | None:
     """The words of a failure as JSON, without its traceback."""
     if failure is None:

@@ -64,12 +64,15 @@ def test_a_disk_that_is_full_at_the_start_leaves_memory(small_disk: Path) -> Non
 
 def test_a_disk_that_fills_up_keeps_what_was_written(small_disk: Path) -> None:
     batches: list[Batch] = []
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(32 * 1024))
     with Journal.open(small_disk) as journal:
         with suppress(sqlite3.OperationalError):
             while len(batches) < 1000:
                 batches.append(planned(journal, range(20)))
         assert len(batches) < 1000
         assert [saved.batch for saved in journal.restore(SERVER, [ME])] == batches
+        ballast.unlink()
         planned(journal, range(0))
     with Journal.open(small_disk) as journal:
         assert [saved.batch for saved in journal.restore(SERVER, [ME], 0)] == batches

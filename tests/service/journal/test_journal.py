@@ -56,8 +56,9 @@ def test_its_jobs_come_back_for_a_session(tmp_path: Path) -> None:
 def test_a_prompt_on_its_way_says_since_when(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         prompt_id = planned(journal).prompts[0]
-        journal.sending(prompt_id, 1234.5)
+        journal.sending(prompt_id, 1234.5, witnesses=["p1", "p2"])
         assert first(tmp_path).sending_since == 1234.5
+        assert first(tmp_path).witnesses == ("p1", "p2")
         journal.unsent(prompt_id)
         assert first(tmp_path).sending_since is None
         journal.sending(prompt_id, 1240.0)

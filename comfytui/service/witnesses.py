@@ -1,0 +1,51 @@
+"""What a server's process remembers: if any of it is left later, the same process still answers.
+
+Queue, history and log are in its memory alone, and gone when it is restarted. So a prompt that is in none of them never
+came only if something else is still there that was there before it was sent.
+"""
+
+from collections.abc import Sequence, Set
+from contextlib import suppress
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, Unauthorized
+from comfytui.session.jobs import indexed
+from comfytui.session.model import JobStatus
+from comfytui.session.state import SessionState
+
+Witnesses = Sequence[str]
+"""Ids of prompts that the server had, or one time of a line of its log."""
+KEPT = 8
+"""Prompts of the queue, and as many that ended, that are remembered: some may be deleted by hand."""
+_RAN = frozenset({JobStatus.SUCCEEDED, JobStatus.CACHED, JobStatus.FAILED, JobStatus.INTERRUPTED})
+LOG_LINE = "log line of "
+"""What marks a time among ids."""
+
+
+async def witnesses_of(state: SessionState, history: Sequence[str], since: float, client: ComfyClient) -> Witnesses:
+    """What the server holds now; its log is asked for only where there is nothing in its queue and its history.
+
+    Its `history` was read at wall second `since`.
+    """
+    queued = list(indexed(state.jobs).places)
+    ended = [key for key, job in state.jobs.items() if job.status in _RAN and (job.ended or 0.0) >= since]
+    # The one that runs stays whatever is taken out of the queue, the last ones stay for the longest.
+    if held := (*queued[:1], *queued[1:][1 - KEPT :], *[*history, *ended][-KEPT:]):
+        return held
+    with suppress(ComfyError):
+        return tuple(LOG_LINE + time for time in (await client.log_times())[-1:])
+    return ()
+
+
+async def is_same_process(witnesses: Witnesses, history: Set[str], client: ComfyClient) -> bool:
+    """Whether any of these is left: in `history` as it was just read, the queue or the log; raises ComfyError."""
+    if not history.isdisjoint(witnesses):
+        return True
+    if any(not witness.startswith(LOG_LINE) for witness in witnesses):
+        queue = await client.kept_queue(lambda item: item.prompt_id)
+        if not {*queue.running, *queue.pending}.isdisjoint(witnesses):
+            return True
+    with suppress(Unauthorized, ServerError, NotComfyUI):  # Some proxies hide the log.
+        times = {witness.removeprefix(LOG_LINE) for witness in witnesses if witness.startswith(LOG_LINE)}
+        return bool(times) and not times.isdisjoint(await client.log_times())
+    return False
