@@ -26,6 +26,7 @@ from comfytui.comfy.decode import decode
 from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
 from comfytui.comfy.events import Event
 from comfytui.comfy.faults import bad_proxy, not_comfyui, refused_entry, unreachable
+from comfytui.comfy.lag import measuring
 from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
 
@@ -113,10 +114,12 @@ async def events(
     ping: float = PING_SECONDS,
     pong: float = PONG_SECONDS,
     steady: float = STEADY_SECONDS,
+    lag: Callable[[float], None] = lambda _: None,
 ) -> AsyncGenerator[Event | Opened | Closed | Unheard | Reheard, None]:
     """Every event of the socket, and its openings and closings, for ever.
 
-    A connection that does not answer a ping is closed before the next one opens, unless it is `worth_keeping`.
+    A connection that does not answer a ping is closed before the next one opens, unless it is `worth_keeping`. `lag` is
+    called, while frames come, with the seconds that they are behind.
     Raises Unauthorized or NotComfyUI, since no further try would help.
     """
     backoff = backoff or Backoff()
@@ -125,7 +128,7 @@ async def events(
     while True:
         lasts_from, unheard, heard = math.inf, False, math.inf
         try:
-            async with _connection(server, client_id) as socket:
+            async with _connection(server, client_id) as socket, measuring(socket, lag) as meter:
                 # Flags are per socket: without them previews come without the prompt that they belong to.
                 with suppress(ConnectionClosed):  # What came before the end is still to be read.
                     await socket.send(HELLO)
@@ -147,6 +150,7 @@ async def events(
                     was_unheard, unheard, heard = unheard, False, clock()
                     if got is not True:
                         lasts_from = opened + steady
+                        await meter.heard()
                         yield decode(_as_text_or_binary(got))
                     elif was_unheard:
                         yield Reheard()

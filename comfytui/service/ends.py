@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.replies import HistoryEntry
+from comfytui.comfy.replies import HistoryEntry, JobInfo
 from comfytui.session.boil import past
 from comfytui.session.events import HistorySnapshot, Past, SessionEvent
 from comfytui.session.state import SessionState
@@ -16,6 +16,10 @@ HISTORY_AT_START = 60
 """Entries of the history that are read when a link opens, and at most in one piece: each carries a whole graph."""
 ASKED_AT_ONCE = 8
 """Jobs whose history is asked for at the same time; of more jobs of others, the newest entries are read instead."""
+NEWEST = 8
+"""Lines of the light list of jobs that are read at each poll."""
+RUNNING = "in_progress"
+"""What that list calls a job that runs."""
 MARGIN = 2
 """Entries that are read beyond as many as are looked for: others may have ended meanwhile."""
 
@@ -54,14 +58,23 @@ async def read_newest(client: ComfyClient, apply: Apply, state: State, count: in
         size = min(4 * size, HISTORY_AT_START)
 
 
-async def newest_is_known(client: ComfyClient, state: SessionState) -> bool:
-    """Whether the job that ended last is known to have ended, by the lightest question; raises ComfyError."""
-    if state.abilities and state.abilities.jobs:
-        lines = await client.jobs(limit=ASKED_AT_ONCE, status="completed,failed,cancelled")
-        newest = [line.prompt_id for line in lines or ()]
-    else:
-        newest = [entry.item.prompt_id for entry in await client.history(1)]
-    return all(_has_ended(state, key) for key in newest)
+async def newest_lines(client: ComfyClient) -> tuple[JobInfo, ...] | None:
+    """What runs and what ended lately, in a light list; None on servers that have none. Raises ComfyError."""
+    lines = await client.jobs(NEWEST, f"{RUNNING},completed,failed,cancelled")
+    if lines is None or any(line.status == RUNNING for line in lines) or len(lines) < NEWEST:
+        return lines
+    # The list is ordered by age: what runs may be older than all of these.
+    return (*lines, *(await client.jobs(status=RUNNING) or ()))
+
+
+async def newest_ended(client: ComfyClient) -> tuple[str, ...]:
+    """The prompt that ended last; raises ComfyError."""
+    return tuple(entry.item.prompt_id for entry in await client.history(1))
+
+
+def unknown(state: SessionState, prompt_ids: Iterable[str]) -> int:
+    """How many of these are not known to have ended."""
+    return sum(not _has_ended(state, prompt_id) for prompt_id in prompt_ids)
 
 
 def _has_ended(state: SessionState, prompt_id: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, TimedOut, Unauthorized, Unreachable
 from comfytui.comfy.events import PreviewImage, Status
+from comfytui.comfy.lag import Lag
 from comfytui.comfy.server import Server
 from comfytui.comfy.socket import Closed, Opened, Reheard, Unheard
 from comfytui.service.door import Door
@@ -22,6 +23,7 @@ from comfytui.session.events import (
     Answered,
     Connected,
     Disconnected,
+    Lagging,
     PromptDelayed,
     Quiet,
     SessionEvent,
@@ -54,6 +56,7 @@ class Lines:
         self._watchdog = Watchdog(state, apply, self._look_closely, self._renew)
         self._client: ComfyClient | None = None
         self._wires: tuple[Wire, ...] = ()
+        self._late: dict[str, float] = {}
         self._tried = False
         self._was_live = False
         self._was_away = False
@@ -61,6 +64,7 @@ class Lines:
     def work(self, client: ComfyClient, client_ids: Sequence[str]) -> Iterator[Coroutine[Any, Any, None]]:
         """What has to run, for ever, to hold the lines of these ids."""
         self._client = client
+        self._late.clear()
         self.door.close()
         self._wires = tuple(
             Wire(self._server, client_id, self._receive, self._no_socket, self._hopeful) for client_id in client_ids
@@ -163,6 +167,7 @@ class Lines:
                     self.looker.opened()
                 self.looker.want(history=True)
             case Closed(reason=reason, retry_in=retry_in, error=error, silent=silent):
+                self._late.pop(client_id, None)
                 self.door.close()
                 self._apply(Disconnected(reason, retry_in, silent=silent, vague=isinstance(error, TimedOut)))
                 if isinstance(error, Unreachable):
@@ -173,6 +178,8 @@ class Lines:
                 self._apply(Quiet(deaf=False, reason=BUSY, silent=silent))
             case Reheard():
                 self._watchdog.hear(of_a_run=False)
+            case Lag(seconds=seconds):
+                self._lags(client_id, seconds)
             case PreviewImage(image=image, prompt_id=prompt_id):
                 self._watchdog.hear(of_a_run=True)
                 live = self._state().live
@@ -186,6 +193,15 @@ class Lines:
                 # Who does not let us in is not asked again at every frame.
                 if worth_a_look(news) and self._state().link.kind is not LinkKind.UNAUTHORISED:
                     self.looker.want()
+
+    def _lags(self, client_id: str, seconds: float) -> None:
+        """Tell how late frames are; from then on HTTP is asked what they do not tell yet."""
+        behind = self._state().link.behind
+        self._late[client_id] = seconds
+        self._apply(Lagging(max(self._late.values())))
+        # What late frames told of the queue was not believed.
+        if bool(self._state().link.behind) != bool(behind):
+            self.looker.want()
 
     def _counts(self, client_id: str) -> bool:
         """Whether the `status` frames of this socket are counted: each socket of ours gets the same ones."""

@@ -9,7 +9,16 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized
 from comfytui.service.arrivals import Arrivals
 from comfytui.service.door import Door
-from comfytui.service.ends import HISTORY_AT_START, newest_is_known, pasts, read_ends, read_newest
+from comfytui.service.ends import (
+    HISTORY_AT_START,
+    RUNNING,
+    newest_ended,
+    newest_lines,
+    pasts,
+    read_ends,
+    read_newest,
+    unknown,
+)
 from comfytui.service.witnesses import Witnesses, witnesses_of
 from comfytui.session.boil import seen
 from comfytui.session.events import Answered, HistorySnapshot, QueueSnapshot, SessionEvent, StatsRead, Unanswered
@@ -54,7 +63,7 @@ class Looker:
         self._door = door
         self._wanted = asyncio.Event()
         self._history_wanted = False
-        self._passed_unseen = False
+        self._missed = 0
         self._history: tuple[str, ...] = ()
         self._history_read = 0.0
         self._arrivals = Arrivals()
@@ -124,12 +133,12 @@ class Looker:
             except ComfyError:
                 self._history_wanted = True
                 raise
-            self._passed_unseen = False
+            self._missed = 0
             self._history, self._history_read = tuple(entry.item.prompt_id for entry in entries), time.time()
             self._apply(HistorySnapshot(await asyncio.to_thread(pasts, entries)))
-        elif unseen or self._passed_unseen:
-            found = await read_newest(client, self._apply, self._state, unseen)
-            self._passed_unseen = False
+        elif unseen or self._missed:
+            found = await read_newest(client, self._apply, self._state, max(unseen, self._missed))
+            self._missed = 0
             self._arrivals.searched(unseen, found)
         self._arrivals.polled(self._state().jobs)
 
@@ -165,15 +174,18 @@ class Looker:
         count, state = await client.queue_count(), self._state()
         if count != state.queue_remaining or count != len(indexed(state.jobs).places):
             return True
-        if state.link.kind is LinkKind.POLLING and not await newest_is_known(client, state):
-            self._passed_unseen = True  # No frame announces anything.
+        lines = await newest_lines(client) if state.abilities and state.abilities.jobs else None
+        if lines is not None:
+            ended = tuple(line.prompt_id for line in lines if line.status != RUNNING)
+        else:
+            ended = await newest_ended(client) if state.link.kind is LinkKind.POLLING else ()
+        self._missed = unknown(self._state(), ended)  # Without a socket no frame announces them.
+        if self._missed:
             return True
-        abilities = state.abilities
-        jobs = await client.jobs(status="in_progress") if abilities and abilities.jobs else None
-        if jobs is None:
+        if lines is None:
             # One may have gone and another one come.
             return open_jobs(self._state()) > 0
-        return {job.prompt_id for job in jobs} != indexed(self._state().jobs).running
+        return {line.prompt_id for line in lines if line.status == RUNNING} != indexed(self._state().jobs).running
 
     def _pause(self) -> float | None:
         """Seconds until the next look that nobody asks for; None where there will be none."""
@@ -182,7 +194,7 @@ class Looker:
             return OTHER_BOX_PAUSE if kind is LinkKind.OTHER_BOX else None
         if self._in_doubt():
             return SETTLE_PAUSE
-        if kind is LinkKind.LIVE:
+        if kind is LinkKind.LIVE and not self._state().link.behind:
             return OPEN_PAUSE if self._busy() else IDLE_PAUSE
         return self._poll_pause()
 

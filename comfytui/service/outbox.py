@@ -44,9 +44,9 @@ class Outbox:
     """The unsent prompts of one server, first come first sent.
 
     `apply` receives what happens to each, `refused` each batch that the server would not have, `tell` what the user
-    should know; `unsent` says whether the session still waits for a prompt to be sent, `cancel` calls one back, and
-    `ready` waits a while until the server is known to be the right one, `witness` says what its process holds until it
-    ends, `ledger` outlives ours.
+    should know; `unsent` says whether the session still waits for a prompt to be sent, `previews` what kind it asks
+    for, `cancel` calls one back, and `ready` waits a while until the server is known to be the right one, `witness`
+    says what its process holds until it ends, `ledger` outlives ours.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Outbox:
         apply: Apply,
         unsent: Callable[[str], bool],
         client_id: Callable[[Parcel], str],
+        previews: Callable[[Parcel], str | None],
         refused: Refused,
         tell: Tell,
         cancel: Cancel,
@@ -66,6 +67,7 @@ class Outbox:
         self._apply = apply
         self._unsent = unsent
         self._client_id = client_id
+        self._previews = previews
         self._refused = refused
         self._tell = tell
         self._cancel = cancel
@@ -156,7 +158,7 @@ class Outbox:
                 prompt_id=parcel.prompt_id,
                 client_id=client_id,
                 marks=parcel.marks,
-                preview_method=parcel.preview_method,
+                preview_method=self._previews(parcel),
             )
         finally:
             self._on_wire = None

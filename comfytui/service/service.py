@@ -248,6 +248,7 @@ class SocketService:
             self._apply,
             self._is_unsent,
             lambda parcel: self._tenancy.owner_of(parcel.batch),
+            self._previews_of,
             self._refused,
             self._tell,
             self.cancel,
@@ -259,6 +260,10 @@ class SocketService:
     def _is_unsent(self, prompt_id: str) -> bool:
         job = self.state.jobs.get(prompt_id)
         return job is not None and job.status is JobStatus.SUBMITTING
+
+    def _previews_of(self, parcel: Parcel) -> str | None:
+        """What previews a prompt asks for: none while the link cannot keep up with those that come."""
+        return "none" if self.state.link.behind else parcel.preview_method
 
     def _refused(self, batch: str, failure: Failure) -> None:
         self.post(BatchRefused(self.server.shown, batch, failure))

@@ -60,7 +60,9 @@ class Watchdog:
         if state.live and state.live.prompt_id != self._renewed_for:
             self._renewed_for, self._renewals = state.live.prompt_id, 0
         tried = self._renewals >= RENEWALS
-        return not tried and state.link.kind is LinkKind.LIVE and self._is_silent(state)
+        # Frames that are late are on their way.
+        comes = state.link.kind is LinkKind.LIVE and not state.link.behind
+        return not tried and comes and self._is_silent(state)
 
     def _is_silent(self, state: SessionState) -> bool:
         return silence_of(state, self._heard, time.monotonic()) is not None

@@ -9,10 +9,11 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.endings import to_the_end
 from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized
 from comfytui.comfy.events import Event
+from comfytui.comfy.lag import Lag
 from comfytui.comfy.server import Server
 from comfytui.comfy.socket import Closed, Opened, Reheard, Unheard, events
 
-News = Event | Opened | Closed | Unheard | Reheard
+News = Event | Opened | Closed | Unheard | Reheard | Lag
 """What comes over a wire."""
 
 PROBE_SECONDS = 7.0
@@ -54,7 +55,12 @@ class Wire:
 
     async def _read(self) -> None:
         # Closed with the loop that made it, so that no socket outlives a fault or a newer one.
-        stream = events(self._server, self.client_id, worth_keeping=self._is_busy)
+        stream = events(
+            self._server,
+            self.client_id,
+            worth_keeping=self._is_busy,
+            lag=lambda seconds: self._receive(self.client_id, Lag(seconds)),
+        )
         async with aclosing(stream):
             async for news in stream:
                 self._receive(self.client_id, news)

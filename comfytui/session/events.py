@@ -70,6 +70,13 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Lagging:
+    """What comes over the socket now left the server so many seconds ago."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class BoxChanged:
     """Another box answers at this address than before; `taken` when the user says that it is the right one now."""
 
@@ -84,7 +91,7 @@ class Probed:
     abilities: Abilities
 
 
-LinkEvent = Connected | Disconnected | Answered | Unanswered | Quiet | Heard | BoxChanged
+LinkEvent = Connected | Disconnected | Answered | Unanswered | Quiet | Heard | Lagging | BoxChanged
 """What changes the link."""
 
 

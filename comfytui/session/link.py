@@ -9,9 +9,21 @@ unauthorised, not a ComfyUI: given up until the user tries again. another box: g
 
 from dataclasses import replace
 
-from comfytui.session.events import Answered, BoxChanged, Connected, Disconnected, Heard, LinkEvent, Quiet, Unanswered
+from comfytui.session.events import (
+    Answered,
+    BoxChanged,
+    Connected,
+    Disconnected,
+    Heard,
+    Lagging,
+    LinkEvent,
+    Quiet,
+    Unanswered,
+)
 from comfytui.session.model import Link, LinkKind
 
+LATE_SECONDS = 2.0
+"""Seconds that frames may be late before that is worth telling."""
 _POLLED = frozenset({LinkKind.POLLING})
 """States that the end of a socket does not change."""
 _UNDECIDED = _POLLED | {LinkKind.CONNECTING, LinkKind.BUSY}
@@ -37,6 +49,8 @@ def link_after(link: Link, event: LinkEvent, now: float) -> Link:
             after = Link(LinkKind.DEAF if deaf else LinkKind.BUSY, now, reason=reason, socket=True)
         case Heard() if link.socket:
             after = Link(LinkKind.LIVE, now, socket=True)
+        case Lagging(seconds=seconds) if link.kind is LinkKind.LIVE:
+            after = replace(link, behind=max(1, int(seconds)) if seconds >= LATE_SECONDS else 0)
         case BoxChanged(taken=False, reason=reason):
             after = Link(LinkKind.OTHER_BOX, now, reason=reason)
         case _:

@@ -155,7 +155,8 @@ class Link:
     """The state of the link, `reason` one sentence about it.
 
     `since` and `retry_at` (when the socket is tried again) are monotonic seconds, `pause` the seconds between two looks
-    while it polls; `socket`: whether one is open.
+    while it polls; `socket`: whether one is open. `behind`: whole seconds that its frames are late, 0 where that is not
+    worth telling.
     """
 
     kind: LinkKind = LinkKind.CONNECTING
@@ -164,3 +165,4 @@ class Link:
     reason: str = ""
     pause: float | None = None
     socket: bool = False
+    behind: int = 0

@@ -24,6 +24,7 @@ from comfytui.session.events import (
     HistorySnapshot,
     JobCancelled,
     JobsResent,
+    Lagging,
     LinkEvent,
     MovedIn,
     Probed,
@@ -75,13 +76,14 @@ def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState
     """What happens around the jobs: the link, the length of the queue, the box."""
     match event:
         case Status(queue_remaining=remaining) if max(remaining, 0) != state.queue_remaining:
-            return replace(state, queue_remaining=max(remaining, 0))
+            # What HTTP told since is newer than a frame that is late.
+            return state if state.link.behind else replace(state, queue_remaining=max(remaining, 0))
         case StatsRead(stats=stats) if stats != state.stats:
             # Not compared with the last reading: a model that loads slowly moves little between two.
             if memory_moved(state.moved_to, stats):
                 state = replace(state, memory_moved=at.monotonic, moved_to=stats)
             return replace(state, stats=stats)
-        case Connected() | Disconnected() | Answered() | Unanswered() | Quiet() | Heard() | BoxChanged():
+        case Connected() | Disconnected() | Answered() | Unanswered() | Quiet() | Heard() | Lagging() | BoxChanged():
             return _linked(state, event, at)
         case MovedIn(client_ids=ids) if not state.client_ids.issuperset(ids):
             return replace(state, client_ids=state.client_ids | set(ids))

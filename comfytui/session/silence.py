@@ -46,7 +46,9 @@ def patience(state: SessionState, live: Live) -> float:
 
 
 def stall_of(state: SessionState, now: float) -> Silence | None:
-    """The silence as a user sees it: since the last step, or since the run began."""
+    """The silence as a user sees it: since the last step, or since the run began; steps that are late are none."""
+    if state.link.behind:
+        return None
     live = state.live
     last = (live.last_step if live.last_step is not None else live.started) if live else 0.0
     return silence_of(state, last, now)

@@ -29,7 +29,7 @@ def offered(state: SessionState, selected: Job | None) -> frozenset[str]:
         "cancel": selected is not None and not selected.status.final,
         "save": selected is not None and bool(selected.outputs),
         "again": lost,
-        "link": state.link.kind not in WELL,
+        "link": state.link.kind not in WELL or state.link.behind > 0,
         "reconnect": state.link.kind not in WELL,
     }
     return frozenset(key for key, is_offered in offers.items() if is_offered)

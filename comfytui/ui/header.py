@@ -37,8 +37,9 @@ class HeaderLine(Horizontal):
         self.query_one("#server", Line).say(self._server + version)
         link = self.query_one("#link", Line)
         link.say(words.link(state.link, time.monotonic(), ascii_only=ascii_only))
-        link.set_class(state.link.kind is LinkKind.LIVE, "-live")
-        link.set_class(state.link.kind not in {LinkKind.LIVE, LinkKind.CONNECTING}, "-down")
+        late = state.link.behind > 0
+        link.set_class(state.link.kind is LinkKind.LIVE and not late, "-live")
+        link.set_class(late or state.link.kind not in {LinkKind.LIVE, LinkKind.CONNECTING}, "-down")
         self.query_one("#queue-count", Line).say(f"queue {state.queue_remaining}")
         box = words.box(state.stats, ascii_only=ascii_only, wide=wide)
         self.query_one("#box", Line).say(words.AS_LAST_SEEN if state.link.kind.away and box else box)

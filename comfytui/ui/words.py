@@ -83,7 +83,7 @@ def link(link_: Link, now: float, *, ascii_only: bool = False) -> str:
     live, down = ("*", "!") if ascii_only else ("●", "○")
     match link_.kind:
         case LinkKind.LIVE:
-            return f"{live} live"
+            return f"{live} live, {link_.behind} s behind" if link_.behind else f"{live} live"
         case LinkKind.POLLING:
             return f"{live} polling every {link_.pause or 0:.0f} s (no websocket)"
         case LinkKind.BUSY:
@@ -105,6 +105,11 @@ def _next_try(at: float | None, now: float) -> str:
 
 def link_told(link_: Link, now: float) -> str:
     """The state of the link in a sentence or two: since when, and why."""
+    if link_.behind:
+        return (
+            f"Live, but frames arrive {link_.behind} s late: the connection is too slow for them. "
+            "Ended jobs are read over HTTP; new prompts ask for no previews until it keeps up."
+        )
     since = "" if link_.since is None else f" for {duration(now - link_.since)}"
     told = f"{link(link_, now, ascii_only=True)[2:].capitalize()}{'' if 'offline' in link_.kind else since}."
     if link_.reason:

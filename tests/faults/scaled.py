@@ -5,13 +5,14 @@ from types import ModuleType
 
 import pytest
 
-from comfytui.comfy import socket, transport
+from comfytui.comfy import lag, socket, transport
 from comfytui.service import lines, looks, outbox, watchdog, wire
-from comfytui.session import live, silence
+from comfytui.session import link, live, silence
 
 SCALED: Mapping[ModuleType, Mapping[str, float]] = {
     socket: {"FIRST_DELAY": 0.05, "LONGEST_DELAY": 0.5, "OPEN_SECONDS": 1.0},
     transport: {"CONNECT_SECONDS": 0.5, "READ_SECONDS": 1.2, "LOOK_SECONDS": 0.8, "KEPT_SECONDS": 0.5},
+    lag: {"PING_EVERY": 0.2},
     lines: {"LOOK_PAUSE": 0.1},
     outbox: {"LANDING_TIME": 3.0, "LOOK_PAUSE": 0.1},
     looks: {
@@ -28,6 +29,7 @@ SCALED: Mapping[ModuleType, Mapping[str, float]] = {
     },
     watchdog: {"CHECK_SECONDS": 0.1},
     wire: {"PROBE_SECONDS": 0.7, "GIVEN_UP_PAUSE": 1.0},
+    link: {"LATE_SECONDS": 0.2},
     live: {"PATIENCE": 0.8},
     silence: {"LOAD_PATIENCE": 4.0, "STILL": 1.5},
 }

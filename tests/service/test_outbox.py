@@ -45,6 +45,7 @@ class Desk:
             self.apply,
             lambda prompt_id: self.state.jobs[prompt_id].status is JobStatus.SUBMITTING,
             lambda _: "me",
+            lambda parcel: parcel.preview_method,
             lambda batch, _: self.refused.append(batch),
             lambda text, _: self.told.append(text),
             self._cancel,

@@ -2,7 +2,17 @@
 
 import pytest
 
-from comfytui.session.events import Answered, BoxChanged, Connected, Disconnected, Heard, LinkEvent, Quiet, Unanswered
+from comfytui.session.events import (
+    Answered,
+    BoxChanged,
+    Connected,
+    Disconnected,
+    Heard,
+    Lagging,
+    LinkEvent,
+    Quiet,
+    Unanswered,
+)
 from comfytui.session.link import link_after
 from comfytui.session.model import Link, LinkKind
 
@@ -75,3 +85,19 @@ def test_a_poll_says_how_often_and_why_there_is_no_socket() -> None:
 def test_what_says_nothing_new_changes_nothing(event: LinkEvent) -> None:
     link = after(Connected("me"))
     assert link_after(link, event, 9.0) is link
+
+
+@pytest.mark.parametrize(
+    ("events", "behind"),
+    [
+        ((Connected("me"), Lagging(1.9)), 0),
+        ((Connected("me"), Lagging(12.7)), 12),
+        ((Connected("me"), Lagging(12.7), Answered(1.0), Lagging(13.2)), 13),
+        ((Connected("me"), Lagging(12.7), Lagging(0.1)), 0),
+        ((Connected("me"), Lagging(12.7), CUT), 0),
+        ((Connected("me"), Lagging(12.7), Connected("me")), 0),
+        ((Connected("me"), BUSY, Lagging(12.7)), 0),
+    ],
+)
+def test_a_live_link_tells_how_late_its_frames_are(events: tuple[LinkEvent, ...], behind: int) -> None:
+    assert after(*events).behind == behind

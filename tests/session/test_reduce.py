@@ -28,6 +28,7 @@ from comfytui.session.events import (
     Heard,
     HistorySnapshot,
     JobCancelled,
+    Lagging,
     LinkEvent,
     Past,
     PromptDelayed,
@@ -408,6 +409,14 @@ def test_status_frames_and_looks_tell_the_length_of_the_queue() -> None:
     assert session.do(Status(-3)).queue_remaining == 0
     after = session.state
     assert session.do(Status(-1)) is after
+
+
+def test_a_late_frame_does_not_undo_what_http_told_of_the_queue() -> None:
+    session = Session()
+    session.do(Connected(ME), Lagging(5.0), QueueSnapshot((), (seen("a1"),), asked=5.0))
+    assert session.do(Status(4)).queue_remaining == 1
+    session.do(Lagging(0.1))
+    assert session.do(Status(4)).queue_remaining == 4
 
 
 def test_a_prompt_that_cannot_be_sent_says_why_until_it_is() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from comfytui.comfy.events import ExecutionStart
 from comfytui.comfy.replies import Device, SystemStats
-from comfytui.session.events import StatsRead
+from comfytui.session.events import Connected, Lagging, StatsRead
 from comfytui.session.live import PATIENCE
 from comfytui.session.silence import LOAD_PATIENCE, memory_moved, patience, silence_of, stall_of
 from tests.session.build import Session, head, step
@@ -49,6 +49,14 @@ def test_a_silence_tells_whether_the_memory_moves() -> None:
     session.do(StatsRead(replace(BOX, devices=(replace(BOX.devices[0], vram_free=10 * GIB),))))
     assert str(stall_of(session.state, session.now)) == "no step for 66 s: memory still moving, loading a model?"
     assert str(stall_of(session.state, session.now + 60)) == "no step for 126 s: no sign of work"
+
+
+def test_frames_that_are_late_are_no_stall() -> None:
+    session = running(Connected("me"), *head("a1"), *step("a1", 1))
+    session.now += 1_000
+    assert stall_of(session.state, session.now) is not None
+    session.do(Lagging(12.0))
+    assert stall_of(session.state, session.now) is None
 
 
 def test_noise_is_no_movement() -> None:

@@ -49,6 +49,7 @@ def test_small_changes_of_memory_change_no_word() -> None:
 
 def test_the_link_says_since_when_and_until_when() -> None:
     assert words.link(Link(LinkKind.LIVE), 100.0) == "● live"
+    assert words.link(Link(LinkKind.LIVE, behind=12), 100.0) == "● live, 12 s behind"
     assert words.link(Link(LinkKind.OFFLINE, since=86.0, retry_at=108.0), 100.0) == "○ offline 14 s, retry in 8 s"
     assert words.link(Link(LinkKind.UNAUTHORISED), 100.0) == "○ unauthorised"
 

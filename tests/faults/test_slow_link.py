@@ -1,0 +1,58 @@
+"""A link that is slower than its frames is said to be behind: HTTP tells what counts, and previews are left out."""
+
+import time
+
+import pytest
+
+from comfytui.service import looks
+from comfytui.session import link
+from comfytui.session.model import JobStatus, LinkKind
+from comfytui.session.silence import stall_of
+from comfytui.sim.config import SimConfig
+from tests.faults.cell import MODEL, Cell, cell_of
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("scaled")
+
+FAST = SimConfig(steps_per_second=50, load_seconds=0.1, preview_size=256)
+SLOW = 60_000
+"""Bytes a second, of which the previews alone would take many times as much."""
+
+
+def asked_previews(cell: Cell) -> list[str]:
+    return [body["extra_data"]["preview_method"] for body in cell.sim.submitted]
+
+
+async def test_what_ended_is_shown_as_ended_while_frames_are_late_and_no_more_previews_are_asked_for() -> None:
+    async with cell_of(FAST) as cell:
+        watcher = cell.watcher
+        cell.proxy.throttle(SLOW)
+        first = await watcher.order(2, previews=True, model=MODEL, steps=40, width=256, height=256)
+        await eventually(lambda: cell.state.link.behind, "a link that is behind")
+        late = await watcher.order(1, previews=True, model=MODEL)
+        await watcher.until(first, JobStatus.SUCCEEDED)
+        # Its frames are still on their way.
+        assert cell.state.link.behind
+        assert not any(stall_of(state, time.monotonic()) for state in watcher.states if state.link.behind)
+        await watcher.until(late, JobStatus.SUCCEEDED)
+        assert cell.kinds() <= {LinkKind.CONNECTING, LinkKind.LIVE}
+        cell.proxy.throttle(None)
+        await eventually(lambda: not cell.state.link.behind, "a link that keeps up")
+        again = await watcher.order(1, previews=True, model=MODEL)
+        await watcher.until(again, JobStatus.SUCCEEDED)
+        assert asked_previews(cell) == ["auto", "auto", "none", "auto"]
+
+
+async def test_a_link_that_keeps_up_is_asked_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "LATE_SECONDS", 10.0)
+    monkeypatch.setattr(looks, "OPEN_PAUSE", 1e6)
+    async with cell_of(FAST) as cell:
+        batch = await cell.watcher.order(1, previews=True, model=MODEL, steps=40, width=256, height=256)
+        await eventually(lambda: cell.state.live and cell.state.live.step > 1, "its steps")
+        counts, queues = cell.asked("/prompt"), cell.asked("/queue")
+        steps = cell.state.live.step if cell.state.live else 0
+        await eventually(lambda: cell.state.live is None or cell.state.live.step > steps + 20, "more steps")
+        assert not counts.hits
+        assert not queues.hits
+        await cell.watcher.until(batch, JobStatus.SUCCEEDED)
+        assert not any(state.link.behind for state in cell.watcher.states)
