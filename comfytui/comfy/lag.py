@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -10,7 +10,13 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 PING_EVERY = 2.0
-"""Seconds between two pings while frames come; where none come, there is nothing to be late."""
+"""Seconds between a pong and the next ping while frames come."""
+REPORT_EVERY = 1.0
+"""Seconds between two reports while a ping is not answered."""
+AT_REST_AFTER = 10.0
+"""Seconds without a frame after which nothing can be late, and no ping is sent any more."""
+
+Report = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,51 +29,48 @@ class Lag:
 class LagMeter:
     """Measures one connection; `report` is called with the seconds that its frames are behind, often with the same."""
 
-    def __init__(self, socket: ClientConnection, report: Callable[[float], None]) -> None:
+    def __init__(self, socket: ClientConnection, report: Report) -> None:
         self._socket = socket
         self._report = report
-        self._sent = 0.0
-        self._last = 0.0
-        self._pong: asyncio.Future[float] | None = None
-        self._pinging: asyncio.Task[None] | None = None
+        self._last_frame = 0.0
+        self._frames = asyncio.Event()
 
-    async def heard(self) -> None:
-        """A frame came: ping if it is time for that, and report what an unanswered ping tells already."""
-        if self._pong is None:
-            if time.monotonic() - self._sent >= PING_EVERY:
-                await self._ping()
-        elif (waited := time.monotonic() - self._sent) > self._last:
-            self._report(waited)
+    def heard(self) -> None:
+        """A frame came."""
+        self._last_frame = time.monotonic()
+        self._frames.set()
 
-    async def close(self) -> None:
-        """The connection ended."""
-        self._pong = None
-        if self._pinging is not None:
-            self._pinging.cancel()
-            await asyncio.gather(self._pinging, return_exceptions=True)
+    async def run(self) -> None:
+        """Measure while frames come, until the connection ends."""
+        with suppress(ConnectionClosed):
+            lag = 0.0
+            while True:
+                if time.monotonic() - self._last_frame > AT_REST_AFTER:
+                    self._frames.clear()
+                    await self._frames.wait()
+                lag = await self._measured(await self._socket.ping(), lag)
+                self._report(lag)
+                await asyncio.sleep(PING_EVERY)
 
-    async def _ping(self) -> None:
-        self._sent = time.monotonic()
-        with suppress(ConnectionClosed):  # What came before the end is still to be read.
-            waiter = await self._socket.ping()
-            self._pong = asyncio.ensure_future(waiter)
-            self._pong.add_done_callback(self._answered)
-
-    def _answered(self, pong: asyncio.Future[float]) -> None:
-        if pong.cancelled() or pong.exception() or pong is not self._pong:
-            return
-        self._pong, self._last = None, pong.result()
-        self._report(self._last)
-        if self._last >= PING_EVERY:
-            # No further frame need come that shows that the backlog is gone.
-            self._pinging = asyncio.ensure_future(self._ping())
+    async def _measured(self, answer: Awaitable[float], before: float) -> float:
+        """The seconds until a ping is answered; meanwhile as many as have gone, or as there were before."""
+        sent, pong = time.monotonic(), asyncio.ensure_future(answer)
+        while True:
+            done, _ = await asyncio.wait({pong}, timeout=REPORT_EVERY)
+            if done:
+                return pong.result()
+            # Where no frame comes either, the server is held up, and nothing is late.
+            if self._last_frame > sent or before >= PING_EVERY:
+                self._report(max(before, time.monotonic() - sent))
 
 
 @asynccontextmanager
-async def measuring(socket: ClientConnection, report: Callable[[float], None]) -> AsyncIterator[LagMeter]:
+async def measuring(socket: ClientConnection, report: Report) -> AsyncIterator[LagMeter]:
     """A meter for as long as a connection is read."""
     meter = LagMeter(socket, report)
+    running = asyncio.ensure_future(meter.run())
     try:
         yield meter
     finally:
-        await meter.close()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -150,7 +150,7 @@ async def events(
                     was_unheard, unheard, heard = unheard, False, clock()
                     if got is not True:
                         lasts_from = opened + steady
-                        await meter.heard()
+                        meter.heard()
                         yield decode(_as_text_or_binary(got))
                     elif was_unheard:
                         yield Reheard()

@@ -58,10 +58,13 @@ async def read_newest(client: ComfyClient, apply: Apply, state: State, count: in
         size = min(4 * size, HISTORY_AT_START)
 
 
-async def newest_lines(client: ComfyClient) -> tuple[JobInfo, ...] | None:
-    """What runs and what ended lately, in a light list; None on servers that have none. Raises ComfyError."""
+async def newest_lines(client: ComfyClient, *, busy: bool) -> tuple[JobInfo, ...] | None:
+    """What runs (if it is `busy`) and what ended lately, in a light list; None on servers that have none.
+
+    Raises ComfyError.
+    """
     lines = await client.jobs(NEWEST, f"{RUNNING},completed,failed,cancelled")
-    if lines is None or any(line.status == RUNNING for line in lines) or len(lines) < NEWEST:
+    if lines is None or not busy or len(lines) < NEWEST or any(line.status == RUNNING for line in lines):
         return lines
     # The list is ordered by age: what runs may be older than all of these.
     return (*lines, *(await client.jobs(status=RUNNING) or ()))

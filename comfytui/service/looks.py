@@ -174,7 +174,8 @@ class Looker:
         count, state = await client.queue_count(), self._state()
         if count != state.queue_remaining or count != len(indexed(state.jobs).places):
             return True
-        lines = await newest_lines(client) if state.abilities and state.abilities.jobs else None
+        light = state.abilities is not None and state.abilities.jobs
+        lines = await newest_lines(client, busy=count > 0) if light else None
         if lines is not None:
             ended = tuple(line.prompt_id for line in lines if line.status != RUNNING)
         else:

@@ -12,7 +12,7 @@ from comfytui.session import link, live, silence
 SCALED: Mapping[ModuleType, Mapping[str, float]] = {
     socket: {"FIRST_DELAY": 0.05, "LONGEST_DELAY": 0.5, "OPEN_SECONDS": 1.0},
     transport: {"CONNECT_SECONDS": 0.5, "READ_SECONDS": 1.2, "LOOK_SECONDS": 0.8, "KEPT_SECONDS": 0.5},
-    lag: {"PING_EVERY": 0.2},
+    lag: {"PING_EVERY": 0.2, "REPORT_EVERY": 0.1, "AT_REST_AFTER": 1.0},
     lines: {"LOOK_PAUSE": 0.1},
     outbox: {"LANDING_TIME": 3.0, "LOOK_PAUSE": 0.1},
     looks: {
