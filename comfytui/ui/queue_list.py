@@ -88,7 +88,7 @@ class QueueList(ScrollView, can_focus=True):
             self.set_reactive(QueueList.virtual_size, Size(0, len(rows)))
             self.refresh(repaint=False, layout=True)
         if kept != top:
-            self.scroll_to(y=kept, animate=False)
+            self._scroll_to_row(kept)
         self._repaint(before)
         if selected != self.selected_id:
             self.post_message(self.Highlighted(self.selected_id))
@@ -105,10 +105,11 @@ class QueueList(ScrollView, can_focus=True):
         return Strip(Segment.simplify(Segment(text, self._style(tone, index)) for text, tone in parts), width)
 
     def select(self, prompt_id: str) -> bool:
-        """Put the cursor on a job; whether it is listed."""
+        """Put the cursor on a job, with the top of the list in view where both fit; whether it is listed."""
         index = next((index for index, row in enumerate(self._rows) if row.prompt_id == prompt_id), None)
         if index is not None:
             self._move_to(index)
+            self._reveal(from_top=True)
         return index is not None
 
     def action_move(self, rows: int) -> None:
@@ -143,6 +144,10 @@ class QueueList(ScrollView, can_focus=True):
         else:
             self._move_to(index)
 
+    def on_resize(self) -> None:
+        """Keep the cursor in view, also on a list that was hidden until now."""
+        self._reveal(from_top=True)
+
     def on_focus(self) -> None:
         """The cursor shows whether keys go here."""
         self.refresh_line(self._cursor)
@@ -166,18 +171,32 @@ class QueueList(ScrollView, can_focus=True):
     def _move_to(self, index: int) -> None:
         """Put the cursor on a row, as near as there is one, and bring it into view."""
         index = min(max(index, 0), len(self._rows) - 1)
-        if index < 0 or index == self._cursor:
+        if index < 0:
             return
-        before = self._lines()
+        before, moved = self._lines(), index != self._cursor
         self._cursor = index
         self._reveal()
         self._repaint(before)
-        self.post_message(self.Highlighted(self.selected_id))
+        if moved:
+            self.post_message(self.Highlighted(self.selected_id))
 
-    def _reveal(self) -> None:
+    def _reveal(self, *, from_top: bool = False) -> None:
+        """Bring the cursor into view.
+
+        Args:
+            from_top: Show the list from its top if the cursor is on its first page, instead of scrolling the least.
+        """
         top, height = self.scroll_offset.y, self._height
-        if not top <= self._cursor < top + height:
-            self.scroll_to(y=self._cursor if self._cursor < top else self._cursor - height + 1, animate=False)
+        if not height:
+            return  # A hidden list has no view: it scrolls when it is shown.
+        if from_top and self._cursor < height:
+            self._scroll_to_row(0)
+        elif not top <= self._cursor < top + height:
+            self._scroll_to_row(self._cursor if self._cursor < top else self._cursor - height + 1)
+
+    def _scroll_to_row(self, index: int) -> None:
+        """Make a row the first in view, also before the scrollbar of a list that grew is laid out."""
+        self.scroll_to(y=index, animate=False, force=True)
 
     def _cursor_on(self, prompt_id: str | None) -> int:
         """Where a job is now, or the nearest place to where the cursor was."""

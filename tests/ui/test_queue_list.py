@@ -125,6 +125,61 @@ async def test_keys_move_the_cursor_and_keep_it_in_view(keys: list[str], expecte
         assert any(f"title {expected} " in app.listed.render_line(y).text for y in range(HEIGHT))
 
 
+def cursor_line(app: ListApp) -> int:
+    """The line of the view on which the cursor stands; outside of the view it fails."""
+    listed = app.listed
+    line = listed.rows.index(next(row for row in listed.rows if row.prompt_id == listed.selected_id))
+    line -= listed.scroll_offset.y
+    assert 0 <= line < listed.size.height
+    return line
+
+
+@pytest.mark.parametrize("chosen", [1, 3, 50, 99])
+async def test_a_job_selected_while_the_list_is_hidden_is_in_view_when_it_is_shown(chosen: int) -> None:
+    async with showing(many(3)) as (app, pilot):
+        app.listed.display = False
+        await pilot.pause()
+        app.listed.set_rows(many(100))
+        app.listed.select(f"p{chosen}")
+        app.listed.display = True
+        await pilot.pause()
+        assert cursor_line(app) == min(chosen, HEIGHT - 1)
+
+
+async def test_a_selected_job_is_shown_with_what_runs_where_both_fit() -> None:
+    async with showing(many(100)) as (app, pilot):
+        await pilot.press("end")
+        app.listed.select("p7")
+        await pilot.pause()
+        assert (cursor_line(app), text(app, 0).split()[2]) == (7, "p0")
+
+
+@pytest.mark.parametrize(("key", "expected"), [("home", "p0"), ("end", "p99"), ("pageup", "p0"), ("down", "p1")])
+async def test_a_key_brings_back_a_cursor_that_the_wheel_left_behind(key: str, expected: str) -> None:
+    async with showing(many(100)) as (app, pilot):
+        if key == "end":
+            await pilot.press("end")
+        app.listed.scroll_to(y=40, animate=False)
+        await pilot.pause()
+        await pilot.press(key)
+        await pilot.pause()
+        assert app.listed.selected_id == expected
+        cursor_line(app)
+
+
+async def test_a_list_that_gets_smaller_keeps_its_cursor_in_view() -> None:
+    async with showing(many(100)) as (app, pilot):
+        await pilot.press("pagedown")
+        assert cursor_line(app) == HEIGHT - 1
+        await pilot.resize_terminal(90, 4)
+        await pilot.pause()
+        assert cursor_line(app) == 3
+        await pilot.resize_terminal(60, 30)
+        await pilot.pause()
+        assert app.listed.selected_id == "p10"
+        cursor_line(app)
+
+
 async def test_enter_and_a_double_click_ask_for_the_job() -> None:
     async with showing(many(3)) as (app, pilot):
         await pilot.press("down", "enter")
