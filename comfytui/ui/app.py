@@ -136,6 +136,11 @@ class ComfyApp(App[None]):
             self.stuck |= not self.service.stop()
             self.service = None
 
+    @property
+    def keys_typed(self) -> int:
+        """How many keys and pastes have come since the program started."""
+        return self._type_ahead.count
+
     async def on_event(self, event: Event) -> None:
         """Keys wait for the ones before them."""
         if isinstance(event, Key | Paste) and not event.is_forwarded:

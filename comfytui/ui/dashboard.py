@@ -29,7 +29,6 @@ from comfytui.ui import keys, words
 from comfytui.ui.draft import Draft
 from comfytui.ui.footer import offered
 from comfytui.ui.form import PromptForm
-from comfytui.ui.form_actions import FormActions
 from comfytui.ui.header import HeaderLine
 from comfytui.ui.help import HelpScreen
 from comfytui.ui.job_actions import JobActions
@@ -37,6 +36,7 @@ from comfytui.ui.link_actions import LinkActions, Missed
 from comfytui.ui.news import lost_news, news_of
 from comfytui.ui.now import NowPanel
 from comfytui.ui.options import Options
+from comfytui.ui.pages import PageActions
 from comfytui.ui.queue_list import QueueList
 from comfytui.ui.queue_panel import QueuePanel
 from comfytui.ui.saving import shown_picture
@@ -56,7 +56,7 @@ class Mail(Message, bubble=False):
     """The mailbox is no longer empty."""
 
 
-class Dashboard(FormActions, JobActions, LinkActions):
+class Dashboard(PageActions, JobActions, LinkActions):
     """Form, *Now* and queue of one server."""
 
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
@@ -65,7 +65,10 @@ class Dashboard(FormActions, JobActions, LinkActions):
 
     def __init__(self, service: ServiceThread, options: Options, columns: int) -> None:
         # The class that the first resize would set: set then, it would style every widget a second time.
-        super().__init__(classes=next(name for least, name in reversed(BREAKPOINTS) if columns >= least))
+        layout = next(name for least, name in reversed(BREAKPOINTS) if columns >= least)
+        # A small screen begins with the form, as the others do, so that what is typed at once is never a command.
+        super().__init__(classes=f"{layout} -writing" if layout == "-narrow" else layout)
+        self._page_undecided = layout == "-narrow"
         self._service = service
         self._options = options
         self._draft = Draft(partial(options.drafts.write, options.workflow))
@@ -94,6 +97,7 @@ class Dashboard(FormActions, JobActions, LinkActions):
     def on_mount(self) -> None:
         """Clocks move once a second, and only while one is shown."""
         self._draft.begin(self._form.texts())
+        self._keys_before = self._keys_typed
         self.set_interval(TICK, self._tick)
         self.call_after_refresh(self._focus_somewhere)
         if warning := warning_for(self._options.workflow):
@@ -104,14 +108,6 @@ class Dashboard(FormActions, JobActions, LinkActions):
         self.refresh_bindings()
         self.call_after_refresh(self._focus_somewhere)
         self._plan_paint()
-
-    def _focus_somewhere(self) -> None:
-        """See that what has the focus is on the screen: the form if it is, else the queue."""
-        form = self._form
-        if self.focused is None and form.region.area:
-            form.focus_to_write()
-        elif self.focused is None or not self.focused.region.area:
-            self._panel.rows.focus()
 
     # Notices
 
@@ -176,6 +172,7 @@ class Dashboard(FormActions, JobActions, LinkActions):
         ):
             self._panel.show(state)
             self._select_ordered()
+        self._choose_page(state)
         self._offer_keys()
         self._follow_jobs()
         if self._follow_link(painted.link if painted else None, state.link):

@@ -28,7 +28,7 @@ def prompts(sim: SimServer) -> list[str]:
 async def test_on_a_small_screen_n_opens_the_form_and_the_next_letters_are_the_prompt(sim: SimServer) -> None:
     async with screen(sim.url, (80, 24)) as it:
         await it.shows("live")
-        await it.press("n")
+        await it.press("escape", "n")
         await it.shows("Negative")
         await it.press(*"quiet sea".replace(" ", "_"), "f5")
         await it.until(lambda: len(sim.submitted) == 4, "the batch")
@@ -68,7 +68,7 @@ async def test_keys_of_one_burst_go_where_the_ones_before_them_lead(sim: SimServ
 async def test_on_a_small_screen_the_whole_job_may_be_typed_ahead(sim: SimServer) -> None:
     async with screen(sim.url, (80, 24)) as it:
         await it.shows("live")
-        burst(it, "n", *"quiet", "f5")
+        burst(it, "escape", "n", *"quiet", "f5")
         await it.until(lambda: len(sim.submitted) == 4, "the batch")
         assert set(prompts(sim)) == {"quiet"}
 
@@ -85,8 +85,6 @@ async def test_after_escape_letters_act_at_once(sim: SimServer) -> None:
 async def test_a_wrong_number_on_a_hidden_form_opens_the_form(sim: SimServer) -> None:
     async with screen(sim.url, (80, 24)) as it:
         await it.shows("live")
-        await it.press("n")
-        await it.shows("Negative")
         await it.write("steps", "0")
         await it.press("escape", "f5")
         await it.shows("Steps must be")
@@ -206,7 +204,7 @@ async def test_escape_takes_the_filter_away_from_the_list_too(sim: SimServer) ->
 async def test_help_lists_the_keys_and_the_palette_the_actions(sim: SimServer) -> None:
     async with screen(sim.url, (80, 24)) as it:
         await it.shows("live")
-        await it.press("question_mark")
+        await it.press("escape", "question_mark")
         await it.shows("Cancel the selected job")
         await it.press("escape", "ctrl+p", *"previews")
         await it.shows("Live previews on or off")

@@ -1,0 +1,100 @@
+"""Below 100 columns the form is a page of its own: what a start opens with, and where the cursor is after F5."""
+
+import pytest
+from textual.widgets import TextArea
+
+from comfytui.session.model import Batch
+from comfytui.session.state import SessionState
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.ui.pages import opens_with_form
+from comfytui.ui.queue_list import QueueList
+from tests.faults.proxy import proxy_to
+from tests.sim.graphs import text_to_image
+from tests.ui.screen import Screen, screen
+
+SMALL = (80, 24)
+QUICK = SimConfig(steps_per_second=0, load_seconds=0)
+SLOW = SimConfig(steps_per_second=1, load_seconds=0)
+
+
+def queue_foreign(sim: SimServer, count: int) -> None:
+    """Let another client queue jobs."""
+    for seed in range(count):
+        sim.submissions.submit({"prompt": text_to_image(seed=seed, steps=500), "client_id": "somebody"})
+
+
+def focused(it: Screen) -> str | None:
+    return it.app.focused.id if it.app.focused else None
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (SessionState(), None),
+        (SessionState(blind=5.0), None),
+        (SessionState(blind=None), True),
+        (SessionState(blind=None, queue_remaining=1), False),
+        (SessionState(batches={"b": Batch("b", 1, "fox", ("p",), 0.0)}), False),
+    ],
+    ids=["connecting", "link lost before", "nothing queued", "something queued", "a batch of mine"],
+)
+def test_the_form_opens_where_the_queue_is_known_to_be_empty(state: SessionState, expected: bool | None) -> None:
+    assert opens_with_form(state) is expected
+
+
+async def test_a_first_start_takes_what_is_typed_as_the_prompt() -> None:
+    async with SimServer(QUICK) as sim, screen(sim.url, SMALL) as it:
+        for key in "axnq":
+            it.app.simulate_key(key)
+        await it.shows("live")
+        await it.shows("Negative")
+        await it.press(*"xl", "f5")
+        await it.until(lambda: len(sim.submitted) == 4, "the batch")
+        assert {body["prompt"]["6"]["inputs"]["text"] for body in sim.submitted} == {"axnqxl"}
+        await it.shows("4 of 4 done")
+        assert "Negative" not in it.text
+
+
+async def test_a_start_with_a_queue_opens_with_it_and_letters_act() -> None:
+    async with SimServer(SLOW) as sim:
+        queue_foreign(sim, 2)
+        async with screen(sim.url, SMALL) as it:
+            await it.shows("next")
+            await it.until(lambda: focused(it) == "queue-list", "the queue to take the keys")
+            await it.press("x")
+            await it.shows("belongs")
+
+
+async def test_the_page_does_not_change_under_the_hands_of_somebody_who_types() -> None:
+    async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy:
+        queue_foreign(sim, 2)
+        proxy.freeze()
+        async with screen(proxy.url, SMALL) as it:
+            await it.shows("Negative")
+            await it.press("q")
+            proxy.thaw()
+            await it.shows("queue 2")
+            await it.press("x")
+            prompt = it.app.screen.query_one("#prompt", TextArea)
+            assert (prompt.text, focused(it)) == ("qx", "prompt")
+
+
+async def test_after_f5_the_cursor_is_on_the_batch_and_on_the_screen() -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url, SMALL) as it:
+        await it.shows("live")
+        queue_foreign(sim, 30)
+        await it.shows("queue 30")
+        await it.press(*"fox", "f5")
+        await it.shows("1 of 4      30 ahead")
+        await it.press("home")
+        await it.shows("running")
+        listed = it.app.screen.query_one(QueueList)
+        await it.press("end")
+        await it.shows("4 of 4")
+        await it.press("n")
+        await it.shows("Negative")
+        await it.press("escape")
+        await it.shows("4 of 4")
+        assert listed.selected_id == listed.rows[-1].prompt_id
+
