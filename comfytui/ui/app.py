@@ -31,6 +31,8 @@ from comfytui.ui.driver import TerminalDriver
 from comfytui.ui.ending import Hook
 from comfytui.ui.farewell import farewell
 from comfytui.ui.harmless import HarmlessFilter
+from comfytui.ui.help import HelpScreen
+from comfytui.ui.keys import HELP_ANYWHERE
 from comfytui.ui.link_actions import Missed
 from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.start import NOTHING_ANSWERS, StartScreen
@@ -62,6 +64,7 @@ class ComfyApp(App[None]):
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Detach", show=False, priority=True, id="quit"),
+        HELP_ANYWHERE,
     ]
 
     def __init__(self, options: Options, server: Server | None = None) -> None:
@@ -148,6 +151,28 @@ class ComfyApp(App[None]):
         else:
             await super().on_event(event)
 
+    def action_help(self) -> None:
+        """Show the keys, or close them."""
+        if isinstance(self.screen, HelpScreen):
+            self.screen.dismiss()
+        else:
+            self.push_screen(HelpScreen())
+
+    def action_help_quit(self) -> None:
+        """Tell whoever presses ctrl+c how this program is left."""
+        quits = {key for key, each in self.screen.active_bindings.items() if each.binding.action == "app.quit"}
+        leave = "q detaches; jobs go on"
+        self.notify(leave if "q" in quits else "esc quits" if "escape" in quits else f"esc, then {leave}")
+
+    def notify(self, message: str, **options: Any) -> None:
+        """Show a message, after the help if that is open."""
+        show = partial(super().notify, message, **options)
+        reading = next((screen for screen in self.screen_stack if isinstance(screen, HelpScreen)), None)
+        if reading is not None:
+            reading.show_later(show)
+        else:
+            show()
+
     async def action_quit(self) -> None:
         """Close the program, after a question if something would be lost by it."""
         self._ask_and_close()
@@ -181,9 +206,11 @@ class ComfyApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of a screen is in the palette, beside what Textual has and our own do not replace."""
-        own = {each.id: each for _, each in screen._bindings if each.id and each.description}
+        bindings = [each for _, each in (*screen._bindings, *self._bindings) if each.id and each.description]
+        own = {each.action: each for each in bindings if each.action not in {"quit", "app.quit"}}
         for each in own.values():
             yield SystemCommand(each.description, each.tooltip, partial(screen.run_action, each.action))
+        yield SystemCommand("Quit, exit or detach", "Close comfytui, the jobs go on", self.action_quit)
         for command in super().get_system_commands(screen):
             if command.title not in {"Quit", "Keys"}:
                 yield command

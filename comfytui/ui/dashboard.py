@@ -203,14 +203,13 @@ class Dashboard(PageActions, JobActions, LinkActions):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys are offered where they act: escape where there is something to leave, letters outside of text fields."""
-        typing = self.focused is not None and self.focused.check_consume_key("slash", "/")
         on_form_page = self.has_class("-narrow", "-writing")
         match action:
             case "leave":
                 panel = self._panel
                 return self.focused is not panel.rows or on_form_page or panel.filtering
-            case "filter" | "help":
-                return not typing
+            case "filter":
+                return self.focused is None or not self.focused.check_consume_key("slash", "/")
             case "again":
                 return "again" in self._offers and not on_form_page
             case "cancel" | "cancel_batch" | "save":

@@ -15,8 +15,8 @@ AROUND = 3
 SOMETIMES = frozenset({"cancel", "save", "again", "link", "reconnect"})
 """Keys that are shown only while they are offered; whether they act is another question."""
 WORTH = (
-    "generate", "leave", "again", "link", "reconnect", "help", "detach", "cancel", "save", "write", "filter",
-    "queue.select",
+    "generate", "help-anywhere", "leave", "again", "link", "reconnect", "help", "detach", "cancel", "save", "write",
+    "filter", "queue.select",
 )  # fmt: skip
 """What comes first where there is no room for all, after the keys of what is open just now, which have no id."""
 WELL = frozenset({LinkKind.CONNECTING, LinkKind.LIVE})
@@ -70,8 +70,9 @@ class ThriftyScreen(Screen[None]):
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """What acts, of which only what there is room for is marked to be shown."""
         active = super().active_bindings
-        bindings = [each.binding for each in active.values()]
-        keys = {name_of(each): (each, self.app.get_key_display(each)) for each in bindings}
+        # Of two keys for one action the later one is shown.
+        by_action = {each.binding.action: each.binding for each in active.values()}
+        keys = {name_of(each): (each, self.app.get_key_display(each)) for each in by_action.values()}
         shown = chosen(keys.values(), self._offers, self.size.width)
         return {
             key: each._replace(binding=replace(each.binding, show=name_of(each.binding) in shown))

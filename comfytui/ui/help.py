@@ -1,5 +1,6 @@
-"""All keys on one page."""
+"""The keys on one page: those of the place where the user is first, then all others."""
 
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from rich.table import Table
@@ -7,13 +8,37 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from comfytui.ui import keys
+from comfytui.ui.line import Line
 
 KEY_CELLS = 17
-LETTERS = "Letters act when no text field has the focus; esc leaves a field. The palette (ctrl+p) has every action."
+COMMANDS = "Commands, while no text field has the focus"
+FORM = ("generate", "leave")
+"""Ids of the dashboard's keys that act in the form too."""
+
+Keys = Iterable[tuple[str, str]]
+
+
+def keys_here(screen: Screen[object]) -> Keys:
+    """What a screen has of keys beside those of the dashboard."""
+    own = {each.id: each for _, each in screen._bindings if each.id and each.description and each.action != "help"}
+    known = {each.id for each in keys.DASHBOARD}
+    return [
+        (each.key_display or keys.told(each)[0], each.tooltip or each.description)
+        for name, each in own.items()
+        if name not in known
+    ]
+
+
+def all_keys() -> Iterable[tuple[str, Keys]]:
+    """The keys of the dashboard and of the application, under their titles."""
+    own = {each.id or "": each for each in keys.DASHBOARD if each.action != "help"}
+    yield "Form", [*(keys.told(own.pop(name)) for name in FORM), *keys.FORM]
+    yield COMMANDS, [*keys.QUEUE, *map(keys.told, own.values())]
+    yield "Anywhere", keys.ANYWHERE
 
 
 class HelpScreen(ModalScreen[None]):
@@ -23,14 +48,35 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,q,question_mark,enter", "dismiss", "Close", key_display="esc", id="help-close"),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[Callable[[], None]] = []
+
     def compose(self) -> ComposeResult:
-        """A table of keys."""
-        table = Table.grid(padding=(0, 2))
-        table.add_column(max_width=KEY_CELLS)
-        table.add_column()
-        for key, what in [*map(keys.told, keys.DASHBOARD), *keys.QUEUE]:
-            table.add_row(Text(key, style="bold"), Text(what))
+        """A table for each group of keys."""
+        here = keys_here(self.app.screen_stack[-2])
         with VerticalScroll(classes="dialog") as box:
             box.border_title = "Keys"
-            yield Static(table)
-            yield Static(Text(f"\n{LETTERS}"), classes="help")
+            box.border_subtitle = "esc closes"
+            for title, group in [*([("Here", here)] if here else []), *all_keys()]:
+                yield Line(title, classes="help-title")
+                yield Static(_table(group))
+
+    def show_later(self, message: Callable[[], None]) -> None:
+        """Keep a message that would cover the help until it is closed."""
+        self._waiting.append(message)
+
+    def on_unmount(self) -> None:
+        """Show what came meanwhile."""
+        for message in self._waiting:
+            message()
+
+
+def _table(group: Keys) -> Table:
+    """Keys on the left, what they do on the right."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(width=KEY_CELLS)
+    table.add_column()
+    for key, what in group:
+        table.add_row(Text(key, style="bold"), Text(what))
+    return table

@@ -2,6 +2,10 @@
 
 from textual.binding import Binding
 
+HELP_ANYWHERE = Binding(
+    "f1", "help", "Help", key_display="F1", priority=True, id="help-anywhere", tooltip="Show all keys"
+)
+"""Works in text fields and dialogs too, for which it belongs to the application."""
 DASHBOARD = [
     Binding("f5,ctrl+j", "generate", "Generate", key_display="F5", priority=True, id="generate", tooltip="Queue it"),
     Binding("x", "cancel", "Cancel", id="cancel", tooltip="Cancel the selected job, or dismiss it if it is lost"),
@@ -20,26 +24,32 @@ DASHBOARD = [
     Binding("p", "previews", "Previews", id="previews", show=False, tooltip="Live previews on or off"),
     Binding("l", "link", "Link", show=False, id="link", tooltip="Show how the server is reached, and why"),
     Binding("ctrl+r", "reconnect", "Reconnect", id="reconnect", show=False, tooltip="Reconnect now"),
-    Binding(
-        "escape",
-        "leave",
-        "Commands",
-        id="leave",
-        tooltip="Leave the text field, filter or form: letters are commands then",
-    ),
+    # Named here for its place in the footer, where ? replaces it as soon as letters act.
+    HELP_ANYWHERE,
+    Binding("escape", "leave", "Commands", id="leave", tooltip="Leave the field, filter or form: letters are commands"),
     Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="Show all keys"),
     Binding("q", "app.quit", "Detach", id="detach", tooltip="Detach: close comfytui, the jobs go on"),
 ]
+FORM = [
+    ("tab, shift+tab", "Go to the next or previous field"),
+    ("enter", "In a line: go to the next field. In a list: open it"),
+]
+"""What the form's own keys do, in the words of the help."""
 QUEUE = [
-    ("arrows, page keys, home, end", "Select a job"),
+    ("arrows, home, end", "Select a job; page keys too"),
     ("enter", "Show the selected job large, with seed and settings"),
-    ("left, right", "In the large view: the images of a job one by one"),
 ]
 """What the queue's own keys do, in the words of the help."""
+ANYWHERE = [
+    ("F1 or ?", "These keys; ? not while typing"),
+    ("ctrl+p", "Command palette: every action by name, themes"),
+    ("ctrl+q", "Detach, also while typing"),
+]
+"""What the application's own keys do, in the words of the help."""
+NAMES = {"slash": "/", "question_mark": "?", "escape": "esc", "f5": "F5", "f1": "F1"}
 
 
 def told(binding: Binding) -> tuple[str, str]:
     """A binding's key and what it does, as the help has them."""
-    names = {"slash": "/", "question_mark": "?", "escape": "esc", "f5": "F5"}
-    keys = " or ".join(names.get(key, key) for key in binding.key.split(","))
+    keys = " or ".join(NAMES.get(key, key) for key in binding.key.split(","))
     return keys, binding.tooltip or binding.description

@@ -97,4 +97,3 @@ async def test_after_f5_the_cursor_is_on_the_batch_and_on_the_screen() -> None:
         await it.press("escape")
         await it.shows("4 of 4")
         assert listed.selected_id == listed.rows[-1].prompt_id
-

@@ -1,0 +1,114 @@
+"""Help is a key away wherever the user is, also while typing; nothing covers it, and every way out is told."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from textual.widgets import TextArea
+
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.ui.confirm import ConfirmScreen
+from comfytui.ui.help import HelpScreen
+from tests.sim.graphs import text_to_image
+from tests.ui.screen import Screen, screen
+
+QUICK = SimConfig(steps_per_second=0, load_seconds=0)
+SMALL = (80, 24)
+
+
+@pytest.fixture
+async def sim() -> AsyncIterator[SimServer]:
+    async with SimServer(QUICK) as server:
+        yield server
+
+
+async def help_comes_and_goes(it: Screen, words: str, *, leave: str = "f1") -> None:
+    """Ask for help, find the keys of this place in it, and be back where one was."""
+    place, focused = it.app.screen, it.app.focused
+    await it.press("f1")
+    await it.until(lambda: isinstance(it.app.screen, HelpScreen), "the help")
+    await it.shows(words)
+    await it.press(leave)
+    await it.until(lambda: it.app.screen is place and it.app.focused is focused, "the place before")
+
+
+@pytest.mark.parametrize("size", [SMALL, (120, 40)], ids=["80x24", "120x40"])
+async def test_f1_helps_in_a_text_field_and_its_footer_says_so(sim: SimServer, size: tuple[int, int]) -> None:
+    async with screen(sim.url, size) as it:
+        await it.shows("live")
+        footer = it.text.splitlines()[-1].split("  ")
+        assert [word.strip() for word in footer] == ["F5 Generate", "F1 Help", "esc Commands"]
+        await it.press(*"fox")
+        await help_comes_and_goes(it, "next field")
+        await it.press(*"es")
+        assert it.app.screen.query_one("#prompt", TextArea).text == "foxes"
+        await it.press("escape")
+        await it.shows("? Help")
+        assert "F1" not in it.text
+        await help_comes_and_goes(it, "next field", leave="escape")
+
+
+async def test_f1_helps_in_the_large_view_in_a_dialog_and_over_the_palette(sim: SimServer) -> None:
+    async with screen(sim.url, SMALL) as it:
+        sim.submissions.submit({"prompt": text_to_image(), "client_id": "somebody"})
+        await it.press("escape")
+        await it.shows("done")
+        await it.press("enter")
+        await it.shows("seed 1")
+        await help_comes_and_goes(it, "Save all pictures of this job")
+        await it.press("escape")
+        it.app.push_screen(ConfirmScreen("Really?"))
+        await it.shows("Really?")
+        await help_comes_and_goes(it, "y  ")
+        assert isinstance(it.app.screen, ConfirmScreen)
+        await it.press("n", "ctrl+p")
+        await it.shows("Search for commands")
+        await help_comes_and_goes(it, "next field")
+
+
+async def test_f1_helps_on_the_start_screen() -> None:
+    async with screen(None, SMALL) as it:
+        await it.shows("F1 Help")
+        await help_comes_and_goes(it, "Open a simulated server on this machine")
+
+
+async def test_messages_do_not_cover_the_help_and_are_shown_after_it(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("live")
+        it.app.notify("an early message")
+        await it.shows("an early message")
+        await it.press("f1")
+        await it.shows("next field")
+        it.app.notify("a late message", timeout=60)
+        await it.until(lambda: "an early message" not in it.text, "the early message to make way")
+        assert "a late message" not in it.text
+        await it.press("escape")
+        await it.shows("a late message")
+
+
+@pytest.mark.parametrize("word", ["quit", "exit", "detach"])
+async def test_the_palette_quits_as_q_does(sim: SimServer, word: str) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("dreamshaper_8")
+        await sim.__aexit__(None, None, None)
+        await it.generate(images="2")
+        await it.shows("not sent")
+        await it.press("ctrl+p", *word)
+        await it.shows("Close comfytui")
+        await it.press("enter")
+        await it.shows("2 of your images")
+        await it.press("y")
+        await it.until(lambda: it.app.return_code == 0, "the end")
+
+
+async def test_ctrl_c_says_how_to_leave(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("live")
+        await it.press("ctrl+c")
+        await it.shows("esc, then q detaches; jobs go on")
+        it.app.clear_notifications()
+        await it.press("escape", "ctrl+c")
+        await it.shows(" q detaches; jobs go on")
+    async with screen(None) as it:
+        await it.press("ctrl+c")
+        await it.shows("esc quits")
