@@ -8,11 +8,14 @@ from textual.widgets import Input
 from comfytui.session.model import Job, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.ui import words
+from comfytui.ui.queue_heading import QueueHeading
 from comfytui.ui.queue_list import QueueList
 from comfytui.ui.rows import rows_of
 
 EMPTY = "Nothing queued. Fill in the form (n) and press F5."
 UNKNOWN = "The queue is not known yet."
+HEADING_FROM = 12
+"""Lines of the panel from which on one of them is spent on the names of the columns."""
 NO_MATCH = "Nothing matches the filter. Press esc to clear it."
 
 
@@ -29,6 +32,7 @@ class QueuePanel(Vertical):
         filter_ = Input(placeholder="filter by prompt, status, owner or file", id="filter", compact=True)
         filter_.cursor_blink = False
         yield filter_
+        yield QueueHeading()
         yield QueueList(EMPTY, id="queue-list")
 
     @property
@@ -53,8 +57,17 @@ class QueuePanel(Vertical):
         known = UNKNOWN if state.link.kind is LinkKind.CONNECTING else EMPTY
         self.rows.empty = NO_MATCH if self.needle and state.jobs else known
         self.rows.set_rows(rows)
+        self._show_heading()
         self.border_title = f"Queue {words.AS_LAST_SEEN}" if state.link.kind.away and state.jobs else "Queue"
         self.border_subtitle = f"{len(rows)} of {len(state.jobs)}" if self.needle else ""
+
+    def _show_heading(self) -> None:
+        heading = self.query_one(QueueHeading)
+        heading.display = bool(self.rows.rows) and self.size.height >= HEADING_FROM
+
+    def on_resize(self) -> None:
+        """There may be a line to spare for the heading, or no longer."""
+        self._show_heading()
 
     def selected(self) -> Job | None:
         """The job under the cursor."""

@@ -1,0 +1,62 @@
+"""The names of the queue's columns stand over what they name, at every width."""
+
+import pytest
+from rich.cells import cell_len
+
+from comfytui.session.model import JobStatus
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.ui.queue_heading import heading_of
+from comfytui.ui.rows import Row
+from tests.ui.queue_help import drawn
+from tests.ui.screen import screen
+
+ROW = Row("p", JobStatus.SUCCEEDED, "title", "12 of 12", "done", "0:21", "mine", "fox.png")
+
+
+@pytest.mark.parametrize("width", [40, 55, 56, 76, 79, 80, 81, 120, 144, 200])
+def test_each_name_stands_over_its_column(width: int) -> None:
+    heading, (line, _) = heading_of(width), drawn(ROW, width)
+    assert cell_len(heading) == width
+    assert heading.isascii()
+    assert heading.index("Image") + len("Image") == line.index("12 of 12") + len("12 of 12")
+    shown = [("Prompt", "title"), ("State", "done"), ("Owner", "mine"), ("File", "fox.png")]
+    for name, text in shown:
+        assert heading.find(name) == line.find(text)
+
+
+@pytest.mark.parametrize("width", range(30))
+def test_a_line_that_is_too_narrow_is_cut(width: int) -> None:
+    assert cell_len(heading_of(width)) == width
+
+
+def over_the_list(lines: list[str]) -> tuple[int, int]:
+    """In which column the heading and the rows have the state."""
+    at = next((number for number, line in enumerate(lines) if "Image  State" in line), -1)
+    return lines[at].find("State"), lines[at + 1].find("done")
+
+
+async def test_the_heading_is_there_with_rows_and_follows_the_width() -> None:
+    async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
+        await it.shows("Nothing queued")
+        assert "State" not in it.text
+        await it.generate(images="2")
+        await it.shows("2 of 2 done")
+        for size in [(120, 40), (100, 40), (81, 40), (200, 60)]:
+            await it.pilot.resize_terminal(*size)
+            await it.shows("Image  State")
+            await it.until(lambda: len(set(over_the_list(it.text.splitlines()))) == 1, "the heading over its column")
+        await it.press("escape", "slash", *"zebra")
+        await it.shows("Nothing matches")
+        assert "State" not in it.text
+
+
+async def test_a_low_screen_gives_the_line_to_a_job() -> None:
+    async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url, (80, 16)) as it:
+        await it.shows("live")
+        await it.generate(images="2")
+        await it.shows("2 of 2 done")
+        await it.shows("2 of 2  done")
+        assert "State" not in it.text
+        await it.pilot.resize_terminal(80, 24)
+        await it.shows("Image  State")
