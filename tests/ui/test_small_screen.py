@@ -97,3 +97,11 @@ async def test_after_f5_the_cursor_is_on_the_batch_and_on_the_screen() -> None:
         await it.press("escape")
         await it.shows("4 of 4")
         assert listed.selected_id == listed.rows[-1].prompt_id
+
+
+@pytest.mark.parametrize("size", [(200, 24), (160, 30), (120, 18)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_low_terminal_shows_the_queue_however_wide_it_is(size: tuple[int, int]) -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url, size) as it:
+        queue_foreign(sim, 3)
+        await it.shows("running")
+        await it.shows("2 ahead")
