@@ -20,7 +20,7 @@ import pyte
 
 PATIENCE = 60.0
 """Seconds until words that should appear are given up."""
-F2, F5, ESCAPE, ENTER = "\x1bOQ", "\x1b[15~", "\x1b", "\r"
+F1, F2, F5, ESCAPE, ENTER = "\x1bOP", "\x1bOQ", "\x1b[15~", "\x1b", "\r"
 STOPPED = "[1]+  Stopped"
 """What a shell says of a program that stopped."""
 PROGRAM = (sys.executable, "-m", "comfytui")
@@ -93,6 +93,13 @@ class Terminal:
         over = time.monotonic() + PATIENCE
         while words not in self.text:
             assert time.monotonic() < over, f"{words!r} did not appear; the screen was:\n{self.text}"
+            self._read(0.1)
+
+    def hides(self, words: str) -> None:
+        """Wait until some words no longer stand on the screen."""
+        over = time.monotonic() + PATIENCE
+        while words in self.text:
+            assert time.monotonic() < over, f"{words!r} did not go; the screen was:\n{self.text}"
             self._read(0.1)
 
     def rest(self) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from comfytui.workflow.txt2img import txt2img
-from tests.terminal import ENTER, ESCAPE, F5, terminal
+from tests.terminal import ENTER, ESCAPE, F1, F5, terminal
 
 
 @pytest.fixture
@@ -31,21 +31,31 @@ def children_of(pid: int) -> set[int]:
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
-def test_the_demo_makes_pictures_and_leaves_nothing_behind(size: tuple[int, int], tmp_path: Path) -> None:
+def test_a_first_user_finds_help_makes_pictures_and_leaves_nothing_behind(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
     columns, rows = size
     demo = ("demo", "--steps-per-second", "40", "--foreign", "0", "--output", str(tmp_path))
     with terminal(*demo, columns=columns, rows=rows) as it:
-        it.shows("live")
-        if columns < 100:
-            it.send("n")
-        it.send("a red fox in snow", F5)
-        it.shows("4 of 4 done")
+        it.shows("F5 Generate  F1 Help  esc Commands")
         (simulator,) = children_of(it.process.pid)
+        it.send(F1)
+        it.shows("next or previous field")
+        it.send(ESCAPE)
+        it.hides("next or previous field")
+        it.send("a red fox in snow", F5)
+        it.shows(" of 4  running")
+        it.shows(" of 4 - Step ")
+        it.shows("4 of 4 done")
         it.send(ESCAPE, "g", ENTER)
         it.shows("seed ")
-        it.send("s")
+        it.send(F1)
+        it.shows("Save all")
+        it.send(F1, "s")
         it.shows("Saved")
-        it.send(ESCAPE, "q")
+        it.send(ESCAPE)
+        it.shows("q Detach")
+        it.send("q")
         assert it.exit_code() == 0
     assert [file.suffix for file in tmp_path.iterdir()] == [".png"]
     assert not Path(f"/proc/{simulator}").exists()

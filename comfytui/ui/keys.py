@@ -7,7 +7,9 @@ HELP_ANYWHERE = Binding(
 )
 """Works in text fields and dialogs too, for which it belongs to the application."""
 DASHBOARD = [
-    Binding("f5,ctrl+j", "generate", "Generate", key_display="F5", priority=True, id="generate", tooltip="Queue it"),
+    Binding(
+        "f5,ctrl+j", "generate", "Generate", key_display="F5", priority=True, id="generate", tooltip="Queue the batch"
+    ),
     Binding("x", "cancel", "Cancel", id="cancel", tooltip="Cancel the selected job, or dismiss it if it is lost"),
     Binding(
         "X",

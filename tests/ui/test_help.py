@@ -55,7 +55,7 @@ async def test_f1_helps_in_the_large_view_in_a_dialog_and_over_the_palette(sim: 
         await it.shows("done")
         await it.press("enter")
         await it.shows("seed 1")
-        await help_comes_and_goes(it, "Save all pictures of this job")
+        await help_comes_and_goes(it, "Save all")
         await it.press("escape")
         it.app.push_screen(ConfirmScreen("Really?"))
         await it.shows("Really?")
