@@ -206,10 +206,11 @@ class ComfyApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of a screen is in the palette, beside what Textual has and our own do not replace."""
-        bindings = [each for _, each in (*screen._bindings, *self._bindings) if each.id and each.description]
-        own = {each.action: each for each in bindings if each.action not in {"quit", "app.quit"}}
-        for each in own.values():
+        anywhere = {"help", "quit", "app.quit"}
+        bindings = [each for _, each in screen._bindings if each.id and each.description]
+        for each in {each.id: each for each in bindings if each.action not in anywhere}.values():
             yield SystemCommand(each.description, each.tooltip, partial(screen.run_action, each.action))
+        yield SystemCommand("Help", HELP_ANYWHERE.tooltip, self.action_help)
         yield SystemCommand("Quit, exit or detach", "Close comfytui, the jobs go on", self.action_quit)
         for command in super().get_system_commands(screen):
             if command.title not in {"Quit", "Keys"}:

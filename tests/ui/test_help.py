@@ -70,6 +70,10 @@ async def test_f1_helps_on_the_start_screen() -> None:
     async with screen(None, SMALL) as it:
         await it.shows("F1 Help")
         await help_comes_and_goes(it, "Open a simulated server on this machine")
+        await it.press("ctrl+p", *"help")
+        await it.shows("Show all keys")
+        await it.press("enter")
+        await it.until(lambda: isinstance(it.app.screen, HelpScreen), "the help")
 
 
 async def test_messages_do_not_cover_the_help_and_are_shown_after_it(sim: SimServer) -> None:
