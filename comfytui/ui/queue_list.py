@@ -76,13 +76,19 @@ class QueueList(ScrollView, can_focus=True):
         return self._rows[self._cursor].prompt_id if self._rows else None
 
     def set_rows(self, rows: Sequence[Row]) -> None:
-        """List other rows: the cursor stays on its job, what is in view stays in place, equal lines cost nothing."""
+        """List other rows: the cursor stays on its job, what is in view stays in place, equal lines cost nothing.
+
+        The view follows the cursor's job to where it waits or runs, but not to where it stands when it has ended.
+        """
         if rows is self._rows:
             return
         selected, before, top = self.selected_id, self._lines(), self.scroll_offset.y
         kept = _kept_top(self._rows, rows, top, self._height)
+        was_in_view = top <= self._cursor < top + self._height
         self._rows = rows
         self._cursor = self._cursor_on(selected)
+        if rows and was_in_view and selected == self.selected_id and not rows[self._cursor].status.ended:
+            kept = min(max(kept, self._cursor - self._height + 1), self._cursor)
         if self.virtual_size.height != len(rows):
             # Not by assignment, which would paint every line: only the scrollbar has to follow.
             self.set_reactive(QueueList.virtual_size, Size(0, len(rows)))

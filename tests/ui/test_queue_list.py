@@ -99,6 +99,7 @@ async def test_rows_replace_the_empty_sentence_and_the_sentence_them() -> None:
         assert "title a" in text(app, 0)
         assert app.told(QueueList.Highlighted) == ["a"]
         app.listed.set_rows(())
+        app.listed.set_rows([])
         await pilot.pause()
         assert text(app, 0) == "Nothing queued."
         assert app.told(QueueList.Highlighted) == ["a", None]
@@ -260,6 +261,14 @@ async def test_the_view_does_not_follow_a_job_that_ends() -> None:
         await pilot.pause()
         assert app.listed.selected_id == "now"
         assert "title p0" in text(app, 0)
+
+
+async def test_the_view_follows_a_waiting_job_that_others_push_down() -> None:
+    async with showing(rows("mine", "mine too")) as (app, pilot):
+        app.listed.set_rows((*many(50), *rows("mine", "mine too")))
+        await pilot.pause()
+        assert app.listed.selected_id == "mine"
+        assert cursor_line(app) == HEIGHT - 1
 
 
 async def test_a_list_that_shrinks_shows_its_end() -> None:
