@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Self, TypedDict
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from comfytui.comfy.cookies import SmallJar
 from comfytui.plain import plain
 
 DEFAULT_PORT = 8188
@@ -129,6 +130,18 @@ class Server:
             return address.is_loopback or address.is_unspecified  # ComfyUI calls itself 0.0.0.0 when it listens to all.
         except ValueError:
             return host == "localhost" or host.endswith(".localhost")
+
+    @cached_property
+    def cookies(self) -> SmallJar:
+        """What the server, or a proxy before it, set: one jar for HTTP and socket, since a session counts for both."""
+        return SmallJar()
+
+    def cookie_for(self, url: str) -> Mapping[str, str]:
+        """The `Cookie` header of the jar for a URL; none where the user gives one, which is the whole of it."""
+        if any(name.lower() == "cookie" for name in self.headers):
+            return {}
+        value = self.cookies.header_for(url)
+        return {"Cookie": value} if value else {}
 
     @cached_property
     def tls(self) -> ssl.SSLContext | None:

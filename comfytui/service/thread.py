@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from comfytui.comfy.redaction import Redactor
 from comfytui.comfy.server import Server
 from comfytui.plain import plain
 from comfytui.service.mailbox import Mailbox
@@ -151,7 +152,7 @@ class ServiceThread:
     def _fault(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Tell a fault that did not end the service."""
         error = context.get("exception")
-        reason = _first_words(error) if error else plain(str(context.get("message")), 200)
+        reason = self._first_words(error) if error else plain(str(context.get("message")), 200)
         if self._service:
             self._service.post(ServiceFailed(self.server.shown, reason, 0.0))
         log.error("fault: %s", reason, exc_info=error)
@@ -195,13 +196,12 @@ class ServiceThread:
                 faults = 0 if time.monotonic() - began > CALM else faults
                 pause = self._pauses[min(faults, len(self._pauses) - 1)]
                 faults += 1
-                service.broke(_first_words(error), pause)
+                service.broke(self._first_words(error), pause)
                 log.exception("service failed")
                 await asyncio.sleep(pause)
 
-
-def _first_words(error: BaseException) -> str:
-    """What went wrong, in one line: of a group, its first member."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return plain(f"{type(error).__name__}: {error}", 200)
+    def _first_words(self, error: BaseException) -> str:
+        """What went wrong, in one line: of a group, its first member. Errors of libraries may hold a URL."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        return plain(Redactor(self.server).text(f"{type(error).__name__}: {error}"), 200)
