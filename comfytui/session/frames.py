@@ -19,6 +19,11 @@ from comfytui.session.live import entered, finished, skipped, stepped
 from comfytui.session.model import Failure, Job, JobStatus, Stamp
 from comfytui.session.state import Live, SessionState
 
+OUTPUTS_KEPT = 10_000
+"""Files of one job that are kept."""
+TEXTS_KEPT = 100
+"""Texts of one job that are kept."""
+
 RunFrame = ExecutionStart | ExecutionCached | Executing | Progress | ProgressState | Executed
 """Frames that show that a prompt runs."""
 EndFrame = ExecutionSuccess | ExecutionError | ExecutionInterrupted
@@ -103,6 +108,10 @@ def _overviewed(live: Live, job: Job, nodes: tuple[NodeProgress, ...], at: Stamp
 
 
 def _with_results(job: Job, event: Executed) -> Job:
-    outputs = tuple(dict.fromkeys(job.outputs + event.outputs))
-    text = tuple(dict.fromkeys(job.text + event.text))
+    outputs = job.outputs
+    if not set(outputs).issuperset(event.outputs):
+        outputs = tuple(dict.fromkeys(outputs + event.outputs))[:OUTPUTS_KEPT]
+    text = job.text
+    if not set(text).issuperset(event.text):
+        text = tuple(dict.fromkeys(text + event.text))[:TEXTS_KEPT]
     return job if (outputs, text) == (job.outputs, job.text) else replace(job, outputs=outputs, text=text)

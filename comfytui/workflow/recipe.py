@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from math import isfinite
+from sys import getsizeof
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from comfytui.workflow.fields import Field, Key, Value, field_of, first_slots, seed_keys
@@ -21,6 +22,18 @@ MAX_NAME: Final = 200
 
 TEMPLATES: Final = 8
 """Kinds of graph whose texts are compared with the next one's."""
+
+MAX_TEMPLATE: Final = 2**18
+"""Bytes of a graph whose text is compared with the next one's."""
+
+MAX_SEPARATORS: Final = 200_000
+"""Commas in the text of a graph that is read: so many values are made of it at least."""
+
+MAX_KEPT: Final = 2**25
+"""Bytes, roughly, that are kept of all the graphs of one answer."""
+
+BEYOND: Final = 40
+"""Characters of a text that are kept where more would be too much."""
 
 MAX_LATENTS: Final = 4_096
 """Latents a batch that ComfyUI allows."""
@@ -65,13 +78,16 @@ Shown: TypeAlias = dict[str, Any]
 class GraphReader:
     """Reads many graphs, most of which are alike: fields are looked for once a shape, equal texts are kept once.
 
-    It holds on to every shape and text that it met, so it should not outlive the graphs of one answer.
+    It holds on to every shape and text that it met, so it should not outlive the graphs of one answer. Of graphs that
+    have nothing in common, only as many are read as take `MAX_KEPT`: of the rest there is nothing to show.
     """
 
     def __init__(self) -> None:
         self._outlines: dict[Hashable, Outline] = {}
         self._texts: dict[str, str] = {}
         self._templates: deque[tuple[Template, Shown, Mapping[str, str]]] = deque(maxlen=TEMPLATES)
+        self._room = MAX_KEPT
+        self._full = False
 
     def read(self, graph: Any) -> tuple[Recipe, Mapping[str, str]]:
         """Read the first pass and the class of each node of any JSON value, or of its text (bytes), and never raise.
@@ -87,13 +103,15 @@ class GraphReader:
         for template, shown, classes in self._templates:
             if (values := template.values_in(text)) is not None:
                 return Recipe(**{**shown, **self._kept(values)}), classes
+        if self._full or text.count(b",") > MAX_SEPARATORS:
+            return Recipe(), Outline().classes
         try:
             graph = json.loads(text)
         except (ValueError, RecursionError):
             return self.read(None)
         outline = self._outline(graph)
         shown = self._shown(graph, outline)
-        if made := template_of(text, graph, outline.places):
+        if len(text) <= MAX_TEMPLATE and (made := template_of(text, graph, outline.places)):
             self._templates.appendleft((made, shown, outline.classes))
         return Recipe(**shown), outline.classes
 
@@ -105,21 +123,42 @@ class GraphReader:
         kept: Shown = {}
         for key, value in values.items():
             shown = _cut(field_of(key), value)
-            kept[str(key)] = self._texts.setdefault(shown, shown) if isinstance(shown, str) else shown
+            kept[str(key)] = self._shared(shown) if isinstance(shown, str) else shown
         seeds = [kept.pop(key) for key in seed_keys(values) if key != Field.SEED]
         if seeds:
             kept["more_seeds"] = tuple(seed for seed in seeds if seed is not None)
         return kept
+
+    def _shared(self, text: str) -> str:
+        """The text, or the equal one that is kept already; its beginning where there is no room for more."""
+        if text in self._texts:
+            return self._texts[text]
+        if not self._takes(getsizeof(text)):
+            text = text[:BEYOND]
+        return self._texts.setdefault(text, text)
+
+    def _takes(self, size: int) -> bool:
+        """Whether there is room for so many bytes, which are taken then."""
+        fits = size <= self._room
+        self._room -= size if fits else 0
+        return fits
 
     def _outline(self, graph: Any) -> Outline:
         try:
             shape = _shape(graph)
             outline = self._outlines.get(shape)
         except (AttributeError, KeyError, TypeError):  # not a graph as ComfyUI has them: looked at for itself
-            return _outline(graph)
-        if outline is None:
-            outline = self._outlines[shape] = _outline(graph)
+            return self._kept_outline(_outline(graph))
+        if outline is not None:
+            return outline
+        if not self._takes(_size(shape)):
+            self._full = True  # to find out each time that there is no room would take its time
+            return Outline()
+        outline = self._outlines[shape] = _outline(graph)
         return outline
+
+    def _kept_outline(self, outline: Outline) -> Outline:
+        return outline if self._takes(_size(tuple(outline.classes.items()))) else Outline()
 
 
 def recipe_of(graph: object) -> Recipe:
@@ -144,6 +183,12 @@ def _kind(value: Any) -> Hashable:
         source, output = value
         return source, type(output) if type(output) is not float else isfinite(output)
     return kind if kind is not float else isfinite(value)
+
+
+def _size(shape: Hashable) -> int:
+    """The bytes that a shape takes, roughly; a shape is not nested deeply."""
+    inner = sum(map(_size, shape)) if isinstance(shape, tuple) else 0
+    return getsizeof(shape) + inner
 
 
 def _outline(graph: object) -> Outline:

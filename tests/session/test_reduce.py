@@ -496,3 +496,13 @@ def test_the_time_in_which_nobody_saw_it_is_one_whatever_the_link_was_called_mea
     for second in (0.5, 1.0):
         session.do(QueueSnapshot((), (), asked=session.now + second), HistorySnapshot((), ("b1", "b2", "b3")))
     assert {session.state.jobs[key].note for key in ("b1", "b2", "b3")} == {"may have finished"}
+
+
+def test_of_results_without_end_only_so_many_are_kept() -> None:
+    session = started()
+    for first in (0, 6_000, 12_000):
+        files = tuple(Output(f"{number}.png") for number in range(first, first + 6_000))
+        session.do(Executed("a1", SAVER, SAVER, files, tuple(f"{first} {line}" for line in range(70))))
+    job = session.state.jobs["a1"]
+    assert len(job.outputs) == 10_000
+    assert len(job.text) == 100

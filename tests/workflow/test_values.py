@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from comfytui.workflow import recipe
 from comfytui.workflow.fields import Field, seed_key
 from comfytui.workflow.graph import classes_of, seed_labels, warning_for, workflow_of
 from comfytui.workflow.recipe import GraphReader, recipe_of
@@ -202,3 +203,27 @@ def test_seeds_are_told_apart_by_their_nodes() -> None:
     graph = stable_diffusion.hires()
     graph["1"]["_meta"] = {"title": "Hires\x1b[2J pass"}
     assert seed_labels(workflow_of("hires", graph)) == {"seed": "#3 KSampler", "seed-2": "#1 Hires pass"}
+
+
+def test_of_endless_graphs_with_nothing_in_common_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "MAX_KEPT", 100_000)
+    reader = GraphReader()
+    texts = [reader.read(with_text(f"{number} " + "x" * 1_500))[0].prompt for number in range(200)]
+    assert len(texts[0]) > 1_500
+    assert len(texts[-1]) == recipe.BEYOND
+    assert texts[-1].startswith("199 x")
+    node = {"class_type": "K", "inputs": {}}
+    shapes = [reader.read({f"{number}-{node_id}": node for node_id in range(99)}) for number in range(9)]
+    assert shapes[-1] == (recipe.Recipe(), {})
+
+
+def test_a_graph_of_absurdly_many_values_is_not_read() -> None:
+    text = dumps({"1": {"class_type": "K", "inputs": {"a": [1] * 300_000}}}).encode()
+    assert GraphReader().read(text) == (recipe.Recipe(), {})
+
+
+def with_text(text: str) -> dict[str, Any]:
+    return {
+        "3": {"class_type": "KSampler", "inputs": {"seed": 1, "steps": 2, "positive": ["6", 0], "negative": ["6", 0]}},
+        "6": {"class_type": "CLIPTextEncode", "inputs": {"text": text}},
+    }
