@@ -1,61 +1,55 @@
 """ComfyUI's HTTP calls, typed: `/api` first, bare paths on servers that have no `/api`."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Self, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 from urllib.parse import quote
 
 from comfytui.comfy.abilities import Abilities, abilities_of
+from comfytui.comfy.calls import ABSENT, Calls
 from comfytui.comfy.errors import NotComfyUI, Rejected, ServerError, Unauthorized
 from comfytui.comfy.events import Output
 from comfytui.comfy.faults import not_comfyui
-from comfytui.comfy.fields import flags, loads
+from comfytui.comfy.fields import flags
+from comfytui.comfy.limits import (
+    DEFINITION_LIMIT,
+    DEFINITION_VALUES,
+    ENTRY_LIMIT,
+    FILE_LIMIT,
+    FOLDER_LIMIT,
+    FOLDER_VALUES,
+    HISTORY_LIMIT,
+    JOBS_LIMIT,
+    QUEUE_LIMIT,
+    STATS_LIMIT,
+    VIEW_LIMIT,
+)
 from comfytui.comfy.parse import (
     parse_cancelled,
     parse_count,
-    parse_history,
     parse_job,
     parse_jobs,
     parse_log_times,
     parse_names,
     parse_object,
-    parse_queue,
     parse_queued,
     parse_rejection,
     parse_stats,
 )
+from comfytui.comfy.prompts import HistoryReader, QueueReader
 from comfytui.comfy.replies import HistoryEntry, JobInfo, Json, Queue, Queued, QueueItem, SystemStats
-from comfytui.comfy.server import Server
-from comfytui.comfy.transport import MIB, Answer, Transport
+from comfytui.comfy.transport import Take
 from comfytui.plain import plain
 
 T = TypeVar("T")
 
-FILE_LIMIT = 512 * MIB
-"""Bytes of one file that a node made."""
-BIG = 64 * 1024
-"""Bytes from which on JSON is parsed in a thread, so that the socket's loop goes on."""
-_ABSENT = frozenset({404, 405})
-"""What servers say of a path that they do not have; 405 where files are served from everywhere, to GET alone."""
 _UNFIT = frozenset({411, 413, 415, 422})
 """What proxies say of a prompt that they will never let through, however often it is sent."""
 
 
-class ComfyClient:
+class ComfyClient(Calls):
     """Calls to one server; every call raises the errors of `comfytui.comfy.errors`."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._transport = Transport(server)
-        self._prefix: str | None = None
-        self._prefix_lock = asyncio.Lock()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._transport.close()
 
     async def submit(
         self,
@@ -78,53 +72,67 @@ class ComfyClient:
         )
         if answer.status == 400:
             message, node_errors = await self._parse(answer, parse_rejection)
-            raise Rejected(f"The server refused the prompt: {plain(message)}", node_errors)
+            message = plain(self._redactor.text(message))
+            raise Rejected(f"The server refused the prompt: {message}", self._redactor.node_errors(node_errors))
         if answer.status in _UNFIT:
             raise Rejected(f"The prompt was turned down with status {answer.status}: make it smaller or simpler.")
-        return await self._parsed(answer, lambda reply: parse_queued(reply, prompt_id))
+        queued = await self._parsed(answer, lambda reply: parse_queued(reply, prompt_id))
+        return replace(queued, node_errors=self._redactor.node_errors(queued.node_errors))
 
     async def queue(self) -> Queue[QueueItem]:
-        """What runs and what waits, graphs included."""
-        return await self.kept_queue(lambda item: item)
+        """What runs and what waits, without the graphs: all of a long queue take more than is to be held."""
+        return await self.kept_queue(lambda item: replace(item, graph={}))
 
     async def kept_queue(self, keep: Callable[[QueueItem], T]) -> Queue[T]:
         """What runs and what waits, of which only what `keep` makes of each prompt ever stands in memory."""
-        answer = await self._send("GET", "/queue")
-        self._check(answer)
-        return await self._understand(answer, lambda raw: parse_queue(raw, keep))
+        reader = QueueReader(keep)
+        await self._read_pieces("/queue", reader, QUEUE_LIMIT)
+        with self._understanding():
+            return reader.queue()
 
     async def queue_count(self) -> int:
         """How many prompts run or wait."""
-        return await self._read("/prompt", parse_count)
+        return await self._read("/prompt", parse_count, limit=STATS_LIMIT)
 
     async def history(self, max_items: int) -> tuple[HistoryEntry, ...]:
         """The newest entries, graphs included."""
-        return await self._read("/history", parse_history, {"max_items": str(max_items)})
+        return await self.kept_history(max_items, lambda entry: entry)
+
+    async def kept_history(self, max_items: int, keep: Callable[[HistoryEntry], T | None]) -> tuple[T, ...]:
+        """The newest entries, of which only what `keep` makes of each ever stands in memory, but for None."""
+        reader = HistoryReader(lambda entry: keep(self._redactor.entry(entry)), max_items)
+        await self._read_pieces("/history", reader, HISTORY_LIMIT, {"max_items": str(max_items)})
+        return reader.history()
 
     async def history_of(self, prompt_id: str) -> HistoryEntry | None:
         """How a prompt ended; None while it has not, and for ids that the server does not know.
 
         Some servers answer an unknown id with the entry of another prompt: only one of this id counts.
         """
-        entries = await self._read(f"/history/{_segment(prompt_id)}", parse_history)
-        return next((entry for entry in entries if entry.item.prompt_id == prompt_id), None)
+
+        def keep(entry: HistoryEntry) -> HistoryEntry | None:
+            return self._redactor.entry(entry) if entry.item.prompt_id == prompt_id else None
+
+        reader = HistoryReader(keep, 1)
+        await self._read_pieces(f"/history/{_segment(prompt_id)}", reader, ENTRY_LIMIT)
+        return next(iter(reader.history()), None)
 
     async def jobs(self, limit: int = 200, status: str | None = None) -> tuple[JobInfo, ...] | None:
         """The newest lines of the jobs list, perhaps only of one status; None on servers before 0.6.0."""
         wanted = {"limit": str(limit)} | ({"status": status} if status else {})
-        answer = await self._send("GET", "/jobs", params=wanted, prefix="/api")
-        return None if answer.status in _ABSENT else await self._parsed(answer, parse_jobs)
+        answer = await self._send("GET", "/jobs", params=wanted, prefix="/api", limit=JOBS_LIMIT)
+        return None if answer.status in ABSENT else await self._parsed(answer, parse_jobs)
 
     async def job(self, prompt_id: str) -> JobInfo | None:
         """One line of the jobs list; None where there is none."""
         answer = await self._send("GET", f"/jobs/{_segment(prompt_id)}", prefix="/api")
-        found = None if answer.status in _ABSENT else await self._parsed(answer, parse_job)
+        found = None if answer.status in ABSENT else await self._parsed(answer, parse_job)
         return found if found and found.prompt_id == prompt_id else None
 
     async def cancel(self, prompt_id: str) -> bool | None:
         """Delete or interrupt in one step; whether there was something to cancel, None on servers before 0.26."""
         answer = await self._send("POST", f"/jobs/{_segment(prompt_id)}/cancel", prefix="/api")
-        return None if answer.status in _ABSENT else await self._parsed(answer, parse_cancelled)
+        return None if answer.status in ABSENT else await self._parsed(answer, parse_cancelled)
 
     async def interrupt(self, prompt_id: str | None = None) -> None:
         """Stop a running prompt; None, and servers before 0.3.57 in any case, stop whatever runs."""
@@ -150,7 +158,7 @@ class ComfyClient:
         None on servers before 2024-08.
         """
         answer = await self._transport.exchange("GET", "/internal/logs/raw")
-        return () if answer.status in _ABSENT else await self._parsed(answer, parse_log_times)
+        return () if answer.status in ABSENT else await self._parsed(answer, parse_log_times)
 
     async def models(self, folder: str) -> tuple[str, ...]:
         """The names of the models in a folder such as `checkpoints`; none in a folder that the server does not know."""
@@ -158,11 +166,12 @@ class ComfyClient:
 
     async def object_info(self, class_type: str) -> Mapping[str, Json]:
         """The definition of one class of nodes, as `{class_type: definition}`; empty where the server has none."""
-        return await self._read(f"/object_info/{_segment(class_type)}", parse_object, missing={})
+        where = f"/object_info/{_segment(class_type)}"
+        return await self._read(where, parse_object, missing={}, limit=DEFINITION_LIMIT, values=DEFINITION_VALUES)
 
     async def system_stats(self) -> SystemStats:
         """What the box is and how full it is."""
-        return await self._read("/system_stats", parse_stats)
+        return await self._read("/system_stats", parse_stats, limit=STATS_LIMIT)
 
     async def features(self) -> frozenset[str]:
         """The names of what the server says it supports; empty on servers before 0.3.45."""
@@ -177,9 +186,16 @@ class ComfyClient:
             jobs = await self.jobs(limit=1)
         return abilities_of(version, features, jobs=jobs is not None)
 
-    async def view(self, output: Output, preview: str | None = None, limit: int = FILE_LIMIT) -> bytes:
+    async def view(self, output: Output, preview: str | None = None, limit: int = VIEW_LIMIT) -> bytes:
         """A file that a node made, of at most `limit` bytes; `preview` such as `webp;80` asks for a light picture."""
         return await self._view(output, {"preview": preview} if preview else {}, limit=limit)
+
+    async def download(self, output: Output, take: Take, limit: int = FILE_LIMIT) -> None:
+        """Hand a file that a node made to `take` as it arrives, at most `limit` bytes; raises after some where it must.
+
+        What was taken before an error is to be thrown away.
+        """
+        await self._view(output, {}, limit=limit, take=take)
 
     async def head_of(self, output: Output, size: int) -> bytes:
         """The first bytes of a file that a node made, `size` of them or a few more."""
@@ -187,85 +203,30 @@ class ComfyClient:
 
     async def made(self) -> tuple[str, ...]:
         """The names of the files in the top of the output folder, the newest first; none on servers before 0.3.15."""
-        answer = await self._transport.exchange("GET", "/internal/files/output")
-        names = () if answer.status in _ABSENT else await self._parsed(answer, parse_names)
+        answer = await self._transport.exchange("GET", "/internal/files/output", limit=FOLDER_LIMIT)
+        names = () if answer.status in ABSENT else await self._parsed(answer, parse_names, FOLDER_VALUES)
         return tuple(name.removesuffix(" [output]") for name in names)
 
     async def _view(
-        self, output: Output, asked: Mapping[str, str], *, limit: int = FILE_LIMIT, head: int | None = None
+        self,
+        output: Output,
+        asked: Mapping[str, str],
+        *,
+        limit: int = VIEW_LIMIT,
+        head: int | None = None,
+        take: Take | None = None,
     ) -> bytes:
         params = {"filename": output.filename, "subfolder": output.subfolder, "type": output.type, **asked}
         where = await self._find_prefix() + "/view"
-        answer = await self._transport.exchange("GET", where, params=params, limit=limit, head=head, seconds=None)
+        answer = await self._transport.exchange(
+            "GET", where, params=params, limit=limit, head=head, seconds=None, take=take
+        )
         if answer.html:
             raise not_comfyui(self._server)
         if answer.status >= 300:
             name = plain(output.filename, 100)
             raise ServerError(f"The server no longer has {name} ({answer.status}): make it again.", answer.status)
         return answer.body
-
-    async def _read(
-        self,
-        path: str,
-        parse: Callable[[Json], T],
-        params: Mapping[str, str] | None = None,
-        *,
-        missing: T | None = None,
-    ) -> T:
-        """The typed answer to a GET; `missing` is what a 404 means, where it means something."""
-        answer = await self._send("GET", path, params=params)
-        if answer.status == 404 and missing is not None:
-            return missing
-        return await self._parsed(answer, parse)
-
-    async def _order(self, path: str, body: Mapping[str, Any]) -> None:
-        self._check(await self._send("POST", path, json=body))
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Json = None,
-        params: Mapping[str, str] | None = None,
-        prefix: str | None = None,
-    ) -> Answer:
-        where = (await self._find_prefix() if prefix is None else prefix) + path
-        return await self._transport.exchange(method, where, json=json, params=params)
-
-    async def _find_prefix(self) -> str:
-        """`/api`, or nothing on servers before mid-2024, found out once."""
-        async with self._prefix_lock:
-            if self._prefix is None:
-                answer = await self._transport.exchange("GET", "/api/prompt")
-                self._prefix = "" if answer.status == 404 else "/api"
-            return self._prefix
-
-    def _check(self, answer: Answer) -> None:
-        if answer.status in _ABSENT:
-            raise not_comfyui(self._server)
-        if answer.status >= 300:
-            raise ServerError(
-                f"{self._server.shown} refused the request with status {answer.status}: try again.", answer.status
-            )
-        if answer.html:
-            raise not_comfyui(self._server)
-
-    async def _parsed(self, answer: Answer, parse: Callable[[Json], T]) -> T:
-        self._check(answer)
-        return await self._parse(answer, parse)
-
-    async def _parse(self, answer: Answer, parse: Callable[[Json], T]) -> T:
-        return await self._understand(answer, lambda raw: parse(loads(raw)))
-
-    async def _understand(self, answer: Answer, read: Callable[[bytes], T]) -> T:
-        """The body as a typed reply, read in a thread where that takes long; any other body is no ComfyUI's."""
-        try:
-            if len(answer.body) > BIG:
-                return await asyncio.to_thread(read, answer.body)
-            return read(answer.body)
-        except ValueError:
-            raise not_comfyui(self._server) from None
 
 
 def _segment(name: str) -> str:

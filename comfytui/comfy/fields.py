@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from math import isfinite
 from typing import Any
 
 from comfytui.comfy.events import Output
+from comfytui.comfy.limits import NODES_LIMIT, OUTPUTS_LIMIT, VALUES_LIMIT, TooMuch
 
 TEXT_LIMIT = 65_536
 """Characters kept of one text."""
@@ -15,18 +17,38 @@ PATH_LIMIT = 4_096
 """Characters of a folder; a longer one is none."""
 LINES_LIMIT = 1_000
 """Texts kept of one list, where nothing else is said."""
+LINES_SIZE = 2 * TEXT_LIMIT
+"""Characters kept of one list of texts, where nothing else is said."""
 NUMBER_LIMIT = 2**53
 """Numbers from here on are no counts: they would not survive as a float."""
 FLAGS_DEPTH = 8
 """Levels of nested flags that are read."""
+FLAGS_LIMIT = 1_000
+"""Flags that are read."""
 
 
-def loads(raw: str | bytes) -> Any:
-    """JSON as Python values; every defect, hostile nesting included, is a ValueError."""
+def loads(raw: str | bytes, most: int = VALUES_LIMIT) -> Any:
+    """JSON as Python values, of which `most` are made.
+
+    Raises ValueError for every defect, hostile nesting included, and TooMuch where there are more values.
+    """
+    check_values(raw, most)
     try:
         return json.loads(raw)
     except RecursionError:
         raise ValueError("JSON nested too deeply") from None
+
+
+def check_values(raw: str | bytes, most: int = VALUES_LIMIT) -> None:
+    """Raise TooMuch for JSON that may hold more than `most` values; none is made, and separators in texts count."""
+    if len(raw) <= most:
+        return
+    if isinstance(raw, str):
+        found = raw.count(",") + raw.count("[") + raw.count("{")
+    else:
+        found = raw.count(b",") + raw.count(b"[") + raw.count(b"{")
+    if found > most:
+        raise TooMuch(f"more than {most:,} values")
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -47,11 +69,16 @@ def text(value: object, limit: int = TEXT_LIMIT) -> str:
     return cut if cut.isascii() else cut.encode(errors="replace").decode()
 
 
-def texts(value: object, count: int = LINES_LIMIT) -> tuple[str, ...]:
-    """The first texts of a list; a lone text is a list of one."""
-    if isinstance(value, str):
-        return (text(value),)
-    return tuple(text(item) for item in items(value)[:count] if isinstance(item, str))
+def texts(value: object, count: int = LINES_LIMIT, size: int = LINES_SIZE) -> tuple[str, ...]:
+    """The first texts of a list, of `size` characters in all; a lone text is a list of one."""
+    found: list[str] = []
+    for item in [value] if isinstance(value, str) else items(value)[:count]:
+        if isinstance(item, str):
+            found.append(text(item, min(TEXT_LIMIT, size)))
+            size -= len(found[-1])
+        if size <= 0:
+            break
+    return tuple(found)
 
 
 def ident(value: object) -> str | None:
@@ -68,8 +95,8 @@ def ident(value: object) -> str | None:
 
 
 def idents(value: object) -> tuple[str, ...]:
-    """The ids of a list."""
-    return tuple(name for item in items(value) if (name := ident(item)) is not None)
+    """The ids of a list, not without end."""
+    return tuple(name for item in items(value)[:NODES_LIMIT] if (name := ident(item)) is not None)
 
 
 def number(value: object) -> float | None:
@@ -96,15 +123,17 @@ def integer(value: object) -> int | None:
     return None if found is None else int(found)
 
 
-def flags(value: object, depth: int = FLAGS_DEPTH) -> frozenset[str]:
+def flags(value: object) -> frozenset[str]:
     """The names of what is true in an object; nested ones read like `extension.manager.supports_v4`."""
-    found: set[str] = set()
+    return frozenset(islice(_flags(value, FLAGS_DEPTH), FLAGS_LIMIT))
+
+
+def _flags(value: object, depth: int) -> Iterator[str]:
     for name, flag in mapping(value).items():
         if flag is True:
-            found.add(text(name, ID_LIMIT))
+            yield text(name, ID_LIMIT)
         elif depth > 1:
-            found |= {f"{text(name, ID_LIMIT)}.{inner}" for inner in flags(flag, depth - 1)}
-    return frozenset(found)
+            yield from (f"{text(name, ID_LIMIT)}.{inner}" for inner in _flags(flag, depth - 1))
 
 
 def outputs(value: object, node: str) -> Iterator[Output]:
@@ -119,3 +148,9 @@ def outputs(value: object, node: str) -> Iterator[Output]:
                     node=text(node, ID_LIMIT),
                     kind=text(kind, ID_LIMIT),
                 )
+
+
+def outputs_of_all(nodes: object, most: int = OUTPUTS_LIMIT) -> tuple[Output, ...]:
+    """The files in what all nodes of a prompt gave, `{node id: output}`, the first `most` of them."""
+    given = mapping(nodes).items()
+    return tuple(islice(chain.from_iterable(outputs(output, node) for node, output in given), most))

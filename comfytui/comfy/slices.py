@@ -1,4 +1,4 @@
-"""The queue's body cut into prompts, and each prompt read but for its graph, which stays text.
+"""Prompts of a queue or a history, read but for their graphs, which stay text.
 
 Graphs and the pictures' metadata beside them are nearly all of a body of megabytes: to find where they end costs a
 tenth of making Python values of them, and keeps other threads from running for as much less.
@@ -27,12 +27,17 @@ class Slice(Struct, array_like=True):
     extra: Extra
 
 
-class Body(Struct):
-    """The answer to `GET /queue`."""
+class Past(Struct):
+    """One entry of the history."""
 
-    queue_running: list[Raw]
-    queue_pending: list[Raw]
+    prompt: Raw = Raw(b"null")
+    outputs: Raw = Raw(b"null")
+    status: Raw = Raw(b"null")
 
 
-body_of = Decoder(Body).decode
+lists_of = Decoder(dict[str, list[Raw]]).decode
+"""The answer to `GET /queue`."""
+entries_of = Decoder(dict[str, Raw]).decode
+"""The answer to `GET /history`."""
 slice_of = Decoder(Slice).decode
+past_of = Decoder(Past).decode

@@ -5,8 +5,8 @@ import json
 import logging
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ import httpx
 from comfytui.comfy.endings import to_the_end
 from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
 from comfytui.comfy.faults import bad_proxy, not_comfyui, refused_entry, unreachable
+from comfytui.comfy.inflate import ACCEPTED, BadEncodingError, Inflater
+from comfytui.comfy.limits import BODY_LIMIT, MIB
 from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
 from comfytui.plain import plain
@@ -30,15 +32,16 @@ KEPT_SECONDS = 5.0
 """Seconds for which a connection is kept for the next request."""
 LINGER, NO_LINGER = struct.pack("ii", 0, 0), struct.pack("ii", 1, 0)
 """Without lingering, the end of a connection takes back what was written to it and has not left this machine."""
-MIB = 2**20
-BODY_LIMIT = 256 * MIB
-"""Bytes of one answer: a queue of 10,000 prompts with large graphs fits, an endless stream does not."""
 _SLOW_STATUSES = frozenset({408, 504, 522, 524})
 _CLOSED_STATUSES = frozenset({401, 403, 407})
 
 # They would log whole URLs and headers, and so tokens.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+Take = Callable[[bytes], Awaitable[None]]
+"""Receives a body in pieces, as they arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,11 @@ class Transport:
         head: int | None = None,
         seconds: float | None = ANSWER_SECONDS,
         once: bool = False,
+        take: Take | None = None,
     ) -> Answer:
         """One request and its answer, `head` for so many bytes of it at least and the rest left unread.
 
+        `limit` is of the body after decompression. With `take`, the body of a success goes there and not to the answer.
         Only statuses below 500 that are no refusal to let us in come back. What is to be done `once` does not arrive
         after it was given up: the kernel would send it on, minutes later, when the link is back.
         """
@@ -111,7 +116,13 @@ class Transport:
                     connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER)
                 self._check(response)
                 html = "text/html" in response.headers.get("content-type", "")
-                return Answer(response.status_code, await self._read(response, limit, head), html)
+                taken = take if response.status_code == 200 and not html else None
+                return Answer(response.status_code, await self._read(response, limit, head, taken), html)
+        except BadEncodingError:
+            raise ServerError(
+                f"The answer of {self._server.shown} is compressed in a way that comfytui did not ask for, or damaged: "
+                "look at the proxy before it."
+            ) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             raise self._fault(error) from None
 
@@ -149,24 +160,43 @@ class Transport:
             )
         except (ImportError, ValueError, httpx.InvalidURL):
             raise bad_proxy(self._server) from None
-        headers = {"User-Agent": "comfytui", **self._server.headers}
-        return httpx.AsyncClient(headers=headers, transport=pool, follow_redirects=False)
+        headers = {"User-Agent": "comfytui", "Accept-Encoding": ACCEPTED, **self._server.headers}
+        return httpx.AsyncClient(headers=headers, cookies=self._server.cookies, transport=pool, follow_redirects=False)
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
         url = httpx.URL(self._server.http_url(path))
         return url.copy_merge_params(params) if params else url
 
-    async def _read(self, response: httpx.Response, limit: int, head: int | None) -> bytes:
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if head is not None and len(body) >= head:
-                break
-            if len(body) > limit:
-                raise ServerError(
-                    f"The answer of {self._server.shown} is larger than {-(-limit // MIB)} MiB and was not read."
-                )
+    async def _read(self, response: httpx.Response, limit: int, head: int | None, take: Take | None) -> bytes:
+        body, size = bytearray(), 0
+        async with aclosing(self._pieces(response, limit)) as pieces:
+            async for piece in pieces:
+                size += len(piece)
+                if head is None and size > limit:
+                    raise self._too_large(limit)
+                if take is not None:
+                    await take(piece)
+                    continue
+                body += piece
+                if head is not None and size >= head:
+                    break
         return bytes(body)
+
+    async def _pieces(self, response: httpx.Response, limit: int) -> AsyncGenerator[bytes, None]:
+        """The body after decompression; what was sent is bounded like what becomes of it."""
+        inflater = Inflater(response.headers.get_list("content-encoding", split_commas=True))
+        sent = 0
+        async for chunk in response.aiter_raw():
+            sent += len(chunk)
+            if sent > limit:
+                raise self._too_large(limit)
+            for piece in inflater.feed(chunk):
+                yield piece
+
+    def _too_large(self, limit: int) -> ServerError:
+        return ServerError(
+            f"The answer of {self._server.shown} is larger than {-(-limit // MIB)} MiB and was not read."
+        )
 
     def _check(self, response: httpx.Response) -> None:
         status, shown = response.status_code, self._server.shown

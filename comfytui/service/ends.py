@@ -33,12 +33,12 @@ async def read_ends(client: ComfyClient, apply: Apply, state: State) -> None:
     others = tuple(key for key in asked if not jobs[key].mine)
     if len(others) > ASKED_AT_ONCE:
         asked = tuple(key for key in asked if jobs[key].mine)
-        entries = await client.history(min(len(others) + MARGIN, HISTORY_AT_START))
-        apply(HistorySnapshot(await asyncio.to_thread(pasts, entries), others))
+        ended = await read_history(client, min(len(others) + MARGIN, HISTORY_AT_START))
+        apply(HistorySnapshot(ended, others))
     open_ends = iter(asked)
     while some := tuple(islice(open_ends, ASKED_AT_ONCE)):
         ends = await asyncio.gather(*map(client.history_of, some))
-        apply(HistorySnapshot(pasts(end for end in ends if end), some))
+        apply(HistorySnapshot(_pasts(end for end in ends if end), some))
 
 
 async def read_newest(client: ComfyClient, apply: Apply, state: State, count: int) -> int:
@@ -48,12 +48,12 @@ async def read_newest(client: ComfyClient, apply: Apply, state: State, count: in
     """
     size = min(count + MARGIN, HISTORY_AT_START)
     while True:
-        entries = await client.history(size)
+        ended = await read_history(client, size)
         jobs = state().jobs
-        new = sum(entry.item.prompt_id not in jobs for entry in entries)
-        reached = bool(entries) and _has_ended(state(), entries[0].item.prompt_id) and new >= count
-        if reached or len(entries) < size or size == HISTORY_AT_START:
-            apply(HistorySnapshot(await asyncio.to_thread(pasts, entries)))
+        new = sum(each.seen.prompt_id not in jobs for each in ended)
+        reached = bool(ended) and _has_ended(state(), ended[0].seen.prompt_id) and new >= count
+        if reached or len(ended) < size or size == HISTORY_AT_START:
+            apply(HistorySnapshot(ended))
             return new
         size = min(4 * size, HISTORY_AT_START)
 
@@ -72,7 +72,7 @@ async def newest_lines(client: ComfyClient, *, busy: bool) -> tuple[JobInfo, ...
 
 async def newest_ended(client: ComfyClient) -> tuple[str, ...]:
     """The prompt that ended last; raises ComfyError."""
-    return tuple(entry.item.prompt_id for entry in await client.history(1))
+    return await client.kept_history(1, lambda entry: entry.item.prompt_id)
 
 
 def unknown(state: SessionState, prompt_ids: Iterable[str]) -> int:
@@ -84,7 +84,13 @@ def _has_ended(state: SessionState, prompt_id: str) -> bool:
     return prompt_id in state.jobs and state.jobs[prompt_id].status.ended
 
 
-def pasts(entries: Iterable[HistoryEntry]) -> tuple[Past, ...]:
+async def read_history(client: ComfyClient, size: int) -> tuple[Past, ...]:
+    """The newest entries as the session takes them, none of whose graphs is kept; raises ComfyError."""
+    reader = GraphReader()
+    return await client.kept_history(size, lambda entry: past(entry, reader))
+
+
+def _pasts(entries: Iterable[HistoryEntry]) -> tuple[Past, ...]:
     """Entries as the session takes them; one reader serves all."""
     reader = GraphReader()
     return tuple(past(entry, reader) for entry in entries)

@@ -1,7 +1,7 @@
 """Where a prompt is whose answer was lost: an old server gives it an id of its own, so its marks count as well."""
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.replies import QueueItem
+from comfytui.comfy.replies import HistoryEntry, QueueItem
 from comfytui.service.orders import Parcel
 
 LATEST = 1_000
@@ -10,9 +10,9 @@ LATEST = 1_000
 
 async def landed(client: ComfyClient, parcel: Parcel) -> QueueItem | None:
     """The prompt as the server has it, waiting, running or ended under its own id; raises ComfyError."""
-    queue = await client.queue()
+    queue = await client.kept_queue(lambda item: item if _is(item, parcel) else None)
     for item in (*queue.running, *queue.pending):
-        if _is(item, parcel):
+        if item is not None:
             return item
     entry = await client.history_of(parcel.prompt_id)
     return entry.item if entry else None
@@ -20,9 +20,12 @@ async def landed(client: ComfyClient, parcel: Parcel) -> QueueItem | None:
 
 async def ended(client: ComfyClient, parcel: Parcel) -> tuple[QueueItem | None, frozenset[str]]:
     """The prompt among all that ended lately, under whatever id, and the ids of them all; raises ComfyError."""
-    items = [entry.item for entry in await client.history(LATEST)]
-    found = next((item for item in items if _is(item, parcel)), None)
-    return found, frozenset(item.prompt_id for item in items)
+
+    def keep(entry: HistoryEntry) -> tuple[str, QueueItem | None]:
+        return entry.item.prompt_id, entry.item if _is(entry.item, parcel) else None
+
+    kept = await client.kept_history(LATEST, keep)
+    return next((item for _, item in kept if item is not None), None), frozenset(prompt_id for prompt_id, _ in kept)
 
 
 def _is(item: QueueItem, parcel: Parcel) -> bool:

@@ -14,8 +14,8 @@ from comfytui.service.ends import (
     RUNNING,
     newest_ended,
     newest_lines,
-    pasts,
     read_ends,
+    read_history,
     read_newest,
     unknown,
 )
@@ -129,13 +129,13 @@ class Looker:
         if self._history_wanted:
             self._history_wanted = False
             try:
-                entries = await client.history(HISTORY_AT_START)
+                ended = await read_history(client, HISTORY_AT_START)
             except ComfyError:
                 self._history_wanted = True
                 raise
             self._missed = 0
-            self._history, self._history_read = tuple(entry.item.prompt_id for entry in entries), time.time()
-            self._apply(HistorySnapshot(await asyncio.to_thread(pasts, entries)))
+            self._history, self._history_read = tuple(each.seen.prompt_id for each in ended), time.time()
+            self._apply(HistorySnapshot(ended))
         elif unseen or self._missed:
             found = await read_newest(client, self._apply, self._state, max(unseen, self._missed))
             self._missed = 0

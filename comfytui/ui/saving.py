@@ -53,6 +53,8 @@ async def save_outputs(service: ServiceThread, job: Job, folder: Path) -> tuple[
     return told, "information"
 
 
+FILE_LIMIT = 512 * 2**20
+"""Bytes of a file that is saved."""
 SHOWN_LIMIT = 32 * 2**20
 """Bytes of a picture that is only to be shown."""
 
@@ -65,7 +67,7 @@ async def shown_picture(service: ServiceThread, output: "Output") -> bytes:
 
 
 async def _view(client: "ComfyClient", output: "Output") -> bytes:
-    return await client.view(output)
+    return await client.view(output, limit=FILE_LIMIT)
 
 
 def _is_of_another(job: Job, data: bytes) -> bool:

@@ -9,22 +9,25 @@ from comfytui.comfy.events import Output
 from comfytui.comfy.parse import (
     parse_cancelled,
     parse_count,
-    parse_history,
     parse_job,
     parse_jobs,
     parse_names,
-    parse_queue,
     parse_queued,
     parse_rejection,
     parse_stats,
 )
-from comfytui.comfy.replies import Device, JobInfo, NodeError, Queue, Queued, QueueItem
+from comfytui.comfy.prompts import parse_history, parse_queue
+from comfytui.comfy.replies import Device, HistoryEntry, JobInfo, NodeError, Queue, Queued, QueueItem
 from tests.comfy.recorded import RECORDINGS, exchange, exchanges
 from tests.comfy.test_decode_anything import values
 
 
 def queue_of(body: Any) -> Queue[QueueItem]:
     return parse_queue(json.dumps(body).encode(), lambda item: item)
+
+
+def history_of(body: Any) -> tuple[HistoryEntry, ...]:
+    return parse_history(json.dumps(body).encode())
 
 
 def histories() -> list[Any]:
@@ -37,7 +40,7 @@ def histories() -> list[Any]:
 
 
 def test_recorded_histories_say_how_each_prompt_ended() -> None:
-    entries = {entry.item.prompt_id: entry for body in histories() for entry in parse_history(body)}
+    entries = {entry.item.prompt_id: entry for body in histories() for entry in history_of(body)}
     outcomes = [entry.outcome for entry in entries.values()]
     assert outcomes.count("error") == 1
     assert outcomes.count("interrupted") == 1
@@ -55,7 +58,7 @@ def test_recorded_histories_say_how_each_prompt_ended() -> None:
 
 def test_a_recorded_failure_keeps_the_servers_words() -> None:
     body = exchange("node_error", "GET", "/history/")["response"]
-    (entry,) = parse_history(body)
+    (entry,) = history_of(body)
     assert entry.error is not None
     assert entry.error.exception_type == "RuntimeError"
     assert entry.error.exception_message.startswith("CUDA out of memory")
@@ -140,7 +143,7 @@ def test_servers_that_mint_their_own_ids_are_believed() -> None:
 
 
 def test_a_bare_history_entry_says_only_that_it_ended() -> None:
-    (entry,) = parse_history({"p": {"prompt": None, "outputs": None, "status": None}})
+    (entry,) = history_of({"p": {"prompt": None, "outputs": None, "status": None}})
     assert (entry.item.prompt_id, entry.outcome, entry.outputs) == ("p", None, ())
 
 
@@ -149,7 +152,7 @@ def test_history_keeps_files_of_every_kind_and_texts() -> None:
         "9": {"gifs": [{"filename": "a.mp4"}], "text": ["seen"]},
         "10": {"images": [None, {"filename": "b.png"}]},
     }
-    (entry,) = parse_history({"p": {"prompt": [1, "p", {}, {}, []], "outputs": outputs, "status": None}})
+    (entry,) = history_of({"p": {"prompt": [1, "p", {}, {}, []], "outputs": outputs, "status": None}})
     assert entry.outputs == (Output("a.mp4", node="9", kind="gifs"), Output("b.png", node="10"))
     assert entry.text == ("seen",)
 
@@ -159,10 +162,10 @@ def test_thousands_of_models_are_all_there() -> None:
     assert parse_names([*names, None]) == tuple(names)
 
 
-@pytest.mark.parametrize("parse", [queue_of, parse_history, parse_stats, parse_names, parse_count, parse_cancelled])
+@pytest.mark.parametrize("parse", [queue_of, history_of, parse_stats, parse_names, parse_count, parse_cancelled])
 @pytest.mark.parametrize("body", [None, "ok", 3, {"ok": True}, [{}]])
 def test_another_services_json_is_not_read_as_an_empty_answer(parse: Any, body: Any) -> None:
-    if (parse, body) in [(parse_history, {"ok": True}), (parse_names, [{}])]:
+    if (parse, body) in [(history_of, {"ok": True}), (parse_names, [{}])]:
         assert parse(body) == ()
     else:
         with pytest.raises(ValueError, match="no "):
@@ -176,7 +179,7 @@ def test_anything_within_a_body_is_survived(value: Any) -> None:
     messages = [["execution_start", value], ["execution_error", value], value]
     entry = {"prompt": item, "outputs": {"9": value}, "status": {"status_str": value, "messages": messages}}
     queue_of({"queue_running": value, "queue_pending": [value, item, [1, "p", value, value]]})
-    parse_history({"p": entry, "q": value, "": entry})
+    history_of({"p": entry, "q": value, "": entry})
     parse_jobs({"jobs": value})
     parse_jobs({"jobs": [value, {"id": value, "status": value, "create_time": value}]})
     parse_job(value)

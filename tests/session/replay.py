@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from comfytui.comfy.decode import decode
-from comfytui.comfy.parse import parse_history, parse_queue, parse_queued, parse_rejection
+from comfytui.comfy.parse import parse_queued, parse_rejection
+from comfytui.comfy.prompts import parse_history, parse_queue
 from comfytui.session.boil import past, seen
 from comfytui.session.events import (
     BatchPlanned,
@@ -168,7 +169,7 @@ def _answered(http: Row, second: float, mine: list[Row], doomed: set[str]) -> It
             yield from (JobCancelled(prompt_id) for prompt_id in sorted(doomed - there))
         case "GET", str(path) if path.startswith("/history") and isinstance(response, dict):
             asked = tuple(part for part in [path.removeprefix("/history").strip("/")] if part)
-            yield HistorySnapshot(tuple(map(past, parse_history(response) or ())), asked)
+            yield HistorySnapshot(tuple(map(past, parse_history(json.dumps(response).encode()) or ())), asked)
 
 
 def _taken(http: Row) -> SessionEvent:

@@ -1,0 +1,304 @@
+"""What a hostile server answers over HTTP is left unread where it is too much, whatever it is compressed to."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from comfytui.comfy import pieces, prompts
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import NotComfyUI, ServerError
+from comfytui.comfy.events import Output
+from comfytui.comfy.replies import HistoryEntry, Queue, QueueItem
+from comfytui.comfy.server import Server
+from tests.comfy.boxes import Handler, everywhere, serving
+from tests.comfy.memory import MB, at_most
+
+COUNT = json.dumps({"exec_info": {"queue_remaining": 3}}).encode()
+Call = Callable[[ComfyClient], Awaitable[Any]]
+
+
+def sending(body: bytes, encoding: str | None = None) -> Handler:
+    """A handler that sends these bytes, and says that they are compressed."""
+
+    async def handler(_: web.Request) -> web.Response:
+        headers = {"Content-Type": "application/json"} | ({"Content-Encoding": encoding} if encoding else {})
+        return web.Response(body=body, headers=headers)
+
+    return handler
+
+
+async def answer_to(call: Call, body: bytes, encoding: str | None = None) -> Any:
+    """What a call to a server gives that answers everything with this body."""
+    async with serving(everywhere(sending(body, encoding))) as url, ComfyClient(Server.from_url(url)) as client:
+        client._prefix = "/api"
+        return await call(client)
+
+
+def raw_deflate(body: bytes) -> bytes:
+    compressor = zlib.compressobj(wbits=-15)
+    return compressor.compress(body) + compressor.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compress"),
+    [
+        ("gzip", gzip.compress),
+        ("x-gzip", gzip.compress),
+        ("GZIP", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", raw_deflate),
+        ("identity", bytes),
+        ("identity, gzip", gzip.compress),
+        ("", bytes),
+    ],
+)
+async def test_an_answer_compressed_once_is_read(encoding: str, compress: Callable[[bytes], bytes]) -> None:
+    assert await answer_to(lambda client: client.queue_count(), compress(COUNT), encoding) == 3
+
+
+@pytest.mark.parametrize(
+    "encoding", ["br", "zstd", "gzip, gzip", "gzip,deflate", "deflate, identity, gzip", "gzip;q=1"]
+)
+async def test_other_encodings_than_were_asked_for_are_refused(encoding: str) -> None:
+    body = gzip.compress(gzip.compress(bytes(10 * MB), 9), 9)
+    with at_most(10 * MB), pytest.raises(ServerError, match="compressed in a way that comfytui did not ask for"):
+        await answer_to(lambda client: client.queue(), body, encoding)
+
+
+async def test_a_damaged_answer_is_told() -> None:
+    with pytest.raises(ServerError, match="or damaged"):
+        await answer_to(lambda client: client.queue_count(), gzip.compress(COUNT * 100)[:40] + b"x" * 40, "gzip")
+
+
+async def test_only_encodings_that_are_understood_are_asked_for() -> None:
+    asked: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(request.headers["Accept-Encoding"])
+        return web.json_response({"exec_info": {"queue_remaining": 3}})
+
+    async with serving(everywhere(handler)) as url, ComfyClient(Server.from_url(url)) as client:
+        await client.queue_count()
+    assert set(asked) == {"gzip, deflate"}
+
+
+PICTURE = Output("a.png")
+
+
+@pytest.mark.parametrize(
+    ("call", "limit"),
+    [
+        (lambda client: client.system_stats(), 1),
+        (lambda client: client.queue_count(), 1),
+        (lambda client: client.features(), 4),
+        (lambda client: client.models("loras"), 4),
+        (lambda client: client.object_info("KSampler"), 8),
+        (lambda client: client.submit({}, prompt_id="p", client_id="c", marks={}), 4),
+        (lambda client: client.cancel("p"), 4),
+        (lambda client: client.jobs(), 8),
+        (lambda client: client.history_of("p"), 8),
+        (lambda client: client.view(PICTURE), 64),
+    ],
+    ids=["stats", "count", "features", "models", "object_info", "submit", "cancel", "jobs", "history", "view"],
+)
+async def test_a_few_bytes_that_become_a_huge_answer_are_left_unread(call: Call, limit: int) -> None:
+    bomb = gzip.compress(bytes(70 * MB), 1)
+    with (
+        at_most((2 * limit + 8) * 2**20),
+        pytest.raises(ServerError, match=rf"larger than {limit} MiB and was not read"),
+    ):
+        await answer_to(call, bomb, "gzip")
+
+
+async def test_a_large_file_goes_to_the_disk_as_it_arrives(tmp_path: Path) -> None:
+    body = bytes(range(256)) * 100_000
+
+    async def download(client: ComfyClient) -> None:
+        with (tmp_path / "a.mp4").open("wb") as file:
+
+            async def take(data: bytes) -> None:
+                file.write(data)
+
+            await client.download(PICTURE, take)
+
+    with at_most(60 * MB):  # of which the server holds 50
+        await answer_to(download, body)
+    assert (tmp_path / "a.mp4").read_bytes() == body
+
+
+async def test_a_file_that_is_not_there_is_not_downloaded() -> None:
+    taken: list[bytes] = []
+
+    async def take(data: bytes) -> None:
+        taken.append(data)
+
+    async def missing(_: web.Request) -> web.Response:
+        return web.Response(status=404, body=b"not there")
+
+    async with serving(everywhere(missing)) as url, ComfyClient(Server.from_url(url)) as client:
+        with pytest.raises(ServerError, match="no longer has"):
+            await client.download(PICTURE, take)
+    assert taken == []
+
+
+async def test_no_page_is_read_to_the_end_to_find_out_where_the_server_is() -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        if request.path != "/api/prompt":
+            return web.json_response({"queue_running": [], "queue_pending": []})
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(bytes(2**16))
+
+    async with serving(everywhere(endless)) as url, ComfyClient(Server.from_url(url)) as client:
+        assert await client.queue() == Queue()
+
+
+async def test_a_choice_without_end_is_left_unread() -> None:
+    options = ",".join(f'"{number}"' for number in range(60_000))
+    body = f'{{"KSampler": {{"input": {{"required": {{"sampler_name": [[{options}]]}}}}}}}}'.encode()
+    with at_most(5 * MB), pytest.raises(ServerError, match="sent more than 50,000 values in one answer"):
+        await answer_to(lambda client: client.object_info("KSampler"), body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"queue_running": [], "queue_pending": [' + b"[]," * 2_000_000 + b"[]]}",
+        b'{"queue_running": [' + b"1," * 2_000_000 + b'1], "queue_pending": []}',
+        b'{"queue_pending": [' + b'[1, {"a": ["x"]}, "y", {}, ["9"]], ' * 200_000 + b'1], "queue_running": []}',
+        b"[" * 5_000_000,
+        b"{" + b'"a": [], ' * 1_000_000 + b'"queue_running": [], "queue_pending": []}',
+    ],
+    ids=["empty", "numbers", "no id", "deep", "many lists"],
+)
+async def test_a_queue_of_millions_of_malformed_prompts_is_given_up(body: bytes) -> None:
+    with at_most(60 * MB), pytest.raises(ServerError, match=r"sent more than .* in one answer, which was not read"):
+        await answer_to(lambda client: client.queue(), body)
+
+
+async def test_a_history_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompts, "HISTORY_MEMBERS", 1_000)
+    entries = {f"p{number}": {"prompt": [number, f"p{number}", {}, {}, []]} for number in range(1_001)}
+    with pytest.raises(ServerError, match="sent more than 1,000 entries in one answer"):
+        await answer_to(lambda client: client.history(60), json.dumps(entries).encode())
+
+
+async def test_of_a_history_longer_than_asked_for_the_newest_entries_are_kept() -> None:
+    entries = {f"p{number}": {"prompt": [number, f"p{number}", {}, {}, []]} for number in range(5_000)}
+    history = await answer_to(lambda client: client.history(3), json.dumps(entries).encode())
+    assert [entry.item.prompt_id for entry in history] == ["p4997", "p4998", "p4999"]
+
+
+async def test_a_queue_longer_than_any_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompts, "QUEUE_MEMBERS", 100)
+    queue = {"queue_running": [], "queue_pending": [[n, f"p{n}", {}, {}, []] for n in range(101)]}
+    with pytest.raises(ServerError, match="sent more than 100 prompts in one answer, which was not read: look at"):
+        await answer_to(lambda client: client.queue(), json.dumps(queue).encode())
+
+
+def test_the_files_of_a_history_are_kept_up_to_a_number() -> None:
+    files = [{"filename": f"{n}.png"} for n in range(12_000)]
+    entries = {f"p{n}": {"prompt": [n, f"p{n}", {}, {}, []], "outputs": {"9": {"images": files}}} for n in range(4)}
+    history = prompts.parse_history(json.dumps(entries).encode())
+    assert [len(entry.outputs) for entry in history] == [10_000, 10_000, 16, 16]
+
+
+SCALARS = st.none() | st.integers() | st.floats() | st.text('[]{}",: \\\ud800é9')
+GRAPHS = st.dictionaries(st.text('[]"é'), SCALARS | st.lists(st.lists(SCALARS, max_size=2), max_size=3), max_size=3)
+ITEMS = st.lists(
+    st.builds(lambda number, graph, extra: [number, "p", graph, extra, ["9"]], st.integers(-9, 9), GRAPHS, GRAPHS),
+    max_size=9,
+)
+
+
+@given(ITEMS, ITEMS, st.booleans(), st.sampled_from([None, 1]), st.integers(20, 400), st.data())
+@settings(max_examples=30)
+def test_a_queue_read_in_pieces_is_what_it_is_when_read_at_once(
+    running: list[Any], pending: list[Any], swapped: bool, indent: int | None, piece: int, data: st.DataObject
+) -> None:
+    for number, item in enumerate(running + pending):
+        item[1] = f"p{number}"
+    lists = {"queue_running": running, "queue_pending": pending}
+    raw = json.dumps(dict(reversed(lists.items())) if swapped else lists, indent=indent).encode()
+    step = data.draw(st.integers(1, max(len(raw), 1)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "PIECE", piece)
+        reader = prompts.QueueReader(lambda item: item)
+        for begin in range(0, len(raw), step):
+            reader.feed(raw[begin : begin + step])
+            reader.read()
+        reader.read_rest()
+    assert ids(reader.queue()) == (
+        [item[1] for item in running],
+        [item[1] for item in sorted(pending, key=lambda item: item[0])],
+    )
+
+
+@given(
+    st.dictionaries(st.text(min_size=1, max_size=9), st.tuples(GRAPHS, st.lists(SCALARS, max_size=3))),
+    st.integers(20, 400),
+)
+@settings(max_examples=30)
+def test_a_history_read_in_pieces_is_what_it_is_when_read_at_once(
+    given_entries: dict[str, tuple[dict[str, Any], list[Any]]], piece: int
+) -> None:
+    entries = {
+        key: {"prompt": [1, "q", graph, graph, []], "outputs": graph, "status": {"messages": messages}}
+        for key, (graph, messages) in given_entries.items()
+    }
+    raw = json.dumps(entries).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "PIECE", piece)
+        reader: prompts.HistoryReader[HistoryEntry] = prompts.HistoryReader(lambda entry: entry)
+        reader.feed(raw)
+        reader.read()
+        reader.read_rest()
+    assert len(reader.history()) == len(entries)
+
+
+def ids(queue: Queue[QueueItem]) -> tuple[list[str], list[str]]:
+    return [item.prompt_id for item in queue.running], [item.prompt_id for item in queue.pending]
+
+
+def test_what_looks_like_the_end_of_a_prompt_within_one_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "PIECE", 30)
+    odd = {"points": [[[1, 2]], [3, [4]], [5, 6]], "text": '[["9"]], [4, "]], "queue_pending": [[1'}
+    items = [[n, f"p{n}", odd, {"extra_pnginfo": [[[1]], [2]]}, ["9"]] for n in range(9)]
+    queue = prompts.parse_queue(json.dumps({"queue_running": items[:2], "queue_pending": items[2:]}).encode(), ident)
+    assert queue == Queue(("p0", "p1"), tuple(f"p{n}" for n in range(2, 9)))
+
+
+def test_a_prompt_full_of_what_looks_like_its_end_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "PIECE", 30)
+    items = [[n, f"p{n}", {"points": [[[1]], [2, [3]]] * 50}, {}, ["9"]] for n in range(20)]
+    queue = prompts.parse_queue(json.dumps({"queue_running": [], "queue_pending": items}).encode(), ident)
+    assert len(queue.pending) == 20
+
+
+def ident(item: QueueItem) -> str:
+    return item.prompt_id
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"{}", b'{"queue_running": []}', b'{"queue_running": [[1,', b"<html>", b""])
+async def test_what_is_no_queue_is_no_comfyui(body: bytes) -> None:
+    with pytest.raises(NotComfyUI):
+        await answer_to(lambda client: client.queue(), body)
+
+
+async def test_switching_protocols_is_no_answer() -> None:
+    async def switching(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=101, headers={"Upgrade": "junk", "Connection": "upgrade"})
+
+    async with serving(everywhere(switching)) as url, ComfyClient(Server.from_url(url)) as client:
+        client._prefix = "/api"
+        with pytest.raises((ServerError, NotComfyUI)):
+            await client.queue_count()
