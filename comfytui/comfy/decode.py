@@ -8,6 +8,7 @@ Text frames are JSON `{"type", "data"}`. Binary frames begin with a big-endian u
 """
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from struct import unpack_from
 from typing import Any, Literal
 
@@ -31,11 +32,14 @@ from comfytui.comfy.events import (
     Status,
     Unknown,
 )
+from comfytui.comfy.limits import FRAME_VALUES, KIB, NODES_LIMIT, PREVIEW_LIMIT, TooMuch
 
 REASON_LIMIT = 200
 """Characters of the type and the reason that an `Unknown` keeps."""
 U32 = 4
 """Bytes of one header field in a binary frame."""
+HEAD_LIMIT = 256 * KIB
+"""Bytes of the metadata, or of the node id, before the body of a binary frame."""
 
 Data = Mapping[str, Any]
 
@@ -60,7 +64,9 @@ def event_of(kind: str, data: object) -> Event:
 
 def _text_frame(frame: str) -> Event:
     try:
-        message = fields.loads(frame)
+        message = fields.loads(frame, FRAME_VALUES)
+    except TooMuch as excess:
+        return _unknown("text", str(excess))
     except ValueError as defect:
         return _unknown("text", f"not JSON: {defect}")
     kind = fields.mapping(message).get("type")
@@ -77,7 +83,7 @@ def _binary_frame(frame: bytes) -> Event:
     if read is None:
         return _unknown(f"binary {kind}", "no type that means something here")
     try:
-        return read(frame[U32:])
+        return read(memoryview(frame)[U32:])
     except ValueError as defect:
         return _unknown(f"binary {kind}", str(defect))
 
@@ -131,7 +137,7 @@ def _progress(data: Data) -> Event:
 def _progress_state(data: Data) -> Event:
     states = fields.mapping(data.get("nodes"))
     nodes = (_node_progress(node, fields.mapping(state)) for node, state in states.items() if fields.ident(node))
-    return ProgressState(_required(data, "prompt_id"), tuple(nodes))
+    return ProgressState(_required(data, "prompt_id"), tuple(islice(nodes, NODES_LIMIT)))
 
 
 def _node_progress(node: str, state: Data) -> NodeProgress:
@@ -150,7 +156,7 @@ def _executed(data: Data) -> Event:
         prompt_id=_required(data, "prompt_id"),
         node=node,
         display_node=fields.ident(data.get("display_node")),
-        outputs=tuple(fields.outputs(output, node)),
+        outputs=fields.outputs_of_all({node: output}),
         text=fields.texts(output.get("text")),
     )
 
@@ -203,43 +209,54 @@ _READERS: dict[str, Callable[[Data], Event]] = {
 }
 
 
-def _preview(body: bytes) -> Event:
+def _preview(body: memoryview) -> Event:
     formats: dict[bytes, Literal["jpeg", "png"]] = {b"\0\0\0\1": "jpeg", b"\0\0\0\2": "png"}
-    declared, image = body[:U32], body[U32:]
-    if declared not in formats or not image:
+    declared = bytes(body[:U32])
+    if declared not in formats:
         raise ValueError("no JPEG or PNG picture")
-    return PreviewImage(formats[declared], image)
+    return PreviewImage(formats[declared], _image(body[U32:]))
 
 
-def _preview_with_metadata(body: bytes) -> Event:
-    head, image = _counted(body)
-    metadata = fields.mapping(fields.loads(head))
-    if metadata.get("image_type", "image/jpeg") not in {"image/jpeg", "image/png"} or not image:
+def _preview_with_metadata(body: memoryview) -> Event:
+    head, rest = _counted(body)
+    metadata = fields.mapping(fields.loads(bytes(head), FRAME_VALUES))
+    if metadata.get("image_type", "image/jpeg") not in {"image/jpeg", "image/png"}:
         raise ValueError("no JPEG or PNG picture")
     return PreviewImage(
         format="png" if metadata.get("image_type") == "image/png" else "jpeg",
-        image=image,
+        image=_image(rest),
         prompt_id=fields.ident(metadata.get("prompt_id")),
         node=fields.ident(metadata.get("node_id")),
     )
 
 
-def _node_text(body: bytes) -> Event:
+def _image(body: memoryview) -> bytes:
+    if not body:
+        raise ValueError("no JPEG or PNG picture")
+    if len(body) > PREVIEW_LIMIT:
+        raise ValueError("a picture too large for a preview")
+    return bytes(body)
+
+
+def _node_text(body: memoryview) -> Event:
     node, rest = _counted(body)
-    name = fields.ident(node.decode(errors="replace"))
+    name = fields.ident(bytes(node).decode(errors="replace"))
     if name is None:
         raise ValueError("no node id")
-    return NodeText(name, fields.text(rest.decode(errors="replace")))
+    # A character takes 4 bytes at most.
+    return NodeText(name, fields.text(bytes(rest[: 4 * fields.TEXT_LIMIT]).decode(errors="replace")))
 
 
-def _counted(body: bytes) -> tuple[bytes, bytes]:
+def _counted(body: memoryview) -> tuple[memoryview, memoryview]:
     """The part whose length stands before it, and what follows."""
     if len(body) < U32:
         raise ValueError("too short")
     end = U32 + int(unpack_from(">I", body)[0])
     if end > len(body):
         raise ValueError("shorter than its header says")
+    if end > HEAD_LIMIT:
+        raise ValueError("a header too large")
     return body[U32:end], body[end:]
 
 
-_BINARY_READERS: dict[int, Callable[[bytes], Event]] = {1: _preview, 3: _node_text, 4: _preview_with_metadata}
+_BINARY_READERS: dict[int, Callable[[memoryview], Event]] = {1: _preview, 3: _node_text, 4: _preview_with_metadata}

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import (
     ConnectionClosed,
     InvalidHandshake,
@@ -20,14 +20,17 @@ from websockets.exceptions import (
     ProxyError,
     WebSocketException,
 )
-from websockets.frames import CloseCode
+from websockets.frames import Close, CloseCode
 
+from comfytui.comfy.bounded import REFUSED, BoundedConnection
 from comfytui.comfy.decode import decode
 from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
 from comfytui.comfy.events import Event
 from comfytui.comfy.faults import bad_proxy, not_comfyui, refused_entry, unreachable
 from comfytui.comfy.lag import measuring
+from comfytui.comfy.limits import FRAME_LIMIT, MIB, TEXT_FRAME_LIMIT
 from comfytui.comfy.proxies import proxy_of
+from comfytui.comfy.redaction import Redactor
 from comfytui.comfy.server import Server
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
@@ -36,9 +39,8 @@ STEADY_SECONDS = 5.0
 """Seconds after which a connection that brought frames has lasted: a server may greet each one and close it."""
 OPEN_SECONDS = 10.0
 """Seconds from the connect to the end of the handshake."""
-MIB = 2**20
-FRAME_LIMIT = 64 * MIB
-"""Bytes of one frame: previews of a few MB are seen in the wild, 200 MB are an attack or an accident."""
+CLOSE_SECONDS = 0.5
+"""Seconds for the farewell; a server that goes on sending instead keeps the user waiting at the end."""
 PING_SECONDS, PONG_SECONDS = 3.0, 8.0
 """Seconds of silence before a ping, and until its answer is missed; some proxies cut a socket idle for 5 s."""
 WOKEN_SECONDS = 1.0
@@ -122,13 +124,14 @@ async def events(
     called, while frames come, with the seconds that they are behind.
     Raises Unauthorized or NotComfyUI, since no further try would help.
     """
-    backoff = backoff or Backoff()
+    backoff, redactor = backoff or Backoff(), Redactor(server)
     clock = asyncio.get_running_loop().time
     longest = ping + pong + OPEN_SECONDS
     while True:
         lasts_from, unheard, heard = math.inf, False, math.inf
         try:
             async with _connection(server, client_id) as socket, measuring(socket, lag) as meter:
+                assert isinstance(socket, BoundedConnection)
                 # Flags are per socket: without them previews come without the prompt that they belong to.
                 with suppress(ConnectionClosed):  # What came before the end is still to be read.
                     await socket.send(HELLO)
@@ -151,7 +154,8 @@ async def events(
                     if got is not True:
                         lasts_from = opened + steady
                         meter.heard()
-                        yield decode(_as_text_or_binary(got))
+                        yield redactor.event(decode(_as_text_or_binary(got)))
+                        await socket.let_others_run()
                     elif was_unheard:
                         yield Reheard()
         except _NoAnswerError:
@@ -183,13 +187,17 @@ class _Connect(connect):
     ) -> None:
         transport = self.connection.transport
         try:
-            await super().__aexit__(kind, exc, trace)
+            # The library's own limit begins after what is still to be written, which a server need not read.
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await super().__aexit__(kind, exc, trace)
+        except TimeoutError:
+            pass
         finally:
             # A farewell that is itself cancelled (a reconnect, and at once the end) would leave the socket open.
             transport.abort()
 
 
-async def _next(socket: ClientConnection, ping: float, pong: float, *, unheard: bool) -> bytes | bool:
+async def _next(socket: BoundedConnection, ping: float, pong: float, *, unheard: bool) -> bytes | bool:
     """The next frame, with a ping after each `ping` seconds of silence; False when none was answered within `pong`.
 
     One that is `unheard` is asked at once, and True says that it answers again.
@@ -197,23 +205,23 @@ async def _next(socket: ClientConnection, ping: float, pong: float, *, unheard: 
     while True:
         try:
             async with asyncio.timeout(0 if unheard else ping):
-                return await socket.recv(decode=False)
+                return await socket.next_message()
         except TimeoutError:
             pass
         try:
             answered = await _answers(socket, pong)
         except ConnectionClosed:
             # The reader has what came before.
-            return await socket.recv(decode=False)
+            return await socket.next_message()
         if not answered:
             with suppress(TimeoutError):
                 async with asyncio.timeout(0):
-                    return await socket.recv(decode=False)
+                    return await socket.next_message()
         if unheard or not answered:
             return answered
 
 
-async def _answers(socket: ClientConnection, pong: float) -> bool:
+async def _answers(socket: BoundedConnection, pong: float) -> bool:
     """Whether a ping is answered in time."""
     try:
         async with asyncio.timeout(pong):
@@ -226,28 +234,31 @@ async def _answers(socket: ClientConnection, pong: float) -> bool:
 def _connection(server: Server, client_id: str) -> connect:
     return _Connect(
         server.ws_url(client_id),
-        additional_headers=dict(server.headers),
+        additional_headers=dict(server.headers) | dict(server.cookie_for(server.http_url("/ws"))),
         user_agent_header="comfytui",
         ssl=server.tls,
         proxy=proxy_of(server),
         open_timeout=OPEN_SECONDS,
-        close_timeout=1,
+        close_timeout=CLOSE_SECONDS,
         ping_interval=None,
         max_size=FRAME_LIMIT,
+        create_connection=BoundedConnection,
         logger=_SILENT,
     )
 
 
 def _as_text_or_binary(frame: bytes) -> str | bytes:
     """A binary frame begins with a small big-endian number, so with a zero; text may hold invalid UTF-8."""
-    return frame if frame.startswith(b"\0") else frame.decode("utf-8", "replace")
+    binary = frame.startswith(b"\0") or len(frame) > TEXT_FRAME_LIMIT
+    return frame if binary else frame.decode("utf-8", "replace")
 
 
 def _spoken(error: ConnectionClosed) -> str:
     """Why a connection ended, in words."""
     match error.rcvd, error.sent:
-        case _, sent if sent is not None and sent.code == CloseCode.MESSAGE_TOO_BIG:
-            return f"The server sent a frame of more than {FRAME_LIMIT // MIB} MiB."
+        case _, Close(code=CloseCode.MESSAGE_TOO_BIG, reason=reason):
+            too_big = f"{REFUSED} a frame of more than {FRAME_LIMIT // MIB} MiB."
+            return reason if reason.startswith(REFUSED) else too_big
         case None, _:
             return "The connection broke."
     return "The server closed the connection."

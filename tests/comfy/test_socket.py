@@ -172,7 +172,7 @@ async def test_a_frame_of_200_mb_costs_the_connection_before_it_has_come() -> No
     async with talking(talk) as url:
         heard, _ = await hear(url, closings(1))
     assert [type(event) for event in heard] == [Opened, Closed]
-    assert "more than 64 MiB" in str(heard[-1])
+    assert "more than 32 MiB" in str(heard[-1])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""Cookies of a session go along with requests and handshakes, and never without end."""
+
+from contextlib import aclosing
+
+from aiohttp import web
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.server import Server
+from comfytui.comfy.socket import Opened, events
+from tests.comfy.boxes import serving
+
+
+class Proxy:
+    """A server that sets cookies, and notes the `Cookie` header of each request."""
+
+    def __init__(self, *cookies: str) -> None:
+        self._cookies = cookies
+        self.seen: list[str] = []
+
+    async def count(self, request: web.Request) -> web.Response:
+        self.seen.append(request.headers.get("Cookie", ""))
+        response = web.json_response({"exec_info": {"queue_remaining": 0}})
+        for cookie in self._cookies:
+            response.headers.add("Set-Cookie", cookie.format(len(self.seen)))
+        return response
+
+    async def socket(self, request: web.Request) -> web.StreamResponse:
+        self.seen.append(request.headers.get("Cookie", ""))
+        connection = web.WebSocketResponse()
+        await connection.prepare(request)
+        async for _ in connection:
+            pass
+        return connection
+
+    async def asked(self, times: int, headers: tuple[tuple[str, str], ...] = ()) -> list[str]:
+        """The `Cookie` headers of so many requests, and of a handshake after them."""
+        async with serving({"GET /api/prompt": self.count, "GET /ws": self.socket}) as url:
+            server = Server.from_url(url, headers=headers)
+            async with ComfyClient(server) as client:
+                for _ in range(times):
+                    await client.queue_count()
+            async with aclosing(events(server, "me")) as stream:
+                assert await anext(stream) == Opened()
+        return self.seen
+
+
+async def test_a_session_cookie_goes_along_with_requests_and_the_handshake() -> None:
+    assert await Proxy("session=abc; Path=/; HttpOnly").asked(2) == ["", "session=abc", "session=abc", "session=abc"]
+
+
+async def test_cookies_without_end_are_let_go_the_oldest_first() -> None:
+    *_, request, handshake = await Proxy(*(f"name{{0}}-{n}={'x' * 400}; Path=/" for n in range(20))).asked(5)
+    assert max(map(len, (request, handshake))) < 8_000
+    assert "name5-19=" in request
+    assert "name6-19=" in handshake
+    assert "name1-" not in request
+
+
+async def test_a_cookie_too_large_is_not_kept() -> None:
+    assert (await Proxy("big=" + "x" * 7_000, "session=abc; Path=/").asked(1))[-1] == "session=abc"
+
+
+async def test_cookies_of_the_user_are_the_whole_of_it() -> None:
+    asked = await Proxy("session=abc").asked(1, (("Cookie", "mine=1"),))
+    assert set(asked) == {"mine=1"}

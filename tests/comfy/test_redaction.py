@@ -1,0 +1,142 @@
+"""A secret that a server echoes is not shown: not in errors, not in logs, in whatever form it comes back."""
+
+import json
+from base64 import b64encode
+from contextlib import aclosing
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import Rejected
+from comfytui.comfy.events import Executed, ExecutionError, Logs, NodeText, Output
+from comfytui.comfy.redaction import Redactor
+from comfytui.comfy.server import Server
+from comfytui.comfy.socket import events
+from tests.comfy.boxes import answering, everywhere, serving
+from tests.comfy.test_socket import talking
+
+PASSWORD = 'p@ss"w\\örd'
+WAYS_IN = [
+    ("Authorization", "Bearer tok/en+1"),
+    ("X-API-Key", "k3y-of-mine"),
+    ("Cookie", "sid=c00kie-1; theme=dark1"),
+]
+SECRETS = ("tok/en+1", "k3y-of-mine", "c00kie-1", "qu3ry value")
+
+
+def server_at(url: str) -> Server:
+    return Server.from_url(f"{url}/?token=qu3ry%20value", headers=WAYS_IN)
+
+
+def with_login(url: str = "http://box") -> Server:
+    return Server.from_url(url.replace("://", f"://me:{quote(PASSWORD, safe='')}@"))
+
+
+def forms_of(secret: str) -> tuple[str, ...]:
+    return secret, quote(secret, safe=""), b64encode(secret.encode()).decode()
+
+
+def echo() -> str:
+    """What a server may say that was sent these secrets."""
+    forms = [
+        form for secret in SECRETS for form in (secret, quote(secret, safe=""), b64encode(secret.encode()).decode())
+    ]
+    return " ".join([*forms, "Bearer tok/en+1", "GET /api/prompt?token=qu3ry%20value HTTP/1.1", "sid=c00kie-1;"])
+
+
+def assert_hidden(said: object) -> None:
+    shown = str(said)
+    assert "***" in shown
+    for secret in SECRETS:
+        for form in forms_of(secret):
+            assert form not in shown
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        PASSWORD,
+        f"me:{PASSWORD}",
+        quote(PASSWORD, safe=""),
+        quote(PASSWORD, safe="").lower(),
+        b64encode(f"me:{PASSWORD}".encode()).decode(),
+        json.dumps(PASSWORD, ensure_ascii=False)[1:-1],
+        repr(PASSWORD)[1:-1],
+    ],
+)
+def test_a_password_is_hidden_in_every_form(form: str) -> None:
+    assert Redactor(with_login()).text(f"<<{form}>>") == "<<***>>"
+
+
+def test_the_user_and_what_is_too_short_to_be_a_secret_stay() -> None:
+    server = Server.from_url("http://me:abc@box", headers=[("X-Mode", "on")])
+    assert Redactor(server).text("me, on abc") == "me, on abc"
+
+
+def test_without_secrets_every_text_stays() -> None:
+    assert Redactor(Server.from_url("box")).text("a *** b") == "a *** b"
+
+
+async def test_a_refusal_that_echoes_the_request_is_told_without_it() -> None:
+    error = {"type": "x", "message": echo(), "details": echo()}
+    body: dict[str, Any] = {"error": error, "node_errors": {"1": {"class_type": "K", "errors": [error]}}}
+    async with serving(everywhere(answering(body, 400))) as url, ComfyClient(server_at(url)) as client:
+        with pytest.raises(Rejected) as caught:
+            await client.submit({}, prompt_id="p", client_id="me", marks={})
+    assert_hidden(caught.value)
+    assert_hidden(caught.value.node_errors)
+
+
+async def test_a_warning_and_a_failure_in_the_history_are_told_without_it() -> None:
+    errors = {"1": {"class_type": "K", "errors": [{"message": echo(), "details": echo()}]}}
+    failure = {"node_id": "1", "exception_message": echo(), "traceback": [echo()], "prompt_id": "p"}
+    entry = {
+        "prompt": [1, "p", {"1": {"inputs": {"text": SECRETS[0]}}}, {}, []],
+        "outputs": {"9": {"text": [echo()]}},
+        "status": {"status_str": "error", "messages": [["execution_error", failure]]},
+    }
+    body = {"prompt_id": "p", "number": 1, "node_errors": errors}
+    routes = everywhere(answering(body)) | {"GET /api/history/p": answering({"p": entry})}
+    async with serving(dict(reversed(routes.items()))) as url, ComfyClient(server_at(url)) as client:
+        assert_hidden((await client.submit({}, prompt_id="p", client_id="me", marks={})).node_errors)
+        found = await client.history_of("p")
+    assert found is not None
+    assert_hidden(found.error)
+    assert_hidden(found.text)
+    assert SECRETS[0] in str(found.item.graph)  # what would be made again is what was made
+
+
+async def test_what_frames_say_is_told_without_it() -> None:
+    output = {"text": [echo()], "images": [{"filename": SECRETS[1]}]}
+    frames: list[tuple[str, dict[str, Any]]] = [
+        ("execution_error", {"prompt_id": "p", "exception_message": echo(), "traceback": [echo()]}),
+        ("logs", {"entries": [{"m": echo()}]}),
+        ("executed", {"prompt_id": "p", "node": "9", "output": output}),
+    ]
+
+    async def talk(connection: ServerConnection) -> None:
+        for kind, data in frames:
+            await connection.send(json.dumps({"type": kind, "data": data}))
+        await connection.send(b"\0\0\0\3\0\0\0\1" + b"9" + echo().encode())
+
+    async with talking(talk) as url, aclosing(events(server_at(url), "me")) as stream:
+        heard = [await anext(stream) for _ in range(5)][1:]
+    assert [type(event) for event in heard] == [ExecutionError, Logs, Executed, NodeText]
+    for event in heard:
+        match event:
+            case Executed(outputs=outputs, text=text):
+                assert outputs == (Output(SECRETS[1], node="9"),)  # its name is what it is asked for by
+                assert_hidden(text)
+            case _:
+                assert_hidden(event)
+
+
+async def test_a_session_that_the_server_gave_is_hidden_as_well() -> None:
+    body = {"error": "no: session=abc-def-123"}
+    routes = everywhere(answering(body, 400, Set_Cookie="session=abc-def-123; Path=/"))
+    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
+        with pytest.raises(Rejected, match=r"no: session=\*\*\*"):
+            await client.submit({}, prompt_id="p", client_id="me", marks={})
