@@ -12,7 +12,7 @@ import comfytui
 
 PACKAGE = Path(comfytui.__file__).parent
 TOP = {"cli", "__main__"}
-WIRE_WORDS = frozenset({"comfy.abilities", "comfy.events", "comfy.replies"})
+WIRE_WORDS = frozenset({"comfy.abilities", "comfy.events", "comfy.media", "comfy.replies"})
 ALLOWED: dict[str, frozenset[str]] = {
     "plain": frozenset(),
     "comfy": frozenset({"plain"}),

@@ -14,6 +14,7 @@ from textual.widgets import Footer, Static
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.events import Output
+from comfytui.comfy.media import Media, media_of
 from comfytui.plain import plain, plain_lines
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
@@ -56,8 +57,14 @@ class JobScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "app.pop_screen", "Back", key_display="esc", id="job-back"),
         Binding("s", "save", "Save", id="job-save", tooltip="Save all pictures of this job"),
-        Binding("left,h,up,k", "turn(-1)", "Previous", key_display="←", id="job-previous"),
-        Binding("right,l,down,j", "turn(1)", "Next", key_display="→", id="job-next"),
+        Binding("left,h", "turn(-1)", "Previous", key_display="←", id="job-previous"),
+        Binding("right,l", "turn(1)", "Next", key_display="→", id="job-next"),
+        Binding("down,j", "scroll_text(1)", "Scroll", key_display="↑↓", id="job-down", tooltip="Scroll the text"),
+        Binding("up,k", "scroll_text(-1)", show=False, id="job-up"),
+        Binding("pagedown,space", "scroll_text(1, True)", show=False, id="job-page-down"),
+        Binding("pageup", "scroll_text(-1, True)", show=False, id="job-page-up"),
+        Binding("home,g", "scroll_to_end(-1)", show=False, id="job-top"),
+        Binding("end,G", "scroll_to_end(1)", show=False, id="job-bottom"),
         Binding("question_mark", "help", "Help", key_display="?", id="job-help", tooltip="Show all keys"),
     ]
 
@@ -76,18 +83,24 @@ class JobScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Words and settings above, the picture or what there is to say of the job below."""
-        yield Line(id="job-title")
-        yield Line(id="job-negative")
+        # Not to be focused: their keys are the screen's, which scroll both as one text.
+        with VerticalScroll(id="job-prompt", can_focus=False):
+            yield Line(id="job-title")
+            yield Line(id="job-negative")
         yield Line(id="job-recipe")
         yield Line(id="job-file")
         yield Picture(id="large")
-        with VerticalScroll(id="job-words"):
+        with VerticalScroll(id="job-words", can_focus=False):
             yield Static(markup=False)
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin with the job that was asked for."""
         self._show()
+
+    def on_resize(self) -> None:
+        """Whether there is anything to scroll depends on the size."""
+        self.call_after_refresh(self.refresh_bindings)
 
     def follow(self, state: SessionState) -> None:
         """Show what became of the job; one that left the session stays as it was."""
@@ -105,9 +118,11 @@ class JobScreen(Screen[None]):
             self._show()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what this batch has can be turned to, only what this job has saved."""
+        """Only what this batch has can be turned to, only what this job has saved, only a long text scrolled."""
         if action == "turn":
             return len(self._pages) > 1
+        if action in {"scroll_text", "scroll_to_end"}:
+            return any(part.max_scroll_y > 0 for part in self._parts)
         return action != "save" or bool(self._page.job.outputs)
 
     def action_turn(self, step: int) -> None:
@@ -115,6 +130,26 @@ class JobScreen(Screen[None]):
         self._index = (self._index + step) % len(self._pages)
         self.refresh_bindings()
         self._show()
+
+    @property
+    def _parts(self) -> list[VerticalScroll]:
+        """What can be scrolled, from top to bottom."""
+        return [part for part in self.query(VerticalScroll) if part.display]
+
+    def action_scroll_text(self, direction: int, page: bool = False) -> None:
+        """Scroll by a line or a page: down (1) the prompt to its end and then what is below it, up (-1) back again."""
+        if direction > 0:
+            part = next((part for part in self._parts if part.scroll_offset.y < part.max_scroll_y), None)
+        else:
+            part = next((part for part in reversed(self._parts) if part.scroll_offset.y > 0), None)
+        if part:
+            lines = max(1, part.scrollable_content_region.height - 1) if page else 1
+            part.scroll_relative(y=direction * lines, animate=False)
+
+    def action_scroll_to_end(self, direction: int) -> None:
+        """Scroll to the beginning (-1) or the end (1) of all text."""
+        for part in self._parts:
+            part.scroll_to(y=part.max_scroll_y if direction > 0 else 0, animate=False)
 
     def action_save(self) -> None:
         """Save all pictures of this job; that goes on when this screen is closed."""
@@ -133,30 +168,48 @@ class JobScreen(Screen[None]):
         self._line("negative").say(f"negative: {plain(recipe.negative, WORDS_SHOWN)}" if recipe.negative else "")
         self._line("negative").display = bool(recipe.negative)
         self._line("recipe").say(recipe_line(recipe))
-        self.query_one(Picture).display = output is not None
+        picture = output if output and media_of(output) is Media.PICTURE else None
+        self.query_one(Picture).display = picture is not None
         words = self.query_one("#job-words")
-        words.display = output is None
-        if output is None:
-            self._line("file").say(self._place())
-            words.query_one(Static).update(Text(_words(self._state, job)), layout=True)
-        if output != self._shown:
-            self._shown = output
+        words.display = picture is None
+        if picture is None:
+            self._line("file").say(self._file(output))
+            text = self._about_file(output) if output else _words(self._state, job)
+            words.query_one(Static).update(Text(text), layout=True)
+        if picture != self._shown:
+            self._shown = picture
             self.query_one(Picture).show(None)
-            self._fetch(output)
+            self._fetch(picture)
+        self.call_after_refresh(self.refresh_bindings)
 
     def _place(self) -> str:
         """Which image of its batch it is."""
         mark = self._page.job.mark
         return f"Image {mark.index} of {mark.total}" if mark and mark.total > 1 else ""
 
+    def _file(self, output: Output | None) -> str:
+        """Which image of the batch, which file, and which of the files of the job it is."""
+        parts = [self._place()]
+        if output is not None:
+            own = self._page.job.outputs
+            what = "picture" if all(media_of(each) is Media.PICTURE for each in own) else "file"
+            parts.append(plain(output.filename, 200))
+            parts.append(f"{what} {own.index(output) + 1} of {len(own)}" if len(own) > 1 else "")
+            parts.append(OVERWRITTEN if is_overwritten(self._state, self._page.job, output) else "")
+        return "   ".join(part for part in parts if part)
+
+    def _about_file(self, output: Output) -> str:
+        """What is said in place of a file that is no picture."""
+        media = media_of(output)
+        what = "A file" if media is Media.OTHER else f"{media[0].upper()}{media[1:]} file"
+        hint = f"It cannot be shown here. Press s to save it in {plain(str(self._folder), 500)}."
+        return f"{what}: {plain(output.filename, 200)}\n\n{hint}"
+
     @work(exclusive=True, group="picture")
     async def _fetch(self, output: Output | None) -> None:
         if output is None:
             return
-        own = self._page.job.outputs
-        among = f"{own.index(output) + 1} of {len(own)}" if len(own) > 1 else ""
-        warned = OVERWRITTEN if is_overwritten(self._state, self._page.job, output) else ""
-        name = "   ".join(part for part in (self._place(), plain(output.filename, 200), among, warned) if part)
+        name = self._file(output)
         file = self._line("file")
         file.say(f"{name}   loading")
         try:

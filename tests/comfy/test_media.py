@@ -1,0 +1,26 @@
+"""The kind of a file is told by its name, whatever key its node reported it under."""
+
+import pytest
+
+from comfytui.comfy.events import Output
+from comfytui.comfy.media import Media, media_of
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "media"),
+    [
+        ("fox_00001_.png", "images", Media.PICTURE),
+        ("FOX.JPG", "images", Media.PICTURE),
+        ("loop_00001.gif", "gifs", Media.PICTURE),
+        ("clip_00001_.mp4", "images", Media.VIDEO),
+        ("clip_00001.webm", "gifs", Media.VIDEO),
+        ("song_00001_.flac", "audio", Media.AUDIO),
+        ("mesh_00001_.glb", "3d", Media.MODEL),
+        ("ComfyUI_00001_.latent", "latents", Media.OTHER),
+        ("depth_00001_.exr", "images", Media.OTHER),
+        (".png", "images", Media.OTHER),
+        ("", "images", Media.OTHER),
+    ],
+)
+def test_the_kind_of_a_file(name: str, kind: str, media: Media) -> None:
+    assert media_of(Output(name, kind=kind)) is media
