@@ -1,6 +1,9 @@
 """How long an image and a batch still take, from measured parts; waiting in the queue never counts."""
 
-from comfytui.session.model import Job
+from itertools import islice
+
+from comfytui.session.jobs import indexed
+from comfytui.session.model import Job, JobStatus
 from comfytui.session.pace import Pace, kind_of
 from comfytui.session.state import Live, SessionState
 
@@ -9,6 +12,34 @@ Seconds = tuple[float, float]
 
 STEADY_RUNS = 2
 """Runs of a kind after which what came before the first step is no longer the loading of a cold model."""
+
+MOST_AHEAD = 500
+"""Jobs ahead beyond which nobody knows when a job's turn comes, and which would take long to add up."""
+
+
+def starts_in(state: SessionState, job: Job, now: float) -> Seconds | None:
+    """Seconds until a queued job starts: the measured times of all that stands before it; None if one is unknown."""
+    jobs = indexed(state.jobs)
+    place = jobs.places.get(job.prompt_id)
+    if place is None or not 0 < place <= MOST_AHEAD:
+        return None
+    low = high = 0.0
+    for prompt_id in islice(jobs.places, place):
+        took = _time_of(state, jobs[prompt_id], now)
+        if took is None:
+            return None
+        low, high = low + took[0], high + took[1]
+    return low, high
+
+
+def _time_of(state: SessionState, job: Job, now: float) -> Seconds | None:
+    """What a job that runs or is queued still takes; when a job of somebody else began to run is not known."""
+    kind = kind_of(job)
+    if state.live and state.live.prompt_id == job.prompt_id:
+        return _run_left(state.paces.get(kind), state.live, now)
+    seconds = None if kind in state.paces else indexed(state.jobs).run_seconds.get(kind)
+    whole = _image(state.paces.get(kind)) if seconds is None else (seconds, seconds)
+    return (0.0, whole[1]) if whole and job.status is JobStatus.RUNNING else whole
 
 
 def image_left(state: SessionState, job: Job, live: Live, now: float) -> float | None:

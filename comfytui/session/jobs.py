@@ -7,6 +7,7 @@ from functools import cached_property
 from math import inf
 
 from comfytui.session.model import Job, JobStatus
+from comfytui.session.pace import Kind, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,22 @@ class Jobs(Mapping[str, Job]):
             if job.mine and job.mark:
                 batches.setdefault(job.mark.batch, []).append(job)
         return {batch: _tally(jobs) for batch, jobs in batches.items()}
+
+    @cached_property
+    def queue_spans(self) -> Mapping[str, tuple[int, int]]:
+        """The last place in the server's queue of each of my batches, and how many of its jobs are in the queue."""
+        places: dict[str, list[int]] = {}
+        for prompt_id, place in self.places.items():
+            job = self._jobs[prompt_id]
+            if job.mine and job.mark:
+                places.setdefault(job.mark.batch, []).append(place)
+        return {batch: (of_batch[-1], len(of_batch)) for batch, of_batch in places.items()}
+
+    @cached_property
+    def run_seconds(self) -> Mapping[Kind, float]:
+        """How long the latest job of each kind ran, anybody's, as far as the server told."""
+        ran = [job for job in self._jobs.values() if job.status is JobStatus.SUCCEEDED and job.seconds is not None]
+        return {kind_of(job): job.seconds or 0.0 for job in sorted(ran, key=lambda job: job.ended or 0.0)}
 
     @cached_property
     def unsettled(self) -> tuple[str, ...]:

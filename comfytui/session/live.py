@@ -28,7 +28,7 @@ def begun(job: Job, at: float, *, whole: bool, started_ms: int | None = None) ->
     """A run that begins at monotonic second `at`, or (not `whole`) is first seen then."""
     left = sum(_weight(job, node) for node in job.classes)
     phase = Phase.STARTING if whole else Phase.WORKING
-    return Live(job.prompt_id, at, whole, started_ms, phase=phase, left=left)
+    return Live(job.prompt_id, at, whole, started_ms, phase=phase, left=left, began=at if whole else None)
 
 
 def skipped(live: Live, job: Job, nodes: Collection[str]) -> Live:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from comfytui.session.eta import batch_left, image_left
+from comfytui.session.eta import batch_left, image_left, starts_in
 from comfytui.session.jobs import Tally
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind, Phase
 from comfytui.session.state import Live, SessionState
-from comfytui.session.views import ahead_of, next_job, tally
+from comfytui.session.views import ahead_of, is_held_up, next_job, tally
 
 
 class Stage(StrEnum):
@@ -24,7 +24,9 @@ class Progress:
     """The numbers of one batch; fractions 0 to 1, times in seconds, `rate` in steps a second.
 
     The image is the one that runs, or the next one; its step is that of the running pass, which nobody tells a `blind`
-    client, its fraction the whole prompt's. `batch_elapsed` and `batch_left` count running, not waiting in the queue.
+    client, its fraction the whole prompt's. `batch_elapsed` and `batch_left` count running, not waiting in the queue;
+    where the batch is `held_up` by other jobs, `starts_in` says when its next image starts, as far as that is known.
+    `elapsed` and `batch_elapsed` are None while nobody knows when the running image began.
     """
 
     stage: Stage
@@ -40,9 +42,11 @@ class Progress:
     batch_fraction: float = 0.0
     rate: float | None = None
     elapsed: float | None = None
-    batch_elapsed: float = 0.0
+    batch_elapsed: float | None = 0.0
     image_left: float | None = None
     batch_left: tuple[float, float] | None = None
+    starts_in: tuple[float, float] | None = None
+    held_up: bool = False
     ahead: int = 0
     sent: int = 0
     done: int = 0
@@ -61,7 +65,8 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> Progress:
     counts = tally(state, batch)
     job = next_job(state, batch)
     live = state.live if job and state.live and state.live.prompt_id == job.prompt_id else None
-    elapsed = max(now - live.started, 0.0) if live else None
+    elapsed = max(now - live.began, 0.0) if live and live.began is not None else None
+    runs = job is not None and job.status is JobStatus.RUNNING
     fraction = live.fraction if live else 0.0 if job else 1.0
     blind = state.link.kind is LinkKind.POLLING
     known = None if blind else live
@@ -73,15 +78,17 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> Progress:
         total_steps=known.steps if known else 0,
         percentage=100 * known.step // known.steps if known and known.steps else 0,
         passes=known.passes if known else 0,
-        phase=known.phase if known else Phase.WORKING if job and job.status is JobStatus.RUNNING else None,
+        phase=known.phase if known else Phase.WORKING if runs else None,
         node_class=_node_class(job, known),
         image_fraction=fraction,
         batch_fraction=_batch_fraction(state, batch, counts) if job else 1.0,
         rate=known.rate if known else None,
         elapsed=elapsed,
-        batch_elapsed=counts.seconds + (elapsed or 0.0),
+        batch_elapsed=None if runs and elapsed is None else counts.seconds + (elapsed or 0.0),
         image_left=image_left(state, job, live, now) if job and live else None,
         batch_left=batch_left(state, job, live, counts.open, now) if job else None,
+        starts_in=starts_in(state, job, now) if job and not runs else None,
+        held_up=is_held_up(state, batch),
         ahead=ahead_of(state, job) if job else 0,
         sent=sum(counts.counts.values()) - counts.of(JobStatus.SUBMITTING, JobStatus.CANCELLED),
         done=counts.of(JobStatus.SUCCEEDED, JobStatus.CACHED),

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from comfytui.session.adoption import adopted, job_of
+from comfytui.session.began import with_beginning
 from comfytui.session.book import put, running
 from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, Seen
 from comfytui.session.jobs import indexed
@@ -45,7 +46,9 @@ def history_seen(state: SessionState, event: HistorySnapshot, at: Stamp) -> Sess
     ends = [_ended(job_of(past.seen, JobStatus.LOST, mine=_mine(state, past.seen)), past, at) for past in fresh]
     state = _taken_in(state, ends, at)
     job = state.jobs.get(state.live.prompt_id) if state.live else None
-    return replace(state, live=None) if job and job.status.ended else state
+    if job and job.status.ended:
+        return replace(state, live=None)
+    return state if event.asked else with_beginning(state, at)
 
 
 def _mine(state: SessionState, seen: Seen) -> bool:
@@ -128,7 +131,11 @@ def _running_now(state: SessionState, event: QueueSnapshot, at: Stamp) -> Sessio
         return state
     jobs = (state.jobs.get(key) for key in ids)
     job = next((job for job in jobs if job and job.mine and job.status is JobStatus.RUNNING), None)
-    return running(state, job, at, started_ms=None, whole=False)[0] if job else state
+    if job is None:
+        return state
+    state, live = running(state, job, at, started_ms=None, whole=False)
+    created = next(seen.created for seen in event.running if seen.prompt_id == job.prompt_id)
+    return replace(state, live=replace(live, created=created)) if live.created != created else state
 
 
 def _proven_since(state: SessionState, prompt_id: str, asked: float) -> bool:

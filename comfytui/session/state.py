@@ -23,7 +23,8 @@ class Live:
     its node and share. `fraction` is the whole prompt, 0 to 1, and never falls; `left` is the weight still to do.
     The last `recent_steps` took `recent_seconds`, both fading with time; `stalled` seconds count for neither. Times
     are monotonic seconds; `started_ms` is the server's clock. `done` nodes include the `cached` ones. `whole`: the
-    run was seen from its start; `cut`: the link broke meanwhile.
+    run was seen from its start; `cut`: the link broke meanwhile. `started` is when it was first seen, `began` when it
+    really began, None while that is not known; `created` is when the server took the prompt, in its wall seconds.
     """
 
     prompt_id: str
@@ -47,6 +48,8 @@ class Live:
     done: frozenset[str] = frozenset()
     cached: frozenset[str] = frozenset()
     cut: bool = False
+    began: float | None = None
+    created: float | None = None
 
     @property
     def step_seconds(self) -> float | None:

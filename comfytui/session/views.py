@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from comfytui.comfy.media import Media, media_of
 from comfytui.session.jobs import Tally, indexed, run_order
 from comfytui.session.model import Batch, Job, JobStatus
 from comfytui.session.state import SessionState
@@ -18,6 +19,22 @@ def tally(state: SessionState, batch: Batch) -> Tally:
 def batch_of(state: SessionState, job: Job) -> Batch | None:
     """The batch that a job of mine belongs to."""
     return state.batches.get(job.mark.batch) if job.mine and job.mark else None
+
+
+def jobs_of(state: SessionState, batch: Batch) -> list[Job]:
+    """The jobs of a batch that are known, in image order."""
+    return [job for prompt_id in batch.prompts if (job := state.jobs.get(prompt_id))]
+
+
+def newest_picture(state: SessionState, batch: Batch) -> tuple[Job, "Output"] | None:
+    """The image of a batch that was finished last, and its first picture."""
+    made = [(job, output) for job in jobs_of(state, batch) if job.status.ended and (output := first_picture(job))]
+    return max(made, key=lambda each: each[0].ended or 0.0, default=None)
+
+
+def first_picture(job: Job) -> "Output | None":
+    """The first file of a job that can be shown; it may have made videos, or sounds, or nothing."""
+    return next((output for output in job.outputs if media_of(output) is Media.PICTURE), None)
 
 
 def current_batch(state: SessionState) -> Batch | None:
@@ -46,6 +63,15 @@ def ahead_of(state: SessionState, job: Job) -> int:
     """How many jobs, anybody's, run or stand before it; all that are queued where it is not in the queue yet."""
     places = indexed(state.jobs).places
     return 0 if job.status.ended or job.absent else places.get(job.prompt_id, len(places))
+
+
+def is_held_up(state: SessionState, batch: Batch) -> bool:
+    """Whether jobs that are not of the batch run or stand before its last image."""
+    jobs = indexed(state.jobs)
+    last, own = jobs.queue_spans.get(batch.id, (-1, 0))
+    if not own:  # What is still to be sent comes after all that is there.
+        return bool(jobs.places) and tally(state, batch).open > 0
+    return last + 1 > own
 
 
 def open_jobs(state: SessionState) -> int:
