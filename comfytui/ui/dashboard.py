@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.widgets import Footer
 
 from comfytui.comfy.errors import ComfyError
+from comfytui.comfy.events import Output
 from comfytui.service.notices import (
     BatchRefused,
     JobEnded,
@@ -25,6 +26,7 @@ from comfytui.service.notices import (
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
+from comfytui.session.views import first_picture, newest_picture
 from comfytui.ui import keys, words
 from comfytui.ui.draft import Draft
 from comfytui.ui.footer import offered
@@ -79,6 +81,7 @@ class Dashboard(PageActions, JobActions, LinkActions):
         self._paint_due = 0.0
         self._paint_planned = False
         self._lost: list[Job] = []
+        self._asked_for = ""
 
     def compose(self) -> ComposeResult:
         """Header, form beside *Now* and queue, footer."""
@@ -86,7 +89,7 @@ class Dashboard(PageActions, JobActions, LinkActions):
         with Horizontal(id="body"):
             yield PromptForm(self._options.workflow, self._kept_draft(), id="form")
             with Vertical(id="right"):
-                yield NowPanel(id="now")
+                yield NowPanel(id="now", pictures=self._previews)
                 yield QueuePanel(id="queue")
         yield Footer(show_command_palette=False, id="footer")
 
@@ -131,14 +134,14 @@ class Dashboard(PageActions, JobActions, LinkActions):
             case SessionChanged(state=state):
                 self._state = state
                 self._plan_paint()
-            case PreviewReceived(image=image):
+            case PreviewReceived(image=image, prompt_id=prompt_id):
                 if self._previews:
-                    self.query_one(NowPanel).show_preview(image)
+                    self.query_one(NowPanel).show_preview(image, prompt_id)
             case JobEnded(job=job) if job.status is JobStatus.LOST:
                 self._lose(job)
             case JobEnded(job=job):
-                if job.outputs and self._previews:
-                    self._show_finished(job)
+                if self._previews and (picture := first_picture(job)):
+                    self._show_finished(job, picture)
             case BatchRefused(failure=failure):
                 self._refused(failure)
             case LoginRequired():
@@ -173,6 +176,7 @@ class Dashboard(PageActions, JobActions, LinkActions):
             self._panel.show(state)
             self._select_ordered()
         self._choose_page(state)
+        self._show_newest()
         self._offer_keys()
         self._follow_jobs()
         if self._follow_link(painted.link if painted else None, state.link):
@@ -189,15 +193,27 @@ class Dashboard(PageActions, JobActions, LinkActions):
 
     # Questions to the server
 
+    def _show_newest(self) -> None:
+        """Where *Now* has no picture, as after a start, show the newest one of its batch; each is asked for once."""
+        now, link = self.query_one(NowPanel), self._state.link.kind
+        if not self._previews or now.pictured or now.current is None or link not in {LinkKind.LIVE, LinkKind.POLLING}:
+            return
+        newest = newest_picture(self._state, now.current)
+        if newest and newest[0].prompt_id != self._asked_for and now.has_room_for_pictures:
+            self._show_finished(*newest)
+
     @work(exclusive=True, group="finished")
-    async def _show_finished(self, job: Job) -> None:
-        output = job.outputs[0]
+    async def _show_finished(self, job: Job, picture: Output) -> None:
+        if not self.query_one(NowPanel).has_room_for_pictures:
+            return
+        self._asked_for = job.prompt_id
         try:
-            data = await shown_picture(self._service, output)
+            data = await shown_picture(self._service, picture)
         except ComfyError:
             return  # The queue shows that it ended; enter asks again and says why not.
         if self.display:
-            self.query_one(NowPanel).show_finished(data, job.mark.batch if job.mark else "")
+            self.query_one(NowPanel).show_finished(data, job)
+            self._plan_paint()
 
     # Actions
 
@@ -223,8 +239,9 @@ class Dashboard(PageActions, JobActions, LinkActions):
     def action_previews(self) -> None:
         """Live previews on or off; off also asks the server for none with the next batch."""
         self._previews = not self._previews
-        if not self._previews:
-            self.query_one(NowPanel).show_preview(None)
+        self._asked_for = ""
+        self.query_one(NowPanel).show_pictures(self._previews)
+        self.call_after_refresh(self._plan_paint)
         self._say(words.previews_told(self._state.abilities, on=self._previews))
 
     def action_help(self) -> None:

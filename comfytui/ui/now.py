@@ -3,30 +3,47 @@
 import time
 from collections.abc import Iterable
 
+from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from comfytui.plain import plain
-from comfytui.session.model import Batch, LinkKind
+from comfytui.session.model import Batch, Job, LinkKind, Phase
 from comfytui.session.progress import Progress, Stage, line, progress_of
 from comfytui.session.silence import stall_of
 from comfytui.session.state import SessionState
-from comfytui.session.views import batch_number, current_batch, next_job
+from comfytui.session.views import batch_number, current_batch, jobs_of, next_job
 from comfytui.ui import words
 from comfytui.ui.bar import Bar, BarStyle
 from comfytui.ui.line import Line
 from comfytui.ui.picture import Picture
 from comfytui.ui.recipes import recipe_line
+from comfytui.ui.rows import SIGNS
 
 IDLE = "Nothing runs"
+TITLE_LIMIT = 2_000
+"""Characters of a prompt, of which as many lines are shown as there is room for."""
 ROOM_FOR_PHASE = 64
 """Columns of the panel from which on the line of truth and the node beside it both fit."""
+LEAST_PHASE = 12
+"""Columns beside the line of truth below which nothing is written there."""
 FIGURES_PAUSE = 0.9
 """Seconds between two paints of rates and times; a little less than the tick that moves clocks."""
 
 
 class NowPanel(Vertical):
     """Shows the batch that runs, else the next one, else the one that ended last."""
+
+    def __init__(self, *, id: str | None = None, pictures: bool = True) -> None:  # noqa: A002
+        super().__init__(id=id, classes="" if pictures else "-plain")
+        self.border_title = "Now"
+        self.current: Batch | None = None
+        """The batch that is shown."""
+        self.pictured = ""
+        """The prompt_id of the image whose picture is shown, finished or not; empty without one."""
+        self._is_preview = False
+        self._occasion: object = None
+        self._figures_due = 0.0
 
     def compose(self) -> ComposeResult:
         """Head line, two bars, and below them picture and recipe."""
@@ -47,13 +64,7 @@ class NowPanel(Vertical):
                 yield Line(id="about-title")
                 yield Line(id="about-recipe")
                 yield Line(id="about-note")
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self.border_title = "Now"
-        self._batch = ""
-        self._occasion: object = None
-        self._figures_due = 0.0
+                yield Line(id="about-picture")
 
     def show(self, state: SessionState) -> None:
         """Paint the words and bars of the present moment."""
@@ -61,37 +72,69 @@ class NowPanel(Vertical):
         if batch is None:
             self._line("truth").say(_foreign(state))
             return
-        if batch.id != self._batch:
-            self._batch = batch.id
-            self.show_preview(None)
+        if self.current is None or batch.id != self.current.id:
+            self._occasion = None
+        self.current = batch
+        if self.pictured and self.pictured not in batch.prompts:
+            self.clear_picture()
         progress = progress_of(state, batch, time.monotonic())
-        style = _style(progress)
         self._line("truth").say(line(progress))
-        # The line of truth comes first: what stands beside it gives way.
-        self._line("phase").display = self.size.width >= ROOM_FOR_PHASE
         fresh = state.link.kind in {LinkKind.LIVE, LinkKind.POLLING}
         stale = not fresh and progress.stage is not Stage.ENDED
         stall = None if stale or progress.blind else stall_of(state, time.monotonic())
-        self._line("phase").say(words.AS_LAST_SEEN if stale else "stalled" if stall else _phase(progress))
+        failure = _failure(state, batch) if progress.failed or progress.rejected else ""
+        aside = words.AS_LAST_SEEN if stale else "stalled" if stall else _phase(progress)
+        self._show_aside(aside or ("" if self.query_one("#now-body").display else failure))
         self._show_figures(progress, stale or stall is not None)
-        subject = (batch.id, progress.image_index)
+        subject, style = (batch.id, progress.image_index), _style(progress)
         self.query_one("#image-bar", Bar).show(progress.image_fraction, style, subject=subject)
         self.query_one("#batch-bar", Bar).show(progress.batch_fraction, style, subject=batch.id)
-        self._show_about(state, batch, str(stall) if stall else progress.note)
+        self._show_about(state, batch, str(stall) if stall else plain(progress.note, 200) or failure)
 
-    def show_preview(self, data: bytes | None) -> None:
-        """Show a picture of the running image, or none."""
+    def show_pictures(self, on: bool) -> None:
+        """Give pictures their place in the panel, or take it from them."""
+        if not on:
+            self.clear_picture()
+        self.set_class(not on, "-plain")
+
+    @property
+    def has_room_for_pictures(self) -> bool:
+        """Whether a picture would be seen."""
+        return self.query_one(Picture).size.area > 0
+
+    def show_preview(self, data: bytes, prompt_id: str) -> None:
+        """Show a preview of the image that runs; the picture of another image does not stand in for it meanwhile."""
+        if self.pictured != prompt_id:
+            self.clear_picture()
+        self._is_preview, self.pictured = True, prompt_id
         picture = self.query_one(Picture)
         picture.show(data, max_cells=picture.size)
 
-    def show_finished(self, data: bytes, batch: str) -> None:
-        """Show a finished image of a batch as large as there is room, unless another batch has the panel by now."""
-        if batch == self._batch:
+    def show_finished(self, data: bytes, job: Job) -> None:
+        """Show a finished image, unless the panel has gone on to another batch, or to previews of a later image."""
+        gone_on = self._is_preview and self.pictured not in {"", job.prompt_id}
+        if self.current and job.prompt_id in self.current.prompts and not gone_on:
+            self._is_preview, self.pictured = False, job.prompt_id
             self.query_one(Picture).show(data)
+
+    def clear_picture(self) -> None:
+        """Show no picture."""
+        self._is_preview, self.pictured = False, ""
+        self.query_one(Picture).show(None)
+
+    def _show_aside(self, text: str) -> None:
+        """What stands beside the line of truth, which comes first: it gets what that leaves, or nothing."""
+        width = self.content_size.width
+        room = width - cell_len(self._line("truth").words) - 2
+        shown = width >= ROOM_FOR_PHASE and room >= LEAST_PHASE
+        self._line("phase").display = shown
+        if shown:
+            self._line("phase").say(text if cell_len(text) <= room else set_cell_size(text, room - 1) + "…")
 
     def _show_figures(self, progress: Progress, stale: bool) -> None:
         """Rates and times once a second at most: they stand right of the bars, which are painted along with them."""
-        now, occasion = time.monotonic(), (self._batch, progress.stage, progress.image_index, stale)
+        batch = self.current.id if self.current else ""
+        now, occasion = time.monotonic(), (batch, progress.stage, progress.image_index, stale)
         if occasion == self._occasion and now < self._figures_due:
             return
         self._occasion, self._figures_due = occasion, now + FIGURES_PAUSE
@@ -99,12 +142,16 @@ class NowPanel(Vertical):
         self._line("batch-figures").say("" if stale else _batch_figures(progress))
 
     def _show_about(self, state: SessionState, batch: Batch, note: str) -> None:
-        title = plain(batch.title, 200)
+        title = plain(batch.title, TITLE_LIMIT)
         several = len(state.batches) > 1
-        self._line("about-title").say(f"Batch {batch_number(state, batch)}: {title}" if several else title)
         job = next_job(state, batch) or state.jobs.get(batch.prompts[-1] if batch.prompts else "")
+        prompt = plain(job.recipe.prompt, TITLE_LIMIT) if job else ""
+        title = prompt if prompt.startswith(title) else title
+        self._line("about-title").say(f"Batch {batch_number(state, batch)}: {title}" if several else title)
         self._line("about-recipe").say(recipe_line(job.recipe) if job else "")
-        self._line("about-note").say(plain(note, 200))
+        self._line("about-note").say(note)
+        other = state.jobs.get(self.pictured) if job and self.pictured != job.prompt_id else None
+        self._line("about-picture").say(_caption(other) if other else "")
 
     def _line(self, name: str) -> Line:
         return self.query_one(f"#{name}", Line)
@@ -122,9 +169,26 @@ def _style(progress: Progress) -> BarStyle:
     return "failed" if progress.failed or progress.rejected else "done"
 
 
+def _failure(state: SessionState, batch: Batch) -> str:
+    """Why the image of a batch failed that did so last; empty where none did."""
+    failed = [job for job in jobs_of(state, batch) if job.failure]
+    if not failed:
+        return ""
+    job = max(failed, key=lambda job: job.ended or 0.0)
+    image = f"Image {job.mark.index} " if job.mark and job.mark.total > 1 else ""
+    word = SIGNS[job.status].word
+    return words.failed_in(f"{image}{word}" if image else word.capitalize(), job.failure) if job.failure else ""
+
+
+def _caption(job: Job) -> str:
+    """Of which image a picture is, where that is not the one beside it."""
+    image = f"image {job.mark.index} of {job.mark.total}" if job.mark else "another image"
+    return f"Picture: {image}" + (f", seed {job.recipe.seed}" if job.recipe.seed is not None else "")
+
+
 def _phase(progress: Progress) -> str:
     """`KSampler · sampling` while steps are counted; before, the phase stands in the line of truth."""
-    phase = progress.phase or "" if progress.current_step else ""
+    phase = progress.phase or "" if progress.current_step and progress.phase is not Phase.WORKING else ""
     again = f"pass {progress.passes}" if progress.passes > 1 else ""
     return _joined((plain(progress.node_class, 40), phase, again), " · ")
 
@@ -135,8 +199,11 @@ def _image_figures(progress: Progress) -> str:
 
 
 def _batch_figures(progress: Progress) -> str:
-    gone = f"{words.duration(progress.batch_elapsed)} elapsed" if progress.batch_elapsed >= 1 else ""
-    return _joined((gone, words.left(progress.batch_left)), "  ")
+    seconds = progress.batch_elapsed or 0.0
+    elapsed = f"{words.duration(seconds)} elapsed" if seconds >= 1 else ""
+    # Where other jobs come first or in between, the time that it runs is not the time until it is done.
+    rest = words.starts(progress.starts_in) if progress.held_up else words.left(progress.batch_left)
+    return _joined((elapsed, rest), "  ")
 
 
 def _joined(parts: Iterable[str], separator: str) -> str:

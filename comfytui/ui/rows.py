@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from comfytui.plain import plain
 from comfytui.session.jobs import run_order
-from comfytui.session.model import Batch, Failure, Job, JobStatus
+from comfytui.session.model import Batch, Job, JobStatus
 from comfytui.session.state import SessionState
-from comfytui.ui.words import duration
+from comfytui.ui.words import duration, failed_in
 
 TITLE_LIMIT = 300
 STATE_LIMIT = 300
@@ -140,17 +140,10 @@ def _end(job: Job) -> tuple[str, str]:
         case JobStatus.SUCCEEDED if job.seconds is not None:
             return word, duration(job.seconds)
         case JobStatus.FAILED | JobStatus.REJECTED if job.failure:
-            return _failure(word, job.failure), ""
+            return failed_in(word, job.failure), ""
         case JobStatus.LOST:
             return f"{word}: {job.note or 'the server no longer has it'}", ""
     return word, ""
-
-
-def _failure(word: str, failure: Failure) -> str:
-    """`failed in KSampler: CUDA out of memory`."""
-    where = f" in {plain(failure.node_type, 60)}" if failure.node_type else ""
-    said = plain(failure.message, STATE_LIMIT)
-    return f"{word}{where}: {said}" if said else word + where
 
 
 def _files(job: Job) -> str:

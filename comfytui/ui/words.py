@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from comfytui.plain import plain
-from comfytui.session.model import Job, Link, LinkKind
+from comfytui.session.model import Failure, Job, Link, LinkKind
 from comfytui.session.state import Live
 
 if TYPE_CHECKING:
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 GIB = 2**30
 GAUGE_CELLS = 8
+FAILURE_LIMIT = 300
+"""Characters of a failure's message that are shown in one line."""
 AS_LAST_SEEN = "as last seen"
 """Said of what nobody sees just now."""
 
@@ -29,6 +31,21 @@ def left(range_: tuple[float, float] | None) -> str:
         return ""
     low, high = map(roughly, range_)
     return f"{low} left" if low == high else f"{low}-{high} left"
+
+
+def starts(range_: tuple[float, float] | None) -> str:
+    """`starts in 3:10`, or `starts in 2:00-3:10` while the guess is wide."""
+    if range_ is None:
+        return ""
+    low, high = map(roughly, range_)
+    return f"starts in {low}" if low == high else f"starts in {low}-{high}"
+
+
+def failed_in(word: str, failure: Failure) -> str:
+    """`failed in KSampler: CUDA out of memory`."""
+    where = f" in {plain(failure.node_type, 60)}" if failure.node_type else ""
+    said = plain(failure.message, FAILURE_LIMIT)
+    return f"{word}{where}: {said}" if said else word + where
 
 
 def roughly(seconds: float) -> str:

@@ -1,0 +1,43 @@
+"""`enter` on a job whose file is no picture: it is named and can be saved, and the server is not asked to draw it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from comfytui.sim.behaviour import BEHAVIOURS
+from comfytui.sim.call import Call, Result
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.ui.screen import screen
+from tests.ui.test_job_screen import made, small
+
+QUICK = SimConfig(steps_per_second=0, load_seconds=0)
+CLIP = "clip_00001_.mp4"
+
+
+@pytest.fixture
+def videos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the node that saves save a video, reported under `images` as ComfyUI's own SaveVideo does."""
+
+    async def save_video(call: Call) -> Result:
+        call.box.files.put(("output", "", CLIP), b"\0\0\0\x20ftypisom")
+        return Result(ui={"images": [{"filename": CLIP, "subfolder": "", "type": "output"}], "animated": [True]})
+
+    monkeypatch.setitem(BEHAVIOURS, "SaveImage", save_video)
+
+
+@pytest.mark.usefixtures("videos")
+async def test_a_video_is_named_and_saved_and_the_server_is_not_asked_for_a_picture_of_it(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim, screen(sim.url, workflow=small(), output=tmp_path) as it:
+        pictures = sim.faults.delay(0.0, "/view")
+        await made(it)
+        await it.press("enter")
+        await it.shows(f"Video file: {CLIP}")
+        await it.shows("Press s to save it in")
+        assert pictures.hits == 0
+        await it.press("s")
+        await it.shows("Saved")
+        assert os.listdir(tmp_path) == [CLIP]  # noqa: PTH208
+        assert pictures.hits == 1
+        assert "500" not in it.text

@@ -1,0 +1,165 @@
+"""The *Now* panel by itself: what it says of a batch that waits, failed, or has the picture of another image."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from io import BytesIO
+
+from PIL import Image
+from textual.app import App, ComposeResult
+
+from comfytui.comfy.events import ExecutionError
+from comfytui.session.events import Answered, BatchPlanned, QueueSnapshot
+from comfytui.ui.line import Line
+from comfytui.ui.now import NowPanel
+from comfytui.ui.styles import SHEETS
+from comfytui.ui.themes import THEMES
+from tests.session.build import SAMPLER, Session, head, plan, run, seen
+from tests.session.test_waiting_times import measured, of_the_same_kind
+from tests.ui.screen import Screen
+
+LONG = " ".join(f"word{number}" for number in range(60))
+
+
+class Host(App[None]):
+    """The panel and nothing else."""
+
+    def __init__(self, *, pictures: bool) -> None:
+        super().__init__()
+        self.now = NowPanel(id="now", pictures=pictures)
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
+
+    def on_mount(self) -> None:
+        self.stylesheet.read_all([*SHEETS])
+
+    def compose(self) -> ComposeResult:
+        yield self.now
+
+
+class Panel:
+    """What a user sees of it."""
+
+    def __init__(self, app: Host, screen: Screen) -> None:
+        self.now = app.now
+        self._screen = screen
+
+    async def shows(self, session: Session) -> str:
+        """The lines inside of the border, for a state of which nothing is live."""
+        self.now.show(session.state)
+        await self._screen.pilot.pause()
+        lines = self._screen.text.split("\n")[self.now.region.y + 1 : self.now.region.bottom - 1]
+        return "\n".join(line[2:-2].rstrip() for line in lines)
+
+    def line(self, name: str) -> str:
+        return self.now.query_one(f"#{name}", Line).words
+
+
+@asynccontextmanager
+async def panel(*, pictures: bool = True, width: int = 100) -> AsyncIterator[Panel]:
+    app = Host(pictures=pictures)
+    async with app.run_test(size=(width, 30)) as pilot:
+        yield Panel(app, Screen(app, pilot))  # type: ignore[arg-type]
+
+
+def polled(session: Session) -> Session:
+    """The session with a link that tells how things are."""
+    session.do(Answered(1.0))
+    return session
+
+
+async def test_a_queued_image_says_when_it_starts_and_nothing_of_time_left() -> None:
+    session = polled(measured())
+    session.plan("a", 1)
+    ahead = [of_the_same_kind(session, f"t{n}", n) for n in range(3)]
+    session.do(QueueSnapshot((ahead[0],), (*ahead[1:], seen("a1", 9)), asked=session.now))
+    async with panel() as it:
+        text = await it.shows(session)
+        assert "Image 1 of 1 - queued, 3 ahead" in text
+        assert "starts in 0:12-0:18" in text
+        assert "left" not in text
+
+
+async def test_a_queued_image_behind_unknown_jobs_says_nothing_of_times() -> None:
+    session = polled(measured())
+    session.plan("a", 1)
+    session.do(QueueSnapshot((seen("t1", 1, "they"),), (seen("a1", 9),), asked=session.now))
+    async with panel() as it:
+        text = await it.shows(session)
+        assert "Image 1 of 1 - queued, 1 ahead" in text
+        assert "left" not in text
+        assert "starts" not in text
+
+
+def failed() -> Session:
+    session = polled(Session())
+    session.plan("a", 2)
+    session.do(*head("a1"), ExecutionError("a1", SAMPLER, "KSampler", exception_message="CUDA out of memory"))
+    return session
+
+
+async def test_why_an_image_failed_stands_in_the_panel_with_and_without_pictures() -> None:
+    for pictures in (True, False):
+        async with panel(pictures=pictures) as it:
+            assert "Image 1 failed in KSampler: CUDA out of memory" in await it.shows(failed())
+
+
+async def test_where_there_is_no_place_below_the_reason_stands_beside_the_line_of_truth() -> None:
+    session = polled(Session())
+    session.plan("a", 1)
+    session.do(*head("a1"), ExecutionError("a1", SAMPLER, "KSampler", exception_message="out of memory " * 20))
+    async with panel(width=80) as it:
+        it.now.query_one("#now-body").display = False
+        (truth, *_) = (await it.shows(session)).split("\n")
+        assert truth.startswith("0 of 1 done, 1 failed")
+        assert "Failed in KSampler: out of memory" in truth
+        assert truth.endswith("…")
+
+
+async def test_without_pictures_the_words_take_the_whole_width_and_as_many_lines_as_they_need() -> None:
+    session = polled(Session())
+    planned = plan("a", 1)
+    job = replace(planned.jobs[0], recipe=replace(planned.jobs[0].recipe, prompt=LONG))
+    session.do(BatchPlanned(replace(planned.batch, title=LONG), (job,)))
+    async with panel(pictures=False) as it:
+        text = await it.shows(session)
+        assert "\nword0 word1" in text
+        assert "word30" in text
+        assert "seed 0" in text
+    async with panel() as it:
+        assert "word20" in await it.shows(session)
+
+
+def picture() -> bytes:
+    content = BytesIO()
+    Image.new("RGB", (64, 64), "red").save(content, "PNG")
+    return content.getvalue()
+
+
+async def test_a_picture_of_another_image_says_so_and_goes_when_the_next_one_has_its_own() -> None:
+    session = polled(Session())
+    session.plan("a", 2, seed=70)
+    session.do(*run("a1"))
+    async with panel() as it:
+        assert "seed 71" in await it.shows(session)
+        it.now.show_finished(picture(), session.state.jobs["a1"])
+        assert "Picture: image 1 of 2, seed 70" in await it.shows(session)
+        it.now.show_preview(picture(), "a2")
+        assert "Picture:" not in await it.shows(session)
+        # What was asked for before the preview came is late.
+        it.now.show_finished(picture(), session.state.jobs["a1"])
+        assert it.now.pictured == "a2"
+
+
+async def test_the_picture_of_another_batch_does_not_stay() -> None:
+    session = polled(Session())
+    session.plan("a", 1)
+    session.do(*run("a1"))
+    async with panel() as it:
+        await it.shows(session)
+        it.now.show_finished(picture(), session.state.jobs["a1"])
+        assert it.now.pictured == "a1"
+        session.plan("b", 1)
+        await it.shows(session)
+        assert it.now.pictured == ""
