@@ -101,7 +101,7 @@ def _advanced(live: Live, job: Job, step: int, at: float) -> Live:
         step=step,
         first_step=at if live.first_step is None else live.first_step,
         last_step=at,
-        phase=_phase(live, job, live.node, stepping=True),
+        phase=phase_of(job.classes.get(live.node or "", "")),
     )
 
 
@@ -149,10 +149,9 @@ def _shown(job: Job, node: str, display: str | None) -> str:
     return node if node in job.classes or not display else display
 
 
-def _phase(live: Live, job: Job, node: str | None, *, stepping: bool = False) -> Phase:
+def _phase(live: Live, job: Job, node: str | None) -> Phase:
+    """What an entered node is busy with: a sampler waits for its model first, if that may be on its way."""
     phase = phase_of(job.classes.get(node or "", ""))
-    if stepping:
-        return Phase.SAMPLING if phase is Phase.WORKING else phase
     return Phase.LOADING if phase is Phase.SAMPLING and live.first_step is None and cold(live, job) else phase
 
 

@@ -1,4 +1,8 @@
-"""What a node is busy with and how much of a prompt it stands for, told by its class name alone."""
+"""What a node is busy with and how much of a prompt it stands for, told by its class name alone.
+
+A phase is told only of classes that are known: ComfyUI's own, and those that are named after them. Of any other class,
+whatever its name sounds like, nobody knows what it does before it says so itself.
+"""
 
 import re
 from collections.abc import Mapping
@@ -10,11 +14,15 @@ LIGHT = 1.0
 USUAL_STEPS = 20
 """Steps of a sampler that has not said how many it takes."""
 
-# `KSamplerSelect` and `SamplerEulerAncestral` only choose an algorithm, `SamplerCustomAdvanced` runs one.
+# The weight of a node is only a guess of how long it takes, so here a name is enough. `KSamplerSelect` and `SamplerEulerAncestral` only choose an algorithm, `SamplerCustomAdvanced` runs one.
 _SAMPLER = re.compile(r"KSampler(?!Select)|SamplerCustom|Sampler\b")
 
 _PHASES: Mapping[Phase, re.Pattern[str]] = {
-    Phase.LOADING: re.compile(r"Loader"),
+    Phase.SAMPLING: re.compile(r"KSampler(?!Select)|^SamplerCustom"),
+    Phase.LOADING: re.compile(
+        r"(Checkpoint|U[Nn][Ee][Tt]|CLIP|CLIPVision|VAE|L[Oo][Rr][Aa]|ControlNet|StyleModel|UpscaleModel|GLIGEN"
+        r"|DiffusionModel|Diffusers|Hypernetwork|PhotoMaker)Loader"
+    ),
     Phase.ENCODING: re.compile(r"TextEncode"),
     Phase.DECODING: re.compile(r"VAEDecode"),
     Phase.UPSCALING: re.compile(r"Upscale"),
@@ -28,9 +36,7 @@ def samples(class_type: str) -> bool:
 
 
 def phase_of(class_type: str) -> Phase:
-    """What nodes of this class do, in the words of the screen."""
-    if samples(class_type):
-        return Phase.SAMPLING
+    """What nodes of this class do, in the words of the screen; WORKING where that is not known."""
     for phase, names in _PHASES.items():
         if names.search(class_type):
             return phase

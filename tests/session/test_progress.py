@@ -365,7 +365,14 @@ def test_other_settings_are_another_kind() -> None:
         ("KSamplerAdvanced", Phase.SAMPLING),
         ("KSampler (Efficient)", Phase.SAMPLING),
         ("SamplerCustomAdvanced", Phase.SAMPLING),
-        ("LabSampler", Phase.SAMPLING),
+        ("LabSampler", Phase.WORKING),
+        ("LabLoader", Phase.WORKING),
+        ("ImageLoader", Phase.WORKING),
+        ("UnetLoaderGGUF", Phase.LOADING),
+        ("LoraLoaderModelOnly", Phase.LOADING),
+        ("ControlNetLoader", Phase.LOADING),
+        ("CLIPVisionLoader", Phase.LOADING),
+        ("KSamplerSelect", Phase.WORKING),
         ("VAEDecodeTiled", Phase.DECODING),
         ("ImageUpscaleWithModel", Phase.UPSCALING),
         ("UltimateSDUpscale", Phase.UPSCALING),
@@ -377,6 +384,18 @@ def test_other_settings_are_another_kind() -> None:
 )
 def test_class_names_tell_the_phase(class_type: str, phase: Phase) -> None:
     assert phase_of(class_type) is phase
+
+
+def test_nothing_is_told_of_a_class_that_nobody_knows() -> None:
+    session = Session()
+    planned = plan("a", 1)
+    job = replace(planned.jobs[0], classes={"1": "LabSampler", "2": "SaveImage"})
+    session.do(BatchPlanned(planned.batch, (job,)), PromptQueued("a1", "a1", 1))
+    session.do(ExecutionStart("a1", 10_000), Executing("1", "1", "a1"))
+    assert session.line() == "Image 1 of 1 - working"
+    session.do(*step("a1", 1, node="1"))
+    assert session.line() == "Image 1 of 1 - Step 1/4 (25%)"
+    assert (shown(session).phase, shown(session).node_class) == (Phase.WORKING, "LabSampler")
 
 
 @pytest.mark.parametrize("class_type", ["KSamplerSelect", "SamplerEulerAncestral", "SamplerDPMPP_2M_SDE"])
