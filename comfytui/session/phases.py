@@ -14,7 +14,8 @@ LIGHT = 1.0
 USUAL_STEPS = 20
 """Steps of a sampler that has not said how many it takes."""
 
-# The weight of a node is only a guess of how long it takes, so here a name is enough. `KSamplerSelect` and `SamplerEulerAncestral` only choose an algorithm, `SamplerCustomAdvanced` runs one.
+# The weight of a node is only a guess of how long it takes, so here a name is enough.
+# `KSamplerSelect` and `SamplerEulerAncestral` only choose an algorithm, `SamplerCustomAdvanced` runs one.
 _SAMPLER = re.compile(r"KSampler(?!Select)|SamplerCustom|Sampler\b")
 
 _PHASES: Mapping[Phase, re.Pattern[str]] = {

@@ -29,7 +29,7 @@ class QueuePanel(Vertical):
 
     def compose(self) -> ComposeResult:
         """The filter is hidden until it is asked for."""
-        filter_ = Input(placeholder="filter by prompt, status, owner or file", id="filter", compact=True)
+        filter_ = Input(placeholder="filter by prompt, seed, model, status, owner, file", id="filter", compact=True)
         filter_.cursor_blink = False
         yield filter_
         yield QueueHeading()

@@ -50,13 +50,14 @@ def columns_of(width: int) -> Columns:
 def line_of(row: Row, width: int, *, ascii_only: bool = False) -> list[Part]:
     """The parts of a row in order, `width` cells together, each with the tone that colours it.
 
-    A long state (what failed, and why) takes the rest of the line, and what the title leaves free.
+    A long state (what failed, and why) takes the rest of the line. A row without a place in a batch gives it what the
+    title leaves free, too; where there is a place it stays in its column.
     """
     columns, sign, tone = columns_of(width), SIGNS[row.status], _tone(row.status)
     text: Tone = "ended" if row.status.ended else "waiting"
     place = f"{row.place:>{columns.place}}{GAP}" if row.place else ""
     free = columns.title + columns.place + len(GAP) - len(place)
-    long = max(0, cell_len(row.state) - columns.rest)
+    long = 0 if place else max(0, cell_len(row.state) - columns.rest)
     parts: list[Part] = [
         (f" {sign.ascii if ascii_only else sign.glyph} ", tone),
         (_left(row.title, max(free - long, min(free, cell_len(row.title)))) + GAP, text),
@@ -64,7 +65,7 @@ def line_of(row: Row, width: int, *, ascii_only: bool = False) -> list[Part]:
     ]
     if cell_len(row.state) > columns.state:
         room = width - sum(cell_len(words) for words, _ in parts)
-        parts.append((_left(row.state, room), tone))
+        parts.append((_left(row.state if cell_len(row.state) <= room else row.brief or row.state, room), tone))
     else:
         parts.append((_state(row, columns.state), tone))
         parts += [

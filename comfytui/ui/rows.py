@@ -1,14 +1,16 @@
 """The queue as rows of text: which jobs, in which order, in which words. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from comfytui.plain import plain
 from comfytui.session.jobs import run_order
 from comfytui.session.model import Batch, Job, JobStatus
 from comfytui.session.state import SessionState
+from comfytui.ui.recipes import recipe_line
 from comfytui.ui.words import duration, failed_in
+from comfytui.workflow.recipe import Recipe
 
 TITLE_LIMIT = 300
 STATE_LIMIT = 300
@@ -51,20 +53,23 @@ class Row:
     figure: str = ""
     owner: str = ""
     file: str = ""
+    brief: str = ""
+    """The state in fewer words, for where there is no room for it."""
 
-    def matches(self, words: Iterable[str]) -> bool:
-        """Whether every one of the (casefolded) words is somewhere in the row."""
+    def without_match(self, words: Iterable[str]) -> list[str]:
+        """Those of the (casefolded) words that are nowhere in the row."""
         sign = SIGNS[self.status]
         hay = "\n".join(
             (self.title, self.place, sign.word, self.status, self.state, self.figure, self.owner, self.file)
         ).casefold()
-        return all(word in hay for word in words)
+        return [word for word in words if word not in hay]
 
 
 def rows_of(state: SessionState, needle: str = "", *, show_history: bool = True) -> tuple[Row, ...]:
     """What runs, what waits by its turn, what is not sent yet, then what ended, newest batch first.
 
-    Only rows that hold every word of `needle` are given; without `show_history` nothing that ended is.
+    Only rows that hold every word of `needle`, or whose job's settings and files do, are given; without `show_history`
+    nothing that ended is.
     """
     running, pending, unsent, ended = _sorted_out(state.jobs.values())
     pending.sort(key=run_order)
@@ -74,7 +79,10 @@ def rows_of(state: SessionState, needle: str = "", *, show_history: bool = True)
     if show_history:
         rows += [_row(job, state.batches, _end(job)) for job in _newest_first(ended)]
     words = plain(needle).casefold().split()
-    return tuple(row for row in rows if row.matches(words)) if words else tuple(rows)
+    if not words:
+        return tuple(rows)
+    jobs = state.jobs
+    return tuple(row for row in rows if _has(jobs[row.prompt_id], row.without_match(words)))
 
 
 def _sorted_out(jobs: Iterable[Job]) -> tuple[list[Job], list[Job], list[Job], list[Job]]:
@@ -118,7 +126,25 @@ def _row(job: Job, batches: Mapping[str, Batch], state: tuple[str, str]) -> Row:
         *state,
         "mine" if job.mine else _short(job.owner),
         _files(job),
+        _brief(job),
     )
+
+
+def _has(job: Job, words: list[str]) -> bool:
+    """Whether a job has all these words in what its row does not show: its settings, its files, its error."""
+    if words:
+        words = [word for word in words if word not in _settings(job.recipe)]
+    if words:
+        said = (job.failure.message, job.failure.node_type) if job.failure else ()
+        hay = "\n".join((*said, *job.text, *(output.filename for output in job.outputs))).casefold()
+        words = [word for word in words if word not in hay]
+    return not words
+
+
+@lru_cache(maxsize=32768)
+def _settings(recipe: Recipe) -> str:
+    """The whole of a job's settings, casefolded; each key that is typed looks through those of all jobs."""
+    return "\n".join((recipe_line(recipe), recipe.model or "", recipe.prompt, recipe.negative)).casefold()
 
 
 def _turn(at: int, running: int) -> tuple[str, str]:
@@ -144,6 +170,12 @@ def _end(job: Job) -> tuple[str, str]:
         case JobStatus.LOST:
             return f"{word}: {job.note or 'the server no longer has it'}", ""
     return word, ""
+
+
+def _brief(job: Job) -> str:
+    """How a job failed, without where."""
+    failure = job.failure
+    return failed_in(SIGNS[job.status].word, replace(failure, node_type="")) if failure and failure.node_type else ""
 
 
 def _files(job: Job) -> str:

@@ -140,6 +140,38 @@ def test_the_filter_finds_words_of_every_column(needle: str, expected: list[str]
     assert ids(rows_of(state, needle)) == expected
 
 
+@pytest.mark.parametrize(
+    "needle",
+    [
+        "88213",
+        "dpmpp_2m",
+        "karras",
+        "sd_xl_base",
+        "1024x1024",
+        "blurry",
+        "fox_00013",
+        "fox 88213 sd_xl",
+        "euler_missing",
+    ],
+)
+def test_the_filter_finds_what_the_settings_and_files_of_a_job_say(needle: str) -> None:
+    recipe = Recipe(
+        "a red fox",
+        "blurry",
+        "sd_xl_base_1.0.safetensors",
+        width=1024,
+        height=1024,
+        seed=88213,
+        sampler="dpmpp_2m",
+        scheduler="karras",
+    )
+    state = state_of(
+        job("fox", JobStatus.SUCCEEDED, recipe=recipe, outputs=(FOX, Output("fox_00013_.png"))),
+        job("cat", JobStatus.SUCCEEDED, recipe=Recipe("a cat", seed=7)),
+    )
+    assert ids(rows_of(state, needle)) == ([] if "missing" in needle else ["fox"])
+
+
 def test_foreign_text_is_harmless() -> None:
     nasty = "\x1b[31mred\x1b]0;title\x07\nline [bold]two[/]"
     row = one(
@@ -199,6 +231,28 @@ def test_a_failure_may_take_what_the_title_leaves_free() -> None:
     assert drawn(row, 76)[0].rstrip().endswith("CUDA out of memory")
     assert "portrait  " in drawn(row, 76)[0]
     assert drawn(row, 40)[0].rstrip().endswith("…")
+
+
+def test_a_failure_leaves_the_place_in_its_column() -> None:
+    done = Row("a", JobStatus.SUCCEEDED, "fox", "4 of 4", "done", "0:21", "mine", "fox_00012_.png")
+    failed = one(
+        job(
+            "b",
+            JobStatus.FAILED,
+            mark=Mark("b", 4, 4, "s"),
+            failure=Failure("CUDA out of memory. Tried to allocate 2 GiB.", node_type="KSampler"),
+        )
+    )
+    for width in (60, 76, 120, 200):
+        line = drawn(failed, width)[0]
+        assert line.index("4 of 4") == drawn(done, width)[0].index("4 of 4")
+        assert "failed: CUDA o" in line or "failed in KSampler: CUDA" in line
+
+
+def test_a_short_failure_names_the_node_too() -> None:
+    row = Row("a", JobStatus.FAILED, "x" * 300, "4 of 4", "failed in KSampler: no", "", "mine", "", "failed: no")
+    assert "failed in KSampler: no" in drawn(row, 120)[0]
+    assert "failed: no" in drawn(row, 60)[0]
 
 
 def test_ascii_glyphs() -> None:
