@@ -29,6 +29,7 @@ from comfytui.comfy.parse import (
     parse_cancelled,
     parse_count,
     parse_job,
+    parse_job_graph,
     parse_jobs,
     parse_log_times,
     parse_names,
@@ -128,6 +129,13 @@ class ComfyClient(Calls):
         answer = await self._send("GET", f"/jobs/{_segment(prompt_id)}", prefix="/api")
         found = None if answer.status in ABSENT else await self._parsed(answer, parse_job)
         return found if found and found.prompt_id == prompt_id else None
+
+    async def job_graph(self, prompt_id: str) -> Json:
+        """The graph of one job, as the jobs list has it; None where it has none."""
+        answer = await self._send("GET", f"/jobs/{_segment(prompt_id)}", prefix="/api")
+        if answer.status in ABSENT:
+            return None
+        return await self._parsed(answer, lambda body: parse_job_graph(body, prompt_id))
 
     async def cancel(self, prompt_id: str) -> bool | None:
         """Delete or interrupt in one step; whether there was something to cancel, None on servers before 0.26."""

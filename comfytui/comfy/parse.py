@@ -98,6 +98,12 @@ def parse_log_times(body: Json) -> tuple[str, ...]:
     return fields.idents(list(times))
 
 
+def parse_job_graph(body: Json, prompt_id: str) -> Json:
+    """The graph that `/api/jobs/<id>` has of a job; None where it has none, or answers with another job."""
+    data = fields.mapping(body)
+    return fields.mapping(data.get("workflow")).get("prompt") if data.get("id") == prompt_id else None
+
+
 def parse_names(body: Json) -> tuple[str, ...]:
     """The names of models; a box has thousands."""
     if not isinstance(body, list):

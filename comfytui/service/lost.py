@@ -19,6 +19,8 @@ from comfytui.workflow.picture import graph_in
 
 LOOKED_AT = 60
 """The newest pictures that are looked at; each is a request, and what was lost is not old."""
+ASKED_AT_ONCE = 8
+"""Jobs whose history is asked for at the same time."""
 HEAD_SECONDS = 10.0
 """Seconds for one of them."""
 HEAD = 128 * 1024
@@ -35,6 +37,14 @@ async def parcels_of(jobs: Sequence[Job], kept: Mapping[str, Parcel], scribe: Sc
         elif job.mark and (graph := await scribe.graph_of(job.prompt_id)):
             parcels.append(Parcel(job.prompt_id, job.mark.batch, graph, asdict(job.mark), None))
     return parcels
+
+
+async def in_history(prompt_ids: Sequence[str], client: ComfyClient) -> tuple[Past, ...]:
+    """The prompts that the server's history has after all."""
+    entries: list[HistoryEntry | None] = []
+    for at in range(0, len(prompt_ids), ASKED_AT_ONCE):
+        entries += await asyncio.gather(*map(client.history_of, prompt_ids[at : at + ASKED_AT_ONCE]))
+    return tuple(past(entry) for entry in entries if entry and entry.item.prompt_id in prompt_ids)
 
 
 async def found(parcels: Sequence[Parcel], client: ComfyClient) -> tuple[Past, ...]:

@@ -13,10 +13,11 @@ from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.server import Server
 from comfytui.service.cancel import Outcome, cancel, cancel_all
 from comfytui.service.doubts import doubt_of
+from comfytui.service.graphs import kept_graph, server_graph
 from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.journal.scribe import Scribe
 from comfytui.service.lines import Lines
-from comfytui.service.lost import found, parcels_of
+from comfytui.service.lost import found, in_history, parcels_of
 from comfytui.service.mailbox import Mailbox, Subscribers
 from comfytui.service.notices import BatchRefused, JobEnded, Notice, ServiceFailed, SessionChanged, Severity, Told
 from comfytui.service.orders import Order, Parcel, plan
@@ -37,6 +38,7 @@ from comfytui.session.model import Failure, JobStatus, LinkKind, Stamp
 from comfytui.session.reduce import reduce
 from comfytui.session.state import SessionState
 from comfytui.session.views import just_ended, lost_jobs
+from comfytui.workflow.graph import Graph
 
 T = TypeVar("T")
 
@@ -177,9 +179,19 @@ class SocketService:
     async def look_for(self, prompt_ids: Sequence[str], client: ComfyClient) -> int:
         """Look for pictures of jobs that the server forgot; how many jobs were finished after all."""
         jobs = [job for job in lost_jobs(self.state) if job.prompt_id in prompt_ids]
-        finished = await found(await parcels_of(jobs, self._kept, self._scribe), client)
+        known = await in_history([job.prompt_id for job in jobs], client)
+        ids = {past.seen.prompt_id for past in known}
+        rest = [job for job in jobs if job.prompt_id not in ids]
+        finished = (*known, *await found(await parcels_of(rest, self._kept, self._scribe), client))
         self._apply(HistorySnapshot(finished))
         return len(finished)
+
+    async def graph_of(self, prompt_id: str) -> Graph | None:
+        """The graph of a job, anybody's, to make it again; None where neither this machine nor the server has it."""
+        if graph := await kept_graph(prompt_id, self._kept, self._scribe):
+            return graph
+        job = self.state.jobs.get(prompt_id)
+        return await server_graph(job, self._require_client()) if job else None
 
     async def cancel(self, prompt_id: str, *, sure: bool = False) -> None:
         """Cancel one job and tell what came of it; only if `sure` where a server can but stop whatever runs."""
@@ -204,10 +216,14 @@ class SocketService:
 
     async def answer(self, question: Callable[[ComfyClient], Awaitable[T]], answer: Future[T]) -> None:
         """Answer a question of the subscriber's own with this service's client, unless it is no longer asked."""
+        await self.fulfil(lambda: question(self._require_client()), answer)
+
+    async def fulfil(self, work: Callable[[], Awaitable[T]], answer: Future[T]) -> None:
+        """Do some work and give its result, or its error, to whoever waits for it; none where nobody does any more."""
         if not answer.set_running_or_notify_cancel():
             return
         try:
-            answer.set_result(await question(self._require_client()))
+            answer.set_result(await work())
         except Exception as error:
             answer.set_exception(error)
 

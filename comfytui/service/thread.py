@@ -21,6 +21,7 @@ from comfytui.session.state import SessionState
 if TYPE_CHECKING:
     from comfytui.comfy.client import ComfyClient
     from comfytui.service.service import SocketService
+    from comfytui.workflow.graph import Graph
 
 T = TypeVar("T")
 Call = Callable[["SocketService"], object]
@@ -109,6 +110,16 @@ class ServiceThread:
     def look_for(self, prompt_ids: Sequence[str]) -> Future[int]:
         """Look for pictures of jobs that the server forgot; how many jobs were finished after all."""
         return self._ask(lambda service: partial(service.look_for, prompt_ids))
+
+    def graph_of(self, prompt_id: str) -> Future["Graph | None"]:
+        """The graph of a job, anybody's, to make it again; None where neither this machine nor the server has it."""
+        answer: Future[Graph | None] = Future()
+        self._call(
+            lambda service: self._begin(service.fulfil(lambda: service.graph_of(prompt_id), answer)).add_done_callback(
+                self._look_at
+            )
+        )
+        return answer
 
     def take_box(self) -> None:
         """Serve the other box that answers at this address from now on."""

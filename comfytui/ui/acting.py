@@ -1,5 +1,7 @@
 """What every part of the dashboard has at hand."""
 
+from collections.abc import Set
+
 from comfytui.plain import plain
 from comfytui.service.notices import Severity
 from comfytui.service.thread import ServiceThread
@@ -19,6 +21,8 @@ class ActingScreen(ThriftyScreen):
     _options: Options
     _state: SessionState
     _previews: bool
+    _known: Set[str] | None = None
+    """The batches before one that was ordered and is not planned yet."""
 
     @property
     def _form(self) -> PromptForm:

@@ -28,6 +28,7 @@ from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.session.views import first_picture, newest_picture
 from comfytui.ui import keys, words
+from comfytui.ui.again_actions import AgainActions
 from comfytui.ui.draft import Draft
 from comfytui.ui.footer import offered
 from comfytui.ui.form import PromptForm
@@ -58,7 +59,7 @@ class Mail(Message, bubble=False):
     """The mailbox is no longer empty."""
 
 
-class Dashboard(PageActions, JobActions, LinkActions):
+class Dashboard(PageActions, JobActions, AgainActions, LinkActions):
     """Form, *Now* and queue of one server."""
 
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
@@ -226,9 +227,7 @@ class Dashboard(PageActions, JobActions, LinkActions):
                 return self.focused is not panel.rows or on_form_page or panel.filtering
             case "filter":
                 return self.focused is None or not self.focused.check_consume_key("slash", "/")
-            case "again":
-                return "again" in self._offers and not on_form_page
-            case "cancel" | "cancel_batch" | "save":
+            case "cancel" | "cancel_batch" | "save" | "again" | "again_new_seed":
                 return not on_form_page
         return True
 

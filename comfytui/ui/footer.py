@@ -19,16 +19,19 @@ WORTH = (
     "filter", "queue.select",
 )  # fmt: skip
 """What comes first where there is no room for all, after the keys of what is open just now, which have no id."""
+RETRIED = frozenset({JobStatus.FAILED, JobStatus.INTERRUPTED, JobStatus.REJECTED})
+"""Ends after which a job is likely to be made again."""
 WELL = frozenset({LinkKind.CONNECTING, LinkKind.LIVE})
 
 
 def offered(state: SessionState, selected: Job | None) -> frozenset[str]:
     """The ids of keys that something can be done with."""
+    retried = selected is not None and selected.status in RETRIED
     lost = any(tally(state, batch).of(JobStatus.LOST) for batch in state.batches.values())
     offers = {
         "cancel": selected is not None and not selected.status.final,
         "save": selected is not None and bool(selected.outputs),
-        "again": lost,
+        "again": lost or retried,
         "link": state.link.kind not in WELL or state.link.behind > 0,
         "reconnect": state.link.kind not in WELL,
     }

@@ -1,7 +1,6 @@
 """The form and the server: its choices, what it refuses, and how a batch goes off."""
 
 import asyncio
-from collections.abc import Set
 from random import SystemRandom
 
 from textual import on, work
@@ -34,8 +33,6 @@ class FormActions(ActingScreen):
     _draft_planned = False
     _patience_runs = False
     """Whether a batch that waits for the server's choices has a timer."""
-    _known: Set[str] | None = None
-    """The batches before one that was ordered and is not planned yet."""
 
     @on(PromptForm.Edited)
     def _plan_draft(self) -> None:

@@ -1,13 +1,10 @@
 """What keys do to the selected job and its batch."""
 
-import asyncio
-
 from textual import on, work
 
-from comfytui.comfy.errors import ComfyError
 from comfytui.plain import plain
 from comfytui.session.model import Job, JobStatus
-from comfytui.session.views import batch_of, lost_jobs, tally
+from comfytui.session.views import batch_of, tally
 from comfytui.ui import words
 from comfytui.ui.acting import ActingScreen
 from comfytui.ui.confirm import ConfirmScreen
@@ -18,9 +15,6 @@ from comfytui.ui.saving import save_and_tell
 
 class JobActions(ActingScreen):
     """The part of the dashboard that acts on jobs."""
-
-    _looking = False
-    """Whether pictures of lost jobs are being looked for."""
 
     @work(exclusive=True, group="cancel")
     async def action_cancel(self) -> None:
@@ -48,46 +42,6 @@ class JobActions(ActingScreen):
             question = words.ask_about_batch(left, tally(self._state, batch).of(JobStatus.LOST), risk)
             if await self.app.push_screen_wait(ConfirmScreen(question)):
                 self._service.cancel_batch(batch.id, sure=bool(risk))
-
-    @work(group="again")
-    async def action_again(self) -> None:
-        """Send again what the server forgot of the selected batch, else of all; what may have finished, if asked to."""
-        lost = self._forgotten()
-        if not lost:
-            self._say("None of your jobs is lost.")
-            return
-        if self._looking:
-            self._say("Already searching for their images.")
-            return
-        searched = await self._look_for(lost)
-        asked = {job.prompt_id for job in lost}
-        lost = [job for job in lost_jobs(self._service.state) if job.prompt_id in asked]
-        unsure = [job for job in lost if job.note]
-        question = words.ask_about_unsure(len(unsure), len(lost), searched=searched)
-        if unsure and not await self.app.push_screen_wait(ConfirmScreen(question)):
-            lost = [job for job in lost if not job.note]
-        self._service.resend([job.prompt_id for job in lost])
-
-    def _forgotten(self) -> list[Job]:
-        """My lost jobs: of the selected batch, or all where that has none."""
-        selected = self._panel.selected()
-        batch = batch_of(self._state, selected) if selected else None
-        return lost_jobs(self._state, batch) or lost_jobs(self._state)
-
-    async def _look_for(self, lost: list[Job]) -> bool:
-        """Look for the pictures of lost jobs, and say what came of it; whether it could be done."""
-        self._say("Searching the server for their images first.")
-        self._looking = True
-        try:
-            found = await asyncio.wrap_future(self._service.look_for([job.prompt_id for job in lost]))
-        except ComfyError as error:
-            self._say(f"The search for their images failed: {error}", "warning")
-            return False
-        finally:
-            self._looking = False
-        if found:
-            self._say(f"{found} of them had finished: the server has their images.")
-        return True
 
     @on(QueueList.Selected)
     def _show_job(self) -> None:

@@ -20,7 +20,10 @@ DASHBOARD = [
         tooltip="Cancel all of the selected job's batch",
     ),
     Binding("s", "save", "Save", id="save", tooltip="Save the selected job's pictures"),
-    Binding("r", "again", "Resend", id="again", tooltip="Resend lost jobs, with their seeds"),
+    Binding("r", "again", "Retry", id="again", tooltip="Make the selected job again, same seed; or resend lost jobs"),
+    Binding(
+        "R", "again_new_seed", "New seed", show=False, id="again-new-seed", tooltip="Make it again with a new seed"
+    ),
     Binding("slash", "filter", "Filter", key_display="/", id="filter", tooltip="Show only matching jobs"),
     Binding("n", "write", "Form", id="write", tooltip="Go to the prompt form"),
     Binding("p", "previews", "Previews", id="previews", show=False, tooltip="Live previews on or off"),

@@ -25,7 +25,12 @@ def order_of(
     seeds = seeds_by_image(asked.seed_mode, bases, asked.images, rng, asked.seeds)
     graphs = tuple(fill(workflow, {**asked.values, **each}) for each in seeds)
     title = str(asked.values.get(Field.PROMPT) or workflow.name)
-    return Order(title, graphs, PREVIEWS_ON if previews else PREVIEWS_OFF), seeds
+    return Order(title, graphs, preview_method(previews=previews)), seeds
+
+
+def preview_method(*, previews: bool) -> str:
+    """What a prompt asks of the server, in ComfyUI's words."""
+    return PREVIEWS_ON if previews else PREVIEWS_OFF
 
 
 def fields_of(workflow: Workflow, errors: tuple["NodeError", ...]) -> tuple[Mapping[Key, str], tuple[str, ...]]:

@@ -18,6 +18,8 @@ PLACE_CELLS = 9
 STATE_CELLS = 12
 OWNER_CELLS = 5
 FILE_CELLS = range(16, 41)
+ROOM_FOR_WHERE = 40
+"""Cells from which on a failure that has to be cut still names its node."""
 # Below these widths (cells) a column has to go, so that the title keeps about twenty cells.
 OWNER_FROM, FILE_FROM = 56, 80
 
@@ -65,7 +67,8 @@ def line_of(row: Row, width: int, *, ascii_only: bool = False) -> list[Part]:
     ]
     if cell_len(row.state) > columns.state:
         room = width - sum(cell_len(words) for words, _ in parts)
-        parts.append((_left(row.state if cell_len(row.state) <= room else row.brief or row.state, room), tone))
+        whole = room >= ROOM_FOR_WHERE or cell_len(row.state) <= room
+        parts.append((_left(row.state if whole else row.brief or row.state, room), tone))
     else:
         parts.append((_state(row, columns.state), tone))
         parts += [

@@ -160,12 +160,26 @@ def previews_told(abilities: "Abilities | None", *, on: bool) -> str:
     return "Previews off here; this server is too old to stop sending them."
 
 
-def ask_about_unsure(unsure: int, lost: int, *, searched: bool) -> str:
-    """Whether jobs that may have finished are to be made again, `searched` if pictures were looked for in vain."""
-    which = f"{unsure} of {_lost_jobs(lost)}" if unsure < lost else _lost_jobs(lost)
-    found = ", but the server has no image of them" if searched else ""
-    too = ", too" if unsure < lost else ""
-    return f"{which} may have finished while comfytui was not connected{found}. Resend them{too}?"
+def ask_about_lost(lost: int, unsure: int, batches: int) -> str:
+    """The question before lost jobs are resent, `unsure` of which may have finished; empty where none is needed."""
+    if unsure:
+        which = f"{unsure} of {_lost_jobs(lost)}" if unsure < lost else _lost_jobs(lost)
+        too = ", too" if unsure < lost else ""
+        return f"{which} may have finished while comfytui was not connected. Resend them{too}?"
+    return f"Resend {lost_jobs_of(lost, batches)}?" if batches > 1 else ""
+
+
+def searched(lost: int, batches: int, found: int) -> str:
+    """What a search for lost jobs came to, and where it looked."""
+    where = f"Looked in the server's history and output folder for {lost_jobs_of(lost, batches)}"
+    rest = lost - found
+    left = f"{rest} can be resent" if rest else "none is left to resend"
+    return f"{where}: {found or 'none'} finished, {left}."
+
+
+def lost_jobs_of(count: int, batches: int) -> str:
+    """`5 lost jobs of 2 batches`; of one batch alone it is not told."""
+    return _lost_jobs(count) + (f" of {batches} batches" if batches > 1 else "")
 
 
 def ask_about_batch(left: int, lost: int, risk: str) -> str:

@@ -1,0 +1,104 @@
+"""Making a job again: one that failed, was stopped or is done anew, and lost ones as they were."""
+
+import asyncio
+from random import SystemRandom
+
+from textual import work
+
+from comfytui.comfy.errors import ComfyError
+from comfytui.service.orders import Order
+from comfytui.session.model import Job
+from comfytui.session.views import batch_of, lost_jobs
+from comfytui.ui import words
+from comfytui.ui.acting import ActingScreen
+from comfytui.ui.confirm import ConfirmScreen
+from comfytui.ui.footer import RETRIED
+from comfytui.ui.ordering import preview_method
+from comfytui.workflow.graph import Graph
+from comfytui.workflow.recipe import recipe_of
+from comfytui.workflow.reseed import reseeded
+
+
+class AgainActions(ActingScreen):
+    """The part of the dashboard that has jobs made again."""
+
+    _searching = False
+    """Whether images of lost jobs are being searched for."""
+
+    @work(group="again")
+    async def action_again(self) -> None:
+        """Make the selected job again as it was, or resend what is lost."""
+        job, lost = self._panel.selected(), lost_jobs(self._state)
+        if job and (job.status in RETRIED or (job.status.final and not lost)):
+            await self._make_again(job, new_seed=False)
+        elif lost:
+            await self._resend(lost)
+        elif job:
+            self._say("This job has not ended yet. R makes another one with a new seed.")
+        else:
+            self._say("Select a job first.")
+
+    @work(group="again")
+    async def action_again_new_seed(self) -> None:
+        """Make the selected job once more, with new seeds."""
+        if job := self._panel.selected():
+            await self._make_again(job, new_seed=True)
+        else:
+            self._say("Select a job first.")
+
+    async def _make_again(self, job: Job, *, new_seed: bool) -> None:
+        """Queue the graph of a job as a batch of one; say so if it cannot be had."""
+        try:
+            graph = await asyncio.wrap_future(self._service.graph_of(job.prompt_id))
+        except ComfyError as error:
+            self._say(f"This job cannot be made again: its graph is only on the server. {error}", "error")
+            return
+        if graph is None:
+            self._say("This job cannot be made again: neither comfytui nor the server has its graph.", "error")
+            return
+        made = reseeded(graph, SystemRandom()) if new_seed else graph
+        if made is None:
+            self._say("Its graph has no seed to change. r makes it again as it is.", "warning")
+            return
+        batch = batch_of(self._state, job)
+        title = job.recipe.prompt or (batch.title if batch else "")
+        self._known = frozenset(self._state.batches)
+        self._service.submit(Order(title, (made,), preview_method(previews=self._previews)))
+        self._say(_queued_again(made, new_seed=new_seed))
+
+    async def _resend(self, lost: list[Job]) -> None:
+        """Search for images of all lost jobs, say what was found, resend the rest, perhaps after a question."""
+        if self._searching:
+            self._say("Already searching for their images.")
+            return
+        searched = await self._search_for(lost)
+        asked = {job.prompt_id for job in lost}
+        rest = [job for job in lost_jobs(self._service.state) if job.prompt_id in asked]
+        sure = [job for job in rest if not job.note]
+        question = words.ask_about_lost(len(rest), len(rest) - len(sure), _batches(rest))
+        if not question:
+            self._say(searched)
+        elif not await self.app.push_screen_wait(ConfirmScreen(f"{searched}\n\n{question}".strip())):
+            rest = sure if len(sure) < len(rest) else []
+        self._service.resend([job.prompt_id for job in rest])
+
+    async def _search_for(self, lost: list[Job]) -> str:
+        """Search for the images of lost jobs; what came of it, or why it could not be done."""
+        self._say("Searching the server for their images first.")
+        self._searching = True
+        try:
+            found = await asyncio.wrap_future(self._service.look_for([job.prompt_id for job in lost]))
+        except ComfyError as error:
+            return f"The search for their images failed: {error}"
+        finally:
+            self._searching = False
+        return words.searched(len(lost), _batches(lost), found)
+
+
+def _batches(jobs: list[Job]) -> int:
+    return len({job.mark.batch if job.mark else job.prompt_id for job in jobs})
+
+
+def _queued_again(graph: Graph, *, new_seed: bool) -> str:
+    seed = recipe_of(graph).seed
+    return f"Queued again with {'a new' if new_seed else 'the same'} seed{'' if seed is None else f', {seed}'}."

@@ -1,0 +1,105 @@
+"""`r` and `R` on a job that ended: it is made again, with the same seed or a new one."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.server import Server
+from comfytui.session.model import JobStatus
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.sim.graphs import text_to_image
+from tests.ui.screen import Screen, screen
+
+S = JobStatus
+ONCE = SimConfig(steps_per_second=0, load_seconds=0, fail_step=1, fail_times=1)
+SLOW = SimConfig(steps_per_second=10, load_seconds=0)
+
+
+def seeds(sim: SimServer) -> list[int]:
+    return [body["prompt"]["3"]["inputs"]["seed"] for body in sim.submitted]
+
+
+def stand(it: Screen, *statuses: JobStatus) -> Callable[[], bool]:
+    """Whether the jobs have these statuses, in the order in which they came."""
+
+    def so() -> bool:
+        assert it.app.service is not None
+        return [job.status for job in it.app.service.state.jobs.values()] == list(statuses)
+
+    return so
+
+
+async def test_r_on_a_failed_job_makes_it_again_and_capital_r_with_a_new_seed() -> None:
+    async with SimServer(ONCE) as sim, screen(sim.url, (160, 40)) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate("a lighthouse", images="1", width="64", height="64")
+        await it.shows("failed in KSampler: CUDA out of memory")
+        await it.press("escape", "home")
+        await it.shows("Retry")
+        await it.press("r")
+        await it.shows(f"Queued again with the same seed, {seeds(sim)[0]}.")
+        await it.until(stand(it, S.FAILED, S.SUCCEEDED), "the second try")
+        await it.shows("done    0:00  mine")
+        first, second = sim.submitted
+        assert first["prompt"] == second["prompt"]
+        assert first["prompt_id"] != second["prompt_id"]
+        assert second["extra_data"]["preview_method"] == "auto"
+        await it.press("home", "R")
+        await it.shows("Queued again with a new seed")
+        await it.until(stand(it, S.FAILED, S.SUCCEEDED, S.SUCCEEDED), "the third")
+        assert len(set(seeds(sim))) == 2
+
+
+async def test_an_interrupted_job_is_made_again_and_the_cursor_goes_to_it() -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate("a lighthouse", images="2", steps="2000")
+        await it.shows("Image 1 of 2 - Step")
+        await it.press("escape", "home", "r")
+        await it.shows("This job has not ended yet")
+        await it.press("x")
+        await it.shows("1 of 2  interrupted")
+        await it.press("r")
+        await it.until(stand(it, S.INTERRUPTED, S.RUNNING, S.QUEUED), "it in the queue again")
+        assert seeds(sim)[2] == seeds(sim)[0]
+        await it.shows("next  mine")
+        await it.press("x")
+        await it.until(stand(it, S.INTERRUPTED, S.RUNNING, S.CANCELLED), "the end of the new one")
+
+
+async def test_a_job_of_somebody_else_is_made_again_from_the_server_s_history() -> None:
+    async with SimServer(ONCE) as sim, screen(sim.url) as it:
+        await it.shows("live")
+        async with ComfyClient(Server.from_url(sim.url)) as client:
+            await client.submit(text_to_image(seed=77), prompt_id=str(uuid4()), client_id="they", marks={})
+            await it.until(lambda: sim.queue.history, "its end")
+        await it.press("escape", "ctrl+r")
+        await it.shows("failed")
+        await it.press("home", "r")
+        await it.until(stand(it, S.FAILED, S.SUCCEEDED), "mine")
+        await it.shows("done    0:00  mine")
+        assert seeds(sim) == [77, 77]
+        sim.queue.history.clear()
+        await it.press("end", "r")
+        await it.shows("neither comfytui nor")
+        assert len(sim.submitted) == 2
+
+
+async def test_one_press_searches_for_the_lost_jobs_of_all_batches_and_says_what_came_of_it() -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate("a lighthouse", images="2", steps="2000")
+        await it.shows("Image 1 of 2 - Step")
+        await it.generate("a fox", images="1", steps="2000")
+        await it.until(lambda: len(sim.submitted) == 3, "both batches")
+        sent = seeds(sim)
+        await sim.restart()
+        await it.shows("0 of 2 done, 2 lost")
+        await it.until(stand(it, S.LOST, S.LOST, S.LOST), "the loss")
+        await it.press("escape", "home", "r")
+        await it.shows("Looked in the server's history and output")
+        await it.shows("lost jobs of 2 batches: none finished")
+        await it.shows("3 lost jobs may have finished")
+        await it.press("y")
+        await it.until(lambda: seeds(sim) == sent * 2, "all of them sent again")

@@ -1,0 +1,62 @@
+"""Graphs that are made once more: as a client sends them, and with other seeds."""
+
+from random import Random
+
+from comfytui.workflow.reseed import MAX_NEW_SEED, reseeded, sendable
+from tests.sim.graphs import flux, node, text_to_image
+
+
+def test_every_seed_is_another_one_and_the_graph_stays_as_it_was() -> None:
+    graph = text_to_image(seed=5)
+    graph["20"] = node("KSampler", **{**graph["3"]["inputs"], "seed": 6, "latent_image": ["3", 0]})
+    graph["8"]["inputs"]["samples"] = ["20", 0]
+    made = reseeded(graph, Random(1))
+    assert made is not None
+    first, second = made["3"]["inputs"]["seed"], made["20"]["inputs"]["seed"]
+    assert {first, second}.isdisjoint({5, 6})
+    assert first != second
+    assert all(0 <= seed <= MAX_NEW_SEED for seed in (first, second))
+    assert (graph["3"]["inputs"]["seed"], graph["20"]["inputs"]["seed"]) == (5, 6)
+    assert {**made, "3": graph["3"], "20": graph["20"]} == graph
+
+
+def test_equal_seeds_stay_equal() -> None:
+    graph = text_to_image(seed=5)
+    graph["20"] = node("KSampler", **{**graph["3"]["inputs"], "latent_image": ["3", 0]})
+    made = reseeded(graph, Random(1))
+    assert made is not None
+    assert made["3"]["inputs"]["seed"] == made["20"]["inputs"]["seed"] != 5
+
+
+def test_a_seed_that_is_linked_is_changed_at_its_source() -> None:
+    graph = text_to_image(seed=5)
+    graph["3"]["inputs"]["seed"] = ["30", 0]
+    graph["30"] = node("PrimitiveInt", value=77)
+    made = reseeded(graph, Random(1))
+    assert made is not None
+    assert made["3"]["inputs"]["seed"] == ["30", 0]
+    assert made["30"]["inputs"]["value"] != 77
+
+
+def test_seeds_of_nodes_that_nobody_knows_are_found_by_their_name() -> None:
+    made = reseeded({"1": node("LabSampler", seed=3, steps=4), "2": node("Dice", variation_seed=4)}, Random(1))
+    assert made is not None
+    assert made["1"]["inputs"]["seed"] != 3
+    assert made["1"]["inputs"]["steps"] == 4
+    assert made["2"]["inputs"]["variation_seed"] != 4
+    assert reseeded(flux(), Random(1)) != flux()
+
+
+def test_a_graph_without_a_seed_has_none_to_change() -> None:
+    assert reseeded({"1": node("LoadImage", image="fox.png")}, Random(1)) is None
+
+
+def test_what_a_server_added_is_not_sent_back() -> None:
+    graph = text_to_image()
+    given = {key: {**value, "is_changed": ["abc"], "_meta": {"title": "x"}} for key, value in graph.items()}
+    assert sendable(given) == {key: {**value, "_meta": {"title": "x"}} for key, value in graph.items()}
+
+
+def test_what_is_no_graph_is_not_sent() -> None:
+    nonsense: list[object] = [None, [], "", {}, 3, {"1": {"class_type": "A"}}, {"1": {"inputs": {}}}, {"1": None}]
+    assert [sendable(each) for each in nonsense] == [None] * len(nonsense)
