@@ -112,8 +112,11 @@ class NowPanel(Vertical):
 
     def show_finished(self, data: bytes, job: Job) -> None:
         """Show a finished image, unless the panel has gone on to another batch, or to previews of a later image."""
-        gone_on = self._is_preview and self.pictured not in {"", job.prompt_id}
-        if self.current and job.prompt_id in self.current.prompts and not gone_on:
+        prompts = self.current.prompts if self.current else ()
+        if job.prompt_id not in prompts:
+            return
+        of_later = self.pictured in prompts and prompts.index(self.pictured) > prompts.index(job.prompt_id)
+        if not (self._is_preview and of_later):
             self._is_preview, self.pictured = False, job.prompt_id
             self.query_one(Picture).show(data)
 

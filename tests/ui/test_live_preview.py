@@ -1,5 +1,7 @@
 """Live pictures travel from the sampler to the *Now* panel, and one key takes them away and brings them back."""
 
+from pathlib import Path
+
 from comfytui.comfy.server import Server
 from comfytui.service.notices import PreviewReceived
 from comfytui.sim.config import SimConfig
@@ -66,3 +68,22 @@ async def test_a_screen_without_previews_asks_for_none_and_paints_none() -> None
         await it.shows("1 of 1 done")
         assert [body["extra_data"]["preview_method"] for body in sim.submitted] == ["none"]
         assert not picture_in_now(it)
+
+
+async def test_after_a_restart_the_newest_picture_of_the_batch_is_there_again(tmp_path: Path) -> None:
+    async with SimServer(SLOW) as sim:
+        async with screen(sim.url, workflow=small(2), journal=tmp_path) as it:
+            await it.shows("live")
+            await it.write("images", "2")
+            await it.press("f5")
+            await it.shows("2 of 2 done")
+        pictures = sim.faults.delay(0.0, "/view")
+        async with screen(sim.url, workflow=small(2), journal=tmp_path) as it:
+            await it.shows("2 of 2 done")
+            await it.until(lambda: picture_in_now(it), "the picture")
+            assert "Picture: " not in it.text
+        assert pictures.hits == 1
+        async with screen(sim.url, (80, 24), workflow=small(2), journal=tmp_path) as it:
+            await it.shows("2 of 2 done")
+            await it.shows("live")
+        assert pictures.hits == 1

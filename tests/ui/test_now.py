@@ -150,6 +150,10 @@ async def test_a_picture_of_another_image_says_so_and_goes_when_the_next_one_has
         # What was asked for before the preview came is late.
         it.now.show_finished(picture(), session.state.jobs["a1"])
         assert it.now.pictured == "a2"
+        # One that came to nothing does not keep the next one's away.
+        it.now.show_preview(picture(), "a1")
+        it.now.show_finished(picture(), session.state.jobs["a2"])
+        assert it.now.pictured == "a2"
 
 
 async def test_the_picture_of_another_batch_does_not_stay() -> None:
