@@ -8,6 +8,7 @@ from typing import Any
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import NotComfyUI, ServerError
 from comfytui.comfy.events import Output
+from comfytui.comfy.media import Media, media_of
 from comfytui.comfy.replies import HistoryEntry, QueueItem
 from comfytui.service.journal.scribe import Scribe
 from comfytui.service.orders import Parcel
@@ -55,9 +56,8 @@ async def found(parcels: Sequence[Parcel], client: ComfyClient) -> tuple[Past, .
     outputs: dict[str, list[Output]] = {}
     wanted = [(_made_by(parcel.graph), parcel.prompt_id) for parcel in parcels]
     prefixes = tuple({prefix for parcel in parcels for prefix in _prefixes(parcel.graph)})
-    names = [name for name in await client.made() if name.startswith(prefixes)]
-    for name in names[:LOOKED_AT]:
-        output = Output(name)
+    made = [Output(name) for name in await client.made() if name.startswith(prefixes)]
+    for output in [each for each in made if media_of(each) is Media.PICTURE][:LOOKED_AT]:
         made_by = _read(await _head(client, output))
         if prompt_id := next((prompt_id for graph, prompt_id in wanted if graph == made_by), None):
             outputs.setdefault(prompt_id, []).insert(0, output)
