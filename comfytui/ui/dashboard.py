@@ -136,8 +136,8 @@ class Dashboard(PageActions, JobActions, AgainActions, LinkActions):
                 self._state = state
                 self._plan_paint()
             case PreviewReceived(image=image, prompt_id=prompt_id):
-                if self._previews:
-                    self.query_one(NowPanel).show_preview(image, prompt_id)
+                if self._previews and (running := self._state.jobs.get(prompt_id)):
+                    self.query_one(NowPanel).show_preview(image, running)
             case JobEnded(job=job) if job.status is JobStatus.LOST:
                 self._lose(job)
             case JobEnded(job=job):
@@ -197,7 +197,7 @@ class Dashboard(PageActions, JobActions, AgainActions, LinkActions):
     def _show_newest(self) -> None:
         """Where *Now* has no picture, as after a start, show the newest one of its batch; each is asked for once."""
         now, link = self.query_one(NowPanel), self._state.link.kind
-        if not self._previews or now.pictured or now.current is None or link not in {LinkKind.LIVE, LinkKind.POLLING}:
+        if not self._previews or now.given or now.current is None or link not in {LinkKind.LIVE, LinkKind.POLLING}:
             return
         newest = newest_picture(self._state, now.current)
         if newest and newest[0].prompt_id != self._asked_for and now.has_room_for_pictures:
@@ -214,7 +214,6 @@ class Dashboard(PageActions, JobActions, AgainActions, LinkActions):
             return  # The queue shows that it ended; enter asks again and says why not.
         if self.display:
             self.query_one(NowPanel).show_finished(data, job)
-            self._plan_paint()
 
     # Actions
 

@@ -39,9 +39,11 @@ class NowPanel(Vertical):
         self.border_title = "Now"
         self.current: Batch | None = None
         """The batch that is shown."""
-        self.pictured = ""
-        """The prompt_id of the image whose picture is shown, finished or not; empty without one."""
+        self.given = ""
+        """The prompt_id of the image whose picture, finished or not, was given last to be shown; empty for none."""
         self._is_preview = False
+        self._given: list[tuple[bytes, Job]] = []
+        self._described: Job | None = None
         self._occasion: object = None
         self._figures_due = 0.0
 
@@ -66,6 +68,10 @@ class NowPanel(Vertical):
                 yield Line(id="about-note")
                 yield Line(id="about-picture")
 
+    def on_mount(self) -> None:
+        """What is said of a picture changes with it."""
+        self.watch(self.query_one(Picture), "shown_data", self._show_caption, init=False)
+
     def show(self, state: SessionState) -> None:
         """Paint the words and bars of the present moment."""
         batch = current_batch(state)
@@ -75,7 +81,7 @@ class NowPanel(Vertical):
         if self.current is None or batch.id != self.current.id:
             self._occasion = None
         self.current = batch
-        if self.pictured and self.pictured not in batch.prompts:
+        if self.given and self.given not in batch.prompts:
             self.clear_picture()
         progress = progress_of(state, batch, time.monotonic())
         self._line("truth").say(line(progress))
@@ -102,12 +108,11 @@ class NowPanel(Vertical):
         """Whether a picture would be seen."""
         return self.query_one(Picture).size.area > 0
 
-    def show_preview(self, data: bytes, prompt_id: str) -> None:
-        """Show a preview of the image that runs; the picture of another image does not stand in for it meanwhile."""
-        if self.pictured != prompt_id:
-            self.clear_picture()
-        self._is_preview, self.pictured = True, prompt_id
+    def show_preview(self, data: bytes, job: Job) -> None:
+        """Show a preview of the image that runs."""
         picture = self.query_one(Picture)
+        self._is_preview = True
+        self._give(data, job)
         picture.show(data, max_cells=picture.size)
 
     def show_finished(self, data: bytes, job: Job) -> None:
@@ -115,15 +120,30 @@ class NowPanel(Vertical):
         prompts = self.current.prompts if self.current else ()
         if job.prompt_id not in prompts:
             return
-        of_later = self.pictured in prompts and prompts.index(self.pictured) > prompts.index(job.prompt_id)
+        of_later = self.given in prompts and prompts.index(self.given) > prompts.index(job.prompt_id)
         if not (self._is_preview and of_later):
-            self._is_preview, self.pictured = False, job.prompt_id
+            self._is_preview = False
+            self._give(data, job)
             self.query_one(Picture).show(data)
 
     def clear_picture(self) -> None:
         """Show no picture."""
-        self._is_preview, self.pictured = False, ""
+        self._is_preview, self.given = False, ""
+        self._given.clear()
         self.query_one(Picture).show(None)
+
+    def _give(self, data: bytes, job: Job) -> None:
+        """Remember whose picture it is until it is painted and replaced by another one."""
+        painted = self.query_one(Picture).shown_data
+        self._given = [each for each in self._given if each[0] is painted] + [(data, job)]
+        self.given = job.prompt_id
+
+    def _show_caption(self) -> None:
+        """Say of which image the picture is that is painted, where that is not the one that is described."""
+        painted = self.query_one(Picture).shown_data
+        job = next((job for data, job in self._given if data is painted), None)
+        other = job if job and self._described and job.prompt_id != self._described.prompt_id else None
+        self._line("about-picture").say(_caption(other) if other else "")
 
     def _show_aside(self, text: str) -> None:
         """What stands beside the line of truth, which comes first: it gets what that leaves, or nothing."""
@@ -153,8 +173,8 @@ class NowPanel(Vertical):
         self._line("about-title").say(f"Batch {batch_number(state, batch)}: {title}" if several else title)
         self._line("about-recipe").say(recipe_line(job.recipe) if job else "")
         self._line("about-note").say(note)
-        other = state.jobs.get(self.pictured) if job and self.pictured != job.prompt_id else None
-        self._line("about-picture").say(_caption(other) if other else "")
+        self._described = job
+        self._show_caption()
 
     def _line(self, name: str) -> Line:
         return self.query_one(f"#{name}", Line)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.segment import Segment
 from textual import work
 from textual.geometry import Region, Size
+from textual.reactive import var
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.worker import Worker
@@ -35,6 +36,9 @@ class _Frame:
 class Picture(Widget):
     """Shows the newest picture that it was given, centred, its proportions kept."""
 
+    shown_data: var[bytes | None] = var(None)
+    """The data of the picture that is on the screen: a newer one may still wait for its turn."""
+
     def __init__(self, *, budget: int = BUDGET, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._budget = budget
@@ -53,6 +57,7 @@ class Picture(Widget):
         if self._newest is None:
             self._stop()
             self._paint({})
+            self.shown_data = None
         elif not (self._newest.live and self._drawing and self._drawing.is_running):
             self._start()
 
@@ -90,6 +95,7 @@ class Picture(Widget):
             result = await asyncio.to_thread(sketch, frame.data, room, self._background)
             spent = self._paint(self._placed(result))
             self._affordable_at = time.monotonic() + spent / self._budget
+            self.shown_data = frame.data
             drawn = frame
 
     @property

@@ -12,11 +12,13 @@ from comfytui.comfy.events import ExecutionError
 from comfytui.session.events import Answered, BatchPlanned, QueueSnapshot
 from comfytui.ui.line import Line
 from comfytui.ui.now import NowPanel
+from comfytui.ui.picture import Picture
 from comfytui.ui.styles import SHEETS
 from comfytui.ui.themes import THEMES
 from tests.session.build import SAMPLER, Session, head, plan, run, seen
 from tests.session.test_waiting_times import measured, of_the_same_kind
 from tests.ui.screen import Screen
+from tests.waiting import eventually
 
 LONG = " ".join(f"word{number}" for number in range(60))
 
@@ -131,29 +133,42 @@ async def test_without_pictures_the_words_take_the_whole_width_and_as_many_lines
         assert "word20" in await it.shows(session)
 
 
-def picture() -> bytes:
+def picture(colour: str) -> bytes:
     content = BytesIO()
-    Image.new("RGB", (64, 64), "red").save(content, "PNG")
+    Image.new("RGB", (64, 64), colour).save(content, "PNG")
     return content.getvalue()
 
 
-async def test_a_picture_of_another_image_says_so_and_goes_when_the_next_one_has_its_own() -> None:
+async def test_a_picture_of_another_image_says_so_until_the_next_one_s_own_is_painted() -> None:
     session = polled(Session())
     session.plan("a", 2, seed=70)
     session.do(*run("a1"))
+    first, second = (session.state.jobs[name] for name in ("a1", "a2"))
     async with panel() as it:
         assert "seed 71" in await it.shows(session)
-        it.now.show_finished(picture(), session.state.jobs["a1"])
+        shown = it.now.query_one(Picture)
+        it.now.show_finished(finished := picture("red"), first)
+        await eventually(lambda: shown.shown_data is finished, "the picture")
+        await eventually(lambda: it.line("about-picture") == "Picture: image 1 of 2, seed 70", "the caption")
         assert "Picture: image 1 of 2, seed 70" in await it.shows(session)
-        it.now.show_preview(picture(), "a2")
+        it.now.show_preview(preview := picture("blue"), second)
+        await eventually(lambda: shown.shown_data is preview, "the preview")
+        await eventually(lambda: not it.line("about-picture"), "the end of the caption")
         assert "Picture:" not in await it.shows(session)
-        # What was asked for before the preview came is late.
-        it.now.show_finished(picture(), session.state.jobs["a1"])
-        assert it.now.pictured == "a2"
-        # One that came to nothing does not keep the next one's away.
-        it.now.show_preview(picture(), "a1")
-        it.now.show_finished(picture(), session.state.jobs["a2"])
-        assert it.now.pictured == "a2"
+
+
+async def test_what_comes_too_late_does_not_replace_a_later_image() -> None:
+    session = polled(Session())
+    first, second = (session.state.jobs[name] for name in session.plan("a", 2))
+    async with panel() as it:
+        await it.shows(session)
+        it.now.show_preview(picture("blue"), second)
+        it.now.show_finished(picture("red"), first)
+        assert it.now.given == "a2"
+        # A preview of one that came to nothing does not keep the next one's picture away.
+        it.now.show_preview(picture("blue"), first)
+        it.now.show_finished(picture("red"), second)
+        assert it.now.given == "a2"
 
 
 async def test_the_picture_of_another_batch_does_not_stay() -> None:
@@ -162,8 +177,8 @@ async def test_the_picture_of_another_batch_does_not_stay() -> None:
     session.do(*run("a1"))
     async with panel() as it:
         await it.shows(session)
-        it.now.show_finished(picture(), session.state.jobs["a1"])
-        assert it.now.pictured == "a1"
+        it.now.show_finished(picture("red"), session.state.jobs["a1"])
+        await eventually(lambda: it.now.query_one(Picture).shown_data, "the picture")
         session.plan("b", 1)
         await it.shows(session)
-        assert it.now.pictured == ""
+        assert it.now.query_one(Picture).shown_data is None
