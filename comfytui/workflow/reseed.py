@@ -1,5 +1,6 @@
 """A graph to be made once more: without what a server added to it, and with other seeds if that is wanted."""
 
+import json
 from collections.abc import Iterator
 from random import Random
 from typing import Any, Final
@@ -14,11 +15,17 @@ _SENT: Final = ("class_type", "inputs", "_meta")
 
 
 def sendable(graph: object) -> Graph | None:
-    """Return a graph that a server gave as a client sends it, or None where it is not one."""
+    """Return a graph that a server gave as a client sends it, or None where it is not one, or JSON cannot carry it."""
     nodes = nodes_of(graph)
     if not isinstance(graph, dict) or not nodes or len(nodes) != len(graph):
         return None
-    return {node_id: {key: graph[node_id][key] for key in _SENT if key in graph[node_id]} for node_id in nodes}
+    sent = {node_id: {key: graph[node_id][key] for key in _SENT if key in graph[node_id]} for node_id in nodes}
+    try:
+        # NaN, infinity and half surrogates can be read, but not be sent.
+        json.dumps(sent, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return sent
 
 
 def reseeded(graph: Graph, rng: Random) -> Graph | None:

@@ -1,5 +1,6 @@
 """Graphs that are made once more: as a client sends them, and with other seeds."""
 
+from math import inf, nan
 from random import Random
 
 from comfytui.workflow.reseed import MAX_NEW_SEED, reseeded, sendable
@@ -59,4 +60,5 @@ def test_what_a_server_added_is_not_sent_back() -> None:
 
 def test_what_is_no_graph_is_not_sent() -> None:
     nonsense: list[object] = [None, [], "", {}, 3, {"1": {"class_type": "A"}}, {"1": {"inputs": {}}}, {"1": None}]
+    nonsense += [{"1": node("A", x=value)} for value in (nan, inf, "\ud800")]
     assert [sendable(each) for each in nonsense] == [None] * len(nonsense)
