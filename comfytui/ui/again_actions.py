@@ -100,5 +100,7 @@ def _batches(jobs: list[Job]) -> int:
 
 
 def _queued_again(graph: Graph, *, new_seed: bool) -> str:
-    seed = recipe_of(graph).seed
-    return f"Queued again with {'a new' if new_seed else 'the same'} seed{'' if seed is None else f', {seed}'}."
+    recipe = recipe_of(graph)
+    seeds = [str(seed) for seed in (recipe.seed, *recipe.more_seeds) if seed is not None]
+    which = "the same" if not new_seed else "a new" if len(seeds) < 2 else "new"
+    return f"Queued again with {which} {', '.join(('seed' if len(seeds) < 2 else 'seeds', *seeds))}."

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, Final
 
-from comfytui.workflow.fields import Field, Slot, find_fields
+from comfytui.workflow.fields import Slot, find_fields, seed_keys
 from comfytui.workflow.nodes import Graph, is_whole, nodes_of
 
 MAX_NEW_SEED: Final = 2**32 - 1
@@ -46,7 +46,9 @@ def reseeded(graph: Graph, rng: Random) -> Graph | None:
 
 def _seeds(graph: Graph) -> Iterator[Slot]:
     """Every place of a seed: those that samplers draw on, and all that are called so."""
-    yield from find_fields(graph).get(Field.SEED, ())
+    fields = find_fields(graph)
+    for key in seed_keys(fields):
+        yield from fields[key]
     for node in nodes_of(graph).values():
         for name, value in node.inputs.items():
             if name.endswith("seed") and is_whole(value):

@@ -33,10 +33,13 @@ def test_a_seed_that_is_linked_is_changed_at_its_source() -> None:
     graph = text_to_image(seed=5)
     graph["3"]["inputs"]["seed"] = ["30", 0]
     graph["30"] = node("PrimitiveInt", value=77)
+    graph["20"] = node("KSampler", **{**graph["3"]["inputs"], "seed": ["31", 0], "latent_image": ["3", 0]})
+    graph["31"] = node("PrimitiveInt", value=78)
+    graph["8"]["inputs"]["samples"] = ["20", 0]
     made = reseeded(graph, Random(1))
     assert made is not None
-    assert made["3"]["inputs"]["seed"] == ["30", 0]
-    assert made["30"]["inputs"]["value"] != 77
+    assert [made[node_id]["inputs"]["seed"] for node_id in ("3", "20")] == [["30", 0], ["31", 0]]
+    assert {made[node_id]["inputs"]["value"] for node_id in ("30", "31")}.isdisjoint({77, 78})
 
 
 def test_seeds_of_nodes_that_nobody_knows_are_found_by_their_name() -> None:
