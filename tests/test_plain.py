@@ -1,14 +1,18 @@
-"""Foreign text never carries anything that a terminal would obey."""
+"""Foreign text never carries anything that a terminal would obey, nor anything that is hidden."""
+
+import sys
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich._unicode_data import load as load_cell_table
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 
-from comfytui.plain import harmless, plain, plain_lines
-from comfytui.ui.harmless import HarmlessFilter
+from comfytui.plain import plain, plain_lines
+from comfytui.ui.harmless import HarmlessFilter, harmless
 
 
 @pytest.mark.parametrize(
@@ -26,6 +30,16 @@ from comfytui.ui.harmless import HarmlessFilter
         ("\ud800", ""),
         ("क्\u200dष", "क्\u200dष"),
         ("❤\ufe0f 👍\U0001f3fd 👩\u200d🚀", "❤ 👍 👩🚀"),
+        ("a\u061c\u206a\u180e\ufff9\u115f\u3164\uffa0\U000e0041\U000e0100b", "ab"),
+        (
+            "می\u200cخواهم \u0dc1\u0dca\u200d\u0dbb\u0dd3 র\u200d্য",
+            "می\u200cخواهم \u0dc1\u0dca\u200d\u0dbb\u0dd3 র\u200d্য",
+        ),
+        ("p\u200da\u200cy\u200dpal\u200d", "paypal"),
+        ("می\u200c\u200d\u200cخ\u200c", "می\u200cخ"),
+        ("e" + "\u0301" * 1000 + "f", "e" + "\u0301" * 4 + "f"),
+        ("က" + "\u103c\u102d" * 50, "က" + "\u103c\u102d" * 2),
+        ("ᄀ" + "ᅡ" * 50, "ᄀ" + "ᅡ" * 4),
     ],
 )
 def test_what_is_shown(text: str, shown: str) -> None:
@@ -34,6 +48,62 @@ def test_what_is_shown(text: str, shown: str) -> None:
 
 def test_long_text_is_cut_with_an_ellipsis() -> None:
     assert plain("x" * 1000, 10) == "x" * 9 + "…"
+    assert plain("\u200b" * 1000 + "x", 10) == "…"
+
+
+REAL_TEXTS = [
+    "Tiếng Việt có nhiều dấu: thuở, những, được",
+    unicodedata.normalize("NFD", "Tiếng Việt có nhiều dấu: thuở, những, được"),
+    "בְּרֵאשִׁ֖ית בָּרָ֣א אֱלֹהִ֑ים אֵ֥ת הַשָּׁמַ֖יִם וְאֵ֥ת הָאָֽרֶץ",
+    "สวัสดีครับ ที่นี่ น้ำ ผู้ใหญ่",
+    "မှို့ ကျွန်ုပ်တို့ မြွေ့",
+    "བསྒྲུབས་ ཧཱུྃ",
+    "हिन्दी में क्ष और ज्ञ",
+    "بِسْمِ ٱللَّهِ ٱلرَّحْمَٰنِ ٱلرَّحِيمِ",
+    unicodedata.normalize("NFD", "각하 훈민정음"),
+    "ⲁ⳯ ⲃ 〪〭か゚ が",
+]
+
+
+@pytest.mark.parametrize("text", REAL_TEXTS)
+def test_real_scripts_keep_their_marks(text: str) -> None:
+    assert plain(text) == text
+    (painted,) = HarmlessFilter().apply([Segment(text)], Color(0, 0, 0))
+    assert painted.text == text
+
+
+IGNORABLE = [
+    *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFEFF, 0xFFA0),
+    *(*range(0x180B, 0x1810), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)),
+    *(*range(0xFE00, 0xFE10), *range(0xFFF0, 0xFFF9), *range(0x1BCA0, 0x1BCA4), *range(0x1D173, 0x1D17B)),
+    *range(0xE0000, 0xE1000),
+]
+"""Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties."""
+EVERY = [chr(code) for code in range(sys.maxunicode + 1)]
+CATEGORIES = dict(zip(EVERY, map(unicodedata.category, EVERY), strict=True))
+HIDDEN = {*map(chr, IGNORABLE), *(char for char in EVERY if CATEGORIES[char] in {"Cc", "Cf", "Cs", "Zl", "Zp"})}
+
+
+def test_nothing_hidden_passes_of_all_of_unicode() -> None:
+    for first in sorted(HIDDEN - {"\x1b"}):  # an escape takes what follows it along
+        assert plain(f"a{first}b") in {"ab", "a b"}, ascii(first)
+    everything = "".join(EVERY)
+    assert not HIDDEN & {*plain(everything, len(everything))}
+    assert not HIDDEN & {*harmless(everything)}
+
+
+def test_no_character_of_all_of_unicode_makes_a_tower() -> None:
+    without_cells = [(start, end) for start, end, cells in load_cell_table("auto").widths if cells == 0]
+    assert without_cells
+    for char in (chr(code) for start, end in without_cells for code in range(start, end + 1)):
+        assert len(plain(f"x{char * 50}")) <= 5, ascii(char)
+
+
+def test_what_hides_nothing_stays_of_all_of_unicode() -> None:
+    varied = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+    away = {*HIDDEN, *varied}
+    shown = "x".join(char for char in EVERY if CATEGORIES[char] not in {"Cn", "Co"} and char not in away)
+    assert plain(f"x{shown}x", len(shown) + 2) == f"x{shown}x"
 
 
 @given(st.text(st.characters()))
@@ -56,6 +126,21 @@ def test_emoji_that_terminals_do_not_agree_on_are_painted_as_those_that_they_do(
 
 @given(st.text(st.characters()))
 def test_harmless_text_takes_as_many_cells_and_holds_no_control(text: str) -> None:
-    shown = harmless(text)
-    assert cell_len(shown) == cell_len(text)
+    (painted,) = HarmlessFilter().apply([Segment(text)], Color(0, 0, 0))
+    shown = painted.text
+    assert sum(map(cell_len, shown)) == cell_len(text)
     assert not any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in shown)
+
+
+def test_letters_that_a_joiner_precedes_take_the_blank_cells_that_follow() -> None:
+    line = [Segment("क\u094d\u200dष क\u094d\u200dष"), Segment("    "), Segment("│")]
+    assert sum(segment.cell_length for segment in line) == 8
+    painted = HarmlessFilter().apply(line, Color(0, 0, 0))
+    assert [segment.text for segment in painted] == [line[0].text, "  ", "│"]
+    assert sum(cell_len(char) for segment in painted for char in segment.text) == 8
+
+
+def test_a_row_of_joiners_never_runs_over_its_end() -> None:
+    line = [Segment("क\u200d" * 100 + "क"), Segment("│")]
+    painted = HarmlessFilter().apply(line, Color(0, 0, 0))
+    assert sum(cell_len(char) for char in painted[0].text) == cell_len(line[0].text)
