@@ -3,7 +3,12 @@
 import asyncio
 import textwrap
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from threading import Lock, Thread
+from typing import TypeVar
 
 from rich.segment import Segment
 from textual import work
@@ -13,13 +18,22 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.worker import Worker
 
+from comfytui.ui.decoding import DECODER
 from comfytui.ui.sketch import Sketch, sketch
+
+T = TypeVar("T")
 
 BUDGET = 60_000
 """Bytes a second that live pictures may cost, so that the whole screen stays below 64 kB/s."""
 BYTES_PER_COLOUR = 40
 """What two colours of 24 bits and their end cost on the wire; cells alike share them."""
 BYTES_PER_CELL = 3
+PATIENCE = 0.5
+"""Seconds for which a finished picture waits for the one that is being decoded, before that is given up."""
+WAIT = 0.02
+"""Seconds between two tries to begin."""
+_DRAWING = Lock()
+"""Held while a picture is drawn: one at a time, for all widgets together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +105,15 @@ class Picture(Widget):
             if frame.live and (wait := self._affordable_at - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
                 frame = self._newest or frame
+            await _turn(patience=None if frame.live else PATIENCE)
+            frame = self._newest or frame
             room = Size(*map(min, self.size, frame.max_cells or self.size))
-            result = await asyncio.to_thread(sketch, frame.data, room, self._background)
+            began = time.monotonic()
+            result = await _aside(partial(sketch, frame.data, room, self._background))
             spent = self._paint(self._placed(result))
-            self._affordable_at = time.monotonic() + spent / self._budget
+            # A picture that is hard to draw costs as much rest.
+            now = time.monotonic()
+            self._affordable_at = now + max(spent / self._budget, now - began)
             self.shown_data = frame.data
             drawn = frame
 
@@ -133,3 +152,38 @@ def _cost(strip: Strip) -> int:
 def _sentence(text: str, width: int) -> tuple[Strip, ...]:
     """A sentence in as many lines as it needs."""
     return tuple(Strip([Segment(line)]) for line in textwrap.wrap(text, max(1, width)))
+
+
+async def _turn(patience: float | None) -> None:
+    """Wait until nothing else is drawn, and begin; what still is after `patience` seconds is given up."""
+    over = None if patience is None else time.monotonic() + patience
+    while not _DRAWING.acquire(blocking=False):
+        await asyncio.sleep(WAIT)
+        if over is not None and time.monotonic() > over:
+            over = None
+            DECODER.kill()
+
+
+async def _aside(draw: Callable[[], T]) -> T:
+    """What `draw` returns, from a thread that the end of the program does not wait for; it ends the turn."""
+    loop = asyncio.get_running_loop()
+    drawn: asyncio.Future[T] = loop.create_future()
+
+    def finish(result: T) -> None:
+        if not drawn.done():
+            drawn.set_result(result)
+
+    def run() -> None:
+        try:
+            result = draw()
+        finally:
+            _DRAWING.release()
+        with suppress(RuntimeError):  # The loop is closed by now.
+            loop.call_soon_threadsafe(finish, result)
+
+    try:
+        Thread(target=run, name="comfytui picture", daemon=True).start()
+    except RuntimeError:  # No thread is to be had.
+        _DRAWING.release()
+        raise
+    return await drawn

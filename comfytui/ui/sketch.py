@@ -16,19 +16,14 @@ from rich.segment import Segment
 from textual.geometry import Size
 from textual.strip import Strip
 
+from comfytui.ui.decoding import DECODER, Pixels, Rgb, UndecodedError
+from comfytui.ui.image_decoder import PIXELS_PER_CELL
+
 if TYPE_CHECKING:
-    from PIL.Image import Image
     from textual_image.renderable.halfcell import Image as HalfBlocks
 
-FORMATS = ("JPEG", "PNG", "WEBP")
-MOST_PIXELS = 64_000_000
-"""Larger pictures would need hundreds of megabytes to decode."""
 RAMP = " .:-=+*#%@"
 """ASCII characters from dark to bright, on a dark screen."""
-PIXELS_PER_CELL = 2
-"""A cell is one pixel wide and two high."""
-
-Rgb = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,60 +37,22 @@ class Sketch:
 def sketch(data: bytes, room: Size, background: Rgb | None) -> Sketch:
     """The picture as large as fits in `room`; without a background (what shines through) in ASCII characters."""
     try:
-        return Sketch(tuple(_strips(data, room, background)))
-    except _Unshowable as error:
+        pixels = DECODER.decode(data, (room.width, room.height), background)
+    except UndecodedError as error:
         return Sketch(reason=str(error))
-    except Exception:  # Pillow raises whatever a broken file makes it raise.
-        return Sketch(reason="broken")
+    return Sketch(tuple(_ramp(pixels) if background is None else _half_blocks(pixels)))
 
 
-class _Unshowable(Exception):
-    """The picture is whole, but not for showing."""
-
-
-def _strips(data: bytes, room: Size, background: Rgb | None) -> list[Strip]:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        source = Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise _Unshowable("not JPEG, PNG or WEBP") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _Unshowable("too large") from error
-    with source:
-        if source.width * source.height > MOST_PIXELS:
-            raise _Unshowable("too large")
-        size = _fitting(source.size, room)
-        if background is None:
-            return _ramp(_scaled(source, (size.width, size.height), (0, 0, 0)).convert("L"))
-        return _half_blocks(_scaled(source, (size.width, size.height * PIXELS_PER_CELL), background))
-
-
-def _fitting(pixels: tuple[int, int], room: Size) -> Size:
-    """The most cells in the room that keep the picture's proportions."""
-    width, height = pixels
-    scale = min(room.width / width, room.height * PIXELS_PER_CELL / height)
-    return Size(max(1, round(width * scale)), max(1, round(height * scale / PIXELS_PER_CELL)))
-
-
-def _scaled(source: "Image", pixels: tuple[int, int], background: Rgb) -> "Image":
-    """The picture in exactly so many pixels, opaque."""
-    from PIL import Image
-
-    source.draft("RGB", pixels)
-    if not source.has_transparency_data:
-        return source.convert("RGB").resize(pixels, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    small = source.convert("RGBA").resize(pixels, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return Image.alpha_composite(Image.new("RGBA", pixels, background), small).convert("RGB")
-
-
-def _ramp(grey: "Image") -> list[Strip]:
-    characters = "".join(RAMP[level * len(RAMP) // 256] for level in grey.tobytes())
+def _ramp(grey: Pixels) -> list[Strip]:
+    characters = "".join(RAMP[level * len(RAMP) // 256] for level in grey.data)
     width = grey.width
     return [Strip([Segment(characters[at : at + width])], width) for at in range(0, len(characters), width)]
 
 
-def _half_blocks(picture: "Image") -> list[Strip]:
+def _half_blocks(pixels: Pixels) -> list[Strip]:
+    from PIL import Image
+
+    picture = Image.frombytes("RGB", (pixels.width, pixels.height), pixels.data)
     columns, rows = picture.width, picture.height // PIXELS_PER_CELL
     console = Console(file=io.StringIO(), width=columns, height=rows, color_system="truecolor")
     lines = Segment.split_lines(console.render(_half_block_renderer()(picture, columns, rows)))

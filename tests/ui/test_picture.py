@@ -4,9 +4,9 @@ import io
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -16,6 +16,8 @@ from textual.geometry import Region, Size
 from textual.pilot import Pilot
 
 from comfytui.ui import picture
+from comfytui.ui import sketch as sketching
+from comfytui.ui.decoding import Decoder
 from comfytui.ui.picture import Picture
 from comfytui.ui.sketch import Sketch, sketch
 from comfytui.ui.styles import STYLES
@@ -240,28 +242,77 @@ async def test_it_fits_the_room_that_it_gets() -> None:
         await until(pilot, lambda: "▀" * 60 in app.lines[29])
 
 
-async def test_a_slow_picture_never_replaces_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow, release, released = plain("red"), threading.Event(), threading.Event()
+PAUSING = """
+import signal, sys
+from comfytui.ui import image_decoder as it
+decode = it.decode
+it.decode = lambda data, *where: signal.pause() if data == b"slow" else decode(data, *where)
+it.serve(sys.stdin.buffer, sys.stdout.buffer)
+"""
+"""A decoder that is never done with one picture."""
 
-    def stubborn(data: bytes, room: Size, background: tuple[int, int, int] | None) -> Sketch:
-        if data is slow:
-            release.wait(10)
-        drawn = sketch(data, room, background)
-        if data is slow:
-            released.set()
-        return drawn
 
-    monkeypatch.setattr(picture, "sketch", stubborn)
+async def test_a_picture_that_is_never_done_gives_way_to_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = Decoder((sys.executable, "-P", "-c", PAUSING))
+    for module in (picture, sketching):
+        monkeypatch.setattr(module, "DECODER", decoder)
     app = PictureApp()
     async with app.run_test(size=(20, 10)) as pilot:
-        app.picture.show(slow)
-        await pilot.pause()
+        app.picture.show(b"slow")
+        await until(pilot, lambda: decoder._child is not None)
         app.picture.show(plain("#0000ff"))
         await until(pilot, lambda: app.colours == {(0, 0, 255)})
-        release.set()
-        await until(pilot, released.is_set)
         await pilot.pause()
         assert app.colours == {(0, 0, 255)}
+    decoder.stop()
+
+
+NEVER_DONE = """
+import sys
+from textual.app import App
+from comfytui.ui import picture, sketch
+from comfytui.ui.decoding import Decoder
+decoder = picture.DECODER = sketch.DECODER = Decoder((sys.executable, "-c", "import time; time.sleep(60)"))
+
+class Screen(App):
+    def compose(self):
+        yield picture.Picture()
+
+    def on_mount(self):
+        self.query_one(picture.Picture).styles.height = 10
+        self.call_after_refresh(self.query_one(picture.Picture).show, b"slow")
+        self.set_interval(0.05, self.end)
+
+    def end(self):
+        if decoder._child:
+            self.exit()
+
+Screen().run(headless=True)
+assert decoder._child.poll() is None
+print(decoder._child.pid, flush=True)
+"""
+
+
+def test_the_program_ends_in_the_middle_of_a_picture() -> None:
+    # Its decoder takes no notice of the end of its input, and a minute until its own.
+    program = subprocess.run([sys.executable, "-c", NEVER_DONE], stdout=subprocess.PIPE, check=True, timeout=30)
+    os.kill(int(program.stdout), signal.SIGKILL)
+
+
+async def test_a_live_picture_that_is_never_done_does_not_hold_up_a_finished_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoder = Decoder((sys.executable, "-P", "-c", PAUSING))
+    for module in (picture, sketching):
+        monkeypatch.setattr(module, "DECODER", decoder)
+    app = PictureApp()
+    async with app.run_test(size=(20, 10)) as pilot:
+        app.picture.show(b"slow", max_cells=LIVE_CELLS)
+        await until(pilot, lambda: decoder._child is not None)
+        app.picture.show(plain("red"), max_cells=LIVE_CELLS)
+        app.picture.show(plain("#0000ff"))
+        await until(pilot, lambda: app.colours == {(0, 0, 255)})
+    decoder.stop()
 
 
 async def test_live_pictures_wait_for_the_budget() -> None:
