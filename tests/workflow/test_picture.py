@@ -1,0 +1,121 @@
+"""What is read out of a picture costs little, whatever stands in it."""
+
+import io
+import json
+import struct
+import tracemalloc
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from comfytui.workflow.picture import TEXT_LIMIT, UnreadablePictureError, graph_in, prompt_in
+from tests.hostile.pictures import BOMBS, international_text_bomb, many_chunks, many_segments, png_of, text_bomb
+
+GRAPH = {"3": {"class_type": "KSampler", "inputs": {"seed": 5, "text": "狐"}}}
+
+
+def saved(form: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, form, **options)
+    return file.getvalue()
+
+
+def exif(tag: int, text: str) -> Image.Exif:
+    made = Image.Exif()
+    made[0x0112] = 1
+    made[tag] = text
+    return made
+
+
+def with_text(text: str, *, international: bool = False, packed: bool = False) -> bytes:
+    info = PngInfo()
+    info.add_text("parameters", "Steps: 20")
+    (info.add_itxt if international else info.add_text)("prompt", text, zip=packed)
+    return saved("PNG", pnginfo=info)
+
+
+def other_order(text: str) -> bytes:
+    """An EXIF directory in big-endian order, as cameras write it."""
+    data = text.encode() + b"\0"
+    return b"Exif\0\0MM\0*" + struct.pack(">IHHHIII", 8, 1, 0x0110, 2, len(data), 26, 0) + data
+
+
+TEXT = json.dumps(GRAPH)
+PICTURES = {
+    "text": with_text(TEXT),
+    "packed text": with_text(TEXT, packed=True),
+    "iTXt": with_text(json.dumps(GRAPH, ensure_ascii=False), international=True),
+    "packed iTXt": with_text(json.dumps(GRAPH, ensure_ascii=False), international=True, packed=True),
+    "png with EXIF": saved("PNG", exif=exif(0x010F, f"prompt:{TEXT}")),
+    "webp": saved("WEBP", exif=exif(0x0110, f"prompt:{TEXT}")),
+    "lossless webp": saved("WEBP", lossless=True, exif=exif(0x010F, f"prompt:{TEXT}")),
+    "jpeg": saved("JPEG", exif=exif(0x0110, f"prompt:{TEXT}")),
+    "jpeg in the other order": saved("JPEG", exif=other_order(f"prompt:{TEXT}")),
+}
+
+
+@pytest.mark.parametrize("content", PICTURES.values(), ids=PICTURES.keys())
+def test_the_graph_is_found_where_comfyui_writes_it(content: bytes) -> None:
+    assert graph_in(content) == GRAPH
+
+
+def test_the_first_part_of_a_picture_is_enough() -> None:
+    content = with_text(TEXT)
+    assert graph_in(content[: content.index(b"prompt") + len("prompt") + 1 + len(TEXT) + 8]) == GRAPH
+    assert graph_in(content[: content.index(b"prompt") + 20]) is None
+
+
+@pytest.mark.parametrize("content", PICTURES.values(), ids=PICTURES.keys())
+def test_pictures_without_it_have_none(content: bytes) -> None:
+    assert prompt_in(content.replace(b"prompt", b"tpmorp")) is None
+
+
+@pytest.mark.parametrize("make", [text_bomb, international_text_bomb, many_chunks, many_segments])
+def test_what_has_no_end_is_refused(make: Any) -> None:
+    with pytest.raises(UnreadablePictureError):
+        prompt_in(make())
+
+
+def test_a_long_text_is_refused() -> None:
+    with pytest.raises(UnreadablePictureError, match="too large"):
+        prompt_in(png_of(8, 8, (b"tEXt", b"prompt\0" + b" " * TEXT_LIMIT)))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[" + "[]," * 400_000 + "0]", "9" * 5_000, "{"])
+def test_a_graph_that_is_none_or_costs_much_is_none(text: str) -> None:
+    content = png_of(8, 8, (b"tEXt", b"prompt\0" + text.encode()))
+    tracemalloc.start()
+    try:
+        assert graph_in(content) is None
+        assert tracemalloc.get_traced_memory()[1] < 50 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_no_picture_makes_it_fail_or_large() -> None:
+    contents = [make() for make in BOMBS.values()]
+    tracemalloc.start()
+    try:
+        for content in contents:
+            graph_in(content)
+        assert tracemalloc.get_traced_memory()[1] < 50 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@given(st.sampled_from(sorted(PICTURES)), st.data())
+def test_broken_pictures_are_none_or_read(name: str, data: st.DataObject) -> None:
+    content = bytearray(PICTURES[name])
+    for _ in range(data.draw(st.integers(0, 5))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    graph_in(bytes(content[: data.draw(st.integers(0, len(content)))]))
+
+
+def test_an_exif_directory_that_claims_everything_is_none() -> None:
+    tags = struct.pack("<HHII", 0x0110, 2, 2**32 - 1, 8) * 3
+    body = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 65_535) + tags
+    assert graph_in(b"\xff\xd8\xff\xe1" + struct.pack(">H", len(body) + 2) + body + b"\xff\xda\0\x02") is None
