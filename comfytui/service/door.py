@@ -11,6 +11,8 @@ from comfytui.session.box import fingerprint_of
 from comfytui.session.events import BoxChanged, Probed, SessionEvent, StatsRead
 
 GIB = 2**30
+CARDS_SHOWN = 3
+"""Cards of a server that are named in a question."""
 
 
 class Door:
@@ -101,5 +103,11 @@ class Door:
 
 def _described(stats: SystemStats) -> str:
     """A box in a few words."""
-    cards = ", ".join(plain(device.name, 40) for device in stats.devices) or "no card"
-    return f"{cards}, {stats.ram_total / GIB:.0f} GB of memory, ComfyUI {plain(stats.version, 20)}"
+    return f"{_cards(stats)}, {stats.ram_total / GIB:.0f} GB of memory, ComfyUI {plain(stats.version, 20)}"
+
+
+def _cards(stats: SystemStats) -> str:
+    """The first of its cards, and how many more it says it has."""
+    names = [plain(device.name, 40) for device in stats.devices[:CARDS_SHOWN]]
+    more = len(stats.devices) - len(names)
+    return ", ".join(names) + (f" and {more:,} more" if more else "") if names else "no card"

@@ -1,0 +1,52 @@
+"""What is said of another server is short enough for a question, whatever that server claims."""
+
+from unittest.mock import AsyncMock
+
+import pytest
+from textual.app import App
+
+from comfytui.comfy.replies import Device, SystemStats
+from comfytui.service.door import Door
+from comfytui.session.events import BoxChanged, SessionEvent
+from comfytui.ui.confirm import ConfirmScreen
+from comfytui.ui.styles import SHEETS
+
+
+async def reason_of(*devices: str) -> str:
+    """What is said when a server with these devices answers in place of the known one."""
+    told: list[SessionEvent] = []
+    door = Door(told.append, lambda _: None, lambda: None)
+    door.known = "another"
+    client = AsyncMock()
+    client.system_stats.return_value = SystemStats(
+        "0.33.0", 2**36, 2**35, tuple(Device(name, "cuda", 2**34, 2**33) for name in devices)
+    )
+    assert not await door.opened(client)
+    (event,) = told
+    assert isinstance(event, BoxChanged)
+    return event.reason
+
+
+@pytest.mark.parametrize(
+    ("devices", "said"),
+    [
+        ([], "no card, 64 GB"),
+        (["A100", "A100"], "A100, A100, 64 GB"),
+        (["a", "b", "c"], "a, b, c, 64 GB"),
+        ([f"RTX {number}" for number in range(100_000)], "RTX 0, RTX 1, RTX 2 and 99,997 more, 64 GB"),
+    ],
+)
+async def test_few_cards_are_named(devices: list[str], said: str) -> None:
+    assert said in await reason_of(*devices)
+
+
+async def test_the_question_about_any_number_of_cards_can_be_read_and_answered() -> None:
+    reason = await reason_of(*["x" * 1_000] * 100_000)
+    app: App[None] = App()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.stylesheet.read_all([*SHEETS])
+        app.push_screen(ConfirmScreen(f"{reason} Use this one from now on?"))
+        await pilot.pause()
+        answers = app.screen.query(".help").first()
+        assert 0 < answers.region.y < answers.region.bottom <= 24
+        assert answers.region.height == 1
