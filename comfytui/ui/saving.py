@@ -12,7 +12,8 @@ from comfytui.plain import plain
 from comfytui.service.notices import Severity
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
-from comfytui.ui.save import SaveError, save
+from comfytui.ui.confirm import ConfirmScreen
+from comfytui.ui.save import SaveError, clear_parts, save
 from comfytui.workflow.picture import graph_in
 from comfytui.workflow.recipe import Recipe, recipe_of
 
@@ -25,8 +26,18 @@ NOT_ITS_OWN = (
 )
 
 
+MANY_FILES = 100
+"""Files of one job that are saved without a question; a server may claim any number."""
+
+
 async def save_and_tell(app: App[None], service: ServiceThread, job: Job, folder: Path) -> None:
-    """Save every file of a job, and say what is where."""
+    """Save every file of a job, and say what is where; call it in a worker, since many files are asked about."""
+    if len(job.outputs) > MANY_FILES:
+        question = (
+            f"The server lists {len(job.outputs):,} files for this job. Save them all in {plain(str(folder), 200)}?"
+        )
+        if not await app.push_screen_wait(ConfirmScreen(question)):
+            return
     text, severity = await save_outputs(service, job, folder)
     app.notify(plain(text, 600), severity=severity, markup=False)
 
@@ -38,6 +49,7 @@ async def save_outputs(service: ServiceThread, job: Job, folder: Path) -> tuple[
     saved: list[Path] = []
     strange = ""
     try:
+        await asyncio.to_thread(clear_parts, folder)
         for output in job.outputs:
             data = await asyncio.wrap_future(service.ask(partial(_view, output=output)))
             saved.append(await asyncio.to_thread(save, folder, output.filename, data))

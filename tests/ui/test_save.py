@@ -1,13 +1,17 @@
 """Saved pictures never lead elsewhere, never replace anything, and are whole or absent."""
 
+import errno
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.ui.save import SaveError, safe_name, save
+from comfytui.ui.save import SaveError, clear_parts, new_file, safe_name, save
 
 
 @pytest.mark.parametrize(
@@ -71,3 +75,67 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(SaveError, match="disk is full: nothing was saved"):
         save(tmp_path, "fox.png", b"data")
     assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from comfytui.ui.save import new_file
+with new_file(Path(sys.argv[1])) as file:
+    file.write(b"half of a picture")
+    file._file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_save_that_is_killed_leaves_no_part_under_its_name_and_the_next_one_clears_it_away(tmp_path: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    (part,) = tmp_path.iterdir()
+    assert part.name.startswith(".comfytui-")
+    os.utime(part, (0, 0))
+    clear_parts(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_others_are_still_writing_is_not_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / ".comfytui-0.part").symlink_to(tmp_path / "precious")
+    (tmp_path / "precious").write_bytes(b"x")
+    (tmp_path / ".comfytui-1.part").mkdir()
+    os.utime(tmp_path / "precious", (0, 0))
+    with new_file(tmp_path) as file:
+        file.write(b"data")
+        for path in tmp_path.iterdir():
+            os.utime(path, (0, 0), follow_symlinks=False)
+        clear_parts(tmp_path)
+        clear_parts(tmp_path / "missing")
+        assert file.take_name("fox.png").read_bytes() == b"data"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".comfytui-0.part",
+        ".comfytui-1.part",
+        "fox.png",
+        "precious",
+    ]
+
+
+def test_a_file_system_without_links_is_written_to_and_nothing_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "fox.png").write_bytes(b"precious")
+    (tmp_path / "fox (2).png").symlink_to(tmp_path / "nowhere")
+    assert save(tmp_path, "fox.png", b"data").name == "fox (3).png"
+    assert (tmp_path / "fox.png").read_bytes() == b"precious"
+    assert (tmp_path / "fox (3).png").read_bytes() == b"data"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fox (2).png", "fox (3).png", "fox.png"]
+
+
+def test_a_saved_file_has_the_rights_of_other_files(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        assert save(tmp_path, "fox.png", b"data").stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(before)
