@@ -102,6 +102,10 @@ class Terminal:
             assert time.monotonic() < over, f"{words!r} did not go; the screen was:\n{self.text}"
             self._read(0.1)
 
+    def wait(self, seconds: float) -> None:
+        """Take what the program writes for so long."""
+        self._read(seconds)
+
     def rest(self) -> bytes:
         """Read what is still to be read, and return all that was."""
         while select([self._master], [], [], 0.1)[0]:

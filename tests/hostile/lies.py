@@ -1,0 +1,232 @@
+"""What a hostile server says in place of the truth: values, texts, bodies, frames; all chosen by a seeded `Random`."""
+
+import gzip
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from functools import cache
+from random import Random
+from typing import Any
+
+from tests.hostile.pictures import BOMBS
+
+ESCAPES = (
+    "\x1b[3;7;31;6;9mPWNED",
+    "\x1b]0;PWNED\x07",
+    "\x1b]52;c;UFdORUQ=\x07",
+    "\x1bP+q544e\x1b\\",
+    "\x1b_Gf=100;PWNED\x1b\\",
+    "\x1bcPWNED",
+    "\x1b[5i\x1b[6n\x1b[21t",
+    "\x1b[2J\x1b[1;1HPWNED\x1b[?1049l",
+    "\x9b31mPWNED\x9d0;PWNED\x9c\x90q\x9c",
+    "\x0e\x0f\x07\x08\x08\x08PWNED\r\x0b\x0c",
+    "\u202eDENWP\u202c\u2066PWNED\u2069\u200e\u200f",
+    "\u061c\u200b\u2060\ufeff\U000e0041\U000e0042\u206aPWNED",
+    "\u3164\u115f\u1160\uffa0\ufff9PWNED\ufffb\u180e\u00ad",
+)
+"""None of this may ever reach the terminal."""
+TEXTS = (
+    *ESCAPES,
+    "a" + "\u0301\u0489\u20dd" * 300,
+    "\u0915\u200d" * 300,
+    "👩\u200d🚀\ufe0f" * 80,
+    "[bold red]PWNED[/] [/foo] [@click=app.quit]x[/]",
+    "{0.__class__} %s %n ${HOME} $(id)",
+    "\ud800",
+    "x" * 100_000,
+    "狐" * 5_000,
+    "\n" * 2_000,
+    "\t" * 500,
+    "",
+    " ",
+    "null",
+)
+PATHS = (
+    "../../../../tmp/comfytui-pwned.png",
+    "/tmp/comfytui-pwned.png",
+    "..\\..\\comfytui-pwned.png",
+    "sub/../../comfytui-pwned.png",
+    ".bashrc",
+    "..",
+    "CON",
+    "-rf",
+    "fox\x00.png",
+    "fox.png\x1b[5i",
+    "a" * 240 + ".png",
+    "comfytui-pwned/fox.png",
+    "fox\u202egnp.exe",
+)
+NUMBERS = (0, -1, 1, True, 2**31, 2**53, 2**63, 1e308, -1e308, 1e-320, 0.1, 10**400)
+NAMED = ("@NaN@", "@Infinity@", "@-Infinity@", "@1e999@")
+"""Numbers that JSON does not have, in place of which they are written."""
+DEEP = "@deep@"
+PATH_KEYS = frozenset({"filename", "subfolder", "type"})
+
+
+def lying(chance: Random, key: str = "") -> Any:
+    """One value that nobody expects there."""
+    if key in PATH_KEYS and chance.random() < 0.5:
+        return chance.choice(PATHS)
+    kinds: list[Callable[[], Any]] = [
+        *[lambda: chance.choice(TEXTS)] * 4,
+        *[lambda: chance.choice([*NUMBERS, *NAMED])] * 2,
+        lambda: chance.choice([None, [], {}, [[]], {"": None}]),
+        lambda: DEEP,
+        lambda: [chance.choice(TEXTS[: len(ESCAPES)])] * chance.choice([3, 2_000]),
+        lambda: {f"{chance.choice(ESCAPES)}{number}": number for number in range(chance.choice([3, 2_000]))},
+    ]
+    return chance.choice(kinds)()
+
+
+def twisted(value: Any, chance: Random, lies: int = 3) -> Any:
+    """A value in which a few parts are lies; what is not one is shared."""
+    for _ in range(lies):
+        value = _twisted_once(value, chance)
+    return value
+
+
+def _twisted_once(value: Any, chance: Random, key: str = "") -> Any:
+    if isinstance(value, dict) and value and chance.random() < 0.9:
+        chosen = chance.choice(list(value))
+        if chance.random() < 0.1:
+            return {**value, chance.choice(TEXTS): value[chosen]}
+        return {**value, chosen: _twisted_once(value[chosen], chance, chosen)}
+    if isinstance(value, list) and value and chance.random() < 0.9:
+        at = chance.randrange(len(value))
+        if chance.random() < 0.1:
+            return value + value[at : at + 1] * chance.choice([1, 2_000])
+        return [*value[:at], _twisted_once(value[at], chance, key), *value[at + 1 :]]
+    return lying(chance, key)
+
+
+def written(value: Any) -> str:
+    """A value as JSON, with what JSON does not have."""
+    text = json.dumps(value)
+    for name in NAMED:
+        text = text.replace(f'"{name}"', name.strip("@"))
+    return text.replace(f'"{DEEP}"', "[" * 20_000 + "]" * 20_000)
+
+
+@cache
+def empty_lists(megabytes: int) -> bytes:
+    """JSON that is nothing but lists, each of which costs 20 times its length."""
+    return b"[" + b"[]," * (megabytes * 2**20 // 3) + b"[]]"
+
+
+@cache
+def packed(megabytes: int, levels: int) -> bytes:
+    """So much of nothing, in as many encodings one around the other."""
+    body = b" " * (megabytes * 2**20)
+    for _ in range(levels):
+        body = gzip.compress(body, 9)
+    return body
+
+
+@cache
+def claimed_queue(items: int) -> bytes:
+    """A queue of what are no prompts."""
+    return b'{"queue_running": [], "queue_pending": [' + b"[]," * items + b"[0]]}"
+
+
+@cache
+def claimed_history(entries: int) -> bytes:
+    """A history of very many entries."""
+    entry = {"prompt": [0, "x", {}, {}, []], "outputs": {}, "status": {"status_str": "success", "messages": []}}
+    return json.dumps({f"{number:032x}": entry for number in range(entries)}).encode()
+
+
+@cache
+def claimed_options(names: int) -> bytes:
+    """A list of very many models."""
+    return json.dumps([f"model {number}\x1b[5i" for number in range(names)]).encode()
+
+
+@cache
+def claimed_devices(count: int) -> bytes:
+    """A machine with very many cards."""
+    device = {"name": "PWNED\x1b]0;PWNED\x07", "type": "cuda", "vram_total": 2**40, "vram_free": 1}
+    system = {"comfyui_version": "0.33.0", "ram_total": 2**60, "ram_free": 1, "argv": ["main.py"] * 1000, "os": "x"}
+    return json.dumps({"system": system, "devices": [device] * count}).encode()
+
+
+BODIES: dict[str, Callable[[], bytes]] = {
+    "nothing": lambda: b"",
+    "null": lambda: b"null",
+    "a list": lambda: b"[]",
+    "an object": lambda: b"{}",
+    "a number": lambda: b"-1e999",
+    "a page": lambda: b"<!doctype html><title>\x1b]0;PWNED\x07</title>",
+    "noise": lambda: bytes(range(256)) * 100,
+    "deep": lambda: b'{"a":' * 100_000,
+    "deep lists": lambda: b"[" * 1_000_000,
+    "empty lists": lambda: empty_lists(20),
+    "long queue": lambda: claimed_queue(2_000_000),
+    "long history": lambda: claimed_history(50_000),
+    "many names": lambda: claimed_options(300_000),
+    "many cards": lambda: claimed_devices(100_000),
+    "blanks": lambda: b" " * (40 * 2**20),
+    "long text": lambda: json.dumps({"error": "x" * (20 * 2**20)}).encode(),
+}
+ENCODED: dict[str, Callable[[], tuple[bytes, str]]] = {
+    "gzip": lambda: (packed(300, 1), "gzip"),
+    "gzip in gzip": lambda: (packed(300, 2), "gzip, gzip"),
+    "deflate": lambda: (zlib.compress(empty_lists(40), 9), "deflate"),
+    "gzip that is none": lambda: (b"PWNED" * 100, "gzip"),
+    "unknown": lambda: (b"{}", "pwned"),
+}
+STATUSES = (204, 400, 404, 405, 413, 418, 429, 500, 502, 503, 524, 599)
+
+
+def picture(chance: Random) -> bytes:
+    """A picture that costs much, or none."""
+    return BOMBS[chance.choice(list(BOMBS))]()
+
+
+def binary_frame(chance: Random, prompt_id: str) -> bytes:
+    """A binary frame that is not what it says, or says too much."""
+    metadata = written(twisted({"node_id": "3", "prompt_id": prompt_id, "image_type": "image/png"}, chance, 1)).encode()
+    image = picture(chance)
+    frames: list[Callable[[], bytes]] = [
+        lambda: chance.randbytes(chance.randrange(64)),
+        lambda: struct.pack(">II", 4, 2**32 - 1) + metadata,
+        lambda: struct.pack(">II", chance.choice([2, 3, 5, 2**31]), 4) + b"\x1b[5i" + image,
+        lambda: struct.pack(">II", 3, 2**20) + b"3" + b"\x1b]0;PWNED\x07" * 1000,
+        lambda: struct.pack(">II", 1, chance.choice([0, 1, 2, 3])) + image,
+        lambda: struct.pack(">II", 1, 1) + bytes(30 * 2**20),
+        *[lambda: struct.pack(">II", 4, len(metadata)) + metadata + image] * 3,
+    ]
+    return chance.choice(frames)()
+
+
+def text_frame(chance: Random, prompt_id: str) -> str:
+    """A text frame about a prompt of the client, or about nothing at all."""
+    outputs = {"images": [{"filename": "fox.png", "subfolder": "", "type": "output"}] * chance.choice([1, 300])}
+    about: list[dict[str, Any]] = [
+        {"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 5}}, "sid": "x"}},
+        {"type": "execution_start", "data": {"prompt_id": prompt_id, "timestamp": 1}},
+        {"type": "execution_cached", "data": {"prompt_id": prompt_id, "nodes": ["3", "4"], "timestamp": 1}},
+        {"type": "executing", "data": {"prompt_id": prompt_id, "node": "3", "display_node": "3"}},
+        {"type": "progress", "data": {"prompt_id": prompt_id, "node": "3", "value": 3, "max": 20}},
+        {
+            "type": "progress_state",
+            "data": {"prompt_id": prompt_id, "nodes": {"3": {"value": 1, "max": 2, "state": "x"}}},
+        },
+        {"type": "executed", "data": {"prompt_id": prompt_id, "node": "9", "output": outputs}},
+        {"type": "execution_interrupted", "data": {"prompt_id": prompt_id, "node_id": "3", "node_type": "KSampler"}},
+        {
+            "type": "execution_error",
+            "data": {
+                "prompt_id": prompt_id,
+                "node_id": "3",
+                "node_type": "KSampler",
+                "exception_message": "no memory",
+                "exception_type": "torch.OutOfMemoryError",
+                "traceback": ["a", "b"],
+            },
+        },
+        {"type": "feature_flags", "data": {"a": True, "b": {"c": True}}},
+        {"type": "logs", "data": {"entries": [{"m": "12%|", "t": "x"}] * 20}},
+    ]
+    return written(twisted(chance.choice(about), chance, chance.randrange(4)))
