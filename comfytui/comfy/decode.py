@@ -220,7 +220,7 @@ def _preview(body: memoryview) -> Event:
 def _preview_with_metadata(body: memoryview) -> Event:
     head, rest = _counted(body)
     metadata = fields.mapping(fields.loads(bytes(head), FRAME_VALUES))
-    if metadata.get("image_type", "image/jpeg") not in {"image/jpeg", "image/png"}:
+    if metadata.get("image_type", "image/jpeg") not in ("image/jpeg", "image/png"):
         raise ValueError("no JPEG or PNG picture")
     return PreviewImage(
         format="png" if metadata.get("image_type") == "image/png" else "jpeg",

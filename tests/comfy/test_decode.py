@@ -171,6 +171,8 @@ def test_what_lacks_its_meaning_is_unknown_under_its_own_type(kind: str, data: A
         b"\0\0\0\4\xff\xff\xff\xff{}",
         b"\0\0\0\4\0\0\0\1{picture",
         b'\0\0\0\4\0\0\0\x1b{"image_type":"image/webp"} picture',
+        b'\0\0\0\4\0\0\0\x11{"image_type":{}} picture',
+        b'\0\0\0\4\0\0\0\x11{"image_type":[]} picture',
         b"\xff\xff\xff\xff",
     ],
     ids=lambda frame: repr(frame[:24]),
