@@ -239,7 +239,7 @@ async def test_it_fits_the_room_that_it_gets() -> None:
         app.picture.show(plain("red"))
         await until(pilot, lambda: "▀" in app.lines[0])
         await pilot.resize_terminal(60, 30)
-        await until(pilot, lambda: "▀" * 60 in app.lines[29])
+        await until(pilot, lambda: len(app.lines) == 30 and "▀" * 60 in app.lines[29])
 
 
 PAUSING = """
