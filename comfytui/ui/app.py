@@ -42,6 +42,8 @@ from comfytui.ui.type_ahead import TypeAhead
 
 OBJECTS_A_COLLECTION = 20_000
 """Objects made between two looks for garbage: a long queue makes ten times as many at once, and they all stay."""
+MESSAGES_SHOWN = 4
+"""Messages that stand in the corner at once; the oldest give way."""
 
 
 def _collect_garbage() -> None:
@@ -166,12 +168,21 @@ class ComfyApp(App[None]):
 
     def notify(self, message: str, **options: Any) -> None:
         """Show a message, after the help if that is open."""
-        show = partial(super().notify, message, **options)
+        show = partial(self._show_message, message, **options)
         reading = next((screen for screen in self.screen_stack if isinstance(screen, HelpScreen)), None)
         if reading is not None:
             reading.show_later(show)
         else:
             show()
+
+    def _show_message(self, message: str, **options: Any) -> None:
+        """Show a message, unless it stands there already; a server that causes many does not fill the screen."""
+        standing = list(self._notifications)
+        if any(each.message == message for each in standing):
+            return
+        for each in standing[: max(0, len(standing) + 1 - MESSAGES_SHOWN)]:
+            self._unnotify(each, refresh=False)
+        super().notify(message, **options)
 
     async def action_quit(self) -> None:
         """Close the program, after a question if something would be lost by it."""

@@ -1,0 +1,29 @@
+"""Messages in the corner: few at once, and none twice."""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+from textual.widgets._toast import Toast
+
+from comfytui.ui.app import MESSAGES_SHOWN, ComfyApp
+from comfytui.ui.options import Options
+from comfytui.workflow.txt2img import txt2img
+from tests.waiting import eventually
+
+
+def shown(app: ComfyApp) -> list[str]:
+    return [str(toast._notification.message) for toast in app.screen.query(Toast)]
+
+
+async def test_a_message_is_not_shown_twice_and_of_many_the_newest_stand() -> None:
+    app = ComfyApp(Options(txt2img(), Path(), lambda: nullcontext(""), lambda _: None))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        for _ in range(3):
+            app.notify("the same")
+            await pilot.pause()
+        assert shown(app) == ["the same"]
+        for number in range(30):
+            app.notify(f"message {number}")
+            await pilot.pause()
+        newest = [f"message {number}" for number in range(30 - MESSAGES_SHOWN, 30)]
+        await eventually(lambda: shown(app) == newest, "the newest messages")
