@@ -231,7 +231,8 @@ class ComfyClient(Calls):
         )
         if answer.html:
             raise not_comfyui(self._server)
-        if answer.status >= 300:
+        # Any other success has no file, and nothing was taken.
+        if answer.status >= 300 or (take and answer.status != 200):
             name = plain(output.filename, 100)
             raise ServerError(f"The server no longer has {name} ({answer.status}): make it again.", answer.status)
         return answer.body

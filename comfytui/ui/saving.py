@@ -1,7 +1,7 @@
 """Fetching a job's pictures and saving them."""
 
 import asyncio
-from functools import partial
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,11 @@ from comfytui.service.notices import Severity
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 from comfytui.ui.confirm import ConfirmScreen
-from comfytui.ui.save import SaveError, clear_parts, save
+from comfytui.ui.save import SaveError, clear_parts, new_file
 from comfytui.workflow.picture import graph_in
 from comfytui.workflow.recipe import Recipe, recipe_of
 
 if TYPE_CHECKING:
-    from comfytui.comfy.client import ComfyClient
     from comfytui.comfy.events import Output
 
 NOT_ITS_OWN = (
@@ -51,9 +50,8 @@ async def save_outputs(service: ServiceThread, job: Job, folder: Path) -> tuple[
     try:
         await asyncio.to_thread(clear_parts, folder)
         for output in job.outputs:
-            data = await asyncio.wrap_future(service.ask(partial(_view, output=output)))
-            saved.append(await asyncio.to_thread(save, folder, output.filename, data))
-            if not strange and await asyncio.to_thread(_is_of_another, job, data):
+            saved.append(await _save(service, output, folder))
+            if not strange and await asyncio.to_thread(lambda: _is_of_another(job, _start_of(saved[-1]))):
                 strange = plain(output.filename, 80)
     except (ComfyError, SaveError) as error:
         done = f"{len(saved)} of {len(job.outputs)} saved. " if saved else ""
@@ -65,8 +63,8 @@ async def save_outputs(service: ServiceThread, job: Job, folder: Path) -> tuple[
     return told, "information"
 
 
-FILE_LIMIT = 512 * 2**20
-"""Bytes of a file that is saved."""
+READ_LIMIT = 32 * 2**20
+"""Bytes of a saved file in which the graph that made it is looked for."""
 SHOWN_LIMIT = 32 * 2**20
 """Bytes of a picture that is only to be shown."""
 
@@ -78,8 +76,23 @@ async def shown_picture(service: ServiceThread, output: "Output") -> bytes:
     )
 
 
-async def _view(client: "ComfyClient", output: "Output") -> bytes:
-    return await client.view(output, limit=FILE_LIMIT)
+async def _save(service: ServiceThread, output: "Output", folder: Path) -> Path:
+    """Save one file as it arrives, so that no large one stands in memory; where it went."""
+    with ExitStack() as stack:
+        file = await asyncio.to_thread(stack.enter_context, new_file(folder))
+
+        async def take(piece: bytes) -> None:
+            await asyncio.to_thread(file.write, piece)
+
+        await asyncio.wrap_future(service.ask(lambda client: client.download(output, take)))
+        return await asyncio.to_thread(file.take_name, output.filename)
+
+
+def _start_of(path: Path) -> bytes:
+    """What is read of a saved file to find the graph that made it."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(READ_LIMIT)
+    return b""
 
 
 def _is_of_another(job: Job, data: bytes) -> bool:

@@ -1,29 +1,41 @@
-"""A job that claims very many files is saved only after a question."""
+"""A job that claims very many files is saved only after a question, and a large file never stands in memory."""
 
+import asyncio
 import os
+import tracemalloc
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from aiohttp import web
 from textual.app import App
 
+from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.events import Output
+from comfytui.comfy.server import Server
+from comfytui.comfy.transport import Take
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job, JobStatus
 from comfytui.ui.confirm import ConfirmScreen
-from comfytui.ui.saving import save_and_tell
+from comfytui.ui.saving import save_and_tell, save_outputs
+from tests.comfy.boxes import answering, serving
 from tests.waiting import eventually
 
 
 class Files:
     """A service whose server has every file."""
 
-    def ask(self, _: object) -> Future[bytes]:
-        answer: Future[bytes] = Future()
-        answer.set_result(b"data")
+    def ask(self, question: Callable[[ComfyClient], Coroutine[Any, Any, None]]) -> Future[None]:
+        answer: Future[None] = Future()
+        task = asyncio.ensure_future(question(cast(ComfyClient, self)))
+        task.add_done_callback(lambda _: answer.set_result(None))
         return answer
+
+    async def download(self, _: Output, take: Take) -> None:
+        await take(b"data")
 
 
 def job_with(files: int) -> Job:
@@ -48,3 +60,55 @@ async def save_files(files: int, folder: Path, key: str = "") -> None:
 async def test_many_files_are_asked_about(tmp_path: Path, files: int, key: str, saved: int) -> None:
     await save_files(files, tmp_path, key)
     assert len(os.listdir(tmp_path)) == saved  # noqa: PTH208
+
+
+MIB = 2**20
+LARGE = 64 * MIB
+
+
+class Client:
+    """A service of one client, on the loop of the test."""
+
+    def __init__(self, client: ComfyClient) -> None:
+        self._client = client
+
+    def ask(self, question: Callable[[ComfyClient], Coroutine[Any, Any, Any]]) -> Future[Any]:
+        return asyncio.run_coroutine_threadsafe(question(self._client), asyncio.get_running_loop())
+
+
+async def large(request: web.Request) -> web.StreamResponse:
+    reply = web.StreamResponse()
+    await reply.prepare(request)
+    for _ in range(LARGE // MIB):
+        await reply.write(bytes(MIB))
+    return reply
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    routes = {"GET /api/prompt": answering({}), "GET /api/view": large}
+    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as it:
+        yield Client(it)
+
+
+async def test_a_large_file_is_saved_as_it_arrives(tmp_path: Path, client: Client) -> None:
+    tracemalloc.start()
+    try:
+        text, severity = await save_outputs(cast(ServiceThread, client), job_with(1), tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (severity, text) == ("information", f"Saved {tmp_path / 'fox_0.png'}")
+    assert (tmp_path / "fox_0.png").stat().st_size == LARGE
+    # The graph is looked for in the first half of it.
+    assert peak < LARGE // 2 + 16 * MIB
+
+
+@pytest.mark.parametrize("status", [204, 206, 404])
+async def test_what_is_no_file_is_not_saved_as_one(tmp_path: Path, status: int) -> None:
+    routes = {"GET /api/prompt": answering({}), "GET /api/view": answering("" if status == 204 else "part", status)}
+    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
+        text, severity = await save_outputs(cast(ServiceThread, Client(client)), job_with(1), tmp_path)
+    assert severity == "error"
+    assert "fox_0.png" in text
+    assert os.listdir(tmp_path) == []  # noqa: PTH208
