@@ -6,6 +6,7 @@ ComfyError
 ├── Unauthorized     401, 403, or a redirect to a login
 ├── Rejected         the server understood a prompt and refused it
 ├── ServerError      any other status that is no success, or an answer cut short or endless
+├── UpgradeRefused   an answer to the websocket's handshake, but no websocket
 └── NotComfyUI       something else answers there
 """
 
@@ -53,6 +54,10 @@ class ServerError(ComfyError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class UpgradeRefused(ComfyError):
+    """The handshake of a websocket was answered as a plain request: HTTP may work all the same."""
 
 
 class NotComfyUI(ComfyError):

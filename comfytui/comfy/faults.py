@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from comfytui.comfy.errors import NotComfyUI, Unauthorized, Unreachable
+from comfytui.comfy.errors import NotComfyUI, Unauthorized, Unreachable, UpgradeRefused
 from comfytui.comfy.server import Server
 
 
@@ -27,6 +27,14 @@ def not_comfyui(server: Server) -> NotComfyUI:
     """What to do where something else answers."""
     return NotComfyUI(
         f"{server.located} answers, but is not ComfyUI: check the address and the port (the default is 8188)."
+    )
+
+
+def upgrade_refused(server: Server, status: int | None) -> UpgradeRefused:
+    """What to do where HTTP is let through and websockets are not; `status` is that of the answer, if it had one."""
+    how = "" if status is None else f" (status {status})"
+    return UpgradeRefused(
+        f"The websocket of {server.located} was refused{how}: if a proxy stands before it, let it pass upgrades to /ws."
     )
 
 

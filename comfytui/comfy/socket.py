@@ -26,7 +26,7 @@ from comfytui.comfy.bounded import REFUSED, BoundedConnection
 from comfytui.comfy.decode import decode
 from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
 from comfytui.comfy.events import Event
-from comfytui.comfy.faults import bad_proxy, not_comfyui, refused_entry, unreachable
+from comfytui.comfy.faults import bad_proxy, not_comfyui, refused_entry, unreachable, upgrade_refused
 from comfytui.comfy.lag import measuring
 from comfytui.comfy.limits import FRAME_LIMIT, MIB, TEXT_FRAME_LIMIT
 from comfytui.comfy.proxies import proxy_of
@@ -122,7 +122,7 @@ async def events(
 
     A connection that does not answer a ping is closed before the next one opens, unless it is `worth_keeping`. `lag` is
     called, while frames come, with the seconds that they are behind.
-    Raises Unauthorized or NotComfyUI, since no further try would help.
+    Raises Unauthorized, UpgradeRefused or NotComfyUI, since no further try would help.
     """
     backoff, redactor = backoff or Backoff(), Redactor(server)
     clock = asyncio.get_running_loop().time
@@ -277,8 +277,11 @@ def _fault(server: Server, error: Exception) -> ComfyError:
         case InvalidMessage(__cause__=EOFError() | OSError()):
             # A forwarded port whose far end is down looks like this.
             return Unreachable(f"{server.shown} closes the connection at once: is ComfyUI running there?")
-        case InvalidHandshake():
+        case InvalidMessage():
             raise not_comfyui(server) from None
+        case InvalidHandshake():
+            answered = error.response.status_code if isinstance(error, InvalidStatus) else None
+            raise upgrade_refused(server, answered) from None
         case TimeoutError():
             return TimedOut(f"{server.shown} did not answer: it may be busy, or the link is broken.")
         case _:

@@ -19,41 +19,76 @@ class Door:
     """Open from the proof that the known box answers until the next break of the link.
 
     `known` is its fingerprint; `learned` is told it where there was none, or where the user takes another box; `back`
-    is called when it answers again after another one.
+    is called when it answers again after another one, `proven` after each proof. Each socket that opens needs a proof
+    of its own, asked for after it opened: it may lead to another server than the last answer came from.
     """
 
     def __init__(
-        self, apply: Callable[[SessionEvent], None], learned: Callable[[str], None], back: Callable[[], None]
+        self,
+        apply: Callable[[SessionEvent], None],
+        learned: Callable[[str], None],
+        back: Callable[[], None],
+        proven: Callable[[], None] = lambda: None,
     ) -> None:
         self._apply = apply
         self._learned = learned
         self._back = back
+        self._told = proven
         self._strange = ""  # the fingerprint of the other box that was told of, while the known one is not back
-        self._open = asyncio.Event()
         self._asking = asyncio.Lock()
         self._breaks = 0
+        self._sockets = self._proven = 0  # how many opened, and up to which one the server's identity is verified
+        self._ready = asyncio.Event()
+        self._proof = asyncio.Event()  # set, and replaced, at each proof
+        self.is_open = False
+        """Whether the box is the one that is known, and what it can do is known too."""
         self.known = ""
         self.reason = ""
         """Why it could not be opened."""
 
     @property
-    def is_open(self) -> bool:
-        """Whether the box is the one that is known."""
-        return self._open.is_set()
+    def is_ready(self) -> bool:
+        """Whether it is open, and the server's identity was verified after the last socket opened."""
+        return self._ready.is_set()
 
     async def wait(self) -> None:
-        """Wait until it is open."""
-        await self._open.wait()
+        """Wait until it is ready."""
+        await self._ready.wait()
 
     def close(self) -> None:
         """The link broke: what answers next has to prove itself."""
-        self._open.clear()
+        self.is_open = False
+        self._ready.clear()
         self._breaks += 1
 
-    def check(self, stats: SystemStats) -> bool:
-        """Close it if these figures are another box's; whether they are the known one's."""
+    def socket_opened(self) -> int:
+        """Count a socket that opened; returns its number, for `counts`."""
+        self._sockets += 1
+        self._ready.clear()
+        return self._sockets
+
+    def counts(self, socket: int) -> bool:
+        """Whether the server's identity was verified after this socket opened, so that its frames count."""
+        return self._proven >= socket
+
+    async def proven(self, socket: int) -> None:
+        """Wait until the frames of this socket count."""
+        while not self.counts(socket):
+            await self._proof.wait()
+
+    @property
+    def sockets(self) -> int:
+        """How many sockets opened; to be read before a question whose answer is for `check`."""
+        return self._sockets
+
+    def check(self, stats: SystemStats, sockets: int) -> bool:
+        """Close it if these figures, asked for when so many sockets had opened, are another box's; else take them."""
+        if not self.known:
+            return False
         known = fingerprint_of(stats) == self.known
-        if not known:
+        if known:
+            self._prove(sockets)
+        else:
             self.close()
         return known
 
@@ -68,6 +103,14 @@ class Door:
             self.known = box
             self._learned(box)
 
+    def _prove(self, sockets: int) -> None:
+        self._proven = max(self._proven, sockets)
+        proof, self._proof = self._proof, asyncio.Event()
+        proof.set()
+        if self.is_open and self._proven == self._sockets:
+            self._ready.set()
+        self._told()
+
     async def opened(self, client: ComfyClient) -> bool:
         """Ask, if it is not open yet, who answers and what it can do; whether it is the known box, as the first is."""
         # Two looks at once, of which one is the watchdog's, ask but once.
@@ -81,7 +124,7 @@ class Door:
                 raise
 
     async def _ask(self, client: ComfyClient) -> bool:
-        breaks = self._breaks
+        breaks, sockets = self._breaks, self._sockets
         stats = await client.system_stats()
         seen = fingerprint_of(stats)
         if self.known and seen != self.known:
@@ -97,7 +140,8 @@ class Door:
         self._apply(Probed(await client.abilities(stats.version)))
         if breaks == self._breaks:
             self.reason = ""
-            self._open.set()
+            self.is_open = True
+            self._prove(sockets)
         return self.is_open
 
 

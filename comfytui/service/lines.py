@@ -14,6 +14,7 @@ from comfytui.comfy.server import Server
 from comfytui.comfy.socket import Closed, Opened, Reheard, Unheard
 from comfytui.service.door import Door
 from comfytui.service.frames import of_a_run, worth_a_look
+from comfytui.service.held import HeldFrames
 from comfytui.service.looks import Looker
 from comfytui.service.notices import LoginRequired, Notice, NotReached, PreviewReceived
 from comfytui.service.outbox import LOOK_PAUSE
@@ -51,11 +52,12 @@ class Lines:
         self._apply = apply
         self._post = post
         # A socket of the meantime may lead to the other box, and was not taken for ours when it opened.
-        self.door = Door(apply, learned, self._renew)
+        self.door = Door(apply, learned, self._renew, self._release)
+        self._held = HeldFrames(self.door, self._receive)
         self.looker = Looker(self._looked, state, self.door, self._require_login)
         self._watchdog = Watchdog(state, apply, self._look_closely, self._renew)
         self._client: ComfyClient | None = None
-        self._wires: tuple[Wire, ...] = ()
+        self._wires: dict[str, Wire] = {}
         self._late: dict[str, float] = {}
         self._tried = False
         self._was_live = False
@@ -66,10 +68,8 @@ class Lines:
         self._client = client
         self._late.clear()
         self.door.close()
-        self._wires = tuple(
-            Wire(self._server, client_id, self._receive, self._no_socket, self._hopeful) for client_id in client_ids
-        )
-        yield from (wire.run() for wire in self._wires)
+        self._wires.clear()
+        yield from (self.wire(client_id) for client_id in client_ids)
         yield self._watchdog.run()
         yield self.looker.run(client)
         yield self.looker.watch_box(client)
@@ -78,6 +78,13 @@ class Lines:
         """Use other credentials in the next `work`, and ask for none as long as that is not refused."""
         self._server = server
         self._apply(Disconnected("", kind=LinkKind.CONNECTING))
+
+    def wire(self, client_id: str) -> Coroutine[Any, Any, None]:
+        """What has to run, for ever, to hold the socket of one more id."""
+        self._wires[client_id] = wire = Wire(
+            self._server, client_id, self._receive, self._held.room, self._no_socket, self._hopeful
+        )
+        return wire.run()
 
     def reconnect(self) -> None:
         """Close the sockets that are open, and connect now."""
@@ -89,15 +96,15 @@ class Lines:
         """Whether the server is there and the right one; waits for it a while, and says what a prompt waits for."""
         if self._state().link.kind is LinkKind.UNAUTHORISED:
             self.door.close()
-        if not self.door.is_open:
+        if not self.door.is_ready:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_PAUSE):
                     await self.door.wait()
         await self._prove()
-        if not self.door.is_open:
+        if not self.door.is_ready:
             why = self._state().link.reason or self.door.reason or "waiting for the server"
             self._apply(PromptDelayed(prompt_id, why))
-        return self.door.is_open
+        return self.door.is_ready
 
     async def _prove(self) -> None:
         """Ask which box answers where no break of a socket would tell of another one."""
@@ -110,8 +117,12 @@ class Lines:
             self.looker.want()
 
     def _renew(self) -> None:
-        for wire in self._wires:
+        for wire in self._wires.values():
             wire.renew()
+
+    def _release(self) -> None:
+        """The server showed which one it is: frames that waited for that count now."""
+        self._held.release()
 
     async def _look_closely(self) -> None:
         """Look at the queue and the memory now."""
@@ -133,17 +144,19 @@ class Lines:
     def _hopeful(self) -> bool:
         """Whether a socket that nothing seemed to mend may come to life: the server was or is one."""
         kind = self._state().link.kind
-        answers = kind in {LinkKind.POLLING, LinkKind.BUSY, LinkKind.OFFLINE}
+        answers = kind in {LinkKind.CONNECTING, LinkKind.POLLING, LinkKind.BUSY, LinkKind.OFFLINE}
         return kind is not LinkKind.UNAUTHORISED and (self._was_live or answers)
 
     def _no_socket(self, error: ComfyError) -> None:
         """The server will not have a socket of ours; perhaps it answers over HTTP."""
         if self._state().link.kind is not LinkKind.POLLING or isinstance(error, Unauthorized):
             self.door.close()  # Where it is polled already, nothing broke.
-        kind = LinkKind.UNAUTHORISED if isinstance(error, Unauthorized) else LinkKind.NOT_COMFYUI
-        self._apply(Disconnected(str(error), kind=kind))
         if isinstance(error, Unauthorized):
+            self._apply(Disconnected(str(error), kind=LinkKind.UNAUTHORISED))
             self._require_login(error)
+        else:
+            # Whether a ComfyUI answers is for HTTP to say: a proxy may let everything through but upgrades.
+            self._apply(Disconnected(str(error), kind=LinkKind.CONNECTING, vague=True))
         self.looker.want(told=self._missed)
 
     def _missed(self, error: ComfyError) -> None:
@@ -162,12 +175,14 @@ class Lines:
             case Opened():
                 self._tried = self._was_live = True
                 self._watchdog.opened()
+                self._held.opened(client_id)
                 self._apply(Connected(client_id))
                 if self._counts(client_id):
                     self.looker.opened()
                 self.looker.want(history=True)
             case Closed(reason=reason, retry_in=retry_in, error=error, silent=silent):
                 self._late.pop(client_id, None)
+                self._held.closed(client_id)
                 self.door.close()
                 self._apply(Disconnected(reason, retry_in, silent=silent, vague=isinstance(error, TimedOut)))
                 if isinstance(error, Unreachable):
@@ -183,13 +198,14 @@ class Lines:
             case PreviewImage(image=image, prompt_id=prompt_id):
                 self._watchdog.hear(of_a_run=True)
                 live = self._state().live
-                if live and prompt_id in {None, live.prompt_id}:
+                if live and prompt_id in {None, live.prompt_id} and not self._held.hold(client_id, news):
                     self._post(PreviewReceived(self._server.shown, live.prompt_id, image))
             case _:
                 self._watchdog.hear(of_a_run=of_a_run(news))
-                self._apply(news)
-                if isinstance(news, Status) and self._counts(client_id):
-                    self.looker.announce(news.queue_remaining)
+                if not self._held.hold(client_id, news):
+                    self._apply(news)
+                    if isinstance(news, Status) and self._counts(client_id):
+                        self.looker.announce(news.queue_remaining)
                 # Who does not let us in is not asked again at every frame.
                 if worth_a_look(news) and self._state().link.kind is not LinkKind.UNAUTHORISED:
                     self.looker.want()
@@ -205,7 +221,7 @@ class Lines:
 
     def _counts(self, client_id: str) -> bool:
         """Whether the `status` frames of this socket are counted: each socket of ours gets the same ones."""
-        return client_id == self._wires[0].client_id
+        return client_id == next(iter(self._wires), None)
 
 
 def _wants_login(error: ComfyError) -> bool:

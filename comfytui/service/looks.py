@@ -114,8 +114,8 @@ class Looker:
 
     async def look(self, client: ComfyClient) -> None:
         """Read the queue, then how each job ended that it no longer has, then what came and went unseen."""
-        if not self._state().link.socket and self._door.is_open:
-            await self.read_box(client)  # No break of a socket would tell of another box.
+        if self._door.is_open and not (self._state().link.socket and self._door.is_ready):
+            await self.read_box(client)  # No break of a socket would tell of another box, or one opened since.
         if not self._door.is_open:
             if not await self._door.opened(client):
                 return
@@ -148,10 +148,11 @@ class Looker:
 
     async def read_box(self, client: ComfyClient) -> None:
         """Read the box's figures, which also tell if it is another one."""
+        sockets = self._door.sockets
         stats = await client.system_stats()
-        if not self._door.is_open or self._door.check(stats):
+        if self._door.check(stats, sockets):
             self._apply(StatsRead(stats))
-        else:
+        elif self._door.known:
             self.want()
 
     async def watch_box(self, client: ComfyClient) -> None:
@@ -195,7 +196,7 @@ class Looker:
             return OTHER_BOX_PAUSE if kind is LinkKind.OTHER_BOX else None
         if self._in_doubt():
             return SETTLE_PAUSE
-        if kind is LinkKind.LIVE and not self._state().link.behind:
+        if kind is LinkKind.LIVE and self._door.is_ready and not self._state().link.behind:
             return OPEN_PAUSE if self._busy() else IDLE_PAUSE
         return self._poll_pause()
 

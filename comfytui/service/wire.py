@@ -7,7 +7,7 @@ from typing import Any
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.endings import to_the_end
-from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized
+from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized, UpgradeRefused
 from comfytui.comfy.events import Event
 from comfytui.comfy.lag import Lag
 from comfytui.comfy.server import Server
@@ -23,19 +23,24 @@ GIVEN_UP_PAUSE = 60.0
 
 
 class Wire:
-    """`receive` gets the news, `given_up` why there is no point in trying on; `hopeful` says if there is one later."""
+    """`receive` gets the news, `given_up` why there is no point in trying on; `hopeful` says if there is one later.
+
+    After each piece of news the next one is read when `room` returns.
+    """
 
     def __init__(
         self,
         server: Server,
         client_id: str,
         receive: Callable[[str, News], None],
+        room: Callable[[str], Awaitable[None]],
         given_up: Callable[[ComfyError], None],
         hopeful: Callable[[], bool],
     ) -> None:
         self.client_id = client_id
         self._server = server
         self._receive = receive
+        self._room = room
         self._given_up = given_up
         self._hopeful = hopeful
         self._renewed = asyncio.Event()
@@ -49,7 +54,7 @@ class Wire:
         while True:
             try:
                 await self._unless_renewed(self._read())
-            except (Unauthorized, NotComfyUI) as error:
+            except (Unauthorized, UpgradeRefused, NotComfyUI) as error:
                 self._given_up(error)
                 await self._unless_renewed(self._rest())
 
@@ -64,6 +69,7 @@ class Wire:
         async with aclosing(stream):
             async for news in stream:
                 self._receive(self.client_id, news)
+                await self._room(self.client_id)
 
     async def _rest(self) -> None:
         await asyncio.sleep(GIVEN_UP_PAUSE)

@@ -14,7 +14,15 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from comfytui.comfy import socket as comfy_socket
-from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, TimedOut, Unauthorized, Unreachable
+from comfytui.comfy.errors import (
+    ComfyError,
+    NotComfyUI,
+    ServerError,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+    UpgradeRefused,
+)
 from comfytui.comfy.events import Event, PreviewImage, Status, Unknown
 from comfytui.comfy.server import Server
 from comfytui.comfy.socket import FIRST_DELAY, LONGEST_DELAY, Backoff, Closed, Opened, Reheard, Unheard, events
@@ -254,9 +262,9 @@ async def test_pings_that_are_answered_again_are_told_though_nothing_else_comes(
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (200, NotComfyUI),
-        (404, NotComfyUI),
-        (400, NotComfyUI),
+        (200, UpgradeRefused),
+        (404, UpgradeRefused),
+        (400, UpgradeRefused),
         (401, Unauthorized),
         (403, Unauthorized),
         (302, Unauthorized),

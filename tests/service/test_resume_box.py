@@ -207,3 +207,19 @@ async def test_nothing_is_sent_to_another_box_that_came_unnoticed_where_there_ar
             await strange(watcher)
             assert statuses(watcher, batch) == [JobStatus.SUBMITTING] * 2
         assert it.other.submitted == []
+
+
+async def test_nothing_that_another_server_says_counts_before_it_is_known_which_one_it_is() -> None:
+    async with boxes() as it, watching(it.server) as watcher:
+        await watcher.live()
+        batch = await watcher.order(2, model=MODEL)
+        await watcher.until(batch, JobStatus.QUEUED)
+        await eventually(lambda: watcher.state.queue_remaining == 2, "the length of the queue")
+        # Its greeting and its figures come while nobody has asked yet which server it is.
+        slow = it.other.faults.delay(0.5, "/system_stats")
+        seen = len(watcher.states)
+        it.move(it.other)
+        await strange(watcher)
+        assert slow.hits
+        assert {state.queue_remaining for state in watcher.states[seen:]} == {2}
+        assert len({state.stats.devices[0].name for state in watcher.states[seen:] if state.stats}) == 1
