@@ -68,11 +68,12 @@ class LinkActions(ActingScreen):
             self.post_message(Missed(notice.reason))
 
     def action_link(self) -> None:
-        """Show how the server is reached, and why."""
+        """Show how the server is reached, why, and where: a name hides its address."""
         if self._state.link.kind is LinkKind.OTHER_BOX:
             self._ask_about_box(self._state.link.reason)
         else:
-            self._say(words.link_told(self._state.link, time.monotonic()))
+            told = words.link_told(self._state.link, time.monotonic())
+            self._say(f"{told} Address: {self._service.server.address}")
 
     def action_reconnect(self) -> None:
         """Try the link again now."""

@@ -79,9 +79,11 @@ class Screen:
 
 
 @asynccontextmanager
-async def screen(url: str | None, size: tuple[int, int] = (120, 40), **changes: Any) -> AsyncIterator[Screen]:
+async def screen(
+    server: Server | str | None, size: tuple[int, int] = (120, 40), **changes: Any
+) -> AsyncIterator[Screen]:
     """The program open on a server, or on the start screen."""
     options = Options(txt2img(), Path("unused"), demo=lambda: nullcontext(""), remember=lambda _: None)
-    app = ComfyApp(replace(options, **changes), Server.from_url(url) if url else None)
+    app = ComfyApp(replace(options, **changes), Server.from_url(server) if isinstance(server, str) else server)
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Screen(app, pilot)

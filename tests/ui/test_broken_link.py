@@ -2,12 +2,17 @@
 
 import re
 
-from comfytui.session.model import JobStatus
+import pytest
+
+from comfytui.comfy.server import Server
+from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
 from tests.sim.gate import Gate
 from tests.ui.screen import Screen, screen
+from tests.waiting import eventually
+from tests.watcher import watching
 
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 SLOW = SimConfig(steps_per_second=4, load_seconds=0)
@@ -123,11 +128,32 @@ async def test_without_websockets_the_whole_job_is_done_by_polling() -> None:
         assert [(job.status, len(job.outputs)) for job in jobs] == [(JobStatus.SUCCEEDED, 1)] * 2
         await it.press("escape", "l")
         await it.shows("Polling every")
+        await it.shows("was refused (status 400)")
+        assert "no ComfyUI" not in it.text
 
 
-async def test_l_says_how_the_server_is_reached() -> None:
-    async with SimServer(QUICK) as sim, screen(sim.url) as it:
-        await it.shows("● live")
-        await it.press("escape", "l")
-        await it.shows("Frames arrive over the websocket.")
-        assert re.search(r"Live for 0:\d\d\.", it.text)
+async def test_a_proxy_without_websockets_is_never_called_something_else() -> None:
+    async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
+        proxy.strip_upgrades()
+        # The socket's refusal comes before HTTP has said anything.
+        sim.faults.delay(0.3, "/system_stats")
+        async with watching(Server.from_url(proxy.url)) as watcher:
+            await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "polling")
+            assert watcher.kinds() == {LinkKind.CONNECTING, LinkKind.POLLING}
+            assert "let it pass upgrades" in watcher.state.link.reason
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_l_says_how_the_server_is_reached_and_where_without_secrets(named: bool) -> None:
+    async with SimServer(QUICK) as sim:
+        url = sim.url.replace("http://", "http://me:secret@") + "?token=hidden"
+        server = Server.from_url(url, name="gpu-box" if named else "")
+        async with screen(server, (160, 40)) as it:
+            await it.shows("● live")
+            await it.press("escape", "l")
+            await it.shows("Frames arrive over the websocket.")
+            assert re.search(r"Live for 0:\d\d\.", it.text)
+            await it.shows("Address:")
+            assert sim.url.removeprefix("http://") in it.text.partition("Address:")[2]
+            assert "secret" not in it.text
+            assert "hidden" not in it.text
