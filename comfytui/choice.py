@@ -7,6 +7,7 @@ from typing import Unpack
 
 from comfytui.comfy.server import Server, Ways
 from comfytui.config.file import Config
+from comfytui.files import replace_private
 
 FIRST_ANSWER_SECONDS = 3.0
 """Patience with each server that might be the one, while the terminal shows nothing yet."""
@@ -71,8 +72,4 @@ def _last_server(config: Config) -> str:
 def remember_server(shown: str) -> None:
     """Keep a name, or an address without its secrets; a state folder that cannot be written costs this comfort only."""
     with suppress(OSError):
-        file = _last_server_file()
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = file.with_suffix(".new")
-        new.write_text(shown + "\n", encoding="utf-8")
-        new.replace(file)
+        replace_private(_last_server_file(), f"{shown}\n".encode())

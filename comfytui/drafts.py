@@ -4,8 +4,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
+from comfytui.files import replace_private
 from comfytui.workflow.graph import Workflow
 
 LIMIT = 8 * 2**20
@@ -46,24 +46,6 @@ class Drafts:
     def _file(folder: Path, workflow: Workflow) -> Path:
         graph = json.dumps(workflow.graph, sort_keys=True).encode()
         return folder / "drafts" / f"{hashlib.sha256(graph).hexdigest()[:32]}.json"
-
-
-def replace_private(file: Path, content: bytes) -> None:
-    """Write a file for the user alone, whole or not at all, and its folder where there is none.
-
-    Raises:
-        OSError: It could not be written; what was there before is still there.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # A name of this process alone: another one may write the same file at the same time.
-    with NamedTemporaryFile(dir=file.parent, suffix=".new", delete=False) as new:
-        try:
-            new.write(content)
-            new.flush()
-            Path(new.name).replace(file)
-        except OSError:
-            Path(new.name).unlink(missing_ok=True)
-            raise
 
 
 NO_DRAFTS = Drafts(None)

@@ -15,14 +15,16 @@ TOP = {"cli", "__main__"}
 WIRE_WORDS = frozenset({"comfy.abilities", "comfy.events", "comfy.media", "comfy.replies"})
 ALLOWED: dict[str, frozenset[str]] = {
     "plain": frozenset(),
+    "files": frozenset(),
     "comfy": frozenset({"plain"}),
     "config": frozenset({"comfy.server", "plain"}),
-    "choice": frozenset({"config", "comfy", "plain"}),
-    "drafts": frozenset({"workflow"}),
+    "choice": frozenset({"config", "comfy", "files", "plain"}),
+    "drafts": frozenset({"files", "workflow"}),
     "workflow": frozenset({"plain"}),
     "session": WIRE_WORDS | {"workflow", "plain"},
     "service": frozenset({"comfy", "session", "workflow", "plain"}),
-    "ui": frozenset({"drafts", "service", "session", "workflow", "plain", "comfy.errors", "comfy.server"}) | WIRE_WORDS,
+    "ui": frozenset({"drafts", "files", "service", "session", "workflow", "plain", "comfy.errors", "comfy.server"})
+    | WIRE_WORDS,
     "sim": frozenset({"plain"}),
 }
 """What each room may import of the others; a room is its modules, a dotted name one module of it."""

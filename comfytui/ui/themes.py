@@ -5,7 +5,7 @@ from pathlib import Path
 
 from textual.theme import Theme
 
-from comfytui.drafts import replace_private
+from comfytui.files import replace_private
 
 DARK = Theme(
     name="comfytui-dark",
