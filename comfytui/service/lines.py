@@ -8,7 +8,7 @@ from typing import Any
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, TimedOut, Unauthorized, Unreachable
-from comfytui.comfy.events import PreviewImage, Status
+from comfytui.comfy.events import Event, PreviewImage, Status
 from comfytui.comfy.lag import Lag
 from comfytui.comfy.server import Server
 from comfytui.comfy.socket import Closed, Opened, Reheard, Unheard
@@ -203,12 +203,16 @@ class Lines:
             case _:
                 self._watchdog.hear(of_a_run=of_a_run(news))
                 if not self._held.hold(client_id, news):
-                    self._apply(news)
-                    if isinstance(news, Status) and self._counts(client_id):
-                        self.looker.announce(news.queue_remaining)
+                    self._take(client_id, news)
                 # Who does not let us in is not asked again at every frame.
                 if worth_a_look(news) and self._state().link.kind is not LinkKind.UNAUTHORISED:
                     self.looker.want()
+
+    def _take(self, client_id: str, frame: Event) -> None:
+        """Take in a frame that counts."""
+        self._apply(frame)
+        if isinstance(frame, Status) and self._counts(client_id):
+            self.looker.announce(frame.queue_remaining)
 
     def _lags(self, client_id: str, seconds: float) -> None:
         """Tell how late frames are; from then on HTTP is asked what they do not tell yet."""

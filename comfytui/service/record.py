@@ -6,13 +6,13 @@ from comfytui.session.state import SessionState
 
 
 def record(scribe: Scribe, before: SessionState, after: SessionState) -> None:
-    """Write down the ends, results and returns of my jobs between two states."""
+    """Write down the ends, results and returns of my jobs between two states; another comfytui records its own."""
     if after.jobs is before.jobs:
         return
     if after.batches is not before.batches:
         _record_new_ids(scribe, before, after)
     for prompt_id, job in after.jobs.items():
-        if job.mine and (old := before.jobs.get(prompt_id)) is not job:
+        if job.mine and job.owner not in after.elsewhere and (old := before.jobs.get(prompt_id)) is not job:
             _record(scribe, old, job)
 
 

@@ -12,7 +12,6 @@ from comfytui.comfy.endings import apart, suppress_group
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.server import Server
 from comfytui.service.cancel import Outcome, cancel, cancel_all
-from comfytui.service.doubts import doubt_of
 from comfytui.service.graphs import kept_graph, server_graph
 from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.journal.scribe import Scribe
@@ -22,6 +21,7 @@ from comfytui.service.mailbox import Mailbox, Subscribers
 from comfytui.service.notices import BatchRefused, JobEnded, Notice, ServiceFailed, SessionChanged, Severity, Told
 from comfytui.service.orders import Order, Parcel, plan
 from comfytui.service.outbox import Outbox
+from comfytui.service.recognition import Recognition, resume
 from comfytui.service.record import record
 from comfytui.service.tenancy import Tenancy
 from comfytui.session.events import (
@@ -30,7 +30,6 @@ from comfytui.session.events import (
     HistorySnapshot,
     JobsResent,
     MovedIn,
-    PromptRejected,
     SessionEvent,
     Unanswered,
 )
@@ -41,8 +40,6 @@ from comfytui.session.views import just_ended, lost_jobs
 from comfytui.workflow.graph import Graph
 
 T = TypeVar("T")
-
-NO_GRAPH = "Its graph is damaged on disk, so it was not sent: make it again."
 
 
 class SocketService:
@@ -56,13 +53,19 @@ class SocketService:
         self._subscribers = Subscribers()
         self._client: ComfyClient | None = None
         self._scribe = Scribe(lambda sentence: self._tell(sentence, "warning"), folder)
-        self._tenancy = Tenancy(self._scribe, server.shown, fresh=fresh, client_id=client_id)
-        self._lines = Lines(server, lambda: self.state, self._apply, self.post, self._tenancy.learned)
+        self._tenancy = Tenancy(self._scribe, server, fresh=fresh, client_id=client_id)
+        self._lines = Lines(server, lambda: self.state, self._apply, self.post, self._learned)
         self._outbox = self._new_outbox()
         self._orders: list[Order] = []
         self._kept: dict[str, Parcel] = {}
         self._moved = asyncio.Event()
         self._logged_in = asyncio.Event()
+        self._recognition = Recognition(
+            self._tenancy,
+            lambda: self.state,
+            self._take_over,
+            lambda: self._lines.looker.want(history=True),
+        )
 
     def subscribe(self, mailbox: Mailbox) -> None:
         """Put the present state, and what follows, into a mailbox."""
@@ -94,6 +97,7 @@ class SocketService:
                 tasks.create_task(self._outbox.run(client))
                 tasks.create_task(_serve_anew_after(self._moved))
                 tasks.create_task(_serve_anew_after(self._logged_in))
+                tasks.create_task(self._recognition.run(lambda each: tasks.create_task(self._lines.wire(each))))
         finally:
             self._client = None
 
@@ -101,30 +105,22 @@ class SocketService:
         """Take the ids of the box over, and all that is known of their prompts."""
         self._lines.door.known = self._lines.door.known or await self._tenancy.known_box()
         saved = await self._tenancy.move_in(self._lines.door.known)
-        self._apply(MovedIn(self._tenancy.client_ids))
-        for batch in saved:
-            self._take_over(batch)
+        self._take_over(saved)
         orders, self._orders = self._orders, []
         for order in orders:
             self.submit(order)
 
-    def _take_over(self, saved: SavedBatch) -> None:
-        """Go on with a batch of before where it was left."""
-        self._tenancy.own(saved.batch.id, saved.client_id)
-        self._apply(BatchPlanned(saved.batch, tuple(prompt.job() for prompt in saved.prompts)))
-        left = [prompt for prompt in saved.prompts if not prompt.status.ended]
-        parcels = {prompt.key: parcel for prompt in left if (parcel := prompt.parcel())}
-        self._kept |= parcels
-        unsent = [prompt for prompt in left if prompt.status is JobStatus.SUBMITTING]
-        for prompt in unsent:
-            if prompt.key not in parcels:
-                self._apply(PromptRejected(prompt.key, Failure(NO_GRAPH)))
-        there = [prompt for prompt in unsent if prompt.key in parcels]
-        sent = {each.key: doubt for each in there if (doubt := doubt_of(each))}
-        self._outbox.add([parcels[prompt.key] for prompt in there], sent)
-        for prompt in there:
-            if prompt.unwanted:
-                self._outbox.withdraw(prompt.key)
+    def _learned(self, fingerprint: str) -> None:
+        """The server has shown which one it is: batches of before may be known of it."""
+        self._tenancy.learned(fingerprint)
+        self._recognition.want()
+
+    def _take_over(self, saved: Sequence[SavedBatch]) -> None:
+        """Go on with batches of before where they were left, as whose jobs are mine."""
+        for batch in saved:
+            self._tenancy.own(batch.batch.id, batch.client_id)
+            self._kept |= resume(batch, self._apply, self._outbox)
+        self._apply(MovedIn(self._tenancy.mine, self._tenancy.elsewhere))
 
     def _move_out(self) -> None:
         """Forget the box of before, whose prompts the journal has."""
@@ -132,6 +128,7 @@ class SocketService:
         self._outbox = self._new_outbox()
         self._kept.clear()
         self._moved.clear()
+        self._recognition.forget()
         self._lines.door.close()
         self.state = SessionState(link=self.state.link)
         self.post(SessionChanged(self.server.shown, self.state))
@@ -251,6 +248,7 @@ class SocketService:
         self.state = state = reduce(before, event, Stamp(time.monotonic(), time.time()))
         if state is before:
             return
+        self._recognition.follow(event, state)
         record(self._scribe, before, state)
         self.post(SessionChanged(self.server.shown, state))
         if state.jobs is not before.jobs:

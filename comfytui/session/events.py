@@ -35,9 +35,10 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class MovedIn:
-    """These client ids are ours from now on."""
+    """Jobs of these client ids are mine from now on; those `elsewhere` are held by another running comfytui."""
 
-    client_ids: tuple[str, ...]
+    client_ids: frozenset[str]
+    elsewhere: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

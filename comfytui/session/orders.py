@@ -50,9 +50,9 @@ def _over(state: SessionState, event: PromptLost | PromptRejected | JobCancelled
 
 
 def _planned(state: SessionState, event: BatchPlanned) -> SessionState:
-    """The state with a new batch; of jobs that are known already (a batch that is resumed) the known ones stay."""
+    """The state with a new batch; of jobs that are known as mine (a batch that is resumed) the known ones stay."""
     batch = event.batch
-    fresh = [job for job in event.jobs if job.prompt_id not in state.jobs]
+    fresh = [job for job in event.jobs if not ((known := state.jobs.get(job.prompt_id)) and known.mine)]
     if state.batches.get(batch.id) != batch:
         state = replace(state, batches=MappingProxyType({**state.batches, batch.id: batch}))
     return put(state, fresh)

@@ -68,7 +68,7 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> Progress:
     elapsed = max(now - live.began, 0.0) if live and live.began is not None else None
     runs = job is not None and job.status is JobStatus.RUNNING
     fraction = live.fraction if live else 0.0 if job else 1.0
-    blind = state.link.kind is LinkKind.POLLING
+    blind = state.link.kind is LinkKind.POLLING or (job is not None and job.owner in state.elsewhere)
     known = None if blind else live
     return Progress(
         stage=_stage(job, counts),

@@ -85,8 +85,11 @@ def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState
             return replace(state, stats=stats)
         case Connected() | Disconnected() | Answered() | Unanswered() | Quiet() | Heard() | Lagging() | BoxChanged():
             return _linked(state, event, at)
-        case MovedIn(client_ids=ids) if not state.client_ids.issuperset(ids):
-            return replace(state, client_ids=state.client_ids | set(ids))
+        case MovedIn(client_ids=ids, elsewhere=elsewhere) if (state.client_ids | ids, elsewhere) != (
+            state.client_ids,
+            state.elsewhere,
+        ):
+            return replace(state, client_ids=state.client_ids | ids, elsewhere=elsewhere)
         case Probed(abilities=abilities) if abilities != state.abilities:
             return replace(state, abilities=abilities)
         case _:

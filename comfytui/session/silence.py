@@ -28,9 +28,14 @@ class Silence:
 
 
 def silence_of(state: SessionState, heard: float, now: float) -> Silence | None:
-    """The silence since the last frame of a run, at monotonic second `heard`; None while it is not overdue."""
+    """The silence since the last frame of a run, at monotonic second `heard`; None while it is not overdue.
+
+    Frames of a run whose client id another comfytui holds do not come here at all.
+    """
     live = state.live
-    if live is None or (quiet := now - max(heard, live.started)) <= patience(state, live):
+    if live is None or state.jobs[live.prompt_id].owner in state.elsewhere:
+        return None
+    if (quiet := now - max(heard, live.started)) <= patience(state, live):
         return None
     return Silence(quiet, _moving(state, now))
 

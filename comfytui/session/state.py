@@ -66,12 +66,15 @@ class Live:
 class SessionState:
     """Everything known of one server; `jobs` by prompt_id, `batches` by batch id, both in order of arrival.
 
-    `paces` holds the measured parts of runs, by kind of job; `memory_moved` is the monotonic second in which the box's
-    memory last changed visibly, to `moved_to`, `abilities` what the server can do, None until that is known.
-    `blind` is the monotonic second since which nobody saw what the server does, None while somebody does.
+    Jobs of `client_ids` are mine; those of them that are `elsewhere` are held by another running comfytui of the same
+    user, which alone gets their frames and sends their prompts. `paces` holds the measured parts of runs, by kind of
+    job; `memory_moved` is the monotonic second in which the box's memory last changed visibly, to `moved_to`,
+    `abilities` what the server can do, None until that is known. `blind` is the monotonic second since which nobody
+    saw what the server does, None while somebody does.
     """
 
     client_ids: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
     link: Link = field(default_factory=Link)
     jobs: Mapping[str, Job] = field(default_factory=Jobs)
     batches: Mapping[str, Batch] = field(default_factory=lambda: MappingProxyType({}))

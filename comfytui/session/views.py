@@ -85,10 +85,13 @@ def unsent_jobs(state: SessionState) -> int:
 
 
 def lost_jobs(state: SessionState, batch: Batch | None = None) -> list[Job]:
-    """My jobs that the server forgot, of one batch or of all, in the order in which they were asked for."""
+    """My jobs that the server forgot, of one batch or of all, in the order in which they were asked for.
+
+    Those of another running comfytui are for that one to send again.
+    """
     batches = [batch] if batch else state.batches.values()
     jobs = (state.jobs.get(prompt_id) for each in batches for prompt_id in each.prompts)
-    return [job for job in jobs if job and job.status is JobStatus.LOST]
+    return [job for job in jobs if job and job.status is JobStatus.LOST and job.owner not in state.elsewhere]
 
 
 def is_overwritten(state: SessionState, job: Job, output: "Output") -> bool:

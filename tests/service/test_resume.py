@@ -78,16 +78,17 @@ async def test_fresh_begins_with_nothing_and_leaves_the_old_alone(tmp_path: Path
         assert ids(sim) == [*old.prompts, *new.prompts]
 
 
-async def test_two_at_once_have_their_own(tmp_path: Path) -> None:
+async def test_two_at_once_have_their_own_ids(tmp_path: Path) -> None:
     gate = Gate()
     async with SimServer(QUICK, pace=gate) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as one, watching(server, folder=tmp_path) as other:
-            batches = []
+            batches, held = [], []
             for watcher in (one, other):
                 await watcher.live()
+                held.append(watcher.state.client_ids - watcher.state.elsewhere)
                 batches.append(await watcher.order(2, model=MODEL))
-            assert not one.state.client_ids & other.state.client_ids
+            assert not held[0] & held[1]
             for watcher, batch in zip((one, other), batches, strict=True):
                 await watcher.until(batch, JobStatus.QUEUED)
                 watcher.service.reconnect()
@@ -95,7 +96,7 @@ async def test_two_at_once_have_their_own(tmp_path: Path) -> None:
             await gate.let_all()
             for watcher, batch in zip((one, other), batches, strict=True):
                 assert all(job.outputs for job in await watcher.until(batch))
-                assert list(watcher.state.batches) == [batch.id]
+                assert next(iter(watcher.state.batches)) == batch.id
         assert sorted(ids(sim)) == sorted(prompt for batch in batches for prompt in batch.prompts)
 
 

@@ -129,7 +129,7 @@ async def test_without_websockets_the_whole_job_is_done_by_polling() -> None:
         await it.press("escape", "l")
         await it.shows("Polling every")
         await it.shows("was refused (status 400)")
-        assert "no ComfyUI" not in it.text
+        assert "is not ComfyUI" not in it.text
 
 
 async def test_a_proxy_without_websockets_is_never_called_something_else() -> None:

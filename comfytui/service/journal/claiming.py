@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+from comfytui.service.journal.endpoint import Endpoint
 from comfytui.service.journal.locks import Claim, locked_ids, take
 from comfytui.service.journal.reading import owners
 
@@ -14,16 +15,16 @@ _PLAIN = re.compile(r"[0-9A-Za-z-]{1,64}")
 """Ids that can be part of a file's name: a damaged file may hold anything."""
 
 
-def claim_owners(db: sqlite3.Connection, folder: Path, server: str) -> list[Claim]:
-    """Take over each id of the server that owns unfinished prompts and is not held."""
+def claim_owners(db: sqlite3.Connection, folder: Path, endpoint: Endpoint) -> list[Claim]:
+    """Take over each id of an endpoint that owns unfinished prompts and is not held."""
     claims: list[Claim] = []
     with suppress(OSError):
         # Those taken before an error stay taken.
-        claims.extend(filter(None, (take(folder, each) for each in owners(db, server) if _PLAIN.fullmatch(each))))
+        claims.extend(filter(None, (take(folder, each) for each in owners(db, endpoint) if _PLAIN.fullmatch(each))))
     if not claims:
         return claims
     # Its last holder may have ended its prompts, and let go of it, between the look and the lock.
-    still = set(owners(db, server))
+    still = set(owners(db, endpoint))
     for claim in claims:
         if claim.client_id not in still:
             claim.release()

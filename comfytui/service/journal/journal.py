@@ -2,20 +2,21 @@
 
 import sqlite3
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from comfytui.comfy.events import Output
 from comfytui.service.journal import reading
 from comfytui.service.journal.claiming import claim_owners, clean, mint
+from comfytui.service.journal.endpoint import Endpoint
 from comfytui.service.journal.locks import Claim, guard, is_held
 from comfytui.service.journal.opening import GUARD, Opened, in_memory, open_database
-from comfytui.service.journal.reading import ROW_OF, saved_batches
+from comfytui.service.journal.reading import ROW_OF, owners_among, saved_batches
 from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.journal.text import escaped, failure_text, names_text, outputs_text, real, unescaped
-from comfytui.service.journal.writing import prune, transaction, write_batch
+from comfytui.service.journal.writing import prune, set_rows_aside, settle, sight, transaction, write_batch
 from comfytui.service.orders import Parcel
 from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.workflow.graph import Graph
@@ -24,11 +25,23 @@ RECENT = 20
 """Ended batches that a start shows again."""
 
 
+class Joined(NamedTuple):
+    """What was found out about client ids that a server's jobs have.
+
+    `mine` are those of this user, `elsewhere` the ones among them that another running comfytui holds, `claims` those
+    that were taken over.
+    """
+
+    mine: list[str]
+    elsewhere: list[str]
+    claims: list[Claim]
+
+
 class Journal:
     """Servers, client ids and prompts of one user, for one thread; a call that cannot write raises sqlite3.Error.
 
-    `server` is a configured name or an address without secrets. A prompt is found by its own id and by the one that
-    the server gave it. `notice` is one sentence if the record of earlier jobs cannot be used, or none can be kept.
+    A prompt is found by its own id and by the one that the server gave it. `notice` is one sentence if the record of
+    earlier jobs cannot be used, or none can be kept; `damaged` counts the entries that `restore` had to leave out.
     """
 
     def __init__(self, db: sqlite3.Connection, folder: Path | None = None, notice: str | None = None) -> None:
@@ -36,6 +49,7 @@ class Journal:
         self._folder = folder
         self._claims: list[Claim] = []
         self.notice = notice
+        self.damaged = 0
 
     @classmethod
     def open(cls, folder: Path | None = None) -> "Journal":
@@ -63,7 +77,7 @@ class Journal:
     def fingerprint(self, server: str) -> str | None:
         """What told the box of a server from others when it was last seen."""
         row = self._db.execute("SELECT fingerprint FROM servers WHERE server = ?", (escaped(server),)).fetchone()
-        return unescaped(row[0]) if row else None
+        return unescaped(row[0]) if row and isinstance(row[0], str) else None
 
     def remember_fingerprint(self, server: str, fingerprint: str) -> None:
         """Keep what tells the box of a server from others."""
@@ -74,7 +88,7 @@ class Journal:
             fingerprint=escaped(fingerprint),
         )
 
-    def claims(self, server: str, *, fresh: bool = False) -> list[Claim]:
+    def claims(self, endpoint: Endpoint, *, fresh: bool = False) -> list[Claim]:
         """The ids to serve: each one that no comfytui holds and that owns unfinished prompts, else a new one.
 
         With `fresh` a new one in any case, and nothing is taken over.
@@ -82,16 +96,38 @@ class Journal:
         claims: list[Claim] = []
         with self._guard():
             if self._folder is not None:
-                claims = [] if fresh else claim_owners(self._db, self._folder, escaped(server))
+                claims = [] if fresh else claim_owners(self._db, self._folder, endpoint)
                 clean(self._db, self._folder)
             claims = claims or [mint(self._folder)]
         self._claims += claims
         return claims
 
-    def plan(self, server: str, client_id: str, batch: Batch, parcels: Sequence[Parcel]) -> None:
+    def join(self, endpoint: Endpoint, seen: Collection[str]) -> Joined:
+        """Take over what nobody holds at an endpoint, where jobs of the client ids `seen` were found.
+
+        Jobs of an id that owns batches on a server of this fingerprint prove that this is that server.
+        """
+        mine = owners_among(self._db, endpoint.fingerprint, seen)
+        if mine:
+            with transaction(self._db):
+                for client_id in mine:
+                    sight(self._db, endpoint, client_id)
+        with self._guard():
+            elsewhere = [client_id for client_id in mine if not self._is_free(client_id)]
+            claims = [] if self._folder is None else claim_owners(self._db, self._folder, endpoint)
+        self._claims += claims
+        return Joined(mine, elsewhere, claims)
+
+    def settle(self, endpoint: Endpoint, client_ids: Collection[str]) -> None:
+        """Give what these ids ordered here before any server answered to the server that answers now."""
+        with transaction(self._db):
+            for client_id in client_ids:
+                settle(self._db, endpoint, client_id)
+
+    def plan(self, endpoint: Endpoint, client_id: str, batch: Batch, parcels: Sequence[Parcel]) -> None:
         """Keep a batch whose prompts are about to be sent; of one that is known, the prompts that are not."""
         with transaction(self._db):
-            write_batch(self._db, escaped(server), escaped(client_id), batch, parcels)
+            write_batch(self._db, endpoint, escaped(client_id), batch, parcels)
             prune(self._db)
 
     def sending(self, prompt_id: str, wall: float, client_id: str | None = None, witnesses: Sequence[str] = ()) -> None:
@@ -170,10 +206,18 @@ class Journal:
         """Drop a batch and its prompts."""
         self._write("DELETE FROM batches WHERE batch = :batch", batch=escaped(batch))
 
-    def restore(self, server: str, client_ids: Collection[str], recent: int = RECENT) -> list[SavedBatch]:
-        """The unfinished batches of these ids and the `recent` last ended ones that no other comfytui holds."""
+    def restore(self, endpoint: Endpoint, client_ids: Collection[str], recent: int = RECENT) -> list[SavedBatch]:
+        """The unfinished batches of these ids and the `recent` last ended ones that no other comfytui holds.
+
+        What is damaged is left out, counted in `damaged`, and not looked at again.
+        """
         with self._guard():
-            return saved_batches(self._db, escaped(server), client_ids, recent, self._is_free)
+            restored = saved_batches(self._db, endpoint, client_ids, recent, self._is_free)
+        if bad := len(restored.bad_batches) + len(restored.bad_prompts):
+            self.damaged += bad
+            with suppress(sqlite3.Error), transaction(self._db):
+                set_rows_aside(self._db, restored)
+        return restored.batches
 
     def graph_of(self, prompt_id: str) -> Graph | None:
         """The graph of a prompt, to send it again; None where it is not known or no longer kept."""

@@ -2,20 +2,32 @@
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from comfytui.service.journal import checks
+from comfytui.service.journal.endpoint import AT_ENDPOINT, Endpoint
 from comfytui.service.journal.saved import SavedBatch, SavedPrompt
-from comfytui.service.journal.text import failure_from, graph_from, names_from, outputs_from, unescaped, unpacked
+from comfytui.service.journal.text import (
+    escaped,
+    failure_from,
+    graph_from,
+    names_from,
+    outputs_from,
+    unescaped,
+    unpacked,
+)
 from comfytui.session.model import Batch, JobStatus, Mark
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.recipe import GraphReader
 
 T = TypeVar("T")
+Row = tuple[Any, ...]
 
 OPEN = "({})".format(", ".join(f"'{status}'" for status in JobStatus if not status.ended))
 """The statuses of prompts that are still to end, for SQL."""
+DAMAGED = "damaged"
+"""The status of prompts, and the server of batches, of which a value made no sense: they are left alone."""
 ROW_OF = """seq = (
     SELECT seq FROM (
         SELECT seq, 0 AS place FROM prompts WHERE prompt_id = :id
@@ -23,44 +35,65 @@ ROW_OF = """seq = (
     ) ORDER BY place, seq DESC LIMIT 1
 )"""
 """The prompt that has an id, its own or the server's; its own goes first, since a server may give any."""
-_PROMPTS = """SELECT prompt_id, position, submission, status, graph, preview_method, seed, accepted_id, number, sending,
-    witnesses, outputs, failure, seconds, ended FROM prompts WHERE batch = ? ORDER BY position, seq"""
+_PROMPTS = f"""SELECT seq, prompt_id, position, submission, status, graph, preview_method, seed, accepted_id, number,
+    sending, witnesses, outputs, failure, seconds, ended FROM prompts WHERE batch = ? AND status != '{DAMAGED}'
+    ORDER BY position, seq"""
 
 
-def owners(db: sqlite3.Connection, server: str | None = None) -> list[str]:
-    """The client ids that own unfinished prompts (of one server), oldest first."""
+class Restored(NamedTuple):
+    """Batches, oldest first, and the `seq` of the batches and prompts of which a value made no sense."""
+
+    batches: list[SavedBatch]
+    bad_batches: list[int]
+    bad_prompts: list[int]
+
+
+def owners(db: sqlite3.Connection, endpoint: Endpoint | None = None) -> list[str]:
+    """The client ids that own unfinished prompts (of one endpoint), oldest first."""
     return [
         unescaped(str(client_id))
         for (client_id,) in db.execute(
-            f"""SELECT client_id FROM batches WHERE (:server IS NULL OR server = :server)
+            f"""SELECT client_id FROM batches WHERE {AT_ENDPOINT if endpoint else "true"}
             AND EXISTS (SELECT 1 FROM prompts WHERE prompts.batch = batches.batch AND status IN {OPEN})
             GROUP BY client_id ORDER BY min(seq)""",
-            {"server": server},
+            endpoint.values if endpoint else {},
         )
     ]
 
 
+def owners_among(db: sqlite3.Connection, fingerprint: str, client_ids: Iterable[str]) -> list[str]:
+    """Those of these client ids that own batches of a server of this fingerprint, wherever it was reached."""
+    query = "SELECT EXISTS (SELECT 1 FROM batches WHERE server = ? AND client_id = ?)"
+    return [each for each in client_ids if db.execute(query, (escaped(fingerprint), escaped(each))).fetchone()[0]]
+
+
 def saved_batches(
-    db: sqlite3.Connection, server: str, mine: Collection[str], recent: int, is_free: Callable[[str], bool]
-) -> list[SavedBatch]:
-    """The unfinished batches of `mine` and the `recent` last ended ones of free ids, oldest first."""
+    db: sqlite3.Connection, endpoint: Endpoint, mine: Collection[str], recent: int, is_free: Callable[[str], bool]
+) -> Restored:
+    """The unfinished batches of `mine` and the `recent` last ended ones of free ids, of one endpoint."""
     rows = db.execute(
-        f"""SELECT batch, client_id, title, total, created, base,
+        f"""SELECT seq, batch, client_id, title, total, created, base,
         EXISTS (SELECT 1 FROM prompts WHERE prompts.batch = batches.batch AND status IN {OPEN})
-        FROM batches WHERE server = ? ORDER BY seq DESC""",
-        (server,),
+        FROM batches WHERE {AT_ENDPOINT} ORDER BY seq DESC""",
+        endpoint.values,
     )
     reader = GraphReader()
-    return _readable(lambda row: _batch(db, row, reader), _chosen(rows, mine, recent, is_free))[::-1]
+    bad_prompts: list[int] = []
+    batches, bad_batches = _readable(
+        lambda row: _batch(db, row, reader, bad_prompts), _chosen(rows, mine, recent, is_free)
+    )
+    return Restored(batches[::-1], bad_batches, bad_prompts)
 
 
-def _readable(make: Callable[[tuple[Any, ...]], T], rows: Iterable[tuple[Any, ...]]) -> list[T]:
-    """What can be made of these rows: a value that a bad disk turned may be of any type, and costs its row alone."""
-    made = []
-    for row in rows:
-        with suppress(TypeError, ValueError, AttributeError):
-            made.append(make(row))
-    return made
+def _readable(make: Callable[[Row], T], rows: Iterable[Row]) -> tuple[list[T], list[int]]:
+    """What can be made of these rows, and the `seq` of the others: a value of the wrong kind costs its row alone."""
+    made, bad = [], []
+    for seq, *row in rows:
+        try:
+            made.append(make(tuple(row)))
+        except (TypeError, ValueError, AttributeError):
+            bad.append(int(seq))
+    return made, bad
 
 
 def _chosen(
@@ -68,7 +101,7 @@ def _chosen(
 ) -> Iterator[tuple[Any, ...]]:
     free: dict[str, bool] = {}
     for *row, unfinished in rows:
-        client_id = unescaped(str(row[1]))
+        client_id = unescaped(str(row[2]))
         if unfinished:
             if client_id in mine:
                 yield tuple(row)
@@ -80,51 +113,52 @@ def _chosen(
                 yield tuple(row)
 
 
-def _batch(db: sqlite3.Connection, row: tuple[Any, ...], reader: GraphReader) -> SavedBatch:
+def _batch(db: sqlite3.Connection, row: Row, reader: GraphReader, bad_prompts: list[int]) -> SavedBatch:
     batch_id, client_id, title, total, created, base = row
-    batch_text, owner = unescaped(batch_id), unescaped(client_id)
-    base_text = unpacked(base) or b""
-
-    def prompt(row: tuple[Any, ...]) -> SavedPrompt:
-        prompt_id, position, submission, status, graph, preview, seed, accepted, number, sending, witnesses, *end = row
-        outputs, failure, seconds, ended = end
-        unwanted = status == JobStatus.CANCELLED and sending is not None
-        status = JobStatus.SUBMITTING if unwanted else _status(status)
-        text = unpacked(graph, base_text)
-        recipe, classes = reader.read(text)
-        return SavedPrompt(
-            prompt_id=unescaped(prompt_id),
-            client_id=owner,
-            mark=Mark(batch_text, position, total, unescaped(submission)),
-            status=status,
-            created=created,
-            # What was pruned or damaged still has its seed.
-            recipe=recipe if recipe.seed is not None or seed is None else replace(recipe, seed=int(seed)),
-            classes=classes,
-            graph=None if status.ended else graph_from(text),
-            preview_method=None if preview is None else unescaped(preview),
-            accepted_id=None if accepted is None else unescaped(accepted),
-            number=number,
-            sending_since=sending,
-            witnesses=names_from(witnesses),
-            unwanted=unwanted,
-            outputs=outputs_from(outputs),
-            failure=failure_from(failure),
-            seconds=seconds,
-            ended=ended,
-        )
-
-    prompts = tuple(_readable(prompt, db.execute(_PROMPTS, (batch_id,))))
+    owner, count = checks.text(client_id), checks.whole(total, 0, checks.MOST_IMAGES)
+    at = checks.number(created)
+    batch = Batch(checks.text(batch_id), count, checks.text(title), (), 0.0 if at is None else at)
+    base_text = unpacked(checks.blob(base)) or b""
+    prompts, bad = _readable(
+        lambda prompt: _prompt(prompt, batch, owner, base_text, reader), db.execute(_PROMPTS, (batch_id,))
+    )
+    if batch.total and not prompts:
+        raise ValueError("nothing is left of it")
+    bad_prompts += bad
     keys = tuple(prompt.key for prompt in prompts)
-    return SavedBatch(Batch(batch_text, total, unescaped(title), keys, created), owner, prompts)
+    return SavedBatch(replace(batch, prompts=keys), owner, tuple(prompts))
 
 
-def _status(text: str) -> JobStatus:
-    try:
-        return JobStatus(text)
-    except ValueError:
-        # What a damaged row says of an end is not known, and the server is asked about it.
-        return JobStatus.LOST
+def _prompt(row: Row, batch: Batch, owner: str, base: bytes, reader: GraphReader) -> SavedPrompt:
+    prompt_id, position, submission, status, graph, preview, seed, accepted, number, sending, witnesses, *end = row
+    outputs, failure, seconds, ended = end
+    known = checks.status(status)
+    unwanted = known is JobStatus.CANCELLED and sending is not None
+    known = JobStatus.SUBMITTING if unwanted else known
+    text = unpacked(checks.blob(graph), base)
+    recipe, classes = reader.read(text)
+    kept_seed = checks.seed(seed)
+    return SavedPrompt(
+        prompt_id=checks.text(prompt_id),
+        client_id=owner,
+        mark=Mark(batch.id, checks.whole(position, 1, batch.total), batch.total, checks.text(submission)),
+        status=known,
+        created=batch.created,
+        # What was pruned or damaged still has its seed.
+        recipe=recipe if recipe.seed is not None or kept_seed is None else replace(recipe, seed=kept_seed),
+        classes=classes,
+        graph=None if known.ended else graph_from(text),
+        preview_method=checks.text_or_none(preview),
+        accepted_id=checks.text_or_none(accepted),
+        number=checks.number(number),
+        sending_since=checks.number(sending),
+        witnesses=names_from(checks.json_text(witnesses)),
+        unwanted=unwanted,
+        outputs=outputs_from(checks.json_text(outputs)),
+        failure=failure_from(checks.json_text(failure)),
+        seconds=checks.number(seconds),
+        ended=checks.number(ended),
+    )
 
 
 def graph_of(db: sqlite3.Connection, prompt_id: str) -> Graph | None:

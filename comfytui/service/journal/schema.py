@@ -47,8 +47,25 @@ MIGRATIONS: Sequence[Sequence[str]] = (
     ),
     # What the server's process held when the POST began, as a JSON list: its prompts, or a time of its log.
     ("ALTER TABLE prompts ADD COLUMN witnesses TEXT",),
+    (
+        # Where the server of a batch was reached; `batches.server` is its fingerprint, empty until one answered.
+        """CREATE TABLE addresses (
+            batch TEXT NOT NULL REFERENCES batches (batch) ON DELETE CASCADE,
+            address TEXT NOT NULL,
+            PRIMARY KEY (batch, address)
+        ) WITHOUT ROWID""",
+    ),
 )
 """The steps from each version to the next: what is at index n makes version n+1 of version n."""
+
+_WITH_ADDRESS = "substr(server, -33, 1) = ' ' AND length(server) > 33"
+"""SQL condition for batches whose `server` is an address and a fingerprint, with a space between."""
+SPLIT_SERVERS = (
+    f"""INSERT OR IGNORE INTO addresses (batch, address)
+    SELECT batch, substr(server, 1, length(server) - 33) FROM batches WHERE {_WITH_ADDRESS}""",
+    f"UPDATE batches SET server = substr(server, -32) WHERE {_WITH_ADDRESS}",
+)
+"""Rows of version 2 as those of version 3: a comfytui of then may still run, and write them after the migration."""
 
 
 class Damaged(Exception):
@@ -66,16 +83,22 @@ def bring_up(db: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRA
         raise Newer("was written by a newer comfytui")
     _check(db, version)
     for number, steps in enumerate(migrations[version:], version + 1):
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            for step in steps:
-                db.execute(step)
-            db.execute(f"PRAGMA user_version = {number}")
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
+        _run(db, (*steps, f"PRAGMA user_version = {number}"))
+    if db.execute(f"SELECT EXISTS (SELECT 1 FROM batches WHERE {_WITH_ADDRESS})").fetchone()[0]:
+        _run(db, SPLIT_SERVERS)
+
+
+def _run(db: sqlite3.Connection, steps: Sequence[str]) -> None:
+    """All of these steps, or none."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for step in steps:
+            db.execute(step)
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
 
 
 def _version(db: sqlite3.Connection) -> int:
@@ -87,7 +110,7 @@ def _check(db: sqlite3.Connection, version: int) -> None:
     ours = db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     if (tables or version) and not ours:
         raise Damaged("is no journal of comfytui")
-    if version and not tables >= {"servers", "batches", "prompts"}:
+    if version and not tables >= {"servers", "batches", "prompts", *(["addresses"] if version > 2 else [])}:
         raise Damaged("lacks some of its tables")
     if (verdict := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise Damaged(f"is damaged ({verdict})")

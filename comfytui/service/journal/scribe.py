@@ -13,7 +13,8 @@ from uuid import uuid4
 from comfytui.comfy.events import Output
 from comfytui.plain import plain
 from comfytui.service.journal.aside import Aside
-from comfytui.service.journal.journal import RECENT, Journal
+from comfytui.service.journal.endpoint import Endpoint
+from comfytui.service.journal.journal import RECENT, Joined, Journal
 from comfytui.service.journal.locks import Claim
 from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.orders import Parcel
@@ -71,21 +72,35 @@ class Scribe:
         """What told the box of a server from others when it was last seen."""
         return await self._read(lambda journal: journal.fingerprint(server), None)
 
-    async def claims(self, server: str, *, fresh: bool = False) -> list[Claim]:
+    async def claims(self, endpoint: Endpoint, *, fresh: bool = False) -> list[Claim]:
         """The ids to serve, at least one."""
-        return await self._read(lambda journal: journal.claims(server, fresh=fresh), []) or [Claim(uuid4().hex)]
+        return await self._read(lambda journal: journal.claims(endpoint, fresh=fresh), []) or [Claim(uuid4().hex)]
 
-    async def restore(self, server: str, client_ids: Collection[str], recent: int = RECENT) -> list[SavedBatch]:
-        """Unfinished batches of these ids, and the last ended ones, oldest first."""
-        return await self._read(lambda journal: journal.restore(server, client_ids, recent), [])
+    async def join(self, endpoint: Endpoint, seen: Collection[str]) -> Joined:
+        """Take over what nobody holds where jobs of the client ids `seen` were found."""
+        return await self._read(lambda journal: journal.join(endpoint, seen), Joined([], [], []))
+
+    async def restore(self, endpoint: Endpoint, client_ids: Collection[str], recent: int = RECENT) -> list[SavedBatch]:
+        """Unfinished batches of these ids, and the last ended ones, oldest first; tells if entries were damaged."""
+        nothing: tuple[list[SavedBatch], int] = ([], 0)
+        batches, damaged = await self._read(lambda journal: _restored(journal, endpoint, client_ids, recent), nothing)
+        if damaged:
+            entries = "1 entry" if damaged == 1 else f"{damaged} entries"
+            which = f"{entries} of the journal cannot be read and {'is' if damaged == 1 else 'are'} left out"
+            self._tell(f"{which}: all others are there.")
+        return batches
 
     async def graph_of(self, prompt_id: str) -> Graph | None:
         """The graph of a prompt, to send it again."""
         return await self._read(lambda journal: journal.graph_of(prompt_id), None)
 
-    def plan(self, server: str, client_id: str, batch: Batch, parcels: Sequence[Parcel]) -> Future[bool]:
+    def settle(self, endpoint: Endpoint, client_ids: Collection[str]) -> Future[bool]:
+        """Give what was ordered here before any server answered to the server that answers now."""
+        return self._write(lambda journal: journal.settle(endpoint, client_ids))
+
+    def plan(self, endpoint: Endpoint, client_id: str, batch: Batch, parcels: Sequence[Parcel]) -> Future[bool]:
         """Keep a batch before its first prompt is sent."""
-        return self._write(lambda journal: journal.plan(server, client_id, batch, parcels))
+        return self._write(lambda journal: journal.plan(endpoint, client_id, batch, parcels))
 
     def sending(self, prompt_id: str, wall: float, client_id: str, witnesses: Sequence[str] = ()) -> Future[bool]:
         """Keep that a POST is about to begin, under which id; to be awaited before it does."""
@@ -182,3 +197,11 @@ class Scribe:
             self._tell(
                 f"The journal cannot be written ({why}): what happens from now on is forgotten when comfytui ends."
             )
+
+
+def _restored(
+    journal: Journal, endpoint: Endpoint, client_ids: Collection[str], recent: int
+) -> tuple[list[SavedBatch], int]:
+    """The batches, and how many entries are damaged that were not before."""
+    before = journal.damaged
+    return journal.restore(endpoint, client_ids, recent), journal.damaged - before

@@ -13,6 +13,8 @@ from comfytui.session.model import Failure
 from comfytui.workflow.nodes import Graph
 
 _ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
+LARGEST = 2.0**53
+"""The largest number that is kept: no time, duration or place in a queue is larger."""
 _FAILURE = ("message", "node_id", "node_type", "cause")
 """What is kept of a failure: the traceback is long, and the server's to tell."""
 
@@ -28,12 +30,12 @@ def unescaped(text: str) -> str:
 
 
 def real(number: float | None) -> float | None:
-    """A number that fits a REAL column, or None: a server may say 10^400, or no number at all."""
+    """A number that can be calculated with, or None: a server may say 10^400, or no number at all."""
     try:
         kept = None if number is None else float(number)
     except OverflowError:
         return None
-    return kept if kept is not None and isfinite(kept) else None
+    return kept if kept is not None and isfinite(kept) and abs(kept) <= LARGEST else None
 
 
 def graph_text(graph: Graph) -> bytes:
@@ -47,9 +49,9 @@ def packed(text: bytes, base: bytes = b"") -> bytes:
     return press.compress(text) + press.flush()
 
 
-def unpacked(blob: bytes | None, base: bytes = b"") -> bytes | None:
+def unpacked(blob: object, base: bytes = b"") -> bytes | None:
     """What `packed` was given, or None where it is not there or damaged."""
-    if blob is None:
+    if not isinstance(blob, bytes):
         return None
     try:
         return (zlib.decompressobj(zdict=base) if base else zlib.decompressobj()).decompress(blob)

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from comfytui.service.journal.reading import OPEN
+from comfytui.service.journal.endpoint import AT_ENDPOINT, Endpoint
+from comfytui.service.journal.reading import DAMAGED, OPEN, Restored
 from comfytui.service.journal.text import escaped, graph_text, packed, unpacked
 from comfytui.service.orders import Parcel
 from comfytui.session.model import Batch, JobStatus
@@ -33,18 +34,60 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def write_batch(db: sqlite3.Connection, server: str, client_id: str, batch: Batch, parcels: Sequence[Parcel]) -> None:
+def write_batch(
+    db: sqlite3.Connection, endpoint: Endpoint, client_id: str, batch: Batch, parcels: Sequence[Parcel]
+) -> None:
     """Add a batch with its prompts; of a batch that is known, those that are not."""
     base = graph_text(parcels[0].graph) if parcels else b""
     db.execute(
         """INSERT INTO batches (batch, server, client_id, title, total, created, base) VALUES (?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (batch) DO UPDATE SET title = excluded.title, total = excluded.total,
         client_id = excluded.client_id, base = coalesce(base, excluded.base)""",
-        (escaped(batch.id), server, client_id, escaped(batch.title), batch.total, batch.created, packed(base)),
+        (
+            escaped(batch.id),
+            escaped(endpoint.fingerprint),
+            client_id,
+            escaped(batch.title),
+            batch.total,
+            batch.created,
+            packed(base),
+        ),
+    )
+    db.execute(
+        "INSERT OR IGNORE INTO addresses (batch, address) VALUES (:batch, :name), (:batch, :address)",
+        {"batch": escaped(batch.id), **endpoint.values},
     )
     base = _base(db, batch.id)
     reader = GraphReader()
     db.executemany(_PROMPT, (_prompt_row(batch, parcel, base, reader) for parcel in parcels))
+
+
+def settle(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) -> None:
+    """Give the batches of an id that were ordered here before any server answered to the one that answers now."""
+    db.execute(
+        f"UPDATE batches SET server = :fingerprint WHERE server = '' AND client_id = :owner AND {AT_ENDPOINT}",
+        {"owner": escaped(client_id), **endpoint.values},
+    )
+
+
+def sight(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) -> None:
+    """Keep that the batches of an id on a server of this fingerprint are reached here as well."""
+    for address in (endpoint.name, endpoint.address):
+        db.execute(
+            """INSERT OR IGNORE INTO addresses (batch, address)
+            SELECT batch, ? FROM batches WHERE server = ? AND client_id = ?""",
+            (escaped(address), escaped(endpoint.fingerprint), escaped(client_id)),
+        )
+
+
+def set_rows_aside(db: sqlite3.Connection, restored: Restored) -> None:
+    """Leave damaged rows alone from now on."""
+    db.executemany(f"UPDATE prompts SET status = '{DAMAGED}' WHERE seq = ?", [(seq,) for seq in restored.bad_prompts])
+    for seq in restored.bad_batches:
+        db.execute(
+            f"UPDATE prompts SET status = '{DAMAGED}' WHERE batch = (SELECT batch FROM batches WHERE seq = ?)", (seq,)
+        )
+        db.execute(f"UPDATE batches SET server = '{DAMAGED}' WHERE seq = ?", (seq,))
 
 
 def _base(db: sqlite3.Connection, batch: str) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from comfytui.service.journal.endpoint import Endpoint
 from comfytui.service.journal.journal import Journal
 from comfytui.service.orders import Order, Parcel, plan
 from comfytui.session.model import Batch
@@ -11,9 +12,17 @@ from comfytui.workflow.graph import Graph
 from comfytui.workflow.txt2img import txt2img
 from comfytui.workflow.values import fill
 
-SERVER = "gpu-box"
+FINGERPRINT = "f00d"
 ME = "c0ffee"
 FILE = "journal.sqlite3"
+
+
+def at(address: str, fingerprint: str = FINGERPRINT) -> Endpoint:
+    """A server of that fingerprint, reached at an address that has no other name."""
+    return Endpoint(fingerprint, address, address)
+
+
+SERVER = at("gpu-box")
 
 
 def graph(seed: int = 1, prompt: str = "a red fox in snow") -> Graph:
@@ -31,7 +40,7 @@ def planned(
     journal: Journal,
     seeds: Sequence[int] = (1, 2),
     *,
-    server: str = SERVER,
+    server: Endpoint = SERVER,
     client_id: str = ME,
     title: str = "a red fox",
 ) -> Batch:

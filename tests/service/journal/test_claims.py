@@ -10,13 +10,14 @@ from uuid import uuid4
 import pytest
 
 from comfytui.service.journal import locks
+from comfytui.service.journal.endpoint import Endpoint
 from comfytui.service.journal.journal import Journal
 from comfytui.session.model import JobStatus
-from tests.service.journal.build import SERVER, modes, planned
+from tests.service.journal.build import SERVER, at, modes, planned
 from tests.service.journal.processes import children
 
 
-def ids(journal: Journal, server: str = SERVER, *, fresh: bool = False) -> list[str]:
+def ids(journal: Journal, server: Endpoint = SERVER, *, fresh: bool = False) -> list[str]:
     return [claim.client_id for claim in journal.claims(server, fresh=fresh)]
 
 
@@ -43,12 +44,12 @@ def test_a_start_takes_over_each_free_id_that_owns_unfinished_prompts(tmp_path: 
             planned(journal, client_id=client_id)
         done = planned(journal, [1], client_id="done")
         journal.ended(done.prompts[0], JobStatus.SUCCEEDED)
-        planned(journal, client_id="elsewhere", server="elsewhere")
+        planned(journal, client_id="elsewhere", server=at("elsewhere"))
         assert ids(journal) == ["one", "two"]
         with Journal.open(tmp_path) as second:
             (own,) = ids(second)
             assert own not in {"one", "two", "done", "elsewhere"}
-            assert ids(second, "elsewhere") == ["elsewhere"]
+            assert ids(second, at("elsewhere")) == ["elsewhere"]
     with Journal.open(tmp_path) as third:
         assert ids(third) == ["one", "two"]
 
@@ -69,6 +70,26 @@ def test_ended_batches_of_a_running_comfytui_are_its_own(tmp_path: Path) -> None
         assert [saved.batch for saved in running.restore(SERVER, [claim.client_id])] == [batch]
         claim.release()
         assert [saved.batch for saved in starting.restore(SERVER, ids(starting))] == [batch]
+
+
+def test_an_id_of_another_address_is_taken_over_where_its_jobs_were_seen(tmp_path: Path) -> None:
+    other = at("other")
+    with Journal.open(tmp_path) as journal:
+        planned(journal, client_id="one")
+        planned(journal, client_id="two")
+        planned(journal, client_id="alike", server=at("gpu-box", "beef"))
+        ids(journal, other)
+        assert journal.join(other, []) == ([], [], [])
+        assert journal.join(other, ["alike", "stranger", "../../escape"]) == ([], [], [])
+        mine, elsewhere, claims = journal.join(other, ["one", "stranger"])
+        assert (mine, elsewhere, [claim.client_id for claim in claims]) == (["one"], [], ["one"])
+        assert [saved.client_id for saved in journal.restore(other, ["one"])] == ["one"]
+    with Journal.open(tmp_path) as journal:
+        # From now on it is known at both addresses.
+        assert ids(journal, other) == ["one"]
+        with Journal.open(tmp_path) as second:
+            assert ids(second) == ["two"]
+            assert second.join(SERVER, ["one", "two"]) == (["one", "two"], ["one", "two"], [])
 
 
 def test_lock_files_that_were_left_behind_are_removed(tmp_path: Path) -> None:

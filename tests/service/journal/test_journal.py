@@ -14,7 +14,7 @@ from comfytui.service.journal.places import state_folder
 from comfytui.service.journal.saved import SavedBatch, SavedPrompt
 from comfytui.session.model import Failure, JobStatus, Mark
 from comfytui.workflow.seeds import MAX_SEED
-from tests.service.journal.build import ME, SERVER, graph, modes, order, planned
+from tests.service.journal.build import FINGERPRINT, ME, SERVER, at, graph, modes, order, planned
 
 HOSTILE = "\x1b]0;x\x07\ud800\\ud800\\\x00'; DROP TABLE prompts; --\u202e\U0001f98a"
 
@@ -130,14 +130,14 @@ def test_seeds_are_exact(tmp_path: Path, seed: int) -> None:
 def test_any_text_and_number_comes_back(tmp_path: Path) -> None:
     batch, (parcel,) = order([1], HOSTILE)
     with Journal.open(tmp_path) as journal:
-        journal.plan(HOSTILE, ME, batch, [replace(parcel, graph=graph(1, HOSTILE))])
+        journal.plan(at(HOSTILE, HOSTILE), ME, batch, [replace(parcel, graph=graph(1, HOSTILE))])
         journal.remember_fingerprint(HOSTILE, HOSTILE)
         journal.sent(parcel.prompt_id, HOSTILE, 10**400)
         journal.ended(
             HOSTILE, JobStatus.FAILED, outputs=[Output(HOSTILE)], failure=Failure(HOSTILE), seconds=float("nan")
         )
     with Journal.open(tmp_path) as journal:
-        saved = one(journal.restore(HOSTILE, [ME]))
+        saved = one(journal.restore(at(HOSTILE, HOSTILE), [ME]))
         assert journal.fingerprint(HOSTILE) == HOSTILE
         assert journal.graph_of(HOSTILE) == graph(1, HOSTILE)
     prompt = saved.prompts[0]
@@ -161,7 +161,7 @@ def test_restore_gives_the_unfinished_of_these_ids_and_the_last_ended_ones(tmp_p
         half = planned(journal, [1, 2], title="half")
         journal.ended(half.prompts[0], JobStatus.SUCCEEDED)
         planned(journal, client_id="other", title="unfinished of another id")
-        planned(journal, server="elsewhere")
+        planned(journal, server=at("elsewhere"))
         titles = [[saved.batch.title for saved in journal.restore(SERVER, [ME], recent)] for recent in (0, 2, 20)]
         journal.forget(half.id)
         assert journal.restore(SERVER, [ME], 0) == []
@@ -216,7 +216,7 @@ def test_words_of_the_form_are_all_that_is_kept(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
         rows = db.execute("SELECT batch, server, client_id, title, total, created FROM batches").fetchall()
         columns = {name for (name,) in db.execute("SELECT name FROM pragma_table_info('prompts')")}
-    assert rows == [(batch.id, SERVER, ME, "a red fox", 2, 1000.0)]
+    assert rows == [(batch.id, FINGERPRINT, ME, "a red fox", 2, 1000.0)]
     assert set(chain(asdict(parcels[0]), ["seed"])) - {"marks"} <= columns
 
 

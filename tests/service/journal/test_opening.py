@@ -11,7 +11,7 @@ import pytest
 
 from comfytui.service.journal import schema
 from comfytui.service.journal.journal import Journal
-from tests.service.journal.build import FILE, ME, SERVER, modes, planned, write_journal
+from tests.service.journal.build import FILE, ME, SERVER, at, modes, planned, write_journal
 from tests.service.journal.processes import children
 
 Spoil = Callable[[Path], object]
@@ -138,6 +138,28 @@ def test_an_old_version_is_brought_up(tmp_path: Path) -> None:
         assert db.execute("SELECT DISTINCT note FROM prompts").fetchall() == [("old",)]
         with pytest.raises(schema.Newer):
             schema.bring_up(db)
+
+
+@pytest.mark.parametrize("still_runs", [False, True])
+def test_batches_of_version_2_are_found_by_fingerprint_and_address(tmp_path: Path, still_runs: bool) -> None:
+    fingerprint = "0123456789abcdef" * 2
+    with Journal.open(tmp_path) as journal:
+        batch = planned(journal)
+    with closing(sqlite3.connect(tmp_path / FILE)) as db, db:
+        db.execute("UPDATE batches SET server = ?", (f"my gpu box {fingerprint}",))
+        if still_runs:
+            # It goes on writing what it always wrote, after the migration.
+            db.execute("DELETE FROM addresses")
+        else:
+            db.execute("DROP TABLE addresses")
+            db.execute("PRAGMA user_version = 2")
+    with Journal.open(tmp_path) as journal:
+        assert journal.notice is None
+        here = at("my gpu box", fingerprint)
+        for elsewhere in (at("my gpu box"), at("my", fingerprint), at("my gpu box", "")):
+            assert journal.restore(elsewhere, [ME]) == []
+        assert [saved.batch for saved in journal.restore(here, [ME])] == [batch]
+        assert [claim.client_id for claim in journal.claims(here)] == [ME]
 
 
 def test_processes_that_start_on_a_damaged_file_set_it_aside_once(tmp_path: Path) -> None:

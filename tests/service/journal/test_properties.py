@@ -14,7 +14,7 @@ from comfytui.service.journal.text import escaped, real, unescaped
 from comfytui.service.orders import Parcel
 from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.workflow.seeds import MAX_SEED
-from tests.service.journal.build import graph
+from tests.service.journal.build import at, graph
 
 TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=8)
 NUMBERS = st.one_of(st.none(), st.floats(), st.integers(-(10**400), 10**400))
@@ -82,7 +82,7 @@ class Desk:
             Parcel(prompt_id, batch, graph(seed, title), {"index": index, "submission": title}, None)
             for index, (prompt_id, seed) in enumerate(zip(ids, seeds, strict=True), 1)
         ]
-        self.journal.plan(server, owner, Batch(batch, len(seeds), title, tuple(ids), 1.0), parcels)
+        self.journal.plan(at(server), owner, Batch(batch, len(seeds), title, tuple(ids), 1.0), parcels)
         self.batches[batch] = server, owner
         self.known |= {prompt_id: Known(batch) for prompt_id in ids}
 
@@ -111,7 +111,7 @@ class Desk:
                 known.status, known.sending, known.end = JobStatus.QUEUED, None, Known("").end
 
     def restored(self, journal: Journal) -> list[Any]:
-        return [journal.restore(server, ["me", "myself"]) for server in ("a", "b\ud800")]
+        return [journal.restore(at(server), ["me", "myself"]) for server in ("a", "b\ud800")]
 
 
 @settings(max_examples=60)

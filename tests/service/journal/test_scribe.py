@@ -36,7 +36,7 @@ async def test_a_batchs_life_goes_through_it(tmp_path: Path) -> None:
     first, second, third = batch.prompts
     async with scribe(tmp_path, told) as pen:
         (claim,) = await pen.claims(SERVER)
-        pen.remember_fingerprint(SERVER, "box")
+        pen.remember_fingerprint(SERVER.name, "box")
         assert await pen.plan(SERVER, claim.client_id, batch, parcels)
         assert await pen.sending(first, 1.0, claim.client_id)
         pen.sent(first, "theirs", 1)
@@ -47,7 +47,7 @@ async def test_a_batchs_life_goes_through_it(tmp_path: Path) -> None:
         pen.ended(third, JobStatus.LOST)
         pen.reopened(third)
     async with scribe(tmp_path, told) as pen:
-        assert await pen.fingerprint(SERVER) == "box"
+        assert await pen.fingerprint(SERVER.name) == "box"
         assert [again.client_id for again in await pen.claims(SERVER)] == [claim.client_id]
         (saved,) = await pen.restore(SERVER, [claim.client_id])
         assert await pen.graph_of(second) == graph(2)
@@ -103,8 +103,8 @@ async def test_a_failure_is_told_once_and_stops_nothing(tmp_path: Path) -> None:
         assert await pen.graph_of("x") is None
         (claim,) = await pen.claims(SERVER)
         assert claim.client_id
-        pen.remember_fingerprint(SERVER, "still written")
-        assert await pen.fingerprint(SERVER) == "still written"
+        pen.remember_fingerprint(SERVER.name, "still written")
+        assert await pen.fingerprint(SERVER.name) == "still written"
         await eventually(lambda: told)
     assert len(told) == 1
     assert "no such table" in told[0]

@@ -1,0 +1,87 @@
+"""Batches of before: how they go on, and how jobs on the server are recognised as mine."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from comfytui.service.doubts import doubt_of
+from comfytui.service.journal.saved import SavedBatch
+from comfytui.service.orders import Parcel
+from comfytui.service.outbox import Outbox
+from comfytui.service.tenancy import Tenancy
+from comfytui.session.events import BatchPlanned, HistorySnapshot, PromptRejected, QueueSnapshot, SessionEvent
+from comfytui.session.model import Failure, JobStatus
+from comfytui.session.state import SessionState
+
+NO_GRAPH = "Its graph is damaged on disk, so it was not sent: make it again."
+
+
+def resume(saved: SavedBatch, apply: Callable[[SessionEvent], None], outbox: Outbox) -> dict[str, Parcel]:
+    """Go on with a batch of before where it was left; returns its prompts that are still to end."""
+    apply(BatchPlanned(saved.batch, tuple(prompt.job() for prompt in saved.prompts)))
+    left = [prompt for prompt in saved.prompts if not prompt.status.ended]
+    parcels = {prompt.key: parcel for prompt in left if (parcel := prompt.parcel())}
+    unsent = [prompt for prompt in left if prompt.status is JobStatus.SUBMITTING]
+    for prompt in unsent:
+        if prompt.key not in parcels:
+            apply(PromptRejected(prompt.key, Failure(NO_GRAPH)))
+    there = [prompt for prompt in unsent if prompt.key in parcels]
+    sent = {each.key: doubt for each in there if (doubt := doubt_of(each))}
+    outbox.add([parcels[prompt.key] for prompt in there], sent)
+    for prompt in there:
+        if prompt.unwanted:
+            outbox.withdraw(prompt.key)
+    return parcels
+
+
+class Recognition:
+    """Asks the journal about each client id that jobs on the server have and that is not known as mine.
+
+    `known` gets the batches that turn out to be mine, `reread` is called where jobs that were shown as somebody else's
+    are mine.
+    """
+
+    def __init__(
+        self,
+        tenancy: Tenancy,
+        state: Callable[[], SessionState],
+        known: Callable[[Sequence[SavedBatch]], None],
+        reread: Callable[[], None],
+    ) -> None:
+        self._tenancy = tenancy
+        self._state = state
+        self._known = known
+        self._reread = reread
+        self._asked: frozenset[str] = frozenset()
+        self._wanted = asyncio.Event()
+
+    def want(self) -> None:
+        """Ask soon, also for batches that nobody holds."""
+        self._wanted.set()
+
+    def forget(self) -> None:
+        """Begin anew: another server is served."""
+        self._asked = frozenset()
+
+    def follow(self, event: SessionEvent, state: SessionState) -> None:
+        """Ask if queue or history showed jobs of an id that was not asked about."""
+        if isinstance(event, QueueSnapshot | HistorySnapshot) and not _others(state) <= self._asked:
+            self._wanted.set()
+
+    async def run(self, hold: Callable[[str], object]) -> None:
+        """Ask for ever; `hold` gets the ids to hold a socket of from now on."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            others, before = _others(self._state()), self._tenancy.mine
+            taken, saved = await self._tenancy.join(others - self._asked)
+            self._asked = others
+            self._known([each for each in saved if each.batch.id not in self._state().batches])
+            for client_id in taken:
+                hold(client_id)
+            if self._tenancy.mine != before:
+                self._reread()
+
+
+def _others(state: SessionState) -> frozenset[str]:
+    """The client ids of jobs that are not known as mine."""
+    return frozenset(job.owner for job in state.jobs.values() if job.owner and not job.mine)

@@ -1,0 +1,206 @@
+"""One server under several addresses, several servers that look alike, and several comfytuis of one user."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from comfytui.comfy.server import Server
+from comfytui.service import outbox
+from comfytui.session.model import Batch, Job, JobStatus, LinkKind
+from comfytui.sim import stats
+from comfytui.sim.server import SimServer
+from tests.faults.proxy import proxy_to
+from tests.service.resuming import resumed, shows, statuses
+from tests.service.test_service import MODEL, QUICK, ids
+from tests.sim.gate import Gate
+from tests.waiting import eventually
+from tests.watcher import Watcher, watching
+
+STEPS = 8
+FINGERPRINTED_ALIKE = ["main.py", "--listen"]
+"""Arguments without a port: two machines that were set up alike are started with the same ones."""
+
+
+async def mine(watcher: Watcher, batch: Batch, *expected: JobStatus) -> list[Job]:
+    """Wait until the batch is shown as mine, with all its images, each in its state."""
+
+    def there() -> bool:
+        known = watcher.state.batches.get(batch.id)
+        return known is not None and known.total == batch.total and statuses(watcher, batch) == list(expected)
+
+    await eventually(there, f"{expected} as mine")
+    return watcher.jobs(batch)
+
+
+def held(watcher: Watcher) -> frozenset[str]:
+    """The client ids that it has sockets of."""
+    return watcher.state.client_ids - watcher.state.elsewhere
+
+
+@pytest.mark.parametrize("started_first", [True, False])
+async def test_jobs_of_another_pane_are_mine_to_see_and_to_cancel_but_not_to_send(
+    tmp_path: Path, started_first: bool
+) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, pace=gate) as sim:
+        server = Server.from_url(sim.url)
+        first, second = watching(server, folder=tmp_path), watching(server, folder=tmp_path)
+        async with first if started_first else second as one, second if started_first else first as other:
+            await one.live()
+            await other.live()
+            batch = await one.order(3, model=MODEL, steps=STEPS)
+            await gate.let_steps(3)
+            await eventually(lambda: one.line(batch) == "Image 1 of 3 - Step 3/8 (37%)", "the third step")
+            jobs = await mine(other, batch, JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.QUEUED)
+            assert [job.mark and job.mark.index for job in jobs] == [1, 2, 3]
+            assert other.line(batch) == "Image 1 of 3 - step unknown"
+            other.service.cancel(batch.prompts[1])
+            await eventually(lambda: other.sentences == ["Removed from the queue before it ran."], "the answer")
+            other.service.cancel(batch.prompts[0])
+            await eventually(lambda: other.sentences[1:] == ["Interrupt sent: the server stops at its next step."])
+            await gate.let_steps(2)
+            await mine(other, batch, JobStatus.INTERRUPTED, JobStatus.CANCELLED, JobStatus.RUNNING)
+            # The frames still go to the one that ordered.
+            await eventually(lambda: shows(one, batch, "Image 3 of 3 - Step 1/8 (12%)"), "the first step of the third")
+            assert set(sim.sockets.clients) == {*held(one), *held(other)}
+            await gate.let_all()
+            await mine(other, batch, JobStatus.INTERRUPTED, JobStatus.CANCELLED, JobStatus.SUCCEEDED)
+        assert ids(sim) == list(batch.prompts)
+
+
+async def test_what_the_server_forgot_of_another_pane_is_for_that_one_to_send_again(tmp_path: Path) -> None:
+    async with SimServer(QUICK, pace=Gate()) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as one:
+            await one.live()
+            batch = await one.order(2, model=MODEL)
+            await one.until(batch, JobStatus.QUEUED)
+            async with watching(server, folder=tmp_path) as other:
+                await mine(other, batch, JobStatus.QUEUED, JobStatus.QUEUED)
+                await sim.restart()
+                await mine(other, batch, JobStatus.LOST, JobStatus.LOST)
+                await one.until(batch, JobStatus.LOST)
+                other.service.resend(batch.prompts)
+                one.service.resend(batch.prompts)
+                await mine(other, batch, JobStatus.QUEUED, JobStatus.QUEUED)
+        assert ids(sim) == [*batch.prompts, *batch.prompts]
+
+
+@pytest.mark.parametrize("way", ["name", "tunnel", "configured"])
+async def test_a_server_by_another_address_goes_on_where_it_was_left(tmp_path: Path, way: str) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, pace=gate) as sim, proxy_to(sim.url) as proxy:
+        addresses = {
+            "name": Server.from_url(sim.url.replace("127.0.0.1", "localhost")),
+            "tunnel": Server.from_url(proxy.url),
+            "configured": Server.from_url(sim.url, name="gpu-box"),
+        }
+        async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
+            await watcher.live()
+            batch = await watcher.order(3, model=MODEL, steps=STEPS)
+            await watcher.until(batch, JobStatus.QUEUED)
+            await gate.let_steps(STEPS + 2)
+            await eventually(lambda: shows(watcher, batch, "Image 2 of 3 - Step 2/8 (25%)"), "the second image")
+            before = watcher.state.client_ids
+        async with watching(addresses[way], folder=tmp_path) as watcher:
+            await mine(watcher, batch, JobStatus.SUCCEEDED, JobStatus.RUNNING, JobStatus.QUEUED)
+            assert watcher.state.batches[batch.id] == batch
+            assert watcher.state.client_ids > before
+            await eventually(lambda: before <= set(sim.sockets.clients), "the socket of before")
+            await gate.let_steps(1)
+            await eventually(lambda: shows(watcher, batch, "Image 2 of 3 - Step 3/8 (37%)"), "the next step, live")
+            watcher.service.cancel(batch.prompts[2])
+            await mine(watcher, batch, JobStatus.SUCCEEDED, JobStatus.RUNNING, JobStatus.CANCELLED)
+        await gate.let_all()
+        # From now on it is known to be reached there as well, whatever the server remembers.
+        await sim.restart()
+        async with watching(addresses[way], folder=tmp_path) as watcher:
+            await resumed(watcher, batch)
+            await mine(watcher, batch, JobStatus.SUCCEEDED, JobStatus.LOST, JobStatus.CANCELLED)
+        assert ids(sim) == list(batch.prompts)
+
+
+async def test_what_was_not_sent_yet_is_sent_by_another_address_of_the_same_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
+    async with SimServer(QUICK, pace=Gate()) as sim, proxy_to(sim.url) as proxy:
+        async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
+            await watcher.live()
+            sent = await watcher.order(1, model=MODEL)
+            await watcher.until(sent, JobStatus.QUEUED)
+            with sim.faults.fail(502, "/prompt", method="POST") as refused:
+                waiting = await watcher.order(2, model=MODEL)
+                await eventually(lambda: refused.hits, "the POST")
+                await eventually(lambda: statuses(watcher, waiting) == [JobStatus.SUBMITTING] * 2, "the wait")
+        monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+        async with watching(Server.from_url(proxy.url), folder=tmp_path) as watcher:
+            await mine(watcher, waiting, JobStatus.QUEUED, JobStatus.QUEUED)
+        assert ids(sim) == [*sent.prompts, *waiting.prompts]
+
+
+async def test_two_machines_that_look_alike_are_not_mixed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stats, "_argv", lambda *_: FINGERPRINTED_ALIKE)
+    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    async with SimServer(QUICK, pace=Gate()) as sim, SimServer(QUICK, pace=Gate()) as twin:
+        async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
+            await watcher.live()
+            sent = await watcher.order(1, model=MODEL)
+            await watcher.until(sent, JobStatus.QUEUED)
+            with sim.faults.fail(502, "/prompt", method="POST") as refused:
+                unsent = await watcher.order(1, model=MODEL)
+                await eventually(lambda: refused.hits, "the POST")
+            async with watching(Server.from_url(twin.url), folder=tmp_path) as other:
+                await other.live()
+                there = await other.order(1, model=MODEL)
+                await other.until(there, JobStatus.QUEUED)
+                assert list(other.state.batches) == [there.id]
+        async with watching(Server.from_url(twin.url), folder=tmp_path) as other:
+            await resumed(other, there)
+            await other.until(await other.order(1, model=MODEL), JobStatus.QUEUED)
+            assert not {sent.id, unsent.id} & set(other.state.batches)
+        async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
+            await resumed(watcher, sent)
+            await mine(watcher, sent, JobStatus.QUEUED)
+            await mine(watcher, unsent, JobStatus.QUEUED)
+            assert there.id not in watcher.state.batches
+        assert ids(sim) == [*sent.prompts, *unsent.prompts]
+        assert not {*sent.prompts, *unsent.prompts} & set(ids(twin))
+
+
+async def ordered_in_vain(server: Server, folder: Path) -> Batch:
+    """A batch for an address where nothing answers, and the end of the program."""
+    async with watching(server, folder=folder) as watcher:
+        await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "nothing there")
+        batch = await watcher.order(2, model=MODEL)
+        assert watcher.service.keeps
+    return batch
+
+
+@pytest.mark.parametrize("back_by", ["address", "name"])
+async def test_an_order_where_nothing_ever_answered_waits_for_the_first_server_there(
+    tmp_path: Path, back_by: str
+) -> None:
+    async with SimServer(QUICK) as sim, SimServer(replace(QUICK, vram_gib=80)) as later, proxy_to(sim.url) as proxy:
+        proxy.go_down()
+        servers: Mapping[str, Server] = {
+            "address": Server.from_url(proxy.url),
+            "name": Server.from_url(proxy.url, name="gpu-box"),
+        }
+        batch = await ordered_in_vain(servers["name"], tmp_path)
+        async with watching(servers[back_by], folder=tmp_path) as watcher:
+            await mine(watcher, batch, JobStatus.SUBMITTING, JobStatus.SUBMITTING)
+        # A server that is known from elsewhere is the first one here all the same.
+        async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
+            await watcher.live()
+            assert not watcher.state.batches
+        await proxy.come_up()
+        async with watching(servers[back_by], folder=tmp_path) as watcher:
+            await mine(watcher, batch, JobStatus.SUCCEEDED, JobStatus.SUCCEEDED)
+        proxy.lead_to(later.url)
+        async with watching(servers[back_by], folder=tmp_path) as watcher:
+            await eventually(lambda: watcher.state.link.kind is LinkKind.OTHER_BOX, "another server")
+        assert (ids(sim), later.submitted) == (list(batch.prompts), [])
