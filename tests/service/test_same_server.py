@@ -8,6 +8,7 @@ import pytest
 
 from comfytui.comfy.server import Server
 from comfytui.service import outbox
+from comfytui.service.notices import JobEnded
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.sim import stats
 from comfytui.sim.server import SimServer
@@ -82,6 +83,9 @@ async def test_what_the_server_forgot_of_another_pane_is_for_that_one_to_send_ag
                 await sim.restart()
                 await mine(other, batch, JobStatus.LOST, JobStatus.LOST)
                 await one.until(batch, JobStatus.LOST)
+                # Only whoever can send it again is told that it is lost.
+                assert not any(isinstance(notice, JobEnded) for notice in other.notices)
+                await eventually(lambda: any(isinstance(notice, JobEnded) for notice in one.notices), "the loss")
                 other.service.resend(batch.prompts)
                 one.service.resend(batch.prompts)
                 await mine(other, batch, JobStatus.QUEUED, JobStatus.QUEUED)
