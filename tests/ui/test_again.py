@@ -8,6 +8,7 @@ from comfytui.comfy.server import Server
 from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from comfytui.ui.queue_list import QueueList
 from tests.sim.graphs import text_to_image
 from tests.ui.screen import Screen, screen
 
@@ -63,7 +64,8 @@ async def test_an_interrupted_job_is_made_again_and_the_cursor_goes_to_it() -> N
         await it.press("r")
         await it.until(stand(it, S.INTERRUPTED, S.RUNNING, S.QUEUED), "it in the queue again")
         assert seeds(sim)[2] == seeds(sim)[0]
-        await it.shows("next  mine")
+        rows = it.app.screen.query_one(QueueList)
+        await it.until(lambda: rows.selected_id == sim.submitted[2]["prompt_id"], "the cursor on it")
         await it.press("x")
         await it.until(stand(it, S.INTERRUPTED, S.RUNNING, S.CANCELLED), "the end of the new one")
 

@@ -24,7 +24,7 @@ async def test_ctrl_r_tries_a_link_again_that_waits(monkeypatch: pytest.MonkeyPa
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, screen(proxy.url) as it:
         await it.shows("● live")
         for focused in ("prompt", "steps", "queue-rows"):
-            proxy.cut()
+            proxy.cut(websockets_only=True)  # A request that is cut too has the socket renewed at once.
             await it.shows("polling every")
             if focused == "queue-rows":
                 await it.press("escape")
