@@ -215,7 +215,7 @@ class Outbox:
         if item is not None:
             await self._found(parcel, item.prompt_id, item.number)
         elif self._failures >= FAILURES:
-            self._refuse(parcel, Failure(f"The server broke over it {self._failures} times: look at the server's log."))
+            self._refuse(parcel, Failure(f"The server failed on it {self._failures} times: look at the server's log."))
         elif proven or parcel.prompt_id in self._unwanted:
             self._unsend(parcel)
         else:
