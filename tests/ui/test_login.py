@@ -66,8 +66,10 @@ async def test_other_refusals_ask_for_no_password(status: int) -> None:
 async def test_a_login_that_runs_out_is_asked_for_in_the_middle_and_what_was_ordered_is_sent_then() -> None:
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
         await it.shows("dreamshaper_8")
+        for field, text in (("width", "64"), ("height", "64"), ("images", "2")):
+            await it.write(field, text)
         refused = sim.faults.fail(401)
-        await it.generate(width="64", height="64", images="2")
+        await it.press("f5")
         await it.shows(ASKED)
         await it.press("escape")
         await it.shows("unauthorised")
