@@ -4,22 +4,15 @@ What is sent back to the server, or compared (prompts, files, models, ids, figur
 """
 
 import re
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
-from urllib.parse import parse_qsl, quote, quote_plus
 
+from comfytui.comfy.credentials import finder_of
 from comfytui.comfy.events import Event, Executed, ExecutionError, Logs, NodeText
 from comfytui.comfy.replies import HistoryEntry, NodeError
 from comfytui.comfy.server import Server
 
 HIDDEN = "***"
-SHORTEST = 4
-"""Characters of a secret; a shorter value would be found in every other text."""
-SHORTEST_COOKIE = 8
-"""Characters of a cookie that a server set; shorter ones are settings such as `theme=dark`."""
-_SCHEME = re.compile(r"(?:Basic|Bearer|Token|Digest|Negotiate)\s+(.*)", re.IGNORECASE | re.DOTALL)
 
 
 class Redactor:
@@ -28,7 +21,7 @@ class Redactor:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._found: re.Pattern[str] | None = None
-        self._cookies: tuple[str, ...] | None = None
+        self._cookies: tuple[tuple[str, str], ...] | None = None
 
     def text(self, text: str) -> str:
         """The text with *** in the place of each secret."""
@@ -73,44 +66,8 @@ class Redactor:
 
     def _pattern(self) -> re.Pattern[str] | None:
         """What finds every secret, the longest first; cookies come and go."""
-        cookies = tuple(value for cookie in self._server.cookies if len(value := cookie.value or "") >= SHORTEST_COOKIE)
+        cookies = tuple((cookie.name, cookie.value or "") for cookie in self._server.cookies)
         if cookies != self._cookies:
             self._cookies = cookies
-            forms = {form for secret in {*_secrets(self._server), *cookies} for form in _forms(secret)}
-            worth = sorted((form for form in forms if len(form) >= SHORTEST), key=len, reverse=True)
-            self._found = re.compile("|".join(map(re.escape, worth)), re.IGNORECASE) if worth else None
+            self._found = finder_of(self._server, cookies)
         return self._found
-
-
-def _secrets(server: Server) -> Iterator[str]:
-    """The values that let the user in, as they were given and as a server may decode them."""
-    for name, value in server.headers.items():
-        yield value
-        if scheme := _SCHEME.fullmatch(value):
-            yield scheme[1]
-            yield from _login(scheme[1])
-        if name.lower() == "cookie":
-            yield from (part.partition("=")[2].strip() for part in value.split(";"))
-    yield server.query
-    yield from (value for _, value in parse_qsl(server.query))
-
-
-def _login(encoded: str) -> Iterator[str]:
-    """The user:password that a Basic header holds, and the password alone."""
-    try:
-        login = b64decode(encoded, validate=True).decode("utf-8", "surrogateescape")
-    except (Base64Error, ValueError):
-        return
-    yield login
-    yield login.partition(":")[2]
-
-
-def _forms(secret: str) -> Iterator[str]:
-    """A secret as it is, encoded for a URL in two ways, in base64 and within a JSON or Python literal."""
-    yield secret
-    raw = secret.encode("utf-8", "surrogateescape")
-    yield quote(raw, safe="")
-    yield quote_plus(raw)
-    yield b64encode(raw).decode()
-    yield secret.replace("\\", "\\\\").replace('"', '\\"')
-    yield repr(secret)[1:-1]

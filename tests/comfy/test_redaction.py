@@ -80,6 +80,56 @@ def test_without_secrets_every_text_stays() -> None:
     assert Redactor(Server.from_url("box")).text("a *** b") == "a *** b"
 
 
+ORDINARY = "default is not in the default list of ComfyUI 0.33: application/json, comfy, comfyui-team"
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        {"headers": [("comfy-user", "default")]},
+        {"headers": [("X-Tenant", "comfy")]},
+        {"headers": [("X-Team", "comfyui-team")]},
+        {"headers": [("Accept", "application/json")]},
+        {"headers": [("Cookie", "theme=default; from=comfyui")]},
+        {"query": "user=default&team=comfyui-team"},
+    ],
+)
+def test_values_that_let_nobody_in_stay_where_a_text_says_them(ways: dict[str, Any]) -> None:
+    assert Redactor(Server.from_url("box", **ways)).text(ORDINARY) == ORDINARY
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        {"headers": [("X-API-Key", "comfy")]},
+        {"headers": [("Authorization", "Bearer comfy")]},
+        {"headers": [("Cookie", "theme=dark; sid=comfy")]},
+        {"query": "size=2&access_token=comfy"},
+    ],
+)
+def test_a_short_secret_is_hidden_where_it_stands_by_itself(ways: dict[str, Any]) -> None:
+    redactor = Redactor(Server.from_url("box", **ways))
+    assert redactor.text("key=comfy, ComfyUI, Comfyx comfy") == "key=***, ComfyUI, Comfyx ***"
+    for before in ("%20", r"\n", r"\x1b", r"\u00e4", "\x1b[m", "\x1b[1;31m", "_"):
+        assert redactor.text(f"a{before}comfy!") == f"a{before}***!"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CF-Access-Client-Id", "5f3a9c1b.access"),
+        ("comfy-user", "anna_6f9619ff-8b86-d011-b42d-00c04fc964ff"),
+        ("X-Tenant", "correct horse battery staple"),
+        ("X-Tenant", "qwertyuiopasdfghjklzxcvbnm"),
+        ("X-Tenant", "20261126"),
+    ],
+)
+def test_a_value_like_no_word_is_hidden_under_any_name(name: str, value: str) -> None:
+    redactor = Redactor(Server.from_url("box", headers=[(name, value)]))
+    assert redactor.text(f"no: {value}; {quote(value)}") == "no: ***; ***"
+    assert Redactor(Server.from_url("box", query=f"{name}={quote(value)}")).text(f"no: {value}.") == "no: ***."
+
+
 async def test_a_refusal_that_echoes_the_request_is_told_without_it() -> None:
     error = {"type": "x", "message": echo(), "details": echo()}
     body: dict[str, Any] = {"error": error, "node_errors": {"1": {"class_type": "K", "errors": [error]}}}
