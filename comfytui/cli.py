@@ -270,6 +270,8 @@ def _log_aside() -> None:
         handler = _PrivateLog(name, encoding="utf-8") if name else logging.NullHandler()
     except OSError as error:
         raise SystemExit(f"COMFYTUI_LOG: {plain(name or '', 200)} cannot be written ({error.strerror}).") from None
-    logging.basicConfig(
-        handlers=[handler], level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
-    )
+    if name:
+        from comfytui.comfy.redaction import LogFormatter
+
+        handler.setFormatter(LogFormatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)

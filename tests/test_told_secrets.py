@@ -12,14 +12,14 @@ from comfytui.ui.header import HeaderLine
 def show(self, state):
     server = self.app.service.server
     way_in, address = dict(server.headers), server.http_url("")
-    raise RuntimeError("a fault of the screen")
+    raise RuntimeError(f"a fault of the screen: {way_in} {address}")
 HeaderLine.show = show
 """
 BROKEN_SERVICE = """
 from comfytui.service.looks import Looker
 async def look(self, client):
     way_in, address = dict(client._server.headers), client._server.http_url("")
-    raise RuntimeError("a fault of the service")
+    raise RuntimeError(f"a fault of the service: {way_in} {address}")
 Looker.look = look
 """
 

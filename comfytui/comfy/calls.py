@@ -10,7 +10,7 @@ from comfytui.comfy.faults import not_comfyui
 from comfytui.comfy.fields import loads
 from comfytui.comfy.limits import BODY_LIMIT, KIB, STATS_LIMIT, VALUES_LIMIT, TooMuch
 from comfytui.comfy.pieces import PieceReader
-from comfytui.comfy.redaction import Redactor
+from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.replies import Json
 from comfytui.comfy.server import Server
 from comfytui.comfy.transport import Answer, Take, Transport
@@ -31,7 +31,7 @@ class Calls:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._transport = Transport(server)
-        self._redactor = Redactor(server)
+        self._redactor = redactor_of(server)
         self._prefix: str | None = None
         self._prefix_lock = asyncio.Lock()
 

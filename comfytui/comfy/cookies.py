@@ -14,11 +14,18 @@ SIZE_IN_ALL = 7_500
 class SmallJar(CookieJar):
     """A jar of few and small cookies: what a server sets without end would be sent back without end."""
 
+    newest: tuple[tuple[str, str], ...] = ()
+    """Names and values as they were when the last cookie was set; for any thread."""
+
     def set_cookie(self, cookie: Cookie) -> None:
         """Keep a cookie, and let the oldest go that are too many."""
         if _size(cookie) > COOKIE_SIZE:
             return
         super().set_cookie(cookie)
+        self._limit()
+        self.newest = tuple((kept.name, kept.value or "") for kept in self)
+
+    def _limit(self) -> None:
         kept = list(self)
         size = sum(map(_size, kept))
         for oldest in kept[:-1]:

@@ -3,6 +3,7 @@
 What is sent back to the server, or compared (prompts, files, models, ids, figures), stays as it is.
 """
 
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,9 +20,9 @@ class Redactor:
     """Hides the secrets of one server in texts, and in whatever carries texts to be read."""
 
     def __init__(self, server: Server) -> None:
-        self._server = server
-        self._found: re.Pattern[str] | None = None
-        self._cookies: tuple[tuple[str, str], ...] | None = None
+        self.server = server
+        # Replaced as a whole: threads share it.
+        self._finder: tuple[object, re.Pattern[str] | None] = (None, None)
 
     def text(self, text: str) -> str:
         """The text with *** in the place of each secret."""
@@ -65,9 +66,37 @@ class Redactor:
         return tuple(map(self.text, texts))
 
     def _pattern(self) -> re.Pattern[str] | None:
-        """What finds every secret, the longest first; cookies come and go."""
-        cookies = tuple((cookie.name, cookie.value or "") for cookie in self._server.cookies)
-        if cookies != self._cookies:
-            self._cookies = cookies
-            self._found = finder_of(self._server, cookies)
-        return self._found
+        """What finds every secret; cookies come and go."""
+        cookies = self.server.cookies.newest
+        if self._finder[0] is not cookies:
+            self._finder = (cookies, finder_of(self.server, cookies))
+        return self._finder[1]
+
+
+_redactors: list[Redactor] = []
+"""One for each server that this process has used, and for each login to it."""
+
+
+def redactor_of(server: Server) -> Redactor:
+    """The redactor of a server, whose secrets `without_secrets` hides from now on."""
+    for known in _redactors:
+        if known.server is server:
+            return known
+    redactor = Redactor(server)
+    _redactors.append(redactor)
+    return redactor
+
+
+def without_secrets(text: str) -> str:
+    """A text of our own, such as a traceback, without the secrets of any server that this process has used."""
+    for redactor in tuple(_redactors):
+        text = redactor.text(text)
+    return text
+
+
+class LogFormatter(logging.Formatter):
+    """Formats records, their tracebacks included, without the secrets of any server that this process has used."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The text of a record."""
+        return without_secrets(super().format(record))

@@ -30,7 +30,7 @@ from comfytui.comfy.faults import bad_proxy, not_comfyui, refused_entry, unreach
 from comfytui.comfy.lag import measuring
 from comfytui.comfy.limits import FRAME_LIMIT, MIB, TEXT_FRAME_LIMIT
 from comfytui.comfy.proxies import proxy_of
-from comfytui.comfy.redaction import Redactor
+from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
@@ -124,7 +124,7 @@ async def events(
     called, while frames come, with the seconds that they are behind.
     Raises Unauthorized, UpgradeRefused or NotComfyUI, since no further try would help.
     """
-    backoff, redactor = backoff or Backoff(), Redactor(server)
+    backoff, redactor = backoff or Backoff(), redactor_of(server)
     clock = asyncio.get_running_loop().time
     longest = ping + pong + OPEN_SECONDS
     while True:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.endings import apart, suppress_group
 from comfytui.comfy.errors import ComfyError, Unreachable
+from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
 from comfytui.service.cancel import Outcome, cancel, cancel_all
 from comfytui.service.graphs import kept_graph, server_graph
@@ -147,6 +148,7 @@ class SocketService:
     def log_in(self, authorization: str) -> None:
         """Connect anew with this Authorization header, in every request and handshake until the program ends."""
         self.server = self.server.with_authorization(authorization)
+        redactor_of(self.server)
         self._lines.log_in(self.server)
         self._logged_in.set()
 

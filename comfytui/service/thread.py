@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from comfytui.comfy.redaction import Redactor
+from comfytui.comfy.redaction import redactor_of, without_secrets
 from comfytui.comfy.server import Server
 from comfytui.plain import plain
 from comfytui.service.mailbox import Mailbox
@@ -51,7 +51,8 @@ class ServiceThread:
         fresh: bool = False,
         pauses: tuple[float, ...] = RESTART_PAUSES,
     ) -> None:
-        self.server = server
+        self._server = server
+        redactor_of(server)
         self._pauses = pauses
         self._client_id = client_id
         self._folder = folder
@@ -74,6 +75,16 @@ class ServiceThread:
             self._loop.call_soon_threadsafe(self._main.cancel)
             self._thread.join(STOP_PATIENCE)
         return not self._thread.is_alive()
+
+    @property
+    def server(self) -> Server:
+        """The server, with the login that was given last."""
+        return self._service.server if self._service else self._server
+
+    @staticmethod
+    def without_secrets(text: str) -> str:
+        """A text of our own, such as that of an error, without the secrets of any server that was used."""
+        return without_secrets(text)
 
     @property
     def state(self) -> SessionState:
@@ -163,7 +174,7 @@ class ServiceThread:
     def _fault(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Tell a fault that did not end the service."""
         error = context.get("exception")
-        reason = self._first_words(error) if error else plain(str(context.get("message")), 200)
+        reason = self._first_words(error) if error else plain(without_secrets(str(context.get("message"))), 200)
         if self._service:
             self._service.post(ServiceFailed(self.server.shown, reason, 0.0))
         log.error("fault: %s", reason, exc_info=error)
@@ -178,7 +189,7 @@ class ServiceThread:
         # Its libraries take as long to load as the screen does, so they are loaded here, beside the first paint.
         from comfytui.service.service import SocketService
 
-        service = SocketService(self.server, self._client_id, folder=self._folder, fresh=self._fresh)
+        service = SocketService(self._server, self._client_id, folder=self._folder, fresh=self._fresh)
         with self._lock:
             self._service = service
             for order in self._waiting:
@@ -215,4 +226,4 @@ class ServiceThread:
         """What went wrong, in one line: of a group, its first member. Errors of libraries may hold a URL."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        return plain(Redactor(self.server).text(f"{type(error).__name__}: {error}"), 200)
+        return plain(without_secrets(f"{type(error).__name__}: {error}"), 200)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.segment import Segments
 from rich.text import Text
@@ -40,6 +40,9 @@ from comfytui.ui.styles import SHEETS
 from comfytui.ui.themes import THEMES, default_theme
 from comfytui.ui.type_ahead import TypeAhead
 
+if TYPE_CHECKING:
+    from rich.traceback import Trace
+
 OBJECTS_A_COLLECTION = 20_000
 """Objects made between two looks for garbage: a long queue makes ten times as many at once, and they all stay."""
 MESSAGES_SHOWN = 4
@@ -56,6 +59,15 @@ def _collect_garbage() -> None:
 
 def _forget(_: str) -> None:
     """A demo is gone by the next time."""
+
+
+def _hide_secrets(trace: "Trace") -> None:
+    """Take secrets out of what the errors of a traceback say."""
+    for stack in trace.stacks:
+        stack.exc_value = ServiceThread.without_secrets(stack.exc_value)
+        stack.notes = list(map(ServiceThread.without_secrets, stack.notes))
+        for each in stack.exceptions:
+            _hide_secrets(each)
 
 
 class ComfyApp(App[None]):
@@ -231,7 +243,9 @@ class ComfyApp(App[None]):
         """End with the traceback of a fault, without Textual's list of local values: they hold headers and tokens."""
         from rich.traceback import Traceback
 
-        self._exit_renderables.append(Segments(self.console.render(Traceback(width=None), self.console.options)))
+        traceback = Traceback(width=None)
+        _hide_secrets(traceback.trace)
+        self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))
         self._close_messages_no_wait()
 
     def get_line_filters(self) -> Sequence[LineFilter]:

@@ -1,6 +1,8 @@
 """A secret that a server echoes is not shown: not in errors, not in logs, in whatever form it comes back."""
 
 import json
+import logging
+import sys
 from base64 import b64encode
 from contextlib import aclosing
 from typing import Any
@@ -12,7 +14,7 @@ from websockets.asyncio.server import ServerConnection
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import Rejected
 from comfytui.comfy.events import Executed, ExecutionError, Logs, NodeText, Output
-from comfytui.comfy.redaction import Redactor
+from comfytui.comfy.redaction import LogFormatter, Redactor, redactor_of
 from comfytui.comfy.server import Server
 from comfytui.comfy.socket import events
 from tests.comfy.boxes import answering, everywhere, serving
@@ -190,3 +192,17 @@ async def test_a_session_that_the_server_gave_is_hidden_as_well() -> None:
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         with pytest.raises(Rejected, match=r"no: session=\*\*\*"):
             await client.submit({}, prompt_id="p", client_id="me", marks={})
+
+
+def test_the_log_has_the_secrets_of_no_login_neither_the_first_nor_the_last() -> None:
+    server = server_at("http://box")
+    for login in (server, server.with_authorization("Bearer later-login")):
+        redactor_of(login)
+    try:
+        raise RuntimeError(f"{echo()} later-login")
+    except RuntimeError:
+        record = logging.LogRecord("x", logging.ERROR, "", 1, "to %s", (echo(),), sys.exc_info())
+    said = LogFormatter("%(message)s").format(record)
+    assert "RuntimeError" in said
+    assert_hidden(said)
+    assert "later-login" not in said

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from comfytui.comfy.server import Server
+from comfytui.comfy.server import Server, basic
 from comfytui.service import frames, lines, outbox
 from comfytui.service.looks import Looker
 from comfytui.service.notices import NotReached, ServiceFailed
@@ -90,6 +90,20 @@ async def test_while_the_service_is_down_by_a_fault_the_link_is_not_called_live(
             await eventually(lambda: watcher.sentences, "an answer to x", 3)
         finally:
             await asyncio.to_thread(thread.stop)
+
+
+async def test_a_fault_is_told_without_the_login_that_was_given_last() -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError(f"a fault with {basic('me:first-one')}, {basic('me:last-one')} and last-one")
+
+    server = Server.from_url("http://127.0.0.1:1").with_authorization(basic("me:first-one"))
+    async with watching(server) as watcher:
+        await eventually(lambda: watcher.state.link.reason, "the first try")
+        watcher.service.log_in(basic("me:last-one"))
+        watcher.service._call(broken)
+        await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
+        reasons = [notice.reason for notice in watcher.notices if isinstance(notice, ServiceFailed)]
+        assert reasons == ["RuntimeError: a fault with ***, *** and ***"]
 
 
 async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monkeypatch: pytest.MonkeyPatch) -> None:
