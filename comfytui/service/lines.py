@@ -59,6 +59,7 @@ class Lines:
         self._client: ComfyClient | None = None
         self._wires: dict[str, Wire] = {}
         self._late: dict[str, float] = {}
+        self._login = self._next_login = 0  # the login that requests carry, and the one for the next `work`
         self._tried = False
         self._was_live = False
         self._was_away = False
@@ -66,6 +67,7 @@ class Lines:
     def work(self, client: ComfyClient, client_ids: Sequence[str]) -> Iterator[Coroutine[Any, Any, None]]:
         """What has to run, for ever, to hold the lines of these ids."""
         self._client = client
+        self._login = self._next_login
         self._late.clear()
         self.door.close()
         self._wires.clear()
@@ -74,9 +76,10 @@ class Lines:
         yield self.looker.run(client)
         yield self.looker.watch_box(client)
 
-    def log_in(self, server: Server) -> None:
-        """Use other credentials in the next `work`, and ask for none as long as that is not refused."""
+    def log_in(self, server: Server, number: int) -> None:
+        """Use the credentials of a login of this number in the next `work`."""
         self._server = server
+        self._next_login = number
         self._apply(Disconnected("", kind=LinkKind.CONNECTING))
 
     def wire(self, client_id: str) -> Coroutine[Any, Any, None]:
@@ -168,7 +171,7 @@ class Lines:
     def _require_login(self, error: Unauthorized) -> None:
         """Have the user asked for a login where one would do."""
         if _wants_login(error):
-            self._post(LoginRequired(self._server.shown, str(error), self._server.has_credentials))
+            self._post(LoginRequired(self._server.shown, str(error), self._server.has_credentials, self._login))
 
     def _receive(self, client_id: str, news: News) -> None:
         match news:

@@ -71,11 +71,15 @@ class NotReached:
 
 @dataclass(frozen=True, slots=True)
 class LoginRequired:
-    """The server asks for user and password, or a token; `refused` if it was given some. `reason` says what to do."""
+    """The server asks for user and password, or a token; `refused` if it was given some. `reason` says what to do.
+
+    `login` is the number of the login that the refused request carried, as `ServiceThread.log_in` gave it; 0 for none.
+    """
 
     server: str
     reason: str
     refused: bool
+    login: int = 0
 
 
 Notice = SessionChanged | PreviewReceived | JobEnded | BatchRefused | Told | ServiceFailed | NotReached | LoginRequired

@@ -145,11 +145,16 @@ class SocketService:
             self._lines.door.take()
             self._moved.set()
 
-    def log_in(self, authorization: str) -> None:
-        """Connect anew with this Authorization header, in every request and handshake until the program ends."""
+    def log_in(self, authorization: str, number: int) -> None:
+        """Connect anew with this Authorization header, in every request and handshake until the program ends.
+
+        Args:
+            authorization: The value of the header.
+            number: What `LoginRequired` calls this login, should the server refuse it.
+        """
         self.server = self.server.with_authorization(authorization)
         redactor_of(self.server)
-        self._lines.log_in(self.server)
+        self._lines.log_in(self.server, number)
         self._logged_in.set()
 
     def submit(self, order: Order) -> None:

@@ -57,6 +57,7 @@ class ServiceThread:
         self._client_id = client_id
         self._folder = folder
         self._fresh = fresh
+        self._logins = 0
         self._lock = Lock()
         self._service: SocketService | None = None
         self._waiting: list[Call] = []
@@ -136,9 +137,15 @@ class ServiceThread:
         """Serve the other box that answers at this address from now on."""
         self._call(lambda service: service.take_box())
 
-    def log_in(self, authorization: str) -> None:
-        """Connect anew with this Authorization header, which is kept in memory alone."""
-        self._call(lambda service: service.log_in(authorization))
+    def log_in(self, authorization: str) -> int:
+        """Connect anew with this Authorization header, which is kept in memory alone.
+
+        Returns:
+            The number of this login, from 1 on: a `LoginRequired` with a lower one is of requests made before.
+        """
+        self._logins = number = self._logins + 1
+        self._call(lambda service: service.log_in(authorization, number))
+        return number
 
     def reconnect(self) -> None:
         """Try a link that is down again now."""

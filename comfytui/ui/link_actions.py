@@ -28,6 +28,7 @@ class LinkActions(ActingScreen):
     """The part of the dashboard that follows the link."""
 
     _login_asked = False
+    _login = 0  # the number of the last one that was given
     _was_up = _ever_up = False
 
     def _follow_link(self, before: Link | None, link: Link) -> bool:
@@ -52,8 +53,11 @@ class LinkActions(ActingScreen):
             self._service.take_box()
 
     def _require_login(self, notice: LoginRequired) -> None:
-        """Ask for a login, once until the user tries again: each way to the server says that it needs one."""
-        if not self._login_asked:
+        """Ask for a login, once until the user tries again: each way to the server says that it needs one.
+
+        A refusal of a request that was made before the last login says nothing of that one.
+        """
+        if notice.login >= self._login and not self._login_asked:
             self._login_asked = True
             self._ask_for_login(notice)
 
@@ -63,7 +67,7 @@ class LinkActions(ActingScreen):
         login = await self.app.push_screen_wait(LoginScreen(notice, exposed=not (server.tls or server.loopback)))
         if login is not None:
             self._login_asked = False
-            self._service.log_in(login)
+            self._login = self._service.log_in(login)
         elif not self._ever_up:
             self.post_message(Missed(notice.reason))
 

@@ -1,11 +1,15 @@
 """A server that asks for a login: the screen asks for it, at the start and later; HTTP and socket carry it."""
 
+from typing import Any
+
 import pytest
 
+from comfytui.comfy.errors import Unauthorized
 from comfytui.comfy.server import BadServer, basic
+from comfytui.service.service import SocketService
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.login import ASKED, REFUSED, authorization
+from comfytui.ui.login import ASKED, REFUSED, LoginScreen, authorization
 from tests.comfy.keepers import Keeper
 from tests.ui.screen import SIZES, Screen, screen
 
@@ -82,6 +86,28 @@ async def test_a_login_that_runs_out_is_asked_for_in_the_middle_and_what_was_ord
         await log_in(it, user="me", password="right")
         await it.shows("2 of 2 done")
         assert len(sim.submitted) == 2
+
+
+async def test_a_refusal_of_what_was_asked_before_the_login_asks_for_no_other_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    give = SocketService.log_in
+
+    def refused_late(service: SocketService, *login: Any) -> None:
+        give(service, *login)
+        service._lines._no_socket(Unauthorized("The server refused what was asked before.", 401))
+
+    monkeypatch.setattr(SocketService, "log_in", refused_late)
+    async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim:
+        refused = sim.faults.fail(401)
+        async with screen(sim.url) as it:
+            await it.shows(ASKED)
+            refused.end()
+            await log_in(it, token="t0ken")
+            await it.shows("live")
+            await it.shows("dreamshaper_8")
+            await it.press("f1")
+            assert not [each for each in it.app.screen_stack if isinstance(each, LoginScreen)]
 
 
 @pytest.mark.parametrize(
