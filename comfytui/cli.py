@@ -77,7 +77,7 @@ def open_(
     fresh: bool,
     **screen: Any,
 ) -> None:
-    """Open the dashboard of SERVER, a URL such as http://box:8188 or a name of the config file.
+    """Open the dashboard of SERVER, a URL such as http://gpu-box:8188 or a name of the config file.
 
     Without SERVER: the one of last time, else the default of the config file, else a ComfyUI on this machine.
     """

@@ -64,7 +64,7 @@ class StartScreen(Screen[None]):
         with Vertical(id="start"):
             yield Line("comfytui", id="start-title")
             yield Static(Text(self._note), id="start-note")
-            yield AddressInput(self._url, placeholder="http://box:8188", id="url", compact=True)
+            yield AddressInput(self._url, placeholder="http://gpu-box:8188", id="url", compact=True)
             yield Line(id="start-error", classes="error")
             if named:
                 yield OptionList(*(_option(*each) for each in named), id="named", markup=False, compact=True)
