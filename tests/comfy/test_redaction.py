@@ -116,6 +116,12 @@ def test_a_short_secret_is_hidden_where_it_stands_by_itself(ways: dict[str, Any]
         assert redactor.text(f"a{before}comfy!") == f"a{before}***!"
 
 
+def test_of_the_cookies_that_a_server_set_ordinary_ones_stay() -> None:
+    server = Server.from_url("box")
+    server.cookies.newest = (("theme", "midnight"), ("sid", "midnight-blue"), ("x", "6f9619ff8b86"))
+    assert Redactor(server).text("midnight; midnight-blue; 6f9619ff8b86") == "midnight; ***; ***"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
