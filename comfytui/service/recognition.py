@@ -75,7 +75,9 @@ class Recognition:
             others, before = _others(self._state()), self._tenancy.mine
             taken, saved = await self._tenancy.join(others - self._asked)
             self._asked = others
-            self._known([each for each in saved if each.batch.id not in self._state().batches])
+            # Some jobs of an id that was taken over may be shown already: the rest is in the journal alone.
+            batches = self._state().batches
+            self._known([each for each in saved if each.client_id in taken or each.batch.id not in batches])
             for client_id in taken:
                 hold(client_id)
             if self._tenancy.mine != before:

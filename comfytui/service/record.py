@@ -1,5 +1,6 @@
 """What becomes of my jobs, written down as it happens."""
 
+from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.journal.scribe import Scribe
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.state import SessionState
@@ -14,6 +15,14 @@ def record(scribe: Scribe, before: SessionState, after: SessionState) -> None:
     for prompt_id, job in after.jobs.items():
         if job.mine and job.owner not in after.elsewhere and (old := before.jobs.get(prompt_id)) is not job:
             _record(scribe, old, job)
+
+
+def catch_up(scribe: Scribe, saved: SavedBatch, state: SessionState) -> None:
+    """Write down what is known of a batch that is taken over, as far as its last owner did not live to see it."""
+    for prompt in saved.prompts:
+        job = state.jobs.get(prompt.key)
+        if job and not prompt.status.final and job.status is not prompt.status:
+            _record(scribe, prompt.job(), job)
 
 
 def _record_new_ids(scribe: Scribe, before: SessionState, after: SessionState) -> None:

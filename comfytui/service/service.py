@@ -23,7 +23,7 @@ from comfytui.service.notices import BatchRefused, JobEnded, Notice, ServiceFail
 from comfytui.service.orders import Order, Parcel, plan
 from comfytui.service.outbox import Outbox
 from comfytui.service.recognition import Recognition, resume
-from comfytui.service.record import record
+from comfytui.service.record import catch_up, record
 from comfytui.service.tenancy import Tenancy
 from comfytui.session.events import (
     BatchPlanned,
@@ -118,10 +118,11 @@ class SocketService:
 
     def _take_over(self, saved: Sequence[SavedBatch]) -> None:
         """Go on with batches of before where they were left, as whose jobs are mine."""
+        self._apply(MovedIn(self._tenancy.mine, self._tenancy.elsewhere))
         for batch in saved:
             self._tenancy.own(batch.batch.id, batch.client_id)
             self._kept |= resume(batch, self._apply, self._outbox)
-        self._apply(MovedIn(self._tenancy.mine, self._tenancy.elsewhere))
+            catch_up(self._scribe, batch, self.state)
 
     def _move_out(self) -> None:
         """Forget the box of before, whose prompts the journal has."""

@@ -61,7 +61,7 @@ class Tenancy:
     @property
     def elsewhere(self) -> frozenset[str]:
         """Those that another running comfytui holds."""
-        return frozenset(self._elsewhere)
+        return frozenset(self._elsewhere.difference(self.client_ids))
 
     def own(self, batch: str, client_id: str) -> None:
         """Keep under which id a batch of before was begun."""

@@ -50,12 +50,19 @@ def _over(state: SessionState, event: PromptLost | PromptRejected | JobCancelled
 
 
 def _planned(state: SessionState, event: BatchPlanned) -> SessionState:
-    """The state with a new batch; of jobs that are known as mine (a batch that is resumed) the known ones stay."""
+    """The state with a new batch; of jobs that are known as mine (a batch that is resumed) the known ones stay.
+
+    What ended for certain is not lost, whoever saw the end.
+    """
     batch = event.batch
-    fresh = [job for job in event.jobs if not ((known := state.jobs.get(job.prompt_id)) and known.mine)]
+    fresh = [job for job in event.jobs if not _is_known(state.jobs.get(job.prompt_id), job)]
     if state.batches.get(batch.id) != batch:
         state = replace(state, batches=MappingProxyType({**state.batches, batch.id: batch}))
     return put(state, fresh)
+
+
+def _is_known(known: Job | None, job: Job) -> bool:
+    return known is not None and known.mine and not (known.status is JobStatus.LOST and job.status.final)
 
 
 def _queued(state: SessionState, event: PromptQueued, at: Stamp) -> SessionState:

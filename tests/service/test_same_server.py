@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service import outbox
 from comfytui.service.notices import JobEnded
@@ -14,6 +15,8 @@ from comfytui.sim import stats
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
 from tests.service.resuming import resumed, shows, statuses
+from tests.service.test_others import of_another_client
+from tests.service.test_resume_box import written
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate
 from tests.waiting import eventually
@@ -90,6 +93,71 @@ async def test_what_the_server_forgot_of_another_pane_is_for_that_one_to_send_ag
                 one.service.resend(batch.prompts)
                 await mine(other, batch, JobStatus.QUEUED, JobStatus.QUEUED)
         assert ids(sim) == [*batch.prompts, *batch.prompts]
+
+
+async def taken_over(sim: SimServer, watcher: Watcher) -> None:
+    """Have a job of a stranger come, which makes a pane ask what nobody holds any more."""
+    async with ComfyClient(Server.from_url(sim.url)) as stranger:
+        await of_another_client(stranger, 1)
+    await eventually(lambda: not watcher.state.elsewhere, "the client id of the pane that was left")
+
+
+async def test_jobs_of_a_pane_that_was_left_are_live_and_written_down_in_the_one_that_takes_them_over(
+    tmp_path: Path,
+) -> None:
+    gate = Gate()
+    gate.let_start()
+    async with SimServer(QUICK, pace=gate) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as other:
+            await other.live()
+            async with watching(server, folder=tmp_path) as one:
+                await one.live()
+                batch = await one.order(3, model=MODEL, steps=STEPS)
+                await mine(other, batch, JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.QUEUED)
+            await gate.let_steps(STEPS)
+            await mine(other, batch, JobStatus.SUCCEEDED, JobStatus.RUNNING, JobStatus.QUEUED)
+            # Nobody wrote down how the first one ended: it was neither pane's to write.
+            assert [row[2] for row in written(tmp_path)] == ["queued"] * 3
+            await taken_over(sim, other)
+            await eventually(lambda: set(sim.sockets.clients) == other.state.client_ids, "a socket for each")
+            await gate.let_steps(2)
+            await eventually(lambda: shows(other, batch, "Image 2 of 3 - Step 2/8 (25%)"), "the next step, live")
+            await gate.let_all()
+            await mine(other, batch, *[JobStatus.SUCCEEDED] * 3)
+        await sim.restart()
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            await watcher.until(await watcher.order(1, model=MODEL), JobStatus.SUCCEEDED)
+            assert [row[2] for row in written(tmp_path)][:3] == ["succeeded"] * 3
+        assert ids(sim)[:3] == list(batch.prompts)
+
+
+async def test_images_that_a_pane_could_not_send_are_sent_once_by_the_one_that_takes_them_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    gate = Gate()
+    gate.let_start()
+    async with SimServer(QUICK, pace=gate) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as other:
+            await other.live()
+            async with watching(server, folder=tmp_path) as one:
+                await one.live()
+                # The first one is there, but its answer is not, and the second one waits for that.
+                answer = sim.faults.hold_answers("/prompt", method="POST", lands=True)
+                batch = await one.order(2, model=MODEL)
+                await eventually(lambda: statuses(other, batch) == [JobStatus.RUNNING], "the first image")
+            answer.end()
+            await taken_over(sim, other)
+            await mine(other, batch, JobStatus.RUNNING, JobStatus.QUEUED)
+            known = [("queued", None)] * 2
+            await eventually(lambda: [row[2:4] for row in written(tmp_path)] == known, "what is written")
+            await gate.let_all()
+            await mine(other, batch, *[JobStatus.SUCCEEDED] * 2)
+        assert [each for each in ids(sim) if each in batch.prompts] == list(batch.prompts)
 
 
 @pytest.mark.parametrize("way", ["name", "tunnel", "configured"])

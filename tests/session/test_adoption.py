@@ -1,13 +1,16 @@
 """Jobs of mine that the session did not plan: found again in the queue and the history."""
 
+from dataclasses import replace
+
 import pytest
 
-from comfytui.comfy.events import Output
+from comfytui.comfy.events import ExecutionStart, Output
 from comfytui.comfy.replies import HistoryEntry, QueueItem
 from comfytui.session.boil import MOST_IMAGES, mark_of, past
-from comfytui.session.events import Connected, HistorySnapshot, Past, QueueSnapshot
+from comfytui.session.book import put
+from comfytui.session.events import BatchPlanned, Connected, HistorySnapshot, Past, QueueSnapshot
 from comfytui.session.model import JobStatus, Mark
-from tests.session.build import CLASSES, ME, Session, head, seen, step
+from tests.session.build import CLASSES, ME, Session, head, job, seen, step
 
 S = JobStatus
 
@@ -122,3 +125,14 @@ def test_the_history_shows_a_cached_run(cached: tuple[str, ...], outputs: tuple[
     assert boiled.all_cached is all_cached
     assert (boiled.seconds, boiled.ended) == (2.5, 3.5)
     assert boiled.seen.classes == CLASSES
+
+
+def test_an_end_that_another_process_saw_replaces_a_loss_but_no_other_state_that_is_known() -> None:
+    session = Session()
+    first, second = session.plan("batch", 2)
+    session.do(ExecutionStart(second, 10_000))
+    session.state = put(session.state, [replace(session.state.jobs[first], status=JobStatus.LOST)])
+    batch = session.state.batches["batch"]
+    jobs = tuple(replace(job(prompt), status=JobStatus.SUCCEEDED) for prompt in (first, second))
+    session.do(BatchPlanned(batch, jobs))
+    assert [session.status(prompt) for prompt in (first, second)] == [JobStatus.SUCCEEDED, JobStatus.RUNNING]

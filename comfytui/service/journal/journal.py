@@ -113,7 +113,8 @@ class Journal:
                 for client_id in mine:
                     sight(self._db, endpoint, client_id)
         with self._guard():
-            elsewhere = [client_id for client_id in mine if not self._is_free(client_id)]
+            own = {claim.client_id for claim in self._claims if claim.held}
+            elsewhere = [client_id for client_id in mine if client_id not in own and not self._is_free(client_id)]
             claims = [] if self._folder is None else claim_owners(self._db, self._folder, endpoint)
         self._claims += claims
         return Joined(mine, elsewhere, claims)

@@ -89,7 +89,18 @@ def test_an_id_of_another_address_is_taken_over_where_its_jobs_were_seen(tmp_pat
         assert ids(journal, other) == ["one"]
         with Journal.open(tmp_path) as second:
             assert ids(second) == ["two"]
-            assert second.join(SERVER, ["one", "two"]) == (["one", "two"], ["one", "two"], [])
+            assert second.join(SERVER, ["one", "two"]) == (["one", "two"], ["one"], [])
+
+
+def test_an_id_that_the_journal_itself_holds_is_not_another_ones(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal, Journal.open(tmp_path) as left:
+        (claim,) = left.claims(SERVER)
+        planned(left, client_id=claim.client_id)
+        assert journal.join(SERVER, [claim.client_id]) == ([claim.client_id], [claim.client_id], [])
+        claim.release()
+        mine, elsewhere, claims = journal.join(SERVER, [claim.client_id])
+        assert (mine, elsewhere, [each.client_id for each in claims]) == ([claim.client_id], [], [claim.client_id])
+        assert journal.join(SERVER, [claim.client_id]) == ([claim.client_id], [], [])
 
 
 def test_lock_files_that_were_left_behind_are_removed(tmp_path: Path) -> None:
