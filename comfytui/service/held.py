@@ -1,6 +1,7 @@
 """Frames of a socket that opened before the server showed, since then, which one it is: they wait, or are dropped."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -11,6 +12,9 @@ MOST_FRAMES = 16
 """Frames of a socket that are held; what comes then stays unread for a while."""
 PROOF_SECONDS = 2.0
 """Seconds that it stays unread: a client that does not read holds up all others."""
+
+NEVER = sys.maxsize
+"""The number of a socket whose frames never count."""
 
 
 class HeldFrames:
@@ -30,6 +34,12 @@ class HeldFrames:
     def closed(self, client_id: str) -> None:
         """It closed, and nothing it said was proven."""
         self._frames.pop(client_id, None)
+
+    def drop(self) -> None:
+        """All sockets are given up: what one said that is not proven never counts, nor what it says until it closes."""
+        for client_id in [each for each in self._sockets if not self._proven(each)]:
+            self._sockets[client_id] = NEVER
+            self._frames.pop(client_id, None)
 
     def hold(self, client_id: str, frame: Event) -> bool:
         """Keep a frame that does not count yet, unless it is a preview, which is large; whether it does not count."""

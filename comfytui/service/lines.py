@@ -85,7 +85,7 @@ class Lines:
     def wire(self, client_id: str) -> Coroutine[Any, Any, None]:
         """What has to run, for ever, to hold the socket of one more id."""
         self._wires[client_id] = wire = Wire(
-            self._server, client_id, self._receive, self._held.room, self._no_socket, self._hopeful
+            self._server, client_id, self._receive, self._held.room, self._held.closed, self._no_socket, self._hopeful
         )
         return wire.run()
 
@@ -120,6 +120,7 @@ class Lines:
             self.looker.want()
 
     def _renew(self) -> None:
+        self._held.drop()
         for wire in self._wires.values():
             wire.renew()
 

@@ -25,7 +25,8 @@ GIVEN_UP_PAUSE = 60.0
 class Wire:
     """`receive` gets the news, `given_up` why there is no point in trying on; `hopeful` says if there is one later.
 
-    After each piece of news the next one is read when `room` returns.
+    After each piece of news the next one is read when `room` returns; `left` is told when no more will come from a
+    socket, also where it ends without a `Closed` because the wire is renewed or its task is cancelled.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Wire:
         client_id: str,
         receive: Callable[[str, News], None],
         room: Callable[[str], Awaitable[None]],
+        left: Callable[[str], None],
         given_up: Callable[[ComfyError], None],
         hopeful: Callable[[], bool],
     ) -> None:
@@ -41,6 +43,7 @@ class Wire:
         self._server = server
         self._receive = receive
         self._room = room
+        self._left = left
         self._given_up = given_up
         self._hopeful = hopeful
         self._renewed = asyncio.Event()
@@ -67,9 +70,12 @@ class Wire:
             lag=lambda seconds: self._receive(self.client_id, Lag(seconds)),
         )
         async with aclosing(stream):
-            async for news in stream:
-                self._receive(self.client_id, news)
-                await self._room(self.client_id)
+            try:
+                async for news in stream:
+                    self._receive(self.client_id, news)
+                    await self._room(self.client_id)
+            finally:
+                self._left(self.client_id)
 
     async def _rest(self) -> None:
         await asyncio.sleep(GIVEN_UP_PAUSE)

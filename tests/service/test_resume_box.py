@@ -223,3 +223,20 @@ async def test_nothing_that_another_server_says_counts_before_it_is_known_which_
         assert slow.hits
         assert {state.queue_remaining for state in watcher.states[seen:]} == {2}
         assert len({state.stats.devices[0].name for state in watcher.states[seen:] if state.stats}) == 1
+
+
+async def test_nothing_that_the_other_server_said_counts_when_the_known_one_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(looks, "OTHER_BOX_PAUSE", 0.1)
+    async with boxes() as it, watching(it.server) as watcher:
+        await left_behind(it, watcher)
+        await eventually(lambda: it.other.sockets.clients, "a socket to the other server")
+        assert watcher.state.queue_remaining == 2
+        seen = len(watcher.states)
+        # Its socket stays open, and its greeting tells of an empty queue.
+        it.proxy.lead_to(it.first.url)
+        it.proxy.cut(requests_only=True)
+        await watcher.live()
+        await eventually(lambda: it.first.sockets.clients and not it.other.sockets.clients, "the socket of before")
+        assert {state.queue_remaining for state in watcher.states[seen:]} == {2}

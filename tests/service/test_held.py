@@ -1,0 +1,134 @@
+"""Frames of a socket count once the server has shown, after that socket opened, which one it is."""
+
+import asyncio
+
+import pytest
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.events import Event, PreviewImage, Status
+from comfytui.comfy.replies import SystemStats
+from comfytui.comfy.server import Server
+from comfytui.service import held
+from comfytui.service.door import Door
+from comfytui.service.held import MOST_FRAMES, HeldFrames
+from comfytui.service.lines import Lines
+from comfytui.session.box import fingerprint_of
+from comfytui.session.state import SessionState
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.waiting import eventually
+
+KNOWN = SystemStats("0.33.0", 2**36, 2**35, ())
+
+
+class Sockets:
+    """A door, the frames of sockets before it, and what came through."""
+
+    def __init__(self) -> None:
+        self.door = Door(lambda _: None, lambda _: None, lambda: None, self._release)
+        self.door.known = fingerprint_of(KNOWN)
+        self.received: list[tuple[str, Event]] = []
+        self.held = HeldFrames(self.door, lambda client_id, frame: self.received.append((client_id, frame)))
+
+    def _release(self) -> None:
+        self.held.release()
+
+    def prove(self) -> None:
+        """The known server answers."""
+        assert self.door.check(KNOWN, self.door.sockets)
+
+
+@pytest.fixture
+def sockets() -> Sockets:
+    it = Sockets()
+    it.held.opened("id")
+    return it
+
+
+def test_frames_wait_for_the_proof_and_come_in_their_order(sockets: Sockets) -> None:
+    assert sockets.held.hold("id", Status(1))
+    assert sockets.held.hold("id", Status(2))
+    assert sockets.received == []
+    sockets.prove()
+    assert sockets.received == [("id", Status(1)), ("id", Status(2))]
+    assert not sockets.held.hold("id", Status(3))
+
+
+def test_a_socket_that_closes_before_the_proof_takes_its_frames_along(sockets: Sockets) -> None:
+    sockets.held.hold("id", Status(1))
+    sockets.held.closed("id")
+    sockets.prove()
+    assert sockets.received == []
+
+
+def test_previews_are_not_kept_but_do_not_count_either(sockets: Sockets) -> None:
+    assert sockets.held.hold("id", PreviewImage("png", b""))
+    sockets.prove()
+    assert sockets.received == []
+    assert not sockets.held.hold("id", PreviewImage("png", b""))
+
+
+async def test_a_proof_that_does_not_come_in_time_costs_the_frames(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held, "PROOF_SECONDS", 0.01)
+    for count in range(MOST_FRAMES):
+        await sockets.held.room("id")
+        sockets.held.hold("id", Status(count))
+    await sockets.held.room("id")
+    assert sockets.held.hold("id", Status(99))
+    await asyncio.wait_for(sockets.held.room("id"), 10)
+    sockets.prove()
+    assert sockets.received == []
+
+
+async def test_a_full_socket_is_read_on_as_soon_as_the_proof_is_there(
+    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held, "PROOF_SECONDS", 600.0)
+    for count in range(MOST_FRAMES):
+        sockets.held.hold("id", Status(count))
+    waiting = asyncio.ensure_future(sockets.held.room("id"))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    sockets.prove()
+    await asyncio.wait_for(waiting, 10)
+    assert len(sockets.received) == MOST_FRAMES
+
+
+def test_what_a_socket_that_is_given_up_said_and_still_says_never_counts(sockets: Sockets) -> None:
+    sockets.held.hold("id", Status(1))
+    sockets.held.drop()
+    sockets.prove()
+    assert sockets.held.hold("id", Status(2))
+    sockets.prove()
+    assert sockets.received == []
+    sockets.held.opened("id")
+    sockets.prove()
+    assert not sockets.held.hold("id", Status(3))
+
+
+def test_a_socket_whose_frames_count_is_heard_to_its_end(sockets: Sockets) -> None:
+    sockets.prove()
+    sockets.held.drop()
+    assert not sockets.held.hold("id", Status(1))
+
+
+@pytest.mark.parametrize("way", ["cancelled", "renewed", "left alone"])
+async def test_a_wire_that_is_given_up_takes_along_what_was_not_proven(way: str) -> None:
+    events: list[object] = []
+    async with SimServer(SimConfig()) as sim, ComfyClient(Server.from_url(sim.url)) as client:
+        lines = Lines(Server.from_url(sim.url), SessionState, events.append, lambda _: None, lambda _: None)
+        stats = await client.system_stats()
+        lines.door.known = fingerprint_of(stats)
+        wire = asyncio.create_task(lines.wire("id"))
+        await eventually(lambda: lines._held._frames.get("id"), "a frame that waits")
+        if way == "cancelled":
+            wire.cancel()
+            await asyncio.wait([wire])
+        elif way == "renewed":
+            lines.reconnect()
+        assert lines.door.check(stats, lines.door.sockets)
+        assert any(isinstance(event, Status) for event in events) is (way == "left alone")
+        wire.cancel()
+        await asyncio.wait([wire])
