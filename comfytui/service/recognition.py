@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from comfytui.comfy.endings import to_the_end
 from comfytui.service.doubts import doubt_of
 from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.orders import Parcel
@@ -72,16 +73,23 @@ class Recognition:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            others, before = _others(self._state()), self._tenancy.mine
-            taken, saved = await self._tenancy.join(others - self._asked)
-            self._asked = others
-            # Some jobs of an id that was taken over may be shown already: the rest is in the journal alone.
-            batches = self._state().batches
-            self._known([each for each in saved if each.client_id in taken or each.batch.id not in batches])
-            for client_id in taken:
-                hold(client_id)
-            if self._tenancy.mine != before:
-                self._reread()
+            held = self._tenancy.client_ids
+            # Cut short, it would leave ids that are held here and batches of theirs that nobody goes on with.
+            await to_the_end(self._ask())
+            for client_id in self._tenancy.client_ids:
+                if client_id not in held:
+                    hold(client_id)
+
+    async def _ask(self) -> None:
+        """Take over what nobody holds, and go on with it."""
+        others, before = _others(self._state()), self._tenancy.mine
+        taken, saved = await self._tenancy.join(others - self._asked)
+        self._asked = others
+        # Some jobs of an id that was taken over may be shown already: the rest is in the journal alone.
+        batches = self._state().batches
+        self._known([each for each in saved if each.client_id in taken or each.batch.id not in batches])
+        if self._tenancy.mine != before:
+            self._reread()
 
 
 def _others(state: SessionState) -> frozenset[str]:

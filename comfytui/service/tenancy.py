@@ -127,6 +127,8 @@ class Tenancy:
         taken = tuple(claim.client_id for claim in joined.claims)
         if not taken and not joined.mine:
             return (), []
+        if taken:
+            self._settle()
         return taken, await self._scribe.restore(self._endpoint, self.client_ids, RECENT)
 
     @property
