@@ -48,6 +48,12 @@ async def test_the_image_that_runs_is_shown_live_and_those_that_ended_meanwhile_
         assert ids(sim) == list(batch.prompts)
 
 
+def succeeded(watcher: Watcher, batch: Batch) -> bool:
+    return statuses(watcher, batch) == [JobStatus.SUCCEEDED] * batch.total and all(
+        job.outputs for job in watcher.jobs(batch)
+    )
+
+
 def previewed(watcher: Watcher) -> list[str]:
     """The prompts of which a picture came."""
     return list(dict.fromkeys(note.prompt_id for note in watcher.notices if isinstance(note, PreviewReceived)))
@@ -83,20 +89,25 @@ async def test_two_at_once_have_their_own_ids(tmp_path: Path) -> None:
     async with SimServer(QUICK, pace=gate) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as one, watching(server, folder=tmp_path) as other:
-            batches, held = [], []
+            batches: list[Batch] = []
+            held = []
             for watcher in (one, other):
                 await watcher.live()
                 held.append(watcher.state.client_ids - watcher.state.elsewhere)
-                batches.append(await watcher.order(2, model=MODEL))
             assert not held[0] & held[1]
+            for watcher, beside in ((one, other), (other, one)):
+                batches.append(await watcher.order(2, model=MODEL))
+                await resumed(beside, batches[-1])
             for watcher, batch in zip((one, other), batches, strict=True):
                 await watcher.until(batch, JobStatus.QUEUED)
                 watcher.service.reconnect()
                 await watcher.live()
             await gate.let_all()
-            for watcher, batch in zip((one, other), batches, strict=True):
-                assert all(job.outputs for job in await watcher.until(batch))
-                assert next(iter(watcher.state.batches)) == batch.id
+            for watcher in (one, other):
+                assert list(watcher.state.batches) == [batch.id for batch in batches]
+                for batch in batches:
+                    await eventually(partial(succeeded, watcher, batch), "the whole batch")
+                    assert all(job.mine and job.outputs for job in watcher.jobs(batch))
         assert sorted(ids(sim)) == sorted(prompt for batch in batches for prompt in batch.prompts)
 
 
