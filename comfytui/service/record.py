@@ -19,9 +19,13 @@ def record(scribe: Scribe, before: SessionState, after: SessionState) -> None:
 
 def catch_up(scribe: Scribe, saved: SavedBatch, state: SessionState) -> None:
     """Write down what is known of a batch that is taken over, as far as its last owner did not live to see it."""
-    for prompt in saved.prompts:
-        job = state.jobs.get(prompt.key)
-        if job and not prompt.status.final and job.status is not prompt.status:
+    for prompt, prompt_id in zip(saved.prompts, state.batches[saved.batch.id].prompts, strict=True):
+        job = state.jobs.get(prompt_id)
+        if job is None:
+            continue
+        if prompt_id != prompt.key:
+            scribe.sent(prompt.key, prompt_id, job.number or 0.0)
+        if not prompt.status.final and job.status is not prompt.status:
             _record(scribe, prompt.job(), job)
 
 

@@ -52,16 +52,28 @@ def _over(state: SessionState, event: PromptLost | PromptRejected | JobCancelled
 def _planned(state: SessionState, event: BatchPlanned) -> SessionState:
     """The state with a new batch; of jobs that are known as mine (a batch that is resumed) the known ones stay.
 
-    What ended for certain is not lost, whoever saw the end.
+    What ended for certain is not lost, whoever saw the end; an image that the server has under an id of its own, though
+    its answer never came, is not to be sent.
     """
-    batch = event.batch
-    fresh = [job for job in event.jobs if not _is_known(state.jobs.get(job.prompt_id), job)]
+    landed = _landed(state, event)
+    batch = replace(event.batch, prompts=tuple(landed.get(prompt, prompt) for prompt in event.batch.prompts))
+    fresh = [job for job in event.jobs if job.prompt_id not in landed and not _is_known(state, job)]
     if state.batches.get(batch.id) != batch:
         state = replace(state, batches=MappingProxyType({**state.batches, batch.id: batch}))
     return put(state, fresh)
 
 
-def _is_known(known: Job | None, job: Job) -> bool:
+def _landed(state: SessionState, event: BatchPlanned) -> dict[str, str]:
+    """Prompts of a batch that seem unsent, by their ids, and the ids under which their images are known already."""
+    known = state.batches.get(event.batch.id)
+    jobs = [state.jobs.get(prompt) for prompt in known.prompts] if known else []
+    images = {job.mark.index: job.prompt_id for job in jobs if job and job.mark}
+    unsent = [job for job in event.jobs if job.status is JobStatus.SUBMITTING and job.prompt_id not in state.jobs]
+    return {job.prompt_id: images[job.mark.index] for job in unsent if job.mark and job.mark.index in images}
+
+
+def _is_known(state: SessionState, job: Job) -> bool:
+    known = state.jobs.get(job.prompt_id)
     return known is not None and known.mine and not (known.status is JobStatus.LOST and job.status.final)
 
 
