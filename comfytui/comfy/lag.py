@@ -27,13 +27,19 @@ class Lag:
 
 
 class LagMeter:
-    """Measures one connection; `report` is called with the seconds that its frames are behind, often with the same."""
+    """Measures one connection; `report` is called with the seconds that its frames are behind, often with the same.
+
+    What is reported is the smaller of the last two measurements: a server that was held up once (it loads a model)
+    answers one ping late, a connection that is too slow answers each one late.
+    """
 
     def __init__(self, socket: ClientConnection, report: Report) -> None:
         self._socket = socket
         self._report = report
         self._last_frame = 0.0
         self._frames = asyncio.Event()
+        self._measured = 0.0
+        self._reported = 0.0
 
     def heard(self) -> None:
         """A frame came."""
@@ -43,25 +49,32 @@ class LagMeter:
     async def run(self) -> None:
         """Measure while frames come, until the connection ends."""
         with suppress(ConnectionClosed):
-            lag = 0.0
             while True:
                 if time.monotonic() - self._last_frame > AT_REST_AFTER:
                     self._frames.clear()
                     await self._frames.wait()
-                lag = await self._measured(await self._socket.ping(), lag)
-                self._report(lag)
+                await self._measure(await self._socket.ping())
                 await asyncio.sleep(PING_EVERY)
 
-    async def _measured(self, answer: Awaitable[float], before: float) -> float:
-        """The seconds until a ping is answered; meanwhile as many as have gone, or as there were before."""
+    async def _measure(self, answer: Awaitable[float]) -> None:
+        """Report until a ping is answered, and then what the answer tells."""
         sent, pong = time.monotonic(), asyncio.ensure_future(answer)
         while True:
             done, _ = await asyncio.wait({pong}, timeout=REPORT_EVERY)
             if done:
-                return pong.result()
-            # Where no frame comes either, the server is held up, and nothing is late.
-            if self._last_frame > sent or before >= PING_EVERY:
-                self._report(max(before, time.monotonic() - sent))
+                # Where no frame came before it, the pong waited for the server and not behind frames.
+                self._take(pong.result() if self._last_frame > sent else 0.0)
+                return
+            now = time.monotonic()
+            if self._last_frame > max(sent, now - REPORT_EVERY):
+                self._take(max(self._reported, now - sent))
+            elif self._reported:
+                self._report(self._reported)  # Until the pong they are taken to be as late as before.
+
+    def _take(self, seconds: float) -> None:
+        """Report what this measurement and the one before it agree on."""
+        self._reported, self._measured = min(self._measured, seconds), seconds
+        self._report(self._reported)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,21 +37,8 @@ async def meter(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[LagMeter
         yield it, socket, reports
 
 
-async def test_a_ping_that_waits_while_frames_come_tells_that_they_are_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with meter(monkeypatch) as (it, socket, reports):
-        it.heard()
-        await eventually(lambda: len(reports) > 3, "reports")
-        assert reports == sorted(reports)
-        socket.pings[0].set_result(12.0)
-        await eventually(lambda: 12.0 in reports, "what the pong tells")
-        # Until the next pong they are taken to be as late as before, though no further frame comes.
-        await eventually(lambda: reports.count(12.0) > 3, "more reports")
-        await eventually(lambda: len(socket.pings) == 2, "another ping")
-        socket.pings[1].set_result(0.001)
-        await eventually(lambda: reports[-1] == 0.001, "the end of the backlog")
-
-
-async def test_where_no_frame_comes_while_a_ping_waits_nothing_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+def counted_waits(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """All that is waited for from now on."""
     waits: list[object] = []
     wait = asyncio.wait
 
@@ -59,6 +47,87 @@ async def test_where_no_frame_comes_while_a_ping_waits_nothing_is_late(monkeypat
         return await wait(*args, **kwargs)
 
     monkeypatch.setattr(asyncio, "wait", counted)
+    return waits
+
+
+@asynccontextmanager
+async def frames(it: LagMeter) -> AsyncIterator[None]:
+    """Frames come all the time."""
+
+    async def come() -> None:
+        while True:
+            it.heard()
+            await asyncio.sleep(0)
+
+    coming = asyncio.create_task(come())
+    try:
+        yield
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+
+
+async def answer(socket: Any, seconds: float) -> None:
+    """Answer the last ping, and wait for the next one."""
+    pings = len(socket.pings)
+    socket.pings[-1].set_result(seconds)
+    await eventually(lambda: len(socket.pings) > pings, "another ping")
+
+
+async def test_a_ping_that_waits_while_frames_come_tells_that_they_are_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with meter(monkeypatch) as (it, socket, reports):
+        async with frames(it):
+            await eventually(lambda: len(reports) > 3, "reports")
+            assert reports == sorted(reports)
+            assert reports[-1] > 0
+            await answer(socket, 12.0)
+            await answer(socket, 12.0)
+            assert reports[-1] == 12.0
+        # Until the next pong they are taken to be as late as before, though no further frame comes.
+        await eventually(lambda: reports[-3:] == [12.0] * 3, "more reports")
+        await answer(socket, 0.001)
+        await eventually(lambda: reports[-1] <= 0.001, "the end of the backlog")
+
+
+async def test_one_late_pong_that_frames_came_before_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with meter(monkeypatch) as (it, socket, reports):
+        monkeypatch.setattr(lag, "REPORT_EVERY", 60.0)
+        await answer(socket, 0.001)
+        for seconds in (7.0, 0.001, 7.0, 0.001):
+            it.heard()
+            await answer(socket, seconds)
+        assert max(reports) <= 0.001
+        for _ in range(2):
+            it.heard()
+            await answer(socket, 7.0)
+        assert reports[-1] == 7.0
+
+
+async def test_late_pongs_of_a_server_that_was_held_up_and_sent_no_frames_tell_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with meter(monkeypatch) as (_, socket, reports):
+        for _ in range(3):
+            await answer(socket, 7.0)
+        assert set(reports) == {0.0}
+
+
+async def test_frames_that_came_before_a_server_was_held_up_do_not_make_its_silence_a_lag(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1.0
+    monkeypatch.setattr(lag, "time", SimpleNamespace(monotonic=lambda: now))
+    async with meter(monkeypatch) as (it, _, reports):
+        now = 1.005
+        it.heard()
+        now = 8.0
+        waits = counted_waits(monkeypatch)
+        await eventually(lambda: len(waits) > 5, "some patience")
+        assert max(reports, default=0.0) < 0.01
+
+
+async def test_where_no_frame_comes_while_a_ping_waits_nothing_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = counted_waits(monkeypatch)
     async with meter(monkeypatch) as (_, _, reports):
         await eventually(lambda: len(waits) > 5, "some patience")
         assert not reports
