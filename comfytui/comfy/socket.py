@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 
 from websockets.asyncio.client import connect
@@ -45,6 +46,8 @@ PING_SECONDS, PONG_SECONDS = 3.0, 8.0
 """Seconds of silence before a ping, and until its answer is missed; some proxies cut a socket idle for 5 s."""
 WOKEN_SECONDS = 1.0
 """Seconds for a last ping, after which a connection that was not answered on is given up."""
+STILL_SECONDS = 3.0
+"""Seconds for the answer to a ping that is to show that the server's process is still the same one."""
 _LOGIN = frozenset({401, 403, 407, *range(300, 400)})
 """Statuses that ask for a login; a redirect leads to one."""
 _PASSING = frozenset({408, 425, 429})
@@ -54,9 +57,15 @@ _SILENT.disabled = True  # What it would log holds the URL, and so perhaps a tok
 HELLO = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
 
 
+async def _dead() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A connection stands."""
+    """A connection stands; `answers` asks whether the server still answers a ping on this very connection."""
+
+    answers: Callable[[], Awaitable[bool]] = field(default=_dead, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +111,6 @@ class Backoff:
         return float(max(FIRST_DELAY / 2, self.chance() * longest))
 
 
-async def _dead() -> bool:
-    return False
-
-
 async def events(
     server: Server,
     client_id: str,
@@ -135,7 +140,7 @@ async def events(
                 # Flags are per socket: without them previews come without the prompt that they belong to.
                 with suppress(ConnectionClosed):  # What came before the end is still to be read.
                     await socket.send(HELLO)
-                yield Opened()
+                yield Opened(partial(_still_answers, socket))
                 opened = heard = clock()
                 while True:
                     got = await _next(socket, ping, pong, unheard=unheard)
@@ -229,6 +234,13 @@ async def _answers(socket: BoundedConnection, pong: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def _still_answers(socket: BoundedConnection) -> bool:
+    """Whether a connection is open, and a ping on it is answered in time."""
+    with suppress(ConnectionClosed):
+        return await _answers(socket, STILL_SECONDS)
+    return False
 
 
 def _connection(server: Server, client_id: str) -> connect:

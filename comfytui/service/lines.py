@@ -1,7 +1,8 @@
 """All that connects to one server: the sockets, the looks over HTTP, and the watchdog between them."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -60,6 +61,8 @@ class Lines:
         self._wires: dict[str, Wire] = {}
         self._late: dict[str, float] = {}
         self._login = self._next_login = 0  # the login that requests carry, and the one for the next `work`
+        # Of each client id, when its last connection opened (monotonic), and how to ask whether it still answers.
+        self._connections: dict[str, tuple[float, Callable[[], Awaitable[bool]]]] = {}
         self._tried = False
         self._was_live = False
         self._was_away = False
@@ -108,6 +111,14 @@ class Lines:
             why = self._state().link.reason or self.door.reason or "waiting for the server"
             self._apply(PromptDelayed(prompt_id, why))
         return self.door.is_ready
+
+    async def connected_since(self, since: float) -> bool:
+        """Whether a websocket that opened before this monotonic second is still answered on.
+
+        It ends with the server's process, so the process is then the same one as at that time.
+        """
+        older = [answers for opened, answers in self._connections.values() if opened <= since]
+        return any([await answers() for answers in older])
 
     async def _prove(self) -> None:
         """Ask which box answers where no break of a socket would tell of another one."""
@@ -176,7 +187,8 @@ class Lines:
 
     def _receive(self, client_id: str, news: News) -> None:
         match news:
-            case Opened():
+            case Opened(answers=answers):
+                self._connections[client_id] = time.monotonic(), answers
                 self._tried = self._was_live = True
                 self._watchdog.opened()
                 self._held.opened(client_id)
@@ -186,6 +198,7 @@ class Lines:
                 self.looker.want(history=True)
             case Closed(reason=reason, retry_in=retry_in, error=error, silent=silent):
                 self._late.pop(client_id, None)
+                self._connections.pop(client_id, None)
                 self._held.closed(client_id)
                 self.door.close()
                 self._apply(Disconnected(reason, retry_in, silent=silent, vague=isinstance(error, TimedOut)))

@@ -40,13 +40,18 @@ Cancel = Callable[[str], Awaitable[None]]
 Witness = Callable[[ComfyClient], Awaitable[Witnesses]]
 
 
+async def _never(_: float) -> bool:
+    return False
+
+
 class Outbox:
     """The unsent prompts of one server, first come first sent.
 
     `apply` receives what happens to each, `refused` each batch that the server would not have, `tell` what the user
     should know; `unsent` says whether the session still waits for a prompt to be sent, `previews` what kind it asks
     for, `cancel` calls one back, and `ready` waits a while until the server is known to be the right one, `witness`
-    says what its process holds until it ends, `ledger` outlives ours.
+    says what its process holds until it ends, `ledger` outlives ours. `connected_since` says whether a websocket that
+    was open at a monotonic second is still answered on: then the server was not restarted since.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class Outbox:
         witness: Witness,
         ledger: Ledger,
         *,
+        connected_since: Callable[[float], Awaitable[bool]] = _never,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._apply = apply
@@ -74,6 +80,7 @@ class Outbox:
         self._ready = ready
         self._witness = witness
         self._ledger = ledger
+        self._connected_since = connected_since
         self._sleep = sleep
         self._parcels: dict[str, Parcel] = {}
         self._filled = asyncio.Event()
@@ -207,7 +214,9 @@ class Outbox:
         """
         try:
             item, history = await ended(client, parcel)
-            proven = await is_same_process(self._doubtful[parcel.prompt_id].witnesses, history, client)
+            doubt = self._doubtful[parcel.prompt_id]
+            # Asked after the looks that did not find it: the process that they saw is the one that it was sent to.
+            proven = await self._connected_since(doubt.since) or await is_same_process(doubt.witnesses, history, client)
         except ComfyError:
             return
         if not await self._ready(parcel.prompt_id):

@@ -278,6 +278,7 @@ class SocketService:
             self._lines.sendable,
             self._lines.looker.witnesses,
             self._scribe,
+            connected_since=self._lines.connected_since,
         )
 
     def _is_unsent(self, prompt_id: str) -> bool:
