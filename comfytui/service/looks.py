@@ -19,7 +19,7 @@ from comfytui.service.ends import (
     read_newest,
     unknown,
 )
-from comfytui.service.witnesses import Witnesses, witnesses_of
+from comfytui.service.witnesses import Witnesses, held_by
 from comfytui.session.boil import seen
 from comfytui.session.events import Answered, HistorySnapshot, QueueSnapshot, SessionEvent, StatsRead, Unanswered
 from comfytui.session.jobs import indexed
@@ -142,9 +142,9 @@ class Looker:
             self._arrivals.searched(unseen, found)
         self._arrivals.polled(self._state().jobs)
 
-    async def witnesses(self, client: ComfyClient) -> Witnesses:
+    def witnesses(self) -> Witnesses:
         """What the server's process holds until it ends, as far as is known since the link opened."""
-        return await witnesses_of(self._state(), self._history, self._history_read, client)
+        return held_by(self._state(), self._history, self._history_read)
 
     async def read_box(self, client: ComfyClient) -> None:
         """Read the box's figures, which also tell if it is another one."""

@@ -12,7 +12,7 @@ from comfytui.service.landing import ended, landed
 from comfytui.service.ledger import Ledger
 from comfytui.service.notices import Severity
 from comfytui.service.orders import Parcel
-from comfytui.service.witnesses import Witnesses, is_same_process
+from comfytui.service.witnesses import Witnesses, is_same_process, last_log_line
 from comfytui.session.events import (
     HistorySnapshot,
     JobCancelled,
@@ -37,7 +37,7 @@ Apply = Callable[[SessionEvent], None]
 Refused = Callable[[str, Failure], None]
 Tell = Callable[[str, Severity], None]
 Cancel = Callable[[str], Awaitable[None]]
-Witness = Callable[[ComfyClient], Awaitable[Witnesses]]
+Witness = Callable[[], Witnesses]
 
 
 async def _never(_: float) -> bool:
@@ -50,8 +50,8 @@ class Outbox:
     `apply` receives what happens to each, `refused` each batch that the server would not have, `tell` what the user
     should know; `unsent` says whether the session still waits for a prompt to be sent, `previews` what kind it asks
     for, `cancel` calls one back, and `ready` waits a while until the server is known to be the right one, `witness`
-    says what its process holds until it ends, `ledger` outlives ours. `connected_since` says whether a websocket that
-    was open at a monotonic second is still answered on: then the server was not restarted since.
+    says what its process is known to hold until it ends, `ledger` outlives ours. `connected_since` says whether a
+    websocket that was open at a monotonic second is still answered on: then the server was not restarted since.
     """
 
     def __init__(
@@ -133,9 +133,13 @@ class Outbox:
                 await self._send(client, parcel)
 
     async def _send(self, client: ComfyClient, parcel: Parcel) -> None:
-        witnesses = await self._witness(client)
-        if not await self._ready(parcel.prompt_id) or parcel.prompt_id not in self._parcels:
-            return  # The link broke, or it was dropped, while the server was asked.
+        witnesses = self._witness()
+        if not witnesses:
+            witnesses = await last_log_line(client)
+            if not await self._ready(parcel.prompt_id):
+                return  # The link broke while the server was asked.
+        if parcel.prompt_id not in self._parcels:
+            return  # It was dropped meanwhile.
         try:
             queued = await self._post(client, parcel, witnesses)
         except Rejected as error:

@@ -4,36 +4,39 @@ Queue, history and log are in its memory alone, and gone when it is restarted. S
 came only if something else is still there that was there before it was sent.
 """
 
+import asyncio
 from collections.abc import Sequence, Set
 from contextlib import suppress
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, Unauthorized
 from comfytui.session.jobs import indexed
-from comfytui.session.model import JobStatus
+from comfytui.session.model import RAN
 from comfytui.session.state import SessionState
 
 Witnesses = Sequence[str]
 """Ids of prompts that the server had, or one time of a line of its log."""
 KEPT = 8
 """Prompts of the queue, and as many that ended, that are remembered: some may be deleted by hand."""
-_RAN = frozenset({JobStatus.SUCCEEDED, JobStatus.CACHED, JobStatus.FAILED, JobStatus.INTERRUPTED})
+LOG_SECONDS = 1.0
+"""Seconds that a POST waits for the log: some proxies never answer for it."""
 LOG_LINE = "log line of "
 """What marks a time among ids."""
 
 
-async def witnesses_of(state: SessionState, history: Sequence[str], since: float, client: ComfyClient) -> Witnesses:
-    """What the server holds now; its log is asked for only where there is nothing in its queue and its history.
-
-    Its `history` was read at wall second `since`.
-    """
+def held_by(state: SessionState, history: Sequence[str], since: float) -> Witnesses:
+    """What the server is known to hold in its queue and its `history`, which was read at wall second `since`."""
     queued = list(indexed(state.jobs).places)
-    ended = [key for key, job in state.jobs.items() if job.status in _RAN and (job.ended or 0.0) >= since]
+    ended = [key for key, job in state.jobs.items() if job.status in RAN and (job.ended or 0.0) >= since]
     # The one that runs stays whatever is taken out of the queue, the last ones stay for the longest.
-    if held := (*queued[:1], *queued[1:][1 - KEPT :], *[*history, *ended][-KEPT:]):
-        return held
-    with suppress(ComfyError):
-        return tuple(LOG_LINE + time for time in (await client.log_times())[-1:])
+    return (*queued[:1], *queued[1:][1 - KEPT :], *[*history, *ended][-KEPT:])
+
+
+async def last_log_line(client: ComfyClient) -> Witnesses:
+    """The time of the last line of the server's log; nothing where it is hidden, or does not come soon."""
+    with suppress(ComfyError, TimeoutError):
+        async with asyncio.timeout(LOG_SECONDS):
+            return tuple(LOG_LINE + time for time in (await client.log_times())[-1:])
     return ()
 
 

@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 from comfytui.session.jobs import indexed
-from comfytui.session.model import Job, JobStatus, Stamp
+from comfytui.session.model import RAN, Job, Stamp
 from comfytui.session.state import SessionState
 
-_RAN = frozenset({JobStatus.SUCCEEDED, JobStatus.CACHED, JobStatus.FAILED, JobStatus.INTERRUPTED})
 CLOCKS_APART = 5.0
 """Seconds that the clocks of this machine and the server may differ before their times are not compared."""
 
@@ -23,7 +22,7 @@ def with_beginning(state: SessionState, at: Stamp) -> SessionState:
     taken = live.created if live.created is not None else job.created
     if taken is None:
         return state
-    ends = (other.ended for other in state.jobs.values() if other.status in _RAN and other.ended is not None)
+    ends = (other.ended for other in state.jobs.values() if other.status in RAN and other.ended is not None)
     elapsed = at.wall - max([taken, *ends])
     if not -CLOCKS_APART <= elapsed <= _most(job, at) + CLOCKS_APART:
         return state

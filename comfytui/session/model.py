@@ -43,6 +43,8 @@ class JobStatus(StrEnum):
 
 
 _OPEN = frozenset({JobStatus.SUBMITTING, JobStatus.QUEUED, JobStatus.RUNNING})
+RAN = frozenset({JobStatus.SUCCEEDED, JobStatus.CACHED, JobStatus.FAILED, JobStatus.INTERRUPTED})
+"""Ends of jobs whose turn came, which the server keeps in its history."""
 
 
 @dataclass(frozen=True, slots=True)

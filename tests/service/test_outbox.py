@@ -39,6 +39,8 @@ class Desk:
         self.refused: list[str] = []
         self.told: list[str] = []
         self.cancelled: list[str] = []
+        self.asked = 0
+        """How often it was asked whether the server is the right one."""
         self.right = True
         """Whether the server is the right one; it is again after a question or a pause."""
         self.outbox = Outbox(
@@ -62,10 +64,11 @@ class Desk:
         self.cancelled.append(prompt_id)
 
     async def _ready(self, _: str) -> bool:
+        self.asked += 1
         was_right, self.right = self.right, True
         return was_right
 
-    async def _witness(self, _: ComfyClient) -> tuple[str, ...]:
+    def _witness(self) -> tuple[str, ...]:
         return (WITNESS,)
 
     async def _sleep(self, _: float) -> None:
@@ -161,6 +164,14 @@ async def test_one_prompt_that_the_server_always_breaks_over_does_not_hold_up_th
     assert it.statuses(bad) == [JobStatus.REJECTED] * 2
     assert it.refused == [bad.id]
     assert box.ids() == [bad.prompts[0]] * 3 + [*good.prompts]
+
+
+async def test_which_server_answers_is_asked_once_for_each_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Box()
+    async with desk(box, monkeypatch) as it:
+        batch = it.order(3)
+        await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED] * 3, "the batch")
+        assert it.asked == 3
 
 
 async def test_a_prompt_that_ended_under_an_id_of_the_servers_own_is_not_sent_again(

@@ -1,15 +1,23 @@
 """A prompt that never came is sent again where the server's process is known to be the one that it was sent to."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service import lines, outbox
-from comfytui.session.model import Batch, JobStatus, LinkKind
+from comfytui.service import lines, outbox, witnesses
+from comfytui.service.witnesses import held_by, is_same_process, last_log_line
+from comfytui.session.jobs import indexed
+from comfytui.session.model import Batch, Job, JobStatus, LinkKind
+from comfytui.session.state import SessionState
 from comfytui.sim.server import SimServer
+from tests.comfy.boxes import Handler, serving
 from tests.service.test_service import MODEL, QUICK
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
@@ -21,6 +29,55 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
     monkeypatch.setattr(lines, "LOOK_PAUSE", 0.05)
     monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+
+
+def test_what_the_server_held_is_known_from_its_queue_its_history_and_what_ended_since() -> None:
+    jobs = (
+        Job("deleted since", JobStatus.SUCCEEDED, ended=9.0),
+        Job("ended since", JobStatus.FAILED, ended=10.0),
+        Job("never there", JobStatus.REJECTED, ended=11.0),
+    )
+    state = replace(SessionState(), jobs=indexed({each.prompt_id: each for each in jobs}))
+    assert held_by(state, ["in the history"], 10.0) == ("in the history", "ended since")
+
+
+@asynccontextmanager
+async def box(queue: Sequence[str] = (), log: Handler | None = None) -> AsyncIterator[ComfyClient]:
+    """A client of a server with these prompts in its queue; its log is hidden, or answered for in some way."""
+
+    async def queued(_: web.Request) -> web.Response:
+        pending = [[number, prompt_id, {}, {}, []] for number, prompt_id in enumerate(queue)]
+        return web.json_response({"queue_running": [], "queue_pending": pending})
+
+    async def count(_: web.Request) -> web.Response:
+        return web.json_response({"exec_info": {"queue_remaining": len(queue)}})
+
+    routes: dict[str, Handler] = {"GET /api/queue": queued, "GET /api/prompt": count}
+    if log is not None:
+        routes["GET /internal/logs/raw"] = log
+    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
+        yield client
+
+
+async def test_the_process_is_the_same_if_any_of_it_is_left_in_the_history_or_the_queue() -> None:
+    async with box(queue=["b"]) as client:
+        assert await is_same_process(["a", "b"], frozenset({"a"}), client)
+        assert await is_same_process(["a", "b"], frozenset(), client)
+        assert not await is_same_process(["a"], frozenset({"c"}), client)
+        assert not await is_same_process([], frozenset({"c"}), client)
+
+
+async def test_a_log_that_is_never_answered_for_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(witnesses, "LOG_SECONDS", 0.05)
+    never = asyncio.Event()
+
+    async def swallowed(_: web.Request) -> web.Response:
+        await never.wait()
+        return web.Response()
+
+    async with box(log=swallowed) as client:
+        assert await asyncio.wait_for(last_log_line(client), 5) == ()
+        never.set()
 
 
 @asynccontextmanager
