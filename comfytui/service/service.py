@@ -175,6 +175,7 @@ class SocketService:
         jobs = [job for job in lost_jobs(self.state) if job.prompt_id in prompt_ids]
         parcels = await parcels_of(jobs, self._kept, self._scribe)
         self._kept |= {parcel.prompt_id: parcel for parcel in parcels}
+        self._scribe.resent({parcel.prompt_id for parcel in parcels})
         self._apply(JobsResent(tuple(parcel.prompt_id for parcel in parcels)))
         self._outbox.add(parcels)
         missing = len(jobs) - len(parcels)

@@ -18,7 +18,9 @@ from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.sim.server import SimServer
 from tests.comfy.boxes import Handler, serving
+from tests.service.resuming import resumed
 from tests.service.test_service import MODEL, QUICK
+from tests.sim.gate import Gate
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
 
@@ -113,3 +115,29 @@ async def test_it_is_lost_where_nothing_shows_that_the_server_was_not_restarted(
         await watcher.until(batch, JobStatus.SUCCEEDED, JobStatus.LOST)
         assert [job.status for job in watcher.jobs(batch)] == [JobStatus.LOST]
         assert not sim.submitted
+
+
+async def test_a_prompt_that_was_sent_again_since_does_not_show_that_the_server_was_not_restarted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "LANDING_TIME", 60.0)
+    async with SimServer(QUICK, pace=Gate()) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            first = await watcher.order(1, model=MODEL)
+            await watcher.until(first, JobStatus.QUEUED)
+            lost = sim.faults.fail(502, "/prompt", method="POST")
+            second = await watcher.order(1, model=MODEL)
+            await eventually(lambda: lost.hits, "the POST")
+            await sim.restart()
+            await watcher.until(first, JobStatus.LOST)
+            watcher.service.resend(first.prompts)
+            await watcher.until(first, JobStatus.SUBMITTING)
+        sim.faults.clear()
+        monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+        async with watching(server, folder=tmp_path) as watcher:
+            await resumed(watcher, first)
+            await watcher.until(first, JobStatus.QUEUED)
+            await watcher.until(second, JobStatus.QUEUED, JobStatus.LOST)
+            assert [job.status for job in watcher.jobs(second)] == [JobStatus.LOST]

@@ -16,7 +16,15 @@ from comfytui.service.journal.opening import GUARD, Opened, in_memory, open_data
 from comfytui.service.journal.reading import ROW_OF, owners_among, saved_batches
 from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.journal.text import escaped, failure_text, names_text, outputs_text, real, unescaped
-from comfytui.service.journal.writing import prune, set_rows_aside, settle, sight, transaction, write_batch
+from comfytui.service.journal.writing import (
+    drop_witnesses,
+    prune,
+    set_rows_aside,
+    settle,
+    sight,
+    transaction,
+    write_batch,
+)
 from comfytui.service.orders import Parcel
 from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.workflow.graph import Graph
@@ -202,6 +210,11 @@ class Journal:
             prompt_id,
             status=status.value,
         )
+
+    def resent(self, prompt_ids: Collection[str]) -> None:
+        """Keep that these are sent once more under their ids, so that they tell nothing of the process of before."""
+        with transaction(self._db):
+            drop_witnesses(self._db, prompt_ids)
 
     def forget(self, batch: str) -> None:
         """Drop a batch and its prompts."""

@@ -143,6 +143,10 @@ class Scribe:
         """Keep that a prompt that was taken for ended is not."""
         return self._write(lambda journal: journal.reopened(prompt_id, status))
 
+    def resent(self, prompt_ids: Collection[str]) -> Future[bool]:
+        """Keep that prompts which the server forgot are sent once more under their ids."""
+        return self._write(lambda journal: journal.resent(prompt_ids))
+
     def forget(self, batch: str) -> Future[bool]:
         """Drop a batch and its prompts."""
         return self._write(lambda journal: journal.forget(batch))

@@ -1,13 +1,13 @@
 """Writing prompts: planned as a batch in one piece, and forgotten in time, so that the file stays bounded."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from comfytui.service.journal.endpoint import AT_ENDPOINT, Endpoint
 from comfytui.service.journal.reading import DAMAGED, OPEN, Restored
-from comfytui.service.journal.text import escaped, graph_text, packed, unpacked
+from comfytui.service.journal.text import escaped, graph_text, names_from, names_text, packed, unpacked
 from comfytui.service.orders import Parcel
 from comfytui.session.model import Batch, JobStatus
 from comfytui.workflow.recipe import GraphReader
@@ -78,6 +78,18 @@ def sight(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) -> None:
             SELECT batch, ? FROM batches WHERE server = ? AND client_id = ?""",
             (escaped(address), escaped(endpoint.fingerprint), escaped(client_id)),
         )
+
+
+def drop_witnesses(db: sqlite3.Connection, prompt_ids: Collection[str]) -> None:
+    """Take these ids out of what the server held when a POST began whose answer is missing."""
+    rows = db.execute(
+        f"SELECT seq, witnesses FROM prompts WHERE status = '{JobStatus.SUBMITTING}' AND sending IS NOT NULL"
+    ).fetchall()
+    for seq, text in rows:
+        witnesses = names_from(text if isinstance(text, str) else None)
+        kept = [each for each in witnesses if each not in prompt_ids]
+        if len(kept) < len(witnesses):
+            db.execute("UPDATE prompts SET witnesses = ? WHERE seq = ?", (names_text(kept), seq))
 
 
 def set_rows_aside(db: sqlite3.Connection, restored: Restored) -> None:

@@ -67,6 +67,13 @@ def test_a_prompt_on_its_way_says_since_when(tmp_path: Path) -> None:
     assert (sent.status, sent.sending_since, sent.number, sent.accepted_id) == (JobStatus.QUEUED, None, 17, prompt_id)
 
 
+def test_what_is_sent_again_under_its_id_tells_nothing_of_the_process_of_before(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        journal.sending(planned(journal).prompts[0], 1234.5, witnesses=["p1", "p2", "p3"])
+        journal.resent({"p1", "p3", "p4"})
+        assert first(tmp_path).witnesses == ("p2",)
+
+
 def test_an_end_keeps_what_came_of_it(tmp_path: Path) -> None:
     outputs = (Output("fox_1.png", "foxes", "output", "9"), Output("fox_2.mp4", kind="gifs"))
     failure = Failure("CUDA out of memory", "3", "KSampler", "OutOfMemoryError", ("a long traceback",))
