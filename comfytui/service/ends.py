@@ -81,7 +81,8 @@ def unknown(state: SessionState, prompt_ids: Iterable[str]) -> int:
 
 
 def _has_ended(state: SessionState, prompt_id: str) -> bool:
-    return prompt_id in state.jobs and state.jobs[prompt_id].status.ended
+    # One that was taken for lost may yet turn up.
+    return prompt_id in state.jobs and state.jobs[prompt_id].status.final
 
 
 async def read_history(client: ComfyClient, size: int) -> tuple[Past, ...]:

@@ -1,0 +1,54 @@
+"""An end that for a while is neither in the queue nor in the history is found all the same, and nothing runs twice."""
+
+from typing import Any
+
+import pytest
+
+from comfytui.session.model import JobStatus
+from tests.faults.cell import MODEL, Cell
+from tests.faults.test_polling import polling
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.usefixtures("scaled")
+
+SUCCEEDED, LOST = JobStatus.SUCCEEDED, JobStatus.LOST
+
+
+class LateHistory(dict[str, dict[str, Any]]):
+    """A history whose entries show only after a prompt was asked for so many times in vain."""
+
+    def __init__(self, misses: int) -> None:
+        super().__init__()
+        self.misses = misses
+
+    def get(self, key: str, default: Any = None) -> Any:
+        if key in self and self.misses:
+            self.misses -= 1
+            return default
+        return super().get(key, default)
+
+    def items(self) -> Any:
+        return {}.items() if self.misses else super().items()
+
+
+def was_lost(cell: Cell) -> bool:
+    return any(job.status is LOST for state in cell.watcher.states for job in state.jobs.values())
+
+
+async def test_an_end_that_one_poll_found_nowhere_is_read_by_the_next() -> None:
+    async with polling() as cell:
+        cell.sim.queue.history = late = LateHistory(misses=1)
+        batch = await cell.watcher.order(1, model=MODEL)
+        (job,) = await cell.watcher.until(batch, SUCCEEDED, LOST)
+        assert (job.status, len(job.outputs), late.misses) == (SUCCEEDED, 1, 0)
+        assert not was_lost(cell)
+
+
+async def test_an_end_that_was_found_nowhere_for_long_is_lost_until_the_history_has_it() -> None:
+    async with polling() as cell:
+        cell.sim.queue.history = late = LateHistory(misses=2)
+        batch = await cell.watcher.order(1, model=MODEL)
+        await eventually(lambda: was_lost(cell), "the loss")
+        assert not late.misses
+        await cell.watcher.until(batch, SUCCEEDED)
+        assert len(cell.sim.submitted) == 1
