@@ -163,7 +163,7 @@ class ComfyClient(Calls):
     async def log_times(self) -> tuple[str, ...]:
         """When each line of the server's log was written, as it tells it, of the newest few hundred lines.
 
-        None on servers before 2024-08.
+        Empty on servers before 2024-08.
         """
         answer = await self._transport.exchange("GET", "/internal/logs/raw")
         return () if answer.status in ABSENT else await self._parsed(answer, parse_log_times)

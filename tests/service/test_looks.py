@@ -52,6 +52,24 @@ async def test_one_that_failed_holds_up_the_next_one_no_longer_than_a_poll(monke
             await looking
 
 
+@pytest.mark.parametrize(
+    ("behind", "verified", "polled"),
+    [(0, True, False), (5, True, True), (0, False, True)],
+    ids=["frames come in time", "frames are late", "another server may answer"],
+)
+async def test_a_live_link_is_polled_only_while_its_frames_do_not_tell_enough(
+    behind: int, verified: bool, polled: bool
+) -> None:
+    live = replace(SessionState(), link=Link(LinkKind.LIVE, socket=True, behind=behind))
+    door = Door(lambda _: None, lambda _: None, lambda: None)
+    looker = Looker(lambda _: None, lambda: live, door)
+    async with SimServer(SimConfig(load_seconds=0)) as sim, ComfyClient(Server.from_url(sim.url)) as client:
+        assert await door.opened(client)
+        if not verified:
+            door.socket_opened()
+        assert looker._pause() == (looks.POLL_IDLE if polled else looks.IDLE_PAUSE)
+
+
 async def test_looks_that_take_long_are_not_put_off_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(looks, "REST", 1_000_000)
     monkeypatch.setattr(looks, "LONGEST_REST", 0.05)
