@@ -72,6 +72,7 @@ class Lines:
         self._client = client
         self._login = self._next_login
         self._late.clear()
+        self._connections.clear()
         self.door.close()
         self._wires.clear()
         yield from (self.wire(client_id) for client_id in client_ids)
