@@ -19,7 +19,7 @@ from comfytui.service.ends import (
     read_newest,
     unknown,
 )
-from comfytui.service.witnesses import Witnesses, held_by
+from comfytui.service.process_evidence import Evidence, held_by
 from comfytui.session.boil import seen
 from comfytui.session.events import Answered, HistorySnapshot, QueueSnapshot, SessionEvent, StatsRead, Unanswered
 from comfytui.session.jobs import indexed
@@ -142,7 +142,7 @@ class Looker:
             self._arrivals.searched(unseen, found)
         self._arrivals.polled(self._state().jobs)
 
-    def witnesses(self) -> Witnesses:
+    def evidence(self) -> Evidence:
         """What the server's process holds until it ends, as far as is known since the link opened."""
         return held_by(self._state(), self._history, self._history_read)
 

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Rejected, ServerError, Unauthorized, Unreachable
 from comfytui.comfy.replies import Queued, QueueItem
-from comfytui.service.doubts import NO_DOUBTS, Doubt, picture_of
 from comfytui.service.landing import ended, landed
 from comfytui.service.ledger import Ledger
 from comfytui.service.notices import Severity
 from comfytui.service.orders import Parcel
-from comfytui.service.witnesses import Witnesses, is_same_process, last_log_line
+from comfytui.service.process_evidence import Evidence, is_same_process, last_log_line
+from comfytui.service.unconfirmed import NONE_UNCONFIRMED, Unconfirmed, picture_of
 from comfytui.session.events import (
     HistorySnapshot,
     JobCancelled,
@@ -37,7 +37,7 @@ Apply = Callable[[SessionEvent], None]
 Refused = Callable[[str, Failure], None]
 Tell = Callable[[str, Severity], None]
 Cancel = Callable[[str], Awaitable[None]]
-Witness = Callable[[], Witnesses]
+HeldNow = Callable[[], Evidence]
 
 
 async def _never(_: float) -> bool:
@@ -49,7 +49,7 @@ class Outbox:
 
     `apply` receives what happens to each, `refused` each batch that the server would not have, `tell` what the user
     should know; `unsent` says whether the session still waits for a prompt to be sent, `previews` what kind it asks
-    for, `cancel` calls one back, and `ready` waits a while until the server is known to be the right one, `witness`
+    for, `cancel` calls one back, and `ready` waits a while until the server is known to be the right one, `evidence`
     says what its process is known to hold until it ends, `ledger` outlives ours. `connected_since` says whether a
     websocket that was open at a monotonic second is still answered on: then the server was not restarted since.
     """
@@ -64,7 +64,7 @@ class Outbox:
         tell: Tell,
         cancel: Cancel,
         ready: Callable[[str], Awaitable[bool]],
-        witness: Witness,
+        evidence: HeldNow,
         ledger: Ledger,
         *,
         connected_since: Callable[[float], Awaitable[bool]] = _never,
@@ -78,7 +78,7 @@ class Outbox:
         self._tell = tell
         self._cancel = cancel
         self._ready = ready
-        self._witness = witness
+        self._evidence = evidence
         self._ledger = ledger
         self._connected_since = connected_since
         self._sleep = sleep
@@ -86,20 +86,20 @@ class Outbox:
         self._filled = asyncio.Event()
         self._on_wire: str | None = None
         # Those whose answer is lost: they survive a fault of the service, which would else send them again.
-        self._doubtful: dict[str, Doubt] = {}
+        self._unconfirmed: dict[str, Unconfirmed] = {}
         self._unwanted: set[str] = set()
         self._failures = 0
         self._warned: str | None = None
 
-    def add(self, parcels: Iterable[Parcel], sent: Mapping[str, Doubt] = NO_DOUBTS) -> None:
+    def add(self, parcels: Iterable[Parcel], sent: Mapping[str, Unconfirmed] = NONE_UNCONFIRMED) -> None:
         """Queue prompts for sending; those in `sent` were, and their answer is lost."""
         self._parcels |= {parcel.prompt_id: parcel for parcel in parcels}
-        self._doubtful |= sent
+        self._unconfirmed |= sent
         self._filled.set()
 
     def may_have_landed(self, prompt_id: str) -> bool:
         """Whether a prompt was sent and its answer lost."""
-        return prompt_id in self._doubtful and prompt_id != self._on_wire
+        return prompt_id in self._unconfirmed and prompt_id != self._on_wire
 
     def withdraw(self, prompt_id: str) -> None:
         """Have a prompt that was sent cancelled when it is found to have landed, and else not sent again."""
@@ -112,7 +112,7 @@ class Outbox:
 
     def drop(self, prompt_id: str) -> bool:
         """Forget a prompt that was never sent; whether it was one."""
-        return prompt_id not in self._doubtful and self._parcels.pop(prompt_id, None) is not None
+        return prompt_id not in self._unconfirmed and self._parcels.pop(prompt_id, None) is not None
 
     async def run(self, client: ComfyClient) -> None:
         """Send for ever; a refusal takes the rest of its batch along."""
@@ -123,25 +123,25 @@ class Outbox:
             parcel = next(iter(self._parcels.values()))
             if self._is_over(parcel):
                 self._done_with(parcel)
-            elif parcel.prompt_id in self._unwanted and parcel.prompt_id not in self._doubtful:
+            elif parcel.prompt_id in self._unwanted and parcel.prompt_id not in self._unconfirmed:
                 self._call_off(parcel)
             elif not await self._ready(parcel.prompt_id):
                 continue
-            elif parcel.prompt_id in self._doubtful:
+            elif parcel.prompt_id in self._unconfirmed:
                 await self._settle(client, parcel)
             else:
                 await self._send(client, parcel)
 
     async def _send(self, client: ComfyClient, parcel: Parcel) -> None:
-        witnesses = self._witness()
-        if not witnesses:
-            witnesses = await last_log_line(client)
+        evidence = self._evidence()
+        if not evidence:
+            evidence = await last_log_line(client)
             if not await self._ready(parcel.prompt_id):
                 return  # The link broke while the server was asked.
         if parcel.prompt_id not in self._parcels:
             return  # It was dropped meanwhile.
         try:
-            queued = await self._post(client, parcel, witnesses)
+            queued = await self._post(client, parcel, evidence)
         except Rejected as error:
             self._refuse(parcel, _failure(error))
         except (Unreachable, Unauthorized) as error:
@@ -157,13 +157,13 @@ class Outbox:
             self._warn(parcel, queued)
             await self._found(parcel, queued.prompt_id, queued.number)
 
-    async def _post(self, client: ComfyClient, parcel: Parcel, witnesses: Witnesses) -> Queued:
+    async def _post(self, client: ComfyClient, parcel: Parcel, evidence: Evidence) -> Queued:
         self._on_wire = parcel.prompt_id
-        self._doubtful[parcel.prompt_id] = Doubt(time.monotonic(), witnesses)
+        self._unconfirmed[parcel.prompt_id] = Unconfirmed(time.monotonic(), evidence)
         try:
             # On the disk before it is on the wire, so that not even a kill in between sends it twice.
             client_id = self._client_id(parcel)
-            await self._ledger.sending(parcel.prompt_id, time.time(), client_id, witnesses)
+            await self._ledger.sending(parcel.prompt_id, time.time(), client_id, evidence)
             return await client.submit(
                 parcel.graph,
                 prompt_id=parcel.prompt_id,
@@ -176,7 +176,7 @@ class Outbox:
 
     async def _settle(self, client: ComfyClient, parcel: Parcel) -> None:
         """Look for a prompt whose answer was lost until it is found, or can no longer land."""
-        begun, over = time.monotonic(), self._doubtful[parcel.prompt_id].since + LANDING_TIME
+        begun, over = time.monotonic(), self._unconfirmed[parcel.prompt_id].since + LANDING_TIME
         answered = 0
         # Two looks in a row: the first answer of a server that was held up may overtake what it still has to read.
         while answered < 2 or begun < over:
@@ -218,9 +218,9 @@ class Outbox:
         """
         try:
             item, history = await ended(client, parcel)
-            doubt = self._doubtful[parcel.prompt_id]
+            post = self._unconfirmed[parcel.prompt_id]
             # Asked after the looks that did not find it: the process that they saw is the one that it was sent to.
-            proven = await self._connected_since(doubt.since) or await is_same_process(doubt.witnesses, history, client)
+            proven = await self._connected_since(post.since) or await is_same_process(post.evidence, history, client)
         except ComfyError:
             return
         if not await self._ready(parcel.prompt_id):
@@ -243,7 +243,7 @@ class Outbox:
 
     def _unsend(self, parcel: Parcel) -> None:
         """A prompt certainly did not land: it is to be sent, or called off if it is no longer wanted."""
-        self._doubtful.pop(parcel.prompt_id, None)
+        self._unconfirmed.pop(parcel.prompt_id, None)
         self._ledger.unsent(parcel.prompt_id)
 
     def _warn(self, parcel: Parcel, queued: Queued) -> None:
@@ -272,13 +272,13 @@ class Outbox:
 
     def _is_over(self, parcel: Parcel) -> bool:
         """Whether nothing is left to do for it; one that another look found is still to be cancelled if unwanted."""
-        unwanted = parcel.prompt_id in self._unwanted and parcel.prompt_id in self._doubtful
+        unwanted = parcel.prompt_id in self._unwanted and parcel.prompt_id in self._unconfirmed
         return not unwanted and not self._unsent(parcel.prompt_id)
 
     def _done_with(self, parcel: Parcel) -> None:
         self._parcels.pop(parcel.prompt_id, None)
         self._failures = 0
-        self._doubtful.pop(parcel.prompt_id, None)
+        self._unconfirmed.pop(parcel.prompt_id, None)
         self._unwanted.discard(parcel.prompt_id)
 
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from comfytui.comfy.endings import to_the_end
-from comfytui.service.doubts import doubt_of
 from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.orders import Parcel
 from comfytui.service.outbox import Outbox
 from comfytui.service.tenancy import Tenancy
+from comfytui.service.unconfirmed import unconfirmed_of
 from comfytui.session.events import BatchPlanned, HistorySnapshot, PromptRejected, QueueSnapshot, SessionEvent
 from comfytui.session.model import Failure, JobStatus
 from comfytui.session.state import SessionState
@@ -26,7 +26,7 @@ def resume(saved: SavedBatch, apply: Callable[[SessionEvent], None], outbox: Out
         if prompt.key not in parcels:
             apply(PromptRejected(prompt.key, Failure(NO_GRAPH)))
     there = [prompt for prompt in unsent if prompt.key in parcels]
-    sent = {each.key: doubt for each in there if (doubt := doubt_of(each))}
+    sent = {each.key: found for each in there if (found := unconfirmed_of(each))}
     outbox.add([parcels[prompt.key] for prompt in there], sent)
     for prompt in there:
         if prompt.unwanted:

@@ -277,7 +277,7 @@ class SocketService:
             self._tell,
             self.cancel,
             self._lines.sendable,
-            self._lines.looker.witnesses,
+            self._lines.looker.evidence,
             self._scribe,
             connected_since=self._lines.connected_since,
         )

@@ -26,7 +26,7 @@ from tests.waiting import eventually
 from tests.watcher import small_order
 
 Json = Any
-WITNESS = "there before"
+EVIDENCE = "there before"
 """A prompt that the server had before any of ours, and still has: it was not restarted."""
 
 
@@ -52,7 +52,7 @@ class Desk:
             lambda text, _: self.told.append(text),
             self._cancel,
             self._ready,
-            self._witness,
+            self._evidence,
             Scribe(self.told.append),
             sleep=self._sleep,
         )
@@ -68,8 +68,8 @@ class Desk:
         was_right, self.right = self.right, True
         return was_right
 
-    def _witness(self) -> tuple[str, ...]:
-        return (WITNESS,)
+    def _evidence(self) -> tuple[str, ...]:
+        return (EVIDENCE,)
 
     async def _sleep(self, _: float) -> None:
         await asyncio.sleep(0.01)
@@ -90,7 +90,7 @@ class Box:
 
     def __init__(self) -> None:
         self.posts: list[Json] = []
-        self.history: dict[str, Json] = {WITNESS: {"prompt": [0, WITNESS, {}, {}, []], "outputs": {}, "status": None}}
+        self.history: dict[str, Json] = {EVIDENCE: {"prompt": [0, EVIDENCE, {}, {}, []], "outputs": {}, "status": None}}
         self.pending: list[Json] = []
 
     async def post(self, request: web.Request) -> web.Response:

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service import lines, outbox, witnesses
-from comfytui.service.witnesses import held_by, is_same_process, last_log_line
+from comfytui.service import lines, outbox, process_evidence
+from comfytui.service.process_evidence import held_by, is_same_process, last_log_line
 from comfytui.session.jobs import indexed
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
@@ -70,7 +70,7 @@ async def test_the_process_is_the_same_if_any_of_it_is_left_in_the_history_or_th
 
 
 async def test_a_log_that_is_never_answered_for_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(witnesses, "LOG_SECONDS", 0.05)
+    monkeypatch.setattr(process_evidence, "LOG_SECONDS", 0.05)
     never = asyncio.Event()
 
     async def swallowed(_: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.service.journal.saved import SavedPrompt
 from comfytui.service.lost import found
 from comfytui.service.orders import Parcel
-from comfytui.service.witnesses import Witnesses
+from comfytui.service.process_evidence import Evidence
 from comfytui.session.events import Past
 
 SEARCH_SECONDS = 30.0
@@ -20,23 +20,23 @@ SEARCH_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """A POST whose answer is lost: sent at monotonic second `since`, to a server that held these witnesses."""
+class Unconfirmed:
+    """A POST whose answer is lost: sent at monotonic second `since`, to a server that held this `evidence`."""
 
     since: float
-    witnesses: Witnesses
+    evidence: Evidence
 
 
-NO_DOUBTS: Mapping[str, Doubt] = MappingProxyType({})
+NONE_UNCONFIRMED: Mapping[str, Unconfirmed] = MappingProxyType({})
 
 
-def doubt_of(prompt: SavedPrompt) -> Doubt | None:
+def unconfirmed_of(prompt: SavedPrompt) -> Unconfirmed | None:
     """What the journal knows of a POST that has no answer; None where there is none."""
     if prompt.sending_since is None:
         return None
     # A clock that was set back meanwhile is no reason to look for it for ever.
     ago = max(time.time() - prompt.sending_since, 0.0)
-    return Doubt(time.monotonic() - ago, prompt.witnesses)
+    return Unconfirmed(time.monotonic() - ago, prompt.witnesses)
 
 
 async def picture_of(parcel: Parcel, client: ComfyClient) -> tuple[Past, ...]:
