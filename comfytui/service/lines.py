@@ -38,7 +38,10 @@ BUSY = "The server accepts connections but does not answer: it may be loading a 
 
 
 class Lines:
-    """What comes in goes to `apply` and `post`; `learned` is told the fingerprint of the box that is served."""
+    """What comes in goes to `apply` and `post`; `learned` is told the fingerprint of the box that is served.
+
+    `learn_cancelled` is awaited at each look, before a job that left the queue is called lost.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class Lines:
         apply: Callable[[SessionEvent], None],
         post: Callable[[Notice], None],
         learned: Callable[[str], None],
+        learn_cancelled: Callable[[], Awaitable[None]],
     ) -> None:
         self._server = server
         self._state = state
@@ -55,7 +59,7 @@ class Lines:
         # A socket of the meantime may lead to the other box, and was not taken for ours when it opened.
         self.door = Door(apply, learned, self._renew, self._release)
         self._held = HeldFrames(self.door, self._receive)
-        self.looker = Looker(self._looked, state, self.door, self._require_login)
+        self.looker = Looker(self._looked, state, self.door, self._require_login, learn_cancelled)
         self._watchdog = Watchdog(state, apply, self._look_closely, self._renew)
         self._client: ComfyClient | None = None
         self._wires: dict[str, Wire] = {}

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from comfytui.comfy.client import ComfyClient
@@ -56,9 +56,11 @@ class Looker:
         state: Callable[[], SessionState],
         door: Door,
         refused: Callable[[Unauthorized], None] = lambda _: None,
+        learn_cancelled: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._apply = apply
         self._refused = refused
+        self._learn_cancelled = learn_cancelled
         self._state = state
         self._door = door
         self._wanted = asyncio.Event()
@@ -125,6 +127,8 @@ class Looker:
         queue = await client.kept_queue(lambda item: seen(item, reader))
         self._apply(QueueSnapshot(queue.running, queue.pending, asked))
         unseen = self._arrivals.unseen(announced, self._state().jobs)
+        if self._learn_cancelled is not None:
+            await self._learn_cancelled()
         await read_ends(client, self._apply, self._state)
         if self._history_wanted:
             self._history_wanted = False

@@ -7,14 +7,21 @@ from comfytui.session.state import SessionState
 
 
 def record(scribe: Scribe, before: SessionState, after: SessionState) -> None:
-    """Write down the ends, results and returns of my jobs between two states; another comfytui records its own."""
+    """Write down the ends, results and returns of my jobs between two states.
+
+    Another comfytui records its own, but for what is cancelled here: it cannot see why that is gone.
+    """
     if after.jobs is before.jobs:
         return
     if after.batches is not before.batches:
         _record_new_ids(scribe, before, after)
     for prompt_id, job in after.jobs.items():
-        if job.mine and job.owner not in after.elsewhere and (old := before.jobs.get(prompt_id)) is not job:
+        if not job.mine or (old := before.jobs.get(prompt_id)) is job:
+            continue
+        if job.owner not in after.elsewhere:
             _record(scribe, old, job)
+        elif old is not None and job.status is JobStatus.CANCELLED is not old.status:
+            scribe.cancelled_for(prompt_id, job.ended, lost=old.status is JobStatus.LOST)
 
 
 def catch_up(scribe: Scribe, saved: SavedBatch, state: SessionState) -> None:

@@ -29,6 +29,7 @@ from comfytui.session.events import (
     BatchPlanned,
     Disconnected,
     HistorySnapshot,
+    JobCancelled,
     JobsResent,
     MovedIn,
     SessionEvent,
@@ -55,7 +56,7 @@ class SocketService:
         self._client: ComfyClient | None = None
         self._scribe = Scribe(lambda sentence: self._tell(sentence, "warning"), folder)
         self._tenancy = Tenancy(self._scribe, server, fresh=fresh, client_id=client_id)
-        self._lines = Lines(server, lambda: self.state, self._apply, self.post, self._learned)
+        self._lines = Lines(server, lambda: self.state, self._apply, self.post, self._learned, self._learn_cancelled)
         self._outbox = self._new_outbox()
         self._orders: list[Order] = []
         self._kept: dict[str, Parcel] = {}
@@ -116,6 +117,13 @@ class SocketService:
         self._tenancy.learned(fingerprint)
         self._recognition.want()
 
+    async def _learn_cancelled(self) -> None:
+        """Take from the journal which of my jobs that left the queue another comfytui cancelled."""
+        left = [job for job in self.state.jobs.values() if job.mine and (job.absent or job.status is JobStatus.LOST)]
+        gone = [job.prompt_id for job in left if not job.status.final]
+        for prompt_id in await self._scribe.cancelled_among(gone) if gone else ():
+            self._apply(JobCancelled(prompt_id))
+
     def _take_over(self, saved: Sequence[SavedBatch]) -> None:
         """Go on with batches of before where they were left, as whose jobs are mine."""
         self._apply(MovedIn(self._tenancy.mine, self._tenancy.elsewhere))
@@ -172,6 +180,7 @@ class SocketService:
 
     async def resend(self, prompt_ids: Sequence[str]) -> None:
         """Send jobs that the server forgot once more, as they were and in their order."""
+        await self._learn_cancelled()
         jobs = [job for job in lost_jobs(self.state) if job.prompt_id in prompt_ids]
         parcels = await parcels_of(jobs, self._kept, self._scribe)
         self._kept |= {parcel.prompt_id: parcel for parcel in parcels}
@@ -184,6 +193,7 @@ class SocketService:
 
     async def look_for(self, prompt_ids: Sequence[str], client: ComfyClient) -> int:
         """Look for pictures of jobs that the server forgot; how many jobs were finished after all."""
+        await self._learn_cancelled()
         jobs = [job for job in lost_jobs(self.state) if job.prompt_id in prompt_ids]
         known = await in_history([job.prompt_id for job in jobs], client)
         ids = {past.seen.prompt_id for past in known}

@@ -9,8 +9,9 @@ journal (one state folder, one user) on a server of the same fingerprint. How th
   called lost until a job with its client id is found in the queue or the history. Such an id is random and only ever
   sent to its own server, so this is that server, and the batch is reached here as well from now on.
 - An id that another running comfytui holds stays with that one, and so does its socket: its jobs are mine, shown from
-  queue and history and cancelled one by one, but never sent, sent again or written down by anybody else. A later start
-  takes it over once it is free.
+  queue and history and cancelled one by one, but never sent, sent again or written down by anybody else; only that one
+  was cancelled is written down by whoever cancelled it, and read before it would be called lost or sent again. A later
+  start takes it over once it is free.
 - What is ordered where no server has answered yet belongs to the address, and then to the first server that answers.
 """
 

@@ -43,6 +43,11 @@ def held(watcher: Watcher) -> frozenset[str]:
     return watcher.state.client_ids - watcher.state.elsewhere
 
 
+def counted(folder: Path, status: JobStatus) -> int:
+    """How many prompts have this status in the journal."""
+    return [row[2] for row in written(folder)].count(status)
+
+
 @pytest.mark.parametrize("started_first", [True, False])
 async def test_jobs_of_another_pane_are_mine_to_see_and_to_cancel_but_not_to_send(
     tmp_path: Path, started_first: bool
@@ -161,6 +166,53 @@ async def test_images_that_a_pane_could_not_send_are_sent_once_by_the_one_that_t
             # Both as images of one batch, and the stranger's job.
             assert (len(sim.submitted), len(other.state.batches)) == (3, 1)
             assert other.state.batches[batch.id].total == len(other.jobs(batch)) == 2
+
+
+@pytest.mark.parametrize("by_owner", [False, True])
+async def test_a_job_that_one_pane_cancels_is_cancelled_in_the_other_one_too(tmp_path: Path, by_owner: bool) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, pace=gate) as sim:
+        elsewhere = Server.from_url(sim.url.replace("127.0.0.1", "localhost"))
+        async with watching(Server.from_url(sim.url), folder=tmp_path) as one:
+            await one.live()
+            batch = await one.order(3, model=MODEL)
+            await gate.let_steps(1)
+            async with watching(elsewhere, folder=tmp_path) as other:
+                await mine(other, batch, JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.QUEUED)
+                watcher = one if by_owner else other
+                watcher.service.cancel(batch.prompts[1])
+                expected = JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.QUEUED
+                await mine(one, batch, *expected)
+                await mine(other, batch, *expected)
+                watcher.service.cancel_batch(batch.id)
+                await eventually(lambda: watcher.sentences[1:] == ["1 removed, 1 interrupted."], "the answer")
+                await gate.let_all()
+                expected = JobStatus.INTERRUPTED, JobStatus.CANCELLED, JobStatus.CANCELLED
+                await mine(one, batch, *expected)
+                await mine(other, batch, *expected)
+        # The journal has it too.
+        async with watching(elsewhere, folder=tmp_path) as later:
+            await mine(later, batch, *expected)
+
+
+async def test_what_another_pane_dismissed_is_not_sent_again(tmp_path: Path) -> None:
+    async with SimServer(QUICK, pace=Gate()) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as one, watching(server, folder=tmp_path) as other:
+            await one.live()
+            await other.live()
+            batch = await one.order(2, model=MODEL)
+            await mine(other, batch, JobStatus.QUEUED, JobStatus.QUEUED)
+            await sim.restart()
+            await mine(one, batch, JobStatus.LOST, JobStatus.LOST)
+            await mine(other, batch, JobStatus.LOST, JobStatus.LOST)
+            await eventually(lambda: counted(tmp_path, JobStatus.LOST) == 2, "the loss in the journal")
+            other.service.cancel(batch.prompts[0])
+            await eventually(lambda: counted(tmp_path, JobStatus.CANCELLED) == 1, "the dismissal in the journal")
+            one.service.resend(batch.prompts)
+            await mine(one, batch, JobStatus.CANCELLED, JobStatus.QUEUED)
+            await mine(other, batch, JobStatus.CANCELLED, JobStatus.QUEUED)
+        assert ids(sim) == [*batch.prompts, batch.prompts[1]]
 
 
 @pytest.mark.parametrize("way", ["name", "tunnel", "configured"])

@@ -13,7 +13,7 @@ from comfytui.service.journal.claiming import claim_owners, clean, mint
 from comfytui.service.journal.endpoint import Endpoint
 from comfytui.service.journal.locks import Claim, guard, is_held
 from comfytui.service.journal.opening import GUARD, Opened, in_memory, open_database
-from comfytui.service.journal.reading import ROW_OF, owners_among, saved_batches
+from comfytui.service.journal.reading import OPEN, ROW_OF, owners_among, saved_batches
 from comfytui.service.journal.saved import SavedBatch
 from comfytui.service.journal.text import escaped, failure_text, names_text, outputs_text, real, unescaped
 from comfytui.service.journal.writing import (
@@ -191,17 +191,40 @@ class Journal:
         seconds: float | None = None,
         wall: float | None = None,
     ) -> None:
-        """Keep how and when (wall seconds) a prompt ended; a later word replaces this one, as evidence does LOST."""
+        """Keep how and when (wall seconds) a prompt ended; a later word replaces this one, as evidence does LOST.
+
+        LOST, which is inferred, replaces no end that was written meanwhile.
+        """
         self._update(
             """status = :status, outputs = :outputs, failure = :failure, seconds = :seconds, ended = :wall,
             sending = NULL""",
             prompt_id,
+            "true" if status.final else f"(status IN {OPEN} OR sending IS NOT NULL)",
             status=status.value,
             outputs=outputs_text(outputs),
             failure=failure_text(failure),
             seconds=real(seconds),
             wall=real(wall),
         )
+
+    def cancelled_for(self, prompt_id: str, wall: float | None, *, lost: bool) -> None:
+        """Keep that this comfytui cancelled a prompt that another one sends, at this wall second.
+
+        What its owner wrote stands, unless the prompt is to end still or LOST. One that was `lost` here is dismissed
+        only while it is LOST there too: its owner may have sent it again.
+        """
+        there = f"status != '{JobStatus.SUBMITTING}' OR sending IS NOT NULL"
+        self._update(
+            f"status = '{JobStatus.CANCELLED}', ended = :wall, sending = NULL",
+            prompt_id,
+            f"(status = '{JobStatus.LOST}'{'' if lost else f' OR (status IN {OPEN} AND ({there}))'})",
+            wall=real(wall),
+        )
+
+    def cancelled_among(self, prompt_ids: Collection[str]) -> list[str]:
+        """Those of these prompts that are known to be cancelled, be it by another comfytui."""
+        query = f"SELECT 1 FROM prompts WHERE {ROW_OF} AND status = '{JobStatus.CANCELLED}' AND sending IS NULL"
+        return [each for each in prompt_ids if self._db.execute(query, {"id": escaped(each)}).fetchone()]
 
     def reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> None:
         """Keep that a prompt that was taken for ended (LOST) is not: it is there after all, or is sent once more."""

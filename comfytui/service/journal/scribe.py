@@ -139,6 +139,14 @@ class Scribe:
             )
         )
 
+    def cancelled_for(self, prompt_id: str, wall: float | None, *, lost: bool) -> Future[bool]:
+        """Keep that a prompt was cancelled here which another comfytui sends."""
+        return self._write(lambda journal: journal.cancelled_for(prompt_id, wall, lost=lost))
+
+    async def cancelled_among(self, prompt_ids: Collection[str]) -> list[str]:
+        """Those of these prompts that are known to be cancelled, be it by another comfytui."""
+        return await self._read(lambda journal: journal.cancelled_among(prompt_ids), [])
+
     def reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> Future[bool]:
         """Keep that a prompt that was taken for ended is not."""
         return self._write(lambda journal: journal.reopened(prompt_id, status))

@@ -107,6 +107,23 @@ def test_a_lost_one_heals_or_is_sent_again(tmp_path: Path) -> None:
     assert (first(tmp_path).status, first(tmp_path).ended) == (JobStatus.SUCCEEDED, 4.0)
 
 
+def test_another_comfytui_may_cancel_what_is_on_the_server_or_lost(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal, Journal.open(tmp_path) as other:
+        queued, lost, done, unsent = planned(journal, [1, 2, 3, 4]).prompts
+        for prompt_id in (queued, lost, done):
+            journal.sent(prompt_id, prompt_id, 1)
+        journal.ended(done, JobStatus.SUCCEEDED)
+        other.cancelled_for(queued, 2.0, lost=True)
+        assert journal.cancelled_among([queued]) == []  # Its owner sent it again.
+        journal.ended(lost, JobStatus.LOST)
+        other.cancelled_for(lost, 2.0, lost=True)
+        for prompt_id in (queued, done, unsent):
+            other.cancelled_for(prompt_id, 2.0, lost=False)
+        assert journal.cancelled_among([queued, lost, done, unsent, "unknown"]) == [queued, lost]
+        journal.ended(queued, JobStatus.LOST)
+        assert journal.cancelled_among([queued]) == [queued]
+
+
 def test_either_id_finds_a_prompt_that_the_server_renamed(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         batch = planned(journal, [1, 2])
