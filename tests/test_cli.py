@@ -26,7 +26,7 @@ def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
         (["http://box:99999"], "a port from 1 to 65535"),
         (["box", "--header", "no colon here"], "A header reads 'Name: value'"),
         (["box", "--header", "X: a\nb"], "not allowed in a header"),
-        (["https://box", "--ca", "/no/such.pem"], "No certificate can be read"),
+        (["https://box", "--ca", "/no/such.pem"], "There is no file /no/such.pem: check its name."),
         (["run"], "reserved for a later command"),
         (["--ascii", "demo"], "write it first"),
         (["box", "--workflow", "/no/such.json"], "such.json"),

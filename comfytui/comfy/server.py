@@ -153,7 +153,11 @@ class Server:
             if self.cert:
                 # An encrypted key would have its passphrase asked for in the middle of the screen.
                 context.load_cert_chain(self.cert, password=lambda: "")
-        except (OSError, ssl.SSLError):
+        except (OSError, ssl.SSLError) as error:
+            if isinstance(error, FileNotFoundError):
+                missing = next((path for path in (self.ca, self.cert) if path and not path.exists()), None)
+                if missing:
+                    raise BadServer(f"There is no file {plain(str(missing), 200)}: check its name.") from None
             files = " or ".join(plain(str(path), 200) for path in (self.ca, self.cert) if path)
             raise BadServer(f"No certificate can be read from {files}: give PEM files without passphrase.") from None
         if self.insecure:

@@ -180,6 +180,9 @@ def test_a_given_file_must_be_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["ca", "cert"])
 def test_a_certificate_that_cannot_be_read(tmp_path: Path, key: str) -> None:
     file = written(tmp_path, f'[servers.box]\nurl = "https://box"\n{key} = "no.pem"\n')
+    assert refused(file).startswith(f"{file}, servers.box.{key}: There is no file {tmp_path / 'no.pem'}: check")
+    for name in ("no.pem", "other.pem"):
+        (tmp_path / name).write_text("none")
     assert refused(file).startswith(f"{file}, servers.box.{key}: No certificate can be read")
     with pytest.raises(BadServer, match=r"^No certificate can be read from .*other.pem"):
         read_config(file).open("box", ca=tmp_path / "other.pem", cert=tmp_path / "other.pem")
