@@ -23,7 +23,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 HELP = {"help_option_names": ["-h", "--help"]}
 NOT_YET = frozenset({"run", "watch", "relay", "doctor"})
-NO_AIOHTTP = "The simulated server needs aiohttp: pip install 'comfytui[demo]'"
+NO_AIOHTTP = "The simulated server needs aiohttp: run pip install '.[demo]' in the clone of comfytui."
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -9,7 +9,7 @@ from tests.strangers import closed_port, stranger
 from tests.terminal import ESCAPE, F2, program_with, terminal
 
 WITHOUT_AIOHTTP = "import sys; sys.modules['aiohttp'] = None"
-INSTALL = "The simulated server needs aiohttp: pip install 'comfytui[demo]'"
+INSTALL = "The simulated server needs aiohttp: run pip install '.[demo]' in the clone of comfytui."
 MOUSE = tuple(f"\x1b[?{mode}h".encode() for mode in (9, 1000, 1001, 1002, 1003, 1005, 1006, 1015, 1016))
 
 
@@ -42,7 +42,7 @@ def test_without_aiohttp_the_start_screen_tells_the_line_and_stays(tmp_path: Pat
     with terminal(program=program, XDG_STATE_HOME=str(tmp_path)) as it:
         it.shows("Enter the address of yours.")
         it.send(F2)
-        it.shows("pip install 'comfytui[demo]'")
+        it.shows("pip install '.[demo]'")
         it.send(ESCAPE)
         assert it.exit_code() == 0
 
@@ -50,7 +50,7 @@ def test_without_aiohttp_the_start_screen_tells_the_line_and_stays(tmp_path: Pat
 def test_a_redirect_to_a_login_ends_it_with_what_to_do() -> None:
     with stranger(302, Location="/login?next=s3cret") as login, terminal(login.url) as it:
         assert it.exit_code() == 1
-        assert "asks for a login (302): put user:password@ before the host, give --header" in it.said
+        assert "asks for a login (302): give --header, or name the server" in it.said
         assert "Traceback" not in it.said
         assert not [request for request in login.heard if request.startswith("/login")]
 
