@@ -120,7 +120,7 @@ def test_a_login_is_asked_for_on_the_screen_and_kept_nowhere_else(tmp_path: Path
         it.shows("The server asks for a login (401).")
         it.send("me", ENTER, "s3cret", ENTER)
         it.shows("The server refused this login (401): try again.")
-        it.send("me", ENTER, "hunter2", ENTER)
+        it.send("hunter2", ENTER)
         it.shows("live")
         argv = Path(f"/proc/{it.process.pid}/cmdline")
         assert not argv.exists() or b"hunter2" not in argv.read_bytes()

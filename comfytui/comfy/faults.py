@@ -4,6 +4,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Iterator
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from comfytui.comfy.errors import NotComfyUI, Unauthorized, Unreachable, UpgradeRefused
@@ -19,7 +20,9 @@ def refused_entry(server: Server, status: int) -> Unauthorized:
     if server.name:
         advice = f"set token, user and password, headers or cookies in [servers.{server.name}] of the config file"
     else:
-        advice = "put user:password@ before the host, give --header, or name the server in the config file"
+        # The screen asks for a login after a 401 alone.
+        now = "log in when comfytui asks for it" if status == HTTPStatus.UNAUTHORIZED else "give --header"
+        advice = f"{now}, or name the server in the config file, with its login"
     return Unauthorized(f"{server.shown} {asks} ({status}): {advice}.", status)
 
 

@@ -29,6 +29,8 @@ class LinkActions(ActingScreen):
 
     _login_asked = False
     _login = 0  # the number of the last one that was given
+    _user = ""
+    """The name of the user that the last login was tried with."""
     _was_up = _ever_up = False
 
     def _follow_link(self, before: Link | None, link: Link) -> bool:
@@ -43,7 +45,8 @@ class LinkActions(ActingScreen):
         if link.kind is LinkKind.OTHER_BOX:
             self._ask_about_box(link.reason)
         elif before and self._ever_up and not is_up and link.reason:
-            self._say(f"{link.reason} ctrl+r reconnects now.", "warning")
+            again = "tries again" if link.kind is LinkKind.UNAUTHORISED else "reconnects now"
+            self._say(f"{link.reason} ctrl+r {again}.", "warning")
         return is_back
 
     @work(exclusive=True, group="box")
@@ -64,12 +67,16 @@ class LinkActions(ActingScreen):
     @work(exclusive=True, group="login")
     async def _ask_for_login(self, notice: LoginRequired) -> None:
         server = self._service.server
-        login = await self.app.push_screen_wait(LoginScreen(notice, exposed=not (server.tls or server.loopback)))
+        dialog = LoginScreen(notice, exposed=not (server.tls or server.loopback), user=self._user)
+        login = await self.app.push_screen_wait(dialog)
+        self._user = dialog.user
         if login is not None:
             self._login_asked = False
             self._login = self._service.log_in(login)
         elif not self._ever_up:
             self.post_message(Missed(notice.reason))
+        else:
+            self._say("Not logged in: ctrl+r to log in.", "warning")
 
     def action_link(self) -> None:
         """Show how the server is reached, why, and where: a name hides its address."""

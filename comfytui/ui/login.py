@@ -42,7 +42,6 @@ def authorization(user: str, password: str, token: str) -> str:
 class LoginScreen(ModalScreen[str | None]):
     """Answers the value of an Authorization header, or None where the user has none to give."""
 
-    AUTO_FOCUS = "#login-user"
     BINDINGS: ClassVar[list[BindingType]] = [
         # Not when the field has told of it: keys that are typed ahead would still go to the field before.
         Binding("enter", "submit", "Log in", priority=True, id="login-submit"),
@@ -51,8 +50,10 @@ class LoginScreen(ModalScreen[str | None]):
         Binding("up", "app.focus_previous", show=False, id="login-previous"),
     ]
 
-    def __init__(self, notice: LoginRequired, *, exposed: bool) -> None:
+    def __init__(self, notice: LoginRequired, *, exposed: bool, user: str = "") -> None:
         super().__init__()
+        self.user = user
+        """The name of the user, as it was typed last."""
         self._server = plain(notice.server, 60)
         self._refused = notice.refused
         self._exposed = exposed
@@ -65,15 +66,17 @@ class LoginScreen(ModalScreen[str | None]):
             for name, label in FIELDS.items():
                 with Horizontal(classes="row"):
                     yield Line(label, classes="label")
-                    yield Input(id=f"login-{name}", password=name != "user", compact=True)
+                    value = self.user if name == "user" else ""
+                    yield Input(value, id=f"login-{name}", password=name != "user", compact=True)
             yield Line(id="login-error", classes="error")
             yield Line(f"{HELP} {EXPOSED if self._exposed else ''}".rstrip(), classes="help")
             yield Line("enter log in   tab next field   esc cancel", classes="help")
 
     def on_mount(self) -> None:
-        """A blinking cursor would cost bytes for nothing."""
+        """Begin with the first empty field. A blinking cursor would cost bytes for nothing."""
         for field in self.query(Input):
             field.cursor_blink = False
+        self.query_one("#login-password" if self.user else "#login-user").focus()
 
     def action_submit(self) -> None:
         """Go on from the user to the password, and from there log in."""
@@ -82,6 +85,7 @@ class LoginScreen(ModalScreen[str | None]):
             password.focus()
             return
         try:
+            self.user = user.value
             login = authorization(user.value, password.value, token.value)
         except BadServer as error:
             sentence = self.query_one("#login-error", Line)

@@ -98,7 +98,7 @@ async def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
-        (None, "asks for a login ({}): put user:password@ before the host, give --header, or name"),
+        (None, "asks for a login ({}): {}name the server in the config file, with its login"),
         ("", "box asks for a login ({}): set token, user and password, headers or cookies in [servers.box]"),
         ('token = "s3cret"', "box refused this login ({}): set token"),
     ],
@@ -112,7 +112,8 @@ async def test_a_refusal_says_what_to_set(tmp_path: Path, status: int, keys: str
                 await client.queue_count()
         with pytest.raises(Unauthorized) as at_the_socket:
             await first_heard(server)
-    assert sentence.format(status) in str(over_http.value)
+    dialog = "log in when comfytui asks for it, or " if status == 401 else "give --header, or "
+    assert sentence.format(status, dialog) in str(over_http.value)
     assert str(at_the_socket.value) == str(over_http.value)
     assert "s3cret" not in str(over_http.value)
     assert keeper.seen == {("/api/prompt", False): 1, ("/ws", False): 1}

@@ -20,7 +20,7 @@ async def test_a_login_that_ran_out_ends_the_sending_until_the_user_tries_again(
         refused = cell.sim.faults.fail(401)
         batch = await cell.watcher.order(2, model=MODEL)
         await eventually(lambda: cell.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
-        assert "user:password@" in cell.state.link.reason
+        assert "log in when comfytui asks" in cell.state.link.reason
         await eventually(lambda: cell.watcher.jobs(batch)[0].note, "the delay to be told")
         asked, over = refused.hits, time.monotonic() + 1.5
         await cell.watcher.order(1, model=MODEL)

@@ -82,7 +82,7 @@ async def test_whom_basic_auth_refuses_is_told_what_to_set_and_knocks_no_more(
         async with watching(server) as outside:
             await eventually(lambda: outside.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
             assert told in outside.state.link.reason
-            assert "put user:password@ before the host" in outside.state.link.reason
+            assert "log in when comfytui asks" in outside.state.link.reason
             assert "wrong" not in outside.state.link.reason
             async with live(as_user(nginx, "me:right")) as inside:
                 await all_is_well(inside, await inside.order(2, model=MODEL), sim)
