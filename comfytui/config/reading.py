@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from comfytui.comfy.server import Server, Ways
-from comfytui.config.named import Named, refusal
+from comfytui.config.named import SECRETS, Named, refusal
 from comfytui.config.secret import BadConfig
 from comfytui.config.table import Table
 from comfytui.plain import plain
 
-MAY_TELL = frozenset({"url", "token", "password", "headers", "cookies", "query"})
-"""Keys of a server that may hold a secret."""
+HARMLESS = frozenset({"user", "ca", "cert", "insecure", "default"})
+"""Keys of a server that never hold a secret."""
+ELSEWHERE = ("_env", "_command")
+"""How the keys end that say where else a secret is."""
+SOURCES = frozenset({"env", "command"})
+"""The keys of a table that says where else a secret is."""
 _WHERE = re.compile(r"at (line \d+, column \d+|end of document)")
 
 
@@ -35,8 +39,8 @@ class Broken:
 
     @property
     def tells(self) -> bool:
-        """Whether a secret may stand in the file itself."""
-        return bool(self.table.values.keys() & MAY_TELL)
+        """Whether a secret may stand in the file itself, under a mistyped key as well."""
+        return any(_may_tell(key, value) for key, value in self.table.values.items())
 
     def server(self, **_: Unpack[Ways]) -> Server:
         """No server; raises BadConfig."""
@@ -46,6 +50,17 @@ class Broken:
     def told(self) -> str:
         """The reason without the file."""
         return "! " + self.reason.removeprefix(f"{plain(str(self.table.file), 200)}, ")
+
+
+def _may_tell(key: str, value: object) -> bool:
+    """Whether a secret may stand in the value of a key, either of which may be a wrong one."""
+    if key in HARMLESS or key.endswith(ELSEWHERE):
+        return False
+    if key == "url":
+        return any(sign in str(value) for sign in "@?")
+    if isinstance(value, dict):
+        return not all(isinstance(each, dict) and each.keys() <= SOURCES for each in value.values())
+    return key in SECRETS or not isinstance(value, bool | int | float)
 
 
 def servers_of(file: Path, content: bytes) -> dict[str, Named | Broken]:

@@ -247,6 +247,32 @@ def test_secrets_of_a_wrong_entry_are_warned_of_too(tmp_path: Path) -> None:
     assert read_config(written(tmp_path, BOX + 'tokne = 1\ntoken = "hunter2"', 0o644)).warning
 
 
+@pytest.mark.parametrize(
+    "keys",
+    ['user = "me"\npassword_env = "BOX_PASSWORD"', 'token_command = ["pass"]', 'headers = { X = { env = "BOX_X" } }'],
+)
+def test_a_wrong_entry_without_secrets_is_not_warned_of(tmp_path: Path, keys: str) -> None:
+    assert not read_config(written(tmp_path, f"{BOX}tokne = 1\n{keys}", 0o644)).warning
+    assert not read_config(written(tmp_path, f'{BOX}tokne_env = "BOX_TOKEN"\n{keys}', 0o644)).warning
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        'url = "http://me:hunter2@box"',
+        'url = "box?token=hunter2"',
+        'headers = { X = "hunter2" }',
+        "password = 1234",
+        'tokne = "hunter2"',
+        'pasword = ["hunter2"]',
+        'url = "box"\ncookies = { s = { evn = "hunter2" } }',
+    ],
+)
+def test_a_wrong_entry_that_may_hold_a_secret_is_warned_of(tmp_path: Path, keys: str) -> None:
+    file = written(tmp_path, f"[servers.box]\ninsecure = 1\n{keys}", 0o644)
+    assert read_config(file).warning.startswith("Others can read the secrets in this file")
+
+
 def test_a_default_that_is_wrong_is_told_unless_there_is_another_one(tmp_path: Path) -> None:
     wrong = BOX + "default = true\ntokne = 1\n"
     assert read_config(written(tmp_path, wrong)).default == "box"
