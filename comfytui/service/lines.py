@@ -50,7 +50,7 @@ class Lines:
         apply: Callable[[SessionEvent], None],
         post: Callable[[Notice], None],
         learned: Callable[[str], None],
-        learn_cancelled: Callable[[], Awaitable[None]],
+        learn_cancelled: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._server = server
         self._state = state
