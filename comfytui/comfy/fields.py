@@ -39,7 +39,7 @@ def loads(raw: str | bytes, most: int = VALUES_LIMIT) -> Any:
         raise ValueError("JSON nested too deeply") from None
 
 
-def check_values(raw: str | bytes, most: int = VALUES_LIMIT) -> None:
+def check_values(raw: str | bytes | bytearray, most: int = VALUES_LIMIT) -> None:
     """Raise TooMuch for JSON that may hold more than `most` values; none is made, and separators in texts count."""
     if len(raw) <= most:
         return

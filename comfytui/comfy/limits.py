@@ -25,7 +25,7 @@ It is read in pieces as it arrives, so only what is kept of each prompt stands i
 """
 HISTORY_LIMIT = 256 * MIB
 """Bytes of a history: 1,000 entries with large workflows."""
-ENTRY_LIMIT = 8 * MIB
+ENTRY_LIMIT = 64 * MIB
 """Bytes of the history of one prompt: its graph and the editor's workflow, with pictures embedded in both."""
 VIEW_LIMIT = 64 * MIB
 """Bytes of a file held in memory: a picture of 4,096 x 4,096 as PNG takes 50 MB at most."""
@@ -35,8 +35,10 @@ FILE_LIMIT = 512 * MIB
 
 PIECE = 128 * KIB
 """Bytes from which a piece of a queue or a history is read for itself."""
-MEMBER_LIMIT = ENTRY_LIMIT
-"""Bytes of one prompt in a queue or a history."""
+MEMBER_LIMIT = 8 * MIB
+"""Bytes of one prompt in a queue or a history; of a larger one the graph is left out."""
+TOKENS_LIMIT = 1_000_000
+"""Texts, lists and objects that are looked at one by one in a larger one: it takes a second or two."""
 QUEUE_MEMBERS = 20_000
 """Prompts in a queue: so many rows are what a list can show without keeping the keys waiting."""
 HISTORY_MEMBERS = 20_000

@@ -7,6 +7,7 @@ else must not be read as an empty queue.
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Generic, Literal, TypeVar
 
@@ -37,6 +38,7 @@ class QueueReader(PieceReader, Generic[T]):
     # What a prompt ends with, a list or an object, its own end, and the next one's number.
     boundary = re.compile(rb"[\]}]\s{0,99}\](\s{0,99},\s{0,99})\[\s{0,99}-?\d")
     closing = b"]}"
+    outer = 2
 
     def __init__(self, keep: Callable[[QueueItem], T]) -> None:
         super().__init__()
@@ -78,7 +80,7 @@ class QueueReader(PieceReader, Generic[T]):
                 self._malformed = _counted(self._malformed, MALFORMED_MEMBERS, "malformed prompts")
                 continue
             self._kept = _counted(self._kept, QUEUE_MEMBERS, "prompts")
-            found.append((item.number, self._keep(item)))
+            found.append((item.number, self._keep(_without_graph(item) if self.shortened else item)))
 
 
 class HistoryReader(PieceReader, Generic[T]):
@@ -121,6 +123,8 @@ class HistoryReader(PieceReader, Generic[T]):
             return
         self._kept = _counted(self._kept, HISTORY_MEMBERS, "entries")
         self._outputs_left -= len(entry.outputs)
+        if self.shortened:
+            entry = replace(entry, item=_without_graph(entry.item))
         if (kept := self._keep(entry)) is not None:
             self._entries.append(kept)
 
@@ -139,6 +143,11 @@ def parse_history(raw: bytes) -> tuple[HistoryEntry, ...]:
     reader.feed(raw)
     reader.read_rest()
     return reader.history()
+
+
+def _without_graph(item: QueueItem) -> QueueItem:
+    """A prompt of whose graph something was left out: it is none that could be made again."""
+    return replace(item, graph={})
 
 
 def _counted(count: int, most: int, what: str) -> int:

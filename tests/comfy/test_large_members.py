@@ -1,0 +1,130 @@
+"""One huge prompt among others in a queue or a history costs its own graph, and none of the others."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from comfytui.comfy import pieces, prompts
+from comfytui.comfy.errors import NotComfyUI, ServerError
+from comfytui.comfy.replies import HistoryEntry
+from tests.comfy.memory import MB, at_most
+from tests.comfy.test_hostile_bodies import answer_to
+
+PICTURE = "iVBORw0KGgo\\/" * 800_000
+"""A picture in Base64, 9 MB in JSON."""
+NUMBERS = [0] * 3_000_000
+MARKS = {"batch": "b", "index": 1, "total": 1}
+
+
+def graph_with(value: object) -> dict[str, Any]:
+    return {
+        "1": {"class_type": "LoadImageBase64", "inputs": {"image": value}},
+        "2": {"class_type": "Save", "inputs": {}},
+    }
+
+
+def item(number: int, value: object = "small", where: str = "graph") -> list[Any]:
+    graph, workflow = (value, "") if where == "graph" else ("", value)
+    extra = {"client_id": f"c{number}", "extra_pnginfo": {"workflow": {"nodes": [workflow]}}, "comfytui": MARKS}
+    return [number, f"p{number}", graph_with(graph), extra, ["2"]]
+
+
+def entry(number: int, value: object = "small", where: str = "graph") -> dict[str, Any]:
+    status = {"status_str": "success", "completed": True, "messages": [["execution_start", {"timestamp": 5}]]}
+    outputs = {"2": {"images": [{"filename": f"{number}.png"}]}}
+    return {"prompt": item(number, value, where), "outputs": outputs, "status": status}
+
+
+LARGE = pytest.mark.parametrize(
+    ("value", "where"),
+    [(PICTURE, "graph"), (PICTURE, "extra"), (NUMBERS, "graph"), ([[1, 2]] * 300_000, "graph")],
+    ids=["picture", "picture in the workflow", "numbers", "points"],
+)
+
+
+@LARGE
+@pytest.mark.parametrize("place", [0, 2])
+async def test_a_huge_prompt_hides_no_other_of_the_queue(value: object, where: str, place: int) -> None:
+    items = [item(number, value, where) if number == place else item(number) for number in range(3)]
+    body = json.dumps({"queue_running": items[:1], "queue_pending": items[1:]}).encode()
+    queue = await answer_to(lambda client: client.kept_queue(lambda item: item), body)
+    found = [*queue.running, *queue.pending]
+    assert [(item.prompt_id, item.client_id, item.marks) for item in found] == [
+        (f"p{number}", f"c{number}", MARKS) for number in range(3)
+    ]
+    assert [bool(json.loads(item.graph or b"{}")) for item in found] == [number != place for number in range(3)]
+
+
+@LARGE
+@pytest.mark.parametrize("place", [0, 2])
+async def test_a_huge_entry_hides_no_other_of_the_history(value: object, where: str, place: int) -> None:
+    entries = {f"p{n}": entry(n, value, where) if n == place else entry(n) for n in range(3)}
+    history = await answer_to(lambda client: client.history(60), json.dumps(entries).encode())
+    assert [
+        (each.item.prompt_id, each.item.client_id, each.outcome, each.outputs[0].filename, each.started)
+        for each in history
+    ] == [(f"p{n}", f"c{n}", "success", f"{n}.png", 5) for n in range(3)]
+    # A graph of which something is left out is none that could be made again.
+    assert [bool(each.item.graph) for each in history] == [n != place for n in range(3)]
+
+
+async def test_how_a_huge_prompt_ended_is_read() -> None:
+    body = json.dumps({"p1": entry(1, PICTURE)}).encode()
+    ended = await answer_to(lambda client: client.history_of("p1"), body)
+    assert (ended.outcome, ended.item.graph) == ("success", {})
+
+
+def test_a_huge_prompt_takes_no_more_memory_than_what_is_kept_of_it() -> None:
+    reader: prompts.HistoryReader[HistoryEntry] = prompts.HistoryReader(lambda entry: entry)
+    with at_most(24 * MB):
+        reader.feed(b'{"p0": {"prompt": [0, "p0", {"1": {"class_type": "Load", "inputs": {"image": "')
+        for _ in range(120):
+            reader.feed(b"A" * 500_000)
+            reader.read()
+        reader.feed(b'"}}}, {"client_id": "c0"}, ["1"]], "outputs": {}, "status": {"status_str": "success"}}}')
+        reader.read_rest()
+    assert [(each.item.client_id, each.outcome) for each in reader.history()] == [("c0", "success")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"p0": {"prompt": [1, "p0", {"1": "' + b"\\" * 9 * MB,
+        b'{"p0": {"prompt": [1, "p0", {' + b'"1": {' * 1_600_000,
+        b'{"p0": {"prompt": [1, "p0", ' + b"[]," * 3_200_000,
+        b'{"p0": {' + b'"a": 1, ' * 1_200_000,
+        b'{"p0": {"prompt": [1, "p0", {"1": "a',
+        b" " * 9 * MB,
+    ],
+    ids=["text", "deep", "lists", "keys", "cut", "nothing"],
+)
+async def test_a_member_without_end_is_given_up(body: bytes) -> None:
+    with pytest.raises((ServerError, NotComfyUI)):
+        await answer_to(lambda client: client.history(60), body)
+
+
+VALUES = st.recursive(
+    st.none() | st.integers(0, 9) | st.text('[]{}",: \\é', max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('[]"\\', max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.lists(VALUES, min_size=1, max_size=5), st.integers(1, 60), st.integers(100, 400))
+@settings(max_examples=40)
+def test_wherever_a_huge_entry_is_cut_the_same_is_read(values: list[Any], step: int, limit: int) -> None:
+    entries = {f"p{n}": entry(n, value) for n, value in enumerate(values)}
+    raw = json.dumps(entries).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pieces, "PIECE", 50)
+        patch.setattr(pieces, "MEMBER_LIMIT", limit)
+        reader: prompts.HistoryReader[HistoryEntry] = prompts.HistoryReader(lambda entry: entry)
+        for begin in range(0, len(raw), step):
+            reader.feed(raw[begin : begin + step])
+            reader.read()
+        reader.read_rest()
+    assert [each.item.prompt_id for each in reader.history()] == list(entries)
+    assert {each.outcome for each in reader.history()} == {"success"}
