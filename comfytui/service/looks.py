@@ -65,9 +65,11 @@ class Looker:
         self._door = door
         self._wanted = asyncio.Event()
         self._history_wanted = False
-        self._missed = 0
+        self._missed: tuple[str, ...] = ()
+        self._looking = asyncio.Lock()
         self._history: tuple[str, ...] = ()
         self._history_read = 0.0
+        self._history_due = 0.0  # by the loop's clock, where the server sends all of it at once
         self._arrivals = Arrivals()
         self._told: Callable[[ComfyError], None] | None = None
         self._took = 0.0
@@ -115,7 +117,14 @@ class Looker:
             await asyncio.sleep(max(least, min(REST * (loop.time() - began), LONGEST_REST)))
 
     async def look(self, client: ComfyClient) -> None:
-        """Read the queue, then how each job ended that it no longer has, then what came and went unseen."""
+        """Read the queue, then how each job ended that it no longer has, then what came and went unseen.
+
+        Who asks while one is under way waits for its turn, or both would count the same arrivals.
+        """
+        async with self._looking:
+            await self._look(client)
+
+    async def _look(self, client: ComfyClient) -> None:
         if self._door.is_open and not (self._state().link.socket and self._door.is_ready):
             await self.read_box(client)  # No break of a socket would tell of another box, or one opened since.
         if not self._door.is_open:
@@ -137,13 +146,13 @@ class Looker:
             except ComfyError:
                 self._history_wanted = True
                 raise
-            self._missed = 0
             self._history, self._history_read = tuple(each.seen.prompt_id for each in ended), time.time()
             self._apply(HistorySnapshot(ended))
-        elif unseen or self._missed:
-            found = await read_newest(client, self._apply, self._state, max(unseen, self._missed))
-            self._missed = 0
+        # Those that the list has were looked for by `read_ends`, or still wait.
+        elif missed := max(unseen, sum(key not in self._state().jobs for key in self._missed)):
+            found = await read_newest(client, self._apply, self._state, missed)
             self._arrivals.searched(unseen, found)
+        self._missed = ()
         self._arrivals.polled(self._state().jobs)
 
     def evidence(self) -> Evidence:
@@ -184,14 +193,24 @@ class Looker:
         if lines is not None:
             ended = tuple(line.prompt_id for line in lines if line.status != RUNNING)
         else:
-            ended = await newest_ended(client) if state.link.kind is LinkKind.POLLING else ()
+            ended = await self._newest_ended(client) if state.link.kind is LinkKind.POLLING else ()
         self._missed = unknown(self._state(), ended)  # Without a socket no frame announces them.
-        if self._missed:
+        if self._missed or self._history_wanted:
             return True
         if lines is None:
             # One may have gone and another one come.
             return open_jobs(self._state()) > 0
         return {line.prompt_id for line in lines if line.status == RUNNING} != indexed(self._state().jobs).running
+
+    async def _newest_ended(self, client: ComfyClient) -> tuple[str, ...]:
+        """What ended last; where the server sends all of its history for that, all is read, now and then."""
+        now = asyncio.get_running_loop().time()
+        if now < self._history_due:
+            return ()
+        ended = await newest_ended(client)
+        if ended is None:
+            self._history_due, self._history_wanted = now + IDLE_PAUSE, True
+        return ended or ()
 
     def _pause(self) -> float | None:
         """Seconds until the next look that nobody asks for; None where there will be none."""

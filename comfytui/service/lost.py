@@ -10,18 +10,17 @@ from comfytui.comfy.errors import NotComfyUI, ServerError
 from comfytui.comfy.events import Output
 from comfytui.comfy.media import Media, media_of
 from comfytui.comfy.replies import HistoryEntry, QueueItem
+from comfytui.service.ends import ASKED_AT_ONCE, LATEST, read_by_id, read_history
 from comfytui.service.journal.scribe import Scribe
 from comfytui.service.orders import Parcel
 from comfytui.session.boil import past
-from comfytui.session.events import Past
+from comfytui.session.events import HistorySnapshot, Past
 from comfytui.session.model import Job
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.picture import graph_in
 
 LOOKED_AT = 60
 """The newest pictures that are looked at; each is a request, and what was lost is not old."""
-ASKED_AT_ONCE = 8
-"""Jobs whose history is asked for at the same time."""
 HEAD_SECONDS = 10.0
 """Seconds for one of them."""
 HEAD = 128 * 1024
@@ -42,10 +41,19 @@ async def parcels_of(jobs: Sequence[Job], kept: Mapping[str, Parcel], scribe: Sc
 
 async def in_history(prompt_ids: Sequence[str], client: ComfyClient) -> tuple[Past, ...]:
     """The prompts that the server's history has after all."""
-    entries: list[HistoryEntry | None] = []
-    for at in range(0, len(prompt_ids), ASKED_AT_ONCE):
-        entries += await asyncio.gather(*map(client.history_of, prompt_ids[at : at + ASKED_AT_ONCE]))
-    return tuple(past(entry) for entry in entries if entry and entry.item.prompt_id in prompt_ids)
+    found, left = dict[str, Past](), set(prompt_ids)
+    if len(left) > ASKED_AT_ONCE:
+        entries = await read_history(client, LATEST)
+        found = {each.seen.prompt_id: each for each in entries if each.seen.prompt_id in left}
+        left -= found.keys()
+        if len(entries) < LATEST and len(left) > ASKED_AT_ONCE:
+            left = set()  # The history has no others.
+
+    def take(answer: HistorySnapshot) -> None:
+        found.update((each.seen.prompt_id, each) for each in answer.past)
+
+    await read_by_id(client, [prompt_id for prompt_id in prompt_ids if prompt_id in left], take)
+    return tuple(found[prompt_id] for prompt_id in prompt_ids if prompt_id in found)
 
 
 async def found(parcels: Sequence[Parcel], client: ComfyClient) -> tuple[Past, ...]:

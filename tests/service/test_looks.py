@@ -1,23 +1,28 @@
 """Looks at a server over HTTP come when they are asked for, and end when they are told to."""
 
 import asyncio
+import json
 from contextlib import suppress
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
+from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service import looks
+from comfytui.service import ends, looks
 from comfytui.service.door import Door
 from comfytui.service.looks import Looker
 from comfytui.session.events import SessionEvent
-from comfytui.session.model import Link, LinkKind
+from comfytui.session.model import JobStatus, Link, LinkKind, Stamp
+from comfytui.session.reduce import reduce
 from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from tests.comfy.boxes import everywhere, serving
 from tests.waiting import eventually
-from tests.watcher import watching
+from tests.watcher import small_order, watching
 
 
 async def test_they_end_also_when_one_is_asked_for_in_that_very_moment() -> None:
@@ -80,3 +85,42 @@ async def test_looks_that_take_long_are_not_put_off_for_long(monkeypatch: pytest
             for looks_before in range(3):
                 await eventually(lambda count=looks_before: queues.hits > count, "a look")  # type: ignore[misc]
                 watcher.service.reconnect()
+
+
+async def test_a_history_without_end_is_not_read_to_learn_what_ended_last() -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"{")
+        for number in range(10_000):
+            entry = {"prompt": [number, f"p{number}", {"1": "x" * 100_000}, {}, []]}
+            await response.write(f'"p{number}": {json.dumps(entry)}, '.encode())
+        return response
+
+    async with serving(everywhere(endless)) as url, ComfyClient(Server.from_url(url)) as client:
+        assert await ends.newest_ended(client) is None
+
+
+async def test_two_at_once_count_what_arrived_once() -> None:
+    """One that is asked for while another is under way waits for its turn."""
+    config = SimConfig(steps_per_second=0, load_seconds=0)
+    async with SimServer(config) as sim, ComfyClient(Server.from_url(sim.url)) as client:
+        state = SessionState()
+
+        def take(event: SessionEvent) -> None:
+            nonlocal state
+            state = reduce(state, event, Stamp(0.0, 0.0))
+
+        looker = Looker(take, lambda: state, Door(take, lambda _: None, lambda: None))
+        looker.opened()
+        looker.announce(0)
+        await looker.look(client)
+        (graph,) = small_order(1, model=sim.config.checkpoints[0]).graphs
+        await client.submit(graph, prompt_id=str(uuid4()), client_id="them", marks={})
+        await eventually(lambda: sim.queue.history, "its end")
+        looker.announce(1)
+        looker.announce(0)
+        searches = sim.faults.delay(0.0, "/history")
+        await asyncio.gather(looker.look(client), looker.look(client))
+        assert [job.status for job in state.jobs.values()] == [JobStatus.SUCCEEDED]
+        assert searches.hits == 1

@@ -146,3 +146,25 @@ async def test_lost_ones_that_are_put_away_are_not_asked_for_any_more() -> None:
         told = ["Dismissed: it was lost, and will not be resent.", "2 lost dismissed."]
         await eventually(lambda: cell.watcher.sentences == told, "the words")
         assert len(cell.sim.submitted) == 3
+
+
+async def test_many_lost_ones_are_looked_for_in_one_piece_of_the_history() -> None:
+    async with cell_of(replace(BOX, steps_per_second=0)) as cell:
+        batch = await cell.watcher.order(12, model=MODEL)
+        await cell.watcher.until(batch, JobStatus.SUCCEEDED)
+        one_by_one = cell.sim.faults.delay(0.0, "/history/")
+        async with ComfyClient(Server.from_url(cell.sim.url)) as client:
+            wanted = [*batch.prompts, *(str(uuid4()) for _ in range(20))]
+            known = await lost.in_history(wanted, client)
+        assert [past.seen.prompt_id for past in known] == list(batch.prompts)
+        assert one_by_one.hits == 0
+
+
+async def test_few_lost_ones_are_asked_for_one_by_one_and_one_that_fails_hides_no_other() -> None:
+    async with cell_of(replace(BOX, steps_per_second=0)) as cell:
+        batch = await cell.watcher.order(3, model=MODEL)
+        await cell.watcher.until(batch, JobStatus.SUCCEEDED)
+        cell.sim.faults.fail(500, f"/history/{batch.prompts[1]}")
+        async with ComfyClient(Server.from_url(cell.sim.url)) as client:
+            known = await lost.in_history(batch.prompts, client)
+        assert [past.seen.prompt_id for past in known] == [batch.prompts[0], batch.prompts[2]]

@@ -11,7 +11,9 @@ from comfytui.comfy.server import Server
 from comfytui.service import ends, looks
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
+from comfytui.sim.faults import AnswerFault
 from comfytui.sim.pace import Pace
+from comfytui.sim.queue import PromptQueue
 from comfytui.sim.server import SimServer
 from tests.sim.gate import Gate
 from tests.waiting import eventually
@@ -66,17 +68,74 @@ async def test_every_short_job_of_another_client_ends_up_in_the_list(config: Sim
         await watcher.until(mine, JobStatus.SUCCEEDED)
 
 
-async def test_more_jobs_than_are_asked_for_one_by_one_are_read_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ends, "ASKED_AT_ONCE", 2)
+@asynccontextmanager
+async def ended_between_two_polls() -> AsyncIterator[tuple[Watcher, list[str], AnswerFault]]:
+    """Jobs of another client that were in the queue at one poll and ended before the next; and requests for one."""
     gate = Gate()
     async with two_clients(pace=gate) as (sim, watcher, other):
         ids = await of_another_client(other, JOBS)
         await eventually(lambda: set(ids) <= set(watcher.state.jobs), "the queue")
-        one_by_one = sim.faults.delay(0.0, "/history/")
-        with sim.faults.delay(0.3, "/queue"):
+        with sim.faults.hold_answers("/queue"):
             await gate.let_all()
-            await eventually(all_ended(watcher, ids), "every job")
-        assert one_by_one.hits < JOBS
+            await eventually(lambda: len(sim.queue.history) == JOBS, "their ends")
+            one_by_one = sim.faults.delay(0.0, "/history/")
+        yield watcher, ids, one_by_one
+
+
+@pytest.mark.parametrize("first", [JOBS, 4], ids=["all on the first page", "more than one page"])
+async def test_more_jobs_than_are_asked_for_one_by_one_are_read_in_one_piece(
+    first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ends, "ASKED_AT_ONCE", 2)
+    monkeypatch.setattr(ends, "HISTORY_AT_START", first)
+    async with ended_between_two_polls() as (watcher, ids, one_by_one):
+        await eventually(all_ended(watcher, ids), "every job")
+        assert one_by_one.hits == 0
+
+
+async def test_one_entry_that_cannot_be_read_hides_no_other() -> None:
+    gate = Gate()
+    async with two_clients(pace=gate) as (sim, watcher, other):
+        ids = await of_another_client(other, 3)
+        await eventually(lambda: set(ids) <= set(watcher.state.jobs), "the queue")
+        sim.faults.fail(500, f"/history/{ids[0]}")
+        await gate.let_all()
+        await eventually(all_ended(watcher, ids[1:]), "the others")
+        assert ids[0] in watcher.state.jobs
+
+
+async def test_no_history_is_searched_for_a_job_that_was_known_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "POLL_BUSY", 0.1)
+    gate = Gate()
+    async with two_clients(pace=gate, sockets=False) as (sim, watcher, other):
+        first = await of_another_client(other, 1)
+        await eventually(lambda: set(first) <= set(watcher.state.jobs), "the queue")
+        sim.faults.delay(0.0, "/history/")
+        searches = sim.faults.delay(0.0, "/history")
+        # The next poll finds one that ended and another one in its place.
+        with sim.faults.hold_answers("/prompt", method="GET"):
+            second = await of_another_client(other, 1)
+            await gate.let_steps(3)
+            await eventually(lambda: list(sim.queue.history) == first, "the end of the first")
+        await eventually(all_ended(watcher, first), "its end in the list")
+        polls = sim.faults.delay(0.0, "/prompt", method="GET")
+        await eventually(lambda: polls.hits >= 2, "the next polls")
+        assert set(second) <= set(watcher.state.jobs)
+        assert searches.hits == 0
+
+
+async def test_a_server_that_sends_its_whole_history_is_not_asked_for_it_at_each_poll(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(looks, "POLL_IDLE", 0.05)
+    monkeypatch.setattr(PromptQueue, "history_page", lambda self, *_: dict(self.history))
+    async with two_clients(OLD, sockets=False) as (sim, watcher, other):
+        ids = await of_another_client(other, 3)
+        await eventually(all_ended(watcher, ids), "them in the list")
+        await eventually(lambda: watcher.state.queue_remaining == 0, "an empty queue")
+        histories, polls = sim.faults.delay(0.0, "/history"), sim.faults.delay(0.0, "/prompt")
+        await eventually(lambda: polls.hits >= 5, "some polls")
+        assert histories.hits <= 2
 
 
 @BOTH
