@@ -80,7 +80,7 @@ class QueueReader(PieceReader, Generic[T]):
                 self._malformed = _counted(self._malformed, MALFORMED_MEMBERS, "malformed prompts")
                 continue
             self._kept = _counted(self._kept, QUEUE_MEMBERS, "prompts")
-            found.append((item.number, self._keep(_without_graph(item) if self.shortened else item)))
+            found.append((item.number, self._keep(replace(item, graph={}) if self.shortened else item)))
 
 
 class HistoryReader(PieceReader, Generic[T]):
@@ -124,7 +124,7 @@ class HistoryReader(PieceReader, Generic[T]):
         self._kept = _counted(self._kept, HISTORY_MEMBERS, "entries")
         self._outputs_left -= len(entry.outputs)
         if self.shortened:
-            entry = replace(entry, item=_without_graph(entry.item))
+            entry = replace(entry, item=replace(entry.item, graph={}))  # What is left of it could not be made again.
         if (kept := self._keep(entry)) is not None:
             self._entries.append(kept)
 
@@ -143,11 +143,6 @@ def parse_history(raw: bytes) -> tuple[HistoryEntry, ...]:
     reader.feed(raw)
     reader.read_rest()
     return reader.history()
-
-
-def _without_graph(item: QueueItem) -> QueueItem:
-    """A prompt of whose graph something was left out: it is none that could be made again."""
-    return replace(item, graph={})
 
 
 def _counted(count: int, most: int, what: str) -> int:

@@ -83,9 +83,12 @@ def stated_end(
 
 
 def from_cache(cached: Set[str], nodes: Iterable[str], outputs: Iterable[Output]) -> bool:
-    """Whether nothing ran: every node, or every one that gave outputs (and so all before it), was cached."""
-    givers = {output.node for output in outputs}
-    return bool(cached) and (cached >= set(nodes) or (bool(givers) and cached >= givers))
+    """Whether nothing ran: every node, or every one that gave outputs (and so all before it), was cached.
+
+    Without the graph the `nodes` are not known, and only those that gave outputs can tell.
+    """
+    known, givers = set(nodes), {output.node for output in outputs}
+    return any(bool(each) and cached >= each for each in (known, givers))
 
 
 def _seconds(live: Live | None, at: Stamp, ended_ms: int | None) -> float | None:

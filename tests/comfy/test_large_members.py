@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from comfytui.comfy import pieces, prompts
 from comfytui.comfy.errors import NotComfyUI, ServerError
 from comfytui.comfy.replies import HistoryEntry
+from comfytui.session.boil import past
 from tests.comfy.memory import MB, at_most
 from tests.comfy.test_hostile_bodies import answer_to
 
@@ -128,3 +129,13 @@ def test_wherever_a_huge_entry_is_cut_the_same_is_read(values: list[Any], step: 
         reader.read_rest()
     assert [each.item.prompt_id for each in reader.history()] == list(entries)
     assert {each.outcome for each in reader.history()} == {"success"}
+
+
+@pytest.mark.parametrize(("cached", "wanted"), [(["1"], False), (["1", "2"], True)])
+async def test_a_huge_prompt_of_which_something_ran_does_not_count_as_cached(cached: list[str], wanted: bool) -> None:
+    """Only the nodes that gave the outputs are known of it."""
+    whole = entry(1, PICTURE)
+    whole["status"]["messages"].append(["execution_cached", {"nodes": cached}])
+    body = json.dumps({"p1": whole}).encode()
+    ended = await answer_to(lambda client: client.history_of("p1"), body)
+    assert past(ended).all_cached is wanted
