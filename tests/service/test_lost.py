@@ -151,7 +151,7 @@ async def test_lost_ones_that_are_put_away_are_not_asked_for_any_more() -> None:
 async def test_many_lost_ones_are_looked_for_in_one_piece_of_the_history() -> None:
     async with cell_of(replace(BOX, steps_per_second=0)) as cell:
         batch = await cell.watcher.order(12, model=MODEL)
-        await cell.watcher.until(batch, JobStatus.SUCCEEDED)
+        await eventually(lambda: len(cell.sim.queue.history) == 12, "their entries")
         one_by_one = cell.sim.faults.delay(0.0, "/history/")
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
             wanted = [*batch.prompts, *(str(uuid4()) for _ in range(20))]
@@ -163,7 +163,7 @@ async def test_many_lost_ones_are_looked_for_in_one_piece_of_the_history() -> No
 async def test_few_lost_ones_are_asked_for_one_by_one_and_one_that_fails_hides_no_other() -> None:
     async with cell_of(replace(BOX, steps_per_second=0)) as cell:
         batch = await cell.watcher.order(3, model=MODEL)
-        await cell.watcher.until(batch, JobStatus.SUCCEEDED)
+        await eventually(lambda: len(cell.sim.queue.history) == 3, "their entries")
         cell.sim.faults.fail(500, f"/history/{batch.prompts[1]}")
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
             known = await lost.in_history(batch.prompts, client)
