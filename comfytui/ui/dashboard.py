@@ -218,7 +218,7 @@ class Dashboard(PageActions, JobActions, AgainActions, LinkActions):
     # Actions
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys are offered where they act: escape where there is something to leave, letters outside of text fields."""
+        """Keys are offered where they act: escape where there is something to leave, letters outside of the form."""
         on_form_page = self.has_class("-narrow", "-writing")
         match action:
             case "leave":

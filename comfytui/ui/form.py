@@ -12,6 +12,7 @@ from textual.widgets import Button, Input, Select, TextArea
 
 from comfytui.plain import plain
 from comfytui.ui import form_rows as rows
+from comfytui.ui.form_controls import GenerateButton
 from comfytui.ui.form_marks import FieldMarks
 from comfytui.ui.form_rows import CHOICES
 from comfytui.ui.form_values import IMAGES, WAITING, Asked, absence, missing_choices, omission, repetition
@@ -80,7 +81,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         if seeds:
             yield from rows.seed_rows(seeds, draft.get(rows.SEED_MODE, ""), self._seed_labels)
         yield rows.images_row(draft.get(rows.IMAGES, "4" if seeds else "1"))
-        yield Button("Generate  F5", id="generate", variant="primary", compact=True)
+        yield GenerateButton("Generate  F5", id="generate", variant="primary", compact=True)
 
     def learn(self, specs: Mapping[Key, Spec]) -> None:
         """Take the server's own ranges and choices; a chosen name that it does not offer stays and is marked."""

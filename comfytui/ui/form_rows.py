@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.text import Text
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Input, Select, TextArea
+from textual.widgets import Input, TextArea
 
 from comfytui.plain import plain
+from comfytui.ui.form_controls import Choice
 from comfytui.ui.line import Line
 from comfytui.workflow.fields import Field, Key, Value
 from comfytui.workflow.seeds import SeedMode
@@ -55,7 +56,7 @@ def row(label: str, fields: Sequence[Field], values: Mapping[Key, Value]) -> Hor
     for field in fields:
         if field in CHOICES:
             name = str(values[field])
-            controls.append(Select(options([name]), id=field, value=name, allow_blank=False, compact=True))
+            controls.append(Choice(options([name]), id=field, value=name, allow_blank=False, compact=True))
         else:
             controls.append(number(field, values[field]))
     if fields == [Field.WIDTH, Field.HEIGHT]:
@@ -65,7 +66,7 @@ def row(label: str, fields: Sequence[Field], values: Mapping[Key, Value]) -> Hor
 
 def seed_rows(seeds: Mapping[Key, Value], mode: str, labels: Mapping[Key, str]) -> Iterator[Horizontal]:
     """How seeds go on (anew each time, if `mode` names no way), and each seed, labelled where there are several."""
-    modes = Select(
+    modes = Choice(
         [(Text(mode.value), mode.value) for mode in SeedMode],
         id=SEED_MODE,
         value=mode if mode in set(SeedMode) else SeedMode.RANDOM.value,

@@ -37,7 +37,7 @@ DASHBOARD = [
 ]
 FORM = [
     ("tab, shift+tab", "Go to the next or previous field"),
-    ("enter", "In a line: go to the next field. In a list: open it"),
+    ("enter", "In a line: go to the next field. In a list: open it, as a letter does"),
 ]
 """What the form's own keys do, in the words of the help."""
 QUEUE = [

@@ -104,6 +104,38 @@ async def test_on_the_form_page_no_key_acts_on_the_hidden_queue(sim: SimServer) 
         assert "Nothing to cancel" not in it.text
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def test_in_the_form_no_letter_is_a_command(size: tuple[int, int]) -> None:
+    async with SimServer(SimConfig(steps_per_second=4, load_seconds=0)) as sim, screen(sim.url, size) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate("a lighthouse", images="1", steps="2000")
+        await it.until(lambda: sim.submitted, "the batch")
+        await it.press("escape", "home", "n")
+        shown = ["F5 Generate", "F1 Help", "esc Commands"]
+        for control in ("model", "generate"):
+            it.app.screen.query_one(f"#{control}").focus()
+            await it.pilot.pause()
+            await it.until(lambda: [key.strip() for key in it.text.splitlines()[-1].split("  ")] == shown, "its keys")
+            burst(it, *"xXsrRnplq/?")
+            await it.pilot.pause()
+        await it.press("escape", "escape")
+        await it.shows("x Cancel")
+        job = next(iter(it.app.service.state.jobs.values())) if it.app.service else None
+        assert job is not None
+        assert job.status is JobStatus.RUNNING
+        assert "Searching" not in it.text
+        assert len(sim.submitted) == 1
+
+
+async def test_a_letter_opens_a_closed_list_and_the_next_ones_go_on(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("dreamshaper_8")
+        it.app.screen.query_one("#sampler").focus()
+        await it.pilot.pause()
+        burst(it, *"heunpp", "enter")
+        await it.until(lambda: it.app.screen.query_one("#sampler", Select).value == "heunpp2", "the sampler")
+
+
 async def test_a_typed_seed_is_the_one_that_is_used(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
