@@ -1,6 +1,7 @@
 """Making a job again: one that failed, was stopped or is done anew, and lost ones as they were."""
 
 import asyncio
+from collections.abc import Sequence
 from random import SystemRandom
 
 from textual import work
@@ -74,13 +75,15 @@ class AgainActions(ActingScreen):
         searched = await self._search_for(lost)
         asked = {job.prompt_id for job in lost}
         rest = [job for job in lost_jobs(self._service.state) if job.prompt_id in asked]
-        sure = [job for job in rest if not job.note]
-        question = words.ask_about_lost(len(rest), len(rest) - len(sure), _batches(rest))
-        if not question:
+        unsure = sum(bool(job.note) for job in rest)
+        question = words.ask_about_lost(len(rest), unsure, _batches(rest))
+        answer: bool | None = True
+        if question:
+            answers = words.answers_about_lost(len(rest), unsure)
+            answer = await self.app.push_screen_wait(ConfirmScreen(f"{searched}\n\n{question}".strip(), **answers))
+        else:
             self._say(searched)
-        elif not await self.app.push_screen_wait(ConfirmScreen(f"{searched}\n\n{question}".strip())):
-            rest = sure if len(sure) < len(rest) else []
-        self._service.resend([job.prompt_id for job in rest])
+        self._service.resend(resent(rest, answer))
 
     async def _search_for(self, lost: list[Job]) -> str:
         """Search for the images of lost jobs; what came of it, or why it could not be done."""
@@ -93,6 +96,13 @@ class AgainActions(ActingScreen):
         finally:
             self._searching = False
         return words.searched(len(lost), _batches(lost), found)
+
+
+def resent(lost: Sequence[Job], answer: bool | None) -> list[str]:
+    """The ids of lost jobs that are resent after a question: all (True), only those surely not done, or none (None)."""
+    sure = [job for job in lost if not job.note]
+    jobs = lost if answer else sure if answer is False and len(sure) < len(lost) else ()
+    return [job.prompt_id for job in jobs]
 
 
 def _batches(jobs: list[Job]) -> int:

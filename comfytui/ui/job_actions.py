@@ -27,8 +27,9 @@ class JobActions(ActingScreen):
         question = f"{risk} Stop it?" if risk else ""
         if not (job.mine or job.status.ended):
             question = f"{risk} {_whose(job)}".strip()
-        if not question or await self.app.push_screen_wait(ConfirmScreen(question)):
-            self._service.cancel(job.prompt_id, sure=bool(risk))
+        if question and not await self.app.push_screen_wait(ConfirmScreen(question)):
+            return
+        self._service.cancel(job.prompt_id, sure=bool(risk))
 
     @work(exclusive=True, group="cancel")
     async def action_cancel_batch(self) -> None:

@@ -1,5 +1,6 @@
 """How numbers and states read on the screen."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from comfytui.plain import plain
@@ -164,9 +165,17 @@ def ask_about_lost(lost: int, unsure: int, batches: int) -> str:
     """The question before lost jobs are resent, `unsure` of which may have finished; empty where none is needed."""
     if unsure:
         which = f"{unsure} of {_lost_jobs(lost)}" if unsure < lost else _lost_jobs(lost)
-        too = ", too" if unsure < lost else ""
-        return f"{which} may have finished while comfytui was not connected. Resend them{too}?"
+        them = ("it" if unsure == 1 else "them") + (", too" if unsure < lost else "")
+        return f"{which} may have finished while comfytui was not connected. Resend {them}?"
     return f"Resend {lost_jobs_of(lost, batches)}?" if batches > 1 else ""
+
+
+def answers_about_lost(lost: int, unsure: int) -> Mapping[str, str]:
+    """What y, n and esc do with `lost` jobs, `unsure` of which may have finished; empty where yes and no say it."""
+    if not 0 < unsure < lost:
+        return {}
+    others = lost - unsure
+    return {"yes": f"all {lost}", "no": f"only the other {'one' if others == 1 else others}", "cancel": "nothing"}
 
 
 def searched(lost: int, batches: int, found: int) -> str:
@@ -174,7 +183,7 @@ def searched(lost: int, batches: int, found: int) -> str:
     where = f"Looked in the server's history and output folder for {lost_jobs_of(lost, batches)}"
     rest = lost - found
     left = f"{rest} can be resent" if rest else "none is left to resend"
-    return f"{where}: {found or 'none'} finished, {left}."
+    return f"{where}: {found or 'none'} found there, {left}."
 
 
 def lost_jobs_of(count: int, batches: int) -> str:

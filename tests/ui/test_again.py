@@ -101,7 +101,7 @@ async def test_one_press_searches_for_the_lost_jobs_of_all_batches_and_says_what
         await it.until(stand(it, S.LOST, S.LOST, S.LOST), "the loss")
         await it.press("escape", "home", "r")
         await it.shows("Looked in the server's history and output")
-        await it.shows("lost jobs of 2 batches: none finished")
+        await it.shows("lost jobs of 2 batches: none found")
         await it.shows("3 lost jobs may have finished")
         await it.press("y")
         await it.until(lambda: seeds(sim) == sent * 2, "all of them sent again")
