@@ -8,12 +8,12 @@ from textual import work
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.service.orders import Order
-from comfytui.session.model import Job
+from comfytui.session.model import Job, JobStatus
 from comfytui.session.views import batch_of, lost_jobs
 from comfytui.ui import words
 from comfytui.ui.acting import ActingScreen
 from comfytui.ui.confirm import ConfirmScreen
-from comfytui.ui.footer import RETRIED
+from comfytui.ui.footer import resends
 from comfytui.ui.ordering import preview_method
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.recipe import recipe_of
@@ -29,15 +29,17 @@ class AgainActions(ActingScreen):
     @work(group="again")
     async def action_again(self) -> None:
         """Make the selected job again as it was, or resend what is lost."""
-        job, lost = self._panel.selected(), lost_jobs(self._state)
-        if job and (job.status in RETRIED or (job.status.final and not lost)):
-            await self._make_again(job, new_seed=False)
-        elif lost:
-            await self._resend(lost)
-        elif job:
-            self._say("This job has not ended yet. R makes another one with a new seed.")
-        else:
+        job = self._panel.selected()
+        if resends(self._state, job):
+            await self._resend(lost_jobs(self._state))
+        elif job is None:
             self._say("Select a job first.")
+        elif job.status.final:
+            await self._make_again(job, new_seed=False)
+        elif job.status is JobStatus.LOST:
+            self._say("Another running comfytui asked for this job: resend it there.")
+        else:
+            self._say("This job has not ended yet. R makes another one with a new seed.")
 
     @work(group="again")
     async def action_again_new_seed(self) -> None:

@@ -1,14 +1,15 @@
 """Which keys the footer shows: those that act on what is there now, as many as there is room for."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
+from types import MappingProxyType
 
 from textual.binding import ActiveBinding, Binding
 from textual.screen import Screen
 
 from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
-from comfytui.session.views import tally
+from comfytui.session.views import batch_of, lost_jobs, tally
 
 AROUND = 3
 """Cells around a key and its word."""
@@ -24,18 +25,35 @@ RETRIED = frozenset({JobStatus.FAILED, JobStatus.INTERRUPTED, JobStatus.REJECTED
 WELL = frozenset({LinkKind.CONNECTING, LinkKind.LIVE})
 
 
-def offered(state: SessionState, selected: Job | None) -> frozenset[str]:
-    """The ids of keys that something can be done with."""
-    retried = selected is not None and selected.status in RETRIED
-    lost = any(tally(state, batch).of(JobStatus.LOST) for batch in state.batches.values())
-    offers = {
-        "cancel": selected is not None and not selected.status.final,
-        "save": selected is not None and bool(selected.outputs),
-        "again": lost or retried,
-        "link": state.link.kind not in WELL or state.link.behind > 0,
-        "reconnect": state.link.kind not in WELL,
-    }
-    return frozenset(key for key, is_offered in offers.items() if is_offered)
+def resends(state: SessionState, selected: Job | None) -> bool:
+    """Whether lost jobs are to be resent, rather than the selected job made again.
+
+    They are if the selected job or one of its batch is among them, or if nothing can be done with the selected one.
+    """
+    if not any(tally(state, batch).of(JobStatus.LOST) for batch in state.batches.values()):
+        return False
+    if selected is None or not selected.status.final:
+        return bool(lost_jobs(state))
+    batch = batch_of(state, selected)
+    return selected.status not in RETRIED and batch is not None and bool(lost_jobs(state, batch))
+
+
+def offered(state: SessionState, selected: Job | None) -> Mapping[str, str]:
+    """The ids of keys that something can be done with, and what they do; empty where that is always the same."""
+    offers: dict[str, str] = {}
+    if selected is not None and not selected.status.final:
+        offers["cancel"] = "Dismiss" if selected.status is JobStatus.LOST else "Cancel"
+    if selected is not None and selected.outputs:
+        offers["save"] = ""
+    if resends(state, selected):
+        offers["again"] = "Resend"
+    elif selected is not None and selected.status in RETRIED:
+        offers["again"] = "Retry"
+    if state.link.kind not in WELL:
+        offers["reconnect"] = ""
+    if "reconnect" in offers or state.link.behind > 0:
+        offers["link"] = ""
+    return offers
 
 
 def name_of(binding: Binding) -> str:
@@ -61,22 +79,29 @@ def chosen(keys: Iterable[tuple[Binding, str]], offers: Set[str], width: int) ->
 class ThriftyScreen(Screen[None]):
     """A screen whose footer shows what matters now."""
 
-    _offers: frozenset[str] = frozenset()
+    _offers: Mapping[str, str] = MappingProxyType({})
 
-    def offer(self, keys: frozenset[str]) -> None:
-        """Offer these of the keys that are shown only sometimes."""
+    def offer(self, keys: Mapping[str, str]) -> None:
+        """Offer these of the keys that are shown only sometimes, with other words where there are some."""
         if keys != self._offers:
             self._offers = keys
             self.refresh_bindings()
 
+    def words_for(self, binding: Binding) -> str:
+        """What the footer says that a key does just now."""
+        return self._offers.get(binding.id or "") or binding.description
+
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """What acts, of which only what there is room for is marked to be shown."""
-        active = super().active_bindings
+        active = {
+            key: each._replace(binding=replace(each.binding, description=self.words_for(each.binding)))
+            for key, each in super().active_bindings.items()
+        }
         # Of two keys for one action the later one is shown.
         by_action = {each.binding.action: each.binding for each in active.values()}
         keys = {name_of(each): (each, self.app.get_key_display(each)) for each in by_action.values()}
-        shown = chosen(keys.values(), self._offers, self.size.width)
+        shown = chosen(keys.values(), self._offers.keys(), self.size.width)
         return {
             key: each._replace(binding=replace(each.binding, show=name_of(each.binding) in shown))
             for key, each in active.items()

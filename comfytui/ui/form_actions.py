@@ -4,6 +4,7 @@ import asyncio
 from random import SystemRandom
 
 from textual import on, work
+from textual.binding import Binding
 
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.drafts import Texts
@@ -150,7 +151,21 @@ class FormActions(ActingScreen):
         self._form.focus_to_write()
 
     def action_leave(self) -> None:
-        """Leave the filter, a field, or the form's page."""
-        if not self._panel.close_filter():
+        """Leave the form, its page or a field of it, else the filter."""
+        if self._in_form or not self._panel.close_filter():
             self.remove_class("-writing")
             self._panel.rows.focus()
+        self.refresh_bindings()
+
+    @property
+    def _in_form(self) -> bool:
+        """Whether what is typed goes to the form."""
+        return self.has_class("-narrow", "-writing") or (
+            self.focused is not None and self._form in self.focused.ancestors
+        )
+
+    def words_for(self, binding: Binding) -> str:
+        """What the footer says that a key does just now: escape clears a filter unless it leaves the form."""
+        if binding.id == "leave" and self._panel.filtering and not self._in_form:
+            return "Clear filter"
+        return super().words_for(binding)

@@ -20,7 +20,7 @@ DASHBOARD = [
         tooltip="Cancel all of the selected job's batch",
     ),
     Binding("s", "save", "Save", id="save", tooltip="Save the selected job's pictures"),
-    Binding("r", "again", "Retry", id="again", tooltip="Make the selected job again, same seed; or resend lost jobs"),
+    Binding("r", "again", "Retry", id="again", tooltip="Make the selected job again, same seed; resend lost ones"),
     Binding(
         "R", "again_new_seed", "New seed", show=False, id="again-new-seed", tooltip="Make it again with a new seed"
     ),
@@ -28,7 +28,15 @@ DASHBOARD = [
     Binding("n", "write", "Form", id="write", tooltip="Go to the prompt form"),
     Binding("p", "previews", "Previews", id="previews", show=False, tooltip="Live previews on or off"),
     Binding("l", "link", "Link", show=False, id="link", tooltip="Show how the server is reached, and why"),
-    Binding("ctrl+r", "reconnect", "Reconnect", id="reconnect", show=False, tooltip="Reconnect now"),
+    Binding(
+        "ctrl+r",
+        "reconnect",
+        "Reconnect",
+        key_display="ctrl+r",
+        id="reconnect",
+        show=False,
+        tooltip="Reconnect now",
+    ),
     # Named here for its place in the footer, where ? replaces it as soon as letters act.
     HELP_ANYWHERE,
     Binding("escape", "leave", "Commands", id="leave", tooltip="Leave the field, filter or form: letters are commands"),

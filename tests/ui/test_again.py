@@ -105,3 +105,20 @@ async def test_one_press_searches_for_the_lost_jobs_of_all_batches_and_says_what
         await it.shows("3 lost jobs may have finished")
         await it.press("y")
         await it.until(lambda: seeds(sim) == sent * 2, "all of them sent again")
+
+
+async def test_r_on_a_done_job_makes_it_again_while_jobs_of_another_batch_are_lost() -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate("a fox", images="1", steps="1")
+        await it.until(stand(it, S.SUCCEEDED), "its end")
+        await it.generate("a lighthouse", images="1", steps="2000")
+        await it.until(stand(it, S.SUCCEEDED, S.RUNNING), "the second batch")
+        await sim.restart()
+        await it.until(stand(it, S.SUCCEEDED, S.LOST), "the loss")
+        sent = seeds(sim)
+        rows = it.app.screen.query_one(QueueList)
+        await it.until(lambda: rows.select(sim.submitted[0]["prompt_id"]), "the done job in the list")
+        await it.press("escape", "r")
+        await it.shows(f"Queued again with the same seed, {sent[0]}.")
+        await it.until(lambda: seeds(sim) == [*sent, sent[0]], "the done one sent once more")

@@ -33,13 +33,13 @@ async def running(it: Screen, images: int = 3) -> None:
 async def test_what_a_restarted_server_forgot_is_sent_again_with_one_key_and_the_same_seeds() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await running(it)
-        assert "Retry" not in it.text
+        assert "Resend" not in it.text
         first = seeds(sim)
         await sim.restart()
         await it.shows("no longer knows 3 jobs of")
         await it.shows("0 of 3 done, 3 lost")
         await it.shows("lost: may have finished")
-        await it.shows("Retry")
+        await it.shows("Resend")
         await it.press("r")
         await it.shows("3 lost jobs may have")
         await it.press("y")
@@ -76,7 +76,7 @@ async def test_what_had_finished_unseen_is_found_and_not_sent_again() -> None:
         await it.press("escape", "ctrl+r")
         await it.shows("lost: may have finished")
         await it.press("r")
-        await it.shows("1 finished, none is left to resend.")
+        await it.shows("1 found there, none is left to resend.")
         await it.shows("1 of 1 done")
         await it.press("home", "enter")
         await it.shows("comfytui_00001_.png")

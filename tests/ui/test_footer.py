@@ -1,17 +1,63 @@
 """The footer shows the keys that act on what is there, and is never cut in the middle of one."""
 
+from dataclasses import replace
+
 import pytest
 
+from comfytui.session.model import Batch, JobStatus, Mark
+from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui import keys
-from comfytui.ui.footer import WORTH, chosen
+from comfytui.ui.footer import WORTH, chosen, offered, resends
 from tests.faults.proxy import proxy_to
+from tests.ui.queue_help import job, state_of
 from tests.ui.screen import Screen, screen
 
 SLOW = SimConfig(steps_per_second=4, load_seconds=0)
 EVERY = [(binding, binding.key_display or binding.key) for binding in keys.DASHBOARD]
 OFFERS = frozenset({"cancel", "save", "again", "link", "reconnect"})
+
+
+LOST, DONE, FAILED, RUNNING = JobStatus.LOST, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.RUNNING
+
+
+def session(*batches: tuple[JobStatus, ...]) -> SessionState:
+    """A session with these batches of mine, whose jobs are called `0.0`, `0.1`, `1.0` and so on."""
+    ids = [tuple(f"{at}.{index}" for index in range(len(batch))) for at, batch in enumerate(batches)]
+    jobs = [
+        job(each, status, mark=Mark(each[0], 1, len(batch), ""))
+        for batch, names in zip(batches, ids, strict=True)
+        for each, status in zip(names, batch, strict=True)
+    ]
+    known = {str(at): Batch(str(at), len(names), "", names, 0.0) for at, names in enumerate(ids)}
+    return replace(state_of(*jobs), batches=known)
+
+
+@pytest.mark.parametrize(
+    ("state", "selected", "words"),
+    [
+        (session((DONE, LOST)), "0.1", {"cancel": "Dismiss", "again": "Resend"}),
+        (session((DONE, LOST)), "0.0", {"again": "Resend"}),
+        (session((DONE,), (LOST,)), "0.0", {}),
+        (session((FAILED, LOST)), "0.0", {"again": "Retry"}),
+        (session((RUNNING,), (LOST,)), "0.0", {"cancel": "Cancel", "again": "Resend"}),
+        (session((RUNNING,), (DONE,)), "0.0", {"cancel": "Cancel"}),
+        (session((LOST,)), None, {"again": "Resend"}),
+    ],
+)
+def test_it_says_what_the_keys_do_to_the_selected_job(
+    state: SessionState, selected: str | None, words: dict[str, str]
+) -> None:
+    said = offered(state, state.jobs[selected] if selected else None)
+    assert {key: word for key, word in said.items() if key in {"cancel", "again"}} == words
+    assert resends(state, state.jobs[selected] if selected else None) == (words.get("again") == "Resend")
+
+
+def test_lost_jobs_of_another_running_comfytui_are_not_offered_to_be_resent() -> None:
+    state = session((LOST,))
+    theirs = replace(state, jobs={"0.0": replace(state.jobs["0.0"], owner="b")}, elsewhere=frozenset({"b"}))
+    assert "again" not in offered(theirs, theirs.jobs["0.0"])
 
 
 def footer(it: Screen) -> str:
@@ -27,6 +73,24 @@ def test_what_is_worth_most_is_there_where_there_is_little_room() -> None:
     assert chosen(EVERY, OFFERS, 60) >= {"generate", "again", "link", "leave"}
     assert chosen(EVERY, OFFERS, 200) >= OFFERS | {"filter", "write", "help", "detach"}
     assert not chosen(EVERY, frozenset(), 200) & OFFERS
+
+
+async def test_escape_is_shown_with_what_it_leaves() -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url) as it:
+        await it.shows("live")
+        await it.until(lambda: "esc Commands" in footer(it), "the way out of the form")
+        await it.press("escape")
+        await it.until(lambda: "esc" not in footer(it) and "q Detach" in footer(it), "nothing to leave")
+        await it.press("slash", *"fox")
+        await it.until(lambda: "esc Clear filter" in footer(it), "the way out of the filter")
+        await it.press("enter")
+        await it.until(lambda: "esc Clear filter" in footer(it) and "q Detach" in footer(it), "the filtered list")
+        await it.press("n")
+        await it.until(lambda: "esc Commands" in footer(it), "the form again")
+        await it.press("escape")
+        await it.until(lambda: "esc Clear filter" in footer(it), "the filter, still there")
+        await it.press("escape")
+        await it.until(lambda: "esc" not in footer(it), "the end of the filter")
 
 
 async def test_what_is_open_just_now_says_how_it_is_left() -> None:
@@ -45,14 +109,14 @@ async def test_with_a_lost_batch_and_a_broken_link_it_says_what_helps(columns: i
         await it.shows("Image 1 of 2 - Step")
         await it.press("escape", "home")
         await it.until(lambda: "x Cancel" in footer(it), "a job to cancel")
-        assert "Retry" not in footer(it)
+        assert "Resend" not in footer(it)
         assert "Reconnect" not in footer(it)
         await sim.restart()
-        await it.until(lambda: "r Retry" in footer(it), "lost jobs")
+        await it.until(lambda: "x Dismiss" in footer(it) and "r Resend" in footer(it), "lost jobs")
         proxy.go_down()
         proxy.cut()
-        await it.until(lambda: "l Link  ^r Reconnect" in footer(it), "the broken link")
-        assert "r Retry" in footer(it)
+        await it.until(lambda: "l Link  ctrl+r Reconnect" in footer(it), "the broken link")
+        assert "r Resend" in footer(it)
         assert len(footer(it)) <= columns
         assert footer(it).split()[-1] in {binding.description for binding in keys.DASHBOARD}
         await proxy.come_up()
@@ -60,5 +124,5 @@ async def test_with_a_lost_batch_and_a_broken_link_it_says_what_helps(columns: i
         await it.press("X")
         await it.shows("Dismiss 2 lost jobs of this batch?")
         await it.press("y")
-        await it.until(lambda: "Retry" not in footer(it), "the lost ones to be dismissed")
-        assert "x Cancel" not in footer(it)
+        await it.until(lambda: "Resend" not in footer(it), "the lost ones to be dismissed")
+        assert "x " not in footer(it)
