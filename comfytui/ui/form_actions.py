@@ -13,8 +13,10 @@ from comfytui.ui.acting import ActingScreen
 from comfytui.ui.choices import specs_from
 from comfytui.ui.confirm import ConfirmScreen
 from comfytui.ui.form import PromptForm
+from comfytui.ui.form_values import listed, undescribed
 from comfytui.ui.link_actions import UP
 from comfytui.ui.ordering import fields_of, order_of
+from comfytui.workflow.fields import Field
 
 DRAFT_PAUSE = 1.0
 """Seconds after which what was typed is on the disk."""
@@ -32,6 +34,8 @@ class FormActions(ActingScreen):
     """The part of the dashboard that acts on the prompt form."""
 
     _draft_planned = False
+    _undescribed: tuple[Field, ...] = ()
+    """The drop-downs whose choices the server did not name when it was asked last."""
     _patience_runs = False
     """Whether a batch that waits for the server's choices has a timer."""
 
@@ -77,11 +81,19 @@ class FormActions(ActingScreen):
             if isinstance(error, Unreachable):
                 return
             specs = {}
+        else:
+            self._tell_undescribed(undescribed(workflow.fields, specs))
         if not self.display:  # Half of the form is gone while it closes.
             return
         self._form.learn(specs)
         if self._form.waits:
             self._form.submit(give_up=True)
+
+    def _tell_undescribed(self, fields: tuple[Field, ...]) -> None:
+        """Say once that the server does not name its choices; a batch that waits for them says so when it goes."""
+        if fields and fields != self._undescribed and not self._form.waits:
+            self._say(f"The server does not say what it offers for {listed(fields)}: the form has its own.", "warning")
+        self._undescribed = fields
 
     @on(PromptForm.ChoicesMissing)
     def _await_choices(self) -> None:
@@ -124,7 +136,7 @@ class FormActions(ActingScreen):
         self._known = frozenset(self._state.batches)
         self._service.submit(order)
         if event.without:
-            fields = " and ".join(field.label for field in event.without)
+            fields = listed(event.without)
             self._say(f"The server does not say what it offers for {fields}: sent with what the form has.", "warning")
         if seeds:
             self._form.show_seeds(event.asked.seed_mode, seeds)

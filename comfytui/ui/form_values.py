@@ -1,11 +1,12 @@
 """What the prompt form asks for, and the sentences about it; no widgets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from comfytui.workflow.fields import Field, Key, Value
+from comfytui.workflow.nodes import Slot
 from comfytui.workflow.seeds import SeedMode, SeedRange
-from comfytui.workflow.specs import Spec
+from comfytui.workflow.specs import Spec, fallback
 
 WAITING = "Reading the server's choices: the batch is queued as soon as they are here."
 MOST_IMAGES = 1_000
@@ -29,6 +30,28 @@ def missing_choices(values: Mapping[Key, Value], specs: Mapping[Key, Spec]) -> t
         for field in Field
         if values.get(field) == "" and specs[field].kind == "choice" and specs[field].options is None
     )
+
+
+def undescribed(fields: Mapping[Key, Sequence[Slot]], specs: Mapping[Key, Spec]) -> tuple[Field, ...]:
+    """Return the drop-downs whose choices the server was asked for and did not name.
+
+    Args:
+        fields: The workflow's fields, each with the inputs of the graph that it fills.
+        specs: What the server says of them.
+    """
+    return tuple(
+        field
+        for field in Field
+        if fallback(field).kind == "choice"
+        and field not in specs
+        and any(slot.input_name != "value" for slot in fields.get(field, ()))
+    )
+
+
+def listed(fields: Sequence[Field]) -> str:
+    """Return fields as a sentence names them: `Model, Sampler and Scheduler`."""
+    *first, last = (field.label for field in fields)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def repetition(images: int, mode: SeedMode, *, has_seed: bool) -> str:

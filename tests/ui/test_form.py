@@ -56,6 +56,21 @@ async def test_a_server_that_names_no_choices_gets_what_the_form_has(
         assert "Reading the server" not in it.text
 
 
+@pytest.mark.parametrize(
+    ("status", "text", "said"),
+    [(200, "{}", "Sampler and"), (500, None, "choices could not be")],
+)
+async def test_a_server_that_names_no_choices_says_so_where_the_form_has_some(
+    sim: SimServer, status: int, text: str | None, said: str
+) -> None:
+    sim.faults.fail(status, "/object_info").text = text
+    async with screen(sim.url, workflow=workflow_of("portrait", text_to_image())) as it:
+        await it.shows(said)
+        await it.generate("a fox", images="1")
+        await it.shows("1 of 1 done")
+        assert [body["prompt"]["4"]["inputs"]["ckpt_name"] for body in sim.submitted] == ["sd_xl_base_1.0.safetensors"]
+
+
 async def test_choices_that_never_come_are_waited_for_a_few_seconds(
     sim: SimServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
