@@ -1,12 +1,13 @@
-"""The keys on one page: those of the place where the user is first, then all others."""
+"""The keys on one page: those that act in the place where the user is."""
 
-from collections.abc import Callable, Iterable
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
 
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
@@ -22,27 +23,28 @@ FORM = ("generate", "leave")
 Keys = Iterable[tuple[str, str]]
 
 
-def keys_here(screen: Screen[object]) -> Keys:
-    """What a screen has of keys beside those of the dashboard."""
+def place_of(screens: Sequence[Screen[Any]]) -> Screen[Any]:
+    """Where the user is: the top screen, or the one whose actions the command palette on top of it offers."""
+    return next((each for each in reversed(screens) if not isinstance(each, CommandPalette)), screens[-1])
+
+
+def keys_of(screen: Screen[Any]) -> Iterable[tuple[str, Keys]]:
+    """The keys that act on a screen, under their titles."""
     own = {each.id: each for _, each in screen._bindings if each.id and each.description and each.action != "help"}
-    known = {each.id for each in keys.DASHBOARD}
-    return [
-        (each.key_display or keys.told(each)[0], each.tooltip or each.description)
-        for name, each in own.items()
-        if name not in known
-    ]
-
-
-def all_keys() -> Iterable[tuple[str, Keys]]:
-    """The keys of the dashboard and of the application, under their titles."""
-    own = {each.id or "": each for each in keys.DASHBOARD if each.action != "help"}
-    yield "Form", [*(keys.told(own.pop(name)) for name in FORM), *keys.FORM]
-    yield COMMANDS, [*keys.QUEUE, *map(keys.told, own.values())]
+    if own.keys() >= {*FORM}:
+        known = {each.id or "": each for each in keys.DASHBOARD if each.action != "help"}
+        yield "Form", [*(keys.told(known.pop(name)) for name in FORM), *keys.FORM]
+        yield COMMANDS, [*keys.QUEUE, *map(keys.told, known.values())]
+    elif own:
+        yield (
+            "Here",
+            [(each.key_display or keys.told(each)[0], each.tooltip or each.description) for each in own.values()],
+        )
     yield "Anywhere", keys.ANYWHERE
 
 
 class HelpScreen(ModalScreen[None]):
-    """Lists the program's own keys; scrolls on small screens."""
+    """Lists the keys of the screen below it; scrolls on small screens."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,enter", "dismiss", "Close", key_display="esc", id="help-close"),
@@ -54,11 +56,11 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """A table for each group of keys."""
-        here = keys_here(self.app.screen_stack[-2])
+        place = place_of(self.app.screen_stack[:-1])
         with VerticalScroll(classes="dialog") as box:
             box.border_title = "Keys"
             box.border_subtitle = "esc closes"
-            for title, group in [*([("Here", here)] if here else []), *all_keys()]:
+            for title, group in keys_of(place):
                 yield Line(title, classes="help-title")
                 yield Static(_table(group))
 

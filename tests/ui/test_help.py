@@ -14,6 +14,7 @@ from tests.ui.screen import Screen, screen
 
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 SMALL = (80, 24)
+COMMAND = "Cancel the selected job"
 
 
 @pytest.fixture
@@ -22,12 +23,13 @@ async def sim() -> AsyncIterator[SimServer]:
         yield server
 
 
-async def help_comes_and_goes(it: Screen, words: str, *, leave: str = "f1") -> None:
-    """Ask for help, find the keys of this place in it, and be back where one was."""
+async def help_comes_and_goes(it: Screen, words: str, *, leave: str = "f1", without: str = "nothing else") -> None:
+    """Ask for help, find the keys of this place in it and no others, and be back where one was."""
     place, focused = it.app.screen, it.app.focused
     await it.press("f1")
     await it.until(lambda: isinstance(it.app.screen, HelpScreen), "the help")
     await it.shows(words)
+    assert without not in it.text
     await it.press(leave)
     await it.until(lambda: it.app.screen is place and it.app.focused is focused, "the place before")
 
@@ -55,21 +57,26 @@ async def test_f1_helps_in_the_large_view_in_a_dialog_and_over_the_palette(sim: 
         await it.shows("done")
         await it.press("enter")
         await it.shows("seed 1")
-        await help_comes_and_goes(it, "Save all")
+        await help_comes_and_goes(it, "Save all", without=COMMAND)
         await it.press("escape")
         it.app.push_screen(ConfirmScreen("Really?"))
         await it.shows("Really?")
-        await help_comes_and_goes(it, "y  ")
+        await help_comes_and_goes(it, "y  ", without=COMMAND)
         assert isinstance(it.app.screen, ConfirmScreen)
         await it.press("n", "ctrl+p")
         await it.shows("Search for commands")
         await help_comes_and_goes(it, "next field")
+        await it.press("escape", "enter")
+        await it.shows("seed 1")
+        await it.press("ctrl+p")
+        await it.shows("Search for commands")
+        await help_comes_and_goes(it, "Save all", without=COMMAND)
 
 
 async def test_f1_helps_on_the_start_screen() -> None:
     async with screen(None, SMALL) as it:
         await it.shows("F1 Help")
-        await help_comes_and_goes(it, "Open a simulated server on this machine")
+        await help_comes_and_goes(it, "Open a simulated server on this machine", without=COMMAND)
         await it.press("ctrl+p", *"help")
         await it.shows("Show all keys")
         await it.press("enter")
