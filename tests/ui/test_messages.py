@@ -3,12 +3,16 @@
 from contextlib import nullcontext
 from pathlib import Path
 
+import pytest
 from textual.widgets._toast import Toast
 
 from comfytui.ui.app import MESSAGES_SHOWN, ComfyApp
 from comfytui.ui.options import Options
 from comfytui.workflow.txt2img import txt2img
+from tests.ui.screen import Screen
 from tests.waiting import eventually
+
+LAST = " resends."
 
 
 def shown(app: ComfyApp) -> list[str]:
@@ -27,3 +31,17 @@ async def test_a_message_is_not_shown_twice_and_of_many_the_newest_stand() -> No
             await pilot.pause()
         newest = [f"message {number}" for number in range(30 - MESSAGES_SHOWN, 30)]
         await eventually(lambda: shown(app) == newest, "the newest messages")
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+async def test_the_last_line_of_a_message_is_above_the_footer(width: int) -> None:
+    """Of messages about as long as a line is wide, whose last word stands on the first line or alone on the second."""
+    app = ComfyApp(Options(txt2img(), Path(), lambda: nullcontext(""), lambda _: None))
+    async with app.run_test(size=(width, 24), notifications=True) as pilot:
+        for length in range(width // 2 - 6, width // 2):
+            app.clear_notifications()
+            app.notify("x" * (length - len(LAST)) + LAST)
+            await pilot.pause()
+            (toast,) = app.screen.query(Toast)
+            assert toast.region.bottom == 23, (length, toast.region)
+            assert LAST.strip() in Screen(app, pilot).text
