@@ -1,6 +1,7 @@
 """One job, large: its picture with words, seed and settings, how far it is, or why there is none."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,13 +23,14 @@ from comfytui.session.state import SessionState
 from comfytui.session.views import batch_of, is_overwritten
 from comfytui.ui.help import HelpScreen
 from comfytui.ui.line import Line
+from comfytui.ui.paragraph import Paragraph, SettingsLine
 from comfytui.ui.picture import Picture
 from comfytui.ui.recipes import recipe_line
 from comfytui.ui.saving import save_and_tell, shown_picture
 from comfytui.ui.words import job_words
 
-WORDS_SHOWN = 2_000
-"""Characters of a prompt that are shown."""
+PROMPT_LIMIT = 100_000
+"""Characters of a prompt that are shown; a longer one ends with an ellipsis."""
 
 OVERWRITTEN = "a newer job uses the same name"
 """Said of a picture that may be that job's."""
@@ -75,7 +77,8 @@ class JobScreen(Screen[None]):
         self._folder = folder
         self._pages = pages_of(state, prompt_id)
         self._index = next((at for at, page in enumerate(self._pages) if page.job.prompt_id == prompt_id), 0)
-        self._shown: Output | None = None
+        self._shown: tuple[str, Output | None] = ("", None)
+        """The job and the picture that are shown; the picture may be that of several jobs."""
 
     @property
     def _page(self) -> Page:
@@ -83,12 +86,13 @@ class JobScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Words and settings above, the picture or what there is to say of the job below."""
-        # Not to be focused: their keys are the screen's, which scroll both as one text.
+        # Not to be focused: their keys are the screen's, which scroll all as one text.
         with VerticalScroll(id="job-prompt", can_focus=False):
             yield Line(id="job-title")
             yield Line(id="job-negative")
-        yield Line(id="job-recipe")
-        yield Line(id="job-file")
+        with VerticalScroll(id="job-settings", can_focus=False):
+            yield SettingsLine(id="job-recipe")
+        yield Paragraph(id="job-file")
         yield Picture(id="large")
         with VerticalScroll(id="job-words", can_focus=False):
             yield Static(markup=False)
@@ -164,8 +168,8 @@ class JobScreen(Screen[None]):
         recipe = job.recipe
         batch = batch_of(self._state, job)
         title = recipe.prompt or (batch.title if batch else job.prompt_id)
-        self._line("title").say(plain(title, WORDS_SHOWN))
-        self._line("negative").say(f"negative: {plain(recipe.negative, WORDS_SHOWN)}" if recipe.negative else "")
+        self._line("title").say(_sanitized(title))
+        self._line("negative").say(f"negative: {_sanitized(recipe.negative)}" if recipe.negative else "")
         self._line("negative").display = bool(recipe.negative)
         self._line("recipe").say(recipe_line(recipe))
         picture = output if output and media_of(output) is Media.PICTURE else None
@@ -176,8 +180,8 @@ class JobScreen(Screen[None]):
             self._line("file").say(self._file(output))
             text = self._about_file(output) if output else _words(self._state, job)
             words.query_one(Static).update(Text(text), layout=True)
-        if picture != self._shown:
-            self._shown = picture
+        if (job.prompt_id, picture) != self._shown:
+            self._shown = (job.prompt_id, picture)
             self.query_one(Picture).show(None)
             self._fetch(picture)
         self.call_after_refresh(self.refresh_bindings)
@@ -223,6 +227,12 @@ class JobScreen(Screen[None]):
 
     def _line(self, name: str) -> Line:
         return self.query_one(f"#job-{name}", Line)
+
+
+@lru_cache(maxsize=8)
+def _sanitized(prompt: str) -> str:
+    """A prompt as it is shown; a job is shown anew at each step, its prompt stays the same."""
+    return plain(prompt, PROMPT_LIMIT)
 
 
 def _words(state: SessionState, job: Job) -> str:

@@ -3,6 +3,9 @@
 from comfytui.plain import plain
 from comfytui.workflow.recipe import Recipe
 
+SEPARATOR = " · "
+"""What stands between two settings."""
+
 
 def recipe_line(recipe: Recipe) -> str:
     """`seed 88213 · 1024x1024 · 4 pictures · 20 steps · euler/normal · cfg 7 · sd_xl`, without what a graph lacks."""
@@ -16,7 +19,7 @@ def recipe_line(recipe: Recipe) -> str:
         f"guidance {recipe.guidance:g}" if recipe.guidance is not None else "",
         plain(recipe.model or "", 60).removesuffix(".safetensors"),
     ]
-    return " · ".join(part for part in parts if part)
+    return SEPARATOR.join(part for part in parts if part)
 
 
 def _seeds(recipe: Recipe) -> str:

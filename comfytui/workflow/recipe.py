@@ -14,8 +14,8 @@ from comfytui.workflow.nodes import Graph, is_whole, nodes_of
 from comfytui.workflow.seeds import MAX_SEED
 from comfytui.workflow.template import Place, Template, template_of
 
-MAX_TEXT: Final = 2_000
-"""Characters of a prompt worth keeping for showing."""
+MAX_TEXT: Final = 100_000
+"""Characters of a prompt that are kept for showing; a longer one ends with an ellipsis."""
 
 MAX_NAME: Final = 200
 """Characters of a model's or sampler's name."""
@@ -134,7 +134,7 @@ class GraphReader:
         if text in self._texts:
             return self._texts[text]
         if not self._takes(getsizeof(text)):
-            text = text[:BEYOND]
+            text = _shortened(text, BEYOND)
         return self._texts.setdefault(text, text)
 
     def _takes(self, size: int) -> bool:
@@ -202,10 +202,14 @@ def _outline(graph: object) -> Outline:
 
 def _cut(field: Field, value: Value) -> Value | None:
     if isinstance(value, str):
-        return value[: MAX_TEXT if field in _TEXTS else MAX_NAME]
+        return _shortened(value, MAX_TEXT if field in _TEXTS else MAX_NAME)
     if abs(value) > MAX_SEED:
         return None
     return float(value) if field in _DECIMALS else value
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _latents(graph: Graph, outline: Outline) -> int:

@@ -109,7 +109,8 @@ def test_a_recipe_cuts_what_is_too_long_and_drops_what_is_absurd() -> None:
     graph["3"]["inputs"] |= {"seed": 10**400, "steps": True, "cfg": float("inf")}
     graph["5"]["inputs"]["batch_size"] = -4
     recipe = recipe_of(graph)
-    assert len(recipe.prompt) == 2_000
+    assert len(recipe.prompt) == 100_000
+    assert recipe.prompt.endswith("fox…")
     assert len(recipe.model or "") == 200
     assert (recipe.seed, recipe.steps, recipe.cfg, recipe.latent_batch) == (None, None, None, 1)
 
@@ -212,9 +213,15 @@ def test_of_endless_graphs_with_nothing_in_common_only_so_much_is_kept(monkeypat
     assert len(texts[0]) > 1_500
     assert len(texts[-1]) == recipe.BEYOND
     assert texts[-1].startswith("199 x")
+    assert texts[-1].endswith("x…")
     node = {"class_type": "K", "inputs": {}}
     shapes = [reader.read({f"{number}-{node_id}": node for node_id in range(99)}) for number in range(9)]
     assert shapes[-1] == (recipe.Recipe(), {})
+
+
+def test_a_prompt_of_several_pages_is_kept_whole() -> None:
+    whole = "word " * 5_000 + "end"
+    assert recipe.recipe_of(with_text(whole)).prompt == whole
 
 
 def test_a_graph_of_absurdly_many_values_is_not_read() -> None:
