@@ -16,6 +16,7 @@ from comfytui.session.views import batch_number, current_batch, jobs_of, next_jo
 from comfytui.ui import words
 from comfytui.ui.bar import Bar, BarStyle
 from comfytui.ui.line import Line
+from comfytui.ui.paragraph import Paragraph, SettingsLine
 from comfytui.ui.picture import Picture
 from comfytui.ui.recipes import recipe_line
 from comfytui.ui.rows import SIGNS
@@ -25,6 +26,8 @@ TITLE_LIMIT = 2_000
 """Characters of a prompt, of which as many lines are shown as there is room for."""
 ROOM_FOR_PHASE = 64
 """Columns of the panel from which on the line of truth and the node beside it both fit."""
+PREVIEW_CELLS = (200, 100)
+"""Columns and rows that a preview may have where the panel has room for it."""
 LEAST_PHASE = 12
 """Columns beside the line of truth below which nothing is written there."""
 FIGURES_PAUSE = 0.9
@@ -35,7 +38,7 @@ class NowPanel(Vertical):
     """Shows the batch that runs, else the next one, else the one that ended last."""
 
     def __init__(self, *, id: str | None = None, pictures: bool = True) -> None:  # noqa: A002
-        super().__init__(id=id, classes="" if pictures else "-plain")
+        super().__init__(id=id, classes="-empty" if pictures else "-empty -plain")
         self.border_title = "Now"
         self.current: Batch | None = None
         """The batch that is shown."""
@@ -63,9 +66,9 @@ class NowPanel(Vertical):
         with Horizontal(id="now-body"):
             yield Picture(id="preview")
             with Vertical(id="about"):
-                yield Line(id="about-title")
-                yield Line(id="about-recipe")
-                yield Line(id="about-note")
+                yield Paragraph(id="about-title")
+                yield SettingsLine(id="about-recipe")
+                yield Paragraph(id="about-note")
                 yield Line(id="about-picture")
 
     def on_mount(self) -> None:
@@ -105,15 +108,14 @@ class NowPanel(Vertical):
 
     @property
     def has_room_for_pictures(self) -> bool:
-        """Whether a picture would be seen."""
-        return self.query_one(Picture).size.area > 0
+        """Whether a picture would be seen; it has no place of its own before there is one."""
+        return self.query_one("#now-body").region.area > 0 and not self.has_class("-plain")
 
     def show_preview(self, data: bytes, job: Job) -> None:
         """Show a preview of the image that runs."""
-        picture = self.query_one(Picture)
         self._is_preview = True
         self._give(data, job)
-        picture.show(data, max_cells=picture.size)
+        self.query_one(Picture).show(data, max_cells=PREVIEW_CELLS)
 
     def show_finished(self, data: bytes, job: Job) -> None:
         """Show a finished image, unless the panel has gone on to another batch, or to previews of a later image."""
@@ -130,6 +132,7 @@ class NowPanel(Vertical):
         """Show no picture."""
         self._is_preview, self.given = False, ""
         self._given.clear()
+        self.add_class("-empty")
         self.query_one(Picture).show(None)
 
     def _give(self, data: bytes, job: Job) -> None:
@@ -137,6 +140,7 @@ class NowPanel(Vertical):
         painted = self.query_one(Picture).shown_data
         self._given = [each for each in self._given if each[0] is painted] + [(data, job)]
         self.given = job.prompt_id
+        self.remove_class("-empty")
 
     def _show_caption(self) -> None:
         """Say of which image the picture is that is painted, where that is not the one that is described."""

@@ -59,9 +59,9 @@ class Panel:
 
 
 @asynccontextmanager
-async def panel(*, pictures: bool = True, width: int = 100) -> AsyncIterator[Panel]:
+async def panel(*, pictures: bool = True, width: int = 100, height: int = 30) -> AsyncIterator[Panel]:
     app = Host(pictures=pictures)
-    async with app.run_test(size=(width, 30)) as pilot:
+    async with app.run_test(size=(width, height)) as pilot:
         yield Panel(app, Screen(app, pilot))  # type: ignore[arg-type]
 
 
@@ -155,6 +155,23 @@ async def test_a_picture_of_another_image_says_so_until_the_next_one_s_own_is_pa
         await eventually(lambda: shown.shown_data is preview, "the preview")
         await eventually(lambda: not it.line("about-picture"), "the end of the caption")
         assert "Picture:" not in await it.shows(session)
+
+
+async def test_words_begin_at_the_edge_until_there_is_a_picture_to_stand_beside() -> None:
+    session = polled(Session())
+    session.plan("a", 1, seed=70)
+    job = session.state.jobs["a1"]
+    async with panel() as it:
+        shown = it.now.query_one(Picture)
+        assert "\nseed 70" in await it.shows(session)
+        assert it.now.has_room_for_pictures
+        it.now.show_preview(preview := picture("blue"), job)
+        await eventually(lambda: shown.shown_data is preview, "the preview")
+        text = await it.shows(session)
+        assert "\nseed 70" not in text
+        assert "▀  seed 70" in text
+        it.now.clear_picture()
+        assert "\nseed 70" in await it.shows(session)
 
 
 async def test_what_comes_too_late_does_not_replace_a_later_image() -> None:
