@@ -166,7 +166,8 @@ class NowPanel(Vertical):
             return
         self._occasion, self._figures_due = occasion, now + FIGURES_PAUSE
         self._line("image-figures").say("" if stale else _image_figures(progress))
-        self._line("batch-figures").say("" if stale else _batch_figures(progress))
+        figures = self._line("batch-figures")
+        figures.say("" if stale else _batch_figures(progress, figures.content_size.width))
 
     def _show_about(self, state: SessionState, batch: Batch, note: str) -> None:
         title = plain(batch.title, TITLE_LIMIT)
@@ -225,12 +226,14 @@ def _image_figures(progress: Progress) -> str:
     return _joined((words.rate(progress.rate), words.left(remaining)), "  ")
 
 
-def _batch_figures(progress: Progress) -> str:
+def _batch_figures(progress: Progress, width: int) -> str:
+    """How long the batch has run and still will; only the latter where both are longer than `width`."""
     seconds = progress.batch_elapsed or 0.0
     elapsed = f"{words.duration(seconds)} elapsed" if seconds >= 1 else ""
     # Where other jobs come first or in between, the time that it runs is not the time until it is done.
     rest = words.starts(progress.starts_in) if progress.held_up else words.left(progress.batch_left)
-    return _joined((elapsed, rest), "  ")
+    both = _joined((elapsed, rest), "  ")
+    return rest if rest and 0 < width < len(both) else both
 
 
 def _joined(parts: Iterable[str], separator: str) -> str:

@@ -35,10 +35,12 @@ def left(range_: tuple[float, float] | None) -> str:
 
 
 def starts(range_: tuple[float, float] | None) -> str:
-    """`starts in 3:10`, or `starts in 2:00-3:10` while the guess is wide."""
+    """`starts in 3:10`; while the guess is wide `starts in 2:00-3:10`, or `starts within 0:05` if it may be at once."""
     if range_ is None:
         return ""
     low, high = map(roughly, range_)
+    if int(range_[0]) <= 0 and low != high:
+        return f"starts within {high}"
     return f"starts in {low}" if low == high else f"starts in {low}-{high}"
 
 

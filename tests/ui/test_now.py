@@ -5,13 +5,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from io import BytesIO
 
+import pytest
 from PIL import Image
 from textual.app import App, ComposeResult
 
 from comfytui.comfy.events import ExecutionError
 from comfytui.session.events import Answered, BatchPlanned, QueueSnapshot
+from comfytui.session.progress import Progress, Stage
 from comfytui.ui.line import Line
-from comfytui.ui.now import NowPanel
+from comfytui.ui.now import NowPanel, _batch_figures
 from comfytui.ui.picture import Picture
 from comfytui.ui.styles import SHEETS
 from comfytui.ui.themes import THEMES
@@ -94,11 +96,37 @@ async def test_a_queued_image_behind_unknown_jobs_says_nothing_of_times() -> Non
         assert "starts" not in text
 
 
-def failed() -> Session:
+@pytest.mark.parametrize(
+    ("elapsed", "shown"),
+    [(5.0, "0:05 elapsed  starts in 0:12-0:18"), (6_000.0, "starts in 0:12-0:18"), (0.0, "starts in 0:12-0:18")],
+)
+def test_what_is_to_come_is_whole_and_what_has_passed_beside_it_where_both_fit(elapsed: float, shown: str) -> None:
+    progress = Progress(Stage.QUEUED, 1, 2, batch_elapsed=elapsed, starts_in=(12.0, 18.0), held_up=True)
+    assert _batch_figures(progress, 33) == shown
+
+
+def failed(message: str = "CUDA out of memory", prompt: str = "a red fox") -> Session:
     session = polled(Session())
-    session.plan("a", 2)
-    session.do(*head("a1"), ExecutionError("a1", SAMPLER, "KSampler", exception_message="CUDA out of memory"))
+    planned = plan("a", 2)
+    jobs = tuple(replace(job, recipe=replace(job.recipe, prompt=prompt)) for job in planned.jobs)
+    session.do(BatchPlanned(replace(planned.batch, title=prompt), jobs))
+    session.do(*head("a1"), ExecutionError("a1", SAMPLER, "KSampler", exception_message=message))
     return session
+
+
+@pytest.mark.parametrize("pictures", [False, True])
+async def test_words_are_shown_whole_where_there_is_room_below_else_an_ellipsis_ends_them(pictures: bool) -> None:
+    reason = " ".join(f"reason{number}" for number in range(30))
+    session = failed(reason, LONG)
+    async with panel(pictures=pictures, width=78, height=40) as it:
+        text = await it.shows(session)
+        assert {*LONG.split(), *reason.split()} <= {*text.split()}
+        assert "…" not in text
+    async with panel(pictures=pictures, width=78, height=24) as it:
+        lines = (await it.shows(session)).rstrip().split("\n")
+        assert lines[-1].endswith("…")
+        assert any(line.startswith("seed 1") for line in lines)
+        assert len([line for line in lines if line.endswith("…")]) == 2
 
 
 async def test_why_an_image_failed_stands_in_the_panel_with_and_without_pictures() -> None:

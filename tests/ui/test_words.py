@@ -22,6 +22,13 @@ def test_a_range_is_shown_while_the_guess_is_wide() -> None:
     assert words.left(None) == ""
 
 
+def test_what_may_start_at_once_starts_within_a_time() -> None:
+    assert words.starts((0.4, 5.0)) == "starts within 0:05"
+    assert words.starts((12.0, 18.0)) == "starts in 0:12-0:18"
+    assert words.starts((0.0, 0.4)) == "starts in 0:00"
+    assert words.starts(None) == ""
+
+
 def test_slow_boxes_read_in_seconds_a_step() -> None:
     assert words.rate(3.14) == "3.1 it/s"
     assert words.rate(0.4) == "2.5 s/it"
