@@ -13,13 +13,11 @@ def heading_of(width: int) -> str:
     """The names of the columns that a row of `width` cells has, each where its column stands."""
     columns = columns_of(width)
     names = [
+        *([set_cell_size("Owner", columns.owner)] if columns.owner else []),
         set_cell_size("Prompt", columns.title),
         f"{'Image':>{columns.place}}",
-        *(
-            set_cell_size(name, cells)
-            for name, cells in (("State", columns.state), ("Owner", columns.owner), ("File", columns.file))
-            if cells
-        ),
+        set_cell_size("State", columns.state),
+        *([set_cell_size("File", columns.file)] if columns.file else []),
     ]
     return set_cell_size(" " * SIGN_CELLS + GAP.join(names), width)
 

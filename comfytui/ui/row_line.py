@@ -16,28 +16,30 @@ GAP = "  "
 SIGN_CELLS = len(" ▶ ")
 PLACE_CELLS = 9
 STATE_CELLS = 12
+LONG_STATE_CELLS = 19
+"""Cells of the state where there is no column of files: enough to say in short why a job failed or is lost."""
 OWNER_CELLS = 5
 FILE_CELLS = range(16, 41)
 ROOM_FOR_WHERE = 40
 """Cells from which on a failure that has to be cut still names its node."""
 # Below these widths (cells) a column has to go, so that the title keeps about twenty cells.
-OWNER_FROM, FILE_FROM = 56, 80
+OWNER_FROM, FILE_FROM = 60, 80
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """How many cells each column gets; 0 where there is no room for it."""
 
+    owner: int
     title: int
     place: int
     state: int
-    owner: int
     file: int
 
     @property
     def rest(self) -> int:
         """The cells from the state to the end of the line."""
-        return sum(cells + len(GAP) for cells in (self.state, self.owner, self.file) if cells) - len(GAP)
+        return sum(cells + len(GAP) for cells in (self.state, self.file) if cells) - len(GAP)
 
 
 @lru_cache(maxsize=16)
@@ -45,15 +47,16 @@ def columns_of(width: int) -> Columns:
     """The columns of a line of `width` cells: what is left over belongs to the title."""
     file = min(max((width - FILE_FROM) // 3 + FILE_CELLS.start, FILE_CELLS.start), FILE_CELLS.stop - 1)
     owner, file = OWNER_CELLS if width >= OWNER_FROM else 0, file if width >= FILE_FROM else 0
-    fixed = sum(cells + len(GAP) for cells in (PLACE_CELLS, STATE_CELLS, owner, file) if cells)
-    return Columns(max(0, width - SIGN_CELLS - fixed), PLACE_CELLS, STATE_CELLS, owner, file)
+    state = LONG_STATE_CELLS if owner and not file else STATE_CELLS
+    fixed = sum(cells + len(GAP) for cells in (PLACE_CELLS, state, owner, file) if cells)
+    return Columns(owner, max(0, width - SIGN_CELLS - fixed), PLACE_CELLS, state, file)
 
 
 def line_of(row: Row, width: int, *, ascii_only: bool = False) -> list[Part]:
     """The parts of a row in order, `width` cells together, each with the tone that colours it.
 
-    A long state (what failed, and why) takes the rest of the line. A row without a place in a batch gives it what the
-    title leaves free, too; where there is a place it stays in its column.
+    A long state (what failed, and why) takes the place of the file, too, of which there is none then. A row without a
+    place in a batch gives it what the title leaves free, too; where there is a place it stays in its column.
     """
     columns, sign, tone = columns_of(width), SIGNS[row.status], _tone(row.status)
     text: Tone = "ended" if row.status.ended else "waiting"
@@ -62,6 +65,7 @@ def line_of(row: Row, width: int, *, ascii_only: bool = False) -> list[Part]:
     long = 0 if place else max(0, cell_len(row.state) - columns.rest)
     parts: list[Part] = [
         (f" {sign.ascii if ascii_only else sign.glyph} ", tone),
+        (_left(row.owner, columns.owner) + GAP if columns.owner else "", "aside"),
         (_left(row.title, max(free - long, min(free, cell_len(row.title)))) + GAP, text),
         (place, "ended" if row.status.ended else "aside"),
     ]
@@ -71,12 +75,8 @@ def line_of(row: Row, width: int, *, ascii_only: bool = False) -> list[Part]:
         parts.append((_left(row.state if whole else row.brief or row.state, room), tone))
     else:
         parts.append((_state(row, columns.state), tone))
-        parts += [
-            (GAP + _left(words, cells), "aside")
-            for words, cells in ((row.owner, columns.owner), (row.file, columns.file))
-            if cells
-        ]
-    return _cut(parts, width)
+        parts.append((GAP + _left(row.file, columns.file) if columns.file else "", "aside"))
+    return _cut([part for part in parts if part[0]], width)
 
 
 def _tone(status: JobStatus) -> Tone:

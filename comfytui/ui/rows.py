@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from comfytui.plain import plain
 from comfytui.session.jobs import run_order
-from comfytui.session.model import Batch, Job, JobStatus
+from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
 from comfytui.session.state import SessionState
 from comfytui.ui.recipes import recipe_line
 from comfytui.ui.words import duration, failed_in
@@ -173,7 +173,9 @@ def _end(job: Job) -> tuple[str, str]:
 
 
 def _brief(job: Job) -> str:
-    """How a job failed, without where."""
+    """How a job failed, without where; why it is lost, in two words."""
+    if job.status is JobStatus.LOST:
+        return f"{SIGNS[job.status].word}: {'may be done' if job.note == MAY_HAVE_FINISHED else 'restarted?'}"
     failure = job.failure
     return failed_in(SIGNS[job.status].word, replace(failure, node_type="")) if failure and failure.node_type else ""
 

@@ -315,4 +315,4 @@ async def test_markup_in_a_title_is_text() -> None:
 async def test_ascii() -> None:
     async with showing(rows("a", status=JobStatus.RUNNING)) as (app, _):
         app.ascii = True
-        assert text(app, 0).startswith("> title a")
+        assert text(app, 0).split()[:3] == [">", "title", "a"]

@@ -1,11 +1,12 @@
 """The queue in words: order, grouping, how every status reads, and that foreign text is harmless."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from comfytui.comfy.events import Output
-from comfytui.session.model import Batch, Failure, Job, JobStatus, Mark
+from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Failure, Job, JobStatus, Mark
 from comfytui.session.state import SessionState
 from comfytui.ui.row_line import columns_of
 from comfytui.ui.rows import SIGNS, Row, rows_of
@@ -206,8 +207,8 @@ def test_a_line_is_exactly_as_wide_as_the_list(width: int, title: str, state: st
 
 def test_columns_give_way_to_the_title_as_the_list_gets_narrow() -> None:
     row = Row("a", JobStatus.SUCCEEDED, "a red fox in snow", "2 of 4", "done", "0:21", "mine", "fox_00012_.png")
-    assert words(row, 84) == "✓ a red fox in snow 2 of 4 done 0:21 mine fox_00012_.png"
-    assert words(row, 76) == "✓ a red fox in snow 2 of 4 done 0:21 mine"
+    assert words(row, 84) == "✓ mine a red fox in snow 2 of 4 done 0:21 fox_00012_.png"
+    assert words(row, 76) == "✓ mine a red fox in snow 2 of 4 done 0:21"
     assert words(row, 50) == "✓ a red fox in snow 2 of 4 done 0:21"
     assert columns_of(165).title > columns_of(84).title
 
@@ -256,5 +257,26 @@ def test_a_short_failure_names_the_node_too() -> None:
 
 
 def test_ascii_glyphs() -> None:
-    row = Row("a", JobStatus.RUNNING, "fox", state="running")
-    assert drawn(row, 60, ascii_only=True)[0].startswith(" > fox")
+    row = Row("a", JobStatus.RUNNING, "fox", state="running", owner="a1b2")
+    assert drawn(row, 60, ascii_only=True)[0].startswith(" > a1b2   fox")
+
+
+@pytest.mark.parametrize("width", [60, 76, 84, 120])
+@pytest.mark.parametrize("place", [None, Mark("b", 4, 4, "s")])
+def test_a_failed_and_a_lost_row_keep_their_owner_in_its_column(width: int, place: Mark | None) -> None:
+    fields: dict[str, Any] = {"mark": place, "mine": False, "owner": "a1b2", "recipe": Recipe("fox")}
+    ends = [
+        job("a", JobStatus.SUCCEEDED, seconds=1.0, **fields),
+        job("b", JobStatus.FAILED, failure=Failure("out of memory " * 20, node_type="KSampler"), **fields),
+        job("c", JobStatus.LOST, **fields),
+        job("d", JobStatus.REJECTED, failure=Failure("no such checkpoint " * 20), **fields),
+    ]
+    assert {drawn(one(each), width)[0].index("a1b2") for each in ends} == {3}
+
+
+def test_why_a_job_is_lost_is_understood_on_a_small_screen() -> None:
+    mark = Mark("b", 4, 4, "s")
+    restarted, unsure = (one(job("a", JobStatus.LOST, mark=mark, note=note)) for note in ("", MAY_HAVE_FINISHED))
+    assert drawn(restarted, 76)[0].endswith("4 of 4  lost: restarted?   ")
+    assert drawn(unsure, 76)[0].endswith("4 of 4  lost: may be done  ")
+    assert "lost: may have finished" in drawn(unsure, 120)[0]
