@@ -9,7 +9,7 @@ from comfytui.ui.ascii import ascii_text
 
 
 def test_borders_bars_and_signs_have_a_likeness() -> None:
-    assert ascii_text("╭─ Now ─╮ ━╸ ● ▶ ✓ × ▾ …") == "+- Now -+ -- * > v x v ."
+    assert ascii_text("╭─ Now ─╮ ━╸ ● ▶ ✓ × ▾ · …") == "+- Now -+ -- * > v x v . ~"
 
 
 def test_what_has_no_likeness_keeps_its_cells() -> None:
