@@ -2,6 +2,7 @@
 
 import time
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
@@ -33,8 +34,6 @@ class HeaderLine(Horizontal):
         """Paint what changed."""
         ascii_only = getattr(self.app, "ascii", False)
         wide = self.app.size.width >= WIDE
-        version = f"  ComfyUI {plain(state.stats.version, 20)}" if state.stats and wide else ""
-        self.query_one("#server", Line).say(self._server + version)
         link = self.query_one("#link", Line)
         link.say(words.link(state.link, time.monotonic(), ascii_only=ascii_only))
         late = state.link.behind > 0
@@ -43,3 +42,10 @@ class HeaderLine(Horizontal):
         self.query_one("#queue-count", Line).say(f"queue {state.queue_remaining}")
         box = words.box(state.stats, ascii_only=ascii_only, wide=wide)
         self.query_one("#box", Line).say(words.AS_LAST_SEEN if state.link.kind.away and box else box)
+        named = f"{self._server}  ComfyUI {plain(state.stats.version, 20)}" if state.stats and wide else self._server
+        self.query_one("#server", Line).say(named if cell_len(named) <= self._cells_for_server() else self._server)
+
+    def _cells_for_server(self) -> int:
+        """The columns that the other parts leave, margins included."""
+        others = [line for line in self.query(Line) if line.id != "server"]
+        return self.content_size.width - sum(cell_len(line.words) + line.styles.margin.width for line in others)

@@ -1,0 +1,52 @@
+"""The header by itself: the version is there where there is room for all of it."""
+
+import pytest
+from textual.app import App, ComposeResult
+
+from comfytui.comfy.replies import Device, SystemStats
+from comfytui.session.model import Link, LinkKind
+from comfytui.session.state import SessionState
+from comfytui.ui.header import HeaderLine
+from comfytui.ui.styles import SHEETS
+from comfytui.ui.themes import THEMES
+from tests.ui.screen import Screen
+
+GIB = 2**30
+STATS = SystemStats("0.33.0", 64 * GIB, 55 * GIB, (Device("", "cuda", 24 * GIB, 23 * GIB),))
+
+
+class Host(App[None]):
+    """The header and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
+
+    def on_mount(self) -> None:
+        self.stylesheet.read_all([*SHEETS])
+
+    def compose(self) -> ComposeResult:
+        yield HeaderLine("127.0.0.1:8312")
+
+
+@pytest.mark.parametrize(
+    ("width", "link", "is_named"),
+    [
+        (120, Link(LinkKind.LIVE), True),
+        (120, Link(LinkKind.POLLING, pause=2.0), False),
+        (160, Link(LinkKind.POLLING, pause=2.0), True),
+        (90, Link(LinkKind.LIVE), False),
+    ],
+)
+async def test_the_version_is_whole_or_not_there(width: int, link: Link, is_named: bool) -> None:
+    app = Host()
+    async with app.run_test(size=(width, 3)) as pilot:
+        await pilot.pause()
+        app.query_one(HeaderLine).show(SessionState(link=link, stats=STATS))
+        await pilot.pause()
+        line = Screen(app, pilot).text.split("\n")[0]  # type: ignore[arg-type]
+        assert "comfytui  127.0.0.1:8312  " in line
+        assert "…" not in line
+        assert ("ComfyUI 0.33.0" in line) is is_named
