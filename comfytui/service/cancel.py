@@ -74,7 +74,7 @@ def _without_server(
             apply(JobCancelled(prompt_id))
             return "Dismissed: it was lost, and will not be resent.", "information"
         case status if status and status.ended:
-            return f"Nothing to cancel: it had already ended ({status.value}).", "information"
+            return f"Nothing to cancel: it had already ended ({status.label}).", "information"
     return None
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:  # The screen is painted before these are loaded.
 
 MAY_HAVE_FINISHED = "may have finished"
 """Said of a lost job whose turn may have come while nobody saw what the server did."""
+DISMISSED = "dismissed"
+"""Said of a cancelled job that was lost before."""
 
 
 class JobStatus(StrEnum):
@@ -32,6 +34,11 @@ class JobStatus(StrEnum):
     LOST = "lost"
 
     @property
+    def label(self) -> str:
+        """The one word for it on the screen."""
+        return _LABELS.get(self, self.value)
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more is expected of the job."""
         return self not in _OPEN
@@ -45,6 +52,7 @@ class JobStatus(StrEnum):
 _OPEN = frozenset({JobStatus.SUBMITTING, JobStatus.QUEUED, JobStatus.RUNNING})
 RAN = frozenset({JobStatus.SUCCEEDED, JobStatus.CACHED, JobStatus.FAILED, JobStatus.INTERRUPTED})
 """Ends of jobs whose turn came, which the server keeps in its history."""
+_LABELS = {JobStatus.SUBMITTING: "sending", JobStatus.SUCCEEDED: "done"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from comfytui.session.events import (
     PromptQueued,
     PromptRejected,
 )
-from comfytui.session.model import MAY_HAVE_FINISHED, Failure, Job, JobStatus, Stamp
+from comfytui.session.model import DISMISSED, MAY_HAVE_FINISHED, Failure, Job, JobStatus, Stamp
 from comfytui.session.state import SessionState
 
 NO_ID = "The server gave it the id of a different prompt."
@@ -124,7 +124,8 @@ def _never_run(
     job = _open(state, prompt_id)
     if job is None:
         return state
-    return ended(state, replace(job, status=status, failure=failure, ended=at.wall, note="", absent=0))
+    note = DISMISSED if job.status is JobStatus.LOST and status is JobStatus.CANCELLED else ""
+    return ended(state, replace(job, status=status, failure=failure, ended=at.wall, note=note, absent=0))
 
 
 def _open(state: SessionState, prompt_id: str) -> Job | None:

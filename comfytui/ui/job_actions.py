@@ -63,4 +63,4 @@ class JobActions(ActingScreen):
 
 def _whose(job: Job) -> str:
     what = plain(job.recipe.prompt, 80) or "untitled"
-    return f"'{what}' ({job.status}) belongs to another client, {plain(job.owner or 'unknown', 8)}. Cancel it?"
+    return f"'{what}' ({job.status.label}) belongs to another client, {plain(job.owner or 'unknown', 8)}. Cancel it?"

@@ -27,7 +27,7 @@ from comfytui.ui.paragraph import Paragraph, SettingsLine
 from comfytui.ui.picture import Picture
 from comfytui.ui.recipes import recipe_line
 from comfytui.ui.saving import save_and_tell, shown_picture
-from comfytui.ui.words import job_words
+from comfytui.ui.words import job_words, node_of
 
 PROMPT_LIMIT = 100_000
 """Characters of a prompt that are shown; a longer one ends with an ellipsis."""
@@ -239,10 +239,11 @@ def _words(state: SessionState, job: Job) -> str:
     """What there is to say of a job without pictures."""
     lines = [job_words(job, state.live), *job.text]
     if failure := job.failure:
-        where = f"{failure.node_type} {failure.node_id}".strip()
+        where = node_of(failure.node_type, failure.node_id)
         lines += ["", f"{where}: {failure.message}" if where else failure.message]
         lines += [
-            f"{error.class_type} {error.node_id}: {error.message} {error.details}" for error in failure.node_errors
+            f"{node_of(error.class_type, error.node_id)}: {error.message} {error.details}"
+            for error in failure.node_errors
         ]
         lines += ["", *(part.rstrip("\n") for part in failure.traceback)]
     return plain_lines("\n".join(lines))

@@ -19,7 +19,6 @@ from comfytui.ui.line import Line
 from comfytui.ui.paragraph import Paragraph, SettingsLine
 from comfytui.ui.picture import Picture
 from comfytui.ui.recipes import recipe_line
-from comfytui.ui.rows import SIGNS
 
 IDLE = "Nothing runs"
 TITLE_LIMIT = 2_000
@@ -204,7 +203,7 @@ def _failure(state: SessionState, batch: Batch) -> str:
         return ""
     job = max(failed, key=lambda job: job.ended or 0.0)
     image = f"Image {job.mark.index} " if job.mark and job.mark.total > 1 else ""
-    word = SIGNS[job.status].word
+    word = job.status.label
     return words.failed_in(f"{image}{word}" if image else word.capitalize(), job.failure) if job.failure else ""
 
 

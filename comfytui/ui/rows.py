@@ -9,7 +9,7 @@ from comfytui.session.jobs import run_order
 from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
 from comfytui.session.state import SessionState
 from comfytui.ui.recipes import recipe_line
-from comfytui.ui.words import duration, failed_in
+from comfytui.ui.words import duration, failed_in, status_of
 from comfytui.workflow.recipe import Recipe
 
 TITLE_LIMIT = 300
@@ -20,24 +20,23 @@ _UNTITLED = "untitled"
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """How a status is told: a glyph, one for terminals without Unicode, and a word."""
+    """The glyph of a status, and the one for terminals without Unicode."""
 
     glyph: str
     ascii: str
-    word: str
 
 
 SIGNS: Mapping[JobStatus, Sign] = {
-    JobStatus.SUBMITTING: Sign("↑", "^", "sending"),
-    JobStatus.QUEUED: Sign("◌", ".", "queued"),
-    JobStatus.RUNNING: Sign("▶", ">", "running"),
-    JobStatus.SUCCEEDED: Sign("✓", "+", "done"),
-    JobStatus.CACHED: Sign("≡", "=", "cached"),
-    JobStatus.FAILED: Sign("✗", "x", "failed"),
-    JobStatus.INTERRUPTED: Sign("■", "#", "interrupted"),
-    JobStatus.CANCELLED: Sign("⊘", "-", "cancelled"),
-    JobStatus.REJECTED: Sign("‼", "!", "rejected"),
-    JobStatus.LOST: Sign("?", "?", "lost"),
+    JobStatus.SUBMITTING: Sign("↑", "^"),
+    JobStatus.QUEUED: Sign("◌", "."),
+    JobStatus.RUNNING: Sign("▶", ">"),
+    JobStatus.SUCCEEDED: Sign("✓", "+"),
+    JobStatus.CACHED: Sign("≡", "="),
+    JobStatus.FAILED: Sign("✗", "x"),
+    JobStatus.INTERRUPTED: Sign("■", "#"),
+    JobStatus.CANCELLED: Sign("⊘", "-"),
+    JobStatus.REJECTED: Sign("‼", "!"),
+    JobStatus.LOST: Sign("?", "?"),
 }
 
 
@@ -58,9 +57,8 @@ class Row:
 
     def without_match(self, words: Iterable[str]) -> list[str]:
         """Those of the (casefolded) words that are nowhere in the row."""
-        sign = SIGNS[self.status]
         hay = "\n".join(
-            (self.title, self.place, sign.word, self.status, self.state, self.figure, self.owner, self.file)
+            (self.title, self.place, self.status.label, self.status, self.state, self.figure, self.owner, self.file)
         ).casefold()
         return [word for word in words if word not in hay]
 
@@ -161,7 +159,7 @@ def _unsent(at: int, job: Job) -> tuple[str, str]:
 
 def _end(job: Job) -> tuple[str, str]:
     """How a job ended: always with the word of its status, so that no two ends look alike."""
-    word = SIGNS[job.status].word
+    word = status_of(job)
     match job.status:
         case JobStatus.SUCCEEDED if job.seconds is not None:
             return word, duration(job.seconds)
@@ -175,9 +173,9 @@ def _end(job: Job) -> tuple[str, str]:
 def _brief(job: Job) -> str:
     """How a job failed, without where; why it is lost, in two words."""
     if job.status is JobStatus.LOST:
-        return f"{SIGNS[job.status].word}: {'may be done' if job.note == MAY_HAVE_FINISHED else 'restarted?'}"
+        return f"{job.status.label}: {'may be done' if job.note == MAY_HAVE_FINISHED else 'restarted?'}"
     failure = job.failure
-    return failed_in(SIGNS[job.status].word, replace(failure, node_type="")) if failure and failure.node_type else ""
+    return failed_in(job.status.label, replace(failure, node_type="")) if failure and failure.node_type else ""
 
 
 def _files(job: Job) -> str:

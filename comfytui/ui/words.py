@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from comfytui.plain import plain
-from comfytui.session.model import Failure, Job, Link, LinkKind
+from comfytui.session.model import DISMISSED, Failure, Job, JobStatus, Link, LinkKind
 from comfytui.session.state import Live
 
 if TYPE_CHECKING:
@@ -138,12 +138,23 @@ def link_told(link_: Link, now: float) -> str:
 
 
 def job_words(job: Job, live: Live | None) -> str:
-    """Where a job stands: `running   Step 12/20 (60%)`, `queued`, `failed`."""
+    """Where a job stands: `running   Step 12/20 (60%)`, `queued`, `done`."""
     if live is None or live.prompt_id != job.prompt_id:
-        return f"{job.status.value}   {job.note}".rstrip()
+        status = status_of(job)
+        return f"{status}   {job.note}".rstrip() if job.note != status else status
     if not live.step:
-        return f"{job.status.value}   {live.phase}"
-    return f"{job.status.value}   Step {live.step}/{live.steps} ({100 * live.step // live.steps}%)"
+        return f"{job.status.label}   {live.phase}"
+    return f"{job.status.label}   Step {live.step}/{live.steps} ({100 * live.step // live.steps}%)"
+
+
+def status_of(job: Job) -> str:
+    """One word for where a job stands: `queued`, `done`, or `dismissed` of one that was lost before."""
+    return DISMISSED if job.status is JobStatus.CANCELLED and job.note == DISMISSED else job.status.label
+
+
+def node_of(class_type: str, node_id: str) -> str:
+    """`KSampler, node 3`, or as much of it as is known."""
+    return ", ".join(filter(None, (class_type, f"node {node_id}" if node_id else "")))
 
 
 def blunt_interrupt(abilities: "Abilities | None") -> str:

@@ -141,7 +141,7 @@ async def test_cancelling_what_has_ended_says_so(watcher: Watcher) -> None:
     await watcher.until(batch)
     watcher.service.cancel(batch.prompts[0])
     await eventually(lambda: watcher.sentences, "an answer")
-    assert watcher.sentences == ["Nothing to cancel: it had already ended (succeeded)."]
+    assert watcher.sentences == ["Nothing to cancel: it had already ended (done)."]
 
 
 async def test_a_fault_of_our_own_is_told_and_the_service_starts_again(

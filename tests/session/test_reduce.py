@@ -32,6 +32,7 @@ from comfytui.session.events import (
     LinkEvent,
     Past,
     PromptDelayed,
+    PromptLost,
     PromptQueued,
     PromptRejected,
     QueueSnapshot,
@@ -41,7 +42,7 @@ from comfytui.session.events import (
     Tick,
     Unanswered,
 )
-from comfytui.session.model import Failure, JobStatus, LinkKind
+from comfytui.session.model import DISMISSED, Failure, JobStatus, LinkKind
 from comfytui.session.unsettled import unsettled
 from tests.session.build import CLASSES, ME, SAVER, Session, head, plan, run, seen, step
 
@@ -86,6 +87,15 @@ def test_an_end_is_final(status: JobStatus) -> None:
         session.do(late)
         assert session.state.jobs["a1"] is job, late
         assert session.state.live is None
+
+
+def test_a_lost_job_that_is_cancelled_was_dismissed() -> None:
+    session = Session()
+    session.do(plan("b", 2), PromptLost("b1"), JobCancelled("b1"), JobCancelled("b2"))
+    assert [(job.status, job.note) for job in session.state.jobs.values()] == [
+        (S.CANCELLED, DISMISSED),
+        (S.CANCELLED, ""),
+    ]
 
 
 def test_what_means_nothing_for_jobs_changes_nothing() -> None:

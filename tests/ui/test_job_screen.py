@@ -59,7 +59,7 @@ async def test_enter_on_a_failed_job_shows_words_and_traceback() -> None:
     ):
         await made(it, "failed")
         await it.press("enter")
-        await it.shows("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        await it.shows("KSampler, node 3: CUDA out of memory. Tried to allocate 2.00 GiB.")
         await it.shows("execution.py")
         assert "in process_inputs" in it.text
         assert "\n     result = f(**inputs)" in it.text

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from comfytui.comfy.events import Output
-from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Failure, Job, JobStatus, Mark
+from comfytui.session.model import DISMISSED, MAY_HAVE_FINISHED, Batch, Failure, Job, JobStatus, Mark
 from comfytui.session.state import SessionState
 from comfytui.ui.row_line import columns_of
 from comfytui.ui.rows import SIGNS, Row, rows_of
@@ -78,6 +78,7 @@ def test_a_batch_of_one_has_no_place() -> None:
         (job("a", JobStatus.CACHED, seconds=0.1), "cached"),
         (job("a", JobStatus.INTERRUPTED), "interrupted"),
         (job("a", JobStatus.CANCELLED), "cancelled"),
+        (job("a", JobStatus.CANCELLED, note=DISMISSED), "dismissed"),
         (job("a", JobStatus.LOST), "lost: the server no longer has it"),
         (job("a", JobStatus.FAILED), "failed"),
         (
@@ -97,8 +98,9 @@ def test_the_time_of_a_finished_job_is_its_figure() -> None:
 
 def test_no_two_statuses_look_alike() -> None:
     assert set(SIGNS) == set(JobStatus)
-    for look in ("glyph", "ascii", "word"):
+    for look in ("glyph", "ascii"):
         assert len({getattr(sign, look) for sign in SIGNS.values()}) == len(JobStatus)
+    assert len({status.label for status in JobStatus}) == len(JobStatus)
     assert all(sign.ascii.isascii() for sign in SIGNS.values())
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from comfytui.comfy.replies import Device, SystemStats
-from comfytui.session.model import Link, LinkKind
+from comfytui.session.model import DISMISSED, Job, JobStatus, Link, LinkKind
 from comfytui.ui import words
 
 GIB = 2**30
@@ -27,6 +27,25 @@ def test_what_may_start_at_once_starts_within_a_time() -> None:
     assert words.starts((12.0, 18.0)) == "starts in 0:12-0:18"
     assert words.starts((0.0, 0.4)) == "starts in 0:00"
     assert words.starts(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "note", "shown"),
+    [
+        (JobStatus.SUCCEEDED, "", "done"),
+        (JobStatus.SUBMITTING, "no answer", "sending   no answer"),
+        (JobStatus.LOST, "may have finished", "lost   may have finished"),
+        (JobStatus.CANCELLED, DISMISSED, "dismissed"),
+    ],
+)
+def test_a_job_by_itself_has_the_word_of_the_list(status: JobStatus, note: str, shown: str) -> None:
+    assert words.job_words(Job("a", status, note=note), None) == shown
+
+
+def test_a_node_is_told_from_a_count() -> None:
+    assert words.node_of("KSampler", "3") == "KSampler, node 3"
+    assert words.node_of("", "3") == "node 3"
+    assert words.node_of("KSampler", "") == "KSampler"
 
 
 def test_slow_boxes_read_in_seconds_a_step() -> None:
