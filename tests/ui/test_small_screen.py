@@ -86,7 +86,7 @@ async def test_after_f5_the_cursor_is_on_the_batch_and_on_the_screen() -> None:
         queue_foreign(sim, 30)
         await it.shows("queue 30")
         await it.press(*"fox", "f5")
-        await it.shows("1 of 4      30 ahead")
+        await it.shows("1 of 4             30 ahead")
         await it.press("home")
         await it.shows("running")
         listed = it.app.screen.query_one(QueueList)
