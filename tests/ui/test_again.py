@@ -41,7 +41,8 @@ async def test_r_on_a_failed_job_makes_it_again_and_capital_r_with_a_new_seed() 
         await it.press("r")
         await it.shows(f"Queued again with the same seed, {seeds(sim)[0]}.")
         await it.until(stand(it, S.FAILED, S.SUCCEEDED), "the second try")
-        await it.shows("done    0:00  mine")
+        await it.shows("done    0:00")
+        await it.shows("✓ mine ")
         first, second = sim.submitted
         assert first["prompt"] == second["prompt"]
         assert first["prompt_id"] != second["prompt_id"]
@@ -80,7 +81,8 @@ async def test_a_job_of_somebody_else_is_made_again_from_the_server_s_history() 
         await it.shows("failed")
         await it.press("home", "r")
         await it.until(stand(it, S.FAILED, S.SUCCEEDED), "mine")
-        await it.shows("done    0:00  mine")
+        await it.shows("done    0:00")
+        await it.shows("✓ mine ")
         assert seeds(sim) == [77, 77]
         sim.queue.history.clear()
         await it.press("end", "r")
