@@ -136,6 +136,8 @@ class Outbox:
         evidence = self._evidence()
         if not evidence:
             evidence = await last_log_line(client)
+            if not evidence and not await self._lets_in(client, parcel):
+                return
             if not await self._ready(parcel.prompt_id):
                 return  # The link broke while the server was asked.
         if parcel.prompt_id not in self._parcels:
@@ -144,18 +146,36 @@ class Outbox:
             queued = await self._post(client, parcel, evidence)
         except Rejected as error:
             self._refuse(parcel, _failure(error))
-        except (Unreachable, Unauthorized) as error:
+        except Unreachable as error:
             self._unsend(parcel)
-            if isinstance(error, Unauthorized):
-                self._apply(Unanswered(str(error), LinkKind.UNAUTHORISED))
-            self._apply(PromptDelayed(parcel.prompt_id, str(error)))
+            self._delay(parcel, error)
             await self._sleep(LOOK_PAUSE)
         except ComfyError as error:
+            # A login that is asked for proves nothing: a proxy may ask for it after the server took the prompt.
             self._failures += isinstance(error, ServerError) and error.status == 500
-            self._apply(PromptDelayed(parcel.prompt_id, str(error)))
+            self._delay(parcel, error)
         else:
             self._warn(parcel, queued)
             await self._found(parcel, queued.prompt_id, queued.number)
+
+    async def _lets_in(self, client: ComfyClient, parcel: Parcel) -> bool:
+        """Whether the server answers a request just before a POST that would leave no evidence.
+
+        Once refused for a login that ran out, such a POST could not be told from one that a restarted server forgot.
+        """
+        try:
+            await client.queue_count()
+        except ComfyError as error:
+            self._delay(parcel, error)
+            await self._sleep(LOOK_PAUSE)
+            return False
+        return True
+
+    def _delay(self, parcel: Parcel, error: ComfyError) -> None:
+        """Say why a prompt is not on the server yet."""
+        if isinstance(error, Unauthorized):
+            self._apply(Unanswered(str(error), LinkKind.UNAUTHORISED))
+        self._apply(PromptDelayed(parcel.prompt_id, str(error)))
 
     async def _post(self, client: ComfyClient, parcel: Parcel, evidence: Evidence) -> Queued:
         self._on_wire = parcel.prompt_id

@@ -115,8 +115,9 @@ async def test_one_that_was_on_the_wire_and_did_not_get_in_is_not_sent_again() -
         await eventually(lambda: refused.hits, "the POST")
         assert await told(watcher, batch) == "1 cancelled when they arrive."
         refused.end()
-        await watcher.until(batch, CANCELLED)
+        await eventually(lambda: watcher.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
         watcher.service.reconnect()  # who is not let in is not asked again by itself
+        await watcher.until(batch, CANCELLED)
         await sends_on(sim, watcher)
 
 

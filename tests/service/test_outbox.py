@@ -17,8 +17,8 @@ from comfytui.service.cancel import cancel
 from comfytui.service.journal.scribe import Scribe
 from comfytui.service.orders import plan
 from comfytui.service.outbox import Outbox
-from comfytui.session.events import BatchPlanned, SessionEvent
-from comfytui.session.model import Batch, JobStatus, Stamp
+from comfytui.session.events import BatchPlanned, SessionEvent, Unanswered
+from comfytui.session.model import Batch, JobStatus, LinkKind, Stamp
 from comfytui.session.reduce import reduce
 from comfytui.session.state import SessionState
 from tests.comfy.boxes import Handler, serving
@@ -41,6 +41,9 @@ class Desk:
         self.cancelled: list[str] = []
         self.asked = 0
         """How often it was asked whether the server is the right one."""
+        self.evidence: tuple[str, ...] = (EVIDENCE,)
+        self.links: list[LinkKind] = []
+        """What the requests said of the link."""
         self.right = True
         """Whether the server is the right one; it is again after a question or a pause."""
         self.outbox = Outbox(
@@ -58,6 +61,7 @@ class Desk:
         )
 
     def apply(self, event: SessionEvent) -> None:
+        self.links += [event.kind] if isinstance(event, Unanswered) else []
         self.state = reduce(self.state, event, Stamp(time.monotonic(), time.time()))
 
     async def _cancel(self, prompt_id: str) -> None:
@@ -69,7 +73,7 @@ class Desk:
         return was_right
 
     def _evidence(self) -> tuple[str, ...]:
-        return (EVIDENCE,)
+        return self.evidence
 
     async def _sleep(self, _: float) -> None:
         await asyncio.sleep(0.01)
@@ -92,6 +96,8 @@ class Box:
         self.posts: list[Json] = []
         self.history: dict[str, Json] = {EVIDENCE: {"prompt": [0, EVIDENCE, {}, {}, []], "outputs": {}, "status": None}}
         self.pending: list[Json] = []
+        self.refusals = 0
+        """Requests for the length of the queue that are yet to be refused."""
 
     async def post(self, request: web.Request) -> web.Response:
         self.posts.append(await request.json())
@@ -120,6 +126,9 @@ async def desk(box: Box, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]
     monkeypatch.setattr(outbox_module, "LANDING_TIME", 0.1)
 
     async def count(_: web.Request) -> web.Response:
+        box.refusals -= 1
+        if box.refusals >= 0:
+            return web.Response(status=401)
         return web.json_response({"exec_info": {"queue_remaining": 0}})
 
     async def queue(_: web.Request) -> web.Response:
@@ -215,6 +224,61 @@ async def test_the_history_of_another_box_does_not_prove_that_a_prompt_never_cam
         it.order(1)
         await eventually(lambda: "theirs" in it.state.jobs, "the prompt")
     assert len(box.posts) == 1
+
+
+@pytest.mark.parametrize("status", [401, 302, 403, 407])
+@pytest.mark.parametrize("wiped", [False, True], ids=["still-there", "wiped"])
+async def test_a_prompt_that_was_taken_though_the_answer_asks_for_a_login_is_not_sent_again(
+    status: int, wiped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = Box()
+    fine = box.answer
+
+    def take_and_refuse(body: Json) -> web.Response:
+        if len(box.posts) > 1:
+            return fine(body)
+        key = body["prompt_id"]
+        box.history = {} if wiped else box.history | {key: {"prompt": box.item(body, key), "outputs": {}}}
+        return web.Response(status=status, headers={"Location": "/login"})
+
+    monkeypatch.setattr(box, "answer", take_and_refuse)
+    async with desk(box, monkeypatch) as it:
+        batch = it.order(2)
+        await eventually(lambda: it.statuses(batch)[1] is not JobStatus.SUBMITTING, "the next one")
+    # Without an end in the entry it waits for one; what a server forgot may have run.
+    assert it.statuses(batch) == [JobStatus.LOST if wiped else JobStatus.QUEUED, JobStatus.QUEUED]
+    assert box.ids() == list(batch.prompts)
+    assert LinkKind.UNAUTHORISED in it.links
+
+
+@pytest.mark.parametrize("status", [401, 302, 403, 407])
+async def test_a_prompt_that_was_not_let_in_is_sent_by_itself_after_the_login(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = Box()
+    fine = box.answer
+    refuse = web.Response(status=status, headers={"Location": "/login"})
+    monkeypatch.setattr(box, "answer", lambda body: fine(body) if len(box.posts) > 1 else refuse)
+    async with desk(box, monkeypatch) as it:
+        batch = it.order(1)
+        await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
+    assert box.ids() == [*batch.prompts] * 2
+    assert LinkKind.UNAUTHORISED in it.links
+
+
+async def test_where_nothing_would_show_whether_it_ran_nothing_is_sent_before_the_login(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    box = Box()
+    fine = box.answer
+    async with desk(box, monkeypatch) as it:
+        await it.client.queue_count()
+        box.refusals, it.evidence = 2, ()
+        monkeypatch.setattr(box, "answer", lambda body: fine(body) if box.refusals < 0 else web.Response(status=401))
+        batch = it.order(1)
+        await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
+    assert box.ids() == list(batch.prompts)
+    assert LinkKind.UNAUTHORISED in it.links
 
 
 async def test_what_the_server_leaves_out_of_a_batch_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
