@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 
 APPLICATION_ID = 0x63667475
 """Marks a database as a journal of comfytui ("cftu")."""
@@ -81,7 +82,7 @@ def bring_up(db: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRA
     version = _version(db)
     if version > len(migrations):
         raise Newer("was written by a newer comfytui")
-    _check(db, version)
+    _check(db, version, migrations)
     for number, steps in enumerate(migrations[version:], version + 1):
         _run(db, (*steps, f"PRAGMA user_version = {number}"))
     if db.execute(f"SELECT EXISTS (SELECT 1 FROM batches WHERE {_WITH_ADDRESS})").fetchone()[0]:
@@ -105,12 +106,32 @@ def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _check(db: sqlite3.Connection, version: int) -> None:
-    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+def _check(db: sqlite3.Connection, version: int, migrations: Sequence[Sequence[str]]) -> None:
+    tables = _tables(db)
     ours = db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     if (tables or version) and not ours:
         raise Damaged("is no journal of comfytui")
     if version and not tables >= {"servers", "batches", "prompts", *(["addresses"] if version > 2 else [])}:
         raise Damaged("lacks some of its tables")
+    if damaged := _damaged_table(db, migrations[:version]):
+        raise Damaged(f"has a damaged table ({damaged})")
     if (verdict := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise Damaged(f"is damaged ({verdict})")
+
+
+def _tables(db: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def _damaged_table(db: sqlite3.Connection, migrations: Sequence[Sequence[str]]) -> str | None:
+    """The first table with other columns or foreign keys than these migrations make: no write to it would succeed."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as sound:
+        for steps in migrations:
+            _run(sound, steps)
+        return next((table for table in sorted(_tables(sound)) if _shape(db, table) != _shape(sound, table)), None)
+
+
+def _shape(db: sqlite3.Connection, table: str) -> list[str]:
+    """The columns and the foreign keys of a table; case means nothing to SQL."""
+    rows = (row for pragma in ("table_xinfo", "foreign_key_list") for row in db.execute(f"PRAGMA {pragma}({table})"))
+    return [repr(row).lower() for row in rows]

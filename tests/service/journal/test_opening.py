@@ -33,6 +33,24 @@ def drop_table(file: Path) -> None:
         db.execute("DROP TABLE servers")
 
 
+def altered(*statements: str) -> Spoil:
+    """Another table of the same name and almost the same columns, as after a bad byte in the schema."""
+
+    def alter(file: Path) -> None:
+        with closing(sqlite3.connect(file, isolation_level=None)) as db:
+            db.executescript(";".join(("PRAGMA foreign_keys = OFF", *statements)))
+
+    return alter
+
+
+def respelled(table: str, before: str, after: str) -> Spoil:
+    """The text of the schema with a few characters turned."""
+    return altered(
+        "PRAGMA writable_schema = ON",
+        f"UPDATE sqlite_master SET sql = replace(sql, '{before}', '{after}') WHERE name = '{table}'",
+    )
+
+
 def make_newer(file: Path) -> None:
     with closing(sqlite3.connect(file)) as db:
         db.execute("PRAGMA user_version = 99")
@@ -44,6 +62,10 @@ SPOILS: dict[str, Spoil] = {
     "truncated": lambda file: os.truncate(file, file.stat().st_size // 2),
     "pages overwritten": overwrite_pages,
     "a table is missing": drop_table,
+    "a column has another name": altered("ALTER TABLE prompts RENAME COLUMN witnesses TO witnesse"),
+    "a column is missing": altered("ALTER TABLE batches DROP COLUMN base"),
+    "a column is too much": altered("ALTER TABLE servers ADD COLUMN more TEXT NOT NULL DEFAULT ''"),
+    "a table that is referred to has another name": respelled("prompts", "REFERENCES batches", "REFERENCES batchef"),
     "newer": make_newer,
 }
 
