@@ -51,7 +51,7 @@ def plain(text: str, limit: int = 500) -> str:
     """One harmless line of at most `limit` characters, as wide on every terminal; what was cut shows as an ellipsis."""
     is_cut, text = len(text) > limit * 4, text[: limit * 4]
     if not is_common(text):
-        text = without_hidden(_BREAKS.sub(" ", _ESCAPES.sub("", text)))
+        text = without_hidden(_BREAKS.sub(" ", without_escapes(text)))
     text = text.strip()
     if len(text) <= limit and not is_cut:
         return text
@@ -61,6 +61,11 @@ def plain(text: str, limit: int = 500) -> str:
 def is_common(text: str) -> bool:
     """Whether a text has nothing to be taken out, as far as a quick look can tell."""
     return _COMMON.fullmatch(text) is not None
+
+
+def without_escapes(text: str) -> str:
+    """The text without escape sequences of a terminal, and what they carry."""
+    return _ESCAPES.sub("", text)
 
 
 def without_hidden(text: str, instead: Callable[[str], str] = lambda _: "") -> str:

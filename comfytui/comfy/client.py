@@ -74,11 +74,11 @@ class ComfyClient(Calls):
         if answer.status == 400:
             message, node_errors = await self._parse(answer, parse_rejection)
             message = plain(self._redactor.text(message))
-            raise Rejected(f"The server refused the prompt: {message}", self._redactor.node_errors(node_errors))
+            raise Rejected(f"The server refused the prompt: {message}", self._redactor.node_errors(node_errors, graph))
         if answer.status in _UNFIT:
             raise Rejected(f"The prompt was turned down with status {answer.status}: make it smaller or simpler.")
         queued = await self._parsed(answer, lambda reply: parse_queued(reply, prompt_id))
-        return replace(queued, node_errors=self._redactor.node_errors(queued.node_errors))
+        return replace(queued, node_errors=self._redactor.node_errors(queued.node_errors, graph))
 
     async def queue(self) -> Queue[QueueItem]:
         """What runs and what waits, without the graphs: all of a long queue take more than is to be held."""
@@ -179,7 +179,8 @@ class ComfyClient(Calls):
 
     async def system_stats(self) -> SystemStats:
         """What the box is and how full it is."""
-        return await self._read("/system_stats", parse_stats, limit=STATS_LIMIT)
+        stats = await self._read("/system_stats", parse_stats, limit=STATS_LIMIT)
+        return replace(stats, version=self._redactor.text(stats.version))
 
     async def features(self) -> frozenset[str]:
         """The names of what the server says it supports; empty on servers before 0.3.45."""

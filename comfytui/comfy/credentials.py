@@ -1,12 +1,13 @@
 """Which values of a server's settings are secrets, and how to find them in a text."""
 
 import re
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, quote, quote_plus
 
 from comfytui.comfy.server import Server
+from comfytui.plain import without_hidden
 
 SHORTEST = 4
 """Characters of a secret; a shorter value would be found in every other text."""
@@ -129,11 +130,16 @@ def _as_word(form: str) -> str:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """A secret as it is, encoded for a URL in two ways, in base64 and within a JSON or Python literal."""
+    """A secret as it is and as it is shown, encoded for a URL, in base64 and within a JSON or Python literal."""
     yield secret
+    yield without_hidden(secret)
     raw = secret.encode("utf-8", "surrogateescape")
     yield quote(raw, safe="")
+    yield quote(raw, safe="!*'()")  # as JavaScript does
+    yield quote(raw)
     yield quote_plus(raw)
-    yield b64encode(raw).decode()
+    for encoded in (b64encode(raw).decode(), urlsafe_b64encode(raw).decode()):
+        yield encoded
+        yield encoded.rstrip("=")
     yield secret.replace("\\", "\\\\").replace('"', '\\"')
     yield repr(secret)[1:-1]

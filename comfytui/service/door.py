@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError
+from comfytui.comfy.redaction import without_secrets
 from comfytui.comfy.replies import SystemStats
 from comfytui.plain import plain
 from comfytui.session.box import fingerprint_of
@@ -152,6 +153,6 @@ def _described(stats: SystemStats) -> str:
 
 def _cards(stats: SystemStats) -> str:
     """The first of its cards, and how many more it says it has."""
-    names = [plain(device.name, 40) for device in stats.devices[:CARDS_SHOWN]]
+    names = [plain(without_secrets(device.name), 40) for device in stats.devices[:CARDS_SHOWN]]
     more = len(stats.devices) - len(names)
     return ", ".join(names) + (f" and {more:,} more" if more else "") if names else "no card"

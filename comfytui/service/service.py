@@ -161,8 +161,8 @@ class SocketService:
             authorization: The value of the header.
             number: What `LoginRequired` calls this login, should the server refuse it.
         """
-        self.server = self.server.with_authorization(authorization)
-        redactor_of(self.server)
+        before, self.server = self.server, self.server.with_authorization(authorization)
+        redactor_of(self.server, before)
         self._lines.log_in(self.server, number)
         self._logged_in.set()
 

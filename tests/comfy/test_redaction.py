@@ -3,7 +3,8 @@
 import json
 import logging
 import sys
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from comfytui.comfy.events import Executed, ExecutionError, Logs, NodeText, Outp
 from comfytui.comfy.redaction import LogFormatter, Redactor, redactor_of
 from comfytui.comfy.server import Server
 from comfytui.comfy.socket import events
+from comfytui.plain import plain, plain_lines, without_hidden
 from tests.comfy.boxes import answering, everywhere, serving
 from tests.comfy.test_socket import talking
 
@@ -198,6 +200,99 @@ async def test_a_session_that_the_server_gave_is_hidden_as_well() -> None:
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         with pytest.raises(Rejected, match=r"no: session=\*\*\*"):
             await client.submit({}, prompt_id="p", client_id="me", marks={})
+
+
+LOGIN = "Basic " + b64encode(b"me:hunter2 secret?>").decode()
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        "hun\u200bter2 secret?>",
+        "hunter2\u2060 secret?\u00ad>",
+        "hun\x1b[31mter2 secret?>",
+        "hunter2 sec\x1b]0;title\nof two lines\x07ret?>",
+        "hunter2 sec\x00ret?>",
+        "hunter2\r\nsecret?>",
+        "hun\u200dter2\u2028secret?>",
+        "h\ufe0funter2 secret?>",
+    ],
+)
+@pytest.mark.parametrize("shown", [plain, plain_lines, without_hidden])
+def test_a_secret_that_shows_once_its_text_is_made_harmless_is_hidden(split: str, shown: Callable[[str], str]) -> None:
+    redactor = Redactor(Server.from_url("box", headers=[("Authorization", LOGIN)]))
+    said = shown(redactor.text(f"first\n\tno: {split}!"))
+    assert "hunter2" not in said
+    assert "no: ***!" in said
+
+
+def test_what_else_a_text_has_stays_as_it_is() -> None:
+    text = "\x1b[31mCUDA\x1b[m error\n\tin \u200bline 3\r\n"
+    assert Redactor(server_at("http://box")).text(text) == text
+
+
+def test_a_secret_with_hidden_characters_is_hidden_as_it_is_and_as_it_is_shown() -> None:
+    redactor = Redactor(Server.from_url("box", headers=[("X-API-Key", "k3y\u00adof\u200bmine")]))
+    assert redactor.text("k3y\u00adof\u200bmine k3yofmine") == "*** ***"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        b64encode(b"me:hunter2 secret?>").decode().rstrip("="),
+        urlsafe_b64encode(b"me:hunter2 secret?>").decode(),
+        urlsafe_b64encode(b"hunter2 secret?>").decode(),
+        b64encode(b"hunter2 secret?>").decode().rstrip("="),
+        "hunter2%20secret%3f%3e",
+        "hunter2%20secret%3F%3e",
+        "hunter2+secret%3f%3E",
+    ],
+)
+def test_a_secret_is_hidden_in_other_encodings(form: str) -> None:
+    redactor = Redactor(Server.from_url("box", headers=[("Authorization", LOGIN)]))
+    assert redactor.text(f"<<{form}>>") == "<<***>>"
+
+
+async def test_names_that_only_the_server_says_are_told_without_it_and_those_of_the_graph_stay() -> None:
+    graph = {SECRETS[1]: {"class_type": "K", "inputs": {SECRETS[1]: 1}}}
+    error = {"message": "no", "details": "", "extra_info": {"input_name": SECRETS[1]}}
+    other = {"message": "no", "details": "", "extra_info": {"input_name": echo()}}
+    errors = {
+        SECRETS[1]: {"class_type": "K", "errors": [error]},
+        f"9 {SECRETS[2]}": {"class_type": f"Class_{SECRETS[2]}", "errors": [other]},
+    }
+    body: dict[str, Any] = {"error": {"type": "x", "message": "no"}, "node_errors": errors}
+    async with serving(everywhere(answering(body, 400))) as url, ComfyClient(server_at(url)) as client:
+        with pytest.raises(Rejected) as caught:
+            await client.submit(graph, prompt_id="p", client_id="me", marks={})
+    own, strange = caught.value.node_errors
+    assert (own.node_id, own.class_type, own.input_name) == (SECRETS[1], "K", SECRETS[1])
+    assert (strange.node_id, strange.class_type) == ("9 ***", "Class_***")
+    assert_hidden(strange)
+
+
+def test_the_node_that_raised_is_named_without_it() -> None:
+    error = ExecutionError("p", node_id="k3y-of-mine", node_type="Node_k3y-of-mine")
+    said = Redactor(server_at("http://box")).event(error)
+    assert said == ExecutionError("p", node_id="***", node_type="Node_***")
+
+
+async def test_the_version_of_a_server_is_told_without_it() -> None:
+    memory = {"ram_total": 1, "ram_free": 1}
+    body = {"system": {"comfyui_version": "0.33 k3y-of-mine", **memory}, "devices": []}
+    routes = everywhere(answering(body))
+    async with serving(routes) as url, ComfyClient(server_at(url)) as client:
+        assert (await client.system_stats()).version == "0.33 ***"
+
+
+def test_a_login_of_before_is_still_hidden() -> None:
+    first = server_at("http://box")
+    second = first.with_authorization("Bearer s3cond-login")
+    third = second.with_authorization("Bearer th1rd-login")
+    redactor_of(first)
+    redactor_of(second, first)
+    redactor_of(third, second)
+    assert redactor_of(third).text("tok/en+1 s3cond-login th1rd-login") == "*** *** ***"
 
 
 def test_the_log_has_the_secrets_of_no_login_neither_the_first_nor_the_last() -> None:
