@@ -8,9 +8,11 @@ import pytest
 
 from comfytui.comfy import socket as comfy_socket
 from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
 from comfytui.service.looks import Looker
 from comfytui.service.notices import JobEnded, NotReached, ServiceFailed
+from comfytui.service.service import SocketService
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
@@ -191,3 +193,10 @@ async def test_the_end_of_anothers_job_is_shown_too() -> None:
         await eventually(lambda: any(job.outputs for job in watcher.state.jobs.values()), "the other's picture")
         (job,) = watcher.state.jobs.values()
         assert (job.mine, job.owner, job.status) == (False, "they", JobStatus.SUCCEEDED)
+
+
+def test_a_login_that_was_refused_stays_secret_after_the_next_one() -> None:
+    service = SocketService(Server.from_url("http://me:passw0rd-1@box"))
+    service.log_in("Bearer passw0rd-2", 1)
+    service.log_in("Bearer passw0rd-3", 2)
+    assert redactor_of(service.server).text("passw0rd-1 passw0rd-2 passw0rd-3") == "*** *** ***"
