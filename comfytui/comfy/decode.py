@@ -165,10 +165,10 @@ def _execution_error(data: Data) -> Event:
     return ExecutionError(
         prompt_id=_required(data, "prompt_id"),
         node_id=fields.ident(data.get("node_id")) or "",
-        node_type=fields.text(data.get("node_type")),
-        exception_type=fields.text(data.get("exception_type")),
-        exception_message=fields.text(data.get("exception_message")),
-        traceback=fields.texts(data.get("traceback")),
+        node_type=fields.text(data.get("node_type"), fields.CLASS_LIMIT),
+        exception_type=fields.text(data.get("exception_type"), fields.CLASS_LIMIT),
+        exception_message=fields.text(data.get("exception_message"), fields.MESSAGE_LIMIT),
+        traceback=fields.texts(data.get("traceback"), size=fields.TRACEBACK_LIMIT),
         timestamp=_timestamp(data),
     )
 
@@ -177,7 +177,7 @@ def _execution_interrupted(data: Data) -> Event:
     return ExecutionInterrupted(
         prompt_id=_required(data, "prompt_id"),
         node_id=fields.ident(data.get("node_id")) or "",
-        node_type=fields.text(data.get("node_type")),
+        node_type=fields.text(data.get("node_type"), fields.CLASS_LIMIT),
         timestamp=_timestamp(data),
     )
 

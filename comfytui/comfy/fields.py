@@ -12,9 +12,17 @@ from comfytui.comfy.limits import NODES_LIMIT, OUTPUTS_LIMIT, VALUES_LIMIT, TooM
 TEXT_LIMIT = 65_536
 """Characters kept of one text."""
 ID_LIMIT = 256
-"""Characters of an id or a file name; a longer one is no id."""
-PATH_LIMIT = 4_096
-"""Characters of a folder; a longer one is none."""
+"""Bytes of an id, and characters of a file name; a longer one is none."""
+PATH_LIMIT = 1_000
+"""Characters kept of a folder."""
+CLASS_LIMIT = 200
+"""Characters kept of the name of a class of nodes, or of an exception."""
+MESSAGE_LIMIT = 4_000
+"""Characters kept of what an exception says."""
+TRACEBACK_LIMIT = 20_000
+"""Characters kept of a traceback."""
+WEIGHT_SIZE = 512
+"""Bytes of the texts of an ordinary file; one with longer texts counts as several."""
 LINES_LIMIT = 1_000
 """Texts kept of one list, where nothing else is said."""
 LINES_SIZE = 2 * TEXT_LIMIT
@@ -69,6 +77,11 @@ def text(value: object, limit: int = TEXT_LIMIT) -> str:
     return cut if cut.isascii() else cut.encode(errors="replace").decode()
 
 
+def size(value: str) -> int:
+    """The bytes of a text in UTF-8."""
+    return len(value) if value.isascii() else len(value.encode(errors="replace"))
+
+
 def texts(value: object, count: int = LINES_LIMIT, size: int = LINES_SIZE) -> tuple[str, ...]:
     """The first texts of a list, of `size` characters in all; a lone text is a list of one."""
     found: list[str] = []
@@ -84,7 +97,7 @@ def texts(value: object, count: int = LINES_LIMIT, size: int = LINES_SIZE) -> tu
 def ident(value: object) -> str | None:
     """An id: a text that is neither empty nor endless, or an int as some graphs have it."""
     match value:
-        case str() if 0 < len(value) <= ID_LIMIT:
+        case str() if 0 < size(value) <= ID_LIMIT:
             return text(value)
         case bool():
             return None
@@ -138,19 +151,29 @@ def _flags(value: object, depth: int) -> Iterator[str]:
 
 def outputs(value: object, node: str) -> Iterator[Output]:
     """The files in what one node gave: any list of objects with a `filename`, whatever its key."""
-    for kind, files in mapping(value).items():
+    node = text(node, CLASS_LIMIT)
+    for key, files in mapping(value).items():
+        kind = text(key, CLASS_LIMIT)
         for file in map(mapping, items(files)):
-            if name := ident(file.get("filename")):
-                yield Output(
-                    filename=name,
-                    subfolder=text(file.get("subfolder"), PATH_LIMIT),
-                    type=text(file.get("type"), ID_LIMIT) or "output",
-                    node=text(node, ID_LIMIT),
-                    kind=text(kind, ID_LIMIT),
-                )
+            name = file.get("filename")
+            if isinstance(name, str) and 0 < len(name) <= ID_LIMIT:
+                folder, place = text(file.get("subfolder"), PATH_LIMIT), text(file.get("type"), CLASS_LIMIT)
+                yield Output(text(name), folder, place or "output", node, kind)
+
+
+def weight(output: Output) -> int:
+    """How many ordinary files take as much memory as this one."""
+    texts = (output.filename, output.subfolder, output.type, output.node, output.kind)
+    return 1 + sum(map(size, texts)) // WEIGHT_SIZE
 
 
 def outputs_of_all(nodes: object, most: int = OUTPUTS_LIMIT) -> tuple[Output, ...]:
-    """The files in what all nodes of a prompt gave, `{node id: output}`, the first `most` of them."""
+    """The first files in what all nodes of a prompt gave, `{node id: output}`, together as heavy as `most`."""
     given = mapping(nodes).items()
-    return tuple(islice(chain.from_iterable(outputs(output, node) for node, output in given), most))
+    kept = []
+    for output in chain.from_iterable(outputs(output, node) for node, output in given):
+        most -= weight(output)
+        if most < 0:
+            break
+        kept.append(output)
+    return tuple(kept)

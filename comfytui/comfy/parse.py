@@ -56,7 +56,7 @@ def _node_errors(data: Data) -> tuple[NodeError, ...]:
 
 def _each_node_error(data: Data) -> Iterator[NodeError]:
     for node_id, node in fields.mapping(data.get("node_errors")).items():
-        class_type = fields.text(fields.mapping(node).get("class_type"))
+        class_type = fields.text(fields.mapping(node).get("class_type"), fields.CLASS_LIMIT)
         for error in map(fields.mapping, fields.items(fields.mapping(node).get("errors"))):
             input_name = fields.text(fields.mapping(error.get("extra_info")).get("input_name"))
             yield NodeError(

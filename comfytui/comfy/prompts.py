@@ -122,7 +122,7 @@ class HistoryReader(PieceReader, Generic[T]):
             self._malformed = _counted(self._malformed, MALFORMED_MEMBERS, "malformed entries")
             return
         self._kept = _counted(self._kept, HISTORY_MEMBERS, "entries")
-        self._outputs_left -= len(entry.outputs)
+        self._outputs_left -= sum(map(fields.weight, entry.outputs))
         if self.shortened:
             entry = replace(entry, item=replace(entry.item, graph={}))  # What is left of it could not be made again.
         if (kept := self._keep(entry)) is not None:

@@ -217,6 +217,23 @@ def test_the_files_of_a_history_are_kept_up_to_a_number() -> None:
     assert [len(entry.outputs) for entry in history] == [10_000, 10_000, 16, 16]
 
 
+def test_the_files_of_a_history_with_long_names_are_kept_up_to_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompts, "OUTPUTS_IN_ALL", 200)
+    files = [{"filename": f"{n}.png", "subfolder": "\U0001f98a" * 1_000} for n in range(100)]
+    entry = {"outputs": {"9": {"images": files}}}
+    history = prompts.parse_history(json.dumps({f"p{n}": entry for n in range(4)}, ensure_ascii=False).encode())
+    assert [len(entry.outputs) for entry in history] == [25, 2, 2, 2]
+
+
+@pytest.mark.parametrize(("length", "kept"), [(64, True), (65, False)])
+def test_an_id_is_measured_in_bytes(length: int, kept: bool) -> None:
+    prompt = [0, "\U0001f98a" * length, {}, {}, []]
+    queue = prompts.parse_queue(
+        json.dumps({"queue_running": [prompt], "queue_pending": []}).encode(), lambda item: item.prompt_id
+    )
+    assert bool(queue.running) is kept
+
+
 SCALARS = st.none() | st.integers() | st.floats() | st.text('[]{}",: \\\ud800é9')
 GRAPHS = st.dictionaries(st.text('[]"é'), SCALARS | st.lists(st.lists(SCALARS, max_size=2), max_size=3), max_size=3)
 ITEMS = st.lists(

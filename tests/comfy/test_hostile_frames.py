@@ -9,7 +9,16 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from comfytui.comfy.decode import decode
-from comfytui.comfy.events import Executed, ExecutionCached, FeatureFlags, NodeText, ProgressState, Status, Unknown
+from comfytui.comfy.events import (
+    Executed,
+    ExecutionCached,
+    ExecutionError,
+    FeatureFlags,
+    NodeText,
+    ProgressState,
+    Status,
+    Unknown,
+)
 from comfytui.comfy.socket import Closed, Opened
 from tests.comfy.memory import MB, at_most
 from tests.comfy.test_socket import STATUS, Heard, Talk, closings, first_closing, hear, talking
@@ -162,6 +171,15 @@ def test_of_endless_lists_only_so_much_is_kept(frame: str | bytes, kept: int) ->
             assert len(said) == kept
         case _:
             pytest.fail(f"{event}")
+
+
+def test_of_an_endless_failure_only_the_beginning_is_kept() -> None:
+    endless = "\U0001f98a" * 65_000
+    words = dict.fromkeys(("node_type", "exception_type", "exception_message"), endless)
+    event = decode(text("execution_error", prompt_id="p", node_id="1", traceback=[endless, endless], **words))
+    assert isinstance(event, ExecutionError)
+    assert (len(event.node_type), len(event.exception_type), len(event.exception_message)) == (200, 200, 4_000)
+    assert sum(map(len, event.traceback)) == 20_000
 
 
 @pytest.mark.parametrize(
