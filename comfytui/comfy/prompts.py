@@ -19,7 +19,7 @@ from comfytui.comfy.events import Event, ExecutionError, ExecutionInterrupted
 from comfytui.comfy.limits import HISTORY_MEMBERS, MALFORMED_MEMBERS, OUTPUTS_LIMIT, QUEUE_MEMBERS, TooMuch
 from comfytui.comfy.pieces import PieceReader
 from comfytui.comfy.replies import HistoryEntry, Json, Queue, QueueItem
-from comfytui.comfy.slices import entries_of, lists_of, past_of, slice_of
+from comfytui.comfy.slices import entries_of, lists_of, past_of, slice_of, values_of
 
 T = TypeVar("T")
 
@@ -205,7 +205,11 @@ def _entry_of(prompt_id: str, value: Raw | Json, most_outputs: int) -> HistoryEn
 def _loads(text: Raw) -> Json:
     """A value out of its text; None for one that is too much."""
     try:
-        return fields.loads(bytes(text))
+        fields.check_values(document := bytes(text))
+        try:
+            return values_of(document)  # which makes no text of the whole, at four bytes a character
+        except (ValueError, RecursionError):  # NaN and lone surrogates, which ComfyUI writes
+            return fields.loads(document)
     except ValueError:
         return None
 

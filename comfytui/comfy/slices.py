@@ -41,3 +41,5 @@ entries_of = Decoder(dict[str, Raw]).decode
 """The answer to `GET /history`."""
 slice_of = Decoder(Slice).decode
 past_of = Decoder(Past).decode
+values_of = Decoder().decode
+"""A part of either."""
