@@ -1,6 +1,6 @@
 """Jobs of mine that this session did not plan: taken over from the queue or the history, in the batches they carry."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -11,6 +11,8 @@ from comfytui.session.state import SessionState
 
 TITLE_LENGTH = 80
 """Characters of a prompt that name a batch nobody named."""
+BATCHES_ADOPTED = 2_000
+"""Batches that are taken over; jobs of more are shown as another client's."""
 
 
 def job_of(seen: Seen, status: JobStatus, *, mine: bool) -> Job:
@@ -28,22 +30,30 @@ def job_of(seen: Seen, status: JobStatus, *, mine: bool) -> Job:
     )
 
 
-def adopted(state: SessionState, jobs: Iterable[Job], wall: float) -> SessionState:
+def adopted(state: SessionState, jobs: Collection[Job], wall: float) -> SessionState:
     """The state with these jobs as mine; their marks restore batches, a job without one is a batch of its own."""
+    batches = {key for key, batch in state.batches.items() if batch.adopted} if jobs else set()
     oldest_first = sorted(jobs, key=lambda job: (job.created or wall, job.number or 0))
     found: list[Job] = []
+    others: list[Job] = []
     images = _images(state) if oldest_first else {}
     for job in oldest_first:
         mark = job.mark if job.mark and _fits(state, job.mark) else Mark(job.prompt_id, 1, 1, "")
         twin = state.jobs.get(images.get((mark.batch, mark.index), ""))
         if twin and twin.status is JobStatus.SUBMITTING:
             state = rekeyed(state, twin.prompt_id, replace(job, mark=twin.mark, created=twin.created))
-        elif (mark.batch, mark.index) in images:
-            found.append(replace(job, mark=Mark(job.prompt_id, 1, 1, "")))
-        else:
-            found.append(replace(job, mark=mark))
+            images[mark.batch, mark.index] = job.prompt_id
+            continue
+        if (mark.batch, mark.index) in images:
+            mark = Mark(job.prompt_id, 1, 1, "")
+        if mark.batch not in batches and mark.batch not in state.batches:
+            if len(batches) >= BATCHES_ADOPTED:
+                others.append(replace(job, mine=False))
+                continue
+            batches.add(mark.batch)
+        found.append(replace(job, mark=mark))
         images[mark.batch, mark.index] = job.prompt_id
-    return _batched(put(state, found), found, wall)
+    return _batched(put(state, [*found, *others]), found, wall)
 
 
 def _images(state: SessionState) -> dict[tuple[str, int], str]:
@@ -79,4 +89,4 @@ def _index(job: Job) -> int:
 def _restored(job: Job, prompts: tuple[str, ...], wall: float) -> Batch:
     mark = job.mark or Mark(job.prompt_id, 1, 1, "")
     created = wall if job.created is None else job.created
-    return Batch(mark.batch, mark.total, job.recipe.prompt[:TITLE_LENGTH], prompts, created)
+    return Batch(mark.batch, mark.total, job.recipe.prompt[:TITLE_LENGTH], prompts, created, adopted=True)

@@ -5,20 +5,61 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from comfytui.comfy.events import Output
-from comfytui.session.jobs import indexed
+from comfytui.session.jobs import Jobs, indexed
 from comfytui.session.live import begun
 from comfytui.session.model import Failure, Job, JobStatus, Stamp
 from comfytui.session.pace import Kind, Pace, kind_of
+from comfytui.session.sizes import cut, results_size, traceback_size, without_traceback
 from comfytui.session.state import Live, SessionState
 
+RESULTS_SIZE = 48 * 2**20
+"""Bytes of what all jobs of a session gave: 100,000 pictures."""
+RESULTS_OF_JOB = 8 * 2**20
+"""The same of one job: 10,000 files."""
+RESULTS_AT_LEAST = 8 * 2**10
+"""What each job keeps in any case: twenty files, or one with the longest names."""
+TRACEBACKS_SIZE = 4 * 2**20
+"""Bytes of all tracebacks, the newest: a few hundred."""
 KINDS_KEPT = 64
 """Kinds of job whose pace is remembered; the oldest gives way."""
 
 
 def put(state: SessionState, jobs: Iterable[Job]) -> SessionState:
-    """The state with these jobs in the place of those of the same ids, new ones last; unchanged ones cost nothing."""
+    """The state with these jobs in the place of those of the same ids, new ones last; unchanged ones cost nothing.
+
+    What they gave is kept up to a size.
+    """
     changed = [job for job in jobs if state.jobs.get(job.prompt_id) != job]
-    return replace(state, jobs=indexed(state.jobs).with_jobs(changed)) if changed else state
+    if not changed:
+        return state
+    before = indexed(state.jobs)
+    return replace(state, jobs=_with_few_tracebacks(before.with_jobs(_fitting(before, changed))))
+
+
+def _fitting(known: Jobs, changed: list[Job]) -> list[Job]:
+    """These jobs with as much of what they gave as fits beside what the other jobs gave."""
+    size, fitting = known.results_size, []
+    for job in changed:
+        before = known.get(job.prompt_id)
+        size -= results_size(before) if before else 0
+        fits = cut(job, max(min(RESULTS_SIZE - size, RESULTS_OF_JOB), RESULTS_AT_LEAST))
+        size += results_size(fits)
+        fitting.append(fits)
+    return fitting
+
+
+def _with_few_tracebacks(jobs: Jobs) -> Jobs:
+    """The jobs without the oldest tracebacks, where there are too many to keep."""
+    if jobs.tracebacks_size <= TRACEBACKS_SIZE:
+        return jobs
+    failed = [job for job in jobs.values() if traceback_size(job)]
+    failed.sort(key=lambda job: job.ended or 0.0, reverse=True)
+    size, shorter = 0, []
+    for job in failed:
+        size += traceback_size(job)
+        if size > TRACEBACKS_SIZE // 2:
+            shorter.append(without_traceback(job))
+    return jobs.with_jobs(shorter)
 
 
 def rekeyed(state: SessionState, old: str, job: Job) -> SessionState:

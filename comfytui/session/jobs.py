@@ -8,6 +8,7 @@ from math import inf
 
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.pace import Kind, kind_of
+from comfytui.session.sizes import results_size, traceback_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,14 @@ class Jobs(Mapping[str, Job]):
     def with_jobs(self, jobs: Iterable[Job]) -> "Jobs":
         """The map with these jobs in the place of those of the same ids, new ones last."""
         changed = Jobs()
-        changed._jobs = self._jobs | {job.prompt_id: job for job in jobs}
+        changed._jobs = self._jobs | (put := {job.prompt_id: job for job in jobs})
+        sizes = [self.results_size, self.tracebacks_size]
+        for key, job in put.items():
+            known = self._jobs.get(key)
+            if known is None or not _same_results(known, job):
+                sizes[0] += results_size(job) - (results_size(known) if known else 0)
+                sizes[1] += traceback_size(job) - (traceback_size(known) if known else 0)
+        changed.__dict__["results_size"], changed.__dict__["tracebacks_size"] = sizes
         return changed
 
     def without(self, ids: Set[str]) -> "Jobs":
@@ -78,6 +86,16 @@ class Jobs(Mapping[str, Job]):
     def items(self) -> ItemsView[str, Job]:
         """The jobs with their ids, at the speed of a dict."""
         return self._jobs.items()
+
+    @cached_property
+    def results_size(self) -> int:
+        """The bytes of what all jobs gave."""
+        return sum(map(results_size, self._jobs.values()))
+
+    @cached_property
+    def tracebacks_size(self) -> int:
+        """The bytes of the tracebacks of all jobs."""
+        return sum(map(traceback_size, self._jobs.values()))
 
     @cached_property
     def places(self) -> Mapping[str, int]:
@@ -121,6 +139,10 @@ class Jobs(Mapping[str, Job]):
         return tuple(
             job.prompt_id for job in self._jobs.values() if job.absent % 2 and (job.unread or not job.status.ended)
         )
+
+
+def _same_results(job: Job, other: Job) -> bool:
+    return job.outputs is other.outputs and job.text is other.text and job.failure is other.failure
 
 
 _QUEUED = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})

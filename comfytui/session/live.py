@@ -16,6 +16,8 @@ MOST_STEPS = 10**12
 """Counters beyond this are cut: some nodes count bytes, hostile ones count anything."""
 HEAVIEST = 10_000.0
 """The most that one pass can weigh."""
+MOST_CACHED = 10_000
+"""Nodes of one run from the cache that are told apart."""
 MEMORY = 10.0
 """Seconds after which a step counts for a third in the measured speed."""
 PATIENCE = 10.0
@@ -35,7 +37,8 @@ def skipped(live: Live, job: Job, nodes: Collection[str]) -> Live:
     """The run with nodes whose results the server already has."""
     for node in nodes:
         live = finished(live, job, node)
-    return live if live.cached >= set(nodes) else replace(live, cached=live.cached | set(nodes))
+    known = len(live.cached) >= MOST_CACHED or live.cached >= set(nodes)
+    return live if known else replace(live, cached=live.cached | set(nodes))
 
 
 def entered(live: Live, job: Job, node: str, display: str | None) -> Live:

@@ -116,13 +116,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images asked for at once; `prompts` are their prompt_ids in image order, keys of `SessionState.jobs`."""
+    """Images asked for at once; `prompts` are their prompt_ids in image order, keys of `SessionState.jobs`.
+
+    One that is `adopted` was neither ordered in this session nor in the journal: only the server tells of it.
+    """
 
     id: str
     total: int
     title: str
     prompts: tuple[str, ...]
     created: float
+    adopted: bool = False
 
 
 class Phase(StrEnum):

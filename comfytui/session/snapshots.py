@@ -7,12 +7,11 @@ from comfytui.session.began import with_beginning
 from comfytui.session.book import put, running
 from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, Seen
 from comfytui.session.jobs import indexed
+from comfytui.session.keeping import described, surplus, without
 from comfytui.session.model import MAY_HAVE_FINISHED, Failure, Job, JobStatus, LinkKind, Stamp
 from comfytui.session.pace import kind_of
 from comfytui.session.state import SessionState
 
-FOREIGN_KEPT = 200
-"""Ended jobs of others that are remembered, the newest."""
 LOOKS_UNTIL_LOST = 4
 """Looks in a row that missed a job, queue and history by turns, after which it counts as lost."""
 
@@ -41,7 +40,7 @@ def history_seen(state: SessionState, event: HistorySnapshot, at: Stamp) -> Sess
     missed = [_missed_again(job, at) for job in absent]
     # Of another client's job that is nowhere, nothing is left to say: it was taken out of the queue.
     gone = {job.prompt_id for job in missed if not job.mine and job.status is JobStatus.LOST}
-    state = _without(state, gone)
+    state = without(state, gone)
     state = put(state, [*known, *(job for job in missed if job.prompt_id not in gone)])
     ends = [_ended(job_of(past.seen, JobStatus.LOST, mine=_mine(state, past.seen)), past, at) for past in fresh]
     state = _taken_in(state, ends, at)
@@ -109,19 +108,12 @@ def _missed_again(job: Job, at: Stamp) -> Job:
 
 
 def _taken_in(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:
-    """The state with jobs it did not know, mine into batches; of others' ended ones the newest are kept."""
+    """The state with jobs it did not know, mine into batches; of those that nobody ordered here few are kept."""
+    dropped = surplus(state, jobs)
+    state = without(state, dropped)
+    jobs = described(state, [job for job in jobs if job.prompt_id not in dropped])
     state = adopted(state, [job for job in jobs if job.mine], at.wall)
-    foreign = {job.prompt_id: job for job in jobs if not job.mine}
-    gone = [job for job in (*state.jobs.values(), *foreign.values()) if not job.mine and job.status.ended]
-    gone.sort(key=lambda job: job.ended or 0.0)
-    dropped = {job.prompt_id for job in gone[:-FOREIGN_KEPT]}
-    return _without(put(state, (job for key, job in foreign.items() if key not in dropped)), dropped)
-
-
-def _without(state: SessionState, ids: set[str]) -> SessionState:
-    if not any(key in state.jobs for key in ids):
-        return state
-    return replace(state, jobs=indexed(state.jobs).without(ids))
+    return put(state, (job for job in jobs if not job.mine))
 
 
 def _running_now(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:

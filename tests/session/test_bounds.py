@@ -1,0 +1,104 @@
+"""Whatever a server says of jobs, and for however long, a session keeps so much of it and no more."""
+
+from comfytui.comfy.events import Executed, ExecutionCached, ExecutionError, ExecutionStart, Output
+from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, Seen
+from comfytui.session.model import Failure, JobStatus, Mark
+from comfytui.workflow.recipe import Recipe
+from tests.session.build import CLASSES, ME, Session, seen
+
+FOX = "\U0001f98a"
+MIB = 2**20
+
+
+def failed(prompt_id: str, ended: float, mark: Mark | None = None) -> Past:
+    failure = Failure("It broke.", "3", "KSampler", "RuntimeError", (FOX + prompt_id * 2_000,))
+    return Past(seen(prompt_id, 0, mark=mark), "error", failure=failure, ended=ended)
+
+
+def test_jobs_of_mine_that_only_the_history_tells_of_are_kept_up_to_a_number() -> None:
+    session = Session()
+    mine = session.plan("mine", 4)
+    session.do(HistorySnapshot(tuple(failed(prompt, 1.0) for prompt in mine)))
+    for poll in range(3):
+        session.do(HistorySnapshot(tuple(failed(f"{poll}-{n}", 10.0 + 600 * poll + n) for n in range(600))))
+    jobs, batches = session.state.jobs, session.state.batches
+    assert set(mine) < set(jobs)
+    assert [key for key in jobs if key not in mine] == [f"{n // 600}-{n % 600}" for n in range(800, 1_800)]
+    assert {prompt for batch in batches.values() for prompt in batch.prompts} == set(jobs)
+    assert session.line("mine") == "0 of 4 done, 4 failed"
+    before = session.state
+    assert session.do(HistorySnapshot(tuple(failed(f"0-{n}", 10.0 + n) for n in range(60)))) is before
+
+
+def test_images_of_a_batch_that_was_not_ordered_here_leave_it_one_by_one() -> None:
+    session = Session()
+    marks = [Mark("b", n, 1_100, "once") for n in range(1, 1_101)]
+    session.do(HistorySnapshot(tuple(failed(f"p{mark.index}", mark.index, mark) for mark in marks)))
+    session.do(HistorySnapshot((failed("later", 9_999.0),)))
+    assert session.state.batches["b"].prompts == tuple(f"p{n}" for n in range(102, 1_101))
+
+
+def test_the_newest_tracebacks_are_kept() -> None:
+    session = Session()
+    ids = session.plan("mine", 600)
+    for prompt in ids:
+        session.do(ExecutionError(prompt, "3", "KSampler", "RuntimeError", "It broke.", (FOX * 5_000,)))
+    failures = [failure for prompt in ids if (failure := session.state.jobs[prompt].failure)]
+    kept = [bool(failure.traceback) for failure in failures]
+    assert all(failure.message for failure in failures)
+    assert kept == sorted(kept)
+    assert 100 <= sum(kept) < 250
+
+
+def test_the_files_of_all_jobs_are_kept_up_to_a_size() -> None:
+    session = Session()
+    ids = session.plan("mine", 12)
+    for prompt in ids:
+        session.do(ExecutionStart(prompt, 1))
+        for frame in range(4):
+            files = tuple(Output(f"{frame}-{n}.png", FOX * 1_000, node="9") for n in range(900))
+            session.do(Executed(prompt, "9", outputs=files, text=(FOX * 60_000,)))
+    jobs = [session.state.jobs[prompt] for prompt in ids]
+    assert all(job.outputs for job in jobs)
+    assert max(len(job.outputs) for job in jobs) < 2_100
+    assert 4_000 * sum(len(job.outputs) for job in jobs) + 240_000 * sum(len(job.text) for job in jobs) < 48 * MIB
+
+
+def test_a_hundred_files_a_job_are_all_kept() -> None:
+    session = Session()
+    ids = session.plan("mine", 200)
+    for prompt in ids:
+        files = tuple(Output(f"ComfyUI_{prompt}_{n:05}_.png", "2026/01", node="9") for n in range(100))
+        session.do(ExecutionStart(prompt, 1), Executed(prompt, "9", outputs=files))
+    assert {len(session.state.jobs[prompt].outputs) for prompt in ids} == {100}
+
+
+def test_a_queue_that_changes_entirely_at_each_poll_leaves_little_behind() -> None:
+    session = Session()
+    for poll in range(4):
+        session.do(QueueSnapshot((), tuple(seen(f"{poll}-{n}", n) for n in range(4_000)), asked=session.now))
+    assert len(session.state.jobs) <= 4_000 + 2 * 1_000
+    assert len(session.state.batches) <= 2_000
+    queued = [key for key, job in session.state.jobs.items() if job.status is JobStatus.QUEUED and not job.absent]
+    assert set(queued) == {f"3-{n}" for n in range(4_000)}
+
+
+def test_settings_are_kept_up_to_a_size_whatever_queues_they_came_in() -> None:
+    session = Session()
+    queue: list[Seen] = []
+    for poll in range(3):
+        texts = [f"{poll}-{n}" + FOX * 2_000 for n in range(3_000)]
+        queue += [Seen(text[:9], 0, "they", None, Recipe(prompt=text), CLASSES) for text in texts]
+        session.do(QueueSnapshot((), tuple(queue), asked=session.now))
+    assert len(session.state.jobs) == len(queue)
+    assert 4 * sum(len(job.recipe.prompt) for job in session.state.jobs.values()) < 48 * MIB
+
+
+def test_nodes_from_the_cache_do_not_pile_up() -> None:
+    session = Session(client_ids=(ME,))
+    (prompt,) = session.plan("mine", 1)
+    session.do(ExecutionStart(prompt, 1))
+    for frame in range(4):
+        session.do(ExecutionCached(prompt, tuple(f"{frame}-{n}" for n in range(8_000))))
+    assert session.state.live
+    assert len(session.state.live.cached) < 20_000
