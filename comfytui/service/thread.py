@@ -30,8 +30,8 @@ RESTART_PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before a broken service starts again; the last one repeats."""
 CALM = 60.0
 """Seconds of service after which a fault counts as the first one again."""
-STOP_PATIENCE = 2.0
-"""Seconds that `stop` waits: a look-up of a name cannot be interrupted."""
+STOP_PATIENCE = 1.2
+"""Seconds that `stop` waits in all: a look-up of a name cannot be interrupted, and the screen needs time to close."""
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +72,10 @@ class ServiceThread:
 
     def stop(self) -> bool:
         """End the service, while jobs go on, on the server; whether it ended in time."""
+        over = time.monotonic() + STOP_PATIENCE
         if self._thread.is_alive() and self._ready.wait(STOP_PATIENCE):
             self._loop.call_soon_threadsafe(self._main.cancel)
-            self._thread.join(STOP_PATIENCE)
+            self._thread.join(max(0.0, over - time.monotonic()))
         return not self._thread.is_alive()
 
     @property

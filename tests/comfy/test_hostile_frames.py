@@ -3,11 +3,15 @@
 import asyncio
 import json
 import zlib
+from contextlib import AsyncExitStack
 
 import pytest
+from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from comfytui.comfy import bounded
+from comfytui.comfy.bounded import BoundedConnection
 from comfytui.comfy.decode import decode
 from comfytui.comfy.events import (
     Executed,
@@ -79,7 +83,40 @@ async def test_a_message_in_endless_fragments_costs_the_connection() -> None:
     assert closed.reason == "The server sent a message in more than 4,096 fragments."
 
 
-async def test_pings_of_a_server_that_reads_no_pong_cost_the_connection() -> None:
+async def test_a_flood_of_pings_costs_the_connection() -> None:
+    async def talk(connection: ServerConnection) -> None:
+        while not connection.transport.is_closing():
+            connection.transport.write(b"\x89\0" * 2_000)
+            await asyncio.sleep(0)
+
+    async with talking(talk) as url:
+        closed = await first_closing(url)
+    assert closed.reason == "The server sent more than 1,000 pings within a second."
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["messages", "beginnings of messages"])
+async def test_all_connections_share_one_limit(monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
+    monkeypatch.setattr(bounded, "WAITING_LIMIT", 1_000_000)
+    length = 400_000 if whole else 500_000
+    frame = b"\x82\x7f" + length.to_bytes(8, "big") + bytes(400_000)
+
+    async with talking(writing(frame)) as url, AsyncExitStack() as stack:
+        closed = []
+        for _ in range(3):
+            connection = await stack.enter_async_context(
+                connect(url.replace("http", "ws"), create_connection=BoundedConnection, close_timeout=0)
+            )
+            closed.append(asyncio.create_task(connection.wait_closed()))
+        async with asyncio.timeout(10):
+            done, _ = await asyncio.wait(closed, return_when=asyncio.FIRST_COMPLETED)
+        assert len(done) == 1
+        for task in closed:
+            task.cancel()
+
+
+async def test_pings_of_a_server_that_reads_no_pong_cost_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "PINGS_LIMIT", 10**9)
+
     async def talk(connection: ServerConnection) -> None:
         connection.transport.pause_reading()
         pings = (b"\x89\x7d" + bytes(125)) * 1_000
