@@ -159,7 +159,12 @@ async def events(
                     if got is not True:
                         lasts_from = opened + steady
                         meter.heard()
-                        yield redactor.event(decode(_as_text_or_binary(got)))
+                        frame = _as_text_or_binary(got)
+                        event = redactor.event(decode(frame))
+                        # While the next one is waited for, neither is to stand in memory.
+                        del got, frame
+                        yield event
+                        del event
                         await socket.let_others_run()
                     elif was_unheard:
                         yield Reheard()

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import tracemalloc
 import zlib
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 
 import pytest
 from websockets.asyncio.client import connect
@@ -23,9 +24,11 @@ from comfytui.comfy.events import (
     Status,
     Unknown,
 )
-from comfytui.comfy.socket import Closed, Opened
+from comfytui.comfy.server import Server
+from comfytui.comfy.socket import Closed, Opened, events
 from tests.comfy.memory import MB, at_most
 from tests.comfy.test_socket import STATUS, Heard, Talk, closings, first_closing, hear, talking
+from tests.waiting import eventually
 
 
 def deflated(opcode: int, payload: bytes) -> bytes:
@@ -159,6 +162,20 @@ async def test_a_picture_too_large_to_be_shown_is_passed_over() -> None:
     async with talking(talk) as url:
         heard, _ = await hear(url, closings(1))
     assert heard[1:3] == [Unknown("binary 1", "a picture too large for a preview"), Status(1, "me")]
+
+
+async def test_what_was_read_does_not_stay_until_the_next_message() -> None:
+    frame = deflated(2, b"\0\0\0\x09" + bytes(20 * MB))
+    async with talking(writing(frame)) as url, aclosing(events(Server.from_url(url), "me")) as stream:
+        tracemalloc.start()
+        try:
+            assert [await anext(stream), type(await anext(stream))] == [Opened(), Unknown]
+            waiting = asyncio.ensure_future(anext(stream))
+            await eventually(lambda: tracemalloc.get_traced_memory()[0] < 10 * MB, "the picture's end", 10)
+        finally:
+            tracemalloc.stop()
+        waiting.cancel()
+        await asyncio.wait([waiting])
 
 
 async def test_after_a_flood_the_next_connection_is_an_ordinary_one() -> None:
