@@ -13,6 +13,12 @@ from comfytui.session.model import Failure
 from comfytui.workflow.nodes import Graph
 
 _ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
+GRAPH_SIZE = 32 * 2**20
+"""Bytes of a graph that is read: a damaged file may hold a few that become gigabytes."""
+OUTPUTS_SIZE = 2**20
+"""Characters of the files that are kept of a prompt: 8,000 frames of a film."""
+READ_SIZE = 4 * OUTPUTS_SIZE
+"""Characters of such files that are read: a journal may be older than that limit."""
 LARGEST = 2.0**53
 """The largest number that is kept: no time, duration or place in a queue is larger."""
 _FAILURE = ("message", "node_id", "node_type", "cause")
@@ -50,13 +56,15 @@ def packed(text: bytes, base: bytes = b"") -> bytes:
 
 
 def unpacked(blob: object, base: bytes = b"") -> bytes | None:
-    """What `packed` was given, or None where it is not there or damaged."""
+    """What `packed` was given, or None where it is not there, damaged, or more than a graph can be."""
     if not isinstance(blob, bytes):
         return None
+    press = zlib.decompressobj(zdict=base) if base else zlib.decompressobj()
     try:
-        return (zlib.decompressobj(zdict=base) if base else zlib.decompressobj()).decompress(blob)
+        text = press.decompress(blob, GRAPH_SIZE)
     except zlib.error:
         return None
+    return None if press.unconsumed_tail else text
 
 
 def graph_from(text: bytes | None) -> Graph | None:
@@ -69,13 +77,20 @@ def graph_from(text: bytes | None) -> Graph | None:
 
 
 def outputs_text(outputs: Sequence[Output]) -> str:
-    """The files of a prompt as JSON."""
-    return json.dumps([astuple(output) for output in outputs])
+    """The first files of a prompt as JSON."""
+    rows, size = [], 0
+    for output in outputs:
+        row = json.dumps(astuple(output))
+        size += len(row) + len(", ")
+        if size > OUTPUTS_SIZE:
+            break
+        rows.append(row)
+    return f"[{', '.join(rows)}]"
 
 
 def outputs_from(text: str | None) -> tuple[Output, ...]:
-    """The files of `outputs_text`; what is damaged is left out."""
-    rows = _json(text)
+    """The files of `outputs_text`; what is damaged is left out, or all of what is far too long."""
+    rows = _json(text) if text and len(text) <= READ_SIZE else None
     return tuple(Output(*row) for row in rows if _is_output(row)) if isinstance(rows, list) else ()
 
 

@@ -1,5 +1,6 @@
 """The journal's file stays small, however long it is used."""
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -7,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.service.journal import writing
+from comfytui.comfy.events import Output
+from comfytui.service.journal import text, writing
 from comfytui.service.journal.journal import Journal
 from comfytui.session.model import JobStatus
+from tests.comfy.memory import MB
 from tests.service.journal.build import ME, SERVER, graph, order, planned
 
 
@@ -63,3 +66,26 @@ def test_graphs_of_one_batch_share_what_is_equal(tmp_path: Path) -> None:
         journal.plan(SERVER, ME, batch, parcels)
         assert [prompt.parcel() for prompt in journal.restore(SERVER, [ME])[0].prompts] == parcels
     assert (tmp_path / "journal.sqlite3").stat().st_size < 200 * 1000
+
+
+def test_a_few_bytes_that_become_a_huge_graph_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "GRAPH_SIZE", 10_000)
+    assert text.unpacked(text.packed(bytes(10_000))) == bytes(10_000)
+    assert text.unpacked(text.packed(bytes(10_001))) is None
+
+
+def test_the_files_of_a_prompt_are_kept_up_to_a_size(tmp_path: Path) -> None:
+    endless = tuple(Output(f"{number}.png", "\U0001f98a" * 1_000) for number in range(1_000))
+    with Journal.open(tmp_path) as journal:
+        few, many = planned(journal, [1, 2]).prompts
+        journal.ended(few, JobStatus.SUCCEEDED, outputs=endless[:10])
+        journal.ended(many, JobStatus.SUCCEEDED, outputs=endless)
+        prompts = journal.restore(SERVER, [ME])[0].prompts
+    assert prompts[0].outputs == endless[:10]
+    assert prompts[1].outputs == endless[: len(prompts[1].outputs)]
+    assert 0 < len(prompts[1].outputs) < 100
+    assert (tmp_path / "journal.sqlite3").stat().st_size < 3 * MB
+
+
+def test_files_that_were_kept_without_a_limit_are_not_read() -> None:
+    assert text.outputs_from(json.dumps([["a.png", "x" * 5 * MB, "output", "9", "images"]])) == ()
