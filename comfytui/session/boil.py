@@ -11,7 +11,7 @@ from comfytui.session.model import Mark
 from comfytui.workflow.recipe import GraphReader
 
 LONGEST_ID = 64
-"""Characters of a batch or submission id; ours are UUIDs."""
+"""Bytes of a batch or submission id; ours are UUIDs."""
 MOST_IMAGES = 100_000
 """Images of a batch that a mark may claim."""
 
@@ -59,7 +59,7 @@ def mark_of(marks: Mapping[str, Json]) -> Mark | None:
 
 
 def _is_id(value: Json) -> TypeGuard[str]:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID
+    return isinstance(value, str) and 0 < len(value.encode(errors="replace")) <= LONGEST_ID
 
 
 def _seconds(milliseconds: int | None) -> float | None:

@@ -1,6 +1,7 @@
 """Orders under faults: nothing is sent twice, nothing is stuck, nothing fails in silence."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from aiohttp import web
 
 from comfytui.comfy.server import Server, basic
 from comfytui.service import frames, lines, outbox
+from comfytui.service import thread as thread_module
 from comfytui.service.looks import Looker
 from comfytui.service.notices import NotReached, ServiceFailed
 from comfytui.service.thread import ServiceThread
@@ -176,3 +178,20 @@ async def test_a_server_that_restarted_is_found_to_have_forgotten_within_seconds
             async with SimServer(slow, port=port):
                 jobs = await watcher.until(batch, patience=30)
                 assert {job.status for job in jobs} == {JobStatus.LOST}
+
+
+def test_a_service_that_does_not_begin_is_not_waited_for_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, joined = [0.0], list[float]()
+    thread = ServiceThread(Server.from_url("http://127.0.0.1:9"))
+
+    def wait(seconds: float) -> bool:
+        now[0] += seconds
+        return True
+
+    monkeypatch.setattr(thread_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(thread, "_ready", SimpleNamespace(wait=wait))
+    monkeypatch.setattr(thread, "_thread", SimpleNamespace(is_alive=lambda: True, join=joined.append))
+    monkeypatch.setattr(thread, "_loop", SimpleNamespace(call_soon_threadsafe=lambda _: None), raising=False)
+    monkeypatch.setattr(thread, "_main", SimpleNamespace(cancel=None), raising=False)
+    assert not thread.stop()
+    assert joined == [0.0]

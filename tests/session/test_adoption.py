@@ -98,6 +98,7 @@ def test_anothers_mark_is_no_claim() -> None:
         ({"batch": 7, "index": 1, "total": 4}, None),
         ({"batch": "", "index": 1, "total": 4}, None),
         ({"batch": "b" * 10_000, "index": 1, "total": 4}, None),
+        ({"batch": "\U0001f98a" * 17, "index": 1, "total": 4}, None),
         ({"index": 1, "total": 4}, None),
         ({}, None),
     ],
