@@ -7,6 +7,7 @@ else must not be read as an empty queue.
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from operator import itemgetter
 from typing import Any, Generic, Literal, TypeVar
@@ -117,8 +118,7 @@ class HistoryReader(PieceReader, Generic[T]):
     def _add(self, key: str, value: Raw | Json) -> None:
         most = max(min(self._outputs_left, OUTPUTS_LIMIT), OUTPUTS_EACH)
         prompt_id = fields.ident(key)
-        entry = _entry_of(prompt_id, value, most) if prompt_id else None
-        if entry is None:
+        if (entry := _entry_of(prompt_id, value, most) if prompt_id else None) is None:
             self._malformed = _counted(self._malformed, MALFORMED_MEMBERS, "malformed entries")
             return
         self._kept = _counted(self._kept, HISTORY_MEMBERS, "entries")
@@ -204,14 +204,13 @@ def _entry_of(prompt_id: str, value: Raw | Json, most_outputs: int) -> HistoryEn
 
 def _loads(text: Raw) -> Json:
     """A value out of its text; None for one that is too much."""
-    try:
+    with suppress(ValueError):
         fields.check_values(document := bytes(text))
         try:
             return values_of(document)  # which makes no text of the whole, at four bytes a character
         except (ValueError, RecursionError):  # NaN and lone surrogates, which ComfyUI writes
             return fields.loads(document)
-    except ValueError:
-        return None
+    return None
 
 
 def _entry(prompt_id: str, item: QueueItem | None, outputs: Json, status: Json, most_outputs: int) -> HistoryEntry:
