@@ -67,7 +67,7 @@ class Terminal:
             stderr=slave,
             start_new_session=True,
             preexec_fn=partial(_begin, controlling=controlling, nohup=nohup),  # noqa: PLW1509
-            env={**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "COLORTERM": "truecolor", **environment},
+            env=_environment() | environment,
         )
         self.written = b""
 
@@ -173,6 +173,12 @@ class Terminal:
                     data = os.read(self._master, 65_536)
                     self.written += data
                     self._stream.feed(data)
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a terminal: its size is what it says itself, not what some variable says."""
+    own = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    return own | {"TERM": "xterm-256color", "LANG": "C.UTF-8", "COLORTERM": "truecolor"}
 
 
 @contextmanager

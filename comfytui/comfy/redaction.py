@@ -16,6 +16,7 @@ from comfytui.comfy.server import Server
 from comfytui.plain import is_common, without_escapes, without_hidden
 
 HIDDEN = "***"
+_SEVERAL = re.compile(r"(?:\*\*\*){2,}")
 BREAKS = "\t\n\v\f\r\x85\u2028\u2029"
 EMPTY: Mapping[str, Json] = MappingProxyType({})
 
@@ -146,7 +147,8 @@ def without_secrets(text: str) -> str:
     """A text of our own, such as a traceback, without the secrets of any server that this process has used."""
     for redactor in tuple(_redactors):
         text = redactor.text(text)
-    return text
+    # Two servers whose secrets share a part each hide theirs.
+    return _SEVERAL.sub(HIDDEN, text)
 
 
 class LogFormatter(logging.Formatter):
