@@ -14,6 +14,7 @@ from comfytui.service.ends import (
     RUNNING,
     newest_ended,
     newest_lines,
+    read_by_id,
     read_ends,
     read_history,
     read_newest,
@@ -148,12 +149,19 @@ class Looker:
                 raise
             self._history, self._history_read = tuple(each.seen.prompt_id for each in ended), time.time()
             self._apply(HistorySnapshot(ended))
-        # Those that the list has were looked for by `read_ends`, or still wait.
-        elif missed := max(unseen, sum(key not in self._state().jobs for key in self._missed)):
-            found = await read_newest(client, self._apply, self._state, missed)
-            self._arrivals.searched(unseen, found)
+        else:
+            await self._read_missed(client, unseen)
         self._missed = ()
         self._arrivals.polled(self._state().jobs)
+
+    async def _read_missed(self, client: ComfyClient, unseen: int) -> None:
+        """Read how jobs ended that passed `unseen`, or that were lost and that the server has after all."""
+        jobs = self._state().jobs
+        # Others that the list has were looked for by `read_ends`, or still wait.
+        await read_by_id(client, [key for key in self._missed if key in jobs and jobs[key].status.ended], self._apply)
+        if missed := max(unseen, sum(key not in jobs for key in self._missed)):
+            found = await read_newest(client, self._apply, self._state, missed)
+            self._arrivals.searched(unseen, found)
 
     def evidence(self) -> Evidence:
         """What the server's process holds until it ends, as far as is known since the link opened."""

@@ -20,7 +20,7 @@ DASHBOARD = [
         tooltip="Cancel all of the selected job's batch",
     ),
     Binding("s", "save", "Save", id="save", tooltip="Save the selected job's pictures"),
-    Binding("r", "again", "Retry", id="again", tooltip="Make the selected job again, same seed; resend lost ones"),
+    Binding("r", "again", "Retry", id="again", tooltip="Make the selected job again, or resend lost jobs"),
     Binding(
         "R", "again_new_seed", "New seed", show=False, id="again-new-seed", tooltip="Make it again with a new seed"
     ),
@@ -45,7 +45,7 @@ DASHBOARD = [
 ]
 FORM = [
     ("tab, shift+tab", "Go to the next or previous field"),
-    ("enter", "In a line: go to the next field. In a list: open it, as a letter does"),
+    ("enter", "In a line: go to the next field. In a list: open it"),
 ]
 """What the form's own keys do, in the words of the help."""
 QUEUE = [
