@@ -74,6 +74,9 @@ async def test_a_drop_down_stands_right_below_its_field_and_no_key_is_offered_th
         assert field.index("alpha") == first.index("alpha") == second.index("beta")
         await it.until(lambda: "/ Filter" not in it.text, "the drop-down to take the slash")
         await it.press("escape")
+        await it.until(lambda: "beta" not in it.text, "the end of the drop-down")
+        assert "/ Filter" not in it.text
+        await it.press("escape")
         await it.shows("/ Filter")
         it.app.screen.query_one("#steps", Input).focus()
         await it.until(lambda: "/ Filter" not in it.text, "a field to take the slash")
