@@ -35,7 +35,7 @@ FILE_LIMIT = 512 * MIB
 
 PIECE = 128 * KIB
 """Bytes from which a piece of a queue or a history is read for itself."""
-MEMBER_LIMIT = 8 * MIB
+MEMBER_LIMIT = 4 * MIB
 """Bytes of one prompt in a queue or a history; of a larger one the graph is left out."""
 TOKENS_LIMIT = 1_000_000
 """Texts, lists and objects that are looked at one by one in a larger one: it takes a second or two."""

@@ -119,7 +119,7 @@ async def test_a_few_bytes_that_become_a_huge_answer_are_left_unread(call: Call,
 
 async def test_a_few_bytes_that_become_a_huge_history_are_left_unread() -> None:
     bomb = gzip.compress(bytes(70 * MB), 1)
-    with at_most(24 * 2**20), pytest.raises(ServerError, match="sent more than 8 MiB of one prompt in one answer"):
+    with at_most(24 * 2**20), pytest.raises(ServerError, match="sent more than 4 MiB of one prompt in one answer"):
         await answer_to(lambda client: client.history_of("p"), bomb, "gzip")
 
 
