@@ -80,11 +80,12 @@ class FormActions(ActingScreen):
             self._say(f"The server's choices could not be read: {error}", "warning")
             if isinstance(error, Unreachable):
                 return
-            specs = {}
+            specs, missing = {}, self._undescribed
         else:
-            self._tell_undescribed(undescribed(workflow.fields, specs))
+            missing = undescribed(workflow.fields, specs)
         if not self.display:  # Half of the form is gone while it closes.
             return
+        self._tell_undescribed(missing)
         self._form.learn(specs)
         if self._form.waits:
             self._form.submit(give_up=True)

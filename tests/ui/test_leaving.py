@@ -49,10 +49,16 @@ def late(
     return asked
 
 
-async def test_choices_that_come_while_the_dashboard_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("described", [True, False])
+async def test_choices_that_come_while_the_dashboard_closes(
+    monkeypatch: pytest.MonkeyPatch, *, described: bool
+) -> None:
     asked = late(monkeypatch, (form_actions, "specs_from"), PromptForm, "choices")
-    async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL) as it:
-        await it.until(asked.is_set, "the question")
+    async with SimServer(QUICK) as sim:
+        if not described:
+            sim.faults.fail(200, "/object_info").text = "{}"
+        async with screen(sim.url, workflow=SMALL) as it:
+            await it.until(asked.is_set, "the question")
 
 
 async def test_a_finished_picture_that_comes_while_the_dashboard_closes(monkeypatch: pytest.MonkeyPatch) -> None:
