@@ -17,8 +17,7 @@ class SavedPrompt:
 
     `accepted_id` is what the server called it, None until it answered. `sending_since` is when a POST began that has
     no answer: it may have landed, and is `unwanted` if it was to be cancelled then; `witnesses` are what the server's
-    process held at that time. `graph` is None where it was
-    damaged, or the prompt has ended.
+    process held at that time. `graph` is None where it was damaged, or the prompt has ended.
     """
 
     prompt_id: str

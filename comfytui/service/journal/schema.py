@@ -66,7 +66,7 @@ SPLIT_SERVERS = (
     SELECT batch, substr(server, 1, length(server) - 33) FROM batches WHERE {_WITH_ADDRESS}""",
     f"UPDATE batches SET server = substr(server, -32) WHERE {_WITH_ADDRESS}",
 )
-"""Rows of version 2 as those of version 3: a comfytui of then may still run, and write them after the migration."""
+"""Rows of version 2 as those of version 3: an older comfytui that runs beside this one may still write them."""
 
 
 class Damaged(Exception):
