@@ -38,6 +38,7 @@ from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.start import NOTHING_ANSWERS, StartScreen
 from comfytui.ui.styles import SHEETS
 from comfytui.ui.themes import THEMES, default_theme
+from comfytui.ui.timers import OneShotTimers
 from comfytui.ui.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _hide_secrets(trace: "Trace") -> None:
             _hide_secrets(each)
 
 
-class ComfyApp(App[None]):
+class ComfyApp(OneShotTimers, App[None]):
     """The dashboard of one server, or the start screen when there is none yet."""
 
     TITLE = "comfytui"

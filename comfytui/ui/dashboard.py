@@ -43,6 +43,7 @@ from comfytui.ui.pages import PageActions
 from comfytui.ui.queue_list import QueueList
 from comfytui.ui.queue_panel import QueuePanel
 from comfytui.ui.saving import shown_picture
+from comfytui.ui.timers import OneShotTimers
 from comfytui.workflow.graph import warning_for
 
 BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
@@ -59,7 +60,7 @@ class Mail(Message, bubble=False):
     """The mailbox is no longer empty."""
 
 
-class Dashboard(PageActions, JobActions, AgainActions, LinkActions):
+class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkActions):
     """Form, *Now* and queue of one server."""
 
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
