@@ -11,6 +11,7 @@ from textual.theme import BUILTIN_THEMES
 
 from comfytui.ui.app import ComfyApp
 from comfytui.ui.options import Options
+from comfytui.ui.start import StartScreen
 from comfytui.ui.themes import DARK, LIGHT, THEMES, KeptTheme
 from comfytui.workflow.txt2img import txt2img
 from tests.ui.screen import Screen, screen
@@ -51,6 +52,7 @@ async def test_a_theme_is_chosen_by_keys_changes_the_colours_and_is_there_at_the
             await it.press(*theme.name)
             await it.shows(f"  {theme.name}")
             await it.press("enter")
+            await it.until(lambda: isinstance(it.app.screen, StartScreen), "the end of the palette")
             colour = Color.parse(str(theme.background))
             await it.until(partial(painted_on, it, colour), theme.name)
     assert [(file.name, file.stat().st_mode & 0o777) for file in folder.iterdir()] == [("theme", 0o600)]
