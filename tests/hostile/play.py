@@ -182,7 +182,7 @@ class Round:
         if it.process.poll() is not None:
             self.measured.over_by_itself = True
             return
-        began = time.monotonic()
+        began = last_press = time.monotonic()
         it.send("q")
         pressed = 1
         while it.process.poll() is None:
@@ -194,11 +194,12 @@ class Round:
             elif gone > QUIT_SECONDS * pressed:
                 # The help was still on its way out, and took the key.
                 pressed += 1
+                last_press = time.monotonic()
                 it.send("q")
             self._look(it)
             it.wait(0.02)
         self.measured.again += pressed - 1
-        self.measured.quit_seconds = time.monotonic() - began
+        self.measured.quit_seconds = time.monotonic() - last_press
         it.rest()
 
     def _check_terminal(self, it: Terminal) -> None:
