@@ -131,7 +131,7 @@ class Calls:
             yield
         except TooMuch as excess:
             raise ServerError(
-                f"{self._server.shown} sent {excess} in one answer, which was not read: look at the server."
+                f"{self._server.shown} sent {excess} in one answer, which was not read: check what runs there."
             ) from None
         except ValueError:
             raise not_comfyui(self._server) from None

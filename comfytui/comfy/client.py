@@ -76,7 +76,7 @@ class ComfyClient(Calls):
             message = plain(self._redactor.text(message))
             raise Rejected(f"The server refused the prompt: {message}", self._redactor.node_errors(node_errors, graph))
         if answer.status in _UNFIT:
-            raise Rejected(f"The prompt was turned down with status {answer.status}: make it smaller or simpler.")
+            raise Rejected(f"The server refused the prompt with status {answer.status}: make it smaller or simpler.")
         queued = await self._parsed(answer, lambda reply: parse_queued(reply, prompt_id))
         return replace(queued, node_errors=self._redactor.node_errors(queued.node_errors, graph))
 

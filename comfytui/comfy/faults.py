@@ -14,15 +14,15 @@ from comfytui.comfy.server import Server
 def refused_entry(server: Server, status: int) -> Unauthorized:
     """What to do about a 401, a 403, a 407 or a redirect to a login."""
     if status == 407:
-        where = "put user:password@ before its host in HTTP_PROXY or HTTPS_PROXY"
-        return Unauthorized(f"The proxy before {server.shown} asks for a login (407): {where}.", status)
+        where = "put user:password@ before its host name in HTTP_PROXY or HTTPS_PROXY"
+        return Unauthorized(f"The proxy in front of {server.shown} asks for a login (407): {where}.", status)
     asks = "refused this login" if server.has_credentials else "asks for a login"
     if server.name:
         advice = f"set token, user and password, headers or cookies in [servers.{server.name}] of the config file"
     else:
         # The screen asks for a login after a 401 alone.
         now = "log in when comfytui asks for it" if status == HTTPStatus.UNAUTHORIZED else "give --header"
-        advice = f"{now}, or name the server in the config file, with its login"
+        advice = f"{now}, or add the server and its login to the config file"
     return Unauthorized(f"{server.shown} {asks} ({status}): {advice}.", status)
 
 
@@ -37,7 +37,8 @@ def upgrade_refused(server: Server, status: int | None) -> UpgradeRefused:
     """What to do where HTTP is let through and websockets are not; `status` is that of the answer, if it had one."""
     how = "" if status is None else f" (status {status})"
     return UpgradeRefused(
-        f"The websocket of {server.located} was refused{how}: if a proxy stands before it, let it pass upgrades to /ws."
+        f"The websocket of {server.located} was refused{how}: "
+        "if there is a proxy in front of it, let websocket upgrades to /ws pass."
     )
 
 
@@ -45,7 +46,7 @@ def bad_proxy(server: Server) -> Unreachable:
     """What to do about a proxy of the environment that cannot be used, or does not let us through."""
     host = urlsplit(server.base).hostname
     return Unreachable(
-        f"The proxy named in the environment does not reach {server.shown}: unset it, or add {host} to NO_PROXY."
+        f"The proxy set in the environment cannot reach {server.shown}: unset it, or add {host} to NO_PROXY."
     )
 
 

@@ -159,7 +159,7 @@ class Server:
                 if missing:
                     raise BadServer(f"There is no file {plain(str(missing), 200)}: check its name.") from None
             files = " or ".join(plain(str(path), 200) for path in (self.ca, self.cert) if path)
-            raise BadServer(f"No certificate can be read from {files}: give PEM files without passphrase.") from None
+            raise BadServer(f"No certificate can be read from {files}: give PEM files without a passphrase.") from None
         if self.insecure:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -179,7 +179,7 @@ def checked_header(name: str, value: str) -> tuple[str, str]:
     if not _HEADER_NAME.fullmatch(name):
         raise BadServer(_NO_HEADER)
     if _OUR_HEADERS.fullmatch(name):
-        raise BadServer(f"The header {name} cannot be set: ComfyUI or the connection would refuse it.")
+        raise BadServer(f"The header {name} cannot be set, since requests would fail with it: leave it out.")
     if not value.isprintable() or not value.isascii():
         raise BadServer(f"The value of the header {name} has characters that are not allowed in a header.")
     return name, value

@@ -300,6 +300,6 @@ def _fault(server: Server, error: Exception) -> ComfyError:
             answered = error.response.status_code if isinstance(error, InvalidStatus) else None
             raise upgrade_refused(server, answered) from None
         case TimeoutError():
-            return TimedOut(f"{server.shown} did not answer: it may be busy, or the link is broken.")
+            return TimedOut(f"{server.shown} did not answer: it may be busy, or the connection is broken.")
         case _:
             return unreachable(server, error, proxied=proxy_of(server) is not None)

@@ -120,8 +120,8 @@ class Transport:
                 return Answer(response.status_code, await self._read(response, limit, head, taken), html)
         except BadEncodingError:
             raise ServerError(
-                f"The answer of {self._server.shown} is compressed in a way that comfytui did not ask for, or damaged: "
-                "look at the proxy before it."
+                f"The answer of {self._server.shown} is damaged, or compressed in a way that comfytui did not ask for: "
+                "check the proxy in front of it."
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             raise self._fault(error) from None
@@ -203,7 +203,9 @@ class Transport:
         if status in _CLOSED_STATUSES or response.is_redirect:
             raise refused_entry(self._server, status)
         if status in _SLOW_STATUSES:
-            raise TimedOut(f"A proxy before {shown} gave up waiting ({status}): the server is busy or down, try again.")
+            raise TimedOut(
+                f"A proxy in front of {shown} gave up waiting ({status}): the server is busy or down, try again."
+            )
         if status >= 500:
             raise ServerError(f"{shown} failed with status {status}: look at the server's log.", status)
 
@@ -219,7 +221,9 @@ class Transport:
             case httpx.ConnectError():
                 return unreachable(self._server, error, proxied=proxy_of(self._server) is not None)
             case httpx.TimeoutException() | TimeoutError() if not self._closed:
-                return TimedOut(f"{shown} took too long to answer: it may be loading a model, or the link is broken.")
+                return TimedOut(
+                    f"{shown} took too long to answer: it may be loading a model, or the connection is broken."
+                )
             case httpx.RemoteProtocolError() if "illegal" in str(error):
                 return not_comfyui(self._server)
             case _:

@@ -108,7 +108,7 @@ class Named:
         if self.password and not user:
             raise table.wrong("user", "a password needs a user.")
         if ":" in user:
-            raise table.wrong("user", "a user's name has no colon.")
+            raise table.wrong("user", "a user name cannot contain a colon.")
         ways = [key for key, given in (("token", self.token), ("user", user)) if given]
         ways += [f"headers.{name}" for name in self.headers if name.lower() == "authorization"]
         if len(ways) > 1:

@@ -100,7 +100,7 @@ def default_of(servers: Mapping[str, Named | Broken]) -> str:
 def warning(file: Path, mode: int, servers: Mapping[str, Named | Broken]) -> str:
     """What to do about a file that others can change, or whose secrets they can read; or nothing."""
     if mode & (stat.S_IWGRP | stat.S_IWOTH) and servers:
-        risk = "Others can change this file, and so the programs that it runs and where it sends your secrets"
+        risk = "Others can change this file, and so which programs it runs and where your secrets are sent"
     elif mode & (stat.S_IRGRP | stat.S_IROTH) and any(server.tells for server in servers.values()):
         risk = "Others can read the secrets in this file"
     else:

@@ -35,7 +35,7 @@ class Table:
         """A text, or nothing."""
         value = self.values.get(name, "")
         if not isinstance(value, str):
-            raise self.wrong(name, "this must be a text in quotes.")
+            raise self.wrong(name, "this must be text in quotes.")
         if name in self.values and not value:
             raise self.wrong(name, "this is empty: fill it in, or remove it.")
         return value
@@ -86,14 +86,16 @@ class Table:
             case {"env": _, **more} | {"command": _, **more} if not more:
                 ((kind, _),) = self.values[name].items()
                 return self.table(name)._secret_at(kind, kind)
-        raise self.wrong(name, 'this must be a text, { env = "NAME" } or { command = ["program", "argument"] }.')
+        raise self.wrong(
+            name, 'this must be text in quotes, { env = "NAME" } or { command = ["program", "argument"] }.'
+        )
 
     def _secret_at(self, key: str, kind: str) -> Secret:
         match kind:
             case "env":
                 name = self.text(key)
                 if "=" in name or "\0" in name:
-                    raise self.wrong(key, "this must be the name of a variable of the environment.")
+                    raise self.wrong(key, "this must be the name of an environment variable.")
                 return Secret(self.place(key), Variable(name))
             case "command":
                 return Secret(self.place(key), Command(self._words(key)))

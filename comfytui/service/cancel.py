@@ -17,10 +17,10 @@ Outcome = tuple[str, Severity]
 FINISHED: Outcome = ("Too late: it had already finished.", "warning")
 UNKNOWN: Outcome = ("The version of this server is not known yet: try again in a moment.", "warning")
 UNSURE: Outcome = (
-    "Not interrupted: it runs, and this server is too old to interrupt a single job: press x again to be asked.",
+    "Not interrupted: this server is too old to interrupt a single job. Press x again to be asked.",
     "warning",
 )
-NOT_ALONE: Outcome = ("Not interrupted: this old server would stop the other running jobs, too.", "warning")
+NOT_ALONE: Outcome = ("Not interrupted: this old server would stop the other running jobs too.", "warning")
 ENDS: Mapping[str | None, Outcome] = {
     "interrupted": ("Interrupted.", "information"),
     "error": ("Too late: it had already failed.", "warning"),
@@ -67,7 +67,7 @@ def _without_server(
         case JobStatus.SUBMITTING if not outbox.may_have_landed(prompt_id):
             if not outbox.drop(prompt_id):
                 outbox.withdraw(prompt_id)
-                return "It is being sent, and will be cancelled as soon as the server has it.", "information"
+                return "The job is being sent, and will be cancelled as soon as the server has it.", "information"
             apply(JobCancelled(prompt_id))
             return "Dropped before it was sent.", "information"
         case JobStatus.LOST:
@@ -123,14 +123,14 @@ async def _look(
 ) -> Outcome:
     queue = await client.queue()
     if _has(queue.running, prompt_id):
-        return "Interrupt sent: the server stops at its next step.", "information"
+        return "Interrupt sent: the job stops at its next step.", "information"
     if _has(queue.pending, prompt_id):
-        return "The server still has it in its queue: press x again.", "warning"
+        return "The server still has the job in its queue: press x again.", "warning"
     entry = await client.history_of(prompt_id)
     if entry is not None:
         return ENDS.get(entry.outcome, FINISHED)
     if not was_there:
-        return "The server no longer knows it: it may have been restarted.", "warning"
+        return "The server no longer knows this job: it may have been restarted.", "warning"
     apply(JobCancelled(prompt_id))
     return "Removed from the queue before it ran.", "information"
 

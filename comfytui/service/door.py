@@ -155,4 +155,4 @@ def _cards(stats: SystemStats) -> str:
     """The first of its cards, and how many more it says it has."""
     names = [plain(without_secrets(device.name), 40) for device in stats.devices[:CARDS_SHOWN]]
     more = len(stats.devices) - len(names)
-    return ", ".join(names) + (f" and {more:,} more" if more else "") if names else "no card"
+    return ", ".join(names) + (f" and {more:,} more" if more else "") if names else "no GPU"

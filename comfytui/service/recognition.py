@@ -13,7 +13,7 @@ from comfytui.session.events import BatchPlanned, HistorySnapshot, PromptRejecte
 from comfytui.session.model import Failure, JobStatus
 from comfytui.session.state import SessionState
 
-NO_GRAPH = "Its graph is damaged on disk, so it was not sent: make it again."
+NO_GRAPH = "Its workflow is damaged on disk, so it was not sent: make the image again."
 
 
 def resume(saved: SavedBatch, apply: Callable[[SessionEvent], None], outbox: Outbox) -> dict[str, Parcel]:

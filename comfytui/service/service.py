@@ -189,7 +189,7 @@ class SocketService:
         self._outbox.add(parcels)
         missing = len(jobs) - len(parcels)
         if missing:
-            self._tell(f"{missing} of them cannot be resent: their graphs were not kept.", "warning")
+            self._tell(f"{missing} of them cannot be resent: their workflows were not kept.", "warning")
 
     async def look_for(self, prompt_ids: Sequence[str], client: ComfyClient) -> int:
         """Look for pictures of jobs that the server forgot; how many jobs were finished after all."""

@@ -15,7 +15,7 @@ CHECK_SECONDS = 1.0
 """Seconds between two checks."""
 RENEWALS = 2
 """Times that the wires are renewed for one silence: ComfyUI files a new socket only when the old one has gone."""
-DEAF = "Your job runs, but the socket brings no frames of it: the server has lost track of this connection."
+DEAF = "Your job runs, but no messages about it arrive: the server has lost track of this connection."
 
 
 class Watchdog:

@@ -57,9 +57,9 @@ def _prompt_of(content: bytes, shown: str) -> bytes:
         text = prompt_in(content)
     except UnreadablePictureError as error:
         reason = plain(str(error), 100)
-        raise WorkflowError(f"{shown} is a picture that cannot be read ({reason}): give the original file.") from None
+        raise WorkflowError(f"{shown} is an image that cannot be read ({reason}): give the original file.") from None
     if text is None:
-        raise WorkflowError(f"{shown} is a picture without a workflow: give one as ComfyUI saved it, or a JSON file.")
+        raise WorkflowError(f"{shown} is an image without a workflow: give one as ComfyUI saved it, or a JSON file.")
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -71,7 +71,7 @@ def _parse(content: bytes, shown: str) -> Any:
         raise WorkflowError(f"{shown} is not JSON (see {place}): if it is a workflow, {_EXPORT}.") from None
     except UnicodeDecodeError:
         raise WorkflowError(
-            f"{shown} is neither UTF-8 text nor a picture of ComfyUI: give a JSON or PNG file."
+            f"{shown} is neither UTF-8 text nor an image by ComfyUI: give a JSON or PNG file."
         ) from None
     except ValueError:
         raise WorkflowError(f"{shown} has a number that is too long: correct it, or {_EXPORT} again.") from None
@@ -106,7 +106,7 @@ def _node(node_id: str, node: Any, shown: str) -> dict[str, Any]:
 
 
 def _no_workflow(shown: str) -> WorkflowError:
-    return WorkflowError(f"{shown} is JSON, but not a workflow: if it should be one, {_EXPORT}.")
+    return WorkflowError(f"{shown} is JSON, but not a workflow: if you expected one, {_EXPORT}.")
 
 
 def _assert_sendable(graph: Graph, shown: str) -> None:
@@ -114,6 +114,8 @@ def _assert_sendable(graph: Graph, shown: str) -> None:
     try:
         json.dumps(graph, allow_nan=False, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise WorkflowError(f"{shown} has half a character in a text: correct the text, or {_EXPORT} again.") from None
+        raise WorkflowError(
+            f"{shown} has a text with a broken character: correct the text, or {_EXPORT} again."
+        ) from None
     except ValueError:
         raise WorkflowError(f"{shown} has a value that is not a number (NaN or infinity): correct it first.") from None

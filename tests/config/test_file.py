@@ -74,7 +74,7 @@ BAD = {
     "empty url": ('[servers.box]\nurl = ""', "servers.box.url: this is empty"),
     "bad url": ('[servers.box]\nurl = "https://me:hunter2@box/@x"', "servers.box.url: Write an @"),
     "ftp": ('[servers.box]\nurl = "ftp://me:hunter2@box"', "servers.box.url: Unsupported scheme"),
-    "url type": ("[servers.box]\nurl = 8188", "servers.box.url: this must be a text"),
+    "url type": ("[servers.box]\nurl = 8188", "servers.box.url: this must be text in quotes"),
     "name": ('[servers."my box"]\nurl = "box"', "servers.my box: a name has letters"),
     "dots": ('[servers."box.lan"]\nurl = "box"', "servers.box.lan: a name has letters"),
     "option": ('[servers.-box]\nurl = "box"', "servers.-box: a name has letters"),
@@ -84,15 +84,18 @@ BAD = {
         BOX + 'default = true\n[servers.b]\nurl = "b"\ndefault = true',
         "servers.b.default: box is already the default",
     ),
-    "token type": (BOX + "token = 1", "servers.box.token: this must be a text"),
+    "token type": (BOX + "token = 1", "servers.box.token: this must be text in quotes"),
     "empty token": (BOX + 'token = ""', "servers.box.token: this is empty"),
     "token line": (BOX + 'token = "hunter2\\nHost: evil"', "servers.box.token: The value of the header Authorization"),
     "two tokens": (
         BOX + 'token = "hunter2"\ntoken_env = "X"',
         "servers.box.token_env: token is already set",
     ),
-    "env": (BOX + "token_env = 1", "servers.box.token_env: this must be a text"),
-    "env name": (BOX + 'token_env = "T=hunter2"', "servers.box.token_env: this must be the name of a variable"),
+    "env": (BOX + "token_env = 1", "servers.box.token_env: this must be text in quotes"),
+    "env name": (
+        BOX + 'token_env = "T=hunter2"',
+        "servers.box.token_env: this must be the name of an environment variable",
+    ),
     "command text": (BOX + 'token_command = "echo hunter2"', "servers.box.token_command: this must be a list"),
     "no command": (BOX + "token_command = []", "servers.box.token_command: this must be a list"),
     "command types": (BOX + 'token_command = ["echo", 1]', "servers.box.token_command: this must be a list"),
@@ -102,15 +105,15 @@ BAD = {
         BOX + 'user = "me"\npassword_env = "X"\npassword_command = ["hunter2"]',
         "servers.box.password_command: password_env is already set",
     ),
-    "colon": (BOX + 'user = "me:hunter2"', "servers.box.user: a user's name has no colon"),
+    "colon": (BOX + 'user = "me:hunter2"', "servers.box.user: a user name cannot contain a colon"),
     "token and user": (BOX + 'token = "hunter2"\nuser = "me"', "servers.box.user: token already sets a login"),
     "token and header": (
         BOX + 'token = "hunter2"\nheaders = { authorization = "hunter2" }',
         "servers.box.headers.authorization: token already sets a login",
     ),
     "headers type": (BOX + 'headers = "X: hunter2"', "servers.box.headers: this must be a table"),
-    "header type": (BOX + "headers = { X = 1 }", "servers.box.headers.X: this must be a text"),
-    "header source": (BOX + 'headers = { X = { evn = "A" } }', "servers.box.headers.X: this must be a text"),
+    "header type": (BOX + "headers = { X = 1 }", "servers.box.headers.X: this must be text in quotes"),
+    "header source": (BOX + 'headers = { X = { evn = "A" } }', "servers.box.headers.X: this must be text in quotes"),
     "header sources": (BOX + 'headers.X = { env = "A", command = ["a"] }', "servers.box.headers.X: this must be"),
     "header command": (BOX + 'headers.X = { command = "a" }', "servers.box.headers.X.command: this must be a list"),
     "header name": (BOX + 'headers = { "X Y" = "hunter2" }', "servers.box.headers.X Y: A header reads"),
@@ -126,7 +129,7 @@ BAD = {
         "servers.box.cookies: headers already has a Cookie",
     ),
     "query": (BOX + 'query = "token=hunter2"', "servers.box.query: this must be a table"),
-    "ca type": (BOX + "ca = true", "servers.box.ca: this must be a text"),
+    "ca type": (BOX + "ca = true", "servers.box.ca: this must be text in quotes"),
     "nobody": (BOX + 'cert = "~no-such-user/x.pem"', "servers.box.cert: no user has this home"),
     "escape": (BOX + '"\\u001b[31mred" = 1', "servers.box.red: unknown key"),
 } | {word: (f'[servers.{word}]\nurl = "box"', f"servers.{word}: {word} is a command") for word in sorted(COMMANDS)}
@@ -218,7 +221,7 @@ def test_a_file_without_a_secret_is_not(tmp_path: Path, keys: str) -> None:
 def test_a_file_that_others_can_change_is_warned_of(tmp_path: Path, keys: str, mode: int) -> None:
     file = written(tmp_path, BOX + keys, mode)
     warning = read_config(file).warning
-    assert warning.startswith("Others can change this file, and so the programs that it runs")
+    assert warning.startswith("Others can change this file, and so which programs it runs")
     assert warning.endswith(f"chmod 600 {file}")
     file.chmod(0o600)
     assert not read_config(file).warning

@@ -98,7 +98,7 @@ async def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
-        (None, "asks for a login ({}): {}name the server in the config file, with its login"),
+        (None, "asks for a login ({}): {}add the server and its login to the config file"),
         ("", "box asks for a login ({}): set token, user and password, headers or cookies in [servers.box]"),
         ('token = "s3cret"', "box refused this login ({}): set token"),
     ],

@@ -30,7 +30,7 @@ async def reason_of(*devices: str) -> str:
 @pytest.mark.parametrize(
     ("devices", "said"),
     [
-        ([], "no card, 64 GB"),
+        ([], "no GPU, 64 GB"),
         (["A100", "A100"], "A100, A100, 64 GB"),
         (["a", "b", "c"], "a, b, c, 64 GB"),
         ([f"RTX {number}" for number in range(100_000)], "RTX 0, RTX 1, RTX 2 and 99,997 more, 64 GB"),

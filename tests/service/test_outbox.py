@@ -335,5 +335,5 @@ async def test_x_on_a_job_that_the_server_forgot_claims_nothing(monkeypatch: pyt
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
         text, severity = await cancel(batch.prompts[0], it.state, it.client, it.outbox, it.apply)
-        assert (text, severity) == ("The server no longer knows it: it may have been restarted.", "warning")
+        assert (text, severity) == ("The server no longer knows this job: it may have been restarted.", "warning")
         assert it.statuses(batch) == [JobStatus.QUEUED]

@@ -68,7 +68,7 @@ async def test_jobs_of_another_pane_are_mine_to_see_and_to_cancel_but_not_to_sen
             other.service.cancel(batch.prompts[1])
             await eventually(lambda: other.sentences == ["Removed from the queue before it ran."], "the answer")
             other.service.cancel(batch.prompts[0])
-            await eventually(lambda: other.sentences[1:] == ["Interrupt sent: the server stops at its next step."])
+            await eventually(lambda: other.sentences[1:] == ["Interrupt sent: the job stops at its next step."])
             await gate.let_steps(2)
             await mine(other, batch, JobStatus.INTERRUPTED, JobStatus.CANCELLED, JobStatus.RUNNING)
             # The frames still go to the one that ordered.

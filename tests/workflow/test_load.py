@@ -141,16 +141,16 @@ BAD_CONTENT = {
     "class of another type": (b'{"\\u001b[31m": {"class_type": 1, "inputs": {}}}', "damaged"),
     "invalid UTF-8": (b'{"3": "\xff\xfe"}', "UTF-8"),
     "binary": (b"GIF89a\x08\x00\x08\x00\xf0\xff" * 40, "give a JSON or PNG file"),
-    "half a character": (b'{"3": {"class_type": "X", "inputs": {"text": "\\ud800"}}}', "half a character"),
+    "half a character": (b'{"3": {"class_type": "X", "inputs": {"text": "\\ud800"}}}', "a broken character"),
     "NaN": (b'{"3": {"class_type": "X", "inputs": {"cfg": NaN}}}', "NaN or infinity"),
     "infinity": (b'{"3": {"class_type": "X", "inputs": {"cfg": [-Infinity]}}}', "NaN or infinity"),
     "endless number": (b'{"3": {"class_type": "X", "inputs": {"seed": ' + b"9" * 5_000 + b"}}}", "too long"),
     "deep": (b'{"3":' * 200_000, "nested too deeply"),
     "deep list": (b"[" * 200_000, "nested too deeply"),
-    "broken png": (PNG + b"\x00" * 40, "picture that cannot be read"),
+    "broken png": (PNG + b"\x00" * 40, "image that cannot be read"),
     "cut png": (PNG + chunk(b"IHDR", struct.pack(">II", 8, 8) + b"\x08\x02\x00\x00\x00")[:-6], "cannot be read"),
-    "broken webp": (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "picture that cannot be read"),
-    "broken jpeg": (b"\xff\xd8\xff\xe0" + b"\x00" * 10, "picture that cannot be read"),
+    "broken webp": (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "image that cannot be read"),
+    "broken jpeg": (b"\xff\xd8\xff\xe0" + b"\x00" * 10, "image that cannot be read"),
 }
 
 

@@ -36,7 +36,7 @@ def prepare(file: Path) -> None:
     descriptor = open_private(file)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(f"{file.name} is no regular file")
+            raise OSError(f"{file.name} is not a regular file")
         os.fchmod(descriptor, FILE_MODE)
     finally:
         os.close(descriptor)

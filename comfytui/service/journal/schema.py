@@ -110,7 +110,7 @@ def _check(db: sqlite3.Connection, version: int, migrations: Sequence[Sequence[s
     tables = _tables(db)
     ours = db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     if (tables or version) and not ours:
-        raise Damaged("is no journal of comfytui")
+        raise Damaged("is not a journal of comfytui")
     if version and not tables >= {"servers", "batches", "prompts", *(["addresses"] if version > 2 else [])}:
         raise Damaged("lacks some of its tables")
     if damaged := _damaged_table(db, migrations[:version]):

@@ -101,7 +101,7 @@ def test_a_file_that_cannot_be_read_is_set_aside(tmp_path: Path, name: str) -> N
 def test_what_is_no_journal_of_ours_is_set_aside(tmp_path: Path) -> None:
     write_foreign(tmp_path / FILE)
     with Journal.open(tmp_path) as journal:
-        assert "no journal of comfytui" in (journal.notice or "")
+        assert "not a journal of comfytui" in (journal.notice or "")
     with closing(sqlite3.connect(set_aside(tmp_path)[0])) as db:
         assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("recipes",)]
 
