@@ -23,7 +23,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 HELP = {"help_option_names": ["-h", "--help"]}
 NOT_YET = frozenset({"run", "watch", "relay", "doctor"})
-NO_AIOHTTP = "The simulated server needs aiohttp: run pip install '.[demo]' in the clone of comfytui."
+NO_AIOHTTP = "The simulated server needs aiohttp: run pip install '.[demo]' in your clone of comfytui."
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -41,11 +41,13 @@ def _screen_options(command: Command) -> Command:
     """The options of every command that opens the dashboard."""
     for option in reversed(
         (
-            click.option("--workflow", metavar="FILE", help="A graph in API format, or a PNG by ComfyUI."),
-            click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="Where s saves pictures."),
-            click.option("--no-previews", is_flag=True, help="No previews, neither shown nor asked for."),
-            click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII only."),
-            click.option("--no-mouse", is_flag=True, help="Do not capture the mouse."),
+            click.option("--workflow", metavar="FILE", help="A workflow in API format, or a PNG by ComfyUI."),
+            click.option(
+                "--output", metavar="FOLDER", type=click.Path(path_type=Path), help="Folder to save images in."
+            ),
+            click.option("--no-previews", is_flag=True, help="Neither show nor request live previews."),
+            click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only."),
+            click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
         )
     ):
         command = option(command)
@@ -54,17 +56,19 @@ def _screen_options(command: Command) -> Command:
 
 @click.command(
     context_settings=HELP,
-    epilog="Other commands: comfytui demo (a simulated server, no GPU needed), comfytui sim (only that server).",
+    epilog="Other commands: comfytui demo (a simulated server, no GPU needed), comfytui sim (just that server).",
 )
 @click.argument("server", required=False)
 @click.option(
-    "--header", "headers", metavar="'Name: value'", multiple=True, help="Sent with every request; repeatable."
+    "--header", "headers", metavar="'Name: value'", multiple=True, help="Send this with every request; repeatable."
 )
-@click.option("--ca", metavar="FILE", type=click.Path(path_type=Path), help="Certificates to trust.")
+@click.option("--ca", metavar="FILE", type=click.Path(path_type=Path), help="Certificates to trust (PEM).")
 @click.option("--cert", metavar="FILE", type=click.Path(path_type=Path), help="Client certificate with its key (PEM).")
 @click.option("--insecure", is_flag=True, help="Do not check the server's certificate.")
-@click.option("--fresh", is_flag=True, help="Do not take over what an earlier start queued.")
-@click.option("--config", "file", metavar="FILE", type=click.Path(path_type=Path), help="Named servers (TOML).")
+@click.option("--fresh", is_flag=True, help="Take nothing over from earlier starts.")
+@click.option(
+    "--config", "file", metavar="FILE", type=click.Path(path_type=Path), help="Config file with named servers (TOML)."
+)
 @_screen_options
 @click.version_option(__version__, prog_name="comfytui")
 def open_(
@@ -77,9 +81,9 @@ def open_(
     fresh: bool,
     **screen: Any,
 ) -> None:
-    """Open the dashboard of SERVER, a URL such as http://gpu-box:8188 or a name of the config file.
+    """Open the dashboard of SERVER, a URL such as http://gpu-box:8188 or a name from the config file.
 
-    Without SERVER: the one of last time, else the default of the config file, else a ComfyUI on this machine.
+    Without SERVER: the last one used, else the default of the config file, else a ComfyUI on this machine.
     """
     from comfytui.choice import first_that_answers, remember_server, wanted
     from comfytui.comfy.server import BadServer, Server, Ways, parse_header
@@ -87,7 +91,7 @@ def open_(
     from comfytui.service.journal.places import state_folder
 
     if server in COMMANDS:
-        raise click.UsageError(f"'{server}' is a command: write it first, as in comfytui {server} --help.")
+        raise click.UsageError(f"'{server}' is a command: put it first, as in comfytui {server} --help.")
     if server in NOT_YET:
         raise click.UsageError(f"'{server}' is reserved for a later command, so it cannot be a server.")
     config, note = Config(), ""
@@ -124,11 +128,15 @@ def open_(
 
 
 @click.command(context_settings=HELP)
-@click.option("--steps-per-second", type=click.FloatRange(0, 1000), default=4.0, show_default=True)
-@click.option("--foreign", type=click.IntRange(0, 20), default=1, show_default=True, help="Other users with jobs.")
+@click.option(
+    "--steps-per-second", type=click.FloatRange(0, 1000), default=4.0, show_default=True, help="Sampling speed."
+)
+@click.option(
+    "--foreign", type=click.IntRange(0, 20), default=1, show_default=True, help="Number of other users who queue jobs."
+)
 @_screen_options
 def demo(steps_per_second: float, foreign: int, **screen: Any) -> None:
-    """Open the dashboard of a simulated server; nothing to install, nothing left behind."""
+    """Open the dashboard of a simulated server, without a GPU; nothing is kept afterwards."""
     from comfytui.comfy.server import Server
 
     try:
@@ -139,11 +147,17 @@ def demo(steps_per_second: float, foreign: int, **screen: Any) -> None:
 
 
 @click.command(context_settings=HELP)
-@click.option("--port", type=click.IntRange(0, 65535), default=8188, show_default=True, help="0 takes a free one.")
-@click.option("--steps-per-second", type=click.FloatRange(0, 1000), default=4.0, show_default=True)
-@click.option("--load-seconds", type=click.FloatRange(0, 600), default=2.0, show_default=True)
-@click.option("--fail-step", type=click.IntRange(1), help="Samplers run out of memory after this step.")
-@click.option("--foreign", type=click.IntRange(0, 20), default=0, show_default=True, help="Other users with jobs.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8188, show_default=True, help="0 picks a free one.")
+@click.option(
+    "--steps-per-second", type=click.FloatRange(0, 1000), default=4.0, show_default=True, help="Sampling speed."
+)
+@click.option(
+    "--load-seconds", type=click.FloatRange(0, 600), default=2.0, show_default=True, help="Time to load a model."
+)
+@click.option("--fail-step", type=click.IntRange(1), help="Fail after this step, as if out of memory.")
+@click.option(
+    "--foreign", type=click.IntRange(0, 20), default=0, show_default=True, help="Number of other users who queue jobs."
+)
 @click.option(
     "--like", metavar="VERSION", default="0.33.0", show_default=True, help="Behave like this version of ComfyUI."
 )
@@ -218,9 +232,9 @@ def _open_app(
     if output and output.exists() and not output.is_dir():
         raise click.UsageError(f"{plain(str(output), 200)} is not a folder: choose another one with --output.")
     if not sys.stdin.isatty() or not sys.stderr.isatty():
-        raise click.UsageError("comfytui needs a terminal: run it without redirecting its input or errors.")
+        raise click.UsageError("comfytui needs a terminal: run it without redirecting its input or standard error.")
     if not terminal.is_ours():
-        raise click.UsageError("This terminal belongs to another program: run comfytui in its foreground.")
+        raise click.UsageError("comfytui is in the background of this terminal: run it in the foreground.")
     # What is made until the first paint stays: nothing to be gained from looking through it again and again.
     gc.disable()
     from comfytui.drafts import Drafts

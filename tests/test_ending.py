@@ -153,7 +153,7 @@ def test_it_can_be_suspended_and_goes_on_or_ends() -> None:
 def test_in_the_background_of_no_shell_it_says_that_it_needs_the_terminal() -> None:
     orphaned = ("bash", "-c", '(set -m; "$0" -m comfytui demo </dev/tty &); sleep 60', sys.executable)
     with terminal(program=orphaned, controlling=True) as it:
-        it.shows("run comfytui in its foreground")
+        it.shows("run it in the foreground")
         assert "Traceback" not in it.said
 
 

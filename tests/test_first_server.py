@@ -94,7 +94,7 @@ def test_a_busy_server_of_last_time_still_opens(box: str, tmp_path: Path) -> Non
         state.parent.mkdir()
         state.write_text(f"127.0.0.1:{port}\n")
         with bare(tmp_path, at_8188=box, change=HURRIED) as it:
-            it.shows("Nothing runs")
+            it.shows("Nothing is running")
             assert f"127.0.0.1:{port}" in it.text
             assert "live" not in it.text
 
@@ -114,14 +114,14 @@ def test_where_the_server_of_last_time_is_no_comfyui_no_other_is_taken(tmp_path:
     with stranger() as last, stranger() as other:
         (tmp_path / "comfytui" / "last_server").write_text(last.url)
         with bare(tmp_path, "--header", "X-Key: abracadabra", at_8188=other.url) as it:
-            it.shows("Enter the address of yours.")
+            it.shows("Enter a server's address.")
         assert "abracadabra" in "".join(last.heard)
         assert other.heard == []
 
 
 def test_on_the_start_screen_f2_opens_the_demo_which_is_not_remembered(tmp_path: Path) -> None:
     with bare(tmp_path) as it:
-        it.shows("Enter the address of yours.")
+        it.shows("Enter a server's address.")
         it.send(F2)
         it.shows("live")
         it.send(ESCAPE, "q")
@@ -133,7 +133,7 @@ def test_on_the_start_screen_a_typed_address_opens_and_is_remembered_without_its
     box: str, tmp_path: Path
 ) -> None:
     with bare(tmp_path) as it:
-        it.shows("Enter the address of yours.")
+        it.shows("Enter a server's address.")
         it.send(box.replace("//", "//user:hunter2@"), ENTER)
         it.shows("live")
         assert it.process.poll() is None

@@ -74,7 +74,7 @@ async def test_q_leaves_the_jobs_running_and_a_start_shows_them_live_again(tmp_p
             assert await me.leaves() == 0
             assert me.it.said.endswith(goes_on(4, sim))
         async with seat(sim, tmp_path, "--fresh") as me:
-            await me.shows("None of your jobs runs; 4 of other clients in the queue")
+            await me.shows("None of your jobs is running; 4 of other clients in the queue")
             assert await me.leaves() == 0
             assert "Come back" not in me.it.said
         await gate.let_steps(STEPS)

@@ -9,7 +9,7 @@ from tests.strangers import closed_port, stranger
 from tests.terminal import ESCAPE, F2, program_with, terminal
 
 WITHOUT_AIOHTTP = "import sys; sys.modules['aiohttp'] = None"
-INSTALL = "The simulated server needs aiohttp: run pip install '.[demo]' in the clone of comfytui."
+INSTALL = "The simulated server needs aiohttp: run pip install '.[demo]' in your clone of comfytui."
 MOUSE = tuple(f"\x1b[?{mode}h".encode() for mode in (9, 1000, 1001, 1002, 1003, 1005, 1006, 1015, 1016))
 
 
@@ -23,7 +23,7 @@ def test_the_mouse_is_left_to_the_terminal_where_that_is_asked_for(
     option: tuple[str, ...], taken: bool, tmp_path: Path
 ) -> None:
     with terminal(*option, program=program_with(nowhere()), XDG_STATE_HOME=str(tmp_path)) as it:
-        it.shows("Enter the address of yours.")
+        it.shows("Enter a server's address.")
         it.send(ESCAPE)
         assert it.exit_code() == 0
         assert any(mode in it.written for mode in MOUSE) is taken
@@ -40,7 +40,7 @@ def test_without_aiohttp_the_line_that_installs_it_is_told(command: str) -> None
 def test_without_aiohttp_the_start_screen_tells_the_line_and_stays(tmp_path: Path) -> None:
     program = program_with(f"{WITHOUT_AIOHTTP}\n{nowhere()}")
     with terminal(program=program, XDG_STATE_HOME=str(tmp_path)) as it:
-        it.shows("Enter the address of yours.")
+        it.shows("Enter a server's address.")
         it.send(F2)
         it.shows("pip install '.[demo]'")
         it.send(ESCAPE)
@@ -50,7 +50,7 @@ def test_without_aiohttp_the_start_screen_tells_the_line_and_stays(tmp_path: Pat
 def test_a_redirect_to_a_login_ends_it_with_what_to_do() -> None:
     with stranger(302, Location="/login?next=s3cret") as login, terminal(login.url) as it:
         assert it.exit_code() == 1
-        assert "asks for a login (302): give --header, or name the server" in it.said
+        assert "asks for a login (302): give --header, or add the server" in it.said
         assert "Traceback" not in it.said
         assert not [request for request in login.heard if request.startswith("/login")]
 

@@ -37,7 +37,7 @@ class AgainActions(ActingScreen):
         elif job.status.final:
             await self._make_again(job, new_seed=False)
         elif job.status is JobStatus.LOST:
-            self._say("Another running comfytui asked for this job: resend it there.")
+            self._say("This job belongs to another running comfytui: resend it there.")
         else:
             self._say("This job has not ended yet. R makes another one with a new seed.")
 
@@ -54,14 +54,14 @@ class AgainActions(ActingScreen):
         try:
             graph = await asyncio.wrap_future(self._service.graph_of(job.prompt_id))
         except ComfyError as error:
-            self._say(f"This job cannot be made again: its graph is only on the server. {error}", "error")
+            self._say(f"This job cannot be made again: its workflow is only on the server. {error}", "error")
             return
         if graph is None:
-            self._say("This job cannot be made again: neither comfytui nor the server has its graph.", "error")
+            self._say("This job cannot be made again: neither comfytui nor the server has its workflow.", "error")
             return
         made = reseeded(graph, SystemRandom()) if new_seed else graph
         if made is None:
-            self._say("Its graph has no seed to change. r makes it again as it is.", "warning")
+            self._say("This workflow has no seed to change: r makes the job again as it is.", "warning")
             return
         batch = batch_of(self._state, job)
         title = job.recipe.prompt or (batch.title if batch else "")
@@ -72,7 +72,7 @@ class AgainActions(ActingScreen):
     async def _resend(self, lost: list[Job]) -> None:
         """Search for images of all lost jobs, say what was found, resend the rest, perhaps after a question."""
         if self._searching:
-            self._say("Already searching for their images.")
+            self._say("Already searching for the images of lost jobs.")
             return
         searched = await self._search_for(lost)
         asked = {job.prompt_id for job in lost}
@@ -89,12 +89,12 @@ class AgainActions(ActingScreen):
 
     async def _search_for(self, lost: list[Job]) -> str:
         """Search for the images of lost jobs; what came of it, or why it could not be done."""
-        self._say("Searching the server for their images first.")
+        self._say("First searching the server for the images of lost jobs.")
         self._searching = True
         try:
             found = await asyncio.wrap_future(self._service.look_for([job.prompt_id for job in lost]))
         except ComfyError as error:
-            return f"The search for their images failed: {error}"
+            return f"The search for the images of lost jobs failed: {error}"
         finally:
             self._searching = False
         return words.searched(len(lost), _batches(lost), found)

@@ -205,7 +205,8 @@ class ComfyApp(OneShotTimers, App[None]):
     async def _ask_and_close(self) -> None:
         unsent = unsent_jobs(self.service.state) if self.service else 0
         kept = self.service is not None and self.service.keeps
-        question = f"{unsent} of your images are not sent yet and would be dropped. Close all the same?"
+        which = "1 of your images is" if unsent == 1 else f"{unsent} of your images are"
+        question = f"{which} not sent yet and would be dropped. Close anyway?"
         if unsent and not kept and not await self.push_screen_wait(ConfirmScreen(question)):
             return
         self.exit()
@@ -235,7 +236,7 @@ class ComfyApp(OneShotTimers, App[None]):
         for each in {each.id: each for each in bindings if each.action not in anywhere}.values():
             yield SystemCommand(each.description, each.tooltip, partial(screen.run_action, each.action))
         yield SystemCommand("Help", HELP_ANYWHERE.tooltip, self.action_help)
-        yield SystemCommand("Quit, exit or detach", "Close comfytui, the jobs go on", self.action_quit)
+        yield SystemCommand("Quit, exit or detach", "Close comfytui; the jobs go on", self.action_quit)
         for command in super().get_system_commands(screen):
             if command.title not in {"Quit", "Keys"}:
                 yield command

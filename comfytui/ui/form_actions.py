@@ -93,7 +93,7 @@ class FormActions(ActingScreen):
     def _tell_undescribed(self, fields: tuple[Field, ...]) -> None:
         """Say once that the server does not name its choices; a batch that waits for them says so when it goes."""
         if fields and fields != self._undescribed and not self._form.waits:
-            self._say(f"The server does not say what it offers for {listed(fields)}: the form has its own.", "warning")
+            self._say(f"The server sent no choices for {listed(fields)}: the form offers its own.", "warning")
         self._undescribed = fields
 
     @on(PromptForm.ChoicesMissing)
@@ -138,7 +138,7 @@ class FormActions(ActingScreen):
         self._service.submit(order)
         if event.without:
             fields = listed(event.without)
-            self._say(f"The server does not say what it offers for {fields}: sent with what the form has.", "warning")
+            self._say(f"The server sent no choices for {fields}: the batch was sent with what the form has.", "warning")
         if seeds:
             self._form.show_seeds(event.asked.seed_mode, seeds)
             self._plan_draft()

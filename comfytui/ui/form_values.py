@@ -8,7 +8,7 @@ from comfytui.workflow.nodes import Slot
 from comfytui.workflow.seeds import SeedMode, SeedRange
 from comfytui.workflow.specs import Spec, fallback
 
-WAITING = "Reading the server's choices: the batch is queued as soon as they are here."
+WAITING = "Waiting for the server's choices: the batch is queued as soon as they arrive."
 MOST_IMAGES = 1_000
 IMAGES = Spec(kind="int", minimum=1, maximum=MOST_IMAGES)
 

@@ -16,7 +16,7 @@ from comfytui.ui import keys
 from comfytui.ui.line import Line
 
 KEY_CELLS = 17
-COMMANDS = "Commands, outside of the form and of text fields"
+COMMANDS = "Commands (outside the form and text fields)"
 FORM = ("generate", "leave")
 """Ids of the dashboard's keys that act in the form too."""
 

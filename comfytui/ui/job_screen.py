@@ -58,7 +58,7 @@ class JobScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "app.pop_screen", "Back", key_display="esc", id="job-back"),
-        Binding("s", "save", "Save", id="job-save", tooltip="Save all pictures of this job"),
+        Binding("s", "save", "Save", id="job-save", tooltip="Save all files of this job"),
         Binding("left,h", "turn(-1)", "Previous", key_display="←", id="job-previous"),
         Binding("right,l", "turn(1)", "Next", key_display="→", id="job-next"),
         Binding("down,j", "scroll_text(1)", "Scroll", key_display="↑↓", id="job-down", tooltip="Scroll the text"),
@@ -156,7 +156,7 @@ class JobScreen(Screen[None]):
             part.scroll_to(y=part.max_scroll_y if direction > 0 else 0, animate=False)
 
     def action_save(self) -> None:
-        """Save all pictures of this job; that goes on when this screen is closed."""
+        """Save all files of this job; that goes on when this screen is closed."""
         self.app.run_worker(save_and_tell(self.app, self._service, self._page.job, self._folder), group="save")
 
     def action_help(self) -> None:
@@ -196,7 +196,7 @@ class JobScreen(Screen[None]):
         parts = [self._place()]
         if output is not None:
             own = self._page.job.outputs
-            what = "picture" if all(media_of(each) is Media.PICTURE for each in own) else "file"
+            what = "image" if all(media_of(each) is Media.PICTURE for each in own) else "file"
             parts.append(plain(output.filename, 200))
             parts.append(f"{what} {own.index(output) + 1} of {len(own)}" if len(own) > 1 else "")
             parts.append(OVERWRITTEN if is_overwritten(self._state, self._page.job, output) else "")

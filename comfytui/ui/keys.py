@@ -17,17 +17,22 @@ DASHBOARD = [
         "Cancel batch",
         show=False,
         id="cancel-batch",
-        tooltip="Cancel all of the selected job's batch",
+        tooltip="Cancel the rest of the selected job's batch",
     ),
-    Binding("s", "save", "Save", id="save", tooltip="Save the selected job's pictures"),
+    Binding("s", "save", "Save", id="save", tooltip="Save the selected job's files"),
     Binding("r", "again", "Retry", id="again", tooltip="Make the selected job again, or resend lost jobs"),
     Binding(
-        "R", "again_new_seed", "New seed", show=False, id="again-new-seed", tooltip="Make it again with a new seed"
+        "R",
+        "again_new_seed",
+        "New seed",
+        show=False,
+        id="again-new-seed",
+        tooltip="Make the selected job again with a new seed",
     ),
     Binding("slash", "filter", "Filter", key_display="/", id="filter", tooltip="Show only matching jobs"),
     Binding("n", "write", "Form", id="write", tooltip="Go to the prompt form"),
     Binding("p", "previews", "Previews", id="previews", show=False, tooltip="Live previews on or off"),
-    Binding("l", "link", "Link", show=False, id="link", tooltip="Show how the server is reached, and why"),
+    Binding("l", "link", "Link", show=False, id="link", tooltip="Show the state of the connection, and why"),
     Binding(
         "ctrl+r",
         "reconnect",
@@ -39,7 +44,7 @@ DASHBOARD = [
     ),
     # Named here for its place in the footer, where ? replaces it as soon as letters act.
     HELP_ANYWHERE,
-    Binding("escape", "leave", "Commands", id="leave", tooltip="Leave the field, filter or form: letters are commands"),
+    Binding("escape", "leave", "Commands", id="leave", tooltip="Leave the field, filter or form to use the commands"),
     Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="Show all keys"),
     Binding("q", "app.quit", "Detach", id="detach", tooltip="Detach: close comfytui, the jobs go on"),
 ]
@@ -49,13 +54,13 @@ FORM = [
 ]
 """What the form's own keys do, in the words of the help."""
 QUEUE = [
-    ("arrows, home, end", "Select a job; page keys too"),
+    ("arrows, home, end", "Select a job (page keys work too)"),
     ("enter", "Show the selected job large, with seed and settings"),
 ]
 """What the queue's own keys do, in the words of the help."""
 ANYWHERE = [
-    ("F1 or ?", "These keys; ? not while typing"),
-    ("ctrl+p", "Command palette: every action by name, themes"),
+    ("F1 or ?", "Show these keys (? not while typing)"),
+    ("ctrl+p", "Command palette: all actions by name, and themes"),
     ("ctrl+q", "Detach, also while typing"),
 ]
 """What the application's own keys do, in the words of the help."""

@@ -17,8 +17,8 @@ from comfytui.ui.line import Line
 FIELDS = {"user": "User", "password": "Password", "token": "or token"}
 ASKED = "The server asks for a login (401)."
 REFUSED = "The server refused this login (401): try again."
-HELP = "Kept until comfytui ends, and never written down."
-EXPOSED = "The connection is not encrypted (http): others on the way can read it."
+HELP = "Kept only until comfytui ends, never on disk."
+EXPOSED = "The connection is not encrypted (http): others on the network can read it."
 
 
 def authorization(user: str, password: str, token: str) -> str:
@@ -31,11 +31,11 @@ def authorization(user: str, password: str, token: str) -> str:
     if token and not user and not password:
         return checked_header("Authorization", f"Bearer {token}")[1]
     if token:
-        raise BadServer("Give user and password, or a token: not both.")
+        raise BadServer("Enter a user and password, or a token, but not both.")
     if not user:
-        raise BadServer("Give user and password, or a token.")
+        raise BadServer("Enter a user and password, or a token.")
     if ":" in user:
-        raise BadServer("The name of a user cannot have a colon.")
+        raise BadServer("A user name cannot contain a colon.")
     return basic(f"{user}:{password}")
 
 

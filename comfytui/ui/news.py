@@ -25,4 +25,4 @@ def lost_news(lost: Sequence[Job]) -> News:
     """One sentence for all jobs that the server turned out to have forgotten."""
     what = "a job" if len(lost) == 1 else f"{len(lost)} jobs"
     why = "it was restarted, or its queue was cleared"
-    return f"The server no longer knows {what} of yours: {why}. Select one: r resends.", "warning"
+    return f"The server no longer knows {what} of yours: {why}. Select one and press r to resend.", "warning"

@@ -20,7 +20,7 @@ from comfytui.ui.paragraph import Paragraph, SettingsLine
 from comfytui.ui.picture import Picture
 from comfytui.ui.recipes import recipe_line
 
-IDLE = "Nothing runs"
+IDLE = "Nothing is running"
 TITLE_LIMIT = 2_000
 """Characters of a prompt, of which as many lines are shown as there is room for."""
 ROOM_FOR_PHASE = 64
@@ -186,7 +186,7 @@ class NowPanel(Vertical):
 
 def _foreign(state: SessionState) -> str:
     if state.queue_remaining:
-        return f"None of your jobs runs; {state.queue_remaining} of other clients in the queue"
+        return f"None of your jobs is running; {state.queue_remaining} of other clients in the queue"
     return IDLE
 
 
@@ -210,7 +210,7 @@ def _failure(state: SessionState, batch: Batch) -> str:
 def _caption(job: Job) -> str:
     """Of which image a picture is, where that is not the one beside it."""
     image = f"image {job.mark.index} of {job.mark.total}" if job.mark else "another image"
-    return f"Picture: {image}" + (f", seed {job.recipe.seed}" if job.recipe.seed is not None else "")
+    return f"Shown: {image}" + (f", seed {job.recipe.seed}" if job.recipe.seed is not None else "")
 
 
 def _phase(progress: Progress) -> str:

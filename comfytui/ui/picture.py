@@ -127,7 +127,7 @@ class Picture(Widget):
     def _placed(self, result: Sketch) -> dict[int, Strip]:
         """The rows in the middle of the widget, each as wide as it is."""
         width, height = self.size
-        strips = result.strips or _sentence(f"picture cannot be shown ({result.reason})", width)
+        strips = result.strips or _sentence(f"image cannot be shown ({result.reason})", width)
         style, top = self.rich_style, max(0, (height - len(strips)) // 2)
         placed = {}
         for y, strip in enumerate(strips[:height], top):

@@ -19,7 +19,7 @@ from comfytui.ui.line import Line
 if TYPE_CHECKING:
     from comfytui.ui.app import ComfyApp
 
-NOTHING_ANSWERS = "No ComfyUI answers on this machine. Enter the address of yours."
+NOTHING_ANSWERS = "No ComfyUI answers on this machine. Enter a server's address."
 SSH_HELP = """\
 ComfyUI on another machine? Forward its port first:
     ssh -L 8188:127.0.0.1:8188 you@gpu-box

@@ -109,7 +109,7 @@ def link(link_: Link, now: float, *, ascii_only: bool = False) -> str:
         case LinkKind.BUSY:
             return f"{down} busy (loading?)"
         case LinkKind.DEAF:
-            return f"{down} deaf, reconnecting"
+            return f"{down} no messages, reconnecting"
         case LinkKind.OFFLINE:
             since = "" if link_.since is None else f" {now - link_.since:.0f} s"
             return f"{down} offline{since}{_next_try(link_.retry_at, now)}"
@@ -127,14 +127,14 @@ def link_told(link_: Link, now: float) -> str:
     """The state of the link in a sentence or two: since when, and why."""
     if link_.behind:
         return (
-            f"Live, but frames arrive {link_.behind} s late: the connection is too slow for them. "
+            f"Live, but messages arrive {link_.behind} s late: the connection is too slow for them. "
             "Ended jobs are read over HTTP; new prompts ask for no previews until it keeps up."
         )
     since = "" if link_.since is None else f" for {duration(now - link_.since)}"
     told = f"{link(link_, now, ascii_only=True)[2:].capitalize()}{'' if 'offline' in link_.kind else since}."
     if link_.reason:
         return f"{told} {link_.reason}"
-    return f"{told} Frames arrive over the websocket." if link_.kind is LinkKind.LIVE else told
+    return f"{told} Messages arrive over the websocket." if link_.kind is LinkKind.LIVE else told
 
 
 def job_words(job: Job, live: Live | None) -> str:
@@ -170,8 +170,8 @@ def previews_told(abilities: "Abilities | None", *, on: bool) -> str:
     if on:
         return "Previews on."
     if abilities is None or abilities.previews_by_prompt:
-        return "Previews off; from the next batch on the server sends none."
-    return "Previews off here; this server is too old to stop sending them."
+        return "Previews off: from the next batch on, the server sends none."
+    return "Previews off here: this server is too old to stop sending them."
 
 
 def ask_about_lost(lost: int, unsure: int, batches: int) -> str:
@@ -193,10 +193,10 @@ def answers_about_lost(lost: int, unsure: int) -> Mapping[str, str]:
 
 def searched(lost: int, batches: int, found: int) -> str:
     """What a search for lost jobs came to, and where it looked."""
-    where = f"Looked in the server's history and output folder for {lost_jobs_of(lost, batches)}"
+    where = f"Searched the server's history and output folder for {lost_jobs_of(lost, batches)}"
     rest = lost - found
     left = f"{rest} can be resent" if rest else "none is left to resend"
-    return f"{where}: {found or 'none'} found there, {left}."
+    return f"{where}: {found or 'none'} found, {left}."
 
 
 def lost_jobs_of(count: int, batches: int) -> str:

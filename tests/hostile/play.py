@@ -190,7 +190,7 @@ class Round:
             assert gone < QUIT_SECONDS * PATIENCE, f"it runs on after {gone:.1f} s; the screen was:\n{it.text}"
             if QUESTION in it.text:
                 # About images that are not sent, or of another kind, which came up meanwhile.
-                it.send(*("y" if "Close all the same?" in it.text else "nq"))
+                it.send(*("y" if "Close anyway?" in it.text else "nq"))
             elif gone > QUIT_SECONDS * pressed:
                 # The help was still on its way out, and took the key.
                 pressed += 1

@@ -102,7 +102,7 @@ async def test_one_press_searches_for_the_lost_jobs_of_all_batches_and_says_what
         await it.shows("0 of 2 done, 2 lost")
         await it.until(stand(it, S.LOST, S.LOST, S.LOST), "the loss")
         await it.press("escape", "home", "r")
-        await it.shows("Looked in the server's history and output")
+        await it.shows("Searched the server's history and output")
         await it.shows("lost jobs of 2 batches: none found")
         await it.shows("3 lost jobs may have finished")
         await it.press("y")

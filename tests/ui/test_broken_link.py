@@ -76,7 +76,7 @@ async def test_what_had_finished_unseen_is_found_and_not_sent_again() -> None:
         await it.press("escape", "ctrl+r")
         await it.shows("lost: may have finished")
         await it.press("r")
-        await it.shows("1 found there, none is left to resend.")
+        await it.shows("1 found, none is left to resend.")
         await it.shows("1 of 1 done")
         await it.press("home", "enter")
         await it.shows("comfytui_00001_.png")
@@ -140,7 +140,7 @@ async def test_a_proxy_without_websockets_is_never_called_something_else() -> No
         async with watching(Server.from_url(proxy.url)) as watcher:
             await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "polling")
             assert watcher.kinds() == {LinkKind.CONNECTING, LinkKind.POLLING}
-            assert "let it pass upgrades" in watcher.state.link.reason
+            assert "let websocket upgrades" in watcher.state.link.reason
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -151,7 +151,7 @@ async def test_l_says_how_the_server_is_reached_and_where_without_secrets(named:
         async with screen(server, (160, 40)) as it:
             await it.shows("● live")
             await it.press("escape", "l")
-            await it.shows("Frames arrive over the websocket.")
+            await it.shows("Messages arrive over the websocket.")
             assert re.search(r"Live for 0:\d\d\.", it.text)
             await it.shows("Address:")
             assert sim.url.removeprefix("http://") in it.text.partition("Address:")[2]

@@ -31,8 +31,8 @@ def test_the_answers_name_how_many_jobs_they_resend() -> None:
 
 
 def test_what_a_search_found_is_not_said_of_what_may_have_finished() -> None:
-    assert words.searched(3, 1, 0).endswith("for 3 lost jobs: none found there, 3 can be resent.")
-    assert words.searched(3, 2, 3).endswith("for 3 lost jobs of 2 batches: 3 found there, none is left to resend.")
+    assert words.searched(3, 1, 0).endswith("for 3 lost jobs: none found, 3 can be resent.")
+    assert words.searched(3, 2, 3).endswith("for 3 lost jobs of 2 batches: 3 found, none is left to resend.")
 
 
 @pytest.mark.parametrize(("answer", "ids"), [(True, ["a", "b", "c"]), (False, ["b", "c"]), (None, [])])

@@ -147,7 +147,7 @@ async def test_without_colour_the_screen_says_the_same(sim: SimServer, monkeypat
 
 async def test_a_wrong_address_on_the_start_screen_is_told_there() -> None:
     async with screen(None) as it:
-        await it.shows("Enter the address of yours.")
+        await it.shows("Enter a server's address.")
         await it.write("url", "ftp://box")
         await it.press("enter")
         await it.shows("write http://")

@@ -40,7 +40,7 @@ async def test_f5_before_the_servers_choices_are_read_waits_for_them(sim: SimSer
         await it.generate("early bird", images="2")
         await it.shows("2 of 2 done")
         assert [body["prompt"]["4"]["inputs"]["ckpt_name"] for body in sim.submitted] == [QUICK.checkpoints[0]] * 2
-        assert "Reading the server" not in it.text
+        assert "Waiting for the server's" not in it.text
 
 
 @pytest.mark.parametrize(("status", "text"), [(200, "{}"), (500, None), (200, "<html>")])
@@ -50,15 +50,15 @@ async def test_a_server_that_names_no_choices_gets_what_the_form_has(
     sim.faults.fail(status, "/object_info").text = text
     async with screen(sim.url, size=(120, 40)) as it:
         await it.generate("early bird", images="1")
-        await it.shows("does not say what it")
+        await it.shows("The server sent no choices for")
         # An empty name is none of its models, and it says so.
         await it.shows("! Value not in list")
-        assert "Reading the server" not in it.text
+        assert "Waiting for the server's" not in it.text
 
 
 @pytest.mark.parametrize(
     ("status", "text", "said"),
-    [(200, "{}", "and Scheduler: the form has"), (500, None, "choices could not be")],
+    [(200, "{}", "and Scheduler: the form"), (500, None, "choices could not be")],
 )
 async def test_a_server_that_names_no_choices_says_so_where_the_form_has_some(
     sim: SimServer, status: int, text: str | None, said: str
@@ -78,7 +78,7 @@ async def test_choices_that_never_come_are_waited_for_a_few_seconds(
     with sim.faults.hold_answers("/object_info"):
         async with screen(sim.url) as it:
             await it.generate("early bird", images="1")
-            await it.shows("does not say what it")
+            await it.shows("The server sent no choices for")
             await it.shows("! Value not in list")
 
 

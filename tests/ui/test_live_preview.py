@@ -81,7 +81,7 @@ async def test_after_a_restart_the_newest_picture_of_the_batch_is_there_again(tm
         async with screen(sim.url, workflow=small(2), journal=tmp_path) as it:
             await it.shows("2 of 2 done")
             await it.until(lambda: picture_in_now(it), "the picture")
-            assert "Picture: " not in it.text
+            assert "Shown: " not in it.text
         assert pictures.hits == 1
         async with screen(sim.url, (80, 24), workflow=small(2), journal=tmp_path) as it:
             await it.shows("2 of 2 done")

@@ -130,11 +130,11 @@ def test_what_is_sent(given: tuple[str, str, str], value: str) -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (("", "", ""), "Give user and password, or a token."),
-        (("", "secret", ""), "Give user and password, or a token."),
+        (("", "", ""), "Enter a user and password, or a token."),
+        (("", "secret", ""), "Enter a user and password, or a token."),
         (("me", "secret", "secret"), "not both"),
         (("", "secret", "secret"), "not both"),
-        (("me:secret", "x", ""), "cannot have a colon"),
+        (("me:secret", "x", ""), "cannot contain a colon"),
         (("", "", "secret\u20ac"), "not allowed in a header"),
         (("", "", "a\nb"), "not allowed in a header"),
     ],

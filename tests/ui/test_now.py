@@ -177,12 +177,12 @@ async def test_a_picture_of_another_image_says_so_until_the_next_one_s_own_is_pa
         shown = it.now.query_one(Picture)
         it.now.show_finished(finished := picture("red"), first)
         await eventually(lambda: shown.shown_data is finished, "the picture")
-        await eventually(lambda: it.line("about-picture") == "Picture: image 1 of 2, seed 70", "the caption")
-        assert "Picture: image 1 of 2, seed 70" in await it.shows(session)
+        await eventually(lambda: it.line("about-picture") == "Shown: image 1 of 2, seed 70", "the caption")
+        assert "Shown: image 1 of 2, seed 70" in await it.shows(session)
         it.now.show_preview(preview := picture("blue"), second)
         await eventually(lambda: shown.shown_data is preview, "the preview")
         await eventually(lambda: not it.line("about-picture"), "the end of the caption")
-        assert "Picture:" not in await it.shows(session)
+        assert "Shown:" not in await it.shows(session)
 
 
 async def test_words_begin_at_the_edge_until_there_is_a_picture_to_stand_beside() -> None:

@@ -211,7 +211,7 @@ async def test_what_cannot_be_shown_is_one_quiet_sentence() -> None:
     async with app.run_test(size=(60, 5)) as pilot:
         app.picture.show(b"nonsense")
         await until(pilot, lambda: bool(app.lines[2].strip()))
-        assert app.lines[2].strip() == "picture cannot be shown (not JPEG, PNG or WEBP)"
+        assert app.lines[2].strip() == "image cannot be shown (not JPEG, PNG or WEBP)"
         app.picture.show(plain("red"))
         await until(pilot, lambda: "▀" in app.lines[2])
 

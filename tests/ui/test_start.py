@@ -20,7 +20,7 @@ async def asked(folder: Path, content: str, size: tuple[int, int] = (80, 24)) ->
     file.write_text(content)
     config = read_config(file)
     async with screen(None, size, named=config.listed(), server_of=config.open, suggest=config.suggestion) as it:
-        await it.shows("Enter the address of yours.")
+        await it.shows("Enter a server's address.")
         yield it
 
 
@@ -79,7 +79,7 @@ async def test_a_name_that_nobody_knows_is_answered_with_the_one_that_is_like_it
 
 async def test_without_named_servers_none_are_offered() -> None:
     async with screen(None) as it:
-        await it.shows("Enter the address of yours.")
+        await it.shows("Enter a server's address.")
         assert "Named servers" not in it.text
         port = await unused_port()
         await it.press("down", *f"127.0.0.1:{port}", "enter")

@@ -38,13 +38,13 @@ async def test_every_theme_stands_in_the_palette_and_paints_the_screen() -> None
         for theme in sorted(every):
             it.app.theme = theme
             await it.pilot.pause()
-            assert "Enter the address of yours." in it.text
+            assert "Enter a server's address." in it.text
 
 
 async def test_a_theme_is_chosen_by_keys_changes_the_colours_and_is_there_at_the_next_start(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     async with screen(None, theme=KeptTheme(folder)) as it:
-        await it.shows("Enter the address of yours.")
+        await it.shows("Enter a server's address.")
         assert painted_on(it, Color.parse(str(DARK.background)))
         assert not folder.exists()
         for theme in (DARK, LIGHT):
