@@ -28,7 +28,7 @@ def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
         (["box", "--header", "X: a\nb"], "not allowed in a header"),
         (["https://box", "--ca", "/no/such.pem"], "There is no file /no/such.pem: check its name."),
         (["run"], "reserved for a later command"),
-        (["--ascii", "demo"], "write it first"),
+        (["--ascii", "demo"], "put it first"),
         (["box", "--workflow", "/no/such.json"], "such.json"),
         (["sim", "--port", "99999"], "99999"),
         (["--nonsense"], "No such option"),

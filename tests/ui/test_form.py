@@ -58,7 +58,7 @@ async def test_a_server_that_names_no_choices_gets_what_the_form_has(
 
 @pytest.mark.parametrize(
     ("status", "text", "said"),
-    [(200, "{}", "and Scheduler: the"), (500, None, "choices could not be")],
+    [(200, "{}", "Scheduler: the form offers its own."), (500, None, "choices could not be")],
 )
 async def test_a_server_that_names_no_choices_says_so_where_the_form_has_some(
     sim: SimServer, status: int, text: str | None, said: str
