@@ -8,11 +8,11 @@ SEPARATOR = " · "
 
 
 def recipe_line(recipe: Recipe) -> str:
-    """`seed 88213 · 1024x1024 · 4 pictures · 20 steps · euler/normal · cfg 7 · sd_xl`, without what a graph lacks."""
+    """`seed 88213 · 1024x1024 · 4 images · 20 steps · euler/normal · cfg 7 · sd_xl`, without what a graph lacks."""
     parts = [
         _seeds(recipe),
         f"{recipe.width}x{recipe.height}" if recipe.width and recipe.height else "",
-        f"{recipe.latent_batch} pictures" if recipe.latent_batch > 1 else "",
+        f"{recipe.latent_batch} images" if recipe.latent_batch > 1 else "",
         f"{recipe.steps} steps" if recipe.steps is not None else "",
         "/".join(plain(name, 40) for name in (recipe.sampler, recipe.scheduler) if name),
         f"cfg {recipe.cfg:g}" if recipe.cfg is not None else "",

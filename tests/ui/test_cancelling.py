@@ -74,7 +74,7 @@ async def test_a_newer_server_interrupts_without_a_question() -> None:
 
 async def test_for_somebody_elses_running_job_one_question_says_both() -> None:
     async with SimServer(like("0.3.40", foreign=1)) as sim, screen(sim.url) as it:
-        await it.shows("running")
+        await it.shows("▶")
         await it.press("escape", "home", "x")
         await it.shows(WARNING)
         assert "belongs" in it.text

@@ -89,7 +89,7 @@ async def test_left_and_right_turn_the_pictures_of_a_job(sim: SimServer, tmp_pat
         seen: list[str] = []
         for key, place in (("", 1), ("right", 2), ("right", 3), ("right", 1), ("left", 3), ("left", 2)):
             await it.press(*([key] if key else []))
-            await it.shows(f"test_0000{place}_.png   picture {place} of 3")
+            await it.shows(f"test_0000{place}_.png   image {place} of 3")
             await it.until(lambda: "loading" not in it.text and "▀" in it.text, "the picture")
             await it.until(lambda: painted(it) not in seen[-1:], "another picture")
             seen.append(painted(it))
