@@ -8,7 +8,7 @@ os.environ.setdefault("TEXTUAL_FPS", "20")
 
 def main() -> None:
     """Run the command line."""
-    from comfytui.cli import main as run
+    from comfytui.cli.main import main as run
 
     run()
 

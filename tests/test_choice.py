@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from comfytui import choice
-from comfytui.choice import first_that_answers, remember_server, wanted
+from comfytui.cli import startup_server
+from comfytui.cli.startup_server import first_that_answers, remember_server, wanted
 from comfytui.comfy.server import BadServer
-from comfytui.config.file import Config, read_config
+from comfytui.config.config import Config, read_config
 from tests.comfy.boxes import everywhere, serving, unused_port
 from tests.comfy.keepers import Keeper
 
@@ -18,7 +18,7 @@ from tests.comfy.keepers import Keeper
 def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty state folder, and no ComfyUI on this machine."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(choice, "ON_THIS_MACHINE", ())
+    monkeypatch.setattr(startup_server, "ON_THIS_MACHINE", ())
     return tmp_path / "state" / "comfytui"
 
 
@@ -69,7 +69,7 @@ async def test_what_lets_in_at_the_first_is_for_nobody_else(monkeypatch: pytest.
     keeper = Keeper(lambda _: False)
     nobody = f'url = "127.0.0.1:{await unused_port()}"\ndefault = true'
     async with keeper.open() as server:
-        monkeypatch.setattr(choice, "ON_THIS_MACHINE", (server.address,))
+        monkeypatch.setattr(startup_server, "ON_THIS_MACHINE", (server.address,))
         config = configured(tmp_path, box=nobody, spare=f'url = "{server.base}"')
         found = await first_that_answers(config, headers=[("X-Key", "k")])
         assert found is not None
@@ -92,12 +92,12 @@ async def test_this_machine_is_the_last_resort(monkeypatch: pytest.MonkeyPatch, 
     config = configured(tmp_path, spare=f'url = "127.0.0.1:{await unused_port()}"\ndefault = true')
     assert await first_that_answers(config) is None
     async with Keeper(lambda _: False).open() as server:
-        monkeypatch.setattr(choice, "ON_THIS_MACHINE", (server.address,))
+        monkeypatch.setattr(startup_server, "ON_THIS_MACHINE", (server.address,))
         assert await first_that_answers(config) == server
 
 
 async def test_a_wanted_server_may_be_slow_and_others_may_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(choice, "FIRST_ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(startup_server, "FIRST_ANSWER_SECONDS", 0.05)
     over = asyncio.Event()
 
     async def hang(_: web.Request) -> web.Response:

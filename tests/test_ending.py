@@ -79,7 +79,7 @@ def test_a_terminal_that_does_not_read(fate: Fate, code: int) -> None:
 
 STUCK = """
 import logging, pathlib, sys, threading, tty
-from comfytui.ui.ending import Ending
+from comfytui.ui.terminal.shutdown import Ending
 logging.lastResort = None
 hooks = [threading.Event().wait, lambda: 1 / 0, lambda: pathlib.Path(sys.argv[1]).write_text("kept")]
 with Ending(lambda code: None, hooks):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.choice import remember_server
-from comfytui.drafts import Drafts
-from comfytui.workflow.txt2img import txt2img
+from comfytui.cli.startup_server import remember_server
+from comfytui.ui.drafts import Drafts
+from comfytui.workflow.builtin import txt2img
 
 WRITERS: dict[str, Callable[[Path, str], object]] = {
     "last server": lambda _, text: remember_server(text),

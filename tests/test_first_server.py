@@ -14,12 +14,12 @@ from tests.terminal import ENTER, ESCAPE, F2, Terminal, program_with, terminal
 
 SECRETS = ("hunter2", "s3cret", "abracadabra")
 MOVED = """
-from comfytui import choice
+from comfytui.cli import startup_server
 at = {{":8188": ":{comfyui}", ":8000": ":{desktop}"}}
-choice.ON_THIS_MACHINE = tuple(url[:-5] + at[url[-5:]] for url in choice.ON_THIS_MACHINE)
+startup_server.ON_THIS_MACHINE = tuple(url[:-5] + at[url[-5:]] for url in startup_server.ON_THIS_MACHINE)
 """
 """ComfyUI's own port and that of its desktop version, moved to where a test has its servers."""
-HURRIED = "choice.FIRST_ANSWER_SECONDS = 0.2"
+HURRIED = "startup_server.FIRST_ANSWER_SECONDS = 0.2"
 
 
 @pytest.fixture(scope="module")

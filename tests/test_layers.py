@@ -11,43 +11,44 @@ import pytest
 import comfytui
 
 PACKAGE = Path(comfytui.__file__).parent
-TOP = {"cli", "__main__"}
-WIRE_WORDS = frozenset({"comfy.abilities", "comfy.events", "comfy.media", "comfy.replies"})
+PROTOCOL = frozenset(f"comfy.protocol.{name}" for name in ("capabilities", "events", "media_types", "models"))
+"""Modules with the types of what a server says; they do no I/O."""
 ALLOWED: dict[str, frozenset[str]] = {
-    "plain": frozenset(),
-    "files": frozenset(),
-    "comfy": frozenset({"plain"}),
-    "config": frozenset({"comfy.server", "plain"}),
-    "choice": frozenset({"config", "comfy", "files", "plain"}),
-    "drafts": frozenset({"files", "workflow"}),
-    "workflow": frozenset({"plain"}),
-    "session": WIRE_WORDS | {"workflow", "plain"},
-    "service": frozenset({"comfy", "session", "workflow", "plain"}),
-    "ui": frozenset({"drafts", "files", "service", "session", "workflow", "plain", "comfy.errors", "comfy.server"})
-    | WIRE_WORDS,
-    "sim": frozenset({"plain"}),
+    "sanitize": frozenset(),
+    "private_files": frozenset(),
+    "comfy": frozenset({"sanitize"}),
+    "config": frozenset({"comfy.server", "sanitize"}),
+    "workflow": frozenset({"sanitize"}),
+    "session": PROTOCOL | {"workflow", "sanitize"},
+    "service": frozenset({"comfy", "session", "workflow", "sanitize"}),
+    "presentation": PROTOCOL | {"service.notifications", "session", "workflow", "sanitize"},
+    "ui": PROTOCOL
+    | {"comfy.errors", "comfy.server", "presentation", "private_files", "sanitize", "service", "session", "workflow"},
+    "sim": frozenset({"sanitize"}),
 }
-"""What each room may import of the others; a room is its modules, a dotted name one module of it."""
-QUESTIONS = {"ui/choices.py", "ui/saving.py"}
-"""Files of the screen that word questions for `SocketService.ask`, and so name the type of the client that answers."""
+"""What each package may import of the others: whole packages, or single modules by their dotted names.
+
+The command line, which may import everything, is not in it.
+"""
+CLIENT_TYPES = {"ui/downloads.py", "ui/form/values.py"}
+"""Modules of the screen that name the client's type, for what they pass to `ServiceThread.ask`."""
 BARRED = {
     "comfy": {"textual", "aiohttp"},
     "config": {"textual", "aiohttp", "httpx", "websockets"},
-    "choice": {"textual", "aiohttp", "httpx", "websockets"},
-    "drafts": {"textual", "aiohttp", "httpx", "websockets"},
     "workflow": {"textual", "aiohttp", "httpx", "websockets"},
     "session": {"textual", "aiohttp", "httpx", "websockets", "asyncio", "time", "datetime", "pathlib", "os"},
     "service": {"textual", "aiohttp"},
+    "presentation": {"textual", "aiohttp", "httpx", "websockets"},
     "ui": {"aiohttp", "httpx", "websockets"},
     "sim": {"textual", "httpx", "websockets"},
 }
-"""Outside packages that a room stays away from."""
+"""Libraries that a package does not use."""
 FILES = sorted(
-    path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0].removesuffix(".py") not in TOP
+    path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] not in {"cli", "__main__.py"}
 )
 
 
-def room_of(path: Path) -> str:
+def package_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -63,9 +64,11 @@ def imports(path: Path) -> Iterator[str]:
                 raise AssertionError(f"{path} has a relative import")
 
 
-def allowed(room: str, module: str) -> bool:
+def allowed(package: str, module: str) -> bool:
     inner = module.removeprefix("comfytui.")
-    return inner.split(".")[0] == room or any(inner == name or inner.startswith(f"{name}.") for name in ALLOWED[room])
+    return inner.split(".")[0] == package or any(
+        inner == name or inner.startswith(f"{name}.") for name in ALLOWED[package]
+    )
 
 
 def name_of(path: Path) -> str:
@@ -74,20 +77,20 @@ def name_of(path: Path) -> str:
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_imports_only_go_down(path: Path) -> None:
-    room = room_of(path)
-    if room == "__init__":
+    package = package_of(path)
+    if package == "__init__":
         assert not [module for module in imports(path) if module.startswith("comfytui")]
         return
     ours = {module for module in imports(path) if module.startswith("comfytui.")}
-    if name_of(path) in QUESTIONS:
+    if name_of(path) in CLIENT_TYPES:
         ours.discard("comfytui.comfy.client")
-    wrong = sorted(module for module in ours if not allowed(room, module))
-    assert not wrong, f"{room} may not import {wrong}"
+    wrong = sorted(module for module in ours if not allowed(package, module))
+    assert not wrong, f"{package} may not import {wrong}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_each_room_stays_away_from_what_is_not_its_business(path: Path) -> None:
-    barred = BARRED.get(room_of(path), set())
+def test_no_package_uses_a_library_that_is_not_its_business(path: Path) -> None:
+    barred = BARRED.get(package_of(path), set())
     assert not barred & {module.split(".")[0] for module in imports(path)}
 
 
@@ -95,18 +98,18 @@ def test_each_room_stays_away_from_what_is_not_its_business(path: Path) -> None:
     ("modules", "unwanted"),
     [
         (
-            "comfytui.session.reduce comfytui.session.progress comfytui.session.views",
+            "comfytui.session.reducer comfytui.session.progress comfytui.session.selectors",
             "textual httpx websockets aiohttp",
         ),
-        ("comfytui.session.boil comfytui.session.unsettled", "textual httpx websockets aiohttp"),
-        ("comfytui.workflow.graph comfytui.workflow.recipe", "textual httpx websockets aiohttp"),
-        ("comfytui.config.file comfytui.choice", "textual httpx websockets aiohttp"),
-        ("comfytui.comfy.decode comfytui.comfy.parse", "textual httpx websockets aiohttp"),
+        ("comfytui.session.jobs.summarise comfytui.session.selectors", "textual httpx websockets aiohttp"),
+        ("comfytui.workflow.graph comfytui.workflow.parameters", "textual httpx websockets aiohttp"),
+        ("comfytui.config.config comfytui.cli.startup_server", "textual httpx websockets aiohttp"),
+        ("comfytui.comfy.protocol.decode comfytui.comfy.protocol.parse", "textual httpx websockets aiohttp"),
         ("comfytui.service.service", "textual aiohttp"),
-        ("comfytui.cli", "aiohttp comfytui.sim"),
+        ("comfytui.cli.main", "aiohttp comfytui.sim"),
     ],
 )
-def test_importing_a_room_loads_no_more_than_it_needs(modules: str, unwanted: str) -> None:
+def test_importing_a_package_loads_no_more_than_it_needs(modules: str, unwanted: str) -> None:
     code = f"import sys, {', '.join(modules.split())}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not set(unwanted.split()) & set(loaded)

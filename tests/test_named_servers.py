@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.color import Color
 
-from comfytui.cli import main
+from comfytui.cli.main import main
 from comfytui.comfy.server import basic
 from comfytui.ui.themes import LIGHT
 from tests.comfy.boxes import unused_port

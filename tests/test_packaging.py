@@ -8,7 +8,7 @@ import pytest
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
-from comfytui.ui.styles import SHEETS, STYLES
+from comfytui.ui.themes import SHEETS, STYLES
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="not a checkout")

@@ -11,8 +11,8 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 
-from comfytui.plain import plain, plain_lines
-from comfytui.ui.harmless import HarmlessFilter, harmless
+from comfytui.sanitize import plain, plain_lines
+from comfytui.ui.terminal.control_filter import HarmlessFilter, harmless
 
 
 @pytest.mark.parametrize(

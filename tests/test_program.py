@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.workflow.txt2img import txt2img
+from comfytui.workflow.builtin import txt2img
 from tests.terminal import ENTER, ESCAPE, F1, F5, terminal
 
 

@@ -12,9 +12,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.demo import EmbeddedServer
+from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
-from comfytui.workflow.txt2img import txt2img
-from comfytui.workflow.values import fill
+from comfytui.workflow.graph import fill
 from tests.terminal import F5, terminal
 
 IMAGES, RATE = 4, 40

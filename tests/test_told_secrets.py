@@ -8,7 +8,7 @@ from tests.terminal import ESCAPE, program_with, terminal
 
 SECRETS = ("hunter2", "aHVudGVyMg", "s3cret", "abracadabra")
 BROKEN_SCREEN = """
-from comfytui.ui.header import HeaderLine
+from comfytui.ui.widgets.header import HeaderLine
 def show(self, state):
     server = self.app.service.server
     way_in, address = dict(server.headers), server.http_url("")
@@ -16,7 +16,7 @@ def show(self, state):
 HeaderLine.show = show
 """
 BROKEN_SERVICE = """
-from comfytui.service.looks import Looker
+from comfytui.service.connection.poller import Looker
 async def look(self, client):
     way_in, address = dict(client._server.headers), client._server.http_url("")
     raise RuntimeError(f"a fault of the service: {way_in} {address}")

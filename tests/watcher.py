@@ -7,15 +7,15 @@ from pathlib import Path
 from random import Random
 
 from comfytui.comfy.server import Server
-from comfytui.service.notices import Notice, SessionChanged, Told
-from comfytui.service.orders import Order
+from comfytui.service.notifications import Notice, SessionChanged, Told
+from comfytui.service.submission.batch import Order
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.progress import Progress, line, progress_of
 from comfytui.session.state import SessionState
+from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field, Value
-from comfytui.workflow.txt2img import txt2img
-from comfytui.workflow.values import fill
+from comfytui.workflow.graph import fill
 from tests.waiting import eventually
 
 LIVE_PATIENCE = 600.0

@@ -6,12 +6,10 @@ from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import quote
 
-from comfytui.comfy.abilities import Abilities, abilities_of
-from comfytui.comfy.calls import ABSENT, Calls
+from comfytui.comfy.connection_errors import not_comfyui
 from comfytui.comfy.errors import NotComfyUI, Rejected, ServerError, Unauthorized
-from comfytui.comfy.events import Output
-from comfytui.comfy.faults import not_comfyui
-from comfytui.comfy.fields import flags
+from comfytui.comfy.http.calls import ABSENT, Calls
+from comfytui.comfy.http.transport import Take
 from comfytui.comfy.limits import (
     DEFINITION_LIMIT,
     DEFINITION_VALUES,
@@ -25,7 +23,11 @@ from comfytui.comfy.limits import (
     STATS_LIMIT,
     VIEW_LIMIT,
 )
-from comfytui.comfy.parse import (
+from comfytui.comfy.protocol.capabilities import Abilities, abilities_of
+from comfytui.comfy.protocol.events import Output
+from comfytui.comfy.protocol.json_readers import flags
+from comfytui.comfy.protocol.models import HistoryEntry, JobInfo, Json, Queue, Queued, QueueItem, SystemStats
+from comfytui.comfy.protocol.parse import (
     parse_cancelled,
     parse_count,
     parse_job,
@@ -38,10 +40,8 @@ from comfytui.comfy.parse import (
     parse_rejection,
     parse_stats,
 )
-from comfytui.comfy.prompts import HistoryReader, QueueReader
-from comfytui.comfy.replies import HistoryEntry, JobInfo, Json, Queue, Queued, QueueItem, SystemStats
-from comfytui.comfy.transport import Take
-from comfytui.plain import plain
+from comfytui.comfy.protocol.queue_json import HistoryReader, QueueReader
+from comfytui.sanitize import plain
 
 T = TypeVar("T")
 

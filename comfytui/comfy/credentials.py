@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, quote, quote_plus
 
 from comfytui.comfy.server import Server
-from comfytui.plain import without_hidden
+from comfytui.sanitize import without_hidden
 
 SHORTEST = 4
 """Characters of a secret; a shorter value would be found in every other text."""

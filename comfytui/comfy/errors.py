@@ -13,7 +13,7 @@ ComfyError
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from comfytui.comfy.replies import NodeError
+    from comfytui.comfy.protocol.models import NodeError
 
 
 class ComfyError(Exception):

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from comfytui.comfy.faults import bad_proxy
+from comfytui.comfy.connection_errors import bad_proxy
 from comfytui.comfy.server import Server
 
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from comfytui.comfy.credentials import finder_of
-from comfytui.comfy.events import Event, Executed, ExecutionError, Logs, NodeText
-from comfytui.comfy.replies import HistoryEntry, Json, NodeError
+from comfytui.comfy.protocol.events import Event, Executed, ExecutionError, Logs, NodeText
+from comfytui.comfy.protocol.models import HistoryEntry, Json, NodeError
 from comfytui.comfy.server import Server
-from comfytui.plain import is_common, without_escapes, without_hidden
+from comfytui.sanitize import is_common, without_escapes, without_hidden
 
 HIDDEN = "***"
 _SEVERAL = re.compile(r"(?:\*\*\*){2,}")

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Self, TypedDict
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from comfytui.comfy.cookies import SmallJar
-from comfytui.plain import plain
+from comfytui.comfy.http.cookies import SmallJar
+from comfytui.sanitize import plain
 
 DEFAULT_PORT = 8188
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}

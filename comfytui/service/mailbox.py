@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from threading import Lock
 
-from comfytui.service.notices import Notice, PreviewReceived, SessionChanged
+from comfytui.service.notifications import Notice, PreviewReceived, SessionChanged
 
 FACTS_KEPT = 1_000
 """Facts that wait for a subscriber that takes nothing; the oldest go first, the newest state is never lost."""

@@ -7,24 +7,24 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
+from comfytui.comfy.cancellation import apart, suppress_group
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.endings import apart, suppress_group
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
-from comfytui.service.cancel import Outcome, cancel, cancel_all
-from comfytui.service.graphs import kept_graph, server_graph
-from comfytui.service.journal.saved import SavedBatch
-from comfytui.service.journal.scribe import Scribe
-from comfytui.service.lines import Lines
-from comfytui.service.lost import found, in_history, parcels_of
+from comfytui.service.connection.manager import Lines
+from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.journal.records import SavedBatch
 from comfytui.service.mailbox import Mailbox, Subscribers
-from comfytui.service.notices import BatchRefused, JobEnded, Notice, ServiceFailed, SessionChanged, Severity, Told
-from comfytui.service.orders import Order, Parcel, plan
-from comfytui.service.outbox import Outbox
-from comfytui.service.recognition import Recognition, resume
-from comfytui.service.record import catch_up, record
-from comfytui.service.tenancy import Tenancy
+from comfytui.service.notifications import BatchRefused, JobEnded, Notice, ServiceFailed, SessionChanged, Severity, Told
+from comfytui.service.submission.batch import Order, Parcel, plan
+from comfytui.service.submission.cancel import Outcome, cancel, cancel_all
+from comfytui.service.submission.client_ids import Tenancy
+from comfytui.service.submission.graph_lookup import kept_graph, server_graph
+from comfytui.service.submission.outbox import Outbox
+from comfytui.service.submission.recorder import catch_up, record
+from comfytui.service.submission.recovery import found, in_history, parcels_of
+from comfytui.service.submission.resumption import Recognition, resume
 from comfytui.session.events import (
     BatchPlanned,
     Disconnected,
@@ -36,9 +36,9 @@ from comfytui.session.events import (
     Unanswered,
 )
 from comfytui.session.model import Failure, JobStatus, LinkKind, Stamp
-from comfytui.session.reduce import reduce
+from comfytui.session.reducer import reduce
+from comfytui.session.selectors import just_ended, lost_jobs
 from comfytui.session.state import SessionState
-from comfytui.session.views import just_ended, lost_jobs
 from comfytui.workflow.graph import Graph
 
 T = TypeVar("T")

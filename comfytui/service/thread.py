@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from comfytui.comfy.redaction import redactor_of, without_secrets
 from comfytui.comfy.server import Server
-from comfytui.plain import plain
+from comfytui.sanitize import plain
 from comfytui.service.mailbox import Mailbox
-from comfytui.service.notices import ServiceFailed
-from comfytui.service.orders import Order
+from comfytui.service.notifications import ServiceFailed
+from comfytui.service.submission.batch import Order
 from comfytui.session.state import SessionState
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from comfytui.comfy.abilities import Abilities
-from comfytui.comfy.events import Event, Output
-from comfytui.comfy.replies import SystemStats
+from comfytui.comfy.protocol.capabilities import Abilities
+from comfytui.comfy.protocol.events import Event, Output
+from comfytui.comfy.protocol.models import SystemStats
 from comfytui.session.model import Batch, Failure, Job, LinkKind, Mark
-from comfytui.workflow.recipe import Recipe
+from comfytui.workflow.parameters import Recipe
 
 
 @dataclass(frozen=True, slots=True)

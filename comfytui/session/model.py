@@ -1,16 +1,16 @@
 """What is known of one server: jobs, batches, the running prompt, the link and the box. All values are immutable."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from comfytui.workflow.recipe import Recipe
+from comfytui.workflow.parameters import Recipe
 
 if TYPE_CHECKING:  # The screen is painted before these are loaded.
-    from comfytui.comfy.events import Output
-    from comfytui.comfy.replies import NodeError
+    from comfytui.comfy.protocol.events import Output
+    from comfytui.comfy.protocol.models import NodeError
 
 
 MAY_HAVE_FINISHED = "may have finished"
@@ -180,3 +180,26 @@ class Link:
     pause: float | None = None
     socket: bool = False
     behind: int = 0
+
+
+Kind = tuple[Recipe, int]
+"""Jobs that take equally long: the same settings but for words and seeds, and as many nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The parts of the latest run of a kind, in seconds, and how many `runs` were measured.
+
+    `lead`: from its start to its first step (a cold start loads the model here), `body`: from there to its end,
+    `tail`: from its last step to its end.
+    """
+
+    lead: float
+    body: float
+    tail: float
+    runs: int = 1
+
+
+def kind_of(job: Job) -> Kind:
+    """The kind of a job."""
+    return replace(job.recipe, prompt="", negative="", seed=None, more_seeds=()), len(job.classes)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from comfytui.session.eta import batch_left, image_left, starts_in
-from comfytui.session.jobs import Tally
+from comfytui.session.jobs.index import Tally
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind, Phase
+from comfytui.session.runs.timing import batch_left, image_left, starts_in
+from comfytui.session.selectors import ahead_of, is_held_up, next_job, tally
 from comfytui.session.state import Live, SessionState
-from comfytui.session.views import ahead_of, is_held_up, next_job, tally
 
 
 class Stage(StrEnum):

@@ -6,13 +6,12 @@ from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from comfytui.session.jobs import Jobs
-from comfytui.session.model import Batch, Job, Link, Phase
-from comfytui.session.pace import Kind, Pace
+from comfytui.session.jobs.index import Jobs
+from comfytui.session.model import Batch, Job, Kind, Link, Pace, Phase
 
 if TYPE_CHECKING:
-    from comfytui.comfy.abilities import Abilities
-    from comfytui.comfy.replies import SystemStats
+    from comfytui.comfy.protocol.capabilities import Abilities
+    from comfytui.comfy.protocol.models import SystemStats
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from comfytui.sim.abilities import Abilities, abilities_of
+from comfytui.sim.capabilities import Abilities, abilities_of
 
 Device = Literal["cuda", "cpu"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from comfytui.sim.validate import Graph
+from comfytui.sim.execution.validate import Graph
 
 MAX_HISTORY = 10_000
 

@@ -10,18 +10,18 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from comfytui.sim.box import Box
 from comfytui.sim.catalogue import catalogue
+from comfytui.sim.clock import Pace
 from comfytui.sim.config import SimConfig
-from comfytui.sim.executor import Executor
-from comfytui.sim.faults import Faults
+from comfytui.sim.execution.executor import Executor
+from comfytui.sim.faults.faults import Faults
 from comfytui.sim.files import Files
-from comfytui.sim.foreign import foreign_client
 from comfytui.sim.logs import Logs
+from comfytui.sim.machine import Box
 from comfytui.sim.memory import GIB, Memory
-from comfytui.sim.pace import Pace
+from comfytui.sim.other_clients import foreign_client
 from comfytui.sim.queue import PromptQueue
-from comfytui.sim.routes import make_app
+from comfytui.sim.routes.routes import make_app
 from comfytui.sim.sockets import Sockets
 from comfytui.sim.submit import Submissions
 

@@ -13,8 +13,8 @@ from typing import Any
 from aiohttp import ClientError, WSMsgType, web
 from PIL import Image, ImageOps
 
-from comfytui.sim.abilities import Abilities
-from comfytui.sim.faults import DoorFault, Faults
+from comfytui.sim.capabilities import Abilities
+from comfytui.sim.faults.faults import DoorFault, Faults
 
 PREVIEW = 1
 PREVIEW_WITH_METADATA = 4

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from comfytui.sim.abilities import Abilities
+from comfytui.sim.capabilities import Abilities
+from comfytui.sim.execution.validate import validate_prompt
 from comfytui.sim.files import Files
 from comfytui.sim.logs import Logs
-from comfytui.sim.nodes import NodeType
+from comfytui.sim.node_types import NodeType
 from comfytui.sim.queue import PromptQueue
-from comfytui.sim.validate import validate_prompt
 
 SECRET_KEYS = ("auth_token_comfy_org", "api_key_comfy_org")
 

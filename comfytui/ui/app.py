@@ -21,25 +21,24 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from comfytui.comfy.server import Server
-from comfytui.drafts import NO_DRAFTS
+from comfytui.presentation.farewell import farewell
 from comfytui.service.thread import ServiceThread
-from comfytui.session.views import unsent_jobs
-from comfytui.ui.ascii import AsciiFilter
-from comfytui.ui.confirm import ConfirmScreen
-from comfytui.ui.dashboard import Dashboard
-from comfytui.ui.driver import TerminalDriver
-from comfytui.ui.ending import Hook
-from comfytui.ui.farewell import farewell
-from comfytui.ui.harmless import HarmlessFilter
-from comfytui.ui.help import HelpScreen
+from comfytui.session.selectors import unsent_jobs
+from comfytui.ui.dashboard.link_actions import Missed
+from comfytui.ui.dashboard.screen import Dashboard
+from comfytui.ui.drafts import NO_DRAFTS
 from comfytui.ui.keys import HELP_ANYWHERE
-from comfytui.ui.link_actions import Missed
 from comfytui.ui.options import NoDemoError, Options
-from comfytui.ui.start import NOTHING_ANSWERS, StartScreen
-from comfytui.ui.styles import SHEETS
-from comfytui.ui.themes import THEMES, default_theme
-from comfytui.ui.timers import OneShotTimers
-from comfytui.ui.type_ahead import TypeAhead
+from comfytui.ui.screens.confirm import ConfirmScreen
+from comfytui.ui.screens.help import HelpScreen
+from comfytui.ui.screens.start import NOTHING_ANSWERS, StartScreen
+from comfytui.ui.terminal.ascii_filter import AsciiFilter
+from comfytui.ui.terminal.control_filter import HarmlessFilter
+from comfytui.ui.terminal.driver import TerminalDriver
+from comfytui.ui.terminal.key_queue import TypeAhead
+from comfytui.ui.terminal.shutdown import Hook
+from comfytui.ui.terminal.timers import OneShotTimers
+from comfytui.ui.themes import SHEETS, THEMES, default_theme
 
 if TYPE_CHECKING:
     from rich.traceback import Trace

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from comfytui.comfy.server import Server
-from comfytui.drafts import NO_DRAFTS, Drafts
+from comfytui.ui.drafts import NO_DRAFTS, Drafts
 from comfytui.ui.themes import KeptTheme
 from comfytui.workflow.graph import Workflow
 

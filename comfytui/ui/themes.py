@@ -5,7 +5,7 @@ from pathlib import Path
 
 from textual.theme import Theme
 
-from comfytui.files import replace_private
+from comfytui.private_files import replace_private
 
 DARK = Theme(
     name="comfytui-dark",
@@ -122,3 +122,9 @@ class KeptTheme:
         if self._file:
             with suppress(OSError):
                 replace_private(self._file, f"{name}\n".encode())
+
+
+_PACKAGE = Path(__file__).parent.parent
+
+STYLES = next(path for path in (_PACKAGE / "styles", _PACKAGE.parent / "styles") if path.is_dir())
+SHEETS = sorted(STYLES.glob("*.tcss"))

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any, TypeVar
 
-from comfytui.plain import plain
-from comfytui.workflow.fields import Field, Key, Slot, find_fields, seed_keys
+from comfytui.sanitize import plain
+from comfytui.workflow.fields import Field, Key, Slot, Value, find_fields, seed_keys
 from comfytui.workflow.nodes import Graph
 
 __all__ = ["Graph", "Workflow", "classes_of", "seed_labels", "warning_for", "workflow_of"]
@@ -58,3 +59,26 @@ def warning_for(workflow: Workflow) -> str | None:
     return (
         "This workflow has no seed to vary: the server answers an equal prompt from its cache and makes no new image."
     )
+
+
+AnyKey = TypeVar("AnyKey", bound=Key)
+
+
+def current(workflow: Workflow) -> dict[Key, Value]:
+    """Return what the graph has now in each of its fields."""
+    return {
+        key: workflow.graph[slots[0].node_id]["inputs"][slots[0].input_name] for key, slots in workflow.fields.items()
+    }
+
+
+def fill(workflow: Workflow, values: Mapping[AnyKey, Value]) -> Graph:
+    """Return a new graph with the values in every slot of their fields; what the graph does not have is left out.
+
+    The workflow's own graph stays as it is; nodes that do not change are shared with it.
+    """
+    graph: dict[str, Any] = dict(workflow.graph)
+    for key, value in values.items():
+        for slot in workflow.fields.get(key, ()):
+            node = graph[slot.node_id]
+            graph[slot.node_id] = {**node, "inputs": {**node["inputs"], slot.input_name: value}}
+    return graph

@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 
 from comfytui.comfy.server import Server
 from comfytui.service.mailbox import Mailbox
-from comfytui.service.notices import SessionChanged
+from comfytui.service.notifications import SessionChanged
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import LinkKind
 from tests.bench.boxes import RemoteBox, box

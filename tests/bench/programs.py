@@ -4,9 +4,9 @@ import json
 import sys
 from pathlib import Path
 
+from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
-from comfytui.workflow.txt2img import txt2img
-from comfytui.workflow.values import fill
+from comfytui.workflow.graph import fill
 from tests.bench.bare import READY
 from tests.bench.terminal import Terminal
 

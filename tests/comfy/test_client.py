@@ -8,8 +8,8 @@ from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, Rejected, ServerError
-from comfytui.comfy.events import Output
-from comfytui.comfy.replies import Queue, Queued
+from comfytui.comfy.protocol.events import Output
+from comfytui.comfy.protocol.models import Queue, Queued
 from comfytui.comfy.server import Server
 from tests.comfy.boxes import EMPTY_QUEUE, PAGE, answering, everywhere, serving
 from tests.comfy.recorded import exchange

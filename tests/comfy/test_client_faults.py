@@ -8,9 +8,9 @@ from contextlib import suppress
 import pytest
 from aiohttp import web
 
-from comfytui.comfy import transport
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, TimedOut, Unauthorized, Unreachable
+from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
 from tests.comfy.boxes import EMPTY_QUEUE, PAGE, answering, everywhere, serving, shouting, unused_port
 from tests.faults.held import connections_to

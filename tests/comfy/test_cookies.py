@@ -6,7 +6,7 @@ from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import Opened, events
+from comfytui.comfy.websocket.event_stream import Opened, events
 from tests.comfy.boxes import serving
 
 

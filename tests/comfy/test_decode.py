@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from comfytui.comfy.decode import REASON_LIMIT, decode
-from comfytui.comfy.events import (
+from comfytui.comfy.protocol.decode import REASON_LIMIT, decode
+from comfytui.comfy.protocol.events import (
     Event,
     Executed,
     Executing,

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.comfy.decode import REASON_LIMIT, decode
-from comfytui.comfy.events import Event, Unknown
+from comfytui.comfy.protocol.decode import REASON_LIMIT, decode
+from comfytui.comfy.protocol.events import Event, Unknown
 from tests.comfy.recorded import RECORDINGS, frames
 
 KINDS = [

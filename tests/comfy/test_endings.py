@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from comfytui.comfy.endings import apart, to_the_end
+from comfytui.comfy.cancellation import apart, to_the_end
 
 
 @pytest.mark.parametrize("turns", range(6))

@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from comfytui.comfy.faults import unreachable
+from comfytui.comfy.connection_errors import unreachable
 from comfytui.comfy.server import Server
 
 

@@ -12,11 +12,11 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comfytui.comfy import pieces, prompts
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import NotComfyUI, ServerError
-from comfytui.comfy.events import Output
-from comfytui.comfy.replies import HistoryEntry, Queue, QueueItem
+from comfytui.comfy.protocol import json_stream, queue_json
+from comfytui.comfy.protocol.events import Output
+from comfytui.comfy.protocol.models import HistoryEntry, Queue, QueueItem
 from comfytui.comfy.server import Server
 from tests.comfy.boxes import Handler, everywhere, serving
 from tests.comfy.memory import MB, at_most
@@ -191,7 +191,7 @@ async def test_a_queue_of_millions_of_malformed_prompts_is_given_up(body: bytes)
 
 
 async def test_a_history_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompts, "HISTORY_MEMBERS", 1_000)
+    monkeypatch.setattr(queue_json, "HISTORY_MEMBERS", 1_000)
     entries = {f"p{number}": {"prompt": [number, f"p{number}", {}, {}, []]} for number in range(1_001)}
     with pytest.raises(ServerError, match="sent more than 1,000 entries in one answer"):
         await answer_to(lambda client: client.history(60), json.dumps(entries).encode())
@@ -204,7 +204,7 @@ async def test_of_a_history_longer_than_asked_for_the_newest_entries_are_kept() 
 
 
 async def test_a_queue_longer_than_any_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompts, "QUEUE_MEMBERS", 100)
+    monkeypatch.setattr(queue_json, "QUEUE_MEMBERS", 100)
     queue = {"queue_running": [], "queue_pending": [[n, f"p{n}", {}, {}, []] for n in range(101)]}
     with pytest.raises(ServerError, match="sent more than 100 prompts in one answer, which was not read: check"):
         await answer_to(lambda client: client.queue(), json.dumps(queue).encode())
@@ -213,22 +213,22 @@ async def test_a_queue_longer_than_any_is_told(monkeypatch: pytest.MonkeyPatch) 
 def test_the_files_of_a_history_are_kept_up_to_a_number() -> None:
     files = [{"filename": f"{n}.png"} for n in range(12_000)]
     entries = {f"p{n}": {"prompt": [n, f"p{n}", {}, {}, []], "outputs": {"9": {"images": files}}} for n in range(4)}
-    history = prompts.parse_history(json.dumps(entries).encode())
+    history = queue_json.parse_history(json.dumps(entries).encode())
     assert [len(entry.outputs) for entry in history] == [10_000, 10_000, 16, 16]
 
 
 def test_the_files_of_a_history_with_long_names_are_kept_up_to_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompts, "OUTPUTS_IN_ALL", 200)
+    monkeypatch.setattr(queue_json, "OUTPUTS_IN_ALL", 200)
     files = [{"filename": f"{n}.png", "subfolder": "\U0001f98a" * 1_000} for n in range(100)]
     entry = {"outputs": {"9": {"images": files}}}
-    history = prompts.parse_history(json.dumps({f"p{n}": entry for n in range(4)}, ensure_ascii=False).encode())
+    history = queue_json.parse_history(json.dumps({f"p{n}": entry for n in range(4)}, ensure_ascii=False).encode())
     assert [len(entry.outputs) for entry in history] == [25, 2, 2, 2]
 
 
 @pytest.mark.parametrize(("length", "kept"), [(64, True), (65, False)])
 def test_an_id_is_measured_in_bytes(length: int, kept: bool) -> None:
     prompt = [0, "\U0001f98a" * length, {}, {}, []]
-    queue = prompts.parse_queue(
+    queue = queue_json.parse_queue(
         json.dumps({"queue_running": [prompt], "queue_pending": []}).encode(), lambda item: item.prompt_id
     )
     assert bool(queue.running) is kept
@@ -253,8 +253,8 @@ def test_a_queue_read_in_pieces_is_what_it_is_when_read_at_once(
     raw = json.dumps(dict(reversed(lists.items())) if swapped else lists, indent=indent).encode()
     step = data.draw(st.integers(1, max(len(raw), 1)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "PIECE", piece)
-        reader = prompts.QueueReader(lambda item: item)
+        patch.setattr(json_stream, "PIECE", piece)
+        reader = queue_json.QueueReader(lambda item: item)
         for begin in range(0, len(raw), step):
             reader.feed(raw[begin : begin + step])
             reader.read()
@@ -279,8 +279,8 @@ def test_a_history_read_in_pieces_is_what_it_is_when_read_at_once(
     }
     raw = json.dumps(entries).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "PIECE", piece)
-        reader: prompts.HistoryReader[HistoryEntry] = prompts.HistoryReader(lambda entry: entry)
+        patch.setattr(json_stream, "PIECE", piece)
+        reader: queue_json.HistoryReader[HistoryEntry] = queue_json.HistoryReader(lambda entry: entry)
         reader.feed(raw)
         reader.read()
         reader.read_rest()
@@ -292,17 +292,17 @@ def ids(queue: Queue[QueueItem]) -> tuple[list[str], list[str]]:
 
 
 def test_what_looks_like_the_end_of_a_prompt_within_one_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "PIECE", 30)
+    monkeypatch.setattr(json_stream, "PIECE", 30)
     odd = {"points": [[[1, 2]], [3, [4]], [5, 6]], "text": '[["9"]], [4, "]], "queue_pending": [[1'}
     items = [[n, f"p{n}", odd, {"extra_pnginfo": [[[1]], [2]]}, ["9"]] for n in range(9)]
-    queue = prompts.parse_queue(json.dumps({"queue_running": items[:2], "queue_pending": items[2:]}).encode(), ident)
+    queue = queue_json.parse_queue(json.dumps({"queue_running": items[:2], "queue_pending": items[2:]}).encode(), ident)
     assert queue == Queue(("p0", "p1"), tuple(f"p{n}" for n in range(2, 9)))
 
 
 def test_a_prompt_full_of_what_looks_like_its_end_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "PIECE", 30)
+    monkeypatch.setattr(json_stream, "PIECE", 30)
     items = [[n, f"p{n}", {"points": [[[1]], [2, [3]]] * 50}, {}, ["9"]] for n in range(20)]
-    queue = prompts.parse_queue(json.dumps({"queue_running": [], "queue_pending": items}).encode(), ident)
+    queue = queue_json.parse_queue(json.dumps({"queue_running": [], "queue_pending": items}).encode(), ident)
     assert len(queue.pending) == 20
 
 

@@ -11,10 +11,8 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from comfytui.comfy import bounded
-from comfytui.comfy.bounded import BoundedConnection
-from comfytui.comfy.decode import decode
-from comfytui.comfy.events import (
+from comfytui.comfy.protocol.decode import decode
+from comfytui.comfy.protocol.events import (
     Executed,
     ExecutionCached,
     ExecutionError,
@@ -25,7 +23,9 @@ from comfytui.comfy.events import (
     Unknown,
 )
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import Closed, Opened, events
+from comfytui.comfy.websocket import bounded_connection
+from comfytui.comfy.websocket.bounded_connection import BoundedConnection
+from comfytui.comfy.websocket.event_stream import Closed, Opened, events
 from tests.comfy.memory import MB, at_most
 from tests.comfy.test_socket import STATUS, Heard, Talk, closings, first_closing, hear, talking
 from tests.waiting import eventually
@@ -99,7 +99,7 @@ async def test_a_flood_of_pings_costs_the_connection() -> None:
 
 @pytest.mark.parametrize("whole", [True, False], ids=["messages", "beginnings of messages"])
 async def test_all_connections_share_one_limit(monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
-    monkeypatch.setattr(bounded, "WAITING_LIMIT", 1_000_000)
+    monkeypatch.setattr(bounded_connection, "WAITING_LIMIT", 1_000_000)
     length = 400_000 if whole else 500_000
     frame = b"\x82\x7f" + length.to_bytes(8, "big") + bytes(400_000)
 
@@ -118,7 +118,7 @@ async def test_all_connections_share_one_limit(monkeypatch: pytest.MonkeyPatch, 
 
 
 async def test_pings_of_a_server_that_reads_no_pong_cost_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded, "PINGS_LIMIT", 10**9)
+    monkeypatch.setattr(bounded_connection, "PINGS_LIMIT", 10**9)
 
     async def talk(connection: ServerConnection) -> None:
         connection.transport.pause_reading()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from comfytui.comfy import lag
-from comfytui.comfy.lag import LagMeter, measuring
+from comfytui.comfy.websocket import lag
+from comfytui.comfy.websocket.lag import LagMeter, measuring
 from tests.waiting import eventually
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comfytui.comfy import pieces, prompts
 from comfytui.comfy.errors import NotComfyUI, ServerError
-from comfytui.comfy.replies import HistoryEntry
-from comfytui.session.boil import past
+from comfytui.comfy.protocol import json_stream, queue_json
+from comfytui.comfy.protocol.models import HistoryEntry
+from comfytui.session.jobs.summarise import past
 from tests.comfy.memory import MB, at_most
 from tests.comfy.test_hostile_bodies import answer_to
 
@@ -79,7 +79,7 @@ async def test_how_a_huge_prompt_ended_is_read() -> None:
 
 
 def test_a_huge_prompt_takes_no_more_memory_than_what_is_kept_of_it() -> None:
-    reader: prompts.HistoryReader[HistoryEntry] = prompts.HistoryReader(lambda entry: entry)
+    reader: queue_json.HistoryReader[HistoryEntry] = queue_json.HistoryReader(lambda entry: entry)
     with at_most(24 * MB):
         reader.feed(b'{"p0": {"prompt": [0, "p0", {"1": {"class_type": "Load", "inputs": {"image": "')
         for _ in range(120):
@@ -120,9 +120,9 @@ def test_wherever_a_huge_entry_is_cut_the_same_is_read(values: list[Any], step: 
     entries = {f"p{n}": entry(n, value) for n, value in enumerate(values)}
     raw = json.dumps(entries).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, "PIECE", 50)
-        patch.setattr(pieces, "MEMBER_LIMIT", limit)
-        reader: prompts.HistoryReader[HistoryEntry] = prompts.HistoryReader(lambda entry: entry)
+        patch.setattr(json_stream, "PIECE", 50)
+        patch.setattr(json_stream, "MEMBER_LIMIT", limit)
+        reader: queue_json.HistoryReader[HistoryEntry] = queue_json.HistoryReader(lambda entry: entry)
         for begin in range(0, len(raw), step):
             reader.feed(raw[begin : begin + step])
             reader.read()

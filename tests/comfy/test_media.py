@@ -2,8 +2,8 @@
 
 import pytest
 
-from comfytui.comfy.events import Output
-from comfytui.comfy.media import Media, media_of
+from comfytui.comfy.protocol.events import Output
+from comfytui.comfy.protocol.media_types import Media, media_of
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from comfytui.comfy.events import Output
-from comfytui.comfy.parse import (
+from comfytui.comfy.protocol.events import Output
+from comfytui.comfy.protocol.models import Device, HistoryEntry, JobInfo, NodeError, Queue, Queued, QueueItem
+from comfytui.comfy.protocol.parse import (
     parse_cancelled,
     parse_count,
     parse_job,
@@ -16,8 +17,7 @@ from comfytui.comfy.parse import (
     parse_rejection,
     parse_stats,
 )
-from comfytui.comfy.prompts import parse_history, parse_queue
-from comfytui.comfy.replies import Device, HistoryEntry, JobInfo, NodeError, Queue, Queued, QueueItem
+from comfytui.comfy.protocol.queue_json import parse_history, parse_queue
 from tests.comfy.recorded import RECORDINGS, exchange, exchanges
 from tests.comfy.test_decode_anything import values
 

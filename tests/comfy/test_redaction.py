@@ -14,11 +14,11 @@ from websockets.asyncio.server import ServerConnection
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import Rejected
-from comfytui.comfy.events import Executed, ExecutionError, Logs, NodeText, Output
+from comfytui.comfy.protocol.events import Executed, ExecutionError, Logs, NodeText, Output
 from comfytui.comfy.redaction import LogFormatter, Redactor, redactor_of
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import events
-from comfytui.plain import plain, plain_lines, without_hidden
+from comfytui.comfy.websocket.event_stream import events
+from comfytui.sanitize import plain, plain_lines, without_hidden
 from tests.comfy.boxes import answering, everywhere, serving
 from tests.comfy.test_socket import talking
 

@@ -10,7 +10,7 @@ import pytest
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import Rejected
-from comfytui.comfy.events import (
+from comfytui.comfy.protocol.events import (
     Event,
     Executing,
     ExecutionInterrupted,
@@ -22,12 +22,12 @@ from comfytui.comfy.events import (
     Unknown,
 )
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import Closed, Opened, Reheard, Unheard, events
+from comfytui.comfy.websocket.event_stream import Closed, Opened, Reheard, Unheard, events
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field, Value
-from comfytui.workflow.txt2img import txt2img
-from comfytui.workflow.values import fill
+from comfytui.workflow.graph import fill
 
 PNG = b"\x89PNG\r\n\x1a\n"
 News = Event | Opened | Closed | Unheard | Reheard

@@ -13,7 +13,6 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from comfytui.comfy import socket as comfy_socket
 from comfytui.comfy.errors import (
     ComfyError,
     NotComfyUI,
@@ -23,9 +22,19 @@ from comfytui.comfy.errors import (
     Unreachable,
     UpgradeRefused,
 )
-from comfytui.comfy.events import Event, PreviewImage, Status, Unknown
+from comfytui.comfy.protocol.events import Event, PreviewImage, Status, Unknown
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import FIRST_DELAY, LONGEST_DELAY, Backoff, Closed, Opened, Reheard, Unheard, events
+from comfytui.comfy.websocket import event_stream as comfy_socket
+from comfytui.comfy.websocket.event_stream import (
+    FIRST_DELAY,
+    LONGEST_DELAY,
+    Backoff,
+    Closed,
+    Opened,
+    Reheard,
+    Unheard,
+    events,
+)
 from tests.comfy.boxes import serving, shouting, unused_port
 
 Heard = Event | Opened | Closed | Unheard | Reheard

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from comfytui.comfy import transport
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Unreachable
+from comfytui.comfy.http import transport
 from comfytui.comfy.server import BadServer, Server
-from comfytui.comfy.socket import Closed, Opened, events
+from comfytui.comfy.websocket.event_stream import Closed, Opened, events
 from tests.faults.held import connections_to
 from tests.waiting import eventually
 

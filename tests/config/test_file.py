@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from comfytui import cli
+from comfytui.cli import main
 from comfytui.comfy.server import BadServer, Server
-from comfytui.config.file import config_file, read_config
-from comfytui.config.named import COMMANDS
+from comfytui.config.config import config_file, read_config
 from comfytui.config.secret import BadConfig
+from comfytui.config.server_config import COMMANDS
 
 BOX = '[servers.box]\nurl = "http://10.0.0.5:8188"\n'
 SECRET = "hunter2"
@@ -192,7 +192,7 @@ def test_a_certificate_that_cannot_be_read(tmp_path: Path, key: str) -> None:
 
 
 def test_the_words_of_commands_are_no_names() -> None:
-    assert cli.NOT_YET | cli.COMMANDS.keys() == COMMANDS
+    assert main.NOT_YET | main.COMMANDS.keys() == COMMANDS
 
 
 LITERALS = ['token = "hunter2"', 'user = "me"\npassword = "hunter2"', 'headers = { X = "hunter2" }']

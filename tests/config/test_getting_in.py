@@ -10,7 +10,7 @@ from aiohttp import web
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import Unauthorized
 from comfytui.comfy.server import Server, parse_header
-from comfytui.config.file import read_config
+from comfytui.config.config import read_config
 from tests.comfy.keepers import Keeper, first_heard, get_in
 
 LOGIN = "Basic " + b64encode("me:s3cret ä".encode()).decode()

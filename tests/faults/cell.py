@@ -9,11 +9,11 @@ from itertools import pairwise
 from comfytui.comfy.server import Server
 from comfytui.session.model import Batch, LinkKind
 from comfytui.session.progress import Progress
+from comfytui.session.selectors import unsettled
 from comfytui.session.state import SessionState
-from comfytui.session.unsettled import unsettled
+from comfytui.sim.clock import Pace
 from comfytui.sim.config import SimConfig
-from comfytui.sim.faults import AnswerFault
-from comfytui.sim.pace import Pace
+from comfytui.sim.faults.faults import AnswerFault
 from comfytui.sim.server import SimServer
 from tests.faults.held import connections_to, more_connections, more_tasks, tasks_of
 from tests.faults.proxy import Proxy, proxy_to

@@ -1,6 +1,6 @@
 """Sockets that stay open and bring less, more, or otherwise than was sent."""
 
-from comfytui.sim.faults import FrameFault
+from comfytui.sim.faults.faults import FrameFault
 from tests.faults.catalogue import fault
 from tests.faults.cell import Cell
 

@@ -5,17 +5,20 @@ from types import ModuleType
 
 import pytest
 
-from comfytui.comfy import lag, socket, transport
-from comfytui.service import lines, looks, outbox, watchdog, wire
-from comfytui.session import link, live, silence
+from comfytui.comfy.http import transport
+from comfytui.comfy.websocket import event_stream, lag
+from comfytui.service.connection import manager, poller, socket_task, watchdog
+from comfytui.service.submission import outbox
+from comfytui.session import connection
+from comfytui.session.runs import run, stall
 
 SCALED: Mapping[ModuleType, Mapping[str, float]] = {
-    socket: {"FIRST_DELAY": 0.05, "LONGEST_DELAY": 0.5, "OPEN_SECONDS": 1.0},
+    event_stream: {"FIRST_DELAY": 0.05, "LONGEST_DELAY": 0.5, "OPEN_SECONDS": 1.0},
     transport: {"CONNECT_SECONDS": 0.5, "READ_SECONDS": 1.2, "LOOK_SECONDS": 0.8, "KEPT_SECONDS": 0.5},
     lag: {"PING_EVERY": 0.2, "REPORT_EVERY": 0.1, "AT_REST_AFTER": 1.0},
-    lines: {"LOOK_PAUSE": 0.1},
+    manager: {"LOOK_PAUSE": 0.1},
     outbox: {"LANDING_TIME": 3.0, "LOOK_PAUSE": 0.1},
-    looks: {
+    poller: {
         "SETTLE_PAUSE": 0.05,
         "REST": 2,
         "LONGEST_REST": 0.5,
@@ -28,10 +31,10 @@ SCALED: Mapping[ModuleType, Mapping[str, float]] = {
         "STATS_IDLE": 1.0,
     },
     watchdog: {"CHECK_SECONDS": 0.1},
-    wire: {"PROBE_SECONDS": 0.7, "GIVEN_UP_PAUSE": 1.0},
-    link: {"LATE_SECONDS": 0.2},
-    live: {"PATIENCE": 0.8},
-    silence: {"LOAD_PATIENCE": 4.0, "STILL": 1.5},
+    socket_task: {"PROBE_SECONDS": 0.7, "GIVEN_UP_PAUSE": 1.0},
+    connection: {"LATE_SECONDS": 0.2},
+    run: {"PATIENCE": 0.8},
+    stall: {"LOAD_PATIENCE": 4.0, "STILL": 1.5},
 }
 PING_SECONDS, PONG_SECONDS, STEADY_SECONDS = 0.6, 0.5, 0.3
 
@@ -42,4 +45,4 @@ def scale(patch: pytest.MonkeyPatch) -> None:
         for name, seconds in constants.items():
             patch.setattr(module, name, seconds)
     kept = {"ping": PING_SECONDS, "pong": PONG_SECONDS, "steady": STEADY_SECONDS}
-    patch.setattr(socket.events, "__kwdefaults__", {**(socket.events.__kwdefaults__ or {}), **kept})
+    patch.setattr(event_stream.events, "__kwdefaults__", {**(event_stream.events.__kwdefaults__ or {}), **kept})

@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from comfytui.service.watchdog import RENEWALS
-from comfytui.session import live, silence
+from comfytui.service.connection.watchdog import RENEWALS
 from comfytui.session.model import JobStatus, LinkKind
-from comfytui.session.silence import stall_of
+from comfytui.session.runs import run, stall
+from comfytui.session.runs.stall import stall_of
 from comfytui.sim.config import SimConfig
 from tests.faults.cell import MODEL, Cell, cell_of
 from tests.sim.gate import Gate
@@ -60,8 +60,8 @@ async def test_each_deafness_has_its_own_renewals() -> None:
 
 
 async def test_renewals_that_one_job_used_up_the_next_one_has_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "PATIENCE", 0.2)
-    monkeypatch.setattr(silence, "STILL", 0.1)
+    monkeypatch.setattr(run, "PATIENCE", 0.2)
+    monkeypatch.setattr(stall, "STILL", 0.1)
     gate = Gate()
     async with cell_of(SimConfig(load_seconds=0), gate) as cell:
         sockets = cell.asked("/ws")
@@ -80,7 +80,7 @@ async def test_renewals_that_one_job_used_up_the_next_one_has_again(monkeypatch:
 async def test_a_deaf_socket_is_noticed_by_what_ended_unheard_though_the_memory_moves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(silence, "STILL", 1e9)
+    monkeypatch.setattr(stall, "STILL", 1e9)
     async with cell_of(SLOW) as cell:
         batch = await cell.watcher.order(2, model=MODEL, steps=50)
         await eventually(lambda: cell.state.live and cell.state.live.step > 1, "a step")

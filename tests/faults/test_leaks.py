@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.comfy import socket
 from comfytui.comfy.server import Server
-from comfytui.service import looks
+from comfytui.comfy.websocket import event_stream
+from comfytui.service.connection import poller
 from comfytui.session.model import LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -25,9 +25,9 @@ CALM = SimConfig(steps_per_second=0, load_seconds=0)
 @pytest.fixture
 def at_once(scaled: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that ended is made anew without a pause."""
-    monkeypatch.setattr(socket, "FIRST_DELAY", 0.0)
-    monkeypatch.setattr(socket, "LONGEST_DELAY", 0.0)
-    monkeypatch.setattr(looks, "REST", 0)
+    monkeypatch.setattr(event_stream, "FIRST_DELAY", 0.0)
+    monkeypatch.setattr(event_stream, "LONGEST_DELAY", 0.0)
+    monkeypatch.setattr(poller, "REST", 0)
 
 
 async def closed_by_the_server(cell: Cell, times: int) -> None:

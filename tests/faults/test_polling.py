@@ -7,7 +7,7 @@ import pytest
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service import wire
+from comfytui.service.connection import socket_task
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.progress import Stage
 from comfytui.sim.config import SimConfig
@@ -98,7 +98,7 @@ async def foreign_while_held(cell: Cell) -> list[str]:
 @pytest.fixture
 def no_more_tries(scaled: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wire that was given up is not tried again: each try is followed by a look."""
-    monkeypatch.setattr(wire, "GIVEN_UP_PAUSE", 1e6)
+    monkeypatch.setattr(socket_task, "GIVEN_UP_PAUSE", 1e6)
 
 
 @pytest.mark.usefixtures("no_more_tries")

@@ -8,14 +8,14 @@ import pytest
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service import looks
-from comfytui.session import live
+from comfytui.presentation.notification_text import lost_news
+from comfytui.service.connection import poller
 from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus, LinkKind
-from comfytui.session.views import lost_jobs
+from comfytui.session.runs import run
+from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.server import SimServer
-from comfytui.ui.news import lost_news
 from tests.faults.cell import MODEL, Cell, cell_of
 from tests.sim.gate import Gate
 from tests.waiting import eventually
@@ -106,8 +106,8 @@ async def test_one_that_ended_unseen_while_the_link_was_down_may_have_finished()
 async def test_what_another_user_clears_out_of_the_queue_is_lost_and_can_be_sent_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(looks, "OPEN_PAUSE", 1e6)
-    monkeypatch.setattr(live, "PATIENCE", 1e6)
+    monkeypatch.setattr(poller, "OPEN_PAUSE", 1e6)
+    monkeypatch.setattr(run, "PATIENCE", 1e6)
     gate = Gate()
     async with cell_of(BOX, gate) as cell:
         batch = await cell.watcher.order(3, model=MODEL)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from comfytui.comfy.server import Server
-from comfytui.service import outbox
+from comfytui.service.submission import outbox
 from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
-from comfytui.session.views import lost_jobs
+from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.link import Way

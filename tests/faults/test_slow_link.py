@@ -4,10 +4,10 @@ import time
 
 import pytest
 
-from comfytui.service import looks
-from comfytui.session import link
+from comfytui.service.connection import poller
+from comfytui.session import connection
 from comfytui.session.model import JobStatus, LinkKind
-from comfytui.session.silence import stall_of
+from comfytui.session.runs.stall import stall_of
 from comfytui.sim.config import SimConfig
 from tests.faults.cell import MODEL, Cell, cell_of
 from tests.waiting import eventually
@@ -44,8 +44,8 @@ async def test_what_ended_is_shown_as_ended_while_frames_are_late_and_no_more_pr
 
 
 async def test_a_link_that_keeps_up_is_asked_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "LATE_SECONDS", 10.0)
-    monkeypatch.setattr(looks, "OPEN_PAUSE", 1e6)
+    monkeypatch.setattr(connection, "LATE_SECONDS", 10.0)
+    monkeypatch.setattr(poller, "OPEN_PAUSE", 1e6)
     async with cell_of(FAST) as cell:
         batch = await cell.watcher.order(1, previews=True, model=MODEL, steps=40, width=256, height=256)
         await eventually(lambda: cell.state.live and cell.state.live.step > 1, "its steps")

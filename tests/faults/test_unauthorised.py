@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from comfytui.service import lines, wire
+from comfytui.service.connection import manager, socket_task
 from comfytui.session.model import JobStatus, LinkKind
 from tests.faults.cell import MODEL, Cell, cell_of
 from tests.faults.test_polling import polling
@@ -35,15 +35,15 @@ async def test_a_login_that_ran_out_ends_the_sending_until_the_user_tries_again(
 @pytest.fixture
 def tries(scaled: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The prompts that were to be sent, once for each time: a clock that ticks while one waits."""
-    monkeypatch.setattr(wire, "GIVEN_UP_PAUSE", 0.2)
+    monkeypatch.setattr(socket_task, "GIVEN_UP_PAUSE", 0.2)
     tries: list[str] = []
-    sendable = lines.Lines.sendable
+    sendable = manager.Lines.sendable
 
-    async def counted(self: lines.Lines, prompt_id: str) -> bool:
+    async def counted(self: manager.Lines, prompt_id: str) -> bool:
         tries.append(prompt_id)
         return await sendable(self, prompt_id)
 
-    monkeypatch.setattr(lines.Lines, "sendable", counted)
+    monkeypatch.setattr(manager.Lines, "sendable", counted)
     return tries
 
 

@@ -7,14 +7,14 @@ from PIL import Image
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service.notices import BatchRefused, PreviewReceived
+from comfytui.service.notifications import BatchRefused, PreviewReceived
 from comfytui.session.model import JobStatus
 from comfytui.session.progress import line
-from comfytui.session.views import current_batch
-from comfytui.ui.choices import specs_from
+from comfytui.session.selectors import current_batch
+from comfytui.ui.form.values import specs_from
+from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
-from comfytui.workflow.load import load_workflow
-from comfytui.workflow.txt2img import txt2img
+from comfytui.workflow.loading import load_workflow
 from tests.waiting import eventually
 from tests.watcher import LIVE_PATIENCE, Watcher, watching
 

@@ -11,11 +11,11 @@ from PIL import Image
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.comfy.socket import Closed, Opened, events
+from comfytui.comfy.websocket.event_stream import Closed, Opened, events
 from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.login import authorization
+from comfytui.ui.screens.login import authorization
 from tests.comfy.test_tls import OPENSSL, make_pem
 from tests.live.nginx import NGINX, Nginx, nginx_before
 from tests.waiting import eventually

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from comfytui.service.arrivals import Arrivals
-from comfytui.session.jobs import Jobs
+from comfytui.service.connection.unseen_jobs import Arrivals
+from comfytui.session.jobs.index import Jobs
 from comfytui.session.model import Job, JobStatus
 
 QUEUED, SUBMITTING = JobStatus.QUEUED, JobStatus.SUBMITTING

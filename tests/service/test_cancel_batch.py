@@ -7,8 +7,9 @@ import pytest
 from aiohttp import web
 
 from comfytui.comfy.server import Server
-from comfytui.service import lines, outbox
-from comfytui.service.cancel import cancel_all
+from comfytui.service.connection import manager
+from comfytui.service.submission import outbox
+from comfytui.service.submission.cancel import cancel_all
 from comfytui.session.events import QueueSnapshot, Seen
 from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.sim.server import SimServer
@@ -26,7 +27,7 @@ CANCELLED = JobStatus.CANCELLED
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks for lost prompts come fast, and end soon."""
-    for module in (outbox, lines):
+    for module in (outbox, manager):
         monkeypatch.setattr(module, "LOOK_PAUSE", 0.05)
     monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
 

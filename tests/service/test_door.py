@@ -5,11 +5,11 @@ from unittest.mock import AsyncMock
 import pytest
 from textual.app import App
 
-from comfytui.comfy.replies import Device, SystemStats
-from comfytui.service.door import Door
+from comfytui.comfy.protocol.models import Device, SystemStats
+from comfytui.service.connection.identity import Door
 from comfytui.session.events import BoxChanged, SessionEvent
-from comfytui.ui.confirm import ConfirmScreen
-from comfytui.ui.styles import SHEETS
+from comfytui.ui.screens.confirm import ConfirmScreen
+from comfytui.ui.themes import SHEETS
 
 
 async def reason_of(*devices: str) -> str:

@@ -8,10 +8,11 @@ import pytest
 from aiohttp import web
 
 from comfytui.comfy.server import Server, basic
-from comfytui.service import frames, lines, outbox
 from comfytui.service import thread as thread_module
-from comfytui.service.looks import Looker
-from comfytui.service.notices import NotReached, ServiceFailed
+from comfytui.service.connection import frame_kinds, manager
+from comfytui.service.connection.poller import Looker
+from comfytui.service.notifications import NotReached, ServiceFailed
+from comfytui.service.submission import outbox
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
@@ -83,11 +84,11 @@ async def test_while_the_service_is_down_by_a_fault_the_link_is_not_called_live(
             def broken(*_: object) -> None:
                 raise RuntimeError("a fault")
 
-            monkeypatch.setattr(lines, "worth_a_look", broken)
+            monkeypatch.setattr(manager, "worth_a_look", broken)
             thread.submit(small_order(1, model=MODEL))
             await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
             assert thread.state.link.kind is not LinkKind.LIVE
-            monkeypatch.setattr(lines, "worth_a_look", frames.worth_a_look)
+            monkeypatch.setattr(manager, "worth_a_look", frame_kinds.worth_a_look)
             thread.cancel(next(iter(thread.state.jobs)))
             await eventually(lambda: watcher.sentences, "an answer to x", 3)
         finally:
@@ -110,17 +111,17 @@ async def test_a_fault_is_told_without_the_login_that_was_given_last() -> None:
 
 async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
-    receive = lines.Lines._receive
+    receive = manager.Lines._receive
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
         held = proxy.hold_answer_to(b"POST /api/prompt")
 
-        def breaks_once(self: lines.Lines, client_id: str, event: Any) -> None:
+        def breaks_once(self: manager.Lines, client_id: str, event: Any) -> None:
             if sim.submitted and not held.released.is_set():
                 held.release()
                 raise RuntimeError("a fault")
             receive(self, client_id, event)
 
-        monkeypatch.setattr(lines.Lines, "_receive", breaks_once)
+        monkeypatch.setattr(manager.Lines, "_receive", breaks_once)
         thread = ServiceThread(Server.from_url(proxy.url), pauses=(0.01,))
         thread.start()
         try:
@@ -137,7 +138,7 @@ async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monk
 async def test_a_service_that_is_back_after_a_fault_sends_on_and_only_to_the_box_of_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lines, "LOOK_PAUSE", 0.05)
+    monkeypatch.setattr(manager, "LOOK_PAUSE", 0.05)
     look = Looker.look
     async with boxes() as it:
 

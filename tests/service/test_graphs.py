@@ -5,9 +5,9 @@ from typing import Any
 from uuid import uuid4
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.replies import HistoryEntry, QueueItem
+from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
 from comfytui.comfy.server import Server
-from comfytui.service.graphs import server_graph
+from comfytui.service.submission.graph_lookup import server_graph
 from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer

@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.events import Event, PreviewImage, Status
-from comfytui.comfy.replies import SystemStats
+from comfytui.comfy.protocol.events import Event, PreviewImage, Status
+from comfytui.comfy.protocol.models import SystemStats
 from comfytui.comfy.server import Server
-from comfytui.service import held
-from comfytui.service.door import Door
-from comfytui.service.held import MOST_FRAMES, HeldFrames
-from comfytui.service.lines import Lines
-from comfytui.session.box import fingerprint_of
+from comfytui.service.connection import early_frames
+from comfytui.service.connection.early_frames import MOST_FRAMES, HeldFrames
+from comfytui.service.connection.identity import Door
+from comfytui.service.connection.manager import Lines
+from comfytui.session.fingerprint import fingerprint_of
 from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -71,7 +71,7 @@ def test_previews_are_not_kept_but_do_not_count_either(sockets: Sockets) -> None
 async def test_a_proof_that_does_not_come_in_time_costs_the_frames(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "PROOF_SECONDS", 0.01)
+    monkeypatch.setattr(early_frames, "PROOF_SECONDS", 0.01)
     for count in range(MOST_FRAMES):
         await sockets.held.room("id")
         sockets.held.hold("id", Status(count))
@@ -85,7 +85,7 @@ async def test_a_proof_that_does_not_come_in_time_costs_the_frames(
 async def test_a_full_socket_is_read_on_as_soon_as_the_proof_is_there(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held, "PROOF_SECONDS", 600.0)
+    monkeypatch.setattr(early_frames, "PROOF_SECONDS", 600.0)
     for count in range(MOST_FRAMES):
         sockets.held.hold("id", Status(count))
     waiting = asyncio.ensure_future(sockets.held.room("id"))

@@ -11,12 +11,12 @@ from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service import ends, looks
-from comfytui.service.door import Door
-from comfytui.service.looks import Looker
+from comfytui.service.connection import finished_jobs, poller
+from comfytui.service.connection.identity import Door
+from comfytui.service.connection.poller import Looker
 from comfytui.session.events import SessionEvent
 from comfytui.session.model import JobStatus, Link, LinkKind, Stamp
-from comfytui.session.reduce import reduce
+from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -42,8 +42,8 @@ async def test_they_end_also_when_one_is_asked_for_in_that_very_moment() -> None
 
 
 async def test_one_that_failed_holds_up_the_next_one_no_longer_than_a_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looks, "REST", 1_000_000)
-    monkeypatch.setattr(looks, "POLL_IDLE", 0.1)
+    monkeypatch.setattr(poller, "REST", 1_000_000)
+    monkeypatch.setattr(poller, "POLL_IDLE", 0.1)
     failures: list[SessionEvent] = []
     looker = Looker(failures.append, SessionState, Door(lambda _: None, lambda _: None, lambda: None))
     async with ComfyClient(Server.from_url("http://127.0.0.1:9")) as client:
@@ -72,12 +72,12 @@ async def test_a_live_link_is_polled_only_while_its_frames_do_not_tell_enough(
         assert await door.opened(client)
         if not verified:
             door.socket_opened()
-        assert looker._pause() == (looks.POLL_IDLE if polled else looks.IDLE_PAUSE)
+        assert looker._pause() == (poller.POLL_IDLE if polled else poller.IDLE_PAUSE)
 
 
 async def test_looks_that_take_long_are_not_put_off_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looks, "REST", 1_000_000)
-    monkeypatch.setattr(looks, "LONGEST_REST", 0.05)
+    monkeypatch.setattr(poller, "REST", 1_000_000)
+    monkeypatch.setattr(poller, "LONGEST_REST", 0.05)
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim:
         queues = sim.faults.delay(0.01, "/queue")
         async with watching(Server.from_url(sim.url)) as watcher:
@@ -98,7 +98,7 @@ async def test_a_history_without_end_is_not_read_to_learn_what_ended_last() -> N
         return response
 
     async with serving(everywhere(endless)) as url, ComfyClient(Server.from_url(url)) as client:
-        assert await ends.newest_ended(client) is None
+        assert await finished_jobs.newest_ended(client) is None
 
 
 async def test_two_at_once_count_what_arrived_once() -> None:

@@ -7,12 +7,12 @@ from uuid import uuid4
 import pytest
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.events import Output
+from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.server import Server
-from comfytui.service import lost
-from comfytui.service.orders import Parcel
+from comfytui.service.submission import recovery
+from comfytui.service.submission.batch import Parcel
 from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
-from comfytui.session.views import lost_jobs
+from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.cell import MODEL, Cell, cell_of
@@ -62,11 +62,11 @@ async def test_the_picture_is_found_and_only_the_others_are_lost() -> None:
 
 
 async def test_a_part_of_a_large_picture_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lost, "HEAD", 2 * 1024)
+    monkeypatch.setattr(recovery, "HEAD", 2 * 1024)
     async with cell_of(BOX) as cell:
         await made_unseen(cell, images=1, made=1, size=512)
         (picture,) = cell.sim.files.contents.values()
-        assert len(picture) > 32 * lost.HEAD
+        assert len(picture) > 32 * recovery.HEAD
         assert (await look_for(cell))[0] == 1
 
 
@@ -102,7 +102,7 @@ async def test_it_is_found_in_the_next_session_and_stays_so(tmp_path: Path) -> N
 
 
 async def test_no_more_than_the_newest_pictures_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lost, "LOOKED_AT", 2)
+    monkeypatch.setattr(recovery, "LOOKED_AT", 2)
     async with cell_of(replace(BOX, steps_per_second=100)) as cell:
         await made_unseen(cell, images=4, made=4)
         views = cell.asked("/view")
@@ -129,10 +129,10 @@ async def test_a_job_of_which_pictures_are_missing_is_not_made() -> None:
             await client.submit(twice, prompt_id=str(uuid4()), client_id="me", marks={})
             await cell.worked_off(2)
             both = [Parcel("p", "b", twice, {}, None)]
-            assert len(await lost.found(both, client)) == 1
+            assert len(await recovery.found(both, client)) == 1
             gone = next(key for key in cell.sim.files.contents if key[2].startswith("second"))
             del cell.sim.files.contents[gone]
-            assert await lost.found(both, client) == ()
+            assert await recovery.found(both, client) == ()
 
 
 async def test_lost_ones_that_are_put_away_are_not_asked_for_any_more() -> None:
@@ -155,7 +155,7 @@ async def test_many_lost_ones_are_looked_for_in_one_piece_of_the_history() -> No
         one_by_one = cell.sim.faults.delay(0.0, "/history/")
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
             wanted = [*batch.prompts, *(str(uuid4()) for _ in range(20))]
-            known = await lost.in_history(wanted, client)
+            known = await recovery.in_history(wanted, client)
         assert [past.seen.prompt_id for past in known] == list(batch.prompts)
         assert one_by_one.hits == 0
 
@@ -166,5 +166,5 @@ async def test_few_lost_ones_are_asked_for_one_by_one_and_one_that_fails_hides_n
         await eventually(lambda: len(cell.sim.queue.history) == 3, "their entries")
         cell.sim.faults.fail(500, f"/history/{batch.prompts[1]}")
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
-            known = await lost.in_history(batch.prompts, client)
+            known = await recovery.in_history(batch.prompts, client)
         assert [past.seen.prompt_id for past in known] == [batch.prompts[0], batch.prompts[2]]

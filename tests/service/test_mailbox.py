@@ -1,7 +1,7 @@
 """A subscriber that sleeps loses no fact, and finds only the newest state and picture."""
 
 from comfytui.service.mailbox import FACTS_KEPT, Mailbox
-from comfytui.service.notices import PreviewReceived, SessionChanged, Told
+from comfytui.service.notifications import PreviewReceived, SessionChanged, Told
 from comfytui.session.state import SessionState
 
 

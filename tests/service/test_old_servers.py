@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from comfytui.comfy.abilities import abilities_of
 from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.protocol.capabilities import abilities_of
 from comfytui.comfy.server import Server
-from comfytui.service.cancel import NOT_ALONE, UNSURE, cancel
-from comfytui.service.door import Door
+from comfytui.service.connection.identity import Door
+from comfytui.service.submission.cancel import NOT_ALONE, UNSURE, cancel
 from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer

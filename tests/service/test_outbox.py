@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from comfytui.comfy.abilities import abilities_of
 from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.protocol.capabilities import abilities_of
 from comfytui.comfy.server import Server
-from comfytui.service import outbox as outbox_module
-from comfytui.service.cancel import cancel
-from comfytui.service.journal.scribe import Scribe
-from comfytui.service.orders import plan
-from comfytui.service.outbox import Outbox
+from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.submission import outbox as outbox_module
+from comfytui.service.submission.batch import plan
+from comfytui.service.submission.cancel import cancel
+from comfytui.service.submission.outbox import Outbox
 from comfytui.session.events import BatchPlanned, SessionEvent, Unanswered
 from comfytui.session.model import Batch, JobStatus, LinkKind, Stamp
-from comfytui.session.reduce import reduce
+from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
 from tests.comfy.boxes import Handler, serving
 from tests.waiting import eventually

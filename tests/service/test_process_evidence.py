@@ -11,9 +11,10 @@ from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service import lines, outbox, process_evidence
-from comfytui.service.process_evidence import held_by, is_same_process, last_log_line
-from comfytui.session.jobs import indexed
+from comfytui.service.connection import manager, process_evidence
+from comfytui.service.connection.process_evidence import held_by, is_same_process, last_log_line
+from comfytui.service.submission import outbox
+from comfytui.session.jobs.index import indexed
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.sim.server import SimServer
@@ -29,7 +30,7 @@ from tests.watcher import Watcher, watching
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks for lost prompts come fast."""
     monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
-    monkeypatch.setattr(lines, "LOOK_PAUSE", 0.05)
+    monkeypatch.setattr(manager, "LOOK_PAUSE", 0.05)
     monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
 
 

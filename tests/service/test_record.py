@@ -4,8 +4,8 @@ import asyncio
 from asyncio import Future
 from typing import Any
 
-from comfytui.service.journal.scribe import Scribe
-from comfytui.service.record import record
+from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.submission.recorder import record
 from comfytui.session.events import JobCancelled, MovedIn
 from comfytui.session.model import JobStatus
 from tests.session.build import ME, Session

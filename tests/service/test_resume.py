@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from comfytui.comfy.server import Server
-from comfytui.service.notices import PreviewReceived
+from comfytui.service.notifications import PreviewReceived
 from comfytui.session.model import Batch, JobStatus
 from comfytui.sim.server import SimServer
 from tests.service.resuming import resumed, shows, statuses

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from comfytui.comfy.server import Server
-from comfytui.service import outbox
+from comfytui.service.submission import outbox
 from comfytui.session.model import Batch, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer

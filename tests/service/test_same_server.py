@@ -8,8 +8,8 @@ import pytest
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service import outbox
-from comfytui.service.notices import JobEnded
+from comfytui.service.notifications import JobEnded
+from comfytui.service.submission import outbox
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.sim import stats
 from comfytui.sim.server import SimServer

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from comfytui.comfy import socket as comfy_socket
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
-from comfytui.service.looks import Looker
-from comfytui.service.notices import JobEnded, NotReached, ServiceFailed
+from comfytui.comfy.websocket import event_stream as comfy_socket
+from comfytui.service.connection.poller import Looker
+from comfytui.service.notifications import JobEnded, NotReached, ServiceFailed
 from comfytui.service.service import SocketService
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind

@@ -3,7 +3,7 @@
 import pytest
 from aiohttp import web
 
-from comfytui.service import outbox
+from comfytui.service.submission import outbox
 from comfytui.session.model import JobStatus
 from tests.service.test_outbox import Box, Json, desk
 from tests.waiting import eventually

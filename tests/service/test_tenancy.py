@@ -9,13 +9,12 @@ import pytest
 
 from comfytui.comfy.server import Server
 from comfytui.service.journal import locks
-from comfytui.service.journal.endpoint import Endpoint
+from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.journal.database import GUARD
 from comfytui.service.journal.journal import Journal
-from comfytui.service.journal.opening import GUARD
-from comfytui.service.journal.saved import SavedBatch
-from comfytui.service.journal.scribe import Scribe
-from comfytui.service.recognition import Recognition
-from comfytui.service.tenancy import Tenancy
+from comfytui.service.journal.records import Endpoint, SavedBatch
+from comfytui.service.submission.client_ids import Tenancy
+from comfytui.service.submission.resumption import Recognition
 from comfytui.session.model import JobStatus
 from comfytui.session.state import SessionState
 from tests.service.journal.build import FINGERPRINT, planned

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 
-from comfytui.comfy.events import (
+from comfytui.comfy.protocol.events import (
     Executed,
     Executing,
     ExecutionCached,
@@ -17,10 +17,10 @@ from comfytui.comfy.events import (
 from comfytui.session.events import BatchPlanned, PromptQueued, Seen, SessionEvent
 from comfytui.session.model import Batch, Job, JobStatus, Mark, Stamp
 from comfytui.session.progress import line, progress_of
-from comfytui.session.reduce import reduce
+from comfytui.session.reducer import reduce
+from comfytui.session.selectors import current_batch
 from comfytui.session.state import SessionState
-from comfytui.session.views import current_batch
-from comfytui.workflow.recipe import Recipe
+from comfytui.workflow.parameters import Recipe
 
 ME = "me"
 LOADER, TEXT, SAMPLER, DECODER, SAVER = "4", "6", "3", "8", "9"

@@ -8,10 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from comfytui.comfy.decode import decode
-from comfytui.comfy.parse import parse_queued, parse_rejection
-from comfytui.comfy.prompts import parse_history, parse_queue
-from comfytui.session.boil import past, seen
+from comfytui.comfy.protocol.decode import decode
+from comfytui.comfy.protocol.parse import parse_queued, parse_rejection
+from comfytui.comfy.protocol.queue_json import parse_history, parse_queue
 from comfytui.session.events import (
     BatchPlanned,
     Connected,
@@ -25,12 +24,13 @@ from comfytui.session.events import (
     Seen,
     SessionEvent,
 )
+from comfytui.session.jobs.summarise import past, seen
 from comfytui.session.model import Batch, Failure, Job, JobStatus, Mark, Stamp
-from comfytui.session.reduce import reduce
+from comfytui.session.reducer import reduce
+from comfytui.session.selectors import unsettled
 from comfytui.session.state import SessionState
-from comfytui.session.unsettled import unsettled
 from comfytui.workflow.graph import classes_of
-from comfytui.workflow.recipe import recipe_of
+from comfytui.workflow.parameters import recipe_of
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 NAMES = tuple(sorted(path.stem for path in RECORDINGS.glob("*.jsonl")))

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from comfytui.comfy.events import ExecutionStart, Output
-from comfytui.comfy.replies import HistoryEntry, QueueItem
-from comfytui.session.boil import MOST_IMAGES, mark_of, past
-from comfytui.session.book import put
+from comfytui.comfy.protocol.events import ExecutionStart, Output
+from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
 from comfytui.session.events import BatchPlanned, Connected, HistorySnapshot, Past, QueueSnapshot
+from comfytui.session.jobs.summarise import MOST_IMAGES, mark_of, past
+from comfytui.session.jobs.transitions import put
 from comfytui.session.model import JobStatus, Mark
 from tests.session.build import CLASSES, ME, Session, head, job, seen, step
 

@@ -1,9 +1,9 @@
 """Whatever a server says of jobs, and for however long, a session keeps so much of it and no more."""
 
-from comfytui.comfy.events import Executed, ExecutionCached, ExecutionError, ExecutionStart, Output
+from comfytui.comfy.protocol.events import Executed, ExecutionCached, ExecutionError, ExecutionStart, Output
 from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, Seen
 from comfytui.session.model import Failure, JobStatus, Mark
-from comfytui.workflow.recipe import Recipe
+from comfytui.workflow.parameters import Recipe
 from tests.session.build import CLASSES, ME, Session, seen
 
 FOX = "\U0001f98a"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from comfytui.session.connection import link_after
 from comfytui.session.events import (
     Answered,
     BoxChanged,
@@ -13,7 +14,6 @@ from comfytui.session.events import (
     Quiet,
     Unanswered,
 )
-from comfytui.session.link import link_after
 from comfytui.session.model import Link, LinkKind
 
 K = LinkKind

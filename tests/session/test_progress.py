@@ -5,7 +5,7 @@ from math import inf, nan
 
 import pytest
 
-from comfytui.comfy.events import (
+from comfytui.comfy.protocol.events import (
     Executing,
     ExecutionStart,
     ExecutionSuccess,
@@ -24,10 +24,10 @@ from comfytui.session.events import (
     QueueSnapshot,
 )
 from comfytui.session.model import Phase
-from comfytui.session.phases import phase_of, samples
 from comfytui.session.progress import Progress as Shown
 from comfytui.session.progress import Stage, line, progress_of
-from comfytui.workflow.recipe import Recipe
+from comfytui.session.runs.phases import phase_of, samples
+from comfytui.workflow.parameters import Recipe
 from tests.session.build import DECODER, LOADER, SAMPLER, SAVER, TEXT, Session, head, plan, run, seen, step, tail
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.comfy.events import (
+from comfytui.comfy.protocol.events import (
     Executed,
     Executing,
     ExecutionCached,
@@ -33,12 +33,11 @@ from comfytui.session.events import (
     SessionEvent,
     Tick,
 )
-from comfytui.session.jobs import Jobs
+from comfytui.session.jobs.index import Jobs
 from comfytui.session.model import Failure, JobStatus, Mark
 from comfytui.session.progress import line, progress_of
+from comfytui.session.selectors import ahead_of, current_batch, unsettled
 from comfytui.session.state import SessionState
-from comfytui.session.unsettled import unsettled
-from comfytui.session.views import ahead_of, current_batch
 from tests.session.build import CLASSES, ME, Session, run, seen
 
 MINE = ("a1", "a2")

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from comfytui.comfy.events import Event
+from comfytui.comfy.protocol.events import Event
 from comfytui.session.events import HistorySnapshot
 from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.progress import line, progress_of
+from comfytui.session.selectors import current_batch, unsettled
 from comfytui.session.state import SessionState
-from comfytui.session.unsettled import unsettled
-from comfytui.session.views import current_batch
 from tests.session.replay import BATCH, NAMES, Recording, feed, recorded, settle, stamp, steps, waiting_as_seen
 
 S = JobStatus

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from comfytui.comfy.events import (
+from comfytui.comfy.protocol.events import (
     Executed,
     Executing,
     ExecutionCached,
@@ -21,7 +21,7 @@ from comfytui.comfy.events import (
     Status,
     Unknown,
 )
-from comfytui.comfy.replies import SystemStats
+from comfytui.comfy.protocol.models import SystemStats
 from comfytui.session.events import (
     Connected,
     Disconnected,
@@ -43,7 +43,7 @@ from comfytui.session.events import (
     Unanswered,
 )
 from comfytui.session.model import DISMISSED, Failure, JobStatus, LinkKind
-from comfytui.session.unsettled import unsettled
+from comfytui.session.selectors import unsettled
 from tests.session.build import CLASSES, ME, SAVER, Session, head, plan, run, seen, step
 
 S = JobStatus

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from comfytui.comfy.events import ExecutionStart
-from comfytui.comfy.replies import Device, SystemStats
+from comfytui.comfy.protocol.events import ExecutionStart
+from comfytui.comfy.protocol.models import Device, SystemStats
 from comfytui.session.events import Connected, Lagging, StatsRead
-from comfytui.session.live import PATIENCE
-from comfytui.session.silence import LOAD_PATIENCE, memory_moved, patience, silence_of, stall_of
+from comfytui.session.runs.run import PATIENCE
+from comfytui.session.runs.stall import LOAD_PATIENCE, memory_moved, patience, silence_of, stall_of
 from tests.session.build import Session, head, step
 
 GIB = 2**30

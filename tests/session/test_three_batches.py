@@ -1,11 +1,11 @@
 """Three batches in one session: 4 images, 1 queued while they run, and 3 more after one of them failed."""
 
-from comfytui.comfy.events import ExecutionError
+from comfytui.comfy.protocol.events import ExecutionError
 from comfytui.session.events import PromptQueued
-from comfytui.session.jobs import Tally
+from comfytui.session.jobs.index import Tally
 from comfytui.session.model import JobStatus
 from comfytui.session.progress import Progress, progress_of
-from comfytui.session.views import ahead_of, batch_number, current_batch, open_jobs, tally, unsent_jobs
+from comfytui.session.selectors import ahead_of, batch_number, current_batch, open_jobs, tally, unsent_jobs
 from tests.session.build import Session, head, plan, run, step, tail
 
 S = JobStatus

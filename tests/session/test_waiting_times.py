@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from comfytui.comfy.events import ExecutionStart
+from comfytui.comfy.protocol.events import ExecutionStart
 from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, Seen
 from comfytui.session.progress import Progress, progress_of
 from tests.session.build import Session, seen

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from comfytui.sim.pace import Pace
+from comfytui.sim.clock import Pace
 
 
 class Gate(Pace):

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from comfytui.cli import main
-from comfytui.sim.abilities import BadVersionError, abilities_of
+from comfytui.cli.main import main
+from comfytui.sim.capabilities import BadVersionError, abilities_of
 from comfytui.sim.config import SimConfig
 from tests.sim.client import FAST, Client, client, events
 from tests.sim.gate import Gate

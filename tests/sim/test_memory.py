@@ -5,9 +5,9 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from comfytui.sim.clock import Pace
 from comfytui.sim.config import Device, SimConfig
 from comfytui.sim.memory import GIB, MIB, Memory
-from comfytui.sim.pace import Pace
 from comfytui.sim.server import SimServer
 from tests.sim.client import FAST, Client
 from tests.sim.graphs import text_to_image

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from comfytui.sim.catalogue import catalogue
 from comfytui.sim.config import SimConfig
-from comfytui.sim.validate import validate_prompt
+from comfytui.sim.execution.validate import validate_prompt
 from tests.sim.graphs import Graph, inverted, text_to_image
 
 NODES = catalogue(SimConfig())

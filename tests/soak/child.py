@@ -6,13 +6,15 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-from comfytui.comfy import socket, transport
+from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
-from comfytui.service import looks, outbox, watchdog, wire
-from comfytui.service.notices import ServiceFailed
-from comfytui.service.orders import Order
+from comfytui.comfy.websocket import event_stream
+from comfytui.service.connection import poller, socket_task, watchdog
+from comfytui.service.notifications import ServiceFailed
+from comfytui.service.submission import outbox
+from comfytui.service.submission.batch import Order
 from comfytui.service.thread import ServiceThread
-from comfytui.session import live, silence
+from comfytui.session.runs import run, stall
 from comfytui.sim.config import DEFAULT_CHECKPOINTS
 from tests.watcher import small_order
 
@@ -20,7 +22,7 @@ LANDING_TIME = 5.0
 """Seconds: faults hold a POST for less."""
 HURRY: Mapping[ModuleType, Mapping[str, float]] = {
     outbox: {"LANDING_TIME": LANDING_TIME, "LOOK_PAUSE": 0.2},
-    looks: {
+    poller: {
         "SETTLE_PAUSE": 0.1,
         "OPEN_PAUSE": 1.0,
         "IDLE_PAUSE": 2.0,
@@ -30,12 +32,12 @@ HURRY: Mapping[ModuleType, Mapping[str, float]] = {
         "STATS_BUSY": 0.5,
         "STATS_IDLE": 1.0,
     },
-    socket: {"FIRST_DELAY": 0.1, "LONGEST_DELAY": 1.0, "OPEN_SECONDS": 2.0},
+    event_stream: {"FIRST_DELAY": 0.1, "LONGEST_DELAY": 1.0, "OPEN_SECONDS": 2.0},
     transport: {"CONNECT_SECONDS": 1.0, "READ_SECONDS": 2.0, "LOOK_SECONDS": 1.0},
     watchdog: {"CHECK_SECONDS": 0.2},
-    live: {"PATIENCE": 2.0},
-    silence: {"LOAD_PATIENCE": 3.0, "STILL": 2.0},
-    wire: {"GIVEN_UP_PAUSE": 1.0, "PROBE_SECONDS": 1.0},
+    run: {"PATIENCE": 2.0},
+    stall: {"LOAD_PATIENCE": 3.0, "STILL": 2.0},
+    socket_task: {"GIVEN_UP_PAUSE": 1.0, "PROBE_SECONDS": 1.0},
 }
 """What the service waits for, shortened."""
 STEPS = 4
@@ -46,7 +48,7 @@ def hurry() -> None:
         for name, seconds in constants.items():
             assert isinstance(getattr(module, name), float | int)
             setattr(module, name, seconds)
-    vars(wire)["events"] = partial(socket.events, ping=1.0, pong=1.0, steady=0.5)
+    vars(socket_task)["events"] = partial(event_stream.events, ping=1.0, pong=1.0, steady=0.5)
 
 
 def order(images: int, seed: int) -> Order:

@@ -4,11 +4,11 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from comfytui.presentation.queue_rows import Row
+from comfytui.presentation.row_layout import line_of
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.state import SessionState
-from comfytui.ui.row_line import line_of
-from comfytui.ui.rows import Row
-from comfytui.workflow.recipe import Recipe
+from comfytui.workflow.parameters import Recipe
 
 
 def job(prompt_id: str, status: JobStatus, **fields: Any) -> Job:

@@ -13,7 +13,7 @@ from textual.widgets import Input, TextArea
 from comfytui.comfy.server import Server
 from comfytui.ui.app import ComfyApp
 from comfytui.ui.options import Options
-from comfytui.workflow.txt2img import txt2img
+from comfytui.workflow.builtin import txt2img
 from tests.waiting import eventually
 
 CHARACTERS = {"space": " ", "slash": "/", "question_mark": "?"}

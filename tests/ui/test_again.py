@@ -8,7 +8,7 @@ from comfytui.comfy.server import Server
 from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.queue_list import QueueList
+from comfytui.ui.queue.queue_list import QueueList
 from tests.sim.graphs import text_to_image
 from tests.ui.screen import Screen, screen
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from comfytui.plain import plain
-from comfytui.ui.ascii import ascii_text
+from comfytui.sanitize import plain
+from comfytui.ui.terminal.ascii_filter import ascii_text
 
 
 def test_borders_bars_and_signs_have_a_likeness() -> None:

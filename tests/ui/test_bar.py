@@ -4,8 +4,8 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
-from comfytui.ui.bar import Bar
-from comfytui.ui.styles import STYLES
+from comfytui.ui.themes import STYLES
+from comfytui.ui.widgets.progress_bar import Bar
 
 
 class BarApp(App[None]):

@@ -5,7 +5,7 @@ import pytest
 from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.confirm import ConfirmScreen
+from comfytui.ui.screens.confirm import ConfirmScreen
 from tests.ui.screen import Screen, screen
 
 WARNING = "too old to interrupt"

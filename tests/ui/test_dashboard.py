@@ -11,8 +11,8 @@ from comfytui.session.model import JobStatus
 from comfytui.sim.catalogue import catalogue
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.job_screen import JobScreen
-from comfytui.ui.queue_panel import QueuePanel
+from comfytui.ui.queue.queue_panel import QueuePanel
+from comfytui.ui.screens.job import JobScreen
 from tests.ui.screen import SIZES, Screen, screen
 
 FAST = SimConfig(steps_per_second=25, load_seconds=0.05)

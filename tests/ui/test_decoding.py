@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.ui.decoding import Decoder, UndecodedError
+from comfytui.ui.images.decoder import Decoder, UndecodedError
 from tests.hostile.pictures import BOMBS, other_format, png_of, scan_bomb
 
 ROOM = (40, 20)
@@ -24,7 +24,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 def decoder_with(change: str) -> Decoder:
     """A decoder with a change to its making: lines of Python that run before it, with `it` for its module."""
-    run = "import sys; from comfytui.ui import image_decoder as it\n"
+    run = "import sys; from comfytui.ui.images import decoder_process as it\n"
     return Decoder(
         (sys.executable, "-P", "-c", f"{run}{change}\nit._limit(); it.serve(sys.stdin.buffer, sys.stdout.buffer)")
     )
@@ -154,7 +154,7 @@ def test_a_decoder_that_cannot_be_started_is_told() -> None:
 @needs_proc
 def test_it_ends_with_the_program_that_is_killed() -> None:
     code = (
-        "import os, sys\nfrom comfytui.ui.decoding import DECODER\n"
+        "import os, sys\nfrom comfytui.ui.images.decoder import DECODER\n"
         f"DECODER.decode({png_of(8, 8)!r}, (4, 4), None)\n"
         "print(DECODER._child.pid, flush=True)\nos.kill(os.getpid(), 9)"
     )
@@ -168,6 +168,6 @@ def test_it_ends_with_the_program_that_is_killed() -> None:
 
 def _runs(pid: int) -> bool:
     try:
-        return "image_decoder" in Path(f"/proc/{pid}/cmdline").read_text()
+        return "decoder_process" in Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return False

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from comfytui.presentation.farewell import farewell
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
-from comfytui.ui.farewell import farewell
 from tests.session.build import Session, plan, run
 
 

@@ -9,7 +9,7 @@ from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui import keys
-from comfytui.ui.footer import WORTH, chosen, offered, resends
+from comfytui.ui.widgets.footer import WORTH, chosen, offered, resends
 from tests.faults.proxy import proxy_to
 from tests.ui.queue_help import job, state_of
 from tests.ui.screen import Screen, screen

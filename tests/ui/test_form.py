@@ -11,12 +11,12 @@ from comfytui.session.model import JobStatus
 from comfytui.sim.catalogue import catalogue
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.form import PromptForm
-from comfytui.ui.form_actions import FormActions
+from comfytui.ui.dashboard.form_actions import FormActions
+from comfytui.ui.form.form import PromptForm
+from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import Workflow, workflow_of
-from comfytui.workflow.specs import MAX_OPTIONS
-from comfytui.workflow.txt2img import txt2img
+from comfytui.workflow.input_specs import MAX_OPTIONS
 from tests.sim.graphs import text_to_image
 from tests.ui.screen import screen
 
@@ -74,7 +74,7 @@ async def test_a_server_that_names_no_choices_says_so_where_the_form_has_some(
 async def test_choices_that_never_come_are_waited_for_a_few_seconds(
     sim: SimServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("comfytui.ui.form_actions.CHOICES_PATIENCE", 0.05)
+    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_PATIENCE", 0.05)
     with sim.faults.hold_answers("/object_info"):
         async with screen(sim.url) as it:
             await it.generate("early bird", images="1")
@@ -93,12 +93,12 @@ async def test_a_batch_waits_for_choices_for_as_long_as_the_server_is_away(
         end(form)
 
     monkeypatch.setattr(FormActions, "_end_patience", counted)
-    monkeypatch.setattr("comfytui.ui.form_actions.CHOICES_PATIENCE", 0.01)
+    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_PATIENCE", 0.01)
     with sim.faults.hold_answers() as away:
         async with screen(sim.url) as it:
             await it.generate("early bird", images="1")
             await it.until(lambda: len(ends) > 1, "the end of the form's patience")
-            monkeypatch.setattr("comfytui.ui.form_actions.CHOICES_PATIENCE", 60.0)
+            monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_PATIENCE", 60.0)
             before = len(ends)
             await it.until(lambda: len(ends) > before, "its last end")
             away.end()

@@ -3,12 +3,11 @@
 import pytest
 from textual.app import App, ComposeResult
 
-from comfytui.comfy.replies import Device, SystemStats
+from comfytui.comfy.protocol.models import Device, SystemStats
 from comfytui.session.model import Link, LinkKind
 from comfytui.session.state import SessionState
-from comfytui.ui.header import HeaderLine
-from comfytui.ui.styles import SHEETS
-from comfytui.ui.themes import THEMES
+from comfytui.ui.themes import SHEETS, THEMES
+from comfytui.ui.widgets.header import HeaderLine
 from tests.ui.screen import Screen
 
 GIB = 2**30

@@ -7,8 +7,8 @@ from textual.widgets import TextArea
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.confirm import ConfirmScreen
-from comfytui.ui.help import HelpScreen
+from comfytui.ui.screens.confirm import ConfirmScreen
+from comfytui.ui.screens.help import HelpScreen
 from tests.sim.graphs import text_to_image
 from tests.ui.screen import Screen, screen
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.sim.behaviour import BEHAVIOURS
-from comfytui.sim.call import Call, Result
 from comfytui.sim.config import SimConfig
+from comfytui.sim.execution.call import Call, Result
+from comfytui.sim.execution.node_execution import BEHAVIOURS
 from comfytui.sim.server import SimServer
 from tests.ui.screen import screen
 from tests.ui.test_job_screen import made, small

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.sim.behaviour import BEHAVIOURS
-from comfytui.sim.box import NodeFailedError
-from comfytui.sim.call import Call, Result
 from comfytui.sim.config import SimConfig
+from comfytui.sim.execution.call import Call, Result
+from comfytui.sim.execution.node_execution import BEHAVIOURS
+from comfytui.sim.machine import NodeFailedError
 from comfytui.sim.server import SimServer
-from comfytui.ui.job_screen import JobScreen
-from comfytui.ui.picture import Picture
+from comfytui.ui.images.image_view import Picture
+from comfytui.ui.screens.job import JobScreen
 from comfytui.workflow.graph import Workflow, workflow_of
 from tests.faults.proxy import proxy_to
 from tests.sim.graphs import text_to_image

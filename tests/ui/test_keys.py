@@ -9,7 +9,7 @@ from textual.widgets import Input, Select, TextArea
 from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.queue_panel import QueuePanel
+from comfytui.ui.queue.queue_panel import QueuePanel
 from tests.ui.screen import Screen, screen
 
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)

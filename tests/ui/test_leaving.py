@@ -10,11 +10,13 @@ from textual.widget import Widget
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui import dashboard, form_actions, job_screen
-from comfytui.ui.dashboard import Dashboard
-from comfytui.ui.form import PromptForm
-from comfytui.ui.job_screen import JobScreen
-from comfytui.ui.now import NowPanel
+from comfytui.ui.dashboard import form_actions
+from comfytui.ui.dashboard import screen as dashboard_screen
+from comfytui.ui.dashboard.screen import Dashboard
+from comfytui.ui.form.form import PromptForm
+from comfytui.ui.screens import job
+from comfytui.ui.screens.job import JobScreen
+from comfytui.ui.widgets.now_panel import NowPanel
 from comfytui.workflow.graph import workflow_of
 from tests.sim.graphs import text_to_image
 from tests.ui.screen import screen
@@ -63,7 +65,7 @@ async def test_choices_that_come_while_the_dashboard_closes(
 
 
 async def test_a_finished_picture_that_comes_while_the_dashboard_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = late(monkeypatch, (dashboard, "shown_picture"), NowPanel, "finished")
+    asked = late(monkeypatch, (dashboard_screen, "shown_picture"), NowPanel, "finished")
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL) as it:
         await it.shows("live")
         await it.press("f5")
@@ -72,7 +74,7 @@ async def test_a_finished_picture_that_comes_while_the_dashboard_closes(monkeypa
 
 
 async def test_a_large_picture_that_comes_while_its_screen_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = late(monkeypatch, (job_screen, "shown_picture"), JobScreen, "picture")
+    asked = late(monkeypatch, (job, "shown_picture"), JobScreen, "picture")
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL, previews=False) as it:
         await it.shows("live")
         await it.press("f5")

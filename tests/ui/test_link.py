@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from aiohttp import WSMsgType
 
-from comfytui.comfy import socket as comfy_socket
-from comfytui.service.looks import Looker
+from comfytui.comfy.websocket import event_stream as comfy_socket
+from comfytui.service.connection.poller import Looker
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.workflow.graph import workflow_of

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from comfytui.comfy.server import Server
-from comfytui.service.notices import PreviewReceived
+from comfytui.service.notifications import PreviewReceived
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.now import NowPanel
+from comfytui.ui.widgets.now_panel import NowPanel
 from comfytui.workflow.graph import Workflow, workflow_of
 from tests.sim.graphs import text_to_image
 from tests.ui.screen import Screen, screen

@@ -8,7 +8,7 @@ from textual.widgets._toast import Toast
 
 from comfytui.ui.app import MESSAGES_SHOWN, ComfyApp
 from comfytui.ui.options import Options
-from comfytui.workflow.txt2img import txt2img
+from comfytui.workflow.builtin import txt2img
 from tests.ui.screen import Screen
 from tests.waiting import eventually
 

@@ -9,14 +9,13 @@ import pytest
 from PIL import Image
 from textual.app import App, ComposeResult
 
-from comfytui.comfy.events import ExecutionError
+from comfytui.comfy.protocol.events import ExecutionError
 from comfytui.session.events import Answered, BatchPlanned, QueueSnapshot
 from comfytui.session.progress import Progress, Stage
-from comfytui.ui.line import Line
-from comfytui.ui.now import NowPanel, _batch_figures
-from comfytui.ui.picture import Picture
-from comfytui.ui.styles import SHEETS
-from comfytui.ui.themes import THEMES
+from comfytui.ui.images.image_view import Picture
+from comfytui.ui.themes import SHEETS, THEMES
+from comfytui.ui.widgets.line import Line
+from comfytui.ui.widgets.now_panel import NowPanel, _batch_figures
 from tests.session.build import SAMPLER, Session, head, plan, run, seen
 from tests.session.test_waiting_times import measured, of_the_same_kind
 from tests.ui.screen import Screen

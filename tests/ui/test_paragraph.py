@@ -1,6 +1,6 @@
 """Wrapped text: settings break between two of them, and what has no room ends with an ellipsis."""
 
-from comfytui.ui.paragraph import SettingsLine, cut, packed
+from comfytui.ui.widgets.paragraph import SettingsLine, cut, packed
 
 
 def test_settings_are_broken_after_a_whole_one_and_no_line_begins_with_a_separator() -> None:

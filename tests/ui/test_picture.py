@@ -15,12 +15,12 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region, Size
 from textual.pilot import Pilot
 
-from comfytui.ui import picture
-from comfytui.ui import sketch as sketching
-from comfytui.ui.decoding import Decoder
-from comfytui.ui.picture import Picture
-from comfytui.ui.sketch import Sketch, sketch
-from comfytui.ui.styles import STYLES
+from comfytui.ui.images import image_render as sketching
+from comfytui.ui.images import image_view
+from comfytui.ui.images.decoder import Decoder
+from comfytui.ui.images.image_render import Sketch, sketch
+from comfytui.ui.images.image_view import Picture
+from comfytui.ui.themes import STYLES
 
 ROOM = Size(40, 20)
 BLACK = (0, 0, 0)
@@ -244,7 +244,7 @@ async def test_it_fits_the_room_that_it_gets() -> None:
 
 PAUSING = """
 import signal, sys
-from comfytui.ui import image_decoder as it
+from comfytui.ui.images import decoder_process as it
 decode = it.decode
 it.decode = lambda data, *where: signal.pause() if data == b"slow" else decode(data, *where)
 it.serve(sys.stdin.buffer, sys.stdout.buffer)
@@ -254,7 +254,7 @@ it.serve(sys.stdin.buffer, sys.stdout.buffer)
 
 async def test_a_picture_that_is_never_done_gives_way_to_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
     decoder = Decoder((sys.executable, "-P", "-c", PAUSING))
-    for module in (picture, sketching):
+    for module in (image_view, sketching):
         monkeypatch.setattr(module, "DECODER", decoder)
     app = PictureApp()
     async with app.run_test(size=(20, 10)) as pilot:
@@ -271,7 +271,7 @@ NEVER_DONE = """
 import sys
 from textual.app import App
 from comfytui.ui import picture, sketch
-from comfytui.ui.decoding import Decoder
+from comfytui.ui.images.decoder import Decoder
 decoder = picture.DECODER = sketch.DECODER = Decoder((sys.executable, "-c", "import time; time.sleep(60)"))
 
 class Screen(App):
@@ -303,7 +303,7 @@ async def test_a_live_picture_that_is_never_done_does_not_hold_up_a_finished_one
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     decoder = Decoder((sys.executable, "-P", "-c", PAUSING))
-    for module in (picture, sketching):
+    for module in (image_view, sketching):
         monkeypatch.setattr(module, "DECODER", decoder)
     app = PictureApp()
     async with app.run_test(size=(20, 10)) as pilot:
@@ -353,7 +353,7 @@ DRAW = """
 import io
 from PIL import Image
 from textual.geometry import Size
-from comfytui.ui.sketch import sketch
+from comfytui.ui.images.image_render import sketch
 
 LIVE_CELLS = (20, 10)
 file = io.BytesIO()

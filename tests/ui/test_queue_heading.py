@@ -3,11 +3,11 @@
 import pytest
 from rich.cells import cell_len
 
+from comfytui.presentation.queue_rows import Row
 from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.queue_heading import heading_of
-from comfytui.ui.rows import Row
+from comfytui.ui.queue.queue_heading import heading_of
 from tests.ui.queue_help import drawn
 from tests.ui.screen import screen
 

@@ -9,10 +9,10 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.pilot import Pilot
 
+from comfytui.presentation.queue_rows import Row
 from comfytui.session.model import JobStatus
-from comfytui.ui.queue_list import QueueList
-from comfytui.ui.rows import Row
-from comfytui.ui.styles import STYLES
+from comfytui.ui.queue.queue_list import QueueList
+from comfytui.ui.themes import STYLES
 
 HEIGHT = 10
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from comfytui.comfy.events import Output
+from comfytui.comfy.protocol.events import Output
+from comfytui.presentation.queue_rows import SIGNS, Row, rows_of
+from comfytui.presentation.row_layout import columns_of
 from comfytui.session.model import DISMISSED, MAY_HAVE_FINISHED, Batch, Failure, Job, JobStatus, Mark
 from comfytui.session.state import SessionState
-from comfytui.ui.row_line import columns_of
-from comfytui.ui.rows import SIGNS, Row, rows_of
-from comfytui.workflow.recipe import Recipe
+from comfytui.workflow.parameters import Recipe
 from tests.ui.queue_help import drawn, job, state_of
 
 FOX = Output("fox_00012_.png")

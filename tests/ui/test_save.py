@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.ui.save import SaveError, clear_parts, new_file, safe_name, save
+from comfytui.ui.new_files import SaveError, clear_parts, new_file, safe_name, save
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pyt
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from comfytui.ui.save import new_file
+from comfytui.ui.new_files import new_file
 with new_file(Path(sys.argv[1])) as file:
     file.write(b"half of a picture")
     file._file.flush()

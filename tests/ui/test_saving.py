@@ -14,13 +14,13 @@ from aiohttp import web
 from textual.app import App
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.events import Output
+from comfytui.comfy.http.transport import Take
+from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.server import Server
-from comfytui.comfy.transport import Take
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job, JobStatus
-from comfytui.ui.confirm import ConfirmScreen
-from comfytui.ui.saving import save_and_tell, save_outputs
+from comfytui.ui.downloads import save_and_tell, save_outputs
+from comfytui.ui.screens.confirm import ConfirmScreen
 from tests.comfy.boxes import answering, serving
 from tests.waiting import eventually
 

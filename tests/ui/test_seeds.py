@@ -10,14 +10,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from textual.widgets import Input, Select
 
-from comfytui.drafts import Drafts
 from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.saving import _is_of_another
-from comfytui.workflow.graph import Workflow, workflow_of
-from comfytui.workflow.recipe import recipe_of
-from comfytui.workflow.values import fill
+from comfytui.ui.downloads import _is_of_another
+from comfytui.ui.drafts import Drafts
+from comfytui.workflow.graph import Workflow, fill, workflow_of
+from comfytui.workflow.parameters import recipe_of
 from tests.sim.graphs import node, text_to_image
 from tests.ui.screen import Screen, screen
 

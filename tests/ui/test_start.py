@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.config.file import read_config
+from comfytui.config.config import read_config
 from comfytui.sim.server import SimServer
 from tests.comfy.boxes import unused_port
 from tests.ui.screen import Screen, screen

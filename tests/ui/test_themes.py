@@ -11,9 +11,9 @@ from textual.theme import BUILTIN_THEMES
 
 from comfytui.ui.app import ComfyApp
 from comfytui.ui.options import Options
-from comfytui.ui.start import StartScreen
+from comfytui.ui.screens.start import StartScreen
 from comfytui.ui.themes import DARK, LIGHT, THEMES, KeptTheme
-from comfytui.workflow.txt2img import txt2img
+from comfytui.workflow.builtin import txt2img
 from tests.ui.screen import Screen, screen
 
 

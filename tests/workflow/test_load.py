@@ -12,8 +12,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from comfytui.workflow.fields import Field
-from comfytui.workflow.load import MAX_BYTES, WorkflowError, load_workflow
-from comfytui.workflow.values import current
+from comfytui.workflow.graph import current
+from comfytui.workflow.loading import MAX_BYTES, WorkflowError, load_workflow
 from tests.workflow.graphs import stable_diffusion
 
 GRAPH = stable_diffusion.sd15()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from comfytui.workflow.picture import TEXT_LIMIT, UnreadablePictureError, graph_in, prompt_in
+from comfytui.workflow.image_metadata import TEXT_LIMIT, UnreadablePictureError, graph_in, prompt_in
 from tests.hostile.pictures import BOMBS, international_text_bomb, many_chunks, many_segments, png_of, text_bomb
 
 GRAPH = {"3": {"class_type": "KSampler", "inputs": {"seed": 5, "text": "狐"}}}

@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comfytui.workflow.fields import MAX_SEEDS, Field, Key, Value, field_of, find_fields, seed_key
-from comfytui.workflow.graph import Workflow, classes_of, warning_for, workflow_of
+from comfytui.workflow.graph import Workflow, classes_of, current, fill, warning_for, workflow_of
+from comfytui.workflow.input_specs import Spec, check, spec_of
 from comfytui.workflow.nodes import Slot, is_number, is_text, is_whole
-from comfytui.workflow.recipe import GraphReader, Recipe, recipe_of
-from comfytui.workflow.specs import Spec, check, spec_of
-from comfytui.workflow.values import current, fill
+from comfytui.workflow.parameters import GraphReader, Recipe, recipe_of
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 JSON = st.recursive(

@@ -3,7 +3,7 @@
 from math import inf, nan
 from random import Random
 
-from comfytui.workflow.reseed import MAX_NEW_SEED, reseeded, sendable
+from comfytui.workflow.seeds import MAX_NEW_SEED, reseeded, sendable
 from tests.sim.graphs import flux, node, text_to_image
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field, Value
+from comfytui.workflow.input_specs import FALLBACK, MAX_OPTIONS, Spec, check, hint, spec_of
 from comfytui.workflow.nodes import Slot
-from comfytui.workflow.specs import FALLBACK, MAX_OPTIONS, Spec, check, hint, spec_of
-from comfytui.workflow.txt2img import txt2img
 
 RECORDING = Path(__file__).parent.parent / "recordings" / "http_surface.jsonl"
 

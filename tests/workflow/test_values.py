@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from comfytui.workflow import recipe
+from comfytui.workflow import parameters
+from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field, seed_key
-from comfytui.workflow.graph import classes_of, seed_labels, warning_for, workflow_of
-from comfytui.workflow.recipe import GraphReader, recipe_of
+from comfytui.workflow.graph import classes_of, current, fill, seed_labels, warning_for, workflow_of
+from comfytui.workflow.parameters import GraphReader, recipe_of
 from comfytui.workflow.seeds import MAX_RANDOM_SEED, MAX_SEED, SeedMode, SeedRange, seeds_by_image, seeds_for
-from comfytui.workflow.txt2img import txt2img
-from comfytui.workflow.values import current, fill
 from tests.workflow.graphs import Graph, flux, stable_diffusion, unusual
 
 
@@ -144,7 +143,7 @@ def test_texts_that_differ_in_every_seed_are_read_without_parsing(monkeypatch: p
     texts = [dumps(fill(workflow, {Field.SEED: seed, seed_key(1): seed + 10})).encode() for seed in range(3)]
     reader = GraphReader()
     assert reader.read(texts[0])[0].more_seeds == (10,)
-    monkeypatch.setattr("comfytui.workflow.recipe.json.loads", None)
+    monkeypatch.setattr("comfytui.workflow.parameters.json.loads", None)
     recipes = [reader.read(text)[0] for text in texts]
     assert [(recipe.seed, *recipe.more_seeds) for recipe in recipes] == [(0, 10), (1, 11), (2, 12)]
 
@@ -207,26 +206,26 @@ def test_seeds_are_told_apart_by_their_nodes() -> None:
 
 
 def test_of_endless_graphs_with_nothing_in_common_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "MAX_KEPT", 100_000)
+    monkeypatch.setattr(parameters, "MAX_KEPT", 100_000)
     reader = GraphReader()
     texts = [reader.read(with_text(f"{number} " + "x" * 1_500))[0].prompt for number in range(200)]
     assert len(texts[0]) > 1_500
-    assert len(texts[-1]) == recipe.BEYOND
+    assert len(texts[-1]) == parameters.BEYOND
     assert texts[-1].startswith("199 x")
     assert texts[-1].endswith("x…")
     node = {"class_type": "K", "inputs": {}}
     shapes = [reader.read({f"{number}-{node_id}": node for node_id in range(99)}) for number in range(9)]
-    assert shapes[-1] == (recipe.Recipe(), {})
+    assert shapes[-1] == (parameters.Recipe(), {})
 
 
 def test_a_prompt_of_several_pages_is_kept_whole() -> None:
     whole = "word " * 5_000 + "end"
-    assert recipe.recipe_of(with_text(whole)).prompt == whole
+    assert parameters.recipe_of(with_text(whole)).prompt == whole
 
 
 def test_a_graph_of_absurdly_many_values_is_not_read() -> None:
     text = dumps({"1": {"class_type": "K", "inputs": {"a": [1] * 300_000}}}).encode()
-    assert GraphReader().read(text) == (recipe.Recipe(), {})
+    assert GraphReader().read(text) == (parameters.Recipe(), {})
 
 
 def with_text(text: str) -> dict[str, Any]:

@@ -7,15 +7,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from comfytui.comfy.events import Output
+from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal import reading
-from comfytui.service.journal.claiming import claim_owners, clean, mint
-from comfytui.service.journal.endpoint import Endpoint
+from comfytui.service.journal.client_id_claims import claim_owners, clean, mint
+from comfytui.service.journal.codec import escaped, failure_text, names_text, outputs_text, real, unescaped
+from comfytui.service.journal.database import GUARD, Opened, in_memory, open_database
 from comfytui.service.journal.locks import Claim, guard, is_held
-from comfytui.service.journal.opening import GUARD, Opened, in_memory, open_database
 from comfytui.service.journal.reading import OPEN, ROW_OF, owners_among, saved_batches
-from comfytui.service.journal.saved import SavedBatch
-from comfytui.service.journal.text import escaped, failure_text, names_text, outputs_text, real, unescaped
+from comfytui.service.journal.records import Endpoint, SavedBatch
 from comfytui.service.journal.writing import (
     drop_witnesses,
     prune,
@@ -25,7 +24,7 @@ from comfytui.service.journal.writing import (
     transaction,
     write_batch,
 )
-from comfytui.service.orders import Parcel
+from comfytui.service.submission.batch import Parcel
 from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.workflow.graph import Graph
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from comfytui.service.journal.places import open_private
+from comfytui.service.journal.paths import open_private
 
 GUARD_PATIENCE = 5.0
 """Seconds that a start waits for another one, which may have been stopped in the middle (ctrl+z)."""

@@ -5,10 +5,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
-from comfytui.service.journal import checks
-from comfytui.service.journal.endpoint import AT_ENDPOINT, Endpoint
-from comfytui.service.journal.saved import SavedBatch, SavedPrompt
-from comfytui.service.journal.text import (
+from comfytui.service.journal import codec
+from comfytui.service.journal.codec import (
     escaped,
     failure_from,
     graph_from,
@@ -17,9 +15,10 @@ from comfytui.service.journal.text import (
     unescaped,
     unpacked,
 )
+from comfytui.service.journal.records import AT_ENDPOINT, Endpoint, SavedBatch, SavedPrompt
 from comfytui.session.model import Batch, JobStatus, Mark
 from comfytui.workflow.graph import Graph
-from comfytui.workflow.recipe import GraphReader
+from comfytui.workflow.parameters import GraphReader
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -115,10 +114,10 @@ def _chosen(
 
 def _batch(db: sqlite3.Connection, row: Row, reader: GraphReader, bad_prompts: list[int]) -> SavedBatch:
     batch_id, client_id, title, total, created, base = row
-    owner, count = checks.text(client_id), checks.whole(total, 0, checks.MOST_IMAGES)
-    at = checks.number(created)
-    batch = Batch(checks.text(batch_id), count, checks.text(title), (), 0.0 if at is None else at)
-    base_text = unpacked(checks.blob(base)) or b""
+    owner, count = codec.text(client_id), codec.whole(total, 0, codec.MOST_IMAGES)
+    at = codec.number(created)
+    batch = Batch(codec.text(batch_id), count, codec.text(title), (), 0.0 if at is None else at)
+    base_text = unpacked(codec.blob(base)) or b""
     prompts, bad = _readable(
         lambda prompt: _prompt(prompt, batch, owner, base_text, reader), db.execute(_PROMPTS, (batch_id,))
     )
@@ -132,32 +131,32 @@ def _batch(db: sqlite3.Connection, row: Row, reader: GraphReader, bad_prompts: l
 def _prompt(row: Row, batch: Batch, owner: str, base: bytes, reader: GraphReader) -> SavedPrompt:
     prompt_id, position, submission, status, graph, preview, seed, accepted, number, sending, witnesses, *end = row
     outputs, failure, seconds, ended = end
-    known = checks.status(status)
+    known = codec.status(status)
     unwanted = known is JobStatus.CANCELLED and sending is not None
     known = JobStatus.SUBMITTING if unwanted else known
-    text = unpacked(checks.blob(graph), base)
+    text = unpacked(codec.blob(graph), base)
     recipe, classes = reader.read(text)
-    kept_seed = checks.seed(seed)
+    kept_seed = codec.seed(seed)
     return SavedPrompt(
-        prompt_id=checks.text(prompt_id),
+        prompt_id=codec.text(prompt_id),
         client_id=owner,
-        mark=Mark(batch.id, checks.whole(position, 1, batch.total), batch.total, checks.text(submission)),
+        mark=Mark(batch.id, codec.whole(position, 1, batch.total), batch.total, codec.text(submission)),
         status=known,
         created=batch.created,
         # What was pruned or damaged still has its seed.
         recipe=recipe if recipe.seed is not None or kept_seed is None else replace(recipe, seed=kept_seed),
         classes=classes,
         graph=None if known.ended else graph_from(text),
-        preview_method=checks.text_or_none(preview),
-        accepted_id=checks.text_or_none(accepted),
-        number=checks.number(number),
-        sending_since=checks.number(sending),
-        witnesses=names_from(checks.json_text(witnesses)),
+        preview_method=codec.text_or_none(preview),
+        accepted_id=codec.text_or_none(accepted),
+        number=codec.number(number),
+        sending_since=codec.number(sending),
+        witnesses=names_from(codec.json_text(witnesses)),
         unwanted=unwanted,
-        outputs=outputs_from(checks.json_text(outputs)),
-        failure=failure_from(checks.json_text(failure)),
-        seconds=checks.number(seconds),
-        ended=checks.number(ended),
+        outputs=outputs_from(codec.json_text(outputs)),
+        failure=failure_from(codec.json_text(failure)),
+        seconds=codec.number(seconds),
+        ended=codec.number(ended),
     )
 
 

@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from comfytui.service.journal.endpoint import AT_ENDPOINT, Endpoint
+from comfytui.service.journal.codec import escaped, graph_text, names_from, names_text, packed, unpacked
 from comfytui.service.journal.reading import DAMAGED, OPEN, Restored
-from comfytui.service.journal.text import escaped, graph_text, names_from, names_text, packed, unpacked
-from comfytui.service.orders import Parcel
+from comfytui.service.journal.records import AT_ENDPOINT, Endpoint
+from comfytui.service.submission.batch import Parcel
 from comfytui.session.model import Batch, JobStatus
-from comfytui.workflow.recipe import GraphReader
+from comfytui.workflow.parameters import GraphReader
 
 GRAPHS_KEPT = 2_000
 """Ended prompts whose graphs are kept, the latest ones; those of unfinished ones are kept in any case."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from comfytui.sim.catalogue import custom_sampling, images, text_to_image
 from comfytui.sim.config import SimConfig
-from comfytui.sim.nodes import NodeType
+from comfytui.sim.node_types import NodeType
 
 
 def catalogue(config: SimConfig, uploads: Sequence[str] = ()) -> dict[str, NodeType]:

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from comfytui.sim.nodes import MAX_RESOLUTION, MAX_SEED, InputSpec, NodeType, decimal, integer, modern_choice
-from comfytui.sim.samplers import SAMPLERS, SCHEDULERS
+from comfytui.sim.execution.samplers import SAMPLERS, SCHEDULERS
+from comfytui.sim.node_types import MAX_RESOLUTION, MAX_SEED, InputSpec, NodeType, decimal, integer, modern_choice
 
 _custom = partial(NodeType, module="comfy_extras.nodes_custom_sampler", modern=True)
 

@@ -1,8 +1,8 @@
 """The node types of a plain text-to-image graph: loaders, conditioning, latents and samplers."""
 
 from comfytui.sim.config import SimConfig
-from comfytui.sim.nodes import MAX_RESOLUTION, MAX_SEED, NodeType, choice, decimal, integer, tip
-from comfytui.sim.samplers import SAMPLERS, SCHEDULERS
+from comfytui.sim.execution.samplers import SAMPLERS, SCHEDULERS
+from comfytui.sim.node_types import MAX_RESOLUTION, MAX_SEED, NodeType, choice, decimal, integer, tip
 
 LATENT_METHODS = ("nearest-exact", "bilinear", "area", "bicubic", "bislerp")
 CROPS = ("disabled", "center")

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from comfytui.service.journal.endpoint import Endpoint
 from comfytui.service.journal.journal import Journal
-from comfytui.service.orders import Order, Parcel, plan
+from comfytui.service.journal.records import Endpoint
+from comfytui.service.submission.batch import Order, Parcel, plan
 from comfytui.session.model import Batch
+from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
-from comfytui.workflow.graph import Graph
-from comfytui.workflow.txt2img import txt2img
-from comfytui.workflow.values import fill
+from comfytui.workflow.graph import Graph, fill
 
 FINGERPRINT = "f00d"
 ME = "c0ffee"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
-from comfytui.comfy.events import Output
+from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal.journal import Journal
 from comfytui.session.model import JobStatus
 from tests.service.journal.build import SERVER, order

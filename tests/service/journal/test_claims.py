@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 
 from comfytui.service.journal import locks
-from comfytui.service.journal.endpoint import Endpoint
 from comfytui.service.journal.journal import Journal
+from comfytui.service.journal.records import Endpoint
 from comfytui.session.model import JobStatus
 from tests.service.journal.build import SERVER, at, modes, planned
 from tests.service.journal.processes import children

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.comfy.events import Output
+from comfytui.comfy.protocol.events import Output
+from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.journal.database import in_memory
 from comfytui.service.journal.journal import Journal
-from comfytui.service.journal.opening import in_memory
-from comfytui.service.journal.saved import SavedBatch
-from comfytui.service.journal.scribe import Scribe
+from comfytui.service.journal.records import SavedBatch
 from comfytui.session.events import BatchPlanned
 from comfytui.session.model import Failure, JobStatus, Stamp
 from comfytui.session.progress import line, progress_of
-from comfytui.session.reduce import reduce
+from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
 from tests.service.journal.build import FILE, ME, SERVER, planned
 

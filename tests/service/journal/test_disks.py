@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from comfytui.service.journal import schema
+from comfytui.service.journal.database import settle_mode
 from comfytui.service.journal.journal import Journal
-from comfytui.service.journal.opening import settle_mode
-from comfytui.service.journal.places import on_network
+from comfytui.service.journal.paths import on_network
 from comfytui.session.model import Batch
 from tests.service.journal.build import FILE, ME, SERVER, graph, planned, write_journal
 from tests.service.journal.processes import children

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.comfy.events import Output
+from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal.journal import Journal
-from comfytui.service.journal.places import state_folder
-from comfytui.service.journal.saved import SavedBatch, SavedPrompt
+from comfytui.service.journal.paths import state_folder
+from comfytui.service.journal.records import SavedBatch, SavedPrompt
 from comfytui.session.model import Failure, JobStatus, Mark
 from comfytui.workflow.seeds import MAX_SEED
 from tests.service.journal.build import FINGERPRINT, ME, SERVER, at, graph, modes, order, planned

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comfytui.comfy.events import Output
+from comfytui.comfy.protocol.events import Output
+from comfytui.service.journal.codec import escaped, real, unescaped
 from comfytui.service.journal.journal import Journal
-from comfytui.service.journal.text import escaped, real, unescaped
-from comfytui.service.orders import Parcel
+from comfytui.service.submission.batch import Parcel
 from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.workflow.seeds import MAX_SEED
 from tests.service.journal.build import at, graph

@@ -10,10 +10,10 @@ from threading import enumerate as threads
 
 import pytest
 
-from comfytui.comfy.events import Output
-from comfytui.service.journal import scribe as scribe_module
+from comfytui.comfy.protocol.events import Output
+from comfytui.service.journal import async_journal as scribe_module
+from comfytui.service.journal.async_journal import Scribe
 from comfytui.service.journal.journal import Journal
-from comfytui.service.journal.scribe import Scribe
 from comfytui.session.model import JobStatus
 from tests.service.journal.build import ME, SERVER, graph, order, planned
 from tests.waiting import eventually

@@ -1,0 +1,1 @@
+"""HTTP exchanges with a server: limits, `/api` prefix, cookies, content encodings."""

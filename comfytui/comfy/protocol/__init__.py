@@ -1,0 +1,1 @@
+"""What a ComfyUI server says: frames and bodies as typed values."""

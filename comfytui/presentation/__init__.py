@@ -1,0 +1,1 @@
+"""State as text, for any front end: no terminal toolkit."""

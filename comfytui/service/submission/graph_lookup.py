@@ -1,0 +1,45 @@
+"""The graph of a job, wherever it still is: with this process, in the journal, or on the server."""
+
+import json
+from collections.abc import Mapping
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import NotComfyUI, ServerError
+from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.submission.batch import Parcel
+from comfytui.session.model import Job
+from comfytui.workflow.graph import Graph
+from comfytui.workflow.seeds import sendable
+
+
+def _parsed(graph: object) -> object:
+    """A graph of the queue, which is text there as long as nobody reads it."""
+    if not isinstance(graph, bytes):
+        return graph
+    try:
+        return json.loads(graph)
+    except (ValueError, RecursionError):
+        return None
+
+
+async def kept_graph(prompt_id: str, kept: Mapping[str, Parcel], scribe: Scribe) -> Graph | None:
+    """Return the graph that this machine has of a job, or None."""
+    if parcel := kept.get(prompt_id):
+        return parcel.graph
+    return await scribe.graph_of(prompt_id)
+
+
+async def server_graph(job: Job, client: ComfyClient) -> Graph | None:
+    """Return the graph that the server has of a job, or None; raises what its calls raise."""
+    entry = await client.history_of(job.prompt_id)
+    if entry and entry.item.prompt_id == job.prompt_id and (graph := sendable(entry.item.graph)):
+        return graph
+    if not job.status.ended:
+        queue = await client.kept_queue(lambda item: item if item.prompt_id == job.prompt_id else None)
+        for item in (*queue.running, *queue.pending):
+            if item and (graph := sendable(_parsed(item.graph))):
+                return graph
+    try:
+        return sendable(await client.job_graph(job.prompt_id))
+    except (ServerError, NotComfyUI):
+        return None  # A list of jobs is not what every server has.

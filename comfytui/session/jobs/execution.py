@@ -1,0 +1,117 @@
+"""What the server's frames mean for my jobs; frames about other people's prompts change nothing."""
+
+from dataclasses import replace
+
+from comfytui.comfy.protocol.events import (
+    Executed,
+    Executing,
+    ExecutionCached,
+    ExecutionError,
+    ExecutionInterrupted,
+    ExecutionStart,
+    ExecutionSuccess,
+    NodeProgress,
+    Progress,
+    ProgressState,
+)
+from comfytui.session.jobs.transitions import put, running, stated_end
+from comfytui.session.model import Failure, Job, JobStatus, Stamp
+from comfytui.session.runs.run import entered, finished, skipped, stepped
+from comfytui.session.state import Live, SessionState
+
+OUTPUTS_KEPT = 10_000
+"""Files of one job that are kept."""
+TEXTS_KEPT = 100
+"""Texts of one job that are kept."""
+
+RunFrame = ExecutionStart | ExecutionCached | Executing | Progress | ProgressState | Executed
+"""Frames that show that a prompt runs."""
+EndFrame = ExecutionSuccess | ExecutionError | ExecutionInterrupted
+"""Frames that state how a prompt ended."""
+
+
+def run_frame(state: SessionState, event: RunFrame, at: Stamp) -> SessionState:
+    """The state after a frame of a running prompt."""
+    # Servers of 2023 send steps without an id, to the client that submitted.
+    prompt_id = event.prompt_id or (state.live.prompt_id if state.live and isinstance(event, Progress) else None)
+    job = _mine(state, prompt_id)
+    if job is None or (job.absent and state.live and state.live.prompt_id != job.prompt_id):
+        return state
+    if isinstance(event, Executing) and event.node is None:
+        return put(state, [replace(job, absent=1)]) if not job.absent else state
+    start = event if isinstance(event, ExecutionStart) else None
+    state, live = running(state, job, at, started_ms=start.timestamp if start else None, whole=start is not None)
+    if isinstance(event, Executed):
+        state = put(state, [_with_results(state.jobs[job.prompt_id], event)])
+    followed = _followed(live, job, event, at)
+    return state if followed is live else replace(state, live=followed)
+
+
+def end_frame(state: SessionState, event: EndFrame, at: Stamp) -> SessionState:
+    """The state after a frame that states an end."""
+    job = _mine(state, event.prompt_id)
+    if job is None:
+        return state
+    match event:
+        case ExecutionSuccess():
+            return stated_end(state, job, JobStatus.SUCCEEDED, at, ended_ms=event.timestamp)
+        case ExecutionInterrupted():
+            return stated_end(state, job, JobStatus.INTERRUPTED, at, ended_ms=event.timestamp)
+        case ExecutionError():
+            return stated_end(state, job, JobStatus.FAILED, at, ended_ms=event.timestamp, failure=failure_of(event))
+
+
+def failure_of(error: ExecutionError) -> Failure:
+    """What a node's error says, in the server's words."""
+    return Failure(error.exception_message, error.node_id, error.node_type, error.exception_type, error.traceback)
+
+
+def _mine(state: SessionState, prompt_id: str | None) -> Job | None:
+    """The job of that id if it is mine and may still change.
+
+    Frames of an id that is not known yet (a server that mints its own, before its answer) are left to the next look.
+    """
+    job = state.jobs.get(prompt_id) if prompt_id else None
+    return job if job and job.mine and not job.status.final else None
+
+
+def _followed(live: Live, job: Job, event: RunFrame, at: Stamp) -> Live:
+    match event:
+        case ExecutionCached(nodes=nodes):
+            return skipped(live, job, nodes)
+        case Executing(node=str(node), display_node=display):
+            return entered(live, job, node, display)
+        case Progress(value=value, max=top, node=node):
+            return stepped(live, job, node, None, value, top, at.monotonic)
+        case ProgressState(nodes=nodes):
+            return _overviewed(live, job, nodes, at)
+        case Executed(node=node):
+            return finished(live, job, node)
+        case _:
+            return live
+
+
+def _overviewed(live: Live, job: Job, nodes: tuple[NodeProgress, ...], at: Stamp) -> Live:
+    """The run as an overview of its nodes shows it; of several at work the one that was followed so far counts."""
+    working = None
+    for node in nodes:
+        if node.state == "finished":
+            live = finished(live, job, node.node_id)
+        elif node.state == "running" and (working is None or working.node_id != live.pass_node):
+            working = node
+    if working is None:
+        return live
+    live = entered(live, job, working.node_id, working.display_node_id)
+    if not working.value > 0:
+        return live
+    return stepped(live, job, working.node_id, working.display_node_id, working.value, working.max, at.monotonic)
+
+
+def _with_results(job: Job, event: Executed) -> Job:
+    outputs = job.outputs
+    if not set(outputs).issuperset(event.outputs):
+        outputs = tuple(dict.fromkeys(outputs + event.outputs))[:OUTPUTS_KEPT]
+    text = job.text
+    if not set(text).issuperset(event.text):
+        text = tuple(dict.fromkeys(text + event.text))[:TEXTS_KEPT]
+    return job if (outputs, text) == (job.outputs, job.text) else replace(job, outputs=outputs, text=text)

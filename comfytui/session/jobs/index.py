@@ -1,0 +1,170 @@
+"""All jobs of a server as one immutable map that carries the indexes which the screen asks for."""
+
+from collections import Counter
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Set, ValuesView
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import inf
+
+from comfytui.session.jobs.sizes import results_size, traceback_size
+from comfytui.session.model import Job, JobStatus, Kind, kind_of
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How the known jobs of one batch stand; `next` is the one that runs or will run first, `seconds` the time run.
+
+    `left` of those that are still to end left the queue: how they ended is yet to be read.
+    """
+
+    counts: Mapping[JobStatus, int] = field(default_factory=dict)
+    next: str | None = None
+    seconds: float = 0.0
+    ended: float | None = None
+    left: int = 0
+
+    def of(self, *statuses: JobStatus) -> int:
+        """How many jobs have one of these statuses."""
+        return sum(self.counts.get(status, 0) for status in statuses)
+
+    @property
+    def open(self) -> int:
+        """How many jobs are still to end."""
+        return sum(count for status, count in self.counts.items() if not status.ended)
+
+    @property
+    def unsettled(self) -> int:
+        """How many jobs are still to end, or lost."""
+        return sum(count for status, count in self.counts.items() if not status.final)
+
+
+class Jobs(Mapping[str, Job]):
+    """Jobs by prompt_id in order of arrival; indexes are made when first asked for, once a version of the map."""
+
+    def __init__(self, jobs: Iterable[Job] = ()) -> None:
+        self._jobs = {job.prompt_id: job for job in jobs}
+
+    def __getitem__(self, prompt_id: str) -> Job:
+        return self._jobs[prompt_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._jobs)
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __repr__(self) -> str:
+        return f"Jobs({len(self)})"
+
+    def with_jobs(self, jobs: Iterable[Job]) -> "Jobs":
+        """The map with these jobs in the place of those of the same ids, new ones last."""
+        changed = Jobs()
+        changed._jobs = self._jobs | (put := {job.prompt_id: job for job in jobs})
+        sizes = [self.results_size, self.tracebacks_size]
+        for key, job in put.items():
+            known = self._jobs.get(key)
+            if known is None or not _same_results(known, job):
+                sizes[0] += results_size(job) - (results_size(known) if known else 0)
+                sizes[1] += traceback_size(job) - (traceback_size(known) if known else 0)
+        changed.__dict__["results_size"], changed.__dict__["tracebacks_size"] = sizes
+        return changed
+
+    def without(self, ids: Set[str]) -> "Jobs":
+        """The map without the jobs of these ids."""
+        return Jobs(job for job in self._jobs.values() if job.prompt_id not in ids)
+
+    def rekeyed(self, old: str, job: Job) -> "Jobs":
+        """The map with `job` in the place of the job `old`, whose id it need not share."""
+        others = self.without({job.prompt_id} - {old})
+        return Jobs(job if known.prompt_id == old else known for known in others.values())
+
+    def values(self) -> ValuesView[Job]:
+        """The jobs, at the speed of a dict."""
+        return self._jobs.values()
+
+    def items(self) -> ItemsView[str, Job]:
+        """The jobs with their ids, at the speed of a dict."""
+        return self._jobs.items()
+
+    @cached_property
+    def results_size(self) -> int:
+        """The bytes of what all jobs gave."""
+        return sum(map(results_size, self._jobs.values()))
+
+    @cached_property
+    def tracebacks_size(self) -> int:
+        """The bytes of the tracebacks of all jobs."""
+        return sum(map(traceback_size, self._jobs.values()))
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The place in the server's queue, from 0, of every job that is in it."""
+        queued = [job for job in self._jobs.values() if job.status in _QUEUED and not job.absent]
+        return {job.prompt_id: place for place, job in enumerate(sorted(queued, key=run_order))}
+
+    @cached_property
+    def running(self) -> Set[str]:
+        """The jobs, anybody's, that run."""
+        return frozenset(key for key in self.places if self._jobs[key].status is JobStatus.RUNNING)
+
+    @cached_property
+    def tallies(self) -> Mapping[str, Tally]:
+        """How my batches stand, by batch id."""
+        batches: dict[str, list[Job]] = {}
+        for job in self._jobs.values():
+            if job.mine and job.mark:
+                batches.setdefault(job.mark.batch, []).append(job)
+        return {batch: _tally(jobs) for batch, jobs in batches.items()}
+
+    @cached_property
+    def queue_spans(self) -> Mapping[str, tuple[int, int]]:
+        """The last place in the server's queue of each of my batches, and how many of its jobs are in the queue."""
+        places: dict[str, list[int]] = {}
+        for prompt_id, place in self.places.items():
+            job = self._jobs[prompt_id]
+            if job.mine and job.mark:
+                places.setdefault(job.mark.batch, []).append(place)
+        return {batch: (of_batch[-1], len(of_batch)) for batch, of_batch in places.items()}
+
+    @cached_property
+    def run_seconds(self) -> Mapping[Kind, float]:
+        """How long the latest job of each kind ran, anybody's, as far as the server told."""
+        ran = [job for job in self._jobs.values() if job.status is JobStatus.SUCCEEDED and job.seconds is not None]
+        return {kind_of(job): job.seconds or 0.0 for job in sorted(ran, key=lambda job: job.ended or 0.0)}
+
+    @cached_property
+    def unsettled(self) -> tuple[str, ...]:
+        """Jobs, anybody's, that left the queue and whose end is not known in full."""
+        return tuple(
+            job.prompt_id for job in self._jobs.values() if job.absent % 2 and (job.unread or not job.status.ended)
+        )
+
+
+def _same_results(job: Job, other: Job) -> bool:
+    return job.outputs is other.outputs and job.text is other.text and job.failure is other.failure
+
+
+_QUEUED = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
+_RANK = {JobStatus.RUNNING: 0, JobStatus.QUEUED: 1, JobStatus.SUBMITTING: 2}
+
+
+def run_order(job: Job) -> tuple[int, bool, float, int]:
+    """Sorts open jobs in the order in which the server runs them; what is not sent comes last, in image order."""
+    left_queue = job.absent > 0
+    return _RANK[job.status], left_queue, inf if job.number is None else job.number, job.mark.index if job.mark else 0
+
+
+def _tally(jobs: list[Job]) -> Tally:
+    waiting = [job for job in jobs if not job.status.ended]
+    return Tally(
+        counts=Counter(job.status for job in jobs),
+        next=min(waiting, key=run_order).prompt_id if waiting else None,
+        seconds=sum(job.seconds or 0.0 for job in jobs),
+        ended=max((job.ended for job in jobs if job.ended is not None), default=None),
+        left=sum(job.absent > 0 for job in waiting),
+    )
+
+
+def indexed(jobs: Mapping[str, Job]) -> Jobs:
+    """The same jobs as a map with indexes."""
+    return jobs if isinstance(jobs, Jobs) else Jobs(jobs.values())

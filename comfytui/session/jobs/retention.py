@@ -1,0 +1,78 @@
+"""Which jobs are kept that nobody ordered here: a server may show new ones without end."""
+
+from collections.abc import Iterable, Set
+from dataclasses import replace
+from types import MappingProxyType
+
+from comfytui.session.jobs.index import indexed
+from comfytui.session.jobs.sizes import graph_size, results_size, traceback_size
+from comfytui.session.model import Job
+from comfytui.session.state import SessionState
+from comfytui.workflow.parameters import Recipe
+
+FOREIGN_KEPT = 200
+"""Ended jobs of others that are remembered, the newest."""
+ADOPTED_KEPT = 1_000
+"""The same of jobs of mine that are known from the server alone."""
+LEFT_KEPT = 1_000
+"""Jobs of each of these that left the queue, and whose end is still to be read."""
+ENDED_SIZE = 16 * 2**20
+"""Bytes of these ended jobs, of others and of mine."""
+GRAPHS_SIZE = 48 * 2**20
+"""Bytes of what is known of the graphs of all jobs."""
+
+
+def ordered(state: SessionState, job: Job) -> bool:
+    """Whether the user ordered it here, in this session or one before."""
+    batch = state.batches.get(job.mark.batch) if job.mine and job.mark else None
+    return batch is not None and not batch.adopted
+
+
+def described(state: SessionState, jobs: list[Job]) -> list[Job]:
+    """These new jobs without their settings, where there is no more memory for those."""
+    if not jobs:
+        return jobs
+    counted: set[int] = set()
+    size, fitting = sum(graph_size(job, counted) for job in state.jobs.values()), []
+    for job in jobs:
+        size += graph_size(job, counted)
+        fitting.append(job if size <= GRAPHS_SIZE else replace(job, recipe=Recipe(), classes=MappingProxyType({})))
+    return fitting
+
+
+def surplus(state: SessionState, new: Iterable[Job]) -> Set[str]:
+    """The oldest jobs, of these `new` ones too, that nobody ordered here and that are no longer in the queue."""
+    running = state.live.prompt_id if state.live else ""
+    jobs = {**state.jobs, **{job.prompt_id: job for job in new}}
+    gone = [job for job in jobs.values() if (job.status.ended or job.absent) and job.prompt_id != running]
+    mine = [job for job in gone if job.mine and not ordered(state, job)]
+    foreign = [job for job in gone if not job.mine]
+    return {*_oldest(mine, ADOPTED_KEPT), *_oldest(foreign, FOREIGN_KEPT)}
+
+
+def without(state: SessionState, ids: Set[str]) -> SessionState:
+    """The state without the jobs of these ids, and without the batches that they leave empty."""
+    jobs = [job for key in ids if (job := state.jobs.get(key))]
+    if not jobs:
+        return state
+    batches = dict(state.batches)
+    for key in {job.mark.batch for job in jobs if job.mine and job.mark} & batches.keys():
+        left = tuple(prompt for prompt in batches[key].prompts if prompt not in ids)
+        if left:
+            batches[key] = replace(batches[key], prompts=left)
+        else:
+            del batches[key]
+    return replace(state, jobs=indexed(state.jobs).without(ids), batches=MappingProxyType(batches))
+
+
+def _oldest(jobs: list[Job], most: int) -> Iterable[str]:
+    """The ids of jobs beyond the newest, by number and by size."""
+    ended = sorted((job for job in jobs if job.status.ended), key=lambda job: job.ended or 0.0, reverse=True)
+    left = [job for job in jobs if not job.status.ended]
+    counted: set[int] = set()
+    size = 0
+    for place, job in enumerate(ended):
+        size += graph_size(job, counted) + results_size(job) - traceback_size(job)  # Few tracebacks are kept.
+        if place >= most or size > ENDED_SIZE:
+            yield job.prompt_id
+    yield from (job.prompt_id for job in left[:-LEFT_KEPT])

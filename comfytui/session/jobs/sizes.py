@@ -1,0 +1,80 @@
+"""How many bytes a job takes, and how one is cut to a size: what a server says of jobs is bounded for all of them."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from sys import getsizeof
+from typing import TYPE_CHECKING
+
+from comfytui.session.model import Failure, Job
+
+if TYPE_CHECKING:  # The screen is painted before this is loaded.
+    from comfytui.comfy.protocol.events import Output
+
+OBJECT_SIZE = 80
+"""Bytes of an object of a few attributes, without their values."""
+
+
+def results_size(job: Job) -> int:
+    """The bytes of what a job gave: its files, texts and errors."""
+    return _size(job.text) + sum(map(_size, map(_words, job.outputs))) + _failure_size(job.failure)
+
+
+def traceback_size(job: Job) -> int:
+    """The bytes of the traceback of a job that failed."""
+    return _size(job.failure.traceback) if job.failure and job.failure.traceback else 0
+
+
+def graph_size(job: Job, counted: set[int]) -> int:
+    """The bytes of what is known of a job's graph; parts whose ids are `counted` are shared with other jobs."""
+    recipe = job.recipe
+    words = [each for each in (recipe.prompt, recipe.negative, recipe.model) if each and id(each) not in counted]
+    counted.update(map(id, words))
+    if id(job.classes) in counted:
+        return _size(words)
+    counted.add(id(job.classes))
+    return _size(words) + _size(job.classes.keys()) + _size(job.classes.values())
+
+
+def without_traceback(job: Job) -> Job:
+    """The job without the traceback of its failure."""
+    return replace(job, failure=replace(job.failure, traceback=())) if traceback_size(job) and job.failure else job
+
+
+def cut(job: Job, size: int) -> Job:
+    """The job with as much of what it gave as fits in `size` bytes: its error first, then its files."""
+    if results_size(job) <= size:
+        return job
+    job = without_traceback(job)
+    failure = job.failure
+    if failure and _failure_size(failure) > size:
+        failure = replace(failure, node_errors=())
+    size -= _failure_size(failure)
+    outputs, text = [], []
+    for output in job.outputs:
+        size -= _size(_words(output))
+        if size < 0:
+            break
+        outputs.append(output)
+    for line in job.text:
+        size -= getsizeof(line)
+        if size < 0:
+            break
+        text.append(line)
+    return replace(job, failure=failure, outputs=tuple(outputs), text=tuple(text))
+
+
+def _failure_size(failure: Failure | None) -> int:
+    if failure is None:
+        return 0
+    errors = ((each.class_type, each.message, each.details, each.input_name) for each in failure.node_errors)
+    words = (failure.message, failure.node_type, failure.cause, *failure.traceback)
+    return _size(words) + sum(map(_size, errors))
+
+
+def _words(output: "Output") -> tuple[str, ...]:
+    return output.filename, output.subfolder, output.type, output.node, output.kind
+
+
+def _size(words: Iterable[str]) -> int:
+    """The bytes of some texts, and of what holds them."""
+    return OBJECT_SIZE + sum(map(getsizeof, words))

@@ -1,0 +1,66 @@
+"""Prompts as the queue and the history show them, boiled down to what a session keeps: no graph, no foreign types."""
+
+from collections.abc import Mapping
+from typing import TypeGuard
+
+from comfytui.comfy.protocol.models import HistoryEntry, Json, QueueItem
+from comfytui.session.events import Past, Seen
+from comfytui.session.jobs.execution import failure_of
+from comfytui.session.jobs.transitions import from_cache
+from comfytui.session.model import Mark
+from comfytui.workflow.parameters import GraphReader
+
+LONGEST_ID = 64
+"""Bytes of a batch or submission id; ours are UUIDs."""
+MOST_IMAGES = 100_000
+"""Images of a batch that a mark may claim."""
+
+
+def seen(item: QueueItem, reader: GraphReader | None = None) -> Seen:
+    """A prompt in the queue; one `reader` serves all prompts of an answer."""
+    recipe, classes = (reader or GraphReader()).read(item.graph)
+    return Seen(
+        prompt_id=item.prompt_id,
+        number=item.number,
+        client_id=item.client_id,
+        mark=mark_of(item.marks),
+        recipe=recipe,
+        classes=classes,
+        created=_seconds(item.create_time),
+    )
+
+
+def past(entry: HistoryEntry, reader: GraphReader | None = None) -> Past:
+    """A prompt that ended; one `reader` serves all prompts of an answer."""
+    prompt = seen(entry.item, reader)
+    both = entry.started is not None and entry.ended is not None
+    return Past(
+        seen=prompt,
+        outcome=entry.outcome,
+        outputs=entry.outputs,
+        all_cached=from_cache(frozenset(entry.cached), prompt.classes, entry.outputs),
+        failure=failure_of(entry.error) if entry.error else None,
+        seconds=max((entry.ended or 0) - (entry.started or 0), 0) / 1000 if both else None,
+        ended=_seconds(entry.ended),
+    )
+
+
+def mark_of(marks: Mapping[str, Json]) -> Mark | None:
+    """The mark that a prompt carries; anybody can write one, so a senseless one is none."""
+    if not marks:
+        return None
+    batch, index, total, submission = (marks.get(name) for name in ("batch", "index", "total", "submission"))
+    if not _is_id(batch) or type(index) is not int or type(total) is not int:
+        return None
+    total = min(total, MOST_IMAGES)
+    if not 1 <= index <= total:
+        return None
+    return Mark(batch, index, total, submission if _is_id(submission) else "")
+
+
+def _is_id(value: Json) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value.encode(errors="replace")) <= LONGEST_ID
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000

@@ -1,0 +1,149 @@
+"""Changes of the job map that every part of the reducer needs: put jobs in, end one, begin one."""
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import replace
+from types import MappingProxyType
+
+from comfytui.comfy.protocol.events import Output
+from comfytui.session.jobs.index import Jobs, indexed
+from comfytui.session.jobs.sizes import cut, results_size, traceback_size, without_traceback
+from comfytui.session.model import Failure, Job, JobStatus, Kind, Pace, Stamp, kind_of
+from comfytui.session.runs.run import begun
+from comfytui.session.state import Live, SessionState
+
+RESULTS_SIZE = 48 * 2**20
+"""Bytes of what all jobs of a session gave: 100,000 pictures."""
+RESULTS_OF_JOB = 8 * 2**20
+"""The same of one job: 10,000 files."""
+RESULTS_AT_LEAST = 8 * 2**10
+"""What each job keeps in any case: twenty files, or one with the longest names."""
+TRACEBACKS_SIZE = 4 * 2**20
+"""Bytes of all tracebacks, the newest: a few hundred."""
+KINDS_KEPT = 64
+"""Kinds of job whose pace is remembered; the oldest gives way."""
+
+
+def put(state: SessionState, jobs: Iterable[Job]) -> SessionState:
+    """The state with these jobs in the place of those of the same ids, new ones last; unchanged ones cost nothing.
+
+    What they gave is kept up to a size.
+    """
+    changed = [job for job in jobs if state.jobs.get(job.prompt_id) != job]
+    if not changed:
+        return state
+    before = indexed(state.jobs)
+    return replace(state, jobs=_with_few_tracebacks(before.with_jobs(_fitting(before, changed))))
+
+
+def _fitting(known: Jobs, changed: list[Job]) -> list[Job]:
+    """These jobs with as much of what they gave as fits beside what the other jobs gave."""
+    size, fitting = known.results_size, []
+    for job in changed:
+        before = known.get(job.prompt_id)
+        size -= results_size(before) if before else 0
+        fits = cut(job, max(min(RESULTS_SIZE - size, RESULTS_OF_JOB), RESULTS_AT_LEAST))
+        size += results_size(fits)
+        fitting.append(fits)
+    return fitting
+
+
+def _with_few_tracebacks(jobs: Jobs) -> Jobs:
+    """The jobs without the oldest tracebacks, where there are too many to keep."""
+    if jobs.tracebacks_size <= TRACEBACKS_SIZE:
+        return jobs
+    failed = [job for job in jobs.values() if traceback_size(job)]
+    failed.sort(key=lambda job: job.ended or 0.0, reverse=True)
+    size, shorter = 0, []
+    for job in failed:
+        size += traceback_size(job)
+        if size > TRACEBACKS_SIZE // 2:
+            shorter.append(without_traceback(job))
+    return jobs.with_jobs(shorter)
+
+
+def rekeyed(state: SessionState, old: str, job: Job) -> SessionState:
+    """The state with the job `old` replaced, in its place, by one of another id, in its batch too."""
+    batches = state.batches
+    batch = batches.get(job.mark.batch) if job.mark else None
+    if batch is not None:
+        prompts = tuple(job.prompt_id if prompt == old else prompt for prompt in batch.prompts)
+        batches = MappingProxyType({**batches, batch.id: replace(batch, prompts=prompts)})
+    live = state.live
+    if live is not None and live.prompt_id == old:
+        live = replace(live, prompt_id=job.prompt_id)
+    return replace(state, jobs=indexed(state.jobs).rekeyed(old, job), batches=batches, live=live)
+
+
+def running(
+    state: SessionState, job: Job, at: Stamp, *, started_ms: int | None, whole: bool
+) -> tuple[SessionState, Live]:
+    """The state in which a job of mine runs, and its run; of what ran before the end is to be looked up."""
+    jobs = []
+    if job.status is not JobStatus.RUNNING or job.absent:
+        jobs.append(replace(job, status=JobStatus.RUNNING, absent=0, proven=at.monotonic, ended=None, note=""))
+    live = state.live if state.live and state.live.prompt_id == job.prompt_id else None
+    if live is None and (before := overtaken(state)) is not None:
+        jobs.append(before)
+    # The queue may show a run before its first frame is here: the frame makes it one seen from its start.
+    if live is None or (whole and not live.whole and not live.fraction):
+        live = begun(job, at.monotonic, whole=whole, started_ms=started_ms)
+        state = replace(state, live=live)
+    return put(state, jobs), live
+
+
+def overtaken(state: SessionState) -> Job | None:
+    """The job that ran until now as one that left the queue, if it is open and not known to have left."""
+    job = state.jobs.get(state.live.prompt_id) if state.live else None
+    return replace(job, absent=1) if job and not job.status.ended and not job.absent else None
+
+
+def ended(state: SessionState, job: Job) -> SessionState:
+    """The state with a job that came to an end; it no longer runs."""
+    state = put(state, [job])
+    return replace(state, live=None) if state.live and state.live.prompt_id == job.prompt_id else state
+
+
+def stated_end(
+    state: SessionState, job: Job, status: JobStatus, at: Stamp, *, ended_ms: int | None, failure: Failure | None = None
+) -> SessionState:
+    """The state with a job that ended as a frame says, its run measured if it was seen whole."""
+    live = state.live if state.live and state.live.prompt_id == job.prompt_id else None
+    if status is JobStatus.SUCCEEDED and live and live.whole:
+        if from_cache(live.cached, job.classes, job.outputs):
+            status = JobStatus.CACHED
+        else:
+            state = replace(state, paces=_measured(state.paces, job, live, at.monotonic))
+    seconds = _seconds(live, at, ended_ms)
+    unread = live is None or not live.whole or live.cut
+    # A success that shows nothing is one whose results went astray.
+    unread |= status is JobStatus.SUCCEEDED and not (job.outputs or job.text)
+    ends = replace(job, status=status, ended=at.wall, seconds=seconds, failure=failure, note="")
+    done = replace(ends, absent=1 if unread else 0, unread=unread)
+    return ended(state, done)
+
+
+def from_cache(cached: Set[str], nodes: Iterable[str], outputs: Iterable[Output]) -> bool:
+    """Whether nothing ran: every node, or every one that gave outputs (and so all before it), was cached.
+
+    Without the graph the `nodes` are not known, and only those that gave outputs can tell.
+    """
+    known, givers = set(nodes), {output.node for output in outputs}
+    return any(bool(each) and cached >= each for each in (known, givers))
+
+
+def _seconds(live: Live | None, at: Stamp, ended_ms: int | None) -> float | None:
+    if live is None:
+        return None
+    if live.started_ms is not None and ended_ms is not None:
+        return max(ended_ms - live.started_ms, 0) / 1000
+    return at.monotonic - live.started if live.whole else None
+
+
+def _measured(paces: Mapping[Kind, Pace], job: Job, live: Live, end: float) -> Mapping[Kind, Pace]:
+    kind = kind_of(job)
+    first = end if live.first_step is None else live.first_step
+    last = end if live.last_step is None else live.last_step
+    runs = paces[kind].runs + 1 if kind in paces else 1
+    pace = Pace(first - live.started, end - first - live.stalled, end - last, runs)
+    others = [known for known in paces.items() if known[0] != kind]
+    return MappingProxyType(dict([*others[1 - KINDS_KEPT :], (kind, pace)]))

@@ -1,0 +1,110 @@
+"""The one function that knows how a session changes."""
+
+from dataclasses import replace
+
+from comfytui.comfy.protocol.events import (
+    Executed,
+    Executing,
+    ExecutionCached,
+    ExecutionError,
+    ExecutionInterrupted,
+    ExecutionStart,
+    ExecutionSuccess,
+    Progress,
+    ProgressState,
+    Status,
+)
+from comfytui.session.connection import link_after
+from comfytui.session.events import (
+    Answered,
+    BatchPlanned,
+    BoxChanged,
+    Connected,
+    Disconnected,
+    Heard,
+    HistorySnapshot,
+    JobCancelled,
+    JobsResent,
+    Lagging,
+    LinkEvent,
+    MovedIn,
+    Probed,
+    PromptDelayed,
+    PromptLost,
+    PromptQueued,
+    PromptRejected,
+    QueueSnapshot,
+    Quiet,
+    SessionEvent,
+    StatsRead,
+    Unanswered,
+)
+from comfytui.session.jobs.execution import end_frame, run_frame
+from comfytui.session.jobs.reconcile import history_seen, queue_seen
+from comfytui.session.jobs.submissions import ordered
+from comfytui.session.model import LinkKind, Stamp
+from comfytui.session.runs.stall import memory_moved
+from comfytui.session.state import SessionState
+
+
+def reduce(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
+    """The state after an event seen at `at`; the very same object where nothing changed."""
+    match event:
+        case ExecutionStart() | ExecutionCached() | Executing() | Progress() | ProgressState() | Executed():
+            return run_frame(state, event, at)
+        case ExecutionSuccess() | ExecutionError() | ExecutionInterrupted():
+            return end_frame(state, event, at)
+        case QueueSnapshot():
+            return queue_seen(state, event, at)
+        case HistorySnapshot():
+            return history_seen(state, event, at)
+        case (
+            BatchPlanned()
+            | PromptQueued()
+            | PromptRejected()
+            | PromptDelayed()
+            | PromptLost()
+            | JobCancelled()
+            | JobsResent()
+        ):
+            return ordered(state, event, at)
+        case _:
+            return _around(state, event, at)
+
+
+def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
+    """What happens around the jobs: the link, the length of the queue, the box."""
+    match event:
+        case Status(queue_remaining=remaining) if max(remaining, 0) != state.queue_remaining:
+            # What HTTP told since is newer than a frame that is late.
+            return state if state.link.behind else replace(state, queue_remaining=max(remaining, 0))
+        case StatsRead(stats=stats) if stats != state.stats:
+            # Not compared with the last reading: a model that loads slowly moves little between two.
+            if memory_moved(state.moved_to, stats):
+                state = replace(state, memory_moved=at.monotonic, moved_to=stats)
+            return replace(state, stats=stats)
+        case Connected() | Disconnected() | Answered() | Unanswered() | Quiet() | Heard() | Lagging() | BoxChanged():
+            return _linked(state, event, at)
+        case MovedIn(client_ids=ids, elsewhere=elsewhere) if (state.client_ids | ids, elsewhere) != (
+            state.client_ids,
+            state.elsewhere,
+        ):
+            return replace(state, client_ids=state.client_ids | ids, elsewhere=elsewhere)
+        case Probed(abilities=abilities) if abilities != state.abilities:
+            return replace(state, abilities=abilities)
+        case _:
+            return state
+
+
+def _linked(state: SessionState, event: LinkEvent, at: Stamp) -> SessionState:
+    link = link_after(state.link, event, at.monotonic)
+    ids = state.client_ids | {event.client_id} if isinstance(event, Connected) else state.client_ids
+    live, blind = state.live, state.blind
+    # Frames go astray while there is no socket, or one that is deaf, also where it is only renewed.
+    if live and not live.cut and (isinstance(event, Disconnected | Connected) or link.kind is LinkKind.DEAF):
+        live = replace(live, cut=True)
+    if blind is None and link.kind.away:
+        blind = at.monotonic - (event.silent if isinstance(event, Disconnected | Quiet) else 0.0)
+    if link is state.link and ids == state.client_ids and live is state.live and blind == state.blind:
+        return state
+    return replace(state, link=link, client_ids=ids, live=live, blind=blind)

@@ -1,0 +1,1 @@
+"""The prompt that runs: its steps, its timing, and whether it stalls."""

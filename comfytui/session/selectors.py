@@ -1,0 +1,115 @@
+"""Questions that the screen asks of a session; cheap with 10,000 jobs, since the job map carries its indexes."""
+
+from typing import TYPE_CHECKING
+
+from comfytui.comfy.protocol.media_types import Media, media_of
+from comfytui.session.jobs.index import Tally, indexed, run_order
+from comfytui.session.model import Batch, Job, JobStatus
+from comfytui.session.state import SessionState
+
+if TYPE_CHECKING:
+    from comfytui.comfy.protocol.events import Output
+
+
+def tally(state: SessionState, batch: Batch) -> Tally:
+    """How the jobs of a batch stand."""
+    return indexed(state.jobs).tallies.get(batch.id, Tally())
+
+
+def batch_of(state: SessionState, job: Job) -> Batch | None:
+    """The batch that a job of mine belongs to."""
+    return state.batches.get(job.mark.batch) if job.mine and job.mark else None
+
+
+def jobs_of(state: SessionState, batch: Batch) -> list[Job]:
+    """The jobs of a batch that are known, in image order."""
+    return [job for prompt_id in batch.prompts if (job := state.jobs.get(prompt_id))]
+
+
+def newest_picture(state: SessionState, batch: Batch) -> tuple[Job, "Output"] | None:
+    """The image of a batch that was finished last, and its first picture."""
+    made = [(job, output) for job in jobs_of(state, batch) if job.status.ended and (output := first_picture(job))]
+    return max(made, key=lambda each: each[0].ended or 0.0, default=None)
+
+
+def first_picture(job: Job) -> "Output | None":
+    """The first file of a job that can be shown; it may have made videos, or sounds, or nothing."""
+    return next((output for output in job.outputs if media_of(output) is Media.PICTURE), None)
+
+
+def current_batch(state: SessionState) -> Batch | None:
+    """The batch to show as *Now*: whose job runs, else whose job is next, else the one that ended last."""
+    running = state.jobs.get(state.live.prompt_id) if state.live else None
+    if running is not None:
+        return batch_of(state, running)
+    waiting = [job for batch in state.batches.values() if (job := next_job(state, batch))]
+    if waiting:
+        return batch_of(state, min(waiting, key=run_order))
+    return max(state.batches.values(), key=lambda batch: tally(state, batch).ended or batch.created, default=None)
+
+
+def next_job(state: SessionState, batch: Batch) -> Job | None:
+    """The job of a batch that runs, or will run first; None when all have ended."""
+    prompt_id = tally(state, batch).next
+    return state.jobs[prompt_id] if prompt_id else None
+
+
+def batch_number(state: SessionState, batch: Batch) -> int:
+    """Which batch of the session it is, from 1."""
+    return next((number for number, known in enumerate(state.batches, 1) if known == batch.id), 0)
+
+
+def ahead_of(state: SessionState, job: Job) -> int:
+    """How many jobs, anybody's, run or stand before it; all that are queued where it is not in the queue yet."""
+    places = indexed(state.jobs).places
+    return 0 if job.status.ended or job.absent else places.get(job.prompt_id, len(places))
+
+
+def is_held_up(state: SessionState, batch: Batch) -> bool:
+    """Whether jobs that are not of the batch run or stand before its last image."""
+    jobs = indexed(state.jobs)
+    last, own = jobs.queue_spans.get(batch.id, (-1, 0))
+    if not own:  # What is still to be sent comes after all that is there.
+        return bool(jobs.places) and tally(state, batch).open > 0
+    return last + 1 > own
+
+
+def open_jobs(state: SessionState) -> int:
+    """How many jobs of mine are still to end, unsent ones included."""
+    return sum(tally(state, batch).open for batch in state.batches.values())
+
+
+def unsent_jobs(state: SessionState) -> int:
+    """How many jobs of mine the server does not have yet."""
+    return sum(tally(state, batch).of(JobStatus.SUBMITTING) for batch in state.batches.values())
+
+
+def lost_jobs(state: SessionState, batch: Batch | None = None) -> list[Job]:
+    """My jobs that the server forgot, of one batch or of all, in the order in which they were asked for.
+
+    Those of another running comfytui are for that one to send again.
+    """
+    batches = [batch] if batch else state.batches.values()
+    jobs = (state.jobs.get(prompt_id) for each in batches for prompt_id in each.prompts)
+    return [job for job in jobs if job and job.status is JobStatus.LOST and job.owner not in state.elsewhere]
+
+
+def is_overwritten(state: SessionState, job: Job, output: "Output") -> bool:
+    """Whether a later job was given a file of the same name: a server whose folder was emptied counts anew."""
+    ended = job.ended or 0.0
+    later = (other for other in state.jobs.values() if output in other.outputs and (other.ended or 0.0) > ended)
+    return any(other.status is not JobStatus.CACHED for other in later)
+
+
+def just_ended(before: SessionState, after: SessionState) -> list[Job]:
+    """My jobs that were open in `before` and are not in `after`."""
+    return [
+        job
+        for prompt_id, job in after.jobs.items()
+        if job.mine and job.status.ended and (old := before.jobs.get(prompt_id)) and not old.status.ended
+    ]
+
+
+def unsettled(state: SessionState) -> tuple[str, ...]:
+    """The prompt_ids of jobs, anybody's, that the queue no longer has and whose end is not known."""
+    return indexed(state.jobs).unsettled

@@ -1,0 +1,1 @@
+"""The dashboard of one server, and what its keys do."""

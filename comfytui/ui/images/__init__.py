@@ -1,0 +1,1 @@
+"""Pictures as cells: decoded in a process of their own, painted within a budget of bytes."""

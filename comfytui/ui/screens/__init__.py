@@ -1,0 +1,1 @@
+"""The other screens: start, job, login, help, questions."""

@@ -1,0 +1,124 @@
+"""The start screen: type an address, choose a named server, open the demo, or read how to forward a port over SSH."""
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Button, Footer, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from comfytui.comfy.server import BadServer
+from comfytui.sanitize import plain
+from comfytui.ui.widgets.line import Line
+
+if TYPE_CHECKING:
+    from comfytui.ui.app import ComfyApp
+
+NOTHING_ANSWERS = "No ComfyUI answers on this machine. Enter a server's address."
+SSH_HELP = """\
+ComfyUI on another machine? Forward its port first:
+    ssh -L 8188:127.0.0.1:8188 you@gpu-box
+then open 127.0.0.1:8188 here."""
+
+
+NAME_CELLS = 20
+"""Width of the column of names, unless one of them is longer."""
+
+
+def _option(name: str, told: str) -> Option:
+    return Option(Text.assemble(f"{plain(name, 60):<{NAME_CELLS}}  ", (plain(told, 300), "dim")), id=name)
+
+
+class AddressInput(Input):
+    """Where an address or a name is typed; from it a key leads to the named servers."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "screen.choose", "Named servers", key_display="down", id="start-choose"),
+    ]
+
+
+class StartScreen(Screen[None]):
+    """Asks which server to open."""
+
+    AUTO_FOCUS = "#url"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.quit", "Quit", id="start-quit"),
+        Binding(
+            "f2", "demo", "Demo", key_display="F2", tooltip="Open a simulated server on this machine", id="start-demo"
+        ),
+    ]
+
+    def __init__(self, note: str, *, url: str = "") -> None:
+        super().__init__()
+        self._note = note
+        self._url = url
+
+    def compose(self) -> ComposeResult:
+        """A sentence, an input, the named servers, two buttons, the forwarding recipe."""
+        named = cast("ComfyApp", self.app).options.named
+        with Vertical(id="start"):
+            yield Line("comfytui", id="start-title")
+            yield Static(Text(self._note), id="start-note")
+            yield AddressInput(self._url, placeholder="http://gpu-box:8188", id="url", compact=True)
+            yield Line(id="start-error", classes="error")
+            if named:
+                yield OptionList(*(_option(*each) for each in named), id="named", markup=False, compact=True)
+            yield Button("Open  enter", id="open", compact=True, variant="primary")
+            yield Button("Demo  F2", id="demo", compact=True)
+            yield Static(Text(SSH_HELP), classes="help")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """A blinking cursor would cost bytes for nothing."""
+        self.query_one("#url", Input).cursor_blink = False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The key that leads to the named servers is offered where there are some."""
+        return bool(cast("ComfyApp", self.app).options.named) if action == "choose" else True
+
+    def action_choose(self) -> None:
+        """Go to the named servers."""
+        named = self.query_one("#named", OptionList)
+        named.focus()
+        if named.highlighted is None:
+            named.action_first()
+
+    @on(Input.Changed, "#url")
+    def _show_like(self, event: Input.Changed) -> None:
+        """Show the first named server that has what is typed in its name."""
+        typed = event.value.strip().lower()
+        for named in self.query(OptionList):
+            like = (at for at, each in enumerate(named.options) if typed and typed in (each.id or "").lower())
+            named.highlighted = next(like, None)
+
+    @on(OptionList.OptionSelected, "#named")
+    def _open_named(self, event: OptionList.OptionSelected) -> None:
+        self._open(event.option_id or "")
+
+    @on(Input.Submitted, "#url")
+    @on(Button.Pressed, "#open")
+    def _open_typed(self) -> None:
+        self._open(self.query_one("#url", Input).value)
+
+    @work(exclusive=True)
+    async def _open(self, typed: str) -> None:
+        app = cast("ComfyApp", self.app)
+        try:
+            # A program may have to tell a secret.
+            server = await asyncio.to_thread(app.options.server_of, typed)
+        except BadServer as error:
+            sentence = self.query_one("#start-error", Line)
+            sentence.say(f"! {error} {app.options.suggest(typed)}".rstrip())
+            sentence.add_class("-shown")
+            return
+        app.open_server(server, typed)
+
+    @on(Button.Pressed, "#demo")
+    def action_demo(self) -> None:
+        """Open the demo."""
+        cast("ComfyApp", self.app).open_demo()
