@@ -47,7 +47,7 @@ _MAY_BE_MARKS = re.compile(f"(?:[^\\w\x00-\u02ff\u2100-\u2bff]|[{_CONJOINING}]){
 _IS_CONJOINING = re.compile(f"[{_CONJOINING}]")
 
 
-def plain(text: str, limit: int = 500) -> str:
+def sanitize(text: str, limit: int = 500) -> str:
     """One harmless line of at most `limit` characters, as wide on every terminal; what was cut shows as an ellipsis."""
     is_cut, text = len(text) > limit * 4, text[: limit * 4]
     if not is_common(text):
@@ -96,7 +96,7 @@ def _is_mark(char: str) -> bool:
     return unicodedata.category(char) in {"Mn", "Mc", "Me", "Cf", "Cn"} or bool(_IS_CONJOINING.match(char))
 
 
-def plain_lines(text: str, limit: int = 20_000) -> str:
+def sanitize_lines(text: str, limit: int = 20_000) -> str:
     """Harmless text that keeps its lines and their indentation, of at most `limit` characters."""
     lines = text[:limit].expandtabs(4).splitlines()
-    return "\n".join(" " * (len(line) - len(line.lstrip(" "))) + plain(line, limit) for line in lines)
+    return "\n".join(" " * (len(line) - len(line.lstrip(" "))) + sanitize(line, limit) for line in lines)

@@ -11,8 +11,8 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 
-from comfytui.sanitize import plain, plain_lines
-from comfytui.ui.terminal.control_filter import HarmlessFilter, harmless
+from comfytui.sanitize import sanitize, sanitize_lines
+from comfytui.ui.terminal.control_filter import ControlFilter, filter_controls
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ from comfytui.ui.terminal.control_filter import HarmlessFilter, harmless
     ],
 )
 def test_what_is_shown(text: str, shown: str) -> None:
-    assert plain(text) == shown
+    assert sanitize(text) == shown
 
 
 def test_long_text_is_cut_with_an_ellipsis() -> None:
-    assert plain("x" * 1000, 10) == "x" * 9 + "…"
-    assert plain("\u200b" * 1000 + "x", 10) == "…"
+    assert sanitize("x" * 1000, 10) == "x" * 9 + "…"
+    assert sanitize("\u200b" * 1000 + "x", 10) == "…"
 
 
 REAL_TEXTS = [
@@ -67,8 +67,8 @@ REAL_TEXTS = [
 
 @pytest.mark.parametrize("text", REAL_TEXTS)
 def test_real_scripts_keep_their_marks(text: str) -> None:
-    assert plain(text) == text
-    (painted,) = HarmlessFilter().apply([Segment(text)], Color(0, 0, 0))
+    assert sanitize(text) == text
+    (painted,) = ControlFilter().apply([Segment(text)], Color(0, 0, 0))
     assert painted.text == text
 
 
@@ -86,32 +86,32 @@ HIDDEN = {*map(chr, IGNORABLE), *(char for char in EVERY if CATEGORIES[char] in 
 
 def test_nothing_hidden_passes_of_all_of_unicode() -> None:
     for first in sorted(HIDDEN - {"\x1b"}):  # an escape takes what follows it along
-        assert plain(f"a{first}b") in {"ab", "a b"}, ascii(first)
+        assert sanitize(f"a{first}b") in {"ab", "a b"}, ascii(first)
     everything = "".join(EVERY)
-    assert not HIDDEN & {*plain(everything, len(everything))}
-    assert not HIDDEN & {*harmless(everything)}
+    assert not HIDDEN & {*sanitize(everything, len(everything))}
+    assert not HIDDEN & {*filter_controls(everything)}
 
 
 def test_no_character_of_all_of_unicode_makes_a_tower() -> None:
     without_cells = [(start, end) for start, end, cells in load_cell_table("auto").widths if cells == 0]
     assert without_cells
     for char in (chr(code) for start, end in without_cells for code in range(start, end + 1)):
-        assert len(plain(f"x{char * 50}")) <= 5, ascii(char)
+        assert len(sanitize(f"x{char * 50}")) <= 5, ascii(char)
 
 
 def test_what_hides_nothing_stays_of_all_of_unicode() -> None:
     varied = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
     away = {*HIDDEN, *varied}
     shown = "x".join(char for char in EVERY if CATEGORIES[char] not in {"Cn", "Co"} and char not in away)
-    assert plain(f"x{shown}x", len(shown) + 2) == f"x{shown}x"
+    assert sanitize(f"x{shown}x", len(shown) + 2) == f"x{shown}x"
 
 
 @given(st.text(st.characters()))
 def test_no_control_character_survives(text: str) -> None:
-    shown = plain(text)
+    shown = sanitize(text)
     assert shown.isprintable() or all(ord(c) >= 0xA0 for c in shown if not c.isprintable())
     assert len(shown) <= 500
-    assert all(ord(c) >= 0x20 and not 0x7F <= ord(c) < 0xA0 for c in plain_lines(text).replace("\n", ""))
+    assert all(ord(c) >= 0x20 and not 0x7F <= ord(c) < 0xA0 for c in sanitize_lines(text).replace("\n", ""))
 
 
 VARIED = ["❤\ufe0f", "1\ufe0f\u20e3", "👍\U0001f3fd", "🏳\ufe0f\u200d🌈", "🧔\U0001f3fd\u200d♂\ufe0f", "🦊", "狐"]
@@ -119,14 +119,14 @@ VARIED = ["❤\ufe0f", "1\ufe0f\u20e3", "👍\U0001f3fd", "🏳\ufe0f\u200d🌈"
 
 @given(st.lists(st.sampled_from([*VARIED, "a", " "])).map("".join))
 def test_emoji_that_terminals_do_not_agree_on_are_painted_as_those_that_they_do(text: str) -> None:
-    (painted,) = HarmlessFilter().apply([Segment(text)], Color(0, 0, 0))
+    (painted,) = ControlFilter().apply([Segment(text)], Color(0, 0, 0))
     assert cell_len(painted.text) == cell_len(text) == sum(map(cell_len, painted.text))
     assert not set(painted.text) & {"\ufe0f", "\U0001f3fd"}
 
 
 @given(st.text(st.characters()))
 def test_harmless_text_takes_as_many_cells_and_holds_no_control(text: str) -> None:
-    (painted,) = HarmlessFilter().apply([Segment(text)], Color(0, 0, 0))
+    (painted,) = ControlFilter().apply([Segment(text)], Color(0, 0, 0))
     shown = painted.text
     assert sum(map(cell_len, shown)) == cell_len(text)
     assert not any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in shown)
@@ -135,12 +135,12 @@ def test_harmless_text_takes_as_many_cells_and_holds_no_control(text: str) -> No
 def test_letters_that_a_joiner_precedes_take_the_blank_cells_that_follow() -> None:
     line = [Segment("क\u094d\u200dष क\u094d\u200dष"), Segment("    "), Segment("│")]
     assert sum(segment.cell_length for segment in line) == 8
-    painted = HarmlessFilter().apply(line, Color(0, 0, 0))
+    painted = ControlFilter().apply(line, Color(0, 0, 0))
     assert [segment.text for segment in painted] == [line[0].text, "  ", "│"]
     assert sum(cell_len(char) for segment in painted for char in segment.text) == 8
 
 
 def test_a_row_of_joiners_never_runs_over_its_end() -> None:
     line = [Segment("क\u200d" * 100 + "क"), Segment("│")]
-    painted = HarmlessFilter().apply(line, Color(0, 0, 0))
+    painted = ControlFilter().apply(line, Color(0, 0, 0))
     assert sum(cell_len(char) for char in painted[0].text) == cell_len(line[0].text)

@@ -14,7 +14,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.demo import EmbeddedServer
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
-from comfytui.workflow.graph import fill
+from comfytui.workflow.graph import apply_values
 from tests.terminal import F5, terminal
 
 IMAGES, RATE = 4, 40
@@ -35,7 +35,7 @@ class Other:
 
     def status_seconds(self) -> float:
         """How long a status takes through the one queue of all frames: a prompt is put into line, and out again."""
-        graph: Any = fill(txt2img(), {Field.PROMPT: "mine"})
+        graph: Any = apply_values(txt2img(), {Field.PROMPT: "mine"})
         graph["4"]["inputs"]["ckpt_name"] = "dreamshaper_8.safetensors"
         with suppress(TimeoutError):
             while True:
@@ -75,7 +75,7 @@ def until_made(images: int, other: Other) -> None:
 @pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=[pytest.mark.soak, pytest.mark.timeout(300)])])
 def test_a_terminal_that_does_not_read_holds_up_nobody(tmp_path: Path, seconds: int) -> None:
     workflow = tmp_path / "long.json"
-    workflow.write_text(json.dumps(fill(txt2img(), {Field.STEPS: RATE * seconds // IMAGES})))
+    workflow.write_text(json.dumps(apply_values(txt2img(), {Field.STEPS: RATE * seconds // IMAGES})))
     with (
         EmbeddedServer(SimConfig(steps_per_second=RATE, load_seconds=0)) as server,
         httpx.Client(base_url=server.url, timeout=PATIENCE) as http,

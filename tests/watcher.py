@@ -7,15 +7,15 @@ from pathlib import Path
 from random import Random
 
 from comfytui.comfy.server import Server
-from comfytui.service.notifications import Notice, SessionChanged, Told
-from comfytui.service.submission.batch import Order
+from comfytui.service.notifications import Notice, SessionChanged, UserMessage
+from comfytui.service.submission.batch import BatchRequest
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
-from comfytui.session.progress import Progress, line, progress_of
+from comfytui.session.progress import BatchProgress, line, progress_of
 from comfytui.session.state import SessionState
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field, Value
-from comfytui.workflow.graph import fill
+from comfytui.workflow.graph import apply_values
 from tests.waiting import eventually
 
 LIVE_PATIENCE = 600.0
@@ -48,7 +48,7 @@ class Watcher:
 
     @property
     def sentences(self) -> list[str]:
-        return [notice.text for notice in self.notices if isinstance(notice, Told)]
+        return [notice.text for notice in self.notices if isinstance(notice, UserMessage)]
 
     async def live(self) -> None:
         await eventually(lambda: self.state.link.kind is LinkKind.LIVE, "a live link")
@@ -83,7 +83,7 @@ class Watcher:
         state = self.state
         return [state.jobs[prompt_id] for prompt_id in state.batches[batch.id].prompts if prompt_id in state.jobs]
 
-    def seen(self, batch: Batch) -> list[Progress]:
+    def seen(self, batch: Batch) -> list[BatchProgress]:
         """The batch's progress at every state that was posted."""
         return [progress_of(state, state.batches[batch.id], 0.0) for state in self.states if batch.id in state.batches]
 
@@ -93,7 +93,7 @@ class Watcher:
         return line(progress_of(state, state.batches[batch.id], 0.0)) if batch.id in state.batches else ""
 
 
-def small_order(images: int, previews: bool = False, **values: Value) -> Order:
+def small_order(images: int, previews: bool = False, **values: Value) -> BatchRequest:
     """Small pictures and few steps; every seed is new unless given."""
     workflow = txt2img()
     base: dict[Field, Value] = {
@@ -105,8 +105,8 @@ def small_order(images: int, previews: bool = False, **values: Value) -> Order:
     }
     chosen = {**base, **{Field(name): value for name, value in values.items()}}
     seeds = [values["seed"]] * images if "seed" in values else [Random().randrange(2**53) for _ in range(images)]
-    graphs = tuple(fill(workflow, {**chosen, Field.SEED: seed}) for seed in seeds)
-    return Order(str(chosen[Field.PROMPT]), graphs, "auto" if previews else "none")
+    graphs = tuple(apply_values(workflow, {**chosen, Field.SEED: seed}) for seed in seeds)
+    return BatchRequest(str(chosen[Field.PROMPT]), graphs, "auto" if previews else "none")
 
 
 @asynccontextmanager

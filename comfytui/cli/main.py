@@ -16,7 +16,7 @@ import click
 
 from comfytui import __version__
 from comfytui.cli import terminal_checks
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.ui.options import NoDemoError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -86,7 +86,7 @@ def open_(
     Without SERVER: the last one used, else the default of the config file, else a ComfyUI on this machine.
     """
     from comfytui.cli.startup_server import first_that_answers, remember_server, wanted
-    from comfytui.comfy.server import BadServer, Server, Ways, parse_header
+    from comfytui.comfy.server import BadServer, Server, ServerOptions, parse_header
     from comfytui.config.config import Config, read_config
     from comfytui.service.journal.paths import state_folder
 
@@ -97,7 +97,7 @@ def open_(
     config, note = Config(), ""
     try:
         config = read_config(file)
-        ways = Ways(headers=[parse_header(header) for header in headers], ca=ca, cert=cert, insecure=insecure)
+        ways = ServerOptions(headers=[parse_header(header) for header in headers], ca=ca, cert=cert, insecure=insecure)
         if config.warning:
             click.echo(config.warning, err=True)
         if server is not None:
@@ -166,13 +166,13 @@ def sim(
 ) -> None:
     """Run only the simulated server, on 127.0.0.1."""
     try:
-        from comfytui.sim.capabilities import BadVersionError, abilities_of
+        from comfytui.sim.capabilities import BadVersionError, capabilities_of
         from comfytui.sim.config import SimConfig
         from comfytui.sim.server import serve
     except ImportError:
         raise click.ClickException(NO_AIOHTTP) from None
     try:
-        abilities_of(like)
+        capabilities_of(like)
     except BadVersionError as error:
         raise click.UsageError(str(error)) from None
     config = SimConfig(steps_per_second, load_seconds, fail_step, foreign_clients=foreign, like=like)
@@ -230,7 +230,7 @@ def _open_app(
     except WorkflowError as error:
         raise click.UsageError(str(error)) from None
     if output and output.exists() and not output.is_dir():
-        raise click.UsageError(f"{plain(str(output), 200)} is not a folder: choose another one with --output.")
+        raise click.UsageError(f"{sanitize(str(output), 200)} is not a folder: choose another one with --output.")
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         raise click.UsageError("comfytui needs a terminal: run it without redirecting its input or standard error.")
     if not terminal_checks.is_ours():
@@ -241,7 +241,7 @@ def _open_app(
     from comfytui.ui.app import ComfyApp
     from comfytui.ui.drafts import Drafts
     from comfytui.ui.options import Options
-    from comfytui.ui.terminal.shutdown import Ending
+    from comfytui.ui.terminal.shutdown import Shutdown
     from comfytui.ui.themes import KeptTheme
 
     options = Options(
@@ -256,7 +256,7 @@ def _open_app(
         **opened,
     )
     app = ComfyApp(options, server)
-    with Ending(app.leave, app.at_end):
+    with Shutdown(app.leave, app.at_end):
         app.run(mouse=not no_mouse)
         # Not after a SIGHUP: nobody is there.
         if app.farewell and app.return_code != 128 + signal.SIGHUP:
@@ -283,7 +283,7 @@ def _log_aside() -> None:
     try:
         handler = _PrivateLog(name, encoding="utf-8") if name else logging.NullHandler()
     except OSError as error:
-        raise SystemExit(f"COMFYTUI_LOG: {plain(name or '', 200)} cannot be written ({error.strerror}).") from None
+        raise SystemExit(f"COMFYTUI_LOG: {sanitize(name or '', 200)} cannot be written ({error.strerror}).") from None
     if name:
         from comfytui.comfy.redaction import LogFormatter
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Unpack
 
-from comfytui.comfy.server import Server, Ways
+from comfytui.comfy.server import Server, ServerOptions
 from comfytui.config.config import Config
 from comfytui.private_files import replace_private
 
@@ -19,7 +19,7 @@ def wanted(config: Config) -> str:
     return _last_server(config) or config.default
 
 
-async def first_that_answers(config: Config, **ways: Unpack[Ways]) -> Server | None:
+async def first_that_answers(config: Config, **ways: Unpack[ServerOptions]) -> Server | None:
     """The first server that is a ComfyUI, or None; the wanted one is, also while it only lets us wait.
 
     Where there is a server of last time there is no other: jobs wait there, and a new batch is not for just any box.

@@ -23,7 +23,7 @@ from comfytui.comfy.limits import (
     STATS_LIMIT,
     VIEW_LIMIT,
 )
-from comfytui.comfy.protocol.capabilities import Abilities, abilities_of
+from comfytui.comfy.protocol.capabilities import Capabilities, capabilities_of
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.json_readers import flags
 from comfytui.comfy.protocol.models import HistoryEntry, JobInfo, Json, Queue, Queued, QueueItem, SystemStats
@@ -41,7 +41,7 @@ from comfytui.comfy.protocol.parse import (
     parse_stats,
 )
 from comfytui.comfy.protocol.queue_json import HistoryReader, QueueReader
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ class ComfyClient(Calls):
         )
         if answer.status == 400:
             message, node_errors = await self._parse(answer, parse_rejection)
-            message = plain(self._redactor.text(message))
+            message = sanitize(self._redactor.text(message))
             raise Rejected(f"The server refused the prompt: {message}", self._redactor.node_errors(node_errors, graph))
         if answer.status in _UNFIT:
             raise Rejected(f"The server refused the prompt with status {answer.status}: make it smaller or simpler.")
@@ -186,14 +186,14 @@ class ComfyClient(Calls):
         """The names of what the server says it supports; empty on servers before 0.3.45."""
         return await self._read("/features", flags, missing=frozenset())
 
-    async def abilities(self, version: str) -> Abilities:
+    async def capabilities(self, version: str) -> Capabilities:
         """What a server of this version can do, by what it says and has; what it refuses to tell, it lacks."""
         features, jobs = frozenset[str](), None
         with suppress(Unauthorized, ServerError, NotComfyUI):
             features = await self.features()
         with suppress(Unauthorized, ServerError, NotComfyUI):
             jobs = await self.jobs(limit=1)
-        return abilities_of(version, features, jobs=jobs is not None)
+        return capabilities_of(version, features, jobs=jobs is not None)
 
     async def view(self, output: Output, preview: str | None = None, limit: int = VIEW_LIMIT) -> bytes:
         """A file that a node made, of at most `limit` bytes; `preview` such as `webp;80` asks for a light picture."""
@@ -234,7 +234,7 @@ class ComfyClient(Calls):
             raise not_comfyui(self._server)
         # Any other success has no file, and nothing was taken.
         if answer.status >= 300 or (take and answer.status != 200):
-            name = plain(output.filename, 100)
+            name = sanitize(output.filename, 100)
             raise ServerError(f"The server no longer has {name} ({answer.status}): make it again.", answer.status)
         return answer.body
 

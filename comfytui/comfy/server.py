@@ -13,7 +13,7 @@ from typing import Self, TypedDict
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from comfytui.comfy.http.cookies import SmallJar
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 
 DEFAULT_PORT = 8188
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
@@ -40,7 +40,7 @@ class Address:
     login: str | None = field(repr=False)
 
 
-class Ways(TypedDict, total=False):
+class ServerOptions(TypedDict, total=False):
     """What else lets us in, as `Server.from_url` takes it."""
 
     headers: Iterable[tuple[str, str]]
@@ -157,8 +157,8 @@ class Server:
             if isinstance(error, FileNotFoundError):
                 missing = next((path for path in (self.ca, self.cert) if path and not path.exists()), None)
                 if missing:
-                    raise BadServer(f"There is no file {plain(str(missing), 200)}: check its name.") from None
-            files = " or ".join(plain(str(path), 200) for path in (self.ca, self.cert) if path)
+                    raise BadServer(f"There is no file {sanitize(str(missing), 200)}: check its name.") from None
+            files = " or ".join(sanitize(str(path), 200) for path in (self.ca, self.cert) if path)
             raise BadServer(f"No certificate can be read from {files}: give PEM files without a passphrase.") from None
         if self.insecure:
             context.check_hostname = False

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from comfytui.comfy.server import Server, Ways
+from comfytui.comfy.server import Server, ServerOptions
 
 if TYPE_CHECKING:
     from comfytui.config.loading import Broken
-    from comfytui.config.server_config import Named
+    from comfytui.config.server_config import NamedServer
 
 COMMANDS = ("demo", "sim")
 """What may be meant by a server that nobody knows."""
@@ -21,11 +21,11 @@ LIKE = 0.65
 class Config:
     """What the file says; `default` is a name or nothing, `warning` a sentence or nothing."""
 
-    servers: "dict[str, Named | Broken]" = field(default_factory=dict)
+    servers: "dict[str, NamedServer | Broken]" = field(default_factory=dict)
     default: str = ""
     warning: str = ""
 
-    def open(self, text: str, **ways: Unpack[Ways]) -> Server:
+    def open(self, text: str, **ways: Unpack[ServerOptions]) -> Server:
         """The server of a name or an address; raises BadServer."""
         named = self.servers.get(text.strip())
         return named.server(**ways) if named else Server.from_url(text, **ways)

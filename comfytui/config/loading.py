@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
-from comfytui.comfy.server import Server, Ways
+from comfytui.comfy.server import Server, ServerOptions
 from comfytui.config.schema import Table
 from comfytui.config.secret import BadConfig
-from comfytui.config.server_config import SECRETS, Named, refusal
-from comfytui.sanitize import plain
+from comfytui.config.server_config import SECRETS, NamedServer, refusal
+from comfytui.sanitize import sanitize
 
 HARMLESS = frozenset({"user", "ca", "cert", "insecure", "default"})
 """Keys of a server that never hold a secret."""
@@ -38,18 +38,18 @@ class Broken:
         return self.table.values.get("default") is True
 
     @property
-    def tells(self) -> bool:
+    def has_inline_secret(self) -> bool:
         """Whether a secret may stand in the file itself, under a mistyped key as well."""
         return any(_may_tell(key, value) for key, value in self.table.values.items())
 
-    def server(self, **_: Unpack[Ways]) -> Server:
+    def server(self, **_: Unpack[ServerOptions]) -> Server:
         """No server; raises BadConfig."""
         raise BadConfig(self.reason)
 
     @property
     def told(self) -> str:
         """The reason without the file."""
-        return "! " + self.reason.removeprefix(f"{plain(str(self.table.file), 200)}, ")
+        return "! " + self.reason.removeprefix(f"{sanitize(str(self.table.file), 200)}, ")
 
 
 def _may_tell(key: str, value: object) -> bool:
@@ -63,7 +63,7 @@ def _may_tell(key: str, value: object) -> bool:
     return key in SECRETS or not isinstance(value, bool | int | float)
 
 
-def servers_of(file: Path, content: bytes) -> dict[str, Named | Broken]:
+def servers_of(file: Path, content: bytes) -> dict[str, NamedServer | Broken]:
     """Every server of a file, of which one at most is the default; one that is wrong is `Broken`.
 
     Raises:
@@ -72,7 +72,7 @@ def servers_of(file: Path, content: bytes) -> dict[str, Named | Broken]:
     whole = Table(file, "", _parse(content, file))
     whole.allow({"servers"})
     tables = whole.table("servers")
-    servers: dict[str, Named | Broken] = {}
+    servers: dict[str, NamedServer | Broken] = {}
     default = ""
     for name in tables.values:
         table = Table(file, f"servers.{name}", {})
@@ -80,7 +80,7 @@ def servers_of(file: Path, content: bytes) -> dict[str, Named | Broken]:
             if sentence := refusal(name):
                 raise tables.wrong(name, sentence)
             table = tables.table(name)
-            named = Named.read(name, table)
+            named = NamedServer.read(name, table)
             if named.default and default:
                 raise table.wrong("default", f"{default} is already the default: remove one of them.")
         except BadConfig as error:
@@ -91,26 +91,26 @@ def servers_of(file: Path, content: bytes) -> dict[str, Named | Broken]:
     return servers
 
 
-def default_of(servers: Mapping[str, Named | Broken]) -> str:
+def default_of(servers: Mapping[str, NamedServer | Broken]) -> str:
     """The name of the default server, one that can be used before one that cannot; or nothing."""
     defaults = [server for server in servers.values() if server.default]
     return next((each.name for each in sorted(defaults, key=lambda each: isinstance(each, Broken))), "")
 
 
-def warning(file: Path, mode: int, servers: Mapping[str, Named | Broken]) -> str:
+def warning(file: Path, mode: int, servers: Mapping[str, NamedServer | Broken]) -> str:
     """What to do about a file that others can change, or whose secrets they can read; or nothing."""
     if mode & (stat.S_IWGRP | stat.S_IWOTH) and servers:
         risk = "Others can change this file, and so which programs it runs and where your secrets are sent"
-    elif mode & (stat.S_IRGRP | stat.S_IROTH) and any(server.tells for server in servers.values()):
+    elif mode & (stat.S_IRGRP | stat.S_IROTH) and any(server.has_inline_secret for server in servers.values()):
         risk = "Others can read the secrets in this file"
     else:
         return ""
-    return f"{risk}: chmod 600 {plain(shlex.quote(str(file)), 300)}"
+    return f"{risk}: chmod 600 {sanitize(shlex.quote(str(file)), 300)}"
 
 
 def unreadable(file: Path, error: OSError) -> BadConfig:
     """Why there is nothing to read."""
-    return BadConfig(f"{plain(str(file), 200)} cannot be read ({error.strerror}).")
+    return BadConfig(f"{sanitize(str(file), 200)} cannot be read ({error.strerror}).")
 
 
 def _parse(content: bytes, file: Path) -> dict[str, Any]:
@@ -120,4 +120,4 @@ def _parse(content: bytes, file: Path) -> dict[str, Any]:
         # The rest of what the reader says may quote the file.
         where = _WHERE.search(str(error))
         place = where[1] if where else "a text file in UTF-8 is expected"
-        raise BadConfig(f"{plain(str(file), 200)} is not in TOML format ({place}).") from None
+        raise BadConfig(f"{sanitize(str(file), 200)} is not in TOML format ({place}).") from None

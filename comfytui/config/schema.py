@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from comfytui.config.secret import BadConfig, Command, Literal, Secret, Variable
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Table:
 
     def place(self, name: str) -> str:
         """File and key, as sentences begin."""
-        return f"{plain(str(self.file), 200)}, {plain(f'{self.key}.{name}' if self.key else name, 100)}"
+        return f"{sanitize(str(self.file), 200)}, {sanitize(f'{self.key}.{name}' if self.key else name, 100)}"
 
     def wrong(self, name: str, sentence: str) -> BadConfig:
         """What is wrong with a key."""

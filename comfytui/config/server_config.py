@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Unpack
 from urllib.parse import urlencode
 
-from comfytui.comfy.server import BadServer, Server, Ways, basic, checked_header, read_address
+from comfytui.comfy.server import BadServer, Server, ServerOptions, basic, checked_header, read_address
 from comfytui.config.schema import Table
 from comfytui.config.secret import BadConfig, Literal, Secret
 
@@ -29,7 +29,7 @@ def refusal(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedServer:
     """A named server; its secrets are still where they are kept."""
 
     name: str
@@ -41,7 +41,7 @@ class Named:
     password: Secret | None
 
     @classmethod
-    def read(cls, name: str, table: Table) -> "Named":
+    def read(cls, name: str, table: Table) -> "NamedServer":
         """Check all that can be told without asking for a secret; raises BadConfig."""
         table.allow(KEYS)
         headers, cookies, query = (table.table(key).secrets() for key in ("headers", "cookies", "query"))
@@ -57,7 +57,7 @@ class Named:
         return self.table.flag("default")
 
     @property
-    def tells(self) -> bool:
+    def has_inline_secret(self) -> bool:
         """Whether a secret stands in the file itself."""
         address = read_address(self.table.text("url"))
         secrets = [*self.headers.values(), *self.cookies.values(), *self.query.values(), self.token, self.password]
@@ -70,7 +70,7 @@ class Named:
         """Where it is, without its secrets."""
         return read_address(self.table.text("url")).base.removeprefix("http://")
 
-    def server(self, **more: Unpack[Ways]) -> Server:
+    def server(self, **more: Unpack[ServerOptions]) -> Server:
         """The server, its secrets read; what `more` says comes first. Raises BadServer."""
         ca, cert = more.get("ca") or self.table.path("ca"), more.get("cert") or self.table.path("cert")
         try:

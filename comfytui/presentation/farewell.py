@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.session.selectors import open_jobs, unsent_jobs
 from comfytui.session.state import SessionState
 
@@ -30,7 +30,7 @@ def farewell(state: SessionState, server: str, command: Sequence[str], *, kept: 
         parts.append(f"{unsent} not sent yet: the next start sends {'them' if unsent > 1 else 'it'}.")
     elif unsent:
         parts.append(f"{unsent} not sent, and dropped.")
-    return " ".join([*parts, f"Come back with: {plain(shlex.join([*command, server]), 1000)}"])
+    return " ".join([*parts, f"Come back with: {sanitize(shlex.join([*command, server]), 1000)}"])
 
 
 def _jobs(count: int) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.session.model import DISMISSED, Failure, Job, JobStatus, Link, LinkKind
-from comfytui.session.state import Live
+from comfytui.session.state import Run
 
 if TYPE_CHECKING:
-    from comfytui.comfy.protocol.capabilities import Abilities
+    from comfytui.comfy.protocol.capabilities import Capabilities
     from comfytui.comfy.protocol.models import SystemStats
 
 GIB = 2**30
@@ -46,8 +46,8 @@ def starts(range_: tuple[float, float] | None) -> str:
 
 def failed_in(word: str, failure: Failure) -> str:
     """`failed in KSampler: CUDA out of memory`."""
-    where = f" in {plain(failure.node_type, 60)}" if failure.node_type else ""
-    said = plain(failure.message, FAILURE_LIMIT)
+    where = f" in {sanitize(failure.node_type, 60)}" if failure.node_type else ""
+    said = sanitize(failure.message, FAILURE_LIMIT)
     return f"{word}{where}: {said}" if said else word + where
 
 
@@ -100,12 +100,12 @@ def box(stats: "SystemStats | None", *, ascii_only: bool = False, wide: bool = T
 
 def link(link_: Link, now: float, *, ascii_only: bool = False) -> str:
     """The state of the link in words, with a glyph; `now` in monotonic seconds."""
-    live, down = ("*", "!") if ascii_only else ("●", "○")
+    run, down = ("*", "!") if ascii_only else ("●", "○")
     match link_.kind:
         case LinkKind.LIVE:
-            return f"{live} live, {link_.behind} s behind" if link_.behind else f"{live} live"
+            return f"{run} live, {link_.behind} s behind" if link_.behind else f"{run} live"
         case LinkKind.POLLING:
-            return f"{live} polling every {link_.pause or 0:.0f} s (no websocket)"
+            return f"{run} polling every {link_.pause or 0:.0f} s (no websocket)"
         case LinkKind.BUSY:
             return f"{down} busy (loading?)"
         case LinkKind.DEAF:
@@ -137,14 +137,14 @@ def link_told(link_: Link, now: float) -> str:
     return f"{told} Messages arrive over the websocket." if link_.kind is LinkKind.LIVE else told
 
 
-def job_words(job: Job, live: Live | None) -> str:
+def job_words(job: Job, run: Run | None) -> str:
     """Where a job stands: `running   Step 12/20 (60%)`, `queued`, `done`."""
-    if live is None or live.prompt_id != job.prompt_id:
+    if run is None or run.prompt_id != job.prompt_id:
         status = status_of(job)
         return f"{status}   {job.note}".rstrip() if job.note != status else status
-    if not live.step:
-        return f"{job.status.label}   {live.phase}"
-    return f"{job.status.label}   Step {live.step}/{live.steps} ({100 * live.step // live.steps}%)"
+    if not run.step:
+        return f"{job.status.label}   {run.phase}"
+    return f"{job.status.label}   Step {run.step}/{run.steps} ({100 * run.step // run.steps}%)"
 
 
 def status_of(job: Job) -> str:
@@ -157,19 +157,19 @@ def node_of(class_type: str, node_id: str) -> str:
     return ", ".join(filter(None, (class_type, f"node {node_id}" if node_id else "")))
 
 
-def blunt_interrupt(abilities: "Abilities | None") -> str:
+def blunt_interrupt(capabilities: "Capabilities | None") -> str:
     """A warning before an interrupt, where the server stops whatever runs; empty where it stops what it is asked to."""
-    if abilities is None or abilities.targeted_interrupt:
+    if capabilities is None or capabilities.targeted_interrupt:
         return ""
-    name = f"ComfyUI {plain(abilities.version, 20)}" if abilities.version else "This ComfyUI"
+    name = f"ComfyUI {sanitize(capabilities.version, 20)}" if capabilities.version else "This ComfyUI"
     return f"{name} is too old to interrupt a single job: it stops whatever runs at that moment."
 
 
-def previews_told(abilities: "Abilities | None", *, on: bool) -> str:
+def previews_told(capabilities: "Capabilities | None", *, on: bool) -> str:
     """What the switch of the previews does, on servers that cannot be asked for none as well."""
     if on:
         return "Previews on."
-    if abilities is None or abilities.previews_by_prompt:
+    if capabilities is None or capabilities.previews_by_prompt:
         return "Previews off: from the next batch on, the server sends none."
     return "Previews off here: this server is too old to stop sending them."
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from comfytui.service.notifications import Notice, ServiceFailed, Severity, Told
+from comfytui.service.notifications import Notice, ServiceFailed, Severity, UserMessage
 from comfytui.session.model import Job
 
 News = tuple[str, Severity]
@@ -12,7 +12,7 @@ News = tuple[str, Severity]
 def news_of(notice: Notice) -> News | None:
     """The sentence for a notice; None where the screen itself shows what happened."""
     match notice:
-        case Told(text=text, severity=severity):
+        case UserMessage(text=text, severity=severity):
             return text, severity
         case ServiceFailed(reason=reason, retry_in=retry_in):
             again = f" It starts again in {retry_in:.0f} s." if retry_in else ""

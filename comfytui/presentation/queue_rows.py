@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from comfytui.presentation.formatting import duration, failed_in, status_of
-from comfytui.presentation.parameters_line import recipe_line
-from comfytui.sanitize import plain
+from comfytui.presentation.parameters_line import parameters_line
+from comfytui.sanitize import sanitize
 from comfytui.session.jobs.index import run_order
 from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
 from comfytui.session.state import SessionState
-from comfytui.workflow.parameters import Recipe
+from comfytui.workflow.parameters import GenerationParameters
 
 TITLE_LIMIT = 300
 STATE_LIMIT = 300
@@ -76,7 +76,7 @@ def rows_of(state: SessionState, needle: str = "", *, show_history: bool = True)
     rows += [_row(job, state.batches, _unsent(at, job)) for at, job in enumerate(unsent)]
     if show_history:
         rows += [_row(job, state.batches, _end(job)) for job in _newest_first(ended)]
-    words = plain(needle).casefold().split()
+    words = sanitize(needle).casefold().split()
     if not words:
         return tuple(rows)
     jobs = state.jobs
@@ -107,7 +107,7 @@ def _newest_first(ended: list[Job]) -> list[Job]:
     newest: dict[str, float] = {}
     keyed = []
     for job in ended:
-        group, index = (job.mark.batch, job.mark.index) if job.mark else (job.prompt_id, 0)
+        group, index = (job.batch_tag.batch, job.batch_tag.index) if job.batch_tag else (job.prompt_id, 0)
         newest[group] = max(newest.get(group, 0.0), job.ended or job.created or 0.0)
         keyed.append((group, index, job))
     keyed.sort(key=lambda entry: (newest[entry[0]], entry[0], entry[1]), reverse=True)
@@ -115,12 +115,12 @@ def _newest_first(ended: list[Job]) -> list[Job]:
 
 
 def _row(job: Job, batches: Mapping[str, Batch], state: tuple[str, str]) -> Row:
-    batch = batches.get(job.mark.batch) if job.mark else None
+    batch = batches.get(job.batch_tag.batch) if job.batch_tag else None
     return Row(
         job.prompt_id,
         job.status,
-        _clean(job.recipe.prompt or (batch.title if batch else "")) or _UNTITLED,
-        f"{job.mark.index} of {job.mark.total}" if job.mark and job.mark.total > 1 else "",
+        _clean(job.parameters.prompt or (batch.title if batch else "")) or _UNTITLED,
+        f"{job.batch_tag.index} of {job.batch_tag.total}" if job.batch_tag and job.batch_tag.total > 1 else "",
         *state,
         "mine" if job.mine else _short(job.owner),
         _files(job),
@@ -131,7 +131,7 @@ def _row(job: Job, batches: Mapping[str, Batch], state: tuple[str, str]) -> Row:
 def _has(job: Job, words: list[str]) -> bool:
     """Whether a job has all these words in what its row does not show: its settings, its files, its error."""
     if words:
-        words = [word for word in words if word not in _settings(job.recipe)]
+        words = [word for word in words if word not in _settings(job.parameters)]
     if words:
         said = (job.failure.message, job.failure.node_type) if job.failure else ()
         hay = "\n".join((*said, *job.text, *(output.filename for output in job.outputs))).casefold()
@@ -140,9 +140,11 @@ def _has(job: Job, words: list[str]) -> bool:
 
 
 @lru_cache(maxsize=32768)
-def _settings(recipe: Recipe) -> str:
+def _settings(parameters: GenerationParameters) -> str:
     """The whole of a job's settings, casefolded; each key that is typed looks through those of all jobs."""
-    return "\n".join((recipe_line(recipe), recipe.model or "", recipe.prompt, recipe.negative)).casefold()
+    return "\n".join(
+        (parameters_line(parameters), parameters.model or "", parameters.prompt, parameters.negative)
+    ).casefold()
 
 
 def _turn(at: int, running: int) -> tuple[str, str]:
@@ -153,7 +155,7 @@ def _turn(at: int, running: int) -> tuple[str, str]:
 def _unsent(at: int, job: Job) -> tuple[str, str]:
     """What is said of unsent jobs, of which the first is on its way."""
     if job.note:
-        return f"not sent: {plain(job.note, STATE_LIMIT)}", ""
+        return f"not sent: {sanitize(job.note, STATE_LIMIT)}", ""
     return ("to be sent" if at else "sending"), ""
 
 
@@ -189,10 +191,10 @@ def _files(job: Job) -> str:
 @lru_cache(maxsize=4096)
 def _short(client_id: str | None) -> str:
     """Enough of a foreign client's id to tell it from another."""
-    return plain(client_id or "")[:OWNER_CELLS] or "other"
+    return sanitize(client_id or "")[:OWNER_CELLS] or "other"
 
 
 @lru_cache(maxsize=32768)
 def _clean(text: str) -> str:
     """Titles and file names seldom change, and cleaning them is most of the work of a long list."""
-    return plain(text, TITLE_LIMIT)
+    return sanitize(text, TITLE_LIMIT)

@@ -44,7 +44,7 @@ class BatchRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class UserMessage:
     """One sentence for the user: what an order came to."""
 
     server: str
@@ -82,4 +82,13 @@ class LoginRequired:
     login: int = 0
 
 
-Notice = SessionChanged | PreviewReceived | JobEnded | BatchRefused | Told | ServiceFailed | NotReached | LoginRequired
+Notice = (
+    SessionChanged
+    | PreviewReceived
+    | JobEnded
+    | BatchRefused
+    | UserMessage
+    | ServiceFailed
+    | NotReached
+    | LoginRequired
+)

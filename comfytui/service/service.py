@@ -12,28 +12,36 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
-from comfytui.service.connection.manager import Lines
-from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.connection.manager import ConnectionManager
+from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.records import SavedBatch
 from comfytui.service.mailbox import Mailbox, Subscribers
-from comfytui.service.notifications import BatchRefused, JobEnded, Notice, ServiceFailed, SessionChanged, Severity, Told
-from comfytui.service.submission.batch import Order, Parcel, plan
+from comfytui.service.notifications import (
+    BatchRefused,
+    JobEnded,
+    Notice,
+    ServiceFailed,
+    SessionChanged,
+    Severity,
+    UserMessage,
+)
+from comfytui.service.submission.batch import BatchRequest, Submission, plan
 from comfytui.service.submission.cancel import Outcome, cancel, cancel_all
-from comfytui.service.submission.client_ids import Tenancy
+from comfytui.service.submission.client_ids import ClientIds
 from comfytui.service.submission.graph_lookup import kept_graph, server_graph
 from comfytui.service.submission.outbox import Outbox
 from comfytui.service.submission.recorder import catch_up, record
 from comfytui.service.submission.recovery import found, in_history, parcels_of
-from comfytui.service.submission.resumption import Recognition, resume
+from comfytui.service.submission.resumption import Resumption, resume
 from comfytui.session.events import (
     BatchPlanned,
+    ClientIdsAcquired,
     Disconnected,
     HistorySnapshot,
+    HttpFailed,
     JobCancelled,
     JobsResent,
-    MovedIn,
     SessionEvent,
-    Unanswered,
 )
 from comfytui.session.model import Failure, JobStatus, LinkKind, Stamp
 from comfytui.session.reducer import reduce
@@ -54,15 +62,17 @@ class SocketService:
         self.state = SessionState()
         self._subscribers = Subscribers()
         self._client: ComfyClient | None = None
-        self._scribe = Scribe(lambda sentence: self._tell(sentence, "warning"), folder)
-        self._tenancy = Tenancy(self._scribe, server, fresh=fresh, client_id=client_id)
-        self._lines = Lines(server, lambda: self.state, self._apply, self.post, self._learned, self._learn_cancelled)
+        self._journal = AsyncJournal(lambda sentence: self._tell(sentence, "warning"), folder)
+        self._tenancy = ClientIds(self._journal, server, fresh=fresh, client_id=client_id)
+        self._lines = ConnectionManager(
+            server, lambda: self.state, self._apply, self.post, self._learned, self._learn_cancelled
+        )
         self._outbox = self._new_outbox()
-        self._orders: list[Order] = []
-        self._kept: dict[str, Parcel] = {}
+        self._orders: list[BatchRequest] = []
+        self._kept: dict[str, Submission] = {}
         self._moved = asyncio.Event()
         self._logged_in = asyncio.Event()
-        self._recognition = Recognition(
+        self._recognition = Resumption(
             self._tenancy,
             lambda: self.state,
             self._take_over,
@@ -76,7 +86,7 @@ class SocketService:
 
     async def run(self) -> None:
         """Serve until cancelled; a fault of our own ends it with an exception, and the next run goes on from there."""
-        await self._scribe.open()
+        await self._journal.open()
         while True:
             if not self._tenancy.client_ids:
                 await self._move_in()
@@ -88,7 +98,7 @@ class SocketService:
 
     async def close(self) -> None:
         """Write down what is left, and let others have the ids."""
-        await self._scribe.close()
+        await self._journal.close()
 
     async def _serve(self) -> None:
         try:
@@ -119,18 +129,20 @@ class SocketService:
 
     async def _learn_cancelled(self) -> None:
         """Take from the journal which of my jobs that left the queue another comfytui cancelled."""
-        left = [job for job in self.state.jobs.values() if job.mine and (job.absent or job.status is JobStatus.LOST)]
+        left = [
+            job for job in self.state.jobs.values() if job.mine and (job.missed_polls or job.status is JobStatus.LOST)
+        ]
         gone = [job.prompt_id for job in left if not job.status.final]
-        for prompt_id in await self._scribe.cancelled_among(gone) if gone else ():
+        for prompt_id in await self._journal.cancelled_among(gone) if gone else ():
             self._apply(JobCancelled(prompt_id))
 
     def _take_over(self, saved: Sequence[SavedBatch]) -> None:
         """Go on with batches of before where they were left, as whose jobs are mine."""
-        self._apply(MovedIn(self._tenancy.mine, self._tenancy.elsewhere))
+        self._apply(ClientIdsAcquired(self._tenancy.mine, self._tenancy.elsewhere))
         for batch in saved:
             self._tenancy.own(batch.batch.id, batch.client_id)
             self._kept |= resume(batch, self._apply, self._outbox)
-            catch_up(self._scribe, batch, self.state)
+            catch_up(self._journal, batch, self.state)
 
     def _move_out(self) -> None:
         """Forget the box of before, whose prompts the journal has."""
@@ -144,11 +156,11 @@ class SocketService:
         self.post(SessionChanged(self.server.shown, self.state))
 
     @property
-    def keeps(self) -> bool:
+    def is_durable(self) -> bool:
         """Whether what is not sent yet is sent by the next start."""
-        return self._tenancy.keeps and not self._orders
+        return self._tenancy.is_durable and not self._orders
 
-    def take_box(self) -> None:
+    def accept_server(self) -> None:
         """Serve the other box that answers at this address from now on."""
         if self.state.link.kind is LinkKind.OTHER_BOX:
             self._lines.door.take()
@@ -166,61 +178,63 @@ class SocketService:
         self._lines.log_in(self.server, number)
         self._logged_in.set()
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: BatchRequest) -> None:
         """Plan a batch and send it as the server takes it."""
         if not self._tenancy.client_ids:
             self._orders.append(order)
             return
-        batch, jobs, parcels = plan(order, self._tenancy.client_id, time.time())
-        self._tenancy.plan(batch, parcels)
-        self._kept |= {parcel.prompt_id: parcel for parcel in parcels}
+        batch, jobs, submissions = plan(order, self._tenancy.client_id, time.time())
+        self._tenancy.plan(batch, submissions)
+        self._kept |= {submission.prompt_id: submission for submission in submissions}
         self._apply(BatchPlanned(batch, jobs))
-        self._outbox.add(parcels)
+        self._outbox.add(submissions)
         self._lines.looker.want()
 
     async def resend(self, prompt_ids: Sequence[str]) -> None:
         """Send jobs that the server forgot once more, as they were and in their order."""
         await self._learn_cancelled()
         jobs = [job for job in lost_jobs(self.state) if job.prompt_id in prompt_ids]
-        parcels = await parcels_of(jobs, self._kept, self._scribe)
-        self._kept |= {parcel.prompt_id: parcel for parcel in parcels}
-        self._scribe.resent({parcel.prompt_id for parcel in parcels})
-        self._apply(JobsResent(tuple(parcel.prompt_id for parcel in parcels)))
-        self._outbox.add(parcels)
-        missing = len(jobs) - len(parcels)
+        submissions = await parcels_of(jobs, self._kept, self._journal)
+        self._kept |= {submission.prompt_id: submission for submission in submissions}
+        self._journal.resent({submission.prompt_id for submission in submissions})
+        self._apply(JobsResent(tuple(submission.prompt_id for submission in submissions)))
+        self._outbox.add(submissions)
+        missing = len(jobs) - len(submissions)
         if missing:
             self._tell(f"{missing} of them cannot be resent: their workflows were not kept.", "warning")
 
-    async def look_for(self, prompt_ids: Sequence[str], client: ComfyClient) -> int:
+    async def recover_outputs(self, prompt_ids: Sequence[str], client: ComfyClient) -> int:
         """Look for pictures of jobs that the server forgot; how many jobs were finished after all."""
         await self._learn_cancelled()
         jobs = [job for job in lost_jobs(self.state) if job.prompt_id in prompt_ids]
         known = await in_history([job.prompt_id for job in jobs], client)
-        ids = {past.seen.prompt_id for past in known}
+        ids = {past.prompt.prompt_id for past in known}
         rest = [job for job in jobs if job.prompt_id not in ids]
-        finished = (*known, *await found(await parcels_of(rest, self._kept, self._scribe), client))
+        finished = (*known, *await found(await parcels_of(rest, self._kept, self._journal), client))
         self._apply(HistorySnapshot(finished))
         return len(finished)
 
     async def graph_of(self, prompt_id: str) -> Graph | None:
         """The graph of a job, anybody's, to make it again; None where neither this machine nor the server has it."""
-        if graph := await kept_graph(prompt_id, self._kept, self._scribe):
+        if graph := await kept_graph(prompt_id, self._kept, self._journal):
             return graph
         job = self.state.jobs.get(prompt_id)
         return await server_graph(job, self._require_client()) if job else None
 
-    async def cancel(self, prompt_id: str, *, sure: bool = False) -> None:
-        """Cancel one job and tell what came of it; only if `sure` where a server can but stop whatever runs."""
+    async def cancel(self, prompt_id: str, *, force: bool = False) -> None:
+        """Cancel one job and tell what came of it; only if `force` where a server can but stop whatever runs."""
         await self._cancelled(
-            lambda client: cancel(prompt_id, self.state, client, self._outbox, self._apply, sure=sure)
+            lambda client: cancel(prompt_id, self.state, client, self._outbox, self._apply, force=force)
         )
 
-    async def cancel_batch(self, batch: str, *, sure: bool = False) -> None:
-        """Cancel what is still to end or lost of a batch and tell what came of it; `sure` as above."""
+    async def cancel_batch(self, batch: str, *, force: bool = False) -> None:
+        """Cancel what is still to end or lost of a batch and tell what came of it; `force` as above."""
         prompts = self.state.batches[batch].prompts if batch in self.state.batches else ()
         known = (self.state.jobs.get(prompt_id) for prompt_id in prompts)
         jobs = [job for job in known if job and not job.status.final]
-        await self._cancelled(lambda client: cancel_all(jobs, self.state, client, self._outbox, self._apply, sure=sure))
+        await self._cancelled(
+            lambda client: cancel_all(jobs, self.state, client, self._outbox, self._apply, force=force)
+        )
 
     async def _cancelled(self, order: Callable[[ComfyClient], Awaitable[Outcome]]) -> None:
         try:
@@ -251,11 +265,11 @@ class SocketService:
         """Hand a notice to every subscriber."""
         self._subscribers.put(notice)
 
-    def broke(self, reason: str, retry_in: float) -> None:
+    def report_crash(self, reason: str, retry_in: float) -> None:
         """Tell that a fault of our own ended `run`, which begins again in `retry_in` seconds."""
         self.post(ServiceFailed(self.server.shown, reason, retry_in))
         self._apply(Disconnected(f"A fault in comfytui: {reason}.", retry_in))
-        self._apply(Unanswered(f"A fault in comfytui: {reason}."))
+        self._apply(HttpFailed(f"A fault in comfytui: {reason}."))
 
     def _require_client(self) -> ComfyClient:
         if self._client is None:
@@ -268,7 +282,7 @@ class SocketService:
         if state is before:
             return
         self._recognition.follow(event, state)
-        record(self._scribe, before, state)
+        record(self._journal, before, state)
         self.post(SessionChanged(self.server.shown, state))
         if state.jobs is not before.jobs:
             for job in just_ended(before, state):
@@ -281,14 +295,14 @@ class SocketService:
         return Outbox(
             self._apply,
             self._is_unsent,
-            lambda parcel: self._tenancy.owner_of(parcel.batch),
+            lambda submission: self._tenancy.owner_of(submission.batch),
             self._previews_of,
             self._refused,
             self._tell,
             self.cancel,
             self._lines.sendable,
             self._lines.looker.evidence,
-            self._scribe,
+            self._journal,
             connected_since=self._lines.connected_since,
         )
 
@@ -296,15 +310,15 @@ class SocketService:
         job = self.state.jobs.get(prompt_id)
         return job is not None and job.status is JobStatus.SUBMITTING
 
-    def _previews_of(self, parcel: Parcel) -> str | None:
+    def _previews_of(self, submission: Submission) -> str | None:
         """What previews a prompt asks for: none while the link cannot keep up with those that come."""
-        return "none" if self.state.link.behind else parcel.preview_method
+        return "none" if self.state.link.behind else submission.preview_method
 
     def _refused(self, batch: str, failure: Failure) -> None:
         self.post(BatchRefused(self.server.shown, batch, failure))
 
     def _tell(self, text: str, severity: Severity) -> None:
-        self.post(Told(self.server.shown, text, severity))
+        self.post(UserMessage(self.server.shown, text, severity))
 
 
 class _ServeAnewError(Exception):

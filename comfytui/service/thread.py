@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from comfytui.comfy.redaction import redactor_of, without_secrets
 from comfytui.comfy.server import Server
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.service.mailbox import Mailbox
 from comfytui.service.notifications import ServiceFailed
-from comfytui.service.submission.batch import Order
+from comfytui.service.submission.batch import BatchRequest
 from comfytui.session.state import SessionState
 
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ class ServiceThread:
         return self._service.state if self._service else SessionState()
 
     @property
-    def keeps(self) -> bool:
+    def is_durable(self) -> bool:
         """Whether what is not sent yet is sent by the next start."""
-        return self._service is not None and self._service.keeps
+        return self._service is not None and self._service.is_durable
 
     def subscribe(self, wake: Callable[[], object]) -> Mailbox:
         """A mailbox of notices; `wake` is called on the service's thread when it is no longer empty."""
@@ -104,25 +104,32 @@ class ServiceThread:
         self._call(lambda service: service.subscribe(mailbox))
         return mailbox
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: BatchRequest) -> None:
         """Send a batch."""
         self._call(lambda service: service.submit(order))
 
-    def cancel(self, prompt_id: str, *, sure: bool = False) -> None:
-        """Cancel one job; what came of it arrives as `Told`; `sure` also where a server can but stop whatever runs."""
-        self._call(lambda service: self._begin(service.cancel(prompt_id, sure=sure)).add_done_callback(self._look_at))
+    def cancel(self, prompt_id: str, *, force: bool = False) -> None:
+        """Cancel one job; the outcome arrives as a `UserMessage`.
 
-    def cancel_batch(self, batch: str, *, sure: bool = False) -> None:
-        """Cancel what is still to end of a batch, `sure` as above; what came of it arrives as `Told`."""
-        self._call(lambda service: self._begin(service.cancel_batch(batch, sure=sure)).add_done_callback(self._look_at))
+        Args:
+            prompt_id: The job.
+            force: Interrupt even if the server can only stop whatever runs.
+        """
+        self._call(lambda service: self._begin(service.cancel(prompt_id, force=force)).add_done_callback(self._look_at))
+
+    def cancel_batch(self, batch: str, *, force: bool = False) -> None:
+        """Cancel what is still to end of a batch, `force` as above; what came of it arrives as `UserMessage`."""
+        self._call(
+            lambda service: self._begin(service.cancel_batch(batch, force=force)).add_done_callback(self._look_at)
+        )
 
     def resend(self, prompt_ids: Sequence[str]) -> None:
         """Send jobs that the server forgot once more."""
         self._call(lambda service: self._begin(service.resend(prompt_ids)).add_done_callback(self._look_at))
 
-    def look_for(self, prompt_ids: Sequence[str]) -> Future[int]:
+    def recover_outputs(self, prompt_ids: Sequence[str]) -> Future[int]:
         """Look for pictures of jobs that the server forgot; how many jobs were finished after all."""
-        return self._ask(lambda service: partial(service.look_for, prompt_ids))
+        return self._ask(lambda service: partial(service.recover_outputs, prompt_ids))
 
     def graph_of(self, prompt_id: str) -> Future["Graph | None"]:
         """The graph of a job, anybody's, to make it again; None where neither this machine nor the server has it."""
@@ -134,9 +141,9 @@ class ServiceThread:
         )
         return answer
 
-    def take_box(self) -> None:
+    def accept_server(self) -> None:
         """Serve the other box that answers at this address from now on."""
-        self._call(lambda service: service.take_box())
+        self._call(lambda service: service.accept_server())
 
     def log_in(self, authorization: str) -> int:
         """Connect anew with this Authorization header, which is kept in memory alone.
@@ -152,7 +159,7 @@ class ServiceThread:
         """Try a link that is down again now."""
         self._call(lambda service: service.reconnect())
 
-    def ask(self, question: Callable[["ComfyClient"], Awaitable[T]]) -> Future[T]:
+    def call(self, question: Callable[["ComfyClient"], Awaitable[T]]) -> Future[T]:
         """The answer to a question of the caller's own, asked on the service's loop."""
         return self._ask(lambda _: question)
 
@@ -182,7 +189,7 @@ class ServiceThread:
     def _fault(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Tell a fault that did not end the service."""
         error = context.get("exception")
-        reason = self._first_words(error) if error else plain(without_secrets(str(context.get("message"))), 200)
+        reason = self._first_words(error) if error else sanitize(without_secrets(str(context.get("message"))), 200)
         if self._service:
             self._service.post(ServiceFailed(self.server.shown, reason, 0.0))
         log.error("fault: %s", reason, exc_info=error)
@@ -226,7 +233,7 @@ class ServiceThread:
                 faults = 0 if time.monotonic() - began > CALM else faults
                 pause = self._pauses[min(faults, len(self._pauses) - 1)]
                 faults += 1
-                service.broke(self._first_words(error), pause)
+                service.report_crash(self._first_words(error), pause)
                 log.exception("service failed")
                 await asyncio.sleep(pause)
 
@@ -234,4 +241,4 @@ class ServiceThread:
         """What went wrong, in one line: of a group, its first member. Errors of libraries may hold a URL."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        return plain(without_secrets(f"{type(error).__name__}: {error}"), 200)
+        return sanitize(without_secrets(f"{type(error).__name__}: {error}"), 200)

@@ -10,15 +10,15 @@ unauthorised, not a ComfyUI: given up until the user tries again. another box: g
 from dataclasses import replace
 
 from comfytui.session.events import (
-    Answered,
-    BoxChanged,
     Connected,
     Disconnected,
-    Heard,
+    HttpFailed,
+    HttpSucceeded,
+    IdentityChanged,
     Lagging,
     LinkEvent,
-    Quiet,
-    Unanswered,
+    SocketRecovered,
+    SocketSilent,
 )
 from comfytui.session.model import Link, LinkKind
 
@@ -33,7 +33,7 @@ _UNDECIDED = _POLLED | {LinkKind.CONNECTING, LinkKind.BUSY}
 def link_after(link: Link, event: LinkEvent, now: float) -> Link:
     """The link after an event at monotonic second `now`; the very same object where nothing changed."""
     if link.kind is LinkKind.OTHER_BOX:
-        return Link(LinkKind.CONNECTING, now) if isinstance(event, BoxChanged) and event.taken else link
+        return Link(LinkKind.CONNECTING, now) if isinstance(event, IdentityChanged) and event.taken else link
     match event:
         case Connected():
             after = Link(LinkKind.LIVE, now, socket=True)
@@ -41,17 +41,17 @@ def link_after(link: Link, event: LinkEvent, now: float) -> Link:
             kind = link.kind if link.kind in (_UNDECIDED if event.vague else _POLLED) else event.kind
             retry_at = None if event.retry_in is None else now + event.retry_in
             after = Link(kind, now, retry_at, event.reason, link.pause)
-        case Answered(pause=pause) if not link.socket:
+        case HttpSucceeded(pause=pause) if not link.socket:
             after = Link(LinkKind.POLLING, now, link.retry_at, link.reason, pause)
-        case Unanswered(reason=reason, kind=kind) if not link.socket or kind is LinkKind.UNAUTHORISED:
+        case HttpFailed(reason=reason, kind=kind) if not link.socket or kind is LinkKind.UNAUTHORISED:
             after = Link(kind, now, link.retry_at, reason, socket=link.socket)
-        case Quiet(deaf=deaf, reason=reason) if link.socket:
+        case SocketSilent(deaf=deaf, reason=reason) if link.socket:
             after = Link(LinkKind.DEAF if deaf else LinkKind.BUSY, now, reason=reason, socket=True)
-        case Heard() if link.socket:
+        case SocketRecovered() if link.socket:
             after = Link(LinkKind.LIVE, now, socket=True)
         case Lagging(seconds=seconds) if link.kind is LinkKind.LIVE:
             after = replace(link, behind=max(1, int(seconds)) if seconds >= LATE_SECONDS else 0)
-        case BoxChanged(taken=False, reason=reason):
+        case IdentityChanged(taken=False, reason=reason):
             after = Link(LinkKind.OTHER_BOX, now, reason=reason)
         case _:
             return link

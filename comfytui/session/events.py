@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from comfytui.comfy.protocol.capabilities import Abilities
+from comfytui.comfy.protocol.capabilities import Capabilities
 from comfytui.comfy.protocol.events import Event, Output
 from comfytui.comfy.protocol.models import SystemStats
-from comfytui.session.model import Batch, Failure, Job, LinkKind, Mark
-from comfytui.workflow.parameters import Recipe
+from comfytui.session.model import Batch, BatchTag, Failure, Job, LinkKind
+from comfytui.workflow.parameters import GenerationParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Disconnected:
 
 
 @dataclass(frozen=True, slots=True)
-class MovedIn:
+class ClientIdsAcquired:
     """Jobs of these client ids are mine from now on; those `elsewhere` are held by another running comfytui."""
 
     client_ids: frozenset[str]
@@ -42,14 +42,14 @@ class MovedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class HttpSucceeded:
     """The server answers over HTTP, and is asked again in `pause` seconds."""
 
     pause: float
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class HttpFailed:
     """The server does not answer over HTTP either."""
 
     reason: str
@@ -57,7 +57,7 @@ class Unanswered:
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
+class SocketSilent:
     """An open socket brings nothing, `silent` seconds: `deaf`, since its frames go astray, or the server is busy."""
 
     deaf: bool
@@ -66,7 +66,7 @@ class Quiet:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SocketRecovered:
     """The socket that was quiet brought something."""
 
 
@@ -78,7 +78,7 @@ class Lagging:
 
 
 @dataclass(frozen=True, slots=True)
-class BoxChanged:
+class IdentityChanged:
     """Another box answers at this address than before; `taken` when the user says that it is the right one now."""
 
     reason: str = ""
@@ -86,13 +86,15 @@ class BoxChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
+class CapabilitiesRead:
     """What the server can do."""
 
-    abilities: Abilities
+    capabilities: Capabilities
 
 
-LinkEvent = Connected | Disconnected | Answered | Unanswered | Quiet | Heard | Lagging | BoxChanged
+LinkEvent = (
+    Connected | Disconnected | HttpSucceeded | HttpFailed | SocketSilent | SocketRecovered | Lagging | IdentityChanged
+)
 """What changes the link."""
 
 
@@ -151,14 +153,14 @@ class JobsResent:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class QueuedPrompt:
     """One prompt as the queue or the history shows it, its graph boiled down; `created` in wall seconds."""
 
     prompt_id: str
     number: float
     client_id: str | None = None
-    mark: Mark | None = None
-    recipe: Recipe = field(default_factory=Recipe)
+    batch_tag: BatchTag | None = None
+    parameters: GenerationParameters = field(default_factory=GenerationParameters)
     classes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     created: float | None = None
 
@@ -167,16 +169,16 @@ class Seen:
 class QueueSnapshot:
     """The whole queue; `asked` is the monotonic second in which the question was sent."""
 
-    running: tuple[Seen, ...]
-    pending: tuple[Seen, ...]
+    running: tuple[QueuedPrompt, ...]
+    pending: tuple[QueuedPrompt, ...]
     asked: float
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class FinishedPrompt:
     """How one prompt ended, by the server's history; times in wall seconds."""
 
-    seen: Seen
+    prompt: QueuedPrompt
     outcome: Literal["success", "error", "interrupted"] | None
     outputs: tuple[Output, ...] = ()
     all_cached: bool = False
@@ -189,7 +191,7 @@ class Past:
 class HistorySnapshot:
     """Answers from the history; ids in `asked` without an entry in `past` are not in the history."""
 
-    past: tuple[Past, ...]
+    past: tuple[FinishedPrompt, ...]
     asked: tuple[str, ...] = ()
 
 
@@ -208,8 +210,8 @@ class Tick:
 SessionEvent = (
     Event
     | LinkEvent
-    | MovedIn
-    | Probed
+    | ClientIdsAcquired
+    | CapabilitiesRead
     | BatchPlanned
     | PromptQueued
     | PromptRejected

@@ -6,7 +6,7 @@ import json
 from comfytui.comfy.protocol.models import SystemStats
 
 
-def fingerprint_of(stats: SystemStats) -> str:
+def server_fingerprint(stats: SystemStats) -> str:
     """What tells one box from another: arguments, devices and memory, as a digest, since arguments hold secrets."""
     devices = [[device.name, device.type, device.vram_total] for device in stats.devices]
     traits = json.dumps([list(stats.argv), devices, stats.ram_total])

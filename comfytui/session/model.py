@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from comfytui.workflow.parameters import Recipe
+from comfytui.workflow.parameters import GenerationParameters
 
 if TYPE_CHECKING:  # The screen is painted before these are loaded.
     from comfytui.comfy.protocol.events import Output
@@ -64,7 +64,7 @@ class Stamp:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class BatchTag:
     """What a prompt carries in `extra_data.comfytui`: image `index` (from 1) of `total` in `batch`."""
 
     batch: str
@@ -98,9 +98,9 @@ class Job:
     status: JobStatus
     mine: bool = False
     owner: str | None = None
-    mark: Mark | None = None
+    batch_tag: BatchTag | None = None
     number: float | None = None
-    recipe: Recipe = field(default_factory=Recipe)
+    parameters: GenerationParameters = field(default_factory=GenerationParameters)
     classes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     created: float | None = None
     ended: float | None = None
@@ -109,9 +109,9 @@ class Job:
     text: tuple[str, ...] = ()
     failure: Failure | None = None
     note: str = ""
-    proven: float | None = None
-    absent: int = 0
-    unread: bool = False
+    last_confirmed: float | None = None
+    missed_polls: int = 0
+    results_incomplete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +182,12 @@ class Link:
     behind: int = 0
 
 
-Kind = tuple[Recipe, int]
+WorkloadKey = tuple[GenerationParameters, int]
 """Jobs that take equally long: the same settings but for words and seeds, and as many nodes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RunTimes:
     """The parts of the latest run of a kind, in seconds, and how many `runs` were measured.
 
     `lead`: from its start to its first step (a cold start loads the model here), `body`: from there to its end,
@@ -200,6 +200,6 @@ class Pace:
     runs: int = 1
 
 
-def kind_of(job: Job) -> Kind:
+def workload_key_of(job: Job) -> WorkloadKey:
     """The kind of a job."""
-    return replace(job.recipe, prompt="", negative="", seed=None, more_seeds=()), len(job.classes)
+    return replace(job.parameters, prompt="", negative="", seed=None, more_seeds=()), len(job.classes)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from comfytui.session.jobs.index import Tally
+from comfytui.session.jobs.index import BatchCounts
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind, Phase
 from comfytui.session.runs.timing import batch_left, image_left, starts_in
-from comfytui.session.selectors import ahead_of, is_held_up, next_job, tally
-from comfytui.session.state import Live, SessionState
+from comfytui.session.selectors import ahead_of, counts_of, is_held_up, next_job
+from comfytui.session.state import Run, SessionState
 
 
 class Stage(StrEnum):
@@ -20,13 +20,13 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class BatchProgress:
     """The numbers of one batch; fractions 0 to 1, times in seconds, `rate` in steps a second.
 
-    The image is the one that runs, or the next one; its step is that of the running pass, which nobody tells a `blind`
-    client, its fraction the whole prompt's. `batch_elapsed` and `batch_left` count running, not waiting in the queue;
-    where the batch is `held_up` by other jobs, `starts_in` says when its next image starts, as far as that is known.
-    `elapsed` and `batch_elapsed` are None while nobody knows when the running image began.
+    The image is the one that runs, or the next one; its step is that of the running pass, unknown while it is
+    `unobserved`, its fraction the whole prompt's. `batch_elapsed` and `batch_left` count running, not
+    waiting in the queue; where the batch is `held_up` by other jobs, `starts_in` says when its next image starts, as
+    far as that is known. `elapsed` and `batch_elapsed` are None while nobody knows when the running image began.
     """
 
     stage: Stage
@@ -57,22 +57,22 @@ class Progress:
     cancelled: int = 0
     lost: int = 0
     note: str = ""
-    blind: bool = False
+    unobserved: bool = False
 
 
-def progress_of(state: SessionState, batch: Batch, now: float) -> Progress:
+def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
     """The progress of a batch at monotonic second `now`."""
-    counts = tally(state, batch)
+    counts = counts_of(state, batch)
     job = next_job(state, batch)
-    live = state.live if job and state.live and state.live.prompt_id == job.prompt_id else None
-    elapsed = max(now - live.began, 0.0) if live and live.began is not None else None
+    run = state.run if job and state.run and state.run.prompt_id == job.prompt_id else None
+    elapsed = max(now - run.began, 0.0) if run and run.began is not None else None
     runs = job is not None and job.status is JobStatus.RUNNING
-    fraction = live.fraction if live else 0.0 if job else 1.0
-    blind = state.link.kind is LinkKind.POLLING or (job is not None and job.owner in state.elsewhere)
-    known = None if blind else live
-    return Progress(
+    fraction = run.fraction if run else 0.0 if job else 1.0
+    unobserved = state.link.kind is LinkKind.POLLING or (job is not None and job.owner in state.elsewhere)
+    known = None if unobserved else run
+    return BatchProgress(
         stage=_stage(job, counts),
-        image_index=min(job.mark.index, batch.total) if job and job.mark else batch.total,
+        image_index=min(job.batch_tag.index, batch.total) if job and job.batch_tag else batch.total,
         total_images=batch.total,
         current_step=known.step if known else 0,
         total_steps=known.steps if known else 0,
@@ -85,8 +85,8 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> Progress:
         rate=known.rate if known else None,
         elapsed=elapsed,
         batch_elapsed=None if runs and elapsed is None else counts.seconds + (elapsed or 0.0),
-        image_left=image_left(state, job, live, now) if job and live else None,
-        batch_left=batch_left(state, job, live, counts.open, now) if job else None,
+        image_left=image_left(state, job, run, now) if job and run else None,
+        batch_left=batch_left(state, job, run, counts.open, now) if job else None,
         starts_in=starts_in(state, job, now) if job and not runs else None,
         held_up=is_held_up(state, batch),
         ahead=ahead_of(state, job) if job else 0,
@@ -99,18 +99,18 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> Progress:
         cancelled=counts.of(JobStatus.CANCELLED),
         lost=counts.of(JobStatus.LOST),
         note=job.note if job else "",
-        blind=blind,
+        unobserved=unobserved,
     )
 
 
-def line(progress: Progress) -> str:
+def line(progress: BatchProgress) -> str:
     """The progress in one line."""
     image = f"Image {progress.image_index} of {progress.total_images}"
     match progress.stage:
         case Stage.RUNNING if progress.current_step:
             return f"{image} - Step {progress.current_step}/{progress.total_steps} ({progress.percentage}%)"
         case Stage.RUNNING:
-            return f"{image} - {'step unknown' if progress.blind else progress.phase}"
+            return f"{image} - {'step unknown' if progress.unobserved else progress.phase}"
         case Stage.QUEUED:
             return f"{image} - queued, {progress.ahead} ahead" if progress.ahead else f"{image} - queued, next"
         case Stage.SENDING:
@@ -119,7 +119,7 @@ def line(progress: Progress) -> str:
             return f"{progress.done} of {progress.total_images} done{_rest(progress)}"
 
 
-def _rest(progress: Progress) -> str:
+def _rest(progress: BatchProgress) -> str:
     """What is to be added to the number of images done."""
     counts = {
         "cached": progress.cached,
@@ -132,7 +132,7 @@ def _rest(progress: Progress) -> str:
     return "".join(f", {count} {word}" for word, count in counts.items() if count)
 
 
-def _stage(job: Job | None, counts: Tally) -> Stage:
+def _stage(job: Job | None, counts: BatchCounts) -> Stage:
     if job is None:
         return Stage.ENDED
     if job.status is JobStatus.RUNNING:
@@ -140,18 +140,18 @@ def _stage(job: Job | None, counts: Tally) -> Stage:
     return Stage.SENDING if counts.of(JobStatus.SUBMITTING) else Stage.QUEUED
 
 
-def _batch_fraction(state: SessionState, batch: Batch, counts: Tally) -> float:
+def _batch_fraction(state: SessionState, batch: Batch, counts: BatchCounts) -> float:
     """Images that were never seen count as over, since they ran before this session or never will.
 
     So do those that left the queue: the next one may run before the history was asked how the last one ended.
     """
     over, fraction = max(batch.total - counts.open + counts.left, 0), 0.0
-    running = state.jobs.get(state.live.prompt_id) if state.live else None
-    if state.live and running and running.mark and running.mark.batch == batch.id:
+    running = state.jobs.get(state.run.prompt_id) if state.run else None
+    if state.run and running and running.batch_tag and running.batch_tag.batch == batch.id:
         # Its frames may still come, late, though the queue no longer has it.
-        over, fraction = over - (running.absent > 0), state.live.fraction
+        over, fraction = over - (running.missed_polls > 0), state.run.fraction
     return min((over + fraction) / max(batch.total, 1), 1.0)
 
 
-def _node_class(job: Job | None, live: Live | None) -> str:
-    return job.classes.get(live.node or "", "") if job and live else ""
+def _node_class(job: Job | None, run: Run | None) -> str:
+    return job.classes.get(run.node or "", "") if job and run else ""

@@ -16,28 +16,28 @@ from comfytui.comfy.protocol.events import (
 )
 from comfytui.session.connection import link_after
 from comfytui.session.events import (
-    Answered,
     BatchPlanned,
-    BoxChanged,
+    CapabilitiesRead,
+    ClientIdsAcquired,
     Connected,
     Disconnected,
-    Heard,
     HistorySnapshot,
+    HttpFailed,
+    HttpSucceeded,
+    IdentityChanged,
     JobCancelled,
     JobsResent,
     Lagging,
     LinkEvent,
-    MovedIn,
-    Probed,
     PromptDelayed,
     PromptLost,
     PromptQueued,
     PromptRejected,
     QueueSnapshot,
-    Quiet,
     SessionEvent,
+    SocketRecovered,
+    SocketSilent,
     StatsRead,
-    Unanswered,
 )
 from comfytui.session.jobs.execution import end_frame, run_frame
 from comfytui.session.jobs.reconcile import history_seen, queue_seen
@@ -83,15 +83,24 @@ def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState
             if memory_moved(state.moved_to, stats):
                 state = replace(state, memory_moved=at.monotonic, moved_to=stats)
             return replace(state, stats=stats)
-        case Connected() | Disconnected() | Answered() | Unanswered() | Quiet() | Heard() | Lagging() | BoxChanged():
+        case (
+            Connected()
+            | Disconnected()
+            | HttpSucceeded()
+            | HttpFailed()
+            | SocketSilent()
+            | SocketRecovered()
+            | Lagging()
+            | IdentityChanged()
+        ):
             return _linked(state, event, at)
-        case MovedIn(client_ids=ids, elsewhere=elsewhere) if (state.client_ids | ids, elsewhere) != (
+        case ClientIdsAcquired(client_ids=ids, elsewhere=elsewhere) if (state.client_ids | ids, elsewhere) != (
             state.client_ids,
             state.elsewhere,
         ):
             return replace(state, client_ids=state.client_ids | ids, elsewhere=elsewhere)
-        case Probed(abilities=abilities) if abilities != state.abilities:
-            return replace(state, abilities=abilities)
+        case CapabilitiesRead(capabilities=capabilities) if capabilities != state.capabilities:
+            return replace(state, capabilities=capabilities)
         case _:
             return state
 
@@ -99,12 +108,12 @@ def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState
 def _linked(state: SessionState, event: LinkEvent, at: Stamp) -> SessionState:
     link = link_after(state.link, event, at.monotonic)
     ids = state.client_ids | {event.client_id} if isinstance(event, Connected) else state.client_ids
-    live, blind = state.live, state.blind
+    run, blind = state.run, state.unobserved_since
     # Frames go astray while there is no socket, or one that is deaf, also where it is only renewed.
-    if live and not live.cut and (isinstance(event, Disconnected | Connected) or link.kind is LinkKind.DEAF):
-        live = replace(live, cut=True)
+    if run and not run.had_gap and (isinstance(event, Disconnected | Connected) or link.kind is LinkKind.DEAF):
+        run = replace(run, had_gap=True)
     if blind is None and link.kind.away:
-        blind = at.monotonic - (event.silent if isinstance(event, Disconnected | Quiet) else 0.0)
-    if link is state.link and ids == state.client_ids and live is state.live and blind == state.blind:
+        blind = at.monotonic - (event.silent if isinstance(event, Disconnected | SocketSilent) else 0.0)
+    if link is state.link and ids == state.client_ids and run is state.run and blind == state.unobserved_since:
         return state
-    return replace(state, link=link, client_ids=ids, live=live, blind=blind)
+    return replace(state, link=link, client_ids=ids, run=run, unobserved_since=blind)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from comfytui.comfy.protocol.media_types import Media, media_of
-from comfytui.session.jobs.index import Tally, indexed, run_order
+from comfytui.session.jobs.index import BatchCounts, indexed, run_order
 from comfytui.session.model import Batch, Job, JobStatus
 from comfytui.session.state import SessionState
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from comfytui.comfy.protocol.events import Output
 
 
-def tally(state: SessionState, batch: Batch) -> Tally:
+def counts_of(state: SessionState, batch: Batch) -> BatchCounts:
     """How the jobs of a batch stand."""
-    return indexed(state.jobs).tallies.get(batch.id, Tally())
+    return indexed(state.jobs).tallies.get(batch.id, BatchCounts())
 
 
 def batch_of(state: SessionState, job: Job) -> Batch | None:
     """The batch that a job of mine belongs to."""
-    return state.batches.get(job.mark.batch) if job.mine and job.mark else None
+    return state.batches.get(job.batch_tag.batch) if job.mine and job.batch_tag else None
 
 
 def jobs_of(state: SessionState, batch: Batch) -> list[Job]:
@@ -39,18 +39,18 @@ def first_picture(job: Job) -> "Output | None":
 
 def current_batch(state: SessionState) -> Batch | None:
     """The batch to show as *Now*: whose job runs, else whose job is next, else the one that ended last."""
-    running = state.jobs.get(state.live.prompt_id) if state.live else None
+    running = state.jobs.get(state.run.prompt_id) if state.run else None
     if running is not None:
         return batch_of(state, running)
     waiting = [job for batch in state.batches.values() if (job := next_job(state, batch))]
     if waiting:
         return batch_of(state, min(waiting, key=run_order))
-    return max(state.batches.values(), key=lambda batch: tally(state, batch).ended or batch.created, default=None)
+    return max(state.batches.values(), key=lambda batch: counts_of(state, batch).ended or batch.created, default=None)
 
 
 def next_job(state: SessionState, batch: Batch) -> Job | None:
     """The job of a batch that runs, or will run first; None when all have ended."""
-    prompt_id = tally(state, batch).next
+    prompt_id = counts_of(state, batch).next
     return state.jobs[prompt_id] if prompt_id else None
 
 
@@ -62,7 +62,7 @@ def batch_number(state: SessionState, batch: Batch) -> int:
 def ahead_of(state: SessionState, job: Job) -> int:
     """How many jobs, anybody's, run or stand before it; all that are queued where it is not in the queue yet."""
     places = indexed(state.jobs).places
-    return 0 if job.status.ended or job.absent else places.get(job.prompt_id, len(places))
+    return 0 if job.status.ended or job.missed_polls else places.get(job.prompt_id, len(places))
 
 
 def is_held_up(state: SessionState, batch: Batch) -> bool:
@@ -70,18 +70,18 @@ def is_held_up(state: SessionState, batch: Batch) -> bool:
     jobs = indexed(state.jobs)
     last, own = jobs.queue_spans.get(batch.id, (-1, 0))
     if not own:  # What is still to be sent comes after all that is there.
-        return bool(jobs.places) and tally(state, batch).open > 0
+        return bool(jobs.places) and counts_of(state, batch).open > 0
     return last + 1 > own
 
 
 def open_jobs(state: SessionState) -> int:
     """How many jobs of mine are still to end, unsent ones included."""
-    return sum(tally(state, batch).open for batch in state.batches.values())
+    return sum(counts_of(state, batch).open for batch in state.batches.values())
 
 
 def unsent_jobs(state: SessionState) -> int:
     """How many jobs of mine the server does not have yet."""
-    return sum(tally(state, batch).of(JobStatus.SUBMITTING) for batch in state.batches.values())
+    return sum(counts_of(state, batch).of(JobStatus.SUBMITTING) for batch in state.batches.values())
 
 
 def lost_jobs(state: SessionState, batch: Batch | None = None) -> list[Job]:

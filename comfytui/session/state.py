@@ -7,15 +7,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from comfytui.session.jobs.index import Jobs
-from comfytui.session.model import Batch, Job, Kind, Link, Pace, Phase
+from comfytui.session.model import Batch, Job, Link, Phase, RunTimes, WorkloadKey
 
 if TYPE_CHECKING:
-    from comfytui.comfy.protocol.capabilities import Abilities
+    from comfytui.comfy.protocol.capabilities import Capabilities
     from comfytui.comfy.protocol.models import SystemStats
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class Run:
     """The running prompt of mine, kept outside the job map so that a step copies nothing that grows.
 
     `step` of `steps` is the running pass (`passes` counts them from 1, 0 before the first), `pass_node` and `weight`
@@ -28,7 +28,7 @@ class Live:
 
     prompt_id: str
     started: float
-    whole: bool = True
+    seen_from_start: bool = True
     started_ms: int | None = None
     node: str | None = None
     phase: Phase = Phase.STARTING
@@ -46,7 +46,7 @@ class Live:
     stalled: float = 0.0
     done: frozenset[str] = frozenset()
     cached: frozenset[str] = frozenset()
-    cut: bool = False
+    had_gap: bool = False
     began: float | None = None
     created: float | None = None
 
@@ -66,10 +66,10 @@ class SessionState:
     """Everything known of one server; `jobs` by prompt_id, `batches` by batch id, both in order of arrival.
 
     Jobs of `client_ids` are mine; those of them that are `elsewhere` are held by another running comfytui of the same
-    user, which alone gets their frames and sends their prompts. `paces` holds the measured parts of runs, by kind of
-    job; `memory_moved` is the monotonic second in which the box's memory last changed visibly, to `moved_to`,
-    `abilities` what the server can do, None until that is known. `blind` is the monotonic second since which nobody
-    saw what the server does, None while somebody does.
+    user, which alone gets their frames and sends their prompts. `run_times` holds the measured parts of runs, by
+    workload; `memory_moved` is the monotonic second in which the server's memory last changed visibly, to `moved_to`,
+    `capabilities` what the server can do, None until that is known. `unobserved_since` is the monotonic second since
+    which nobody saw what the server does, None while somebody does.
     """
 
     client_ids: frozenset[str] = frozenset()
@@ -77,11 +77,11 @@ class SessionState:
     link: Link = field(default_factory=Link)
     jobs: Mapping[str, Job] = field(default_factory=Jobs)
     batches: Mapping[str, Batch] = field(default_factory=lambda: MappingProxyType({}))
-    live: Live | None = None
+    run: Run | None = None
     queue_remaining: int = 0
     stats: "SystemStats | None" = None
-    paces: Mapping[Kind, Pace] = field(default_factory=lambda: MappingProxyType({}))
+    run_times: Mapping[WorkloadKey, RunTimes] = field(default_factory=lambda: MappingProxyType({}))
     memory_moved: float | None = None
     moved_to: "SystemStats | None" = None
-    abilities: "Abilities | None" = None
-    blind: float | None = -inf
+    capabilities: "Capabilities | None" = None
+    unobserved_since: float | None = -inf

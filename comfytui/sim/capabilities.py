@@ -12,7 +12,7 @@ class BadVersionError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
+class Capabilities:
     """Everything in which versions differ, each with the first version that has it."""
 
     feature_flags: bool
@@ -42,10 +42,10 @@ class Abilities:
 
 
 @lru_cache
-def abilities_of(version: str) -> Abilities:
+def capabilities_of(version: str) -> Capabilities:
     """Return what a version can do; raises BadVersionError."""
     number = _parsed(version)
-    return Abilities(
+    return Capabilities(
         feature_flags=number >= (0, 3, 45),
         progress_state=number >= (0, 3, 45),
         client_prompt_ids=number >= (0, 3, 45),

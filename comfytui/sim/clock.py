@@ -6,7 +6,7 @@ HOUSEKEEPING_SECONDS = 0.005
 """Time that ComfyUI takes after the last frame of a run, and again before the next one, to put results away."""
 
 
-class Pace:
+class RunTimes:
     """How simulated time passes; a test replaces it to hold the server at an exact step."""
 
     async def wake(self) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from comfytui.sim.capabilities import Abilities, abilities_of
+from comfytui.sim.capabilities import Capabilities, capabilities_of
 
 Device = Literal["cuda", "cpu"]
 
@@ -53,9 +53,9 @@ class SimConfig:
     """Seed of everything that the server itself invents (names of temporary files, foreign prompts)."""
 
     @property
-    def abilities(self) -> Abilities:
+    def capabilities(self) -> Capabilities:
         """What a server of this version can do."""
-        return abilities_of(self.like)
+        return capabilities_of(self.like)
 
     @property
     def step_seconds(self) -> float:
@@ -64,5 +64,5 @@ class SimConfig:
 
     def preview_for(self, asked: object) -> str:
         """Return the preview method for a prompt that asked for `asked` in its extra data."""
-        heeded = self.abilities.asked_previews and isinstance(asked, str) and asked in PREVIEW_METHODS
+        heeded = self.capabilities.asked_previews and isinstance(asked, str) and asked in PREVIEW_METHODS
         return str(asked) if heeded else self.preview_method

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from comfytui.sim.clock import Pace
+from comfytui.sim.clock import RunTimes
 from comfytui.sim.config import SimConfig
 from comfytui.sim.files import Files
 from comfytui.sim.logs import Logs
@@ -36,7 +36,7 @@ class Box:
     files: Files
     logs: Logs
     memory: Memory
-    pace: Pace
+    pace: RunTimes
     interrupted: bool = False
     failures: int = 0
     """Samplers that have failed on purpose."""

@@ -11,7 +11,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from comfytui.sim.catalogue import catalogue
-from comfytui.sim.clock import Pace
+from comfytui.sim.clock import RunTimes
 from comfytui.sim.config import SimConfig
 from comfytui.sim.execution.executor import Executor
 from comfytui.sim.faults.faults import Faults
@@ -37,13 +37,13 @@ class SimServer:
     """A simulated ComfyUI on a real port, alive within `async with`; `port` 0 takes a free one."""
 
     def __init__(
-        self, config: SimConfig | None = None, host: str = "127.0.0.1", port: int = 0, pace: Pace | None = None
+        self, config: SimConfig | None = None, host: str = "127.0.0.1", port: int = 0, pace: RunTimes | None = None
     ) -> None:
         self.config = config or SimConfig()
         self.faults = Faults()
         self.accepted: deque[dict[str, Any]] = deque(maxlen=KEPT_BODIES)
         self._host, self._port = host, port
-        self._pace = pace or Pace()
+        self._pace = pace or RunTimes()
         self._server: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -56,7 +56,7 @@ class SimServer:
         self.sockets = Sockets(
             lambda: self.queue.remaining,
             lambda message: self.logs.warning(message),  # noqa: PLW0108 - the logs need the sockets, and come after
-            config.abilities,
+            config.capabilities,
             self.faults,
         )
         self.logs = Logs(self.sockets.send, self.sockets.clients.__contains__)
@@ -65,7 +65,7 @@ class SimServer:
         self.box = Box(config, files, self.logs, memory, self._pace, rng=random.Random(config.seed))
         nodes = catalogue(config)
         self.executor = Executor(self.box, self.queue, self.sockets, nodes)
-        self.submissions = Submissions(self.queue, nodes, files, self.logs, config.abilities)
+        self.submissions = Submissions(self.queue, nodes, files, self.logs, config.capabilities)
 
     @property
     def url(self) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 from aiohttp import ClientError, WSMsgType, web
 from PIL import Image, ImageOps
 
-from comfytui.sim.capabilities import Abilities
-from comfytui.sim.faults.faults import DoorFault, Faults
+from comfytui.sim.capabilities import Capabilities
+from comfytui.sim.faults.faults import Faults, HandshakeFault
 
 PREVIEW = 1
 PREVIEW_WITH_METADATA = 4
@@ -56,7 +56,7 @@ class Sockets:
     remaining: Callable[[], int]
     """How many jobs run or wait, told in every `status`."""
     warn: Callable[[str], None]
-    abilities: Abilities
+    capabilities: Capabilities
     faults: Faults
     clients: dict[str, web.WebSocketResponse] = field(default_factory=dict)
     flags: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -148,7 +148,7 @@ class Sockets:
                 continue
             try:
                 data = json.loads(message.data)
-                if first and self.abilities.feature_flags and data.get("type") == "feature_flags":
+                if first and self.capabilities.feature_flags and data.get("type") == "feature_flags":
                     self.flags[sid] = data.get("data", {})
                     await self._send_now("feature_flags", FEATURES, sid)
                 first = False
@@ -170,7 +170,7 @@ class Sockets:
                     await socket.close()
 
 
-async def _close(socket: web.WebSocketResponse, request: web.Request, closing: DoorFault) -> None:
+async def _close(socket: web.WebSocketResponse, request: web.Request, closing: HandshakeFault) -> None:
     if closing.code is not None:
         await socket.close(code=closing.code)
     elif request.transport is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from comfytui.sim.capabilities import Abilities
+from comfytui.sim.capabilities import Capabilities
 from comfytui.sim.execution.validate import validate_prompt
 from comfytui.sim.files import Files
 from comfytui.sim.logs import Logs
@@ -27,7 +27,7 @@ class Submissions:
     nodes: Mapping[str, NodeType]
     files: Files
     logs: Logs
-    abilities: Abilities
+    capabilities: Capabilities
     number: int = 0
 
     def submit(self, body: dict[str, Any]) -> Answer:
@@ -48,9 +48,9 @@ class Submissions:
         extra_data = dict(body.get("extra_data", {}))
         if "client_id" in body:
             extra_data["client_id"] = body["client_id"]
-        hidden = [key for key in SECRET_KEYS if key in extra_data and self.abilities.hides_secrets]
+        hidden = [key for key in SECRET_KEYS if key in extra_data and self.capabilities.hides_secrets]
         secrets = {key: extra_data.pop(key) for key in hidden}
-        if self.abilities.create_time:
+        if self.capabilities.create_time:
             extra_data["create_time"] = int(time.time() * 1000)
         self.queue.put((number, prompt_id, graph, extra_data, list(verdict.outputs), secrets))
         return 200, {"prompt_id": prompt_id, "number": number, "node_errors": verdict.node_errors}
@@ -58,9 +58,9 @@ class Submissions:
     def _prompt_id(self, body: dict[str, Any]) -> str | None:
         """Return the id for a prompt, None when the one that it asks for is refused."""
         new, asked = str(uuid.uuid4()), body.get("prompt_id")
-        if not self.abilities.client_prompt_ids:
+        if not self.capabilities.client_prompt_ids:
             return new
-        if not self.abilities.checks_prompt_ids:
+        if not self.capabilities.checks_prompt_ids:
             return str(body.get("prompt_id", new))
         if asked is None:
             return new

@@ -24,7 +24,7 @@ from comfytui.comfy.server import Server
 from comfytui.presentation.farewell import farewell
 from comfytui.service.thread import ServiceThread
 from comfytui.session.selectors import unsent_jobs
-from comfytui.ui.dashboard.link_actions import Missed
+from comfytui.ui.dashboard.link_actions import ServerNotFound
 from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.drafts import NO_DRAFTS
 from comfytui.ui.keys import HELP_ANYWHERE
@@ -33,9 +33,9 @@ from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.screens.help import HelpScreen
 from comfytui.ui.screens.start import NOTHING_ANSWERS, StartScreen
 from comfytui.ui.terminal.ascii_filter import AsciiFilter
-from comfytui.ui.terminal.control_filter import HarmlessFilter
+from comfytui.ui.terminal.control_filter import ControlFilter
 from comfytui.ui.terminal.driver import TerminalDriver
-from comfytui.ui.terminal.key_queue import TypeAhead
+from comfytui.ui.terminal.key_queue import KeyQueue
 from comfytui.ui.terminal.shutdown import Hook
 from comfytui.ui.terminal.timers import OneShotTimers
 from comfytui.ui.themes import SHEETS, THEMES, default_theme
@@ -85,8 +85,8 @@ class ComfyApp(OneShotTimers, App[None]):
         super().__init__()
         self.options = options
         self.ascii = options.ascii
-        self._own_filters = [HarmlessFilter(), *([AsciiFilter()] if options.ascii else [])]
-        self._type_ahead = TypeAhead(self, super().on_event)
+        self._own_filters = [ControlFilter(), *([AsciiFilter()] if options.ascii else [])]
+        self._type_ahead = KeyQueue(self, super().on_event)
         self._demo = ExitStack()
         self.service: ServiceThread | None = None
         self.at_end: list[Hook] = []
@@ -148,7 +148,7 @@ class ComfyApp(OneShotTimers, App[None]):
 
     def _stop_service(self) -> None:
         if self.service is not None:
-            state, shown, kept = self.service.state, self.service.server.shown, self.service.keeps
+            state, shown, kept = self.service.state, self.service.server.shown, self.service.is_durable
             self.farewell = farewell(state, shown, self.options.command, kept=kept)
             self.stuck |= not self.service.stop()
             self.service = None
@@ -203,15 +203,15 @@ class ComfyApp(OneShotTimers, App[None]):
     @work(exclusive=True, group="detach")
     async def _ask_and_close(self) -> None:
         unsent = unsent_jobs(self.service.state) if self.service else 0
-        kept = self.service is not None and self.service.keeps
+        kept = self.service is not None and self.service.is_durable
         which = "1 of your images is" if unsent == 1 else f"{unsent} of your images are"
         question = f"{which} not sent yet and would be dropped. Close anyway?"
         if unsent and not kept and not await self.push_screen_wait(ConfirmScreen(question)):
             return
         self.exit()
 
-    @on(Missed)
-    def _give_up(self, event: Missed) -> None:
+    @on(ServerNotFound)
+    def _give_up(self, event: ServerNotFound) -> None:
         """No ComfyUI there: say so at the start screen if the address was typed there, else on the way out."""
         reason = f"{event.reason} {self.options.suggest(self._typed)}".rstrip()
         if self._server is not None:

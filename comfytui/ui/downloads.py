@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from textual.app import App
 
 from comfytui.comfy.errors import ComfyError
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.service.notifications import Severity
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 from comfytui.ui.new_files import SaveError, clear_parts, new_file
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.workflow.image_metadata import graph_in
-from comfytui.workflow.parameters import Recipe, recipe_of
+from comfytui.workflow.parameters import GenerationParameters, parameters_of
 
 if TYPE_CHECKING:
     from comfytui.comfy.protocol.events import Output
@@ -33,12 +33,12 @@ async def save_and_tell(app: App[None], service: ServiceThread, job: Job, folder
     """Save every file of a job, and say what is where; call it in a worker, since many files are asked about."""
     if len(job.outputs) > MANY_FILES:
         question = (
-            f"The server lists {len(job.outputs):,} files for this job. Save them all in {plain(str(folder), 200)}?"
+            f"The server lists {len(job.outputs):,} files for this job. Save them all in {sanitize(str(folder), 200)}?"
         )
         if not await app.push_screen_wait(ConfirmScreen(question)):
             return
     text, severity = await save_outputs(service, job, folder)
-    app.notify(plain(text, 600), severity=severity, markup=False)
+    app.notify(sanitize(text, 600), severity=severity, markup=False)
 
 
 async def save_outputs(service: ServiceThread, job: Job, folder: Path) -> tuple[str, Severity]:
@@ -52,11 +52,11 @@ async def save_outputs(service: ServiceThread, job: Job, folder: Path) -> tuple[
         for output in job.outputs:
             saved.append(await _save(service, output, folder))
             if not strange and await asyncio.to_thread(lambda: _is_of_another(job, _start_of(saved[-1]))):
-                strange = plain(output.filename, 80)
+                strange = sanitize(output.filename, 80)
     except (ComfyError, SaveError) as error:
         done = f"{len(saved)} of {len(job.outputs)} saved. " if saved else ""
         return f"{done}{error}", "error"
-    where = plain(str(saved[0]), 200)
+    where = sanitize(str(saved[0]), 200)
     told = f"Saved {where}" if len(saved) == 1 else f"Saved {len(saved)} files, the first as {where}"
     if strange:
         return f"{told}. {NOT_ITS_OWN.format(strange)}", "warning"
@@ -72,7 +72,7 @@ SHOWN_LIMIT = 32 * 2**20
 async def shown_picture(service: ServiceThread, output: "Output") -> bytes:
     """A light version of a picture, for the screen."""
     return await asyncio.wrap_future(
-        service.ask(lambda client: client.view(output, preview="webp;90", limit=SHOWN_LIMIT))
+        service.call(lambda client: client.view(output, preview="webp;90", limit=SHOWN_LIMIT))
     )
 
 
@@ -84,7 +84,7 @@ async def _save(service: ServiceThread, output: "Output", folder: Path) -> Path:
         async def take(piece: bytes) -> None:
             await asyncio.to_thread(file.write, piece)
 
-        await asyncio.wrap_future(service.ask(lambda client: client.download(output, take)))
+        await asyncio.wrap_future(service.call(lambda client: client.download(output, take)))
         return await asyncio.to_thread(file.take_name, output.filename)
 
 
@@ -97,9 +97,9 @@ def _start_of(path: Path) -> bytes:
 
 def _is_of_another(job: Job, data: bytes) -> bool:
     """Whether a picture names another seed than the job had: a server whose folder is emptied counts anew."""
-    seeds = zip(_seeds(recipe_of(graph_in(data))), _seeds(job.recipe), strict=False)
+    seeds = zip(_seeds(parameters_of(graph_in(data))), _seeds(job.parameters), strict=False)
     return any(None not in pair and pair[0] != pair[1] for pair in seeds)
 
 
-def _seeds(recipe: Recipe) -> tuple[int | None, ...]:
-    return recipe.seed, *recipe.more_seeds
+def _seeds(parameters: GenerationParameters) -> tuple[int | None, ...]:
+    return parameters.seed, *parameters.more_seeds

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 
 NAME_BYTES = 200
 """Most file systems take 255; the rest is for a number."""
@@ -32,7 +32,7 @@ class SaveError(Exception):
 def safe_name(name: str) -> str:
     """The last part of a server's file name, without separators, controls or a leading dot; never empty."""
     last = PureWindowsPath(PurePosixPath(name).name).name
-    kept = _UNFIT.sub("_", plain(last, 1_000)).strip(". ")
+    kept = _UNFIT.sub("_", sanitize(last, 1_000)).strip(". ")
     while len(kept.encode()) > NAME_BYTES:
         stem, dot, suffix = kept.rpartition(".")
         kept = f"{stem[:-1]}{dot}{suffix}" if stem and len(suffix) < 10 else kept[:-1]
@@ -140,7 +140,7 @@ def _telling(folder: Path) -> Iterator[None]:
 
 
 def _why(error: OSError, folder: Path) -> str:
-    where = plain(str(folder), 200)
+    where = sanitize(str(folder), 200)
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
             return f"The disk is full: nothing was saved in {where}. Free some room and press s again."
@@ -149,4 +149,4 @@ def _why(error: OSError, folder: Path) -> str:
         case errno.ENOTDIR | errno.EEXIST:
             return f"{where} is not a folder: choose another one with --output."
         case _:
-            return f"Nothing was saved in {where}: {plain(error.strerror or 'input/output error', 100)}."
+            return f"Nothing was saved in {where}: {sanitize(error.strerror or 'input/output error', 100)}."

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.workflow.fields import Field, Key, Slot, Value, find_fields, seed_keys
 from comfytui.workflow.nodes import Graph
 
@@ -45,11 +45,11 @@ def seed_labels(workflow: Workflow) -> Mapping[Key, str]:
 
 def _node_label(workflow: Workflow, slot: Slot) -> str:
     match workflow.graph[slot.node_id]:
-        case {"_meta": {"title": str() as title}} if plain(title):
+        case {"_meta": {"title": str() as title}} if sanitize(title):
             name = title
         case _:
             name = slot.class_type
-    return f"#{plain(slot.node_id, 12)} {plain(name, 40)}"
+    return f"#{sanitize(slot.node_id, 12)} {sanitize(name, 40)}"
 
 
 def warning_for(workflow: Workflow) -> str | None:
@@ -64,14 +64,14 @@ def warning_for(workflow: Workflow) -> str | None:
 AnyKey = TypeVar("AnyKey", bound=Key)
 
 
-def current(workflow: Workflow) -> dict[Key, Value]:
+def read_values(workflow: Workflow) -> dict[Key, Value]:
     """Return what the graph has now in each of its fields."""
     return {
         key: workflow.graph[slots[0].node_id]["inputs"][slots[0].input_name] for key, slots in workflow.fields.items()
     }
 
 
-def fill(workflow: Workflow, values: Mapping[AnyKey, Value]) -> Graph:
+def apply_values(workflow: Workflow, values: Mapping[AnyKey, Value]) -> Graph:
     """Return a new graph with the values in every slot of their fields; what the graph does not have is left out.
 
     The workflow's own graph stays as it is; nodes that do not change are shared with it.

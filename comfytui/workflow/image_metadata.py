@@ -84,8 +84,8 @@ def _png_parts(content: bytes) -> Iterator[Part]:
 def _jpeg_parts(content: bytes) -> Iterator[Part]:
     at = 2
     for _ in range(MOST_PARTS):
-        mark, kind, size = struct.unpack_from(">BBH", content, at)
-        if mark != 0xFF or size < 2:
+        batch_tag, kind, size = struct.unpack_from(">BBH", content, at)
+        if batch_tag != 0xFF or size < 2:
             raise UnreadablePictureError("broken JPEG")
         if kind == 0xDA:  # the pixels
             return

@@ -6,7 +6,7 @@ from itertools import islice
 from math import isfinite
 from typing import Any, Final, Literal, TypeAlias
 
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.workflow.fields import Field, Key, Value, field_of
 from comfytui.workflow.nodes import Slot, is_number
 from comfytui.workflow.seeds import MAX_SEED, SeedRange
@@ -27,7 +27,7 @@ MAX_TYPED: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class InputSpec:
     """What one input takes; bounds are inclusive, `options` None where the choices are not known."""
 
     kind: Kind
@@ -44,32 +44,32 @@ class Spec:
         return bool(choice) and self.options is not None and not self.left_out and choice not in self.options
 
 
-_SIZE = Spec("int", minimum=16, maximum=16_384, step=8, default=512)
-_CHOICE = Spec("choice")
-_TEXT = Spec("text")
+_SIZE = InputSpec("int", minimum=16, maximum=16_384, step=8, default=512)
+_CHOICE = InputSpec("choice")
+_TEXT = InputSpec("text")
 
-FALLBACK: Final[Mapping[Field, Spec]] = {
+FALLBACK: Final[Mapping[Field, InputSpec]] = {
     Field.MODEL: _CHOICE,
     Field.PROMPT: _TEXT,
     Field.NEGATIVE: _TEXT,
     Field.WIDTH: _SIZE,
     Field.HEIGHT: _SIZE,
-    Field.STEPS: Spec("int", minimum=1, maximum=10_000, default=20),
-    Field.CFG: Spec("float", minimum=0, maximum=100, step=0.1, default=7.0),
-    Field.GUIDANCE: Spec("float", minimum=0, maximum=100, step=0.1, default=3.5),
+    Field.STEPS: InputSpec("int", minimum=1, maximum=10_000, default=20),
+    Field.CFG: InputSpec("float", minimum=0, maximum=100, step=0.1, default=7.0),
+    Field.GUIDANCE: InputSpec("float", minimum=0, maximum=100, step=0.1, default=3.5),
     Field.SAMPLER: _CHOICE,
     Field.SCHEDULER: _CHOICE,
-    Field.SEED: Spec("int", minimum=0, maximum=MAX_SEED, default=0),
+    Field.SEED: InputSpec("int", minimum=0, maximum=MAX_SEED, default=0),
 }
 """What ComfyUI's own nodes demand, for as long as the server's definitions are not known."""
 
 
-def fallback(key: Key) -> Spec:
+def fallback(key: Key) -> InputSpec:
     """Return what a field takes as long as the server has not said so."""
     return FALLBACK[field_of(key)]
 
 
-def spec_of(object_info: Mapping[str, Any], slot: Slot) -> Spec | None:
+def input_spec_of(object_info: Mapping[str, Any], slot: Slot) -> InputSpec | None:
     """Return what the server says of an input, or None; `object_info` is its answer for all classes or for one."""
     # The bounds of a node that just holds a value say nothing about what the value is for.
     if slot.input_name == "value":
@@ -83,20 +83,20 @@ def spec_of(object_info: Mapping[str, Any], slot: Slot) -> Spec | None:
             return None
 
 
-def narrowest(specs: Sequence[Spec]) -> Spec:
+def narrowest(specs: Sequence[InputSpec]) -> InputSpec:
     """Return what all inputs of one field take: the first one's choices and steps, within the bounds of each."""
     lows = [spec.minimum for spec in specs if spec.minimum is not None]
     highs = [spec.maximum for spec in specs if spec.maximum is not None]
     return replace(specs[0], minimum=max(lows, default=None), maximum=min(highs, default=None))
 
 
-def seeds_of(spec: Spec) -> SeedRange:
+def seeds_of(spec: InputSpec) -> SeedRange:
     """Return the seeds that a spec admits; to those nodes that take negative ones they mean something else."""
     low = int(max(spec.minimum or 0, 0))
     return SeedRange(low, max(int(min(spec.maximum or MAX_SEED, MAX_SEED)), low))
 
 
-def check(text: str, spec: Spec, label: str = "This") -> Value:
+def check(text: str, spec: InputSpec, label: str = "This") -> Value:
     """Return the value that a person typed; raise ValueError with one sentence about `label`.
 
     A comma serves as the decimal sign. Steps are not enforced, as the server does not: see `hint`.
@@ -114,7 +114,7 @@ def check(text: str, spec: Spec, label: str = "This") -> Value:
             return value
 
 
-def hint(value: Value, spec: Spec, label: str = "This") -> str | None:
+def hint(value: Value, spec: InputSpec, label: str = "This") -> str | None:
     """Return a sentence if a whole number is off its step: the server takes it and rounds the picture down."""
     if spec.kind != "int" or not isinstance(value, int) or not spec.step or spec.step <= 1:
         return None
@@ -126,7 +126,7 @@ def hint(value: Value, spec: Spec, label: str = "This") -> str | None:
     return f"{label} should be {multiple} of {_bare(spec.step)}, e.g. {value - off}"
 
 
-def _spec(definition: object) -> Spec | None:
+def _spec(definition: object) -> InputSpec | None:
     """Read `[type, options]`, where the type of an older combo is the list of its choices."""
     match definition:
         case [list() | tuple() as names, *_] | ["COMBO", {"options": list() | tuple() as names}, *_]:
@@ -139,29 +139,29 @@ def _spec(definition: object) -> Spec | None:
             return None
 
 
-def _choice(names: Sequence[object]) -> Spec:
+def _choice(names: Sequence[object]) -> InputSpec:
     texts = (name for name in names if isinstance(name, str) and len(name) <= MAX_OPTION)
     kept = tuple(islice(texts, MAX_OPTIONS))
-    return Spec("choice", options=kept, left_out=sum(isinstance(name, str) for name in names) - len(kept))
+    return InputSpec("choice", options=kept, left_out=sum(isinstance(name, str) for name in names) - len(kept))
 
 
-def _bounded(kind: Kind, rest: list[Any]) -> Spec:
+def _bounded(kind: Kind, rest: list[Any]) -> InputSpec:
     options = rest[0] if rest and isinstance(rest[0], Mapping) else {}
     low, high, step, default = (_bound(options.get(name)) for name in ("min", "max", "step", "default"))
-    return Spec(kind, minimum=low, maximum=high, step=step, default=default)
+    return InputSpec(kind, minimum=low, maximum=high, step=step, default=default)
 
 
 def _bound(value: object) -> int | float | None:
     return value if is_number(value) and abs(value) <= MAX_BOUND else None
 
 
-def _chosen(text: str, spec: Spec, label: str) -> str:
+def _chosen(text: str, spec: InputSpec, label: str) -> str:
     if text and (spec.options is None or spec.left_out):
         return text
     if not spec.options:
         raise ValueError(f"{label} has nothing to choose from: the server offers none.")
     if text not in spec.options:
-        raise ValueError(f"{label} '{plain(text, 80)}' is not on the server: choose one that is.")
+        raise ValueError(f"{label} '{sanitize(text, 80)}' is not on the server: choose one that is.")
     return text
 
 
@@ -175,7 +175,7 @@ def _number(text: str, kind: Kind) -> int | float | None:
     return value if isfinite(value) else None
 
 
-def _demand(spec: Spec) -> str:
+def _demand(spec: InputSpec) -> str:
     name = "whole number" if spec.kind == "int" else "number"
     match spec.minimum, spec.maximum:
         case None, None:

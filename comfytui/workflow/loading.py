@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.workflow.graph import Graph, Workflow, workflow_of
 from comfytui.workflow.image_metadata import UnreadablePictureError, is_picture, prompt_in
 
@@ -23,7 +23,7 @@ class WorkflowError(Exception):
 def load_workflow(path: str | Path) -> Workflow:
     """Return the workflow in a file, named after it; raise WorkflowError."""
     path = Path(path)
-    shown = f"'{plain(str(path))}'"
+    shown = f"'{sanitize(str(path))}'"
     content = _read(path, shown)
     if is_picture(content):
         content = _prompt_of(content, shown)
@@ -46,7 +46,7 @@ def _read(path: Path, shown: str) -> bytes:
         raise WorkflowError(f"Permission denied: {shown}. Change its permissions, or give another file.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise WorkflowError(f"{shown} cannot be read ({plain(reason)}): give another file.") from None
+        raise WorkflowError(f"{shown} cannot be read ({sanitize(reason)}): give another file.") from None
     if len(content) > MAX_BYTES:
         raise WorkflowError(f"{shown} is larger than {MAX_BYTES >> 20} MB: give the workflow's own JSON file.")
     return content
@@ -56,7 +56,7 @@ def _prompt_of(content: bytes, shown: str) -> bytes:
     try:
         text = prompt_in(content)
     except UnreadablePictureError as error:
-        reason = plain(str(error), 100)
+        reason = sanitize(str(error), 100)
         raise WorkflowError(f"{shown} is an image that cannot be read ({reason}): give the original file.") from None
     if text is None:
         raise WorkflowError(f"{shown} is an image without a workflow: give one as ComfyUI saved it, or a JSON file.")
@@ -99,7 +99,7 @@ def _node(node_id: str, node: Any, shown: str) -> dict[str, Any]:
         case {"class_type": str(), "inputs": dict()}:
             return {key: node[key] for key in _KEPT if key in node}
         case {"class_type": _} | {"inputs": _}:
-            place = plain(node_id, 40)
+            place = sanitize(node_id, 40)
             raise WorkflowError(f"{shown} is damaged, its node '{place}' lacks a class or inputs: {_EXPORT} again.")
         case _:
             raise _no_workflow(shown)

@@ -43,7 +43,7 @@ _DECIMALS = frozenset({Field.CFG, Field.GUIDANCE})
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class GenerationParameters:
     """What a graph will make; None is what the graph does not have. Sizes in pixels, `latent_batch` images a prompt."""
 
     prompt: str = ""
@@ -89,7 +89,7 @@ class GraphReader:
         self._room = MAX_KEPT
         self._full = False
 
-    def read(self, graph: Any) -> tuple[Recipe, Mapping[str, str]]:
+    def read(self, graph: Any) -> tuple[GenerationParameters, Mapping[str, str]]:
         """Read the first pass and the class of each node of any JSON value, or of its text (bytes), and never raise.
 
         Long texts are cut, absurd numbers dropped.
@@ -97,14 +97,14 @@ class GraphReader:
         if isinstance(graph, bytes):
             return self._read_text(graph)
         outline = self._outline(graph)
-        return Recipe(**self._shown(graph, outline)), outline.classes
+        return GenerationParameters(**self._shown(graph, outline)), outline.classes
 
-    def _read_text(self, text: bytes) -> tuple[Recipe, Mapping[str, str]]:
+    def _read_text(self, text: bytes) -> tuple[GenerationParameters, Mapping[str, str]]:
         for template, shown, classes in self._templates:
             if (values := template.values_in(text)) is not None:
-                return Recipe(**{**shown, **self._kept(values)}), classes
+                return GenerationParameters(**{**shown, **self._kept(values)}), classes
         if self._full or text.count(b",") > MAX_SEPARATORS:
-            return Recipe(), Outline().classes
+            return GenerationParameters(), Outline().classes
         try:
             graph = json.loads(text)
         except (ValueError, RecursionError):
@@ -113,7 +113,7 @@ class GraphReader:
         shown = self._shown(graph, outline)
         if len(text) <= MAX_TEMPLATE and (made := template_of(text, graph, outline.places)):
             self._templates.appendleft((made, shown, outline.classes))
-        return Recipe(**shown), outline.classes
+        return GenerationParameters(**shown), outline.classes
 
     def _shown(self, graph: Any, outline: Outline) -> Shown:
         values = {key: graph[node_id]["inputs"][name] for key, node_id, name in outline.places}
@@ -161,7 +161,7 @@ class GraphReader:
         return outline if self._takes(_size(tuple(outline.classes.items()))) else Outline()
 
 
-def recipe_of(graph: object) -> Recipe:
+def parameters_of(graph: object) -> GenerationParameters:
     """Read the first pass of any JSON value, as `GraphReader.read` does."""
     return GraphReader().read(graph)[0]
 

@@ -63,15 +63,15 @@ async def _to_state(server: RemoteBox) -> float:
     def take() -> None:
         now = time.monotonic()
         for notice in mailboxes[0].take() if mailboxes else ():
-            if isinstance(notice, SessionChanged) and notice.state.live:
-                arrived.setdefault(notice.state.live.step, now)
+            if isinstance(notice, SessionChanged) and notice.state.run:
+                arrived.setdefault(notice.state.run.step, now)
 
     mailboxes.append(service.subscribe(take))
     take()
     try:
         await eventually(lambda: service.state.link.kind is LinkKind.LIVE)
         service.submit(small_order(1))
-        await eventually(lambda: service.state.live)
+        await eventually(lambda: service.state.run)
         await asyncio.to_thread(server.step, 1, FRAMES, TOP, PAUSE)
         await eventually(lambda: FRAMES in arrived)
     finally:

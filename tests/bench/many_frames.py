@@ -39,7 +39,7 @@ async def _measure() -> tuple[Row, ...]:
         try:
             await eventually(lambda: service.state.link.kind is LinkKind.LIVE)
             service.submit(small_order(1))
-            await eventually(lambda: service.state.live)
+            await eventually(lambda: service.state.run)
             await asyncio.sleep(1)  # the first looks at the server are over
             before = await tasks_of(service)
             half, _ = await _received(service, server, 1, FRAMES // 2)
@@ -64,7 +64,7 @@ async def _received(
     """Memory in MB and objects after these steps arrived, and the seconds that they took."""
     began = time.perf_counter()
     await asyncio.to_thread(server.step, first, last, FRAMES)
-    await eventually(lambda: service.state.live and service.state.live.step == last)
+    await eventually(lambda: service.state.run and service.state.run.step == last)
     seconds = time.perf_counter() - began
     gc.collect()
     return (memory(), len(gc.get_objects())), seconds

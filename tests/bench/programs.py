@@ -6,7 +6,7 @@ from pathlib import Path
 
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
-from comfytui.workflow.graph import fill
+from comfytui.workflow.graph import apply_values
 from tests.bench.bare import READY
 from tests.bench.terminal import Terminal
 
@@ -20,7 +20,7 @@ DOWN, UP = "\x1b[B", "\x1b[A"
 def dashboard(url: str, home: Path, *, previews: bool = False, steps: int = 20) -> Terminal:
     """The whole dashboard of a server, its form asking for so many steps."""
     file = home / f"{steps}-steps.json"
-    file.write_text(json.dumps(fill(txt2img(), {Field.STEPS: steps})))
+    file.write_text(json.dumps(apply_values(txt2img(), {Field.STEPS: steps})))
     command = [sys.executable, "-m", "comfytui", url, "--workflow", str(file), "--output", str(home)]
     return Terminal(command if previews else [*command, "--no-previews"], home)
 

@@ -27,7 +27,7 @@ from comfytui.comfy.websocket import bounded_connection
 from comfytui.comfy.websocket.bounded_connection import BoundedConnection
 from comfytui.comfy.websocket.event_stream import Closed, Opened, events
 from tests.comfy.memory import MB, at_most
-from tests.comfy.test_socket import STATUS, Heard, Talk, closings, first_closing, hear, talking
+from tests.comfy.test_socket import STATUS, SocketRecovered, Talk, closings, first_closing, hear, talking
 from tests.waiting import eventually
 
 
@@ -142,7 +142,7 @@ async def test_a_flood_of_tiny_frames_lets_others_have_their_turn() -> None:
 
     turns_at: list[int] = []
 
-    def count(heard: list[Heard]) -> bool:
+    def count(heard: list[SocketRecovered]) -> bool:
         turns_at.append(turns)
         return len(heard) > 30_000
 

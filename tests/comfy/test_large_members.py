@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from comfytui.comfy.errors import NotComfyUI, ServerError
 from comfytui.comfy.protocol import json_stream, queue_json
 from comfytui.comfy.protocol.models import HistoryEntry
-from comfytui.session.jobs.summarise import past
+from comfytui.session.jobs.summarise import finished_prompt_of
 from tests.comfy.memory import MB, at_most
 from tests.comfy.test_hostile_bodies import answer_to
 
@@ -138,4 +138,4 @@ async def test_a_huge_prompt_of_which_something_ran_does_not_count_as_cached(cac
     whole["status"]["messages"].append(["execution_cached", {"nodes": cached}])
     body = json.dumps({"p1": whole}).encode()
     ended = await answer_to(lambda client: client.history_of("p1"), body)
-    assert past(ended).all_cached is wanted
+    assert finished_prompt_of(ended).all_cached is wanted

@@ -18,7 +18,7 @@ from comfytui.comfy.protocol.events import Executed, ExecutionError, Logs, NodeT
 from comfytui.comfy.redaction import LogFormatter, Redactor, redactor_of
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.event_stream import events
-from comfytui.sanitize import plain, plain_lines, without_hidden
+from comfytui.sanitize import sanitize, sanitize_lines, without_hidden
 from tests.comfy.boxes import answering, everywhere, serving
 from tests.comfy.test_socket import talking
 
@@ -218,7 +218,7 @@ LOGIN = "Basic " + b64encode(b"me:hunter2 secret?>").decode()
         "h\ufe0funter2 secret?>",
     ],
 )
-@pytest.mark.parametrize("shown", [plain, plain_lines, without_hidden])
+@pytest.mark.parametrize("shown", [sanitize, sanitize_lines, without_hidden])
 def test_a_secret_that_shows_once_its_text_is_made_harmless_is_hidden(split: str, shown: Callable[[str], str]) -> None:
     redactor = Redactor(Server.from_url("box", headers=[("Authorization", LOGIN)]))
     said = shown(redactor.text(f"first\n\tno: {split}!"))

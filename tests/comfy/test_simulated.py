@@ -22,15 +22,15 @@ from comfytui.comfy.protocol.events import (
     Unknown,
 )
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket.event_stream import Closed, Opened, Reheard, Unheard, events
+from comfytui.comfy.websocket.event_stream import Closed, Opened, PingRestored, PingTimedOut, events
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field, Value
-from comfytui.workflow.graph import fill
+from comfytui.workflow.graph import apply_values
 
 PNG = b"\x89PNG\r\n\x1a\n"
-News = Event | Opened | Closed | Unheard | Reheard
+News = Event | Opened | Closed | PingTimedOut | PingRestored
 Stream = AsyncGenerator[News, None]
 
 
@@ -48,7 +48,7 @@ def graph(steps: int = 3, model: str = "v1-5-pruned-emaonly.safetensors") -> dic
         Field.MODEL: model,
         Field.PROMPT: "a red fox",
     }
-    return dict(fill(txt2img(), values))
+    return dict(apply_values(txt2img(), values))
 
 
 async def until(stream: Stream, found: Callable[[News], bool]) -> list[News]:

@@ -31,13 +31,13 @@ from comfytui.comfy.websocket.event_stream import (
     Backoff,
     Closed,
     Opened,
-    Reheard,
-    Unheard,
+    PingRestored,
+    PingTimedOut,
     events,
 )
 from tests.comfy.boxes import serving, shouting, unused_port
 
-Heard = Event | Opened | Closed | Unheard | Reheard
+SocketRecovered = Event | Opened | Closed | PingTimedOut | PingRestored
 Talk = Callable[[ServerConnection], Awaitable[None]]
 SECRET = "s3cret"
 STATUS = json.dumps({"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 1}}, "sid": "me"}})
@@ -54,9 +54,11 @@ async def silence(connection: ServerConnection) -> None:
     """Close at once."""
 
 
-async def hear(url: str, until: Callable[[list[Heard]], bool], **options: Any) -> tuple[list[Heard], list[float]]:
+async def hear(
+    url: str, until: Callable[[list[SocketRecovered]], bool], **options: Any
+) -> tuple[list[SocketRecovered], list[float]]:
     """What the socket gave until it was enough, and the delays that it slept."""
-    heard: list[Heard] = []
+    heard: list[SocketRecovered] = []
     delays: list[float] = []
 
     async def sleep(delay: float) -> None:
@@ -71,7 +73,7 @@ async def hear(url: str, until: Callable[[list[Heard]], bool], **options: Any) -
     return heard, delays
 
 
-def closings(count: int) -> Callable[[list[Heard]], bool]:
+def closings(count: int) -> Callable[[list[SocketRecovered]], bool]:
     return lambda heard: sum(isinstance(event, Closed) for event in heard) >= count
 
 
@@ -197,11 +199,13 @@ async def test_a_frame_of_200_mb_costs_the_connection_before_it_has_come() -> No
     [
         (True, False, Status(1, "me")),
         (False, False, Closed("The server no longer answers.", 0.5)),
-        (False, True, Unheard()),
+        (False, True, PingTimedOut()),
     ],
     ids=["pong", "dead", "busy"],
 )
-async def test_pings_hold_a_silent_connection_and_find_a_dead_one(answered: bool, kept: bool, last: Heard) -> None:
+async def test_pings_hold_a_silent_connection_and_find_a_dead_one(
+    answered: bool, kept: bool, last: SocketRecovered
+) -> None:
     async def talk(request: web.Request) -> web.StreamResponse:
         connection = web.WebSocketResponse(autoping=False)
         await connection.prepare(request)
@@ -244,7 +248,7 @@ async def test_a_busy_connection_is_kept_and_brings_what_comes_later() -> None:
         heard, _ = await hear(
             url, lambda heard: heard[-1] == Status(1, "me"), ping=0.02, pong=0.05, worth_keeping=worth_keeping
         )
-    assert heard[:2] == [Opened(), Unheard()]
+    assert heard[:2] == [Opened(), PingTimedOut()]
     assert connections == 1
 
 
@@ -264,8 +268,10 @@ async def test_pings_that_are_answered_again_are_told_though_nothing_else_comes(
         return True
 
     async with serving({"GET /ws": talk}) as url:
-        heard, _ = await hear(url, lambda heard: Reheard() in heard, ping=0.02, pong=0.05, worth_keeping=worth_keeping)
-    assert heard == [Opened(), Unheard(), Reheard()]
+        heard, _ = await hear(
+            url, lambda heard: PingRestored() in heard, ping=0.02, pong=0.05, worth_keeping=worth_keeping
+        )
+    assert heard == [Opened(), PingTimedOut(), PingRestored()]
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 from comfytui.comfy.server import Server
 from comfytui.session.model import Batch, LinkKind
-from comfytui.session.progress import Progress
+from comfytui.session.progress import BatchProgress
 from comfytui.session.selectors import unsettled
 from comfytui.session.state import SessionState
-from comfytui.sim.clock import Pace
+from comfytui.sim.clock import RunTimes
 from comfytui.sim.config import SimConfig
 from comfytui.sim.faults.faults import AnswerFault
 from comfytui.sim.server import SimServer
@@ -81,11 +81,11 @@ async def while_submitting(cell: Cell, _: Batch) -> None:
 
 
 async def during_load(cell: Cell, _: Batch) -> None:
-    await eventually(lambda: any(state.live for state in cell.watcher.states), "the run")
+    await eventually(lambda: any(state.run for state in cell.watcher.states), "the run")
 
 
 async def mid_step(cell: Cell, _: Batch) -> None:
-    await eventually(lambda: any(state.live and state.live.step >= 2 for state in cell.watcher.states), "a step")
+    await eventually(lambda: any(state.run and state.run.step >= 2 for state in cell.watcher.states), "a step")
 
 
 async def between_images(cell: Cell, _: Batch) -> None:
@@ -141,7 +141,7 @@ class Outcome:
 
 
 @asynccontextmanager
-async def cell_of(config: SimConfig = CONFIG, pace: Pace | None = None) -> AsyncIterator[Cell]:
+async def cell_of(config: SimConfig = CONFIG, pace: RunTimes | None = None) -> AsyncIterator[Cell]:
     """A server, a proxy before it and a service on that, all in health."""
     async with (
         SimServer(config, pace=pace) as sim,
@@ -187,7 +187,7 @@ def _is_at_rest(cell: Cell, batches: list[Batch]) -> bool:
     state = cell.state
     jobs = [job for batch in batches for job in cell.watcher.jobs(batch)]
     over = len(jobs) == IMAGES + 1 and all(job.status.ended for job in jobs)
-    calm = state.link.kind is cell.final and state.live is None and state.queue_remaining == 0
+    calm = state.link.kind is cell.final and state.run is None and state.queue_remaining == 0
     return over and calm and not unsettled(state)
 
 
@@ -206,12 +206,12 @@ def _outcome(cell: Cell, batches: list[Batch]) -> Outcome:
         jobs=tuple(
             (
                 batch.total,
-                job.mark.index if job.mark else None,
+                job.batch_tag.index if job.batch_tag else None,
                 job.status.value,
                 tuple(output.filename for output in job.outputs),
                 job.failure,
                 job.note,
-                job.unread,
+                job.results_incomplete,
             )
             for batch in batches
             for job in cell.watcher.jobs(batch)
@@ -226,7 +226,7 @@ def _outcome(cell: Cell, batches: list[Batch]) -> Outcome:
     )
 
 
-def _falls(seen: list[Progress]) -> list[str]:
+def _falls(seen: list[BatchProgress]) -> list[str]:
     """Where the progress of a batch went back."""
     pairs = pairwise(seen)
     return [f"{before} then {after}" for before, after in pairs if after.batch_fraction < before.batch_fraction]

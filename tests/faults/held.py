@@ -59,7 +59,7 @@ async def tasks_of(service: ServiceThread) -> int:
     async def count(_: ComfyClient) -> int:
         return len(asyncio.all_tasks())
 
-    return await asyncio.wrap_future(service.ask(count))
+    return await asyncio.wrap_future(service.call(count))
 
 
 async def more_tasks(service: ServiceThread, before: int) -> int:

@@ -55,7 +55,7 @@ def stalled(cell: Cell) -> str:
 async def test_a_held_loop_is_busy_and_its_socket_kept() -> None:
     async with cell_of(SLOW) as cell:
         batch = await cell.watcher.order(1, model=MODEL, steps=100)
-        await eventually(lambda: cell.state.live and cell.state.live.step > 1, "a step")
+        await eventually(lambda: cell.state.run and cell.state.run.step > 1, "a step")
         cell.since = len(cell.watcher.states)
         sockets = cell.asked("/ws")
         cell.sim.faults.hold_loop()

@@ -23,16 +23,16 @@ FOREVER = 2_000
 async def running(cell: Cell, steps: int) -> str:
     """The id of an image that was seen to run."""
     batch = await cell.watcher.order(1, model=MODEL, steps=steps)
-    await eventually(lambda: cell.state.live and cell.state.live.step > 1, "a step")
+    await eventually(lambda: cell.state.run and cell.state.run.step > 1, "a step")
     cell.since = len(cell.watcher.states)
     return batch.prompts[0]
 
 
 async def stepping(cell: Cell) -> None:
     """Wait for more steps than were seen."""
-    live = cell.state.live
+    live = cell.state.run
     before = live.step if live else 0
-    await eventually(lambda: cell.state.live and cell.state.live.step > before, "more steps")
+    await eventually(lambda: cell.state.run and cell.state.run.step > before, "more steps")
 
 
 async def test_a_deaf_socket_is_noticed_by_its_silence_and_renewed_once() -> None:
@@ -72,7 +72,7 @@ async def test_renewals_that_one_job_used_up_the_next_one_has_again(monkeypatch:
         cell.watcher.service.cancel(batch.prompts[0])
         await eventually(lambda: cell.sim.box.interrupted, "the interrupt")
         await gate.let_steps(1)
-        await eventually(lambda: cell.state.live and cell.state.live.prompt_id == batch.prompts[1], "the next run")
+        await eventually(lambda: cell.state.run and cell.state.run.prompt_id == batch.prompts[1], "the next run")
         used_up = sockets.hits
         await eventually(lambda: sockets.hits > used_up, "a renewal of its own")
 
@@ -83,7 +83,7 @@ async def test_a_deaf_socket_is_noticed_by_what_ended_unheard_though_the_memory_
     monkeypatch.setattr(stall, "STILL", 1e9)
     async with cell_of(SLOW) as cell:
         batch = await cell.watcher.order(2, model=MODEL, steps=50)
-        await eventually(lambda: cell.state.live and cell.state.live.step > 1, "a step")
+        await eventually(lambda: cell.state.run and cell.state.run.step > 1, "a step")
         cell.sim.sockets.deafen(cell.client_id)
         await cell.told(LinkKind.DEAF)
         assert cell.ran == 1
@@ -124,7 +124,7 @@ async def test_a_box_that_stands_still_is_told_of_and_renewed_no_more_than_twice
         gate.let_start()
         batch = await cell.watcher.order(1, model=MODEL, steps=20)
         await gate.let_steps(3)
-        await eventually(lambda: cell.state.live and cell.state.live.step == 3, "three steps")
+        await eventually(lambda: cell.state.run and cell.state.run.step == 3, "three steps")
         cell.since = len(cell.watcher.states)
         sockets, looks = cell.asked("/ws"), cell.asked("/queue")
         await eventually(lambda: sockets.hits == 2, "two renewals")

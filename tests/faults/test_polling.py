@@ -143,6 +143,6 @@ async def test_it_comes_back_to_life_by_itself_in_the_middle_of_a_batch() -> Non
         await cell.watcher.until(batch, JobStatus.QUEUED, JobStatus.RUNNING)
         cell.proxy.strip_upgrades(False)
         await cell.watcher.live()
-        await eventually(lambda: cell.state.live and cell.state.live.step, "a step")
+        await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
         jobs = await cell.watcher.until(batch, SUCCEEDED, patience=20)
         assert all(job.outputs for job in jobs)

@@ -50,7 +50,7 @@ async def second_of_four(cell: Cell, steps: int = 12) -> Batch:
     batch = await cell.watcher.order(4, model=MODEL, steps=steps)
     first, second = batch.prompts[:2]
     await eventually(lambda: cell.state.jobs[first].status is SUCCEEDED, "the first")
-    await eventually(lambda: cell.state.live and cell.state.live.prompt_id == second and cell.state.live.step, "a step")
+    await eventually(lambda: cell.state.run and cell.state.run.prompt_id == second and cell.state.run.step, "a step")
     return batch
 
 
@@ -93,7 +93,7 @@ async def test_only_what_is_asked_for_is_sent_again() -> None:
 async def test_one_that_ended_unseen_while_the_link_was_down_may_have_finished() -> None:
     async with cell_of(BOX) as cell:
         batch = await cell.watcher.order(1, model=MODEL, steps=12)
-        await eventually(lambda: cell.state.live and cell.state.live.step, "a step")
+        await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
         cell.proxy.go_down()
         cell.proxy.cut()
         await cell.worked_off(1)
@@ -112,7 +112,7 @@ async def test_what_another_user_clears_out_of_the_queue_is_lost_and_can_be_sent
     async with cell_of(BOX, gate) as cell:
         batch = await cell.watcher.order(3, model=MODEL)
         await gate.let_steps(1)
-        await eventually(lambda: cell.state.live and cell.state.live.step and cell.state.queue_remaining == 3, "a step")
+        await eventually(lambda: cell.state.run and cell.state.run.step and cell.state.queue_remaining == 3, "a step")
         async with ComfyClient(Server.from_url(cell.sim.url)) as other:
             await other.clear()
         gone = [JobStatus.RUNNING, LOST, LOST]
@@ -176,7 +176,7 @@ async def two_boxes(other: SimConfig) -> AsyncIterator[tuple[Cell, SimServer]]:
     """A batch that runs on one box, and another box to whom the address leads from now on."""
     async with cell_of(BOX) as cell, SimServer(other) as theirs:
         await cell.watcher.order(4, model=MODEL, steps=12)
-        await eventually(lambda: cell.state.live and cell.state.live.step, "a step")
+        await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
         cell.proxy.lead_to(theirs.url)
         cell.proxy.cut()
         await cell.told(LinkKind.OTHER_BOX)
@@ -207,13 +207,13 @@ async def test_the_old_box_is_heard_again_though_the_socket_to_the_other_one_sta
         cell.proxy.cut(requests_only=True)
         await cell.watcher.live()
         batch = await cell.watcher.order(1, model=MODEL, steps=30)
-        await eventually(lambda: cell.state.live and cell.state.live.prompt_id == batch.prompts[0], "its run")
-        await eventually(lambda: cell.state.live and cell.state.live.step > 2, "its steps")
+        await eventually(lambda: cell.state.run and cell.state.run.prompt_id == batch.prompts[0], "its run")
+        await eventually(lambda: cell.state.run and cell.state.run.step > 2, "its steps")
 
 
 async def test_the_other_box_can_be_taken() -> None:
     async with two_boxes(OTHER_CARD) as (cell, theirs):
-        cell.watcher.service.take_box()
+        cell.watcher.service.accept_server()
         await cell.watcher.live()
         assert not cell.state.jobs
         batch = await cell.watcher.order(2, model=MODEL)

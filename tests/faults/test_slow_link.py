@@ -48,10 +48,10 @@ async def test_a_link_that_keeps_up_is_asked_nothing_more(monkeypatch: pytest.Mo
     monkeypatch.setattr(poller, "OPEN_PAUSE", 1e6)
     async with cell_of(FAST) as cell:
         batch = await cell.watcher.order(1, previews=True, model=MODEL, steps=40, width=256, height=256)
-        await eventually(lambda: cell.state.live and cell.state.live.step > 1, "its steps")
+        await eventually(lambda: cell.state.run and cell.state.run.step > 1, "its steps")
         counts, queues = cell.asked("/prompt"), cell.asked("/queue")
-        steps = cell.state.live.step if cell.state.live else 0
-        await eventually(lambda: cell.state.live is None or cell.state.live.step > steps + 20, "more steps")
+        steps = cell.state.run.step if cell.state.run else 0
+        await eventually(lambda: cell.state.run is None or cell.state.run.step > steps + 20, "more steps")
         assert not counts.hits
         assert not queues.hits
         await cell.watcher.until(batch, JobStatus.SUCCEEDED)

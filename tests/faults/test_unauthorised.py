@@ -37,13 +37,13 @@ def tries(scaled: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The prompts that were to be sent, once for each time: a clock that ticks while one waits."""
     monkeypatch.setattr(socket_task, "GIVEN_UP_PAUSE", 0.2)
     tries: list[str] = []
-    sendable = manager.Lines.sendable
+    sendable = manager.ConnectionManager.sendable
 
-    async def counted(self: manager.Lines, prompt_id: str) -> bool:
+    async def counted(self: manager.ConnectionManager, prompt_id: str) -> bool:
         tries.append(prompt_id)
         return await sendable(self, prompt_id)
 
-    monkeypatch.setattr(manager.Lines, "sendable", counted)
+    monkeypatch.setattr(manager.ConnectionManager, "sendable", counted)
     return tries
 
 

@@ -80,7 +80,7 @@ async def test_previews_come_when_asked_for_and_not_otherwise(watcher: Watcher, 
     unasked = await watcher.until(await watcher.order(1, previews=False, model=model))
     asked = await watcher.until(await watcher.order(1, previews=True, model=model, steps=6))
     previews = [notice for notice in watcher.notices if isinstance(notice, PreviewReceived)]
-    heeds = watcher.state.abilities is not None and watcher.state.abilities.previews_by_prompt
+    heeds = watcher.state.capabilities is not None and watcher.state.capabilities.previews_by_prompt
     assert not (heeds and unasked[0].prompt_id in {each.prompt_id for each in previews})
     shown = [each for each in previews if each.prompt_id == asked[0].prompt_id]
     if not shown and not heeds:
@@ -92,10 +92,10 @@ async def test_a_pending_job_is_removed_and_a_running_one_interrupted(watcher: W
     await watcher.live()
     batch = await watcher.order(2, model=model, steps=200)
     running, pending = await watcher.queued(batch)
-    await eventually(lambda: watcher.state.live and watcher.state.live.step >= 1, "a step", LIVE_PATIENCE)
+    await eventually(lambda: watcher.state.run and watcher.state.run.step >= 1, "a step", LIVE_PATIENCE)
     watcher.service.cancel(pending)
     await eventually(lambda: watcher.state.jobs[pending].status is JobStatus.CANCELLED, "the removal", LIVE_PATIENCE)
-    watcher.service.cancel(running, sure=True)
+    watcher.service.cancel(running, force=True)
     await eventually(
         lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt", LIVE_PATIENCE
     )
@@ -131,7 +131,7 @@ async def test_whoever_comes_back_with_the_same_client_id_finds_the_batch(server
         batch = await before.order(2, model=model, steps=12)
         await before.queued(batch)
         await eventually(
-            lambda: before.state.live or any(job.status.ended for job in before.jobs(batch)), "the start", LIVE_PATIENCE
+            lambda: before.state.run or any(job.status.ended for job in before.jobs(batch)), "the start", LIVE_PATIENCE
         )
         client_id = next(iter(before.state.client_ids))
     async with watching(server, client_id) as after:

@@ -157,7 +157,7 @@ async def test_a_socket_that_is_cut_since_the_server_is_busy_heals(sim: SimServe
         live(Server.from_url(nginx.url)) as watcher,
     ):
         batch = await watcher.order(2, model=MODEL, steps=200)
-        await eventually(lambda: watcher.state.live and watcher.state.live.step > 2, "a step")
+        await eventually(lambda: watcher.state.run and watcher.state.run.step > 2, "a step")
         sim.faults.hold_loop()
         await eventually(lambda: watcher.state.link.kind is not LinkKind.LIVE, "the cut")
         sim.faults.release_loop()
@@ -173,7 +173,7 @@ async def test_a_restart_of_nginx_in_the_middle_of_a_batch(sim: SimServer, tmp_p
         live(Server.from_url(nginx.url)) as watcher,
     ):
         batch = await watcher.order(3, model=MODEL, steps=100)
-        await eventually(lambda: watcher.state.live and watcher.state.live.step > 2, "a step")
+        await eventually(lambda: watcher.state.run and watcher.state.run.step > 2, "a step")
         await nginx.stop()
         await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the cut")
         await nginx.start()

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from comfytui.service.connection.unseen_jobs import Arrivals
+from comfytui.service.connection.unseen_jobs import UnseenJobs
 from comfytui.session.jobs.index import Jobs
 from comfytui.session.model import Job, JobStatus
 
@@ -10,15 +10,15 @@ QUEUED, SUBMITTING = JobStatus.QUEUED, JobStatus.SUBMITTING
 NONE = Jobs()
 
 
-def connected(*jobs: Job) -> Arrivals:
+def connected(*jobs: Job) -> UnseenJobs:
     """Arrivals after the greeting of a new socket."""
-    arrivals = Arrivals()
+    arrivals = UnseenJobs()
     arrivals.reset(Jobs(jobs))
     arrivals.announce(len(jobs))
     return arrivals
 
 
-def came_and_went(arrivals: Arrivals, *, waiting: int = 0) -> None:
+def came_and_went(arrivals: UnseenJobs, *, waiting: int = 0) -> None:
     for remaining in (waiting + 1, waiting + 1, waiting):
         arrivals.announce(remaining)
 

@@ -10,7 +10,7 @@ from comfytui.comfy.server import Server
 from comfytui.service.connection import manager
 from comfytui.service.submission import outbox
 from comfytui.service.submission.cancel import cancel_all
-from comfytui.session.events import QueueSnapshot, Seen
+from comfytui.session.events import QueuedPrompt, QueueSnapshot
 from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import Proxy, proxy_to
@@ -67,13 +67,13 @@ async def test_one_whose_answer_was_lost_is_cancelled_whichever_look_finds_it(
     async with desk(box, monkeypatch) as it:
         monkeypatch.setattr(outbox, "LANDING_TIME", 30.0)
         batch = it.order(3)
-        first, mark = batch.prompts[0], it.state.jobs[batch.prompts[0]].mark
+        first, batch_tag = batch.prompts[0], it.state.jobs[batch.prompts[0]].batch_tag
         await eventually(lambda: it.outbox.may_have_landed(first), "the loss")
         jobs = list(it.state.jobs.values())
         text, _ = await cancel_all(jobs, it.state, it.client, it.outbox, it.apply)
         assert text == "2 dropped before they were sent, 1 cancelled when they arrive."
         # The session's own look comes first; an old server shows the prompt under an id of its own.
-        it.apply(QueueSnapshot((), (Seen(accepted_id or first, 1, "me", mark),), asked=0.0))
+        it.apply(QueueSnapshot((), (QueuedPrompt(accepted_id or first, 1, "me", batch_tag),), asked=0.0))
         assert it.statuses(batch) == [JobStatus.QUEUED, CANCELLED, CANCELLED]
         box.pending = [box.item(box.posts[0], accepted_id or first)]
         await eventually(lambda: it.cancelled == [accepted_id or first], "the cancelling")
@@ -90,7 +90,7 @@ async def test_one_that_was_found_and_cancelled_meanwhile_holds_up_nothing(monke
         (first,) = batch.prompts
         await eventually(lambda: it.outbox.may_have_landed(first), "the loss")
         it.outbox.withdraw(first)
-        it.apply(QueueSnapshot((), (Seen(first, 1, "me"),), asked=0.0))
+        it.apply(QueueSnapshot((), (QueuedPrompt(first, 1, "me"),), asked=0.0))
         await eventually(lambda: it.statuses(later) == [JobStatus.QUEUED], "the later order")
     assert it.cancelled == []
 

@@ -6,8 +6,8 @@ import pytest
 from textual.app import App
 
 from comfytui.comfy.protocol.models import Device, SystemStats
-from comfytui.service.connection.identity import Door
-from comfytui.session.events import BoxChanged, SessionEvent
+from comfytui.service.connection.identity import IdentityCheck
+from comfytui.session.events import IdentityChanged, SessionEvent
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.themes import SHEETS
 
@@ -15,7 +15,7 @@ from comfytui.ui.themes import SHEETS
 async def reason_of(*devices: str) -> str:
     """What is said when a server with these devices answers in place of the known one."""
     told: list[SessionEvent] = []
-    door = Door(told.append, lambda _: None, lambda: None)
+    door = IdentityCheck(told.append, lambda _: None, lambda: None)
     door.known = "another"
     client = AsyncMock()
     client.system_stats.return_value = SystemStats(
@@ -23,7 +23,7 @@ async def reason_of(*devices: str) -> str:
     )
     assert not await door.opened(client)
     (event,) = told
-    assert isinstance(event, BoxChanged)
+    assert isinstance(event, IdentityChanged)
     return event.reason
 
 

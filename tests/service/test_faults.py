@@ -10,7 +10,7 @@ from aiohttp import web
 from comfytui.comfy.server import Server, basic
 from comfytui.service import thread as thread_module
 from comfytui.service.connection import frame_kinds, manager
-from comfytui.service.connection.poller import Looker
+from comfytui.service.connection.poller import Poller
 from comfytui.service.notifications import NotReached, ServiceFailed
 from comfytui.service.submission import outbox
 from comfytui.service.thread import ServiceThread
@@ -111,17 +111,17 @@ async def test_a_fault_is_told_without_the_login_that_was_given_last() -> None:
 
 async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
-    receive = manager.Lines._receive
+    receive = manager.ConnectionManager._receive
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
         held = proxy.hold_answer_to(b"POST /api/prompt")
 
-        def breaks_once(self: manager.Lines, client_id: str, event: Any) -> None:
+        def breaks_once(self: manager.ConnectionManager, client_id: str, event: Any) -> None:
             if sim.submitted and not held.released.is_set():
                 held.release()
                 raise RuntimeError("a fault")
             receive(self, client_id, event)
 
-        monkeypatch.setattr(manager.Lines, "_receive", breaks_once)
+        monkeypatch.setattr(manager.ConnectionManager, "_receive", breaks_once)
         thread = ServiceThread(Server.from_url(proxy.url), pauses=(0.01,))
         thread.start()
         try:
@@ -139,11 +139,11 @@ async def test_a_service_that_is_back_after_a_fault_sends_on_and_only_to_the_box
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(manager, "LOOK_PAUSE", 0.05)
-    look = Looker.look
+    look = Poller.look
     async with boxes() as it:
 
         async def broken(*_: object) -> None:
-            monkeypatch.setattr(Looker, "look", look)
+            monkeypatch.setattr(Poller, "look", look)
             it.proxy.lead_to(it.other.url)
             raise RuntimeError("a fault")
 
@@ -154,7 +154,7 @@ async def test_a_service_that_is_back_after_a_fault_sends_on_and_only_to_the_box
             await watcher.live()
             batch = await watcher.order(2, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
-            monkeypatch.setattr(Looker, "look", broken)
+            monkeypatch.setattr(Poller, "look", broken)
             it.first.queue.changed()
             await strange(watcher)
             later = await watcher.order(1, model=MODEL)
@@ -174,7 +174,7 @@ async def test_a_server_that_restarted_is_found_to_have_forgotten_within_seconds
         async with watching(Server.from_url(sim.url)) as watcher:
             await watcher.live()
             batch = await watcher.order(2, model=MODEL, steps=1_000)
-            await eventually(lambda: watcher.state.live and watcher.state.live.step, "a step")
+            await eventually(lambda: watcher.state.run and watcher.state.run.step, "a step")
             await sim.__aexit__(None, None, None)
             async with SimServer(slow, port=port):
                 jobs = await watcher.until(batch, patience=30)

@@ -9,10 +9,10 @@ from comfytui.comfy.protocol.events import Event, PreviewImage, Status
 from comfytui.comfy.protocol.models import SystemStats
 from comfytui.comfy.server import Server
 from comfytui.service.connection import early_frames
-from comfytui.service.connection.early_frames import MOST_FRAMES, HeldFrames
-from comfytui.service.connection.identity import Door
-from comfytui.service.connection.manager import Lines
-from comfytui.session.fingerprint import fingerprint_of
+from comfytui.service.connection.early_frames import MOST_FRAMES, EarlyFrames
+from comfytui.service.connection.identity import IdentityCheck
+from comfytui.service.connection.manager import ConnectionManager
+from comfytui.session.fingerprint import server_fingerprint
 from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -25,10 +25,10 @@ class Sockets:
     """A door, the frames of sockets before it, and what came through."""
 
     def __init__(self) -> None:
-        self.door = Door(lambda _: None, lambda _: None, lambda: None, self._release)
-        self.door.known = fingerprint_of(KNOWN)
+        self.door = IdentityCheck(lambda _: None, lambda _: None, lambda: None, self._release)
+        self.door.known = server_fingerprint(KNOWN)
         self.received: list[tuple[str, Event]] = []
-        self.held = HeldFrames(self.door, lambda client_id, frame: self.received.append((client_id, frame)))
+        self.held = EarlyFrames(self.door, lambda client_id, frame: self.received.append((client_id, frame)))
 
     def _release(self) -> None:
         self.held.release()
@@ -118,9 +118,9 @@ def test_a_socket_whose_frames_count_is_heard_to_its_end(sockets: Sockets) -> No
 async def test_a_wire_that_is_given_up_takes_along_what_was_not_proven(way: str) -> None:
     events: list[object] = []
     async with SimServer(SimConfig()) as sim, ComfyClient(Server.from_url(sim.url)) as client:
-        lines = Lines(Server.from_url(sim.url), SessionState, events.append, lambda _: None, lambda _: None)
+        lines = ConnectionManager(Server.from_url(sim.url), SessionState, events.append, lambda _: None, lambda _: None)
         stats = await client.system_stats()
-        lines.door.known = fingerprint_of(stats)
+        lines.door.known = server_fingerprint(stats)
         wire = asyncio.create_task(lines.wire("id"))
         await eventually(lambda: lines._held._frames.get("id"), "a frame that waits")
         if way == "cancelled":

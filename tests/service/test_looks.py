@@ -12,8 +12,8 @@ from aiohttp import web
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service.connection import finished_jobs, poller
-from comfytui.service.connection.identity import Door
-from comfytui.service.connection.poller import Looker
+from comfytui.service.connection.identity import IdentityCheck
+from comfytui.service.connection.poller import Poller
 from comfytui.session.events import SessionEvent
 from comfytui.session.model import JobStatus, Link, LinkKind, Stamp
 from comfytui.session.reducer import reduce
@@ -27,7 +27,7 @@ from tests.watcher import small_order, watching
 
 async def test_they_end_also_when_one_is_asked_for_in_that_very_moment() -> None:
     live = replace(SessionState(), link=Link(LinkKind.LIVE))
-    looker = Looker(lambda _: None, lambda: live, Door(lambda _: None, lambda _: None, lambda: None))
+    looker = Poller(lambda _: None, lambda: live, IdentityCheck(lambda _: None, lambda _: None, lambda: None))
     async with ComfyClient(Server.from_url("http://127.0.0.1:9")) as client:
         for steps in range(4):
             looking = asyncio.create_task(looker.run(client))
@@ -45,7 +45,7 @@ async def test_one_that_failed_holds_up_the_next_one_no_longer_than_a_poll(monke
     monkeypatch.setattr(poller, "REST", 1_000_000)
     monkeypatch.setattr(poller, "POLL_IDLE", 0.1)
     failures: list[SessionEvent] = []
-    looker = Looker(failures.append, SessionState, Door(lambda _: None, lambda _: None, lambda: None))
+    looker = Poller(failures.append, SessionState, IdentityCheck(lambda _: None, lambda _: None, lambda: None))
     async with ComfyClient(Server.from_url("http://127.0.0.1:9")) as client:
         looking = asyncio.create_task(looker.run(client))
         looker.want()
@@ -66,8 +66,8 @@ async def test_a_live_link_is_polled_only_while_its_frames_do_not_tell_enough(
     behind: int, verified: bool, polled: bool
 ) -> None:
     live = replace(SessionState(), link=Link(LinkKind.LIVE, socket=True, behind=behind))
-    door = Door(lambda _: None, lambda _: None, lambda: None)
-    looker = Looker(lambda _: None, lambda: live, door)
+    door = IdentityCheck(lambda _: None, lambda _: None, lambda: None)
+    looker = Poller(lambda _: None, lambda: live, door)
     async with SimServer(SimConfig(load_seconds=0)) as sim, ComfyClient(Server.from_url(sim.url)) as client:
         assert await door.opened(client)
         if not verified:
@@ -111,7 +111,7 @@ async def test_two_at_once_count_what_arrived_once() -> None:
             nonlocal state
             state = reduce(state, event, Stamp(0.0, 0.0))
 
-        looker = Looker(take, lambda: state, Door(take, lambda _: None, lambda: None))
+        looker = Poller(take, lambda: state, IdentityCheck(take, lambda _: None, lambda: None))
         looker.opened()
         looker.announce(0)
         await looker.look(client)

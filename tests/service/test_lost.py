@@ -10,7 +10,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.server import Server
 from comfytui.service.submission import recovery
-from comfytui.service.submission.batch import Parcel
+from comfytui.service.submission.batch import Submission
 from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
 from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
@@ -32,7 +32,7 @@ async def made_unseen(cell: Cell, images: int, made: int, size: int = 64) -> Bat
     """A batch of which some were made while the link was down, whereupon the server was restarted."""
     batch = await cell.watcher.order(images, model=MODEL, steps=12, width=size, height=size)
     await cell.watcher.queued(batch)
-    await eventually(lambda: cell.state.live and cell.state.live.step, "a step")
+    await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
     cell.proxy.go_down()
     cell.proxy.cut()
     await cell.worked_off(made)
@@ -44,9 +44,9 @@ async def made_unseen(cell: Cell, images: int, made: int, size: int = 64) -> Bat
     return batch
 
 
-async def look_for(cell: Cell) -> tuple[int, list[Job]]:
+async def recover_outputs(cell: Cell) -> tuple[int, list[Job]]:
     """How many are found; the jobs after it."""
-    found = cell.watcher.service.look_for([job.prompt_id for job in lost_jobs(cell.state) if job.note])
+    found = cell.watcher.service.recover_outputs([job.prompt_id for job in lost_jobs(cell.state) if job.note])
     await eventually(found.done, "the answer")
     return found.result(), list(cell.state.jobs.values())
 
@@ -54,7 +54,7 @@ async def look_for(cell: Cell) -> tuple[int, list[Job]]:
 async def test_the_picture_is_found_and_only_the_others_are_lost() -> None:
     async with cell_of(BOX) as cell:
         await made_unseen(cell, images=3, made=2)
-        found, jobs = await look_for(cell)
+        found, jobs = await recover_outputs(cell)
         assert found == 2
         assert [(job.status, job.note) for job in jobs[:2]] == [(JobStatus.SUCCEEDED, "")] * 2
         assert [job.outputs for job in jobs[:2]] == [(Output(f"comfytui_0000{n}_.png"),) for n in (1, 2)]
@@ -67,7 +67,7 @@ async def test_a_part_of_a_large_picture_is_enough(monkeypatch: pytest.MonkeyPat
         await made_unseen(cell, images=1, made=1, size=512)
         (picture,) = cell.sim.files.contents.values()
         assert len(picture) > 32 * recovery.HEAD
-        assert (await look_for(cell))[0] == 1
+        assert (await recover_outputs(cell))[0] == 1
 
 
 async def test_one_that_was_not_made_is_not_found() -> None:
@@ -75,11 +75,11 @@ async def test_one_that_was_not_made_is_not_found() -> None:
         earlier = await cell.watcher.order(2, model=MODEL)
         await cell.watcher.until(earlier, JobStatus.SUCCEEDED)
         batch = await cell.watcher.order(1, model=MODEL, steps=400)
-        await eventually(lambda: cell.state.live and cell.state.live.step, "a step")
+        await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
         await cell.sim.restart()
         await cell.watcher.until(batch, patience=20)
         await cell.watcher.live()
-        found, jobs = await look_for(cell)
+        found, jobs = await recover_outputs(cell)
         assert found == 0
         assert (jobs[-1].status, jobs[-1].note) == (JobStatus.LOST, MAY_HAVE_FINISHED)
 
@@ -88,12 +88,12 @@ async def test_it_is_found_in_the_next_session_and_stays_so(tmp_path: Path) -> N
     async with SimServer(BOX) as sim:
         async with watching(Server.from_url(sim.url), folder=tmp_path) as first:
             batch = await first.order(1, model=MODEL, steps=12)
-            await eventually(lambda: first.state.live and first.state.live.step, "a step")
+            await eventually(lambda: first.state.run and first.state.run.step, "a step")
         await eventually(lambda: sim.queue.history, "the end")
         await sim.restart()
         async with watching(Server.from_url(sim.url), folder=tmp_path) as second:
             await eventually(lambda: lost_jobs(second.state), "the loss")
-            found = second.service.look_for(batch.prompts)
+            found = second.service.recover_outputs(batch.prompts)
             await eventually(found.done, "the answer")
             assert found.result() == 1
         async with watching(Server.from_url(sim.url), folder=tmp_path) as third:
@@ -106,7 +106,7 @@ async def test_no_more_than_the_newest_pictures_are_looked_at(monkeypatch: pytes
     async with cell_of(replace(BOX, steps_per_second=100)) as cell:
         await made_unseen(cell, images=4, made=4)
         views = cell.asked("/view")
-        found, _ = await look_for(cell)
+        found, _ = await recover_outputs(cell)
         assert (found, views.hits) == (2, 2)
 
 
@@ -114,7 +114,7 @@ async def test_a_picture_that_cannot_be_had_does_not_end_the_search() -> None:
     async with cell_of(BOX) as cell:
         await made_unseen(cell, images=3, made=3)
         with cell.sim.faults.fail(404, "/view", times=1) as gone:
-            assert (await look_for(cell))[0] == 2
+            assert (await recover_outputs(cell))[0] == 2
         assert gone.hits == 1
 
 
@@ -128,7 +128,7 @@ async def test_a_job_of_which_pictures_are_missing_is_not_made() -> None:
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
             await client.submit(twice, prompt_id=str(uuid4()), client_id="me", marks={})
             await cell.worked_off(2)
-            both = [Parcel("p", "b", twice, {}, None)]
+            both = [Submission("p", "b", twice, {}, None)]
             assert len(await recovery.found(both, client)) == 1
             gone = next(key for key in cell.sim.files.contents if key[2].startswith("second"))
             del cell.sim.files.contents[gone]
@@ -156,7 +156,7 @@ async def test_many_lost_ones_are_looked_for_in_one_piece_of_the_history() -> No
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
             wanted = [*batch.prompts, *(str(uuid4()) for _ in range(20))]
             known = await recovery.in_history(wanted, client)
-        assert [past.seen.prompt_id for past in known] == list(batch.prompts)
+        assert [past.prompt.prompt_id for past in known] == list(batch.prompts)
         assert one_by_one.hits == 0
 
 
@@ -167,4 +167,4 @@ async def test_few_lost_ones_are_asked_for_one_by_one_and_one_that_fails_hides_n
         cell.sim.faults.fail(500, f"/history/{batch.prompts[1]}")
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
             known = await recovery.in_history(batch.prompts, client)
-        assert [past.seen.prompt_id for past in known] == [batch.prompts[0], batch.prompts[2]]
+        assert [past.prompt.prompt_id for past in known] == [batch.prompts[0], batch.prompts[2]]

@@ -1,7 +1,7 @@
 """A subscriber that sleeps loses no fact, and finds only the newest state and picture."""
 
 from comfytui.service.mailbox import FACTS_KEPT, Mailbox
-from comfytui.service.notifications import PreviewReceived, SessionChanged, Told
+from comfytui.service.notifications import PreviewReceived, SessionChanged, UserMessage
 from comfytui.session.state import SessionState
 
 
@@ -20,13 +20,13 @@ def test_newer_states_and_pictures_replace_older_ones_and_facts_stay() -> None:
     mailbox = Mailbox(lambda: None)
     newest = SessionState(queue_remaining=3)
     mailbox.put(SessionChanged("box", SessionState()))
-    mailbox.put(Told("box", "one"))
+    mailbox.put(UserMessage("box", "one"))
     mailbox.put(PreviewReceived("box", "id", b"old"))
     mailbox.put(PreviewReceived("box", "id", b"new"))
-    mailbox.put(Told("box", "two"))
+    mailbox.put(UserMessage("box", "two"))
     mailbox.put(SessionChanged("box", newest))
     notices = mailbox.take()
-    assert [n.text for n in notices if isinstance(n, Told)] == ["one", "two"]
+    assert [n.text for n in notices if isinstance(n, UserMessage)] == ["one", "two"]
     assert [n.image for n in notices if isinstance(n, PreviewReceived)] == [b"new"]
     assert [n.state for n in notices if isinstance(n, SessionChanged)] == [newest]
     assert mailbox.take() == ()
@@ -35,5 +35,5 @@ def test_newer_states_and_pictures_replace_older_ones_and_facts_stay() -> None:
 def test_a_subscriber_that_never_takes_costs_bounded_memory() -> None:
     mailbox = Mailbox(lambda: None)
     for number in range(FACTS_KEPT * 3):
-        mailbox.put(Told("box", str(number)))
+        mailbox.put(UserMessage("box", str(number)))
     assert len(mailbox.take()) == FACTS_KEPT

@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.protocol.capabilities import abilities_of
+from comfytui.comfy.protocol.capabilities import capabilities_of
 from comfytui.comfy.server import Server
-from comfytui.service.connection.identity import Door
+from comfytui.service.connection.identity import IdentityCheck
 from comfytui.service.submission.cancel import NOT_ALONE, UNSURE, cancel
 from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
@@ -40,7 +40,7 @@ async def long_batch(version: str, images: int = 1) -> AsyncIterator[tuple[SimSe
         await watcher.live()
         batch = await watcher.order(images, model=MODEL, steps=10_000)
         prompt_ids = await watcher.queued(batch)
-        await eventually(lambda: watcher.state.live and watcher.state.live.step > 0, "a step")
+        await eventually(lambda: watcher.state.run and watcher.state.run.step > 0, "a step")
         yield sim, watcher, prompt_ids
 
 
@@ -65,12 +65,12 @@ async def long_batch(version: str, images: int = 1) -> AsyncIterator[tuple[SimSe
 )
 async def test_what_a_server_can_do_is_known_with_the_link(version: str, able: set[str]) -> None:
     async with SimServer(like(version)) as sim, watching(Server.from_url(sim.url)) as watcher:
-        await eventually(lambda: watcher.state.abilities, "the abilities")
-        abilities = watcher.state.abilities
-        assert abilities is not None
-        assert abilities.version == version
-        names = set(abilities.__slots__) - {"version"}
-        assert {name for name in names if getattr(abilities, name)} == able
+        await eventually(lambda: watcher.state.capabilities, "the abilities")
+        capabilities = watcher.state.capabilities
+        assert capabilities is not None
+        assert capabilities.version == version
+        names = set(capabilities.__slots__) - {"version"}
+        assert {name for name in names if getattr(capabilities, name)} == able
 
 
 @pytest.mark.parametrize("version", PROFILES)
@@ -91,7 +91,7 @@ async def test_what_a_server_can_do_is_asked_once_a_connection(version: str) -> 
 async def test_two_looks_at_once_ask_but_once_what_the_server_can_do() -> None:
     async with SimServer(like(OLD, 0)) as sim, ComfyClient(Server.from_url(sim.url)) as client:
         probes = sim.faults.delay(0, "/features")
-        door = Door(lambda _: None, lambda _: None, lambda: None)
+        door = IdentityCheck(lambda _: None, lambda _: None, lambda: None)
         assert all(await asyncio.gather(door.opened(client), door.opened(client)))
         assert probes.hits == 1
 
@@ -103,11 +103,11 @@ async def test_a_server_that_does_not_tell_what_it_can_do_is_served_by_its_versi
         sim.faults.fail(status, path).text = "<!doctype html><title>Router</title>"
         async with watching(Server.from_url(sim.url)) as watcher:
             batch = await watcher.order(1, model=MODEL, steps=10_000)
-            await eventually(lambda: watcher.state.live and watcher.state.live.step > 0, "a step")
-            abilities = watcher.state.abilities
-            assert abilities is not None
-            assert (abilities.own_prompt_ids, abilities.targeted_interrupt) == (True, True)
-            assert abilities.jobs is (path != "/jobs")
+            await eventually(lambda: watcher.state.run and watcher.state.run.step > 0, "a step")
+            capabilities = watcher.state.capabilities
+            assert capabilities is not None
+            assert (capabilities.own_prompt_ids, capabilities.targeted_interrupt) == (True, True)
+            assert capabilities.jobs is (path != "/jobs")
             watcher.service.cancel_batch(batch.id)
             await watcher.until(batch, JobStatus.INTERRUPTED)
 
@@ -124,7 +124,7 @@ async def test_an_old_server_interrupts_nothing_of_which_the_user_is_not_sure() 
 
 async def test_an_old_server_interrupts_what_the_user_is_sure_of() -> None:
     async with long_batch(OLD) as (_, watcher, (running,)):
-        watcher.service.cancel(running, sure=True)
+        watcher.service.cancel(running, force=True)
         await eventually(lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt")
 
 
@@ -139,7 +139,7 @@ async def test_what_waits_on_an_old_server_is_removed_without_a_question() -> No
 async def test_a_batch_that_runs_is_interrupted_when_the_user_is_sure(version: str) -> None:
     async with long_batch(version, 2) as (_, watcher, (running, waiting)):
         batch = next(iter(watcher.state.batches))
-        watcher.service.cancel_batch(batch, sure=True)
+        watcher.service.cancel_batch(batch, force=True)
         await eventually(lambda: watcher.sentences, "an answer")
         assert watcher.sentences == ["1 removed, 1 interrupted."]
         await eventually(lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt")
@@ -160,9 +160,9 @@ async def test_of_a_batch_on_an_old_server_only_what_waits_goes_unless_the_user_
 async def test_a_server_is_asked_only_for_the_cancelling_that_it_has(version: str) -> None:
     async with long_batch(version, 2) as (sim, watcher, (running, waiting)):
         atomic, targeted = sim.faults.delay(0, "/jobs/"), sim.faults.delay(0, "/interrupt")
-        watcher.service.cancel(waiting, sure=True)
+        watcher.service.cancel(waiting, force=True)
         await eventually(lambda: watcher.state.jobs[waiting].status is JobStatus.CANCELLED, "the removal")
-        watcher.service.cancel(running, sure=True)
+        watcher.service.cancel(running, force=True)
         await eventually(lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt")
         assert (atomic.hits, targeted.hits) == ((2, 0) if version == "0.33.0" else (0, 1))
 
@@ -201,8 +201,8 @@ async def test_an_old_server_is_looked_at_again_right_before_the_interrupt(next_
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         it = Desk(client)
         job = Job("mine", JobStatus.RUNNING, mine=True)
-        it.state = replace(it.state, jobs={"mine": job}, abilities=abilities_of(OLD, set(), jobs=False))
-        text, _ = await cancel("mine", it.state, client, it.outbox, it.apply, sure=True)
+        it.state = replace(it.state, jobs={"mine": job}, capabilities=capabilities_of(OLD, set(), jobs=False))
+        text, _ = await cancel("mine", it.state, client, it.outbox, it.apply, force=True)
     assert text == told
     assert interrupts == []
 

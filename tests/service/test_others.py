@@ -10,7 +10,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service.connection import finished_jobs, poller
 from comfytui.session.model import JobStatus, LinkKind
-from comfytui.sim.clock import Pace
+from comfytui.sim.clock import RunTimes
 from comfytui.sim.config import SimConfig
 from comfytui.sim.faults.faults import AnswerFault
 from comfytui.sim.queue import PromptQueue
@@ -28,7 +28,7 @@ JOBS = 12
 
 @asynccontextmanager
 async def two_clients(
-    config: SimConfig = QUICK, pace: Pace | None = None, *, sockets: bool = True
+    config: SimConfig = QUICK, pace: RunTimes | None = None, *, sockets: bool = True
 ) -> AsyncIterator[tuple[SimServer, Watcher, ComfyClient]]:
     """A server, a service that is linked to it, and the client of somebody else."""
     async with SimServer(config, pace=pace) as sim, ComfyClient(Server.from_url(sim.url)) as other:
@@ -36,7 +36,7 @@ async def two_clients(
             sim.faults.refuse_sockets()
         async with watching(Server.from_url(sim.url)) as watcher:
             wanted = LinkKind.LIVE if sockets else LinkKind.POLLING
-            await eventually(lambda: watcher.state.link.kind is wanted and watcher.state.abilities, f"{wanted}")
+            await eventually(lambda: watcher.state.link.kind is wanted and watcher.state.capabilities, f"{wanted}")
             yield sim, watcher, other
 
 

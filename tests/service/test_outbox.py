@@ -10,14 +10,14 @@ import pytest
 from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.protocol.capabilities import abilities_of
+from comfytui.comfy.protocol.capabilities import capabilities_of
 from comfytui.comfy.server import Server
-from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.submission import outbox as outbox_module
 from comfytui.service.submission.batch import plan
 from comfytui.service.submission.cancel import cancel
 from comfytui.service.submission.outbox import Outbox
-from comfytui.session.events import BatchPlanned, SessionEvent, Unanswered
+from comfytui.session.events import BatchPlanned, HttpFailed, SessionEvent
 from comfytui.session.model import Batch, JobStatus, LinkKind, Stamp
 from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
@@ -35,7 +35,9 @@ class Desk:
 
     def __init__(self, client: ComfyClient) -> None:
         self.client = client
-        self.state = SessionState(client_ids=frozenset({"me"}), abilities=abilities_of("0.33.0", set(), jobs=True))
+        self.state = SessionState(
+            client_ids=frozenset({"me"}), capabilities=capabilities_of("0.33.0", set(), jobs=True)
+        )
         self.refused: list[str] = []
         self.told: list[str] = []
         self.cancelled: list[str] = []
@@ -50,18 +52,18 @@ class Desk:
             self.apply,
             lambda prompt_id: self.state.jobs[prompt_id].status is JobStatus.SUBMITTING,
             lambda _: "me",
-            lambda parcel: parcel.preview_method,
+            lambda submission: submission.preview_method,
             lambda batch, _: self.refused.append(batch),
             lambda text, _: self.told.append(text),
             self._cancel,
             self._ready,
             self._evidence,
-            Scribe(self.told.append),
+            AsyncJournal(self.told.append),
             sleep=self._sleep,
         )
 
     def apply(self, event: SessionEvent) -> None:
-        self.links += [event.kind] if isinstance(event, Unanswered) else []
+        self.links += [event.kind] if isinstance(event, HttpFailed) else []
         self.state = reduce(self.state, event, Stamp(time.monotonic(), time.time()))
 
     async def _cancel(self, prompt_id: str) -> None:
@@ -80,9 +82,9 @@ class Desk:
         self.right = True
 
     def order(self, images: int = 1) -> Batch:
-        batch, jobs, parcels = plan(small_order(images, model="m"), "me", 0.0)
+        batch, jobs, submissions = plan(small_order(images, model="m"), "me", 0.0)
         self.apply(BatchPlanned(batch, jobs))
-        self.outbox.add(parcels)
+        self.outbox.add(submissions)
         return batch
 
     def statuses(self, batch: Batch) -> list[JobStatus]:

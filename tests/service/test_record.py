@@ -4,14 +4,14 @@ import asyncio
 from asyncio import Future
 from typing import Any
 
-from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.submission.recorder import record
-from comfytui.session.events import JobCancelled, MovedIn
+from comfytui.session.events import ClientIdsAcquired, JobCancelled
 from comfytui.session.model import JobStatus
 from tests.session.build import ME, Session
 
 
-class Pen(Scribe):
+class Pen(AsyncJournal):
     """Keeps which ends it is told."""
 
     def __init__(self) -> None:
@@ -27,9 +27,9 @@ async def test_an_end_is_left_to_the_comfytui_that_holds_the_job() -> None:
     session, pen = Session(), Pen()
     prompts = session.plan("batch", 2)
     before = session.state
-    session.do(MovedIn(frozenset({ME}), frozenset({ME})), JobCancelled(prompts[0]))
+    session.do(ClientIdsAcquired(frozenset({ME}), frozenset({ME})), JobCancelled(prompts[0]))
     record(pen, before, session.state)
     assert pen.ends == []
-    before = session.do(MovedIn(frozenset({ME})))
+    before = session.do(ClientIdsAcquired(frozenset({ME})))
     record(pen, before, session.do(JobCancelled(prompts[1])))
     assert pen.ends == [(prompts[1], JobStatus.CANCELLED)]

@@ -27,13 +27,13 @@ async def test_the_image_that_runs_is_shown_live_and_those_that_ended_meanwhile_
             await watcher.until(batch, JobStatus.QUEUED)
             await gate.let_steps(STEPS + 3)
             await eventually(lambda: watcher.line(batch) == "Image 2 of 4 - Step 3/8 (37%)", "the third step")
-            mine, seeds = watcher.state.client_ids, [job.recipe.seed for job in watcher.jobs(batch)]
+            mine, seeds = watcher.state.client_ids, [job.parameters.seed for job in watcher.jobs(batch)]
         await gate.let_steps(STEPS)
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             assert watcher.state.client_ids == mine
             assert watcher.state.batches[batch.id] == batch
-            assert [job.recipe.seed for job in watcher.jobs(batch)] == seeds
+            assert [job.parameters.seed for job in watcher.jobs(batch)] == seeds
             assert all(isinstance(seed, int) for seed in seeds)
             await eventually(lambda: watcher.line(batch).startswith("Image 3 of 4"), "the third image")
             await gate.let_steps(1)
@@ -156,7 +156,7 @@ async def test_what_ended_is_shown_again_and_what_was_rejected_stays_so(tmp_path
             after = [*watcher.jobs(good), *watcher.jobs(bad)]
         assert list(watcher.state.batches)[:2] == [good.id, bad.id]
         for old, new in zip(before, after, strict=True):
-            assert (new.status, new.outputs, new.recipe) == (old.status, old.outputs, old.recipe)
+            assert (new.status, new.outputs, new.parameters) == (old.status, old.outputs, old.parameters)
             assert (new.failure and new.failure.message) == (old.failure and old.failure.message)
         assert len(sim.submitted) == 3
 

@@ -63,7 +63,7 @@ async def test_jobs_of_another_pane_are_mine_to_see_and_to_cancel_but_not_to_sen
             await gate.let_steps(3)
             await eventually(lambda: one.line(batch) == "Image 1 of 3 - Step 3/8 (37%)", "the third step")
             jobs = await mine(other, batch, JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.QUEUED)
-            assert [job.mark and job.mark.index for job in jobs] == [1, 2, 3]
+            assert [job.batch_tag and job.batch_tag.index for job in jobs] == [1, 2, 3]
             assert other.line(batch) == "Image 1 of 3 - step unknown"
             other.service.cancel(batch.prompts[1])
             await eventually(lambda: other.sentences == ["Removed from the queue before it ran."], "the answer")
@@ -303,7 +303,7 @@ async def ordered_in_vain(server: Server, folder: Path) -> Batch:
     async with watching(server, folder=folder) as watcher:
         await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "nothing there")
         batch = await watcher.order(2, model=MODEL)
-        assert watcher.service.keeps
+        assert watcher.service.is_durable
     return batch
 
 

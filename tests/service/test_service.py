@@ -10,7 +10,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket import event_stream as comfy_socket
-from comfytui.service.connection.poller import Looker
+from comfytui.service.connection.poller import Poller
 from comfytui.service.notifications import JobEnded, NotReached, ServiceFailed
 from comfytui.service.service import SocketService
 from comfytui.service.thread import ServiceThread
@@ -48,8 +48,10 @@ async def test_one_order_is_submitted_once_with_marks_that_restore_it(sim: SimSe
     await watcher.until(batch)
     assert ids(sim) == list(batch.prompts)
     marks = [body["extra_data"]["comfytui"] for body in sim.submitted]
-    assert [(mark["batch"], mark["index"], mark["total"]) for mark in marks] == [(batch.id, n, 3) for n in (1, 2, 3)]
-    assert len({mark["submission"] for mark in marks}) == 1
+    assert [(batch_tag["batch"], batch_tag["index"], batch_tag["total"]) for batch_tag in marks] == [
+        (batch.id, n, 3) for n in (1, 2, 3)
+    ]
+    assert len({batch_tag["submission"] for batch_tag in marks}) == 1
 
 
 async def test_every_end_of_mine_is_told_once(watcher: Watcher) -> None:
@@ -78,7 +80,7 @@ async def test_a_cut_link_heals_and_the_batch_goes_on() -> None:
     async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
         batch = await watcher.order(2, model=MODEL, steps=20)
-        await eventually(lambda: watcher.state.live and watcher.state.live.step > 2, "a step")
+        await eventually(lambda: watcher.state.run and watcher.state.run.step > 2, "a step")
         proxy.cut()
         await eventually(lambda: LinkKind.OFFLINE in watcher.kinds(), "the cut to be told")
         jobs = await watcher.until(batch)
@@ -150,14 +152,14 @@ async def test_a_fault_of_our_own_is_told_and_the_service_starts_again(
     sim: SimServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults = ["a fault"]
-    look = Looker.look
+    look = Poller.look
 
-    async def breaks_once(self: Looker, client: Any) -> None:
+    async def breaks_once(self: Poller, client: Any) -> None:
         if faults:
             raise RuntimeError(faults.pop())
         await look(self, client)
 
-    monkeypatch.setattr(Looker, "look", breaks_once)
+    monkeypatch.setattr(Poller, "look", breaks_once)
     service = ServiceThread(Server.from_url(sim.url), pauses=(0.01,))
     service.start()
     try:

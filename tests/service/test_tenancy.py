@@ -9,12 +9,12 @@ import pytest
 
 from comfytui.comfy.server import Server
 from comfytui.service.journal import locks
-from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.database import GUARD
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.records import Endpoint, SavedBatch
-from comfytui.service.submission.client_ids import Tenancy
-from comfytui.service.submission.resumption import Recognition
+from comfytui.service.submission.client_ids import ClientIds
+from comfytui.service.submission.resumption import Resumption
 from comfytui.session.model import JobStatus
 from comfytui.session.state import SessionState
 from tests.service.journal.build import FINGERPRINT, planned
@@ -30,10 +30,10 @@ def at(server: Server, fingerprint: str = FINGERPRINT) -> Endpoint:
 
 
 @asynccontextmanager
-async def tenancy_at(server: Server, folder: Path, *, fresh: bool = False) -> AsyncIterator[Tenancy]:
-    scribe = Scribe(lambda _: None, folder)
+async def tenancy_at(server: Server, folder: Path, *, fresh: bool = False) -> AsyncIterator[ClientIds]:
+    scribe = AsyncJournal(lambda _: None, folder)
     await scribe.open()
-    yield Tenancy(scribe, server, fresh=fresh)
+    yield ClientIds(scribe, server, fresh=fresh)
     assert await scribe.close()
 
 
@@ -54,7 +54,7 @@ async def test_a_takeover_that_is_cancelled_goes_on_to_its_end(tmp_path: Path, c
     async with tenancy_at(SERVER, tmp_path) as tenancy:
         await tenancy.move_in(FINGERPRINT)
         batch = left_behind(tmp_path, at(SERVER))
-        recognition = Recognition(tenancy, SessionState, known.extend, lambda: None)
+        recognition = Resumption(tenancy, SessionState, known.extend, lambda: None)
         recognition.want()
         with locks.guard(tmp_path / GUARD):
             running = asyncio.create_task(recognition.run(sockets.append))

@@ -14,13 +14,13 @@ from comfytui.comfy.protocol.events import (
     Progress,
     ProgressState,
 )
-from comfytui.session.events import BatchPlanned, PromptQueued, Seen, SessionEvent
-from comfytui.session.model import Batch, Job, JobStatus, Mark, Stamp
+from comfytui.session.events import BatchPlanned, PromptQueued, QueuedPrompt, SessionEvent
+from comfytui.session.model import Batch, BatchTag, Job, JobStatus, Stamp
 from comfytui.session.progress import line, progress_of
 from comfytui.session.reducer import reduce
 from comfytui.session.selectors import current_batch
 from comfytui.session.state import SessionState
-from comfytui.workflow.parameters import Recipe
+from comfytui.workflow.parameters import GenerationParameters
 
 ME = "me"
 LOADER, TEXT, SAMPLER, DECODER, SAVER = "4", "6", "3", "8", "9"
@@ -68,19 +68,27 @@ class Session:
         return line(progress_of(self.state, shown, self.now))
 
 
-def job(prompt_id: str, mark: Mark | None = None, *, seed: int = 0, steps: int = STEPS) -> Job:
-    recipe = Recipe(prompt="a red fox", model="sd.safetensors", width=512, height=512, steps=steps, seed=seed)
-    return Job(prompt_id, JobStatus.SUBMITTING, True, ME, mark, recipe=recipe, classes=CLASSES)
+def job(prompt_id: str, batch_tag: BatchTag | None = None, *, seed: int = 0, steps: int = STEPS) -> Job:
+    parameters = GenerationParameters(
+        prompt="a red fox", model="sd.safetensors", width=512, height=512, steps=steps, seed=seed
+    )
+    return Job(prompt_id, JobStatus.SUBMITTING, True, ME, batch_tag, parameters=parameters, classes=CLASSES)
 
 
 def plan(batch: str, total: int, *, seed: int = 0) -> BatchPlanned:
     ids = tuple(f"{batch}{index}" for index in range(1, total + 1))
-    jobs = tuple(job(id_, Mark(batch, index, total, "once"), seed=seed + index - 1) for index, id_ in enumerate(ids, 1))
+    jobs = tuple(
+        job(id_, BatchTag(batch, index, total, "once"), seed=seed + index - 1) for index, id_ in enumerate(ids, 1)
+    )
     return BatchPlanned(Batch(batch, total, "a red fox", ids, 1_000.0), jobs)
 
 
-def seen(prompt_id: str, number: float = 0, client_id: str | None = ME, mark: Mark | None = None) -> Seen:
-    return Seen(prompt_id, number, client_id, mark, Recipe(prompt="a red fox"), CLASSES, created=900 + number)
+def seen(
+    prompt_id: str, number: float = 0, client_id: str | None = ME, batch_tag: BatchTag | None = None
+) -> QueuedPrompt:
+    return QueuedPrompt(
+        prompt_id, number, client_id, batch_tag, GenerationParameters(prompt="a red fox"), CLASSES, created=900 + number
+    )
 
 
 def head(prompt_id: str, cached: tuple[str, ...] = ()) -> Iterator[SessionEvent]:

@@ -15,22 +15,22 @@ from comfytui.session.events import (
     BatchPlanned,
     Connected,
     Disconnected,
+    FinishedPrompt,
     HistorySnapshot,
     JobCancelled,
-    Past,
     PromptQueued,
     PromptRejected,
+    QueuedPrompt,
     QueueSnapshot,
-    Seen,
     SessionEvent,
 )
-from comfytui.session.jobs.summarise import past, seen
-from comfytui.session.model import Batch, Failure, Job, JobStatus, Mark, Stamp
+from comfytui.session.jobs.summarise import finished_prompt_of, queued_prompt_of
+from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus, Stamp
 from comfytui.session.reducer import reduce
 from comfytui.session.selectors import unsettled
 from comfytui.session.state import SessionState
 from comfytui.workflow.graph import classes_of
-from comfytui.workflow.parameters import recipe_of
+from comfytui.workflow.parameters import parameters_of
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 NAMES = tuple(sorted(path.stem for path in RECORDINGS.glob("*.jsonl")))
@@ -49,7 +49,7 @@ class Recording:
     name: str
     client_id: str
     events: tuple[Timed, ...]
-    history: tuple[Past, ...]
+    history: tuple[FinishedPrompt, ...]
 
     @property
     def end(self) -> float:
@@ -83,7 +83,7 @@ def settle(recording: Recording, state: SessionState) -> SessionState:
     for _ in range(4):
         state = feed(state, [(second, QueueSnapshot((), (), asked=second))])
         asked = unsettled(state)
-        found = tuple(entry for entry in recording.history if entry.seen.prompt_id in asked)
+        found = tuple(entry for entry in recording.history if entry.prompt.prompt_id in asked)
         state = feed(state, [(second, HistorySnapshot(found, asked))])
         second += 1
     return feed(state, [(second, HistorySnapshot(recording.history))])
@@ -99,10 +99,10 @@ def recorded(name: str) -> Recording:
     events = list(_events(rows, client_id, mine))
     if mine:
         events.insert(0, (0.0, _planned(mine, client_id)))
-    history: dict[str, Past] = {}
+    history: dict[str, FinishedPrompt] = {}
     for _, event in events:
         if isinstance(event, HistorySnapshot):
-            history |= {entry.seen.prompt_id: entry for entry in event.past}
+            history |= {entry.prompt.prompt_id: entry for entry in event.past}
     return Recording(name, client_id, tuple(events), tuple(history.values()))
 
 
@@ -127,8 +127,8 @@ def _planned(posts: list[Row], client_id: str) -> BatchPlanned:
             status=JobStatus.SUBMITTING,
             mine=True,
             owner=client_id,
-            mark=Mark(BATCH, index, len(ids), "once"),
-            recipe=recipe_of(post["request"].get("prompt")),
+            batch_tag=BatchTag(BATCH, index, len(ids), "once"),
+            parameters=parameters_of(post["request"].get("prompt")),
             classes=classes_of(post["request"].get("prompt")),
             created=WALL,
         )
@@ -163,13 +163,15 @@ def _answered(http: Row, second: float, mine: list[Row], doomed: set[str]) -> It
         case "POST", "/queue":
             doomed |= set(request.get("delete", [])) or {_id_of(post) for post in mine}
         case "GET", "/queue" if isinstance(response, dict):
-            queue = parse_queue(json.dumps(response).encode(), seen)
+            queue = parse_queue(json.dumps(response).encode(), queued_prompt_of)
             there = {each.prompt_id for each in (*queue.running, *queue.pending)}
             yield QueueSnapshot(queue.running, queue.pending, second)
             yield from (JobCancelled(prompt_id) for prompt_id in sorted(doomed - there))
         case "GET", str(path) if path.startswith("/history") and isinstance(response, dict):
             asked = tuple(part for part in [path.removeprefix("/history").strip("/")] if part)
-            yield HistorySnapshot(tuple(map(past, parse_history(json.dumps(response).encode()) or ())), asked)
+            yield HistorySnapshot(
+                tuple(map(finished_prompt_of, parse_history(json.dumps(response).encode()) or ())), asked
+            )
 
 
 def _taken(http: Row) -> SessionEvent:
@@ -184,7 +186,10 @@ def waiting_as_seen(state: SessionState, second: float) -> QueueSnapshot:
     """The queue as the server would show it to somebody who looks now."""
     queued = [job for job in state.jobs.values() if job.status in {JobStatus.QUEUED, JobStatus.RUNNING}]
     rows = [
-        (job.status, Seen(job.prompt_id, job.number or 0, job.owner, None, job.recipe, job.classes, job.created))
+        (
+            job.status,
+            QueuedPrompt(job.prompt_id, job.number or 0, job.owner, None, job.parameters, job.classes, job.created),
+        )
         for job in queued
     ]
     return QueueSnapshot(

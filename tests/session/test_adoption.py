@@ -6,39 +6,44 @@ import pytest
 
 from comfytui.comfy.protocol.events import ExecutionStart, Output
 from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
-from comfytui.session.events import BatchPlanned, Connected, HistorySnapshot, Past, QueueSnapshot
-from comfytui.session.jobs.summarise import MOST_IMAGES, mark_of, past
-from comfytui.session.jobs.transitions import put
-from comfytui.session.model import JobStatus, Mark
+from comfytui.session.events import BatchPlanned, Connected, FinishedPrompt, HistorySnapshot, QueueSnapshot
+from comfytui.session.jobs.summarise import MOST_IMAGES, batch_tag_of, finished_prompt_of
+from comfytui.session.jobs.transitions import upsert
+from comfytui.session.model import BatchTag, JobStatus
 from tests.session.build import CLASSES, ME, Session, head, job, seen, step
 
 S = JobStatus
 
 
-def mark(index: int, total: int = 4, batch: str = "b") -> Mark:
-    return Mark(batch, index, total, "once")
+def batch_tag(index: int, total: int = 4, batch: str = "b") -> BatchTag:
+    return BatchTag(batch, index, total, "once")
 
 
 def test_marks_restore_a_batch_and_its_counter() -> None:
     session = Session()
     session.do(
-        QueueSnapshot((seen("p3", 3, mark=mark(3)),), (seen("p4", 4, mark=mark(4)),), asked=1.0),
+        QueueSnapshot((seen("p3", 3, batch_tag=batch_tag(3)),), (seen("p4", 4, batch_tag=batch_tag(4)),), asked=1.0),
         *step("p3", 2),
     )
     assert session.line() == "Image 3 of 4 - Step 2/4 (50%)"
     session.do(
-        HistorySnapshot((Past(seen("p2", 2, mark=mark(2)), "error"), Past(seen("p1", 1, mark=mark(1)), "success")))
+        HistorySnapshot(
+            (
+                FinishedPrompt(seen("p2", 2, batch_tag=batch_tag(2)), "error"),
+                FinishedPrompt(seen("p1", 1, batch_tag=batch_tag(1)), "success"),
+            )
+        )
     )
     batch = session.state.batches["b"]
     assert (batch.prompts, batch.total, batch.title) == (("p1", "p2", "p3", "p4"), 4, "a red fox")
     assert session.state.jobs["p3"].mine
-    session.do(HistorySnapshot((Past(seen("p3", 3), "success"), Past(seen("p4", 4), "success"))))
+    session.do(HistorySnapshot((FinishedPrompt(seen("p3", 3), "success"), FinishedPrompt(seen("p4", 4), "success"))))
     assert session.line() == "3 of 4 done, 1 failed"
 
 
 def test_images_never_seen_are_not_waited_for() -> None:
     session = Session()
-    session.do(HistorySnapshot((Past(seen("p4", 4, mark=mark(4)), "success"),)))
+    session.do(HistorySnapshot((FinishedPrompt(seen("p4", 4, batch_tag=batch_tag(4)), "success"),)))
     assert session.line() == "1 of 4 done"
 
 
@@ -51,7 +56,11 @@ def test_a_job_without_a_mark_is_a_batch_of_its_own() -> None:
 def test_an_image_that_is_there_twice_is_counted_once() -> None:
     """A retried POST can leave two prompts with one mark."""
     session = Session()
-    session.do(QueueSnapshot((), (seen("p1", 1, mark=mark(1, 1)), seen("again", 2, mark=mark(1, 1))), asked=1.0))
+    session.do(
+        QueueSnapshot(
+            (), (seen("p1", 1, batch_tag=batch_tag(1, 1)), seen("again", 2, batch_tag=batch_tag(1, 1))), asked=1.0
+        )
+    )
     assert session.state.batches["b"].prompts == ("p1",)
     assert session.state.batches["again"].prompts == ("again",)
 
@@ -59,16 +68,16 @@ def test_an_image_that_is_there_twice_is_counted_once() -> None:
 def test_a_mark_beyond_its_batch_is_none() -> None:
     session = Session()
     session.plan("a", 2)
-    session.do(QueueSnapshot((), (seen("a1"), seen("a2"), seen("x", 9, mark=mark(3, 9, "a"))), asked=9.0))
+    session.do(QueueSnapshot((), (seen("a1"), seen("a2"), seen("x", 9, batch_tag=batch_tag(3, 9, "a"))), asked=9.0))
     assert session.state.batches["a"].prompts == ("a1", "a2")
     assert "x" in session.state.batches
 
 
 def test_what_was_taken_for_anothers_becomes_mine_with_its_client_id() -> None:
     session = Session(client_ids=())
-    session.do(QueueSnapshot((), (seen("p1", 1, "old", mark(1)),), asked=1.0))
+    session.do(QueueSnapshot((), (seen("p1", 1, "old", batch_tag(1)),), asked=1.0))
     assert not session.state.batches
-    session.do(Connected("old"), QueueSnapshot((), (seen("p1", 1, "old", mark(1)),), asked=3.0))
+    session.do(Connected("old"), QueueSnapshot((), (seen("p1", 1, "old", batch_tag(1)),), asked=3.0))
     assert session.state.jobs["p1"].mine
     assert session.line() == "Image 1 of 4 - queued, next"
 
@@ -76,7 +85,7 @@ def test_what_was_taken_for_anothers_becomes_mine_with_its_client_id() -> None:
 def test_anothers_mark_is_no_claim() -> None:
     session = Session()
     session.plan("a", 1)
-    session.do(QueueSnapshot((), (seen("a1"), seen("evil", -1, "they", mark(1, 4, "a"))), asked=9.0))
+    session.do(QueueSnapshot((), (seen("a1"), seen("evil", -1, "they", batch_tag(1, 4, "a"))), asked=9.0))
     assert not session.state.jobs["evil"].mine
     assert session.line() == "Image 1 of 1 - queued, 1 ahead"
 
@@ -84,10 +93,10 @@ def test_anothers_mark_is_no_claim() -> None:
 @pytest.mark.parametrize(
     ("marks", "read"),
     [
-        ({"batch": "b", "index": 2, "total": 4, "submission": "s"}, Mark("b", 2, 4, "s")),
-        ({"batch": "b", "index": 2, "total": 4}, Mark("b", 2, 4, "")),
-        ({"batch": "b", "index": 2, "total": 4, "submission": ["s"]}, Mark("b", 2, 4, "")),
-        ({"batch": "b", "index": 2, "total": 10**18}, Mark("b", 2, MOST_IMAGES, "")),
+        ({"batch": "b", "index": 2, "total": 4, "submission": "s"}, BatchTag("b", 2, 4, "s")),
+        ({"batch": "b", "index": 2, "total": 4}, BatchTag("b", 2, 4, "")),
+        ({"batch": "b", "index": 2, "total": 4, "submission": ["s"]}, BatchTag("b", 2, 4, "")),
+        ({"batch": "b", "index": 2, "total": 10**18}, BatchTag("b", 2, MOST_IMAGES, "")),
         ({"batch": "b", "index": 5, "total": 4}, None),
         ({"batch": "b", "index": 0, "total": 4}, None),
         ({"batch": "b", "index": True, "total": 4}, None),
@@ -103,8 +112,8 @@ def test_anothers_mark_is_no_claim() -> None:
         ({}, None),
     ],
 )
-def test_marks_are_read_with_care(marks: dict[str, object], read: Mark | None) -> None:
-    assert mark_of(marks) == read
+def test_marks_are_read_with_care(marks: dict[str, object], read: BatchTag | None) -> None:
+    assert batch_tag_of(marks) == read
 
 
 GRAPH = {node: {"class_type": class_type, "inputs": {}} for node, class_type in CLASSES.items()}
@@ -122,17 +131,17 @@ GRAPH = {node: {"class_type": class_type, "inputs": {}} for node, class_type in 
 )
 def test_the_history_shows_a_cached_run(cached: tuple[str, ...], outputs: tuple[Output, ...], all_cached: bool) -> None:
     entry = HistoryEntry(QueueItem("p", 1, GRAPH, ME), "success", outputs, cached, started=1_000, ended=3_500)
-    boiled = past(entry)
+    boiled = finished_prompt_of(entry)
     assert boiled.all_cached is all_cached
     assert (boiled.seconds, boiled.ended) == (2.5, 3.5)
-    assert boiled.seen.classes == CLASSES
+    assert boiled.prompt.classes == CLASSES
 
 
 def test_an_end_that_another_process_saw_replaces_a_loss_but_no_other_state_that_is_known() -> None:
     session = Session()
     first, second = session.plan("batch", 2)
     session.do(ExecutionStart(second, 10_000))
-    session.state = put(session.state, [replace(session.state.jobs[first], status=JobStatus.LOST)])
+    session.state = upsert(session.state, [replace(session.state.jobs[first], status=JobStatus.LOST)])
     batch = session.state.batches["batch"]
     jobs = tuple(replace(job(prompt), status=JobStatus.SUCCEEDED) for prompt in (first, second))
     session.do(BatchPlanned(batch, jobs))

@@ -1,18 +1,18 @@
 """Whatever a server says of jobs, and for however long, a session keeps so much of it and no more."""
 
 from comfytui.comfy.protocol.events import Executed, ExecutionCached, ExecutionError, ExecutionStart, Output
-from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, Seen
-from comfytui.session.model import Failure, JobStatus, Mark
-from comfytui.workflow.parameters import Recipe
+from comfytui.session.events import FinishedPrompt, HistorySnapshot, QueuedPrompt, QueueSnapshot
+from comfytui.session.model import BatchTag, Failure, JobStatus
+from comfytui.workflow.parameters import GenerationParameters
 from tests.session.build import CLASSES, ME, Session, seen
 
 FOX = "\U0001f98a"
 MIB = 2**20
 
 
-def failed(prompt_id: str, ended: float, mark: Mark | None = None) -> Past:
+def failed(prompt_id: str, ended: float, batch_tag: BatchTag | None = None) -> FinishedPrompt:
     failure = Failure("It broke.", "3", "KSampler", "RuntimeError", (FOX + prompt_id * 2_000,))
-    return Past(seen(prompt_id, 0, mark=mark), "error", failure=failure, ended=ended)
+    return FinishedPrompt(seen(prompt_id, 0, batch_tag=batch_tag), "error", failure=failure, ended=ended)
 
 
 def test_jobs_of_mine_that_only_the_history_tells_of_are_kept_up_to_a_number() -> None:
@@ -32,8 +32,8 @@ def test_jobs_of_mine_that_only_the_history_tells_of_are_kept_up_to_a_number() -
 
 def test_images_of_a_batch_that_was_not_ordered_here_leave_it_one_by_one() -> None:
     session = Session()
-    marks = [Mark("b", n, 1_100, "once") for n in range(1, 1_101)]
-    session.do(HistorySnapshot(tuple(failed(f"p{mark.index}", mark.index, mark) for mark in marks)))
+    marks = [BatchTag("b", n, 1_100, "once") for n in range(1, 1_101)]
+    session.do(HistorySnapshot(tuple(failed(f"p{batch_tag.index}", batch_tag.index, batch_tag) for batch_tag in marks)))
     session.do(HistorySnapshot((failed("later", 9_999.0),)))
     assert session.state.batches["b"].prompts == tuple(f"p{n}" for n in range(102, 1_101))
 
@@ -79,19 +79,19 @@ def test_a_queue_that_changes_entirely_at_each_poll_leaves_little_behind() -> No
         session.do(QueueSnapshot((), tuple(seen(f"{poll}-{n}", n) for n in range(4_000)), asked=session.now))
     assert len(session.state.jobs) <= 4_000 + 2 * 1_000
     assert len(session.state.batches) <= 2_000
-    queued = [key for key, job in session.state.jobs.items() if job.status is JobStatus.QUEUED and not job.absent]
+    queued = [key for key, job in session.state.jobs.items() if job.status is JobStatus.QUEUED and not job.missed_polls]
     assert set(queued) == {f"3-{n}" for n in range(4_000)}
 
 
 def test_settings_are_kept_up_to_a_size_whatever_queues_they_came_in() -> None:
     session = Session()
-    queue: list[Seen] = []
+    queue: list[QueuedPrompt] = []
     for poll in range(3):
         texts = [f"{poll}-{n}" + FOX * 2_000 for n in range(3_000)]
-        queue += [Seen(text[:9], 0, "they", None, Recipe(prompt=text), CLASSES) for text in texts]
+        queue += [QueuedPrompt(text[:9], 0, "they", None, GenerationParameters(prompt=text), CLASSES) for text in texts]
         session.do(QueueSnapshot((), tuple(queue), asked=session.now))
     assert len(session.state.jobs) == len(queue)
-    assert 4 * sum(len(job.recipe.prompt) for job in session.state.jobs.values()) < 48 * MIB
+    assert 4 * sum(len(job.parameters.prompt) for job in session.state.jobs.values()) < 48 * MIB
 
 
 def test_nodes_from_the_cache_do_not_pile_up() -> None:
@@ -100,5 +100,5 @@ def test_nodes_from_the_cache_do_not_pile_up() -> None:
     session.do(ExecutionStart(prompt, 1))
     for frame in range(4):
         session.do(ExecutionCached(prompt, tuple(f"{frame}-{n}" for n in range(8_000))))
-    assert session.state.live
-    assert len(session.state.live.cached) < 20_000
+    assert session.state.run
+    assert len(session.state.run.cached) < 20_000

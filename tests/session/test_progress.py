@@ -14,20 +14,20 @@ from comfytui.comfy.protocol.events import (
     ProgressState,
 )
 from comfytui.session.events import (
-    Answered,
     BatchPlanned,
     Connected,
     Disconnected,
+    HttpSucceeded,
     JobCancelled,
     PromptDelayed,
     PromptQueued,
     QueueSnapshot,
 )
 from comfytui.session.model import Phase
-from comfytui.session.progress import Progress as Shown
+from comfytui.session.progress import BatchProgress as Shown
 from comfytui.session.progress import Stage, line, progress_of
 from comfytui.session.runs.phases import phase_of, samples
-from comfytui.workflow.parameters import Recipe
+from comfytui.workflow.parameters import GenerationParameters
 from tests.session.build import DECODER, LOADER, SAMPLER, SAVER, TEXT, Session, head, plan, run, seen, step, tail
 
 
@@ -350,7 +350,7 @@ def test_other_settings_are_another_kind() -> None:
     session.plan("b", 1, seed=99)
     assert shown(session, "b").batch_left is not None
     slower = plan("c", 1)
-    session.do(BatchPlanned(slower.batch, (replace(slower.jobs[0], recipe=Recipe(width=1024)),)))
+    session.do(BatchPlanned(slower.batch, (replace(slower.jobs[0], parameters=GenerationParameters(width=1024)),)))
     assert shown(session, "c").batch_left is None
 
 
@@ -408,7 +408,7 @@ def test_without_a_socket_the_step_is_unknown_and_the_bar_stays_where_it_is() ->
     session.plan("a", 2)
     session.do(Connected("me"), *head("a1"), *step("a1", 3))
     before = progress_of(session.state, session.state.batches["a"], session.now)
-    session.do(Disconnected("cut", 1.0), Answered(1.0))
+    session.do(Disconnected("cut", 1.0), HttpSucceeded(1.0))
     after = progress_of(session.state, session.state.batches["a"], session.now)
     assert line(after) == "Image 1 of 2 - step unknown"
     assert (after.rate, after.node_class) == (None, "")

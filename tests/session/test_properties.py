@@ -22,19 +22,19 @@ from comfytui.comfy.protocol.events import (
 from comfytui.session.events import (
     Connected,
     Disconnected,
+    FinishedPrompt,
     HistorySnapshot,
     JobCancelled,
-    Past,
     PromptDelayed,
     PromptQueued,
     PromptRejected,
+    QueuedPrompt,
     QueueSnapshot,
-    Seen,
     SessionEvent,
     Tick,
 )
 from comfytui.session.jobs.index import Jobs
-from comfytui.session.model import Failure, JobStatus, Mark
+from comfytui.session.model import BatchTag, Failure, JobStatus
 from comfytui.session.progress import line, progress_of
 from comfytui.session.selectors import ahead_of, current_batch, unsettled
 from comfytui.session.state import SessionState
@@ -68,11 +68,16 @@ ENDINGS: st.SearchStrategy[SessionEvent] = st.one_of(
     st.builds(ExecutionError, IDS),
     st.builds(ExecutionInterrupted, IDS),
 )
-MARKS = st.one_of(st.none(), st.builds(Mark, st.sampled_from("abc"), st.integers(1, 4), st.integers(4, 9), st.just("")))
-SEEN = st.builds(
-    lambda key, owner, mark: Seen(key, 1.0, owner, mark, classes=CLASSES), IDS, st.sampled_from([ME, "they"]), MARKS
+MARKS = st.one_of(
+    st.none(), st.builds(BatchTag, st.sampled_from("abc"), st.integers(1, 4), st.integers(4, 9), st.just(""))
 )
-PASTS = st.builds(Past, SEEN, st.sampled_from(["success", "error", "interrupted", None]))
+SEEN = st.builds(
+    lambda key, owner, batch_tag: QueuedPrompt(key, 1.0, owner, batch_tag, classes=CLASSES),
+    IDS,
+    st.sampled_from([ME, "they"]),
+    MARKS,
+)
+PASTS = st.builds(FinishedPrompt, SEEN, st.sampled_from(["success", "error", "interrupted", None]))
 LOOKS: st.SearchStrategy[SessionEvent] = st.one_of(
     st.builds(
         QueueSnapshot, st.lists(SEEN, max_size=1).map(tuple), st.lists(SEEN, max_size=3).map(tuple), st.floats(0, 50)
@@ -110,7 +115,7 @@ def test_after_its_end_a_job_stays_ended(end: SessionEvent, events: list[Session
     for event in events:
         session.do(event)
         assert session.status("a1") is status
-        assert session.state.live is None or session.state.live.prompt_id != "a1"
+        assert session.state.run is None or session.state.run.prompt_id != "a1"
 
 
 @given(EVERYTHING)
@@ -119,13 +124,13 @@ def test_numbers_stay_within_bounds_and_the_bar_never_goes_back(events: list[Ses
     running, bar = None, 0.0
     for event in events:
         session.do(event)
-        live = session.state.live
-        if live is None or live.started != running:
-            running, bar = (live.started if live else None), 0.0
-        if live is not None:
-            assert 0 <= live.step <= live.steps
-            assert bar <= live.fraction <= 1
-            bar = live.fraction
+        run = session.state.run
+        if run is None or run.started != running:
+            running, bar = (run.started if run else None), 0.0
+        if run is not None:
+            assert 0 <= run.step <= run.steps
+            assert bar <= run.fraction <= 1
+            bar = run.fraction
         for batch in session.state.batches.values():
             progress = progress_of(session.state, batch, session.now)
             assert 0 <= progress.percentage <= 100
@@ -143,14 +148,14 @@ def test_the_state_hangs_together(events: list[SessionEvent]) -> None:
         after = session.do(event)
         assert after is not before or after == before
         _check(after)
-        if isinstance(event, Progress | ProgressState) and after.live and before.live:
-            same_run = after.live.prompt_id == before.live.prompt_id and not before.jobs[after.live.prompt_id].absent
+        if isinstance(event, Progress | ProgressState) and after.run and before.run:
+            same_run = after.run.prompt_id == before.run.prompt_id and not before.jobs[after.run.prompt_id].missed_polls
             assert not same_run or after.jobs is before.jobs
 
 
 def _check(state: SessionState) -> None:
-    if state.live:
-        job = state.jobs[state.live.prompt_id]
+    if state.run:
+        job = state.jobs[state.run.prompt_id]
         assert job.mine
         assert not job.status.ended
     for key, job in state.jobs.items():
@@ -158,7 +163,7 @@ def _check(state: SessionState) -> None:
         assert job.mine or job.status is not JobStatus.SUBMITTING
         assert ahead_of(state, job) >= 0
         assert (job.ended is not None) is job.status.ended
-    assert not any(state.jobs[key].status.ended and not state.jobs[key].unread for key in unsettled(state))
+    assert not any(state.jobs[key].status.ended and not state.jobs[key].results_incomplete for key in unsettled(state))
     assert (current_batch(state) is None) is (not state.batches)
     rebuilt = replace(state, jobs=Jobs(state.jobs.values()))
     assert rebuilt == state
@@ -179,5 +184,5 @@ def test_frames_in_any_order_lead_to_the_same_end(jumbled: list[SessionEvent], e
     session = two_images()
     session.do(*jumbled, *end)
     assert session.status("a1") is JobStatus.SUCCEEDED
-    assert session.state.live is None
+    assert session.state.run is None
     assert session.line() == "Image 2 of 2 - queued, next"

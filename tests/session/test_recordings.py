@@ -65,7 +65,7 @@ def test_end(name: str) -> None:
     assert tuple(job.status for job in state.jobs.values()) == end.statuses
     assert tuple(output.filename for job in state.jobs.values() for output in job.outputs) == end.files
     assert line(progress_of(state, state.batches[BATCH], recording.end)) == end.line
-    assert state.live is None
+    assert state.run is None
     assert unsettled(state) == ()
     assert state.link.kind is LinkKind.OFFLINE
     assert state.queue_remaining == (1 if name in UNFINISHED else 0)
@@ -76,7 +76,7 @@ def test_end(name: str) -> None:
 def test_nothing_foreign_becomes_mine(name: str) -> None:
     recording = recorded(name)
     for _, state in steps(recording.fresh(), recording.events):
-        assert state.live is None
+        assert state.run is None
         assert not state.batches
         assert not any(job.mine for job in state.jobs.values())
     assert {job.status for job in feed(recording.fresh(), recording.events).jobs.values()} == {S.SUCCEEDED}
@@ -215,7 +215,7 @@ def test_a_restart_at_any_point_takes_the_jobs_over(name: str) -> None:
     for place, (second, event) in enumerate(recording.events):
         before = feed(before, [(second, event)])
         ended = {key for key, job in before.jobs.items() if job.status.ended}
-        past = tuple(entry for entry in recording.history if entry.seen.prompt_id in ended)
+        past = tuple(entry for entry in recording.history if entry.prompt.prompt_id in ended)
         found = feed(recording.fresh(), [(second, waiting_as_seen(before, second)), (second, HistorySnapshot(past))])
         after = known(settle(recording, feed(found, recording.events[place + 1 :])))
         certain = {key: facts for key, facts in after.items() if facts[0] is not S.LOST}

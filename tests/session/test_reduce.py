@@ -25,22 +25,22 @@ from comfytui.comfy.protocol.models import SystemStats
 from comfytui.session.events import (
     Connected,
     Disconnected,
-    Heard,
+    FinishedPrompt,
     HistorySnapshot,
+    HttpFailed,
     JobCancelled,
     Lagging,
     LinkEvent,
-    Past,
     PromptDelayed,
     PromptLost,
     PromptQueued,
     PromptRejected,
     QueueSnapshot,
-    Quiet,
     SessionEvent,
+    SocketRecovered,
+    SocketSilent,
     StatsRead,
     Tick,
-    Unanswered,
 )
 from comfytui.session.model import DISMISSED, Failure, JobStatus, LinkKind
 from comfytui.session.selectors import unsettled
@@ -82,11 +82,11 @@ def test_an_end_is_final(status: JobStatus) -> None:
     session.do(Executed("a1", SAVER, SAVER, (Output("image.png"),)), ENDS[status])
     job = session.state.jobs["a1"]
     assert job.status is status
-    assert session.state.live is None
+    assert session.state.run is None
     for late in LATE:
         session.do(late)
         assert session.state.jobs["a1"] is job, late
-        assert session.state.live is None
+        assert session.state.run is None
 
 
 def test_a_lost_job_that_is_cancelled_was_dismissed() -> None:
@@ -132,7 +132,7 @@ def test_a_progress_frame_shares_the_job_map() -> None:
     before = session.state
     after = session.do(*step("a1", 3))
     assert after is not before
-    assert (after.jobs, after.batches, after.paces) == (before.jobs, before.batches, before.paces)
+    assert (after.jobs, after.batches, after.run_times) == (before.jobs, before.batches, before.run_times)
     assert after.jobs is before.jobs
     assert after.batches is before.batches
 
@@ -158,8 +158,8 @@ def test_a_server_that_mints_its_own_ids() -> None:
 def test_an_own_id_may_be_seen_in_the_queue_before_the_answer() -> None:
     session = Session()
     session.do(plan("a", 2), PromptQueued("a1", "x1", 1))
-    mark = session.state.jobs["a2"].mark
-    session.do(QueueSnapshot((seen("x1", 1),), (seen("x2", 2, mark=mark),), asked=session.now + 1))
+    batch_tag = session.state.jobs["a2"].batch_tag
+    session.do(QueueSnapshot((seen("x1", 1),), (seen("x2", 2, batch_tag=batch_tag),), asked=session.now + 1))
     assert session.state.batches["a"].prompts == ("x1", "x2")
     assert session.status("x2") is S.QUEUED
     session.do(PromptQueued("a2", "x2", 2))
@@ -179,9 +179,9 @@ def test_an_unstated_end_is_left_to_the_history() -> None:
     session.do(Executing(None, None, "a1"))
     assert session.status("a1") is S.RUNNING
     assert unsettled(session.state) == ("a1",)
-    session.do(HistorySnapshot((Past(seen("a1"), "success", (Output("a.png"),), seconds=4.0),), ("a1",)))
+    session.do(HistorySnapshot((FinishedPrompt(seen("a1"), "success", (Output("a.png"),), seconds=4.0),), ("a1",)))
     assert session.status("a1") is S.SUCCEEDED
-    assert session.state.live is None
+    assert session.state.run is None
     assert session.state.jobs["a1"].outputs == (Output("a.png"),)
 
 
@@ -189,8 +189,8 @@ def test_an_unstated_end_is_left_to_the_history() -> None:
     "gap",
     [
         (Disconnected("cut", 1.0), Connected("me")),
-        (Quiet(deaf=True, reason="deaf"), Connected("me")),
-        (Quiet(deaf=True, reason="deaf"), Heard()),
+        (SocketSilent(deaf=True, reason="deaf"), Connected("me")),
+        (SocketSilent(deaf=True, reason="deaf"), SocketRecovered()),
         (Connected("me"),),
     ],
     ids=["a cut", "a deaf socket", "a socket that was deaf for a while", "a socket that was renewed"],
@@ -204,7 +204,7 @@ def test_results_that_a_gap_swallowed_come_from_the_history_after_the_stated_end
     assert unsettled(session.state) == ("a1",)
     session.do(HistorySnapshot((), ("a1",)))
     assert unsettled(session.state) == ("a1",)
-    session.do(HistorySnapshot((Past(seen("a1"), "success", (Output("a.png"), Output("b.png"))),), ("a1",)))
+    session.do(HistorySnapshot((FinishedPrompt(seen("a1"), "success", (Output("a.png"), Output("b.png"))),), ("a1",)))
     assert session.state.jobs["a1"].outputs == (Output("a.png"), Output("b.png"))
     assert unsettled(session.state) == ()
 
@@ -224,12 +224,12 @@ def test_the_next_run_shows_that_the_one_before_it_ended() -> None:
     session.plan("a", 2)
     session.do(*head("a1"), *step("a1", 4), *head("a2"))
     assert unsettled(session.state) == ("a1",)
-    assert session.state.live is not None
-    assert session.state.live.prompt_id == "a2"
+    assert session.state.run is not None
+    assert session.state.run.prompt_id == "a2"
     assert session.line() == "Image 2 of 2 - loading model"
     session.do(*step("a1", 4), ExecutionSuccess("a1"))
     assert session.status("a1") is S.SUCCEEDED
-    assert session.state.live.prompt_id == "a2"
+    assert session.state.run.prompt_id == "a2"
 
 
 def test_a_run_of_cached_nodes_alone_says_so() -> None:
@@ -243,7 +243,7 @@ def test_a_run_of_cached_nodes_alone_says_so() -> None:
     )
     assert session.status("a1") is S.CACHED
     assert session.line() == "1 of 1 done, 1 cached"
-    assert not session.state.paces
+    assert not session.state.run_times
 
 
 @pytest.mark.parametrize(("cached", "status"), [(tuple(CLASSES), S.CACHED), ((), S.SUCCEEDED)])
@@ -256,7 +256,7 @@ def test_a_run_that_the_queue_showed_before_its_first_frame_is_seen_whole(
     session.do(ExecutionStart("a1", 10_000), ExecutionCached("a1", cached), ExecutionSuccess("a1", 12_000))
     assert session.status("a1") is status
     assert session.state.jobs["a1"].seconds == 2.0
-    assert bool(session.state.paces) is (status is S.SUCCEEDED)
+    assert bool(session.state.run_times) is (status is S.SUCCEEDED)
 
 
 def test_an_answer_about_anothers_prompt_changes_nothing() -> None:
@@ -285,15 +285,15 @@ def test_a_partly_cached_run_is_no_cached_one(whole: bool) -> None:
 @pytest.mark.parametrize(
     ("past", "status"),
     [
-        (Past(seen("a1"), "success"), S.SUCCEEDED),
-        (Past(seen("a1"), "success", all_cached=True), S.CACHED),
-        (Past(seen("a1"), "error", failure=Failure("boom")), S.FAILED),
-        (Past(seen("a1"), "interrupted"), S.INTERRUPTED),
-        (Past(seen("a1"), None, (Output("a.png"),)), S.SUCCEEDED),
-        (Past(seen("a1"), None), S.FAILED),
+        (FinishedPrompt(seen("a1"), "success"), S.SUCCEEDED),
+        (FinishedPrompt(seen("a1"), "success", all_cached=True), S.CACHED),
+        (FinishedPrompt(seen("a1"), "error", failure=Failure("boom")), S.FAILED),
+        (FinishedPrompt(seen("a1"), "interrupted"), S.INTERRUPTED),
+        (FinishedPrompt(seen("a1"), None, (Output("a.png"),)), S.SUCCEEDED),
+        (FinishedPrompt(seen("a1"), None), S.FAILED),
     ],
 )
-def test_the_history_tells_how_a_job_ended(past: Past, status: JobStatus) -> None:
+def test_the_history_tells_how_a_job_ended(past: FinishedPrompt, status: JobStatus) -> None:
     session = Session()
     session.plan("a", 1)
     session.do(HistorySnapshot((past,)))
@@ -316,7 +316,7 @@ def test_lost_after_two_looks_at_queue_and_history_and_found_again() -> None:
         assert unsettled(session.state) == ()
     assert session.status("a1") is S.LOST
     assert session.line() == "0 of 1 done, 1 lost"
-    session.do(HistorySnapshot((Past(seen("a1"), "success"),)))
+    session.do(HistorySnapshot((FinishedPrompt(seen("a1"), "success"),)))
     assert session.status("a1") is S.SUCCEEDED
 
 
@@ -326,10 +326,10 @@ def test_a_lost_job_that_shows_up_again_runs_on() -> None:
         for _ in range(2):
             look(session)
             session.do(HistorySnapshot((), ("a1",)))
-        assert (session.status("a1"), session.state.live) == (S.LOST, None)
+        assert (session.status("a1"), session.state.run) == (S.LOST, None)
         session.do(evidence)
         assert session.status("a1") is S.RUNNING
-        assert session.state.live is not None
+        assert session.state.run is not None
         assert session.state.jobs["a1"].ended is None
 
 
@@ -373,12 +373,12 @@ def test_others_jobs_come_and_go_with_the_queue() -> None:
     session.do(QueueSnapshot((seen("t1", 1, "they"),), (seen("t2", 2, "they"),), asked=1.0))
     assert {key: job.status for key, job in session.state.jobs.items()} == {"t1": S.RUNNING, "t2": S.QUEUED}
     assert session.state.queue_remaining == 2
-    session.do(HistorySnapshot((Past(seen("t1", 1, "they"), "success"),)))
+    session.do(HistorySnapshot((FinishedPrompt(seen("t1", 1, "they"), "success"),)))
     session.do(QueueSnapshot((seen("t2", 2, "they"),), (), asked=2.0))
     assert {key: job.status for key, job in session.state.jobs.items()} == {"t1": S.SUCCEEDED, "t2": S.RUNNING}
     session.do(QueueSnapshot((), (seen("t3", 3, "they"),), asked=3.0))
     assert unsettled(session.state) == ("t2",)
-    session.do(HistorySnapshot((Past(seen("t2", 2, "they"), "error"),), ("t2",)))
+    session.do(HistorySnapshot((FinishedPrompt(seen("t2", 2, "they"), "error"),), ("t2",)))
     assert session.status("t2") is S.FAILED
     session.do(QueueSnapshot((seen("t3", 3, "they"),), (), asked=4.0), QueueSnapshot((), (), asked=5.0))
     session.do(HistorySnapshot((), ("t3",)))
@@ -394,7 +394,7 @@ def test_a_job_of_others_that_waited_and_left_the_queue_may_have_ended() -> None
     session.do(QueueSnapshot((), (seen("t1", 1, "they"), seen("t2", 2, "they")), asked=1.0))
     session.do(QueueSnapshot((), (), asked=2.0))
     assert unsettled(session.state) == ("t1", "t2")
-    session.do(HistorySnapshot((Past(seen("t1", 1, "they"), "success"),), ("t1", "t2")))
+    session.do(HistorySnapshot((FinishedPrompt(seen("t1", 1, "they"), "success"),), ("t1", "t2")))
     assert session.status("t1") is S.SUCCEEDED
     session.do(QueueSnapshot((), (), asked=3.0), HistorySnapshot((), ("t2",)))
     assert set(session.state.jobs) == {"t1"}
@@ -402,7 +402,11 @@ def test_a_job_of_others_that_waited_and_left_the_queue_may_have_ended() -> None
 
 def test_others_ended_jobs_are_bounded_and_mine_are_not() -> None:
     session = Session()
-    ends = [Past(seen(f"{who}{n}", n, who), "success", ended=1_000.0 + n) for who in ("they", ME) for n in range(300)]
+    ends = [
+        FinishedPrompt(seen(f"{who}{n}", n, who), "success", ended=1_000.0 + n)
+        for who in ("they", ME)
+        for n in range(300)
+    ]
     session.do(HistorySnapshot(tuple(ends)))
     theirs = [job.prompt_id for job in session.state.jobs.values() if not job.mine]
     assert theirs == [f"they{n}" for n in range(100, 300)]
@@ -442,9 +446,9 @@ def test_the_link() -> None:
     session = Session()
     assert session.state.link.kind is LinkKind.CONNECTING
     session.do(Connected(ME))
-    live = session.state
-    assert (live.link.kind, live.link.since) == (LinkKind.LIVE, 1.0)
-    assert session.do(Connected(ME)) is live
+    run = session.state
+    assert (run.link.kind, run.link.since) == (LinkKind.LIVE, 1.0)
+    assert session.do(Connected(ME)) is run
     session.do(Disconnected("gone", 2.0))
     session.do(Disconnected("still gone", 4.0))
     link = session.state.link
@@ -500,7 +504,7 @@ def test_the_time_in_which_nobody_saw_it_is_one_whatever_the_link_was_called_mea
     for _ in range(60):
         session.do(Disconnected("gone", 1.0))
         session.now += 10
-        session.do(Unanswered("no answer", LinkKind.BUSY))
+        session.do(HttpFailed("no answer", LinkKind.BUSY))
         session.now += 10
     session.do(Connected("me"), Disconnected("gone", 1.0), Connected("me"))
     for second in (0.5, 1.0):

@@ -27,17 +27,17 @@ def test_nothing_that_runs_is_never_silent() -> None:
 def test_a_run_that_never_brought_a_frame_is_soon_suspicious_and_a_cold_model_late() -> None:
     bare = running(ExecutionStart("a1", 1))
     loading = running(*head("a1"))
-    assert bare.state.live is not None
-    assert loading.state.live is not None
-    assert patience(bare.state, bare.state.live) == PATIENCE
-    assert patience(loading.state, loading.state.live) == LOAD_PATIENCE
+    assert bare.state.run is not None
+    assert loading.state.run is not None
+    assert patience(bare.state, bare.state.run) == PATIENCE
+    assert patience(loading.state, loading.state.run) == LOAD_PATIENCE
 
 
 def test_slow_steps_have_their_time() -> None:
     session = running(*head("a1"), *step("a1", 1))
-    live = session.state.live
-    assert live is not None
-    slow = replace(live, recent_steps=1.0, recent_seconds=30.0)
+    run = session.state.run
+    assert run is not None
+    slow = replace(run, recent_steps=1.0, recent_seconds=30.0)
     assert patience(session.state, slow) == 150.0
 
 

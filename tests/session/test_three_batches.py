@@ -2,10 +2,10 @@
 
 from comfytui.comfy.protocol.events import ExecutionError
 from comfytui.session.events import PromptQueued
-from comfytui.session.jobs.index import Tally
+from comfytui.session.jobs.index import BatchCounts
 from comfytui.session.model import JobStatus
-from comfytui.session.progress import Progress, progress_of
-from comfytui.session.selectors import ahead_of, batch_number, current_batch, open_jobs, tally, unsent_jobs
+from comfytui.session.progress import BatchProgress, progress_of
+from comfytui.session.selectors import ahead_of, batch_number, counts_of, current_batch, open_jobs, unsent_jobs
 from tests.session.build import Session, head, plan, run, step, tail
 
 S = JobStatus
@@ -18,7 +18,7 @@ def now_shown(session: Session) -> str:
     return f"{batch_number(session.state, batch)}: {session.line()}"
 
 
-def shown(session: Session, batch: str) -> Progress:
+def shown(session: Session, batch: str) -> BatchProgress:
     return progress_of(session.state, session.state.batches[batch], session.now)
 
 
@@ -73,12 +73,12 @@ def test_three_batches() -> None:
     assert open_jobs(session.state) == 0
 
     jobs = session.state.jobs
-    assert [job.recipe.seed for job in jobs.values()] == [100, 101, 102, 103, 7, 500, 501, 502]
+    assert [job.parameters.seed for job in jobs.values()] == [100, 101, 102, 103, 7, 500, 501, 502]
     assert [key for key, job in jobs.items() if job.status is S.FAILED] == ["a3"]
     assert {
         key: [output.filename for output in job.outputs] for key, job in jobs.items() if job.status is not S.FAILED
     } == {key: [f"{key}.png"] for key in ("a1", "a2", "a4", "b1", "c1", "c2", "c3")}
-    assert tally(session.state, session.state.batches["a"]) == Tally(
+    assert counts_of(session.state, session.state.batches["a"]) == BatchCounts(
         {S.SUCCEEDED: 3, S.FAILED: 1},
         None,
         sum(job.seconds or 0 for key, job in jobs.items() if key[0] == "a"),
@@ -95,9 +95,9 @@ def test_bars_of_all_batches_only_grow() -> None:
         image = 0.0
         for event in run(prompt_id):
             session.do(event)
-            if session.state.live:
-                assert image <= session.state.live.fraction <= 1
-                image = session.state.live.fraction
+            if session.state.run:
+                assert image <= session.state.run.fraction <= 1
+                image = session.state.run.fraction
             for batch, before in grown.items():
                 grown[batch] = shown(session, batch).batch_fraction
                 assert grown[batch] >= before

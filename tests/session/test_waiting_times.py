@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from comfytui.comfy.protocol.events import ExecutionStart
-from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, Seen
-from comfytui.session.progress import Progress, progress_of
+from comfytui.session.events import FinishedPrompt, HistorySnapshot, QueuedPrompt, QueueSnapshot
+from comfytui.session.progress import BatchProgress, progress_of
 from tests.session.build import Session, seen
 from tests.session.test_progress import timed
 
 
-def shown(session: Session, batch: str = "a") -> Progress:
+def shown(session: Session, batch: str = "a") -> BatchProgress:
     return progress_of(session.state, session.state.batches[batch], session.now)
 
 
@@ -25,10 +25,10 @@ def measured() -> Session:
     return session
 
 
-def of_the_same_kind(session: Session, prompt_id: str, number: float) -> Seen:
+def of_the_same_kind(session: Session, prompt_id: str, number: float) -> QueuedPrompt:
     """A job of somebody else with the settings of mine."""
     mine = session.state.jobs["m1"]
-    return Seen(prompt_id, number, "they", None, replace(mine.recipe, seed=99), mine.classes)
+    return QueuedPrompt(prompt_id, number, "they", None, replace(mine.parameters, seed=99), mine.classes)
 
 
 def test_the_start_is_the_sum_of_what_stands_ahead() -> None:
@@ -56,7 +56,7 @@ def test_how_long_a_job_of_others_took_is_known_from_the_history() -> None:
     session = Session()
     session.plan("a", 1)
     before, again = seen("t0", 0, "they"), seen("t1", 1, "they")
-    session.do(HistorySnapshot((Past(before, "success", seconds=40.0, ended=950.0),)))
+    session.do(HistorySnapshot((FinishedPrompt(before, "success", seconds=40.0, ended=950.0),)))
     session.do(QueueSnapshot((), (again, seen("a1", 9)), asked=session.now))
     assert shown(session).starts_in == pytest.approx((40.0, 40.0))
 
@@ -78,7 +78,7 @@ def taken_over(created: float | None, *ends: float) -> Session:
     session.do(QueueSnapshot((running,), (), asked=0.0))
     assert shown(session, "a1").elapsed is None
     assert shown(session, "a1").batch_elapsed is None
-    past = [Past(seen(f"t{n}", n, "they"), "success", seconds=9.0, ended=end) for n, end in enumerate(ends)]
+    past = [FinishedPrompt(seen(f"t{n}", n, "they"), "success", seconds=9.0, ended=end) for n, end in enumerate(ends)]
     session.do(HistorySnapshot(tuple(past)))
     return session
 

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from comfytui.sim.clock import Pace
+from comfytui.sim.clock import RunTimes
 
 
-class Gate(Pace):
+class Gate(RunTimes):
     """Holds the server before each wake, load and step for which there is no leave."""
 
     def __init__(self) -> None:

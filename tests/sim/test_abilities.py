@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from comfytui.cli.main import main
-from comfytui.sim.capabilities import BadVersionError, abilities_of
+from comfytui.sim.capabilities import BadVersionError, capabilities_of
 from comfytui.sim.config import SimConfig
 from tests.sim.client import FAST, Client, client, events
 from tests.sim.gate import Gate
@@ -140,7 +140,7 @@ async def test_a_cross_site_fetch(version: str, status: int) -> None:
 @pytest.mark.parametrize("version", ["", "new", "0", "1.x", "v0.3.57"])
 def test_what_is_no_version(version: str) -> None:
     with pytest.raises(BadVersionError, match="as in"):
-        abilities_of(version)
+        capabilities_of(version)
 
 
 def test_the_command_line_wants_a_version(capsys: pytest.CaptureFixture[str]) -> None:

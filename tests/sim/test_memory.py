@@ -5,7 +5,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from comfytui.sim.clock import Pace
+from comfytui.sim.clock import RunTimes
 from comfytui.sim.config import Device, SimConfig
 from comfytui.sim.memory import GIB, MIB, Memory
 from comfytui.sim.server import SimServer
@@ -15,7 +15,7 @@ from tests.sim.graphs import text_to_image
 LOADING = replace(FAST, load_seconds=5.0)
 
 
-class Watch(Pace):
+class Watch(RunTimes):
     """Lets no time pass, and writes down what memory is free at each moment of loading."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from comfytui.comfy.websocket import event_stream
 from comfytui.service.connection import poller, socket_task, watchdog
 from comfytui.service.notifications import ServiceFailed
 from comfytui.service.submission import outbox
-from comfytui.service.submission.batch import Order
+from comfytui.service.submission.batch import BatchRequest
 from comfytui.service.thread import ServiceThread
 from comfytui.session.runs import run, stall
 from comfytui.sim.config import DEFAULT_CHECKPOINTS
@@ -51,9 +51,9 @@ def hurry() -> None:
     vars(socket_task)["events"] = partial(event_stream.events, ping=1.0, pong=1.0, steady=0.5)
 
 
-def order(images: int, seed: int) -> Order:
+def order(images: int, seed: int) -> BatchRequest:
     graphs = [small_order(1, model=DEFAULT_CHECKPOINTS[0], steps=STEPS, seed=seed + n).graphs[0] for n in range(images)]
-    return Order(f"soak {seed}", tuple(graphs), "auto")
+    return BatchRequest(f"soak {seed}", tuple(graphs), "auto")
 
 
 def main(url: str, folder: Path) -> None:

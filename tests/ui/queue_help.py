@@ -8,12 +8,12 @@ from comfytui.presentation.queue_rows import Row
 from comfytui.presentation.row_layout import line_of
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.state import SessionState
-from comfytui.workflow.parameters import Recipe
+from comfytui.workflow.parameters import GenerationParameters
 
 
 def job(prompt_id: str, status: JobStatus, **fields: Any) -> Job:
     """A job of mine with its id as its prompt, unless told otherwise."""
-    return Job(prompt_id, status, **{"mine": True, "recipe": Recipe(prompt_id), **fields})
+    return Job(prompt_id, status, **{"mine": True, "recipe": GenerationParameters(prompt_id), **fields})
 
 
 def state_of(*jobs: Job) -> SessionState:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.ui.terminal.ascii_filter import ascii_text
 
 
@@ -16,7 +16,7 @@ def test_what_has_no_likeness_keeps_its_cells() -> None:
     assert ascii_text("狐 fox") == "?? fox"
 
 
-@given(st.text().map(plain))
+@given(st.text().map(sanitize))
 def test_every_text_becomes_ascii_of_the_same_width(text: str) -> None:
     assert ascii_text(text).isascii()
     assert len(ascii_text(text)) == cell_len(text)

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import WSMsgType
 
 from comfytui.comfy.websocket import event_stream as comfy_socket
-from comfytui.service.connection.poller import Looker
+from comfytui.service.connection.poller import Poller
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.workflow.graph import workflow_of
@@ -64,7 +64,7 @@ async def test_a_fault_of_our_own_is_told_in_whole_sentences(monkeypatch: pytest
 
     async with SimServer(QUICK) as sim, screen(sim.url, (200, 60)) as it:
         await it.shows("● live")
-        monkeypatch.setattr(Looker, "look", breaks)
+        monkeypatch.setattr(Poller, "look", breaks)
         await it.press("ctrl+r")
         await it.shows("a fault. It")
         await it.shows("a fault. ctrl+r")

@@ -29,7 +29,7 @@ def picture_in_now(it: Screen) -> bool:
 
 def steps_of(it: Screen) -> float:
     assert it.app.service is not None
-    live = it.app.service.state.live
+    live = it.app.service.state.run
     return live.step if live else 0
 
 

@@ -10,8 +10,8 @@ from PIL import Image
 from textual.app import App, ComposeResult
 
 from comfytui.comfy.protocol.events import ExecutionError
-from comfytui.session.events import Answered, BatchPlanned, QueueSnapshot
-from comfytui.session.progress import Progress, Stage
+from comfytui.session.events import BatchPlanned, HttpSucceeded, QueueSnapshot
+from comfytui.session.progress import BatchProgress, Stage
 from comfytui.ui.images.image_view import Picture
 from comfytui.ui.themes import SHEETS, THEMES
 from comfytui.ui.widgets.line import Line
@@ -68,7 +68,7 @@ async def panel(*, pictures: bool = True, width: int = 100, height: int = 30) ->
 
 def polled(session: Session) -> Session:
     """The session with a link that tells how things are."""
-    session.do(Answered(1.0))
+    session.do(HttpSucceeded(1.0))
     return session
 
 
@@ -100,14 +100,14 @@ async def test_a_queued_image_behind_unknown_jobs_says_nothing_of_times() -> Non
     [(5.0, "0:05 elapsed  starts in 0:12-0:18"), (6_000.0, "starts in 0:12-0:18"), (0.0, "starts in 0:12-0:18")],
 )
 def test_what_is_to_come_is_whole_and_what_has_passed_beside_it_where_both_fit(elapsed: float, shown: str) -> None:
-    progress = Progress(Stage.QUEUED, 1, 2, batch_elapsed=elapsed, starts_in=(12.0, 18.0), held_up=True)
+    progress = BatchProgress(Stage.QUEUED, 1, 2, batch_elapsed=elapsed, starts_in=(12.0, 18.0), held_up=True)
     assert _batch_figures(progress, 33) == shown
 
 
 def failed(message: str = "CUDA out of memory", prompt: str = "a red fox") -> Session:
     session = polled(Session())
     planned = plan("a", 2)
-    jobs = tuple(replace(job, recipe=replace(job.recipe, prompt=prompt)) for job in planned.jobs)
+    jobs = tuple(replace(job, parameters=replace(job.parameters, prompt=prompt)) for job in planned.jobs)
     session.do(BatchPlanned(replace(planned.batch, title=prompt), jobs))
     session.do(*head("a1"), ExecutionError("a1", SAMPLER, "KSampler", exception_message=message))
     return session
@@ -149,7 +149,7 @@ async def test_where_there_is_no_place_below_the_reason_stands_beside_the_line_o
 async def test_without_pictures_the_words_take_the_whole_width_and_as_many_lines_as_they_need() -> None:
     session = polled(Session())
     planned = plan("a", 1)
-    job = replace(planned.jobs[0], recipe=replace(planned.jobs[0].recipe, prompt=LONG))
+    job = replace(planned.jobs[0], parameters=replace(planned.jobs[0].parameters, prompt=LONG))
     session.do(BatchPlanned(replace(planned.batch, title=LONG), (job,)))
     async with panel(pictures=False) as it:
         text = await it.shows(session)

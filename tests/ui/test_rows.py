@@ -8,9 +8,9 @@ import pytest
 from comfytui.comfy.protocol.events import Output
 from comfytui.presentation.queue_rows import SIGNS, Row, rows_of
 from comfytui.presentation.row_layout import columns_of
-from comfytui.session.model import DISMISSED, MAY_HAVE_FINISHED, Batch, Failure, Job, JobStatus, Mark
+from comfytui.session.model import DISMISSED, MAY_HAVE_FINISHED, Batch, BatchTag, Failure, Job, JobStatus
 from comfytui.session.state import SessionState
-from comfytui.workflow.parameters import Recipe
+from comfytui.workflow.parameters import GenerationParameters
 from tests.ui.queue_help import drawn, job, state_of
 
 FOX = Output("fox_00012_.png")
@@ -56,7 +56,7 @@ def test_a_turn_counts_everything_ahead() -> None:
 
 def test_ended_jobs_stay_with_their_batch_and_the_newest_batch_is_on_top() -> None:
     def ended(name: str, batch: str, index: int, at: float) -> Job:
-        return job(name, JobStatus.SUCCEEDED, ended=at, mark=Mark(batch, index, 3, "s"))
+        return job(name, JobStatus.SUCCEEDED, ended=at, mark=BatchTag(batch, index, 3, "s"))
 
     state = state_of(
         ended("a1", "a", 1, 1.0), ended("b1", "b", 1, 2.0), ended("a2", "a", 2, 3.0), ended("b2", "b", 2, 9.0)
@@ -65,8 +65,8 @@ def test_ended_jobs_stay_with_their_batch_and_the_newest_batch_is_on_top() -> No
 
 
 def test_a_batch_of_one_has_no_place() -> None:
-    assert one(job("a", JobStatus.RUNNING, mark=Mark("b", 1, 1, "s"))).place == ""
-    assert one(job("a", JobStatus.RUNNING, mark=Mark("b", 2, 4, "s"))).place == "2 of 4"
+    assert one(job("a", JobStatus.RUNNING, mark=BatchTag("b", 1, 1, "s"))).place == ""
+    assert one(job("a", JobStatus.RUNNING, mark=BatchTag("b", 2, 4, "s"))).place == "2 of 4"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_owners_and_files() -> None:
 
 
 def test_the_title_of_the_batch_stands_in_for_a_missing_prompt() -> None:
-    nameless = job("a", JobStatus.QUEUED, recipe=Recipe(), mark=Mark("b", 1, 2, "s"))
+    nameless = job("a", JobStatus.QUEUED, parameters=GenerationParameters(), mark=BatchTag("b", 1, 2, "s"))
     batch = Batch("b", 2, "video upscale", ("a",), created=0.0)
     titled = replace(state_of(nameless), batches={"b": batch})
     assert rows_of(titled)[0].title == "video upscale"
@@ -137,7 +137,9 @@ def test_the_title_of_the_batch_stands_in_for_a_missing_prompt() -> None:
 )
 def test_the_filter_finds_words_of_every_column(needle: str, expected: list[str]) -> None:
     state = state_of(
-        job("fox", JobStatus.SUCCEEDED, recipe=Recipe("a Red fox in snow"), ended=2.0, outputs=(FOX,)),
+        job(
+            "fox", JobStatus.SUCCEEDED, parameters=GenerationParameters("a Red fox in snow"), ended=2.0, outputs=(FOX,)
+        ),
         job("cat", JobStatus.FAILED, mine=False, owner="a1b2", ended=1.0, failure=Failure("CUDA out of memory")),
     )
     assert ids(rows_of(state, needle)) == expected
@@ -158,7 +160,7 @@ def test_the_filter_finds_words_of_every_column(needle: str, expected: list[str]
     ],
 )
 def test_the_filter_finds_what_the_settings_and_files_of_a_job_say(needle: str) -> None:
-    recipe = Recipe(
+    parameters = GenerationParameters(
         "a red fox",
         "blurry",
         "sd_xl_base_1.0.safetensors",
@@ -169,8 +171,8 @@ def test_the_filter_finds_what_the_settings_and_files_of_a_job_say(needle: str) 
         scheduler="karras",
     )
     state = state_of(
-        job("fox", JobStatus.SUCCEEDED, recipe=recipe, outputs=(FOX, Output("fox_00013_.png"))),
-        job("cat", JobStatus.SUCCEEDED, recipe=Recipe("a cat", seed=7)),
+        job("fox", JobStatus.SUCCEEDED, parameters=parameters, outputs=(FOX, Output("fox_00013_.png"))),
+        job("cat", JobStatus.SUCCEEDED, parameters=GenerationParameters("a cat", seed=7)),
     )
     assert ids(rows_of(state, needle)) == ([] if "missing" in needle else ["fox"])
 
@@ -181,7 +183,7 @@ def test_foreign_text_is_harmless() -> None:
         job(
             "a",
             JobStatus.FAILED,
-            recipe=Recipe(nasty),
+            parameters=GenerationParameters(nasty),
             mine=False,
             owner="\x1b[2J\x07x\x00y",
             outputs=(Output("\x1b[2Jfox.png"),),
@@ -242,7 +244,7 @@ def test_a_failure_leaves_the_place_in_its_column() -> None:
         job(
             "b",
             JobStatus.FAILED,
-            mark=Mark("b", 4, 4, "s"),
+            mark=BatchTag("b", 4, 4, "s"),
             failure=Failure("CUDA out of memory. Tried to allocate 2 GiB.", node_type="KSampler"),
         )
     )
@@ -264,9 +266,9 @@ def test_ascii_glyphs() -> None:
 
 
 @pytest.mark.parametrize("width", [60, 76, 84, 120])
-@pytest.mark.parametrize("place", [None, Mark("b", 4, 4, "s")])
-def test_a_failed_and_a_lost_row_keep_their_owner_in_its_column(width: int, place: Mark | None) -> None:
-    fields: dict[str, Any] = {"mark": place, "mine": False, "owner": "a1b2", "recipe": Recipe("fox")}
+@pytest.mark.parametrize("place", [None, BatchTag("b", 4, 4, "s")])
+def test_a_failed_and_a_lost_row_keep_their_owner_in_its_column(width: int, place: BatchTag | None) -> None:
+    fields: dict[str, Any] = {"mark": place, "mine": False, "owner": "a1b2", "recipe": GenerationParameters("fox")}
     ends = [
         job("a", JobStatus.SUCCEEDED, seconds=1.0, **fields),
         job("b", JobStatus.FAILED, failure=Failure("out of memory " * 20, node_type="KSampler"), **fields),
@@ -277,7 +279,7 @@ def test_a_failed_and_a_lost_row_keep_their_owner_in_its_column(width: int, plac
 
 
 def test_why_a_job_is_lost_is_understood_on_a_small_screen() -> None:
-    mark = Mark("b", 4, 4, "s")
+    mark = BatchTag("b", 4, 4, "s")
     restarted, unsure = (one(job("a", JobStatus.LOST, mark=mark, note=note)) for note in ("", MAY_HAVE_FINISHED))
     assert drawn(restarted, 76)[0].endswith("4 of 4  lost: restarted?   ")
     assert drawn(unsure, 76)[0].endswith("4 of 4  lost: may be done  ")

@@ -15,8 +15,8 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.downloads import _is_of_another
 from comfytui.ui.drafts import Drafts
-from comfytui.workflow.graph import Workflow, fill, workflow_of
-from comfytui.workflow.parameters import recipe_of
+from comfytui.workflow.graph import Workflow, apply_values, workflow_of
+from comfytui.workflow.parameters import parameters_of
 from tests.sim.graphs import node, text_to_image
 from tests.ui.screen import Screen, screen
 
@@ -98,11 +98,11 @@ async def test_a_refused_or_wrong_seed_is_marked_at_its_own_field() -> None:
 
 def test_a_picture_whose_second_seed_is_another_job_s_is_known_as_such() -> None:
     graph = two_seeds().graph
-    own = Job("1", JobStatus.SUCCEEDED, recipe=recipe_of(graph))
+    own = Job("1", JobStatus.SUCCEEDED, parameters=parameters_of(graph))
     known = PngInfo()
     known.add_text("prompt", json.dumps(graph))
     other = PngInfo()
-    other.add_text("prompt", json.dumps(fill(two_seeds(), {"seed-2": 7})))
+    other.add_text("prompt", json.dumps(apply_values(two_seeds(), {"seed-2": 7})))
     pictures = []
     for text in (known, other):
         Image.new("RGB", (8, 8)).save(picture := BytesIO(), "PNG", pnginfo=text)

@@ -32,9 +32,9 @@ def focused(it: Screen) -> str | None:
     ("state", "expected"),
     [
         (SessionState(), None),
-        (SessionState(blind=5.0), None),
-        (SessionState(blind=None), True),
-        (SessionState(blind=None, queue_remaining=1), False),
+        (SessionState(unobserved_since=5.0), None),
+        (SessionState(unobserved_since=None), True),
+        (SessionState(unobserved_since=None, queue_remaining=1), False),
         (SessionState(batches={"b": Batch("b", 1, "fox", ("p",), 0.0)}), False),
     ],
     ids=["connecting", "link lost before", "nothing queued", "something queued", "a batch of mine"],

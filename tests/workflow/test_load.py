@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from comfytui.workflow.fields import Field
-from comfytui.workflow.graph import current
+from comfytui.workflow.graph import read_values
 from comfytui.workflow.loading import MAX_BYTES, WorkflowError, load_workflow
 from tests.workflow.graphs import stable_diffusion
 
@@ -57,7 +57,7 @@ def test_json_is_named_after_its_file(tmp_path: Path) -> None:
     workflow = load_workflow(str(path))
     assert workflow.name == "my fox"
     assert workflow.graph == GRAPH
-    assert current(workflow)[Field.PROMPT] == "a red fox in snow"
+    assert read_values(workflow)[Field.PROMPT] == "a red fox in snow"
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comfytui.workflow.fields import MAX_SEEDS, Field, Key, Value, field_of, find_fields, seed_key
-from comfytui.workflow.graph import Workflow, classes_of, current, fill, warning_for, workflow_of
-from comfytui.workflow.input_specs import Spec, check, spec_of
+from comfytui.workflow.graph import Workflow, apply_values, classes_of, read_values, warning_for, workflow_of
+from comfytui.workflow.input_specs import InputSpec, check, input_spec_of
 from comfytui.workflow.nodes import Slot, is_number, is_text, is_whole
-from comfytui.workflow.parameters import GraphReader, Recipe, recipe_of
+from comfytui.workflow.parameters import GenerationParameters, GraphReader, parameters_of
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 JSON = st.recursive(
@@ -47,22 +47,22 @@ VALUES = st.fixed_dictionaries({key: a_value_for(key) for key in KEYS})
 
 @given(JSON | GRAPHS)
 def test_any_json_has_a_recipe_and_fields(document: Any) -> None:
-    recipe = recipe_of(document)
-    assert isinstance(recipe, Recipe)
-    assert all(value is None or is_text(value) or is_number(value) for value in parts(recipe))
+    parameters = parameters_of(document)
+    assert isinstance(parameters, GenerationParameters)
+    assert all(value is None or is_text(value) or is_number(value) for value in parts(parameters))
     assert isinstance(find_fields(document), Mapping)
     assert all(is_text(class_type) for class_type in classes_of(document).values())
 
 
-def parts(recipe: Recipe) -> list[object]:
-    return [getattr(recipe, field.value) for field in Field] + [recipe.latent_batch, *recipe.more_seeds]
+def parts(parameters: GenerationParameters) -> list[object]:
+    return [getattr(parameters, field.value) for field in Field] + [parameters.latent_batch, *parameters.more_seeds]
 
 
 @given(st.lists(GRAPHS | JSON, max_size=4))
 def test_documents_read_together_are_read_as_each_alone(documents: list[Any]) -> None:
     reader = GraphReader()
     together = [reader.read(document) for document in documents]
-    assert together == [(recipe_of(document), classes_of(document)) for document in documents]
+    assert together == [(parameters_of(document), classes_of(document)) for document in documents]
 
 
 @given(st.lists(GRAPHS | JSON, min_size=1, max_size=3), st.lists(st.text() | st.integers() | JSON, max_size=4))
@@ -87,7 +87,7 @@ def _with_first_values(document: Any, value: Any) -> Any:
 def test_no_text_is_an_error(raw: bytes, text: str) -> None:
     reader = GraphReader()
     for each in (raw, text.encode(), b"[" * 100_000):
-        assert isinstance(reader.read(each)[0], Recipe)
+        assert isinstance(reader.read(each)[0], GenerationParameters)
 
 
 @given(GRAPHS)
@@ -115,9 +115,9 @@ def test_filling_gives_back_what_was_filled_and_changes_nothing_else(
 ) -> None:
     before = deepcopy(graph)
     workflow = workflow_of("any", graph)
-    filled = fill(workflow, values)
+    filled = apply_values(workflow, values)
     assert repr(graph) == repr(before)
-    assert current(Workflow("any", filled, workflow.fields)) == {field: values[field] for field in workflow.fields}
+    assert read_values(Workflow("any", filled, workflow.fields)) == {field: values[field] for field in workflow.fields}
     assert filled.keys() == graph.keys()
     set_nodes = {slot.node_id for slots in workflow.fields.values() for slot in slots}
     assert all(filled[node_id] is graph[node_id] for node_id in graph.keys() - set_nodes)
@@ -127,10 +127,10 @@ def test_filling_gives_back_what_was_filled_and_changes_nothing_else(
 @given(GRAPHS)
 def test_filling_with_what_stands_there_keeps_the_first_pass(graph: dict[str, Any]) -> None:
     workflow = workflow_of("any", graph)
-    assert recipe_of(fill(workflow, current(workflow))) == recipe_of(graph)
+    assert parameters_of(apply_values(workflow, read_values(workflow))) == parameters_of(graph)
 
 
-def answer_to(typed: str, spec: Spec) -> Value | str:
+def answer_to(typed: str, spec: InputSpec) -> Value | str:
     try:
         return check(typed, spec, "Steps")
     except ValueError as error:
@@ -141,13 +141,13 @@ def answer_to(typed: str, spec: Spec) -> Value | str:
 def test_hostile_definitions_say_something_or_nothing(definition: Any, typed: str) -> None:
     slot = Slot("1", "x", "A")
     for inputs in ({"required": {"x": definition}, "optional": definition}, definition):
-        spec = spec_of({"A": {"input": inputs}}, slot)
+        spec = input_spec_of({"A": {"input": inputs}}, slot)
         assert spec is None or answer_to(typed, spec) is not None
 
 
 @given(st.sampled_from(["INT", "FLOAT", "COMBO", ["a"]]), JSON, st.text("0123456789.,-+e_ ", max_size=60))
 def test_bounds_of_any_kind_hold_for_what_passes(kind: Any, options: Any, typed: str) -> None:
-    spec = spec_of({"A": {"input": {"required": {"x": [kind, options]}}}}, Slot("1", "x", "A"))
+    spec = input_spec_of({"A": {"input": {"required": {"x": [kind, options]}}}}, Slot("1", "x", "A"))
     assert spec is not None
     value = answer_to(typed, spec)
     if is_number(value):

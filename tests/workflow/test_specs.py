@@ -8,7 +8,7 @@ import pytest
 
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field, Value
-from comfytui.workflow.input_specs import FALLBACK, MAX_OPTIONS, Spec, check, hint, spec_of
+from comfytui.workflow.input_specs import FALLBACK, MAX_OPTIONS, InputSpec, check, hint, input_spec_of
 from comfytui.workflow.nodes import Slot
 
 RECORDING = Path(__file__).parent.parent / "recordings" / "http_surface.jsonl"
@@ -19,25 +19,25 @@ def recorded(path: str) -> Any:
     return next(row["http"]["response"] for row in rows if row.get("http", {}).get("path") == path)
 
 
-def of(field: Field, object_info: Any) -> Spec | None:
-    return spec_of(object_info, txt2img().fields[field][0])
+def of(field: Field, object_info: Any) -> InputSpec | None:
+    return input_spec_of(object_info, txt2img().fields[field][0])
 
 
-def told(definition: object, group: str = "required") -> Spec | None:
-    return spec_of({"A": {"input": {group: {"x": definition}}}}, Slot("1", "x", "A"))
+def told(definition: object, group: str = "required") -> InputSpec | None:
+    return input_spec_of({"A": {"input": {group: {"x": definition}}}}, Slot("1", "x", "A"))
 
 
 def test_a_real_server_s_definitions() -> None:
     sampler = recorded("/object_info/KSampler")
     assert of(Field.STEPS, sampler) == FALLBACK[Field.STEPS]
     assert of(Field.SEED, sampler) == FALLBACK[Field.SEED]
-    assert of(Field.CFG, sampler) == Spec("float", minimum=0, maximum=100, step=0.1, default=8)
+    assert of(Field.CFG, sampler) == InputSpec("float", minimum=0, maximum=100, step=0.1, default=8)
     choices = of(Field.SAMPLER, sampler)
     assert choices is not None
     assert choices.options is not None
     assert choices.options[:2] == ("euler", "euler_cfg_pp")
     loader = recorded("/object_info/CheckpointLoaderSimple")
-    assert of(Field.MODEL, loader) == Spec("choice", options=("v1-5-random.safetensors",))
+    assert of(Field.MODEL, loader) == InputSpec("choice", options=("v1-5-random.safetensors",))
     assert of(Field.MODEL, recorded("/object_info/NoSuchNode")) is None
     assert of(Field.MODEL, sampler) is None
 
@@ -45,18 +45,18 @@ def test_a_real_server_s_definitions() -> None:
 @pytest.mark.parametrize(
     ("definition", "expected"),
     [
-        ([["a", "b"]], Spec("choice", options=("a", "b"))),
-        ([["a", 5, None]], Spec("choice", options=("a",))),
-        ([[]], Spec("choice", options=())),
-        (["COMBO", {"options": ["a", "b"], "multiselect": False}], Spec("choice", options=("a", "b"))),
-        (["COMBO", {"remote": {"route": "/x"}}], Spec("choice")),
-        (["COMBO"], Spec("choice")),
-        (["STRING", {"multiline": True}], Spec("text")),
-        (["INT"], Spec("int")),
-        (["INT", {"min": 16, "max": 64, "step": 8, "default": 32}], Spec("int", None, 16, 64, 8, 32)),
-        (["INT", {"min": "low", "max": None, "step": [], "default": {}}], Spec("int")),
-        (["FLOAT", {"min": float("-inf"), "max": 10**400, "default": True}], Spec("float")),
-        (["FLOAT", "options"], Spec("float")),
+        ([["a", "b"]], InputSpec("choice", options=("a", "b"))),
+        ([["a", 5, None]], InputSpec("choice", options=("a",))),
+        ([[]], InputSpec("choice", options=())),
+        (["COMBO", {"options": ["a", "b"], "multiselect": False}], InputSpec("choice", options=("a", "b"))),
+        (["COMBO", {"remote": {"route": "/x"}}], InputSpec("choice")),
+        (["COMBO"], InputSpec("choice")),
+        (["STRING", {"multiline": True}], InputSpec("text")),
+        (["INT"], InputSpec("int")),
+        (["INT", {"min": 16, "max": 64, "step": 8, "default": 32}], InputSpec("int", None, 16, 64, 8, 32)),
+        (["INT", {"min": "low", "max": None, "step": [], "default": {}}], InputSpec("int")),
+        (["FLOAT", {"min": float("-inf"), "max": 10**400, "default": True}], InputSpec("float")),
+        (["FLOAT", "options"], InputSpec("float")),
         (["MODEL", {}], None),
         ([], None),
         ("INT", None),
@@ -64,7 +64,7 @@ def test_a_real_server_s_definitions() -> None:
         ({"0": "INT"}, None),
     ],
 )
-def test_definitions_in_both_spellings_and_broken_ones(definition: object, expected: Spec | None) -> None:
+def test_definitions_in_both_spellings_and_broken_ones(definition: object, expected: InputSpec | None) -> None:
     assert told(definition) == expected
     assert told(definition, "optional") == expected
     assert told(definition, "hidden") is None
@@ -72,12 +72,12 @@ def test_definitions_in_both_spellings_and_broken_ones(definition: object, expec
 
 @pytest.mark.parametrize("info", [{}, {"A": None}, {"A": {"input": []}}, {"A": {"input": {"required": 5}}}])
 def test_hostile_answers_say_nothing(info: dict[str, Any]) -> None:
-    assert spec_of(info, Slot("1", "x", "A")) is None
+    assert input_spec_of(info, Slot("1", "x", "A")) is None
 
 
 def test_a_node_that_only_holds_a_value_does_not_widen_the_field() -> None:
     info = {"PrimitiveInt": {"input": {"required": {"value": ["INT", {"min": -(2**63), "max": 2**63}]}}}}
-    assert spec_of(info, Slot("40", "value", "PrimitiveInt")) is None
+    assert input_spec_of(info, Slot("40", "value", "PrimitiveInt")) is None
 
 
 @pytest.mark.parametrize(
@@ -126,15 +126,15 @@ def test_wrong_text_is_answered_with_what_is_right(field: Field, text: str, sent
 @pytest.mark.parametrize(
     ("spec", "text", "sentence"),
     [
-        (Spec("int", minimum=5), "4", "This must be a whole number of at least 5."),
-        (Spec("int", maximum=5), "6", "This must be a whole number of at most 5."),
-        (Spec("float"), "x", "This must be a number."),
-        (Spec("float", minimum=0.5, maximum=1.5), "2", "This must be a number from 0.5 to 1.5."),
-        (Spec("choice", options=("a",)), "b\x1b[31m", "This 'b' is not on the server: choose one that is."),
-        (Spec("choice", options=()), "b", "This has nothing to choose from: the server offers none."),
+        (InputSpec("int", minimum=5), "4", "This must be a whole number of at least 5."),
+        (InputSpec("int", maximum=5), "6", "This must be a whole number of at most 5."),
+        (InputSpec("float"), "x", "This must be a number."),
+        (InputSpec("float", minimum=0.5, maximum=1.5), "2", "This must be a number from 0.5 to 1.5."),
+        (InputSpec("choice", options=("a",)), "b\x1b[31m", "This 'b' is not on the server: choose one that is."),
+        (InputSpec("choice", options=()), "b", "This has nothing to choose from: the server offers none."),
     ],
 )
-def test_sentences_for_other_bounds(spec: Spec, text: str, sentence: str) -> None:
+def test_sentences_for_other_bounds(spec: InputSpec, text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match="This") as caught:
         check(text, spec)
     assert str(caught.value) == sentence
@@ -153,14 +153,14 @@ def test_of_a_million_choices_the_first_are_kept_and_the_rest_is_counted() -> No
 
 
 def test_a_choice_that_the_server_offers() -> None:
-    assert check("b", Spec("choice", options=("a", "b"))) == "b"
+    assert check("b", InputSpec("choice", options=("a", "b"))) == "b"
 
 
 def test_sizes_off_their_step_are_allowed_with_a_hint() -> None:
     width = FALLBACK[Field.WIDTH]
     assert hint(1020, width, "Width") == "Width should be a multiple of 8, e.g. 1016"
     assert hint(1024, width, "Width") is None
-    assert hint(80, Spec("int", minimum=1, step=4), "Length") == "Length should be 1 plus a multiple of 4, e.g. 77"
+    assert hint(80, InputSpec("int", minimum=1, step=4), "Length") == "Length should be 1 plus a multiple of 4, e.g. 77"
     assert hint(20, FALLBACK[Field.STEPS]) is None
     assert hint(7.55, FALLBACK[Field.CFG]) is None
 

@@ -12,8 +12,8 @@ import pytest
 from comfytui.workflow import parameters
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field, seed_key
-from comfytui.workflow.graph import classes_of, current, fill, seed_labels, warning_for, workflow_of
-from comfytui.workflow.parameters import GraphReader, recipe_of
+from comfytui.workflow.graph import apply_values, classes_of, read_values, seed_labels, warning_for, workflow_of
+from comfytui.workflow.parameters import GraphReader, parameters_of
 from comfytui.workflow.seeds import MAX_RANDOM_SEED, MAX_SEED, SeedMode, SeedRange, seeds_by_image, seeds_for
 from tests.workflow.graphs import Graph, flux, stable_diffusion, unusual
 
@@ -22,7 +22,7 @@ def test_the_builtin_workflow_is_a_text_to_image_graph_with_every_common_field()
     workflow = txt2img()
     assert workflow.name == "txt2img"
     assert set(workflow.fields) == set(Field) - {Field.GUIDANCE}
-    assert current(workflow) == {
+    assert read_values(workflow) == {
         Field.MODEL: "",
         Field.PROMPT: "",
         Field.NEGATIVE: "",
@@ -40,7 +40,7 @@ def test_the_builtin_workflow_is_a_text_to_image_graph_with_every_common_field()
 def test_filling_sets_every_slot_and_leaves_the_original_alone() -> None:
     workflow = workflow_of("hires", stable_diffusion.hires())
     before = deepcopy(workflow.graph)
-    graph = fill(workflow, {Field.SEED: 99, Field.STEPS: 30, Field.CFG: 3.0, Field.PROMPT: "an owl"})
+    graph = apply_values(workflow, {Field.SEED: 99, Field.STEPS: 30, Field.CFG: 3.0, Field.PROMPT: "an owl"})
     assert graph["3"]["inputs"]["cfg"] == graph["1"]["inputs"]["cfg"] == 3.0
     assert (graph["3"]["inputs"]["seed"], graph["1"]["inputs"]["seed"]) == (99, 7)
     assert (graph["3"]["inputs"]["steps"], graph["1"]["inputs"]["steps"]) == (30, 12)
@@ -51,7 +51,7 @@ def test_filling_sets_every_slot_and_leaves_the_original_alone() -> None:
 
 def test_filling_what_the_graph_does_not_have_changes_nothing() -> None:
     workflow = workflow_of("invert", unusual.no_sampler())
-    assert fill(workflow, {Field.SEED: 1, Field.PROMPT: "x"}) == workflow.graph
+    assert apply_values(workflow, {Field.SEED: 1, Field.PROMPT: "x"}) == workflow.graph
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_classes_by_node() -> None:
     ],
 )
 def test_a_recipe_shows_the_first_pass(graph: object, shown: dict[str, Any]) -> None:
-    recipe = recipe_of(graph)
-    assert {name: getattr(recipe, name) for name in shown} == shown
+    parameters = parameters_of(graph)
+    assert {name: getattr(parameters, name) for name in shown} == shown
 
 
 def test_a_recipe_cuts_what_is_too_long_and_drops_what_is_absurd() -> None:
@@ -107,11 +107,11 @@ def test_a_recipe_cuts_what_is_too_long_and_drops_what_is_absurd() -> None:
     graph["4"]["inputs"]["ckpt_name"] = "m" * 10_000
     graph["3"]["inputs"] |= {"seed": 10**400, "steps": True, "cfg": float("inf")}
     graph["5"]["inputs"]["batch_size"] = -4
-    recipe = recipe_of(graph)
-    assert len(recipe.prompt) == 100_000
-    assert recipe.prompt.endswith("fox…")
-    assert len(recipe.model or "") == 200
-    assert (recipe.seed, recipe.steps, recipe.cfg, recipe.latent_batch) == (None, None, None, 1)
+    parameters = parameters_of(graph)
+    assert len(parameters.prompt) == 100_000
+    assert parameters.prompt.endswith("fox…")
+    assert len(parameters.model or "") == 200
+    assert (parameters.seed, parameters.steps, parameters.cfg, parameters.latent_batch) == (None, None, None, 1)
 
 
 def test_graphs_of_one_shape_share_classes_and_equal_texts_but_no_values() -> None:
@@ -135,17 +135,17 @@ def test_texts_of_one_template_are_read_as_their_graphs(text: str) -> None:
     for seed in (0, -1, 2**64 - 1, 10**30, 2.5, True, "7"):
         second["3"]["inputs"]["seed"] = seed
         for graph in (first, second, first):
-            assert reader.read(dumps(graph).encode()) == (recipe_of(graph), classes_of(graph))
+            assert reader.read(dumps(graph).encode()) == (parameters_of(graph), classes_of(graph))
 
 
 def test_texts_that_differ_in_every_seed_are_read_without_parsing(monkeypatch: pytest.MonkeyPatch) -> None:
     workflow = workflow_of("hires", stable_diffusion.hires())
-    texts = [dumps(fill(workflow, {Field.SEED: seed, seed_key(1): seed + 10})).encode() for seed in range(3)]
+    texts = [dumps(apply_values(workflow, {Field.SEED: seed, seed_key(1): seed + 10})).encode() for seed in range(3)]
     reader = GraphReader()
     assert reader.read(texts[0])[0].more_seeds == (10,)
     monkeypatch.setattr("comfytui.workflow.parameters.json.loads", None)
-    recipes = [reader.read(text)[0] for text in texts]
-    assert [(recipe.seed, *recipe.more_seeds) for recipe in recipes] == [(0, 10), (1, 11), (2, 12)]
+    parameter_sets = [reader.read(text)[0] for text in texts]
+    assert [(parameters.seed, *parameters.more_seeds) for parameters in parameter_sets] == [(0, 10), (1, 11), (2, 12)]
 
 
 @pytest.mark.parametrize("graph", [stable_diffusion.sd15(), stable_diffusion.hires(), flux.custom_sampler()])
@@ -158,8 +158,8 @@ def test_a_graph_whose_value_changed_its_kind_is_read_as_if_alone(graph: Graph) 
     ):
         changed = deepcopy(graph)
         changed[node_id]["inputs"][name] = value
-        assert reader.read(graph) == (recipe_of(graph), classes_of(graph))
-        assert reader.read(changed) == (recipe_of(changed), classes_of(changed))
+        assert reader.read(graph) == (parameters_of(graph), classes_of(graph))
+        assert reader.read(changed) == (parameters_of(changed), classes_of(changed))
 
 
 def test_fixed_seeds_are_equal_and_increments_wrap_around() -> None:
@@ -215,17 +215,17 @@ def test_of_endless_graphs_with_nothing_in_common_only_so_much_is_kept(monkeypat
     assert texts[-1].endswith("x…")
     node = {"class_type": "K", "inputs": {}}
     shapes = [reader.read({f"{number}-{node_id}": node for node_id in range(99)}) for number in range(9)]
-    assert shapes[-1] == (parameters.Recipe(), {})
+    assert shapes[-1] == (parameters.GenerationParameters(), {})
 
 
 def test_a_prompt_of_several_pages_is_kept_whole() -> None:
     whole = "word " * 5_000 + "end"
-    assert parameters.recipe_of(with_text(whole)).prompt == whole
+    assert parameters.parameters_of(with_text(whole)).prompt == whole
 
 
 def test_a_graph_of_absurdly_many_values_is_not_read() -> None:
     text = dumps({"1": {"class_type": "K", "inputs": {"a": [1] * 300_000}}}).encode()
-    assert GraphReader().read(text) == (parameters.Recipe(), {})
+    assert GraphReader().read(text) == (parameters.GenerationParameters(), {})
 
 
 def with_text(text: str) -> dict[str, Any]:

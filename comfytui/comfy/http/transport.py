@@ -19,7 +19,7 @@ from comfytui.comfy.http.content_encoding import ACCEPTED, BadEncodingError, Inf
 from comfytui.comfy.limits import BODY_LIMIT, MIB
 from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -227,7 +227,7 @@ class Transport:
             case httpx.RemoteProtocolError() if "illegal" in str(error):
                 return not_comfyui(self._server)
             case _:
-                kind = plain(type(error).__name__, 40)
+                kind = sanitize(type(error).__name__, 40)
                 return ServerError(f"The connection to {shown} broke ({kind}): try again.")
 
 

@@ -16,7 +16,7 @@ ATOMIC_CANCEL = (0, 26, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
+class Capabilities:
     """`version` is empty where the server does not tell; `jobs`: it lists jobs lightly, at `/api/jobs`."""
 
     version: str = ""
@@ -28,10 +28,10 @@ class Abilities:
     metadata_previews: bool = False
 
 
-def abilities_of(version: str, features: Set[str], *, jobs: bool) -> Abilities:
+def capabilities_of(version: str, features: Set[str], *, jobs: bool) -> Capabilities:
     """What a server of this version can do that says of itself that it has these features."""
     number = version_number(version)
-    return Abilities(
+    return Capabilities(
         version=version,
         jobs=jobs,
         targeted_interrupt=jobs or number >= TARGETED_INTERRUPT,

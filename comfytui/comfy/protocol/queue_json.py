@@ -20,7 +20,7 @@ from comfytui.comfy.protocol.decode import event_of
 from comfytui.comfy.protocol.events import Event, ExecutionError, ExecutionInterrupted
 from comfytui.comfy.protocol.json_stream import PieceReader
 from comfytui.comfy.protocol.models import HistoryEntry, Json, Queue, QueueItem
-from comfytui.comfy.protocol.queue_structs import entries_of, lists_of, past_of, slice_of, values_of
+from comfytui.comfy.protocol.queue_structs import decode_entries, decode_entry, decode_item, decode_lists, decode_value
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class QueueReader(PieceReader, Generic[T]):
         """Read some prompts of one list or more."""
         lists: Mapping[str, Iterable[Raw | Json]]
         try:
-            lists = lists_of(document)
+            lists = decode_lists(document)
         except (ValueError, RecursionError):  # NaN and lone surrogates in a graph, which ComfyUI writes, or no queue
             read = json_readers.loads(document)
             if not isinstance(read, dict):
@@ -102,7 +102,7 @@ class HistoryReader(PieceReader, Generic[T]):
         """Read some entries."""
         entries: Mapping[str, Raw | Json]
         try:
-            entries = entries_of(document)
+            entries = decode_entries(document)
         except (ValueError, RecursionError):
             entries = json_readers.loads(document)
             if not isinstance(entries, dict):
@@ -156,7 +156,7 @@ def _item_of(value: Raw | Json) -> QueueItem | None:
     if not isinstance(value, Raw):
         return parse_item(value)
     try:
-        part = slice_of(value)
+        part = decode_item(value)
     except (ValueError, RecursionError):  # not as ComfyUI has them
         return parse_item(_loads(value))
     extra = part.extra
@@ -191,7 +191,7 @@ def _entry_of(prompt_id: str, value: Raw | Json, most_outputs: int) -> HistoryEn
     """One entry, from its text or from its value; None for what is no object."""
     if isinstance(value, Raw):
         try:
-            part = past_of(value)
+            part = decode_entry(value)
         except (ValueError, RecursionError):
             value = _loads(value)
         else:
@@ -207,7 +207,7 @@ def _loads(text: Raw) -> Json:
     with suppress(ValueError):
         json_readers.check_values(document := bytes(text))
         try:
-            return values_of(document)  # which makes no text of the whole, at four bytes a character
+            return decode_value(document)  # which makes no text of the whole, at four bytes a character
         except (ValueError, RecursionError):  # NaN and lone surrogates, which ComfyUI writes
             return json_readers.loads(document)
     return None

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 from msgspec.json import Decoder
 
 
-class Extra(Struct):
+class ExtraStruct(Struct):
     """What is read of a prompt's `extra_data`."""
 
     client_id: Any = None
@@ -18,16 +18,16 @@ class Extra(Struct):
     comfytui: Any = None
 
 
-class Slice(Struct, array_like=True):
+class ItemStruct(Struct, array_like=True):
     """One prompt as the queue has it: `[number, prompt_id, graph, extra_data, outputs]`."""
 
     number: Any
     prompt_id: Any
     graph: Raw
-    extra: Extra
+    extra: ExtraStruct
 
 
-class Past(Struct):
+class EntryStruct(Struct):
     """One entry of the history."""
 
     prompt: Raw = Raw(b"null")
@@ -35,11 +35,11 @@ class Past(Struct):
     status: Raw = Raw(b"null")
 
 
-lists_of = Decoder(dict[str, list[Raw]]).decode
+decode_lists = Decoder(dict[str, list[Raw]]).decode
 """The answer to `GET /queue`."""
-entries_of = Decoder(dict[str, Raw]).decode
+decode_entries = Decoder(dict[str, Raw]).decode
 """The answer to `GET /history`."""
-slice_of = Decoder(Slice).decode
-past_of = Decoder(Past).decode
-values_of = Decoder().decode
+decode_item = Decoder(ItemStruct).decode
+decode_entry = Decoder(EntryStruct).decode
+decode_value = Decoder().decode
 """A part of either."""

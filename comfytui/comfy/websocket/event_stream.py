@@ -82,14 +82,14 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
-class Unheard:
+class PingTimedOut:
     """Not even a ping was answered for `silent` seconds, yet it is worth keeping: the server is only busy."""
 
     silent: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Reheard:
+class PingRestored:
     """Pings are answered again."""
 
 
@@ -122,7 +122,7 @@ async def events(
     pong: float = PONG_SECONDS,
     steady: float = STEADY_SECONDS,
     lag: Callable[[float], None] = lambda _: None,
-) -> AsyncGenerator[Event | Opened | Closed | Unheard | Reheard, None]:
+) -> AsyncGenerator[Event | Opened | Closed | PingTimedOut | PingRestored, None]:
     """Every event of the socket, and its openings and closings, for ever.
 
     A connection that does not answer a ping is closed before the next one opens, unless it is `worth_keeping`. `lag` is
@@ -147,7 +147,7 @@ async def events(
                     if got is False:
                         if await worth_keeping():
                             unheard = True
-                            yield Unheard(min(clock() - heard, longest))
+                            yield PingTimedOut(min(clock() - heard, longest))
                             continue
                         # It may have woken up while that was found out.
                         got = await _next(socket, ping, min(pong, WOKEN_SECONDS), unheard=True)
@@ -167,7 +167,7 @@ async def events(
                         del event
                         await socket.let_others_run()
                     elif was_unheard:
-                        yield Reheard()
+                        yield PingRestored()
         except _NoAnswerError:
             fault, reason = None, "The server no longer answers."
         except ConnectionClosed as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from comfytui.comfy.protocol.events import Event, PreviewImage
-from comfytui.service.connection.identity import Door
+from comfytui.service.connection.identity import IdentityCheck
 
 MOST_FRAMES = 16
 """Frames of a socket that are held; what comes then stays unread for a while."""
@@ -17,10 +17,10 @@ NEVER = sys.maxsize
 """The number of a socket whose frames never count."""
 
 
-class HeldFrames:
+class EarlyFrames:
     """`receive` gets the frames, in their order, once they count; a socket that closes before takes its own along."""
 
-    def __init__(self, door: Door, receive: Callable[[str, Event], None]) -> None:
+    def __init__(self, door: IdentityCheck, receive: Callable[[str, Event], None]) -> None:
         self._door = door
         self._receive = receive
         self._sockets: dict[str, int] = {}

@@ -7,8 +7,8 @@ from itertools import islice
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError
 from comfytui.comfy.protocol.models import HistoryEntry, JobInfo
-from comfytui.session.events import HistorySnapshot, Past, SessionEvent
-from comfytui.session.jobs.summarise import past
+from comfytui.session.events import FinishedPrompt, HistorySnapshot, SessionEvent
+from comfytui.session.jobs.summarise import finished_prompt_of
 from comfytui.session.selectors import unsettled
 from comfytui.session.state import SessionState
 from comfytui.workflow.parameters import GraphReader
@@ -43,11 +43,13 @@ async def read_ends(client: ComfyClient, apply: Apply, state: State) -> None:
     await read_by_id(client, asked, apply)
 
 
-async def _found(client: ComfyClient, wanted: Sequence[str], size: int) -> tuple[tuple[Past, ...], tuple[str, ...]]:
+async def _found(
+    client: ComfyClient, wanted: Sequence[str], size: int
+) -> tuple[tuple[FinishedPrompt, ...], tuple[str, ...]]:
     """The newest entries of the history, more of them if the first ones lack some; and the ids that they lack."""
     for most in (HISTORY_AT_START, LATEST):
         ended = await read_history(client, min(size, most))
-        there = {each.seen.prompt_id for each in ended}
+        there = {each.prompt.prompt_id for each in ended}
         left = tuple(key for key in wanted if key not in there)
         if not left or size <= most or len(ended) < most:
             break
@@ -74,7 +76,11 @@ async def read_by_id(client: ComfyClient, prompt_ids: Iterable[str], apply: Call
         known = tuple(key for key, answer in zip(some, answers, strict=True) if not isinstance(answer, ComfyError))
         failed = failed or next((answer for answer in answers if isinstance(answer, ComfyError)), None)
         read = read or bool(known)
-        apply(HistorySnapshot(tuple(past(each, reader) for each in answers if isinstance(each, HistoryEntry)), known))
+        apply(
+            HistorySnapshot(
+                tuple(finished_prompt_of(each, reader) for each in answers if isinstance(each, HistoryEntry)), known
+            )
+        )
     if failed is not None and not read:
         raise failed
 
@@ -96,8 +102,8 @@ async def read_newest(client: ComfyClient, apply: Apply, state: State, count: in
     while True:
         ended = await read_history(client, size)
         jobs = state().jobs
-        new = sum(each.seen.prompt_id not in jobs for each in ended)
-        reached = bool(ended) and _has_ended(state(), ended[0].seen.prompt_id) and new >= count
+        new = sum(each.prompt.prompt_id not in jobs for each in ended)
+        reached = bool(ended) and _has_ended(state(), ended[0].prompt.prompt_id) and new >= count
         if reached or len(ended) < size or size == HISTORY_AT_START:
             apply(HistorySnapshot(ended))
             return new
@@ -146,7 +152,7 @@ def _has_ended(state: SessionState, prompt_id: str) -> bool:
     return prompt_id in state.jobs and state.jobs[prompt_id].status.final
 
 
-async def read_history(client: ComfyClient, size: int) -> tuple[Past, ...]:
+async def read_history(client: ComfyClient, size: int) -> tuple[FinishedPrompt, ...]:
     """The newest entries as the session takes them, none of whose graphs is kept; raises ComfyError."""
     reader = GraphReader()
-    return await client.kept_history(size, lambda entry: past(entry, reader))
+    return await client.kept_history(size, lambda entry: finished_prompt_of(entry, reader))

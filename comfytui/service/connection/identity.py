@@ -7,16 +7,16 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.models import SystemStats
 from comfytui.comfy.redaction import without_secrets
-from comfytui.sanitize import plain
-from comfytui.session.events import BoxChanged, Probed, SessionEvent, StatsRead
-from comfytui.session.fingerprint import fingerprint_of
+from comfytui.sanitize import sanitize
+from comfytui.session.events import CapabilitiesRead, IdentityChanged, SessionEvent, StatsRead
+from comfytui.session.fingerprint import server_fingerprint
 
 GIB = 2**30
 CARDS_SHOWN = 3
 """Cards of a server that are named in a question."""
 
 
-class Door:
+class IdentityCheck:
     """Open from the proof that the known box answers until the next break of the link.
 
     `known` is its fingerprint; `learned` is told it where there was none, or where the user takes another box; `back`
@@ -86,7 +86,7 @@ class Door:
         """Close it if these figures, asked for when so many sockets had opened, are another box's; else take them."""
         if not self.known:
             return False
-        known = fingerprint_of(stats) == self.known
+        known = server_fingerprint(stats) == self.known
         if known:
             self._prove(sockets)
         else:
@@ -97,7 +97,7 @@ class Door:
         """Take the other box that was told of for the right one from now on, though a third one may answer by now."""
         self._know(self._strange)
         self._strange = ""
-        self._apply(BoxChanged(taken=True))
+        self._apply(IdentityChanged(taken=True))
 
     def _know(self, box: str) -> None:
         if box != self.known:
@@ -127,18 +127,18 @@ class Door:
     async def _ask(self, client: ComfyClient) -> bool:
         breaks, sockets = self._breaks, self._sockets
         stats = await client.system_stats()
-        seen = fingerprint_of(stats)
+        seen = server_fingerprint(stats)
         if self.known and seen != self.known:
             self._strange = self._strange or seen
-            self._apply(BoxChanged(f"A different server answers here now: {_described(stats)}."))
+            self._apply(IdentityChanged(f"A different server answers here now: {_described(stats)}."))
             return False
         self._know(seen)
-        self._apply(BoxChanged(taken=True))
+        self._apply(IdentityChanged(taken=True))
         if self._strange:
             self._strange = ""
             self._back()
         self._apply(StatsRead(stats))
-        self._apply(Probed(await client.abilities(stats.version)))
+        self._apply(CapabilitiesRead(await client.capabilities(stats.version)))
         if breaks == self._breaks:
             self.reason = ""
             self.is_open = True
@@ -148,11 +148,11 @@ class Door:
 
 def _described(stats: SystemStats) -> str:
     """A box in a few words."""
-    return f"{_cards(stats)}, {stats.ram_total / GIB:.0f} GB of memory, ComfyUI {plain(stats.version, 20)}"
+    return f"{_cards(stats)}, {stats.ram_total / GIB:.0f} GB of memory, ComfyUI {sanitize(stats.version, 20)}"
 
 
 def _cards(stats: SystemStats) -> str:
     """The first of its cards, and how many more it says it has."""
-    names = [plain(without_secrets(device.name), 40) for device in stats.devices[:CARDS_SHOWN]]
+    names = [sanitize(without_secrets(device.name), 40) for device in stats.devices[:CARDS_SHOWN]]
     more = len(stats.devices) - len(names)
     return ", ".join(names) + (f" and {more:,} more" if more else "") if names else "no GPU"

@@ -11,25 +11,25 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, TimedOut, Unauthorized, Unreachable
 from comfytui.comfy.protocol.events import Event, PreviewImage, Status
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket.event_stream import Closed, Opened, Reheard, Unheard
+from comfytui.comfy.websocket.event_stream import Closed, Opened, PingRestored, PingTimedOut
 from comfytui.comfy.websocket.lag import Lag
-from comfytui.service.connection.early_frames import HeldFrames
+from comfytui.service.connection.early_frames import EarlyFrames
 from comfytui.service.connection.frame_kinds import of_a_run, worth_a_look
-from comfytui.service.connection.identity import Door
-from comfytui.service.connection.poller import Looker
+from comfytui.service.connection.identity import IdentityCheck
+from comfytui.service.connection.poller import Poller
 from comfytui.service.connection.socket_task import News, Wire
 from comfytui.service.connection.watchdog import Watchdog
 from comfytui.service.notifications import LoginRequired, Notice, NotReached, PreviewReceived
 from comfytui.service.submission.outbox import LOOK_PAUSE
 from comfytui.session.events import (
-    Answered,
     Connected,
     Disconnected,
+    HttpFailed,
+    HttpSucceeded,
     Lagging,
     PromptDelayed,
-    Quiet,
     SessionEvent,
-    Unanswered,
+    SocketSilent,
 )
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
@@ -37,7 +37,7 @@ from comfytui.session.state import SessionState
 BUSY = "The server accepts connections but does not answer: it may be loading a model."
 
 
-class Lines:
+class ConnectionManager:
     """What comes in goes to `apply` and `post`; `learned` is told the fingerprint of the box that is served.
 
     `learn_cancelled` is awaited at each look, before a job that left the queue is called lost.
@@ -57,9 +57,9 @@ class Lines:
         self._apply = apply
         self._post = post
         # A socket of the meantime may lead to the other box, and was not taken for ours when it opened.
-        self.door = Door(apply, learned, self._renew, self._release)
-        self._held = HeldFrames(self.door, self._receive)
-        self.looker = Looker(self._looked, state, self.door, self._require_login, learn_cancelled)
+        self.door = IdentityCheck(apply, learned, self._renew, self._release)
+        self._held = EarlyFrames(self.door, self._receive)
+        self.looker = Poller(self._looked, state, self.door, self._require_login, learn_cancelled)
         self._watchdog = Watchdog(state, apply, self._look_closely, self._renew)
         self._client: ComfyClient | None = None
         self._wires: dict[str, Wire] = {}
@@ -154,9 +154,9 @@ class Lines:
         """Take in what a look tells; where the server is back, a socket need not wait for its next try."""
         self._apply(event)
         match event:
-            case Unanswered():
+            case HttpFailed():
                 self._was_away = True
-            case Answered() if self._was_away:
+            case HttpSucceeded() if self._was_away:
                 self._was_away = False
                 if not self._state().link.socket:
                     self._renew()
@@ -211,17 +211,17 @@ class Lines:
                     self._missed(error)
                 self._tried = True
                 self.looker.want()
-            case Unheard(silent=silent):
-                self._apply(Quiet(deaf=False, reason=BUSY, silent=silent))
-            case Reheard():
+            case PingTimedOut(silent=silent):
+                self._apply(SocketSilent(deaf=False, reason=BUSY, silent=silent))
+            case PingRestored():
                 self._watchdog.hear(of_a_run=False)
             case Lag(seconds=seconds):
                 self._lags(client_id, seconds)
             case PreviewImage(image=image, prompt_id=prompt_id):
                 self._watchdog.hear(of_a_run=True)
-                live = self._state().live
-                if live and prompt_id in {None, live.prompt_id} and not self._held.hold(client_id, news):
-                    self._post(PreviewReceived(self._server.shown, live.prompt_id, image))
+                run = self._state().run
+                if run and prompt_id in {None, run.prompt_id} and not self._held.hold(client_id, news):
+                    self._post(PreviewReceived(self._server.shown, run.prompt_id, image))
             case _:
                 self._watchdog.hear(of_a_run=of_a_run(news))
                 if not self._held.hold(client_id, news):

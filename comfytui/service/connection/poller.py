@@ -18,12 +18,12 @@ from comfytui.service.connection.finished_jobs import (
     read_newest,
     unknown,
 )
-from comfytui.service.connection.identity import Door
+from comfytui.service.connection.identity import IdentityCheck
 from comfytui.service.connection.process_evidence import Evidence, held_by
-from comfytui.service.connection.unseen_jobs import Arrivals
-from comfytui.session.events import Answered, HistorySnapshot, QueueSnapshot, SessionEvent, StatsRead, Unanswered
+from comfytui.service.connection.unseen_jobs import UnseenJobs
+from comfytui.session.events import HistorySnapshot, HttpFailed, HttpSucceeded, QueueSnapshot, SessionEvent, StatsRead
 from comfytui.session.jobs.index import indexed
-from comfytui.session.jobs.summarise import seen
+from comfytui.session.jobs.summarise import queued_prompt_of
 from comfytui.session.model import LinkKind
 from comfytui.session.selectors import open_jobs, unsettled
 from comfytui.session.state import SessionState
@@ -47,14 +47,14 @@ GIVEN_UP = frozenset({LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHE
 """States of the link in which nothing is asked unless the user wants it."""
 
 
-class Looker:
+class Poller:
     """Reads `/queue`, `/history` and `/system_stats` when asked to and when due, never faster than the server bears."""
 
     def __init__(
         self,
         apply: Callable[[SessionEvent], None],
         state: Callable[[], SessionState],
-        door: Door,
+        door: IdentityCheck,
         refused: Callable[[Unauthorized], None] = lambda _: None,
         learn_cancelled: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -70,7 +70,7 @@ class Looker:
         self._history: tuple[str, ...] = ()
         self._history_read = 0.0
         self._history_due = 0.0  # by the loop's clock, where the server sends all of it at once
-        self._arrivals = Arrivals()
+        self._arrivals = UnseenJobs()
         self._told: Callable[[ComfyError], None] | None = None
         self._took = 0.0
 
@@ -103,12 +103,12 @@ class Looker:
                 if wanted or self._in_doubt() or await self._changed(client):
                     await self.look(client)
                     self._took = loop.time() - began
-                self._apply(Answered(self._poll_pause()))
+                self._apply(HttpSucceeded(self._poll_pause()))
                 least = 0.1
             except ComfyError as error:
                 if not self._state().link.socket or isinstance(error, Unauthorized):
                     self._door.close()
-                self._apply(Unanswered(str(error), _kind(error)))
+                self._apply(HttpFailed(str(error), _kind(error)))
                 if isinstance(error, Unauthorized):
                     self._refused(error)
                 if self._told is not None:
@@ -133,7 +133,7 @@ class Looker:
             self._history_wanted = True
         asked, announced = asyncio.get_running_loop().time(), self._arrivals.announced
         reader = GraphReader()
-        queue = await client.kept_queue(lambda item: seen(item, reader))
+        queue = await client.kept_queue(lambda item: queued_prompt_of(item, reader))
         self._apply(QueueSnapshot(queue.running, queue.pending, asked))
         unseen = self._arrivals.unseen(announced, self._state().jobs)
         if self._learn_cancelled is not None:
@@ -146,7 +146,7 @@ class Looker:
             except ComfyError:
                 self._history_wanted = True
                 raise
-            self._history, self._history_read = tuple(each.seen.prompt_id for each in ended), time.time()
+            self._history, self._history_read = tuple(each.prompt.prompt_id for each in ended), time.time()
             self._apply(HistorySnapshot(ended))
         else:
             await self._read_missed(client, unseen)
@@ -182,7 +182,7 @@ class Looker:
                 try:
                     await self.read_box(client)
                 except Unauthorized as error:
-                    self._apply(Unanswered(str(error), LinkKind.UNAUTHORISED))
+                    self._apply(HttpFailed(str(error), LinkKind.UNAUTHORISED))
                     self._refused(error)
                 except ComfyError:
                     pass  # The next look says what is wrong.
@@ -195,7 +195,7 @@ class Looker:
         count, state = await client.queue_count(), self._state()
         if count != state.queue_remaining or count != len(indexed(state.jobs).places):
             return True
-        light = state.abilities is not None and state.abilities.jobs
+        light = state.capabilities is not None and state.capabilities.jobs
         lines = await newest_lines(client, busy=count > 0) if light else None
         if lines is not None:
             ended = tuple(line.prompt_id for line in lines if line.status != RUNNING)
@@ -236,7 +236,7 @@ class Looker:
     def _in_doubt(self) -> bool:
         """Whether a look is due that proves a job ended, or lost."""
         state = self._state()
-        missed = any(job.absent and not job.status.ended for job in state.jobs.values())
+        missed = any(job.missed_polls and not job.status.ended for job in state.jobs.values())
         return missed or bool(unsettled(state))
 
     def _busy(self) -> bool:

@@ -10,10 +10,10 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized, UpgradeRefused
 from comfytui.comfy.protocol.events import Event
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket.event_stream import Closed, Opened, Reheard, Unheard, events
+from comfytui.comfy.websocket.event_stream import Closed, Opened, PingRestored, PingTimedOut, events
 from comfytui.comfy.websocket.lag import Lag
 
-News = Event | Opened | Closed | Unheard | Reheard | Lag
+News = Event | Opened | Closed | PingTimedOut | PingRestored | Lag
 """What comes over a wire."""
 
 PROBE_SECONDS = 7.0

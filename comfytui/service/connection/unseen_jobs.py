@@ -8,7 +8,7 @@ _NOT_TAKEN = frozenset({JobStatus.SUBMITTING, JobStatus.REJECTED, JobStatus.CANC
 """Statuses of jobs that the server need never have had."""
 
 
-class Arrivals:
+class UnseenJobs:
     """Compares how many jobs the `status` frames of one connection announced with how many the polls showed."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.service.connection.poller import REST
-from comfytui.session.events import Heard, Quiet, SessionEvent
+from comfytui.session.events import SessionEvent, SocketRecovered, SocketSilent
 from comfytui.session.model import LinkKind
 from comfytui.session.runs.stall import silence_of
 from comfytui.session.state import SessionState
@@ -42,7 +42,7 @@ class Watchdog:
             self._heard = time.monotonic()
             self._renewals = 0
         if self._state().link.kind is LinkKind.BUSY or (of_a_run and self._state().link.kind is LinkKind.DEAF):
-            self._apply(Heard())
+            self._apply(SocketRecovered())
 
     def opened(self) -> None:
         """A socket is open: its silence counts from now."""
@@ -57,8 +57,8 @@ class Watchdog:
 
     def _overdue(self) -> bool:
         state = self._state()
-        if state.live and state.live.prompt_id != self._renewed_for:
-            self._renewed_for, self._renewals = state.live.prompt_id, 0
+        if state.run and state.run.prompt_id != self._renewed_for:
+            self._renewed_for, self._renewals = state.run.prompt_id, 0
         tried = self._renewals >= RENEWALS
         # Frames that are late are on their way.
         comes = state.link.kind is LinkKind.LIVE and not state.link.behind
@@ -69,7 +69,7 @@ class Watchdog:
 
     async def _judge(self) -> None:
         """Ask over HTTP before a silence is called deafness: a model that loads is quiet, too."""
-        before, heard, began = self._state().live, self._heard, time.monotonic()
+        before, heard, began = self._state().run, self._heard, time.monotonic()
         try:
             await self._look()
         except ComfyError:
@@ -80,10 +80,10 @@ class Watchdog:
         state = self._state()
         if self._heard != heard or before is None or state.link.kind is not LinkKind.LIVE:
             return
-        went_on = state.live is None or state.live.prompt_id != before.prompt_id
+        went_on = state.run is None or state.run.prompt_id != before.prompt_id
         silence = silence_of(state, heard, time.monotonic())
         if went_on or (silence is not None and not silence.moving):
-            self._apply(Quiet(deaf=True, reason=DEAF))
+            self._apply(SocketSilent(deaf=True, reason=DEAF))
             self._renewals += 1
             self._renew()
         # A huge queue is not read without end while a model loads.

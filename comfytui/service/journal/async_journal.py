@@ -11,12 +11,12 @@ from typing import TypeVar
 from uuid import uuid4
 
 from comfytui.comfy.protocol.events import Output
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.service.journal.journal import RECENT, Joined, Journal
 from comfytui.service.journal.locks import Claim
 from comfytui.service.journal.records import Endpoint, SavedBatch
-from comfytui.service.journal.serial_worker import Aside
-from comfytui.service.submission.batch import Parcel
+from comfytui.service.journal.serial_worker import SerialWorker
+from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.workflow.graph import Graph
 
@@ -29,7 +29,7 @@ CLOSE_PATIENCE = 1.0
 log = logging.getLogger(__name__)
 
 
-class Scribe:
+class AsyncJournal:
     """A `Journal` in a thread of its own, for one loop; no call raises, and none stops the service.
 
     Calls are carried out in the order in which they are made, whether or not they are awaited; a write's future says
@@ -40,12 +40,12 @@ class Scribe:
     def __init__(self, tell: Tell, folder: Path | None = None) -> None:
         self._tell = tell
         self._folder = folder
-        self._aside: Aside | None = None
+        self._aside: SerialWorker | None = None
         self._journal: Journal | None = None
         self._told = False
 
     @property
-    def keeps(self) -> bool:
+    def is_durable(self) -> bool:
         """Whether what is written outlives the process: it is on the disk, and no write has failed."""
         return self._journal is not None and self._journal.folder is not None and not self._told
 
@@ -53,7 +53,7 @@ class Scribe:
         """Open the journal; a second time does nothing."""
         if self._aside is None:
             self._loop = asyncio.get_running_loop()
-            self._aside = Aside("comfytui journal")
+            self._aside = SerialWorker("comfytui journal")
             if notice := await self._ask(self._open, None):
                 self._tell(notice)
 
@@ -97,9 +97,9 @@ class Scribe:
         """Give what was ordered here before any server answered to the server that answers now."""
         return self._write(lambda journal: journal.settle(endpoint, client_ids))
 
-    def plan(self, endpoint: Endpoint, client_id: str, batch: Batch, parcels: Sequence[Parcel]) -> Future[bool]:
+    def plan(self, endpoint: Endpoint, client_id: str, batch: Batch, submissions: Sequence[Submission]) -> Future[bool]:
         """Keep a batch before its first prompt is sent."""
-        return self._write(lambda journal: journal.plan(endpoint, client_id, batch, parcels))
+        return self._write(lambda journal: journal.plan(endpoint, client_id, batch, submissions))
 
     def sending(self, prompt_id: str, wall: float, client_id: str, witnesses: Sequence[str] = ()) -> Future[bool]:
         """Keep that a POST is about to begin, under which id; to be awaited before it does."""
@@ -199,7 +199,7 @@ class Scribe:
             level = logging.WARNING if isinstance(error, sqlite3.Error | OSError) else logging.ERROR
             log.log(level, "journal: %s", error, exc_info=error)
             with suppress(RuntimeError):  # the loop is gone
-                self._loop.call_soon_threadsafe(self._failed, plain(str(error), 120))
+                self._loop.call_soon_threadsafe(self._failed, sanitize(str(error), 120))
             return default
 
     def _failed(self, why: str) -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.service.journal.locks import guard
 from comfytui.service.journal.paths import on_network, prepare, set_aside
 from comfytui.service.journal.schema import Damaged, Newer, bring_up
@@ -113,13 +113,13 @@ def in_memory() -> sqlite3.Connection:
 
 def _set_aside(damage: Damaged, aside: Path) -> str:
     what = "The journal of earlier jobs"
-    why = plain(str(damage), 120)
+    why = sanitize(str(damage), 120)
     advice = " Update comfytui to use it again." if isinstance(damage, Newer) else ""
-    kept = f"{what} {why}; it is kept as {plain(str(aside), 300)}, and a new one was started"
+    kept = f"{what} {why}; it is kept as {sanitize(str(aside), 300)}, and a new one was started"
     return f"{kept}: earlier jobs are shown only if the server still knows them.{advice}"
 
 
 def _unwritable(folder: Path, error: Exception) -> str:
-    why = plain(getattr(error, "strerror", None) or str(error), 120)
-    where = plain(str(folder), 300)
+    why = sanitize(getattr(error, "strerror", None) or str(error), 120)
+    where = sanitize(str(folder), 300)
     return f"The journal cannot be kept in {where} ({why}): when comfytui ends, only the server remembers your jobs."

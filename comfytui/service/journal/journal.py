@@ -24,7 +24,7 @@ from comfytui.service.journal.writing import (
     transaction,
     write_batch,
 )
-from comfytui.service.submission.batch import Parcel
+from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.workflow.graph import Graph
 
@@ -132,10 +132,10 @@ class Journal:
             for client_id in client_ids:
                 settle(self._db, endpoint, client_id)
 
-    def plan(self, endpoint: Endpoint, client_id: str, batch: Batch, parcels: Sequence[Parcel]) -> None:
+    def plan(self, endpoint: Endpoint, client_id: str, batch: Batch, submissions: Sequence[Submission]) -> None:
         """Keep a batch whose prompts are about to be sent; of one that is known, the prompts that are not."""
         with transaction(self._db):
-            write_batch(self._db, endpoint, escaped(client_id), batch, parcels)
+            write_batch(self._db, endpoint, escaped(client_id), batch, submissions)
             prune(self._db)
 
     def sending(self, prompt_id: str, wall: float, client_id: str | None = None, witnesses: Sequence[str] = ()) -> None:

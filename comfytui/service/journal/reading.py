@@ -16,7 +16,7 @@ from comfytui.service.journal.codec import (
     unpacked,
 )
 from comfytui.service.journal.records import AT_ENDPOINT, Endpoint, SavedBatch, SavedPrompt
-from comfytui.session.model import Batch, JobStatus, Mark
+from comfytui.session.model import Batch, BatchTag, JobStatus
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.parameters import GraphReader
 
@@ -135,16 +135,18 @@ def _prompt(row: Row, batch: Batch, owner: str, base: bytes, reader: GraphReader
     unwanted = known is JobStatus.CANCELLED and sending is not None
     known = JobStatus.SUBMITTING if unwanted else known
     text = unpacked(codec.blob(graph), base)
-    recipe, classes = reader.read(text)
+    parameters, classes = reader.read(text)
     kept_seed = codec.seed(seed)
     return SavedPrompt(
         prompt_id=codec.text(prompt_id),
         client_id=owner,
-        mark=Mark(batch.id, codec.whole(position, 1, batch.total), batch.total, codec.text(submission)),
+        batch_tag=BatchTag(batch.id, codec.whole(position, 1, batch.total), batch.total, codec.text(submission)),
         status=known,
         created=batch.created,
         # What was pruned or damaged still has its seed.
-        recipe=recipe if recipe.seed is not None or kept_seed is None else replace(recipe, seed=kept_seed),
+        parameters=parameters
+        if parameters.seed is not None or kept_seed is None
+        else replace(parameters, seed=kept_seed),
         classes=classes,
         graph=None if known.ended else graph_from(text),
         preview_method=codec.text_or_none(preview),

@@ -6,10 +6,10 @@ from types import MappingProxyType
 
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal.codec import escaped
-from comfytui.service.submission.batch import Parcel
-from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Failure, Job, JobStatus, Mark
+from comfytui.service.submission.batch import Submission
+from comfytui.session.model import MAY_HAVE_FINISHED, Batch, BatchTag, Failure, Job, JobStatus
 from comfytui.workflow.graph import Graph
-from comfytui.workflow.parameters import Recipe
+from comfytui.workflow.parameters import GenerationParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class SavedPrompt:
 
     prompt_id: str
     client_id: str
-    mark: Mark
+    batch_tag: BatchTag
     status: JobStatus
     created: float
-    recipe: Recipe = field(default_factory=Recipe)
+    parameters: GenerationParameters = field(default_factory=GenerationParameters)
     classes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     graph: Graph | None = field(default=None, repr=False)
     preview_method: str | None = None
@@ -45,11 +45,11 @@ class SavedPrompt:
         """The id under which the server knows it, or would."""
         return self.accepted_id or self.prompt_id
 
-    def parcel(self) -> Parcel | None:
+    def submission(self) -> Submission | None:
         """The prompt to be sent (again), under its key as the session knows it; None without its graph."""
         if self.graph is None:
             return None
-        return Parcel(self.key, self.mark.batch, self.graph, asdict(self.mark), self.preview_method)
+        return Submission(self.key, self.batch_tag.batch, self.graph, asdict(self.batch_tag), self.preview_method)
 
     def job(self) -> Job:
         """The prompt as a session holds it, under its key."""
@@ -58,9 +58,9 @@ class SavedPrompt:
             status=self.status,
             mine=True,
             owner=self.client_id,
-            mark=self.mark,
+            batch_tag=self.batch_tag,
             number=self.number,
-            recipe=self.recipe,
+            parameters=self.parameters,
             classes=self.classes,
             created=self.created,
             ended=self.ended,

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Aside:
+class SerialWorker:
     """A thread of its own; a daemon, since a disk that hangs must not keep a process that wants to end."""
 
     def __init__(self, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from comfytui.service.journal.codec import escaped, graph_text, names_from, names_text, packed, unpacked
 from comfytui.service.journal.reading import DAMAGED, OPEN, Restored
 from comfytui.service.journal.records import AT_ENDPOINT, Endpoint
-from comfytui.service.submission.batch import Parcel
+from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch, JobStatus
 from comfytui.workflow.parameters import GraphReader
 
@@ -35,10 +35,10 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def write_batch(
-    db: sqlite3.Connection, endpoint: Endpoint, client_id: str, batch: Batch, parcels: Sequence[Parcel]
+    db: sqlite3.Connection, endpoint: Endpoint, client_id: str, batch: Batch, submissions: Sequence[Submission]
 ) -> None:
     """Add a batch with its prompts; of a batch that is known, those that are not."""
-    base = graph_text(parcels[0].graph) if parcels else b""
+    base = graph_text(submissions[0].graph) if submissions else b""
     db.execute(
         """INSERT INTO batches (batch, server, client_id, title, total, created, base) VALUES (?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (batch) DO UPDATE SET title = excluded.title, total = excluded.total,
@@ -59,7 +59,7 @@ def write_batch(
     )
     base = _base(db, batch.id)
     reader = GraphReader()
-    db.executemany(_PROMPT, (_prompt_row(batch, parcel, base, reader) for parcel in parcels))
+    db.executemany(_PROMPT, (_prompt_row(batch, submission, base, reader) for submission in submissions))
 
 
 def settle(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) -> None:
@@ -107,16 +107,16 @@ def _base(db: sqlite3.Connection, batch: str) -> bytes:
     return unpacked(row[0]) or b""
 
 
-def _prompt_row(batch: Batch, parcel: Parcel, base: bytes, reader: GraphReader) -> tuple[Any, ...]:
-    seed = reader.read(parcel.graph)[0].seed
-    preview = parcel.preview_method
+def _prompt_row(batch: Batch, submission: Submission, base: bytes, reader: GraphReader) -> tuple[Any, ...]:
+    seed = reader.read(submission.graph)[0].seed
+    preview = submission.preview_method
     return (
-        escaped(parcel.prompt_id),
+        escaped(submission.prompt_id),
         escaped(batch.id),
-        int(parcel.marks["index"]),
-        escaped(parcel.marks["submission"]),
+        int(submission.marks["index"]),
+        escaped(submission.marks["submission"]),
         None if preview is None else escaped(preview),
-        packed(graph_text(parcel.graph), base),
+        packed(graph_text(submission.graph), base),
         None if seed is None else str(seed),
         JobStatus.SUBMITTING.value,
     )

@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from comfytui.session.model import Batch, Job, JobStatus, Mark
+from comfytui.session.model import Batch, BatchTag, Job, JobStatus
 from comfytui.workflow.graph import Graph, classes_of
-from comfytui.workflow.parameters import recipe_of
+from comfytui.workflow.parameters import parameters_of
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class BatchRequest:
     """Images asked for at once: one graph each, its seed set; `preview_method` in ComfyUI's words, None for its own."""
 
     title: str
@@ -20,7 +20,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Submission:
     """One prompt on its way to the server."""
 
     prompt_id: str
@@ -30,27 +30,27 @@ class Parcel:
     preview_method: str | None
 
 
-def plan(order: Order, client_id: str, wall: float) -> tuple[Batch, tuple[Job, ...], tuple[Parcel, ...]]:
+def plan(order: BatchRequest, client_id: str, wall: float) -> tuple[Batch, tuple[Job, ...], tuple[Submission, ...]]:
     """The batch, its jobs and its parcels, with ids minted here; `wall` is the time of the order in seconds."""
     total = len(order.graphs)
     batch_id, submission = str(uuid4()), str(uuid4())
     ids = tuple(str(uuid4()) for _ in order.graphs)
-    marks = [Mark(batch_id, index, total, submission) for index in range(1, total + 1)]
+    marks = [BatchTag(batch_id, index, total, submission) for index in range(1, total + 1)]
     jobs = tuple(
         Job(
             prompt_id=prompt_id,
             status=JobStatus.SUBMITTING,
             mine=True,
             owner=client_id,
-            mark=mark,
-            recipe=recipe_of(graph),
+            batch_tag=batch_tag,
+            parameters=parameters_of(graph),
             classes=classes_of(graph),
             created=wall,
         )
-        for prompt_id, mark, graph in zip(ids, marks, order.graphs, strict=True)
+        for prompt_id, batch_tag, graph in zip(ids, marks, order.graphs, strict=True)
     )
-    parcels = tuple(
-        Parcel(prompt_id, batch_id, graph, asdict(mark), order.preview_method)
-        for prompt_id, mark, graph in zip(ids, marks, order.graphs, strict=True)
+    submissions = tuple(
+        Submission(prompt_id, batch_id, graph, asdict(batch_tag), order.preview_method)
+        for prompt_id, batch_tag, graph in zip(ids, marks, order.graphs, strict=True)
     )
-    return Batch(batch_id, total, order.title, ids, wall), jobs, parcels
+    return Batch(batch_id, total, order.title, ids, wall), jobs, submissions

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError
-from comfytui.comfy.protocol.capabilities import Abilities
+from comfytui.comfy.protocol.capabilities import Capabilities
 from comfytui.comfy.protocol.models import QueueItem
 from comfytui.service.notifications import Severity
 from comfytui.service.submission.outbox import Outbox
@@ -35,20 +35,20 @@ async def cancel(
     outbox: Outbox,
     apply: Callable[[SessionEvent], None],
     *,
-    sure: bool = False,
+    force: bool = False,
 ) -> Outcome:
     """Drop, delete, interrupt or put away a job, look at the server, and say what came of it; raises ComfyError.
 
-    Without `sure` nothing is interrupted on a server that would stop whatever runs.
+    Without `force` nothing is interrupted on a server that would stop whatever runs.
     """
     if (told := _without_server(prompt_id, state.jobs.get(prompt_id), outbox, apply)) is not None:
         return told
-    if (abilities := state.abilities) is None:
+    if (capabilities := state.capabilities) is None:
         return UNKNOWN
     if state.link.kind is LinkKind.OTHER_BOX:
         return f"Not cancelled: {state.link.reason}", "error"
     try:
-        was_there = await _stop(prompt_id, client, abilities, sure=sure)
+        was_there = await _stop(prompt_id, client, capabilities, force=force)
     except _SparedError as spared:
         return spared.outcome
     if not was_there and outbox.may_have_landed(prompt_id):
@@ -85,9 +85,9 @@ class _SparedError(Exception):
         self.outcome = outcome
 
 
-async def _stop(prompt_id: str, client: ComfyClient, abilities: Abilities, *, sure: bool) -> bool:
+async def _stop(prompt_id: str, client: ComfyClient, capabilities: Capabilities, *, force: bool) -> bool:
     """Cancel in one atomic call where the server has it, else delete or interrupt; whether the job was there."""
-    if abilities.atomic_cancel and (done := await client.cancel(prompt_id)) is not None:
+    if capabilities.atomic_cancel and (done := await client.cancel(prompt_id)) is not None:
         return done
     queue = await client.queue()
     pending = _has(queue.pending, prompt_id)
@@ -96,14 +96,14 @@ async def _stop(prompt_id: str, client: ComfyClient, abilities: Abilities, *, su
         queue = await client.queue()
     running = _has(queue.running, prompt_id)
     if running:
-        await _interrupt(prompt_id, client, abilities, sure=sure)
+        await _interrupt(prompt_id, client, capabilities, force=force)
     return pending or running
 
 
-async def _interrupt(prompt_id: str, client: ComfyClient, abilities: Abilities, *, sure: bool) -> bool:
+async def _interrupt(prompt_id: str, client: ComfyClient, capabilities: Capabilities, *, force: bool) -> bool:
     """Interrupt a job that runs, unless it just ended; whether that was ordered; raises _SparedError."""
-    if not abilities.targeted_interrupt:
-        if not sure:
+    if not capabilities.targeted_interrupt:
+        if not force:
             raise _SparedError(UNSURE)
         running = [item.prompt_id for item in (await client.queue()).running]
         if prompt_id not in running:
@@ -142,7 +142,7 @@ async def cancel_all(
     outbox: Outbox,
     apply: Callable[[SessionEvent], None],
     *,
-    sure: bool = False,
+    force: bool = False,
 ) -> Outcome:
     """Drop, delete and interrupt open jobs of mine in as few calls as that takes, and put away lost ones."""
     lost = [job for job in jobs if job.status is JobStatus.LOST]
@@ -161,14 +161,14 @@ async def cancel_all(
     sent = {job.prompt_id for job in jobs} - {job.prompt_id for job in dropped} - on_their_way
     if not sent:
         return _counted(parts) or "Nothing was left to cancel.", "information"
-    if state.abilities is None:
+    if state.capabilities is None:
         return f"{_counted(parts)} {UNKNOWN[0]}".strip(), UNKNOWN[1]
     if state.link.kind is LinkKind.OTHER_BOX:
         return f"{_counted(parts)} Not cancelled: {state.link.reason}".strip(), "error"
     try:
         removed = await _remove(sent, client, apply)
         running = sent & {item.prompt_id for item in (await client.queue()).running}
-        interrupted, spared = await _interrupt_all(running, client, state.abilities, sure=sure)
+        interrupted, spared = await _interrupt_all(running, client, state.capabilities, force=force)
     except ComfyError as error:
         return f"{_counted(parts)} Not cancelled: {error}".strip(), "error"
     told = _counted(parts | {"removed": removed, "interrupted": interrupted})
@@ -198,16 +198,16 @@ async def _remove(prompt_ids: Set[str], client: ComfyClient, apply: Callable[[Se
 
 
 async def _interrupt_all(
-    prompt_ids: Set[str], client: ComfyClient, abilities: Abilities, *, sure: bool
+    prompt_ids: Set[str], client: ComfyClient, capabilities: Capabilities, *, force: bool
 ) -> tuple[int, Outcome | None]:
     """How many of these were interrupted, and why others, if any, were not."""
     interrupted, spared = 0, None
     for prompt_id in prompt_ids:
-        if abilities.atomic_cancel and await client.cancel(prompt_id) is not None:
+        if capabilities.atomic_cancel and await client.cancel(prompt_id) is not None:
             interrupted += 1
             continue
         try:
-            interrupted += await _interrupt(prompt_id, client, abilities, sure=sure)
+            interrupted += await _interrupt(prompt_id, client, capabilities, force=force)
         except _SparedError as error:
             spared = error.outcome
     return interrupted, spared

@@ -19,21 +19,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from comfytui.comfy.server import Server
-from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.locks import Claim
 from comfytui.service.journal.records import Endpoint, SavedBatch
-from comfytui.service.submission.batch import Parcel
+from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch
 
 RECENT = 20
 """Ended batches that are shown again at the next start."""
 
 
-class Tenancy:
+class ClientIds:
     """The ids held for one server, the first for new prompts; `fresh` takes nothing over from before."""
 
-    def __init__(self, scribe: Scribe, server: Server, *, fresh: bool = False, client_id: str | None = None) -> None:
-        self._scribe = scribe
+    def __init__(
+        self, journal: AsyncJournal, server: Server, *, fresh: bool = False, client_id: str | None = None
+    ) -> None:
+        self._scribe = journal
         self._nowhere = Endpoint("", server.shown, server.address)
         self._endpoint = self._nowhere
         self._fresh = fresh
@@ -132,10 +134,10 @@ class Tenancy:
         return taken, await self._scribe.restore(self._endpoint, self.client_ids, RECENT)
 
     @property
-    def keeps(self) -> bool:
+    def is_durable(self) -> bool:
         """Whether every batch is written down, and stays so."""
-        return self._scribe.keeps
+        return self._scribe.is_durable
 
-    def plan(self, batch: Batch, parcels: Sequence[Parcel]) -> None:
+    def plan(self, batch: Batch, submissions: Sequence[Submission]) -> None:
         """Write a batch down."""
-        self._scribe.plan(self._endpoint, self.client_id, batch, parcels)
+        self._scribe.plan(self._endpoint, self.client_id, batch, submissions)

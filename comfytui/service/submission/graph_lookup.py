@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import NotComfyUI, ServerError
-from comfytui.service.journal.async_journal import Scribe
-from comfytui.service.submission.batch import Parcel
+from comfytui.service.journal.async_journal import AsyncJournal
+from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Job
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.seeds import sendable
@@ -22,11 +22,11 @@ def _parsed(graph: object) -> object:
         return None
 
 
-async def kept_graph(prompt_id: str, kept: Mapping[str, Parcel], scribe: Scribe) -> Graph | None:
+async def kept_graph(prompt_id: str, kept: Mapping[str, Submission], journal: AsyncJournal) -> Graph | None:
     """Return the graph that this machine has of a job, or None."""
-    if parcel := kept.get(prompt_id):
-        return parcel.graph
-    return await scribe.graph_of(prompt_id)
+    if submission := kept.get(prompt_id):
+        return submission.graph
+    return await journal.graph_of(prompt_id)
 
 
 async def server_graph(job: Job, client: ComfyClient) -> Graph | None:

@@ -1,12 +1,12 @@
 """What becomes of my jobs, written down as it happens."""
 
-from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.records import SavedBatch
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.state import SessionState
 
 
-def record(scribe: Scribe, before: SessionState, after: SessionState) -> None:
+def record(journal: AsyncJournal, before: SessionState, after: SessionState) -> None:
     """Write down the ends, results and returns of my jobs between two states.
 
     Another comfytui records its own, but for what is cancelled here: it cannot see why that is gone.
@@ -14,29 +14,29 @@ def record(scribe: Scribe, before: SessionState, after: SessionState) -> None:
     if after.jobs is before.jobs:
         return
     if after.batches is not before.batches:
-        _record_new_ids(scribe, before, after)
+        _record_new_ids(journal, before, after)
     for prompt_id, job in after.jobs.items():
         if not job.mine or (old := before.jobs.get(prompt_id)) is job:
             continue
         if job.owner not in after.elsewhere:
-            _record(scribe, old, job)
+            _record(journal, old, job)
         elif old is not None and job.status is JobStatus.CANCELLED is not old.status:
-            scribe.cancelled_for(prompt_id, job.ended, lost=old.status is JobStatus.LOST)
+            journal.cancelled_for(prompt_id, job.ended, lost=old.status is JobStatus.LOST)
 
 
-def catch_up(scribe: Scribe, saved: SavedBatch, state: SessionState) -> None:
+def catch_up(journal: AsyncJournal, saved: SavedBatch, state: SessionState) -> None:
     """Write down what is known of a batch that is taken over, as far as its last owner did not live to see it."""
     for prompt, prompt_id in zip(saved.prompts, state.batches[saved.batch.id].prompts, strict=True):
         job = state.jobs.get(prompt_id)
         if job is None:
             continue
         if prompt_id != prompt.key:
-            scribe.sent(prompt.key, prompt_id, job.number or 0.0)
+            journal.sent(prompt.key, prompt_id, job.number or 0.0)
         if not prompt.status.final and job.status is not prompt.status:
-            _record(scribe, prompt.job(), job)
+            _record(journal, prompt.job(), job)
 
 
-def _record_new_ids(scribe: Scribe, before: SessionState, after: SessionState) -> None:
+def _record_new_ids(journal: AsyncJournal, before: SessionState, after: SessionState) -> None:
     """Write down under which ids a server that mints its own was found to have prompts, before what became of them."""
     for key, batch in after.batches.items():
         known = before.batches.get(key)
@@ -44,13 +44,13 @@ def _record_new_ids(scribe: Scribe, before: SessionState, after: SessionState) -
             continue
         for old, new in zip(known.prompts, batch.prompts, strict=True):
             if old != new and (job := after.jobs.get(new)):
-                scribe.sent(old, new, job.number or 0.0)
+                journal.sent(old, new, job.number or 0.0)
 
 
-def _record(scribe: Scribe, old: Job | None, job: Job) -> None:
+def _record(journal: AsyncJournal, old: Job | None, job: Job) -> None:
     if job.status.ended:
         if old is None or (old.status, old.outputs) != (job.status, job.outputs):
-            scribe.ended(
+            journal.ended(
                 job.prompt_id,
                 job.status,
                 outputs=job.outputs,
@@ -59,6 +59,6 @@ def _record(scribe: Scribe, old: Job | None, job: Job) -> None:
                 wall=job.ended,
             )
     elif old is not None and old.status.ended:
-        scribe.reopened(job.prompt_id, job.status)
+        journal.reopened(job.prompt_id, job.status)
     elif old is not None and old.status is JobStatus.SUBMITTING and job.status is not JobStatus.SUBMITTING:
-        scribe.sent(job.prompt_id, job.prompt_id, job.number or 0.0)
+        journal.sent(job.prompt_id, job.prompt_id, job.number or 0.0)

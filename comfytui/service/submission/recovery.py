@@ -11,10 +11,10 @@ from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.media_types import Media, media_of
 from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
 from comfytui.service.connection.finished_jobs import ASKED_AT_ONCE, LATEST, read_by_id, read_history
-from comfytui.service.journal.async_journal import Scribe
-from comfytui.service.submission.batch import Parcel
-from comfytui.session.events import HistorySnapshot, Past
-from comfytui.session.jobs.summarise import past
+from comfytui.service.journal.async_journal import AsyncJournal
+from comfytui.service.submission.batch import Submission
+from comfytui.session.events import FinishedPrompt, HistorySnapshot
+from comfytui.session.jobs.summarise import finished_prompt_of
 from comfytui.session.model import Job
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.image_metadata import graph_in
@@ -27,51 +27,55 @@ HEAD = 128 * 1024
 """Bytes of a picture that hold the prompt which ComfyUI writes before the pixels; few graphs are larger."""
 
 
-async def parcels_of(jobs: Sequence[Job], kept: Mapping[str, Parcel], scribe: Scribe) -> list[Parcel]:
+async def parcels_of(jobs: Sequence[Job], kept: Mapping[str, Submission], journal: AsyncJournal) -> list[Submission]:
     """The prompts of these jobs as they were sent, seeds and all; those that nobody kept are left out."""
-    parcels = []
+    submissions = []
     for job in jobs:
-        if parcel := kept.get(job.prompt_id):
+        if submission := kept.get(job.prompt_id):
             # A server that mints its own ids knew it under another one.
-            parcels.append(replace(parcel, prompt_id=job.prompt_id))
-        elif job.mark and (graph := await scribe.graph_of(job.prompt_id)):
-            parcels.append(Parcel(job.prompt_id, job.mark.batch, graph, asdict(job.mark), None))
-    return parcels
+            submissions.append(replace(submission, prompt_id=job.prompt_id))
+        elif job.batch_tag and (graph := await journal.graph_of(job.prompt_id)):
+            submissions.append(Submission(job.prompt_id, job.batch_tag.batch, graph, asdict(job.batch_tag), None))
+    return submissions
 
 
-async def in_history(prompt_ids: Sequence[str], client: ComfyClient) -> tuple[Past, ...]:
+async def in_history(prompt_ids: Sequence[str], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
     """The prompts that the server's history has after all."""
-    found, left = dict[str, Past](), set(prompt_ids)
+    found, left = dict[str, FinishedPrompt](), set(prompt_ids)
     if len(left) > ASKED_AT_ONCE:
         entries = await read_history(client, LATEST)
-        found = {each.seen.prompt_id: each for each in entries if each.seen.prompt_id in left}
+        found = {each.prompt.prompt_id: each for each in entries if each.prompt.prompt_id in left}
         left -= found.keys()
         if len(entries) < LATEST and len(left) > ASKED_AT_ONCE:
             left = set()  # The history has no others.
 
     def take(answer: HistorySnapshot) -> None:
-        found.update((each.seen.prompt_id, each) for each in answer.past)
+        found.update((each.prompt.prompt_id, each) for each in answer.past)
 
     await read_by_id(client, [prompt_id for prompt_id in prompt_ids if prompt_id in left], take)
     return tuple(found[prompt_id] for prompt_id in prompt_ids if prompt_id in found)
 
 
-async def found(parcels: Sequence[Parcel], client: ComfyClient) -> tuple[Past, ...]:
+async def found(submissions: Sequence[Submission], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
     """The prompts of which the server has all pictures, as ended: ComfyUI writes into each the graph that made it.
 
     Only the top of its output folder is known to list; a picture that is in a subfolder is not found.
     """
     outputs: dict[str, list[Output]] = {}
-    wanted = [(_made_by(parcel.graph), parcel.prompt_id) for parcel in parcels]
-    prefixes = tuple({prefix for parcel in parcels for prefix in _prefixes(parcel.graph)})
+    wanted = [(_made_by(submission.graph), submission.prompt_id) for submission in submissions]
+    prefixes = tuple({prefix for submission in submissions for prefix in _prefixes(submission.graph)})
     made = [Output(name) for name in await client.made() if name.startswith(prefixes)]
     for output in [each for each in made if media_of(each) is Media.PICTURE][:LOOKED_AT]:
         made_by = _read(await _head(client, output))
         if prompt_id := next((prompt_id for graph, prompt_id in wanted if graph == made_by), None):
             outputs.setdefault(prompt_id, []).insert(0, output)
-    whole = [parcel for parcel in parcels if len(outputs.get(parcel.prompt_id, ())) >= _pictures(parcel.graph)]
-    items = [QueueItem(parcel.prompt_id, 0, parcel.graph, marks=parcel.marks) for parcel in whole]
-    return tuple(past(HistoryEntry(item, "success", tuple(outputs[item.prompt_id]))) for item in items)
+    whole = [
+        submission
+        for submission in submissions
+        if len(outputs.get(submission.prompt_id, ())) >= _pictures(submission.graph)
+    ]
+    items = [QueueItem(submission.prompt_id, 0, submission.graph, marks=submission.marks) for submission in whole]
+    return tuple(finished_prompt_of(HistoryEntry(item, "success", tuple(outputs[item.prompt_id]))) for item in items)
 
 
 async def _head(client: ComfyClient, output: Output) -> bytes:

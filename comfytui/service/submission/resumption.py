@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 from comfytui.comfy.cancellation import to_the_end
 from comfytui.service.journal.records import SavedBatch
-from comfytui.service.submission.batch import Parcel
-from comfytui.service.submission.client_ids import Tenancy
+from comfytui.service.submission.batch import Submission
+from comfytui.service.submission.client_ids import ClientIds
 from comfytui.service.submission.outbox import Outbox
 from comfytui.service.submission.submission_lookup import unconfirmed_of
 from comfytui.session.events import BatchPlanned, HistorySnapshot, PromptRejected, QueueSnapshot, SessionEvent
@@ -16,25 +16,25 @@ from comfytui.session.state import SessionState
 NO_GRAPH = "Its workflow is damaged on disk, so it was not sent: make the image again."
 
 
-def resume(saved: SavedBatch, apply: Callable[[SessionEvent], None], outbox: Outbox) -> dict[str, Parcel]:
+def resume(saved: SavedBatch, apply: Callable[[SessionEvent], None], outbox: Outbox) -> dict[str, Submission]:
     """Go on with a batch of before where it was left; returns its prompts that are still to end."""
     apply(BatchPlanned(saved.batch, tuple(prompt.job() for prompt in saved.prompts)))
     left = [prompt for prompt in saved.prompts if not prompt.status.ended]
-    parcels = {prompt.key: parcel for prompt in left if (parcel := prompt.parcel())}
+    submissions = {prompt.key: submission for prompt in left if (submission := prompt.submission())}
     unsent = [prompt for prompt in left if prompt.status is JobStatus.SUBMITTING]
     for prompt in unsent:
-        if prompt.key not in parcels:
+        if prompt.key not in submissions:
             apply(PromptRejected(prompt.key, Failure(NO_GRAPH)))
-    there = [prompt for prompt in unsent if prompt.key in parcels]
+    there = [prompt for prompt in unsent if prompt.key in submissions]
     sent = {each.key: found for each in there if (found := unconfirmed_of(each))}
-    outbox.add([parcels[prompt.key] for prompt in there], sent)
+    outbox.add([submissions[prompt.key] for prompt in there], sent)
     for prompt in there:
         if prompt.unwanted:
             outbox.withdraw(prompt.key)
-    return parcels
+    return submissions
 
 
-class Recognition:
+class Resumption:
     """Asks the journal about each client id that jobs on the server have and that is not known as mine.
 
     `known` gets the batches that turn out to be mine, `reread` is called where jobs that were shown as somebody else's
@@ -43,7 +43,7 @@ class Recognition:
 
     def __init__(
         self,
-        tenancy: Tenancy,
+        tenancy: ClientIds,
         state: Callable[[], SessionState],
         known: Callable[[Sequence[SavedBatch]], None],
         reread: Callable[[], None],

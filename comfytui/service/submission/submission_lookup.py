@@ -12,36 +12,36 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
 from comfytui.service.connection.process_evidence import Evidence
 from comfytui.service.journal.records import SavedPrompt
-from comfytui.service.submission.batch import Parcel
+from comfytui.service.submission.batch import Submission
 from comfytui.service.submission.recovery import found
-from comfytui.session.events import Past
+from comfytui.session.events import FinishedPrompt
 
 LATEST = 1_000
 """Entries of the history that are searched for a prompt of ours before it is sent again."""
 
 
-async def landed(client: ComfyClient, parcel: Parcel) -> QueueItem | None:
+async def landed(client: ComfyClient, submission: Submission) -> QueueItem | None:
     """The prompt as the server has it, waiting, running or ended under its own id; raises ComfyError."""
-    queue = await client.kept_queue(lambda item: item if _is(item, parcel) else None)
+    queue = await client.kept_queue(lambda item: item if _is(item, submission) else None)
     for item in (*queue.running, *queue.pending):
         if item is not None:
             return item
-    entry = await client.history_of(parcel.prompt_id)
+    entry = await client.history_of(submission.prompt_id)
     return entry.item if entry else None
 
 
-async def ended(client: ComfyClient, parcel: Parcel) -> tuple[QueueItem | None, frozenset[str]]:
+async def ended(client: ComfyClient, submission: Submission) -> tuple[QueueItem | None, frozenset[str]]:
     """The prompt among all that ended lately, under whatever id, and the ids of them all; raises ComfyError."""
 
     def keep(entry: HistoryEntry) -> tuple[str, QueueItem | None]:
-        return entry.item.prompt_id, entry.item if _is(entry.item, parcel) else None
+        return entry.item.prompt_id, entry.item if _is(entry.item, submission) else None
 
     kept = await client.kept_history(LATEST, keep)
     return next((item for _, item in kept if item is not None), None), frozenset(prompt_id for prompt_id, _ in kept)
 
 
-def _is(item: QueueItem, parcel: Parcel) -> bool:
-    return item.prompt_id == parcel.prompt_id or item.marks == parcel.marks
+def _is(item: QueueItem, submission: Submission) -> bool:
+    return item.prompt_id == submission.prompt_id or item.marks == submission.marks
 
 
 SEARCH_SECONDS = 30.0
@@ -68,9 +68,9 @@ def unconfirmed_of(prompt: SavedPrompt) -> Unconfirmed | None:
     return Unconfirmed(time.monotonic() - ago, prompt.witnesses)
 
 
-async def picture_of(parcel: Parcel, client: ComfyClient) -> tuple[Past, ...]:
+async def picture_of(submission: Submission, client: ComfyClient) -> tuple[FinishedPrompt, ...]:
     """The prompt as ended if the server has its pictures; nothing where it has not, or they cannot be looked for."""
     with suppress(ComfyError, TimeoutError):
         async with asyncio.timeout(SEARCH_SECONDS):
-            return await found([parcel], client)
+            return await found([submission], client)
     return ()

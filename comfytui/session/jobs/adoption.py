@@ -4,9 +4,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from types import MappingProxyType
 
-from comfytui.session.events import Seen
-from comfytui.session.jobs.transitions import put, rekeyed
-from comfytui.session.model import Batch, Job, JobStatus, Mark
+from comfytui.session.events import QueuedPrompt
+from comfytui.session.jobs.transitions import rekeyed, upsert
+from comfytui.session.model import Batch, BatchTag, Job, JobStatus
 from comfytui.session.state import SessionState
 
 TITLE_LENGTH = 80
@@ -15,16 +15,16 @@ BATCHES_ADOPTED = 2_000
 """Batches that are taken over; jobs of more are shown as another client's."""
 
 
-def job_of(seen: Seen, status: JobStatus, *, mine: bool) -> Job:
+def job_of(seen: QueuedPrompt, status: JobStatus, *, mine: bool) -> Job:
     """A job that is known from the queue or the history alone."""
     return Job(
         prompt_id=seen.prompt_id,
         status=status,
         mine=mine,
         owner=seen.client_id,
-        mark=seen.mark,
+        batch_tag=seen.batch_tag,
         number=seen.number,
-        recipe=seen.recipe,
+        parameters=seen.parameters,
         classes=seen.classes,
         created=seen.created,
     )
@@ -38,33 +38,35 @@ def adopted(state: SessionState, jobs: Collection[Job], wall: float) -> SessionS
     others: list[Job] = []
     images = _images(state) if oldest_first else {}
     for job in oldest_first:
-        mark = job.mark if job.mark and _fits(state, job.mark) else Mark(job.prompt_id, 1, 1, "")
-        twin = state.jobs.get(images.get((mark.batch, mark.index), ""))
+        batch_tag = (
+            job.batch_tag if job.batch_tag and _fits(state, job.batch_tag) else BatchTag(job.prompt_id, 1, 1, "")
+        )
+        twin = state.jobs.get(images.get((batch_tag.batch, batch_tag.index), ""))
         if twin and twin.status is JobStatus.SUBMITTING:
-            state = rekeyed(state, twin.prompt_id, replace(job, mark=twin.mark, created=twin.created))
-            images[mark.batch, mark.index] = job.prompt_id
+            state = rekeyed(state, twin.prompt_id, replace(job, batch_tag=twin.batch_tag, created=twin.created))
+            images[batch_tag.batch, batch_tag.index] = job.prompt_id
             continue
-        if (mark.batch, mark.index) in images:
-            mark = Mark(job.prompt_id, 1, 1, "")
-        if mark.batch not in batches and mark.batch not in state.batches:
+        if (batch_tag.batch, batch_tag.index) in images:
+            batch_tag = BatchTag(job.prompt_id, 1, 1, "")
+        if batch_tag.batch not in batches and batch_tag.batch not in state.batches:
             if len(batches) >= BATCHES_ADOPTED:
                 others.append(replace(job, mine=False))
                 continue
-            batches.add(mark.batch)
-        found.append(replace(job, mark=mark))
-        images[mark.batch, mark.index] = job.prompt_id
-    return _batched(put(state, [*found, *others]), found, wall)
+            batches.add(batch_tag.batch)
+        found.append(replace(job, batch_tag=batch_tag))
+        images[batch_tag.batch, batch_tag.index] = job.prompt_id
+    return _batched(upsert(state, [*found, *others]), found, wall)
 
 
 def _images(state: SessionState) -> dict[tuple[str, int], str]:
     """The prompt_id of each image of each batch. A server that mints its own ids shows an image under another one."""
     jobs = (state.jobs.get(prompt) for batch in state.batches.values() for prompt in batch.prompts)
-    return {(job.mark.batch, job.mark.index): job.prompt_id for job in jobs if job and job.mark}
+    return {(job.batch_tag.batch, job.batch_tag.index): job.prompt_id for job in jobs if job and job.batch_tag}
 
 
-def _fits(state: SessionState, mark: Mark) -> bool:
-    batch = state.batches.get(mark.batch)
-    return 1 <= mark.index <= (batch.total if batch else mark.total)
+def _fits(state: SessionState, batch_tag: BatchTag) -> bool:
+    batch = state.batches.get(batch_tag.batch)
+    return 1 <= batch_tag.index <= (batch.total if batch else batch_tag.total)
 
 
 def _batched(state: SessionState, jobs: list[Job], wall: float) -> SessionState:
@@ -72,8 +74,8 @@ def _batched(state: SessionState, jobs: list[Job], wall: float) -> SessionState:
     batches = dict(state.batches)
     images: dict[str, list[Job]] = {}
     for job in jobs:
-        if job.mark:
-            images.setdefault(job.mark.batch, []).append(job)
+        if job.batch_tag:
+            images.setdefault(job.batch_tag.batch, []).append(job)
     for batch_id, found in images.items():
         known = batches.get(batch_id)
         ids = dict.fromkeys([*(known.prompts if known else ()), *(job.prompt_id for job in found)])
@@ -83,10 +85,10 @@ def _batched(state: SessionState, jobs: list[Job], wall: float) -> SessionState:
 
 
 def _index(job: Job) -> int:
-    return job.mark.index if job.mark else 0
+    return job.batch_tag.index if job.batch_tag else 0
 
 
 def _restored(job: Job, prompts: tuple[str, ...], wall: float) -> Batch:
-    mark = job.mark or Mark(job.prompt_id, 1, 1, "")
+    batch_tag = job.batch_tag or BatchTag(job.prompt_id, 1, 1, "")
     created = wall if job.created is None else job.created
-    return Batch(mark.batch, mark.total, job.recipe.prompt[:TITLE_LENGTH], prompts, created, adopted=True)
+    return Batch(batch_tag.batch, batch_tag.total, job.parameters.prompt[:TITLE_LENGTH], prompts, created, adopted=True)

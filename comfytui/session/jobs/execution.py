@@ -14,10 +14,10 @@ from comfytui.comfy.protocol.events import (
     Progress,
     ProgressState,
 )
-from comfytui.session.jobs.transitions import put, running, stated_end
+from comfytui.session.jobs.transitions import running, stated_end, upsert
 from comfytui.session.model import Failure, Job, JobStatus, Stamp
 from comfytui.session.runs.run import entered, finished, skipped, stepped
-from comfytui.session.state import Live, SessionState
+from comfytui.session.state import Run, SessionState
 
 OUTPUTS_KEPT = 10_000
 """Files of one job that are kept."""
@@ -33,18 +33,20 @@ EndFrame = ExecutionSuccess | ExecutionError | ExecutionInterrupted
 def run_frame(state: SessionState, event: RunFrame, at: Stamp) -> SessionState:
     """The state after a frame of a running prompt."""
     # Servers of 2023 send steps without an id, to the client that submitted.
-    prompt_id = event.prompt_id or (state.live.prompt_id if state.live and isinstance(event, Progress) else None)
+    prompt_id = event.prompt_id or (state.run.prompt_id if state.run and isinstance(event, Progress) else None)
     job = _mine(state, prompt_id)
-    if job is None or (job.absent and state.live and state.live.prompt_id != job.prompt_id):
+    if job is None or (job.missed_polls and state.run and state.run.prompt_id != job.prompt_id):
         return state
     if isinstance(event, Executing) and event.node is None:
-        return put(state, [replace(job, absent=1)]) if not job.absent else state
+        return upsert(state, [replace(job, missed_polls=1)]) if not job.missed_polls else state
     start = event if isinstance(event, ExecutionStart) else None
-    state, live = running(state, job, at, started_ms=start.timestamp if start else None, whole=start is not None)
+    state, run = running(
+        state, job, at, started_ms=start.timestamp if start else None, seen_from_start=start is not None
+    )
     if isinstance(event, Executed):
-        state = put(state, [_with_results(state.jobs[job.prompt_id], event)])
-    followed = _followed(live, job, event, at)
-    return state if followed is live else replace(state, live=followed)
+        state = upsert(state, [_with_results(state.jobs[job.prompt_id], event)])
+    followed = _followed(run, job, event, at)
+    return state if followed is run else replace(state, run=followed)
 
 
 def end_frame(state: SessionState, event: EndFrame, at: Stamp) -> SessionState:
@@ -75,36 +77,36 @@ def _mine(state: SessionState, prompt_id: str | None) -> Job | None:
     return job if job and job.mine and not job.status.final else None
 
 
-def _followed(live: Live, job: Job, event: RunFrame, at: Stamp) -> Live:
+def _followed(run: Run, job: Job, event: RunFrame, at: Stamp) -> Run:
     match event:
         case ExecutionCached(nodes=nodes):
-            return skipped(live, job, nodes)
+            return skipped(run, job, nodes)
         case Executing(node=str(node), display_node=display):
-            return entered(live, job, node, display)
+            return entered(run, job, node, display)
         case Progress(value=value, max=top, node=node):
-            return stepped(live, job, node, None, value, top, at.monotonic)
+            return stepped(run, job, node, None, value, top, at.monotonic)
         case ProgressState(nodes=nodes):
-            return _overviewed(live, job, nodes, at)
+            return _overviewed(run, job, nodes, at)
         case Executed(node=node):
-            return finished(live, job, node)
+            return finished(run, job, node)
         case _:
-            return live
+            return run
 
 
-def _overviewed(live: Live, job: Job, nodes: tuple[NodeProgress, ...], at: Stamp) -> Live:
+def _overviewed(run: Run, job: Job, nodes: tuple[NodeProgress, ...], at: Stamp) -> Run:
     """The run as an overview of its nodes shows it; of several at work the one that was followed so far counts."""
     working = None
     for node in nodes:
         if node.state == "finished":
-            live = finished(live, job, node.node_id)
-        elif node.state == "running" and (working is None or working.node_id != live.pass_node):
+            run = finished(run, job, node.node_id)
+        elif node.state == "running" and (working is None or working.node_id != run.pass_node):
             working = node
     if working is None:
-        return live
-    live = entered(live, job, working.node_id, working.display_node_id)
+        return run
+    run = entered(run, job, working.node_id, working.display_node_id)
     if not working.value > 0:
-        return live
-    return stepped(live, job, working.node_id, working.display_node_id, working.value, working.max, at.monotonic)
+        return run
+    return stepped(run, job, working.node_id, working.display_node_id, working.value, working.max, at.monotonic)
 
 
 def _with_results(job: Job, event: Executed) -> Job:

@@ -7,11 +7,11 @@ from functools import cached_property
 from math import inf
 
 from comfytui.session.jobs.sizes import results_size, traceback_size
-from comfytui.session.model import Job, JobStatus, Kind, kind_of
+from comfytui.session.model import Job, JobStatus, WorkloadKey, workload_key_of
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class BatchCounts:
     """How the known jobs of one batch stand; `next` is the one that runs or will run first, `seconds` the time run.
 
     `left` of those that are still to end left the queue: how they ended is yet to be read.
@@ -99,7 +99,7 @@ class Jobs(Mapping[str, Job]):
     @cached_property
     def places(self) -> Mapping[str, int]:
         """The place in the server's queue, from 0, of every job that is in it."""
-        queued = [job for job in self._jobs.values() if job.status in _QUEUED and not job.absent]
+        queued = [job for job in self._jobs.values() if job.status in _QUEUED and not job.missed_polls]
         return {job.prompt_id: place for place, job in enumerate(sorted(queued, key=run_order))}
 
     @cached_property
@@ -108,12 +108,12 @@ class Jobs(Mapping[str, Job]):
         return frozenset(key for key in self.places if self._jobs[key].status is JobStatus.RUNNING)
 
     @cached_property
-    def tallies(self) -> Mapping[str, Tally]:
+    def tallies(self) -> Mapping[str, BatchCounts]:
         """How my batches stand, by batch id."""
         batches: dict[str, list[Job]] = {}
         for job in self._jobs.values():
-            if job.mine and job.mark:
-                batches.setdefault(job.mark.batch, []).append(job)
+            if job.mine and job.batch_tag:
+                batches.setdefault(job.batch_tag.batch, []).append(job)
         return {batch: _tally(jobs) for batch, jobs in batches.items()}
 
     @cached_property
@@ -122,21 +122,23 @@ class Jobs(Mapping[str, Job]):
         places: dict[str, list[int]] = {}
         for prompt_id, place in self.places.items():
             job = self._jobs[prompt_id]
-            if job.mine and job.mark:
-                places.setdefault(job.mark.batch, []).append(place)
+            if job.mine and job.batch_tag:
+                places.setdefault(job.batch_tag.batch, []).append(place)
         return {batch: (of_batch[-1], len(of_batch)) for batch, of_batch in places.items()}
 
     @cached_property
-    def run_seconds(self) -> Mapping[Kind, float]:
+    def run_seconds(self) -> Mapping[WorkloadKey, float]:
         """How long the latest job of each kind ran, anybody's, as far as the server told."""
         ran = [job for job in self._jobs.values() if job.status is JobStatus.SUCCEEDED and job.seconds is not None]
-        return {kind_of(job): job.seconds or 0.0 for job in sorted(ran, key=lambda job: job.ended or 0.0)}
+        return {workload_key_of(job): job.seconds or 0.0 for job in sorted(ran, key=lambda job: job.ended or 0.0)}
 
     @cached_property
     def unsettled(self) -> tuple[str, ...]:
         """Jobs, anybody's, that left the queue and whose end is not known in full."""
         return tuple(
-            job.prompt_id for job in self._jobs.values() if job.absent % 2 and (job.unread or not job.status.ended)
+            job.prompt_id
+            for job in self._jobs.values()
+            if job.missed_polls % 2 and (job.results_incomplete or not job.status.ended)
         )
 
 
@@ -150,18 +152,23 @@ _RANK = {JobStatus.RUNNING: 0, JobStatus.QUEUED: 1, JobStatus.SUBMITTING: 2}
 
 def run_order(job: Job) -> tuple[int, bool, float, int]:
     """Sorts open jobs in the order in which the server runs them; what is not sent comes last, in image order."""
-    left_queue = job.absent > 0
-    return _RANK[job.status], left_queue, inf if job.number is None else job.number, job.mark.index if job.mark else 0
+    left_queue = job.missed_polls > 0
+    return (
+        _RANK[job.status],
+        left_queue,
+        inf if job.number is None else job.number,
+        job.batch_tag.index if job.batch_tag else 0,
+    )
 
 
-def _tally(jobs: list[Job]) -> Tally:
+def _tally(jobs: list[Job]) -> BatchCounts:
     waiting = [job for job in jobs if not job.status.ended]
-    return Tally(
+    return BatchCounts(
         counts=Counter(job.status for job in jobs),
         next=min(waiting, key=run_order).prompt_id if waiting else None,
         seconds=sum(job.seconds or 0.0 for job in jobs),
         ended=max((job.ended for job in jobs if job.ended is not None), default=None),
-        left=sum(job.absent > 0 for job in waiting),
+        left=sum(job.missed_polls > 0 for job in waiting),
     )
 
 

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from comfytui.session.events import HistorySnapshot, Past, QueueSnapshot, Seen
+from comfytui.session.events import FinishedPrompt, HistorySnapshot, QueuedPrompt, QueueSnapshot
 from comfytui.session.jobs.adoption import adopted, job_of
 from comfytui.session.jobs.index import indexed
 from comfytui.session.jobs.retention import described, surplus, without
-from comfytui.session.jobs.transitions import put, running
-from comfytui.session.model import MAY_HAVE_FINISHED, Failure, Job, JobStatus, LinkKind, Stamp, kind_of
+from comfytui.session.jobs.transitions import running, upsert
+from comfytui.session.model import MAY_HAVE_FINISHED, Failure, Job, JobStatus, LinkKind, Stamp, workload_key_of
 from comfytui.session.runs.timing import with_beginning
 from comfytui.session.state import SessionState
 
@@ -22,88 +22,88 @@ def queue_seen(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionS
     known = [_standing(job, *there[job.prompt_id]) for job in state.jobs.values() if job.prompt_id in there]
     missing = [job for job in state.jobs.values() if job.prompt_id not in there and not job.status.ended]
     fresh = [found for found in there.values() if _unknown(state, found[0])]
-    state = put(state, [*known, *(_missed(state, job, event.asked, at) for job in missing)])
+    state = upsert(state, [*known, *(_missed(state, job, event.asked, at) for job in missing)])
     state = _taken_in(state, [job_of(*found, mine=_mine(state, found[0])) for found in fresh], at)
     state = _running_now(state, event, at)
-    if (state.queue_remaining, state.blind) == (len(there), None):
+    if (state.queue_remaining, state.unobserved_since) == (len(there), None):
         return state
-    return replace(state, queue_remaining=len(there), blind=None)
+    return replace(state, queue_remaining=len(there), unobserved_since=None)
 
 
 def history_seen(state: SessionState, event: HistorySnapshot, at: Stamp) -> SessionState:
     """The state after answers from the history."""
-    entries = {past.seen.prompt_id: past for past in event.past}
-    known = [_ended(state.jobs[key], past, at) for key, past in entries.items() if not _unknown(state, past.seen)]
-    fresh = [past for past in entries.values() if _unknown(state, past.seen)]
+    entries = {past.prompt.prompt_id: past for past in event.past}
+    known = [_ended(state.jobs[key], past, at) for key, past in entries.items() if not _unknown(state, past.prompt)]
+    fresh = [past for past in entries.values() if _unknown(state, past.prompt)]
     absent = [state.jobs[key] for key in event.asked if key not in entries and key in state.jobs]
     missed = [_missed_again(job, at) for job in absent]
     # Of another client's job that is nowhere, nothing is left to say: it was taken out of the queue.
     gone = {job.prompt_id for job in missed if not job.mine and job.status is JobStatus.LOST}
     state = without(state, gone)
-    state = put(state, [*known, *(job for job in missed if job.prompt_id not in gone)])
-    ends = [_ended(job_of(past.seen, JobStatus.LOST, mine=_mine(state, past.seen)), past, at) for past in fresh]
+    state = upsert(state, [*known, *(job for job in missed if job.prompt_id not in gone)])
+    ends = [_ended(job_of(past.prompt, JobStatus.LOST, mine=_mine(state, past.prompt)), past, at) for past in fresh]
     state = _taken_in(state, ends, at)
-    job = state.jobs.get(state.live.prompt_id) if state.live else None
+    job = state.jobs.get(state.run.prompt_id) if state.run else None
     if job and job.status.ended:
-        return replace(state, live=None)
+        return replace(state, run=None)
     return state if event.asked else with_beginning(state, at)
 
 
-def _mine(state: SessionState, seen: Seen) -> bool:
+def _mine(state: SessionState, seen: QueuedPrompt) -> bool:
     return seen.client_id in state.client_ids
 
 
-def _unknown(state: SessionState, seen: Seen) -> bool:
+def _unknown(state: SessionState, seen: QueuedPrompt) -> bool:
     """Whether it is new, or was taken for another's before the client id became known as mine."""
     job = state.jobs.get(seen.prompt_id)
     return job is None or (not job.mine and _mine(state, seen))
 
 
-def _standing(job: Job, seen: Seen, status: JobStatus) -> Job:
+def _standing(job: Job, seen: QueuedPrompt, status: JobStatus) -> Job:
     """A known job that the queue shows; a run that frames told of does not go back to waiting."""
     if job.status.final:
         return job
     if job.status is JobStatus.RUNNING:
         status = JobStatus.RUNNING
-    if (job.status, job.number, job.absent) == (status, seen.number, 0):
+    if (job.status, job.number, job.missed_polls) == (status, seen.number, 0):
         return job
-    return replace(job, status=status, number=seen.number, absent=0, ended=None, note="")
+    return replace(job, status=status, number=seen.number, missed_polls=0, ended=None, note="")
 
 
 def _missed(state: SessionState, job: Job, asked: float, at: Stamp) -> Job:
     """A job that the queue did not show, unless it came after the request: anybody's may have ended since."""
-    late = job.status is JobStatus.SUBMITTING or (job.proven is not None and job.proven >= asked)
-    if late or job.absent % 2:
+    late = job.status is JobStatus.SUBMITTING or (job.last_confirmed is not None and job.last_confirmed >= asked)
+    if late or job.missed_polls % 2:
         return job
-    unsure = job.mine and job.absent == 0 and _may_have_run(state, job, at)
+    unsure = job.mine and job.missed_polls == 0 and _may_have_run(state, job, at)
     note = MAY_HAVE_FINISHED if unsure else job.note
-    return replace(job, absent=job.absent + 1, note=note)
+    return replace(job, missed_polls=job.missed_polls + 1, note=note)
 
 
 def _may_have_run(state: SessionState, job: Job, at: Stamp) -> bool:
     """Whether its turn may have come in the time that nobody saw."""
     if job.status is JobStatus.RUNNING:
         return True
-    if state.blind is None and state.link.kind is LinkKind.LIVE:
+    if state.unobserved_since is None and state.link.kind is LinkKind.LIVE:
         return False  # Its run would have been seen.
-    unseen = at.monotonic - state.blind if state.blind is not None else 0.0
-    pace = state.paces.get(kind_of(job))
+    unseen = at.monotonic - state.unobserved_since if state.unobserved_since is not None else 0.0
+    times = state.run_times.get(workload_key_of(job))
     ahead = indexed(state.jobs).places.get(job.prompt_id, 0)
-    return unseen >= (ahead * pace.body if pace else 0.0)
+    return unseen >= (ahead * times.body if times else 0.0)
 
 
 def _missed_again(job: Job, at: Stamp) -> Job:
     """A job that is not in the history either; after the second time it is lost."""
-    if job.unread:
+    if job.results_incomplete:
         # The server states the end a moment before it writes the history.
-        return replace(job, absent=job.absent + 2, unread=job.absent < LOOKS_UNTIL_LOST)
-    if job.status.ended or not job.absent % 2:
+        return replace(job, missed_polls=job.missed_polls + 2, results_incomplete=job.missed_polls < LOOKS_UNTIL_LOST)
+    if job.status.ended or not job.missed_polls % 2:
         return job
-    if job.absent + 1 < LOOKS_UNTIL_LOST:
-        return replace(job, absent=job.absent + 1)
+    if job.missed_polls + 1 < LOOKS_UNTIL_LOST:
+        return replace(job, missed_polls=job.missed_polls + 1)
     # One that ran and was overtaken, or of which a frame said that it was over, has finished as likely as not.
     note = MAY_HAVE_FINISHED if job.status is JobStatus.RUNNING else job.note
-    return replace(job, status=JobStatus.LOST, absent=job.absent + 1, ended=at.wall, note=note)
+    return replace(job, status=JobStatus.LOST, missed_polls=job.missed_polls + 1, ended=at.wall, note=note)
 
 
 def _taken_in(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:
@@ -112,29 +112,29 @@ def _taken_in(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:
     state = without(state, dropped)
     jobs = described(state, [job for job in jobs if job.prompt_id not in dropped])
     state = adopted(state, [job for job in jobs if job.mine], at.wall)
-    return put(state, (job for job in jobs if not job.mine))
+    return upsert(state, (job for job in jobs if not job.mine))
 
 
 def _running_now(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:
     """The state with the live numbers on the job of mine that the queue shows as running."""
     ids = [seen.prompt_id for seen in event.running]
-    if state.live and (state.live.prompt_id in ids or _proven_since(state, state.live.prompt_id, event.asked)):
+    if state.run and (state.run.prompt_id in ids or _proven_since(state, state.run.prompt_id, event.asked)):
         return state
     jobs = (state.jobs.get(key) for key in ids)
     job = next((job for job in jobs if job and job.mine and job.status is JobStatus.RUNNING), None)
     if job is None:
         return state
-    state, live = running(state, job, at, started_ms=None, whole=False)
+    state, run = running(state, job, at, started_ms=None, seen_from_start=False)
     created = next(seen.created for seen in event.running if seen.prompt_id == job.prompt_id)
-    return replace(state, live=replace(live, created=created)) if live.created != created else state
+    return replace(state, run=replace(run, created=created)) if run.created != created else state
 
 
 def _proven_since(state: SessionState, prompt_id: str, asked: float) -> bool:
     job = state.jobs.get(prompt_id)
-    return job is not None and job.proven is not None and job.proven >= asked
+    return job is not None and job.last_confirmed is not None and job.last_confirmed >= asked
 
 
-def _ended(job: Job, past: Past, at: Stamp) -> Job:
+def _ended(job: Job, past: FinishedPrompt, at: Stamp) -> Job:
     """A job with what the history says; an end that was stated stays, only gaps are filled."""
     status, failure = _outcome(past)
     if job.status.final:
@@ -148,14 +148,14 @@ def _ended(job: Job, past: Past, at: Stamp) -> Job:
         outputs=past.outputs if len(past.outputs) > len(job.outputs) else job.outputs,
         seconds=past.seconds if job.seconds is None else job.seconds,
         ended=ended if job.ended is None or not job.status.final else job.ended,
-        created=past.seen.created if job.created is None else job.created,
-        absent=0,
-        unread=False,
+        created=past.prompt.created if job.created is None else job.created,
+        missed_polls=0,
+        results_incomplete=False,
         note="",
     )
 
 
-def _outcome(past: Past) -> tuple[JobStatus, Failure | None]:
+def _outcome(past: FinishedPrompt) -> tuple[JobStatus, Failure | None]:
     match past.outcome:
         case "success":
             return (JobStatus.CACHED if past.all_cached else JobStatus.SUCCEEDED), None

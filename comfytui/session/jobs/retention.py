@@ -8,7 +8,7 @@ from comfytui.session.jobs.index import indexed
 from comfytui.session.jobs.sizes import graph_size, results_size, traceback_size
 from comfytui.session.model import Job
 from comfytui.session.state import SessionState
-from comfytui.workflow.parameters import Recipe
+from comfytui.workflow.parameters import GenerationParameters
 
 FOREIGN_KEPT = 200
 """Ended jobs of others that are remembered, the newest."""
@@ -24,7 +24,7 @@ GRAPHS_SIZE = 48 * 2**20
 
 def ordered(state: SessionState, job: Job) -> bool:
     """Whether the user ordered it here, in this session or one before."""
-    batch = state.batches.get(job.mark.batch) if job.mine and job.mark else None
+    batch = state.batches.get(job.batch_tag.batch) if job.mine and job.batch_tag else None
     return batch is not None and not batch.adopted
 
 
@@ -36,15 +36,19 @@ def described(state: SessionState, jobs: list[Job]) -> list[Job]:
     size, fitting = sum(graph_size(job, counted) for job in state.jobs.values()), []
     for job in jobs:
         size += graph_size(job, counted)
-        fitting.append(job if size <= GRAPHS_SIZE else replace(job, recipe=Recipe(), classes=MappingProxyType({})))
+        fitting.append(
+            job
+            if size <= GRAPHS_SIZE
+            else replace(job, parameters=GenerationParameters(), classes=MappingProxyType({}))
+        )
     return fitting
 
 
 def surplus(state: SessionState, new: Iterable[Job]) -> Set[str]:
     """The oldest jobs, of these `new` ones too, that nobody ordered here and that are no longer in the queue."""
-    running = state.live.prompt_id if state.live else ""
+    running = state.run.prompt_id if state.run else ""
     jobs = {**state.jobs, **{job.prompt_id: job for job in new}}
-    gone = [job for job in jobs.values() if (job.status.ended or job.absent) and job.prompt_id != running]
+    gone = [job for job in jobs.values() if (job.status.ended or job.missed_polls) and job.prompt_id != running]
     mine = [job for job in gone if job.mine and not ordered(state, job)]
     foreign = [job for job in gone if not job.mine]
     return {*_oldest(mine, ADOPTED_KEPT), *_oldest(foreign, FOREIGN_KEPT)}
@@ -56,7 +60,7 @@ def without(state: SessionState, ids: Set[str]) -> SessionState:
     if not jobs:
         return state
     batches = dict(state.batches)
-    for key in {job.mark.batch for job in jobs if job.mine and job.mark} & batches.keys():
+    for key in {job.batch_tag.batch for job in jobs if job.mine and job.batch_tag} & batches.keys():
         left = tuple(prompt for prompt in batches[key].prompts if prompt not in ids)
         if left:
             batches[key] = replace(batches[key], prompts=left)

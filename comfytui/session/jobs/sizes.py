@@ -26,8 +26,10 @@ def traceback_size(job: Job) -> int:
 
 def graph_size(job: Job, counted: set[int]) -> int:
     """The bytes of what is known of a job's graph; parts whose ids are `counted` are shared with other jobs."""
-    recipe = job.recipe
-    words = [each for each in (recipe.prompt, recipe.negative, recipe.model) if each and id(each) not in counted]
+    parameters = job.parameters
+    words = [
+        each for each in (parameters.prompt, parameters.negative, parameters.model) if each and id(each) not in counted
+    ]
     counted.update(map(id, words))
     if id(job.classes) in counted:
         return _size(words)

@@ -13,17 +13,17 @@ from comfytui.session.events import (
     PromptQueued,
     PromptRejected,
 )
-from comfytui.session.jobs.transitions import ended, put, rekeyed
+from comfytui.session.jobs.transitions import ended, rekeyed, upsert
 from comfytui.session.model import DISMISSED, MAY_HAVE_FINISHED, Failure, Job, JobStatus, Stamp
 from comfytui.session.state import SessionState
 
 NO_ID = "The server gave it the id of a different prompt."
 
-Order = BatchPlanned | PromptQueued | PromptRejected | PromptDelayed | PromptLost | JobCancelled | JobsResent
+SubmissionEvent = BatchPlanned | PromptQueued | PromptRejected | PromptDelayed | PromptLost | JobCancelled | JobsResent
 """What happens to prompts on this side of the wire."""
 
 
-def ordered(state: SessionState, event: Order, at: Stamp) -> SessionState:
+def ordered(state: SessionState, event: SubmissionEvent, at: Stamp) -> SessionState:
     """The state after an order or its fate."""
     match event:
         case BatchPlanned():
@@ -60,16 +60,18 @@ def _planned(state: SessionState, event: BatchPlanned) -> SessionState:
     fresh = [job for job in event.jobs if job.prompt_id not in landed and not _is_known(state, job)]
     if state.batches.get(batch.id) != batch:
         state = replace(state, batches=MappingProxyType({**state.batches, batch.id: batch}))
-    return put(state, fresh)
+    return upsert(state, fresh)
 
 
 def _landed(state: SessionState, event: BatchPlanned) -> dict[str, str]:
     """Prompts of a batch that seem unsent, by their ids, and the ids under which their images are known already."""
     known = state.batches.get(event.batch.id)
     jobs = [state.jobs.get(prompt) for prompt in known.prompts] if known else []
-    images = {job.mark.index: job.prompt_id for job in jobs if job and job.mark}
+    images = {job.batch_tag.index: job.prompt_id for job in jobs if job and job.batch_tag}
     unsent = [job for job in event.jobs if job.status is JobStatus.SUBMITTING and job.prompt_id not in state.jobs]
-    return {job.prompt_id: images[job.mark.index] for job in unsent if job.mark and job.mark.index in images}
+    return {
+        job.prompt_id: images[job.batch_tag.index] for job in unsent if job.batch_tag and job.batch_tag.index in images
+    }
 
 
 def _is_known(state: SessionState, job: Job) -> bool:
@@ -85,9 +87,11 @@ def _queued(state: SessionState, event: PromptQueued, at: Stamp) -> SessionState
     if job.prompt_id != event.accepted_id and event.accepted_id in state.jobs:
         return _never_run(state, job.prompt_id, JobStatus.REJECTED, Failure(NO_ID), at)
     status = JobStatus.QUEUED if job.status is JobStatus.SUBMITTING else job.status
-    taken = replace(job, prompt_id=event.accepted_id, status=status, number=event.number, note="", proven=at.monotonic)
+    taken = replace(
+        job, prompt_id=event.accepted_id, status=status, number=event.number, note="", last_confirmed=at.monotonic
+    )
     if job.prompt_id == event.accepted_id:
-        return put(state, [taken])
+        return upsert(state, [taken])
     return rekeyed(state, job.prompt_id, taken)
 
 
@@ -96,7 +100,7 @@ def _delayed(state: SessionState, event: PromptDelayed) -> SessionState:
     job = _open(state, event.prompt_id)
     if job is None or job.status is not JobStatus.SUBMITTING or job.note == event.note:
         return state
-    return put(state, [replace(job, note=event.note)])
+    return upsert(state, [replace(job, note=event.note)])
 
 
 def _lost(state: SessionState, prompt_id: str, at: Stamp) -> SessionState:
@@ -104,17 +108,17 @@ def _lost(state: SessionState, prompt_id: str, at: Stamp) -> SessionState:
     job = _open(state, prompt_id)
     if job is None or job.status is not JobStatus.SUBMITTING:
         return state
-    return put(state, [replace(job, status=JobStatus.LOST, note=MAY_HAVE_FINISHED, ended=at.wall)])
+    return upsert(state, [replace(job, status=JobStatus.LOST, note=MAY_HAVE_FINISHED, ended=at.wall)])
 
 
 def _resent(state: SessionState, prompt_ids: Iterable[str]) -> SessionState:
     """The state with lost jobs on their way again."""
     lost = (state.jobs.get(key) for key in prompt_ids)
-    return put(state, [_again(job) for job in lost if job and job.status is JobStatus.LOST])
+    return upsert(state, [_again(job) for job in lost if job and job.status is JobStatus.LOST])
 
 
 def _again(job: Job) -> Job:
-    return replace(job, status=JobStatus.SUBMITTING, number=None, absent=0, ended=None, seconds=None, note="")
+    return replace(job, status=JobStatus.SUBMITTING, number=None, missed_polls=0, ended=None, seconds=None, note="")
 
 
 def _never_run(
@@ -125,7 +129,7 @@ def _never_run(
     if job is None:
         return state
     note = DISMISSED if job.status is JobStatus.LOST and status is JobStatus.CANCELLED else ""
-    return ended(state, replace(job, status=status, failure=failure, ended=at.wall, note=note, absent=0))
+    return ended(state, replace(job, status=status, failure=failure, ended=at.wall, note=note, missed_polls=0))
 
 
 def _open(state: SessionState, prompt_id: str) -> Job | None:

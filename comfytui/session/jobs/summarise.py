@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from comfytui.comfy.protocol.models import HistoryEntry, Json, QueueItem
-from comfytui.session.events import Past, Seen
+from comfytui.session.events import FinishedPrompt, QueuedPrompt
 from comfytui.session.jobs.execution import failure_of
 from comfytui.session.jobs.transitions import from_cache
-from comfytui.session.model import Mark
+from comfytui.session.model import BatchTag
 from comfytui.workflow.parameters import GraphReader
 
 LONGEST_ID = 64
@@ -16,26 +16,26 @@ MOST_IMAGES = 100_000
 """Images of a batch that a mark may claim."""
 
 
-def seen(item: QueueItem, reader: GraphReader | None = None) -> Seen:
+def queued_prompt_of(item: QueueItem, reader: GraphReader | None = None) -> QueuedPrompt:
     """A prompt in the queue; one `reader` serves all prompts of an answer."""
-    recipe, classes = (reader or GraphReader()).read(item.graph)
-    return Seen(
+    parameters, classes = (reader or GraphReader()).read(item.graph)
+    return QueuedPrompt(
         prompt_id=item.prompt_id,
         number=item.number,
         client_id=item.client_id,
-        mark=mark_of(item.marks),
-        recipe=recipe,
+        batch_tag=batch_tag_of(item.marks),
+        parameters=parameters,
         classes=classes,
         created=_seconds(item.create_time),
     )
 
 
-def past(entry: HistoryEntry, reader: GraphReader | None = None) -> Past:
+def finished_prompt_of(entry: HistoryEntry, reader: GraphReader | None = None) -> FinishedPrompt:
     """A prompt that ended; one `reader` serves all prompts of an answer."""
-    prompt = seen(entry.item, reader)
+    prompt = queued_prompt_of(entry.item, reader)
     both = entry.started is not None and entry.ended is not None
-    return Past(
-        seen=prompt,
+    return FinishedPrompt(
+        prompt=prompt,
         outcome=entry.outcome,
         outputs=entry.outputs,
         all_cached=from_cache(frozenset(entry.cached), prompt.classes, entry.outputs),
@@ -45,7 +45,7 @@ def past(entry: HistoryEntry, reader: GraphReader | None = None) -> Past:
     )
 
 
-def mark_of(marks: Mapping[str, Json]) -> Mark | None:
+def batch_tag_of(marks: Mapping[str, Json]) -> BatchTag | None:
     """The mark that a prompt carries; anybody can write one, so a senseless one is none."""
     if not marks:
         return None
@@ -55,7 +55,7 @@ def mark_of(marks: Mapping[str, Json]) -> Mark | None:
     total = min(total, MOST_IMAGES)
     if not 1 <= index <= total:
         return None
-    return Mark(batch, index, total, submission if _is_id(submission) else "")
+    return BatchTag(batch, index, total, submission if _is_id(submission) else "")
 
 
 def _is_id(value: Json) -> TypeGuard[str]:

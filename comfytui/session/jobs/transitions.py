@@ -7,9 +7,9 @@ from types import MappingProxyType
 from comfytui.comfy.protocol.events import Output
 from comfytui.session.jobs.index import Jobs, indexed
 from comfytui.session.jobs.sizes import cut, results_size, traceback_size, without_traceback
-from comfytui.session.model import Failure, Job, JobStatus, Kind, Pace, Stamp, kind_of
+from comfytui.session.model import Failure, Job, JobStatus, RunTimes, Stamp, WorkloadKey, workload_key_of
 from comfytui.session.runs.run import begun
-from comfytui.session.state import Live, SessionState
+from comfytui.session.state import Run, SessionState
 
 RESULTS_SIZE = 48 * 2**20
 """Bytes of what all jobs of a session gave: 100,000 pictures."""
@@ -23,7 +23,7 @@ KINDS_KEPT = 64
 """Kinds of job whose pace is remembered; the oldest gives way."""
 
 
-def put(state: SessionState, jobs: Iterable[Job]) -> SessionState:
+def upsert(state: SessionState, jobs: Iterable[Job]) -> SessionState:
     """The state with these jobs in the place of those of the same ids, new ones last; unchanged ones cost nothing.
 
     What they gave is kept up to a size.
@@ -64,61 +64,63 @@ def _with_few_tracebacks(jobs: Jobs) -> Jobs:
 def rekeyed(state: SessionState, old: str, job: Job) -> SessionState:
     """The state with the job `old` replaced, in its place, by one of another id, in its batch too."""
     batches = state.batches
-    batch = batches.get(job.mark.batch) if job.mark else None
+    batch = batches.get(job.batch_tag.batch) if job.batch_tag else None
     if batch is not None:
         prompts = tuple(job.prompt_id if prompt == old else prompt for prompt in batch.prompts)
         batches = MappingProxyType({**batches, batch.id: replace(batch, prompts=prompts)})
-    live = state.live
-    if live is not None and live.prompt_id == old:
-        live = replace(live, prompt_id=job.prompt_id)
-    return replace(state, jobs=indexed(state.jobs).rekeyed(old, job), batches=batches, live=live)
+    run = state.run
+    if run is not None and run.prompt_id == old:
+        run = replace(run, prompt_id=job.prompt_id)
+    return replace(state, jobs=indexed(state.jobs).rekeyed(old, job), batches=batches, run=run)
 
 
 def running(
-    state: SessionState, job: Job, at: Stamp, *, started_ms: int | None, whole: bool
-) -> tuple[SessionState, Live]:
+    state: SessionState, job: Job, at: Stamp, *, started_ms: int | None, seen_from_start: bool
+) -> tuple[SessionState, Run]:
     """The state in which a job of mine runs, and its run; of what ran before the end is to be looked up."""
     jobs = []
-    if job.status is not JobStatus.RUNNING or job.absent:
-        jobs.append(replace(job, status=JobStatus.RUNNING, absent=0, proven=at.monotonic, ended=None, note=""))
-    live = state.live if state.live and state.live.prompt_id == job.prompt_id else None
-    if live is None and (before := overtaken(state)) is not None:
+    if job.status is not JobStatus.RUNNING or job.missed_polls:
+        jobs.append(
+            replace(job, status=JobStatus.RUNNING, missed_polls=0, last_confirmed=at.monotonic, ended=None, note="")
+        )
+    run = state.run if state.run and state.run.prompt_id == job.prompt_id else None
+    if run is None and (before := overtaken(state)) is not None:
         jobs.append(before)
     # The queue may show a run before its first frame is here: the frame makes it one seen from its start.
-    if live is None or (whole and not live.whole and not live.fraction):
-        live = begun(job, at.monotonic, whole=whole, started_ms=started_ms)
-        state = replace(state, live=live)
-    return put(state, jobs), live
+    if run is None or (seen_from_start and not run.seen_from_start and not run.fraction):
+        run = begun(job, at.monotonic, seen_from_start=seen_from_start, started_ms=started_ms)
+        state = replace(state, run=run)
+    return upsert(state, jobs), run
 
 
 def overtaken(state: SessionState) -> Job | None:
     """The job that ran until now as one that left the queue, if it is open and not known to have left."""
-    job = state.jobs.get(state.live.prompt_id) if state.live else None
-    return replace(job, absent=1) if job and not job.status.ended and not job.absent else None
+    job = state.jobs.get(state.run.prompt_id) if state.run else None
+    return replace(job, missed_polls=1) if job and not job.status.ended and not job.missed_polls else None
 
 
 def ended(state: SessionState, job: Job) -> SessionState:
     """The state with a job that came to an end; it no longer runs."""
-    state = put(state, [job])
-    return replace(state, live=None) if state.live and state.live.prompt_id == job.prompt_id else state
+    state = upsert(state, [job])
+    return replace(state, run=None) if state.run and state.run.prompt_id == job.prompt_id else state
 
 
 def stated_end(
     state: SessionState, job: Job, status: JobStatus, at: Stamp, *, ended_ms: int | None, failure: Failure | None = None
 ) -> SessionState:
     """The state with a job that ended as a frame says, its run measured if it was seen whole."""
-    live = state.live if state.live and state.live.prompt_id == job.prompt_id else None
-    if status is JobStatus.SUCCEEDED and live and live.whole:
-        if from_cache(live.cached, job.classes, job.outputs):
+    run = state.run if state.run and state.run.prompt_id == job.prompt_id else None
+    if status is JobStatus.SUCCEEDED and run and run.seen_from_start:
+        if from_cache(run.cached, job.classes, job.outputs):
             status = JobStatus.CACHED
         else:
-            state = replace(state, paces=_measured(state.paces, job, live, at.monotonic))
-    seconds = _seconds(live, at, ended_ms)
-    unread = live is None or not live.whole or live.cut
+            state = replace(state, run_times=_measured(state.run_times, job, run, at.monotonic))
+    seconds = _seconds(run, at, ended_ms)
+    unread = run is None or not run.seen_from_start or run.had_gap
     # A success that shows nothing is one whose results went astray.
     unread |= status is JobStatus.SUCCEEDED and not (job.outputs or job.text)
     ends = replace(job, status=status, ended=at.wall, seconds=seconds, failure=failure, note="")
-    done = replace(ends, absent=1 if unread else 0, unread=unread)
+    done = replace(ends, missed_polls=1 if unread else 0, results_incomplete=unread)
     return ended(state, done)
 
 
@@ -131,19 +133,21 @@ def from_cache(cached: Set[str], nodes: Iterable[str], outputs: Iterable[Output]
     return any(bool(each) and cached >= each for each in (known, givers))
 
 
-def _seconds(live: Live | None, at: Stamp, ended_ms: int | None) -> float | None:
-    if live is None:
+def _seconds(run: Run | None, at: Stamp, ended_ms: int | None) -> float | None:
+    if run is None:
         return None
-    if live.started_ms is not None and ended_ms is not None:
-        return max(ended_ms - live.started_ms, 0) / 1000
-    return at.monotonic - live.started if live.whole else None
+    if run.started_ms is not None and ended_ms is not None:
+        return max(ended_ms - run.started_ms, 0) / 1000
+    return at.monotonic - run.started if run.seen_from_start else None
 
 
-def _measured(paces: Mapping[Kind, Pace], job: Job, live: Live, end: float) -> Mapping[Kind, Pace]:
-    kind = kind_of(job)
-    first = end if live.first_step is None else live.first_step
-    last = end if live.last_step is None else live.last_step
-    runs = paces[kind].runs + 1 if kind in paces else 1
-    pace = Pace(first - live.started, end - first - live.stalled, end - last, runs)
-    others = [known for known in paces.items() if known[0] != kind]
-    return MappingProxyType(dict([*others[1 - KINDS_KEPT :], (kind, pace)]))
+def _measured(
+    run_times: Mapping[WorkloadKey, RunTimes], job: Job, run: Run, end: float
+) -> Mapping[WorkloadKey, RunTimes]:
+    kind = workload_key_of(job)
+    first = end if run.first_step is None else run.first_step
+    last = end if run.last_step is None else run.last_step
+    runs = run_times[kind].runs + 1 if kind in run_times else 1
+    times = RunTimes(first - run.started, end - first - run.stalled, end - last, runs)
+    others = [known for known in run_times.items() if known[0] != kind]
+    return MappingProxyType(dict([*others[1 - KINDS_KEPT :], (kind, times)]))

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from comfytui.comfy.protocol.models import SystemStats
-from comfytui.session.model import kind_of
+from comfytui.session.model import workload_key_of
 from comfytui.session.runs.run import cold, overdue
-from comfytui.session.state import Live, SessionState
+from comfytui.session.state import Run, SessionState
 
 LOAD_PATIENCE = 60.0
 """Seconds that a model may take to load without a sign of life."""
@@ -32,21 +32,21 @@ def silence_of(state: SessionState, heard: float, now: float) -> Silence | None:
 
     Frames of a run whose client id another comfytui holds do not come here at all.
     """
-    live = state.live
-    if live is None or state.jobs[live.prompt_id].owner in state.elsewhere:
+    run = state.run
+    if run is None or state.jobs[run.prompt_id].owner in state.elsewhere:
         return None
-    if (quiet := now - max(heard, live.started)) <= patience(state, live):
+    if (quiet := now - max(heard, run.started)) <= patience(state, run):
         return None
     return Silence(quiet, _moving(state, now))
 
 
-def patience(state: SessionState, live: Live) -> float:
+def patience(state: SessionState, run: Run) -> float:
     """Seconds that a run may go without a frame: a few of its usual steps, and longer while its model loads."""
-    job = state.jobs[live.prompt_id]
-    if live.first_step is None and live.node is not None and cold(live, job):
+    job = state.jobs[run.prompt_id]
+    if run.first_step is None and run.node is not None and cold(run, job):
         return LOAD_PATIENCE
-    pace = state.paces.get(kind_of(job))
-    step = live.step_seconds or (pace.body / max(job.recipe.steps or 1, 1) if pace else 0.0)
+    times = state.run_times.get(workload_key_of(job))
+    step = run.step_seconds or (times.body / max(job.parameters.steps or 1, 1) if times else 0.0)
     return overdue(step)
 
 
@@ -54,8 +54,8 @@ def stall_of(state: SessionState, now: float) -> Silence | None:
     """The silence as a user sees it: since the last step, or since the run began; steps that are late are none."""
     if state.link.behind:
         return None
-    live = state.live
-    last = (live.last_step if live.last_step is not None else live.started) if live else 0.0
+    run = state.run
+    last = (run.last_step if run.last_step is not None else run.started) if run else 0.0
     return silence_of(state, last, now)
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from itertools import islice
 
 from comfytui.session.jobs.index import indexed
-from comfytui.session.model import RAN, Job, JobStatus, Pace, Stamp, kind_of
-from comfytui.session.state import Live, SessionState
+from comfytui.session.model import RAN, Job, JobStatus, RunTimes, Stamp, workload_key_of
+from comfytui.session.state import Run, SessionState
 
 Seconds = tuple[float, float]
 """The least and the most that it may take."""
@@ -34,63 +34,63 @@ def starts_in(state: SessionState, job: Job, now: float) -> Seconds | None:
 
 def _time_of(state: SessionState, job: Job, now: float) -> Seconds | None:
     """What a job that runs or is queued still takes; when a job of somebody else began to run is not known."""
-    kind = kind_of(job)
-    if state.live and state.live.prompt_id == job.prompt_id:
-        return _run_left(state.paces.get(kind), state.live, now)
-    seconds = None if kind in state.paces else indexed(state.jobs).run_seconds.get(kind)
-    whole = _image(state.paces.get(kind)) if seconds is None else (seconds, seconds)
+    kind = workload_key_of(job)
+    if state.run and state.run.prompt_id == job.prompt_id:
+        return _run_left(state.run_times.get(kind), state.run, now)
+    seconds = None if kind in state.run_times else indexed(state.jobs).run_seconds.get(kind)
+    whole = _image(state.run_times.get(kind)) if seconds is None else (seconds, seconds)
     return (0.0, whole[1]) if whole and job.status is JobStatus.RUNNING else whole
 
 
-def image_left(state: SessionState, job: Job, live: Live, now: float) -> float | None:
+def image_left(state: SessionState, job: Job, run: Run, now: float) -> float | None:
     """Seconds until the running image is done; None while nothing of its kind was measured and it has no rate."""
-    left = _run_left(state.paces.get(kind_of(job)), live, now)
+    left = _run_left(state.run_times.get(workload_key_of(job)), run, now)
     return left[0] if left else None
 
 
-def batch_left(state: SessionState, job: Job, live: Live | None, open_jobs: int, now: float) -> Seconds | None:
+def batch_left(state: SessionState, job: Job, run: Run | None, open_jobs: int, now: float) -> Seconds | None:
     """Seconds until a batch is done, of which `job` is the next; the two are equal once two images were measured."""
-    pace = state.paces.get(kind_of(job))
-    image = _image(pace or _sketch(live))
-    if live is None or image is None:
+    times = state.run_times.get(workload_key_of(job))
+    image = _image(times or _sketch(run))
+    if run is None or image is None:
         return image and (open_jobs * image[0], open_jobs * image[1])
-    running = _run_left(pace, live, now)
+    running = _run_left(times, run, now)
     others = open_jobs - 1
     return running and (running[0] + others * image[0], running[1] + others * image[1])
 
 
-def _image(pace: Pace | None) -> Seconds | None:
+def _image(times: RunTimes | None) -> Seconds | None:
     """One more image, with a model that is loaded, and with one that is not."""
-    if pace is None:
+    if times is None:
         return None
-    whole = pace.lead + pace.body
-    return (whole if pace.runs >= STEADY_RUNS else pace.body), whole
+    whole = times.lead + times.body
+    return (whole if times.runs >= STEADY_RUNS else times.body), whole
 
 
-def _run_left(pace: Pace | None, live: Live, now: float) -> Seconds | None:
-    rest = _steps_left(live, now)
-    if pace is None or not live.whole:
+def _run_left(times: RunTimes | None, run: Run, now: float) -> Seconds | None:
+    rest = _steps_left(run, now)
+    if times is None or not run.seen_from_start:
         return None if rest is None else (rest, rest)
-    if live.first_step is None:
-        low, high = pace.body, pace.body + max(pace.lead - (now - live.started), 0.0)
-        return (high if pace.runs >= STEADY_RUNS else low), high
-    left = max(pace.body - (now - live.first_step - live.stalled), 0.0 if rest is None else rest + pace.tail)
+    if run.first_step is None:
+        low, high = times.body, times.body + max(times.lead - (now - run.started), 0.0)
+        return (high if times.runs >= STEADY_RUNS else low), high
+    left = max(times.body - (now - run.first_step - run.stalled), 0.0 if rest is None else rest + times.tail)
     return left, left
 
 
-def _steps_left(live: Live, now: float) -> float | None:
+def _steps_left(run: Run, now: float) -> float | None:
     """Seconds to the end of the running pass; a step that is overdue takes no more than itself off them."""
-    if live.step_seconds is None or live.last_step is None:
+    if run.step_seconds is None or run.last_step is None:
         return None
-    gone = min(max(now - live.last_step, 0.0), live.step_seconds)
-    return max((live.steps - live.step) * live.step_seconds - gone, 0.0)
+    gone = min(max(now - run.last_step, 0.0), run.step_seconds)
+    return max((run.steps - run.step) * run.step_seconds - gone, 0.0)
 
 
-def _sketch(live: Live | None) -> Pace | None:
+def _sketch(run: Run | None) -> RunTimes | None:
     """The pace of a run that has not ended, as far as its steps tell."""
-    if live is None or live.first_step is None or live.step_seconds is None:
+    if run is None or run.first_step is None or run.step_seconds is None:
         return None
-    return Pace(live.first_step - live.started, live.steps * live.step_seconds, 0.0, runs=0)
+    return RunTimes(run.first_step - run.started, run.steps * run.step_seconds, 0.0, runs=0)
 
 
 CLOCKS_APART = 5.0
@@ -102,18 +102,18 @@ def with_beginning(state: SessionState, at: Stamp) -> SessionState:
 
     A server runs its queue without a pause: a job begins when the one before it ends, or when it is taken.
     """
-    live = state.live
-    job = state.jobs.get(live.prompt_id) if live else None
-    if live is None or job is None or live.began is not None or indexed(state.jobs).running != {job.prompt_id}:
+    run = state.run
+    job = state.jobs.get(run.prompt_id) if run else None
+    if run is None or job is None or run.began is not None or indexed(state.jobs).running != {job.prompt_id}:
         return state
-    taken = live.created if live.created is not None else job.created
+    taken = run.created if run.created is not None else job.created
     if taken is None:
         return state
     ends = (other.ended for other in state.jobs.values() if other.status in RAN and other.ended is not None)
     elapsed = at.wall - max([taken, *ends])
     if not -CLOCKS_APART <= elapsed <= _most(job, at) + CLOCKS_APART:
         return state
-    return replace(state, live=replace(live, began=at.monotonic - max(elapsed, 0.0)))
+    return replace(state, run=replace(run, began=at.monotonic - max(elapsed, 0.0)))
 
 
 def _most(job: Job, at: Stamp) -> float:

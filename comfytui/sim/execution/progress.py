@@ -34,7 +34,7 @@ class Progress:
         if image is not None and modern:
             metadata = {"node_id": node_id, "prompt_id": self.prompt_id, **_lineage(node_id)}
             self.sockets.send("preview", Preview(image, self.preview_size, metadata), owner)
-        told = node_id if self.sockets.abilities.progress_state else self.sockets.last_node
+        told = node_id if self.sockets.capabilities.progress_state else self.sockets.last_node
         step = {"value": value, "max": total, "prompt_id": self.prompt_id, "node": told}
         self.sockets.send("progress", step, owner)
         if image is not None and not modern:
@@ -49,7 +49,7 @@ class Progress:
             "prompt_id": self.prompt_id,
             **_lineage(node_id),
         }
-        if self.sockets.abilities.progress_state:
+        if self.sockets.capabilities.progress_state:
             data = {"prompt_id": self.prompt_id, "nodes": dict(self.nodes)}
             self.sockets.send("progress_state", data, self.sockets.client_id)
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, TypeVar
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from comfytui.sim.faults.tcp_faults import Lines
+from comfytui.sim.faults.tcp_faults import ConnectionManager
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 When = str | Callable[[str, Any], bool]
@@ -91,7 +91,7 @@ class AnswerFault(Fault):
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class DoorFault(Fault):
+class HandshakeFault(Fault):
     """Websockets that are accepted and closed."""
 
     greeted: bool
@@ -117,9 +117,9 @@ class Faults:
     """All that goes wrong just now; without any, the server is in health."""
 
     def __init__(self) -> None:
-        self.lines = Lines()
+        self.lines = ConnectionManager()
         self._answers: list[AnswerFault] = []
-        self._doors: list[DoorFault] = []
+        self._doors: list[HandshakeFault] = []
         self._frames: list[FrameFault] = []
         self._late: list[Sent] = []
 
@@ -154,9 +154,11 @@ class Faults:
         self._answers.append(fault)
         return fault
 
-    def close_sockets(self, *, greeted: bool = False, code: int | None = 1001, times: int | None = None) -> DoorFault:
+    def close_sockets(
+        self, *, greeted: bool = False, code: int | None = 1001, times: int | None = None
+    ) -> HandshakeFault:
         """Accept websockets and close them, after the first `status` if `greeted`; code None cuts without a word."""
-        fault = DoorFault(times=times, greeted=greeted, code=code)
+        fault = HandshakeFault(times=times, greeted=greeted, code=code)
         self._doors.append(fault)
         return fault
 
@@ -191,7 +193,7 @@ class Faults:
         self._answers, self._doors, self._frames = [], [], []
         self.release_loop()
 
-    def at_the_door(self) -> DoorFault | None:
+    def at_the_door(self) -> HandshakeFault | None:
         """Return what happens to a websocket that was just accepted."""
         return _strike(fault for fault in self._doors if fault.active)
 

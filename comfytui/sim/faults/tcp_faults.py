@@ -8,7 +8,7 @@ from typing import Any
 Factory = Callable[[], asyncio.Protocol]
 
 
-class Lines:
+class ConnectionManager:
     """Every connection that stands, and what waits while the loop is held."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Lines:
 class Line(asyncio.Protocol, asyncio.Transport):
     """One connection: to the network it is the protocol, and to the protocol it is the transport."""
 
-    def __init__(self, lines: Lines, inner: asyncio.Protocol) -> None:
+    def __init__(self, lines: ConnectionManager, inner: asyncio.Protocol) -> None:
         super().__init__()
         self._lines, self._inner = lines, inner
         self._wire: asyncio.Transport | None = None

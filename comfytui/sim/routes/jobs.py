@@ -20,7 +20,7 @@ def routes(server: "SimServer") -> list[web.RouteDef]:
 def _history_routes(server: "SimServer") -> list[web.RouteDef]:
     async def get_history(request: web.Request) -> web.Response:
         max_items = request.rel_url.query.get("max_items")
-        offset = int(request.rel_url.query.get("offset", -1)) if server.config.abilities.history_offset else -1
+        offset = int(request.rel_url.query.get("offset", -1)) if server.config.capabilities.history_offset else -1
         page = server.queue.history_page(None if max_items is None else int(max_items), offset)
         return web.json_response(page)
 
@@ -77,8 +77,8 @@ def _job_routes(server: "SimServer") -> list[web.RouteDef]:
         web.post("/api/jobs/cancel", cancel_several),
         web.post("/api/jobs/{job_id}/cancel", cancel_one),
     ]
-    abilities = server.config.abilities
-    return [*(reading if abilities.jobs else ()), *(cancelling if abilities.atomic_cancel else ())]
+    capabilities = server.config.capabilities
+    return [*(reading if capabilities.jobs else ()), *(cancelling if capabilities.atomic_cancel else ())]
 
 
 def cancel(server: "SimServer", prompt_id: str) -> bool:

@@ -26,7 +26,7 @@ NO_STORE = {"Cache-Control": "no-store, must-revalidate", "Pragma": "no-cache", 
 
 def make_app(server: "SimServer") -> web.Application:
     """Build the application: every route also below `/api`, but for `/internal`."""
-    guard = refuse_foreign_pages(server.logs, cross_site=server.config.abilities.refuses_cross_site)
+    guard = refuse_foreign_pages(server.logs, cross_site=server.config.capabilities.refuses_cross_site)
     app = web.Application(client_max_size=FEATURES["max_upload_size"], middlewares=[server.faults.middleware(), guard])
     below = web.Application()
     below.add_routes(internal.routes(server))
@@ -72,7 +72,7 @@ def _queue_routes(server: "SimServer") -> list[web.RouteDef]:
             body = await request.json()
         except json.JSONDecodeError:
             body = {}
-        prompt_id = body.get("prompt_id") if server.config.abilities.targeted_interrupt else None
+        prompt_id = body.get("prompt_id") if server.config.capabilities.targeted_interrupt else None
         if not prompt_id:
             server.logs.info("Global interrupt (no prompt_id specified)")
             server.box.interrupted = True
@@ -101,7 +101,7 @@ def _box_routes(server: "SimServer") -> list[web.RouteDef]:
         server.executor.free(bool(body.get("unload_models")), bool(body.get("free_memory")))
         return web.Response()
 
-    features = [web.get("/features", _always(FEATURES))] if server.config.abilities.feature_flags else []
+    features = [web.get("/features", _always(FEATURES))] if server.config.capabilities.feature_flags else []
     return [
         *features,
         web.get("/", _answer_page),

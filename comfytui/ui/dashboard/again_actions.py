@@ -8,7 +8,7 @@ from textual import work
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.presentation import formatting
-from comfytui.service.submission.batch import Order
+from comfytui.service.submission.batch import BatchRequest
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, lost_jobs
 from comfytui.ui.dashboard.base import ActingScreen
@@ -16,7 +16,7 @@ from comfytui.ui.form.batch_builder import preview_method
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.widgets.footer import resends
 from comfytui.workflow.graph import Graph
-from comfytui.workflow.parameters import recipe_of
+from comfytui.workflow.parameters import parameters_of
 from comfytui.workflow.seeds import reseeded
 
 
@@ -64,9 +64,9 @@ class AgainActions(ActingScreen):
             self._say("This workflow has no seed to change: r makes the job again as it is.", "warning")
             return
         batch = batch_of(self._state, job)
-        title = job.recipe.prompt or (batch.title if batch else "")
+        title = job.parameters.prompt or (batch.title if batch else "")
         self._known = frozenset(self._state.batches)
-        self._service.submit(Order(title, (made,), preview_method(previews=self._previews)))
+        self._service.submit(BatchRequest(title, (made,), preview_method(previews=self._previews)))
         self._say(_queued_again(made, new_seed=new_seed))
 
     async def _resend(self, lost: list[Job]) -> None:
@@ -92,7 +92,7 @@ class AgainActions(ActingScreen):
         self._say("First searching the server for the images of lost jobs.")
         self._searching = True
         try:
-            found = await asyncio.wrap_future(self._service.look_for([job.prompt_id for job in lost]))
+            found = await asyncio.wrap_future(self._service.recover_outputs([job.prompt_id for job in lost]))
         except ComfyError as error:
             return f"The search for the images of lost jobs failed: {error}"
         finally:
@@ -102,17 +102,17 @@ class AgainActions(ActingScreen):
 
 def resent(lost: Sequence[Job], answer: bool | None) -> list[str]:
     """The ids of lost jobs that are resent after a question: all (True), only those surely not done, or none (None)."""
-    sure = [job for job in lost if not job.note]
-    jobs = lost if answer else sure if answer is False and len(sure) < len(lost) else ()
+    force = [job for job in lost if not job.note]
+    jobs = lost if answer else force if answer is False and len(force) < len(lost) else ()
     return [job.prompt_id for job in jobs]
 
 
 def _batches(jobs: list[Job]) -> int:
-    return len({job.mark.batch if job.mark else job.prompt_id for job in jobs})
+    return len({job.batch_tag.batch if job.batch_tag else job.prompt_id for job in jobs})
 
 
 def _queued_again(graph: Graph, *, new_seed: bool) -> str:
-    recipe = recipe_of(graph)
-    seeds = [str(seed) for seed in (recipe.seed, *recipe.more_seeds) if seed is not None]
+    parameters = parameters_of(graph)
+    seeds = [str(seed) for seed in (parameters.seed, *parameters.more_seeds) if seed is not None]
     which = "the same" if not new_seed else "a new" if len(seeds) < 2 else "new"
     return f"Queued again with {which} {', '.join(('seed' if len(seeds) < 2 else 'seeds', *seeds))}."

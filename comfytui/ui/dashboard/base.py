@@ -2,7 +2,7 @@
 
 from collections.abc import Set
 
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.service.notifications import Severity
 from comfytui.service.thread import ServiceThread
 from comfytui.session.state import SessionState
@@ -33,4 +33,4 @@ class ActingScreen(ThriftyScreen):
         return self.query_one(QueuePanel)
 
     def _say(self, text: str, severity: Severity = "information") -> None:
-        self.notify(plain(text, 600), severity=severity, markup=False)
+        self.notify(sanitize(text, 600), severity=severity, markup=False)

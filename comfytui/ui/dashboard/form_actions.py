@@ -74,7 +74,7 @@ class FormActions(ActingScreen):
     async def _learn_choices(self) -> None:
         workflow = self._options.workflow
         try:
-            specs = await asyncio.wrap_future(self._service.ask(lambda client: specs_from(client, workflow)))
+            specs = await asyncio.wrap_future(self._service.call(lambda client: specs_from(client, workflow)))
         except ComfyError as error:
             self._say(f"The server's choices could not be read: {error}", "warning")
             if isinstance(error, Unreachable):

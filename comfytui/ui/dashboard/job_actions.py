@@ -3,9 +3,9 @@
 from textual import on, work
 
 from comfytui.presentation import formatting
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.session.model import Job, JobStatus
-from comfytui.session.selectors import batch_of, tally
+from comfytui.session.selectors import batch_of, counts_of
 from comfytui.ui.dashboard.base import ActingScreen
 from comfytui.ui.downloads import save_and_tell
 from comfytui.ui.queue.queue_list import QueueList
@@ -23,26 +23,26 @@ class JobActions(ActingScreen):
         if job is None:
             self._say("Select a job first.")
             return
-        risk = formatting.blunt_interrupt(self._state.abilities) if job.status is JobStatus.RUNNING else ""
+        risk = formatting.blunt_interrupt(self._state.capabilities) if job.status is JobStatus.RUNNING else ""
         question = f"{risk} Stop it?" if risk else ""
         if not (job.mine or job.status.ended):
             question = f"{risk} {_whose(job)}".strip()
         if question and not await self.app.push_screen_wait(ConfirmScreen(question)):
             return
-        self._service.cancel(job.prompt_id, sure=bool(risk))
+        self._service.cancel(job.prompt_id, force=bool(risk))
 
     @work(exclusive=True, group="cancel")
     async def action_cancel_batch(self) -> None:
         """Cancel what is still to end or lost of the selected job's batch, after a question."""
         job = self._panel.selected()
         batch = batch_of(self._state, job) if job else None
-        if batch is None or not (left := tally(self._state, batch).unsettled):
+        if batch is None or not (left := counts_of(self._state, batch).unsettled):
             self._say("Select a job of an unfinished batch of your own.")
         else:
-            risk = formatting.blunt_interrupt(self._state.abilities)
-            question = formatting.ask_about_batch(left, tally(self._state, batch).of(JobStatus.LOST), risk)
+            risk = formatting.blunt_interrupt(self._state.capabilities)
+            question = formatting.ask_about_batch(left, counts_of(self._state, batch).of(JobStatus.LOST), risk)
             if await self.app.push_screen_wait(ConfirmScreen(question)):
-                self._service.cancel_batch(batch.id, sure=bool(risk))
+                self._service.cancel_batch(batch.id, force=bool(risk))
 
     @on(QueueList.Selected)
     def _show_job(self) -> None:
@@ -62,5 +62,5 @@ class JobActions(ActingScreen):
 
 
 def _whose(job: Job) -> str:
-    what = plain(job.recipe.prompt, 80) or "untitled"
-    return f"'{what}' ({job.status.label}) belongs to another client, {plain(job.owner or 'unknown', 8)}. Cancel it?"
+    what = sanitize(job.parameters.prompt, 80) or "untitled"
+    return f"'{what}' ({job.status.label}) belongs to another client, {sanitize(job.owner or 'unknown', 8)}. Cancel it?"

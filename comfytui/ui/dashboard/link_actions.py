@@ -18,7 +18,7 @@ UP = frozenset({LinkKind.LIVE, LinkKind.POLLING})
 
 
 @dataclass
-class Missed(Message):
+class ServerNotFound(Message):
     """There is no ComfyUI at the address that was given, or none that lets us in."""
 
     reason: str
@@ -53,7 +53,7 @@ class LinkActions(ActingScreen):
     async def _ask_about_box(self, reason: str) -> None:
         question = f"{reason} Your jobs stay with the previous server. Switch to this one?"
         if await self.app.push_screen_wait(ConfirmScreen(question)):
-            self._service.take_box()
+            self._service.accept_server()
 
     def _require_login(self, notice: LoginRequired) -> None:
         """Ask for a login, once until the user tries again: each way to the server says that it needs one.
@@ -74,7 +74,7 @@ class LinkActions(ActingScreen):
             self._login_asked = False
             self._login = self._service.log_in(login)
         elif not self._ever_up:
-            self.post_message(Missed(notice.reason))
+            self.post_message(ServerNotFound(notice.reason))
         else:
             self._say("Not logged in: ctrl+r to log in.", "warning")
 

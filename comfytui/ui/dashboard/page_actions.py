@@ -17,7 +17,7 @@ def opens_with_form(state: SessionState) -> bool | None:
     """
     if state.batches or state.queue_remaining:
         return False
-    return True if state.blind is None else None
+    return True if state.unobserved_since is None else None
 
 
 class PageActions(FormActions):

@@ -32,7 +32,7 @@ from comfytui.session.state import SessionState
 from comfytui.ui import keys
 from comfytui.ui.dashboard.again_actions import AgainActions
 from comfytui.ui.dashboard.job_actions import JobActions
-from comfytui.ui.dashboard.link_actions import LinkActions, Missed
+from comfytui.ui.dashboard.link_actions import LinkActions, ServerNotFound
 from comfytui.ui.dashboard.page_actions import PageActions
 from comfytui.ui.downloads import shown_picture
 from comfytui.ui.drafts import Draft
@@ -57,7 +57,7 @@ TICK = 1.0
 """Seconds between two paints of clocks, while there is a clock to show."""
 
 
-class Mail(Message, bubble=False):
+class NoticesPending(Message, bubble=False):
     """The mailbox is no longer empty."""
 
 
@@ -78,7 +78,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
         self._options = options
         self._draft = Draft(partial(options.drafts.write, options.workflow))
         self._previews = options.previews
-        self._mailbox = service.subscribe(lambda: self.post_message(Mail()))
+        self._mailbox = service.subscribe(lambda: self.post_message(NoticesPending()))
         self._state = SessionState()
         self._painted: SessionState | None = None
         self._paint_due = 0.0
@@ -117,7 +117,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
 
     # Notices
 
-    @on(Mail)
+    @on(NoticesPending)
     def _take_mail(self) -> None:
         for notice in self._mailbox.take():
             self._on_notice(notice)
@@ -150,7 +150,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
             case LoginRequired():
                 self._require_login(notice)
             case NotReached(reason=reason):
-                self.post_message(Missed(reason))
+                self.post_message(ServerNotFound(reason))
         if news := news_of(notice):
             self._say(*news)
 
@@ -191,7 +191,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
         self.offer(offered(self._state, self._panel.selected()))
 
     def _tick(self) -> None:
-        if self._state.live or self._state.link.kind is not LinkKind.LIVE:
+        if self._state.run or self._state.link.kind is not LinkKind.LIVE:
             self._plan_paint()
 
     # Questions to the server
@@ -242,7 +242,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
         self._asked_for = ""
         self.query_one(NowPanel).show_pictures(self._previews)
         self.call_after_refresh(self._plan_paint)
-        self._say(formatting.previews_told(self._state.abilities, on=self._previews))
+        self._say(formatting.previews_told(self._state.capabilities, on=self._previews))
 
     def action_help(self) -> None:
         """Show all keys."""

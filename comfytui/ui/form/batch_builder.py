@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
-from comfytui.service.submission.batch import Order
-from comfytui.ui.form.values import Asked
+from comfytui.service.submission.batch import BatchRequest
+from comfytui.ui.form.values import FormValues
 from comfytui.workflow.fields import Field, Key, seed_keys
-from comfytui.workflow.graph import Workflow, fill
+from comfytui.workflow.graph import Workflow, apply_values
 from comfytui.workflow.seeds import seeds_by_image
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ PREVIEWS_ON, PREVIEWS_OFF = "auto", "none"
 
 
 def order_of(
-    workflow: Workflow, asked: Asked, rng: Random, *, previews: bool
-) -> tuple[Order, Sequence[Mapping[Key, int]]]:
+    workflow: Workflow, asked: FormValues, rng: Random, *, previews: bool
+) -> tuple[BatchRequest, Sequence[Mapping[Key, int]]]:
     """One graph for each image, and the seeds of each (none where the graph has no seed)."""
     bases = {key: int(asked.values[key]) for key in seed_keys(asked.values)}
     seeds = seeds_by_image(asked.seed_mode, bases, asked.images, rng, asked.seeds)
-    graphs = tuple(fill(workflow, {**asked.values, **each}) for each in seeds)
+    graphs = tuple(apply_values(workflow, {**asked.values, **each}) for each in seeds)
     title = str(asked.values.get(Field.PROMPT) or workflow.name)
-    return Order(title, graphs, preview_method(previews=previews)), seeds
+    return BatchRequest(title, graphs, preview_method(previews=previews)), seeds
 
 
 def preview_method(*, previews: bool) -> str:

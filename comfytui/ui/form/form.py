@@ -10,16 +10,16 @@ from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Input, Select, TextArea
 
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.ui.form import rows
 from comfytui.ui.form.controls import GenerateButton
 from comfytui.ui.form.marks import FieldMarks
 from comfytui.ui.form.rows import CHOICES
-from comfytui.ui.form.values import IMAGES, WAITING, Asked, absence, missing_choices, omission, repetition
+from comfytui.ui.form.values import IMAGES, WAITING, FormValues, absence, missing_choices, omission, repetition
 from comfytui.ui.widgets.line import Line
 from comfytui.workflow.fields import Field, Key, Value, field_of
-from comfytui.workflow.graph import Workflow, current, seed_labels
-from comfytui.workflow.input_specs import Spec, check, fallback, hint, seeds_of
+from comfytui.workflow.graph import Workflow, read_values, seed_labels
+from comfytui.workflow.input_specs import InputSpec, check, fallback, hint, seeds_of
 from comfytui.workflow.seeds import SeedMode
 
 MAX_NAME = 60
@@ -35,7 +35,7 @@ class PromptForm(VerticalScroll, can_focus=False):
     class Submitted(Message):
         """The form was sent off with everything in order, but for choices that the server has not given."""
 
-        asked: Asked
+        asked: FormValues
         without: Sequence[Field] = ()
 
     class ChoicesMissing(Message):
@@ -48,12 +48,12 @@ class PromptForm(VerticalScroll, can_focus=False):
         super().__init__(id=id)
         self.workflow = workflow
         self._draft = draft
-        self._specs: dict[Key, Spec] = {key: fallback(key) for key in workflow.fields}
+        self._specs: dict[Key, InputSpec] = {key: fallback(key) for key in workflow.fields}
         self._seed_labels = seed_labels(workflow)
         self._refusals: dict[str, str] = {}
         self._waits = False
         self._marks = FieldMarks(self)
-        self.border_title = Text(f"Prompt · {plain(workflow.name, MAX_NAME)}")
+        self.border_title = Text(f"Prompt · {sanitize(workflow.name, MAX_NAME)}")
 
     def on_mount(self) -> None:
         """Draw the edges of fields where the terminal may show no background of theirs."""
@@ -66,7 +66,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         # A seed that was rolled is nobody's wish; the workflow's own is what made its picture.
         rolled = self._seed_labels.keys() if draft.get(rows.SEED_MODE) == SeedMode.RANDOM else set()
         values = {
-            key: value if key in rolled else draft.get(key, value) for key, value in current(self.workflow).items()
+            key: value if key in rolled else draft.get(key, value) for key, value in read_values(self.workflow).items()
         }
         seeds = {key: values[key] for key in self._seed_labels}
         for field in rows.TEXTS:
@@ -82,20 +82,20 @@ class PromptForm(VerticalScroll, can_focus=False):
         yield rows.images_row(draft.get(rows.IMAGES, "4" if seeds else "1"))
         yield GenerateButton("Generate  F5", id="generate", variant="primary", compact=True)
 
-    def learn(self, specs: Mapping[Key, Spec]) -> None:
+    def learn(self, specs: Mapping[Key, InputSpec]) -> None:
         """Take the server's own ranges and choices; a chosen name that it does not offer stays and is marked."""
         self._specs.update({field: spec for field, spec in specs.items() if field in self._specs})
         for field in CHOICES & self._specs.keys():
             self._offer(field, self._specs[field])
         self.check_all()
 
-    def _offer(self, field: Field, spec: Spec) -> None:
+    def _offer(self, field: Field, spec: InputSpec) -> None:
         if not spec.options:
             return
         select = self.query_one(f"#{field}", Select)
         chosen = str(select.value)
         if spec.lacks(chosen) and chosen == self._draft.get(field):
-            chosen = str(current(self.workflow)[field])  # The other one was chosen on another server.
+            chosen = str(read_values(self.workflow)[field])  # The other one was chosen on another server.
         missing = [chosen] if chosen and chosen not in spec.options else []
         with self.prevent(Select.Changed):
             select.set_options(rows.options([*spec.options, *missing]))
@@ -115,7 +115,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         choices = [self._check_choice(field) for field in CHOICES & self._specs.keys()]
         return all(numbers) and all(choices)
 
-    def read(self) -> Asked | None:
+    def read(self) -> FormValues | None:
         """The form's content, or None where a number is wrong."""
         if not self.check_all():
             return None
@@ -130,7 +130,7 @@ class PromptForm(VerticalScroll, can_focus=False):
                 case Input():
                     values[key] = check(control.value, self._specs[key])
         images = check(self.query_one(f"#{rows.IMAGES}", Input).value, IMAGES)
-        return Asked(
+        return FormValues(
             values, self._seed_mode, int(images), {key: seeds_of(self._specs[key]) for key in self._seed_labels}
         )
 

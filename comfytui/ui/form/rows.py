@@ -7,7 +7,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.ui.form.controls import Choice
 from comfytui.ui.widgets.line import Line
 from comfytui.workflow.fields import Field, Key, Value
@@ -47,7 +47,7 @@ def number(name: str, value: Value) -> Input:
 
 def options(names: Sequence[str]) -> list[tuple[Text, str]]:
     """Names as a drop-down has them: what is shown, and what is meant."""
-    return [(Text(plain(name, MAX_OPTION).removesuffix(".safetensors")), name) for name in names]
+    return [(Text(sanitize(name, MAX_OPTION).removesuffix(".safetensors")), name) for name in names]
 
 
 def row(label: str, fields: Sequence[Field], values: Mapping[Key, Value]) -> Horizontal:

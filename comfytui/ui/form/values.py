@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from comfytui.workflow.fields import Field, Key, Value
 from comfytui.workflow.graph import Workflow
-from comfytui.workflow.input_specs import Spec, fallback, narrowest, spec_of
+from comfytui.workflow.input_specs import InputSpec, fallback, input_spec_of, narrowest
 from comfytui.workflow.nodes import Slot
 from comfytui.workflow.seeds import SeedMode, SeedRange
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 WAITING = "Waiting for the server's choices: the batch is queued as soon as they arrive."
 MOST_IMAGES = 1_000
-IMAGES = Spec(kind="int", minimum=1, maximum=MOST_IMAGES)
+IMAGES = InputSpec(kind="int", minimum=1, maximum=MOST_IMAGES)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FormValues:
     """What the form asks for: a value for each field, how its seeds go on, within what each, and how many images."""
 
     values: Mapping[Key, Value]
@@ -29,7 +29,7 @@ class Asked:
     seeds: Mapping[Key, SeedRange]
 
 
-def missing_choices(values: Mapping[Key, Value], specs: Mapping[Key, Spec]) -> tuple[Field, ...]:
+def missing_choices(values: Mapping[Key, Value], specs: Mapping[Key, InputSpec]) -> tuple[Field, ...]:
     """Return the fields with nothing to choose from yet."""
     return tuple(
         field
@@ -38,7 +38,7 @@ def missing_choices(values: Mapping[Key, Value], specs: Mapping[Key, Spec]) -> t
     )
 
 
-def undescribed(fields: Mapping[Key, Sequence[Slot]], specs: Mapping[Key, Spec]) -> tuple[Field, ...]:
+def undescribed(fields: Mapping[Key, Sequence[Slot]], specs: Mapping[Key, InputSpec]) -> tuple[Field, ...]:
     """Return the drop-downs whose choices the server was asked for and did not name.
 
     Args:
@@ -68,12 +68,12 @@ def repetition(images: int, mode: SeedMode, *, has_seed: bool) -> str:
     return f"All {images} images will be the same: {reason}."
 
 
-def absence(choice: str, spec: Spec, label: str) -> str:
+def absence(choice: str, spec: InputSpec, label: str) -> str:
     """Return a sentence if a choice is none of the server's, or an empty one."""
     return f"{label} '{choice}' is not on the server: choose one that is." if spec.lacks(choice) else ""
 
 
-def omission(spec: Spec) -> str:
+def omission(spec: InputSpec) -> str:
     """Return a sentence if a drop-down does not have all of the server's choices, or an empty one."""
     if not spec.left_out:
         return ""
@@ -81,14 +81,14 @@ def omission(spec: Spec) -> str:
     return f"The first {shown:,} of {shown + spec.left_out:,} names are shown: name any other in the workflow file."
 
 
-async def specs_from(client: "ComfyClient", workflow: Workflow) -> Mapping[Key, Spec]:
+async def specs_from(client: "ComfyClient", workflow: Workflow) -> Mapping[Key, InputSpec]:
     """A spec for each field whose node the server knows; one request for each class of node."""
     definitions: dict[str, Mapping[str, Any]] = {}
     for class_type in dict.fromkeys(slot.class_type for slots in workflow.fields.values() for slot in slots):
         definitions[class_type] = await client.object_info(class_type)
-    specs: dict[Key, Spec] = {}
+    specs: dict[Key, InputSpec] = {}
     for key, slots in workflow.fields.items():
-        known = [spec for slot in slots if (spec := spec_of(definitions[slot.class_type], slot))]
+        known = [spec for slot in slots if (spec := input_spec_of(definitions[slot.class_type], slot))]
         if known:
             specs[key] = narrowest(known)
     return specs

@@ -17,8 +17,8 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.media_types import Media, media_of
 from comfytui.presentation.formatting import job_words, node_of
-from comfytui.presentation.parameters_line import recipe_line
-from comfytui.sanitize import plain, plain_lines
+from comfytui.presentation.parameters_line import parameters_line
+from comfytui.sanitize import sanitize, sanitize_lines
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 from comfytui.session.selectors import batch_of, is_overwritten
@@ -165,13 +165,13 @@ class JobScreen(Screen[None]):
 
     def _show(self) -> None:
         job, output = self._page.job, self._page.output
-        recipe = job.recipe
+        parameters = job.parameters
         batch = batch_of(self._state, job)
-        title = recipe.prompt or (batch.title if batch else job.prompt_id)
+        title = parameters.prompt or (batch.title if batch else job.prompt_id)
         self._line("title").say(_sanitized(title))
-        self._line("negative").say(f"negative: {_sanitized(recipe.negative)}" if recipe.negative else "")
-        self._line("negative").display = bool(recipe.negative)
-        self._line("recipe").say(recipe_line(recipe))
+        self._line("negative").say(f"negative: {_sanitized(parameters.negative)}" if parameters.negative else "")
+        self._line("negative").display = bool(parameters.negative)
+        self._line("recipe").say(parameters_line(parameters))
         picture = output if output and media_of(output) is Media.PICTURE else None
         self.query_one(Picture).display = picture is not None
         words = self.query_one("#job-words")
@@ -188,8 +188,8 @@ class JobScreen(Screen[None]):
 
     def _place(self) -> str:
         """Which image of its batch it is."""
-        mark = self._page.job.mark
-        return f"Image {mark.index} of {mark.total}" if mark and mark.total > 1 else ""
+        batch_tag = self._page.job.batch_tag
+        return f"Image {batch_tag.index} of {batch_tag.total}" if batch_tag and batch_tag.total > 1 else ""
 
     def _file(self, output: Output | None) -> str:
         """Which image of the batch, which file, and which of the files of the job it is."""
@@ -197,7 +197,7 @@ class JobScreen(Screen[None]):
         if output is not None:
             own = self._page.job.outputs
             what = "image" if all(media_of(each) is Media.PICTURE for each in own) else "file"
-            parts.append(plain(output.filename, 200))
+            parts.append(sanitize(output.filename, 200))
             parts.append(f"{what} {own.index(output) + 1} of {len(own)}" if len(own) > 1 else "")
             parts.append(OVERWRITTEN if is_overwritten(self._state, self._page.job, output) else "")
         return "   ".join(part for part in parts if part)
@@ -206,8 +206,8 @@ class JobScreen(Screen[None]):
         """What is said in place of a file that is no picture."""
         media = media_of(output)
         what = "A file" if media is Media.OTHER else f"{media[0].upper()}{media[1:]} file"
-        hint = f"It cannot be shown here. Press s to save it in {plain(str(self._folder), 500)}."
-        return f"{what}: {plain(output.filename, 200)}\n\n{hint}"
+        hint = f"It cannot be shown here. Press s to save it in {sanitize(str(self._folder), 500)}."
+        return f"{what}: {sanitize(output.filename, 200)}\n\n{hint}"
 
     @work(exclusive=True, group="picture")
     async def _fetch(self, output: Output | None) -> None:
@@ -232,12 +232,12 @@ class JobScreen(Screen[None]):
 @lru_cache(maxsize=8)
 def _sanitized(prompt: str) -> str:
     """A prompt as it is shown; a job is shown anew at each step, its prompt stays the same."""
-    return plain(prompt, PROMPT_LIMIT)
+    return sanitize(prompt, PROMPT_LIMIT)
 
 
 def _words(state: SessionState, job: Job) -> str:
     """What there is to say of a job without pictures."""
-    lines = [job_words(job, state.live), *job.text]
+    lines = [job_words(job, state.run), *job.text]
     if failure := job.failure:
         where = node_of(failure.node_type, failure.node_id)
         lines += ["", f"{where}: {failure.message}" if where else failure.message]
@@ -246,4 +246,4 @@ def _words(state: SessionState, job: Job) -> str:
             for error in failure.node_errors
         ]
         lines += ["", *(part.rstrip("\n") for part in failure.traceback)]
-    return plain_lines("\n".join(lines))
+    return sanitize_lines("\n".join(lines))

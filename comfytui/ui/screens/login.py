@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from comfytui.comfy.server import BadServer, basic, checked_header
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.service.notifications import LoginRequired
 from comfytui.ui.widgets.line import Line
 
@@ -54,7 +54,7 @@ class LoginScreen(ModalScreen[str | None]):
         super().__init__()
         self.user = user
         """The name of the user, as it was typed last."""
-        self._server = plain(notice.server, 60)
+        self._server = sanitize(notice.server, 60)
         self._refused = notice.refused
         self._exposed = exposed
 

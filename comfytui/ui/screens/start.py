@@ -13,7 +13,7 @@ from textual.widgets import Button, Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from comfytui.comfy.server import BadServer
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.ui.widgets.line import Line
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ NAME_CELLS = 20
 
 
 def _option(name: str, told: str) -> Option:
-    return Option(Text.assemble(f"{plain(name, 60):<{NAME_CELLS}}  ", (plain(told, 300), "dim")), id=name)
+    return Option(Text.assemble(f"{sanitize(name, 60):<{NAME_CELLS}}  ", (sanitize(told, 300), "dim")), id=name)
 
 
 class AddressInput(Input):
     """Where an address or a name is typed; from it a key leads to the named servers."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "screen.choose", "Named servers", key_display="down", id="start-choose"),
+        Binding("down", "screen.choose", "NamedServer servers", key_display="down", id="start-choose"),
     ]
 
 

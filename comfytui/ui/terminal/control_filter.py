@@ -13,7 +13,7 @@ _JOINED = re.compile(f"({EMOJI})(?:[{VARIANTS}\u20e3]|\u200d{EMOJI})+|[{VARIANTS
 """An emoji with what varies or joins it: terminals do not agree on how many cells it takes."""
 
 
-class HarmlessFilter(LineFilter):
+class ControlFilter(LineFilter):
     """Takes controls out of every painted line; what is being edited keeps them."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
@@ -28,12 +28,12 @@ class HarmlessFilter(LineFilter):
                 continue
             text = segment.text[taken:]
             blank = _leading_spaces(following.text) if following and not following.control else 0
-            shown, taken = _fitted(harmless(text), cell_len(text), blank)
+            shown, taken = _fitted(filter_controls(text), cell_len(text), blank)
             painted.append(segment if shown == segment.text else Segment(shown, segment.style))
         return painted
 
 
-def harmless(text: str) -> str:
+def filter_controls(text: str) -> str:
     """The text without what a terminal obeys or does not show; what has cells without it is replaced in them."""
     if is_common(text):
         return text

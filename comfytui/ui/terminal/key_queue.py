@@ -18,7 +18,7 @@ PATIENCE = 2.0
 """Seconds that a key waits for the one before it, which may have closed what it was on its way through."""
 
 
-class TypeAhead:
+class KeyQueue:
     """Lets one key through at a time; `handle` is what does something with it."""
 
     def __init__(self, app: App[None], handle: Callable[[Typed], Awaitable[None]]) -> None:

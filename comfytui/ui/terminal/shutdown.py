@@ -40,7 +40,7 @@ MODES_OFF = b"".join(
 log = logging.getLogger(__name__)
 
 
-class Ending:
+class Shutdown:
     """Within `with`, SIGHUP, SIGTERM and a lost terminal end the process in two seconds, with 128 + the signal.
 
     `leave` asks the application, from another thread, to end in its own way with an exit code. `hooks` run at such

@@ -8,7 +8,7 @@ from textual.binding import ActiveBinding, Binding
 from textual.screen import Screen
 
 from comfytui.session.model import Job, JobStatus, LinkKind
-from comfytui.session.selectors import batch_of, lost_jobs, tally
+from comfytui.session.selectors import batch_of, counts_of, lost_jobs
 from comfytui.session.state import SessionState
 
 AROUND = 3
@@ -30,7 +30,7 @@ def resends(state: SessionState, selected: Job | None) -> bool:
 
     They are if the selected job or one of its batch is among them, or if nothing can be done with the selected one.
     """
-    if not any(tally(state, batch).of(JobStatus.LOST) for batch in state.batches.values()):
+    if not any(counts_of(state, batch).of(JobStatus.LOST) for batch in state.batches.values()):
         return False
     if selected is None or not selected.status.final:
         return bool(lost_jobs(state))

@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from comfytui.presentation import formatting
-from comfytui.sanitize import plain
+from comfytui.sanitize import sanitize
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 from comfytui.ui.widgets.line import Line
@@ -20,7 +20,7 @@ class HeaderLine(Horizontal):
 
     def __init__(self, server: str) -> None:
         super().__init__()
-        self._server = plain(server, 60)
+        self._server = sanitize(server, 60)
 
     def compose(self) -> ComposeResult:
         """Words only, each painted when it changes."""
@@ -42,7 +42,7 @@ class HeaderLine(Horizontal):
         self.query_one("#queue-count", Line).say(f"queue {state.queue_remaining}")
         box = formatting.box(state.stats, ascii_only=ascii_only, wide=wide)
         self.query_one("#box", Line).say(formatting.AS_LAST_SEEN if state.link.kind.away and box else box)
-        named = f"{self._server}  ComfyUI {plain(state.stats.version, 20)}" if state.stats and wide else self._server
+        named = f"{self._server}  ComfyUI {sanitize(state.stats.version, 20)}" if state.stats and wide else self._server
         self.query_one("#server", Line).say(named if cell_len(named) <= self._cells_for_server() else self._server)
 
     def _cells_for_server(self) -> int:

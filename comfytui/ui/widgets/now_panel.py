@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from comfytui.presentation import formatting
-from comfytui.presentation.parameters_line import recipe_line
-from comfytui.sanitize import plain
+from comfytui.presentation.parameters_line import parameters_line
+from comfytui.sanitize import sanitize
 from comfytui.session.model import Batch, Job, LinkKind, Phase
-from comfytui.session.progress import Progress, Stage, line, progress_of
+from comfytui.session.progress import BatchProgress, Stage, line, progress_of
 from comfytui.session.runs.stall import stall_of
 from comfytui.session.selectors import batch_number, current_batch, jobs_of, next_job
 from comfytui.session.state import SessionState
@@ -89,7 +89,7 @@ class NowPanel(Vertical):
         self._line("truth").say(line(progress))
         fresh = state.link.kind in {LinkKind.LIVE, LinkKind.POLLING}
         stale = not fresh and progress.stage is not Stage.ENDED
-        stall = None if stale or progress.blind else stall_of(state, time.monotonic())
+        stall = None if stale or progress.unobserved else stall_of(state, time.monotonic())
         failure = _failure(state, batch) if progress.failed or progress.rejected else ""
         aside = formatting.AS_LAST_SEEN if stale else "stalled" if stall else _phase(progress)
         self._show_aside(aside or ("" if self.query_one("#now-body").display else failure))
@@ -97,7 +97,7 @@ class NowPanel(Vertical):
         subject, style = (batch.id, progress.image_index), _style(progress)
         self.query_one("#image-bar", Bar).show(progress.image_fraction, style, subject=subject)
         self.query_one("#batch-bar", Bar).show(progress.batch_fraction, style, subject=batch.id)
-        self._show_about(state, batch, str(stall) if stall else plain(progress.note, 200) or failure)
+        self._show_about(state, batch, str(stall) if stall else sanitize(progress.note, 200) or failure)
 
     def show_pictures(self, on: bool) -> None:
         """Give pictures their place in the panel, or take it from them."""
@@ -157,7 +157,7 @@ class NowPanel(Vertical):
         if shown:
             self._line("phase").say(text if cell_len(text) <= room else set_cell_size(text, room - 1) + "…")
 
-    def _show_figures(self, progress: Progress, stale: bool) -> None:
+    def _show_figures(self, progress: BatchProgress, stale: bool) -> None:
         """Rates and times once a second at most: they stand right of the bars, which are painted along with them."""
         batch = self.current.id if self.current else ""
         now, occasion = time.monotonic(), (batch, progress.stage, progress.image_index, stale)
@@ -169,13 +169,13 @@ class NowPanel(Vertical):
         figures.say("" if stale else _batch_figures(progress, figures.content_size.width))
 
     def _show_about(self, state: SessionState, batch: Batch, note: str) -> None:
-        title = plain(batch.title, TITLE_LIMIT)
+        title = sanitize(batch.title, TITLE_LIMIT)
         several = len(state.batches) > 1
         job = next_job(state, batch) or state.jobs.get(batch.prompts[-1] if batch.prompts else "")
-        prompt = plain(job.recipe.prompt, TITLE_LIMIT) if job else ""
+        prompt = sanitize(job.parameters.prompt, TITLE_LIMIT) if job else ""
         title = prompt if prompt.startswith(title) else title
         self._line("about-title").say(f"Batch {batch_number(state, batch)}: {title}" if several else title)
-        self._line("about-recipe").say(recipe_line(job.recipe) if job else "")
+        self._line("about-recipe").say(parameters_line(job.parameters) if job else "")
         self._line("about-note").say(note)
         self._described = job
         self._show_caption()
@@ -190,7 +190,7 @@ def _foreign(state: SessionState) -> str:
     return IDLE
 
 
-def _style(progress: Progress) -> BarStyle:
+def _style(progress: BatchProgress) -> BarStyle:
     if progress.stage is not Stage.ENDED:
         return "running"
     return "failed" if progress.failed or progress.rejected else "done"
@@ -202,30 +202,30 @@ def _failure(state: SessionState, batch: Batch) -> str:
     if not failed:
         return ""
     job = max(failed, key=lambda job: job.ended or 0.0)
-    image = f"Image {job.mark.index} " if job.mark and job.mark.total > 1 else ""
+    image = f"Image {job.batch_tag.index} " if job.batch_tag and job.batch_tag.total > 1 else ""
     word = job.status.label
     return formatting.failed_in(f"{image}{word}" if image else word.capitalize(), job.failure) if job.failure else ""
 
 
 def _caption(job: Job) -> str:
     """Of which image a picture is, where that is not the one beside it."""
-    image = f"image {job.mark.index} of {job.mark.total}" if job.mark else "another image"
-    return f"Shown: {image}" + (f", seed {job.recipe.seed}" if job.recipe.seed is not None else "")
+    image = f"image {job.batch_tag.index} of {job.batch_tag.total}" if job.batch_tag else "another image"
+    return f"Shown: {image}" + (f", seed {job.parameters.seed}" if job.parameters.seed is not None else "")
 
 
-def _phase(progress: Progress) -> str:
+def _phase(progress: BatchProgress) -> str:
     """`KSampler · sampling` while steps are counted; before, the phase stands in the line of truth."""
     phase = progress.phase or "" if progress.current_step and progress.phase is not Phase.WORKING else ""
     again = f"pass {progress.passes}" if progress.passes > 1 else ""
-    return _joined((plain(progress.node_class, 40), phase, again), " · ")
+    return _joined((sanitize(progress.node_class, 40), phase, again), " · ")
 
 
-def _image_figures(progress: Progress) -> str:
+def _image_figures(progress: BatchProgress) -> str:
     remaining = (progress.image_left, progress.image_left) if progress.image_left is not None else None
     return _joined((formatting.rate(progress.rate), formatting.left(remaining)), "  ")
 
 
-def _batch_figures(progress: Progress, width: int) -> str:
+def _batch_figures(progress: BatchProgress, width: int) -> str:
     """How long the batch has run and still will; only the latter where both are longer than `width`."""
     seconds = progress.batch_elapsed or 0.0
     elapsed = f"{formatting.duration(seconds)} elapsed" if seconds >= 1 else ""

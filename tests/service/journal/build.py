@@ -5,11 +5,11 @@ from pathlib import Path
 
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.records import Endpoint
-from comfytui.service.submission.batch import Order, Parcel, plan
+from comfytui.service.submission.batch import BatchRequest, Submission, plan
 from comfytui.session.model import Batch
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
-from comfytui.workflow.graph import Graph, fill
+from comfytui.workflow.graph import Graph, apply_values
 
 FINGERPRINT = "f00d"
 ME = "c0ffee"
@@ -25,14 +25,14 @@ SERVER = at("gpu-box")
 
 
 def graph(seed: int = 1, prompt: str = "a red fox in snow") -> Graph:
-    return fill(txt2img(), {Field.SEED: seed, Field.PROMPT: prompt, Field.MODEL: "sdxl"})
+    return apply_values(txt2img(), {Field.SEED: seed, Field.PROMPT: prompt, Field.MODEL: "sdxl"})
 
 
 def order(
     seeds: Sequence[int] = (1, 2), title: str = "a red fox", created: float = 1000.0
-) -> tuple[Batch, list[Parcel]]:
-    batch, _, parcels = plan(Order(title, tuple(graph(seed) for seed in seeds), "auto"), ME, created)
-    return batch, list(parcels)
+) -> tuple[Batch, list[Submission]]:
+    batch, _, submissions = plan(BatchRequest(title, tuple(graph(seed) for seed in seeds), "auto"), ME, created)
+    return batch, list(submissions)
 
 
 def planned(
@@ -43,8 +43,8 @@ def planned(
     client_id: str = ME,
     title: str = "a red fox",
 ) -> Batch:
-    batch, parcels = order(seeds, title)
-    journal.plan(server, client_id, batch, parcels)
+    batch, submissions = order(seeds, title)
+    journal.plan(server, client_id, batch, submissions)
     return batch
 
 

@@ -26,16 +26,16 @@ def write(folder: Path) -> None:
         (claim,) = journal.claims(SERVER, fresh=True)
         say("claim", claim.client_id)
         for number in count():
-            batch, parcels = order(range(number, number + 3))
-            journal.plan(SERVER, claim.client_id, batch, parcels)
-            for parcel in parcels[: number % 4]:
-                journal.sending(parcel.prompt_id, float(number))
-                say("sending", parcel.prompt_id)
-                journal.sent(parcel.prompt_id, parcel.prompt_id, number)
-                say("sent", parcel.prompt_id)
-            for parcel in parcels[: number % 3]:
-                journal.ended(parcel.prompt_id, JobStatus.SUCCEEDED, outputs=[Output("fox.png")], wall=2.0)
-                say("ended", parcel.prompt_id)
+            batch, submissions = order(range(number, number + 3))
+            journal.plan(SERVER, claim.client_id, batch, submissions)
+            for submission in submissions[: number % 4]:
+                journal.sending(submission.prompt_id, float(number))
+                say("sending", submission.prompt_id)
+                journal.sent(submission.prompt_id, submission.prompt_id, number)
+                say("sent", submission.prompt_id)
+            for submission in submissions[: number % 3]:
+                journal.ended(submission.prompt_id, JobStatus.SUCCEEDED, outputs=[Output("fox.png")], wall=2.0)
+                say("ended", submission.prompt_id)
 
 
 def claim(folder: Path) -> None:
@@ -55,9 +55,9 @@ def write_much(folder: Path) -> None:
         with Journal.open(folder) as journal:
             (claim,) = journal.claims(SERVER, fresh=True)
             for _ in range(int(line)):
-                batch, parcels = order()
-                journal.plan(SERVER, claim.client_id, batch, parcels)
-                journal.sending(parcels[0].prompt_id, 1.0)
+                batch, submissions = order()
+                journal.plan(SERVER, claim.client_id, batch, submissions)
+                journal.sending(submissions[0].prompt_id, 1.0)
         say("done")
 
 
@@ -86,8 +86,8 @@ def fill_up(folder: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
         try:
             while True:
-                batch, parcels = order(range(20))
-                journal.plan(SERVER, "c0ffee", batch, parcels)
+                batch, submissions = order(range(20))
+                journal.plan(SERVER, "c0ffee", batch, submissions)
                 say(batch.id)
         except sqlite3.Error as error:
             say("full", type(error).__name__)

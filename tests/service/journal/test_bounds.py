@@ -42,14 +42,14 @@ def test_the_file_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert counts(tmp_path) == (2 + 30 + 1, 2 + 10 + 1, 1 + 2 + 1)
         assert [journal.graph_of(prompt_id) for prompt_id in unfinished.prompts] == [graph(1), graph(2)]
         pruned = journal.restore(SERVER, [ME])[1].prompts[0]
-    assert (pruned.graph, pruned.parcel(), pruned.job().recipe.seed) == (None, None, 0)
+    assert (pruned.graph, pruned.submission(), pruned.job().parameters.seed) == (None, None, 0)
 
 
 def test_the_true_bounds_hold(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        batch, parcels = order(range(1000))
+        batch, submissions = order(range(1000))
         for number in range(3):
-            again = [replace(parcel, prompt_id=f"{number}-{parcel.prompt_id}") for parcel in parcels]
+            again = [replace(submission, prompt_id=f"{number}-{submission.prompt_id}") for submission in submissions]
             journal.plan(SERVER, ME, replace(batch, id=f"{batch.id}-{number}"), again)
             with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
                 db.execute("UPDATE prompts SET status = 'succeeded'")
@@ -60,11 +60,11 @@ def test_the_true_bounds_hold(tmp_path: Path) -> None:
 
 def test_graphs_of_one_batch_share_what_is_equal(tmp_path: Path) -> None:
     big = {"1": {"class_type": "Note", "inputs": {"text": "".join(chr(33 + n * n % 89) for n in range(8000))}}}
-    batch, parcels = order(range(200))
-    parcels = [replace(parcel, graph={**big, **parcel.graph}) for parcel in parcels]
+    batch, submissions = order(range(200))
+    submissions = [replace(submission, graph={**big, **submission.graph}) for submission in submissions]
     with Journal.open(tmp_path) as journal:
-        journal.plan(SERVER, ME, batch, parcels)
-        assert [prompt.parcel() for prompt in journal.restore(SERVER, [ME])[0].prompts] == parcels
+        journal.plan(SERVER, ME, batch, submissions)
+        assert [prompt.submission() for prompt in journal.restore(SERVER, [ME])[0].prompts] == submissions
     assert (tmp_path / "journal.sqlite3").stat().st_size < 200 * 1000
 
 

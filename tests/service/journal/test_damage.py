@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from comfytui.comfy.protocol.events import Output
-from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.database import in_memory
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.records import SavedBatch
@@ -45,17 +45,17 @@ def write(journal: Journal) -> None:
 def numbers(saved: SavedBatch) -> Iterator[object]:
     yield from (saved.batch.total, saved.batch.created)
     for prompt in saved.prompts:
-        yield from (prompt.number, prompt.sending_since, prompt.seconds, prompt.ended, prompt.mark.index)
+        yield from (prompt.number, prompt.sending_since, prompt.seconds, prompt.ended, prompt.batch_tag.index)
 
 
 def check(saved: SavedBatch) -> None:
     """That a session can work with it."""
     assert all(number is None or (isinstance(number, int | float) and isfinite(number)) for number in numbers(saved))
-    assert all(1 <= prompt.mark.index <= saved.batch.total for prompt in saved.prompts)
+    assert all(1 <= prompt.batch_tag.index <= saved.batch.total for prompt in saved.prompts)
     planned = BatchPlanned(saved.batch, tuple(prompt.job() for prompt in saved.prompts))
     state = reduce(SessionState(), planned, Stamp(1.0, 1.0))
     assert line(progress_of(state, saved.batch, 1.0))
-    assert all(prompt.parcel() or prompt.status.ended or prompt.graph is None for prompt in saved.prompts)
+    assert all(prompt.submission() or prompt.status.ended or prompt.graph is None for prompt in saved.prompts)
 
 
 @pytest.mark.parametrize("table", COLUMNS)
@@ -88,9 +88,9 @@ async def test_what_is_left_out_is_told_once(tmp_path: Path) -> None:
             db.execute(f"UPDATE prompts SET {column} = ? WHERE position = 1", (value,))
     told: list[str] = []
     for _ in range(2):
-        pen = Scribe(told.append, tmp_path)
+        pen = AsyncJournal(told.append, tmp_path)
         await pen.open()
         assert [len(saved.prompts) for saved in await pen.restore(SERVER, [ME])] == [1, 1, 1]
-        assert pen.keeps
+        assert pen.is_durable
         await pen.close()
     assert told == ["3 entries of the journal cannot be read and are left out: all others are there."]

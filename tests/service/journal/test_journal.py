@@ -12,7 +12,7 @@ from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.paths import state_folder
 from comfytui.service.journal.records import SavedBatch, SavedPrompt
-from comfytui.session.model import Failure, JobStatus, Mark
+from comfytui.session.model import BatchTag, Failure, JobStatus
 from comfytui.workflow.seeds import MAX_SEED
 from tests.service.journal.build import FINGERPRINT, ME, SERVER, at, graph, modes, order, planned
 
@@ -31,15 +31,15 @@ def first(folder: Path, *ids: str) -> SavedPrompt:
 
 
 def test_a_batch_comes_back_as_it_was_planned(tmp_path: Path) -> None:
-    batch, parcels = order([7, 8, 9])
+    batch, submissions = order([7, 8, 9])
     with Journal.open(tmp_path) as journal:
         assert journal.notice is None
-        journal.plan(SERVER, ME, batch, parcels)
+        journal.plan(SERVER, ME, batch, submissions)
     with Journal.open(tmp_path) as journal:
         saved = one(journal.restore(SERVER, [ME]))
     assert (saved.batch, saved.client_id) == (batch, ME)
-    assert [prompt.parcel() for prompt in saved.prompts] == parcels
-    assert [prompt.recipe.seed for prompt in saved.prompts] == [7, 8, 9]
+    assert [prompt.submission() for prompt in saved.prompts] == submissions
+    assert [prompt.parameters.seed for prompt in saved.prompts] == [7, 8, 9]
     assert {prompt.status for prompt in saved.prompts} == {JobStatus.SUBMITTING}
 
 
@@ -48,8 +48,8 @@ def test_its_jobs_come_back_for_a_session(tmp_path: Path) -> None:
         batch = planned(journal, [5])
         journal.sent(batch.prompts[0], "theirs", 3)
     job = first(tmp_path).job()
-    assert (job.prompt_id, job.mine, job.owner, job.number, job.recipe.seed) == ("theirs", True, ME, 3, 5)
-    assert job.mark == Mark(batch.id, 1, 1, job.mark.submission if job.mark else "")
+    assert (job.prompt_id, job.mine, job.owner, job.number, job.parameters.seed) == ("theirs", True, ME, 3, 5)
+    assert job.batch_tag == BatchTag(batch.id, 1, 1, job.batch_tag.submission if job.batch_tag else "")
     assert "KSampler" in job.classes.values()
 
 
@@ -146,17 +146,17 @@ def test_seeds_are_exact(tmp_path: Path, seed: int) -> None:
     with Journal.open(tmp_path) as journal:
         planned(journal, [seed])
     saved = first(tmp_path)
-    assert (saved.recipe.seed, saved.graph) == (seed, graph(seed))
+    assert (saved.parameters.seed, saved.graph) == (seed, graph(seed))
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
         assert db.execute("SELECT seed, typeof(seed) FROM prompts").fetchone() == (str(seed), "text")
 
 
 def test_any_text_and_number_comes_back(tmp_path: Path) -> None:
-    batch, (parcel,) = order([1], HOSTILE)
+    batch, (submission,) = order([1], HOSTILE)
     with Journal.open(tmp_path) as journal:
-        journal.plan(at(HOSTILE, HOSTILE), ME, batch, [replace(parcel, graph=graph(1, HOSTILE))])
+        journal.plan(at(HOSTILE, HOSTILE), ME, batch, [replace(submission, graph=graph(1, HOSTILE))])
         journal.remember_fingerprint(HOSTILE, HOSTILE)
-        journal.sent(parcel.prompt_id, HOSTILE, 10**400)
+        journal.sent(submission.prompt_id, HOSTILE, 10**400)
         journal.ended(
             HOSTILE, JobStatus.FAILED, outputs=[Output(HOSTILE)], failure=Failure(HOSTILE), seconds=float("nan")
         )
@@ -194,13 +194,13 @@ def test_restore_gives_the_unfinished_of_these_ids_and_the_last_ended_ones(tmp_p
 
 
 def test_a_batch_that_is_planned_again_keeps_what_is_known_of_it(tmp_path: Path) -> None:
-    batch, parcels = order([1, 2, 3])
+    batch, submissions = order([1, 2, 3])
     with Journal.open(tmp_path) as journal:
-        journal.plan(SERVER, ME, batch, parcels[:2])
-        journal.ended(parcels[0].prompt_id, JobStatus.SUCCEEDED)
-        journal.plan(SERVER, ME, batch, parcels)
+        journal.plan(SERVER, ME, batch, submissions[:2])
+        journal.ended(submissions[0].prompt_id, JobStatus.SUCCEEDED)
+        journal.plan(SERVER, ME, batch, submissions)
         saved = one(journal.restore(SERVER, [ME]))
-        assert journal.graph_of(parcels[0].prompt_id) == graph(1)
+        assert journal.graph_of(submissions[0].prompt_id) == graph(1)
     assert [prompt.graph for prompt in saved.prompts] == [None, graph(2), graph(3)]
     assert [prompt.status.ended for prompt in saved.prompts] == [True, False, False]
 
@@ -234,20 +234,20 @@ def test_a_folder_of_somebodys_choice_keeps_its_mode(tmp_path: Path) -> None:
 
 
 def test_words_of_the_form_are_all_that_is_kept(tmp_path: Path) -> None:
-    batch, parcels = order()
+    batch, submissions = order()
     with Journal.open(tmp_path) as journal:
-        journal.plan(SERVER, ME, batch, parcels)
+        journal.plan(SERVER, ME, batch, submissions)
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
         rows = db.execute("SELECT batch, server, client_id, title, total, created FROM batches").fetchall()
         columns = {name for (name,) in db.execute("SELECT name FROM pragma_table_info('prompts')")}
     assert rows == [(batch.id, FINGERPRINT, ME, "a red fox", 2, 1000.0)]
-    assert set(chain(asdict(parcels[0]), ["seed"])) - {"marks"} <= columns
+    assert set(chain(asdict(submissions[0]), ["seed"])) - {"marks"} <= columns
 
 
 def test_whoever_sends_a_prompt_again_owns_its_batch_from_then_on(tmp_path: Path) -> None:
-    batch, parcels = order()
+    batch, submissions = order()
     with Journal.open(tmp_path) as journal:
-        journal.plan(SERVER, ME, batch, parcels)
+        journal.plan(SERVER, ME, batch, submissions)
         journal.ended(batch.prompts[0], JobStatus.LOST)
         journal.reopened(batch.prompts[0], JobStatus.SUBMITTING)
         journal.sending(batch.prompts[0], 1.0, "another")

@@ -139,7 +139,7 @@ def test_a_disk_that_turns_bits_never_ends_a_start(tmp_path: Path) -> None:
             for saved in journal.restore(SERVER, [ME]):
                 for prompt in saved.prompts:
                     prompt.job()
-                    prompt.parcel()
+                    prompt.submission()
             journal.claims(SERVER)
         for path in (*set_aside(tmp_path), *tmp_path.glob("journal*-*")):
             path.unlink(missing_ok=True)

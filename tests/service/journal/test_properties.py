@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal.codec import escaped, real, unescaped
 from comfytui.service.journal.journal import Journal
-from comfytui.service.submission.batch import Parcel
+from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.workflow.seeds import MAX_SEED
 from tests.service.journal.build import at, graph
@@ -78,11 +78,11 @@ class Desk:
         ids = [self.prompt(len(self.known) + index) for index in range(len(seeds))]
         if set(ids) & set(self.known):
             return
-        parcels = [
-            Parcel(prompt_id, batch, graph(seed, title), {"index": index, "submission": title}, None)
+        submissions = [
+            Submission(prompt_id, batch, graph(seed, title), {"index": index, "submission": title}, None)
             for index, (prompt_id, seed) in enumerate(zip(ids, seeds, strict=True), 1)
         ]
-        self.journal.plan(at(server), owner, Batch(batch, len(seeds), title, tuple(ids), 1.0), parcels)
+        self.journal.plan(at(server), owner, Batch(batch, len(seeds), title, tuple(ids), 1.0), submissions)
         self.batches[batch] = server, owner
         self.known |= {prompt_id: Known(batch) for prompt_id in ids}
 
@@ -129,7 +129,7 @@ def test_the_last_words_come_back(calls: list[tuple[Any, ...]]) -> None:
     found = {prompt.prompt_id: prompt for batches in after for saved in batches for prompt in saved.prompts}
     assert {
         key: Known(
-            saved.mark.batch,
+            saved.batch_tag.batch,
             saved.status,
             saved.accepted_id,
             saved.number,

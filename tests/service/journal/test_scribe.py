@@ -12,7 +12,7 @@ import pytest
 
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal import async_journal as scribe_module
-from comfytui.service.journal.async_journal import Scribe
+from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.journal import Journal
 from comfytui.session.model import JobStatus
 from tests.service.journal.build import ME, SERVER, graph, order, planned
@@ -20,8 +20,8 @@ from tests.waiting import eventually
 
 
 @asynccontextmanager
-async def scribe(folder: Path, told: list[str]) -> AsyncIterator[Scribe]:
-    scribe = Scribe(told.append, folder)
+async def scribe(folder: Path, told: list[str]) -> AsyncIterator[AsyncJournal]:
+    scribe = AsyncJournal(told.append, folder)
     await scribe.open()
     try:
         yield scribe
@@ -32,12 +32,12 @@ async def scribe(folder: Path, told: list[str]) -> AsyncIterator[Scribe]:
 
 async def test_a_batchs_life_goes_through_it(tmp_path: Path) -> None:
     told: list[str] = []
-    batch, parcels = order([1, 2, 3])
+    batch, submissions = order([1, 2, 3])
     first, second, third = batch.prompts
     async with scribe(tmp_path, told) as pen:
         (claim,) = await pen.claims(SERVER)
         pen.remember_fingerprint(SERVER.name, "box")
-        assert await pen.plan(SERVER, claim.client_id, batch, parcels)
+        assert await pen.plan(SERVER, claim.client_id, batch, submissions)
         assert await pen.sending(first, 1.0, claim.client_id)
         pen.sent(first, "theirs", 1)
         pen.rekeyed("theirs", "theirs after all")
@@ -62,20 +62,20 @@ async def test_a_batchs_life_goes_through_it(tmp_path: Path) -> None:
 
 
 async def test_what_is_awaited_is_on_the_disk_for_others(tmp_path: Path) -> None:
-    batch, parcels = order()
+    batch, submissions = order()
     async with scribe(tmp_path, []) as pen:
-        await pen.plan(SERVER, ME, batch, parcels)
+        await pen.plan(SERVER, ME, batch, submissions)
         await pen.sending(batch.prompts[0], 5.0, ME)
         with Journal.open(tmp_path) as other:
             assert other.restore(SERVER, [ME])[0].prompts[0].sending_since == 5.0
 
 
 async def test_the_loop_goes_on_while_the_disk_hangs_and_no_order_is_lost(tmp_path: Path) -> None:
-    batch, parcels = order()
+    batch, submissions = order()
     async with scribe(tmp_path, []) as pen:
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            writing = pen.plan(SERVER, ME, batch, parcels)
+            writing = pen.plan(SERVER, ME, batch, submissions)
             pen.ended(batch.prompts[0], JobStatus.FAILED)
             pen.ended(batch.prompts[0], JobStatus.SUCCEEDED)
             await asyncio.sleep(0)
@@ -91,11 +91,11 @@ async def test_the_loop_goes_on_while_the_disk_hangs_and_no_order_is_lost(tmp_pa
 
 async def test_a_failure_is_told_once_and_stops_nothing(tmp_path: Path) -> None:
     told: list[str] = []
-    batch, parcels = order()
+    batch, submissions = order()
     async with scribe(tmp_path, told) as pen:
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
             db.execute("DROP TABLE prompts")
-        assert not await pen.plan(SERVER, ME, batch, parcels)
+        assert not await pen.plan(SERVER, ME, batch, submissions)
         assert not await pen.sending(batch.prompts[0], 1.0, ME)
         pen.unsent(batch.prompts[0])
         pen.ended(batch.prompts[0], JobStatus.SUCCEEDED)
@@ -120,12 +120,12 @@ async def test_the_journals_notice_is_told(tmp_path: Path) -> None:
 
 
 async def test_before_it_opens_and_after_it_closed_it_does_nothing(tmp_path: Path) -> None:
-    batch, parcels = order()
-    pen = Scribe(pytest.fail, tmp_path)
+    batch, submissions = order()
+    pen = AsyncJournal(pytest.fail, tmp_path)
     assert await pen.close()
     async with scribe(tmp_path, []) as pen:
         pass
-    assert not await pen.plan(SERVER, ME, batch, parcels)
+    assert not await pen.plan(SERVER, ME, batch, submissions)
     pen.unsent(batch.prompts[0])
     assert await pen.restore(SERVER, [ME]) == []
     assert len(await pen.claims(SERVER)) == 1
@@ -135,8 +135,8 @@ async def test_before_it_opens_and_after_it_closed_it_does_nothing(tmp_path: Pat
 async def test_closing_waits_for_what_was_ordered_and_frees_its_ids(tmp_path: Path) -> None:
     async with scribe(tmp_path, []) as pen:
         (claim,) = await pen.claims(SERVER)
-        batch, parcels = order(range(50))
-        await pen.plan(SERVER, claim.client_id, batch, parcels)
+        batch, submissions = order(range(50))
+        await pen.plan(SERVER, claim.client_id, batch, submissions)
         for prompt_id in batch.prompts:
             pen.sent(prompt_id, prompt_id, 1)
     with Journal.open(tmp_path) as journal:
@@ -147,7 +147,7 @@ async def test_closing_waits_for_what_was_ordered_and_frees_its_ids(tmp_path: Pa
 
 async def test_a_disk_that_hangs_keeps_nobody_from_leaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scribe_module, "CLOSE_PATIENCE", 0.05)
-    pen = Scribe(pytest.fail, tmp_path)
+    pen = AsyncJournal(pytest.fail, tmp_path)
     await pen.open()
     hangs, thread = Event(), pen._aside
     assert thread
