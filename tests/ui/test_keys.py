@@ -213,7 +213,7 @@ async def test_somebody_elses_job_is_cancelled_only_after_a_question() -> None:
     config = SimConfig(steps_per_second=1, load_seconds=0, foreign_clients=1, foreign_pause=(0.0, 0.1))
     async with SimServer(config) as sim, screen(sim.url) as it:
         await it.shows("live")
-        await it.shows("running")
+        await it.shows("▶")
         await it.press("escape", "home", "x")
         await it.shows("belongs")
         await it.press("n")

@@ -88,7 +88,7 @@ async def test_after_f5_the_cursor_is_on_the_batch_and_on_the_screen() -> None:
         await it.press(*"fox", "f5")
         await it.shows("1 of 4             30 ahead")
         await it.press("home")
-        await it.shows("running")
+        await it.shows("▶")
         listed = it.app.screen.query_one(QueueList)
         await it.press("end")
         await it.shows("4 of 4")
@@ -103,5 +103,5 @@ async def test_after_f5_the_cursor_is_on_the_batch_and_on_the_screen() -> None:
 async def test_a_low_terminal_shows_the_queue_however_wide_it_is(size: tuple[int, int]) -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, size) as it:
         queue_foreign(sim, 3)
-        await it.shows("running")
+        await it.shows("▶")
         await it.shows("2 ahead")
