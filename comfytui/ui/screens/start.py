@@ -38,7 +38,7 @@ class AddressInput(Input):
     """Where an address or a name is typed; from it a key leads to the named servers."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "screen.choose", "NamedServer servers", key_display="down", id="start-choose"),
+        Binding("down", "screen.choose", "Named servers", key_display="down", id="start-choose"),
     ]
 
 
