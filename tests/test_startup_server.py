@@ -53,7 +53,7 @@ def test_without_either_nothing_is_wanted() -> None:
 
 
 def test_a_name_is_remembered_as_a_name_and_without_a_secret(tmp_path: Path, state: Path) -> None:
-    server = configured(tmp_path, box='url = "http://me:hunter2@box"\ntoken = "hunter2"').open("box")
+    server = configured(tmp_path, box='url = "http://me:hunter2@box"\ntoken = "hunter2"').resolve("box")
     remember_server(server.shown)
     assert [file.read_text() for file in state.iterdir()] == ["box\n"]
 

@@ -101,7 +101,7 @@ def open_(
         if config.warning:
             click.echo(config.warning, err=True)
         if server is not None:
-            chosen: Server | None = config.open(server, **ways)
+            chosen: Server | None = config.resolve(server, **ways)
         else:
             try:
                 chosen = asyncio.run(first_that_answers(config, **ways))
@@ -113,13 +113,13 @@ def open_(
         raise click.UsageError(f"{error} {config.suggestion(server or '')}".rstrip()) from None
     _open_app(
         chosen,
-        server_of=config.open,
+        server_of=config.resolve,
         remember=remember_server,
         last="" if server else wanted(config),
         note=note,
         typed=server or "",
         suggest=config.suggestion,
-        named=config.listed(),
+        named=config.summaries(),
         command=("comfytui", "--config", str(file)) if file else ("comfytui",),
         journal=state_folder(),
         fresh=fresh,

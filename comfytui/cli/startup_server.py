@@ -29,7 +29,7 @@ async def first_that_answers(config: Config, **ways: Unpack[ServerOptions]) -> S
     others = () if _last_server(config) else ON_THIS_MACHINE
     for text in dict.fromkeys(filter(None, (first, *others))):
         # What lets us in at the first is for nobody else.
-        server = config.open(text, **ways) if text == first else config.open(text)
+        server = config.resolve(text, **ways) if text == first else config.resolve(text)
         if await _answers(server, waits=text == first):
             return server
     return None

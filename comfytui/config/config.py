@@ -1,4 +1,4 @@
-"""The config file as the program has it: named servers and the one to open by default."""
+"""The config file: its named servers, and the one to open by default."""
 
 import os
 from dataclasses import dataclass, field
@@ -8,66 +8,85 @@ from typing import TYPE_CHECKING, Unpack
 from comfytui.comfy.server import Server, ServerOptions
 
 if TYPE_CHECKING:
-    from comfytui.config.loading import Broken
+    from comfytui.config.loading import InvalidServer
     from comfytui.config.server_config import NamedServer
 
 COMMANDS = ("demo", "sim")
-"""What may be meant by a server that nobody knows."""
-LIKE = 0.65
-"""How much a name must be like another one to be meant, from 0 to 1."""
+"""The commands of the command line."""
+PLANNED_COMMANDS = ("run", "watch", "relay", "doctor")
+"""Names that are reserved for later commands."""
+SUGGESTION_CUTOFF = 0.65
+"""How similar a name must be to be suggested, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the file says; `default` is a name or nothing, `warning` a sentence or nothing."""
+    """The content of the config file; `default` is a server's name or empty, `warning` one sentence or empty."""
 
-    servers: "dict[str, NamedServer | Broken]" = field(default_factory=dict)
+    servers: "dict[str, NamedServer | InvalidServer]" = field(default_factory=dict)
     default: str = ""
     warning: str = ""
 
-    def open(self, text: str, **ways: Unpack[ServerOptions]) -> Server:
-        """The server of a name or an address; raises BadServer."""
+    def resolve(self, text: str, **options: Unpack[ServerOptions]) -> Server:
+        """Return the server with this name, else the one at this address.
+
+        Args:
+            text: A name from the file, or an address.
+            options: Credentials and certificates; they take precedence over those of the file.
+
+        Raises:
+            BadServer: The address or an option is invalid.
+            BadConfig: The server's entry in the file is invalid, or one of its secrets cannot be read.
+        """
         named = self.servers.get(text.strip())
-        return named.server(**ways) if named else Server.from_url(text, **ways)
+        return named.to_server(**options) if named else Server.from_url(text, **options)
 
     def suggestion(self, text: str) -> str:
-        """A question about what was meant by a name that is not in the file, or nothing."""
+        """Return "Did you mean ...?" for a server that is not in the file; empty if no name is similar."""
         from difflib import get_close_matches
 
         name = text.strip()
         if name in self.servers:
             return ""
         by_lower = {each.lower(): each for each in (*self.servers, *COMMANDS)}
-        meant = [by_lower[each] for each in get_close_matches(name.lower(), by_lower, 1, LIKE)]
-        return f"Did you mean comfytui {meant[0]}?" if meant else ""
+        similar = [by_lower[each] for each in get_close_matches(name.lower(), by_lower, 1, SUGGESTION_CUTOFF)]
+        return f"Did you mean comfytui {similar[0]}?" if similar else ""
 
-    def listed(self) -> list[tuple[str, str]]:
-        """Every name with its address, or with what is wrong with it."""
-        return [(name, server.told) for name, server in self.servers.items()]
+    def summaries(self) -> list[tuple[str, str]]:
+        """Return every server's name with its address, or with what is wrong in its entry."""
+        return [(name, server.summary) for name, server in self.servers.items()]
 
 
 def config_file() -> Path:
-    """Where the config file is looked for."""
+    """Return the path of the user's config file, whether it exists or not."""
     from platformdirs import user_config_path
 
     return user_config_path("comfytui") / "config.toml"
 
 
-def read_config(given: Path | None = None) -> Config:
-    """Read the file that was given, or the usual one if it is there; raises BadConfig."""
-    file = given or config_file()
+def read_config(path: Path | None = None) -> Config:
+    """Read a config file.
+
+    Args:
+        path: The file; by default the user's, which may be missing.
+
+    Raises:
+        BadConfig: The file cannot be read, is not TOML, or has keys other than servers. An invalid server does not
+            raise before it is opened.
+    """
+    file = path or config_file()
     try:
         with file.open("rb") as opened:
             mode = os.fstat(opened.fileno()).st_mode
             content = opened.read()
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and given is None:
+        if isinstance(error, FileNotFoundError) and path is None:
             return Config()
         from comfytui.config.loading import unreadable
 
         raise unreadable(file, error) from None
-    # Most have no file, and need not wait for what reads one.
-    from comfytui.config.loading import default_of, servers_of, warning
+    # Imported late: most users have no config file, and start faster without its parser.
+    from comfytui.config.loading import default_name, permission_warning, read_servers
 
-    servers = servers_of(file, content)
-    return Config(servers, default_of(servers), warning(file, mode, servers))
+    servers = read_servers(file, content)
+    return Config(servers, default_name(servers), permission_warning(file, mode, servers))

@@ -1,4 +1,4 @@
-"""Where a secret is kept, in the file, the environment or a program that tells it, and how to get it from there."""
+"""Secrets of the config file: where each one is stored (the file, the environment, a command), and how to read it."""
 
 import os
 import re
@@ -7,81 +7,88 @@ from dataclasses import dataclass, field
 
 from comfytui.comfy.server import BadServer
 
-COMMAND_SECONDS = 30.0
-"""Patience with a program that tells a secret: it may ask for a passphrase in a window of its own."""
+COMMAND_TIMEOUT = 30.0
+"""Seconds to wait for a command that prints a secret: it may ask for a passphrase in a window of its own."""
 
 _VARIABLE = re.compile(r"(?=.{1,40}\Z)([A-Z]+[0-9]?|[A-Z][A-Z0-9]*_[A-Z0-9_]*|_[A-Z0-9_]+)")
-"""Names that are surely those of a variable: a key of capitals and digits (`AKIA3...`) may be a secret."""
+"""Names that can only be those of variables: capitals and digits without an underscore (`AKIA3...`) may be a secret."""
 
 
 class BadConfig(BadServer):
-    """A config file that cannot be used; the message is one sentence with the file and the key, without secrets."""
+    """A config file that cannot be used; the message is one sentence that names file and key and quotes no secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """The secret itself."""
+    """A secret that stands in the file itself."""
 
     text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """The name of a variable of the environment; it may be a secret that was put in the wrong place."""
+    """An environment variable; its name stays out of `repr`, as a user may have put the secret there by mistake."""
 
     name: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A program and its arguments, whose first line of output is the secret."""
+    """A program and its arguments; the first line of its output is the secret."""
 
-    words: tuple[str, ...] = field(repr=False)
+    arguments: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A secret, and the place in the file that says where it is."""
+    """A secret by its source; `location` is the file and key that name the source, for messages."""
 
-    place: str
+    location: str
     source: Literal | Variable | Command
 
-    def peek(self) -> str:
-        """The secret if it stands in the file, else nothing."""
+    def inline_value(self) -> str:
+        """Return the secret if it stands in the file itself, else an empty string."""
         return self.source.text if isinstance(self.source, Literal) else ""
 
     def read(self) -> str:
-        """The secret; raises BadConfig."""
+        """Return the secret; may run a command and wait for it.
+
+        Raises:
+            BadConfig: The variable is not set, or the command failed.
+        """
         match self.source:
             case Literal(text):
                 return text
             case Variable(name):
                 if value := os.environ.get(name):
                     return value
-                named = f"variable {name}" if _VARIABLE.fullmatch(name) else "variable that it names"
-                raise BadConfig(f"{self.place}: the {named} is not set in the environment.")
-            case Command(words):
-                return self._told_by(words)
+                variable = f"variable {name}" if _VARIABLE.fullmatch(name) else "variable that it names"
+                raise BadConfig(f"{self.location}: the {variable} is not set in the environment.")
+            case Command(arguments):
+                return self._run(arguments)
 
-    def _told_by(self, words: tuple[str, ...]) -> str:
+    def _run(self, arguments: tuple[str, ...]) -> str:
+        """Run a command, and return the first line of its output."""
         try:
             done = subprocess.run(
-                words,
+                arguments,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,  # What it says there may be no less secret.
-                timeout=COMMAND_SECONDS,
+                stderr=subprocess.DEVNULL,  # It may quote the secret.
+                timeout=COMMAND_TIMEOUT,
                 check=False,
             )
             lines = done.stdout.decode().splitlines()
         except subprocess.TimeoutExpired:
-            raise BadConfig(f"{self.place}: the command took more than {COMMAND_SECONDS:g} seconds.") from None
+            raise BadConfig(f"{self.location}: the command took more than {COMMAND_TIMEOUT:g} seconds.") from None
         except OSError as error:
-            raise BadConfig(f"{self.place}: the command cannot be started ({error.strerror}).") from None
+            raise BadConfig(f"{self.location}: the command cannot be started ({error.strerror}).") from None
         except ValueError:
-            raise BadConfig(f"{self.place}: the output of the command is not text.") from None
+            raise BadConfig(f"{self.location}: the output of the command is not text.") from None
         if done.returncode:
-            raise BadConfig(f"{self.place}: the command ended with code {done.returncode}; run it by hand to see why.")
+            raise BadConfig(
+                f"{self.location}: the command ended with code {done.returncode}; run it by hand to see why."
+            )
         if not lines or not lines[0]:
-            raise BadConfig(f"{self.place}: the first line of its output is empty.")
+            raise BadConfig(f"{self.location}: the first line of its output is empty.")
         return lines[0]

@@ -1,4 +1,4 @@
-"""What a config file may say, and the one sentence about each thing that it may not."""
+"""The config file: what it may contain, and the message for everything it may not."""
 
 import os
 import traceback
@@ -8,60 +8,60 @@ import pytest
 
 from comfytui.cli import main
 from comfytui.comfy.server import BadServer, Server
-from comfytui.config.config import config_file, read_config
+from comfytui.config.config import COMMANDS, PLANNED_COMMANDS, config_file, read_config
 from comfytui.config.secret import BadConfig
-from comfytui.config.server_config import COMMANDS
+from comfytui.config.server_config import RESERVED_NAMES
 
-BOX = '[servers.box]\nurl = "http://10.0.0.5:8188"\n'
+SERVER = '[servers.box]\nurl = "http://10.0.0.5:8188"\n'
 SECRET = "hunter2"
 
 
-def written(folder: Path, content: str, mode: int = 0o600) -> Path:
+def write_config(folder: Path, content: str, mode: int = 0o600) -> Path:
     file = folder / "config.toml"
     file.write_text(content)
     file.chmod(mode)
     return file
 
 
-def test_no_file_is_an_empty_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_file_is_an_empty_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert config_file() == tmp_path / "comfytui" / "config.toml"
     config = read_config()
     assert (config.servers, config.default, config.warning) == ({}, "", "")
-    assert config.open("box") == Server.from_url("box")
+    assert config.resolve("box") == Server.from_url("box")
 
 
-def test_the_usual_file_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_users_file_is_read_by_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     (tmp_path / "comfytui").mkdir()
-    written(tmp_path / "comfytui", BOX)
+    write_config(tmp_path / "comfytui", SERVER)
     assert list(read_config().servers) == ["box"]
 
 
 @pytest.mark.parametrize("content", ["", "\ufeff", "# nothing\n", "[servers]\n"])
-def test_files_without_servers(tmp_path: Path, content: str) -> None:
-    assert not read_config(written(tmp_path, content)).servers
+def test_a_file_without_servers_is_valid(tmp_path: Path, content: str) -> None:
+    assert not read_config(write_config(tmp_path, content)).servers
 
 
-def test_a_name_is_what_is_shown_and_an_address_stays_one(tmp_path: Path) -> None:
+def test_a_named_server_shows_its_name_and_an_address_stays_an_address(tmp_path: Path) -> None:
     other = '[servers.a_B-2]\nurl = "box.lan/prefix"\ndefault = true\ninsecure = true\n'
-    config = read_config(written(tmp_path, BOX + other))
-    box = config.open(" box ")
+    config = read_config(write_config(tmp_path, SERVER + other))
+    box = config.resolve(" box ")
     assert (box.name, box.shown, box.address) == ("box", "box", "10.0.0.5:8188")
     assert box.located == "box (10.0.0.5:8188)"
     assert config.default == "a_B-2"
-    assert config.open("a_B-2").base == "http://box.lan:8188/prefix"
-    assert config.open("a_B-2").insecure
-    assert config.open("Box") == Server.from_url("box")
-    assert config.open("10.0.0.5").shown == "10.0.0.5:8188"
+    assert config.resolve("a_B-2").base == "http://box.lan:8188/prefix"
+    assert config.resolve("a_B-2").insecure
+    assert config.resolve("Box") == Server.from_url("box")
+    assert config.resolve("10.0.0.5").shown == "10.0.0.5:8188"
 
 
-def test_files_are_looked_for_beside_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificate_paths_are_relative_to_the_config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     keys = 'ca = "box.pem"\ncert = "~/mine.pem"\n'
-    server = read_config(written(tmp_path, BOX + keys)).open("box")
+    server = read_config(write_config(tmp_path, SERVER + keys)).resolve("box")
     assert (server.ca, server.cert) == (tmp_path / "box.pem", tmp_path / "home" / "mine.pem")
-    given = read_config(tmp_path / "config.toml").open("box", ca=Path("other.pem"))
+    given = read_config(tmp_path / "config.toml").resolve("box", ca=Path("other.pem"))
     assert (given.ca, given.cert) == (Path("other.pem"), tmp_path / "home" / "mine.pem")
 
 
@@ -69,7 +69,7 @@ BAD = {
     "top": ("server = 1", "server: unknown key"),
     "servers": ("servers = 1", "servers: this must be a table"),
     "server": ('servers.box = "http://box"', "servers.box: this must be a table"),
-    "unknown": (BOX + 'tokken = "hunter2"', "servers.box.tokken: unknown key"),
+    "unknown": (SERVER + 'tokken = "hunter2"', "servers.box.tokken: unknown key"),
     "no url": ("[servers.box]\ninsecure = true", "servers.box.url: set the address of the server"),
     "empty url": ('[servers.box]\nurl = ""', "servers.box.url: this is empty"),
     "bad url": ('[servers.box]\nurl = "https://me:hunter2@box/@x"', "servers.box.url: Write an @"),
@@ -78,85 +78,93 @@ BAD = {
     "name": ('[servers."my box"]\nurl = "box"', "servers.my box: a name has letters"),
     "dots": ('[servers."box.lan"]\nurl = "box"', "servers.box.lan: a name has letters"),
     "option": ('[servers.-box]\nurl = "box"', "servers.-box: a name has letters"),
-    "flag": (BOX + 'insecure = "yes"', "servers.box.insecure: this must be true or false"),
-    "default type": (BOX + "default = 1", "servers.box.default: this must be true or false"),
+    "flag": (SERVER + 'insecure = "yes"', "servers.box.insecure: this must be true or false"),
+    "default type": (SERVER + "default = 1", "servers.box.default: this must be true or false"),
     "two defaults": (
-        BOX + 'default = true\n[servers.b]\nurl = "b"\ndefault = true',
+        SERVER + 'default = true\n[servers.b]\nurl = "b"\ndefault = true',
         "servers.b.default: box is already the default",
     ),
-    "token type": (BOX + "token = 1", "servers.box.token: this must be text in quotes"),
-    "empty token": (BOX + 'token = ""', "servers.box.token: this is empty"),
-    "token line": (BOX + 'token = "hunter2\\nHost: evil"', "servers.box.token: The value of the header Authorization"),
+    "token type": (SERVER + "token = 1", "servers.box.token: this must be text in quotes"),
+    "empty token": (SERVER + 'token = ""', "servers.box.token: this is empty"),
+    "token line": (
+        SERVER + 'token = "hunter2\\nHost: evil"',
+        "servers.box.token: The value of the header Authorization",
+    ),
     "two tokens": (
-        BOX + 'token = "hunter2"\ntoken_env = "X"',
+        SERVER + 'token = "hunter2"\ntoken_env = "X"',
         "servers.box.token_env: token is already set",
     ),
-    "env": (BOX + "token_env = 1", "servers.box.token_env: this must be text in quotes"),
+    "env": (SERVER + "token_env = 1", "servers.box.token_env: this must be text in quotes"),
     "env name": (
-        BOX + 'token_env = "T=hunter2"',
+        SERVER + 'token_env = "T=hunter2"',
         "servers.box.token_env: this must be the name of an environment variable",
     ),
-    "command text": (BOX + 'token_command = "echo hunter2"', "servers.box.token_command: this must be a list"),
-    "no command": (BOX + "token_command = []", "servers.box.token_command: this must be a list"),
-    "command types": (BOX + 'token_command = ["echo", 1]', "servers.box.token_command: this must be a list"),
-    "command zero": (BOX + 'token_command = ["echo\\u0000"]', "servers.box.token_command: this must be a list"),
-    "password alone": (BOX + 'password = "hunter2"', "servers.box.user: a password needs a user"),
+    "command text": (SERVER + 'token_command = "echo hunter2"', "servers.box.token_command: this must be a list"),
+    "no command": (SERVER + "token_command = []", "servers.box.token_command: this must be a list"),
+    "command types": (SERVER + 'token_command = ["echo", 1]', "servers.box.token_command: this must be a list"),
+    "command zero": (SERVER + 'token_command = ["echo\\u0000"]', "servers.box.token_command: this must be a list"),
+    "password alone": (SERVER + 'password = "hunter2"', "servers.box.user: a password needs a user"),
     "two passwords": (
-        BOX + 'user = "me"\npassword_env = "X"\npassword_command = ["hunter2"]',
+        SERVER + 'user = "me"\npassword_env = "X"\npassword_command = ["hunter2"]',
         "servers.box.password_command: password_env is already set",
     ),
-    "colon": (BOX + 'user = "me:hunter2"', "servers.box.user: a user name cannot contain a colon"),
-    "token and user": (BOX + 'token = "hunter2"\nuser = "me"', "servers.box.user: token already sets a login"),
+    "colon": (SERVER + 'user = "me:hunter2"', "servers.box.user: a user name cannot contain a colon"),
+    "token and user": (SERVER + 'token = "hunter2"\nuser = "me"', "servers.box.user: token already sets a login"),
     "token and header": (
-        BOX + 'token = "hunter2"\nheaders = { authorization = "hunter2" }',
+        SERVER + 'token = "hunter2"\nheaders = { authorization = "hunter2" }',
         "servers.box.headers.authorization: token already sets a login",
     ),
-    "headers type": (BOX + 'headers = "X: hunter2"', "servers.box.headers: this must be a table"),
-    "header type": (BOX + "headers = { X = 1 }", "servers.box.headers.X: this must be text in quotes"),
-    "header source": (BOX + 'headers = { X = { evn = "A" } }', "servers.box.headers.X: this must be text in quotes"),
-    "header sources": (BOX + 'headers.X = { env = "A", command = ["a"] }', "servers.box.headers.X: this must be"),
-    "header command": (BOX + 'headers.X = { command = "a" }', "servers.box.headers.X.command: this must be a list"),
-    "header name": (BOX + 'headers = { "X Y" = "hunter2" }', "servers.box.headers.X Y: A header reads"),
+    "headers type": (SERVER + 'headers = "X: hunter2"', "servers.box.headers: this must be a table"),
+    "header type": (SERVER + "headers = { X = 1 }", "servers.box.headers.X: this must be text in quotes"),
+    "header source": (SERVER + 'headers = { X = { evn = "A" } }', "servers.box.headers.X: this must be text in quotes"),
+    "header sources": (SERVER + 'headers.X = { env = "A", command = ["a"] }', "servers.box.headers.X: this must be"),
+    "header command": (SERVER + 'headers.X = { command = "a" }', "servers.box.headers.X.command: this must be a list"),
+    "header name": (SERVER + 'headers = { "X Y" = "hunter2" }', "servers.box.headers.X Y: A header reads"),
     "header line": (
-        BOX + 'headers = { Y = "hunter2\\r\\nZ: 1" }',
+        SERVER + 'headers = { Y = "hunter2\\r\\nZ: 1" }',
         "servers.box.headers.Y: The value",
     ),
-    "our header": (BOX + 'headers = { Host = "hunter2" }', "servers.box.headers.Host: The header Host cannot be set"),
-    "cookie": (BOX + 'cookies = { a = "hunter2; b=c" }', "servers.box.cookies.a: this has characters"),
-    "cookie name": (BOX + 'cookies = { "a b" = "hunter2" }', "servers.box.cookies.a b: this has characters"),
+    "our header": (
+        SERVER + 'headers = { Host = "hunter2" }',
+        "servers.box.headers.Host: The header Host cannot be set",
+    ),
+    "cookie": (SERVER + 'cookies = { a = "hunter2; b=c" }', "servers.box.cookies.a: this has characters"),
+    "cookie name": (SERVER + 'cookies = { "a b" = "hunter2" }', "servers.box.cookies.a b: this has characters"),
     "two cookies": (
-        BOX + 'headers = { cookie = "hunter2" }\ncookies = { a = "b" }',
+        SERVER + 'headers = { cookie = "hunter2" }\ncookies = { a = "b" }',
         "servers.box.cookies: headers already has a Cookie",
     ),
-    "query": (BOX + 'query = "token=hunter2"', "servers.box.query: this must be a table"),
-    "ca type": (BOX + "ca = true", "servers.box.ca: this must be text in quotes"),
-    "nobody": (BOX + 'cert = "~no-such-user/x.pem"', "servers.box.cert: no user has this home"),
-    "escape": (BOX + '"\\u001b[31mred" = 1', "servers.box.red: unknown key"),
-} | {word: (f'[servers.{word}]\nurl = "box"', f"servers.{word}: {word} is a command") for word in sorted(COMMANDS)}
+    "query": (SERVER + 'query = "token=hunter2"', "servers.box.query: this must be a table"),
+    "ca type": (SERVER + "ca = true", "servers.box.ca: this must be text in quotes"),
+    "nobody": (SERVER + 'cert = "~no-such-user/x.pem"', "servers.box.cert: no user has this home"),
+    "escape": (SERVER + '"\\u001b[31mred" = 1', "servers.box.red: unknown key"),
+} | {
+    name: (f'[servers.{name}]\nurl = "box"', f"servers.{name}: {name} is a command") for name in sorted(RESERVED_NAMES)
+}
 
 
 def open_all(file: Path) -> None:
     config = read_config(file)
     for name in config.servers:
-        config.open(name)
+        config.resolve(name)
 
 
-def refused(file: Path) -> str:
-    """The sentence about a file, which repeats no secret, wherever it is printed."""
+def message_of(file: Path) -> str:
+    """Return the message about a file; no secret is in it or in its traceback."""
     with pytest.raises(BadConfig) as caught:
         open_all(file)
-    sentence = str(caught.value)
+    message = str(caught.value)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
-    assert sentence.isprintable()
-    assert sentence.endswith(".")
-    return sentence
+    assert message.isprintable()
+    assert message.endswith(".")
+    return message
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_files_are_one_sentence_with_file_and_key(tmp_path: Path, case: str) -> None:
+def test_an_error_is_one_sentence_with_file_and_key(tmp_path: Path, case: str) -> None:
     content, start = BAD[case]
-    file = written(tmp_path, content)
-    assert refused(file).startswith(f"{file}, {start}")
+    file = write_config(tmp_path, content)
+    assert message_of(file).startswith(f"{file}, {start}")
 
 
 @pytest.mark.parametrize(
@@ -169,57 +177,64 @@ def test_bad_files_are_one_sentence_with_file_and_key(tmp_path: Path, case: str)
         (b"a = " + b"[" * 5_000, "config.toml"),
     ],
 )
-def test_what_is_no_toml_is_told_with_its_place(tmp_path: Path, content: bytes, place: str) -> None:
+def test_invalid_toml_is_reported_with_its_position(tmp_path: Path, content: bytes, place: str) -> None:
     file = tmp_path / "config.toml"
     file.write_bytes(content)
-    assert place in refused(file)
+    assert place in message_of(file)
 
 
-def test_a_given_file_must_be_there(tmp_path: Path) -> None:
-    assert "No such file" in refused(tmp_path / "none.toml")
-    assert "directory" in refused(tmp_path)
+def test_a_given_file_must_exist(tmp_path: Path) -> None:
+    assert "No such file" in message_of(tmp_path / "none.toml")
+    assert "directory" in message_of(tmp_path)
 
 
 @pytest.mark.parametrize("key", ["ca", "cert"])
-def test_a_certificate_that_cannot_be_read(tmp_path: Path, key: str) -> None:
-    file = written(tmp_path, f'[servers.box]\nurl = "https://box"\n{key} = "no.pem"\n')
-    assert refused(file).startswith(f"{file}, servers.box.{key}: There is no file {tmp_path / 'no.pem'}: check")
+def test_an_unreadable_certificate_names_its_key(tmp_path: Path, key: str) -> None:
+    file = write_config(tmp_path, f'[servers.box]\nurl = "https://box"\n{key} = "no.pem"\n')
+    assert message_of(file).startswith(f"{file}, servers.box.{key}: There is no file {tmp_path / 'no.pem'}: check")
     for name in ("no.pem", "other.pem"):
         (tmp_path / name).write_text("none")
-    assert refused(file).startswith(f"{file}, servers.box.{key}: No certificate can be read")
+    assert message_of(file).startswith(f"{file}, servers.box.{key}: No certificate can be read")
     with pytest.raises(BadServer, match=r"^No certificate can be read from .*other.pem"):
-        read_config(file).open("box", ca=tmp_path / "other.pem", cert=tmp_path / "other.pem")
+        read_config(file).resolve("box", ca=tmp_path / "other.pem", cert=tmp_path / "other.pem")
 
 
-def test_the_words_of_commands_are_no_names() -> None:
-    assert main.NOT_YET | main.COMMANDS.keys() == COMMANDS
+def test_commands_are_reserved_names() -> None:
+    assert main.COMMANDS.keys() == set(COMMANDS)
+    assert set(PLANNED_COMMANDS) == main.NOT_YET
+    assert {*COMMANDS, *PLANNED_COMMANDS} == RESERVED_NAMES
 
 
-LITERALS = ['token = "hunter2"', 'user = "me"\npassword = "hunter2"', 'headers = { X = "hunter2" }']
-LITERALS += ['cookies = { a = "hunter2" }', 'query = { token = "hunter2" }']
-ELSEWHERE = ["", 'token_env = "X"', 'user = "me"\npassword_command = ["pass"]', 'headers = { X = { env = "X" } }']
+SECRETS = ['token = "hunter2"', 'user = "me"\npassword = "hunter2"', 'headers = { X = "hunter2" }']
+SECRETS += ['cookies = { a = "hunter2" }', 'query = { token = "hunter2" }']
+NO_SECRETS = [
+    "",
+    'token_env = "X"',
+    'user = "me"\npassword_command = ["pass"]',
+    'headers = { X = { env = "X" } }',
+]
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
-@pytest.mark.parametrize("keys", [*LITERALS, '[servers.b]\nurl = "http://me:hunter2@b"', '[servers.b]\nurl = "b/?t=1"'])
-def test_a_file_with_a_secret_that_others_can_read_is_warned_of(tmp_path: Path, keys: str, mode: int) -> None:
+@pytest.mark.parametrize("keys", [*SECRETS, '[servers.b]\nurl = "http://me:hunter2@b"', '[servers.b]\nurl = "b/?t=1"'])
+def test_warns_of_secrets_that_others_can_read(tmp_path: Path, keys: str, mode: int) -> None:
     (tmp_path / "a folder").mkdir()
-    file = written(tmp_path / "a folder", BOX + keys, mode)
+    file = write_config(tmp_path / "a folder", SERVER + keys, mode)
     assert f"chmod 600 '{file}'" in read_config(file).warning
     assert SECRET not in f"{read_config(file)!r} {read_config(file).warning}"
     file.chmod(0o600)
     assert not read_config(file).warning
 
 
-@pytest.mark.parametrize("keys", ELSEWHERE)
-def test_a_file_without_a_secret_is_not(tmp_path: Path, keys: str) -> None:
-    assert not read_config(written(tmp_path, BOX + keys, 0o644)).warning
+@pytest.mark.parametrize("keys", NO_SECRETS)
+def test_no_warning_for_a_readable_file_without_secrets(tmp_path: Path, keys: str) -> None:
+    assert not read_config(write_config(tmp_path, SERVER + keys, 0o644)).warning
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
-@pytest.mark.parametrize("keys", ['token_command = ["pass"]', 'headers = { X = { command = ["pass"] } }', *LITERALS])
-def test_a_file_that_others_can_change_is_warned_of(tmp_path: Path, keys: str, mode: int) -> None:
-    file = written(tmp_path, BOX + keys, mode)
+@pytest.mark.parametrize("keys", ['token_command = ["pass"]', 'headers = { X = { command = ["pass"] } }', *SECRETS])
+def test_warns_of_a_file_that_others_can_change(tmp_path: Path, keys: str, mode: int) -> None:
+    file = write_config(tmp_path, SERVER + keys, mode)
     warning = read_config(file).warning
     assert warning.startswith("Others can change this file, and so which programs it runs")
     assert warning.endswith(f"chmod 600 {file}")
@@ -227,36 +242,36 @@ def test_a_file_that_others_can_change_is_warned_of(tmp_path: Path, keys: str, m
     assert not read_config(file).warning
 
 
-WRONG_ONES = [case for case in BAD if case not in {"top", "servers"}]
+BAD_SERVERS = [case for case in BAD if case not in {"top", "servers"}]
 
 
-@pytest.mark.parametrize("case", WRONG_ONES)
-def test_a_wrong_entry_disables_only_itself(tmp_path: Path, case: str) -> None:
+@pytest.mark.parametrize("case", BAD_SERVERS)
+def test_an_invalid_entry_disables_only_itself(tmp_path: Path, case: str) -> None:
     content, start = BAD[case]
     if case == "server":
         content = '[servers]\nbox = "http://box"\ngood.url = "10.0.0.9"'
     else:
         content = '[servers.good]\nurl = "10.0.0.9"\n' + content
-    config = read_config(written(tmp_path, content))
-    assert config.open("good").shown == "good"
-    listed = dict(config.listed())
-    assert listed["good"] == "10.0.0.9:8188"
-    ((_, told),) = [(name, told) for name, told in listed.items() if told.startswith("! ")]
-    assert told.startswith(f"! {start}")
-    assert SECRET not in f"{config!r} {listed}"
+    config = read_config(write_config(tmp_path, content))
+    assert config.resolve("good").shown == "good"
+    summaries = dict(config.summaries())
+    assert summaries["good"] == "10.0.0.9:8188"
+    (message,) = [summary for summary in summaries.values() if summary.startswith("! ")]
+    assert message.startswith(f"! {start}")
+    assert SECRET not in f"{config!r} {summaries}"
 
 
-def test_secrets_of_a_wrong_entry_are_warned_of_too(tmp_path: Path) -> None:
-    assert read_config(written(tmp_path, BOX + 'tokne = 1\ntoken = "hunter2"', 0o644)).warning
+def test_warns_of_secrets_in_an_invalid_entry(tmp_path: Path) -> None:
+    assert read_config(write_config(tmp_path, SERVER + 'tokne = 1\ntoken = "hunter2"', 0o644)).warning
 
 
 @pytest.mark.parametrize(
     "keys",
     ['user = "me"\npassword_env = "BOX_PASSWORD"', 'token_command = ["pass"]', 'headers = { X = { env = "BOX_X" } }'],
 )
-def test_a_wrong_entry_without_secrets_is_not_warned_of(tmp_path: Path, keys: str) -> None:
-    assert not read_config(written(tmp_path, f"{BOX}tokne = 1\n{keys}", 0o644)).warning
-    assert not read_config(written(tmp_path, f'{BOX}tokne_env = "BOX_TOKEN"\n{keys}', 0o644)).warning
+def test_no_warning_for_an_invalid_entry_without_secrets(tmp_path: Path, keys: str) -> None:
+    assert not read_config(write_config(tmp_path, f"{SERVER}tokne = 1\n{keys}", 0o644)).warning
+    assert not read_config(write_config(tmp_path, f'{SERVER}tokne_env = "BOX_TOKEN"\n{keys}', 0o644)).warning
 
 
 @pytest.mark.parametrize(
@@ -271,15 +286,15 @@ def test_a_wrong_entry_without_secrets_is_not_warned_of(tmp_path: Path, keys: st
         'url = "box"\ncookies = { s = { evn = "hunter2" } }',
     ],
 )
-def test_a_wrong_entry_that_may_hold_a_secret_is_warned_of(tmp_path: Path, keys: str) -> None:
-    file = written(tmp_path, f"[servers.box]\ninsecure = 1\n{keys}", 0o644)
+def test_warns_of_an_invalid_entry_that_may_hold_a_secret(tmp_path: Path, keys: str) -> None:
+    file = write_config(tmp_path, f"[servers.box]\ninsecure = 1\n{keys}", 0o644)
     assert read_config(file).warning.startswith("Others can read the secrets in this file")
 
 
-def test_a_default_that_is_wrong_is_told_unless_there_is_another_one(tmp_path: Path) -> None:
-    wrong = BOX + "default = true\ntokne = 1\n"
-    assert read_config(written(tmp_path, wrong)).default == "box"
-    assert read_config(written(tmp_path, wrong + '[servers.b]\nurl = "b"\ndefault = true')).default == "b"
+def test_an_invalid_default_counts_unless_another_server_is_the_default(tmp_path: Path) -> None:
+    wrong = SERVER + "default = true\ntokne = 1\n"
+    assert read_config(write_config(tmp_path, wrong)).default == "box"
+    assert read_config(write_config(tmp_path, wrong + '[servers.b]\nurl = "b"\ndefault = true')).default == "b"
 
 
 @pytest.mark.parametrize(
@@ -297,11 +312,11 @@ def test_a_default_that_is_wrong_is_told_unless_there_is_another_one(tmp_path: P
         ("", ""),
     ],
 )
-def test_a_name_that_was_mistyped_is_guessed(tmp_path: Path, typed: str, meant: str) -> None:
-    config = read_config(written(tmp_path, BOX.replace("box", "gpu-box")))
+def test_a_similar_name_is_suggested(tmp_path: Path, typed: str, meant: str) -> None:
+    config = read_config(write_config(tmp_path, SERVER.replace("box", "gpu-box")))
     assert config.suggestion(typed) == (f"Did you mean comfytui {meant}?" if meant else "")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is kept from root")
-def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
-    assert "Permission denied" in refused(written(tmp_path, BOX, 0o000))
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
+def test_a_file_without_read_permission(tmp_path: Path) -> None:
+    assert "Permission denied" in message_of(write_config(tmp_path, SERVER, 0o000))

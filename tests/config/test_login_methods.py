@@ -1,4 +1,4 @@
-"""Each way of getting in, from the config file to real doors: HTTP and the socket's handshake."""
+"""Each login method of the config file, against servers that require it on HTTP and in the WebSocket handshake."""
 
 from base64 import b64encode
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from comfytui.config.config import read_config
 from tests.comfy.keepers import Keeper, first_heard, get_in
 
 LOGIN = "Basic " + b64encode("me:s3cret ä".encode()).decode()
-Known = Callable[[web.Request], bool]
+Check = Callable[[web.Request], bool]
 
 
-def header(name: str, value: str) -> Known:
+def header(name: str, value: str) -> Check:
     return lambda request: request.headers.getall(name, []) == [value]
 
 
-WAYS: dict[str, tuple[str, Known]] = {
+METHODS: dict[str, tuple[str, Check]] = {
     "bearer": ('token = "s3cret"', header("Authorization", "Bearer s3cret")),
     "bearer from the environment": ('token_env = "BOX_TOKEN"', header("Authorization", "Bearer s3cret-e")),
     "bearer from a program": ('token_command = ["echo", "s3cret-c"]', header("Authorization", "Bearer s3cret-c")),
@@ -56,64 +56,66 @@ WAYS: dict[str, tuple[str, Known]] = {
 }
 
 
-def named(folder: Path, url: str, keys: str = "") -> Server:
-    """The server `box` of a config file."""
+def named_server(folder: Path, url: str, keys: str = "") -> Server:
+    """Write a config file with the server `box`, and return that server."""
     file = folder / "config.toml"
     file.write_text(f'[servers.box]\nurl = "{url}"\n{keys}\n')
-    return read_config(file).open("box")
+    return read_config(file).resolve("box")
 
 
 @pytest.mark.parametrize("prefix", ["", "/user/x/proxy/8188"])
-@pytest.mark.parametrize("way", WAYS)
-async def test_a_way_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, prefix: str) -> None:
+@pytest.mark.parametrize("method", METHODS)
+async def test_a_login_method_is_accepted_on_http_and_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, prefix: str
+) -> None:
     monkeypatch.setenv("BOX_TOKEN", "s3cret-e")
-    keys, known = WAYS[way]
-    keeper = Keeper(known)
+    keys, check = METHODS[method]
+    keeper = Keeper(check)
     async with keeper.open(prefix):
-        server = named(tmp_path, keeper.url, keys)
+        server = named_server(tmp_path, keeper.url, keys)
         await get_in(server)
     assert keeper.seen == {(f"{prefix}/api/prompt", True): 2, (f"{prefix}/ws", True): 1}
     assert server.shown == "box"
     assert "s3cret" not in f"{server!r} {server.shown} {server.located}"
 
 
-async def test_the_login_and_the_query_of_an_address(tmp_path: Path) -> None:
+async def test_login_and_query_of_the_url_are_sent(tmp_path: Path) -> None:
     keeper = Keeper(lambda request: request.query_string.endswith("t=1&u=2") and "Authorization" in request.headers)
     async with keeper.open():
         url = keeper.url.replace("//", "//me:s3cret@") + "/?t=1"
-        await get_in(named(tmp_path, url, 'query = { u = "2" }'))
+        await get_in(named_server(tmp_path, url, 'query = { u = "2" }'))
     assert not [path for path, welcome in keeper.seen if not welcome]
 
 
-async def test_the_command_line_comes_before_the_file(tmp_path: Path) -> None:
+async def test_headers_of_the_command_line_take_precedence(tmp_path: Path) -> None:
     keeper = Keeper(header("Authorization", "Bearer newer"))
     async with keeper.open():
-        named(tmp_path, keeper.url, 'token = "older"')
+        named_server(tmp_path, keeper.url, 'token = "older"')
         given = [parse_header("authorization: Bearer newer")]
-        await get_in(read_config(tmp_path / "config.toml").open("box", headers=given))
+        await get_in(read_config(tmp_path / "config.toml").resolve("box", headers=given))
     assert not [path for path, welcome in keeper.seen if not welcome]
 
 
 @pytest.mark.parametrize("status", [401, 403, 302])
 @pytest.mark.parametrize(
-    ("keys", "sentence"),
+    ("keys", "message"),
     [
         (None, "asks for a login ({}): {}add the server and its login to the config file"),
         ("", "box asks for a login ({}): set token, user and password, headers or cookies in [servers.box]"),
         ('token = "s3cret"', "box refused this login ({}): set token"),
     ],
 )
-async def test_a_refusal_says_what_to_set(tmp_path: Path, status: int, keys: str | None, sentence: str) -> None:
+async def test_a_rejected_login_says_what_to_set(tmp_path: Path, status: int, keys: str | None, message: str) -> None:
     keeper = Keeper(lambda _: False, status)
     async with keeper.open() as nameless:
-        server = nameless if keys is None else named(tmp_path, keeper.url, keys)
+        server = nameless if keys is None else named_server(tmp_path, keeper.url, keys)
         async with ComfyClient(server) as client:
             with pytest.raises(Unauthorized) as over_http:
                 await client.queue_count()
         with pytest.raises(Unauthorized) as at_the_socket:
             await first_heard(server)
     dialog = "log in when comfytui asks for it, or " if status == 401 else "give --header, or "
-    assert sentence.format(status, dialog) in str(over_http.value)
+    assert message.format(status, dialog) in str(over_http.value)
     assert str(at_the_socket.value) == str(over_http.value)
     assert "s3cret" not in str(over_http.value)
     assert keeper.seen == {("/api/prompt", False): 1, ("/ws", False): 1}
