@@ -1,8 +1,8 @@
-"""The command `comfytui`."""
+"""The entry point of `comfytui` and `python -m comfytui`."""
 
 import os
 
-# Read by Textual when it is imported: a terminal behind SSH gains nothing from more paints.
+# Textual reads this on import. More frames per second gain nothing in a terminal over SSH.
 os.environ.setdefault("TEXTUAL_FPS", "20")
 
 

@@ -1,4 +1,4 @@
-"""What is wrong on the command line is told in one sentence, with exit code 2."""
+"""Wrong usage of the command line: one sentence on standard error, and exit code 2."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,8 @@ from PIL import Image
 from comfytui.cli.main import main
 
 
-def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
-    """Exit code and what was said."""
+def run_main(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
+    """Return the exit code, and the text on standard error."""
     with pytest.raises(SystemExit) as ended:
         main(list(argv))
     code = ended.value.code
@@ -18,7 +18,7 @@ def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("argv", "sentence"),
+    ("argv", "message"),
     [
         (["dem o"], "Did you mean comfytui demo?"),
         (["ftp://box"], "write http:// or https://"),
@@ -34,55 +34,55 @@ def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
         (["--nonsense"], "No such option"),
     ],
 )
-def test_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], sentence: str) -> None:
-    code, said = told(capsys, *argv)
+def test_wrong_usage_is_one_sentence(capsys: pytest.CaptureFixture[str], argv: list[str], message: str) -> None:
+    code, error = run_main(capsys, *argv)
     assert code == 2
-    assert sentence in said
-    assert "Traceback" not in said
+    assert message in error
+    assert "Traceback" not in error
 
 
 @pytest.mark.parametrize("command", [[], ["demo"], ["sim"]])
-def test_h_is_help(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
-    said = []
+def test_h_prints_the_help(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    outputs = []
     for option in ("-h", "--help"):
         with pytest.raises(SystemExit) as ended:
             main([*command, option])
         assert ended.value.code == 0
-        said.append(capsys.readouterr().out)
-    assert said[0] == said[1]
-    assert "-h, --help" in said[0]
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+    assert "-h, --help" in outputs[0]
 
 
-def test_a_value_of_a_header_is_never_repeated(capsys: pytest.CaptureFixture[str]) -> None:
-    _, said = told(capsys, "box", "--header", "X-Key hunter2")
-    assert "hunter2" not in said
+def test_header_values_are_not_quoted(capsys: pytest.CaptureFixture[str]) -> None:
+    _, error = run_main(capsys, "box", "--header", "X-Key hunter2")
+    assert "hunter2" not in error
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "sentence"),
+    ("name", "content", "message"),
     [
         ("words.json", "not json", "JSON"),
         ("ui.json", json.dumps({"nodes": [], "links": []}), "Export (API)"),
         ("empty.json", "{}", "empty.json"),
     ],
 )
-def test_workflow_files_that_are_none(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, content: str, sentence: str
+def test_a_file_that_is_no_workflow_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, content: str, message: str
 ) -> None:
     (tmp_path / name).write_text(content)
-    code, said = told(capsys, "box", "--workflow", str(tmp_path / name))
+    code, error = run_main(capsys, "box", "--workflow", str(tmp_path / name))
     assert code == 2
-    assert sentence in said
+    assert message in error
 
 
-def test_a_picture_without_a_workflow(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_an_image_without_a_workflow_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "plain.png")
-    code, said = told(capsys, "box", "--workflow", str(tmp_path / "plain.png"))
+    code, error = run_main(capsys, "box", "--workflow", str(tmp_path / "plain.png"))
     assert code == 2
-    assert "plain.png" in said
+    assert "plain.png" in error
 
 
-def test_without_a_terminal_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    code, said = told(capsys, "box")
+def test_a_terminal_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    code, error = run_main(capsys, "box")
     assert code == 2
-    assert "needs a terminal" in said
+    assert "needs a terminal" in error

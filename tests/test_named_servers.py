@@ -1,4 +1,4 @@
-"""Named servers as their user has them: a config file, the program in a terminal, a box that asks who comes."""
+"""Named servers end to end: a config file, the program in a terminal, and a server that requires a login."""
 
 import asyncio
 import threading
@@ -26,8 +26,8 @@ query = { token = "abracadabra" }
 
 
 @contextmanager
-def kept(keeper: Keeper) -> Iterator[str]:
-    """The URL of a box in a thread of its own, since the terminal is watched by this one."""
+def serving(keeper: Keeper) -> Iterator[str]:
+    """Run the server in a thread of its own, as this one waits for the terminal; give its URL."""
     loop, ready, over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
 
     async def serve() -> None:
@@ -46,7 +46,7 @@ def kept(keeper: Keeper) -> Iterator[str]:
         loop.close()
 
 
-def write(folder: Path, content: str, mode: int = 0o600) -> Path:
+def write_config(folder: Path, content: str, mode: int = 0o600) -> Path:
     file = folder / "comfytui" / "config.toml"
     file.parent.mkdir()
     file.write_text(content)
@@ -56,6 +56,7 @@ def write(folder: Path, content: str, mode: int = 0o600) -> Path:
 
 @contextmanager
 def started(folder: Path, *argv: str) -> Iterator[Terminal]:
+    """Run the program with config, state and log in a folder."""
     with terminal(
         *argv,
         columns=200,
@@ -67,15 +68,15 @@ def started(folder: Path, *argv: str) -> Iterator[Terminal]:
         yield it
 
 
-def nothing_told(it: Terminal, folder: Path) -> None:
-    """No secret on the screen, in the log, or among what is remembered."""
+def assert_no_secrets(it: Terminal, folder: Path) -> None:
+    """Check that no secret is on the screen, in the log or in the state folder."""
     files = [file for file in [folder / "log", *(folder / "state").rglob("*")] if file.is_file()]
     everything = it.written + b"".join(file.read_bytes() for file in files)
     for secret in SECRETS:
         assert secret.encode() not in everything
 
 
-def test_a_named_server_is_shown_by_its_name_and_remembered_by_it(tmp_path: Path) -> None:
+def test_a_named_server_is_shown_and_remembered_by_its_name(tmp_path: Path) -> None:
     keeper = Keeper(
         lambda request: (
             request.headers.get("Authorization") == "Bearer hunter2"
@@ -83,8 +84,8 @@ def test_a_named_server_is_shown_by_its_name_and_remembered_by_it(tmp_path: Path
             and request.query.get("token") == "abracadabra"
         )
     )
-    with kept(keeper) as url:
-        file = write(tmp_path, f'[servers.gpu-box]\nurl = "{url}"\n{KEYS}', 0o644)
+    with serving(keeper) as url:
+        file = write_config(tmp_path, f'[servers.gpu-box]\nurl = "{url}"\n{KEYS}', 0o644)
         (tmp_path / "state" / "comfytui").mkdir(parents=True)
         (tmp_path / "state" / "comfytui" / "theme").write_text(f"{LIGHT.name}\n")
         with started(tmp_path, "gpu-box") as it:
@@ -95,28 +96,28 @@ def test_a_named_server_is_shown_by_its_name_and_remembered_by_it(tmp_path: Path
             it.send("\x1b", "q")
             assert it.exit_code() == 0
             assert f"chmod 600 {file}".encode() in it.written
-            nothing_told(it, tmp_path)
+            assert_no_secrets(it, tmp_path)
         assert (tmp_path / "state" / "comfytui" / "last_server").read_text() == "gpu-box\n"
     assert keeper.seen["/ws", True] == 1
     assert not [path for path, welcome in keeper.seen if not welcome]
 
 
-def test_a_box_that_does_not_know_us_says_what_to_set(tmp_path: Path) -> None:
-    with kept(Keeper(lambda _: False)) as url:
-        write(tmp_path, f'[servers.gpu-box]\nurl = "{url}"\n{KEYS}')
+def test_a_rejected_login_says_what_to_set(tmp_path: Path) -> None:
+    with serving(Keeper(lambda _: False)) as url:
+        write_config(tmp_path, f'[servers.gpu-box]\nurl = "{url}"\n{KEYS}')
         with started(tmp_path, "gpu-box") as it:
             it.shows("The server refused this login (401): try again.")
             it.send(ESCAPE)
             assert it.exit_code() == 1
             assert "gpu-box refused this login (401): set token" in it.text
             assert "chmod" not in it.text
-            nothing_told(it, tmp_path)
+            assert_no_secrets(it, tmp_path)
 
 
-def test_a_login_is_asked_for_on_the_screen_and_kept_nowhere_else(tmp_path: Path) -> None:
+def test_a_login_typed_on_the_screen_is_not_stored(tmp_path: Path) -> None:
     login = basic("me:hunter2")
     keeper = Keeper(lambda request: request.headers.get("Authorization") == login)
-    with kept(keeper) as url, started(tmp_path, url) as it:
+    with serving(keeper) as url, started(tmp_path, url) as it:
         it.shows("The server asks for a login (401).")
         it.send("me", ENTER, "s3cret", ENTER)
         it.shows("The server refused this login (401): try again.")
@@ -126,43 +127,45 @@ def test_a_login_is_asked_for_on_the_screen_and_kept_nowhere_else(tmp_path: Path
         assert not argv.exists() or b"hunter2" not in argv.read_bytes()
         it.send(ESCAPE, "q")
         assert it.exit_code() == 0
-        nothing_told(it, tmp_path)
+        assert_no_secrets(it, tmp_path)
     assert keeper.seen["/ws", True] == 1
     assert keeper.seen["/api/prompt", True] >= 1
 
 
-def test_a_bad_config_ends_it_with_one_sentence(tmp_path: Path) -> None:
-    file = write(tmp_path, '[servers.gpu-box]\nurl = "http://me:hunter2@box"\ntoken_command = ["false", "s3cret"]\n')
+def test_a_bad_config_exits_with_one_sentence(tmp_path: Path) -> None:
+    file = write_config(
+        tmp_path, '[servers.gpu-box]\nurl = "http://me:hunter2@box"\ntoken_command = ["false", "s3cret"]\n'
+    )
     with started(tmp_path, "gpu-box") as it:
         assert it.exit_code() == 2
         assert f"{file}, servers.gpu-box.token_command: the command ended with code 1" in it.text
         assert "Traceback" not in it.text
-        nothing_told(it, tmp_path)
+        assert_no_secrets(it, tmp_path)
 
 
-def test_a_name_that_nobody_knows_ends_it_with_the_one_that_may_be_meant(tmp_path: Path) -> None:
-    write(tmp_path, '[servers.gpu-box]\nurl = "http://10.0.0.9"\n')
+def test_an_unknown_name_exits_with_a_suggestion(tmp_path: Path) -> None:
+    write_config(tmp_path, '[servers.gpu-box]\nurl = "http://10.0.0.9"\n')
     with started(tmp_path, "gpubox") as it:
         assert it.exit_code() == 1
         assert 'Unknown host "gpubox", and no server of that name in config.toml' in it.said
         assert it.said.endswith("Did you mean comfytui gpu-box?")
 
 
-def test_a_default_that_is_wrong_is_told_on_the_start_screen_which_opens_the_others(tmp_path: Path) -> None:
-    with kept(Keeper(lambda _: True)) as url:
+def test_the_start_screen_shows_an_invalid_default_and_opens_the_others(tmp_path: Path) -> None:
+    with serving(Keeper(lambda _: True)) as url:
         wrong = '[servers.wrong]\nurl = "box"\ndefault = true\ntokken = "hunter2"\n'
-        write(tmp_path, f'{wrong}[servers.gpu-box]\nurl = "{url}"\n')
+        write_config(tmp_path, f'{wrong}[servers.gpu-box]\nurl = "{url}"\n')
         with started(tmp_path) as it:
             it.shows("servers.wrong.tokken: unknown key")
             it.send("\x15", "gpu-box", ENTER)
             it.shows("live")
-            nothing_told(it, tmp_path)
+            assert_no_secrets(it, tmp_path)
 
 
-def test_the_start_screen_takes_names(tmp_path: Path) -> None:
+def test_the_start_screen_accepts_names(tmp_path: Path) -> None:
     away = f"http://127.0.0.1:{asyncio.run(unused_port())}"
-    with kept(Keeper(lambda request: request.headers.get("X-Key") == "k")) as url:
-        write(
+    with serving(Keeper(lambda request: request.headers.get("X-Key") == "k")) as url:
+        write_config(
             tmp_path,
             f'[servers.away]\nurl = "{away}"\ndefault = true\n[servers.gpu-box]\nurl = "{url}"\nheaders.X-Key = "k"\n'
             '[servers.locked]\nurl = "locked"\ntoken_env = "NO_SUCH"\n',
@@ -176,7 +179,7 @@ def test_the_start_screen_takes_names(tmp_path: Path) -> None:
             assert "127.0.0.1" not in it.text
 
 
-def test_another_config_may_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_config_reads_another_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--config", str(tmp_path / "none.toml"), "gpu-box"])
     assert ended.value.code == 2

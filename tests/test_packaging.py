@@ -1,4 +1,4 @@
-"""The wheel carries the styles, and the installed program finds them."""
+"""The built distributions contain the style sheets, and the program finds them."""
 
 import tarfile
 import zipfile
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="not a checkout")
 
 
-def test_the_wheel_has_the_sheets_inside_the_package(tmp_path: Path) -> None:
+def test_the_wheel_contains_the_style_sheets(tmp_path: Path) -> None:
     (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"comfytui/styles/{sheet.name}" for sheet in SHEETS} <= names
@@ -22,12 +22,12 @@ def test_the_wheel_has_the_sheets_inside_the_package(tmp_path: Path) -> None:
     assert not any(name.startswith(("tests/", "styles/")) for name in names)
 
 
-def test_the_source_distribution_can_build_the_same(tmp_path: Path) -> None:
+def test_the_source_distribution_contains_the_style_sheets(tmp_path: Path) -> None:
     (sdist,) = SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     with tarfile.open(sdist) as archive:
         assert any(name.endswith("styles/app.tcss") for name in archive.getnames())
 
 
-def test_a_checkout_uses_its_own_sheets() -> None:
+def test_a_checkout_uses_its_own_style_sheets() -> None:
     assert STYLES == ROOT / "styles"
     assert SHEETS

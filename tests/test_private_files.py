@@ -1,4 +1,4 @@
-"""A disk that takes no more: what was written before stays, and nothing half-written lies beside it."""
+"""Small private files on a full disk: the old content stays, and no partial file is left behind."""
 
 import resource
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ WRITERS: dict[str, Callable[[Path, str], object]] = {
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """No file of this process may have any bytes meanwhile."""
+    """Make every write of this process fail, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
     try:
@@ -28,17 +28,17 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("what", WRITERS)
-def test_a_full_disk_leaves_what_was_there_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_full_disk_keeps_the_old_content_and_leaves_no_partial_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: str
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    folder, write = tmp_path / "comfytui", WRITERS[what]
-    for fresh in (True, False):
-        if not fresh:
+    folder, write = tmp_path / "comfytui", WRITERS[writer]
+    for is_first in (True, False):
+        if not is_first:
             write(folder, "before:8188")
         before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
         with full_disk():
             write(folder, "after:8188")
         assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
-        assert fresh or len(before) == 1
+        assert is_first or len(before) == 1

@@ -1,4 +1,4 @@
-"""Passwords, headers and tokens stay out of tracebacks and logs, whatever breaks."""
+"""Passwords, headers and tokens stay out of tracebacks and logs when the program crashes."""
 
 from pathlib import Path
 
@@ -11,26 +11,29 @@ BROKEN_SCREEN = """
 from comfytui.ui.widgets.header import HeaderLine
 def show(self, state):
     server = self.app.service.server
-    way_in, address = dict(server.headers), server.http_url("")
-    raise RuntimeError(f"a fault of the screen: {way_in} {address}")
+    headers, address = dict(server.headers), server.http_url("")
+    raise RuntimeError(f"a fault of the screen: {headers} {address}")
 HeaderLine.show = show
 """
 BROKEN_SERVICE = """
-from comfytui.service.connection.poller import Looker
+from comfytui.service.connection.poller import Poller
 async def look(self, client):
-    way_in, address = dict(client._server.headers), client._server.http_url("")
-    raise RuntimeError(f"a fault of the service: {way_in} {address}")
-Looker.look = look
+    headers, address = dict(client._server.headers), client._server.http_url("")
+    raise RuntimeError(f"a fault of the service: {headers} {address}")
+Poller.look = look
 """
 
 
-def secretive(url: str) -> tuple[str, ...]:
-    """The arguments for a server, with a secret in every place that can have one."""
+def with_secrets(url: str) -> tuple[str, ...]:
+    """Return arguments for a server, with a secret in every part that can hold one."""
     return url.replace("//", "//user:hunter2@") + "?token=s3cret", "--header", "X-Key: abracadabra"
 
 
-def test_a_fault_of_the_screen_ends_with_a_traceback_without_secrets() -> None:
-    with EmbeddedServer(SimConfig()) as box, terminal(*secretive(box.url), program=program_with(BROKEN_SCREEN)) as it:
+def test_the_traceback_of_a_crashed_screen_has_no_secrets() -> None:
+    with (
+        EmbeddedServer(SimConfig()) as server,
+        terminal(*with_secrets(server.url), program=program_with(BROKEN_SCREEN)) as it,
+    ):
         assert it.exit_code() == 1
         said = it.said
         assert "Traceback" in said
@@ -38,11 +41,11 @@ def test_a_fault_of_the_screen_ends_with_a_traceback_without_secrets() -> None:
         assert not [secret for secret in SECRETS if secret in said]
 
 
-def test_the_log_holds_the_faults_and_no_secret(tmp_path: Path) -> None:
+def test_the_log_of_a_crashed_service_has_no_secrets(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with (
-        EmbeddedServer(SimConfig()) as box,
-        terminal(*secretive(box.url), program=program_with(BROKEN_SERVICE), COMFYTUI_LOG=str(log)) as it,
+        EmbeddedServer(SimConfig()) as server,
+        terminal(*with_secrets(server.url), program=program_with(BROKEN_SERVICE), COMFYTUI_LOG=str(log)) as it,
     ):
         it.shows("It starts again in")
         it.send(ESCAPE, "q")
@@ -55,7 +58,7 @@ def test_the_log_holds_the_faults_and_no_secret(tmp_path: Path) -> None:
     assert not [secret for secret in SECRETS if secret in logged + said]
 
 
-def test_a_log_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_an_unwritable_log_is_one_sentence(tmp_path: Path) -> None:
     with terminal("demo", COMFYTUI_LOG=str(tmp_path / "nowhere" / "log")) as it:
         assert it.exit_code() == 1
         assert "cannot be written (No such file or directory)." in it.said

@@ -1,4 +1,4 @@
-"""Which server is opened when none is given."""
+"""The choice of a server when none is given."""
 
 import asyncio
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from comfytui.cli import startup_server
-from comfytui.cli.startup_server import first_that_answers, remember_server, wanted
+from comfytui.cli.startup_server import find_startup_server, preferred_server, remember_server
 from comfytui.comfy.server import BadServer
 from comfytui.config.config import Config, read_config
 from tests.comfy.boxes import everywhere, serving, unused_port
@@ -18,7 +18,7 @@ from tests.comfy.keepers import Keeper
 def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty state folder, and no ComfyUI on this machine."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(startup_server, "ON_THIS_MACHINE", ())
+    monkeypatch.setattr(startup_server, "LOCAL_SERVERS", ())
     return tmp_path / "state" / "comfytui"
 
 
@@ -41,63 +41,63 @@ def configured(folder: Path, **servers: str) -> Config:
         ("\x1b[31m:1", "spare"),
     ],
 )
-def test_the_server_of_last_time_comes_before_the_default(tmp_path: Path, last: str, expected: str) -> None:
+def test_the_last_server_takes_precedence_over_the_default(tmp_path: Path, last: str, expected: str) -> None:
     config = configured(tmp_path, box='url = "box"', spare='url = "spare"\ndefault = true')
     if last:
         remember_server(last)
-    assert wanted(config) == expected
+    assert preferred_server(config) == expected
 
 
-def test_without_either_nothing_is_wanted() -> None:
-    assert wanted(Config()) == ""
+def test_without_either_nothing_is_preferred_server() -> None:
+    assert preferred_server(Config()) == ""
 
 
-def test_a_name_is_remembered_as_a_name_and_without_a_secret(tmp_path: Path, state: Path) -> None:
+def test_a_named_server_is_remembered_by_its_name(tmp_path: Path, state: Path) -> None:
     server = configured(tmp_path, box='url = "http://me:hunter2@box"\ntoken = "hunter2"').resolve("box")
     remember_server(server.shown)
     assert [file.read_text() for file in state.iterdir()] == ["box\n"]
 
 
-def test_a_state_folder_that_cannot_be_written_costs_nothing(state: Path) -> None:
+def test_an_unwritable_state_folder_is_no_error(state: Path) -> None:
     state.parent.mkdir()
     state.write_text("a file")
     remember_server("box")
-    assert wanted(Config()) == ""
+    assert preferred_server(Config()) == ""
 
 
-async def test_what_lets_in_at_the_first_is_for_nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_only_the_preferred_server_gets_the_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     keeper = Keeper(lambda _: False)
-    nobody = f'url = "127.0.0.1:{await unused_port()}"\ndefault = true'
+    unused = f'url = "127.0.0.1:{await unused_port()}"\ndefault = true'
     async with keeper.open() as server:
-        monkeypatch.setattr(startup_server, "ON_THIS_MACHINE", (server.address,))
-        config = configured(tmp_path, box=nobody, spare=f'url = "{server.base}"')
-        found = await first_that_answers(config, headers=[("X-Key", "k")])
+        monkeypatch.setattr(startup_server, "LOCAL_SERVERS", (server.address,))
+        config = configured(tmp_path, box=unused, spare=f'url = "{server.base}"')
+        found = await find_startup_server(config, headers=[("X-Key", "k")])
         assert found is not None
         assert (found.base, dict(found.headers)) == (server.base, {})
         remember_server("spare")
-        found = await first_that_answers(config, headers=[("X-Key", "k")])
+        found = await find_startup_server(config, headers=[("X-Key", "k")])
         assert found is not None
         assert dict(found.headers) == {"X-Key": "k"}
 
 
-async def test_where_the_server_of_last_time_is_down_no_other_box_is_taken(tmp_path: Path) -> None:
+async def test_if_the_last_server_is_down_no_other_is_chosen(tmp_path: Path) -> None:
     async with Keeper(lambda _: False).open() as server:
-        nobody = f'url = "127.0.0.1:{await unused_port()}"'
-        config = configured(tmp_path, box=nobody, spare=f'url = "{server.base}"\ndefault = true')
+        unused = f'url = "127.0.0.1:{await unused_port()}"'
+        config = configured(tmp_path, box=unused, spare=f'url = "{server.base}"\ndefault = true')
         remember_server("box")
-        assert await first_that_answers(config) is None
+        assert await find_startup_server(config) is None
 
 
-async def test_this_machine_is_the_last_resort(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_local_server_is_the_last_candidate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     config = configured(tmp_path, spare=f'url = "127.0.0.1:{await unused_port()}"\ndefault = true')
-    assert await first_that_answers(config) is None
+    assert await find_startup_server(config) is None
     async with Keeper(lambda _: False).open() as server:
-        monkeypatch.setattr(startup_server, "ON_THIS_MACHINE", (server.address,))
-        assert await first_that_answers(config) == server
+        monkeypatch.setattr(startup_server, "LOCAL_SERVERS", (server.address,))
+        assert await find_startup_server(config) == server
 
 
-async def test_a_wanted_server_may_be_slow_and_others_may_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(startup_server, "FIRST_ANSWER_SECONDS", 0.05)
+async def test_only_the_preferred_server_may_be_slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(startup_server, "PROBE_TIMEOUT", 0.05)
     over = asyncio.Event()
 
     async def hang(_: web.Request) -> web.Response:
@@ -106,23 +106,23 @@ async def test_a_wanted_server_may_be_slow_and_others_may_not(monkeypatch: pytes
 
     async with serving(everywhere(hang)) as url:
         config = configured(tmp_path, box=f'url = "{url}"', spare=f'url = "{url}"\ndefault = true')
-        found = await first_that_answers(config)
+        found = await find_startup_server(config)
         assert found is not None
         assert found.name == "spare"
         remember_server(f"127.0.0.1:{await unused_port()}")
-        assert await first_that_answers(config) is None
+        assert await find_startup_server(config) is None
         over.set()
 
 
-async def test_secrets_are_asked_for_only_where_they_are_needed(tmp_path: Path) -> None:
+async def test_only_the_secrets_of_the_chosen_server_are_read(tmp_path: Path) -> None:
     async with Keeper(lambda _: False).open() as server:
         config = configured(
             tmp_path, box=f'url = "{server.base}"', spare='url = "spare"\ndefault = true\ntoken_command = ["no-such"]'
         )
         remember_server("box")
-        found = await first_that_answers(config)
+        found = await find_startup_server(config)
         assert found is not None
         assert found.name == "box"
         remember_server("spare")
         with pytest.raises(BadServer, match="token_command"):
-            await first_that_answers(config)
+            await find_startup_server(config)

@@ -1,4 +1,4 @@
-"""What the program asks of its terminal and of the machine, as its options and environment have it."""
+"""Options and environment that change what the program does with its terminal, or what it needs on the machine."""
 
 import re
 from pathlib import Path
@@ -13,16 +13,15 @@ INSTALL = "The simulated server needs aiohttp: run pip install '.[demo]' in your
 MOUSE = tuple(f"\x1b[?{mode}h".encode() for mode in (9, 1000, 1001, 1002, 1003, 1005, 1006, 1015, 1016))
 
 
-def nowhere() -> str:
-    """No server on this machine, so that the start screen opens."""
-    return f"from comfytui import cli; cli.DEFAULT_SERVERS = ('http://127.0.0.1:{closed_port()}',)"
+def no_local_server() -> str:
+    """Return code that points the search for a local server at a closed port, so that the start screen opens."""
+    address = f"127.0.0.1:{closed_port()}"
+    return f"from comfytui.cli import startup_server; startup_server.LOCAL_SERVERS = ('{address}',)"
 
 
 @pytest.mark.parametrize(("option", "taken"), [((), True), (("--no-mouse",), False)], ids=["mouse", "no-mouse"])
-def test_the_mouse_is_left_to_the_terminal_where_that_is_asked_for(
-    option: tuple[str, ...], taken: bool, tmp_path: Path
-) -> None:
-    with terminal(*option, program=program_with(nowhere()), XDG_STATE_HOME=str(tmp_path)) as it:
+def test_no_mouse_leaves_the_mouse_to_the_terminal(option: tuple[str, ...], taken: bool, tmp_path: Path) -> None:
+    with terminal(*option, program=program_with(no_local_server()), XDG_STATE_HOME=str(tmp_path)) as it:
         it.shows("Enter a server's address.")
         it.send(ESCAPE)
         assert it.exit_code() == 0
@@ -30,15 +29,15 @@ def test_the_mouse_is_left_to_the_terminal_where_that_is_asked_for(
 
 
 @pytest.mark.parametrize("command", ["demo", "sim"])
-def test_without_aiohttp_the_line_that_installs_it_is_told(command: str) -> None:
+def test_without_aiohttp_the_message_says_how_to_install_it(command: str) -> None:
     with terminal(command, program=program_with(WITHOUT_AIOHTTP)) as it:
         assert it.exit_code() == 1
         assert it.text.split("\n", 1)[0] == f"Error: {INSTALL}"
         assert it.text.strip().count("\n") == 0
 
 
-def test_without_aiohttp_the_start_screen_tells_the_line_and_stays(tmp_path: Path) -> None:
-    program = program_with(f"{WITHOUT_AIOHTTP}\n{nowhere()}")
+def test_without_aiohttp_the_start_screen_stays_open(tmp_path: Path) -> None:
+    program = program_with(f"{WITHOUT_AIOHTTP}\n{no_local_server()}")
     with terminal(program=program, XDG_STATE_HOME=str(tmp_path)) as it:
         it.shows("Enter a server's address.")
         it.send(F2)
@@ -47,7 +46,7 @@ def test_without_aiohttp_the_start_screen_tells_the_line_and_stays(tmp_path: Pat
         assert it.exit_code() == 0
 
 
-def test_a_redirect_to_a_login_ends_it_with_what_to_do() -> None:
+def test_a_redirect_to_a_login_exits_with_advice() -> None:
     with stranger(302, Location="/login?next=s3cret") as login, terminal(login.url) as it:
         assert it.exit_code() == 1
         assert "asks for a login (302): give --header, or add the server" in it.said
@@ -55,7 +54,7 @@ def test_a_redirect_to_a_login_ends_it_with_what_to_do() -> None:
         assert not [request for request in login.heard if request.startswith("/login")]
 
 
-def test_without_colour_nothing_is_painted_but_shades_of_grey() -> None:
+def test_no_color_paints_only_shades_of_grey() -> None:
     with terminal("demo", NO_COLOR="1") as it:
         it.shows("live")
         colours = re.findall(rb"[34]8;2;(\d+);(\d+);(\d+)", it.rest())

@@ -1,4 +1,4 @@
-"""Which server a start without one opens: that of last time; at the first, the config file's or one on this machine."""
+"""The server to open when none is given: the last used, the config file's default, or one on this machine."""
 
 import asyncio
 from contextlib import suppress
@@ -9,67 +9,78 @@ from comfytui.comfy.server import Server, ServerOptions
 from comfytui.config.config import Config
 from comfytui.private_files import replace_private
 
-FIRST_ANSWER_SECONDS = 3.0
-"""Patience with each server that might be the one, while the terminal shows nothing yet."""
-ON_THIS_MACHINE = ("127.0.0.1:8188", "127.0.0.1:8000")
+PROBE_TIMEOUT = 3.0
+"""Seconds to wait for each candidate; the terminal shows nothing meanwhile."""
+LOCAL_SERVERS = ("127.0.0.1:8188", "127.0.0.1:8000")
+"""The usual addresses of ComfyUI and of its desktop version."""
 
 
-def wanted(config: Config) -> str:
-    """The server of last time, by its name if it has one, else the default; nothing if there is neither."""
+def preferred_server(config: Config) -> str:
+    """Return the name or address of the last server used, else the name of the default; empty without either."""
     return _last_server(config) or config.default
 
 
-async def first_that_answers(config: Config, **ways: Unpack[ServerOptions]) -> Server | None:
-    """The first server that is a ComfyUI, or None; the wanted one is, also while it only lets us wait.
+async def find_startup_server(config: Config, **options: Unpack[ServerOptions]) -> Server | None:
+    """Return the first candidate that is a ComfyUI, or None.
 
-    Where there is a server of last time there is no other: jobs wait there, and a new batch is not for just any box.
-    Raises BadServer if what lets us in cannot be had.
+    The preferred server also counts while it does not answer in time. If there is a last server, it is the only
+    candidate: jobs may wait there, and a new batch must not go to some other server.
+
+    Args:
+        config: The config file.
+        options: Credentials and certificates of the command line. Only the preferred server gets them.
+
+    Raises:
+        BadServer: The credentials of a candidate cannot be read.
     """
-    first = wanted(config)
-    others = () if _last_server(config) else ON_THIS_MACHINE
-    for text in dict.fromkeys(filter(None, (first, *others))):
-        # What lets us in at the first is for nobody else.
-        server = config.resolve(text, **ways) if text == first else config.resolve(text)
-        if await _answers(server, waits=text == first):
+    preferred = preferred_server(config)
+    others = () if _last_server(config) else LOCAL_SERVERS
+    for text in dict.fromkeys(filter(None, (preferred, *others))):
+        server = config.resolve(text, **options) if text == preferred else config.resolve(text)
+        if await _is_comfyui(server, if_silent=text == preferred):
             return server
     return None
 
 
-async def _answers(server: Server, *, waits: bool) -> bool:
-    """Whether a ComfyUI is there; `waits` if silence counts as one."""
+async def _is_comfyui(server: Server, *, if_silent: bool) -> bool:
+    """Whether a ComfyUI answers at the address; `if_silent` is the result when no answer comes in time."""
     from comfytui.comfy.client import ComfyClient
     from comfytui.comfy.errors import ComfyError, Unauthorized
 
     async with ComfyClient(server) as client:
         try:
-            async with asyncio.timeout(FIRST_ANSWER_SECONDS):
+            async with asyncio.timeout(PROBE_TIMEOUT):
                 await client.system_stats()
         except Unauthorized:
-            return True  # It is one, and its screen says what it wants.
+            return True  # The dashboard then says which credentials are missing.
         except TimeoutError:
-            return waits
+            return if_silent
         except ComfyError:
             return False
     return True
+
+
+def remember_server(shown: str) -> None:
+    """Store the last server used; if the state folder cannot be written, nothing is stored.
+
+    Args:
+        shown: Its name in the config file, or its address without credentials.
+    """
+    with suppress(OSError):
+        replace_private(_last_server_file(), f"{shown}\n".encode())
+
+
+def _last_server(config: Config) -> str:
+    """Return the name or address of the last server, or nothing; a name missing in the config file is ignored."""
+    with suppress(OSError, ValueError):
+        last = _last_server_file().read_text(encoding="utf-8").strip()
+        # A stored address has a port or a scheme, and so a colon.
+        if last in config.servers or (":" in last and Server.from_url(last)):
+            return last
+    return ""
 
 
 def _last_server_file() -> Path:
     from platformdirs import user_state_path
 
     return user_state_path("comfytui") / "last_server"
-
-
-def _last_server(config: Config) -> str:
-    """The name or address of last time, or nothing; a name that the config file no longer has is none."""
-    with suppress(OSError, ValueError):
-        last = _last_server_file().read_text(encoding="utf-8").strip()
-        # What is remembered of an address has its port or its scheme, so a colon.
-        if last in config.servers or (":" in last and Server.from_url(last)):
-            return last
-    return ""
-
-
-def remember_server(shown: str) -> None:
-    """Keep a name, or an address without its secrets; a state folder that cannot be written costs this comfort only."""
-    with suppress(OSError):
-        replace_private(_last_server_file(), f"{shown}\n".encode())

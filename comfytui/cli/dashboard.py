@@ -1,0 +1,154 @@
+"""Run the dashboard: its options, which several commands share, and the checks of the terminal."""
+
+import gc
+import os
+import signal
+import sys
+import termios
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from comfytui.sanitize import sanitize
+
+if TYPE_CHECKING:
+    from comfytui.comfy.server import Server
+    from comfytui.ui.app import ComfyApp
+    from comfytui.workflow.graph import Workflow
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+HELP = {"help_option_names": ["-h", "--help"]}
+"""Click's settings of every command."""
+
+
+def dashboard_options(command: Command) -> Command:
+    """Add the options of every command that opens the dashboard."""
+    for option in reversed(
+        (
+            click.option("--workflow", metavar="FILE", help="A workflow in API format, or a PNG by ComfyUI."),
+            click.option(
+                "--output", metavar="FOLDER", type=click.Path(path_type=Path), help="Folder to save images in."
+            ),
+            click.option("--no-previews", is_flag=True, help="Neither show nor request live previews."),
+            click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only."),
+            click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def run_dashboard(
+    server: "Server | None",
+    *,
+    workflow: str | None,
+    output: Path | None,
+    no_previews: bool,
+    ascii_only: bool,
+    no_mouse: bool,
+    journal: Path | None = None,
+    **options: Any,
+) -> None:
+    """Run the dashboard of a server, or the start screen without one, until the user quits.
+
+    Args:
+        server: The server to open.
+        workflow: The workflow file; the built-in workflow by default.
+        output: The folder for saved images; the user's downloads by default.
+        no_previews: Neither show nor request live previews.
+        ascii_only: Draw with ASCII characters only.
+        no_mouse: Leave the mouse to the terminal.
+        journal: The folder of the journal and the drafts; None keeps nothing.
+        options: More fields of `Options`.
+
+    Raises:
+        click.UsageError: An option is wrong, or the terminal cannot show the dashboard.
+        SystemExit: The app ended with an exit code other than 0.
+    """
+    from platformdirs import user_downloads_path
+
+    loaded = _load_workflow(workflow)
+    if output and output.exists() and not output.is_dir():
+        raise click.UsageError(f"{sanitize(str(output), 200)} is not a folder: choose another one with --output.")
+    _check_terminal()
+    # Everything allocated before the first paint stays alive, so collecting it again and again is wasted work.
+    gc.disable()
+    from comfytui.service.journal.paths import state_folder
+    from comfytui.ui.app import ComfyApp
+    from comfytui.ui.drafts import Drafts
+    from comfytui.ui.options import Options
+    from comfytui.ui.themes import KeptTheme
+
+    app = ComfyApp(
+        Options(
+            workflow=loaded,
+            output=output or user_downloads_path(),
+            previews=not no_previews,
+            ascii=ascii_only or not _supports_unicode(),
+            journal=journal,
+            drafts=Drafts(journal),
+            theme=KeptTheme(state_folder()),
+            **options,
+        ),
+        server,
+    )
+    _run(app, mouse=not no_mouse)
+
+
+def _run(app: "ComfyApp", *, mouse: bool) -> None:
+    """Run the app, print its last message, and exit with its code if that is not 0."""
+    from comfytui.ui.terminal.shutdown import Shutdown
+
+    with Shutdown(app.leave, app.at_end):
+        app.run(mouse=mouse)
+        # After a SIGHUP there is no terminal left to print to.
+        if app.farewell and app.return_code != 128 + signal.SIGHUP:
+            with suppress(OSError):
+                click.echo(app.farewell, err=True)
+    if app.stuck:
+        # A DNS lookup that hangs in the service's thread would delay the exit until it returns.
+        sys.stderr.flush()
+        os._exit(app.return_code or 0)
+    if app.return_code:
+        sys.exit(app.return_code)
+
+
+def _load_workflow(path: str | None) -> "Workflow":
+    from comfytui.workflow.builtin import txt2img
+    from comfytui.workflow.loading import WorkflowError, load_workflow
+
+    try:
+        return txt2img() if path is None else load_workflow(Path(path))
+    except WorkflowError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _check_terminal() -> None:
+    """Refuse to start without a terminal that this process may control."""
+    if not sys.stdin.isatty() or not sys.stderr.isatty():
+        raise click.UsageError("comfytui needs a terminal: run it without redirecting its input or standard error.")
+    if not _controls_terminal():
+        raise click.UsageError("comfytui is in the background of this terminal: run it in the foreground.")
+
+
+def _controls_terminal() -> bool:
+    """Whether this process may set the terminal's modes.
+
+    A background job stops here until it is in the foreground; one whose shell no longer knows it is refused.
+    """
+    try:
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, termios.tcgetattr(sys.stdin))
+    except termios.error:
+        return False
+    return True
+
+
+def _supports_unicode() -> bool:
+    """Whether the user's locale has Unicode; Python's own encoding says so of the C locale too."""
+    if os.environ.get("LC_ALL") in {"C", "POSIX"}:
+        return False
+    return (sys.stderr.encoding or "ascii").lower().replace("-", "") in {"utf8", "utf16", "utf32"}

@@ -1,0 +1,113 @@
+"""`comfytui [SERVER]`: open the dashboard of a server, or the start screen."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from comfytui import __version__
+from comfytui.cli.dashboard import HELP, dashboard_options, run_dashboard
+from comfytui.cli.demo import demo_server
+
+if TYPE_CHECKING:
+    from comfytui.comfy.server import Server, ServerOptions
+    from comfytui.config.config import Config
+
+
+@click.command(
+    context_settings=HELP,
+    epilog="Other commands: comfytui demo (a simulated server, no GPU needed), comfytui sim (just that server).",
+)
+@click.argument("server", required=False)
+@click.option(
+    "--header", "headers", metavar="'Name: value'", multiple=True, help="Send this with every request; repeatable."
+)
+@click.option("--ca", metavar="FILE", type=click.Path(path_type=Path), help="Certificates to trust (PEM).")
+@click.option("--cert", metavar="FILE", type=click.Path(path_type=Path), help="Client certificate with its key (PEM).")
+@click.option("--insecure", is_flag=True, help="Do not check the server's certificate.")
+@click.option("--fresh", is_flag=True, help="Take nothing over from earlier starts.")
+@click.option(
+    "--config",
+    "config_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Config file with named servers (TOML).",
+)
+@dashboard_options
+@click.version_option(__version__, prog_name="comfytui")
+def open_(
+    server: str | None,
+    headers: tuple[str, ...],
+    ca: Path | None,
+    cert: Path | None,
+    insecure: bool,
+    config_path: Path | None,
+    fresh: bool,
+    **dashboard: Any,
+) -> None:
+    """Open the dashboard of SERVER, a URL such as http://gpu-box:8188 or a name from the config file.
+
+    Without SERVER: the last one used, else the default of the config file, else a ComfyUI on this machine.
+    """
+    from comfytui.cli.startup_server import preferred_server, remember_server
+    from comfytui.comfy.server import BadServer, ServerOptions, parse_header
+    from comfytui.config.config import Config, read_config
+    from comfytui.service.journal.paths import state_folder
+
+    _reject_command_name(server)
+    config, note = Config(), ""
+    try:
+        config = read_config(config_path)
+        options = ServerOptions(
+            headers=[parse_header(header) for header in headers], ca=ca, cert=cert, insecure=insecure
+        )
+        if config.warning:
+            click.echo(config.warning, err=True)
+        chosen, note = _choose_server(server, config, options)
+    except BadServer as error:
+        raise click.UsageError(f"{error} {config.suggestion(server or '')}".rstrip()) from None
+    run_dashboard(
+        chosen,
+        demo=demo_server,
+        server_of=config.resolve,
+        remember=remember_server,
+        last="" if server else preferred_server(config),
+        note=note,
+        typed=server or "",
+        suggest=config.suggestion,
+        named=config.summaries(),
+        command=("comfytui", "--config", str(config_path)) if config_path else ("comfytui",),
+        journal=state_folder(),
+        fresh=fresh,
+        **dashboard,
+    )
+
+
+def _reject_command_name(server: str | None) -> None:
+    """Refuse a server that is named like a command, present or planned."""
+    from comfytui.config.config import COMMANDS, PLANNED_COMMANDS
+
+    if server in COMMANDS:
+        raise click.UsageError(f"'{server}' is a command: put it first, as in comfytui {server} --help.")
+    if server in PLANNED_COMMANDS:
+        raise click.UsageError(f"'{server}' is reserved for a later command, so it cannot be a server.")
+
+
+def _choose_server(server: str | None, config: "Config", options: "ServerOptions") -> tuple["Server | None", str]:
+    """Return the server to open, or None for the start screen, and why the preferred one was not tried, or "".
+
+    Raises:
+        BadServer: The given server cannot be used; or none was given, and there is no named server to choose instead.
+    """
+    from comfytui.cli.startup_server import find_startup_server
+    from comfytui.comfy.server import BadServer
+
+    if server is not None:
+        return config.resolve(server, **options), ""
+    try:
+        return asyncio.run(find_startup_server(config, **options)), ""
+    except BadServer as error:
+        if not config.servers:
+            raise
+        return None, str(error)  # The start screen offers the other servers.
