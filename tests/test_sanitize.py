@@ -1,4 +1,4 @@
-"""Foreign text never carries anything that a terminal would obey, nor anything that is hidden."""
+"""Text that is printed has no escape sequences, controls or hidden characters, and a known width."""
 
 import sys
 import unicodedata
@@ -42,11 +42,11 @@ from comfytui.ui.terminal.control_filter import ControlFilter, filter_controls
         ("ᄀ" + "ᅡ" * 50, "ᄀ" + "ᅡ" * 4),
     ],
 )
-def test_what_is_shown(text: str, shown: str) -> None:
+def test_sanitized_text(text: str, shown: str) -> None:
     assert sanitize(text) == shown
 
 
-def test_long_text_is_cut_with_an_ellipsis() -> None:
+def test_long_text_ends_with_an_ellipsis() -> None:
     assert sanitize("x" * 1000, 10) == "x" * 9 + "…"
     assert sanitize("\u200b" * 1000 + "x", 10) == "…"
 
@@ -84,25 +84,25 @@ CATEGORIES = dict(zip(EVERY, map(unicodedata.category, EVERY), strict=True))
 HIDDEN = {*map(chr, IGNORABLE), *(char for char in EVERY if CATEGORIES[char] in {"Cc", "Cf", "Cs", "Zl", "Zp"})}
 
 
-def test_nothing_hidden_passes_of_all_of_unicode() -> None:
-    for first in sorted(HIDDEN - {"\x1b"}):  # an escape takes what follows it along
+def test_no_hidden_character_of_unicode_passes() -> None:
+    for first in sorted(HIDDEN - {"\x1b"}):  # an escape removes what follows it as well
         assert sanitize(f"a{first}b") in {"ab", "a b"}, ascii(first)
     everything = "".join(EVERY)
     assert not HIDDEN & {*sanitize(everything, len(everything))}
     assert not HIDDEN & {*filter_controls(everything)}
 
 
-def test_no_character_of_all_of_unicode_makes_a_tower() -> None:
+def test_no_character_without_cells_stacks_up() -> None:
     without_cells = [(start, end) for start, end, cells in load_cell_table("auto").widths if cells == 0]
     assert without_cells
     for char in (chr(code) for start, end in without_cells for code in range(start, end + 1)):
         assert len(sanitize(f"x{char * 50}")) <= 5, ascii(char)
 
 
-def test_what_hides_nothing_stays_of_all_of_unicode() -> None:
-    varied = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
-    away = {*HIDDEN, *varied}
-    shown = "x".join(char for char in EVERY if CATEGORIES[char] not in {"Cn", "Co"} and char not in away)
+def test_every_visible_character_of_unicode_stays() -> None:
+    skin_tones = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+    removed = {*HIDDEN, *skin_tones}
+    shown = "x".join(char for char in EVERY if CATEGORIES[char] not in {"Cn", "Co"} and char not in removed)
     assert sanitize(f"x{shown}x", len(shown) + 2) == f"x{shown}x"
 
 
@@ -118,21 +118,21 @@ VARIED = ["❤\ufe0f", "1\ufe0f\u20e3", "👍\U0001f3fd", "🏳\ufe0f\u200d🌈"
 
 
 @given(st.lists(st.sampled_from([*VARIED, "a", " "])).map("".join))
-def test_emoji_that_terminals_do_not_agree_on_are_painted_as_those_that_they_do(text: str) -> None:
+def test_emoji_variants_are_painted_as_the_plain_emoji(text: str) -> None:
     (painted,) = ControlFilter().apply([Segment(text)], Color(0, 0, 0))
     assert cell_len(painted.text) == cell_len(text) == sum(map(cell_len, painted.text))
     assert not set(painted.text) & {"\ufe0f", "\U0001f3fd"}
 
 
 @given(st.text(st.characters()))
-def test_harmless_text_takes_as_many_cells_and_holds_no_control(text: str) -> None:
+def test_painted_text_keeps_its_width_and_has_no_controls(text: str) -> None:
     (painted,) = ControlFilter().apply([Segment(text)], Color(0, 0, 0))
     shown = painted.text
     assert sum(map(cell_len, shown)) == cell_len(text)
     assert not any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in shown)
 
 
-def test_letters_that_a_joiner_precedes_take_the_blank_cells_that_follow() -> None:
+def test_letters_after_a_joiner_use_the_blank_cells_that_follow() -> None:
     line = [Segment("क\u094d\u200dष क\u094d\u200dष"), Segment("    "), Segment("│")]
     assert sum(segment.cell_length for segment in line) == 8
     painted = ControlFilter().apply(line, Color(0, 0, 0))
@@ -140,7 +140,7 @@ def test_letters_that_a_joiner_precedes_take_the_blank_cells_that_follow() -> No
     assert sum(cell_len(char) for segment in painted for char in segment.text) == 8
 
 
-def test_a_row_of_joiners_never_runs_over_its_end() -> None:
+def test_a_line_of_joiners_keeps_its_width() -> None:
     line = [Segment("क\u200d" * 100 + "क"), Segment("│")]
     painted = ControlFilter().apply(line, Color(0, 0, 0))
     assert sum(cell_len(char) for char in painted[0].text) == cell_len(line[0].text)
