@@ -1,1 +1,1 @@
-"""Graphs as data: loading them, finding what a form can set, and setting it; pure."""
+"""Workflows as data: load a graph, find the fields that a form can set, and set them."""

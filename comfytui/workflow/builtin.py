@@ -1,4 +1,4 @@
-"""The built-in workflow: a picture from a text, with any checkpoint."""
+"""The built-in workflow: text to image with any checkpoint."""
 
 from typing import Final
 
@@ -6,12 +6,12 @@ from comfytui.workflow.graph import Workflow, workflow_of
 
 NAME: Final = "txt2img"
 
-EDGE: Final = 512
-"""Pixels: every checkpoint family draws at 512 and every card holds it, while 1024 gives SD 1.5 twin heads."""
+SIZE: Final = 512
+"""Width and height in pixels: 512 suits every checkpoint and GPU, while SD 1.5 repeats its subject at 1024."""
 
 
 def txt2img() -> Workflow:
-    """Return the built-in workflow; its model is empty until the server's checkpoints are known."""
+    """Return the built-in workflow; its model is empty, to be set to one of the server's checkpoints."""
     graph = {
         "3": {
             "class_type": "KSampler",
@@ -29,7 +29,7 @@ def txt2img() -> Workflow:
             },
         },
         "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": ""}},
-        "5": {"class_type": "EmptyLatentImage", "inputs": {"width": EDGE, "height": EDGE, "batch_size": 1}},
+        "5": {"class_type": "EmptyLatentImage", "inputs": {"width": SIZE, "height": SIZE, "batch_size": 1}},
         "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["4", 1]}},
         "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["4", 1]}},
         "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},

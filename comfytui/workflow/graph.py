@@ -1,33 +1,38 @@
-"""A workflow: a graph with a name, and the places in it that a form can set."""
+"""A workflow: a graph with a name and the fields that a form can set."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from comfytui.sanitize import sanitize
-from comfytui.workflow.fields import Field, Key, Slot, Value, find_fields, seed_keys
-from comfytui.workflow.nodes import Graph
+from comfytui.workflow.fields import Field, Key, Value, find_fields, seed_keys
+from comfytui.workflow.nodes import NODE_KEYS, Slot, nodes_of
 
-__all__ = ["Graph", "Workflow", "classes_of", "seed_labels", "warning_for", "workflow_of"]
+Graph: TypeAlias = Mapping[str, Any]
+"""ComfyUI's API format: node id → `{"class_type": …, "inputs": {name: value or [node id, output index]}}`."""
+
+AnyKey = TypeVar("AnyKey", bound=Key)
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A graph that can be queued; `fields` has the slots of each field that the graph has, the one to show first."""
+    """A graph that can be queued, and its fields."""
 
     name: str
     graph: Graph = field(repr=False)
     fields: Mapping[Key, tuple[Slot, ...]] = field(repr=False)
+    """The slots of each field of the graph, first the one whose value to show."""
 
 
 def workflow_of(name: str, graph: Graph) -> Workflow:
-    """Name a graph and find its fields."""
+    """Return a workflow with this name, with the fields of the graph."""
     return Workflow(name, graph, find_fields(graph))
 
 
 def classes_of(graph: object) -> Mapping[str, str]:
-    """Return the class of each node by its id, for any JSON value."""
+    """Return the class of each node by its id; the graph may be any JSON value."""
     if not isinstance(graph, Mapping):
         return MappingProxyType({})
     classes = {
@@ -39,7 +44,7 @@ def classes_of(graph: object) -> Mapping[str, str]:
 
 
 def seed_labels(workflow: Workflow) -> Mapping[Key, str]:
-    """Return what to call the node of each seed on the screen, `#3 Hires pass`: its id, and its title or class."""
+    """Return the label of each seed, such as `#3 Hires pass`: the id of its node, and the node's title or class."""
     return {key: _node_label(workflow, workflow.fields[key][0]) for key in seed_keys(workflow.fields)}
 
 
@@ -53,7 +58,7 @@ def _node_label(workflow: Workflow, slot: Slot) -> str:
 
 
 def warning_for(workflow: Workflow) -> str | None:
-    """Return what the user should know before asking for several images, in one sentence."""
+    """Return a warning if several images of the workflow would be equal, else None."""
     if Field.SEED in workflow.fields:
         return None
     return (
@@ -61,20 +66,19 @@ def warning_for(workflow: Workflow) -> str | None:
     )
 
 
-AnyKey = TypeVar("AnyKey", bound=Key)
-
-
 def read_values(workflow: Workflow) -> dict[Key, Value]:
-    """Return what the graph has now in each of its fields."""
+    """Return the value of each field of the graph."""
     return {
         key: workflow.graph[slots[0].node_id]["inputs"][slots[0].input_name] for key, slots in workflow.fields.items()
     }
 
 
 def apply_values(workflow: Workflow, values: Mapping[AnyKey, Value]) -> Graph:
-    """Return a new graph with the values in every slot of their fields; what the graph does not have is left out.
+    """Return a copy of the graph with values set in every slot of their fields.
 
-    The workflow's own graph stays as it is; nodes that do not change are shared with it.
+    Args:
+        workflow: The workflow. Its graph is not modified; the copy shares its unchanged nodes.
+        values: The value of each field; fields that the graph does not have are ignored.
     """
     graph: dict[str, Any] = dict(workflow.graph)
     for key, value in values.items():
@@ -82,3 +86,21 @@ def apply_values(workflow: Workflow, values: Mapping[AnyKey, Value]) -> Graph:
             node = graph[slot.node_id]
             graph[slot.node_id] = {**node, "inputs": {**node["inputs"], slot.input_name: value}}
     return graph
+
+
+def sendable(graph: object) -> Graph | None:
+    """Return a graph that came from a server as a client sends it, without the server's additions.
+
+    Returns:
+        The graph, or None if the value is not a graph, or not valid JSON in UTF-8.
+    """
+    nodes = nodes_of(graph)
+    if not isinstance(graph, dict) or not nodes or len(nodes) != len(graph):
+        return None
+    sent = {node_id: {key: graph[node_id][key] for key in NODE_KEYS if key in graph[node_id]} for node_id in nodes}
+    try:
+        # Python's parser reads NaN, infinity and lone surrogates, which cannot be sent.
+        json.dumps(sent, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return sent

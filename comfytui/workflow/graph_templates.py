@@ -1,4 +1,4 @@
-"""Graphs read without reading them: most texts in a queue are one graph with another seed or prompt in it."""
+"""Read graphs without parsing them: most of a queue are the same JSON text with another seed or prompt."""
 
 import json
 import re
@@ -6,59 +6,70 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from comfytui.workflow.fields import Field, Key, Value, field_of
-from comfytui.workflow.nodes import Graph
+from comfytui.workflow.graph import Graph
 
-VARIED: Final = frozenset({Field.PROMPT, Field.SEED})
-"""What differs between the graphs of one template: what people change between two images."""
+VARYING_FIELDS: Final = frozenset({Field.PROMPT, Field.SEED})
+"""The fields that may differ between graphs of one template: those that users change between two images."""
 
-_MARK: Final = "comfytui's place of a value"
-_CUT: Final = json.dumps(_MARK).encode()
-_scalar_at = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]{1,19}(?=[,}])', re.DOTALL).match
-_scalar = json.JSONDecoder().raw_decode
+_PLACEHOLDER: Final = "comfytui's place of a value"
+_PLACEHOLDER_JSON: Final = json.dumps(_PLACEHOLDER).encode()
+_match_scalar = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9]{1,19}(?=[,}])', re.DOTALL).match
+_decode_scalar = json.JSONDecoder().raw_decode
 
 
-class Place(NamedTuple):
-    """Where a field is: a node and one of its inputs."""
+class FieldSlot(NamedTuple):
+    """Where the value of a field stands: a node, and one of its inputs."""
 
     key: Key
     node_id: str
-    name: str
+    input_name: str
 
 
 class Template(NamedTuple):
-    """The text of a graph between values of its fields, and which fields these are, each with the type it has."""
+    """The JSON text of a graph, with gaps in the place of its varying values."""
 
     texts: tuple[bytes, ...]
+    """The text before, between and after the gaps: one more than there are fields."""
     fields: tuple[tuple[Key, type], ...]
+    """The field of each gap, and the type of its value."""
 
-    def values_in(self, text: bytes) -> dict[Key, Value] | None:
-        """The fields' values in a text that differs in nothing else."""
+    def extract(self, text: bytes) -> dict[Key, Value] | None:
+        """Return the values in the gaps of a text, or None if it differs from the template elsewhere."""
         found: dict[Key, Value] = {}
-        at = 0
+        position = 0
         for before, (key, kind) in zip(self.texts, self.fields, strict=False):
-            scalar = _scalar_at(text, at + len(before)) if text.startswith(before, at) else None
+            scalar = _match_scalar(text, position + len(before)) if text.startswith(before, position) else None
             if scalar is None:
                 return None
             try:
-                found[key], _ = _scalar(scalar[0].decode())
+                found[key], _ = _decode_scalar(scalar[0].decode())
             except ValueError:
                 return None
             if type(found[key]) is not kind:
                 return None
-            at = scalar.end()
-        return found if text[at:] == self.texts[-1] else None
+            position = scalar.end()
+        return found if text[position:] == self.texts[-1] else None
 
 
-def template_of(text: bytes, graph: Graph, places: Sequence[Place]) -> Template | None:
-    """What all texts share that differ from this one in seed and prompt alone; None where it is written otherwise."""
-    by_input = {(node_id, name): key for key, node_id, name in places if field_of(key) in VARIED}
+def template_of(text: bytes, graph: Graph, slots: Sequence[FieldSlot]) -> Template | None:
+    """Return the template of all texts that differ from this one in seeds and prompt only.
+
+    Args:
+        text: The JSON text of the graph.
+        graph: The graph in it.
+        slots: Where the graph has its fields.
+
+    Returns:
+        The template, or None if the graph has no such field, or its text is not formatted as Python's `json` does.
+    """
+    by_input = {(node_id, name): key for key, node_id, name in slots if field_of(key) in VARYING_FIELDS}
     found: dict[Key, Value] = {}
-    marked = dict(graph) if by_input else {}
-    for node_id in [node_id for node_id in marked if any(node_id == varied for varied, _ in by_input)]:
-        inputs = marked[node_id]["inputs"]
+    with_gaps = dict(graph) if by_input else {}
+    for node_id in [node_id for node_id in with_gaps if any(node_id == varying for varying, _ in by_input)]:
+        inputs = with_gaps[node_id]["inputs"]
         here = {name: key for name in inputs if (key := by_input.get((node_id, name)))}
         found.update((key, inputs[name]) for name, key in here.items())
-        marked[node_id] = {**marked[node_id], "inputs": {**inputs, **dict.fromkeys(here, _MARK)}}
-    texts = json.dumps(marked).encode().split(_CUT)
+        with_gaps[node_id] = {**with_gaps[node_id], "inputs": {**inputs, **dict.fromkeys(here, _PLACEHOLDER)}}
+    texts = json.dumps(with_gaps).encode().split(_PLACEHOLDER_JSON)
     template = Template(tuple(texts), tuple((key, type(value)) for key, value in found.items()))
-    return template if found and len(texts) == len(found) + 1 and template.values_in(text) == found else None
+    return template if found and len(texts) == len(found) + 1 and template.extract(text) == found else None

@@ -1,18 +1,21 @@
-"""A graph read as nodes and links, whatever JSON it is: malformed nodes are left out, cycles and long chains end."""
+"""Read a graph as nodes and links, and follow the links upstream.
+
+Works for any JSON value: malformed nodes are left out, and cycles and long chains of links end.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeAlias, TypeGuard
 
-Graph: TypeAlias = Mapping[str, Any]
-"""ComfyUI's API format: node id → `{"class_type": …, "inputs": {name: value or [node id, output index]}}`."""
+NODE_KEYS = ("class_type", "inputs", "_meta")
+"""The keys of a node as a client sends it; servers and saved images add computed ones, such as `is_changed`."""
 
 MAX_HOPS = 16
 """Links followed from an input to the node that holds its value."""
 
-_HOLDERS = ("value", "text", "string", "prompt", "string_a", "int", "float", "number", "Number")
-"""What nodes that do nothing but hold a value call it."""
+_VALUE_INPUTS = ("value", "text", "string", "prompt", "string_a", "int", "float", "number", "Number")
+"""Names of the input that holds the value, in nodes that only provide one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,16 @@ class Node:
     links: Mapping[str, str]
     """The ids of the nodes that feed the linked inputs, by input name."""
 
-    def passed_on(self) -> Iterable[str]:
-        """Return the one input of a reroute: a node with a link and nothing else."""
+    def reroute_input(self) -> Iterable[str]:
+        """Return the only input of a reroute, which is a node with a link and nothing else; of others nothing."""
         return self.links if len(self.inputs) == 1 else ()
 
 
 Nodes: TypeAlias = Mapping[str, Node]
-Fits: TypeAlias = Callable[[object], bool]
+"""The well-formed nodes of a graph by id."""
+
+TypeCheck: TypeAlias = Callable[[object], bool]
+"""Whether a value has the type of a field: `is_text`, `is_integer` or `is_number`."""
 
 
 def nodes_of(graph: object) -> dict[str, Node]:
@@ -58,7 +64,7 @@ def nodes_of(graph: object) -> dict[str, Node]:
 
 
 def _links(inputs: Mapping[str, Any]) -> dict[str, str]:
-    """Pick the inputs that are links: `[node id, output index]`."""
+    """Return the inputs that are links (`[node id, output index]`), each with the id of the node that feeds it."""
     return {
         name: value[0]
         for name, value in inputs.items()
@@ -67,78 +73,87 @@ def _links(inputs: Mapping[str, Any]) -> dict[str, str]:
 
 
 def is_text(value: object) -> TypeGuard[str]:
-    """Tell a text, or the name of a choice."""
+    """Whether a value is a string: a text, or the name of a choice."""
     return isinstance(value, str)
 
 
-def is_whole(value: object) -> TypeGuard[int]:
-    """Tell a whole number; JSON's true and false are none."""
+def is_integer(value: object) -> TypeGuard[int]:
+    """Whether a value is an integer; true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Tell a finite number."""
-    return is_whole(value) or (isinstance(value, float) and isfinite(value))
+    """Whether a value is a finite number; true and false are not."""
+    return is_integer(value) or (isinstance(value, float) and isfinite(value))
 
 
-def walk(nodes: Nodes, start: Node, follow: Callable[[Node], Iterable[str]]) -> Iterator[Node]:
-    """Yield `start` and what lies upstream of it, each once, branch by branch; `follow` names the inputs to take."""
+def walk_upstream(nodes: Nodes, start: Node, follow: Callable[[Node], Iterable[str]]) -> Iterator[Node]:
+    """Yield `start` and the nodes upstream of it, each once, depth first.
+
+    Args:
+        nodes: All nodes of the graph.
+        start: The first node.
+        follow: Returns the inputs of a node whose links to follow, in order.
+    """
     stack, seen = [start], {start.id}
     while stack:
         node = stack.pop()
         yield node
         sources = [node.links[name] for name in follow(node)]
-        fresh = [nodes[source] for source in dict.fromkeys(sources) if source in nodes and source not in seen]
-        seen.update(source.id for source in fresh)
-        stack.extend(reversed(fresh))
+        unseen = [nodes[source] for source in dict.fromkeys(sources) if source in nodes and source not in seen]
+        seen.update(source.id for source in unseen)
+        stack.extend(reversed(unseen))
 
 
-def along(*names: str) -> Callable[[Node], Iterable[str]]:
-    """Return a way to walk: through the named inputs, and through reroutes."""
-    return lambda node: [name for name in names if name in node.links] or node.passed_on()
+def follow_inputs(*names: str) -> Callable[[Node], Iterable[str]]:
+    """Return a `follow` for `walk_upstream` that takes the named inputs, and passes through reroutes."""
+    return lambda node: [name for name in names if name in node.links] or node.reroute_input()
 
 
-def slot_of(nodes: Nodes, node: Node, names: Iterable[str], fits: Fits) -> Slot | None:
-    """Return where the first of the named inputs has its value: on the node, or on a value node that feeds it."""
+def slot_of(nodes: Nodes, node: Node, names: Iterable[str], has_type: TypeCheck) -> Slot | None:
+    """Return the slot that holds the value of the first of the named inputs, or None.
+
+    The slot is the input itself, or, if that is a link, an input of the node that provides the value.
+    """
     for name in names:
-        if name in node.inputs and (slot := _resolve(nodes, node, name, fits)):
+        if name in node.inputs and (slot := _value_slot(nodes, node, name, has_type)):
             return slot
     return None
 
 
-def upstream_first(nodes: Nodes) -> list[Node]:
-    """Return all nodes so that each comes after those it is fed by, as far as cycles allow."""
-    done: list[Node] = []
+def topological_order(nodes: Nodes) -> list[Node]:
+    """Return all nodes, each after the nodes that feed it, as far as cycles allow."""
+    ordered: list[Node] = []
     seen: set[str] = set()
     for root in nodes.values():
         stack = [(root, False)]
         while stack:
-            node, fed = stack.pop()
-            if fed:
-                done.append(node)
+            node, sources_done = stack.pop()
+            if sources_done:
+                ordered.append(node)
             elif node.id not in seen:
                 seen.add(node.id)
                 stack.append((node, True))
                 stack += [(nodes[source], False) for source in reversed(list(node.links.values())) if source in nodes]
-    return done
+    return ordered
 
 
-def _resolve(nodes: Nodes, node: Node, name: str, fits: Fits) -> Slot | None:
+def _value_slot(nodes: Nodes, node: Node, name: str, has_type: TypeCheck) -> Slot | None:
     for _ in range(MAX_HOPS):
         value = node.inputs[name]
-        if fits(value):
+        if has_type(value):
             return Slot(node.id, name, node.class_type)
         source = nodes.get(node.links.get(name, ""))
-        inward = _held(source, name, fits) if source and name in node.links else None
-        if source is None or inward is None:
+        source_input = _value_input(source, name, has_type) if source and name in node.links else None
+        if source is None or source_input is None:
             return None
-        node, name = source, inward
+        node, name = source, source_input
     return None
 
 
-def _held(node: Node, name: str, fits: Fits) -> str | None:
-    """Return the input from which a value node takes what it gives out."""
-    for candidate in (name, *_HOLDERS):
-        if candidate in node.links or fits(node.inputs.get(candidate)):
+def _value_input(node: Node, name: str, has_type: TypeCheck) -> str | None:
+    """Return the input that determines the output of a node which only provides a value, or None."""
+    for candidate in (name, *_VALUE_INPUTS):
+        if candidate in node.links or has_type(node.inputs.get(candidate)):
             return candidate
-    return next(iter(node.passed_on()), None)
+    return next(iter(node.reroute_input()), None)

@@ -1,4 +1,4 @@
-"""What a graph will make, in the words of its fields, for showing."""
+"""Read the generation parameters of graphs, to display them."""
 
 import json
 from collections import deque
@@ -9,47 +9,48 @@ from sys import getsizeof
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from comfytui.workflow.fields import Field, Key, Value, field_of, first_slots, seed_keys
-from comfytui.workflow.graph import classes_of
-from comfytui.workflow.graph_templates import Place, Template, template_of
-from comfytui.workflow.nodes import Graph, is_whole, nodes_of
+from comfytui.workflow.graph import Graph, classes_of
+from comfytui.workflow.graph_templates import FieldSlot, Template, template_of
+from comfytui.workflow.nodes import is_integer, nodes_of
 from comfytui.workflow.seeds import MAX_SEED
 
 MAX_TEXT: Final = 100_000
-"""Characters of a prompt that are kept for showing; a longer one ends with an ellipsis."""
+"""Characters of a prompt that are kept; a longer one ends with an ellipsis."""
 
 MAX_NAME: Final = 200
-"""Characters of a model's or sampler's name."""
+"""Characters of a model's or sampler's name that are kept."""
 
-TEMPLATES: Final = 8
-"""Kinds of graph whose texts are compared with the next one's."""
+MAX_TEMPLATES: Final = 8
+"""Templates that the text of a graph is compared with."""
 
-MAX_TEMPLATE: Final = 2**18
-"""Bytes of a graph whose text is compared with the next one's."""
+MAX_TEMPLATE_TEXT: Final = 2**18
+"""Bytes of the largest text that becomes a template."""
 
 MAX_SEPARATORS: Final = 200_000
-"""Commas in the text of a graph that is read: so many values are made of it at least."""
+"""Commas in the largest text that is parsed; the number of parsed values is at least as high."""
 
-MAX_KEPT: Final = 2**25
-"""Bytes, roughly, that are kept of all the graphs of one answer."""
+MAX_MEMORY: Final = 2**25
+"""Approximate bytes that one reader keeps of all its graphs."""
 
-BEYOND: Final = 40
-"""Characters of a text that are kept where more would be too much."""
+MAX_OVERFLOW_TEXT: Final = 40
+"""Characters of a text that are kept once `MAX_MEMORY` is used up."""
 
 MAX_LATENTS: Final = 4_096
-"""Latents a batch that ComfyUI allows."""
+"""The largest `batch_size` that ComfyUI allows."""
 
-_TEXTS = frozenset({Field.PROMPT, Field.NEGATIVE})
-_DECIMALS = frozenset({Field.CFG, Field.GUIDANCE})
+_TEXT_FIELDS = frozenset({Field.PROMPT, Field.NEGATIVE})
+_FLOAT_FIELDS = frozenset({Field.CFG, Field.GUIDANCE})
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationParameters:
-    """What a graph will make; None is what the graph does not have. Sizes in pixels, `latent_batch` images a prompt."""
+    """The parameters of the first pass of a graph; None for those that the graph does not have."""
 
     prompt: str = ""
     negative: str = ""
     model: str | None = None
     width: int | None = None
+    """In pixels, like `height`."""
     height: int | None = None
     steps: int | None = None
     cfg: float | None = None
@@ -58,126 +59,140 @@ class GenerationParameters:
     scheduler: str | None = None
     seed: int | None = None
     more_seeds: tuple[int, ...] = ()
-    """The seeds of the graph's other samplers, in their order, as far as it has any of their own."""
+    """The other seeds of the graph, in the order of its samplers."""
     latent_batch: int = 1
+    """Images per prompt."""
 
 
-class Outline(NamedTuple):
-    """What all graphs of one shape share: where the fields are, and the classes of the nodes."""
+class Layout(NamedTuple):
+    """What all graphs of one shape have in common."""
 
-    places: tuple[Place, ...] = ()
-    latents: tuple[str, ...] = ()
-    """The nodes that have a `batch_size`."""
+    slots: tuple[FieldSlot, ...] = ()
+    """Where the fields are."""
+    batch_nodes: tuple[str, ...] = ()
+    """The ids of the nodes with a `batch_size`."""
     classes: Mapping[str, str] = {}
+    """The class of each node by its id."""
 
 
-Shown: TypeAlias = dict[str, Any]
-"""Parts of a recipe by name."""
+Arguments: TypeAlias = dict[str, Any]
+"""Arguments of `GenerationParameters` by name."""
 
 
 class GraphReader:
-    """Reads many graphs, most of which are alike: fields are looked for once a shape, equal texts are kept once.
+    """Reads many similar graphs: the layout is found once per shape, and equal texts are stored once.
 
-    It holds on to every shape and text that it met, so it should not outlive the graphs of one answer. Of graphs that
-    have nothing in common, only as many are read as take `MAX_KEPT`: of the rest there is nothing to show.
+    It keeps every shape and text that it has read, so it should not outlive the graphs of one response. When they
+    take `MAX_MEMORY`, graphs of further shapes are no longer read, and their parameters are empty.
     """
 
     def __init__(self) -> None:
-        self._outlines: dict[Hashable, Outline] = {}
+        self._layouts: dict[Hashable, Layout] = {}
         self._texts: dict[str, str] = {}
-        self._templates: deque[tuple[Template, Shown, Mapping[str, str]]] = deque(maxlen=TEMPLATES)
-        self._room = MAX_KEPT
-        self._full = False
+        self._templates: deque[tuple[Template, Arguments, Mapping[str, str]]] = deque(maxlen=MAX_TEMPLATES)
+        self._budget = MAX_MEMORY
+        self._exhausted = False
 
     def read(self, graph: Any) -> tuple[GenerationParameters, Mapping[str, str]]:
-        """Read the first pass and the class of each node of any JSON value, or of its text (bytes), and never raise.
+        """Read a graph; never raises.
 
-        Long texts are cut, absurd numbers dropped.
+        Args:
+            graph: Any JSON value, or its text as bytes.
+
+        Returns:
+            The parameters, with long texts cut and numbers that are too large left out; and the class of each node by
+            its id.
         """
         if isinstance(graph, bytes):
             return self._read_text(graph)
-        outline = self._outline(graph)
-        return GenerationParameters(**self._shown(graph, outline)), outline.classes
+        layout = self._layout_of(graph)
+        return GenerationParameters(**self._arguments(graph, layout)), layout.classes
 
     def _read_text(self, text: bytes) -> tuple[GenerationParameters, Mapping[str, str]]:
-        for template, shown, classes in self._templates:
-            if (values := template.values_in(text)) is not None:
-                return GenerationParameters(**{**shown, **self._kept(values)}), classes
-        if self._full or text.count(b",") > MAX_SEPARATORS:
-            return GenerationParameters(), Outline().classes
+        for template, arguments, classes in self._templates:
+            if (values := template.extract(text)) is not None:
+                return GenerationParameters(**{**arguments, **self._limited(values)}), classes
+        if self._exhausted or text.count(b",") > MAX_SEPARATORS:
+            return GenerationParameters(), Layout().classes
         try:
             graph = json.loads(text)
         except (ValueError, RecursionError):
             return self.read(None)
-        outline = self._outline(graph)
-        shown = self._shown(graph, outline)
-        if len(text) <= MAX_TEMPLATE and (made := template_of(text, graph, outline.places)):
-            self._templates.appendleft((made, shown, outline.classes))
-        return GenerationParameters(**shown), outline.classes
+        layout = self._layout_of(graph)
+        arguments = self._arguments(graph, layout)
+        if len(text) <= MAX_TEMPLATE_TEXT and (new := template_of(text, graph, layout.slots)):
+            self._templates.appendleft((new, arguments, layout.classes))
+        return GenerationParameters(**arguments), layout.classes
 
-    def _shown(self, graph: Any, outline: Outline) -> Shown:
-        values = {key: graph[node_id]["inputs"][name] for key, node_id, name in outline.places}
-        return {"latent_batch": _latents(graph, outline), **self._kept(values)}
+    def _arguments(self, graph: Any, layout: Layout) -> Arguments:
+        values = {key: graph[node_id]["inputs"][name] for key, node_id, name in layout.slots}
+        return {"latent_batch": _latent_batch(graph, layout), **self._limited(values)}
 
-    def _kept(self, values: Mapping[Key, Value]) -> Shown:
-        kept: Shown = {}
+    def _limited(self, values: Mapping[Key, Value]) -> Arguments:
+        """Return the values as arguments, within the limits on texts, numbers and memory."""
+        arguments: Arguments = {}
         for key, value in values.items():
-            shown = _cut(field_of(key), value)
-            kept[str(key)] = self._shared(shown) if isinstance(shown, str) else shown
-        seeds = [kept.pop(key) for key in seed_keys(values) if key != Field.SEED]
+            limited = _limit(field_of(key), value)
+            arguments[str(key)] = self._shared(limited) if isinstance(limited, str) else limited
+        seeds = [arguments.pop(key) for key in seed_keys(values) if key != Field.SEED]
         if seeds:
-            kept["more_seeds"] = tuple(seed for seed in seeds if seed is not None)
-        return kept
+            arguments["more_seeds"] = tuple(seed for seed in seeds if seed is not None)
+        return arguments
 
     def _shared(self, text: str) -> str:
-        """The text, or the equal one that is kept already; its beginning where there is no room for more."""
+        """Return the stored text that is equal, else store this one; only its beginning if memory is used up."""
         if text in self._texts:
             return self._texts[text]
-        if not self._takes(getsizeof(text)):
-            text = _shortened(text, BEYOND)
+        if not self._reserve(getsizeof(text)):
+            text = _truncate(text, MAX_OVERFLOW_TEXT)
         return self._texts.setdefault(text, text)
 
-    def _takes(self, size: int) -> bool:
-        """Whether there is room for so many bytes, which are taken then."""
-        fits = size <= self._room
-        self._room -= size if fits else 0
+    def _reserve(self, size: int) -> bool:
+        """Reserve bytes of the memory budget, and return whether there are enough left."""
+        fits = size <= self._budget
+        self._budget -= size if fits else 0
         return fits
 
-    def _outline(self, graph: Any) -> Outline:
+    def _layout_of(self, graph: Any) -> Layout:
         try:
             shape = _shape(graph)
-            outline = self._outlines.get(shape)
-        except (AttributeError, KeyError, TypeError):  # not a graph as ComfyUI has them: looked at for itself
-            return self._kept_outline(_outline(graph))
-        if outline is not None:
-            return outline
-        if not self._takes(_size(shape)):
-            self._full = True  # to find out each time that there is no room would take its time
-            return Outline()
-        outline = self._outlines[shape] = _outline(graph)
-        return outline
+            layout = self._layouts.get(shape)
+        except (AttributeError, KeyError, TypeError):  # Not a well-formed graph, so it has no shape to store.
+            return self._within_budget(_find_layout(graph))
+        if layout is not None:
+            return layout
+        if not self._reserve(_size(shape)):
+            self._exhausted = True  # Further graphs are not even parsed.
+            return Layout()
+        layout = self._layouts[shape] = _find_layout(graph)
+        return layout
 
-    def _kept_outline(self, outline: Outline) -> Outline:
-        return outline if self._takes(_size(tuple(outline.classes.items()))) else Outline()
+    def _within_budget(self, layout: Layout) -> Layout:
+        """Return the layout, or an empty one if there is no memory left to keep it."""
+        return layout if self._reserve(_size(tuple(layout.classes.items()))) else Layout()
 
 
 def parameters_of(graph: object) -> GenerationParameters:
-    """Read the first pass of any JSON value, as `GraphReader.read` does."""
+    """Return the parameters of a single graph, as `GraphReader.read` does."""
     return GraphReader().read(graph)[0]
 
 
 def _shape(graph: Graph) -> Hashable:
-    """Everything but the values: graphs of equal shape have their fields in the same places."""
+    """Return all of a graph but its values; graphs of equal shape have the same layout."""
     return tuple(
         [
-            (node_id, node["class_type"], tuple([(name, _kind(value)) for name, value in node["inputs"].items()]))
+            (
+                node_id,
+                node["class_type"],
+                tuple([(name, _value_shape(value)) for name, value in node["inputs"].items()]),
+            )
             for node_id, node in graph.items()
         ]
     )
 
 
-def _kind(value: Any) -> Hashable:
-    """What decides whether an input is a link, and where to, or holds a value that fits a field."""
+def _value_shape(value: Any) -> Hashable:
+    """Return whether an input is a link, and from which node, or else the type of its value."""
     kind: type = type(value)
     if kind is list and len(value) == 2 and type(value[0]) is str:
         source, output = value
@@ -186,33 +201,33 @@ def _kind(value: Any) -> Hashable:
 
 
 def _size(shape: Hashable) -> int:
-    """The bytes that a shape takes, roughly; a shape is not nested deeply."""
+    """Return approximately how many bytes a shape takes; its nesting is shallow."""
     inner = sum(map(_size, shape)) if isinstance(shape, tuple) else 0
     return getsizeof(shape) + inner
 
 
-def _outline(graph: object) -> Outline:
+def _find_layout(graph: object) -> Layout:
     nodes = nodes_of(graph)
-    return Outline(
-        tuple(Place(key, slot.node_id, slot.input_name) for key, slot in first_slots(nodes).items()),
+    return Layout(
+        tuple(FieldSlot(key, slot.node_id, slot.input_name) for key, slot in first_slots(nodes).items()),
         tuple(node.id for node in nodes.values() if "batch_size" in node.inputs),
         classes_of(graph),
     )
 
 
-def _cut(field: Field, value: Value) -> Value | None:
+def _limit(field: Field, value: Value) -> Value | None:
     if isinstance(value, str):
-        return _shortened(value, MAX_TEXT if field in _TEXTS else MAX_NAME)
+        return _truncate(value, MAX_TEXT if field in _TEXT_FIELDS else MAX_NAME)
     if abs(value) > MAX_SEED:
         return None
-    return float(value) if field in _DECIMALS else value
+    return float(value) if field in _FLOAT_FIELDS else value
 
 
-def _shortened(text: str, length: int) -> str:
+def _truncate(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _latents(graph: Graph, outline: Outline) -> int:
-    """Return how many latents the graph starts with."""
-    counts = (graph[node_id]["inputs"]["batch_size"] for node_id in outline.latents)
-    return next((count for count in counts if is_whole(count) and 1 <= count <= MAX_LATENTS), 1)
+def _latent_batch(graph: Graph, layout: Layout) -> int:
+    """Return the number of images that one prompt makes: the first valid `batch_size`, or 1."""
+    counts = (graph[node_id]["inputs"]["batch_size"] for node_id in layout.batch_nodes)
+    return next((count for count in counts if is_integer(count) and 1 <= count <= MAX_LATENTS), 1)

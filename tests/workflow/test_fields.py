@@ -1,4 +1,4 @@
-"""Which inputs of real graphs the form shows and sets."""
+"""The fields that are found in graphs as users have them."""
 
 import pytest
 
@@ -119,7 +119,7 @@ CASES = {
 }
 
 
-def places(graph: object) -> dict[str, str]:
+def slots_by_field(graph: object) -> dict[str, str]:
     return {
         str(key): " ".join(f"{slot.node_id}.{slot.input_name}" for slot in slots)
         for key, slots in find_fields(graph).items()
@@ -127,28 +127,28 @@ def places(graph: object) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("graph", "expected"), CASES.values(), ids=CASES.keys())
-def test_finds_what_the_graph_has_and_nothing_else(graph: Graph, expected: dict[str, str]) -> None:
-    assert places(graph) == expected
+def test_finds_exactly_the_fields_of_the_graph(graph: Graph, expected: dict[str, str]) -> None:
+    assert slots_by_field(graph) == expected
 
 
-def test_the_pass_that_leads_to_the_picture_decides_and_its_source_image_gives_the_size() -> None:
-    found = places(unusual.image_to_image())
+def test_the_sampler_in_use_decides_and_its_source_image_has_the_size() -> None:
+    found = slots_by_field(unusual.image_to_image())
     assert found["steps"] == "3.steps"
     assert found["width"] == "12.width"
     assert found["height"] == "12.height"
 
 
-def test_a_slot_names_its_class_so_that_its_definition_can_be_asked_for() -> None:
+def test_a_slot_has_the_class_of_its_node() -> None:
     slots = find_fields(flux.custom_sampler())
     assert slots[Field.STEPS][0].class_type == "BasicScheduler"
     assert slots[Field.SEED][0].class_type == "RandomNoise"
 
 
-def test_one_number_for_both_edges_is_shown_once() -> None:
+def test_one_value_for_width_and_height_is_one_field() -> None:
     graph = stable_diffusion.sd15()
     graph["5"]["inputs"] |= {"width": ["50", 0], "height": ["50", 0]}
     graph["50"] = {"class_type": "PrimitiveInt", "inputs": {"value": 512}}
-    found = places(graph)
+    found = slots_by_field(graph)
     assert found["width"] == "50.value"
     assert "height" not in found
 
@@ -157,16 +157,16 @@ def test_a_detailer_with_its_own_prompt_keeps_it() -> None:
     graph = stable_diffusion.hires()
     graph["30"] = {"class_type": "CLIPTextEncode", "inputs": {"text": "a detailed face", "clip": ["4", 1]}}
     graph["1"]["inputs"]["positive"] = ["30", 0]
-    assert places(graph)["prompt"] == "6.text"
+    assert slots_by_field(graph)["prompt"] == "6.text"
 
 
-def test_prompts_that_run_in_a_circle_come_to_an_end() -> None:
+def test_cycles_of_links_end() -> None:
     graph = stable_diffusion.sd15()
     graph["6"]["inputs"]["text"] = ["20", 0]
     graph["20"] = {"class_type": "Text", "inputs": {"text": ["21", 0]}}
     graph["21"] = {"class_type": "Text", "inputs": {"text": ["20", 0]}}
     graph["5"]["inputs"]["width"] = ["3", 0]
-    found = places(graph)
+    found = slots_by_field(graph)
     assert "prompt" not in found
     assert found["seed"] == "3.seed"
 
@@ -180,21 +180,21 @@ def test_a_chain_of_thousands_of_nodes_is_followed_to_its_end() -> None:
             "inputs": {"conditioning": [below, 0], "x": 0},
         }
     graph["3"]["inputs"]["positive"] = ["1000", 0]
-    assert places(graph)["prompt"] == "6.text"
+    assert slots_by_field(graph)["prompt"] == "6.text"
 
 
-def test_labels_are_what_a_form_shows() -> None:
+def test_labels_of_fields() -> None:
     assert [field.label for field in (Field.CFG, Field.SAMPLER)] == ["CFG", "Sampler"]
 
 
-def test_a_text_that_is_thrown_away_is_no_negative() -> None:
+def test_a_discarded_text_is_no_negative() -> None:
     graph = flux.ksampler()
     graph["40"] = {"class_type": "CLIPTextEncode", "inputs": {"text": "never read", "clip": ["11", 0]}}
     graph["33"]["inputs"]["conditioning"] = ["40", 0]
-    assert "negative" not in places(graph)
+    assert "negative" not in slots_by_field(graph)
 
 
-def test_a_graph_of_countless_seeds_offers_a_form_the_first_few() -> None:
+def test_only_the_first_seeds_of_many_are_fields() -> None:
     graph = stable_diffusion.sd15()
     for index in range(100):
         graph[f"d{index}"] = {"class_type": "Dice", "inputs": {"seed": index, "text": "fox"}}
@@ -212,5 +212,5 @@ def test_one_seed_node_that_feeds_two_samplers_is_one_seed() -> None:
     graph["50"] = {"class_type": "PrimitiveInt", "inputs": {"value": 5}}
     for sampler in ("1", "3"):
         graph[sampler]["inputs"]["seed"] = ["50", 0]
-    found = places(graph)
+    found = slots_by_field(graph)
     assert [found[key] for key in seed_keys(found)] == ["50.value"]

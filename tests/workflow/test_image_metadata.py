@@ -1,4 +1,4 @@
-"""What is read out of a picture costs little, whatever stands in it."""
+"""The graph in an image's metadata, and the low cost of reading any image."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from comfytui.workflow.image_metadata import TEXT_LIMIT, UnreadablePictureError, graph_in, prompt_in
+from comfytui.workflow.image_metadata import MAX_TEXT, ImageMetadataError, graph_in, prompt_in
 from tests.hostile.pictures import BOMBS, international_text_bomb, many_chunks, many_segments, png_of, text_bomb
 
 GRAPH = {"3": {"class_type": "KSampler", "inputs": {"seed": 5, "text": "狐"}}}
@@ -31,62 +31,62 @@ def exif(tag: int, text: str) -> Image.Exif:
     return made
 
 
-def with_text(text: str, *, international: bool = False, packed: bool = False) -> bytes:
+def with_text(text: str, *, international: bool = False, compressed: bool = False) -> bytes:
     info = PngInfo()
     info.add_text("parameters", "Steps: 20")
-    (info.add_itxt if international else info.add_text)("prompt", text, zip=packed)
+    (info.add_itxt if international else info.add_text)("prompt", text, zip=compressed)
     return saved("PNG", pnginfo=info)
 
 
-def other_order(text: str) -> bytes:
-    """An EXIF directory in big-endian order, as cameras write it."""
+def big_endian_exif(text: str) -> bytes:
+    """Return an EXIF directory in big-endian order, as cameras write it."""
     data = text.encode() + b"\0"
     return b"Exif\0\0MM\0*" + struct.pack(">IHHHIII", 8, 1, 0x0110, 2, len(data), 26, 0) + data
 
 
 TEXT = json.dumps(GRAPH)
-PICTURES = {
+IMAGES = {
     "text": with_text(TEXT),
-    "packed text": with_text(TEXT, packed=True),
+    "compressed text": with_text(TEXT, compressed=True),
     "iTXt": with_text(json.dumps(GRAPH, ensure_ascii=False), international=True),
-    "packed iTXt": with_text(json.dumps(GRAPH, ensure_ascii=False), international=True, packed=True),
+    "compressed iTXt": with_text(json.dumps(GRAPH, ensure_ascii=False), international=True, compressed=True),
     "png with EXIF": saved("PNG", exif=exif(0x010F, f"prompt:{TEXT}")),
     "webp": saved("WEBP", exif=exif(0x0110, f"prompt:{TEXT}")),
     "lossless webp": saved("WEBP", lossless=True, exif=exif(0x010F, f"prompt:{TEXT}")),
     "jpeg": saved("JPEG", exif=exif(0x0110, f"prompt:{TEXT}")),
-    "jpeg in the other order": saved("JPEG", exif=other_order(f"prompt:{TEXT}")),
+    "jpeg with big-endian EXIF": saved("JPEG", exif=big_endian_exif(f"prompt:{TEXT}")),
 }
 
 
-@pytest.mark.parametrize("content", PICTURES.values(), ids=PICTURES.keys())
+@pytest.mark.parametrize("content", IMAGES.values(), ids=IMAGES.keys())
 def test_the_graph_is_found_where_comfyui_writes_it(content: bytes) -> None:
     assert graph_in(content) == GRAPH
 
 
-def test_the_first_part_of_a_picture_is_enough() -> None:
+def test_the_beginning_of_an_image_is_enough() -> None:
     content = with_text(TEXT)
     assert graph_in(content[: content.index(b"prompt") + len("prompt") + 1 + len(TEXT) + 8]) == GRAPH
     assert graph_in(content[: content.index(b"prompt") + 20]) is None
 
 
-@pytest.mark.parametrize("content", PICTURES.values(), ids=PICTURES.keys())
-def test_pictures_without_it_have_none(content: bytes) -> None:
+@pytest.mark.parametrize("content", IMAGES.values(), ids=IMAGES.keys())
+def test_an_image_without_a_graph_has_none(content: bytes) -> None:
     assert prompt_in(content.replace(b"prompt", b"tpmorp")) is None
 
 
 @pytest.mark.parametrize("make", [text_bomb, international_text_bomb, many_chunks, many_segments])
-def test_what_has_no_end_is_refused(make: Any) -> None:
-    with pytest.raises(UnreadablePictureError):
+def test_bombs_are_refused(make: Any) -> None:
+    with pytest.raises(ImageMetadataError):
         prompt_in(make())
 
 
 def test_a_long_text_is_refused() -> None:
-    with pytest.raises(UnreadablePictureError, match="too large"):
-        prompt_in(png_of(8, 8, (b"tEXt", b"prompt\0" + b" " * TEXT_LIMIT)))
+    with pytest.raises(ImageMetadataError, match="too large"):
+        prompt_in(png_of(8, 8, (b"tEXt", b"prompt\0" + b" " * MAX_TEXT)))
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "[" + "[]," * 400_000 + "0]", "9" * 5_000, "{"])
-def test_a_graph_that_is_none_or_costs_much_is_none(text: str) -> None:
+def test_an_invalid_or_expensive_graph_is_none(text: str) -> None:
     content = png_of(8, 8, (b"tEXt", b"prompt\0" + text.encode()))
     tracemalloc.start()
     try:
@@ -96,7 +96,7 @@ def test_a_graph_that_is_none_or_costs_much_is_none(text: str) -> None:
         tracemalloc.stop()
 
 
-def test_no_picture_makes_it_fail_or_large() -> None:
+def test_no_image_raises_or_takes_much_memory() -> None:
     contents = [make() for make in BOMBS.values()]
     tracemalloc.start()
     try:
@@ -107,15 +107,15 @@ def test_no_picture_makes_it_fail_or_large() -> None:
         tracemalloc.stop()
 
 
-@given(st.sampled_from(sorted(PICTURES)), st.data())
-def test_broken_pictures_are_none_or_read(name: str, data: st.DataObject) -> None:
-    content = bytearray(PICTURES[name])
+@given(st.sampled_from(sorted(IMAGES)), st.data())
+def test_a_damaged_image_never_raises(name: str, data: st.DataObject) -> None:
+    content = bytearray(IMAGES[name])
     for _ in range(data.draw(st.integers(0, 5))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     graph_in(bytes(content[: data.draw(st.integers(0, len(content)))]))
 
 
-def test_an_exif_directory_that_claims_everything_is_none() -> None:
+def test_an_exif_directory_beyond_the_file_is_none() -> None:
     tags = struct.pack("<HHII", 0x0110, 2, 2**32 - 1, 8) * 3
     body = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 65_535) + tags
     assert graph_in(b"\xff\xd8\xff\xe1" + struct.pack(">H", len(body) + 2) + body + b"\xff\xda\0\x02") is None

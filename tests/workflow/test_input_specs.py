@@ -1,4 +1,4 @@
-"""What fields take, as real and hostile servers say, and what becomes of typed text."""
+"""What inputs accept by the definitions of real and hostile servers, and how typed text is parsed."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field, Value
-from comfytui.workflow.input_specs import FALLBACK, MAX_OPTIONS, InputSpec, check, hint, input_spec_of
+from comfytui.workflow.input_specs import FALLBACK_SPECS, MAX_OPTIONS, InputSpec, check, hint, input_spec_of
 from comfytui.workflow.nodes import Slot
 
 RECORDING = Path(__file__).parent.parent / "recordings" / "http_surface.jsonl"
@@ -19,27 +19,27 @@ def recorded(path: str) -> Any:
     return next(row["http"]["response"] for row in rows if row.get("http", {}).get("path") == path)
 
 
-def of(field: Field, object_info: Any) -> InputSpec | None:
+def spec_of_field(field: Field, object_info: Any) -> InputSpec | None:
     return input_spec_of(object_info, txt2img().fields[field][0])
 
 
-def told(definition: object, group: str = "required") -> InputSpec | None:
+def spec_of_definition(definition: object, group: str = "required") -> InputSpec | None:
     return input_spec_of({"A": {"input": {group: {"x": definition}}}}, Slot("1", "x", "A"))
 
 
-def test_a_real_server_s_definitions() -> None:
+def test_definitions_of_a_real_server() -> None:
     sampler = recorded("/object_info/KSampler")
-    assert of(Field.STEPS, sampler) == FALLBACK[Field.STEPS]
-    assert of(Field.SEED, sampler) == FALLBACK[Field.SEED]
-    assert of(Field.CFG, sampler) == InputSpec("float", minimum=0, maximum=100, step=0.1, default=8)
-    choices = of(Field.SAMPLER, sampler)
+    assert spec_of_field(Field.STEPS, sampler) == FALLBACK_SPECS[Field.STEPS]
+    assert spec_of_field(Field.SEED, sampler) == FALLBACK_SPECS[Field.SEED]
+    assert spec_of_field(Field.CFG, sampler) == InputSpec("float", minimum=0, maximum=100, step=0.1, default=8)
+    choices = spec_of_field(Field.SAMPLER, sampler)
     assert choices is not None
     assert choices.options is not None
     assert choices.options[:2] == ("euler", "euler_cfg_pp")
     loader = recorded("/object_info/CheckpointLoaderSimple")
-    assert of(Field.MODEL, loader) == InputSpec("choice", options=("v1-5-random.safetensors",))
-    assert of(Field.MODEL, recorded("/object_info/NoSuchNode")) is None
-    assert of(Field.MODEL, sampler) is None
+    assert spec_of_field(Field.MODEL, loader) == InputSpec("choice", options=("v1-5-random.safetensors",))
+    assert spec_of_field(Field.MODEL, recorded("/object_info/NoSuchNode")) is None
+    assert spec_of_field(Field.MODEL, sampler) is None
 
 
 @pytest.mark.parametrize(
@@ -64,18 +64,18 @@ def test_a_real_server_s_definitions() -> None:
         ({"0": "INT"}, None),
     ],
 )
-def test_definitions_in_both_spellings_and_broken_ones(definition: object, expected: InputSpec | None) -> None:
-    assert told(definition) == expected
-    assert told(definition, "optional") == expected
-    assert told(definition, "hidden") is None
+def test_definitions_in_both_formats_and_malformed_ones(definition: object, expected: InputSpec | None) -> None:
+    assert spec_of_definition(definition) == expected
+    assert spec_of_definition(definition, "optional") == expected
+    assert spec_of_definition(definition, "hidden") is None
 
 
 @pytest.mark.parametrize("info", [{}, {"A": None}, {"A": {"input": []}}, {"A": {"input": {"required": 5}}}])
-def test_hostile_answers_say_nothing(info: dict[str, Any]) -> None:
+def test_malformed_responses_have_no_spec(info: dict[str, Any]) -> None:
     assert input_spec_of(info, Slot("1", "x", "A")) is None
 
 
-def test_a_node_that_only_holds_a_value_does_not_widen_the_field() -> None:
+def test_a_node_that_only_provides_a_value_has_no_spec() -> None:
     info = {"PrimitiveInt": {"input": {"required": {"value": ["INT", {"min": -(2**63), "max": 2**63}]}}}}
     assert input_spec_of(info, Slot("40", "value", "PrimitiveInt")) is None
 
@@ -95,13 +95,13 @@ def test_a_node_that_only_holds_a_value_does_not_widen_the_field() -> None:
     ],
 )
 def test_typed_text_becomes_a_value(field: Field, text: str, value: Value) -> None:
-    checked = check(text, FALLBACK[field])
+    checked = check(text, FALLBACK_SPECS[field])
     assert checked == value
     assert type(checked) is type(value)
 
 
 @pytest.mark.parametrize(
-    ("field", "text", "sentence"),
+    ("field", "text", "message"),
     [
         (Field.STEPS, "0", "Steps must be a whole number from 1 to 10000."),
         (Field.STEPS, "", "Steps must be a whole number from 1 to 10000."),
@@ -117,14 +117,14 @@ def test_typed_text_becomes_a_value(field: Field, text: str, value: Value) -> No
         (Field.MODEL, "", "Model has nothing to choose from: the server offers none."),
     ],
 )
-def test_wrong_text_is_answered_with_what_is_right(field: Field, text: str, sentence: str) -> None:
+def test_an_error_says_what_is_accepted(field: Field, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=r"must|nothing") as caught:
-        check(text, FALLBACK[field], field.label)
-    assert str(caught.value) == sentence
+        check(text, FALLBACK_SPECS[field], field.label)
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
-    ("spec", "text", "sentence"),
+    ("spec", "text", "message"),
     [
         (InputSpec("int", minimum=5), "4", "This must be a whole number of at least 5."),
         (InputSpec("int", maximum=5), "6", "This must be a whole number of at most 5."),
@@ -134,39 +134,39 @@ def test_wrong_text_is_answered_with_what_is_right(field: Field, text: str, sent
         (InputSpec("choice", options=()), "b", "This has nothing to choose from: the server offers none."),
     ],
 )
-def test_sentences_for_other_bounds(spec: InputSpec, text: str, sentence: str) -> None:
+def test_error_messages_for_other_bounds(spec: InputSpec, text: str, message: str) -> None:
     with pytest.raises(ValueError, match="This") as caught:
         check(text, spec)
-    assert str(caught.value) == sentence
+    assert str(caught.value) == message
 
 
-def test_of_a_million_choices_the_first_are_kept_and_the_rest_is_counted() -> None:
+def test_of_a_million_choices_the_first_are_kept_and_the_rest_counted() -> None:
     names = [*map(str, range(1_000_000)), None, "x" * 10_000]
-    spec = told([names])
+    spec = spec_of_definition([names])
     assert spec is not None
     assert spec.options is not None
     assert len(spec.options) == MAX_OPTIONS
     assert spec.left_out == 1_000_001 - MAX_OPTIONS
-    # What is not kept may be on the server all the same.
+    # A choice that was not kept may still be on the server.
     assert check("999999", spec) == "999999"
     assert not spec.lacks("999999")
 
 
-def test_a_choice_that_the_server_offers() -> None:
+def test_a_choice_of_the_server_is_accepted() -> None:
     assert check("b", InputSpec("choice", options=("a", "b"))) == "b"
 
 
-def test_sizes_off_their_step_are_allowed_with_a_hint() -> None:
-    width = FALLBACK[Field.WIDTH]
+def test_a_size_off_its_step_is_accepted_with_a_hint() -> None:
+    width = FALLBACK_SPECS[Field.WIDTH]
     assert hint(1020, width, "Width") == "Width should be a multiple of 8, e.g. 1016"
     assert hint(1024, width, "Width") is None
     assert hint(80, InputSpec("int", minimum=1, step=4), "Length") == "Length should be 1 plus a multiple of 4, e.g. 77"
-    assert hint(20, FALLBACK[Field.STEPS]) is None
-    assert hint(7.55, FALLBACK[Field.CFG]) is None
+    assert hint(20, FALLBACK_SPECS[Field.STEPS]) is None
+    assert hint(7.55, FALLBACK_SPECS[Field.CFG]) is None
 
 
-def test_every_field_has_a_fallback_that_takes_the_builtin_default() -> None:
-    assert set(FALLBACK) == set(Field)
-    for spec in FALLBACK.values():
+def test_every_field_has_a_fallback_that_accepts_its_default() -> None:
+    assert set(FALLBACK_SPECS) == set(Field)
+    for spec in FALLBACK_SPECS.values():
         if spec.default is not None:
             assert check(str(spec.default), spec) == spec.default

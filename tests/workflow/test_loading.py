@@ -1,4 +1,4 @@
-"""Every file that a person may give by mistake is answered by one clear sentence."""
+"""Load workflows from files; every file without one is refused with one sentence."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def message_of(path: Path) -> str:
     return message
 
 
-def test_json_is_named_after_its_file(tmp_path: Path) -> None:
+def test_a_workflow_is_named_after_its_file(tmp_path: Path) -> None:
     path = tmp_path / "my fox.json"
     path.write_text(json.dumps(GRAPH), encoding="utf-8")
     workflow = load_workflow(str(path))
@@ -69,7 +69,7 @@ def test_json_is_named_after_its_file(tmp_path: Path) -> None:
     ],
     ids=["as it is posted", "byte order mark", "as PowerShell redirects it"],
 )
-def test_other_spellings_of_the_same_graph(tmp_path: Path, content: bytes) -> None:
+def test_other_encodings_of_the_same_graph(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "graph.json"
     path.write_bytes(content)
     assert load_workflow(path).graph == GRAPH
@@ -95,26 +95,26 @@ def save_compressed_png(path: Path) -> Path:
         ("fox.jpg", lambda path: save_exif(path, "prompt:" + json.dumps(GRAPH))),
     ],
 )
-def test_pictures_that_comfyui_saved(tmp_path: Path, name: str, save: Callable[[Path], Path]) -> None:
+def test_images_saved_by_comfyui(tmp_path: Path, name: str, save: Callable[[Path], Path]) -> None:
     workflow = load_workflow(save(tmp_path / name))
     assert workflow.graph == GRAPH
     assert workflow.name == "fox"
 
 
-def test_what_the_server_computed_is_left_out_of_a_picture_s_graph(tmp_path: Path) -> None:
+def test_values_computed_by_the_server_are_left_out(tmp_path: Path) -> None:
     computed = {**GRAPH, "4": {**GRAPH["4"], "is_changed": [float("nan")], "_meta": {"title": "Load"}}}
     workflow = load_workflow(save_png(tmp_path / "fox.png", prompt=json.dumps(computed)))
     assert workflow.graph == {**GRAPH, "4": {**GRAPH["4"], "_meta": {"title": "Load"}}}
 
 
-def test_a_huge_picture_is_no_reason_to_refuse_or_to_warn(tmp_path: Path) -> None:
+def test_a_huge_image_is_accepted_without_a_warning(tmp_path: Path) -> None:
     content = save_plain_png(tmp_path / "fox.png").read_bytes()
     header = struct.pack(">II", 12_000, 12_000) + b"\x08\x02\x00\x00\x00"
     (tmp_path / "big.png").write_bytes(PNG + chunk(b"IHDR", header) + content[33:])
     assert load_workflow(tmp_path / "big.png").graph == GRAPH
 
 
-def test_a_workflow_from_a_pipe(tmp_path: Path) -> None:
+def test_a_workflow_can_come_from_a_pipe(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     try:
         os.write(writer, json.dumps(GRAPH).encode())
@@ -154,26 +154,26 @@ BAD_CONTENT = {
 }
 
 
-@pytest.mark.parametrize(("content", "words"), BAD_CONTENT.values(), ids=BAD_CONTENT.keys())
-def test_bad_content_is_explained(tmp_path: Path, content: bytes, words: str) -> None:
+@pytest.mark.parametrize(("content", "expected"), BAD_CONTENT.values(), ids=BAD_CONTENT.keys())
+def test_an_error_explains_bad_content(tmp_path: Path, content: bytes, expected: str) -> None:
     path = tmp_path / "given.json"
     path.write_bytes(content)
     message = message_of(path)
-    assert words in message
+    assert expected in message
     assert "given.json'" in message
 
 
-def test_a_picture_without_a_workflow(tmp_path: Path) -> None:
+def test_an_image_without_a_workflow(tmp_path: Path) -> None:
     assert "without a workflow" in message_of(save_png(tmp_path / "plain.png"))
     assert "without a workflow" in message_of(save_png(tmp_path / "other.png", parameters="Steps: 20", workflow="{}"))
     assert "without a workflow" in message_of(save_exif(tmp_path / "plain.jpg", "Canon"))
 
 
-def test_a_picture_with_a_broken_workflow(tmp_path: Path) -> None:
+def test_an_image_with_an_invalid_workflow(tmp_path: Path) -> None:
     assert "not JSON" in message_of(save_png(tmp_path / "broken.png", prompt="{"))
 
 
-def test_a_compressed_text_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
+def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
     header = chunk(b"IHDR", struct.pack(">II", 8, 8) + b"\x08\x02\x00\x00\x00")
     bomb = chunk(b"zTXt", b"prompt\x00\x00" + zlib.compress(b" " * 50_000_000, 9))
     path = tmp_path / "bomb.png"
@@ -181,7 +181,7 @@ def test_a_compressed_text_that_unpacks_without_end_is_refused(tmp_path: Path) -
     assert "cannot be read" in message_of(path)
 
 
-def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
+def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
     assert "There is no file" in message_of(tmp_path / "missing.json")
     assert "is a directory" in message_of(tmp_path)
     (tmp_path / "file").touch()
@@ -190,23 +190,23 @@ def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
     assert "cannot be read" in message_of(Path("null\x00byte"))
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_read_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    # Root may read anything, so the refusal is played.
+    # Patched, because root can read every file.
     monkeypatch.setattr(Path, "open", refuse)
     assert "Permission denied" in message_of(tmp_path / "secret.json")
 
 
-def test_a_file_that_is_far_too_large(tmp_path: Path) -> None:
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
     assert "larger than 64 MB" in message_of(path)
 
 
-def test_a_name_full_of_escapes_is_shown_harmlessly(tmp_path: Path) -> None:
+def test_escapes_in_a_file_name_are_not_printed(tmp_path: Path) -> None:
     message = message_of(tmp_path / "\x1b]0;title\x07\x1b[31mred\nline\u202e.json")
     assert "red line.json'" in message
     assert "\x1b" not in message

@@ -1,4 +1,4 @@
-"""Whatever a graph is made of, reading it ends and never raises, and what is set is what stands there afterwards."""
+"""Properties for any JSON value: reading never raises, and values that are set are read back."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from comfytui.workflow.fields import MAX_SEEDS, Field, Key, Value, field_of, find_fields, seed_key
 from comfytui.workflow.graph import Workflow, apply_values, classes_of, read_values, warning_for, workflow_of
 from comfytui.workflow.input_specs import InputSpec, check, input_spec_of
-from comfytui.workflow.nodes import Slot, is_number, is_text, is_whole
+from comfytui.workflow.nodes import Slot, is_integer, is_number, is_text
 from comfytui.workflow.parameters import GenerationParameters, GraphReader, parameters_of
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -32,29 +32,29 @@ NODES = st.fixed_dictionaries(
     }
 )
 GRAPHS = st.dictionaries(IDS, NODES | NODES | JSON, max_size=6)
-WORDS = (Field.MODEL, Field.PROMPT, Field.NEGATIVE, Field.SAMPLER, Field.SCHEDULER)
+TEXT_FIELDS = (Field.MODEL, Field.PROMPT, Field.NEGATIVE, Field.SAMPLER, Field.SCHEDULER)
 
 
 KEYS = (*Field, *(seed_key(index) for index in range(1, MAX_SEEDS)))
 
 
-def a_value_for(key: Key) -> st.SearchStrategy[Value]:
-    return st.text(max_size=8) if key in WORDS else st.integers(0, 2**64 - 1)
+def values_for(key: Key) -> st.SearchStrategy[Value]:
+    return st.text(max_size=8) if key in TEXT_FIELDS else st.integers(0, 2**64 - 1)
 
 
-VALUES = st.fixed_dictionaries({key: a_value_for(key) for key in KEYS})
+VALUES = st.fixed_dictionaries({key: values_for(key) for key in KEYS})
 
 
 @given(JSON | GRAPHS)
-def test_any_json_has_a_recipe_and_fields(document: Any) -> None:
+def test_any_json_has_parameters_and_fields(document: Any) -> None:
     parameters = parameters_of(document)
     assert isinstance(parameters, GenerationParameters)
-    assert all(value is None or is_text(value) or is_number(value) for value in parts(parameters))
+    assert all(value is None or is_text(value) or is_number(value) for value in values_of(parameters))
     assert isinstance(find_fields(document), Mapping)
     assert all(is_text(class_type) for class_type in classes_of(document).values())
 
 
-def parts(parameters: GenerationParameters) -> list[object]:
+def values_of(parameters: GenerationParameters) -> list[object]:
     return [getattr(parameters, field.value) for field in Field] + [parameters.latent_batch, *parameters.more_seeds]
 
 
@@ -67,15 +67,15 @@ def test_documents_read_together_are_read_as_each_alone(documents: list[Any]) ->
 
 @given(st.lists(GRAPHS | JSON, min_size=1, max_size=3), st.lists(st.text() | st.integers() | JSON, max_size=4))
 def test_texts_read_together_are_read_as_each_alone(documents: list[Any], others: list[Any]) -> None:
-    documents += [_with_first_values(document, value) for document in documents for value in others]
+    documents += [with_seeds_and_prompts(document, value) for document in documents for value in others]
     texts = [json.dumps(document).encode() for document in documents]
     reader = GraphReader()
     together = [reader.read(text) for text in texts]
     assert repr(together) == repr([GraphReader().read(json.loads(text)) for text in texts])
 
 
-def _with_first_values(document: Any, value: Any) -> Any:
-    """The document with another value in every place of a seed and a prompt."""
+def with_seeds_and_prompts(document: Any, value: Any) -> Any:
+    """Return the document with another value in every slot of a seed or prompt."""
     changed = deepcopy(document)
     for key, slots in find_fields(document).items():
         for slot in slots if field_of(key) in (Field.SEED, Field.PROMPT) else ():
@@ -84,53 +84,51 @@ def _with_first_values(document: Any, value: Any) -> Any:
 
 
 @given(st.binary(), st.text('{}[],:"1 \\\\n'))
-def test_no_text_is_an_error(raw: bytes, text: str) -> None:
+def test_no_text_raises(raw: bytes, text: str) -> None:
     reader = GraphReader()
     for each in (raw, text.encode(), b"[" * 100_000):
         assert isinstance(reader.read(each)[0], GenerationParameters)
 
 
 @given(GRAPHS)
-def test_slots_stand_in_the_graph_with_values_of_their_kind_and_serve_one_field(graph: dict[str, Any]) -> None:
+def test_slots_exist_have_values_of_the_right_type_and_belong_to_one_field(graph: dict[str, Any]) -> None:
     fields = find_fields(graph)
-    slots = [slot for places in fields.values() for slot in places]
+    slots = [slot for slots in fields.values() for slot in slots]
     assert len(slots) == len(set(slots))
-    for field, places in fields.items():
-        assert places
-        for slot in places:
+    for field, field_slots in fields.items():
+        assert field_slots
+        for slot in field_slots:
             assert graph[slot.node_id]["class_type"] == slot.class_type
             value = graph[slot.node_id]["inputs"][slot.input_name]
             match field:
-                case _ if field in WORDS:
+                case _ if field in TEXT_FIELDS:
                     assert is_text(value)
                 case Field.CFG | Field.GUIDANCE:
                     assert is_number(value)
                 case _:
-                    assert is_whole(value)
+                    assert is_integer(value)
 
 
 @given(GRAPHS, VALUES)
-def test_filling_gives_back_what_was_filled_and_changes_nothing_else(
-    graph: dict[str, Any], values: dict[Key, Value]
-) -> None:
+def test_applied_values_are_read_back_and_nothing_else_changes(graph: dict[str, Any], values: dict[Key, Value]) -> None:
     before = deepcopy(graph)
     workflow = workflow_of("any", graph)
-    filled = apply_values(workflow, values)
+    changed = apply_values(workflow, values)
     assert repr(graph) == repr(before)
-    assert read_values(Workflow("any", filled, workflow.fields)) == {field: values[field] for field in workflow.fields}
-    assert filled.keys() == graph.keys()
+    assert read_values(Workflow("any", changed, workflow.fields)) == {field: values[field] for field in workflow.fields}
+    assert changed.keys() == graph.keys()
     set_nodes = {slot.node_id for slots in workflow.fields.values() for slot in slots}
-    assert all(filled[node_id] is graph[node_id] for node_id in graph.keys() - set_nodes)
+    assert all(changed[node_id] is graph[node_id] for node_id in graph.keys() - set_nodes)
     assert (warning_for(workflow) is None) == (Field.SEED in workflow.fields)
 
 
 @given(GRAPHS)
-def test_filling_with_what_stands_there_keeps_the_first_pass(graph: dict[str, Any]) -> None:
+def test_applying_the_current_values_keeps_the_parameters(graph: dict[str, Any]) -> None:
     workflow = workflow_of("any", graph)
     assert parameters_of(apply_values(workflow, read_values(workflow))) == parameters_of(graph)
 
 
-def answer_to(typed: str, spec: InputSpec) -> Value | str:
+def result_of(typed: str, spec: InputSpec) -> Value | str:
     try:
         return check(typed, spec, "Steps")
     except ValueError as error:
@@ -138,18 +136,18 @@ def answer_to(typed: str, spec: InputSpec) -> Value | str:
 
 
 @given(JSON, st.text(max_size=60))
-def test_hostile_definitions_say_something_or_nothing(definition: Any, typed: str) -> None:
+def test_any_definition_has_a_spec_or_none(definition: Any, typed: str) -> None:
     slot = Slot("1", "x", "A")
     for inputs in ({"required": {"x": definition}, "optional": definition}, definition):
         spec = input_spec_of({"A": {"input": inputs}}, slot)
-        assert spec is None or answer_to(typed, spec) is not None
+        assert spec is None or result_of(typed, spec) is not None
 
 
 @given(st.sampled_from(["INT", "FLOAT", "COMBO", ["a"]]), JSON, st.text("0123456789.,-+e_ ", max_size=60))
-def test_bounds_of_any_kind_hold_for_what_passes(kind: Any, options: Any, typed: str) -> None:
+def test_accepted_values_are_within_the_bounds(kind: Any, options: Any, typed: str) -> None:
     spec = input_spec_of({"A": {"input": {"required": {"x": [kind, options]}}}}, Slot("1", "x", "A"))
     assert spec is not None
-    value = answer_to(typed, spec)
+    value = result_of(typed, spec)
     if is_number(value):
         assert spec.minimum is None or value >= spec.minimum
         assert spec.maximum is None or value <= spec.maximum

@@ -1,13 +1,14 @@
-"""Graphs that are made once more: as a client sends them, and with other seeds."""
+"""Graphs that are queued again: as a client sends them, and with new seeds."""
 
 from math import inf, nan
 from random import Random
 
-from comfytui.workflow.seeds import MAX_NEW_SEED, reseeded, sendable
+from comfytui.workflow.graph import sendable
+from comfytui.workflow.seeds import MAX_NEW_SEED, reseeded
 from tests.sim.graphs import flux, node, text_to_image
 
 
-def test_every_seed_is_another_one_and_the_graph_stays_as_it_was() -> None:
+def test_every_seed_is_new_and_the_graph_is_not_modified() -> None:
     graph = text_to_image(seed=5)
     graph["20"] = node("KSampler", **{**graph["3"]["inputs"], "seed": 6, "latent_image": ["3", 0]})
     graph["8"]["inputs"]["samples"] = ["20", 0]
@@ -29,7 +30,7 @@ def test_equal_seeds_stay_equal() -> None:
     assert made["3"]["inputs"]["seed"] == made["20"]["inputs"]["seed"] != 5
 
 
-def test_a_seed_that_is_linked_is_changed_at_its_source() -> None:
+def test_a_linked_seed_is_changed_at_its_source() -> None:
     graph = text_to_image(seed=5)
     graph["3"]["inputs"]["seed"] = ["30", 0]
     graph["30"] = node("PrimitiveInt", value=77)
@@ -42,7 +43,7 @@ def test_a_seed_that_is_linked_is_changed_at_its_source() -> None:
     assert {made[node_id]["inputs"]["value"] for node_id in ("30", "31")}.isdisjoint({77, 78})
 
 
-def test_seeds_of_nodes_that_nobody_knows_are_found_by_their_name() -> None:
+def test_seeds_of_unknown_nodes_are_found_by_name() -> None:
     made = reseeded({"1": node("LabSampler", seed=3, steps=4), "2": node("Dice", variation_seed=4)}, Random(1))
     assert made is not None
     assert made["1"]["inputs"]["seed"] != 3
@@ -51,17 +52,17 @@ def test_seeds_of_nodes_that_nobody_knows_are_found_by_their_name() -> None:
     assert reseeded(flux(), Random(1)) != flux()
 
 
-def test_a_graph_without_a_seed_has_none_to_change() -> None:
+def test_a_graph_without_a_seed_is_none() -> None:
     assert reseeded({"1": node("LoadImage", image="fox.png")}, Random(1)) is None
 
 
-def test_what_a_server_added_is_not_sent_back() -> None:
+def test_additions_of_a_server_are_not_sent() -> None:
     graph = text_to_image()
     given = {key: {**value, "is_changed": ["abc"], "_meta": {"title": "x"}} for key, value in graph.items()}
     assert sendable(given) == {key: {**value, "_meta": {"title": "x"}} for key, value in graph.items()}
 
 
-def test_what_is_no_graph_is_not_sent() -> None:
+def test_a_value_that_is_no_graph_is_not_sent() -> None:
     nonsense: list[object] = [None, [], "", {}, 3, {"1": {"class_type": "A"}}, {"1": {"inputs": {}}}, {"1": None}]
     nonsense += [{"1": node("A", x=value)} for value in (nan, inf, "\ud800")]
     assert [sendable(each) for each in nonsense] == [None] * len(nonsense)

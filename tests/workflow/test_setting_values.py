@@ -1,4 +1,4 @@
-"""Setting fields, reading them back, and the workflows that this is done to."""
+"""Set the fields of a workflow and read them back; parameters, labels and seeds."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -37,7 +37,7 @@ def test_the_builtin_workflow_is_a_text_to_image_graph_with_every_common_field()
     assert workflow.graph["9"]["inputs"]["filename_prefix"] == "comfytui"
 
 
-def test_filling_sets_every_slot_and_leaves_the_original_alone() -> None:
+def test_applying_values_sets_every_slot_of_a_copy() -> None:
     workflow = workflow_of("hires", stable_diffusion.hires())
     before = deepcopy(workflow.graph)
     graph = apply_values(workflow, {Field.SEED: 99, Field.STEPS: 30, Field.CFG: 3.0, Field.PROMPT: "an owl"})
@@ -49,7 +49,7 @@ def test_filling_sets_every_slot_and_leaves_the_original_alone() -> None:
     assert graph["8"] is workflow.graph["8"]
 
 
-def test_filling_what_the_graph_does_not_have_changes_nothing() -> None:
+def test_values_of_missing_fields_are_ignored() -> None:
     workflow = workflow_of("invert", unusual.no_sampler())
     assert apply_values(workflow, {Field.SEED: 1, Field.PROMPT: "x"}) == workflow.graph
 
@@ -96,12 +96,12 @@ def test_classes_by_node() -> None:
         (None, {"prompt": "", "steps": None}),
     ],
 )
-def test_a_recipe_shows_the_first_pass(graph: object, shown: dict[str, Any]) -> None:
+def test_parameters_are_those_of_the_first_pass(graph: object, shown: dict[str, Any]) -> None:
     parameters = parameters_of(graph)
     assert {name: getattr(parameters, name) for name in shown} == shown
 
 
-def test_a_recipe_cuts_what_is_too_long_and_drops_what_is_absurd() -> None:
+def test_parameters_cut_long_texts_and_drop_large_numbers() -> None:
     graph = stable_diffusion.sd15()
     graph["6"]["inputs"]["text"] = "fox " * 2_500_000
     graph["4"]["inputs"]["ckpt_name"] = "m" * 10_000
@@ -128,7 +128,7 @@ def test_graphs_of_one_shape_share_classes_and_equal_texts_but_no_values() -> No
 @pytest.mark.parametrize(
     "text", ["a blue fox", 'a "blue" \\ fox\n', "Füchse 🦊", "\ud800", "", "comfytui's place of a value"]
 )
-def test_texts_of_one_template_are_read_as_their_graphs(text: str) -> None:
+def test_texts_of_one_template_are_read_like_their_graphs(text: str) -> None:
     reader = GraphReader()
     first, second = stable_diffusion.sd15(), loads(dumps(stable_diffusion.sd15()))
     second["6"]["inputs"]["text"] = text
@@ -149,7 +149,7 @@ def test_texts_that_differ_in_every_seed_are_read_without_parsing(monkeypatch: p
 
 
 @pytest.mark.parametrize("graph", [stable_diffusion.sd15(), stable_diffusion.hires(), flux.custom_sampler()])
-def test_a_graph_whose_value_changed_its_kind_is_read_as_if_alone(graph: Graph) -> None:
+def test_a_value_of_another_type_is_read_like_a_new_graph(graph: Graph) -> None:
     values: list[Any] = [7, True, 2.5, float("inf"), float("nan"), "words", None, {}]
     links: list[Any] = [["4", 0], ["4", True], ["4"], [{}, 0]]
     reader = GraphReader()
@@ -170,14 +170,14 @@ def test_fixed_seeds_are_equal_and_increments_wrap_around() -> None:
     assert seeds_for(SeedMode.RANDOM, 5, 0, rng) == ()
 
 
-def test_random_seeds_differ_and_survive_javascript() -> None:
+def test_random_seeds_differ_and_are_exact_in_javascript() -> None:
     seeds = seeds_for(SeedMode.RANDOM, 5, 1_000, Random(1))
     assert len(set(seeds)) == 1_000
     assert all(0 <= seed < MAX_RANDOM_SEED and int(float(seed)) == seed for seed in seeds)
     assert seeds == seeds_for(SeedMode.RANDOM, 6, 1_000, Random(1))
 
 
-def test_seeds_stay_within_what_a_node_takes() -> None:
+def test_seeds_stay_within_the_range_of_a_node() -> None:
     small = SeedRange(5, 8)
     assert seeds_for(SeedMode.INCREMENT, 7, 4, Random(1), small) == (7, 8, 5, 6)
     assert set(seeds_for(SeedMode.RANDOM, 5, 4, Random(1), small)) == {5, 6, 7, 8}
@@ -187,30 +187,28 @@ def test_seeds_stay_within_what_a_node_takes() -> None:
 @pytest.mark.parametrize(
     ("mode", "expected"), [(SeedMode.FIXED, [(5, 9), (5, 9)]), (SeedMode.INCREMENT, [(5, 9), (6, 3)])]
 )
-def test_each_seed_goes_on_from_its_own_value_within_its_own_range(
-    mode: SeedMode, expected: list[tuple[int, int]]
-) -> None:
+def test_each_seed_counts_on_within_its_own_range(mode: SeedMode, expected: list[tuple[int, int]]) -> None:
     ranges = {"seed": SeedRange(), "seed-2": SeedRange(3, 9)}
     seeds = seeds_by_image(mode, {"seed": 5, "seed-2": 9}, 2, Random(1), ranges)
     assert [tuple(each.values()) for each in seeds] == expected
 
 
-def test_a_graph_without_seeds_has_none_for_each_image() -> None:
+def test_a_graph_without_seeds_has_no_seeds_per_image() -> None:
     assert seeds_by_image(SeedMode.RANDOM, {}, 2, Random(1), {}) == [{}, {}]
 
 
-def test_seeds_are_told_apart_by_their_nodes() -> None:
+def test_seeds_are_labelled_by_their_nodes() -> None:
     graph = stable_diffusion.hires()
     graph["1"]["_meta"] = {"title": "Hires\x1b[2J pass"}
     assert seed_labels(workflow_of("hires", graph)) == {"seed": "#3 KSampler", "seed-2": "#1 Hires pass"}
 
 
-def test_of_endless_graphs_with_nothing_in_common_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parameters, "MAX_KEPT", 100_000)
+def test_memory_for_unrelated_graphs_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parameters, "MAX_MEMORY", 100_000)
     reader = GraphReader()
     texts = [reader.read(with_text(f"{number} " + "x" * 1_500))[0].prompt for number in range(200)]
     assert len(texts[0]) > 1_500
-    assert len(texts[-1]) == parameters.BEYOND
+    assert len(texts[-1]) == parameters.MAX_OVERFLOW_TEXT
     assert texts[-1].startswith("199 x")
     assert texts[-1].endswith("x…")
     node = {"class_type": "K", "inputs": {}}
@@ -218,12 +216,12 @@ def test_of_endless_graphs_with_nothing_in_common_only_so_much_is_kept(monkeypat
     assert shapes[-1] == (parameters.GenerationParameters(), {})
 
 
-def test_a_prompt_of_several_pages_is_kept_whole() -> None:
+def test_a_long_prompt_is_kept_whole() -> None:
     whole = "word " * 5_000 + "end"
     assert parameters.parameters_of(with_text(whole)).prompt == whole
 
 
-def test_a_graph_of_absurdly_many_values_is_not_read() -> None:
+def test_a_graph_with_too_many_values_is_not_read() -> None:
     text = dumps({"1": {"class_type": "K", "inputs": {"a": [1] * 300_000}}}).encode()
     assert GraphReader().read(text) == (parameters.GenerationParameters(), {})
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from comfytui.comfy.protocol.events import Output
 from comfytui.session.model import Failure, JobStatus
-from comfytui.workflow.nodes import Graph
+from comfytui.workflow.graph import Graph
 
 _ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
 GRAPH_SIZE = 32 * 2**20

@@ -8,8 +8,7 @@ from comfytui.comfy.errors import NotComfyUI, ServerError
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Job
-from comfytui.workflow.graph import Graph
-from comfytui.workflow.seeds import sendable
+from comfytui.workflow.graph import Graph, sendable
 
 
 def _parsed(graph: object) -> object:

@@ -1,4 +1,4 @@
-"""Graphs as people have them, in ComfyUI's API format."""
+"""Graphs as users have them, in ComfyUI's API format."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ Graph = dict[str, Any]
 
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:
-    """One node; a link is a list `[node id, output index]`."""
+    """Return a node; a link is a list `[node id, output index]`."""
     return {"class_type": class_type, "inputs": inputs}

@@ -28,7 +28,7 @@ def sd15() -> Graph:
 
 
 def hires() -> Graph:
-    """A second sampler over an enlarged latent; it stands first in the file, as editors number nodes as they please."""
+    """A second sampler over an enlarged latent; it is first in the file, since the order of nodes means nothing."""
     first = sd15()
     second = {**first["3"]["inputs"], "seed": 7, "steps": 12, "denoise": 0.5, "latent_image": ["10", 0]}
     return {

@@ -1,4 +1,4 @@
-"""Graphs of extensions, of nodes that are everything at once, and without any sampler."""
+"""Graphs with nodes of extensions, with nodes that do everything at once, and without a sampler."""
 
 from tests.workflow.graphs import Graph, node
 from tests.workflow.graphs.stable_diffusion import sd15
@@ -52,7 +52,7 @@ def efficient() -> Graph:
 
 
 def wildcards() -> Graph:
-    """A node that rolls dice for the prompt, with a seed of its own, shown by another on the way; no negative."""
+    """A node that randomises the prompt has a seed of its own, and another one displays the result; no negative."""
     graph = sd15()
     graph["3"]["inputs"]["negative"] = graph["3"]["inputs"]["positive"]
     graph["6"]["inputs"]["text"] = ["21", 0]
@@ -62,7 +62,7 @@ def wildcards() -> Graph:
 
 
 def image_to_image() -> Graph:
-    """The size comes from scaling the picture; an unused second sampler lies about."""
+    """The size comes from scaling an image; a second sampler is unused."""
     graph = {"0": sd15()["3"], **sd15()}
     graph["3"]["inputs"] |= {"latent_image": ["11", 0], "steps": 9}
     graph["10"] = node("LoadImage", image="fox.png")
