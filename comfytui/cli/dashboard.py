@@ -55,13 +55,10 @@ def run_dashboard(
 ) -> None:
     """Run the dashboard of a server, or the start screen without one, until the user quits.
 
+    The arguments that are not listed are the options of `dashboard_options`.
+
     Args:
         server: The server to open.
-        workflow: The workflow file; the built-in workflow by default.
-        output: The folder for saved images; the user's downloads by default.
-        no_previews: Neither show nor request live previews.
-        ascii_only: Draw with ASCII characters only.
-        no_mouse: Leave the mouse to the terminal.
         journal: The folder of the journal and the drafts; None keeps nothing.
         options: More fields of `Options`.
 

@@ -162,7 +162,7 @@ class GraphReader:
         if layout is not None:
             return layout
         if not self._reserve(_size(shape)):
-            self._exhausted = True  # Further graphs are not even parsed.
+            self._exhausted = True  # Parsing more graphs only to find that none fits would waste time.
             return Layout()
         layout = self._layouts[shape] = _find_layout(graph)
         return layout
