@@ -204,9 +204,9 @@ def test_commands_are_reserved_names() -> None:
     assert {*COMMANDS, *PLANNED_COMMANDS} == RESERVED_NAMES
 
 
-SECRETS = ['token = "hunter2"', 'user = "me"\npassword = "hunter2"', 'headers = { X = "hunter2" }']
-SECRETS += ['cookies = { a = "hunter2" }', 'query = { token = "hunter2" }']
-NO_SECRETS = [
+WITH_SECRET = ['token = "hunter2"', 'user = "me"\npassword = "hunter2"', 'headers = { X = "hunter2" }']
+WITH_SECRET += ['cookies = { a = "hunter2" }', 'query = { token = "hunter2" }']
+WITHOUT_SECRET = [
     "",
     'token_env = "X"',
     'user = "me"\npassword_command = ["pass"]',
@@ -215,7 +215,9 @@ NO_SECRETS = [
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
-@pytest.mark.parametrize("keys", [*SECRETS, '[servers.b]\nurl = "http://me:hunter2@b"', '[servers.b]\nurl = "b/?t=1"'])
+@pytest.mark.parametrize(
+    "keys", [*WITH_SECRET, '[servers.b]\nurl = "http://me:hunter2@b"', '[servers.b]\nurl = "b/?t=1"']
+)
 def test_warns_of_secrets_that_others_can_read(tmp_path: Path, keys: str, mode: int) -> None:
     (tmp_path / "a folder").mkdir()
     file = write_config(tmp_path / "a folder", SERVER + keys, mode)
@@ -225,13 +227,13 @@ def test_warns_of_secrets_that_others_can_read(tmp_path: Path, keys: str, mode: 
     assert not read_config(file).warning
 
 
-@pytest.mark.parametrize("keys", NO_SECRETS)
+@pytest.mark.parametrize("keys", WITHOUT_SECRET)
 def test_no_warning_for_a_readable_file_without_secrets(tmp_path: Path, keys: str) -> None:
     assert not read_config(write_config(tmp_path, SERVER + keys, 0o644)).warning
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
-@pytest.mark.parametrize("keys", ['token_command = ["pass"]', 'headers = { X = { command = ["pass"] } }', *SECRETS])
+@pytest.mark.parametrize("keys", ['token_command = ["pass"]', 'headers = { X = { command = ["pass"] } }', *WITH_SECRET])
 def test_warns_of_a_file_that_others_can_change(tmp_path: Path, keys: str, mode: int) -> None:
     file = write_config(tmp_path, SERVER + keys, mode)
     warning = read_config(file).warning
