@@ -12,8 +12,8 @@ from textual.color import Color
 from comfytui.cli.main import main
 from comfytui.comfy.server import basic
 from comfytui.ui.themes import LIGHT
-from tests.comfy.boxes import unused_port
-from tests.comfy.keepers import Keeper
+from tests.comfy.auth_servers import Keeper
+from tests.comfy.stub_servers import unused_port
 from tests.terminal import ENTER, ESCAPE, Terminal, terminal
 
 SECRETS = ("hunter2", "s3cret", "abracadabra")

@@ -10,8 +10,8 @@ from comfytui.cli import startup_server
 from comfytui.cli.startup_server import find_startup_server, preferred_server, remember_server
 from comfytui.comfy.server import BadServer
 from comfytui.config.config import Config, read_config
-from tests.comfy.boxes import everywhere, serving, unused_port
-from tests.comfy.keepers import Keeper
+from tests.comfy.auth_servers import Keeper
+from tests.comfy.stub_servers import everywhere, serving, unused_port
 
 
 @pytest.fixture(autouse=True)

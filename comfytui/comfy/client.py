@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from comfytui.comfy.connection_errors import not_comfyui
 from comfytui.comfy.errors import NotComfyUI, Rejected, ServerError, Unauthorized
-from comfytui.comfy.http.calls import ABSENT, Calls
+from comfytui.comfy.http.api import ABSENT, Calls
 from comfytui.comfy.http.transport import Take
 from comfytui.comfy.limits import (
     DEFINITION_LIMIT,

@@ -11,8 +11,8 @@ from comfytui.comfy.errors import ComfyError, NotComfyUI, Rejected, ServerError
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.models import Queue, Queued
 from comfytui.comfy.server import Server
-from tests.comfy.boxes import EMPTY_QUEUE, PAGE, answering, everywhere, serving
-from tests.comfy.recorded import exchange
+from tests.comfy.recordings import exchange
+from tests.comfy.stub_servers import EMPTY_QUEUE, PAGE, answering, everywhere, serving
 
 GRAPH = {"1": {"class_type": "KSampler", "inputs": {"seed": 1}}}
 COUNT = {"exec_info": {"queue_remaining": 2}}

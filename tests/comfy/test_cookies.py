@@ -7,7 +7,7 @@ from aiohttp import web
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.event_stream import Opened, events
-from tests.comfy.boxes import serving
+from tests.comfy.stub_servers import serving
 
 
 class Proxy:

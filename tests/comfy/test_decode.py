@@ -26,7 +26,7 @@ from comfytui.comfy.protocol.events import (
     Status,
     Unknown,
 )
-from tests.comfy.recorded import RECORDINGS, frames
+from tests.comfy.recordings import RECORDINGS, frames
 
 
 def said(kind: str, data: Any) -> Event:

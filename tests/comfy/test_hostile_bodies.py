@@ -18,8 +18,8 @@ from comfytui.comfy.protocol import json_stream, queue_json
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.models import HistoryEntry, Queue, QueueItem
 from comfytui.comfy.server import Server
-from tests.comfy.boxes import Handler, everywhere, serving
 from tests.comfy.memory import MB, at_most
+from tests.comfy.stub_servers import Handler, everywhere, serving
 
 COUNT = json.dumps({"exec_info": {"queue_remaining": 3}}).encode()
 Call = Callable[[ComfyClient], Awaitable[Any]]

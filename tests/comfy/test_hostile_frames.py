@@ -27,7 +27,7 @@ from comfytui.comfy.websocket import bounded_connection
 from comfytui.comfy.websocket.bounded_connection import BoundedConnection
 from comfytui.comfy.websocket.event_stream import Closed, Opened, events
 from tests.comfy.memory import MB, at_most
-from tests.comfy.test_socket import STATUS, SocketRecovered, Talk, closings, first_closing, hear, talking
+from tests.comfy.test_event_stream import STATUS, SocketRecovered, Talk, closings, first_closing, hear, talking
 from tests.waiting import eventually
 
 

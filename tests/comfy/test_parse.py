@@ -18,8 +18,8 @@ from comfytui.comfy.protocol.parse import (
     parse_stats,
 )
 from comfytui.comfy.protocol.queue_json import parse_history, parse_queue
-from tests.comfy.recorded import RECORDINGS, exchange, exchanges
-from tests.comfy.test_decode_anything import values
+from tests.comfy.recordings import RECORDINGS, exchange, exchanges
+from tests.comfy.test_decode_properties import values
 
 
 def queue_of(body: Any) -> Queue[QueueItem]:

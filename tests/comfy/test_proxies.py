@@ -9,8 +9,8 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import Unauthorized, Unreachable
 from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
-from tests.comfy.boxes import answering, everywhere, serving, unused_port
-from tests.comfy.keepers import ForwardProxy, Keeper, get_in, reason
+from tests.comfy.auth_servers import ForwardProxy, Keeper, get_in, reason
+from tests.comfy.stub_servers import answering, everywhere, serving, unused_port
 
 NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ws_proxy", "socks_proxy")
 

@@ -19,8 +19,8 @@ from comfytui.comfy.redaction import LogFormatter, Redactor, redactor_of
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.event_stream import events
 from comfytui.sanitize import sanitize, sanitize_lines, without_hidden
-from tests.comfy.boxes import answering, everywhere, serving
-from tests.comfy.test_socket import talking
+from tests.comfy.stub_servers import answering, everywhere, serving
+from tests.comfy.test_event_stream import talking
 
 PASSWORD = 'p@ss"w\\örd'
 WAYS_IN = [

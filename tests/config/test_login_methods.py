@@ -11,7 +11,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import Unauthorized
 from comfytui.comfy.server import Server, parse_header
 from comfytui.config.config import read_config
-from tests.comfy.keepers import Keeper, first_heard, get_in
+from tests.comfy.auth_servers import Keeper, first_heard, get_in
 
 LOGIN = "Basic " + b64encode("me:s3cret ä".encode()).decode()
 Check = Callable[[web.Request], bool]

@@ -16,7 +16,7 @@ from comfytui.service.submission.cancel import NOT_ALONE, UNSURE, cancel
 from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.comfy.boxes import Handler, serving
+from tests.comfy.stub_servers import Handler, serving
 from tests.faults.proxy import proxy_to
 from tests.service.test_outbox import Desk
 from tests.service.test_service import MODEL

@@ -10,7 +10,7 @@ from comfytui.service.service import SocketService
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.screens.login import ASKED, REFUSED, LoginScreen, authorization
-from tests.comfy.keepers import Keeper
+from tests.comfy.auth_servers import Keeper
 from tests.ui.screen import SIZES, Screen, screen
 
 

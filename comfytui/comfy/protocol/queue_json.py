@@ -20,7 +20,7 @@ from comfytui.comfy.protocol.decode import event_of
 from comfytui.comfy.protocol.events import Event, ExecutionError, ExecutionInterrupted
 from comfytui.comfy.protocol.json_stream import PieceReader
 from comfytui.comfy.protocol.models import HistoryEntry, Json, Queue, QueueItem
-from comfytui.comfy.protocol.queue_structs import decode_entries, decode_entry, decode_item, decode_lists, decode_value
+from comfytui.comfy.protocol.queue_items import decode_entries, decode_entry, decode_item, decode_lists, decode_value
 
 T = TypeVar("T")
 

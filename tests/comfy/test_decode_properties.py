@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from comfytui.comfy.protocol.decode import REASON_LIMIT, decode
 from comfytui.comfy.protocol.events import Event, Unknown
-from tests.comfy.recorded import RECORDINGS, frames
+from tests.comfy.recordings import RECORDINGS, frames
 
 KINDS = [
     "status",

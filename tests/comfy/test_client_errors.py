@@ -12,7 +12,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, TimedOut, Unauthorized, Unreachable
 from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
-from tests.comfy.boxes import EMPTY_QUEUE, PAGE, answering, everywhere, serving, shouting, unused_port
+from tests.comfy.stub_servers import EMPTY_QUEUE, PAGE, answering, everywhere, serving, shouting, unused_port
 from tests.faults.held import connections_to
 from tests.waiting import eventually
 

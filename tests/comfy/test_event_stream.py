@@ -35,7 +35,7 @@ from comfytui.comfy.websocket.event_stream import (
     PingTimedOut,
     events,
 )
-from tests.comfy.boxes import serving, shouting, unused_port
+from tests.comfy.stub_servers import serving, shouting, unused_port
 
 SocketRecovered = Event | Opened | Closed | PingTimedOut | PingRestored
 Talk = Callable[[ServerConnection], Awaitable[None]]

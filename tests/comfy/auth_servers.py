@@ -10,7 +10,7 @@ from aiohttp import web
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.event_stream import Closed, Opened, events
-from tests.comfy.boxes import Handler, serving
+from tests.comfy.stub_servers import Handler, serving
 
 
 class Keeper:
