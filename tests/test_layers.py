@@ -17,13 +17,23 @@ ALLOWED: dict[str, frozenset[str]] = {
     "sanitize": frozenset(),
     "private_files": frozenset(),
     "comfy": frozenset({"sanitize"}),
-    "config": frozenset({"comfy.server", "sanitize"}),
+    "config": frozenset({"comfy.address", "comfy.server", "sanitize"}),
     "workflow": frozenset({"sanitize"}),
     "session": PROTOCOL | {"workflow", "sanitize"},
     "service": frozenset({"comfy", "session", "workflow", "sanitize"}),
     "presentation": PROTOCOL | {"service.notifications", "session", "workflow", "sanitize"},
     "ui": PROTOCOL
-    | {"comfy.errors", "comfy.server", "presentation", "private_files", "sanitize", "service", "session", "workflow"},
+    | {
+        "comfy.address",
+        "comfy.errors",
+        "comfy.server",
+        "presentation",
+        "private_files",
+        "sanitize",
+        "service",
+        "session",
+        "workflow",
+    },
     "sim": frozenset({"sanitize"}),
 }
 """What each package may import of the others: whole packages, or single modules by their dotted names.

@@ -10,7 +10,7 @@ import pytest
 from textual.color import Color
 
 from comfytui.cli.main import main
-from comfytui.comfy.server import basic
+from comfytui.comfy.server import basic_auth
 from comfytui.ui.themes import LIGHT
 from tests.comfy.auth_servers import Keeper
 from tests.comfy.stub_servers import unused_port
@@ -115,7 +115,7 @@ def test_a_rejected_login_says_what_to_set(tmp_path: Path) -> None:
 
 
 def test_a_login_typed_on_the_screen_is_not_stored(tmp_path: Path) -> None:
-    login = basic("me:hunter2")
+    login = basic_auth("me:hunter2")
     keeper = Keeper(lambda request: request.headers.get("Authorization") == login)
     with serving(keeper) as url, started(tmp_path, url) as it:
         it.shows("The server asks for a login (401).")

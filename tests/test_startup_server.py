@@ -8,7 +8,7 @@ from aiohttp import web
 
 from comfytui.cli import startup_server
 from comfytui.cli.startup_server import find_startup_server, preferred_server, remember_server
-from comfytui.comfy.server import BadServer
+from comfytui.comfy.address import BadServer
 from comfytui.config.config import Config, read_config
 from tests.comfy.auth_servers import Keeper
 from tests.comfy.stub_servers import everywhere, serving, unused_port

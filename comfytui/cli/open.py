@@ -51,7 +51,8 @@ def open_(
     Without SERVER: the last one used, else the default of the config file, else a ComfyUI on this machine.
     """
     from comfytui.cli.startup_server import preferred_server, remember_server
-    from comfytui.comfy.server import BadServer, ServerOptions, parse_header
+    from comfytui.comfy.address import BadServer
+    from comfytui.comfy.server import ServerOptions, parse_header
     from comfytui.config.config import Config, read_config
     from comfytui.service.journal.paths import state_folder
 
@@ -101,7 +102,7 @@ def _choose_server(server: str | None, config: "Config", options: "ServerOptions
         BadServer: The given server cannot be used; or none was given, and there is no named server to choose instead.
     """
     from comfytui.cli.startup_server import find_startup_server
-    from comfytui.comfy.server import BadServer
+    from comfytui.comfy.address import BadServer
 
     if server is not None:
         return config.resolve(server, **options), ""

@@ -1,4 +1,4 @@
-"""Ends that are not to be cut short, or missed: what is half closed, or is told to end in vain, goes on for ever."""
+"""Coroutines that must not be cancelled half-way, and cancellations that must not be lost."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator
@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 
-async def to_the_end(work: Coroutine[Any, Any, object]) -> None:
-    """Do something that takes little time, whole; being cancelled meanwhile, however often, counts when it is over."""
+async def run_to_completion(work: Coroutine[Any, Any, object]) -> None:
+    """Run a short coroutine to completion even if cancelled meanwhile, and raise the cancellation afterwards."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -20,25 +20,28 @@ async def to_the_end(work: Coroutine[Any, Any, object]) -> None:
         raise cancelled
 
 
-async def apart(work: Coroutine[Any, Any, None]) -> None:
-    """Do something that holds a TaskGroup: in Python 3.11 that swallows a cancellation which comes while it ends."""
+async def run_in_task(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that holds a TaskGroup in a task of its own, so that cancelling it always takes effect.
+
+    In Python 3.11 a TaskGroup swallows a cancellation that arrives while it exits.
+    """
     task = asyncio.ensure_future(work)
     try:
         await asyncio.wait([task])
     except asyncio.CancelledError:
         task.cancel()
-        await to_the_end(_over(task))
+        await run_to_completion(_wait_for(task))
         raise
     task.result()
 
 
-async def _over(task: asyncio.Future[None]) -> None:
+async def _wait_for(task: asyncio.Future[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
 @contextmanager
 def suppress_group(kind: type[Exception]) -> Iterator[None]:
-    """Let pass a group of nothing but errors of a kind."""
+    """Suppress an exception group that holds only exceptions of one kind."""
     try:
         yield
     except* kind:

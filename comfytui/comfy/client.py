@@ -1,15 +1,15 @@
-"""ComfyUI's HTTP calls, typed: `/api` first, bare paths on servers that have no `/api`."""
+"""ComfyUI's HTTP API as typed calls."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 from urllib.parse import quote
 
 from comfytui.comfy.connection_errors import not_comfyui
 from comfytui.comfy.errors import NotComfyUI, Rejected, ServerError, Unauthorized
-from comfytui.comfy.http.api import ABSENT, Calls
-from comfytui.comfy.http.transport import Take
+from comfytui.comfy.http.api import NOT_FOUND, HttpApi
+from comfytui.comfy.http.transport import ChunkSink
 from comfytui.comfy.limits import (
     DEFINITION_LIMIT,
     DEFINITION_VALUES,
@@ -26,17 +26,16 @@ from comfytui.comfy.limits import (
 from comfytui.comfy.protocol.capabilities import Capabilities, capabilities_of
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.json_readers import flags
-from comfytui.comfy.protocol.models import HistoryEntry, JobInfo, Json, Queue, Queued, QueueItem, SystemStats
+from comfytui.comfy.protocol.models import AcceptedPrompt, HistoryEntry, JobInfo, Json, Queue, QueueItem, SystemStats
 from comfytui.comfy.protocol.parse import (
+    parse_accepted,
     parse_cancelled,
     parse_count,
-    parse_job,
     parse_job_graph,
     parse_jobs,
-    parse_log_times,
+    parse_log_timestamps,
     parse_names,
     parse_object,
-    parse_queued,
     parse_rejection,
     parse_stats,
 )
@@ -45,12 +44,15 @@ from comfytui.sanitize import sanitize
 
 T = TypeVar("T")
 
-_UNFIT = frozenset({411, 413, 415, 422})
-"""What proxies say of a prompt that they will never let through, however often it is sent."""
+_FINAL_STATUSES = frozenset({411, 413, 415, 422})
+"""Statuses with which proxies reject a prompt for good, however often it is sent."""
 
 
-class ComfyClient(Calls):
-    """Calls to one server; every call raises the errors of `comfytui.comfy.errors`."""
+class ComfyClient(HttpApi):
+    """Calls to one server; each raises the errors of `comfytui.comfy.errors`.
+
+    Paths are below `/api`, or at the root on servers that have no `/api`.
+    """
 
     async def submit(
         self,
@@ -61,133 +63,163 @@ class ComfyClient(Calls):
         marks: Mapping[str, Json],
         preview_method: str | None = None,
         front: bool = False,
-    ) -> Queued:
-        """Queue a prompt under our own canonical UUID; raises Rejected with the errors by node."""
+    ) -> AcceptedPrompt:
+        """Queue a prompt.
+
+        Args:
+            graph: The graph in ComfyUI's API format.
+            prompt_id: The id to queue it under, a UUID in canonical form.
+            client_id: The client id that receives its events.
+            marks: What to store as `extra_data.comfytui`, to recognise the prompt by.
+            preview_method: How the server is to make previews; None for its default.
+            front: Whether to queue it before all others.
+
+        Raises:
+            Rejected: If the prompt does not pass validation; with the errors of its nodes.
+        """
         extra: dict[str, Json] = {"comfytui": dict(marks)}
         if preview_method is not None:
             extra["preview_method"] = preview_method
         body = {"prompt": graph, "client_id": client_id, "prompt_id": prompt_id, "extra_data": extra}
-        where = await self._find_prefix() + "/prompt"
-        answer = await self._transport.exchange(
-            "POST", where, json=body | ({"front": True} if front else {}), once=True
+        path = await self._find_prefix() + "/prompt"
+        response = await self._transport.request(
+            "POST", path, json=body | ({"front": True} if front else {}), single_use=True
         )
-        if answer.status == 400:
-            message, node_errors = await self._parse(answer, parse_rejection)
+        if response.status == 400:
+            message, node_errors = await self._parse(response, parse_rejection)
             message = sanitize(self._redactor.text(message))
             raise Rejected(f"The server refused the prompt: {message}", self._redactor.node_errors(node_errors, graph))
-        if answer.status in _UNFIT:
-            raise Rejected(f"The server refused the prompt with status {answer.status}: make it smaller or simpler.")
-        queued = await self._parsed(answer, lambda reply: parse_queued(reply, prompt_id))
-        return replace(queued, node_errors=self._redactor.node_errors(queued.node_errors, graph))
+        if response.status in _FINAL_STATUSES:
+            raise Rejected(f"The server refused the prompt with status {response.status}: make it smaller or simpler.")
+        accepted = await self._parse_success(response, lambda value: parse_accepted(value, prompt_id))
+        return replace(accepted, node_errors=self._redactor.node_errors(accepted.node_errors, graph))
 
-    async def queue(self) -> Queue[QueueItem]:
-        """What runs and what waits, without the graphs: all of a long queue take more than is to be held."""
-        return await self.kept_queue(lambda item: replace(item, graph={}))
+    @overload
+    async def queue(self) -> Queue[QueueItem]: ...
 
-    async def kept_queue(self, keep: Callable[[QueueItem], T]) -> Queue[T]:
-        """What runs and what waits, of which only what `keep` makes of each prompt ever stands in memory."""
-        reader = QueueReader(keep)
-        await self._read_pieces("/queue", reader, QUEUE_LIMIT)
-        with self._understanding():
+    @overload
+    async def queue(self, keep: Callable[[QueueItem], T]) -> Queue[T]: ...
+
+    async def queue(self, keep: Callable[[QueueItem], Any] | None = None) -> Queue[Any]:
+        """Return the prompts that are running and pending.
+
+        Args:
+            keep: Converts each prompt as it arrives; only its results are held in memory. By default the prompts are
+                returned without their graphs, which are too large to hold for a long queue.
+        """
+        reader = QueueReader(keep or (lambda item: replace(item, graph={})))
+        await self._get_in_pieces("/queue", reader, QUEUE_LIMIT)
+        with self._translated_errors():
             return reader.queue()
 
     async def queue_count(self) -> int:
-        """How many prompts run or wait."""
-        return await self._read("/prompt", parse_count, limit=STATS_LIMIT)
+        """Return the number of prompts running and pending."""
+        return await self._get("/prompt", parse_count, limit=STATS_LIMIT)
 
-    async def history(self, max_items: int) -> tuple[HistoryEntry, ...]:
-        """The newest entries, graphs included."""
-        return await self.kept_history(max_items, lambda entry: entry)
+    @overload
+    async def history(self, max_items: int) -> tuple[HistoryEntry, ...]: ...
 
-    async def kept_history(self, max_items: int, keep: Callable[[HistoryEntry], T | None]) -> tuple[T, ...]:
-        """The newest entries, of which only what `keep` makes of each ever stands in memory, but for None."""
+    @overload
+    async def history(self, max_items: int, keep: Callable[[HistoryEntry], T | None]) -> tuple[T, ...]: ...
+
+    async def history(
+        self, max_items: int, keep: Callable[[HistoryEntry], object] = lambda entry: entry
+    ) -> tuple[object, ...]:
+        """Return the newest entries of the history, the oldest of them first.
+
+        Args:
+            max_items: How many entries.
+            keep: Converts each entry as it arrives; only its results are held in memory, except None. By default the
+                entries are returned as they are, with their graphs.
+        """
         reader = HistoryReader(lambda entry: keep(self._redactor.entry(entry)), max_items)
-        await self._read_pieces("/history", reader, HISTORY_LIMIT, {"max_items": str(max_items)})
+        await self._get_in_pieces("/history", reader, HISTORY_LIMIT, {"max_items": str(max_items)})
         return reader.history()
 
-    async def history_of(self, prompt_id: str) -> HistoryEntry | None:
-        """How a prompt ended; None while it has not, and for ids that the server does not know.
-
-        Some servers answer an unknown id with the entry of another prompt: only one of this id counts.
-        """
+    async def history_entry(self, prompt_id: str) -> HistoryEntry | None:
+        """Return the history entry of a prompt; None if it has not ended, or the server does not know it."""
 
         def keep(entry: HistoryEntry) -> HistoryEntry | None:
+            # For an unknown id some servers return the entry of another prompt.
             return self._redactor.entry(entry) if entry.item.prompt_id == prompt_id else None
 
         reader = HistoryReader(keep, 1)
-        await self._read_pieces(f"/history/{_segment(prompt_id)}", reader, ENTRY_LIMIT)
+        await self._get_in_pieces(f"/history/{_segment(prompt_id)}", reader, ENTRY_LIMIT)
         return next(iter(reader.history()), None)
 
     async def jobs(self, limit: int = 200, status: str | None = None) -> tuple[JobInfo, ...] | None:
-        """The newest lines of the jobs list, perhaps only of one status; None on servers before 0.6.0."""
-        wanted = {"limit": str(limit)} | ({"status": status} if status else {})
-        answer = await self._send("GET", "/jobs", params=wanted, prefix="/api", limit=JOBS_LIMIT)
-        return None if answer.status in ABSENT else await self._parsed(answer, parse_jobs)
+        """Return the newest jobs; None on servers before 0.6.0, which have no list of jobs.
 
-    async def job(self, prompt_id: str) -> JobInfo | None:
-        """One line of the jobs list; None where there is none."""
-        answer = await self._send("GET", f"/jobs/{_segment(prompt_id)}", prefix="/api")
-        found = None if answer.status in ABSENT else await self._parsed(answer, parse_job)
-        return found if found and found.prompt_id == prompt_id else None
+        Args:
+            limit: How many jobs.
+            status: Comma-separated statuses of the jobs to return; None for all.
+        """
+        params = {"limit": str(limit)} | ({"status": status} if status else {})
+        response = await self._request("GET", "/jobs", params=params, prefix="/api", limit=JOBS_LIMIT)
+        return None if response.status in NOT_FOUND else await self._parse_success(response, parse_jobs)
 
     async def job_graph(self, prompt_id: str) -> Json:
-        """The graph of one job, as the jobs list has it; None where it has none."""
-        answer = await self._send("GET", f"/jobs/{_segment(prompt_id)}", prefix="/api")
-        if answer.status in ABSENT:
+        """Return the graph of a job; None if the server has no list of jobs, or no such job in it."""
+        response = await self._request("GET", f"/jobs/{_segment(prompt_id)}", prefix="/api")
+        if response.status in NOT_FOUND:
             return None
-        return await self._parsed(answer, lambda body: parse_job_graph(body, prompt_id))
+        return await self._parse_success(response, lambda body: parse_job_graph(body, prompt_id))
 
     async def cancel(self, prompt_id: str) -> bool | None:
-        """Delete or interrupt in one step; whether there was something to cancel, None on servers before 0.26."""
-        answer = await self._send("POST", f"/jobs/{_segment(prompt_id)}/cancel", prefix="/api")
-        return None if answer.status in ABSENT else await self._parsed(answer, parse_cancelled)
+        """Delete or interrupt a job in one step.
+
+        Returns:
+            Whether there was such a job; None on servers before 0.26, which do not have this call.
+        """
+        response = await self._request("POST", f"/jobs/{_segment(prompt_id)}/cancel", prefix="/api")
+        return None if response.status in NOT_FOUND else await self._parse_success(response, parse_cancelled)
 
     async def interrupt(self, prompt_id: str | None = None) -> None:
-        """Stop a running prompt; None, and servers before 0.3.57 in any case, stop whatever runs."""
-        await self._order("/interrupt", {"prompt_id": prompt_id} if prompt_id else {})
+        """Interrupt a prompt if it is running; without an id, and on servers before 0.3.57, whatever is running."""
+        await self._post("/interrupt", {"prompt_id": prompt_id} if prompt_id else {})
 
     async def delete(self, prompt_ids: Sequence[str]) -> None:
-        """Take pending prompts out of the queue; ids that are not pending are ignored by the server."""
-        await self._order("/queue", {"delete": list(prompt_ids)})
+        """Remove pending prompts from the queue; the server ignores ids that are not pending."""
+        await self._post("/queue", {"delete": list(prompt_ids)})
 
     async def clear(self) -> None:
-        """Take all pending prompts out of the queue, whosever they are."""
-        await self._order("/queue", {"clear": True})
+        """Remove all pending prompts from the queue, those of other clients too."""
+        await self._post("/queue", {"clear": True})
 
     async def subscribe_logs(self, client_id: str, *, enabled: bool = True) -> bool:
-        """Have the server's log sent to a socket; False where the server or a proxy does not offer it."""
+        """Have the server's log sent to a client id; return False if the server or a proxy does not offer it."""
         body = {"clientId": client_id, "enabled": enabled}
-        answer = await self._transport.exchange("PATCH", "/internal/logs/subscribe", json=body)
-        return answer.status == 200
+        response = await self._transport.request("PATCH", "/internal/logs/subscribe", json=body)
+        return response.status == 200
 
-    async def log_times(self) -> tuple[str, ...]:
-        """When each line of the server's log was written, as it tells it, of the newest few hundred lines.
+    async def log_timestamps(self) -> tuple[str, ...]:
+        """Return when the newest few hundred lines of the server's log were written, as the server formats it.
 
-        Empty on servers before 2024-08.
+        Empty on servers before August 2024.
         """
-        answer = await self._transport.exchange("GET", "/internal/logs/raw")
-        return () if answer.status in ABSENT else await self._parsed(answer, parse_log_times)
+        response = await self._transport.request("GET", "/internal/logs/raw")
+        return () if response.status in NOT_FOUND else await self._parse_success(response, parse_log_timestamps)
 
     async def models(self, folder: str) -> tuple[str, ...]:
-        """The names of the models in a folder such as `checkpoints`; none in a folder that the server does not know."""
-        return await self._read(f"/models/{_segment(folder)}", parse_names, missing=())
+        """Return the names of the models in a folder such as `checkpoints`; none if the server does not know it."""
+        return await self._get(f"/models/{_segment(folder)}", parse_names, missing=())
 
     async def object_info(self, class_type: str) -> Mapping[str, Json]:
-        """The definition of one class of nodes, as `{class_type: definition}`; empty where the server has none."""
-        where = f"/object_info/{_segment(class_type)}"
-        return await self._read(where, parse_object, missing={}, limit=DEFINITION_LIMIT, values=DEFINITION_VALUES)
+        """Return the definition of a node class, as `{class_type: definition}`; empty if the server has none."""
+        path = f"/object_info/{_segment(class_type)}"
+        return await self._get(path, parse_object, missing={}, limit=DEFINITION_LIMIT, max_values=DEFINITION_VALUES)
 
     async def system_stats(self) -> SystemStats:
-        """What the box is and how full it is."""
-        stats = await self._read("/system_stats", parse_stats, limit=STATS_LIMIT)
+        """Return the version of the server and the memory of its machine."""
+        stats = await self._get("/system_stats", parse_stats, limit=STATS_LIMIT)
         return replace(stats, version=self._redactor.text(stats.version))
 
     async def features(self) -> frozenset[str]:
-        """The names of what the server says it supports; empty on servers before 0.3.45."""
-        return await self._read("/features", flags, missing=frozenset())
+        """Return the names of the features that the server reports; empty on servers before 0.3.45."""
+        return await self._get("/features", flags, missing=frozenset())
 
     async def capabilities(self, version: str) -> Capabilities:
-        """What a server of this version can do, by what it says and has; what it refuses to tell, it lacks."""
+        """Return what a server of this version can do; probes that it refuses count as not supported."""
         features, jobs = frozenset[str](), None
         with suppress(Unauthorized, ServerError, NotComfyUI):
             features = await self.features()
@@ -196,49 +228,55 @@ class ComfyClient(Calls):
         return capabilities_of(version, features, jobs=jobs is not None)
 
     async def view(self, output: Output, preview: str | None = None, limit: int = VIEW_LIMIT) -> bytes:
-        """A file that a node made, of at most `limit` bytes; `preview` such as `webp;80` asks for a light picture."""
+        """Return an output file.
+
+        Args:
+            output: The file.
+            preview: The format and quality of a smaller version of an image, such as `webp;80`.
+            limit: Most bytes of the file.
+        """
         return await self._view(output, {"preview": preview} if preview else {}, limit=limit)
 
-    async def download(self, output: Output, take: Take, limit: int = FILE_LIMIT) -> None:
-        """Hand a file that a node made to `take` as it arrives, at most `limit` bytes; raises after some where it must.
+    async def download(self, output: Output, sink: ChunkSink, limit: int = FILE_LIMIT) -> None:
+        """Pass an output file to a sink as it arrives.
 
-        What was taken before an error is to be thrown away.
+        If this raises, the sink may have received a part of the file, which is to be discarded.
         """
-        await self._view(output, {}, limit=limit, take=take)
+        await self._view(output, {}, limit=limit, sink=sink)
 
-    async def head_of(self, output: Output, size: int) -> bytes:
-        """The first bytes of a file that a node made, `size` of them or a few more."""
+    async def view_head(self, output: Output, size: int) -> bytes:
+        """Return the first `size` bytes of an output file, or a few more."""
         return await self._view(output, {}, head=size)
 
-    async def made(self) -> tuple[str, ...]:
-        """The names of the files in the top of the output folder, the newest first; none on servers before 0.3.15."""
-        answer = await self._transport.exchange("GET", "/internal/files/output", limit=FOLDER_LIMIT)
-        names = () if answer.status in ABSENT else await self._parsed(answer, parse_names, FOLDER_VALUES)
+    async def output_names(self) -> tuple[str, ...]:
+        """Return the names of the files in the output folder itself, newest first; none on servers before 0.3.15."""
+        response = await self._transport.request("GET", "/internal/files/output", limit=FOLDER_LIMIT)
+        names = () if response.status in NOT_FOUND else await self._parse_success(response, parse_names, FOLDER_VALUES)
         return tuple(name.removesuffix(" [output]") for name in names)
 
     async def _view(
         self,
         output: Output,
-        asked: Mapping[str, str],
+        extra_params: Mapping[str, str],
         *,
         limit: int = VIEW_LIMIT,
         head: int | None = None,
-        take: Take | None = None,
+        sink: ChunkSink | None = None,
     ) -> bytes:
-        params = {"filename": output.filename, "subfolder": output.subfolder, "type": output.type, **asked}
-        where = await self._find_prefix() + "/view"
-        answer = await self._transport.exchange(
-            "GET", where, params=params, limit=limit, head=head, seconds=None, take=take
+        params = {"filename": output.filename, "subfolder": output.subfolder, "type": output.type, **extra_params}
+        path = await self._find_prefix() + "/view"
+        response = await self._transport.request(
+            "GET", path, params=params, limit=limit, head=head, total_seconds=None, sink=sink
         )
-        if answer.html:
+        if response.html:
             raise not_comfyui(self._server)
-        # Any other success has no file, and nothing was taken.
-        if answer.status >= 300 or (take and answer.status != 200):
+        # The sink gets nothing of any other success.
+        if response.status >= 300 or (sink and response.status != 200):
             name = sanitize(output.filename, 100)
-            raise ServerError(f"The server no longer has {name} ({answer.status}): make it again.", answer.status)
-        return answer.body
+            raise ServerError(f"The server no longer has {name} ({response.status}): make it again.", response.status)
+        return response.body
 
 
 def _segment(name: str) -> str:
-    """A name as one segment of a path: ids come from servers, too."""
+    """Return a name as one segment of a path: ids come from servers, too, and may hold anything."""
     return quote(name, safe="", errors="replace")

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to a server, in the words of `comfytui.comfy.errors`; HTTP and socket share it."""
+"""Errors on the way to a server, with advice to the user; shared by HTTP and websocket."""
 
 import errno
 import socket
@@ -11,8 +11,8 @@ from comfytui.comfy.errors import NotComfyUI, Unauthorized, Unreachable, Upgrade
 from comfytui.comfy.server import Server
 
 
-def refused_entry(server: Server, status: int) -> Unauthorized:
-    """What to do about a 401, a 403, a 407 or a redirect to a login."""
+def unauthorized(server: Server, status: int) -> Unauthorized:
+    """Return the error for a 401, a 403, a 407 or a redirect to a login."""
     if status == 407:
         where = "put user:password@ before its host name in HTTP_PROXY or HTTPS_PROXY"
         return Unauthorized(f"The proxy in front of {server.shown} asks for a login (407): {where}.", status)
@@ -20,21 +20,21 @@ def refused_entry(server: Server, status: int) -> Unauthorized:
     if server.name:
         advice = f"set token, user and password, headers or cookies in [servers.{server.name}] of the config file"
     else:
-        # The screen asks for a login after a 401 alone.
+        # Only for a 401 does the screen ask for a login.
         now = "log in when comfytui asks for it" if status == HTTPStatus.UNAUTHORIZED else "give --header"
         advice = f"{now}, or add the server and its login to the config file"
     return Unauthorized(f"{server.shown} {asks} ({status}): {advice}.", status)
 
 
 def not_comfyui(server: Server) -> NotComfyUI:
-    """What to do where something else answers."""
+    """Return the error for a response that is not ComfyUI's."""
     return NotComfyUI(
         f"{server.located} answers, but is not ComfyUI: check the address and the port (the default is 8188)."
     )
 
 
 def upgrade_refused(server: Server, status: int | None) -> UpgradeRefused:
-    """What to do where HTTP is let through and websockets are not; `status` is that of the answer, if it had one."""
+    """Return the error for a websocket handshake that was refused, with the `status` of the response, if any."""
     how = "" if status is None else f" (status {status})"
     return UpgradeRefused(
         f"The websocket of {server.located} was refused{how}: "
@@ -43,7 +43,7 @@ def upgrade_refused(server: Server, status: int | None) -> UpgradeRefused:
 
 
 def bad_proxy(server: Server) -> Unreachable:
-    """What to do about a proxy of the environment that cannot be used, or does not let us through."""
+    """Return the error for a proxy of the environment that is invalid, unreachable, or refuses to connect."""
     host = urlsplit(server.base).hostname
     return Unreachable(
         f"The proxy set in the environment cannot reach {server.shown}: unset it, or add {host} to NO_PROXY."
@@ -51,7 +51,13 @@ def bad_proxy(server: Server) -> Unreachable:
 
 
 def unreachable(server: Server, error: BaseException, *, proxied: bool = False) -> Unreachable:
-    """Why there is no connection, out of the chain of causes."""
+    """Return the error for a connection that failed.
+
+    Args:
+        server: The server.
+        error: What was raised; its chain of causes is searched for one that says why.
+        proxied: Whether the connection goes through a proxy, which a failure to connect is then put down to.
+    """
     for cause in _causes(error):
         match cause:
             case ssl.SSLCertVerificationError():
@@ -64,7 +70,7 @@ def unreachable(server: Server, error: BaseException, *, proxied: bool = False) 
                 return bad_proxy(server)
             case socket.gaierror():
                 return Unreachable(_unknown_host(server), "dns")
-            case OSError() if _refused(cause):
+            case OSError() if _is_refused(cause):
                 return Unreachable(
                     f"Nothing listens at {server.located}: start ComfyUI there, or forward the port with ssh -L.",
                     "refused",
@@ -73,7 +79,7 @@ def unreachable(server: Server, error: BaseException, *, proxied: bool = False) 
 
 
 def _unknown_host(server: Server) -> str:
-    """What to do about a name that does not resolve, which may be meant for one of the config file."""
+    """Return the message for a host that does not resolve, which may be a misspelt name of the config file."""
     host = urlsplit(server.base).hostname or ""
     if server.name:
         return f'Unknown host "{host}": check the url of [servers.{server.name}] in config.toml, and the network.'
@@ -82,13 +88,13 @@ def _unknown_host(server: Server) -> str:
     return f'Unknown host "{host}": check the spelling and the network.'
 
 
-def _refused(error: OSError) -> bool:
-    # For a host with several addresses asyncio folds all refusals into the text of one error.
+def _is_refused(error: OSError) -> bool:
+    # For a host with several addresses asyncio merges all refusals into the text of one error.
     return isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what led to it; a host with several addresses gives a group, or one error for all of them."""
+    """Yield an error and its causes; for a host with several addresses there is a group, or one error for all."""
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):

@@ -1,12 +1,12 @@
-"""What can go wrong with a server; every message says in one sentence what happened and what to do next.
+"""Errors of the client; each message says in one sentence what happened and what to do next.
 
 ComfyError
-├── Unreachable      no connection: refused, an unknown name, no route
-├── TimedOut         connected, but no answer in time: busy, or a broken link
+├── Unreachable      no connection: refused, unknown host, no route
+├── TimedOut         connected, but no response in time: busy, or a broken connection
 ├── Unauthorized     401, 403, or a redirect to a login
-├── Rejected         the server understood a prompt and refused it
-├── ServerError      any other status that is no success, or an answer cut short or endless
-├── UpgradeRefused   an answer to the websocket's handshake, but no websocket
+├── Rejected         the server validated a prompt and refused it
+├── ServerError      any other status of failure, or a response that is cut off or too large
+├── UpgradeRefused   a response to the websocket handshake, but no websocket
 └── NotComfyUI       something else answers there
 """
 
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 
 class ComfyError(Exception):
-    """Anything that a server or the way to it does wrong; the message may be shown, and holds no secret."""
+    """Base of all errors of a server or of the connection to it; messages can be displayed, and hold no secrets."""
 
 
 class Unreachable(ComfyError):
-    """There is no connection, so nothing that was asked can have happened; only `refused` says that no server runs."""
+    """There is no connection, so the request had no effect.
+
+    `kind` is `refused` if nothing listens at the address: only then is it certain that no server runs there.
+    """
 
     def __init__(self, message: str, kind: Literal["refused", "dns", "other"] = "other") -> None:
         super().__init__(message)
@@ -29,11 +32,11 @@ class Unreachable(ComfyError):
 
 
 class TimedOut(ComfyError):
-    """No answer came in time; what was asked may have happened."""
+    """No response came in time; the request may have taken effect."""
 
 
 class Unauthorized(ComfyError):
-    """The server, or a proxy before it, asks for a login; `status` is 401 where user and password would do."""
+    """The server, or a proxy in front of it, requires a login; `status` is 401 if user and password may do."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -41,7 +44,7 @@ class Unauthorized(ComfyError):
 
 
 class Rejected(ComfyError):
-    """The server refused a prompt; `node_errors` says where it is wrong."""
+    """The server rejected a prompt; `node_errors` are its validation errors."""
 
     def __init__(self, message: str, node_errors: tuple["NodeError", ...] = ()) -> None:
         super().__init__(message)
@@ -49,7 +52,7 @@ class Rejected(ComfyError):
 
 
 class ServerError(ComfyError):
-    """The server failed; what was asked may have happened. `status` is None where no whole answer came."""
+    """The server failed; the request may have taken effect. `status` is None if no complete response came."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -57,8 +60,8 @@ class ServerError(ComfyError):
 
 
 class UpgradeRefused(ComfyError):
-    """The handshake of a websocket was answered as a plain request: HTTP may work all the same."""
+    """The websocket handshake was refused; HTTP may work all the same."""
 
 
 class NotComfyUI(ComfyError):
-    """What answers there is no ComfyUI."""
+    """Something other than ComfyUI answered."""

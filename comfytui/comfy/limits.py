@@ -1,72 +1,71 @@
-"""How much of what a server sends is taken in: whatever it sends, the process stays small and the keys answer.
+"""Limits on what a server sends: whatever that is, memory stays bounded and the user interface responsive.
 
-Python values need up to 24 times the bytes of their JSON, and hold the interpreter while they are made. So bytes are
-bounded as they arrive, after decompression, and values are counted before they are made.
+Python values take up to 24 times the bytes of their JSON, and parsing holds the interpreter. So bytes are limited as
+they arrive, after decompression, and values are counted before they are parsed.
 """
 
 KIB = 2**10
 MIB = 2**20
 
 BODY_LIMIT = 4 * MIB
-"""Bytes of an answer for which no other limit is named: a refused graph with the errors of each node, a features list,
-a folder of 20,000 models."""
+"""Bytes of a response without a limit of its own: a rejected graph with the errors of each node, a list of features, a
+folder of 20,000 models."""
 STATS_LIMIT = MIB
-"""Bytes of an answer of fixed shape: a count, an acknowledgement, the figures of a machine with a dozen GPUs."""
+"""Bytes of a response of fixed shape: a count, an acknowledgement, the stats of a machine with a dozen GPUs."""
 FOLDER_LIMIT = 16 * MIB
-"""Bytes of the list of files in the output folder: 400,000 pictures."""
+"""Bytes of the list of files in the output folder: 400,000 images."""
 DEFINITION_LIMIT = 8 * MIB
-"""Bytes of one class of nodes: one that offers 20,000 file names takes 2 MB, all of a server's classes 2 to 10 MB."""
+"""Bytes of one node definition: one that offers 20,000 file names takes 2 MB, all of a server's together 2 to 10 MB."""
 JOBS_LIMIT = 8 * MIB
-"""Bytes of the jobs list: 200 lines of which each may carry the outputs of its preview."""
+"""Bytes of the jobs list: 200 jobs, each of which may include the outputs of its preview."""
 QUEUE_LIMIT = 256 * MIB
-"""Bytes of a queue: 10,000 prompts of 2 kB take 21 MB, 2,000 with the editor's workflow beside them 200 MB.
+"""Bytes of a queue: 10,000 prompts of 2 kB take 21 MB, 2,000 with the editor's workflow embedded 200 MB.
 
-It is read in pieces as it arrives, so only what is kept of each prompt stands in memory; the same holds for a history.
+It is read in pieces as it arrives, so that only what is kept of each prompt is in memory; likewise a history.
 """
 HISTORY_LIMIT = 256 * MIB
 """Bytes of a history: 1,000 entries with large workflows."""
 ENTRY_LIMIT = 64 * MIB
-"""Bytes of the history of one prompt: its graph and the editor's workflow, with pictures embedded in both."""
+"""Bytes of the history entry of one prompt: its graph and the editor's workflow, with images embedded in both."""
 VIEW_LIMIT = 64 * MIB
-"""Bytes of a file held in memory: a picture of 4,096 x 4,096 as PNG takes 50 MB at most."""
-
+"""Bytes of a file held in memory: an image of 4,096 x 4,096 as PNG takes 50 MB at most."""
 FILE_LIMIT = 512 * MIB
-"""Bytes of a file that goes to the disk as it arrives."""
+"""Bytes of a file that is written to disk as it arrives."""
 
 PIECE = 128 * KIB
-"""Bytes from which a piece of a queue or a history is read for itself."""
+"""Least bytes of a piece of a queue or a history that is parsed on its own."""
 MEMBER_LIMIT = 4 * MIB
-"""Bytes of one prompt in a queue or a history; of a larger one the graph is left out."""
+"""Bytes of one prompt in a queue or a history; a larger one is read without its graph."""
 TOKENS_LIMIT = 1_000_000
-"""Texts, lists and objects that are looked at one by one in a larger one: it takes a second or two."""
+"""Strings, lists and objects that are scanned in a larger one, which takes a second or two."""
 QUEUE_MEMBERS = 20_000
-"""Prompts in a queue: so many rows are what a list can show without keeping the keys waiting."""
+"""Prompts in a queue: the number of rows that a list shows without delaying keys."""
 HISTORY_MEMBERS = 20_000
-"""Entries of a history: a server keeps 10,000, and old ones send all whatever number was asked for."""
+"""Entries of a history: a server keeps 10,000, and old ones send all of them, whatever number is requested."""
 MALFORMED_MEMBERS = 16
-"""Malformed prompts or entries after which the rest is taken for no better."""
+"""Malformed prompts or entries after which the whole response is rejected."""
 
 VALUES_LIMIT = 200_000
-"""Values in one JSON document: about 20 MB of Python values, made in 30 ms."""
+"""Values in one JSON document: about 20 MB of Python values, parsed in 30 ms."""
 FOLDER_VALUES = 500_000
 """Files in the output folder."""
 DEFINITION_VALUES = 50_000
-"""Values in the definition of one class of nodes: twice the file names that any folder has."""
+"""Values in one node definition: twice the file names that any folder has."""
 
 FRAME_LIMIT = 32 * MIB
-"""Bytes of one message of the socket: previews of a few MB are seen in the wild, finished pictures come as well."""
+"""Bytes of one websocket message: previews of a few MB occur, and finished images are sent as well."""
 TEXT_FRAME_LIMIT = 4 * MIB
-"""Bytes of one text message: an `executed` with embedded pictures takes 1 to 2 MB."""
+"""Bytes of one text message: an `executed` with embedded images takes 1 to 2 MB."""
 FRAME_VALUES = 50_000
 """Values in one text message: the progress of 5,000 nodes."""
 PREVIEW_LIMIT = 8 * MIB
-"""Bytes of a picture that comes over the socket to be shown."""
+"""Bytes of a preview image."""
 
 OUTPUTS_LIMIT = 10_000
-"""Files kept of one prompt."""
+"""Output files kept of one prompt."""
 NODES_LIMIT = 10_000
-"""Nodes read of one list."""
+"""Node ids read of one list."""
 
 
-class TooMuch(ValueError):
-    """More than is taken in; the message says of what, and holds no text of the server."""
+class LimitExceeded(ValueError):
+    """A response or frame exceeds a limit; the message names it, and holds no text of the server."""

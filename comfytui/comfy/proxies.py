@@ -1,4 +1,4 @@
-"""Which proxy stands on the way to a server: one rule for HTTP and socket, whose libraries have two."""
+"""The proxy of a server, from the environment: one rule for HTTP and websocket, whose libraries differ."""
 
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -8,9 +8,13 @@ from comfytui.comfy.server import Server
 
 
 def proxy_of(server: Server) -> str | None:
-    """The proxy's URL, or None: by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, and never to this machine.
+    """Return the URL of the proxy for a server, or None for a direct connection.
 
-    Raises Unreachable if what is named there is no URL.
+    It is read from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, or from the system's settings; servers on this
+    machine are always connected to directly.
+
+    Raises:
+        Unreachable: If the proxy's URL is invalid.
     """
     parts = urlsplit(server.base)
     if server.loopback or proxy_bypass(parts.netloc):

@@ -1,6 +1,6 @@
-"""The user's secrets taken out of what a server says: some echo headers and addresses in their errors and logs.
+"""Redact the user's secrets in what a server sends: some servers echo headers and URLs in their errors and logs.
 
-What is sent back to the server, or compared (prompts, files, models, ids, figures), stays as it is.
+Values that are sent back to the server or compared (prompts, files, models, ids, numbers) are left as they are.
 """
 
 import logging
@@ -9,50 +9,54 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from types import MappingProxyType
 
-from comfytui.comfy.credentials import finder_of
+from comfytui.comfy.credentials import secret_pattern
 from comfytui.comfy.protocol.events import Event, Executed, ExecutionError, Logs, NodeText
 from comfytui.comfy.protocol.models import HistoryEntry, Json, NodeError
 from comfytui.comfy.server import Server
 from comfytui.sanitize import is_common, without_escapes, without_hidden
 
 HIDDEN = "***"
-_SEVERAL = re.compile(r"(?:\*\*\*){2,}")
-BREAKS = "\t\n\v\f\r\x85\u2028\u2029"
-EMPTY: Mapping[str, Json] = MappingProxyType({})
+_REPEATED = re.compile(r"(?:\*\*\*){2,}")
+_WHITESPACE = "\t\n\v\f\r\x85\u2028\u2029"
+NO_GRAPH: Mapping[str, Json] = MappingProxyType({})
 
 
 class Redactor:
-    """Hides the secrets of one server in texts, and in whatever carries texts to be read.
+    """Redacts the secrets of one server in texts, and in the texts of events and responses.
 
     Args:
-        server: Whose headers, query and cookies hold the secrets.
-        before: The redactor of an earlier login to it, whose secrets are still secrets.
+        server: The server whose headers, query and cookies hold the secrets.
+        previous: The redactor of its previous credentials, which are still secret.
     """
 
-    def __init__(self, server: Server, before: "Redactor | None" = None) -> None:
+    def __init__(self, server: Server, previous: "Redactor | None" = None) -> None:
         self.server = server
-        self._before = before
-        # Replaced as a whole: threads share it.
-        self._finder: tuple[object, re.Pattern[str] | None] = (None, None)
+        self._previous = previous
+        # The cookies and the pattern made of them, replaced together: threads share them.
+        self._cached: tuple[object, re.Pattern[str] | None] = (None, None)
 
     def text(self, text: str) -> str:
-        """The text with *** in the place of each secret, also of one that shows only once the text is made harmless."""
-        if self._before is not None:
-            text = self._before.text(text)
-        secrets = self._pattern()
+        """Return a text with `***` in place of each secret, including those that appear only once it is sanitized."""
+        if self._previous is not None:
+            text = self._previous.text(text)
+        secrets = self._secrets()
         if secrets is None:
             return text
         text = secrets.sub(HIDDEN, text)
         if is_common(text):
             return text
         without = without_escapes(text)
-        for shown in (without_hidden(without, _breaks), without_hidden(text, _breaks), _one_line(without)):
+        for shown in (
+            without_hidden(without, _keep_whitespace),
+            without_hidden(text, _keep_whitespace),
+            _one_line(without),
+        ):
             if secrets.search(shown):
-                return secrets.sub(HIDDEN, without_hidden(secrets.sub(HIDDEN, shown), _breaks))
+                return secrets.sub(HIDDEN, without_hidden(secrets.sub(HIDDEN, shown), _keep_whitespace))
         return text
 
     def event(self, event: Event) -> Event:
-        """An event without secrets in what it says; one that has none is the very same."""
+        """Return an event with its texts redacted; the same object if it has none."""
         match event:
             case ExecutionError():
                 return self.error(event)
@@ -66,7 +70,7 @@ class Redactor:
                 return event
 
     def error(self, error: ExecutionError) -> ExecutionError:
-        """A node's error without secrets."""
+        """Return the error of a node with its texts redacted."""
         return replace(
             error,
             node_id=self.text(error.node_id),
@@ -77,54 +81,59 @@ class Redactor:
         )
 
     def entry(self, entry: HistoryEntry) -> HistoryEntry:
-        """An entry of the history without secrets in what it says."""
+        """Return a history entry with its texts redacted."""
         return replace(entry, error=self.error(entry.error) if entry.error else None, text=self._texts(entry.text))
 
-    def node_errors(self, errors: Iterable[NodeError], graph: Mapping[str, Json] = EMPTY) -> tuple[NodeError, ...]:
-        """What validation says of a graph without secrets; the graph's own names stay, they are compared."""
-        own = frozenset(_names(graph))
+    def node_errors(self, errors: Iterable[NodeError], graph: Mapping[str, Json] = NO_GRAPH) -> tuple[NodeError, ...]:
+        """Return validation errors with their texts redacted.
+
+        Args:
+            errors: The errors.
+            graph: The graph that they are about; its own names are left as they are, since they are compared.
+        """
+        names = frozenset(_names(graph))
         return tuple(
             replace(
                 error,
-                node_id=self._unless(own, error.node_id),
-                class_type=self._unless(own, error.class_type),
-                input_name=self._unless(own, error.input_name),
+                node_id=self._unless_in(names, error.node_id),
+                class_type=self._unless_in(names, error.class_type),
+                input_name=self._unless_in(names, error.input_name),
                 message=self.text(error.message),
                 details=self.text(error.details),
             )
             for error in errors
         )
 
-    def _unless(self, own: Set[str], name: str) -> str:
-        return name if name in own else self.text(name)
+    def _unless_in(self, names: Set[str], name: str) -> str:
+        return name if name in names else self.text(name)
 
     def _texts(self, texts: Iterable[str]) -> tuple[str, ...]:
         return tuple(map(self.text, texts))
 
-    def _pattern(self) -> re.Pattern[str] | None:
-        """What finds every secret; cookies come and go."""
-        cookies = self.server.cookies.newest
-        if self._finder[0] is not cookies:
-            self._finder = (cookies, finder_of(self.server, cookies))
-        return self._finder[1]
+    def _secrets(self) -> re.Pattern[str] | None:
+        """Return the pattern of all secrets, made anew when the cookies changed."""
+        cookies = self.server.cookies.snapshot
+        if self._cached[0] is not cookies:
+            self._cached = (cookies, secret_pattern(self.server, cookies))
+        return self._cached[1]
 
 
 _redactors: list[Redactor] = []
-"""One for each server that this process has used, and for each login to it."""
+"""One for each server that this process has used, and for each of its credentials."""
 
 
-def _breaks(char: str) -> str:
-    """What stands in the place of a character that is taken out: line breaks and tabs stay."""
-    return char if char in BREAKS else ""
+def _keep_whitespace(char: str) -> str:
+    """Return the replacement of a hidden character: line breaks and tabs are kept."""
+    return char if char in _WHITESPACE else ""
 
 
 def _one_line(text: str) -> str:
-    """The text with a space in the place of line breaks and tabs, and without what shows nothing."""
-    return without_hidden(re.sub(f"[{BREAKS}]+", " ", text))
+    """Return a text with line breaks and tabs replaced by spaces, and without hidden characters."""
+    return without_hidden(re.sub(f"[{_WHITESPACE}]+", " ", text))
 
 
 def _names(graph: Mapping[str, Json]) -> Iterator[str]:
-    """The ids of the nodes of a graph, their classes and the names of their inputs."""
+    """Yield the node ids, class names and input names of a graph."""
     for node_id, node in graph.items():
         yield node_id
         if isinstance(node, Mapping):
@@ -133,27 +142,32 @@ def _names(graph: Mapping[str, Json]) -> Iterator[str]:
             yield from map(str, inputs if isinstance(inputs, Mapping) else ())
 
 
-def redactor_of(server: Server, before: Server | None = None) -> Redactor:
-    """The redactor of a server, whose secrets `without_secrets` hides from now on, and those of a login `before`."""
+def redactor_of(server: Server, previous: Server | None = None) -> Redactor:
+    """Return the redactor of a server; from now on `without_secrets` redacts its secrets as well.
+
+    Args:
+        server: The server with its current credentials.
+        previous: The same server with its previous credentials, if they changed.
+    """
     for known in _redactors:
         if known.server is server:
             return known
-    redactor = Redactor(server, redactor_of(before) if before else None)
+    redactor = Redactor(server, redactor_of(previous) if previous else None)
     _redactors.append(redactor)
     return redactor
 
 
 def without_secrets(text: str) -> str:
-    """A text of our own, such as a traceback, without the secrets of any server that this process has used."""
+    """Redact, in a text of our own such as a traceback, the secrets of all servers that this process has used."""
     for redactor in tuple(_redactors):
         text = redactor.text(text)
-    # Two servers whose secrets share a part each hide theirs.
-    return _SEVERAL.sub(HIDDEN, text)
+    # Overlapping secrets of two servers leave several *** in a row.
+    return _REPEATED.sub(HIDDEN, text)
 
 
 class LogFormatter(logging.Formatter):
-    """Formats records, their tracebacks included, without the secrets of any server that this process has used."""
+    """Formats log records, tracebacks included, with the secrets of all servers redacted."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The text of a record."""
+        """Return the redacted text of a record."""
         return without_secrets(super().format(record))

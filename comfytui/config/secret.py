@@ -5,7 +5,7 @@ import re
 import subprocess
 from dataclasses import dataclass, field
 
-from comfytui.comfy.server import BadServer
+from comfytui.comfy.address import BadServer
 
 COMMAND_TIMEOUT = 30.0
 """Seconds to wait for a command that prints a secret: it may ask for a passphrase in a window of its own."""

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Unpack
 from urllib.parse import urlencode
 
-from comfytui.comfy.server import Address, BadServer, Server, ServerOptions, basic, checked_header, read_address
+from comfytui.comfy.address import Address, BadServer, parse_address
+from comfytui.comfy.server import Server, ServerOptions, basic_auth, validated_header
 from comfytui.config.config import COMMANDS, PLANNED_COMMANDS
 from comfytui.config.schema import Table
 from comfytui.config.secret import BadConfig, Literal, Secret
@@ -121,7 +122,7 @@ class NamedServer:
             raise (self.table.error(key, str(error)) if key else error) from None
 
     def _address(self) -> Address:
-        return read_address(self.url)
+        return parse_address(self.url)
 
     def _check_address(self) -> None:
         if not self.url:
@@ -153,7 +154,7 @@ class NamedServer:
         if self.token:
             yield _checked_header(self.token, "Authorization", f"Bearer {read_secret(self.token)}")
         if self.user:
-            yield "Authorization", basic(f"{self.user}:{read_secret(self.password) if self.password else ''}")
+            yield "Authorization", basic_auth(f"{self.user}:{read_secret(self.password) if self.password else ''}")
         if self.cookies:
             cookies = (_checked_cookie(secret, name, read_secret) for name, secret in self.cookies.items())
             yield "Cookie", "; ".join(cookies)
@@ -161,7 +162,7 @@ class NamedServer:
 
 def _checked_header(secret: Secret, name: str, value: str) -> tuple[str, str]:
     try:
-        return checked_header(name, value)
+        return validated_header(name, value)
     except BadServer as error:
         raise BadConfig(f"{secret.location}: {error}") from None
 

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
-from comfytui.comfy.cancellation import apart, suppress_group
+from comfytui.comfy.cancellation import run_in_task, suppress_group
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.redaction import redactor_of
@@ -92,7 +92,7 @@ class SocketService:
                 await self._move_in()
             self._logged_in.clear()
             with suppress_group(_ServeAnewError):
-                await apart(self._serve())
+                await run_in_task(self._serve())
             if self._moved.is_set():
                 self._move_out()
 

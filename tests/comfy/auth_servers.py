@@ -9,7 +9,8 @@ from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket.event_stream import Closed, Opened, events
+from comfytui.comfy.websocket.connection_events import Closed, Opened
+from comfytui.comfy.websocket.event_stream import stream_events
 from tests.comfy.stub_servers import Handler, serving
 
 
@@ -65,7 +66,7 @@ async def get_in(server: Server) -> None:
 
 async def first_heard(server: Server) -> object:
     """What the socket says first."""
-    async with aclosing(events(server, "me")) as stream:
+    async with aclosing(stream_events(server, "me")) as stream:
         return await anext(stream)
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from comfytui.comfy.cancellation import apart, to_the_end
+from comfytui.comfy.cancellation import run_in_task, run_to_completion
 
 
 @pytest.mark.parametrize("turns", range(6))
@@ -28,7 +28,7 @@ async def test_an_end_that_comes_while_a_group_of_tasks_breaks_is_heard(turns: i
             await asyncio.sleep(0)
             tasks.create_task(breaks())
 
-    serving = asyncio.create_task(apart(work()))
+    serving = asyncio.create_task(run_in_task(work()))
     await closing.wait()
     for _ in range(turns):
         await asyncio.sleep(0)
@@ -46,7 +46,7 @@ async def test_what_is_done_to_the_end_is_whole_however_often_it_is_cancelled() 
             await asyncio.sleep(0)
             steps.append(step)
 
-    closing = asyncio.create_task(to_the_end(close()))
+    closing = asyncio.create_task(run_to_completion(close()))
     for _ in range(3):
         await asyncio.sleep(0)
         closing.cancel()
@@ -59,6 +59,6 @@ async def test_a_fault_comes_out_of_either() -> None:
         raise ValueError
 
     with pytest.raises(ValueError, match=r"^$"):
-        await to_the_end(breaks())
+        await run_to_completion(breaks())
     with pytest.raises(ValueError, match=r"^$"):
-        await apart(breaks())
+        await run_in_task(breaks())

@@ -9,7 +9,7 @@ from aiohttp import web
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, Rejected, ServerError
 from comfytui.comfy.protocol.events import Output
-from comfytui.comfy.protocol.models import Queue, Queued
+from comfytui.comfy.protocol.models import AcceptedPrompt, Queue
 from comfytui.comfy.server import Server
 from tests.comfy.recordings import exchange
 from tests.comfy.stub_servers import EMPTY_QUEUE, PAGE, answering, everywhere, serving
@@ -39,7 +39,7 @@ async def test_a_prompt_goes_out_with_our_id_and_marks() -> None:
         queued = await client.submit(
             GRAPH, prompt_id=prompt_id, client_id="me", marks={"batch": "b"}, preview_method="none", front=True
         )
-    assert queued == Queued("theirs", 4)
+    assert queued == AcceptedPrompt("theirs", 4)
     assert box.asked[-1] == (
         "POST",
         "/api/prompt",
@@ -127,7 +127,7 @@ async def test_servers_without_api_paths_are_asked_on_bare_ones() -> None:
         assert await client.queue() == Queue()
         assert await client.cancel("p") is None
         assert await client.jobs() is None
-        assert await client.job("p") is None
+        assert await client.job_graph("p") is None
     assert [path for _, path, _ in bare.asked] == ["/queue", "/queue"]
     assert [path for _, path, _ in box.asked] == [
         "/api/prompt",
@@ -140,11 +140,11 @@ async def test_servers_without_api_paths_are_asked_on_bare_ones() -> None:
 async def test_a_404_that_means_something_is_an_answer() -> None:
     box = {"GET /api/prompt": answering(COUNT), "GET /api/jobs/{id}": answering({"error": "Job not found"}, 404)}
     async with serving(box) as url, ComfyClient(Server.from_url(url)) as client:
-        assert await client.job("p") is None
+        assert await client.job_graph("p") is None
         assert await client.models("nosuch") == ()
         assert await client.object_info("NoSuch") == {}
         assert await client.features() == frozenset()
-        assert await client.log_times() == ()
+        assert await client.log_timestamps() == ()
         with pytest.raises(ServerError, match=r"fox\.png") as caught:
             await client.view(Output("fox.png"))
         assert caught.value.status == 404
@@ -158,18 +158,18 @@ async def test_an_entry_of_another_prompt_is_no_answer_about_this_one(key: str) 
     box = {
         "GET /api/prompt": answering(COUNT),
         "GET /api/history/{id}": answering({key: entry}),
-        "GET /api/jobs/{id}": answering({"id": "theirs", "status": "completed"}),
+        "GET /api/jobs/{id}": answering({"id": "theirs", "workflow": {"prompt": GRAPH}}),
     }
     async with serving(box) as url, ComfyClient(Server.from_url(url)) as client:
-        assert await client.history_of("mine") is None
-        assert await client.job("mine") is None
-        assert await client.job("theirs") is not None
+        assert await client.history_entry("mine") is None
+        assert await client.job_graph("mine") is None
+        assert await client.job_graph("theirs") == GRAPH
 
 
 async def test_ids_and_names_stay_within_their_segment_of_the_path() -> None:
     box = Recorder({})
     async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
-        await client.history_of("../queue?x=1#")
+        await client.history_entry("../queue?x=1#")
         await client.object_info("A/B\ud800")
     assert [path for _, path, _ in box.asked[-2:]] == [
         "/api/history/..%2Fqueue%3Fx%3D1%23",

@@ -21,7 +21,7 @@ CALLS: dict[str, Callable[[ComfyClient], Awaitable[object]]] = {
     "queue": lambda client: client.queue(),
     "count": lambda client: client.queue_count(),
     "history": lambda client: client.history(3),
-    "history_of": lambda client: client.history_of("p"),
+    "history_of": lambda client: client.history_entry("p"),
     "stats": lambda client: client.system_stats(),
     "models": lambda client: client.models("loras"),
     "info": lambda client: client.object_info("KSampler"),
@@ -131,7 +131,7 @@ async def test_a_connection_that_breaks_leaves_open_what_happened(said: bytes) -
 
 @pytest.mark.parametrize("silent_from", ["head", "body"])
 async def test_no_answer_in_time_is_no_missing_server(monkeypatch: pytest.MonkeyPatch, silent_from: str) -> None:
-    monkeypatch.setattr(transport, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(transport, "GET_READ_SECONDS", 0.05)
 
     async def hang(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -154,7 +154,7 @@ async def test_an_answer_that_drips_ends_too() -> None:
             await asyncio.sleep(0.01)
 
     async def exchange(client: ComfyClient) -> object:
-        return await client._transport.exchange("GET", "/queue", seconds=0.1)
+        return await client._transport.request("GET", "/queue", total_seconds=0.1)
 
     async with serving(everywhere(drip)) as url:
         assert isinstance(await fault(url, exchange), TimedOut)
@@ -225,7 +225,7 @@ async def test_an_end_that_is_itself_cancelled_leaves_no_connection() -> None:
 
 
 async def test_a_prompt_that_was_given_up_does_not_arrive_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(transport, "POST_READ_SECONDS", 0.2)
     graph = {"1": {"class_type": "Note", "inputs": {"text": "long " * 10**6}}}
 
     async def taken(reader: asyncio.StreamReader) -> bytes:

@@ -6,7 +6,8 @@ from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket.event_stream import Opened, events
+from comfytui.comfy.websocket.connection_events import Opened
+from comfytui.comfy.websocket.event_stream import stream_events
 from tests.comfy.stub_servers import serving
 
 
@@ -39,7 +40,7 @@ class Proxy:
             async with ComfyClient(server) as client:
                 for _ in range(times):
                     await client.queue_count()
-            async with aclosing(events(server, "me")) as stream:
+            async with aclosing(stream_events(server, "me")) as stream:
                 assert await anext(stream) == Opened()
         return self.seen
 

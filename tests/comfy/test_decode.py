@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from comfytui.comfy.protocol.decode import REASON_LIMIT, decode
+from comfytui.comfy.protocol.decode import decode
 from comfytui.comfy.protocol.events import (
     Event,
     Executed,
@@ -26,6 +26,7 @@ from comfytui.comfy.protocol.events import (
     Status,
     Unknown,
 )
+from comfytui.comfy.protocol.messages import REASON_LIMIT
 from tests.comfy.recordings import RECORDINGS, frames
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.comfy.protocol.decode import REASON_LIMIT, decode
+from comfytui.comfy.protocol.decode import decode
 from comfytui.comfy.protocol.events import Event, Unknown
+from comfytui.comfy.protocol.messages import REASON_LIMIT
 from tests.comfy.recordings import RECORDINGS, frames
 
 KINDS = [

@@ -24,17 +24,9 @@ from comfytui.comfy.errors import (
 )
 from comfytui.comfy.protocol.events import Event, PreviewImage, Status, Unknown
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket import event_stream as comfy_socket
-from comfytui.comfy.websocket.event_stream import (
-    FIRST_DELAY,
-    LONGEST_DELAY,
-    Backoff,
-    Closed,
-    Opened,
-    PingRestored,
-    PingTimedOut,
-    events,
-)
+from comfytui.comfy.websocket import connecting
+from comfytui.comfy.websocket.connection_events import Closed, Opened, PingRestored, PingTimedOut
+from comfytui.comfy.websocket.event_stream import FIRST_DELAY, LONGEST_DELAY, Backoff, stream_events
 from tests.comfy.stub_servers import serving, shouting, unused_port
 
 SocketRecovered = Event | Opened | Closed | PingTimedOut | PingRestored
@@ -64,7 +56,7 @@ async def hear(
     async def sleep(delay: float) -> None:
         delays.append(delay)
 
-    stream = events(Server.from_url(url), "me", sleep=sleep, **{"backoff": Backoff(lambda: 1.0)} | options)
+    stream = stream_events(Server.from_url(url), "me", sleep=sleep, **{"backoff": Backoff(lambda: 1.0)} | options)
     async with asyncio.timeout(20), aclosing(stream):
         async for event in stream:
             heard.append(event)
@@ -109,7 +101,7 @@ async def test_headers_go_along_and_no_origin() -> None:
 
     async with talking(talk) as url:
         server = Server.from_url(url.replace("://", "://me:pw@"), headers=[("X-API-Key", "k")])
-        stream = events(server, "me")
+        stream = stream_events(server, "me")
         async with aclosing(stream):
             await anext(stream)
             await anext(stream)
@@ -158,7 +150,7 @@ async def test_a_connection_that_lasted_starts_the_delays_anew() -> None:
             await connection.send(STATUS)
 
     async with talking(talk) as url:
-        _, delays = await hear(url, closings(7), steady=0.0)
+        _, delays = await hear(url, closings(7), stable_after=0.0)
     assert delays == [0.5, 1, 2, 0.5, 1, 2]
 
 
@@ -218,11 +210,13 @@ async def test_pings_hold_a_silent_connection_and_find_a_dead_one(
                 await connection.send_str(STATUS)
         return connection
 
-    async def worth_keeping() -> bool:
+    async def keep_unanswered() -> bool:
         return kept
 
     async with serving({"GET /ws": talk}) as url:
-        heard, _ = await hear(url, lambda heard: heard[-1] == last, ping=0.02, pong=0.1, worth_keeping=worth_keeping)
+        heard, _ = await hear(
+            url, lambda heard: heard[-1] == last, ping_interval=0.02, ping_timeout=0.1, keep_unanswered=keep_unanswered
+        )
     assert heard == [Opened(), last]
 
 
@@ -240,13 +234,17 @@ async def test_a_busy_connection_is_kept_and_brings_what_comes_later() -> None:
         await connection.receive()
         return connection
 
-    async def worth_keeping() -> bool:
+    async def keep_unanswered() -> bool:
         busy.set()
         return True
 
     async with serving({"GET /ws": talk}) as url:
         heard, _ = await hear(
-            url, lambda heard: heard[-1] == Status(1, "me"), ping=0.02, pong=0.05, worth_keeping=worth_keeping
+            url,
+            lambda heard: heard[-1] == Status(1, "me"),
+            ping_interval=0.02,
+            ping_timeout=0.05,
+            keep_unanswered=keep_unanswered,
         )
     assert heard[:2] == [Opened(), PingTimedOut()]
     assert connections == 1
@@ -263,13 +261,17 @@ async def test_pings_that_are_answered_again_are_told_though_nothing_else_comes(
                 await connection.pong(message.data)
         return connection
 
-    async def worth_keeping() -> bool:
+    async def keep_unanswered() -> bool:
         held.set()
         return True
 
     async with serving({"GET /ws": talk}) as url:
         heard, _ = await hear(
-            url, lambda heard: PingRestored() in heard, ping=0.02, pong=0.05, worth_keeping=worth_keeping
+            url,
+            lambda heard: PingRestored() in heard,
+            ping_interval=0.02,
+            ping_timeout=0.05,
+            keep_unanswered=keep_unanswered,
         )
     assert heard == [Opened(), PingTimedOut(), PingRestored()]
 
@@ -333,7 +335,7 @@ async def test_a_port_that_speaks_something_else_is_not_comfyui() -> None:
 
 
 async def test_a_server_that_is_too_busy_to_shake_hands_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comfy_socket, "OPEN_SECONDS", 0.05)
+    monkeypatch.setattr(connecting, "OPEN_SECONDS", 0.05)
 
     async def hang(*_: object) -> None:
         await asyncio.sleep(60)

@@ -18,6 +18,7 @@ from comfytui.comfy.protocol import json_stream, queue_json
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.models import HistoryEntry, Queue, QueueItem
 from comfytui.comfy.server import Server
+from tests.comfy.bodies import parse_history, parse_queue
 from tests.comfy.memory import MB, at_most
 from tests.comfy.stub_servers import Handler, everywhere, serving
 
@@ -120,7 +121,7 @@ async def test_a_few_bytes_that_become_a_huge_answer_are_left_unread(call: Call,
 async def test_a_few_bytes_that_become_a_huge_history_are_left_unread() -> None:
     bomb = gzip.compress(bytes(70 * MB), 1)
     with at_most(24 * 2**20), pytest.raises(ServerError, match="sent more than 4 MiB of one prompt in one answer"):
-        await answer_to(lambda client: client.history_of("p"), bomb, "gzip")
+        await answer_to(lambda client: client.history_entry("p"), bomb, "gzip")
 
 
 async def test_a_large_file_goes_to_the_disk_as_it_arrives(tmp_path: Path) -> None:
@@ -213,7 +214,7 @@ async def test_a_queue_longer_than_any_is_told(monkeypatch: pytest.MonkeyPatch) 
 def test_the_files_of_a_history_are_kept_up_to_a_number() -> None:
     files = [{"filename": f"{n}.png"} for n in range(12_000)]
     entries = {f"p{n}": {"prompt": [n, f"p{n}", {}, {}, []], "outputs": {"9": {"images": files}}} for n in range(4)}
-    history = queue_json.parse_history(json.dumps(entries).encode())
+    history = parse_history(json.dumps(entries).encode())
     assert [len(entry.outputs) for entry in history] == [10_000, 10_000, 16, 16]
 
 
@@ -221,14 +222,14 @@ def test_the_files_of_a_history_with_long_names_are_kept_up_to_a_size(monkeypatc
     monkeypatch.setattr(queue_json, "OUTPUTS_IN_ALL", 200)
     files = [{"filename": f"{n}.png", "subfolder": "\U0001f98a" * 1_000} for n in range(100)]
     entry = {"outputs": {"9": {"images": files}}}
-    history = queue_json.parse_history(json.dumps({f"p{n}": entry for n in range(4)}, ensure_ascii=False).encode())
+    history = parse_history(json.dumps({f"p{n}": entry for n in range(4)}, ensure_ascii=False).encode())
     assert [len(entry.outputs) for entry in history] == [25, 2, 2, 2]
 
 
 @pytest.mark.parametrize(("length", "kept"), [(64, True), (65, False)])
 def test_an_id_is_measured_in_bytes(length: int, kept: bool) -> None:
     prompt = [0, "\U0001f98a" * length, {}, {}, []]
-    queue = queue_json.parse_queue(
+    queue = parse_queue(
         json.dumps({"queue_running": [prompt], "queue_pending": []}).encode(), lambda item: item.prompt_id
     )
     assert bool(queue.running) is kept
@@ -295,14 +296,14 @@ def test_what_looks_like_the_end_of_a_prompt_within_one_is_not_taken_for_it(monk
     monkeypatch.setattr(json_stream, "PIECE", 30)
     odd = {"points": [[[1, 2]], [3, [4]], [5, 6]], "text": '[["9"]], [4, "]], "queue_pending": [[1'}
     items = [[n, f"p{n}", odd, {"extra_pnginfo": [[[1]], [2]]}, ["9"]] for n in range(9)]
-    queue = queue_json.parse_queue(json.dumps({"queue_running": items[:2], "queue_pending": items[2:]}).encode(), ident)
+    queue = parse_queue(json.dumps({"queue_running": items[:2], "queue_pending": items[2:]}).encode(), ident)
     assert queue == Queue(("p0", "p1"), tuple(f"p{n}" for n in range(2, 9)))
 
 
 def test_a_prompt_full_of_what_looks_like_its_end_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_stream, "PIECE", 30)
     items = [[n, f"p{n}", {"points": [[[1]], [2, [3]]] * 50}, {}, ["9"]] for n in range(20)]
-    queue = queue_json.parse_queue(json.dumps({"queue_running": [], "queue_pending": items}).encode(), ident)
+    queue = parse_queue(json.dumps({"queue_running": [], "queue_pending": items}).encode(), ident)
     assert len(queue.pending) == 20
 
 

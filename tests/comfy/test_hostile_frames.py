@@ -25,7 +25,8 @@ from comfytui.comfy.protocol.events import (
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket import bounded_connection
 from comfytui.comfy.websocket.bounded_connection import BoundedConnection
-from comfytui.comfy.websocket.event_stream import Closed, Opened, events
+from comfytui.comfy.websocket.connection_events import Closed, Opened
+from comfytui.comfy.websocket.event_stream import stream_events
 from tests.comfy.memory import MB, at_most
 from tests.comfy.test_event_stream import STATUS, SocketRecovered, Talk, closings, first_closing, hear, talking
 from tests.waiting import eventually
@@ -99,7 +100,7 @@ async def test_a_flood_of_pings_costs_the_connection() -> None:
 
 @pytest.mark.parametrize("whole", [True, False], ids=["messages", "beginnings of messages"])
 async def test_all_connections_share_one_limit(monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
-    monkeypatch.setattr(bounded_connection, "WAITING_LIMIT", 1_000_000)
+    monkeypatch.setattr(bounded_connection, "UNREAD_LIMIT", 1_000_000)
     length = 400_000 if whole else 500_000
     frame = b"\x82\x7f" + length.to_bytes(8, "big") + bytes(400_000)
 
@@ -166,7 +167,7 @@ async def test_a_picture_too_large_to_be_shown_is_passed_over() -> None:
 
 async def test_what_was_read_does_not_stay_until_the_next_message() -> None:
     frame = deflated(2, b"\0\0\0\x09" + bytes(20 * MB))
-    async with talking(writing(frame)) as url, aclosing(events(Server.from_url(url), "me")) as stream:
+    async with talking(writing(frame)) as url, aclosing(stream_events(Server.from_url(url), "me")) as stream:
         tracemalloc.start()
         try:
             assert [await anext(stream), type(await anext(stream))] == [Opened(), Unknown]

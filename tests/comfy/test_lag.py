@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from comfytui.comfy.websocket import lag
-from comfytui.comfy.websocket.lag import LagMeter, measuring
+from comfytui.comfy.websocket.lag import LagMeter, measure_lag
 from tests.waiting import eventually
 
 
@@ -31,8 +31,8 @@ async def meter(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[LagMeter
     monkeypatch.setattr(lag, "PING_EVERY", 0.01)
     socket: Any = Socket()
     reports: list[float] = []
-    async with measuring(socket, reports.append) as it:
-        it.heard()
+    async with measure_lag(socket, reports.append) as it:
+        it.frame_received()
         await eventually(lambda: socket.pings, "a ping")
         yield it, socket, reports
 
@@ -56,7 +56,7 @@ async def frames(it: LagMeter) -> AsyncIterator[None]:
 
     async def come() -> None:
         while True:
-            it.heard()
+            it.frame_received()
             await asyncio.sleep(0)
 
     coming = asyncio.create_task(come())
@@ -94,11 +94,11 @@ async def test_one_late_pong_that_frames_came_before_is_not_believed(monkeypatch
         monkeypatch.setattr(lag, "REPORT_EVERY", 60.0)
         await answer(socket, 0.001)
         for seconds in (7.0, 0.001, 7.0, 0.001):
-            it.heard()
+            it.frame_received()
             await answer(socket, seconds)
         assert max(reports) <= 0.001
         for _ in range(2):
-            it.heard()
+            it.frame_received()
             await answer(socket, 7.0)
         assert reports[-1] == 7.0
 
@@ -119,7 +119,7 @@ async def test_frames_that_came_before_a_server_was_held_up_do_not_make_its_sile
     monkeypatch.setattr(lag, "time", SimpleNamespace(monotonic=lambda: now))
     async with meter(monkeypatch) as (it, _, reports):
         now = 1.005
-        it.heard()
+        it.frame_received()
         now = 8.0
         waits = counted_waits(monkeypatch)
         await eventually(lambda: len(waits) > 5, "some patience")
@@ -135,10 +135,10 @@ async def test_where_no_frame_comes_while_a_ping_waits_nothing_is_late(monkeypat
 
 async def test_a_socket_at_rest_is_not_pinged(monkeypatch: pytest.MonkeyPatch) -> None:
     async with meter(monkeypatch) as (it, socket, reports):
-        monkeypatch.setattr(lag, "AT_REST_AFTER", 0.0)
+        monkeypatch.setattr(lag, "IDLE_AFTER", 0.0)
         socket.pings[0].set_result(0.001)
         await eventually(lambda: reports, "the report")
-        await eventually(lambda: not it._frames.is_set(), "rest")
+        await eventually(lambda: not it._has_frames.is_set(), "rest")
         assert len(socket.pings) == 1
-        it.heard()
+        it.frame_received()
         await eventually(lambda: len(socket.pings) == 2, "a ping with the next frame")

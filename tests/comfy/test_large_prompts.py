@@ -51,7 +51,7 @@ LARGE = pytest.mark.parametrize(
 async def test_a_huge_prompt_hides_no_other_of_the_queue(value: object, where: str, place: int) -> None:
     items = [item(number, value, where) if number == place else item(number) for number in range(3)]
     body = json.dumps({"queue_running": items[:1], "queue_pending": items[1:]}).encode()
-    queue = await answer_to(lambda client: client.kept_queue(lambda item: item), body)
+    queue = await answer_to(lambda client: client.queue(lambda item: item), body)
     found = [*queue.running, *queue.pending]
     assert [(item.prompt_id, item.client_id, item.marks) for item in found] == [
         (f"p{number}", f"c{number}", MARKS) for number in range(3)
@@ -74,7 +74,7 @@ async def test_a_huge_entry_hides_no_other_of_the_history(value: object, where: 
 
 async def test_how_a_huge_prompt_ended_is_read() -> None:
     body = json.dumps({"p1": entry(1, PICTURE)}).encode()
-    ended = await answer_to(lambda client: client.history_of("p1"), body)
+    ended = await answer_to(lambda client: client.history_entry("p1"), body)
     assert (ended.outcome, ended.item.graph) == ("success", {})
 
 
@@ -137,5 +137,5 @@ async def test_a_huge_prompt_of_which_something_ran_does_not_count_as_cached(cac
     whole = entry(1, PICTURE)
     whole["status"]["messages"].append(["execution_cached", {"nodes": cached}])
     body = json.dumps({"p1": whole}).encode()
-    ended = await answer_to(lambda client: client.history_of("p1"), body)
+    ended = await answer_to(lambda client: client.history_entry("p1"), body)
     assert finished_prompt_of(ended).all_cached is wanted

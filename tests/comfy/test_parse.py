@@ -6,18 +6,17 @@ import pytest
 from hypothesis import given
 
 from comfytui.comfy.protocol.events import Output
-from comfytui.comfy.protocol.models import Device, HistoryEntry, JobInfo, NodeError, Queue, Queued, QueueItem
+from comfytui.comfy.protocol.models import AcceptedPrompt, Device, HistoryEntry, JobInfo, NodeError, Queue, QueueItem
 from comfytui.comfy.protocol.parse import (
+    parse_accepted,
     parse_cancelled,
     parse_count,
-    parse_job,
     parse_jobs,
     parse_names,
-    parse_queued,
     parse_rejection,
     parse_stats,
 )
-from comfytui.comfy.protocol.queue_json import parse_history, parse_queue
+from tests.comfy.bodies import parse_history, parse_queue
 from tests.comfy.recordings import RECORDINGS, exchange, exchanges
 from tests.comfy.test_decode_properties import values
 
@@ -138,8 +137,8 @@ def test_refusals_of_every_age(body: Any, message: str) -> None:
 
 
 def test_servers_that_mint_their_own_ids_are_believed() -> None:
-    assert parse_queued({"prompt_id": "theirs", "number": 4}, "mine") == Queued("theirs", 4)
-    assert parse_queued({}, "mine") == Queued("mine", 0)
+    assert parse_accepted({"prompt_id": "theirs", "number": 4}, "mine") == AcceptedPrompt("theirs", 4)
+    assert parse_accepted({}, "mine") == AcceptedPrompt("mine", 0)
 
 
 def test_a_bare_history_entry_says_only_that_it_ended() -> None:
@@ -182,7 +181,6 @@ def test_anything_within_a_body_is_survived(value: Any) -> None:
     history_of({"p": entry, "q": value, "": entry})
     parse_jobs({"jobs": value})
     parse_jobs({"jobs": [value, {"id": value, "status": value, "create_time": value}]})
-    parse_job(value)
     parse_stats({"system": {"argv": value, "ram_total": value}, "devices": [value, {"vram_free": value}]})
     parse_rejection({"error": value, "node_errors": {"1": value, "2": {"errors": [value, {"extra_info": value}]}}})
-    parse_queued(value, "p")
+    parse_accepted(value, "p")

@@ -17,7 +17,7 @@ from comfytui.comfy.errors import Rejected
 from comfytui.comfy.protocol.events import Executed, ExecutionError, Logs, NodeText, Output
 from comfytui.comfy.redaction import LogFormatter, Redactor, redactor_of
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket.event_stream import events
+from comfytui.comfy.websocket.event_stream import stream_events
 from comfytui.sanitize import sanitize, sanitize_lines, without_hidden
 from tests.comfy.stub_servers import answering, everywhere, serving
 from tests.comfy.test_event_stream import talking
@@ -120,7 +120,7 @@ def test_a_short_secret_is_hidden_where_it_stands_by_itself(ways: dict[str, Any]
 
 def test_of_the_cookies_that_a_server_set_ordinary_ones_stay() -> None:
     server = Server.from_url("box")
-    server.cookies.newest = (("theme", "midnight"), ("sid", "midnight-blue"), ("x", "6f9619ff8b86"))
+    server.cookies.snapshot = (("theme", "midnight"), ("sid", "midnight-blue"), ("x", "6f9619ff8b86"))
     assert Redactor(server).text("midnight; midnight-blue; 6f9619ff8b86") == "midnight; ***; ***"
 
 
@@ -162,7 +162,7 @@ async def test_a_warning_and_a_failure_in_the_history_are_told_without_it() -> N
     routes = everywhere(answering(body)) | {"GET /api/history/p": answering({"p": entry})}
     async with serving(dict(reversed(routes.items()))) as url, ComfyClient(server_at(url)) as client:
         assert_hidden((await client.submit({}, prompt_id="p", client_id="me", marks={})).node_errors)
-        found = await client.history_of("p")
+        found = await client.history_entry("p")
     assert found is not None
     assert_hidden(found.error)
     assert_hidden(found.text)
@@ -182,7 +182,7 @@ async def test_what_frames_say_is_told_without_it() -> None:
             await connection.send(json.dumps({"type": kind, "data": data}))
         await connection.send(b"\0\0\0\3\0\0\0\1" + b"9" + echo().encode())
 
-    async with talking(talk) as url, aclosing(events(server_at(url), "me")) as stream:
+    async with talking(talk) as url, aclosing(stream_events(server_at(url), "me")) as stream:
         heard = [await anext(stream) for _ in range(5)][1:]
     assert [type(event) for event in heard] == [ExecutionError, Logs, Executed, NodeText]
     for event in heard:

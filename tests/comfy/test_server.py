@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.comfy.server import BadServer, Server, parse_header
+from comfytui.comfy.address import BadServer
+from comfytui.comfy.server import Server, parse_header
 
 
 @pytest.mark.parametrize(

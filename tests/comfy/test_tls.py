@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from comfytui.comfy.address import BadServer
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.http import transport
-from comfytui.comfy.server import BadServer, Server
-from comfytui.comfy.websocket.event_stream import Closed, Opened, events
+from comfytui.comfy.server import Server
+from comfytui.comfy.websocket.connection_events import Closed, Opened
+from comfytui.comfy.websocket.event_stream import stream_events
 from tests.faults.held import connections_to
 from tests.waiting import eventually
 
@@ -67,7 +69,7 @@ async def box(pem: Path, *, asks_for_certificate: bool = False) -> AsyncIterator
 
 
 async def first_heard(server: Server) -> object:
-    async with aclosing(events(server, "me")) as stream:
+    async with aclosing(stream_events(server, "me")) as stream:
         return await anext(stream)
 
 

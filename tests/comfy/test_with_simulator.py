@@ -22,7 +22,8 @@ from comfytui.comfy.protocol.events import (
     Unknown,
 )
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket.event_stream import Closed, Opened, PingRestored, PingTimedOut, events
+from comfytui.comfy.websocket.connection_events import Closed, Opened, PingRestored, PingTimedOut
+from comfytui.comfy.websocket.event_stream import stream_events
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.workflow.builtin import txt2img
@@ -68,13 +69,13 @@ def ended(event: object) -> bool:
 
 async def test_a_picture_from_its_prompt_to_its_bytes(server: Server) -> None:
     prompt_id, marks = str(uuid4()), {"batch": "b", "index": 1, "total": 1}
-    async with ComfyClient(server) as client, aclosing(events(server, "me")) as stream:
+    async with ComfyClient(server) as client, aclosing(stream_events(server, "me")) as stream:
         await until(stream, lambda event: isinstance(event, FeatureFlags))
         queued = await client.submit(
             graph(), prompt_id=prompt_id, client_id="me", marks=marks, preview_method="latent2rgb"
         )
         heard = await until(stream, ended)
-        entry = await client.history_of(prompt_id)
+        entry = await client.history_entry(prompt_id)
         assert entry is not None
         pictures = [await client.view(output) for output in entry.outputs]
         light = await client.view(entry.outputs[0], preview="webp;50")
@@ -89,7 +90,7 @@ async def test_a_picture_from_its_prompt_to_its_bytes(server: Server) -> None:
 
 
 async def test_no_previews_when_none_are_asked_for(server: Server) -> None:
-    async with ComfyClient(server) as client, aclosing(events(server, "me")) as stream:
+    async with ComfyClient(server) as client, aclosing(stream_events(server, "me")) as stream:
         await until(stream, lambda event: isinstance(event, FeatureFlags))
         await client.submit(graph(), prompt_id=str(uuid4()), client_id="me", marks={}, preview_method="none")
         heard = await until(stream, ended)
@@ -98,31 +99,30 @@ async def test_no_previews_when_none_are_asked_for(server: Server) -> None:
 
 async def test_jobs_are_seen_and_cancelled_wherever_they_stand(server: Server) -> None:
     running, waiting, front = (str(uuid4()) for _ in range(3))
-    async with ComfyClient(server) as client, aclosing(events(server, "me")) as stream:
+    async with ComfyClient(server) as client, aclosing(stream_events(server, "me")) as stream:
         await until(stream, lambda event: isinstance(event, FeatureFlags))
         await client.submit(graph(10_000), prompt_id=running, client_id="me", marks={})
         await until(stream, lambda event: isinstance(event, Progress))
         await client.submit(graph(), prompt_id=waiting, client_id="me", marks={})
         await client.submit(graph(), prompt_id=front, client_id="me", marks={}, front=True)
         queue = await client.queue()
-        job, jobs, count = await client.job(waiting), await client.jobs(), await client.queue_count()
+        jobs, count = await client.jobs(), await client.queue_count()
         await client.delete([front])
         assert await client.cancel(waiting) is True
         assert await client.cancel(waiting) is False
         await client.interrupt(running)
         heard = await until(stream, ended)
-        entry = await client.history_of(running)
-        assert await client.history_of(waiting) is None
+        entry = await client.history_entry(running)
+        assert await client.history_entry(waiting) is None
         assert await client.queue_count() == 0
-        assert await client.job(str(uuid4())) is None
-        assert await client.log_times() == tuple(sorted(await client.log_times())) != ()
+        assert await client.job_graph(str(uuid4())) is None
+        assert await client.log_timestamps() == tuple(sorted(await client.log_timestamps())) != ()
     assert [item.prompt_id for item in queue.running] == [running]
     assert [item.prompt_id for item in queue.pending] == [front, waiting]
     assert count == 3
-    assert job is not None
-    assert job.status == "pending"
     assert jobs is not None
-    assert {one.prompt_id for one in jobs} == {running, waiting, front}
+    assert {job.prompt_id for job in jobs} == {running, waiting, front}
+    assert [job.status for job in jobs if job.prompt_id == waiting] == ["pending"]
     assert any(isinstance(event, ExecutionInterrupted) for event in heard)
     assert entry is not None
     assert entry.outcome == "interrupted"
@@ -150,7 +150,7 @@ async def test_what_the_box_is_and_has(server: Server) -> None:
 
 
 async def test_the_log_comes_over_the_socket_when_it_is_asked_for(server: Server) -> None:
-    async with ComfyClient(server) as client, aclosing(events(server, "me")) as stream:
+    async with ComfyClient(server) as client, aclosing(stream_events(server, "me")) as stream:
         await until(stream, lambda event: isinstance(event, FeatureFlags))
         assert await client.subscribe_logs("me")
         await client.submit(graph(), prompt_id=str(uuid4()), client_id="another", marks={})

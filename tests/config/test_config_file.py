@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from comfytui.cli import main
-from comfytui.comfy.server import BadServer, Server
+from comfytui.comfy.address import BadServer
+from comfytui.comfy.server import Server
 from comfytui.config.config import COMMANDS, PLANNED_COMMANDS, config_file, read_config
 from comfytui.config.secret import BadConfig
 from comfytui.config.server_config import RESERVED_NAMES

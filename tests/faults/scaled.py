@@ -6,16 +6,17 @@ from types import ModuleType
 import pytest
 
 from comfytui.comfy.http import transport
-from comfytui.comfy.websocket import event_stream, lag
+from comfytui.comfy.websocket import connecting, event_stream, lag
 from comfytui.service.connection import manager, poller, socket_task, watchdog
 from comfytui.service.submission import outbox
 from comfytui.session import connection
 from comfytui.session.runs import run, stall
 
 SCALED: Mapping[ModuleType, Mapping[str, float]] = {
-    event_stream: {"FIRST_DELAY": 0.05, "LONGEST_DELAY": 0.5, "OPEN_SECONDS": 1.0},
-    transport: {"CONNECT_SECONDS": 0.5, "READ_SECONDS": 1.2, "LOOK_SECONDS": 0.8, "KEPT_SECONDS": 0.5},
-    lag: {"PING_EVERY": 0.2, "REPORT_EVERY": 0.1, "AT_REST_AFTER": 1.0},
+    event_stream: {"FIRST_DELAY": 0.05, "LONGEST_DELAY": 0.5},
+    connecting: {"OPEN_SECONDS": 1.0},
+    transport: {"CONNECT_SECONDS": 0.5, "POST_READ_SECONDS": 1.2, "GET_READ_SECONDS": 0.8, "KEEPALIVE_SECONDS": 0.5},
+    lag: {"PING_EVERY": 0.2, "REPORT_EVERY": 0.1, "IDLE_AFTER": 1.0},
     manager: {"LOOK_PAUSE": 0.1},
     outbox: {"LANDING_TIME": 3.0, "LOOK_PAUSE": 0.1},
     poller: {
@@ -36,7 +37,7 @@ SCALED: Mapping[ModuleType, Mapping[str, float]] = {
     run: {"PATIENCE": 0.8},
     stall: {"LOAD_PATIENCE": 4.0, "STILL": 1.5},
 }
-PING_SECONDS, PONG_SECONDS, STEADY_SECONDS = 0.6, 0.5, 0.3
+PING_INTERVAL, PING_TIMEOUT, STABLE_SECONDS = 0.6, 0.5, 0.3
 
 
 def scale(patch: pytest.MonkeyPatch) -> None:
@@ -44,5 +45,6 @@ def scale(patch: pytest.MonkeyPatch) -> None:
     for module, constants in SCALED.items():
         for name, seconds in constants.items():
             patch.setattr(module, name, seconds)
-    kept = {"ping": PING_SECONDS, "pong": PONG_SECONDS, "steady": STEADY_SECONDS}
-    patch.setattr(event_stream.events, "__kwdefaults__", {**(event_stream.events.__kwdefaults__ or {}), **kept})
+    kept = {"ping_interval": PING_INTERVAL, "ping_timeout": PING_TIMEOUT, "stable_after": STABLE_SECONDS}
+    defaults = event_stream.stream_events.__kwdefaults__ or {}
+    patch.setattr(event_stream.stream_events, "__kwdefaults__", {**defaults, **kept})

@@ -11,7 +11,8 @@ from PIL import Image
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket.event_stream import Closed, Opened, events
+from comfytui.comfy.websocket.connection_events import Closed, Opened
+from comfytui.comfy.websocket.event_stream import stream_events
 from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -132,7 +133,7 @@ async def test_without_upgrades_the_whole_batch_works_over_http(sim: SimServer, 
 
 async def until_closed(server: Server, client_id: str) -> None:
     """Listen to an idle socket that never pings until it is closed."""
-    async with aclosing(events(server, client_id, ping=600)) as stream:
+    async with aclosing(stream_events(server, client_id, ping_interval=600)) as stream:
         assert await anext(stream) == Opened()
         async for news in stream:
             if isinstance(news, Closed):

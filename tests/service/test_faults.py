@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from comfytui.comfy.server import Server, basic
+from comfytui.comfy.server import Server, basic_auth
 from comfytui.service import thread as thread_module
 from comfytui.service.connection import frame_kinds, manager
 from comfytui.service.connection.poller import Poller
@@ -97,12 +97,12 @@ async def test_while_the_service_is_down_by_a_fault_the_link_is_not_called_live(
 
 async def test_a_fault_is_told_without_the_login_that_was_given_last() -> None:
     def broken(*_: object) -> None:
-        raise RuntimeError(f"a fault with {basic('me:first-one')}, {basic('me:last-one')} and last-one")
+        raise RuntimeError(f"a fault with {basic_auth('me:first-one')}, {basic_auth('me:last-one')} and last-one")
 
-    server = Server.from_url("http://127.0.0.1:1").with_authorization(basic("me:first-one"))
+    server = Server.from_url("http://127.0.0.1:1").with_authorization(basic_auth("me:first-one"))
     async with watching(server) as watcher:
         await eventually(lambda: watcher.state.link.reason, "the first try")
-        watcher.service.log_in(basic("me:last-one"))
+        watcher.service.log_in(basic_auth("me:last-one"))
         watcher.service._call(broken)
         await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
         reasons = [notice.reason for notice in watcher.notices if isinstance(notice, ServiceFailed)]

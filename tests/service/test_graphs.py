@@ -43,7 +43,7 @@ async def test_the_server_has_it_in_its_history_or_its_queue() -> None:
 class Mixed:
     """A server that answers with somebody else's entry, and has the graph in its list of jobs."""
 
-    async def history_of(self, _: str) -> HistoryEntry:
+    async def history_entry(self, _: str) -> HistoryEntry:
         return HistoryEntry(QueueItem("other", 0.0, text_to_image(seed=1)), "error")
 
     async def job_graph(self, _: str) -> dict[str, Any]:

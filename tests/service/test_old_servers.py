@@ -25,7 +25,7 @@ from tests.watcher import Watcher, watching
 
 PROFILES = ("0.3.40", "0.3.57", "0.3.64", "0.33.0")
 OLD = "0.3.40"
-MODERN = {"own_prompt_ids", "targeted_interrupt", "metadata_previews"}
+MODERN = {"targeted_interrupt", "metadata_previews"}
 DONE = {"status_str": "success", "completed": True, "messages": []}
 
 
@@ -53,7 +53,6 @@ async def long_batch(version: str, images: int = 1) -> AsyncIterator[tuple[SimSe
         (
             "0.33.0",
             {
-                "own_prompt_ids",
                 "targeted_interrupt",
                 "metadata_previews",
                 "previews_by_prompt",
@@ -106,7 +105,7 @@ async def test_a_server_that_does_not_tell_what_it_can_do_is_served_by_its_versi
             await eventually(lambda: watcher.state.run and watcher.state.run.step > 0, "a step")
             capabilities = watcher.state.capabilities
             assert capabilities is not None
-            assert (capabilities.own_prompt_ids, capabilities.targeted_interrupt) == (True, True)
+            assert capabilities.targeted_interrupt
             assert capabilities.jobs is (path != "/jobs")
             watcher.service.cancel_batch(batch.id)
             await watcher.until(batch, JobStatus.INTERRUPTED)

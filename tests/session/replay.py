@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from comfytui.comfy.protocol.decode import decode
-from comfytui.comfy.protocol.parse import parse_queued, parse_rejection
-from comfytui.comfy.protocol.queue_json import parse_history, parse_queue
+from comfytui.comfy.protocol.parse import parse_accepted, parse_rejection
 from comfytui.session.events import (
     BatchPlanned,
     Connected,
@@ -31,6 +30,7 @@ from comfytui.session.selectors import unsettled
 from comfytui.session.state import SessionState
 from comfytui.workflow.graph import classes_of
 from comfytui.workflow.parameters import parameters_of
+from tests.comfy.bodies import parse_history, parse_queue
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 NAMES = tuple(sorted(path.stem for path in RECORDINGS.glob("*.jsonl")))
@@ -176,7 +176,7 @@ def _answered(http: Row, second: float, mine: list[Row], doomed: set[str]) -> It
 
 def _taken(http: Row) -> SessionEvent:
     if http["status"] == 200:
-        queued = parse_queued(http["response"], _id_of(http))
+        queued = parse_accepted(http["response"], _id_of(http))
         return PromptQueued(_id_of(http), queued.prompt_id, queued.number)
     message, node_errors = parse_rejection(http["response"])
     return PromptRejected(_id_of(http), Failure(message, node_errors=node_errors))

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket import event_stream
+from comfytui.comfy.websocket import connecting, event_stream
 from comfytui.service.connection import poller, socket_task, watchdog
 from comfytui.service.notifications import ServiceFailed
 from comfytui.service.submission import outbox
@@ -32,8 +32,9 @@ HURRY: Mapping[ModuleType, Mapping[str, float]] = {
         "STATS_BUSY": 0.5,
         "STATS_IDLE": 1.0,
     },
-    event_stream: {"FIRST_DELAY": 0.1, "LONGEST_DELAY": 1.0, "OPEN_SECONDS": 2.0},
-    transport: {"CONNECT_SECONDS": 1.0, "READ_SECONDS": 2.0, "LOOK_SECONDS": 1.0},
+    event_stream: {"FIRST_DELAY": 0.1, "LONGEST_DELAY": 1.0},
+    connecting: {"OPEN_SECONDS": 2.0},
+    transport: {"CONNECT_SECONDS": 1.0, "POST_READ_SECONDS": 2.0, "GET_READ_SECONDS": 1.0},
     watchdog: {"CHECK_SECONDS": 0.2},
     run: {"PATIENCE": 2.0},
     stall: {"LOAD_PATIENCE": 3.0, "STILL": 2.0},
@@ -48,7 +49,8 @@ def hurry() -> None:
         for name, seconds in constants.items():
             assert isinstance(getattr(module, name), float | int)
             setattr(module, name, seconds)
-    vars(socket_task)["events"] = partial(event_stream.events, ping=1.0, pong=1.0, steady=0.5)
+    shortened = partial(event_stream.stream_events, ping_interval=1.0, ping_timeout=1.0, stable_after=0.5)
+    vars(socket_task)["stream_events"] = shortened
 
 
 def order(images: int, seed: int) -> BatchRequest:

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from comfytui.comfy.address import BadServer
 from comfytui.comfy.errors import Unauthorized
-from comfytui.comfy.server import BadServer, basic
+from comfytui.comfy.server import basic_auth
 from comfytui.service.service import SocketService
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -24,7 +25,7 @@ async def log_in(it: Screen, *, user: str = "", password: str = "", token: str =
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_login_that_is_wrong_is_asked_for_again_until_it_is_right(size: tuple[int, int]) -> None:
-    keeper = Keeper(lambda request: request.headers.get("Authorization") == basic("me:secret"))
+    keeper = Keeper(lambda request: request.headers.get("Authorization") == basic_auth("me:secret"))
     async with keeper.open() as server, screen(server.base, size) as it:
         await it.shows(ASKED)
         assert f"Log in to {server.address}" in it.text
@@ -116,10 +117,10 @@ async def test_a_refusal_of_what_was_asked_before_the_login_asks_for_no_other_on
 @pytest.mark.parametrize(
     ("given", "value"),
     [
-        (("me", "pass:word", ""), basic("me:pass:word")),
-        ((" me ", " p ", ""), basic("me: p ")),
-        (("me", "", ""), basic("me:")),
-        (("me", "ä€", ""), basic("me:ä€")),
+        (("me", "pass:word", ""), basic_auth("me:pass:word")),
+        ((" me ", " p ", ""), basic_auth("me: p ")),
+        (("me", "", ""), basic_auth("me:")),
+        (("me", "ä€", ""), basic_auth("me:ä€")),
         (("", "", " t "), "Bearer t"),
     ],
 )

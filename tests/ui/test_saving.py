@@ -14,7 +14,7 @@ from aiohttp import web
 from textual.app import App
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.http.transport import Take
+from comfytui.comfy.http.transport import ChunkSink
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.server import Server
 from comfytui.service.thread import ServiceThread
@@ -34,7 +34,7 @@ class Files:
         task.add_done_callback(lambda _: answer.set_result(None))
         return answer
 
-    async def download(self, _: Output, take: Take) -> None:
+    async def download(self, _: Output, take: ChunkSink) -> None:
         await take(b"data")
 
 

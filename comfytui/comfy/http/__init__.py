@@ -1,1 +1,1 @@
-"""HTTP exchanges with a server: limits, `/api` prefix, cookies, content encodings."""
+"""HTTP requests to a server: limits, the `/api` prefix, cookies and content encodings."""

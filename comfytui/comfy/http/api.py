@@ -1,4 +1,4 @@
-"""How a call to a ComfyUI goes: `/api` first, limits, and what is no ComfyUI's answer as one of our errors."""
+"""Requests to ComfyUI's HTTP API: the `/api` prefix, limits, and errors for responses that are not ComfyUI's."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -7,8 +7,8 @@ from typing import Any, Self, TypeVar
 
 from comfytui.comfy.connection_errors import not_comfyui
 from comfytui.comfy.errors import ServerError
-from comfytui.comfy.http.transport import Answer, Take, Transport
-from comfytui.comfy.limits import BODY_LIMIT, KIB, STATS_LIMIT, VALUES_LIMIT, TooMuch
+from comfytui.comfy.http.transport import ChunkSink, Response, Transport
+from comfytui.comfy.limits import BODY_LIMIT, KIB, STATS_LIMIT, VALUES_LIMIT, LimitExceeded
 from comfytui.comfy.protocol.json_readers import loads
 from comfytui.comfy.protocol.json_stream import PieceReader
 from comfytui.comfy.protocol.models import Json
@@ -17,16 +17,16 @@ from comfytui.comfy.server import Server
 
 T = TypeVar("T")
 
-BIG = 64 * KIB
-"""Bytes from which on JSON is parsed in a thread, so that the socket's loop goes on."""
-READ_AT_ONCE = 256 * KIB
-"""Bytes of a long answer that are gathered before they are read in a thread, which at the end is waited for."""
-ABSENT = frozenset({404, 405})
-"""What servers say of a path that they do not have; 405 where files are served from everywhere, to GET alone."""
+THREAD_SIZE = 64 * KIB
+"""Bytes of JSON from which on it is parsed in a thread, so that the event loop is not blocked."""
+BUFFER_SIZE = 256 * KIB
+"""Bytes of a long response that are parsed at once in a thread, for which the program waits when it ends."""
+NOT_FOUND = frozenset({404, 405})
+"""Statuses of a path that a server does not have; 405 if it serves files from every path, which allows only GET."""
 
 
-class Calls:
-    """Requests to one server, found under `/api` or not, and their answers as typed values."""
+class HttpApi:
+    """Base of the client: sends requests to one server and parses its responses."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -41,7 +41,7 @@ class Calls:
     async def __aexit__(self, *_: object) -> None:
         await self._transport.close()
 
-    async def _read(
+    async def _get(
         self,
         path: str,
         parse: Callable[[Json], T],
@@ -49,18 +49,18 @@ class Calls:
         *,
         missing: T | None = None,
         limit: int = BODY_LIMIT,
-        values: int = VALUES_LIMIT,
+        max_values: int = VALUES_LIMIT,
     ) -> T:
-        """The typed answer to a GET; `missing` is what a 404 means, where it means something."""
-        answer = await self._send("GET", path, params=params, limit=limit)
-        if answer.status == 404 and missing is not None:
+        """Return the parsed response to a GET, or `missing`, if given, for a 404."""
+        response = await self._request("GET", path, params=params, limit=limit)
+        if response.status == 404 and missing is not None:
             return missing
-        return await self._parsed(answer, parse, values)
+        return await self._parse_success(response, parse, max_values)
 
-    async def _order(self, path: str, body: Mapping[str, Any]) -> None:
-        self._check(await self._send("POST", path, json=body))
+    async def _post(self, path: str, body: Mapping[str, Any]) -> None:
+        self._check(await self._request("POST", path, json=body))
 
-    async def _send(
+    async def _request(
         self,
         method: str,
         path: str,
@@ -69,69 +69,69 @@ class Calls:
         params: Mapping[str, str] | None = None,
         prefix: str | None = None,
         limit: int = BODY_LIMIT,
-        take: Take | None = None,
-    ) -> Answer:
-        where = (await self._find_prefix() if prefix is None else prefix) + path
-        return await self._transport.exchange(method, where, json=json, params=params, limit=limit, take=take)
+        sink: ChunkSink | None = None,
+    ) -> Response:
+        url_path = (await self._find_prefix() if prefix is None else prefix) + path
+        return await self._transport.request(method, url_path, json=json, params=params, limit=limit, sink=sink)
 
-    async def _read_pieces(
+    async def _get_in_pieces(
         self, path: str, reader: PieceReader, limit: int, params: Mapping[str, str] | None = None
     ) -> None:
-        """Have the answer to a GET read as it arrives."""
+        """Feed the response to a GET to a reader as it arrives."""
 
-        async def take(data: bytes) -> None:
+        async def feed(data: bytes) -> None:
             reader.feed(data)
-            if reader.unread >= READ_AT_ONCE:
+            if reader.unread >= BUFFER_SIZE:
                 await asyncio.to_thread(reader.read)
 
-        with self._understanding():
-            self._check(await self._send("GET", path, params=params, limit=limit, take=take))
-            if reader.unread > BIG:
+        with self._translated_errors():
+            self._check(await self._request("GET", path, params=params, limit=limit, sink=feed))
+            if reader.unread > THREAD_SIZE:
                 await asyncio.to_thread(reader.read_rest)
             else:
                 reader.read_rest()
 
     async def _find_prefix(self) -> str:
-        """`/api`, or nothing on servers before mid-2024, found out once."""
+        """Return `/api`, or nothing for servers before mid-2024; probed at the first call."""
         async with self._prefix_lock:
             if self._prefix is None:
-                # Only the status counts; what has more to say than any ComfyUI is not heard out.
-                answer = await self._transport.exchange("GET", "/api/prompt", head=STATS_LIMIT)
-                self._prefix = "" if answer.status == 404 else "/api"
+                # Only the status counts: do not read on if the body is longer than any of ComfyUI's.
+                response = await self._transport.request("GET", "/api/prompt", head=STATS_LIMIT)
+                self._prefix = "" if response.status == 404 else "/api"
             return self._prefix
 
-    def _check(self, answer: Answer) -> None:
-        if answer.status in ABSENT:
+    def _check(self, response: Response) -> None:
+        """Raise unless the request succeeded and ComfyUI answered it."""
+        if response.status in NOT_FOUND:
             raise not_comfyui(self._server)
-        if answer.status >= 300:
+        if response.status >= 300:
             raise ServerError(
-                f"{self._server.shown} refused the request with status {answer.status}: try again.", answer.status
+                f"{self._server.shown} refused the request with status {response.status}: try again.", response.status
             )
-        if answer.html:
+        if response.html:
             raise not_comfyui(self._server)
 
-    async def _parsed(self, answer: Answer, parse: Callable[[Json], T], values: int = VALUES_LIMIT) -> T:
-        self._check(answer)
-        return await self._parse(answer, parse, values)
+    async def _parse_success(self, response: Response, parse: Callable[[Json], T], max_values: int = VALUES_LIMIT) -> T:
+        self._check(response)
+        return await self._parse(response, parse, max_values)
 
-    async def _parse(self, answer: Answer, parse: Callable[[Json], T], values: int = VALUES_LIMIT) -> T:
-        return await self._understand(answer, lambda raw: parse(loads(raw, values)))
+    async def _parse(self, response: Response, parse: Callable[[Json], T], max_values: int = VALUES_LIMIT) -> T:
+        """Parse a body, whatever its status; in a thread if that takes long."""
 
-    async def _understand(self, answer: Answer, read: Callable[[bytes], T]) -> T:
-        """The body as a typed reply, read in a thread where that takes long; any other body is no ComfyUI's."""
-        with self._understanding():
-            if len(answer.body) > BIG:
-                return await asyncio.to_thread(read, answer.body)
-            return read(answer.body)
+        def parse_body() -> T:
+            return parse(loads(response.body, max_values))
+
+        with self._translated_errors():
+            return await asyncio.to_thread(parse_body) if len(response.body) > THREAD_SIZE else parse_body()
 
     @contextmanager
-    def _understanding(self) -> Iterator[None]:
-        """What is no ComfyUI's answer, or more than is taken in, as one of our errors."""
+    def _translated_errors(self) -> Iterator[None]:
+        """Translate ValueErrors of parsing: a response that is too large, or not ComfyUI's."""
         try:
             yield
-        except TooMuch as excess:
+        except LimitExceeded as error:
             raise ServerError(
-                f"{self._server.shown} sent {excess} in one answer, which was not read: check what runs there."
+                f"{self._server.shown} sent {error} in one answer, which was not read: check what runs there."
             ) from None
         except ValueError:
             raise not_comfyui(self._server) from None

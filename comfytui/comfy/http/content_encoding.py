@@ -1,4 +1,4 @@
-"""The `Content-Encoding` of an answer undone piece by piece, so that no answer grows beyond what is taken of it."""
+"""Decode the `Content-Encoding` of a response piece by piece, so that its limit holds for what it expands to."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -6,47 +6,47 @@ from collections.abc import Iterator, Sequence
 ACCEPTED = "gzip, deflate"
 """The `Accept-Encoding` of every request."""
 STEP = 2**20
-"""Bytes that are made of one piece at once."""
+"""Most bytes of one decoded piece."""
 _WINDOWS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
 class BadEncodingError(ValueError):
-    """The body is compressed in a way that was not asked for, more than once, or is damaged."""
+    """The body is damaged, or its encoding is one that was not requested or is applied several times."""
 
 
-class Inflater:
-    """Undoes at most one encoding: several, one around the other, multiply what few bytes become."""
+class ContentDecoder:
+    """Decodes at most one encoding: with several, nested, a few bytes could expand without bound."""
 
     def __init__(self, encodings: Sequence[str]) -> None:
-        """Take the names of the header; raises BadEncodingError for any but one gzip or deflate, or none."""
+        """Accept the encodings of the header; raise BadEncodingError unless they are none, one gzip or one deflate."""
         names = [name for each in encodings if (name := each.strip().lower()) not in {"", "identity"}]
         if len(names) > 1 or not _WINDOWS.keys() >= set(names):
             raise BadEncodingError
-        self._decoder = zlib.decompressobj(_WINDOWS[names[0]]) if names else None
-        self._begun = False
+        self._decompressor = zlib.decompressobj(_WINDOWS[names[0]]) if names else None
+        self._started = False
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """What the next bytes of the answer become, in pieces of bounded size. Raises BadEncodingError."""
-        if self._decoder is None:
+        """Decode the next bytes of the body, into pieces of at most `STEP` bytes. Raises BadEncodingError."""
+        if self._decompressor is None:
             yield chunk
             return
-        while chunk and not self._decoder.eof:
-            piece = self._inflated(chunk)
-            chunk = self._decoder.unconsumed_tail
+        while chunk and not self._decompressor.eof:
+            piece = self._decompress(chunk)
+            chunk = self._decompressor.unconsumed_tail
             if piece:
                 yield piece
 
-    def _inflated(self, chunk: bytes) -> bytes:
-        assert self._decoder is not None
-        begun, self._begun = self._begun, True
+    def _decompress(self, chunk: bytes) -> bytes:
+        assert self._decompressor is not None
+        started, self._started = self._started, True
         try:
-            return self._decoder.decompress(chunk, STEP)
+            return self._decompressor.decompress(chunk, STEP)
         except zlib.error:
-            if begun:
+            if started:
                 raise BadEncodingError from None
-        # Some servers send `deflate` without the header that belongs to it.
-        self._decoder = zlib.decompressobj(-zlib.MAX_WBITS)
+        # Some servers send `deflate` as raw deflate data, without the zlib header.
+        self._decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
-            return self._decoder.decompress(chunk, STEP)
+            return self._decompressor.decompress(chunk, STEP)
         except zlib.error:
             raise BadEncodingError from None

@@ -1,1 +1,1 @@
-"""What a ComfyUI server says: frames and bodies as typed values."""
+"""What a ComfyUI server sends, as typed values: websocket frames and HTTP bodies."""

@@ -1,6 +1,6 @@
-"""What a ComfyUI server says over its socket, one class for each `type` (source: its server.py and execution.py).
+"""Events of ComfyUI's websocket, one class for each `type` (source: its server.py and execution.py).
 
-Every text in here is the server's own and may hold terminal escapes or markup: it is cleaned where it is shown.
+All texts come from the server and may hold terminal escapes or markup: sanitize them before they are displayed.
 """
 
 from dataclasses import dataclass, field
@@ -9,18 +9,20 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One file that a node made, as `/view` asks for it."""
+    """One output file of a node, as `/view` addresses it."""
 
     filename: str
     subfolder: str = ""
     type: str = "output"
+    """The folder that `subfolder` is in: `output`, `temp` or `input`."""
     node: str = ""
     kind: str = "images"
+    """The key under which the node reported it, such as `images` or `gifs`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The length of the queue, running and pending together; `sid` only in the first frame of a socket."""
+    """Number of prompts running and pending; `sid`, the client id, is only in the first frame of a connection."""
 
     queue_remaining: int
     sid: str | None = None
@@ -28,7 +30,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionStart:
-    """The server took a prompt from its queue; `timestamp` in ms of the server's clock."""
+    """The server began to execute a prompt; `timestamp` in milliseconds of the server's clock."""
 
     prompt_id: str
     timestamp: int | None = None
@@ -36,7 +38,7 @@ class ExecutionStart:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionCached:
-    """The nodes whose results the server already has."""
+    """The nodes of a prompt that are not executed, because their results are cached."""
 
     prompt_id: str
     nodes: tuple[str, ...] = ()
@@ -45,7 +47,7 @@ class ExecutionCached:
 
 @dataclass(frozen=True, slots=True)
 class Executing:
-    """A node begins, or, with `node` None, the prompt ended (well or badly)."""
+    """A node began to execute; `node` is None when the prompt ended, successfully or not."""
 
     node: str | None
     display_node: str | None = None
@@ -54,7 +56,7 @@ class Executing:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step of one node; also read from the old name `execution_progress`."""
+    """Progress of one node, in steps; old servers call it `execution_progress`."""
 
     value: float
     max: float
@@ -64,7 +66,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class NodeProgress:
-    """One node's part in a `ProgressState`; `state` is pending, running, finished or error."""
+    """One node of a `ProgressState`; `state` is pending, running, finished or error."""
 
     node_id: str
     value: float
@@ -75,7 +77,7 @@ class NodeProgress:
 
 @dataclass(frozen=True, slots=True)
 class ProgressState:
-    """Every node of a prompt that is not pending."""
+    """Progress of all nodes of a prompt that are not pending."""
 
     prompt_id: str
     nodes: tuple[NodeProgress, ...] = ()
@@ -83,7 +85,7 @@ class ProgressState:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A node gave its outputs; not the end of the prompt."""
+    """A node finished with these outputs; the prompt may go on."""
 
     prompt_id: str
     node: str
@@ -94,7 +96,7 @@ class Executed:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionSuccess:
-    """The prompt ended well; its history may not be written yet."""
+    """The prompt succeeded; its history entry may not be written yet."""
 
     prompt_id: str
     timestamp: int | None = None
@@ -102,7 +104,7 @@ class ExecutionSuccess:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionError:
-    """A node raised."""
+    """A node raised an exception, which ended the prompt."""
 
     prompt_id: str
     node_id: str = ""
@@ -115,7 +117,7 @@ class ExecutionError:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionInterrupted:
-    """Somebody stopped the prompt while it ran."""
+    """The prompt was interrupted while it ran."""
 
     prompt_id: str
     node_id: str = ""
@@ -125,7 +127,7 @@ class ExecutionInterrupted:
 
 @dataclass(frozen=True, slots=True)
 class PreviewImage:
-    """A picture of an unfinished image; ids only in the framing with metadata (binary type 4)."""
+    """A preview of an unfinished image; ids only from frames with metadata (binary type 4)."""
 
     format: Literal["jpeg", "png"]
     image: bytes = field(repr=False)
@@ -135,7 +137,7 @@ class PreviewImage:
 
 @dataclass(frozen=True, slots=True)
 class NodeText:
-    """A line of text about a node (binary type 3)."""
+    """A progress text of a node (binary type 3)."""
 
     node: str
     text: str
@@ -144,21 +146,21 @@ class NodeText:
 
 @dataclass(frozen=True, slots=True)
 class FeatureFlags:
-    """The names of the features that the server says it has."""
+    """Names of the features that the server reports."""
 
     names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """Chunks (not lines) of the server's log, ANSI codes and carriage returns included."""
+    """Chunks (not lines) of the server's log, with ANSI codes and carriage returns."""
 
     chunks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A frame that is broken, or of a type that means nothing here; never an error."""
+    """A malformed frame, or one of a type that is not handled."""
 
     type: str
     reason: str = ""

@@ -1,69 +1,71 @@
-"""One member of a JSON body without what makes it huge: its frame stays, large texts, lists and objects are emptied.
+"""Shorten one large member of a JSON body: its structure stays, large strings, lists and objects are emptied.
 
-The body is taken in as it arrives, so a member of any size needs no more memory than what is kept of it.
+The body is consumed as it arrives, so that a member of any size takes no more memory than what is kept of it.
 """
 
 import re
 
-from comfytui.comfy.limits import KIB, MEMBER_LIMIT, MIB, TOKENS_LIMIT, TooMuch
+from comfytui.comfy.limits import KIB, MEMBER_LIMIT, MIB, TOKENS_LIMIT, LimitExceeded
 
 _TOKEN = re.compile(rb'["\[\]{}]')
-_TEXT = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
-"""The inside of a text, up to its end or to an escape whose second half has not arrived."""
-_WHOLE = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
-"""All up to a text whose end has not arrived."""
-_TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-_SQUARE = bytes.maketrans(b"{}", b"[]")
+_STRING_BODY = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+"""The inside of a string, up to its end or to an escape whose second half has not arrived."""
+_COMPLETE = re.compile(rb'(?:[^"]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+"""Everything up to a string whose end has not arrived."""
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_TO_SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
-_SKIPPED = (64 * KIB, 4 * KIB)
-"""Bytes that are left out at once, if the bracket that they stand in does not end there."""
-_ROUNDS = 32
-"""Levels of brackets in one another that are looked through for that."""
-_MOST = (MIB, 512 * KIB, *(128 * KIB >> level for level in range(8)))
-"""Bytes kept of what stands within so many brackets of a member; nothing is kept of what is nested deeper."""
+_SKIP_SIZES = (64 * KIB, 4 * KIB)
+"""Bytes that are skipped at once if the bracket being emptied does not close within them."""
+_SKIP_LEVELS = 32
+"""Nesting levels of brackets that are matched to find that out."""
+_LEVEL_LIMITS = (MIB, 512 * KIB, *(128 * KIB >> level for level in range(8)))
+"""Bytes kept of the content of a bracket, by its level within the member; nothing is kept of deeper ones."""
 KEPT_LIMIT = 2 * MIB
 """Bytes kept of a member."""
-FRAME_LIMIT = 64 * KIB
-"""Bytes of what stands before it."""
+ENVELOPE_LIMIT = 64 * KIB
+"""Bytes of what precedes the member."""
 
 
 class Shortener:
-    """Takes in a body that stands at `depth` in brackets, up to the end of its first member, at `outer` ones."""
+    """Consumes a body up to the end of its first member.
+
+    Args:
+        depth: How many brackets are open where the body begins.
+        outer: How many brackets members stand in.
+    """
 
     def __init__(self, depth: int, outer: int) -> None:
         self.kept = bytearray()
         """What is kept of the body."""
-        self.member = 0
-        """Where in it the member begins."""
+        self.member_start = 0
+        """Where in `kept` the member begins."""
         self._depth = depth
         self._outer = outer
-        self._starts: list[int] = []  # of the content of each open bracket of the member, in what is kept
-        self._emptied: int | None = None  # the depth of the bracket whose content is being left out
-        self._in_text = False
-        self._text_start: int | None = None  # of the content of the open text; None where that is left out
-        self._half = b""
+        self._starts: list[int] = []  # where in `kept` the content of each open bracket of the member begins
+        self._emptied_depth: int | None = None  # depth of the bracket whose content is being left out
+        self._in_string = False
+        self._string_start: int | None = None  # where in `kept` the open string begins; None if it is left out
+        self._partial_escape = b""
         self._tokens = 0
 
     def feed(self, data: bytes) -> int | None:
-        """Take in what follows.
-
-        Args:
-            data: Bytes of the body, from where the last ones ended.
+        """Consume the next bytes of the body.
 
         Returns:
-            Where in `data` the member ended, or None if it goes on.
+            Where in `data` the member ended, or None if it continues.
 
         Raises:
-            TooMuch: if it has too many parts to be looked through.
+            LimitExceeded: If the member has too many strings and brackets to scan, or too much of it would be kept.
         """
-        half = len(self._half)
-        data, self._half = self._half + data, b""
+        carried = len(self._partial_escape)
+        data, self._partial_escape = self._partial_escape + data, b""
         at = 0
         while at < len(data):
-            if self._in_text:
-                at = self._text(data, at)
+            if self._in_string:
+                at = self._consume_string(data, at)
                 continue
-            if self._emptied is not None and (skipped := self._skipped(data, at)):
+            if self._emptied_depth is not None and (skipped := self._skip(data, at)):
                 at += skipped
                 continue
             token = _TOKEN.search(data, at)
@@ -71,96 +73,103 @@ class Shortener:
             if token is None:
                 break
             at = token.end()
-            if self._ends_with(token.group()):
-                return at - half
+            if self._consume_token(token.group()):
+                return at - carried
         return None
 
-    def _text(self, data: bytes, at: int) -> int:
-        """Take in the open text as far as it has arrived; returns where the rest of the data begins."""
-        inside = _TEXT.match(data, at)
+    def _consume_string(self, data: bytes, at: int) -> int:
+        """Consume the open string as far as it has arrived; return where the rest of the data begins."""
+        inside = _STRING_BODY.match(data, at)
         end = inside.end() if inside else at
-        if self._text_start is not None:
-            if len(self.kept) - self._text_start + end - at > self._most(self._depth + 1):
-                del self.kept[self._text_start :]
-                self._text_start = None
+        if self._string_start is not None:
+            if len(self.kept) - self._string_start + end - at > self._limit_at(self._depth + 1):
+                del self.kept[self._string_start :]
+                self._string_start = None
             else:
                 self._keep(data[at:end])
         if data[end : end + 1] == b'"':
-            self._in_text = False
+            self._in_string = False
             self._keep(b'"')
             return end + 1
-        self._half = data[end:]
+        self._partial_escape = data[end:]
         return len(data)
 
-    def _skipped(self, data: bytes, at: int) -> int:
-        """Leave out bytes in which the emptied bracket cannot end; how many, 0 if it may."""
-        for size in _SKIPPED:
-            whole = _WHOLE.match(data, at, at + size)
-            if whole is None or not whole.end() - at:
+    def _skip(self, data: bytes, at: int) -> int:
+        """Skip bytes within which the bracket being emptied does not close; return how many, 0 if it may close."""
+        for size in _SKIP_SIZES:
+            complete = _COMPLETE.match(data, at, at + size)
+            if complete is None or not complete.end() - at:
                 return 0
-            brackets = _TEXTS.sub(b"", whole.group()).translate(_SQUARE, _NO_BRACKET)
-            for _ in range(_ROUNDS):
+            brackets = _STRING.sub(b"", complete.group()).translate(_TO_SQUARE, _NO_BRACKET)
+            for _ in range(_SKIP_LEVELS):
                 shorter = brackets.replace(b"[]", b"")
                 if len(shorter) == len(brackets):
                     break
                 brackets = shorter
             closed = brackets.count(b"]")
-            if self._emptied is not None and closed <= self._depth - self._emptied:
+            if self._emptied_depth is not None and closed <= self._depth - self._emptied_depth:
                 self._depth += len(brackets) - 2 * closed
-                return whole.end() - at
+                return complete.end() - at
         return 0
 
-    def _ends_with(self, token: bytes) -> bool:
-        """Take in a quotation mark or a bracket outside of texts; whether the member ended with it."""
+    def _consume_token(self, token: bytes) -> bool:
+        """Consume a quotation mark or bracket outside of strings; return whether it ends the member."""
         self._tokens += 1
         if self._tokens > TOKENS_LIMIT:
-            raise TooMuch(f"more than {TOKENS_LIMIT:,} texts and lists")
+            raise LimitExceeded(f"more than {TOKENS_LIMIT:,} texts and lists")
         if token == b'"':
             self._keep(token)
-            self._in_text, self._text_start = True, None if self._emptied is not None else len(self.kept)
+            self._in_string, self._string_start = True, None if self._emptied_depth is not None else len(self.kept)
             return False
         if token in b"[{":
             if self._depth == self._outer:
-                self.member = len(self.kept)
+                self.member_start = len(self.kept)
             self._keep(token)
             self._depth += 1
-            if self._emptied is None and self._depth > self._outer:
+            if self._emptied_depth is None and self._depth > self._outer:
                 self._starts.append(len(self.kept))
-                if self._most(self._depth) == 0:
-                    self._emptied = self._depth
+                if self._limit_at(self._depth) == 0:
+                    self._emptied_depth = self._depth
             return False
-        if self._emptied == self._depth:
-            self._emptied = None
-        if self._emptied is None and self._depth > self._outer:
+        if self._emptied_depth == self._depth:
+            self._emptied_depth = None
+        if self._emptied_depth is None and self._depth > self._outer:
             self._starts.pop()
         self._depth -= 1
         self._keep(token)
         return self._depth == self._outer
 
     def _keep(self, data: bytes) -> None:
-        if self._emptied is not None:
+        if self._emptied_depth is not None:
             return
         self.kept += data
-        if self._depth > self._outer + 1 and len(self.kept) - self._starts[-1] > self._most(self._depth):
+        if self._depth > self._outer + 1 and len(self.kept) - self._starts[-1] > self._limit_at(self._depth):
             del self.kept[self._starts[-1] :]
-            self._emptied, self._text_start = self._depth, None
-        if len(self.kept) > (KEPT_LIMIT if self._depth > self._outer else self.member + FRAME_LIMIT):
-            raise TooMuch(f"more than {MEMBER_LIMIT >> 20} MiB of one prompt")
+            self._emptied_depth, self._string_start = self._depth, None
+        if len(self.kept) > (KEPT_LIMIT if self._depth > self._outer else self.member_start + ENVELOPE_LIMIT):
+            raise LimitExceeded(f"more than {MEMBER_LIMIT >> 20} MiB of one prompt")
 
-    def _most(self, depth: int) -> int:
+    def _limit_at(self, depth: int) -> int:
+        """Return how many bytes are kept of the content of a bracket at this depth."""
         level = depth - self._outer - 1
-        return _MOST[level] if 0 <= level < len(_MOST) else KEPT_LIMIT if level < 0 else 0
+        return _LEVEL_LIMITS[level] if 0 <= level < len(_LEVEL_LIMITS) else KEPT_LIMIT if level < 0 else 0
 
 
 def end_of_members(data: bytes, depth: int, outer: int) -> int:
-    """Where the last member that is whole ends in a body that stands at `depth` in brackets; 0 if there is none."""
+    """Return where the last complete member of a body ends; 0 if there is none.
+
+    Args:
+        data: The body.
+        depth: How many brackets are open where it begins.
+        outer: How many brackets members stand in.
+    """
     end, at = 0, 0
-    in_text = False
+    in_string = False
     while at < len(data):
-        if in_text:
-            inside = _TEXT.match(data, at)
+        if in_string:
+            inside = _STRING_BODY.match(data, at)
             at = (inside.end() if inside else at) + 1
-            in_text = at > len(data)
+            in_string = at > len(data)
             continue
         token = _TOKEN.search(data, at)
         if token is None:
@@ -168,7 +177,7 @@ def end_of_members(data: bytes, depth: int, outer: int) -> int:
         at = token.end()
         match token.group():
             case b'"':
-                in_text = True
+                in_string = True
             case b"[" | b"{":
                 depth += 1
             case _:

@@ -1,4 +1,4 @@
-"""What kind of file an output is, told by its name alone: nodes report videos under `images` and `gifs`, too."""
+"""Media types of output files, by their suffix alone: nodes report videos under `images` and `gifs`, too."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,7 +10,7 @@ from comfytui.comfy.protocol.events import Output
 
 
 class Media(StrEnum):
-    """The kinds of file, in the words of the screen."""
+    """Kinds of output files; the values are shown on screen."""
 
     PICTURE = "picture"
     VIDEO = "video"
@@ -33,5 +33,5 @@ _BY_SUFFIX: Final = MappingProxyType(
 
 
 def media_of(output: Output) -> Media:
-    """Return the kind of a file; only a PICTURE can be asked of the server as one (`/view?preview=`)."""
+    """Return the kind of a file; only for a PICTURE can the server make a preview (`/view?preview=`)."""
     return _BY_SUFFIX.get(PurePosixPath(output.filename).suffix.lower(), Media.OTHER)

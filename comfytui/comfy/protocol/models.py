@@ -1,4 +1,4 @@
-"""What a ComfyUI server answers over HTTP, as typed values (shapes: ComfyUI 0.33.0, older ones tolerated)."""
+"""The responses of ComfyUI's HTTP API as typed values (shapes of ComfyUI 0.33.0; older ones are tolerated)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,21 +9,24 @@ from comfytui.comfy.protocol.events import ExecutionError, ExecutionInterrupted,
 T = TypeVar("T")
 
 Json = Any
-"""Anything that `json.loads` gives."""
+"""Any value that `json.loads` returns."""
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
-    """The answer to an accepted prompt: its id (the server's, where that ignored ours) and place; warnings by node."""
+class AcceptedPrompt:
+    """The response to a prompt that the server queued."""
 
     prompt_id: str
+    """The id in the queue: ours, or the server's own if it ignores ours."""
     number: float
+    """The key by which pending prompts are ordered; the smallest runs first."""
     node_errors: tuple["NodeError", ...] = ()
+    """Warnings: errors of nodes that do not keep the prompt from running."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeError:
-    """What validation says about one input of one node; `input_name` is empty where the whole node is meant."""
+    """A validation error of one input of a node; `input_name` is empty if it concerns the whole node."""
 
     node_id: str
     class_type: str
@@ -34,22 +37,22 @@ class NodeError:
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
-    """One prompt in the queue; `marks` is what the client wrote to `extra_data.comfytui`.
-
-    `graph` is the submitted one, in a queue as its JSON text, since most of them need not be read at all.
-    """
+    """One prompt in the queue, or as the history has it."""
 
     prompt_id: str
     number: float
     graph: Mapping[str, Json] | bytes = field(repr=False, default_factory=dict)
+    """The submitted graph; from a queue as unparsed JSON, since most graphs are never looked at."""
     client_id: str | None = None
     create_time: int | None = None
+    """In milliseconds of the server's clock."""
     marks: Mapping[str, Json] = field(default_factory=dict)
+    """What the client wrote to `extra_data.comfytui`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Queue(Generic[T]):
-    """The whole queue, pending in the order in which it will run: its items, or what is kept of them."""
+    """The queue: its items, or what they were converted to; `pending` in the order of execution."""
 
     running: tuple[T, ...] = ()
     pending: tuple[T, ...] = ()
@@ -57,22 +60,25 @@ class Queue(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """How one prompt ended; `outcome` is None where the server wrote no status. Times in ms of the server's clock."""
+    """How one prompt ended. Times are in milliseconds of the server's clock."""
 
     item: QueueItem
     outcome: Literal["success", "error", "interrupted"] | None
+    """None if the server wrote no status."""
     outputs: tuple[Output, ...] = ()
     cached: tuple[str, ...] = ()
+    """Ids of the nodes that were not executed, because their results were cached."""
     error: ExecutionError | None = None
     interrupted: ExecutionInterrupted | None = None
     started: int | None = None
     ended: int | None = None
     text: tuple[str, ...] = ()
+    """Texts that nodes output."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobInfo:
-    """One line of `/api/jobs`: light, with neither owner nor graph."""
+    """One job of `/api/jobs`, which gives neither its client id nor its graph. Times in ms of the server's clock."""
 
     prompt_id: str
     status: str
@@ -83,7 +89,7 @@ class JobInfo:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One accelerator; sizes in bytes."""
+    """One accelerator of the server's machine; sizes in bytes."""
 
     name: str
     type: str
@@ -93,11 +99,12 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class SystemStats:
-    """What the box is and how full it is; sizes in bytes."""
+    """Version of the server, and memory of its machine; sizes in bytes."""
 
     version: str
     ram_total: int
     ram_free: int
     devices: tuple[Device, ...] = ()
     argv: tuple[str, ...] = ()
+    """The command line of the server."""
     os: str = ""

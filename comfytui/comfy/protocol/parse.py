@@ -1,7 +1,7 @@
-"""HTTP bodies as typed replies (shapes: ComfyUI 0.33.0).
+"""Parse JSON responses of the HTTP API into typed values (shapes of ComfyUI 0.33.0).
 
-Missing and hostile parts are left out; a body that is another thing altogether is a ValueError, since something else
-must not be read as an empty queue.
+Missing and malformed parts are left out. A body of another shape altogether raises ValueError, so that the response of
+some other service is not taken for an empty one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,51 +10,50 @@ from typing import Any
 
 from comfytui.comfy.limits import BODY_LIMIT
 from comfytui.comfy.protocol import json_readers
-from comfytui.comfy.protocol.models import Device, JobInfo, Json, NodeError, Queued, SystemStats
+from comfytui.comfy.protocol.models import AcceptedPrompt, Device, JobInfo, Json, NodeError, SystemStats
 
 DEVICES_LIMIT = 64
-"""GPUs of one machine that are read."""
+"""GPUs that are kept of one machine."""
 ERRORS_LIMIT = 1_000
-"""Errors of one refusal that are kept."""
+"""Node errors that are kept of one rejected prompt."""
 JOBS_KEPT = 10_000
-"""Lines of the jobs list that are kept."""
+"""Jobs that are kept of the jobs list."""
 NAMES_LIMIT = 100_000
-"""Names of models kept of one folder."""
-
+"""Names that are kept of one folder."""
 LOG_LIMIT = 1_000
-"""Lines of the log that are read; ComfyUI keeps 300."""
+"""Lines that are read of the log; ComfyUI keeps 300."""
 
 Data = Mapping[str, Any]
 
 
-def parse_queued(body: Json, prompt_id: str) -> Queued:
-    """The answer to an accepted prompt; `prompt_id` is the one that was sent."""
+def parse_accepted(body: Json, prompt_id: str) -> AcceptedPrompt:
+    """Parse the response to a prompt that was queued; `prompt_id` is the id that was sent."""
     data = json_readers.mapping(body)
-    return Queued(
-        json_readers.ident(data.get("prompt_id")) or prompt_id,
+    return AcceptedPrompt(
+        json_readers.identifier(data.get("prompt_id")) or prompt_id,
         json_readers.number(data.get("number")) or 0.0,
         _node_errors(data),
     )
 
 
 def parse_rejection(body: Json) -> tuple[str, tuple[NodeError, ...]]:
-    """The sentence of a 400 and the errors by node; an old server's error is a plain string."""
+    """Parse the response to a rejected prompt (a 400) into its message and the errors of its nodes."""
     data = parse_object(body)
     if not data.keys() & {"error", "node_errors"}:
         raise ValueError("no rejection")
-    error = data.get("error")
-    said = json_readers.mapping(error)
-    message = json_readers.text(said.get("message")) or json_readers.text(error) or "no reason was given"
-    details = json_readers.text(said.get("details"))
+    error = data.get("error")  # an object; a string on old servers
+    fields = json_readers.mapping(error)
+    message = json_readers.text(fields.get("message")) or json_readers.text(error) or "no reason was given"
+    details = json_readers.text(fields.get("details"))
     full = f"{message} ({details})" if details and details != message else message
     return full, _node_errors(data)
 
 
 def _node_errors(data: Data) -> tuple[NodeError, ...]:
-    return tuple(islice(_each_node_error(data), ERRORS_LIMIT))
+    return tuple(islice(_iter_node_errors(data), ERRORS_LIMIT))
 
 
-def _each_node_error(data: Data) -> Iterator[NodeError]:
+def _iter_node_errors(data: Data) -> Iterator[NodeError]:
     for node_id, node in json_readers.mapping(data.get("node_errors")).items():
         class_type = json_readers.text(json_readers.mapping(node).get("class_type"), json_readers.CLASS_LIMIT)
         for error in map(json_readers.mapping, json_readers.items(json_readers.mapping(node).get("errors"))):
@@ -69,7 +68,7 @@ def _each_node_error(data: Data) -> Iterator[NodeError]:
 
 
 def parse_count(body: Json) -> int:
-    """How many prompts run or wait, out of the answer to `GET /prompt`."""
+    """Parse the response to `GET /prompt` into the number of prompts running and pending."""
     count = json_readers.integer(
         json_readers.mapping(json_readers.mapping(body).get("exec_info")).get("queue_remaining")
     )
@@ -79,15 +78,14 @@ def parse_count(body: Json) -> int:
 
 
 def parse_jobs(body: Json) -> tuple[JobInfo, ...]:
-    """The lines of `/api/jobs`."""
-    jobs = (parse_job(value) for value in json_readers.items(parse_object(body).get("jobs"))[:JOBS_KEPT])
+    """Parse the response to `GET /api/jobs`; entries without an id are left out."""
+    jobs = (_job(value) for value in json_readers.items(parse_object(body).get("jobs"))[:JOBS_KEPT])
     return tuple(job for job in jobs if job)
 
 
-def parse_job(body: Json) -> JobInfo | None:
-    """One line of `/api/jobs`; None without an id."""
+def _job(body: Json) -> JobInfo | None:
     data = json_readers.mapping(body)
-    job_id = json_readers.ident(data.get("id"))
+    job_id = json_readers.identifier(data.get("id"))
     if job_id is None:
         return None
     times = (
@@ -96,37 +94,37 @@ def parse_job(body: Json) -> JobInfo | None:
     return JobInfo(job_id, json_readers.text(data.get("status")), *times)
 
 
-def parse_log_times(body: Json) -> tuple[str, ...]:
-    """The times of the lines of the log, oldest first."""
-    times = (
+def parse_log_timestamps(body: Json) -> tuple[str, ...]:
+    """Parse the server's log into the timestamps of its lines, the oldest first."""
+    timestamps = (
         json_readers.mapping(line).get("t")
         for line in json_readers.items(parse_object(body).get("entries"))[-LOG_LIMIT:]
     )
-    return json_readers.idents(list(times))
+    return json_readers.identifiers(list(timestamps))
 
 
 def parse_job_graph(body: Json, prompt_id: str) -> Json:
-    """The graph that `/api/jobs/<id>` has of a job; None where it has none, or answers with another job."""
+    """Parse the response to `GET /api/jobs/<id>` into the job's graph; None if it has none, or is another job."""
     data = json_readers.mapping(body)
     return json_readers.mapping(data.get("workflow")).get("prompt") if data.get("id") == prompt_id else None
 
 
 def parse_names(body: Json) -> tuple[str, ...]:
-    """The names of models; a box has thousands."""
+    """Parse a list of file names."""
     if not isinstance(body, list):
         raise ValueError("no list")
     return json_readers.texts(body, NAMES_LIMIT, BODY_LIMIT)
 
 
 def parse_object(body: Json) -> Data:
-    """Any object, as it is."""
+    """Return a JSON object as it is."""
     if not isinstance(body, dict):
         raise ValueError("no object")
     return body
 
 
 def parse_cancelled(body: Json) -> bool:
-    """Whether there was something to cancel."""
+    """Parse the response to a cancel request: whether the job was still pending or running."""
     cancelled = parse_object(body).get("cancelled")
     if not isinstance(cancelled, bool):
         raise ValueError("no word on what was cancelled")
@@ -134,7 +132,7 @@ def parse_cancelled(body: Json) -> bool:
 
 
 def parse_stats(body: Json) -> SystemStats:
-    """The box's figures."""
+    """Parse the response to `GET /system_stats`."""
     data = parse_object(body)
     system = json_readers.mapping(data.get("system"))
     if not system:

@@ -1,1 +1,1 @@
-"""The websocket of one client id: connecting, reading within limits, measuring the delay."""
+"""The websocket of one client id: connecting, receiving within limits, measuring lag."""

@@ -1,4 +1,4 @@
-"""A websocket connection that takes in no more than can be borne, whatever the server sends."""
+"""A websocket connection with limits on memory and time, whatever the server sends."""
 
 import asyncio
 from weakref import WeakSet
@@ -10,121 +10,118 @@ from websockets.http11 import Response
 from comfytui.comfy.limits import FRAME_LIMIT, KIB, MIB, PREVIEW_LIMIT, TEXT_FRAME_LIMIT
 
 STEP = 16 * KIB
-"""Bytes that are decompressed before it is seen what became of them: up to a thousand times as much."""
+"""Bytes that are decompressed before limits are checked: they may expand a thousandfold."""
 PAUSE_SIZE = PREVIEW_LIMIT
-"""Bytes of messages that wait to be read, beyond which no more are taken from the network."""
-WAITING_LIMIT = 2 * FRAME_LIMIT
-"""Bytes that wait to be read, of all connections: beyond them few bytes were compressed to many."""
+"""Bytes of unread messages beyond which reading from the network pauses."""
+UNREAD_LIMIT = 2 * FRAME_LIMIT
+"""Bytes of unread messages of all connections; more are possible only with extreme compression."""
 FRAGMENTS_LIMIT = 4_096
 """Fragments of one message."""
-ANSWERS_LIMIT = MIB
-"""Bytes of pongs that the server does not read, while it sends pings."""
+PONGS_LIMIT = MIB
+"""Bytes of pongs that the server does not read while it sends pings."""
 PINGS_LIMIT = 1_000
-"""Pings and pongs within a second; a server sends one in many."""
+"""Pings and pongs received within a second; servers send one every few seconds at most."""
 TURN_SECONDS = 0.01
-"""Seconds of reading messages after which others have their turn."""
-
-REFUSED = "The server sent"
-"""What each reason for a closing begins with."""
-
-
-TOO_MUCH = f"{REFUSED} more than {WAITING_LIMIT // MIB} MiB at once."
-"""Why a connection is closed where too much waits."""
+"""Seconds of reading messages after which other tasks run."""
+REASON_PREFIX = "The server sent"
+"""What each reason for closing a connection begins with."""
+TOO_MUCH = f"{REASON_PREFIX} more than {UNREAD_LIMIT // MIB} MiB at once."
+"""The reason for closing a connection at the `UNREAD_LIMIT`."""
 
 
 class BoundedConnection(ClientConnection):
-    """Closes with MESSAGE_TOO_BIG, and a reason for the user, where a server sends too much at once."""
+    """A connection that fails with MESSAGE_TOO_BIG, and a reason for the user, if a server exceeds a limit."""
 
-    _waiting = 0
-    _unfinished = 0
-    _refused = False
+    _unread = 0  # bytes of messages that were not read yet
+    _incomplete = 0  # bytes received of a frame that is not complete
+    _failed = False
     _pings = 0
     _pings_since = 0.0
-    _is_text = False
+    _is_text = False  # of the message being received, like the next two
     _size = 0
     _fragments = 0
-    _rested = 0.0
+    _last_yield = 0.0
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes in, a few at a time."""
+        """Process received bytes, a few at a time."""
         for begin in range(0, len(data), STEP):
-            if self._refused:
+            if self._failed:
                 return
-            _OPEN.add(self)
-            self._unfinished += len(data[begin : begin + STEP])
+            _OPEN_CONNECTIONS.add(self)
+            self._incomplete += len(data[begin : begin + STEP])
             super().data_received(data[begin : begin + STEP])
-            if not self._refused and self._waits_for_too_much():
-                self._refuse(TOO_MUCH)
-        if self.transport.get_write_buffer_size() > ANSWERS_LIMIT:
+            if not self._failed and self._is_unread_limit_exceeded():
+                self._fail(TOO_MUCH)
+        if self.transport.get_write_buffer_size() > PONGS_LIMIT:
             self.transport.abort()
 
     def process_event(self, event: Frame | Response) -> None:  # type: ignore[override]
-        """Count a frame before it is kept."""
-        if self._refused:
+        """Check the limits before a frame is queued."""
+        if self._failed:
             return
-        self._unfinished = 0
-        if isinstance(event, Frame) and event.opcode in _CONTROL and self._is_flood_of_pings():
-            self._refuse(f"{REFUSED} more than {PINGS_LIMIT:,} pings within a second.")
+        self._incomplete = 0
+        if isinstance(event, Frame) and event.opcode in _PING_OPCODES and self._is_ping_limit_exceeded():
+            self._fail(f"{REASON_PREFIX} more than {PINGS_LIMIT:,} pings within a second.")
             return
-        if isinstance(event, Frame) and event.opcode in _DATA:
+        if isinstance(event, Frame) and event.opcode in _DATA_OPCODES:
             if event.opcode is not Opcode.CONT:
                 self._is_text = event.opcode is Opcode.TEXT
                 self._size = self._fragments = 0
             self._size += len(event.data)
             self._fragments += 1
-            self._waiting += len(event.data)
-            if excess := self._excess():
-                self._refuse(excess)
+            self._unread += len(event.data)
+            if reason := self._exceeded_limit():
+                self._fail(reason)
                 return
         super().process_event(event)
-        if self._waiting > PAUSE_SIZE and not self.recv_messages.paused:
-            # As the queue of messages does it at a number of them, however large; it resumes when it is read.
+        if self._unread > PAUSE_SIZE and not self.recv_messages.paused:
+            # The library pauses at a number of messages, whatever their size; it resumes when they are read.
             self.recv_messages.paused = True
             self.transport.pause_reading()
 
     async def next_message(self) -> bytes:
-        """The next message, whatever its kind."""
+        """Return the next message as bytes, text or binary."""
         message = await self.recv(decode=False)
-        self._waiting -= len(message)
+        self._unread -= len(message)
         return message
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count for the other connections no longer: what is left is read at once, or by nobody."""
-        _OPEN.discard(self)
+        """Stop counting for the limit that connections share: what is left is read at once, or never."""
+        _OPEN_CONNECTIONS.discard(self)
         super().connection_lost(exc)
 
-    async def let_others_run(self) -> None:
-        """Give other tasks a turn if this one had a long one: messages that are here are read without waiting."""
-        if self.loop.time() - self._rested > TURN_SECONDS:
+    async def yield_to_loop(self) -> None:
+        """Let other tasks run if this one ran for long: messages that are already here are read without waiting."""
+        if self.loop.time() - self._last_yield > TURN_SECONDS:
             await asyncio.sleep(0)
-            self._rested = self.loop.time()
+            self._last_yield = self.loop.time()
 
-    def _excess(self) -> str:
-        """What there is too much of."""
+    def _exceeded_limit(self) -> str:
+        """Return the reason if the message being received exceeds a limit, else an empty string."""
         if self._is_text and self._size > TEXT_FRAME_LIMIT:
-            return f"{REFUSED} a text of more than {TEXT_FRAME_LIMIT // MIB} MiB."
+            return f"{REASON_PREFIX} a text of more than {TEXT_FRAME_LIMIT // MIB} MiB."
         if self._fragments > FRAGMENTS_LIMIT:
-            return f"{REFUSED} a message in more than {FRAGMENTS_LIMIT:,} fragments."
-        return TOO_MUCH if self._waits_for_too_much() else ""
+            return f"{REASON_PREFIX} a message in more than {FRAGMENTS_LIMIT:,} fragments."
+        return TOO_MUCH if self._is_unread_limit_exceeded() else ""
 
-    def _waits_for_too_much(self) -> bool:
-        return sum(each._waiting + each._unfinished for each in tuple(_OPEN)) > WAITING_LIMIT
+    def _is_unread_limit_exceeded(self) -> bool:
+        return sum(each._unread + each._incomplete for each in tuple(_OPEN_CONNECTIONS)) > UNREAD_LIMIT
 
-    def _is_flood_of_pings(self) -> bool:
+    def _is_ping_limit_exceeded(self) -> bool:
         if self.loop.time() - self._pings_since > 1.0:
             self._pings, self._pings_since = 0, self.loop.time()
         self._pings += 1
         return self._pings > PINGS_LIMIT
 
-    def _refuse(self, reason: str) -> None:
-        self._refused = True
+    def _fail(self, reason: str) -> None:
+        self._failed = True
         self.protocol.fail(CloseCode.MESSAGE_TOO_BIG, reason)
         self.send_data()
-        # What the server still sends would be read up to its own end of the connection.
+        # Do not go on reading until the server closes its end.
         self.transport.abort()
 
 
-_DATA = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
-_CONTROL = frozenset({Opcode.PING, Opcode.PONG})
-_OPEN: WeakSet[BoundedConnection] = WeakSet()
-"""The connections of this process, which share one limit."""
+_DATA_OPCODES = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
+_PING_OPCODES = frozenset({Opcode.PING, Opcode.PONG})
+_OPEN_CONNECTIONS: WeakSet[BoundedConnection] = WeakSet()
+"""The connections of this process, which share the `UNREAD_LIMIT`."""

@@ -88,7 +88,7 @@ async def read_by_id(client: ComfyClient, prompt_ids: Iterable[str], apply: Call
 async def _entry_of(client: ComfyClient, prompt_id: str) -> HistoryEntry | ComfyError | None:
     """The entry of one prompt, None where there is none, or what is wrong with it; raises other errors."""
     try:
-        return await client.history_of(prompt_id)
+        return await client.history_entry(prompt_id)
     except (ServerError, NotComfyUI) as error:
         return error
 
@@ -132,7 +132,7 @@ async def newest_ended(client: ComfyClient) -> tuple[str, ...] | None:
         ended.append(entry.item.prompt_id)
 
     try:
-        await client.kept_history(1, keep)
+        await client.history(1, keep)
     except _SendsAllError:
         return None
     return tuple(ended)
@@ -155,4 +155,4 @@ def _has_ended(state: SessionState, prompt_id: str) -> bool:
 async def read_history(client: ComfyClient, size: int) -> tuple[FinishedPrompt, ...]:
     """The newest entries as the session takes them, none of whose graphs is kept; raises ComfyError."""
     reader = GraphReader()
-    return await client.kept_history(size, lambda entry: finished_prompt_of(entry, reader))
+    return await client.history(size, lambda entry: finished_prompt_of(entry, reader))

@@ -11,8 +11,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, TimedOut, Unauthorized, Unreachable
 from comfytui.comfy.protocol.events import Event, PreviewImage, Status
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket.event_stream import Closed, Opened, PingRestored, PingTimedOut
-from comfytui.comfy.websocket.lag import Lag
+from comfytui.comfy.websocket.connection_events import Closed, Lag, Opened, PingRestored, PingTimedOut
 from comfytui.service.connection.early_frames import EarlyFrames
 from comfytui.service.connection.frame_kinds import of_a_run, worth_a_look
 from comfytui.service.connection.identity import IdentityCheck
@@ -192,7 +191,7 @@ class ConnectionManager:
 
     def _receive(self, client_id: str, news: News) -> None:
         match news:
-            case Opened(answers=answers):
+            case Opened(is_alive=answers):
                 self._connections[client_id] = time.monotonic(), answers
                 self._tried = self._was_live = True
                 self._watchdog.opened()
@@ -201,7 +200,7 @@ class ConnectionManager:
                 if self._counts(client_id):
                     self.looker.opened()
                 self.looker.want(history=True)
-            case Closed(reason=reason, retry_in=retry_in, error=error, silent=silent):
+            case Closed(reason=reason, retry_in=retry_in, error=error, silent_seconds=silent):
                 self._late.pop(client_id, None)
                 self._connections.pop(client_id, None)
                 self._held.closed(client_id)
@@ -211,7 +210,7 @@ class ConnectionManager:
                     self._missed(error)
                 self._tried = True
                 self.looker.want()
-            case PingTimedOut(silent=silent):
+            case PingTimedOut(silent_seconds=silent):
                 self._apply(SocketSilent(deaf=False, reason=BUSY, silent=silent))
             case PingRestored():
                 self._watchdog.hear(of_a_run=False)

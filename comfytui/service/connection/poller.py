@@ -133,7 +133,7 @@ class Poller:
             self._history_wanted = True
         asked, announced = asyncio.get_running_loop().time(), self._arrivals.announced
         reader = GraphReader()
-        queue = await client.kept_queue(lambda item: queued_prompt_of(item, reader))
+        queue = await client.queue(lambda item: queued_prompt_of(item, reader))
         self._apply(QueueSnapshot(queue.running, queue.pending, asked))
         unseen = self._arrivals.unseen(announced, self._state().jobs)
         if self._learn_cancelled is not None:

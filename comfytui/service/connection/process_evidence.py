@@ -37,7 +37,7 @@ async def last_log_line(client: ComfyClient) -> Evidence:
     """The time of the last line of the server's log; nothing where it is hidden, or does not come soon."""
     with suppress(ComfyError, TimeoutError):
         async with asyncio.timeout(LOG_SECONDS):
-            return tuple(LOG_LINE + time for time in (await client.log_times())[-1:])
+            return tuple(LOG_LINE + time for time in (await client.log_timestamps())[-1:])
     return ()
 
 
@@ -46,10 +46,10 @@ async def is_same_process(evidence: Evidence, history: Set[str], client: ComfyCl
     if not history.isdisjoint(evidence):
         return True
     if any(not each.startswith(LOG_LINE) for each in evidence):
-        queue = await client.kept_queue(lambda item: item.prompt_id)
+        queue = await client.queue(lambda item: item.prompt_id)
         if not {*queue.running, *queue.pending}.isdisjoint(evidence):
             return True
     with suppress(Unauthorized, ServerError, NotComfyUI):  # Some proxies hide the log.
         times = {each.removeprefix(LOG_LINE) for each in evidence if each.startswith(LOG_LINE)}
-        return bool(times) and not times.isdisjoint(await client.log_times())
+        return bool(times) and not times.isdisjoint(await client.log_timestamps())
     return False

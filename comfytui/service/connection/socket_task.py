@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
-from comfytui.comfy.cancellation import to_the_end
+from comfytui.comfy.cancellation import run_to_completion
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized, UpgradeRefused
 from comfytui.comfy.protocol.events import Event
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket.event_stream import Closed, Opened, PingRestored, PingTimedOut, events
-from comfytui.comfy.websocket.lag import Lag
+from comfytui.comfy.websocket.connection_events import Closed, Lag, Opened, PingRestored, PingTimedOut
+from comfytui.comfy.websocket.event_stream import stream_events
 
 News = Event | Opened | Closed | PingTimedOut | PingRestored | Lag
 """What comes over a wire."""
@@ -63,11 +63,11 @@ class Wire:
 
     async def _read(self) -> None:
         # Closed with the loop that made it, so that no socket outlives a fault or a newer one.
-        stream = events(
+        stream = stream_events(
             self._server,
             self.client_id,
-            worth_keeping=self._is_busy,
-            lag=lambda seconds: self._receive(self.client_id, Lag(seconds)),
+            keep_unanswered=self._is_busy,
+            report_lag=lambda seconds: self._receive(self.client_id, Lag(seconds)),
         )
         async with aclosing(stream):
             try:
@@ -92,7 +92,7 @@ class Wire:
                 working.result()
         finally:
             self._renewed.clear()
-            await to_the_end(_ended(working, renewal))
+            await run_to_completion(_ended(working, renewal))
 
     async def _is_busy(self) -> bool:
         """Whether the server takes a new connection and does not answer on it: it is held up, say by loading a model.

@@ -126,7 +126,7 @@ async def _look(
         return "Interrupt sent: the job stops at its next step.", "information"
     if _has(queue.pending, prompt_id):
         return "The server still has the job in its queue: press x again.", "warning"
-    entry = await client.history_of(prompt_id)
+    entry = await client.history_entry(prompt_id)
     if entry is not None:
         return ENDS.get(entry.outcome, FINISHED)
     if not was_there:
@@ -192,7 +192,7 @@ async def _remove(prompt_ids: Set[str], client: ComfyClient, apply: Callable[[Se
     removed = waiting - {item.prompt_id for item in (*queue.running, *queue.pending)}
     for prompt_id in removed:
         # One that ran and ended between the two looks is in the history, and the next look finds it there.
-        if await client.history_of(prompt_id) is None:
+        if await client.history_entry(prompt_id) is None:
             apply(JobCancelled(prompt_id))
     return len(removed)
 

@@ -30,11 +30,11 @@ async def kept_graph(prompt_id: str, kept: Mapping[str, Submission], journal: As
 
 async def server_graph(job: Job, client: ComfyClient) -> Graph | None:
     """Return the graph that the server has of a job, or None; raises what its calls raise."""
-    entry = await client.history_of(job.prompt_id)
+    entry = await client.history_entry(job.prompt_id)
     if entry and entry.item.prompt_id == job.prompt_id and (graph := sendable(entry.item.graph)):
         return graph
     if not job.status.ended:
-        queue = await client.kept_queue(lambda item: item if item.prompt_id == job.prompt_id else None)
+        queue = await client.queue(lambda item: item if item.prompt_id == job.prompt_id else None)
         for item in (*queue.running, *queue.pending):
             if item and (graph := sendable(_parsed(item.graph))):
                 return graph

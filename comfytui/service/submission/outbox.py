@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Rejected, ServerError, Unauthorized, Unreachable
-from comfytui.comfy.protocol.models import Queued, QueueItem
+from comfytui.comfy.protocol.models import AcceptedPrompt, QueueItem
 from comfytui.service.connection.process_evidence import Evidence, is_same_process, last_log_line
 from comfytui.service.notifications import Severity
 from comfytui.service.submission.batch import Submission
@@ -176,7 +176,7 @@ class Outbox:
             self._apply(HttpFailed(str(error), LinkKind.UNAUTHORISED))
         self._apply(PromptDelayed(submission.prompt_id, str(error)))
 
-    async def _post(self, client: ComfyClient, submission: Submission, evidence: Evidence) -> Queued:
+    async def _post(self, client: ComfyClient, submission: Submission, evidence: Evidence) -> AcceptedPrompt:
         self._on_wire = submission.prompt_id
         self._unconfirmed[submission.prompt_id] = Unconfirmed(time.monotonic(), evidence)
         try:
@@ -267,7 +267,7 @@ class Outbox:
         self._unconfirmed.pop(submission.prompt_id, None)
         self._ledger.unsent(submission.prompt_id)
 
-    def _warn(self, submission: Submission, queued: Queued) -> None:
+    def _warn(self, submission: Submission, queued: AcceptedPrompt) -> None:
         """Tell once a batch what the server will leave out of its prompts."""
         if queued.node_errors and self._warned != submission.batch:
             self._warned = submission.batch

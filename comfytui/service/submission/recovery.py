@@ -64,7 +64,7 @@ async def found(submissions: Sequence[Submission], client: ComfyClient) -> tuple
     outputs: dict[str, list[Output]] = {}
     wanted = [(_made_by(submission.graph), submission.prompt_id) for submission in submissions]
     prefixes = tuple({prefix for submission in submissions for prefix in _prefixes(submission.graph)})
-    made = [Output(name) for name in await client.made() if name.startswith(prefixes)]
+    made = [Output(name) for name in await client.output_names() if name.startswith(prefixes)]
     for output in [each for each in made if media_of(each) is Media.PICTURE][:LOOKED_AT]:
         made_by = _read(await _head(client, output))
         if prompt_id := next((prompt_id for graph, prompt_id in wanted if graph == made_by), None):
@@ -82,7 +82,7 @@ async def _head(client: ComfyClient, output: Output) -> bytes:
     """The first bytes of a picture; nothing where the server does not give it, or takes too long."""
     try:
         async with asyncio.timeout(HEAD_SECONDS):
-            return await client.head_of(output, HEAD)
+            return await client.view_head(output, HEAD)
     except (ServerError, NotComfyUI, TimeoutError):
         return b""
 

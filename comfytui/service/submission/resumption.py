@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from comfytui.comfy.cancellation import to_the_end
+from comfytui.comfy.cancellation import run_to_completion
 from comfytui.service.journal.records import SavedBatch
 from comfytui.service.submission.batch import Submission
 from comfytui.service.submission.client_ids import ClientIds
@@ -75,7 +75,7 @@ class Resumption:
             self._wanted.clear()
             held = self._tenancy.client_ids
             # Cut short, it would leave ids that are held here and batches of theirs that nobody goes on with.
-            await to_the_end(self._ask())
+            await run_to_completion(self._ask())
             for client_id in self._tenancy.client_ids:
                 if client_id not in held:
                     hold(client_id)

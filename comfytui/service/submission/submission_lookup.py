@@ -22,11 +22,11 @@ LATEST = 1_000
 
 async def landed(client: ComfyClient, submission: Submission) -> QueueItem | None:
     """The prompt as the server has it, waiting, running or ended under its own id; raises ComfyError."""
-    queue = await client.kept_queue(lambda item: item if _is(item, submission) else None)
+    queue = await client.queue(lambda item: item if _is(item, submission) else None)
     for item in (*queue.running, *queue.pending):
         if item is not None:
             return item
-    entry = await client.history_of(submission.prompt_id)
+    entry = await client.history_entry(submission.prompt_id)
     return entry.item if entry else None
 
 
@@ -36,7 +36,7 @@ async def ended(client: ComfyClient, submission: Submission) -> tuple[QueueItem 
     def keep(entry: HistoryEntry) -> tuple[str, QueueItem | None]:
         return entry.item.prompt_id, entry.item if _is(entry.item, submission) else None
 
-    kept = await client.kept_history(LATEST, keep)
+    kept = await client.history(LATEST, keep)
     return next((item for _, item in kept if item is not None), None), frozenset(prompt_id for prompt_id, _ in kept)
 
 

@@ -9,7 +9,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from comfytui.comfy.server import BadServer, basic, checked_header
+from comfytui.comfy.address import BadServer
+from comfytui.comfy.server import basic_auth, validated_header
 from comfytui.sanitize import sanitize
 from comfytui.service.notifications import LoginRequired
 from comfytui.ui.widgets.line import Line
@@ -29,14 +30,14 @@ def authorization(user: str, password: str, token: str) -> str:
     """
     user, token = user.strip(), token.strip()
     if token and not user and not password:
-        return checked_header("Authorization", f"Bearer {token}")[1]
+        return validated_header("Authorization", f"Bearer {token}")[1]
     if token:
         raise BadServer("Enter a user and password, or a token, but not both.")
     if not user:
         raise BadServer("Enter a user and password, or a token.")
     if ":" in user:
         raise BadServer("A user name cannot contain a colon.")
-    return basic(f"{user}:{password}")
+    return basic_auth(f"{user}:{password}")
 
 
 class LoginScreen(ModalScreen[str | None]):

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from comfytui.comfy.server import BadServer
+from comfytui.comfy.address import BadServer
 from comfytui.sanitize import sanitize
 from comfytui.ui.widgets.line import Line
 

@@ -1,0 +1,96 @@
+"""Open a websocket to a server, and explain why it cannot be opened."""
+
+import asyncio
+import logging
+from types import TracebackType
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidProxy, InvalidStatus, ProxyError
+
+from comfytui.comfy.connection_errors import bad_proxy, not_comfyui, unauthorized, unreachable, upgrade_refused
+from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
+from comfytui.comfy.limits import FRAME_LIMIT
+from comfytui.comfy.proxies import proxy_of
+from comfytui.comfy.server import Server
+from comfytui.comfy.websocket.bounded_connection import BoundedConnection
+
+OPEN_SECONDS = 10.0
+"""Seconds for connecting, from the first packet to the end of the handshake."""
+CLOSE_SECONDS = 0.5
+"""Seconds for the closing handshake; a server that keeps sending would delay the end of the program."""
+_LOGIN_STATUSES = frozenset({401, 403, 407, *range(300, 400)})
+"""Statuses that ask for a login; redirects lead to one."""
+_TEMPORARY_STATUSES = frozenset({408, 425, 429})
+"""Statuses below 500 after which a retry may succeed."""
+_DISABLED_LOGGER = logging.getLogger("comfytui.websocket")
+_DISABLED_LOGGER.disabled = True  # It would log the URL, which may hold a token.
+
+
+class _Connect(connect):
+    """A connect that follows no redirect: it leads to a login, and our headers are for this server alone."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        transport = self.connection.transport
+        try:
+            # The library's own timeout starts once its write buffer is empty, and a server need not read that.
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await super().__aexit__(kind, exc, trace)
+        except TimeoutError:
+            pass
+        finally:
+            # A close that is itself cancelled (by a reconnect, then by the end of the program) leaves the socket open.
+            transport.abort()
+
+
+def open_connection(server: Server, client_id: str) -> connect:
+    """Return a context manager that connects as `client_id`; it gives a `BoundedConnection`."""
+    return _Connect(
+        server.ws_url(client_id),
+        additional_headers=dict(server.headers) | dict(server.cookie_header(server.http_url("/ws"))),
+        user_agent_header="comfytui",
+        ssl=server.tls,
+        proxy=proxy_of(server),
+        open_timeout=OPEN_SECONDS,
+        close_timeout=CLOSE_SECONDS,
+        ping_interval=None,
+        max_size=FRAME_LIMIT,
+        create_connection=BoundedConnection,
+        logger=_DISABLED_LOGGER,
+    )
+
+
+def connect_error(server: Server, error: Exception) -> ComfyError:
+    """Return the client's error for a connection that could not be opened.
+
+    Raises:
+        Unauthorized: If the server requires a login.
+        UpgradeRefused: If it answered without opening a websocket.
+        NotComfyUI: If it does not speak HTTP. No retry mends any of these.
+    """
+    match error:
+        case ProxyError() | InvalidProxy() | ImportError():
+            return bad_proxy(server)
+        case InvalidStatus(response=response) if response.status_code in _LOGIN_STATUSES:
+            raise unauthorized(server, response.status_code) from None
+        case InvalidStatus(response=response) if (
+            response.status_code >= 500 or response.status_code in _TEMPORARY_STATUSES
+        ):
+            status = response.status_code
+            return ServerError(f"{server.shown} answered with status {status}: is ComfyUI running there?", status)
+        case InvalidMessage(__cause__=EOFError() | OSError()):
+            # A forwarded port whose remote end is down looks like this.
+            return Unreachable(f"{server.shown} closes the connection at once: is ComfyUI running there?")
+        case InvalidMessage():
+            raise not_comfyui(server) from None
+        case InvalidHandshake():
+            status_code = error.response.status_code if isinstance(error, InvalidStatus) else None
+            raise upgrade_refused(server, status_code) from None
+        case TimeoutError():
+            return TimedOut(f"{server.shown} did not answer: it may be busy, or the connection is broken.")
+        case _:
+            return unreachable(server, error, proxied=proxy_of(server) is not None)
