@@ -28,16 +28,15 @@ def unauthorized(server: Server, status: int) -> Unauthorized:
 
 def not_comfyui(server: Server) -> NotComfyUI:
     """Return the error for a response that is not ComfyUI's."""
-    return NotComfyUI(
-        f"{server.located} answers, but is not ComfyUI: check the address and the port (the default is 8188)."
-    )
+    where = server.label_with_address
+    return NotComfyUI(f"{where} answers, but is not ComfyUI: check the address and the port (the default is 8188).")
 
 
 def upgrade_refused(server: Server, status: int | None) -> UpgradeRefused:
     """Return the error for a websocket handshake that was refused, with the `status` of the response, if any."""
     how = "" if status is None else f" (status {status})"
     return UpgradeRefused(
-        f"The websocket of {server.located} was refused{how}: "
+        f"The websocket of {server.label_with_address} was refused{how}: "
         "if there is a proxy in front of it, let websocket upgrades to /ws pass."
     )
 
@@ -58,24 +57,23 @@ def unreachable(server: Server, error: BaseException, *, proxied: bool = False) 
         error: What was raised; its chain of causes is searched for one that says why.
         proxied: Whether the connection goes through a proxy, which a failure to connect is then put down to.
     """
+    location = server.label_with_address
     for cause in _causes(error):
         match cause:
             case ssl.SSLCertVerificationError():
-                return Unreachable(
-                    f"The certificate of {server.located} is not trusted: give --ca FILE, or --insecure."
-                )
+                return Unreachable(f"The certificate of {location} is not trusted: give --ca FILE, or --insecure.")
             case ssl.SSLError():
-                return Unreachable(f"The TLS handshake with {server.located} failed: try http://, or give --cert FILE.")
+                return Unreachable(f"The TLS handshake with {location} failed: try http://, or give --cert FILE.")
             case OSError() if proxied:
                 return bad_proxy(server)
             case socket.gaierror():
                 return Unreachable(_unknown_host(server), "dns")
             case OSError() if _is_refused(cause):
                 return Unreachable(
-                    f"Nothing listens at {server.located}: start ComfyUI there, or forward the port with ssh -L.",
+                    f"Nothing listens at {location}: start ComfyUI there, or forward the port with ssh -L.",
                     "refused",
                 )
-    return Unreachable(f"{server.located} cannot be reached: check the address, the VPN or the SSH forward.")
+    return Unreachable(f"{location} cannot be reached: check the address, the VPN or the SSH forward.")
 
 
 def _unknown_host(server: Server) -> str:

@@ -94,7 +94,7 @@ class Server:
         return self.base.removeprefix("http://")
 
     @property
-    def located(self) -> str:
+    def label_with_address(self) -> str:
         """The name and the address, for messages about a wrong address."""
         return f"{self.name} ({self.address})" if self.name else self.address
 

@@ -144,7 +144,11 @@ def test_of_two_headers_with_a_name_the_last_counts() -> None:
 
 def test_a_name_is_shown_in_place_of_the_address() -> None:
     server = Server.from_url("http://me:pw@10.0.0.5:8188/p", name="gpu-box", query="token=t")
-    assert (server.shown, server.address, server.located) == ("gpu-box", "10.0.0.5:8188/p", "gpu-box (10.0.0.5:8188/p)")
+    assert (server.shown, server.address, server.label_with_address) == (
+        "gpu-box",
+        "10.0.0.5:8188/p",
+        "gpu-box (10.0.0.5:8188/p)",
+    )
     assert server.http_url("/queue") == "http://10.0.0.5:8188/p/queue?token=t"
 
 

@@ -49,7 +49,7 @@ def test_a_named_server_shows_its_name_and_an_address_stays_an_address(tmp_path:
     config = read_config(write_config(tmp_path, SERVER + other))
     box = config.resolve(" box ")
     assert (box.name, box.shown, box.address) == ("box", "box", "10.0.0.5:8188")
-    assert box.located == "box (10.0.0.5:8188)"
+    assert box.label_with_address == "box (10.0.0.5:8188)"
     assert config.default == "a_B-2"
     assert config.resolve("a_B-2").base == "http://box.lan:8188/prefix"
     assert config.resolve("a_B-2").insecure

@@ -43,7 +43,9 @@ def error_of(server: Server, error: Exception, *, closed: bool) -> ComfyError:
     shown = server.shown
     match error:
         case httpx.ConnectTimeout():
-            return Unreachable(f"{server.located} does not answer: check the address, the VPN or the SSH forward.")
+            return Unreachable(
+                f"{server.label_with_address} does not answer: check the address, the VPN or the SSH forward."
+            )
         case httpx.ProxyError():
             return bad_proxy(server)
         case httpx.ConnectError():

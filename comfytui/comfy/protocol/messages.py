@@ -30,7 +30,7 @@ from comfytui.comfy.protocol.events import (
 REASON_LIMIT = 200
 """Characters kept of the type and the reason of an `Unknown`."""
 
-UNKNOWN_TYPE = "no type that means something here"
+UNKNOWN_TYPE = "not a type that is handled"
 """Reason of an `Unknown` of a type that is not handled."""
 
 Data = Mapping[str, Any]
@@ -47,7 +47,7 @@ def event_of(kind: str, data: object) -> Event:
     if read is None:
         return unknown(kind, UNKNOWN_TYPE)
     if not isinstance(data, dict):
-        return unknown(kind, "its data is no object")
+        return unknown(kind, "data is not an object")
     try:
         return read(data)
     except ValueError as error:

@@ -127,7 +127,7 @@ def parse_cancelled(body: Json) -> bool:
     """Parse the response to a cancel request: whether the job was still pending or running."""
     cancelled = parse_object(body).get("cancelled")
     if not isinstance(cancelled, bool):
-        raise ValueError("no word on what was cancelled")
+        raise ValueError("no boolean in cancelled")
     return cancelled
 
 
