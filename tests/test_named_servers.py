@@ -12,7 +12,7 @@ from textual.color import Color
 from comfytui.cli.main import main
 from comfytui.comfy.server import basic_auth
 from comfytui.ui.themes import LIGHT
-from tests.comfy.auth_servers import Keeper
+from tests.comfy.auth_servers import AuthServer
 from tests.comfy.stub_servers import unused_port
 from tests.terminal import ENTER, ESCAPE, Terminal, terminal
 
@@ -26,12 +26,12 @@ query = { token = "abracadabra" }
 
 
 @contextmanager
-def serving(keeper: Keeper) -> Iterator[str]:
+def serving(auth_server: AuthServer) -> Iterator[str]:
     """Run the server in a thread of its own, as this one waits for the terminal; give its URL."""
     loop, ready, over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
 
     async def serve() -> None:
-        async with keeper.open():
+        async with auth_server.open():
             ready.set()
             await over.wait()
 
@@ -39,7 +39,7 @@ def serving(keeper: Keeper) -> Iterator[str]:
     thread.start()
     ready.wait()
     try:
-        yield keeper.url
+        yield auth_server.url
     finally:
         loop.call_soon_threadsafe(over.set)
         thread.join()
@@ -77,14 +77,14 @@ def assert_no_secrets(it: Terminal, folder: Path) -> None:
 
 
 def test_a_named_server_is_shown_and_remembered_by_its_name(tmp_path: Path) -> None:
-    keeper = Keeper(
+    auth_server = AuthServer(
         lambda request: (
             request.headers.get("Authorization") == "Bearer hunter2"
             and (request.headers.get("X-Key"), request.cookies.get("session")) == ("s3cret", "abracadabra")
             and request.query.get("token") == "abracadabra"
         )
     )
-    with serving(keeper) as url:
+    with serving(auth_server) as url:
         file = write_config(tmp_path, f'[servers.gpu-box]\nurl = "{url}"\n{KEYS}', 0o644)
         (tmp_path / "state" / "comfytui").mkdir(parents=True)
         (tmp_path / "state" / "comfytui" / "theme").write_text(f"{LIGHT.name}\n")
@@ -98,12 +98,12 @@ def test_a_named_server_is_shown_and_remembered_by_its_name(tmp_path: Path) -> N
             assert f"chmod 600 {file}".encode() in it.written
             assert_no_secrets(it, tmp_path)
         assert (tmp_path / "state" / "comfytui" / "last_server").read_text() == "gpu-box\n"
-    assert keeper.seen["/ws", True] == 1
-    assert not [path for path, welcome in keeper.seen if not welcome]
+    assert auth_server.seen["/ws", True] == 1
+    assert not [path for path, welcome in auth_server.seen if not welcome]
 
 
 def test_a_rejected_login_says_what_to_set(tmp_path: Path) -> None:
-    with serving(Keeper(lambda _: False)) as url:
+    with serving(AuthServer(lambda _: False)) as url:
         write_config(tmp_path, f'[servers.gpu-box]\nurl = "{url}"\n{KEYS}')
         with started(tmp_path, "gpu-box") as it:
             it.shows("The server refused this login (401): try again.")
@@ -116,8 +116,8 @@ def test_a_rejected_login_says_what_to_set(tmp_path: Path) -> None:
 
 def test_a_login_typed_on_the_screen_is_not_stored(tmp_path: Path) -> None:
     login = basic_auth("me:hunter2")
-    keeper = Keeper(lambda request: request.headers.get("Authorization") == login)
-    with serving(keeper) as url, started(tmp_path, url) as it:
+    auth_server = AuthServer(lambda request: request.headers.get("Authorization") == login)
+    with serving(auth_server) as url, started(tmp_path, url) as it:
         it.shows("The server asks for a login (401).")
         it.send("me", ENTER, "s3cret", ENTER)
         it.shows("The server refused this login (401): try again.")
@@ -128,8 +128,8 @@ def test_a_login_typed_on_the_screen_is_not_stored(tmp_path: Path) -> None:
         it.send(ESCAPE, "q")
         assert it.exit_code() == 0
         assert_no_secrets(it, tmp_path)
-    assert keeper.seen["/ws", True] == 1
-    assert keeper.seen["/api/prompt", True] >= 1
+    assert auth_server.seen["/ws", True] == 1
+    assert auth_server.seen["/api/prompt", True] >= 1
 
 
 def test_a_bad_config_exits_with_one_sentence(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_an_unknown_name_exits_with_a_suggestion(tmp_path: Path) -> None:
 
 
 def test_the_start_screen_shows_an_invalid_default_and_opens_the_others(tmp_path: Path) -> None:
-    with serving(Keeper(lambda _: True)) as url:
+    with serving(AuthServer(lambda _: True)) as url:
         wrong = '[servers.wrong]\nurl = "box"\ndefault = true\ntokken = "hunter2"\n'
         write_config(tmp_path, f'{wrong}[servers.gpu-box]\nurl = "{url}"\n')
         with started(tmp_path) as it:
@@ -164,7 +164,7 @@ def test_the_start_screen_shows_an_invalid_default_and_opens_the_others(tmp_path
 
 def test_the_start_screen_accepts_names(tmp_path: Path) -> None:
     away = f"http://127.0.0.1:{asyncio.run(unused_port())}"
-    with serving(Keeper(lambda request: request.headers.get("X-Key") == "k")) as url:
+    with serving(AuthServer(lambda request: request.headers.get("X-Key") == "k")) as url:
         write_config(
             tmp_path,
             f'[servers.away]\nurl = "{away}"\ndefault = true\n[servers.gpu-box]\nurl = "{url}"\nheaders.X-Key = "k"\n'

@@ -10,7 +10,7 @@ from comfytui.cli import startup_server
 from comfytui.cli.startup_server import find_startup_server, preferred_server, remember_server
 from comfytui.comfy.address import BadServer
 from comfytui.config.config import Config, read_config
-from tests.comfy.auth_servers import Keeper
+from tests.comfy.auth_servers import AuthServer
 from tests.comfy.stub_servers import everywhere, serving, unused_port
 
 
@@ -66,9 +66,9 @@ def test_an_unwritable_state_folder_is_no_error(state: Path) -> None:
 
 
 async def test_only_the_preferred_server_gets_the_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    keeper = Keeper(lambda _: False)
+    auth_server = AuthServer(lambda _: False)
     unused = f'url = "127.0.0.1:{await unused_port()}"\ndefault = true'
-    async with keeper.open() as server:
+    async with auth_server.open() as server:
         monkeypatch.setattr(startup_server, "LOCAL_SERVERS", (server.address,))
         config = configured(tmp_path, box=unused, spare=f'url = "{server.base}"')
         found = await find_startup_server(config, headers=[("X-Key", "k")])
@@ -81,7 +81,7 @@ async def test_only_the_preferred_server_gets_the_credentials(monkeypatch: pytes
 
 
 async def test_if_the_last_server_is_down_no_other_is_chosen(tmp_path: Path) -> None:
-    async with Keeper(lambda _: False).open() as server:
+    async with AuthServer(lambda _: False).open() as server:
         unused = f'url = "127.0.0.1:{await unused_port()}"'
         config = configured(tmp_path, box=unused, spare=f'url = "{server.base}"\ndefault = true')
         remember_server("box")
@@ -91,7 +91,7 @@ async def test_if_the_last_server_is_down_no_other_is_chosen(tmp_path: Path) -> 
 async def test_a_local_server_is_the_last_candidate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     config = configured(tmp_path, spare=f'url = "127.0.0.1:{await unused_port()}"\ndefault = true')
     assert await find_startup_server(config) is None
-    async with Keeper(lambda _: False).open() as server:
+    async with AuthServer(lambda _: False).open() as server:
         monkeypatch.setattr(startup_server, "LOCAL_SERVERS", (server.address,))
         assert await find_startup_server(config) == server
 
@@ -115,7 +115,7 @@ async def test_only_the_preferred_server_may_be_slow(monkeypatch: pytest.MonkeyP
 
 
 async def test_only_the_secrets_of_the_chosen_server_are_read(tmp_path: Path) -> None:
-    async with Keeper(lambda _: False).open() as server:
+    async with AuthServer(lambda _: False).open() as server:
         config = configured(
             tmp_path, box=f'url = "{server.base}"', spare='url = "spare"\ndefault = true\ntoken_command = ["no-such"]'
         )

@@ -1,4 +1,4 @@
-"""Boxes that let nobody in without a secret, on HTTP and at the socket's handshake, and proxies that count."""
+"""Servers that require credentials, for HTTP and for the websocket handshake, and a proxy that records requests."""
 
 import asyncio
 from collections import Counter
@@ -14,20 +14,26 @@ from comfytui.comfy.websocket.event_stream import stream_events
 from tests.comfy.stub_servers import Handler, serving
 
 
-class Keeper:
-    """A box that opens to requests that `known` likes, and counts whom it let in and whom not."""
+class AuthServer:
+    """A server that answers only authorized requests, and counts both kinds.
 
-    def __init__(self, known: Callable[[web.Request], bool], status: int = 401) -> None:
-        self._known = known
+    Args:
+        is_authorized: Whether a request has the right credentials.
+        status: The status of the response to other requests.
+    """
+
+    def __init__(self, is_authorized: Callable[[web.Request], bool], status: int = 401) -> None:
+        self._is_authorized = is_authorized
         self._status = status
         self.seen: Counter[tuple[str, bool]] = Counter()
+        """Requests by path and whether they were authorized."""
         self.url = ""
 
     def _guarded(self, handler: Handler) -> Handler:
         async def answer(request: web.Request) -> web.StreamResponse:
-            welcome = self._known(request)
-            self.seen[request.path, welcome] += 1
-            if not welcome:
+            authorized = self._is_authorized(request)
+            self.seen[request.path, authorized] += 1
+            if not authorized:
                 return web.Response(status=self._status, headers={"Location": "/login"})
             return await handler(request)
 
@@ -35,7 +41,7 @@ class Keeper:
 
     @asynccontextmanager
     async def open(self, prefix: str = "") -> AsyncIterator[Server]:
-        """Serve below a prefix; gives the server without a way in."""
+        """Serve below a prefix; yield the server without credentials."""
         routes = {
             f"GET {prefix}/api/prompt": self._guarded(_count),
             f"GET {prefix}/ws": self._guarded(_socket),
@@ -57,38 +63,38 @@ async def _socket(request: web.Request) -> web.StreamResponse:
     return connection
 
 
-async def get_in(server: Server) -> None:
-    """Ask twice over HTTP (the first time finds out where) and open the socket."""
+async def check_access(server: Server) -> None:
+    """Send two requests (the first one probes for the prefix) and open the websocket."""
     async with ComfyClient(server) as client:
         assert await client.queue_count() == 2
-    assert await first_heard(server) == Opened()
+    assert await first_event(server) == Opened()
 
 
-async def first_heard(server: Server) -> object:
-    """What the socket says first."""
+async def first_event(server: Server) -> object:
+    """Return the first event of the websocket."""
     async with aclosing(stream_events(server, "me")) as stream:
         return await anext(stream)
 
 
-async def reason(server: Server) -> str:
-    """Why the socket cannot be opened."""
-    heard = await first_heard(server)
-    assert isinstance(heard, Closed)
-    return heard.reason
+async def closed_reason(server: Server) -> str:
+    """Return why the websocket cannot be opened."""
+    event = await first_event(server)
+    assert isinstance(event, Closed)
+    return event.reason
 
 
-class ForwardProxy:
-    """A proxy as HTTP_PROXY names it: it takes every name for one port of this machine, and notes what was asked."""
+class RecordingProxy:
+    """A proxy for HTTP_PROXY that forwards every host to one port of this machine, and records what is requested."""
 
     def __init__(self, target_port: int) -> None:
         self._port = target_port
-        self.asked: list[tuple[str, str]] = []
+        self.requests: list[tuple[str, str]] = []
         self.logins: list[str] = []
         self.url = ""
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator["ForwardProxy"]:
-        """Serve."""
+    async def open(self) -> AsyncIterator["RecordingProxy"]:
+        """Serve; yield the proxy."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with server:
@@ -98,7 +104,7 @@ class ForwardProxy:
         head = await reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
         method, target, version = first.split(" ")
-        self.asked.append((method, target))
+        self.requests.append((method, target))
         self.logins += [line.partition(" ")[2] for line in lines if line.lower().startswith("proxy-authorization:")]
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._port)
         if method == "CONNECT":
@@ -107,11 +113,11 @@ class ForwardProxy:
             path = "/" + target.split("/", 3)[3]
             up_writer.write("\r\n".join([f"{method} {path} {version}", *lines]).encode())
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_pass(reader, up_writer))
-            tasks.create_task(_pass(up_reader, writer))
+            tasks.create_task(_forward(reader, up_writer))
+            tasks.create_task(_forward(up_reader, writer))
 
 
-async def _pass(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+async def _forward(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
     with suppress(OSError):
         while data := await source.read(65_536):
             sink.write(data)

@@ -1,4 +1,4 @@
-"""How much memory something takes."""
+"""Assert how much memory something takes."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ MB = 10**6
 
 
 @contextmanager
-def at_most(size: int) -> Iterator[None]:
-    """Python's own memory grows by no more than `size` bytes meanwhile."""
+def memory_limit(size: int) -> Iterator[None]:
+    """Assert that Python allocates less than `size` bytes in the context."""
     tracemalloc.start()
     try:
         yield

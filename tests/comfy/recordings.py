@@ -1,4 +1,4 @@
-"""The frames and HTTP exchanges of the recordings, as a client got them."""
+"""The frames and HTTP exchanges of the recordings, as a client received them."""
 
 import json
 from base64 import b64decode
@@ -10,7 +10,7 @@ RECORDINGS = sorted((Path(__file__).parents[1] / "recordings").glob("*.jsonl"))
 
 
 def frames(recording: Path) -> Iterator[str | bytes]:
-    """Every frame that the server sent, to whatever socket."""
+    """Yield every frame that the server sent, on any connection."""
     for entry in _entries(recording):
         if "text" in entry:
             yield entry["text"]
@@ -19,14 +19,14 @@ def frames(recording: Path) -> Iterator[str | bytes]:
 
 
 def exchanges(recording: Path) -> Iterator[dict[str, Any]]:
-    """Every HTTP exchange: method, path, request, status, response."""
+    """Yield every HTTP exchange: method, path, request, status, response."""
     return (entry["http"] for entry in _entries(recording) if "http" in entry)
 
 
 def exchange(name: str, method: str, path: str) -> dict[str, Any]:
-    """The first exchange of a recording with this method and beginning of the path."""
-    (recording,) = (one for one in RECORDINGS if one.stem == name)
-    return next(one for one in exchanges(recording) if one["method"] == method and one["path"].startswith(path))
+    """Return the first exchange of a recording with this method and beginning of the path."""
+    (recording,) = (recording for recording in RECORDINGS if recording.stem == name)
+    return next(each for each in exchanges(recording) if each["method"] == method and each["path"].startswith(path))
 
 
 def _entries(recording: Path) -> Iterator[dict[str, Any]]:

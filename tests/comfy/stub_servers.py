@@ -1,4 +1,4 @@
-"""Small servers on 127.0.0.1 that answer as ComfyUI does not."""
+"""Small servers on 127.0.0.1 with scripted responses."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @asynccontextmanager
 async def serving(routes: dict[str, Handler]) -> AsyncIterator[str]:
-    """The URL of a server with handlers by `METHOD /path`; `* /path` takes every method."""
+    """Serve handlers by `METHOD /path`, where `*` is any method; yield the URL."""
     app = web.Application(client_max_size=2**24)
     for route, handler in routes.items():
         method, _, path = route.partition(" ")
@@ -30,7 +30,7 @@ async def serving(routes: dict[str, Handler]) -> AsyncIterator[str]:
 
 
 def answering(body: Any = "", status: int = 200, **headers: str) -> Handler:
-    """A handler that always says the same: text as it is, anything else as JSON."""
+    """Return a handler with one response: a str as text, anything else as JSON."""
 
     async def handler(_: web.Request) -> web.Response:
         text = body if isinstance(body, str) else json.dumps(body)
@@ -42,17 +42,17 @@ def answering(body: Any = "", status: int = 200, **headers: str) -> Handler:
 
 
 def everywhere(handler: Handler) -> dict[str, Handler]:
-    """The routes of a server that has one answer to everything."""
+    """Return routes that pass every request to one handler."""
     return {"* /{path:.*}": handler}
 
 
 PAGE = answering("<!doctype html><title>Router</title>", Content_Type="text/html; charset=utf-8")
-"""The answer of a router, or of another web application."""
+"""The response of a router, or of another web application."""
 
 
 @asynccontextmanager
-async def shouting(greeting: bytes) -> AsyncIterator[str]:
-    """The URL of a port that says `greeting` to whoever connects and hangs up."""
+async def greeting_server(greeting: bytes) -> AsyncIterator[str]:
+    """Serve a port that reads a little, sends a greeting and closes the connection; yield the URL."""
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
@@ -65,7 +65,7 @@ async def shouting(greeting: bytes) -> AsyncIterator[str]:
 
 
 async def unused_port() -> int:
-    """A port on which nothing listens."""
+    """Return a port on which nothing listens."""
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port: int = server.sockets[0].getsockname()[1]
     server.close()

@@ -1,4 +1,4 @@
-"""Ends are neither cut short nor missed."""
+"""Coroutines run to completion, and cancellations are not lost."""
 
 import asyncio
 
@@ -8,37 +8,37 @@ from comfytui.comfy.cancellation import run_in_task, run_to_completion
 
 
 @pytest.mark.parametrize("turns", range(6))
-async def test_an_end_that_comes_while_a_group_of_tasks_breaks_is_heard(turns: int) -> None:
-    let_go = asyncio.Event()
+async def test_a_cancellation_while_a_task_group_fails_is_not_lost(turns: int) -> None:
+    release = asyncio.Event()
     closing = asyncio.Event()
 
-    async def breaks() -> None:
+    async def fails() -> None:
         raise ValueError
 
-    async def ends_slowly() -> None:
+    async def exits_slowly() -> None:
         try:
             await asyncio.Event().wait()
         finally:
             closing.set()
-            await let_go.wait()
+            await release.wait()
 
     async def work() -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(ends_slowly())
+            tasks.create_task(exits_slowly())
             await asyncio.sleep(0)
-            tasks.create_task(breaks())
+            tasks.create_task(fails())
 
-    serving = asyncio.create_task(run_in_task(work()))
+    running = asyncio.create_task(run_in_task(work()))
     await closing.wait()
     for _ in range(turns):
         await asyncio.sleep(0)
-    serving.cancel()
-    let_go.set()
-    await asyncio.wait([serving])
-    assert serving.cancelled()
+    running.cancel()
+    release.set()
+    await asyncio.wait([running])
+    assert running.cancelled()
 
 
-async def test_what_is_done_to_the_end_is_whole_however_often_it_is_cancelled() -> None:
+async def test_run_to_completion_finishes_however_often_it_is_cancelled() -> None:
     steps: list[int] = []
 
     async def close() -> None:
@@ -54,11 +54,11 @@ async def test_what_is_done_to_the_end_is_whole_however_often_it_is_cancelled() 
     assert (steps, closing.cancelled()) == ([0, 1, 2, 3, 4], True)
 
 
-async def test_a_fault_comes_out_of_either() -> None:
-    async def breaks() -> None:
+async def test_exceptions_are_passed_on() -> None:
+    async def fails() -> None:
         raise ValueError
 
     with pytest.raises(ValueError, match=r"^$"):
-        await run_to_completion(breaks())
+        await run_to_completion(fails())
     with pytest.raises(ValueError, match=r"^$"):
-        await run_in_task(breaks())
+        await run_in_task(fails())

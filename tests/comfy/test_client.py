@@ -1,3 +1,5 @@
+"""Requests of the client, and what it makes of the responses."""
+
 import json
 import logging
 from typing import Any
@@ -19,28 +21,28 @@ COUNT = {"exec_info": {"queue_remaining": 2}}
 
 
 class Recorder:
-    """Answers everything with one body and keeps what was asked."""
+    """Sends one response to every request, and records the requests."""
 
     def __init__(self, body: Any = "", status: int = 200) -> None:
-        self.asked: list[tuple[str, str, Any]] = []
+        self.requests: list[tuple[str, str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self._answer = answering(body, status)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         self.headers.append(dict(request.headers))
-        self.asked.append((request.method, str(request.rel_url), json.loads(raw) if raw else None))
+        self.requests.append((request.method, str(request.rel_url), json.loads(raw) if raw else None))
         return await self._answer(request)
 
 
-async def test_a_prompt_goes_out_with_our_id_and_marks() -> None:
-    box, prompt_id = Recorder({"prompt_id": "theirs", "number": 4, "node_errors": {}}), str(uuid4())
-    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+async def test_a_prompt_is_submitted_with_id_and_marks() -> None:
+    recorder, prompt_id = Recorder({"prompt_id": "theirs", "number": 4, "node_errors": {}}), str(uuid4())
+    async with serving(everywhere(recorder.answer)) as url, ComfyClient(Server.from_url(url)) as client:
         queued = await client.submit(
             GRAPH, prompt_id=prompt_id, client_id="me", marks={"batch": "b"}, preview_method="none", front=True
         )
     assert queued == AcceptedPrompt("theirs", 4)
-    assert box.asked[-1] == (
+    assert recorder.requests[-1] == (
         "POST",
         "/api/prompt",
         {
@@ -53,42 +55,42 @@ async def test_a_prompt_goes_out_with_our_id_and_marks() -> None:
     )
 
 
-async def test_a_prompt_says_nothing_that_was_not_asked_for() -> None:
-    box = Recorder({"prompt_id": "p", "number": 4})
-    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+async def test_a_prompt_has_no_options_that_were_not_given() -> None:
+    recorder = Recorder({"prompt_id": "p", "number": 4})
+    async with serving(everywhere(recorder.answer)) as url, ComfyClient(Server.from_url(url)) as client:
         await client.submit(GRAPH, prompt_id="p", client_id="me", marks={})
-    body = box.asked[-1][2]
+    body = recorder.requests[-1][2]
     assert set(body) == {"prompt", "client_id", "prompt_id", "extra_data"}
     assert body["extra_data"] == {"comfytui": {}}
 
 
-async def test_graphs_of_others_may_hold_what_json_does_not() -> None:
-    box = Recorder({"prompt_id": "p", "number": 4})
+async def test_graphs_with_nan_and_lone_surrogates_are_submitted() -> None:
+    recorder = Recorder({"prompt_id": "p", "number": 4})
     graph = {"1": {"class_type": "X\ud800", "is_changed": [float("nan")]}}
-    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+    async with serving(everywhere(recorder.answer)) as url, ComfyClient(Server.from_url(url)) as client:
         await client.submit(graph, prompt_id="p", client_id="me", marks={})
-    assert box.asked[-1][2]["prompt"]["1"]["class_type"] == "X\ud800"
+    assert recorder.requests[-1][2]["prompt"]["1"]["class_type"] == "X\ud800"
 
 
-async def test_no_header_that_makes_comfyui_refuse_is_sent() -> None:
-    box = Recorder(COUNT)
+async def test_no_header_that_comfyui_rejects_is_sent() -> None:
+    recorder = Recorder(COUNT)
     server = "http://me:pw@{}/?token=t"
-    async with serving(everywhere(box.answer)) as url:
+    async with serving(everywhere(recorder.answer)) as url:
         address = server.format(url.removeprefix("http://"))
         async with ComfyClient(Server.from_url(address, headers=[("X-API-Key", "k")])) as client:
             await client.queue_count()
-    for headers in box.headers:
+    for headers in recorder.headers:
         assert headers["X-API-Key"] == "k"
         assert headers["Authorization"] == "Basic bWU6cHc="
         assert headers["Host"] == url.removeprefix("http://")
         assert not {"Origin", "Sec-Fetch-Site"} & headers.keys()
-    assert {path for _, path, _ in box.asked} == {"/api/prompt?token=t"}
+    assert {path for _, path, _ in recorder.requests} == {"/api/prompt?token=t"}
 
 
-async def test_the_recorded_refusal_is_told_with_its_nodes() -> None:
+async def test_the_recorded_rejection_is_raised_with_its_node_errors() -> None:
     recorded = exchange("validation_errors", "POST", "/prompt")
-    box = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering(recorded["response"], 400)}
-    async with serving(box) as url, ComfyClient(Server.from_url(url)) as client:
+    routes = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering(recorded["response"], 400)}
+    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         with pytest.raises(Rejected, match="Prompt outputs failed validation") as caught:
             await client.submit(GRAPH, prompt_id="p", client_id="me", marks={})
     assert [(error.class_type, error.input_name) for error in caught.value.node_errors] == [
@@ -97,10 +99,10 @@ async def test_the_recorded_refusal_is_told_with_its_nodes() -> None:
     ]
 
 
-async def test_a_refusal_is_harmless_to_show() -> None:
+async def test_the_message_of_a_rejection_is_sanitized() -> None:
     refusal = {"error": {"message": "\x1b]0;owned\x07no\nway " + "x" * 100_000}}
-    box = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering(refusal, 400)}
-    async with serving(box) as url, ComfyClient(Server.from_url(url)) as client:
+    routes = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering(refusal, 400)}
+    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         with pytest.raises(Rejected) as caught:
             await client.submit(GRAPH, prompt_id="p", client_id="me", marks={})
     assert str(caught.value).isprintable()
@@ -108,19 +110,17 @@ async def test_a_refusal_is_harmless_to_show() -> None:
 
 
 @pytest.mark.parametrize(("status", "expected"), [(413, Rejected), (429, ServerError)])
-async def test_a_prompt_that_will_never_pass_is_told_from_one_that_may_later(
-    status: int, expected: type[ComfyError]
-) -> None:
-    box = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering("No", status)}
-    async with serving(box) as url, ComfyClient(Server.from_url(url)) as client:
+async def test_only_final_statuses_are_rejections(status: int, expected: type[ComfyError]) -> None:
+    routes = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering("No", status)}
+    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         with pytest.raises(expected, match=str(status)):
             await client.submit(GRAPH, prompt_id="p", client_id="me", marks={})
 
 
-async def test_servers_without_api_paths_are_asked_on_bare_ones() -> None:
-    box, bare = Recorder("", 404), Recorder(EMPTY_QUEUE)
+async def test_servers_without_api_prefix_are_called_at_the_root() -> None:
+    recorder, at_root = Recorder("", 404), Recorder(EMPTY_QUEUE)
     async with (
-        serving({"GET /queue": bare.answer, **everywhere(box.answer)}) as url,
+        serving({"GET /queue": at_root.answer, **everywhere(recorder.answer)}) as url,
         ComfyClient(Server.from_url(url)) as client,
     ):
         assert await client.queue() == Queue()
@@ -128,8 +128,8 @@ async def test_servers_without_api_paths_are_asked_on_bare_ones() -> None:
         assert await client.cancel("p") is None
         assert await client.jobs() is None
         assert await client.job_graph("p") is None
-    assert [path for _, path, _ in bare.asked] == ["/queue", "/queue"]
-    assert [path for _, path, _ in box.asked] == [
+    assert [path for _, path, _ in at_root.requests] == ["/queue", "/queue"]
+    assert [path for _, path, _ in recorder.requests] == [
         "/api/prompt",
         "/api/jobs/p/cancel",
         "/api/jobs?limit=200",
@@ -137,9 +137,9 @@ async def test_servers_without_api_paths_are_asked_on_bare_ones() -> None:
     ]
 
 
-async def test_a_404_that_means_something_is_an_answer() -> None:
-    box = {"GET /api/prompt": answering(COUNT), "GET /api/jobs/{id}": answering({"error": "Job not found"}, 404)}
-    async with serving(box) as url, ComfyClient(Server.from_url(url)) as client:
+async def test_a_404_may_be_an_empty_result() -> None:
+    routes = {"GET /api/prompt": answering(COUNT), "GET /api/jobs/{id}": answering({"error": "Job not found"}, 404)}
+    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         assert await client.job_graph("p") is None
         assert await client.models("nosuch") == ()
         assert await client.object_info("NoSuch") == {}
@@ -153,39 +153,39 @@ async def test_a_404_that_means_something_is_an_answer() -> None:
 
 
 @pytest.mark.parametrize("key", ["theirs", "mine"])
-async def test_an_entry_of_another_prompt_is_no_answer_about_this_one(key: str) -> None:
+async def test_an_entry_of_another_prompt_is_ignored(key: str) -> None:
     entry = {"prompt": [1, "theirs", GRAPH, {}, []], "outputs": {}, "status": {"status_str": "success"}}
-    box = {
+    routes = {
         "GET /api/prompt": answering(COUNT),
         "GET /api/history/{id}": answering({key: entry}),
         "GET /api/jobs/{id}": answering({"id": "theirs", "workflow": {"prompt": GRAPH}}),
     }
-    async with serving(box) as url, ComfyClient(Server.from_url(url)) as client:
+    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         assert await client.history_entry("mine") is None
         assert await client.job_graph("mine") is None
         assert await client.job_graph("theirs") == GRAPH
 
 
-async def test_ids_and_names_stay_within_their_segment_of_the_path() -> None:
-    box = Recorder({})
-    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+async def test_ids_and_names_are_quoted_in_paths() -> None:
+    recorder = Recorder({})
+    async with serving(everywhere(recorder.answer)) as url, ComfyClient(Server.from_url(url)) as client:
         await client.history_entry("../queue?x=1#")
         await client.object_info("A/B\ud800")
-    assert [path for _, path, _ in box.asked[-2:]] == [
+    assert [path for _, path, _ in recorder.requests[-2:]] == [
         "/api/history/..%2Fqueue%3Fx%3D1%23",
         "/api/object_info/A%2FB%3F",
     ]
 
 
-async def test_orders_reach_the_server_as_it_reads_them() -> None:
-    box = Recorder("")
-    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+async def test_commands_are_sent_as_the_server_expects() -> None:
+    recorder = Recorder("")
+    async with serving(everywhere(recorder.answer)) as url, ComfyClient(Server.from_url(url)) as client:
         await client.interrupt("p")
         await client.interrupt()
         await client.delete(["p", "q"])
         await client.clear()
         assert await client.subscribe_logs("me")
-    assert box.asked[1:] == [
+    assert recorder.requests[1:] == [
         ("POST", "/api/interrupt", {"prompt_id": "p"}),
         ("POST", "/api/interrupt", {}),
         ("POST", "/api/queue", {"delete": ["p", "q"]}),
@@ -194,37 +194,37 @@ async def test_orders_reach_the_server_as_it_reads_them() -> None:
     ]
 
 
-async def test_logs_that_a_server_does_not_offer_are_no_fault() -> None:
+async def test_logs_that_a_server_does_not_offer_are_not_an_error() -> None:
     async with serving({}) as url, ComfyClient(Server.from_url(url)) as client:
         assert not await client.subscribe_logs("me")
 
 
 @pytest.mark.parametrize("cancelled", [True, False])
-async def test_cancelling_says_whether_there_was_something_to_cancel(cancelled: bool) -> None:
-    box = Recorder({"cancelled": cancelled})
-    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+async def test_cancel_returns_whether_there_was_such_a_job(cancelled: bool) -> None:
+    recorder = Recorder({"cancelled": cancelled})
+    async with serving(everywhere(recorder.answer)) as url, ComfyClient(Server.from_url(url)) as client:
         assert await client.cancel("p") is cancelled
-    assert box.asked == [("POST", "/api/jobs/p/cancel", None)]
+    assert recorder.requests == [("POST", "/api/jobs/p/cancel", None)]
 
 
-async def test_pictures_come_as_they_are_or_light() -> None:
-    box = Recorder("picture")
-    async with serving(everywhere(box.answer)) as url, ComfyClient(Server.from_url(url)) as client:
+async def test_images_are_viewed_as_files_or_previews() -> None:
+    recorder = Recorder("picture")
+    async with serving(everywhere(recorder.answer)) as url, ComfyClient(Server.from_url(url)) as client:
         assert await client.view(Output("a b.png", "x/y", "temp")) == b"picture"
         assert await client.view(Output("a.png"), preview="webp;50") == b"picture"
-    assert [path for _, path, _ in box.asked[-2:]] == [
+    assert [path for _, path, _ in recorder.requests[-2:]] == [
         "/api/view?filename=a+b.png&subfolder=x%2Fy&type=temp",
         "/api/view?filename=a.png&subfolder=&type=output&preview=webp%3B50",
     ]
 
 
-async def test_a_page_in_place_of_a_picture_is_no_picture() -> None:
+async def test_an_html_page_is_not_an_image() -> None:
     async with serving(everywhere(PAGE)) as url, ComfyClient(Server.from_url(url)) as client:
         with pytest.raises(NotComfyUI):
             await client.view(Output("a.png"))
 
 
-async def test_the_endless_file_is_left_unread() -> None:
+async def test_an_endless_file_is_rejected() -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -237,7 +237,7 @@ async def test_the_endless_file_is_left_unread() -> None:
             await client.view(Output("a.png"), limit=2**20)
 
 
-async def test_a_queue_of_ten_thousand_comes_whole_and_in_order() -> None:
+async def test_a_queue_of_ten_thousand_is_complete_and_in_order() -> None:
     items = [[number, f"p{number}", {"1": {"text": "x" * 2_000}}, {}, []] for number in range(10_000, 0, -1)]
     body = json.dumps({"queue_running": [], "queue_pending": items})
     async with serving(everywhere(answering(body))) as url, ComfyClient(Server.from_url(url)) as client:
@@ -245,7 +245,7 @@ async def test_a_queue_of_ten_thousand_comes_whole_and_in_order() -> None:
     assert [item.prompt_id for item in queue.pending] == [f"p{number}" for number in range(1, 10_001)]
 
 
-async def test_nothing_that_is_asked_is_logged_with_its_token(caplog: pytest.LogCaptureFixture) -> None:
+async def test_requests_are_not_logged_with_secrets(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with serving(everywhere(answering(COUNT))) as url:
         server = Server.from_url(f"{url}/?token=s3cret", headers=[("X-API-Key", "s3cret")])

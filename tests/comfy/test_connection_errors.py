@@ -1,4 +1,4 @@
-"""Why there is no connection: the cause is found however deep a library wrapped it."""
+"""The cause of a failed connection is found however deep libraries wrapped it."""
 
 import errno
 import socket
@@ -17,14 +17,14 @@ def wrapped(cause: BaseException) -> BaseException:
 
 
 REFUSED = ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")
-FOLDED = OSError(f"Multiple exceptions: {REFUSED}, {REFUSED}")
+MERGED = OSError(f"Multiple exceptions: {REFUSED}, {REFUSED}")
 
 
 @pytest.mark.parametrize(
     ("cause", "kind", "advice"),
     [
         (REFUSED, "refused", "start ComfyUI"),
-        (FOLDED, "refused", "start ComfyUI"),
+        (MERGED, "refused", "start ComfyUI"),
         (ExceptionGroup("both addresses", [OSError(), REFUSED]), "refused", "start ComfyUI"),
         (socket.gaierror(-2, "Name or service not known"), "dns", "spelling"),
         (ssl.SSLCertVerificationError("self-signed"), "other", "--ca"),
@@ -32,21 +32,21 @@ FOLDED = OSError(f"Multiple exceptions: {REFUSED}, {REFUSED}")
         (OSError(errno.EHOSTUNREACH, "No route to host"), "other", "SSH forward"),
     ],
 )
-def test_causes(cause: BaseException, kind: str, advice: str) -> None:
+def test_unreachable_by_cause(cause: BaseException, kind: str, advice: str) -> None:
     for error in (cause, wrapped(cause)):
-        told = unreachable(Server.from_url("box"), error)
-        assert told.kind == kind
-        assert advice in str(told)
-        assert ('"box"' if kind == "dns" else "box:8188") in str(told)
+        found = unreachable(Server.from_url("box"), error)
+        assert found.kind == kind
+        assert advice in str(found)
+        assert ('"box"' if kind == "dns" else "box:8188") in str(found)
 
 
 @pytest.mark.parametrize(
-    ("server", "sentence"),
+    ("server", "message"),
     [
         (Server.from_url("gpu"), 'Unknown host "gpu", and no server of that name in config.toml'),
         (Server.from_url("http://gpu.example.org"), 'Unknown host "gpu.example.org": check the spelling'),
         (Server.from_url("gpu", name="box"), 'Unknown host "gpu": check the url of [servers.box] in config.toml'),
     ],
 )
-def test_an_unknown_host_may_be_meant_for_a_name(server: Server, sentence: str) -> None:
-    assert str(unreachable(server, socket.gaierror(-2, "Name or service not known"))).startswith(sentence)
+def test_an_unknown_host_may_be_a_misspelt_server_name(server: Server, message: str) -> None:
+    assert str(unreachable(server, socket.gaierror(-2, "Name or service not known"))).startswith(message)

@@ -1,4 +1,4 @@
-"""Cookies of a session go along with requests and handshakes, and never without end."""
+"""Cookies are sent with requests and handshakes, within limits."""
 
 from contextlib import aclosing
 
@@ -11,8 +11,8 @@ from comfytui.comfy.websocket.event_stream import stream_events
 from tests.comfy.stub_servers import serving
 
 
-class Proxy:
-    """A server that sets cookies, and notes the `Cookie` header of each request."""
+class CookieServer:
+    """Sets cookies, and records the `Cookie` header of each request."""
 
     def __init__(self, *cookies: str) -> None:
         self._cookies = cookies
@@ -33,8 +33,8 @@ class Proxy:
             pass
         return connection
 
-    async def asked(self, times: int, headers: tuple[tuple[str, str], ...] = ()) -> list[str]:
-        """The `Cookie` headers of so many requests, and of a handshake after them."""
+    async def cookie_headers(self, times: int, headers: tuple[tuple[str, str], ...] = ()) -> list[str]:
+        """Return the `Cookie` headers of a number of requests, and of a handshake after them."""
         async with serving({"GET /api/prompt": self.count, "GET /ws": self.socket}) as url:
             server = Server.from_url(url, headers=headers)
             async with ComfyClient(server) as client:
@@ -45,22 +45,29 @@ class Proxy:
         return self.seen
 
 
-async def test_a_session_cookie_goes_along_with_requests_and_the_handshake() -> None:
-    assert await Proxy("session=abc; Path=/; HttpOnly").asked(2) == ["", "session=abc", "session=abc", "session=abc"]
+async def test_a_session_cookie_is_sent_with_requests_and_the_handshake() -> None:
+    assert await CookieServer("session=abc; Path=/; HttpOnly").cookie_headers(2) == [
+        "",
+        "session=abc",
+        "session=abc",
+        "session=abc",
+    ]
 
 
-async def test_cookies_without_end_are_let_go_the_oldest_first() -> None:
-    *_, request, handshake = await Proxy(*(f"name{{0}}-{n}={'x' * 400}; Path=/" for n in range(20))).asked(5)
+async def test_the_oldest_of_too_many_cookies_are_evicted() -> None:
+    *_, request, handshake = await CookieServer(
+        *(f"name{{0}}-{n}={'x' * 400}; Path=/" for n in range(20))
+    ).cookie_headers(5)
     assert max(map(len, (request, handshake))) < 8_000
     assert "name5-19=" in request
     assert "name6-19=" in handshake
     assert "name1-" not in request
 
 
-async def test_a_cookie_too_large_is_not_kept() -> None:
-    assert (await Proxy("big=" + "x" * 7_000, "session=abc; Path=/").asked(1))[-1] == "session=abc"
+async def test_a_cookie_that_is_too_large_is_not_kept() -> None:
+    assert (await CookieServer("big=" + "x" * 7_000, "session=abc; Path=/").cookie_headers(1))[-1] == "session=abc"
 
 
-async def test_cookies_of_the_user_are_the_whole_of_it() -> None:
-    asked = await Proxy("session=abc").asked(1, (("Cookie", "mine=1"),))
-    assert set(asked) == {"mine=1"}
+async def test_cookies_of_the_user_replace_those_of_the_server() -> None:
+    headers = await CookieServer("session=abc").cookie_headers(1, (("Cookie", "mine=1"),))
+    assert set(headers) == {"mine=1"}

@@ -1,3 +1,5 @@
+"""Text and binary frames are decoded into events; malformed ones into `Unknown`."""
+
 import json
 from pathlib import Path
 from struct import pack
@@ -30,17 +32,17 @@ from comfytui.comfy.protocol.messages import REASON_LIMIT
 from tests.comfy.recordings import RECORDINGS, frames
 
 
-def said(kind: str, data: Any) -> Event:
+def decoded_message(kind: str, data: Any) -> Event:
     return decode(json.dumps({"type": kind, "data": data}))
 
 
-def framed(kind: int, *parts: bytes | int) -> Event:
+def decoded_binary(kind: int, *parts: bytes | int) -> Event:
     body = b"".join(part if isinstance(part, bytes) else pack(">I", part) for part in parts)
     return decode(pack(">I", kind) + body)
 
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)
-def test_every_recorded_frame_is_understood(recording: Path) -> None:
+def test_every_recorded_frame_is_decoded(recording: Path) -> None:
     assert [event for event in map(decode, frames(recording)) if isinstance(event, Unknown)] == []
 
 
@@ -90,33 +92,33 @@ def test_every_recorded_frame_is_understood(recording: Path) -> None:
     ],
 )
 def test_text_frames(kind: str, data: Any, event: Event) -> None:
-    assert said(kind, data) == event
+    assert decoded_message(kind, data) == event
 
 
-def test_files_of_every_kind_are_outputs_and_texts_are_kept() -> None:
+def test_outputs_are_files_under_any_key_and_texts() -> None:
     output = {
         "images": [{"filename": "a.png", "subfolder": "x", "type": "temp"}, {"subfolder": "nameless"}, "b.png"],
         "gifs": [{"filename": "c.mp4"}],
         "animated": [True],
         "text": ["seen", 4],
     }
-    assert said("executed", {"prompt_id": "p", "node": 9, "output": output}) == Executed(
+    assert decoded_message("executed", {"prompt_id": "p", "node": 9, "output": output}) == Executed(
         "p",
         "9",
         outputs=(Output("a.png", "x", "temp", "9", "images"), Output("c.mp4", node="9", kind="gifs")),
         text=("seen",),
     )
-    assert said("executed", {"prompt_id": "p", "node": "9", "output": None}) == Executed("p", "9")
+    assert decoded_message("executed", {"prompt_id": "p", "node": "9", "output": None}) == Executed("p", "9")
 
 
 def test_both_previews_and_node_text() -> None:
     metadata = json.dumps({"node_id": "3", "prompt_id": "p", "image_type": "image/png"}).encode()
-    assert framed(1, 1, b"jpeg") == PreviewImage("jpeg", b"jpeg")
-    assert framed(1, 2, b"png") == PreviewImage("png", b"png")
-    assert framed(4, len(metadata), metadata, b"png") == PreviewImage("png", b"png", "p", "3")
-    assert framed(4, 2, b"{}", b"jpeg") == PreviewImage("jpeg", b"jpeg")
-    assert framed(3, 2, b"12", "½ done".encode()) == NodeText("12", "½ done")
-    assert framed(3, 2, b"12", b"\xff done") == NodeText("12", "\N{REPLACEMENT CHARACTER} done")
+    assert decoded_binary(1, 1, b"jpeg") == PreviewImage("jpeg", b"jpeg")
+    assert decoded_binary(1, 2, b"png") == PreviewImage("png", b"png")
+    assert decoded_binary(4, len(metadata), metadata, b"png") == PreviewImage("png", b"png", "p", "3")
+    assert decoded_binary(4, 2, b"{}", b"jpeg") == PreviewImage("jpeg", b"jpeg")
+    assert decoded_binary(3, 2, b"12", "½ done".encode()) == NodeText("12", "½ done")
+    assert decoded_binary(3, 2, b"12", b"\xff done") == NodeText("12", "\N{REPLACEMENT CHARACTER} done")
 
 
 @pytest.mark.parametrize(
@@ -142,8 +144,8 @@ def test_both_previews_and_node_text() -> None:
         ("logs", {"entries": "text"}),
     ],
 )
-def test_what_lacks_its_meaning_is_unknown_under_its_own_type(kind: str, data: Any) -> None:
-    event = said(kind, data)
+def test_messages_without_required_data_are_unknown_with_their_type(kind: str, data: Any) -> None:
+    event = decoded_message(kind, data)
     assert isinstance(event, Unknown)
     assert event.type == kind
     assert event.reason
@@ -178,24 +180,24 @@ def test_what_lacks_its_meaning_is_unknown_under_its_own_type(kind: str, data: A
     ],
     ids=lambda frame: repr(frame[:24]),
 )
-def test_broken_frames_are_unknown_for_a_short_reason(frame: str | bytes) -> None:
+def test_malformed_frames_are_unknown_with_a_short_reason(frame: str | bytes) -> None:
     event = decode(frame)
     assert isinstance(event, Unknown)
     assert 0 < len(event.type) <= REASON_LIMIT
     assert 0 < len(event.reason) <= REASON_LIMIT
 
 
-def test_deep_nesting_beside_the_point_costs_only_that_frame() -> None:
+def test_deeply_nested_flags_are_ignored() -> None:
     deep = '{"type": "feature_flags", "data": {"a": true, "b": ' + '{"c":' * 500 + "true" + "}" * 500 + "}}"
     assert decode(deep) == FeatureFlags(frozenset({"a"}))
 
 
-def test_nan_beside_the_point_is_no_defect() -> None:
+def test_nan_in_an_unused_field_is_accepted() -> None:
     assert decode('{"type": "execution_success", "data": {"prompt_id": "p", "x": NaN}}') == ExecutionSuccess("p")
 
 
-def test_texts_can_be_written_anywhere_and_are_not_endless() -> None:
-    event = said("execution_error", {"prompt_id": "p", "exception_message": "\ud800" + "x" * 10_000_000})
+def test_texts_are_encodable_and_limited() -> None:
+    event = decoded_message("execution_error", {"prompt_id": "p", "exception_message": "\ud800" + "x" * 10_000_000})
     assert isinstance(event, ExecutionError)
     assert event.exception_message.encode().startswith(b"?x")
     assert len(event.exception_message) < 100_000

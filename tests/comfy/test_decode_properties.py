@@ -1,4 +1,4 @@
-"""Whatever a server sends, decoding gives an event that can be printed and written, and never an error."""
+"""Decoding never raises, and its events can be encoded and calculated with, whatever the server sends."""
 
 import json
 from dataclasses import asdict
@@ -43,8 +43,8 @@ KEYS = [
     "text",
 ]
 
-nasty = st.sampled_from(["\ud800", "\udfff", "\x1b[31m", "\0", "[/b]", "x" * 300])
-hostile = st.lists(st.text(max_size=20) | nasty, max_size=4).map("".join)
+awkward = st.sampled_from(["\ud800", "\udfff", "\x1b[31m", "\0", "[/b]", "x" * 300])
+hostile = st.lists(st.text(max_size=20) | awkward, max_size=4).map("".join)
 scalars = st.none() | st.booleans() | st.integers() | st.integers(10**300, 10**310) | st.floats() | hostile
 values = st.recursive(
     scalars,
@@ -62,7 +62,7 @@ def assert_sound(event: Event) -> None:
 
 
 def _sound(value: Any) -> bool:
-    """Whether a terminal, a file and a sum can take it."""
+    """Return whether all strings can be encoded, and all numbers are finite."""
     match value:
         case str():
             return value.encode() is not None
@@ -76,32 +76,32 @@ def _sound(value: Any) -> bool:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes(frame: bytes) -> None:
+def test_decoding_any_bytes(frame: bytes) -> None:
     assert_sound(decode(frame))
 
 
 @given(st.sampled_from([1, 3, 4]), st.integers(0, 40), st.binary(max_size=60))
-def test_any_body_of_a_binary_type(kind: int, length: int, body: bytes) -> None:
+def test_decoding_any_body_of_a_binary_type(kind: int, length: int, body: bytes) -> None:
     assert_sound(decode(kind.to_bytes(4, "big") + length.to_bytes(4, "big") + body))
 
 
 @given(hostile)
-def test_any_text(frame: str) -> None:
+def test_decoding_any_text(frame: str) -> None:
     assert_sound(decode(frame))
 
 
 @given(values)
-def test_any_json(value: Any) -> None:
+def test_decoding_any_json(value: Any) -> None:
     assert_sound(decode(json.dumps(value)))
 
 
 @given(st.sampled_from(KINDS) | hostile, values)
-def test_any_data_of_any_type(kind: str, data: Any) -> None:
+def test_decoding_any_data_of_any_type(kind: str, data: Any) -> None:
     assert_sound(decode(json.dumps({"type": kind, "data": data})))
 
 
 @given(st.sampled_from(recorded), st.data())
-def test_any_damage_to_a_recorded_frame(frame: str | bytes, data: st.DataObject) -> None:
+def test_decoding_a_damaged_recorded_frame(frame: str | bytes, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(frame)))
     end = data.draw(st.integers(start, min(len(frame), start + 40)))
     if isinstance(frame, str):
@@ -112,7 +112,7 @@ def test_any_damage_to_a_recorded_frame(frame: str | bytes, data: st.DataObject)
 
 
 @given(st.sampled_from([frame for frame in recorded if isinstance(frame, str)]), values, st.data())
-def test_any_field_of_a_recorded_frame_replaced(frame: str, value: Any, data: st.DataObject) -> None:
+def test_decoding_a_recorded_frame_with_a_replaced_field(frame: str, value: Any, data: st.DataObject) -> None:
     message = json.loads(frame)
     fields = message["data"]
     fields[data.draw(st.sampled_from(sorted(fields)))] = value

@@ -1,4 +1,4 @@
-"""What a hostile server answers over HTTP is left unread where it is too much, whatever it is compressed to."""
+"""Hostile responses are rejected before they exhaust memory, however they are compressed."""
 
 import gzip
 import json
@@ -19,15 +19,15 @@ from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.models import HistoryEntry, Queue, QueueItem
 from comfytui.comfy.server import Server
 from tests.comfy.bodies import parse_history, parse_queue
-from tests.comfy.memory import MB, at_most
+from tests.comfy.memory import MB, memory_limit
 from tests.comfy.stub_servers import Handler, everywhere, serving
 
 COUNT = json.dumps({"exec_info": {"queue_remaining": 3}}).encode()
 Call = Callable[[ComfyClient], Awaitable[Any]]
 
 
-def sending(body: bytes, encoding: str | None = None) -> Handler:
-    """A handler that sends these bytes, and says that they are compressed."""
+def body_handler(body: bytes, encoding: str | None = None) -> Handler:
+    """Return a handler that sends a body with a content encoding."""
 
     async def handler(_: web.Request) -> web.Response:
         headers = {"Content-Type": "application/json"} | ({"Content-Encoding": encoding} if encoding else {})
@@ -36,9 +36,9 @@ def sending(body: bytes, encoding: str | None = None) -> Handler:
     return handler
 
 
-async def answer_to(call: Call, body: bytes, encoding: str | None = None) -> Any:
-    """What a call to a server gives that answers everything with this body."""
-    async with serving(everywhere(sending(body, encoding))) as url, ComfyClient(Server.from_url(url)) as client:
+async def call_with_body(call: Call, body: bytes, encoding: str | None = None) -> Any:
+    """Return the result of a call to a server that sends this body for every request."""
+    async with serving(everywhere(body_handler(body, encoding))) as url, ComfyClient(Server.from_url(url)) as client:
         client._prefix = "/api"
         return await call(client)
 
@@ -61,37 +61,37 @@ def raw_deflate(body: bytes) -> bytes:
         ("", bytes),
     ],
 )
-async def test_an_answer_compressed_once_is_read(encoding: str, compress: Callable[[bytes], bytes]) -> None:
-    assert await answer_to(lambda client: client.queue_count(), compress(COUNT), encoding) == 3
+async def test_a_response_compressed_once_is_read(encoding: str, compress: Callable[[bytes], bytes]) -> None:
+    assert await call_with_body(lambda client: client.queue_count(), compress(COUNT), encoding) == 3
 
 
 @pytest.mark.parametrize(
     "encoding", ["br", "zstd", "gzip, gzip", "gzip,deflate", "deflate, identity, gzip", "gzip;q=1"]
 )
-async def test_other_encodings_than_were_asked_for_are_refused(encoding: str) -> None:
+async def test_encodings_that_were_not_requested_are_rejected(encoding: str) -> None:
     body = gzip.compress(gzip.compress(bytes(10 * MB), 9), 9)
-    with at_most(10 * MB), pytest.raises(ServerError, match="compressed in a way that comfytui did not ask for"):
-        await answer_to(lambda client: client.queue(), body, encoding)
+    with memory_limit(10 * MB), pytest.raises(ServerError, match="compressed in a way that comfytui did not ask for"):
+        await call_with_body(lambda client: client.queue(), body, encoding)
 
 
-async def test_a_damaged_answer_is_told() -> None:
+async def test_a_damaged_response_is_reported() -> None:
     with pytest.raises(ServerError, match="damaged, or compressed"):
-        await answer_to(lambda client: client.queue_count(), gzip.compress(COUNT * 100)[:40] + b"x" * 40, "gzip")
+        await call_with_body(lambda client: client.queue_count(), gzip.compress(COUNT * 100)[:40] + b"x" * 40, "gzip")
 
 
-async def test_only_encodings_that_are_understood_are_asked_for() -> None:
-    asked: list[str] = []
+async def test_only_supported_encodings_are_requested() -> None:
+    requested: list[str] = []
 
     async def handler(request: web.Request) -> web.Response:
-        asked.append(request.headers["Accept-Encoding"])
+        requested.append(request.headers["Accept-Encoding"])
         return web.json_response({"exec_info": {"queue_remaining": 3}})
 
     async with serving(everywhere(handler)) as url, ComfyClient(Server.from_url(url)) as client:
         await client.queue_count()
-    assert set(asked) == {"gzip, deflate"}
+    assert set(requested) == {"gzip, deflate"}
 
 
-PICTURE = Output("a.png")
+IMAGE = Output("a.png")
 
 
 @pytest.mark.parametrize(
@@ -105,45 +105,45 @@ PICTURE = Output("a.png")
         (lambda client: client.submit({}, prompt_id="p", client_id="c", marks={}), 4),
         (lambda client: client.cancel("p"), 4),
         (lambda client: client.jobs(), 8),
-        (lambda client: client.view(PICTURE), 64),
+        (lambda client: client.view(IMAGE), 64),
     ],
     ids=["stats", "count", "features", "models", "object_info", "submit", "cancel", "jobs", "view"],
 )
-async def test_a_few_bytes_that_become_a_huge_answer_are_left_unread(call: Call, limit: int) -> None:
+async def test_a_compressed_huge_response_is_rejected(call: Call, limit: int) -> None:
     bomb = gzip.compress(bytes(70 * MB), 1)
     with (
-        at_most((2 * limit + 8) * 2**20),
+        memory_limit((2 * limit + 8) * 2**20),
         pytest.raises(ServerError, match=rf"larger than {limit} MiB and was not read"),
     ):
-        await answer_to(call, bomb, "gzip")
+        await call_with_body(call, bomb, "gzip")
 
 
-async def test_a_few_bytes_that_become_a_huge_history_are_left_unread() -> None:
+async def test_a_compressed_huge_history_is_rejected() -> None:
     bomb = gzip.compress(bytes(70 * MB), 1)
-    with at_most(24 * 2**20), pytest.raises(ServerError, match="sent more than 4 MiB of one prompt in one answer"):
-        await answer_to(lambda client: client.history_entry("p"), bomb, "gzip")
+    with memory_limit(24 * 2**20), pytest.raises(ServerError, match="sent more than 4 MiB of one prompt in one answer"):
+        await call_with_body(lambda client: client.history_entry("p"), bomb, "gzip")
 
 
-async def test_a_large_file_goes_to_the_disk_as_it_arrives(tmp_path: Path) -> None:
+async def test_a_large_file_is_passed_on_as_it_arrives(tmp_path: Path) -> None:
     body = bytes(range(256)) * 100_000
 
     async def download(client: ComfyClient) -> None:
         with (tmp_path / "a.mp4").open("wb") as file:
 
-            async def take(data: bytes) -> None:
+            async def sink(data: bytes) -> None:
                 file.write(data)
 
-            await client.download(PICTURE, take)
+            await client.download(IMAGE, sink)
 
-    with at_most(60 * MB):  # of which the server holds 50
-        await answer_to(download, body)
+    with memory_limit(60 * MB):  # of which the server holds 50
+        await call_with_body(download, body)
     assert (tmp_path / "a.mp4").read_bytes() == body
 
 
-async def test_a_file_that_is_not_there_is_not_downloaded() -> None:
+async def test_a_missing_file_is_not_downloaded() -> None:
     taken: list[bytes] = []
 
-    async def take(data: bytes) -> None:
+    async def sink(data: bytes) -> None:
         taken.append(data)
 
     async def missing(_: web.Request) -> web.Response:
@@ -151,11 +151,11 @@ async def test_a_file_that_is_not_there_is_not_downloaded() -> None:
 
     async with serving(everywhere(missing)) as url, ComfyClient(Server.from_url(url)) as client:
         with pytest.raises(ServerError, match="no longer has"):
-            await client.download(PICTURE, take)
+            await client.download(IMAGE, sink)
     assert taken == []
 
 
-async def test_no_page_is_read_to_the_end_to_find_out_where_the_server_is() -> None:
+async def test_the_probe_of_the_prefix_does_not_read_an_endless_page() -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         if request.path != "/api/prompt":
             return web.json_response({"queue_running": [], "queue_pending": []})
@@ -168,11 +168,11 @@ async def test_no_page_is_read_to_the_end_to_find_out_where_the_server_is() -> N
         assert await client.queue() == Queue()
 
 
-async def test_a_choice_without_end_is_left_unread() -> None:
+async def test_a_choice_of_too_many_values_is_rejected() -> None:
     options = ",".join(f'"{number}"' for number in range(60_000))
     body = f'{{"KSampler": {{"input": {{"required": {{"sampler_name": [[{options}]]}}}}}}}}'.encode()
-    with at_most(5 * MB), pytest.raises(ServerError, match="sent more than 50,000 values in one answer"):
-        await answer_to(lambda client: client.object_info("KSampler"), body)
+    with memory_limit(5 * MB), pytest.raises(ServerError, match="sent more than 50,000 values in one answer"):
+        await call_with_body(lambda client: client.object_info("KSampler"), body)
 
 
 @pytest.mark.parametrize(
@@ -186,39 +186,42 @@ async def test_a_choice_without_end_is_left_unread() -> None:
     ],
     ids=["empty", "numbers", "no id", "deep", "many lists"],
 )
-async def test_a_queue_of_millions_of_malformed_prompts_is_given_up(body: bytes) -> None:
-    with at_most(60 * MB), pytest.raises(ServerError, match=r"sent more than .* in one answer, which was not read"):
-        await answer_to(lambda client: client.queue(), body)
+async def test_a_queue_of_millions_of_malformed_prompts_is_rejected(body: bytes) -> None:
+    with (
+        memory_limit(60 * MB),
+        pytest.raises(ServerError, match=r"sent more than .* in one answer, which was not read"),
+    ):
+        await call_with_body(lambda client: client.queue(), body)
 
 
-async def test_a_history_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_history_of_too_many_entries_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_json, "HISTORY_MEMBERS", 1_000)
     entries = {f"p{number}": {"prompt": [number, f"p{number}", {}, {}, []]} for number in range(1_001)}
     with pytest.raises(ServerError, match="sent more than 1,000 entries in one answer"):
-        await answer_to(lambda client: client.history(60), json.dumps(entries).encode())
+        await call_with_body(lambda client: client.history(60), json.dumps(entries).encode())
 
 
-async def test_of_a_history_longer_than_asked_for_the_newest_entries_are_kept() -> None:
+async def test_the_newest_entries_of_a_history_longer_than_requested_are_kept() -> None:
     entries = {f"p{number}": {"prompt": [number, f"p{number}", {}, {}, []]} for number in range(5_000)}
-    history = await answer_to(lambda client: client.history(3), json.dumps(entries).encode())
+    history = await call_with_body(lambda client: client.history(3), json.dumps(entries).encode())
     assert [entry.item.prompt_id for entry in history] == ["p4997", "p4998", "p4999"]
 
 
-async def test_a_queue_longer_than_any_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_queue_of_too_many_prompts_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_json, "QUEUE_MEMBERS", 100)
     queue = {"queue_running": [], "queue_pending": [[n, f"p{n}", {}, {}, []] for n in range(101)]}
     with pytest.raises(ServerError, match="sent more than 100 prompts in one answer, which was not read: check"):
-        await answer_to(lambda client: client.queue(), json.dumps(queue).encode())
+        await call_with_body(lambda client: client.queue(), json.dumps(queue).encode())
 
 
-def test_the_files_of_a_history_are_kept_up_to_a_number() -> None:
+def test_the_files_of_a_history_are_limited_in_number() -> None:
     files = [{"filename": f"{n}.png"} for n in range(12_000)]
     entries = {f"p{n}": {"prompt": [n, f"p{n}", {}, {}, []], "outputs": {"9": {"images": files}}} for n in range(4)}
     history = parse_history(json.dumps(entries).encode())
     assert [len(entry.outputs) for entry in history] == [10_000, 10_000, 16, 16]
 
 
-def test_the_files_of_a_history_with_long_names_are_kept_up_to_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_files_of_a_history_are_limited_in_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue_json, "OUTPUTS_IN_ALL", 200)
     files = [{"filename": f"{n}.png", "subfolder": "\U0001f98a" * 1_000} for n in range(100)]
     entry = {"outputs": {"9": {"images": files}}}
@@ -245,7 +248,7 @@ ITEMS = st.lists(
 
 @given(ITEMS, ITEMS, st.booleans(), st.sampled_from([None, 1]), st.integers(20, 400), st.data())
 @settings(max_examples=30)
-def test_a_queue_read_in_pieces_is_what_it_is_when_read_at_once(
+def test_a_queue_read_in_pieces_equals_one_read_at_once(
     running: list[Any], pending: list[Any], swapped: bool, indent: int | None, piece: int, data: st.DataObject
 ) -> None:
     for number, item in enumerate(running + pending):
@@ -260,7 +263,7 @@ def test_a_queue_read_in_pieces_is_what_it_is_when_read_at_once(
             reader.feed(raw[begin : begin + step])
             reader.read()
         reader.read_rest()
-    assert ids(reader.queue()) == (
+    assert prompt_ids(reader.queue()) == (
         [item[1] for item in running],
         [item[1] for item in sorted(pending, key=lambda item: item[0])],
     )
@@ -271,7 +274,7 @@ def test_a_queue_read_in_pieces_is_what_it_is_when_read_at_once(
     st.integers(20, 400),
 )
 @settings(max_examples=30)
-def test_a_history_read_in_pieces_is_what_it_is_when_read_at_once(
+def test_a_history_read_in_pieces_equals_one_read_at_once(
     given_entries: dict[str, tuple[dict[str, Any], list[Any]]], piece: int
 ) -> None:
     entries = {
@@ -288,36 +291,36 @@ def test_a_history_read_in_pieces_is_what_it_is_when_read_at_once(
     assert len(reader.history()) == len(entries)
 
 
-def ids(queue: Queue[QueueItem]) -> tuple[list[str], list[str]]:
+def prompt_ids(queue: Queue[QueueItem]) -> tuple[list[str], list[str]]:
     return [item.prompt_id for item in queue.running], [item.prompt_id for item in queue.pending]
 
 
-def test_what_looks_like_the_end_of_a_prompt_within_one_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_false_boundaries_within_a_prompt_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_stream, "PIECE", 30)
     odd = {"points": [[[1, 2]], [3, [4]], [5, 6]], "text": '[["9"]], [4, "]], "queue_pending": [[1'}
     items = [[n, f"p{n}", odd, {"extra_pnginfo": [[[1]], [2]]}, ["9"]] for n in range(9)]
-    queue = parse_queue(json.dumps({"queue_running": items[:2], "queue_pending": items[2:]}).encode(), ident)
+    queue = parse_queue(json.dumps({"queue_running": items[:2], "queue_pending": items[2:]}).encode(), prompt_id_of)
     assert queue == Queue(("p0", "p1"), tuple(f"p{n}" for n in range(2, 9)))
 
 
-def test_a_prompt_full_of_what_looks_like_its_end_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prompt_full_of_false_boundaries_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(json_stream, "PIECE", 30)
     items = [[n, f"p{n}", {"points": [[[1]], [2, [3]]] * 50}, {}, ["9"]] for n in range(20)]
-    queue = parse_queue(json.dumps({"queue_running": [], "queue_pending": items}).encode(), ident)
+    queue = parse_queue(json.dumps({"queue_running": [], "queue_pending": items}).encode(), prompt_id_of)
     assert len(queue.pending) == 20
 
 
-def ident(item: QueueItem) -> str:
+def prompt_id_of(item: QueueItem) -> str:
     return item.prompt_id
 
 
 @pytest.mark.parametrize("body", [b"[1]", b"{}", b'{"queue_running": []}', b'{"queue_running": [[1,', b"<html>", b""])
-async def test_what_is_no_queue_is_no_comfyui(body: bytes) -> None:
+async def test_a_body_that_is_no_queue_is_not_comfyui(body: bytes) -> None:
     with pytest.raises(NotComfyUI):
-        await answer_to(lambda client: client.queue(), body)
+        await call_with_body(lambda client: client.queue(), body)
 
 
-async def test_switching_protocols_is_no_answer() -> None:
+async def test_switching_protocols_is_an_error() -> None:
     async def switching(_: web.Request) -> web.StreamResponse:
         return web.Response(status=101, headers={"Upgrade": "junk", "Connection": "upgrade"})
 

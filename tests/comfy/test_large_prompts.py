@@ -1,4 +1,4 @@
-"""One huge prompt among others in a queue or a history costs its own graph, and none of the others."""
+"""A huge prompt in a queue or a history is read without its graph, and does not affect the others."""
 
 import json
 from typing import Any
@@ -11,11 +11,11 @@ from comfytui.comfy.errors import NotComfyUI, ServerError
 from comfytui.comfy.protocol import json_stream, queue_json
 from comfytui.comfy.protocol.models import HistoryEntry
 from comfytui.session.jobs.summarise import finished_prompt_of
-from tests.comfy.memory import MB, at_most
-from tests.comfy.test_hostile_bodies import answer_to
+from tests.comfy.memory import MB, memory_limit
+from tests.comfy.test_hostile_bodies import call_with_body
 
-PICTURE = "iVBORw0KGgo\\/" * 800_000
-"""A picture in Base64, 9 MB in JSON."""
+IMAGE = "iVBORw0KGgo\\/" * 800_000
+"""An image in Base64, 9 MB in JSON."""
 NUMBERS = [0] * 3_000_000
 MARKS = {"batch": "b", "index": 1, "total": 1}
 
@@ -41,17 +41,17 @@ def entry(number: int, value: object = "small", where: str = "graph") -> dict[st
 
 LARGE = pytest.mark.parametrize(
     ("value", "where"),
-    [(PICTURE, "graph"), (PICTURE, "extra"), (NUMBERS, "graph"), ([[1, 2]] * 300_000, "graph")],
-    ids=["picture", "picture in the workflow", "numbers", "points"],
+    [(IMAGE, "graph"), (IMAGE, "extra"), (NUMBERS, "graph"), ([[1, 2]] * 300_000, "graph")],
+    ids=["image", "image in the workflow", "numbers", "points"],
 )
 
 
 @LARGE
 @pytest.mark.parametrize("place", [0, 2])
-async def test_a_huge_prompt_hides_no_other_of_the_queue(value: object, where: str, place: int) -> None:
+async def test_a_huge_prompt_does_not_hide_others_in_the_queue(value: object, where: str, place: int) -> None:
     items = [item(number, value, where) if number == place else item(number) for number in range(3)]
     body = json.dumps({"queue_running": items[:1], "queue_pending": items[1:]}).encode()
-    queue = await answer_to(lambda client: client.queue(lambda item: item), body)
+    queue = await call_with_body(lambda client: client.queue(lambda item: item), body)
     found = [*queue.running, *queue.pending]
     assert [(item.prompt_id, item.client_id, item.marks) for item in found] == [
         (f"p{number}", f"c{number}", MARKS) for number in range(3)
@@ -61,26 +61,26 @@ async def test_a_huge_prompt_hides_no_other_of_the_queue(value: object, where: s
 
 @LARGE
 @pytest.mark.parametrize("place", [0, 2])
-async def test_a_huge_entry_hides_no_other_of_the_history(value: object, where: str, place: int) -> None:
+async def test_a_huge_entry_does_not_hide_others_in_the_history(value: object, where: str, place: int) -> None:
     entries = {f"p{n}": entry(n, value, where) if n == place else entry(n) for n in range(3)}
-    history = await answer_to(lambda client: client.history(60), json.dumps(entries).encode())
+    history = await call_with_body(lambda client: client.history(60), json.dumps(entries).encode())
     assert [
         (each.item.prompt_id, each.item.client_id, each.outcome, each.outputs[0].filename, each.started)
         for each in history
     ] == [(f"p{n}", f"c{n}", "success", f"{n}.png", 5) for n in range(3)]
-    # A graph of which something is left out is none that could be made again.
+    # A graph of which parts are left out could not be submitted again.
     assert [bool(each.item.graph) for each in history] == [n != place for n in range(3)]
 
 
-async def test_how_a_huge_prompt_ended_is_read() -> None:
-    body = json.dumps({"p1": entry(1, PICTURE)}).encode()
-    ended = await answer_to(lambda client: client.history_entry("p1"), body)
+async def test_the_outcome_of_a_huge_prompt_is_read() -> None:
+    body = json.dumps({"p1": entry(1, IMAGE)}).encode()
+    ended = await call_with_body(lambda client: client.history_entry("p1"), body)
     assert (ended.outcome, ended.item.graph) == ("success", {})
 
 
-def test_a_huge_prompt_takes_no_more_memory_than_what_is_kept_of_it() -> None:
+def test_a_huge_prompt_takes_bounded_memory() -> None:
     reader: queue_json.HistoryReader[HistoryEntry] = queue_json.HistoryReader(lambda entry: entry)
-    with at_most(24 * MB):
+    with memory_limit(24 * MB):
         reader.feed(b'{"p0": {"prompt": [0, "p0", {"1": {"class_type": "Load", "inputs": {"image": "')
         for _ in range(120):
             reader.feed(b"A" * 500_000)
@@ -102,9 +102,9 @@ def test_a_huge_prompt_takes_no_more_memory_than_what_is_kept_of_it() -> None:
     ],
     ids=["text", "deep", "lists", "keys", "cut", "nothing"],
 )
-async def test_a_member_without_end_is_given_up(body: bytes) -> None:
+async def test_an_endless_member_is_rejected(body: bytes) -> None:
     with pytest.raises((ServerError, NotComfyUI)):
-        await answer_to(lambda client: client.history(60), body)
+        await call_with_body(lambda client: client.history(60), body)
 
 
 VALUES = st.recursive(
@@ -116,7 +116,7 @@ VALUES = st.recursive(
 
 @given(st.lists(VALUES, min_size=1, max_size=5), st.integers(1, 60), st.integers(100, 400))
 @settings(max_examples=40)
-def test_wherever_a_huge_entry_is_cut_the_same_is_read(values: list[Any], step: int, limit: int) -> None:
+def test_a_huge_entry_is_read_alike_in_chunks_of_any_size(values: list[Any], step: int, limit: int) -> None:
     entries = {f"p{n}": entry(n, value) for n, value in enumerate(values)}
     raw = json.dumps(entries).encode()
     with pytest.MonkeyPatch.context() as patch:
@@ -132,10 +132,10 @@ def test_wherever_a_huge_entry_is_cut_the_same_is_read(values: list[Any], step: 
 
 
 @pytest.mark.parametrize(("cached", "wanted"), [(["1"], False), (["1", "2"], True)])
-async def test_a_huge_prompt_of_which_something_ran_does_not_count_as_cached(cached: list[str], wanted: bool) -> None:
-    """Only the nodes that gave the outputs are known of it."""
-    whole = entry(1, PICTURE)
+async def test_a_huge_prompt_that_was_partly_executed_is_not_all_cached(cached: list[str], wanted: bool) -> None:
+    """Of its graph only the nodes with outputs are known."""
+    whole = entry(1, IMAGE)
     whole["status"]["messages"].append(["execution_cached", {"nodes": cached}])
     body = json.dumps({"p1": whole}).encode()
-    ended = await answer_to(lambda client: client.history_entry("p1"), body)
+    ended = await call_with_body(lambda client: client.history_entry("p1"), body)
     assert finished_prompt_of(ended).all_cached is wanted

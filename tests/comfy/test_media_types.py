@@ -1,4 +1,4 @@
-"""The kind of a file is told by its name, whatever key its node reported it under."""
+"""The media type depends on the file's name, whatever key its node reported it under."""
 
 import pytest
 
@@ -22,5 +22,5 @@ from comfytui.comfy.protocol.media_types import Media, media_of
         ("", "images", Media.OTHER),
     ],
 )
-def test_the_kind_of_a_file(name: str, kind: str, media: Media) -> None:
+def test_media_type_by_file_name(name: str, kind: str, media: Media) -> None:
     assert media_of(Output(name, kind=kind)) is media

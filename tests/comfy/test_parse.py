@@ -1,3 +1,5 @@
+"""Bodies of recordings, of old servers, and of something other than ComfyUI are parsed or rejected."""
+
 import json
 from pathlib import Path
 from typing import Any
@@ -31,14 +33,14 @@ def history_of(body: Any) -> tuple[HistoryEntry, ...]:
 
 def histories() -> list[Any]:
     return [
-        one["response"]
+        each["response"]
         for recording in RECORDINGS
-        for one in exchanges(recording)
-        if one["method"] == "GET" and one["path"].startswith(("/history/", "/api/history", "/history?"))
+        for each in exchanges(recording)
+        if each["method"] == "GET" and each["path"].startswith(("/history/", "/api/history", "/history?"))
     ]
 
 
-def test_recorded_histories_say_how_each_prompt_ended() -> None:
+def test_recorded_histories_have_the_outcome_of_each_prompt() -> None:
     entries = {entry.item.prompt_id: entry for body in histories() for entry in history_of(body)}
     outcomes = [entry.outcome for entry in entries.values()]
     assert outcomes.count("error") == 1
@@ -55,7 +57,7 @@ def test_recorded_histories_say_how_each_prompt_ended() -> None:
         assert (entry.interrupted is not None) == (entry.outcome == "interrupted")
 
 
-def test_a_recorded_failure_keeps_the_servers_words() -> None:
+def test_a_recorded_error_keeps_its_message() -> None:
     body = exchange("node_error", "GET", "/history/")["response"]
     (entry,) = history_of(body)
     assert entry.error is not None
@@ -65,10 +67,10 @@ def test_a_recorded_failure_keeps_the_servers_words() -> None:
 
 
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda path: path.stem)
-def test_recorded_queues_come_in_the_order_in_which_they_run(recording: Path) -> None:
-    for one in exchanges(recording):
-        if (one["method"], one["path"]) == ("GET", "/queue"):
-            queue, body = queue_of(one["response"]), one["response"]
+def test_recorded_queues_are_in_order_of_execution(recording: Path) -> None:
+    for each in exchanges(recording):
+        if (each["method"], each["path"]) == ("GET", "/queue"):
+            queue, body = queue_of(each["response"]), each["response"]
             assert [item.prompt_id for item in queue.running] == [item[1] for item in body["queue_running"]]
             assert len(queue.pending) == len(body["queue_pending"])
             numbers = [item.number for item in queue.pending]
@@ -85,14 +87,14 @@ def test_a_queue_item_keeps_what_the_client_wrote() -> None:
 @pytest.mark.parametrize(
     "odd", [float("nan"), "\ud800", 10**400, [[]] * 3, {"a": None}], ids=["nan", "surrogate", "huge", "lists", "null"]
 )
-def test_what_only_pythons_reader_takes_hides_no_prompt(odd: Any) -> None:
+def test_invalid_json_that_python_accepts_hides_no_prompt(odd: Any) -> None:
     items = [[2, "q", {"1": odd}, {"client_id": odd}, []], [1, "p", odd, odd], [3, "r", {}, {"client_id": "me"}, [], 1]]
     found = queue_of({"queue_running": [], "queue_pending": items}).pending
     assert [(item.prompt_id, item.number) for item in found] == [("p", 1), ("q", 2), ("r", 3)]
     assert found[2].client_id == "me"
 
 
-def test_the_recorded_box() -> None:
+def test_the_recorded_system_stats() -> None:
     stats = parse_stats(exchange("http_surface", "GET", "/system_stats")["response"])
     assert stats.version == "0.33.0"
     assert stats.devices == (Device("cpu", "cpu", 25276502016, 20582121472),)
@@ -108,7 +110,7 @@ def test_the_recorded_jobs() -> None:
     assert len(jobs) == 3
 
 
-def test_the_recorded_refusal_names_nodes_and_inputs() -> None:
+def test_the_recorded_rejection_names_nodes_and_inputs() -> None:
     body = exchange("validation_errors", "POST", "/prompt")["response"]
     message, errors = parse_rejection(body)
     assert message == "Prompt outputs failed validation"
@@ -132,16 +134,16 @@ def test_the_recorded_refusal_names_nodes_and_inputs() -> None:
         ({"node_errors": {"1": None}}, "no reason was given"),
     ],
 )
-def test_refusals_of_every_age(body: Any, message: str) -> None:
+def test_rejections_of_old_and_new_servers(body: Any, message: str) -> None:
     assert parse_rejection(body) == (message, ())
 
 
-def test_servers_that_mint_their_own_ids_are_believed() -> None:
+def test_an_id_of_the_server_replaces_ours() -> None:
     assert parse_accepted({"prompt_id": "theirs", "number": 4}, "mine") == AcceptedPrompt("theirs", 4)
     assert parse_accepted({}, "mine") == AcceptedPrompt("mine", 0)
 
 
-def test_a_bare_history_entry_says_only_that_it_ended() -> None:
+def test_a_history_entry_without_parts_has_no_outcome() -> None:
     (entry,) = history_of({"p": {"prompt": None, "outputs": None, "status": None}})
     assert (entry.item.prompt_id, entry.outcome, entry.outputs) == ("p", None, ())
 
@@ -156,14 +158,14 @@ def test_history_keeps_files_of_every_kind_and_texts() -> None:
     assert entry.text == ("seen",)
 
 
-def test_thousands_of_models_are_all_there() -> None:
+def test_thousands_of_models_are_all_kept() -> None:
     names = [f"{number}.safetensors" for number in range(5_000)]
     assert parse_names([*names, None]) == tuple(names)
 
 
 @pytest.mark.parametrize("parse", [queue_of, history_of, parse_stats, parse_names, parse_count, parse_cancelled])
 @pytest.mark.parametrize("body", [None, "ok", 3, {"ok": True}, [{}]])
-def test_another_services_json_is_not_read_as_an_empty_answer(parse: Any, body: Any) -> None:
+def test_json_of_another_service_is_not_an_empty_response(parse: Any, body: Any) -> None:
     if (parse, body) in [(history_of, {"ok": True}), (parse_names, [{}])]:
         assert parse(body) == ()
     else:
@@ -172,7 +174,7 @@ def test_another_services_json_is_not_read_as_an_empty_answer(parse: Any, body: 
 
 
 @given(values)
-def test_anything_within_a_body_is_survived(value: Any) -> None:
+def test_any_value_within_a_body_is_accepted(value: Any) -> None:
     value = json.loads(json.dumps(value))
     item = [value, value, value, value]
     messages = [["execution_start", value], ["execution_error", value], value]

@@ -1,4 +1,4 @@
-"""A secret that a server echoes is not shown: not in errors, not in logs, in whatever form it comes back."""
+"""Secrets that a server echoes are redacted in errors, events and logs, in whatever encoding."""
 
 import json
 import logging
@@ -20,10 +20,10 @@ from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.event_stream import stream_events
 from comfytui.sanitize import sanitize, sanitize_lines, without_hidden
 from tests.comfy.stub_servers import answering, everywhere, serving
-from tests.comfy.test_event_stream import talking
+from tests.comfy.test_event_stream import websocket_server
 
 PASSWORD = 'p@ss"w\\örd'
-WAYS_IN = [
+CREDENTIAL_HEADERS = [
     ("Authorization", "Bearer tok/en+1"),
     ("X-API-Key", "k3y-of-mine"),
     ("Cookie", "sid=c00kie-1; theme=dark1"),
@@ -32,30 +32,30 @@ SECRETS = ("tok/en+1", "k3y-of-mine", "c00kie-1", "qu3ry value")
 
 
 def server_at(url: str) -> Server:
-    return Server.from_url(f"{url}/?token=qu3ry%20value", headers=WAYS_IN)
+    return Server.from_url(f"{url}/?token=qu3ry%20value", headers=CREDENTIAL_HEADERS)
 
 
 def with_login(url: str = "http://box") -> Server:
     return Server.from_url(url.replace("://", f"://me:{quote(PASSWORD, safe='')}@"))
 
 
-def forms_of(secret: str) -> tuple[str, ...]:
+def encodings_of(secret: str) -> tuple[str, ...]:
     return secret, quote(secret, safe=""), b64encode(secret.encode()).decode()
 
 
 def echo() -> str:
-    """What a server may say that was sent these secrets."""
+    """Return what a server may echo of the secrets."""
     forms = [
         form for secret in SECRETS for form in (secret, quote(secret, safe=""), b64encode(secret.encode()).decode())
     ]
     return " ".join([*forms, "Bearer tok/en+1", "GET /api/prompt?token=qu3ry%20value HTTP/1.1", "sid=c00kie-1;"])
 
 
-def assert_hidden(said: object) -> None:
+def assert_redacted(said: object) -> None:
     shown = str(said)
     assert "***" in shown
     for secret in SECRETS:
-        for form in forms_of(secret):
+        for form in encodings_of(secret):
             assert form not in shown
 
 
@@ -71,16 +71,16 @@ def assert_hidden(said: object) -> None:
         repr(PASSWORD)[1:-1],
     ],
 )
-def test_a_password_is_hidden_in_every_form(form: str) -> None:
+def test_a_password_is_redacted_in_every_encoding(form: str) -> None:
     assert Redactor(with_login()).text(f"<<{form}>>") == "<<***>>"
 
 
-def test_the_user_and_what_is_too_short_to_be_a_secret_stay() -> None:
+def test_user_names_and_values_too_short_for_a_secret_are_not_redacted() -> None:
     server = Server.from_url("http://me:abc@box", headers=[("X-Mode", "on")])
     assert Redactor(server).text("me, on abc") == "me, on abc"
 
 
-def test_without_secrets_every_text_stays() -> None:
+def test_without_secrets_no_text_is_redacted() -> None:
     assert Redactor(Server.from_url("box")).text("a *** b") == "a *** b"
 
 
@@ -88,7 +88,7 @@ ORDINARY = "default is not in the default list of ComfyUI 0.33: application/json
 
 
 @pytest.mark.parametrize(
-    "ways",
+    "options",
     [
         {"headers": [("comfy-user", "default")]},
         {"headers": [("X-Tenant", "comfy")]},
@@ -98,12 +98,12 @@ ORDINARY = "default is not in the default list of ComfyUI 0.33: application/json
         {"query": "user=default&team=comfyui-team"},
     ],
 )
-def test_values_that_let_nobody_in_stay_where_a_text_says_them(ways: dict[str, Any]) -> None:
-    assert Redactor(Server.from_url("box", **ways)).text(ORDINARY) == ORDINARY
+def test_ordinary_values_of_headers_and_queries_are_not_redacted(options: dict[str, Any]) -> None:
+    assert Redactor(Server.from_url("box", **options)).text(ORDINARY) == ORDINARY
 
 
 @pytest.mark.parametrize(
-    "ways",
+    "options",
     [
         {"headers": [("X-API-Key", "comfy")]},
         {"headers": [("Authorization", "Bearer comfy")]},
@@ -111,14 +111,14 @@ def test_values_that_let_nobody_in_stay_where_a_text_says_them(ways: dict[str, A
         {"query": "size=2&access_token=comfy"},
     ],
 )
-def test_a_short_secret_is_hidden_where_it_stands_by_itself(ways: dict[str, Any]) -> None:
-    redactor = Redactor(Server.from_url("box", **ways))
+def test_a_short_secret_is_redacted_only_as_a_whole_word(options: dict[str, Any]) -> None:
+    redactor = Redactor(Server.from_url("box", **options))
     assert redactor.text("key=comfy, ComfyUI, Comfyx comfy") == "key=***, ComfyUI, Comfyx ***"
     for before in ("%20", r"\n", r"\x1b", r"\u00e4", "\x1b[m", "\x1b[1;31m", "_"):
         assert redactor.text(f"a{before}comfy!") == f"a{before}***!"
 
 
-def test_of_the_cookies_that_a_server_set_ordinary_ones_stay() -> None:
+def test_only_secret_cookies_of_the_server_are_redacted() -> None:
     server = Server.from_url("box")
     server.cookies.snapshot = (("theme", "midnight"), ("sid", "midnight-blue"), ("x", "6f9619ff8b86"))
     assert Redactor(server).text("midnight; midnight-blue; 6f9619ff8b86") == "midnight; ***; ***"
@@ -134,23 +134,23 @@ def test_of_the_cookies_that_a_server_set_ordinary_ones_stay() -> None:
         ("X-Tenant", "20261126"),
     ],
 )
-def test_a_value_like_no_word_is_hidden_under_any_name(name: str, value: str) -> None:
+def test_a_random_looking_value_is_redacted_whatever_its_name(name: str, value: str) -> None:
     redactor = Redactor(Server.from_url("box", headers=[(name, value)]))
     assert redactor.text(f"no: {value}; {quote(value)}") == "no: ***; ***"
     assert Redactor(Server.from_url("box", query=f"{name}={quote(value)}")).text(f"no: {value}.") == "no: ***."
 
 
-async def test_a_refusal_that_echoes_the_request_is_told_without_it() -> None:
+async def test_a_rejection_that_echoes_the_request_is_redacted() -> None:
     error = {"type": "x", "message": echo(), "details": echo()}
     body: dict[str, Any] = {"error": error, "node_errors": {"1": {"class_type": "K", "errors": [error]}}}
     async with serving(everywhere(answering(body, 400))) as url, ComfyClient(server_at(url)) as client:
         with pytest.raises(Rejected) as caught:
             await client.submit({}, prompt_id="p", client_id="me", marks={})
-    assert_hidden(caught.value)
-    assert_hidden(caught.value.node_errors)
+    assert_redacted(caught.value)
+    assert_redacted(caught.value.node_errors)
 
 
-async def test_a_warning_and_a_failure_in_the_history_are_told_without_it() -> None:
+async def test_node_warnings_and_history_errors_are_redacted() -> None:
     errors = {"1": {"class_type": "K", "errors": [{"message": echo(), "details": echo()}]}}
     failure = {"node_id": "1", "exception_message": echo(), "traceback": [echo()], "prompt_id": "p"}
     entry = {
@@ -161,15 +161,15 @@ async def test_a_warning_and_a_failure_in_the_history_are_told_without_it() -> N
     body = {"prompt_id": "p", "number": 1, "node_errors": errors}
     routes = everywhere(answering(body)) | {"GET /api/history/p": answering({"p": entry})}
     async with serving(dict(reversed(routes.items()))) as url, ComfyClient(server_at(url)) as client:
-        assert_hidden((await client.submit({}, prompt_id="p", client_id="me", marks={})).node_errors)
+        assert_redacted((await client.submit({}, prompt_id="p", client_id="me", marks={})).node_errors)
         found = await client.history_entry("p")
     assert found is not None
-    assert_hidden(found.error)
-    assert_hidden(found.text)
-    assert SECRETS[0] in str(found.item.graph)  # what would be made again is what was made
+    assert_redacted(found.error)
+    assert_redacted(found.text)
+    assert SECRETS[0] in str(found.item.graph)  # It may be submitted again.
 
 
-async def test_what_frames_say_is_told_without_it() -> None:
+async def test_texts_of_frames_are_redacted() -> None:
     output = {"text": [echo()], "images": [{"filename": SECRETS[1]}]}
     frames: list[tuple[str, dict[str, Any]]] = [
         ("execution_error", {"prompt_id": "p", "exception_message": echo(), "traceback": [echo()]}),
@@ -177,24 +177,24 @@ async def test_what_frames_say_is_told_without_it() -> None:
         ("executed", {"prompt_id": "p", "node": "9", "output": output}),
     ]
 
-    async def talk(connection: ServerConnection) -> None:
+    async def handle(connection: ServerConnection) -> None:
         for kind, data in frames:
             await connection.send(json.dumps({"type": kind, "data": data}))
         await connection.send(b"\0\0\0\3\0\0\0\1" + b"9" + echo().encode())
 
-    async with talking(talk) as url, aclosing(stream_events(server_at(url), "me")) as stream:
-        heard = [await anext(stream) for _ in range(5)][1:]
-    assert [type(event) for event in heard] == [ExecutionError, Logs, Executed, NodeText]
-    for event in heard:
+    async with websocket_server(handle) as url, aclosing(stream_events(server_at(url), "me")) as stream:
+        received = [await anext(stream) for _ in range(5)][1:]
+    assert [type(event) for event in received] == [ExecutionError, Logs, Executed, NodeText]
+    for event in received:
         match event:
             case Executed(outputs=outputs, text=text):
-                assert outputs == (Output(SECRETS[1], node="9"),)  # its name is what it is asked for by
-                assert_hidden(text)
+                assert outputs == (Output(SECRETS[1], node="9"),)  # The name is sent back to the server.
+                assert_redacted(text)
             case _:
-                assert_hidden(event)
+                assert_redacted(event)
 
 
-async def test_a_session_that_the_server_gave_is_hidden_as_well() -> None:
+async def test_a_session_cookie_of_the_server_is_redacted() -> None:
     body = {"error": "no: session=abc-def-123"}
     routes = everywhere(answering(body, 400, Set_Cookie="session=abc-def-123; Path=/"))
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
@@ -219,19 +219,19 @@ LOGIN = "Basic " + b64encode(b"me:hunter2 secret?>").decode()
     ],
 )
 @pytest.mark.parametrize("shown", [sanitize, sanitize_lines, without_hidden])
-def test_a_secret_that_shows_once_its_text_is_made_harmless_is_hidden(split: str, shown: Callable[[str], str]) -> None:
+def test_a_secret_that_appears_only_after_sanitizing_is_redacted(split: str, shown: Callable[[str], str]) -> None:
     redactor = Redactor(Server.from_url("box", headers=[("Authorization", LOGIN)]))
     said = shown(redactor.text(f"first\n\tno: {split}!"))
     assert "hunter2" not in said
     assert "no: ***!" in said
 
 
-def test_what_else_a_text_has_stays_as_it_is() -> None:
+def test_a_text_without_secrets_is_returned_unchanged() -> None:
     text = "\x1b[31mCUDA\x1b[m error\n\tin \u200bline 3\r\n"
     assert Redactor(server_at("http://box")).text(text) == text
 
 
-def test_a_secret_with_hidden_characters_is_hidden_as_it_is_and_as_it_is_shown() -> None:
+def test_a_secret_with_hidden_characters_is_redacted_raw_and_as_displayed() -> None:
     redactor = Redactor(Server.from_url("box", headers=[("X-API-Key", "k3y\u00adof\u200bmine")]))
     assert redactor.text("k3y\u00adof\u200bmine k3yofmine") == "*** ***"
 
@@ -248,36 +248,36 @@ def test_a_secret_with_hidden_characters_is_hidden_as_it_is_and_as_it_is_shown()
         "hunter2+secret%3f%3E",
     ],
 )
-def test_a_secret_is_hidden_in_other_encodings(form: str) -> None:
+def test_a_login_is_redacted_in_other_encodings(form: str) -> None:
     redactor = Redactor(Server.from_url("box", headers=[("Authorization", LOGIN)]))
     assert redactor.text(f"<<{form}>>") == "<<***>>"
 
 
-async def test_names_that_only_the_server_says_are_told_without_it_and_those_of_the_graph_stay() -> None:
+async def test_names_of_the_graph_are_kept_and_other_names_redacted() -> None:
     graph = {SECRETS[1]: {"class_type": "K", "inputs": {SECRETS[1]: 1}}}
     error = {"message": "no", "details": "", "extra_info": {"input_name": SECRETS[1]}}
-    other = {"message": "no", "details": "", "extra_info": {"input_name": echo()}}
+    of_server = {"message": "no", "details": "", "extra_info": {"input_name": echo()}}
     errors = {
         SECRETS[1]: {"class_type": "K", "errors": [error]},
-        f"9 {SECRETS[2]}": {"class_type": f"Class_{SECRETS[2]}", "errors": [other]},
+        f"9 {SECRETS[2]}": {"class_type": f"Class_{SECRETS[2]}", "errors": [of_server]},
     }
     body: dict[str, Any] = {"error": {"type": "x", "message": "no"}, "node_errors": errors}
     async with serving(everywhere(answering(body, 400))) as url, ComfyClient(server_at(url)) as client:
         with pytest.raises(Rejected) as caught:
             await client.submit(graph, prompt_id="p", client_id="me", marks={})
-    own, strange = caught.value.node_errors
+    own, other = caught.value.node_errors
     assert (own.node_id, own.class_type, own.input_name) == (SECRETS[1], "K", SECRETS[1])
-    assert (strange.node_id, strange.class_type) == ("9 ***", "Class_***")
-    assert_hidden(strange)
+    assert (other.node_id, other.class_type) == ("9 ***", "Class_***")
+    assert_redacted(other)
 
 
-def test_the_node_that_raised_is_named_without_it() -> None:
+def test_id_and_class_of_the_node_that_raised_are_redacted() -> None:
     error = ExecutionError("p", node_id="k3y-of-mine", node_type="Node_k3y-of-mine")
     said = Redactor(server_at("http://box")).event(error)
     assert said == ExecutionError("p", node_id="***", node_type="Node_***")
 
 
-async def test_the_version_of_a_server_is_told_without_it() -> None:
+async def test_the_version_of_a_server_is_redacted() -> None:
     memory = {"ram_total": 1, "ram_free": 1}
     body = {"system": {"comfyui_version": "0.33 k3y-of-mine", **memory}, "devices": []}
     routes = everywhere(answering(body))
@@ -285,7 +285,7 @@ async def test_the_version_of_a_server_is_told_without_it() -> None:
         assert (await client.system_stats()).version == "0.33 ***"
 
 
-def test_a_login_of_before_is_still_hidden() -> None:
+def test_previous_credentials_are_still_redacted() -> None:
     first = server_at("http://box")
     second = first.with_authorization("Bearer s3cond-login")
     third = second.with_authorization("Bearer th1rd-login")
@@ -295,7 +295,7 @@ def test_a_login_of_before_is_still_hidden() -> None:
     assert redactor_of(third).text("tok/en+1 s3cond-login th1rd-login") == "*** *** ***"
 
 
-def test_the_log_has_the_secrets_of_no_login_neither_the_first_nor_the_last() -> None:
+def test_log_records_are_redacted_for_all_credentials() -> None:
     server = server_at("http://box")
     for login in (server, server.with_authorization("Bearer later-login")):
         redactor_of(login)
@@ -305,5 +305,5 @@ def test_the_log_has_the_secrets_of_no_login_neither_the_first_nor_the_last() ->
         record = logging.LogRecord("x", logging.ERROR, "", 1, "to %s", (echo(),), sys.exc_info())
     said = LogFormatter("%(message)s").format(record)
     assert "RuntimeError" in said
-    assert_hidden(said)
+    assert_redacted(said)
     assert "later-login" not in said

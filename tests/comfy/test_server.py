@@ -1,3 +1,5 @@
+"""Addresses, headers and TLS settings are parsed and validated; secrets are never displayed."""
+
 import ssl
 from base64 import b64decode
 from pathlib import Path
@@ -41,20 +43,20 @@ def test_addresses(text: str, queue: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["box", "http://box", "https://box/p", "https://box:8188", "[::1]:80", "box:1/p"])
-def test_the_label_leads_back_to_the_same_server(text: str) -> None:
+def test_the_label_is_an_address_of_the_same_server(text: str) -> None:
     server = Server.from_url(text)
     assert Server.from_url(server.shown) == server
 
 
 @pytest.mark.parametrize(
-    ("text", "socket"),
+    ("text", "url"),
     [
         ("box", "ws://box:8188/ws?clientId=a%20b"),
         ("https://box/p/?token=s3cret", "wss://box/p/ws?clientId=a%20b&token=s3cret"),
     ],
 )
-def test_the_socket_stands_beside_the_other_paths(text: str, socket: str) -> None:
-    assert Server.from_url(text).ws_url("a b") == socket
+def test_the_websocket_url_is_below_the_base(text: str, url: str) -> None:
+    assert Server.from_url(text).ws_url("a b") == url
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def test_the_socket_stands_beside_the_other_paths(text: str, socket: str) -> Non
         "..",
     ],
 )
-def test_bad_addresses_are_one_sentence(text: str) -> None:
+def test_bad_addresses_are_reported_in_one_sentence(text: str) -> None:
     with pytest.raises(BadServer) as caught:
         Server.from_url(text)
     message = str(caught.value)
@@ -115,34 +117,34 @@ def test_a_bad_address_does_not_repeat_the_password(text: str) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=30))
-def test_no_password_whatever_shows(password: str) -> None:
+def test_no_password_is_ever_displayed(password: str) -> None:
     secret = f"Zq{password}Zq"
     try:
         server = Server.from_url(f"https://me:{secret}@box.example/x")
     except BadServer as error:
-        told = str(error)
+        displayed = str(error)
     else:
-        told = f"{server!r} {server} {server.shown} {server.http_url('/x')} {server.ws_url('id')}"
-    assert "Zq" not in told
+        displayed = f"{server!r} {server} {server.shown} {server.http_url('/x')} {server.ws_url('id')}"
+    assert "Zq" not in displayed
 
 
-def test_a_login_in_the_address_is_basic_authorisation() -> None:
+def test_a_login_in_the_address_is_basic_auth() -> None:
     server = Server.from_url("https://me%40home:p%2Fä ss@box")
     scheme, _, login = server.headers["Authorization"].partition(" ")
     assert (scheme, b64decode(login).decode()) == ("Basic", "me@home:p/ä ss")
 
 
-def test_a_given_authorisation_comes_before_a_login_in_the_address() -> None:
+def test_an_authorization_header_overrides_a_login_in_the_address() -> None:
     server = Server.from_url("https://me:pw@box", headers=[("authorization", "Bearer t")])
     assert dict(server.headers) == {"authorization": "Bearer t"}
 
 
-def test_of_two_headers_with_a_name_the_last_counts() -> None:
+def test_the_last_of_two_headers_of_one_name_counts() -> None:
     server = Server.from_url("box", headers=[("X-Key", "a"), ("x-key", "b")])
     assert dict(server.headers) == {"x-key": "b"}
 
 
-def test_a_name_is_shown_in_place_of_the_address() -> None:
+def test_the_name_is_the_label() -> None:
     server = Server.from_url("http://me:pw@10.0.0.5:8188/p", name="gpu-box", query="token=t")
     assert (server.shown, server.address, server.label_with_address) == (
         "gpu-box",
@@ -152,14 +154,14 @@ def test_a_name_is_shown_in_place_of_the_address() -> None:
     assert server.http_url("/queue") == "http://10.0.0.5:8188/p/queue?token=t"
 
 
-def test_secrets_stay_out_of_the_label_and_the_representation() -> None:
+def test_label_and_repr_hold_no_secrets() -> None:
     server = Server.from_url("https://me:s3cret@box/?token=s3cret", headers=[("X-API-Key", "s3cret")])
     assert "s3cret" not in f"{server!r}{server}{server.shown}"
     assert b64decode("bWU6czNjcmV0") == b"me:s3cret"
     assert "bWU6czNjcmV0" not in repr(server)
 
 
-def test_servers_are_values() -> None:
+def test_servers_compare_and_hash_by_value() -> None:
     one, other = (Server.from_url("box?t=1", headers=[("A", "b")]) for _ in range(2))
     assert one == other
     assert len({one, other, Server.from_url("box")}) == 2
@@ -212,14 +214,14 @@ def test_headers(text: str, header: tuple[str, str]) -> None:
         "",
     ],
 )
-def test_bad_headers_are_one_sentence_without_the_value(text: str) -> None:
+def test_bad_headers_are_reported_without_their_value(text: str) -> None:
     with pytest.raises(BadServer) as caught:
         parse_header(text)
     assert "hunter2" not in str(caught.value)
     assert str(caught.value).endswith(".")
 
 
-def test_plain_http_has_no_tls_and_https_checks_certificates() -> None:
+def test_plain_http_has_no_tls_and_https_verifies_certificates() -> None:
     assert Server.from_url("box").tls is None
     server = Server.from_url("https://box")
     assert server.tls is server.tls
@@ -228,7 +230,7 @@ def test_plain_http_has_no_tls_and_https_checks_certificates() -> None:
     assert server.tls.check_hostname
 
 
-def test_insecure_checks_nothing() -> None:
+def test_insecure_verifies_no_certificate() -> None:
     tls = Server.from_url("https://box", insecure=True).tls
     assert tls is not None
     assert tls.verify_mode is ssl.CERT_NONE
@@ -236,7 +238,7 @@ def test_insecure_checks_nothing() -> None:
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
 @pytest.mark.parametrize("option", ["ca", "cert"])
-def test_certificates_that_cannot_be_read_are_told_at_once(tmp_path: Path, option: str, content: str | None) -> None:
+def test_unreadable_certificates_are_reported_at_once(tmp_path: Path, option: str, content: str | None) -> None:
     path = tmp_path / "box.pem"
     if content is not None:
         path.write_text(content)

@@ -1,4 +1,4 @@
-"""Client and socket together, against the simulated server."""
+"""Client and event stream together, against the simulated server."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -22,7 +22,7 @@ from comfytui.comfy.protocol.events import (
     Unknown,
 )
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket.connection_events import Closed, Opened, PingRestored, PingTimedOut
+from comfytui.comfy.websocket.connection_events import ConnectionEvent
 from comfytui.comfy.websocket.event_stream import stream_events
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -31,8 +31,8 @@ from comfytui.workflow.fields import Field, Value
 from comfytui.workflow.graph import apply_values
 
 PNG = b"\x89PNG\r\n\x1a\n"
-News = Event | Opened | Closed | PingTimedOut | PingRestored
-Stream = AsyncGenerator[News, None]
+StreamEvent = Event | ConnectionEvent
+Stream = AsyncGenerator[StreamEvent, None]
 
 
 @pytest.fixture
@@ -52,52 +52,52 @@ def graph(steps: int = 3, model: str = "v1-5-pruned-emaonly.safetensors") -> dic
     return dict(apply_values(txt2img(), values))
 
 
-async def until(stream: Stream, found: Callable[[News], bool]) -> list[News]:
-    """What came, up to what was waited for."""
-    heard = []
+async def until(stream: Stream, found: Callable[[StreamEvent], bool]) -> list[StreamEvent]:
+    """Return the events up to the first one that is found."""
+    received = []
     async with asyncio.timeout(20):
         async for event in stream:
-            heard.append(event)
+            received.append(event)
             if found(event):
                 break
-    return heard
+    return received
 
 
-def ended(event: object) -> bool:
+def has_ended(event: object) -> bool:
     return isinstance(event, Executing) and event.node is None
 
 
-async def test_a_picture_from_its_prompt_to_its_bytes(server: Server) -> None:
+async def test_an_image_from_submitting_the_prompt_to_viewing_the_file(server: Server) -> None:
     prompt_id, marks = str(uuid4()), {"batch": "b", "index": 1, "total": 1}
     async with ComfyClient(server) as client, aclosing(stream_events(server, "me")) as stream:
         await until(stream, lambda event: isinstance(event, FeatureFlags))
         queued = await client.submit(
             graph(), prompt_id=prompt_id, client_id="me", marks=marks, preview_method="latent2rgb"
         )
-        heard = await until(stream, ended)
+        received = await until(stream, has_ended)
         entry = await client.history_entry(prompt_id)
         assert entry is not None
-        pictures = [await client.view(output) for output in entry.outputs]
-        light = await client.view(entry.outputs[0], preview="webp;50")
+        images = [await client.view(output) for output in entry.outputs]
+        preview = await client.view(entry.outputs[0], preview="webp;50")
     assert queued.prompt_id == prompt_id
-    assert [event.value for event in heard if isinstance(event, Progress)] == [1, 2, 3]
-    assert all(event.prompt_id == prompt_id for event in heard if isinstance(event, PreviewImage | ProgressState))
-    assert any(isinstance(event, PreviewImage) for event in heard)
-    assert not any(isinstance(event, Unknown) for event in heard)
+    assert [event.value for event in received if isinstance(event, Progress)] == [1, 2, 3]
+    assert all(event.prompt_id == prompt_id for event in received if isinstance(event, PreviewImage | ProgressState))
+    assert any(isinstance(event, PreviewImage) for event in received)
+    assert not any(isinstance(event, Unknown) for event in received)
     assert (entry.outcome, entry.item.client_id, entry.item.marks) == ("success", "me", marks)
-    assert pictures[0].startswith(PNG)
-    assert light.startswith(b"RIFF")
+    assert images[0].startswith(PNG)
+    assert preview.startswith(b"RIFF")
 
 
-async def test_no_previews_when_none_are_asked_for(server: Server) -> None:
+async def test_no_previews_with_preview_method_none(server: Server) -> None:
     async with ComfyClient(server) as client, aclosing(stream_events(server, "me")) as stream:
         await until(stream, lambda event: isinstance(event, FeatureFlags))
         await client.submit(graph(), prompt_id=str(uuid4()), client_id="me", marks={}, preview_method="none")
-        heard = await until(stream, ended)
-    assert not any(isinstance(event, PreviewImage) for event in heard)
+        received = await until(stream, has_ended)
+    assert not any(isinstance(event, PreviewImage) for event in received)
 
 
-async def test_jobs_are_seen_and_cancelled_wherever_they_stand(server: Server) -> None:
+async def test_jobs_are_listed_and_cancelled_pending_or_running(server: Server) -> None:
     running, waiting, front = (str(uuid4()) for _ in range(3))
     async with ComfyClient(server) as client, aclosing(stream_events(server, "me")) as stream:
         await until(stream, lambda event: isinstance(event, FeatureFlags))
@@ -111,7 +111,7 @@ async def test_jobs_are_seen_and_cancelled_wherever_they_stand(server: Server) -
         assert await client.cancel(waiting) is True
         assert await client.cancel(waiting) is False
         await client.interrupt(running)
-        heard = await until(stream, ended)
+        received = await until(stream, has_ended)
         entry = await client.history_entry(running)
         assert await client.history_entry(waiting) is None
         assert await client.queue_count() == 0
@@ -123,19 +123,19 @@ async def test_jobs_are_seen_and_cancelled_wherever_they_stand(server: Server) -
     assert jobs is not None
     assert {job.prompt_id for job in jobs} == {running, waiting, front}
     assert [job.status for job in jobs if job.prompt_id == waiting] == ["pending"]
-    assert any(isinstance(event, ExecutionInterrupted) for event in heard)
+    assert any(isinstance(event, ExecutionInterrupted) for event in received)
     assert entry is not None
     assert entry.outcome == "interrupted"
 
 
-async def test_a_refused_prompt_points_at_its_input(server: Server) -> None:
+async def test_a_rejected_prompt_names_node_and_input(server: Server) -> None:
     async with ComfyClient(server) as client:
         with pytest.raises(Rejected) as caught:
             await client.submit(graph(model="gone.safetensors"), prompt_id=str(uuid4()), client_id="me", marks={})
     assert [(error.node_id, error.input_name) for error in caught.value.node_errors] == [("4", "ckpt_name")]
 
 
-async def test_what_the_box_is_and_has(server: Server) -> None:
+async def test_stats_features_models_and_object_info(server: Server) -> None:
     async with ComfyClient(server) as client:
         stats = await client.system_stats()
         assert stats.version == "0.33.0"
@@ -149,10 +149,12 @@ async def test_what_the_box_is_and_has(server: Server) -> None:
         await client.clear()
 
 
-async def test_the_log_comes_over_the_socket_when_it_is_asked_for(server: Server) -> None:
+async def test_subscribed_logs_arrive_as_events(server: Server) -> None:
     async with ComfyClient(server) as client, aclosing(stream_events(server, "me")) as stream:
         await until(stream, lambda event: isinstance(event, FeatureFlags))
         assert await client.subscribe_logs("me")
         await client.submit(graph(), prompt_id=str(uuid4()), client_id="another", marks={})
-        heard = await until(stream, lambda event: isinstance(event, Logs) and any("3/3" in one for one in event.chunks))
-    assert not any(isinstance(event, Progress) for event in heard)
+        received = await until(
+            stream, lambda event: isinstance(event, Logs) and any("3/3" in one for one in event.chunks)
+        )
+    assert not any(isinstance(event, Progress) for event in received)

@@ -11,7 +11,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import Unauthorized
 from comfytui.comfy.server import Server, parse_header
 from comfytui.config.config import read_config
-from tests.comfy.auth_servers import Keeper, first_heard, get_in
+from tests.comfy.auth_servers import AuthServer, check_access, first_event
 
 LOGIN = "Basic " + b64encode("me:s3cret ä".encode()).decode()
 Check = Callable[[web.Request], bool]
@@ -70,30 +70,32 @@ async def test_a_login_method_is_accepted_on_http_and_socket(
 ) -> None:
     monkeypatch.setenv("BOX_TOKEN", "s3cret-e")
     keys, check = METHODS[method]
-    keeper = Keeper(check)
-    async with keeper.open(prefix):
-        server = named_server(tmp_path, keeper.url, keys)
-        await get_in(server)
-    assert keeper.seen == {(f"{prefix}/api/prompt", True): 2, (f"{prefix}/ws", True): 1}
+    auth_server = AuthServer(check)
+    async with auth_server.open(prefix):
+        server = named_server(tmp_path, auth_server.url, keys)
+        await check_access(server)
+    assert auth_server.seen == {(f"{prefix}/api/prompt", True): 2, (f"{prefix}/ws", True): 1}
     assert server.shown == "box"
     assert "s3cret" not in f"{server!r} {server.shown} {server.label_with_address}"
 
 
 async def test_login_and_query_of_the_url_are_sent(tmp_path: Path) -> None:
-    keeper = Keeper(lambda request: request.query_string.endswith("t=1&u=2") and "Authorization" in request.headers)
-    async with keeper.open():
-        url = keeper.url.replace("//", "//me:s3cret@") + "/?t=1"
-        await get_in(named_server(tmp_path, url, 'query = { u = "2" }'))
-    assert not [path for path, welcome in keeper.seen if not welcome]
+    auth_server = AuthServer(
+        lambda request: request.query_string.endswith("t=1&u=2") and "Authorization" in request.headers
+    )
+    async with auth_server.open():
+        url = auth_server.url.replace("//", "//me:s3cret@") + "/?t=1"
+        await check_access(named_server(tmp_path, url, 'query = { u = "2" }'))
+    assert not [path for path, welcome in auth_server.seen if not welcome]
 
 
 async def test_headers_of_the_command_line_take_precedence(tmp_path: Path) -> None:
-    keeper = Keeper(header("Authorization", "Bearer newer"))
-    async with keeper.open():
-        named_server(tmp_path, keeper.url, 'token = "older"')
+    auth_server = AuthServer(header("Authorization", "Bearer newer"))
+    async with auth_server.open():
+        named_server(tmp_path, auth_server.url, 'token = "older"')
         given = [parse_header("authorization: Bearer newer")]
-        await get_in(read_config(tmp_path / "config.toml").resolve("box", headers=given))
-    assert not [path for path, welcome in keeper.seen if not welcome]
+        await check_access(read_config(tmp_path / "config.toml").resolve("box", headers=given))
+    assert not [path for path, welcome in auth_server.seen if not welcome]
 
 
 @pytest.mark.parametrize("status", [401, 403, 302])
@@ -106,16 +108,16 @@ async def test_headers_of_the_command_line_take_precedence(tmp_path: Path) -> No
     ],
 )
 async def test_a_rejected_login_says_what_to_set(tmp_path: Path, status: int, keys: str | None, message: str) -> None:
-    keeper = Keeper(lambda _: False, status)
-    async with keeper.open() as nameless:
-        server = nameless if keys is None else named_server(tmp_path, keeper.url, keys)
+    auth_server = AuthServer(lambda _: False, status)
+    async with auth_server.open() as nameless:
+        server = nameless if keys is None else named_server(tmp_path, auth_server.url, keys)
         async with ComfyClient(server) as client:
             with pytest.raises(Unauthorized) as over_http:
                 await client.queue_count()
         with pytest.raises(Unauthorized) as at_the_socket:
-            await first_heard(server)
+            await first_event(server)
     dialog = "log in when comfytui asks for it, or " if status == 401 else "give --header, or "
     assert message.format(status, dialog) in str(over_http.value)
     assert str(at_the_socket.value) == str(over_http.value)
     assert "s3cret" not in str(over_http.value)
-    assert keeper.seen == {("/api/prompt", False): 1, ("/ws", False): 1}
+    assert auth_server.seen == {("/api/prompt", False): 1, ("/ws", False): 1}

@@ -11,7 +11,7 @@ from comfytui.service.service import SocketService
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.screens.login import ASKED, REFUSED, LoginScreen, authorization
-from tests.comfy.auth_servers import Keeper
+from tests.comfy.auth_servers import AuthServer
 from tests.ui.screen import SIZES, Screen, screen
 
 
@@ -25,8 +25,8 @@ async def log_in(it: Screen, *, user: str = "", password: str = "", token: str =
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_login_that_is_wrong_is_asked_for_again_until_it_is_right(size: tuple[int, int]) -> None:
-    keeper = Keeper(lambda request: request.headers.get("Authorization") == basic_auth("me:secret"))
-    async with keeper.open() as server, screen(server.base, size) as it:
+    auth_server = AuthServer(lambda request: request.headers.get("Authorization") == basic_auth("me:secret"))
+    async with auth_server.open() as server, screen(server.base, size) as it:
         await it.shows(ASKED)
         assert f"Log in to {server.address}" in it.text
         await log_in(it, user="me", password="wrong")
@@ -37,20 +37,20 @@ async def test_a_login_that_is_wrong_is_asked_for_again_until_it_is_right(size: 
         await it.press("enter")
         await it.shows("live")
         assert REFUSED not in it.text
-    assert {path for path, welcome in keeper.seen if welcome} >= {"/api/prompt", "/ws"}
+    assert {path for path, welcome in auth_server.seen if welcome} >= {"/api/prompt", "/ws"}
 
 
 async def test_a_token_lets_in_as_well() -> None:
-    keeper = Keeper(lambda request: request.headers.getall("Authorization", []) == ["Bearer t0ken"])
-    async with keeper.open() as server, screen(server.base.replace("//", "//me:old@")) as it:
+    auth_server = AuthServer(lambda request: request.headers.getall("Authorization", []) == ["Bearer t0ken"])
+    async with auth_server.open() as server, screen(server.base.replace("//", "//me:old@")) as it:
         await it.shows(REFUSED)
         await log_in(it, token="t0ken")
         await it.shows("live")
 
 
 async def test_who_has_none_leaves_as_where_nothing_answers() -> None:
-    keeper = Keeper(lambda _: False)
-    async with keeper.open() as server:
+    auth_server = AuthServer(lambda _: False)
+    async with auth_server.open() as server:
         async with screen(server.base) as it:
             await it.shows(ASKED)
             await it.press("escape")
@@ -65,7 +65,7 @@ async def test_who_has_none_leaves_as_where_nothing_answers() -> None:
 
 @pytest.mark.parametrize("status", [403, 302])
 async def test_other_refusals_ask_for_no_password(status: int) -> None:
-    async with Keeper(lambda _: False, status).open() as server, screen(server.base) as it:
+    async with AuthServer(lambda _: False, status).open() as server, screen(server.base) as it:
         await it.until(lambda: it.app.return_code == 1, "the end")
 
 
