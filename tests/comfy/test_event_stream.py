@@ -295,17 +295,17 @@ async def test_answered_pings_are_reported_without_any_frame() -> None:
     ],
 )
 async def test_permanent_errors_are_raised(status: int, expected: type[ComfyError]) -> None:
-    asked = []
+    paths = []
 
     def refuse(_: ServerConnection, request: Request) -> Response:
-        asked.append(request.path)
+        paths.append(request.path)
         headers = Headers({"Content-Type": "text/html", "Location": f"/login?next={SECRET}"})
         return Response(status, "No", headers, f"<html>{SECRET}</html>".encode())
 
     async with websocket_server(close_at_once, process_request=refuse) as url:
         with pytest.raises(expected) as caught:
             await collect(f"{url.replace('://', f'://me:{SECRET}@')}/?token={SECRET}", until_closed(1))
-    assert len(asked) == 1
+    assert len(paths) == 1
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 

@@ -233,8 +233,8 @@ def test_lists_are_truncated(frame: str | bytes, kept: int) -> None:
             assert len(states) == kept
         case FeatureFlags(names=names):
             assert len(names) == kept
-        case NodeText(text=said):
-            assert len(said) == kept
+        case NodeText(text=line):
+            assert len(line) == kept
         case _:
             pytest.fail(f"{event}")
 

@@ -51,8 +51,8 @@ def echo() -> str:
     return " ".join([*forms, "Bearer tok/en+1", "GET /api/prompt?token=qu3ry%20value HTTP/1.1", "sid=c00kie-1;"])
 
 
-def assert_redacted(said: object) -> None:
-    shown = str(said)
+def assert_redacted(value: object) -> None:
+    shown = str(value)
     assert "***" in shown
     for secret in SECRETS:
         for form in encodings_of(secret):
@@ -221,9 +221,9 @@ LOGIN = "Basic " + b64encode(b"me:hunter2 secret?>").decode()
 @pytest.mark.parametrize("shown", [sanitize, sanitize_lines, without_hidden])
 def test_a_secret_that_appears_only_after_sanitizing_is_redacted(split: str, shown: Callable[[str], str]) -> None:
     redactor = Redactor(Server.from_url("box", headers=[("Authorization", LOGIN)]))
-    said = shown(redactor.text(f"first\n\tno: {split}!"))
-    assert "hunter2" not in said
-    assert "no: ***!" in said
+    redacted = shown(redactor.text(f"first\n\tno: {split}!"))
+    assert "hunter2" not in redacted
+    assert "no: ***!" in redacted
 
 
 def test_a_text_without_secrets_is_returned_unchanged() -> None:
@@ -273,8 +273,8 @@ async def test_names_of_the_graph_are_kept_and_other_names_redacted() -> None:
 
 def test_id_and_class_of_the_node_that_raised_are_redacted() -> None:
     error = ExecutionError("p", node_id="k3y-of-mine", node_type="Node_k3y-of-mine")
-    said = Redactor(server_at("http://box")).event(error)
-    assert said == ExecutionError("p", node_id="***", node_type="Node_***")
+    redacted = Redactor(server_at("http://box")).event(error)
+    assert redacted == ExecutionError("p", node_id="***", node_type="Node_***")
 
 
 async def test_the_version_of_a_server_is_redacted() -> None:
@@ -303,7 +303,7 @@ def test_log_records_are_redacted_for_all_credentials() -> None:
         raise RuntimeError(f"{echo()} later-login")
     except RuntimeError:
         record = logging.LogRecord("x", logging.ERROR, "", 1, "to %s", (echo(),), sys.exc_info())
-    said = LogFormatter("%(message)s").format(record)
-    assert "RuntimeError" in said
-    assert_redacted(said)
-    assert "later-login" not in said
+    redacted = LogFormatter("%(message)s").format(record)
+    assert "RuntimeError" in redacted
+    assert_redacted(redacted)
+    assert "later-login" not in redacted
