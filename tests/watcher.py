@@ -11,7 +11,7 @@ from comfytui.service.notifications import Notice, SessionChanged, UserMessage
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
-from comfytui.session.progress import BatchProgress, line, progress_of
+from comfytui.session.progress import BatchProgress, progress_line, progress_of
 from comfytui.session.state import SessionState
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field, Value
@@ -90,7 +90,7 @@ class Watcher:
     def line(self, batch: Batch) -> str:
         """The batch's progress now, in one line; empty while the batch is not known."""
         state = self.state
-        return line(progress_of(state, state.batches[batch.id], 0.0)) if batch.id in state.batches else ""
+        return progress_line(progress_of(state, state.batches[batch.id], 0.0)) if batch.id in state.batches else ""
 
 
 def small_order(images: int, previews: bool = False, **values: Value) -> BatchRequest:

@@ -105,7 +105,7 @@ def link(link_: Link, now: float, *, ascii_only: bool = False) -> str:
         case LinkKind.LIVE:
             return f"{run} live, {link_.behind} s behind" if link_.behind else f"{run} live"
         case LinkKind.POLLING:
-            return f"{run} polling every {link_.pause or 0:.0f} s (no websocket)"
+            return f"{run} polling every {link_.poll_interval or 0:.0f} s (no websocket)"
         case LinkKind.BUSY:
             return f"{down} busy (loading?)"
         case LinkKind.DEAF:

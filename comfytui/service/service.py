@@ -286,7 +286,7 @@ class SocketService:
         self.post(SessionChanged(self.server.shown, state))
         if state.jobs is not before.jobs:
             for job in just_ended(before, state):
-                if job.status is not JobStatus.LOST or job.owner not in state.elsewhere:
+                if job.status is not JobStatus.LOST or job.owner not in state.held_elsewhere:
                     self.post(JobEnded(self.server.shown, job))
             for key in [key for key in self._kept if (kept := state.jobs.get(key)) and kept.status.final]:
                 del self._kept[key]

@@ -24,31 +24,35 @@ from comfytui.session.model import Link, LinkKind
 
 LATE_SECONDS = 2.0
 """Seconds that frames may be late before that is worth telling."""
-_POLLED = frozenset({LinkKind.POLLING})
+_KEPT_WHEN_CLOSED = frozenset({LinkKind.POLLING})
 """States that the end of a socket does not change."""
-_UNDECIDED = _POLLED | {LinkKind.CONNECTING, LinkKind.BUSY}
+_KEPT_WHEN_UNANSWERED = _KEPT_WHEN_CLOSED | {LinkKind.CONNECTING, LinkKind.BUSY}
 """States that a socket which is not answered does not change: HTTP tells a busy box from one that is away."""
 
 
-def link_after(link: Link, event: LinkEvent, now: float) -> Link:
+def reduce_link(link: Link, event: LinkEvent, now: float) -> Link:
     """The link after an event at monotonic second `now`; the very same object where nothing changed."""
     if link.kind is LinkKind.OTHER_BOX:
         return Link(LinkKind.CONNECTING, now) if isinstance(event, IdentityChanged) and event.taken else link
     match event:
         case Connected():
-            after = Link(LinkKind.LIVE, now, socket=True)
+            after = Link(LinkKind.LIVE, now, socket_open=True)
         case Disconnected():
-            kind = link.kind if link.kind in (_UNDECIDED if event.vague else _POLLED) else event.kind
+            kind = (
+                link.kind
+                if link.kind in (_KEPT_WHEN_UNANSWERED if event.unanswered else _KEPT_WHEN_CLOSED)
+                else event.kind
+            )
             retry_at = None if event.retry_in is None else now + event.retry_in
-            after = Link(kind, now, retry_at, event.reason, link.pause)
-        case HttpSucceeded(pause=pause) if not link.socket:
+            after = Link(kind, now, retry_at, event.reason, link.poll_interval)
+        case HttpSucceeded(poll_interval=pause) if not link.socket_open:
             after = Link(LinkKind.POLLING, now, link.retry_at, link.reason, pause)
-        case HttpFailed(reason=reason, kind=kind) if not link.socket or kind is LinkKind.UNAUTHORISED:
-            after = Link(kind, now, link.retry_at, reason, socket=link.socket)
-        case SocketSilent(deaf=deaf, reason=reason) if link.socket:
-            after = Link(LinkKind.DEAF if deaf else LinkKind.BUSY, now, reason=reason, socket=True)
-        case SocketRecovered() if link.socket:
-            after = Link(LinkKind.LIVE, now, socket=True)
+        case HttpFailed(reason=reason, kind=kind) if not link.socket_open or kind is LinkKind.UNAUTHORISED:
+            after = Link(kind, now, link.retry_at, reason, socket_open=link.socket_open)
+        case SocketSilent(deaf=deaf, reason=reason) if link.socket_open:
+            after = Link(LinkKind.DEAF if deaf else LinkKind.BUSY, now, reason=reason, socket_open=True)
+        case SocketRecovered() if link.socket_open:
+            after = Link(LinkKind.LIVE, now, socket_open=True)
         case Lagging(seconds=seconds) if link.kind is LinkKind.LIVE:
             after = replace(link, behind=max(1, int(seconds)) if seconds >= LATE_SECONDS else 0)
         case IdentityChanged(taken=False, reason=reason):

@@ -30,7 +30,7 @@ class Disconnected:
     retry_in: float | None = None
     kind: LinkKind = LinkKind.OFFLINE
     silent: float = 0.0
-    vague: bool = False
+    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ class ClientIdsAcquired:
     """Jobs of these client ids are mine from now on; those `elsewhere` are held by another running comfytui."""
 
     client_ids: frozenset[str]
-    elsewhere: frozenset[str] = frozenset()
+    held_elsewhere: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class HttpSucceeded:
     """The server answers over HTTP, and is asked again in `pause` seconds."""
 
-    pause: float
+    poll_interval: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class QueueSnapshot:
 
     running: tuple[QueuedPrompt, ...]
     pending: tuple[QueuedPrompt, ...]
-    asked: float
+    requested_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +191,8 @@ class FinishedPrompt:
 class HistorySnapshot:
     """Answers from the history; ids in `asked` without an entry in `past` are not in the history."""
 
-    past: tuple[FinishedPrompt, ...]
-    asked: tuple[str, ...] = ()
+    entries: tuple[FinishedPrompt, ...]
+    requested_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,8 +177,8 @@ class Link:
     since: float | None = None
     retry_at: float | None = None
     reason: str = ""
-    pause: float | None = None
-    socket: bool = False
+    poll_interval: float | None = None
+    socket_open: bool = False
     behind: int = 0
 
 

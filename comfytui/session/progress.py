@@ -65,10 +65,10 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
     counts = counts_of(state, batch)
     job = next_job(state, batch)
     run = state.run if job and state.run and state.run.prompt_id == job.prompt_id else None
-    elapsed = max(now - run.began, 0.0) if run and run.began is not None else None
+    elapsed = max(now - run.started, 0.0) if run and run.started is not None else None
     runs = job is not None and job.status is JobStatus.RUNNING
     fraction = run.fraction if run else 0.0 if job else 1.0
-    unobserved = state.link.kind is LinkKind.POLLING or (job is not None and job.owner in state.elsewhere)
+    unobserved = state.link.kind is LinkKind.POLLING or (job is not None and job.owner in state.held_elsewhere)
     known = None if unobserved else run
     return BatchProgress(
         stage=_stage(job, counts),
@@ -103,7 +103,7 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
     )
 
 
-def line(progress: BatchProgress) -> str:
+def progress_line(progress: BatchProgress) -> str:
     """The progress in one line."""
     image = f"Image {progress.image_index} of {progress.total_images}"
     match progress.stage:
@@ -114,12 +114,12 @@ def line(progress: BatchProgress) -> str:
         case Stage.QUEUED:
             return f"{image} - queued, {progress.ahead} ahead" if progress.ahead else f"{image} - queued, next"
         case Stage.SENDING:
-            return f"{progress.sent} of {progress.total_images - progress.cancelled} sent{_rest(progress)}"
+            return f"{progress.sent} of {progress.total_images - progress.cancelled} sent{_other_counts(progress)}"
         case Stage.ENDED:
-            return f"{progress.done} of {progress.total_images} done{_rest(progress)}"
+            return f"{progress.done} of {progress.total_images} done{_other_counts(progress)}"
 
 
-def _rest(progress: BatchProgress) -> str:
+def _other_counts(progress: BatchProgress) -> str:
     """What is to be added to the number of images done."""
     counts = {
         "cached": progress.cached,
@@ -145,7 +145,7 @@ def _batch_fraction(state: SessionState, batch: Batch, counts: BatchCounts) -> f
 
     So do those that left the queue: the next one may run before the history was asked how the last one ended.
     """
-    over, fraction = max(batch.total - counts.open + counts.left, 0), 0.0
+    over, fraction = max(batch.total - counts.open + counts.left_queue, 0), 0.0
     running = state.jobs.get(state.run.prompt_id) if state.run else None
     if state.run and running and running.batch_tag and running.batch_tag.batch == batch.id:
         # Its frames may still come, late, though the queue no longer has it.

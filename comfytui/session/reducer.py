@@ -14,7 +14,7 @@ from comfytui.comfy.protocol.events import (
     ProgressState,
     Status,
 )
-from comfytui.session.connection import link_after
+from comfytui.session.connection import reduce_link
 from comfytui.session.events import (
     BatchPlanned,
     CapabilitiesRead,
@@ -39,11 +39,11 @@ from comfytui.session.events import (
     SocketSilent,
     StatsRead,
 )
-from comfytui.session.jobs.execution import end_frame, run_frame
-from comfytui.session.jobs.reconcile import history_seen, queue_seen
-from comfytui.session.jobs.submissions import ordered
+from comfytui.session.jobs.execution import reduce_end_frame, reduce_run_frame
+from comfytui.session.jobs.reconcile import reduce_history_snapshot, reduce_queue_snapshot
+from comfytui.session.jobs.submissions import reduce_submission
 from comfytui.session.model import LinkKind, Stamp
-from comfytui.session.runs.stall import memory_moved
+from comfytui.session.runs.stall import memory_changed
 from comfytui.session.state import SessionState
 
 
@@ -51,13 +51,13 @@ def reduce(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
     """The state after an event seen at `at`; the very same object where nothing changed."""
     match event:
         case ExecutionStart() | ExecutionCached() | Executing() | Progress() | ProgressState() | Executed():
-            return run_frame(state, event, at)
+            return reduce_run_frame(state, event, at)
         case ExecutionSuccess() | ExecutionError() | ExecutionInterrupted():
-            return end_frame(state, event, at)
+            return reduce_end_frame(state, event, at)
         case QueueSnapshot():
-            return queue_seen(state, event, at)
+            return reduce_queue_snapshot(state, event, at)
         case HistorySnapshot():
-            return history_seen(state, event, at)
+            return reduce_history_snapshot(state, event, at)
         case (
             BatchPlanned()
             | PromptQueued()
@@ -67,12 +67,12 @@ def reduce(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
             | JobCancelled()
             | JobsResent()
         ):
-            return ordered(state, event, at)
+            return reduce_submission(state, event, at)
         case _:
-            return _around(state, event, at)
+            return _reduce_server(state, event, at)
 
 
-def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
+def _reduce_server(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
     """What happens around the jobs: the link, the length of the queue, the box."""
     match event:
         case Status(queue_remaining=remaining) if max(remaining, 0) != state.queue_remaining:
@@ -80,8 +80,8 @@ def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState
             return state if state.link.behind else replace(state, queue_remaining=max(remaining, 0))
         case StatsRead(stats=stats) if stats != state.stats:
             # Not compared with the last reading: a model that loads slowly moves little between two.
-            if memory_moved(state.moved_to, stats):
-                state = replace(state, memory_moved=at.monotonic, moved_to=stats)
+            if memory_changed(state.memory_changed_to, stats):
+                state = replace(state, memory_changed_at=at.monotonic, memory_changed_to=stats)
             return replace(state, stats=stats)
         case (
             Connected()
@@ -93,20 +93,20 @@ def _around(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState
             | Lagging()
             | IdentityChanged()
         ):
-            return _linked(state, event, at)
-        case ClientIdsAcquired(client_ids=ids, elsewhere=elsewhere) if (state.client_ids | ids, elsewhere) != (
+            return _reduce_link_event(state, event, at)
+        case ClientIdsAcquired(client_ids=ids, held_elsewhere=elsewhere) if (state.client_ids | ids, elsewhere) != (
             state.client_ids,
-            state.elsewhere,
+            state.held_elsewhere,
         ):
-            return replace(state, client_ids=state.client_ids | ids, elsewhere=elsewhere)
+            return replace(state, client_ids=state.client_ids | ids, held_elsewhere=elsewhere)
         case CapabilitiesRead(capabilities=capabilities) if capabilities != state.capabilities:
             return replace(state, capabilities=capabilities)
         case _:
             return state
 
 
-def _linked(state: SessionState, event: LinkEvent, at: Stamp) -> SessionState:
-    link = link_after(state.link, event, at.monotonic)
+def _reduce_link_event(state: SessionState, event: LinkEvent, at: Stamp) -> SessionState:
+    link = reduce_link(state.link, event, at.monotonic)
     ids = state.client_ids | {event.client_id} if isinstance(event, Connected) else state.client_ids
     run, blind = state.run, state.unobserved_since
     # Frames go astray while there is no socket, or one that is deaf, also where it is only renewed.

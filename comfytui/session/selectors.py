@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def counts_of(state: SessionState, batch: Batch) -> BatchCounts:
     """How the jobs of a batch stand."""
-    return indexed(state.jobs).tallies.get(batch.id, BatchCounts())
+    return indexed(state.jobs).batch_counts.get(batch.id, BatchCounts())
 
 
 def batch_of(state: SessionState, job: Job) -> Batch | None:
@@ -61,7 +61,7 @@ def batch_number(state: SessionState, batch: Batch) -> int:
 
 def ahead_of(state: SessionState, job: Job) -> int:
     """How many jobs, anybody's, run or stand before it; all that are queued where it is not in the queue yet."""
-    places = indexed(state.jobs).places
+    places = indexed(state.jobs).queue_positions
     return 0 if job.status.ended or job.missed_polls else places.get(job.prompt_id, len(places))
 
 
@@ -70,7 +70,7 @@ def is_held_up(state: SessionState, batch: Batch) -> bool:
     jobs = indexed(state.jobs)
     last, own = jobs.queue_spans.get(batch.id, (-1, 0))
     if not own:  # What is still to be sent comes after all that is there.
-        return bool(jobs.places) and counts_of(state, batch).open > 0
+        return bool(jobs.queue_positions) and counts_of(state, batch).open > 0
     return last + 1 > own
 
 
@@ -91,7 +91,7 @@ def lost_jobs(state: SessionState, batch: Batch | None = None) -> list[Job]:
     """
     batches = [batch] if batch else state.batches.values()
     jobs = (state.jobs.get(prompt_id) for each in batches for prompt_id in each.prompts)
-    return [job for job in jobs if job and job.status is JobStatus.LOST and job.owner not in state.elsewhere]
+    return [job for job in jobs if job and job.status is JobStatus.LOST and job.owner not in state.held_elsewhere]
 
 
 def is_overwritten(state: SessionState, job: Job, output: "Output") -> bool:
@@ -110,6 +110,6 @@ def just_ended(before: SessionState, after: SessionState) -> list[Job]:
     ]
 
 
-def unsettled(state: SessionState) -> tuple[str, ...]:
+def awaiting_history(state: SessionState) -> tuple[str, ...]:
     """The prompt_ids of jobs, anybody's, that the queue no longer has and whose end is not known."""
-    return indexed(state.jobs).unsettled
+    return indexed(state.jobs).awaiting_history

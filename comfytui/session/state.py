@@ -27,7 +27,7 @@ class Run:
     """
 
     prompt_id: str
-    started: float
+    first_seen: float
     seen_from_start: bool = True
     started_ms: int | None = None
     node: str | None = None
@@ -36,18 +36,18 @@ class Run:
     steps: int = 0
     passes: int = 0
     pass_node: str | None = None
-    weight: float = 0.0
+    pass_weight: float = 0.0
     fraction: float = 0.0
-    left: float = 0.0
+    weight_left: float = 0.0
     recent_steps: float = 0.0
     recent_seconds: float = 0.0
-    first_step: float | None = None
-    last_step: float | None = None
-    stalled: float = 0.0
-    done: frozenset[str] = frozenset()
-    cached: frozenset[str] = frozenset()
+    first_step_at: float | None = None
+    last_step_at: float | None = None
+    stalled_seconds: float = 0.0
+    finished_nodes: frozenset[str] = frozenset()
+    cached_nodes: frozenset[str] = frozenset()
     had_gap: bool = False
-    began: float | None = None
+    started: float | None = None
     created: float | None = None
 
     @property
@@ -73,7 +73,7 @@ class SessionState:
     """
 
     client_ids: frozenset[str] = frozenset()
-    elsewhere: frozenset[str] = frozenset()
+    held_elsewhere: frozenset[str] = frozenset()
     link: Link = field(default_factory=Link)
     jobs: Mapping[str, Job] = field(default_factory=Jobs)
     batches: Mapping[str, Batch] = field(default_factory=lambda: MappingProxyType({}))
@@ -81,7 +81,7 @@ class SessionState:
     queue_remaining: int = 0
     stats: "SystemStats | None" = None
     run_times: Mapping[WorkloadKey, RunTimes] = field(default_factory=lambda: MappingProxyType({}))
-    memory_moved: float | None = None
-    moved_to: "SystemStats | None" = None
+    memory_changed_at: float | None = None
+    memory_changed_to: "SystemStats | None" = None
     capabilities: "Capabilities | None" = None
     unobserved_since: float | None = -inf

@@ -9,7 +9,7 @@ from itertools import pairwise
 from comfytui.comfy.server import Server
 from comfytui.session.model import Batch, LinkKind
 from comfytui.session.progress import BatchProgress
-from comfytui.session.selectors import unsettled
+from comfytui.session.selectors import awaiting_history
 from comfytui.session.state import SessionState
 from comfytui.sim.clock import RunTimes
 from comfytui.sim.config import SimConfig
@@ -188,7 +188,7 @@ def _is_at_rest(cell: Cell, batches: list[Batch]) -> bool:
     jobs = [job for batch in batches for job in cell.watcher.jobs(batch)]
     over = len(jobs) == IMAGES + 1 and all(job.status.ended for job in jobs)
     calm = state.link.kind is cell.final and state.run is None and state.queue_remaining == 0
-    return over and calm and not unsettled(state)
+    return over and calm and not awaiting_history(state)
 
 
 async def _at_rest(cell: Cell, batches: list[Batch]) -> None:
@@ -219,7 +219,7 @@ def _outcome(cell: Cell, batches: list[Batch]) -> Outcome:
         submitted=len(set(ids)),
         twice=tuple(prompt_id for prompt_id in set(ids) if ids.count(prompt_id) > 1),
         falls=tuple(falls),
-        unsettled=unsettled(cell.state),
+        unsettled=awaiting_history(cell.state),
         link=Outcome.link if link.kind is cell.final else f"{link}",
         at_rest=_is_at_rest(cell, batches),
         sentences=tuple(cell.watcher.sentences),

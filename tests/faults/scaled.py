@@ -34,8 +34,8 @@ SCALED: Mapping[ModuleType, Mapping[str, float]] = {
     watchdog: {"CHECK_SECONDS": 0.1},
     socket_task: {"PROBE_SECONDS": 0.7, "GIVEN_UP_PAUSE": 1.0},
     connection: {"LATE_SECONDS": 0.2},
-    run: {"PATIENCE": 0.8},
-    stall: {"LOAD_PATIENCE": 4.0, "STILL": 1.5},
+    run: {"MIN_STALL_SECONDS": 0.8},
+    stall: {"LOAD_STALL_SECONDS": 4.0, "MEMORY_STILL_SECONDS": 1.5},
 }
 PING_INTERVAL, PING_TIMEOUT, STABLE_SECONDS = 0.6, 0.5, 0.3
 

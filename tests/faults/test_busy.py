@@ -8,7 +8,7 @@ from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.runs import stall
-from comfytui.session.runs.stall import stall_of
+from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.cell import MODEL, Cell, cell_of
@@ -35,7 +35,7 @@ async def test_a_long_load_within_its_patience_is_no_silence() -> None:
 async def test_a_load_that_takes_longer_than_its_patience_is_a_stall_while_the_memory_moves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stall, "LOAD_PATIENCE", 0.8)
+    monkeypatch.setattr(stall, "LOAD_STALL_SECONDS", 0.8)
     async with cell_of(LONG_LOAD) as cell:
         sockets = cell.asked("/ws")
         batch = await cell.watcher.order(1, model=BIG_MODEL)
@@ -48,7 +48,7 @@ async def test_a_load_that_takes_longer_than_its_patience_is_a_stall_while_the_m
 
 def stalled(cell: Cell) -> str:
     """What the user is told of a stall."""
-    stall = stall_of(cell.state, time.monotonic())
+    stall = current_stall(cell.state, time.monotonic())
     return str(stall) if stall else ""
 
 

@@ -7,7 +7,7 @@ import pytest
 from comfytui.service.connection.watchdog import RENEWALS
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.runs import run, stall
-from comfytui.session.runs.stall import stall_of
+from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
 from tests.faults.cell import MODEL, Cell, cell_of
 from tests.sim.gate import Gate
@@ -60,8 +60,8 @@ async def test_each_deafness_has_its_own_renewals() -> None:
 
 
 async def test_renewals_that_one_job_used_up_the_next_one_has_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "PATIENCE", 0.2)
-    monkeypatch.setattr(stall, "STILL", 0.1)
+    monkeypatch.setattr(run, "MIN_STALL_SECONDS", 0.2)
+    monkeypatch.setattr(stall, "MEMORY_STILL_SECONDS", 0.1)
     gate = Gate()
     async with cell_of(SimConfig(load_seconds=0), gate) as cell:
         sockets = cell.asked("/ws")
@@ -80,7 +80,7 @@ async def test_renewals_that_one_job_used_up_the_next_one_has_again(monkeypatch:
 async def test_a_deaf_socket_is_noticed_by_what_ended_unheard_though_the_memory_moves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stall, "STILL", 1e9)
+    monkeypatch.setattr(stall, "MEMORY_STILL_SECONDS", 1e9)
     async with cell_of(SLOW) as cell:
         batch = await cell.watcher.order(2, model=MODEL, steps=50)
         await eventually(lambda: cell.state.run and cell.state.run.step > 1, "a step")
@@ -135,9 +135,9 @@ async def test_a_box_that_stands_still_is_told_of_and_renewed_no_more_than_twice
         await eventually(lambda: silent(cell) > 4, "a long silence")
         assert cell.kinds() <= {LinkKind.LIVE}
         assert sockets.hits == 2
-        stall = stall_of(cell.state, time.monotonic())
+        stall = current_stall(cell.state, time.monotonic())
         assert stall is not None
-        assert not stall.moving
+        assert not stall.memory_changing
         assert str(stall).endswith("no sign of work")
         await gate.let_all()
         await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
@@ -146,5 +146,5 @@ async def test_a_box_that_stands_still_is_told_of_and_renewed_no_more_than_twice
 
 def silent(cell: Cell) -> float:
     """Seconds without a step, as the user is told of them."""
-    stall = stall_of(cell.state, time.monotonic())
+    stall = current_stall(cell.state, time.monotonic())
     return stall.seconds if stall else 0.0

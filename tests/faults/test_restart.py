@@ -107,7 +107,7 @@ async def test_what_another_user_clears_out_of_the_queue_is_lost_and_can_be_sent
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(poller, "OPEN_PAUSE", 1e6)
-    monkeypatch.setattr(run, "PATIENCE", 1e6)
+    monkeypatch.setattr(run, "MIN_STALL_SECONDS", 1e6)
     gate = Gate()
     async with cell_of(BOX, gate) as cell:
         batch = await cell.watcher.order(3, model=MODEL)

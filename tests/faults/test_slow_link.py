@@ -7,7 +7,7 @@ import pytest
 from comfytui.service.connection import poller
 from comfytui.session import connection
 from comfytui.session.model import JobStatus, LinkKind
-from comfytui.session.runs.stall import stall_of
+from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
 from tests.faults.cell import MODEL, Cell, cell_of
 from tests.waiting import eventually
@@ -33,7 +33,7 @@ async def test_what_ended_is_shown_as_ended_while_frames_are_late_and_no_more_pr
         await watcher.until(first, JobStatus.SUCCEEDED)
         # Its frames are still on their way.
         assert cell.state.link.behind
-        assert not any(stall_of(state, time.monotonic()) for state in watcher.states if state.link.behind)
+        assert not any(current_stall(state, time.monotonic()) for state in watcher.states if state.link.behind)
         await watcher.until(late, JobStatus.SUCCEEDED)
         assert cell.kinds() <= {LinkKind.CONNECTING, LinkKind.LIVE}
         cell.proxy.throttle(None)

@@ -9,7 +9,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service.notifications import BatchRefused, PreviewReceived
 from comfytui.session.model import JobStatus
-from comfytui.session.progress import line
+from comfytui.session.progress import progress_line
 from comfytui.session.selectors import current_batch
 from comfytui.ui.form.values import specs_from
 from comfytui.workflow.builtin import txt2img
@@ -44,7 +44,7 @@ async def test_a_batch_counts_its_images_and_steps_and_gives_pictures(
     assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 2
     await eventually(lambda: watcher.seen(batch)[-1].batch_fraction == 1.0, "the whole batch to be told")
     progress = watcher.seen(batch)
-    lines = {line(each) for each in progress}
+    lines = {progress_line(each) for each in progress}
     assert "Image 1 of 2 - Step 3/3 (100%)" in lines
     assert "Image 2 of 2 - Step 3/3 (100%)" in lines
     fractions = [each.batch_fraction for each in progress]

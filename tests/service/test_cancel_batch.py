@@ -73,7 +73,7 @@ async def test_one_whose_answer_was_lost_is_cancelled_whichever_look_finds_it(
         text, _ = await cancel_all(jobs, it.state, it.client, it.outbox, it.apply)
         assert text == "2 dropped before they were sent, 1 cancelled when they arrive."
         # The session's own look comes first; an old server shows the prompt under an id of its own.
-        it.apply(QueueSnapshot((), (QueuedPrompt(accepted_id or first, 1, "me", batch_tag),), asked=0.0))
+        it.apply(QueueSnapshot((), (QueuedPrompt(accepted_id or first, 1, "me", batch_tag),), requested_at=0.0))
         assert it.statuses(batch) == [JobStatus.QUEUED, CANCELLED, CANCELLED]
         box.pending = [box.item(box.posts[0], accepted_id or first)]
         await eventually(lambda: it.cancelled == [accepted_id or first], "the cancelling")
@@ -90,7 +90,7 @@ async def test_one_that_was_found_and_cancelled_meanwhile_holds_up_nothing(monke
         (first,) = batch.prompts
         await eventually(lambda: it.outbox.may_have_landed(first), "the loss")
         it.outbox.withdraw(first)
-        it.apply(QueueSnapshot((), (QueuedPrompt(first, 1, "me"),), asked=0.0))
+        it.apply(QueueSnapshot((), (QueuedPrompt(first, 1, "me"),), requested_at=0.0))
         await eventually(lambda: it.statuses(later) == [JobStatus.QUEUED], "the later order")
     assert it.cancelled == []
 

@@ -65,7 +65,7 @@ async def test_one_that_failed_holds_up_the_next_one_no_longer_than_a_poll(monke
 async def test_a_live_link_is_polled_only_while_its_frames_do_not_tell_enough(
     behind: int, verified: bool, polled: bool
 ) -> None:
-    live = replace(SessionState(), link=Link(LinkKind.LIVE, socket=True, behind=behind))
+    live = replace(SessionState(), link=Link(LinkKind.LIVE, socket_open=True, behind=behind))
     door = IdentityCheck(lambda _: None, lambda _: None, lambda: None)
     looker = Poller(lambda _: None, lambda: live, door)
     async with SimServer(SimConfig(load_seconds=0)) as sim, ComfyClient(Server.from_url(sim.url)) as client:

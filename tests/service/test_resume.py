@@ -93,7 +93,7 @@ async def test_two_at_once_have_their_own_ids(tmp_path: Path) -> None:
             held = []
             for watcher in (one, other):
                 await watcher.live()
-                held.append(watcher.state.client_ids - watcher.state.elsewhere)
+                held.append(watcher.state.client_ids - watcher.state.held_elsewhere)
             assert not held[0] & held[1]
             for watcher, beside in ((one, other), (other, one)):
                 batches.append(await watcher.order(2, model=MODEL))

@@ -40,7 +40,7 @@ async def mine(watcher: Watcher, batch: Batch, *expected: JobStatus) -> list[Job
 
 def held(watcher: Watcher) -> frozenset[str]:
     """The client ids that it has sockets of."""
-    return watcher.state.client_ids - watcher.state.elsewhere
+    return watcher.state.client_ids - watcher.state.held_elsewhere
 
 
 def counted(folder: Path, status: JobStatus) -> int:
@@ -104,7 +104,7 @@ async def taken_over(sim: SimServer, watcher: Watcher) -> None:
     """Have a job of a stranger come, which makes a pane ask what nobody holds any more."""
     async with ComfyClient(Server.from_url(sim.url)) as stranger:
         await of_another_client(stranger, 1)
-    await eventually(lambda: not watcher.state.elsewhere, "the client id of the pane that was left")
+    await eventually(lambda: not watcher.state.held_elsewhere, "the client id of the pane that was left")
 
 
 async def test_jobs_of_a_pane_that_was_left_are_live_and_written_down_in_the_one_that_takes_them_over(

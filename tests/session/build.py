@@ -16,7 +16,7 @@ from comfytui.comfy.protocol.events import (
 )
 from comfytui.session.events import BatchPlanned, PromptQueued, QueuedPrompt, SessionEvent
 from comfytui.session.model import Batch, BatchTag, Job, JobStatus, Stamp
-from comfytui.session.progress import line, progress_of
+from comfytui.session.progress import progress_line, progress_of
 from comfytui.session.reducer import reduce
 from comfytui.session.selectors import current_batch
 from comfytui.session.state import SessionState
@@ -65,7 +65,7 @@ class Session:
         """What the screen says of a batch, by default of the current one."""
         shown = self.state.batches[batch] if batch else current_batch(self.state)
         assert shown is not None
-        return line(progress_of(self.state, shown, self.now))
+        return progress_line(progress_of(self.state, shown, self.now))
 
 
 def job(prompt_id: str, batch_tag: BatchTag | None = None, *, seed: int = 0, steps: int = STEPS) -> Job:

@@ -26,7 +26,7 @@ from comfytui.session.events import (
 from comfytui.session.jobs.summarise import finished_prompt_of, queued_prompt_of
 from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus, Stamp
 from comfytui.session.reducer import reduce
-from comfytui.session.selectors import unsettled
+from comfytui.session.selectors import awaiting_history
 from comfytui.session.state import SessionState
 from comfytui.workflow.graph import classes_of
 from comfytui.workflow.parameters import parameters_of
@@ -81,8 +81,8 @@ def settle(recording: Recording, state: SessionState) -> SessionState:
     """Look at the server, after everything is over, until it has no more to tell."""
     second = recording.end
     for _ in range(4):
-        state = feed(state, [(second, QueueSnapshot((), (), asked=second))])
-        asked = unsettled(state)
+        state = feed(state, [(second, QueueSnapshot((), (), requested_at=second))])
+        asked = awaiting_history(state)
         found = tuple(entry for entry in recording.history if entry.prompt.prompt_id in asked)
         state = feed(state, [(second, HistorySnapshot(found, asked))])
         second += 1
@@ -102,7 +102,7 @@ def recorded(name: str) -> Recording:
     history: dict[str, FinishedPrompt] = {}
     for _, event in events:
         if isinstance(event, HistorySnapshot):
-            history |= {entry.prompt.prompt_id: entry for entry in event.past}
+            history |= {entry.prompt.prompt_id: entry for entry in event.entries}
     return Recording(name, client_id, tuple(events), tuple(history.values()))
 
 

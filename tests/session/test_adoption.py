@@ -7,7 +7,7 @@ import pytest
 from comfytui.comfy.protocol.events import ExecutionStart, Output
 from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
 from comfytui.session.events import BatchPlanned, Connected, FinishedPrompt, HistorySnapshot, QueueSnapshot
-from comfytui.session.jobs.summarise import MOST_IMAGES, batch_tag_of, finished_prompt_of
+from comfytui.session.jobs.summarise import MAX_IMAGES, batch_tag_of, finished_prompt_of
 from comfytui.session.jobs.transitions import upsert
 from comfytui.session.model import BatchTag, JobStatus
 from tests.session.build import CLASSES, ME, Session, head, job, seen, step
@@ -22,7 +22,9 @@ def batch_tag(index: int, total: int = 4, batch: str = "b") -> BatchTag:
 def test_marks_restore_a_batch_and_its_counter() -> None:
     session = Session()
     session.do(
-        QueueSnapshot((seen("p3", 3, batch_tag=batch_tag(3)),), (seen("p4", 4, batch_tag=batch_tag(4)),), asked=1.0),
+        QueueSnapshot(
+            (seen("p3", 3, batch_tag=batch_tag(3)),), (seen("p4", 4, batch_tag=batch_tag(4)),), requested_at=1.0
+        ),
         *step("p3", 2),
     )
     assert session.line() == "Image 3 of 4 - Step 2/4 (50%)"
@@ -49,7 +51,7 @@ def test_images_never_seen_are_not_waited_for() -> None:
 
 def test_a_job_without_a_mark_is_a_batch_of_its_own() -> None:
     session = Session()
-    session.do(QueueSnapshot((), (seen("solo", 1),), asked=1.0), *head("solo"), *step("solo", 1))
+    session.do(QueueSnapshot((), (seen("solo", 1),), requested_at=1.0), *head("solo"), *step("solo", 1))
     assert session.line("solo") == "Image 1 of 1 - Step 1/4 (25%)"
 
 
@@ -58,7 +60,9 @@ def test_an_image_that_is_there_twice_is_counted_once() -> None:
     session = Session()
     session.do(
         QueueSnapshot(
-            (), (seen("p1", 1, batch_tag=batch_tag(1, 1)), seen("again", 2, batch_tag=batch_tag(1, 1))), asked=1.0
+            (),
+            (seen("p1", 1, batch_tag=batch_tag(1, 1)), seen("again", 2, batch_tag=batch_tag(1, 1))),
+            requested_at=1.0,
         )
     )
     assert session.state.batches["b"].prompts == ("p1",)
@@ -68,16 +72,18 @@ def test_an_image_that_is_there_twice_is_counted_once() -> None:
 def test_a_mark_beyond_its_batch_is_none() -> None:
     session = Session()
     session.plan("a", 2)
-    session.do(QueueSnapshot((), (seen("a1"), seen("a2"), seen("x", 9, batch_tag=batch_tag(3, 9, "a"))), asked=9.0))
+    session.do(
+        QueueSnapshot((), (seen("a1"), seen("a2"), seen("x", 9, batch_tag=batch_tag(3, 9, "a"))), requested_at=9.0)
+    )
     assert session.state.batches["a"].prompts == ("a1", "a2")
     assert "x" in session.state.batches
 
 
 def test_what_was_taken_for_anothers_becomes_mine_with_its_client_id() -> None:
     session = Session(client_ids=())
-    session.do(QueueSnapshot((), (seen("p1", 1, "old", batch_tag(1)),), asked=1.0))
+    session.do(QueueSnapshot((), (seen("p1", 1, "old", batch_tag(1)),), requested_at=1.0))
     assert not session.state.batches
-    session.do(Connected("old"), QueueSnapshot((), (seen("p1", 1, "old", batch_tag(1)),), asked=3.0))
+    session.do(Connected("old"), QueueSnapshot((), (seen("p1", 1, "old", batch_tag(1)),), requested_at=3.0))
     assert session.state.jobs["p1"].mine
     assert session.line() == "Image 1 of 4 - queued, next"
 
@@ -85,7 +91,7 @@ def test_what_was_taken_for_anothers_becomes_mine_with_its_client_id() -> None:
 def test_anothers_mark_is_no_claim() -> None:
     session = Session()
     session.plan("a", 1)
-    session.do(QueueSnapshot((), (seen("a1"), seen("evil", -1, "they", batch_tag(1, 4, "a"))), asked=9.0))
+    session.do(QueueSnapshot((), (seen("a1"), seen("evil", -1, "they", batch_tag(1, 4, "a"))), requested_at=9.0))
     assert not session.state.jobs["evil"].mine
     assert session.line() == "Image 1 of 1 - queued, 1 ahead"
 
@@ -96,7 +102,7 @@ def test_anothers_mark_is_no_claim() -> None:
         ({"batch": "b", "index": 2, "total": 4, "submission": "s"}, BatchTag("b", 2, 4, "s")),
         ({"batch": "b", "index": 2, "total": 4}, BatchTag("b", 2, 4, "")),
         ({"batch": "b", "index": 2, "total": 4, "submission": ["s"]}, BatchTag("b", 2, 4, "")),
-        ({"batch": "b", "index": 2, "total": 10**18}, BatchTag("b", 2, MOST_IMAGES, "")),
+        ({"batch": "b", "index": 2, "total": 10**18}, BatchTag("b", 2, MAX_IMAGES, "")),
         ({"batch": "b", "index": 5, "total": 4}, None),
         ({"batch": "b", "index": 0, "total": 4}, None),
         ({"batch": "b", "index": True, "total": 4}, None),

@@ -76,7 +76,7 @@ def test_a_hundred_files_a_job_are_all_kept() -> None:
 def test_a_queue_that_changes_entirely_at_each_poll_leaves_little_behind() -> None:
     session = Session()
     for poll in range(4):
-        session.do(QueueSnapshot((), tuple(seen(f"{poll}-{n}", n) for n in range(4_000)), asked=session.now))
+        session.do(QueueSnapshot((), tuple(seen(f"{poll}-{n}", n) for n in range(4_000)), requested_at=session.now))
     assert len(session.state.jobs) <= 4_000 + 2 * 1_000
     assert len(session.state.batches) <= 2_000
     queued = [key for key, job in session.state.jobs.items() if job.status is JobStatus.QUEUED and not job.missed_polls]
@@ -89,7 +89,7 @@ def test_settings_are_kept_up_to_a_size_whatever_queues_they_came_in() -> None:
     for poll in range(3):
         texts = [f"{poll}-{n}" + FOX * 2_000 for n in range(3_000)]
         queue += [QueuedPrompt(text[:9], 0, "they", None, GenerationParameters(prompt=text), CLASSES) for text in texts]
-        session.do(QueueSnapshot((), tuple(queue), asked=session.now))
+        session.do(QueueSnapshot((), tuple(queue), requested_at=session.now))
     assert len(session.state.jobs) == len(queue)
     assert 4 * sum(len(job.parameters.prompt) for job in session.state.jobs.values()) < 48 * MIB
 
@@ -101,4 +101,4 @@ def test_nodes_from_the_cache_do_not_pile_up() -> None:
     for frame in range(4):
         session.do(ExecutionCached(prompt, tuple(f"{frame}-{n}" for n in range(8_000))))
     assert session.state.run
-    assert len(session.state.run.cached) < 20_000
+    assert len(session.state.run.cached_nodes) < 20_000

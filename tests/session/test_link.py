@@ -2,7 +2,7 @@
 
 import pytest
 
-from comfytui.session.connection import link_after
+from comfytui.session.connection import reduce_link
 from comfytui.session.events import (
     Connected,
     Disconnected,
@@ -18,7 +18,7 @@ from comfytui.session.model import Link, LinkKind
 
 K = LinkKind
 CUT = Disconnected("cut", 2.0)
-VAGUE = Disconnected("not answered", 2.0, vague=True)
+VAGUE = Disconnected("not answered", 2.0, unanswered=True)
 DEAF, BUSY = SocketSilent(deaf=True, reason="deaf"), SocketSilent(deaf=False, reason="busy")
 SHUT = Disconnected("who are you", kind=K.UNAUTHORISED)
 
@@ -26,7 +26,7 @@ SHUT = Disconnected("who are you", kind=K.UNAUTHORISED)
 def after(*events: LinkEvent) -> Link:
     link = Link()
     for second, event in enumerate(events, 1):
-        link = link_after(link, event, float(second))
+        link = reduce_link(link, event, float(second))
     return link
 
 
@@ -78,7 +78,7 @@ def test_since_is_when_the_state_began_and_not_when_it_was_last_told() -> None:
 
 def test_a_poll_says_how_often_and_why_there_is_no_socket() -> None:
     link = after(Disconnected("no websocket there", 2.0), HttpSucceeded(3.0))
-    assert (link.pause, link.reason, link.retry_at) == (3.0, "no websocket there", 3.0)
+    assert (link.poll_interval, link.reason, link.retry_at) == (3.0, "no websocket there", 3.0)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_poll_says_how_often_and_why_there_is_no_socket() -> None:
 )
 def test_what_says_nothing_new_changes_nothing(event: LinkEvent) -> None:
     link = after(Connected("me"))
-    assert link_after(link, event, 9.0) is link
+    assert reduce_link(link, event, 9.0) is link
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ from comfytui.session.events import (
 )
 from comfytui.session.model import Phase
 from comfytui.session.progress import BatchProgress as Shown
-from comfytui.session.progress import Stage, line, progress_of
-from comfytui.session.runs.phases import phase_of, samples
+from comfytui.session.progress import Stage, progress_line, progress_of
+from comfytui.session.runs.phases import is_sampler, phase_of
 from comfytui.workflow.parameters import GenerationParameters
 from tests.session.build import DECODER, LOADER, SAMPLER, SAVER, TEXT, Session, head, plan, run, seen, step, tail
 
@@ -89,7 +89,7 @@ def test_waiting_names_those_ahead_and_only_mine_are_counted() -> None:
     session.plan("a", 4)
     mine = [seen(f"a{n}", 10 + n) for n in range(1, 5)]
     theirs = [seen(f"t{n}", n, "they") for n in range(3)]
-    session.do(QueueSnapshot((theirs[0],), (*theirs[1:], *mine), asked=session.now + 1))
+    session.do(QueueSnapshot((theirs[0],), (*theirs[1:], *mine), requested_at=session.now + 1))
     assert session.line() == "Image 1 of 4 - queued, 3 ahead"
     session.do(*run("a1"))
     assert session.line() == "Image 2 of 4 - queued, 3 ahead"
@@ -207,7 +207,7 @@ def test_inner_nodes_of_a_subgraph_show_their_surroundings() -> None:
 def test_a_prompt_that_runs_already_is_joined() -> None:
     session = Session()
     session.plan("a", 1)
-    session.do(QueueSnapshot((seen("a1"),), (), asked=session.now + 1))
+    session.do(QueueSnapshot((seen("a1"),), (), requested_at=session.now + 1))
     assert session.line() == "Image 1 of 1 - working"
     session.do(*step("a1", 3))
     assert session.line() == "Image 1 of 1 - Step 3/4 (75%)"
@@ -308,7 +308,7 @@ def test_waiting_in_the_queue_counts_for_nothing() -> None:
         timed(session, prompt_id, load=1, step_seconds=1, end=2)
     before = shown(session)
     session.now += 3_600
-    session.do(QueueSnapshot((seen("t", 0, "they"),), (seen("a3", 3), seen("a4", 4)), asked=session.now))
+    session.do(QueueSnapshot((seen("t", 0, "they"),), (seen("a3", 3), seen("a4", 4)), requested_at=session.now))
     after = shown(session)
     assert (after.batch_left, after.batch_elapsed) == (before.batch_left, before.batch_elapsed)
     assert session.line() == "Image 3 of 4 - queued, 1 ahead"
@@ -400,7 +400,7 @@ def test_nothing_is_told_of_a_class_that_nobody_knows() -> None:
 
 @pytest.mark.parametrize("class_type", ["KSamplerSelect", "SamplerEulerAncestral", "SamplerDPMPP_2M_SDE"])
 def test_nodes_that_choose_a_sampler_do_not_sample(class_type: str) -> None:
-    assert not samples(class_type)
+    assert not is_sampler(class_type)
 
 
 def test_without_a_socket_the_step_is_unknown_and_the_bar_stays_where_it_is() -> None:
@@ -410,7 +410,7 @@ def test_without_a_socket_the_step_is_unknown_and_the_bar_stays_where_it_is() ->
     before = progress_of(session.state, session.state.batches["a"], session.now)
     session.do(Disconnected("cut", 1.0), HttpSucceeded(1.0))
     after = progress_of(session.state, session.state.batches["a"], session.now)
-    assert line(after) == "Image 1 of 2 - step unknown"
+    assert progress_line(after) == "Image 1 of 2 - step unknown"
     assert (after.rate, after.node_class) == (None, "")
     assert after.image_fraction == before.image_fraction > 0
     session.do(Connected("me"), *step("a1", 4))

@@ -35,8 +35,8 @@ from comfytui.session.events import (
 )
 from comfytui.session.jobs.index import Jobs
 from comfytui.session.model import BatchTag, Failure, JobStatus
-from comfytui.session.progress import line, progress_of
-from comfytui.session.selectors import ahead_of, current_batch, unsettled
+from comfytui.session.progress import progress_line, progress_of
+from comfytui.session.selectors import ahead_of, awaiting_history, current_batch
 from comfytui.session.state import SessionState
 from tests.session.build import CLASSES, ME, Session, run, seen
 
@@ -100,7 +100,7 @@ EVERYTHING = st.lists(st.one_of(FRAMES, ENDINGS, LOOKS, ORDERS, RENAMES), max_si
 def two_images() -> Session:
     session = Session()
     session.plan("a", 2)
-    session.do(QueueSnapshot((), (seen("a1"), seen("a2"), seen("theirs", 9, "they")), asked=session.now + 0.5))
+    session.do(QueueSnapshot((), (seen("a1"), seen("a2"), seen("theirs", 9, "they")), requested_at=session.now + 0.5))
     return session
 
 
@@ -125,8 +125,8 @@ def test_numbers_stay_within_bounds_and_the_bar_never_goes_back(events: list[Ses
     for event in events:
         session.do(event)
         run = session.state.run
-        if run is None or run.started != running:
-            running, bar = (run.started if run else None), 0.0
+        if run is None or run.first_seen != running:
+            running, bar = (run.first_seen if run else None), 0.0
         if run is not None:
             assert 0 <= run.step <= run.steps
             assert bar <= run.fraction <= 1
@@ -137,7 +137,7 @@ def test_numbers_stay_within_bounds_and_the_bar_never_goes_back(events: list[Ses
             assert 1 <= progress.image_index <= progress.total_images
             assert 0 <= progress.batch_fraction <= 1
             assert progress.batch_left is None or 0 <= progress.batch_left[0] <= progress.batch_left[1]
-            assert line(progress)
+            assert progress_line(progress)
 
 
 @given(EVERYTHING)
@@ -163,7 +163,9 @@ def _check(state: SessionState) -> None:
         assert job.mine or job.status is not JobStatus.SUBMITTING
         assert ahead_of(state, job) >= 0
         assert (job.ended is not None) is job.status.ended
-    assert not any(state.jobs[key].status.ended and not state.jobs[key].results_incomplete for key in unsettled(state))
+    assert not any(
+        state.jobs[key].status.ended and not state.jobs[key].results_incomplete for key in awaiting_history(state)
+    )
     assert (current_batch(state) is None) is (not state.batches)
     rebuilt = replace(state, jobs=Jobs(state.jobs.values()))
     assert rebuilt == state

@@ -7,8 +7,8 @@ import pytest
 from comfytui.comfy.protocol.events import Event
 from comfytui.session.events import HistorySnapshot
 from comfytui.session.model import Job, JobStatus, LinkKind
-from comfytui.session.progress import line, progress_of
-from comfytui.session.selectors import current_batch, unsettled
+from comfytui.session.progress import progress_line, progress_of
+from comfytui.session.selectors import awaiting_history, current_batch
 from comfytui.session.state import SessionState
 from tests.session.replay import BATCH, NAMES, Recording, feed, recorded, settle, stamp, steps, waiting_as_seen
 
@@ -64,9 +64,9 @@ def test_end(name: str) -> None:
     end = ENDS[name]
     assert tuple(job.status for job in state.jobs.values()) == end.statuses
     assert tuple(output.filename for job in state.jobs.values() for output in job.outputs) == end.files
-    assert line(progress_of(state, state.batches[BATCH], recording.end)) == end.line
+    assert progress_line(progress_of(state, state.batches[BATCH], recording.end)) == end.line
     assert state.run is None
-    assert unsettled(state) == ()
+    assert awaiting_history(state) == ()
     assert state.link.kind is LinkKind.OFFLINE
     assert state.queue_remaining == (1 if name in UNFINISHED else 0)
     assert all(job.mine and job.ended is not None for job in state.jobs.values())
@@ -87,7 +87,7 @@ def lines(recording: Recording) -> list[str]:
     said: list[str] = []
     for second, state in steps(recording.fresh(), recording.events):
         batch = current_batch(state)
-        text = line(progress_of(state, batch, second)) if batch else ""
+        text = progress_line(progress_of(state, batch, second)) if batch else ""
         if text and (not said or said[-1] != text):
             said.append(text)
     return said

@@ -43,7 +43,7 @@ from comfytui.session.events import (
     Tick,
 )
 from comfytui.session.model import DISMISSED, Failure, JobStatus, LinkKind
-from comfytui.session.selectors import unsettled
+from comfytui.session.selectors import awaiting_history
 from tests.session.build import CLASSES, ME, SAVER, Session, head, plan, run, seen, step
 
 S = JobStatus
@@ -69,9 +69,9 @@ LATE: tuple[SessionEvent, ...] = (
     *ENDS.values(),
     Executed("a1", SAVER, SAVER, (Output("late.png"),)),
     PromptDelayed("a1", "later"),
-    QueueSnapshot((seen("a1"),), (), asked=1e9),
-    QueueSnapshot((), (seen("a1"),), asked=1e9),
-    QueueSnapshot((), (), asked=1e9),
+    QueueSnapshot((seen("a1"),), (), requested_at=1e9),
+    QueueSnapshot((), (seen("a1"),), requested_at=1e9),
+    QueueSnapshot((), (), requested_at=1e9),
     HistorySnapshot((), ("a1",)),
 )
 
@@ -120,7 +120,7 @@ def test_what_means_nothing_for_jobs_changes_nothing() -> None:
 
 def test_frames_of_unknown_and_foreign_prompts_are_not_mine() -> None:
     session = started()
-    session.do(QueueSnapshot((seen("a1"),), (seen("theirs", 5, "they"),), asked=session.now + 1))
+    session.do(QueueSnapshot((seen("a1"),), (seen("theirs", 5, "they"),), requested_at=session.now + 1))
     before = session.state
     for prompt_id in ("theirs", "nobody's"):
         assert session.do(*run(prompt_id)) is before
@@ -159,7 +159,7 @@ def test_an_own_id_may_be_seen_in_the_queue_before_the_answer() -> None:
     session = Session()
     session.do(plan("a", 2), PromptQueued("a1", "x1", 1))
     batch_tag = session.state.jobs["a2"].batch_tag
-    session.do(QueueSnapshot((seen("x1", 1),), (seen("x2", 2, batch_tag=batch_tag),), asked=session.now + 1))
+    session.do(QueueSnapshot((seen("x1", 1),), (seen("x2", 2, batch_tag=batch_tag),), requested_at=session.now + 1))
     assert session.state.batches["a"].prompts == ("x1", "x2")
     assert session.status("x2") is S.QUEUED
     session.do(PromptQueued("a2", "x2", 2))
@@ -178,7 +178,7 @@ def test_an_unstated_end_is_left_to_the_history() -> None:
     session = started()
     session.do(Executing(None, None, "a1"))
     assert session.status("a1") is S.RUNNING
-    assert unsettled(session.state) == ("a1",)
+    assert awaiting_history(session.state) == ("a1",)
     session.do(HistorySnapshot((FinishedPrompt(seen("a1"), "success", (Output("a.png"),), seconds=4.0),), ("a1",)))
     assert session.status("a1") is S.SUCCEEDED
     assert session.state.run is None
@@ -201,12 +201,12 @@ def test_results_that_a_gap_swallowed_come_from_the_history_after_the_stated_end
     session.do(Connected("me"), *head("a1"), *gap, Executed("a1", "9", None, (Output("b.png"),)))
     session.do(ExecutionSuccess("a1"))
     assert session.status("a1") is S.SUCCEEDED
-    assert unsettled(session.state) == ("a1",)
+    assert awaiting_history(session.state) == ("a1",)
     session.do(HistorySnapshot((), ("a1",)))
-    assert unsettled(session.state) == ("a1",)
+    assert awaiting_history(session.state) == ("a1",)
     session.do(HistorySnapshot((FinishedPrompt(seen("a1"), "success", (Output("a.png"), Output("b.png"))),), ("a1",)))
     assert session.state.jobs["a1"].outputs == (Output("a.png"), Output("b.png"))
-    assert unsettled(session.state) == ()
+    assert awaiting_history(session.state) == ()
 
 
 def test_a_history_that_never_has_a_stated_end_is_not_asked_for_ever() -> None:
@@ -215,7 +215,7 @@ def test_a_history_that_never_has_a_stated_end_is_not_asked_for_ever() -> None:
     session.do(*head("a1"), Disconnected("cut", 1.0), ExecutionSuccess("a1"))
     for _ in range(5):
         session.do(HistorySnapshot((), ("a1",)))
-    assert unsettled(session.state) == ()
+    assert awaiting_history(session.state) == ()
     assert session.status("a1") is S.SUCCEEDED
 
 
@@ -223,7 +223,7 @@ def test_the_next_run_shows_that_the_one_before_it_ended() -> None:
     session = Session()
     session.plan("a", 2)
     session.do(*head("a1"), *step("a1", 4), *head("a2"))
-    assert unsettled(session.state) == ("a1",)
+    assert awaiting_history(session.state) == ("a1",)
     assert session.state.run is not None
     assert session.state.run.prompt_id == "a2"
     assert session.line() == "Image 2 of 2 - loading model"
@@ -262,7 +262,7 @@ def test_a_run_that_the_queue_showed_before_its_first_frame_is_seen_whole(
 def test_an_answer_about_anothers_prompt_changes_nothing() -> None:
     session = Session()
     session.plan("a", 1)
-    before = session.do(QueueSnapshot((), (seen("a1"), seen("theirs", 9, "they")), asked=session.now + 0.5))
+    before = session.do(QueueSnapshot((), (seen("a1"), seen("theirs", 9, "they")), requested_at=session.now + 0.5))
     assert session.do(PromptQueued("theirs", "a1", 1)) is before
 
 
@@ -302,7 +302,7 @@ def test_the_history_tells_how_a_job_ended(past: FinishedPrompt, status: JobStat
 
 
 def look(session: Session, *running: str) -> None:
-    session.do(QueueSnapshot(tuple(map(seen, running)), (), asked=session.now + 0.5))
+    session.do(QueueSnapshot(tuple(map(seen, running)), (), requested_at=session.now + 0.5))
 
 
 def test_lost_after_two_looks_at_queue_and_history_and_found_again() -> None:
@@ -311,9 +311,9 @@ def test_lost_after_two_looks_at_queue_and_history_and_found_again() -> None:
     for _ in range(2):
         assert session.status("a1") is S.QUEUED
         look(session)
-        assert unsettled(session.state) == ("a1",)
+        assert awaiting_history(session.state) == ("a1",)
         session.do(HistorySnapshot((), ("a1",)))
-        assert unsettled(session.state) == ()
+        assert awaiting_history(session.state) == ()
     assert session.status("a1") is S.LOST
     assert session.line() == "0 of 1 done, 1 lost"
     session.do(HistorySnapshot((FinishedPrompt(seen("a1"), "success"),)))
@@ -321,7 +321,7 @@ def test_lost_after_two_looks_at_queue_and_history_and_found_again() -> None:
 
 
 def test_a_lost_job_that_shows_up_again_runs_on() -> None:
-    for evidence in (QueueSnapshot((seen("a1"),), (), asked=1e9), Progress(3, 4, "a1", "3")):
+    for evidence in (QueueSnapshot((seen("a1"),), (), requested_at=1e9), Progress(3, 4, "a1", "3")):
         session = started()
         for _ in range(2):
             look(session)
@@ -349,41 +349,41 @@ def test_a_look_asked_before_a_prompt_was_queued_does_not_miss_it() -> None:
     asked = session.now
     session.do(PromptQueued("a1", "a1", 1), ExecutionStart("a2"))
     session.do(QueueSnapshot((), (), asked))
-    assert unsettled(session.state) == ()
+    assert awaiting_history(session.state) == ()
     session.do(QueueSnapshot((), (), session.now))
-    assert unsettled(session.state) == ("a1", "a2")
+    assert awaiting_history(session.state) == ("a1", "a2")
 
 
 def test_an_unsent_prompt_is_never_missed() -> None:
     session = Session()
     session.do(plan("a", 1))
     look(session)
-    assert (session.status("a1"), unsettled(session.state)) == (S.SUBMITTING, ())
+    assert (session.status("a1"), awaiting_history(session.state)) == (S.SUBMITTING, ())
 
 
 def test_an_old_look_does_not_put_a_run_back_into_the_queue() -> None:
     session = started()
-    session.do(QueueSnapshot((), (seen("a1"),), asked=0.0))
+    session.do(QueueSnapshot((), (seen("a1"),), requested_at=0.0))
     assert session.status("a1") is S.RUNNING
     assert session.line() == "Image 1 of 1 - Step 2/4 (50%)"
 
 
 def test_others_jobs_come_and_go_with_the_queue() -> None:
     session = Session()
-    session.do(QueueSnapshot((seen("t1", 1, "they"),), (seen("t2", 2, "they"),), asked=1.0))
+    session.do(QueueSnapshot((seen("t1", 1, "they"),), (seen("t2", 2, "they"),), requested_at=1.0))
     assert {key: job.status for key, job in session.state.jobs.items()} == {"t1": S.RUNNING, "t2": S.QUEUED}
     assert session.state.queue_remaining == 2
     session.do(HistorySnapshot((FinishedPrompt(seen("t1", 1, "they"), "success"),)))
-    session.do(QueueSnapshot((seen("t2", 2, "they"),), (), asked=2.0))
+    session.do(QueueSnapshot((seen("t2", 2, "they"),), (), requested_at=2.0))
     assert {key: job.status for key, job in session.state.jobs.items()} == {"t1": S.SUCCEEDED, "t2": S.RUNNING}
-    session.do(QueueSnapshot((), (seen("t3", 3, "they"),), asked=3.0))
-    assert unsettled(session.state) == ("t2",)
+    session.do(QueueSnapshot((), (seen("t3", 3, "they"),), requested_at=3.0))
+    assert awaiting_history(session.state) == ("t2",)
     session.do(HistorySnapshot((FinishedPrompt(seen("t2", 2, "they"), "error"),), ("t2",)))
     assert session.status("t2") is S.FAILED
-    session.do(QueueSnapshot((seen("t3", 3, "they"),), (), asked=4.0), QueueSnapshot((), (), asked=5.0))
+    session.do(QueueSnapshot((seen("t3", 3, "they"),), (), requested_at=4.0), QueueSnapshot((), (), requested_at=5.0))
     session.do(HistorySnapshot((), ("t3",)))
     assert set(session.state.jobs) == {"t1", "t2", "t3"}
-    session.do(QueueSnapshot((), (), asked=6.0), HistorySnapshot((), ("t3",)))
+    session.do(QueueSnapshot((), (), requested_at=6.0), HistorySnapshot((), ("t3",)))
     assert set(session.state.jobs) == {"t1", "t2"}
     assert not any(job.mine for job in session.state.jobs.values())
     assert not session.state.batches
@@ -391,12 +391,12 @@ def test_others_jobs_come_and_go_with_the_queue() -> None:
 
 def test_a_job_of_others_that_waited_and_left_the_queue_may_have_ended() -> None:
     session = Session()
-    session.do(QueueSnapshot((), (seen("t1", 1, "they"), seen("t2", 2, "they")), asked=1.0))
-    session.do(QueueSnapshot((), (), asked=2.0))
-    assert unsettled(session.state) == ("t1", "t2")
+    session.do(QueueSnapshot((), (seen("t1", 1, "they"), seen("t2", 2, "they")), requested_at=1.0))
+    session.do(QueueSnapshot((), (), requested_at=2.0))
+    assert awaiting_history(session.state) == ("t1", "t2")
     session.do(HistorySnapshot((FinishedPrompt(seen("t1", 1, "they"), "success"),), ("t1", "t2")))
     assert session.status("t1") is S.SUCCEEDED
-    session.do(QueueSnapshot((), (), asked=3.0), HistorySnapshot((), ("t2",)))
+    session.do(QueueSnapshot((), (), requested_at=3.0), HistorySnapshot((), ("t2",)))
     assert set(session.state.jobs) == {"t1"}
 
 
@@ -427,7 +427,7 @@ def test_status_frames_and_looks_tell_the_length_of_the_queue() -> None:
 
 def test_a_late_frame_does_not_undo_what_http_told_of_the_queue() -> None:
     session = Session()
-    session.do(Connected(ME), Lagging(5.0), QueueSnapshot((), (seen("a1"),), asked=5.0))
+    session.do(Connected(ME), Lagging(5.0), QueueSnapshot((), (seen("a1"),), requested_at=5.0))
     assert session.do(Status(4)).queue_remaining == 1
     session.do(Lagging(0.1))
     assert session.do(Status(4)).queue_remaining == 4
@@ -470,13 +470,13 @@ def test_the_box() -> None:
 
 def lost_after(session: Session, away: float) -> list[str]:
     """The notes of three jobs that a server forgot while it was away for so long."""
-    session.do(QueueSnapshot((), (), asked=session.now))
+    session.do(QueueSnapshot((), (), requested_at=session.now))
     session.plan("b", 3)
     session.do(Connected("me"), *head("b1"), Disconnected("gone", 1.0))
     session.now += away
     session.do(Connected("me"))
     for second in (0.5, 1.0):
-        session.do(QueueSnapshot((), (), asked=session.now + second))
+        session.do(QueueSnapshot((), (), requested_at=session.now + second))
         session.do(HistorySnapshot((), ("b1", "b2", "b3")))
     assert {session.status(key) for key in ("b1", "b2", "b3")} == {S.LOST}
     return [session.state.jobs[key].note for key in ("b1", "b2", "b3")]
@@ -498,7 +498,7 @@ def test_only_what_may_have_had_its_turn_may_have_finished() -> None:
 def test_the_time_in_which_nobody_saw_it_is_one_whatever_the_link_was_called_meanwhile() -> None:
     session = Session()
     session.plan("a", 1)
-    session.do(Connected("me"), *run("a1"), QueueSnapshot((), (), asked=session.now))
+    session.do(Connected("me"), *run("a1"), QueueSnapshot((), (), requested_at=session.now))
     session.plan("b", 3)
     session.do(Connected("me"), *head("b1"))
     for _ in range(60):
@@ -508,7 +508,7 @@ def test_the_time_in_which_nobody_saw_it_is_one_whatever_the_link_was_called_mea
         session.now += 10
     session.do(Connected("me"), Disconnected("gone", 1.0), Connected("me"))
     for second in (0.5, 1.0):
-        session.do(QueueSnapshot((), (), asked=session.now + second), HistorySnapshot((), ("b1", "b2", "b3")))
+        session.do(QueueSnapshot((), (), requested_at=session.now + second), HistorySnapshot((), ("b1", "b2", "b3")))
     assert {session.state.jobs[key].note for key in ("b1", "b2", "b3")} == {"may have finished"}
 
 

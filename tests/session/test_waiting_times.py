@@ -35,7 +35,7 @@ def test_the_start_is_the_sum_of_what_stands_ahead() -> None:
     session = measured()
     session.plan("a", 1)
     ahead = [of_the_same_kind(session, f"t{n}", n) for n in range(3)]
-    session.do(QueueSnapshot((ahead[0],), (*ahead[1:], seen("a1", 9)), asked=session.now))
+    session.do(QueueSnapshot((ahead[0],), (*ahead[1:], seen("a1", 9)), requested_at=session.now))
     progress = shown(session)
     assert progress.held_up
     # When the one that runs began is not known: it has up to its whole time left.
@@ -46,7 +46,9 @@ def test_one_job_ahead_of_which_nothing_is_known_leaves_the_start_unknown() -> N
     session = measured()
     session.plan("a", 1)
     stranger = seen("t1", 1, "they")
-    session.do(QueueSnapshot((of_the_same_kind(session, "t0", 0),), (stranger, seen("a1", 9)), asked=session.now))
+    session.do(
+        QueueSnapshot((of_the_same_kind(session, "t0", 0),), (stranger, seen("a1", 9)), requested_at=session.now)
+    )
     progress = shown(session)
     assert progress.held_up
     assert progress.starts_in is None
@@ -57,7 +59,7 @@ def test_how_long_a_job_of_others_took_is_known_from_the_history() -> None:
     session.plan("a", 1)
     before, again = seen("t0", 0, "they"), seen("t1", 1, "they")
     session.do(HistorySnapshot((FinishedPrompt(before, "success", seconds=40.0, ended=950.0),)))
-    session.do(QueueSnapshot((), (again, seen("a1", 9)), asked=session.now))
+    session.do(QueueSnapshot((), (again, seen("a1", 9)), requested_at=session.now))
     assert shown(session).starts_in == pytest.approx((40.0, 40.0))
 
 
@@ -65,9 +67,9 @@ def test_a_job_of_others_between_two_images_holds_the_batch_up_too() -> None:
     session = measured()
     first, second = session.plan("a", 2)
     session.do(ExecutionStart(first, 10_000))
-    session.do(QueueSnapshot((seen(first, 5),), (seen(second, 6), seen("t", 7, "they")), asked=session.now))
+    session.do(QueueSnapshot((seen(first, 5),), (seen(second, 6), seen("t", 7, "they")), requested_at=session.now))
     assert not shown(session).held_up
-    session.do(QueueSnapshot((seen(first, 5),), (seen("t", 5.5, "they"), seen(second, 6)), asked=session.now))
+    session.do(QueueSnapshot((seen(first, 5),), (seen("t", 5.5, "they"), seen(second, 6)), requested_at=session.now))
     assert shown(session).held_up
 
 
@@ -75,7 +77,7 @@ def taken_over(created: float | None, *ends: float) -> Session:
     """A session that begins at 1000 while an image runs which the server took at `created`; others ended then."""
     session = Session(tick=0.0)
     running = replace(seen("a1", 9), created=created)
-    session.do(QueueSnapshot((running,), (), asked=0.0))
+    session.do(QueueSnapshot((running,), (), requested_at=0.0))
     assert shown(session, "a1").elapsed is None
     assert shown(session, "a1").batch_elapsed is None
     past = [FinishedPrompt(seen(f"t{n}", n, "they"), "success", seconds=9.0, ended=end) for n, end in enumerate(ends)]

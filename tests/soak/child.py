@@ -36,8 +36,8 @@ HURRY: Mapping[ModuleType, Mapping[str, float]] = {
     connecting: {"OPEN_SECONDS": 2.0},
     transport: {"CONNECT_SECONDS": 1.0, "POST_READ_SECONDS": 2.0, "GET_READ_SECONDS": 1.0},
     watchdog: {"CHECK_SECONDS": 0.2},
-    run: {"PATIENCE": 2.0},
-    stall: {"LOAD_PATIENCE": 3.0, "STILL": 2.0},
+    run: {"MIN_STALL_SECONDS": 2.0},
+    stall: {"LOAD_STALL_SECONDS": 3.0, "MEMORY_STILL_SECONDS": 2.0},
     socket_task: {"GIVEN_UP_PAUSE": 1.0, "PROBE_SECONDS": 1.0},
 }
 """What the service waits for, shortened."""

@@ -56,7 +56,7 @@ def test_it_says_what_the_keys_do_to_the_selected_job(
 
 def test_lost_jobs_of_another_running_comfytui_are_not_offered_to_be_resent() -> None:
     state = session((LOST,))
-    theirs = replace(state, jobs={"0.0": replace(state.jobs["0.0"], owner="b")}, elsewhere=frozenset({"b"}))
+    theirs = replace(state, jobs={"0.0": replace(state.jobs["0.0"], owner="b")}, held_elsewhere=frozenset({"b"}))
     assert "again" not in offered(theirs, theirs.jobs["0.0"])
 
 

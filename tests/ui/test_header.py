@@ -34,8 +34,8 @@ class Host(App[None]):
     ("width", "link", "is_named"),
     [
         (120, Link(LinkKind.LIVE), True),
-        (120, Link(LinkKind.POLLING, pause=2.0), False),
-        (160, Link(LinkKind.POLLING, pause=2.0), True),
+        (120, Link(LinkKind.POLLING, poll_interval=2.0), False),
+        (160, Link(LinkKind.POLLING, poll_interval=2.0), True),
         (90, Link(LinkKind.LIVE), False),
     ],
 )

@@ -76,7 +76,7 @@ async def test_a_queued_image_says_when_it_starts_and_nothing_of_time_left() -> 
     session = polled(measured())
     session.plan("a", 1)
     ahead = [of_the_same_kind(session, f"t{n}", n) for n in range(3)]
-    session.do(QueueSnapshot((ahead[0],), (*ahead[1:], seen("a1", 9)), asked=session.now))
+    session.do(QueueSnapshot((ahead[0],), (*ahead[1:], seen("a1", 9)), requested_at=session.now))
     async with panel() as it:
         text = await it.shows(session)
         assert "Image 1 of 1 - queued, 3 ahead" in text
@@ -87,7 +87,7 @@ async def test_a_queued_image_says_when_it_starts_and_nothing_of_time_left() -> 
 async def test_a_queued_image_behind_unknown_jobs_says_nothing_of_times() -> None:
     session = polled(measured())
     session.plan("a", 1)
-    session.do(QueueSnapshot((seen("t1", 1, "they"),), (seen("a1", 9),), asked=session.now))
+    session.do(QueueSnapshot((seen("t1", 1, "they"),), (seen("a1", 9),), requested_at=session.now))
     async with panel() as it:
         text = await it.shows(session)
         assert "Image 1 of 1 - queued, 1 ahead" in text

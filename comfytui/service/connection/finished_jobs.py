@@ -9,7 +9,7 @@ from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError
 from comfytui.comfy.protocol.models import HistoryEntry, JobInfo
 from comfytui.session.events import FinishedPrompt, HistorySnapshot, SessionEvent
 from comfytui.session.jobs.summarise import finished_prompt_of
-from comfytui.session.selectors import unsettled
+from comfytui.session.selectors import awaiting_history
 from comfytui.session.state import SessionState
 from comfytui.workflow.parameters import GraphReader
 
@@ -32,7 +32,7 @@ State = Callable[[], SessionState]
 
 async def read_ends(client: ComfyClient, apply: Apply, state: State) -> None:
     """Read how each job ended that the queue no longer has; raises ComfyError."""
-    jobs, asked = state().jobs, unsettled(state())
+    jobs, asked = state().jobs, awaiting_history(state())
     others = tuple(key for key in asked if not jobs[key].mine)
     if len(others) > ASKED_AT_ONCE:
         ended, left = await _found(client, others, len(asked) + MARGIN)

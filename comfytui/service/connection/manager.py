@@ -126,7 +126,7 @@ class ConnectionManager:
 
     async def _prove(self) -> None:
         """Ask which box answers where no break of a socket would tell of another one."""
-        if self._client is None or self._state().link.socket or not self.door.is_open:
+        if self._client is None or self._state().link.socket_open or not self.door.is_open:
             return
         try:
             await self.looker.read_box(self._client)
@@ -157,7 +157,7 @@ class ConnectionManager:
                 self._was_away = True
             case HttpSucceeded() if self._was_away:
                 self._was_away = False
-                if not self._state().link.socket:
+                if not self._state().link.socket_open:
                     self._renew()
 
     def _hopeful(self) -> bool:
@@ -175,7 +175,7 @@ class ConnectionManager:
             self._require_login(error)
         else:
             # Whether a ComfyUI answers is for HTTP to say: a proxy may let everything through but upgrades.
-            self._apply(Disconnected(str(error), kind=LinkKind.CONNECTING, vague=True))
+            self._apply(Disconnected(str(error), kind=LinkKind.CONNECTING, unanswered=True))
         self.looker.want(told=self._missed)
 
     def _missed(self, error: ComfyError) -> None:
@@ -205,7 +205,7 @@ class ConnectionManager:
                 self._connections.pop(client_id, None)
                 self._held.closed(client_id)
                 self.door.close()
-                self._apply(Disconnected(reason, retry_in, silent=silent, vague=isinstance(error, TimedOut)))
+                self._apply(Disconnected(reason, retry_in, silent=silent, unanswered=isinstance(error, TimedOut)))
                 if isinstance(error, Unreachable):
                     self._missed(error)
                 self._tried = True

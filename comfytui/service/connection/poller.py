@@ -25,7 +25,7 @@ from comfytui.session.events import HistorySnapshot, HttpFailed, HttpSucceeded, 
 from comfytui.session.jobs.index import indexed
 from comfytui.session.jobs.summarise import queued_prompt_of
 from comfytui.session.model import LinkKind
-from comfytui.session.selectors import open_jobs, unsettled
+from comfytui.session.selectors import awaiting_history, open_jobs
 from comfytui.session.state import SessionState
 from comfytui.workflow.parameters import GraphReader
 
@@ -106,7 +106,7 @@ class Poller:
                 self._apply(HttpSucceeded(self._poll_pause()))
                 least = 0.1
             except ComfyError as error:
-                if not self._state().link.socket or isinstance(error, Unauthorized):
+                if not self._state().link.socket_open or isinstance(error, Unauthorized):
                     self._door.close()
                 self._apply(HttpFailed(str(error), _kind(error)))
                 if isinstance(error, Unauthorized):
@@ -125,7 +125,7 @@ class Poller:
             await self._look(client)
 
     async def _look(self, client: ComfyClient) -> None:
-        if self._door.is_open and not (self._state().link.socket and self._door.is_ready):
+        if self._door.is_open and not (self._state().link.socket_open and self._door.is_ready):
             await self.read_box(client)  # No break of a socket would tell of another box, or one opened since.
         if not self._door.is_open:
             if not await self._door.opened(client):
@@ -193,7 +193,7 @@ class Poller:
         if not self._door.is_open:
             return True
         count, state = await client.queue_count(), self._state()
-        if count != state.queue_remaining or count != len(indexed(state.jobs).places):
+        if count != state.queue_remaining or count != len(indexed(state.jobs).queue_positions):
             return True
         light = state.capabilities is not None and state.capabilities.jobs
         lines = await newest_lines(client, busy=count > 0) if light else None
@@ -207,7 +207,7 @@ class Poller:
         if lines is None:
             # One may have gone and another one come.
             return open_jobs(self._state()) > 0
-        return {line.prompt_id for line in lines if line.status == RUNNING} != indexed(self._state().jobs).running
+        return {line.prompt_id for line in lines if line.status == RUNNING} != indexed(self._state().jobs).running_ids
 
     async def _newest_ended(self, client: ComfyClient) -> tuple[str, ...]:
         """What ended last; where the server sends all of its history for that, all is read, now and then."""
@@ -237,7 +237,7 @@ class Poller:
         """Whether a look is due that proves a job ended, or lost."""
         state = self._state()
         missed = any(job.missed_polls and not job.status.ended for job in state.jobs.values())
-        return missed or bool(unsettled(state))
+        return missed or bool(awaiting_history(state))
 
     def _busy(self) -> bool:
         # A deaf socket does not tell that the queue has grown: what was sent is proof enough.

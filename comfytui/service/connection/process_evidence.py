@@ -27,7 +27,7 @@ LOG_LINE = "log line of "
 
 def held_by(state: SessionState, history: Sequence[str], since: float) -> Evidence:
     """What the server is known to hold in its queue and its `history`, which was read at wall second `since`."""
-    queued = list(indexed(state.jobs).places)
+    queued = list(indexed(state.jobs).queue_positions)
     ended = [key for key, job in state.jobs.items() if job.status in RAN and (job.ended or 0.0) >= since]
     # The one that runs stays whatever is taken out of the queue, the last ones stay for the longest.
     return (*queued[:1], *queued[1:][1 - KEPT :], *[*history, *ended][-KEPT:])

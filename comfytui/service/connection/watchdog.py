@@ -8,7 +8,7 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.service.connection.poller import REST
 from comfytui.session.events import SessionEvent, SocketRecovered, SocketSilent
 from comfytui.session.model import LinkKind
-from comfytui.session.runs.stall import silence_of
+from comfytui.session.runs.stall import stall_since
 from comfytui.session.state import SessionState
 
 CHECK_SECONDS = 1.0
@@ -65,7 +65,7 @@ class Watchdog:
         return not tried and comes and self._is_silent(state)
 
     def _is_silent(self, state: SessionState) -> bool:
-        return silence_of(state, self._heard, time.monotonic()) is not None
+        return stall_since(state, self._heard, time.monotonic()) is not None
 
     async def _judge(self) -> None:
         """Ask over HTTP before a silence is called deafness: a model that loads is quiet, too."""
@@ -81,8 +81,8 @@ class Watchdog:
         if self._heard != heard or before is None or state.link.kind is not LinkKind.LIVE:
             return
         went_on = state.run is None or state.run.prompt_id != before.prompt_id
-        silence = silence_of(state, heard, time.monotonic())
-        if went_on or (silence is not None and not silence.moving):
+        silence = stall_since(state, heard, time.monotonic())
+        if went_on or (silence is not None and not silence.memory_changing):
             self._apply(SocketSilent(deaf=True, reason=DEAF))
             self._renewals += 1
             self._renew()

@@ -18,7 +18,7 @@ def record(journal: AsyncJournal, before: SessionState, after: SessionState) -> 
     for prompt_id, job in after.jobs.items():
         if not job.mine or (old := before.jobs.get(prompt_id)) is job:
             continue
-        if job.owner not in after.elsewhere:
+        if job.owner not in after.held_elsewhere:
             _record(journal, old, job)
         elif old is not None and job.status is JobStatus.CANCELLED is not old.status:
             journal.cancelled_for(prompt_id, job.ended, lost=old.status is JobStatus.LOST)

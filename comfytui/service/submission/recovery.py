@@ -50,7 +50,7 @@ async def in_history(prompt_ids: Sequence[str], client: ComfyClient) -> tuple[Fi
             left = set()  # The history has no others.
 
     def take(answer: HistorySnapshot) -> None:
-        found.update((each.prompt.prompt_id, each) for each in answer.past)
+        found.update((each.prompt.prompt_id, each) for each in answer.entries)
 
     await read_by_id(client, [prompt_id for prompt_id in prompt_ids if prompt_id in left], take)
     return tuple(found[prompt_id] for prompt_id in prompt_ids if prompt_id in found)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from comfytui.session.events import QueuedPrompt
-from comfytui.session.jobs.transitions import rekeyed, upsert
+from comfytui.session.jobs.transitions import rekey, upsert
 from comfytui.session.model import Batch, BatchTag, Job, JobStatus
 from comfytui.session.state import SessionState
 
@@ -15,7 +15,7 @@ BATCHES_ADOPTED = 2_000
 """Batches that are taken over; jobs of more are shown as another client's."""
 
 
-def job_of(seen: QueuedPrompt, status: JobStatus, *, mine: bool) -> Job:
+def new_job(seen: QueuedPrompt, status: JobStatus, *, mine: bool) -> Job:
     """A job that is known from the queue or the history alone."""
     return Job(
         prompt_id=seen.prompt_id,
@@ -30,20 +30,20 @@ def job_of(seen: QueuedPrompt, status: JobStatus, *, mine: bool) -> Job:
     )
 
 
-def adopted(state: SessionState, jobs: Collection[Job], wall: float) -> SessionState:
+def adopt(state: SessionState, jobs: Collection[Job], wall: float) -> SessionState:
     """The state with these jobs as mine; their marks restore batches, a job without one is a batch of its own."""
     batches = {key for key, batch in state.batches.items() if batch.adopted} if jobs else set()
     oldest_first = sorted(jobs, key=lambda job: (job.created or wall, job.number or 0))
     found: list[Job] = []
     others: list[Job] = []
-    images = _images(state) if oldest_first else {}
+    images = _image_owners(state) if oldest_first else {}
     for job in oldest_first:
         batch_tag = (
             job.batch_tag if job.batch_tag and _fits(state, job.batch_tag) else BatchTag(job.prompt_id, 1, 1, "")
         )
         twin = state.jobs.get(images.get((batch_tag.batch, batch_tag.index), ""))
         if twin and twin.status is JobStatus.SUBMITTING:
-            state = rekeyed(state, twin.prompt_id, replace(job, batch_tag=twin.batch_tag, created=twin.created))
+            state = rekey(state, twin.prompt_id, replace(job, batch_tag=twin.batch_tag, created=twin.created))
             images[batch_tag.batch, batch_tag.index] = job.prompt_id
             continue
         if (batch_tag.batch, batch_tag.index) in images:
@@ -55,10 +55,10 @@ def adopted(state: SessionState, jobs: Collection[Job], wall: float) -> SessionS
             batches.add(batch_tag.batch)
         found.append(replace(job, batch_tag=batch_tag))
         images[batch_tag.batch, batch_tag.index] = job.prompt_id
-    return _batched(upsert(state, [*found, *others]), found, wall)
+    return _with_batches(upsert(state, [*found, *others]), found, wall)
 
 
-def _images(state: SessionState) -> dict[tuple[str, int], str]:
+def _image_owners(state: SessionState) -> dict[tuple[str, int], str]:
     """The prompt_id of each image of each batch. A server that mints its own ids shows an image under another one."""
     jobs = (state.jobs.get(prompt) for batch in state.batches.values() for prompt in batch.prompts)
     return {(job.batch_tag.batch, job.batch_tag.index): job.prompt_id for job in jobs if job and job.batch_tag}
@@ -69,7 +69,7 @@ def _fits(state: SessionState, batch_tag: BatchTag) -> bool:
     return 1 <= batch_tag.index <= (batch.total if batch else batch_tag.total)
 
 
-def _batched(state: SessionState, jobs: list[Job], wall: float) -> SessionState:
+def _with_batches(state: SessionState, jobs: list[Job], wall: float) -> SessionState:
     """The state with the batches of these jobs; what was never seen of a batch is simply not there."""
     batches = dict(state.batches)
     images: dict[str, list[Job]] = {}
@@ -80,7 +80,7 @@ def _batched(state: SessionState, jobs: list[Job], wall: float) -> SessionState:
         known = batches.get(batch_id)
         ids = dict.fromkeys([*(known.prompts if known else ()), *(job.prompt_id for job in found)])
         prompts = tuple(sorted(ids, key=lambda prompt: _index(state.jobs[prompt])))
-        batches[batch_id] = replace(known, prompts=prompts) if known else _restored(found[0], prompts, wall)
+        batches[batch_id] = replace(known, prompts=prompts) if known else _restored_batch(found[0], prompts, wall)
     return replace(state, batches=MappingProxyType(batches)) if images else state
 
 
@@ -88,7 +88,7 @@ def _index(job: Job) -> int:
     return job.batch_tag.index if job.batch_tag else 0
 
 
-def _restored(job: Job, prompts: tuple[str, ...], wall: float) -> Batch:
+def _restored_batch(job: Job, prompts: tuple[str, ...], wall: float) -> Batch:
     batch_tag = job.batch_tag or BatchTag(job.prompt_id, 1, 1, "")
     created = wall if job.created is None else job.created
     return Batch(batch_tag.batch, batch_tag.total, job.parameters.prompt[:TITLE_LENGTH], prompts, created, adopted=True)

@@ -14,9 +14,9 @@ from comfytui.comfy.protocol.events import (
     Progress,
     ProgressState,
 )
-from comfytui.session.jobs.transitions import running, stated_end, upsert
+from comfytui.session.jobs.transitions import finish_job, start_job, upsert
 from comfytui.session.model import Failure, Job, JobStatus, Stamp
-from comfytui.session.runs.run import entered, finished, skipped, stepped
+from comfytui.session.runs.run import enter_node, finish_node, mark_cached, record_step
 from comfytui.session.state import Run, SessionState
 
 OUTPUTS_KEPT = 10_000
@@ -30,7 +30,7 @@ EndFrame = ExecutionSuccess | ExecutionError | ExecutionInterrupted
 """Frames that state how a prompt ended."""
 
 
-def run_frame(state: SessionState, event: RunFrame, at: Stamp) -> SessionState:
+def reduce_run_frame(state: SessionState, event: RunFrame, at: Stamp) -> SessionState:
     """The state after a frame of a running prompt."""
     # Servers of 2023 send steps without an id, to the client that submitted.
     prompt_id = event.prompt_id or (state.run.prompt_id if state.run and isinstance(event, Progress) else None)
@@ -40,27 +40,27 @@ def run_frame(state: SessionState, event: RunFrame, at: Stamp) -> SessionState:
     if isinstance(event, Executing) and event.node is None:
         return upsert(state, [replace(job, missed_polls=1)]) if not job.missed_polls else state
     start = event if isinstance(event, ExecutionStart) else None
-    state, run = running(
+    state, run = start_job(
         state, job, at, started_ms=start.timestamp if start else None, seen_from_start=start is not None
     )
     if isinstance(event, Executed):
-        state = upsert(state, [_with_results(state.jobs[job.prompt_id], event)])
-    followed = _followed(run, job, event, at)
+        state = upsert(state, [_add_results(state.jobs[job.prompt_id], event)])
+    followed = _follow(run, job, event, at)
     return state if followed is run else replace(state, run=followed)
 
 
-def end_frame(state: SessionState, event: EndFrame, at: Stamp) -> SessionState:
+def reduce_end_frame(state: SessionState, event: EndFrame, at: Stamp) -> SessionState:
     """The state after a frame that states an end."""
     job = _mine(state, event.prompt_id)
     if job is None:
         return state
     match event:
         case ExecutionSuccess():
-            return stated_end(state, job, JobStatus.SUCCEEDED, at, ended_ms=event.timestamp)
+            return finish_job(state, job, JobStatus.SUCCEEDED, at, ended_ms=event.timestamp)
         case ExecutionInterrupted():
-            return stated_end(state, job, JobStatus.INTERRUPTED, at, ended_ms=event.timestamp)
+            return finish_job(state, job, JobStatus.INTERRUPTED, at, ended_ms=event.timestamp)
         case ExecutionError():
-            return stated_end(state, job, JobStatus.FAILED, at, ended_ms=event.timestamp, failure=failure_of(event))
+            return finish_job(state, job, JobStatus.FAILED, at, ended_ms=event.timestamp, failure=failure_of(event))
 
 
 def failure_of(error: ExecutionError) -> Failure:
@@ -77,39 +77,39 @@ def _mine(state: SessionState, prompt_id: str | None) -> Job | None:
     return job if job and job.mine and not job.status.final else None
 
 
-def _followed(run: Run, job: Job, event: RunFrame, at: Stamp) -> Run:
+def _follow(run: Run, job: Job, event: RunFrame, at: Stamp) -> Run:
     match event:
         case ExecutionCached(nodes=nodes):
-            return skipped(run, job, nodes)
+            return mark_cached(run, job, nodes)
         case Executing(node=str(node), display_node=display):
-            return entered(run, job, node, display)
+            return enter_node(run, job, node, display)
         case Progress(value=value, max=top, node=node):
-            return stepped(run, job, node, None, value, top, at.monotonic)
+            return record_step(run, job, node, None, value, top, at.monotonic)
         case ProgressState(nodes=nodes):
-            return _overviewed(run, job, nodes, at)
+            return _follow_overview(run, job, nodes, at)
         case Executed(node=node):
-            return finished(run, job, node)
+            return finish_node(run, job, node)
         case _:
             return run
 
 
-def _overviewed(run: Run, job: Job, nodes: tuple[NodeProgress, ...], at: Stamp) -> Run:
+def _follow_overview(run: Run, job: Job, nodes: tuple[NodeProgress, ...], at: Stamp) -> Run:
     """The run as an overview of its nodes shows it; of several at work the one that was followed so far counts."""
     working = None
     for node in nodes:
         if node.state == "finished":
-            run = finished(run, job, node.node_id)
+            run = finish_node(run, job, node.node_id)
         elif node.state == "running" and (working is None or working.node_id != run.pass_node):
             working = node
     if working is None:
         return run
-    run = entered(run, job, working.node_id, working.display_node_id)
+    run = enter_node(run, job, working.node_id, working.display_node_id)
     if not working.value > 0:
         return run
-    return stepped(run, job, working.node_id, working.display_node_id, working.value, working.max, at.monotonic)
+    return record_step(run, job, working.node_id, working.display_node_id, working.value, working.max, at.monotonic)
 
 
-def _with_results(job: Job, event: Executed) -> Job:
+def _add_results(job: Job, event: Executed) -> Job:
     outputs = job.outputs
     if not set(outputs).issuperset(event.outputs):
         outputs = tuple(dict.fromkeys(outputs + event.outputs))[:OUTPUTS_KEPT]

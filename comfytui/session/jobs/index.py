@@ -21,7 +21,7 @@ class BatchCounts:
     next: str | None = None
     seconds: float = 0.0
     ended: float | None = None
-    left: int = 0
+    left_queue: int = 0
 
     def of(self, *statuses: JobStatus) -> int:
         """How many jobs have one of these statuses."""
@@ -33,7 +33,7 @@ class BatchCounts:
         return sum(count for status, count in self.counts.items() if not status.ended)
 
     @property
-    def unsettled(self) -> int:
+    def open_or_lost(self) -> int:
         """How many jobs are still to end, or lost."""
         return sum(count for status, count in self.counts.items() if not status.final)
 
@@ -97,30 +97,30 @@ class Jobs(Mapping[str, Job]):
         return sum(map(traceback_size, self._jobs.values()))
 
     @cached_property
-    def places(self) -> Mapping[str, int]:
+    def queue_positions(self) -> Mapping[str, int]:
         """The place in the server's queue, from 0, of every job that is in it."""
         queued = [job for job in self._jobs.values() if job.status in _QUEUED and not job.missed_polls]
         return {job.prompt_id: place for place, job in enumerate(sorted(queued, key=run_order))}
 
     @cached_property
-    def running(self) -> Set[str]:
+    def running_ids(self) -> Set[str]:
         """The jobs, anybody's, that run."""
-        return frozenset(key for key in self.places if self._jobs[key].status is JobStatus.RUNNING)
+        return frozenset(key for key in self.queue_positions if self._jobs[key].status is JobStatus.RUNNING)
 
     @cached_property
-    def tallies(self) -> Mapping[str, BatchCounts]:
+    def batch_counts(self) -> Mapping[str, BatchCounts]:
         """How my batches stand, by batch id."""
         batches: dict[str, list[Job]] = {}
         for job in self._jobs.values():
             if job.mine and job.batch_tag:
                 batches.setdefault(job.batch_tag.batch, []).append(job)
-        return {batch: _tally(jobs) for batch, jobs in batches.items()}
+        return {batch: _count_jobs(jobs) for batch, jobs in batches.items()}
 
     @cached_property
     def queue_spans(self) -> Mapping[str, tuple[int, int]]:
         """The last place in the server's queue of each of my batches, and how many of its jobs are in the queue."""
         places: dict[str, list[int]] = {}
-        for prompt_id, place in self.places.items():
+        for prompt_id, place in self.queue_positions.items():
             job = self._jobs[prompt_id]
             if job.mine and job.batch_tag:
                 places.setdefault(job.batch_tag.batch, []).append(place)
@@ -133,7 +133,7 @@ class Jobs(Mapping[str, Job]):
         return {workload_key_of(job): job.seconds or 0.0 for job in sorted(ran, key=lambda job: job.ended or 0.0)}
 
     @cached_property
-    def unsettled(self) -> tuple[str, ...]:
+    def awaiting_history(self) -> tuple[str, ...]:
         """Jobs, anybody's, that left the queue and whose end is not known in full."""
         return tuple(
             job.prompt_id
@@ -161,14 +161,14 @@ def run_order(job: Job) -> tuple[int, bool, float, int]:
     )
 
 
-def _tally(jobs: list[Job]) -> BatchCounts:
+def _count_jobs(jobs: list[Job]) -> BatchCounts:
     waiting = [job for job in jobs if not job.status.ended]
     return BatchCounts(
         counts=Counter(job.status for job in jobs),
         next=min(waiting, key=run_order).prompt_id if waiting else None,
         seconds=sum(job.seconds or 0.0 for job in jobs),
         ended=max((job.ended for job in jobs if job.ended is not None), default=None),
-        left=sum(job.missed_polls > 0 for job in waiting),
+        left_queue=sum(job.missed_polls > 0 for job in waiting),
     )
 
 

@@ -3,63 +3,68 @@
 from dataclasses import replace
 
 from comfytui.session.events import FinishedPrompt, HistorySnapshot, QueuedPrompt, QueueSnapshot
-from comfytui.session.jobs.adoption import adopted, job_of
+from comfytui.session.jobs.adoption import adopt, new_job
 from comfytui.session.jobs.index import indexed
-from comfytui.session.jobs.retention import described, surplus, without
-from comfytui.session.jobs.transitions import running, upsert
+from comfytui.session.jobs.retention import drop_excess_parameters, excess_ids, remove_jobs
+from comfytui.session.jobs.transitions import start_job, upsert
 from comfytui.session.model import MAY_HAVE_FINISHED, Failure, Job, JobStatus, LinkKind, Stamp, workload_key_of
-from comfytui.session.runs.timing import with_beginning
+from comfytui.session.runs.timing import infer_start
 from comfytui.session.state import SessionState
 
 LOOKS_UNTIL_LOST = 4
 """Looks in a row that missed a job, queue and history by turns, after which it counts as lost."""
 
 
-def queue_seen(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:
+def reduce_queue_snapshot(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:
     """The state after a look at the whole queue."""
     there = {seen.prompt_id: (seen, JobStatus.QUEUED) for seen in event.pending}
     there |= {seen.prompt_id: (seen, JobStatus.RUNNING) for seen in event.running}
-    known = [_standing(job, *there[job.prompt_id]) for job in state.jobs.values() if job.prompt_id in there]
+    known = [_in_queue(job, *there[job.prompt_id]) for job in state.jobs.values() if job.prompt_id in there]
     missing = [job for job in state.jobs.values() if job.prompt_id not in there and not job.status.ended]
-    fresh = [found for found in there.values() if _unknown(state, found[0])]
-    state = upsert(state, [*known, *(_missed(state, job, event.asked, at) for job in missing)])
-    state = _taken_in(state, [job_of(*found, mine=_mine(state, found[0])) for found in fresh], at)
-    state = _running_now(state, event, at)
+    fresh = [found for found in there.values() if _is_new(state, found[0])]
+    state = upsert(state, [*known, *(_missing_from_queue(state, job, event.requested_at, at) for job in missing)])
+    state = _add_new(state, [new_job(*found, mine=_is_mine(state, found[0])) for found in fresh], at)
+    state = _follow_running(state, event, at)
     if (state.queue_remaining, state.unobserved_since) == (len(there), None):
         return state
     return replace(state, queue_remaining=len(there), unobserved_since=None)
 
 
-def history_seen(state: SessionState, event: HistorySnapshot, at: Stamp) -> SessionState:
+def reduce_history_snapshot(state: SessionState, event: HistorySnapshot, at: Stamp) -> SessionState:
     """The state after answers from the history."""
-    entries = {past.prompt.prompt_id: past for past in event.past}
-    known = [_ended(state.jobs[key], past, at) for key, past in entries.items() if not _unknown(state, past.prompt)]
-    fresh = [past for past in entries.values() if _unknown(state, past.prompt)]
-    absent = [state.jobs[key] for key in event.asked if key not in entries and key in state.jobs]
-    missed = [_missed_again(job, at) for job in absent]
+    entries = {past.prompt.prompt_id: past for past in event.entries}
+    known = [
+        _with_history(state.jobs[key], past, at) for key, past in entries.items() if not _is_new(state, past.prompt)
+    ]
+    fresh = [past for past in entries.values() if _is_new(state, past.prompt)]
+    absent = [state.jobs[key] for key in event.requested_ids if key not in entries and key in state.jobs]
+    missed = [_missing_from_history(job, at) for job in absent]
     # Of another client's job that is nowhere, nothing is left to say: it was taken out of the queue.
     gone = {job.prompt_id for job in missed if not job.mine and job.status is JobStatus.LOST}
-    state = without(state, gone)
+    state = remove_jobs(state, gone)
     state = upsert(state, [*known, *(job for job in missed if job.prompt_id not in gone)])
-    ends = [_ended(job_of(past.prompt, JobStatus.LOST, mine=_mine(state, past.prompt)), past, at) for past in fresh]
-    state = _taken_in(state, ends, at)
+    ends = [
+        _with_history(new_job(past.prompt, JobStatus.LOST, mine=_is_mine(state, past.prompt)), past, at)
+        for past in fresh
+    ]
+    state = _add_new(state, ends, at)
     job = state.jobs.get(state.run.prompt_id) if state.run else None
     if job and job.status.ended:
         return replace(state, run=None)
-    return state if event.asked else with_beginning(state, at)
+    return state if event.requested_ids else infer_start(state, at)
 
 
-def _mine(state: SessionState, seen: QueuedPrompt) -> bool:
+def _is_mine(state: SessionState, seen: QueuedPrompt) -> bool:
     return seen.client_id in state.client_ids
 
 
-def _unknown(state: SessionState, seen: QueuedPrompt) -> bool:
+def _is_new(state: SessionState, seen: QueuedPrompt) -> bool:
     """Whether it is new, or was taken for another's before the client id became known as mine."""
     job = state.jobs.get(seen.prompt_id)
-    return job is None or (not job.mine and _mine(state, seen))
+    return job is None or (not job.mine and _is_mine(state, seen))
 
 
-def _standing(job: Job, seen: QueuedPrompt, status: JobStatus) -> Job:
+def _in_queue(job: Job, seen: QueuedPrompt, status: JobStatus) -> Job:
     """A known job that the queue shows; a run that frames told of does not go back to waiting."""
     if job.status.final:
         return job
@@ -70,7 +75,7 @@ def _standing(job: Job, seen: QueuedPrompt, status: JobStatus) -> Job:
     return replace(job, status=status, number=seen.number, missed_polls=0, ended=None, note="")
 
 
-def _missed(state: SessionState, job: Job, asked: float, at: Stamp) -> Job:
+def _missing_from_queue(state: SessionState, job: Job, asked: float, at: Stamp) -> Job:
     """A job that the queue did not show, unless it came after the request: anybody's may have ended since."""
     late = job.status is JobStatus.SUBMITTING or (job.last_confirmed is not None and job.last_confirmed >= asked)
     if late or job.missed_polls % 2:
@@ -88,11 +93,11 @@ def _may_have_run(state: SessionState, job: Job, at: Stamp) -> bool:
         return False  # Its run would have been seen.
     unseen = at.monotonic - state.unobserved_since if state.unobserved_since is not None else 0.0
     times = state.run_times.get(workload_key_of(job))
-    ahead = indexed(state.jobs).places.get(job.prompt_id, 0)
+    ahead = indexed(state.jobs).queue_positions.get(job.prompt_id, 0)
     return unseen >= (ahead * times.body if times else 0.0)
 
 
-def _missed_again(job: Job, at: Stamp) -> Job:
+def _missing_from_history(job: Job, at: Stamp) -> Job:
     """A job that is not in the history either; after the second time it is lost."""
     if job.results_incomplete:
         # The server states the end a moment before it writes the history.
@@ -106,35 +111,35 @@ def _missed_again(job: Job, at: Stamp) -> Job:
     return replace(job, status=JobStatus.LOST, missed_polls=job.missed_polls + 1, ended=at.wall, note=note)
 
 
-def _taken_in(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:
+def _add_new(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:
     """The state with jobs it did not know, mine into batches; of those that nobody ordered here few are kept."""
-    dropped = surplus(state, jobs)
-    state = without(state, dropped)
-    jobs = described(state, [job for job in jobs if job.prompt_id not in dropped])
-    state = adopted(state, [job for job in jobs if job.mine], at.wall)
+    dropped = excess_ids(state, jobs)
+    state = remove_jobs(state, dropped)
+    jobs = drop_excess_parameters(state, [job for job in jobs if job.prompt_id not in dropped])
+    state = adopt(state, [job for job in jobs if job.mine], at.wall)
     return upsert(state, (job for job in jobs if not job.mine))
 
 
-def _running_now(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:
+def _follow_running(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:
     """The state with the live numbers on the job of mine that the queue shows as running."""
     ids = [seen.prompt_id for seen in event.running]
-    if state.run and (state.run.prompt_id in ids or _proven_since(state, state.run.prompt_id, event.asked)):
+    if state.run and (state.run.prompt_id in ids or _confirmed_since(state, state.run.prompt_id, event.requested_at)):
         return state
     jobs = (state.jobs.get(key) for key in ids)
     job = next((job for job in jobs if job and job.mine and job.status is JobStatus.RUNNING), None)
     if job is None:
         return state
-    state, run = running(state, job, at, started_ms=None, seen_from_start=False)
+    state, run = start_job(state, job, at, started_ms=None, seen_from_start=False)
     created = next(seen.created for seen in event.running if seen.prompt_id == job.prompt_id)
     return replace(state, run=replace(run, created=created)) if run.created != created else state
 
 
-def _proven_since(state: SessionState, prompt_id: str, asked: float) -> bool:
+def _confirmed_since(state: SessionState, prompt_id: str, asked: float) -> bool:
     job = state.jobs.get(prompt_id)
     return job is not None and job.last_confirmed is not None and job.last_confirmed >= asked
 
 
-def _ended(job: Job, past: FinishedPrompt, at: Stamp) -> Job:
+def _with_history(job: Job, past: FinishedPrompt, at: Stamp) -> Job:
     """A job with what the history says; an end that was stated stays, only gaps are filled."""
     status, failure = _outcome(past)
     if job.status.final:

@@ -10,11 +10,11 @@ from comfytui.session.model import Job
 from comfytui.session.state import SessionState
 from comfytui.workflow.parameters import GenerationParameters
 
-FOREIGN_KEPT = 200
+OTHERS_KEPT = 200
 """Ended jobs of others that are remembered, the newest."""
 ADOPTED_KEPT = 1_000
 """The same of jobs of mine that are known from the server alone."""
-LEFT_KEPT = 1_000
+LEFT_QUEUE_KEPT = 1_000
 """Jobs of each of these that left the queue, and whose end is still to be read."""
 ENDED_SIZE = 16 * 2**20
 """Bytes of these ended jobs, of others and of mine."""
@@ -22,13 +22,13 @@ GRAPHS_SIZE = 48 * 2**20
 """Bytes of what is known of the graphs of all jobs."""
 
 
-def ordered(state: SessionState, job: Job) -> bool:
+def is_submitted_here(state: SessionState, job: Job) -> bool:
     """Whether the user ordered it here, in this session or one before."""
     batch = state.batches.get(job.batch_tag.batch) if job.mine and job.batch_tag else None
     return batch is not None and not batch.adopted
 
 
-def described(state: SessionState, jobs: list[Job]) -> list[Job]:
+def drop_excess_parameters(state: SessionState, jobs: list[Job]) -> list[Job]:
     """These new jobs without their settings, where there is no more memory for those."""
     if not jobs:
         return jobs
@@ -44,17 +44,17 @@ def described(state: SessionState, jobs: list[Job]) -> list[Job]:
     return fitting
 
 
-def surplus(state: SessionState, new: Iterable[Job]) -> Set[str]:
+def excess_ids(state: SessionState, new: Iterable[Job]) -> Set[str]:
     """The oldest jobs, of these `new` ones too, that nobody ordered here and that are no longer in the queue."""
     running = state.run.prompt_id if state.run else ""
     jobs = {**state.jobs, **{job.prompt_id: job for job in new}}
     gone = [job for job in jobs.values() if (job.status.ended or job.missed_polls) and job.prompt_id != running]
-    mine = [job for job in gone if job.mine and not ordered(state, job)]
+    mine = [job for job in gone if job.mine and not is_submitted_here(state, job)]
     foreign = [job for job in gone if not job.mine]
-    return {*_oldest(mine, ADOPTED_KEPT), *_oldest(foreign, FOREIGN_KEPT)}
+    return {*_beyond_limits(mine, ADOPTED_KEPT), *_beyond_limits(foreign, OTHERS_KEPT)}
 
 
-def without(state: SessionState, ids: Set[str]) -> SessionState:
+def remove_jobs(state: SessionState, ids: Set[str]) -> SessionState:
     """The state without the jobs of these ids, and without the batches that they leave empty."""
     jobs = [job for key in ids if (job := state.jobs.get(key))]
     if not jobs:
@@ -69,7 +69,7 @@ def without(state: SessionState, ids: Set[str]) -> SessionState:
     return replace(state, jobs=indexed(state.jobs).without(ids), batches=MappingProxyType(batches))
 
 
-def _oldest(jobs: list[Job], most: int) -> Iterable[str]:
+def _beyond_limits(jobs: list[Job], most: int) -> Iterable[str]:
     """The ids of jobs beyond the newest, by number and by size."""
     ended = sorted((job for job in jobs if job.status.ended), key=lambda job: job.ended or 0.0, reverse=True)
     left = [job for job in jobs if not job.status.ended]
@@ -79,4 +79,4 @@ def _oldest(jobs: list[Job], most: int) -> Iterable[str]:
         size += graph_size(job, counted) + results_size(job) - traceback_size(job)  # Few tracebacks are kept.
         if place >= most or size > ENDED_SIZE:
             yield job.prompt_id
-    yield from (job.prompt_id for job in left[:-LEFT_KEPT])
+    yield from (job.prompt_id for job in left[:-LEFT_QUEUE_KEPT])

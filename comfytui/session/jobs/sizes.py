@@ -16,7 +16,7 @@ OBJECT_SIZE = 80
 
 def results_size(job: Job) -> int:
     """The bytes of what a job gave: its files, texts and errors."""
-    return _size(job.text) + sum(map(_size, map(_words, job.outputs))) + _failure_size(job.failure)
+    return _size(job.text) + sum(map(_size, map(_texts_of, job.outputs))) + _failure_size(job.failure)
 
 
 def traceback_size(job: Job) -> int:
@@ -42,7 +42,7 @@ def without_traceback(job: Job) -> Job:
     return replace(job, failure=replace(job.failure, traceback=())) if traceback_size(job) and job.failure else job
 
 
-def cut(job: Job, size: int) -> Job:
+def shrink(job: Job, size: int) -> Job:
     """The job with as much of what it gave as fits in `size` bytes: its error first, then its files."""
     if results_size(job) <= size:
         return job
@@ -53,7 +53,7 @@ def cut(job: Job, size: int) -> Job:
     size -= _failure_size(failure)
     outputs, text = [], []
     for output in job.outputs:
-        size -= _size(_words(output))
+        size -= _size(_texts_of(output))
         if size < 0:
             break
         outputs.append(output)
@@ -73,7 +73,7 @@ def _failure_size(failure: Failure | None) -> int:
     return _size(words) + sum(map(_size, errors))
 
 
-def _words(output: "Output") -> tuple[str, ...]:
+def _texts_of(output: "Output") -> tuple[str, ...]:
     return output.filename, output.subfolder, output.type, output.node, output.kind
 
 

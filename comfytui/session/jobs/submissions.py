@@ -13,49 +13,49 @@ from comfytui.session.events import (
     PromptQueued,
     PromptRejected,
 )
-from comfytui.session.jobs.transitions import ended, rekeyed, upsert
+from comfytui.session.jobs.transitions import end_job, rekey, upsert
 from comfytui.session.model import DISMISSED, MAY_HAVE_FINISHED, Failure, Job, JobStatus, Stamp
 from comfytui.session.state import SessionState
 
-NO_ID = "The server gave it the id of a different prompt."
+DUPLICATE_ID = "The server gave it the id of a different prompt."
 
 SubmissionEvent = BatchPlanned | PromptQueued | PromptRejected | PromptDelayed | PromptLost | JobCancelled | JobsResent
 """What happens to prompts on this side of the wire."""
 
 
-def ordered(state: SessionState, event: SubmissionEvent, at: Stamp) -> SessionState:
+def reduce_submission(state: SessionState, event: SubmissionEvent, at: Stamp) -> SessionState:
     """The state after an order or its fate."""
     match event:
         case BatchPlanned():
-            return _planned(state, event)
+            return _plan(state, event)
         case PromptQueued():
-            return _queued(state, event, at)
+            return _accept(state, event, at)
         case PromptDelayed():
-            return _delayed(state, event)
+            return _delay(state, event)
         case JobsResent(prompt_ids=prompt_ids):
-            return _resent(state, prompt_ids)
+            return _resend(state, prompt_ids)
         case _:
-            return _over(state, event, at)
+            return _close(state, event, at)
 
 
-def _over(state: SessionState, event: PromptLost | PromptRejected | JobCancelled, at: Stamp) -> SessionState:
+def _close(state: SessionState, event: PromptLost | PromptRejected | JobCancelled, at: Stamp) -> SessionState:
     """The state with a prompt of which nothing more is expected."""
     match event:
         case PromptLost(prompt_id=prompt_id):
-            return _lost(state, prompt_id, at)
+            return _lose(state, prompt_id, at)
         case PromptRejected(prompt_id=prompt_id, failure=failure):
-            return _never_run(state, prompt_id, JobStatus.REJECTED, failure, at)
+            return _end_without_run(state, prompt_id, JobStatus.REJECTED, failure, at)
         case JobCancelled(prompt_id=prompt_id):
-            return _never_run(state, prompt_id, JobStatus.CANCELLED, None, at)
+            return _end_without_run(state, prompt_id, JobStatus.CANCELLED, None, at)
 
 
-def _planned(state: SessionState, event: BatchPlanned) -> SessionState:
+def _plan(state: SessionState, event: BatchPlanned) -> SessionState:
     """The state with a new batch; of jobs that are known as mine (a batch that is resumed) the known ones stay.
 
     What ended for certain is not lost, whoever saw the end; an image that the server has under an id of its own, though
     its answer never came, is not to be sent.
     """
-    landed = _landed(state, event)
+    landed = _already_accepted(state, event)
     batch = replace(event.batch, prompts=tuple(landed.get(prompt, prompt) for prompt in event.batch.prompts))
     fresh = [job for job in event.jobs if job.prompt_id not in landed and not _is_known(state, job)]
     if state.batches.get(batch.id) != batch:
@@ -63,7 +63,7 @@ def _planned(state: SessionState, event: BatchPlanned) -> SessionState:
     return upsert(state, fresh)
 
 
-def _landed(state: SessionState, event: BatchPlanned) -> dict[str, str]:
+def _already_accepted(state: SessionState, event: BatchPlanned) -> dict[str, str]:
     """Prompts of a batch that seem unsent, by their ids, and the ids under which their images are known already."""
     known = state.batches.get(event.batch.id)
     jobs = [state.jobs.get(prompt) for prompt in known.prompts] if known else []
@@ -79,59 +79,59 @@ def _is_known(state: SessionState, job: Job) -> bool:
     return known is not None and known.mine and not (known.status is JobStatus.LOST and job.status.final)
 
 
-def _queued(state: SessionState, event: PromptQueued, at: Stamp) -> SessionState:
+def _accept(state: SessionState, event: PromptQueued, at: Stamp) -> SessionState:
     """The state with a prompt that the server took, under the id that the server gave it."""
     job = state.jobs.get(event.prompt_id) or state.jobs.get(event.accepted_id)
     if job is None or not job.mine:
         return state
     if job.prompt_id != event.accepted_id and event.accepted_id in state.jobs:
-        return _never_run(state, job.prompt_id, JobStatus.REJECTED, Failure(NO_ID), at)
+        return _end_without_run(state, job.prompt_id, JobStatus.REJECTED, Failure(DUPLICATE_ID), at)
     status = JobStatus.QUEUED if job.status is JobStatus.SUBMITTING else job.status
     taken = replace(
         job, prompt_id=event.accepted_id, status=status, number=event.number, note="", last_confirmed=at.monotonic
     )
     if job.prompt_id == event.accepted_id:
         return upsert(state, [taken])
-    return rekeyed(state, job.prompt_id, taken)
+    return rekey(state, job.prompt_id, taken)
 
 
-def _delayed(state: SessionState, event: PromptDelayed) -> SessionState:
+def _delay(state: SessionState, event: PromptDelayed) -> SessionState:
     """The state with a note on a prompt that could not be sent yet."""
-    job = _open(state, event.prompt_id)
+    job = _unfinished(state, event.prompt_id)
     if job is None or job.status is not JobStatus.SUBMITTING or job.note == event.note:
         return state
     return upsert(state, [replace(job, note=event.note)])
 
 
-def _lost(state: SessionState, prompt_id: str, at: Stamp) -> SessionState:
+def _lose(state: SessionState, prompt_id: str, at: Stamp) -> SessionState:
     """The state with a prompt that may have come and run while nobody saw; one that was found meanwhile stays."""
-    job = _open(state, prompt_id)
+    job = _unfinished(state, prompt_id)
     if job is None or job.status is not JobStatus.SUBMITTING:
         return state
     return upsert(state, [replace(job, status=JobStatus.LOST, note=MAY_HAVE_FINISHED, ended=at.wall)])
 
 
-def _resent(state: SessionState, prompt_ids: Iterable[str]) -> SessionState:
+def _resend(state: SessionState, prompt_ids: Iterable[str]) -> SessionState:
     """The state with lost jobs on their way again."""
     lost = (state.jobs.get(key) for key in prompt_ids)
-    return upsert(state, [_again(job) for job in lost if job and job.status is JobStatus.LOST])
+    return upsert(state, [_as_unsent(job) for job in lost if job and job.status is JobStatus.LOST])
 
 
-def _again(job: Job) -> Job:
+def _as_unsent(job: Job) -> Job:
     return replace(job, status=JobStatus.SUBMITTING, number=None, missed_polls=0, ended=None, seconds=None, note="")
 
 
-def _never_run(
+def _end_without_run(
     state: SessionState, prompt_id: str, status: JobStatus, failure: Failure | None, at: Stamp
 ) -> SessionState:
     """The state with a job that was refused or taken back."""
-    job = _open(state, prompt_id)
+    job = _unfinished(state, prompt_id)
     if job is None:
         return state
     note = DISMISSED if job.status is JobStatus.LOST and status is JobStatus.CANCELLED else ""
-    return ended(state, replace(job, status=status, failure=failure, ended=at.wall, note=note, missed_polls=0))
+    return end_job(state, replace(job, status=status, failure=failure, ended=at.wall, note=note, missed_polls=0))
 
 
-def _open(state: SessionState, prompt_id: str) -> Job | None:
+def _unfinished(state: SessionState, prompt_id: str) -> Job | None:
     job = state.jobs.get(prompt_id)
     return job if job and not job.status.final else None

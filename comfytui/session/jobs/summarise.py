@@ -6,13 +6,13 @@ from typing import TypeGuard
 from comfytui.comfy.protocol.models import HistoryEntry, Json, QueueItem
 from comfytui.session.events import FinishedPrompt, QueuedPrompt
 from comfytui.session.jobs.execution import failure_of
-from comfytui.session.jobs.transitions import from_cache
+from comfytui.session.jobs.transitions import ran_from_cache
 from comfytui.session.model import BatchTag
 from comfytui.workflow.parameters import GraphReader
 
-LONGEST_ID = 64
+MAX_ID_BYTES = 64
 """Bytes of a batch or submission id; ours are UUIDs."""
-MOST_IMAGES = 100_000
+MAX_IMAGES = 100_000
 """Images of a batch that a mark may claim."""
 
 
@@ -38,7 +38,7 @@ def finished_prompt_of(entry: HistoryEntry, reader: GraphReader | None = None) -
         prompt=prompt,
         outcome=entry.outcome,
         outputs=entry.outputs,
-        all_cached=from_cache(frozenset(entry.cached), prompt.classes, entry.outputs),
+        all_cached=ran_from_cache(frozenset(entry.cached), prompt.classes, entry.outputs),
         failure=failure_of(entry.error) if entry.error else None,
         seconds=max((entry.ended or 0) - (entry.started or 0), 0) / 1000 if both else None,
         ended=_seconds(entry.ended),
@@ -52,14 +52,14 @@ def batch_tag_of(marks: Mapping[str, Json]) -> BatchTag | None:
     batch, index, total, submission = (marks.get(name) for name in ("batch", "index", "total", "submission"))
     if not _is_id(batch) or type(index) is not int or type(total) is not int:
         return None
-    total = min(total, MOST_IMAGES)
+    total = min(total, MAX_IMAGES)
     if not 1 <= index <= total:
         return None
     return BatchTag(batch, index, total, submission if _is_id(submission) else "")
 
 
 def _is_id(value: Json) -> TypeGuard[str]:
-    return isinstance(value, str) and 0 < len(value.encode(errors="replace")) <= LONGEST_ID
+    return isinstance(value, str) and 0 < len(value.encode(errors="replace")) <= MAX_ID_BYTES
 
 
 def _seconds(milliseconds: int | None) -> float | None:

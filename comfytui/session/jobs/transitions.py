@@ -6,20 +6,20 @@ from types import MappingProxyType
 
 from comfytui.comfy.protocol.events import Output
 from comfytui.session.jobs.index import Jobs, indexed
-from comfytui.session.jobs.sizes import cut, results_size, traceback_size, without_traceback
+from comfytui.session.jobs.sizes import results_size, shrink, traceback_size, without_traceback
 from comfytui.session.model import Failure, Job, JobStatus, RunTimes, Stamp, WorkloadKey, workload_key_of
-from comfytui.session.runs.run import begun
+from comfytui.session.runs.run import start_run
 from comfytui.session.state import Run, SessionState
 
 RESULTS_SIZE = 48 * 2**20
 """Bytes of what all jobs of a session gave: 100,000 pictures."""
-RESULTS_OF_JOB = 8 * 2**20
+JOB_RESULTS_SIZE = 8 * 2**20
 """The same of one job: 10,000 files."""
-RESULTS_AT_LEAST = 8 * 2**10
+MIN_RESULTS_SIZE = 8 * 2**10
 """What each job keeps in any case: twenty files, or one with the longest names."""
 TRACEBACKS_SIZE = 4 * 2**20
 """Bytes of all tracebacks, the newest: a few hundred."""
-KINDS_KEPT = 64
+WORKLOADS_KEPT = 64
 """Kinds of job whose pace is remembered; the oldest gives way."""
 
 
@@ -32,22 +32,22 @@ def upsert(state: SessionState, jobs: Iterable[Job]) -> SessionState:
     if not changed:
         return state
     before = indexed(state.jobs)
-    return replace(state, jobs=_with_few_tracebacks(before.with_jobs(_fitting(before, changed))))
+    return replace(state, jobs=_drop_old_tracebacks(before.with_jobs(_within_results_size(before, changed))))
 
 
-def _fitting(known: Jobs, changed: list[Job]) -> list[Job]:
+def _within_results_size(known: Jobs, changed: list[Job]) -> list[Job]:
     """These jobs with as much of what they gave as fits beside what the other jobs gave."""
     size, fitting = known.results_size, []
     for job in changed:
         before = known.get(job.prompt_id)
         size -= results_size(before) if before else 0
-        fits = cut(job, max(min(RESULTS_SIZE - size, RESULTS_OF_JOB), RESULTS_AT_LEAST))
+        fits = shrink(job, max(min(RESULTS_SIZE - size, JOB_RESULTS_SIZE), MIN_RESULTS_SIZE))
         size += results_size(fits)
         fitting.append(fits)
     return fitting
 
 
-def _with_few_tracebacks(jobs: Jobs) -> Jobs:
+def _drop_old_tracebacks(jobs: Jobs) -> Jobs:
     """The jobs without the oldest tracebacks, where there are too many to keep."""
     if jobs.tracebacks_size <= TRACEBACKS_SIZE:
         return jobs
@@ -61,7 +61,7 @@ def _with_few_tracebacks(jobs: Jobs) -> Jobs:
     return jobs.with_jobs(shorter)
 
 
-def rekeyed(state: SessionState, old: str, job: Job) -> SessionState:
+def rekey(state: SessionState, old: str, job: Job) -> SessionState:
     """The state with the job `old` replaced, in its place, by one of another id, in its batch too."""
     batches = state.batches
     batch = batches.get(job.batch_tag.batch) if job.batch_tag else None
@@ -74,7 +74,7 @@ def rekeyed(state: SessionState, old: str, job: Job) -> SessionState:
     return replace(state, jobs=indexed(state.jobs).rekeyed(old, job), batches=batches, run=run)
 
 
-def running(
+def start_job(
     state: SessionState, job: Job, at: Stamp, *, started_ms: int | None, seen_from_start: bool
 ) -> tuple[SessionState, Run]:
     """The state in which a job of mine runs, and its run; of what ran before the end is to be looked up."""
@@ -84,47 +84,47 @@ def running(
             replace(job, status=JobStatus.RUNNING, missed_polls=0, last_confirmed=at.monotonic, ended=None, note="")
         )
     run = state.run if state.run and state.run.prompt_id == job.prompt_id else None
-    if run is None and (before := overtaken(state)) is not None:
+    if run is None and (before := overtaken_job(state)) is not None:
         jobs.append(before)
     # The queue may show a run before its first frame is here: the frame makes it one seen from its start.
     if run is None or (seen_from_start and not run.seen_from_start and not run.fraction):
-        run = begun(job, at.monotonic, seen_from_start=seen_from_start, started_ms=started_ms)
+        run = start_run(job, at.monotonic, seen_from_start=seen_from_start, started_ms=started_ms)
         state = replace(state, run=run)
     return upsert(state, jobs), run
 
 
-def overtaken(state: SessionState) -> Job | None:
+def overtaken_job(state: SessionState) -> Job | None:
     """The job that ran until now as one that left the queue, if it is open and not known to have left."""
     job = state.jobs.get(state.run.prompt_id) if state.run else None
     return replace(job, missed_polls=1) if job and not job.status.ended and not job.missed_polls else None
 
 
-def ended(state: SessionState, job: Job) -> SessionState:
+def end_job(state: SessionState, job: Job) -> SessionState:
     """The state with a job that came to an end; it no longer runs."""
     state = upsert(state, [job])
     return replace(state, run=None) if state.run and state.run.prompt_id == job.prompt_id else state
 
 
-def stated_end(
+def finish_job(
     state: SessionState, job: Job, status: JobStatus, at: Stamp, *, ended_ms: int | None, failure: Failure | None = None
 ) -> SessionState:
     """The state with a job that ended as a frame says, its run measured if it was seen whole."""
     run = state.run if state.run and state.run.prompt_id == job.prompt_id else None
     if status is JobStatus.SUCCEEDED and run and run.seen_from_start:
-        if from_cache(run.cached, job.classes, job.outputs):
+        if ran_from_cache(run.cached_nodes, job.classes, job.outputs):
             status = JobStatus.CACHED
         else:
-            state = replace(state, run_times=_measured(state.run_times, job, run, at.monotonic))
-    seconds = _seconds(run, at, ended_ms)
+            state = replace(state, run_times=_add_run_times(state.run_times, job, run, at.monotonic))
+    seconds = _run_seconds(run, at, ended_ms)
     unread = run is None or not run.seen_from_start or run.had_gap
     # A success that shows nothing is one whose results went astray.
     unread |= status is JobStatus.SUCCEEDED and not (job.outputs or job.text)
     ends = replace(job, status=status, ended=at.wall, seconds=seconds, failure=failure, note="")
     done = replace(ends, missed_polls=1 if unread else 0, results_incomplete=unread)
-    return ended(state, done)
+    return end_job(state, done)
 
 
-def from_cache(cached: Set[str], nodes: Iterable[str], outputs: Iterable[Output]) -> bool:
+def ran_from_cache(cached: Set[str], nodes: Iterable[str], outputs: Iterable[Output]) -> bool:
     """Whether nothing ran: every node, or every one that gave outputs (and so all before it), was cached.
 
     Without the graph the `nodes` are not known, and only those that gave outputs can tell.
@@ -133,21 +133,21 @@ def from_cache(cached: Set[str], nodes: Iterable[str], outputs: Iterable[Output]
     return any(bool(each) and cached >= each for each in (known, givers))
 
 
-def _seconds(run: Run | None, at: Stamp, ended_ms: int | None) -> float | None:
+def _run_seconds(run: Run | None, at: Stamp, ended_ms: int | None) -> float | None:
     if run is None:
         return None
     if run.started_ms is not None and ended_ms is not None:
         return max(ended_ms - run.started_ms, 0) / 1000
-    return at.monotonic - run.started if run.seen_from_start else None
+    return at.monotonic - run.first_seen if run.seen_from_start else None
 
 
-def _measured(
+def _add_run_times(
     run_times: Mapping[WorkloadKey, RunTimes], job: Job, run: Run, end: float
 ) -> Mapping[WorkloadKey, RunTimes]:
     kind = workload_key_of(job)
-    first = end if run.first_step is None else run.first_step
-    last = end if run.last_step is None else run.last_step
+    first = end if run.first_step_at is None else run.first_step_at
+    last = end if run.last_step_at is None else run.last_step_at
     runs = run_times[kind].runs + 1 if kind in run_times else 1
-    times = RunTimes(first - run.started, end - first - run.stalled, end - last, runs)
+    times = RunTimes(first - run.first_seen, end - first - run.stalled_seconds, end - last, runs)
     others = [known for known in run_times.items() if known[0] != kind]
-    return MappingProxyType(dict([*others[1 - KINDS_KEPT :], (kind, times)]))
+    return MappingProxyType(dict([*others[1 - WORKLOADS_KEPT :], (kind, times)]))

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from comfytui.session.model import Phase
 
-LIGHT = 1.0
+NODE_WEIGHT = 1.0
 """Weight of a node that does not sample; a sampler weighs one for each of its steps."""
-USUAL_STEPS = 20
+DEFAULT_STEPS = 20
 """Steps of a sampler that has not said how many it takes."""
 
 # The weight of a node is only a guess of how long it takes, so here a name is enough.
@@ -31,7 +31,7 @@ _PHASES: Mapping[Phase, re.Pattern[str]] = {
 }
 
 
-def samples(class_type: str) -> bool:
+def is_sampler(class_type: str) -> bool:
     """Whether nodes of this class run a sampler."""
     return bool(_SAMPLER.search(class_type))
 

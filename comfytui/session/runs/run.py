@@ -9,79 +9,85 @@ from dataclasses import replace
 from math import exp, isfinite
 
 from comfytui.session.model import Job, Phase
-from comfytui.session.runs.phases import LIGHT, USUAL_STEPS, phase_of, samples
+from comfytui.session.runs.phases import DEFAULT_STEPS, NODE_WEIGHT, is_sampler, phase_of
 from comfytui.session.state import Run
 
-MOST_STEPS = 10**12
+MAX_STEPS = 10**12
 """Counters beyond this are cut: some nodes count bytes, hostile ones count anything."""
-HEAVIEST = 10_000.0
+MAX_PASS_WEIGHT = 10_000.0
 """The most that one pass can weigh."""
-MOST_CACHED = 10_000
+MAX_CACHED_NODES = 10_000
 """Nodes of one run from the cache that are told apart."""
-MEMORY = 10.0
+SPEED_MEMORY_SECONDS = 10.0
 """Seconds after which a step counts for a third in the measured speed."""
-PATIENCE = 10.0
+MIN_STALL_SECONDS = 10.0
 """Seconds without a step that are never a reason to worry."""
-STEPS = 5
+STALL_STEPS = 5
 """Usual steps that may pass without one."""
 
 
-def begun(job: Job, at: float, *, seen_from_start: bool, started_ms: int | None = None) -> Run:
+def start_run(job: Job, at: float, *, seen_from_start: bool, started_ms: int | None = None) -> Run:
     """A run that begins at monotonic second `at`, or (not `seen_from_start`) is first seen then."""
-    left = sum(_weight(job, node) for node in job.classes)
+    left = sum(_node_weight(job, node) for node in job.classes)
     phase = Phase.STARTING if seen_from_start else Phase.WORKING
     return Run(
-        job.prompt_id, at, seen_from_start, started_ms, phase=phase, left=left, began=at if seen_from_start else None
+        job.prompt_id,
+        at,
+        seen_from_start,
+        started_ms,
+        phase=phase,
+        weight_left=left,
+        started=at if seen_from_start else None,
     )
 
 
-def skipped(run: Run, job: Job, nodes: Collection[str]) -> Run:
+def mark_cached(run: Run, job: Job, nodes: Collection[str]) -> Run:
     """The run with nodes whose results the server already has."""
     for node in nodes:
-        run = finished(run, job, node)
-    known = len(run.cached) >= MOST_CACHED or run.cached >= set(nodes)
-    return run if known else replace(run, cached=run.cached | set(nodes))
+        run = finish_node(run, job, node)
+    known = len(run.cached_nodes) >= MAX_CACHED_NODES or run.cached_nodes >= set(nodes)
+    return run if known else replace(run, cached_nodes=run.cached_nodes | set(nodes))
 
 
-def entered(run: Run, job: Job, node: str, display: str | None) -> Run:
+def enter_node(run: Run, job: Job, node: str, display: str | None) -> Run:
     """The run with `node` at work; the one before it is done unless it is only the surroundings of this one."""
-    shown = _shown(job, node, display)
+    shown = _display_node(job, node, display)
     if run.node == shown:
         return run
     if run.node is not None:
-        run = finished(run, job, run.node)
+        run = finish_node(run, job, run.node)
     return replace(run, node=shown, phase=_phase(run, job, shown))
 
 
-def finished(run: Run, job: Job, node: str) -> Run:
+def finish_node(run: Run, job: Job, node: str) -> Run:
     """The run with `node` done; nodes that the graph does not have count for nothing."""
-    if node in run.done or node not in job.classes:
+    if node in run.finished_nodes or node not in job.classes:
         return run
-    rest = _rest(run) if node == run.pass_node else _weight(job, node)
-    return replace(_credited(run, rest), done=run.done | {node})
+    rest = _pass_weight_left(run) if node == run.pass_node else _node_weight(job, node)
+    return replace(_credit(run, rest), finished_nodes=run.finished_nodes | {node})
 
 
-def stepped(run: Run, job: Job, node: str | None, display: str | None, value: float, top: float, at: float) -> Run:
+def record_step(run: Run, job: Job, node: str | None, display: str | None, value: float, top: float, at: float) -> Run:
     """The run with step `value` of `top` of a node; a step told twice changes nothing, a drop begins a new pass."""
     if not (isfinite(value) and isfinite(top)) or top < 1:
         return run
-    steps = int(min(top, MOST_STEPS))
+    steps = int(min(top, MAX_STEPS))
     step = int(min(max(value, 0), steps))
     node = node or run.pass_node or run.node or ""
     same_pass = node == run.pass_node and steps == run.steps
     if same_pass and step == run.step:
         return run
     if not same_pass or step < run.step:
-        run = _new_pass(run, job, node, display, steps)
-    return _advanced(run, job, step, at)
+        run = _start_pass(run, job, node, display, steps)
+    return _advance(run, job, step, at)
 
 
-def _new_pass(run: Run, job: Job, node: str, display: str | None, steps: int) -> Run:
-    shown = _shown(job, node, display) if node in job.classes or display else run.node or node
-    announced = node in job.classes and node not in run.done and node != run.pass_node
-    heavy = node not in job.classes or samples(job.classes[node])
-    weight = min(float(steps), HEAVIEST if node in job.classes else USUAL_STEPS) if heavy else LIGHT
-    counted = _weight(job, node) if announced else _rest(run) if node == run.pass_node else 0.0
+def _start_pass(run: Run, job: Job, node: str, display: str | None, steps: int) -> Run:
+    shown = _display_node(job, node, display) if node in job.classes or display else run.node or node
+    announced = node in job.classes and node not in run.finished_nodes and node != run.pass_node
+    heavy = node not in job.classes or is_sampler(job.classes[node])
+    weight = min(float(steps), MAX_PASS_WEIGHT if node in job.classes else DEFAULT_STEPS) if heavy else NODE_WEIGHT
+    counted = _node_weight(job, node) if announced else _pass_weight_left(run) if node == run.pass_node else 0.0
     return replace(
         run,
         node=shown,
@@ -89,67 +95,67 @@ def _new_pass(run: Run, job: Job, node: str, display: str | None, steps: int) ->
         passes=run.passes + 1,
         step=0,
         steps=steps,
-        weight=weight,
-        left=max(run.left - counted, 0.0) + weight,
+        pass_weight=weight,
+        weight_left=max(run.weight_left - counted, 0.0) + weight,
         recent_steps=0.0,
         recent_seconds=0.0,
-        last_step=None,
+        last_step_at=None,
     )
 
 
-def _advanced(run: Run, job: Job, step: int, at: float) -> Run:
+def _advance(run: Run, job: Job, step: int, at: float) -> Run:
     if step == run.step:
         return run
-    run = _credited(_timed(run, step - run.step, at), run.weight * (step - run.step) / run.steps)
+    run = _credit(_measure_speed(run, step - run.step, at), run.pass_weight * (step - run.step) / run.steps)
     return replace(
         run,
         step=step,
-        first_step=at if run.first_step is None else run.first_step,
-        last_step=at,
+        first_step_at=at if run.first_step_at is None else run.first_step_at,
+        last_step_at=at,
         phase=phase_of(job.classes.get(run.node or "", "")),
     )
 
 
-def _timed(run: Run, steps: int, at: float) -> Run:
+def _measure_speed(run: Run, steps: int, at: float) -> Run:
     """The run with its speed measured: a burst of steps shares the time before it, a stall counts as a slow step."""
-    if run.last_step is None:
+    if run.last_step_at is None:
         return run
-    gone = max(at - run.last_step, 0.0)
-    seconds = gone if run.step_seconds is None else min(gone, steps * overdue(run.step_seconds))
-    kept = exp(-seconds / MEMORY)
+    gone = max(at - run.last_step_at, 0.0)
+    seconds = gone if run.step_seconds is None else min(gone, steps * stall_threshold(run.step_seconds))
+    kept = exp(-seconds / SPEED_MEMORY_SECONDS)
     return replace(
         run,
         recent_steps=run.recent_steps * kept + steps,
         recent_seconds=run.recent_seconds * kept + seconds,
-        stalled=run.stalled + gone - seconds,
+        stalled_seconds=run.stalled_seconds + gone - seconds,
     )
 
 
-def overdue(step_seconds: float) -> float:
+def stall_threshold(step_seconds: float) -> float:
     """Seconds without a step after which a run that takes so long for one is said to stall."""
-    return max(PATIENCE, STEPS * step_seconds)
+    return max(MIN_STALL_SECONDS, STALL_STEPS * step_seconds)
 
 
-def _credited(run: Run, weight: float) -> Run:
-    if weight <= 0 or run.left <= 0:
+def _credit(run: Run, weight: float) -> Run:
+    if weight <= 0 or run.weight_left <= 0:
         return run
-    share = min(weight / run.left, 1.0)
+    share = min(weight / run.weight_left, 1.0)
     fraction = min(run.fraction + (1 - run.fraction) * share, 1.0)
-    return replace(run, fraction=fraction, left=run.left * (1 - share))
+    return replace(run, fraction=fraction, weight_left=run.weight_left * (1 - share))
 
 
-def _rest(run: Run) -> float:
+def _pass_weight_left(run: Run) -> float:
     """Weight of the running pass that is not done."""
-    return run.weight * (1 - run.step / run.steps) if run.steps else 0.0
+    return run.pass_weight * (1 - run.step / run.steps) if run.steps else 0.0
 
 
-def _weight(job: Job, node: str) -> float:
-    if not samples(job.classes.get(node, "")):
-        return LIGHT
-    return min(float(max(job.parameters.steps or USUAL_STEPS, 1)), HEAVIEST)
+def _node_weight(job: Job, node: str) -> float:
+    if not is_sampler(job.classes.get(node, "")):
+        return NODE_WEIGHT
+    return min(float(max(job.parameters.steps or DEFAULT_STEPS, 1)), MAX_PASS_WEIGHT)
 
 
-def _shown(job: Job, node: str, display: str | None) -> str:
+def _display_node(job: Job, node: str, display: str | None) -> str:
     """The node to name on screen: inner nodes of a subgraph are unknown to the graph, their surroundings are not."""
     return node if node in job.classes or not display else display
 
@@ -157,10 +163,12 @@ def _shown(job: Job, node: str, display: str | None) -> str:
 def _phase(run: Run, job: Job, node: str | None) -> Phase:
     """What an entered node is busy with: a sampler waits for its model first, if that may be on its way."""
     phase = phase_of(job.classes.get(node or "", ""))
-    return Phase.LOADING if phase is Phase.SAMPLING and run.first_step is None and cold(run, job) else phase
+    return (
+        Phase.LOADING if phase is Phase.SAMPLING and run.first_step_at is None and may_be_loading(run, job) else phase
+    )
 
 
-def cold(run: Run, job: Job) -> bool:
+def may_be_loading(run: Run, job: Job) -> bool:
     """Whether a model of this run may still be on its way to the card: a loader ran, or the graph names none."""
     loaders = {node for node, kind in job.classes.items() if phase_of(kind) is Phase.LOADING}
-    return not loaders or not loaders <= run.cached
+    return not loaders or not loaders <= run.cached_nodes

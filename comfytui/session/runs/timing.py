@@ -7,38 +7,38 @@ from comfytui.session.jobs.index import indexed
 from comfytui.session.model import RAN, Job, JobStatus, RunTimes, Stamp, workload_key_of
 from comfytui.session.state import Run, SessionState
 
-Seconds = tuple[float, float]
+SecondsRange = tuple[float, float]
 """The least and the most that it may take."""
 
-STEADY_RUNS = 2
+WARM_RUNS = 2
 """Runs of a kind after which what came before the first step is no longer the loading of a cold model."""
 
-MOST_AHEAD = 500
+MAX_AHEAD = 500
 """Jobs ahead beyond which nobody knows when a job's turn comes, and which would take long to add up."""
 
 
-def starts_in(state: SessionState, job: Job, now: float) -> Seconds | None:
+def starts_in(state: SessionState, job: Job, now: float) -> SecondsRange | None:
     """Seconds until a queued job starts: the measured times of all that stands before it; None if one is unknown."""
     jobs = indexed(state.jobs)
-    place = jobs.places.get(job.prompt_id)
-    if place is None or not 0 < place <= MOST_AHEAD:
+    place = jobs.queue_positions.get(job.prompt_id)
+    if place is None or not 0 < place <= MAX_AHEAD:
         return None
     low = high = 0.0
-    for prompt_id in islice(jobs.places, place):
-        took = _time_of(state, jobs[prompt_id], now)
+    for prompt_id in islice(jobs.queue_positions, place):
+        took = _job_seconds(state, jobs[prompt_id], now)
         if took is None:
             return None
         low, high = low + took[0], high + took[1]
     return low, high
 
 
-def _time_of(state: SessionState, job: Job, now: float) -> Seconds | None:
+def _job_seconds(state: SessionState, job: Job, now: float) -> SecondsRange | None:
     """What a job that runs or is queued still takes; when a job of somebody else began to run is not known."""
     kind = workload_key_of(job)
     if state.run and state.run.prompt_id == job.prompt_id:
         return _run_left(state.run_times.get(kind), state.run, now)
     seconds = None if kind in state.run_times else indexed(state.jobs).run_seconds.get(kind)
-    whole = _image(state.run_times.get(kind)) if seconds is None else (seconds, seconds)
+    whole = _image_seconds(state.run_times.get(kind)) if seconds is None else (seconds, seconds)
     return (0.0, whole[1]) if whole and job.status is JobStatus.RUNNING else whole
 
 
@@ -48,10 +48,10 @@ def image_left(state: SessionState, job: Job, run: Run, now: float) -> float | N
     return left[0] if left else None
 
 
-def batch_left(state: SessionState, job: Job, run: Run | None, open_jobs: int, now: float) -> Seconds | None:
+def batch_left(state: SessionState, job: Job, run: Run | None, open_jobs: int, now: float) -> SecondsRange | None:
     """Seconds until a batch is done, of which `job` is the next; the two are equal once two images were measured."""
     times = state.run_times.get(workload_key_of(job))
-    image = _image(times or _sketch(run))
+    image = _image_seconds(times or _times_from_steps(run))
     if run is None or image is None:
         return image and (open_jobs * image[0], open_jobs * image[1])
     running = _run_left(times, run, now)
@@ -59,63 +59,63 @@ def batch_left(state: SessionState, job: Job, run: Run | None, open_jobs: int, n
     return running and (running[0] + others * image[0], running[1] + others * image[1])
 
 
-def _image(times: RunTimes | None) -> Seconds | None:
+def _image_seconds(times: RunTimes | None) -> SecondsRange | None:
     """One more image, with a model that is loaded, and with one that is not."""
     if times is None:
         return None
     whole = times.lead + times.body
-    return (whole if times.runs >= STEADY_RUNS else times.body), whole
+    return (whole if times.runs >= WARM_RUNS else times.body), whole
 
 
-def _run_left(times: RunTimes | None, run: Run, now: float) -> Seconds | None:
+def _run_left(times: RunTimes | None, run: Run, now: float) -> SecondsRange | None:
     rest = _steps_left(run, now)
     if times is None or not run.seen_from_start:
         return None if rest is None else (rest, rest)
-    if run.first_step is None:
-        low, high = times.body, times.body + max(times.lead - (now - run.started), 0.0)
-        return (high if times.runs >= STEADY_RUNS else low), high
-    left = max(times.body - (now - run.first_step - run.stalled), 0.0 if rest is None else rest + times.tail)
+    if run.first_step_at is None:
+        low, high = times.body, times.body + max(times.lead - (now - run.first_seen), 0.0)
+        return (high if times.runs >= WARM_RUNS else low), high
+    left = max(times.body - (now - run.first_step_at - run.stalled_seconds), 0.0 if rest is None else rest + times.tail)
     return left, left
 
 
 def _steps_left(run: Run, now: float) -> float | None:
     """Seconds to the end of the running pass; a step that is overdue takes no more than itself off them."""
-    if run.step_seconds is None or run.last_step is None:
+    if run.step_seconds is None or run.last_step_at is None:
         return None
-    gone = min(max(now - run.last_step, 0.0), run.step_seconds)
+    gone = min(max(now - run.last_step_at, 0.0), run.step_seconds)
     return max((run.steps - run.step) * run.step_seconds - gone, 0.0)
 
 
-def _sketch(run: Run | None) -> RunTimes | None:
+def _times_from_steps(run: Run | None) -> RunTimes | None:
     """The pace of a run that has not ended, as far as its steps tell."""
-    if run is None or run.first_step is None or run.step_seconds is None:
+    if run is None or run.first_step_at is None or run.step_seconds is None:
         return None
-    return RunTimes(run.first_step - run.started, run.steps * run.step_seconds, 0.0, runs=0)
+    return RunTimes(run.first_step_at - run.first_seen, run.steps * run.step_seconds, 0.0, runs=0)
 
 
-CLOCKS_APART = 5.0
+MAX_CLOCK_SKEW = 5.0
 """Seconds that the clocks of this machine and the server may differ before their times are not compared."""
 
 
-def with_beginning(state: SessionState, at: Stamp) -> SessionState:
+def infer_start(state: SessionState, at: Stamp) -> SessionState:
     """The state with the beginning of the run, once the history has been read; unchanged where it stays unknown.
 
     A server runs its queue without a pause: a job begins when the one before it ends, or when it is taken.
     """
     run = state.run
     job = state.jobs.get(run.prompt_id) if run else None
-    if run is None or job is None or run.began is not None or indexed(state.jobs).running != {job.prompt_id}:
+    if run is None or job is None or run.started is not None or indexed(state.jobs).running_ids != {job.prompt_id}:
         return state
     taken = run.created if run.created is not None else job.created
     if taken is None:
         return state
     ends = (other.ended for other in state.jobs.values() if other.status in RAN and other.ended is not None)
     elapsed = at.wall - max([taken, *ends])
-    if not -CLOCKS_APART <= elapsed <= _most(job, at) + CLOCKS_APART:
+    if not -MAX_CLOCK_SKEW <= elapsed <= _max_run_seconds(job, at) + MAX_CLOCK_SKEW:
         return state
-    return replace(state, run=replace(run, began=at.monotonic - max(elapsed, 0.0)))
+    return replace(state, run=replace(run, started=at.monotonic - max(elapsed, 0.0)))
 
 
-def _most(job: Job, at: Stamp) -> float:
+def _max_run_seconds(job: Job, at: Stamp) -> float:
     """The most seconds that a job can have run: since it was ordered, by the clock of this machine."""
     return at.wall - job.created if job.created is not None else float("inf")

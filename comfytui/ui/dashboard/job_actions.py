@@ -36,7 +36,7 @@ class JobActions(ActingScreen):
         """Cancel what is still to end or lost of the selected job's batch, after a question."""
         job = self._panel.selected()
         batch = batch_of(self._state, job) if job else None
-        if batch is None or not (left := counts_of(self._state, batch).unsettled):
+        if batch is None or not (left := counts_of(self._state, batch).open_or_lost):
             self._say("Select a job of an unfinished batch of your own.")
         else:
             risk = formatting.blunt_interrupt(self._state.capabilities)

@@ -11,8 +11,8 @@ from comfytui.presentation import formatting
 from comfytui.presentation.parameters_line import parameters_line
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Batch, Job, LinkKind, Phase
-from comfytui.session.progress import BatchProgress, Stage, line, progress_of
-from comfytui.session.runs.stall import stall_of
+from comfytui.session.progress import BatchProgress, Stage, progress_line, progress_of
+from comfytui.session.runs.stall import current_stall
 from comfytui.session.selectors import batch_number, current_batch, jobs_of, next_job
 from comfytui.session.state import SessionState
 from comfytui.ui.images.image_view import Picture
@@ -86,10 +86,10 @@ class NowPanel(Vertical):
         if self.given and self.given not in batch.prompts:
             self.clear_picture()
         progress = progress_of(state, batch, time.monotonic())
-        self._line("truth").say(line(progress))
+        self._line("truth").say(progress_line(progress))
         fresh = state.link.kind in {LinkKind.LIVE, LinkKind.POLLING}
         stale = not fresh and progress.stage is not Stage.ENDED
-        stall = None if stale or progress.unobserved else stall_of(state, time.monotonic())
+        stall = None if stale or progress.unobserved else current_stall(state, time.monotonic())
         failure = _failure(state, batch) if progress.failed or progress.rejected else ""
         aside = formatting.AS_LAST_SEEN if stale else "stalled" if stall else _phase(progress)
         self._show_aside(aside or ("" if self.query_one("#now-body").display else failure))

@@ -16,7 +16,7 @@ from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.records import SavedBatch
 from comfytui.session.events import BatchPlanned
 from comfytui.session.model import Failure, JobStatus, Stamp
-from comfytui.session.progress import line, progress_of
+from comfytui.session.progress import progress_line, progress_of
 from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
 from tests.service.journal.build import FILE, ME, SERVER, planned
@@ -54,7 +54,7 @@ def check(saved: SavedBatch) -> None:
     assert all(1 <= prompt.batch_tag.index <= saved.batch.total for prompt in saved.prompts)
     planned = BatchPlanned(saved.batch, tuple(prompt.job() for prompt in saved.prompts))
     state = reduce(SessionState(), planned, Stamp(1.0, 1.0))
-    assert line(progress_of(state, saved.batch, 1.0))
+    assert progress_line(progress_of(state, saved.batch, 1.0))
     assert all(prompt.submission() or prompt.status.ended or prompt.graph is None for prompt in saved.prompts)
 
 
