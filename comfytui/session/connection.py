@@ -8,13 +8,15 @@ unauthorised, not a ComfyUI: given up until the user tries again. another box: g
 """
 
 from dataclasses import replace
+from typing import assert_never
 
 from comfytui.session.events import (
     Connected,
     Disconnected,
     HttpFailed,
     HttpSucceeded,
-    IdentityChanged,
+    IdentityAccepted,
+    IdentityMismatch,
     Lagging,
     LinkEvent,
     SocketRecovered,
@@ -33,7 +35,7 @@ _KEPT_WHEN_UNANSWERED = _KEPT_WHEN_CLOSED | {LinkKind.CONNECTING, LinkKind.BUSY}
 def reduce_link(link: Link, event: LinkEvent, now: float) -> Link:
     """The link after an event at monotonic second `now`; the very same object where nothing changed."""
     if link.kind is LinkKind.OTHER_BOX:
-        return Link(LinkKind.CONNECTING, now) if isinstance(event, IdentityChanged) and event.taken else link
+        return Link(LinkKind.CONNECTING, now) if isinstance(event, IdentityAccepted) else link
     match event:
         case Connected():
             after = Link(LinkKind.LIVE, now, socket_open=True)
@@ -45,8 +47,8 @@ def reduce_link(link: Link, event: LinkEvent, now: float) -> Link:
             )
             retry_at = None if event.retry_in is None else now + event.retry_in
             after = Link(kind, now, retry_at, event.reason, link.poll_interval)
-        case HttpSucceeded(poll_interval=pause) if not link.socket_open:
-            after = Link(LinkKind.POLLING, now, link.retry_at, link.reason, pause)
+        case HttpSucceeded(poll_interval=poll_interval) if not link.socket_open:
+            after = Link(LinkKind.POLLING, now, link.retry_at, link.reason, poll_interval)
         case HttpFailed(reason=reason, kind=kind) if not link.socket_open or kind is LinkKind.UNAUTHORISED:
             after = Link(kind, now, link.retry_at, reason, socket_open=link.socket_open)
         case SocketSilent(deaf=deaf, reason=reason) if link.socket_open:
@@ -55,10 +57,12 @@ def reduce_link(link: Link, event: LinkEvent, now: float) -> Link:
             after = Link(LinkKind.LIVE, now, socket_open=True)
         case Lagging(seconds=seconds) if link.kind is LinkKind.LIVE:
             after = replace(link, behind=max(1, int(seconds)) if seconds >= LATE_SECONDS else 0)
-        case IdentityChanged(taken=False, reason=reason):
+        case IdentityMismatch(reason=reason):
             after = Link(LinkKind.OTHER_BOX, now, reason=reason)
+        case HttpSucceeded() | HttpFailed() | SocketSilent() | SocketRecovered() | Lagging() | IdentityAccepted():
+            return link  # It says nothing new in this state.
         case _:
-            return link
+            assert_never(event)
     if after.kind is link.kind:
         after = replace(after, since=link.since)
     return link if after == link else after

@@ -78,11 +78,15 @@ class Lagging:
 
 
 @dataclass(frozen=True, slots=True)
-class IdentityChanged:
-    """Another box answers at this address than before; `taken` when the user says that it is the right one now."""
+class IdentityMismatch:
+    """A server other than the known one answers at this address; `reason` describes it."""
 
-    reason: str = ""
-    taken: bool = False
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityAccepted:
+    """The server that answers is the known one, or the user accepted it in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,15 @@ class CapabilitiesRead:
 
 
 LinkEvent = (
-    Connected | Disconnected | HttpSucceeded | HttpFailed | SocketSilent | SocketRecovered | Lagging | IdentityChanged
+    Connected
+    | Disconnected
+    | HttpSucceeded
+    | HttpFailed
+    | SocketSilent
+    | SocketRecovered
+    | Lagging
+    | IdentityMismatch
+    | IdentityAccepted
 )
 """What changes the link."""
 
@@ -202,11 +214,6 @@ class StatsRead:
     stats: SystemStats
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time passed."""
-
-
 SessionEvent = (
     Event
     | LinkEvent
@@ -222,5 +229,4 @@ SessionEvent = (
     | QueueSnapshot
     | HistorySnapshot
     | StatsRead
-    | Tick
 )

@@ -1,6 +1,7 @@
 """The one function that knows how a session changes."""
 
 from dataclasses import replace
+from typing import assert_never
 
 from comfytui.comfy.protocol.events import (
     Executed,
@@ -10,10 +11,16 @@ from comfytui.comfy.protocol.events import (
     ExecutionInterrupted,
     ExecutionStart,
     ExecutionSuccess,
+    FeatureFlags,
+    Logs,
+    NodeText,
+    PreviewImage,
     Progress,
     ProgressState,
     Status,
+    Unknown,
 )
+from comfytui.comfy.protocol.models import SystemStats
 from comfytui.session.connection import reduce_link
 from comfytui.session.events import (
     BatchPlanned,
@@ -24,7 +31,8 @@ from comfytui.session.events import (
     HistorySnapshot,
     HttpFailed,
     HttpSucceeded,
-    IdentityChanged,
+    IdentityAccepted,
+    IdentityMismatch,
     JobCancelled,
     JobsResent,
     Lagging,
@@ -46,9 +54,23 @@ from comfytui.session.model import LinkKind, Stamp
 from comfytui.session.runs.stall import memory_changed
 from comfytui.session.state import SessionState
 
+_ServerEvent = (
+    LinkEvent
+    | Status
+    | StatsRead
+    | ClientIdsAcquired
+    | CapabilitiesRead
+    | PreviewImage
+    | NodeText
+    | FeatureFlags
+    | Logs
+    | Unknown
+)
+"""Events that are not about jobs."""
+
 
 def reduce(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
-    """The state after an event seen at `at`; the very same object where nothing changed."""
+    """Return the state after `event`, which was received at `at`; the same object if nothing changed."""
     match event:
         case ExecutionStart() | ExecutionCached() | Executing() | Progress() | ProgressState() | Executed():
             return reduce_run_frame(state, event, at)
@@ -69,20 +91,11 @@ def reduce(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
         ):
             return reduce_submission(state, event, at)
         case _:
-            return _reduce_server(state, event, at)
+            return _reduce_server_event(state, event, at)
 
 
-def _reduce_server(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
-    """What happens around the jobs: the link, the length of the queue, the box."""
+def _reduce_server_event(state: SessionState, event: _ServerEvent, at: Stamp) -> SessionState:
     match event:
-        case Status(queue_remaining=remaining) if max(remaining, 0) != state.queue_remaining:
-            # What HTTP told since is newer than a frame that is late.
-            return state if state.link.behind else replace(state, queue_remaining=max(remaining, 0))
-        case StatsRead(stats=stats) if stats != state.stats:
-            # Not compared with the last reading: a model that loads slowly moves little between two.
-            if memory_changed(state.memory_changed_to, stats):
-                state = replace(state, memory_changed_at=at.monotonic, memory_changed_to=stats)
-            return replace(state, stats=stats)
         case (
             Connected()
             | Disconnected()
@@ -91,29 +104,57 @@ def _reduce_server(state: SessionState, event: SessionEvent, at: Stamp) -> Sessi
             | SocketSilent()
             | SocketRecovered()
             | Lagging()
-            | IdentityChanged()
+            | IdentityMismatch()
+            | IdentityAccepted()
         ):
             return _reduce_link_event(state, event, at)
-        case ClientIdsAcquired(client_ids=ids, held_elsewhere=elsewhere) if (state.client_ids | ids, elsewhere) != (
-            state.client_ids,
-            state.held_elsewhere,
-        ):
-            return replace(state, client_ids=state.client_ids | ids, held_elsewhere=elsewhere)
-        case CapabilitiesRead(capabilities=capabilities) if capabilities != state.capabilities:
-            return replace(state, capabilities=capabilities)
-        case _:
+        case Status(queue_remaining=remaining):
+            return _with_queue_length(state, max(remaining, 0))
+        case StatsRead(stats=stats):
+            return _with_stats(state, stats, at)
+        case ClientIdsAcquired(client_ids=client_ids, held_elsewhere=held_elsewhere):
+            return _with_client_ids(state, state.client_ids | client_ids, held_elsewhere)
+        case CapabilitiesRead(capabilities=capabilities):
+            return state if capabilities == state.capabilities else replace(state, capabilities=capabilities)
+        case PreviewImage() | NodeText() | FeatureFlags() | Logs() | Unknown():
             return state
+        case _:
+            assert_never(event)
+
+
+def _with_queue_length(state: SessionState, queue_remaining: int) -> SessionState:
+    # A late frame is older than what HTTP answered since.
+    if state.link.behind or queue_remaining == state.queue_remaining:
+        return state
+    return replace(state, queue_remaining=queue_remaining)
+
+
+def _with_stats(state: SessionState, stats: SystemStats, at: Stamp) -> SessionState:
+    if stats == state.stats:
+        return state
+    # Compared with the last visible change, not the last reading: a model that loads slowly moves little between two.
+    if memory_changed(state.memory_changed_to, stats):
+        state = replace(state, memory_changed_at=at.monotonic, memory_changed_to=stats)
+    return replace(state, stats=stats)
+
+
+def _with_client_ids(state: SessionState, client_ids: frozenset[str], held_elsewhere: frozenset[str]) -> SessionState:
+    if (client_ids, held_elsewhere) == (state.client_ids, state.held_elsewhere):
+        return state
+    return replace(state, client_ids=client_ids, held_elsewhere=held_elsewhere)
 
 
 def _reduce_link_event(state: SessionState, event: LinkEvent, at: Stamp) -> SessionState:
     link = reduce_link(state.link, event, at.monotonic)
-    ids = state.client_ids | {event.client_id} if isinstance(event, Connected) else state.client_ids
-    run, blind = state.run, state.unobserved_since
-    # Frames go astray while there is no socket, or one that is deaf, also where it is only renewed.
+    client_ids = state.client_ids | {event.client_id} if isinstance(event, Connected) else state.client_ids
+    run, unobserved_since = state.run, state.unobserved_since
+    # Frames are lost while no socket is open, while it is deaf, and also when it is replaced.
     if run and not run.had_gap and (isinstance(event, Disconnected | Connected) or link.kind is LinkKind.DEAF):
         run = replace(run, had_gap=True)
-    if blind is None and link.kind.away:
-        blind = at.monotonic - (event.silent if isinstance(event, Disconnected | SocketSilent) else 0.0)
-    if link is state.link and ids == state.client_ids and run is state.run and blind == state.unobserved_since:
+    if unobserved_since is None and link.kind.away:
+        silent = event.silent if isinstance(event, Disconnected | SocketSilent) else 0.0
+        unobserved_since = at.monotonic - silent
+    unchanged = link is state.link and run is state.run and unobserved_since == state.unobserved_since
+    if unchanged and client_ids == state.client_ids:
         return state
-    return replace(state, link=link, client_ids=ids, run=run, unobserved_since=blind)
+    return replace(state, link=link, client_ids=client_ids, run=run, unobserved_since=unobserved_since)

@@ -7,7 +7,7 @@ from textual.app import App
 
 from comfytui.comfy.protocol.models import Device, SystemStats
 from comfytui.service.connection.identity import IdentityCheck
-from comfytui.session.events import IdentityChanged, SessionEvent
+from comfytui.session.events import IdentityMismatch, SessionEvent
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.themes import SHEETS
 
@@ -23,7 +23,7 @@ async def reason_of(*devices: str) -> str:
     )
     assert not await door.opened(client)
     (event,) = told
-    assert isinstance(event, IdentityChanged)
+    assert isinstance(event, IdentityMismatch)
     return event.reason
 
 

@@ -8,7 +8,8 @@ from comfytui.session.events import (
     Disconnected,
     HttpFailed,
     HttpSucceeded,
-    IdentityChanged,
+    IdentityAccepted,
+    IdentityMismatch,
     Lagging,
     LinkEvent,
     SocketRecovered,
@@ -62,9 +63,9 @@ def after(*events: LinkEvent) -> Link:
         ((SHUT, HttpSucceeded(5.0)), K.POLLING),
         ((SHUT, HttpFailed("who are you", K.UNAUTHORISED)), K.UNAUTHORISED),
         ((Disconnected("a page", kind=K.NOT_COMFYUI), HttpSucceeded(5.0)), K.POLLING),
-        ((Connected("me"), IdentityChanged("another")), K.OTHER_BOX),
-        ((Connected("me"), IdentityChanged("another"), CUT, Connected("me"), HttpSucceeded(1.0)), K.OTHER_BOX),
-        ((Connected("me"), IdentityChanged("another"), IdentityChanged(taken=True)), K.CONNECTING),
+        ((Connected("me"), IdentityMismatch("another")), K.OTHER_BOX),
+        ((Connected("me"), IdentityMismatch("another"), CUT, Connected("me"), HttpSucceeded(1.0)), K.OTHER_BOX),
+        ((Connected("me"), IdentityMismatch("another"), IdentityAccepted()), K.CONNECTING),
     ],
 )
 def test_the_link_is_what_the_last_news_make_of_it(events: tuple[LinkEvent, ...], kind: LinkKind) -> None:
@@ -82,7 +83,7 @@ def test_a_poll_says_how_often_and_why_there_is_no_socket() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [HttpSucceeded(1.0), SocketRecovered(), Connected("me"), HttpFailed("gone"), IdentityChanged(taken=True)]
+    "event", [HttpSucceeded(1.0), SocketRecovered(), Connected("me"), HttpFailed("gone"), IdentityAccepted()]
 )
 def test_what_says_nothing_new_changes_nothing(event: LinkEvent) -> None:
     link = after(Connected("me"))

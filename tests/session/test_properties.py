@@ -31,7 +31,6 @@ from comfytui.session.events import (
     QueuedPrompt,
     QueueSnapshot,
     SessionEvent,
-    Tick,
 )
 from comfytui.session.jobs.index import Jobs
 from comfytui.session.model import BatchTag, Failure, JobStatus
@@ -91,7 +90,6 @@ ORDERS: st.SearchStrategy[SessionEvent] = st.one_of(
     st.builds(JobCancelled, IDS),
     st.builds(Connected, st.just(ME)),
     st.builds(Disconnected, st.just("gone")),
-    st.just(Tick()),
 )
 RENAMES: st.SearchStrategy[SessionEvent] = st.builds(PromptQueued, IDS, IDS, st.just(1.0))
 EVERYTHING = st.lists(st.one_of(FRAMES, ENDINGS, LOOKS, ORDERS, RENAMES), max_size=30)

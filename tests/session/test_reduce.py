@@ -40,7 +40,6 @@ from comfytui.session.events import (
     SocketRecovered,
     SocketSilent,
     StatsRead,
-    Tick,
 )
 from comfytui.session.model import DISMISSED, Failure, JobStatus, LinkKind
 from comfytui.session.selectors import awaiting_history
@@ -102,7 +101,6 @@ def test_what_means_nothing_for_jobs_changes_nothing() -> None:
     session = started()
     before = session.state
     quiet: tuple[SessionEvent, ...] = (
-        Tick(),
         Unknown("crystools.monitor"),
         Logs(("\x1b[31mred",)),
         FeatureFlags(frozenset({"x"})),

@@ -8,7 +8,7 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.models import SystemStats
 from comfytui.comfy.redaction import without_secrets
 from comfytui.sanitize import sanitize
-from comfytui.session.events import CapabilitiesRead, IdentityChanged, SessionEvent, StatsRead
+from comfytui.session.events import CapabilitiesRead, IdentityAccepted, IdentityMismatch, SessionEvent, StatsRead
 from comfytui.session.fingerprint import server_fingerprint
 
 GIB = 2**30
@@ -97,7 +97,7 @@ class IdentityCheck:
         """Take the other box that was told of for the right one from now on, though a third one may answer by now."""
         self._know(self._strange)
         self._strange = ""
-        self._apply(IdentityChanged(taken=True))
+        self._apply(IdentityAccepted())
 
     def _know(self, box: str) -> None:
         if box != self.known:
@@ -130,10 +130,10 @@ class IdentityCheck:
         seen = server_fingerprint(stats)
         if self.known and seen != self.known:
             self._strange = self._strange or seen
-            self._apply(IdentityChanged(f"A different server answers here now: {_described(stats)}."))
+            self._apply(IdentityMismatch(f"A different server answers here now: {_described(stats)}."))
             return False
         self._know(seen)
-        self._apply(IdentityChanged(taken=True))
+        self._apply(IdentityAccepted())
         if self._strange:
             self._strange = ""
             self._back()

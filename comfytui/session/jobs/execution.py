@@ -1,6 +1,7 @@
 """What the server's frames mean for my jobs; frames about other people's prompts change nothing."""
 
 from dataclasses import replace
+from typing import assert_never
 
 from comfytui.comfy.protocol.events import (
     Executed,
@@ -61,6 +62,8 @@ def reduce_end_frame(state: SessionState, event: EndFrame, at: Stamp) -> Session
             return finish_job(state, job, JobStatus.INTERRUPTED, at, ended_ms=event.timestamp)
         case ExecutionError():
             return finish_job(state, job, JobStatus.FAILED, at, ended_ms=event.timestamp, failure=failure_of(event))
+        case _:
+            assert_never(event)
 
 
 def failure_of(error: ExecutionError) -> Failure:
@@ -89,8 +92,10 @@ def _follow(run: Run, job: Job, event: RunFrame, at: Stamp) -> Run:
             return _follow_overview(run, job, nodes, at)
         case Executed(node=node):
             return finish_node(run, job, node)
-        case _:
+        case ExecutionStart() | Executing():
             return run
+        case _:
+            assert_never(event)
 
 
 def _follow_overview(run: Run, job: Job, nodes: tuple[NodeProgress, ...], at: Stamp) -> Run:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from types import MappingProxyType
+from typing import assert_never
 
 from comfytui.session.events import (
     BatchPlanned,
@@ -47,6 +48,8 @@ def _close(state: SessionState, event: PromptLost | PromptRejected | JobCancelle
             return _end_without_run(state, prompt_id, JobStatus.REJECTED, failure, at)
         case JobCancelled(prompt_id=prompt_id):
             return _end_without_run(state, prompt_id, JobStatus.CANCELLED, None, at)
+        case _:
+            assert_never(event)
 
 
 def _plan(state: SessionState, event: BatchPlanned) -> SessionState:
