@@ -130,7 +130,7 @@ class SocketService:
     async def _learn_cancelled(self) -> None:
         """Take from the journal which of my jobs that left the queue another comfytui cancelled."""
         left = [
-            job for job in self.state.jobs.values() if job.mine and (job.missed_polls or job.status is JobStatus.LOST)
+            job for job in self.state.jobs.values() if job.mine and (job.left_queue or job.status is JobStatus.LOST)
         ]
         gone = [job.prompt_id for job in left if not job.status.final]
         for prompt_id in await self._journal.cancelled_among(gone) if gone else ():

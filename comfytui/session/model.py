@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,17 @@ _OPEN = frozenset({JobStatus.SUBMITTING, JobStatus.QUEUED, JobStatus.RUNNING})
 RAN = frozenset({JobStatus.SUCCEEDED, JobStatus.CACHED, JobStatus.FAILED, JobStatus.INTERRUPTED})
 """Ends of jobs whose turn came, which the server keeps in its history."""
 _LABELS = {JobStatus.SUBMITTING: "sending", JobStatus.SUCCEEDED: "done"}
+
+
+class Presence(Enum):
+    """What the latest polls say about whether the server still has a job."""
+
+    EXPECTED = "expected"
+    """No poll has missed it."""
+    LEFT_QUEUE = "left queue"
+    """It is no longer in the queue: the history is to be asked how it ended."""
+    NOT_FOUND = "not found"
+    """Neither the queue nor the history has it: the queue is to be asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +121,14 @@ class Job:
     failure: Failure | None = None
     note: str = ""
     last_confirmed: float | None = None
+    presence: Presence = Presence.EXPECTED
     missed_polls: int = 0
     results_incomplete: bool = False
+
+    @property
+    def left_queue(self) -> bool:
+        """Whether the queue no longer has it, as far as polls and frames say."""
+        return self.presence is not Presence.EXPECTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,7 @@ def _batch_fraction(state: SessionState, batch: Batch, counts: BatchCounts) -> f
     running = state.jobs.get(state.run.prompt_id) if state.run else None
     if state.run and running and running.batch_tag and running.batch_tag.batch == batch.id:
         # Its frames may still come, late, though the queue no longer has it.
-        over, fraction = over - (running.missed_polls > 0), state.run.fraction
+        over, fraction = over - running.left_queue, state.run.fraction
     return min((over + fraction) / max(batch.total, 1), 1.0)
 
 

@@ -62,7 +62,7 @@ def batch_number(state: SessionState, batch: Batch) -> int:
 def ahead_of(state: SessionState, job: Job) -> int:
     """How many jobs, anybody's, run or stand before it; all that are queued where it is not in the queue yet."""
     places = indexed(state.jobs).queue_positions
-    return 0 if job.status.ended or job.missed_polls else places.get(job.prompt_id, len(places))
+    return 0 if job.status.ended or job.left_queue else places.get(job.prompt_id, len(places))
 
 
 def is_held_up(state: SessionState, batch: Batch) -> bool:

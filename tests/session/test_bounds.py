@@ -79,7 +79,7 @@ def test_a_queue_that_changes_entirely_at_each_poll_leaves_little_behind() -> No
         session.do(QueueSnapshot((), tuple(seen(f"{poll}-{n}", n) for n in range(4_000)), requested_at=session.now))
     assert len(session.state.jobs) <= 4_000 + 2 * 1_000
     assert len(session.state.batches) <= 2_000
-    queued = [key for key, job in session.state.jobs.items() if job.status is JobStatus.QUEUED and not job.missed_polls]
+    queued = [key for key, job in session.state.jobs.items() if job.status is JobStatus.QUEUED and not job.left_queue]
     assert set(queued) == {f"3-{n}" for n in range(4_000)}
 
 

@@ -147,7 +147,7 @@ def test_the_state_hangs_together(events: list[SessionEvent]) -> None:
         assert after is not before or after == before
         _check(after)
         if isinstance(event, Progress | ProgressState) and after.run and before.run:
-            same_run = after.run.prompt_id == before.run.prompt_id and not before.jobs[after.run.prompt_id].missed_polls
+            same_run = after.run.prompt_id == before.run.prompt_id and not before.jobs[after.run.prompt_id].left_queue
             assert not same_run or after.jobs is before.jobs
 
 

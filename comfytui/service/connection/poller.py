@@ -236,7 +236,7 @@ class Poller:
     def _in_doubt(self) -> bool:
         """Whether a look is due that proves a job ended, or lost."""
         state = self._state()
-        missed = any(job.missed_polls and not job.status.ended for job in state.jobs.values())
+        missed = any(job.left_queue and not job.status.ended for job in state.jobs.values())
         return missed or bool(awaiting_history(state))
 
     def _busy(self) -> bool:

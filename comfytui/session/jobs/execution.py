@@ -16,7 +16,7 @@ from comfytui.comfy.protocol.events import (
     ProgressState,
 )
 from comfytui.session.jobs.transitions import finish_job, start_job, upsert
-from comfytui.session.model import Failure, Job, JobStatus, Stamp
+from comfytui.session.model import Failure, Job, JobStatus, Presence, Stamp
 from comfytui.session.runs.run import enter_node, finish_node, mark_cached, record_step
 from comfytui.session.state import Run, SessionState
 
@@ -36,10 +36,10 @@ def reduce_run_frame(state: SessionState, event: RunFrame, at: Stamp) -> Session
     # Servers of 2023 send steps without an id, to the client that submitted.
     prompt_id = event.prompt_id or (state.run.prompt_id if state.run and isinstance(event, Progress) else None)
     job = _mine(state, prompt_id)
-    if job is None or (job.missed_polls and state.run and state.run.prompt_id != job.prompt_id):
+    if job is None or (job.left_queue and state.run and state.run.prompt_id != job.prompt_id):
         return state
     if isinstance(event, Executing) and event.node is None:
-        return upsert(state, [replace(job, missed_polls=1)]) if not job.missed_polls else state
+        return upsert(state, [replace(job, presence=Presence.LEFT_QUEUE)]) if not job.left_queue else state
     start = event if isinstance(event, ExecutionStart) else None
     state, run = start_job(
         state, job, at, started_ms=start.timestamp if start else None, seen_from_start=start is not None

@@ -7,7 +7,7 @@ from functools import cached_property
 from math import inf
 
 from comfytui.session.jobs.sizes import results_size, traceback_size
-from comfytui.session.model import Job, JobStatus, WorkloadKey, workload_key_of
+from comfytui.session.model import Job, JobStatus, Presence, WorkloadKey, workload_key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Jobs(Mapping[str, Job]):
     @cached_property
     def queue_positions(self) -> Mapping[str, int]:
         """The place in the server's queue, from 0, of every job that is in it."""
-        queued = [job for job in self._jobs.values() if job.status in _QUEUED and not job.missed_polls]
+        queued = [job for job in self._jobs.values() if job.status in _QUEUED and job.presence is Presence.EXPECTED]
         return {job.prompt_id: place for place, job in enumerate(sorted(queued, key=run_order))}
 
     @cached_property
@@ -138,7 +138,7 @@ class Jobs(Mapping[str, Job]):
         return tuple(
             job.prompt_id
             for job in self._jobs.values()
-            if job.missed_polls % 2 and (job.results_incomplete or not job.status.ended)
+            if job.presence is Presence.LEFT_QUEUE and (job.results_incomplete or not job.status.ended)
         )
 
 
@@ -152,10 +152,9 @@ _RANK = {JobStatus.RUNNING: 0, JobStatus.QUEUED: 1, JobStatus.SUBMITTING: 2}
 
 def run_order(job: Job) -> tuple[int, bool, float, int]:
     """Sorts open jobs in the order in which the server runs them; what is not sent comes last, in image order."""
-    left_queue = job.missed_polls > 0
     return (
         _RANK[job.status],
-        left_queue,
+        job.left_queue,
         inf if job.number is None else job.number,
         job.batch_tag.index if job.batch_tag else 0,
     )
@@ -168,7 +167,7 @@ def _count_jobs(jobs: list[Job]) -> BatchCounts:
         next=min(waiting, key=run_order).prompt_id if waiting else None,
         seconds=sum(job.seconds or 0.0 for job in jobs),
         ended=max((job.ended for job in jobs if job.ended is not None), default=None),
-        left_queue=sum(job.missed_polls > 0 for job in waiting),
+        left_queue=sum(job.left_queue for job in waiting),
     )
 
 

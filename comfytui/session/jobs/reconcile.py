@@ -7,12 +7,26 @@ from comfytui.session.jobs.adoption import adopt, new_job
 from comfytui.session.jobs.index import indexed
 from comfytui.session.jobs.retention import drop_excess_parameters, excess_ids, remove_jobs
 from comfytui.session.jobs.transitions import start_job, upsert
-from comfytui.session.model import MAY_HAVE_FINISHED, Failure, Job, JobStatus, LinkKind, Stamp, workload_key_of
+from comfytui.session.model import (
+    MAY_HAVE_FINISHED,
+    Failure,
+    Job,
+    JobStatus,
+    LinkKind,
+    Presence,
+    Stamp,
+    workload_key_of,
+)
 from comfytui.session.runs.timing import infer_start
 from comfytui.session.state import SessionState
 
-LOOKS_UNTIL_LOST = 4
-"""Looks in a row that missed a job, queue and history by turns, after which it counts as lost."""
+MISSED_POLLS_UNTIL_LOST = 2
+"""Polls of queue and history in a row that miss a job before it counts as lost.
+
+Require two consecutive misses: a stalled server may answer a GET before it reads our buffered POST.
+"""
+MISSED_POLLS_UNTIL_INCOMPLETE = 3
+"""Polls of the history in a row that miss an ended job before its missing results are given up."""
 
 
 def reduce_queue_snapshot(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:
@@ -70,19 +84,21 @@ def _in_queue(job: Job, seen: QueuedPrompt, status: JobStatus) -> Job:
         return job
     if job.status is JobStatus.RUNNING:
         status = JobStatus.RUNNING
-    if (job.status, job.number, job.missed_polls) == (status, seen.number, 0):
+    if (job.status, job.number, job.presence) == (status, seen.number, Presence.EXPECTED):
         return job
-    return replace(job, status=status, number=seen.number, missed_polls=0, ended=None, note="")
+    return replace(
+        job, status=status, number=seen.number, presence=Presence.EXPECTED, missed_polls=0, ended=None, note=""
+    )
 
 
 def _missing_from_queue(state: SessionState, job: Job, asked: float, at: Stamp) -> Job:
     """A job that the queue did not show, unless it came after the request: anybody's may have ended since."""
     late = job.status is JobStatus.SUBMITTING or (job.last_confirmed is not None and job.last_confirmed >= asked)
-    if late or job.missed_polls % 2:
+    if late or job.presence is Presence.LEFT_QUEUE:
         return job
-    unsure = job.mine and job.missed_polls == 0 and _may_have_run(state, job, at)
+    unsure = job.mine and not job.left_queue and _may_have_run(state, job, at)
     note = MAY_HAVE_FINISHED if unsure else job.note
-    return replace(job, missed_polls=job.missed_polls + 1, note=note)
+    return replace(job, presence=Presence.LEFT_QUEUE, note=note)
 
 
 def _may_have_run(state: SessionState, job: Job, at: Stamp) -> bool:
@@ -99,16 +115,18 @@ def _may_have_run(state: SessionState, job: Job, at: Stamp) -> bool:
 
 def _missing_from_history(job: Job, at: Stamp) -> Job:
     """A job that is not in the history either; after the second time it is lost."""
+    missed_polls = job.missed_polls + 1
     if job.results_incomplete:
         # The server states the end a moment before it writes the history.
-        return replace(job, missed_polls=job.missed_polls + 2, results_incomplete=job.missed_polls < LOOKS_UNTIL_LOST)
-    if job.status.ended or not job.missed_polls % 2:
+        return replace(job, missed_polls=missed_polls, results_incomplete=missed_polls < MISSED_POLLS_UNTIL_INCOMPLETE)
+    if job.status.ended or job.presence is not Presence.LEFT_QUEUE:
         return job
-    if job.missed_polls + 1 < LOOKS_UNTIL_LOST:
-        return replace(job, missed_polls=job.missed_polls + 1)
+    job = replace(job, presence=Presence.NOT_FOUND, missed_polls=missed_polls)
+    if missed_polls < MISSED_POLLS_UNTIL_LOST:
+        return job
     # One that ran and was overtaken, or of which a frame said that it was over, has finished as likely as not.
     note = MAY_HAVE_FINISHED if job.status is JobStatus.RUNNING else job.note
-    return replace(job, status=JobStatus.LOST, missed_polls=job.missed_polls + 1, ended=at.wall, note=note)
+    return replace(job, status=JobStatus.LOST, ended=at.wall, note=note)
 
 
 def _add_new(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:
@@ -154,6 +172,7 @@ def _with_history(job: Job, past: FinishedPrompt, at: Stamp) -> Job:
         seconds=past.seconds if job.seconds is None else job.seconds,
         ended=ended if job.ended is None or not job.status.final else job.ended,
         created=past.prompt.created if job.created is None else job.created,
+        presence=Presence.EXPECTED,
         missed_polls=0,
         results_incomplete=False,
         note="",

@@ -48,7 +48,7 @@ def excess_ids(state: SessionState, new: Iterable[Job]) -> Set[str]:
     """The oldest jobs, of these `new` ones too, that nobody ordered here and that are no longer in the queue."""
     running = state.run.prompt_id if state.run else ""
     jobs = {**state.jobs, **{job.prompt_id: job for job in new}}
-    gone = [job for job in jobs.values() if (job.status.ended or job.missed_polls) and job.prompt_id != running]
+    gone = [job for job in jobs.values() if (job.status.ended or job.left_queue) and job.prompt_id != running]
     mine = [job for job in gone if job.mine and not is_submitted_here(state, job)]
     foreign = [job for job in gone if not job.mine]
     return {*_beyond_limits(mine, ADOPTED_KEPT), *_beyond_limits(foreign, OTHERS_KEPT)}

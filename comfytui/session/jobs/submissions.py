@@ -15,7 +15,7 @@ from comfytui.session.events import (
     PromptRejected,
 )
 from comfytui.session.jobs.transitions import end_job, rekey, upsert
-from comfytui.session.model import DISMISSED, MAY_HAVE_FINISHED, Failure, Job, JobStatus, Stamp
+from comfytui.session.model import DISMISSED, MAY_HAVE_FINISHED, Failure, Job, JobStatus, Presence, Stamp
 from comfytui.session.state import SessionState
 
 DUPLICATE_ID = "The server gave it the id of a different prompt."
@@ -121,7 +121,16 @@ def _resend(state: SessionState, prompt_ids: Iterable[str]) -> SessionState:
 
 
 def _as_unsent(job: Job) -> Job:
-    return replace(job, status=JobStatus.SUBMITTING, number=None, missed_polls=0, ended=None, seconds=None, note="")
+    return replace(
+        job,
+        status=JobStatus.SUBMITTING,
+        number=None,
+        presence=Presence.EXPECTED,
+        missed_polls=0,
+        ended=None,
+        seconds=None,
+        note="",
+    )
 
 
 def _end_without_run(
@@ -132,7 +141,12 @@ def _end_without_run(
     if job is None:
         return state
     note = DISMISSED if job.status is JobStatus.LOST and status is JobStatus.CANCELLED else ""
-    return end_job(state, replace(job, status=status, failure=failure, ended=at.wall, note=note, missed_polls=0))
+    return end_job(
+        state,
+        replace(
+            job, status=status, failure=failure, ended=at.wall, note=note, presence=Presence.EXPECTED, missed_polls=0
+        ),
+    )
 
 
 def _unfinished(state: SessionState, prompt_id: str) -> Job | None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from comfytui.comfy.protocol.events import Output
 from comfytui.session.jobs.index import Jobs, indexed
 from comfytui.session.jobs.sizes import results_size, shrink, traceback_size, without_traceback
-from comfytui.session.model import Failure, Job, JobStatus, RunTimes, Stamp, WorkloadKey, workload_key_of
+from comfytui.session.model import Failure, Job, JobStatus, Presence, RunTimes, Stamp, WorkloadKey, workload_key_of
 from comfytui.session.runs.run import start_run
 from comfytui.session.state import Run, SessionState
 
@@ -79,9 +79,17 @@ def start_job(
 ) -> tuple[SessionState, Run]:
     """The state in which a job of mine runs, and its run; of what ran before the end is to be looked up."""
     jobs = []
-    if job.status is not JobStatus.RUNNING or job.missed_polls:
+    if job.status is not JobStatus.RUNNING or job.left_queue:
         jobs.append(
-            replace(job, status=JobStatus.RUNNING, missed_polls=0, last_confirmed=at.monotonic, ended=None, note="")
+            replace(
+                job,
+                status=JobStatus.RUNNING,
+                presence=Presence.EXPECTED,
+                missed_polls=0,
+                last_confirmed=at.monotonic,
+                ended=None,
+                note="",
+            )
         )
     run = state.run if state.run and state.run.prompt_id == job.prompt_id else None
     if run is None and (before := overtaken_job(state)) is not None:
@@ -96,7 +104,7 @@ def start_job(
 def overtaken_job(state: SessionState) -> Job | None:
     """The job that ran until now as one that left the queue, if it is open and not known to have left."""
     job = state.jobs.get(state.run.prompt_id) if state.run else None
-    return replace(job, missed_polls=1) if job and not job.status.ended and not job.missed_polls else None
+    return replace(job, presence=Presence.LEFT_QUEUE) if job and not job.status.ended and not job.left_queue else None
 
 
 def end_job(state: SessionState, job: Job) -> SessionState:
@@ -120,7 +128,9 @@ def finish_job(
     # A success that shows nothing is one whose results went astray.
     unread |= status is JobStatus.SUCCEEDED and not (job.outputs or job.text)
     ends = replace(job, status=status, ended=at.wall, seconds=seconds, failure=failure, note="")
-    done = replace(ends, missed_polls=1 if unread else 0, results_incomplete=unread)
+    done = replace(
+        ends, presence=Presence.LEFT_QUEUE if unread else Presence.EXPECTED, missed_polls=0, results_incomplete=unread
+    )
     return end_job(state, done)
 
 
