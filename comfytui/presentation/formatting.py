@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from comfytui.sanitize import sanitize
-from comfytui.session.model import DISMISSED, Failure, Job, JobStatus, Link, LinkKind
+from comfytui.session.model import Failure, Job, Link, LinkKind
 from comfytui.session.state import Run
 
 if TYPE_CHECKING:
@@ -140,8 +140,7 @@ def link_told(link_: Link, now: float) -> str:
 def job_words(job: Job, run: Run | None) -> str:
     """Where a job stands: `running   Step 12/20 (60%)`, `queued`, `done`."""
     if run is None or run.prompt_id != job.prompt_id:
-        status = status_of(job)
-        return f"{status}   {job.note}".rstrip() if job.note != status else status
+        return f"{status_of(job)}   {job.note}".rstrip()
     if not run.step:
         return f"{job.status.label}   {run.phase}"
     return f"{job.status.label}   Step {run.step}/{run.steps} ({100 * run.step // run.steps}%)"
@@ -149,7 +148,7 @@ def job_words(job: Job, run: Run | None) -> str:
 
 def status_of(job: Job) -> str:
     """One word for where a job stands: `queued`, `done`, or `dismissed` of one that was lost before."""
-    return DISMISSED if job.status is JobStatus.CANCELLED and job.note == DISMISSED else job.status.label
+    return "dismissed" if job.dismissed else job.status.label
 
 
 def node_of(class_type: str, node_id: str) -> str:

@@ -8,7 +8,7 @@ from comfytui.presentation.formatting import duration, failed_in, status_of
 from comfytui.presentation.parameters_line import parameters_line
 from comfytui.sanitize import sanitize
 from comfytui.session.jobs.index import run_order
-from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
+from comfytui.session.model import Batch, Job, JobStatus
 from comfytui.session.state import SessionState
 from comfytui.workflow.parameters import GenerationParameters
 
@@ -154,8 +154,8 @@ def _turn(at: int, running: int) -> tuple[str, str]:
 
 def _unsent(at: int, job: Job) -> tuple[str, str]:
     """What is said of unsent jobs, of which the first is on its way."""
-    if job.note:
-        return f"not sent: {sanitize(job.note, STATE_LIMIT)}", ""
+    if job.delay_reason:
+        return f"not sent: {sanitize(job.delay_reason, STATE_LIMIT)}", ""
     return ("to be sent" if at else "sending"), ""
 
 
@@ -175,7 +175,7 @@ def _end(job: Job) -> tuple[str, str]:
 def _brief(job: Job) -> str:
     """How a job failed, without where; why it is lost, in two words."""
     if job.status is JobStatus.LOST:
-        return f"{job.status.label}: {'may be done' if job.note == MAY_HAVE_FINISHED else 'restarted?'}"
+        return f"{job.status.label}: {'may be done' if job.may_have_finished else 'restarted?'}"
     failure = job.failure
     return failed_in(job.status.label, replace(failure, node_type="")) if failure and failure.node_type else ""
 

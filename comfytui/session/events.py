@@ -137,10 +137,10 @@ class PromptRejected:
 
 @dataclass(frozen=True, slots=True)
 class PromptDelayed:
-    """A prompt could not be sent yet; `note` says why in a few words (empty: it is being sent again)."""
+    """A prompt could not be sent yet; `reason` says why in a few words (empty: it is being sent again)."""
 
     prompt_id: str
-    note: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

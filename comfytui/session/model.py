@@ -14,9 +14,7 @@ if TYPE_CHECKING:  # The screen is painted before these are loaded.
 
 
 MAY_HAVE_FINISHED = "may have finished"
-"""Said of a lost job whose turn may have come while nobody saw what the server did."""
-DISMISSED = "dismissed"
-"""Said of a cancelled job that was lost before."""
+"""The note on a job that `may_have_finished`."""
 
 
 class JobStatus(StrEnum):
@@ -119,7 +117,9 @@ class Job:
     outputs: tuple["Output", ...] = ()
     text: tuple[str, ...] = ()
     failure: Failure | None = None
-    note: str = ""
+    delay_reason: str = ""
+    may_have_finished: bool = False
+    dismissed: bool = False
     last_confirmed: float | None = None
     presence: Presence = Presence.EXPECTED
     missed_polls: int = 0
@@ -129,6 +129,11 @@ class Job:
     def left_queue(self) -> bool:
         """Whether the queue no longer has it, as far as polls and frames say."""
         return self.presence is not Presence.EXPECTED
+
+    @property
+    def note(self) -> str:
+        """What to show beside the status; empty where there is nothing to add."""
+        return MAY_HAVE_FINISHED if self.may_have_finished else self.delay_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,3 +225,13 @@ class RunTimes:
 def workload_key_of(job: Job) -> WorkloadKey:
     """The kind of a job."""
     return replace(job.parameters, prompt="", negative="", seed=None, more_seeds=()), len(job.classes)
+
+
+def without_note(job: Job) -> Job:
+    """Return the job with nothing for `note` to show, and not dismissed."""
+    return replace(job, delay_reason="", may_have_finished=False, dismissed=False)
+
+
+def without_doubt(job: Job) -> Job:
+    """Return the job as one that no poll has missed, without a note."""
+    return replace(without_note(job), presence=Presence.EXPECTED, missed_polls=0)

@@ -41,7 +41,7 @@ from comfytui.session.events import (
     SocketSilent,
     StatsRead,
 )
-from comfytui.session.model import DISMISSED, Failure, JobStatus, LinkKind
+from comfytui.session.model import Failure, JobStatus, LinkKind
 from comfytui.session.selectors import awaiting_history
 from tests.session.build import CLASSES, ME, SAVER, Session, head, plan, run, seen, step
 
@@ -91,9 +91,9 @@ def test_an_end_is_final(status: JobStatus) -> None:
 def test_a_lost_job_that_is_cancelled_was_dismissed() -> None:
     session = Session()
     session.do(plan("b", 2), PromptLost("b1"), JobCancelled("b1"), JobCancelled("b2"))
-    assert [(job.status, job.note) for job in session.state.jobs.values()] == [
-        (S.CANCELLED, DISMISSED),
-        (S.CANCELLED, ""),
+    assert [(job.status, job.dismissed, job.note) for job in session.state.jobs.values()] == [
+        (S.CANCELLED, True, ""),
+        (S.CANCELLED, False, ""),
     ]
 
 

@@ -37,7 +37,7 @@ def test_what_a_search_found_is_not_said_of_what_may_have_finished() -> None:
 
 @pytest.mark.parametrize(("answer", "ids"), [(True, ["a", "b", "c"]), (False, ["b", "c"]), (None, [])])
 def test_each_answer_resends_what_it_names(answer: bool | None, ids: list[str]) -> None:
-    lost = [Job("a", JobStatus.LOST, note="may have finished"), Job("b", JobStatus.LOST), Job("c", JobStatus.LOST)]
+    lost = [Job("a", JobStatus.LOST, may_have_finished=True), Job("b", JobStatus.LOST), Job("c", JobStatus.LOST)]
     assert resent(lost, answer) == ids
     assert resent(lost[1:], answer) == (["b", "c"] if answer else [])
 

@@ -8,7 +8,7 @@ import pytest
 from comfytui.comfy.protocol.events import Output
 from comfytui.presentation.queue_rows import SIGNS, Row, rows_of
 from comfytui.presentation.row_layout import columns_of
-from comfytui.session.model import DISMISSED, MAY_HAVE_FINISHED, Batch, BatchTag, Failure, Job, JobStatus
+from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus
 from comfytui.session.state import SessionState
 from comfytui.workflow.parameters import GenerationParameters
 from tests.ui.queue_help import drawn, job, state_of
@@ -73,12 +73,12 @@ def test_a_batch_of_one_has_no_place() -> None:
     ("given", "expected"),
     [
         (job("a", JobStatus.SUBMITTING), "sending"),
-        (job("a", JobStatus.SUBMITTING, note="no answer"), "not sent: no answer"),
+        (job("a", JobStatus.SUBMITTING, delay_reason="no answer"), "not sent: no answer"),
         (job("a", JobStatus.SUCCEEDED, seconds=21.4), "done"),
         (job("a", JobStatus.CACHED, seconds=0.1), "cached"),
         (job("a", JobStatus.INTERRUPTED), "interrupted"),
         (job("a", JobStatus.CANCELLED), "cancelled"),
-        (job("a", JobStatus.CANCELLED, note=DISMISSED), "dismissed"),
+        (job("a", JobStatus.CANCELLED, dismissed=True), "dismissed"),
         (job("a", JobStatus.LOST), "lost: the server no longer has it"),
         (job("a", JobStatus.FAILED), "failed"),
         (
@@ -280,7 +280,7 @@ def test_a_failed_and_a_lost_row_keep_their_owner_in_its_column(width: int, plac
 
 def test_why_a_job_is_lost_is_understood_on_a_small_screen() -> None:
     mark = BatchTag("b", 4, 4, "s")
-    restarted, unsure = (one(job("a", JobStatus.LOST, mark=mark, note=note)) for note in ("", MAY_HAVE_FINISHED))
+    restarted, unsure = (one(job("a", JobStatus.LOST, mark=mark, may_have_finished=maybe)) for maybe in (False, True))
     assert drawn(restarted, 76)[0].endswith("4 of 4  lost: restarted?   ")
     assert drawn(unsure, 76)[0].endswith("4 of 4  lost: may be done  ")
     assert "lost: may have finished" in drawn(unsure, 120)[0]

@@ -4,7 +4,7 @@ import pytest
 
 from comfytui.comfy.protocol.models import Device, SystemStats
 from comfytui.presentation import formatting
-from comfytui.session.model import DISMISSED, Job, JobStatus, Link, LinkKind
+from comfytui.session.model import Job, JobStatus, Link, LinkKind
 
 GIB = 2**30
 
@@ -30,16 +30,16 @@ def test_what_may_start_at_once_starts_within_a_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "note", "shown"),
+    ("job", "shown"),
     [
-        (JobStatus.SUCCEEDED, "", "done"),
-        (JobStatus.SUBMITTING, "no answer", "sending   no answer"),
-        (JobStatus.LOST, "may have finished", "lost   may have finished"),
-        (JobStatus.CANCELLED, DISMISSED, "dismissed"),
+        (Job("a", JobStatus.SUCCEEDED), "done"),
+        (Job("a", JobStatus.SUBMITTING, delay_reason="no answer"), "sending   no answer"),
+        (Job("a", JobStatus.LOST, may_have_finished=True), "lost   may have finished"),
+        (Job("a", JobStatus.CANCELLED, dismissed=True), "dismissed"),
     ],
 )
-def test_a_job_by_itself_has_the_word_of_the_list(status: JobStatus, note: str, shown: str) -> None:
-    assert formatting.job_words(Job("a", status, note=note), None) == shown
+def test_a_job_by_itself_has_the_word_of_the_list(job: Job, shown: str) -> None:
+    assert formatting.job_words(job, None) == shown
 
 
 def test_a_node_is_told_from_a_count() -> None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal.codec import escaped
 from comfytui.service.submission.batch import Submission
-from comfytui.session.model import MAY_HAVE_FINISHED, Batch, BatchTag, Failure, Job, JobStatus
+from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.parameters import GenerationParameters
 
@@ -68,7 +68,7 @@ class SavedPrompt:
             outputs=self.outputs,
             failure=self.failure,
             # Nobody saw what the server did since.
-            note=MAY_HAVE_FINISHED if self.status is JobStatus.LOST else "",
+            may_have_finished=self.status is JobStatus.LOST,
         )
 
 

@@ -8,13 +8,13 @@ from comfytui.session.jobs.index import indexed
 from comfytui.session.jobs.retention import drop_excess_parameters, excess_ids, remove_jobs
 from comfytui.session.jobs.transitions import start_job, upsert
 from comfytui.session.model import (
-    MAY_HAVE_FINISHED,
     Failure,
     Job,
     JobStatus,
     LinkKind,
     Presence,
     Stamp,
+    without_doubt,
     workload_key_of,
 )
 from comfytui.session.runs.timing import infer_start
@@ -86,9 +86,7 @@ def _in_queue(job: Job, seen: QueuedPrompt, status: JobStatus) -> Job:
         status = JobStatus.RUNNING
     if (job.status, job.number, job.presence) == (status, seen.number, Presence.EXPECTED):
         return job
-    return replace(
-        job, status=status, number=seen.number, presence=Presence.EXPECTED, missed_polls=0, ended=None, note=""
-    )
+    return replace(without_doubt(job), status=status, number=seen.number, ended=None)
 
 
 def _missing_from_queue(state: SessionState, job: Job, asked: float, at: Stamp) -> Job:
@@ -97,8 +95,7 @@ def _missing_from_queue(state: SessionState, job: Job, asked: float, at: Stamp) 
     if late or job.presence is Presence.LEFT_QUEUE:
         return job
     unsure = job.mine and not job.left_queue and _may_have_run(state, job, at)
-    note = MAY_HAVE_FINISHED if unsure else job.note
-    return replace(job, presence=Presence.LEFT_QUEUE, note=note)
+    return replace(job, presence=Presence.LEFT_QUEUE, may_have_finished=job.may_have_finished or unsure)
 
 
 def _may_have_run(state: SessionState, job: Job, at: Stamp) -> bool:
@@ -125,8 +122,8 @@ def _missing_from_history(job: Job, at: Stamp) -> Job:
     if missed_polls < MISSED_POLLS_UNTIL_LOST:
         return job
     # One that ran and was overtaken, or of which a frame said that it was over, has finished as likely as not.
-    note = MAY_HAVE_FINISHED if job.status is JobStatus.RUNNING else job.note
-    return replace(job, status=JobStatus.LOST, ended=at.wall, note=note)
+    may_have_finished = job.may_have_finished or job.status is JobStatus.RUNNING
+    return replace(job, status=JobStatus.LOST, ended=at.wall, may_have_finished=may_have_finished)
 
 
 def _add_new(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:
@@ -165,17 +162,14 @@ def _with_history(job: Job, past: FinishedPrompt, at: Stamp) -> Job:
         failure = job.failure
     ended = past.ended if past.ended is not None else at.wall
     return replace(
-        job,
+        without_doubt(job),
         status=status,
         failure=failure,
         outputs=past.outputs if len(past.outputs) > len(job.outputs) else job.outputs,
         seconds=past.seconds if job.seconds is None else job.seconds,
         ended=ended if job.ended is None or not job.status.final else job.ended,
         created=past.prompt.created if job.created is None else job.created,
-        presence=Presence.EXPECTED,
-        missed_polls=0,
         results_incomplete=False,
-        note="",
     )
 
 

@@ -15,7 +15,7 @@ from comfytui.session.events import (
     PromptRejected,
 )
 from comfytui.session.jobs.transitions import end_job, rekey, upsert
-from comfytui.session.model import DISMISSED, MAY_HAVE_FINISHED, Failure, Job, JobStatus, Presence, Stamp
+from comfytui.session.model import Failure, Job, JobStatus, Stamp, without_doubt, without_note
 from comfytui.session.state import SessionState
 
 DUPLICATE_ID = "The server gave it the id of a different prompt."
@@ -91,7 +91,7 @@ def _accept(state: SessionState, event: PromptQueued, at: Stamp) -> SessionState
         return _end_without_run(state, job.prompt_id, JobStatus.REJECTED, Failure(DUPLICATE_ID), at)
     status = JobStatus.QUEUED if job.status is JobStatus.SUBMITTING else job.status
     taken = replace(
-        job, prompt_id=event.accepted_id, status=status, number=event.number, note="", last_confirmed=at.monotonic
+        without_note(job), prompt_id=event.accepted_id, status=status, number=event.number, last_confirmed=at.monotonic
     )
     if job.prompt_id == event.accepted_id:
         return upsert(state, [taken])
@@ -101,9 +101,9 @@ def _accept(state: SessionState, event: PromptQueued, at: Stamp) -> SessionState
 def _delay(state: SessionState, event: PromptDelayed) -> SessionState:
     """The state with a note on a prompt that could not be sent yet."""
     job = _unfinished(state, event.prompt_id)
-    if job is None or job.status is not JobStatus.SUBMITTING or job.note == event.note:
+    if job is None or job.status is not JobStatus.SUBMITTING or job.delay_reason == event.reason:
         return state
-    return upsert(state, [replace(job, note=event.note)])
+    return upsert(state, [replace(job, delay_reason=event.reason)])
 
 
 def _lose(state: SessionState, prompt_id: str, at: Stamp) -> SessionState:
@@ -111,7 +111,7 @@ def _lose(state: SessionState, prompt_id: str, at: Stamp) -> SessionState:
     job = _unfinished(state, prompt_id)
     if job is None or job.status is not JobStatus.SUBMITTING:
         return state
-    return upsert(state, [replace(job, status=JobStatus.LOST, note=MAY_HAVE_FINISHED, ended=at.wall)])
+    return upsert(state, [replace(without_note(job), status=JobStatus.LOST, may_have_finished=True, ended=at.wall)])
 
 
 def _resend(state: SessionState, prompt_ids: Iterable[str]) -> SessionState:
@@ -121,16 +121,7 @@ def _resend(state: SessionState, prompt_ids: Iterable[str]) -> SessionState:
 
 
 def _as_unsent(job: Job) -> Job:
-    return replace(
-        job,
-        status=JobStatus.SUBMITTING,
-        number=None,
-        presence=Presence.EXPECTED,
-        missed_polls=0,
-        ended=None,
-        seconds=None,
-        note="",
-    )
+    return replace(without_doubt(job), status=JobStatus.SUBMITTING, number=None, ended=None, seconds=None)
 
 
 def _end_without_run(
@@ -140,12 +131,10 @@ def _end_without_run(
     job = _unfinished(state, prompt_id)
     if job is None:
         return state
-    note = DISMISSED if job.status is JobStatus.LOST and status is JobStatus.CANCELLED else ""
+    dismissed = job.status is JobStatus.LOST and status is JobStatus.CANCELLED
     return end_job(
         state,
-        replace(
-            job, status=status, failure=failure, ended=at.wall, note=note, presence=Presence.EXPECTED, missed_polls=0
-        ),
+        replace(without_doubt(job), status=status, failure=failure, ended=at.wall, dismissed=dismissed),
     )
 
 

@@ -7,7 +7,17 @@ from types import MappingProxyType
 from comfytui.comfy.protocol.events import Output
 from comfytui.session.jobs.index import Jobs, indexed
 from comfytui.session.jobs.sizes import results_size, shrink, traceback_size, without_traceback
-from comfytui.session.model import Failure, Job, JobStatus, Presence, RunTimes, Stamp, WorkloadKey, workload_key_of
+from comfytui.session.model import (
+    Failure,
+    Job,
+    JobStatus,
+    Presence,
+    RunTimes,
+    Stamp,
+    WorkloadKey,
+    without_doubt,
+    workload_key_of,
+)
 from comfytui.session.runs.run import start_run
 from comfytui.session.state import Run, SessionState
 
@@ -80,17 +90,7 @@ def start_job(
     """The state in which a job of mine runs, and its run; of what ran before the end is to be looked up."""
     jobs = []
     if job.status is not JobStatus.RUNNING or job.left_queue:
-        jobs.append(
-            replace(
-                job,
-                status=JobStatus.RUNNING,
-                presence=Presence.EXPECTED,
-                missed_polls=0,
-                last_confirmed=at.monotonic,
-                ended=None,
-                note="",
-            )
-        )
+        jobs.append(replace(without_doubt(job), status=JobStatus.RUNNING, last_confirmed=at.monotonic, ended=None))
     run = state.run if state.run and state.run.prompt_id == job.prompt_id else None
     if run is None and (before := overtaken_job(state)) is not None:
         jobs.append(before)
@@ -124,13 +124,12 @@ def finish_job(
         else:
             state = replace(state, run_times=_add_run_times(state.run_times, job, run, at.monotonic))
     seconds = _run_seconds(run, at, ended_ms)
-    unread = run is None or not run.seen_from_start or run.had_gap
+    incomplete = run is None or not run.seen_from_start or run.had_gap
     # A success that shows nothing is one whose results went astray.
-    unread |= status is JobStatus.SUCCEEDED and not (job.outputs or job.text)
-    ends = replace(job, status=status, ended=at.wall, seconds=seconds, failure=failure, note="")
-    done = replace(
-        ends, presence=Presence.LEFT_QUEUE if unread else Presence.EXPECTED, missed_polls=0, results_incomplete=unread
-    )
+    incomplete |= status is JobStatus.SUCCEEDED and not (job.outputs or job.text)
+    done = replace(without_doubt(job), status=status, ended=at.wall, seconds=seconds, failure=failure)
+    if incomplete:
+        done = replace(done, presence=Presence.LEFT_QUEUE, results_incomplete=True)
     return end_job(state, done)
 
 

@@ -77,7 +77,7 @@ class AgainActions(ActingScreen):
         searched = await self._search_for(lost)
         asked = {job.prompt_id for job in lost}
         rest = [job for job in lost_jobs(self._service.state) if job.prompt_id in asked]
-        unsure = sum(bool(job.note) for job in rest)
+        unsure = sum(job.may_have_finished for job in rest)
         question = formatting.ask_about_lost(len(rest), unsure, _batches(rest))
         answer: bool | None = True
         if question:
@@ -102,7 +102,7 @@ class AgainActions(ActingScreen):
 
 def resent(lost: Sequence[Job], answer: bool | None) -> list[str]:
     """The ids of lost jobs that are resent after a question: all (True), only those surely not done, or none (None)."""
-    force = [job for job in lost if not job.note]
+    force = [job for job in lost if not job.may_have_finished]
     jobs = lost if answer else force if answer is False and len(force) < len(lost) else ()
     return [job.prompt_id for job in jobs]
 
