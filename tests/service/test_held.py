@@ -10,9 +10,8 @@ from comfytui.comfy.protocol.models import SystemStats
 from comfytui.comfy.server import Server
 from comfytui.service.connection import early_frames
 from comfytui.service.connection.early_frames import MOST_FRAMES, EarlyFrames
-from comfytui.service.connection.identity import IdentityCheck
+from comfytui.service.connection.identity import IdentityCheck, server_fingerprint
 from comfytui.service.connection.manager import ConnectionManager
-from comfytui.session.fingerprint import server_fingerprint
 from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer

@@ -1,6 +1,8 @@
 """What has to be known before anything is believed of a server, or sent to it: that it is the box of before."""
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Callable
 
 from comfytui.comfy.client import ComfyClient
@@ -9,7 +11,6 @@ from comfytui.comfy.protocol.models import SystemStats
 from comfytui.comfy.redaction import without_secrets
 from comfytui.sanitize import sanitize
 from comfytui.session.events import CapabilitiesRead, IdentityAccepted, IdentityMismatch, SessionEvent, StatsRead
-from comfytui.session.fingerprint import server_fingerprint
 
 GIB = 2**30
 CARDS_SHOWN = 3
@@ -144,6 +145,16 @@ class IdentityCheck:
             self.is_open = True
             self._prove(sockets)
         return self.is_open
+
+
+def server_fingerprint(stats: SystemStats) -> str:
+    """Return a digest of what tells one server from another: its arguments, devices and memory.
+
+    A digest, since the arguments may hold secrets.
+    """
+    devices = [[device.name, device.type, device.vram_total] for device in stats.devices]
+    traits = json.dumps([list(stats.argv), devices, stats.ram_total])
+    return hashlib.sha256(traits.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _described(stats: SystemStats) -> str:
