@@ -8,7 +8,7 @@ from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.submission.recorder import record
 from comfytui.session.events import ClientIdsAcquired, JobCancelled
 from comfytui.session.model import JobStatus
-from tests.session.build import ME, Session
+from tests.session.builders import ME, Session
 
 
 class Pen(AsyncJournal):

@@ -10,7 +10,7 @@ from comfytui.session.events import BatchPlanned, Connected, FinishedPrompt, His
 from comfytui.session.jobs.summarise import MAX_IMAGES, batch_tag_of, finished_prompt_of
 from comfytui.session.jobs.transitions import upsert
 from comfytui.session.model import BatchTag, JobStatus
-from tests.session.build import CLASSES, ME, Session, head, job, seen, step
+from tests.session.builders import CLASSES, ME, Session, head, job, seen, step
 
 S = JobStatus
 

@@ -28,7 +28,7 @@ from comfytui.session.progress import BatchProgress as Shown
 from comfytui.session.progress import Stage, progress_line, progress_of
 from comfytui.session.runs.phases import is_sampler, phase_of
 from comfytui.workflow.parameters import GenerationParameters
-from tests.session.build import DECODER, LOADER, SAMPLER, SAVER, TEXT, Session, head, plan, run, seen, step, tail
+from tests.session.builders import DECODER, LOADER, SAMPLER, SAVER, TEXT, Session, head, plan, run, seen, step, tail
 
 
 def shown(session: Session, batch: str = "a") -> Shown:

@@ -10,7 +10,7 @@ from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.progress import progress_line, progress_of
 from comfytui.session.selectors import awaiting_history, current_batch
 from comfytui.session.state import SessionState
-from tests.session.replay import BATCH, NAMES, Recording, feed, recorded, settle, stamp, steps, waiting_as_seen
+from tests.session.recordings import BATCH, NAMES, Recording, feed, recorded, settle, stamp, steps, waiting_as_seen
 
 S = JobStatus
 

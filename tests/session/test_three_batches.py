@@ -6,7 +6,7 @@ from comfytui.session.jobs.index import BatchCounts
 from comfytui.session.model import JobStatus
 from comfytui.session.progress import BatchProgress, progress_of
 from comfytui.session.selectors import ahead_of, batch_number, counts_of, current_batch, open_jobs, unsent_jobs
-from tests.session.build import Session, head, plan, run, step, tail
+from tests.session.builders import Session, head, plan, run, step, tail
 
 S = JobStatus
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from comfytui.presentation.farewell import farewell
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
-from tests.session.build import Session, plan, run
+from tests.session.builders import Session, plan, run
 
 
 def told(session: Session, *, command: tuple[str, ...] = ("comfytui",), kept: bool = True) -> str:

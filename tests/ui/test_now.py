@@ -16,8 +16,8 @@ from comfytui.ui.images.image_view import Picture
 from comfytui.ui.themes import SHEETS, THEMES
 from comfytui.ui.widgets.line import Line
 from comfytui.ui.widgets.now_panel import NowPanel, _batch_figures
-from tests.session.build import SAMPLER, Session, head, plan, run, seen
-from tests.session.test_waiting_times import measured, of_the_same_kind
+from tests.session.builders import SAMPLER, Session, head, plan, run, seen
+from tests.session.test_timing import measured, of_the_same_kind
 from tests.ui.screen import Screen
 from tests.waiting import eventually
 

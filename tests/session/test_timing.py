@@ -7,7 +7,7 @@ import pytest
 from comfytui.comfy.protocol.events import ExecutionStart
 from comfytui.session.events import FinishedPrompt, HistorySnapshot, QueuedPrompt, QueueSnapshot
 from comfytui.session.progress import BatchProgress, progress_of
-from tests.session.build import Session, seen
+from tests.session.builders import Session, seen
 from tests.session.test_progress import timed
 
 

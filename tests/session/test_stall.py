@@ -7,7 +7,7 @@ from comfytui.comfy.protocol.models import Device, SystemStats
 from comfytui.session.events import Connected, Lagging, StatsRead
 from comfytui.session.runs.run import MIN_STALL_SECONDS
 from comfytui.session.runs.stall import LOAD_STALL_SECONDS, current_stall, memory_changed, stall_since, stall_timeout
-from tests.session.build import Session, head, step
+from tests.session.builders import Session, head, step
 
 GIB = 2**30
 BOX = SystemStats("0.33.0", 64 * GIB, 50 * GIB, (Device("cuda", "cuda", 24 * GIB, 20 * GIB),))

@@ -37,7 +37,7 @@ from comfytui.session.model import BatchTag, Failure, JobStatus
 from comfytui.session.progress import progress_line, progress_of
 from comfytui.session.selectors import ahead_of, awaiting_history, current_batch
 from comfytui.session.state import SessionState
-from tests.session.build import CLASSES, ME, Session, run, seen
+from tests.session.builders import CLASSES, ME, Session, run, seen
 
 MINE = ("a1", "a2")
 IDS = st.sampled_from([*MINE, "theirs", "unknown"])

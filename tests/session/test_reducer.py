@@ -43,7 +43,7 @@ from comfytui.session.events import (
 )
 from comfytui.session.model import Failure, JobStatus, LinkKind
 from comfytui.session.selectors import awaiting_history
-from tests.session.build import CLASSES, ME, SAVER, Session, head, plan, run, seen, step
+from tests.session.builders import CLASSES, ME, SAVER, Session, head, plan, run, seen, step
 
 S = JobStatus
 

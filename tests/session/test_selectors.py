@@ -7,7 +7,7 @@ from comfytui.session.jobs.index import Jobs, indexed
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.progress import progress_of
 from comfytui.session.selectors import ahead_of, batch_number, batch_of, current_batch, next_job, open_jobs
-from tests.session.build import Session, head, plan, run, seen, step
+from tests.session.builders import Session, head, plan, run, seen, step
 
 MANY = 10_000
 

@@ -4,7 +4,7 @@ from comfytui.comfy.protocol.events import Executed, ExecutionCached, ExecutionE
 from comfytui.session.events import FinishedPrompt, HistorySnapshot, QueuedPrompt, QueueSnapshot
 from comfytui.session.model import BatchTag, Failure, JobStatus
 from comfytui.workflow.parameters import GenerationParameters
-from tests.session.build import CLASSES, ME, Session, seen
+from tests.session.builders import CLASSES, ME, Session, seen
 
 FOX = "\U0001f98a"
 MIB = 2**20
