@@ -1,1 +1,1 @@
-"""The truth about one server: pure values, and the reducer that changes them."""
+"""State of one server as immutable values, and the reducer that changes it. No I/O."""

@@ -1,10 +1,10 @@
-"""How the server is reached: one small machine for the socket's news and for what HTTP tells meanwhile.
+"""State machine of the connection to the server, driven by the websocket and by HTTP polls.
 
-connecting ──► live ◄──► busy (no pong, HTTP hangs: the socket is kept)
+connecting ──► live ◄──► busy (no pong, HTTP times out: the socket is kept)
     │           │  ▲
-    │           ▼  └──── deaf (open, but its frames do not come: it is renewed)
+    │           ▼  └──── deaf (open, but no frames arrive: the socket is replaced)
     └──► offline ◄──► polling (no socket, HTTP answers)
-unauthorised, not a ComfyUI: given up until the user tries again. another box: given up until the user takes it.
+unauthorised, not a ComfyUI: no retry until the user asks for one. different server: no retry until the user accepts it.
 """
 
 from dataclasses import replace
@@ -25,15 +25,15 @@ from comfytui.session.events import (
 from comfytui.session.model import Link, LinkKind
 
 LATE_SECONDS = 2.0
-"""Seconds that frames may be late before that is worth telling."""
+"""Seconds that frames must be late before the delay is reported."""
 _KEPT_WHEN_CLOSED = frozenset({LinkKind.POLLING})
-"""States that the end of a socket does not change."""
+"""States that do not change when the socket closes."""
 _KEPT_WHEN_UNANSWERED = _KEPT_WHEN_CLOSED | {LinkKind.CONNECTING, LinkKind.BUSY}
-"""States that a socket which is not answered does not change: HTTP tells a busy box from one that is away."""
+"""States that do not change when a connection attempt times out: HTTP tells a busy server from one that is down."""
 
 
 def reduce_link(link: Link, event: LinkEvent, now: float) -> Link:
-    """The link after an event at monotonic second `now`; the very same object where nothing changed."""
+    """Return the link after `event` at monotonic second `now`; the same object if nothing changed."""
     if link.kind is LinkKind.OTHER_BOX:
         return Link(LinkKind.CONNECTING, now) if isinstance(event, IdentityAccepted) else link
     match event:

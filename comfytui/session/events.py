@@ -1,4 +1,4 @@
-"""What happens to a session besides the server's frames: HTTP answers, the user's orders, the link and the clock."""
+"""Events of a session besides the server's frames: HTTP answers, submissions, and changes of the connection."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,21 +21,21 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The socket is gone; the next try comes in `retry_in` seconds, or never (None) where retrying cannot help.
-
-    It brought nothing for `silent` seconds before. `vague`: one was tried and not answered, so the box may be busy.
-    """
+    """The socket closed, or could not be opened."""
 
     reason: str
     retry_in: float | None = None
+    """Seconds until the next attempt; None if retrying cannot help."""
     kind: LinkKind = LinkKind.OFFLINE
     silent: float = 0.0
+    """Seconds without a frame before the socket closed."""
     unanswered: bool = False
+    """Whether a connection attempt timed out, so that the server may only be busy."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientIdsAcquired:
-    """Jobs of these client ids are mine from now on; those `elsewhere` are held by another running comfytui."""
+    """Jobs of `client_ids` are mine from now on; those `held_elsewhere` belong to another running comfytui."""
 
     client_ids: frozenset[str]
     held_elsewhere: frozenset[str] = frozenset()
@@ -43,14 +43,14 @@ class ClientIdsAcquired:
 
 @dataclass(frozen=True, slots=True)
 class HttpSucceeded:
-    """The server answers over HTTP, and is asked again in `pause` seconds."""
+    """The server answered over HTTP; the next poll follows in `poll_interval` seconds."""
 
     poll_interval: float
 
 
 @dataclass(frozen=True, slots=True)
 class HttpFailed:
-    """The server does not answer over HTTP either."""
+    """The server did not answer over HTTP."""
 
     reason: str
     kind: LinkKind = LinkKind.OFFLINE
@@ -58,21 +58,22 @@ class HttpFailed:
 
 @dataclass(frozen=True, slots=True)
 class SocketSilent:
-    """An open socket brings nothing, `silent` seconds: `deaf`, since its frames go astray, or the server is busy."""
+    """An open socket has brought no frame for `silent` seconds."""
 
     deaf: bool
+    """Whether the socket no longer gets its frames; otherwise the whole server is busy."""
     reason: str
     silent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SocketRecovered:
-    """The socket that was quiet brought something."""
+    """The silent socket brought a frame again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lagging:
-    """What comes over the socket now left the server so many seconds ago."""
+    """Frames now arrive `seconds` after the server sent them."""
 
     seconds: float
 
@@ -91,7 +92,7 @@ class IdentityAccepted:
 
 @dataclass(frozen=True, slots=True)
 class CapabilitiesRead:
-    """What the server can do."""
+    """The server's capabilities were read."""
 
     capabilities: Capabilities
 
@@ -107,12 +108,12 @@ LinkEvent = (
     | IdentityMismatch
     | IdentityAccepted
 )
-"""What changes the link."""
+"""Events that change the link."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPlanned:
-    """The user asked for a batch: its jobs, mine and marked, are SUBMITTING until the server took them."""
+    """The user submitted a batch; its jobs are SUBMITTING until the server accepts them."""
 
     batch: Batch
     jobs: tuple[Job, ...]
@@ -120,7 +121,7 @@ class BatchPlanned:
 
 @dataclass(frozen=True, slots=True)
 class PromptQueued:
-    """The server took a prompt; `accepted_id` differs from `prompt_id` on servers that mint their own."""
+    """The server accepted a prompt; `accepted_id` differs from `prompt_id` on servers that assign their own ids."""
 
     prompt_id: str
     accepted_id: str
@@ -129,7 +130,7 @@ class PromptQueued:
 
 @dataclass(frozen=True, slots=True)
 class PromptRejected:
-    """The server refused a prompt."""
+    """The server rejected a prompt."""
 
     prompt_id: str
     failure: Failure
@@ -137,7 +138,7 @@ class PromptRejected:
 
 @dataclass(frozen=True, slots=True)
 class PromptDelayed:
-    """A prompt could not be sent yet; `reason` says why in a few words (empty: it is being sent again)."""
+    """A prompt could not be sent yet; `reason` says why in a few words, and is empty once it is being sent again."""
 
     prompt_id: str
     reason: str
@@ -145,28 +146,28 @@ class PromptDelayed:
 
 @dataclass(frozen=True, slots=True)
 class PromptLost:
-    """Whether the server ever got a prompt cannot be known any more, nor whether it made its images."""
+    """It can no longer be found out whether the server got this prompt, nor whether it ran."""
 
     prompt_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class JobCancelled:
-    """A look at the server proved that the job will not run: deleted while pending, or never sent."""
+    """A poll proved that the job will not run: it was deleted while pending, or never sent."""
 
     prompt_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class JobsResent:
-    """Jobs that the server forgot are sent once more, as they were."""
+    """Lost jobs are to be sent once more, unchanged."""
 
     prompt_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedPrompt:
-    """One prompt as the queue or the history shows it, its graph boiled down; `created` in wall seconds."""
+    """A prompt as the queue or the history shows it, summarised; `created` in wall seconds."""
 
     prompt_id: str
     number: float
@@ -179,7 +180,7 @@ class QueuedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class QueueSnapshot:
-    """The whole queue; `asked` is the monotonic second in which the question was sent."""
+    """The whole queue; `requested_at` is the monotonic second in which the request was sent."""
 
     running: tuple[QueuedPrompt, ...]
     pending: tuple[QueuedPrompt, ...]
@@ -188,7 +189,7 @@ class QueueSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class FinishedPrompt:
-    """How one prompt ended, by the server's history; times in wall seconds."""
+    """How a prompt ended, according to the history; times in wall seconds."""
 
     prompt: QueuedPrompt
     outcome: Literal["success", "error", "interrupted"] | None
@@ -201,7 +202,7 @@ class FinishedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class HistorySnapshot:
-    """Answers from the history; ids in `asked` without an entry in `past` are not in the history."""
+    """Entries of the history; ids in `requested_ids` without an entry are not in the history."""
 
     entries: tuple[FinishedPrompt, ...]
     requested_ids: tuple[str, ...] = ()
@@ -209,7 +210,7 @@ class HistorySnapshot:
 
 @dataclass(frozen=True, slots=True)
 class StatsRead:
-    """The box's own figures."""
+    """The server's system figures were read."""
 
     stats: SystemStats
 

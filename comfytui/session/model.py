@@ -1,4 +1,4 @@
-"""What is known of one server: jobs, batches, the running prompt, the link and the box. All values are immutable."""
+"""Immutable values of a session: jobs, batches, run times and the link."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ MAY_HAVE_FINISHED = "may have finished"
 
 
 class JobStatus(StrEnum):
-    """Where a prompt stands; an end that the server stated is final, LOST is inferred and heals."""
+    """Status of a job. An end that the server stated is final; LOST is inferred, and can be revised."""
 
     SUBMITTING = "submitting"
     QUEUED = "queued"
@@ -33,7 +33,7 @@ class JobStatus(StrEnum):
 
     @property
     def label(self) -> str:
-        """The one word for it on the screen."""
+        """The status as the screen shows it."""
         return _LABELS.get(self, self.value)
 
     @property
@@ -43,13 +43,13 @@ class JobStatus(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether no later event may change it."""
+        """Whether no later event may change the status."""
         return self.ended and self is not JobStatus.LOST
 
 
 _OPEN = frozenset({JobStatus.SUBMITTING, JobStatus.QUEUED, JobStatus.RUNNING})
 RAN = frozenset({JobStatus.SUCCEEDED, JobStatus.CACHED, JobStatus.FAILED, JobStatus.INTERRUPTED})
-"""Ends of jobs whose turn came, which the server keeps in its history."""
+"""Ends of jobs that ran; the server keeps these in its history."""
 _LABELS = {JobStatus.SUBMITTING: "sending", JobStatus.SUCCEEDED: "done"}
 
 
@@ -66,7 +66,7 @@ class Presence(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When an event was seen, in seconds: `monotonic` for measuring, `wall` for showing."""
+    """When an event was received, in seconds: `monotonic` for durations, `wall` for display."""
 
     monotonic: float
     wall: float
@@ -84,7 +84,7 @@ class BatchTag:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job did not succeed: the server's words, and where they point."""
+    """Why a job did not succeed: the server's message, and the nodes and inputs it names."""
 
     message: str
     node_id: str = ""
@@ -96,38 +96,42 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One prompt; times are wall seconds of this machine, `seconds` how long it ran on the server.
-
-    `proven` is the monotonic second in which the server last showed that it has the prompt. `absent` counts the
-    looks in a row that missed it (queue, history, queue, history): odd means that the history is to be asked.
-    `unread`: it ended as a frame said, but frames with its results may have been missed, so that the history has more.
-    """
+    """One prompt. Times are wall seconds of this machine unless stated otherwise."""
 
     prompt_id: str
     status: JobStatus
     mine: bool = False
     owner: str | None = None
+    """The client id that submitted it."""
     batch_tag: BatchTag | None = None
     number: float | None = None
     parameters: GenerationParameters = field(default_factory=GenerationParameters)
     classes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    """Class names of the graph's nodes, by node id."""
     created: float | None = None
     ended: float | None = None
     seconds: float | None = None
+    """How long it ran on the server."""
     outputs: tuple["Output", ...] = ()
     text: tuple[str, ...] = ()
     failure: Failure | None = None
     delay_reason: str = ""
+    """Why it could not be sent yet."""
     may_have_finished: bool = False
+    """Whether it may have run unseen, so that its loss does not mean that its images are missing."""
     dismissed: bool = False
+    """Whether it was lost when it was cancelled."""
     last_confirmed: float | None = None
+    """The monotonic second in which the server last showed that it has the prompt."""
     presence: Presence = Presence.EXPECTED
     missed_polls: int = 0
+    """Polls of queue and history in a row that both missed it."""
     results_incomplete: bool = False
+    """Whether frames with its results may have been missed, so that the history may have more."""
 
     @property
     def left_queue(self) -> bool:
-        """Whether the queue no longer has it, as far as polls and frames say."""
+        """Whether the queue no longer has it, according to polls and frames."""
         return self.presence is not Presence.EXPECTED
 
     @property
@@ -138,21 +142,20 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images asked for at once; `prompts` are their prompt_ids in image order, keys of `SessionState.jobs`.
-
-    One that is `adopted` was neither ordered in this session nor in the journal: only the server tells of it.
-    """
+    """Images that were submitted together."""
 
     id: str
     total: int
     title: str
     prompts: tuple[str, ...]
+    """Prompt ids in image order, keys of `SessionState.jobs`."""
     created: float
     adopted: bool = False
+    """Whether only the server knows of it: it was submitted neither in this session nor according to the journal."""
 
 
 class Phase(StrEnum):
-    """What a running prompt is busy with, in the words that the screen uses."""
+    """What a running prompt is doing, as the screen shows it."""
 
     STARTING = "starting"
     LOADING = "loading model"
@@ -165,7 +168,7 @@ class Phase(StrEnum):
 
 
 class LinkKind(StrEnum):
-    """How the server is reached just now."""
+    """How the server is reached at present."""
 
     CONNECTING = "connecting"
     LIVE = "live"
@@ -179,7 +182,7 @@ class LinkKind(StrEnum):
 
     @property
     def away(self) -> bool:
-        """Whether nobody sees what the server does."""
+        """Whether nothing observes the server in this state."""
         return self in _AWAY
 
 
@@ -188,42 +191,42 @@ _AWAY = frozenset({LinkKind.OFFLINE, LinkKind.BUSY, LinkKind.UNAUTHORISED, LinkK
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The state of the link, `reason` one sentence about it.
-
-    `since` and `retry_at` (when the socket is tried again) are monotonic seconds, `pause` the seconds between two looks
-    while it polls; `socket`: whether one is open. `behind`: whole seconds that its frames are late, 0 where that is not
-    worth telling.
-    """
+    """State of the connection; times are monotonic seconds."""
 
     kind: LinkKind = LinkKind.CONNECTING
     since: float | None = None
     retry_at: float | None = None
+    """When the socket is tried again; None if it is not."""
     reason: str = ""
+    """One sentence about why the link is in this state."""
     poll_interval: float | None = None
+    """Seconds between two polls while there is no socket."""
     socket_open: bool = False
+    """Whether a socket is open."""
     behind: int = 0
+    """Whole seconds by which frames are late; 0 if the delay is too short to report."""
 
 
 WorkloadKey = tuple[GenerationParameters, int]
-"""Jobs that take equally long: the same settings but for words and seeds, and as many nodes."""
+"""Identifies jobs that take equally long: the same settings except texts and seeds, and as many nodes."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunTimes:
-    """The parts of the latest run of a kind, in seconds, and how many `runs` were measured.
-
-    `lead`: from its start to its first step (a cold start loads the model here), `body`: from there to its end,
-    `tail`: from its last step to its end.
-    """
+    """Seconds that the parts of the latest run of a workload took."""
 
     lead: float
+    """From its start to its first step; a cold start loads the model here."""
     body: float
+    """From its first step to its end."""
     tail: float
+    """From its last step to its end."""
     runs: int = 1
+    """How many runs of the workload were measured."""
 
 
 def workload_key_of(job: Job) -> WorkloadKey:
-    """The kind of a job."""
+    """Return the key of the workload that a job belongs to."""
     return replace(job.parameters, prompt="", negative="", seed=None, more_seeds=()), len(job.classes)
 
 

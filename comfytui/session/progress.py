@@ -1,4 +1,4 @@
-"""How far a batch is: the one place that knows "Image 2 of 4 - Step 12/20 (60%)"."""
+"""Progress of a batch in numbers and as text, such as "Image 2 of 4 - Step 12/20 (60%)"."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,33 +21,39 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BatchProgress:
-    """The numbers of one batch; fractions 0 to 1, times in seconds, `rate` in steps a second.
+    """Progress of one batch. Fractions are 0 to 1, times in seconds, `rate` in steps per second.
 
-    The image is the one that runs, or the next one; its step is that of the running pass, unknown while it is
-    `unobserved`, its fraction the whole prompt's. `batch_elapsed` and `batch_left` count running, not
-    waiting in the queue; where the batch is `held_up` by other jobs, `starts_in` says when its next image starts, as
-    far as that is known. `elapsed` and `batch_elapsed` are None while nobody knows when the running image began.
+    The figures of an image are those of the one that runs, or else of the next one.
     """
 
     stage: Stage
     image_index: int
     total_images: int
     current_step: int = 0
+    """Step of the running pass; 0 while the run is `unobserved`."""
     total_steps: int = 0
     percentage: int = 0
     passes: int = 0
+    """Number of the running pass, from 1."""
     phase: Phase | None = None
     node_class: str = ""
     image_fraction: float = 0.0
+    """Share of the whole prompt, not of the pass."""
     batch_fraction: float = 0.0
     rate: float | None = None
     elapsed: float | None = None
+    """How long the image runs; None while its start is unknown."""
     batch_elapsed: float | None = 0.0
+    """Time spent running, not waiting in the queue; None while the start of the running image is unknown."""
     image_left: float | None = None
     batch_left: tuple[float, float] | None = None
+    """Least and greatest time that running the rest takes, without waiting in the queue."""
     starts_in: tuple[float, float] | None = None
+    """Least and greatest time until the next image starts, if that is known."""
     held_up: bool = False
+    """Whether jobs that are not of the batch run or wait before its last image."""
     ahead: int = 0
+    """How many jobs run before the image."""
     sent: int = 0
     done: int = 0
     cached: int = 0
@@ -58,10 +64,11 @@ class BatchProgress:
     lost: int = 0
     note: str = ""
     unobserved: bool = False
+    """Whether no frames of the run arrive, so that its step is unknown."""
 
 
 def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
-    """The progress of a batch at monotonic second `now`."""
+    """Return the progress of a batch at monotonic second `now`."""
     counts = counts_of(state, batch)
     job = next_job(state, batch)
     run = state.run if job and state.run and state.run.prompt_id == job.prompt_id else None
@@ -104,7 +111,7 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
 
 
 def progress_line(progress: BatchProgress) -> str:
-    """The progress in one line."""
+    """Return the progress as one line of text."""
     image = f"Image {progress.image_index} of {progress.total_images}"
     match progress.stage:
         case Stage.RUNNING if progress.current_step:
@@ -120,7 +127,7 @@ def progress_line(progress: BatchProgress) -> str:
 
 
 def _other_counts(progress: BatchProgress) -> str:
-    """What is to be added to the number of images done."""
+    """Return the counts to append to the number of images done."""
     counts = {
         "cached": progress.cached,
         "failed": progress.failed,
@@ -141,9 +148,10 @@ def _stage(job: Job | None, counts: BatchCounts) -> Stage:
 
 
 def _batch_fraction(state: SessionState, batch: Batch, counts: BatchCounts) -> float:
-    """Images that were never seen count as over, since they ran before this session or never will.
+    """Return the share of a batch that is done.
 
-    So do those that left the queue: the next one may run before the history was asked how the last one ended.
+    Images that were never seen count as done: they ran before this session, or never will. So do those that left the
+    queue: the next one may run before the history is asked how the last one ended.
     """
     over, fraction = max(batch.total - counts.open + counts.left_queue, 0), 0.0
     running = state.jobs.get(state.run.prompt_id) if state.run else None

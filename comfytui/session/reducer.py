@@ -1,4 +1,4 @@
-"""The one function that knows how a session changes."""
+"""The reducer: how each event changes the state of a session."""
 
 from dataclasses import replace
 from typing import assert_never

@@ -1,4 +1,4 @@
-"""Questions that the screen asks of a session; cheap with 10,000 jobs, since the job map carries its indexes."""
+"""Queries on the state of a session; cheap with 10,000 jobs, since the job map carries its indexes."""
 
 from typing import TYPE_CHECKING
 
@@ -12,33 +12,33 @@ if TYPE_CHECKING:
 
 
 def counts_of(state: SessionState, batch: Batch) -> BatchCounts:
-    """How the jobs of a batch stand."""
+    """Return how many jobs of a batch are in which status."""
     return indexed(state.jobs).batch_counts.get(batch.id, BatchCounts())
 
 
 def batch_of(state: SessionState, job: Job) -> Batch | None:
-    """The batch that a job of mine belongs to."""
+    """Return the batch that a job of mine belongs to."""
     return state.batches.get(job.batch_tag.batch) if job.mine and job.batch_tag else None
 
 
 def jobs_of(state: SessionState, batch: Batch) -> list[Job]:
-    """The jobs of a batch that are known, in image order."""
+    """Return the known jobs of a batch in image order."""
     return [job for prompt_id in batch.prompts if (job := state.jobs.get(prompt_id))]
 
 
 def newest_picture(state: SessionState, batch: Batch) -> tuple[Job, "Output"] | None:
-    """The image of a batch that was finished last, and its first picture."""
+    """Return the job of a batch that finished last with a picture, and its first picture."""
     made = [(job, output) for job in jobs_of(state, batch) if job.status.ended and (output := first_picture(job))]
     return max(made, key=lambda each: each[0].ended or 0.0, default=None)
 
 
 def first_picture(job: Job) -> "Output | None":
-    """The first file of a job that can be shown; it may have made videos, or sounds, or nothing."""
+    """Return a job's first file that can be shown as a picture, if any: it may have made videos or sounds only."""
     return next((output for output in job.outputs if media_of(output) is Media.PICTURE), None)
 
 
 def current_batch(state: SessionState) -> Batch | None:
-    """The batch to show as *Now*: whose job runs, else whose job is next, else the one that ended last."""
+    """Return the batch to show as *Now*: the running one, else the one that runs next, else the one that ended last."""
     running = state.jobs.get(state.run.prompt_id) if state.run else None
     if running is not None:
         return batch_of(state, running)
@@ -49,24 +49,24 @@ def current_batch(state: SessionState) -> Batch | None:
 
 
 def next_job(state: SessionState, batch: Batch) -> Job | None:
-    """The job of a batch that runs, or will run first; None when all have ended."""
+    """Return the job of a batch that runs or will run first; None if all have ended."""
     prompt_id = counts_of(state, batch).next
     return state.jobs[prompt_id] if prompt_id else None
 
 
 def batch_number(state: SessionState, batch: Batch) -> int:
-    """Which batch of the session it is, from 1."""
+    """Return the place of a batch among those of the session, from 1; 0 if it is unknown."""
     return next((number for number, known in enumerate(state.batches, 1) if known == batch.id), 0)
 
 
 def ahead_of(state: SessionState, job: Job) -> int:
-    """How many jobs, anybody's, run or stand before it; all that are queued where it is not in the queue yet."""
+    """Return how many jobs, of any client, run before this one; the whole queue if it is not queued yet."""
     places = indexed(state.jobs).queue_positions
     return 0 if job.status.ended or job.left_queue else places.get(job.prompt_id, len(places))
 
 
 def is_held_up(state: SessionState, batch: Batch) -> bool:
-    """Whether jobs that are not of the batch run or stand before its last image."""
+    """Return whether jobs that are not of the batch run or wait before its last image."""
     jobs = indexed(state.jobs)
     last, own = jobs.queue_spans.get(batch.id, (-1, 0))
     if not own:  # What is still to be sent comes after all that is there.
@@ -75,19 +75,19 @@ def is_held_up(state: SessionState, batch: Batch) -> bool:
 
 
 def open_jobs(state: SessionState) -> int:
-    """How many jobs of mine are still to end, unsent ones included."""
+    """Return how many jobs of mine have not ended, unsent ones included."""
     return sum(counts_of(state, batch).open for batch in state.batches.values())
 
 
 def unsent_jobs(state: SessionState) -> int:
-    """How many jobs of mine the server does not have yet."""
+    """Return how many jobs of mine the server does not have yet."""
     return sum(counts_of(state, batch).of(JobStatus.SUBMITTING) for batch in state.batches.values())
 
 
 def lost_jobs(state: SessionState, batch: Batch | None = None) -> list[Job]:
-    """My jobs that the server forgot, of one batch or of all, in the order in which they were asked for.
+    """Return my lost jobs, of one batch or of all, in the order of submission.
 
-    Those of another running comfytui are for that one to send again.
+    Those of another running comfytui are left to it.
     """
     batches = [batch] if batch else state.batches.values()
     jobs = (state.jobs.get(prompt_id) for each in batches for prompt_id in each.prompts)
@@ -95,14 +95,14 @@ def lost_jobs(state: SessionState, batch: Batch | None = None) -> list[Job]:
 
 
 def is_overwritten(state: SessionState, job: Job, output: "Output") -> bool:
-    """Whether a later job was given a file of the same name: a server whose folder was emptied counts anew."""
+    """Return whether a later job was given a file of the same name: a server whose folder was emptied counts anew."""
     ended = job.ended or 0.0
     later = (other for other in state.jobs.values() if output in other.outputs and (other.ended or 0.0) > ended)
     return any(other.status is not JobStatus.CACHED for other in later)
 
 
 def just_ended(before: SessionState, after: SessionState) -> list[Job]:
-    """My jobs that were open in `before` and are not in `after`."""
+    """Return my jobs that were open in `before` and have ended in `after`."""
     return [
         job
         for prompt_id, job in after.jobs.items()
@@ -111,5 +111,5 @@ def just_ended(before: SessionState, after: SessionState) -> list[Job]:
 
 
 def awaiting_history(state: SessionState) -> tuple[str, ...]:
-    """The prompt_ids of jobs, anybody's, that the queue no longer has and whose end is not known."""
+    """Return the prompt ids of jobs, of any client, whose end is to be read from the history."""
     return indexed(state.jobs).awaiting_history

@@ -1,4 +1,4 @@
-"""The state of one session, and the live numbers of the prompt that runs."""
+"""The state of one session, and the run of the prompt that executes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,72 +16,89 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The running prompt of mine, kept outside the job map so that a step copies nothing that grows.
+    """The running prompt of mine; kept outside the job map, so that a step copies nothing that grows.
 
-    `step` of `steps` is the running pass (`passes` counts them from 1, 0 before the first), `pass_node` and `weight`
-    its node and share. `fraction` is the whole prompt, 0 to 1, and never falls; `left` is the weight still to do.
-    The last `recent_steps` took `recent_seconds`, both fading with time; `stalled` seconds count for neither. Times
-    are monotonic seconds; `started_ms` is the server's clock. `done` nodes include the `cached` ones. `whole`: the
-    run was seen from its start; `cut`: the link broke meanwhile. `started` is when it was first seen, `began` when it
-    really began, None while that is not known; `created` is when the server took the prompt, in its wall seconds.
+    Times are monotonic seconds unless stated otherwise.
     """
 
     prompt_id: str
     first_seen: float
+    """When this session first saw it run."""
     seen_from_start: bool = True
+    """Whether it was observed from its start."""
     started_ms: int | None = None
+    """When it started, in milliseconds of the server's clock."""
     node: str | None = None
     phase: Phase = Phase.STARTING
     step: int = 0
+    """Steps done of the running pass."""
     steps: int = 0
     passes: int = 0
+    """Number of the running pass, from 1; 0 before the first one."""
     pass_node: str | None = None
+    """The node of the running pass."""
     pass_weight: float = 0.0
+    """Weight of the running pass as a whole."""
     fraction: float = 0.0
+    """Share of the whole prompt that is done, 0 to 1; never falls."""
     weight_left: float = 0.0
+    """Weight of what is still to be done."""
     recent_steps: float = 0.0
+    """Recent steps, exponentially decayed."""
     recent_seconds: float = 0.0
+    """Seconds that `recent_steps` took, decayed likewise."""
     first_step_at: float | None = None
     last_step_at: float | None = None
     stalled_seconds: float = 0.0
+    """Seconds spent in stalls, which count for neither of the recent figures."""
     finished_nodes: frozenset[str] = frozenset()
+    """Nodes that are done, including the cached ones."""
     cached_nodes: frozenset[str] = frozenset()
     had_gap: bool = False
+    """Whether the connection was interrupted during the run."""
     started: float | None = None
+    """When it really started; None while that is unknown."""
     created: float | None = None
+    """When the server accepted the prompt, in wall seconds of its clock."""
 
     @property
     def step_seconds(self) -> float | None:
-        """Seconds a step, of late; None before the second step of a pass."""
+        """Recent seconds per step; None before the second step of a pass."""
         return self.recent_seconds / self.recent_steps if self.recent_seconds > 0 else None
 
     @property
     def rate(self) -> float | None:
-        """Steps a second, of late; None before the second step of a pass."""
+        """Recent steps per second; None before the second step of a pass."""
         return self.recent_steps / self.recent_seconds if self.recent_seconds > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """Everything known of one server; `jobs` by prompt_id, `batches` by batch id, both in order of arrival.
-
-    Jobs of `client_ids` are mine; those of them that are `elsewhere` are held by another running comfytui of the same
-    user, which alone gets their frames and sends their prompts. `run_times` holds the measured parts of runs, by
-    workload; `memory_moved` is the monotonic second in which the server's memory last changed visibly, to `moved_to`,
-    `capabilities` what the server can do, None until that is known. `unobserved_since` is the monotonic second since
-    which nobody saw what the server does, None while somebody does.
-    """
+    """Everything that is known of one server."""
 
     client_ids: frozenset[str] = frozenset()
+    """Jobs of these client ids are mine."""
     held_elsewhere: frozenset[str] = frozenset()
+    """Those of `client_ids` that another running comfytui of this user holds.
+
+    Only that one gets their frames and sends their prompts.
+    """
     link: Link = field(default_factory=Link)
     jobs: Mapping[str, Job] = field(default_factory=Jobs)
+    """Jobs by prompt_id, in order of arrival."""
     batches: Mapping[str, Batch] = field(default_factory=lambda: MappingProxyType({}))
+    """Batches by batch id, in order of arrival."""
     run: Run | None = None
     queue_remaining: int = 0
+    """Length of the server's queue, running prompts included."""
     stats: "SystemStats | None" = None
     run_times: Mapping[WorkloadKey, RunTimes] = field(default_factory=lambda: MappingProxyType({}))
+    """Measured parts of runs, by workload."""
     memory_changed_at: float | None = None
+    """The monotonic second in which the server's memory last changed visibly."""
     memory_changed_to: "SystemStats | None" = None
+    """The figures that were read then."""
     capabilities: "Capabilities | None" = None
+    """What the server can do; None until that is known."""
     unobserved_since: float | None = -inf
+    """The monotonic second since which nothing observes the server; None while something does."""

@@ -1,1 +1,1 @@
-"""The jobs of a server: the indexed map, and every change that is made to it."""
+"""The jobs of a server: the indexed job map, and every change to it."""

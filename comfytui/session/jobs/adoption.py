@@ -1,4 +1,4 @@
-"""Jobs of mine that this session did not plan: taken over from the queue or the history, in the batches they carry."""
+"""Takes over my jobs that this session did not plan, from the queue or the history, with the batches they belong to."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -10,13 +10,13 @@ from comfytui.session.model import Batch, BatchTag, Job, JobStatus
 from comfytui.session.state import SessionState
 
 TITLE_LENGTH = 80
-"""Characters of a prompt that name a batch nobody named."""
+"""Characters of the prompt that serve as the title of an adopted batch."""
 BATCHES_ADOPTED = 2_000
-"""Batches that are taken over; jobs of more are shown as another client's."""
+"""Batches that are adopted at most; jobs of further ones are shown as another client's."""
 
 
 def new_job(seen: QueuedPrompt, status: JobStatus, *, mine: bool) -> Job:
-    """A job that is known from the queue or the history alone."""
+    """Return a job that is known from the queue or the history only."""
     return Job(
         prompt_id=seen.prompt_id,
         status=status,
@@ -31,7 +31,11 @@ def new_job(seen: QueuedPrompt, status: JobStatus, *, mine: bool) -> Job:
 
 
 def adopt(state: SessionState, jobs: Collection[Job], wall: float) -> SessionState:
-    """The state with these jobs as mine; their marks restore batches, a job without one is a batch of its own."""
+    """Return the state with these jobs as mine.
+
+    Their tags restore batches; a job without a usable tag becomes a batch of one. A job that turns out to be an image
+    that is still being submitted takes that image's place.
+    """
     batches = {key for key, batch in state.batches.items() if batch.adopted} if jobs else set()
     oldest_first = sorted(jobs, key=lambda job: (job.created or wall, job.number or 0))
     found: list[Job] = []
@@ -59,7 +63,10 @@ def adopt(state: SessionState, jobs: Collection[Job], wall: float) -> SessionSta
 
 
 def _image_owners(state: SessionState) -> dict[tuple[str, int], str]:
-    """The prompt_id of each image of each batch. A server that mints its own ids shows an image under another one."""
+    """Return the prompt ids of the images of all batches, by batch id and index.
+
+    Servers that assign their own ids show an image under another one.
+    """
     jobs = (state.jobs.get(prompt) for batch in state.batches.values() for prompt in batch.prompts)
     return {(job.batch_tag.batch, job.batch_tag.index): job.prompt_id for job in jobs if job and job.batch_tag}
 
@@ -70,7 +77,7 @@ def _fits(state: SessionState, batch_tag: BatchTag) -> bool:
 
 
 def _with_batches(state: SessionState, jobs: list[Job], wall: float) -> SessionState:
-    """The state with the batches of these jobs; what was never seen of a batch is simply not there."""
+    """Return the state with the batches of these jobs; images that were never seen are left out."""
     batches = dict(state.batches)
     images: dict[str, list[Job]] = {}
     for job in jobs:

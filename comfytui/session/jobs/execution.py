@@ -1,4 +1,4 @@
-"""What the server's frames mean for my jobs; frames about other people's prompts change nothing."""
+"""Applies the server's execution frames to my jobs; frames about other clients' prompts change nothing."""
 
 from dataclasses import replace
 from typing import assert_never
@@ -21,9 +21,9 @@ from comfytui.session.runs.run import enter_node, finish_node, mark_cached, reco
 from comfytui.session.state import Run, SessionState
 
 OUTPUTS_KEPT = 10_000
-"""Files of one job that are kept."""
+"""Files kept per job."""
 TEXTS_KEPT = 100
-"""Texts of one job that are kept."""
+"""Texts kept per job."""
 
 RunFrame = ExecutionStart | ExecutionCached | Executing | Progress | ProgressState | Executed
 """Frames that show that a prompt runs."""
@@ -32,7 +32,7 @@ EndFrame = ExecutionSuccess | ExecutionError | ExecutionInterrupted
 
 
 def reduce_run_frame(state: SessionState, event: RunFrame, at: Stamp) -> SessionState:
-    """The state after a frame of a running prompt."""
+    """Return the state after a frame of a running prompt."""
     # Servers of 2023 send steps without an id, to the client that submitted.
     prompt_id = event.prompt_id or (state.run.prompt_id if state.run and isinstance(event, Progress) else None)
     job = _mine(state, prompt_id)
@@ -51,7 +51,7 @@ def reduce_run_frame(state: SessionState, event: RunFrame, at: Stamp) -> Session
 
 
 def reduce_end_frame(state: SessionState, event: EndFrame, at: Stamp) -> SessionState:
-    """The state after a frame that states an end."""
+    """Return the state after a frame that states the end of a prompt."""
     job = _mine(state, event.prompt_id)
     if job is None:
         return state
@@ -67,14 +67,14 @@ def reduce_end_frame(state: SessionState, event: EndFrame, at: Stamp) -> Session
 
 
 def failure_of(error: ExecutionError) -> Failure:
-    """What a node's error says, in the server's words."""
+    """Return the failure that a node's error describes."""
     return Failure(error.exception_message, error.node_id, error.node_type, error.exception_type, error.traceback)
 
 
 def _mine(state: SessionState, prompt_id: str | None) -> Job | None:
-    """The job of that id if it is mine and may still change.
+    """Return the job of that id if it is mine and may still change.
 
-    Frames of an id that is not known yet (a server that mints its own, before its answer) are left to the next look.
+    Frames of an unknown id (a server that assigns its own, before its answer) are left to the next poll.
     """
     job = state.jobs.get(prompt_id) if prompt_id else None
     return job if job and job.mine and not job.status.final else None
@@ -99,7 +99,7 @@ def _follow(run: Run, job: Job, event: RunFrame, at: Stamp) -> Run:
 
 
 def _follow_overview(run: Run, job: Job, nodes: tuple[NodeProgress, ...], at: Stamp) -> Run:
-    """The run as an overview of its nodes shows it; of several at work the one that was followed so far counts."""
+    """Return the run after an overview of its nodes; of several running nodes, the one followed so far counts."""
     working = None
     for node in nodes:
         if node.state == "finished":

@@ -1,4 +1,4 @@
-"""All jobs of a server as one immutable map that carries the indexes which the screen asks for."""
+"""The jobs of a server as one immutable map that carries the indexes which the screen asks for."""
 
 from collections import Counter
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Set, ValuesView
@@ -12,34 +12,35 @@ from comfytui.session.model import Job, JobStatus, Presence, WorkloadKey, worklo
 
 @dataclass(frozen=True, slots=True)
 class BatchCounts:
-    """How the known jobs of one batch stand; `next` is the one that runs or will run first, `seconds` the time run.
-
-    `left` of those that are still to end left the queue: how they ended is yet to be read.
-    """
+    """How many known jobs of one batch are in which status."""
 
     counts: Mapping[JobStatus, int] = field(default_factory=dict)
     next: str | None = None
+    """The job that runs or will run first."""
     seconds: float = 0.0
+    """Time run by all jobs together."""
     ended: float | None = None
+    """When the last of them ended, in wall seconds."""
     left_queue: int = 0
+    """Jobs that left the queue, and whose end is yet to be read."""
 
     def of(self, *statuses: JobStatus) -> int:
-        """How many jobs have one of these statuses."""
+        """Return how many jobs have one of these statuses."""
         return sum(self.counts.get(status, 0) for status in statuses)
 
     @property
     def open(self) -> int:
-        """How many jobs are still to end."""
+        """How many jobs have not ended."""
         return sum(count for status, count in self.counts.items() if not status.ended)
 
     @property
     def open_or_lost(self) -> int:
-        """How many jobs are still to end, or lost."""
+        """How many jobs have not ended, or are lost."""
         return sum(count for status, count in self.counts.items() if not status.final)
 
 
 class Jobs(Mapping[str, Job]):
-    """Jobs by prompt_id in order of arrival; indexes are made when first asked for, once a version of the map."""
+    """Jobs by prompt_id in order of arrival; each version of the map computes its indexes when they are first used."""
 
     def __init__(self, jobs: Iterable[Job] = ()) -> None:
         self._jobs = {job.prompt_id: job for job in jobs}
@@ -57,7 +58,7 @@ class Jobs(Mapping[str, Job]):
         return f"Jobs({len(self)})"
 
     def with_jobs(self, jobs: Iterable[Job]) -> "Jobs":
-        """The map with these jobs in the place of those of the same ids, new ones last."""
+        """Return the map with these jobs replacing those of the same ids, new ones last."""
         changed = Jobs()
         changed._jobs = self._jobs | (put := {job.prompt_id: job for job in jobs})
         sizes = [self.results_size, self.tracebacks_size]
@@ -70,46 +71,46 @@ class Jobs(Mapping[str, Job]):
         return changed
 
     def without(self, ids: Set[str]) -> "Jobs":
-        """The map without the jobs of these ids."""
+        """Return the map without the jobs of these ids."""
         return Jobs(job for job in self._jobs.values() if job.prompt_id not in ids)
 
     def rekeyed(self, old: str, job: Job) -> "Jobs":
-        """The map with `job` in the place of the job `old`, whose id it need not share."""
+        """Return the map with `job` in the place of the job `old`, whose id may differ."""
         others = self.without({job.prompt_id} - {old})
         return Jobs(job if known.prompt_id == old else known for known in others.values())
 
     def values(self) -> ValuesView[Job]:
-        """The jobs, at the speed of a dict."""
+        """Return the jobs; as fast as those of a dict."""
         return self._jobs.values()
 
     def items(self) -> ItemsView[str, Job]:
-        """The jobs with their ids, at the speed of a dict."""
+        """Return the ids with their jobs; as fast as those of a dict."""
         return self._jobs.items()
 
     @cached_property
     def results_size(self) -> int:
-        """The bytes of what all jobs gave."""
+        """Bytes of the results of all jobs."""
         return sum(map(results_size, self._jobs.values()))
 
     @cached_property
     def tracebacks_size(self) -> int:
-        """The bytes of the tracebacks of all jobs."""
+        """Bytes of the tracebacks of all jobs."""
         return sum(map(traceback_size, self._jobs.values()))
 
     @cached_property
     def queue_positions(self) -> Mapping[str, int]:
-        """The place in the server's queue, from 0, of every job that is in it."""
+        """Position in the server's queue, from 0, of every job that is in it."""
         queued = [job for job in self._jobs.values() if job.status in _QUEUED and job.presence is Presence.EXPECTED]
         return {job.prompt_id: place for place, job in enumerate(sorted(queued, key=run_order))}
 
     @cached_property
     def running_ids(self) -> Set[str]:
-        """The jobs, anybody's, that run."""
+        """Ids of the jobs that run, of any client."""
         return frozenset(key for key in self.queue_positions if self._jobs[key].status is JobStatus.RUNNING)
 
     @cached_property
     def batch_counts(self) -> Mapping[str, BatchCounts]:
-        """How my batches stand, by batch id."""
+        """Counts of my batches, by batch id."""
         batches: dict[str, list[Job]] = {}
         for job in self._jobs.values():
             if job.mine and job.batch_tag:
@@ -118,7 +119,7 @@ class Jobs(Mapping[str, Job]):
 
     @cached_property
     def queue_spans(self) -> Mapping[str, tuple[int, int]]:
-        """The last place in the server's queue of each of my batches, and how many of its jobs are in the queue."""
+        """For each of my batches, its last queue position and how many of its jobs are in the queue."""
         places: dict[str, list[int]] = {}
         for prompt_id, place in self.queue_positions.items():
             job = self._jobs[prompt_id]
@@ -128,13 +129,13 @@ class Jobs(Mapping[str, Job]):
 
     @cached_property
     def run_seconds(self) -> Mapping[WorkloadKey, float]:
-        """How long the latest job of each kind ran, anybody's, as far as the server told."""
+        """Seconds that the latest job of each workload ran, of any client, where the server reported them."""
         ran = [job for job in self._jobs.values() if job.status is JobStatus.SUCCEEDED and job.seconds is not None]
         return {workload_key_of(job): job.seconds or 0.0 for job in sorted(ran, key=lambda job: job.ended or 0.0)}
 
     @cached_property
     def awaiting_history(self) -> tuple[str, ...]:
-        """Jobs, anybody's, that left the queue and whose end is not known in full."""
+        """Ids of jobs, of any client, that left the queue and whose end is not known in full."""
         return tuple(
             job.prompt_id
             for job in self._jobs.values()
@@ -151,7 +152,10 @@ _RANK = {JobStatus.RUNNING: 0, JobStatus.QUEUED: 1, JobStatus.SUBMITTING: 2}
 
 
 def run_order(job: Job) -> tuple[int, bool, float, int]:
-    """Sorts open jobs in the order in which the server runs them; what is not sent comes last, in image order."""
+    """Return a sort key that puts open jobs in the order in which the server runs them.
+
+    Unsent jobs come last, in image order.
+    """
     return (
         _RANK[job.status],
         job.left_queue,
@@ -172,5 +176,5 @@ def _count_jobs(jobs: list[Job]) -> BatchCounts:
 
 
 def indexed(jobs: Mapping[str, Job]) -> Jobs:
-    """The same jobs as a map with indexes."""
+    """Return the same jobs as a map with indexes."""
     return jobs if isinstance(jobs, Jobs) else Jobs(jobs.values())

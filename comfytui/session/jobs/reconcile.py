@@ -1,4 +1,4 @@
-"""What looks at the queue and the history tell: they heal whatever frames did not say."""
+"""Reconciles the jobs with polls of the queue and the history, which heal whatever frames did not tell."""
 
 from dataclasses import replace
 
@@ -26,11 +26,11 @@ MISSED_POLLS_UNTIL_LOST = 2
 Require two consecutive misses: a stalled server may answer a GET before it reads our buffered POST.
 """
 MISSED_POLLS_UNTIL_INCOMPLETE = 3
-"""Polls of the history in a row that miss an ended job before its missing results are given up."""
+"""Polls of the history in a row without an ended job after which its missing results are given up."""
 
 
 def reduce_queue_snapshot(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:
-    """The state after a look at the whole queue."""
+    """Return the state after a poll of the whole queue."""
     there = {seen.prompt_id: (seen, JobStatus.QUEUED) for seen in event.pending}
     there |= {seen.prompt_id: (seen, JobStatus.RUNNING) for seen in event.running}
     known = [_in_queue(job, *there[job.prompt_id]) for job in state.jobs.values() if job.prompt_id in there]
@@ -45,7 +45,7 @@ def reduce_queue_snapshot(state: SessionState, event: QueueSnapshot, at: Stamp) 
 
 
 def reduce_history_snapshot(state: SessionState, event: HistorySnapshot, at: Stamp) -> SessionState:
-    """The state after answers from the history."""
+    """Return the state after a poll of the history."""
     entries = {past.prompt.prompt_id: past for past in event.entries}
     known = [
         _with_history(state.jobs[key], past, at) for key, past in entries.items() if not _is_new(state, past.prompt)
@@ -73,13 +73,13 @@ def _is_mine(state: SessionState, seen: QueuedPrompt) -> bool:
 
 
 def _is_new(state: SessionState, seen: QueuedPrompt) -> bool:
-    """Whether it is new, or was taken for another's before the client id became known as mine."""
+    """Return whether it is unknown, or was taken for another client's before its client id became mine."""
     job = state.jobs.get(seen.prompt_id)
     return job is None or (not job.mine and _is_mine(state, seen))
 
 
 def _in_queue(job: Job, seen: QueuedPrompt, status: JobStatus) -> Job:
-    """A known job that the queue shows; a run that frames told of does not go back to waiting."""
+    """Return a known job that the queue shows; one that runs according to frames does not go back to waiting."""
     if job.status.final:
         return job
     if job.status is JobStatus.RUNNING:
@@ -90,7 +90,10 @@ def _in_queue(job: Job, seen: QueuedPrompt, status: JobStatus) -> Job:
 
 
 def _missing_from_queue(state: SessionState, job: Job, asked: float, at: Stamp) -> Job:
-    """A job that the queue did not show, unless it came after the request: anybody's may have ended since."""
+    """Return a job that the queue did not show, unless the queue was requested before the server got it.
+
+    This goes for any client's jobs: all may have ended since.
+    """
     late = job.status is JobStatus.SUBMITTING or (job.last_confirmed is not None and job.last_confirmed >= asked)
     if late or job.presence is Presence.LEFT_QUEUE:
         return job
@@ -99,7 +102,7 @@ def _missing_from_queue(state: SessionState, job: Job, asked: float, at: Stamp) 
 
 
 def _may_have_run(state: SessionState, job: Job, at: Stamp) -> bool:
-    """Whether its turn may have come in the time that nobody saw."""
+    """Return whether its turn may have come in the time that nothing observed."""
     if job.status is JobStatus.RUNNING:
         return True
     if state.unobserved_since is None and state.link.kind is LinkKind.LIVE:
@@ -111,7 +114,7 @@ def _may_have_run(state: SessionState, job: Job, at: Stamp) -> bool:
 
 
 def _missing_from_history(job: Job, at: Stamp) -> Job:
-    """A job that is not in the history either; after the second time it is lost."""
+    """Return a job that is not in the history either."""
     missed_polls = job.missed_polls + 1
     if job.results_incomplete:
         # The server states the end a moment before it writes the history.
@@ -127,7 +130,7 @@ def _missing_from_history(job: Job, at: Stamp) -> Job:
 
 
 def _add_new(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:
-    """The state with jobs it did not know, mine into batches; of those that nobody ordered here few are kept."""
+    """Return the state with new jobs, mine in batches; of those not submitted here only the newest are kept."""
     dropped = excess_ids(state, jobs)
     state = remove_jobs(state, dropped)
     jobs = drop_excess_parameters(state, [job for job in jobs if job.prompt_id not in dropped])
@@ -136,7 +139,7 @@ def _add_new(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:
 
 
 def _follow_running(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:
-    """The state with the live numbers on the job of mine that the queue shows as running."""
+    """Return the state with a run of the job of mine that the queue shows as running."""
     ids = [seen.prompt_id for seen in event.running]
     if state.run and (state.run.prompt_id in ids or _confirmed_since(state, state.run.prompt_id, event.requested_at)):
         return state
@@ -155,7 +158,7 @@ def _confirmed_since(state: SessionState, prompt_id: str, asked: float) -> bool:
 
 
 def _with_history(job: Job, past: FinishedPrompt, at: Stamp) -> Job:
-    """A job with what the history says; an end that was stated stays, only gaps are filled."""
+    """Return a job with what the history says of it; an end that was stated stays, only gaps are filled."""
     status, failure = _outcome(past)
     if job.status.final:
         status = status if (job.status, status) == (JobStatus.SUCCEEDED, JobStatus.CACHED) else job.status

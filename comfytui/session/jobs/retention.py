@@ -1,4 +1,4 @@
-"""Which jobs are kept that nobody ordered here: a server may show new ones without end."""
+"""Decides which jobs are kept that were not submitted here: a server may show new ones without end."""
 
 from collections.abc import Iterable, Set
 from dataclasses import replace
@@ -11,25 +11,25 @@ from comfytui.session.state import SessionState
 from comfytui.workflow.parameters import GenerationParameters
 
 OTHERS_KEPT = 200
-"""Ended jobs of others that are remembered, the newest."""
+"""Ended jobs of other clients that are kept, the newest."""
 ADOPTED_KEPT = 1_000
-"""The same of jobs of mine that are known from the server alone."""
+"""Ended jobs of mine that are kept although only the server knows of them, the newest."""
 LEFT_QUEUE_KEPT = 1_000
-"""Jobs of each of these that left the queue, and whose end is still to be read."""
+"""Jobs of each of these two groups that are kept after they left the queue, until their end is read."""
 ENDED_SIZE = 16 * 2**20
-"""Bytes of these ended jobs, of others and of mine."""
+"""Bytes of ended jobs that are kept, in each of these two groups."""
 GRAPHS_SIZE = 48 * 2**20
 """Bytes of what is known of the graphs of all jobs."""
 
 
 def is_submitted_here(state: SessionState, job: Job) -> bool:
-    """Whether the user ordered it here, in this session or one before."""
+    """Return whether the user submitted it with comfytui on this machine, in this session or an earlier one."""
     batch = state.batches.get(job.batch_tag.batch) if job.mine and job.batch_tag else None
     return batch is not None and not batch.adopted
 
 
 def drop_excess_parameters(state: SessionState, jobs: list[Job]) -> list[Job]:
-    """These new jobs without their settings, where there is no more memory for those."""
+    """Return these new jobs, without their parameters where the limit for those is reached."""
     if not jobs:
         return jobs
     counted: set[int] = set()
@@ -45,7 +45,7 @@ def drop_excess_parameters(state: SessionState, jobs: list[Job]) -> list[Job]:
 
 
 def excess_ids(state: SessionState, new: Iterable[Job]) -> Set[str]:
-    """The oldest jobs, of these `new` ones too, that nobody ordered here and that are no longer in the queue."""
+    """Return the ids of the oldest jobs, `new` ones included, that were not submitted here and left the queue."""
     running = state.run.prompt_id if state.run else ""
     jobs = {**state.jobs, **{job.prompt_id: job for job in new}}
     gone = [job for job in jobs.values() if (job.status.ended or job.left_queue) and job.prompt_id != running]
@@ -55,7 +55,7 @@ def excess_ids(state: SessionState, new: Iterable[Job]) -> Set[str]:
 
 
 def remove_jobs(state: SessionState, ids: Set[str]) -> SessionState:
-    """The state without the jobs of these ids, and without the batches that they leave empty."""
+    """Return the state without the jobs of these ids, and without the batches that this leaves empty."""
     jobs = [job for key in ids if (job := state.jobs.get(key))]
     if not jobs:
         return state
@@ -70,7 +70,7 @@ def remove_jobs(state: SessionState, ids: Set[str]) -> SessionState:
 
 
 def _beyond_limits(jobs: list[Job], most: int) -> Iterable[str]:
-    """The ids of jobs beyond the newest, by number and by size."""
+    """Return the ids of the jobs beyond the newest, limited by number and by size."""
     ended = sorted((job for job in jobs if job.status.ended), key=lambda job: job.ended or 0.0, reverse=True)
     left = [job for job in jobs if not job.status.ended]
     counted: set[int] = set()

@@ -1,4 +1,4 @@
-"""How many bytes a job takes, and how one is cut to a size: what a server says of jobs is bounded for all of them."""
+"""Sizes of jobs in bytes, and how a job is shrunk to a size: what a server says of all jobs together is bounded."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,21 +11,26 @@ if TYPE_CHECKING:  # The screen is painted before this is loaded.
     from comfytui.comfy.protocol.events import Output
 
 OBJECT_SIZE = 80
-"""Bytes of an object of a few attributes, without their values."""
+"""Bytes of an object with a few attributes, without their values."""
 
 
 def results_size(job: Job) -> int:
-    """The bytes of what a job gave: its files, texts and errors."""
+    """Return the bytes of a job's results: its files, texts and errors."""
     return _size(job.text) + sum(map(_size, map(_texts_of, job.outputs))) + _failure_size(job.failure)
 
 
 def traceback_size(job: Job) -> int:
-    """The bytes of the traceback of a job that failed."""
+    """Return the bytes of the traceback of a failed job."""
     return _size(job.failure.traceback) if job.failure and job.failure.traceback else 0
 
 
 def graph_size(job: Job, counted: set[int]) -> int:
-    """The bytes of what is known of a job's graph; parts whose ids are `counted` are shared with other jobs."""
+    """Return the bytes of what is known of a job's graph.
+
+    Args:
+        job: The job.
+        counted: The `id` of each part that was counted before; jobs share parts. The parts counted here are added.
+    """
     parameters = job.parameters
     words = [
         each for each in (parameters.prompt, parameters.negative, parameters.model) if each and id(each) not in counted
@@ -38,12 +43,12 @@ def graph_size(job: Job, counted: set[int]) -> int:
 
 
 def without_traceback(job: Job) -> Job:
-    """The job without the traceback of its failure."""
+    """Return the job without the traceback of its failure."""
     return replace(job, failure=replace(job.failure, traceback=())) if traceback_size(job) and job.failure else job
 
 
 def shrink(job: Job, size: int) -> Job:
-    """The job with as much of what it gave as fits in `size` bytes: its error first, then its files."""
+    """Return the job with as many of its results as fit in `size` bytes: its error first, then files, then texts."""
     if results_size(job) <= size:
         return job
     job = without_traceback(job)
@@ -78,5 +83,5 @@ def _texts_of(output: "Output") -> tuple[str, ...]:
 
 
 def _size(words: Iterable[str]) -> int:
-    """The bytes of some texts, and of what holds them."""
+    """Return the bytes of some texts and of the object that holds them."""
     return OBJECT_SIZE + sum(map(getsizeof, words))

@@ -1,4 +1,4 @@
-"""What the user orders and what becomes of it on its way to the server."""
+"""Applies submissions by the user, and what becomes of them on the way to the server."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,11 +21,11 @@ from comfytui.session.state import SessionState
 DUPLICATE_ID = "The server gave it the id of a different prompt."
 
 SubmissionEvent = BatchPlanned | PromptQueued | PromptRejected | PromptDelayed | PromptLost | JobCancelled | JobsResent
-"""What happens to prompts on this side of the wire."""
+"""Events about prompts that are being submitted, cancelled or resent."""
 
 
 def reduce_submission(state: SessionState, event: SubmissionEvent, at: Stamp) -> SessionState:
-    """The state after an order or its fate."""
+    """Return the state after a submission or its outcome."""
     match event:
         case BatchPlanned():
             return _plan(state, event)
@@ -40,7 +40,7 @@ def reduce_submission(state: SessionState, event: SubmissionEvent, at: Stamp) ->
 
 
 def _close(state: SessionState, event: PromptLost | PromptRejected | JobCancelled, at: Stamp) -> SessionState:
-    """The state with a prompt of which nothing more is expected."""
+    """Return the state with a prompt from which nothing more is expected."""
     match event:
         case PromptLost(prompt_id=prompt_id):
             return _lose(state, prompt_id, at)
@@ -53,10 +53,10 @@ def _close(state: SessionState, event: PromptLost | PromptRejected | JobCancelle
 
 
 def _plan(state: SessionState, event: BatchPlanned) -> SessionState:
-    """The state with a new batch; of jobs that are known as mine (a batch that is resumed) the known ones stay.
+    """Return the state with a new batch, or with one that is resumed: jobs that are known as mine then stay.
 
-    What ended for certain is not lost, whoever saw the end; an image that the server has under an id of its own, though
-    its answer never came, is not to be sent.
+    An end that is certain replaces a loss, whoever saw it. An image that the server has under an id of its own,
+    although its answer never arrived, is not sent again.
     """
     landed = _already_accepted(state, event)
     batch = replace(event.batch, prompts=tuple(landed.get(prompt, prompt) for prompt in event.batch.prompts))
@@ -67,7 +67,7 @@ def _plan(state: SessionState, event: BatchPlanned) -> SessionState:
 
 
 def _already_accepted(state: SessionState, event: BatchPlanned) -> dict[str, str]:
-    """Prompts of a batch that seem unsent, by their ids, and the ids under which their images are known already."""
+    """Return the prompt ids of the batch that seem unsent, with the ids under which the server has their images."""
     known = state.batches.get(event.batch.id)
     jobs = [state.jobs.get(prompt) for prompt in known.prompts] if known else []
     images = {job.batch_tag.index: job.prompt_id for job in jobs if job and job.batch_tag}
@@ -83,7 +83,7 @@ def _is_known(state: SessionState, job: Job) -> bool:
 
 
 def _accept(state: SessionState, event: PromptQueued, at: Stamp) -> SessionState:
-    """The state with a prompt that the server took, under the id that the server gave it."""
+    """Return the state with a prompt that the server accepted, under the id that the server gave it."""
     job = state.jobs.get(event.prompt_id) or state.jobs.get(event.accepted_id)
     if job is None or not job.mine:
         return state
@@ -99,7 +99,7 @@ def _accept(state: SessionState, event: PromptQueued, at: Stamp) -> SessionState
 
 
 def _delay(state: SessionState, event: PromptDelayed) -> SessionState:
-    """The state with a note on a prompt that could not be sent yet."""
+    """Return the state with the reason why a prompt could not be sent yet."""
     job = _unfinished(state, event.prompt_id)
     if job is None or job.status is not JobStatus.SUBMITTING or job.delay_reason == event.reason:
         return state
@@ -107,7 +107,7 @@ def _delay(state: SessionState, event: PromptDelayed) -> SessionState:
 
 
 def _lose(state: SessionState, prompt_id: str, at: Stamp) -> SessionState:
-    """The state with a prompt that may have come and run while nobody saw; one that was found meanwhile stays."""
+    """Return the state with a prompt that may have arrived and run unseen; one that was found meanwhile stays."""
     job = _unfinished(state, prompt_id)
     if job is None or job.status is not JobStatus.SUBMITTING:
         return state
@@ -115,7 +115,7 @@ def _lose(state: SessionState, prompt_id: str, at: Stamp) -> SessionState:
 
 
 def _resend(state: SessionState, prompt_ids: Iterable[str]) -> SessionState:
-    """The state with lost jobs on their way again."""
+    """Return the state with lost jobs being submitted again."""
     lost = (state.jobs.get(key) for key in prompt_ids)
     return upsert(state, [_as_unsent(job) for job in lost if job and job.status is JobStatus.LOST])
 
@@ -127,7 +127,7 @@ def _as_unsent(job: Job) -> Job:
 def _end_without_run(
     state: SessionState, prompt_id: str, status: JobStatus, failure: Failure | None, at: Stamp
 ) -> SessionState:
-    """The state with a job that was refused or taken back."""
+    """Return the state with a job that was rejected or cancelled."""
     job = _unfinished(state, prompt_id)
     if job is None:
         return state

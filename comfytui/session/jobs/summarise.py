@@ -1,4 +1,4 @@
-"""Prompts as the queue and the history show them, boiled down to what a session keeps: no graph, no foreign types."""
+"""Summarises prompts of the queue and the history to what a session keeps: no graph, none of the protocol's types."""
 
 from collections.abc import Mapping
 from typing import TypeGuard
@@ -11,13 +11,13 @@ from comfytui.session.model import BatchTag
 from comfytui.workflow.parameters import GraphReader
 
 MAX_ID_BYTES = 64
-"""Bytes of a batch or submission id; ours are UUIDs."""
+"""Bytes of a batch or submission id at most; ours are UUIDs."""
 MAX_IMAGES = 100_000
-"""Images of a batch that a mark may claim."""
+"""Images that a batch tag may claim at most."""
 
 
 def queued_prompt_of(item: QueueItem, reader: GraphReader | None = None) -> QueuedPrompt:
-    """A prompt in the queue; one `reader` serves all prompts of an answer."""
+    """Return the summary of a prompt in the queue; pass one `reader` for all prompts of an answer."""
     parameters, classes = (reader or GraphReader()).read(item.graph)
     return QueuedPrompt(
         prompt_id=item.prompt_id,
@@ -31,7 +31,7 @@ def queued_prompt_of(item: QueueItem, reader: GraphReader | None = None) -> Queu
 
 
 def finished_prompt_of(entry: HistoryEntry, reader: GraphReader | None = None) -> FinishedPrompt:
-    """A prompt that ended; one `reader` serves all prompts of an answer."""
+    """Return the summary of a prompt that ended; pass one `reader` for all prompts of an answer."""
     prompt = queued_prompt_of(entry.item, reader)
     both = entry.started is not None and entry.ended is not None
     return FinishedPrompt(
@@ -46,7 +46,7 @@ def finished_prompt_of(entry: HistoryEntry, reader: GraphReader | None = None) -
 
 
 def batch_tag_of(marks: Mapping[str, Json]) -> BatchTag | None:
-    """The mark that a prompt carries; anybody can write one, so a senseless one is none."""
+    """Return the tag that a prompt carries; None if there is no valid one, since any client can write one."""
     if not marks:
         return None
     batch, index, total, submission = (marks.get(name) for name in ("batch", "index", "total", "submission"))

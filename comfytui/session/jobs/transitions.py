@@ -1,4 +1,4 @@
-"""Changes of the job map that every part of the reducer needs: put jobs in, end one, begin one."""
+"""Changes of the job map that all parts of the reducer share: insert, rekey, start and end jobs."""
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
@@ -22,21 +22,21 @@ from comfytui.session.runs.run import start_run
 from comfytui.session.state import Run, SessionState
 
 RESULTS_SIZE = 48 * 2**20
-"""Bytes of what all jobs of a session gave: 100,000 pictures."""
+"""Bytes of the results of all jobs of a session: 100,000 pictures."""
 JOB_RESULTS_SIZE = 8 * 2**20
-"""The same of one job: 10,000 files."""
+"""Bytes of the results of one job: 10,000 files."""
 MIN_RESULTS_SIZE = 8 * 2**10
-"""What each job keeps in any case: twenty files, or one with the longest names."""
+"""Bytes of results that each job keeps in any case: twenty files, or one with the longest names."""
 TRACEBACKS_SIZE = 4 * 2**20
-"""Bytes of all tracebacks, the newest: a few hundred."""
+"""Bytes of all tracebacks: a few hundred; the newest are kept."""
 WORKLOADS_KEPT = 64
-"""Kinds of job whose pace is remembered; the oldest gives way."""
+"""Workloads whose run times are kept; the oldest is dropped."""
 
 
 def upsert(state: SessionState, jobs: Iterable[Job]) -> SessionState:
-    """The state with these jobs in the place of those of the same ids, new ones last; unchanged ones cost nothing.
+    """Return the state with these jobs replacing those of the same ids, new ones last.
 
-    What they gave is kept up to a size.
+    The same object is returned if nothing changed. Results are kept up to a size.
     """
     changed = [job for job in jobs if state.jobs.get(job.prompt_id) != job]
     if not changed:
@@ -46,7 +46,7 @@ def upsert(state: SessionState, jobs: Iterable[Job]) -> SessionState:
 
 
 def _within_results_size(known: Jobs, changed: list[Job]) -> list[Job]:
-    """These jobs with as much of what they gave as fits beside what the other jobs gave."""
+    """Return these jobs with as many of their results as fit beside those of the other jobs."""
     size, fitting = known.results_size, []
     for job in changed:
         before = known.get(job.prompt_id)
@@ -58,7 +58,7 @@ def _within_results_size(known: Jobs, changed: list[Job]) -> list[Job]:
 
 
 def _drop_old_tracebacks(jobs: Jobs) -> Jobs:
-    """The jobs without the oldest tracebacks, where there are too many to keep."""
+    """Return the jobs without the oldest tracebacks if all of them exceed the limit."""
     if jobs.tracebacks_size <= TRACEBACKS_SIZE:
         return jobs
     failed = [job for job in jobs.values() if traceback_size(job)]
@@ -72,7 +72,7 @@ def _drop_old_tracebacks(jobs: Jobs) -> Jobs:
 
 
 def rekey(state: SessionState, old: str, job: Job) -> SessionState:
-    """The state with the job `old` replaced, in its place, by one of another id, in its batch too."""
+    """Return the state with the job `old` replaced in its place, and in its batch, by `job` of another id."""
     batches = state.batches
     batch = batches.get(job.batch_tag.batch) if job.batch_tag else None
     if batch is not None:
@@ -87,7 +87,10 @@ def rekey(state: SessionState, old: str, job: Job) -> SessionState:
 def start_job(
     state: SessionState, job: Job, at: Stamp, *, started_ms: int | None, seen_from_start: bool
 ) -> tuple[SessionState, Run]:
-    """The state in which a job of mine runs, and its run; of what ran before the end is to be looked up."""
+    """Return the state in which a job of mine runs, and its run.
+
+    The end of a run that it replaces is to be read from the history.
+    """
     jobs = []
     if job.status is not JobStatus.RUNNING or job.left_queue:
         jobs.append(replace(without_doubt(job), status=JobStatus.RUNNING, last_confirmed=at.monotonic, ended=None))
@@ -102,13 +105,13 @@ def start_job(
 
 
 def overtaken_job(state: SessionState) -> Job | None:
-    """The job that ran until now as one that left the queue, if it is open and not known to have left."""
+    """Return the job that ran until now as one that left the queue; None if it ended or is known to have left."""
     job = state.jobs.get(state.run.prompt_id) if state.run else None
     return replace(job, presence=Presence.LEFT_QUEUE) if job and not job.status.ended and not job.left_queue else None
 
 
 def end_job(state: SessionState, job: Job) -> SessionState:
-    """The state with a job that came to an end; it no longer runs."""
+    """Return the state with a job that ended, and without its run."""
     state = upsert(state, [job])
     return replace(state, run=None) if state.run and state.run.prompt_id == job.prompt_id else state
 
@@ -116,7 +119,7 @@ def end_job(state: SessionState, job: Job) -> SessionState:
 def finish_job(
     state: SessionState, job: Job, status: JobStatus, at: Stamp, *, ended_ms: int | None, failure: Failure | None = None
 ) -> SessionState:
-    """The state with a job that ended as a frame says, its run measured if it was seen whole."""
+    """Return the state with a job that ended as a frame states; its run is measured if it was seen from its start."""
     run = state.run if state.run and state.run.prompt_id == job.prompt_id else None
     if status is JobStatus.SUCCEEDED and run and run.seen_from_start:
         if ran_from_cache(run.cached_nodes, job.classes, job.outputs):
@@ -134,9 +137,12 @@ def finish_job(
 
 
 def ran_from_cache(cached: Set[str], nodes: Iterable[str], outputs: Iterable[Output]) -> bool:
-    """Whether nothing ran: every node, or every one that gave outputs (and so all before it), was cached.
+    """Return whether no node ran: all nodes, or all with outputs (and so all before them), came from the cache.
 
-    Without the graph the `nodes` are not known, and only those that gave outputs can tell.
+    Args:
+        cached: The nodes that came from the cache.
+        nodes: The nodes of the graph; empty if it is unknown, so that only those with outputs can tell.
+        outputs: The outputs of the run.
     """
     known, givers = set(nodes), {output.node for output in outputs}
     return any(bool(each) and cached >= each for each in (known, givers))

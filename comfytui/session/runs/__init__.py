@@ -1,1 +1,1 @@
-"""The prompt that runs: its steps, its timing, and whether it stalls."""
+"""The run of one prompt: its steps, phases and progress, the time it takes, and its stalls."""

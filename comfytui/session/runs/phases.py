@@ -1,7 +1,7 @@
-"""What a node is busy with and how much of a prompt it stands for, told by its class name alone.
+"""Maps class names of nodes to the phases of a run, and tells which nodes sample.
 
-A phase is told only of classes that are known: ComfyUI's own, and those that are named after them. Of any other class,
-whatever its name sounds like, nobody knows what it does before it says so itself.
+A phase is given only for known classes: ComfyUI's own, and those that are named after them. What another class does is
+unknown until it reports it, whatever its name suggests.
 """
 
 import re
@@ -12,7 +12,7 @@ from comfytui.session.model import Phase
 NODE_WEIGHT = 1.0
 """Weight of a node that does not sample; a sampler weighs one for each of its steps."""
 DEFAULT_STEPS = 20
-"""Steps of a sampler that has not said how many it takes."""
+"""Steps assumed of a sampler that has not reported how many it takes."""
 
 # The weight of a node is only a guess of how long it takes, so here a name is enough.
 # `KSamplerSelect` and `SamplerEulerAncestral` only choose an algorithm, `SamplerCustomAdvanced` runs one.
@@ -32,12 +32,12 @@ _PHASES: Mapping[Phase, re.Pattern[str]] = {
 
 
 def is_sampler(class_type: str) -> bool:
-    """Whether nodes of this class run a sampler."""
+    """Return whether nodes of this class run a sampler."""
     return bool(_SAMPLER.search(class_type))
 
 
 def phase_of(class_type: str) -> Phase:
-    """What nodes of this class do, in the words of the screen; WORKING where that is not known."""
+    """Return the phase of nodes of this class; WORKING if it is unknown."""
     for phase, names in _PHASES.items():
         if names.search(class_type):
             return phase

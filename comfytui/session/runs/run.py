@@ -1,7 +1,7 @@
-"""The run of one prompt, frame by frame: nodes entered and finished, steps, passes, and the share of the whole.
+"""Follows the run of one prompt frame by frame: nodes, steps, passes, and the share of the whole that is done.
 
-Every piece of work that gets done takes its part, by weight, of what is left of the bar. So the bar never falls, and
-it moves on when a second pass, a tile or a subgraph turns up that the graph did not announce.
+Work that gets done takes its share, by weight, of what is left of the bar. So the bar never falls, and it moves on when
+a second pass, a tile or a subgraph turns up that the graph did not announce.
 """
 
 from collections.abc import Collection
@@ -13,21 +13,21 @@ from comfytui.session.runs.phases import DEFAULT_STEPS, NODE_WEIGHT, is_sampler,
 from comfytui.session.state import Run
 
 MAX_STEPS = 10**12
-"""Counters beyond this are cut: some nodes count bytes, hostile ones count anything."""
+"""Larger counters are clamped: some nodes count bytes, hostile ones count anything."""
 MAX_PASS_WEIGHT = 10_000.0
-"""The most that one pass can weigh."""
+"""Weight of one pass at most."""
 MAX_CACHED_NODES = 10_000
-"""Nodes of one run from the cache that are told apart."""
+"""Cached nodes of one run that are kept; a frame may exceed this once."""
 SPEED_MEMORY_SECONDS = 10.0
-"""Seconds after which a step counts for a third in the measured speed."""
+"""Time constant of the measured speed: a step of that age counts for about a third."""
 MIN_STALL_SECONDS = 10.0
-"""Seconds without a step that are never a reason to worry."""
+"""Seconds without a step that never count as a stall."""
 STALL_STEPS = 5
-"""Usual steps that may pass without one."""
+"""Recent step times that may pass without a step before that counts as a stall."""
 
 
 def start_run(job: Job, at: float, *, seen_from_start: bool, started_ms: int | None = None) -> Run:
-    """A run that begins at monotonic second `at`, or (not `seen_from_start`) is first seen then."""
+    """Return a run that starts at monotonic second `at`, or, unless `seen_from_start`, is first seen then."""
     left = sum(_node_weight(job, node) for node in job.classes)
     phase = Phase.STARTING if seen_from_start else Phase.WORKING
     return Run(
@@ -42,7 +42,7 @@ def start_run(job: Job, at: float, *, seen_from_start: bool, started_ms: int | N
 
 
 def mark_cached(run: Run, job: Job, nodes: Collection[str]) -> Run:
-    """The run with nodes whose results the server already has."""
+    """Return the run with nodes whose results the server already has."""
     for node in nodes:
         run = finish_node(run, job, node)
     known = len(run.cached_nodes) >= MAX_CACHED_NODES or run.cached_nodes >= set(nodes)
@@ -50,7 +50,7 @@ def mark_cached(run: Run, job: Job, nodes: Collection[str]) -> Run:
 
 
 def enter_node(run: Run, job: Job, node: str, display: str | None) -> Run:
-    """The run with `node` at work; the one before it is done unless it is only the surroundings of this one."""
+    """Return the run with `node` running; the previous node is done, unless this one is inside it."""
     shown = _display_node(job, node, display)
     if run.node == shown:
         return run
@@ -60,7 +60,7 @@ def enter_node(run: Run, job: Job, node: str, display: str | None) -> Run:
 
 
 def finish_node(run: Run, job: Job, node: str) -> Run:
-    """The run with `node` done; nodes that the graph does not have count for nothing."""
+    """Return the run with `node` done; nodes that are not in the graph count for nothing."""
     if node in run.finished_nodes or node not in job.classes:
         return run
     rest = _pass_weight_left(run) if node == run.pass_node else _node_weight(job, node)
@@ -68,7 +68,19 @@ def finish_node(run: Run, job: Job, node: str) -> Run:
 
 
 def record_step(run: Run, job: Job, node: str | None, display: str | None, value: float, top: float, at: float) -> Run:
-    """The run with step `value` of `top` of a node; a step told twice changes nothing, a drop begins a new pass."""
+    """Return the run at step `value` of `top` of a node.
+
+    A repeated step changes nothing; a smaller one, or another node or total, starts a new pass.
+
+    Args:
+        run: The run.
+        job: Its job, which has the classes of its nodes.
+        node: The node that reports the step; None on old servers, which mean the running one.
+        display: The node of the graph to show in its place, if it is inside a subgraph.
+        value: The step.
+        top: The steps of the pass.
+        at: The monotonic second in which the frame arrived.
+    """
     if not (isfinite(value) and isfinite(top)) or top < 1:
         return run
     steps = int(min(top, MAX_STEPS))
@@ -117,7 +129,10 @@ def _advance(run: Run, job: Job, step: int, at: float) -> Run:
 
 
 def _measure_speed(run: Run, steps: int, at: float) -> Run:
-    """The run with its speed measured: a burst of steps shares the time before it, a stall counts as a slow step."""
+    """Return the run with its speed measured.
+
+    A burst of steps shares the time before it, and a stall counts as one slow step.
+    """
     if run.last_step_at is None:
         return run
     gone = max(at - run.last_step_at, 0.0)
@@ -132,7 +147,7 @@ def _measure_speed(run: Run, steps: int, at: float) -> Run:
 
 
 def stall_threshold(step_seconds: float) -> float:
-    """Seconds without a step after which a run that takes so long for one is said to stall."""
+    """Return the seconds without a step after which a run of this speed stalls."""
     return max(MIN_STALL_SECONDS, STALL_STEPS * step_seconds)
 
 
@@ -145,7 +160,7 @@ def _credit(run: Run, weight: float) -> Run:
 
 
 def _pass_weight_left(run: Run) -> float:
-    """Weight of the running pass that is not done."""
+    """Return the weight of the running pass that is not done."""
     return run.pass_weight * (1 - run.step / run.steps) if run.steps else 0.0
 
 
@@ -156,12 +171,12 @@ def _node_weight(job: Job, node: str) -> float:
 
 
 def _display_node(job: Job, node: str, display: str | None) -> str:
-    """The node to name on screen: inner nodes of a subgraph are unknown to the graph, their surroundings are not."""
+    """Return the node to show: inner nodes of a subgraph are not in the graph, the node around them is."""
     return node if node in job.classes or not display else display
 
 
 def _phase(run: Run, job: Job, node: str | None) -> Phase:
-    """What an entered node is busy with: a sampler waits for its model first, if that may be on its way."""
+    """Return the phase of a node that was entered: a sampler first waits for its model if that may be loading."""
     phase = phase_of(job.classes.get(node or "", ""))
     return (
         Phase.LOADING if phase is Phase.SAMPLING and run.first_step_at is None and may_be_loading(run, job) else phase
@@ -169,6 +184,6 @@ def _phase(run: Run, job: Job, node: str | None) -> Phase:
 
 
 def may_be_loading(run: Run, job: Job) -> bool:
-    """Whether a model of this run may still be on its way to the card: a loader ran, or the graph names none."""
+    """Return whether a model of this run may still be loading: a loader runs, or the graph names none."""
     loaders = {node for node, kind in job.classes.items() if phase_of(kind) is Phase.LOADING}
     return not loaders or not loaders <= run.cached_nodes

@@ -1,4 +1,4 @@
-"""What it means that nothing comes: for how long a run may be quiet, and whether the box is at work meanwhile."""
+"""Detects stalls: how long a run may go without a frame, and whether the server works meanwhile."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,20 @@ from comfytui.session.runs.run import may_be_loading, stall_threshold
 from comfytui.session.state import Run, SessionState
 
 LOAD_STALL_SECONDS = 60.0
-"""Seconds that a model may take to load without a sign of life."""
+"""Seconds that a model may take to load without a frame."""
 MEMORY_CHANGE_SHARE = 0.01
-"""The share of a memory that has to change to be told from noise."""
+"""Share of a memory that has to change to be told from noise."""
 MEMORY_STILL_SECONDS = 20.0
-"""Seconds after which a memory that did not change stands still."""
+"""Seconds without a change after which a memory counts as still."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """A run of mine that brought no step for `seconds`; `moving`: the box's memory changed lately."""
+    """A run of mine that has brought nothing for `seconds`."""
 
     seconds: float
     memory_changing: bool
+    """Whether the server's memory changed lately."""
 
     def __str__(self) -> str:
         what = "memory still moving, loading a model?" if self.memory_changing else "no sign of work"
@@ -28,9 +29,9 @@ class Stall:
 
 
 def stall_since(state: SessionState, heard: float, now: float) -> Stall | None:
-    """The silence since the last frame of a run, at monotonic second `heard`; None while it is not overdue.
+    """Return the stall of the run at monotonic second `now`, given when it last brought something; None if it has none.
 
-    Frames of a run whose client id another comfytui holds do not come here at all.
+    Frames of a run whose client id another comfytui holds do not arrive here at all, so that it has none.
     """
     run = state.run
     if run is None or state.jobs[run.prompt_id].owner in state.held_elsewhere:
@@ -41,7 +42,7 @@ def stall_since(state: SessionState, heard: float, now: float) -> Stall | None:
 
 
 def stall_timeout(state: SessionState, run: Run) -> float:
-    """Seconds that a run may go without a frame: a few of its usual steps, and longer while its model loads."""
+    """Return the seconds that a run may go without a frame: a few usual steps, and longer while its model loads."""
     job = state.jobs[run.prompt_id]
     if run.first_step_at is None and run.node is not None and may_be_loading(run, job):
         return LOAD_STALL_SECONDS
@@ -51,7 +52,7 @@ def stall_timeout(state: SessionState, run: Run) -> float:
 
 
 def current_stall(state: SessionState, now: float) -> Stall | None:
-    """The silence as a user sees it: since the last step, or since the run began; steps that are late are none."""
+    """Return the stall to show: since the last step, or since the run began; None while frames are late."""
     if state.link.behind:
         return None
     run = state.run
@@ -60,7 +61,7 @@ def current_stall(state: SessionState, now: float) -> Stall | None:
 
 
 def memory_changed(before: SystemStats | None, after: SystemStats) -> bool:
-    """Whether the memory of the box, or of one of its cards, changed visibly between two readings."""
+    """Return whether the memory of the server, or of one of its devices, changed visibly between two readings."""
     if before is None or len(before.devices) != len(after.devices):
         return True
     pairs = [(before.ram_free, after.ram_free, after.ram_total)]

@@ -1,4 +1,4 @@
-"""How long an image and a batch still take, from measured parts; waiting in the queue never counts."""
+"""Estimates how long an image and a batch still take, from measured runs; waiting in the queue does not count."""
 
 from dataclasses import replace
 from itertools import islice
@@ -8,17 +8,17 @@ from comfytui.session.model import RAN, Job, JobStatus, RunTimes, Stamp, workloa
 from comfytui.session.state import Run, SessionState
 
 SecondsRange = tuple[float, float]
-"""The least and the most that it may take."""
+"""The least and the greatest number of seconds."""
 
 WARM_RUNS = 2
-"""Runs of a kind after which what came before the first step is no longer the loading of a cold model."""
+"""Runs of a workload after which the time before the first step no longer stands for loading a cold model."""
 
 MAX_AHEAD = 500
-"""Jobs ahead beyond which nobody knows when a job's turn comes, and which would take long to add up."""
+"""Jobs ahead at most for which a start is estimated: beyond, it is anybody's guess, and adding up would take long."""
 
 
 def starts_in(state: SessionState, job: Job, now: float) -> SecondsRange | None:
-    """Seconds until a queued job starts: the measured times of all that stands before it; None if one is unknown."""
+    """Return the seconds until a queued job starts: the measured times of all jobs ahead; None if one is unknown."""
     jobs = indexed(state.jobs)
     place = jobs.queue_positions.get(job.prompt_id)
     if place is None or not 0 < place <= MAX_AHEAD:
@@ -33,7 +33,7 @@ def starts_in(state: SessionState, job: Job, now: float) -> SecondsRange | None:
 
 
 def _job_seconds(state: SessionState, job: Job, now: float) -> SecondsRange | None:
-    """What a job that runs or is queued still takes; when a job of somebody else began to run is not known."""
+    """Return what a job in the queue still takes; when another client's running job started is unknown."""
     kind = workload_key_of(job)
     if state.run and state.run.prompt_id == job.prompt_id:
         return _run_left(state.run_times.get(kind), state.run, now)
@@ -43,13 +43,19 @@ def _job_seconds(state: SessionState, job: Job, now: float) -> SecondsRange | No
 
 
 def image_left(state: SessionState, job: Job, run: Run, now: float) -> float | None:
-    """Seconds until the running image is done; None while nothing of its kind was measured and it has no rate."""
+    """Return the seconds until the running image is done.
+
+    None if no run of its workload was measured and it has no rate yet.
+    """
     left = _run_left(state.run_times.get(workload_key_of(job)), run, now)
     return left[0] if left else None
 
 
 def batch_left(state: SessionState, job: Job, run: Run | None, open_jobs: int, now: float) -> SecondsRange | None:
-    """Seconds until a batch is done, of which `job` is the next; the two are equal once two images were measured."""
+    """Return the seconds until a batch is done, of which `job` is the next.
+
+    Least and greatest are equal once two images of the workload were measured.
+    """
     times = state.run_times.get(workload_key_of(job))
     image = _image_seconds(times or _times_from_steps(run))
     if run is None or image is None:
@@ -60,7 +66,7 @@ def batch_left(state: SessionState, job: Job, run: Run | None, open_jobs: int, n
 
 
 def _image_seconds(times: RunTimes | None) -> SecondsRange | None:
-    """One more image, with a model that is loaded, and with one that is not."""
+    """Return the seconds of one more image: least with its model loaded, greatest with a cold start."""
     if times is None:
         return None
     whole = times.lead + times.body
@@ -79,7 +85,7 @@ def _run_left(times: RunTimes | None, run: Run, now: float) -> SecondsRange | No
 
 
 def _steps_left(run: Run, now: float) -> float | None:
-    """Seconds to the end of the running pass; a step that is overdue takes no more than itself off them."""
+    """Return the seconds to the end of the running pass; an overdue step subtracts no more than itself."""
     if run.step_seconds is None or run.last_step_at is None:
         return None
     gone = min(max(now - run.last_step_at, 0.0), run.step_seconds)
@@ -87,20 +93,20 @@ def _steps_left(run: Run, now: float) -> float | None:
 
 
 def _times_from_steps(run: Run | None) -> RunTimes | None:
-    """The pace of a run that has not ended, as far as its steps tell."""
+    """Return the times of a run that has not ended, as estimated from its steps."""
     if run is None or run.first_step_at is None or run.step_seconds is None:
         return None
     return RunTimes(run.first_step_at - run.first_seen, run.steps * run.step_seconds, 0.0, runs=0)
 
 
 MAX_CLOCK_SKEW = 5.0
-"""Seconds that the clocks of this machine and the server may differ before their times are not compared."""
+"""Seconds by which the clocks of this machine and the server may differ before their times are not compared."""
 
 
 def infer_start(state: SessionState, at: Stamp) -> SessionState:
-    """The state with the beginning of the run, once the history has been read; unchanged where it stays unknown.
+    """Return the state with the inferred start of the run, once the history was read; unchanged if it stays unknown.
 
-    A server runs its queue without a pause: a job begins when the one before it ends, or when it is taken.
+    A server runs its queue without a pause: a job starts when the one before it ends, or when it is accepted.
     """
     run = state.run
     job = state.jobs.get(run.prompt_id) if run else None
@@ -117,5 +123,5 @@ def infer_start(state: SessionState, at: Stamp) -> SessionState:
 
 
 def _max_run_seconds(job: Job, at: Stamp) -> float:
-    """The most seconds that a job can have run: since it was ordered, by the clock of this machine."""
+    """Return how long a job can have run at most: since it was created, by the clock of this machine."""
     return at.wall - job.created if job.created is not None else float("inf")
