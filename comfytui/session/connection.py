@@ -40,11 +40,8 @@ def reduce_link(link: Link, event: LinkEvent, now: float) -> Link:
         case Connected():
             after = Link(LinkKind.LIVE, now, socket_open=True)
         case Disconnected():
-            kind = (
-                link.kind
-                if link.kind in (_KEPT_WHEN_UNANSWERED if event.unanswered else _KEPT_WHEN_CLOSED)
-                else event.kind
-            )
+            kept = _KEPT_WHEN_UNANSWERED if event.unanswered else _KEPT_WHEN_CLOSED
+            kind = link.kind if link.kind in kept else event.kind
             retry_at = None if event.retry_in is None else now + event.retry_in
             after = Link(kind, now, retry_at, event.reason, link.poll_interval)
         case HttpSucceeded(poll_interval=poll_interval) if not link.socket_open:
@@ -60,7 +57,7 @@ def reduce_link(link: Link, event: LinkEvent, now: float) -> Link:
         case IdentityMismatch(reason=reason):
             after = Link(LinkKind.OTHER_BOX, now, reason=reason)
         case HttpSucceeded() | HttpFailed() | SocketSilent() | SocketRecovered() | Lagging() | IdentityAccepted():
-            return link  # It says nothing new in this state.
+            return link  # Has no effect in this state.
         case _:
             assert_never(event)
     if after.kind is link.kind:

@@ -73,28 +73,28 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
     job = next_job(state, batch)
     run = state.run if job and state.run and state.run.prompt_id == job.prompt_id else None
     elapsed = max(now - run.started, 0.0) if run and run.started is not None else None
-    runs = job is not None and job.status is JobStatus.RUNNING
+    is_running = job is not None and job.status is JobStatus.RUNNING
     fraction = run.fraction if run else 0.0 if job else 1.0
     unobserved = state.link.kind is LinkKind.POLLING or (job is not None and job.owner in state.held_elsewhere)
-    known = None if unobserved else run
+    observed_run = None if unobserved else run
     return BatchProgress(
         stage=_stage(job, counts),
         image_index=min(job.batch_tag.index, batch.total) if job and job.batch_tag else batch.total,
         total_images=batch.total,
-        current_step=known.step if known else 0,
-        total_steps=known.steps if known else 0,
-        percentage=100 * known.step // known.steps if known and known.steps else 0,
-        passes=known.passes if known else 0,
-        phase=known.phase if known else Phase.WORKING if runs else None,
-        node_class=_node_class(job, known),
+        current_step=observed_run.step if observed_run else 0,
+        total_steps=observed_run.steps if observed_run else 0,
+        percentage=100 * observed_run.step // observed_run.steps if observed_run and observed_run.steps else 0,
+        passes=observed_run.passes if observed_run else 0,
+        phase=observed_run.phase if observed_run else Phase.WORKING if is_running else None,
+        node_class=_node_class(job, observed_run),
         image_fraction=fraction,
         batch_fraction=_batch_fraction(state, batch, counts) if job else 1.0,
-        rate=known.rate if known else None,
+        rate=observed_run.rate if observed_run else None,
         elapsed=elapsed,
-        batch_elapsed=None if runs and elapsed is None else counts.seconds + (elapsed or 0.0),
+        batch_elapsed=None if is_running and elapsed is None else counts.seconds + (elapsed or 0.0),
         image_left=image_left(state, job, run, now) if job and run else None,
         batch_left=batch_left(state, job, run, counts.open, now) if job else None,
-        starts_in=starts_in(state, job, now) if job and not runs else None,
+        starts_in=starts_in(state, job, now) if job and not is_running else None,
         held_up=is_held_up(state, batch),
         ahead=ahead_of(state, job) if job else 0,
         sent=sum(counts.counts.values()) - counts.of(JobStatus.SUBMITTING, JobStatus.CANCELLED),
@@ -153,12 +153,12 @@ def _batch_fraction(state: SessionState, batch: Batch, counts: BatchCounts) -> f
     Images that were never seen count as done: they ran before this session, or never will. So do those that left the
     queue: the next one may run before the history is asked how the last one ended.
     """
-    over, fraction = max(batch.total - counts.open + counts.left_queue, 0), 0.0
+    done, fraction = max(batch.total - counts.open + counts.left_queue, 0), 0.0
     running = state.jobs.get(state.run.prompt_id) if state.run else None
     if state.run and running and running.batch_tag and running.batch_tag.batch == batch.id:
         # Its frames may still come, late, though the queue no longer has it.
-        over, fraction = over - running.left_queue, state.run.fraction
-    return min((over + fraction) / max(batch.total, 1), 1.0)
+        done, fraction = done - running.left_queue, state.run.fraction
+    return min((done + fraction) / max(batch.total, 1), 1.0)
 
 
 def _node_class(job: Job | None, run: Run | None) -> str:

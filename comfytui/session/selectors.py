@@ -28,8 +28,10 @@ def jobs_of(state: SessionState, batch: Batch) -> list[Job]:
 
 def newest_picture(state: SessionState, batch: Batch) -> tuple[Job, "Output"] | None:
     """Return the job of a batch that finished last with a picture, and its first picture."""
-    made = [(job, output) for job in jobs_of(state, batch) if job.status.ended and (output := first_picture(job))]
-    return max(made, key=lambda each: each[0].ended or 0.0, default=None)
+    with_picture = [
+        (job, output) for job in jobs_of(state, batch) if job.status.ended and (output := first_picture(job))
+    ]
+    return max(with_picture, key=lambda each: each[0].ended or 0.0, default=None)
 
 
 def first_picture(job: Job) -> "Output | None":
@@ -61,8 +63,8 @@ def batch_number(state: SessionState, batch: Batch) -> int:
 
 def ahead_of(state: SessionState, job: Job) -> int:
     """Return how many jobs, of any client, run before this one; the whole queue if it is not queued yet."""
-    places = indexed(state.jobs).queue_positions
-    return 0 if job.status.ended or job.left_queue else places.get(job.prompt_id, len(places))
+    positions = indexed(state.jobs).queue_positions
+    return 0 if job.status.ended or job.left_queue else positions.get(job.prompt_id, len(positions))
 
 
 def is_held_up(state: SessionState, batch: Batch) -> bool:

@@ -15,18 +15,18 @@ BATCHES_ADOPTED = 2_000
 """Batches that are adopted at most; jobs of further ones are shown as another client's."""
 
 
-def new_job(seen: QueuedPrompt, status: JobStatus, *, mine: bool) -> Job:
+def new_job(prompt: QueuedPrompt, status: JobStatus, *, mine: bool) -> Job:
     """Return a job that is known from the queue or the history only."""
     return Job(
-        prompt_id=seen.prompt_id,
+        prompt_id=prompt.prompt_id,
         status=status,
         mine=mine,
-        owner=seen.client_id,
-        batch_tag=seen.batch_tag,
-        number=seen.number,
-        parameters=seen.parameters,
-        classes=seen.classes,
-        created=seen.created,
+        owner=prompt.client_id,
+        batch_tag=prompt.batch_tag,
+        number=prompt.number,
+        parameters=prompt.parameters,
+        classes=prompt.classes,
+        created=prompt.created,
     )
 
 
@@ -38,28 +38,26 @@ def adopt(state: SessionState, jobs: Collection[Job], wall: float) -> SessionSta
     """
     batches = {key for key, batch in state.batches.items() if batch.adopted} if jobs else set()
     oldest_first = sorted(jobs, key=lambda job: (job.created or wall, job.number or 0))
-    found: list[Job] = []
-    others: list[Job] = []
+    adopted: list[Job] = []
+    excess: list[Job] = []
     images = _image_owners(state) if oldest_first else {}
     for job in oldest_first:
-        batch_tag = (
-            job.batch_tag if job.batch_tag and _fits(state, job.batch_tag) else BatchTag(job.prompt_id, 1, 1, "")
-        )
-        twin = state.jobs.get(images.get((batch_tag.batch, batch_tag.index), ""))
-        if twin and twin.status is JobStatus.SUBMITTING:
-            state = rekey(state, twin.prompt_id, replace(job, batch_tag=twin.batch_tag, created=twin.created))
+        batch_tag = job.batch_tag if job.batch_tag and _fits(state, job.batch_tag) else _batch_of_one(job)
+        unsent = state.jobs.get(images.get((batch_tag.batch, batch_tag.index), ""))
+        if unsent and unsent.status is JobStatus.SUBMITTING:
+            state = rekey(state, unsent.prompt_id, replace(job, batch_tag=unsent.batch_tag, created=unsent.created))
             images[batch_tag.batch, batch_tag.index] = job.prompt_id
             continue
         if (batch_tag.batch, batch_tag.index) in images:
-            batch_tag = BatchTag(job.prompt_id, 1, 1, "")
+            batch_tag = _batch_of_one(job)
         if batch_tag.batch not in batches and batch_tag.batch not in state.batches:
             if len(batches) >= BATCHES_ADOPTED:
-                others.append(replace(job, mine=False))
+                excess.append(replace(job, mine=False))
                 continue
             batches.add(batch_tag.batch)
-        found.append(replace(job, batch_tag=batch_tag))
+        adopted.append(replace(job, batch_tag=batch_tag))
         images[batch_tag.batch, batch_tag.index] = job.prompt_id
-    return _with_batches(upsert(state, [*found, *others]), found, wall)
+    return _with_batches(upsert(state, [*adopted, *excess]), adopted, wall)
 
 
 def _image_owners(state: SessionState) -> dict[tuple[str, int], str]:
@@ -69,6 +67,10 @@ def _image_owners(state: SessionState) -> dict[tuple[str, int], str]:
     """
     jobs = (state.jobs.get(prompt) for batch in state.batches.values() for prompt in batch.prompts)
     return {(job.batch_tag.batch, job.batch_tag.index): job.prompt_id for job in jobs if job and job.batch_tag}
+
+
+def _batch_of_one(job: Job) -> BatchTag:
+    return BatchTag(job.prompt_id, 1, 1, "")
 
 
 def _fits(state: SessionState, batch_tag: BatchTag) -> bool:
@@ -83,11 +85,11 @@ def _with_batches(state: SessionState, jobs: list[Job], wall: float) -> SessionS
     for job in jobs:
         if job.batch_tag:
             images.setdefault(job.batch_tag.batch, []).append(job)
-    for batch_id, found in images.items():
+    for batch_id, adopted in images.items():
         known = batches.get(batch_id)
-        ids = dict.fromkeys([*(known.prompts if known else ()), *(job.prompt_id for job in found)])
-        prompts = tuple(sorted(ids, key=lambda prompt: _index(state.jobs[prompt])))
-        batches[batch_id] = replace(known, prompts=prompts) if known else _restored_batch(found[0], prompts, wall)
+        prompt_ids = dict.fromkeys([*(known.prompts if known else ()), *(job.prompt_id for job in adopted)])
+        prompts = tuple(sorted(prompt_ids, key=lambda prompt: _index(state.jobs[prompt])))
+        batches[batch_id] = replace(known, prompts=prompts) if known else _restored_batch(adopted[0], prompts, wall)
     return replace(state, batches=MappingProxyType(batches)) if images else state
 
 
@@ -96,6 +98,6 @@ def _index(job: Job) -> int:
 
 
 def _restored_batch(job: Job, prompts: tuple[str, ...], wall: float) -> Batch:
-    batch_tag = job.batch_tag or BatchTag(job.prompt_id, 1, 1, "")
+    batch_tag = job.batch_tag or _batch_of_one(job)
     created = wall if job.created is None else job.created
     return Batch(batch_tag.batch, batch_tag.total, job.parameters.prompt[:TITLE_LENGTH], prompts, created, adopted=True)

@@ -9,6 +9,9 @@ from math import inf
 from comfytui.session.jobs.sizes import results_size, traceback_size
 from comfytui.session.model import Job, JobStatus, Presence, WorkloadKey, workload_key_of
 
+_QUEUED = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
+_RANK = {JobStatus.RUNNING: 0, JobStatus.QUEUED: 1, JobStatus.SUBMITTING: 2}
+
 
 @dataclass(frozen=True, slots=True)
 class BatchCounts:
@@ -60,9 +63,9 @@ class Jobs(Mapping[str, Job]):
     def with_jobs(self, jobs: Iterable[Job]) -> "Jobs":
         """Return the map with these jobs replacing those of the same ids, new ones last."""
         changed = Jobs()
-        changed._jobs = self._jobs | (put := {job.prompt_id: job for job in jobs})
+        changed._jobs = self._jobs | (changed_jobs := {job.prompt_id: job for job in jobs})
         sizes = [self.results_size, self.tracebacks_size]
-        for key, job in put.items():
+        for key, job in changed_jobs.items():
             known = self._jobs.get(key)
             if known is None or not _same_results(known, job):
                 sizes[0] += results_size(job) - (results_size(known) if known else 0)
@@ -74,7 +77,7 @@ class Jobs(Mapping[str, Job]):
         """Return the map without the jobs of these ids."""
         return Jobs(job for job in self._jobs.values() if job.prompt_id not in ids)
 
-    def rekeyed(self, old: str, job: Job) -> "Jobs":
+    def with_replaced(self, old: str, job: Job) -> "Jobs":
         """Return the map with `job` in the place of the job `old`, whose id may differ."""
         others = self.without({job.prompt_id} - {old})
         return Jobs(job if known.prompt_id == old else known for known in others.values())
@@ -101,7 +104,7 @@ class Jobs(Mapping[str, Job]):
     def queue_positions(self) -> Mapping[str, int]:
         """Position in the server's queue, from 0, of every job that is in it."""
         queued = [job for job in self._jobs.values() if job.status in _QUEUED and job.presence is Presence.EXPECTED]
-        return {job.prompt_id: place for place, job in enumerate(sorted(queued, key=run_order))}
+        return {job.prompt_id: position for position, job in enumerate(sorted(queued, key=run_order))}
 
     @cached_property
     def running_ids(self) -> Set[str]:
@@ -120,12 +123,12 @@ class Jobs(Mapping[str, Job]):
     @cached_property
     def queue_spans(self) -> Mapping[str, tuple[int, int]]:
         """For each of my batches, its last queue position and how many of its jobs are in the queue."""
-        places: dict[str, list[int]] = {}
-        for prompt_id, place in self.queue_positions.items():
+        positions: dict[str, list[int]] = {}
+        for prompt_id, position in self.queue_positions.items():
             job = self._jobs[prompt_id]
             if job.mine and job.batch_tag:
-                places.setdefault(job.batch_tag.batch, []).append(place)
-        return {batch: (of_batch[-1], len(of_batch)) for batch, of_batch in places.items()}
+                positions.setdefault(job.batch_tag.batch, []).append(position)
+        return {batch: (of_batch[-1], len(of_batch)) for batch, of_batch in positions.items()}
 
     @cached_property
     def run_seconds(self) -> Mapping[WorkloadKey, float]:
@@ -145,10 +148,6 @@ class Jobs(Mapping[str, Job]):
 
 def _same_results(job: Job, other: Job) -> bool:
     return job.outputs is other.outputs and job.text is other.text and job.failure is other.failure
-
-
-_QUEUED = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
-_RANK = {JobStatus.RUNNING: 0, JobStatus.QUEUED: 1, JobStatus.SUBMITTING: 2}
 
 
 def run_order(job: Job) -> tuple[int, bool, float, int]:

@@ -33,25 +33,26 @@ def drop_excess_parameters(state: SessionState, jobs: list[Job]) -> list[Job]:
     if not jobs:
         return jobs
     counted: set[int] = set()
-    size, fitting = sum(graph_size(job, counted) for job in state.jobs.values()), []
+    size = sum(graph_size(job, counted) for job in state.jobs.values())
+    kept = []
     for job in jobs:
         size += graph_size(job, counted)
-        fitting.append(
+        kept.append(
             job
             if size <= GRAPHS_SIZE
             else replace(job, parameters=GenerationParameters(), classes=MappingProxyType({}))
         )
-    return fitting
+    return kept
 
 
 def excess_ids(state: SessionState, new: Iterable[Job]) -> Set[str]:
     """Return the ids of the oldest jobs, `new` ones included, that were not submitted here and left the queue."""
     running = state.run.prompt_id if state.run else ""
     jobs = {**state.jobs, **{job.prompt_id: job for job in new}}
-    gone = [job for job in jobs.values() if (job.status.ended or job.left_queue) and job.prompt_id != running]
-    mine = [job for job in gone if job.mine and not is_submitted_here(state, job)]
-    foreign = [job for job in gone if not job.mine]
-    return {*_beyond_limits(mine, ADOPTED_KEPT), *_beyond_limits(foreign, OTHERS_KEPT)}
+    removable = [job for job in jobs.values() if (job.status.ended or job.left_queue) and job.prompt_id != running]
+    mine = [job for job in removable if job.mine and not is_submitted_here(state, job)]
+    others = [job for job in removable if not job.mine]
+    return {*_beyond_limits(mine, ADOPTED_KEPT), *_beyond_limits(others, OTHERS_KEPT)}
 
 
 def remove_jobs(state: SessionState, ids: Set[str]) -> SessionState:
@@ -61,22 +62,22 @@ def remove_jobs(state: SessionState, ids: Set[str]) -> SessionState:
         return state
     batches = dict(state.batches)
     for key in {job.batch_tag.batch for job in jobs if job.mine and job.batch_tag} & batches.keys():
-        left = tuple(prompt for prompt in batches[key].prompts if prompt not in ids)
-        if left:
-            batches[key] = replace(batches[key], prompts=left)
+        rest = tuple(prompt for prompt in batches[key].prompts if prompt not in ids)
+        if rest:
+            batches[key] = replace(batches[key], prompts=rest)
         else:
             del batches[key]
     return replace(state, jobs=indexed(state.jobs).without(ids), batches=MappingProxyType(batches))
 
 
-def _beyond_limits(jobs: list[Job], most: int) -> Iterable[str]:
+def _beyond_limits(jobs: list[Job], limit: int) -> Iterable[str]:
     """Return the ids of the jobs beyond the newest, limited by number and by size."""
     ended = sorted((job for job in jobs if job.status.ended), key=lambda job: job.ended or 0.0, reverse=True)
-    left = [job for job in jobs if not job.status.ended]
+    rest = [job for job in jobs if not job.status.ended]
     counted: set[int] = set()
     size = 0
     for place, job in enumerate(ended):
         size += graph_size(job, counted) + results_size(job) - traceback_size(job)  # Few tracebacks are kept.
-        if place >= most or size > ENDED_SIZE:
+        if place >= limit or size > ENDED_SIZE:
             yield job.prompt_id
-    yield from (job.prompt_id for job in left[:-LEFT_QUEUE_KEPT])
+    yield from (job.prompt_id for job in rest[:-LEFT_QUEUE_KEPT])

@@ -32,14 +32,14 @@ def graph_size(job: Job, counted: set[int]) -> int:
         counted: The `id` of each part that was counted before; jobs share parts. The parts counted here are added.
     """
     parameters = job.parameters
-    words = [
-        each for each in (parameters.prompt, parameters.negative, parameters.model) if each and id(each) not in counted
+    texts = [
+        text for text in (parameters.prompt, parameters.negative, parameters.model) if text and id(text) not in counted
     ]
-    counted.update(map(id, words))
+    counted.update(map(id, texts))
     if id(job.classes) in counted:
-        return _size(words)
+        return _size(texts)
     counted.add(id(job.classes))
-    return _size(words) + _size(job.classes.keys()) + _size(job.classes.values())
+    return _size(texts) + _size(job.classes.keys()) + _size(job.classes.values())
 
 
 def without_traceback(job: Job) -> Job:
@@ -73,15 +73,15 @@ def shrink(job: Job, size: int) -> Job:
 def _failure_size(failure: Failure | None) -> int:
     if failure is None:
         return 0
-    errors = ((each.class_type, each.message, each.details, each.input_name) for each in failure.node_errors)
-    words = (failure.message, failure.node_type, failure.cause, *failure.traceback)
-    return _size(words) + sum(map(_size, errors))
+    errors = ((error.class_type, error.message, error.details, error.input_name) for error in failure.node_errors)
+    texts = (failure.message, failure.node_type, failure.cause, *failure.traceback)
+    return _size(texts) + sum(map(_size, errors))
 
 
 def _texts_of(output: "Output") -> tuple[str, ...]:
     return output.filename, output.subfolder, output.type, output.node, output.kind
 
 
-def _size(words: Iterable[str]) -> int:
+def _size(texts: Iterable[str]) -> int:
     """Return the bytes of some texts and of the object that holds them."""
-    return OBJECT_SIZE + sum(map(getsizeof, words))
+    return OBJECT_SIZE + sum(map(getsizeof, texts))

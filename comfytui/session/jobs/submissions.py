@@ -58,12 +58,12 @@ def _plan(state: SessionState, event: BatchPlanned) -> SessionState:
     An end that is certain replaces a loss, whoever saw it. An image that the server has under an id of its own,
     although its answer never arrived, is not sent again.
     """
-    landed = _already_accepted(state, event)
-    batch = replace(event.batch, prompts=tuple(landed.get(prompt, prompt) for prompt in event.batch.prompts))
-    fresh = [job for job in event.jobs if job.prompt_id not in landed and not _is_known(state, job)]
+    accepted_ids = _already_accepted(state, event)
+    batch = replace(event.batch, prompts=tuple(accepted_ids.get(prompt, prompt) for prompt in event.batch.prompts))
+    new = [job for job in event.jobs if job.prompt_id not in accepted_ids and not _is_known(state, job)]
     if state.batches.get(batch.id) != batch:
         state = replace(state, batches=MappingProxyType({**state.batches, batch.id: batch}))
-    return upsert(state, fresh)
+    return upsert(state, new)
 
 
 def _already_accepted(state: SessionState, event: BatchPlanned) -> dict[str, str]:
@@ -90,12 +90,12 @@ def _accept(state: SessionState, event: PromptQueued, at: Stamp) -> SessionState
     if job.prompt_id != event.accepted_id and event.accepted_id in state.jobs:
         return _end_without_run(state, job.prompt_id, JobStatus.REJECTED, Failure(DUPLICATE_ID), at)
     status = JobStatus.QUEUED if job.status is JobStatus.SUBMITTING else job.status
-    taken = replace(
+    accepted = replace(
         without_note(job), prompt_id=event.accepted_id, status=status, number=event.number, last_confirmed=at.monotonic
     )
     if job.prompt_id == event.accepted_id:
-        return upsert(state, [taken])
-    return rekey(state, job.prompt_id, taken)
+        return upsert(state, [accepted])
+    return rekey(state, job.prompt_id, accepted)
 
 
 def _delay(state: SessionState, event: PromptDelayed) -> SessionState:

@@ -33,14 +33,14 @@ def queued_prompt_of(item: QueueItem, reader: GraphReader | None = None) -> Queu
 def finished_prompt_of(entry: HistoryEntry, reader: GraphReader | None = None) -> FinishedPrompt:
     """Return the summary of a prompt that ended; pass one `reader` for all prompts of an answer."""
     prompt = queued_prompt_of(entry.item, reader)
-    both = entry.started is not None and entry.ended is not None
+    timed = entry.started is not None and entry.ended is not None
     return FinishedPrompt(
         prompt=prompt,
         outcome=entry.outcome,
         outputs=entry.outputs,
         all_cached=ran_from_cache(frozenset(entry.cached), prompt.classes, entry.outputs),
         failure=failure_of(entry.error) if entry.error else None,
-        seconds=max((entry.ended or 0) - (entry.started or 0), 0) / 1000 if both else None,
+        seconds=max((entry.ended or 0) - (entry.started or 0), 0) / 1000 if timed else None,
         ended=_seconds(entry.ended),
     )
 

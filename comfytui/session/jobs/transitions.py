@@ -41,20 +41,20 @@ def upsert(state: SessionState, jobs: Iterable[Job]) -> SessionState:
     changed = [job for job in jobs if state.jobs.get(job.prompt_id) != job]
     if not changed:
         return state
-    before = indexed(state.jobs)
-    return replace(state, jobs=_drop_old_tracebacks(before.with_jobs(_within_results_size(before, changed))))
+    known = indexed(state.jobs)
+    return replace(state, jobs=_drop_old_tracebacks(known.with_jobs(_within_results_size(known, changed))))
 
 
 def _within_results_size(known: Jobs, changed: list[Job]) -> list[Job]:
     """Return these jobs with as many of their results as fit beside those of the other jobs."""
-    size, fitting = known.results_size, []
+    size, fitted = known.results_size, []
     for job in changed:
-        before = known.get(job.prompt_id)
-        size -= results_size(before) if before else 0
-        fits = shrink(job, max(min(RESULTS_SIZE - size, JOB_RESULTS_SIZE), MIN_RESULTS_SIZE))
-        size += results_size(fits)
-        fitting.append(fits)
-    return fitting
+        known_job = known.get(job.prompt_id)
+        size -= results_size(known_job) if known_job else 0
+        fitted_job = shrink(job, max(min(RESULTS_SIZE - size, JOB_RESULTS_SIZE), MIN_RESULTS_SIZE))
+        size += results_size(fitted_job)
+        fitted.append(fitted_job)
+    return fitted
 
 
 def _drop_old_tracebacks(jobs: Jobs) -> Jobs:
@@ -63,12 +63,12 @@ def _drop_old_tracebacks(jobs: Jobs) -> Jobs:
         return jobs
     failed = [job for job in jobs.values() if traceback_size(job)]
     failed.sort(key=lambda job: job.ended or 0.0, reverse=True)
-    size, shorter = 0, []
+    size, shortened = 0, []
     for job in failed:
         size += traceback_size(job)
         if size > TRACEBACKS_SIZE // 2:
-            shorter.append(without_traceback(job))
-    return jobs.with_jobs(shorter)
+            shortened.append(without_traceback(job))
+    return jobs.with_jobs(shortened)
 
 
 def rekey(state: SessionState, old: str, job: Job) -> SessionState:
@@ -81,7 +81,7 @@ def rekey(state: SessionState, old: str, job: Job) -> SessionState:
     run = state.run
     if run is not None and run.prompt_id == old:
         run = replace(run, prompt_id=job.prompt_id)
-    return replace(state, jobs=indexed(state.jobs).rekeyed(old, job), batches=batches, run=run)
+    return replace(state, jobs=indexed(state.jobs).with_replaced(old, job), batches=batches, run=run)
 
 
 def start_job(
@@ -95,16 +95,16 @@ def start_job(
     if job.status is not JobStatus.RUNNING or job.left_queue:
         jobs.append(replace(without_doubt(job), status=JobStatus.RUNNING, last_confirmed=at.monotonic, ended=None))
     run = state.run if state.run and state.run.prompt_id == job.prompt_id else None
-    if run is None and (before := overtaken_job(state)) is not None:
-        jobs.append(before)
-    # The queue may show a run before its first frame is here: the frame makes it one seen from its start.
+    if run is None and (overtaken := _overtaken_job(state)) is not None:
+        jobs.append(overtaken)
+    # A poll may show a run before its first frame arrives; it was seen from its start all the same.
     if run is None or (seen_from_start and not run.seen_from_start and not run.fraction):
         run = start_run(job, at.monotonic, seen_from_start=seen_from_start, started_ms=started_ms)
         state = replace(state, run=run)
     return upsert(state, jobs), run
 
 
-def overtaken_job(state: SessionState) -> Job | None:
+def _overtaken_job(state: SessionState) -> Job | None:
     """Return the job that ran until now as one that left the queue; None if it ended or is known to have left."""
     job = state.jobs.get(state.run.prompt_id) if state.run else None
     return replace(job, presence=Presence.LEFT_QUEUE) if job and not job.status.ended and not job.left_queue else None
@@ -128,7 +128,7 @@ def finish_job(
             state = replace(state, run_times=_add_run_times(state.run_times, job, run, at.monotonic))
     seconds = _run_seconds(run, at, ended_ms)
     incomplete = run is None or not run.seen_from_start or run.had_gap
-    # A success that shows nothing is one whose results went astray.
+    # After a success without results, those were missed.
     incomplete |= status is JobStatus.SUCCEEDED and not (job.outputs or job.text)
     done = replace(without_doubt(job), status=status, ended=at.wall, seconds=seconds, failure=failure)
     if incomplete:
@@ -144,8 +144,8 @@ def ran_from_cache(cached: Set[str], nodes: Iterable[str], outputs: Iterable[Out
         nodes: The nodes of the graph; empty if it is unknown, so that only those with outputs can tell.
         outputs: The outputs of the run.
     """
-    known, givers = set(nodes), {output.node for output in outputs}
-    return any(bool(each) and cached >= each for each in (known, givers))
+    all_nodes, output_nodes = set(nodes), {output.node for output in outputs}
+    return any(bool(each) and cached >= each for each in (all_nodes, output_nodes))
 
 
 def _run_seconds(run: Run | None, at: Stamp, ended_ms: int | None) -> float | None:
@@ -159,10 +159,10 @@ def _run_seconds(run: Run | None, at: Stamp, ended_ms: int | None) -> float | No
 def _add_run_times(
     run_times: Mapping[WorkloadKey, RunTimes], job: Job, run: Run, end: float
 ) -> Mapping[WorkloadKey, RunTimes]:
-    kind = workload_key_of(job)
+    key = workload_key_of(job)
     first = end if run.first_step_at is None else run.first_step_at
     last = end if run.last_step_at is None else run.last_step_at
-    runs = run_times[kind].runs + 1 if kind in run_times else 1
+    runs = run_times[key].runs + 1 if key in run_times else 1
     times = RunTimes(first - run.first_seen, end - first - run.stalled_seconds, end - last, runs)
-    others = [known for known in run_times.items() if known[0] != kind]
-    return MappingProxyType(dict([*others[1 - WORKLOADS_KEPT :], (kind, times)]))
+    others = [known for known in run_times.items() if known[0] != key]
+    return MappingProxyType(dict([*others[1 - WORKLOADS_KEPT :], (key, times)]))

@@ -45,8 +45,8 @@ def mark_cached(run: Run, job: Job, nodes: Collection[str]) -> Run:
     """Return the run with nodes whose results the server already has."""
     for node in nodes:
         run = finish_node(run, job, node)
-    known = len(run.cached_nodes) >= MAX_CACHED_NODES or run.cached_nodes >= set(nodes)
-    return run if known else replace(run, cached_nodes=run.cached_nodes | set(nodes))
+    complete = len(run.cached_nodes) >= MAX_CACHED_NODES or run.cached_nodes >= set(nodes)
+    return run if complete else replace(run, cached_nodes=run.cached_nodes | set(nodes))
 
 
 def enter_node(run: Run, job: Job, node: str, display: str | None) -> Run:
@@ -96,10 +96,7 @@ def record_step(run: Run, job: Job, node: str | None, display: str | None, value
 
 def _start_pass(run: Run, job: Job, node: str, display: str | None, steps: int) -> Run:
     shown = _display_node(job, node, display) if node in job.classes or display else run.node or node
-    announced = node in job.classes and node not in run.finished_nodes and node != run.pass_node
-    heavy = node not in job.classes or is_sampler(job.classes[node])
-    weight = min(float(steps), MAX_PASS_WEIGHT if node in job.classes else DEFAULT_STEPS) if heavy else NODE_WEIGHT
-    counted = _node_weight(job, node) if announced else _pass_weight_left(run) if node == run.pass_node else 0.0
+    weight = _pass_weight(job, node, steps)
     return replace(
         run,
         node=shown,
@@ -108,11 +105,24 @@ def _start_pass(run: Run, job: Job, node: str, display: str | None, steps: int) 
         step=0,
         steps=steps,
         pass_weight=weight,
-        weight_left=max(run.weight_left - counted, 0.0) + weight,
+        weight_left=max(run.weight_left - _planned_weight(run, job, node), 0.0) + weight,
         recent_steps=0.0,
         recent_seconds=0.0,
         last_step_at=None,
     )
+
+
+def _pass_weight(job: Job, node: str, steps: int) -> float:
+    if node not in job.classes:
+        return min(float(steps), DEFAULT_STEPS)
+    return min(float(steps), MAX_PASS_WEIGHT) if is_sampler(job.classes[node]) else NODE_WEIGHT
+
+
+def _planned_weight(run: Run, job: Job, node: str) -> float:
+    """Return the weight that `weight_left` holds already for the next pass of a node."""
+    if node == run.pass_node:
+        return _pass_weight_left(run)
+    return _node_weight(job, node) if node in job.classes and node not in run.finished_nodes else 0.0
 
 
 def _advance(run: Run, job: Job, step: int, at: float) -> Run:
@@ -135,14 +145,14 @@ def _measure_speed(run: Run, steps: int, at: float) -> Run:
     """
     if run.last_step_at is None:
         return run
-    gone = max(at - run.last_step_at, 0.0)
-    seconds = gone if run.step_seconds is None else min(gone, steps * stall_threshold(run.step_seconds))
-    kept = exp(-seconds / SPEED_MEMORY_SECONDS)
+    elapsed = max(at - run.last_step_at, 0.0)
+    seconds = elapsed if run.step_seconds is None else min(elapsed, steps * stall_threshold(run.step_seconds))
+    decay = exp(-seconds / SPEED_MEMORY_SECONDS)
     return replace(
         run,
-        recent_steps=run.recent_steps * kept + steps,
-        recent_seconds=run.recent_seconds * kept + seconds,
-        stalled_seconds=run.stalled_seconds + gone - seconds,
+        recent_steps=run.recent_steps * decay + steps,
+        recent_seconds=run.recent_seconds * decay + seconds,
+        stalled_seconds=run.stalled_seconds + elapsed - seconds,
     )
 
 

@@ -28,7 +28,7 @@ class Stall:
         return f"no step for {self.seconds:.0f} s: {what}"
 
 
-def stall_since(state: SessionState, heard: float, now: float) -> Stall | None:
+def stall_since(state: SessionState, last: float, now: float) -> Stall | None:
     """Return the stall of the run at monotonic second `now`, given when it last brought something; None if it has none.
 
     Frames of a run whose client id another comfytui holds do not arrive here at all, so that it has none.
@@ -36,9 +36,9 @@ def stall_since(state: SessionState, heard: float, now: float) -> Stall | None:
     run = state.run
     if run is None or state.jobs[run.prompt_id].owner in state.held_elsewhere:
         return None
-    if (quiet := now - max(heard, run.first_seen)) <= stall_timeout(state, run):
+    if (seconds := now - max(last, run.first_seen)) <= stall_timeout(state, run):
         return None
-    return Stall(quiet, _memory_is_changing(state, now))
+    return Stall(seconds, _memory_is_changing(state, now))
 
 
 def stall_timeout(state: SessionState, run: Run) -> float:

@@ -16,29 +16,35 @@ WARM_RUNS = 2
 MAX_AHEAD = 500
 """Jobs ahead at most for which a start is estimated: beyond, it is anybody's guess, and adding up would take long."""
 
+MAX_CLOCK_SKEW = 5.0
+"""Seconds by which the clocks of this machine and the server may differ before their times are not compared."""
+
 
 def starts_in(state: SessionState, job: Job, now: float) -> SecondsRange | None:
     """Return the seconds until a queued job starts: the measured times of all jobs ahead; None if one is unknown."""
     jobs = indexed(state.jobs)
-    place = jobs.queue_positions.get(job.prompt_id)
-    if place is None or not 0 < place <= MAX_AHEAD:
+    position = jobs.queue_positions.get(job.prompt_id)
+    if position is None or not 0 < position <= MAX_AHEAD:
         return None
     low = high = 0.0
-    for prompt_id in islice(jobs.queue_positions, place):
-        took = _job_seconds(state, jobs[prompt_id], now)
-        if took is None:
+    for prompt_id in islice(jobs.queue_positions, position):
+        seconds_range = _job_seconds(state, jobs[prompt_id], now)
+        if seconds_range is None:
             return None
-        low, high = low + took[0], high + took[1]
+        low, high = low + seconds_range[0], high + seconds_range[1]
     return low, high
 
 
 def _job_seconds(state: SessionState, job: Job, now: float) -> SecondsRange | None:
-    """Return what a job in the queue still takes; when another client's running job started is unknown."""
-    kind = workload_key_of(job)
+    """Return the seconds that a queued or running job still takes.
+
+    It is unknown when a job of another client started: it may be at any point of its run.
+    """
+    key = workload_key_of(job)
     if state.run and state.run.prompt_id == job.prompt_id:
-        return _run_left(state.run_times.get(kind), state.run, now)
-    seconds = None if kind in state.run_times else indexed(state.jobs).run_seconds.get(kind)
-    whole = _image_seconds(state.run_times.get(kind)) if seconds is None else (seconds, seconds)
+        return _run_left(state.run_times.get(key), state.run, now)
+    seconds = None if key in state.run_times else indexed(state.jobs).run_seconds.get(key)
+    whole = _image_seconds(state.run_times.get(key)) if seconds is None else (seconds, seconds)
     return (0.0, whole[1]) if whole and job.status is JobStatus.RUNNING else whole
 
 
@@ -99,10 +105,6 @@ def _times_from_steps(run: Run | None) -> RunTimes | None:
     return RunTimes(run.first_step_at - run.first_seen, run.steps * run.step_seconds, 0.0, runs=0)
 
 
-MAX_CLOCK_SKEW = 5.0
-"""Seconds by which the clocks of this machine and the server may differ before their times are not compared."""
-
-
 def infer_start(state: SessionState, at: Stamp) -> SessionState:
     """Return the state with the inferred start of the run, once the history was read; unchanged if it stays unknown.
 
@@ -112,11 +114,11 @@ def infer_start(state: SessionState, at: Stamp) -> SessionState:
     job = state.jobs.get(run.prompt_id) if run else None
     if run is None or job is None or run.started is not None or indexed(state.jobs).running_ids != {job.prompt_id}:
         return state
-    taken = run.created if run.created is not None else job.created
-    if taken is None:
+    accepted_at = run.created if run.created is not None else job.created
+    if accepted_at is None:
         return state
     ends = (other.ended for other in state.jobs.values() if other.status in RAN and other.ended is not None)
-    elapsed = at.wall - max([taken, *ends])
+    elapsed = at.wall - max([accepted_at, *ends])
     if not -MAX_CLOCK_SKEW <= elapsed <= _max_run_seconds(job, at) + MAX_CLOCK_SKEW:
         return state
     return replace(state, run=replace(run, started=at.monotonic - max(elapsed, 0.0)))
