@@ -136,7 +136,7 @@ def _other_counts(progress: BatchProgress) -> str:
         "cancelled": progress.cancelled,
         "lost": progress.lost,
     }
-    return "".join(f", {count} {word}" for word, count in counts.items() if count)
+    return "".join(f", {count} {label}" for label, count in counts.items() if count)
 
 
 def _stage(job: Job | None, counts: BatchCounts) -> Stage:

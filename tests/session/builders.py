@@ -1,4 +1,4 @@
-"""Sessions by hand: a clock, a txt2img graph, and the frames of its runs."""
+"""Builders of sessions, txt2img jobs and batches, and of the frames of their runs."""
 
 from collections.abc import Iterable, Iterator
 from types import MappingProxyType
@@ -37,7 +37,7 @@ STEPS = 4
 
 
 class Session:
-    """A session under test and its clock, which goes on by `tick` seconds before each event."""
+    """A session under test, with a clock that advances by `tick` seconds before each event."""
 
     def __init__(self, tick: float = 1.0, client_ids: Iterable[str] = (ME,)) -> None:
         self.state = SessionState(client_ids=frozenset(client_ids))
@@ -51,8 +51,8 @@ class Session:
         return self.state
 
     def plan(self, batch: str, total: int, *, seed: int = 0) -> tuple[str, ...]:
-        """Plan a batch and have the server take it; the prompt_ids."""
-        planned = plan(batch, total, seed=seed)
+        """Plan a batch, let the server accept it, and return its prompt_ids."""
+        planned = planned_batch(batch, total, seed=seed)
         first = len(self.state.jobs)
         self.do(planned)
         self.do(*(PromptQueued(id_, id_, first + place) for place, id_ in enumerate(planned.batch.prompts)))
@@ -62,28 +62,29 @@ class Session:
         return self.state.jobs[prompt_id].status
 
     def line(self, batch: str | None = None) -> str:
-        """What the screen says of a batch, by default of the current one."""
+        """The progress line of a batch, by default of the current one."""
         shown = self.state.batches[batch] if batch else current_batch(self.state)
         assert shown is not None
         return progress_line(progress_of(self.state, shown, self.now))
 
 
-def job(prompt_id: str, batch_tag: BatchTag | None = None, *, seed: int = 0, steps: int = STEPS) -> Job:
+def submitting_job(prompt_id: str, batch_tag: BatchTag | None = None, *, seed: int = 0, steps: int = STEPS) -> Job:
     parameters = GenerationParameters(
         prompt="a red fox", model="sd.safetensors", width=512, height=512, steps=steps, seed=seed
     )
     return Job(prompt_id, JobStatus.SUBMITTING, True, ME, batch_tag, parameters=parameters, classes=CLASSES)
 
 
-def plan(batch: str, total: int, *, seed: int = 0) -> BatchPlanned:
+def planned_batch(batch: str, total: int, *, seed: int = 0) -> BatchPlanned:
     ids = tuple(f"{batch}{index}" for index in range(1, total + 1))
     jobs = tuple(
-        job(id_, BatchTag(batch, index, total, "once"), seed=seed + index - 1) for index, id_ in enumerate(ids, 1)
+        submitting_job(id_, BatchTag(batch, index, total, "once"), seed=seed + index - 1)
+        for index, id_ in enumerate(ids, 1)
     )
     return BatchPlanned(Batch(batch, total, "a red fox", ids, 1_000.0), jobs)
 
 
-def seen(
+def queued_prompt(
     prompt_id: str, number: float = 0, client_id: str | None = ME, batch_tag: BatchTag | None = None
 ) -> QueuedPrompt:
     return QueuedPrompt(
@@ -91,7 +92,7 @@ def seen(
     )
 
 
-def head(prompt_id: str, cached: tuple[str, ...] = ()) -> Iterator[SessionEvent]:
+def start_frames(prompt_id: str, cached: tuple[str, ...] = ()) -> Iterator[SessionEvent]:
     """The frames of a run up to its sampler."""
     yield ExecutionStart(prompt_id, 10_000)
     yield ExecutionCached(prompt_id, cached)
@@ -100,13 +101,13 @@ def head(prompt_id: str, cached: tuple[str, ...] = ()) -> Iterator[SessionEvent]
             yield Executing(node, node, prompt_id)
 
 
-def step(prompt_id: str, value: float, top: float = STEPS, node: str = SAMPLER) -> Iterator[SessionEvent]:
+def step_frames(prompt_id: str, value: float, top: float = STEPS, node: str = SAMPLER) -> Iterator[SessionEvent]:
     """Both frames of one step."""
     yield ProgressState(prompt_id, (NodeProgress(node, value, top, "running", node),))
     yield Progress(value, top, prompt_id, node)
 
 
-def tail(prompt_id: str) -> Iterator[SessionEvent]:
+def end_frames(prompt_id: str) -> Iterator[SessionEvent]:
     """The frames of a run after its last step."""
     yield Executing(DECODER, DECODER, prompt_id)
     yield Executing(SAVER, SAVER, prompt_id)
@@ -115,9 +116,9 @@ def tail(prompt_id: str) -> Iterator[SessionEvent]:
     yield Executing(None, None, prompt_id)
 
 
-def run(prompt_id: str, cached: tuple[str, ...] = ()) -> Iterator[SessionEvent]:
+def run_frames(prompt_id: str, cached: tuple[str, ...] = ()) -> Iterator[SessionEvent]:
     """The frames of a whole run."""
-    yield from head(prompt_id, cached)
+    yield from start_frames(prompt_id, cached)
     for value in range(1, STEPS + 1):
-        yield from step(prompt_id, value)
-    yield from tail(prompt_id)
+        yield from step_frames(prompt_id, value)
+    yield from end_frames(prompt_id)

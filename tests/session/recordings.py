@@ -1,4 +1,4 @@
-"""Recorded traffic of a real server, read as the events of a session."""
+"""Reads recorded traffic of a real server as the events of a session."""
 
 import base64
 import json
@@ -56,7 +56,7 @@ class Recording:
         return self.events[-1][0] + 1
 
     def fresh(self) -> SessionState:
-        """A session that has seen nothing yet."""
+        """A session without any events."""
         return SessionState(client_ids=frozenset({self.client_id}))
 
 
@@ -64,33 +64,33 @@ def stamp(second: float) -> Stamp:
     return Stamp(second, WALL + second)
 
 
-def feed(state: SessionState, events: Iterable[Timed]) -> SessionState:
+def apply_events(state: SessionState, events: Iterable[Timed]) -> SessionState:
     for second, event in events:
         state = reduce(state, event, stamp(second))
     return state
 
 
-def steps(state: SessionState, events: Iterable[Timed]) -> Iterator[tuple[float, SessionState]]:
+def states_after(state: SessionState, events: Iterable[Timed]) -> Iterator[tuple[float, SessionState]]:
     """The state after each event."""
     for second, event in events:
         state = reduce(state, event, stamp(second))
         yield second, state
 
 
-def settle(recording: Recording, state: SessionState) -> SessionState:
-    """Look at the server, after everything is over, until it has no more to tell."""
+def poll_until_settled(recording: Recording, state: SessionState) -> SessionState:
+    """Poll the server after the end of the recording until it has nothing new."""
     second = recording.end
     for _ in range(4):
-        state = feed(state, [(second, QueueSnapshot((), (), requested_at=second))])
+        state = apply_events(state, [(second, QueueSnapshot((), (), requested_at=second))])
         asked = awaiting_history(state)
         found = tuple(entry for entry in recording.history if entry.prompt.prompt_id in asked)
-        state = feed(state, [(second, HistorySnapshot(found, asked))])
+        state = apply_events(state, [(second, HistorySnapshot(found, asked))])
         second += 1
-    return feed(state, [(second, HistorySnapshot(recording.history))])
+    return apply_events(state, [(second, HistorySnapshot(recording.history))])
 
 
 @cache
-def recorded(name: str) -> Recording:
+def load_recording(name: str) -> Recording:
     """Read a recording; all its prompts are planned as one batch before anything else happens."""
     rows = [json.loads(line) for line in (RECORDINGS / f"{name}.jsonl").read_text().splitlines()[1:]]
     client_id = _client_id(rows)
@@ -98,7 +98,7 @@ def recorded(name: str) -> Recording:
     mine = [post for post in posts if post["request"].get("client_id") == client_id]
     events = list(_events(rows, client_id, mine))
     if mine:
-        events.insert(0, (0.0, _planned(mine, client_id)))
+        events.insert(0, (0.0, _batch_planned(mine, client_id)))
     history: dict[str, FinishedPrompt] = {}
     for _, event in events:
         if isinstance(event, HistorySnapshot):
@@ -119,7 +119,7 @@ def _id_of(post: Row) -> str:
     return str(post["request"].get("prompt_id", "no-id"))
 
 
-def _planned(posts: list[Row], client_id: str) -> BatchPlanned:
+def _batch_planned(posts: list[Row], client_id: str) -> BatchPlanned:
     ids = tuple(map(_id_of, posts))
     jobs = tuple(
         Job(
@@ -151,15 +151,15 @@ def _events(rows: list[Row], client_id: str, mine: list[Row]) -> Iterator[Timed]
             case {"event": "closed_by_client"}:
                 yield second, Disconnected("closed")
             case {"http": http}:
-                yield from ((second, event) for event in _answered(http, second, mine, doomed))
+                yield from ((second, event) for event in _response_events(http, second, mine, doomed))
 
 
-def _answered(http: Row, second: float, mine: list[Row], doomed: set[str]) -> Iterator[SessionEvent]:
-    """What an answer means; prompts deleted or cleared count as cancelled when a look at the queue misses them."""
+def _response_events(http: Row, second: float, mine: list[Row], doomed: set[str]) -> Iterator[SessionEvent]:
+    """The events of an HTTP exchange; deleted prompts count as cancelled once a poll of the queue misses them."""
     request, response = http["request"], http["response"]
     match http["method"], http["path"].removeprefix("/api").partition("?")[0]:
         case "POST", "/prompt" if http in mine:
-            yield _taken(http)
+            yield _post_outcome(http)
         case "POST", "/queue":
             doomed |= set(request.get("delete", [])) or {_id_of(post) for post in mine}
         case "GET", "/queue" if isinstance(response, dict):
@@ -174,7 +174,7 @@ def _answered(http: Row, second: float, mine: list[Row], doomed: set[str]) -> It
             )
 
 
-def _taken(http: Row) -> SessionEvent:
+def _post_outcome(http: Row) -> SessionEvent:
     if http["status"] == 200:
         queued = parse_accepted(http["response"], _id_of(http))
         return PromptQueued(_id_of(http), queued.prompt_id, queued.number)
@@ -182,8 +182,8 @@ def _taken(http: Row) -> SessionEvent:
     return PromptRejected(_id_of(http), Failure(message, node_errors=node_errors))
 
 
-def waiting_as_seen(state: SessionState, second: float) -> QueueSnapshot:
-    """The queue as the server would show it to somebody who looks now."""
+def queue_snapshot_of(state: SessionState, second: float) -> QueueSnapshot:
+    """The queue as a poll at this second would show it."""
     queued = [job for job in state.jobs.values() if job.status in {JobStatus.QUEUED, JobStatus.RUNNING}]
     rows = [
         (

@@ -1,4 +1,4 @@
-"""Jobs of mine that the session did not plan: found again in the queue and the history."""
+"""Jobs of mine that the session did not plan are adopted from the queue and the history."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from comfytui.session.events import BatchPlanned, Connected, FinishedPrompt, His
 from comfytui.session.jobs.summarise import MAX_IMAGES, batch_tag_of, finished_prompt_of
 from comfytui.session.jobs.transitions import upsert
 from comfytui.session.model import BatchTag, JobStatus
-from tests.session.builders import CLASSES, ME, Session, head, job, seen, step
+from tests.session.builders import CLASSES, ME, Session, queued_prompt, start_frames, step_frames, submitting_job
 
 S = JobStatus
 
@@ -19,49 +19,57 @@ def batch_tag(index: int, total: int = 4, batch: str = "b") -> BatchTag:
     return BatchTag(batch, index, total, "once")
 
 
-def test_marks_restore_a_batch_and_its_counter() -> None:
+def test_tags_restore_a_batch_and_its_counter() -> None:
     session = Session()
     session.do(
         QueueSnapshot(
-            (seen("p3", 3, batch_tag=batch_tag(3)),), (seen("p4", 4, batch_tag=batch_tag(4)),), requested_at=1.0
+            (queued_prompt("p3", 3, batch_tag=batch_tag(3)),),
+            (queued_prompt("p4", 4, batch_tag=batch_tag(4)),),
+            requested_at=1.0,
         ),
-        *step("p3", 2),
+        *step_frames("p3", 2),
     )
     assert session.line() == "Image 3 of 4 - Step 2/4 (50%)"
     session.do(
         HistorySnapshot(
             (
-                FinishedPrompt(seen("p2", 2, batch_tag=batch_tag(2)), "error"),
-                FinishedPrompt(seen("p1", 1, batch_tag=batch_tag(1)), "success"),
+                FinishedPrompt(queued_prompt("p2", 2, batch_tag=batch_tag(2)), "error"),
+                FinishedPrompt(queued_prompt("p1", 1, batch_tag=batch_tag(1)), "success"),
             )
         )
     )
     batch = session.state.batches["b"]
     assert (batch.prompts, batch.total, batch.title) == (("p1", "p2", "p3", "p4"), 4, "a red fox")
     assert session.state.jobs["p3"].mine
-    session.do(HistorySnapshot((FinishedPrompt(seen("p3", 3), "success"), FinishedPrompt(seen("p4", 4), "success"))))
+    session.do(
+        HistorySnapshot(
+            (FinishedPrompt(queued_prompt("p3", 3), "success"), FinishedPrompt(queued_prompt("p4", 4), "success"))
+        )
+    )
     assert session.line() == "3 of 4 done, 1 failed"
 
 
 def test_images_never_seen_are_not_waited_for() -> None:
     session = Session()
-    session.do(HistorySnapshot((FinishedPrompt(seen("p4", 4, batch_tag=batch_tag(4)), "success"),)))
+    session.do(HistorySnapshot((FinishedPrompt(queued_prompt("p4", 4, batch_tag=batch_tag(4)), "success"),)))
     assert session.line() == "1 of 4 done"
 
 
-def test_a_job_without_a_mark_is_a_batch_of_its_own() -> None:
+def test_a_job_without_a_tag_is_a_batch_of_one() -> None:
     session = Session()
-    session.do(QueueSnapshot((), (seen("solo", 1),), requested_at=1.0), *head("solo"), *step("solo", 1))
+    session.do(
+        QueueSnapshot((), (queued_prompt("solo", 1),), requested_at=1.0), *start_frames("solo"), *step_frames("solo", 1)
+    )
     assert session.line("solo") == "Image 1 of 1 - Step 1/4 (25%)"
 
 
 def test_an_image_that_is_there_twice_is_counted_once() -> None:
-    """A retried POST can leave two prompts with one mark."""
+    """A retried POST can leave two prompts with one tag."""
     session = Session()
     session.do(
         QueueSnapshot(
             (),
-            (seen("p1", 1, batch_tag=batch_tag(1, 1)), seen("again", 2, batch_tag=batch_tag(1, 1))),
+            (queued_prompt("p1", 1, batch_tag=batch_tag(1, 1)), queued_prompt("again", 2, batch_tag=batch_tag(1, 1))),
             requested_at=1.0,
         )
     )
@@ -69,35 +77,43 @@ def test_an_image_that_is_there_twice_is_counted_once() -> None:
     assert session.state.batches["again"].prompts == ("again",)
 
 
-def test_a_mark_beyond_its_batch_is_none() -> None:
+def test_a_tag_beyond_its_batch_is_ignored() -> None:
     session = Session()
     session.plan("a", 2)
     session.do(
-        QueueSnapshot((), (seen("a1"), seen("a2"), seen("x", 9, batch_tag=batch_tag(3, 9, "a"))), requested_at=9.0)
+        QueueSnapshot(
+            (),
+            (queued_prompt("a1"), queued_prompt("a2"), queued_prompt("x", 9, batch_tag=batch_tag(3, 9, "a"))),
+            requested_at=9.0,
+        )
     )
     assert session.state.batches["a"].prompts == ("a1", "a2")
     assert "x" in session.state.batches
 
 
-def test_what_was_taken_for_anothers_becomes_mine_with_its_client_id() -> None:
+def test_another_clients_job_becomes_mine_with_its_client_id() -> None:
     session = Session(client_ids=())
-    session.do(QueueSnapshot((), (seen("p1", 1, "old", batch_tag(1)),), requested_at=1.0))
+    session.do(QueueSnapshot((), (queued_prompt("p1", 1, "old", batch_tag(1)),), requested_at=1.0))
     assert not session.state.batches
-    session.do(Connected("old"), QueueSnapshot((), (seen("p1", 1, "old", batch_tag(1)),), requested_at=3.0))
+    session.do(Connected("old"), QueueSnapshot((), (queued_prompt("p1", 1, "old", batch_tag(1)),), requested_at=3.0))
     assert session.state.jobs["p1"].mine
     assert session.line() == "Image 1 of 4 - queued, next"
 
 
-def test_anothers_mark_is_no_claim() -> None:
+def test_another_clients_tag_claims_nothing() -> None:
     session = Session()
     session.plan("a", 1)
-    session.do(QueueSnapshot((), (seen("a1"), seen("evil", -1, "they", batch_tag(1, 4, "a"))), requested_at=9.0))
+    session.do(
+        QueueSnapshot(
+            (), (queued_prompt("a1"), queued_prompt("evil", -1, "they", batch_tag(1, 4, "a"))), requested_at=9.0
+        )
+    )
     assert not session.state.jobs["evil"].mine
     assert session.line() == "Image 1 of 1 - queued, 1 ahead"
 
 
 @pytest.mark.parametrize(
-    ("marks", "read"),
+    ("fields", "expected"),
     [
         ({"batch": "b", "index": 2, "total": 4, "submission": "s"}, BatchTag("b", 2, 4, "s")),
         ({"batch": "b", "index": 2, "total": 4}, BatchTag("b", 2, 4, "")),
@@ -118,8 +134,8 @@ def test_anothers_mark_is_no_claim() -> None:
         ({}, None),
     ],
 )
-def test_marks_are_read_with_care(marks: dict[str, object], read: BatchTag | None) -> None:
-    assert batch_tag_of(marks) == read
+def test_invalid_tags_are_ignored(fields: dict[str, object], expected: BatchTag | None) -> None:
+    assert batch_tag_of(fields) == expected
 
 
 GRAPH = {node: {"class_type": class_type, "inputs": {}} for node, class_type in CLASSES.items()}
@@ -137,18 +153,18 @@ GRAPH = {node: {"class_type": class_type, "inputs": {}} for node, class_type in 
 )
 def test_the_history_shows_a_cached_run(cached: tuple[str, ...], outputs: tuple[Output, ...], all_cached: bool) -> None:
     entry = HistoryEntry(QueueItem("p", 1, GRAPH, ME), "success", outputs, cached, started=1_000, ended=3_500)
-    boiled = finished_prompt_of(entry)
-    assert boiled.all_cached is all_cached
-    assert (boiled.seconds, boiled.ended) == (2.5, 3.5)
-    assert boiled.prompt.classes == CLASSES
+    summary = finished_prompt_of(entry)
+    assert summary.all_cached is all_cached
+    assert (summary.seconds, summary.ended) == (2.5, 3.5)
+    assert summary.prompt.classes == CLASSES
 
 
-def test_an_end_that_another_process_saw_replaces_a_loss_but_no_other_state_that_is_known() -> None:
+def test_an_end_seen_by_another_process_replaces_only_a_loss() -> None:
     session = Session()
     first, second = session.plan("batch", 2)
     session.do(ExecutionStart(second, 10_000))
     session.state = upsert(session.state, [replace(session.state.jobs[first], status=JobStatus.LOST)])
     batch = session.state.batches["batch"]
-    jobs = tuple(replace(job(prompt), status=JobStatus.SUCCEEDED) for prompt in (first, second))
+    jobs = tuple(replace(submitting_job(prompt), status=JobStatus.SUCCEEDED) for prompt in (first, second))
     session.do(BatchPlanned(batch, jobs))
     assert [session.status(prompt) for prompt in (first, second)] == [JobStatus.SUCCEEDED, JobStatus.RUNNING]

@@ -1,4 +1,4 @@
-"""How the link goes from state to state."""
+"""State transitions of the link."""
 
 import pytest
 
@@ -19,12 +19,12 @@ from comfytui.session.model import Link, LinkKind
 
 K = LinkKind
 CUT = Disconnected("cut", 2.0)
-VAGUE = Disconnected("not answered", 2.0, unanswered=True)
+UNANSWERED = Disconnected("not answered", 2.0, unanswered=True)
 DEAF, BUSY = SocketSilent(deaf=True, reason="deaf"), SocketSilent(deaf=False, reason="busy")
-SHUT = Disconnected("who are you", kind=K.UNAUTHORISED)
+REFUSED = Disconnected("who are you", kind=K.UNAUTHORISED)
 
 
-def after(*events: LinkEvent) -> Link:
+def link_after(*events: LinkEvent) -> Link:
     link = Link()
     for second, event in enumerate(events, 1):
         link = reduce_link(link, event, float(second))
@@ -48,45 +48,45 @@ def after(*events: LinkEvent) -> Link:
         ((Connected("me"), BUSY), K.BUSY),
         ((Connected("me"), BUSY, SocketRecovered()), K.LIVE),
         ((Connected("me"), BUSY, CUT), K.OFFLINE),
-        ((VAGUE,), K.CONNECTING),
-        ((VAGUE, HttpFailed("slow", K.BUSY), VAGUE), K.BUSY),
-        ((VAGUE, HttpFailed("slow", K.BUSY), CUT), K.OFFLINE),
-        ((VAGUE, HttpFailed("gone"), VAGUE), K.OFFLINE),
-        ((Connected("me"), VAGUE), K.OFFLINE),
-        ((CUT, HttpSucceeded(1.0), VAGUE), K.POLLING),
+        ((UNANSWERED,), K.CONNECTING),
+        ((UNANSWERED, HttpFailed("slow", K.BUSY), UNANSWERED), K.BUSY),
+        ((UNANSWERED, HttpFailed("slow", K.BUSY), CUT), K.OFFLINE),
+        ((UNANSWERED, HttpFailed("gone"), UNANSWERED), K.OFFLINE),
+        ((Connected("me"), UNANSWERED), K.OFFLINE),
+        ((CUT, HttpSucceeded(1.0), UNANSWERED), K.POLLING),
         ((Connected("me"), DEAF), K.DEAF),
         ((Connected("me"), DEAF, Connected("me")), K.LIVE),
         ((Connected("me"), DEAF, SocketRecovered()), K.LIVE),
         ((CUT, SocketRecovered()), K.OFFLINE),
         ((CUT, BUSY), K.OFFLINE),
-        ((SHUT,), K.UNAUTHORISED),
-        ((SHUT, HttpSucceeded(5.0)), K.POLLING),
-        ((SHUT, HttpFailed("who are you", K.UNAUTHORISED)), K.UNAUTHORISED),
+        ((REFUSED,), K.UNAUTHORISED),
+        ((REFUSED, HttpSucceeded(5.0)), K.POLLING),
+        ((REFUSED, HttpFailed("who are you", K.UNAUTHORISED)), K.UNAUTHORISED),
         ((Disconnected("a page", kind=K.NOT_COMFYUI), HttpSucceeded(5.0)), K.POLLING),
         ((Connected("me"), IdentityMismatch("another")), K.OTHER_BOX),
         ((Connected("me"), IdentityMismatch("another"), CUT, Connected("me"), HttpSucceeded(1.0)), K.OTHER_BOX),
         ((Connected("me"), IdentityMismatch("another"), IdentityAccepted()), K.CONNECTING),
     ],
 )
-def test_the_link_is_what_the_last_news_make_of_it(events: tuple[LinkEvent, ...], kind: LinkKind) -> None:
-    assert after(*events).kind is kind
+def test_link_state_after_events(events: tuple[LinkEvent, ...], kind: LinkKind) -> None:
+    assert link_after(*events).kind is kind
 
 
-def test_since_is_when_the_state_began_and_not_when_it_was_last_told() -> None:
-    assert after(Connected("me"), CUT, CUT, CUT).since == 2.0
-    assert after(CUT, HttpSucceeded(1.0), HttpSucceeded(2.0)).since == 2.0
+def test_since_is_when_the_state_began() -> None:
+    assert link_after(Connected("me"), CUT, CUT, CUT).since == 2.0
+    assert link_after(CUT, HttpSucceeded(1.0), HttpSucceeded(2.0)).since == 2.0
 
 
-def test_a_poll_says_how_often_and_why_there_is_no_socket() -> None:
-    link = after(Disconnected("no websocket there", 2.0), HttpSucceeded(3.0))
+def test_a_polling_link_has_its_interval_and_the_reason_for_no_socket() -> None:
+    link = link_after(Disconnected("no websocket there", 2.0), HttpSucceeded(3.0))
     assert (link.poll_interval, link.reason, link.retry_at) == (3.0, "no websocket there", 3.0)
 
 
 @pytest.mark.parametrize(
     "event", [HttpSucceeded(1.0), SocketRecovered(), Connected("me"), HttpFailed("gone"), IdentityAccepted()]
 )
-def test_what_says_nothing_new_changes_nothing(event: LinkEvent) -> None:
-    link = after(Connected("me"))
+def test_events_without_effect_return_the_same_link(event: LinkEvent) -> None:
+    link = link_after(Connected("me"))
     assert reduce_link(link, event, 9.0) is link
 
 
@@ -102,5 +102,5 @@ def test_what_says_nothing_new_changes_nothing(event: LinkEvent) -> None:
         ((Connected("me"), BUSY, Lagging(12.7)), 0),
     ],
 )
-def test_a_live_link_tells_how_late_its_frames_are(events: tuple[LinkEvent, ...], behind: int) -> None:
-    assert after(*events).behind == behind
+def test_a_live_link_reports_how_late_its_frames_are(events: tuple[LinkEvent, ...], behind: int) -> None:
+    assert link_after(*events).behind == behind

@@ -10,14 +10,24 @@ from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.progress import progress_line, progress_of
 from comfytui.session.selectors import awaiting_history, current_batch
 from comfytui.session.state import SessionState
-from tests.session.recordings import BATCH, NAMES, Recording, feed, recorded, settle, stamp, steps, waiting_as_seen
+from tests.session.recordings import (
+    BATCH,
+    NAMES,
+    Recording,
+    apply_events,
+    load_recording,
+    poll_until_settled,
+    queue_snapshot_of,
+    stamp,
+    states_after,
+)
 
 S = JobStatus
 
 
 @dataclass(frozen=True)
 class End:
-    """What a recording comes to."""
+    """The final state of a recording."""
 
     statuses: tuple[JobStatus, ...]
     files: tuple[str, ...]
@@ -47,20 +57,20 @@ ENDS = {
     "two_samplers": End((S.SUCCEEDED,), ("comfytui_00023_.png",), "1 of 1 done"),
     "validation_errors": End((S.REJECTED,) * 6, (), "0 of 6 done, 6 rejected"),
 }
-FOREIGN = {"bystander_with_logs", "http_surface"}
+OTHER_CLIENTS_ONLY = {"bystander_with_logs", "http_surface"}
 """Scenarios in which nothing is mine."""
 UNFINISHED = {"reconnect_while_old_socket_lingers"}
-"""Scenarios whose sockets went deaf before the end."""
+"""Scenarios whose sockets stopped getting frames before the end."""
 
 
 def test_every_recording_is_replayed() -> None:
-    assert set(NAMES) == ENDS.keys() | FOREIGN
+    assert set(NAMES) == ENDS.keys() | OTHER_CLIENTS_ONLY
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_end(name: str) -> None:
-    recording = recorded(name)
-    state = feed(recording.fresh(), recording.events)
+def test_final_state(name: str) -> None:
+    recording = load_recording(name)
+    state = apply_events(recording.fresh(), recording.events)
     end = ENDS[name]
     assert tuple(job.status for job in state.jobs.values()) == end.statuses
     assert tuple(output.filename for job in state.jobs.values() for output in job.outputs) == end.files
@@ -72,25 +82,25 @@ def test_end(name: str) -> None:
     assert all(job.mine and job.ended is not None for job in state.jobs.values())
 
 
-@pytest.mark.parametrize("name", sorted(FOREIGN))
-def test_nothing_foreign_becomes_mine(name: str) -> None:
-    recording = recorded(name)
-    for _, state in steps(recording.fresh(), recording.events):
+@pytest.mark.parametrize("name", sorted(OTHER_CLIENTS_ONLY))
+def test_other_clients_jobs_never_become_mine(name: str) -> None:
+    recording = load_recording(name)
+    for _, state in states_after(recording.fresh(), recording.events):
         assert state.run is None
         assert not state.batches
         assert not any(job.mine for job in state.jobs.values())
-    assert {job.status for job in feed(recording.fresh(), recording.events).jobs.values()} == {S.SUCCEEDED}
+    assert {job.status for job in apply_events(recording.fresh(), recording.events).jobs.values()} == {S.SUCCEEDED}
 
 
-def lines(recording: Recording) -> list[str]:
-    """What the screen says, each time that it changes."""
-    said: list[str] = []
-    for second, state in steps(recording.fresh(), recording.events):
+def progress_lines(recording: Recording) -> list[str]:
+    """The progress lines that the screen shows, one for each change."""
+    texts: list[str] = []
+    for second, state in states_after(recording.fresh(), recording.events):
         batch = current_batch(state)
         text = progress_line(progress_of(state, batch, second)) if batch else ""
-        if text and (not said or said[-1] != text):
-            said.append(text)
-    return said
+        if text and (not texts or texts[-1] != text):
+            texts.append(text)
+    return texts
 
 
 def test_the_line_of_three_images() -> None:
@@ -98,9 +108,9 @@ def test_the_line_of_three_images() -> None:
         [f"Image {image} of 3 - Step {step}/8 ({step * 100 // 8}%)" for step in range(1, 9)] for image in (1, 2, 3)
     ]
     warm = [["starting", "reading prompt", "sampling"]] * 2  # their loader is cached
-    said = lines(recorded("three_sequential_cold_then_warm"))
-    assert said[:2] == ["0 of 3 sent", "1 of 3 sent"]
-    assert said[2:9] == [
+    texts = progress_lines(load_recording("three_sequential_cold_then_warm"))
+    assert texts[:2] == ["0 of 3 sent", "1 of 3 sent"]
+    assert texts[2:9] == [
         "Image 1 of 3 - starting",
         "Image 1 of 3 - loading model",
         "Image 1 of 3 - working",
@@ -109,23 +119,23 @@ def test_the_line_of_three_images() -> None:
         *steps_of[0][:2],
     ]
     for image, phases in enumerate(warm, 2):
-        first = said.index(f"Image {image} of 3 - starting")
+        first = texts.index(f"Image {image} of 3 - starting")
         phrases = [f"Image {image} of 3 - {phase}" for phase in phases]
-        assert said[first : first + 11] == [*phrases, *steps_of[image - 1]]
-    assert said[-1] == "3 of 3 done"
+        assert texts[first : first + 11] == [*phrases, *steps_of[image - 1]]
+    assert texts[-1] == "3 of 3 done"
 
 
 def test_the_line_of_two_samplers_starts_again() -> None:
-    said = [text for text in lines(recorded("two_samplers")) if "Step" in text]
-    assert said == [
+    texts = [text for text in progress_lines(load_recording("two_samplers")) if "Step" in text]
+    assert texts == [
         *(f"Image 1 of 1 - Step {step}/6 ({step * 100 // 6}%)" for step in range(1, 7)),
         *(f"Image 1 of 1 - Step {step}/4 ({step * 100 // 4}%)" for step in range(1, 5)),
     ]
 
 
-def test_a_failure_says_where_and_why() -> None:
-    recording = recorded("node_error")
-    failed = next(iter(feed(recording.fresh(), recording.events).jobs.values()))
+def test_a_failure_has_its_node_and_message() -> None:
+    recording = load_recording("node_error")
+    failed = next(iter(apply_events(recording.fresh(), recording.events).jobs.values()))
     assert failed.failure is not None
     assert failed.failure.message.startswith("CUDA out of memory")
     assert (failed.failure.node_id, failed.failure.node_type) == ("1", "LabSampler")
@@ -133,9 +143,9 @@ def test_a_failure_says_where_and_why() -> None:
     assert failed.failure.traceback
 
 
-def test_refusals_point_at_the_inputs() -> None:
-    recording = recorded("validation_errors")
-    first = next(iter(feed(recording.fresh(), recording.events).jobs.values()))
+def test_rejections_name_the_inputs() -> None:
+    recording = load_recording("validation_errors")
+    first = next(iter(apply_events(recording.fresh(), recording.events).jobs.values()))
     assert first.failure is not None
     assert {(error.class_type, error.input_name) for error in first.failure.node_errors} >= {
         ("KSampler", "steps"),
@@ -145,33 +155,33 @@ def test_refusals_point_at_the_inputs() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_bars_never_go_back(name: str) -> None:
-    recording = recorded(name)
+    recording = load_recording(name)
     image: dict[int, float] = {}
-    whole = 0.0
-    for second, state in steps(recording.fresh(), recording.events):
+    batch_fraction = 0.0
+    for second, state in states_after(recording.fresh(), recording.events):
         if BATCH not in state.batches:
             continue
         progress = progress_of(state, state.batches[BATCH], second)
         assert progress.image_fraction >= image.get(progress.image_index, 0.0)
-        assert whole <= progress.batch_fraction <= 1
+        assert batch_fraction <= progress.batch_fraction <= 1
         image[progress.image_index] = progress.image_fraction
-        whole = progress.batch_fraction
+        batch_fraction = progress.batch_fraction
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_events_that_tell_nothing_new_change_nothing(name: str) -> None:
-    recording = recorded(name)
+def test_repeated_events_change_nothing(name: str) -> None:
+    recording = load_recording(name)
     state = recording.fresh()
     for second, event in recording.events:
-        state = feed(state, [(second, event)])
-        assert feed(state, [(second, event)]) is state, event
+        state = apply_events(state, [(second, event)])
+        assert apply_events(state, [(second, event)]) is state, event
 
 
 Known = dict[str, tuple[JobStatus, tuple[object, ...]]]
 
 
-def known(state: SessionState) -> Known:
-    """What a state knows of jobs, whichever way it came to know it."""
+def known_jobs(state: SessionState) -> Known:
+    """What a state knows of jobs, whether from frames or polls."""
     return {job.prompt_id: (job.status, _details(job)) for job in state.jobs.values()}
 
 
@@ -179,53 +189,59 @@ def _details(job: Job) -> tuple[object, ...]:
     return job.outputs, job.failure, job.seconds, job.mine, dict(job.classes)
 
 
-def frames(recording: Recording) -> list[int]:
+def frame_places(recording: Recording) -> list[int]:
     """The places of the socket's frames among the events."""
     return [place for place, (_, event) in enumerate(recording.events) if isinstance(event, Event)]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_any_lost_prefix_of_frames_is_healed_by_looking(name: str) -> None:
-    recording = recorded(name)
-    whole = known(settle(recording, feed(recording.fresh(), recording.events)))
-    places = frames(recording)
+def test_polls_heal_any_lost_prefix_of_frames(name: str) -> None:
+    recording = load_recording(name)
+    expected = known_jobs(poll_until_settled(recording, apply_events(recording.fresh(), recording.events)))
+    places = frame_places(recording)
     for count in range(len(places) + 1):
         lost = set(places[:count])
         rest = [event for place, event in enumerate(recording.events) if place not in lost]
-        assert known(settle(recording, feed(recording.fresh(), rest))) == whole, f"{count} frames lost"
+        assert known_jobs(poll_until_settled(recording, apply_events(recording.fresh(), rest))) == expected, (
+            f"{count} frames lost"
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_any_lost_suffix_of_frames_is_healed_by_looking(name: str) -> None:
-    recording = recorded(name)
-    whole = known(settle(recording, feed(recording.fresh(), recording.events)))
-    places = frames(recording)
+def test_polls_heal_any_lost_suffix_of_frames(name: str) -> None:
+    recording = load_recording(name)
+    expected = known_jobs(poll_until_settled(recording, apply_events(recording.fresh(), recording.events)))
+    places = frame_places(recording)
     for count in range(len(places) + 1):
         lost = set(places[count:])
         rest = [event for place, event in enumerate(recording.events) if place not in lost]
-        assert known(settle(recording, feed(recording.fresh(), rest))) == whole, f"{count} frames seen"
+        assert known_jobs(poll_until_settled(recording, apply_events(recording.fresh(), rest))) == expected, (
+            f"{count} frames seen"
+        )
 
 
 @pytest.mark.parametrize("name", sorted(ENDS.keys() - {"validation_errors"}))
-def test_a_restart_at_any_point_takes_the_jobs_over(name: str) -> None:
-    """A session that knows only its client_id, and comes in the middle, ends up knowing the same of those jobs."""
-    recording = recorded(name)
-    whole = known(settle(recording, feed(recording.fresh(), recording.events)))
+def test_a_restart_at_any_point_adopts_the_jobs(name: str) -> None:
+    """A session that starts in the middle with only its client_id ends up with the same jobs."""
+    recording = load_recording(name)
+    expected = known_jobs(poll_until_settled(recording, apply_events(recording.fresh(), recording.events)))
     before = recording.fresh()
     for place, (second, event) in enumerate(recording.events):
-        before = feed(before, [(second, event)])
+        before = apply_events(before, [(second, event)])
         ended = {key for key, job in before.jobs.items() if job.status.ended}
         past = tuple(entry for entry in recording.history if entry.prompt.prompt_id in ended)
-        found = feed(recording.fresh(), [(second, waiting_as_seen(before, second)), (second, HistorySnapshot(past))])
-        after = known(settle(recording, feed(found, recording.events[place + 1 :])))
+        found = apply_events(
+            recording.fresh(), [(second, queue_snapshot_of(before, second)), (second, HistorySnapshot(past))]
+        )
+        after = known_jobs(poll_until_settled(recording, apply_events(found, recording.events[place + 1 :])))
         certain = {key: facts for key, facts in after.items() if facts[0] is not S.LOST}
-        assert {key: whole[key] for key in certain} == certain, f"restarted after {place} events"
-        assert {key for key, facts in whole.items() if facts[0] is not S.CANCELLED} <= certain.keys()
+        assert {key: expected[key] for key in certain} == certain, f"restarted after {place} events"
+        assert {key for key, facts in expected.items() if facts[0] is not S.CANCELLED} <= certain.keys()
 
 
-def test_stamps_are_those_of_this_machine() -> None:
-    recording = recorded("legacy_previews")
-    state = feed(recording.fresh(), recording.events)
+def test_ends_are_in_wall_seconds_of_this_machine() -> None:
+    recording = load_recording("legacy_previews")
+    state = apply_events(recording.fresh(), recording.events)
     (job,) = state.jobs.values()
     assert job.ended == pytest.approx(stamp(0.5154).wall, abs=0.01)
     assert job.seconds == pytest.approx(0.19)

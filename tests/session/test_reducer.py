@@ -1,4 +1,4 @@
-"""What single events do to jobs: ends, late frames, foreign prompts, looks, links."""
+"""Effects of single events: ends, late frames, other clients' prompts, polls, and the link."""
 
 from dataclasses import replace
 
@@ -43,16 +43,26 @@ from comfytui.session.events import (
 )
 from comfytui.session.model import Failure, JobStatus, LinkKind
 from comfytui.session.selectors import awaiting_history
-from tests.session.builders import CLASSES, ME, SAVER, Session, head, plan, run, seen, step
+from tests.session.builders import (
+    CLASSES,
+    ME,
+    SAVER,
+    Session,
+    planned_batch,
+    queued_prompt,
+    run_frames,
+    start_frames,
+    step_frames,
+)
 
 S = JobStatus
 
 
-def started(tick: float = 1.0) -> Session:
+def sampling_session(tick: float = 1.0) -> Session:
     """A batch of one whose sampler is at its second step."""
     session = Session(tick)
     session.plan("a", 1)
-    session.do(*head("a1"), *step("a1", 1), *step("a1", 2))
+    session.do(*start_frames("a1"), *step_frames("a1", 1), *step_frames("a1", 2))
     return session
 
 
@@ -64,12 +74,12 @@ ENDS: dict[JobStatus, SessionEvent] = {
     S.REJECTED: PromptRejected("a1", Failure("no")),
 }
 LATE: tuple[SessionEvent, ...] = (
-    *run("a1"),
+    *run_frames("a1"),
     *ENDS.values(),
     Executed("a1", SAVER, SAVER, (Output("late.png"),)),
     PromptDelayed("a1", "later"),
-    QueueSnapshot((seen("a1"),), (), requested_at=1e9),
-    QueueSnapshot((), (seen("a1"),), requested_at=1e9),
+    QueueSnapshot((queued_prompt("a1"),), (), requested_at=1e9),
+    QueueSnapshot((), (queued_prompt("a1"),), requested_at=1e9),
     QueueSnapshot((), (), requested_at=1e9),
     HistorySnapshot((), ("a1",)),
 )
@@ -77,7 +87,7 @@ LATE: tuple[SessionEvent, ...] = (
 
 @pytest.mark.parametrize("status", ENDS)
 def test_an_end_is_final(status: JobStatus) -> None:
-    session = started()
+    session = sampling_session()
     session.do(Executed("a1", SAVER, SAVER, (Output("image.png"),)), ENDS[status])
     job = session.state.jobs["a1"]
     assert job.status is status
@@ -90,17 +100,17 @@ def test_an_end_is_final(status: JobStatus) -> None:
 
 def test_a_lost_job_that_is_cancelled_was_dismissed() -> None:
     session = Session()
-    session.do(plan("b", 2), PromptLost("b1"), JobCancelled("b1"), JobCancelled("b2"))
+    session.do(planned_batch("b", 2), PromptLost("b1"), JobCancelled("b1"), JobCancelled("b2"))
     assert [(job.status, job.dismissed, job.note) for job in session.state.jobs.values()] == [
         (S.CANCELLED, True, ""),
         (S.CANCELLED, False, ""),
     ]
 
 
-def test_what_means_nothing_for_jobs_changes_nothing() -> None:
-    session = started()
+def test_events_without_effect_return_the_same_state() -> None:
+    session = sampling_session()
     before = session.state
-    quiet: tuple[SessionEvent, ...] = (
+    without_effect: tuple[SessionEvent, ...] = (
         Unknown("crystools.monitor"),
         Logs(("\x1b[31mred",)),
         FeatureFlags(frozenset({"x"})),
@@ -108,27 +118,29 @@ def test_what_means_nothing_for_jobs_changes_nothing() -> None:
         NodeText("3", "hello"),
         Executing("1"),
         Executing(None),
-        *step("a1", 2),
+        *step_frames("a1", 2),
         ExecutionStart("a1", 10_000),
         Executing("3", "3", "a1"),
     )
-    for event in quiet:
+    for event in without_effect:
         assert session.do(event) is before, event
 
 
-def test_frames_of_unknown_and_foreign_prompts_are_not_mine() -> None:
-    session = started()
-    session.do(QueueSnapshot((seen("a1"),), (seen("theirs", 5, "they"),), requested_at=session.now + 1))
+def test_frames_of_unknown_and_other_clients_prompts_change_nothing() -> None:
+    session = sampling_session()
+    session.do(
+        QueueSnapshot((queued_prompt("a1"),), (queued_prompt("theirs", 5, "they"),), requested_at=session.now + 1)
+    )
     before = session.state
     for prompt_id in ("theirs", "nobody's"):
-        assert session.do(*run(prompt_id)) is before
+        assert session.do(*run_frames(prompt_id)) is before
         assert session.do(ExecutionError(prompt_id), ExecutionInterrupted(prompt_id)) is before
 
 
 def test_a_progress_frame_shares_the_job_map() -> None:
-    session = started()
+    session = sampling_session()
     before = session.state
-    after = session.do(*step("a1", 3))
+    after = session.do(*step_frames("a1", 3))
     assert after is not before
     assert (after.jobs, after.batches, after.run_times) == (before.jobs, before.batches, before.run_times)
     assert after.jobs is before.jobs
@@ -137,47 +149,59 @@ def test_a_progress_frame_shares_the_job_map() -> None:
 
 def test_frames_may_come_before_the_answer_to_the_post() -> None:
     session = Session()
-    session.do(plan("a", 1), *head("a1"), *step("a1", 1))
+    session.do(planned_batch("a", 1), *start_frames("a1"), *step_frames("a1", 1))
     assert session.status("a1") is S.RUNNING
     session.do(PromptQueued("a1", "a1", 7))
     assert session.status("a1") is S.RUNNING
     assert session.state.jobs["a1"].number == 7
 
 
-def test_a_server_that_mints_its_own_ids() -> None:
+def test_a_server_that_assigns_its_own_ids() -> None:
     session = Session()
-    session.do(plan("a", 2), *head("x1"), PromptQueued("a1", "x1", 1), *step("x1", 1), PromptQueued("a2", "x2", 2))
+    session.do(
+        planned_batch("a", 2),
+        *start_frames("x1"),
+        PromptQueued("a1", "x1", 1),
+        *step_frames("x1", 1),
+        PromptQueued("a2", "x2", 2),
+    )
     assert list(session.state.jobs) == ["x1", "x2"]
     assert session.state.batches["a"].prompts == ("x1", "x2")
     assert session.status("x1") is S.RUNNING
     assert session.line() == "Image 1 of 2 - Step 1/4 (25%)"
 
 
-def test_an_own_id_may_be_seen_in_the_queue_before_the_answer() -> None:
+def test_a_server_assigned_id_may_be_queued_before_the_answer() -> None:
     session = Session()
-    session.do(plan("a", 2), PromptQueued("a1", "x1", 1))
+    session.do(planned_batch("a", 2), PromptQueued("a1", "x1", 1))
     batch_tag = session.state.jobs["a2"].batch_tag
-    session.do(QueueSnapshot((seen("x1", 1),), (seen("x2", 2, batch_tag=batch_tag),), requested_at=session.now + 1))
+    session.do(
+        QueueSnapshot(
+            (queued_prompt("x1", 1),), (queued_prompt("x2", 2, batch_tag=batch_tag),), requested_at=session.now + 1
+        )
+    )
     assert session.state.batches["a"].prompts == ("x1", "x2")
     assert session.status("x2") is S.QUEUED
     session.do(PromptQueued("a2", "x2", 2))
     assert list(session.state.jobs) == ["x1", "x2"]
 
 
-def test_a_server_that_gives_every_prompt_the_same_id_breaks_nothing() -> None:
+def test_duplicate_ids_from_the_server_are_rejected() -> None:
     session = Session()
-    session.do(plan("a", 3), *(PromptQueued(f"a{n}", "same", n) for n in (1, 2, 3)), *run("same"))
+    session.do(planned_batch("a", 3), *(PromptQueued(f"a{n}", "same", n) for n in (1, 2, 3)), *run_frames("same"))
     assert session.status("same") is S.SUCCEEDED
     assert session.line() == "1 of 3 done, 2 rejected"
 
 
 def test_an_unstated_end_is_left_to_the_history() -> None:
-    """Servers before 2024-07 say only `executing null`."""
-    session = started()
+    """Servers before 2024-07 send only `executing null`."""
+    session = sampling_session()
     session.do(Executing(None, None, "a1"))
     assert session.status("a1") is S.RUNNING
     assert awaiting_history(session.state) == ("a1",)
-    session.do(HistorySnapshot((FinishedPrompt(seen("a1"), "success", (Output("a.png"),), seconds=4.0),), ("a1",)))
+    session.do(
+        HistorySnapshot((FinishedPrompt(queued_prompt("a1"), "success", (Output("a.png"),), seconds=4.0),), ("a1",))
+    )
     assert session.status("a1") is S.SUCCEEDED
     assert session.state.run is None
     assert session.state.jobs["a1"].outputs == (Output("a.png"),)
@@ -193,24 +217,26 @@ def test_an_unstated_end_is_left_to_the_history() -> None:
     ],
     ids=["a cut", "a deaf socket", "a socket that was deaf for a while", "a socket that was renewed"],
 )
-def test_results_that_a_gap_swallowed_come_from_the_history_after_the_stated_end(gap: tuple[LinkEvent, ...]) -> None:
+def test_results_missed_in_a_gap_are_read_from_the_history(gap: tuple[LinkEvent, ...]) -> None:
     session = Session()
     session.plan("a", 1)
-    session.do(Connected("me"), *head("a1"), *gap, Executed("a1", "9", None, (Output("b.png"),)))
+    session.do(Connected("me"), *start_frames("a1"), *gap, Executed("a1", "9", None, (Output("b.png"),)))
     session.do(ExecutionSuccess("a1"))
     assert session.status("a1") is S.SUCCEEDED
     assert awaiting_history(session.state) == ("a1",)
     session.do(HistorySnapshot((), ("a1",)))
     assert awaiting_history(session.state) == ("a1",)
-    session.do(HistorySnapshot((FinishedPrompt(seen("a1"), "success", (Output("a.png"), Output("b.png"))),), ("a1",)))
+    session.do(
+        HistorySnapshot((FinishedPrompt(queued_prompt("a1"), "success", (Output("a.png"), Output("b.png"))),), ("a1",))
+    )
     assert session.state.jobs["a1"].outputs == (Output("a.png"), Output("b.png"))
     assert awaiting_history(session.state) == ()
 
 
-def test_a_history_that_never_has_a_stated_end_is_not_asked_for_ever() -> None:
+def test_a_history_without_the_ended_job_is_not_polled_for_ever() -> None:
     session = Session()
     session.plan("a", 1)
-    session.do(*head("a1"), Disconnected("cut", 1.0), ExecutionSuccess("a1"))
+    session.do(*start_frames("a1"), Disconnected("cut", 1.0), ExecutionSuccess("a1"))
     for _ in range(5):
         session.do(HistorySnapshot((), ("a1",)))
     assert awaiting_history(session.state) == ()
@@ -220,17 +246,17 @@ def test_a_history_that_never_has_a_stated_end_is_not_asked_for_ever() -> None:
 def test_the_next_run_shows_that_the_one_before_it_ended() -> None:
     session = Session()
     session.plan("a", 2)
-    session.do(*head("a1"), *step("a1", 4), *head("a2"))
+    session.do(*start_frames("a1"), *step_frames("a1", 4), *start_frames("a2"))
     assert awaiting_history(session.state) == ("a1",)
     assert session.state.run is not None
     assert session.state.run.prompt_id == "a2"
     assert session.line() == "Image 2 of 2 - loading model"
-    session.do(*step("a1", 4), ExecutionSuccess("a1"))
+    session.do(*step_frames("a1", 4), ExecutionSuccess("a1"))
     assert session.status("a1") is S.SUCCEEDED
     assert session.state.run.prompt_id == "a2"
 
 
-def test_a_run_of_cached_nodes_alone_says_so() -> None:
+def test_a_run_of_cached_nodes_only_is_cached() -> None:
     session = Session()
     session.plan("a", 1)
     session.do(
@@ -245,22 +271,24 @@ def test_a_run_of_cached_nodes_alone_says_so() -> None:
 
 
 @pytest.mark.parametrize(("cached", "status"), [(tuple(CLASSES), S.CACHED), ((), S.SUCCEEDED)])
-def test_a_run_that_the_queue_showed_before_its_first_frame_is_seen_whole(
+def test_a_run_polled_before_its_first_frame_counts_as_seen_from_start(
     cached: tuple[str, ...], status: JobStatus
 ) -> None:
     session = Session()
     session.plan("a", 1)
-    session.do(QueueSnapshot((seen("a1"),), (), session.now))
+    session.do(QueueSnapshot((queued_prompt("a1"),), (), session.now))
     session.do(ExecutionStart("a1", 10_000), ExecutionCached("a1", cached), ExecutionSuccess("a1", 12_000))
     assert session.status("a1") is status
     assert session.state.jobs["a1"].seconds == 2.0
     assert bool(session.state.run_times) is (status is S.SUCCEEDED)
 
 
-def test_an_answer_about_anothers_prompt_changes_nothing() -> None:
+def test_an_answer_about_another_clients_prompt_changes_nothing() -> None:
     session = Session()
     session.plan("a", 1)
-    before = session.do(QueueSnapshot((), (seen("a1"), seen("theirs", 9, "they")), requested_at=session.now + 0.5))
+    before = session.do(
+        QueueSnapshot((), (queued_prompt("a1"), queued_prompt("theirs", 9, "they")), requested_at=session.now + 0.5)
+    )
     assert session.do(PromptQueued("theirs", "a1", 1)) is before
 
 
@@ -283,15 +311,15 @@ def test_a_partly_cached_run_is_no_cached_one(whole: bool) -> None:
 @pytest.mark.parametrize(
     ("past", "status"),
     [
-        (FinishedPrompt(seen("a1"), "success"), S.SUCCEEDED),
-        (FinishedPrompt(seen("a1"), "success", all_cached=True), S.CACHED),
-        (FinishedPrompt(seen("a1"), "error", failure=Failure("boom")), S.FAILED),
-        (FinishedPrompt(seen("a1"), "interrupted"), S.INTERRUPTED),
-        (FinishedPrompt(seen("a1"), None, (Output("a.png"),)), S.SUCCEEDED),
-        (FinishedPrompt(seen("a1"), None), S.FAILED),
+        (FinishedPrompt(queued_prompt("a1"), "success"), S.SUCCEEDED),
+        (FinishedPrompt(queued_prompt("a1"), "success", all_cached=True), S.CACHED),
+        (FinishedPrompt(queued_prompt("a1"), "error", failure=Failure("boom")), S.FAILED),
+        (FinishedPrompt(queued_prompt("a1"), "interrupted"), S.INTERRUPTED),
+        (FinishedPrompt(queued_prompt("a1"), None, (Output("a.png"),)), S.SUCCEEDED),
+        (FinishedPrompt(queued_prompt("a1"), None), S.FAILED),
     ],
 )
-def test_the_history_tells_how_a_job_ended(past: FinishedPrompt, status: JobStatus) -> None:
+def test_the_history_states_how_a_job_ended(past: FinishedPrompt, status: JobStatus) -> None:
     session = Session()
     session.plan("a", 1)
     session.do(HistorySnapshot((past,)))
@@ -299,30 +327,30 @@ def test_the_history_tells_how_a_job_ended(past: FinishedPrompt, status: JobStat
     assert (session.state.jobs["a1"].failure is not None) is (status is S.FAILED)
 
 
-def look(session: Session, *running: str) -> None:
-    session.do(QueueSnapshot(tuple(map(seen, running)), (), requested_at=session.now + 0.5))
+def poll_queue(session: Session, *running: str) -> None:
+    session.do(QueueSnapshot(tuple(map(queued_prompt, running)), (), requested_at=session.now + 0.5))
 
 
-def test_lost_after_two_looks_at_queue_and_history_and_found_again() -> None:
+def test_lost_after_two_missed_polls_of_queue_and_history_and_found_again() -> None:
     session = Session()
     session.plan("a", 1)
     for _ in range(2):
         assert session.status("a1") is S.QUEUED
-        look(session)
+        poll_queue(session)
         assert awaiting_history(session.state) == ("a1",)
         session.do(HistorySnapshot((), ("a1",)))
         assert awaiting_history(session.state) == ()
     assert session.status("a1") is S.LOST
     assert session.line() == "0 of 1 done, 1 lost"
-    session.do(HistorySnapshot((FinishedPrompt(seen("a1"), "success"),)))
+    session.do(HistorySnapshot((FinishedPrompt(queued_prompt("a1"), "success"),)))
     assert session.status("a1") is S.SUCCEEDED
 
 
 def test_a_lost_job_that_shows_up_again_runs_on() -> None:
-    for evidence in (QueueSnapshot((seen("a1"),), (), requested_at=1e9), Progress(3, 4, "a1", "3")):
-        session = started()
+    for evidence in (QueueSnapshot((queued_prompt("a1"),), (), requested_at=1e9), Progress(3, 4, "a1", "3")):
+        session = sampling_session()
         for _ in range(2):
-            look(session)
+            poll_queue(session)
             session.do(HistorySnapshot((), ("a1",)))
         assert (session.status("a1"), session.state.run) == (S.LOST, None)
         session.do(evidence)
@@ -331,19 +359,19 @@ def test_a_lost_job_that_shows_up_again_runs_on() -> None:
         assert session.state.jobs["a1"].ended is None
 
 
-def test_one_miss_is_no_loss() -> None:
+def test_one_missed_poll_is_no_loss() -> None:
     session = Session()
     session.plan("a", 1)
     for _ in range(5):
-        look(session)
+        poll_queue(session)
         session.do(HistorySnapshot((), ("a1",)))
-        look(session, "a1")
+        poll_queue(session, "a1")
     assert session.status("a1") is S.RUNNING
 
 
-def test_a_look_asked_before_a_prompt_was_queued_does_not_miss_it() -> None:
+def test_a_poll_requested_before_a_prompt_was_queued_does_not_miss_it() -> None:
     session = Session()
-    session.do(plan("a", 2))
+    session.do(planned_batch("a", 2))
     asked = session.now
     session.do(PromptQueued("a1", "a1", 1), ExecutionStart("a2"))
     session.do(QueueSnapshot((), (), asked))
@@ -354,31 +382,33 @@ def test_a_look_asked_before_a_prompt_was_queued_does_not_miss_it() -> None:
 
 def test_an_unsent_prompt_is_never_missed() -> None:
     session = Session()
-    session.do(plan("a", 1))
-    look(session)
+    session.do(planned_batch("a", 1))
+    poll_queue(session)
     assert (session.status("a1"), awaiting_history(session.state)) == (S.SUBMITTING, ())
 
 
-def test_an_old_look_does_not_put_a_run_back_into_the_queue() -> None:
-    session = started()
-    session.do(QueueSnapshot((), (seen("a1"),), requested_at=0.0))
+def test_a_late_poll_does_not_put_a_run_back_into_the_queue() -> None:
+    session = sampling_session()
+    session.do(QueueSnapshot((), (queued_prompt("a1"),), requested_at=0.0))
     assert session.status("a1") is S.RUNNING
     assert session.line() == "Image 1 of 1 - Step 2/4 (50%)"
 
 
-def test_others_jobs_come_and_go_with_the_queue() -> None:
+def test_other_clients_jobs_come_and_go_with_the_queue() -> None:
     session = Session()
-    session.do(QueueSnapshot((seen("t1", 1, "they"),), (seen("t2", 2, "they"),), requested_at=1.0))
+    session.do(QueueSnapshot((queued_prompt("t1", 1, "they"),), (queued_prompt("t2", 2, "they"),), requested_at=1.0))
     assert {key: job.status for key, job in session.state.jobs.items()} == {"t1": S.RUNNING, "t2": S.QUEUED}
     assert session.state.queue_remaining == 2
-    session.do(HistorySnapshot((FinishedPrompt(seen("t1", 1, "they"), "success"),)))
-    session.do(QueueSnapshot((seen("t2", 2, "they"),), (), requested_at=2.0))
+    session.do(HistorySnapshot((FinishedPrompt(queued_prompt("t1", 1, "they"), "success"),)))
+    session.do(QueueSnapshot((queued_prompt("t2", 2, "they"),), (), requested_at=2.0))
     assert {key: job.status for key, job in session.state.jobs.items()} == {"t1": S.SUCCEEDED, "t2": S.RUNNING}
-    session.do(QueueSnapshot((), (seen("t3", 3, "they"),), requested_at=3.0))
+    session.do(QueueSnapshot((), (queued_prompt("t3", 3, "they"),), requested_at=3.0))
     assert awaiting_history(session.state) == ("t2",)
-    session.do(HistorySnapshot((FinishedPrompt(seen("t2", 2, "they"), "error"),), ("t2",)))
+    session.do(HistorySnapshot((FinishedPrompt(queued_prompt("t2", 2, "they"), "error"),), ("t2",)))
     assert session.status("t2") is S.FAILED
-    session.do(QueueSnapshot((seen("t3", 3, "they"),), (), requested_at=4.0), QueueSnapshot((), (), requested_at=5.0))
+    session.do(
+        QueueSnapshot((queued_prompt("t3", 3, "they"),), (), requested_at=4.0), QueueSnapshot((), (), requested_at=5.0)
+    )
     session.do(HistorySnapshot((), ("t3",)))
     assert set(session.state.jobs) == {"t1", "t2", "t3"}
     session.do(QueueSnapshot((), (), requested_at=6.0), HistorySnapshot((), ("t3",)))
@@ -387,21 +417,21 @@ def test_others_jobs_come_and_go_with_the_queue() -> None:
     assert not session.state.batches
 
 
-def test_a_job_of_others_that_waited_and_left_the_queue_may_have_ended() -> None:
+def test_another_clients_job_that_left_the_queue_may_have_ended() -> None:
     session = Session()
-    session.do(QueueSnapshot((), (seen("t1", 1, "they"), seen("t2", 2, "they")), requested_at=1.0))
+    session.do(QueueSnapshot((), (queued_prompt("t1", 1, "they"), queued_prompt("t2", 2, "they")), requested_at=1.0))
     session.do(QueueSnapshot((), (), requested_at=2.0))
     assert awaiting_history(session.state) == ("t1", "t2")
-    session.do(HistorySnapshot((FinishedPrompt(seen("t1", 1, "they"), "success"),), ("t1", "t2")))
+    session.do(HistorySnapshot((FinishedPrompt(queued_prompt("t1", 1, "they"), "success"),), ("t1", "t2")))
     assert session.status("t1") is S.SUCCEEDED
     session.do(QueueSnapshot((), (), requested_at=3.0), HistorySnapshot((), ("t2",)))
     assert set(session.state.jobs) == {"t1"}
 
 
-def test_others_ended_jobs_are_bounded_and_mine_are_not() -> None:
+def test_other_clients_ended_jobs_are_limited_and_mine_are_not() -> None:
     session = Session()
     ends = [
-        FinishedPrompt(seen(f"{who}{n}", n, who), "success", ended=1_000.0 + n)
+        FinishedPrompt(queued_prompt(f"{who}{n}", n, who), "success", ended=1_000.0 + n)
         for who in ("they", ME)
         for n in range(300)
     ]
@@ -413,7 +443,7 @@ def test_others_ended_jobs_are_bounded_and_mine_are_not() -> None:
     assert session.do(HistorySnapshot(tuple(ends))) is before
 
 
-def test_status_frames_and_looks_tell_the_length_of_the_queue() -> None:
+def test_status_frames_set_the_length_of_the_queue() -> None:
     session = Session()
     assert session.do(Status(7)).queue_remaining == 7
     before = session.state
@@ -423,17 +453,17 @@ def test_status_frames_and_looks_tell_the_length_of_the_queue() -> None:
     assert session.do(Status(-1)) is after
 
 
-def test_a_late_frame_does_not_undo_what_http_told_of_the_queue() -> None:
+def test_a_late_status_frame_does_not_undo_a_poll_of_the_queue() -> None:
     session = Session()
-    session.do(Connected(ME), Lagging(5.0), QueueSnapshot((), (seen("a1"),), requested_at=5.0))
+    session.do(Connected(ME), Lagging(5.0), QueueSnapshot((), (queued_prompt("a1"),), requested_at=5.0))
     assert session.do(Status(4)).queue_remaining == 1
     session.do(Lagging(0.1))
     assert session.do(Status(4)).queue_remaining == 4
 
 
-def test_a_prompt_that_cannot_be_sent_says_why_until_it_is() -> None:
+def test_a_delayed_prompt_has_a_note_until_it_is_queued() -> None:
     session = Session()
-    session.do(plan("a", 1), PromptDelayed("a1", "the server is down"))
+    session.do(planned_batch("a", 1), PromptDelayed("a1", "the server is down"))
     before = session.state
     assert before.jobs["a1"].note == "the server is down"
     assert session.do(PromptDelayed("a1", "the server is down")) is before
@@ -458,7 +488,7 @@ def test_the_link() -> None:
     assert session.do(Disconnected("who are you?", kind=LinkKind.UNAUTHORISED)) is refused
 
 
-def test_the_box() -> None:
+def test_server_stats() -> None:
     session = Session()
     stats = SystemStats("0.33.0", 10, 5)
     state = session.do(StatsRead(stats))
@@ -467,10 +497,10 @@ def test_the_box() -> None:
 
 
 def lost_after(session: Session, away: float) -> list[str]:
-    """The notes of three jobs that a server forgot while it was away for so long."""
+    """The notes of three jobs that were lost while the server was away for so many seconds."""
     session.do(QueueSnapshot((), (), requested_at=session.now))
     session.plan("b", 3)
-    session.do(Connected("me"), *head("b1"), Disconnected("gone", 1.0))
+    session.do(Connected("me"), *start_frames("b1"), Disconnected("gone", 1.0))
     session.now += away
     session.do(Connected("me"))
     for second in (0.5, 1.0):
@@ -480,25 +510,25 @@ def lost_after(session: Session, away: float) -> list[str]:
     return [session.state.jobs[key].note for key in ("b1", "b2", "b3")]
 
 
-def test_only_what_may_have_had_its_turn_may_have_finished() -> None:
+def test_only_a_lost_job_whose_turn_may_have_come_may_have_finished() -> None:
     maybe = "may have finished"
     measured = Session()
     measured.plan("a", 1)
-    measured.do(Connected("me"), *run("a1"))  # so that it is known how long an image takes
+    measured.do(Connected("me"), *run_frames("a1"))  # measures how long an image takes
     assert lost_after(measured, 1.0) == [maybe, "", ""]
     long_away = Session()
     long_away.plan("a", 1)
-    long_away.do(Connected("me"), *run("a1"))
+    long_away.do(Connected("me"), *run_frames("a1"))
     assert lost_after(long_away, 1_000.0) == [maybe] * 3
     assert lost_after(Session(), 1.0) == [maybe] * 3
 
 
-def test_the_time_in_which_nobody_saw_it_is_one_whatever_the_link_was_called_meanwhile() -> None:
+def test_the_unobserved_time_goes_on_while_the_link_changes_state() -> None:
     session = Session()
     session.plan("a", 1)
-    session.do(Connected("me"), *run("a1"), QueueSnapshot((), (), requested_at=session.now))
+    session.do(Connected("me"), *run_frames("a1"), QueueSnapshot((), (), requested_at=session.now))
     session.plan("b", 3)
-    session.do(Connected("me"), *head("b1"))
+    session.do(Connected("me"), *start_frames("b1"))
     for _ in range(60):
         session.do(Disconnected("gone", 1.0))
         session.now += 10
@@ -510,8 +540,8 @@ def test_the_time_in_which_nobody_saw_it_is_one_whatever_the_link_was_called_mea
     assert {session.state.jobs[key].note for key in ("b1", "b2", "b3")} == {"may have finished"}
 
 
-def test_of_results_without_end_only_so_many_are_kept() -> None:
-    session = started()
+def test_results_of_a_job_are_limited_in_number() -> None:
+    session = sampling_session()
     for first in (0, 6_000, 12_000):
         files = tuple(Output(f"{number}.png") for number in range(first, first + 6_000))
         session.do(Executed("a1", SAVER, SAVER, files, tuple(f"{first} {line}" for line in range(70))))

@@ -1,4 +1,4 @@
-"""Whatever a server says, in whatever order: ends stay, bars stay within bounds, others' jobs stay others'."""
+"""For any events in any order: ends stay, bars stay within bounds, other clients' jobs stay theirs."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ from comfytui.session.model import BatchTag, Failure, JobStatus
 from comfytui.session.progress import progress_line, progress_of
 from comfytui.session.selectors import ahead_of, awaiting_history, current_batch
 from comfytui.session.state import SessionState
-from tests.session.builders import CLASSES, ME, Session, run, seen
+from tests.session.builders import CLASSES, ME, Session, queued_prompt, run_frames
 
 MINE = ("a1", "a2")
 IDS = st.sampled_from([*MINE, "theirs", "unknown"])
@@ -67,23 +67,26 @@ ENDINGS: st.SearchStrategy[SessionEvent] = st.one_of(
     st.builds(ExecutionError, IDS),
     st.builds(ExecutionInterrupted, IDS),
 )
-MARKS = st.one_of(
+TAGS = st.one_of(
     st.none(), st.builds(BatchTag, st.sampled_from("abc"), st.integers(1, 4), st.integers(4, 9), st.just(""))
 )
-SEEN = st.builds(
+QUEUED_PROMPTS = st.builds(
     lambda key, owner, batch_tag: QueuedPrompt(key, 1.0, owner, batch_tag, classes=CLASSES),
     IDS,
     st.sampled_from([ME, "they"]),
-    MARKS,
+    TAGS,
 )
-PASTS = st.builds(FinishedPrompt, SEEN, st.sampled_from(["success", "error", "interrupted", None]))
-LOOKS: st.SearchStrategy[SessionEvent] = st.one_of(
+FINISHED_PROMPTS = st.builds(FinishedPrompt, QUEUED_PROMPTS, st.sampled_from(["success", "error", "interrupted", None]))
+POLLS: st.SearchStrategy[SessionEvent] = st.one_of(
     st.builds(
-        QueueSnapshot, st.lists(SEEN, max_size=1).map(tuple), st.lists(SEEN, max_size=3).map(tuple), st.floats(0, 50)
+        QueueSnapshot,
+        st.lists(QUEUED_PROMPTS, max_size=1).map(tuple),
+        st.lists(QUEUED_PROMPTS, max_size=3).map(tuple),
+        st.floats(0, 50),
     ),
-    st.builds(HistorySnapshot, st.lists(PASTS, max_size=2).map(tuple), st.lists(IDS, max_size=2).map(tuple)),
+    st.builds(HistorySnapshot, st.lists(FINISHED_PROMPTS, max_size=2).map(tuple), st.lists(IDS, max_size=2).map(tuple)),
 )
-ORDERS: st.SearchStrategy[SessionEvent] = st.one_of(
+OTHER_EVENTS: st.SearchStrategy[SessionEvent] = st.one_of(
     st.builds(lambda key: PromptQueued(key, key, 1.0), IDS),
     st.builds(PromptRejected, IDS, st.just(Failure("no"))),
     st.builds(PromptDelayed, IDS, st.text(max_size=3)),
@@ -91,24 +94,30 @@ ORDERS: st.SearchStrategy[SessionEvent] = st.one_of(
     st.builds(Connected, st.just(ME)),
     st.builds(Disconnected, st.just("gone")),
 )
-RENAMES: st.SearchStrategy[SessionEvent] = st.builds(PromptQueued, IDS, IDS, st.just(1.0))
-EVERYTHING = st.lists(st.one_of(FRAMES, ENDINGS, LOOKS, ORDERS, RENAMES), max_size=30)
+REKEYINGS: st.SearchStrategy[SessionEvent] = st.builds(PromptQueued, IDS, IDS, st.just(1.0))
+EVERYTHING = st.lists(st.one_of(FRAMES, ENDINGS, POLLS, OTHER_EVENTS, REKEYINGS), max_size=30)
 
 
 def two_images() -> Session:
     session = Session()
     session.plan("a", 2)
-    session.do(QueueSnapshot((), (seen("a1"), seen("a2"), seen("theirs", 9, "they")), requested_at=session.now + 0.5))
+    session.do(
+        QueueSnapshot(
+            (),
+            (queued_prompt("a1"), queued_prompt("a2"), queued_prompt("theirs", 9, "they")),
+            requested_at=session.now + 0.5,
+        )
+    )
     return session
 
 
 @given(
     st.sampled_from([ExecutionSuccess("a1"), ExecutionError("a1"), ExecutionInterrupted("a1"), JobCancelled("a1")]),
-    st.lists(st.one_of(FRAMES, ENDINGS, LOOKS, ORDERS), max_size=30),
+    st.lists(st.one_of(FRAMES, ENDINGS, POLLS, OTHER_EVENTS), max_size=30),
 )
 def test_after_its_end_a_job_stays_ended(end: SessionEvent, events: list[SessionEvent]) -> None:
     session = two_images()
-    session.do(*list(run("a1"))[:9], end)
+    session.do(*list(run_frames("a1"))[:9], end)
     status = session.status("a1")
     for event in events:
         session.do(event)
@@ -139,7 +148,7 @@ def test_numbers_stay_within_bounds_and_the_bar_never_goes_back(events: list[Ses
 
 
 @given(EVERYTHING)
-def test_the_state_hangs_together(events: list[SessionEvent]) -> None:
+def test_the_state_stays_consistent(events: list[SessionEvent]) -> None:
     session = two_images()
     for event in events:
         before = session.state
@@ -171,7 +180,7 @@ def _check(state: SessionState) -> None:
 
 
 @given(st.lists(st.one_of(FRAMES, ENDINGS), max_size=30))
-def test_frames_never_touch_foreign_jobs(events: list[SessionEvent]) -> None:
+def test_frames_never_change_other_clients_jobs(events: list[SessionEvent]) -> None:
     session = two_images()
     theirs = session.state.jobs["theirs"]
     session.do(*events)
@@ -179,7 +188,9 @@ def test_frames_never_touch_foreign_jobs(events: list[SessionEvent]) -> None:
     assert set(session.state.jobs) == {*MINE, "theirs"}
 
 
-@given(st.lists(st.sampled_from(list(run("a1"))[:-5]), max_size=40), st.permutations(list(run("a1"))[-5:]))
+@given(
+    st.lists(st.sampled_from(list(run_frames("a1"))[:-5]), max_size=40), st.permutations(list(run_frames("a1"))[-5:])
+)
 def test_frames_in_any_order_lead_to_the_same_end(jumbled: list[SessionEvent], end: list[SessionEvent]) -> None:
     session = two_images()
     session.do(*jumbled, *end)

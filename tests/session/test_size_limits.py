@@ -1,10 +1,10 @@
-"""Whatever a server says of jobs, and for however long, a session keeps so much of it and no more."""
+"""What a session keeps of jobs is limited, whatever a server sends and for however long."""
 
 from comfytui.comfy.protocol.events import Executed, ExecutionCached, ExecutionError, ExecutionStart, Output
 from comfytui.session.events import FinishedPrompt, HistorySnapshot, QueuedPrompt, QueueSnapshot
 from comfytui.session.model import BatchTag, Failure, JobStatus
 from comfytui.workflow.parameters import GenerationParameters
-from tests.session.builders import CLASSES, ME, Session, seen
+from tests.session.builders import CLASSES, ME, Session, queued_prompt
 
 FOX = "\U0001f98a"
 MIB = 2**20
@@ -12,10 +12,10 @@ MIB = 2**20
 
 def failed(prompt_id: str, ended: float, batch_tag: BatchTag | None = None) -> FinishedPrompt:
     failure = Failure("It broke.", "3", "KSampler", "RuntimeError", (FOX + prompt_id * 2_000,))
-    return FinishedPrompt(seen(prompt_id, 0, batch_tag=batch_tag), "error", failure=failure, ended=ended)
+    return FinishedPrompt(queued_prompt(prompt_id, 0, batch_tag=batch_tag), "error", failure=failure, ended=ended)
 
 
-def test_jobs_of_mine_that_only_the_history_tells_of_are_kept_up_to_a_number() -> None:
+def test_adopted_jobs_from_the_history_are_limited_in_number() -> None:
     session = Session()
     mine = session.plan("mine", 4)
     session.do(HistorySnapshot(tuple(failed(prompt, 1.0) for prompt in mine)))
@@ -30,10 +30,10 @@ def test_jobs_of_mine_that_only_the_history_tells_of_are_kept_up_to_a_number() -
     assert session.do(HistorySnapshot(tuple(failed(f"0-{n}", 10.0 + n) for n in range(60)))) is before
 
 
-def test_images_of_a_batch_that_was_not_ordered_here_leave_it_one_by_one() -> None:
+def test_images_of_an_adopted_batch_are_dropped_one_by_one() -> None:
     session = Session()
-    marks = [BatchTag("b", n, 1_100, "once") for n in range(1, 1_101)]
-    session.do(HistorySnapshot(tuple(failed(f"p{batch_tag.index}", batch_tag.index, batch_tag) for batch_tag in marks)))
+    tags = [BatchTag("b", n, 1_100, "once") for n in range(1, 1_101)]
+    session.do(HistorySnapshot(tuple(failed(f"p{batch_tag.index}", batch_tag.index, batch_tag) for batch_tag in tags)))
     session.do(HistorySnapshot((failed("later", 9_999.0),)))
     assert session.state.batches["b"].prompts == tuple(f"p{n}" for n in range(102, 1_101))
 
@@ -50,7 +50,7 @@ def test_the_newest_tracebacks_are_kept() -> None:
     assert 100 <= sum(kept) < 250
 
 
-def test_the_files_of_all_jobs_are_kept_up_to_a_size() -> None:
+def test_the_files_of_all_jobs_are_limited_in_size() -> None:
     session = Session()
     ids = session.plan("mine", 12)
     for prompt in ids:
@@ -64,7 +64,7 @@ def test_the_files_of_all_jobs_are_kept_up_to_a_size() -> None:
     assert 4_000 * sum(len(job.outputs) for job in jobs) + 240_000 * sum(len(job.text) for job in jobs) < 48 * MIB
 
 
-def test_a_hundred_files_a_job_are_all_kept() -> None:
+def test_a_hundred_files_per_job_are_all_kept() -> None:
     session = Session()
     ids = session.plan("mine", 200)
     for prompt in ids:
@@ -76,14 +76,16 @@ def test_a_hundred_files_a_job_are_all_kept() -> None:
 def test_a_queue_that_changes_entirely_at_each_poll_leaves_little_behind() -> None:
     session = Session()
     for poll in range(4):
-        session.do(QueueSnapshot((), tuple(seen(f"{poll}-{n}", n) for n in range(4_000)), requested_at=session.now))
+        session.do(
+            QueueSnapshot((), tuple(queued_prompt(f"{poll}-{n}", n) for n in range(4_000)), requested_at=session.now)
+        )
     assert len(session.state.jobs) <= 4_000 + 2 * 1_000
     assert len(session.state.batches) <= 2_000
     queued = [key for key, job in session.state.jobs.items() if job.status is JobStatus.QUEUED and not job.left_queue]
     assert set(queued) == {f"3-{n}" for n in range(4_000)}
 
 
-def test_settings_are_kept_up_to_a_size_whatever_queues_they_came_in() -> None:
+def test_parameters_are_limited_in_size_over_several_polls() -> None:
     session = Session()
     queue: list[QueuedPrompt] = []
     for poll in range(3):
@@ -94,7 +96,7 @@ def test_settings_are_kept_up_to_a_size_whatever_queues_they_came_in() -> None:
     assert 4 * sum(len(job.parameters.prompt) for job in session.state.jobs.values()) < 48 * MIB
 
 
-def test_nodes_from_the_cache_do_not_pile_up() -> None:
+def test_cached_nodes_are_limited() -> None:
     session = Session(client_ids=(ME,))
     (prompt,) = session.plan("mine", 1)
     session.do(ExecutionStart(prompt, 1))

@@ -6,33 +6,33 @@ from comfytui.session.jobs.index import BatchCounts
 from comfytui.session.model import JobStatus
 from comfytui.session.progress import BatchProgress, progress_of
 from comfytui.session.selectors import ahead_of, batch_number, counts_of, current_batch, open_jobs, unsent_jobs
-from tests.session.builders import Session, head, plan, run, step, tail
+from tests.session.builders import Session, end_frames, planned_batch, run_frames, start_frames, step_frames
 
 S = JobStatus
 
 
 def now_shown(session: Session) -> str:
-    """What *Now* says: the number of the batch, and its line."""
+    """What *Now* shows: the number of the batch, and its progress line."""
     batch = current_batch(session.state)
     assert batch is not None
     return f"{batch_number(session.state, batch)}: {session.line()}"
 
 
-def shown(session: Session, batch: str) -> BatchProgress:
+def batch_progress(session: Session, batch: str) -> BatchProgress:
     return progress_of(session.state, session.state.batches[batch], session.now)
 
 
 def test_three_batches() -> None:
     session = Session()
     session.plan("a", 4, seed=100)
-    session.do(*run("a1"))
+    session.do(*run_frames("a1"))
     assert now_shown(session) == "1: Image 2 of 4 - queued, next"
 
-    session.do(*head("a2"), *step("a2", 1), *step("a2", 2), *step("a2", 3))
+    session.do(*start_frames("a2"), *step_frames("a2", 1), *step_frames("a2", 2), *step_frames("a2", 3))
     assert now_shown(session) == "1: Image 2 of 4 - Step 3/4 (75%)"
 
     # The second batch is asked for while the first one runs.
-    session.do(plan("b", 1, seed=7))
+    session.do(planned_batch("b", 1, seed=7))
     assert now_shown(session) == "1: Image 2 of 4 - Step 3/4 (75%)"
     assert session.line("b") == "0 of 1 sent"
     assert unsent_jobs(session.state) == 1
@@ -42,33 +42,38 @@ def test_three_batches() -> None:
     assert now_shown(session) == "1: Image 2 of 4 - Step 3/4 (75%)"
     assert open_jobs(session.state) == 4
 
-    bars = shown(session, "a")
+    bars = batch_progress(session, "a")
     assert (bars.image_index, bars.current_step, bars.total_steps, bars.percentage) == (2, 3, 4, 75)
     assert bars.batch_fraction == (1 + bars.image_fraction) / 4
-    assert shown(session, "b").batch_fraction == 0.0
+    assert batch_progress(session, "b").batch_fraction == 0.0
 
     # Image 3 fails; then three more are asked for.
-    session.do(*tail("a2"), *head("a3"), *step("a3", 1), ExecutionError("a3", "3", "KSampler", "OOM", "out of memory"))
+    session.do(
+        *end_frames("a2"),
+        *start_frames("a3"),
+        *step_frames("a3", 1),
+        ExecutionError("a3", "3", "KSampler", "OOM", "out of memory"),
+    )
     assert now_shown(session) == "1: Image 4 of 4 - queued, next"
     session.plan("c", 3, seed=500)
     assert session.line("c") == "Image 1 of 3 - queued, 2 ahead"
-    assert shown(session, "a").batch_fraction == 3 / 4
+    assert batch_progress(session, "a").batch_fraction == 3 / 4
 
-    session.do(*run("a4"))
+    session.do(*run_frames("a4"))
     assert session.line("a") == "3 of 4 done, 1 failed"
-    assert shown(session, "a").batch_fraction == 1.0
+    assert batch_progress(session, "a").batch_fraction == 1.0
     assert now_shown(session) == "2: Image 1 of 1 - queued, next"
 
-    session.do(*head("b1"), *step("b1", 2))
+    session.do(*start_frames("b1"), *step_frames("b1", 2))
     assert now_shown(session) == "2: Image 1 of 1 - Step 2/4 (50%)"
-    session.do(*tail("b1"))
+    session.do(*end_frames("b1"))
     assert session.line("b") == "1 of 1 done"
     assert now_shown(session) == "3: Image 1 of 3 - queued, next"
 
     for image in (1, 2, 3):
-        session.do(*head(f"c{image}"), *step(f"c{image}", 1))
+        session.do(*start_frames(f"c{image}"), *step_frames(f"c{image}", 1))
         assert now_shown(session) == f"3: Image {image} of 3 - Step 1/4 (25%)"
-        session.do(*tail(f"c{image}"))
+        session.do(*end_frames(f"c{image}"))
     assert now_shown(session) == "3: 3 of 3 done"
     assert open_jobs(session.state) == 0
 
@@ -93,12 +98,12 @@ def test_bars_of_all_batches_only_grow() -> None:
     grown = dict.fromkeys("abc", 0.0)
     for prompt_id in session.state.jobs:
         image = 0.0
-        for event in run(prompt_id):
+        for event in run_frames(prompt_id):
             session.do(event)
             if session.state.run:
                 assert image <= session.state.run.fraction <= 1
                 image = session.state.run.fraction
             for batch, before in grown.items():
-                grown[batch] = shown(session, batch).batch_fraction
+                grown[batch] = batch_progress(session, batch).batch_fraction
                 assert grown[batch] >= before
     assert set(grown.values()) == {1.0}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from comfytui.presentation.farewell import farewell
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
-from tests.session.builders import Session, plan, run
+from tests.session.builders import Session, planned_batch, run_frames
 
 
 def told(session: Session, *, command: tuple[str, ...] = ("comfytui",), kept: bool = True) -> str:
@@ -16,22 +16,22 @@ def test_nothing_is_said_where_nothing_goes_on() -> None:
     session = Session()
     assert told(session) == ""
     session.plan("a", 1)
-    session.do(*run("a1"))
+    session.do(*run_frames("a1"))
     assert told(session) == ""
 
 
 def test_what_goes_on_is_counted_and_how_to_come_back_is_said() -> None:
     session = Session()
     session.plan("a", 3)
-    session.do(*run("a1"))
+    session.do(*run_frames("a1"))
     assert told(session) == "2 jobs go on at gpu-box. Come back with: comfytui gpu-box"
-    session.do(*run("a2"))
+    session.do(*run_frames("a2"))
     assert told(session) == "1 job goes on at gpu-box. Come back with: comfytui gpu-box"
 
 
 def test_what_is_not_sent_yet_is_said_apart() -> None:
     session = Session()
-    session.do(plan("b", 3))
+    session.do(planned_batch("b", 3))
     assert told(session) == "3 not sent yet: the next start sends them. Come back with: comfytui gpu-box"
     assert told(session, kept=False) == "3 not sent, and dropped. Come back with: comfytui gpu-box"
     session.plan("a", 2)

@@ -16,8 +16,8 @@ from comfytui.ui.images.image_view import Picture
 from comfytui.ui.themes import SHEETS, THEMES
 from comfytui.ui.widgets.line import Line
 from comfytui.ui.widgets.now_panel import NowPanel, _batch_figures
-from tests.session.builders import SAMPLER, Session, head, plan, run, seen
-from tests.session.test_timing import measured, of_the_same_kind
+from tests.session.builders import SAMPLER, Session, planned_batch, queued_prompt, run_frames, start_frames
+from tests.session.test_timing import measured_session, other_clients_job
 from tests.ui.screen import Screen
 from tests.waiting import eventually
 
@@ -73,10 +73,10 @@ def polled(session: Session) -> Session:
 
 
 async def test_a_queued_image_says_when_it_starts_and_nothing_of_time_left() -> None:
-    session = polled(measured())
+    session = polled(measured_session())
     session.plan("a", 1)
-    ahead = [of_the_same_kind(session, f"t{n}", n) for n in range(3)]
-    session.do(QueueSnapshot((ahead[0],), (*ahead[1:], seen("a1", 9)), requested_at=session.now))
+    ahead = [other_clients_job(session, f"t{n}", n) for n in range(3)]
+    session.do(QueueSnapshot((ahead[0],), (*ahead[1:], queued_prompt("a1", 9)), requested_at=session.now))
     async with panel() as it:
         text = await it.shows(session)
         assert "Image 1 of 1 - queued, 3 ahead" in text
@@ -85,9 +85,9 @@ async def test_a_queued_image_says_when_it_starts_and_nothing_of_time_left() -> 
 
 
 async def test_a_queued_image_behind_unknown_jobs_says_nothing_of_times() -> None:
-    session = polled(measured())
+    session = polled(measured_session())
     session.plan("a", 1)
-    session.do(QueueSnapshot((seen("t1", 1, "they"),), (seen("a1", 9),), requested_at=session.now))
+    session.do(QueueSnapshot((queued_prompt("t1", 1, "they"),), (queued_prompt("a1", 9),), requested_at=session.now))
     async with panel() as it:
         text = await it.shows(session)
         assert "Image 1 of 1 - queued, 1 ahead" in text
@@ -106,10 +106,10 @@ def test_what_is_to_come_is_whole_and_what_has_passed_beside_it_where_both_fit(e
 
 def failed(message: str = "CUDA out of memory", prompt: str = "a red fox") -> Session:
     session = polled(Session())
-    planned = plan("a", 2)
+    planned = planned_batch("a", 2)
     jobs = tuple(replace(job, parameters=replace(job.parameters, prompt=prompt)) for job in planned.jobs)
     session.do(BatchPlanned(replace(planned.batch, title=prompt), jobs))
-    session.do(*head("a1"), ExecutionError("a1", SAMPLER, "KSampler", exception_message=message))
+    session.do(*start_frames("a1"), ExecutionError("a1", SAMPLER, "KSampler", exception_message=message))
     return session
 
 
@@ -137,7 +137,7 @@ async def test_why_an_image_failed_stands_in_the_panel_with_and_without_pictures
 async def test_where_there_is_no_place_below_the_reason_stands_beside_the_line_of_truth() -> None:
     session = polled(Session())
     session.plan("a", 1)
-    session.do(*head("a1"), ExecutionError("a1", SAMPLER, "KSampler", exception_message="out of memory " * 20))
+    session.do(*start_frames("a1"), ExecutionError("a1", SAMPLER, "KSampler", exception_message="out of memory " * 20))
     async with panel(width=80) as it:
         it.now.query_one("#now-body").display = False
         (truth, *_) = (await it.shows(session)).split("\n")
@@ -148,7 +148,7 @@ async def test_where_there_is_no_place_below_the_reason_stands_beside_the_line_o
 
 async def test_without_pictures_the_words_take_the_whole_width_and_as_many_lines_as_they_need() -> None:
     session = polled(Session())
-    planned = plan("a", 1)
+    planned = planned_batch("a", 1)
     job = replace(planned.jobs[0], parameters=replace(planned.jobs[0].parameters, prompt=LONG))
     session.do(BatchPlanned(replace(planned.batch, title=LONG), (job,)))
     async with panel(pictures=False) as it:
@@ -169,7 +169,7 @@ def picture(colour: str) -> bytes:
 async def test_a_picture_of_another_image_says_so_until_the_next_one_s_own_is_painted() -> None:
     session = polled(Session())
     session.plan("a", 2, seed=70)
-    session.do(*run("a1"))
+    session.do(*run_frames("a1"))
     first, second = (session.state.jobs[name] for name in ("a1", "a2"))
     async with panel() as it:
         assert "seed 71" in await it.shows(session)
@@ -218,7 +218,7 @@ async def test_what_comes_too_late_does_not_replace_a_later_image() -> None:
 async def test_the_picture_of_another_batch_does_not_stay() -> None:
     session = polled(Session())
     session.plan("a", 1)
-    session.do(*run("a1"))
+    session.do(*run_frames("a1"))
     async with panel() as it:
         await it.shows(session)
         it.now.show_finished(picture("red"), session.state.jobs["a1"])

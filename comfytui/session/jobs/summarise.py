@@ -45,11 +45,11 @@ def finished_prompt_of(entry: HistoryEntry, reader: GraphReader | None = None) -
     )
 
 
-def batch_tag_of(marks: Mapping[str, Json]) -> BatchTag | None:
+def batch_tag_of(tag: Mapping[str, Json]) -> BatchTag | None:
     """Return the tag that a prompt carries; None if there is no valid one, since any client can write one."""
-    if not marks:
+    if not tag:
         return None
-    batch, index, total, submission = (marks.get(name) for name in ("batch", "index", "total", "submission"))
+    batch, index, total, submission = (tag.get(name) for name in ("batch", "index", "total", "submission"))
     if not _is_id(batch) or type(index) is not int or type(total) is not int:
         return None
     total = min(total, MAX_IMAGES)

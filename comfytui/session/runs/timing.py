@@ -14,7 +14,7 @@ WARM_RUNS = 2
 """Runs of a workload after which the time before the first step no longer stands for loading a cold model."""
 
 MAX_AHEAD = 500
-"""Jobs ahead at most for which a start is estimated: beyond, it is anybody's guess, and adding up would take long."""
+"""Jobs ahead at most for which a start is estimated: beyond that, it is too uncertain and slow to add up."""
 
 MAX_CLOCK_SKEW = 5.0
 """Seconds by which the clocks of this machine and the server may differ before their times are not compared."""
@@ -44,8 +44,8 @@ def _job_seconds(state: SessionState, job: Job, now: float) -> SecondsRange | No
     if state.run and state.run.prompt_id == job.prompt_id:
         return _run_left(state.run_times.get(key), state.run, now)
     seconds = None if key in state.run_times else indexed(state.jobs).run_seconds.get(key)
-    whole = _image_seconds(state.run_times.get(key)) if seconds is None else (seconds, seconds)
-    return (0.0, whole[1]) if whole and job.status is JobStatus.RUNNING else whole
+    image = _image_seconds(state.run_times.get(key)) if seconds is None else (seconds, seconds)
+    return (0.0, image[1]) if image and job.status is JobStatus.RUNNING else image
 
 
 def image_left(state: SessionState, job: Job, run: Run, now: float) -> float | None:
@@ -75,8 +75,8 @@ def _image_seconds(times: RunTimes | None) -> SecondsRange | None:
     """Return the seconds of one more image: least with its model loaded, greatest with a cold start."""
     if times is None:
         return None
-    whole = times.lead + times.body
-    return (whole if times.runs >= WARM_RUNS else times.body), whole
+    cold = times.lead + times.body
+    return (cold if times.runs >= WARM_RUNS else times.body), cold
 
 
 def _run_left(times: RunTimes | None, run: Run, now: float) -> SecondsRange | None:
