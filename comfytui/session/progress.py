@@ -41,8 +41,6 @@ class BatchProgress:
     """Share of the whole prompt, not of the pass."""
     batch_fraction: float = 0.0
     rate: float | None = None
-    elapsed: float | None = None
-    """How long the image runs; None while its start is unknown."""
     batch_elapsed: float | None = 0.0
     """Time spent running, not waiting in the queue; None while the start of the running image is unknown."""
     image_left: float | None = None
@@ -90,7 +88,6 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
         image_fraction=fraction,
         batch_fraction=_batch_fraction(state, batch, counts) if job else 1.0,
         rate=observed_run.rate if observed_run else None,
-        elapsed=elapsed,
         batch_elapsed=None if is_running and elapsed is None else counts.seconds + (elapsed or 0.0),
         image_left=image_left(state, job, run, now) if job and run else None,
         batch_left=batch_left(state, job, run, counts.open, now) if job else None,
