@@ -12,7 +12,6 @@ if TYPE_CHECKING:  # The screen is painted before these are loaded.
     from comfytui.comfy.protocol.events import Output
     from comfytui.comfy.protocol.models import NodeError
 
-
 MAY_HAVE_FINISHED = "may have finished"
 """The note on a job that `may_have_finished`."""
 
@@ -90,6 +89,7 @@ class Failure:
     node_id: str = ""
     node_type: str = ""
     cause: str = ""
+    """The type of the exception."""
     traceback: tuple[str, ...] = ()
     node_errors: tuple["NodeError", ...] = ()
 
@@ -101,10 +101,12 @@ class Job:
     prompt_id: str
     status: JobStatus
     mine: bool = False
+    """Whether one of my client ids submitted it."""
     owner: str | None = None
     """The client id that submitted it."""
     batch_tag: BatchTag | None = None
     number: float | None = None
+    """Its priority in the server's queue; lower numbers run first."""
     parameters: GenerationParameters = field(default_factory=GenerationParameters)
     classes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     """Class names of the graph's nodes, by node id."""
@@ -172,13 +174,21 @@ class LinkKind(StrEnum):
 
     CONNECTING = "connecting"
     LIVE = "live"
+    """A socket is open, and its frames arrive."""
     POLLING = "polling"
+    """There is no socket, but the server answers over HTTP."""
     BUSY = "busy"
+    """The server answers neither pings nor HTTP in time; an open socket is kept."""
     DEAF = "deaf"
+    """A socket is open, but its frames do not arrive although the server works; it is replaced."""
     OFFLINE = "offline"
+    """The server cannot be reached."""
     UNAUTHORISED = "unauthorised"
+    """The server rejects the credentials."""
     NOT_COMFYUI = "not a ComfyUI"
+    """What answers is not a ComfyUI."""
     OTHER_BOX = "different server"
+    """A server other than the known one answers."""
 
     @property
     def away(self) -> bool:
@@ -215,12 +225,12 @@ WorkloadKey = tuple[GenerationParameters, int]
 class RunTimes:
     """Seconds that the parts of the latest run of a workload took."""
 
-    lead: float
-    """From its start to its first step; a cold start loads the model here."""
-    body: float
-    """From its first step to its end."""
-    tail: float
-    """From its last step to its end."""
+    before_first_step: float
+    """A cold start loads the model here."""
+    after_first_step: float
+    """From the first step to the end of the run."""
+    after_last_step: float
+    """From the last step to the end of the run."""
     runs: int = 1
     """How many runs of the workload were measured."""
 

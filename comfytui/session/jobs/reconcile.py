@@ -110,7 +110,7 @@ def _may_have_run(state: SessionState, job: Job, at: Stamp) -> bool:
     unseen = at.monotonic - state.unobserved_since if state.unobserved_since is not None else 0.0
     times = state.run_times.get(workload_key_of(job))
     ahead = indexed(state.jobs).queue_positions.get(job.prompt_id, 0)
-    return unseen >= (ahead * times.body if times else 0.0)
+    return unseen >= (ahead * times.after_first_step if times else 0.0)
 
 
 def _missing_from_history(job: Job, at: Stamp) -> Job:

@@ -47,7 +47,7 @@ def stall_timeout(state: SessionState, run: Run) -> float:
     if run.first_step_at is None and run.node is not None and may_be_loading(run, job):
         return LOAD_STALL_SECONDS
     times = state.run_times.get(workload_key_of(job))
-    step = run.step_seconds or (times.body / max(job.parameters.steps or 1, 1) if times else 0.0)
+    step = run.step_seconds or (times.after_first_step / max(job.parameters.steps or 1, 1) if times else 0.0)
     return stall_threshold(step)
 
 

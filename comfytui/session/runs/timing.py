@@ -75,8 +75,8 @@ def _image_seconds(times: RunTimes | None) -> SecondsRange | None:
     """Return the seconds of one more image: least with its model loaded, greatest with a cold start."""
     if times is None:
         return None
-    cold = times.lead + times.body
-    return (cold if times.runs >= WARM_RUNS else times.body), cold
+    cold = times.before_first_step + times.after_first_step
+    return (cold if times.runs >= WARM_RUNS else times.after_first_step), cold
 
 
 def _run_left(times: RunTimes | None, run: Run, now: float) -> SecondsRange | None:
@@ -84,9 +84,13 @@ def _run_left(times: RunTimes | None, run: Run, now: float) -> SecondsRange | No
     if times is None or not run.seen_from_start:
         return None if rest is None else (rest, rest)
     if run.first_step_at is None:
-        low, high = times.body, times.body + max(times.lead - (now - run.first_seen), 0.0)
+        low = times.after_first_step
+        high = low + max(times.before_first_step - (now - run.first_seen), 0.0)
         return (high if times.runs >= WARM_RUNS else low), high
-    left = max(times.body - (now - run.first_step_at - run.stalled_seconds), 0.0 if rest is None else rest + times.tail)
+    left = max(
+        times.after_first_step - (now - run.first_step_at - run.stalled_seconds),
+        0.0 if rest is None else rest + times.after_last_step,
+    )
     return left, left
 
 
