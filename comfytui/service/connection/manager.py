@@ -13,7 +13,7 @@ from comfytui.comfy.protocol.events import Event, PreviewImage, Status
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.connection_events import Closed, Lag, Opened, PingRestored, PingTimedOut
 from comfytui.service.connection.early_frames import EarlyFrames
-from comfytui.service.connection.frame_kinds import of_a_run, worth_a_look
+from comfytui.service.connection.frame_handler import of_a_run, worth_a_look
 from comfytui.service.connection.identity import IdentityCheck
 from comfytui.service.connection.poller import Poller
 from comfytui.service.connection.socket_task import News, Wire

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from comfytui.comfy.server import Server, basic_auth
 from comfytui.service import thread as thread_module
-from comfytui.service.connection import frame_kinds, manager
+from comfytui.service.connection import frame_handler, manager
 from comfytui.service.connection.poller import Poller
 from comfytui.service.notifications import NotReached, ServiceFailed
 from comfytui.service.submission import outbox
@@ -88,7 +88,7 @@ async def test_while_the_service_is_down_by_a_fault_the_link_is_not_called_live(
             thread.submit(small_order(1, model=MODEL))
             await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
             assert thread.state.link.kind is not LinkKind.LIVE
-            monkeypatch.setattr(manager, "worth_a_look", frame_kinds.worth_a_look)
+            monkeypatch.setattr(manager, "worth_a_look", frame_handler.worth_a_look)
             thread.cancel(next(iter(thread.state.jobs)))
             await eventually(lambda: watcher.sentences, "an answer to x", 3)
         finally:
