@@ -41,7 +41,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 The command line, which may import everything, is not in it.
 """
 CLIENT_TYPES = {"ui/downloads.py", "ui/form/values.py"}
-"""Modules of the screen that name the client's type, for what they pass to `ServiceThread.ask`."""
+"""Modules of the screen that name the client's type, for what they pass to `ServiceThread.call`."""
 BARRED = {
     "comfy": {"textual", "aiohttp"},
     "config": {"textual", "aiohttp", "httpx", "websockets"},

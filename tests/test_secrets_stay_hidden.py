@@ -17,10 +17,10 @@ HeaderLine.show = show
 """
 BROKEN_SERVICE = """
 from comfytui.service.connection.poller import Poller
-async def look(self, client):
+async def poll(self, client):
     headers, address = dict(client._server.headers), client._server.http_url("")
     raise RuntimeError(f"a fault of the service: {headers} {address}")
-Poller.look = look
+Poller.poll = poll
 """
 
 

@@ -76,7 +76,7 @@ class SocketService:
             self._tenancy,
             lambda: self.state,
             self._take_over,
-            lambda: self._lines.looker.want(history=True),
+            lambda: self._lines.poller.request(history=True),
         )
 
     def subscribe(self, mailbox: Mailbox) -> None:
@@ -104,19 +104,19 @@ class SocketService:
         try:
             async with ComfyClient(self.server) as client, asyncio.TaskGroup() as tasks:
                 self._client = client
-                for work in self._lines.work(client, self._tenancy.client_ids):
+                for work in self._lines.coroutines(client, self._tenancy.client_ids):
                     tasks.create_task(work)
                 tasks.create_task(self._outbox.run(client))
                 tasks.create_task(_serve_anew_after(self._moved))
                 tasks.create_task(_serve_anew_after(self._logged_in))
-                tasks.create_task(self._recognition.run(lambda each: tasks.create_task(self._lines.wire(each))))
+                tasks.create_task(self._recognition.run(lambda each: tasks.create_task(self._lines.run_socket(each))))
         finally:
             self._client = None
 
     async def _move_in(self) -> None:
         """Take the ids of the box over, and all that is known of their prompts."""
-        self._lines.door.known = self._lines.door.known or await self._tenancy.known_box()
-        saved = await self._tenancy.move_in(self._lines.door.known)
+        self._lines.identity.fingerprint = self._lines.identity.fingerprint or await self._tenancy.known_box()
+        saved = await self._tenancy.move_in(self._lines.identity.fingerprint)
         self._take_over(saved)
         orders, self._orders = self._orders, []
         for order in orders:
@@ -151,7 +151,7 @@ class SocketService:
         self._kept.clear()
         self._moved.clear()
         self._recognition.forget()
-        self._lines.door.close()
+        self._lines.identity.invalidate()
         self.state = SessionState(link=self.state.link)
         self.post(SessionChanged(self.server.shown, self.state))
 
@@ -163,7 +163,7 @@ class SocketService:
     def accept_server(self) -> None:
         """Serve the other box that answers at this address from now on."""
         if self.state.link.kind is LinkKind.OTHER_BOX:
-            self._lines.door.take()
+            self._lines.identity.accept()
             self._moved.set()
 
     def log_in(self, authorization: str, number: int) -> None:
@@ -188,7 +188,7 @@ class SocketService:
         self._kept |= {submission.prompt_id: submission for submission in submissions}
         self._apply(BatchPlanned(batch, jobs))
         self._outbox.add(submissions)
-        self._lines.looker.want()
+        self._lines.poller.request()
 
     async def resend(self, prompt_ids: Sequence[str]) -> None:
         """Send jobs that the server forgot once more, as they were and in their order."""
@@ -242,7 +242,7 @@ class SocketService:
         except ComfyError as error:
             told = f"Not cancelled: {error}", "error"
         self._tell(*told)
-        self._lines.looker.want()
+        self._lines.poller.request()
 
     async def answer(self, question: Callable[[ComfyClient], Awaitable[T]], answer: Future[T]) -> None:
         """Answer a question of the subscriber's own with this service's client, unless it is no longer asked."""
@@ -301,7 +301,7 @@ class SocketService:
             self._tell,
             self.cancel,
             self._lines.sendable,
-            self._lines.looker.evidence,
+            self._lines.poller.evidence,
             self._journal,
             connected_since=self._lines.connected_since,
         )

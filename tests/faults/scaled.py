@@ -7,7 +7,7 @@ import pytest
 
 from comfytui.comfy.http import transport
 from comfytui.comfy.websocket import connecting, event_stream, lag
-from comfytui.service.connection import manager, poller, socket_task, watchdog
+from comfytui.service.connection import manager, poll_schedule, socket_task, stats_reader, watchdog
 from comfytui.service.submission import outbox
 from comfytui.session import connection
 from comfytui.session.runs import run, stall
@@ -17,20 +17,19 @@ SCALED: Mapping[ModuleType, Mapping[str, float]] = {
     connecting: {"OPEN_SECONDS": 1.0},
     transport: {"CONNECT_SECONDS": 0.5, "POST_READ_SECONDS": 1.2, "GET_READ_SECONDS": 0.8, "KEEPALIVE_SECONDS": 0.5},
     lag: {"PING_EVERY": 0.2, "REPORT_EVERY": 0.1, "IDLE_AFTER": 1.0},
-    manager: {"LOOK_PAUSE": 0.1},
+    manager: {"READY_SECONDS": 0.1},
     outbox: {"LANDING_TIME": 3.0, "LOOK_PAUSE": 0.1},
-    poller: {
+    poll_schedule: {
         "SETTLE_PAUSE": 0.05,
-        "REST": 2,
-        "LONGEST_REST": 0.5,
-        "OPEN_PAUSE": 1.0,
-        "IDLE_PAUSE": 4.0,
+        "REST_FACTOR": 2,
+        "MAX_REST": 0.5,
+        "LIVE_BUSY": 1.0,
+        "LIVE_IDLE": 4.0,
         "POLL_BUSY": 0.1,
         "POLL_IDLE": 0.4,
-        "OTHER_BOX_PAUSE": 0.5,
-        "STATS_BUSY": 0.2,
-        "STATS_IDLE": 1.0,
+        "OTHER_SERVER_PAUSE": 0.5,
     },
+    stats_reader: {"STATS_BUSY": 0.2, "STATS_IDLE": 1.0},
     watchdog: {"CHECK_SECONDS": 0.1},
     socket_task: {"PROBE_SECONDS": 0.7, "GIVEN_UP_PAUSE": 1.0},
     connection: {"LATE_SECONDS": 0.2},

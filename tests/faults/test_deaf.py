@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from comfytui.service.connection.watchdog import RENEWALS
+from comfytui.service.connection.watchdog import MAX_RENEWALS
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.runs import run, stall
 from comfytui.session.runs.stall import current_stall
@@ -68,7 +68,7 @@ async def test_renewals_that_one_job_used_up_the_next_one_has_again(monkeypatch:
         cell.sim.faults.drop(lambda event, _: event != "status")
         gate.let_start()
         batch = await cell.watcher.order(2, model=MODEL, steps=20)
-        await eventually(lambda: sockets.hits >= RENEWALS, "all renewals")
+        await eventually(lambda: sockets.hits >= MAX_RENEWALS, "all renewals")
         cell.watcher.service.cancel(batch.prompts[0])
         await eventually(lambda: cell.sim.box.interrupted, "the interrupt")
         await gate.let_steps(1)

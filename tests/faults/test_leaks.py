@@ -6,7 +6,7 @@ import pytest
 
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket import event_stream
-from comfytui.service.connection import poller
+from comfytui.service.connection import poll_schedule
 from comfytui.session.model import LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -27,7 +27,7 @@ def at_once(scaled: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that ended is made anew without a pause."""
     monkeypatch.setattr(event_stream, "FIRST_DELAY", 0.0)
     monkeypatch.setattr(event_stream, "LONGEST_DELAY", 0.0)
-    monkeypatch.setattr(poller, "REST", 0)
+    monkeypatch.setattr(poll_schedule, "REST_FACTOR", 0)
 
 
 async def closed_by_the_server(cell: Cell, times: int) -> None:

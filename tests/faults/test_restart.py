@@ -9,7 +9,7 @@ import pytest
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.presentation.notification_text import lost_news
-from comfytui.service.connection import poller
+from comfytui.service.connection import poll_schedule
 from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus, LinkKind
 from comfytui.session.runs import run
 from comfytui.session.selectors import lost_jobs
@@ -106,7 +106,7 @@ async def test_one_that_ended_unseen_while_the_link_was_down_may_have_finished()
 async def test_what_another_user_clears_out_of_the_queue_is_lost_and_can_be_sent_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(poller, "OPEN_PAUSE", 1e6)
+    monkeypatch.setattr(poll_schedule, "LIVE_BUSY", 1e6)
     monkeypatch.setattr(run, "MIN_STALL_SECONDS", 1e6)
     gate = Gate()
     async with cell_of(BOX, gate) as cell:

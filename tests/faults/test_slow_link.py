@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from comfytui.service.connection import poller
+from comfytui.service.connection import poll_schedule
 from comfytui.session import connection
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.runs.stall import current_stall
@@ -45,7 +45,7 @@ async def test_what_ended_is_shown_as_ended_while_frames_are_late_and_no_more_pr
 
 async def test_a_link_that_keeps_up_is_asked_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "LATE_SECONDS", 10.0)
-    monkeypatch.setattr(poller, "OPEN_PAUSE", 1e6)
+    monkeypatch.setattr(poll_schedule, "LIVE_BUSY", 1e6)
     async with cell_of(FAST) as cell:
         batch = await cell.watcher.order(1, previews=True, model=MODEL, steps=40, width=256, height=256)
         await eventually(lambda: cell.state.run and cell.state.run.step > 1, "its steps")

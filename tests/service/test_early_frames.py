@@ -9,7 +9,7 @@ from comfytui.comfy.protocol.events import Event, PreviewImage, Status
 from comfytui.comfy.protocol.models import SystemStats
 from comfytui.comfy.server import Server
 from comfytui.service.connection import early_frames
-from comfytui.service.connection.early_frames import MOST_FRAMES, EarlyFrames
+from comfytui.service.connection.early_frames import MAX_HELD_FRAMES, EarlyFrames
 from comfytui.service.connection.identity import IdentityCheck, server_fingerprint
 from comfytui.service.connection.manager import ConnectionManager
 from comfytui.session.state import SessionState
@@ -21,20 +21,20 @@ KNOWN = SystemStats("0.33.0", 2**36, 2**35, ())
 
 
 class Sockets:
-    """A door, the frames of sockets before it, and what came through."""
+    """A identity, the frames of sockets before it, and what came through."""
 
     def __init__(self) -> None:
-        self.door = IdentityCheck(lambda _: None, lambda _: None, lambda: None, self._release)
-        self.door.known = server_fingerprint(KNOWN)
+        self.identity = IdentityCheck(lambda _: None, lambda _: None, lambda: None, self._release)
+        self.identity.fingerprint = server_fingerprint(KNOWN)
         self.received: list[tuple[str, Event]] = []
-        self.held = EarlyFrames(self.door, lambda client_id, frame: self.received.append((client_id, frame)))
+        self.held = EarlyFrames(self.identity, lambda client_id, frame: self.received.append((client_id, frame)))
 
     def _release(self) -> None:
         self.held.release()
 
     def prove(self) -> None:
         """The known server answers."""
-        assert self.door.check(KNOWN, self.door.sockets)
+        assert self.identity.check(KNOWN, self.identity.socket_count)
 
 
 @pytest.fixture
@@ -70,13 +70,13 @@ def test_previews_are_not_kept_but_do_not_count_either(sockets: Sockets) -> None
 async def test_a_proof_that_does_not_come_in_time_costs_the_frames(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(early_frames, "PROOF_SECONDS", 0.01)
-    for count in range(MOST_FRAMES):
-        await sockets.held.room("id")
+    monkeypatch.setattr(early_frames, "VERIFY_SECONDS", 0.01)
+    for count in range(MAX_HELD_FRAMES):
+        await sockets.held.wait_for_space("id")
         sockets.held.hold("id", Status(count))
-    await sockets.held.room("id")
+    await sockets.held.wait_for_space("id")
     assert sockets.held.hold("id", Status(99))
-    await asyncio.wait_for(sockets.held.room("id"), 10)
+    await asyncio.wait_for(sockets.held.wait_for_space("id"), 10)
     sockets.prove()
     assert sockets.received == []
 
@@ -84,15 +84,15 @@ async def test_a_proof_that_does_not_come_in_time_costs_the_frames(
 async def test_a_full_socket_is_read_on_as_soon_as_the_proof_is_there(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(early_frames, "PROOF_SECONDS", 600.0)
-    for count in range(MOST_FRAMES):
+    monkeypatch.setattr(early_frames, "VERIFY_SECONDS", 600.0)
+    for count in range(MAX_HELD_FRAMES):
         sockets.held.hold("id", Status(count))
-    waiting = asyncio.ensure_future(sockets.held.room("id"))
+    waiting = asyncio.ensure_future(sockets.held.wait_for_space("id"))
     await asyncio.sleep(0)
     assert not waiting.done()
     sockets.prove()
     await asyncio.wait_for(waiting, 10)
-    assert len(sockets.received) == MOST_FRAMES
+    assert len(sockets.received) == MAX_HELD_FRAMES
 
 
 def test_what_a_socket_that_is_given_up_said_and_still_says_never_counts(sockets: Sockets) -> None:
@@ -117,17 +117,19 @@ def test_a_socket_whose_frames_count_is_heard_to_its_end(sockets: Sockets) -> No
 async def test_a_wire_that_is_given_up_takes_along_what_was_not_proven(way: str) -> None:
     events: list[object] = []
     async with SimServer(SimConfig()) as sim, ComfyClient(Server.from_url(sim.url)) as client:
-        lines = ConnectionManager(Server.from_url(sim.url), SessionState, events.append, lambda _: None, lambda _: None)
+        manager = ConnectionManager(
+            Server.from_url(sim.url), SessionState, events.append, lambda _: None, lambda _: None
+        )
         stats = await client.system_stats()
-        lines.door.known = server_fingerprint(stats)
-        wire = asyncio.create_task(lines.wire("id"))
-        await eventually(lambda: lines._held._frames.get("id"), "a frame that waits")
+        manager.identity.fingerprint = server_fingerprint(stats)
+        socket = asyncio.create_task(manager.run_socket("id"))
+        await eventually(lambda: manager._early_frames._frames.get("id"), "a frame that waits")
         if way == "cancelled":
-            wire.cancel()
-            await asyncio.wait([wire])
+            socket.cancel()
+            await asyncio.wait([socket])
         elif way == "renewed":
-            lines.reconnect()
-        assert lines.door.check(stats, lines.door.sockets)
+            manager.reconnect()
+        assert manager.identity.check(stats, manager.identity.socket_count)
         assert any(isinstance(event, Status) for event in events) is (way == "left alone")
-        wire.cancel()
-        await asyncio.wait([wire])
+        socket.cancel()
+        await asyncio.wait([socket])

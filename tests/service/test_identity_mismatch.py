@@ -15,13 +15,13 @@ from comfytui.ui.themes import SHEETS
 async def reason_of(*devices: str) -> str:
     """What is said when a server with these devices answers in place of the known one."""
     told: list[SessionEvent] = []
-    door = IdentityCheck(told.append, lambda _: None, lambda: None)
-    door.known = "another"
+    identity = IdentityCheck(told.append, lambda _: None, lambda: None)
+    identity.fingerprint = "another"
     client = AsyncMock()
     client.system_stats.return_value = SystemStats(
         "0.33.0", 2**36, 2**35, tuple(Device(name, "cuda", 2**34, 2**33) for name in devices)
     )
-    assert not await door.opened(client)
+    assert not await identity.verify(client)
     (event,) = told
     assert isinstance(event, IdentityMismatch)
     return event.reason

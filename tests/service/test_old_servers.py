@@ -90,8 +90,8 @@ async def test_what_a_server_can_do_is_asked_once_a_connection(version: str) -> 
 async def test_two_looks_at_once_ask_but_once_what_the_server_can_do() -> None:
     async with SimServer(like(OLD, 0)) as sim, ComfyClient(Server.from_url(sim.url)) as client:
         probes = sim.faults.delay(0, "/features")
-        door = IdentityCheck(lambda _: None, lambda _: None, lambda: None)
-        assert all(await asyncio.gather(door.opened(client), door.opened(client)))
+        identity = IdentityCheck(lambda _: None, lambda _: None, lambda: None)
+        assert all(await asyncio.gather(identity.verify(client), identity.verify(client)))
         assert probes.hits == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service.connection import finished_jobs, poller
+from comfytui.service.connection import finished_jobs, poll_schedule
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.clock import RunTimes
 from comfytui.sim.config import SimConfig
@@ -86,8 +86,8 @@ async def ended_between_two_polls() -> AsyncIterator[tuple[Watcher, list[str], A
 async def test_more_jobs_than_are_asked_for_one_by_one_are_read_in_one_piece(
     first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finished_jobs, "ASKED_AT_ONCE", 2)
-    monkeypatch.setattr(finished_jobs, "HISTORY_AT_START", first)
+    monkeypatch.setattr(finished_jobs, "CONCURRENT_REQUESTS", 2)
+    monkeypatch.setattr(finished_jobs, "HISTORY_PAGE", first)
     async with ended_between_two_polls() as (watcher, ids, one_by_one):
         await eventually(all_ended(watcher, ids), "every job")
         assert one_by_one.hits == 0
@@ -105,7 +105,7 @@ async def test_one_entry_that_cannot_be_read_hides_no_other() -> None:
 
 
 async def test_no_history_is_searched_for_a_job_that_was_known_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "POLL_BUSY", 0.1)
+    monkeypatch.setattr(poll_schedule, "POLL_BUSY", 0.1)
     gate = Gate()
     async with two_clients(pace=gate, sockets=False) as (sim, watcher, other):
         first = await of_another_client(other, 1)
@@ -127,7 +127,7 @@ async def test_no_history_is_searched_for_a_job_that_was_known_to_run(monkeypatc
 async def test_a_server_that_sends_its_whole_history_is_not_asked_for_it_at_each_poll(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(poller, "POLL_IDLE", 0.05)
+    monkeypatch.setattr(poll_schedule, "POLL_IDLE", 0.05)
     monkeypatch.setattr(PromptQueue, "history_page", lambda self, *_: dict(self.history))
     async with two_clients(OLD, sockets=False) as (sim, watcher, other):
         ids = await of_another_client(other, 3)
@@ -142,7 +142,7 @@ async def test_a_server_that_sends_its_whole_history_is_not_asked_for_it_at_each
 async def test_a_job_that_came_and_went_is_found_without_a_socket(
     config: SimConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(poller, "POLL_IDLE", 0.1)
+    monkeypatch.setattr(poll_schedule, "POLL_IDLE", 0.1)
     async with two_clients(config, sockets=False) as (sim, watcher, other):
         ids = await of_another_client(other, 1)
         await eventually(lambda: sim.queue.history, "its end")

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service.connection import finished_jobs, poller
+from comfytui.service.connection import finished_jobs, poll_schedule
 from comfytui.service.connection.identity import IdentityCheck
 from comfytui.service.connection.poller import Poller
 from comfytui.session.events import SessionEvent
@@ -27,30 +27,30 @@ from tests.watcher import small_order, watching
 
 async def test_they_end_also_when_one_is_asked_for_in_that_very_moment() -> None:
     live = replace(SessionState(), link=Link(LinkKind.LIVE))
-    looker = Poller(lambda _: None, lambda: live, IdentityCheck(lambda _: None, lambda _: None, lambda: None))
+    poller = Poller(lambda _: None, lambda: live, IdentityCheck(lambda _: None, lambda _: None, lambda: None))
     async with ComfyClient(Server.from_url("http://127.0.0.1:9")) as client:
         for steps in range(4):
-            looking = asyncio.create_task(looker.run(client))
+            looking = asyncio.create_task(poller.run(client))
             await asyncio.sleep(0.01)
-            looker.want()
+            poller.request()
             for _ in range(steps):
                 await asyncio.sleep(0)
             looking.cancel()
             done, _ = await asyncio.wait([looking], timeout=10)
             assert done
-            looker._wanted.clear()
+            poller._requested.clear()
 
 
 async def test_one_that_failed_holds_up_the_next_one_no_longer_than_a_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "REST", 1_000_000)
-    monkeypatch.setattr(poller, "POLL_IDLE", 0.1)
+    monkeypatch.setattr(poll_schedule, "REST_FACTOR", 1_000_000)
+    monkeypatch.setattr(poll_schedule, "POLL_IDLE", 0.1)
     failures: list[SessionEvent] = []
-    looker = Poller(failures.append, SessionState, IdentityCheck(lambda _: None, lambda _: None, lambda: None))
+    poller = Poller(failures.append, SessionState, IdentityCheck(lambda _: None, lambda _: None, lambda: None))
     async with ComfyClient(Server.from_url("http://127.0.0.1:9")) as client:
-        looking = asyncio.create_task(looker.run(client))
-        looker.want()
+        looking = asyncio.create_task(poller.run(client))
+        poller.request()
         await eventually(lambda: len(failures) == 1, "a look")
-        looker.want()
+        poller.request()
         await eventually(lambda: len(failures) == 2, "the next look", 10)
         looking.cancel()
         with suppress(asyncio.CancelledError):
@@ -66,18 +66,18 @@ async def test_a_live_link_is_polled_only_while_its_frames_do_not_tell_enough(
     behind: int, verified: bool, polled: bool
 ) -> None:
     live = replace(SessionState(), link=Link(LinkKind.LIVE, socket_open=True, behind=behind))
-    door = IdentityCheck(lambda _: None, lambda _: None, lambda: None)
-    looker = Poller(lambda _: None, lambda: live, door)
+    identity = IdentityCheck(lambda _: None, lambda _: None, lambda: None)
+    poller = Poller(lambda _: None, lambda: live, identity)
     async with SimServer(SimConfig(load_seconds=0)) as sim, ComfyClient(Server.from_url(sim.url)) as client:
-        assert await door.opened(client)
+        assert await identity.verify(client)
         if not verified:
-            door.socket_opened()
-        assert looker._pause() == (poller.POLL_IDLE if polled else poller.IDLE_PAUSE)
+            identity.socket_opened()
+        assert poller._pause() == (poll_schedule.POLL_IDLE if polled else poll_schedule.LIVE_IDLE)
 
 
 async def test_looks_that_take_long_are_not_put_off_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "REST", 1_000_000)
-    monkeypatch.setattr(poller, "LONGEST_REST", 0.05)
+    monkeypatch.setattr(poll_schedule, "REST_FACTOR", 1_000_000)
+    monkeypatch.setattr(poll_schedule, "MAX_REST", 0.05)
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim:
         queues = sim.faults.delay(0.01, "/queue")
         async with watching(Server.from_url(sim.url)) as watcher:
@@ -98,7 +98,7 @@ async def test_a_history_without_end_is_not_read_to_learn_what_ended_last() -> N
         return response
 
     async with serving(everywhere(endless)) as url, ComfyClient(Server.from_url(url)) as client:
-        assert await finished_jobs.newest_ended(client) is None
+        assert await finished_jobs.last_finished(client) is None
 
 
 async def test_two_at_once_count_what_arrived_once() -> None:
@@ -111,16 +111,16 @@ async def test_two_at_once_count_what_arrived_once() -> None:
             nonlocal state
             state = reduce(state, event, Stamp(0.0, 0.0))
 
-        looker = Poller(take, lambda: state, IdentityCheck(take, lambda _: None, lambda: None))
-        looker.opened()
-        looker.announce(0)
-        await looker.look(client)
+        poller = Poller(take, lambda: state, IdentityCheck(take, lambda _: None, lambda: None))
+        poller.socket_opened()
+        poller.announce(0)
+        await poller.poll(client)
         (graph,) = small_order(1, model=sim.config.checkpoints[0]).graphs
         await client.submit(graph, prompt_id=str(uuid4()), client_id="them", marks={})
         await eventually(lambda: sim.queue.history, "its end")
-        looker.announce(1)
-        looker.announce(0)
+        poller.announce(1)
+        poller.announce(0)
         searches = sim.faults.delay(0.0, "/history")
-        await asyncio.gather(looker.look(client), looker.look(client))
+        await asyncio.gather(poller.poll(client), poller.poll(client))
         assert [job.status for job in state.jobs.values()] == [JobStatus.SUCCEEDED]
         assert searches.hits == 1

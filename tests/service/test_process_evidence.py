@@ -12,7 +12,7 @@ from aiohttp import web
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service.connection import manager, process_evidence
-from comfytui.service.connection.process_evidence import held_by, is_same_process, last_log_line
+from comfytui.service.connection.process_evidence import is_same_process, last_log_line, prompts_held
 from comfytui.service.submission import outbox
 from comfytui.session.jobs.index import indexed
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
@@ -30,7 +30,7 @@ from tests.watcher import Watcher, watching
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks for lost prompts come fast."""
     monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
-    monkeypatch.setattr(manager, "LOOK_PAUSE", 0.05)
+    monkeypatch.setattr(manager, "READY_SECONDS", 0.05)
     monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
 
 
@@ -41,7 +41,7 @@ def test_what_the_server_held_is_known_from_its_queue_its_history_and_what_ended
         Job("never there", JobStatus.REJECTED, ended=11.0),
     )
     state = replace(SessionState(), jobs=indexed({each.prompt_id: each for each in jobs}))
-    assert held_by(state, ["in the history"], 10.0) == ("in the history", "ended since")
+    assert prompts_held(state, ["in the history"], 10.0) == ("in the history", "ended since")
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from comfytui.comfy.server import Server
-from comfytui.service.connection import poller
+from comfytui.service.connection import poll_schedule, stats_reader
 from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import Proxy, proxy_to
@@ -151,7 +151,7 @@ async def test_a_yes_that_comes_when_the_box_of_before_is_back_changes_nothing()
 async def test_a_yes_is_meant_for_the_box_that_was_asked_about_and_not_for_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(poller, "OTHER_BOX_PAUSE", 0.1)
+    monkeypatch.setattr(poll_schedule, "OTHER_SERVER_PAUSE", 0.1)
     async with boxes() as it, SimServer(THIRD) as third, watching(it.server, folder=tmp_path) as watcher:
         await eventually(lambda: watcher.state.stats, "what box it is")
         it.move(it.other)
@@ -172,8 +172,8 @@ async def test_a_yes_is_meant_for_the_box_that_was_asked_about_and_not_for_the_n
 async def test_another_box_is_noticed_also_where_there_are_no_sockets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone_for_long: bool
 ) -> None:
-    monkeypatch.setattr(poller, "OTHER_BOX_PAUSE", 0.1)
-    monkeypatch.setattr(poller, "STATS_BUSY", 0.1)
+    monkeypatch.setattr(poll_schedule, "OTHER_SERVER_PAUSE", 0.1)
+    monkeypatch.setattr(stats_reader, "STATS_BUSY", 0.1)
     async with boxes() as it:
         it.proxy.strip_upgrades()
         async with watching(it.server, folder=tmp_path) as watcher:
@@ -228,7 +228,7 @@ async def test_nothing_that_another_server_says_counts_before_it_is_known_which_
 async def test_nothing_that_the_other_server_said_counts_when_the_known_one_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(poller, "OTHER_BOX_PAUSE", 0.1)
+    monkeypatch.setattr(poll_schedule, "OTHER_SERVER_PAUSE", 0.1)
     async with boxes() as it, watching(it.server) as watcher:
         await left_behind(it, watcher)
         await eventually(lambda: it.other.sockets.clients, "a socket to the other server")

@@ -152,14 +152,14 @@ async def test_a_fault_of_our_own_is_told_and_the_service_starts_again(
     sim: SimServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults = ["a fault"]
-    look = Poller.look
+    poll = Poller.poll
 
     async def breaks_once(self: Poller, client: Any) -> None:
         if faults:
             raise RuntimeError(faults.pop())
-        await look(self, client)
+        await poll(self, client)
 
-    monkeypatch.setattr(Poller, "look", breaks_once)
+    monkeypatch.setattr(Poller, "poll", breaks_once)
     service = ServiceThread(Server.from_url(sim.url), pauses=(0.01,))
     service.start()
     try:

@@ -81,14 +81,16 @@ async def test_while_the_service_is_down_by_a_fault_the_link_is_not_called_live(
             watcher = Watcher(thread)
             await watcher.live()
 
+            may_change_queue = frame_handler.may_change_queue
+
             def broken(*_: object) -> None:
                 raise RuntimeError("a fault")
 
-            monkeypatch.setattr(manager, "worth_a_look", broken)
+            monkeypatch.setattr(frame_handler, "may_change_queue", broken)
             thread.submit(small_order(1, model=MODEL))
             await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
             assert thread.state.link.kind is not LinkKind.LIVE
-            monkeypatch.setattr(manager, "worth_a_look", frame_handler.worth_a_look)
+            monkeypatch.setattr(frame_handler, "may_change_queue", may_change_queue)
             thread.cancel(next(iter(thread.state.jobs)))
             await eventually(lambda: watcher.sentences, "an answer to x", 3)
         finally:
@@ -138,12 +140,12 @@ async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monk
 async def test_a_service_that_is_back_after_a_fault_sends_on_and_only_to_the_box_of_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(manager, "LOOK_PAUSE", 0.05)
-    look = Poller.look
+    monkeypatch.setattr(manager, "READY_SECONDS", 0.05)
+    poll = Poller.poll
     async with boxes() as it:
 
         async def broken(*_: object) -> None:
-            monkeypatch.setattr(Poller, "look", look)
+            monkeypatch.setattr(Poller, "poll", poll)
             it.proxy.lead_to(it.other.url)
             raise RuntimeError("a fault")
 
@@ -154,7 +156,7 @@ async def test_a_service_that_is_back_after_a_fault_sends_on_and_only_to_the_box
             await watcher.live()
             batch = await watcher.order(2, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
-            monkeypatch.setattr(Poller, "look", broken)
+            monkeypatch.setattr(Poller, "poll", broken)
             it.first.queue.changed()
             await strange(watcher)
             later = await watcher.order(1, model=MODEL)

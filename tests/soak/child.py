@@ -9,7 +9,7 @@ from types import ModuleType
 from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket import connecting, event_stream
-from comfytui.service.connection import poller, socket_task, watchdog
+from comfytui.service.connection import poll_schedule, socket_task, stats_reader, watchdog
 from comfytui.service.notifications import ServiceFailed
 from comfytui.service.submission import outbox
 from comfytui.service.submission.batch import BatchRequest
@@ -22,16 +22,15 @@ LANDING_TIME = 5.0
 """Seconds: faults hold a POST for less."""
 HURRY: Mapping[ModuleType, Mapping[str, float]] = {
     outbox: {"LANDING_TIME": LANDING_TIME, "LOOK_PAUSE": 0.2},
-    poller: {
+    poll_schedule: {
         "SETTLE_PAUSE": 0.1,
-        "OPEN_PAUSE": 1.0,
-        "IDLE_PAUSE": 2.0,
+        "LIVE_BUSY": 1.0,
+        "LIVE_IDLE": 2.0,
         "POLL_BUSY": 0.2,
         "POLL_IDLE": 0.5,
-        "OTHER_BOX_PAUSE": 1.0,
-        "STATS_BUSY": 0.5,
-        "STATS_IDLE": 1.0,
+        "OTHER_SERVER_PAUSE": 1.0,
     },
+    stats_reader: {"STATS_BUSY": 0.5, "STATS_IDLE": 1.0},
     event_stream: {"FIRST_DELAY": 0.1, "LONGEST_DELAY": 1.0},
     connecting: {"OPEN_SECONDS": 2.0},
     transport: {"CONNECT_SECONDS": 1.0, "POST_READ_SECONDS": 2.0, "GET_READ_SECONDS": 1.0},

@@ -64,7 +64,7 @@ async def test_a_fault_of_our_own_is_told_in_whole_sentences(monkeypatch: pytest
 
     async with SimServer(QUICK) as sim, screen(sim.url, (200, 60)) as it:
         await it.shows("● live")
-        monkeypatch.setattr(Poller, "look", breaks)
+        monkeypatch.setattr(Poller, "poll", breaks)
         await it.press("ctrl+r")
         await it.shows("a fault. It")
         await it.shows("a fault. ctrl+r")

@@ -99,7 +99,7 @@ async def test_a_refusal_of_what_was_asked_before_the_login_asks_for_no_other_on
 
     def refused_late(service: SocketService, *login: Any) -> None:
         give(service, *login)
-        service._lines._no_socket(Unauthorized("The server refused what was asked before.", 401))
+        service._lines._socket_refused(Unauthorized("The server refused what was asked before.", 401))
 
     monkeypatch.setattr(SocketService, "log_in", refused_late)
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim:

@@ -1,4 +1,4 @@
-"""Frames of a socket that opened before the server showed, since then, which one it is: they wait, or are dropped."""
+"""Holds frames back that a socket receives before the server's identity is verified."""
 
 import asyncio
 import sys
@@ -8,63 +8,68 @@ from contextlib import suppress
 from comfytui.comfy.protocol.events import Event, PreviewImage
 from comfytui.service.connection.identity import IdentityCheck
 
-MOST_FRAMES = 16
-"""Frames of a socket that are held; what comes then stays unread for a while."""
-PROOF_SECONDS = 2.0
-"""Seconds that it stays unread: a client that does not read holds up all others."""
+MAX_HELD_FRAMES = 16
+"""Frames held for one socket; while it has that many, it is not read for a while."""
+VERIFY_SECONDS = 2.0
+"""Seconds for which it is not read: a client that does not read holds up all others."""
 
-NEVER = sys.maxsize
+NEVER_VERIFIED = sys.maxsize
 """The number of a socket whose frames never count."""
 
 
 class EarlyFrames:
-    """`receive` gets the frames, in their order, once they count; a socket that closes before takes its own along."""
+    """Frames that wait until the server is verified after their socket opened; when that closes first, they are lost.
 
-    def __init__(self, door: IdentityCheck, receive: Callable[[str, Event], None]) -> None:
-        self._door = door
+    Args:
+        identity: Numbers the sockets, and says which of them a verification covers.
+        receive: Receives the client id and each frame, in their order, once they count.
+    """
+
+    def __init__(self, identity: IdentityCheck, receive: Callable[[str, Event], None]) -> None:
+        self._identity = identity
         self._receive = receive
         self._sockets: dict[str, int] = {}
-        self._frames: dict[str, list[Event] | None] = {}  # None: no longer waited for, so dropped
+        self._frames: dict[str, list[Event] | None] = {}  # None: the verification took too long, frames are dropped
 
     def opened(self, client_id: str) -> None:
-        """A socket opened: its frames wait for the proof."""
-        self._sockets[client_id] = self._door.socket_opened()
+        """Hold the frames of a socket that opened."""
+        self._sockets[client_id] = self._identity.socket_opened()
         self._frames[client_id] = []
 
     def closed(self, client_id: str) -> None:
-        """It closed, and nothing it said was proven."""
+        """Drop the frames of a socket that closed."""
         self._frames.pop(client_id, None)
 
     def drop(self) -> None:
-        """All sockets are given up: what one said that is not proven never counts, nor what it says until it closes."""
-        for client_id in [each for each in self._sockets if not self._proven(each)]:
-            self._sockets[client_id] = NEVER
+        """Drop the frames of all sockets that are not verified, also those that come until the sockets close."""
+        for client_id in [each for each in self._sockets if not self._is_verified(each)]:
+            self._sockets[client_id] = NEVER_VERIFIED
             self._frames.pop(client_id, None)
 
     def hold(self, client_id: str, frame: Event) -> bool:
-        """Keep a frame that does not count yet, unless it is a preview, which is large; whether it does not count."""
-        if self._proven(client_id):
+        """Return whether a frame does not count yet; if so keep it, unless it is a preview, which is large."""
+        if self._is_verified(client_id):
             return False
         if (held := self._frames.get(client_id)) is not None and not isinstance(frame, PreviewImage):
             held.append(frame)
         return True
 
-    async def room(self, client_id: str) -> None:
-        """Wait a while where too many are held already."""
+    async def wait_for_space(self, client_id: str) -> None:
+        """Wait for a verification if too many frames are held, but not for long: then they are dropped."""
         held = self._frames.get(client_id)
-        if held is None or len(held) < MOST_FRAMES:
+        if held is None or len(held) < MAX_HELD_FRAMES:
             return
         with suppress(TimeoutError):
-            async with asyncio.timeout(PROOF_SECONDS):
-                await self._door.proven(self._sockets[client_id])
-        if not self._proven(client_id):
+            async with asyncio.timeout(VERIFY_SECONDS):
+                await self._identity.wait_verified_since(self._sockets[client_id])
+        if not self._is_verified(client_id):
             self._frames[client_id] = None
 
     def release(self) -> None:
-        """The server showed which one it is: hand out what waited for that."""
-        for client_id in [each for each in self._frames if self._proven(each)]:
+        """Deliver the frames of all sockets that are verified now."""
+        for client_id in [each for each in self._frames if self._is_verified(each)]:
             for frame in self._frames.pop(client_id) or ():
                 self._receive(client_id, frame)
 
-    def _proven(self, client_id: str) -> bool:
-        return self._door.counts(self._sockets.get(client_id, 0))
+    def _is_verified(self, client_id: str) -> bool:
+        return self._identity.verified_since(self._sockets.get(client_id, 0))

@@ -13,65 +13,67 @@ from comfytui.session.selectors import awaiting_history
 from comfytui.session.state import SessionState
 from comfytui.workflow.parameters import GraphReader
 
-HISTORY_AT_START = 60
-"""Entries of the history that are read when a link opens, and at most at first: each carries a whole graph."""
-LATEST = 1_000
-"""Entries of the history that are read at most, where jobs are looked for that the first ones lack."""
-ASKED_AT_ONCE = 8
-"""Jobs whose history is asked for at the same time; of more jobs of others, the newest entries are read instead."""
-NEWEST = 8
-"""Lines of the light list of jobs that are read at each poll."""
-RUNNING = "in_progress"
-"""What that list calls a job that runs."""
+HISTORY_PAGE = 60
+"""Entries of the history that are read when a connection opens, and at most at first: each carries a whole graph."""
+HISTORY_LIMIT = 1_000
+"""Entries of the history that are read at most to find jobs that the first page lacks."""
+CONCURRENT_REQUESTS = 8
+"""Jobs whose history is requested at the same time; for more jobs of other clients, the newest entries are read."""
+RECENT_JOBS = 8
+"""Entries of the list of recent jobs that are read at each poll."""
+IN_PROGRESS = "in_progress"
+"""The status of a running job in that list."""
 MARGIN = 2
-"""Entries that are read beyond as many as are looked for: others may have ended meanwhile."""
+"""Entries that are read beyond as many as are needed: other jobs may have ended meanwhile."""
 
 Apply = Callable[[SessionEvent], None]
 State = Callable[[], SessionState]
 
 
-async def read_ends(client: ComfyClient, apply: Apply, state: State) -> None:
-    """Read how each job ended that the queue no longer has; raises ComfyError."""
-    jobs, asked = state().jobs, awaiting_history(state())
-    others = tuple(key for key in asked if not jobs[key].mine)
-    if len(others) > ASKED_AT_ONCE:
-        ended, left = await _found(client, others, len(asked) + MARGIN)
-        # The few that are left may have ended long ago; so many can only have been taken out of the queue.
-        by_id = left if len(left) <= ASKED_AT_ONCE else ()
-        apply(HistorySnapshot(ended, tuple(key for key in others if key not in by_id)))
-        asked = (*(key for key in asked if jobs[key].mine), *by_id)
-    await read_by_id(client, asked, apply)
+async def read_finished(client: ComfyClient, apply: Apply, state: State) -> None:
+    """Read how each job ended that has left the queue.
+
+    Raises:
+        ComfyError: if a request fails.
+    """
+    jobs, left_queue = state().jobs, awaiting_history(state())
+    others = tuple(key for key in left_queue if not jobs[key].mine)
+    if len(others) > CONCURRENT_REQUESTS:
+        finished, missing = await _find_in_newest(client, others, len(left_queue) + MARGIN)
+        # A few that are missing may have ended long ago; so many can only have been deleted from the queue.
+        by_id = missing if len(missing) <= CONCURRENT_REQUESTS else ()
+        apply(HistorySnapshot(finished, tuple(key for key in others if key not in by_id)))
+        left_queue = (*(key for key in left_queue if jobs[key].mine), *by_id)
+    await read_by_id(client, left_queue, apply)
 
 
-async def _found(
+async def _find_in_newest(
     client: ComfyClient, wanted: Sequence[str], size: int
 ) -> tuple[tuple[FinishedPrompt, ...], tuple[str, ...]]:
-    """The newest entries of the history, more of them if the first ones lack some; and the ids that they lack."""
-    for most in (HISTORY_AT_START, LATEST):
-        ended = await read_history(client, min(size, most))
-        there = {each.prompt.prompt_id for each in ended}
-        left = tuple(key for key in wanted if key not in there)
-        if not left or size <= most or len(ended) < most:
+    """Return the newest entries of the history, more of them if the first page lacks some, and the ids they lack."""
+    for limit in (HISTORY_PAGE, HISTORY_LIMIT):
+        finished = await read_history(client, min(size, limit))
+        present = {each.prompt.prompt_id for each in finished}
+        missing = tuple(key for key in wanted if key not in present)
+        if not missing or size <= limit or len(finished) < limit:
             break
-    return ended, left
+    return finished, missing
 
 
 async def read_by_id(client: ComfyClient, prompt_ids: Iterable[str], apply: Callable[[HistorySnapshot], None]) -> None:
-    """Read how each of these jobs ended.
-
-    One whose entry cannot be read does not stand in the way of the others.
+    """Read how each of these jobs ended; an entry that cannot be read does not hold up the others.
 
     Args:
         client: The server.
         prompt_ids: The jobs.
-        apply: Takes in what the history has of some of them.
+        apply: Receives the history entries of some of them at a time.
 
     Raises:
-        ComfyError: if there is no server to be asked, or none of the entries can be read.
+        ComfyError: if the server cannot be reached, or none of the entries can be read.
     """
     reader, failed, read = GraphReader(), None, False
     ids = iter(prompt_ids)
-    while some := tuple(islice(ids, ASKED_AT_ONCE)):
+    while some := tuple(islice(ids, CONCURRENT_REQUESTS)):
         answers = await asyncio.gather(*(_entry_of(client, prompt_id) for prompt_id in some))
         known = tuple(key for key, answer in zip(some, answers, strict=True) if not isinstance(answer, ComfyError))
         failed = failed or next((answer for answer in answers if isinstance(answer, ComfyError)), None)
@@ -86,7 +88,7 @@ async def read_by_id(client: ComfyClient, prompt_ids: Iterable[str], apply: Call
 
 
 async def _entry_of(client: ComfyClient, prompt_id: str) -> HistoryEntry | ComfyError | None:
-    """The entry of one prompt, None where there is none, or what is wrong with it; raises other errors."""
+    """Return the entry of one prompt, None where there is none, or why it cannot be read; raises other errors."""
     try:
         return await client.history_entry(prompt_id)
     except (ServerError, NotComfyUI) as error:
@@ -94,65 +96,80 @@ async def _entry_of(client: ComfyClient, prompt_id: str) -> HistoryEntry | Comfy
 
 
 async def read_newest(client: ComfyClient, apply: Apply, state: State, count: int) -> int:
-    """Read the newest entries of the history until `count` jobs are found that the list lacks; how many there were.
+    """Read the newest entries of the history until `count` jobs are found that the session lacks.
 
-    It goes back to one that is known to have ended, at most `HISTORY_AT_START` entries. Raises ComfyError.
+    It reads back to a job that is known to have ended, at most `HISTORY_PAGE` entries.
+
+    Returns:
+        How many jobs were found.
+
+    Raises:
+        ComfyError: if a request fails.
     """
-    size = min(count + MARGIN, HISTORY_AT_START)
+    size = min(count + MARGIN, HISTORY_PAGE)
     while True:
-        ended = await read_history(client, size)
+        finished = await read_history(client, size)
         jobs = state().jobs
-        new = sum(each.prompt.prompt_id not in jobs for each in ended)
-        reached = bool(ended) and _has_ended(state(), ended[0].prompt.prompt_id) and new >= count
-        if reached or len(ended) < size or size == HISTORY_AT_START:
-            apply(HistorySnapshot(ended))
+        new = sum(each.prompt.prompt_id not in jobs for each in finished)
+        reached = bool(finished) and _has_final_status(state(), finished[0].prompt.prompt_id) and new >= count
+        if reached or len(finished) < size or size == HISTORY_PAGE:
+            apply(HistorySnapshot(finished))
             return new
-        size = min(4 * size, HISTORY_AT_START)
+        size = min(4 * size, HISTORY_PAGE)
 
 
-async def newest_lines(client: ComfyClient, *, busy: bool) -> tuple[JobInfo, ...] | None:
-    """What runs (if it is `busy`) and what ended lately, in a light list; None on servers that have none.
+async def recent_jobs(client: ComfyClient, *, busy: bool) -> tuple[JobInfo, ...] | None:
+    """Return what ended lately and, if `busy`, what runs, without graphs; None on servers without a list of jobs.
 
-    Raises ComfyError.
+    Raises:
+        ComfyError: if a request fails.
     """
-    lines = await client.jobs(NEWEST, f"{RUNNING},completed,failed,cancelled")
-    if lines is None or not busy or len(lines) < NEWEST or any(line.status == RUNNING for line in lines):
-        return lines
+    recent = await client.jobs(RECENT_JOBS, f"{IN_PROGRESS},completed,failed,cancelled")
+    if recent is None or not busy or len(recent) < RECENT_JOBS or any(job.status == IN_PROGRESS for job in recent):
+        return recent
     # The list is ordered by age: what runs may be older than all of these.
-    return (*lines, *(await client.jobs(status=RUNNING) or ()))
+    return (*recent, *(await client.jobs(status=IN_PROGRESS) or ()))
 
 
-async def newest_ended(client: ComfyClient) -> tuple[str, ...] | None:
-    """The prompt that ended last; None where the server sends all of its history for that. Raises ComfyError."""
-    ended: list[str] = []
+async def last_finished(client: ComfyClient) -> tuple[str, ...] | None:
+    """Return the id of the prompt that ended last, if any; None where the server ignores the limit and sends all.
+
+    Raises:
+        ComfyError: if a request fails.
+    """
+    finished: list[str] = []
 
     def keep(entry: HistoryEntry) -> None:
-        if ended:
-            raise _SendsAllError
-        ended.append(entry.item.prompt_id)
+        if finished:
+            raise _LimitIgnoredError
+        finished.append(entry.item.prompt_id)
 
     try:
         await client.history(1, keep)
-    except _SendsAllError:
+    except _LimitIgnoredError:
         return None
-    return tuple(ended)
+    return tuple(finished)
 
 
-class _SendsAllError(Exception):
-    """More than one entry came where one was asked for: the rest is not waited for."""
+class _LimitIgnoredError(Exception):
+    """More than one entry came where one was requested: the rest is not read."""
 
 
-def unknown(state: SessionState, prompt_ids: Iterable[str]) -> tuple[str, ...]:
-    """Those of them that are not known to have ended."""
-    return tuple(prompt_id for prompt_id in prompt_ids if not _has_ended(state, prompt_id))
+def without_final_status(state: SessionState, prompt_ids: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the prompts that the session does not know to have ended."""
+    return tuple(prompt_id for prompt_id in prompt_ids if not _has_final_status(state, prompt_id))
 
 
-def _has_ended(state: SessionState, prompt_id: str) -> bool:
-    # One that was taken for lost may yet turn up.
+def _has_final_status(state: SessionState, prompt_id: str) -> bool:
+    # A job that was taken for lost may yet turn up.
     return prompt_id in state.jobs and state.jobs[prompt_id].status.final
 
 
 async def read_history(client: ComfyClient, size: int) -> tuple[FinishedPrompt, ...]:
-    """The newest entries as the session takes them, none of whose graphs is kept; raises ComfyError."""
+    """Return the newest entries of the history, summarised: their graphs are not kept.
+
+    Raises:
+        ComfyError: if the request fails.
+    """
     reader = GraphReader()
     return await client.history(size, lambda entry: finished_prompt_of(entry, reader))

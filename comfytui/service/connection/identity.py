@@ -1,4 +1,4 @@
-"""What has to be known before anything is believed of a server, or sent to it: that it is the box of before."""
+"""Verifies that the server that answers is the one that was served before."""
 
 import asyncio
 import hashlib
@@ -13,138 +13,153 @@ from comfytui.sanitize import sanitize
 from comfytui.session.events import CapabilitiesRead, IdentityAccepted, IdentityMismatch, SessionEvent, StatsRead
 
 GIB = 2**30
-CARDS_SHOWN = 3
-"""Cards of a server that are named in a question."""
+GPUS_SHOWN = 3
+"""GPUs of a server that are named in a question."""
 
 
 class IdentityCheck:
-    """Open from the proof that the known box answers until the next break of the link.
+    """Verifies the server's fingerprint; before that, nothing is believed of the server and nothing is sent to it.
 
-    `known` is its fingerprint; `learned` is told it where there was none, or where the user takes another box; `back`
-    is called when it answers again after another one, `proven` after each proof. Each socket that opens needs a proof
-    of its own, asked for after it opened: it may lead to another server than the last answer came from.
+    A verification holds until the connection breaks. Each socket that opens needs one of its own, requested after it
+    opened: it may lead to another server than the last answer came from.
+
+    Args:
+        apply: Receives the session events.
+        on_identified: Receives the fingerprint of the first server that answers, and of each one that is accepted.
+        on_returned: Called when the known server answers again after another one did.
+        on_verified: Called after each verification.
     """
 
     def __init__(
         self,
         apply: Callable[[SessionEvent], None],
-        learned: Callable[[str], None],
-        back: Callable[[], None],
-        proven: Callable[[], None] = lambda: None,
+        on_identified: Callable[[str], None],
+        on_returned: Callable[[], None],
+        on_verified: Callable[[], None] = lambda: None,
     ) -> None:
         self._apply = apply
-        self._learned = learned
-        self._back = back
-        self._told = proven
-        self._strange = ""  # the fingerprint of the other box that was told of, while the known one is not back
-        self._asking = asyncio.Lock()
-        self._breaks = 0
-        self._sockets = self._proven = 0  # how many opened, and up to which one the server's identity is verified
+        self._on_identified = on_identified
+        self._on_returned = on_returned
+        self._on_verified = on_verified
+        self._other_fingerprint = ""  # of the other server that was reported, while the known one is not back
+        self._verifying = asyncio.Lock()
+        self._invalidations = 0
+        self._verified_sockets = 0  # the number of the last socket that opened before a verification
         self._ready = asyncio.Event()
-        self._proof = asyncio.Event()  # set, and replaced, at each proof
-        self.is_open = False
-        """Whether the box is the one that is known, and what it can do is known too."""
-        self.known = ""
+        self._verification = asyncio.Event()  # set, and replaced, at each verification
+        self.is_verified = False
+        """Whether the server is the known one, and its capabilities are known too."""
+        self.fingerprint = ""
+        """The fingerprint of the known server; empty before the first one answered."""
         self.reason = ""
-        """Why it could not be opened."""
+        """Why the server could not be verified."""
+        self.socket_count = 0
+        """How many sockets opened; to be read before a request whose answer is for `check`."""
 
     @property
     def is_ready(self) -> bool:
-        """Whether it is open, and the server's identity was verified after the last socket opened."""
+        """Whether the server is verified, and was so after the last socket opened."""
         return self._ready.is_set()
 
-    async def wait(self) -> None:
+    async def wait_ready(self) -> None:
         """Wait until it is ready."""
         await self._ready.wait()
 
-    def close(self) -> None:
-        """The link broke: what answers next has to prove itself."""
-        self.is_open = False
+    def invalidate(self) -> None:
+        """Require a new verification: the connection broke."""
+        self.is_verified = False
         self._ready.clear()
-        self._breaks += 1
+        self._invalidations += 1
 
     def socket_opened(self) -> int:
-        """Count a socket that opened; returns its number, for `counts`."""
-        self._sockets += 1
+        """Count a socket that opened, and return its number for `verified_since`."""
+        self.socket_count += 1
         self._ready.clear()
-        return self._sockets
+        return self.socket_count
 
-    def counts(self, socket: int) -> bool:
-        """Whether the server's identity was verified after this socket opened, so that its frames count."""
-        return self._proven >= socket
+    def verified_since(self, socket: int) -> bool:
+        """Return whether the server was verified after this socket opened, so that its frames count."""
+        return self._verified_sockets >= socket
 
-    async def proven(self, socket: int) -> None:
+    async def wait_verified_since(self, socket: int) -> None:
         """Wait until the frames of this socket count."""
-        while not self.counts(socket):
-            await self._proof.wait()
+        while not self.verified_since(socket):
+            await self._verification.wait()
 
-    @property
-    def sockets(self) -> int:
-        """How many sockets opened; to be read before a question whose answer is for `check`."""
-        return self._sockets
+    def check(self, stats: SystemStats, socket_count: int) -> bool:
+        """Return whether these figures are the known server's; if so it is verified, else invalidated.
 
-    def check(self, stats: SystemStats, sockets: int) -> bool:
-        """Close it if these figures, asked for when so many sockets had opened, are another box's; else take them."""
-        if not self.known:
+        Args:
+            stats: The figures.
+            socket_count: How many sockets had opened when they were requested.
+        """
+        if not self.fingerprint:
             return False
-        known = server_fingerprint(stats) == self.known
+        known = server_fingerprint(stats) == self.fingerprint
         if known:
-            self._prove(sockets)
+            self._mark_verified(socket_count)
         else:
-            self.close()
+            self.invalidate()
         return known
 
-    def take(self) -> None:
-        """Take the other box that was told of for the right one from now on, though a third one may answer by now."""
-        self._know(self._strange)
-        self._strange = ""
+    def accept(self) -> None:
+        """Make the other server that was reported the known one, even if a third one answers by now."""
+        self._set_fingerprint(self._other_fingerprint)
+        self._other_fingerprint = ""
         self._apply(IdentityAccepted())
 
-    def _know(self, box: str) -> None:
-        if box != self.known:
-            self.known = box
-            self._learned(box)
+    def _set_fingerprint(self, fingerprint: str) -> None:
+        if fingerprint != self.fingerprint:
+            self.fingerprint = fingerprint
+            self._on_identified(fingerprint)
 
-    def _prove(self, sockets: int) -> None:
-        self._proven = max(self._proven, sockets)
-        proof, self._proof = self._proof, asyncio.Event()
-        proof.set()
-        if self.is_open and self._proven == self._sockets:
+    def _mark_verified(self, socket_count: int) -> None:
+        self._verified_sockets = max(self._verified_sockets, socket_count)
+        verification, self._verification = self._verification, asyncio.Event()
+        verification.set()
+        if self.is_verified and self._verified_sockets == self.socket_count:
             self._ready.set()
-        self._told()
+        self._on_verified()
 
-    async def opened(self, client: ComfyClient) -> bool:
-        """Ask, if it is not open yet, who answers and what it can do; whether it is the known box, as the first is."""
-        # Two looks at once, of which one is the watchdog's, ask but once.
-        async with self._asking:
-            if self.is_open:
+    async def verify(self, client: ComfyClient) -> bool:
+        """Identify the server and read its capabilities, unless it is verified already.
+
+        Returns:
+            Whether the known server answers; the first one to answer becomes the known one.
+
+        Raises:
+            ComfyError: if a request fails.
+        """
+        # Of two polls at the same time, one of them the watchdog's, only the first sends requests.
+        async with self._verifying:
+            if self.is_verified:
                 return True
             try:
-                return await self._ask(client)
+                return await self._identify(client)
             except ComfyError as error:
                 self.reason = str(error)
                 raise
 
-    async def _ask(self, client: ComfyClient) -> bool:
-        breaks, sockets = self._breaks, self._sockets
+    async def _identify(self, client: ComfyClient) -> bool:
+        invalidations, socket_count = self._invalidations, self.socket_count
         stats = await client.system_stats()
-        seen = server_fingerprint(stats)
-        if self.known and seen != self.known:
-            self._strange = self._strange or seen
-            self._apply(IdentityMismatch(f"A different server answers here now: {_described(stats)}."))
+        fingerprint = server_fingerprint(stats)
+        if self.fingerprint and fingerprint != self.fingerprint:
+            self._other_fingerprint = self._other_fingerprint or fingerprint
+            self._apply(IdentityMismatch(f"A different server answers here now: {_describe(stats)}."))
             return False
-        self._know(seen)
+        self._set_fingerprint(fingerprint)
         self._apply(IdentityAccepted())
-        if self._strange:
-            self._strange = ""
-            self._back()
+        if self._other_fingerprint:
+            self._other_fingerprint = ""
+            self._on_returned()
         self._apply(StatsRead(stats))
         self._apply(CapabilitiesRead(await client.capabilities(stats.version)))
-        if breaks == self._breaks:
+        if invalidations == self._invalidations:
             self.reason = ""
-            self.is_open = True
-            self._prove(sockets)
-        return self.is_open
+            self.is_verified = True
+            self._mark_verified(socket_count)
+        return self.is_verified
 
 
 def server_fingerprint(stats: SystemStats) -> str:
@@ -157,13 +172,13 @@ def server_fingerprint(stats: SystemStats) -> str:
     return hashlib.sha256(traits.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def _described(stats: SystemStats) -> str:
-    """A box in a few words."""
-    return f"{_cards(stats)}, {stats.ram_total / GIB:.0f} GB of memory, ComfyUI {sanitize(stats.version, 20)}"
+def _describe(stats: SystemStats) -> str:
+    """Return a server's GPUs, memory and version in a few words."""
+    return f"{_gpus(stats)}, {stats.ram_total / GIB:.0f} GB of memory, ComfyUI {sanitize(stats.version, 20)}"
 
 
-def _cards(stats: SystemStats) -> str:
-    """The first of its cards, and how many more it says it has."""
-    names = [sanitize(without_secrets(device.name), 40) for device in stats.devices[:CARDS_SHOWN]]
+def _gpus(stats: SystemStats) -> str:
+    """Return the names of the first GPUs, and how many more the server lists."""
+    names = [sanitize(without_secrets(device.name), 40) for device in stats.devices[:GPUS_SHOWN]]
     more = len(stats.devices) - len(names)
     return ", ".join(names) + (f" and {more:,} more" if more else "") if names else "no GPU"

@@ -1,4 +1,4 @@
-"""All that connects to one server: the sockets, the looks over HTTP, and the watchdog between them."""
+"""Keeps the connection to one server: the sockets, the polling over HTTP, and the watchdog between them."""
 
 import asyncio
 import time
@@ -9,17 +9,15 @@ from typing import Any
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, TimedOut, Unauthorized, Unreachable
-from comfytui.comfy.protocol.events import Event, PreviewImage, Status
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.connection_events import Closed, Lag, Opened, PingRestored, PingTimedOut
 from comfytui.service.connection.early_frames import EarlyFrames
-from comfytui.service.connection.frame_handler import of_a_run, worth_a_look
+from comfytui.service.connection.frame_handler import FrameHandler
 from comfytui.service.connection.identity import IdentityCheck
 from comfytui.service.connection.poller import Poller
-from comfytui.service.connection.socket_task import News, Wire
+from comfytui.service.connection.socket_task import SocketMessage, SocketTask
 from comfytui.service.connection.watchdog import Watchdog
 from comfytui.service.notifications import LoginRequired, Notice, NotReached, PreviewReceived
-from comfytui.service.submission.outbox import LOOK_PAUSE
 from comfytui.session.events import (
     Connected,
     Disconnected,
@@ -33,13 +31,21 @@ from comfytui.session.events import (
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 
-BUSY = "The server accepts connections but does not answer: it may be loading a model."
+READY_SECONDS = 2.0
+"""Seconds that a prompt waits for the server to be ready before it says what it waits for."""
+BUSY_REASON = "The server accepts connections but does not answer: it may be loading a model."
 
 
 class ConnectionManager:
-    """What comes in goes to `apply` and `post`; `learned` is told the fingerprint of the box that is served.
+    """Everything that connects to one server.
 
-    `learn_cancelled` is awaited at each look, before a job that left the queue is called lost.
+    Args:
+        server: The server.
+        state: Returns the session's state.
+        apply: Receives the session events.
+        post: Receives the notices.
+        on_identified: Receives the server's fingerprint, see `IdentityCheck`.
+        apply_cancelled: Awaited at each poll, see `Poller`.
     """
 
     def __init__(
@@ -48,205 +54,195 @@ class ConnectionManager:
         state: Callable[[], SessionState],
         apply: Callable[[SessionEvent], None],
         post: Callable[[Notice], None],
-        learned: Callable[[str], None],
-        learn_cancelled: Callable[[], Awaitable[None]] | None = None,
+        on_identified: Callable[[str], None],
+        apply_cancelled: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._server = server
         self._state = state
         self._apply = apply
         self._post = post
-        # A socket of the meantime may lead to the other box, and was not taken for ours when it opened.
-        self.door = IdentityCheck(apply, learned, self._renew, self._release)
-        self._held = EarlyFrames(self.door, self._receive)
-        self.looker = Poller(self._looked, state, self.door, self._require_login, learn_cancelled)
-        self._watchdog = Watchdog(state, apply, self._look_closely, self._renew)
+        # Where the known server returns, sockets are renewed: those of the meantime may lead to the other one.
+        self.identity = IdentityCheck(apply, on_identified, self._renew_sockets, self._release_frames)
+        self.poller = Poller(self._apply_poll_event, state, self.identity, self._require_login, apply_cancelled)
+        self._early_frames = EarlyFrames(self.identity, self._receive)
+        self._watchdog = Watchdog(state, apply, self._poll_with_stats, self._renew_sockets)
+        self._frames = FrameHandler(state, apply, self._show_preview, self._early_frames, self._watchdog, self.poller)
         self._client: ComfyClient | None = None
-        self._wires: dict[str, Wire] = {}
-        self._late: dict[str, float] = {}
-        self._login = self._next_login = 0  # the login that requests carry, and the one for the next `work`
+        self._sockets: dict[str, SocketTask] = {}
+        self._lag_seconds: dict[str, float] = {}
+        self._login = self._next_login = 0  # the login that requests carry, and the one for the next `coroutines`
         # Of each client id, when its last connection opened (monotonic), and how to ask whether it still answers.
         self._connections: dict[str, tuple[float, Callable[[], Awaitable[bool]]]] = {}
-        self._tried = False
-        self._was_live = False
-        self._was_away = False
+        self._tried = self._was_live = self._http_failed = False
 
-    def work(self, client: ComfyClient, client_ids: Sequence[str]) -> Iterator[Coroutine[Any, Any, None]]:
-        """What has to run, for ever, to hold the lines of these ids."""
+    def coroutines(self, client: ComfyClient, client_ids: Sequence[str]) -> Iterator[Coroutine[Any, Any, None]]:
+        """Reset the connection, and yield what has to run forever to hold it for these client ids."""
         self._client = client
         self._login = self._next_login
-        self._late.clear()
+        self._lag_seconds.clear()
         self._connections.clear()
-        self.door.close()
-        self._wires.clear()
-        yield from (self.wire(client_id) for client_id in client_ids)
+        self.identity.invalidate()
+        self._sockets.clear()
+        yield from (self.run_socket(client_id) for client_id in client_ids)
         yield self._watchdog.run()
-        yield self.looker.run(client)
-        yield self.looker.watch_box(client)
+        yield self.poller.run(client)
+        yield self.poller.stats.run(client)
 
     def log_in(self, server: Server, number: int) -> None:
-        """Use the credentials of a login of this number in the next `work`."""
+        """Use this server's credentials, those of the login of this number, from the next `coroutines` on."""
         self._server = server
         self._next_login = number
         self._apply(Disconnected("", kind=LinkKind.CONNECTING))
 
-    def wire(self, client_id: str) -> Coroutine[Any, Any, None]:
-        """What has to run, for ever, to hold the socket of one more id."""
-        self._wires[client_id] = wire = Wire(
-            self._server, client_id, self._receive, self._held.room, self._held.closed, self._no_socket, self._hopeful
+    def run_socket(self, client_id: str) -> Coroutine[Any, Any, None]:
+        """Return what has to run forever to hold the socket of one more client id."""
+        self._sockets[client_id] = socket = SocketTask(
+            self._server,
+            client_id,
+            self._receive,
+            self._early_frames.wait_for_space,
+            self._early_frames.closed,
+            self._socket_refused,
+            self._may_retry_socket,
         )
-        return wire.run()
+        return socket.run()
 
     def reconnect(self) -> None:
-        """Close the sockets that are open, and connect now."""
-        self.door.close()
-        self._renew()
-        self.looker.want()
+        """Close the sockets that are open, connect now, and poll."""
+        self.identity.invalidate()
+        self._renew_sockets()
+        self.poller.request()
 
     async def sendable(self, prompt_id: str) -> bool:
-        """Whether the server is there and the right one; waits for it a while, and says what a prompt waits for."""
+        """Return whether the known server is ready for a prompt; waits for it a while, and says why it is delayed."""
         if self._state().link.kind is LinkKind.UNAUTHORISED:
-            self.door.close()
-        if not self.door.is_ready:
+            self.identity.invalidate()
+        if not self.identity.is_ready:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_PAUSE):
-                    await self.door.wait()
-        await self._prove()
-        if not self.door.is_ready:
-            why = self._state().link.reason or self.door.reason or "waiting for the server"
+                async with asyncio.timeout(READY_SECONDS):
+                    await self.identity.wait_ready()
+        await self._check_without_socket()
+        if not self.identity.is_ready:
+            why = self._state().link.reason or self.identity.reason or "waiting for the server"
             self._apply(PromptDelayed(prompt_id, why))
-        return self.door.is_ready
+        return self.identity.is_ready
 
     async def connected_since(self, since: float) -> bool:
-        """Whether a websocket that opened before this monotonic second is still answered on.
+        """Return whether a websocket that opened before this monotonic second is still answered on.
 
-        It ends with the server's process, so the process is then the same one as at that time.
+        A websocket ends with the server's process, so that the process is then still the same one.
         """
-        older = [answers for opened, answers in self._connections.values() if opened <= since]
-        return any([await answers() for answers in older])
+        older = [is_alive for opened, is_alive in self._connections.values() if opened <= since]
+        return any([await is_alive() for is_alive in older])
 
-    async def _prove(self) -> None:
-        """Ask which box answers where no break of a socket would tell of another one."""
-        if self._client is None or self._state().link.socket_open or not self.door.is_open:
+    async def _check_without_socket(self) -> None:
+        """Check the server's identity where no socket's disconnect would reveal another server."""
+        if self._client is None or self._state().link.socket_open or not self.identity.is_verified:
             return
         try:
-            await self.looker.read_box(self._client)
+            await self.poller.stats.read(self._client)
         except ComfyError:
-            self.door.close()
-            self.looker.want()
+            self.identity.invalidate()
+            self.poller.request()
 
-    def _renew(self) -> None:
-        self._held.drop()
-        for wire in self._wires.values():
-            wire.renew()
+    def _renew_sockets(self) -> None:
+        self._early_frames.drop()
+        for socket in self._sockets.values():
+            socket.renew()
 
-    def _release(self) -> None:
-        """The server showed which one it is: frames that waited for that count now."""
-        self._held.release()
+    def _release_frames(self) -> None:
+        self._early_frames.release()
 
-    async def _look_closely(self) -> None:
-        """Look at the queue and the memory now."""
+    async def _poll_with_stats(self) -> None:
+        """Read the queue and the memory now."""
         if self._client is not None:
-            await self.looker.look(self._client)
-            await self.looker.read_box(self._client)
+            await self.poller.poll(self._client)
+            await self.poller.stats.read(self._client)
 
-    def _looked(self, event: SessionEvent) -> None:
-        """Take in what a look tells; where the server is back, a socket need not wait for its next try."""
+    def _apply_poll_event(self, event: SessionEvent) -> None:
+        """Apply what a poll found; if the server is back, do not wait for the sockets' next try."""
         self._apply(event)
         match event:
             case HttpFailed():
-                self._was_away = True
-            case HttpSucceeded() if self._was_away:
-                self._was_away = False
+                self._http_failed = True
+            case HttpSucceeded() if self._http_failed:
+                self._http_failed = False
                 if not self._state().link.socket_open:
-                    self._renew()
+                    self._renew_sockets()
 
-    def _hopeful(self) -> bool:
-        """Whether a socket that nothing seemed to mend may come to life: the server was or is one."""
+    def _may_retry_socket(self) -> bool:
+        """Return whether a socket that was given up may open later: the server was, or may be, a ComfyUI."""
         kind = self._state().link.kind
         answers = kind in {LinkKind.CONNECTING, LinkKind.POLLING, LinkKind.BUSY, LinkKind.OFFLINE}
         return kind is not LinkKind.UNAUTHORISED and (self._was_live or answers)
 
-    def _no_socket(self, error: ComfyError) -> None:
-        """The server will not have a socket of ours; perhaps it answers over HTTP."""
+    def _socket_refused(self, error: ComfyError) -> None:
+        """Poll the server that refuses our socket: it may answer over HTTP."""
         if self._state().link.kind is not LinkKind.POLLING or isinstance(error, Unauthorized):
-            self.door.close()  # Where it is polled already, nothing broke.
+            self.identity.invalidate()  # Where it is polled already, nothing broke.
         if isinstance(error, Unauthorized):
             self._apply(Disconnected(str(error), kind=LinkKind.UNAUTHORISED))
             self._require_login(error)
         else:
-            # Whether a ComfyUI answers is for HTTP to say: a proxy may let everything through but upgrades.
+            # Only HTTP shows whether it is a ComfyUI: some proxies let everything through but upgrades.
             self._apply(Disconnected(str(error), kind=LinkKind.CONNECTING, unanswered=True))
-        self.looker.want(told=self._missed)
+        self.poller.request(on_failure=self._report_not_reached)
 
-    def _missed(self, error: ComfyError) -> None:
-        """Tell it if the first try of all found nothing: the address is wrong, or the box is down."""
+    def _report_not_reached(self, error: ComfyError) -> None:
+        """Post a notice if the very first try failed: the address is wrong, or the server is down."""
         if not self._tried and not _wants_login(error):
             self._tried = True
             self._post(NotReached(self._server.shown, str(error)))
 
     def _require_login(self, error: Unauthorized) -> None:
-        """Have the user asked for a login where one would do."""
+        """Have the user asked for a login where one would help."""
         if _wants_login(error):
             self._post(LoginRequired(self._server.shown, str(error), self._server.has_credentials, self._login))
 
-    def _receive(self, client_id: str, news: News) -> None:
-        match news:
-            case Opened(is_alive=answers):
-                self._connections[client_id] = time.monotonic(), answers
+    def _receive(self, client_id: str, message: SocketMessage) -> None:
+        match message:
+            case Opened(is_alive=is_alive):
+                self._connections[client_id] = time.monotonic(), is_alive
                 self._tried = self._was_live = True
-                self._watchdog.opened()
-                self._held.opened(client_id)
+                self._watchdog.socket_opened()
+                self._early_frames.opened(client_id)
                 self._apply(Connected(client_id))
-                if self._counts(client_id):
-                    self.looker.opened()
-                self.looker.want(history=True)
+                if self._counts_arrivals(client_id):
+                    self.poller.socket_opened()
+                self.poller.request(history=True)
             case Closed(reason=reason, retry_in=retry_in, error=error, silent_seconds=silent):
-                self._late.pop(client_id, None)
+                self._lag_seconds.pop(client_id, None)
                 self._connections.pop(client_id, None)
-                self._held.closed(client_id)
-                self.door.close()
+                self._early_frames.closed(client_id)
+                self.identity.invalidate()
                 self._apply(Disconnected(reason, retry_in, silent=silent, unanswered=isinstance(error, TimedOut)))
                 if isinstance(error, Unreachable):
-                    self._missed(error)
+                    self._report_not_reached(error)
                 self._tried = True
-                self.looker.want()
+                self.poller.request()
             case PingTimedOut(silent_seconds=silent):
-                self._apply(SocketSilent(deaf=False, reason=BUSY, silent=silent))
+                self._apply(SocketSilent(deaf=False, reason=BUSY_REASON, silent=silent))
             case PingRestored():
-                self._watchdog.hear(of_a_run=False)
+                self._watchdog.message_received(of_run=False)
             case Lag(seconds=seconds):
-                self._lags(client_id, seconds)
-            case PreviewImage(image=image, prompt_id=prompt_id):
-                self._watchdog.hear(of_a_run=True)
-                run = self._state().run
-                if run and prompt_id in {None, run.prompt_id} and not self._held.hold(client_id, news):
-                    self._post(PreviewReceived(self._server.shown, run.prompt_id, image))
-            case _:
-                self._watchdog.hear(of_a_run=of_a_run(news))
-                if not self._held.hold(client_id, news):
-                    self._take(client_id, news)
-                # Who does not let us in is not asked again at every frame.
-                if worth_a_look(news) and self._state().link.kind is not LinkKind.UNAUTHORISED:
-                    self.looker.want()
+                self._update_lag(client_id, seconds)
+            case frame:
+                self._frames.handle(client_id, frame, counts_arrivals=self._counts_arrivals(client_id))
 
-    def _take(self, client_id: str, frame: Event) -> None:
-        """Take in a frame that counts."""
-        self._apply(frame)
-        if isinstance(frame, Status) and self._counts(client_id):
-            self.looker.announce(frame.queue_remaining)
+    def _show_preview(self, prompt_id: str, image: bytes) -> None:
+        self._post(PreviewReceived(self._server.shown, prompt_id, image))
 
-    def _lags(self, client_id: str, seconds: float) -> None:
-        """Tell how late frames are; from then on HTTP is asked what they do not tell yet."""
-        behind = self._state().link.behind
-        self._late[client_id] = seconds
-        self._apply(Lagging(max(self._late.values())))
-        # What late frames told of the queue was not believed.
-        if bool(self._state().link.behind) != bool(behind):
-            self.looker.want()
+    def _update_lag(self, client_id: str, seconds: float) -> None:
+        """Apply how late frames are; while they are late, the poller reads what they do not report yet."""
+        was_behind = bool(self._state().link.behind)
+        self._lag_seconds[client_id] = seconds
+        self._apply(Lagging(max(self._lag_seconds.values())))
+        if bool(self._state().link.behind) != was_behind:  # What late frames reported of the queue was not believed.
+            self.poller.request()
 
-    def _counts(self, client_id: str) -> bool:
-        """Whether the `status` frames of this socket are counted: each socket of ours gets the same ones."""
-        return client_id == next(iter(self._wires), None)
+    def _counts_arrivals(self, client_id: str) -> bool:
+        """Return whether the `status` frames of this socket are counted: each socket of ours gets the same ones."""
+        return client_id == next(iter(self._sockets), None)
 
 
 def _wants_login(error: ComfyError) -> bool:

@@ -1,4 +1,4 @@
-"""The socket of one client id, held open: renewed when its frames go astray, tried again after it was given up."""
+"""Holds the websocket of one client id open: renews it on request, and retries after it was given up."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,91 +13,99 @@ from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.connection_events import Closed, Lag, Opened, PingRestored, PingTimedOut
 from comfytui.comfy.websocket.event_stream import stream_events
 
-News = Event | Opened | Closed | PingTimedOut | PingRestored | Lag
-"""What comes over a wire."""
+SocketMessage = Event | Opened | Closed | PingTimedOut | PingRestored | Lag
+"""What a socket reports: frames, and changes of the connection."""
 
 PROBE_SECONDS = 7.0
 """Seconds to find out whether a server that answers no ping is busy: a little more than a connect may take."""
 GIVEN_UP_PAUSE = 60.0
-"""Seconds until a wire is tried again that no further try seemed to mend, while the server answers otherwise."""
+"""Seconds until a socket that was given up is tried again, if the server answers otherwise."""
 
 
-class Wire:
-    """`receive` gets the news, `given_up` why there is no point in trying on; `hopeful` says if there is one later.
+class SocketTask:
+    """The socket of one client id.
 
-    After each piece of news the next one is read when `room` returns; `left` is told when no more will come from a
-    socket, also where it ends without a `Closed` because the wire is renewed or its task is cancelled.
+    Args:
+        server: The server.
+        client_id: The client id.
+        receive: Receives the client id and each message.
+        wait_for_space: Awaited after each message, before the next one is read.
+        on_ended: Called when a socket brings no more messages, also where it ends without a `Closed` because it is
+            renewed or the task is cancelled.
+        on_given_up: Receives the error after which retrying cannot help.
+        may_retry: Returns whether a later try may help after all.
     """
 
     def __init__(
         self,
         server: Server,
         client_id: str,
-        receive: Callable[[str, News], None],
-        room: Callable[[str], Awaitable[None]],
-        left: Callable[[str], None],
-        given_up: Callable[[ComfyError], None],
-        hopeful: Callable[[], bool],
+        receive: Callable[[str, SocketMessage], None],
+        wait_for_space: Callable[[str], Awaitable[None]],
+        on_ended: Callable[[str], None],
+        on_given_up: Callable[[ComfyError], None],
+        may_retry: Callable[[], bool],
     ) -> None:
         self.client_id = client_id
         self._server = server
         self._receive = receive
-        self._room = room
-        self._left = left
-        self._given_up = given_up
-        self._hopeful = hopeful
-        self._renewed = asyncio.Event()
+        self._wait_for_space = wait_for_space
+        self._on_ended = on_ended
+        self._on_given_up = on_given_up
+        self._may_retry = may_retry
+        self._renewal = asyncio.Event()
 
     def renew(self) -> None:
         """Close the socket if it is open, and connect now."""
-        self._renewed.set()
+        self._renewal.set()
 
     async def run(self) -> None:
-        """Read for ever."""
+        """Read forever."""
         while True:
             try:
-                await self._unless_renewed(self._read())
+                await self._until_renewed(self._read())
             except (Unauthorized, UpgradeRefused, NotComfyUI) as error:
-                self._given_up(error)
-                await self._unless_renewed(self._rest())
+                self._on_given_up(error)
+                await self._until_renewed(self._pause())
 
     async def _read(self) -> None:
-        # Closed with the loop that made it, so that no socket outlives a fault or a newer one.
+        # Closed by the task that opened it, so that no socket outlives a crash or a newer socket.
         stream = stream_events(
             self._server,
             self.client_id,
-            keep_unanswered=self._is_busy,
+            keep_unanswered=self._is_server_busy,
             report_lag=lambda seconds: self._receive(self.client_id, Lag(seconds)),
         )
         async with aclosing(stream):
             try:
-                async for news in stream:
-                    self._receive(self.client_id, news)
-                    await self._room(self.client_id)
+                async for message in stream:
+                    self._receive(self.client_id, message)
+                    await self._wait_for_space(self.client_id)
             finally:
-                self._left(self.client_id)
+                self._on_ended(self.client_id)
 
-    async def _rest(self) -> None:
+    async def _pause(self) -> None:
+        """Wait for the next try, or forever if none can help."""
         await asyncio.sleep(GIVEN_UP_PAUSE)
-        if not self._hopeful():
+        if not self._may_retry():
             await asyncio.Event().wait()
 
-    async def _unless_renewed(self, work: Awaitable[None]) -> None:
-        """Do something, and leave it when the wire is to be renewed."""
+    async def _until_renewed(self, work: Awaitable[None]) -> None:
+        """Await some work, and cancel it when the socket is to be renewed."""
         working = asyncio.ensure_future(work)
-        renewal = asyncio.ensure_future(self._renewed.wait())
+        renewal = asyncio.ensure_future(self._renewal.wait())
         try:
             await asyncio.wait({working, renewal}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 working.result()
         finally:
-            self._renewed.clear()
-            await run_to_completion(_ended(working, renewal))
+            self._renewal.clear()
+            await run_to_completion(_cancel(working, renewal))
 
-    async def _is_busy(self) -> bool:
-        """Whether the server takes a new connection and does not answer on it: it is held up, say by loading a model.
+    async def _is_server_busy(self) -> bool:
+        """Return whether the server accepts a new connection but does not answer on it, e.g. while it loads a model.
 
-        One that answers holds our socket for dead; over one that takes no connection nothing comes anyway.
+        A server that answers has dropped our socket; on one that accepts no connection nothing arrives anyway.
         """
         async with ComfyClient(self._server) as client:
             try:
@@ -110,8 +118,8 @@ class Wire:
         return False
 
 
-async def _ended(*tasks: asyncio.Future[Any]) -> None:
-    """Cancel tasks and wait until they are over."""
+async def _cancel(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and wait until they have ended."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

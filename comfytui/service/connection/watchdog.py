@@ -1,11 +1,11 @@
-"""Notices a run that brings no frames: a socket that went deaf is renewed, a box that stands still is only told of."""
+"""Detects a run whose frames do not arrive, and renews the sockets if the server has lost track of them."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
 from comfytui.comfy.errors import ComfyError
-from comfytui.service.connection.poller import REST
+from comfytui.service.connection.poll_schedule import REST_FACTOR
 from comfytui.session.events import SessionEvent, SocketRecovered, SocketSilent
 from comfytui.session.model import LinkKind
 from comfytui.session.runs.stall import stall_since
@@ -13,78 +13,82 @@ from comfytui.session.state import SessionState
 
 CHECK_SECONDS = 1.0
 """Seconds between two checks."""
-RENEWALS = 2
-"""Times that the wires are renewed for one silence: ComfyUI files a new socket only when the old one has gone."""
-DEAF = "Your job runs, but no messages about it arrive: the server has lost track of this connection."
+MAX_RENEWALS = 2
+"""Times that the sockets are renewed for one run: ComfyUI files a new socket only when the old one has gone."""
+DEAF_REASON = "Your job runs, but no messages about it arrive: the server has lost track of this connection."
 
 
 class Watchdog:
-    """`look` reads queue, history and memory over HTTP, `renew` closes the sockets and connects anew."""
+    """Tells a deaf socket, which is renewed, from a server that makes no progress, which is only reported.
+
+    Args:
+        state: Returns the session's state.
+        apply: Receives the session events.
+        poll: Reads queue, history and memory over HTTP.
+        renew: Closes the sockets and connects again.
+    """
 
     def __init__(
         self,
         state: Callable[[], SessionState],
         apply: Callable[[SessionEvent], None],
-        look: Callable[[], Awaitable[None]],
+        poll: Callable[[], Awaitable[None]],
         renew: Callable[[], None],
     ) -> None:
         self._state = state
         self._apply = apply
-        self._look = look
+        self._poll = poll
         self._renew = renew
-        self._heard = time.monotonic()
+        self._last_run_frame = time.monotonic()
         self._renewals = 0
         self._renewed_for: str | None = None
 
-    def hear(self, *, of_a_run: bool) -> None:
-        """Something came over a socket; only frames of a run prove that runs can be heard."""
-        if of_a_run:
-            self._heard = time.monotonic()
+    def message_received(self, *, of_run: bool) -> None:
+        """Note that a socket received something; only frames of a run prove that frames of runs arrive."""
+        if of_run:
+            self._last_run_frame = time.monotonic()
             self._renewals = 0
-        if self._state().link.kind is LinkKind.BUSY or (of_a_run and self._state().link.kind is LinkKind.DEAF):
+        if self._state().link.kind is LinkKind.BUSY or (of_run and self._state().link.kind is LinkKind.DEAF):
             self._apply(SocketRecovered())
 
-    def opened(self) -> None:
-        """A socket is open: its silence counts from now."""
-        self._heard = time.monotonic()
+    def socket_opened(self) -> None:
+        """Measure the silence of a socket that opened from now on."""
+        self._last_run_frame = time.monotonic()
 
     async def run(self) -> None:
-        """Watch for ever."""
+        """Check forever."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            if self._overdue():
-                await self._judge()
+            if self._is_overdue():
+                await self._diagnose()
 
-    def _overdue(self) -> bool:
+    def _is_overdue(self) -> bool:
         state = self._state()
         if state.run and state.run.prompt_id != self._renewed_for:
             self._renewed_for, self._renewals = state.run.prompt_id, 0
-        tried = self._renewals >= RENEWALS
+        given_up = self._renewals >= MAX_RENEWALS
         # Frames that are late are on their way.
-        comes = state.link.kind is LinkKind.LIVE and not state.link.behind
-        return not tried and comes and self._is_silent(state)
+        in_time = state.link.kind is LinkKind.LIVE and not state.link.behind
+        return not given_up and in_time and stall_since(state, self._last_run_frame, time.monotonic()) is not None
 
-    def _is_silent(self, state: SessionState) -> bool:
-        return stall_since(state, self._heard, time.monotonic()) is not None
-
-    async def _judge(self) -> None:
-        """Ask over HTTP before a silence is called deafness: a model that loads is quiet, too."""
-        before, heard, began = self._state().run, self._heard, time.monotonic()
+    async def _diagnose(self) -> None:
+        """Poll before a silent socket is called deaf: a server that loads a model is silent, too."""
+        run_before, last_run_frame, began = self._state().run, self._last_run_frame, time.monotonic()
         try:
-            await self._look()
+            await self._poll()
         except ComfyError:
-            return  # Whether it is busy or gone is for the pings to find out.
-        took = time.monotonic() - began
+            return  # The pings find out whether the server is busy or gone.
+        duration = time.monotonic() - began
         # What was held up together with the answer is on its way.
         await asyncio.sleep(CHECK_SECONDS)
         state = self._state()
-        if self._heard != heard or before is None or state.link.kind is not LinkKind.LIVE:
+        if self._last_run_frame != last_run_frame or run_before is None or state.link.kind is not LinkKind.LIVE:
             return
-        went_on = state.run is None or state.run.prompt_id != before.prompt_id
-        silence = stall_since(state, heard, time.monotonic())
+        went_on = state.run is None or state.run.prompt_id != run_before.prompt_id
+        silence = stall_since(state, last_run_frame, time.monotonic())
         if went_on or (silence is not None and not silence.memory_changing):
-            self._apply(SocketSilent(deaf=True, reason=DEAF))
+            self._apply(SocketSilent(deaf=True, reason=DEAF_REASON))
             self._renewals += 1
             self._renew()
-        # A huge queue is not read without end while a model loads.
-        await asyncio.sleep(REST * took)
+        # A huge queue is not read without a break while a model loads.
+        await asyncio.sleep(REST_FACTOR * duration)

@@ -10,7 +10,7 @@ from comfytui.comfy.errors import NotComfyUI, ServerError
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.media_types import Media, media_of
 from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
-from comfytui.service.connection.finished_jobs import ASKED_AT_ONCE, LATEST, read_by_id, read_history
+from comfytui.service.connection.finished_jobs import CONCURRENT_REQUESTS, HISTORY_LIMIT, read_by_id, read_history
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.submission.batch import Submission
 from comfytui.session.events import FinishedPrompt, HistorySnapshot
@@ -42,11 +42,11 @@ async def parcels_of(jobs: Sequence[Job], kept: Mapping[str, Submission], journa
 async def in_history(prompt_ids: Sequence[str], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
     """The prompts that the server's history has after all."""
     found, left = dict[str, FinishedPrompt](), set(prompt_ids)
-    if len(left) > ASKED_AT_ONCE:
-        entries = await read_history(client, LATEST)
+    if len(left) > CONCURRENT_REQUESTS:
+        entries = await read_history(client, HISTORY_LIMIT)
         found = {each.prompt.prompt_id: each for each in entries if each.prompt.prompt_id in left}
         left -= found.keys()
-        if len(entries) < LATEST and len(left) > ASKED_AT_ONCE:
+        if len(entries) < HISTORY_LIMIT and len(left) > CONCURRENT_REQUESTS:
             left = set()  # The history has no others.
 
     def take(answer: HistorySnapshot) -> None:
