@@ -1,1 +1,1 @@
-"""The session of one server, kept true in a thread of its own."""
+"""The session with one server, in a thread of its own."""

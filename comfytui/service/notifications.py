@@ -1,4 +1,4 @@
-"""What the service tells its subscribers; every notice names its server by the label that may be shown."""
+"""The notices that the service sends its subscribers; `server` is the label that the screen may show."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,7 +11,7 @@ Severity = Literal["information", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class SessionChanged:
-    """The newest state; an older one that nobody took is dropped for it."""
+    """The newest state; it replaces an older one that was not taken."""
 
     server: str
     state: SessionState = field(repr=False)
@@ -19,7 +19,7 @@ class SessionChanged:
 
 @dataclass(frozen=True, slots=True)
 class PreviewReceived:
-    """The newest picture of the running image; an older one that nobody took is dropped for it."""
+    """The newest preview of the running prompt; it replaces an older one that was not taken."""
 
     server: str
     prompt_id: str
@@ -28,7 +28,7 @@ class PreviewReceived:
 
 @dataclass(frozen=True, slots=True)
 class JobEnded:
-    """A job of mine came to an end."""
+    """A job of mine has ended."""
 
     server: str
     job: Job
@@ -36,7 +36,7 @@ class JobEnded:
 
 @dataclass(frozen=True, slots=True)
 class BatchRefused:
-    """The server refused a batch; nothing of it that was unsent will be sent."""
+    """The server rejected a prompt of a batch; the unsent prompts of the batch will not be sent."""
 
     server: str
     batch: str
@@ -45,7 +45,7 @@ class BatchRefused:
 
 @dataclass(frozen=True, slots=True)
 class UserMessage:
-    """One sentence for the user: what an order came to."""
+    """A message for the user: the outcome of a command, or a warning."""
 
     server: str
     text: str
@@ -54,7 +54,7 @@ class UserMessage:
 
 @dataclass(frozen=True, slots=True)
 class ServiceFailed:
-    """The service broke by a fault of its own and starts again in `retry_in` seconds."""
+    """The service crashed and starts again in `retry_in` seconds."""
 
     server: str
     reason: str
@@ -63,7 +63,7 @@ class ServiceFailed:
 
 @dataclass(frozen=True, slots=True)
 class NotReached:
-    """The very first try found no ComfyUI; `reason` says why and what to do."""
+    """The first connection attempt found no ComfyUI; `reason` says why and what to do."""
 
     server: str
     reason: str
@@ -71,15 +71,15 @@ class NotReached:
 
 @dataclass(frozen=True, slots=True)
 class LoginRequired:
-    """The server asks for user and password, or a token; `refused` if it was given some. `reason` says what to do.
-
-    `login` is the number of the login that the refused request carried, as `ServiceThread.log_in` gave it; 0 for none.
-    """
+    """The server requires credentials: user and password, or a token."""
 
     server: str
     reason: str
+    """What to do."""
     refused: bool
+    """Whether the request carried credentials."""
     login: int = 0
+    """The number of the login that the request carried, as `ServiceThread.log_in` returned it; 0 for none."""
 
 
 Notice = (

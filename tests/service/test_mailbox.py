@@ -1,6 +1,6 @@
 """A subscriber that sleeps loses no fact, and finds only the newest state and picture."""
 
-from comfytui.service.mailbox import FACTS_KEPT, Mailbox
+from comfytui.service.mailbox import MAX_QUEUED, Mailbox
 from comfytui.service.notifications import PreviewReceived, SessionChanged, UserMessage
 from comfytui.session.state import SessionState
 
@@ -34,6 +34,6 @@ def test_newer_states_and_pictures_replace_older_ones_and_facts_stay() -> None:
 
 def test_a_subscriber_that_never_takes_costs_bounded_memory() -> None:
     mailbox = Mailbox(lambda: None)
-    for number in range(FACTS_KEPT * 3):
+    for number in range(MAX_QUEUED * 3):
         mailbox.put(UserMessage("box", str(number)))
-    assert len(mailbox.take()) == FACTS_KEPT
+    assert len(mailbox.take()) == MAX_QUEUED

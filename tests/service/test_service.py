@@ -12,7 +12,7 @@ from comfytui.comfy.server import Server
 from comfytui.comfy.websocket import event_stream as comfy_socket
 from comfytui.service.connection.poller import Poller
 from comfytui.service.notifications import JobEnded, NotReached, ServiceFailed
-from comfytui.service.service import SocketService
+from comfytui.service.service import SessionService
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
@@ -198,7 +198,7 @@ async def test_the_end_of_anothers_job_is_shown_too() -> None:
 
 
 def test_a_login_that_was_refused_stays_secret_after_the_next_one() -> None:
-    service = SocketService(Server.from_url("http://me:passw0rd-1@box"))
+    service = SessionService(Server.from_url("http://me:passw0rd-1@box"))
     service.log_in("Bearer passw0rd-2", 1)
     service.log_in("Bearer passw0rd-3", 2)
     assert redactor_of(service.server).text("passw0rd-1 passw0rd-2 passw0rd-3") == "*** *** ***"

@@ -105,7 +105,7 @@ async def test_a_fault_is_told_without_the_login_that_was_given_last() -> None:
     async with watching(server) as watcher:
         await eventually(lambda: watcher.state.link.reason, "the first try")
         watcher.service.log_in(basic_auth("me:last-one"))
-        watcher.service._call(broken)
+        watcher.service._execute(broken)
         await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
         reasons = [notice.reason for notice in watcher.notices if isinstance(notice, ServiceFailed)]
         assert reasons == ["RuntimeError: a fault with ***, *** and ***"]
@@ -192,9 +192,9 @@ def test_a_service_that_does_not_begin_is_not_waited_for_twice(monkeypatch: pyte
         return True
 
     monkeypatch.setattr(thread_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(thread, "_ready", SimpleNamespace(wait=wait))
+    monkeypatch.setattr(thread, "_loop_ready", SimpleNamespace(wait=wait))
     monkeypatch.setattr(thread, "_thread", SimpleNamespace(is_alive=lambda: True, join=joined.append))
     monkeypatch.setattr(thread, "_loop", SimpleNamespace(call_soon_threadsafe=lambda _: None), raising=False)
-    monkeypatch.setattr(thread, "_main", SimpleNamespace(cancel=None), raising=False)
+    monkeypatch.setattr(thread, "_supervisor", SimpleNamespace(cancel=None), raising=False)
     assert not thread.stop()
     assert joined == [0.0]

@@ -7,7 +7,7 @@ import pytest
 from comfytui.comfy.address import BadServer
 from comfytui.comfy.errors import Unauthorized
 from comfytui.comfy.server import basic_auth
-from comfytui.service.service import SocketService
+from comfytui.service.service import SessionService
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.screens.login import ASKED, REFUSED, LoginScreen, authorization
@@ -95,13 +95,13 @@ async def test_a_login_that_runs_out_is_asked_for_in_the_middle_and_what_was_ord
 async def test_a_refusal_of_what_was_asked_before_the_login_asks_for_no_other_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    give = SocketService.log_in
+    give = SessionService.log_in
 
-    def refused_late(service: SocketService, *login: Any) -> None:
+    def refused_late(service: SessionService, *login: Any) -> None:
         give(service, *login)
-        service._lines._socket_refused(Unauthorized("The server refused what was asked before.", 401))
+        service._connection._socket_refused(Unauthorized("The server refused what was asked before.", 401))
 
-    monkeypatch.setattr(SocketService, "log_in", refused_late)
+    monkeypatch.setattr(SessionService, "log_in", refused_late)
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim:
         refused = sim.faults.fail(401)
         async with screen(sim.url) as it:

@@ -1,1 +1,1 @@
-"""How a server is reached: websockets, polling, the watchdog, and the proof of its identity."""
+"""Connects to one server: websockets, polling, the watchdog, and the verification of its identity."""

@@ -1,0 +1,57 @@
+"""The state of one session and its only writer: reduces events, records and publishes what they change."""
+
+import time
+
+from comfytui.service.journal.async_journal import AsyncJournal
+from comfytui.service.mailbox import Mailbox, Subscribers
+from comfytui.service.notifications import JobEnded, Notice, SessionChanged
+from comfytui.service.submission.recorder import record
+from comfytui.session.events import SessionEvent
+from comfytui.session.model import JobStatus, Stamp
+from comfytui.session.reducer import reduce
+from comfytui.session.selectors import just_ended
+from comfytui.session.state import SessionState
+
+
+class SessionStore:
+    """Holds the state of a session.
+
+    Args:
+        label: What notices call the server.
+        journal: Records what becomes of my jobs.
+    """
+
+    def __init__(self, label: str, journal: AsyncJournal) -> None:
+        self._label = label
+        self._journal = journal
+        self._subscribers = Subscribers()
+        self.state = SessionState()
+        """The newest state; other threads may read it."""
+
+    def subscribe(self, mailbox: Mailbox) -> None:
+        """Put the present state, and the notices that follow, into a mailbox."""
+        self._subscribers.add(mailbox)
+        mailbox.put(SessionChanged(self._label, self.state))
+
+    def post(self, notice: Notice) -> None:
+        """Send a notice to every subscriber."""
+        self._subscribers.put(notice)
+
+    def apply(self, event: SessionEvent) -> bool:
+        """Reduce an event into the state, record and publish the change; return whether there was any."""
+        before = self.state
+        self.state = state = reduce(before, event, Stamp(time.monotonic(), time.time()))
+        if state is before:
+            return False
+        record(self._journal, before, state)
+        self.post(SessionChanged(self._label, state))
+        if state.jobs is not before.jobs:
+            for job in just_ended(before, state):
+                if job.status is not JobStatus.LOST or job.owner not in state.held_elsewhere:
+                    self.post(JobEnded(self._label, job))
+        return True
+
+    def reset(self) -> None:
+        """Start over with an empty session; the link's state stays."""
+        self.state = SessionState(link=self.state.link)
+        self.post(SessionChanged(self._label, self.state))

@@ -1,0 +1,250 @@
+"""Brings my jobs to the server: new batches, those of earlier runs, lost jobs that are sent again, cancellations."""
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from typing import Any
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.errors import ComfyError
+from comfytui.service.connection.manager import ConnectionManager
+from comfytui.service.journal.async_journal import AsyncJournal
+from comfytui.service.journal.records import SavedBatch
+from comfytui.service.notifications import BatchRefused, Severity, UserMessage
+from comfytui.service.store import SessionStore
+from comfytui.service.submission.batch import BatchRequest, Submission, plan
+from comfytui.service.submission.cancel import Outcome, cancel, cancel_all
+from comfytui.service.submission.client_ids import ClientIds
+from comfytui.service.submission.graph_lookup import kept_graph, server_graph
+from comfytui.service.submission.outbox import Outbox
+from comfytui.service.submission.recorder import catch_up
+from comfytui.service.submission.recovery import found, in_history, parcels_of
+from comfytui.service.submission.resumption import Resumption, resume
+from comfytui.session.events import (
+    BatchPlanned,
+    ClientIdsAcquired,
+    HistorySnapshot,
+    JobCancelled,
+    JobsResent,
+    SessionEvent,
+)
+from comfytui.session.model import Failure, JobStatus
+from comfytui.session.selectors import lost_jobs
+from comfytui.session.state import SessionState
+from comfytui.workflow.graph import Graph
+
+
+class SubmissionManager:
+    """My jobs on one server: the client ids that they belong to, their graphs, and the outbox that sends them.
+
+    Args:
+        label: What notices call the server.
+        store: The session.
+        apply: Applies session events.
+        client_ids: The client ids of this server.
+        journal: Keeps my jobs for later runs.
+        connection: The connection to the server.
+        require_client: Returns the HTTP client; raises Unreachable while there is none.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        store: SessionStore,
+        apply: Callable[[SessionEvent], None],
+        client_ids: ClientIds,
+        journal: AsyncJournal,
+        connection: ConnectionManager,
+        require_client: Callable[[], ComfyClient],
+    ) -> None:
+        self._label = label
+        self._store = store
+        self._apply = apply
+        self._client_ids = client_ids
+        self._journal = journal
+        self._connection = connection
+        self._require_client = require_client
+        self._outbox = self._new_outbox()
+        self._early_requests: list[BatchRequest] = []  # given before there is a client id
+        self._unfinished: dict[str, Submission] = {}
+        self._resumption = Resumption(
+            client_ids,
+            lambda: self._state,
+            self._resume_batches,
+            lambda: connection.poller.request(history=True),
+        )
+
+    @property
+    def _state(self) -> SessionState:
+        return self._store.state
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether the next start sends what is not sent yet."""
+        return self._client_ids.is_durable and not self._early_requests
+
+    async def acquire_client_ids(self, fingerprint: str) -> None:
+        """Acquire the server's client ids, resume their batches, and submit what was requested meanwhile.
+
+        Args:
+            fingerprint: The server's fingerprint; empty if none has answered at this address yet.
+        """
+        self._resume_batches(await self._client_ids.move_in(fingerprint))
+        requests, self._early_requests = self._early_requests, []
+        for request in requests:
+            self.submit(request)
+
+    def coroutines(
+        self, client: ComfyClient, open_socket: Callable[[str], object]
+    ) -> Iterator[Coroutine[Any, Any, None]]:
+        """Yield what has to run forever to send jobs, and to resume those of earlier runs.
+
+        Args:
+            client: The server.
+            open_socket: Receives each client id that is acquired from now on.
+        """
+        yield self._outbox.run(client)
+        yield self._resumption.run(open_socket)
+
+    def identified(self, fingerprint: str) -> None:
+        """Look for batches of earlier runs: the server's fingerprint is known now."""
+        self._client_ids.learned(fingerprint)
+        self._resumption.want()
+
+    def follow(self, event: SessionEvent, before: SessionState) -> None:
+        """Note an event that changed the state from `before`."""
+        state = self._state
+        self._resumption.follow(event, state)
+        if state.jobs is not before.jobs:
+            for key in [key for key in self._unfinished if (job := state.jobs.get(key)) and job.status.final]:
+                del self._unfinished[key]
+
+    def reset(self) -> None:
+        """Release the client ids and forget the jobs of this server, which the journal has: another one is served."""
+        self._client_ids.move_out()
+        self._outbox = self._new_outbox()
+        self._unfinished.clear()
+        self._resumption.forget()
+
+    async def apply_cancelled_elsewhere(self) -> None:
+        """Read from the journal which of my jobs that left the queue another comfytui cancelled."""
+        left_queue = [
+            job for job in self._state.jobs.values() if job.mine and (job.left_queue or job.status is JobStatus.LOST)
+        ]
+        unfinished = [job.prompt_id for job in left_queue if not job.status.final]
+        for prompt_id in await self._journal.cancelled_among(unfinished) if unfinished else ():
+            self._apply(JobCancelled(prompt_id))
+
+    def _resume_batches(self, saved: Sequence[SavedBatch]) -> None:
+        """Apply which client ids are mine, and continue batches of earlier runs."""
+        self._apply(ClientIdsAcquired(self._client_ids.mine, self._client_ids.elsewhere))
+        for batch in saved:
+            self._client_ids.own(batch.batch.id, batch.client_id)
+            self._unfinished |= resume(batch, self._apply, self._outbox)
+            catch_up(self._journal, batch, self._state)
+
+    def submit(self, request: BatchRequest) -> None:
+        """Plan a batch and send its prompts as soon as the server accepts them."""
+        if not self._client_ids.client_ids:
+            self._early_requests.append(request)
+            return
+        batch, jobs, submissions = plan(request, self._client_ids.client_id, time.time())
+        self._client_ids.plan(batch, submissions)
+        self._unfinished |= {submission.prompt_id: submission for submission in submissions}
+        self._apply(BatchPlanned(batch, jobs))
+        self._outbox.add(submissions)
+        self._connection.poller.request()
+
+    async def resend(self, prompt_ids: Sequence[str]) -> None:
+        """Send lost jobs once more, as they were and in their order."""
+        await self.apply_cancelled_elsewhere()
+        jobs = [job for job in lost_jobs(self._state) if job.prompt_id in prompt_ids]
+        submissions = await parcels_of(jobs, self._unfinished, self._journal)
+        self._unfinished |= {submission.prompt_id: submission for submission in submissions}
+        self._journal.resent({submission.prompt_id for submission in submissions})
+        self._apply(JobsResent(tuple(submission.prompt_id for submission in submissions)))
+        self._outbox.add(submissions)
+        missing = len(jobs) - len(submissions)
+        if missing:
+            self._notify(f"{missing} of them cannot be resent: their workflows were not kept.", "warning")
+
+    async def recover_outputs(self, prompt_ids: Sequence[str]) -> int:
+        """Search the server for images of lost jobs; return how many of the jobs were finished after all.
+
+        Raises:
+            ComfyError: if a request fails.
+        """
+        client = self._require_client()
+        await self.apply_cancelled_elsewhere()
+        jobs = [job for job in lost_jobs(self._state) if job.prompt_id in prompt_ids]
+        known = await in_history([job.prompt_id for job in jobs], client)
+        ids = {each.prompt.prompt_id for each in known}
+        rest = [job for job in jobs if job.prompt_id not in ids]
+        finished = (*known, *await found(await parcels_of(rest, self._unfinished, self._journal), client))
+        self._apply(HistorySnapshot(finished))
+        return len(finished)
+
+    async def graph_of(self, prompt_id: str) -> Graph | None:
+        """Return the graph of any client's job; None where neither this machine nor the server has it.
+
+        Raises:
+            ComfyError: if a request fails.
+        """
+        if graph := await kept_graph(prompt_id, self._unfinished, self._journal):
+            return graph
+        job = self._state.jobs.get(prompt_id)
+        return await server_graph(job, self._require_client()) if job else None
+
+    async def cancel(self, prompt_id: str, *, force: bool = False) -> None:
+        """Cancel one job, and post the outcome as a `UserMessage`.
+
+        Args:
+            prompt_id: The job.
+            force: Interrupt even if the server can only stop whatever runs.
+        """
+        await self._cancel(
+            lambda client: cancel(prompt_id, self._state, client, self._outbox, self._apply, force=force)
+        )
+
+    async def cancel_batch(self, batch: str, *, force: bool = False) -> None:
+        """Cancel the unfinished and lost jobs of a batch, and post the outcome; `force` as in `cancel`."""
+        prompts = self._state.batches[batch].prompts if batch in self._state.batches else ()
+        known = (self._state.jobs.get(prompt_id) for prompt_id in prompts)
+        jobs = [job for job in known if job and not job.status.final]
+        await self._cancel(lambda client: cancel_all(jobs, self._state, client, self._outbox, self._apply, force=force))
+
+    async def _cancel(self, command: Callable[[ComfyClient], Awaitable[Outcome]]) -> None:
+        try:
+            outcome = await command(self._require_client())
+        except ComfyError as error:
+            outcome = f"Not cancelled: {error}", "error"
+        self._notify(*outcome)
+        self._connection.poller.request()
+
+    def _new_outbox(self) -> Outbox:
+        return Outbox(
+            self._apply,
+            self._is_unsent,
+            lambda submission: self._client_ids.owner_of(submission.batch),
+            self._previews_of,
+            self._refused,
+            self._notify,
+            self.cancel,
+            self._connection.sendable,
+            self._connection.poller.evidence,
+            self._journal,
+            connected_since=self._connection.connected_since,
+        )
+
+    def _is_unsent(self, prompt_id: str) -> bool:
+        job = self._state.jobs.get(prompt_id)
+        return job is not None and job.status is JobStatus.SUBMITTING
+
+    def _previews_of(self, submission: Submission) -> str | None:
+        """Return the preview method of a prompt: none while frames are late."""
+        return "none" if self._state.link.behind else submission.preview_method
+
+    def _refused(self, batch: str, failure: Failure) -> None:
+        self._store.post(BatchRefused(self._label, batch, failure))
+
+    def _notify(self, text: str, severity: Severity) -> None:
+        self._store.post(UserMessage(self._label, text, severity))
