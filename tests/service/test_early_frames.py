@@ -1,4 +1,4 @@
-"""Frames of a socket count once the server has shown, after that socket opened, which one it is."""
+"""Frames of a socket count once the server was verified after that socket opened."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ KNOWN = SystemStats("0.33.0", 2**36, 2**35, ())
 
 
 class Sockets:
-    """A identity, the frames of sockets before it, and what came through."""
+    """An identity check, the frames held back by it, and the frames that were delivered."""
 
     def __init__(self) -> None:
         self.identity = IdentityCheck(lambda _: None, lambda _: None, lambda: None, self._release)
@@ -32,7 +32,7 @@ class Sockets:
     def _release(self) -> None:
         self.held.release()
 
-    def prove(self) -> None:
+    def verify(self) -> None:
         """The known server answers."""
         assert self.identity.check(KNOWN, self.identity.socket_count)
 
@@ -44,30 +44,30 @@ def sockets() -> Sockets:
     return it
 
 
-def test_frames_wait_for_the_proof_and_come_in_their_order(sockets: Sockets) -> None:
+def test_frames_wait_for_the_verification_and_are_delivered_in_order(sockets: Sockets) -> None:
     assert sockets.held.hold("id", Status(1))
     assert sockets.held.hold("id", Status(2))
     assert sockets.received == []
-    sockets.prove()
+    sockets.verify()
     assert sockets.received == [("id", Status(1)), ("id", Status(2))]
     assert not sockets.held.hold("id", Status(3))
 
 
-def test_a_socket_that_closes_before_the_proof_takes_its_frames_along(sockets: Sockets) -> None:
+def test_the_frames_of_a_socket_that_closes_before_the_verification_are_dropped(sockets: Sockets) -> None:
     sockets.held.hold("id", Status(1))
     sockets.held.closed("id")
-    sockets.prove()
+    sockets.verify()
     assert sockets.received == []
 
 
-def test_previews_are_not_kept_but_do_not_count_either(sockets: Sockets) -> None:
+def test_previews_are_not_held_but_do_not_count_either(sockets: Sockets) -> None:
     assert sockets.held.hold("id", PreviewImage("png", b""))
-    sockets.prove()
+    sockets.verify()
     assert sockets.received == []
     assert not sockets.held.hold("id", PreviewImage("png", b""))
 
 
-async def test_a_proof_that_does_not_come_in_time_costs_the_frames(
+async def test_frames_are_dropped_if_the_verification_takes_too_long(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(early_frames, "VERIFY_SECONDS", 0.01)
@@ -77,11 +77,11 @@ async def test_a_proof_that_does_not_come_in_time_costs_the_frames(
     await sockets.held.wait_for_space("id")
     assert sockets.held.hold("id", Status(99))
     await asyncio.wait_for(sockets.held.wait_for_space("id"), 10)
-    sockets.prove()
+    sockets.verify()
     assert sockets.received == []
 
 
-async def test_a_full_socket_is_read_on_as_soon_as_the_proof_is_there(
+async def test_a_socket_with_too_many_held_frames_is_read_again_after_the_verification(
     sockets: Sockets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(early_frames, "VERIFY_SECONDS", 600.0)
@@ -90,31 +90,31 @@ async def test_a_full_socket_is_read_on_as_soon_as_the_proof_is_there(
     waiting = asyncio.ensure_future(sockets.held.wait_for_space("id"))
     await asyncio.sleep(0)
     assert not waiting.done()
-    sockets.prove()
+    sockets.verify()
     await asyncio.wait_for(waiting, 10)
     assert len(sockets.received) == MAX_HELD_FRAMES
 
 
-def test_what_a_socket_that_is_given_up_said_and_still_says_never_counts(sockets: Sockets) -> None:
+def test_frames_of_a_socket_that_is_renewed_never_count(sockets: Sockets) -> None:
     sockets.held.hold("id", Status(1))
     sockets.held.drop()
-    sockets.prove()
+    sockets.verify()
     assert sockets.held.hold("id", Status(2))
-    sockets.prove()
+    sockets.verify()
     assert sockets.received == []
     sockets.held.opened("id")
-    sockets.prove()
+    sockets.verify()
     assert not sockets.held.hold("id", Status(3))
 
 
-def test_a_socket_whose_frames_count_is_heard_to_its_end(sockets: Sockets) -> None:
-    sockets.prove()
+def test_renewing_does_not_drop_the_frames_of_a_verified_socket(sockets: Sockets) -> None:
+    sockets.verify()
     sockets.held.drop()
     assert not sockets.held.hold("id", Status(1))
 
 
 @pytest.mark.parametrize("way", ["cancelled", "renewed", "left alone"])
-async def test_a_wire_that_is_given_up_takes_along_what_was_not_proven(way: str) -> None:
+async def test_unverified_frames_are_dropped_with_their_socket(way: str) -> None:
     events: list[object] = []
     async with SimServer(SimConfig()) as sim, ComfyClient(Server.from_url(sim.url)) as client:
         manager = ConnectionManager(
@@ -123,7 +123,7 @@ async def test_a_wire_that_is_given_up_takes_along_what_was_not_proven(way: str)
         stats = await client.system_stats()
         manager.identity.fingerprint = server_fingerprint(stats)
         socket = asyncio.create_task(manager.run_socket("id"))
-        await eventually(lambda: manager._early_frames._frames.get("id"), "a frame that waits")
+        await eventually(lambda: manager._early_frames._frames.get("id"), "a held frame")
         if way == "cancelled":
             socket.cancel()
             await asyncio.wait([socket])

@@ -1,4 +1,4 @@
-"""What is said of another server is short enough for a question, whatever that server claims."""
+"""The message about another server is short enough for a question, whatever that server claims."""
 
 from unittest.mock import AsyncMock
 
@@ -13,22 +13,22 @@ from comfytui.ui.themes import SHEETS
 
 
 async def reason_of(*devices: str) -> str:
-    """What is said when a server with these devices answers in place of the known one."""
-    told: list[SessionEvent] = []
-    identity = IdentityCheck(told.append, lambda _: None, lambda: None)
+    """Return the message when a server with these devices answers in place of the known one."""
+    events: list[SessionEvent] = []
+    identity = IdentityCheck(events.append, lambda _: None, lambda: None)
     identity.fingerprint = "another"
     client = AsyncMock()
     client.system_stats.return_value = SystemStats(
         "0.33.0", 2**36, 2**35, tuple(Device(name, "cuda", 2**34, 2**33) for name in devices)
     )
     assert not await identity.verify(client)
-    (event,) = told
+    (event,) = events
     assert isinstance(event, IdentityMismatch)
     return event.reason
 
 
 @pytest.mark.parametrize(
-    ("devices", "said"),
+    ("devices", "shown"),
     [
         ([], "no GPU, 64 GB"),
         (["A100", "A100"], "A100, A100, 64 GB"),
@@ -36,11 +36,11 @@ async def reason_of(*devices: str) -> str:
         ([f"RTX {number}" for number in range(100_000)], "RTX 0, RTX 1, RTX 2 and 99,997 more, 64 GB"),
     ],
 )
-async def test_few_cards_are_named(devices: list[str], said: str) -> None:
-    assert said in await reason_of(*devices)
+async def test_only_the_first_gpus_are_named(devices: list[str], shown: str) -> None:
+    assert shown in await reason_of(*devices)
 
 
-async def test_the_question_about_any_number_of_cards_can_be_read_and_answered() -> None:
+async def test_the_question_fits_the_screen_for_any_number_of_gpus() -> None:
     reason = await reason_of(*["x" * 1_000] * 100_000)
     app: App[None] = App()
     async with app.run_test(size=(80, 24)) as pilot:

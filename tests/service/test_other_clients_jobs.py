@@ -1,4 +1,4 @@
-"""The jobs of other clients: whatever ended is found, however short it was."""
+"""The jobs of other clients: each one that ended is found, however short it was."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ JOBS = 12
 async def two_clients(
     config: SimConfig = QUICK, pace: RunTimes | None = None, *, sockets: bool = True
 ) -> AsyncIterator[tuple[SimServer, Watcher, ComfyClient]]:
-    """A server, a service that is linked to it, and the client of somebody else."""
+    """A server, a service that is connected to it, and another client."""
     async with SimServer(config, pace=pace) as sim, ComfyClient(Server.from_url(sim.url)) as other:
         if not sockets:
             sim.faults.refuse_sockets()
@@ -41,7 +41,7 @@ async def two_clients(
 
 
 async def of_another_client(client: ComfyClient, count: int) -> list[str]:
-    """Submit jobs under an id that is not ours."""
+    """Submit jobs under the id of another client, and return their prompt ids."""
     ids = [str(uuid4()) for _ in range(count)]
     for prompt_id in ids:
         (graph,) = small_order(1, model=MODEL).graphs
@@ -70,7 +70,7 @@ async def test_every_short_job_of_another_client_ends_up_in_the_list(config: Sim
 
 @asynccontextmanager
 async def ended_between_two_polls() -> AsyncIterator[tuple[Watcher, list[str], AnswerFault]]:
-    """Jobs of another client that were in the queue at one poll and ended before the next; and requests for one."""
+    """Jobs of another client that ended between two polls, and the count of requests for the history of one job."""
     gate = Gate()
     async with two_clients(pace=gate) as (sim, watcher, other):
         ids = await of_another_client(other, JOBS)
@@ -83,9 +83,7 @@ async def ended_between_two_polls() -> AsyncIterator[tuple[Watcher, list[str], A
 
 
 @pytest.mark.parametrize("first", [JOBS, 4], ids=["all on the first page", "more than one page"])
-async def test_more_jobs_than_are_asked_for_one_by_one_are_read_in_one_piece(
-    first: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_many_finished_jobs_are_read_with_one_request(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finished_jobs, "CONCURRENT_REQUESTS", 2)
     monkeypatch.setattr(finished_jobs, "HISTORY_PAGE", first)
     async with ended_between_two_polls() as (watcher, ids, one_by_one):
@@ -93,7 +91,7 @@ async def test_more_jobs_than_are_asked_for_one_by_one_are_read_in_one_piece(
         assert one_by_one.hits == 0
 
 
-async def test_one_entry_that_cannot_be_read_hides_no_other() -> None:
+async def test_a_history_entry_that_cannot_be_read_hides_no_other() -> None:
     gate = Gate()
     async with two_clients(pace=gate) as (sim, watcher, other):
         ids = await of_another_client(other, 3)
@@ -104,7 +102,7 @@ async def test_one_entry_that_cannot_be_read_hides_no_other() -> None:
         assert ids[0] in watcher.state.jobs
 
 
-async def test_no_history_is_searched_for_a_job_that_was_known_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_history_is_not_searched_for_a_job_that_was_known_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poll_schedule, "POLL_BUSY", 0.1)
     gate = Gate()
     async with two_clients(pace=gate, sockets=False) as (sim, watcher, other):
@@ -124,7 +122,7 @@ async def test_no_history_is_searched_for_a_job_that_was_known_to_run(monkeypatc
         assert searches.hits == 0
 
 
-async def test_a_server_that_sends_its_whole_history_is_not_asked_for_it_at_each_poll(
+async def test_a_server_that_always_sends_its_whole_history_is_not_polled_for_it_each_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(poll_schedule, "POLL_IDLE", 0.05)
@@ -149,7 +147,7 @@ async def test_a_job_that_came_and_went_is_found_without_a_socket(
         await eventually(all_ended(watcher, ids), "it in the list")
 
 
-async def test_a_job_that_somebody_took_out_of_the_queue_leaves_the_list() -> None:
+async def test_a_job_that_another_client_deleted_leaves_the_list() -> None:
     async with two_clients(pace=Gate()) as (_, watcher, other):
         ids = await of_another_client(other, 3)
         await eventually(lambda: set(ids) <= set(watcher.state.jobs), "the queue")

@@ -1,4 +1,4 @@
-"""Looks at a server over HTTP come when they are asked for, and end when they are told to."""
+"""Polls happen on request and when due, at a bounded rate, and end when they are cancelled."""
 
 import asyncio
 import json
@@ -25,36 +25,36 @@ from tests.waiting import eventually
 from tests.watcher import small_order, watching
 
 
-async def test_they_end_also_when_one_is_asked_for_in_that_very_moment() -> None:
+async def test_a_poller_can_be_cancelled_while_a_poll_is_requested() -> None:
     live = replace(SessionState(), link=Link(LinkKind.LIVE))
     poller = Poller(lambda _: None, lambda: live, IdentityCheck(lambda _: None, lambda _: None, lambda: None))
     async with ComfyClient(Server.from_url("http://127.0.0.1:9")) as client:
         for steps in range(4):
-            looking = asyncio.create_task(poller.run(client))
+            polling = asyncio.create_task(poller.run(client))
             await asyncio.sleep(0.01)
             poller.request()
             for _ in range(steps):
                 await asyncio.sleep(0)
-            looking.cancel()
-            done, _ = await asyncio.wait([looking], timeout=10)
+            polling.cancel()
+            done, _ = await asyncio.wait([polling], timeout=10)
             assert done
             poller._requested.clear()
 
 
-async def test_one_that_failed_holds_up_the_next_one_no_longer_than_a_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_poll_delays_the_next_one_only_a_little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poll_schedule, "REST_FACTOR", 1_000_000)
     monkeypatch.setattr(poll_schedule, "POLL_IDLE", 0.1)
     failures: list[SessionEvent] = []
     poller = Poller(failures.append, SessionState, IdentityCheck(lambda _: None, lambda _: None, lambda: None))
     async with ComfyClient(Server.from_url("http://127.0.0.1:9")) as client:
-        looking = asyncio.create_task(poller.run(client))
+        polling = asyncio.create_task(poller.run(client))
         poller.request()
-        await eventually(lambda: len(failures) == 1, "a look")
+        await eventually(lambda: len(failures) == 1, "a poll")
         poller.request()
-        await eventually(lambda: len(failures) == 2, "the next look", 10)
-        looking.cancel()
+        await eventually(lambda: len(failures) == 2, "the next poll", 10)
+        polling.cancel()
         with suppress(asyncio.CancelledError):
-            await looking
+            await polling
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ async def test_one_that_failed_holds_up_the_next_one_no_longer_than_a_poll(monke
     [(0, True, False), (5, True, True), (0, False, True)],
     ids=["frames come in time", "frames are late", "another server may answer"],
 )
-async def test_a_live_link_is_polled_only_while_its_frames_do_not_tell_enough(
+async def test_a_live_link_is_polled_often_only_while_its_frames_are_not_enough(
     behind: int, verified: bool, polled: bool
 ) -> None:
     live = replace(SessionState(), link=Link(LinkKind.LIVE, socket_open=True, behind=behind))
@@ -75,19 +75,19 @@ async def test_a_live_link_is_polled_only_while_its_frames_do_not_tell_enough(
         assert poller._pause() == (poll_schedule.POLL_IDLE if polled else poll_schedule.LIVE_IDLE)
 
 
-async def test_looks_that_take_long_are_not_put_off_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_rest_after_a_slow_poll_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poll_schedule, "REST_FACTOR", 1_000_000)
     monkeypatch.setattr(poll_schedule, "MAX_REST", 0.05)
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim:
         queues = sim.faults.delay(0.01, "/queue")
         async with watching(Server.from_url(sim.url)) as watcher:
             await watcher.live()
-            for looks_before in range(3):
-                await eventually(lambda count=looks_before: queues.hits > count, "a look")  # type: ignore[misc]
+            for polls_before in range(3):
+                await eventually(lambda count=polls_before: queues.hits > count, "a poll")  # type: ignore[misc]
                 watcher.service.reconnect()
 
 
-async def test_a_history_without_end_is_not_read_to_learn_what_ended_last() -> None:
+async def test_an_endless_history_is_not_read_to_find_the_last_finished_job() -> None:
     async def endless(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -101,8 +101,8 @@ async def test_a_history_without_end_is_not_read_to_learn_what_ended_last() -> N
         assert await finished_jobs.last_finished(client) is None
 
 
-async def test_two_at_once_count_what_arrived_once() -> None:
-    """One that is asked for while another is under way waits for its turn."""
+async def test_two_polls_at_once_count_an_arrival_once() -> None:
+    """A poll waits while another one is under way."""
     config = SimConfig(steps_per_second=0, load_seconds=0)
     async with SimServer(config) as sim, ComfyClient(Server.from_url(sim.url)) as client:
         state = SessionState()

@@ -1,4 +1,4 @@
-"""A prompt that never came is sent again where the server's process is known to be the one that it was sent to."""
+"""A prompt that never arrived is sent again if the server's process is known to be the one that it was sent to."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -28,13 +28,13 @@ from tests.watcher import Watcher, watching
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks for lost prompts come fast."""
+    """Search fast for prompts whose answer was lost."""
     monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
     monkeypatch.setattr(manager, "READY_SECONDS", 0.05)
     monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
 
 
-def test_what_the_server_held_is_known_from_its_queue_its_history_and_what_ended_since() -> None:
+def test_evidence_is_taken_from_the_queue_the_history_and_what_ended_since() -> None:
     jobs = (
         Job("deleted since", JobStatus.SUCCEEDED, ended=9.0),
         Job("ended since", JobStatus.FAILED, ended=10.0),
@@ -45,8 +45,8 @@ def test_what_the_server_held_is_known_from_its_queue_its_history_and_what_ended
 
 
 @asynccontextmanager
-async def box(queue: Sequence[str] = (), log: Handler | None = None) -> AsyncIterator[ComfyClient]:
-    """A client of a server with these prompts in its queue; its log is hidden, or answered for in some way."""
+async def stub_server(queue: Sequence[str] = (), log: Handler | None = None) -> AsyncIterator[ComfyClient]:
+    """A client of a server with these prompts in its queue; its log is hidden unless a handler is given."""
 
     async def queued(_: web.Request) -> web.Response:
         pending = [[number, prompt_id, {}, {}, []] for number, prompt_id in enumerate(queue)]
@@ -62,15 +62,15 @@ async def box(queue: Sequence[str] = (), log: Handler | None = None) -> AsyncIte
         yield client
 
 
-async def test_the_process_is_the_same_if_any_of_it_is_left_in_the_history_or_the_queue() -> None:
-    async with box(queue=["b"]) as client:
+async def test_the_process_is_the_same_if_any_evidence_is_left_in_the_history_or_the_queue() -> None:
+    async with stub_server(queue=["b"]) as client:
         assert await is_same_process(["a", "b"], frozenset({"a"}), client)
         assert await is_same_process(["a", "b"], frozenset(), client)
         assert not await is_same_process(["a"], frozenset({"c"}), client)
         assert not await is_same_process([], frozenset({"c"}), client)
 
 
-async def test_a_log_that_is_never_answered_for_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_log_request_without_an_answer_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_evidence, "LOG_SECONDS", 0.05)
     never = asyncio.Event()
 
@@ -78,14 +78,14 @@ async def test_a_log_that_is_never_answered_for_is_not_waited_for_long(monkeypat
         await never.wait()
         return web.Response()
 
-    async with box(log=swallowed) as client:
+    async with stub_server(log=swallowed) as client:
         assert await asyncio.wait_for(last_log_line(client), 5) == ()
         never.set()
 
 
 @asynccontextmanager
-async def never_landed(folder: Path, *, sockets: bool = True) -> AsyncIterator[tuple[SimServer, Watcher, Batch]]:
-    """A batch whose first POST came to nothing, on an idle server behind a proxy that hides the log."""
+async def lost_post(folder: Path, *, sockets: bool = True) -> AsyncIterator[tuple[SimServer, Watcher, Batch]]:
+    """A batch whose first POST was lost, on an idle server behind a proxy that hides the log."""
     async with SimServer(QUICK) as sim:
         sim.faults.fail(404, "/internal")
         if not sockets:
@@ -99,8 +99,8 @@ async def never_landed(folder: Path, *, sockets: bool = True) -> AsyncIterator[t
             yield sim, watcher, batch
 
 
-async def test_it_is_sent_again_where_the_websocket_of_then_is_still_answered_on(tmp_path: Path) -> None:
-    async with never_landed(tmp_path) as (sim, watcher, batch):
+async def test_a_lost_prompt_is_sent_again_if_its_websocket_is_still_answered_on(tmp_path: Path) -> None:
+    async with lost_post(tmp_path) as (sim, watcher, batch):
         sim.faults.clear()
         sim.faults.fail(404, "/internal")
         await watcher.until(batch, JobStatus.SUCCEEDED, JobStatus.LOST)
@@ -109,8 +109,8 @@ async def test_it_is_sent_again_where_the_websocket_of_then_is_still_answered_on
 
 
 @pytest.mark.parametrize("sockets", [True, False])
-async def test_it_is_lost_where_nothing_shows_that_the_server_was_not_restarted(tmp_path: Path, sockets: bool) -> None:
-    async with never_landed(tmp_path, sockets=sockets) as (sim, watcher, batch):
+async def test_a_lost_prompt_stays_lost_if_the_server_may_have_been_restarted(tmp_path: Path, sockets: bool) -> None:
+    async with lost_post(tmp_path, sockets=sockets) as (sim, watcher, batch):
         if sockets:
             await sim.restart()
         await watcher.until(batch, JobStatus.SUCCEEDED, JobStatus.LOST)
@@ -118,9 +118,7 @@ async def test_it_is_lost_where_nothing_shows_that_the_server_was_not_restarted(
         assert not sim.submitted
 
 
-async def test_a_prompt_that_was_sent_again_since_does_not_show_that_the_server_was_not_restarted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_prompt_that_was_resent_since_is_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "LANDING_TIME", 60.0)
     async with SimServer(QUICK, pace=Gate()) as sim:
         server = Server.from_url(sim.url)

@@ -1,4 +1,4 @@
-"""The service on a simulated server: every order arrives once, every fault is told, every cut heals."""
+"""The service on a simulated server: every prompt arrives once, every error is reported, every connection heals."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -43,7 +43,7 @@ def ids(sim: SimServer) -> list[str]:
     return [body["prompt_id"] for body in sim.submitted]
 
 
-async def test_one_order_is_submitted_once_with_marks_that_restore_it(sim: SimServer, watcher: Watcher) -> None:
+async def test_a_batch_is_submitted_once_with_tags_that_restore_it(sim: SimServer, watcher: Watcher) -> None:
     batch = await watcher.order(3, model=MODEL)
     await watcher.until(batch)
     assert ids(sim) == list(batch.prompts)
@@ -54,18 +54,18 @@ async def test_one_order_is_submitted_once_with_marks_that_restore_it(sim: SimSe
     assert len({batch_tag["submission"] for batch_tag in marks}) == 1
 
 
-async def test_every_end_of_mine_is_told_once(watcher: Watcher) -> None:
+async def test_every_end_of_my_jobs_is_posted_once(watcher: Watcher) -> None:
     batch = await watcher.order(3, model=MODEL)
     await watcher.until(batch)
 
     def ended() -> list[str]:
         return [notice.job.prompt_id for notice in watcher.notices if isinstance(notice, JobEnded)]
 
-    await eventually(lambda: set(ended()) == set(batch.prompts), "the news of every end")
+    await eventually(lambda: set(ended()) == set(batch.prompts), "the notices of every end")
     assert len(ended()) == 3
 
 
-async def test_an_answer_that_is_lost_is_looked_for_and_nothing_is_sent_twice(sim: SimServer) -> None:
+async def test_a_prompt_whose_answer_was_lost_is_searched_for_and_not_sent_twice(sim: SimServer) -> None:
     async with proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
         lost = proxy.lose_answer_to(b"POST /api/prompt")
@@ -76,13 +76,13 @@ async def test_an_answer_that_is_lost_is_looked_for_and_nothing_is_sent_twice(si
         assert ids(sim) == list(batch.prompts)
 
 
-async def test_a_cut_link_heals_and_the_batch_goes_on() -> None:
+async def test_a_dropped_connection_heals_and_the_batch_continues() -> None:
     async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
         batch = await watcher.order(2, model=MODEL, steps=20)
         await eventually(lambda: watcher.state.run and watcher.state.run.step > 2, "a step")
         proxy.cut()
-        await eventually(lambda: LinkKind.OFFLINE in watcher.kinds(), "the cut to be told")
+        await eventually(lambda: LinkKind.OFFLINE in watcher.kinds(), "the cut")
         jobs = await watcher.until(batch)
         assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 2
         assert all(job.outputs for job in jobs)
@@ -90,18 +90,18 @@ async def test_a_cut_link_heals_and_the_batch_goes_on() -> None:
         assert fractions == sorted(fractions)
 
 
-async def test_a_link_that_is_down_is_tried_at_once_when_the_user_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reconnect_does_not_wait_for_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comfy_socket, "FIRST_DELAY", 600.0)
     monkeypatch.setattr(comfy_socket, "LONGEST_DELAY", 600.0)
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
         proxy.cut()
-        await eventually(lambda: LinkKind.OFFLINE in watcher.kinds(), "the cut to be told")
+        await eventually(lambda: LinkKind.OFFLINE in watcher.kinds(), "the cut")
         watcher.service.reconnect()
         await watcher.live()
 
 
-async def test_a_server_that_is_back_gets_a_socket_though_the_next_try_is_far_off(
+async def test_a_socket_opens_as_soon_as_a_poll_finds_the_server_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(comfy_socket, "FIRST_DELAY", 600.0)
@@ -111,26 +111,26 @@ async def test_a_server_that_is_back_gets_a_socket_though_the_next_try_is_far_of
         proxy.go_down()
         proxy.cut()
         await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the outage")
-        await eventually(lambda: "Nothing listens" in watcher.state.link.reason, "a look in vain")
+        await eventually(lambda: "Nothing listens" in watcher.state.link.reason, "a failed poll")
         await proxy.come_up()
         await watcher.live()
 
 
-async def test_an_order_given_while_the_server_is_down_is_kept_and_sent_when_it_is_back() -> None:
+async def test_a_batch_submitted_while_the_server_is_down_is_sent_when_it_is_back() -> None:
     async with SimServer(QUICK) as sim:
         port = int(sim.url.rpartition(":")[2])
         async with watching(Server.from_url(sim.url)) as watcher:
             await watcher.live()
             await sim.__aexit__(None, None, None)
             batch = await watcher.order(2, model=MODEL)
-            await eventually(lambda: all(job.note for job in watcher.jobs(batch)[:1]), "the delay to be told")
+            await eventually(lambda: all(job.note for job in watcher.jobs(batch)[:1]), "the reason for the delay")
             assert {job.status for job in watcher.jobs(batch)} == {JobStatus.SUBMITTING}
             async with SimServer(QUICK, port=port) as again:
                 await watcher.until(batch)
                 assert ids(again) == list(batch.prompts)
 
 
-async def test_what_is_not_sent_yet_can_be_dropped() -> None:
+async def test_an_unsent_prompt_can_be_cancelled() -> None:
     async with SimServer(QUICK) as sim, watching(Server.from_url(sim.url)) as watcher:
         await watcher.live()
         await sim.__aexit__(None, None, None)
@@ -140,7 +140,7 @@ async def test_what_is_not_sent_yet_can_be_dropped() -> None:
         assert watcher.state.jobs[batch.prompts[1]].status is JobStatus.CANCELLED
 
 
-async def test_cancelling_what_has_ended_says_so(watcher: Watcher) -> None:
+async def test_cancelling_a_job_that_has_ended_says_so(watcher: Watcher) -> None:
     batch = await watcher.order(1, model=MODEL)
     await watcher.until(batch)
     watcher.service.cancel(batch.prompts[0])
@@ -148,7 +148,7 @@ async def test_cancelling_what_has_ended_says_so(watcher: Watcher) -> None:
     assert watcher.sentences == ["Nothing to cancel: it had already ended (done)."]
 
 
-async def test_a_fault_of_our_own_is_told_and_the_service_starts_again(
+async def test_a_crash_is_reported_and_the_service_starts_again(
     sim: SimServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults = ["a fault"]
@@ -164,7 +164,7 @@ async def test_a_fault_of_our_own_is_told_and_the_service_starts_again(
     service.start()
     try:
         watcher = Watcher(service)
-        await eventually(lambda: any(isinstance(notice, ServiceFailed) for notice in watcher.notices), "the fault")
+        await eventually(lambda: any(isinstance(notice, ServiceFailed) for notice in watcher.notices), "the crash")
         failed = next(notice for notice in watcher.notices if isinstance(notice, ServiceFailed))
         assert failed.reason == "RuntimeError: a fault"
         await watcher.live()
@@ -174,30 +174,30 @@ async def test_a_fault_of_our_own_is_told_and_the_service_starts_again(
         await asyncio.to_thread(service.stop)
 
 
-async def test_the_first_try_that_finds_nothing_is_told_as_such() -> None:
+async def test_a_first_try_that_finds_no_server_is_reported() -> None:
     async with watching(Server.from_url("127.0.0.1:9")) as watcher:
-        await eventually(lambda: any(isinstance(notice, NotReached) for notice in watcher.notices), "the news")
+        await eventually(lambda: any(isinstance(notice, NotReached) for notice in watcher.notices), "the notice")
 
 
-async def test_two_subscribers_see_the_same(sim: SimServer, watcher: Watcher) -> None:
+async def test_two_subscribers_receive_the_same_state(sim: SimServer, watcher: Watcher) -> None:
     other = Watcher(watcher.service)
     batch = await watcher.order(1, model=MODEL)
     await watcher.until(batch)
     await eventually(lambda: other.states and other.states[-1] == watcher.states[-1], "the same state")
 
 
-async def test_the_end_of_anothers_job_is_shown_too() -> None:
+async def test_the_end_of_another_clients_job_is_shown_too() -> None:
     (graph,) = small_order(1, model=MODEL, steps=20).graphs
     async with SimServer(SLOW) as sim, watching(Server.from_url(sim.url)) as watcher:
         await watcher.live()
         async with ComfyClient(watcher.service.server) as other:
             await other.submit(graph, prompt_id="11111111-1111-4111-8111-111111111111", client_id="they", marks={})
-        await eventually(lambda: any(job.outputs for job in watcher.state.jobs.values()), "the other's picture")
+        await eventually(lambda: any(job.outputs for job in watcher.state.jobs.values()), "the other client's image")
         (job,) = watcher.state.jobs.values()
         assert (job.mine, job.owner, job.status) == (False, "they", JobStatus.SUCCEEDED)
 
 
-def test_a_login_that_was_refused_stays_secret_after_the_next_one() -> None:
+def test_credentials_that_were_refused_stay_secret_after_the_next_login() -> None:
     service = SessionService(Server.from_url("http://me:passw0rd-1@box"))
     service.log_in("Bearer passw0rd-2", 1)
     service.log_in("Bearer passw0rd-3", 2)

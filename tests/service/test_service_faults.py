@@ -1,4 +1,4 @@
-"""Orders under faults: nothing is sent twice, nothing is stuck, nothing fails in silence."""
+"""Commands during faults and crashes: nothing is sent twice, nothing is stuck, nothing fails silently."""
 
 import asyncio
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ from tests.waiting import eventually
 from tests.watcher import Watcher, small_order, watching
 
 
-async def test_the_first_of_what_is_not_sent_can_be_dropped_too() -> None:
+async def test_the_first_unsent_prompt_can_be_cancelled() -> None:
     async with SimServer(QUICK) as sim, watching(Server.from_url(sim.url)) as watcher:
         await watcher.live()
         await sim.__aexit__(None, None, None)
@@ -35,7 +35,7 @@ async def test_the_first_of_what_is_not_sent_can_be_dropped_too() -> None:
         assert watcher.state.jobs[batch.prompts[0]].status is JobStatus.CANCELLED
 
 
-async def test_what_was_cancelled_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_cancelled_prompt_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
     paused = SimConfig(steps_per_second=2, load_seconds=0)
     async with SimServer(paused) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
@@ -53,7 +53,7 @@ async def test_what_was_cancelled_is_not_sent_again(monkeypatch: pytest.MonkeyPa
         watcher.service.cancel(busy.prompts[0])
 
 
-async def test_a_box_that_was_there_and_goes_later_is_no_wrong_address() -> None:
+async def test_a_server_that_goes_down_later_is_not_reported_as_a_wrong_address() -> None:
     async def bad_gateway(_: web.Request) -> web.Response:
         return web.Response(status=502)
 
@@ -71,7 +71,7 @@ async def test_a_box_that_was_there_and_goes_later_is_no_wrong_address() -> None
         assert not [notice for notice in watcher.notices if isinstance(notice, NotReached)]
 
 
-async def test_while_the_service_is_down_by_a_fault_the_link_is_not_called_live(
+async def test_the_link_is_not_live_while_the_service_is_down_after_a_crash(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with SimServer(QUICK) as sim:
@@ -88,7 +88,7 @@ async def test_while_the_service_is_down_by_a_fault_the_link_is_not_called_live(
 
             monkeypatch.setattr(frame_handler, "may_change_queue", broken)
             thread.submit(small_order(1, model=MODEL))
-            await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
+            await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the error")
             assert thread.state.link.kind is not LinkKind.LIVE
             monkeypatch.setattr(frame_handler, "may_change_queue", may_change_queue)
             thread.cancel(next(iter(thread.state.jobs)))
@@ -97,7 +97,7 @@ async def test_while_the_service_is_down_by_a_fault_the_link_is_not_called_live(
             await asyncio.to_thread(thread.stop)
 
 
-async def test_a_fault_is_told_without_the_login_that_was_given_last() -> None:
+async def test_an_error_is_reported_without_the_credentials_of_any_login() -> None:
     def broken(*_: object) -> None:
         raise RuntimeError(f"a fault with {basic_auth('me:first-one')}, {basic_auth('me:last-one')} and last-one")
 
@@ -106,12 +106,12 @@ async def test_a_fault_is_told_without_the_login_that_was_given_last() -> None:
         await eventually(lambda: watcher.state.link.reason, "the first try")
         watcher.service.log_in(basic_auth("me:last-one"))
         watcher.service._execute(broken)
-        await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
+        await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the error")
         reasons = [notice.reason for notice in watcher.notices if isinstance(notice, ServiceFailed)]
         assert reasons == ["RuntimeError: a fault with ***, *** and ***"]
 
 
-async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_crash_while_a_prompt_is_sent_does_not_send_it_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
     receive = manager.ConnectionManager._receive
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
@@ -130,14 +130,14 @@ async def test_a_fault_while_a_prompt_is_on_the_wire_does_not_send_it_twice(monk
             watcher = Watcher(thread)
             await watcher.live()
             batch = await watcher.order(1, model=MODEL)
-            await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the fault")
+            await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the error")
             await watcher.until(batch)
             assert ids(sim) == list(batch.prompts)
         finally:
             await asyncio.to_thread(thread.stop)
 
 
-async def test_a_service_that_is_back_after_a_fault_sends_on_and_only_to_the_box_of_before(
+async def test_a_service_continues_after_a_crash_but_only_with_the_known_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(manager, "READY_SECONDS", 0.05)
@@ -169,7 +169,7 @@ async def test_a_service_that_is_back_after_a_fault_sends_on_and_only_to_the_box
             await asyncio.to_thread(thread.stop)
 
 
-async def test_a_server_that_restarted_is_found_to_have_forgotten_within_seconds() -> None:
+async def test_jobs_that_a_restarted_server_lacks_are_lost_within_seconds() -> None:
     slow = SimConfig(steps_per_second=2, load_seconds=0)
     async with SimServer(slow) as sim:
         port = int(sim.url.rpartition(":")[2])
@@ -183,7 +183,7 @@ async def test_a_server_that_restarted_is_found_to_have_forgotten_within_seconds
                 assert {job.status for job in jobs} == {JobStatus.LOST}
 
 
-def test_a_service_that_does_not_begin_is_not_waited_for_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_does_not_wait_twice_for_a_service_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     now, joined = [0.0], list[float]()
     thread = ServiceThread(Server.from_url("http://127.0.0.1:9"))
 

@@ -1,4 +1,4 @@
-"""Jobs that no poll of the queue showed are noticed by the frames that announced them."""
+"""Jobs that no poll of the queue showed are detected by the frames that announced them."""
 
 from dataclasses import replace
 
@@ -18,18 +18,18 @@ def connected(*jobs: Job) -> UnseenJobs:
     return unseen_jobs
 
 
-def came_and_went(unseen_jobs: UnseenJobs, *, waiting: int = 0) -> None:
+def pass_through(unseen_jobs: UnseenJobs, *, waiting: int = 0) -> None:
     for remaining in (waiting + 1, waiting + 1, waiting):
         unseen_jobs.announce(remaining)
 
 
 def test_a_job_that_came_and_went_between_two_polls_is_unseen() -> None:
     unseen_jobs = connected()
-    came_and_went(unseen_jobs)
+    pass_through(unseen_jobs)
     assert unseen_jobs.count(unseen_jobs.announced, NONE) == 1
 
 
-def test_what_a_poll_shows_is_not_unseen_nor_is_it_later() -> None:
+def test_a_job_that_a_poll_shows_is_never_unseen() -> None:
     unseen_jobs, jobs = connected(), Jobs([Job("t1", QUEUED)])
     unseen_jobs.announce(1)
     assert unseen_jobs.count(unseen_jobs.announced, jobs) == 0
@@ -37,26 +37,26 @@ def test_what_a_poll_shows_is_not_unseen_nor_is_it_later() -> None:
     assert unseen_jobs.count(unseen_jobs.announced, jobs) == 0
 
 
-def test_a_poll_that_is_ahead_of_the_frames_hides_nothing() -> None:
+def test_a_poll_that_is_ahead_of_the_frames_hides_no_job() -> None:
     unseen_jobs, jobs = connected(), Jobs([Job("t1", QUEUED)])
     assert unseen_jobs.count(unseen_jobs.announced, jobs) == 0
     unseen_jobs.announce(1)
     assert unseen_jobs.count(unseen_jobs.announced, jobs) == 0
-    came_and_went(unseen_jobs, waiting=1)
+    pass_through(unseen_jobs, waiting=1)
     assert unseen_jobs.count(unseen_jobs.announced, jobs) == 1
 
 
 def test_frames_that_came_during_a_poll_count_for_the_next_one() -> None:
     unseen_jobs = connected()
-    came_and_went(unseen_jobs)
+    pass_through(unseen_jobs)
     before = unseen_jobs.announced
-    came_and_went(unseen_jobs)
+    pass_through(unseen_jobs)
     assert unseen_jobs.count(before, NONE) == 1
     unseen_jobs.history_searched(1, 1)
     assert unseen_jobs.count(unseen_jobs.announced, NONE) == 1
 
 
-def test_a_prompt_of_mine_counts_when_the_server_has_it() -> None:
+def test_a_prompt_of_mine_counts_once_the_server_has_it() -> None:
     mine = Job("a1", SUBMITTING, mine=True)
     unseen_jobs = connected()
     assert unseen_jobs.count(unseen_jobs.announced, planned := Jobs([mine])) == 0
@@ -64,17 +64,17 @@ def test_a_prompt_of_mine_counts_when_the_server_has_it() -> None:
     assert unseen_jobs.count(unseen_jobs.announced, planned.with_jobs([replace(mine, status=QUEUED)])) == 0
 
 
-def test_what_the_history_lacks_is_searched_for_once_more_and_no_more() -> None:
+def test_a_job_that_the_history_lacks_is_searched_for_once_more_only() -> None:
     unseen_jobs = connected()
-    came_and_went(unseen_jobs)
+    pass_through(unseen_jobs)
     for unseen in (1, 1, 0):
         assert unseen_jobs.count(unseen_jobs.announced, NONE) == unseen
         unseen_jobs.history_searched(unseen, 0)
 
 
-def test_a_new_connection_begins_anew() -> None:
+def test_a_new_connection_resets_the_count() -> None:
     unseen_jobs = connected()
-    came_and_went(unseen_jobs)
+    pass_through(unseen_jobs)
     unseen_jobs.reset(NONE)
     unseen_jobs.announce(3)
     assert unseen_jobs.count(unseen_jobs.announced, NONE) == 0
