@@ -18,7 +18,7 @@ from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
-from tests.service.test_resume_box import boxes, strange
+from tests.service.test_other_server import boxes, strange
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.waiting import eventually
 from tests.watcher import Watcher, small_order, watching

@@ -14,7 +14,7 @@ from comfytui.service.journal.paths import state_folder
 from comfytui.service.journal.records import SavedBatch, SavedPrompt
 from comfytui.session.model import BatchTag, Failure, JobStatus
 from comfytui.workflow.seeds import MAX_SEED
-from tests.service.journal.build import FINGERPRINT, ME, SERVER, at, graph, modes, order, planned
+from tests.service.journal.batches import FINGERPRINT, ME, SERVER, at, graph, modes, order, planned
 
 HOSTILE = "\x1b]0;x\x07\ud800\\ud800\\\x00'; DROP TABLE prompts; --\u202e\U0001f98a"
 

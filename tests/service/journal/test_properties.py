@@ -14,7 +14,7 @@ from comfytui.service.journal.journal import Journal
 from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.workflow.seeds import MAX_SEED
-from tests.service.journal.build import at, graph
+from tests.service.journal.batches import at, graph
 
 TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=8)
 NUMBERS = st.one_of(st.none(), st.floats(), st.integers(-(10**400), 10**400))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from comfytui.service.journal.journal import Journal
 from comfytui.session.model import JobStatus
-from tests.service.journal.build import SERVER, graph
-from tests.service.journal.processes import children
+from tests.service.journal.batches import SERVER, graph
+from tests.service.journal.child_processes import children
 
 ROUNDS = 4
 

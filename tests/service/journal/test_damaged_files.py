@@ -11,8 +11,8 @@ import pytest
 
 from comfytui.service.journal import schema
 from comfytui.service.journal.journal import Journal
-from tests.service.journal.build import FILE, ME, SERVER, at, modes, planned, write_journal
-from tests.service.journal.processes import children
+from tests.service.journal.batches import FILE, ME, SERVER, at, modes, planned, write_journal
+from tests.service.journal.child_processes import children
 
 Spoil = Callable[[Path], object]
 

@@ -13,8 +13,8 @@ from comfytui.service.journal import locks
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.records import Endpoint
 from comfytui.session.model import JobStatus
-from tests.service.journal.build import SERVER, at, modes, planned
-from tests.service.journal.processes import children
+from tests.service.journal.batches import SERVER, at, modes, planned
+from tests.service.journal.child_processes import children
 
 
 def ids(journal: Journal, server: Endpoint = SERVER, *, fresh: bool = False) -> list[str]:

@@ -1,4 +1,4 @@
-"""A journal in a process of its own, driven over stdin: `python -m tests.service.journal.child FOLDER JOB`."""
+"""A journal in a process of its own, driven over stdin: `python -m tests.service.journal.child_main FOLDER JOB`."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal.journal import Journal
 from comfytui.session.model import JobStatus
-from tests.service.journal.build import SERVER, order
+from tests.service.journal.batches import SERVER, order
 
 
 def say(*words: object) -> None:

@@ -13,7 +13,7 @@ from comfytui.service.journal import codec, writing
 from comfytui.service.journal.journal import Journal
 from comfytui.session.model import JobStatus
 from tests.comfy.memory import MB
-from tests.service.journal.build import ME, SERVER, graph, order, planned
+from tests.service.journal.batches import ME, SERVER, graph, order, planned
 
 
 def counts(folder: Path) -> tuple[int, int, int]:

@@ -34,7 +34,7 @@ class Child:
 
 @contextmanager
 def children(folder: Path, job: str, count: int = 1) -> Iterator[list[Child]]:
-    command = [sys.executable, "-m", "tests.service.journal.child", str(folder), job]
+    command = [sys.executable, "-m", "tests.service.journal.child_main", str(folder), job]
     with ExitStack() as stack:
         found = []
         for _ in range(count):

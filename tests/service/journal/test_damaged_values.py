@@ -19,7 +19,7 @@ from comfytui.session.model import Failure, JobStatus, Stamp
 from comfytui.session.progress import progress_line, progress_of
 from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
-from tests.service.journal.build import FILE, ME, SERVER, planned
+from tests.service.journal.batches import FILE, ME, SERVER, planned
 
 COLUMNS = {
     "batches": ("batch", "server", "client_id", "title", "total", "created", "base"),

@@ -17,7 +17,7 @@ from comfytui.service.submission.client_ids import ClientIds
 from comfytui.service.submission.resumption import Resumption
 from comfytui.session.model import JobStatus
 from comfytui.session.state import SessionState
-from tests.service.journal.build import FINGERPRINT, planned
+from tests.service.journal.batches import FINGERPRINT, planned
 from tests.waiting import eventually
 
 SERVER = Server.from_url("http://gpu-box:8188")

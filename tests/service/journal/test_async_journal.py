@@ -15,7 +15,7 @@ from comfytui.service.journal import async_journal as scribe_module
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.journal import Journal
 from comfytui.session.model import JobStatus
-from tests.service.journal.build import ME, SERVER, graph, order, planned
+from tests.service.journal.batches import ME, SERVER, graph, order, planned
 from tests.waiting import eventually
 
 

@@ -14,8 +14,8 @@ from comfytui.service.journal.database import settle_mode
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.paths import on_network
 from comfytui.session.model import Batch
-from tests.service.journal.build import FILE, ME, SERVER, graph, planned, write_journal
-from tests.service.journal.processes import children
+from tests.service.journal.batches import FILE, ME, SERVER, graph, planned, write_journal
+from tests.service.journal.child_processes import children
 
 
 def check_memory(folder: Path) -> None:
