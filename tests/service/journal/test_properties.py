@@ -138,8 +138,8 @@ def test_the_last_words_come_back(calls: list[tuple[Any, ...]]) -> None:
         )
         for key, saved in found.items()
     } == desk.known
-    assert all(saved.recipe.seed is not None for saved in found.values())
-    assert {key for key, saved in found.items() if not saved.parcel()} == {
+    assert all(saved.parameters.seed is not None for saved in found.values())
+    assert {key for key, saved in found.items() if not saved.submission()} == {
         key for key, saved in found.items() if saved.status.ended
     }
     assert {saved.batch.id for batches in after for saved in batches} == set(desk.batches)
