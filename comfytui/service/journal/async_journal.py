@@ -117,10 +117,6 @@ class AsyncJournal:
         """Keep that a prompt that may have landed is to be cancelled."""
         return self._write(lambda journal: journal.unwanted(prompt_id))
 
-    def rekeyed(self, prompt_id: str, accepted_id: str) -> Future[bool]:
-        """Keep the id that a server gave a prompt instead of its own."""
-        return self._write(lambda journal: journal.rekeyed(prompt_id, accepted_id))
-
     def ended(
         self,
         prompt_id: str,
@@ -153,10 +149,6 @@ class AsyncJournal:
     def resent(self, prompt_ids: Collection[str]) -> Future[bool]:
         """Keep that prompts which the server forgot are sent once more under their ids."""
         return self._write(lambda journal: journal.resent(prompt_ids))
-
-    def forget(self, batch: str) -> Future[bool]:
-        """Drop a batch and its prompts."""
-        return self._write(lambda journal: journal.forget(batch))
 
     def remember_fingerprint(self, server: str, fingerprint: str) -> Future[bool]:
         """Keep what tells the box of a server from others."""

@@ -176,10 +176,6 @@ class Journal:
         """Keep that a prompt whose POST may have landed is to be cancelled, if it did, and else not sent again."""
         self._update(f"status = '{JobStatus.CANCELLED}'", prompt_id, "sending IS NOT NULL")
 
-    def rekeyed(self, prompt_id: str, accepted_id: str) -> None:
-        """Keep the id that a server gave a prompt instead of its own."""
-        self._update("accepted_id = :accepted", prompt_id, accepted=escaped(accepted_id))
-
     def ended(
         self,
         prompt_id: str,
@@ -237,10 +233,6 @@ class Journal:
         """Keep that these are sent once more under their ids, so that they tell nothing of the process of before."""
         with transaction(self._db):
             drop_witnesses(self._db, prompt_ids)
-
-    def forget(self, batch: str) -> None:
-        """Drop a batch and its prompts."""
-        self._write("DELETE FROM batches WHERE batch = :batch", batch=escaped(batch))
 
     def restore(self, endpoint: Endpoint, client_ids: Collection[str], recent: int = RECENT) -> list[SavedBatch]:
         """The unfinished batches of these ids and the `recent` last ended ones that no other comfytui holds.

@@ -40,7 +40,7 @@ async def test_a_batchs_life_goes_through_it(tmp_path: Path) -> None:
         assert await pen.plan(SERVER, claim.client_id, batch, submissions)
         assert await pen.sending(first, 1.0, claim.client_id)
         pen.sent(first, "theirs", 1)
-        pen.rekeyed("theirs", "theirs after all")
+        pen.sent("theirs", "theirs after all", 1)
         pen.ended("theirs after all", JobStatus.SUCCEEDED, outputs=[Output("fox.png")], seconds=2.0, wall=3.0)
         assert await pen.sending(second, 4.0, claim.client_id)
         pen.unsent(second)
@@ -51,8 +51,6 @@ async def test_a_batchs_life_goes_through_it(tmp_path: Path) -> None:
         assert [again.client_id for again in await pen.claims(SERVER)] == [claim.client_id]
         (saved,) = await pen.restore(SERVER, [claim.client_id])
         assert await pen.graph_of(second) == graph(2)
-        pen.forget(batch.id)
-        assert await pen.restore(SERVER, [claim.client_id]) == []
     assert [(prompt.status, prompt.key) for prompt in saved.prompts] == [
         (JobStatus.SUCCEEDED, "theirs after all"),
         (JobStatus.SUBMITTING, second),
@@ -152,7 +150,7 @@ async def test_a_disk_that_hangs_keeps_nobody_from_leaving(tmp_path: Path, monke
     hangs, thread = Event(), pen._aside
     assert thread
     thread.call(hangs.wait)
-    pen.forget("anything")
+    pen.unsent("anything")
     assert not await pen.close()
     hangs.set()
     assert thread.join(30)

@@ -30,10 +30,8 @@ CALLS = st.one_of(
     st.tuples(st.just("sending"), WHOLE, st.floats(0, 1e12)),
     st.tuples(st.just("sent"), WHOLE, TEXTS, NUMBERS),
     st.tuples(st.just("unsent"), WHOLE),
-    st.tuples(st.just("rekeyed"), WHOLE, TEXTS),
     st.tuples(st.just("ended"), WHOLE, ENDS, OUTPUTS, FAILURES, NUMBERS, NUMBERS),
     st.tuples(st.just("reopened"), WHOLE),
-    st.tuples(st.just("forget"), WHOLE),
 )
 
 
@@ -64,10 +62,6 @@ class Desk:
         match call:
             case "plan", server, owner, title, seeds:
                 self.plan(server, owner, title, seeds)
-            case "forget", number:
-                self.journal.forget(f"batch-{number}")
-                self.batches.pop(f"batch-{number}", None)
-                self.known = {key: known for key, known in self.known.items() if known.batch != f"batch-{number}"}
             case name, number, *rest:
                 self.write(name, self.prompt(number), rest)
 
@@ -99,13 +93,12 @@ class Desk:
             case "unsent", _:
                 self.journal.unsent(prompt_id)
                 known.sending = None
-            case "rekeyed", [accepted]:
-                self.journal.rekeyed(prompt_id, accepted)
-                known.accepted = accepted
             case "ended", [status, outputs, failure, seconds, wall]:
                 self.journal.ended(prompt_id, status, outputs=outputs, failure=failure, seconds=seconds, wall=wall)
-                known.status, known.sending = status, None
-                known.end = outputs, failure, real(seconds), real(wall)
+                # LOST is inferred, so it replaces no end that was recorded before.
+                if status.final or not known.status.ended:
+                    known.status, known.sending = status, None
+                    known.end = outputs, failure, real(seconds), real(wall)
             case _:
                 self.journal.reopened(prompt_id)
                 known.status, known.sending, known.end = JobStatus.QUEUED, None, Known("").end
