@@ -10,7 +10,7 @@ import pytest
 from comfytui.comfy.server import Server
 from comfytui.service.journal import locks
 from comfytui.service.journal.async_journal import AsyncJournal
-from comfytui.service.journal.database import GUARD
+from comfytui.service.journal.database import LOCK_FILE
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.records import Endpoint, SavedBatch
 from comfytui.service.submission.client_ids import ClientIds
@@ -56,7 +56,7 @@ async def test_a_takeover_that_is_cancelled_goes_on_to_its_end(tmp_path: Path, c
         batch = left_behind(tmp_path, at(SERVER))
         recognition = Resumption(tenancy, SessionState, known.extend, lambda: None)
         recognition.want()
-        with locks.guard(tmp_path / GUARD):
+        with locks.folder_lock(tmp_path / LOCK_FILE):
             running = asyncio.create_task(recognition.run(sockets.append))
             await eventually(lambda: not recognition._wanted.is_set(), "the question")
             await asyncio.sleep(0)

@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from comfytui.service.journal.locks import Claim, locked_ids, take
-from comfytui.service.journal.reading import owners
+from comfytui.service.journal.locks import Claim, locked_ids, try_claim
+from comfytui.service.journal.reading import unfinished_owners
 from comfytui.service.journal.records import Endpoint
 
 _PLAIN = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -20,23 +20,27 @@ def claim_owners(db: sqlite3.Connection, folder: Path, endpoint: Endpoint) -> li
     claims: list[Claim] = []
     with suppress(OSError):
         # Those taken before an error stay taken.
-        claims.extend(filter(None, (take(folder, each) for each in owners(db, endpoint) if _PLAIN.fullmatch(each))))
+        claims.extend(
+            filter(
+                None, (try_claim(folder, each) for each in unfinished_owners(db, endpoint) if _PLAIN.fullmatch(each))
+            )
+        )
     if not claims:
         return claims
     # Its last holder may have ended its prompts, and let go of it, between the look and the lock.
-    still = set(owners(db, endpoint))
+    still = set(unfinished_owners(db, endpoint))
     for claim in claims:
         if claim.client_id not in still:
             claim.release()
     return [claim for claim in claims if claim.client_id in still]
 
 
-def mint(folder: Path | None) -> Claim:
+def new_claim(folder: Path | None) -> Claim:
     """A new random id; where files cannot be locked it is claimed by being new."""
     while folder is not None:
         try:
             # A cleaner may hold the new file for a moment.
-            if claim := take(folder, uuid4().hex):
+            if claim := try_claim(folder, uuid4().hex):
                 return claim
         except OSError:
             break
@@ -45,8 +49,8 @@ def mint(folder: Path | None) -> Claim:
 
 def clean(db: sqlite3.Connection, folder: Path) -> None:
     """Remove the lock files of ids that own nothing unfinished and are not held."""
-    owning: Container[str] = set(owners(db))
+    owning: Container[str] = set(unfinished_owners(db))
     with suppress(OSError):
         for client_id in locked_ids(folder):
-            if client_id not in owning and (left := take(folder, client_id)):
+            if client_id not in owning and (left := try_claim(folder, client_id)):
                 left.release()

@@ -9,18 +9,18 @@ from typing import Any, NamedTuple, Self
 
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal import reading
-from comfytui.service.journal.client_id_claims import claim_owners, clean, mint
-from comfytui.service.journal.codec import escaped, failure_text, names_text, outputs_text, real, unescaped
-from comfytui.service.journal.database import GUARD, Opened, in_memory, open_database
-from comfytui.service.journal.locks import Claim, guard, is_held
-from comfytui.service.journal.reading import OPEN, ROW_OF, owners_among, saved_batches
+from comfytui.service.journal.client_id_claims import claim_owners, clean, new_claim
+from comfytui.service.journal.codec import encode_failure, encode_outputs, encode_strings, escape, finite, unescape
+from comfytui.service.journal.database import LOCK_FILE, Opened, open_database, open_in_memory
+from comfytui.service.journal.locks import Claim, folder_lock, is_held
+from comfytui.service.journal.reading import BY_ID, UNFINISHED, owners_among, read_batches
 from comfytui.service.journal.records import Endpoint, SavedBatch
 from comfytui.service.journal.writing import (
-    drop_witnesses,
+    add_addresses,
+    mark_damaged,
     prune,
-    set_rows_aside,
+    remove_evidence,
     settle,
-    sight,
     transaction,
     write_batch,
 )
@@ -61,7 +61,7 @@ class Journal:
     @classmethod
     def open(cls, folder: Path | None = None) -> "Journal":
         """The journal in a folder; in memory without one, and where there can be no file."""
-        return cls(*(open_database(folder) if folder else Opened(in_memory(), None, None)))
+        return cls(*(open_database(folder) if folder else Opened(open_in_memory(), None, None)))
 
     def close(self) -> None:
         """Let go of the file and of every claim, so close the sockets of their ids before."""
@@ -83,16 +83,16 @@ class Journal:
 
     def fingerprint(self, server: str) -> str | None:
         """What told the box of a server from others when it was last seen."""
-        row = self._db.execute("SELECT fingerprint FROM servers WHERE server = ?", (escaped(server),)).fetchone()
-        return unescaped(row[0]) if row and isinstance(row[0], str) else None
+        row = self._db.execute("SELECT fingerprint FROM servers WHERE server = ?", (escape(server),)).fetchone()
+        return unescape(row[0]) if row and isinstance(row[0], str) else None
 
     def remember_fingerprint(self, server: str, fingerprint: str) -> None:
         """Keep what tells the box of a server from others."""
         self._write(
             """INSERT INTO servers (server, fingerprint) VALUES (:server, :fingerprint)
             ON CONFLICT (server) DO UPDATE SET fingerprint = excluded.fingerprint""",
-            server=escaped(server),
-            fingerprint=escaped(fingerprint),
+            server=escape(server),
+            fingerprint=escape(fingerprint),
         )
 
     def claims(self, endpoint: Endpoint, *, fresh: bool = False) -> list[Claim]:
@@ -105,7 +105,7 @@ class Journal:
             if self._folder is not None:
                 claims = [] if fresh else claim_owners(self._db, self._folder, endpoint)
                 clean(self._db, self._folder)
-            claims = claims or [mint(self._folder)]
+            claims = claims or [new_claim(self._folder)]
         self._claims += claims
         return claims
 
@@ -118,7 +118,7 @@ class Journal:
         if mine:
             with transaction(self._db):
                 for client_id in mine:
-                    sight(self._db, endpoint, client_id)
+                    add_addresses(self._db, endpoint, client_id)
         with self._guard():
             own = {claim.client_id for claim in self._claims if claim.held}
             elsewhere = [client_id for client_id in mine if client_id not in own and not self._is_free(client_id)]
@@ -135,7 +135,7 @@ class Journal:
     def plan(self, endpoint: Endpoint, client_id: str, batch: Batch, submissions: Sequence[Submission]) -> None:
         """Keep a batch whose prompts are about to be sent; of one that is known, the prompts that are not."""
         with transaction(self._db):
-            write_batch(self._db, endpoint, escaped(client_id), batch, submissions)
+            write_batch(self._db, endpoint, escape(client_id), batch, submissions)
             prune(self._db)
 
     def sending(self, prompt_id: str, wall: float, client_id: str | None = None, witnesses: Sequence[str] = ()) -> None:
@@ -148,14 +148,14 @@ class Journal:
             "sending = :wall, witnesses = :witnesses",
             prompt_id,
             f"status = '{JobStatus.SUBMITTING}'",
-            wall=real(wall),
-            witnesses=names_text(witnesses),
+            wall=finite(wall),
+            witnesses=encode_strings(witnesses),
         )
         if client_id is not None:
             self._write(
-                f"UPDATE batches SET client_id = :owner WHERE batch = (SELECT batch FROM prompts WHERE {ROW_OF})",
-                id=escaped(prompt_id),
-                owner=escaped(client_id),
+                f"UPDATE batches SET client_id = :owner WHERE batch = (SELECT batch FROM prompts WHERE {BY_ID})",
+                id=escape(prompt_id),
+                owner=escape(client_id),
             )
 
     def sent(self, prompt_id: str, accepted_id: str, number: float) -> None:
@@ -164,8 +164,8 @@ class Journal:
             f"""accepted_id = :accepted, number = :number, sending = NULL,
             status = iif(status = '{JobStatus.SUBMITTING}', '{JobStatus.QUEUED}', status)""",
             prompt_id,
-            accepted=escaped(accepted_id),
-            number=real(number),
+            accepted=escape(accepted_id),
+            number=finite(number),
         )
 
     def unsent(self, prompt_id: str) -> None:
@@ -194,12 +194,12 @@ class Journal:
             """status = :status, outputs = :outputs, failure = :failure, seconds = :seconds, ended = :wall,
             sending = NULL""",
             prompt_id,
-            "true" if status.final else f"(status IN {OPEN} OR sending IS NOT NULL)",
+            "true" if status.final else f"(status IN {UNFINISHED} OR sending IS NOT NULL)",
             status=status.value,
-            outputs=outputs_text(outputs),
-            failure=failure_text(failure),
-            seconds=real(seconds),
-            wall=real(wall),
+            outputs=encode_outputs(outputs),
+            failure=encode_failure(failure),
+            seconds=finite(seconds),
+            wall=finite(wall),
         )
 
     def cancelled_for(self, prompt_id: str, wall: float | None, *, lost: bool) -> None:
@@ -212,14 +212,14 @@ class Journal:
         self._update(
             f"status = '{JobStatus.CANCELLED}', ended = :wall, sending = NULL",
             prompt_id,
-            f"(status = '{JobStatus.LOST}'{'' if lost else f' OR (status IN {OPEN} AND ({there}))'})",
-            wall=real(wall),
+            f"(status = '{JobStatus.LOST}'{'' if lost else f' OR (status IN {UNFINISHED} AND ({there}))'})",
+            wall=finite(wall),
         )
 
     def cancelled_among(self, prompt_ids: Collection[str]) -> list[str]:
         """Those of these prompts that are known to be cancelled, be it by another comfytui."""
-        query = f"SELECT 1 FROM prompts WHERE {ROW_OF} AND status = '{JobStatus.CANCELLED}' AND sending IS NULL"
-        return [each for each in prompt_ids if self._db.execute(query, {"id": escaped(each)}).fetchone()]
+        query = f"SELECT 1 FROM prompts WHERE {BY_ID} AND status = '{JobStatus.CANCELLED}' AND sending IS NULL"
+        return [each for each in prompt_ids if self._db.execute(query, {"id": escape(each)}).fetchone()]
 
     def reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> None:
         """Keep that a prompt that was taken for ended (LOST) is not: it is there after all, or is sent once more."""
@@ -232,7 +232,7 @@ class Journal:
     def resent(self, prompt_ids: Collection[str]) -> None:
         """Keep that these are sent once more under their ids, so that they tell nothing of the process of before."""
         with transaction(self._db):
-            drop_witnesses(self._db, prompt_ids)
+            remove_evidence(self._db, prompt_ids)
 
     def restore(self, endpoint: Endpoint, client_ids: Collection[str], recent: int = RECENT) -> list[SavedBatch]:
         """The unfinished batches of these ids and the `recent` last ended ones that no other comfytui holds.
@@ -240,25 +240,25 @@ class Journal:
         What is damaged is left out, counted in `damaged`, and not looked at again.
         """
         with self._guard():
-            restored = saved_batches(self._db, endpoint, client_ids, recent, self._is_free)
+            restored = read_batches(self._db, endpoint, client_ids, recent, self._is_free)
         if bad := len(restored.bad_batches) + len(restored.bad_prompts):
             self.damaged += bad
             with suppress(sqlite3.Error), transaction(self._db):
-                set_rows_aside(self._db, restored)
+                mark_damaged(self._db, restored)
         return restored.batches
 
     def graph_of(self, prompt_id: str) -> Graph | None:
         """The graph of a prompt, to send it again; None where it is not known or no longer kept."""
-        return reading.graph_of(self._db, escaped(prompt_id))
+        return reading.graph_of(self._db, escape(prompt_id))
 
     def _is_free(self, client_id: str) -> bool:
         return self._folder is None or not is_held(self._folder, client_id)
 
     def _guard(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._folder is None else guard(self._folder / GUARD)
+        return nullcontext() if self._folder is None else folder_lock(self._folder / LOCK_FILE)
 
     def _update(self, change: str, prompt_id: str, condition: str = "true", **values: Any) -> None:
-        self._write(f"UPDATE prompts SET {change} WHERE {ROW_OF} AND {condition}", id=escaped(prompt_id), **values)
+        self._write(f"UPDATE prompts SET {change} WHERE {BY_ID} AND {condition}", id=escape(prompt_id), **values)
 
     def _write(self, statement: str, **values: Any) -> None:
         with transaction(self._db):

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from comfytui.service.journal import codec
 from comfytui.service.journal.codec import (
-    escaped,
-    failure_from,
-    graph_from,
-    names_from,
-    outputs_from,
-    unescaped,
-    unpacked,
+    decode_failure,
+    decode_graph,
+    decode_outputs,
+    decode_strings,
+    decompress,
+    escape,
+    unescape,
 )
 from comfytui.service.journal.records import AT_ENDPOINT, Endpoint, SavedBatch, SavedPrompt
 from comfytui.session.model import Batch, BatchTag, JobStatus
@@ -23,11 +23,11 @@ from comfytui.workflow.parameters import GraphReader
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
-OPEN = "({})".format(", ".join(f"'{status}'" for status in JobStatus if not status.ended))
+UNFINISHED = "({})".format(", ".join(f"'{status}'" for status in JobStatus if not status.ended))
 """The statuses of prompts that are still to end, for SQL."""
 DAMAGED = "damaged"
 """The status of prompts, and the server of batches, of which a value made no sense: they are left alone."""
-ROW_OF = """seq = (
+BY_ID = """seq = (
     SELECT seq FROM (
         SELECT seq, 0 AS place FROM prompts WHERE prompt_id = :id
         UNION ALL SELECT seq, 1 FROM prompts WHERE accepted_id = :id
@@ -47,13 +47,13 @@ class Restored(NamedTuple):
     bad_prompts: list[int]
 
 
-def owners(db: sqlite3.Connection, endpoint: Endpoint | None = None) -> list[str]:
+def unfinished_owners(db: sqlite3.Connection, endpoint: Endpoint | None = None) -> list[str]:
     """The client ids that own unfinished prompts (of one endpoint), oldest first."""
     return [
-        unescaped(str(client_id))
+        unescape(str(client_id))
         for (client_id,) in db.execute(
             f"""SELECT client_id FROM batches WHERE {AT_ENDPOINT if endpoint else "true"}
-            AND EXISTS (SELECT 1 FROM prompts WHERE prompts.batch = batches.batch AND status IN {OPEN})
+            AND EXISTS (SELECT 1 FROM prompts WHERE prompts.batch = batches.batch AND status IN {UNFINISHED})
             GROUP BY client_id ORDER BY min(seq)""",
             endpoint.values if endpoint else {},
         )
@@ -63,16 +63,16 @@ def owners(db: sqlite3.Connection, endpoint: Endpoint | None = None) -> list[str
 def owners_among(db: sqlite3.Connection, fingerprint: str, client_ids: Iterable[str]) -> list[str]:
     """Those of these client ids that own batches of a server of this fingerprint, wherever it was reached."""
     query = "SELECT EXISTS (SELECT 1 FROM batches WHERE server = ? AND client_id = ?)"
-    return [each for each in client_ids if db.execute(query, (escaped(fingerprint), escaped(each))).fetchone()[0]]
+    return [each for each in client_ids if db.execute(query, (escape(fingerprint), escape(each))).fetchone()[0]]
 
 
-def saved_batches(
+def read_batches(
     db: sqlite3.Connection, endpoint: Endpoint, mine: Collection[str], recent: int, is_free: Callable[[str], bool]
 ) -> Restored:
     """The unfinished batches of `mine` and the `recent` last ended ones of free ids, of one endpoint."""
     rows = db.execute(
         f"""SELECT seq, batch, client_id, title, total, created, base,
-        EXISTS (SELECT 1 FROM prompts WHERE prompts.batch = batches.batch AND status IN {OPEN})
+        EXISTS (SELECT 1 FROM prompts WHERE prompts.batch = batches.batch AND status IN {UNFINISHED})
         FROM batches WHERE {AT_ENDPOINT} ORDER BY seq DESC""",
         endpoint.values,
     )
@@ -100,7 +100,7 @@ def _chosen(
 ) -> Iterator[tuple[Any, ...]]:
     free: dict[str, bool] = {}
     for *row, unfinished in rows:
-        client_id = unescaped(str(row[2]))
+        client_id = unescape(str(row[2]))
         if unfinished:
             if client_id in mine:
                 yield tuple(row)
@@ -114,10 +114,10 @@ def _chosen(
 
 def _batch(db: sqlite3.Connection, row: Row, reader: GraphReader, bad_prompts: list[int]) -> SavedBatch:
     batch_id, client_id, title, total, created, base = row
-    owner, count = codec.text(client_id), codec.whole(total, 0, codec.MOST_IMAGES)
+    owner, count = codec.text(client_id), codec.integer(total, 0, codec.MOST_IMAGES)
     at = codec.number(created)
     batch = Batch(codec.text(batch_id), count, codec.text(title), (), 0.0 if at is None else at)
-    base_text = unpacked(codec.blob(base)) or b""
+    base_text = decompress(codec.blob(base)) or b""
     prompts, bad = _readable(
         lambda prompt: _prompt(prompt, batch, owner, base_text, reader), db.execute(_PROMPTS, (batch_id,))
     )
@@ -134,13 +134,13 @@ def _prompt(row: Row, batch: Batch, owner: str, base: bytes, reader: GraphReader
     known = codec.status(status)
     unwanted = known is JobStatus.CANCELLED and sending is not None
     known = JobStatus.SUBMITTING if unwanted else known
-    text = unpacked(codec.blob(graph), base)
+    text = decompress(codec.blob(graph), base)
     parameters, classes = reader.read(text)
     kept_seed = codec.seed(seed)
     return SavedPrompt(
         prompt_id=codec.text(prompt_id),
         client_id=owner,
-        batch_tag=BatchTag(batch.id, codec.whole(position, 1, batch.total), batch.total, codec.text(submission)),
+        batch_tag=BatchTag(batch.id, codec.integer(position, 1, batch.total), batch.total, codec.text(submission)),
         status=known,
         created=batch.created,
         # What was pruned or damaged still has its seed.
@@ -148,15 +148,15 @@ def _prompt(row: Row, batch: Batch, owner: str, base: bytes, reader: GraphReader
         if parameters.seed is not None or kept_seed is None
         else replace(parameters, seed=kept_seed),
         classes=classes,
-        graph=None if known.ended else graph_from(text),
-        preview_method=codec.text_or_none(preview),
-        accepted_id=codec.text_or_none(accepted),
+        graph=None if known.ended else decode_graph(text),
+        preview_method=codec.optional_text(preview),
+        accepted_id=codec.optional_text(accepted),
         number=codec.number(number),
         sending_since=codec.number(sending),
-        witnesses=names_from(codec.json_text(witnesses)),
+        witnesses=decode_strings(codec.raw_text(witnesses)),
         unwanted=unwanted,
-        outputs=outputs_from(codec.json_text(outputs)),
-        failure=failure_from(codec.json_text(failure)),
+        outputs=decode_outputs(codec.raw_text(outputs)),
+        failure=decode_failure(codec.raw_text(failure)),
         seconds=codec.number(seconds),
         ended=codec.number(ended),
     )
@@ -165,7 +165,7 @@ def _prompt(row: Row, batch: Batch, owner: str, base: bytes, reader: GraphReader
 def graph_of(db: sqlite3.Connection, prompt_id: str) -> Graph | None:
     """The graph of a prompt, or None where it is not known or no longer kept."""
     row = db.execute(
-        f"SELECT graph, (SELECT base FROM batches WHERE batches.batch = prompts.batch) FROM prompts WHERE {ROW_OF}",
+        f"SELECT graph, (SELECT base FROM batches WHERE batches.batch = prompts.batch) FROM prompts WHERE {BY_ID}",
         {"id": prompt_id},
     ).fetchone()
-    return graph_from(unpacked(row[0], unpacked(row[1]) or b"")) if row else None
+    return decode_graph(decompress(row[0], decompress(row[1]) or b"")) if row else None

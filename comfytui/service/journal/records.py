@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 
 from comfytui.comfy.protocol.events import Output
-from comfytui.service.journal.codec import escaped
+from comfytui.service.journal.codec import escape
 from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus
 from comfytui.workflow.graph import Graph
@@ -102,7 +102,7 @@ class Endpoint:
     def values(self) -> dict[str, str]:
         """The values of `AT_ENDPOINT`."""
         return {
-            "fingerprint": escaped(self.fingerprint),
-            "name": escaped(self.name),
-            "address": escaped(self.address),
+            "fingerprint": escape(self.fingerprint),
+            "name": escape(self.name),
+            "address": escape(self.address),
         }

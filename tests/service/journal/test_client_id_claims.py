@@ -107,9 +107,9 @@ def test_lock_files_that_were_left_behind_are_removed(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         planned(journal, client_id="owner")
         for client_id in ("stale", "owner", "held"):
-            locks.lock_file(tmp_path, client_id).touch(0o600)
+            locks.lock_path(tmp_path, client_id).touch(0o600)
         with ExitStack() as stack:
-            held = stack.enter_context(locks.lock_file(tmp_path, "held").open())
+            held = stack.enter_context(locks.lock_path(tmp_path, "held").open())
             fcntl.flock(held, fcntl.LOCK_EX)
             assert [locks.is_held(tmp_path, name) for name in ("stale", "held", "none")] == [False, True, False]
             (own,) = ids(journal, fresh=True)
@@ -119,15 +119,15 @@ def test_lock_files_that_were_left_behind_are_removed(tmp_path: Path) -> None:
 
 
 def test_a_lock_on_a_removed_file_is_no_claim(tmp_path: Path) -> None:
-    first = locks.take(tmp_path, "id")
+    first = locks.try_claim(tmp_path, "id")
     assert first
     # What another process has open while its holder lets go.
-    descriptor = os.open(locks.lock_file(tmp_path, "id"), os.O_RDWR)
+    descriptor = os.open(locks.lock_path(tmp_path, "id"), os.O_RDWR)
     first.release()
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    second = locks.take(tmp_path, "id")
+    second = locks.try_claim(tmp_path, "id")
     assert second
-    assert not locks._stands_at(locks.lock_file(tmp_path, "id"), descriptor)
+    assert not locks._is_same_file(locks.lock_path(tmp_path, "id"), descriptor)
     assert locks.is_held(tmp_path, "id")
     os.close(descriptor)
     second.release()
@@ -147,8 +147,8 @@ def test_a_damaged_id_leads_to_no_file(tmp_path: Path) -> None:
 
 
 def test_a_start_that_hangs_holds_up_no_other_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "GUARD_PATIENCE", 0.05)
-    with locks.guard(tmp_path / "journal.lock"), Journal.open(tmp_path) as journal:
+    monkeypatch.setattr(locks, "LOCK_SECONDS", 0.05)
+    with locks.folder_lock(tmp_path / "journal.lock"), Journal.open(tmp_path) as journal:
         planned(journal, client_id="one")
         assert ids(journal) == ["one"]
 
@@ -172,7 +172,7 @@ def test_processes_that_start_at_once_never_share_an_id(tmp_path: Path) -> None:
         assert [child.hear() for child in crowd] == ["ready"] * 4
         for round_number in range(25):
             for stale in range(round_number % 3):
-                locks.lock_file(tmp_path, f"stale{stale}").touch(0o600)
+                locks.lock_path(tmp_path, f"stale{stale}").touch(0o600)
             for child in crowd:
                 child.tell("start")
             held = [client_id for child in crowd for client_id in child.hear().split()]

@@ -152,14 +152,14 @@ def test_an_old_version_is_brought_up(tmp_path: Path) -> None:
     broken = (*schema.MIGRATIONS, (newer[-1][0], "UPDATE nothing SET note = 'old'"))
     with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as db:
         with pytest.raises(sqlite3.OperationalError, match="nothing"):
-            schema.bring_up(db, broken)
+            schema.migrate(db, broken)
         assert db.execute("PRAGMA user_version").fetchone() == (len(schema.MIGRATIONS),)
-        schema.bring_up(db, newer)
-        schema.bring_up(db, newer)
+        schema.migrate(db, newer)
+        schema.migrate(db, newer)
         assert db.execute("PRAGMA user_version").fetchone() == (len(newer),)
         assert db.execute("SELECT DISTINCT note FROM prompts").fetchall() == [("old",)]
-        with pytest.raises(schema.Newer):
-            schema.bring_up(db)
+        with pytest.raises(schema.NewerFile):
+            schema.migrate(db)
 
 
 @pytest.mark.parametrize("still_runs", [False, True])

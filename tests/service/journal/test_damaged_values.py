@@ -11,7 +11,7 @@ import pytest
 
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal.async_journal import AsyncJournal
-from comfytui.service.journal.database import in_memory
+from comfytui.service.journal.database import open_in_memory
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.records import SavedBatch
 from comfytui.session.events import BatchPlanned
@@ -61,11 +61,11 @@ def check(saved: SavedBatch) -> None:
 @pytest.mark.parametrize("table", COLUMNS)
 def test_one_value_that_makes_no_sense_costs_its_row_alone(table: str) -> None:
     left_out = set()
-    with Journal(in_memory()) as whole:
+    with Journal(open_in_memory()) as whole:
         write(whole)
         before = whole.restore(SERVER, [ME])
         for column, value in product(COLUMNS[table], VALUES):
-            with Journal(in_memory()) as journal:
+            with Journal(open_in_memory()) as journal:
                 whole._db.backup(journal._db)
                 journal._db.execute("PRAGMA foreign_keys = OFF")
                 journal._db.execute(f"UPDATE {table} SET {column} = ? WHERE seq = 1", (value,))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from comfytui.service.journal import schema
-from comfytui.service.journal.database import settle_mode
+from comfytui.service.journal.database import set_journal_mode
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.paths import on_network
 from comfytui.session.model import Batch
@@ -91,15 +91,15 @@ def test_files_that_may_grow_no_more_keep_what_was_written(tmp_path: Path) -> No
 @pytest.mark.parametrize("on_network", [False, True])
 def test_a_file_system_without_shared_memory_is_written_all_the_same(tmp_path: Path, on_network: bool) -> None:
     with closing(sqlite3.connect(f"file:{tmp_path / FILE}?vfs=unix-dotfile", uri=True, isolation_level=None)) as db:
-        settle_mode(db, on_network)
-        schema.bring_up(db)
+        set_journal_mode(db, on_network)
+        schema.migrate(db)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
 def test_a_journal_that_was_moved_to_such_a_file_system_is_read(tmp_path: Path) -> None:
     write_journal(tmp_path)
     with closing(sqlite3.connect(f"file:{tmp_path / FILE}?vfs=unix-dotfile", uri=True, isolation_level=None)) as db:
-        settle_mode(db, on_network=False)
+        set_journal_mode(db, on_network=False)
         assert db.execute("SELECT count(*) FROM batches").fetchone() == (20,)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
@@ -107,11 +107,11 @@ def test_a_journal_that_was_moved_to_such_a_file_system_is_read(tmp_path: Path) 
 def test_two_share_a_journal_that_is_not_written_ahead(tmp_path: Path) -> None:
     write_journal(tmp_path)
     with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as db:
-        settle_mode(db, on_network=True)
+        set_journal_mode(db, on_network=True)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     with Journal.open(tmp_path) as journal, closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as db:
         # One that is in use stays as it is.
-        settle_mode(db, on_network=True)
+        set_journal_mode(db, on_network=True)
         assert db.execute("SELECT count(*) FROM batches").fetchone() == (20,)
         planned(journal)
 

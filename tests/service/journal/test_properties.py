@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfytui.comfy.protocol.events import Output
-from comfytui.service.journal.codec import escaped, real, unescaped
+from comfytui.service.journal.codec import escape, finite, unescape
 from comfytui.service.journal.journal import Journal
 from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch, Failure, JobStatus
@@ -88,7 +88,7 @@ class Desk:
                 known.sending = wall if known.status is JobStatus.SUBMITTING else known.sending
             case "sent", [accepted, number]:
                 self.journal.sent(prompt_id, accepted, number or 0.0)
-                known.accepted, known.number, known.sending = accepted, real(number or 0.0), None
+                known.accepted, known.number, known.sending = accepted, finite(number or 0.0), None
                 known.status = JobStatus.QUEUED if known.status is JobStatus.SUBMITTING else known.status
             case "unsent", _:
                 self.journal.unsent(prompt_id)
@@ -98,7 +98,7 @@ class Desk:
                 # LOST is inferred, so it replaces no end that was recorded before.
                 if status.final or not known.status.ended:
                     known.status, known.sending = status, None
-                    known.end = outputs, failure, real(seconds), real(wall)
+                    known.end = outputs, failure, finite(seconds), finite(wall)
             case _:
                 self.journal.reopened(prompt_id)
                 known.status, known.sending, known.end = JobStatus.QUEUED, None, Known("").end
@@ -140,6 +140,6 @@ def test_the_last_words_come_back(calls: list[tuple[Any, ...]]) -> None:
 
 @given(TEXTS, TEXTS)
 def test_no_two_texts_are_stored_alike(one: str, other: str) -> None:
-    assert unescaped(escaped(one)) == one
-    assert (escaped(one) == escaped(other)) == (one == other)
-    escaped(one).encode()
+    assert unescape(escape(one)) == one
+    assert (escape(one) == escape(other)) == (one == other)
+    escape(one).encode()

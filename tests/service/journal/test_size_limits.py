@@ -70,8 +70,8 @@ def test_graphs_of_one_batch_share_what_is_equal(tmp_path: Path) -> None:
 
 def test_a_few_bytes_that_become_a_huge_graph_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codec, "GRAPH_SIZE", 10_000)
-    assert codec.unpacked(codec.packed(bytes(10_000))) == bytes(10_000)
-    assert codec.unpacked(codec.packed(bytes(10_001))) is None
+    assert codec.decompress(codec.compress(bytes(10_000))) == bytes(10_000)
+    assert codec.decompress(codec.compress(bytes(10_001))) is None
 
 
 def test_the_files_of_a_prompt_are_kept_up_to_a_size(tmp_path: Path) -> None:
@@ -88,4 +88,4 @@ def test_the_files_of_a_prompt_are_kept_up_to_a_size(tmp_path: Path) -> None:
 
 
 def test_files_that_were_kept_without_a_limit_are_not_read() -> None:
-    assert codec.outputs_from(json.dumps([["a.png", "x" * 5 * MB, "output", "9", "images"]])) == ()
+    assert codec.decode_outputs(json.dumps([["a.png", "x" * 5 * MB, "output", "9", "images"]])) == ()
