@@ -1,4 +1,4 @@
-"""Writing prompts: planned as a batch in one piece, and forgotten in time, so that the file stays bounded."""
+"""Statements that write more than one row of the journal, and prune it so that the file stays bounded."""
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -13,9 +13,9 @@ from comfytui.session.model import Batch, JobStatus
 from comfytui.workflow.parameters import GraphReader
 
 GRAPHS_KEPT = 2_000
-"""Ended prompts whose graphs are kept, the latest ones; those of unfinished ones are kept in any case."""
+"""How many ended prompts keep their graphs, the latest ones; unfinished prompts keep theirs in any case."""
 PROMPTS_KEPT = 20_000
-"""Ended prompts that are kept at all, by whole batches."""
+"""How many ended prompts are kept at all, by whole batches."""
 
 _PROMPT = """INSERT INTO prompts (prompt_id, batch, position, submission, preview_method, graph, seed, status)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (prompt_id) DO NOTHING"""
@@ -23,7 +23,7 @@ _PROMPT = """INSERT INTO prompts (prompt_id, batch, position, submission, previe
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing, and on the disk when it is over."""
+    """Run statements in one transaction, which is on the disk when the block is left."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -37,7 +37,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 def write_batch(
     db: sqlite3.Connection, endpoint: Endpoint, client_id: str, batch: Batch, submissions: Sequence[Submission]
 ) -> None:
-    """Add a batch with its prompts; of a batch that is known, those that are not."""
+    """Add a batch and its prompts; to a known batch, add the prompts that are new."""
     base = encode_graph(submissions[0].graph) if submissions else b""
     db.execute(
         """INSERT INTO batches (batch, server, client_id, title, total, created, base) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -55,23 +55,23 @@ def write_batch(
     )
     db.execute(
         "INSERT OR IGNORE INTO addresses (batch, address) VALUES (:batch, :name), (:batch, :address)",
-        {"batch": escape(batch.id), **endpoint.values},
+        {"batch": escape(batch.id), **endpoint.parameters},
     )
     base = _base(db, batch.id)
     reader = GraphReader()
     db.executemany(_PROMPT, (_prompt_row(batch, submission, base, reader) for submission in submissions))
 
 
-def settle(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) -> None:
-    """Give the batches of an id that were ordered here before any server answered to the one that answers now."""
+def assign_server(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) -> None:
+    """Assign the batches that an id submitted here before any server answered to the server that answers now."""
     db.execute(
         f"UPDATE batches SET server = :fingerprint WHERE server = '' AND client_id = :owner AND {AT_ENDPOINT}",
-        {"owner": escape(client_id), **endpoint.values},
+        {"owner": escape(client_id), **endpoint.parameters},
     )
 
 
 def add_addresses(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) -> None:
-    """Keep that the batches of an id on a server of this fingerprint are reached here as well."""
+    """Record that the batches of an id on a server of this fingerprint are reached at this endpoint as well."""
     for address in (endpoint.name, endpoint.address):
         db.execute(
             """INSERT OR IGNORE INTO addresses (batch, address)
@@ -81,21 +81,23 @@ def add_addresses(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) ->
 
 
 def remove_evidence(db: sqlite3.Connection, prompt_ids: Collection[str]) -> None:
-    """Take these ids out of what the server held when a POST began whose answer is missing."""
+    """Remove these ids from the evidence of every POST whose answer is missing."""
     rows = db.execute(
         f"SELECT seq, witnesses FROM prompts WHERE status = '{JobStatus.SUBMITTING}' AND sending IS NOT NULL"
     ).fetchall()
     for seq, text in rows:
-        witnesses = decode_strings(text if isinstance(text, str) else None)
-        kept = [each for each in witnesses if each not in prompt_ids]
-        if len(kept) < len(witnesses):
+        evidence = decode_strings(text if isinstance(text, str) else None)
+        kept = [each for each in evidence if each not in prompt_ids]
+        if len(kept) < len(evidence):
             db.execute("UPDATE prompts SET witnesses = ? WHERE seq = ?", (encode_strings(kept), seq))
 
 
 def mark_damaged(db: sqlite3.Connection, restored: Restored) -> None:
-    """Leave damaged rows alone from now on."""
-    db.executemany(f"UPDATE prompts SET status = '{DAMAGED}' WHERE seq = ?", [(seq,) for seq in restored.bad_prompts])
-    for seq in restored.bad_batches:
+    """Mark damaged rows, so that they are not read again."""
+    db.executemany(
+        f"UPDATE prompts SET status = '{DAMAGED}' WHERE seq = ?", [(seq,) for seq in restored.damaged_prompts]
+    )
+    for seq in restored.damaged_batches:
         db.execute(
             f"UPDATE prompts SET status = '{DAMAGED}' WHERE batch = (SELECT batch FROM batches WHERE seq = ?)", (seq,)
         )
@@ -123,7 +125,7 @@ def _prompt_row(batch: Batch, submission: Submission, base: bytes, reader: Graph
 
 
 def prune(db: sqlite3.Connection) -> None:
-    """Drop the graphs, and in the end the batches, of prompts that ended many prompts ago."""
+    """Delete the graphs, and later the batches, of prompts that ended many prompts ago."""
     db.execute(
         f"UPDATE prompts SET graph = NULL WHERE graph IS NOT NULL AND status NOT IN {UNFINISHED} AND seq <= ?",
         (_ended_before(db, GRAPHS_KEPT),),
@@ -140,7 +142,7 @@ def prune(db: sqlite3.Connection) -> None:
 
 
 def _ended_before(db: sqlite3.Connection, count: int) -> int:
-    """The `seq` of the latest ended prompt that is older than the `count` latest ended ones, or 0."""
+    """Return the `seq` of the latest ended prompt that is older than the `count` latest ended ones, or 0."""
     row = db.execute(
         f"SELECT seq FROM prompts WHERE status NOT IN {UNFINISHED} ORDER BY seq DESC LIMIT 1 OFFSET ?", (count,)
     ).fetchone()

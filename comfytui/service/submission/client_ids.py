@@ -87,7 +87,7 @@ class ClientIds:
         if self._given:
             self._claims = [Claim(self._given)]
         else:
-            self._claims = await self._scribe.claims(self._endpoint, fresh=self._fresh)
+            self._claims = await self._scribe.claim_ids(self._endpoint, fresh=self._fresh)
         if self._fresh:
             return []
         self._settle()
@@ -113,7 +113,7 @@ class ClientIds:
 
     def _settle(self) -> None:
         if self._endpoint.fingerprint:
-            self._scribe.settle(self._endpoint, self.client_ids)
+            self._scribe.assign_server(self._endpoint, self.client_ids)
 
     async def join(self, seen: Collection[str]) -> tuple[tuple[str, ...], list[SavedBatch]]:
         """Find out which client ids of jobs on the server are mine, and take over what nobody holds.
@@ -122,7 +122,7 @@ class ClientIds:
         """
         if self._fresh or not self._endpoint.fingerprint:
             return (), []
-        joined = await self._scribe.join(self._endpoint, seen)
+        joined = await self._scribe.recognise(self._endpoint, seen)
         self._claims += joined.claims
         self._mine.update(joined.mine)
         self._elsewhere.update(joined.elsewhere)

@@ -103,7 +103,7 @@ class Outbox:
     def withdraw(self, prompt_id: str) -> None:
         """Have a prompt that was sent cancelled when it is found to have landed, and else not sent again."""
         self._unwanted.add(prompt_id)
-        self._ledger.unwanted(prompt_id)
+        self._ledger.cancel_requested(prompt_id)
 
     def holds(self, prompt_id: str) -> bool:
         """Whether a prompt is here: not sent, on the wire, or with its answer lost."""

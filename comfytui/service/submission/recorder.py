@@ -21,7 +21,7 @@ def record(journal: AsyncJournal, before: SessionState, after: SessionState) -> 
         if job.owner not in after.held_elsewhere:
             _record(journal, old, job)
         elif old is not None and job.status is JobStatus.CANCELLED is not old.status:
-            journal.cancelled_for(prompt_id, job.ended, lost=old.status is JobStatus.LOST)
+            journal.cancelled_for_owner(prompt_id, job.ended, lost=old.status is JobStatus.LOST)
 
 
 def catch_up(journal: AsyncJournal, saved: SavedBatch, state: SessionState) -> None:

@@ -29,7 +29,7 @@ def resume(saved: SavedBatch, apply: Callable[[SessionEvent], None], outbox: Out
     sent = {each.key: found for each in there if (found := unconfirmed_of(each))}
     outbox.add([submissions[prompt.key] for prompt in there], sent)
     for prompt in there:
-        if prompt.unwanted:
+        if prompt.cancel_requested:
             outbox.withdraw(prompt.key)
     return submissions
 

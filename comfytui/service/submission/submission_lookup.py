@@ -65,7 +65,7 @@ def unconfirmed_of(prompt: SavedPrompt) -> Unconfirmed | None:
         return None
     # A clock that was set back meanwhile is no reason to look for it for ever.
     ago = max(time.time() - prompt.sending_since, 0.0)
-    return Unconfirmed(time.monotonic() - ago, prompt.witnesses)
+    return Unconfirmed(time.monotonic() - ago, prompt.evidence)
 
 
 async def picture_of(submission: Submission, client: ComfyClient) -> tuple[FinishedPrompt, ...]:

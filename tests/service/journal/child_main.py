@@ -23,7 +23,7 @@ def orders() -> Iterator[str]:
 def write(folder: Path) -> None:
     """Plan, send and end for ever; an id is said when it is on the disk that it is being sent."""
     with Journal.open(folder) as journal:
-        (claim,) = journal.claims(SERVER, fresh=True)
+        (claim,) = journal.claim_ids(SERVER, fresh=True)
         say("claim", claim.client_id)
         for number in count():
             batch, submissions = order(range(number, number + 3))
@@ -43,7 +43,7 @@ def claim(folder: Path) -> None:
     say("ready")
     for _ in orders():
         with Journal.open(folder) as journal:
-            say(*(claim.client_id for claim in journal.claims(SERVER)))
+            say(*(claim.client_id for claim in journal.claim_ids(SERVER)))
             next(orders())
         say("closed")
 
@@ -53,7 +53,7 @@ def write_much(folder: Path) -> None:
     say("ready")
     for line in orders():
         with Journal.open(folder) as journal:
-            (claim,) = journal.claims(SERVER, fresh=True)
+            (claim,) = journal.claim_ids(SERVER, fresh=True)
             for _ in range(int(line)):
                 batch, submissions = order()
                 journal.plan(SERVER, claim.client_id, batch, submissions)

@@ -11,7 +11,7 @@ from threading import enumerate as threads
 import pytest
 
 from comfytui.comfy.protocol.events import Output
-from comfytui.service.journal import async_journal as scribe_module
+from comfytui.service.journal import async_journal
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.journal import Journal
 from comfytui.session.model import JobStatus
@@ -35,7 +35,7 @@ async def test_a_batchs_life_goes_through_it(tmp_path: Path) -> None:
     batch, submissions = order([1, 2, 3])
     first, second, third = batch.prompts
     async with scribe(tmp_path, told) as pen:
-        (claim,) = await pen.claims(SERVER)
+        (claim,) = await pen.claim_ids(SERVER)
         pen.remember_fingerprint(SERVER.name, "box")
         assert await pen.plan(SERVER, claim.client_id, batch, submissions)
         assert await pen.sending(first, 1.0, claim.client_id)
@@ -48,7 +48,7 @@ async def test_a_batchs_life_goes_through_it(tmp_path: Path) -> None:
         pen.reopened(third)
     async with scribe(tmp_path, told) as pen:
         assert await pen.fingerprint(SERVER.name) == "box"
-        assert [again.client_id for again in await pen.claims(SERVER)] == [claim.client_id]
+        assert [again.client_id for again in await pen.claim_ids(SERVER)] == [claim.client_id]
         (saved,) = await pen.restore(SERVER, [claim.client_id])
         assert await pen.graph_of(second) == graph(2)
     assert [(prompt.status, prompt.key) for prompt in saved.prompts] == [
@@ -99,7 +99,7 @@ async def test_a_failure_is_told_once_and_stops_nothing(tmp_path: Path) -> None:
         pen.ended(batch.prompts[0], JobStatus.SUCCEEDED)
         assert await pen.restore(SERVER, [ME]) == []
         assert await pen.graph_of("x") is None
-        (claim,) = await pen.claims(SERVER)
+        (claim,) = await pen.claim_ids(SERVER)
         assert claim.client_id
         pen.remember_fingerprint(SERVER.name, "still written")
         assert await pen.fingerprint(SERVER.name) == "still written"
@@ -126,28 +126,28 @@ async def test_before_it_opens_and_after_it_closed_it_does_nothing(tmp_path: Pat
     assert not await pen.plan(SERVER, ME, batch, submissions)
     pen.unsent(batch.prompts[0])
     assert await pen.restore(SERVER, [ME]) == []
-    assert len(await pen.claims(SERVER)) == 1
+    assert len(await pen.claim_ids(SERVER)) == 1
     assert await pen.close()
 
 
 async def test_closing_waits_for_what_was_ordered_and_frees_its_ids(tmp_path: Path) -> None:
     async with scribe(tmp_path, []) as pen:
-        (claim,) = await pen.claims(SERVER)
+        (claim,) = await pen.claim_ids(SERVER)
         batch, submissions = order(range(50))
         await pen.plan(SERVER, claim.client_id, batch, submissions)
         for prompt_id in batch.prompts:
             pen.sent(prompt_id, prompt_id, 1)
     with Journal.open(tmp_path) as journal:
-        assert [again.client_id for again in journal.claims(SERVER)] == [claim.client_id]
+        assert [again.client_id for again in journal.claim_ids(SERVER)] == [claim.client_id]
         (saved,) = journal.restore(SERVER, [claim.client_id])
     assert {prompt.status for prompt in saved.prompts} == {JobStatus.QUEUED}
 
 
 async def test_a_disk_that_hangs_keeps_nobody_from_leaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scribe_module, "CLOSE_PATIENCE", 0.05)
+    monkeypatch.setattr(async_journal, "CLOSE_SECONDS", 0.05)
     pen = AsyncJournal(pytest.fail, tmp_path)
     await pen.open()
-    hangs, thread = Event(), pen._aside
+    hangs, thread = Event(), pen._worker
     assert thread
     thread.call(hangs.wait)
     pen.unsent("anything")
@@ -165,5 +165,5 @@ async def test_many_open_and_close_without_leaving_files_open(tmp_path: Path) ->
     before = open_files()
     for _ in range(20):
         async with scribe(tmp_path, []) as pen:
-            await pen.claims(SERVER)
+            await pen.claim_ids(SERVER)
     assert open_files() == before

@@ -18,7 +18,7 @@ from tests.service.journal.child_processes import children
 
 
 def ids(journal: Journal, server: Endpoint = SERVER, *, fresh: bool = False) -> list[str]:
-    return [claim.client_id for claim in journal.claims(server, fresh=fresh)]
+    return [claim.client_id for claim in journal.claim_ids(server, fresh=fresh)]
 
 
 def lock_files(folder: Path) -> list[Path]:
@@ -27,7 +27,7 @@ def lock_files(folder: Path) -> list[Path]:
 
 def test_a_first_start_mints_a_random_id_under_a_lock(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        (claim,) = journal.claims(SERVER)
+        (claim,) = journal.claim_ids(SERVER)
         assert len(claim.client_id) == 32
         assert locks.is_held(tmp_path, claim.client_id)
         assert [path.name for path in lock_files(tmp_path)] == [f"client-{claim.client_id}.lock"]
@@ -63,7 +63,7 @@ def test_a_fresh_start_takes_nothing_over(tmp_path: Path) -> None:
 
 def test_ended_batches_of_a_running_comfytui_are_its_own(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as running, Journal.open(tmp_path) as starting:
-        (claim,) = running.claims(SERVER)
+        (claim,) = running.claim_ids(SERVER)
         batch = planned(running, [1], client_id=claim.client_id)
         running.ended(batch.prompts[0], JobStatus.SUCCEEDED)
         assert starting.restore(SERVER, ids(starting)) == []
@@ -79,9 +79,9 @@ def test_an_id_of_another_address_is_taken_over_where_its_jobs_were_seen(tmp_pat
         planned(journal, client_id="two")
         planned(journal, client_id="alike", server=at("gpu-box", "beef"))
         ids(journal, other)
-        assert journal.join(other, []) == ([], [], [])
-        assert journal.join(other, ["alike", "stranger", "../../escape"]) == ([], [], [])
-        mine, elsewhere, claims = journal.join(other, ["one", "stranger"])
+        assert journal.recognise(other, []) == ([], [], [])
+        assert journal.recognise(other, ["alike", "stranger", "../../escape"]) == ([], [], [])
+        mine, elsewhere, claims = journal.recognise(other, ["one", "stranger"])
         assert (mine, elsewhere, [claim.client_id for claim in claims]) == (["one"], [], ["one"])
         assert [saved.client_id for saved in journal.restore(other, ["one"])] == ["one"]
     with Journal.open(tmp_path) as journal:
@@ -89,18 +89,18 @@ def test_an_id_of_another_address_is_taken_over_where_its_jobs_were_seen(tmp_pat
         assert ids(journal, other) == ["one"]
         with Journal.open(tmp_path) as second:
             assert ids(second) == ["two"]
-            assert second.join(SERVER, ["one", "two"]) == (["one", "two"], ["one"], [])
+            assert second.recognise(SERVER, ["one", "two"]) == (["one", "two"], ["one"], [])
 
 
 def test_an_id_that_the_journal_itself_holds_is_not_another_ones(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal, Journal.open(tmp_path) as left:
-        (claim,) = left.claims(SERVER)
+        (claim,) = left.claim_ids(SERVER)
         planned(left, client_id=claim.client_id)
-        assert journal.join(SERVER, [claim.client_id]) == ([claim.client_id], [claim.client_id], [])
+        assert journal.recognise(SERVER, [claim.client_id]) == ([claim.client_id], [claim.client_id], [])
         claim.release()
-        mine, elsewhere, claims = journal.join(SERVER, [claim.client_id])
+        mine, elsewhere, claims = journal.recognise(SERVER, [claim.client_id])
         assert (mine, elsewhere, [each.client_id for each in claims]) == ([claim.client_id], [], [claim.client_id])
-        assert journal.join(SERVER, [claim.client_id]) == ([claim.client_id], [], [])
+        assert journal.recognise(SERVER, [claim.client_id]) == ([claim.client_id], [], [])
 
 
 def test_lock_files_that_were_left_behind_are_removed(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_folder_that_is_removed_meanwhile_costs_no_start(tmp_path: Path) -> No
     with Journal.open(tmp_path / "state") as journal:
         planned(journal, client_id="one")
         shutil.rmtree(tmp_path / "state")
-        (claim,) = journal.claims(SERVER)
+        (claim,) = journal.claim_ids(SERVER)
         assert claim.client_id != "one"
         assert not claim.held
         assert journal.restore(SERVER, [claim.client_id]) == []

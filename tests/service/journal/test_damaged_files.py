@@ -140,7 +140,7 @@ def test_a_disk_that_turns_bits_never_ends_a_start(tmp_path: Path) -> None:
                 for prompt in saved.prompts:
                     prompt.job()
                     prompt.submission()
-            journal.claims(SERVER)
+            journal.claim_ids(SERVER)
         for path in (*set_aside(tmp_path), *tmp_path.glob("journal*-*")):
             path.unlink(missing_ok=True)
 
@@ -181,7 +181,7 @@ def test_batches_of_version_2_are_found_by_fingerprint_and_address(tmp_path: Pat
         for elsewhere in (at("my gpu box"), at("my", fingerprint), at("my gpu box", "")):
             assert journal.restore(elsewhere, [ME]) == []
         assert [saved.batch for saved in journal.restore(here, [ME])] == [batch]
-        assert [claim.client_id for claim in journal.claims(here)] == [ME]
+        assert [claim.client_id for claim in journal.claim_ids(here)] == [ME]
 
 
 def test_processes_that_start_on_a_damaged_file_set_it_aside_once(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def check_memory(folder: Path) -> None:
         assert journal.folder is None
         assert journal.notice
         assert str(folder) in journal.notice
-        (claim,) = journal.claims(SERVER)
+        (claim,) = journal.claim_ids(SERVER)
         batch = planned(journal, client_id=claim.client_id)
         assert [saved.batch for saved in journal.restore(SERVER, [claim.client_id])] == [batch]
 

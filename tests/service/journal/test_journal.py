@@ -56,9 +56,9 @@ def test_its_jobs_come_back_for_a_session(tmp_path: Path) -> None:
 def test_a_prompt_on_its_way_says_since_when(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         prompt_id = planned(journal).prompts[0]
-        journal.sending(prompt_id, 1234.5, witnesses=["p1", "p2"])
+        journal.sending(prompt_id, 1234.5, evidence=["p1", "p2"])
         assert first(tmp_path).sending_since == 1234.5
-        assert first(tmp_path).witnesses == ("p1", "p2")
+        assert first(tmp_path).evidence == ("p1", "p2")
         journal.unsent(prompt_id)
         assert first(tmp_path).sending_since is None
         journal.sending(prompt_id, 1240.0)
@@ -69,9 +69,9 @@ def test_a_prompt_on_its_way_says_since_when(tmp_path: Path) -> None:
 
 def test_what_is_sent_again_under_its_id_tells_nothing_of_the_process_of_before(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        journal.sending(planned(journal).prompts[0], 1234.5, witnesses=["p1", "p2", "p3"])
+        journal.sending(planned(journal).prompts[0], 1234.5, evidence=["p1", "p2", "p3"])
         journal.resent({"p1", "p3", "p4"})
-        assert first(tmp_path).witnesses == ("p2",)
+        assert first(tmp_path).evidence == ("p2",)
 
 
 def test_an_end_keeps_what_came_of_it(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_lost_one_heals_or_is_sent_again(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         batch = planned(journal, [1])
         journal.ended(batch.prompts[0], JobStatus.LOST, wall=3.0)
-        assert journal.claims(SERVER)[0].client_id != ME
+        assert journal.claim_ids(SERVER)[0].client_id != ME
         journal.reopened(batch.prompts[0])
         assert (first(tmp_path).status, first(tmp_path).ended) == (JobStatus.QUEUED, None)
         journal.ended(batch.prompts[0], JobStatus.SUCCEEDED, wall=4.0)
@@ -113,12 +113,12 @@ def test_another_comfytui_may_cancel_what_is_on_the_server_or_lost(tmp_path: Pat
         for prompt_id in (queued, lost, done):
             journal.sent(prompt_id, prompt_id, 1)
         journal.ended(done, JobStatus.SUCCEEDED)
-        other.cancelled_for(queued, 2.0, lost=True)
+        other.cancelled_for_owner(queued, 2.0, lost=True)
         assert journal.cancelled_among([queued]) == []  # Its owner sent it again.
         journal.ended(lost, JobStatus.LOST)
-        other.cancelled_for(lost, 2.0, lost=True)
+        other.cancelled_for_owner(lost, 2.0, lost=True)
         for prompt_id in (queued, done, unsent):
-            other.cancelled_for(prompt_id, 2.0, lost=False)
+            other.cancelled_for_owner(prompt_id, 2.0, lost=False)
         assert journal.cancelled_among([queued, lost, done, unsent, "unknown"]) == [queued, lost]
         journal.ended(queued, JobStatus.LOST)
         assert journal.cancelled_among([queued]) == [queued]
@@ -206,7 +206,7 @@ def test_everything_is_for_the_user_alone(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "comfytui"
     with Journal.open(folder) as journal:
         planned(journal)
-        journal.claims(SERVER)
+        journal.claim_ids(SERVER)
         found = modes(folder)
         assert {"journal.sqlite3", "journal.sqlite3-wal", "journal.sqlite3-shm"} < set(found)
         assert set(found.values()) == {0o600}

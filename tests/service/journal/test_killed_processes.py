@@ -45,7 +45,7 @@ def test_what_was_posted_survives_a_kill(tmp_path: Path) -> None:
     assert len(said) > ROUNDS
     with Journal.open(tmp_path) as journal:
         owning = {batch.client_id for batch in journal.restore(SERVER, clients, 0)}
-        assert {claim.client_id for claim in journal.claims(SERVER)} == owning
+        assert {claim.client_id for claim in journal.claim_ids(SERVER)} == owning
 
 
 def test_a_kill_while_it_begins_leaves_what_can_be_begun(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
             writer.tell("100")
         assert [writer.hear() for writer in writers] == ["done", "done"]
     with Journal.open(tmp_path) as journal:
-        claims = [claim.client_id for claim in journal.claims(SERVER)]
+        claims = [claim.client_id for claim in journal.claim_ids(SERVER)]
         batches = journal.restore(SERVER, claims)
     assert (len(claims), len(batches)) == (2, 200)
     assert all(batch.prompts[0].sending_since == 1.0 and batch.prompts[1].graph == graph(2) for batch in batches)
