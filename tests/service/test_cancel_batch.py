@@ -68,7 +68,7 @@ async def test_one_whose_answer_was_lost_is_cancelled_whichever_look_finds_it(
         monkeypatch.setattr(outbox, "LANDING_TIME", 30.0)
         batch = it.order(3)
         first, batch_tag = batch.prompts[0], it.state.jobs[batch.prompts[0]].batch_tag
-        await eventually(lambda: it.outbox.may_have_landed(first), "the loss")
+        await eventually(lambda: it.outbox.undelivered.is_unconfirmed(first), "the loss")
         jobs = list(it.state.jobs.values())
         text, _ = await cancel_all(jobs, it.state, it.client, it.outbox, it.apply)
         assert text == "2 dropped before they were sent, 1 cancelled when they arrive."
@@ -88,8 +88,8 @@ async def test_one_that_was_found_and_cancelled_meanwhile_holds_up_nothing(monke
         monkeypatch.setattr(outbox, "LANDING_TIME", 1e9)
         batch, later = it.order(1), it.order(1)
         (first,) = batch.prompts
-        await eventually(lambda: it.outbox.may_have_landed(first), "the loss")
-        it.outbox.withdraw(first)
+        await eventually(lambda: it.outbox.undelivered.is_unconfirmed(first), "the loss")
+        it.outbox.undelivered.request_cancel(first)
         it.apply(QueueSnapshot((), (QueuedPrompt(first, 1, "me"),), requested_at=0.0))
         await eventually(lambda: it.statuses(later) == [JobStatus.QUEUED], "the later order")
     assert it.cancelled == []

@@ -58,7 +58,7 @@ async def test_a_takeover_that_is_cancelled_goes_on_to_its_end(tmp_path: Path, c
         recognition.want()
         with locks.folder_lock(tmp_path / LOCK_FILE):
             running = asyncio.create_task(recognition.run(sockets.append))
-            await eventually(lambda: not recognition._wanted.is_set(), "the question")
+            await eventually(lambda: not recognition._requested.is_set(), "the question")
             await asyncio.sleep(0)
             if cancelled:
                 running.cancel()
@@ -78,7 +78,7 @@ async def test_what_was_ordered_before_any_server_answered_belongs_to_the_one_it
     async with tenancy_at(SERVER, tmp_path) as tenancy:
         await tenancy.move_in(FINGERPRINT)
         batch = left_behind(tmp_path, at(SERVER, ""))
-        taken, saved = await tenancy.join([])
+        taken, saved = await tenancy.recognise([])
         assert (taken, ids(saved)) == (("left",), [batch])
     async with tenancy_at(SERVER, tmp_path) as tenancy:
         assert await tenancy.move_in("beef") == []
@@ -88,7 +88,7 @@ async def test_a_fresh_start_takes_nothing_over_but_at_the_server_that_is_taken_
     here, there = left_behind(tmp_path, at(SERVER)), left_behind(tmp_path, at(SERVER, "beef"))
     async with tenancy_at(SERVER, tmp_path, fresh=True) as tenancy:
         assert await tenancy.move_in(FINGERPRINT) == []
-        assert await tenancy.join(["left"]) == ((), [])
+        assert await tenancy.recognise(["left"]) == ((), [])
         tenancy.move_out()
         assert ids(await tenancy.move_in("beef")) == [there]
         tenancy.move_out()
@@ -102,8 +102,8 @@ async def test_ended_batches_are_known_at_another_address_once_their_jobs_are_se
             journal.ended(prompt, JobStatus.SUCCEEDED)
     async with tenancy_at(OTHER_ADDRESS, tmp_path) as tenancy:
         await tenancy.move_in(FINGERPRINT)
-        assert await tenancy.join(["stranger"]) == ((), [])
-        taken, saved = await tenancy.join(["left"])
+        assert await tenancy.recognise(["stranger"]) == ((), [])
+        taken, saved = await tenancy.recognise(["left"])
         assert (taken, ids(saved)) == ((), [batch.id])
         assert tenancy.mine >= {"left"}
         assert tenancy.elsewhere == frozenset()

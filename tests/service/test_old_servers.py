@@ -12,7 +12,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.protocol.capabilities import capabilities_of
 from comfytui.comfy.server import Server
 from comfytui.service.connection.identity import IdentityCheck
-from comfytui.service.submission.cancel import NOT_ALONE, UNSURE, cancel
+from comfytui.service.submission.cancel import NOT_TARGETED, OTHERS_RUNNING, cancel
 from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -116,7 +116,7 @@ async def test_an_old_server_interrupts_nothing_of_which_the_user_is_not_sure() 
         orders = sim.faults.delay(0, "/interrupt")
         watcher.service.cancel(running)
         await eventually(lambda: watcher.sentences, "an answer")
-        assert watcher.sentences == [UNSURE[0]]
+        assert watcher.sentences == [NOT_TARGETED[0]]
         assert orders.hits == 0
         assert watcher.state.jobs[running].status is JobStatus.RUNNING
 
@@ -150,7 +150,7 @@ async def test_of_a_batch_on_an_old_server_only_what_waits_goes_unless_the_user_
         orders = sim.faults.delay(0, "/interrupt")
         watcher.service.cancel_batch(next(iter(watcher.state.batches)))
         await eventually(lambda: watcher.sentences, "an answer")
-        assert watcher.sentences == [f"1 removed. {UNSURE[0]}"]
+        assert watcher.sentences == [f"1 removed. {NOT_TARGETED[0]}"]
         assert orders.hits == 0
         assert watcher.state.jobs[running].status is JobStatus.RUNNING
 
@@ -171,7 +171,7 @@ async def test_a_server_is_asked_only_for_the_cancelling_that_it_has(version: st
     [
         ([], "Too late: it had already finished."),
         (["theirs"], "Too late: it had already finished."),
-        (["theirs", "mine"], NOT_ALONE[0]),
+        (["theirs", "mine"], OTHERS_RUNNING[0]),
     ],
 )
 async def test_an_old_server_is_looked_at_again_right_before_the_interrupt(next_look: list[str], told: str) -> None:

@@ -308,7 +308,7 @@ async def test_x_on_a_prompt_whose_answer_was_lost_cancels_it_when_it_turns_up(
         batch = it.order(1)
         (prompt_id,) = batch.prompts
         monkeypatch.setattr(outbox_module, "LANDING_TIME", 30.0)
-        await eventually(lambda: it.outbox.may_have_landed(prompt_id), "the loss")
+        await eventually(lambda: it.outbox.undelivered.is_unconfirmed(prompt_id), "the loss")
         text, _ = await cancel(prompt_id, it.state, it.client, it.outbox, it.apply)
         assert "the job will be cancelled" in text
         assert it.statuses(batch) == [JobStatus.SUBMITTING]
@@ -324,8 +324,8 @@ async def test_an_unwanted_prompt_that_never_turns_up_ends_as_cancelled(monkeypa
     monkeypatch.setattr(box, "answer", lambda _: web.Response(status=504))
     async with desk(box, monkeypatch) as it:
         batch = it.order(1)
-        await eventually(lambda: it.outbox.may_have_landed(batch.prompts[0]), "the loss")
-        it.outbox.withdraw(batch.prompts[0])
+        await eventually(lambda: it.outbox.undelivered.is_unconfirmed(batch.prompts[0]), "the loss")
+        it.outbox.undelivered.request_cancel(batch.prompts[0])
         await eventually(lambda: it.statuses(batch) == [JobStatus.CANCELLED], "the end")
     assert len(box.posts) == 1
     assert it.cancelled == []

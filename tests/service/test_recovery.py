@@ -102,7 +102,7 @@ async def test_it_is_found_in_the_next_session_and_stays_so(tmp_path: Path) -> N
 
 
 async def test_no_more_than_the_newest_pictures_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "LOOKED_AT", 2)
+    monkeypatch.setattr(recovery, "MAX_IMAGES", 2)
     async with cell_of(replace(BOX, steps_per_second=100)) as cell:
         await made_unseen(cell, images=4, made=4)
         views = cell.asked("/view")
