@@ -1,4 +1,4 @@
-"""Which client ids a running comfytui serves, and what it takes over of them."""
+"""Which client ids a running process holds, and which batches it resumes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from comfytui.service.submission.client_ids import ClientIds
 from comfytui.service.submission.resumption import Resumption
 from comfytui.session.model import JobStatus
 from comfytui.session.state import SessionState
-from tests.service.journal.batches import FINGERPRINT, planned
+from tests.service.journal.batches import FINGERPRINT, recorded_batch
 from tests.waiting import eventually
 
 SERVER = Server.from_url("http://gpu-box:8188")
@@ -25,12 +25,12 @@ OTHER_ADDRESS = Server.from_url("http://localhost:8188")
 
 
 def at(server: Server, fingerprint: str = FINGERPRINT) -> Endpoint:
-    """A server as the journal knows it."""
+    """Return a server as the journal knows it."""
     return Endpoint(fingerprint, server.shown, server.address)
 
 
 @asynccontextmanager
-async def tenancy_at(server: Server, folder: Path, *, fresh: bool = False) -> AsyncIterator[ClientIds]:
+async def client_ids_at(server: Server, folder: Path, *, fresh: bool = False) -> AsyncIterator[ClientIds]:
     scribe = AsyncJournal(lambda _: None, folder)
     await scribe.open()
     yield ClientIds(scribe, server, fresh=fresh)
@@ -38,9 +38,9 @@ async def tenancy_at(server: Server, folder: Path, *, fresh: bool = False) -> As
 
 
 def left_behind(folder: Path, endpoint: Endpoint) -> str:
-    """Plan a batch under a client id that nobody holds; returns the batch's id."""
+    """Record a batch under a client id that no process holds; return the batch's id."""
     with Journal.open(folder) as journal:
-        return planned(journal, client_id="left", server=endpoint).id
+        return recorded_batch(journal, client_id="left", server=endpoint).id
 
 
 def ids(batches: list[SavedBatch]) -> list[str]:
@@ -48,17 +48,17 @@ def ids(batches: list[SavedBatch]) -> list[str]:
 
 
 @pytest.mark.parametrize("cancelled", [True, False])
-async def test_a_takeover_that_is_cancelled_goes_on_to_its_end(tmp_path: Path, cancelled: bool) -> None:
+async def test_a_cancelled_lookup_is_completed(tmp_path: Path, cancelled: bool) -> None:
     known: list[SavedBatch] = []
     sockets: list[str] = []
-    async with tenancy_at(SERVER, tmp_path) as tenancy:
-        await tenancy.move_in(FINGERPRINT)
+    async with client_ids_at(SERVER, tmp_path) as client_ids:
+        await client_ids.move_in(FINGERPRINT)
         batch = left_behind(tmp_path, at(SERVER))
-        recognition = Resumption(tenancy, SessionState, known.extend, lambda: None)
-        recognition.want()
+        resumption = Resumption(client_ids, SessionState, known.extend, lambda: None)
+        resumption.want()
         with locks.folder_lock(tmp_path / LOCK_FILE):
-            running = asyncio.create_task(recognition.run(sockets.append))
-            await eventually(lambda: not recognition._requested.is_set(), "the question")
+            running = asyncio.create_task(resumption.run(sockets.append))
+            await eventually(lambda: not resumption._requested.is_set(), "the question")
             await asyncio.sleep(0)
             if cancelled:
                 running.cancel()
@@ -67,43 +67,43 @@ async def test_a_takeover_that_is_cancelled_goes_on_to_its_end(tmp_path: Path, c
         running.cancel()
         await asyncio.wait([running])
         assert ids(known) == [batch]
-        assert "left" in tenancy.client_ids
-        # The sockets of what is cancelled are opened by what comes next.
+        assert "left" in client_ids.client_ids
+        # After a cancelled run, the next run opens the sockets.
         assert sockets == ([] if cancelled else ["left"])
 
 
-async def test_what_was_ordered_before_any_server_answered_belongs_to_the_one_it_is_taken_over_at(
+async def test_a_batch_from_before_any_server_answered_belongs_to_the_server_that_resumes_it(
     tmp_path: Path,
 ) -> None:
-    async with tenancy_at(SERVER, tmp_path) as tenancy:
-        await tenancy.move_in(FINGERPRINT)
+    async with client_ids_at(SERVER, tmp_path) as client_ids:
+        await client_ids.move_in(FINGERPRINT)
         batch = left_behind(tmp_path, at(SERVER, ""))
-        taken, saved = await tenancy.recognise([])
+        taken, saved = await client_ids.recognise([])
         assert (taken, ids(saved)) == (("left",), [batch])
-    async with tenancy_at(SERVER, tmp_path) as tenancy:
-        assert await tenancy.move_in("beef") == []
+    async with client_ids_at(SERVER, tmp_path) as client_ids:
+        assert await client_ids.move_in("beef") == []
 
 
-async def test_a_fresh_start_takes_nothing_over_but_at_the_server_that_is_taken_next(tmp_path: Path) -> None:
+async def test_a_fresh_start_resumes_nothing_but_at_the_next_server_that_is_accepted(tmp_path: Path) -> None:
     here, there = left_behind(tmp_path, at(SERVER)), left_behind(tmp_path, at(SERVER, "beef"))
-    async with tenancy_at(SERVER, tmp_path, fresh=True) as tenancy:
-        assert await tenancy.move_in(FINGERPRINT) == []
-        assert await tenancy.recognise(["left"]) == ((), [])
-        tenancy.move_out()
-        assert ids(await tenancy.move_in("beef")) == [there]
-        tenancy.move_out()
-        assert ids(await tenancy.move_in(FINGERPRINT)) == [here]
+    async with client_ids_at(SERVER, tmp_path, fresh=True) as client_ids:
+        assert await client_ids.move_in(FINGERPRINT) == []
+        assert await client_ids.recognise(["left"]) == ((), [])
+        client_ids.move_out()
+        assert ids(await client_ids.move_in("beef")) == [there]
+        client_ids.move_out()
+        assert ids(await client_ids.move_in(FINGERPRINT)) == [here]
 
 
-async def test_ended_batches_are_known_at_another_address_once_their_jobs_are_seen_there(tmp_path: Path) -> None:
+async def test_ended_batches_are_shown_at_another_address_once_their_jobs_are_seen_there(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        batch = planned(journal, client_id="left", server=at(SERVER))
+        batch = recorded_batch(journal, client_id="left", server=at(SERVER))
         for prompt in batch.prompts:
             journal.ended(prompt, JobStatus.SUCCEEDED)
-    async with tenancy_at(OTHER_ADDRESS, tmp_path) as tenancy:
-        await tenancy.move_in(FINGERPRINT)
-        assert await tenancy.recognise(["stranger"]) == ((), [])
-        taken, saved = await tenancy.recognise(["left"])
+    async with client_ids_at(OTHER_ADDRESS, tmp_path) as client_ids:
+        await client_ids.move_in(FINGERPRINT)
+        assert await client_ids.recognise(["stranger"]) == ((), [])
+        taken, saved = await client_ids.recognise(["left"])
         assert (taken, ids(saved)) == ((), [batch.id])
-        assert tenancy.mine >= {"left"}
-        assert tenancy.elsewhere == frozenset()
+        assert client_ids.mine >= {"left"}
+        assert client_ids.elsewhere == frozenset()

@@ -1,4 +1,4 @@
-"""Where the graph of a job is found when it is to be made again."""
+"""The graph of a job is found on the server or in the journal."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ async def submitted(sim: SimServer, client: ComfyClient, graph: dict[str, Any]) 
     return prompt_id
 
 
-async def test_the_server_has_it_in_its_history_or_its_queue() -> None:
+async def test_the_server_has_the_graph_in_its_history_or_its_queue() -> None:
     async with SimServer(SLOW) as sim, ComfyClient(Server.from_url(sim.url)) as client:
         running = await submitted(sim, client, text_to_image(seed=1, steps=100))
         waiting = await submitted(sim, client, text_to_image(seed=2))
@@ -50,12 +50,12 @@ class Mixed:
         return text_to_image(seed=2)
 
 
-async def test_another_job_s_entry_is_not_taken_for_it() -> None:
+async def test_the_history_entry_of_another_job_is_ignored() -> None:
     graph = await server_graph(Job("mine", JobStatus.FAILED), Mixed())  # type: ignore[arg-type]
     assert graph == text_to_image(seed=2)
 
 
-async def test_the_journal_has_it_in_the_next_session_when_the_server_has_forgotten_it(tmp_path: Path) -> None:
+async def test_the_journal_has_the_graph_in_the_next_session_if_the_server_forgot_it(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim:
         async with watching(Server.from_url(sim.url), folder=tmp_path) as first:
             batch = await first.order(1, model=QUICK.checkpoints[0])

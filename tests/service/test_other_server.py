@@ -1,4 +1,4 @@
-"""Another box behind the address: what the journal has of the first one is left alone, and there when it is back."""
+"""Another server at the address: what the journal has of the first is left alone, and resumed when that is back."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -24,8 +24,8 @@ OTHER = replace(QUICK, card="NVIDIA GeForce RTX 3060", vram_gib=12)
 THIRD = replace(QUICK, card="NVIDIA A100", vram_gib=80)
 
 
-class Boxes(NamedTuple):
-    """Two boxes, and the address that leads to one of them."""
+class TwoServers(NamedTuple):
+    """Two servers, and an address that leads to one of them."""
 
     gate: Gate
     first: SimServer
@@ -33,53 +33,53 @@ class Boxes(NamedTuple):
     proxy: Proxy
     server: Server
 
-    def move(self, sim: SimServer) -> None:
+    def switch_to(self, sim: SimServer) -> None:
         self.proxy.lead_to(sim.url)
         self.proxy.cut()
 
 
 @asynccontextmanager
-async def boxes() -> AsyncIterator[Boxes]:
+async def two_servers() -> AsyncIterator[TwoServers]:
     gate = Gate()
     async with SimServer(QUICK, pace=gate) as first, SimServer(OTHER) as other, proxy_to(first.url) as proxy:
-        yield Boxes(gate, first, other, proxy, Server.from_url(proxy.url))
+        yield TwoServers(gate, first, other, proxy, Server.from_url(proxy.url))
 
 
-def written(folder: Path) -> list[Any]:
+def journal_rows(folder: Path) -> list[Any]:
     with closing(sqlite3.connect(folder / "journal.sqlite3")) as db:
         return db.execute(
             "SELECT prompt_id, accepted_id, status, sending, outputs FROM prompts ORDER BY seq"
         ).fetchall()
 
 
-async def strange(watcher: Watcher) -> None:
-    await eventually(lambda: watcher.state.link.kind is LinkKind.OTHER_BOX, "another box")
+async def mismatch(watcher: Watcher) -> None:
+    await eventually(lambda: watcher.state.link.kind is LinkKind.OTHER_BOX, "another server")
 
 
-async def left_behind(it: Boxes, watcher: Watcher) -> Batch:
-    """A batch that waits on the first box, while the other one answers."""
+async def batch_left_behind(it: TwoServers, watcher: Watcher) -> Batch:
+    """Return a batch that waits on the first server, while the other one answers."""
     await watcher.live()
     batch = await watcher.order(2, model=MODEL)
     await watcher.until(batch, JobStatus.QUEUED)
-    it.move(it.other)
-    await strange(watcher)
+    it.switch_to(it.other)
+    await mismatch(watcher)
     return batch
 
 
-async def test_a_start_at_another_box_touches_nothing(tmp_path: Path) -> None:
-    async with boxes() as it:
+async def test_a_start_at_another_server_changes_nothing(tmp_path: Path) -> None:
+    async with two_servers() as it:
         async with watching(it.server, folder=tmp_path) as watcher:
             await watcher.live()
             batch = await watcher.order(2, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
-        before = written(tmp_path)
-        it.move(it.other)
+        before = journal_rows(tmp_path)
+        it.switch_to(it.other)
         async with watching(it.server, folder=tmp_path) as watcher:
-            await strange(watcher)
+            await mismatch(watcher)
             assert statuses(watcher, batch) == [JobStatus.QUEUED] * 2
             later = await watcher.order(1, model=MODEL)
-        assert (it.other.submitted, written(tmp_path)[:2]) == ([], before)
-        it.move(it.first)
+        assert (it.other.submitted, journal_rows(tmp_path)[:2]) == ([], before)
+        it.switch_to(it.first)
         await it.gate.let_all()
         async with watching(it.server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
@@ -88,10 +88,10 @@ async def test_a_start_at_another_box_touches_nothing(tmp_path: Path) -> None:
         assert it.other.submitted == []
 
 
-async def test_a_box_that_is_back_is_live_again_by_itself(tmp_path: Path) -> None:
-    async with boxes() as it, watching(it.server, folder=tmp_path) as watcher:
-        batch = await left_behind(it, watcher)
-        it.move(it.first)
+async def test_a_server_that_is_back_becomes_live_by_itself(tmp_path: Path) -> None:
+    async with two_servers() as it, watching(it.server, folder=tmp_path) as watcher:
+        batch = await batch_left_behind(it, watcher)
+        it.switch_to(it.first)
         await watcher.live()
         assert statuses(watcher, batch) == [JobStatus.QUEUED] * 2
         await it.gate.let_all()
@@ -99,25 +99,25 @@ async def test_a_box_that_is_back_is_live_again_by_itself(tmp_path: Path) -> Non
         assert it.other.submitted == []
 
 
-async def test_both_boxes_keep_their_own_whichever_is_taken(tmp_path: Path) -> None:
-    async with boxes() as it:
+async def test_each_server_keeps_its_own_batches_whichever_is_accepted(tmp_path: Path) -> None:
+    async with two_servers() as it:
         async with watching(it.server, folder=tmp_path) as watcher:
             await watcher.live()
             batch = await watcher.order(2, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
-            await eventually(lambda: all(row[2] == "queued" for row in written(tmp_path)), "what is written")
-            before = written(tmp_path)
-            it.move(it.other)
-            await strange(watcher)
+            await eventually(lambda: all(row[2] == "queued" for row in journal_rows(tmp_path)), "what is written")
+            before = journal_rows(tmp_path)
+            it.switch_to(it.other)
+            await mismatch(watcher)
             watcher.service.accept_server()
             await eventually(lambda: not watcher.state.batches, "the move")
             await watcher.live()
             there = await watcher.order(1, model=MODEL)
             await watcher.until(there, JobStatus.SUCCEEDED)
-        assert written(tmp_path)[:2] == before
-        it.move(it.first)
+        assert journal_rows(tmp_path)[:2] == before
+        it.switch_to(it.first)
         async with watching(it.server, folder=tmp_path) as watcher:
-            await strange(watcher)
+            await mismatch(watcher)
             watcher.service.accept_server()
             await resumed(watcher, batch)
             assert list(watcher.state.batches) == [batch.id]
@@ -126,9 +126,9 @@ async def test_both_boxes_keep_their_own_whichever_is_taken(tmp_path: Path) -> N
         assert (ids(it.first), ids(it.other)) == (list(batch.prompts), list(there.prompts))
 
 
-async def test_what_the_box_of_before_has_is_not_called_cancelled_while_another_one_answers() -> None:
-    async with boxes() as it, watching(it.server) as watcher:
-        batch = await left_behind(it, watcher)
+async def test_jobs_are_not_marked_cancelled_while_another_server_answers() -> None:
+    async with two_servers() as it, watching(it.server) as watcher:
+        batch = await batch_left_behind(it, watcher)
         watcher.service.cancel_batch(batch.id)
         watcher.service.cancel(batch.prompts[0])
         await eventually(lambda: len(watcher.sentences) == 2, "two answers")
@@ -136,10 +136,10 @@ async def test_what_the_box_of_before_has_is_not_called_cancelled_while_another_
         assert statuses(watcher, batch) == [JobStatus.QUEUED] * 2
 
 
-async def test_a_yes_that_comes_when_the_box_of_before_is_back_changes_nothing() -> None:
-    async with boxes() as it, watching(it.server) as watcher:
-        batch = await left_behind(it, watcher)
-        it.move(it.first)
+async def test_accepting_a_server_after_the_known_one_is_back_changes_nothing() -> None:
+    async with two_servers() as it, watching(it.server) as watcher:
+        batch = await batch_left_behind(it, watcher)
+        it.switch_to(it.first)
         await watcher.live()
         watcher.service.accept_server()
         later = await watcher.order(1, model=MODEL)
@@ -148,33 +148,31 @@ async def test_a_yes_that_comes_when_the_box_of_before_is_back_changes_nothing()
         assert (ids(it.first), it.other.submitted) == ([*batch.prompts, *later.prompts], [])
 
 
-async def test_a_yes_is_meant_for_the_box_that_was_asked_about_and_not_for_the_next_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(poll_schedule, "OTHER_SERVER_PAUSE", 0.1)
-    async with boxes() as it, SimServer(THIRD) as third, watching(it.server, folder=tmp_path) as watcher:
-        await eventually(lambda: watcher.state.stats, "what box it is")
-        it.move(it.other)
-        await strange(watcher)
+async def test_accepting_a_server_means_the_one_that_was_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poller, "OTHER_BOX_PAUSE", 0.1)
+    async with two_servers() as it, SimServer(THIRD) as third, watching(it.server, folder=tmp_path) as watcher:
+        await eventually(lambda: watcher.state.stats, "its identity")
+        it.switch_to(it.other)
+        await mismatch(watcher)
         assert "3060" in watcher.state.link.reason
         asked = third.faults.delay(0, "/system_stats")
-        it.move(third)
+        it.switch_to(third)
         await eventually(lambda: asked.hits >= 2, "an answer of the third")
         watcher.service.accept_server()
         await eventually(lambda: "A100" in watcher.state.link.reason, "another question")
         batch = await watcher.order(1, model=MODEL)
-        it.move(it.other)
+        it.switch_to(it.other)
         await watcher.until(batch, JobStatus.SUCCEEDED)
         assert (it.first.submitted, ids(it.other), third.submitted) == ([], list(batch.prompts), [])
 
 
 @pytest.mark.parametrize("gone_for_long", [True, False])
-async def test_another_box_is_noticed_also_where_there_are_no_sockets(
+async def test_another_server_is_detected_without_sockets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone_for_long: bool
 ) -> None:
-    monkeypatch.setattr(poll_schedule, "OTHER_SERVER_PAUSE", 0.1)
-    monkeypatch.setattr(stats_reader, "STATS_BUSY", 0.1)
-    async with boxes() as it:
+    monkeypatch.setattr(poller, "OTHER_BOX_PAUSE", 0.1)
+    monkeypatch.setattr(poller, "STATS_BUSY", 0.1)
+    async with two_servers() as it:
         it.proxy.strip_upgrades()
         async with watching(it.server, folder=tmp_path) as watcher:
             await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "looks over HTTP")
@@ -187,54 +185,54 @@ async def test_another_box_is_noticed_also_where_there_are_no_sockets(
                 it.proxy.lead_to(it.other.url)
                 await it.proxy.come_up()
             else:
-                it.move(it.other)
-            await strange(watcher)
+                it.switch_to(it.other)
+            await mismatch(watcher)
             assert statuses(watcher, batch) == [JobStatus.QUEUED]
             later = await watcher.order(1, model=MODEL)
-            it.move(it.first)
+            it.switch_to(it.first)
             await it.gate.let_all()
             assert all(job.outputs for job in [*await watcher.until(batch), *await watcher.until(later)])
         assert (ids(it.first), it.other.submitted) == ([*batch.prompts, *later.prompts], [])
 
 
-async def test_nothing_is_sent_to_another_box_that_came_unnoticed_where_there_are_no_sockets(tmp_path: Path) -> None:
-    async with boxes() as it:
+async def test_nothing_is_sent_to_an_undetected_server_without_sockets(tmp_path: Path) -> None:
+    async with two_servers() as it:
         it.proxy.strip_upgrades()
         async with watching(it.server, folder=tmp_path) as watcher:
             await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "looks over HTTP")
-            it.move(it.other)
+            it.switch_to(it.other)
             batch = await watcher.order(2, model=MODEL)
-            await strange(watcher)
+            await mismatch(watcher)
             assert statuses(watcher, batch) == [JobStatus.SUBMITTING] * 2
         assert it.other.submitted == []
 
 
-async def test_nothing_that_another_server_says_counts_before_it_is_known_which_one_it_is() -> None:
-    async with boxes() as it, watching(it.server) as watcher:
+async def test_nothing_that_a_server_sends_is_used_before_its_identity_is_verified() -> None:
+    async with two_servers() as it, watching(it.server) as watcher:
         await watcher.live()
         batch = await watcher.order(2, model=MODEL)
         await watcher.until(batch, JobStatus.QUEUED)
         await eventually(lambda: watcher.state.queue_remaining == 2, "the length of the queue")
-        # Its greeting and its figures come while nobody has asked yet which server it is.
+        # Its first status frame and its stats arrive before its identity is verified.
         slow = it.other.faults.delay(0.5, "/system_stats")
         seen = len(watcher.states)
-        it.move(it.other)
-        await strange(watcher)
+        it.switch_to(it.other)
+        await mismatch(watcher)
         assert slow.hits
         assert {state.queue_remaining for state in watcher.states[seen:]} == {2}
         assert len({state.stats.devices[0].name for state in watcher.states[seen:] if state.stats}) == 1
 
 
-async def test_nothing_that_the_other_server_said_counts_when_the_known_one_is_back(
+async def test_nothing_that_the_other_server_sent_is_used_once_the_known_one_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(poll_schedule, "OTHER_SERVER_PAUSE", 0.1)
-    async with boxes() as it, watching(it.server) as watcher:
-        await left_behind(it, watcher)
+    monkeypatch.setattr(poller, "OTHER_BOX_PAUSE", 0.1)
+    async with two_servers() as it, watching(it.server) as watcher:
+        await batch_left_behind(it, watcher)
         await eventually(lambda: it.other.sockets.clients, "a socket to the other server")
         assert watcher.state.queue_remaining == 2
         seen = len(watcher.states)
-        # Its socket stays open, and its greeting tells of an empty queue.
+        # Its socket stays open, and its first status frame says that the queue is empty.
         it.proxy.lead_to(it.first.url)
         it.proxy.cut(requests_only=True)
         await watcher.live()

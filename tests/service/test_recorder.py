@@ -1,4 +1,4 @@
-"""Which ends are written down: those of jobs whose client id this process holds, or nobody else."""
+"""The recorder records the ends of jobs whose client id no other process holds."""
 
 import asyncio
 from asyncio import Future
@@ -11,8 +11,8 @@ from comfytui.session.model import JobStatus
 from tests.session.builders import ME, Session
 
 
-class Pen(AsyncJournal):
-    """Keeps which ends it is told."""
+class RecordingJournal(AsyncJournal):
+    """Keeps the ends that are recorded."""
 
     def __init__(self) -> None:
         super().__init__(lambda _: None)
@@ -23,13 +23,13 @@ class Pen(AsyncJournal):
         return asyncio.get_running_loop().create_future()
 
 
-async def test_an_end_is_left_to_the_comfytui_that_holds_the_job() -> None:
-    session, pen = Session(), Pen()
+async def test_an_end_is_recorded_by_the_process_that_holds_the_client_id() -> None:
+    session, journal = Session(), RecordingJournal()
     prompts = session.plan("batch", 2)
     before = session.state
     session.do(ClientIdsAcquired(frozenset({ME}), frozenset({ME})), JobCancelled(prompts[0]))
-    record(pen, before, session.state)
-    assert pen.ends == []
+    record(journal, before, session.state)
+    assert journal.ends == []
     before = session.do(ClientIdsAcquired(frozenset({ME})))
-    record(pen, before, session.do(JobCancelled(prompts[1])))
-    assert pen.ends == [(prompts[1], JobStatus.CANCELLED)]
+    record(journal, before, session.do(JobCancelled(prompts[1])))
+    assert journal.ends == [(prompts[1], JobStatus.CANCELLED)]

@@ -56,7 +56,7 @@ class ClientIds:
 
     @property
     def client_ids(self) -> tuple[str, ...]:
-        """The ids that are held, each with a socket; none before `move_in`."""
+        """The ids that are held, each with a socket; none before they are claimed."""
         return tuple(claim.client_id for claim in self._claims)
 
     @property

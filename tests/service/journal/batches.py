@@ -1,4 +1,4 @@
-"""Batches for journals."""
+"""Batches for tests of the journal."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ FILE = "journal.sqlite3"
 
 
 def at(address: str, fingerprint: str = FINGERPRINT) -> Endpoint:
-    """A server of that fingerprint, reached at an address that has no other name."""
+    """Return a server with a fingerprint, at an address without a name of its own."""
     return Endpoint(fingerprint, address, address)
 
 
@@ -28,14 +28,14 @@ def graph(seed: int = 1, prompt: str = "a red fox in snow") -> Graph:
     return apply_values(txt2img(), {Field.SEED: seed, Field.PROMPT: prompt, Field.MODEL: "sdxl"})
 
 
-def order(
+def new_batch(
     seeds: Sequence[int] = (1, 2), title: str = "a red fox", created: float = 1000.0
 ) -> tuple[Batch, list[Submission]]:
     batch, _, submissions = plan(BatchRequest(title, tuple(graph(seed) for seed in seeds), "auto"), ME, created)
     return batch, list(submissions)
 
 
-def planned(
+def recorded_batch(
     journal: Journal,
     seeds: Sequence[int] = (1, 2),
     *,
@@ -43,7 +43,7 @@ def planned(
     client_id: str = ME,
     title: str = "a red fox",
 ) -> Batch:
-    batch, submissions = order(seeds, title)
+    batch, submissions = new_batch(seeds, title)
     journal.plan(server, client_id, batch, submissions)
     return batch
 
@@ -51,9 +51,9 @@ def planned(
 def write_journal(folder: Path) -> None:
     with Journal.open(folder) as journal:
         for _ in range(20):
-            planned(journal)
+            recorded_batch(journal)
 
 
 def modes(folder: Path) -> dict[str, int]:
-    """The permissions of everything in a folder."""
+    """Return the permissions of each file in a folder."""
     return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}

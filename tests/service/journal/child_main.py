@@ -8,25 +8,25 @@ from pathlib import Path
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal.journal import Journal
 from comfytui.session.model import JobStatus
-from tests.service.journal.batches import SERVER, order
+from tests.service.journal.batches import SERVER, new_batch
 
 
-def say(*words: object) -> None:
-    print(*words, flush=True)
+def say(*values: object) -> None:
+    print(*values, flush=True)
 
 
-def orders() -> Iterator[str]:
+def commands() -> Iterator[str]:
     while line := sys.stdin.readline():
         yield line.strip()
 
 
 def write(folder: Path) -> None:
-    """Plan, send and end for ever; an id is said when it is on the disk that it is being sent."""
+    """Plan, send and end prompts until killed; print each step once it is on the disk."""
     with Journal.open(folder) as journal:
         (claim,) = journal.claim_ids(SERVER, fresh=True)
         say("claim", claim.client_id)
         for number in count():
-            batch, submissions = order(range(number, number + 3))
+            batch, submissions = new_batch(range(number, number + 3))
             journal.plan(SERVER, claim.client_id, batch, submissions)
             for submission in submissions[: number % 4]:
                 journal.sending(submission.prompt_id, float(number))
@@ -39,46 +39,46 @@ def write(folder: Path) -> None:
 
 
 def claim(folder: Path) -> None:
-    """Start and stop at each order, and say which ids are held in between."""
+    """Open and close the journal on each command, and print the ids that are held in between."""
     say("ready")
-    for _ in orders():
+    for _ in commands():
         with Journal.open(folder) as journal:
             say(*(claim.client_id for claim in journal.claim_ids(SERVER)))
-            next(orders())
+            next(commands())
         say("closed")
 
 
 def write_much(folder: Path) -> None:
-    """Plan a number of batches, beside others that do the same."""
+    """Plan as many batches as a command says, while other processes do the same."""
     say("ready")
-    for line in orders():
+    for line in commands():
         with Journal.open(folder) as journal:
             (claim,) = journal.claim_ids(SERVER, fresh=True)
             for _ in range(int(line)):
-                batch, submissions = order()
+                batch, submissions = new_batch()
                 journal.plan(SERVER, claim.client_id, batch, submissions)
                 journal.sending(submissions[0].prompt_id, 1.0)
         say("done")
 
 
 def start(folder: Path) -> None:
-    """Open at each order and say what the notice is."""
+    """Open the journal on each command and print its notice."""
     say("ready")
-    for _ in orders():
+    for _ in commands():
         with Journal.open(folder) as journal:
             notice = journal.notice
-        say(notice)  # Nobody holds the file any more when the test writes over it.
+        say(notice)  # Printed after closing, since the test then overwrites the file.
 
 
 def begin(folder: Path) -> None:
-    """Begin one journal after another, each in a folder of its own."""
+    """Create one journal after another, each in a folder of its own."""
     for number in count():
         Journal.open(folder / str(number)).close()
         say(number)
 
 
 def fill_up(folder: Path) -> None:
-    """Write until the files may grow no more, which must raise and leave all that was written before."""
+    """Write until files may not grow any more, which must raise and keep what was written before."""
     import resource
     import sqlite3
 
@@ -86,7 +86,7 @@ def fill_up(folder: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
         try:
             while True:
-                batch, submissions = order(range(20))
+                batch, submissions = new_batch(range(20))
                 journal.plan(SERVER, "c0ffee", batch, submissions)
                 say(batch.id)
         except sqlite3.Error as error:

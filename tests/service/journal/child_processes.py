@@ -1,4 +1,4 @@
-"""Driving children."""
+"""Drives processes that run `child_main`."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class Child:
-    """One comfytui's journal in a process of its own."""
+    """A journal in a process of its own."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
@@ -27,7 +27,7 @@ class Child:
         return line.strip()
 
     def rest(self) -> list[str]:
-        """All that it still said, once it has ended."""
+        """Return the remaining lines, once the process has ended."""
         assert self.process.stdout
         return [line.strip() for line in self.process.stdout if line.endswith("\n")]
 

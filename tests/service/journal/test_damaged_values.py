@@ -1,4 +1,4 @@
-"""Any value in any column: what makes no sense is left out and told of once, and all else is there."""
+"""Invalid values in any column: their entries are left out and reported once, and all others are restored."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from comfytui.session.model import Failure, JobStatus, Stamp
 from comfytui.session.progress import progress_line, progress_of
 from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
-from tests.service.journal.batches import FILE, ME, SERVER, planned
+from tests.service.journal.batches import FILE, ME, SERVER, recorded_batch
 
 COLUMNS = {
     "batches": ("batch", "server", "client_id", "title", "total", "created", "base"),
@@ -32,7 +32,7 @@ VALUES = ("not what it should be", "9" * 5000, b"\x00\xff", float("inf"), float(
 
 
 def write(journal: Journal) -> None:
-    ended, running, _ = (planned(journal, [1, 2], title=title) for title in ("ended", "running", "waiting"))
+    ended, running, _ = (recorded_batch(journal, [1, 2], title=title) for title in ("ended", "running", "waiting"))
     for prompt_id in ended.prompts:
         journal.ended(
             prompt_id, JobStatus.FAILED, outputs=[Output("a.png")], failure=Failure("why"), seconds=2.0, wall=9.0
@@ -49,7 +49,7 @@ def numbers(saved: SavedBatch) -> Iterator[object]:
 
 
 def check(saved: SavedBatch) -> None:
-    """That a session can work with it."""
+    """Check that a session can work with a restored batch."""
     assert all(number is None or (isinstance(number, int | float) and isfinite(number)) for number in numbers(saved))
     assert all(1 <= prompt.batch_tag.index <= saved.batch.total for prompt in saved.prompts)
     planned = BatchPlanned(saved.batch, tuple(prompt.job() for prompt in saved.prompts))
@@ -59,7 +59,7 @@ def check(saved: SavedBatch) -> None:
 
 
 @pytest.mark.parametrize("table", COLUMNS)
-def test_one_value_that_makes_no_sense_costs_its_row_alone(table: str) -> None:
+def test_an_invalid_value_costs_only_its_row(table: str) -> None:
     left_out = set()
     with Journal(open_in_memory()) as whole:
         write(whole)
@@ -80,17 +80,17 @@ def test_one_value_that_makes_no_sense_costs_its_row_alone(table: str) -> None:
     assert expected[table] <= left_out
 
 
-async def test_what_is_left_out_is_told_once(tmp_path: Path) -> None:
+async def test_damaged_entries_are_reported_once(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         write(journal)
     for column, value in (("seconds", "long"), ("status", "unheard of")):
         with closing(sqlite3.connect(tmp_path / FILE)) as db, db:
             db.execute(f"UPDATE prompts SET {column} = ? WHERE position = 1", (value,))
-    told: list[str] = []
+    messages: list[str] = []
     for _ in range(2):
-        pen = AsyncJournal(told.append, tmp_path)
-        await pen.open()
-        assert [len(saved.prompts) for saved in await pen.restore(SERVER, [ME])] == [1, 1, 1]
-        assert pen.is_durable
-        await pen.close()
-    assert told == ["3 entries of the journal cannot be read and are left out: all others are there."]
+        async_journal = AsyncJournal(messages.append, tmp_path)
+        await async_journal.open()
+        assert [len(saved.prompts) for saved in await async_journal.restore(SERVER, [ME])] == [1, 1, 1]
+        assert async_journal.is_durable
+        await async_journal.close()
+    assert messages == ["3 entries of the journal cannot be read and are left out: all others are there."]

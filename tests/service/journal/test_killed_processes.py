@@ -1,4 +1,4 @@
-"""Processes that are killed at any moment, and several at once, lose nothing that was promised."""
+"""Processes that are killed at any moment, or write at once, lose nothing that was recorded."""
 
 import random
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.service.journal.child_processes import children
 ROUNDS = 4
 
 
-def test_what_was_posted_survives_a_kill(tmp_path: Path) -> None:
+def test_recorded_steps_survive_a_kill(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(2**32)
     print("seed", seed)
     chance = random.Random(seed)
@@ -40,7 +40,7 @@ def test_what_was_posted_survives_a_kill(tmp_path: Path) -> None:
                     assert prompt.accepted_id == prompt_id
                 case _:
                     assert (prompt.status, len(prompt.outputs)) == (JobStatus.SUCCEEDED, 1)
-        # A batch is there whole or not at all.
+        # Each batch is complete or absent.
         assert all(len(batch.prompts) == batch.batch.total for batch in batches)
     assert len(said) > ROUNDS
     with Journal.open(tmp_path) as journal:
@@ -48,7 +48,7 @@ def test_what_was_posted_survives_a_kill(tmp_path: Path) -> None:
         assert {claim.client_id for claim in journal.claim_ids(SERVER)} == owning
 
 
-def test_a_kill_while_it_begins_leaves_what_can_be_begun(tmp_path: Path) -> None:
+def test_a_kill_during_creation_leaves_a_usable_journal(tmp_path: Path) -> None:
     with children(tmp_path, "begin", 4) as crowd:
         for number, child in enumerate(crowd):
             while int(child.hear()) < number:

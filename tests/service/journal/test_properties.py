@@ -1,4 +1,4 @@
-"""Whatever is written in whatever order: the journal gives back the last words, now and after it is opened again."""
+"""After any sequence of calls the journal restores the last state, before and after it is opened again."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ CALLS = st.one_of(
 
 @dataclass
 class Known:
-    """What the journal should know of a prompt."""
+    """The state of a prompt that the journal should restore."""
 
     batch: str
     status: JobStatus = JobStatus.SUBMITTING
@@ -47,8 +47,8 @@ class Known:
     end: tuple[Any, ...] = ((), None, None, None)
 
 
-class Desk:
-    """A journal and what it should know."""
+class JournalModel:
+    """A journal, and a model of what it should restore."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
@@ -109,15 +109,15 @@ class Desk:
 
 @settings(max_examples=60)
 @given(st.lists(CALLS, max_size=25))
-def test_the_last_words_come_back(calls: list[tuple[Any, ...]]) -> None:
+def test_the_last_recorded_state_is_restored(calls: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory() as folder:
         with Journal.open(Path(folder)) as journal:
-            desk = Desk(journal)
+            model = JournalModel(journal)
             for call in calls:
-                desk.do(call)
-            before = desk.restored(journal)
+                model.do(call)
+            before = model.restored(journal)
         with Journal.open(Path(folder)) as journal:
-            after = desk.restored(journal)
+            after = model.restored(journal)
     assert after == before
     found = {prompt.prompt_id: prompt for batches in after for saved in batches for prompt in saved.prompts}
     assert {
@@ -130,16 +130,16 @@ def test_the_last_words_come_back(calls: list[tuple[Any, ...]]) -> None:
             (saved.outputs, saved.failure, saved.seconds, saved.ended),
         )
         for key, saved in found.items()
-    } == desk.known
+    } == model.known
     assert all(saved.parameters.seed is not None for saved in found.values())
     assert {key for key, saved in found.items() if not saved.submission()} == {
         key for key, saved in found.items() if saved.status.ended
     }
-    assert {saved.batch.id for batches in after for saved in batches} == set(desk.batches)
+    assert {saved.batch.id for batches in after for saved in batches} == set(model.batches)
 
 
 @given(TEXTS, TEXTS)
-def test_no_two_texts_are_stored_alike(one: str, other: str) -> None:
+def test_no_two_texts_are_escaped_alike(one: str, other: str) -> None:
     assert unescape(escape(one)) == one
     assert (escape(one) == escape(other)) == (one == other)
     escape(one).encode()

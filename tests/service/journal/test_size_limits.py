@@ -1,4 +1,4 @@
-"""The journal's file stays small, however long it is used."""
+"""The journal's file stays small however long it is used."""
 
 import json
 import sqlite3
@@ -13,11 +13,11 @@ from comfytui.service.journal import codec, writing
 from comfytui.service.journal.journal import Journal
 from comfytui.session.model import JobStatus
 from tests.comfy.memory import MB
-from tests.service.journal.batches import ME, SERVER, graph, order, planned
+from tests.service.journal.batches import ME, SERVER, graph, new_batch, recorded_batch
 
 
 def counts(folder: Path) -> tuple[int, int, int]:
-    """Prompts, those with a graph, and batches with a base."""
+    """Count the prompts, those with a graph, and the batches with a base."""
     with closing(sqlite3.connect(folder / "journal.sqlite3")) as db:
         return (
             db.execute("SELECT count(*) FROM prompts").fetchone()[0],
@@ -30,14 +30,14 @@ def test_the_file_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(writing, "GRAPHS_KEPT", 10)
     monkeypatch.setattr(writing, "PROMPTS_KEPT", 30)
     with Journal.open(tmp_path) as journal:
-        unfinished = planned(journal, [1, 2])
+        unfinished = recorded_batch(journal, [1, 2])
         sizes = []
         for _ in range(30):
-            batch = planned(journal, range(5))
+            batch = recorded_batch(journal, range(5))
             for prompt_id in batch.prompts:
                 journal.ended(prompt_id, JobStatus.SUCCEEDED)
             sizes.append(counts(tmp_path))
-        planned(journal, [1])
+        recorded_batch(journal, [1])
         assert max(sizes) <= (2 + 30 + 5 * 2, 2 + 10 + 5 * 2, 1 + 2 + 2)
         assert counts(tmp_path) == (2 + 30 + 1, 2 + 10 + 1, 1 + 2 + 1)
         assert [journal.graph_of(prompt_id) for prompt_id in unfinished.prompts] == [graph(1), graph(2)]
@@ -45,22 +45,22 @@ def test_the_file_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert (pruned.graph, pruned.submission(), pruned.job().parameters.seed) == (None, None, 0)
 
 
-def test_the_true_bounds_hold(tmp_path: Path) -> None:
+def test_the_actual_limits_hold(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        batch, submissions = order(range(1000))
+        batch, submissions = new_batch(range(1000))
         for number in range(3):
             again = [replace(submission, prompt_id=f"{number}-{submission.prompt_id}") for submission in submissions]
             journal.plan(SERVER, ME, replace(batch, id=f"{batch.id}-{number}"), again)
             with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
                 db.execute("UPDATE prompts SET status = 'succeeded'")
-        planned(journal, [1])
+        recorded_batch(journal, [1])
         assert counts(tmp_path) == (3001, writing.GRAPHS_KEPT + 1, 3)
         assert journal.graph_of(f"2-{batch.prompts[0]}") == graph(0)
 
 
-def test_graphs_of_one_batch_share_what_is_equal(tmp_path: Path) -> None:
+def test_graphs_of_one_batch_are_compressed_against_the_first(tmp_path: Path) -> None:
     big = {"1": {"class_type": "Note", "inputs": {"text": "".join(chr(33 + n * n % 89) for n in range(8000))}}}
-    batch, submissions = order(range(200))
+    batch, submissions = new_batch(range(200))
     submissions = [replace(submission, graph={**big, **submission.graph}) for submission in submissions]
     with Journal.open(tmp_path) as journal:
         journal.plan(SERVER, ME, batch, submissions)
@@ -68,16 +68,16 @@ def test_graphs_of_one_batch_share_what_is_equal(tmp_path: Path) -> None:
     assert (tmp_path / "journal.sqlite3").stat().st_size < 200 * 1000
 
 
-def test_a_few_bytes_that_become_a_huge_graph_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_beyond_the_size_limit_is_not_decompressed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codec, "GRAPH_SIZE", 10_000)
     assert codec.decompress(codec.compress(bytes(10_000))) == bytes(10_000)
     assert codec.decompress(codec.compress(bytes(10_001))) is None
 
 
-def test_the_files_of_a_prompt_are_kept_up_to_a_size(tmp_path: Path) -> None:
+def test_outputs_are_stored_up_to_the_size_limit(tmp_path: Path) -> None:
     endless = tuple(Output(f"{number}.png", "\U0001f98a" * 1_000) for number in range(1_000))
     with Journal.open(tmp_path) as journal:
-        few, many = planned(journal, [1, 2]).prompts
+        few, many = recorded_batch(journal, [1, 2]).prompts
         journal.ended(few, JobStatus.SUCCEEDED, outputs=endless[:10])
         journal.ended(many, JobStatus.SUCCEEDED, outputs=endless)
         prompts = journal.restore(SERVER, [ME])[0].prompts
@@ -87,5 +87,5 @@ def test_the_files_of_a_prompt_are_kept_up_to_a_size(tmp_path: Path) -> None:
     assert (tmp_path / "journal.sqlite3").stat().st_size < 3 * MB
 
 
-def test_files_that_were_kept_without_a_limit_are_not_read() -> None:
+def test_outputs_beyond_the_size_limit_are_not_read() -> None:
     assert codec.decode_outputs(json.dumps([["a.png", "x" * 5 * MB, "output", "9", "images"]])) == ()
