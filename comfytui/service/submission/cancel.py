@@ -159,13 +159,7 @@ async def cancel_all(
 ) -> Outcome:
     """Drop, delete and interrupt jobs of mine in as few requests as possible, and dismiss lost ones.
 
-    Args:
-        jobs: The jobs, none of which has ended otherwise than lost.
-        state: The session's state.
-        client: The server.
-        outbox: What is not sent yet.
-        apply: Takes the events that say what became of the jobs.
-        force: Interrupt even where the server can only stop whatever runs.
+    Arguments as for `cancel`. None of the jobs has ended otherwise than lost.
 
     Returns:
         The outcome, for the user, also where the server cannot be asked.

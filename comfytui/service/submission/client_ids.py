@@ -27,9 +27,6 @@ from comfytui.service.journal.records import Endpoint, SavedBatch
 from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch
 
-RECENT = 20
-"""Ended batches that the next start shows again."""
-
 
 class ClientIds:
     """The client ids held for one server, the first of them for new prompts.
@@ -102,7 +99,7 @@ class ClientIds:
         if self._fresh:
             return []
         self._assign_server()
-        return await self._journal.restore(self._endpoint, self.client_ids, RECENT)
+        return await self._journal.restore(self._endpoint, self.client_ids)
 
     def move_out(self) -> None:
         """Release every id, to be called once their sockets are closed."""
@@ -146,7 +143,7 @@ class ClientIds:
             return (), []
         if claimed:
             self._assign_server()
-        return claimed, await self._journal.restore(self._endpoint, self.client_ids, RECENT)
+        return claimed, await self._journal.restore(self._endpoint, self.client_ids)
 
     @property
     def is_durable(self) -> bool:

@@ -21,7 +21,7 @@ SEARCH_SECONDS = 30.0
 
 async def find_in_queue(client: ComfyClient, submission: Submission) -> QueueItem | None:
     """Return the prompt that waits, runs, or has ended under its own id; raises ComfyError."""
-    queue = await client.queue(lambda item: item if _is(item, submission) else None)
+    queue = await client.queue(lambda item: item if _matches(item, submission) else None)
     for item in (*queue.running, *queue.pending):
         if item is not None:
             return item
@@ -40,7 +40,7 @@ async def find_in_history(client: ComfyClient, submission: Submission) -> tuple[
     """
 
     def keep(entry: HistoryEntry) -> tuple[str, QueueItem | None]:
-        return entry.item.prompt_id, entry.item if _is(entry.item, submission) else None
+        return entry.item.prompt_id, entry.item if _matches(entry.item, submission) else None
 
     kept = await client.history(LATEST, keep)
     return next((item for _, item in kept if item is not None), None), frozenset(prompt_id for prompt_id, _ in kept)
@@ -54,5 +54,5 @@ async def find_finished(client: ComfyClient, submission: Submission) -> tuple[Fi
     return ()
 
 
-def _is(item: QueueItem, submission: Submission) -> bool:
+def _matches(item: QueueItem, submission: Submission) -> bool:
     return item.prompt_id == submission.prompt_id or item.marks == submission.marks
