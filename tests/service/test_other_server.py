@@ -61,6 +61,7 @@ async def batch_left_behind(it: TwoServers, watcher: Watcher) -> Batch:
     await watcher.live()
     batch = await watcher.order(2, model=MODEL)
     await watcher.until(batch, JobStatus.QUEUED)
+    await eventually(lambda: watcher.state.queue_remaining == 2, "the length of the queue")
     it.switch_to(it.other)
     await mismatch(watcher)
     return batch
