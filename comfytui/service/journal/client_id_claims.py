@@ -20,12 +20,12 @@ _FILE_NAME = re.compile(r"[0-9A-Za-z-]{1,64}")
 class Recognised(NamedTuple):
     """Client ids of a server's jobs that are mine.
 
-    `mine` are those of this user, `elsewhere` the ones among them that another process holds, `claims` the ids that
-    were claimed.
+    `mine` are those of this user, `held_elsewhere` the ones among them that another process holds, `claims` the ids
+    that were claimed.
     """
 
     mine: list[str]
-    elsewhere: list[str]
+    held_elsewhere: list[str]
     claims: list[Claim]
 
 
@@ -57,10 +57,10 @@ class ClientIdClaims:
         """Claim the free ids that own unfinished prompts of an endpoint; tell which of `mine` other processes hold."""
         with self.lock():
             own = {claim.client_id for claim in self._claims if claim.held}
-            elsewhere = [client_id for client_id in mine if client_id not in own and not self.is_free(client_id)]
+            held_elsewhere = [client_id for client_id in mine if client_id not in own and not self.is_free(client_id)]
             claims = [] if self._folder is None else _claim_owners(self._db, self._folder, endpoint)
         self._claims += claims
-        return Recognised(list(mine), elsewhere, claims)
+        return Recognised(list(mine), held_elsewhere, claims)
 
     def release(self) -> None:
         """Release every id."""

@@ -48,7 +48,7 @@ class ClientIds:
         self._given = client_id
         self._claims: list[Claim] = []
         self._mine: set[str] = set()
-        self._elsewhere: set[str] = set()
+        self._held_elsewhere: set[str] = set()
         self._owners: dict[str, str] = {}
 
     @property
@@ -69,7 +69,7 @@ class ClientIds:
     @property
     def elsewhere(self) -> frozenset[str]:
         """The ids of mine that another comfytui process holds."""
-        return frozenset(self._elsewhere.difference(self.client_ids))
+        return frozenset(self._held_elsewhere.difference(self.client_ids))
 
     def own(self, batch: str, client_id: str) -> None:
         """Remember the id under which a resumed batch was begun."""
@@ -109,7 +109,7 @@ class ClientIds:
         self._endpoint = self._unidentified
         self._owners.clear()
         self._mine.clear()
-        self._elsewhere.clear()
+        self._held_elsewhere.clear()
         self._fresh = False
 
     def learned(self, fingerprint: str) -> None:
@@ -137,7 +137,7 @@ class ClientIds:
         recognised = await self._journal.recognise(self._endpoint, seen)
         self._claims += recognised.claims
         self._mine.update(recognised.mine)
-        self._elsewhere.update(recognised.elsewhere)
+        self._held_elsewhere.update(recognised.held_elsewhere)
         claimed = tuple(claim.client_id for claim in recognised.claims)
         if not claimed and not recognised.mine:
             return (), []
