@@ -27,8 +27,8 @@ CANCELLED = JobStatus.CANCELLED
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search for unconfirmed prompts at short intervals, and not for long."""
-    for module in (outbox, manager):
-        monkeypatch.setattr(module, "LOOK_PAUSE", 0.05)
+    monkeypatch.setattr(manager, "READY_SECONDS", 0.05)
+    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
     monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
 
 

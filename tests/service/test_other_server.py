@@ -150,7 +150,7 @@ async def test_accepting_a_server_after_the_known_one_is_back_changes_nothing() 
 
 
 async def test_accepting_a_server_means_the_one_that_was_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "OTHER_BOX_PAUSE", 0.1)
+    monkeypatch.setattr(poll_schedule, "OTHER_SERVER_PAUSE", 0.1)
     async with two_servers() as it, SimServer(THIRD) as third, watching(it.server, folder=tmp_path) as watcher:
         await eventually(lambda: watcher.state.stats, "its identity")
         it.switch_to(it.other)
@@ -171,8 +171,8 @@ async def test_accepting_a_server_means_the_one_that_was_shown(tmp_path: Path, m
 async def test_another_server_is_detected_without_sockets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone_for_long: bool
 ) -> None:
-    monkeypatch.setattr(poller, "OTHER_BOX_PAUSE", 0.1)
-    monkeypatch.setattr(poller, "STATS_BUSY", 0.1)
+    monkeypatch.setattr(poll_schedule, "OTHER_SERVER_PAUSE", 0.1)
+    monkeypatch.setattr(stats_reader, "STATS_BUSY", 0.1)
     async with two_servers() as it:
         it.proxy.strip_upgrades()
         async with watching(it.server, folder=tmp_path) as watcher:
@@ -227,7 +227,7 @@ async def test_nothing_that_a_server_sends_is_used_before_its_identity_is_verifi
 async def test_nothing_that_the_other_server_sent_is_used_once_the_known_one_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(poller, "OTHER_BOX_PAUSE", 0.1)
+    monkeypatch.setattr(poll_schedule, "OTHER_SERVER_PAUSE", 0.1)
     async with two_servers() as it, watching(it.server) as watcher:
         await batch_left_behind(it, watcher)
         await eventually(lambda: it.other.sockets.clients, "a socket to the other server")

@@ -15,8 +15,8 @@ from comfytui.sim import stats
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
 from tests.service.resuming import resumed, shows, statuses
+from tests.service.test_other_clients_jobs import of_another_client
 from tests.service.test_other_server import journal_rows
-from tests.service.test_others import of_another_client
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate
 from tests.waiting import eventually

@@ -140,8 +140,8 @@ async def test_a_crash_while_a_prompt_is_sent_does_not_send_it_twice(monkeypatch
 async def test_a_service_continues_after_a_crash_but_only_with_the_known_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(manager, "LOOK_PAUSE", 0.05)
-    look = Poller.look
+    monkeypatch.setattr(manager, "READY_SECONDS", 0.05)
+    poll = Poller.poll
     async with two_servers() as it:
 
         async def broken(*_: object) -> None:

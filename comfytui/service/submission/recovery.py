@@ -48,11 +48,11 @@ async def parcels_of(jobs: Sequence[Job], known: Mapping[str, Submission], journ
 async def in_history(prompt_ids: Sequence[str], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
     """Return the prompts among these that the server's history has after all; raises ComfyError."""
     finished, missing = dict[str, FinishedPrompt](), set(prompt_ids)
-    if len(missing) > ASKED_AT_ONCE:
-        entries = await read_history(client, LATEST)
+    if len(missing) > CONCURRENT_REQUESTS:
+        entries = await read_history(client, HISTORY_LIMIT)
         finished = {each.prompt.prompt_id: each for each in entries if each.prompt.prompt_id in missing}
         missing -= finished.keys()
-        if len(entries) < LATEST and len(missing) > ASKED_AT_ONCE:
+        if len(entries) < HISTORY_LIMIT and len(missing) > CONCURRENT_REQUESTS:
             missing = set()  # That was the whole history.
 
     def add(snapshot: HistorySnapshot) -> None:
