@@ -28,8 +28,8 @@ CANCELLED = JobStatus.CANCELLED
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search for unconfirmed prompts at short intervals, and not for long."""
     monkeypatch.setattr(manager, "READY_SECONDS", 0.05)
-    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
 
 
 @asynccontextmanager
@@ -65,7 +65,7 @@ async def test_an_unconfirmed_prompt_is_cancelled_whichever_poll_finds_it(
     server = ScriptedServer()
     monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
     async with outbox_harness(server, monkeypatch) as it:
-        monkeypatch.setattr(outbox, "LANDING_TIME", 30.0)
+        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 30.0)
         batch = it.order(3)
         first, batch_tag = batch.prompts[0], it.state.jobs[batch.prompts[0]].batch_tag
         await eventually(lambda: it.outbox.undelivered.is_unconfirmed(first), "the loss")
@@ -87,7 +87,7 @@ async def test_a_prompt_that_was_found_and_cancelled_meanwhile_blocks_no_other(m
         server, "answer", lambda body: web.Response(status=504) if len(server.posts) == 1 else fine(body)
     )
     async with outbox_harness(server, monkeypatch) as it:
-        monkeypatch.setattr(outbox, "LANDING_TIME", 1e9)
+        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 1e9)
         batch, later = it.order(1), it.order(1)
         (first,) = batch.prompts
         await eventually(lambda: it.outbox.undelivered.is_unconfirmed(first), "the loss")

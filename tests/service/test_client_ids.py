@@ -52,10 +52,10 @@ async def test_a_cancelled_lookup_is_completed(tmp_path: Path, cancelled: bool) 
     known: list[SavedBatch] = []
     sockets: list[str] = []
     async with client_ids_at(SERVER, tmp_path) as client_ids:
-        await client_ids.move_in(FINGERPRINT)
+        await client_ids.acquire(FINGERPRINT)
         batch = left_behind(tmp_path, at(SERVER))
         resumption = Resumption(client_ids, SessionState, known.extend, lambda: None)
-        resumption.want()
+        resumption.request()
         with locks.folder_lock(tmp_path / LOCK_FILE):
             running = asyncio.create_task(resumption.run(sockets.append))
             await eventually(lambda: not resumption._requested.is_set(), "the question")
@@ -76,23 +76,23 @@ async def test_a_batch_from_before_any_server_answered_belongs_to_the_server_tha
     tmp_path: Path,
 ) -> None:
     async with client_ids_at(SERVER, tmp_path) as client_ids:
-        await client_ids.move_in(FINGERPRINT)
+        await client_ids.acquire(FINGERPRINT)
         batch = left_behind(tmp_path, at(SERVER, ""))
         taken, saved = await client_ids.recognise([])
         assert (taken, ids(saved)) == (("left",), [batch])
     async with client_ids_at(SERVER, tmp_path) as client_ids:
-        assert await client_ids.move_in("beef") == []
+        assert await client_ids.acquire("beef") == []
 
 
 async def test_a_fresh_start_resumes_nothing_but_at_the_next_server_that_is_accepted(tmp_path: Path) -> None:
     here, there = left_behind(tmp_path, at(SERVER)), left_behind(tmp_path, at(SERVER, "beef"))
     async with client_ids_at(SERVER, tmp_path, fresh=True) as client_ids:
-        assert await client_ids.move_in(FINGERPRINT) == []
+        assert await client_ids.acquire(FINGERPRINT) == []
         assert await client_ids.recognise(["left"]) == ((), [])
-        client_ids.move_out()
-        assert ids(await client_ids.move_in("beef")) == [there]
-        client_ids.move_out()
-        assert ids(await client_ids.move_in(FINGERPRINT)) == [here]
+        client_ids.release()
+        assert ids(await client_ids.acquire("beef")) == [there]
+        client_ids.release()
+        assert ids(await client_ids.acquire(FINGERPRINT)) == [here]
 
 
 async def test_ended_batches_are_shown_at_another_address_once_their_jobs_are_seen_there(tmp_path: Path) -> None:
@@ -101,9 +101,9 @@ async def test_ended_batches_are_shown_at_another_address_once_their_jobs_are_se
         for prompt in batch.prompts:
             journal.ended(prompt, JobStatus.SUCCEEDED)
     async with client_ids_at(OTHER_ADDRESS, tmp_path) as client_ids:
-        await client_ids.move_in(FINGERPRINT)
+        await client_ids.acquire(FINGERPRINT)
         assert await client_ids.recognise(["stranger"]) == ((), [])
         taken, saved = await client_ids.recognise(["left"])
         assert (taken, ids(saved)) == ((), [batch.id])
         assert client_ids.mine >= {"left"}
-        assert client_ids.elsewhere == frozenset()
+        assert client_ids.held_elsewhere == frozenset()

@@ -125,7 +125,7 @@ class ScriptedServer:
 
 @asynccontextmanager
 async def outbox_harness(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OutboxHarness]:
-    monkeypatch.setattr(outbox_module, "LANDING_TIME", 0.1)
+    monkeypatch.setattr(outbox_module, "ARRIVAL_SECONDS", 0.1)
 
     async def count(_: web.Request) -> web.Response:
         server.login_refusals -= 1
@@ -309,7 +309,7 @@ async def test_cancelling_an_unconfirmed_prompt_takes_effect_when_it_is_found(
     async with outbox_harness(server, monkeypatch) as it:
         batch = it.order(1)
         (prompt_id,) = batch.prompts
-        monkeypatch.setattr(outbox_module, "LANDING_TIME", 30.0)
+        monkeypatch.setattr(outbox_module, "ARRIVAL_SECONDS", 30.0)
         await eventually(lambda: it.outbox.undelivered.is_unconfirmed(prompt_id), "the loss")
         text, _ = await cancel(prompt_id, it.state, it.client, it.outbox, it.apply)
         assert "the job will be cancelled" in text

@@ -129,10 +129,10 @@ async def test_a_job_with_missing_images_is_not_finished() -> None:
             await client.submit(twice, prompt_id=str(uuid4()), client_id="me", marks={})
             await cell.worked_off(2)
             both = [Submission("p", "b", twice, {}, None)]
-            assert len(await recovery.found(both, client)) == 1
+            assert len(await recovery.finished_by_images(both, client)) == 1
             gone = next(key for key in cell.sim.files.contents if key[2].startswith("second"))
             del cell.sim.files.contents[gone]
-            assert await recovery.found(both, client) == ()
+            assert await recovery.finished_by_images(both, client) == ()
 
 
 async def test_dismissed_jobs_are_no_longer_lost() -> None:
@@ -155,7 +155,7 @@ async def test_many_lost_jobs_are_searched_in_one_page_of_the_history() -> None:
         one_by_one = cell.sim.faults.delay(0.0, "/history/")
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
             wanted = [*batch.prompts, *(str(uuid4()) for _ in range(20))]
-            known = await recovery.in_history(wanted, client)
+            known = await recovery.finished_in_history(wanted, client)
         assert [past.prompt.prompt_id for past in known] == list(batch.prompts)
         assert one_by_one.hits == 0
 
@@ -166,5 +166,5 @@ async def test_few_lost_jobs_are_requested_one_by_one_and_a_failed_request_hides
         await eventually(lambda: len(cell.sim.queue.history) == 3, "their entries")
         cell.sim.faults.fail(500, f"/history/{batch.prompts[1]}")
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
-            known = await recovery.in_history(batch.prompts, client)
+            known = await recovery.finished_in_history(batch.prompts, client)
         assert [past.prompt.prompt_id for past in known] == [batch.prompts[0], batch.prompts[2]]

@@ -26,7 +26,7 @@ Take = Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search for unconfirmed prompts at short intervals."""
-    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
 
 
 def after(monkeypatch: pytest.MonkeyPatch, sim: SimServer, count: int, then: Callable[[], object]) -> None:
@@ -54,7 +54,7 @@ async def unanswered(sim: SimServer, folder: Path, images: int) -> Batch:
 
 @pytest.mark.usefixtures("short_pauses")
 async def test_the_next_start_sends_what_is_unsent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     async with SimServer(QUICK, pace=Gate()) as sim:
         server = Server.from_url(sim.url)
         after(monkeypatch, sim, 3, lambda: sim.faults.fail(503, "/prompt", method="POST"))
@@ -95,7 +95,7 @@ async def test_a_prompt_that_never_arrived_is_sent_by_the_next_start(
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
         batch = await unanswered(sim, tmp_path, 2)
-        monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             await watcher.until(batch)
@@ -130,7 +130,7 @@ async def test_a_prompt_that_a_poll_found_under_an_id_of_the_server_is_not_sent_
 async def test_a_lost_job_with_an_id_of_the_server_is_resent_by_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.5)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.5)
     async with SimServer(SimConfig(load_seconds=0, like="0.3.40"), pace=Gate()) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
@@ -180,7 +180,7 @@ async def test_a_clock_that_was_set_back_does_not_prolong_the_search(
         batch = await unanswered(sim, tmp_path, 1)
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
             assert db.execute("UPDATE prompts SET sending = sending + 86400 WHERE sending > 0").rowcount == 1
-        monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             await watcher.until(batch, patience=20)
@@ -210,7 +210,7 @@ async def test_a_requested_cancel_is_carried_out_by_the_next_start(tmp_path: Pat
 async def test_a_prompt_with_a_damaged_graph_is_rejected_and_the_others_are_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
         batch = await unanswered(sim, tmp_path, 3)

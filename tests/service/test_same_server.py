@@ -142,8 +142,8 @@ async def test_jobs_of_a_process_that_ended_are_live_and_recorded_in_the_one_tha
 async def test_unsent_images_of_a_process_that_ended_are_sent_once_by_the_one_that_resumes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
-    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     gate = Gate()
     gate.let_start()
     async with SimServer(replace(QUICK, like=version), pace=gate) as sim:
@@ -252,7 +252,7 @@ async def test_a_batch_is_resumed_at_another_address_of_its_server(tmp_path: Pat
 async def test_unsent_images_are_sent_by_another_address_of_the_same_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
     async with SimServer(QUICK, pace=Gate()) as sim, proxy_to(sim.url) as proxy:
         async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
             await watcher.live()
@@ -262,7 +262,7 @@ async def test_unsent_images_are_sent_by_another_address_of_the_same_server(
                 waiting = await watcher.order(2, model=MODEL)
                 await eventually(lambda: refused.hits, "the POST")
                 await eventually(lambda: statuses(watcher, waiting) == [JobStatus.SUBMITTING] * 2, "the wait")
-        monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
         async with watching(Server.from_url(proxy.url), folder=tmp_path) as watcher:
             await mine(watcher, waiting, JobStatus.QUEUED, JobStatus.QUEUED)
         assert ids(sim) == [*sent.prompts, *waiting.prompts]
@@ -270,8 +270,8 @@ async def test_unsent_images_are_sent_by_another_address_of_the_same_server(
 
 async def test_two_identical_machines_are_not_confused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stats, "_argv", lambda *_: FINGERPRINTED_ALIKE)
-    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     async with SimServer(QUICK, pace=Gate()) as sim, SimServer(QUICK, pace=Gate()) as twin:
         async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
             await watcher.live()

@@ -36,7 +36,7 @@ async def test_the_first_unsent_prompt_can_be_cancelled() -> None:
 
 
 async def test_a_cancelled_prompt_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     paused = SimConfig(steps_per_second=2, load_seconds=0)
     async with SimServer(paused) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
@@ -112,7 +112,7 @@ async def test_an_error_is_reported_without_the_credentials_of_any_login() -> No
 
 
 async def test_a_crash_while_a_prompt_is_sent_does_not_send_it_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
     receive = manager.ConnectionManager._receive
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
         held = proxy.hold_answer_to(b"POST /api/prompt")

@@ -21,7 +21,7 @@ async def test_the_first_poll_of_a_server_that_was_stalled_proves_nothing(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with outbox_harness(server, monkeypatch) as it:
-        monkeypatch.setattr(outbox, "LANDING_TIME", 0.0)
+        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.0)
         polls: list[list[Json]] = []
 
         def overtaken() -> list[Json]:
@@ -41,7 +41,7 @@ async def test_the_queue_of_another_server_proves_nothing(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with outbox_harness(server, monkeypatch) as it:
-        monkeypatch.setattr(outbox, "LANDING_TIME", 0.0)
+        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.0)
 
         polls: list[list[Json]] = []
 
@@ -62,7 +62,7 @@ async def test_the_history_entry_of_another_prompt_is_not_mistaken_for_it(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with outbox_harness(server, monkeypatch) as it:
-        monkeypatch.setattr(outbox, "LANDING_TIME", 30.0)
+        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 30.0)
         other: Json = {"prompt": [1, "theirs", {}, {"client_id": "them"}, []], "outputs": {}, "status": None}
         monkeypatch.setattr(server, "ended", lambda _: {"theirs": other})
         batch = it.order(1)

@@ -67,11 +67,11 @@ class ClientIds:
         return frozenset(self._mine.union(self.client_ids))
 
     @property
-    def elsewhere(self) -> frozenset[str]:
+    def held_elsewhere(self) -> frozenset[str]:
         """The ids of mine that another comfytui process holds."""
         return frozenset(self._held_elsewhere.difference(self.client_ids))
 
-    def own(self, batch: str, client_id: str) -> None:
+    def set_owner(self, batch: str, client_id: str) -> None:
         """Remember the id under which a resumed batch was begun."""
         self._owners[batch] = client_id
 
@@ -80,11 +80,11 @@ class ClientIds:
         owner = self._owners.get(batch)
         return owner if owner in self.client_ids else self.client_id
 
-    async def known_box(self) -> str:
+    async def last_fingerprint(self) -> str:
         """Return the fingerprint of the server that last answered at this address; empty if none ever did."""
         return await self._journal.fingerprint(self._unidentified.name) or ""
 
-    async def move_in(self, fingerprint: str) -> list[SavedBatch]:
+    async def acquire(self, fingerprint: str) -> list[SavedBatch]:
         """Claim the ids that own unfinished prompts of a server, or a new id, and return the batches to resume.
 
         Args:
@@ -101,7 +101,7 @@ class ClientIds:
         self._assign_server()
         return await self._journal.restore(self._endpoint, self.client_ids)
 
-    def move_out(self) -> None:
+    def release(self) -> None:
         """Release every id, to be called once their sockets are closed."""
         for claim in self._claims:
             claim.release()
@@ -112,7 +112,7 @@ class ClientIds:
         self._held_elsewhere.clear()
         self._fresh = False
 
-    def learned(self, fingerprint: str) -> None:
+    def set_fingerprint(self, fingerprint: str) -> None:
         """Record the server's fingerprint; what was submitted before any server answered is that server's now."""
         self._journal.remember_fingerprint(self._unidentified.name, fingerprint)
         if not self._endpoint.fingerprint:

@@ -11,7 +11,7 @@ from comfytui.session.model import Job
 from comfytui.workflow.graph import Graph, sendable
 
 
-async def kept_graph(prompt_id: str, submissions: Mapping[str, Submission], journal: AsyncJournal) -> Graph | None:
+async def local_graph(prompt_id: str, submissions: Mapping[str, Submission], journal: AsyncJournal) -> Graph | None:
     """Return the graph that this machine has of a job, or None."""
     if submission := submissions.get(prompt_id):
         return submission.graph

@@ -16,9 +16,9 @@ from comfytui.service.submission.undelivered import NONE_UNCONFIRMED, Apply, OnR
 from comfytui.session.events import HistorySnapshot, HttpFailed, PromptDelayed, PromptLost
 from comfytui.session.model import Failure, LinkKind
 
-LANDING_TIME = 30.0
+ARRIVAL_SECONDS = 30.0
 """Seconds in which a POST whose answer was lost may still enter the queue: validating a large graph takes time."""
-LOOK_PAUSE = 2.0
+RETRY_PAUSE = 2.0
 """Seconds between polls for an unconfirmed submission, and between retries while the server is down."""
 MAX_FAILURES = 3
 """How often the server may answer with status 500 before the submission is taken for the cause."""
@@ -116,7 +116,7 @@ class Outbox:
         except Unreachable as error:
             self.undelivered.reset(submission)
             self._delay(submission, error)
-            await self._sleep(LOOK_PAUSE)
+            await self._sleep(RETRY_PAUSE)
         except ComfyError as error:
             # A request for a login proves nothing: a proxy may send it after the server accepted the prompt.
             self.undelivered.failures += isinstance(error, ServerError) and error.status == 500
@@ -135,7 +135,7 @@ class Outbox:
             await client.queue_count()
         except ComfyError as error:
             self._delay(submission, error)
-            await self._sleep(LOOK_PAUSE)
+            await self._sleep(RETRY_PAUSE)
             return False
         return True
 
@@ -160,11 +160,11 @@ class Outbox:
 
     async def _confirm(self, client: ComfyClient, submission: Submission, post: Unconfirmed) -> None:
         """Poll for a submission whose answer was lost, until it is found or can no longer arrive."""
-        asked, deadline = time.monotonic(), post.since + LANDING_TIME
+        asked, deadline = time.monotonic(), post.since + ARRIVAL_SECONDS
         misses = 0
         # Require two consecutive misses: a stalled server may answer a GET before it reads our buffered POST.
         while misses < 2 or asked < deadline:
-            await self._sleep(LOOK_PAUSE)
+            await self._sleep(RETRY_PAUSE)
             if submission.prompt_id not in self.undelivered or self.undelivered.is_settled(submission):
                 return
             asked = time.monotonic()

@@ -27,7 +27,9 @@ HEAD = 128 * 1024
 """Bytes of an image that are read: ComfyUI writes the prompt before the pixels, and few graphs are larger."""
 
 
-async def parcels_of(jobs: Sequence[Job], known: Mapping[str, Submission], journal: AsyncJournal) -> list[Submission]:
+async def submissions_of(
+    jobs: Sequence[Job], known: Mapping[str, Submission], journal: AsyncJournal
+) -> list[Submission]:
     """Return the submissions of jobs as they were sent, with the same seeds.
 
     Args:
@@ -45,7 +47,7 @@ async def parcels_of(jobs: Sequence[Job], known: Mapping[str, Submission], journ
     return submissions
 
 
-async def in_history(prompt_ids: Sequence[str], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
+async def finished_in_history(prompt_ids: Sequence[str], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
     """Return the prompts among these that the server's history has after all; raises ComfyError."""
     finished, missing = dict[str, FinishedPrompt](), set(prompt_ids)
     if len(missing) > CONCURRENT_REQUESTS:
@@ -62,7 +64,7 @@ async def in_history(prompt_ids: Sequence[str], client: ComfyClient) -> tuple[Fi
     return tuple(finished[prompt_id] for prompt_id in prompt_ids if prompt_id in finished)
 
 
-async def found(submissions: Sequence[Submission], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
+async def finished_by_images(submissions: Sequence[Submission], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
     """Return the prompts whose images the server all has, as finished; raises ComfyError.
 
     ComfyUI writes into each image the graph that made it. Only the top of the output folder can be listed, so images

@@ -72,15 +72,15 @@ class Resumption:
         self._looked_up: frozenset[str] = frozenset()
         self._requested = asyncio.Event()
 
-    def want(self) -> None:
+    def request(self) -> None:
         """Request a lookup, also of batches whose client id no process holds any more."""
         self._requested.set()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Start over, with another server."""
         self._looked_up = frozenset()
 
-    def follow(self, event: SessionEvent, state: SessionState) -> None:
+    def observe(self, event: SessionEvent, state: SessionState) -> None:
         """Request a lookup if queue or history show jobs of a client id that was not looked up."""
         if isinstance(event, QueueSnapshot | HistorySnapshot) and not _other_owners(state) <= self._looked_up:
             self._requested.set()

@@ -10,7 +10,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
 from comfytui.service.submission.batch import Submission
-from comfytui.service.submission.recovery import found
+from comfytui.service.submission.recovery import finished_by_images
 from comfytui.session.events import FinishedPrompt
 
 LATEST = 1_000
@@ -50,7 +50,7 @@ async def find_finished(client: ComfyClient, submission: Submission) -> tuple[Fi
     """Return the prompt as finished if the server has its images; nothing if it has not, or they cannot be searched."""
     with suppress(ComfyError, TimeoutError):
         async with asyncio.timeout(SEARCH_SECONDS):
-            return await found([submission], client)
+            return await finished_by_images([submission], client)
     return ()
 
 
