@@ -13,7 +13,7 @@ from comfytui.workflow.parameters import GenerationParameters
 
 def job(prompt_id: str, status: JobStatus, **fields: Any) -> Job:
     """A job of mine with its id as its prompt, unless told otherwise."""
-    return Job(prompt_id, status, **{"mine": True, "recipe": GenerationParameters(prompt_id), **fields})
+    return Job(prompt_id, status, **{"mine": True, "parameters": GenerationParameters(prompt_id), **fields})
 
 
 def state_of(*jobs: Job) -> SessionState:

@@ -26,7 +26,7 @@ def session(*batches: tuple[JobStatus, ...]) -> SessionState:
     """A session with these batches of mine, whose jobs are called `0.0`, `0.1`, `1.0` and so on."""
     ids = [tuple(f"{at}.{index}" for index in range(len(batch))) for at, batch in enumerate(batches)]
     jobs = [
-        job(each, status, mark=BatchTag(each[0], 1, len(batch), ""))
+        job(each, status, batch_tag=BatchTag(each[0], 1, len(batch), ""))
         for batch, names in zip(batches, ids, strict=True)
         for each, status in zip(names, batch, strict=True)
     ]

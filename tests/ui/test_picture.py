@@ -15,8 +15,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region, Size
 from textual.pilot import Pilot
 
-from comfytui.ui.images import image_render as sketching
-from comfytui.ui.images import image_view
+from comfytui.ui.images import image_render, image_view
 from comfytui.ui.images.decoder import Decoder
 from comfytui.ui.images.image_render import Sketch, sketch
 from comfytui.ui.images.image_view import Picture
@@ -254,7 +253,7 @@ it.serve(sys.stdin.buffer, sys.stdout.buffer)
 
 async def test_a_picture_that_is_never_done_gives_way_to_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
     decoder = Decoder((sys.executable, "-P", "-c", PAUSING))
-    for module in (image_view, sketching):
+    for module in (image_view, image_render):
         monkeypatch.setattr(module, "DECODER", decoder)
     app = PictureApp()
     async with app.run_test(size=(20, 10)) as pilot:
@@ -270,17 +269,17 @@ async def test_a_picture_that_is_never_done_gives_way_to_a_newer_one(monkeypatch
 NEVER_DONE = """
 import sys
 from textual.app import App
-from comfytui.ui import picture, sketch
+from comfytui.ui.images import image_render, image_view
 from comfytui.ui.images.decoder import Decoder
-decoder = picture.DECODER = sketch.DECODER = Decoder((sys.executable, "-c", "import time; time.sleep(60)"))
+decoder = image_view.DECODER = image_render.DECODER = Decoder((sys.executable, "-c", "import time; time.sleep(60)"))
 
 class Screen(App):
     def compose(self):
-        yield picture.Picture()
+        yield image_view.Picture()
 
     def on_mount(self):
-        self.query_one(picture.Picture).styles.height = 10
-        self.call_after_refresh(self.query_one(picture.Picture).show, b"slow")
+        self.query_one(image_view.Picture).styles.height = 10
+        self.call_after_refresh(self.query_one(image_view.Picture).show, b"slow")
         self.set_interval(0.05, self.end)
 
     def end(self):
@@ -303,7 +302,7 @@ async def test_a_live_picture_that_is_never_done_does_not_hold_up_a_finished_one
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     decoder = Decoder((sys.executable, "-P", "-c", PAUSING))
-    for module in (image_view, sketching):
+    for module in (image_view, image_render):
         monkeypatch.setattr(module, "DECODER", decoder)
     app = PictureApp()
     async with app.run_test(size=(20, 10)) as pilot:

@@ -56,7 +56,7 @@ def test_a_turn_counts_everything_ahead() -> None:
 
 def test_ended_jobs_stay_with_their_batch_and_the_newest_batch_is_on_top() -> None:
     def ended(name: str, batch: str, index: int, at: float) -> Job:
-        return job(name, JobStatus.SUCCEEDED, ended=at, mark=BatchTag(batch, index, 3, "s"))
+        return job(name, JobStatus.SUCCEEDED, ended=at, batch_tag=BatchTag(batch, index, 3, "s"))
 
     state = state_of(
         ended("a1", "a", 1, 1.0), ended("b1", "b", 1, 2.0), ended("a2", "a", 2, 3.0), ended("b2", "b", 2, 9.0)
@@ -65,8 +65,8 @@ def test_ended_jobs_stay_with_their_batch_and_the_newest_batch_is_on_top() -> No
 
 
 def test_a_batch_of_one_has_no_place() -> None:
-    assert one(job("a", JobStatus.RUNNING, mark=BatchTag("b", 1, 1, "s"))).place == ""
-    assert one(job("a", JobStatus.RUNNING, mark=BatchTag("b", 2, 4, "s"))).place == "2 of 4"
+    assert one(job("a", JobStatus.RUNNING, batch_tag=BatchTag("b", 1, 1, "s"))).place == ""
+    assert one(job("a", JobStatus.RUNNING, batch_tag=BatchTag("b", 2, 4, "s"))).place == "2 of 4"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_owners_and_files() -> None:
 
 
 def test_the_title_of_the_batch_stands_in_for_a_missing_prompt() -> None:
-    nameless = job("a", JobStatus.QUEUED, parameters=GenerationParameters(), mark=BatchTag("b", 1, 2, "s"))
+    nameless = job("a", JobStatus.QUEUED, parameters=GenerationParameters(), batch_tag=BatchTag("b", 1, 2, "s"))
     batch = Batch("b", 2, "video upscale", ("a",), created=0.0)
     titled = replace(state_of(nameless), batches={"b": batch})
     assert rows_of(titled)[0].title == "video upscale"
@@ -244,7 +244,7 @@ def test_a_failure_leaves_the_place_in_its_column() -> None:
         job(
             "b",
             JobStatus.FAILED,
-            mark=BatchTag("b", 4, 4, "s"),
+            batch_tag=BatchTag("b", 4, 4, "s"),
             failure=Failure("CUDA out of memory. Tried to allocate 2 GiB.", node_type="KSampler"),
         )
     )
@@ -268,7 +268,12 @@ def test_ascii_glyphs() -> None:
 @pytest.mark.parametrize("width", [60, 76, 84, 120])
 @pytest.mark.parametrize("place", [None, BatchTag("b", 4, 4, "s")])
 def test_a_failed_and_a_lost_row_keep_their_owner_in_its_column(width: int, place: BatchTag | None) -> None:
-    fields: dict[str, Any] = {"mark": place, "mine": False, "owner": "a1b2", "recipe": GenerationParameters("fox")}
+    fields: dict[str, Any] = {
+        "batch_tag": place,
+        "mine": False,
+        "owner": "a1b2",
+        "parameters": GenerationParameters("fox"),
+    }
     ends = [
         job("a", JobStatus.SUCCEEDED, seconds=1.0, **fields),
         job("b", JobStatus.FAILED, failure=Failure("out of memory " * 20, node_type="KSampler"), **fields),
@@ -279,8 +284,10 @@ def test_a_failed_and_a_lost_row_keep_their_owner_in_its_column(width: int, plac
 
 
 def test_why_a_job_is_lost_is_understood_on_a_small_screen() -> None:
-    mark = BatchTag("b", 4, 4, "s")
-    restarted, unsure = (one(job("a", JobStatus.LOST, mark=mark, may_have_finished=maybe)) for maybe in (False, True))
+    batch_tag = BatchTag("b", 4, 4, "s")
+    restarted, unsure = (
+        one(job("a", JobStatus.LOST, batch_tag=batch_tag, may_have_finished=maybe)) for maybe in (False, True)
+    )
     assert drawn(restarted, 76)[0].endswith("4 of 4  lost: restarted?   ")
     assert drawn(unsure, 76)[0].endswith("4 of 4  lost: may be done  ")
     assert "lost: may have finished" in drawn(unsure, 120)[0]
