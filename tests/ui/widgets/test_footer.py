@@ -11,7 +11,7 @@ from comfytui.sim.server import SimServer
 from comfytui.ui import keys
 from comfytui.ui.widgets.footer import WORTH, chosen, offered, resends
 from tests.faults.proxy import proxy_to
-from tests.ui.queue_help import job, state_of
+from tests.presentation.queue_jobs import job, state_of
 from tests.ui.screen import Screen, screen
 
 SLOW = SimConfig(steps_per_second=4, load_seconds=0)

@@ -8,7 +8,7 @@ from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.queue.queue_heading import heading_of
-from tests.ui.queue_help import drawn
+from tests.presentation.queue_jobs import drawn
 from tests.ui.screen import screen
 
 ROW = Row("p", JobStatus.SUCCEEDED, "title", "12 of 12", "done", "0:21", "mine", "fox.png")

@@ -11,7 +11,7 @@ from comfytui.presentation.row_layout import columns_of
 from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus
 from comfytui.session.state import SessionState
 from comfytui.workflow.parameters import GenerationParameters
-from tests.ui.queue_help import drawn, job, state_of
+from tests.presentation.queue_jobs import drawn, job, state_of
 
 FOX = Output("fox_00012_.png")
 
