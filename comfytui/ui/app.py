@@ -148,8 +148,8 @@ class ComfyApp(OneShotTimers, App[None]):
 
     def _stop_service(self) -> None:
         if self.service is not None:
-            state, shown, kept = self.service.state, self.service.server.shown, self.service.is_durable
-            self.farewell = farewell(state, shown, self.options.command, kept=kept)
+            state, shown, durable = self.service.state, self.service.server.shown, self.service.is_durable
+            self.farewell = farewell(state, shown, self.options.command, durable=durable)
             self.stuck |= not self.service.stop()
             self.service = None
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from comfytui.presentation.queue_rows import Row
-from comfytui.presentation.row_layout import line_of
+from comfytui.presentation.queue_rows import QueueRow
+from comfytui.presentation.row_layout import row_parts
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.state import SessionState
 from comfytui.workflow.parameters import GenerationParameters
@@ -21,7 +21,7 @@ def state_of(*jobs: Job) -> SessionState:
     return SessionState(jobs={job.prompt_id: job for job in jobs})
 
 
-def drawn(row: Row, width: int, *, ascii_only: bool = False) -> tuple[str, int]:
+def drawn(row: QueueRow, width: int, *, ascii_only: bool = False) -> tuple[str, int]:
     """A row as text, and the cells that this takes."""
-    text = "".join(text for text, _ in line_of(row, width, ascii_only=ascii_only))
+    text = "".join(text for text, _ in row_parts(row, width, ascii_only=ascii_only))
     return text, cell_len(text)

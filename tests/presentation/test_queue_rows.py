@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from comfytui.comfy.protocol.events import Output
-from comfytui.presentation.queue_rows import SIGNS, Row, rows_of
-from comfytui.presentation.row_layout import columns_of
+from comfytui.presentation.queue_rows import STATUS_GLYPHS, QueueRow, build_rows
+from comfytui.presentation.row_layout import columns_for
 from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus
 from comfytui.session.state import SessionState
 from comfytui.workflow.parameters import GenerationParameters
@@ -16,16 +16,16 @@ from tests.presentation.queue_jobs import drawn, job, state_of
 FOX = Output("fox_00012_.png")
 
 
-def ids(rows: tuple[Row, ...]) -> list[str]:
+def ids(rows: tuple[QueueRow, ...]) -> list[str]:
     return [row.prompt_id for row in rows]
 
 
-def words(row: Row, width: int) -> str:
+def words(row: QueueRow, width: int) -> str:
     return " ".join(drawn(row, width)[0].split())
 
 
-def one(given: Job) -> Row:
-    (row,) = rows_of(state_of(given))
+def one(given: Job) -> QueueRow:
+    (row,) = build_rows(state_of(given))
     return row
 
 
@@ -37,8 +37,7 @@ def test_running_first_then_by_turn_then_unsent_then_ended() -> None:
         job("front", JobStatus.QUEUED, number=-3.0),
         job("now", JobStatus.RUNNING, number=4.0),
     )
-    assert ids(rows_of(state)) == ["now", "front", "second", "unsent", "ended"]
-    assert ids(rows_of(state, show_history=False)) == ["now", "front", "second", "unsent"]
+    assert ids(build_rows(state)) == ["now", "front", "second", "unsent", "ended"]
 
 
 def test_a_turn_counts_everything_ahead() -> None:
@@ -46,7 +45,7 @@ def test_a_turn_counts_everything_ahead() -> None:
         job("now", JobStatus.RUNNING, number=1.0),
         *(job(f"p{n}", JobStatus.QUEUED, number=float(n)) for n in range(2, 5)),
     )
-    assert [(row.state, row.figure) for row in rows_of(state)] == [
+    assert [(row.state, row.figure) for row in build_rows(state)] == [
         ("running", ""),
         ("", "next"),
         ("", "2 ahead"),
@@ -61,12 +60,12 @@ def test_ended_jobs_stay_with_their_batch_and_the_newest_batch_is_on_top() -> No
     state = state_of(
         ended("a1", "a", 1, 1.0), ended("b1", "b", 1, 2.0), ended("a2", "a", 2, 3.0), ended("b2", "b", 2, 9.0)
     )
-    assert ids(rows_of(state)) == ["b2", "b1", "a2", "a1"]
+    assert ids(build_rows(state)) == ["b2", "b1", "a2", "a1"]
 
 
 def test_a_batch_of_one_has_no_place() -> None:
-    assert one(job("a", JobStatus.RUNNING, batch_tag=BatchTag("b", 1, 1, "s"))).place == ""
-    assert one(job("a", JobStatus.RUNNING, batch_tag=BatchTag("b", 2, 4, "s"))).place == "2 of 4"
+    assert one(job("a", JobStatus.RUNNING, batch_tag=BatchTag("b", 1, 1, "s"))).position == ""
+    assert one(job("a", JobStatus.RUNNING, batch_tag=BatchTag("b", 2, 4, "s"))).position == "2 of 4"
 
 
 @pytest.mark.parametrize(
@@ -97,11 +96,11 @@ def test_the_time_of_a_finished_job_is_its_figure() -> None:
 
 
 def test_no_two_statuses_look_alike() -> None:
-    assert set(SIGNS) == set(JobStatus)
-    for look in ("glyph", "ascii"):
-        assert len({getattr(sign, look) for sign in SIGNS.values()}) == len(JobStatus)
+    assert set(STATUS_GLYPHS) == set(JobStatus)
+    for field in ("unicode", "ascii"):
+        assert len({getattr(sign, field) for sign in STATUS_GLYPHS.values()}) == len(JobStatus)
     assert len({status.label for status in JobStatus}) == len(JobStatus)
-    assert all(sign.ascii.isascii() for sign in SIGNS.values())
+    assert all(sign.ascii.isascii() for sign in STATUS_GLYPHS.values())
 
 
 def test_owners_and_files() -> None:
@@ -117,7 +116,7 @@ def test_the_title_of_the_batch_stands_in_for_a_missing_prompt() -> None:
     nameless = job("a", JobStatus.QUEUED, parameters=GenerationParameters(), batch_tag=BatchTag("b", 1, 2, "s"))
     batch = Batch("b", 2, "video upscale", ("a",), created=0.0)
     titled = replace(state_of(nameless), batches={"b": batch})
-    assert rows_of(titled)[0].title == "video upscale"
+    assert build_rows(titled)[0].title == "video upscale"
     assert one(nameless).title == "untitled"
 
 
@@ -142,7 +141,7 @@ def test_the_filter_finds_words_of_every_column(needle: str, expected: list[str]
         ),
         job("cat", JobStatus.FAILED, mine=False, owner="a1b2", ended=1.0, failure=Failure("CUDA out of memory")),
     )
-    assert ids(rows_of(state, needle)) == expected
+    assert ids(build_rows(state, needle)) == expected
 
 
 @pytest.mark.parametrize(
@@ -174,7 +173,7 @@ def test_the_filter_finds_what_the_settings_and_files_of_a_job_say(needle: str) 
         job("fox", JobStatus.SUCCEEDED, parameters=parameters, outputs=(FOX, Output("fox_00013_.png"))),
         job("cat", JobStatus.SUCCEEDED, parameters=GenerationParameters("a cat", seed=7)),
     )
-    assert ids(rows_of(state, needle)) == ([] if "missing" in needle else ["fox"])
+    assert ids(build_rows(state, needle)) == ([] if "missing" in needle else ["fox"])
 
 
 def test_foreign_text_is_harmless() -> None:
@@ -198,48 +197,48 @@ def test_foreign_text_is_harmless() -> None:
 
 def test_unchanged_jobs_give_equal_rows() -> None:
     state = state_of(job("a", JobStatus.RUNNING), job("b", JobStatus.QUEUED, number=2.0))
-    assert rows_of(state) == rows_of(SessionState(jobs=dict(state.jobs)))
+    assert build_rows(state) == build_rows(SessionState(jobs=dict(state.jobs)))
 
 
 @pytest.mark.parametrize("width", [0, 1, 2, 10, 30, 55, 56, 76, 79, 80, 84, 120, 200])
 @pytest.mark.parametrize("title", ["a red fox in snow", "雪の中の赤い狐", "🦊" * 150, "x" * 300, ""])
 @pytest.mark.parametrize("state", ["running", "failed in KSampler: " + "雪" * 200])
 def test_a_line_is_exactly_as_wide_as_the_list(width: int, title: str, state: str) -> None:
-    row = Row("a", JobStatus.FAILED, title, "10 of 100", state, "", "a1b2", "fox_00012_.png")
+    row = QueueRow("a", JobStatus.FAILED, title, "10 of 100", state, "", "a1b2", "fox_00012_.png")
     assert drawn(row, width)[1] == width
 
 
 def test_columns_give_way_to_the_title_as_the_list_gets_narrow() -> None:
-    row = Row("a", JobStatus.SUCCEEDED, "a red fox in snow", "2 of 4", "done", "0:21", "mine", "fox_00012_.png")
+    row = QueueRow("a", JobStatus.SUCCEEDED, "a red fox in snow", "2 of 4", "done", "0:21", "mine", "fox_00012_.png")
     assert words(row, 84) == "✓ mine a red fox in snow 2 of 4 done 0:21 fox_00012_.png"
     assert words(row, 76) == "✓ mine a red fox in snow 2 of 4 done 0:21"
     assert words(row, 50) == "✓ a red fox in snow 2 of 4 done 0:21"
-    assert columns_of(165).title > columns_of(84).title
+    assert columns_for(165).title > columns_for(84).title
 
 
 def test_numbers_stand_under_each_other() -> None:
     rows = [
-        Row("a", JobStatus.SUCCEEDED, "fox", "2 of 4", "done", "0:21", "mine"),
-        Row("b", JobStatus.QUEUED, "雪", "10 of 12", "", "12 ahead", "a1b2"),
+        QueueRow("a", JobStatus.SUCCEEDED, "fox", "2 of 4", "done", "0:21", "mine"),
+        QueueRow("b", JobStatus.QUEUED, "雪", "10 of 12", "", "12 ahead", "a1b2"),
     ]
     ends = [(text.index(place) + len(place), text.index(figure) + len(figure)) for text, place, figure in _placed(rows)]
     (place, figure), (wide_place, wide_figure) = ends
     assert (place, figure) == (wide_place + 1, wide_figure + 1)  # the wide character is one character of two cells
 
 
-def _placed(rows: list[Row]) -> list[tuple[str, str, str]]:
-    return [(drawn(row, 84)[0], row.place, row.figure) for row in rows]
+def _placed(rows: list[QueueRow]) -> list[tuple[str, str, str]]:
+    return [(drawn(row, 84)[0], row.position, row.figure) for row in rows]
 
 
 def test_a_failure_may_take_what_the_title_leaves_free() -> None:
-    row = Row("a", JobStatus.FAILED, "portrait", "", "failed in KSampler: CUDA out of memory", "", "mine")
+    row = QueueRow("a", JobStatus.FAILED, "portrait", "", "failed in KSampler: CUDA out of memory", "", "mine")
     assert drawn(row, 76)[0].rstrip().endswith("CUDA out of memory")
     assert "portrait  " in drawn(row, 76)[0]
     assert drawn(row, 40)[0].rstrip().endswith("…")
 
 
 def test_a_failure_leaves_the_place_in_its_column() -> None:
-    done = Row("a", JobStatus.SUCCEEDED, "fox", "4 of 4", "done", "0:21", "mine", "fox_00012_.png")
+    done = QueueRow("a", JobStatus.SUCCEEDED, "fox", "4 of 4", "done", "0:21", "mine", "fox_00012_.png")
     failed = one(
         job(
             "b",
@@ -255,13 +254,13 @@ def test_a_failure_leaves_the_place_in_its_column() -> None:
 
 
 def test_a_short_failure_names_the_node_too() -> None:
-    row = Row("a", JobStatus.FAILED, "x" * 300, "4 of 4", "failed in KSampler: no", "", "mine", "", "failed: no")
+    row = QueueRow("a", JobStatus.FAILED, "x" * 300, "4 of 4", "failed in KSampler: no", "", "mine", "", "failed: no")
     assert "failed in KSampler: no" in drawn(row, 120)[0]
     assert "failed: no" in drawn(row, 60)[0]
 
 
 def test_ascii_glyphs() -> None:
-    row = Row("a", JobStatus.RUNNING, "fox", state="running", owner="a1b2")
+    row = QueueRow("a", JobStatus.RUNNING, "fox", state="running", owner="a1b2")
     assert drawn(row, 60, ascii_only=True)[0].startswith(" > a1b2   fox")
 
 

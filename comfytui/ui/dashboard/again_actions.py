@@ -7,14 +7,15 @@ from random import SystemRandom
 from textual import work
 
 from comfytui.comfy.errors import ComfyError
-from comfytui.presentation import formatting
+from comfytui.presentation.notification_text import recovery_message
+from comfytui.presentation.questions import resend_answers, resend_question
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, lost_jobs
 from comfytui.ui.dashboard.base import ActingScreen
 from comfytui.ui.form.batch_builder import preview_method
 from comfytui.ui.screens.confirm import ConfirmScreen
-from comfytui.ui.widgets.footer import resends
+from comfytui.ui.widgets.footer import should_resend
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.parameters import parameters_of
 from comfytui.workflow.seeds import reseeded
@@ -30,7 +31,7 @@ class AgainActions(ActingScreen):
     async def action_again(self) -> None:
         """Make the selected job again as it was, or resend what is lost."""
         job = self._panel.selected()
-        if resends(self._state, job):
+        if should_resend(self._state, job):
             await self._resend(lost_jobs(self._state))
         elif job is None:
             self._say("Select a job first.")
@@ -78,10 +79,10 @@ class AgainActions(ActingScreen):
         asked = {job.prompt_id for job in lost}
         rest = [job for job in lost_jobs(self._service.state) if job.prompt_id in asked]
         unsure = sum(job.may_have_finished for job in rest)
-        question = formatting.ask_about_lost(len(rest), unsure, _batches(rest))
+        question = resend_question(len(rest), unsure, _batches(rest))
         answer: bool | None = True
         if question:
-            answers = formatting.answers_about_lost(len(rest), unsure)
+            answers = resend_answers(len(rest), unsure)
             answer = await self.app.push_screen_wait(ConfirmScreen(f"{searched}\n\n{question}".strip(), **answers))
         else:
             self._say(searched)
@@ -97,7 +98,7 @@ class AgainActions(ActingScreen):
             return f"The search for the images of lost jobs failed: {error}"
         finally:
             self._searching = False
-        return formatting.searched(len(lost), _batches(lost), found)
+        return recovery_message(len(lost), _batches(lost), found)
 
 
 def resent(lost: Sequence[Job], answer: bool | None) -> list[str]:

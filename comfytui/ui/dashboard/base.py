@@ -10,10 +10,10 @@ from comfytui.ui.drafts import Draft
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.options import Options
 from comfytui.ui.queue.queue_panel import QueuePanel
-from comfytui.ui.widgets.footer import ThriftyScreen
+from comfytui.ui.widgets.footer import AdaptiveFooterScreen
 
 
-class ActingScreen(ThriftyScreen):
+class ActingScreen(AdaptiveFooterScreen):
     """A screen with a form, a queue and a service behind it."""
 
     _draft: Draft

@@ -176,8 +176,8 @@ class FormActions(ActingScreen):
             self.focused is not None and self._form in self.focused.ancestors
         )
 
-    def words_for(self, binding: Binding) -> str:
+    def key_description(self, binding: Binding) -> str:
         """What the footer says that a key does just now: escape clears a filter unless it leaves the form."""
         if binding.id == "leave" and self._panel.filtering and not self._in_form:
             return "Clear filter"
-        return super().words_for(binding)
+        return super().key_description(binding)

@@ -2,7 +2,7 @@
 
 from textual import on, work
 
-from comfytui.presentation import formatting
+from comfytui.presentation.questions import cancel_batch_question, interrupt_warning
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, counts_of
@@ -23,7 +23,7 @@ class JobActions(ActingScreen):
         if job is None:
             self._say("Select a job first.")
             return
-        risk = formatting.blunt_interrupt(self._state.capabilities) if job.status is JobStatus.RUNNING else ""
+        risk = interrupt_warning(self._state.capabilities) if job.status is JobStatus.RUNNING else ""
         question = f"{risk} Stop it?" if risk else ""
         if not (job.mine or job.status.ended):
             question = f"{risk} {_whose(job)}".strip()
@@ -39,8 +39,8 @@ class JobActions(ActingScreen):
         if batch is None or not (left := counts_of(self._state, batch).open_or_lost):
             self._say("Select a job of an unfinished batch of your own.")
         else:
-            risk = formatting.blunt_interrupt(self._state.capabilities)
-            question = formatting.ask_about_batch(left, counts_of(self._state, batch).of(JobStatus.LOST), risk)
+            risk = interrupt_warning(self._state.capabilities)
+            question = cancel_batch_question(left, counts_of(self._state, batch).of(JobStatus.LOST), risk)
             if await self.app.push_screen_wait(ConfirmScreen(question)):
                 self._service.cancel_batch(batch.id, force=bool(risk))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from textual import work
 from textual.message import Message
 
-from comfytui.presentation import formatting
+from comfytui.presentation.status_text import link_description
 from comfytui.service.notifications import LoginRequired
 from comfytui.session.model import Link, LinkKind
 from comfytui.ui.dashboard.base import ActingScreen
@@ -83,7 +83,7 @@ class LinkActions(ActingScreen):
         if self._state.link.kind is LinkKind.OTHER_BOX:
             self._ask_about_box(self._state.link.reason)
         else:
-            told = formatting.link_told(self._state.link, time.monotonic())
+            told = link_description(self._state.link, time.monotonic())
             self._say(f"{told} Address: {self._service.server.address}")
 
     def action_reconnect(self) -> None:

@@ -14,8 +14,7 @@ from textual.widgets import Footer
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.events import Output
-from comfytui.presentation import formatting
-from comfytui.presentation.notification_text import lost_news, news_of
+from comfytui.presentation.notification_text import lost_jobs_message, message_for, previews_message
 from comfytui.service.notifications import (
     BatchRefused,
     JobEnded,
@@ -42,7 +41,7 @@ from comfytui.ui.queue.queue_list import QueueList
 from comfytui.ui.queue.queue_panel import QueuePanel
 from comfytui.ui.screens.help import HelpScreen
 from comfytui.ui.terminal.timers import OneShotTimers
-from comfytui.ui.widgets.footer import offered
+from comfytui.ui.widgets.footer import contextual_keys
 from comfytui.ui.widgets.header import HeaderLine
 from comfytui.ui.widgets.now_panel import NowPanel
 from comfytui.workflow.graph import warning_for
@@ -130,7 +129,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
 
     def _tell_losses(self) -> None:
         lost, self._lost = self._lost, []
-        self._say(*lost_news(lost))
+        self._say(*lost_jobs_message(lost))
 
     def _on_notice(self, notice: Notice) -> None:
         match notice:
@@ -151,7 +150,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
                 self._require_login(notice)
             case NotReached(reason=reason):
                 self.post_message(ServerNotFound(reason))
-        if news := news_of(notice):
+        if news := message_for(notice):
             self._say(*news)
 
     # Painting
@@ -188,7 +187,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
 
     @on(QueueList.Highlighted)
     def _offer_keys(self) -> None:
-        self.offer(offered(self._state, self._panel.selected()))
+        self.offer(contextual_keys(self._state, self._panel.selected()))
 
     def _tick(self) -> None:
         if self._state.run or self._state.link.kind is not LinkKind.LIVE:
@@ -242,7 +241,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
         self._asked_for = ""
         self.query_one(NowPanel).show_pictures(self._previews)
         self.call_after_refresh(self._plan_paint)
-        self._say(formatting.previews_told(self._state.capabilities, on=self._previews))
+        self._say(previews_message(self._state.capabilities, on=self._previews))
 
     def action_help(self) -> None:
         """Show all keys."""

@@ -16,7 +16,7 @@ from comfytui.ui.form.controls import GenerateButton
 from comfytui.ui.form.marks import FieldMarks
 from comfytui.ui.form.rows import CHOICES
 from comfytui.ui.form.values import IMAGES, WAITING, FormValues, absence, missing_choices, omission, repetition
-from comfytui.ui.widgets.line import Line
+from comfytui.ui.widgets.text import Line
 from comfytui.workflow.fields import Field, Key, Value, field_of
 from comfytui.workflow.graph import Workflow, read_values, seed_labels
 from comfytui.workflow.input_specs import InputSpec, check, fallback, hint, seeds_of

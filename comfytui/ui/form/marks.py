@@ -4,7 +4,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from comfytui.sanitize import sanitize
-from comfytui.ui.widgets.line import Line
+from comfytui.ui.widgets.text import Line
 from comfytui.workflow.fields import Key
 
 LONGEST = 300
@@ -33,7 +33,7 @@ class FieldMarks:
             line = Line(classes="error")
             self._form.mount(line, after=self._above(control))
             self._lines[key] = line
-        line.say(sentence and f"{'! ' if wrong else ''}{sanitize(sentence, LONGEST)}")
+        line.set_text(sentence and f"{'! ' if wrong else ''}{sanitize(sentence, LONGEST)}")
         line.set_class(bool(sentence), "-shown")
         line.set_class(not wrong, "-advice")
         control.set_class(bool(sentence) and wrong, "-wrong")

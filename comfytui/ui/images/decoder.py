@@ -30,7 +30,7 @@ class Pixels:
     data: bytes
 
 
-class UndecodedError(Exception):
+class DecodeError(Exception):
     """Why there are no pixels, in a few words."""
 
 
@@ -62,7 +62,7 @@ class Decoder:
                 return _pixels(replies, room, 1 if background is None else 3)
             except (OSError, EOFError):
                 self._end()
-                raise UndecodedError("takes too long") from None
+                raise DecodeError("takes too long") from None
 
     def kill(self) -> None:
         """Give up the picture that is being decoded, from another thread; the next one starts another process."""
@@ -113,7 +113,7 @@ def _pixels(replies: BinaryIO, room: tuple[int, int], bands: int) -> Pixels:
     """One reply, believed only as far as it can be true: who decodes what is hostile may be taken over by it."""
     width, height, size = REPLY.unpack(_exactly(replies, REPLY.size))
     if not width and size <= REASON_BYTES:
-        raise UndecodedError(_exactly(replies, size).decode("ascii", "replace"))
+        raise DecodeError(_exactly(replies, size).decode("ascii", "replace"))
     if width > room[0] or height > room[1] * PIXELS_PER_CELL or size != width * height * bands:
         raise EOFError
     return Pixels(width, height, _exactly(replies, size))

@@ -40,7 +40,7 @@ BAND = 64
 """Rows of the reduced picture that are converted at once, so that the whole one is never copied."""
 
 
-class Unshowable(Exception):
+class UnsupportedImageError(Exception):
     """The picture is whole, but not for showing."""
 
 
@@ -68,12 +68,12 @@ def _jpeg_or_png(data: bytes) -> "Image":
 
     # In the data of a scan no such marker can stand.
     if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > MOST_SCANS:
-        raise Unshowable("too many scans")
+        raise UnsupportedImageError("too many scans")
     Image.MAX_IMAGE_PIXELS = None  # Looked at here, and not above a limit of Pillow's own.
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS[:2])
     except UnidentifiedImageError:
-        raise Unshowable("not JPEG, PNG or WEBP") from None
+        raise UnsupportedImageError("not JPEG, PNG or WEBP") from None
     _check(*picture.size)
     return picture
 
@@ -103,7 +103,7 @@ def _size_of_webp(data: bytes) -> tuple[int, int]:
 
 def _check(width: int, height: int) -> None:
     if width * height > MOST_PIXELS:
-        raise Unshowable("too large")
+        raise UnsupportedImageError("too large")
 
 
 def _fitting(pixels: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:
@@ -135,7 +135,7 @@ def _answer(data: bytes, room: tuple[int, int], background: tuple[int, int, int]
     """The reply to one request."""
     try:
         picture = decode(data, room, background)
-    except Unshowable as error:
+    except UnsupportedImageError as error:
         return _refusal(str(error))
     except MemoryError:
         return _refusal("too large")

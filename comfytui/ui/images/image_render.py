@@ -16,7 +16,7 @@ from rich.segment import Segment
 from textual.geometry import Size
 from textual.strip import Strip
 
-from comfytui.ui.images.decoder import DECODER, Pixels, Rgb, UndecodedError
+from comfytui.ui.images.decoder import DECODER, DecodeError, Pixels, Rgb
 from comfytui.ui.images.decoder_process import PIXELS_PER_CELL
 
 if TYPE_CHECKING:
@@ -27,20 +27,20 @@ RAMP = " .:-=+*#%@"
 
 
 @dataclass(frozen=True, slots=True)
-class Sketch:
+class RenderedImage:
     """A picture as rows of equal width, or why there is none."""
 
     strips: tuple[Strip, ...] = ()
     reason: str = ""
 
 
-def sketch(data: bytes, room: Size, background: Rgb | None) -> Sketch:
+def render_image(data: bytes, room: Size, background: Rgb | None) -> RenderedImage:
     """The picture as large as fits in `room`; without a background (what shines through) in ASCII characters."""
     try:
         pixels = DECODER.decode(data, (room.width, room.height), background)
-    except UndecodedError as error:
-        return Sketch(reason=str(error))
-    return Sketch(tuple(_ramp(pixels) if background is None else _half_blocks(pixels)))
+    except DecodeError as error:
+        return RenderedImage(reason=str(error))
+    return RenderedImage(tuple(_ramp(pixels) if background is None else _half_blocks(pixels)))
 
 
 def _ramp(grey: Pixels) -> list[Strip]:

@@ -19,7 +19,7 @@ from textual.widget import Widget
 from textual.worker import Worker
 
 from comfytui.ui.images.decoder import DECODER
-from comfytui.ui.images.image_render import Sketch, sketch
+from comfytui.ui.images.image_render import RenderedImage, render_image
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class _Frame:
         return self.max_cells is not None
 
 
-class Picture(Widget):
+class ImageView(Widget):
     """Shows the newest picture that it was given, centred, its proportions kept."""
 
     shown_data: var[bytes | None] = var(None)
@@ -109,7 +109,7 @@ class Picture(Widget):
             frame = self._newest or frame
             room = Size(*map(min, self.size, frame.max_cells or self.size))
             began = time.monotonic()
-            result = await _aside(partial(sketch, frame.data, room, self._background))
+            result = await _aside(partial(render_image, frame.data, room, self._background))
             spent = self._paint(self._placed(result))
             # A picture that is hard to draw costs as much rest.
             now = time.monotonic()
@@ -124,7 +124,7 @@ class Picture(Widget):
             return None
         return self.background_colors[1].rgb
 
-    def _placed(self, result: Sketch) -> dict[int, Strip]:
+    def _placed(self, result: RenderedImage) -> dict[int, Strip]:
         """The rows in the middle of the widget, each as wide as it is."""
         width, height = self.size
         strips = result.strips or _sentence(f"image cannot be shown ({result.reason})", width)

@@ -6,20 +6,20 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from comfytui.presentation.row_layout import GAP, SIGN_CELLS, columns_of
+from comfytui.presentation.row_layout import GAP, GLYPH_CELLS, columns_for
 
 
-def heading_of(width: int) -> str:
+def heading_text(width: int) -> str:
     """The names of the columns that a row of `width` cells has, each where its column stands."""
-    columns = columns_of(width)
+    columns = columns_for(width)
     names = [
         *([set_cell_size("Owner", columns.owner)] if columns.owner else []),
         set_cell_size("Prompt", columns.title),
-        f"{'Image':>{columns.place}}",
+        f"{'Image':>{columns.position}}",
         set_cell_size("State", columns.state),
         *([set_cell_size("File", columns.file)] if columns.file else []),
     ]
-    return set_cell_size(" " * SIGN_CELLS + GAP.join(names), width)
+    return set_cell_size(" " * GLYPH_CELLS + GAP.join(names), width)
 
 
 class QueueHeading(Widget):
@@ -30,7 +30,7 @@ class QueueHeading(Widget):
     def render_line(self, y: int) -> Strip:
         """The one line."""
         width = self.content_size.width
-        return Strip([Segment(heading_of(width), self.rich_style)], width)
+        return Strip([Segment(heading_text(width), self.rich_style)], width)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """One line."""

@@ -14,8 +14,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from comfytui.presentation.queue_rows import Row
-from comfytui.presentation.row_layout import line_of
+from comfytui.presentation.queue_rows import QueueRow
+from comfytui.presentation.row_layout import row_parts
 
 
 class QueueList(ScrollView, can_focus=True):
@@ -27,7 +27,7 @@ class QueueList(ScrollView, can_focus=True):
         "queue--waiting",
         "queue--ended",
         "queue--failed",
-        "queue--aside",
+        "queue--muted",
         "queue--cursor",
         "queue--cursor-blurred",
         "queue--empty",
@@ -62,11 +62,11 @@ class QueueList(ScrollView, can_focus=True):
     def __init__(self, empty: str = "", *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self.set_reactive(QueueList.empty, empty)
-        self._rows: Sequence[Row] = ()
+        self._rows: Sequence[QueueRow] = ()
         self._cursor = 0
 
     @property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[QueueRow]:
         """What is listed."""
         return self._rows
 
@@ -75,7 +75,7 @@ class QueueList(ScrollView, can_focus=True):
         """The prompt_id under the cursor."""
         return self._rows[self._cursor].prompt_id if self._rows else None
 
-    def set_rows(self, rows: Sequence[Row]) -> None:
+    def set_rows(self, rows: Sequence[QueueRow]) -> None:
         """List other rows: the cursor stays on its job, what is in view stays in place, equal lines cost nothing.
 
         The view follows the cursor's job to where it waits or runs, but not to where it stands when it has ended.
@@ -107,7 +107,7 @@ class QueueList(ScrollView, can_focus=True):
             return Strip([Segment(text, self.get_component_rich_style("queue--empty"))], width)
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        parts = line_of(self._rows[index], width, ascii_only=getattr(self.app, "ascii", False))
+        parts = row_parts(self._rows[index], width, ascii_only=getattr(self.app, "ascii", False))
         return Strip(Segment.simplify(Segment(text, self._style(tone, index)) for text, tone in parts), width)
 
     def select(self, prompt_id: str) -> bool:
@@ -209,13 +209,13 @@ class QueueList(ScrollView, can_focus=True):
         found = (index for index, row in enumerate(self._rows) if row.prompt_id == prompt_id)
         return next(found, max(0, min(self._cursor, len(self._rows) - 1)))
 
-    def _lines(self) -> list[tuple[Row, bool]]:
+    def _lines(self) -> list[tuple[QueueRow, bool]]:
         """What the lines in view are painted from."""
         top = self.scroll_offset.y
         visible = enumerate(self._rows[top : top + self._height], top)
         return [(row, index == self._cursor) for index, row in visible]
 
-    def _repaint(self, before: list[tuple[Row, bool]]) -> None:
+    def _repaint(self, before: list[tuple[QueueRow, bool]]) -> None:
         """Paint the lines in view that differ from those before."""
         after = self._lines()
         if bool(before) != bool(after):
@@ -226,7 +226,7 @@ class QueueList(ScrollView, can_focus=True):
                 self.refresh(Region(0, y, self.size.width, 1))
 
 
-def _kept_top(before: Sequence[Row], after: Sequence[Row], top: int, height: int) -> int:
+def _kept_top(before: Sequence[QueueRow], after: Sequence[QueueRow], top: int, height: int) -> int:
     """The first row to show so that rows in view stay where they are; who is at the very top stays there."""
     if top == 0:
         return 0

@@ -5,8 +5,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from comfytui.presentation import formatting
-from comfytui.presentation.queue_rows import rows_of
+from comfytui.presentation.queue_rows import build_rows
+from comfytui.presentation.status_text import AS_LAST_SEEN
 from comfytui.session.model import Job, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.ui.queue.queue_heading import QueueHeading
@@ -53,12 +53,12 @@ class QueuePanel(Vertical):
     def show(self, state: SessionState) -> None:
         """Show the jobs of a new state."""
         self._state = state
-        rows = rows_of(state, self.needle)
+        rows = build_rows(state, self.needle)
         known = UNKNOWN if state.link.kind is LinkKind.CONNECTING else EMPTY
         self.rows.empty = NO_MATCH if self.needle and state.jobs else known
         self.rows.set_rows(rows)
         self._show_heading()
-        self.border_title = f"Queue {formatting.AS_LAST_SEEN}" if state.link.kind.away and state.jobs else "Queue"
+        self.border_title = f"Queue {AS_LAST_SEEN}" if state.link.kind.away and state.jobs else "Queue"
         self.border_subtitle = f"{len(rows)} of {len(state.jobs)}" if self.needle else ""
 
     def _show_heading(self) -> None:

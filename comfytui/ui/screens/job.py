@@ -16,18 +16,17 @@ from textual.widgets import Footer, Static
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.media_types import Media, media_of
-from comfytui.presentation.formatting import job_words, node_of
-from comfytui.presentation.parameters_line import parameters_line
+from comfytui.presentation.formatting import parameters_line
+from comfytui.presentation.status_text import job_status_text, node_label
 from comfytui.sanitize import sanitize, sanitize_lines
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 from comfytui.session.selectors import batch_of, is_overwritten
 from comfytui.session.state import SessionState
 from comfytui.ui.downloads import save_and_tell, shown_picture
-from comfytui.ui.images.image_view import Picture
+from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.screens.help import HelpScreen
-from comfytui.ui.widgets.line import Line
-from comfytui.ui.widgets.paragraph import Paragraph, SettingsLine
+from comfytui.ui.widgets.text import Line, Paragraph, SettingsLine
 
 PROMPT_LIMIT = 100_000
 """Characters of a prompt that are shown; a longer one ends with an ellipsis."""
@@ -93,7 +92,7 @@ class JobScreen(Screen[None]):
         with VerticalScroll(id="job-settings", can_focus=False):
             yield SettingsLine(id="job-recipe")
         yield Paragraph(id="job-file")
-        yield Picture(id="large")
+        yield ImageView(id="large")
         with VerticalScroll(id="job-words", can_focus=False):
             yield Static(markup=False)
         yield Footer(show_command_palette=False)
@@ -168,21 +167,21 @@ class JobScreen(Screen[None]):
         parameters = job.parameters
         batch = batch_of(self._state, job)
         title = parameters.prompt or (batch.title if batch else job.prompt_id)
-        self._line("title").say(_sanitized(title))
-        self._line("negative").say(f"negative: {_sanitized(parameters.negative)}" if parameters.negative else "")
+        self._line("title").set_text(_sanitized(title))
+        self._line("negative").set_text(f"negative: {_sanitized(parameters.negative)}" if parameters.negative else "")
         self._line("negative").display = bool(parameters.negative)
-        self._line("recipe").say(parameters_line(parameters))
+        self._line("recipe").set_text(parameters_line(parameters))
         picture = output if output and media_of(output) is Media.PICTURE else None
-        self.query_one(Picture).display = picture is not None
+        self.query_one(ImageView).display = picture is not None
         words = self.query_one("#job-words")
         words.display = picture is None
         if picture is None:
-            self._line("file").say(self._file(output))
+            self._line("file").set_text(self._file(output))
             text = self._about_file(output) if output else _words(self._state, job)
             words.query_one(Static).update(Text(text), layout=True)
         if (job.prompt_id, picture) != self._shown:
             self._shown = (job.prompt_id, picture)
-            self.query_one(Picture).show(None)
+            self.query_one(ImageView).show(None)
             self._fetch(picture)
         self.call_after_refresh(self.refresh_bindings)
 
@@ -215,15 +214,15 @@ class JobScreen(Screen[None]):
             return
         name = self._file(output)
         file = self._line("file")
-        file.say(f"{name}   loading")
+        file.set_text(f"{name}   loading")
         try:
             data = await shown_picture(self._service, output)
         except ComfyError as error:
-            file.say(f"{name}   {error}")
+            file.set_text(f"{name}   {error}")
         else:
             if self.display:  # Not while it closes, when the picture's place may be gone.
-                file.say(name)
-                self.query_one(Picture).show(data)
+                file.set_text(name)
+                self.query_one(ImageView).show(data)
 
     def _line(self, name: str) -> Line:
         return self.query_one(f"#job-{name}", Line)
@@ -237,12 +236,12 @@ def _sanitized(prompt: str) -> str:
 
 def _words(state: SessionState, job: Job) -> str:
     """What there is to say of a job without pictures."""
-    lines = [job_words(job, state.run), *job.text]
+    lines = [job_status_text(job, state.run), *job.text]
     if failure := job.failure:
-        where = node_of(failure.node_type, failure.node_id)
+        where = node_label(failure.node_type, failure.node_id)
         lines += ["", f"{where}: {failure.message}" if where else failure.message]
         lines += [
-            f"{node_of(error.class_type, error.node_id)}: {error.message} {error.details}"
+            f"{node_label(error.class_type, error.node_id)}: {error.message} {error.details}"
             for error in failure.node_errors
         ]
         lines += ["", *(part.rstrip("\n") for part in failure.traceback)]

@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from comfytui.comfy.address import BadServer
 from comfytui.sanitize import sanitize
-from comfytui.ui.widgets.line import Line
+from comfytui.ui.widgets.text import Line
 
 if TYPE_CHECKING:
     from comfytui.ui.app import ComfyApp
@@ -113,7 +113,7 @@ class StartScreen(Screen[None]):
             server = await asyncio.to_thread(app.options.server_of, typed)
         except BadServer as error:
             sentence = self.query_one("#start-error", Line)
-            sentence.say(f"! {error} {app.options.suggest(typed)}".rstrip())
+            sentence.set_text(f"! {error} {app.options.suggest(typed)}".rstrip())
             sentence.add_class("-shown")
             return
         app.open_server(server, typed)

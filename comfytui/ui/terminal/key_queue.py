@@ -12,7 +12,7 @@ from textual.app import App
 from textual.dom import DOMNode
 from textual.events import Key, Paste
 
-Typed = Key | Paste
+KeyEvent = Key | Paste
 
 PATIENCE = 2.0
 """Seconds that a key waits for the one before it, which may have closed what it was on its way through."""
@@ -21,15 +21,15 @@ PATIENCE = 2.0
 class KeyQueue:
     """Lets one key through at a time; `handle` is what does something with it."""
 
-    def __init__(self, app: App[None], handle: Callable[[Typed], Awaitable[None]]) -> None:
+    def __init__(self, app: App[None], handle: Callable[[KeyEvent], Awaitable[None]]) -> None:
         self._app = app
         self._handle = handle
-        self._waiting: deque[Typed] = deque()
+        self._waiting: deque[KeyEvent] = deque()
         self._under_way_until = 0.0
         self.count = 0
         """How many keys and pastes came so far, those included that wait."""
 
-    async def take(self, typed: Typed) -> None:
+    async def take(self, typed: KeyEvent) -> None:
         """Act on it now, or when those before it are through."""
         self.count += 1
         if isinstance(typed, Key) and _joins(typed.character):

@@ -15,7 +15,7 @@ AROUND = 3
 """Cells around a key and its word."""
 SOMETIMES = frozenset({"cancel", "save", "again", "link", "reconnect"})
 """Keys that are shown only while they are offered; whether they act is another question."""
-WORTH = (
+PRIORITY = (
     "generate", "help-anywhere", "leave", "again", "link", "reconnect", "help", "detach", "cancel", "save", "write",
     "filter", "queue.select",
 )  # fmt: skip
@@ -25,7 +25,7 @@ RETRIED = frozenset({JobStatus.FAILED, JobStatus.INTERRUPTED, JobStatus.REJECTED
 WELL = frozenset({LinkKind.CONNECTING, LinkKind.LIVE})
 
 
-def resends(state: SessionState, selected: Job | None) -> bool:
+def should_resend(state: SessionState, selected: Job | None) -> bool:
     """Whether lost jobs are to be resent, rather than the selected job made again.
 
     They are if the selected job or one of its batch is among them, or if nothing can be done with the selected one.
@@ -38,14 +38,14 @@ def resends(state: SessionState, selected: Job | None) -> bool:
     return selected.status not in RETRIED and batch is not None and bool(lost_jobs(state, batch))
 
 
-def offered(state: SessionState, selected: Job | None) -> Mapping[str, str]:
+def contextual_keys(state: SessionState, selected: Job | None) -> Mapping[str, str]:
     """The ids of keys that something can be done with, and what they do; empty where that is always the same."""
     offers: dict[str, str] = {}
     if selected is not None and not selected.status.final:
         offers["cancel"] = "Dismiss" if selected.status is JobStatus.LOST else "Cancel"
     if selected is not None and selected.outputs:
         offers["save"] = ""
-    if resends(state, selected):
+    if should_resend(state, selected):
         offers["again"] = "Resend"
     elif selected is not None and selected.status in RETRIED:
         offers["again"] = "Retry"
@@ -56,27 +56,27 @@ def offered(state: SessionState, selected: Job | None) -> Mapping[str, str]:
     return offers
 
 
-def name_of(binding: Binding) -> str:
+def binding_name(binding: Binding) -> str:
     """What tells a binding from others: its id, or what it does."""
     return binding.id or binding.action
 
 
-def chosen(keys: Iterable[tuple[Binding, str]], offers: Set[str], width: int) -> frozenset[str]:
+def fitting_keys(keys: Iterable[tuple[Binding, str]], offers: Set[str], width: int) -> frozenset[str]:
     """The names of the keys that are shown on `width` cells, of keys as they are written."""
     cells = {
-        name_of(binding): len(shown) + len(binding.description) + AROUND
+        binding_name(binding): len(shown) + len(binding.description) + AROUND
         for binding, shown in keys
         if (binding.id in offers if binding.id in SOMETIMES else binding.show)
     }
     taken: set[str] = set()
-    for key in sorted(cells, key=lambda key: WORTH.index(key) if key in WORTH else -1):
+    for key in sorted(cells, key=lambda key: PRIORITY.index(key) if key in PRIORITY else -1):
         if cells[key] <= width:
             width -= cells[key]
             taken.add(key)
     return frozenset(taken)
 
 
-class ThriftyScreen(Screen[None]):
+class AdaptiveFooterScreen(Screen[None]):
     """A screen whose footer shows what matters now."""
 
     _offers: Mapping[str, str] = MappingProxyType({})
@@ -87,7 +87,7 @@ class ThriftyScreen(Screen[None]):
             self._offers = keys
             self.refresh_bindings()
 
-    def words_for(self, binding: Binding) -> str:
+    def key_description(self, binding: Binding) -> str:
         """What the footer says that a key does just now."""
         return self._offers.get(binding.id or "") or binding.description
 
@@ -95,14 +95,14 @@ class ThriftyScreen(Screen[None]):
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """What acts, of which only what there is room for is marked to be shown."""
         active = {
-            key: each._replace(binding=replace(each.binding, description=self.words_for(each.binding)))
+            key: each._replace(binding=replace(each.binding, description=self.key_description(each.binding)))
             for key, each in super().active_bindings.items()
         }
         # Of two keys for one action the later one is shown.
         by_action = {each.binding.action: each.binding for each in active.values()}
-        keys = {name_of(each): (each, self.app.get_key_display(each)) for each in by_action.values()}
-        shown = chosen(keys.values(), self._offers.keys(), self.size.width)
+        keys = {binding_name(each): (each, self.app.get_key_display(each)) for each in by_action.values()}
+        shown = fitting_keys(keys.values(), self._offers.keys(), self.size.width)
         return {
-            key: each._replace(binding=replace(each.binding, show=name_of(each.binding) in shown))
+            key: each._replace(binding=replace(each.binding, show=binding_name(each.binding) in shown))
             for key, each in active.items()
         }

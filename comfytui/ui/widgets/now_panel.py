@@ -8,17 +8,17 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from comfytui.presentation import formatting
-from comfytui.presentation.parameters_line import parameters_line
+from comfytui.presentation.formatting import parameters_line
+from comfytui.presentation.status_text import AS_LAST_SEEN, failure_text
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Batch, Job, LinkKind, Phase
 from comfytui.session.progress import BatchProgress, Stage, progress_line, progress_of
 from comfytui.session.runs.stall import current_stall
 from comfytui.session.selectors import batch_number, current_batch, jobs_of, next_job
 from comfytui.session.state import SessionState
-from comfytui.ui.images.image_view import Picture
-from comfytui.ui.widgets.line import Line
-from comfytui.ui.widgets.paragraph import Paragraph, SettingsLine
+from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.widgets.progress_bar import Bar, BarStyle
+from comfytui.ui.widgets.text import Line, Paragraph, SettingsLine
 
 IDLE = "Nothing is running"
 TITLE_LIMIT = 2_000
@@ -63,7 +63,7 @@ class NowPanel(Vertical):
             yield Bar(id="batch-bar")
             yield Line(id="batch-figures", classes="figures")
         with Horizontal(id="now-body"):
-            yield Picture(id="preview")
+            yield ImageView(id="preview")
             with Vertical(id="about"):
                 yield Paragraph(id="about-title")
                 yield SettingsLine(id="about-recipe")
@@ -72,13 +72,13 @@ class NowPanel(Vertical):
 
     def on_mount(self) -> None:
         """What is said of a picture changes with it."""
-        self.watch(self.query_one(Picture), "shown_data", self._show_caption, init=False)
+        self.watch(self.query_one(ImageView), "shown_data", self._show_caption, init=False)
 
     def show(self, state: SessionState) -> None:
         """Paint the words and bars of the present moment."""
         batch = current_batch(state)
         if batch is None:
-            self._line("truth").say(_foreign(state))
+            self._line("truth").set_text(_foreign(state))
             return
         if self.current is None or batch.id != self.current.id:
             self._occasion = None
@@ -86,12 +86,12 @@ class NowPanel(Vertical):
         if self.given and self.given not in batch.prompts:
             self.clear_picture()
         progress = progress_of(state, batch, time.monotonic())
-        self._line("truth").say(progress_line(progress))
+        self._line("truth").set_text(progress_line(progress))
         fresh = state.link.kind in {LinkKind.LIVE, LinkKind.POLLING}
         stale = not fresh and progress.stage is not Stage.ENDED
         stall = None if stale or progress.unobserved else current_stall(state, time.monotonic())
         failure = _failure(state, batch) if progress.failed or progress.rejected else ""
-        aside = formatting.AS_LAST_SEEN if stale else "stalled" if stall else _phase(progress)
+        aside = AS_LAST_SEEN if stale else "stalled" if stall else _phase(progress)
         self._show_aside(aside or ("" if self.query_one("#now-body").display else failure))
         self._show_figures(progress, stale or stall is not None)
         subject, style = (batch.id, progress.image_index), _style(progress)
@@ -114,7 +114,7 @@ class NowPanel(Vertical):
         """Show a preview of the image that runs."""
         self._is_preview = True
         self._give(data, job)
-        self.query_one(Picture).show(data, max_cells=PREVIEW_CELLS)
+        self.query_one(ImageView).show(data, max_cells=PREVIEW_CELLS)
 
     def show_finished(self, data: bytes, job: Job) -> None:
         """Show a finished image, unless the panel has gone on to another batch, or to previews of a later image."""
@@ -125,37 +125,37 @@ class NowPanel(Vertical):
         if not (self._is_preview and of_later):
             self._is_preview = False
             self._give(data, job)
-            self.query_one(Picture).show(data)
+            self.query_one(ImageView).show(data)
 
     def clear_picture(self) -> None:
         """Show no picture."""
         self._is_preview, self.given = False, ""
         self._given.clear()
         self.add_class("-empty")
-        self.query_one(Picture).show(None)
+        self.query_one(ImageView).show(None)
 
     def _give(self, data: bytes, job: Job) -> None:
         """Remember whose picture it is until it is painted and replaced by another one."""
-        painted = self.query_one(Picture).shown_data
+        painted = self.query_one(ImageView).shown_data
         self._given = [each for each in self._given if each[0] is painted] + [(data, job)]
         self.given = job.prompt_id
         self.remove_class("-empty")
 
     def _show_caption(self) -> None:
         """Say of which image the picture is that is painted, where that is not the one that is described."""
-        painted = self.query_one(Picture).shown_data
+        painted = self.query_one(ImageView).shown_data
         job = next((job for data, job in self._given if data is painted), None)
         other = job if job and self._described and job.prompt_id != self._described.prompt_id else None
-        self._line("about-picture").say(_caption(other) if other else "")
+        self._line("about-picture").set_text(_caption(other) if other else "")
 
     def _show_aside(self, text: str) -> None:
         """What stands beside the line of truth, which comes first: it gets what that leaves, or nothing."""
         width = self.content_size.width
-        room = width - cell_len(self._line("truth").words) - 2
+        room = width - cell_len(self._line("truth").text) - 2
         shown = width >= ROOM_FOR_PHASE and room >= LEAST_PHASE
         self._line("phase").display = shown
         if shown:
-            self._line("phase").say(text if cell_len(text) <= room else set_cell_size(text, room - 1) + "…")
+            self._line("phase").set_text(text if cell_len(text) <= room else set_cell_size(text, room - 1) + "…")
 
     def _show_figures(self, progress: BatchProgress, stale: bool) -> None:
         """Rates and times once a second at most: they stand right of the bars, which are painted along with them."""
@@ -164,9 +164,9 @@ class NowPanel(Vertical):
         if occasion == self._occasion and now < self._figures_due:
             return
         self._occasion, self._figures_due = occasion, now + FIGURES_PAUSE
-        self._line("image-figures").say("" if stale else _image_figures(progress))
+        self._line("image-figures").set_text("" if stale else _image_figures(progress))
         figures = self._line("batch-figures")
-        figures.say("" if stale else _batch_figures(progress, figures.content_size.width))
+        figures.set_text("" if stale else _batch_figures(progress, figures.content_size.width))
 
     def _show_about(self, state: SessionState, batch: Batch, note: str) -> None:
         title = sanitize(batch.title, TITLE_LIMIT)
@@ -174,9 +174,9 @@ class NowPanel(Vertical):
         job = next_job(state, batch) or state.jobs.get(batch.prompts[-1] if batch.prompts else "")
         prompt = sanitize(job.parameters.prompt, TITLE_LIMIT) if job else ""
         title = prompt if prompt.startswith(title) else title
-        self._line("about-title").say(f"Batch {batch_number(state, batch)}: {title}" if several else title)
-        self._line("about-recipe").say(parameters_line(job.parameters) if job else "")
-        self._line("about-note").say(note)
+        self._line("about-title").set_text(f"Batch {batch_number(state, batch)}: {title}" if several else title)
+        self._line("about-recipe").set_text(parameters_line(job.parameters) if job else "")
+        self._line("about-note").set_text(note)
         self._described = job
         self._show_caption()
 
@@ -204,7 +204,7 @@ def _failure(state: SessionState, batch: Batch) -> str:
     job = max(failed, key=lambda job: job.ended or 0.0)
     image = f"Image {job.batch_tag.index} " if job.batch_tag and job.batch_tag.total > 1 else ""
     word = job.status.label
-    return formatting.failed_in(f"{image}{word}" if image else word.capitalize(), job.failure) if job.failure else ""
+    return failure_text(f"{image}{word}" if image else word.capitalize(), job.failure) if job.failure else ""
 
 
 def _caption(job: Job) -> str:
@@ -222,7 +222,7 @@ def _phase(progress: BatchProgress) -> str:
 
 def _image_figures(progress: BatchProgress) -> str:
     remaining = (progress.image_left, progress.image_left) if progress.image_left is not None else None
-    return _joined((formatting.rate(progress.rate), formatting.left(remaining)), "  ")
+    return _joined((formatting.rate(progress.rate), formatting.time_left(remaining)), "  ")
 
 
 def _batch_figures(progress: BatchProgress, width: int) -> str:
@@ -230,7 +230,11 @@ def _batch_figures(progress: BatchProgress, width: int) -> str:
     seconds = progress.batch_elapsed or 0.0
     elapsed = f"{formatting.duration(seconds)} elapsed" if seconds >= 1 else ""
     # Where other jobs come first or in between, the time that it runs is not the time until it is done.
-    rest = formatting.starts(progress.starts_in) if progress.held_up else formatting.left(progress.batch_left)
+    rest = (
+        formatting.time_until_start(progress.starts_in)
+        if progress.held_up
+        else formatting.time_left(progress.batch_left)
+    )
     both = _joined((elapsed, rest), "  ")
     return rest if rest and 0 < width < len(both) else both
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.ui.images.decoder import Decoder, UndecodedError
+from comfytui.ui.images.decoder import DecodeError, Decoder
 from tests.hostile.pictures import BOMBS, other_format, png_of, scan_bomb
 
 ROOM = (40, 20)
@@ -34,7 +34,7 @@ def outcome_of(decoder: Decoder, data: bytes) -> str:
     """The size of a picture in pixels, or why it has none."""
     try:
         pixels = decoder.decode(data, ROOM, BLACK)
-    except UndecodedError as error:
+    except DecodeError as error:
         return str(error)
     return f"{pixels.width}x{pixels.height}"
 
@@ -83,14 +83,14 @@ def test_what_is_large_or_moves_is_shown(decoder: Decoder, name: str) -> None:
     ],
 )
 def test_what_is_not_shown_has_its_reason(decoder: Decoder, name: str, reason: str) -> None:
-    with pytest.raises(UndecodedError, match=reason):
+    with pytest.raises(DecodeError, match=reason):
         decoder.decode(BOMBS[name](), ROOM, BLACK)
 
 
 def test_a_picture_that_takes_for_ever_is_given_up_and_the_next_one_shown() -> None:
     decoder = decoder_with("it.MOST_SCANS, it.CPU_SECONDS = 10**9, 0.3")
     try:
-        with pytest.raises(UndecodedError, match="takes too long"):
+        with pytest.raises(DecodeError, match="takes too long"):
             decoder.decode(scan_bomb(), ROOM, BLACK)
         assert decoder.decode(RED, ROOM, BLACK).data[:3] == b"\xff\0\0"
     finally:
@@ -101,7 +101,7 @@ def test_a_picture_that_takes_for_ever_is_given_up_and_the_next_one_shown() -> N
 def test_a_picture_that_takes_too_much_memory_is_given_up_and_the_next_one_shown() -> None:
     decoder = decoder_with("it.MEMORY = 60 * 2**20")
     try:
-        with pytest.raises(UndecodedError, match=r"too large|broken"):
+        with pytest.raises(DecodeError, match=r"too large|broken"):
             decoder.decode(BOMBS["webp of 16 M pixels"](), ROOM, BLACK)
         assert decoder.decode(RED, ROOM, BLACK).width == 40
     finally:
@@ -115,7 +115,7 @@ def test_it_can_be_stopped_in_the_middle_of_a_picture() -> None:
     def ask() -> None:
         try:
             decoder.decode(RED, ROOM, BLACK)
-        except UndecodedError as error:
+        except DecodeError as error:
             reasons.append(str(error))
 
     asking = threading.Thread(target=ask)
@@ -141,13 +141,13 @@ def test_a_decoder_that_was_taken_over_is_not_believed(reply: str) -> None:
     decoder = decoder_with(f"it._answer = lambda *_: {reply}")
     if reply == "b'x'":
         threading.Timer(0.5, decoder.kill).start()
-    with pytest.raises(UndecodedError, match="takes too long"):
+    with pytest.raises(DecodeError, match="takes too long"):
         decoder.decode(RED, ROOM, BLACK)
     assert decoder._child is None
 
 
 def test_a_decoder_that_cannot_be_started_is_told() -> None:
-    with pytest.raises(UndecodedError):
+    with pytest.raises(DecodeError):
         Decoder(("/nonexistent/python",)).decode(RED, ROOM, BLACK)
 
 

@@ -17,8 +17,8 @@ from textual.pilot import Pilot
 
 from comfytui.ui.images import image_render, image_view
 from comfytui.ui.images.decoder import Decoder
-from comfytui.ui.images.image_render import Sketch, sketch
-from comfytui.ui.images.image_view import Picture
+from comfytui.ui.images.image_render import RenderedImage, render_image
+from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.themes import STYLES
 
 ROOM = Size(40, 20)
@@ -36,12 +36,12 @@ def plain(colour: str, size: tuple[int, int] = (64, 64), file_format: str = "PNG
     return encoded(Image.new("RGB", size, colour), file_format)
 
 
-def cells(drawn: Sketch) -> tuple[int, int]:
+def cells(drawn: RenderedImage) -> tuple[int, int]:
     (width,) = {strip.cell_length for strip in drawn.strips}
     return width, len(drawn.strips)
 
 
-def colours(drawn: Sketch) -> set[tuple[int, ...]]:
+def colours(drawn: RenderedImage) -> set[tuple[int, ...]]:
     styles = [segment.style for strip in drawn.strips for segment in strip]
     found = [color.triplet for style in styles if style for color in (style.color, style.bgcolor) if color]
     return {tuple(triplet) for triplet in found if triplet}
@@ -59,31 +59,31 @@ def colours(drawn: Sketch) -> set[tuple[int, ...]]:
     ],
 )
 def test_a_picture_keeps_its_proportions(pixels: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert cells(sketch(plain("red", pixels), ROOM, BLACK)) == expected
-    assert cells(sketch(plain("red", pixels), ROOM, None)) == expected
+    assert cells(render_image(plain("red", pixels), ROOM, BLACK)) == expected
+    assert cells(render_image(plain("red", pixels), ROOM, None)) == expected
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
 def test_every_format_of_the_server_is_shown(file_format: str) -> None:
-    drawn = sketch(plain("#0000ff", file_format=file_format), ROOM, BLACK)
+    drawn = render_image(plain("#0000ff", file_format=file_format), ROOM, BLACK)
     assert drawn.reason == ""
     assert all(blue > 250 and red < 5 for red, _, blue in colours(drawn))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 def test_every_kind_of_png_is_shown(mode: str) -> None:
-    assert sketch(encoded(Image.new(mode, (16, 16))), ROOM, BLACK).reason == ""
+    assert render_image(encoded(Image.new(mode, (16, 16))), ROOM, BLACK).reason == ""
 
 
 def test_what_is_transparent_shows_the_background() -> None:
     clear = encoded(Image.new("RGBA", (16, 16), (255, 255, 255, 0)))
-    assert colours(sketch(clear, ROOM, (20, 30, 40))) == {(20, 30, 40)}
+    assert colours(render_image(clear, ROOM, (20, 30, 40))) == {(20, 30, 40)}
 
 
 def test_two_pixels_share_a_cell() -> None:
     image = Image.new("RGB", (1, 2), "red")
     image.putpixel((0, 1), (0, 0, 255))
-    (segment,) = sketch(encoded(image), Size(1, 1), BLACK).strips[0]
+    (segment,) = render_image(encoded(image), Size(1, 1), BLACK).strips[0]
     assert segment.text == "▀"
     assert segment.style is not None
     assert segment.style.color is not None
@@ -93,7 +93,7 @@ def test_two_pixels_share_a_cell() -> None:
 
 
 def test_without_colour_brightness_becomes_characters() -> None:
-    ramp = sketch(encoded(Image.linear_gradient("L")), ROOM, None)
+    ramp = render_image(encoded(Image.linear_gradient("L")), ROOM, None)
     lines = ["".join(segment.text for segment in strip) for strip in ramp.strips]
     assert lines[0] == " " * 40
     assert lines[-1] == "@" * 40
@@ -104,7 +104,7 @@ def test_without_colour_brightness_becomes_characters() -> None:
 def test_an_animation_shows_its_first_picture() -> None:
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("#ff0000", "#00ff00")]
     data = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
-    assert colours(sketch(data, ROOM, BLACK)) == {(255, 0, 0)}
+    assert colours(render_image(data, ROOM, BLACK)) == {(255, 0, 0)}
 
 
 @pytest.mark.parametrize(
@@ -120,10 +120,10 @@ def test_an_animation_shows_its_first_picture() -> None:
     ],
 )
 def test_what_cannot_be_shown_is_said(data: bytes, reason: str) -> None:
-    assert sketch(data, ROOM, BLACK) == Sketch(reason=reason)
+    assert render_image(data, ROOM, BLACK) == RenderedImage(reason=reason)
 
 
-class RecordingPicture(Picture):
+class RecordingPicture(ImageView):
     """A picture that remembers which lines it asked to be painted."""
 
     def __init__(self, budget: int) -> None:
@@ -139,7 +139,7 @@ class RecordingPicture(Picture):
 
 
 class PictureApp(App[None]):
-    CSS_PATH = [STYLES / "picture.tcss"]  # noqa: RUF012
+    CSS_PATH = [STYLES / "image_view.tcss"]  # noqa: RUF012
     ascii = False
 
     def __init__(self, budget: int = 10**9) -> None:
@@ -161,7 +161,7 @@ class PictureApp(App[None]):
     def colours(self) -> set[tuple[int, ...]]:
         strips = [self.picture.render_line(y) for y in range(self.picture.size.height)]
         blocks = [segment for strip in strips for segment in strip if "▀" in segment.text]
-        return colours(Sketch((*[type(strips[0])(blocks)],)))
+        return colours(RenderedImage((*[type(strips[0])(blocks)],)))
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
@@ -275,11 +275,11 @@ decoder = image_view.DECODER = image_render.DECODER = Decoder((sys.executable, "
 
 class Screen(App):
     def compose(self):
-        yield image_view.Picture()
+        yield image_view.ImageView()
 
     def on_mount(self):
-        self.query_one(image_view.Picture).styles.height = 10
-        self.call_after_refresh(self.query_one(image_view.Picture).show, b"slow")
+        self.query_one(image_view.ImageView).styles.height = 10
+        self.call_after_refresh(self.query_one(image_view.ImageView).show, b"slow")
         self.set_interval(0.05, self.end)
 
     def end(self):
@@ -352,12 +352,12 @@ DRAW = """
 import io
 from PIL import Image
 from textual.geometry import Size
-from comfytui.ui.images.image_render import sketch
+from comfytui.ui.images.image_render import render_image
 
 LIVE_CELLS = (20, 10)
 file = io.BytesIO()
 Image.new("RGB", (64, 64), "red").save(file, "PNG")
-assert sketch(file.getvalue(), Size(20, 10), (0, 0, 0)).strips
+assert render_image(file.getvalue(), Size(20, 10), (0, 0, 0)).strips
 """
 
 

@@ -3,20 +3,20 @@
 import pytest
 from rich.cells import cell_len
 
-from comfytui.presentation.queue_rows import Row
+from comfytui.presentation.queue_rows import QueueRow
 from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.queue.queue_heading import heading_of
+from comfytui.ui.queue.queue_heading import heading_text
 from tests.presentation.queue_jobs import drawn
 from tests.ui.screen import screen
 
-ROW = Row("p", JobStatus.SUCCEEDED, "title", "12 of 12", "done", "0:21", "mine", "fox.png")
+ROW = QueueRow("p", JobStatus.SUCCEEDED, "title", "12 of 12", "done", "0:21", "mine", "fox.png")
 
 
 @pytest.mark.parametrize("width", [40, 55, 56, 76, 79, 80, 81, 120, 144, 200])
 def test_each_name_stands_over_its_column(width: int) -> None:
-    heading, (line, _) = heading_of(width), drawn(ROW, width)
+    heading, (line, _) = heading_text(width), drawn(ROW, width)
     assert cell_len(heading) == width
     assert heading.isascii()
     assert heading.index("Image") + len("Image") == line.index("12 of 12") + len("12 of 12")
@@ -27,7 +27,7 @@ def test_each_name_stands_over_its_column(width: int) -> None:
 
 @pytest.mark.parametrize("width", range(30))
 def test_a_line_that_is_too_narrow_is_cut(width: int) -> None:
-    assert cell_len(heading_of(width)) == width
+    assert cell_len(heading_text(width)) == width
 
 
 def over_the_list(lines: list[str]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.pilot import Pilot
 
-from comfytui.presentation.queue_rows import Row
+from comfytui.presentation.queue_rows import QueueRow
 from comfytui.session.model import JobStatus
 from comfytui.ui.queue.queue_list import QueueList
 from comfytui.ui.themes import STYLES
@@ -58,16 +58,16 @@ class ListApp(App[None]):
         return [message.prompt_id for message in self.heard if isinstance(message, kind)]
 
 
-def rows(*names: str, status: JobStatus = JobStatus.QUEUED) -> tuple[Row, ...]:
-    return tuple(Row(name, status, f"title {name}") for name in names)
+def rows(*names: str, status: JobStatus = JobStatus.QUEUED) -> tuple[QueueRow, ...]:
+    return tuple(QueueRow(name, status, f"title {name}") for name in names)
 
 
-def many(count: int) -> tuple[Row, ...]:
+def many(count: int) -> tuple[QueueRow, ...]:
     return rows(*(f"p{n}" for n in range(count)))
 
 
 @asynccontextmanager
-async def showing(listed: Sequence[Row]) -> AsyncIterator[tuple[ListApp, Pilot[None]]]:
+async def showing(listed: Sequence[QueueRow]) -> AsyncIterator[tuple[ListApp, Pilot[None]]]:
     app = ListApp()
     async with app.run_test(size=(90, HEIGHT)) as pilot:
         app.listed.focus()
@@ -225,7 +225,7 @@ async def test_equal_rows_paint_nothing() -> None:
 async def test_a_changed_row_paints_its_line_only() -> None:
     async with showing(many(50)) as (app, _):
         changed = list(many(50))
-        changed[3] = Row("p3", JobStatus.RUNNING, "title p3")
+        changed[3] = QueueRow("p3", JobStatus.RUNNING, "title p3")
         app.listed.set_rows(changed)
         assert app.listed.painted == [3]
 
@@ -233,7 +233,7 @@ async def test_a_changed_row_paints_its_line_only() -> None:
 async def test_a_change_out_of_view_paints_nothing() -> None:
     async with showing(many(50)) as (app, _):
         changed = list(many(50))
-        changed[40] = Row("p40", JobStatus.RUNNING, "title p40")
+        changed[40] = QueueRow("p40", JobStatus.RUNNING, "title p40")
         app.listed.set_rows(changed)
         assert app.listed.painted == []
 
@@ -308,7 +308,7 @@ async def test_away_from_the_list_its_cursor_is_quieter() -> None:
 
 
 async def test_markup_in_a_title_is_text() -> None:
-    async with showing((Row("a", JobStatus.QUEUED, "[bold]a[/nope] fox"),)) as (app, _):
+    async with showing((QueueRow("a", JobStatus.QUEUED, "[bold]a[/nope] fox"),)) as (app, _):
         assert "[bold]a[/nope] fox" in text(app, 0)
 
 

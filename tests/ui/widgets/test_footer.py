@@ -9,7 +9,7 @@ from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui import keys
-from comfytui.ui.widgets.footer import WORTH, chosen, offered, resends
+from comfytui.ui.widgets.footer import PRIORITY, contextual_keys, fitting_keys, should_resend
 from tests.faults.proxy import proxy_to
 from tests.presentation.queue_jobs import job, state_of
 from tests.ui.screen import Screen, screen
@@ -49,15 +49,15 @@ def session(*batches: tuple[JobStatus, ...]) -> SessionState:
 def test_it_says_what_the_keys_do_to_the_selected_job(
     state: SessionState, selected: str | None, words: dict[str, str]
 ) -> None:
-    said = offered(state, state.jobs[selected] if selected else None)
+    said = contextual_keys(state, state.jobs[selected] if selected else None)
     assert {key: word for key, word in said.items() if key in {"cancel", "again"}} == words
-    assert resends(state, state.jobs[selected] if selected else None) == (words.get("again") == "Resend")
+    assert should_resend(state, state.jobs[selected] if selected else None) == (words.get("again") == "Resend")
 
 
 def test_lost_jobs_of_another_running_comfytui_are_not_offered_to_be_resent() -> None:
     state = session((LOST,))
     theirs = replace(state, jobs={"0.0": replace(state.jobs["0.0"], owner="b")}, held_elsewhere=frozenset({"b"}))
-    assert "again" not in offered(theirs, theirs.jobs["0.0"])
+    assert "again" not in contextual_keys(theirs, theirs.jobs["0.0"])
 
 
 def footer(it: Screen) -> str:
@@ -65,14 +65,14 @@ def footer(it: Screen) -> str:
 
 
 def test_every_key_that_may_be_shown_has_its_worth() -> None:
-    assert {binding.id for binding, _ in EVERY if binding.show or binding.id in OFFERS} <= set(WORTH)
+    assert {binding.id for binding, _ in EVERY if binding.show or binding.id in OFFERS} <= set(PRIORITY)
 
 
 def test_what_is_worth_most_is_there_where_there_is_little_room() -> None:
-    assert chosen(EVERY, OFFERS, 20) == {"generate"}
-    assert chosen(EVERY, OFFERS, 60) >= {"generate", "again", "link", "leave"}
-    assert chosen(EVERY, OFFERS, 200) >= OFFERS | {"filter", "write", "help", "detach"}
-    assert not chosen(EVERY, frozenset(), 200) & OFFERS
+    assert fitting_keys(EVERY, OFFERS, 20) == {"generate"}
+    assert fitting_keys(EVERY, OFFERS, 60) >= {"generate", "again", "link", "leave"}
+    assert fitting_keys(EVERY, OFFERS, 200) >= OFFERS | {"filter", "write", "help", "detach"}
+    assert not fitting_keys(EVERY, frozenset(), 200) & OFFERS
 
 
 async def test_escape_is_shown_with_what_it_leaves() -> None:

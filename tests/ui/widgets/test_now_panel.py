@@ -12,10 +12,10 @@ from textual.app import App, ComposeResult
 from comfytui.comfy.protocol.events import ExecutionError
 from comfytui.session.events import BatchPlanned, HttpSucceeded, QueueSnapshot
 from comfytui.session.progress import BatchProgress, Stage
-from comfytui.ui.images.image_view import Picture
+from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.themes import SHEETS, THEMES
-from comfytui.ui.widgets.line import Line
 from comfytui.ui.widgets.now_panel import NowPanel, _batch_figures
+from comfytui.ui.widgets.text import Line
 from tests.session.builders import SAMPLER, Session, planned_batch, queued_prompt, run_frames, start_frames
 from tests.session.test_timing import measured_session, other_clients_job
 from tests.ui.screen import Screen
@@ -56,7 +56,7 @@ class Panel:
         return "\n".join(line[2:-2].rstrip() for line in lines)
 
     def line(self, name: str) -> str:
-        return self.now.query_one(f"#{name}", Line).words
+        return self.now.query_one(f"#{name}", Line).text
 
 
 @asynccontextmanager
@@ -173,7 +173,7 @@ async def test_a_picture_of_another_image_says_so_until_the_next_one_s_own_is_pa
     first, second = (session.state.jobs[name] for name in ("a1", "a2"))
     async with panel() as it:
         assert "seed 71" in await it.shows(session)
-        shown = it.now.query_one(Picture)
+        shown = it.now.query_one(ImageView)
         it.now.show_finished(finished := picture("red"), first)
         await eventually(lambda: shown.shown_data is finished, "the picture")
         await eventually(lambda: it.line("about-picture") == "Shown: image 1 of 2, seed 70", "the caption")
@@ -189,7 +189,7 @@ async def test_words_begin_at_the_edge_until_there_is_a_picture_to_stand_beside(
     session.plan("a", 1, seed=70)
     job = session.state.jobs["a1"]
     async with panel() as it:
-        shown = it.now.query_one(Picture)
+        shown = it.now.query_one(ImageView)
         assert "\nseed 70" in await it.shows(session)
         assert it.now.has_room_for_pictures
         it.now.show_preview(preview := picture("blue"), job)
@@ -222,7 +222,7 @@ async def test_the_picture_of_another_batch_does_not_stay() -> None:
     async with panel() as it:
         await it.shows(session)
         it.now.show_finished(picture("red"), session.state.jobs["a1"])
-        await eventually(lambda: it.now.query_one(Picture).shown_data, "the picture")
+        await eventually(lambda: it.now.query_one(ImageView).shown_data, "the picture")
         session.plan("b", 1)
         await it.shows(session)
-        assert it.now.query_one(Picture).shown_data is None
+        assert it.now.query_one(ImageView).shown_data is None

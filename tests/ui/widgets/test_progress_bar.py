@@ -9,7 +9,7 @@ from comfytui.ui.widgets.progress_bar import Bar
 
 
 class BarApp(App[None]):
-    CSS_PATH = [STYLES / "bar.tcss"]  # noqa: RUF012
+    CSS_PATH = [STYLES / "progress_bar.tcss"]  # noqa: RUF012
     CSS = "Bar { width: 10; }"
     ascii = False
 

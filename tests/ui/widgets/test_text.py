@@ -1,11 +1,11 @@
 """Wrapped text: settings break between two of them, and what has no room ends with an ellipsis."""
 
-from comfytui.ui.widgets.paragraph import SettingsLine, cut, packed
+from comfytui.ui.widgets.text import SettingsLine, pack_lines, truncate_lines
 
 
 def test_settings_are_broken_after_a_whole_one_and_no_line_begins_with_a_separator() -> None:
     parts = ["seed 88213", "1024x1024", "20 steps", "euler/normal", "cfg 7", "a model with a long name"]
-    assert packed(parts, 24) == [
+    assert pack_lines(parts, 24) == [
         "seed 88213 · 1024x1024",
         "20 steps · euler/normal",
         "cfg 7",
@@ -16,8 +16,8 @@ def test_settings_are_broken_after_a_whole_one_and_no_line_begins_with_a_separat
 
 
 def test_lines_beyond_the_last_that_fits_show_as_an_ellipsis() -> None:
-    assert cut(["one", "two"], 5, 2) == ["one", "two"]
-    assert cut(["one", "two", "three"], 5, 2) == ["one", "two…"]
-    assert cut(["one two", "three"], 7, 1) == ["one tw…"]
-    assert cut(["狐狐", "狐"], 4, 1) == ["狐…"]
-    assert cut(["one"], 5, 0) == []
+    assert truncate_lines(["one", "two"], 5, 2) == ["one", "two"]
+    assert truncate_lines(["one", "two", "three"], 5, 2) == ["one", "two…"]
+    assert truncate_lines(["one two", "three"], 7, 1) == ["one tw…"]
+    assert truncate_lines(["狐狐", "狐"], 4, 1) == ["狐…"]
+    assert truncate_lines(["one"], 5, 0) == []
