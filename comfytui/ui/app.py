@@ -156,12 +156,12 @@ class ComfyApp(OneShotTimers, App[None]):
     @property
     def keys_typed(self) -> int:
         """How many keys and pastes have come since the program started."""
-        return self._type_ahead.count
+        return self._type_ahead.received
 
     async def on_event(self, event: Event) -> None:
         """Keys wait for the ones before them."""
         if isinstance(event, Key | Paste) and not event.is_forwarded:
-            await self._type_ahead.take(event)
+            await self._type_ahead.put(event)
         else:
             await super().on_event(event)
 

@@ -1,4 +1,4 @@
-"""Jobs, states and drawn lines for the tests of the queue."""
+"""Build jobs, states and rendered rows for the tests of the queue."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ from comfytui.workflow.parameters import GenerationParameters
 
 
 def job(prompt_id: str, status: JobStatus, **fields: Any) -> Job:
-    """A job of mine with its id as its prompt, unless told otherwise."""
+    """Return a job of mine whose prompt is its id; `fields` replace its fields."""
     return Job(prompt_id, status, **{"mine": True, "parameters": GenerationParameters(prompt_id), **fields})
 
 
 def state_of(*jobs: Job) -> SessionState:
-    """A session that knows these jobs."""
+    """Return a session with these jobs."""
     return SessionState(jobs={job.prompt_id: job for job in jobs})
 
 
 def drawn(row: QueueRow, width: int, *, ascii_only: bool = False) -> tuple[str, int]:
-    """A row as text, and the cells that this takes."""
+    """Return a row as text, and the number of its cells."""
     text = "".join(text for text, _ in row_parts(row, width, ascii_only=ascii_only))
     return text, cell_len(text)

@@ -1,4 +1,4 @@
-"""The queue in words: order, grouping, how every status reads, and that foreign text is harmless."""
+"""The rows of the queue: their order, the text of every status, the filter, and the columns."""
 
 from dataclasses import replace
 from typing import Any
@@ -29,7 +29,7 @@ def one(given: Job) -> QueueRow:
     return row
 
 
-def test_running_first_then_by_turn_then_unsent_then_ended() -> None:
+def test_running_jobs_come_first_then_pending_then_unsent_then_ended() -> None:
     state = state_of(
         job("ended", JobStatus.SUCCEEDED, ended=5.0),
         job("unsent", JobStatus.SUBMITTING),
@@ -40,7 +40,7 @@ def test_running_first_then_by_turn_then_unsent_then_ended() -> None:
     assert ids(build_rows(state)) == ["now", "front", "second", "unsent", "ended"]
 
 
-def test_a_turn_counts_everything_ahead() -> None:
+def test_a_pending_job_counts_all_jobs_ahead() -> None:
     state = state_of(
         job("now", JobStatus.RUNNING, number=1.0),
         *(job(f"p{n}", JobStatus.QUEUED, number=float(n)) for n in range(2, 5)),
@@ -63,7 +63,7 @@ def test_ended_jobs_stay_with_their_batch_and_the_newest_batch_is_on_top() -> No
     assert ids(build_rows(state)) == ["b2", "b1", "a2", "a1"]
 
 
-def test_a_batch_of_one_has_no_place() -> None:
+def test_a_batch_of_one_has_no_position() -> None:
     assert one(job("a", JobStatus.RUNNING, batch_tag=BatchTag("b", 1, 1, "s"))).position == ""
     assert one(job("a", JobStatus.RUNNING, batch_tag=BatchTag("b", 2, 4, "s"))).position == "2 of 4"
 
@@ -87,20 +87,20 @@ def test_a_batch_of_one_has_no_place() -> None:
         (job("a", JobStatus.REJECTED, failure=Failure("no such checkpoint")), "rejected: no such checkpoint"),
     ],
 )
-def test_every_end_says_its_word(given: Job, expected: str) -> None:
+def test_every_state_begins_with_the_label_of_its_status(given: Job, expected: str) -> None:
     assert one(given).state == expected
 
 
-def test_the_time_of_a_finished_job_is_its_figure() -> None:
+def test_the_figure_of_a_finished_job_is_its_duration() -> None:
     assert one(job("a", JobStatus.SUCCEEDED, seconds=21.4)).figure == "0:21"
 
 
 def test_no_two_statuses_look_alike() -> None:
     assert set(STATUS_GLYPHS) == set(JobStatus)
     for field in ("unicode", "ascii"):
-        assert len({getattr(sign, field) for sign in STATUS_GLYPHS.values()}) == len(JobStatus)
+        assert len({getattr(glyph, field) for glyph in STATUS_GLYPHS.values()}) == len(JobStatus)
     assert len({status.label for status in JobStatus}) == len(JobStatus)
-    assert all(sign.ascii.isascii() for sign in STATUS_GLYPHS.values())
+    assert all(glyph.ascii.isascii() for glyph in STATUS_GLYPHS.values())
 
 
 def test_owners_and_files() -> None:
@@ -121,7 +121,7 @@ def test_the_title_of_the_batch_stands_in_for_a_missing_prompt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("needle", "expected"),
+    ("filter_text", "expected"),
     [
         ("", ["fox", "cat"]),
         ("RED", ["fox"]),
@@ -134,18 +134,18 @@ def test_the_title_of_the_batch_stands_in_for_a_missing_prompt() -> None:
         ("red cat", []),
     ],
 )
-def test_the_filter_finds_words_of_every_column(needle: str, expected: list[str]) -> None:
+def test_the_filter_matches_every_column(filter_text: str, expected: list[str]) -> None:
     state = state_of(
         job(
             "fox", JobStatus.SUCCEEDED, parameters=GenerationParameters("a Red fox in snow"), ended=2.0, outputs=(FOX,)
         ),
         job("cat", JobStatus.FAILED, mine=False, owner="a1b2", ended=1.0, failure=Failure("CUDA out of memory")),
     )
-    assert ids(build_rows(state, needle)) == expected
+    assert ids(build_rows(state, filter_text)) == expected
 
 
 @pytest.mark.parametrize(
-    "needle",
+    "filter_text",
     [
         "88213",
         "dpmpp_2m",
@@ -158,7 +158,7 @@ def test_the_filter_finds_words_of_every_column(needle: str, expected: list[str]
         "euler_missing",
     ],
 )
-def test_the_filter_finds_what_the_settings_and_files_of_a_job_say(needle: str) -> None:
+def test_the_filter_matches_settings_and_files(filter_text: str) -> None:
     parameters = GenerationParameters(
         "a red fox",
         "blurry",
@@ -173,10 +173,10 @@ def test_the_filter_finds_what_the_settings_and_files_of_a_job_say(needle: str) 
         job("fox", JobStatus.SUCCEEDED, parameters=parameters, outputs=(FOX, Output("fox_00013_.png"))),
         job("cat", JobStatus.SUCCEEDED, parameters=GenerationParameters("a cat", seed=7)),
     )
-    assert ids(build_rows(state, needle)) == ([] if "missing" in needle else ["fox"])
+    assert ids(build_rows(state, filter_text)) == ([] if "missing" in filter_text else ["fox"])
 
 
-def test_foreign_text_is_harmless() -> None:
+def test_text_from_a_server_is_sanitized() -> None:
     nasty = "\x1b[31mred\x1b]0;title\x07\nline [bold]two[/]"
     row = one(
         job(
@@ -216,28 +216,34 @@ def test_columns_give_way_to_the_title_as_the_list_gets_narrow() -> None:
     assert columns_for(165).title > columns_for(84).title
 
 
-def test_numbers_stand_under_each_other() -> None:
+def test_positions_and_figures_are_right_aligned() -> None:
     rows = [
         QueueRow("a", JobStatus.SUCCEEDED, "fox", "2 of 4", "done", "0:21", "mine"),
         QueueRow("b", JobStatus.QUEUED, "雪", "10 of 12", "", "12 ahead", "a1b2"),
     ]
-    ends = [(text.index(place) + len(place), text.index(figure) + len(figure)) for text, place, figure in _placed(rows)]
-    (place, figure), (wide_place, wide_figure) = ends
-    assert (place, figure) == (wide_place + 1, wide_figure + 1)  # the wide character is one character of two cells
+    ends = [
+        (text.index(position) + len(position), text.index(figure) + len(figure))
+        for text, position, figure in _positions_and_figures(rows)
+    ]
+    (position, figure), (wide_position, wide_figure) = ends
+    assert (position, figure) == (
+        wide_position + 1,
+        wide_figure + 1,
+    )  # the wide character is one character of two cells
 
 
-def _placed(rows: list[QueueRow]) -> list[tuple[str, str, str]]:
+def _positions_and_figures(rows: list[QueueRow]) -> list[tuple[str, str, str]]:
     return [(drawn(row, 84)[0], row.position, row.figure) for row in rows]
 
 
-def test_a_failure_may_take_what_the_title_leaves_free() -> None:
+def test_a_failure_extends_over_what_the_title_leaves_free() -> None:
     row = QueueRow("a", JobStatus.FAILED, "portrait", "", "failed in KSampler: CUDA out of memory", "", "mine")
     assert drawn(row, 76)[0].rstrip().endswith("CUDA out of memory")
     assert "portrait  " in drawn(row, 76)[0]
     assert drawn(row, 40)[0].rstrip().endswith("…")
 
 
-def test_a_failure_leaves_the_place_in_its_column() -> None:
+def test_a_failure_leaves_the_position_in_its_column() -> None:
     done = QueueRow("a", JobStatus.SUCCEEDED, "fox", "4 of 4", "done", "0:21", "mine", "fox_00012_.png")
     failed = one(
         job(
@@ -265,10 +271,10 @@ def test_ascii_glyphs() -> None:
 
 
 @pytest.mark.parametrize("width", [60, 76, 84, 120])
-@pytest.mark.parametrize("place", [None, BatchTag("b", 4, 4, "s")])
-def test_a_failed_and_a_lost_row_keep_their_owner_in_its_column(width: int, place: BatchTag | None) -> None:
+@pytest.mark.parametrize("batch_tag", [None, BatchTag("b", 4, 4, "s")])
+def test_a_failed_and_a_lost_row_keep_their_owner_in_its_column(width: int, batch_tag: BatchTag | None) -> None:
     fields: dict[str, Any] = {
-        "batch_tag": place,
+        "batch_tag": batch_tag,
         "mine": False,
         "owner": "a1b2",
         "parameters": GenerationParameters("fox"),
@@ -282,7 +288,7 @@ def test_a_failed_and_a_lost_row_keep_their_owner_in_its_column(width: int, plac
     assert {drawn(one(each), width)[0].index("a1b2") for each in ends} == {3}
 
 
-def test_why_a_job_is_lost_is_understood_on_a_small_screen() -> None:
+def test_a_narrow_list_shows_a_short_reason_for_a_lost_job() -> None:
     batch_tag = BatchTag("b", 4, 4, "s")
     restarted, unsure = (
         one(job("a", JobStatus.LOST, batch_tag=batch_tag, may_have_finished=maybe)) for maybe in (False, True)

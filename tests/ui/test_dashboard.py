@@ -111,7 +111,7 @@ async def test_the_filter_narrows_the_list_and_esc_takes_it_away(sim: SimServer)
         await it.press("escape", "slash", *"zebra")
         await it.shows("Nothing matches the filter")
         await it.press("escape")
-        await it.until(lambda: len(it.app.screen.query_one(QueuePanel).rows.rows) == 1, "all rows")
+        await it.until(lambda: len(it.app.screen.query_one(QueuePanel).queue_list.rows) == 1, "all rows")
 
 
 async def test_names_with_escapes_and_markup_are_harmless() -> None:

@@ -30,7 +30,7 @@ class AgainActions(ActingScreen):
     @work(group="again")
     async def action_again(self) -> None:
         """Make the selected job again as it was, or resend what is lost."""
-        job = self._panel.selected()
+        job = self._panel.selected_job()
         if should_resend(self._state, job):
             await self._resend(lost_jobs(self._state))
         elif job is None:
@@ -45,7 +45,7 @@ class AgainActions(ActingScreen):
     @work(group="again")
     async def action_again_new_seed(self) -> None:
         """Make the selected job once more, with new seeds."""
-        if job := self._panel.selected():
+        if job := self._panel.selected_job():
             await self._make_again(job, new_seed=True)
         else:
             self._say("Select a job first.")

@@ -152,7 +152,7 @@ class FormActions(ActingScreen):
         if not new:
             return
         self._known = None
-        if not self._panel.rows.select(new[-1].prompts[0]) and self._panel.needle:
+        if not self._panel.queue_list.select(new[-1].prompts[0]) and self._panel.filter_text:
             self._say("The filter hides the new batch: esc in the queue clears it.")
 
     def action_write(self) -> None:
@@ -166,7 +166,7 @@ class FormActions(ActingScreen):
         """Leave the form, its page or a field of it, else the filter."""
         if self._in_form or not self._panel.close_filter():
             self.remove_class("-writing")
-            self._panel.rows.focus()
+            self._panel.queue_list.focus()
         self.refresh_bindings()
 
     @property
@@ -178,6 +178,6 @@ class FormActions(ActingScreen):
 
     def key_description(self, binding: Binding) -> str:
         """What the footer says that a key does just now: escape clears a filter unless it leaves the form."""
-        if binding.id == "leave" and self._panel.filtering and not self._in_form:
+        if binding.id == "leave" and self._panel.is_filter_open and not self._in_form:
             return "Clear filter"
         return super().key_description(binding)

@@ -19,7 +19,7 @@ class JobActions(ActingScreen):
     @work(exclusive=True, group="cancel")
     async def action_cancel(self) -> None:
         """Cancel the selected job; somebody else's, or one whose interrupt may hit another, only after a question."""
-        job = self._panel.selected()
+        job = self._panel.selected_job()
         if job is None:
             self._say("Select a job first.")
             return
@@ -34,7 +34,7 @@ class JobActions(ActingScreen):
     @work(exclusive=True, group="cancel")
     async def action_cancel_batch(self) -> None:
         """Cancel what is still to end or lost of the selected job's batch, after a question."""
-        job = self._panel.selected()
+        job = self._panel.selected_job()
         batch = batch_of(self._state, job) if job else None
         if batch is None or not (left := counts_of(self._state, batch).open_or_lost):
             self._say("Select a job of an unfinished batch of your own.")
@@ -46,12 +46,12 @@ class JobActions(ActingScreen):
 
     @on(QueueList.Selected)
     def _show_job(self) -> None:
-        if job := self._panel.selected():
+        if job := self._panel.selected_job():
             self.app.push_screen(JobScreen(self._service, self._state, job.prompt_id, self._options.output))
 
     def action_save(self) -> None:
         """Save the selected job's pictures."""
-        if job := self._panel.selected():
+        if job := self._panel.selected_job():
             self.app.run_worker(save_and_tell(self.app, self._service, job, self._options.output), group="save")
 
     def _follow_jobs(self) -> None:

@@ -51,4 +51,4 @@ class PageActions(FormActions):
         if self.focused is None and form.region.area:
             form.focus_to_write()
         elif self.focused is None or not self.focused.region.area:
-            self._panel.rows.focus()
+            self._panel.queue_list.focus()

@@ -91,7 +91,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
         with Horizontal(id="body"):
             yield PromptForm(self._options.workflow, self._kept_draft(), id="form")
             with Vertical(id="right"):
-                yield NowPanel(id="now", pictures=self._previews)
+                yield NowPanel(id="now", images=self._previews)
                 yield QueuePanel(id="queue")
         yield Footer(show_command_palette=False, id="footer")
 
@@ -187,7 +187,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
 
     @on(QueueList.Highlighted)
     def _offer_keys(self) -> None:
-        self.offer(contextual_keys(self._state, self._panel.selected()))
+        self.set_contextual_keys(contextual_keys(self._state, self._panel.selected_job()))
 
     def _tick(self) -> None:
         if self._state.run or self._state.link.kind is not LinkKind.LIVE:
@@ -198,15 +198,20 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
     def _show_newest(self) -> None:
         """Where *Now* has no picture, as after a start, show the newest one of its batch; each is asked for once."""
         now, link = self.query_one(NowPanel), self._state.link.kind
-        if not self._previews or now.given or now.current is None or link not in {LinkKind.LIVE, LinkKind.POLLING}:
+        if (
+            not self._previews
+            or now.latest_prompt_id
+            or now.shown_batch is None
+            or link not in {LinkKind.LIVE, LinkKind.POLLING}
+        ):
             return
-        newest = newest_picture(self._state, now.current)
-        if newest and newest[0].prompt_id != self._asked_for and now.has_room_for_pictures:
+        newest = newest_picture(self._state, now.shown_batch)
+        if newest and newest[0].prompt_id != self._asked_for and now.has_room_for_images:
             self._show_finished(*newest)
 
     @work(exclusive=True, group="finished")
     async def _show_finished(self, job: Job, picture: Output) -> None:
-        if not self.query_one(NowPanel).has_room_for_pictures:
+        if not self.query_one(NowPanel).has_room_for_images:
             return
         self._asked_for = job.prompt_id
         try:
@@ -224,7 +229,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
         match action:
             case "leave":
                 panel = self._panel
-                return self.focused is not panel.rows or on_form_page or panel.filtering
+                return self.focused is not panel.queue_list or on_form_page or panel.is_filter_open
             case "filter":
                 return self.focused is None or not self.focused.check_consume_key("slash", "/")
             case "cancel" | "cancel_batch" | "save" | "again" | "again_new_seed":
@@ -239,7 +244,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
         """Live previews on or off; off also asks the server for none with the next batch."""
         self._previews = not self._previews
         self._asked_for = ""
-        self.query_one(NowPanel).show_pictures(self._previews)
+        self.query_one(NowPanel).set_images_visible(self._previews)
         self.call_after_refresh(self._plan_paint)
         self._say(previews_message(self._state.capabilities, on=self._previews))
 

@@ -1,4 +1,4 @@
-"""The line above the queue that names its columns."""
+"""The heading of the queue list, which names its columns."""
 
 from rich.cells import set_cell_size
 from rich.segment import Segment
@@ -10,7 +10,7 @@ from comfytui.presentation.row_layout import GAP, GLYPH_CELLS, columns_for
 
 
 def heading_text(width: int) -> str:
-    """The names of the columns that a row of `width` cells has, each where its column stands."""
+    """Return the names of the columns of a list of `width` cells, aligned with the columns."""
     columns = columns_for(width)
     names = [
         *([set_cell_size("Owner", columns.owner)] if columns.owner else []),
@@ -23,15 +23,15 @@ def heading_text(width: int) -> str:
 
 
 class QueueHeading(Widget):
-    """The heading of a queue list beside its scrollbar."""
+    """The line of column names above a queue list."""
 
     ALLOW_SELECT = False
 
     def render_line(self, y: int) -> Strip:
-        """The one line."""
+        """Render the heading."""
         width = self.content_size.width
         return Strip([Segment(heading_text(width), self.rich_style)], width)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """One line."""
+        """Return the height of the heading, one line."""
         return 1

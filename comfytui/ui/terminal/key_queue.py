@@ -26,12 +26,12 @@ class KeyQueue:
         self._handle = handle
         self._waiting: deque[KeyEvent] = deque()
         self._under_way_until = 0.0
-        self.count = 0
+        self.received = 0
         """How many keys and pastes came so far, those included that wait."""
 
-    async def take(self, typed: KeyEvent) -> None:
+    async def put(self, typed: KeyEvent) -> None:
         """Act on it now, or when those before it are through."""
-        self.count += 1
+        self.received += 1
         if isinstance(typed, Key) and _joins(typed.character):
             typed = Paste(typed.character or "")
         self._waiting.append(typed)

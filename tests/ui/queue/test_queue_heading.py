@@ -1,4 +1,4 @@
-"""The names of the queue's columns stand over what they name, at every width."""
+"""The names in the heading of the queue are aligned with their columns, at every width."""
 
 import pytest
 from rich.cells import cell_len
@@ -15,7 +15,7 @@ ROW = QueueRow("p", JobStatus.SUCCEEDED, "title", "12 of 12", "done", "0:21", "m
 
 
 @pytest.mark.parametrize("width", [40, 55, 56, 76, 79, 80, 81, 120, 144, 200])
-def test_each_name_stands_over_its_column(width: int) -> None:
+def test_each_name_is_aligned_with_its_column(width: int) -> None:
     heading, (line, _) = heading_text(width), drawn(ROW, width)
     assert cell_len(heading) == width
     assert heading.isascii()
@@ -26,17 +26,17 @@ def test_each_name_stands_over_its_column(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", range(30))
-def test_a_line_that_is_too_narrow_is_cut(width: int) -> None:
+def test_a_heading_that_does_not_fit_is_cut(width: int) -> None:
     assert cell_len(heading_text(width)) == width
 
 
-def over_the_list(lines: list[str]) -> tuple[int, int]:
-    """In which column the heading and the rows have the state."""
+def state_columns(lines: list[str]) -> tuple[int, int]:
+    """Return at which cell the state begins in the heading and in the row below."""
     at = next((number for number, line in enumerate(lines) if "Image  State" in line), -1)
     return lines[at].find("State"), lines[at + 1].find("done")
 
 
-async def test_the_heading_is_there_with_rows_and_follows_the_width() -> None:
+async def test_the_heading_is_shown_with_rows_and_follows_the_width() -> None:
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
         await it.shows("Nothing queued")
         assert "State" not in it.text
@@ -45,13 +45,13 @@ async def test_the_heading_is_there_with_rows_and_follows_the_width() -> None:
         for size in [(120, 40), (100, 40), (81, 40), (200, 60)]:
             await it.pilot.resize_terminal(*size)
             await it.shows("Image  State")
-            await it.until(lambda: len(set(over_the_list(it.text.splitlines()))) == 1, "the heading over its column")
+            await it.until(lambda: len(set(state_columns(it.text.splitlines()))) == 1, "the heading over its column")
         await it.press("escape", "slash", *"zebra")
         await it.shows("Nothing matches")
         assert "State" not in it.text
 
 
-async def test_a_low_screen_gives_the_line_to_a_job() -> None:
+async def test_a_low_screen_shows_no_heading() -> None:
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url, (80, 16)) as it:
         await it.shows("live")
         await it.generate(images="2")

@@ -1,4 +1,4 @@
-"""The list as a user meets it: the cursor, the view, and what a change paints."""
+"""The queue list: the cursor, the view, and which lines a change repaints."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ HEIGHT = 10
 
 
 class RecordingList(QueueList):
-    """A list that remembers which lines it asked to be painted (None: all of them)."""
+    """A list that records which lines it repaints (None: all of them)."""
 
     def __init__(self) -> None:
         super().__init__("Nothing queued.")
@@ -39,23 +39,23 @@ class ListApp(App[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard: list[Message] = []
+        self.messages: list[Message] = []
 
     def compose(self) -> ComposeResult:
         yield RecordingList()
 
     def on_queue_list_highlighted(self, message: QueueList.Highlighted) -> None:
-        self.heard.append(message)
+        self.messages.append(message)
 
     def on_queue_list_selected(self, message: QueueList.Selected) -> None:
-        self.heard.append(message)
+        self.messages.append(message)
 
     @property
     def listed(self) -> RecordingList:
         return self.query_one(RecordingList)
 
-    def told(self, kind: type[QueueList.Highlighted | QueueList.Selected]) -> list[str | None]:
-        return [message.prompt_id for message in self.heard if isinstance(message, kind)]
+    def prompt_ids(self, kind: type[QueueList.Highlighted | QueueList.Selected]) -> list[str | None]:
+        return [message.prompt_id for message in self.messages if isinstance(message, kind)]
 
 
 def rows(*names: str, status: JobStatus = JobStatus.QUEUED) -> tuple[QueueRow, ...]:
@@ -74,7 +74,7 @@ async def showing(listed: Sequence[QueueRow]) -> AsyncIterator[tuple[ListApp, Pi
         app.listed.set_rows(listed)
         await pilot.pause()
         app.listed.painted.clear()
-        app.heard.clear()
+        app.messages.clear()
         yield app, pilot
 
 
@@ -82,27 +82,27 @@ def text(app: ListApp, y: int) -> str:
     return app.listed.render_line(y).text.strip()
 
 
-async def test_an_empty_list_says_what_to_do() -> None:
+async def test_an_empty_list_shows_a_text() -> None:
     async with showing(()) as (app, pilot):
         assert text(app, 0) == "Nothing queued."
         assert app.listed.selected_id is None
         await pilot.press("down", "enter", "end", "pageup")
-        assert app.heard == []
+        assert app.messages == []
         app.listed.empty = "Nothing matches."
         assert text(app, 0) == "Nothing matches."
 
 
-async def test_rows_replace_the_empty_sentence_and_the_sentence_them() -> None:
+async def test_rows_replace_the_empty_text_and_are_replaced_by_it() -> None:
     async with showing(()) as (app, pilot):
         app.listed.set_rows(rows("a", "b"))
         await pilot.pause()
         assert "title a" in text(app, 0)
-        assert app.told(QueueList.Highlighted) == ["a"]
+        assert app.prompt_ids(QueueList.Highlighted) == ["a"]
         app.listed.set_rows(())
         app.listed.set_rows([])
         await pilot.pause()
         assert text(app, 0) == "Nothing queued."
-        assert app.told(QueueList.Highlighted) == ["a", None]
+        assert app.prompt_ids(QueueList.Highlighted) == ["a", None]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ async def test_keys_move_the_cursor_and_keep_it_in_view(keys: list[str], expecte
 
 
 def cursor_line(app: ListApp) -> int:
-    """The line of the view on which the cursor stands; outside of the view it fails."""
+    """Return the line of the cursor in the view; fail if it is out of view."""
     listed = app.listed
     line = listed.rows.index(next(row for row in listed.rows if row.prompt_id == listed.selected_id))
     line -= listed.scroll_offset.y
@@ -147,7 +147,7 @@ async def test_a_job_selected_while_the_list_is_hidden_is_in_view_when_it_is_sho
         assert cursor_line(app) == min(chosen, HEIGHT - 1)
 
 
-async def test_a_selected_job_is_shown_with_what_runs_where_both_fit() -> None:
+async def test_a_selected_job_is_shown_with_the_top_of_the_list_where_both_fit() -> None:
     async with showing(many(100)) as (app, pilot):
         await pilot.press("end")
         app.listed.select("p7")
@@ -156,7 +156,7 @@ async def test_a_selected_job_is_shown_with_what_runs_where_both_fit() -> None:
 
 
 @pytest.mark.parametrize(("key", "expected"), [("home", "p0"), ("end", "p99"), ("pageup", "p0"), ("down", "p1")])
-async def test_a_key_brings_back_a_cursor_that_the_wheel_left_behind(key: str, expected: str) -> None:
+async def test_a_key_scrolls_back_to_a_cursor_that_the_wheel_left_out_of_view(key: str, expected: str) -> None:
     async with showing(many(100)) as (app, pilot):
         if key == "end":
             await pilot.press("end")
@@ -181,48 +181,48 @@ async def test_a_list_that_gets_smaller_keeps_its_cursor_in_view() -> None:
         cursor_line(app)
 
 
-async def test_enter_and_a_double_click_ask_for_the_job() -> None:
+async def test_enter_and_a_double_click_open_the_job() -> None:
     async with showing(many(3)) as (app, pilot):
         await pilot.press("down", "enter")
-        assert app.told(QueueList.Selected) == ["p1"]
+        assert app.prompt_ids(QueueList.Selected) == ["p1"]
         await pilot.click(QueueList, offset=(5, 2))
         assert app.listed.selected_id == "p2"
-        assert app.told(QueueList.Selected) == ["p1"]
+        assert app.prompt_ids(QueueList.Selected) == ["p1"]
         await pilot.double_click(QueueList, offset=(5, 2))
-        assert app.told(QueueList.Selected) == ["p1", "p2"]
+        assert app.prompt_ids(QueueList.Selected) == ["p1", "p2"]
 
 
 async def test_a_click_below_the_rows_does_nothing() -> None:
     async with showing(many(3)) as (app, pilot):
         await pilot.click(QueueList, offset=(5, 7))
         assert app.listed.selected_id == "p0"
-        assert app.heard == []
+        assert app.messages == []
 
 
-async def test_the_cursor_stays_on_its_job() -> None:
+async def test_the_cursor_follows_its_job() -> None:
     async with showing(rows("a", "b", "c")) as (app, pilot):
         await pilot.press("down")
         app.listed.set_rows(rows("new", "c", "a", "b"))
         assert app.listed.selected_id == "b"
-        assert app.told(QueueList.Highlighted) == ["b"]
+        assert app.prompt_ids(QueueList.Highlighted) == ["b"]
 
 
-async def test_a_vanished_job_leaves_the_cursor_at_its_place() -> None:
+async def test_the_cursor_stays_in_its_line_when_its_job_is_removed() -> None:
     async with showing(rows("a", "b", "c")) as (app, pilot):
         await pilot.press("end")
         app.listed.set_rows(rows("a", "b"))
         await pilot.pause()
         assert app.listed.selected_id == "b"
-        assert app.told(QueueList.Highlighted) == ["c", "b"]
+        assert app.prompt_ids(QueueList.Highlighted) == ["c", "b"]
 
 
-async def test_equal_rows_paint_nothing() -> None:
+async def test_equal_rows_repaint_nothing() -> None:
     async with showing(many(50)) as (app, _):
         app.listed.set_rows(many(50))
         assert app.listed.painted == []
 
 
-async def test_a_changed_row_paints_its_line_only() -> None:
+async def test_a_changed_row_repaints_only_its_line() -> None:
     async with showing(many(50)) as (app, _):
         changed = list(many(50))
         changed[3] = QueueRow("p3", JobStatus.RUNNING, "title p3")
@@ -230,7 +230,7 @@ async def test_a_changed_row_paints_its_line_only() -> None:
         assert app.listed.painted == [3]
 
 
-async def test_a_change_out_of_view_paints_nothing() -> None:
+async def test_a_change_out_of_view_repaints_nothing() -> None:
     async with showing(many(50)) as (app, _):
         changed = list(many(50))
         changed[40] = QueueRow("p40", JobStatus.RUNNING, "title p40")
@@ -238,13 +238,13 @@ async def test_a_change_out_of_view_paints_nothing() -> None:
         assert app.listed.painted == []
 
 
-async def test_moving_the_cursor_paints_two_lines() -> None:
+async def test_moving_the_cursor_repaints_two_lines() -> None:
     async with showing(many(50)) as (app, pilot):
         await pilot.press("down")
         assert app.listed.painted == [0, 1]
 
 
-async def test_what_is_in_view_stays_in_place_when_rows_come_above() -> None:
+async def test_visible_rows_stay_in_place_when_rows_are_inserted_above() -> None:
     async with showing(many(100)) as (app, pilot):
         await pilot.press("pagedown", "pagedown", "pagedown")
         await pilot.pause()
@@ -279,7 +279,7 @@ async def test_a_list_that_shrinks_shows_its_end() -> None:
         assert "title p19" in text(app, HEIGHT - 1)
 
 
-async def test_a_list_of_ten_thousand_is_drawn_by_the_screenful() -> None:
+async def test_a_list_of_ten_thousand_rows_scrolls_to_its_end() -> None:
     async with showing(many(10_000)) as (app, pilot):
         await pilot.press("end")
         assert "title p9999" in text(app, HEIGHT - 1)
@@ -295,7 +295,7 @@ async def test_without_colour_the_cursor_is_reversed() -> None:
         assert not other.reverse
 
 
-async def test_away_from_the_list_its_cursor_is_quieter() -> None:
+async def test_without_focus_the_cursor_is_bold_instead_of_reversed() -> None:
     async with showing(many(3)) as (app, pilot):
         focused = app.listed.render_line(0)
         app.set_focus(None)

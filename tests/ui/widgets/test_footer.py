@@ -1,4 +1,4 @@
-"""The footer shows the keys that act on what is there, and is never cut in the middle of one."""
+"""The footer shows the keys that are useful now, and never cuts one in the middle."""
 
 from dataclasses import replace
 
@@ -15,15 +15,15 @@ from tests.presentation.queue_jobs import job, state_of
 from tests.ui.screen import Screen, screen
 
 SLOW = SimConfig(steps_per_second=4, load_seconds=0)
-EVERY = [(binding, binding.key_display or binding.key) for binding in keys.DASHBOARD]
-OFFERS = frozenset({"cancel", "save", "again", "link", "reconnect"})
+BINDINGS = [(binding, binding.key_display or binding.key) for binding in keys.DASHBOARD]
+CONTEXTUAL = frozenset({"cancel", "save", "again", "link", "reconnect"})
 
 
 LOST, DONE, FAILED, RUNNING = JobStatus.LOST, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.RUNNING
 
 
 def session(*batches: tuple[JobStatus, ...]) -> SessionState:
-    """A session with these batches of mine, whose jobs are called `0.0`, `0.1`, `1.0` and so on."""
+    """Return a session with these batches of mine; their jobs are named `0.0`, `0.1`, `1.0` and so on."""
     ids = [tuple(f"{at}.{index}" for index in range(len(batch))) for at, batch in enumerate(batches)]
     jobs = [
         job(each, status, batch_tag=BatchTag(each[0], 1, len(batch), ""))
@@ -35,7 +35,7 @@ def session(*batches: tuple[JobStatus, ...]) -> SessionState:
 
 
 @pytest.mark.parametrize(
-    ("state", "selected", "words"),
+    ("state", "selected", "descriptions"),
     [
         (session((DONE, LOST)), "0.1", {"cancel": "Dismiss", "again": "Resend"}),
         (session((DONE, LOST)), "0.0", {"again": "Resend"}),
@@ -46,15 +46,15 @@ def session(*batches: tuple[JobStatus, ...]) -> SessionState:
         (session((LOST,)), None, {"again": "Resend"}),
     ],
 )
-def test_it_says_what_the_keys_do_to_the_selected_job(
-    state: SessionState, selected: str | None, words: dict[str, str]
+def test_the_keys_are_described_by_what_they_do_to_the_selected_job(
+    state: SessionState, selected: str | None, descriptions: dict[str, str]
 ) -> None:
-    said = contextual_keys(state, state.jobs[selected] if selected else None)
-    assert {key: word for key, word in said.items() if key in {"cancel", "again"}} == words
-    assert should_resend(state, state.jobs[selected] if selected else None) == (words.get("again") == "Resend")
+    shown = contextual_keys(state, state.jobs[selected] if selected else None)
+    assert {key: text for key, text in shown.items() if key in {"cancel", "again"}} == descriptions
+    assert should_resend(state, state.jobs[selected] if selected else None) == (descriptions.get("again") == "Resend")
 
 
-def test_lost_jobs_of_another_running_comfytui_are_not_offered_to_be_resent() -> None:
+def test_lost_jobs_of_another_running_comfytui_cannot_be_resent() -> None:
     state = session((LOST,))
     theirs = replace(state, jobs={"0.0": replace(state.jobs["0.0"], owner="b")}, held_elsewhere=frozenset({"b"}))
     assert "again" not in contextual_keys(theirs, theirs.jobs["0.0"])
@@ -64,18 +64,18 @@ def footer(it: Screen) -> str:
     return it.text.splitlines()[-1]
 
 
-def test_every_key_that_may_be_shown_has_its_worth() -> None:
-    assert {binding.id for binding, _ in EVERY if binding.show or binding.id in OFFERS} <= set(PRIORITY)
+def test_every_key_that_may_be_shown_has_a_priority() -> None:
+    assert {binding.id for binding, _ in BINDINGS if binding.show or binding.id in CONTEXTUAL} <= set(PRIORITY)
 
 
-def test_what_is_worth_most_is_there_where_there_is_little_room() -> None:
-    assert fitting_keys(EVERY, OFFERS, 20) == {"generate"}
-    assert fitting_keys(EVERY, OFFERS, 60) >= {"generate", "again", "link", "leave"}
-    assert fitting_keys(EVERY, OFFERS, 200) >= OFFERS | {"filter", "write", "help", "detach"}
-    assert not fitting_keys(EVERY, frozenset(), 200) & OFFERS
+def test_a_narrow_footer_shows_the_most_important_keys() -> None:
+    assert fitting_keys(BINDINGS, CONTEXTUAL, 20) == {"generate"}
+    assert fitting_keys(BINDINGS, CONTEXTUAL, 60) >= {"generate", "again", "link", "leave"}
+    assert fitting_keys(BINDINGS, CONTEXTUAL, 200) >= CONTEXTUAL | {"filter", "write", "help", "detach"}
+    assert not fitting_keys(BINDINGS, frozenset(), 200) & CONTEXTUAL
 
 
-async def test_escape_is_shown_with_what_it_leaves() -> None:
+async def test_escape_is_described_by_what_it_leaves() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url) as it:
         await it.shows("live")
         await it.until(lambda: "esc Commands" in footer(it), "the way out of the form")
@@ -93,7 +93,7 @@ async def test_escape_is_shown_with_what_it_leaves() -> None:
         await it.until(lambda: "esc" not in footer(it), "the end of the filter")
 
 
-async def test_what_is_open_just_now_says_how_it_is_left() -> None:
+async def test_an_open_menu_shows_how_it_is_closed() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url) as it:
         await it.shows("dreamshaper_8")
         it.app.screen.query_one("#sampler").focus()
@@ -102,7 +102,7 @@ async def test_what_is_open_just_now_says_how_it_is_left() -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100])
-async def test_with_a_lost_batch_and_a_broken_link_it_says_what_helps(columns: int) -> None:
+async def test_with_lost_jobs_and_a_broken_link_the_keys_that_help_are_shown(columns: int) -> None:
     async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy, screen(proxy.url, (columns, 24)) as it:
         await it.shows("live")
         await it.generate("a lighthouse", images="2", steps="2000")

@@ -1,4 +1,4 @@
-"""The header by itself: the version is there where there is room for all of it."""
+"""The header by itself: it shows the version only where all of it fits."""
 
 import pytest
 from textual.app import App, ComposeResult
@@ -31,7 +31,7 @@ class Host(App[None]):
 
 
 @pytest.mark.parametrize(
-    ("width", "link", "is_named"),
+    ("width", "link", "has_version"),
     [
         (120, Link(LinkKind.LIVE), True),
         (120, Link(LinkKind.POLLING, poll_interval=2.0), False),
@@ -39,7 +39,7 @@ class Host(App[None]):
         (90, Link(LinkKind.LIVE), False),
     ],
 )
-async def test_the_version_is_whole_or_not_there(width: int, link: Link, is_named: bool) -> None:
+async def test_the_version_is_shown_whole_or_not_at_all(width: int, link: Link, has_version: bool) -> None:
     app = Host()
     async with app.run_test(size=(width, 3)) as pilot:
         await pilot.pause()
@@ -48,4 +48,4 @@ async def test_the_version_is_whole_or_not_there(width: int, link: Link, is_name
         line = Screen(app, pilot).text.split("\n")[0]  # type: ignore[arg-type]
         assert "comfytui  127.0.0.1:8312  " in line
         assert "…" not in line
-        assert ("ComfyUI 0.33.0" in line) is is_named
+        assert ("ComfyUI 0.33.0" in line) is has_version

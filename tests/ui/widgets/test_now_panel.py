@@ -1,4 +1,4 @@
-"""The *Now* panel by itself: what it says of a batch that waits, failed, or has the picture of another image."""
+"""The *Now* panel by itself: a batch that waits, one that failed, and which image is shown."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,9 +27,9 @@ LONG = " ".join(f"word{number}" for number in range(60))
 class Host(App[None]):
     """The panel and nothing else."""
 
-    def __init__(self, *, pictures: bool) -> None:
+    def __init__(self, *, images: bool) -> None:
         super().__init__()
-        self.now = NowPanel(id="now", pictures=pictures)
+        self.now = NowPanel(id="now", images=images)
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = THEMES[0].name
@@ -42,14 +42,14 @@ class Host(App[None]):
 
 
 class Panel:
-    """What a user sees of it."""
+    """The panel as a user sees it."""
 
     def __init__(self, app: Host, screen: Screen) -> None:
         self.now = app.now
         self._screen = screen
 
     async def shows(self, session: Session) -> str:
-        """The lines inside of the border, for a state of which nothing is live."""
+        """Show a state, and return the lines inside the border."""
         self.now.show(session.state)
         await self._screen.pilot.pause()
         lines = self._screen.text.split("\n")[self.now.region.y + 1 : self.now.region.bottom - 1]
@@ -60,19 +60,19 @@ class Panel:
 
 
 @asynccontextmanager
-async def panel(*, pictures: bool = True, width: int = 100, height: int = 30) -> AsyncIterator[Panel]:
-    app = Host(pictures=pictures)
+async def panel(*, images: bool = True, width: int = 100, height: int = 30) -> AsyncIterator[Panel]:
+    app = Host(images=images)
     async with app.run_test(size=(width, height)) as pilot:
         yield Panel(app, Screen(app, pilot))  # type: ignore[arg-type]
 
 
 def polled(session: Session) -> Session:
-    """The session with a link that tells how things are."""
+    """Return the session with a link that is up."""
     session.do(HttpSucceeded(1.0))
     return session
 
 
-async def test_a_queued_image_says_when_it_starts_and_nothing_of_time_left() -> None:
+async def test_a_queued_image_shows_when_it_starts_but_no_time_left() -> None:
     session = polled(measured_session())
     session.plan("a", 1)
     ahead = [other_clients_job(session, f"t{n}", n) for n in range(3)]
@@ -84,7 +84,7 @@ async def test_a_queued_image_says_when_it_starts_and_nothing_of_time_left() -> 
         assert "left" not in text
 
 
-async def test_a_queued_image_behind_unknown_jobs_says_nothing_of_times() -> None:
+async def test_a_queued_image_behind_jobs_of_unknown_duration_shows_no_times() -> None:
     session = polled(measured_session())
     session.plan("a", 1)
     session.do(QueueSnapshot((queued_prompt("t1", 1, "they"),), (queued_prompt("a1", 9),), requested_at=session.now))
@@ -99,7 +99,7 @@ async def test_a_queued_image_behind_unknown_jobs_says_nothing_of_times() -> Non
     ("elapsed", "shown"),
     [(5.0, "0:05 elapsed  starts in 0:12-0:18"), (6_000.0, "starts in 0:12-0:18"), (0.0, "starts in 0:12-0:18")],
 )
-def test_what_is_to_come_is_whole_and_what_has_passed_beside_it_where_both_fit(elapsed: float, shown: str) -> None:
+def test_the_time_to_come_is_never_cut_and_the_elapsed_time_is_shown_where_both_fit(elapsed: float, shown: str) -> None:
     progress = BatchProgress(Stage.QUEUED, 1, 2, batch_elapsed=elapsed, starts_in=(12.0, 18.0), held_up=True)
     assert _batch_figures(progress, 33) == shown
 
@@ -113,45 +113,45 @@ def failed(message: str = "CUDA out of memory", prompt: str = "a red fox") -> Se
     return session
 
 
-@pytest.mark.parametrize("pictures", [False, True])
-async def test_words_are_shown_whole_where_there_is_room_below_else_an_ellipsis_ends_them(pictures: bool) -> None:
+@pytest.mark.parametrize("images", [False, True])
+async def test_text_is_shown_whole_where_it_fits_and_ends_with_an_ellipsis_where_not(images: bool) -> None:
     reason = " ".join(f"reason{number}" for number in range(30))
     session = failed(reason, LONG)
-    async with panel(pictures=pictures, width=78, height=40) as it:
+    async with panel(images=images, width=78, height=40) as it:
         text = await it.shows(session)
         assert {*LONG.split(), *reason.split()} <= {*text.split()}
         assert "…" not in text
-    async with panel(pictures=pictures, width=78, height=24) as it:
+    async with panel(images=images, width=78, height=24) as it:
         lines = (await it.shows(session)).rstrip().split("\n")
         assert lines[-1].endswith("…")
         assert any(line.startswith("seed 1") for line in lines)
         assert len([line for line in lines if line.endswith("…")]) == 2
 
 
-async def test_why_an_image_failed_stands_in_the_panel_with_and_without_pictures() -> None:
-    for pictures in (True, False):
-        async with panel(pictures=pictures) as it:
+async def test_the_reason_of_a_failure_is_shown_with_and_without_images() -> None:
+    for images in (True, False):
+        async with panel(images=images) as it:
             assert "Image 1 failed in KSampler: CUDA out of memory" in await it.shows(failed())
 
 
-async def test_where_there_is_no_place_below_the_reason_stands_beside_the_line_of_truth() -> None:
+async def test_a_panel_without_details_shows_the_reason_of_a_failure_beside_the_status() -> None:
     session = polled(Session())
     session.plan("a", 1)
     session.do(*start_frames("a1"), ExecutionError("a1", SAMPLER, "KSampler", exception_message="out of memory " * 20))
     async with panel(width=80) as it:
         it.now.query_one("#now-body").display = False
-        (truth, *_) = (await it.shows(session)).split("\n")
-        assert truth.startswith("0 of 1 done, 1 failed")
-        assert "Failed in KSampler: out of memory" in truth
-        assert truth.endswith("…")
+        (status, *_) = (await it.shows(session)).split("\n")
+        assert status.startswith("0 of 1 done, 1 failed")
+        assert "Failed in KSampler: out of memory" in status
+        assert status.endswith("…")
 
 
-async def test_without_pictures_the_words_take_the_whole_width_and_as_many_lines_as_they_need() -> None:
+async def test_without_images_the_text_takes_the_whole_width_and_as_many_lines_as_it_needs() -> None:
     session = polled(Session())
     planned = planned_batch("a", 1)
     job = replace(planned.jobs[0], parameters=replace(planned.jobs[0].parameters, prompt=LONG))
     session.do(BatchPlanned(replace(planned.batch, title=LONG), (job,)))
-    async with panel(pictures=False) as it:
+    async with panel(images=False) as it:
         text = await it.shows(session)
         assert "\nword0 word1" in text
         assert "word30" in text
@@ -160,13 +160,13 @@ async def test_without_pictures_the_words_take_the_whole_width_and_as_many_lines
         assert "word20" in await it.shows(session)
 
 
-def picture(colour: str) -> bytes:
+def png(colour: str) -> bytes:
     content = BytesIO()
     Image.new("RGB", (64, 64), colour).save(content, "PNG")
     return content.getvalue()
 
 
-async def test_a_picture_of_another_image_says_so_until_the_next_one_s_own_is_painted() -> None:
+async def test_another_image_has_a_caption_until_the_next_image_is_painted() -> None:
     session = polled(Session())
     session.plan("a", 2, seed=70)
     session.do(*run_frames("a1"))
@@ -174,55 +174,55 @@ async def test_a_picture_of_another_image_says_so_until_the_next_one_s_own_is_pa
     async with panel() as it:
         assert "seed 71" in await it.shows(session)
         shown = it.now.query_one(ImageView)
-        it.now.show_finished(finished := picture("red"), first)
-        await eventually(lambda: shown.shown_data is finished, "the picture")
-        await eventually(lambda: it.line("about-picture") == "Shown: image 1 of 2, seed 70", "the caption")
+        it.now.show_finished(finished := png("red"), first)
+        await eventually(lambda: shown.shown_data is finished, "the image")
+        await eventually(lambda: it.line("image-caption") == "Shown: image 1 of 2, seed 70", "the caption")
         assert "Shown: image 1 of 2, seed 70" in await it.shows(session)
-        it.now.show_preview(preview := picture("blue"), second)
+        it.now.show_preview(preview := png("blue"), second)
         await eventually(lambda: shown.shown_data is preview, "the preview")
-        await eventually(lambda: not it.line("about-picture"), "the end of the caption")
+        await eventually(lambda: not it.line("image-caption"), "the end of the caption")
         assert "Shown:" not in await it.shows(session)
 
 
-async def test_words_begin_at_the_edge_until_there_is_a_picture_to_stand_beside() -> None:
+async def test_the_text_begins_at_the_edge_until_there_is_an_image_beside_it() -> None:
     session = polled(Session())
     session.plan("a", 1, seed=70)
     job = session.state.jobs["a1"]
     async with panel() as it:
         shown = it.now.query_one(ImageView)
         assert "\nseed 70" in await it.shows(session)
-        assert it.now.has_room_for_pictures
-        it.now.show_preview(preview := picture("blue"), job)
+        assert it.now.has_room_for_images
+        it.now.show_preview(preview := png("blue"), job)
         await eventually(lambda: shown.shown_data is preview, "the preview")
         text = await it.shows(session)
         assert "\nseed 70" not in text
         assert "▀  seed 70" in text
-        it.now.clear_picture()
+        it.now.clear_image()
         assert "\nseed 70" in await it.shows(session)
 
 
-async def test_what_comes_too_late_does_not_replace_a_later_image() -> None:
+async def test_an_image_that_arrives_late_does_not_replace_a_later_one() -> None:
     session = polled(Session())
     first, second = (session.state.jobs[name] for name in session.plan("a", 2))
     async with panel() as it:
         await it.shows(session)
-        it.now.show_preview(picture("blue"), second)
-        it.now.show_finished(picture("red"), first)
-        assert it.now.given == "a2"
-        # A preview of one that came to nothing does not keep the next one's picture away.
-        it.now.show_preview(picture("blue"), first)
-        it.now.show_finished(picture("red"), second)
-        assert it.now.given == "a2"
+        it.now.show_preview(png("blue"), second)
+        it.now.show_finished(png("red"), first)
+        assert it.now.latest_prompt_id == "a2"
+        # The preview of an image that never finished does not block the next image.
+        it.now.show_preview(png("blue"), first)
+        it.now.show_finished(png("red"), second)
+        assert it.now.latest_prompt_id == "a2"
 
 
-async def test_the_picture_of_another_batch_does_not_stay() -> None:
+async def test_the_image_of_another_batch_is_removed() -> None:
     session = polled(Session())
     session.plan("a", 1)
     session.do(*run_frames("a1"))
     async with panel() as it:
         await it.shows(session)
-        it.now.show_finished(picture("red"), session.state.jobs["a1"])
-        await eventually(lambda: it.now.query_one(ImageView).shown_data, "the picture")
+        it.now.show_finished(png("red"), session.state.jobs["a1"])
+        await eventually(lambda: it.now.query_one(ImageView).shown_data, "the image")
         session.plan("b", 1)
         await it.shows(session)
         assert it.now.query_one(ImageView).shown_data is None

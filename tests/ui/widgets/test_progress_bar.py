@@ -1,4 +1,4 @@
-"""The bar: what it looks like at a given share, and that equal paint is never written again."""
+"""The progress bar: how it is drawn at a given fraction, and that only what changes is repainted."""
 
 import pytest
 from textual.app import App, ComposeResult
@@ -18,7 +18,7 @@ class BarApp(App[None]):
 
 
 class RecordingBar(Bar):
-    """A bar that remembers which regions it asked to be painted (None: all of it)."""
+    """A bar that records which regions it repaints (None: all of it)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ def drawn(bar: Bar) -> str:
         (-1.0, "──────────"),
     ],
 )
-async def test_without_colour_the_shape_tells_what_is_filled(fraction: float, expected: str) -> None:
+async def test_without_colour_the_shape_shows_what_is_filled(fraction: float, expected: str) -> None:
     app = BarApp()
     app.no_color = True
     async with app.run_test():
@@ -86,7 +86,7 @@ async def test_ascii() -> None:
         assert drawn(bar) == "=====-...."
 
 
-async def test_only_the_changed_cells_are_painted() -> None:
+async def test_only_the_changed_cells_are_repainted() -> None:
     app = BarApp()
     async with app.run_test():
         bar = bar_of(app)
@@ -96,7 +96,7 @@ async def test_only_the_changed_cells_are_painted() -> None:
         assert bar.painted == [Region(2, 0, 3, 1)]
 
 
-async def test_a_change_too_small_to_see_paints_nothing() -> None:
+async def test_a_change_of_less_than_half_a_cell_repaints_nothing() -> None:
     app = BarApp()
     async with app.run_test():
         bar = bar_of(app)
@@ -120,7 +120,7 @@ async def test_the_same_subject_never_moves_backwards() -> None:
         assert drawn(bar) == "━" * 10
 
 
-async def test_another_style_paints_the_whole_bar_once() -> None:
+async def test_another_style_repaints_the_whole_bar_once() -> None:
     app = BarApp()
     async with app.run_test():
         bar = bar_of(app)
@@ -134,7 +134,7 @@ async def test_another_style_paints_the_whole_bar_once() -> None:
         assert [part.style for part in bar.render_line(0)] != [part.style for part in running]
 
 
-async def test_it_follows_the_width_of_the_screen() -> None:
+async def test_the_bar_follows_the_width_of_the_screen() -> None:
     app = BarApp()
     async with app.run_test(size=(120, 40)) as pilot:
         bar = bar_of(app)

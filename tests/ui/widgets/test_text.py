@@ -1,9 +1,9 @@
-"""Wrapped text: settings break between two of them, and what has no room ends with an ellipsis."""
+"""Wrapped text: settings break between two of them, and text that does not fit ends with an ellipsis."""
 
 from comfytui.ui.widgets.text import SettingsLine, pack_lines, truncate_lines
 
 
-def test_settings_are_broken_after_a_whole_one_and_no_line_begins_with_a_separator() -> None:
+def test_settings_break_between_two_of_them_and_no_line_begins_with_a_separator() -> None:
     parts = ["seed 88213", "1024x1024", "20 steps", "euler/normal", "cfg 7", "a model with a long name"]
     assert pack_lines(parts, 24) == [
         "seed 88213 · 1024x1024",
