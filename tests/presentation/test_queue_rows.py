@@ -221,19 +221,15 @@ def test_positions_and_figures_are_right_aligned() -> None:
         QueueRow("a", JobStatus.SUCCEEDED, "fox", "2 of 4", "done", "0:21", "mine"),
         QueueRow("b", JobStatus.QUEUED, "雪", "10 of 12", "", "12 ahead", "a1b2"),
     ]
-    ends = [
-        (text.index(position) + len(position), text.index(figure) + len(figure))
-        for text, position, figure in _positions_and_figures(rows)
-    ]
-    (position, figure), (wide_position, wide_figure) = ends
-    assert (position, figure) == (
-        wide_position + 1,
-        wide_figure + 1,
-    )  # the wide character is one character of two cells
+    (position, figure), (wide_position, wide_figure) = (_right_edges(row) for row in rows)
+    # The wide character is one character of two cells.
+    assert (position, figure) == (wide_position + 1, wide_figure + 1)
 
 
-def _positions_and_figures(rows: list[QueueRow]) -> list[tuple[str, str, str]]:
-    return [(drawn(row, 84)[0], row.position, row.figure) for row in rows]
+def _right_edges(row: QueueRow) -> tuple[int, int]:
+    """Return after which character the position and the figure of a row end."""
+    text = drawn(row, 84)[0]
+    return text.index(row.position) + len(row.position), text.index(row.figure) + len(row.figure)
 
 
 def test_a_failure_extends_over_what_the_title_leaves_free() -> None:

@@ -1,4 +1,4 @@
-"""Pictures: their shape in cells, that the newest wins within the budget, and that the terminal is never asked."""
+"""Images: their shape in cells, that the newest wins within the budget, and that the terminal is never queried."""
 
 import io
 import os
@@ -21,9 +21,9 @@ from comfytui.ui.images.image_render import RenderedImage, render_image
 from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.themes import STYLES
 
-ROOM = Size(40, 20)
+MAX_SIZE = Size(40, 20)
 BLACK = (0, 0, 0)
-LIVE_CELLS = (20, 10)
+PREVIEW_CELLS = (20, 10)
 
 
 def encoded(image: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
@@ -58,26 +58,26 @@ def colours(drawn: RenderedImage) -> set[tuple[int, ...]]:
         ((1, 4000), (1, 20)),
     ],
 )
-def test_a_picture_keeps_its_proportions(pixels: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert cells(render_image(plain("red", pixels), ROOM, BLACK)) == expected
-    assert cells(render_image(plain("red", pixels), ROOM, None)) == expected
+def test_an_image_keeps_its_proportions(pixels: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert cells(render_image(plain("red", pixels), MAX_SIZE, BLACK)) == expected
+    assert cells(render_image(plain("red", pixels), MAX_SIZE, None)) == expected
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
 def test_every_format_of_the_server_is_shown(file_format: str) -> None:
-    drawn = render_image(plain("#0000ff", file_format=file_format), ROOM, BLACK)
+    drawn = render_image(plain("#0000ff", file_format=file_format), MAX_SIZE, BLACK)
     assert drawn.reason == ""
     assert all(blue > 250 and red < 5 for red, _, blue in colours(drawn))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
-def test_every_kind_of_png_is_shown(mode: str) -> None:
-    assert render_image(encoded(Image.new(mode, (16, 16))), ROOM, BLACK).reason == ""
+def test_every_mode_of_png_is_shown(mode: str) -> None:
+    assert render_image(encoded(Image.new(mode, (16, 16))), MAX_SIZE, BLACK).reason == ""
 
 
-def test_what_is_transparent_shows_the_background() -> None:
+def test_transparent_pixels_show_the_background() -> None:
     clear = encoded(Image.new("RGBA", (16, 16), (255, 255, 255, 0)))
-    assert colours(render_image(clear, ROOM, (20, 30, 40))) == {(20, 30, 40)}
+    assert colours(render_image(clear, MAX_SIZE, (20, 30, 40))) == {(20, 30, 40)}
 
 
 def test_two_pixels_share_a_cell() -> None:
@@ -93,7 +93,7 @@ def test_two_pixels_share_a_cell() -> None:
 
 
 def test_without_colour_brightness_becomes_characters() -> None:
-    ramp = render_image(encoded(Image.linear_gradient("L")), ROOM, None)
+    ramp = render_image(encoded(Image.linear_gradient("L")), MAX_SIZE, None)
     lines = ["".join(segment.text for segment in strip) for strip in ramp.strips]
     assert lines[0] == " " * 40
     assert lines[-1] == "@" * 40
@@ -101,10 +101,10 @@ def test_without_colour_brightness_becomes_characters() -> None:
     assert colours(ramp) == set()
 
 
-def test_an_animation_shows_its_first_picture() -> None:
+def test_an_animation_shows_its_first_frame() -> None:
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("#ff0000", "#00ff00")]
     data = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
-    assert colours(render_image(data, ROOM, BLACK)) == {(255, 0, 0)}
+    assert colours(render_image(data, MAX_SIZE, BLACK)) == {(255, 0, 0)}
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_an_animation_shows_its_first_picture() -> None:
         (encoded(Image.new("1", (16000, 16000))), "too large"),
     ],
 )
-def test_what_cannot_be_shown_is_said(data: bytes, reason: str) -> None:
-    assert render_image(data, ROOM, BLACK) == RenderedImage(reason=reason)
+def test_an_image_that_cannot_be_shown_has_a_reason(data: bytes, reason: str) -> None:
+    assert render_image(data, MAX_SIZE, BLACK) == RenderedImage(reason=reason)
 
 
-class RecordingPicture(ImageView):
-    """A picture that remembers which lines it asked to be painted."""
+class RecordingImageView(ImageView):
+    """An image view that records which lines it repaints."""
 
     def __init__(self, budget: int) -> None:
         super().__init__(budget=budget)
@@ -132,13 +132,13 @@ class RecordingPicture(ImageView):
 
     def refresh(
         self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
-    ) -> "RecordingPicture":
+    ) -> "RecordingImageView":
         self.painted += [region.y for region in regions]
         super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
         return self
 
 
-class PictureApp(App[None]):
+class ImageApp(App[None]):
     CSS_PATH = [STYLES / "image_view.tcss"]  # noqa: RUF012
     ascii = False
 
@@ -147,19 +147,19 @@ class PictureApp(App[None]):
         self._budget = budget
 
     def compose(self) -> ComposeResult:
-        yield RecordingPicture(self._budget)
+        yield RecordingImageView(self._budget)
 
     @property
-    def picture(self) -> RecordingPicture:
-        return self.query_one(RecordingPicture)
+    def view(self) -> RecordingImageView:
+        return self.query_one(RecordingImageView)
 
     @property
     def lines(self) -> list[str]:
-        return [self.picture.render_line(y).text for y in range(self.picture.size.height)]
+        return [self.view.render_line(y).text for y in range(self.view.size.height)]
 
     @property
     def colours(self) -> set[tuple[int, ...]]:
-        strips = [self.picture.render_line(y) for y in range(self.picture.size.height)]
+        strips = [self.view.render_line(y) for y in range(self.view.size.height)]
         blocks = [segment for strip in strips for segment in strip if "▀" in segment.text]
         return colours(RenderedImage((*[type(strips[0])(blocks)],)))
 
@@ -169,73 +169,73 @@ async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
         await pilot.pause(0.01)
 
 
-async def test_a_picture_stands_in_the_middle() -> None:
-    app = PictureApp()
+async def test_an_image_is_centred() -> None:
+    app = ImageApp()
     async with app.run_test(size=(40, 12)) as pilot:
-        app.picture.show(plain("red"), max_cells=LIVE_CELLS)
+        app.view.show(plain("red"), max_cells=PREVIEW_CELLS)
         await until(pilot, lambda: "▀" in app.lines[6])
         assert app.lines[1] == " " * 10 + "▀" * 20 + " " * 10
         assert [bool(line.strip()) for line in app.lines] == [False] + [True] * 10 + [False]
-        assert all(app.picture.render_line(y).cell_length == 40 for y in range(12))
+        assert all(app.view.render_line(y).cell_length == 40 for y in range(12))
 
 
-async def test_a_finished_picture_may_fill_the_widget() -> None:
-    app = PictureApp()
+async def test_a_finished_image_may_fill_the_widget() -> None:
+    app = ImageApp()
     async with app.run_test(size=(200, 60)) as pilot:
-        app.picture.show(plain("red"))
+        app.view.show(plain("red"))
         await until(pilot, lambda: "▀" * 120 in app.lines[0])
         assert "▀" * 120 in app.lines[59]
 
 
-async def test_ascii_and_no_colour_draw_characters() -> None:
+async def test_ascii_and_no_colour_render_characters() -> None:
     for switch in ("ascii", "no_color"):
-        app = PictureApp()
+        app = ImageApp()
         setattr(app, switch, True)
         async with app.run_test(size=(40, 20)) as pilot:
-            app.picture.show(plain("white"))
+            app.view.show(plain("white"))
             await until(pilot, lambda app=app: app.lines[0] == "@" * 40)  # type: ignore[misc]
 
 
-async def test_none_takes_the_picture_away() -> None:
-    app = PictureApp()
+async def test_none_removes_the_image() -> None:
+    app = ImageApp()
     async with app.run_test(size=(40, 20)) as pilot:
-        app.picture.show(plain("red"))
+        app.view.show(plain("red"))
         await until(pilot, lambda: "▀" in app.lines[0])
-        app.picture.show(None)
+        app.view.show(None)
         assert "".join(app.lines).strip() == ""
 
 
-async def test_what_cannot_be_shown_is_one_quiet_sentence() -> None:
-    app = PictureApp()
+async def test_the_reason_is_shown_in_place_of_the_image() -> None:
+    app = ImageApp()
     async with app.run_test(size=(60, 5)) as pilot:
-        app.picture.show(b"nonsense")
+        app.view.show(b"nonsense")
         await until(pilot, lambda: bool(app.lines[2].strip()))
         assert app.lines[2].strip() == "image cannot be shown (not JPEG, PNG or WEBP)"
-        app.picture.show(plain("red"))
+        app.view.show(plain("red"))
         await until(pilot, lambda: "▀" in app.lines[2])
 
 
-async def test_only_changed_rows_are_painted() -> None:
-    app = PictureApp()
+async def test_only_changed_rows_are_repainted() -> None:
+    app = ImageApp()
     image = Image.new("RGB", (20, 20), "red")
     async with app.run_test(size=(20, 10)) as pilot:
-        app.picture.show(encoded(image))
+        app.view.show(encoded(image))
         await until(pilot, lambda: "▀" in app.lines[0])
-        app.picture.painted.clear()
+        app.view.painted.clear()
         image.paste((0, 255, 0), (0, 8, 20, 10))
-        app.picture.show(encoded(image))
+        app.view.show(encoded(image))
         await until(pilot, lambda: (0, 255, 0) in app.colours)
-        assert app.picture.painted == [4]
-        app.picture.painted.clear()
-        app.picture.show(encoded(image))
+        assert app.view.painted == [4]
+        app.view.painted.clear()
+        app.view.show(encoded(image))
         await app.workers.wait_for_complete()
-        assert app.picture.painted == []
+        assert app.view.painted == []
 
 
-async def test_it_fits_the_room_that_it_gets() -> None:
-    app = PictureApp()
+async def test_the_image_follows_the_size_of_the_widget() -> None:
+    app = ImageApp()
     async with app.run_test(size=(20, 10)) as pilot:
-        app.picture.show(plain("red"))
+        app.view.show(plain("red"))
         await until(pilot, lambda: "▀" in app.lines[0])
         await pilot.resize_terminal(60, 30)
         await until(pilot, lambda: len(app.lines) == 30 and "▀" * 60 in app.lines[29])
@@ -248,18 +248,18 @@ decode = it.decode
 it.decode = lambda data, *where: signal.pause() if data == b"slow" else decode(data, *where)
 it.serve(sys.stdin.buffer, sys.stdout.buffer)
 """
-"""A decoder that is never done with one picture."""
+"""A decoder that never finishes one image."""
 
 
-async def test_a_picture_that_is_never_done_gives_way_to_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_image_that_never_finishes_gives_way_to_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
     decoder = Decoder((sys.executable, "-P", "-c", PAUSING))
     for module in (image_view, image_render):
         monkeypatch.setattr(module, "DECODER", decoder)
-    app = PictureApp()
+    app = ImageApp()
     async with app.run_test(size=(20, 10)) as pilot:
-        app.picture.show(b"slow")
-        await until(pilot, lambda: decoder._child is not None)
-        app.picture.show(plain("#0000ff"))
+        app.view.show(b"slow")
+        await until(pilot, lambda: decoder._process is not None)
+        app.view.show(plain("#0000ff"))
         await until(pilot, lambda: app.colours == {(0, 0, 255)})
         await pilot.pause()
         assert app.colours == {(0, 0, 255)}
@@ -283,68 +283,68 @@ class Screen(App):
         self.set_interval(0.05, self.end)
 
     def end(self):
-        if decoder._child:
+        if decoder._process:
             self.exit()
 
 Screen().run(headless=True)
-assert decoder._child.poll() is None
-print(decoder._child.pid, flush=True)
+assert decoder._process.poll() is None
+print(decoder._process.pid, flush=True)
 """
 
 
-def test_the_program_ends_in_the_middle_of_a_picture() -> None:
-    # Its decoder takes no notice of the end of its input, and a minute until its own.
+def test_the_program_ends_while_an_image_is_decoded() -> None:
+    # Its decoder ignores the end of its input, and runs for a minute.
     program = subprocess.run([sys.executable, "-c", NEVER_DONE], stdout=subprocess.PIPE, check=True, timeout=30)
     os.kill(int(program.stdout), signal.SIGKILL)
 
 
-async def test_a_live_picture_that_is_never_done_does_not_hold_up_a_finished_one(
+async def test_a_preview_that_never_finishes_does_not_delay_a_finished_image(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     decoder = Decoder((sys.executable, "-P", "-c", PAUSING))
     for module in (image_view, image_render):
         monkeypatch.setattr(module, "DECODER", decoder)
-    app = PictureApp()
+    app = ImageApp()
     async with app.run_test(size=(20, 10)) as pilot:
-        app.picture.show(b"slow", max_cells=LIVE_CELLS)
-        await until(pilot, lambda: decoder._child is not None)
-        app.picture.show(plain("red"), max_cells=LIVE_CELLS)
-        app.picture.show(plain("#0000ff"))
+        app.view.show(b"slow", max_cells=PREVIEW_CELLS)
+        await until(pilot, lambda: decoder._process is not None)
+        app.view.show(plain("red"), max_cells=PREVIEW_CELLS)
+        app.view.show(plain("#0000ff"))
         await until(pilot, lambda: app.colours == {(0, 0, 255)})
     decoder.stop()
 
 
-async def test_live_pictures_wait_for_the_budget() -> None:
-    app = PictureApp(budget=1)
-    async with app.run_test(size=LIVE_CELLS) as pilot:
-        app.picture.show(plain("red"), max_cells=LIVE_CELLS)
+async def test_previews_wait_for_the_budget() -> None:
+    app = ImageApp(budget=1)
+    async with app.run_test(size=PREVIEW_CELLS) as pilot:
+        app.view.show(plain("red"), max_cells=PREVIEW_CELLS)
         await until(pilot, lambda: (255, 0, 0) in app.colours)
-        app.picture.painted.clear()
+        app.view.painted.clear()
         for _ in range(10):
-            app.picture.show(plain("#0000ff"), max_cells=LIVE_CELLS)
+            app.view.show(plain("#0000ff"), max_cells=PREVIEW_CELLS)
             await pilot.pause(0.01)
-        assert app.picture.painted == []
+        assert app.view.painted == []
 
 
-async def test_the_newest_live_picture_is_painted_in_the_end_and_those_between_are_not() -> None:
-    app = PictureApp(budget=20_000)
-    async with app.run_test(size=LIVE_CELLS) as pilot:
-        app.picture.show(encoded(Image.effect_noise((20, 20), 90)), max_cells=LIVE_CELLS)
+async def test_the_newest_preview_is_painted_in_the_end_and_those_in_between_are_not() -> None:
+    app = ImageApp(budget=20_000)
+    async with app.run_test(size=PREVIEW_CELLS) as pilot:
+        app.view.show(encoded(Image.effect_noise((20, 20), 90)), max_cells=PREVIEW_CELLS)
         await until(pilot, lambda: "▀" in app.lines[0])
-        app.picture.painted.clear()
+        app.view.painted.clear()
         for red in range(100, 130):
-            app.picture.show(encoded(Image.new("RGB", (20, 20), (red, 0, 0))), max_cells=LIVE_CELLS)
+            app.view.show(encoded(Image.new("RGB", (20, 20), (red, 0, 0))), max_cells=PREVIEW_CELLS)
         await until(pilot, lambda: app.colours == {(129, 0, 0)})
-        assert sorted(app.picture.painted) == list(range(10))
+        assert sorted(app.view.painted) == list(range(10))
 
 
-async def test_a_finished_picture_does_not_wait_for_the_budget() -> None:
-    app = PictureApp(budget=1)
+async def test_a_finished_image_does_not_wait_for_the_budget() -> None:
+    app = ImageApp(budget=1)
     async with app.run_test(size=(20, 10)) as pilot:
-        app.picture.show(plain("red"))
+        app.view.show(plain("red"))
         await until(pilot, lambda: (255, 0, 0) in app.colours)
-        app.picture.show(plain("#00ff00"), max_cells=LIVE_CELLS)
-        app.picture.show(plain("#0000ff"))
+        app.view.show(plain("#00ff00"), max_cells=PREVIEW_CELLS)
+        app.view.show(plain("#0000ff"))
         await until(pilot, lambda: (0, 0, 255) in app.colours)
 
 
@@ -354,32 +354,32 @@ from PIL import Image
 from textual.geometry import Size
 from comfytui.ui.images.image_render import render_image
 
-LIVE_CELLS = (20, 10)
+PREVIEW_CELLS = (20, 10)
 file = io.BytesIO()
 Image.new("RGB", (64, 64), "red").save(file, "PNG")
 assert render_image(file.getvalue(), Size(20, 10), (0, 0, 0)).strips
 """
 
 
-def said_to_terminal(code: str) -> bytes:
-    """What a program writes to the terminal that is its standard input, output and error."""
+def written_to_terminal(code: str) -> bytes:
+    """Run a program with a terminal as its standard input, output and error, and return what it writes."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", code], stdin=theirs, stdout=theirs, stderr=theirs
     ) as run:
         os.close(theirs)
-        said = b""
+        written = b""
         while run.poll() is None or select.select([ours], [], [], 0)[0]:
             if select.select([ours], [], [], 0.05)[0]:
                 try:
-                    said += os.read(ours, 4096)
-                except OSError:  # The program is gone, and its end of the terminal with it.
+                    written += os.read(ours, 4096)
+                except OSError:  # The program has ended, and its side of the terminal is closed.
                     break
     os.close(ours)
-    assert run.returncode == 0, said
-    return said
+    assert run.returncode == 0, written
+    return written
 
 
-def test_the_terminal_is_never_asked() -> None:
-    assert said_to_terminal(DRAW) == b""
-    assert b"\x1b" in said_to_terminal("import textual_image.renderable")
+def test_the_terminal_is_never_queried() -> None:
+    assert written_to_terminal(DRAW) == b""
+    assert b"\x1b" in written_to_terminal("import textual_image.renderable")
