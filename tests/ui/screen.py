@@ -54,7 +54,7 @@ class Screen:
 
     def _acted(self) -> bool:
         ahead = self.app._type_ahead
-        return not ahead._waiting and not ahead._under_way_until and self.app._message_queue.empty()
+        return not ahead._pending and not ahead._busy_until and self.app._message_queue.empty()
 
     async def write(self, field: str, text: str) -> None:
         """Replace what stands in a field, as typing over it does."""

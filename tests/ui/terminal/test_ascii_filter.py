@@ -1,4 +1,4 @@
-"""In ASCII mode every glyph has a likeness of the same width."""
+"""In ASCII mode every character is replaced by one of the same width."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,11 +8,11 @@ from comfytui.sanitize import sanitize
 from comfytui.ui.terminal.ascii_filter import ascii_text
 
 
-def test_borders_bars_and_signs_have_a_likeness() -> None:
+def test_borders_bars_and_glyphs_have_lookalikes() -> None:
     assert ascii_text("╭─ Now ─╮ ━╸ ● ▶ ✓ × ▾ · …") == "+- Now -+ -- * > v x v . ~"
 
 
-def test_what_has_no_likeness_keeps_its_cells() -> None:
+def test_a_character_without_a_lookalike_keeps_its_cells() -> None:
     assert ascii_text("狐 fox") == "?? fox"
 
 

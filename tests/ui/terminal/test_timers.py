@@ -1,4 +1,4 @@
-"""A process that the machine holds up while a timer starts: what the timer is for is done all the same."""
+"""One-shot timers fire even if the process is held up while they start."""
 
 import asyncio
 import time
@@ -12,20 +12,20 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.ui.screen import Screen, screen
 
-HELD_UP = 10.0
-"""Seconds between a timer's first look at the clock and its second."""
+DELAY = 10.0
+"""Seconds between the first and the second time that a timer reads the clock."""
 
 
 @pytest.fixture(autouse=True)
-def held_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hold every timer up once, as it starts."""
+def _delayed_timers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Delay every timer once, as it starts."""
     started = WeakSet[asyncio.Task[object]]()
 
     def get_time() -> float:
         task = asyncio.current_task()
         if task is None or "Timer" not in repr(task.get_coro()):
             return time.monotonic()
-        late = HELD_UP if task in started else 0.0
+        late = DELAY if task in started else 0.0
         started.add(task)
         return time.monotonic() + late
 
