@@ -20,7 +20,7 @@ def ids(rows: tuple[QueueRow, ...]) -> list[str]:
     return [row.prompt_id for row in rows]
 
 
-def words(row: QueueRow, width: int) -> str:
+def squeezed(row: QueueRow, width: int) -> str:
     return " ".join(drawn(row, width)[0].split())
 
 
@@ -210,9 +210,9 @@ def test_a_line_is_exactly_as_wide_as_the_list(width: int, title: str, state: st
 
 def test_columns_give_way_to_the_title_as_the_list_gets_narrow() -> None:
     row = QueueRow("a", JobStatus.SUCCEEDED, "a red fox in snow", "2 of 4", "done", "0:21", "mine", "fox_00012_.png")
-    assert words(row, 84) == "✓ mine a red fox in snow 2 of 4 done 0:21 fox_00012_.png"
-    assert words(row, 76) == "✓ mine a red fox in snow 2 of 4 done 0:21"
-    assert words(row, 50) == "✓ a red fox in snow 2 of 4 done 0:21"
+    assert squeezed(row, 84) == "✓ mine a red fox in snow 2 of 4 done 0:21 fox_00012_.png"
+    assert squeezed(row, 76) == "✓ mine a red fox in snow 2 of 4 done 0:21"
+    assert squeezed(row, 50) == "✓ a red fox in snow 2 of 4 done 0:21"
     assert columns_for(165).title > columns_for(84).title
 
 

@@ -104,7 +104,7 @@ class AdaptiveFooterScreen(Screen[None]):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """All active bindings; only those that the footer has room for are marked as shown."""
+        """All active bindings; only those that fit into the footer are marked as shown."""
         active = {
             key: each._replace(binding=replace(each.binding, description=self.key_description(each.binding)))
             for key, each in super().active_bindings.items()
