@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from tests.listening import close_what_comes_too_late
+from tests.late_accepts import close_what_comes_too_late
 
 close_what_comes_too_late()
 

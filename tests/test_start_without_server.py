@@ -9,7 +9,7 @@ import pytest
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.demo import EmbeddedServer
-from tests.strangers import closed_port, silent_port, stranger
+from tests.stub_servers import closed_port, silent_port, stranger
 from tests.terminal import ENTER, ESCAPE, F2, Terminal, program_with, terminal
 
 SECRETS = ("hunter2", "s3cret", "abracadabra")

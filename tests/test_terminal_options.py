@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.strangers import closed_port, stranger
+from tests.stub_servers import closed_port, stranger
 from tests.terminal import ESCAPE, F2, program_with, terminal
 
 WITHOUT_AIOHTTP = "import sys; sys.modules['aiohttp'] = None"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from comfytui.sim.capabilities import Capabilities
+from comfytui.sim.catalogue.node_types import NodeType
 from comfytui.sim.execution.validate import validate_prompt
 from comfytui.sim.files import Files
 from comfytui.sim.logs import Logs
-from comfytui.sim.node_types import NodeType
 from comfytui.sim.queue import PromptQueue
 
 SECRET_KEYS = ("auth_token_comfy_org", "api_key_comfy_org")

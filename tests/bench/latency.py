@@ -14,8 +14,8 @@ from comfytui.service.mailbox import Mailbox
 from comfytui.service.notifications import SessionChanged
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import LinkKind
-from tests.bench.boxes import RemoteBox, box
 from tests.bench.programs import bare, dashboard, shown, shown_bare, submit
+from tests.bench.remote_server import RemoteBox, box
 from tests.bench.table import Row
 from tests.bench.terminal import Terminal
 from tests.waiting import eventually

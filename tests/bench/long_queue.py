@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from tests.bench.boxes import box
 from tests.bench.programs import DOWN, ESCAPE, FORM, UP, bare, dashboard, shown_bare
+from tests.bench.remote_server import box
 from tests.bench.table import Row
 from tests.bench.terminal import memory
 

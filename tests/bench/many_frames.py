@@ -9,10 +9,10 @@ from pathlib import Path
 from comfytui.comfy.server import Server
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import LinkKind
-from tests.bench.boxes import RemoteBox, box
+from tests.bench.remote_server import RemoteBox, box
 from tests.bench.table import Row
 from tests.bench.terminal import memory
-from tests.faults.held import AT_REST, check_no_more_than, held, more_connections, more_tasks, tasks_of
+from tests.faults.leak_check import AT_REST, check_no_more_than, held, more_connections, more_tasks, tasks_of
 from tests.waiting import eventually
 from tests.watcher import small_order
 

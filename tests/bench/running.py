@@ -7,8 +7,8 @@ from pathlib import Path
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.demo import EmbeddedServer
-from tests.bench.boxes import box
 from tests.bench.programs import bare, dashboard, shown, shown_bare, submit
+from tests.bench.remote_server import box
 from tests.bench.table import Row
 
 SECONDS = 10

@@ -13,7 +13,7 @@ from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, TimedOut,
 from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
 from tests.comfy.stub_servers import EMPTY_QUEUE, PAGE, answering, everywhere, greeting_server, serving, unused_port
-from tests.faults.held import connections_to
+from tests.faults.leak_check import connections_to
 from tests.waiting import eventually
 
 CALLS: dict[str, Callable[[ComfyClient], Awaitable[object]]] = {

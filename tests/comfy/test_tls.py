@@ -18,7 +18,7 @@ from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.connection_events import Closed, Opened
 from tests.comfy.auth_servers import first_event
-from tests.faults.held import connections_to
+from tests.faults.leak_check import connections_to
 from tests.waiting import eventually
 
 OPENSSL = shutil.which("openssl") or ""

@@ -1,8 +1,8 @@
 """Everything that goes wrong, each as one function: it begins at once, and returns when it is over."""
 
 from comfytui.session.model import LinkKind
-from tests.faults.cell import Cell, Fault
-from tests.faults.link import Rule, Way
+from tests.faults.fault_case import Cell, Fault
+from tests.faults.proxied_connection import Rule, Way
 from tests.waiting import eventually
 
 FAULTS: dict[str, Fault] = {}

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.held import check_no_more_than, held
-from tests.faults.scaled import scale
+from tests.faults.fast_timings import scale
+from tests.faults.leak_check import check_no_more_than, held
 
 
 @pytest.fixture(autouse=True)

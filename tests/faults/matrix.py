@@ -13,12 +13,12 @@ from multiprocessing import get_context
 
 import pytest
 
-from tests.faults import frames  # noqa: F401 - its faults are entered into the catalogue
+from tests.faults import frame_faults  # noqa: F401 - its faults are entered into the catalogue
 from tests.faults.catalogue import FAULTS
-from tests.faults.cell import MOMENTS, Outcome, outcome_of
-from tests.faults.held import check_no_more_than, held
-from tests.faults.scaled import scale
-from tests.listening import close_what_comes_too_late
+from tests.faults.fast_timings import scale
+from tests.faults.fault_case import MOMENTS, Outcome, outcome_of
+from tests.faults.leak_check import check_no_more_than, held
+from tests.late_accepts import close_what_comes_too_late
 
 PROCESSES = 2
 AT_ONCE = 8

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from tests.faults.link import Link, Rule, Way, Weather
+from tests.faults.proxied_connection import Link, Rule, Way, Weather
 
 
 class Proxy:

@@ -11,7 +11,7 @@ from comfytui.session.runs import stall
 from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.faults.cell import MODEL, Cell, cell_of
+from tests.faults.fault_case import MODEL, Cell, cell_of
 from tests.faults.proxy import proxy_to
 from tests.waiting import eventually
 from tests.watcher import watching

@@ -9,7 +9,7 @@ from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.runs import run, stall
 from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
-from tests.faults.cell import MODEL, Cell, cell_of
+from tests.faults.fault_case import MODEL, Cell, cell_of
 from tests.sim.gate import Gate
 from tests.waiting import eventually
 

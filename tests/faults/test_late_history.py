@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from comfytui.session.model import JobStatus
-from tests.faults.cell import MODEL, Cell
+from tests.faults.fault_case import MODEL, Cell
 from tests.faults.test_polling import polling
 from tests.waiting import eventually
 

@@ -11,8 +11,8 @@ from comfytui.session.model import LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.bench import many_frames
-from tests.faults.cell import Cell, cell_of
-from tests.faults.held import connections_to, more_connections, more_tasks, tasks_of
+from tests.faults.fault_case import Cell, cell_of
+from tests.faults.leak_check import connections_to, more_connections, more_tasks, tasks_of
 from tests.waiting import eventually
 from tests.watcher import watching
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.faults.catalogue import FAULTS
-from tests.faults.cell import IMAGES, MOMENTS, Outcome
+from tests.faults.fault_case import IMAGES, MOMENTS, Outcome
 from tests.faults.matrix import Results, results_of, undisturbed
 
 

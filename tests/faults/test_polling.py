@@ -12,7 +12,7 @@ from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.progress import Stage
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.faults.cell import MODEL, Cell
+from tests.faults.fault_case import MODEL, Cell
 from tests.faults.proxy import proxy_to
 from tests.waiting import eventually
 from tests.watcher import small_order, watching

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
-from tests.faults.ends import Ends, Peer, ends_of_a_proxy
-from tests.faults.link import Way
+from tests.faults.proxied_connection import Way
 from tests.faults.proxy import proxy_to
+from tests.faults.raw_peers import Ends, Peer, ends_of_a_proxy
 from tests.sim.client import Client, client, events
 from tests.waiting import eventually
 

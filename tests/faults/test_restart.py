@@ -16,7 +16,7 @@ from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.server import SimServer
-from tests.faults.cell import MODEL, Cell, cell_of
+from tests.faults.fault_case import MODEL, Cell, cell_of
 from tests.sim.gate import Gate
 from tests.waiting import eventually
 from tests.watcher import Watcher

@@ -14,7 +14,7 @@ from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
 from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.faults.link import Way
+from tests.faults.proxied_connection import Way
 from tests.faults.proxy import Proxy, proxy_to
 from tests.sim.gate import Gate
 from tests.waiting import eventually

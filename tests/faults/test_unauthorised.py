@@ -8,7 +8,7 @@ import pytest
 
 from comfytui.service.connection import manager, socket_task
 from comfytui.session.model import JobStatus, LinkKind
-from tests.faults.cell import MODEL, Cell, cell_of
+from tests.faults.fault_case import MODEL, Cell, cell_of
 from tests.faults.test_polling import polling
 from tests.waiting import eventually
 

@@ -19,7 +19,7 @@ from aiohttp import ClientSession, ClientTimeout, WSMessage, WSMsgType, web
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.hostile import lies
+from tests.hostile import payloads
 
 FRAME_PAUSE = 0.02
 """Seconds between two invented frames."""
@@ -74,7 +74,7 @@ class HostileServer:
                 return await self._lie(request, chance, 200, body)
             case 1:
                 return self._say("half a picture", web.Response(body=body[: len(body) // 2]))
-        return self._say("picture", web.Response(body=lies.picture(chance), content_type="image/png"))
+        return self._say("picture", web.Response(body=payloads.picture(chance), content_type="image/png"))
 
     async def _lie(self, request: web.Request, chance: Random, status: int, body: bytes) -> web.StreamResponse:
         lie: Lie = chance.choice(
@@ -90,22 +90,24 @@ class HostileServer:
             value = json.loads(body)
         except ValueError:
             value = {}
-        text = lies.written(lies.twisted(value, chance, chance.randint(1, 6)))
+        text = payloads.written(payloads.twisted(value, chance, chance.randint(1, 6)))
         return self._say("twisted", web.Response(status=status, text=text, content_type="application/json"))
 
     async def _other_body(self, _: web.Request, chance: Random, status: int, body: bytes) -> web.StreamResponse:
-        name = chance.choice(list(lies.BODIES))
-        return self._say(name, web.Response(body=lies.BODIES[name](), content_type="application/json"))
+        name = chance.choice(list(payloads.BODIES))
+        return self._say(name, web.Response(body=payloads.BODIES[name](), content_type="application/json"))
 
     async def _encoded(self, _: web.Request, chance: Random, status: int, body: bytes) -> web.StreamResponse:
-        name = chance.choice(list(lies.ENCODED))
-        data, encoding = lies.ENCODED[name]()
+        name = chance.choice(list(payloads.ENCODED))
+        data, encoding = payloads.ENCODED[name]()
         headers = {"Content-Encoding": encoding, "Content-Type": "application/json"}
         return self._say(f"encoded: {name}", web.Response(body=data, headers=headers))
 
     async def _status(self, _: web.Request, chance: Random, status: int, body: bytes) -> web.StreamResponse:
-        status, text = chance.choice(lies.STATUSES), chance.choice(lies.ESCAPES)
-        reply = lies.written({"error": {"message": text, "details": text}, "node_errors": {text: {"errors": [text]}}})
+        status, text = chance.choice(payloads.STATUSES), chance.choice(payloads.ESCAPES)
+        reply = payloads.written(
+            {"error": {"message": text, "details": text}, "node_errors": {text: {"errors": [text]}}}
+        )
         if status == 204:
             return self._say("204", web.Response(status=204))
         return self._say(f"{status}", web.Response(status=status, text=reply, content_type="application/json"))
@@ -178,8 +180,8 @@ class HostileServer:
             if self._honest or message.type is not WSMsgType.TEXT or chance.random() > self._share:
                 await _pass_on(message, client)
             else:
-                value = lies.twisted(json.loads(message.data), chance, chance.randint(1, 4))
-                await client.send_str(lies.written(value))
+                value = payloads.twisted(json.loads(message.data), chance, chance.randint(1, 4))
+                await client.send_str(payloads.written(value))
 
     async def _invent(self, client: Any) -> None:
         """Send what no server would."""
@@ -192,7 +194,7 @@ class HostileServer:
             match chance.randrange(40):
                 case 0:
                     self._say("frame of empty lists", None)
-                    await client.send_str(lies.empty_lists(chance.choice([3, 60])).decode())
+                    await client.send_str(payloads.empty_lists(chance.choice([3, 60])).decode())
                 case 1:
                     self._say("frame of 3 M blanks", None)
                     await client.send_str(" " * (3 * 2**20))
@@ -205,11 +207,11 @@ class HostileServer:
                         await client.ping(b"PWNED")
                 case 4:
                     for number in range(500):
-                        await client.send_str(lies.text_frame(self.chance(f"burst {number}"), chance.choice(ids)))
+                        await client.send_str(payloads.text_frame(self.chance(f"burst {number}"), chance.choice(ids)))
                 case _ if chance.random() < 0.4:
-                    await client.send_bytes(lies.binary_frame(chance, chance.choice(ids)))
+                    await client.send_bytes(payloads.binary_frame(chance, chance.choice(ids)))
                 case _:
-                    await client.send_str(lies.text_frame(chance, chance.choice(ids)))
+                    await client.send_str(payloads.text_frame(chance, chance.choice(ids)))
 
 
 async def _pass_on(message: WSMessage, to: Any) -> None:

@@ -8,7 +8,7 @@ from random import SystemRandom
 
 import pytest
 
-from tests.hostile.play import Round, hostile_server
+from tests.hostile.fuzz_session import Round, hostile_server
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
 

@@ -15,8 +15,8 @@ from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
 from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.faults.cell import MODEL, Cell, cell_of
-from tests.faults.scaled import scale
+from tests.faults.fast_timings import scale
+from tests.faults.fault_case import MODEL, Cell, cell_of
 from tests.waiting import eventually
 from tests.watcher import small_order, watching
 

@@ -11,7 +11,7 @@ from comfytui.comfy.server import Server
 from comfytui.service.notifications import JobEnded
 from comfytui.service.submission import outbox
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
-from comfytui.sim import stats
+from comfytui.sim.routes import system_stats
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
 from tests.service.resuming import resumed, shows, statuses
@@ -269,7 +269,7 @@ async def test_unsent_images_are_sent_by_another_address_of_the_same_server(
 
 
 async def test_two_identical_machines_are_not_confused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stats, "_argv", lambda *_: FINGERPRINTED_ALIKE)
+    monkeypatch.setattr(system_stats, "_argv", lambda *_: FINGERPRINTED_ALIKE)
     monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
     monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     async with SimServer(QUICK, pace=Gate()) as sim, SimServer(QUICK, pace=Gate()) as twin:

@@ -12,9 +12,9 @@ from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
-from tests.soak.crowd import Crowd
-from tests.soak.faults import FAULTS, LONGEST, Place
-from tests.soak.record import Record
+from tests.soak.client_pool import Crowd
+from tests.soak.journal_audit import Record
+from tests.soak.random_faults import FAULTS, LONGEST, Place
 from tests.waiting import eventually
 
 BOX = SimConfig(steps_per_second=25, load_seconds=0.2, preview_size=64)

@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from comfytui.workflow.image_metadata import MAX_TEXT, ImageMetadataError, graph_in, prompt_in
-from tests.hostile.pictures import BOMBS, international_text_bomb, many_chunks, many_segments, png_of, text_bomb
+from tests.hostile.image_bombs import BOMBS, international_text_bomb, many_chunks, many_segments, png_of, text_bomb
 
 GRAPH = {"3": {"class_type": "KSampler", "inputs": {"seed": 5, "text": "狐"}}}
 

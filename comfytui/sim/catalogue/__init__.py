@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from comfytui.sim.catalogue import custom_sampling, images, text_to_image
+from comfytui.sim.catalogue.node_types import NodeType
 from comfytui.sim.config import SimConfig
-from comfytui.sim.node_types import NodeType
 
 
 def catalogue(config: SimConfig, uploads: Sequence[str] = ()) -> dict[str, NodeType]:

@@ -2,8 +2,16 @@
 
 from functools import partial
 
-from comfytui.sim.execution.samplers import SAMPLERS, SCHEDULERS
-from comfytui.sim.node_types import MAX_RESOLUTION, MAX_SEED, InputSpec, NodeType, decimal, integer, modern_choice
+from comfytui.sim.catalogue.node_types import (
+    MAX_RESOLUTION,
+    MAX_SEED,
+    InputSpec,
+    NodeType,
+    decimal,
+    integer,
+    modern_choice,
+)
+from comfytui.sim.catalogue.text_to_image import SAMPLERS, SCHEDULERS
 
 _custom = partial(NodeType, module="comfy_extras.nodes_custom_sampler", modern=True)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from comfytui.sim.node_types import MAX_RESOLUTION, MAX_SEED, NodeType, choice, decimal, integer, tip
+from comfytui.sim.catalogue.node_types import MAX_RESOLUTION, MAX_SEED, NodeType, choice, decimal, integer, tip
 
 PNG_FIELDS = {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"}
 SCALE_METHODS = ("nearest-exact", "bilinear", "area", "bicubic", "lanczos")

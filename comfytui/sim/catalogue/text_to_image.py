@@ -1,12 +1,26 @@
 """The node types of a plain text-to-image graph: loaders, conditioning, latents and samplers."""
 
+from comfytui.sim.catalogue.node_types import MAX_RESOLUTION, MAX_SEED, NodeType, choice, decimal, integer, tip
 from comfytui.sim.config import SimConfig
-from comfytui.sim.execution.samplers import SAMPLERS, SCHEDULERS
-from comfytui.sim.node_types import MAX_RESOLUTION, MAX_SEED, NodeType, choice, decimal, integer, tip
 
 LATENT_METHODS = ("nearest-exact", "bilinear", "area", "bicubic", "bislerp")
 CROPS = ("disabled", "center")
 SWITCH = ("enable", "disable")
+SAMPLERS = (
+    *("euler", "euler_cfg_pp", "euler_ancestral", "euler_ancestral_cfg_pp", "heun", "heunpp2", "exp_heun_2_x0"),
+    *("exp_heun_2_x0_sde", "dpm_2", "dpm_2_ancestral", "lms", "dpm_fast", "dpm_adaptive", "dpmpp_2s_ancestral"),
+    *("dpmpp_2s_ancestral_cfg_pp", "dpmpp_sde", "dpmpp_sde_gpu", "dpmpp_2m", "dpmpp_2m_cfg_pp", "dpmpp_2m_sde"),
+    *("dpmpp_2m_sde_gpu", "dpmpp_2m_sde_heun", "dpmpp_2m_sde_heun_gpu", "dpmpp_3m_sde", "dpmpp_3m_sde_gpu", "ddpm"),
+    *("lcm", "ipndm", "ipndm_v", "deis", "res_multistep", "res_multistep_cfg_pp", "res_multistep_ancestral"),
+    *("res_multistep_ancestral_cfg_pp", "gradient_estimation", "gradient_estimation_cfg_pp", "er_sde", "seeds_2"),
+    *("seeds_3", "sa_solver", "sa_solver_pece", "ddim", "uni_pc", "uni_pc_bh2"),
+)
+"""The samplers of ComfyUI 0.33.0."""
+SCHEDULERS = (
+    *("simple", "sgm_uniform", "karras", "exponential", "ddim_uniform", "beta", "normal"),
+    *("linear_quadratic", "kl_optimal"),
+)
+"""The schedulers of ComfyUI 0.33.0."""
 
 
 def loaders(config: SimConfig) -> list[NodeType]:

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from comfytui.sim.catalogue.node_types import NodeType
 from comfytui.sim.execution.call import Call, Result
 from comfytui.sim.execution.graph import ExecutionOrder, Signature, is_link, signatures
 from comfytui.sim.execution.node_execution import run_node
 from comfytui.sim.execution.progress import Progress
 from comfytui.sim.execution.validate import Graph
 from comfytui.sim.machine import Box, InterruptedRunError, NodeFailedError
-from comfytui.sim.node_types import NodeType
 from comfytui.sim.queue import Item, PromptQueue
 from comfytui.sim.sockets import Sockets
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from comfytui.sim.catalogue.node_types import NodeType
 from comfytui.sim.execution.validate import Graph
-from comfytui.sim.node_types import NodeType
 
 Signature = str
 

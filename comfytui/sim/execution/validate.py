@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from comfytui.sim.node_types import NodeType
+from comfytui.sim.catalogue.node_types import NodeType
 
 Graph = dict[str, dict[str, Any]]
 Error = dict[str, Any]

@@ -9,8 +9,8 @@ from aiohttp import web
 
 from comfytui.sim.routes import files, internal, jobs, models
 from comfytui.sim.routes.origin_check import refuse_foreign_pages
+from comfytui.sim.routes.system_stats import system_stats
 from comfytui.sim.sockets import FEATURES
-from comfytui.sim.stats import system_stats
 
 if TYPE_CHECKING:
     from comfytui.sim.server import SimServer

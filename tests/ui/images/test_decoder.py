@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from comfytui.ui.images.decoder import DecodeError, Decoder
-from tests.hostile.pictures import BOMBS, other_format, png_of, scan_bomb
+from tests.hostile.image_bombs import BOMBS, other_format, png_of, scan_bomb
 
 MAX_CELLS = (40, 20)
 BLACK = (0, 0, 0)

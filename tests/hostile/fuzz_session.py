@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from tests.hostile.lies import ESCAPES
+from tests.hostile.payloads import ESCAPES
 from tests.terminal import ENTER, ESCAPE, F5, Terminal, terminal
 
 MEMORY = 300 * 2**20

@@ -1,4 +1,4 @@
-"""A box that sends exactly the frames it is told to, and notes when: `python -m tests.bench.box PENDING`.
+"""A box that sends exactly the frames it is told to, and notes when: `python -m tests.bench.scripted_server PENDING`.
 
 It speaks just enough of ComfyUI's protocol. A prompt that is submitted starts to run and stays at its sampler.
 """

@@ -13,7 +13,7 @@ class Crowd:
     """Children on one server and one folder; `faults` are those of their own that they told."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        self._command = (sys.executable, "-W", "ignore", "-m", "tests.soak.child", url, str(folder))
+        self._command = (sys.executable, "-W", "ignore", "-m", "tests.soak.client_process", url, str(folder))
         self._children: list[tuple[Process, asyncio.Task[None]]] = []
         self.faults: list[str] = []
         self.kills = 0

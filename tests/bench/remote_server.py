@@ -46,7 +46,7 @@ class RemoteBox:
 @contextmanager
 def box(pending: int = 0) -> Iterator[RemoteBox]:
     """A box with so many pending prompts of others."""
-    command = [sys.executable, "-m", "tests.bench.box", str(pending)]
+    command = [sys.executable, "-m", "tests.bench.scripted_server", str(pending)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None

@@ -9,7 +9,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from tests.hostile.pictures import BOMBS
+from tests.hostile.image_bombs import BOMBS
 
 ESCAPES = (
     "\x1b[3;7;31;6;9mPWNED",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from comfytui.sim.server import SimServer
-from tests.faults.link import Way
+from tests.faults.proxied_connection import Way
 from tests.faults.proxy import Proxy
 
 LONGEST = 1.2

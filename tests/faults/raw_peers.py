@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from tests.faults.link import NO_LINGER
+from tests.faults.proxied_connection import NO_LINGER
 from tests.faults.proxy import Proxy, proxy_to
 from tests.waiting import eventually
 

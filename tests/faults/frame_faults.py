@@ -2,7 +2,7 @@
 
 from comfytui.sim.faults.faults import FrameFault
 from tests.faults.catalogue import fault
-from tests.faults.cell import Cell
+from tests.faults.fault_case import Cell
 
 ENDS = frozenset({"execution_success", "executing", "status", "executed"})
 

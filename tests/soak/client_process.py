@@ -1,4 +1,4 @@
-"""A service without a screen, in a hurry: `python -m tests.soak.child URL FOLDER`; orders come over stdin."""
+"""A service without a screen, in a hurry: `python -m tests.soak.client_process URL FOLDER`; orders come over stdin."""
 
 import sys
 from collections.abc import Mapping

@@ -15,7 +15,7 @@ from comfytui.sim.clock import RunTimes
 from comfytui.sim.config import SimConfig
 from comfytui.sim.faults.faults import AnswerFault
 from comfytui.sim.server import SimServer
-from tests.faults.held import connections_to, more_connections, more_tasks, tasks_of
+from tests.faults.leak_check import connections_to, more_connections, more_tasks, tasks_of
 from tests.faults.proxy import Proxy, proxy_to
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
