@@ -52,7 +52,7 @@ def demo_server(steps_per_second: float = 4.0, other_clients: int = 1) -> Iterat
         from comfytui.sim.demo import EmbeddedServer
     except ImportError:
         raise NoDemoError(AIOHTTP_MISSING) from None
-    embedded = EmbeddedServer(SimConfig(steps_per_second=steps_per_second, foreign_clients=other_clients))
+    embedded = EmbeddedServer(SimConfig(steps_per_second=steps_per_second, other_clients=other_clients))
     try:
         embedded.__enter__()
     except RuntimeError as error:

@@ -38,7 +38,7 @@ def sim(
         capabilities_of(like)
     except BadVersionError as error:
         raise click.UsageError(str(error)) from None
-    config = SimConfig(steps_per_second, load_seconds, fail_step, foreign_clients=foreign, like=like)
+    config = SimConfig(steps_per_second, load_seconds, fail_step, other_clients=foreign, like=like)
     with suppress(KeyboardInterrupt):
         try:
             asyncio.run(

@@ -1,1 +1,1 @@
-"""A simulated ComfyUI server: the demo's engine and the tests' opponent. It stands alone."""
+"""A simulated ComfyUI server for the demo and the tests; depends on no other package of comfytui but `sanitize`."""

@@ -1,6 +1,6 @@
-"""The child process of the demo: serves until its standard input ends.
+"""Child process of `EmbeddedServer`: runs a simulated server until its standard input is closed.
 
-It reads a SimConfig as one line of JSON from its standard input, and writes its URL as one line.
+It reads a `SimConfig` as one line of JSON from standard input and prints the server's URL as one line.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from comfytui.sim.server import SimServer
 
 
 async def main() -> None:
-    """Serve for as long as the parent holds the other end of the pipe."""
+    """Serve until the parent process closes its end of the pipe."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     settings: dict[str, Any] = json.loads(await reader.readline())

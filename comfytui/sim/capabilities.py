@@ -1,4 +1,4 @@
-"""What a ComfyUI of a given version can do, as far as a client notices."""
+"""What each ComfyUI version supports, as far as a client can tell."""
 
 import re
 from dataclasses import dataclass
@@ -8,42 +8,46 @@ Version = tuple[int, ...]
 
 
 class BadVersionError(ValueError):
-    """A version that is not of the form 0.3.57."""
+    """A version string that is not of the form 0.3.57."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """Everything in which versions differ, each with the first version that has it."""
+    """The differences between versions; each docstring names the first version that has the capability."""
 
     feature_flags: bool
     """0.3.45: `feature_flags` frames, `/features`, and previews of type 4."""
     progress_state: bool
-    """0.3.45: `progress_state` frames; before, `progress` named the node that was last told."""
+    """0.3.45: `progress_state` frames; before, `progress` carried the node of the last `executing` frame."""
     client_prompt_ids: bool
-    """0.3.45: a client may choose the id of its prompt; before, every prompt gets a new one."""
+    """0.3.45: a client may choose its prompt's id; before, the server always generated one."""
     targeted_interrupt: bool
-    """0.3.57: `/interrupt` heeds a prompt_id; before, it stops whatever runs."""
+    """0.3.57: `/interrupt` honours a `prompt_id`; before, it stopped whatever was running."""
     history_offset: bool
     """0.3.60: `/history?offset=`."""
     hides_secrets: bool
-    """0.3.68: API keys are kept out of `/queue` and `/history`."""
+    """0.3.68: API keys are removed from `/queue` and `/history`."""
     create_time: bool
     """0.3.69: `extra_data.create_time`."""
-    asked_previews: bool
-    """0.5.0: a prompt may ask for its way of previews."""
+    previews_by_prompt: bool
+    """0.5.0: a prompt may choose its preview method."""
     jobs: bool
     """0.6.0: `/api/jobs` and `/api/jobs/<id>`."""
     refuses_cross_site: bool
-    """0.19: a cross-site fetch is answered with 403."""
+    """0.19: a cross-site fetch gets a 403."""
     checks_prompt_ids: bool
-    """0.25: a prompt_id that is no canonical UUID is answered with 400."""
+    """0.25: a `prompt_id` that is not a canonical UUID gets a 400."""
     atomic_cancel: bool
     """0.26: `/api/jobs/<id>/cancel` and `/api/jobs/cancel`."""
 
 
 @lru_cache
 def capabilities_of(version: str) -> Capabilities:
-    """Return what a version can do; raises BadVersionError."""
+    """Return the capabilities of a version.
+
+    Raises:
+        BadVersionError: If `version` is not of the form 0.3.57.
+    """
     number = _parsed(version)
     return Capabilities(
         feature_flags=number >= (0, 3, 45),
@@ -53,7 +57,7 @@ def capabilities_of(version: str) -> Capabilities:
         history_offset=number >= (0, 3, 60),
         hides_secrets=number >= (0, 3, 68),
         create_time=number >= (0, 3, 69),
-        asked_previews=number >= (0, 5),
+        previews_by_prompt=number >= (0, 5),
         jobs=number >= (0, 6),
         refuses_cross_site=number >= (0, 19),
         checks_prompt_ids=number >= (0, 25),

@@ -1,4 +1,4 @@
-"""The simulated server in a process of its own, for as long as somebody needs it."""
+"""A simulated server in a child process, for the demo."""
 
 import json
 import os
@@ -15,11 +15,14 @@ if find_spec("aiohttp") is None:
     raise ImportError("The simulated server needs aiohttp", name="aiohttp")
 
 STOP_SECONDS = 3.0
-"""Patience with the child before it is killed."""
+"""How long the child may take to exit before it is killed."""
 
 
 class EmbeddedServer:
-    """A simulated server on a free port of 127.0.0.1, alive within `with`; it ends with this process by any means."""
+    """A simulated server on a free port of 127.0.0.1 that runs within `with`.
+
+    The child exits with this process, however this process ends.
+    """
 
     def __init__(self, config: SimConfig) -> None:
         self.config = config
@@ -28,12 +31,12 @@ class EmbeddedServer:
 
     @property
     def pid(self) -> int | None:
-        """The process id of the child, None while there is none."""
+        """Process id of the child; None if it is not running."""
         return None if self._child is None else self._child.pid
 
     def __enter__(self) -> Self:
-        # The child sees the end of its input when this process goes away, also by SIGKILL. It imports what we can
-        # import, and the signals of our terminal do not reach it.
+        # The child's standard input is closed when this process exits, also by SIGKILL. The child gets our import path,
+        # and a session of its own, so that signals from our terminal do not reach it.
         path = os.pathsep.join(entry for entry in sys.path if entry)
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "comfytui.sim"],

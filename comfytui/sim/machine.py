@@ -1,26 +1,32 @@
-"""The simulated machine as a node sees it: memory, files, terminal, time and the interrupt flag."""
+"""The simulated machine that nodes run on: memory, files, terminal, clock and interrupt flag."""
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from comfytui.sim.clock import RunTimes
+from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
 from comfytui.sim.files import Files
 from comfytui.sim.logs import Logs
 from comfytui.sim.memory import Memory, Part
 
-SHORTEST_SLICE = 0.05
-"""Seconds; the figures of the memory move no more often while a model loads."""
-MOST_SLICES = 50
+MIN_SLICE_SECONDS = 0.05
+"""Shortest time between two changes of the memory figures while a model loads."""
+MAX_SLICES = 50
 
 
 class InterruptedRunError(Exception):
-    """Somebody interrupted the running prompt."""
+    """The running prompt was interrupted."""
 
 
 class NodeFailedError(Exception):
-    """A node raised; `kind` is the full name of the exception that ComfyUI would report, `tips` its advice."""
+    """A node failed.
+
+    Args:
+        kind: Qualified name of the exception that ComfyUI would report.
+        message: The exception's message.
+        tips: Advice that ComfyUI appends to the message.
+    """
 
     def __init__(self, kind: str, message: str, tips: str = "") -> None:
         super().__init__(message)
@@ -29,48 +35,48 @@ class NodeFailedError(Exception):
 
 
 @dataclass(slots=True)
-class Box:
-    """Everything that outlives a prompt."""
+class Machine:
+    """The state that prompts share and that outlives each of them."""
 
     config: SimConfig
     files: Files
     logs: Logs
     memory: Memory
-    pace: RunTimes
+    clock: Clock
     interrupted: bool = False
     failures: int = 0
-    """Samplers that have failed on purpose."""
+    """Number of simulated sampler failures so far."""
     rng: random.Random = field(default_factory=random.Random)
 
     def check_interrupt(self) -> None:
-        """Raise InterruptedRunError once when an interrupt was asked for."""
+        """Raise InterruptedRunError if an interrupt was requested, and reset the request."""
         if self.interrupted:
             self.interrupted = False
             raise InterruptedRunError
 
-    async def bring(self, file: str, part: Part, share: float) -> None:
-        """Load a part of a model file if it is not in memory, which takes a share of the load time."""
+    async def load_part(self, file: str, part: Part, share: float) -> None:
+        """Load a part of a model file, unless it is in memory, within a share of the load time."""
         key = f"{file}/{part.name}"
         if self.memory.load(key, part.mib):
             self.logs.info(f"Requested to load {part.name}")
-            await self._fill(share, lambda done: self.memory.grow(key, part.mib, done))
+            await self._load_gradually(share, lambda done: self.memory.grow(key, part.mib, done))
             self.logs.info(f"loaded completely;  {part.mib:.2f} MB loaded, full load: True")
 
-    async def read(self, file: str, mib: float, share: float) -> None:
-        """Read a model file from the disk, which takes a share of the load time."""
+    async def read_model_file(self, file: str, mib: float, share: float) -> None:
+        """Read a model file from disk within a share of the load time."""
         self.memory.read_file(file, mib)
-        await self._fill(share, lambda done: self.memory.grow_file(file, mib, done))
+        await self._load_gradually(share, lambda done: self.memory.grow_file(file, mib, done))
 
-    async def _fill(self, share: float, grow: Callable[[float], None]) -> None:
-        """Let a part of the load time pass, and the memory fill meanwhile."""
+    async def _load_gradually(self, share: float, grow: Callable[[float], None]) -> None:
+        """Wait for a share of the load time, and call `grow` with the progress (0..1) meanwhile."""
         seconds = self.config.load_seconds * share
-        slices = max(1, min(MOST_SLICES, int(seconds / SHORTEST_SLICE)))
+        slices = max(1, min(MAX_SLICES, int(seconds / MIN_SLICE_SECONDS)))
         for done in range(1, slices + 1):
-            await self.pace.load(seconds / slices)
+            await self.clock.load(seconds / slices)
             grow(done / slices)
 
     def should_fail(self, step: int) -> bool:
-        """Return whether a sampler is to run out of memory after this step, and count it."""
+        """Return whether a sampler fails after this step, and count the failure."""
         times = self.config.fail_times
         if step != self.config.fail_step or (times is not None and self.failures >= times):
             return False

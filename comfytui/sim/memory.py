@@ -1,4 +1,4 @@
-"""The memory of the simulated box: which models are loaded, and the figures of `/system_stats`."""
+"""RAM and VRAM of the simulated machine: the loaded models, and the figures in `/system_stats`."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,18 +7,19 @@ from comfytui.sim.config import Device
 
 MIB = 1024**2
 GIB = 1024**3
-CARD_BASE = 612 * MIB
-"""What the driver and the desktop hold."""
+VRAM_BASE = 612 * MIB
+"""VRAM that the driver and the desktop use, in bytes."""
 RAM_BASE = 9 * GIB
+"""RAM that the operating system and the server use, in bytes."""
 MODEL_SHARE = 0.9
-"""The part of a memory that models may fill."""
+"""Share of RAM or VRAM that models may fill."""
 BYTES_PER_PIXEL = 900
-"""Activations of one sampled pixel, roughly."""
+"""Rough size of the activations per sampled pixel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a model as it is loaded: the class named in the log, and its size in MiB."""
+    """One separately loaded part of a model: the class name that is logged, and its size in MiB."""
 
     name: str
     mib: float
@@ -26,7 +27,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ModelSizes:
-    """The parts of a model family."""
+    """The parts of one model family."""
 
     text: Part
     diffusion: Part
@@ -34,7 +35,7 @@ class ModelSizes:
 
     @property
     def total(self) -> float:
-        """Everything together, in MiB."""
+        """Size of all parts, in MiB."""
         return self.text.mib + self.diffusion.mib + self.vae.mib
 
 
@@ -44,7 +45,10 @@ FLUX = ModelSizes(Part("FluxClipModel_", 4777.54), Part("Flux", 11350.07), Part(
 
 
 def sizes_of(file_name: str, device: Device) -> ModelSizes:
-    """Guess a model family by its file name; on a CPU everything but the text model is held in float32."""
+    """Return the sizes of the model family that a file name suggests.
+
+    On a CPU all parts but the text encoder are float32, and so twice as large.
+    """
     lower = file_name.lower()
     sizes = FLUX if "flux" in lower or lower.startswith(("ae.", "t5", "clip")) else SDXL if "xl" in lower else SD15
     if device == "cuda":
@@ -55,59 +59,65 @@ def sizes_of(file_name: str, device: Device) -> ModelSizes:
 
 @dataclass(slots=True)
 class Memory:
-    """What the files that were read hold of the RAM, and the loaded parts of the card; sizes in bytes."""
+    """Memory used by model files (in RAM) and by loaded model parts (on the device), in bytes."""
 
     device: Device
     card: str
     card_total: int
     ram_total: int
-    read: dict[str, int] = field(default_factory=dict)
-    """RAM by file, oldest first."""
-    loaded: dict[str, int] = field(default_factory=dict)
-    """The card's memory by part (`file/part`), oldest first; a CPU has them in the RAM."""
-    active: int = 0
-    """The running node's activations."""
+    files_in_ram: dict[str, int] = field(default_factory=dict)
+    """RAM used per file, oldest first."""
+    loaded_parts: dict[str, int] = field(default_factory=dict)
+    """Device memory used per part (`file/part`), oldest first; on a CPU this is RAM."""
+    activation_bytes: int = 0
+    """Memory of the running node's activations."""
 
     def load(self, key: str, mib: float) -> bool:
-        """Make room for a part, pushing out the oldest when it is full; False when it is there already."""
-        if key in self.loaded:
-            self.loaded[key] = self.loaded.pop(key)
+        """Make room for a part, evicting the oldest parts if needed.
+
+        Returns:
+            False if the part is loaded already.
+        """
+        if key in self.loaded_parts:
+            self.loaded_parts[key] = self.loaded_parts.pop(key)
             return False
-        _make_room(self.loaded, int(mib * MIB), self._models_total * MODEL_SHARE)
-        self.loaded[key] = 0
+        _make_room(self.loaded_parts, int(mib * MIB), self._models_total * MODEL_SHARE)
+        self.loaded_parts[key] = 0
         return True
 
     def grow(self, key: str, mib: float, share: float) -> None:
-        """Hold a share of a part; nothing if it was unloaded meanwhile."""
-        if key in self.loaded:
-            self.loaded[key] = int(mib * MIB * share)
+        """Set the loaded share (0..1) of a part; does nothing if the part was unloaded meanwhile."""
+        if key in self.loaded_parts:
+            self.loaded_parts[key] = int(mib * MIB * share)
 
     def read_file(self, file_name: str, mib: float) -> None:
-        """Begin to read a file: whatever of it was in memory goes."""
-        self.loaded = {key: size for key, size in self.loaded.items() if not key.startswith(f"{file_name}/")}
-        self.read.pop(file_name, None)
-        _make_room(self.read, int(mib * MIB), (self.ram_total - RAM_BASE) * MODEL_SHARE)
-        self.read[file_name] = 0
+        """Start reading a file, which drops all of it that was in memory."""
+        self.loaded_parts = {
+            key: size for key, size in self.loaded_parts.items() if not key.startswith(f"{file_name}/")
+        }
+        self.files_in_ram.pop(file_name, None)
+        _make_room(self.files_in_ram, int(mib * MIB), (self.ram_total - RAM_BASE) * MODEL_SHARE)
+        self.files_in_ram[file_name] = 0
 
     def grow_file(self, file_name: str, mib: float, share: float) -> None:
-        """Hold a share of a file; nothing if it was unloaded meanwhile."""
-        if file_name in self.read:
-            self.read[file_name] = int(mib * MIB * share)
+        """Set the share (0..1) of a file that is read; does nothing if the file was unloaded meanwhile."""
+        if file_name in self.files_in_ram:
+            self.files_in_ram[file_name] = int(mib * MIB * share)
 
     def unload(self) -> None:
-        """Drop every model."""
-        self.loaded.clear()
-        self.read.clear()
+        """Unload all models."""
+        self.loaded_parts.clear()
+        self.files_in_ram.clear()
 
-    def sampling(self, pixels: int) -> None:
-        """Hold the activations for so many pixels; 0 gives them back."""
-        self.active = pixels * BYTES_PER_PIXEL
+    def hold_activations(self, pixels: int) -> None:
+        """Allocate the activations for a number of pixels; 0 frees them."""
+        self.activation_bytes = pixels * BYTES_PER_PIXEL
 
     def stats(self) -> tuple[int, int, dict[str, Any]]:
-        """Return RAM total and free in bytes, and the device's entry of `/system_stats`."""
-        held, read = sum(self.loaded.values()), sum(self.read.values())
+        """Return total RAM, free RAM (both in bytes), and the device entry of `/system_stats`."""
+        held, read = sum(self.loaded_parts.values()), sum(self.files_in_ram.values())
         if self.device == "cpu":
-            free = max(0, self.ram_total - RAM_BASE - max(held, read) - self.active)
+            free = max(0, self.ram_total - RAM_BASE - max(held, read) - self.activation_bytes)
             figures = {
                 "vram_total": self.ram_total,
                 "vram_free": free,
@@ -115,10 +125,10 @@ class Memory:
                 "torch_vram_free": free,
             }
             return self.ram_total, free, {"name": "cpu", "type": "cpu", "index": None, **figures}
-        reserved = held + self.active
+        reserved = held + self.activation_bytes
         figures = {
             "vram_total": self.card_total,
-            "vram_free": max(0, self.card_total - CARD_BASE - reserved),
+            "vram_free": max(0, self.card_total - VRAM_BASE - reserved),
             "torch_vram_total": reserved,
             "torch_vram_free": min(reserved, reserved // 50),
         }

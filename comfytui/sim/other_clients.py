@@ -1,4 +1,4 @@
-"""Other users of the box, who queue jobs of their own."""
+"""Simulated clients that queue jobs of their own."""
 
 import asyncio
 import random
@@ -13,15 +13,22 @@ SUBJECTS = ("a lighthouse", "an old harbour", "a mountain hut", "a samurai", "a 
 LIGHTS = ("at dawn", "at sunset", "in the fog", "under northern lights", "in deep winter")
 
 
-async def foreign_client(submissions: Submissions, queue: PromptQueue, config: SimConfig, number: int) -> None:
-    """Queue a job of one foreign user now and then, once the one before has ended."""
+async def run_other_client(submissions: Submissions, queue: PromptQueue, config: SimConfig, number: int) -> None:
+    """Queue jobs of one client in random intervals, one at a time, forever.
+
+    Args:
+        submissions: Accepts the jobs.
+        queue: Tells whether the client's last job has ended.
+        config: Has the pause between jobs and the checkpoints to use.
+        number: Distinguishes this client's random choices from those of the others.
+    """
     rng = random.Random(f"{config.seed}/foreign/{number}")
     client_id = uuid.UUID(int=rng.getrandbits(128), version=4).hex
     while True:
-        await asyncio.sleep(rng.uniform(*config.foreign_pause))
+        await asyncio.sleep(rng.uniform(*config.other_client_pause))
         running, pending = queue.snapshot()
-        waits = any(item[3].get("client_id") == client_id for item in (*running, *pending))
-        if not waits and config.checkpoints:
+        has_job = any(item[3].get("client_id") == client_id for item in (*running, *pending))
+        if not has_job and config.checkpoints:
             submissions.logs.info("got prompt")
             submissions.submit({"prompt": _graph(rng, config), "client_id": client_id})
 

@@ -1,4 +1,4 @@
-"""The prompt queue and the history: a heap by number, the running job, and what has ended."""
+"""The prompt queue and the history: a heap ordered by number, the running job, and ended jobs."""
 
 import asyncio
 import heapq
@@ -10,33 +10,37 @@ from comfytui.sim.execution.validate import Graph
 
 MAX_HISTORY = 10_000
 
-Item = tuple[float, str, Graph, dict[str, Any], list[str], dict[str, Any]]
-"""`(number, prompt_id, graph, extra_data, outputs, secrets)`; compared as tuples by the heap."""
+QueueItem = tuple[float, str, Graph, dict[str, Any], list[str], dict[str, Any]]
+"""`(number, prompt_id, graph, extra_data, outputs, secrets)`; the heap compares these tuples."""
 
 
 @dataclass(slots=True)
 class PromptQueue:
-    """What waits, runs and has ended; `changed` is called whenever the number of jobs may differ."""
+    """Pending, running and ended jobs; `changed` is called whenever the number of jobs may have changed."""
 
     changed: Callable[[], None]
-    pending: list[Item] = field(default_factory=list)
-    running: Item | None = None
+    pending: list[QueueItem] = field(default_factory=list)
+    running: QueueItem | None = None
     history: dict[str, dict[str, Any]] = field(default_factory=dict)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def remaining(self) -> int:
-        """Jobs that run or wait."""
+        """Number of running and pending jobs."""
         return len(self.pending) + (self.running is not None)
 
-    def put(self, item: Item) -> None:
-        """Queue a job by its number; raises TypeError when number and id are both taken."""
+    def put(self, item: QueueItem) -> None:
+        """Queue a job by its number.
+
+        Raises:
+            TypeError: If a pending job has the same number and id.
+        """
         heapq.heappush(self.pending, item)
         self.changed()
         self.arrived.set()
 
-    def take(self) -> Item:
-        """Make the first job the running one; the queue must not be empty."""
+    def take(self) -> QueueItem:
+        """Remove the first job from the (non-empty) queue and make it the running one."""
         self.running = heapq.heappop(self.pending)
         self.changed()
         return self.running
@@ -51,12 +55,16 @@ class PromptQueue:
         self.changed()
 
     def clear(self) -> None:
-        """Drop everything that waits."""
+        """Remove all pending jobs."""
         self.pending = []
         self.changed()
 
     def delete(self, prompt_id: str) -> bool:
-        """Drop one waiting job; False when it does not wait."""
+        """Remove one pending job.
+
+        Returns:
+            False if the job is not pending.
+        """
         for index, item in enumerate(self.pending):
             if item[1] == prompt_id:
                 if len(self.pending) == 1:
@@ -69,16 +77,16 @@ class PromptQueue:
         return False
 
     def is_running(self, prompt_id: str) -> bool:
-        """Return whether this very job runs now."""
+        """Return whether this job is the running one."""
         return self.running is not None and self.running[1] == prompt_id
 
     def snapshot(self) -> tuple[list[Any], list[Any]]:
-        """Return the running and the waiting items (in heap order), without their secrets."""
+        """Return the running and the pending items (in heap order), without their secrets."""
         running = [] if self.running is None else [self.running[:5]]
         return running, [item[:5] for item in self.pending]
 
     def history_page(self, max_items: int | None, offset: int) -> dict[str, Any]:
-        """Return up to `max_items` entries from `offset`; a negative offset means the newest."""
+        """Return up to `max_items` history entries from `offset`; a negative offset means the newest."""
         if offset < 0 and max_items is not None:
             offset = len(self.history) - max_items
         out: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The simulated server: its parts put together, started and stopped."""
+"""The simulated server: assembles its parts, starts and stops them."""
 
 import asyncio
 import logging
@@ -11,22 +11,22 @@ from typing import Any, Self
 from aiohttp import web
 
 from comfytui.sim.catalogue import catalogue
-from comfytui.sim.clock import RunTimes
+from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
 from comfytui.sim.execution.executor import Executor
 from comfytui.sim.faults.faults import Faults
 from comfytui.sim.files import Files
 from comfytui.sim.logs import Logs
-from comfytui.sim.machine import Box
+from comfytui.sim.machine import Machine
 from comfytui.sim.memory import GIB, Memory
-from comfytui.sim.other_clients import foreign_client
+from comfytui.sim.other_clients import run_other_client
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.routes.routes import make_app
 from comfytui.sim.sockets import Sockets
 from comfytui.sim.submit import Submissions
 
 SHUTDOWN_SECONDS = 0.2
-"""Patience with connections that do not close."""
+"""How long to wait for connections that do not close."""
 KEPT_BODIES = 100_000
 SILENT = logging.getLogger("comfytui.sim")
 SILENT.addHandler(logging.NullHandler())
@@ -34,55 +34,66 @@ SILENT.propagate = False
 
 
 class SimServer:
-    """A simulated ComfyUI on a real port, alive within `async with`; `port` 0 takes a free one."""
+    """A simulated ComfyUI on a real port that runs within `async with`.
+
+    Args:
+        config: Settings; the defaults of `SimConfig` if None.
+        host: Address to bind.
+        port: Port to bind; 0 takes a free one.
+        pace: Clock of the runs; a real one if None.
+    """
 
     def __init__(
-        self, config: SimConfig | None = None, host: str = "127.0.0.1", port: int = 0, pace: RunTimes | None = None
+        self, config: SimConfig | None = None, host: str = "127.0.0.1", port: int = 0, pace: Clock | None = None
     ) -> None:
         self.config = config or SimConfig()
         self.faults = Faults()
         self.accepted: deque[dict[str, Any]] = deque(maxlen=KEPT_BODIES)
         self._host, self._port = host, port
-        self._pace = pace or RunTimes()
+        self._clock = pace or Clock()
         self._server: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._build(Files())
 
     def _build(self, files: Files) -> None:
-        """Put together what a process of ComfyUI holds in memory: all that a restart forgets."""
+        """Create the parts that a ComfyUI process holds in memory, and that a restart therefore resets."""
         config = self.config
         self.files = files
         self.sockets = Sockets(
             lambda: self.queue.remaining,
-            lambda message: self.logs.warning(message),  # noqa: PLW0108 - the logs need the sockets, and come after
+            lambda message: self.logs.warning(message),  # noqa: PLW0108 - the logs need the sockets, so they come later
             config.capabilities,
             self.faults,
         )
         self.logs = Logs(self.sockets.send, self.sockets.clients.__contains__)
         self.queue = PromptQueue(self.sockets.send_status)
         memory = Memory(config.device, config.card, config.vram_gib * GIB, config.ram_gib * GIB)
-        self.box = Box(config, files, self.logs, memory, self._pace, rng=random.Random(config.seed))
+        self.machine = Machine(config, files, self.logs, memory, self._clock, rng=random.Random(config.seed))
         nodes = catalogue(config)
-        self.executor = Executor(self.box, self.queue, self.sockets, nodes)
+        self.executor = Executor(self.machine, self.queue, self.sockets, nodes)
         self.submissions = Submissions(self.queue, nodes, files, self.logs, config.capabilities)
 
     @property
     def url(self) -> str:
-        """Where the server answers, without a slash at the end."""
+        """The server's URL, without a trailing slash."""
         return f"http://{self._host}:{self._port}"
 
     @property
     def submitted(self) -> list[dict[str, Any]]:
-        """The bodies of every `POST /prompt` that was accepted, oldest first, also those before a restart."""
+        """The bodies of all accepted `POST /prompt` requests, oldest first, including those before a restart."""
         return list(self.accepted)
 
     async def start(self) -> None:
-        """Answer on the port; OSError when it is taken."""
+        """Start serving.
+
+        Raises:
+            OSError: If the port is in use.
+        """
         self._runner = web.AppRunner(make_app(self), access_log=None, logger=SILENT, shutdown_timeout=SHUTDOWN_SECONDS)
         await self._runner.setup()
         assert self._runner.server is not None
-        factory = self.faults.lines.around(self._runner.server)
+        factory = self.faults.connections.wrap(self._runner.server)
         try:
             self._server = await asyncio.get_running_loop().create_server(factory, self._host, self._port)
         except OSError:
@@ -92,16 +103,20 @@ class SimServer:
         self.logs.banner(self.config.like, self.url)
         workers = [self.sockets.publish(), self.executor.run()]
         workers += [
-            foreign_client(self.submissions, self.queue, self.config, n) for n in range(self.config.foreign_clients)
+            run_other_client(self.submissions, self.queue, self.config, n) for n in range(self.config.other_clients)
         ]
         self._tasks = [asyncio.create_task(worker) for worker in workers]
 
     async def stop(self, *, killed: bool = False) -> None:
-        """End, with a close frame for every socket, or `killed` without a word; what it held can still be looked at."""
+        """Stop serving; the server's state stays readable.
+
+        Args:
+            killed: Reset all connections, like a killed process, instead of sending close frames.
+        """
         if self._server is not None:
             self._server.close()
         if killed:
-            self.faults.lines.cut()
+            self.faults.connections.cut()
         self.faults.release_loop()
         for task in self._tasks:
             task.cancel()
@@ -110,12 +125,14 @@ class SimServer:
         if self._runner is not None:
             await self._runner.cleanup()
         self._server = self._runner = None
-        self.faults.forget_late()
+        self.faults.discard_postponed()
 
     async def restart(self, config: SimConfig | None = None, *, new_disk: bool = False) -> None:
-        """Start anew on the same port, killed if it still runs: queue and history are gone.
+        """Restart on the same port, losing queue and history; a running server is killed first.
 
-        Another `config` and a `new_disk` make another box of it; the disk holds what was saved.
+        Args:
+            config: New settings, as of another machine; the same as before if None.
+            new_disk: Start without the saved files.
         """
         await self.stop(killed=True)
         self.config = config or self.config
@@ -133,7 +150,17 @@ class SimServer:
 
 
 async def serve(config: SimConfig, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Run a server until cancelled, calling `ready` with its URL once it answers; OSError when the port is taken."""
+    """Run a server until cancelled.
+
+    Args:
+        config: Settings of the server.
+        host: Address to bind.
+        port: Port to bind; 0 takes a free one.
+        ready: Called with the server's URL once it accepts connections.
+
+    Raises:
+        OSError: If the port is in use.
+    """
     async with SimServer(config, host, port) as server:
         ready(server.url)
         await asyncio.Event().wait()

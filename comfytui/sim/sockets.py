@@ -1,4 +1,4 @@
-"""The client table and the one queue through which every frame leaves."""
+"""The WebSocket clients, and the single queue through which all frames are sent."""
 
 import asyncio
 import contextlib
@@ -32,14 +32,14 @@ FEATURES: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A preview to be encoded when its turn comes: with metadata it is sent as type 4, without as type 1."""
+    """A preview image, encoded when it is sent: as type 4 with metadata, as type 1 without."""
 
     image: Image.Image
     max_size: int
     metadata: dict[str, Any] | None = None
 
     def encode(self) -> bytes:
-        """Return the whole binary frame."""
+        """Return the complete binary frame."""
         buffer = BytesIO()
         fitted = ImageOps.contain(self.image, (self.max_size, self.max_size), Image.Resampling.BILINEAR)
         fitted.save(buffer, format="JPEG", quality=JPEG_QUALITY)
@@ -51,10 +51,10 @@ class Preview:
 
 @dataclass(slots=True)
 class Sockets:
-    """Sockets filed by client id, and the frames that wait to be sent, one after another."""
+    """Sockets by client id, and the frames to be sent, in order."""
 
     remaining: Callable[[], int]
-    """How many jobs run or wait, told in every `status`."""
+    """Returns the number of running and pending jobs, for `status` frames."""
     warn: Callable[[str], None]
     capabilities: Capabilities
     faults: Faults
@@ -62,28 +62,34 @@ class Sockets:
     flags: dict[str, dict[str, Any]] = field(default_factory=dict)
     outbox: asyncio.Queue[tuple[str, Any, str | None]] = field(default_factory=asyncio.Queue)
     client_id: str | None = None
-    """The owner of the job that runs, or ran last; None sends its frames to everybody."""
+    """Client of the running (or last) job; None sends the job's frames to all clients."""
     last_node: str | None = None
 
     def send(self, event: str, data: Any, client_id: str | None) -> None:
-        """Queue a frame for one client, or for all when `client_id` is None; `data` may be a Preview."""
+        """Queue a frame for one client, or for all if `client_id` is None.
+
+        Args:
+            event: Type of the frame.
+            data: JSON data of the frame, or a `Preview`.
+            client_id: The recipient.
+        """
         self.outbox.put_nowait((event, data, client_id))
 
     def send_status(self) -> None:
-        """Tell everybody how many jobs remain, as of now."""
+        """Queue a `status` frame with the current number of jobs, for all clients."""
         self.send("status", {"status": self.status()}, None)
 
     def status(self) -> dict[str, Any]:
-        """Return the answer of `GET /prompt`, which is also the body of a `status` frame."""
+        """Return the response to `GET /prompt`, which is also the body of a `status` frame."""
         return {"exec_info": {"queue_remaining": self.remaining()}}
 
     def wants_metadata(self) -> bool:
-        """Return whether the running job's client takes previews of type 4."""
+        """Return whether the running job's client accepts previews of type 4."""
         flags = self.flags.get(self.client_id or "", {})
         return flags.get("supports_preview_metadata", False) is True
 
     async def publish(self) -> None:
-        """Send the queued frames in order, for ever: a client that does not read holds up all."""
+        """Send the queued frames in order, forever; a client that does not read blocks all others."""
         while True:
             event, data, client_id = await self.outbox.get()
             frame = (
@@ -91,7 +97,7 @@ class Sockets:
                 if isinstance(data, Preview)
                 else json.dumps({"type": event, "data": data})
             )
-            for each in self.faults.disturbed(event, data, (frame, client_id)):
+            for each in self.faults.outgoing(event, data, (frame, client_id)):
                 await self._deliver(*each)
             self.outbox.task_done()
 
@@ -107,12 +113,12 @@ class Sockets:
                 self.warn(f"send error: {exc}")
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
-        """Serve `/ws`: greet, then read until the socket ends."""
+        """Serve `/ws`: send the first `status`, then read until the socket is closed."""
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        closing = self.faults.at_the_door()
-        if closing is not None and not closing.greeted:
-            await _close(socket, request, closing)
+        fault = self.faults.handshake_fault()
+        if fault is not None and not fault.greeted:
+            await _close(socket, request, fault)
             return socket
         sid = request.rel_url.query.get("clientId", "")
         if sid:
@@ -123,12 +129,12 @@ class Sockets:
         self.flags[sid] = {}
         try:
             await self._greet(sid)
-            if closing is None:
+            if fault is None:
                 await self._listen(socket, sid)
             else:
-                await _close(socket, request, closing)
+                await _close(socket, request, fault)
         finally:
-            # As in ComfyUI, whoever is filed under the id goes, also a newer socket: that one is deaf from then on.
+            # As in ComfyUI, this removes whichever socket has the id, also a newer one, which then gets no more frames.
             self.clients.pop(sid, None)
             self.flags.pop(sid, None)
         return socket
@@ -158,20 +164,24 @@ class Sockets:
                 self.warn(f"Error processing WebSocket message: {exc}")
 
     def deafen(self, sid: str) -> bool:
-        """Make a client's socket deaf, as the end of an older one of the same id does; False when there is none."""
+        """Stop sending to a client's open socket, as happens when an older socket with the same id is closed.
+
+        Returns:
+            False if the client has no socket.
+        """
         self.flags.pop(sid, None)
         return self.clients.pop(sid, None) is not None
 
     async def close_all(self) -> None:
-        """Close every socket, deaf ones aside, which end with the server."""
+        """Close all registered sockets; the others end with the server."""
         for socket in list(self.clients.values()):
             with contextlib.suppress(ClientError, ConnectionError, asyncio.TimeoutError):
                 async with asyncio.timeout(1):
                     await socket.close()
 
 
-async def _close(socket: web.WebSocketResponse, request: web.Request, closing: HandshakeFault) -> None:
-    if closing.code is not None:
-        await socket.close(code=closing.code)
+async def _close(socket: web.WebSocketResponse, request: web.Request, fault: HandshakeFault) -> None:
+    if fault.code is not None:
+        await socket.close(code=fault.code)
     elif request.transport is not None:
         request.transport.abort()

@@ -1,6 +1,5 @@
 """The rows of the table, and how they are written."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 HEAD = "| what | measured | floor | ratio | budget | kept |\n|---|---|---|---|---|---|"
@@ -31,11 +30,6 @@ class Row:
             "yes" if self.measured <= self.limit else "**no**",
         )
         return f"| {' | '.join(cells)} |"
-
-
-def table(rows: Iterable[Row]) -> str:
-    """The rows as a Markdown table."""
-    return "\n".join([HEAD, *map(str, rows)])
 
 
 def _joined(figure: str, words: str) -> str:

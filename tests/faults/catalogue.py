@@ -179,7 +179,7 @@ async def answers_500(cell: Cell) -> None:
 
 @fault
 async def takes_prompts_and_answers_500(cell: Cell) -> None:
-    with cell.sim.faults.fail(500, "/prompt", method="POST", lands=True, times=2):
+    with cell.sim.faults.fail(500, "/prompt", method="POST", processed=True, times=2):
         await cell.worked_off()
 
 
@@ -204,7 +204,7 @@ async def answers_too_late(cell: Cell) -> None:
 
 @fault
 async def answers_never_come(cell: Cell) -> None:
-    with cell.sim.faults.hold_answers(lands=True) as held:
+    with cell.sim.faults.hold_responses(processed=True) as held:
         await eventually(lambda: held.hits >= 3, "three held answers")
 
 

@@ -11,9 +11,9 @@ from comfytui.session.model import Batch, LinkKind
 from comfytui.session.progress import BatchProgress
 from comfytui.session.selectors import awaiting_history
 from comfytui.session.state import SessionState
-from comfytui.sim.clock import RunTimes
+from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
-from comfytui.sim.faults.faults import AnswerFault
+from comfytui.sim.faults.faults import ResponseFault
 from comfytui.sim.server import SimServer
 from tests.faults.leak_check import connections_to, more_connections, more_tasks, tasks_of
 from tests.faults.proxy import Proxy, proxy_to
@@ -50,7 +50,7 @@ class Cell:
         """All that the link was said to be since the fault began."""
         return self.watcher.kinds(self.since)
 
-    def asked(self, path: str, method: str = "GET") -> AnswerFault:
+    def asked(self, path: str, method: str = "GET") -> ResponseFault:
         """Count the requests to a path from now on: a fault that does no harm."""
         return self.sim.faults.delay(0.0, path, method=method)
 
@@ -141,7 +141,7 @@ class Outcome:
 
 
 @asynccontextmanager
-async def cell_of(config: SimConfig = CONFIG, pace: RunTimes | None = None) -> AsyncIterator[Cell]:
+async def cell_of(config: SimConfig = CONFIG, pace: Clock | None = None) -> AsyncIterator[Cell]:
     """A server, a proxy before it and a service on that, all in health."""
     async with (
         SimServer(config, pace=pace) as sim,

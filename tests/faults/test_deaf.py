@@ -70,7 +70,7 @@ async def test_renewals_that_one_job_used_up_the_next_one_has_again(monkeypatch:
         batch = await cell.watcher.order(2, model=MODEL, steps=20)
         await eventually(lambda: sockets.hits >= MAX_RENEWALS, "all renewals")
         cell.watcher.service.cancel(batch.prompts[0])
-        await eventually(lambda: cell.sim.box.interrupted, "the interrupt")
+        await eventually(lambda: cell.sim.machine.interrupted, "the interrupt")
         await gate.let_steps(1)
         await eventually(lambda: cell.state.run and cell.state.run.prompt_id == batch.prompts[1], "the next run")
         used_up = sockets.hits

@@ -79,7 +79,7 @@ async def test_one_that_went_while_another_came_is_noticed(like: str) -> None:
         batch = await cell.watcher.order(1, model=MODEL, steps=20)
         await cell.watcher.until(batch, JobStatus.RUNNING)
         # The length of the queue is the same before and after.
-        with cell.sim.faults.hold_answers(method="GET"):
+        with cell.sim.faults.hold_responses(method="GET"):
             await cell.worked_off(1)
             (other,) = await foreign_while_held(cell)
         await cell.watcher.until(batch, SUCCEEDED, patience=20)
@@ -132,7 +132,7 @@ async def test_nothing_is_read_again_while_nothing_runs() -> None:
 @pytest.mark.usefixtures("no_more_tries")
 async def test_a_server_that_answers_again_is_busy_no_more_though_there_is_nothing_new() -> None:
     async with polling() as cell:
-        with cell.sim.faults.hold_answers(method="GET"):
+        with cell.sim.faults.hold_responses(method="GET"):
             await cell.told(LinkKind.BUSY)
         await eventually(lambda: cell.state.link.kind is LinkKind.POLLING, "an answer")
 

@@ -56,12 +56,12 @@ PHASES: tuple[Phase, ...] = (waiting, loading, sampling, saved)
 class LastPost:
     """Stands at the place of a server's submissions: with the next prompt, all that the server sends is lost."""
 
-    def __init__(self, sim: SimServer, proxy: Proxy, *, lands: bool) -> None:
-        self._sim, self._proxy, self._lands = sim, proxy, lands
+    def __init__(self, sim: SimServer, proxy: Proxy, *, processed: bool) -> None:
+        self._sim, self._proxy, self._lands = sim, proxy, processed
         self._real = sim.submissions
 
     def submit(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Take the prompt, or (not `lands`) forget it at once."""
+        """Take the prompt, or (not `processed`) forget it at once."""
         self._proxy.stall(Way.TO_CLIENT, new=True)
         self._sim.submissions = self._real
         return self._real.submit(body) if self._lands else (500, {})
@@ -69,7 +69,7 @@ class LastPost:
 
 @asynccontextmanager
 async def unanswered(
-    folder: Path, phase: Phase, *, killed: bool, lands: bool = True, restarts: bool = True
+    folder: Path, phase: Phase, *, killed: bool, processed: bool = True, restarts: bool = True
 ) -> AsyncIterator[tuple[SimServer, Watcher, Batch]]:
     """A prompt whose answer was lost, and a server that was restarted after that phase, when the link is back.
 
@@ -90,10 +90,10 @@ async def unanswered(
         async with watching(server, folder=folder) as watcher:
             await watcher.live()
             posts = sim.faults.delay(0.0, "/prompt", method="POST")
-            sim.submissions = LastPost(sim, proxy, lands=lands)  # type: ignore[assignment]
+            sim.submissions = LastPost(sim, proxy, processed=processed)  # type: ignore[assignment]
             batch = await watcher.order(1, model=MODEL)
             await eventually(lambda: posts.hits, "the POST")
-            if lands:
+            if processed:
                 await eventually(lambda: sim.submitted, "the prompt")
                 await phase(sim, gate)
             if not killed:
@@ -140,7 +140,11 @@ async def test_one_that_never_came_is_sent_by_itself_only_to_a_server_that_was_n
 
     async def outcome(restarts: bool) -> tuple[JobStatus, int]:
         folder = tmp_path / str(restarts)
-        async with unanswered(folder, waiting, killed=killed, lands=False, restarts=restarts) as (sim, watcher, batch):
+        async with unanswered(folder, waiting, killed=killed, processed=False, restarts=restarts) as (
+            sim,
+            watcher,
+            batch,
+        ):
             (job,) = await watcher.until(batch, patience=20)
             return job.status, len(sim.submitted)
 

@@ -223,7 +223,7 @@ async def _pass_on(message: WSMessage, to: Any) -> None:
 
 async def serve(seed: int, share: float) -> None:
     """Run until standard input ends."""
-    config = SimConfig(steps_per_second=20, load_seconds=0.2, foreign_clients=2, foreign_pause=(0.5, 2.0))
+    config = SimConfig(steps_per_second=20, load_seconds=0.2, other_clients=2, other_client_pause=(0.5, 2.0))
     timeout = ClientTimeout(total=30)
     async with SimServer(config) as sim, ClientSession(timeout=timeout, auto_decompress=True) as session:
         hostile = HostileServer(sim, session, seed, share)

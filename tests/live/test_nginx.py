@@ -202,10 +202,10 @@ async def test_a_prompt_whose_answer_is_lost_behind_it_is_not_sent_twice(sim: Si
         nginx_before(sim.url, tmp_path) as nginx,
         live(Server.from_url(nginx.url)) as watcher,
     ):
-        held = sim.faults.hold_answers("/prompt", method="POST", lands=True, times=1)
+        held = sim.faults.hold_responses("/prompt", method="POST", processed=True, times=1)
         batch = await watcher.order(3, model=MODEL)
         await eventually(lambda: sim.submitted, "the first prompt")
-        sim.faults.lines.cut()
+        sim.faults.connections.cut()
         held.end()
         await all_is_well(watcher, batch, sim)
         assert "502 POST /api/prompt" in nginx.answered()

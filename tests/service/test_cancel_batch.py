@@ -99,7 +99,7 @@ async def test_a_prompt_that_was_found_and_cancelled_meanwhile_blocks_no_other(m
 
 async def test_a_prompt_that_is_being_sent_is_cancelled_once_it_is_accepted() -> None:
     async with paused_server() as (sim, _, watcher):
-        held = sim.faults.hold_answers("/prompt", method="POST", times=1)
+        held = sim.faults.hold_responses("/prompt", method="POST", times=1)
         batch = await watcher.order(3, model=MODEL)
         await eventually(lambda: held.hits, "the POST")
         assert await cancelled(watcher, batch) == "2 dropped before they were sent, 1 cancelled when they arrive."

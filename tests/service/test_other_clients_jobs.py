@@ -10,9 +10,9 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service.connection import finished_jobs, poll_schedule
 from comfytui.session.model import JobStatus, LinkKind
-from comfytui.sim.clock import RunTimes
+from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
-from comfytui.sim.faults.faults import AnswerFault
+from comfytui.sim.faults.faults import ResponseFault
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.server import SimServer
 from tests.sim.gate import Gate
@@ -28,7 +28,7 @@ JOBS = 12
 
 @asynccontextmanager
 async def two_clients(
-    config: SimConfig = QUICK, pace: RunTimes | None = None, *, sockets: bool = True
+    config: SimConfig = QUICK, pace: Clock | None = None, *, sockets: bool = True
 ) -> AsyncIterator[tuple[SimServer, Watcher, ComfyClient]]:
     """A server, a service that is connected to it, and another client."""
     async with SimServer(config, pace=pace) as sim, ComfyClient(Server.from_url(sim.url)) as other:
@@ -61,7 +61,7 @@ def all_ended(watcher: Watcher, ids: list[str]) -> Callable[[], bool]:
 async def test_every_short_job_of_another_client_ends_up_in_the_list(config: SimConfig) -> None:
     async with two_clients(config) as (sim, watcher, other):
         # Most of them come and go, or wait and go, while one poll takes its time.
-        with sim.faults.delay(0.2, "/queue", lands=True):
+        with sim.faults.delay(0.2, "/queue", processed=True):
             ids = await of_another_client(other, JOBS)
             mine = await watcher.order(1, model=MODEL)
             await eventually(all_ended(watcher, ids), "every job of the other client")
@@ -69,13 +69,13 @@ async def test_every_short_job_of_another_client_ends_up_in_the_list(config: Sim
 
 
 @asynccontextmanager
-async def ended_between_two_polls() -> AsyncIterator[tuple[Watcher, list[str], AnswerFault]]:
+async def ended_between_two_polls() -> AsyncIterator[tuple[Watcher, list[str], ResponseFault]]:
     """Jobs of another client that ended between two polls, and the count of requests for the history of one job."""
     gate = Gate()
     async with two_clients(pace=gate) as (sim, watcher, other):
         ids = await of_another_client(other, JOBS)
         await eventually(lambda: set(ids) <= set(watcher.state.jobs), "the queue")
-        with sim.faults.hold_answers("/queue"):
+        with sim.faults.hold_responses("/queue"):
             await gate.let_all()
             await eventually(lambda: len(sim.queue.history) == JOBS, "their ends")
             one_by_one = sim.faults.delay(0.0, "/history/")
@@ -111,7 +111,7 @@ async def test_the_history_is_not_searched_for_a_job_that_was_known_to_run(monke
         sim.faults.delay(0.0, "/history/")
         searches = sim.faults.delay(0.0, "/history")
         # The next poll finds one that ended and another one in its place.
-        with sim.faults.hold_answers("/prompt", method="GET"):
+        with sim.faults.hold_responses("/prompt", method="GET"):
             second = await of_another_client(other, 1)
             await gate.let_steps(3)
             await eventually(lambda: list(sim.queue.history) == first, "the end of the first")

@@ -300,9 +300,9 @@ async def test_nodes_that_the_server_leaves_out_are_reported_once_per_batch(monk
     assert it.messages == ["The server leaves out SaveImage 10: Required input is missing images"]
 
 
-@pytest.mark.parametrize("lands", [True, False])
+@pytest.mark.parametrize("processed", [True, False])
 async def test_cancelling_an_unconfirmed_prompt_takes_effect_when_it_is_found(
-    monkeypatch: pytest.MonkeyPatch, lands: bool
+    monkeypatch: pytest.MonkeyPatch, processed: bool
 ) -> None:
     server = ScriptedServer()
     monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
@@ -314,7 +314,7 @@ async def test_cancelling_an_unconfirmed_prompt_takes_effect_when_it_is_found(
         text, _ = await cancel(prompt_id, it.state, it.client, it.outbox, it.apply)
         assert "the job will be cancelled" in text
         assert it.statuses(batch) == [JobStatus.SUBMITTING]
-        if lands:
+        if processed:
             server.pending.append(server.item(server.posts[0], prompt_id))
             await eventually(lambda: it.cancelled == [prompt_id], "the cancelling")
             assert it.statuses(batch) == [JobStatus.QUEUED]

@@ -71,15 +71,15 @@ async def test_the_next_start_sends_what_is_unsent(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.usefixtures("short_pauses")
-@pytest.mark.parametrize("lands", [True, False], ids=["landed", "lands-later"])
-async def test_the_next_start_searches_for_an_unconfirmed_prompt(tmp_path: Path, lands: bool) -> None:
+@pytest.mark.parametrize("processed", [True, False], ids=["landed", "processed-later"])
+async def test_the_next_start_searches_for_an_unconfirmed_prompt(tmp_path: Path, processed: bool) -> None:
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
-        held = sim.faults.hold_answers("/prompt", method="POST", times=1, lands=lands)
+        held = sim.faults.hold_responses("/prompt", method="POST", times=1, processed=processed)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
             batch = await watcher.order(2, model=MODEL)
-            await eventually(lambda: held.hits and len(sim.submitted) == lands, "the POST")
+            await eventually(lambda: held.hits and len(sim.submitted) == processed, "the POST")
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             held.end()
@@ -107,7 +107,7 @@ async def test_a_prompt_that_a_poll_found_under_an_id_of_the_server_is_not_sent_
     gate = Gate()
     async with SimServer(SimConfig(load_seconds=0, like="0.3.40"), pace=gate) as sim:
         server = Server.from_url(sim.url)
-        held = sim.faults.hold_answers("/prompt", method="POST", times=1, lands=True)
+        held = sim.faults.hold_responses("/prompt", method="POST", times=1, processed=True)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
             batch = await watcher.order(2, model=MODEL)
@@ -191,7 +191,7 @@ async def test_a_clock_that_was_set_back_does_not_prolong_the_search(
 async def test_a_requested_cancel_is_carried_out_by_the_next_start(tmp_path: Path) -> None:
     async with SimServer(QUICK, pace=Gate()) as sim:
         server = Server.from_url(sim.url)
-        held = sim.faults.hold_answers("/prompt", method="POST", times=1, lands=True)
+        held = sim.faults.hold_responses("/prompt", method="POST", times=1, processed=True)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
             batch = await watcher.order(1, model=MODEL)

@@ -153,7 +153,7 @@ async def test_unsent_images_of_a_process_that_ended_are_sent_once_by_the_one_th
             async with watching(server, folder=tmp_path) as one:
                 await one.live()
                 # The server has the first one, but its answer is held, and the second one waits for that.
-                answer = sim.faults.hold_answers("/prompt", method="POST", lands=True)
+                answer = sim.faults.hold_responses("/prompt", method="POST", processed=True)
                 batch = await one.order(2, model=MODEL)
                 await eventually(lambda: statuses(other, batch) == [JobStatus.RUNNING], "the first image")
             answer.end()

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from comfytui.sim.clock import RunTimes
+from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.sim.graphs import Graph
@@ -54,7 +54,7 @@ class Client:
 
 
 @asynccontextmanager
-async def client(config: SimConfig = FAST, pace: RunTimes | None = None) -> AsyncIterator[Client]:
+async def client(config: SimConfig = FAST, pace: Clock | None = None) -> AsyncIterator[Client]:
     """Start a server, and a client of it."""
     async with SimServer(config, pace=pace) as server, httpx.AsyncClient(base_url=server.url) as http:
         yield Client(server, http)

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from comfytui.sim.clock import RunTimes
+from comfytui.sim.clock import Clock
 
 
-class Gate(RunTimes):
+class Gate(Clock):
     """Holds the server before each wake, load and step for which there is no leave."""
 
     def __init__(self) -> None:

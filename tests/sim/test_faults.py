@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
-from comfytui.sim.faults.faults import When
+from comfytui.sim.faults.faults import FrameFilter
 from comfytui.sim.sockets import Preview
 from tests.sim.client import Client, client, events
 from tests.sim.gate import Gate
@@ -56,34 +56,34 @@ async def test_an_error_by_path_method_and_count(it: Client) -> None:
     assert (fault.hits, fault.active) == (2, False)
 
 
-@pytest.mark.parametrize("lands", [True, False])
-async def test_a_prompt_behind_an_error_lands_or_does_not(it: Client, lands: bool) -> None:
-    it.server.faults.fail(502, "/prompt", times=1, lands=lands)
+@pytest.mark.parametrize("processed", [True, False])
+async def test_a_prompt_behind_an_error_lands_or_does_not(it: Client, processed: bool) -> None:
+    it.server.faults.fail(502, "/prompt", times=1, processed=processed)
     answer = await it.http.post("/prompt", json={"prompt": text_to_image()})
     assert answer.status_code == 502
-    assert len(it.server.submitted) == lands
+    assert len(it.server.submitted) == processed
 
 
-@pytest.mark.parametrize("lands", [True, False])
-async def test_an_answer_that_is_held(it: Client, lands: bool) -> None:
-    fault = it.server.faults.hold_answers("/prompt", method="POST", lands=lands)
+@pytest.mark.parametrize("processed", [True, False])
+async def test_an_answer_that_is_held(it: Client, processed: bool) -> None:
+    fault = it.server.faults.hold_responses("/prompt", method="POST", processed=processed)
     asked = asyncio.create_task(it.submit(text_to_image()))
     await eventually(lambda: fault.hits, "the request")
     assert await code(it, "/queue") == 200
     assert not asked.done()
-    assert len(it.server.submitted) == lands
+    assert len(it.server.submitted) == processed
     fault.end()
     await asked
     assert len(it.server.submitted) == 1
 
 
 async def test_a_prompt_whose_client_gave_up_still_lands(it: Client) -> None:
-    fault = it.server.faults.hold_answers("/prompt")
+    fault = it.server.faults.hold_responses("/prompt")
     asked = asyncio.create_task(it.submit(text_to_image()))
     await eventually(lambda: fault.hits, "the request")
     asked.cancel()
     await asyncio.gather(asked, return_exceptions=True)
-    await eventually(lambda: not it.server.faults.lines.standing, "the end of the connection")
+    await eventually(lambda: not it.server.faults.connections.established, "the end of the connection")
     fault.end()
     await eventually(lambda: len(it.server.submitted) == 1, "the prompt")
 
@@ -157,7 +157,7 @@ async def test_a_deaf_socket_stays_open_and_hears_nothing(it: Client, socket: Cl
     ],
 )
 async def test_frames_in_disorder(
-    it: Client, socket: ClientConnection, disorder: str, when: When, values: list[int]
+    it: Client, socket: ClientConnection, disorder: str, when: FrameFilter, values: list[int]
 ) -> None:
     fault = getattr(it.server.faults, disorder)(when, times=1)
     await it.submit(text_to_image(steps=4), client_id="me")
@@ -193,12 +193,12 @@ async def test_truncated_frames(it: Client, socket: ClientConnection) -> None:
 
 
 async def test_a_held_loop_takes_connections_and_answers_nothing(it: Client, socket: ClientConnection) -> None:
-    faults, standing = it.server.faults, len(it.server.faults.lines.standing)
+    faults, established = it.server.faults, len(it.server.faults.connections.established)
     faults.hold_loop()
     asked = asyncio.create_task(it.get("/queue"))
     greeted = asyncio.create_task(it.socket("other").__aenter__())
     pong = asyncio.ensure_future(await socket.ping())
-    await eventually(lambda: len(faults.lines.standing) == standing + 2, "the connections")
+    await eventually(lambda: len(faults.connections.established) == established + 2, "the connections")
     await it.server.sockets.outbox.join()
     assert [waits.done() for waits in (asked, greeted, pong)] == [False] * 3
     assert "other" not in it.server.sockets.clients
@@ -235,7 +235,7 @@ async def test_all_faults_end_at_once(it: Client) -> None:
     faults.fail()
     faults.close_sockets()
     faults.drop()
-    held = faults.hold_answers("/prompt")
+    held = faults.hold_responses("/prompt")
     faults.hold_loop()
     faults.clear()
     assert not held.active
@@ -247,7 +247,7 @@ async def test_all_faults_end_at_once(it: Client) -> None:
 async def test_a_server_may_stop_with_everything_held() -> None:
     async with client() as it:
         faults, url = it.server.faults, it.server.url
-        held = faults.hold_answers("/queue")
+        held = faults.hold_responses("/queue")
         async with httpx.AsyncClient() as http:
             asked = asyncio.create_task(http.get(f"{url}/queue"))
             await eventually(lambda: held.hits, "the request")
@@ -265,5 +265,5 @@ async def test_a_server_lets_go_of_every_connection(it: Client) -> None:
         async with httpx.AsyncClient() as http, it.socket("me") as socket:
             await http.get(f"{it.server.url}/queue")
             await events(socket, "status")
-    await eventually(lambda: not it.server.faults.lines.standing, "the last end")
+    await eventually(lambda: not it.server.faults.connections.established, "the last end")
     assert (it.server.sockets.clients, it.server.sockets.flags) == ({}, {})

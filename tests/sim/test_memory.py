@@ -5,7 +5,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from comfytui.sim.clock import RunTimes
+from comfytui.sim.clock import Clock
 from comfytui.sim.config import Device, SimConfig
 from comfytui.sim.memory import GIB, MIB, Memory
 from comfytui.sim.server import SimServer
@@ -15,7 +15,7 @@ from tests.sim.graphs import text_to_image
 LOADING = replace(FAST, load_seconds=5.0)
 
 
-class Watch(RunTimes):
+class Watch(Clock):
     """Lets no time pass, and writes down what memory is free at each moment of loading."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Watch(RunTimes):
 
     async def load(self, seconds: float) -> None:
         assert self.server is not None
-        _, ram, device = self.server.box.memory.stats()
+        _, ram, device = self.server.machine.memory.stats()
         self.free.append((ram, device["vram_free"]))
 
 
@@ -59,7 +59,7 @@ def test_a_full_card_drops_what_is_oldest() -> None:
     for key in ("a/x", "b/x", "a/x", "c/x"):
         memory.load(key, 4000)
         memory.grow(key, 4000, 1.0)
-    assert memory.loaded == {"a/x": 4000 * MIB, "c/x": 4000 * MIB}
+    assert memory.loaded_parts == {"a/x": 4000 * MIB, "c/x": 4000 * MIB}
 
 
 def test_reading_a_file_again_lets_go_of_its_parts() -> None:
@@ -69,4 +69,4 @@ def test_reading_a_file_again_lets_go_of_its_parts() -> None:
     memory.load("a/x", 50)
     memory.read_file("a", 100)
     memory.grow("a/x", 50, 1.0)
-    assert (memory.read, memory.loaded) == ({"a": 0}, {})
+    assert (memory.files_in_ram, memory.loaded_parts) == ({"a": 0}, {})

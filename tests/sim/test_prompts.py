@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from comfytui.sim.clock import RunTimes
+from comfytui.sim.clock import Clock
 from tests.sim.client import FAST, client, events
 from tests.sim.gate import Gate
 from tests.sim.graphs import flux, node, text_to_image
@@ -36,7 +36,7 @@ async def test_numbers_order_the_queue() -> None:
 
 async def test_history_is_written_after_the_frame_that_states_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     written = asyncio.Event()
-    monkeypatch.setattr(RunTimes, "settle", lambda _: written.wait())
+    monkeypatch.setattr(Clock, "settle", lambda _: written.wait())
     async with client() as it, it.socket("me") as socket:
         prompt_id = await it.submit(text_to_image(), client_id="me")
         await events(socket, "execution_success")

@@ -76,7 +76,7 @@ async def test_a_wrong_query_of_jobs_is_explained(query: str, error: str) -> Non
 
 
 async def test_foreign_users_queue_jobs_of_their_own() -> None:
-    async with client(replace(FAST, foreign_clients=2, foreign_pause=(0.0, 0.01))) as it:
+    async with client(replace(FAST, other_clients=2, other_client_pause=(0.0, 0.01))) as it:
         await eventually(lambda: len(it.server.queue.history) >= 4, "four foreign jobs")
         owners = {entry["prompt"][3]["client_id"] for entry in it.server.queue.history.values()}
         assert len(owners) == 2

@@ -121,13 +121,13 @@ async def wrong_answer(at: Place) -> None:
 async def wrong_answer_to_an_order(at: Place) -> None:
     """Not 500: a prompt that the server breaks over three times is refused."""
     status = at.chance.choice([502, 503, 504])
-    at.sim.faults.fail(status, "/prompt", method="POST", times=1, lands=at.chance.random() < 0.5)
+    at.sim.faults.fail(status, "/prompt", method="POST", times=1, processed=at.chance.random() < 0.5)
     await at.wait()
 
 
 async def late_answer(at: Place) -> None:
-    seconds, lands = at.chance.uniform(0.1, LONGEST), at.chance.random() < 0.5
-    at.sim.faults.delay(seconds, at.chance.choice(PATHS), times=at.times(), lands=lands)
+    seconds, processed = at.chance.uniform(0.1, LONGEST), at.chance.random() < 0.5
+    at.sim.faults.delay(seconds, at.chance.choice(PATHS), times=at.times(), processed=processed)
     await at.wait()
 
 

@@ -13,7 +13,7 @@ WARNING = "too old to interrupt"
 
 def like(version: str, foreign: int = 0) -> SimConfig:
     return SimConfig(
-        steps_per_second=10, load_seconds=0, like=version, foreign_clients=foreign, foreign_pause=(0.0, 0.1)
+        steps_per_second=10, load_seconds=0, like=version, other_clients=foreign, other_client_pause=(0.0, 0.1)
     )
 
 

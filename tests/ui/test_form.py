@@ -75,7 +75,7 @@ async def test_choices_that_never_come_are_waited_for_a_few_seconds(
     sim: SimServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_PATIENCE", 0.05)
-    with sim.faults.hold_answers("/object_info"):
+    with sim.faults.hold_responses("/object_info"):
         async with screen(sim.url) as it:
             await it.generate("early bird", images="1")
             await it.shows("The server sent no choices for")
@@ -94,7 +94,7 @@ async def test_a_batch_waits_for_choices_for_as_long_as_the_server_is_away(
 
     monkeypatch.setattr(FormActions, "_end_patience", counted)
     monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_PATIENCE", 0.01)
-    with sim.faults.hold_answers() as away:
+    with sim.faults.hold_responses() as away:
         async with screen(sim.url) as it:
             await it.generate("early bird", images="1")
             await it.until(lambda: len(ends) > 1, "the end of the form's patience")

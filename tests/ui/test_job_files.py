@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from comfytui.sim.config import SimConfig
-from comfytui.sim.execution.call import Call, Result
-from comfytui.sim.execution.node_execution import BEHAVIOURS
+from comfytui.sim.execution.call import NodeCall, NodeResult
+from comfytui.sim.execution.node_execution import NODE_FUNCTIONS
 from comfytui.sim.server import SimServer
 from tests.ui.screen import screen
 from tests.ui.test_job_screen import made, small
@@ -20,11 +20,11 @@ CLIP = "clip_00001_.mp4"
 def videos(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the node that saves save a video, reported under `images` as ComfyUI's own SaveVideo does."""
 
-    async def save_video(call: Call) -> Result:
-        call.box.files.put(("output", "", CLIP), b"\0\0\0\x20ftypisom")
-        return Result(ui={"images": [{"filename": CLIP, "subfolder": "", "type": "output"}], "animated": [True]})
+    async def save_video(call: NodeCall) -> NodeResult:
+        call.machine.files.put(("output", "", CLIP), b"\0\0\0\x20ftypisom")
+        return NodeResult(ui={"images": [{"filename": CLIP, "subfolder": "", "type": "output"}], "animated": [True]})
 
-    monkeypatch.setitem(BEHAVIOURS, "SaveImage", save_video)
+    monkeypatch.setitem(NODE_FUNCTIONS, "SaveImage", save_video)
 
 
 @pytest.mark.usefixtures("videos")

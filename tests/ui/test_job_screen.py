@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from comfytui.sim.config import SimConfig
-from comfytui.sim.execution.call import Call, Result
-from comfytui.sim.execution.node_execution import BEHAVIOURS
+from comfytui.sim.execution.call import NodeCall, NodeResult
+from comfytui.sim.execution.node_execution import NODE_FUNCTIONS
 from comfytui.sim.machine import NodeFailedError
 from comfytui.sim.server import SimServer
 from comfytui.ui.images.image_view import ImageView
@@ -68,10 +68,10 @@ async def test_enter_on_a_failed_job_shows_words_and_traceback() -> None:
 
 
 async def test_escapes_and_markup_in_an_error_are_harmless(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fails(_: Call) -> Result:
+    async def fails(_: NodeCall) -> NodeResult:
         raise NodeFailedError("RuntimeError", EVIL)
 
-    monkeypatch.setitem(BEHAVIOURS, "VAEDecode", fails)
+    monkeypatch.setitem(NODE_FUNCTIONS, "VAEDecode", fails)
     async with screen(sim.url, workflow=small()) as it:
         await made(it, "failed")
         await it.shows("no fox")

@@ -210,7 +210,7 @@ async def test_a_character_that_joins_emoji_is_typed_like_any_other(sim: SimServ
 
 
 async def test_somebody_elses_job_is_cancelled_only_after_a_question() -> None:
-    config = SimConfig(steps_per_second=1, load_seconds=0, foreign_clients=1, foreign_pause=(0.0, 0.1))
+    config = SimConfig(steps_per_second=1, load_seconds=0, other_clients=1, other_client_pause=(0.0, 0.1))
     async with SimServer(config) as sim, screen(sim.url) as it:
         await it.shows("live")
         await it.shows("▶")

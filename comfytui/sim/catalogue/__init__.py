@@ -1,4 +1,4 @@
-"""Every node type that the simulated server has."""
+"""The node types of the simulated server."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,12 @@ from comfytui.sim.config import SimConfig
 
 
 def catalogue(config: SimConfig, uploads: Sequence[str] = ()) -> dict[str, NodeType]:
-    """Return every node type by name; `uploads` are the files that LoadImage offers."""
+    """Return all node types by name.
+
+    Args:
+        config: Names the model files that the loaders offer.
+        uploads: Names of the files that LoadImage offers.
+    """
     nodes = (
         *text_to_image.loaders(config),
         *text_to_image.conditioning(),

@@ -1,4 +1,4 @@
-"""The node types of modular sampling: noise, guider, sampler and sigmas each by a node of its own."""
+"""Node types of modular sampling: separate nodes for noise, guider, sampler and sigmas."""
 
 from functools import partial
 
@@ -17,7 +17,7 @@ _custom = partial(NodeType, module="comfy_extras.nodes_custom_sampler", modern=T
 
 
 def nodes() -> tuple[NodeType, ...]:
-    """Return the nodes around SamplerCustomAdvanced, and the Flux nodes that go with them."""
+    """Return the nodes around SamplerCustomAdvanced and the Flux nodes used with them."""
     model: InputSpec = ("MODEL", {})
     conditioning: InputSpec = ("CONDITIONING", {})
     return (

@@ -1,4 +1,4 @@
-"""The node types that save, load and change pictures, and the test node of the recordings."""
+"""Node types that save, load and transform images, and the test node of the recordings."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ SCALE_METHODS = ("nearest-exact", "bilinear", "area", "bicubic", "lanczos")
 
 
 def nodes(uploads: Sequence[str]) -> tuple[NodeType, ...]:
-    """Return the nodes that deal in pictures; `uploads` are the choices of LoadImage."""
-    return (_save_image(), _preview_image(), _load_image(uploads), *_changes(), _lab_sampler())
+    """Return the image nodes; `uploads` are the choices of LoadImage."""
+    return (_save_image(), _preview_image(), _load_image(uploads), *_transforms(), _lab_sampler())
 
 
 def _save_image() -> NodeType:
@@ -65,7 +65,7 @@ def _load_image(uploads: Sequence[str]) -> NodeType:
     )
 
 
-def _changes() -> tuple[NodeType, ...]:
+def _transforms() -> tuple[NodeType, ...]:
     return (
         NodeType(
             "ImageScale",

@@ -1,4 +1,4 @@
-"""What the server knows of its node types: their inputs and outputs, as `/object_info` tells them."""
+"""Description of node types: their inputs and outputs, as `/object_info` reports them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,15 +6,15 @@ from typing import Any
 
 MAX_SEED = 2**64 - 1
 MAX_RESOLUTION = 16384
-"""Pixels an edge."""
+"""Pixels per edge."""
 
 InputSpec = tuple[Any, ...]
-"""`(type,)` or `(type, options)`; a type is a name, or the list of a combo's choices."""
+"""`(type,)` or `(type, options)`; a type is a name, or the list of choices of a combo."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeType:
-    """One kind of node; `modern` ones are described in ComfyUI's newer (v3) form."""
+    """One node type; `modern` ones are described in ComfyUI's newer (v3) schema."""
 
     name: str
     display: str
@@ -32,11 +32,11 @@ class NodeType:
     is_output: bool = False
     modern: bool = False
     file_input: str | None = None
-    """The input that names an uploaded file, checked by existence and not by its list of choices."""
+    """The input that names an uploaded file; validated by the file's existence, not by the list of choices."""
 
     @property
     def inputs(self) -> dict[str, tuple[Any, dict[str, Any], bool]]:
-        """Each input's `(type, options, required)`, in the node's own order."""
+        """`(type, options, required)` of each input, in the node's own order."""
         return {
             name: (spec[0], spec[1] if len(spec) > 1 else {}, needed)
             for group, needed in ((self.required, True), (self.optional, False))
@@ -44,7 +44,7 @@ class NodeType:
         }
 
     def info(self) -> dict[str, Any]:
-        """Return the node's entry of `/object_info`."""
+        """Return the node's entry in `/object_info`."""
         groups = {"required": self.required, "optional": self.optional, "hidden": self.hidden}
         present = {group: dict(inputs) for group, inputs in groups.items() if inputs}
         info: dict[str, Any] = {
@@ -87,15 +87,15 @@ def decimal(default: float, low: float, high: float, step: float, **options: Any
 
 
 def choice(options: tuple[str, ...], tooltip: str | None = None) -> InputSpec:
-    """Describe a combo in the older form: the type *is* the list."""
+    """Describe a combo in the older schema: the type *is* the list."""
     return (list(options),) if tooltip is None else (list(options), {"tooltip": tooltip})
 
 
 def modern_choice(options: tuple[str, ...]) -> InputSpec:
-    """Describe a combo in the newer form: the list is an option of the type COMBO."""
+    """Describe a combo in the newer schema: the list is an option of the type COMBO."""
     return ("COMBO", {"multiselect": False, "options": list(options)})
 
 
 def tip(type_: str, tooltip: str) -> InputSpec:
-    """Describe a linked input that has nothing but a tooltip."""
+    """Describe a linked input whose only option is a tooltip."""
     return (type_, {"tooltip": tooltip})

@@ -1,4 +1,4 @@
-"""The node types of a plain text-to-image graph: loaders, conditioning, latents and samplers."""
+"""Node types of a plain text-to-image graph: loaders, conditioning, latents and samplers."""
 
 from comfytui.sim.catalogue.node_types import MAX_RESOLUTION, MAX_SEED, NodeType, choice, decimal, integer, tip
 from comfytui.sim.config import SimConfig
@@ -85,7 +85,7 @@ def conditioning() -> list[NodeType]:
 
 
 def latents() -> list[NodeType]:
-    """Return the nodes that make, scale and decode latents."""
+    """Return the nodes that create, scale and decode latents."""
     batch = integer(1, 1, 4096, tooltip="The number of latent images in the batch.")
     return [
         NodeType(
@@ -133,7 +133,7 @@ SEED = integer(0, 0, MAX_SEED, control_after_generate=True)
 
 
 def samplers() -> list[NodeType]:
-    """Return the two classic samplers."""
+    """Return KSampler and KSamplerAdvanced."""
     return [_ksampler(), _ksampler_advanced()]
 
 

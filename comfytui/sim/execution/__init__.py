@@ -1,1 +1,1 @@
-"""How the simulated server runs prompts."""
+"""Validation and execution of prompts on the simulated server."""

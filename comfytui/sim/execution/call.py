@@ -1,33 +1,33 @@
-"""One call of one node: what goes in and what comes out."""
+"""The call of a node: its inputs and its result."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
 
-from comfytui.sim.execution.progress import Progress
+from comfytui.sim.execution.progress import NodeProgress
 from comfytui.sim.execution.runtime_values import Value
 from comfytui.sim.execution.validate import Graph
-from comfytui.sim.machine import Box
+from comfytui.sim.machine import Machine
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """A node's outputs by slot, and what it shows to the client."""
+class NodeResult:
+    """A node's outputs by slot, and its UI output for the client."""
 
     values: tuple[Value, ...] = ()
     ui: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A node about to run, its links already followed."""
+class NodeCall:
+    """A node to run, its links replaced by their values."""
 
     kind: str
     node_id: str
     inputs: dict[str, Any]
-    box: Box
-    progress: Progress
+    machine: Machine
+    progress: NodeProgress
     graph: Graph
     extra_data: dict[str, Any]
 
@@ -36,10 +36,14 @@ class Call:
 
     @property
     def preview_method(self) -> str:
-        """How this prompt wants its previews made."""
-        return self.box.config.preview_for(self.extra_data.get("preview_method"))
+        """The preview method of this prompt."""
+        return self.machine.config.preview_for(self.extra_data.get("preview_method"))
 
-    def report(self, step: int, total: int, preview: Image.Image | None) -> None:
-        """Tell of a step; raises InterruptedRunError instead when the run was interrupted."""
-        self.box.check_interrupt()
+    def report_step(self, step: int, total: int, preview: Image.Image | None) -> None:
+        """Send the progress after a step.
+
+        Raises:
+            InterruptedRunError: If the run was interrupted; nothing is sent then.
+        """
+        self.machine.check_interrupt()
         self.progress.step(self.node_id, step, total, preview)

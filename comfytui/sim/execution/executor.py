@@ -1,4 +1,4 @@
-"""Runs the queue: one prompt at a time, node by node, with ComfyUI's frames in ComfyUI's order."""
+"""Execution of queued prompts, one at a time and node by node, with ComfyUI's frames in ComfyUI's order."""
 
 import time
 from collections.abc import Mapping
@@ -6,108 +6,112 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from comfytui.sim.catalogue.node_types import NodeType
-from comfytui.sim.execution.call import Call, Result
+from comfytui.sim.execution.call import NodeCall, NodeResult
 from comfytui.sim.execution.graph import ExecutionOrder, Signature, is_link, signatures
 from comfytui.sim.execution.node_execution import run_node
-from comfytui.sim.execution.progress import Progress
+from comfytui.sim.execution.progress import NodeProgress
 from comfytui.sim.execution.validate import Graph
-from comfytui.sim.machine import Box, InterruptedRunError, NodeFailedError
-from comfytui.sim.queue import Item, PromptQueue
+from comfytui.sim.machine import InterruptedRunError, Machine, NodeFailedError
+from comfytui.sim.queue import PromptQueue, QueueItem
 from comfytui.sim.sockets import Sockets
 
 SOURCE = "/opt/ComfyUI/execution.py"
-FORMATTED_AS_THEY_ARE = (int, float, bool, str, type(None))
-MINUTES_FROM = 600
-"""Seconds; a longer run is logged as a clock time."""
+JSON_SCALARS = (int, float, bool, str, type(None))
+CLOCK_FORMAT_SECONDS = 600
+"""A longer run is logged in hours, minutes and seconds."""
 
 
 @dataclass(slots=True)
 class Executor:
-    """The worker behind the queue, and its cache of the last prompt's results."""
+    """The worker that runs queued prompts, and its cache of the last prompt's node results."""
 
-    box: Box
+    machine: Machine
     queue: PromptQueue
     sockets: Sockets
     nodes: Mapping[str, NodeType]
-    cache: dict[Signature, Result] = field(default_factory=dict)
-    free_models: bool = False
-    free_cache: bool = False
+    cache: dict[Signature, NodeResult] = field(default_factory=dict)
+    unload_requested: bool = False
+    clear_cache_requested: bool = False
 
     async def run(self) -> None:
-        """Work off the queue, for ever."""
+        """Run queued prompts, forever."""
         while True:
             await self.queue.arrived.wait()
-            await self.box.pace.wake()
+            await self.machine.clock.wake()
             if self.queue.pending:
                 await self._run_one(self.queue.take())
             else:
                 self.queue.arrived.clear()
-            self._free()
+            self._free_memory()
 
     def free(self, models: bool, cache: bool) -> None:
-        """Ask for memory to be freed once nothing runs."""
-        self.free_models |= models or cache
-        self.free_cache |= cache
+        """Request that memory is freed once nothing runs.
+
+        Args:
+            models: Unload all models.
+            cache: Drop the cached node results, and unload all models.
+        """
+        self.unload_requested |= models or cache
+        self.clear_cache_requested |= cache
         self.queue.arrived.set()
 
-    def _free(self) -> None:
-        if self.free_models:
-            self.box.memory.unload()
-        if self.free_cache:
+    def _free_memory(self) -> None:
+        if self.unload_requested:
+            self.machine.memory.unload()
+        if self.clear_cache_requested:
             self.cache.clear()
-        self.free_models = self.free_cache = False
+        self.unload_requested = self.clear_cache_requested = False
 
-    async def _run_one(self, item: Item) -> None:
+    async def _run_one(self, item: QueueItem) -> None:
         began = time.monotonic()
-        self.box.interrupted = False
-        run = PromptRun(self.box, self.sockets, self.nodes, self.cache, item)
+        self.machine.interrupted = False
+        run = PromptRun(self.machine, self.sockets, self.nodes, self.cache, item)
         await run.execute()
-        await self.box.pace.settle()
+        await self.machine.clock.settle()
         self.sockets.last_node = None
         status = {
             "status_str": "success" if run.success else "error",
             "completed": run.success,
             "messages": run.messages,
         }
-        outputs = {node_id: ui["output"] for node_id, ui in run.shown.items()}
-        meta = {node_id: ui["meta"] for node_id, ui in run.shown.items()}
+        outputs = {node_id: ui["output"] for node_id, ui in run.ui_outputs.items()}
+        meta = {node_id: ui["meta"] for node_id, ui in run.ui_outputs.items()}
         self.queue.done({"outputs": outputs, "meta": meta}, status)
         if self.sockets.client_id is not None:
             self.sockets.send("executing", {"node": None, "prompt_id": item[1]}, self.sockets.client_id)
-        self.box.logs.done(f"Prompt executed in {_duration(time.monotonic() - began)}")
+        self.machine.logs.success(f"Prompt executed in {_duration(time.monotonic() - began)}")
 
 
 class PromptRun:
-    """One prompt on its way through the executor."""
+    """The execution of one prompt."""
 
     def __init__(
         self,
-        box: Box,
+        machine: Machine,
         sockets: Sockets,
         nodes: Mapping[str, NodeType],
-        cache: dict[Signature, Result],
-        item: Item,
+        cache: dict[Signature, NodeResult],
+        item: QueueItem,
     ) -> None:
         _, self.prompt_id, graph, self.extra_data, self.outputs, _ = item
         self.graph: Graph = graph
-        self.box, self.sockets, self.nodes, self.cache = box, sockets, nodes, cache
+        self.machine, self.sockets, self.nodes, self.cache = machine, sockets, nodes, cache
         self.sockets.client_id = self.extra_data.get("client_id")
-        self.progress = Progress(self.prompt_id, sockets, box.config.preview_size)
-        self.signatures = signatures(graph, _fingerprints(graph, nodes, box))
-        self.results: dict[str, Result] = {}
-        self.shown: dict[str, dict[str, Any]] = {}
+        self.progress = NodeProgress(self.prompt_id, sockets, machine.config.preview_size)
+        self.signatures = signatures(graph, _file_hashes(graph, nodes, machine))
+        self.ui_outputs: dict[str, dict[str, Any]] = {}
         self.executed: list[str] = []
         self.messages: list[list[Any]] = []
         self.success = True
 
     async def execute(self) -> None:
-        """Run every node that is not cached; ends by success, error or interrupt."""
-        self._tell("execution_start", {"prompt_id": self.prompt_id})
+        """Run every node that is not cached, until success, an error or an interrupt."""
+        self._record("execution_start", {"prompt_id": self.prompt_id})
         wanted = set(self.signatures.values())
         for signature in [key for key in self.cache if key not in wanted]:
             del self.cache[signature]
         cached = [node_id for node_id in self.graph if self.signatures.get(node_id) in self.cache]
-        self._tell("execution_cached", {"nodes": cached, "prompt_id": self.prompt_id})
+        self._record("execution_cached", {"nodes": cached, "prompt_id": self.prompt_id})
         order = ExecutionOrder(self.graph, self.nodes, frozenset(cached))
         for output in self.outputs:
             order.add(output)
@@ -115,8 +119,8 @@ class PromptRun:
             try:
                 await self._run_node(node_id)
             except InterruptedRunError:
-                self.box.logs.info("Processing interrupted")
-                self._tell("execution_interrupted", self._where(node_id), to_all=True)
+                self.machine.logs.info("Processing interrupted")
+                self._record("execution_interrupted", self._node_context(node_id), to_all=True)
                 self.success = False
                 return
             except NodeFailedError as exc:
@@ -126,68 +130,68 @@ class PromptRun:
                 self._fail(node_id, NodeFailedError(type(exc).__qualname__, str(exc)))
                 return
             order.finish(node_id)
-        self._tell("execution_success", {"prompt_id": self.prompt_id})
+        self._record("execution_success", {"prompt_id": self.prompt_id})
 
     async def _run_node(self, node_id: str) -> None:
         signature = self.signatures[node_id]
-        if (known := self.cache.get(signature)) is not None:
-            self._show(node_id, known)
+        if (cached_result := self.cache.get(signature)) is not None:
+            self._publish_ui(node_id, cached_result)
             self.progress.finish(node_id)
             return
         self.progress.start(node_id)
         if self.sockets.client_id is not None:
             self.sockets.last_node = node_id
             self._send("executing", {"node": node_id, "display_node": node_id, "prompt_id": self.prompt_id})
-        self.box.check_interrupt()
+        self.machine.check_interrupt()
         result = await run_node(self._call(node_id))
-        self._show(node_id, result)
+        self._publish_ui(node_id, result)
         self.cache[signature] = result
         self.progress.finish(node_id)
         self.executed.append(node_id)
 
-    def _call(self, node_id: str) -> Call:
+    def _call(self, node_id: str) -> NodeCall:
         node = self.graph[node_id]
         inputs = {
             name: self.cache[self.signatures[value[0]]].values[int(value[1])] if is_link(value) else value
             for name, value in node["inputs"].items()
         }
-        return Call(node["class_type"], node_id, inputs, self.box, self.progress, self.graph, self.extra_data)
+        return NodeCall(node["class_type"], node_id, inputs, self.machine, self.progress, self.graph, self.extra_data)
 
-    def _show(self, node_id: str, result: Result) -> None:
+    def _publish_ui(self, node_id: str, result: NodeResult) -> None:
         if not result.ui:
             return
         meta = {"node_id": node_id, "display_node": node_id, "parent_node": None, "real_node_id": node_id}
-        self.shown[node_id] = {"output": result.ui, "meta": meta}
+        self.ui_outputs[node_id] = {"output": result.ui, "meta": meta}
         if self.sockets.client_id is not None:
             data = {"node": node_id, "display_node": node_id, "output": result.ui, "prompt_id": self.prompt_id}
             self._send("executed", data)
 
     def _fail(self, node_id: str, exc: NodeFailedError) -> None:
         self.success = False
-        self.box.logs.error(f"!!! Exception during processing !!! {exc}")
-        self.box.logs.error(f"Traceback (most recent call last):\n{''.join(_traceback())}{exc.kind}: {exc}\n")
+        self.machine.logs.error(f"!!! Exception during processing !!! {exc}")
+        self.machine.logs.error(f"Traceback (most recent call last):\n{''.join(_traceback())}{exc.kind}: {exc}\n")
         if exc.tips:
-            self.box.logs.error("Got an OOM, unloading all loaded models.")
-            self.box.memory.unload()
+            self.machine.logs.error("Got an OOM, unloading all loaded models.")
+            self.machine.memory.unload()
         message = {
-            **self._where(node_id),
+            **self._node_context(node_id),
             "exception_message": f"{exc}\n{exc.tips}",
             "exception_type": exc.kind,
             "traceback": _traceback(),
             "current_inputs": {
-                name: [value if isinstance(value, FORMATTED_AS_THEY_ARE) else str(value)]
+                name: [value if isinstance(value, JSON_SCALARS) else str(value)]
                 for name, value in self._call(node_id).inputs.items()
             },
             "current_outputs": list(self.graph),
         }
-        self._tell("execution_error", message)
+        self._record("execution_error", message)
 
-    def _where(self, node_id: str) -> dict[str, Any]:
+    def _node_context(self, node_id: str) -> dict[str, Any]:
         kind = self.graph[node_id]["class_type"]
         return {"prompt_id": self.prompt_id, "node_id": node_id, "node_type": kind, "executed": list(self.executed)}
 
-    def _tell(self, event: str, data: dict[str, Any], *, to_all: bool = False) -> None:
-        """Send an event that also goes into the history."""
+    def _record(self, event: str, data: dict[str, Any], *, to_all: bool = False) -> None:
+        """Send an event and add it to the messages in the history; `to_all` sends it even without a client."""
         data = {**data, "timestamp": int(time.time() * 1000)}
         self.messages.append([event, data])
         if self.sockets.client_id is not None or to_all:
@@ -197,14 +201,14 @@ class PromptRun:
         self.sockets.send(event, data, self.sockets.client_id)
 
 
-def _fingerprints(graph: Graph, nodes: Mapping[str, NodeType], box: Box) -> dict[str, str]:
-    """Return the fingerprint of the file that a node reads, by node."""
-    prints = {}
+def _file_hashes(graph: Graph, nodes: Mapping[str, NodeType], machine: Machine) -> dict[str, str]:
+    """Return a hash of the input file's content for each node that reads a file."""
+    hashes = {}
     for node_id, node in graph.items():
         name = nodes[node["class_type"]].file_input
-        if name is not None and (content := box.files.find_annotated(str(node["inputs"].get(name)))) is not None:
-            prints[node_id] = str(hash(content))
-    return prints
+        if name is not None and (content := machine.files.find_annotated(str(node["inputs"].get(name)))) is not None:
+            hashes[node_id] = str(hash(content))
+    return hashes
 
 
 def _traceback() -> list[str]:
@@ -216,4 +220,6 @@ def _traceback() -> list[str]:
 
 
 def _duration(seconds: float) -> str:
-    return time.strftime("%H:%M:%S", time.gmtime(seconds)) if seconds > MINUTES_FROM else f"{seconds:.2f} seconds"
+    return (
+        time.strftime("%H:%M:%S", time.gmtime(seconds)) if seconds > CLOCK_FORMAT_SECONDS else f"{seconds:.2f} seconds"
+    )

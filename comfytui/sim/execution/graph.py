@@ -1,4 +1,4 @@
-"""What follows from a graph alone: signatures for the cache, and the order of execution."""
+"""Properties of a graph: the nodes' signatures for the cache, and the order of execution."""
 
 import hashlib
 import json
@@ -13,23 +13,25 @@ Signature = str
 
 
 def is_link(value: Any) -> bool:
-    """Return whether an input's value is the output of another node: `[node_id, slot]`."""
+    """Return whether an input's value is a link to another node's output: `[node_id, slot]`."""
     return (
         isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int | float)
     )
 
 
-def signatures(graph: Graph, changed: Mapping[str, str]) -> dict[str, Signature]:
-    """Return the cache key of each node that can run: its type and inputs, and those of everything before it.
+def signatures(graph: Graph, file_hashes: Mapping[str, str]) -> dict[str, Signature]:
+    """Return the cache key of each node that can run, from the types and inputs of it and all its ancestors.
 
-    `changed` has a fingerprint for nodes whose result depends on more than their inputs.
+    Args:
+        graph: The nodes by id; they may contain cycles and missing nodes.
+        file_hashes: Hash of the input file of each node that reads one.
     """
     known: dict[str, Signature | None] = {}
 
     def sign(node_id: str) -> Signature | None:
         if node_id in known or node_id not in graph:
             return known.get(node_id)
-        known[node_id] = None  # what a cycle comes back to
+        known[node_id] = None  # found again if there is a cycle
         node = graph[node_id]
         inputs: dict[str, Any] = {}
         for name, value in sorted(node.get("inputs", {}).items()):
@@ -39,7 +41,7 @@ def signatures(graph: Graph, changed: Mapping[str, str]) -> dict[str, Signature]
                 inputs[name] = [source, value[1]]
             else:
                 return None
-        text = json.dumps([node["class_type"], changed.get(node_id), inputs], sort_keys=True)
+        text = json.dumps([node["class_type"], file_hashes.get(node_id), inputs], sort_keys=True)
         known[node_id] = hashlib.sha256(text.encode()).hexdigest()
         return known[node_id]
 
@@ -48,44 +50,44 @@ def signatures(graph: Graph, changed: Mapping[str, str]) -> dict[str, Signature]
 
 @dataclass(slots=True)
 class ExecutionOrder:
-    """The nodes still to run; `next` prefers what brings an output soonest, as ComfyUI does."""
+    """The nodes still to run; like ComfyUI, `next` prefers nodes that are closest to an output."""
 
     graph: Graph
     nodes: Mapping[str, NodeType]
     cached: frozenset[str]
-    waits_for: dict[str, set[str]] = field(default_factory=dict)
-    """By node, in the order in which they were found: the nodes that must run before it."""
+    dependencies: dict[str, set[str]] = field(default_factory=dict)
+    """For each node, in the order of discovery: the nodes that must run before it."""
 
     def add(self, output: str) -> None:
-        """Add an output and everything it needs that is not cached."""
+        """Add an output node and all its ancestors that are not cached."""
         stack = [output]
         while stack:
             node_id = stack.pop()
-            if node_id in self.waits_for:
+            if node_id in self.dependencies:
                 continue
             needs = [value[0] for value in self.graph[node_id]["inputs"].values() if is_link(value)]
             needs = [source for source in needs if source not in self.cached]
-            self.waits_for[node_id] = set(needs)
+            self.dependencies[node_id] = set(needs)
             stack += needs
 
     def next(self) -> str | None:
-        """Return the node to run now, None when all have run."""
-        ready = [node_id for node_id, needs in self.waits_for.items() if not needs]
+        """Return the next node to run, or None if all have run."""
+        ready = [node_id for node_id, needs in self.dependencies.items() if not needs]
         if not ready:
             return None
-        outputs = {node_id for node_id in self.waits_for if self._is_output(node_id)}
-        before = {source for output in outputs for source in self.waits_for[output]}
-        before_that = {source for node_id in before for source in self.waits_for.get(node_id, ())}
-        for group in (outputs, before, before_that):
+        outputs = {node_id for node_id in self.dependencies if self._is_output(node_id)}
+        parents = {source for output in outputs for source in self.dependencies[output]}
+        grandparents = {source for node_id in parents for source in self.dependencies.get(node_id, ())}
+        for group in (outputs, parents, grandparents):
             for node_id in ready:
                 if node_id in group:
                     return node_id
         return ready[0]
 
     def finish(self, node_id: str) -> None:
-        """Take a node that has run off the list."""
-        del self.waits_for[node_id]
-        for needs in self.waits_for.values():
+        """Remove a node that has run."""
+        del self.dependencies[node_id]
+        for needs in self.dependencies.values():
             needs.discard(node_id)
 
     def _is_output(self, node_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""The nodes that deal in pictures: decode, save, load, scale, invert."""
+"""Functions of the image nodes: decode, save, load, scale, invert."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from comfytui.sim.execution.call import Call, Result
+from comfytui.sim.execution.call import NodeCall, NodeResult
 from comfytui.sim.execution.runtime_values import Images, Latent, Mask
 from comfytui.sim.files import escapes, temp_suffix
 from comfytui.sim.machine import NodeFailedError
@@ -19,7 +19,7 @@ from comfytui.sim.painting import paint
 from comfytui.sim.painting.scene import Scene
 
 DECODE_SHARE = 0.1
-"""Part of the load time that brings the VAE into memory."""
+"""Share of the load time for the VAE."""
 GREY = (127, 127, 127)
 SAVED_COMPRESSION, TEMPORARY_COMPRESSION = 4, 1
 RESAMPLING = {
@@ -31,12 +31,12 @@ RESAMPLING = {
 }
 
 
-async def decode(call: Call) -> Result:
-    """Paint the pictures of a latent batch; an empty latent gives grey."""
-    box, file = call.box, call["vae"].file
-    await box.bring(file, sizes_of(file, box.config.device).vae, DECODE_SHARE)
+async def decode(call: NodeCall) -> NodeResult:
+    """Paint the images of a latent batch; an empty latent becomes grey."""
+    machine, file = call.machine, call["vae"].file
+    await machine.load_part(file, sizes_of(file, machine.config.device).vae, DECODE_SHARE)
     latent: Latent = call["samples"]
-    return Result((Images(tuple([await asyncio.to_thread(_paint_one, latent, i) for i in range(latent.batch)])),))
+    return NodeResult((Images(tuple([await asyncio.to_thread(_paint_one, latent, i) for i in range(latent.batch)])),))
 
 
 def _paint_one(latent: Latent, index: int) -> Image.Image:
@@ -45,34 +45,34 @@ def _paint_one(latent: Latent, index: int) -> Image.Image:
     return Image.new("RGB", size, GREY) if scene is None else paint(replace(scene, index=index), size)
 
 
-async def save(call: Call) -> Result:
-    """Save pictures to the output folder."""
+async def save(call: NodeCall) -> NodeResult:
+    """Save images to the output folder."""
     return await _store(call, "output", call.inputs.get("filename_prefix", "ComfyUI"), SAVED_COMPRESSION)
 
 
-async def save_temporary(call: Call) -> Result:
-    """Save pictures to the temporary folder."""
-    return await _store(call, "temp", f"ComfyUI{temp_suffix(call.box.rng)}", TEMPORARY_COMPRESSION)
+async def save_temporary(call: NodeCall) -> NodeResult:
+    """Save images to the temporary folder."""
+    return await _store(call, "temp", f"ComfyUI{temp_suffix(call.machine.rng)}", TEMPORARY_COMPRESSION)
 
 
-async def _store(call: Call, kind: str, prefix: str, compression: int) -> Result:
-    pictures: Images = call["images"]
-    width, height = pictures.frames[0].size
+async def _store(call: NodeCall, kind: str, prefix: str, compression: int) -> NodeResult:
+    images: Images = call["images"]
+    width, height = images.frames[0].size
     subfolder, _, stem = _expand(prefix, width, height).replace("\\", "/").rpartition("/")
     if escapes(subfolder):
         raise NodeFailedError("Exception", "**** ERROR: Saving image outside the output folder is not allowed.")
-    shown = []
-    for number, frame in enumerate(pictures.frames):
-        counter = call.box.files.next_number(kind, subfolder, stem)
+    saved = []
+    for number, frame in enumerate(images.frames):
+        counter = call.machine.files.next_number(kind, subfolder, stem)
         name = f"{stem.replace('%batch_num%', str(number))}_{counter:05}_.png"
         content = await asyncio.to_thread(_png, frame, call.graph, call.extra_data, compression)
-        call.box.files.put((kind, subfolder, name), content)
-        shown.append({"filename": name, "subfolder": subfolder, "type": kind})
-    return Result((pictures,), {"images": shown})
+        call.machine.files.put((kind, subfolder, name), content)
+        saved.append({"filename": name, "subfolder": subfolder, "type": kind})
+    return NodeResult((images,), {"images": saved})
 
 
 def _expand(prefix: str, width: int, height: int) -> str:
-    """Fill in the variables that a file name prefix may have."""
+    """Replace the variables in a file name prefix."""
     now = time.localtime()
     values = {"width": width, "height": height, "year": now.tm_year}
     values |= {"month": now.tm_mon, "day": now.tm_mday, "hour": now.tm_hour, "minute": now.tm_min, "second": now.tm_sec}
@@ -91,32 +91,32 @@ def _png(frame: Image.Image, graph: dict[str, Any], extra_data: dict[str, Any], 
     return buffer.getvalue()
 
 
-async def load(call: Call) -> Result:
-    """Load an uploaded picture."""
-    content = call.box.files.find_annotated(call["image"])
+async def load(call: NodeCall) -> NodeResult:
+    """Load an uploaded image."""
+    content = call.machine.files.find_annotated(call["image"])
     if content is None:
         raise NodeFailedError("FileNotFoundError", f"[Errno 2] No such file or directory: '{call['image']}'")
     try:
         frame = await asyncio.to_thread(lambda: ImageOps.exif_transpose(Image.open(BytesIO(content))).convert("RGB"))
     except (UnidentifiedImageError, OSError, SyntaxError) as exc:
         raise NodeFailedError("PIL.UnidentifiedImageError", "cannot identify image file") from exc
-    return Result((Images((frame,)), Mask()))
+    return NodeResult((Images((frame,)), Mask()))
 
 
-async def scale(call: Call) -> Result:
-    """Scale pictures; 0 keeps the proportion of the other edge."""
-    pictures: Images = call["image"]
-    width, height = pictures.frames[0].size
+async def scale(call: NodeCall) -> NodeResult:
+    """Scale images; an edge of 0 keeps the aspect ratio."""
+    images: Images = call["image"]
+    width, height = images.frames[0].size
     wide, high = call["width"], call["height"]
     if wide == 0 and high == 0:
-        return Result((pictures,))
+        return NodeResult((images,))
     size = (wide or max(1, round(width * high / height)), high or max(1, round(height * wide / width)))
     method = RESAMPLING[call["upscale_method"]]
     fit = ImageOps.fit if call["crop"] == "center" else Image.Image.resize
-    return Result((Images(tuple([await asyncio.to_thread(fit, frame, size, method) for frame in pictures.frames])),))
+    return NodeResult((Images(tuple([await asyncio.to_thread(fit, frame, size, method) for frame in images.frames])),))
 
 
-async def invert(call: Call) -> Result:
-    """Invert pictures."""
-    pictures: Images = call["image"]
-    return Result((Images(tuple([await asyncio.to_thread(ImageOps.invert, frame) for frame in pictures.frames])),))
+async def invert(call: NodeCall) -> NodeResult:
+    """Invert images."""
+    images: Images = call["image"]
+    return NodeResult((Images(tuple([await asyncio.to_thread(ImageOps.invert, frame) for frame in images.frames])),))

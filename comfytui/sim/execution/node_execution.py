@@ -1,9 +1,9 @@
-"""What each node type does when it runs."""
+"""The function that each node type runs."""
 
 from collections.abc import Awaitable, Callable
 
 from comfytui.sim.execution import image_nodes, sampling
-from comfytui.sim.execution.call import Call, Result
+from comfytui.sim.execution.call import NodeCall, NodeResult
 from comfytui.sim.execution.runtime_values import (
     Conditioning,
     Guider,
@@ -13,91 +13,96 @@ from comfytui.sim.execution.runtime_values import (
     SamplerName,
     Sigmas,
     Value,
-    scaled,
+    resized,
 )
 from comfytui.sim.memory import sizes_of
 
 READ_SHARE, TEXT_SHARE = 0.6, 0.1
-"""Parts of the load time: reading the file, and bringing its text model into memory."""
+"""Shares of the load time for reading the file and for the text encoder."""
 
 
-async def run_node(call: Call) -> Result:
-    """Run a node; raises NodeFailedError or InterruptedRunError."""
-    return await BEHAVIOURS[call.kind](call)
+async def run_node(call: NodeCall) -> NodeResult:
+    """Run a node.
+
+    Raises:
+        NodeFailedError: If the node fails.
+        InterruptedRunError: If the run is interrupted.
+    """
+    return await NODE_FUNCTIONS[call.kind](call)
 
 
-def pure(compute: Callable[[Call], tuple[Value, ...]]) -> Callable[[Call], Awaitable[Result]]:
-    """Make a behaviour of a function that needs no time."""
+def instant(compute: Callable[[NodeCall], tuple[Value, ...]]) -> Callable[[NodeCall], Awaitable[NodeResult]]:
+    """Turn a function that takes no time into a node function."""
 
-    async def behave(call: Call) -> Result:
-        return Result(compute(call))
+    async def run(call: NodeCall) -> NodeResult:
+        return NodeResult(compute(call))
 
-    return behave
+    return run
 
 
-async def load_checkpoint(call: Call) -> Result:
-    """Read a checkpoint file: most of the load time, and the lines that ComfyUI prints meanwhile."""
+async def load_checkpoint(call: NodeCall) -> NodeResult:
+    """Read a checkpoint file, which takes most of the load time, and log what ComfyUI logs meanwhile."""
     file = call["ckpt_name"]
-    model = await _read(call, file, sizes_of(file, call.box.config.device).total)
-    box = call.box
-    attention = "pytorch" if box.config.device == "cuda" else "split"
-    box.logs.info(f"Using {attention} attention in VAE")
-    box.logs.info(f"Using {attention} attention in VAE")
-    vae_dtype = "torch.bfloat16" if box.config.device == "cuda" else "torch.float32"
-    box.logs.info(f"VAE load device: {_device(call)}, offload device: cpu, dtype: {vae_dtype}")
-    await box.bring(model.file, sizes_of(model.file, box.config.device).text, TEXT_SHARE)
-    box.logs.info(
+    model = await _read(call, file, sizes_of(file, call.machine.config.device).total)
+    machine = call.machine
+    attention = "pytorch" if machine.config.device == "cuda" else "split"
+    machine.logs.info(f"Using {attention} attention in VAE")
+    machine.logs.info(f"Using {attention} attention in VAE")
+    vae_dtype = "torch.bfloat16" if machine.config.device == "cuda" else "torch.float32"
+    machine.logs.info(f"VAE load device: {_device(call)}, offload device: cpu, dtype: {vae_dtype}")
+    await machine.load_part(model.file, sizes_of(model.file, machine.config.device).text, TEXT_SHARE)
+    machine.logs.info(
         f"CLIP/text encoder model load device: {_device(call)}, offload device: cpu, "
         f"current: {_device(call)}, dtype: torch.float16"
     )
-    return Result((model, model, model))
+    return NodeResult((model, model, model))
 
 
-async def load_diffusion_model(call: Call) -> Result:
-    """Read a diffusion model without its text model and VAE."""
+async def load_diffusion_model(call: NodeCall) -> NodeResult:
+    """Read a diffusion model without text encoder and VAE."""
     file = call["unet_name"]
-    return Result((await _read(call, file, sizes_of(file, call.box.config.device).diffusion.mib),))
+    return NodeResult((await _read(call, file, sizes_of(file, call.machine.config.device).diffusion.mib),))
 
 
-async def encode_text(call: Call) -> Result:
-    """Encode a text, after loading the text model if it is not in memory."""
+async def encode_text(call: NodeCall) -> NodeResult:
+    """Encode a text, loading the text encoder first if it is not in memory."""
     file = call["clip"].file
-    await call.box.bring(file, sizes_of(file, call.box.config.device).text, TEXT_SHARE)
-    return Result((Conditioning(call["text"]),))
+    await call.machine.load_part(file, sizes_of(file, call.machine.config.device).text, TEXT_SHARE)
+    return NodeResult((Conditioning(call["text"]),))
 
 
-async def _read(call: Call, file: str, mib: float) -> Model:
-    box = call.box
-    dtype = "torch.float16" if box.config.device == "cuda" else "torch.float32"
-    await box.read(file, mib, READ_SHARE)
-    box.logs.info(f"model weight dtype {dtype}, manual cast: None")
-    box.logs.info(f"model_type {'FLUX' if 'flux' in file.lower() else 'EPS'}")
+async def _read(call: NodeCall, file: str, mib: float) -> Model:
+    machine = call.machine
+    dtype = "torch.float16" if machine.config.device == "cuda" else "torch.float32"
+    await machine.read_model_file(file, mib, READ_SHARE)
+    machine.logs.info(f"model weight dtype {dtype}, manual cast: None")
+    machine.logs.info(f"model_type {'FLUX' if 'flux' in file.lower() else 'EPS'}")
     return Model(file)
 
 
-def _device(call: Call) -> str:
-    return "cuda:0" if call.box.config.device == "cuda" else "cpu"
+def _device(call: NodeCall) -> str:
+    return "cuda:0" if call.machine.config.device == "cuda" else "cpu"
 
 
-BEHAVIOURS: dict[str, Callable[[Call], Awaitable[Result]]] = {
+NODE_FUNCTIONS: dict[str, Callable[[NodeCall], Awaitable[NodeResult]]] = {
     "CheckpointLoaderSimple": load_checkpoint,
     "UNETLoader": load_diffusion_model,
-    "DualCLIPLoader": pure(lambda call: (Model(call["clip_name1"]),)),
-    "VAELoader": pure(lambda call: (Model(call["vae_name"]),)),
+    "DualCLIPLoader": instant(lambda call: (Model(call["clip_name1"]),)),
+    "VAELoader": instant(lambda call: (Model(call["vae_name"]),)),
     "CLIPTextEncode": encode_text,
-    "FluxGuidance": pure(lambda call: (call["conditioning"],)),
-    "EmptyLatentImage": pure(lambda call: (Latent(call["width"], call["height"], call["batch_size"]),)),
-    "EmptySD3LatentImage": pure(lambda call: (Latent(call["width"], call["height"], call["batch_size"]),)),
-    "LatentUpscale": pure(lambda call: (scaled(call["samples"], call["width"], call["height"]),)),
+    "FluxGuidance": instant(lambda call: (call["conditioning"],)),
+    "EmptyLatentImage": instant(lambda call: (Latent(call["width"], call["height"], call["batch_size"]),)),
+    "EmptySD3LatentImage": instant(lambda call: (Latent(call["width"], call["height"], call["batch_size"]),)),
+    "LatentUpscale": instant(lambda call: (resized(call["samples"], call["width"], call["height"]),)),
     "KSampler": sampling.ksampler,
     "KSamplerAdvanced": sampling.ksampler_advanced,
     "SamplerCustomAdvanced": sampling.sampler_custom_advanced,
     "LabSampler": sampling.lab_sampler,
-    "RandomNoise": pure(lambda call: (Noise(call["noise_seed"]),)),
-    "BasicScheduler": pure(lambda call: (Sigmas(call["steps"] if call["denoise"] > 0 else 0),)),
-    "KSamplerSelect": pure(lambda call: (SamplerName(call["sampler_name"]),)),
-    "BasicGuider": pure(lambda call: (Guider(call["model"], call["conditioning"]),)),
-    "CFGGuider": pure(lambda call: (Guider(call["model"], call["positive"]),)),
+    "RandomNoise": instant(lambda call: (Noise(call["noise_seed"]),)),
+    "BasicScheduler": instant(lambda call: (Sigmas(call["steps"] if call["denoise"] > 0 else 0),)),
+    "KSamplerSelect": instant(lambda call: (SamplerName(call["sampler_name"]),)),
+    "BasicGuider": instant(lambda call: (Guider(call["model"], call["conditioning"]),)),
+    "CFGGuider": instant(lambda call: (Guider(call["model"], call["positive"]),)),
     "VAEDecode": image_nodes.decode,
     "SaveImage": image_nodes.save,
     "PreviewImage": image_nodes.save_temporary,

@@ -1,4 +1,4 @@
-"""The progress of one prompt's nodes, and the frames that tell of it."""
+"""The progress of one prompt's nodes, and the frames that report it."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +9,8 @@ from comfytui.sim.sockets import Preview, Sockets
 
 
 @dataclass(slots=True)
-class Progress:
-    """Every node of one prompt that has started; each change sends them all."""
+class NodeProgress:
+    """Progress of the nodes of one prompt that have started; each change sends all of them."""
 
     prompt_id: str
     sockets: Sockets
@@ -22,20 +22,20 @@ class Progress:
         self._set(node_id, "running", 0.0, 1.0)
 
     def finish(self, node_id: str) -> None:
-        """Mark a node as finished; a cached one, which never ran, counts 1 of 1."""
+        """Mark a node as finished; a cached one, which never ran, has 1 of 1 steps."""
         known = self.nodes.get(node_id, {"max": 1})
         self._set(node_id, "finished", known["max"], known["max"])
 
     def step(self, node_id: str, value: int, total: int, image: Image.Image | None) -> None:
-        """Tell that a node has done `value` of `total` steps, with a preview if there is one."""
+        """Send that a node has done `value` of `total` steps, with a preview if `image` is given."""
         self._set(node_id, "running", value, total)
         owner = self.sockets.client_id
         modern = self.sockets.wants_metadata()
         if image is not None and modern:
             metadata = {"node_id": node_id, "prompt_id": self.prompt_id, **_lineage(node_id)}
             self.sockets.send("preview", Preview(image, self.preview_size, metadata), owner)
-        told = node_id if self.sockets.capabilities.progress_state else self.sockets.last_node
-        step = {"value": value, "max": total, "prompt_id": self.prompt_id, "node": told}
+        reported_node = node_id if self.sockets.capabilities.progress_state else self.sockets.last_node
+        step = {"value": value, "max": total, "prompt_id": self.prompt_id, "node": reported_node}
         self.sockets.send("progress", step, owner)
         if image is not None and not modern:
             self.sockets.send("preview", Preview(image, self.preview_size), owner)
@@ -55,5 +55,5 @@ class Progress:
 
 
 def _lineage(node_id: str) -> dict[str, str | None]:
-    """Return where a node stands among subgraphs: here every node is its own."""
+    """Return a node's place among subgraphs; there are none here, so it is its own display node."""
     return {"display_node_id": node_id, "parent_node_id": None, "real_node_id": node_id}

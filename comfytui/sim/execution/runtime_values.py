@@ -1,4 +1,4 @@
-"""What flows along the links of a graph."""
+"""The values that nodes pass along the links of a graph."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,7 @@ from comfytui.sim.painting.scene import Scene
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model, a text encoder or a VAE that came from a file."""
+    """A diffusion model, text encoder or VAE from a file."""
 
     file: str
 
@@ -33,7 +33,7 @@ class Latent:
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """A batch of pictures of one size."""
+    """A batch of images of one size."""
 
     frames: tuple[Image.Image, ...]
 
@@ -47,7 +47,7 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Guider:
-    """A model with the text that guides it."""
+    """A model and the conditioning that guides it."""
 
     model: Model
     positive: Conditioning
@@ -55,28 +55,28 @@ class Guider:
 
 @dataclass(frozen=True, slots=True)
 class Sigmas:
-    """A noise schedule of so many steps."""
+    """A noise schedule with a number of steps."""
 
     steps: int
 
 
 @dataclass(frozen=True, slots=True)
 class SamplerName:
-    """The algorithm of a modular sampler."""
+    """The sampling algorithm of a modular sampler."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Mask:
-    """A mask; nothing here looks into it."""
+    """A mask; no simulated node reads it."""
 
 
 Value = Model | Conditioning | Latent | Images | Noise | Guider | Sigmas | SamplerName | Mask
 
 
-def scaled(latent: Latent, width: int, height: int) -> Latent:
-    """Return a latent in another size; 0 keeps the proportion of the other edge, both 0 change nothing."""
+def resized(latent: Latent, width: int, height: int) -> Latent:
+    """Return a latent in another size (pixels); an edge of 0 keeps the aspect ratio, two change nothing."""
     match width, height:
         case 0, 0:
             return latent

@@ -1,4 +1,4 @@
-"""Validation of submitted graphs, with the very verdicts and error bodies of ComfyUI."""
+"""Validation of submitted graphs, with the same results and error bodies as ComfyUI."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from comfytui.sim.catalogue.node_types import NodeType
 Graph = dict[str, dict[str, Any]]
 Error = dict[str, Any]
 
-LONGEST_SPELT_OUT = 20
-"""Choices; a longer list is not sent back in an error."""
+MAX_LISTED_CHOICES = 20
+"""A longer list of choices is not included in an error."""
 SOURCE = "/opt/ComfyUI/execution.py"
 CASTS: Mapping[str, Callable[[Any], Any]] = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The outcome: the outputs to execute, or the `error` for a 400; either may carry node errors."""
+class ValidationResult:
+    """The output nodes to execute, or the `error` of a 400 response; either may come with node errors."""
 
     outputs: tuple[str, ...] = ()
     error: Error | None = None
@@ -26,7 +26,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class Validator:
-    """One validation of one graph; values are converted to their input's type in place."""
+    """Validates one graph; converts values to the type of their input, in place."""
 
     graph: Graph
     nodes: Mapping[str, NodeType]
@@ -34,7 +34,15 @@ class Validator:
     results: dict[str, tuple[bool, list[Error]]] = field(default_factory=dict)
 
     def check(self, node_id: str, path: tuple[str, ...] = ()) -> tuple[bool, list[Error]]:
-        """Return whether a node and all before it are valid, and the node's own errors."""
+        """Validate a node and its ancestors.
+
+        Args:
+            node_id: The node to validate.
+            path: The nodes through which it was reached, to detect cycles.
+
+        Returns:
+            Whether the node and all its ancestors are valid, and the node's own errors.
+        """
         if node_id in self.results:
             return self.results[node_id]
         if node_id in path:
@@ -43,17 +51,17 @@ class Validator:
         inputs = self.graph[node_id]["inputs"]
         node = self.nodes[self.graph[node_id]["class_type"]]
         errors: list[Error] = []
-        sound = True
+        valid = True
         for name, (type_, options, needed) in node.inputs.items():
             if name not in inputs:
                 errors += [_missing(name)] if needed else []
             elif isinstance(inputs[name], list):
-                sound &= self._check_link(name, (type_, options), inputs[name], errors, (*path, node_id))
+                valid &= self._check_link(name, (type_, options), inputs[name], errors, (*path, node_id))
             else:
                 errors += self._check_value(node, inputs, name, type_, options)
         cycle_ok, cycle_errors = self.results.get(node_id, (True, []))
         errors = cycle_errors + [error for error in errors if error not in cycle_errors]
-        self.results[node_id] = (cycle_ok and sound and not errors, errors)
+        self.results[node_id] = (cycle_ok and valid and not errors, errors)
         return self.results[node_id]
 
     def _report_cycle(self, path: list[str]) -> None:
@@ -68,19 +76,19 @@ class Validator:
     ) -> bool:
         if len(link) != 2:
             message = "Bad linked input, must be a length-2 list of [node_id, slot_index]"
-            errors.append(_error("bad_linked_input", message, name, **_about(name, config, received_value=link)))
+            errors.append(_error("bad_linked_input", message, name, **_input_info(name, config, received_value=link)))
             return True
         source = link[0]
         received = self.nodes[self.graph[source]["class_type"]].outputs[link[1]]
         if received != config[0]:
             details = f"{name}, received_type({received}) mismatch input_type({config[0]})"
-            info = _about(name, config, received_type=received, linked_node=link)
+            info = _input_info(name, config, received_type=received, linked_node=link)
             errors.append(_error("return_type_mismatch", "Return type mismatch between linked nodes", details, **info))
             return True
         try:
             return self.check(source, path)[0]
         except Exception as exc:
-            info = _about(name, config, exception_message=str(exc), exception_type=type(exc).__name__)
+            info = _input_info(name, config, exception_message=str(exc), exception_type=type(exc).__name__)
             info |= {"traceback": _traceback(), "linked_node": link}
             message = "Exception when validating inner node"
             self.results[source] = (False, [_error("exception_during_inner_validation", message, str(exc), **info)])
@@ -97,7 +105,7 @@ class Validator:
             value = inputs[name] = CASTS.get(type_, _same)(value) if isinstance(type_, str) else value
         except Exception as exc:
             message = f"Failed to convert an input value to a {type_} value"
-            info = _about(name, config, received_value=value, exception_message=str(exc))
+            info = _input_info(name, config, received_value=value, exception_message=str(exc))
             return [_error("invalid_input_type", message, f"{name}, {value}, {exc}", **info)]
         if name == node.file_input:
             return [] if self.has_file(value) else [_no_such_file(name, value)]
@@ -106,22 +114,29 @@ class Validator:
 
 def validate_prompt(
     graph: Graph, nodes: Mapping[str, NodeType], has_file: Callable[[str], bool], targets: list[str] | None = None
-) -> Verdict:
-    """Judge a graph; `targets` limits the outputs that are to be executed."""
+) -> ValidationResult:
+    """Validate a graph.
+
+    Args:
+        graph: The nodes by id.
+        nodes: The known node types by name.
+        has_file: Returns whether an input file exists.
+        targets: Limits the output nodes to execute; None executes all of them.
+    """
     for node_id, node in graph.items():
         if (error := _unknown_type(node_id, node, nodes)) is not None:
-            return Verdict(error=error)
+            return ValidationResult(error=error)
     outputs = [
         node_id
         for node_id, node in graph.items()
         if nodes[node["class_type"]].is_output and (targets is None or node_id in targets)
     ]
     if not outputs:
-        return Verdict(error=_error("prompt_no_outputs", "Prompt has no outputs", ""))
-    return _judge_outputs(Validator(graph, nodes, has_file), outputs)
+        return ValidationResult(error=_error("prompt_no_outputs", "Prompt has no outputs", ""))
+    return _validate_outputs(Validator(graph, nodes, has_file), outputs)
 
 
-def _judge_outputs(validator: Validator, outputs: list[str]) -> Verdict:
+def _validate_outputs(validator: Validator, outputs: list[str]) -> ValidationResult:
     good: list[str] = []
     own_errors: list[Error] = []
     node_errors: dict[str, Any] = {}
@@ -137,16 +152,16 @@ def _judge_outputs(validator: Validator, outputs: list[str]) -> Verdict:
             good.append(output)
             continue
         own_errors += errors
-        for node_id, (sound, reasons) in validator.results.items():
-            if sound or not reasons:
+        for node_id, (valid, reasons) in validator.results.items():
+            if valid or not reasons:
                 continue
             entry = {"errors": reasons, "dependent_outputs": [], "class_type": validator.graph[node_id]["class_type"]}
             node_errors.setdefault(node_id, entry)["dependent_outputs"].append(output)
     if good:
-        return Verdict(tuple(good), node_errors=node_errors)
+        return ValidationResult(tuple(good), node_errors=node_errors)
     details = "\n".join(f"{error['message']}: {error['details']}" for error in own_errors)
     message = "Prompt outputs failed validation"
-    return Verdict(error=_error("prompt_outputs_failed_validation", message, details), node_errors=node_errors)
+    return ValidationResult(error=_error("prompt_outputs_failed_validation", message, details), node_errors=node_errors)
 
 
 def _unknown_type(node_id: str, node: dict[str, Any], nodes: Mapping[str, NodeType]) -> Error | None:
@@ -167,7 +182,7 @@ def _unknown_type(node_id: str, node: dict[str, Any], nodes: Mapping[str, NodeTy
 
 def _check_range(name: str, config: tuple[Any, dict[str, Any]], value: Any) -> list[Error]:
     type_, options = config
-    info = _about(name, config, received_value=value)
+    info = _input_info(name, config, received_value=value)
     if "min" in options and value < options["min"]:
         message = f"Value {value} smaller than min of {options['min']}"
         return [_error("value_smaller_than_min", message, name, **info)]
@@ -177,9 +192,9 @@ def _check_range(name: str, config: tuple[Any, dict[str, Any]], value: Any) -> l
     choices = type_ if isinstance(type_, list) else options.get("options", []) if type_ == "COMBO" else None
     if choices is None or value in choices:
         return []
-    spelt_out = len(choices) <= LONGEST_SPELT_OUT
-    listed = str(choices) if spelt_out else f"(list of length {len(choices)})"
-    info["input_config"] = config if spelt_out else None
+    is_short = len(choices) <= MAX_LISTED_CHOICES
+    listed = str(choices) if is_short else f"(list of length {len(choices)})"
+    info["input_config"] = config if is_short else None
     return [_error("value_not_in_list", "Value not in list", f"{name}: {value!r} not in {listed}", **info)]
 
 
@@ -196,7 +211,7 @@ def _error(type_: str, message: str, details: str, **extra_info: Any) -> Error:
     return {"type": type_, "message": message, "details": details, "extra_info": extra_info}
 
 
-def _about(name: str, config: tuple[Any, Any], **more: Any) -> dict[str, Any]:
+def _input_info(name: str, config: tuple[Any, Any], **more: Any) -> dict[str, Any]:
     return {"input_name": name, "input_config": config, **more}
 
 

@@ -1,1 +1,1 @@
-"""What goes wrong on the simulated server."""
+"""Fault injection for the simulated server."""

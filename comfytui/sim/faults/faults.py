@@ -1,4 +1,4 @@
-"""What goes wrong on the simulated server: set and ended at run time, by tests."""
+"""Fault injection for the simulated server: tests add and end faults while it runs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -10,34 +10,34 @@ from typing import Any, Literal, Self, TypeVar
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from comfytui.sim.faults.tcp_faults import ConnectionManager
+from comfytui.sim.faults.tcp_faults import TcpConnections
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-When = str | Callable[[str, Any], bool]
-"""Frames: the name of an event (`preview` for pictures), or a test of event and data."""
-Sent = tuple[str | bytes, str | None]
-"""A frame, and the client that it is for, None for all."""
-Disorder = Literal["drop", "duplicate", "truncate", "postpone"]
+FrameFilter = str | Callable[[str, Any], bool]
+"""Selects frames by event name (`preview` for preview images, "" for all), or by a predicate of event and data."""
+AddressedFrame = tuple[str | bytes, str | None]
+"""A frame, and the client to send it to; None for all."""
+FrameFaultKind = Literal["drop", "duplicate", "truncate", "postpone"]
 
 UPGRADE_REFUSED = 'No WebSocket UPGRADE hdr: None\n Can "Upgrade" only to "WebSocket".'
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Fault:
-    """Something that goes wrong `times` times, or until it is ended; also as a context."""
+    """A fault that applies `times` times, or until it is ended; as a context manager it ends on exit."""
 
     times: int | None = None
     hits: int = 0
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def active(self) -> bool:
-        """Whether it strikes again."""
-        return not self.over.is_set() and (self.times is None or self.hits < self.times)
+        """Whether the fault still applies."""
+        return not self.ended.is_set() and (self.times is None or self.hits < self.times)
 
     def end(self) -> None:
-        """Let it strike no more, and let go what it holds."""
-        self.over.set()
+        """End the fault, and release the responses that it holds."""
+        self.ended.set()
 
     def __enter__(self) -> Self:
         return self
@@ -49,42 +49,42 @@ class Fault:
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
-class AnswerFault(Fault):
-    """A wrong or a late answer to the requests below a path."""
+class ResponseFault(Fault):
+    """A wrong or late response to requests whose path starts with `path`."""
 
     path: str
     method: str
     status: int | None = None
-    """What is answered instead, None for the right answer."""
+    """Status of the wrong response; None for the right response."""
     text: str | None = None
     seconds: float | None = 0.0
-    """How late it is; None holds it until the fault ends."""
-    lands: bool = False
-    """Whether the request is worked on at once, and the answer alone is wrong or late."""
+    """Delay of the response in seconds; None holds it until the fault ends."""
+    processed: bool = False
+    """Whether the request is processed at once, and only its response is wrong or late."""
 
-    def concerns(self, request: web.Request) -> bool:
-        """Return whether a request is struck; the prefix `/api` makes no difference."""
+    def matches(self, request: web.Request) -> bool:
+        """Return whether the fault applies to a request; the prefix `/api` is ignored."""
         path = request.path.removeprefix("/api")
         return self.active and self.method in {"", request.method} and path.startswith(self.path)
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer a request that is struck."""
-        if not self.lands or "Upgrade" in request.headers:
+        """Respond to a request that the fault applies to."""
+        if not self.processed or "Upgrade" in request.headers:
             if request.content_type == "application/json":
-                await request.read()  # It has come whole: its work is done also when the client goes away meanwhile.
+                await request.read()  # With its body read, it is processed even if the client disconnects meanwhile.
             await self._wait()
-            return await handler(request) if self.status is None else self._wrong()
+            return await handler(request) if self.status is None else self._wrong_response()
         right = await handler(request)
         await self._wait()
-        return right if self.status is None else self._wrong()
+        return right if self.status is None else self._wrong_response()
 
     async def _wait(self) -> None:
         if self.seconds is None:
-            await self.over.wait()
+            await self.ended.wait()
         else:
             await asyncio.sleep(self.seconds)
 
-    def _wrong(self) -> web.Response:
+    def _wrong_response(self) -> web.Response:
         assert self.status is not None
         phrase = f"{self.status}: {HTTPStatus(self.status).phrase}"
         return web.Response(status=self.status, text=phrase if self.text is None else self.text)
@@ -92,21 +92,23 @@ class AnswerFault(Fault):
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class HandshakeFault(Fault):
-    """Websockets that are accepted and closed."""
+    """WebSockets that are accepted and then closed."""
 
     greeted: bool
+    """Whether the first `status` is sent before."""
     code: int | None
+    """The close code; None resets the connection."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class FrameFault(Fault):
-    """Frames that do not come as they were sent."""
+    """Frames that are lost, duplicated, truncated or sent out of order."""
 
-    kind: Disorder
-    when: When
+    kind: FrameFaultKind
+    when: FrameFilter
 
-    def concerns(self, event: str, data: Any) -> bool:
-        """Return whether a frame is struck."""
+    def matches(self, event: str, data: Any) -> bool:
+        """Return whether the fault applies to a frame."""
         return self.active and (self.when in {"", event} if isinstance(self.when, str) else self.when(event, data))
 
 
@@ -114,136 +116,150 @@ F = TypeVar("F", bound=Fault)
 
 
 class Faults:
-    """All that goes wrong just now; without any, the server is in health."""
+    """The active faults of a server."""
 
     def __init__(self) -> None:
-        self.lines = ConnectionManager()
-        self._answers: list[AnswerFault] = []
-        self._doors: list[HandshakeFault] = []
-        self._frames: list[FrameFault] = []
-        self._late: list[Sent] = []
+        self.connections = TcpConnections()
+        self._response_faults: list[ResponseFault] = []
+        self._handshake_faults: list[HandshakeFault] = []
+        self._frame_faults: list[FrameFault] = []
+        self._postponed: list[AddressedFrame] = []
 
     def fail(
-        self, status: int = 500, path: str = "", *, method: str = "", times: int | None = None, lands: bool = False
-    ) -> AnswerFault:
-        """Answer with an error; `lands` does the work before, as behind a proxy that loses its server."""
-        fault = AnswerFault(path=_bare(path), method=method, times=times, status=status, lands=lands)
-        self._answers.append(fault)
+        self, status: int = 500, path: str = "", *, method: str = "", times: int | None = None, processed: bool = False
+    ) -> ResponseFault:
+        """Respond with an error status.
+
+        Args:
+            status: HTTP status of the response.
+            path: Prefix of the affected paths, with or without `/api`.
+            method: Affected HTTP method; all if empty.
+            times: Number of affected requests; None for no limit.
+            processed: Process the request before, as behind a proxy that loses its server.
+        """
+        fault = ResponseFault(
+            path=_without_prefix(path), method=method, times=times, status=status, processed=processed
+        )
+        self._response_faults.append(fault)
         return fault
 
     def delay(
-        self, seconds: float, path: str = "", *, method: str = "", times: int | None = None, lands: bool = False
-    ) -> AnswerFault:
-        """Answer late by so many seconds; `lands` does the work at once."""
-        fault = AnswerFault(path=_bare(path), method=method, times=times, seconds=seconds, lands=lands)
-        self._answers.append(fault)
+        self, seconds: float, path: str = "", *, method: str = "", times: int | None = None, processed: bool = False
+    ) -> ResponseFault:
+        """Respond `seconds` late; `processed` processes the request at once."""
+        fault = ResponseFault(
+            path=_without_prefix(path), method=method, times=times, seconds=seconds, processed=processed
+        )
+        self._response_faults.append(fault)
         return fault
 
-    def hold_answers(
-        self, path: str = "", *, method: str = "", times: int | None = None, lands: bool = False
-    ) -> AnswerFault:
-        """Answer when the fault ends; `lands` does the work at once."""
-        fault = AnswerFault(path=_bare(path), method=method, times=times, seconds=None, lands=lands)
-        self._answers.append(fault)
+    def hold_responses(
+        self, path: str = "", *, method: str = "", times: int | None = None, processed: bool = False
+    ) -> ResponseFault:
+        """Respond only when the fault ends; `processed` processes the request at once."""
+        fault = ResponseFault(path=_without_prefix(path), method=method, times=times, seconds=None, processed=processed)
+        self._response_faults.append(fault)
         return fault
 
-    def refuse_sockets(self, status: int = 400, *, times: int | None = None) -> AnswerFault:
-        """Refuse websockets as behind a proxy that strips the upgrade (400), or that knows no such path (404)."""
+    def refuse_sockets(self, status: int = 400, *, times: int | None = None) -> ResponseFault:
+        """Refuse WebSockets, as a proxy that strips the upgrade (400) or does not know the path (404)."""
         text = UPGRADE_REFUSED if status == 400 else None
-        fault = AnswerFault(path="/ws", method="", times=times, status=status, text=text)
-        self._answers.append(fault)
+        fault = ResponseFault(path="/ws", method="", times=times, status=status, text=text)
+        self._response_faults.append(fault)
         return fault
 
     def close_sockets(
         self, *, greeted: bool = False, code: int | None = 1001, times: int | None = None
     ) -> HandshakeFault:
-        """Accept websockets and close them, after the first `status` if `greeted`; code None cuts without a word."""
+        """Accept WebSockets and close them, after the first `status` if `greeted`; code None resets the connection."""
         fault = HandshakeFault(times=times, greeted=greeted, code=code)
-        self._doors.append(fault)
+        self._handshake_faults.append(fault)
         return fault
 
-    def drop(self, when: When = "", *, times: int | None = None) -> FrameFault:
+    def drop(self, when: FrameFilter = "", *, times: int | None = None) -> FrameFault:
         """Never send these frames."""
-        return self._disorder("drop", when, times)
+        return self._add_frame_fault("drop", when, times)
 
-    def duplicate(self, when: When = "", *, times: int | None = None) -> FrameFault:
+    def duplicate(self, when: FrameFilter = "", *, times: int | None = None) -> FrameFault:
         """Send these frames twice."""
-        return self._disorder("duplicate", when, times)
+        return self._add_frame_fault("duplicate", when, times)
 
-    def truncate(self, when: When = "", *, times: int | None = None) -> FrameFault:
+    def truncate(self, when: FrameFilter = "", *, times: int | None = None) -> FrameFault:
         """Send the first half of these frames."""
-        return self._disorder("truncate", when, times)
+        return self._add_frame_fault("truncate", when, times)
 
-    def postpone(self, when: When = "", *, times: int | None = None) -> FrameFault:
+    def postpone(self, when: FrameFilter = "", *, times: int | None = None) -> FrameFault:
         """Send each of these frames after the one that follows it, whenever that comes."""
-        return self._disorder("postpone", when, times)
+        return self._add_frame_fault("postpone", when, times)
 
     def hold_loop(self) -> None:
-        """Let the loop stand still: connections are taken, but nothing is answered, not even a ping."""
-        self.lines.hold()
+        """Simulate a blocked event loop: connections are accepted, but nothing is answered, not even a ping."""
+        self.connections.hold()
 
     def release_loop(self) -> None:
-        """Let the loop go on."""
-        self.lines.release()
+        """Unblock the event loop."""
+        self.connections.release()
 
     def clear(self) -> None:
         """End every fault."""
-        for fault in (*self._answers, *self._doors, *self._frames):
+        for fault in (*self._response_faults, *self._handshake_faults, *self._frame_faults):
             fault.end()
-        self._answers, self._doors, self._frames = [], [], []
+        self._response_faults, self._handshake_faults, self._frame_faults = [], [], []
         self.release_loop()
 
-    def at_the_door(self) -> HandshakeFault | None:
-        """Return what happens to a websocket that was just accepted."""
-        return _strike(fault for fault in self._doors if fault.active)
+    def handshake_fault(self) -> HandshakeFault | None:
+        """Return the fault for a WebSocket that was just accepted, if any."""
+        return _take_first(fault for fault in self._handshake_faults if fault.active)
 
-    def disturbed(self, event: str, data: Any, sent: Sent) -> list[Sent]:
-        """Return what is sent in the place of a frame."""
+    def outgoing(self, event: str, data: Any, sent: AddressedFrame) -> list[AddressedFrame]:
+        """Return the frames to send in place of a frame."""
         frame, target = sent
-        late, self._late = self._late, []
-        fault = _strike(
-            fault for fault in self._frames if fault.concerns(event, data) and not (late and fault.kind == "postpone")
+        late, self._postponed = self._postponed, []
+        fault = _take_first(
+            fault
+            for fault in self._frame_faults
+            if fault.matches(event, data) and not (late and fault.kind == "postpone")
         )
         match fault.kind if fault is not None else None:
             case "drop":
-                self._late = late
+                self._postponed = late
                 return []
             case "duplicate":
                 return [sent, sent, *late]
             case "truncate":
                 return [(frame[: len(frame) // 2], target), *late]
             case "postpone":
-                self._late = [sent]
+                self._postponed = [sent]
                 return []
         return [sent, *late]
 
-    def forget_late(self) -> None:
-        """Never send what is postponed just now."""
-        self._late = []
+    def discard_postponed(self) -> None:
+        """Drop the postponed frame."""
+        self._postponed = []
 
     def middleware(self) -> Middleware:
-        """Make the middleware that gives the wrong answers."""
+        """Return the middleware that applies the response faults."""
 
         @web.middleware
-        async def disturb(request: web.Request, handler: Handler) -> web.StreamResponse:
-            fault = _strike(fault for fault in self._answers if fault.concerns(request))
+        async def apply_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
+            fault = _take_first(fault for fault in self._response_faults if fault.matches(request))
             return await handler(request) if fault is None else await fault.answer(request, handler)
 
-        return disturb
+        return apply_faults
 
-    def _disorder(self, kind: Disorder, when: When, times: int | None) -> FrameFault:
+    def _add_frame_fault(self, kind: FrameFaultKind, when: FrameFilter, times: int | None) -> FrameFault:
         fault = FrameFault(kind=kind, when=when, times=times)
-        self._frames.append(fault)
+        self._frame_faults.append(fault)
         return fault
 
 
-def _strike(faults: Iterable[F]) -> F | None:
-    """Return the first of these faults, having counted it."""
+def _take_first(faults: Iterable[F]) -> F | None:
+    """Return the first of these faults, and count the hit."""
     for fault in faults:
         fault.hits += 1
         return fault
     return None
 
 
-def _bare(path: str) -> str:
+def _without_prefix(path: str) -> str:
     return path.removeprefix("/api")

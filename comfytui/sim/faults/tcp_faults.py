@@ -1,4 +1,4 @@
-"""The connections to the simulated server, which pass all on, or nothing while its loop stands still."""
+"""TCP connections of the simulated server, which can be paused as by a blocked event loop, or reset."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,138 +8,140 @@ from typing import Any
 Factory = Callable[[], asyncio.Protocol]
 
 
-class ConnectionManager:
-    """Every connection that stands, and what waits while the loop is held."""
+class TcpConnections:
+    """The established connections, and the actions deferred while they are held."""
 
     def __init__(self) -> None:
-        self.standing: set[Line] = set()
-        self._waiting: list[Callable[[], object]] | None = None
+        self.established: set[PausableConnection] = set()
+        self._deferred: list[Callable[[], object]] | None = None
 
     @property
     def held(self) -> bool:
-        """Whether the loop stands still."""
-        return self._waiting is not None
+        """Whether connections are held."""
+        return self._deferred is not None
 
     def hold(self) -> None:
-        """Stand still: connections are taken, bytes wait in the sockets, nothing is answered, no end is noticed."""
-        if self._waiting is None:
-            self._waiting = []
-            for line in self.standing:
-                line.listen()
+        """Hold all connections: new ones are accepted, but nothing is read or written and no end is noticed."""
+        if self._deferred is None:
+            self._deferred = []
+            for connection in self.established:
+                connection.update_reading()
 
     def release(self) -> None:
-        """Go on, with all that has waited in the order of its coming."""
-        waiting, self._waiting = self._waiting or [], None
-        for action in waiting:
+        """Run the deferred actions in order, and resume all connections."""
+        actions, self._deferred = self._deferred or [], None
+        for action in actions:
             action()
-        for line in list(self.standing):
-            line.listen()
+        for connection in list(self.established):
+            connection.update_reading()
 
     def cut(self) -> None:
-        """End every connection without a word, as the end of a process does."""
-        self._waiting = None
-        for line in list(self.standing):
-            line.cut()
+        """Reset all connections, like the end of a process."""
+        self._deferred = None
+        for connection in list(self.established):
+            connection.cut()
 
-    def do(self, action: Callable[[], object]) -> None:
-        """Do something now, or once the loop goes on."""
-        if self._waiting is None:
+    def run_or_defer(self, action: Callable[[], object]) -> None:
+        """Run an action now, or on release while connections are held."""
+        if self._deferred is None:
             action()
         else:
-            self._waiting.append(action)
+            self._deferred.append(action)
 
-    def around(self, factory: Callable[[], Any]) -> Factory:
-        """Return a maker of protocols that are reached through a line."""
-        return lambda: Line(self, factory())
+    def wrap(self, factory: Callable[[], Any]) -> Factory:
+        """Return a protocol factory whose protocols are reached through a `PausableConnection`."""
+        return lambda: PausableConnection(self, factory())
 
 
-class Line(asyncio.Protocol, asyncio.Transport):
-    """One connection: to the network it is the protocol, and to the protocol it is the transport."""
+class PausableConnection(asyncio.Protocol, asyncio.Transport):
+    """One connection, as protocol of the network transport and as transport of the server's protocol."""
 
-    def __init__(self, lines: ConnectionManager, inner: asyncio.Protocol) -> None:
+    def __init__(self, connections: TcpConnections, protocol: asyncio.Protocol) -> None:
         super().__init__()
-        self._lines, self._inner = lines, inner
-        self._wire: asyncio.Transport | None = None
-        self._wanted = True
+        self._connections, self._protocol = connections, protocol
+        self._transport: asyncio.Transport | None = None
+        self._wants_data = True
         self._closing = False
 
-    def listen(self) -> None:
-        """Read from the network, if the loop runs and the protocol wants to."""
-        if self._wire is None or self._wire.is_closing():
+    def update_reading(self) -> None:
+        """Read from the network if connections are not held and the protocol wants data; pause otherwise."""
+        if self._transport is None or self._transport.is_closing():
             return
-        if self._wanted and not self._lines.held:
-            self._wire.resume_reading()
+        if self._wants_data and not self._connections.held:
+            self._transport.resume_reading()
         else:
-            self._wire.pause_reading()
+            self._transport.pause_reading()
 
     def cut(self) -> None:
-        """End at once."""
-        if self._wire is not None:
-            self._wire.abort()
+        """Reset the connection."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a connection from the network."""
+        """Handle a new network connection."""
         assert isinstance(transport, asyncio.Transport)
-        self._wire = transport
-        self._lines.standing.add(self)
-        self._lines.do(partial(self._inner.connection_made, self))
-        self.listen()
+        self._transport = transport
+        self._connections.established.add(self)
+        self._connections.run_or_defer(partial(self._protocol.connection_made, self))
+        self.update_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Take the end from the network."""
-        self._lines.standing.discard(self)
-        self._lines.do(partial(self._inner.connection_lost, exc))
+        """Handle the end of the network connection."""
+        self._connections.established.discard(self)
+        self._connections.run_or_defer(partial(self._protocol.connection_lost, exc))
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from the network."""
-        self._inner.data_received(data)
+        """Pass bytes from the network to the protocol."""
+        self._protocol.data_received(data)
 
     def eof_received(self) -> bool | None:
-        """Take the end of the bytes from the network."""
-        return self._inner.eof_received()
+        """Pass the end of the stream from the network to the protocol."""
+        return self._protocol.eof_received()
 
     def pause_writing(self) -> None:
-        """Let the protocol know that the network is full."""
-        self._inner.pause_writing()
+        """Tell the protocol that the network buffer is full."""
+        self._protocol.pause_writing()
 
     def resume_writing(self) -> None:
-        """Let the protocol know that the network takes more."""
-        self._inner.resume_writing()
+        """Tell the protocol that the network buffer has room again."""
+        self._protocol.resume_writing()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return what the network knows of the connection."""
-        return default if self._wire is None else self._wire.get_extra_info(name, default)
+        """Return information from the network transport."""
+        return default if self._transport is None else self._transport.get_extra_info(name, default)
 
     def is_closing(self) -> bool:
-        """Return whether the connection ends or has ended."""
-        return self._closing or self._wire is None or self._wire.is_closing()
+        """Return whether the connection is closing or closed."""
+        return self._closing or self._transport is None or self._transport.is_closing()
 
     def is_reading(self) -> bool:
-        """Return whether the protocol wants to read."""
-        return self._wanted and not self.is_closing()
+        """Return whether the protocol wants data."""
+        return self._wants_data and not self.is_closing()
 
     def pause_reading(self) -> None:
-        """Take no bytes until the protocol wants more."""
-        self._wanted = False
-        self.listen()
+        """Stop reading until the protocol wants more data."""
+        self._wants_data = False
+        self.update_reading()
 
     def resume_reading(self) -> None:
-        """Take bytes again."""
-        self._wanted = True
-        self.listen()
+        """Resume reading."""
+        self._wants_data = True
+        self.update_reading()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send bytes to the network."""
-        if self._wire is not None:
-            self._lines.do(partial(self._wire.write, bytes(data) if self._lines.held else data))
+        """Write bytes to the network."""
+        if self._transport is not None:
+            self._connections.run_or_defer(
+                partial(self._transport.write, bytes(data) if self._connections.held else data)
+            )
 
     def close(self) -> None:
-        """End the connection after what was written."""
-        if self._wire is not None and not self._closing:
+        """Close the connection after writing the buffered bytes."""
+        if self._transport is not None and not self._closing:
             self._closing = True
-            self._lines.do(self._wire.close)
+            self._connections.run_or_defer(self._transport.close)
 
     def abort(self) -> None:
-        """End the connection at once."""
+        """Reset the connection at once, or on release while connections are held."""
         self._closing = True
-        self._lines.do(self.cut)
+        self._connections.run_or_defer(self.cut)

@@ -1,4 +1,4 @@
-"""The simulated server's pictures: painted from a prompt's words and a seed, the same every time."""
+"""The simulated server's images, painted deterministically from the words of a prompt and a seed."""
 
 from functools import lru_cache
 
@@ -10,13 +10,13 @@ from comfytui.sim.painting.palette import palette_for
 from comfytui.sim.painting.scene import Scene
 
 PAINTED_EDGE = 1024
-"""Pixels; larger pictures are enlarged from this."""
+"""Longest edge that is painted, in pixels; larger images are scaled up."""
 PREVIEW_EDGE = 256
-"""Pixels of the small painting from which every preview of a run is made."""
+"""Longest edge of the small image that all previews of a run are made from, in pixels."""
 
 
 def paint(scene: Scene, size: tuple[int, int]) -> Image.Image:
-    """Paint a scene as an RGB picture of `size` (width, height) in pixels."""
+    """Paint a scene as an RGB image of `size` (width, height) in pixels."""
     longest = max(size)
     scale = min(1.0, PAINTED_EDGE / longest)
     canvas = Canvas((max(1, round(size[0] * scale)), max(1, round(size[1] * scale))), palette_for(scene))
@@ -37,15 +37,15 @@ def paint(scene: Scene, size: tuple[int, int]) -> Image.Image:
 
 
 @lru_cache(maxsize=8)
-def _small(scene: Scene, size: tuple[int, int]) -> Image.Image:
+def _paint_unscaled(scene: Scene, size: tuple[int, int]) -> Image.Image:
     return paint(scene, size)
 
 
 def preview(scene: Scene, size: tuple[int, int], done: float) -> Image.Image:
-    """Return what a sampler sees after a share of its steps (0..1): noise gives way to the picture."""
+    """Return the preview after a share `done` (0..1) of the steps: the image with less and less noise."""
     scale = min(1.0, PREVIEW_EDGE / max(size))
     width, height = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-    picture = _small(scene, (width, height))
+    picture = _paint_unscaled(scene, (width, height))
     left = 1 - min(1.0, max(0.0, done))
     blurred = picture.filter(ImageFilter.GaussianBlur(max(width, height) * 0.14 * left**1.6))
     noise = Image.frombytes("RGB", (width, height), scene.rng(f"noise{done:.3f}").randbytes(width * height * 3))

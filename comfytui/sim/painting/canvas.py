@@ -1,4 +1,4 @@
-"""A picture under way, drawn in fractions of its width and height."""
+"""A canvas with relative coordinates."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from comfytui.sim.painting.scene import Colour
 Point = tuple[float, float]
 SUPERSAMPLING = 2
 RIM = 181
-"""What Pillow's radial gradient has reached at the middle of its edges; only its corners are 255."""
+"""The value of Pillow's radial gradient in the middle of its edges; only the corners reach 255."""
 
 
 def soft_spot(strength: float) -> Image.Image:
-    """Return a mask of a round spot that fades out to its edges; its middle is `strength` (0..1)."""
+    """Return a mask with a round spot that fades out to the edges; `strength` (0..1) is the value in its middle."""
     falloff = [round(max(0.0, 1 - value / RIM) ** 2 * 255 * strength) for value in range(256)]
     return Image.radial_gradient("L").point(falloff)
 
 
 class Canvas:
-    """An RGB picture with the palette that it is painted in; (0, 0) is its top left, (1, 1) its bottom right."""
+    """An RGB image and its palette; (0, 0) is the top left, (1, 1) the bottom right."""
 
     def __init__(self, size: tuple[int, int], palette: Palette) -> None:
         self.image = Image.new("RGB", size)
@@ -28,27 +28,27 @@ class Canvas:
 
     @property
     def width(self) -> int:
-        """Pixels."""
+        """In pixels."""
         return self.image.width
 
     @property
     def height(self) -> int:
-        """Pixels."""
+        """In pixels."""
         return self.image.height
 
     @property
     def unit(self) -> int:
-        """The shorter edge in pixels: what round things are measured by."""
+        """The shorter edge in pixels, the unit of radii."""
         return min(self.image.size)
 
     def gradient(self, colours: Sequence[Colour], box: tuple[int, int] | None = None) -> Image.Image:
-        """Return a vertical gradient through the colours, of the canvas' size or of `box`."""
+        """Return a vertical gradient through the colours, of the size of the canvas or of `box` (pixels)."""
         strip = Image.new("RGB", (1, len(colours)))
         strip.putdata(list(colours))
         return strip.resize(box or self.image.size, Image.Resampling.BICUBIC)
 
     def polygon(self, points: Sequence[Point], top: Colour, bottom: Colour | None = None) -> None:
-        """Fill a polygon, smoothly from `top` to `bottom` over its height."""
+        """Fill a polygon with a vertical gradient from `top` to `bottom`."""
         wide, high = self.width * SUPERSAMPLING, self.height * SUPERSAMPLING
         left, right = min(x for x, _ in points), max(x for x, _ in points)
         upper, lower = min(y for _, y in points), max(y for _, y in points)
@@ -68,7 +68,7 @@ class Canvas:
         self.image.paste(fill, box[:2], mask.resize(size, Image.Resampling.BOX))
 
     def disc(self, centre: Point, radius: float, colour: Colour) -> None:
-        """Draw a disc; the radius is a share of the shorter edge."""
+        """Draw a disc; the radius is a fraction of the shorter edge."""
         pixels = max(1, round(radius * self.unit))
         big = Image.new("L", (pixels * 4, pixels * 4))
         ImageDraw.Draw(big).ellipse((0, 0, pixels * 4 - 1, pixels * 4 - 1), fill=255)
@@ -76,7 +76,7 @@ class Canvas:
         self.image.paste(colour, self._corner(centre, pixels), mask)
 
     def glow(self, centre: Point, radius: float, colour: Colour, strength: float) -> None:
-        """Add light around a point, fading out at the radius (a share of the shorter edge)."""
+        """Add light around a point that fades out at the radius (a fraction of the shorter edge)."""
         pixels = max(1, round(radius * self.unit))
         mask = soft_spot(strength).resize((pixels * 2, pixels * 2), Image.Resampling.BICUBIC)
         self.image.paste(colour, self._corner(centre, pixels), mask)

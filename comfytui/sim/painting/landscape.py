@@ -1,4 +1,4 @@
-"""Sky, light, ridges and water: the ground of every picture."""
+"""The landscape of every image: sky, light, ridges and water."""
 
 import math
 import random
@@ -28,9 +28,9 @@ DUNE_WORDS = ("desert", "dune", "dunes", "sand", "savanna", "wheat", "field")
 RIDGES = 5
 RIDGE_POINTS = 160
 HORIZON = 0.5
-"""Where the farthest ridge lies, from the top."""
+"""Height of the farthest ridge, from the top."""
 SHORE = 0.7
-"""Where the water begins, from the top."""
+"""Height of the shore, from the top."""
 STARS = 160
 WATER_STRIPS = 60
 
@@ -63,7 +63,7 @@ def _stars(canvas: Canvas, rng: random.Random) -> None:
 
 
 def _cloud(canvas: Canvas, centre: Point, length: float, strength: float) -> None:
-    """A long soft streak in the colour of the light."""
+    """Draw a long soft streak in the colour of the light."""
     wide = max(2, round(length * canvas.width * 2))
     high = max(2, round(canvas.height * 0.09))
     corner = (round(centre[0] * canvas.width) - wide // 2, round(centre[1] * canvas.height))
@@ -72,15 +72,15 @@ def _cloud(canvas: Canvas, centre: Point, length: float, strength: float) -> Non
 
 def light(canvas: Canvas, scene: Scene) -> None:
     """Draw the sun or the moon with its glow."""
-    centre = light_place(scene)
+    centre = light_position(scene)
     size = scene.rng("light-size").uniform(0.05, 0.11)
     canvas.glow(centre, 0.9, canvas.palette.light, 0.5)
     canvas.glow(centre, size * 3, canvas.palette.light, 0.8)
     canvas.disc(centre, size, mix(canvas.palette.light, (255, 255, 255), 0.4))
 
 
-def light_place(scene: Scene) -> Point:
-    """Return where the sun or the moon stands."""
+def light_position(scene: Scene) -> Point:
+    """Return the position of the sun or the moon."""
     rng = scene.rng("light")
     return (rng.uniform(0.22, 0.78), rng.uniform(0.16, 0.42))
 
@@ -104,7 +104,7 @@ def ridges(canvas: Canvas, scene: Scene) -> None:
 
 
 def _ridge_line(rng: random.Random, base: float, height: float, *, rough: bool) -> list[Point]:
-    """Return a ridge from left to right: a few long waves, and peaks of halving size on top."""
+    """Return the points of a ridge from left to right: a few long waves plus peaks of halving size."""
     waves = [(rng.uniform(0.6, 2.4) * 2**n, rng.random() * math.tau, 0.6**n) for n in range(6 if rough else 2)]
     points = []
     for index in range(RIDGE_POINTS + 1):
@@ -118,7 +118,7 @@ def _ridge_line(rng: random.Random, base: float, height: float, *, rough: bool) 
 
 
 def _with_trees(line: list[Point], rng: random.Random, size: float, aspect: float) -> list[Point]:
-    """Set conifers upon a ridge."""
+    """Add conifers to a ridge."""
     points: list[Point] = []
     for x, y in line[:-1]:
         tall = size * rng.uniform(0.35, 1.0)
@@ -165,7 +165,7 @@ def water(canvas: Canvas, scene: Scene) -> None:
 def _glitter(canvas: Canvas, scene: Scene, top: int, depth: int) -> None:
     draw = ImageDraw.Draw(canvas.image)
     rng = scene.rng("glitter")
-    centre = light_place(scene)[0] * canvas.width
+    centre = light_position(scene)[0] * canvas.width
     for _ in range(90):
         near = rng.random() ** 1.3
         y = top + near * depth

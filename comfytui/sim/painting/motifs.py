@@ -1,4 +1,4 @@
-"""What a prompt's words put into the landscape: a city, a planet, an animal, a figure, snow."""
+"""Motifs that words of a prompt add to the landscape: a city, a planet, an animal, a figure, snow."""
 
 import math
 import random
@@ -6,7 +6,7 @@ import random
 from PIL import ImageDraw
 
 from comfytui.sim.painting.canvas import Canvas, Point
-from comfytui.sim.painting.landscape import SHORE, has_water, light_place
+from comfytui.sim.painting.landscape import SHORE, has_water, light_position
 from comfytui.sim.painting.palette import NAMED, mix
 from comfytui.sim.painting.scene import Colour, Scene
 
@@ -20,7 +20,7 @@ FURS: dict[str, tuple[Colour, Colour]] = {
     "cat": ((84, 76, 92), (46, 40, 56)),
     "dog": ((176, 128, 82), (108, 72, 46)),
 }
-"""Light and shaded side of an animal's coat."""
+"""Light and shaded colour of an animal's fur."""
 WHITE: Colour = (250, 246, 240)
 INK: Colour = (28, 22, 26)
 FLAKES = 220
@@ -38,7 +38,7 @@ HEAD: dict[str, tuple[Point, ...]] = {
     "right eye": ((0.52, -0.12), (0.36, -0.22), (0.2, -0.02), (0.38, -0.02)),
     "nose": ((-0.16, 0.72), (0.16, 0.72), (0.1, 0.86), (0.0, 0.96), (-0.1, 0.86)),
 }
-"""An animal's head of flat facets, around (0, 0), about two units wide and high."""
+"""Polygons of an animal's head, around (0, 0), about two units wide and high."""
 
 
 SKULL = tuple(
@@ -48,7 +48,7 @@ SKULL = tuple(
 
 
 def subject(canvas: Canvas, scene: Scene) -> None:
-    """Draw the animal or the figure that the prompt speaks of, if any."""
+    """Draw the animal or the figure that the prompt names, if any."""
     animal = next((name for name in FURS if scene.has(name, f"{name}s")), None)
     if animal is not None:
         _animal(canvas, scene, FURS[animal])
@@ -73,7 +73,7 @@ def _animal(canvas: Canvas, scene: Scene, fur: tuple[Colour, Colour]) -> None:
         "eye": (INK, INK),
         "nose": (INK, INK),
     }
-    sun_is_left = light_place(scene)[0] < centre[0]
+    sun_is_left = light_position(scene)[0] < centre[0]
     for name, shape in HEAD.items():
         side, _, part = name.rpartition(" ") if " " not in name else name.partition(" ")
         top, bottom = colours.get(part or name, (lit, mix(lit, shade, 0.6)))
@@ -88,11 +88,11 @@ def _facet(canvas: Canvas, shape: tuple[Point, ...], centre: Point, size: float,
 
 
 def _figure(canvas: Canvas, scene: Scene) -> None:
-    """A dark bust before the light, with a rim of it on one side."""
+    """Draw a dark bust against the light, with a lit rim on one side."""
     rng = scene.rng("figure")
     centre = (rng.uniform(0.42, 0.58), 0.52)
     size = 0.3 * canvas.unit
-    side = -1 if light_place(scene)[0] < centre[0] else 1
+    side = -1 if light_position(scene)[0] < centre[0] else 1
     canvas.glow((centre[0], 0.45), 0.6, canvas.palette.light, 0.75)
     for shift, colour in (
         (side * 0.05, mix(canvas.palette.light, canvas.palette.far, 0.3)),
@@ -106,7 +106,7 @@ def _figure(canvas: Canvas, scene: Scene) -> None:
 
 
 def skyline(canvas: Canvas, scene: Scene) -> None:
-    """Draw three rows of towers, from far to near, with lit windows."""
+    """Draw three rows of towers with lit windows, from far to near."""
     rng = scene.rng("city")
     ground = SHORE if has_water(scene) else 1.0
     for row in range(3):
@@ -143,7 +143,7 @@ def _windows(canvas: Canvas, rng: random.Random, box: tuple[float, float, float,
 
 
 def planet(canvas: Canvas, scene: Scene) -> None:
-    """Hang a ringed planet and a nebula into the sky."""
+    """Draw a ringed planet and a nebula in the sky."""
     rng = scene.rng("planet")
     for _ in range(5):
         hue = rng.choice([(150, 60, 190), (40, 110, 210), (220, 80, 130), (40, 180, 170)])
@@ -163,7 +163,7 @@ def planet(canvas: Canvas, scene: Scene) -> None:
 
 
 def snowfall(canvas: Canvas, scene: Scene) -> None:
-    """Let snow fall over everything."""
+    """Draw snowflakes over the whole image."""
     rng = scene.rng("snow")
     draw = ImageDraw.Draw(canvas.image)
     for _ in range(FLAKES):

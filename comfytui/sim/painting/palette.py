@@ -1,4 +1,4 @@
-"""The colours of a scene: a mood by its words or its seed, tinted by the colours that it names."""
+"""The colours of a scene: a mood chosen by words or seed, tinted with the colours that the prompt names."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,7 @@ from comfytui.sim.painting.scene import Colour, Scene
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Sky from top to horizon, the sun or moon, and the land from far to near."""
+    """Colours of the sky from top to horizon, of the sun or moon, and of the land from far to near."""
 
     sky: tuple[Colour, ...]
     light: Colour
@@ -100,21 +100,21 @@ NAMED: dict[str, Colour] = {
     "brown": (120, 76, 48),
 }
 TINT = 0.3
-"""Share of a named colour in the light and the sky's horizon."""
+"""Share of a named colour in the land and at the sky's horizon."""
 
 
 def mix(one: Colour, other: Colour, share: float) -> Colour:
-    """Return `one` with a share (0..1) of `other`."""
+    """Return `one` mixed with a share (0..1) of `other`."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
     return (red, green, blue)
 
 
 def palette_for(scene: Scene) -> Palette:
-    """Choose the colours of a scene."""
+    """Return the colours of a scene."""
     mood = next((name for name, words in MOOD_WORDS.items() if scene.has(*words)), None)
     palette = MOODS[mood or scene.rng("mood").choice(BY_SEED)]
     tints = [colour for name, colour in sorted(NAMED.items()) if name in scene.words]
-    if not tints or scene.has("fox", "cat", "wolf"):  # there the colour is the animal's
+    if not tints or scene.has("fox", "cat", "wolf"):  # the colour is the animal's
         return palette
     tint = scene.rng("tint").choice(tints)
     sky = tuple(mix(colour, tint, TINT * place / len(palette.sky)) for place, colour in enumerate(palette.sky, start=1))

@@ -1,4 +1,4 @@
-"""The routes of pictures: `/view` and `/upload`."""
+"""Routes for image files: `/view` and `/upload`."""
 
 import asyncio
 import mimetypes
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 PREVIEW_FORMATS = ("webp", "jpeg")
 PREVIEW_QUALITY = 90
-NEVER_SHOWN = frozenset({"text/html", "application/xhtml+xml", "text/javascript", "text/css"})
+BLOCKED_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/javascript", "text/css"})
 
 
 def routes(server: "SimServer") -> list[web.RouteDef]:
-    """Return the routes of pictures."""
+    """Return the routes for image files."""
 
     async def view(request: web.Request) -> web.Response:
         return await _view(server, request)
@@ -51,11 +51,11 @@ async def _view(server: "SimServer", request: web.Request) -> web.Response:
         return web.Response(status=404)
     headers = {"Content-Disposition": f'filename="{name}"'}
     if "preview" in query or query.get("channel", "rgba") != "rgba":
-        body, type_ = await asyncio.to_thread(_converted, content, query)
+        body, type_ = await asyncio.to_thread(_convert, content, query)
     else:
         body, type_ = content, mimetypes.guess_type(name)[0] or "application/octet-stream"
     return web.Response(
-        body=body, content_type="application/octet-stream" if type_ in NEVER_SHOWN else type_, headers=headers
+        body=body, content_type="application/octet-stream" if type_ in BLOCKED_TYPES else type_, headers=headers
     )
 
 
@@ -67,8 +67,8 @@ def _annotated(name: str) -> tuple[str, str | None]:
     return name, None
 
 
-def _converted(content: bytes, query: MultiMapping[str]) -> tuple[bytes, str]:
-    """Return a picture in the lighter form or the channel that the query asks for, and its content type."""
+def _convert(content: bytes, query: MultiMapping[str]) -> tuple[bytes, str]:
+    """Return an image converted to the queried preview format or channel, and its content type."""
     channel = query.get("channel", "")
     buffer = BytesIO()
     with Image.open(BytesIO(content)) as image:

@@ -1,4 +1,4 @@
-"""The routes below `/internal`: the terminal's output, and the names of files."""
+"""Routes under `/internal`: the terminal output, and file names."""
 
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 def routes(server: "SimServer") -> list[web.RouteDef]:
-    """Return the routes of the logs and the files, without their prefix."""
+    """Return the routes for logs and files, without their prefix."""
     logs = server.logs
 
     async def get_logs(_: web.Request) -> web.Response:
         return web.json_response("".join(f"{entry['t']} - {entry['m']}" for entry in logs.entries))
 
     async def get_raw(_: web.Request) -> web.Response:
-        logs.new_size()
+        logs.take_size()
         return web.json_response({"entries": list(logs.entries), "size": {"cols": COLUMNS, "rows": ROWS}})
 
     async def subscribe(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""The unified view of `/api/jobs`: queue and history as one list."""
+"""The job list of `/api/jobs`, which unites queue and history."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,18 +8,24 @@ from comfytui.sim.queue import PromptQueue
 STATUSES = ("pending", "in_progress", "completed", "failed", "cancelled")
 SORT_KEYS = ("created_at", "execution_duration")
 ORDERS = ("asc", "desc")
-ENDS = ("execution_success", "execution_error", "execution_interrupted")
+END_EVENTS = ("execution_success", "execution_error", "execution_interrupted")
 PREVIEWABLE = frozenset({"images", "video", "audio", "3d", "text"})
 
 
 class BadQueryError(ValueError):
-    """A query that the server answers with 400; its message is the answer's error."""
+    """A query that gets a 400; the message is the error in the response."""
 
 
 def list_jobs(queue: PromptQueue, query: Mapping[str, str]) -> dict[str, Any]:
-    """Return a page of jobs; raises BadQueryError."""
-    wanted = [word.strip().lower() for word in query.get("status", "").split(",") if word.strip()] or list(STATUSES)
-    if wrong := [word for word in wanted if word not in STATUSES]:
+    """Return a page of jobs, as the body of `/api/jobs`.
+
+    Raises:
+        BadQueryError: If a parameter of the query is invalid.
+    """
+    wanted = [status.strip().lower() for status in query.get("status", "").split(",") if status.strip()] or list(
+        STATUSES
+    )
+    if wrong := [status for status in wanted if status not in STATUSES]:
         valid = ", ".join(STATUSES)
         raise BadQueryError(f"Invalid status value(s): {', '.join(wrong)}. Valid values: {valid}")
     sort_by, order = query.get("sort_by", SORT_KEYS[0]).lower(), query.get("sort_order", "desc").lower()
@@ -27,7 +33,7 @@ def list_jobs(queue: PromptQueue, query: Mapping[str, str]) -> dict[str, Any]:
         raise BadQueryError("sort_by must be 'created_at' or 'execution_duration'")
     if order not in ORDERS:
         raise BadQueryError("sort_order must be 'asc' or 'desc'")
-    limit, offset = _whole(query, "limit"), max(0, _whole(query, "offset") or 0)
+    limit, offset = _integer(query, "limit"), max(0, _integer(query, "offset") or 0)
     if limit is not None and limit <= 0:
         raise BadQueryError("limit must be a positive integer")
     jobs = [job for job in _all_jobs(queue) if job["status"] in wanted]
@@ -43,7 +49,7 @@ def list_jobs(queue: PromptQueue, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def one_job(queue: PromptQueue, prompt_id: str) -> dict[str, Any] | None:
-    """Return one job with its graph, and its outputs if it has ended; None when it is unknown."""
+    """Return one job with its graph, and its outputs if it has ended; None if it is unknown."""
     if (entry := queue.history.get(prompt_id)) is not None:
         job = _ended(prompt_id, entry)
         job |= {"outputs": entry["outputs"], "execution_status": entry["status"]}
@@ -69,7 +75,7 @@ def _all_jobs(queue: PromptQueue) -> list[dict[str, Any]]:
 def _queued(item: Any, status: str) -> dict[str, Any]:
     number, prompt_id, _, extra_data, _ = item
     head = {"id": prompt_id, "status": status, "priority": number, "create_time": extra_data.get("create_time")}
-    return _pruned(
+    return _without_none(
         {**head, "outputs_count": 0, "previewable_outputs_count": 0, "workflow_id": _workflow_id(extra_data)}
     )
 
@@ -77,7 +83,7 @@ def _queued(item: Any, status: str) -> dict[str, Any]:
 def _ended(prompt_id: str, entry: dict[str, Any]) -> dict[str, Any]:
     number, _, _, extra_data, _ = entry["prompt"]
     messages = dict(entry["status"]["messages"])
-    end: dict[str, Any] = next((messages[name] for name in ENDS if name in messages), {})
+    end: dict[str, Any] = next((messages[name] for name in END_EVENTS if name in messages), {})
     success = entry["status"]["status_str"] == "success"
     status = "completed" if success else "cancelled" if "execution_interrupted" in messages else "failed"
     items = [
@@ -88,7 +94,7 @@ def _ended(prompt_id: str, entry: dict[str, Any]) -> dict[str, Any]:
     ]
     viewable = [item for item in items if item["mediaType"] in PREVIEWABLE]
     saved = [item for item in viewable if item.get("type") == "output"]
-    return _pruned(
+    return _without_none(
         {
             "id": prompt_id,
             "status": status,
@@ -109,7 +115,7 @@ def _workflow_id(extra_data: dict[str, Any]) -> Any:
     return extra_data.get("extra_pnginfo", {}).get("workflow", {}).get("id")
 
 
-def _pruned(job: dict[str, Any]) -> dict[str, Any]:
+def _without_none(job: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in job.items() if value is not None}
 
 
@@ -122,7 +128,7 @@ def _duration(job: dict[str, Any]) -> float:
     return float(end - start) if start and end else 0.0
 
 
-def _whole(query: Mapping[str, str], name: str) -> int | None:
+def _integer(query: Mapping[str, str], name: str) -> int | None:
     if name not in query:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The routes about jobs that have ended, and `/api/jobs`."""
+"""Routes for the history and for `/api/jobs`."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def routes(server: "SimServer") -> list[web.RouteDef]:
-    """Return the routes of history and jobs."""
+    """Return the routes for history and jobs."""
     return [*_history_routes(server), *_job_routes(server)]
 
 
@@ -71,7 +71,7 @@ def _job_routes(server: "SimServer") -> list[web.RouteDef]:
         cancelled = [id_ for id_ in ids if cancel(server, id_)]
         return web.json_response({"cancelled": bool(cancelled)})
 
-    # These paths begin with /api in ComfyUI itself, and so they exist below /api/api, too.
+    # In ComfyUI, too, these paths start with /api, so that they also exist under /api/api.
     reading = [web.get("/api/jobs", get_jobs), web.get("/api/jobs/{job_id}", get_job)]
     cancelling = [
         web.post("/api/jobs/cancel", cancel_several),
@@ -82,10 +82,14 @@ def _job_routes(server: "SimServer") -> list[web.RouteDef]:
 
 
 def cancel(server: "SimServer", prompt_id: str) -> bool:
-    """Interrupt a running job or drop a waiting one; False when it is neither."""
+    """Interrupt a running job or remove a pending one.
+
+    Returns:
+        False if the job is neither running nor pending.
+    """
     if server.queue.is_running(prompt_id):
         server.logs.info(f"Cancelling running prompt {prompt_id}")
-        server.box.interrupted = True
+        server.machine.interrupted = True
         return True
     if not any(item[1] == prompt_id for item in server.queue.pending):
         return False

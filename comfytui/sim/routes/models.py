@@ -1,4 +1,4 @@
-"""The routes of models and node types."""
+"""Routes for models and node types."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ FOLDERS = (
 
 
 def routes(server: "SimServer") -> list[web.RouteDef]:
-    """Return the routes of models and node types."""
+    """Return the routes for models and node types."""
     config = server.config
     contents = {
         "checkpoints": config.checkpoints,

@@ -1,4 +1,4 @@
-"""The middleware that keeps foreign web pages from queueing jobs."""
+"""Middleware that rejects requests from other web sites."""
 
 import ipaddress
 from collections.abc import Awaitable, Callable
@@ -12,11 +12,16 @@ from comfytui.sim.logs import Logs
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def refuse_foreign_pages(logs: Logs, *, cross_site: bool) -> Middleware:
-    """Make the middleware: 403 for a cross-site fetch, if that is known, and for an Origin that is not the Host."""
+def reject_cross_origin(logs: Logs, *, cross_site: bool) -> Middleware:
+    """Return middleware that responds 403 if the Origin does not match the Host.
+
+    Args:
+        logs: Gets a warning per rejected request.
+        cross_site: Also reject requests with `Sec-Fetch-Site: cross-site`.
+    """
 
     @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def check_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
         if cross_site and request.headers.get("Sec-Fetch-Site") == "cross-site":
             return web.Response(status=403)
         host, origin = request.headers.get("Host"), request.headers.get("Origin")
@@ -27,11 +32,11 @@ def refuse_foreign_pages(logs: Logs, *, cross_site: bool) -> Middleware:
             return web.Response()
         return await handler(request)
 
-    return guard
+    return check_origin
 
 
 def _same_site(host: str, origin: str) -> bool:
-    """Return whether Host and Origin agree; a Host that is not loopback, or an empty name, is let through."""
+    """Return whether Host and Origin match; always true if the Host is not loopback or a name is empty."""
     host_parts, origin_parts = urlsplit(f"//{host.lower()}"), urlsplit(origin.lower())
     if not _is_loopback(host_parts.hostname):
         return True

@@ -1,4 +1,4 @@
-"""The HTTP surface: every route of ComfyUI that a client of this kind may call."""
+"""The HTTP application: all routes of ComfyUI that a client like comfytui may call."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from comfytui.sim.routes import files, internal, jobs, models
-from comfytui.sim.routes.origin_check import refuse_foreign_pages
+from comfytui.sim.routes.origin_check import reject_cross_origin
 from comfytui.sim.routes.system_stats import system_stats
 from comfytui.sim.sockets import FEATURES
 
@@ -25,15 +25,17 @@ NO_STORE = {"Cache-Control": "no-store, must-revalidate", "Pragma": "no-cache", 
 
 
 def make_app(server: "SimServer") -> web.Application:
-    """Build the application: every route also below `/api`, but for `/internal`."""
-    guard = refuse_foreign_pages(server.logs, cross_site=server.config.capabilities.refuses_cross_site)
-    app = web.Application(client_max_size=FEATURES["max_upload_size"], middlewares=[server.faults.middleware(), guard])
-    below = web.Application()
-    below.add_routes(internal.routes(server))
-    app.add_subapp("/internal", below)
+    """Return the application; all routes but `/internal` also exist under `/api`."""
+    origin_check = reject_cross_origin(server.logs, cross_site=server.config.capabilities.refuses_cross_site)
+    app = web.Application(
+        client_max_size=FEATURES["max_upload_size"], middlewares=[server.faults.middleware(), origin_check]
+    )
+    internal_app = web.Application()
+    internal_app.add_routes(internal.routes(server))
+    app.add_subapp("/internal", internal_app)
     routes = [
         *_queue_routes(server),
-        *_box_routes(server),
+        *_server_routes(server),
         *jobs.routes(server),
         *files.routes(server),
         *models.routes(server),
@@ -75,10 +77,10 @@ def _queue_routes(server: "SimServer") -> list[web.RouteDef]:
         prompt_id = body.get("prompt_id") if server.config.capabilities.targeted_interrupt else None
         if not prompt_id:
             server.logs.info("Global interrupt (no prompt_id specified)")
-            server.box.interrupted = True
+            server.machine.interrupted = True
         elif server.queue.is_running(prompt_id):
             server.logs.info(f"Interrupting prompt {prompt_id}")
-            server.box.interrupted = True
+            server.machine.interrupted = True
         else:
             server.logs.info(f"Prompt {prompt_id} is not currently running, skipping interrupt")
         return web.Response()
@@ -92,24 +94,24 @@ def _queue_routes(server: "SimServer") -> list[web.RouteDef]:
     ]
 
 
-def _box_routes(server: "SimServer") -> list[web.RouteDef]:
+def _server_routes(server: "SimServer") -> list[web.RouteDef]:
     async def get_stats(_: web.Request) -> web.Response:
-        return web.json_response(system_stats(server.config, server.box.memory, server.url))
+        return web.json_response(system_stats(server.config, server.machine.memory, server.url))
 
     async def post_free(request: web.Request) -> web.Response:
         body = await request.json()
         server.executor.free(bool(body.get("unload_models")), bool(body.get("free_memory")))
         return web.Response()
 
-    features = [web.get("/features", _always(FEATURES))] if server.config.capabilities.feature_flags else []
+    features = [web.get("/features", _constant(FEATURES))] if server.config.capabilities.feature_flags else []
     return [
         *features,
         web.get("/", _answer_page),
         web.get("/ws", server.sockets.handle),
         web.get("/system_stats", get_stats),
-        web.get("/users", _always({"storage": "server", "migrated": True})),
-        web.get("/settings", _always({})),
-        web.get("/workflow_templates", _always({})),
+        web.get("/users", _constant({"storage": "server", "migrated": True})),
+        web.get("/settings", _constant({})),
+        web.get("/workflow_templates", _constant({})),
         web.post("/free", post_free),
     ]
 
@@ -118,7 +120,7 @@ async def _answer_page(_: web.Request) -> web.Response:
     return web.Response(text=PAGE, content_type="text/html", headers=NO_STORE)
 
 
-def _always(body: object) -> Handler:
+def _constant(body: object) -> Handler:
     async def answer(_: web.Request) -> web.Response:
         return web.json_response(body)
 

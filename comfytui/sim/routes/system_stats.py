@@ -18,7 +18,7 @@ PYTORCH = {"cuda": "2.13.0+cu128", "cpu": "2.13.0+cpu"}
 
 
 def system_stats(config: SimConfig, memory: Memory, url: str) -> dict[str, Any]:
-    """Describe the box: versions, arguments, and memory in bytes."""
+    """Return the body of `/system_stats`: versions, command line arguments, and memory in bytes."""
     ram_total, ram_free, device = memory.stats()
     templates = PACKAGES["comfyui-workflow-templates"]
     system = {
