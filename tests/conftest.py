@@ -5,9 +5,9 @@ import os
 import pytest
 from hypothesis import settings
 
-from tests.late_accepts import close_what_comes_too_late
+from tests.late_accepts import close_late_accepts
 
-close_what_comes_too_late()
+close_late_accepts()
 
 # The screens of tests have all colours, whatever terminal the tests are run in.
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}

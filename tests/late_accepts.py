@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 
-def close_what_comes_too_late() -> None:
+def close_late_accepts() -> None:
     """Close what is accepted just as its server closes: older Pythons leave it open for ever (cpython issue 109564)."""
     transport = getattr(asyncio.selector_events, "_SelectorTransport")  # noqa: B009 - unknown to the type checker
     make = transport.__init__

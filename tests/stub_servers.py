@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Stranger(http.server.ThreadingHTTPServer):
+class StubServer(http.server.ThreadingHTTPServer):
     """Answers everything alike, and keeps the headers that it was sent."""
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answer = status, headers, body
-        self.heard: list[str] = []
+        self.requests: list[str] = []
 
     @property
     def url(self) -> str:
@@ -22,11 +22,11 @@ class Stranger(http.server.ThreadingHTTPServer):
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    server: Stranger
+    server: StubServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self.server.heard.append(f"{self.path}\n{self.headers}")
+        self.server.requests.append(f"{self.path}\n{self.headers}")
         status, headers, body = self.server.answer
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
@@ -39,9 +39,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextmanager
-def stranger(status: int = 200, body: bytes = b"", **headers: str) -> Iterator[Stranger]:
+def stub_server(status: int = 200, body: bytes = b"", **headers: str) -> Iterator[StubServer]:
     """A server with one answer to everything."""
-    with Stranger(status, headers, body) as server:
+    with StubServer(status, headers, body) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -9,7 +9,7 @@ import pytest
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.demo import EmbeddedServer
-from tests.stub_servers import closed_port, silent_port, stranger
+from tests.stub_servers import closed_port, silent_port, stub_server
 from tests.terminal import ENTER, ESCAPE, F2, Terminal, program_with, terminal
 
 SECRETS = ("hunter2", "s3cret", "abracadabra")
@@ -81,7 +81,7 @@ def test_the_first_start_opens_the_server_at_comfyuis_port(server: str, other_se
 
 
 def test_else_the_server_at_the_desktop_versions_port_opens(server: str, tmp_path: Path) -> None:
-    with stranger() as other, without_server(tmp_path, at_8188=other.url, at_8000=server) as it:
+    with stub_server() as other, without_server(tmp_path, at_8188=other.url, at_8000=server) as it:
         it.shows("live")
         assert label(server) in it.text
 
@@ -109,12 +109,12 @@ def test_without_an_answer_the_start_screen_names_the_last_server(tmp_path: Path
 
 def test_if_the_last_server_is_not_comfyui_no_other_is_tried(tmp_path: Path) -> None:
     (tmp_path / "comfytui").mkdir()
-    with stranger() as last, stranger() as other:
+    with stub_server() as last, stub_server() as other:
         (tmp_path / "comfytui" / "last_server").write_text(last.url)
         with without_server(tmp_path, "--header", "X-Key: abracadabra", at_8188=other.url) as it:
             it.shows("Enter a server's address.")
-        assert "abracadabra" in "".join(last.heard)
-        assert other.heard == []
+        assert "abracadabra" in "".join(last.requests)
+        assert other.requests == []
 
 
 def test_f2_on_the_start_screen_opens_the_demo_which_is_not_remembered(tmp_path: Path) -> None:

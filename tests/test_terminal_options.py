@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stub_servers import closed_port, stranger
+from tests.stub_servers import closed_port, stub_server
 from tests.terminal import ESCAPE, F2, program_with, terminal
 
 WITHOUT_AIOHTTP = "import sys; sys.modules['aiohttp'] = None"
@@ -47,11 +47,11 @@ def test_without_aiohttp_the_start_screen_stays_open(tmp_path: Path) -> None:
 
 
 def test_a_redirect_to_a_login_exits_with_advice() -> None:
-    with stranger(302, Location="/login?next=s3cret") as login, terminal(login.url) as it:
+    with stub_server(302, Location="/login?next=s3cret") as login, terminal(login.url) as it:
         assert it.exit_code() == 1
         assert "asks for a login (302): give --header, or add the server" in it.said
         assert "Traceback" not in it.said
-        assert not [request for request in login.heard if request.startswith("/login")]
+        assert not [request for request in login.requests if request.startswith("/login")]
 
 
 def test_no_color_paints_only_shades_of_grey() -> None:

@@ -1,13 +1,15 @@
-"""The costs of the dashboard beside their floors, as a Markdown table: `python -m tests.bench [NAME ...]`."""
+"""The dashboard's costs next to their floors, as a Markdown table: `python -m tests.bench [PART ...]`."""
 
 import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench import latency, long_queue, many_frames, resting, running
-from tests.bench.table import HEAD
+from tests.bench.rounds import FULL, Rounds
+from tests.bench.table import HEAD, Row
 
-PARTS = {
+PARTS: Mapping[str, Callable[[Path, Rounds], Iterator[Row]]] = {
     "resting": resting.rows,
     "running": running.rows,
     "latency": latency.rows,
@@ -17,11 +19,11 @@ PARTS = {
 
 
 def main() -> None:
-    """Measure the named parts, or all, and print each row as it is known."""
+    """Measure the given parts, or all, and print each row as soon as it is measured."""
     print(HEAD, flush=True)
     with TemporaryDirectory() as home:
         for name in sys.argv[1:] or PARTS:
-            for row in PARTS[name](Path(home)):
+            for row in PARTS[name](Path(home), FULL):
                 print(row, flush=True)
 
 

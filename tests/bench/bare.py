@@ -1,4 +1,4 @@
-"""The floors: a Textual app with one widget, and a Rich display with two bars.
+"""The floors: a Textual app with a single widget, and a Rich display with two progress bars.
 
 `python -m tests.bench.bare static | input | frames URL | rich RATE`.
 """
@@ -9,12 +9,17 @@ import sys
 import time
 
 READY = "bare app"
-"""What the bare app shows first."""
+"""Text that a bare app shows first."""
 STEPS = 200
 
 
 def textual(what: str, url: str = "") -> None:
-    """Run an app that shows words, takes them, or shows each step as it comes."""
+    """Run an app that shows a text, has a text field, or shows each step as it arrives.
+
+    Args:
+        what: `static`, `input`, or `frames`.
+        url: The server whose steps to show.
+    """
     from textual.app import App, ComposeResult
     from textual.widgets import Input, Static
 
@@ -38,14 +43,14 @@ def textual(what: str, url: str = "") -> None:
                 async for frame in socket:
                     data = json.loads(frame)["data"]
                     if "value" in data:
-                        words = f"Step {data['value']}/{data['max']} "
-                        self.call_from_thread(self.query_one(Static).update, words, layout=False)
+                        text = f"Step {data['value']}/{data['max']} "
+                        self.call_from_thread(self.query_one(Static).update, text, layout=False)
 
     Bare().run()
 
 
 def rich(rate: float) -> None:
-    """Show two progress bars that move at `rate` steps a second, as `comfy run --wait` does."""
+    """Show two progress bars that advance `rate` steps per second, like `comfy run --wait`."""
     from rich.progress import Progress
 
     with Progress() as progress:

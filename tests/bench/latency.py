@@ -1,4 +1,4 @@
-"""Rows: from a frame to the state, from the state to the screen, from a key to the screen."""
+"""Rows: latency from frame to state, from frame to screen, and from key to screen."""
 
 import asyncio
 import json
@@ -15,46 +15,49 @@ from comfytui.service.notifications import SessionChanged
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import LinkKind
 from tests.bench.programs import bare, dashboard, shown, shown_bare, submit
-from tests.bench.remote_server import RemoteBox, box
+from tests.bench.remote_server import RemoteServer, scripted_server
+from tests.bench.rounds import Rounds
 from tests.bench.table import Row
 from tests.bench.terminal import Terminal
 from tests.waiting import eventually
 from tests.watcher import small_order
 
-FRAMES, TOP = 200, 1_000_000
+TOP = 1_000_000
+"""Number of steps that the frames claim."""
 PAUSE = 0.005
-"""Seconds between two frames on their way to the state."""
-PAINTS, PAINT_PAUSE = 24, 0.37
-"""Frames that are seen on the screen, and seconds between them: no multiple of the time between paints."""
+"""Seconds between two frames whose way to the state is measured."""
+PAINT_PAUSE = 0.37
+"""Seconds between two frames whose way to the screen is measured: no multiple of the time between paints."""
 KEYS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def rows(home: Path) -> Iterator[Row]:
-    """Frame to state, state to paint, key to paint."""
-    with box() as server:
-        state = asyncio.run(_to_state(server))
-        socket = asyncio.run(_to_socket(server))
+def rows(home: Path, rounds: Rounds) -> Iterator[Row]:
+    """Measure frame to state, frame to paint, and key to paint."""
+    with scripted_server() as server:
+        state = asyncio.run(_to_state(server, rounds.state_frames))
+        socket = asyncio.run(_to_socket(server, rounds.state_frames))
         yield Row("frame to state, p50", "ms", 1000 * state, 5, 1000 * socket, "bare websockets client")
         with dashboard(server.url, home) as terminal:
             shown(terminal)
-            keys = median(terminal.answers(KEYS))
+            keys = median(terminal.answers(KEYS[: rounds.keys]))
             submit(terminal)
-            painted = _to_paint(server, terminal)
+            painted = _to_paint(server, terminal, rounds.painted_frames)
+        before = server.connected_at
         with bare(home, "frames", server.url) as terminal:
             shown_bare(terminal)
-            time.sleep(0.5)
-            floor = _to_paint(server, terminal)
+            terminal.until(lambda: server.connected_at > before, "its socket")
+            floor = _to_paint(server, terminal, rounds.painted_frames)
     late = 1000 * max(painted)
     note = f"median {1000 * median(painted):.0f} ms"
     yield Row("frame to paint, slowest", "ms", late, 255, 1000 * max(floor), "bare Textual app", "5 + 250 ms", note)
     with bare(home, "input") as terminal:
         shown_bare(terminal)
-        floor_keys = median(terminal.answers(KEYS))
+        floor_keys = median(terminal.answers(KEYS[: rounds.keys]))
     yield Row("key to paint, in the prompt", "ms", 1000 * keys, 50, 1000 * floor_keys, "Input of a bare Textual app")
 
 
-async def _to_state(server: RemoteBox) -> float:
-    """The median time from a frame's departure to its state in a mailbox."""
+async def _to_state(server: RemoteServer, frames: int) -> float:
+    """Return the median time in seconds from sending a frame to its state in a mailbox."""
     arrived: dict[int, float] = {}
     mailboxes: list[Mailbox] = []
     service = ServiceThread(Server.from_url(server.url))
@@ -72,33 +75,33 @@ async def _to_state(server: RemoteBox) -> float:
         await eventually(lambda: service.state.link.kind is LinkKind.LIVE)
         service.submit(small_order(1))
         await eventually(lambda: service.state.run)
-        await asyncio.to_thread(server.step, 1, FRAMES, TOP, PAUSE)
-        await eventually(lambda: FRAMES in arrived)
+        await asyncio.to_thread(server.send_steps, 1, frames, TOP, PAUSE)
+        await eventually(lambda: frames in arrived)
     finally:
         await asyncio.to_thread(service.stop)
-    return _median(server.sent, arrived)
+    return _median(server.sent_at, arrived)
 
 
-async def _to_socket(server: RemoteBox) -> float:
-    """The same to a client that does nothing but receive."""
+async def _to_socket(server: RemoteServer, frames: int) -> float:
+    """Return the same for a client that only receives."""
     arrived: dict[int, float] = {}
     async with connect(f"{server.url.replace('http', 'ws')}/ws?clientId=floor", proxy=None) as socket:
-        sending = asyncio.create_task(asyncio.to_thread(server.step, 1, FRAMES, TOP, PAUSE))
-        while FRAMES not in arrived:
+        sending = asyncio.create_task(asyncio.to_thread(server.send_steps, 1, frames, TOP, PAUSE))
+        while frames not in arrived:
             frame = await socket.recv()
             now = time.monotonic()
             arrived[json.loads(frame)["data"].get("value", 0)] = now
         await sending
-    return _median(server.sent, arrived)
+    return _median(server.sent_at, arrived)
 
 
 def _median(sent: dict[int, float], arrived: dict[int, float]) -> float:
-    return median(arrived[value] - sent[value] for value in range(1, FRAMES + 1) if value in arrived)
+    return median(when - sent[value] for value, when in arrived.items() if value in sent)
 
 
-def _to_paint(server: RemoteBox, terminal: Terminal) -> list[float]:
-    """Seconds from the departure of each of some frames to its number on the screen."""
+def _to_paint(server: RemoteServer, terminal: Terminal, frames: int) -> list[float]:
+    """Return the seconds from sending each frame to its number on the screen."""
     before = len(terminal.written)
-    server.step(1, PAINTS, TOP, PAINT_PAUSE)
-    seen = {value: terminal.shows(f"Step {value}/{TOP} ", before) for value in range(1, PAINTS + 1)}
-    return [when - server.sent[value] for value, when in seen.items()]
+    server.send_steps(1, frames, TOP, PAINT_PAUSE)
+    seen = {value: terminal.shows(f"Step {value}/{TOP} ", before) for value in range(1, frames + 1)}
+    return [when - server.sent_at[value] for value, when in seen.items()]

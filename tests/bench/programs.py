@@ -1,4 +1,4 @@
-"""The programs that are measured, each in a terminal."""
+"""The measured programs, each in a terminal."""
 
 import json
 import sys
@@ -11,14 +11,14 @@ from tests.bench.bare import READY
 from tests.bench.terminal import Terminal
 
 FORM = "Scheduler"
-"""A label of the form: with it the form is on the screen."""
+"""A label of the form; the form is on the screen once this is."""
 F5 = "\x1b[15~"
 ESCAPE = "\x1b"
 DOWN, UP = "\x1b[B", "\x1b[A"
 
 
 def dashboard(url: str, home: Path, *, previews: bool = False, steps: int = 20) -> Terminal:
-    """The whole dashboard of a server, its form asking for so many steps."""
+    """Return the dashboard of a server, its form set to a number of steps."""
     file = home / f"{steps}-steps.json"
     file.write_text(json.dumps(apply_values(txt2img(), {Field.STEPS: steps})))
     command = [sys.executable, "-m", "comfytui", url, "--workflow", str(file), "--output", str(home)]
@@ -26,12 +26,12 @@ def dashboard(url: str, home: Path, *, previews: bool = False, steps: int = 20) 
 
 
 def bare(home: Path, *what: str) -> Terminal:
-    """A floor, as `tests.bench.bare` has them."""
+    """Return a floor of `tests.bench.bare`, with its arguments."""
     return Terminal([sys.executable, "-m", "tests.bench.bare", *what], home)
 
 
 def shown(terminal: Terminal) -> float:
-    """Wait until a dashboard shows its form and the link is live; return when the form came."""
+    """Wait until a dashboard shows its form and is connected; return when the form appeared."""
     form = terminal.shows(FORM)
     terminal.shows("live")
     terminal.settle()
@@ -39,12 +39,12 @@ def shown(terminal: Terminal) -> float:
 
 
 def shown_bare(terminal: Terminal) -> float:
-    """Wait until a floor shows its words; return when they came."""
+    """Wait until a floor shows its text; return when it appeared."""
     return terminal.shows(READY)
 
 
 def submit(terminal: Terminal, prompt: str = "a red fox in snow") -> None:
-    """Type a prompt and send it off, as a user does; wait until the first image runs."""
+    """Type a prompt and submit it; wait until the first image runs."""
     terminal.press(prompt)
     terminal.settle(0.2)
     before = len(terminal.written)

@@ -1,6 +1,6 @@
-"""A box that sends exactly the frames it is told to, and notes when: `python -m tests.bench.scripted_server PENDING`.
+"""A server that sends exactly the requested frames and records when: `python -m tests.bench.scripted_server PENDING`.
 
-It speaks just enough of ComfyUI's protocol. A prompt that is submitted starts to run and stays at its sampler.
+It implements just enough of ComfyUI's protocol. A submitted prompt starts to run and stays at its sampler.
 """
 
 import asyncio
@@ -14,96 +14,97 @@ from aiohttp import web
 
 SAMPLER = "3"
 GRAPH_BYTES = 2_000
+"""Size of each pending graph as JSON."""
 STATS = {
     "system": {"comfyui_version": "0.33.0", "os": "linux", "ram_total": 64 << 30, "ram_free": 33 << 30, "argv": []},
     "devices": [{"name": "cuda:0", "type": "cuda", "vram_total": 24 << 30, "vram_free": 7 << 30}],
 }
 
 
-class Box:
-    """The queue, one client's socket, and the times of everything that was sent."""
+class ScriptedServer:
+    """The queue, the socket of one client, and the times of the frames sent."""
 
     def __init__(self, pending: int) -> None:
         self.running: list[list[Any]] = []
         self.pending = ", ".join(json.dumps(_item(number)) for number in range(1, pending + 1))
         self.count = pending
         self.socket: web.WebSocketResponse | None = None
-        self.sent: dict[int, float] = {}
-        self.linked = 0.0
+        self.sent_at: dict[int, float] = {}
+        self.connected_at = 0.0
 
     @property
     def body(self) -> str:
-        """The answer to `GET /queue`."""
+        """The response to `GET /queue`."""
         return f'{{"queue_running": {json.dumps(self.running)}, "queue_pending": [{self.pending}]}}'
 
-    async def say(self, kind: str, **data: Any) -> None:
+    async def send(self, event: str, **data: Any) -> None:
         """Send one frame."""
         if self.socket is not None:
-            await self.socket.send_str(json.dumps({"type": kind, "data": data}))
+            await self.socket.send_str(json.dumps({"type": event, "data": data}))
 
     async def connect(self, request: web.Request) -> web.WebSocketResponse:
-        """Serve the socket."""
+        """Serve `/ws`."""
         self.socket = socket = web.WebSocketResponse()
         await socket.prepare(request)
-        self.linked = time.monotonic()
-        await self.say("status", status=self.status(), sid=request.query.get("clientId", ""))
+        self.connected_at = time.monotonic()
+        await self.send("status", status=self.status(), sid=request.query.get("clientId", ""))
         async for _ in socket:
             pass
         return socket
 
     def status(self) -> dict[str, Any]:
-        """What a status frame says."""
+        """Return the data of a status frame."""
         return {"exec_info": {"queue_remaining": self.count + len(self.running)}}
 
     async def submit(self, request: web.Request) -> web.Response:
-        """Take a prompt, and run the first of each client as far as its sampler."""
+        """Accept a prompt, and run the first one of each client as far as its sampler."""
         body = await request.json()
         prompt_id = body["prompt_id"]
         extra = {**body["extra_data"], "client_id": body["client_id"]}
         if not self.running or self.running[0][3]["client_id"] != body["client_id"]:
             self.running = [[0, prompt_id, body["prompt"], extra, ["9"]]]
-            await self.say("status", status=self.status())
-            await self.say("execution_start", prompt_id=prompt_id, timestamp=int(time.time() * 1000))
-            await self.say("execution_cached", prompt_id=prompt_id, nodes=[], timestamp=int(time.time() * 1000))
-            await self.say("executing", prompt_id=prompt_id, node=SAMPLER, display_node=SAMPLER)
+            await self.send("status", status=self.status())
+            await self.send("execution_start", prompt_id=prompt_id, timestamp=int(time.time() * 1000))
+            await self.send("execution_cached", prompt_id=prompt_id, nodes=[], timestamp=int(time.time() * 1000))
+            await self.send("executing", prompt_id=prompt_id, node=SAMPLER, display_node=SAMPLER)
         return web.json_response({"prompt_id": prompt_id, "number": 0, "node_errors": {}})
 
-    async def step(self, request: web.Request) -> web.Response:
-        """Send steps `first` to `last` of `top`, one every `pause` seconds (0: as fast as the client reads)."""
-        asked = await request.json()
-        first, last, pause = asked["first"], asked["last"], asked["pause"]
+    async def send_steps(self, request: web.Request) -> web.Response:
+        """Serve `/bench/step`; see `RemoteServer.send_steps`."""
+        command = await request.json()
+        first, last, pause = command["first"], command["last"], command["pause"]
         prompt_id = self.running[0][1] if self.running else ""
         began = time.monotonic()
         for count, value in enumerate(range(first, last + 1)):
             if (wait := began + count * pause - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
-            self.sent[value] = time.monotonic()
-            await self.say("progress", value=value, max=asked["top"], prompt_id=prompt_id, node=SAMPLER)
-        return web.json_response({str(value): self.sent[value] for value in (first, last)})
+            self.sent_at[value] = time.monotonic()
+            await self.send("progress", value=value, max=command["top"], prompt_id=prompt_id, node=SAMPLER)
+        return web.json_response({str(value): self.sent_at[value] for value in (first, last)})
 
-    async def notes(self, _: web.Request) -> web.Response:
-        """When the link stood, and when each step was sent, in monotonic seconds."""
-        return web.json_response({"linked": self.linked, "sent": self.sent})
+    async def times(self, _: web.Request) -> web.Response:
+        """Serve `/bench/times`: when the socket was opened and each step sent, in monotonic seconds."""
+        return web.json_response({"connected": self.connected_at, "sent": self.sent_at})
 
     def app(self) -> web.Application:
-        """The routes, bare and under `/api`."""
-        answers: dict[str, Any] = {"/history": {}, "/system_stats": STATS, "/features": {}, "/object_info": {}}
+        """Return the application with its routes, also under `/api`."""
+        bodies: dict[str, Any] = {"/history": {}, "/system_stats": STATS, "/features": {}, "/object_info": {}}
         app = web.Application()
         for prefix in ("", "/api"):
             app.router.add_get(f"{prefix}/ws", self.connect)
             app.router.add_post(f"{prefix}/prompt", self.submit)
             app.router.add_get(f"{prefix}/prompt", lambda _: _json(json.dumps(self.status())))
             app.router.add_get(f"{prefix}/queue", lambda _: _json(self.body))
-            for path, answer in answers.items():
-                text = json.dumps(answer)
+            for path, body in bodies.items():
+                text = json.dumps(body)
                 app.router.add_get(f"{prefix}{path}{{rest:.*}}", lambda _, text=text: _json(text))  # type: ignore[misc]
-        app.router.add_post("/bench/step", self.step)
-        app.router.add_get("/bench/notes", self.notes)
+        app.router.add_post("/bench/step", self.send_steps)
+        app.router.add_get("/bench/times", self.times)
         return app
 
 
 def _item(number: int) -> list[Any]:
-    """A pending prompt of somebody else: the text-to-image graph, filled up to its usual size."""
+    """Return a pending prompt of another client: the text-to-image graph, padded to its usual size."""
     graph: dict[str, Any] = {
         "3": {
             "class_type": "KSampler",
@@ -130,8 +131,8 @@ async def _json(text: str) -> web.Response:
 
 
 async def serve(pending: int) -> None:
-    """Serve until standard input ends; the URL is the first line of the output."""
-    runner = web.AppRunner(Box(pending).app(), access_log=None, shutdown_timeout=0.1)
+    """Serve until standard input is closed; prints the URL first."""
+    runner = web.AppRunner(ScriptedServer(pending).app(), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     print(f"http://127.0.0.1:{runner.addresses[0][1]}", flush=True)

@@ -1,4 +1,4 @@
-"""The rows of the table, and how they are written."""
+"""The rows of the table."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ HEAD = "| what | measured | floor | ratio | budget | kept |\n|---|---|---|---|--
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measurement beside its floor, both in `unit`; `limit` is what `measured` may be at most."""
+    """One measurement and its floor, both in `unit`; `measured` must not exceed `limit`."""
 
     what: str
     unit: str
@@ -16,7 +16,7 @@ class Row:
     floor: float | None = None
     floor_is: str = ""
     budget: str = ""
-    """The budget in words, where it is not `limit` itself."""
+    """The budget as text, if it is not just `limit`."""
     note: str = ""
 
     def __str__(self) -> str:
@@ -32,12 +32,12 @@ class Row:
         return f"| {' | '.join(cells)} |"
 
 
-def _joined(figure: str, words: str) -> str:
-    return f"{figure} ({words})" if figure and words else figure or words
+def _joined(figure: str, remark: str) -> str:
+    return f"{figure} ({remark})" if figure and remark else figure or remark
 
 
 def _figure(value: float) -> str:
-    """Three digits are enough for anything that was measured."""
+    """Return a number with at most three significant digits, or as an integer."""
     if value >= 100 or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

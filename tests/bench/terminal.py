@@ -1,11 +1,11 @@
-"""A program in a terminal of 120x40 that counts what is written to it, and answers nothing."""
+"""Runs a program in a terminal of 120x40 that records what is written and answers no queries."""
 
 import fcntl
 import os
 import pty
 import random
-import signal
 import struct
+import subprocess
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,22 +15,24 @@ from types import TracebackType
 from typing import Self
 
 COLUMNS, LINES = 120, 40
-PATIENCE = 30.0
-"""Seconds until words that should appear are given up."""
-POLL = 0.002
-"""Seconds between two looks at what was written."""
+TIMEOUT = 30.0
+"""Seconds to wait for an expected text."""
+POLL_INTERVAL = 0.002
+"""Seconds between two checks of what was written."""
 TICKS = os.sysconf("SC_CLK_TCK")
-"""Units of processor time a second."""
+"""Units of processor time per second."""
 
 
 class Terminal:
-    """A command that runs in a terminal of its own, alive within `with`; times are monotonic seconds."""
+    """A command in a terminal of its own, running within `with`; times are monotonic seconds."""
 
     def __init__(self, command: Sequence[str], home: Path, environment: Mapping[str, str] | None = None) -> None:
         self._command = list(command)
-        # Installed programs have their bytecode; here it is kept aside, from the first start on.
+        # Installed programs have compiled bytecode; here it is stored separately from the first start on.
+        # The terminal's size counts, not what variables of the calling process say.
+        inherited = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
         self._environment = {
-            **os.environ,
+            **inherited,
             "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPYCACHEPREFIX": str(home / "bytecode"),
             "TERM": "xterm-256color",
@@ -41,15 +43,23 @@ class Terminal:
             **(environment or {}),
         }
         self.written: list[tuple[float, bytes]] = []
-        """What was written, piece by piece, each with the time at which it came."""
+        """The chunks written, each with the time at which it arrived."""
         self.started = 0.0
 
     def __enter__(self) -> Self:
         self.started = time.monotonic()
-        self.pid, self._fd = pty.fork()
-        if not self.pid:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
-            os.execvpe(self._command[0], self._command, self._environment)
+        self._fd, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=_take_terminal,  # noqa: PLW1509
+            env=self._environment,
+        )
+        os.close(slave)
         self._reader = Thread(target=self._read, daemon=True)
         self._reader.start()
         return self
@@ -57,65 +67,73 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+        self._process.kill()
+        self._process.wait()
         self._reader.join()
         os.close(self._fd)
+
+    @property
+    def pid(self) -> int:
+        """The program's process id."""
+        return self._process.pid
 
     def _read(self) -> None:
         while True:
             try:
                 data = os.read(self._fd, 65_536)
-            except OSError:  # how a terminal says that its program is gone
+            except OSError:  # the program has exited
                 return
             if not data:
                 return
             self.written.append((time.monotonic(), data))
 
     def press(self, keys: str) -> None:
-        """Press keys."""
+        """Send keys."""
         os.write(self._fd, keys.encode())
 
     def text(self, since: int = 0) -> str:
-        """Everything written from the given piece on."""
+        """Return everything written from the given chunk on."""
         return b"".join(data for _, data in self.written[since:]).decode("utf-8", "replace")
 
-    def shows(self, words: str, since: int = 0) -> float:
-        """Wait for words and return when they came."""
-        encoded = words.encode()
-        self.until(lambda: any(encoded in data for _, data in self._joined(since)), words)
+    def shows(self, text: str, since: int = 0) -> float:
+        """Wait for a text, and return when it was written."""
+        encoded = text.encode()
+        self.until(lambda: any(encoded in data for _, data in self._joined(since)), text)
         return next(when for when, data in self._joined(since) if encoded in data)
 
     def _joined(self, since: int) -> list[tuple[float, bytes]]:
-        """Pieces, each with the end of the one before, since a write may be read in two."""
-        pieces = self.written[max(since, 0) :]
-        before = [b"", *(data[-200:] for _, data in pieces)]
-        return [(when, end + data) for end, (when, data) in zip(before, pieces, strict=False)]
+        """Return the chunks, each with the end of the one before, since a write may be read in two chunks."""
+        chunks = self.written[max(since, 0) :]
+        before = [b"", *(data[-200:] for _, data in chunks)]
+        return [(when, end + data) for end, (when, data) in zip(before, chunks, strict=False)]
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait until a condition holds."""
-        over = time.monotonic() + PATIENCE
+        over = time.monotonic() + TIMEOUT
         while not condition():
             if time.monotonic() > over:
                 raise TimeoutError(f"{what!r} did not come; the terminal has:\n{self.text()[-3000:]!r}")
-            time.sleep(POLL)
+            time.sleep(POLL_INTERVAL)
 
     def settle(self, quiet: float = 0.6) -> None:
-        """Wait until nothing was written for so many seconds, or for as long as patience lasts."""
-        over = time.monotonic() + PATIENCE
+        """Wait until nothing was written for `quiet` seconds, but no longer than `TIMEOUT`."""
+        over = time.monotonic() + TIMEOUT
         while not self.written or time.monotonic() - self.written[-1][0] < quiet:
             if time.monotonic() > over:
                 return
-            time.sleep(POLL)
+            time.sleep(POLL_INTERVAL)
 
     def bytes_over(self, seconds: float) -> int:
-        """Bytes written during the next so many seconds."""
+        """Return the number of bytes written during the next `seconds`."""
         before = len(self.written)
         time.sleep(seconds)
         return sum(len(data) for _, data in self.written[before:])
 
     def answers(self, keys: Sequence[str], quiet: float = 0.15) -> list[float]:
-        """Seconds from each key to the first byte that answers it, from rest and off any beat."""
+        """Return the seconds from each key to the first byte written after it.
+
+        Each key comes after `quiet` seconds of rest and a random delay, so that it hits no regular beat.
+        """
         seconds = []
         for key in keys:
             self.settle(quiet)
@@ -127,8 +145,8 @@ class Terminal:
         return seconds
 
     @property
-    def processor(self) -> float:
-        """Seconds of processor time that the program has used."""
+    def cpu_seconds(self) -> float:
+        """Processor time that the program has used, in seconds."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
@@ -138,7 +156,12 @@ class Terminal:
         return memory(self.pid)
 
 
+def _take_terminal() -> None:
+    """Make standard input the controlling terminal, as a shell does for its children."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def memory(pid: int | str = "self", field: str = "VmRSS") -> float:
-    """A figure of a process's memory in MB; `VmHWM` is the most that it had."""
+    """Return the memory of a process in MB; `VmRSS` is the current, `VmHWM` the highest."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024

@@ -13,7 +13,7 @@ from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, TimedOut,
 from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
 from tests.comfy.stub_servers import EMPTY_QUEUE, PAGE, answering, everywhere, greeting_server, serving, unused_port
-from tests.faults.leak_check import connections_to
+from tests.faults.leak_check import count_connections
 from tests.waiting import eventually
 
 CALLS: dict[str, Callable[[ComfyClient], Awaitable[object]]] = {
@@ -221,7 +221,7 @@ async def test_a_cancelled_close_leaves_no_connection() -> None:
                 await asyncio.sleep(0)
             closing.cancel()
             await asyncio.wait([closing])
-            await eventually(lambda: connections_to(url) == 0, "no connection")
+            await eventually(lambda: count_connections(url) == 0, "no connection")
 
 
 async def test_a_prompt_that_timed_out_is_not_delivered_later(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.connection_events import Closed, Opened
 from tests.comfy.auth_servers import first_event
-from tests.faults.leak_check import connections_to
+from tests.faults.leak_check import count_connections
 from tests.waiting import eventually
 
 OPENSSL = shutil.which("openssl") or ""
@@ -117,7 +117,7 @@ async def test_a_cancelled_tls_handshake_leaves_no_connection(monkeypatch: pytes
         await eventually(lambda: len(accepted) > before, "the connection")
         cancelled.cancel()
         await asyncio.wait([cancelled])
-        await eventually(lambda: connections_to(url) == 0, "no connection")
+        await eventually(lambda: count_connections(url) == 0, "no connection")
 
 
 @asynccontextmanager

@@ -4,19 +4,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.fast_timings import scale
-from tests.faults.leak_check import check_no_more_than, held
+from tests.faults.fast_timings import use_fast_timings
+from tests.faults.leak_check import assert_none_leaked, open_resources
 
 
 @pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
+def no_leaks() -> Iterator[None]:
     """After every test of a fault no thread, socket or file more is held than before."""
-    before = held()
+    before = open_resources()
     yield
-    check_no_more_than(before)
+    assert_none_leaked(before)
 
 
 @pytest.fixture
-def scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+def fast_timings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The application's time runs faster."""
-    scale(monkeypatch)
+    use_fast_timings(monkeypatch)

@@ -12,7 +12,7 @@ from comfytui.service.submission import outbox
 from comfytui.session import connection
 from comfytui.session.runs import run, stall
 
-SCALED: Mapping[ModuleType, Mapping[str, float]] = {
+FAST_TIMINGS: Mapping[ModuleType, Mapping[str, float]] = {
     event_stream: {"FIRST_DELAY": 0.05, "LONGEST_DELAY": 0.5},
     connecting: {"OPEN_SECONDS": 1.0},
     transport: {"CONNECT_SECONDS": 0.5, "POST_READ_SECONDS": 1.2, "GET_READ_SECONDS": 0.8, "KEEPALIVE_SECONDS": 0.5},
@@ -39,9 +39,9 @@ SCALED: Mapping[ModuleType, Mapping[str, float]] = {
 PING_INTERVAL, PING_TIMEOUT, STABLE_SECONDS = 0.6, 0.5, 0.3
 
 
-def scale(patch: pytest.MonkeyPatch) -> None:
+def use_fast_timings(patch: pytest.MonkeyPatch) -> None:
     """Scale the seconds of every part that waits."""
-    for module, constants in SCALED.items():
+    for module, constants in FAST_TIMINGS.items():
         for name, seconds in constants.items():
             patch.setattr(module, name, seconds)
     kept = {"ping_interval": PING_INTERVAL, "ping_timeout": PING_TIMEOUT, "stable_after": STABLE_SECONDS}

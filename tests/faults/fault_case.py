@@ -15,7 +15,7 @@ from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
 from comfytui.sim.faults.faults import ResponseFault
 from comfytui.sim.server import SimServer
-from tests.faults.leak_check import connections_to, more_connections, more_tasks, tasks_of
+from tests.faults.leak_check import count_connections, count_tasks, leaked_connections, leaked_tasks
 from tests.faults.proxy import Proxy, proxy_to
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
@@ -28,7 +28,7 @@ SETTLED_WITHIN = 25.0
 
 
 @dataclass
-class Cell:
+class FaultCase:
     """The parts of a cell; `states` before `since` are from before the fault."""
 
     sim: SimServer
@@ -50,7 +50,7 @@ class Cell:
         """All that the link was said to be since the fault began."""
         return self.watcher.kinds(self.since)
 
-    def asked(self, path: str, method: str = "GET") -> ResponseFault:
+    def count_requests(self, path: str, method: str = "GET") -> ResponseFault:
         """Count the requests to a path from now on: a fault that does no harm."""
         return self.sim.faults.delay(0.0, path, method=method)
 
@@ -59,41 +59,41 @@ class Cell:
         """Jobs that the server has ended."""
         return len(self.sim.queue.history)
 
-    async def told(self, *kinds: LinkKind) -> None:
+    async def link_was(self, *kinds: LinkKind) -> None:
         """Wait until the link was said to be so at some time since the fault began."""
         await eventually(lambda: self.kinds().intersection(kinds), f"{kinds}")
 
-    async def worked_off(self, images: int = IMAGES + 1) -> None:
+    async def all_ran(self, images: int = IMAGES + 1) -> None:
         """Wait until the server has run all."""
         await eventually(lambda: self.ran >= images, f"{images} images")
 
-    async def heard(self) -> None:
+    async def submitted_ran(self) -> None:
         """Wait until nothing is left to be run of what the server has."""
         await eventually(lambda: self.ran >= len(self.sim.submitted), "the end of all that was sent")
 
 
-Moment = Callable[[Cell, Batch], Awaitable[object]]
-Fault = Callable[[Cell], Awaitable[object]]
+Moment = Callable[[FaultCase, Batch], Awaitable[object]]
+Fault = Callable[[FaultCase], Awaitable[object]]
 
 
-async def while_submitting(cell: Cell, _: Batch) -> None:
-    await eventually(lambda: cell.sim.submitted, "the first prompt")
+async def while_submitting(case: FaultCase, _: Batch) -> None:
+    await eventually(lambda: case.sim.submitted, "the first prompt")
 
 
-async def during_load(cell: Cell, _: Batch) -> None:
-    await eventually(lambda: any(state.run for state in cell.watcher.states), "the run")
+async def during_load(case: FaultCase, _: Batch) -> None:
+    await eventually(lambda: any(state.run for state in case.watcher.states), "the run")
 
 
-async def mid_step(cell: Cell, _: Batch) -> None:
-    await eventually(lambda: any(state.run and state.run.step >= 2 for state in cell.watcher.states), "a step")
+async def mid_step(case: FaultCase, _: Batch) -> None:
+    await eventually(lambda: any(state.run and state.run.step >= 2 for state in case.watcher.states), "a step")
 
 
-async def between_images(cell: Cell, _: Batch) -> None:
-    await _history_of(cell, 1)
+async def between_images(case: FaultCase, _: Batch) -> None:
+    await _history_of(case, 1)
 
 
-async def at_the_end(cell: Cell, _: Batch) -> None:
-    await _history_of(cell, IMAGES)
+async def at_the_end(case: FaultCase, _: Batch) -> None:
+    await _history_of(case, IMAGES)
 
 
 MOMENTS: dict[str, Moment] = {
@@ -105,17 +105,17 @@ MOMENTS: dict[str, Moment] = {
 }
 
 
-async def _history_of(cell: Cell, images: int) -> None:
+async def _history_of(case: FaultCase, images: int) -> None:
     """Wait for the very moment in which the server writes down an end."""
     written = asyncio.Event()
-    changed = cell.sim.queue.changed
+    changed = case.sim.queue.changed
 
     def watched() -> None:
         changed()
-        if cell.ran >= images:
+        if case.ran >= images:
             written.set()
 
-    cell.sim.queue.changed = watched
+    case.sim.queue.changed = watched
     async with asyncio.timeout(SETTLED_WITHIN):
         await written.wait()
 
@@ -141,7 +141,7 @@ class Outcome:
 
 
 @asynccontextmanager
-async def cell_of(config: SimConfig = CONFIG, pace: Clock | None = None) -> AsyncIterator[Cell]:
+async def fault_case(config: SimConfig = CONFIG, pace: Clock | None = None) -> AsyncIterator[FaultCase]:
     """A server, a proxy before it and a service on that, all in health."""
     async with (
         SimServer(config, pace=pace) as sim,
@@ -149,59 +149,59 @@ async def cell_of(config: SimConfig = CONFIG, pace: Clock | None = None) -> Asyn
         watching(Server.from_url(proxy.url)) as watcher,
     ):
         await watcher.live()
-        yield Cell(sim, proxy, watcher)
+        yield FaultCase(sim, proxy, watcher)
 
 
-async def outcome_of(fault: Fault | None, moment: str) -> Outcome:
+async def run_case(fault: Fault | None, moment: str) -> Outcome:
     """Run three images, strike at a moment, order a fourth meanwhile, and see what is left when all is calm."""
-    async with cell_of() as cell:
-        watcher = cell.watcher
-        with cell.sim.faults.delay(0.1, "/prompt", method="POST"):
+    async with fault_case() as case:
+        watcher = case.watcher
+        with case.sim.faults.delay(0.1, "/prompt", method="POST"):
             first = await watcher.order(IMAGES, previews=True, model=MODEL, steps=STEPS)
             if moment == "while submitting":
-                await MOMENTS[moment](cell, first)
+                await MOMENTS[moment](case, first)
         if moment != "while submitting":
-            await MOMENTS[moment](cell, first)
-        cell.since = len(watcher.states)
-        before = await tasks_of(watcher.service)
-        striking = asyncio.create_task(_nothing() if fault is None else _strike(fault, cell))
+            await MOMENTS[moment](case, first)
+        case.since = len(watcher.states)
+        before = await count_tasks(watcher.service)
+        striking = asyncio.create_task(_nothing() if fault is None else _apply(fault, case))
         await asyncio.sleep(0)
         second = await watcher.order(1, previews=True, model=MODEL, steps=STEPS)
         await striking
-        await _at_rest(cell, [first, second])
-        outcome = _outcome(cell, [first, second])
-        tasks, connections = await more_tasks(watcher.service, before), await more_connections(cell.proxy.url)
+        await _wait_until_settled(case, [first, second])
+        outcome = _outcome(case, [first, second])
+        tasks, connections = await leaked_tasks(watcher.service, before), await leaked_connections(case.proxy.url)
         await asyncio.to_thread(watcher.service.stop)
-        return replace(outcome, tasks_left=tasks, connections_left=connections + connections_to(cell.proxy.url))
+        return replace(outcome, tasks_left=tasks, connections_left=connections + count_connections(case.proxy.url))
 
 
 async def _nothing() -> None:
     pass
 
 
-async def _strike(fault: Fault, cell: Cell) -> None:
-    await fault(cell)
+async def _apply(fault: Fault, case: FaultCase) -> None:
+    await fault(case)
 
 
-def _is_at_rest(cell: Cell, batches: list[Batch]) -> bool:
-    state = cell.state
-    jobs = [job for batch in batches for job in cell.watcher.jobs(batch)]
+def _is_settled(case: FaultCase, batches: list[Batch]) -> bool:
+    state = case.state
+    jobs = [job for batch in batches for job in case.watcher.jobs(batch)]
     over = len(jobs) == IMAGES + 1 and all(job.status.ended for job in jobs)
-    calm = state.link.kind is cell.final and state.run is None and state.queue_remaining == 0
+    calm = state.link.kind is case.final and state.run is None and state.queue_remaining == 0
     return over and calm and not awaiting_history(state)
 
 
-async def _at_rest(cell: Cell, batches: list[Batch]) -> None:
+async def _wait_until_settled(case: FaultCase, batches: list[Batch]) -> None:
     try:
-        await eventually(lambda: _is_at_rest(cell, batches), "rest", SETTLED_WITHIN)
+        await eventually(lambda: _is_settled(case, batches), "rest", SETTLED_WITHIN)
     except AssertionError:
         return  # What is not as it should be shows in the outcome.
 
 
-def _outcome(cell: Cell, batches: list[Batch]) -> Outcome:
-    ids = [body["prompt_id"] for body in cell.sim.submitted]
-    falls = [fall for batch in batches for fall in _falls(cell.watcher.seen(batch))]
-    link = cell.state.link
+def _outcome(case: FaultCase, batches: list[Batch]) -> Outcome:
+    ids = [body["prompt_id"] for body in case.sim.submitted]
+    falls = [fall for batch in batches for fall in _falls(case.watcher.seen(batch))]
+    link = case.state.link
     return Outcome(
         jobs=tuple(
             (
@@ -214,15 +214,15 @@ def _outcome(cell: Cell, batches: list[Batch]) -> Outcome:
                 job.results_incomplete,
             )
             for batch in batches
-            for job in cell.watcher.jobs(batch)
+            for job in case.watcher.jobs(batch)
         ),
         submitted=len(set(ids)),
         twice=tuple(prompt_id for prompt_id in set(ids) if ids.count(prompt_id) > 1),
         falls=tuple(falls),
-        unsettled=awaiting_history(cell.state),
-        link=Outcome.link if link.kind is cell.final else f"{link}",
-        at_rest=_is_at_rest(cell, batches),
-        sentences=tuple(cell.watcher.sentences),
+        unsettled=awaiting_history(case.state),
+        link=Outcome.link if link.kind is case.final else f"{link}",
+        at_rest=_is_settled(case, batches),
+        sentences=tuple(case.watcher.sentences),
     )
 
 

@@ -2,64 +2,64 @@
 
 from comfytui.sim.faults.faults import FrameFault
 from tests.faults.catalogue import fault
-from tests.faults.fault_case import Cell
+from tests.faults.fault_case import FaultCase
 
 ENDS = frozenset({"execution_success", "executing", "status", "executed"})
 
 
 @fault
-async def deaf(cell: Cell) -> None:
-    cell.sim.sockets.deafen(cell.client_id)
-    await cell.worked_off()
+async def deaf(case: FaultCase) -> None:
+    case.sim.sockets.deafen(case.client_id)
+    await case.all_ran()
 
 
 @fault
-async def all_frames_dropped(cell: Cell) -> None:
-    await _until_run(cell, cell.sim.faults.drop())
+async def all_frames_dropped(case: FaultCase) -> None:
+    await _until_run(case, case.sim.faults.drop())
 
 
 @fault
-async def every_other_frame_dropped(cell: Cell) -> None:
+async def every_other_frame_dropped(case: FaultCase) -> None:
     turn = iter(range(1_000_000))
-    await _until_run(cell, cell.sim.faults.drop(lambda *_: next(turn) % 2 == 0))
+    await _until_run(case, case.sim.faults.drop(lambda *_: next(turn) % 2 == 0))
 
 
 @fault
-async def frames_of_the_end_dropped(cell: Cell) -> None:
-    await _until_run(cell, cell.sim.faults.drop(lambda event, _: event in ENDS))
+async def frames_of_the_end_dropped(case: FaultCase) -> None:
+    await _until_run(case, case.sim.faults.drop(lambda event, _: event in ENDS))
 
 
 @fault
-async def starts_dropped(cell: Cell) -> None:
-    await _until_run(cell, cell.sim.faults.drop("execution_start"))
+async def starts_dropped(case: FaultCase) -> None:
+    await _until_run(case, case.sim.faults.drop("execution_start"))
 
 
 @fault
-async def steps_dropped(cell: Cell) -> None:
-    await _until_run(cell, cell.sim.faults.drop(lambda event, _: event.startswith("progress")))
+async def steps_dropped(case: FaultCase) -> None:
+    await _until_run(case, case.sim.faults.drop(lambda event, _: event.startswith("progress")))
 
 
 @fault
-async def frames_duplicated(cell: Cell) -> None:
-    await _until_run(cell, cell.sim.faults.duplicate())
+async def frames_duplicated(case: FaultCase) -> None:
+    await _until_run(case, case.sim.faults.duplicate())
 
 
 @fault
-async def frames_truncated(cell: Cell) -> None:
-    await _until_run(cell, cell.sim.faults.truncate())
+async def frames_truncated(case: FaultCase) -> None:
+    await _until_run(case, case.sim.faults.truncate())
 
 
 @fault
-async def every_third_frame_truncated(cell: Cell) -> None:
+async def every_third_frame_truncated(case: FaultCase) -> None:
     turn = iter(range(1_000_000))
-    await _until_run(cell, cell.sim.faults.truncate(lambda *_: next(turn) % 3 == 0))
+    await _until_run(case, case.sim.faults.truncate(lambda *_: next(turn) % 3 == 0))
 
 
 @fault
-async def frames_out_of_order(cell: Cell) -> None:
-    await _until_run(cell, cell.sim.faults.postpone())
+async def frames_out_of_order(case: FaultCase) -> None:
+    await _until_run(case, case.sim.faults.postpone())
 
 
-async def _until_run(cell: Cell, fault: FrameFault) -> None:
+async def _until_run(case: FaultCase, fault: FrameFault) -> None:
     with fault:
-        await cell.worked_off()
+        await case.all_ran()

@@ -1,4 +1,4 @@
-"""What a process and a service hold: tasks, threads, sockets and other open files."""
+"""Leak checks: tasks, threads, sockets and other open files of this process and of a service."""
 
 import asyncio
 import threading
@@ -11,50 +11,50 @@ from urllib.parse import urlsplit
 from comfytui.comfy.client import ComfyClient
 from comfytui.service.thread import ServiceThread
 
-CALM_WITHIN = 10.0
-"""Seconds; only a leak takes so many."""
-AT_REST = 2
-"""Connections of a service with one id to its server when all is calm: the socket, and one for requests."""
+LEAK_TIMEOUT = 10.0
+"""Seconds until more resources than before count as leaked."""
+CONNECTIONS_AT_REST = 2
+"""Connections of an idle service with one client id to its server: the WebSocket, and one for requests."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """What this process holds just now."""
+class OpenResources:
+    """Number of threads, open files and sockets of this process."""
 
     threads: int
     files: int
     sockets: int
 
-    def more_than(self, other: "Held") -> bool:
-        """Whether it is more of anything."""
+    def exceeds(self, other: "OpenResources") -> bool:
+        """Return whether any of the numbers is higher."""
         return any(mine > its for mine, its in zip(astuple(self), astuple(other), strict=True))
 
 
-def held() -> Held:
-    """Count it."""
+def open_resources() -> OpenResources:
+    """Count the open resources of this process."""
     targets = _open_files()
     sockets = sum(target.startswith("socket:") for target in targets)
-    return Held(threading.active_count(), len(targets) - sockets, sockets)
+    return OpenResources(threading.active_count(), len(targets) - sockets, sockets)
 
 
-def check_no_more_than(before: Held) -> None:
-    """Fail if more is held than before, for good; for when the loop is closed, which has threads of its own."""
-    over = time.monotonic() + CALM_WITHIN
-    while (now := held()).more_than(before):
+def assert_none_leaked(before: OpenResources) -> None:
+    """Fail if more resources than before stay open; to be called without a running loop, which has own threads."""
+    over = time.monotonic() + LEAK_TIMEOUT
+    while (now := open_resources()).exceeds(before):
         assert time.monotonic() < over, f"before {before}, now {now}"
         time.sleep(0.02)
 
 
-def connections_to(url: str) -> int:
-    """How many sockets of this process lead to a server on this machine."""
+def count_connections(url: str) -> int:
+    """Return how many sockets of this process are connected to a server on this machine."""
     port = f":{urlsplit(url).port or 80:04X}"
     own = set(_open_files())
     lines = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
     return sum(line[2].endswith(port) and f"socket:[{line[9]}]" in own for line in lines)
 
 
-async def tasks_of(service: ServiceThread) -> int:
-    """How many tasks run in a service."""
+async def count_tasks(service: ServiceThread) -> int:
+    """Return how many tasks run in a service."""
 
     async def count(_: ComfyClient) -> int:
         return len(asyncio.all_tasks())
@@ -62,24 +62,24 @@ async def tasks_of(service: ServiceThread) -> int:
     return await asyncio.wrap_future(service.call(count))
 
 
-async def more_tasks(service: ServiceThread, before: int) -> int:
-    """How many tasks more than before a service has for good."""
-    return await _more(lambda: tasks_of(service), before)
+async def leaked_tasks(service: ServiceThread, before: int, timeout_seconds: float = LEAK_TIMEOUT) -> int:
+    """Return how many more tasks than before stay in a service."""
+    return await _excess(lambda: count_tasks(service), before, timeout_seconds)
 
 
-async def more_connections(url: str, before: int = AT_REST) -> int:
-    """How many connections more than before lead to a server for good."""
+async def leaked_connections(url: str, before: int = CONNECTIONS_AT_REST, timeout_seconds: float = LEAK_TIMEOUT) -> int:
+    """Return how many more connections than before stay open to a server."""
 
     async def count() -> int:
-        return connections_to(url)
+        return count_connections(url)
 
-    return await _more(count, before)
+    return await _excess(count, before, timeout_seconds)
 
 
-async def _more(count: Callable[[], Awaitable[int]], before: int) -> int:
-    """How much more than before there is even at the quietest moment of some time."""
+async def _excess(count: Callable[[], Awaitable[int]], before: int, timeout_seconds: float) -> int:
+    """Return how far the count exceeds `before` even at its lowest within the timeout."""
     least = await count()
-    over = time.monotonic() + CALM_WITHIN
+    over = time.monotonic() + timeout_seconds
     while least > before and time.monotonic() < over:
         await asyncio.sleep(0.05)
         least = min(least, await count())
@@ -91,6 +91,6 @@ def _open_files() -> list[str]:
     for file in Path("/proc/self/fd").iterdir():
         try:
             targets.append(str(file.readlink()))
-        except OSError:  # The one that lists them.
+        except OSError:  # the descriptor of the listing itself
             continue
     return targets

@@ -17,18 +17,18 @@ UPGRADE = re.compile(rb"\r\nupgrade:[^\r]*", re.IGNORECASE)
 CONNECTION = re.compile(rb"\r\nconnection:[^\r]*", re.IGNORECASE)
 
 
-class Way(Enum):
+class Direction(Enum):
     """Where bytes go."""
 
     TO_SERVER = "to the server"
     TO_CLIENT = "to the client"
 
 
-BACK = {Way.TO_SERVER: Way.TO_CLIENT, Way.TO_CLIENT: Way.TO_SERVER}
+OPPOSITE = {Direction.TO_SERVER: Direction.TO_CLIENT, Direction.TO_CLIENT: Direction.TO_SERVER}
 
 
 @dataclass(eq=False, slots=True)
-class Rule:
+class RequestRule:
     """What happens to requests with certain bytes."""
 
     request: bytes
@@ -37,7 +37,7 @@ class Rule:
     hits: int = 0
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def strikes(self, data: bytes) -> bool:
+    def matches(self, data: bytes) -> bool:
         """Whether these bytes are struck; counts it."""
         struck = self.request in data and (self.times is None or self.hits < self.times)
         self.hits += struck
@@ -49,33 +49,35 @@ class Rule:
 
 
 @dataclass(slots=True)
-class Weather:
+class ProxySettings:
     """What holds for every connection."""
 
-    rules: list[Rule] = field(default_factory=list)
+    rules: list[RequestRule] = field(default_factory=list)
     delay: float = 0.0
     """Seconds on either way."""
     bytes_per_second: float | None = None
     idle_seconds: float | None = None
     strip_upgrades: bool = False
-    flows: dict[Way, asyncio.Event] = field(default_factory=lambda: {way: asyncio.Event() for way in Way})
+    flows: dict[Direction, asyncio.Event] = field(
+        default_factory=lambda: {direction: asyncio.Event() for direction in Direction}
+    )
 
 
-class Link:
+class ProxiedConnection:
     """Passes on what comes from either end, as the weather lets it."""
 
     def __init__(
         self,
-        weather: Weather,
+        settings: ProxySettings,
         client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        vanishing: Iterable[Way],
+        discarding: Iterable[Direction],
     ) -> None:
-        self._weather = weather
-        self._from = {Way.TO_SERVER: client[0], Way.TO_CLIENT: server[0]}
-        self._into = {Way.TO_CLIENT: client[1], Way.TO_SERVER: server[1]}
-        self._vanishing = set(vanishing)
-        self._answer: Rule | None = None
+        self._settings = settings
+        self._from = {Direction.TO_SERVER: client[0], Direction.TO_CLIENT: server[0]}
+        self._into = {Direction.TO_CLIENT: client[1], Direction.TO_SERVER: server[1]}
+        self._discarding = set(discarding)
+        self._answer: RequestRule | None = None
         self._idle: asyncio.TimerHandle | None = None
         self.websocket = False
         self.client_left = False
@@ -83,13 +85,13 @@ class Link:
     @property
     def stalled(self) -> bool:
         """Whether bytes vanish on it."""
-        return bool(self._vanishing)
+        return bool(self._discarding)
 
     async def run(self) -> None:
         """Pass on until both ends are done."""
         self.touch()
         try:
-            await asyncio.gather(*(self._pump(way) for way in Way))
+            await asyncio.gather(*(self._pump(direction) for direction in Direction))
         finally:
             if self._idle is not None:
                 self._idle.cancel()
@@ -99,17 +101,17 @@ class Link:
                 with suppress(OSError):
                     await writer.wait_closed()
 
-    def stall(self, ways: Iterable[Way]) -> None:
+    def stall(self, directions: Iterable[Direction]) -> None:
         """From now on let vanish what goes these ways: bytes, and the news of an end."""
-        self._vanishing |= set(ways)
+        self._discarding |= set(directions)
 
     def touch(self) -> None:
         """Begin to count the idle time anew."""
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
-        if self._weather.idle_seconds is not None:
-            self._idle = asyncio.get_running_loop().call_later(self._weather.idle_seconds, self.close)
+        if self._settings.idle_seconds is not None:
+            self._idle = asyncio.get_running_loop().call_later(self._settings.idle_seconds, self.close)
 
     def close(self) -> None:
         """End both sides in order."""
@@ -118,85 +120,85 @@ class Link:
 
     def reset(self) -> None:
         """End both sides with an RST."""
-        for way in Way:
-            self.reset_side(way)
+        for direction in Direction:
+            self.reset_side(direction)
 
-    def reset_side(self, way: Way) -> None:
+    def reset_side(self, direction: Direction) -> None:
         """End the side that is at the end of a way with an RST."""
-        sock = self._into[way].get_extra_info("socket")
+        sock = self._into[direction].get_extra_info("socket")
         if sock is not None and sock.fileno() >= 0:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
-        self._into[way].transport.abort()
+        self._into[direction].transport.abort()
 
-    async def _pump(self, way: Way) -> None:
-        while data := await self._read(way):
+    async def _pump(self, direction: Direction) -> None:
+        while data := await self._read(direction):
             self.touch()
-            if way is Way.TO_SERVER:
-                data = self._look_at(data)
-            await self._travel(way, len(data))
-            if way is Way.TO_CLIENT and self._answer is not None:
-                await self._meddle(self._answer)
-            if way not in self._vanishing:
-                await self._write(way, data)
-        await self._weather.flows[way].wait()
-        if way not in self._vanishing:
+            if direction is Direction.TO_SERVER:
+                data = self._inspect(data)
+            await self._delay(direction, len(data))
+            if direction is Direction.TO_CLIENT and self._answer is not None:
+                await self._apply_rule(self._answer)
+            if direction not in self._discarding:
+                await self._write(direction, data)
+        await self._settings.flows[direction].wait()
+        if direction not in self._discarding:
             with suppress(OSError):
-                self._into[way].write_eof()
+                self._into[direction].write_eof()
 
-    async def _read(self, way: Way) -> bytes:
-        rate = self._weather.bytes_per_second
+    async def _read(self, direction: Direction) -> bytes:
+        rate = self._settings.bytes_per_second
         try:
-            data = await self._from[way].read(CHUNK if rate is None else max(1, min(CHUNK, int(rate / 20))))
+            data = await self._from[direction].read(CHUNK if rate is None else max(1, min(CHUNK, int(rate / 20))))
         except OSError:
             data = b""
-            self._tell(way, self.reset)
-        if not data and way is Way.TO_SERVER:
+            self._notify(direction, self.reset)
+        if not data and direction is Direction.TO_SERVER:
             self.client_left = True
         return data
 
-    async def _write(self, way: Way, data: bytes) -> None:
-        writer = self._into[way]
+    async def _write(self, direction: Direction, data: bytes) -> None:
+        writer = self._into[direction]
         try:
             writer.write(data)
             await writer.drain()
         except OSError:
-            self._vanishing.add(way)
-            self._tell(BACK[way], self.reset)
+            self._discarding.add(direction)
+            self._notify(OPPOSITE[direction], self.reset)
 
-    def _tell(self, way: Way, news: Callable[[], None]) -> None:
-        if way not in self._vanishing:
-            news()
+    def _notify(self, direction: Direction, end_connection: Callable[[], None]) -> None:
+        if direction not in self._discarding:
+            end_connection()
 
-    async def _travel(self, way: Way, size: int) -> None:
+    async def _delay(self, direction: Direction, size: int) -> None:
         """Take the time that so many bytes need, and wait while nothing flows."""
-        if self._weather.delay:
-            await asyncio.sleep(self._weather.delay)
-        if self._weather.bytes_per_second is not None:
-            await asyncio.sleep(size / self._weather.bytes_per_second)
-        await self._weather.flows[way].wait()
+        if self._settings.delay:
+            await asyncio.sleep(self._settings.delay)
+        if self._settings.bytes_per_second is not None:
+            await asyncio.sleep(size / self._settings.bytes_per_second)
+        await self._settings.flows[direction].wait()
 
-    def _look_at(self, data: bytes) -> bytes:
+    def _inspect(self, data: bytes) -> bytes:
         """Find out what is asked, and whether a rule is against it; returns what the server is to get."""
         if data.startswith(b"GET ") and UPGRADE.search(data):
-            self.websocket = not self._weather.strip_upgrades
-            if self._weather.strip_upgrades:
+            self.websocket = not self._settings.strip_upgrades
+            if self._settings.strip_upgrades:
                 data = CONNECTION.sub(b"\r\nConnection: close", UPGRADE.sub(b"", data, count=1), count=1)
-        rule = next((rule for rule in self._weather.rules if rule.strikes(data)), None)
+        rule = next((rule for rule in self._settings.rules if rule.matches(data)), None)
         if rule is not None and rule.kind == "reset":
-            self._vanishing.add(Way.TO_SERVER)
+            self._discarding.add(Direction.TO_SERVER)
             self.reset()
         elif rule is not None:
             self._answer = rule
         return data
 
-    async def _meddle(self, rule: Rule) -> None:
+    async def _apply_rule(self, rule: RequestRule) -> None:
         """Do to an answer what its rule says."""
         self._answer = None
         match rule.kind:
             case "hold":
                 await rule.released.wait()
             case "lose":
-                self._vanishing.add(Way.TO_CLIENT)
+                self._discarding.add(Direction.TO_CLIENT)
                 self.reset()
             case "vanish":
-                self._vanishing.add(Way.TO_CLIENT)
+                self._discarding.add(Direction.TO_CLIENT)

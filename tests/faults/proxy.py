@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from tests.faults.proxied_connection import Link, Rule, Way, Weather
+from tests.faults.proxied_connection import Direction, ProxiedConnection, ProxySettings, RequestRule
 
 
 class Proxy:
@@ -13,14 +13,14 @@ class Proxy:
 
     def __init__(self, target: str) -> None:
         self.lead_to(target)
-        self._links: set[Link] = set()
+        self._connections: set[ProxiedConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._weather = Weather()
+        self._settings = ProxySettings()
         self._server: asyncio.Server | None = None
         self._port = 0
         self._ended = False
-        self._away = False
-        self._vanishing: frozenset[Way] = frozenset()
+        self._turns_away = False
+        self._discarding: frozenset[Direction] = frozenset()
         self.accepted = 0
         """Connections that were ever taken."""
         self.thaw()
@@ -33,17 +33,17 @@ class Proxy:
     @property
     def open(self) -> int:
         """Connections that their clients have not left."""
-        return sum(not link.client_left for link in self._links)
+        return sum(not connection.client_left for connection in self._connections)
 
     @property
     def websockets(self) -> int:
         """How many of these are websockets."""
-        return sum(link.websocket and not link.client_left for link in self._links)
+        return sum(connection.websocket and not connection.client_left for connection in self._connections)
 
     @property
     def lingering(self) -> int:
         """Connections that the server still believes in, though the client has left."""
-        return sum(link.client_left for link in self._links)
+        return sum(connection.client_left for connection in self._connections)
 
     async def come_up(self) -> None:
         """Take connections, on the same port as before."""
@@ -62,79 +62,79 @@ class Proxy:
 
     def turn_away(self, away: bool = True) -> None:
         """Take new connections and close them at once, as a forwarded port whose far end is down."""
-        self._away = away
+        self._turns_away = away
 
     def cut(self, *, websockets_only: bool = False, requests_only: bool = False) -> None:
         """End every connection with an RST on both sides."""
-        for link in list(self._links):
-            if not (requests_only if link.websocket else websockets_only):
-                link.reset()
+        for connection in list(self._connections):
+            if not (requests_only if connection.websocket else websockets_only):
+                connection.reset()
 
-    def stall(self, *ways: Way, new: bool = False) -> None:
+    def stall(self, *directions: Direction, new: bool = False) -> None:
         """Make connections half-open: bytes and ends vanish on these ways (all, if none is named), for good.
 
         With `new`, connections that come later are taken, and are no better.
         """
-        vanishing = frozenset(ways or Way)
-        for link in self._links:
-            link.stall(vanishing)
-        self._vanishing = vanishing if new else self._vanishing
+        discarding = frozenset(directions or Direction)
+        for connection in self._connections:
+            connection.stall(discarding)
+        self._discarding = discarding if new else self._discarding
 
     def heal(self) -> None:
         """Let new connections be whole again."""
-        self._vanishing = frozenset()
+        self._discarding = frozenset()
 
     def reap(self) -> None:
         """Let the server find out that the half-open connections are dead; their clients are not told."""
-        for link in list(self._links):
-            if link.stalled:
-                link.reset_side(Way.TO_SERVER)
+        for connection in list(self._connections):
+            if connection.stalled:
+                connection.reset_side(Direction.TO_SERVER)
 
-    def freeze(self, *ways: Way) -> None:
+    def freeze(self, *directions: Direction) -> None:
         """Let bytes wait on these ways (all, if none is named), as on a link that is gone for a moment."""
-        for way in ways or Way:
-            self._weather.flows[way].clear()
+        for direction in directions or Direction:
+            self._settings.flows[direction].clear()
 
     def thaw(self) -> None:
         """Let the bytes go on."""
-        for flow in self._weather.flows.values():
+        for flow in self._settings.flows.values():
             flow.set()
 
     def delay(self, seconds: float) -> None:
         """Let bytes be late by so much on either way; 0 for not at all."""
-        self._weather.delay = seconds
+        self._settings.delay = seconds
 
     def throttle(self, bytes_per_second: float | None) -> None:
         """Let no more bytes pass on each way of each connection; None for any number."""
-        self._weather.bytes_per_second = bytes_per_second
+        self._settings.bytes_per_second = bytes_per_second
 
     def close_idle(self, seconds: float | None) -> None:
         """Close connections on which nothing has passed for so long; None for never."""
-        self._weather.idle_seconds = seconds
-        for link in self._links:
-            link.touch()
+        self._settings.idle_seconds = seconds
+        for connection in self._connections:
+            connection.touch()
 
     def strip_upgrades(self, strip: bool = True) -> None:
         """Pass on new websockets as plain requests, as a proxy does that does not know of them."""
-        self._weather.strip_upgrades = strip
+        self._settings.strip_upgrades = strip
 
-    def reset_on(self, request: bytes, *, times: int | None = 1) -> Rule:
+    def reset_on(self, request: bytes, *, times: int | None = 1) -> RequestRule:
         """End the connection with an RST when a request with these bytes comes; the server never sees it."""
-        return self._rule(Rule(request, "reset", times))
+        return self._rule(RequestRule(request, "reset", times))
 
-    def lose_answer_to(self, request: bytes, *, times: int | None = 1, silent: bool = False) -> Rule:
+    def lose_answer_to(self, request: bytes, *, times: int | None = 1, silent: bool = False) -> RequestRule:
         """Let the server answer, and end the connection instead; `silent` leaves the client waiting on it."""
-        return self._rule(Rule(request, "vanish" if silent else "lose", times))
+        return self._rule(RequestRule(request, "vanish" if silent else "lose", times))
 
-    def hold_answer_to(self, request: bytes, *, times: int | None = 1) -> Rule:
+    def hold_answer_to(self, request: bytes, *, times: int | None = 1) -> RequestRule:
         """Hold the answer until the rule is released."""
-        return self._rule(Rule(request, "hold", times))
+        return self._rule(RequestRule(request, "hold", times))
 
     def forget_rules(self) -> None:
         """End every rule, and release what is held."""
-        for rule in self._weather.rules:
+        for rule in self._settings.rules:
             rule.release()
-        self._weather.rules.clear()
+        self._settings.rules.clear()
 
     async def end(self) -> None:
         """Go down, end every connection, and wait until nothing is left."""
@@ -143,13 +143,13 @@ class Proxy:
         self.thaw()
         self.forget_rules()
         while self._tasks:
-            for link in list(self._links):
-                link.stall(Way)
-                link.reset()
+            for connection in list(self._connections):
+                connection.stall(Direction)
+                connection.reset()
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
-    def _rule(self, rule: Rule) -> Rule:
-        self._weather.rules.append(rule)
+    def _rule(self, rule: RequestRule) -> RequestRule:
+        self._settings.rules.append(rule)
         return rule
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -158,7 +158,7 @@ class Proxy:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.accepted += 1
-        if self._away:
+        if self._turns_away:
             writer.close()
             return
         try:
@@ -166,14 +166,14 @@ class Proxy:
         except OSError:
             writer.close()
             return
-        link = Link(self._weather, (reader, writer), server, self._vanishing)
-        self._links.add(link)
+        connection = ProxiedConnection(self._settings, (reader, writer), server, self._discarding)
+        self._connections.add(connection)
         if self._ended:
-            link.reset()
+            connection.reset()
         try:
-            await link.run()
+            await connection.run()
         finally:
-            self._links.discard(link)
+            self._connections.discard(connection)
 
 
 @asynccontextmanager

@@ -15,21 +15,21 @@ class Peer:
     """One end of a connection, and what has come to it."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writer, self.got = writer, b""
+        self.writer, self.received = writer, b""
         self.end = ""
         self._reading = asyncio.create_task(self._read(reader))
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         try:
             while data := await reader.read(65_536):
-                self.got += data
+                self.received += data
             self.end = "closed"
         except ConnectionResetError:
             self.end = "reset"
 
     async def has(self, data: bytes) -> None:
         """Wait until just this has come."""
-        await eventually(lambda: self.got == data, f"{data!r}")
+        await eventually(lambda: self.received == data, f"{data!r}")
 
     async def ended(self, how: str) -> None:
         await eventually(lambda: self.end == how, how)
@@ -44,7 +44,7 @@ class Peer:
         await asyncio.gather(self._reading, self.writer.wait_closed(), return_exceptions=True)
 
 
-class Ends:
+class ProxyPeers:
     """A proxy before a server that only listens, and all who are connected."""
 
     def __init__(self, proxy: Proxy, servers: list[Peer]) -> None:
@@ -62,17 +62,17 @@ class Ends:
         before = len(self.servers)
         peer = await self.dial()
         peer.writer.write(said)
-        await eventually(lambda: len(self.servers) > before and self.servers[-1].got == said, "the first word")
+        await eventually(lambda: len(self.servers) > before and self.servers[-1].received == said, "the first word")
         return peer, self.servers[-1]
 
 
 @asynccontextmanager
-async def ends_of_a_proxy() -> AsyncIterator[Ends]:
+async def proxy_peers() -> AsyncIterator[ProxyPeers]:
     servers: list[Peer] = []
     server = await asyncio.start_server(lambda *streams: servers.append(Peer(*streams)), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with proxy_to(f"http://127.0.0.1:{port}") as proxy:
-        ends = Ends(proxy, servers)
+        ends = ProxyPeers(proxy, servers)
         yield ends
         for peer in (*ends.clients, *servers):
             await peer.close()

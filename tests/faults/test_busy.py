@@ -11,12 +11,12 @@ from comfytui.session.runs import stall
 from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.faults.fault_case import MODEL, Cell, cell_of
+from tests.faults.fault_case import MODEL, FaultCase, fault_case
 from tests.faults.proxy import proxy_to
 from tests.waiting import eventually
 from tests.watcher import watching
 
-pytestmark = pytest.mark.usefixtures("scaled")
+pytestmark = pytest.mark.usefixtures("fast_timings")
 
 SLOW = SimConfig(steps_per_second=20, load_seconds=0)
 LONG_LOAD = SimConfig(steps_per_second=20, load_seconds=4)
@@ -24,11 +24,11 @@ BIG_MODEL = "juggernautXL_v9.safetensors"
 
 
 async def test_a_long_load_within_its_patience_is_no_silence() -> None:
-    async with cell_of(LONG_LOAD) as cell:
-        sockets = cell.asked("/ws")
-        batch = await cell.watcher.order(1, model=BIG_MODEL)
-        await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
-        assert cell.kinds() <= {LinkKind.LIVE, LinkKind.CONNECTING, LinkKind.POLLING}
+    async with fault_case(LONG_LOAD) as case:
+        sockets = case.count_requests("/ws")
+        batch = await case.watcher.order(1, model=BIG_MODEL)
+        await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
+        assert case.kinds() <= {LinkKind.LIVE, LinkKind.CONNECTING, LinkKind.POLLING}
         assert sockets.hits == 0
 
 
@@ -36,88 +36,88 @@ async def test_a_load_that_takes_longer_than_its_patience_is_a_stall_while_the_m
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stall, "LOAD_STALL_SECONDS", 0.8)
-    async with cell_of(LONG_LOAD) as cell:
-        sockets = cell.asked("/ws")
-        batch = await cell.watcher.order(1, model=BIG_MODEL)
-        await eventually(lambda: stalled(cell), "a stall")
-        assert stalled(cell).endswith("memory still moving, loading a model?")
-        await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
-        assert LinkKind.DEAF not in cell.kinds()
+    async with fault_case(LONG_LOAD) as case:
+        sockets = case.count_requests("/ws")
+        batch = await case.watcher.order(1, model=BIG_MODEL)
+        await eventually(lambda: stalled(case), "a stall")
+        assert stalled(case).endswith("memory still moving, loading a model?")
+        await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
+        assert LinkKind.DEAF not in case.kinds()
         assert sockets.hits == 0
 
 
-def stalled(cell: Cell) -> str:
+def stalled(case: FaultCase) -> str:
     """What the user is told of a stall."""
-    stall = current_stall(cell.state, time.monotonic())
+    stall = current_stall(case.state, time.monotonic())
     return str(stall) if stall else ""
 
 
 async def test_a_held_loop_is_busy_and_its_socket_kept() -> None:
-    async with cell_of(SLOW) as cell:
-        batch = await cell.watcher.order(1, model=MODEL, steps=100)
-        await eventually(lambda: cell.state.run and cell.state.run.step > 1, "a step")
-        cell.since = len(cell.watcher.states)
-        sockets = cell.asked("/ws")
-        cell.sim.faults.hold_loop()
-        await cell.told(LinkKind.BUSY)
+    async with fault_case(SLOW) as case:
+        batch = await case.watcher.order(1, model=MODEL, steps=100)
+        await eventually(lambda: case.state.run and case.state.run.step > 1, "a step")
+        case.since = len(case.watcher.states)
+        sockets = case.count_requests("/ws")
+        case.sim.faults.hold_loop()
+        await case.link_was(LinkKind.BUSY)
         # The server works on: it only does not answer.
-        await cell.worked_off(1)
-        assert cell.kinds() <= {LinkKind.LIVE, LinkKind.BUSY}
-        assert cell.state.link.kind is LinkKind.BUSY
-        cell.sim.faults.release_loop()
-        await cell.watcher.live()
-        await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
-        assert cell.kinds() <= {LinkKind.LIVE, LinkKind.BUSY}
-        assert (sockets.hits, cell.proxy.websockets) == (0, 1)
+        await case.all_ran(1)
+        assert case.kinds() <= {LinkKind.LIVE, LinkKind.BUSY}
+        assert case.state.link.kind is LinkKind.BUSY
+        case.sim.faults.release_loop()
+        await case.watcher.live()
+        await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
+        assert case.kinds() <= {LinkKind.LIVE, LinkKind.BUSY}
+        assert (sockets.hits, case.proxy.websockets) == (0, 1)
 
 
 async def test_a_loop_that_is_held_again_and_again_costs_no_socket() -> None:
-    async with cell_of(SLOW) as cell:
-        sockets = cell.asked("/ws")
+    async with fault_case(SLOW) as case:
+        sockets = case.count_requests("/ws")
         for _ in range(3):
-            cell.since = len(cell.watcher.states)
-            cell.sim.faults.hold_loop()
-            await cell.told(LinkKind.BUSY)
-            cell.sim.faults.release_loop()
-            await cell.watcher.live()
+            case.since = len(case.watcher.states)
+            case.sim.faults.hold_loop()
+            await case.link_was(LinkKind.BUSY)
+            case.sim.faults.release_loop()
+            await case.watcher.live()
         assert sockets.hits == 0
 
 
 async def test_a_half_open_link_is_not_busy() -> None:
-    async with cell_of(SLOW) as cell:
-        cell.since = len(cell.watcher.states)
+    async with fault_case(SLOW) as case:
+        case.since = len(case.watcher.states)
         began = time.monotonic()
-        cell.proxy.stall()
-        await cell.told(LinkKind.OFFLINE)
+        case.proxy.stall()
+        await case.link_was(LinkKind.OFFLINE)
         # A ping, its pong and the probe at their scaled lengths, and as much again for a machine that is busy.
         assert time.monotonic() - began < 2 * (0.6 + 0.5 + 0.7) + 1
-        await cell.watcher.live()
-        assert LinkKind.BUSY not in cell.kinds()
+        await case.watcher.live()
+        assert LinkKind.BUSY not in case.kinds()
 
 
 async def test_a_busy_server_that_dies_is_not_busy_any_more() -> None:
-    async with cell_of(SLOW) as cell:
-        cell.since = len(cell.watcher.states)
-        cell.sim.faults.hold_loop()
-        await cell.told(LinkKind.BUSY)
-        await cell.sim.stop(killed=True)
-        await cell.told(LinkKind.OFFLINE)
-        await cell.sim.restart()
-        await cell.watcher.live()
+    async with fault_case(SLOW) as case:
+        case.since = len(case.watcher.states)
+        case.sim.faults.hold_loop()
+        await case.link_was(LinkKind.BUSY)
+        await case.sim.stop(killed=True)
+        await case.link_was(LinkKind.OFFLINE)
+        await case.sim.restart()
+        await case.watcher.live()
 
 
 @pytest.mark.parametrize("held", [0.75, 1.0, 1.3, 1.6, 2.2])
 async def test_whenever_a_held_loop_wakes_up_its_socket_is_kept_and_heard_again(held: float) -> None:
-    async with cell_of(SLOW) as cell:
-        sockets = cell.asked("/ws")
-        cell.sim.faults.hold_loop()
+    async with fault_case(SLOW) as case:
+        sockets = case.count_requests("/ws")
+        case.sim.faults.hold_loop()
         over = time.monotonic() + held
         await eventually(lambda: time.monotonic() > over, "the end of the hold")
-        cell.sim.faults.release_loop()
-        await eventually(lambda: cell.state.link.kind is LinkKind.LIVE, "a live link", 10)
-        batch = await cell.watcher.order(1, model=MODEL)
-        await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
-        assert cell.state.link.kind is LinkKind.LIVE
+        case.sim.faults.release_loop()
+        await eventually(lambda: case.state.link.kind is LinkKind.LIVE, "a live link", 10)
+        batch = await case.watcher.order(1, model=MODEL)
+        await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
+        assert case.state.link.kind is LinkKind.LIVE
         assert sockets.hits == 0
 
 

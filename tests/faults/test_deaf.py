@@ -9,53 +9,53 @@ from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.runs import run, stall
 from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
-from tests.faults.fault_case import MODEL, Cell, cell_of
+from tests.faults.fault_case import MODEL, FaultCase, fault_case
 from tests.sim.gate import Gate
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("scaled")
+pytestmark = pytest.mark.usefixtures("fast_timings")
 
 SLOW = SimConfig(steps_per_second=20, load_seconds=0)
 FOREVER = 2_000
 """Steps of a job that does not end while a test looks."""
 
 
-async def running(cell: Cell, steps: int) -> str:
+async def running(case: FaultCase, steps: int) -> str:
     """The id of an image that was seen to run."""
-    batch = await cell.watcher.order(1, model=MODEL, steps=steps)
-    await eventually(lambda: cell.state.run and cell.state.run.step > 1, "a step")
-    cell.since = len(cell.watcher.states)
+    batch = await case.watcher.order(1, model=MODEL, steps=steps)
+    await eventually(lambda: case.state.run and case.state.run.step > 1, "a step")
+    case.since = len(case.watcher.states)
     return batch.prompts[0]
 
 
-async def stepping(cell: Cell) -> None:
+async def stepping(case: FaultCase) -> None:
     """Wait for more steps than were seen."""
-    live = cell.state.run
+    live = case.state.run
     before = live.step if live else 0
-    await eventually(lambda: cell.state.run and cell.state.run.step > before, "more steps")
+    await eventually(lambda: case.state.run and case.state.run.step > before, "more steps")
 
 
 async def test_a_deaf_socket_is_noticed_by_its_silence_and_renewed_once() -> None:
-    async with cell_of(SLOW) as cell:
-        await running(cell, FOREVER)
-        sockets = cell.asked("/ws")
-        cell.sim.sockets.deafen(cell.client_id)
-        await cell.told(LinkKind.DEAF)
-        await cell.watcher.live()
-        await stepping(cell)
+    async with fault_case(SLOW) as case:
+        await running(case, FOREVER)
+        sockets = case.count_requests("/ws")
+        case.sim.sockets.deafen(case.client_id)
+        await case.link_was(LinkKind.DEAF)
+        await case.watcher.live()
+        await stepping(case)
         assert sockets.hits == 1
 
 
 async def test_each_deafness_has_its_own_renewals() -> None:
-    async with cell_of(SLOW) as cell:
-        await running(cell, FOREVER)
-        sockets = cell.asked("/ws")
+    async with fault_case(SLOW) as case:
+        await running(case, FOREVER)
+        sockets = case.count_requests("/ws")
         for _ in range(3):
-            cell.since = len(cell.watcher.states)
-            cell.sim.sockets.deafen(cell.client_id)
-            await cell.told(LinkKind.DEAF)
-            await cell.watcher.live()
-            await stepping(cell)
+            case.since = len(case.watcher.states)
+            case.sim.sockets.deafen(case.client_id)
+            await case.link_was(LinkKind.DEAF)
+            await case.watcher.live()
+            await stepping(case)
         assert sockets.hits == 3
 
 
@@ -63,16 +63,16 @@ async def test_renewals_that_one_job_used_up_the_next_one_has_again(monkeypatch:
     monkeypatch.setattr(run, "MIN_STALL_SECONDS", 0.2)
     monkeypatch.setattr(stall, "MEMORY_STILL_SECONDS", 0.1)
     gate = Gate()
-    async with cell_of(SimConfig(load_seconds=0), gate) as cell:
-        sockets = cell.asked("/ws")
-        cell.sim.faults.drop(lambda event, _: event != "status")
+    async with fault_case(SimConfig(load_seconds=0), gate) as case:
+        sockets = case.count_requests("/ws")
+        case.sim.faults.drop(lambda event, _: event != "status")
         gate.let_start()
-        batch = await cell.watcher.order(2, model=MODEL, steps=20)
+        batch = await case.watcher.order(2, model=MODEL, steps=20)
         await eventually(lambda: sockets.hits >= MAX_RENEWALS, "all renewals")
-        cell.watcher.service.cancel(batch.prompts[0])
-        await eventually(lambda: cell.sim.machine.interrupted, "the interrupt")
+        case.watcher.service.cancel(batch.prompts[0])
+        await eventually(lambda: case.sim.machine.interrupted, "the interrupt")
         await gate.let_steps(1)
-        await eventually(lambda: cell.state.run and cell.state.run.prompt_id == batch.prompts[1], "the next run")
+        await eventually(lambda: case.state.run and case.state.run.prompt_id == batch.prompts[1], "the next run")
         used_up = sockets.hits
         await eventually(lambda: sockets.hits > used_up, "a renewal of its own")
 
@@ -81,70 +81,70 @@ async def test_a_deaf_socket_is_noticed_by_what_ended_unheard_though_the_memory_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stall, "MEMORY_STILL_SECONDS", 1e9)
-    async with cell_of(SLOW) as cell:
-        batch = await cell.watcher.order(2, model=MODEL, steps=50)
-        await eventually(lambda: cell.state.run and cell.state.run.step > 1, "a step")
-        cell.sim.sockets.deafen(cell.client_id)
-        await cell.told(LinkKind.DEAF)
-        assert cell.ran == 1
-        await cell.watcher.live()
-        await stepping(cell)
-        await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
+    async with fault_case(SLOW) as case:
+        batch = await case.watcher.order(2, model=MODEL, steps=50)
+        await eventually(lambda: case.state.run and case.state.run.step > 1, "a step")
+        case.sim.sockets.deafen(case.client_id)
+        await case.link_was(LinkKind.DEAF)
+        assert case.ran == 1
+        await case.watcher.live()
+        await stepping(case)
+        await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
 
 
 async def test_a_socket_that_went_deaf_while_nothing_ran_is_noticed_with_the_next_job() -> None:
-    async with cell_of(SLOW) as cell:
-        cell.sim.sockets.deafen(cell.client_id)
-        batch = await cell.watcher.order(1, model=MODEL, steps=FOREVER)
-        await cell.told(LinkKind.DEAF)
-        await cell.watcher.live()
-        await stepping(cell)
-        assert cell.state.jobs[batch.prompts[0]].status is JobStatus.RUNNING
+    async with fault_case(SLOW) as case:
+        case.sim.sockets.deafen(case.client_id)
+        batch = await case.watcher.order(1, model=MODEL, steps=FOREVER)
+        await case.link_was(LinkKind.DEAF)
+        await case.watcher.live()
+        await stepping(case)
+        assert case.state.jobs[batch.prompts[0]].status is JobStatus.RUNNING
 
 
 async def test_the_real_deafness_is_mended_by_one_more_socket() -> None:
-    async with cell_of(SLOW) as cell:
-        await running(cell, FOREVER)
-        cell.proxy.stall()
+    async with fault_case(SLOW) as case:
+        await running(case, FOREVER)
+        case.proxy.stall()
         # The watchdog may be first to notice, or the ping.
-        await cell.told(LinkKind.OFFLINE, LinkKind.DEAF)
-        await stepping(cell)
-        sockets = cell.asked("/ws")
-        cell.since = len(cell.watcher.states)
-        cell.proxy.reap()
-        await cell.told(LinkKind.DEAF)
-        await cell.watcher.live()
-        await stepping(cell)
+        await case.link_was(LinkKind.OFFLINE, LinkKind.DEAF)
+        await stepping(case)
+        sockets = case.count_requests("/ws")
+        case.since = len(case.watcher.states)
+        case.proxy.reap()
+        await case.link_was(LinkKind.DEAF)
+        await case.watcher.live()
+        await stepping(case)
         assert sockets.hits == 1
 
 
 async def test_a_box_that_stands_still_is_told_of_and_renewed_no_more_than_twice() -> None:
     gate = Gate()
-    async with cell_of(SimConfig(load_seconds=0), gate) as cell:
+    async with fault_case(SimConfig(load_seconds=0), gate) as case:
         gate.let_start()
-        batch = await cell.watcher.order(1, model=MODEL, steps=20)
+        batch = await case.watcher.order(1, model=MODEL, steps=20)
         await gate.let_steps(3)
-        await eventually(lambda: cell.state.run and cell.state.run.step == 3, "three steps")
-        cell.since = len(cell.watcher.states)
-        sockets, looks = cell.asked("/ws"), cell.asked("/queue")
+        await eventually(lambda: case.state.run and case.state.run.step == 3, "three steps")
+        case.since = len(case.watcher.states)
+        sockets, looks = case.count_requests("/ws"), case.count_requests("/queue")
         await eventually(lambda: sockets.hits == 2, "two renewals")
-        await cell.watcher.live()
-        cell.since = len(cell.watcher.states)
+        await case.watcher.live()
+        case.since = len(case.watcher.states)
         seen = looks.hits
-        await eventually(lambda: looks.hits > seen or silent(cell) > 3, "some patience more")
-        await eventually(lambda: silent(cell) > 4, "a long silence")
-        assert cell.kinds() <= {LinkKind.LIVE}
+        await eventually(lambda: looks.hits > seen or silent(case) > 3, "some patience more")
+        await eventually(lambda: silent(case) > 4, "a long silence")
+        assert case.kinds() <= {LinkKind.LIVE}
         assert sockets.hits == 2
-        stall = current_stall(cell.state, time.monotonic())
+        stall = current_stall(case.state, time.monotonic())
         assert stall is not None
         assert not stall.memory_changing
         assert str(stall).endswith("no sign of work")
         await gate.let_all()
-        await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
+        await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
         assert sockets.hits == 2
 
 
-def silent(cell: Cell) -> float:
+def silent(case: FaultCase) -> float:
     """Seconds without a step, as the user is told of them."""
-    stall = current_stall(cell.state, time.monotonic())
+    stall = current_stall(case.state, time.monotonic())
     return stall.seconds if stall else 0.0

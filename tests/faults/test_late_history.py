@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from comfytui.session.model import JobStatus
-from tests.faults.fault_case import MODEL, Cell
+from tests.faults.fault_case import MODEL, FaultCase
 from tests.faults.test_polling import polling
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("scaled")
+pytestmark = pytest.mark.usefixtures("fast_timings")
 
 SUCCEEDED, LOST = JobStatus.SUCCEEDED, JobStatus.LOST
 
@@ -31,24 +31,24 @@ class LateHistory(dict[str, dict[str, Any]]):
         return {}.items() if self.misses else super().items()
 
 
-def was_lost(cell: Cell) -> bool:
-    return any(job.status is LOST for state in cell.watcher.states for job in state.jobs.values())
+def was_lost(case: FaultCase) -> bool:
+    return any(job.status is LOST for state in case.watcher.states for job in state.jobs.values())
 
 
 async def test_an_end_that_one_poll_found_nowhere_is_read_by_the_next() -> None:
-    async with polling() as cell:
-        cell.sim.queue.history = late = LateHistory(misses=1)
-        batch = await cell.watcher.order(1, model=MODEL)
-        (job,) = await cell.watcher.until(batch, SUCCEEDED, LOST)
+    async with polling() as case:
+        case.sim.queue.history = late = LateHistory(misses=1)
+        batch = await case.watcher.order(1, model=MODEL)
+        (job,) = await case.watcher.until(batch, SUCCEEDED, LOST)
         assert (job.status, len(job.outputs), late.misses) == (SUCCEEDED, 1, 0)
-        assert not was_lost(cell)
+        assert not was_lost(case)
 
 
 async def test_an_end_that_was_found_nowhere_for_long_is_lost_until_the_history_has_it() -> None:
-    async with polling() as cell:
-        cell.sim.queue.history = late = LateHistory(misses=2)
-        batch = await cell.watcher.order(1, model=MODEL)
-        await eventually(lambda: was_lost(cell), "the loss")
+    async with polling() as case:
+        case.sim.queue.history = late = LateHistory(misses=2)
+        batch = await case.watcher.order(1, model=MODEL)
+        await eventually(lambda: was_lost(case), "the loss")
         assert not late.misses
-        await cell.watcher.until(batch, SUCCEEDED)
-        assert len(cell.sim.submitted) == 1
+        await case.watcher.until(batch, SUCCEEDED)
+        assert len(case.sim.submitted) == 1

@@ -11,8 +11,9 @@ from comfytui.session.model import LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.bench import many_frames
-from tests.faults.fault_case import Cell, cell_of
-from tests.faults.leak_check import connections_to, more_connections, more_tasks, tasks_of
+from tests.bench.rounds import FULL
+from tests.faults.fault_case import FaultCase, fault_case
+from tests.faults.leak_check import count_connections, count_tasks, leaked_connections, leaked_tasks
 from tests.waiting import eventually
 from tests.watcher import watching
 
@@ -23,33 +24,33 @@ CALM = SimConfig(steps_per_second=0, load_seconds=0)
 
 
 @pytest.fixture
-def at_once(scaled: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def at_once(fast_timings: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that ended is made anew without a pause."""
     monkeypatch.setattr(event_stream, "FIRST_DELAY", 0.0)
     monkeypatch.setattr(event_stream, "LONGEST_DELAY", 0.0)
     monkeypatch.setattr(poll_schedule, "REST_FACTOR", 0)
 
 
-async def closed_by_the_server(cell: Cell, times: int) -> None:
+async def closed_by_the_server(case: FaultCase, times: int) -> None:
     """Sockets that are greeted and closed, one after another."""
-    closing = cell.sim.faults.close_sockets(greeted=True, times=times)
-    cell.proxy.cut(websockets_only=True)
+    closing = case.sim.faults.close_sockets(greeted=True, times=times)
+    case.proxy.cut(websockets_only=True)
     await eventually(lambda: closing.hits == times, "the closings", 90)
 
 
-async def cut_without_a_word(cell: Cell, times: int) -> None:
+async def cut_without_a_word(case: FaultCase, times: int) -> None:
     """Sockets that are greeted and cut."""
-    closing = cell.sim.faults.close_sockets(greeted=True, code=None, times=times)
-    cell.proxy.cut(websockets_only=True)
+    closing = case.sim.faults.close_sockets(greeted=True, code=None, times=times)
+    case.proxy.cut(websockets_only=True)
     await eventually(lambda: closing.hits == times, "the cuts", 90)
 
 
-async def renewed_by_the_user(cell: Cell, times: int) -> None:
+async def renewed_by_the_user(case: FaultCase, times: int) -> None:
     """Sockets that are closed from this side."""
-    sockets = cell.asked("/ws")
+    sockets = case.count_requests("/ws")
     for _ in range(times):
         before = sockets.hits
-        cell.watcher.service.reconnect()
+        case.watcher.service.reconnect()
         await eventually(lambda hits=before: sockets.hits > hits, "a new socket")  # type: ignore[misc]
     sockets.end()
 
@@ -58,48 +59,48 @@ async def renewed_by_the_user(cell: Cell, times: int) -> None:
 @pytest.mark.parametrize("cycle", [closed_by_the_server, cut_without_a_word])
 async def test_a_thousand_connections_leave_nothing(cycle: object) -> None:
     assert callable(cycle)
-    async with cell_of(CALM) as cell:
-        await cycle(cell, WARM)
-        await calm(cell)
-        tasks = await tasks_of(cell.watcher.service)
-        await cycle(cell, CYCLES)
-        await nothing_more(cell, tasks)
+    async with fault_case(CALM) as case:
+        await cycle(case, WARM)
+        await calm(case)
+        tasks = await count_tasks(case.watcher.service)
+        await cycle(case, CYCLES)
+        await nothing_more(case, tasks)
 
 
 @pytest.mark.usefixtures("at_once")
 async def test_renewals_leave_nothing() -> None:
-    async with cell_of(CALM) as cell:
-        await renewed_by_the_user(cell, WARM)
-        await calm(cell)
-        tasks = await tasks_of(cell.watcher.service)
-        await renewed_by_the_user(cell, CYCLES // 5)
-        await nothing_more(cell, tasks)
+    async with fault_case(CALM) as case:
+        await renewed_by_the_user(case, WARM)
+        await calm(case)
+        tasks = await count_tasks(case.watcher.service)
+        await renewed_by_the_user(case, CYCLES // 5)
+        await nothing_more(case, tasks)
 
 
-async def calm(cell: Cell) -> None:
+async def calm(case: FaultCase) -> None:
     """Wait until just one socket stands."""
     await eventually(
-        lambda: cell.state.link.kind is LinkKind.LIVE and cell.proxy.websockets == 1 and cell.proxy.lingering == 0,
+        lambda: case.state.link.kind is LinkKind.LIVE and case.proxy.websockets == 1 and case.proxy.lingering == 0,
         "one socket",
     )
 
 
-async def nothing_more(cell: Cell, tasks: int) -> None:
+async def nothing_more(case: FaultCase, tasks: int) -> None:
     """Neither tasks nor connections are left."""
-    await calm(cell)
-    assert await more_tasks(cell.watcher.service, tasks) == 0
-    assert await more_connections(cell.proxy.url) == 0
+    await calm(case)
+    assert await leaked_tasks(case.watcher.service, tasks) == 0
+    assert await leaked_connections(case.proxy.url) == 0
 
 
-@pytest.mark.usefixtures("scaled")
+@pytest.mark.usefixtures("fast_timings")
 async def test_a_service_that_ends_leaves_nothing() -> None:
     async with SimServer(CALM) as sim:
         for _ in range(25):
             async with watching(Server.from_url(sim.url)) as watcher:
                 await watcher.live()
-            assert connections_to(sim.url) == 0
+            assert count_connections(sim.url) == 0
 
 
 def test_memory_is_flat_over_a_hundred_thousand_frames(tmp_path: Path) -> None:
-    for row in many_frames.rows(tmp_path):
+    for row in many_frames.rows(tmp_path, FULL):
         assert row.measured <= row.limit, row

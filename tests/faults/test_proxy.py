@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
-from tests.faults.proxied_connection import Way
+from tests.faults.proxied_connection import Direction
 from tests.faults.proxy import proxy_to
-from tests.faults.raw_peers import Ends, Peer, ends_of_a_proxy
+from tests.faults.raw_peers import Peer, ProxyPeers, proxy_peers
 from tests.sim.client import Client, client, events
 from tests.waiting import eventually
 
@@ -17,8 +17,8 @@ UPGRADE = b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: webso
 
 
 @pytest.fixture
-async def ends() -> AsyncIterator[Ends]:
-    async with ends_of_a_proxy() as ends:
+async def ends() -> AsyncIterator[ProxyPeers]:
+    async with proxy_peers() as ends:
         yield ends
 
 
@@ -28,7 +28,7 @@ async def it() -> AsyncIterator[Client]:
         yield it
 
 
-async def test_bytes_and_ends_pass_both_ways(ends: Ends) -> None:
+async def test_bytes_and_ends_pass_both_ways(ends: ProxyPeers) -> None:
     near, far = await ends.connect()
     far.writer.write(b"welcome")
     await near.has(b"welcome")
@@ -42,7 +42,7 @@ async def test_bytes_and_ends_pass_both_ways(ends: Ends) -> None:
     await eventually(lambda: ends.proxy.open == 0, "the end")
 
 
-async def test_a_reset_passes(ends: Ends) -> None:
+async def test_a_reset_passes(ends: ProxyPeers) -> None:
     near, far = await ends.connect()
     await ends.connect(b"another")
     near.reset()
@@ -50,14 +50,14 @@ async def test_a_reset_passes(ends: Ends) -> None:
     await eventually(lambda: ends.proxy.open == 1, "the count")
 
 
-async def test_a_cut_is_a_reset_on_both_sides(ends: Ends) -> None:
+async def test_a_cut_is_a_reset_on_both_sides(ends: ProxyPeers) -> None:
     near, far = await ends.connect()
     ends.proxy.cut()
     await near.ended("reset")
     await far.ended("reset")
 
 
-async def test_a_cut_of_websockets_only(ends: Ends) -> None:
+async def test_a_cut_of_websockets_only(ends: ProxyPeers) -> None:
     near, _ = await ends.connect()
     upgraded, _ = await ends.connect(UPGRADE)
     assert (ends.proxy.open, ends.proxy.websockets) == (2, 1)
@@ -67,29 +67,29 @@ async def test_a_cut_of_websockets_only(ends: Ends) -> None:
     assert not near.end
 
 
-@pytest.mark.parametrize("way", Way)
-async def test_a_stall_of_one_way_lets_the_other_pass(ends: Ends, way: Way) -> None:
+@pytest.mark.parametrize("way", Direction)
+async def test_a_stall_of_one_way_lets_the_other_pass(ends: ProxyPeers, way: Direction) -> None:
     near, far = await ends.connect()
     ends.proxy.stall(way)
     near.writer.write(b"!")
     far.writer.write(b"?")
-    if way is Way.TO_CLIENT:
+    if way is Direction.TO_CLIENT:
         await far.has(b"hello!")
-        assert near.got == b""
+        assert near.received == b""
     else:
         await near.has(b"?")
-        assert far.got == b"hello"
+        assert far.received == b"hello"
     assert not near.end
     assert not far.end
 
 
-async def test_a_half_open_connection_outlives_its_client(ends: Ends) -> None:
+async def test_a_half_open_connection_outlives_its_client(ends: ProxyPeers) -> None:
     near, far = await ends.connect()
     ends.proxy.stall()
     near.writer.write(b"!")
     await near.close()
     await eventually(lambda: ends.proxy.lingering == 1, "the client's end")
-    assert (ends.proxy.open, far.got, far.end) == (0, b"hello", "")
+    assert (ends.proxy.open, far.received, far.end) == (0, b"hello", "")
     again, other = await ends.connect(b"again")
     other.writer.write(b"welcome")
     await again.has(b"welcome")
@@ -99,7 +99,7 @@ async def test_a_half_open_connection_outlives_its_client(ends: Ends) -> None:
     assert not again.end
 
 
-async def test_a_half_open_connection_outlives_its_server(ends: Ends) -> None:
+async def test_a_half_open_connection_outlives_its_server(ends: ProxyPeers) -> None:
     near, far = await ends.connect()
     ends.proxy.stall()
     await far.close()
@@ -110,69 +110,69 @@ async def test_a_half_open_connection_outlives_its_server(ends: Ends) -> None:
     assert not other.end
 
 
-async def test_a_stall_of_new_connections_ends(ends: Ends) -> None:
+async def test_a_stall_of_new_connections_ends(ends: ProxyPeers) -> None:
     ends.proxy.stall(new=True)
     lost = await ends.dial()
     lost.writer.write(b"hello?")
     await eventually(lambda: ends.proxy.open == 1 and len(ends.servers) == 1, "the connection")
     ends.proxy.heal()
     await ends.connect()
-    assert ends.servers[0].got == b""
+    assert ends.servers[0].received == b""
 
 
-@pytest.mark.parametrize("way", Way)
-async def test_frozen_bytes_come_later(ends: Ends, way: Way) -> None:
+@pytest.mark.parametrize("way", Direction)
+async def test_frozen_bytes_come_later(ends: ProxyPeers, way: Direction) -> None:
     near, far = await ends.connect()
     ends.proxy.freeze(way)
     near.writer.write(b"!")
     far.writer.write(b"?")
-    await (near.has(b"?") if way is Way.TO_SERVER else far.has(b"hello!"))
-    assert (far.got == b"hello") == (way is Way.TO_SERVER)
+    await (near.has(b"?") if way is Direction.TO_SERVER else far.has(b"hello!"))
+    assert (far.received == b"hello") == (way is Direction.TO_SERVER)
     ends.proxy.thaw()
     await near.has(b"?")
     await far.has(b"hello!")
 
 
-async def test_a_reset_on_a_request_keeps_it_from_the_server(ends: Ends) -> None:
+async def test_a_reset_on_a_request_keeps_it_from_the_server(ends: ProxyPeers) -> None:
     near, far = await ends.connect()
     rule = ends.proxy.reset_on(b"POST /prompt")
     near.writer.write(b"POST /prompt HTTP/1.1\r\n\r\n")
     await near.ended("reset")
     await far.ended("reset")
-    assert (rule.hits, far.got) == (1, b"hello")
+    assert (rule.hits, far.received) == (1, b"hello")
     await ends.connect(b"POST /prompt")
 
 
-async def test_a_lost_answer_ends_the_connection(ends: Ends) -> None:
+async def test_a_lost_answer_ends_the_connection(ends: ProxyPeers) -> None:
     rule = ends.proxy.lose_answer_to(b"POST /prompt")
     near, far = await ends.connect(b"POST /prompt")
     far.writer.write(b"200")
     await near.ended("reset")
-    assert (rule.hits, near.got) == (1, b"")
+    assert (rule.hits, near.received) == (1, b"")
 
 
-async def test_an_answer_lost_in_silence_leaves_the_connection(ends: Ends) -> None:
+async def test_an_answer_lost_in_silence_leaves_the_connection(ends: ProxyPeers) -> None:
     ends.proxy.lose_answer_to(b"POST /prompt", silent=True)
     near, far = await ends.connect(b"POST /prompt")
     far.writer.write(b"200")
     near.writer.write(b"still here?")
     await far.has(b"POST /promptstill here?")
-    assert (near.got, near.end) == (b"", "")
+    assert (near.received, near.end) == (b"", "")
 
 
-async def test_a_held_answer_comes_when_it_is_released(ends: Ends) -> None:
+async def test_a_held_answer_comes_when_it_is_released(ends: ProxyPeers) -> None:
     rule = ends.proxy.hold_answer_to(b"POST /prompt")
     near, far = await ends.connect(b"POST /prompt")
     other, end = await ends.connect(b"GET /")
     far.writer.write(b"200")
     end.writer.write(b"404")
     await other.has(b"404")
-    assert near.got == b""
+    assert near.received == b""
     rule.release()
     await near.has(b"200")
 
 
-async def test_delayed_and_throttled_bytes_come_whole(ends: Ends) -> None:
+async def test_delayed_and_throttled_bytes_come_whole(ends: ProxyPeers) -> None:
     near, far = await ends.connect()
     ends.proxy.delay(0.001)
     ends.proxy.throttle(1_000_000)
@@ -181,7 +181,7 @@ async def test_delayed_and_throttled_bytes_come_whole(ends: Ends) -> None:
     await near.has(data)
 
 
-async def test_idle_connections_are_closed(ends: Ends) -> None:
+async def test_idle_connections_are_closed(ends: ProxyPeers) -> None:
     near, far = await ends.connect()
     ends.proxy.close_idle(0.01)
     await near.ended("closed")
@@ -191,16 +191,16 @@ async def test_idle_connections_are_closed(ends: Ends) -> None:
     assert not near.end
 
 
-async def test_stripped_upgrades(ends: Ends) -> None:
+async def test_stripped_upgrades(ends: ProxyPeers) -> None:
     ends.proxy.strip_upgrades()
     near = await ends.dial()
     near.writer.write(UPGRADE)
     plain = b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: y\r\n\r\n"
-    await eventually(lambda: ends.servers and ends.servers[0].got == plain, "a plain request")
+    await eventually(lambda: ends.servers and ends.servers[0].received == plain, "a plain request")
     assert ends.proxy.websockets == 0
 
 
-async def test_nobody_gets_in_while_it_is_down(ends: Ends) -> None:
+async def test_nobody_gets_in_while_it_is_down(ends: ProxyPeers) -> None:
     near, far = await ends.connect()
     ends.proxy.go_down()
     with pytest.raises(ConnectionRefusedError):

@@ -14,13 +14,13 @@ from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
 from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.faults.proxied_connection import Way
+from tests.faults.proxied_connection import Direction
 from tests.faults.proxy import Proxy, proxy_to
 from tests.sim.gate import Gate
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
 
-pytestmark = pytest.mark.usefixtures("scaled")
+pytestmark = pytest.mark.usefixtures("fast_timings")
 
 CONFIG = SimConfig(steps_per_second=0, load_seconds=0)
 MODEL = CONFIG.checkpoints[0]
@@ -62,7 +62,7 @@ class LastPost:
 
     def submit(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Take the prompt, or (not `processed`) forget it at once."""
-        self._proxy.stall(Way.TO_CLIENT, new=True)
+        self._proxy.stall(Direction.TO_CLIENT, new=True)
         self._sim.submissions = self._real
         return self._real.submit(body) if self._lands else (500, {})
 

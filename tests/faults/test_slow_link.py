@@ -9,50 +9,50 @@ from comfytui.session import connection
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
-from tests.faults.fault_case import MODEL, Cell, cell_of
+from tests.faults.fault_case import MODEL, FaultCase, fault_case
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("scaled")
+pytestmark = pytest.mark.usefixtures("fast_timings")
 
 FAST = SimConfig(steps_per_second=50, load_seconds=0.1, preview_size=256)
 SLOW = 60_000
 """Bytes a second, of which the previews alone would take many times as much."""
 
 
-def asked_previews(cell: Cell) -> list[str]:
-    return [body["extra_data"]["preview_method"] for body in cell.sim.submitted]
+def asked_previews(case: FaultCase) -> list[str]:
+    return [body["extra_data"]["preview_method"] for body in case.sim.submitted]
 
 
 async def test_what_ended_is_shown_as_ended_while_frames_are_late_and_no_more_previews_are_asked_for() -> None:
-    async with cell_of(FAST) as cell:
-        watcher = cell.watcher
-        cell.proxy.throttle(SLOW)
+    async with fault_case(FAST) as case:
+        watcher = case.watcher
+        case.proxy.throttle(SLOW)
         first = await watcher.order(2, previews=True, model=MODEL, steps=40, width=256, height=256)
-        await eventually(lambda: cell.state.link.behind, "a link that is behind")
+        await eventually(lambda: case.state.link.behind, "a link that is behind")
         late = await watcher.order(1, previews=True, model=MODEL)
         await watcher.until(first, JobStatus.SUCCEEDED)
         # Its frames are still on their way.
-        assert cell.state.link.behind
+        assert case.state.link.behind
         assert not any(current_stall(state, time.monotonic()) for state in watcher.states if state.link.behind)
         await watcher.until(late, JobStatus.SUCCEEDED)
-        assert cell.kinds() <= {LinkKind.CONNECTING, LinkKind.LIVE}
-        cell.proxy.throttle(None)
-        await eventually(lambda: not cell.state.link.behind, "a link that keeps up")
+        assert case.kinds() <= {LinkKind.CONNECTING, LinkKind.LIVE}
+        case.proxy.throttle(None)
+        await eventually(lambda: not case.state.link.behind, "a link that keeps up")
         again = await watcher.order(1, previews=True, model=MODEL)
         await watcher.until(again, JobStatus.SUCCEEDED)
-        assert asked_previews(cell) == ["auto", "auto", "none", "auto"]
+        assert asked_previews(case) == ["auto", "auto", "none", "auto"]
 
 
 async def test_a_link_that_keeps_up_is_asked_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "LATE_SECONDS", 10.0)
     monkeypatch.setattr(poll_schedule, "LIVE_BUSY", 1e6)
-    async with cell_of(FAST) as cell:
-        batch = await cell.watcher.order(1, previews=True, model=MODEL, steps=40, width=256, height=256)
-        await eventually(lambda: cell.state.run and cell.state.run.step > 1, "its steps")
-        counts, queues = cell.asked("/prompt"), cell.asked("/queue")
-        steps = cell.state.run.step if cell.state.run else 0
-        await eventually(lambda: cell.state.run is None or cell.state.run.step > steps + 20, "more steps")
+    async with fault_case(FAST) as case:
+        batch = await case.watcher.order(1, previews=True, model=MODEL, steps=40, width=256, height=256)
+        await eventually(lambda: case.state.run and case.state.run.step > 1, "its steps")
+        counts, queues = case.count_requests("/prompt"), case.count_requests("/queue")
+        steps = case.state.run.step if case.state.run else 0
+        await eventually(lambda: case.state.run is None or case.state.run.step > steps + 20, "more steps")
         assert not counts.hits
         assert not queues.hits
-        await cell.watcher.until(batch, JobStatus.SUCCEEDED)
-        assert not any(state.link.behind for state in cell.watcher.states)
+        await case.watcher.until(batch, JobStatus.SUCCEEDED)
+        assert not any(state.link.behind for state in case.watcher.states)

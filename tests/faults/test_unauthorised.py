@@ -8,32 +8,32 @@ import pytest
 
 from comfytui.service.connection import manager, socket_task
 from comfytui.session.model import JobStatus, LinkKind
-from tests.faults.fault_case import MODEL, Cell, cell_of
+from tests.faults.fault_case import MODEL, FaultCase, fault_case
 from tests.faults.test_polling import polling
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("scaled")
+pytestmark = pytest.mark.usefixtures("fast_timings")
 
 
 async def test_a_login_that_ran_out_ends_the_sending_until_the_user_tries_again() -> None:
-    async with cell_of() as cell:
-        refused = cell.sim.faults.fail(401)
-        batch = await cell.watcher.order(2, model=MODEL)
-        await eventually(lambda: cell.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
-        assert "log in when comfytui asks" in cell.state.link.reason
-        await eventually(lambda: cell.watcher.jobs(batch)[0].note, "the delay to be told")
+    async with fault_case() as case:
+        refused = case.sim.faults.fail(401)
+        batch = await case.watcher.order(2, model=MODEL)
+        await eventually(lambda: case.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
+        assert "log in when comfytui asks" in case.state.link.reason
+        await eventually(lambda: case.watcher.jobs(batch)[0].note, "the delay to be told")
         asked, over = refused.hits, time.monotonic() + 1.5
-        await cell.watcher.order(1, model=MODEL)
+        await case.watcher.order(1, model=MODEL)
         await eventually(lambda: time.monotonic() > over, "time for fifteen tries")
         assert refused.hits <= asked + 2  # the look that the order asks for, and what was under way
         refused.end()
-        cell.watcher.service.reconnect()
-        jobs = await cell.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
+        case.watcher.service.reconnect()
+        jobs = await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
         assert all(job.outputs for job in jobs)
 
 
 @pytest.fixture
-def tries(scaled: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def tries(fast_timings: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The prompts that were to be sent, once for each time: a clock that ticks while one waits."""
     monkeypatch.setattr(socket_task, "GIVEN_UP_PAUSE", 0.2)
     tries: list[str] = []
@@ -52,20 +52,20 @@ async def ticks(tries: list[str], count: int) -> None:
     await eventually(lambda: len(tries) >= until, "some time")
 
 
-@pytest.mark.parametrize(("reached", "status"), [(cell_of, 401), (polling, 403)], ids=["with sockets", "without"])
+@pytest.mark.parametrize(("reached", "status"), [(fault_case, 401), (polling, 403)], ids=["with sockets", "without"])
 async def test_a_server_that_lets_nobody_in_is_left_alone_until_the_user_tries_again(
-    reached: Callable[[], AbstractAsyncContextManager[Cell]], status: int, tries: list[str]
+    reached: Callable[[], AbstractAsyncContextManager[FaultCase]], status: int, tries: list[str]
 ) -> None:
-    async with reached() as cell:
-        refused = cell.sim.faults.fail(status)
-        cell.proxy.cut()
-        batch = await cell.watcher.order(1, model=MODEL)
-        await eventually(lambda: cell.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
+    async with reached() as case:
+        refused = case.sim.faults.fail(status)
+        case.proxy.cut()
+        batch = await case.watcher.order(1, model=MODEL)
+        await eventually(lambda: case.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
         await ticks(tries, 5)
         asked = refused.hits
         await ticks(tries, 10)
         assert refused.hits == asked
-        assert not cell.sim.submitted
+        assert not case.sim.submitted
         refused.end()
-        cell.watcher.service.reconnect()
-        await cell.watcher.until(batch, JobStatus.SUCCEEDED)
+        case.watcher.service.reconnect()
+        await case.watcher.until(batch, JobStatus.SUCCEEDED)

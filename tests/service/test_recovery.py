@@ -15,8 +15,8 @@ from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
 from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.faults.fast_timings import scale
-from tests.faults.fault_case import MODEL, Cell, cell_of
+from tests.faults.fast_timings import use_fast_timings
+from tests.faults.fault_case import MODEL, FaultCase, fault_case
 from tests.waiting import eventually
 from tests.watcher import small_order, watching
 
@@ -24,18 +24,18 @@ CONFIG = SimConfig(steps_per_second=20, load_seconds=0.1)
 
 
 @pytest.fixture(autouse=True)
-def scaled(monkeypatch: pytest.MonkeyPatch) -> None:
-    scale(monkeypatch)
+def fast_timings(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_fast_timings(monkeypatch)
 
 
-async def made_unseen(cell: Cell, images: int, made: int, size: int = 64) -> Batch:
+async def made_unseen(cell: FaultCase, images: int, made: int, size: int = 64) -> Batch:
     """A batch of which some images were made while the link was down, before the server was restarted."""
     batch = await cell.watcher.order(images, model=MODEL, steps=12, width=size, height=size)
     await cell.watcher.queued(batch)
     await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
     cell.proxy.go_down()
     cell.proxy.cut()
-    await cell.worked_off(made)
+    await cell.all_ran(made)
     await cell.sim.restart()
     await cell.proxy.come_up()
     jobs = await cell.watcher.until(batch, patience=20)
@@ -44,7 +44,7 @@ async def made_unseen(cell: Cell, images: int, made: int, size: int = 64) -> Bat
     return batch
 
 
-async def recover_outputs(cell: Cell) -> tuple[int, list[Job]]:
+async def recover_outputs(cell: FaultCase) -> tuple[int, list[Job]]:
     """Recover outputs; return how many jobs are found, and the jobs."""
     found = cell.watcher.service.recover_outputs([job.prompt_id for job in lost_jobs(cell.state) if job.note])
     await eventually(found.done, "the answer")
@@ -52,7 +52,7 @@ async def recover_outputs(cell: Cell) -> tuple[int, list[Job]]:
 
 
 async def test_finished_images_are_found_and_only_the_others_are_lost() -> None:
-    async with cell_of(CONFIG) as cell:
+    async with fault_case(CONFIG) as cell:
         await made_unseen(cell, images=3, made=2)
         found, jobs = await recover_outputs(cell)
         assert found == 2
@@ -63,7 +63,7 @@ async def test_finished_images_are_found_and_only_the_others_are_lost() -> None:
 
 async def test_the_head_of_a_large_image_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery, "HEAD", 2 * 1024)
-    async with cell_of(CONFIG) as cell:
+    async with fault_case(CONFIG) as cell:
         await made_unseen(cell, images=1, made=1, size=512)
         (picture,) = cell.sim.files.contents.values()
         assert len(picture) > 32 * recovery.HEAD
@@ -71,7 +71,7 @@ async def test_the_head_of_a_large_image_is_enough(monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_job_that_did_not_finish_is_not_found() -> None:
-    async with cell_of(CONFIG) as cell:
+    async with fault_case(CONFIG) as cell:
         earlier = await cell.watcher.order(2, model=MODEL)
         await cell.watcher.until(earlier, JobStatus.SUCCEEDED)
         batch = await cell.watcher.order(1, model=MODEL, steps=400)
@@ -103,15 +103,15 @@ async def test_a_found_job_stays_finished_in_the_next_session(tmp_path: Path) ->
 
 async def test_only_the_newest_images_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery, "MAX_IMAGES", 2)
-    async with cell_of(replace(CONFIG, steps_per_second=100)) as cell:
+    async with fault_case(replace(CONFIG, steps_per_second=100)) as cell:
         await made_unseen(cell, images=4, made=4)
-        views = cell.asked("/view")
+        views = cell.count_requests("/view")
         found, _ = await recover_outputs(cell)
         assert (found, views.hits) == (2, 2)
 
 
 async def test_an_image_that_cannot_be_read_does_not_end_the_search() -> None:
-    async with cell_of(CONFIG) as cell:
+    async with fault_case(CONFIG) as cell:
         await made_unseen(cell, images=3, made=3)
         with cell.sim.faults.fail(404, "/view", times=1) as gone:
             assert (await recover_outputs(cell))[0] == 2
@@ -119,15 +119,15 @@ async def test_an_image_that_cannot_be_read_does_not_end_the_search() -> None:
 
 
 async def test_a_job_with_missing_images_is_not_finished() -> None:
-    async with cell_of(CONFIG) as cell:
+    async with fault_case(CONFIG) as cell:
         (graph,) = small_order(1, model=MODEL).graphs
         saves = graph["9"]
         twice = {**graph, "50": {**saves, "inputs": {**saves["inputs"], "filename_prefix": "second"}}}
         await cell.watcher.order(1, model=MODEL)
-        await cell.worked_off(1)
+        await cell.all_ran(1)
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
             await client.submit(twice, prompt_id=str(uuid4()), client_id="me", marks={})
-            await cell.worked_off(2)
+            await cell.all_ran(2)
             both = [Submission("p", "b", twice, {}, None)]
             assert len(await recovery.finished_by_images(both, client)) == 1
             gone = next(key for key in cell.sim.files.contents if key[2].startswith("second"))
@@ -136,7 +136,7 @@ async def test_a_job_with_missing_images_is_not_finished() -> None:
 
 
 async def test_dismissed_jobs_are_no_longer_lost() -> None:
-    async with cell_of(CONFIG) as cell:
+    async with fault_case(CONFIG) as cell:
         batch = await made_unseen(cell, images=3, made=1)
         cell.watcher.service.cancel(batch.prompts[0])
         await eventually(lambda: [job.prompt_id for job in lost_jobs(cell.state)] == list(batch.prompts[1:]), "the one")
@@ -149,7 +149,7 @@ async def test_dismissed_jobs_are_no_longer_lost() -> None:
 
 
 async def test_many_lost_jobs_are_searched_in_one_page_of_the_history() -> None:
-    async with cell_of(replace(CONFIG, steps_per_second=0)) as cell:
+    async with fault_case(replace(CONFIG, steps_per_second=0)) as cell:
         batch = await cell.watcher.order(12, model=MODEL)
         await eventually(lambda: len(cell.sim.queue.history) == 12, "their entries")
         one_by_one = cell.sim.faults.delay(0.0, "/history/")
@@ -161,7 +161,7 @@ async def test_many_lost_jobs_are_searched_in_one_page_of_the_history() -> None:
 
 
 async def test_few_lost_jobs_are_requested_one_by_one_and_a_failed_request_hides_no_other() -> None:
-    async with cell_of(replace(CONFIG, steps_per_second=0)) as cell:
+    async with fault_case(replace(CONFIG, steps_per_second=0)) as cell:
         batch = await cell.watcher.order(3, model=MODEL)
         await eventually(lambda: len(cell.sim.queue.history) == 3, "their entries")
         cell.sim.faults.fail(500, f"/history/{batch.prompts[1]}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from comfytui.sim.server import SimServer
-from tests.faults.proxied_connection import Way
+from tests.faults.proxied_connection import Direction
 from tests.faults.proxy import Proxy
 
 LONGEST = 1.2
@@ -49,7 +49,7 @@ async def cut(at: Place) -> None:
 
 
 async def half_open(at: Place) -> None:
-    ways = at.chance.choice([(), (Way.TO_CLIENT,), (Way.TO_SERVER,)])
+    ways = at.chance.choice([(), (Direction.TO_CLIENT,), (Direction.TO_SERVER,)])
     at.proxy.stall(*ways, new=at.chance.random() < 0.3)
     await at.wait()
     at.proxy.heal()
@@ -63,7 +63,7 @@ async def late_end(at: Place) -> None:
 
 
 async def freeze(at: Place) -> None:
-    at.proxy.freeze(*at.chance.choice([(), (Way.TO_CLIENT,), (Way.TO_SERVER,)]))
+    at.proxy.freeze(*at.chance.choice([(), (Direction.TO_CLIENT,), (Direction.TO_SERVER,)]))
     await at.wait()
     at.proxy.thaw()
 
