@@ -1,4 +1,4 @@
-"""Everything that goes wrong, each as one function: it begins at once, and returns when it is over."""
+"""The faults of the matrix: functions that start a fault at once, and return when it is over."""
 
 from comfytui.session.model import LinkKind
 from tests.faults.fault_case import Fault, FaultCase
@@ -6,12 +6,12 @@ from tests.faults.proxied_connection import Direction, RequestRule
 from tests.waiting import eventually
 
 FAULTS: dict[str, Fault] = {}
-GONE = (LinkKind.OFFLINE, LinkKind.POLLING, LinkKind.BUSY, LinkKind.DEAF)
-"""What may be said of a link that brings nothing: which of it depends on what is noticed first."""
+SILENT_KINDS = (LinkKind.OFFLINE, LinkKind.POLLING, LinkKind.BUSY, LinkKind.DEAF)
+"""Possible kinds of a link without traffic; which one depends on what is noticed first."""
 
 
 def fault(function: Fault) -> Fault:
-    """Enter a fault into the catalogue."""
+    """Add a fault to the catalogue, under its function's name."""
     FAULTS[getattr(function, "__name__", "").replace("_", " ")] = function
     return function
 
@@ -19,7 +19,7 @@ def fault(function: Fault) -> Fault:
 @fault
 async def cut(case: FaultCase) -> None:
     case.proxy.cut()
-    await case.link_was(*GONE)
+    await case.link_was(*SILENT_KINDS)
 
 
 @fault
@@ -28,55 +28,55 @@ async def cut_again_and_again(case: FaultCase) -> None:
         await eventually(lambda: case.proxy.websockets, "a socket")
         accepted = case.proxy.accepted
         case.proxy.cut()
-        await _tried(case, accepted + 1)
+        await _connected(case, accepted + 1)
 
 
-async def _tried(case: FaultCase, times: int) -> None:
+async def _connected(case: FaultCase, times: int) -> None:
     await eventually(lambda: case.proxy.accepted >= times, "another try")
 
 
 @fault
 async def websockets_cut(case: FaultCase) -> None:
     case.proxy.cut(websockets_only=True)
-    await case.link_was(*GONE)
+    await case.link_was(*SILENT_KINDS)
 
 
 @fault
 async def half_open(case: FaultCase) -> None:
     case.proxy.stall()
-    await case.link_was(*GONE)
+    await case.link_was(*SILENT_KINDS)
 
 
 @fault
 async def nothing_comes(case: FaultCase) -> None:
     case.proxy.stall(Direction.TO_CLIENT)
-    await case.link_was(*GONE)
+    await case.link_was(*SILENT_KINDS)
 
 
 @fault
 async def nothing_goes(case: FaultCase) -> None:
     case.proxy.stall(Direction.TO_SERVER)
-    await case.link_was(*GONE)
+    await case.link_was(*SILENT_KINDS)
 
 
 @fault
 async def all_half_open_for_a_while(case: FaultCase) -> None:
     case.proxy.stall(new=True)
-    await case.link_was(*GONE)
+    await case.link_was(*SILENT_KINDS)
     case.proxy.heal()
 
 
 @fault
 async def a_link_gone_for_a_moment(case: FaultCase) -> None:
     case.proxy.freeze()
-    await case.link_was(*GONE)
+    await case.link_was(*SILENT_KINDS)
     case.proxy.thaw()
 
 
 @fault
 async def the_old_socket_lingers(case: FaultCase) -> None:
     case.proxy.stall()
-    await case.link_was(*GONE)
+    await case.link_was(*SILENT_KINDS)
     await eventually(lambda: case.state.link.kind is LinkKind.LIVE, "a new socket")
     case.proxy.reap()
 
@@ -121,26 +121,26 @@ async def away_until_all_that_was_sent_has_run(case: FaultCase) -> None:
 async def connections_taken_and_closed(case: FaultCase) -> None:
     case.proxy.turn_away()
     case.proxy.cut()
-    await _tried(case, case.proxy.accepted + 4)
+    await _connected(case, case.proxy.accepted + 4)
     case.proxy.turn_away(False)
 
 
 @fault
 async def sockets_taken_and_closed(case: FaultCase) -> None:
-    await _doors(case, greeted=False, code=1001)
+    await _close_sockets(case, greeted=False, code=1001)
 
 
 @fault
 async def sockets_greeted_and_closed(case: FaultCase) -> None:
-    await _doors(case, greeted=True, code=1001)
+    await _close_sockets(case, greeted=True, code=1001)
 
 
 @fault
 async def sockets_greeted_and_cut(case: FaultCase) -> None:
-    await _doors(case, greeted=True, code=None)
+    await _close_sockets(case, greeted=True, code=None)
 
 
-async def _doors(case: FaultCase, *, greeted: bool, code: int | None) -> None:
+async def _close_sockets(case: FaultCase, *, greeted: bool, code: int | None) -> None:
     closing = case.sim.faults.close_sockets(greeted=greeted, code=code, times=3)
     case.proxy.cut(websockets_only=True)
     await eventually(lambda: closing.hits == 3, "three closed sockets")
@@ -171,7 +171,7 @@ async def the_loop_is_held(case: FaultCase) -> None:
 
 @fault
 async def answers_500(case: FaultCase) -> None:
-    # A prompt over which the server breaks three times is taken for the cause, rightly.
+    # Twice only: a prompt that gets three 500s is itself taken for the cause, rightly.
     case.sim.faults.fail(500, "/prompt", method="POST", times=2)
     with case.sim.faults.fail(500, method="GET") as failing:
         await eventually(lambda: failing.hits >= 5, "five failures")

@@ -1,4 +1,4 @@
-"""What the tests of faults share."""
+"""Fixtures of the fault tests."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.faults.leak_check import assert_none_leaked, open_resources
 
 @pytest.fixture(autouse=True)
 def no_leaks() -> Iterator[None]:
-    """After every test of a fault no thread, socket or file more is held than before."""
+    """Fail if a test leaks threads, sockets or files."""
     before = open_resources()
     yield
     assert_none_leaked(before)
@@ -18,5 +18,5 @@ def no_leaks() -> Iterator[None]:
 
 @pytest.fixture
 def fast_timings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The application's time runs faster."""
+    """Speed up the application's timings."""
     use_fast_timings(monkeypatch)

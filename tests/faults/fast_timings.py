@@ -1,4 +1,4 @@
-"""Time at a tenth to a twentieth: what the application waits for, in proportion to each other as in life."""
+"""The application's timings at a tenth to a twentieth, so that they keep their proportions."""
 
 from collections.abc import Mapping
 from types import ModuleType
@@ -40,7 +40,7 @@ PING_INTERVAL, PING_TIMEOUT, STABLE_SECONDS = 0.6, 0.5, 0.3
 
 
 def use_fast_timings(patch: pytest.MonkeyPatch) -> None:
-    """Scale the seconds of every part that waits."""
+    """Replace the timings of all modules that wait."""
     for module, constants in FAST_TIMINGS.items():
         for name, seconds in constants.items():
             patch.setattr(module, name, seconds)

@@ -1,4 +1,4 @@
-"""One cell of the matrix: a batch on a simulated server behind a proxy, a fault at one moment, and what is left."""
+"""One case of the fault matrix: batches on a simulated server behind a proxy, a fault at one moment, the outcome."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,19 +24,20 @@ CONFIG = SimConfig(steps_per_second=20, load_seconds=0.4, preview_size=64)
 MODEL = CONFIG.checkpoints[0]
 IMAGES, STEPS = 3, 6
 SETTLED_WITHIN = 25.0
-"""Seconds; only a failure takes so many."""
+"""Seconds until everything must be idle again after the fault; only a failure takes that long."""
 
 
 @dataclass
 class FaultCase:
-    """The parts of a cell; `states` before `since` are from before the fault."""
+    """A server, a proxy and a service to test a fault with."""
 
     sim: SimServer
     proxy: Proxy
     watcher: Watcher
     since: int = 0
+    """Index of the first of the watcher's states after the fault began."""
     final: LinkKind = LinkKind.LIVE
-    """How the link has to be in the end."""
+    """The kind of link to expect in the end."""
 
     @property
     def state(self) -> SessionState:
@@ -47,28 +48,28 @@ class FaultCase:
         return next(iter(self.state.client_ids))
 
     def kinds(self) -> set[LinkKind]:
-        """All that the link was said to be since the fault began."""
+        """Return the kinds of the link since the fault began."""
         return self.watcher.kinds(self.since)
 
     def count_requests(self, path: str, method: str = "GET") -> ResponseFault:
-        """Count the requests to a path from now on: a fault that does no harm."""
+        """Return a harmless fault whose `hits` count the requests to a path from now on."""
         return self.sim.faults.delay(0.0, path, method=method)
 
     @property
     def ran(self) -> int:
-        """Jobs that the server has ended."""
+        """Number of jobs that have ended on the server."""
         return len(self.sim.queue.history)
 
     async def link_was(self, *kinds: LinkKind) -> None:
-        """Wait until the link was said to be so at some time since the fault began."""
+        """Wait until the link has been of one of these kinds since the fault began."""
         await eventually(lambda: self.kinds().intersection(kinds), f"{kinds}")
 
     async def all_ran(self, images: int = IMAGES + 1) -> None:
-        """Wait until the server has run all."""
+        """Wait until the server has run a number of images."""
         await eventually(lambda: self.ran >= images, f"{images} images")
 
     async def submitted_ran(self) -> None:
-        """Wait until nothing is left to be run of what the server has."""
+        """Wait until the server has run everything submitted to it."""
         await eventually(lambda: self.ran >= len(self.sim.submitted), "the end of all that was sent")
 
 
@@ -89,11 +90,11 @@ async def mid_step(case: FaultCase, _: Batch) -> None:
 
 
 async def between_images(case: FaultCase, _: Batch) -> None:
-    await _history_of(case, 1)
+    await _ended_on_server(case, 1)
 
 
 async def at_the_end(case: FaultCase, _: Batch) -> None:
-    await _history_of(case, IMAGES)
+    await _ended_on_server(case, IMAGES)
 
 
 MOMENTS: dict[str, Moment] = {
@@ -105,8 +106,8 @@ MOMENTS: dict[str, Moment] = {
 }
 
 
-async def _history_of(case: FaultCase, images: int) -> None:
-    """Wait for the very moment in which the server writes down an end."""
+async def _ended_on_server(case: FaultCase, images: int) -> None:
+    """Wait until the server puts the given number of images into its history, and return at that very moment."""
     written = asyncio.Event()
     changed = case.sim.queue.changed
 
@@ -122,27 +123,27 @@ async def _history_of(case: FaultCase, images: int) -> None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run comes to, as far as it does not depend on the time it took."""
+    """The result of a case, as far as it does not depend on timing."""
 
     jobs: tuple[tuple[object, ...], ...]
     submitted: int
     twice: tuple[str, ...] = ()
-    """Prompts that the server took more than once."""
-    falls: tuple[str, ...] = ()
-    """Where the fraction of a batch went back."""
+    """Prompts that the server accepted more than once."""
+    regressions: tuple[str, ...] = ()
+    """Where the progress of a batch went back."""
     unsettled: tuple[str, ...] = ()
-    link: str = "as it has to be"
-    at_rest: bool = True
+    link: str = "as expected"
+    is_settled: bool = True
     tasks_left: int = 0
-    """Tasks of the service more than before the fault."""
+    """How many more tasks the service has than before the fault."""
     connections_left: int = 0
-    """Connections of the service: more than it has at rest, and any after its end."""
+    """How many more connections the service has than when idle, plus all those left after it stopped."""
     sentences: tuple[str, ...] = ()
 
 
 @asynccontextmanager
 async def fault_case(config: SimConfig = CONFIG, pace: Clock | None = None) -> AsyncIterator[FaultCase]:
-    """A server, a proxy before it and a service on that, all in health."""
+    """Start a server, a proxy in front of it, and a service that is connected through it."""
     async with (
         SimServer(config, pace=pace) as sim,
         proxy_to(sim.url) as proxy,
@@ -153,7 +154,12 @@ async def fault_case(config: SimConfig = CONFIG, pace: Clock | None = None) -> A
 
 
 async def run_case(fault: Fault | None, moment: str) -> Outcome:
-    """Run three images, strike at a moment, order a fourth meanwhile, and see what is left when all is calm."""
+    """Run three images, inject a fault at a moment, submit a fourth image meanwhile, and return the outcome.
+
+    Args:
+        fault: The fault to inject; None for none.
+        moment: A key of `MOMENTS`.
+    """
     async with fault_case() as case:
         watcher = case.watcher
         with case.sim.faults.delay(0.1, "/prompt", method="POST"):
@@ -164,10 +170,10 @@ async def run_case(fault: Fault | None, moment: str) -> Outcome:
             await MOMENTS[moment](case, first)
         case.since = len(watcher.states)
         before = await count_tasks(watcher.service)
-        striking = asyncio.create_task(_nothing() if fault is None else _apply(fault, case))
+        fault_task = asyncio.create_task(_nothing() if fault is None else _apply(fault, case))
         await asyncio.sleep(0)
         second = await watcher.order(1, previews=True, model=MODEL, steps=STEPS)
-        await striking
+        await fault_task
         await _wait_until_settled(case, [first, second])
         outcome = _outcome(case, [first, second])
         tasks, connections = await leaked_tasks(watcher.service, before), await leaked_connections(case.proxy.url)
@@ -193,14 +199,14 @@ def _is_settled(case: FaultCase, batches: list[Batch]) -> bool:
 
 async def _wait_until_settled(case: FaultCase, batches: list[Batch]) -> None:
     try:
-        await eventually(lambda: _is_settled(case, batches), "rest", SETTLED_WITHIN)
+        await eventually(lambda: _is_settled(case, batches), "an idle service", SETTLED_WITHIN)
     except AssertionError:
-        return  # What is not as it should be shows in the outcome.
+        return  # The outcome shows what is wrong.
 
 
 def _outcome(case: FaultCase, batches: list[Batch]) -> Outcome:
     ids = [body["prompt_id"] for body in case.sim.submitted]
-    falls = [fall for batch in batches for fall in _falls(case.watcher.seen(batch))]
+    regressions = [each for batch in batches for each in _regressions(case.watcher.seen(batch))]
     link = case.state.link
     return Outcome(
         jobs=tuple(
@@ -218,15 +224,15 @@ def _outcome(case: FaultCase, batches: list[Batch]) -> Outcome:
         ),
         submitted=len(set(ids)),
         twice=tuple(prompt_id for prompt_id in set(ids) if ids.count(prompt_id) > 1),
-        falls=tuple(falls),
+        regressions=tuple(regressions),
         unsettled=awaiting_history(case.state),
         link=Outcome.link if link.kind is case.final else f"{link}",
-        at_rest=_is_settled(case, batches),
+        is_settled=_is_settled(case, batches),
         sentences=tuple(case.watcher.sentences),
     )
 
 
-def _falls(seen: list[BatchProgress]) -> list[str]:
-    """Where the progress of a batch went back."""
+def _regressions(seen: list[BatchProgress]) -> list[str]:
+    """Return where the progress of a batch went back."""
     pairs = pairwise(seen)
     return [f"{before} then {after}" for before, after in pairs if after.batch_fraction < before.batch_fraction]

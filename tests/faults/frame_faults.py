@@ -1,10 +1,10 @@
-"""Sockets that stay open and bring less, more, or otherwise than was sent."""
+"""Faults of sockets that stay open but lose, duplicate, truncate or reorder frames."""
 
 from comfytui.sim.faults.faults import FrameFault
 from tests.faults.catalogue import fault
 from tests.faults.fault_case import FaultCase
 
-ENDS = frozenset({"execution_success", "executing", "status", "executed"})
+END_EVENTS = frozenset({"execution_success", "executing", "status", "executed"})
 
 
 @fault
@@ -26,7 +26,7 @@ async def every_other_frame_dropped(case: FaultCase) -> None:
 
 @fault
 async def frames_of_the_end_dropped(case: FaultCase) -> None:
-    await _until_run(case, case.sim.faults.drop(lambda event, _: event in ENDS))
+    await _until_run(case, case.sim.faults.drop(lambda event, _: event in END_EVENTS))
 
 
 @fault

@@ -1,4 +1,4 @@
-"""The cells of the matrix in processes of their own: each is bound to one core, and there are more."""
+"""Runs the cells of the matrix (a fault at a moment) in several processes, to use several cores."""
 
 import asyncio
 import gc
@@ -13,7 +13,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from tests.faults import frame_faults  # noqa: F401 - its faults are entered into the catalogue
+from tests.faults import frame_faults  # noqa: F401 - adds its faults to the catalogue
 from tests.faults.catalogue import FAULTS
 from tests.faults.fast_timings import use_fast_timings
 from tests.faults.fault_case import MOMENTS, Outcome, run_case
@@ -22,16 +22,16 @@ from tests.late_accepts import close_late_accepts
 
 PROCESSES = 2
 AT_ONCE = 8
-"""Cells that run at the same time in each: they wait more than they work."""
+"""Cells that run concurrently in each process: they mostly wait."""
 
 Cell = tuple[str, str]
-"""The name of a fault, and a moment."""
+"""Name of a fault, and of a moment."""
 Results = dict[Cell, Outcome | str]
-"""What came of each cell; a string tells what broke."""
+"""Outcome of each cell; a string is a traceback."""
 
 
 def results_of(names: Sequence[str]) -> Results:
-    """What comes of these faults at every moment."""
+    """Run these faults at every moment."""
     cells = [(name, moment) for name in names for moment in MOMENTS]
     with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
         shares = pool.map(_share, [cells[first::PROCESSES] for first in range(PROCESSES)])
@@ -39,16 +39,16 @@ def results_of(names: Sequence[str]) -> Results:
 
 
 def undisturbed() -> Outcome:
-    """What comes of a run without any fault."""
+    """Return the outcome without any fault."""
     with pytest.MonkeyPatch.context() as patch:
         use_fast_timings(patch)
         return asyncio.run(run_case(None, "mid-step"))
 
 
 def _share(cells: Sequence[Cell]) -> Results:
-    """Some cells; nothing of them is left in the process, nor anything open when it is forgotten."""
+    """Run some cells; fails if they leak threads, files or sockets, or objects that are not closed."""
     close_late_accepts()
-    logging.disable()  # A server whose connections are cut has a lot to say.
+    logging.disable()  # A server logs a lot when its connections are reset.
     warnings.simplefilter("error")
     ignored: list[str] = []
     sys.unraisablehook = lambda fault: ignored.append(f"{fault.exc_value!r} in {fault.object!r}")

@@ -1,4 +1,4 @@
-"""One connection through the proxy."""
+"""One connection through the proxy, and the settings and rules that apply to it."""
 
 import asyncio
 import re
@@ -12,13 +12,13 @@ from typing import Literal
 
 CHUNK = 65_536
 NO_LINGER = struct.pack("ii", 1, 0)
-"""With it the end of a socket is an RST."""
+"""Socket option that turns the end of a socket into an RST."""
 UPGRADE = re.compile(rb"\r\nupgrade:[^\r]*", re.IGNORECASE)
 CONNECTION = re.compile(rb"\r\nconnection:[^\r]*", re.IGNORECASE)
 
 
 class Direction(Enum):
-    """Where bytes go."""
+    """The direction of bytes through the proxy."""
 
     TO_SERVER = "to the server"
     TO_CLIENT = "to the client"
@@ -29,32 +29,32 @@ OPPOSITE = {Direction.TO_SERVER: Direction.TO_CLIENT, Direction.TO_CLIENT: Direc
 
 @dataclass(eq=False, slots=True)
 class RequestRule:
-    """What happens to requests with certain bytes."""
+    """What happens to requests that contain certain bytes."""
 
     request: bytes
-    kind: Literal["reset", "lose", "vanish", "hold"]
+    kind: Literal["reset", "lose", "discard", "hold"]
     times: int | None
     hits: int = 0
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     def matches(self, data: bytes) -> bool:
-        """Whether these bytes are struck; counts it."""
-        struck = self.request in data and (self.times is None or self.hits < self.times)
-        self.hits += struck
-        return struck
+        """Return whether the rule applies to these bytes, and count the hit."""
+        applies = self.request in data and (self.times is None or self.hits < self.times)
+        self.hits += applies
+        return applies
 
     def release(self) -> None:
-        """Let go the answers that are held."""
+        """Release the responses that are held."""
         self.released.set()
 
 
 @dataclass(slots=True)
 class ProxySettings:
-    """What holds for every connection."""
+    """Settings for all connections of a proxy."""
 
     rules: list[RequestRule] = field(default_factory=list)
     delay: float = 0.0
-    """Seconds on either way."""
+    """Seconds, in each direction."""
     bytes_per_second: float | None = None
     idle_seconds: float | None = None
     strip_upgrades: bool = False
@@ -64,7 +64,7 @@ class ProxySettings:
 
 
 class ProxiedConnection:
-    """Passes on what comes from either end, as the weather lets it."""
+    """Forwards bytes in both directions, subject to the proxy's settings and rules."""
 
     def __init__(
         self,
@@ -77,18 +77,18 @@ class ProxiedConnection:
         self._from = {Direction.TO_SERVER: client[0], Direction.TO_CLIENT: server[0]}
         self._into = {Direction.TO_CLIENT: client[1], Direction.TO_SERVER: server[1]}
         self._discarding = set(discarding)
-        self._answer: RequestRule | None = None
+        self._response_rule: RequestRule | None = None
         self._idle: asyncio.TimerHandle | None = None
         self.websocket = False
         self.client_left = False
 
     @property
     def stalled(self) -> bool:
-        """Whether bytes vanish on it."""
+        """Whether bytes are discarded."""
         return bool(self._discarding)
 
     async def run(self) -> None:
-        """Pass on until both ends are done."""
+        """Forward until both ends are closed."""
         self.touch()
         try:
             await asyncio.gather(*(self._pump(direction) for direction in Direction))
@@ -102,11 +102,11 @@ class ProxiedConnection:
                     await writer.wait_closed()
 
     def stall(self, directions: Iterable[Direction]) -> None:
-        """From now on let vanish what goes these ways: bytes, and the news of an end."""
+        """Discard bytes and ends of streams in these directions from now on."""
         self._discarding |= set(directions)
 
     def touch(self) -> None:
-        """Begin to count the idle time anew."""
+        """Restart the idle timer."""
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
@@ -114,17 +114,17 @@ class ProxiedConnection:
             self._idle = asyncio.get_running_loop().call_later(self._settings.idle_seconds, self.close)
 
     def close(self) -> None:
-        """End both sides in order."""
+        """Close both sides."""
         for writer in self._into.values():
             writer.close()
 
     def reset(self) -> None:
-        """End both sides with an RST."""
+        """Reset both sides."""
         for direction in Direction:
             self.reset_side(direction)
 
     def reset_side(self, direction: Direction) -> None:
-        """End the side that is at the end of a way with an RST."""
+        """Reset the side that a direction leads to."""
         sock = self._into[direction].get_extra_info("socket")
         if sock is not None and sock.fileno() >= 0:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
@@ -136,8 +136,8 @@ class ProxiedConnection:
             if direction is Direction.TO_SERVER:
                 data = self._inspect(data)
             await self._delay(direction, len(data))
-            if direction is Direction.TO_CLIENT and self._answer is not None:
-                await self._apply_rule(self._answer)
+            if direction is Direction.TO_CLIENT and self._response_rule is not None:
+                await self._apply_rule(self._response_rule)
             if direction not in self._discarding:
                 await self._write(direction, data)
         await self._settings.flows[direction].wait()
@@ -170,7 +170,7 @@ class ProxiedConnection:
             end_connection()
 
     async def _delay(self, direction: Direction, size: int) -> None:
-        """Take the time that so many bytes need, and wait while nothing flows."""
+        """Wait as long as the bytes take, and while the direction is frozen."""
         if self._settings.delay:
             await asyncio.sleep(self._settings.delay)
         if self._settings.bytes_per_second is not None:
@@ -178,7 +178,7 @@ class ProxiedConnection:
         await self._settings.flows[direction].wait()
 
     def _inspect(self, data: bytes) -> bytes:
-        """Find out what is asked, and whether a rule is against it; returns what the server is to get."""
+        """Detect WebSockets, apply the rules, and return the bytes for the server."""
         if data.startswith(b"GET ") and UPGRADE.search(data):
             self.websocket = not self._settings.strip_upgrades
             if self._settings.strip_upgrades:
@@ -188,17 +188,17 @@ class ProxiedConnection:
             self._discarding.add(Direction.TO_SERVER)
             self.reset()
         elif rule is not None:
-            self._answer = rule
+            self._response_rule = rule
         return data
 
     async def _apply_rule(self, rule: RequestRule) -> None:
-        """Do to an answer what its rule says."""
-        self._answer = None
+        """Apply a rule to a response."""
+        self._response_rule = None
         match rule.kind:
             case "hold":
                 await rule.released.wait()
             case "lose":
                 self._discarding.add(Direction.TO_CLIENT)
                 self.reset()
-            case "vanish":
+            case "discard":
                 self._discarding.add(Direction.TO_CLIENT)

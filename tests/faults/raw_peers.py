@@ -1,4 +1,4 @@
-"""A server that only listens, a proxy before it, and clients that only listen, too."""
+"""Raw TCP clients and servers on both sides of a proxy, which only record what they receive."""
 
 import asyncio
 import socket
@@ -12,7 +12,7 @@ from tests.waiting import eventually
 
 
 class Peer:
-    """One end of a connection, and what has come to it."""
+    """One end of a connection, and the bytes it received."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writer, self.received = writer, b""
@@ -28,14 +28,15 @@ class Peer:
             self.end = "reset"
 
     async def has(self, data: bytes) -> None:
-        """Wait until just this has come."""
+        """Wait until exactly these bytes were received."""
         await eventually(lambda: self.received == data, f"{data!r}")
 
     async def ended(self, how: str) -> None:
+        """Wait until the connection has ended, as `closed` or `reset`."""
         await eventually(lambda: self.end == how, how)
 
     def reset(self) -> None:
-        """End with an RST."""
+        """Reset the connection."""
         self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         self.writer.transport.abort()
 
@@ -45,24 +46,25 @@ class Peer:
 
 
 class ProxyPeers:
-    """A proxy before a server that only listens, and all who are connected."""
+    """A proxy in front of a raw server, and all connected peers."""
 
     def __init__(self, proxy: Proxy, servers: list[Peer]) -> None:
         self.proxy, self.servers = proxy, servers
         self.clients: list[Peer] = []
 
     async def dial(self) -> Peer:
+        """Connect a client."""
         parts = urlsplit(self.proxy.url)
         peer = Peer(*await asyncio.open_connection(parts.hostname, parts.port))
         self.clients.append(peer)
         return peer
 
-    async def connect(self, said: bytes = b"hello") -> tuple[Peer, Peer]:
-        """A client and its other end, after a first word."""
+    async def connect(self, data: bytes = b"hello") -> tuple[Peer, Peer]:
+        """Connect and send bytes; return the client and its server side once they have arrived."""
         before = len(self.servers)
         peer = await self.dial()
-        peer.writer.write(said)
-        await eventually(lambda: len(self.servers) > before and self.servers[-1].received == said, "the first word")
+        peer.writer.write(data)
+        await eventually(lambda: len(self.servers) > before and self.servers[-1].received == data, "the first bytes")
         return peer, self.servers[-1]
 
 

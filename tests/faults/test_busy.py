@@ -1,4 +1,4 @@
-"""A server that is busy keeps its socket: a model that loads and a loop that is held are no deafness."""
+"""A busy server keeps its socket: neither a loading model nor a blocked event loop counts as a dead socket."""
 
 import time
 
@@ -23,7 +23,7 @@ LONG_LOAD = SimConfig(steps_per_second=20, load_seconds=4)
 BIG_MODEL = "juggernautXL_v9.safetensors"
 
 
-async def test_a_long_load_within_its_patience_is_no_silence() -> None:
+async def test_a_long_load_within_its_limit_is_no_silence() -> None:
     async with fault_case(LONG_LOAD) as case:
         sockets = case.count_requests("/ws")
         batch = await case.watcher.order(1, model=BIG_MODEL)
@@ -32,7 +32,7 @@ async def test_a_long_load_within_its_patience_is_no_silence() -> None:
         assert sockets.hits == 0
 
 
-async def test_a_load_that_takes_longer_than_its_patience_is_a_stall_while_the_memory_moves(
+async def test_a_load_longer_than_its_limit_is_a_stall_while_memory_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stall, "LOAD_STALL_SECONDS", 0.8)
@@ -47,7 +47,7 @@ async def test_a_load_that_takes_longer_than_its_patience_is_a_stall_while_the_m
 
 
 def stalled(case: FaultCase) -> str:
-    """What the user is told of a stall."""
+    """Return the text that the user gets about a stall."""
     stall = current_stall(case.state, time.monotonic())
     return str(stall) if stall else ""
 
@@ -60,7 +60,7 @@ async def test_a_held_loop_is_busy_and_its_socket_kept() -> None:
         sockets = case.count_requests("/ws")
         case.sim.faults.hold_loop()
         await case.link_was(LinkKind.BUSY)
-        # The server works on: it only does not answer.
+        # The server goes on working: it just does not answer.
         await case.all_ran(1)
         assert case.kinds() <= {LinkKind.LIVE, LinkKind.BUSY}
         assert case.state.link.kind is LinkKind.BUSY
@@ -121,8 +121,8 @@ async def test_whenever_a_held_loop_wakes_up_its_socket_is_kept_and_heard_again(
         assert sockets.hits == 0
 
 
-async def test_a_box_that_is_busy_from_the_first_is_called_so_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "CONNECT_SECONDS", 30.0)  # A loop that is held is connected to all the same.
+async def test_a_server_busy_from_the_start_is_shown_as_busy_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 30.0)  # A blocked loop still accepts connections.
     async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy:
         sim.faults.hold_loop()
         async with watching(Server.from_url(proxy.url)) as watcher:

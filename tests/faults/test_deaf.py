@@ -1,4 +1,4 @@
-"""A socket that went deaf is noticed and renewed; a box that stands still is told of, and its socket is left alone."""
+"""A deaf socket (one that gets no more frames) is renewed; a stalled server is reported, and its socket kept."""
 
 import time
 
@@ -17,11 +17,11 @@ pytestmark = pytest.mark.usefixtures("fast_timings")
 
 SLOW = SimConfig(steps_per_second=20, load_seconds=0)
 FOREVER = 2_000
-"""Steps of a job that does not end while a test looks."""
+"""Steps of a job that does not end during a test."""
 
 
 async def running(case: FaultCase, steps: int) -> str:
-    """The id of an image that was seen to run."""
+    """Submit an image, and return its id once it runs."""
     batch = await case.watcher.order(1, model=MODEL, steps=steps)
     await eventually(lambda: case.state.run and case.state.run.step > 1, "a step")
     case.since = len(case.watcher.states)
@@ -29,7 +29,7 @@ async def running(case: FaultCase, steps: int) -> str:
 
 
 async def stepping(case: FaultCase) -> None:
-    """Wait for more steps than were seen."""
+    """Wait for further steps."""
     live = case.state.run
     before = live.step if live else 0
     await eventually(lambda: case.state.run and case.state.run.step > before, "more steps")
@@ -59,7 +59,7 @@ async def test_each_deafness_has_its_own_renewals() -> None:
         assert sockets.hits == 3
 
 
-async def test_renewals_that_one_job_used_up_the_next_one_has_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_job_has_its_own_renewals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "MIN_STALL_SECONDS", 0.2)
     monkeypatch.setattr(stall, "MEMORY_STILL_SECONDS", 0.1)
     gate = Gate()
@@ -102,7 +102,7 @@ async def test_a_socket_that_went_deaf_while_nothing_ran_is_noticed_with_the_nex
         assert case.state.jobs[batch.prompts[0]].status is JobStatus.RUNNING
 
 
-async def test_the_real_deafness_is_mended_by_one_more_socket() -> None:
+async def test_deafness_by_a_lingering_socket_is_fixed_by_one_more_socket() -> None:
     async with fault_case(SLOW) as case:
         await running(case, FOREVER)
         case.proxy.stall()
@@ -118,7 +118,7 @@ async def test_the_real_deafness_is_mended_by_one_more_socket() -> None:
         assert sockets.hits == 1
 
 
-async def test_a_box_that_stands_still_is_told_of_and_renewed_no_more_than_twice() -> None:
+async def test_a_stalled_server_is_reported_and_its_socket_renewed_at_most_twice() -> None:
     gate = Gate()
     async with fault_case(SimConfig(load_seconds=0), gate) as case:
         gate.let_start()
@@ -126,12 +126,12 @@ async def test_a_box_that_stands_still_is_told_of_and_renewed_no_more_than_twice
         await gate.let_steps(3)
         await eventually(lambda: case.state.run and case.state.run.step == 3, "three steps")
         case.since = len(case.watcher.states)
-        sockets, looks = case.count_requests("/ws"), case.count_requests("/queue")
+        sockets, polls = case.count_requests("/ws"), case.count_requests("/queue")
         await eventually(lambda: sockets.hits == 2, "two renewals")
         await case.watcher.live()
         case.since = len(case.watcher.states)
-        seen = looks.hits
-        await eventually(lambda: looks.hits > seen or silent(case) > 3, "some patience more")
+        seen = polls.hits
+        await eventually(lambda: polls.hits > seen or silent(case) > 3, "some more time")
         await eventually(lambda: silent(case) > 4, "a long silence")
         assert case.kinds() <= {LinkKind.LIVE}
         assert sockets.hits == 2
@@ -145,6 +145,6 @@ async def test_a_box_that_stands_still_is_told_of_and_renewed_no_more_than_twice
 
 
 def silent(case: FaultCase) -> float:
-    """Seconds without a step, as the user is told of them."""
+    """Return the seconds without a step that the user is shown."""
     stall = current_stall(case.state, time.monotonic())
     return stall.seconds if stall else 0.0

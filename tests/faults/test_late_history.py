@@ -1,4 +1,4 @@
-"""An end that for a while is neither in the queue nor in the history is found all the same, and nothing runs twice."""
+"""A finished job that is in neither queue nor history for a while is still found, and nothing runs twice."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ SUCCEEDED, LOST = JobStatus.SUCCEEDED, JobStatus.LOST
 
 
 class LateHistory(dict[str, dict[str, Any]]):
-    """A history whose entries show only after a prompt was asked for so many times in vain."""
+    """A history whose entries appear only after a number of unsuccessful requests."""
 
     def __init__(self, misses: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Whatever the link goes through, nothing of it is left: no task, thread, socket or file; memory stays flat."""
+"""Reconnecting leaks no task, thread, socket or file, and memory stays flat."""
 
 from pathlib import Path
 
@@ -19,34 +19,34 @@ from tests.watcher import watching
 
 CYCLES = 1_000
 WARM = 30
-"""Cycles after which all that is kept for later is there."""
+"""Cycles until all caches and pools are filled."""
 CALM = SimConfig(steps_per_second=0, load_seconds=0)
 
 
 @pytest.fixture
 def at_once(fast_timings: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that ended is made anew without a pause."""
+    """Reconnect without a pause."""
     monkeypatch.setattr(event_stream, "FIRST_DELAY", 0.0)
     monkeypatch.setattr(event_stream, "LONGEST_DELAY", 0.0)
     monkeypatch.setattr(poll_schedule, "REST_FACTOR", 0)
 
 
 async def closed_by_the_server(case: FaultCase, times: int) -> None:
-    """Sockets that are greeted and closed, one after another."""
+    """Accept, greet and close sockets, one after another."""
     closing = case.sim.faults.close_sockets(greeted=True, times=times)
     case.proxy.cut(websockets_only=True)
     await eventually(lambda: closing.hits == times, "the closings", 90)
 
 
-async def cut_without_a_word(case: FaultCase, times: int) -> None:
-    """Sockets that are greeted and cut."""
+async def reset_by_the_server(case: FaultCase, times: int) -> None:
+    """Accept, greet and reset sockets, one after another."""
     closing = case.sim.faults.close_sockets(greeted=True, code=None, times=times)
     case.proxy.cut(websockets_only=True)
     await eventually(lambda: closing.hits == times, "the cuts", 90)
 
 
 async def renewed_by_the_user(case: FaultCase, times: int) -> None:
-    """Sockets that are closed from this side."""
+    """Close sockets from the client's side, one after another."""
     sockets = case.count_requests("/ws")
     for _ in range(times):
         before = sockets.hits
@@ -56,7 +56,7 @@ async def renewed_by_the_user(case: FaultCase, times: int) -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("cycle", [closed_by_the_server, cut_without_a_word])
+@pytest.mark.parametrize("cycle", [closed_by_the_server, reset_by_the_server])
 async def test_a_thousand_connections_leave_nothing(cycle: object) -> None:
     assert callable(cycle)
     async with fault_case(CALM) as case:
@@ -78,7 +78,7 @@ async def test_renewals_leave_nothing() -> None:
 
 
 async def calm(case: FaultCase) -> None:
-    """Wait until just one socket stands."""
+    """Wait until exactly one socket is open."""
     await eventually(
         lambda: case.state.link.kind is LinkKind.LIVE and case.proxy.websockets == 1 and case.proxy.lingering == 0,
         "one socket",
@@ -86,14 +86,14 @@ async def calm(case: FaultCase) -> None:
 
 
 async def nothing_more(case: FaultCase, tasks: int) -> None:
-    """Neither tasks nor connections are left."""
+    """Check that neither tasks nor connections are left."""
     await calm(case)
     assert await leaked_tasks(case.watcher.service, tasks) == 0
     assert await leaked_connections(case.proxy.url) == 0
 
 
 @pytest.mark.usefixtures("fast_timings")
-async def test_a_service_that_ends_leaves_nothing() -> None:
+async def test_a_stopped_service_leaves_nothing() -> None:
     async with SimServer(CALM) as sim:
         for _ in range(25):
             async with watching(Server.from_url(sim.url)) as watcher:

@@ -1,4 +1,4 @@
-"""Every fault at every moment: in the end all is as if nothing had happened."""
+"""Every fault at every moment: the outcome is the same as without the fault."""
 
 from dataclasses import asdict
 from typing import Any
@@ -12,13 +12,13 @@ from tests.faults.matrix import Results, results_of, undisturbed
 
 @pytest.fixture(scope="module", name="undisturbed")
 def fixture_undisturbed() -> Outcome:
-    """What comes of a run without any fault."""
+    """The outcome without any fault."""
     return undisturbed()
 
 
 @pytest.fixture(scope="module")
 def results(request: pytest.FixtureRequest) -> Results:
-    """What came of every cell of the faults that were chosen."""
+    """The outcomes of the cells of all selected faults."""
     items: list[Any] = [item for item in request.session.items if "results" in getattr(item, "fixturenames", ())]
     chosen = {item.callspec.params["name"] for item in items}
     return results_of([name for name in FAULTS if name in chosen])

@@ -1,4 +1,4 @@
-"""Without any websocket everything works over HTTP, lightly, and the link comes back to life by itself."""
+"""Without WebSockets everything works over HTTP with few requests, and the link recovers by itself."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ LONG_QUEUE = 300
 
 @asynccontextmanager
 async def polling(config: SimConfig = SLOW) -> AsyncIterator[FaultCase]:
-    """A service behind a proxy that has stripped upgrades from the first."""
+    """Start a service behind a proxy that strips upgrades from the start."""
     async with SimServer(config) as sim, proxy_to(sim.url) as proxy:
         proxy.strip_upgrades()
         async with watching(Server.from_url(proxy.url)) as watcher:
@@ -34,8 +34,8 @@ async def polling(config: SimConfig = SLOW) -> AsyncIterator[FaultCase]:
             yield FaultCase(sim, proxy, watcher)
 
 
-async def foreign(case: FaultCase, images: int, steps: int = 12) -> list[str]:
-    """Prompts of another user, all taken by the server."""
+async def submit_as_other_client(case: FaultCase, images: int, steps: int = 12) -> list[str]:
+    """Submit prompts as another client, and return their ids."""
     ids = [f"{number:08x}-1111-4111-8111-111111111111" for number in range(images)]
     async with ComfyClient(Server.from_url(case.sim.url)) as other:
         for prompt_id, graph in zip(ids, small_order(images, model=MODEL, steps=steps).graphs, strict=True):
@@ -62,9 +62,9 @@ async def test_a_batch_over_http_alone(like: str) -> None:
         assert case.state.link.reason
 
 
-async def test_the_jobs_of_others_over_http_alone() -> None:
+async def test_jobs_of_other_clients_over_http_alone() -> None:
     async with polling() as case:
-        first, second = await foreign(case, 2)
+        first, second = await submit_as_other_client(case, 2)
         await eventually(lambda: len(case.state.jobs) == 2, "both")
         assert {job.owner for job in case.state.jobs.values()} == {"they"}
         await eventually(lambda: case.state.jobs[first].status is JobStatus.RUNNING, "the run")
@@ -74,20 +74,20 @@ async def test_the_jobs_of_others_over_http_alone() -> None:
 
 
 @pytest.mark.parametrize("like", ["0.33.0", "0.3.40"])
-async def test_one_that_went_while_another_came_is_noticed(like: str) -> None:
+async def test_a_job_that_ends_while_another_is_queued_is_noticed(like: str) -> None:
     async with polling(SimConfig(steps_per_second=20, load_seconds=0, like=like)) as case:
         batch = await case.watcher.order(1, model=MODEL, steps=20)
         await case.watcher.until(batch, JobStatus.RUNNING)
         # The length of the queue is the same before and after.
         with case.sim.faults.hold_responses(method="GET"):
             await case.all_ran(1)
-            (other,) = await foreign_while_held(case)
+            (other,) = await run_for_other_client(case)
         await case.watcher.until(batch, SUCCEEDED, patience=20)
         await eventually(lambda: other in case.state.jobs, "the other's")
 
 
-async def foreign_while_held(case: FaultCase) -> list[str]:
-    """A long prompt of another user, put straight into the queue."""
+async def run_for_other_client(case: FaultCase) -> list[str]:
+    """Put a long prompt of another client straight into the server's queue."""
     (graph,) = small_order(1, model=MODEL, steps=400).graphs
     case.sim.submissions.submit({"prompt": graph, "client_id": "they"})
     await eventually(lambda: case.sim.queue.running, "its run")
@@ -97,7 +97,7 @@ async def foreign_while_held(case: FaultCase) -> list[str]:
 
 @pytest.fixture
 def no_more_tries(fast_timings: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wire that was given up is not tried again: each try is followed by a look."""
+    """Do not retry a socket that was given up, since each retry is followed by a poll."""
     monkeypatch.setattr(socket_task, "GIVEN_UP_PAUSE", 1e6)
 
 
@@ -105,11 +105,11 @@ def no_more_tries(fast_timings: None, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_long_queue_is_read_only_when_it_changed() -> None:
     slow = SimConfig(steps_per_second=2, load_seconds=0)
     async with polling(slow) as case:
-        await foreign(case, LONG_QUEUE, steps=1_000)
+        await submit_as_other_client(case, LONG_QUEUE, steps=1_000)
         batch = await case.watcher.order(2, model=MODEL)
         await eventually(lambda: len(case.state.jobs) == LONG_QUEUE + 2, "the whole queue")
         await case.watcher.until(batch, JobStatus.QUEUED)
-        # Read after both were sent, so no look is still to come that they asked for.
+        # Read after both were sent, so none of the polls that they cause is still to come.
         await eventually(lambda: case.state.queue_remaining == LONG_QUEUE + 2, "all of it at once")
         queue, count, jobs = case.count_requests("/queue"), case.count_requests("/prompt"), case.count_requests("/jobs")
         await eventually(lambda: count.hits >= 15, "fifteen polls")
@@ -137,7 +137,7 @@ async def test_a_server_that_answers_again_is_busy_no_more_though_there_is_nothi
         await eventually(lambda: case.state.link.kind is LinkKind.POLLING, "an answer")
 
 
-async def test_it_comes_back_to_life_by_itself_in_the_middle_of_a_batch() -> None:
+async def test_the_link_recovers_by_itself_in_the_middle_of_a_batch() -> None:
     async with polling() as case:
         batch = await case.watcher.order(2, model=MODEL, steps=60)
         await case.watcher.until(batch, JobStatus.QUEUED, JobStatus.RUNNING)

@@ -1,4 +1,4 @@
-"""The proxy on the raw level: bytes, ends and resets."""
+"""The proxy itself: bytes, ends of streams, and resets."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -200,7 +200,7 @@ async def test_stripped_upgrades(ends: ProxyPeers) -> None:
     assert ends.proxy.websockets == 0
 
 
-async def test_nobody_gets_in_while_it_is_down(ends: ProxyPeers) -> None:
+async def test_connections_are_refused_while_it_is_down(ends: ProxyPeers) -> None:
     near, far = await ends.connect()
     ends.proxy.go_down()
     with pytest.raises(ConnectionRefusedError):

@@ -1,4 +1,4 @@
-"""A server that was restarted has forgotten everything; one that is busy, away, or another box has not."""
+"""A restarted server has forgotten all jobs; one that is busy, unreachable, or another server has not."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,7 +35,7 @@ def ids(sim: SimServer) -> list[str]:
 
 
 def seeds(sim: SimServer, prompt_ids: list[str]) -> list[object]:
-    """The seeds of these prompts, each as it was last sent."""
+    """Return the seeds of these prompts, as they were last sent."""
     graphs = {body["prompt_id"]: body["prompt"] for body in sim.submitted}
     return [
         node["inputs"]["seed"]
@@ -46,7 +46,7 @@ def seeds(sim: SimServer, prompt_ids: list[str]) -> list[object]:
 
 
 async def second_of_four(case: FaultCase, steps: int = 12) -> Batch:
-    """A batch of four of which the first is done and the second runs."""
+    """Submit a batch of four, and return it when the first image is done and the second runs."""
     batch = await case.watcher.order(4, model=MODEL, steps=steps)
     first, second = batch.prompts[:2]
     await eventually(lambda: case.state.jobs[first].status is SUCCEEDED, "the first")
@@ -58,7 +58,7 @@ def statuses(jobs: list[Job]) -> list[JobStatus]:
     return [job.status for job in jobs]
 
 
-async def test_what_a_restarted_server_forgot_is_lost_and_sent_again_once_in_order() -> None:
+async def test_jobs_that_a_restarted_server_forgot_are_lost_and_resent_once_in_order() -> None:
     async with fault_case(CONFIG) as case:
         sim, watcher = case.sim, case.watcher
         batch = await second_of_four(case)
@@ -79,7 +79,7 @@ async def test_what_a_restarted_server_forgot_is_lost_and_sent_again_once_in_ord
         assert not watcher.sentences
 
 
-async def test_only_what_is_asked_for_is_sent_again() -> None:
+async def test_only_the_requested_jobs_are_resent() -> None:
     async with fault_case(CONFIG) as case:
         batch = await second_of_four(case)
         await case.sim.restart()
@@ -90,7 +90,7 @@ async def test_only_what_is_asked_for_is_sent_again() -> None:
         assert statuses(case.watcher.jobs(batch)) == [SUCCEEDED, LOST, SUCCEEDED, SUCCEEDED]
 
 
-async def test_one_that_ended_unseen_while_the_link_was_down_may_have_finished() -> None:
+async def test_a_job_that_ended_while_the_link_was_down_may_have_finished() -> None:
     async with fault_case(CONFIG) as case:
         batch = await case.watcher.order(1, model=MODEL, steps=12)
         await eventually(lambda: case.state.run and case.state.run.step, "a step")
@@ -103,7 +103,7 @@ async def test_one_that_ended_unseen_while_the_link_was_down_may_have_finished()
         assert (job.status, job.note) == (LOST, MAY_HAVE_FINISHED)
 
 
-async def test_what_another_user_clears_out_of_the_queue_is_lost_and_can_be_sent_again(
+async def test_jobs_that_another_client_clears_are_lost_and_can_be_resent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(poll_schedule, "LIVE_BUSY", 1e6)
@@ -117,7 +117,7 @@ async def test_what_another_user_clears_out_of_the_queue_is_lost_and_can_be_sent
             await other.clear()
         gone = [JobStatus.RUNNING, LOST, LOST]
         await eventually(lambda: statuses(case.watcher.jobs(batch)) == gone, "the loss")
-        # Nobody may think that they have run: their turn would have been seen.
+        # They cannot have run unnoticed: their start would have been seen.
         assert [job.note for job in case.watcher.jobs(batch)] == ["", "", ""]
         lost = lost_jobs(case.state)
         assert "its queue was cleared" in lost_jobs_message(lost)[0]
@@ -127,14 +127,14 @@ async def test_what_another_user_clears_out_of_the_queue_is_lost_and_can_be_sent
         assert ids(case.sim) == [*batch.prompts, *batch.prompts[1:]]
 
 
-async def test_a_restart_while_a_batch_is_sent_loses_what_was_sent_and_sends_the_rest() -> None:
+async def test_a_restart_while_a_batch_is_sent_loses_the_sent_jobs_and_sends_the_rest() -> None:
     async with fault_case(CONFIG) as case:
         with case.sim.faults.delay(0.1, "/prompt", method="POST"):
             batch = await case.watcher.order(4, model=MODEL)
             await eventually(lambda: len(case.sim.submitted) == 2, "two prompts")
             await case.sim.restart()
         jobs = await case.watcher.until(batch, patience=20)
-        # The third may have been on its way: whether it came before the end cannot be known.
+        # The third may have been in transit: whether it arrived before the end cannot be known.
         assert jobs[2].status is SUCCEEDED or (jobs[2].status, jobs[2].note) == (LOST, MAY_HAVE_FINISHED)
         assert jobs[3].status is SUCCEEDED
         assert ids(case.sim) in (list(batch.prompts), [*batch.prompts[:2], batch.prompts[3]])
@@ -165,7 +165,7 @@ async def test_a_server_that_is_away_has_forgotten_nothing() -> None:
 
 
 async def calm(watcher: Watcher, batch: Batch) -> None:
-    """All succeed, and none was called lost on the way."""
+    """Check that all jobs succeed, and that none was shown as lost meanwhile."""
     jobs = await watcher.until(batch, patience=20)
     assert set(statuses(jobs)) == {SUCCEEDED}
     assert not [job for state in watcher.states for job in state.jobs.values() if job.status is LOST]
@@ -173,7 +173,7 @@ async def calm(watcher: Watcher, batch: Batch) -> None:
 
 @asynccontextmanager
 async def two_servers(other: SimConfig) -> AsyncIterator[tuple[FaultCase, SimServer]]:
-    """A batch that runs on one box, and another box to whom the address leads from now on."""
+    """Start a batch on one server, then let the address lead to another server."""
     async with fault_case(CONFIG) as case, SimServer(other) as theirs:
         await case.watcher.order(4, model=MODEL, steps=12)
         await eventually(lambda: case.state.run and case.state.run.step, "a step")
@@ -184,7 +184,7 @@ async def two_servers(other: SimConfig) -> AsyncIterator[tuple[FaultCase, SimSer
 
 
 @pytest.mark.parametrize("other", [OTHER_CARD, OTHER_RAM], ids=["another card", "more memory"])
-async def test_another_box_behind_the_same_address_is_told_and_gets_nothing(other: SimConfig) -> None:
+async def test_another_server_at_the_same_address_is_reported_and_gets_nothing(other: SimConfig) -> None:
     async with two_servers(other) as (case, theirs):
         watcher = case.watcher
         late = await watcher.order(1, model=MODEL)
@@ -200,9 +200,9 @@ async def test_another_box_behind_the_same_address_is_told_and_gets_nothing(othe
         assert (len(case.sim.submitted), len(theirs.submitted)) == (5, 0)
 
 
-async def test_the_old_box_is_heard_again_though_the_socket_to_the_other_one_stands() -> None:
+async def test_the_first_server_is_followed_again_though_the_socket_to_the_other_stays_open() -> None:
     async with two_servers(OTHER_CARD) as (case, _):
-        await eventually(lambda: case.proxy.websockets == 1, "a socket to the other box")
+        await eventually(lambda: case.proxy.websockets == 1, "a socket to the other server")
         case.proxy.lead_to(case.sim.url)
         case.proxy.cut(requests_only=True)
         await case.watcher.live()
@@ -211,7 +211,7 @@ async def test_the_old_box_is_heard_again_though_the_socket_to_the_other_one_sta
         await eventually(lambda: case.state.run and case.state.run.step > 2, "its steps")
 
 
-async def test_the_other_box_can_be_taken() -> None:
+async def test_the_other_server_can_be_accepted() -> None:
     async with two_servers(OTHER_CARD) as (case, theirs):
         case.watcher.service.accept_server()
         await case.watcher.live()
@@ -221,11 +221,11 @@ async def test_the_other_box_can_be_taken() -> None:
         assert ids(theirs) == list(batch.prompts)
 
 
-async def test_jobs_that_were_wrongly_called_lost_heal() -> None:
+async def test_jobs_that_were_wrongly_lost_recover() -> None:
     async with fault_case(CONFIG) as case:
         batch = await second_of_four(case, steps=40)
         queue = case.sim.queue
-        # The answers of a server that has forgotten them, though it has not.
+        # The responses of a server that has forgotten them, though it has not.
         with case.sim.faults.drop():
             case.sim.queue = PromptQueue(lambda: None)
             await eventually(lambda: statuses(case.watcher.jobs(batch))[1:] == [LOST] * 3, "the loss")

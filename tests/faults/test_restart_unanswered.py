@@ -1,4 +1,4 @@
-"""A server that is restarted while the answer to a prompt is lost: nothing is made twice unasked."""
+"""A server is restarted while the response to a prompt is lost: nothing is generated twice unasked."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -40,12 +40,12 @@ async def loading(sim: SimServer, gate: Gate) -> None:
 
 
 async def sampling(sim: SimServer, gate: Gate) -> None:
-    """It is in the middle of its steps."""
+    """It is sampling."""
     await gate.let_steps(1)
 
 
 async def saved(sim: SimServer, gate: Gate) -> None:
-    """It has ended, and its picture is on the disk."""
+    """It has ended, and its image is on disk."""
     await gate.let_all()
     await eventually(lambda: sim.queue.history, "its end")
 
@@ -53,15 +53,15 @@ async def saved(sim: SimServer, gate: Gate) -> None:
 PHASES: tuple[Phase, ...] = (waiting, loading, sampling, saved)
 
 
-class LastPost:
-    """Stands at the place of a server's submissions: with the next prompt, all that the server sends is lost."""
+class LosingSubmissions:
+    """Replaces a server's submissions: from the next prompt on, everything that the server sends is lost."""
 
     def __init__(self, sim: SimServer, proxy: Proxy, *, processed: bool) -> None:
         self._sim, self._proxy, self._lands = sim, proxy, processed
         self._real = sim.submissions
 
     def submit(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Take the prompt, or (not `processed`) forget it at once."""
+        """Accept the prompt or, unless `processed`, drop it."""
         self._proxy.stall(Direction.TO_CLIENT, new=True)
         self._sim.submissions = self._real
         return self._real.submit(body) if self._lands else (500, {})
@@ -71,15 +71,20 @@ class LastPost:
 async def unanswered(
     folder: Path, phase: Phase, *, killed: bool, processed: bool = True, restarts: bool = True
 ) -> AsyncIterator[tuple[SimServer, Watcher, Batch]]:
-    """A prompt whose answer was lost, and a server that was restarted after that phase, when the link is back.
+    """Lose the response to a prompt, restart the server after a phase, and restore the link.
 
-    With `killed` the client was started anew as well.
+    Args:
+        folder: Holds the client's journal.
+        phase: How far the prompt gets before the restart.
+        killed: Restart the client as well.
+        processed: Whether the server accepts the prompt.
+        restarts: Whether the server is restarted.
     """
     gate = Gate()
     async with SimServer(CONFIG, pace=gate) as sim, proxy_to(sim.url) as proxy:
         server = Server.from_url(proxy.url)
 
-        async def back() -> None:
+        async def restore() -> None:
             if restarts:
                 await gate.hold()
                 await sim.restart()
@@ -90,19 +95,19 @@ async def unanswered(
         async with watching(server, folder=folder) as watcher:
             await watcher.live()
             posts = sim.faults.delay(0.0, "/prompt", method="POST")
-            sim.submissions = LastPost(sim, proxy, processed=processed)  # type: ignore[assignment]
+            sim.submissions = LosingSubmissions(sim, proxy, processed=processed)  # type: ignore[assignment]
             batch = await watcher.order(1, model=MODEL)
             await eventually(lambda: posts.hits, "the POST")
             if processed:
                 await eventually(lambda: sim.submitted, "the prompt")
                 await phase(sim, gate)
             if not killed:
-                await back()
+                await restore()
                 yield sim, watcher, batch
                 return
-        await back()
+        await restore()
         async with watching(server, folder=folder) as watcher:
-            await eventually(lambda: batch.id in watcher.state.batches, "the batch of before")
+            await eventually(lambda: batch.id in watcher.state.batches, "the earlier batch")
             yield sim, watcher, batch
 
 
@@ -111,7 +116,7 @@ def fate(job: Job) -> tuple[JobStatus, str, int]:
 
 
 async def fate_of(folder: Path, phase: Phase, *, killed: bool) -> tuple[tuple[JobStatus, str, int], int]:
-    """What becomes of the prompt, and how often the server got it, also when lost ones are sent again by order."""
+    """Return the prompt's fate and how often the server got it; checks that a lost prompt can be resent."""
     async with unanswered(folder / phase.__name__, phase, killed=killed) as (sim, watcher, batch):
         (job,) = await watcher.until(batch, patience=20)
         await watcher.live()
@@ -123,7 +128,7 @@ async def fate_of(folder: Path, phase: Phase, *, killed: bool) -> tuple[tuple[Jo
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["client goes on", "client killed as well"])
-async def test_what_was_sent_is_found_by_its_picture_or_lost_and_never_sent_unasked(
+async def test_a_sent_prompt_is_found_by_its_image_or_lost_and_never_resent_unasked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
 ) -> None:
     monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.5)
@@ -133,7 +138,7 @@ async def test_what_was_sent_is_found_by_its_picture_or_lost_and_never_sent_unas
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["client goes on", "client killed as well"])
-async def test_one_that_never_came_is_sent_by_itself_only_to_a_server_that_was_not_restarted(
+async def test_a_prompt_that_never_arrived_is_resent_unasked_only_to_a_server_that_was_not_restarted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
 ) -> None:
     monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.5)

@@ -1,4 +1,4 @@
-"""A link that is slower than its frames is said to be behind: HTTP tells what counts, and previews are left out."""
+"""A link slower than its frames is shown as behind: HTTP reports what matters, and previews are switched off."""
 
 import time
 
@@ -16,14 +16,14 @@ pytestmark = pytest.mark.usefixtures("fast_timings")
 
 FAST = SimConfig(steps_per_second=50, load_seconds=0.1, preview_size=256)
 SLOW = 60_000
-"""Bytes a second, of which the previews alone would take many times as much."""
+"""Bytes per second; the previews alone would need many times as much."""
 
 
 def asked_previews(case: FaultCase) -> list[str]:
     return [body["extra_data"]["preview_method"] for body in case.sim.submitted]
 
 
-async def test_what_ended_is_shown_as_ended_while_frames_are_late_and_no_more_previews_are_asked_for() -> None:
+async def test_ended_jobs_are_shown_as_ended_while_frames_are_late_and_previews_are_no_longer_requested() -> None:
     async with fault_case(FAST) as case:
         watcher = case.watcher
         case.proxy.throttle(SLOW)
@@ -31,7 +31,7 @@ async def test_what_ended_is_shown_as_ended_while_frames_are_late_and_no_more_pr
         await eventually(lambda: case.state.link.behind, "a link that is behind")
         late = await watcher.order(1, previews=True, model=MODEL)
         await watcher.until(first, JobStatus.SUCCEEDED)
-        # Its frames are still on their way.
+        # Its frames are still in transit.
         assert case.state.link.behind
         assert not any(current_stall(state, time.monotonic()) for state in watcher.states if state.link.behind)
         await watcher.until(late, JobStatus.SUCCEEDED)
@@ -43,7 +43,7 @@ async def test_what_ended_is_shown_as_ended_while_frames_are_late_and_no_more_pr
         assert asked_previews(case) == ["auto", "auto", "none", "auto"]
 
 
-async def test_a_link_that_keeps_up_is_asked_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_link_that_keeps_up_causes_no_further_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "LATE_SECONDS", 10.0)
     monkeypatch.setattr(poll_schedule, "LIVE_BUSY", 1e6)
     async with fault_case(FAST) as case:

@@ -1,4 +1,4 @@
-"""Who is no longer let in says so and knocks no more, also while a socket of before still stands."""
+"""A client with rejected credentials says so and sends no more requests, even while an earlier socket is open."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.usefixtures("fast_timings")
 
 
-async def test_a_login_that_ran_out_ends_the_sending_until_the_user_tries_again() -> None:
+async def test_an_expired_login_stops_the_sending_until_the_user_tries_again() -> None:
     async with fault_case() as case:
         refused = case.sim.faults.fail(401)
         batch = await case.watcher.order(2, model=MODEL)
@@ -25,7 +25,7 @@ async def test_a_login_that_ran_out_ends_the_sending_until_the_user_tries_again(
         asked, over = refused.hits, time.monotonic() + 1.5
         await case.watcher.order(1, model=MODEL)
         await eventually(lambda: time.monotonic() > over, "time for fifteen tries")
-        assert refused.hits <= asked + 2  # the look that the order asks for, and what was under way
+        assert refused.hits <= asked + 2  # the poll that the batch causes, and one in transit
         refused.end()
         case.watcher.service.reconnect()
         jobs = await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
@@ -34,7 +34,7 @@ async def test_a_login_that_ran_out_ends_the_sending_until_the_user_tries_again(
 
 @pytest.fixture
 def tries(fast_timings: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The prompts that were to be sent, once for each time: a clock that ticks while one waits."""
+    """Record each time that a prompt is checked for sending: a clock that ticks while a prompt waits."""
     monkeypatch.setattr(socket_task, "GIVEN_UP_PAUSE", 0.2)
     tries: list[str] = []
     sendable = manager.ConnectionManager.sendable
@@ -53,7 +53,7 @@ async def ticks(tries: list[str], count: int) -> None:
 
 
 @pytest.mark.parametrize(("reached", "status"), [(fault_case, 401), (polling, 403)], ids=["with sockets", "without"])
-async def test_a_server_that_lets_nobody_in_is_left_alone_until_the_user_tries_again(
+async def test_a_server_that_rejects_the_credentials_gets_no_requests_until_the_user_tries_again(
     reached: Callable[[], AbstractAsyncContextManager[FaultCase]], status: int, tries: list[str]
 ) -> None:
     async with reached() as case:
