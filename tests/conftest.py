@@ -1,4 +1,4 @@
-"""What the tests of several rooms share."""
+"""Settings and options shared by all tests."""
 
 import os
 
@@ -9,17 +9,19 @@ from tests.late_accepts import close_late_accepts
 
 close_late_accepts()
 
-# The screens of tests have all colours, whatever terminal the tests are run in.
+# Screens under test have all colours, whatever terminal the tests run in.
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 os.environ.pop("NO_COLOR", None)
 
-# A busy machine is no failure: nothing here is judged by the clock.
+# A busy machine must not fail a test: no example has a deadline.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--comfyui", metavar="URL", help="the server that the live tests drive")
-    parser.addoption("--header", metavar="'NAME: VALUE'", action="append", default=[], help="what lets us in")
+    parser.addoption(
+        "--header", metavar="'NAME: VALUE'", action="append", default=[], help="a header to send to that server"
+    )
     parser.addoption("--checkpoint", metavar="NAME", help="the SD-like checkpoint of the live tests, if not the first")
-    parser.addoption("--seed", type=int, help="what a soak printed at its start, to have it once more")
+    parser.addoption("--seed", type=int, help="repeat a soak that printed this seed")

@@ -1,11 +1,11 @@
-"""asyncio's servers, mended where they forget a connection."""
+"""A fix for asyncio servers of older Pythons, for the tests' own servers."""
 
 import asyncio
 from typing import Any
 
 
 def close_late_accepts() -> None:
-    """Close what is accepted just as its server closes: older Pythons leave it open for ever (cpython issue 109564)."""
+    """Close connections accepted just as their server closes; older Pythons leave them open (cpython issue 109564)."""
     transport = getattr(asyncio.selector_events, "_SelectorTransport")  # noqa: B009 - unknown to the type checker
     make = transport.__init__
 

@@ -1,4 +1,4 @@
-"""Servers in threads of their own that are no ComfyUI, for tests of the program in a terminal."""
+"""HTTP servers that are not ComfyUI, in threads, for tests of the program in a terminal."""
 
 import http.server
 import socket
@@ -8,16 +8,16 @@ from contextlib import contextmanager
 
 
 class StubServer(http.server.ThreadingHTTPServer):
-    """Answers everything alike, and keeps the headers that it was sent."""
+    """Sends the same response to every request, and records the requests' paths and headers."""
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answer = status, headers, body
+        self.response = status, headers, body
         self.requests: list[str] = []
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The server's URL."""
         return f"http://127.0.0.1:{self.server_port}"
 
 
@@ -27,7 +27,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.requests.append(f"{self.path}\n{self.headers}")
-        status, headers, body = self.server.answer
+        status, headers, body = self.server.response
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
@@ -35,12 +35,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def stub_server(status: int = 200, body: bytes = b"", **headers: str) -> Iterator[StubServer]:
-    """A server with one answer to everything."""
+    """Run a server with one response to all requests."""
     with StubServer(status, headers, body) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -53,13 +53,13 @@ def stub_server(status: int = 200, body: bytes = b"", **headers: str) -> Iterato
 
 @contextmanager
 def silent_port() -> Iterator[int]:
-    """A port that takes every connection and never says a word, as a box does that is busy."""
+    """Listen on a port that accepts connections and never responds, like a busy server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
 
 def closed_port() -> int:
-    """A port on which nothing listens."""
+    """Return a port on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port

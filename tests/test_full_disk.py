@@ -1,4 +1,4 @@
-"""A disk that is really full while pictures are saved, where this machine lets us make one."""
+"""A really full disk while images are saved, on machines that allow mounting one."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ SMALL_DISK = "mount -t tmpfs -o size=8k tmpfs "
 
 
 def may_mount(folder: Path) -> bool:
-    """Whether a file system of our own may be mounted, seen by our own processes alone."""
+    """Return whether a private file system may be mounted."""
     try:
         subprocess.run([*OWN_MOUNTS, "sh", "-c", f"{SMALL_DISK} {folder}"], capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -22,10 +22,10 @@ def may_mount(folder: Path) -> bool:
     return True
 
 
-def test_a_full_disk_is_told_and_the_program_goes_on(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_the_program_goes_on(tmp_path: Path) -> None:
     if not may_mount(tmp_path):
         pytest.skip("needs a mount namespace")
-    # The disk is seen by the program alone, so it lists what is left there when the program has ended.
+    # Only this shell and the program see the disk, so the shell lists what is left on it.
     shell = f'{SMALL_DISK} {tmp_path} && "$@"; code=$?; echo "left behind: $(ls {tmp_path} | wc -l)"; exit $code'
     program = (*OWN_MOUNTS, "sh", "-c", shell, "sh", *PROGRAM)
     (graph := tmp_path.with_suffix(".json")).write_text(json.dumps(text_to_image(size=256)))
@@ -38,5 +38,5 @@ def test_a_full_disk_is_told_and_the_program_goes_on(tmp_path: Path) -> None:
         it.shows("The disk is full: nothing was saved")
         it.send(ESCAPE, "q")
         assert it.exit_code() == 0
-        assert "left behind: 0" in it.said
-        assert "Traceback" not in it.said
+        assert "left behind: 0" in it.output
+        assert "Traceback" not in it.output

@@ -1,4 +1,4 @@
-"""The arrows of the design: imports only go down, and the truth drags in neither a screen nor a socket."""
+"""The layers of the packages: imports only go down, and the session state needs neither a screen nor a socket."""
 
 import ast
 import subprocess
@@ -12,7 +12,7 @@ import comfytui
 
 PACKAGE = Path(comfytui.__file__).parent
 PROTOCOL = frozenset(f"comfy.protocol.{name}" for name in ("capabilities", "events", "media_types", "models"))
-"""Modules with the types of what a server says; they do no I/O."""
+"""Modules with the types of the protocol; they do no I/O."""
 ALLOWED: dict[str, frozenset[str]] = {
     "sanitize": frozenset(),
     "private_files": frozenset(),
@@ -63,7 +63,7 @@ def package_of(path: Path) -> str:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, wherever the import stands."""
+    """Yield every module that a file imports, wherever the import statement is."""
     for node in ast.walk(ast.parse(path.read_text())):
         match node:
             case ast.Import(names=names):

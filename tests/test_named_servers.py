@@ -90,7 +90,7 @@ def test_a_named_server_is_shown_and_remembered_by_its_name(tmp_path: Path) -> N
         (tmp_path / "state" / "comfytui" / "theme").write_text(f"{LIGHT.name}\n")
         with started(tmp_path, "gpu-box") as it:
             it.shows("live")
-            assert f"48;2;{';'.join(map(str, Color.parse(str(LIGHT.background)).rgb))}" in it.said
+            assert f"48;2;{';'.join(map(str, Color.parse(str(LIGHT.background)).rgb))}" in it.output
             assert "gpu-box" in it.text
             assert "127.0.0.1" not in it.text
             it.send("\x1b", "q")
@@ -147,8 +147,8 @@ def test_an_unknown_name_exits_with_a_suggestion(tmp_path: Path) -> None:
     write_config(tmp_path, '[servers.gpu-box]\nurl = "http://10.0.0.9"\n')
     with started(tmp_path, "gpubox") as it:
         assert it.exit_code() == 1
-        assert 'Unknown host "gpubox", and no server of that name in config.toml' in it.said
-        assert it.said.endswith("Did you mean comfytui gpu-box?")
+        assert 'Unknown host "gpubox", and no server of that name in config.toml' in it.output
+        assert it.output.endswith("Did you mean comfytui gpu-box?")
 
 
 def test_the_start_screen_shows_an_invalid_default_and_opens_the_others(tmp_path: Path) -> None:

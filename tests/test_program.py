@@ -1,4 +1,4 @@
-"""The program from start to end, as its user has it: typed into a terminal, on the embedded server."""
+"""The program from start to end, as a user runs it in a terminal, on the embedded server."""
 
 import http.server
 import json
@@ -15,7 +15,7 @@ from tests.terminal import ENTER, ESCAPE, F1, F5, terminal
 
 @pytest.fixture
 def html_server() -> Iterator[str]:
-    """A web server that is no ComfyUI."""
+    """A web server that is not ComfyUI."""
     handler = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -31,7 +31,7 @@ def children_of(pid: int) -> set[int]:
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
-def test_a_first_user_finds_help_makes_pictures_and_leaves_nothing_behind(
+def test_a_new_user_finds_help_generates_images_and_leaves_no_process_behind(
     size: tuple[int, int], tmp_path: Path
 ) -> None:
     columns, rows = size
@@ -46,7 +46,7 @@ def test_a_first_user_finds_help_makes_pictures_and_leaves_nothing_behind(
         it.shows(" of 4  running")
         it.shows(" of 4 - Step ")
         it.shows("4 of 4 done")
-        children = children_of(it.process.pid)  # the simulator, and what decodes pictures
+        children = children_of(it.process.pid)  # the simulator, and the image decoder
         it.send(ESCAPE, "g", ENTER)
         it.shows("seed ")
         it.send(F1)
@@ -77,20 +77,20 @@ def test_the_demo_ends_with_a_program_that_is_killed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "sentence"),
+    ("argv", "message"),
     [
         (["http://127.0.0.1:9"], "Nothing listens at 127.0.0.1:9"),
         (["http://no-such-host.invalid"], "no-such-host.invalid"),
     ],
 )
-def test_a_server_that_is_not_there_ends_it_with_one_sentence(argv: list[str], sentence: str) -> None:
+def test_an_unreachable_server_ends_it_with_a_message(argv: list[str], message: str) -> None:
     with terminal(*argv) as it:
         assert it.exit_code() == 1
-        assert sentence in it.text
+        assert message in it.text
         assert "Traceback" not in it.text
 
 
-def test_something_else_at_the_port_is_told(html_server: str) -> None:
+def test_something_else_at_the_port_is_reported(html_server: str) -> None:
     with terminal(html_server) as it:
         assert it.exit_code() == 1
         assert "not ComfyUI" in it.text

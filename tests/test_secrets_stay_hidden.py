@@ -35,7 +35,7 @@ def test_the_traceback_of_a_crashed_screen_has_no_secrets() -> None:
         terminal(*with_secrets(server.url), program=program_with(BROKEN_SCREEN)) as it,
     ):
         assert it.exit_code() == 1
-        said = it.said
+        said = it.output
         assert "Traceback" in said
         assert "a fault of the screen" in said
         assert not [secret for secret in SECRETS if secret in said]
@@ -50,7 +50,7 @@ def test_the_log_of_a_crashed_service_has_no_secrets(tmp_path: Path) -> None:
         it.shows("It starts again in")
         it.send(ESCAPE, "q")
         assert it.exit_code() == 0
-        said = it.said
+        said = it.output
     logged = log.read_text()
     assert log.stat().st_mode & 0o777 == 0o600
     assert "Traceback" in logged
@@ -61,5 +61,5 @@ def test_the_log_of_a_crashed_service_has_no_secrets(tmp_path: Path) -> None:
 def test_an_unwritable_log_is_one_sentence(tmp_path: Path) -> None:
     with terminal("demo", COMFYTUI_LOG=str(tmp_path / "nowhere" / "log")) as it:
         assert it.exit_code() == 1
-        assert "cannot be written (No such file or directory)." in it.said
+        assert "cannot be written (No such file or directory)." in it.output
         assert "Traceback" not in it.text

@@ -1,4 +1,4 @@
-"""However the terminal or the program is taken away, it ends: soon, in silence, and with all that it started."""
+"""However its terminal or the program itself is ended, it exits: soon, silently, and with its child processes."""
 
 import os
 import pty
@@ -18,17 +18,17 @@ from tests.terminal import ESCAPE, STOPPED, Terminal, terminal
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
 
 PATIENCE = 10.0
-"""Seconds in which a program ends that should in two: the machine is busy with others."""
+"""Seconds for an exit that should take two: the machine may be busy."""
 MODES_LEFT = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?2004l", b"\x1b[?25h", b"\x1b[?7h", b"\x1b[<u")
-Fate = Callable[[Terminal], object]
+Ending = Callable[[Terminal], object]
 
 
-def ends(it: Terminal, fate: Fate) -> int:
-    """The exit code of a program that meets its fate, whose demo server ends with it."""
+def ends(it: Terminal, ending: Ending) -> int:
+    """End a program, check that its demo server ends with it, and return its exit code."""
     (simulator,) = Path(f"/proc/{it.process.pid}/task/{it.process.pid}/children").read_text().split()
     server = os.pidfd_open(int(simulator))
     began = time.monotonic()
-    fate(it)
+    ending(it)
     code = it.process.wait(PATIENCE)
     print(f"ended with {code} after {time.monotonic() - began:.2f} s")
     assert select.select([server], [], [], PATIENCE)[0], "the simulator outlived the program"
@@ -41,7 +41,7 @@ def term(it: Terminal) -> None:
     it.process.send_signal(signal.SIGTERM)
 
 
-def test_a_signal_gives_the_terminal_back() -> None:
+def test_a_signal_restores_the_terminal() -> None:
     with terminal("demo") as it:
         before = it.modes()
         it.shows("live")
@@ -58,20 +58,20 @@ def test_a_signal_gives_the_terminal_back() -> None:
 @pytest.mark.parametrize(
     ("controlling", "nohup"), [(True, False), (False, False), (True, True)], ids=["hung-up", "broken", "nohup"]
 )
-def test_a_terminal_that_is_taken_away(controlling: bool, nohup: bool) -> None:
+def test_a_terminal_that_goes_away(controlling: bool, nohup: bool) -> None:
     with terminal("demo", controlling=controlling, nohup=nohup) as it:
         it.shows("live")
         assert ends(it, Terminal.hang_up) == 129
 
 
-@pytest.mark.parametrize(("fate", "code"), [(term, 143), (Terminal.hang_up, 129)])
-def test_a_terminal_that_does_not_read(fate: Fate, code: int) -> None:
+@pytest.mark.parametrize(("ending", "code"), [(term, 143), (Terminal.hang_up, 129)])
+def test_a_terminal_that_does_not_read(ending: Ending, code: int) -> None:
     with terminal("demo") as it:
         before = it.modes()
         it.shows("live")
         it.stall()
-        assert ends(it, fate) == code
-        if fate is term:
+        assert ends(it, ending) == code
+        if ending is term:
             assert it.modes() == before, "typed characters stay invisible"
             it.rest()
             assert b"Traceback" not in it.written
@@ -89,7 +89,7 @@ with Shutdown(lambda code: None, hooks):
 """
 
 
-def test_an_application_that_does_not_leave_is_ended_in_its_place(tmp_path: Path) -> None:
+def test_an_application_that_does_not_exit_is_ended(tmp_path: Path) -> None:
     kept = tmp_path / "journal"
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)
@@ -125,13 +125,13 @@ def until(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.01)
 
 
-def test_it_can_be_suspended_and_goes_on_or_ends() -> None:
+def test_it_can_be_suspended_and_resumes_or_ends() -> None:
     with terminal("demo") as it:
         before = it.modes()
         it.shows("live")
         written = len(it.written)
         it.process.send_signal(signal.SIGTSTP)
-        until(lambda: state(it) == "T", "its rest")
+        until(lambda: state(it) == "T", "its suspension")
         it.rest()
         assert b"\x1b[?1049l" in it.written[written:]
         assert it.modes() == before
@@ -140,7 +140,7 @@ def test_it_can_be_suspended_and_goes_on_or_ends() -> None:
         until(lambda: b"\x1b[?1049h" in it.rest()[written:], "its return")
         it.shows("live")
         it.process.send_signal(signal.SIGTSTP)
-        until(lambda: state(it) == "T", "its second rest")
+        until(lambda: state(it) == "T", "its second suspension")
 
         def kill_as_a_shell_does(it: Terminal) -> None:
             it.process.send_signal(signal.SIGTERM)
@@ -150,15 +150,15 @@ def test_it_can_be_suspended_and_goes_on_or_ends() -> None:
         assert it.modes() == before
 
 
-def test_in_the_background_of_no_shell_it_says_that_it_needs_the_terminal() -> None:
+def test_in_an_orphaned_background_group_it_says_that_it_needs_the_foreground() -> None:
     orphaned = ("bash", "-c", '(set -m; "$0" -m comfytui demo </dev/tty &); sleep 60', sys.executable)
     with terminal(program=orphaned, controlling=True) as it:
         it.shows("run it in the foreground")
-        assert "Traceback" not in it.said
+        assert "Traceback" not in it.output
 
 
 def stop_and_continue(it: Terminal, *, shell: bool) -> None:
-    """Stop the process in a way that it cannot see, let a `shell` use the terminal, and let it go on."""
+    """Stop the process without its noticing, let a `shell` use the terminal, and continue the process."""
     raw = it.modes()
     it.process.send_signal(signal.SIGSTOP)
     until(lambda: state(it) == "T", "the stop")
@@ -177,14 +177,16 @@ def quit_by_key(it: Terminal) -> None:
     it.send(ESCAPE, "q")
 
 
-@pytest.mark.parametrize(("fate", "code", "shell"), [(quit_by_key, 0, True), (term, 143, False)], ids=["q", "SIGTERM"])
-def test_after_a_stop_that_cannot_be_caught_it_goes_on_and_ends(fate: Fate, code: int, shell: bool) -> None:
+@pytest.mark.parametrize(
+    ("ending", "code", "shell"), [(quit_by_key, 0, True), (term, 143, False)], ids=["q", "SIGTERM"]
+)
+def test_after_a_stop_that_cannot_be_caught_it_resumes_and_ends(ending: Ending, code: int, shell: bool) -> None:
     with terminal("demo", controlling=True) as it:
         before = it.modes()
         it.shows("live")
         for _ in range(4):
             stop_and_continue(it, shell=shell)
-        assert ends(it, fate) == code
+        assert ends(it, ending) == code
         it.rest()
         assert it.modes() == before
         assert b"Traceback" not in it.written

@@ -1,4 +1,4 @@
-"""A terminal that does not read is the program's own trouble: no server waits for it, and nothing piles up."""
+"""A terminal that does not read blocks only the program: the server waits for nobody, and no memory piles up."""
 
 import json
 import time
@@ -18,23 +18,23 @@ from comfytui.workflow.graph import apply_values
 from tests.terminal import F5, terminal
 
 IMAGES, RATE = 4, 40
-"""Steps a second; a preview has 80 kB on average: four seconds are 13 MB, and the buffers of the sockets hold 4 MB."""
+"""Steps per second. A preview has 80 kB on average: four seconds are 13 MB, and socket buffers hold 4 MB."""
 PATIENCE = 60.0
 PROMPT_SECONDS = 5.0
-"""A status comes in milliseconds, behind at most a few previews; a server that waits for a client waits for ever."""
+"""A status takes milliseconds, behind a few previews at most; a server blocked by a client would never send it."""
 GROWTH_MB = 5.0
-"""A half of what the previews after the first image have: kept, they would show."""
+"""Half the size of the previews after the first image: if they were kept, it would show."""
 
 
-class Other:
-    """Another user of the same server, who notices when it waits for somebody."""
+class OtherClient:
+    """Another client of the server, which notices if the server waits for a client."""
 
     def __init__(self, http: httpx.Client, socket: ClientConnection) -> None:
         self.http, self.socket = http, socket
         self.remaining = 0
 
     def status_seconds(self) -> float:
-        """How long a status takes through the one queue of all frames: a prompt is put into line, and out again."""
+        """Return how long a status takes through the server's single queue of frames, by queueing a prompt."""
         graph: Any = apply_values(txt2img(), {Field.PROMPT: "mine"})
         graph["4"]["inputs"]["ckpt_name"] = "dreamshaper_8.safetensors"
         with suppress(TimeoutError):
@@ -52,8 +52,8 @@ class Other:
 
     def _take(self, patience: float) -> None:
         frame = self.socket.recv(timeout=patience)
-        if isinstance(frame, str) and (told := json.loads(frame))["type"] == "status":
-            self.remaining = told["data"]["status"]["exec_info"]["queue_remaining"]
+        if isinstance(frame, str) and (message := json.loads(frame))["type"] == "status":
+            self.remaining = message["data"]["status"]["exec_info"]["queue_remaining"]
 
     def get(self, path: str) -> Any:
         return self.http.get(path).json()
@@ -64,16 +64,16 @@ def memory(pid: int) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
 
 
-def until_made(images: int, other: Other) -> None:
+def wait_for_images(images: int, other: OtherClient) -> None:
     over = time.monotonic() + PATIENCE
     while len(other.get("/history")) < images:
-        assert time.monotonic() < over, f"image {images} was not made"
+        assert time.monotonic() < over, f"image {images} was not generated"
         time.sleep(0.05)
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
 @pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=[pytest.mark.soak, pytest.mark.timeout(300)])])
-def test_a_terminal_that_does_not_read_holds_up_nobody(tmp_path: Path, seconds: int) -> None:
+def test_a_terminal_that_does_not_read_blocks_no_other_client(tmp_path: Path, seconds: int) -> None:
     workflow = tmp_path / "long.json"
     workflow.write_text(json.dumps(apply_values(txt2img(), {Field.STEPS: RATE * seconds // IMAGES})))
     with (
@@ -82,7 +82,7 @@ def test_a_terminal_that_does_not_read_holds_up_nobody(tmp_path: Path, seconds: 
         connect(f"{server.url.replace('http', 'ws')}/ws?clientId=other", max_size=None) as socket,
         terminal(server.url, "--workflow", str(workflow), XDG_STATE_HOME=str(tmp_path)) as it,
     ):
-        other = Other(http, socket)
+        other = OtherClient(http, socket)
         it.shows("live")
         it.send("a red fox", F5)
         it.shows("Image 1 of 4 - ")
@@ -91,7 +91,7 @@ def test_a_terminal_that_does_not_read_holds_up_nobody(tmp_path: Path, seconds: 
         it.stall()
         waits, memories = [], []
         for images in range(1, IMAGES + 1):
-            until_made(images, other)
+            wait_for_images(images, other)
             waits.append(other.status_seconds())
             memories.append(memory(it.process.pid))
         print(f"a status took {waits} s; memory was {memories} MB")

@@ -49,8 +49,8 @@ def test_without_aiohttp_the_start_screen_stays_open(tmp_path: Path) -> None:
 def test_a_redirect_to_a_login_exits_with_advice() -> None:
     with stub_server(302, Location="/login?next=s3cret") as login, terminal(login.url) as it:
         assert it.exit_code() == 1
-        assert "asks for a login (302): give --header, or add the server" in it.said
-        assert "Traceback" not in it.said
+        assert "asks for a login (302): give --header, or add the server" in it.output
+        assert "Traceback" not in it.output
         assert not [request for request in login.requests if request.startswith("/login")]
 
 

@@ -1,4 +1,4 @@
-"""A subscriber that keeps all it was told, for tests that drive a service."""
+"""A subscriber that records all notices of a service, for tests that drive the service."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ LIVE_PATIENCE = 600.0
 
 
 class Watcher:
-    """The notices of one service, in order, and the states between them."""
+    """Records the notices of a service, and the states among them, in order."""
 
     def __init__(self, service: ServiceThread) -> None:
         self.service = service
@@ -43,7 +43,7 @@ class Watcher:
         return self.service.state
 
     def kinds(self, since: int = 0) -> set[LinkKind]:
-        """All that the link was said to be, be it for a moment."""
+        """Return the kinds that the link has had, even briefly."""
         return {state.link.kind for state in self.states[since:]}
 
     @property
@@ -54,14 +54,14 @@ class Watcher:
         await eventually(lambda: self.state.link.kind is LinkKind.LIVE, "a live link")
 
     async def order(self, images: int = 1, previews: bool = False, **values: Value) -> Batch:
-        """Submit a small txt2img batch and wait until it is planned; returns the batch."""
+        """Submit a small txt2img batch, and return the batch once it is planned."""
         known = set(self.state.batches)
         self.service.submit(small_order(images, previews, **values))
         await eventually(lambda: len(self.state.batches) > len(known), "the batch")
         return next(batch for key, batch in self.state.batches.items() if key not in known)
 
     async def until(self, batch: Batch, *statuses: JobStatus, patience: float = LIVE_PATIENCE) -> list[Job]:
-        """Wait until every job of the batch has one of these statuses (default: has ended)."""
+        """Wait until every job of a batch has one of these statuses (default: has ended)."""
 
         def there() -> bool:
             return all(job.status in statuses if statuses else job.status.ended for job in self.jobs(batch))
@@ -70,7 +70,7 @@ class Watcher:
         return self.jobs(batch)
 
     async def queued(self, batch: Batch) -> list[str]:
-        """Wait until the server has the whole batch; the ids that it knows the jobs by, which may be its own."""
+        """Wait until the server has the whole batch; return the jobs' ids, which may be the server's own."""
 
         def there() -> bool:
             return not any(job.status is JobStatus.SUBMITTING for job in self.jobs(batch))
@@ -79,22 +79,22 @@ class Watcher:
         return [job.prompt_id for job in self.jobs(batch)]
 
     def jobs(self, batch: Batch) -> list[Job]:
-        """The jobs of a batch, by whichever ids they are known now."""
+        """Return the jobs of a batch, by their current ids."""
         state = self.state
         return [state.jobs[prompt_id] for prompt_id in state.batches[batch.id].prompts if prompt_id in state.jobs]
 
     def seen(self, batch: Batch) -> list[BatchProgress]:
-        """The batch's progress at every state that was posted."""
+        """Return the batch's progress in every recorded state."""
         return [progress_of(state, state.batches[batch.id], 0.0) for state in self.states if batch.id in state.batches]
 
     def line(self, batch: Batch) -> str:
-        """The batch's progress now, in one line; empty while the batch is not known."""
+        """Return the batch's current progress as a line of text; empty while the batch is unknown."""
         state = self.state
         return progress_line(progress_of(state, state.batches[batch.id], 0.0)) if batch.id in state.batches else ""
 
 
 def small_order(images: int, previews: bool = False, **values: Value) -> BatchRequest:
-    """Small pictures and few steps; every seed is new unless given."""
+    """Return a request for small images with few steps; seeds are random unless given."""
     workflow = txt2img()
     base: dict[Field, Value] = {
         Field.WIDTH: 64,
@@ -113,10 +113,10 @@ def small_order(images: int, previews: bool = False, **values: Value) -> BatchRe
 async def watching(
     server: Server, client_id: str | None = None, *, folder: Path | None = None, fresh: bool = False
 ) -> AsyncIterator[Watcher]:
-    """A service on a server, and what it says."""
+    """Run a service on a server, and record its notices."""
     service = ServiceThread(server, client_id=client_id, folder=folder, fresh=fresh)
     service.start()
     try:
         yield Watcher(service)
     finally:
-        assert await asyncio.to_thread(service.stop), "the service did not end in time"
+        assert await asyncio.to_thread(service.stop), "the service did not stop in time"

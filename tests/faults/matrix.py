@@ -35,7 +35,7 @@ def results_of(names: Sequence[str]) -> Results:
     cells = [(name, moment) for name in names for moment in MOMENTS]
     with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
         shares = pool.map(_share, [cells[first::PROCESSES] for first in range(PROCESSES)])
-        return {cell_key: outcome for share in shares for cell_key, outcome in share.items()}
+        return {cell: outcome for share in shares for cell, outcome in share.items()}
 
 
 def undisturbed() -> Outcome:
@@ -67,13 +67,13 @@ async def _run(cells: Iterable[Cell]) -> Results:
     free = asyncio.Semaphore(AT_ONCE)
     results: Results = {}
 
-    async def one(cell_key: Cell) -> None:
-        name, moment = cell_key
+    async def one(cell: Cell) -> None:
+        name, moment = cell
         async with free:
             try:
-                results[cell_key] = await run_case(FAULTS[name], moment)
+                results[cell] = await run_case(FAULTS[name], moment)
             except (Exception, asyncio.CancelledError):
-                results[cell_key] = traceback.format_exc()
+                results[cell] = traceback.format_exc()
 
     await asyncio.gather(*map(one, cells))
     return results

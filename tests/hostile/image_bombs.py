@@ -1,4 +1,4 @@
-"""Pictures that are small to send and dear to decode."""
+"""Images that are small to send and expensive to decode."""
 
 import io
 import struct
@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def webp_of(width: int, height: int) -> bytes:
-    """A WebP that claims a size, and has hardly any pixels."""
+    """Return a WebP that claims a size but has hardly any pixels."""
     bits = (width - 1) | (height - 1) << 14
     body = b"\x2f" + bits.to_bytes(4, "little") + bytes(13)
     chunk = b"VP8L" + struct.pack("<I", len(body)) + body
@@ -18,7 +18,7 @@ def webp_of(width: int, height: int) -> bytes:
 
 
 def extended_webp_of(width: int, height: int) -> bytes:
-    """A WebP whose canvas claims a size, around a picture of one pixel."""
+    """Return a WebP whose canvas claims a size, around an image of one pixel."""
     file = io.BytesIO()
     Image.new("RGBA", (1, 1)).save(file, "WEBP", lossless=True)
     canvas = bytes([0x10, 0, 0, 0]) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
@@ -28,7 +28,7 @@ def extended_webp_of(width: int, height: int) -> bytes:
 
 @cache
 def full_webp(side: int) -> bytes:
-    """A whole WebP of one colour."""
+    """Return a complete WebP of one colour."""
     file = io.BytesIO()
     Image.new("RGB", (side, side), "blue").save(file, "WEBP", lossless=True, quality=0, method=0)
     return file.getvalue()
@@ -36,7 +36,7 @@ def full_webp(side: int) -> bytes:
 
 @cache
 def scan_bomb(side: int = 4000, scans: int = 20_000) -> bytes:
-    """A progressive JPEG whose last scan comes again and again, over all its pixels."""
+    """Return a progressive JPEG that repeats its last scan, over all its pixels."""
     file = io.BytesIO()
     Image.new("L", (side, side), 128).save(file, "JPEG", progressive=True)
     whole = file.getvalue()
@@ -46,7 +46,7 @@ def scan_bomb(side: int = 4000, scans: int = 20_000) -> bytes:
 
 
 def png_of(width: int, height: int, *chunks: tuple[bytes, bytes], rows: int | None = None) -> bytes:
-    """A PNG in grey with further chunks before its pixels, of which `rows` are there."""
+    """Return a greyscale PNG with extra chunks before its pixels; only `rows` rows are present, if given."""
     pixels = zlib.compress(bytes((width + 1) * (height if rows is None else rows)), 9)
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     every = [(b"IHDR", header), *chunks, (b"IDAT", pixels), (b"IEND", b"")]
@@ -61,40 +61,40 @@ def _zeros(size: int) -> bytes:
 
 
 def text_bomb(megabytes: int = 60) -> bytes:
-    """A PNG with a compressed text that is nothing but zeros, and many of them."""
+    """Return a PNG with compressed texts (zTXt) of many zeros."""
     bomb = b"prompt\0\0" + _zeros(megabytes * 2**20)
     return png_of(8, 8, *[(b"zTXt", bomb)] * 3)
 
 
 def international_text_bomb(megabytes: int = 60) -> bytes:
-    """The same as iTXt."""
+    """Return a PNG with a compressed international text (iTXt) of many zeros."""
     return png_of(8, 8, (b"iTXt", b"prompt\0\1\0\0\0" + _zeros(megabytes * 2**20)))
 
 
 def profile_bomb(megabytes: int = 60) -> bytes:
-    """A PNG with a colour profile of zeros."""
+    """Return a PNG with a compressed colour profile of many zeros."""
     return png_of(8, 8, (b"iCCP", b"icc\0\0" + _zeros(megabytes * 2**20)))
 
 
 def pixel_bomb() -> bytes:
-    """A small PNG whose pixels go on for ever."""
+    """Return a small PNG with far too much pixel data."""
     return png_of(8, 8, rows=20_000_000)
 
 
 def many_chunks(count: int = 50_000) -> bytes:
-    """A PNG of nothing but chunks."""
+    """Return a PNG with very many chunks."""
     return png_of(8, 8, *[(b"tEXt", b"a\0b")] * count)
 
 
 def many_segments(count: int = 100_000) -> bytes:
-    """A JPEG of nothing but application segments."""
+    """Return a JPEG with very many application segments."""
     file = io.BytesIO()
     Image.new("L", (8, 8)).save(file, "JPEG")
     return file.getvalue()[:2] + b"\xff\xe5\x00\x02" * count + file.getvalue()[2:]
 
 
 def animation(form: str = "PNG", frames: int = 50) -> bytes:
-    """Many pictures in one file."""
+    """Return an animation with many frames."""
     file = io.BytesIO()
     first, *others = (Image.new("L", (64, 64), shade) for shade in range(frames))
     first.save(file, form, save_all=True, append_images=others)
@@ -102,7 +102,7 @@ def animation(form: str = "PNG", frames: int = 50) -> bytes:
 
 
 def other_format(form: str) -> bytes:
-    """A format that nobody asked for."""
+    """Return an image in another format."""
     file = io.BytesIO()
     Image.new("RGB", (64, 64), "red").save(file, form)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""What a hostile server says in place of the truth: values, texts, bodies, frames; all chosen by a seeded `Random`."""
+"""Hostile payloads: values, texts, bodies and frames, chosen by a seeded `Random`."""
 
 import gzip
 import json
@@ -26,7 +26,7 @@ ESCAPES = (
     "\u061c\u200b\u2060\ufeff\U000e0041\U000e0042\u206aPWNED",
     "\u3164\u115f\u1160\uffa0\ufff9PWNED\ufffb\u180e\u00ad",
 )
-"""None of this may ever reach the terminal."""
+"""Escape sequences and control characters; none of them may ever reach the terminal."""
 TEXTS = (
     *ESCAPES,
     "a" + "\u0301\u0489\u20dd" * 300,
@@ -59,65 +59,66 @@ PATHS = (
     "fox\u202egnp.exe",
 )
 NUMBERS = (0, -1, 1, True, 2**31, 2**53, 2**63, 1e308, -1e308, 1e-320, 0.1, 10**400)
-NAMED = ("@NaN@", "@Infinity@", "@-Infinity@", "@1e999@")
-"""Numbers that JSON does not have, in place of which they are written."""
+NON_JSON_NUMBERS = ("@NaN@", "@Infinity@", "@-Infinity@", "@1e999@")
+"""Placeholders for numbers that JSON cannot express; see `to_json`."""
 DEEP = "@deep@"
+"""Placeholder for deeply nested lists; see `to_json`."""
 PATH_KEYS = frozenset({"filename", "subfolder", "type"})
 
 
-def lying(chance: Random, key: str = "") -> Any:
-    """One value that nobody expects there."""
-    if key in PATH_KEYS and chance.random() < 0.5:
-        return chance.choice(PATHS)
+def random_value(rng: Random, key: str = "") -> Any:
+    """Return a random unexpected value; for keys of paths, often a malicious path."""
+    if key in PATH_KEYS and rng.random() < 0.5:
+        return rng.choice(PATHS)
     kinds: list[Callable[[], Any]] = [
-        *[lambda: chance.choice(TEXTS)] * 4,
-        *[lambda: chance.choice([*NUMBERS, *NAMED])] * 2,
-        lambda: chance.choice([None, [], {}, [[]], {"": None}]),
+        *[lambda: rng.choice(TEXTS)] * 4,
+        *[lambda: rng.choice([*NUMBERS, *NON_JSON_NUMBERS])] * 2,
+        lambda: rng.choice([None, [], {}, [[]], {"": None}]),
         lambda: DEEP,
-        lambda: [chance.choice(TEXTS[: len(ESCAPES)])] * chance.choice([3, 2_000]),
-        lambda: {f"{chance.choice(ESCAPES)}{number}": number for number in range(chance.choice([3, 2_000]))},
+        lambda: [rng.choice(TEXTS[: len(ESCAPES)])] * rng.choice([3, 2_000]),
+        lambda: {f"{rng.choice(ESCAPES)}{number}": number for number in range(rng.choice([3, 2_000]))},
     ]
-    return chance.choice(kinds)()
+    return rng.choice(kinds)()
 
 
-def twisted(value: Any, chance: Random, lies: int = 3) -> Any:
-    """A value in which a few parts are lies; what is not one is shared."""
-    for _ in range(lies):
-        value = _twisted_once(value, chance)
+def mutate(value: Any, rng: Random, mutations: int = 3) -> Any:
+    """Return a value with a few random parts replaced; unchanged parts are shared with the original."""
+    for _ in range(mutations):
+        value = _mutate_once(value, rng)
     return value
 
 
-def _twisted_once(value: Any, chance: Random, key: str = "") -> Any:
-    if isinstance(value, dict) and value and chance.random() < 0.9:
-        chosen = chance.choice(list(value))
-        if chance.random() < 0.1:
-            return {**value, chance.choice(TEXTS): value[chosen]}
-        return {**value, chosen: _twisted_once(value[chosen], chance, chosen)}
-    if isinstance(value, list) and value and chance.random() < 0.9:
-        at = chance.randrange(len(value))
-        if chance.random() < 0.1:
-            return value + value[at : at + 1] * chance.choice([1, 2_000])
-        return [*value[:at], _twisted_once(value[at], chance, key), *value[at + 1 :]]
-    return lying(chance, key)
+def _mutate_once(value: Any, rng: Random, key: str = "") -> Any:
+    if isinstance(value, dict) and value and rng.random() < 0.9:
+        chosen = rng.choice(list(value))
+        if rng.random() < 0.1:
+            return {**value, rng.choice(TEXTS): value[chosen]}
+        return {**value, chosen: _mutate_once(value[chosen], rng, chosen)}
+    if isinstance(value, list) and value and rng.random() < 0.9:
+        at = rng.randrange(len(value))
+        if rng.random() < 0.1:
+            return value + value[at : at + 1] * rng.choice([1, 2_000])
+        return [*value[:at], _mutate_once(value[at], rng, key), *value[at + 1 :]]
+    return random_value(rng, key)
 
 
-def written(value: Any) -> str:
-    """A value as JSON, with what JSON does not have."""
+def to_json(value: Any) -> str:
+    """Return a value as JSON, with the placeholders replaced by what JSON cannot express."""
     text = json.dumps(value)
-    for name in NAMED:
+    for name in NON_JSON_NUMBERS:
         text = text.replace(f'"{name}"', name.strip("@"))
     return text.replace(f'"{DEEP}"', "[" * 20_000 + "]" * 20_000)
 
 
 @cache
 def empty_lists(megabytes: int) -> bytes:
-    """JSON that is nothing but lists, each of which costs 20 times its length."""
+    """Return JSON of empty lists only, each of which needs 20 times its length in memory."""
     return b"[" + b"[]," * (megabytes * 2**20 // 3) + b"[]]"
 
 
 @cache
-def packed(megabytes: int, levels: int) -> bytes:
-    """So much of nothing, in as many encodings one around the other."""
+def compressed_blanks(megabytes: int, levels: int) -> bytes:
+    """Return blanks, compressed with gzip several times."""
     body = b" " * (megabytes * 2**20)
     for _ in range(levels):
         body = gzip.compress(body, 9)
@@ -125,27 +126,27 @@ def packed(megabytes: int, levels: int) -> bytes:
 
 
 @cache
-def claimed_queue(items: int) -> bytes:
-    """A queue of what are no prompts."""
+def huge_queue(items: int) -> bytes:
+    """Return a queue of invalid items."""
     return b'{"queue_running": [], "queue_pending": [' + b"[]," * items + b"[0]]}"
 
 
 @cache
-def claimed_history(entries: int) -> bytes:
-    """A history of very many entries."""
+def huge_history(entries: int) -> bytes:
+    """Return a history of very many entries."""
     entry = {"prompt": [0, "x", {}, {}, []], "outputs": {}, "status": {"status_str": "success", "messages": []}}
     return json.dumps({f"{number:032x}": entry for number in range(entries)}).encode()
 
 
 @cache
-def claimed_options(names: int) -> bytes:
-    """A list of very many models."""
+def huge_options(names: int) -> bytes:
+    """Return a list of very many models."""
     return json.dumps([f"model {number}\x1b[5i" for number in range(names)]).encode()
 
 
 @cache
-def claimed_devices(count: int) -> bytes:
-    """A machine with very many cards."""
+def huge_device_list(count: int) -> bytes:
+    """Return the stats of a machine with very many graphics cards."""
     device = {"name": "PWNED\x1b]0;PWNED\x07", "type": "cuda", "vram_total": 2**40, "vram_free": 1}
     system = {"comfyui_version": "0.33.0", "ram_total": 2**60, "ram_free": 1, "argv": ["main.py"] * 1000, "os": "x"}
     return json.dumps({"system": system, "devices": [device] * count}).encode()
@@ -162,16 +163,16 @@ BODIES: dict[str, Callable[[], bytes]] = {
     "deep": lambda: b'{"a":' * 100_000,
     "deep lists": lambda: b"[" * 1_000_000,
     "empty lists": lambda: empty_lists(20),
-    "long queue": lambda: claimed_queue(2_000_000),
-    "long history": lambda: claimed_history(50_000),
-    "many names": lambda: claimed_options(300_000),
-    "many cards": lambda: claimed_devices(100_000),
+    "long queue": lambda: huge_queue(2_000_000),
+    "long history": lambda: huge_history(50_000),
+    "many names": lambda: huge_options(300_000),
+    "many cards": lambda: huge_device_list(100_000),
     "blanks": lambda: b" " * (40 * 2**20),
     "long text": lambda: json.dumps({"error": "x" * (20 * 2**20)}).encode(),
 }
 ENCODED: dict[str, Callable[[], tuple[bytes, str]]] = {
-    "gzip": lambda: (packed(300, 1), "gzip"),
-    "gzip in gzip": lambda: (packed(300, 2), "gzip, gzip"),
+    "gzip": lambda: (compressed_blanks(300, 1), "gzip"),
+    "gzip in gzip": lambda: (compressed_blanks(300, 2), "gzip, gzip"),
     "deflate": lambda: (zlib.compress(empty_lists(40), 9), "deflate"),
     "gzip that is none": lambda: (b"PWNED" * 100, "gzip"),
     "unknown": lambda: (b"{}", "pwned"),
@@ -179,30 +180,30 @@ ENCODED: dict[str, Callable[[], tuple[bytes, str]]] = {
 STATUSES = (204, 400, 404, 405, 413, 418, 429, 500, 502, 503, 524, 599)
 
 
-def picture(chance: Random) -> bytes:
-    """A picture that costs much, or none."""
-    return BOMBS[chance.choice(list(BOMBS))]()
+def random_image(rng: Random) -> bytes:
+    """Return an image that is expensive to decode, or invalid."""
+    return BOMBS[rng.choice(list(BOMBS))]()
 
 
-def binary_frame(chance: Random, prompt_id: str) -> bytes:
-    """A binary frame that is not what it says, or says too much."""
-    metadata = written(twisted({"node_id": "3", "prompt_id": prompt_id, "image_type": "image/png"}, chance, 1)).encode()
-    image = picture(chance)
+def binary_frame(rng: Random, prompt_id: str) -> bytes:
+    """Return a malformed or expensive binary frame."""
+    metadata = to_json(mutate({"node_id": "3", "prompt_id": prompt_id, "image_type": "image/png"}, rng, 1)).encode()
+    image = random_image(rng)
     frames: list[Callable[[], bytes]] = [
-        lambda: chance.randbytes(chance.randrange(64)),
+        lambda: rng.randbytes(rng.randrange(64)),
         lambda: struct.pack(">II", 4, 2**32 - 1) + metadata,
-        lambda: struct.pack(">II", chance.choice([2, 3, 5, 2**31]), 4) + b"\x1b[5i" + image,
+        lambda: struct.pack(">II", rng.choice([2, 3, 5, 2**31]), 4) + b"\x1b[5i" + image,
         lambda: struct.pack(">II", 3, 2**20) + b"3" + b"\x1b]0;PWNED\x07" * 1000,
-        lambda: struct.pack(">II", 1, chance.choice([0, 1, 2, 3])) + image,
+        lambda: struct.pack(">II", 1, rng.choice([0, 1, 2, 3])) + image,
         lambda: struct.pack(">II", 1, 1) + bytes(30 * 2**20),
         *[lambda: struct.pack(">II", 4, len(metadata)) + metadata + image] * 3,
     ]
-    return chance.choice(frames)()
+    return rng.choice(frames)()
 
 
-def text_frame(chance: Random, prompt_id: str) -> str:
-    """A text frame about a prompt of the client, or about nothing at all."""
-    outputs = {"images": [{"filename": "fox.png", "subfolder": "", "type": "output"}] * chance.choice([1, 300])}
+def text_frame(rng: Random, prompt_id: str) -> str:
+    """Return a text frame about a prompt, with random mutations."""
+    outputs = {"images": [{"filename": "fox.png", "subfolder": "", "type": "output"}] * rng.choice([1, 300])}
     about: list[dict[str, Any]] = [
         {"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 5}}, "sid": "x"}},
         {"type": "execution_start", "data": {"prompt_id": prompt_id, "timestamp": 1}},
@@ -229,4 +230,4 @@ def text_frame(chance: Random, prompt_id: str) -> str:
         {"type": "feature_flags", "data": {"a": True, "b": {"c": True}}},
         {"type": "logs", "data": {"entries": [{"m": "12%|", "t": "x"}] * 20}},
     ]
-    return written(twisted(chance.choice(about), chance, chance.randrange(4)))
+    return to_json(mutate(rng.choice(about), rng, rng.randrange(4)))

@@ -1,4 +1,4 @@
-"""A running ComfyUI, and the service that drives it."""
+"""Fixtures of the live tests: a running ComfyUI, and a service that uses it."""
 
 from collections.abc import AsyncIterator
 
@@ -20,7 +20,7 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 @pytest.fixture
 async def model(request: pytest.FixtureRequest, client: ComfyClient) -> str:
-    """The checkpoint that every live picture is made with."""
+    """The checkpoint of all live images."""
     names = await client.models("checkpoints")
     if not names:
         pytest.skip("the server has no checkpoint")

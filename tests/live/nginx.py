@@ -1,4 +1,4 @@
-"""A real nginx before a server: one process in the foreground, without privileges, its files in a folder of its own."""
+"""Runs a real nginx in front of a server: one unprivileged process, with its files in a folder of its own."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from tests.waiting import eventually
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
 UPGRADE = "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;"
-"""What an nginx needs to be told to let websockets through."""
+"""Directives that make nginx forward WebSockets."""
 CONFIG = """
 daemon off;
 master_process off;
@@ -30,7 +30,7 @@ http {{
     map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
     server {{
         listen 127.0.0.1:{port}{tls};
-        {about}
+        {directives}
         location {path} {{
             proxy_pass {target}/;
             proxy_http_version 1.1;
@@ -42,7 +42,7 @@ http {{
 
 
 class Nginx:
-    """One nginx, which can be stopped and started again on the same port."""
+    """An nginx that can be stopped and restarted on the same port."""
 
     def __init__(self, folder: Path, url: str, port: int) -> None:
         self.url = url
@@ -51,7 +51,7 @@ class Nginx:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Run it, and wait until it takes connections."""
+        """Start nginx, and wait until it accepts connections."""
         assert NGINX is not None
         errors = self._folder / "error.log"
         process = await asyncio.create_subprocess_exec(
@@ -65,29 +65,43 @@ class Nginx:
             assert process.returncode is None, errors.read_text()
             return _taken(self._port)
 
-        await eventually(answers, "an nginx that takes connections")
+        await eventually(answers, "an nginx that accepts connections")
 
     async def stop(self) -> None:
-        """End it as an operator does, with all its connections."""
+        """Terminate nginx, with all its connections."""
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
             await self._process.wait()
 
     def answered(self, status: int = 0) -> list[str]:
-        """The requests that have been answered, perhaps only those with one status."""
+        """Return the log lines of the requests answered, optionally only those with a status."""
         lines = (self._folder / "access.log").read_text().splitlines()
         return [line for line in lines if not status or line.startswith(f"{status} ")]
 
 
 @asynccontextmanager
 async def nginx_before(
-    target: str, folder: Path, *, path: str = "/", about: str = "", upgrade: str = UPGRADE, pem: Path | None = None
+    target: str, folder: Path, *, path: str = "/", directives: str = "", upgrade: str = UPGRADE, pem: Path | None = None
 ) -> AsyncIterator[Nginx]:
-    """An nginx before a server: below a path, with more directives `about` it, over TLS with `pem`."""
+    """Run nginx in front of a server.
+
+    Args:
+        target: URL of the server.
+        folder: Gets the configuration and the logs.
+        path: Path under which the server is reached.
+        directives: Further directives of the server block.
+        upgrade: Directives that forward WebSockets.
+        pem: Certificate and key; serves TLS if given.
+    """
     port = _free_port()
     tls = f"ssl_certificate {pem}; ssl_certificate_key {pem};" if pem else ""
     config = CONFIG.format(
-        port=port, tls=" ssl" if pem else "", about=f"{tls} {about}", path=path, target=target, upgrade=upgrade
+        port=port,
+        tls=" ssl" if pem else "",
+        directives=f"{tls} {directives}",
+        path=path,
+        target=target,
+        upgrade=upgrade,
     )
     (folder / "nginx.conf").write_text(config)
     nginx = Nginx(folder, f"{'https' if pem else 'http'}://127.0.0.1:{port}{path.rstrip('/')}", port)

@@ -1,4 +1,4 @@
-"""What must hold on any ComfyUI with an SD-like checkpoint, on a slow CPU too."""
+"""What must hold on any ComfyUI with an SD-like checkpoint, even on a slow CPU."""
 
 import io
 
@@ -21,7 +21,7 @@ from tests.watcher import LIVE_PATIENCE, Watcher, watching
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1_800)]
 
 
-async def test_the_server_says_what_it_is(client: ComfyClient) -> None:
+async def test_the_server_reports_its_version_and_memory(client: ComfyClient) -> None:
     stats = await client.system_stats()
     assert stats.version
     assert stats.ram_total > stats.ram_free > 0
@@ -35,14 +35,14 @@ async def test_the_choices_of_the_form_come_from_the_server(client: ComfyClient,
     assert specs[Field.STEPS].minimum == 1
 
 
-async def test_a_batch_counts_its_images_and_steps_and_gives_pictures(
+async def test_a_batch_counts_its_images_and_steps_and_yields_images(
     watcher: Watcher, client: ComfyClient, model: str
 ) -> None:
     await watcher.live()
     batch = await watcher.order(2, model=model)
     jobs = await watcher.until(batch)
     assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 2
-    await eventually(lambda: watcher.seen(batch)[-1].batch_fraction == 1.0, "the whole batch to be told")
+    await eventually(lambda: watcher.seen(batch)[-1].batch_fraction == 1.0, "the end of the whole batch")
     progress = watcher.seen(batch)
     lines = {progress_line(each) for each in progress}
     assert "Image 1 of 2 - Step 3/3 (100%)" in lines
@@ -55,7 +55,9 @@ async def test_a_batch_counts_its_images_and_steps_and_gives_pictures(
         assert Image.open(io.BytesIO(data)).size == (64, 64)
 
 
-async def test_a_second_batch_waits_while_the_first_runs_and_now_tells_which(watcher: Watcher, model: str) -> None:
+async def test_a_second_batch_waits_while_the_first_runs_and_the_current_one_is_known(
+    watcher: Watcher, model: str
+) -> None:
     await watcher.live()
     first = await watcher.order(1, model=model, steps=8)
     second = await watcher.order(1, model=model, prompt="a lighthouse")
@@ -66,7 +68,7 @@ async def test_a_second_batch_waits_while_the_first_runs_and_now_tells_which(wat
     assert shown[-1] == second.id
 
 
-async def test_the_same_prompt_again_is_told_as_cached(watcher: Watcher, model: str) -> None:
+async def test_the_same_prompt_again_is_cached(watcher: Watcher, model: str) -> None:
     await watcher.live()
     seed = watcher.state.queue_remaining + id(watcher)
     await watcher.until(await watcher.order(1, model=model, seed=seed))
@@ -114,18 +116,18 @@ async def test_a_checkpoint_that_is_not_there_is_refused_at_its_input(watcher: W
     ]
 
 
-async def test_a_picture_of_the_server_is_a_workflow_again(
+async def test_an_image_from_the_server_loads_as_a_workflow(
     watcher: Watcher, client: ComfyClient, model: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     await watcher.live()
     (job,) = await watcher.until(await watcher.order(1, model=model, prompt="a tall ship"))
-    file = tmp_path_factory.mktemp("pictures") / "ship.png"
+    file = tmp_path_factory.mktemp("images") / "ship.png"
     file.write_bytes(await client.view(job.outputs[0]))
     workflow = load_workflow(file)
     assert workflow.graph[workflow.fields[Field.PROMPT][0].node_id]["inputs"]["text"] == "a tall ship"
 
 
-async def test_whoever_comes_back_with_the_same_client_id_finds_the_batch(server: Server, model: str) -> None:
+async def test_a_client_that_returns_with_the_same_id_finds_the_batch(server: Server, model: str) -> None:
     async with watching(server) as before:
         await before.live()
         batch = await before.order(2, model=model, steps=12)

@@ -1,4 +1,4 @@
-"""A real nginx before the simulator, set up as people do: what it lets through is enough, what it cuts heals."""
+"""A real nginx in front of the simulator, in common set-ups: all works through it, and its faults heal."""
 
 import io
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx is installed her
 STEADY = SimConfig(steps_per_second=50, load_seconds=0)
 MODEL = STEADY.checkpoints[0]
 PREFIX = "/user/x/proxy/8188/"
-IMPATIENT = "proxy_read_timeout 5s; proxy_send_timeout 5s; keepalive_timeout 5s;"
+SHORT_TIMEOUTS = "proxy_read_timeout 5s; proxy_send_timeout 5s; keepalive_timeout 5s;"
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def sim() -> AsyncIterator[SimServer]:
 
 @pytest.fixture
 def basic(tmp_path: Path) -> str:
-    """The directives that let in nobody but me."""
+    """Directives that let only one user in."""
     users = tmp_path / "users"
     users.write_text("me:{PLAIN}right\n")
     return f'auth_basic "ComfyUI"; auth_basic_user_file {users};'
@@ -55,55 +55,55 @@ async def live(server: Server) -> AsyncIterator[Watcher]:
         yield watcher
 
 
-async def all_is_well(watcher: Watcher, batch: Batch, sim: SimServer) -> None:
-    """Wait for the end of a batch: every image is there, and each was sent once."""
+async def check_batch(watcher: Watcher, batch: Batch, sim: SimServer) -> None:
+    """Wait for the end of a batch, and check that each prompt was sent once and has an image."""
     jobs = await watcher.until(batch, patience=60)
     assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * batch.total
     assert [body["prompt_id"] for body in sim.submitted] == list(batch.prompts)
-    # The end is stated a moment before the history, and so the picture, is read where the frame of it was missed.
-    await eventually(lambda: all(job.outputs for job in watcher.jobs(batch)), "the pictures")
+    # Where the frame of it was missed, the end is known a moment before the history, and so the image, is read.
+    await eventually(lambda: all(job.outputs for job in watcher.jobs(batch)), "the images")
     async with ComfyClient(watcher.service.server) as client:
         for job in watcher.jobs(batch):
             picture = Image.open(io.BytesIO(await client.view(job.outputs[0])))
             assert picture.size == (64, 64)
 
 
-async def test_basic_auth_lets_in_who_knows_the_password(sim: SimServer, tmp_path: Path, basic: str) -> None:
-    async with nginx_before(sim.url, tmp_path, about=basic) as nginx, live(as_user(nginx, "me:right")) as watcher:
-        await all_is_well(watcher, await watcher.order(2, model=MODEL), sim)
+async def test_basic_auth_accepts_the_right_password(sim: SimServer, tmp_path: Path, basic: str) -> None:
+    async with nginx_before(sim.url, tmp_path, directives=basic) as nginx, live(as_user(nginx, "me:right")) as watcher:
+        await check_batch(watcher, await watcher.order(2, model=MODEL), sim)
         assert nginx.answered(401) == []
 
 
-@pytest.mark.parametrize(("user", "told"), [("me:wrong", "refused this login"), ("", "asks for a login")])
-async def test_whom_basic_auth_refuses_is_told_what_to_set_and_knocks_no_more(
-    sim: SimServer, tmp_path: Path, basic: str, user: str, told: str
+@pytest.mark.parametrize(("user", "reason"), [("me:wrong", "refused this login"), ("", "asks for a login")])
+async def test_rejected_credentials_are_explained_and_not_sent_again(
+    sim: SimServer, tmp_path: Path, basic: str, user: str, reason: str
 ) -> None:
-    async with nginx_before(sim.url, tmp_path, about=basic) as nginx:
+    async with nginx_before(sim.url, tmp_path, directives=basic) as nginx:
         server = as_user(nginx, user) if user else Server.from_url(nginx.url)
         async with watching(server) as outside:
             await eventually(lambda: outside.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
-            assert told in outside.state.link.reason
+            assert reason in outside.state.link.reason
             assert "log in when comfytui asks" in outside.state.link.reason
             assert "wrong" not in outside.state.link.reason
             async with live(as_user(nginx, "me:right")) as inside:
-                await all_is_well(inside, await inside.order(2, model=MODEL), sim)
-                knocked = len(nginx.answered(401))
+                await check_batch(inside, await inside.order(2, model=MODEL), sim)
+                rejected = len(nginx.answered(401))
                 await inside.until(await inside.order(2, model=MODEL, steps=100))
-            assert len(nginx.answered(401)) == knocked
+            assert len(nginx.answered(401)) == rejected
             outside.service.reconnect()
-            await eventually(lambda: len(nginx.answered(401)) > knocked, "another try, since the user wants it")
-            knocked = len(nginx.answered(401))
+            await eventually(lambda: len(nginx.answered(401)) > rejected, "another try, since the user wants it")
+            rejected = len(nginx.answered(401))
             outside.service.log_in(authorization("me", "right", ""))
             await outside.live()
             jobs = await outside.until(await outside.order(2, model=MODEL))
             assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 2
-            assert len(nginx.answered(401)) <= knocked + 1  # the look that the try asked for
+            assert len(nginx.answered(401)) <= rejected + 1  # the poll that the retry caused
 
 
-async def test_below_a_path_everything_is_asked_below_it(sim: SimServer, tmp_path: Path) -> None:
+async def test_all_requests_go_below_the_servers_path(sim: SimServer, tmp_path: Path) -> None:
     async with nginx_before(sim.url, tmp_path, path=PREFIX) as nginx:
         async with live(Server.from_url(nginx.url)) as watcher:
-            await all_is_well(watcher, await watcher.order(2, model=MODEL), sim)
+            await check_batch(watcher, await watcher.order(2, model=MODEL), sim)
         paths = [line.split()[2] for line in nginx.answered()]
         assert paths
         assert all(path.startswith(PREFIX) for path in paths)
@@ -112,10 +112,10 @@ async def test_below_a_path_everything_is_asked_below_it(sim: SimServer, tmp_pat
 @pytest.mark.skipif(not OPENSSL, reason="makes its certificate with openssl")
 async def test_tls_with_a_certificate_of_ones_own(sim: SimServer, tmp_path: Path, basic: str) -> None:
     pem = make_pem(tmp_path, "-nodes")
-    async with nginx_before(sim.url, tmp_path, path=PREFIX, about=basic, pem=pem) as nginx:
+    async with nginx_before(sim.url, tmp_path, path=PREFIX, directives=basic, pem=pem) as nginx:
         server = replace(as_user(nginx, "me:right"), ca=pem)
         async with live(server) as watcher:
-            await all_is_well(watcher, await watcher.order(2, model=MODEL), sim)
+            await check_batch(watcher, await watcher.order(2, model=MODEL), sim)
         async with watching(Server.from_url(nginx.url)) as watcher:
             await eventually(lambda: "give --ca FILE" in watcher.state.link.reason, "what is wrong")
 
@@ -126,35 +126,35 @@ async def test_without_upgrades_the_whole_batch_works_over_http(sim: SimServer, 
         watching(Server.from_url(nginx.url)) as watcher,
     ):
         await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "polling")
-        await all_is_well(watcher, await watcher.order(3, model=MODEL, steps=100), sim)
+        await check_batch(watcher, await watcher.order(3, model=MODEL, steps=100), sim)
         assert watcher.state.link.kind is LinkKind.POLLING
         assert LinkKind.LIVE not in {state.link.kind for state in watcher.states}
 
 
 async def until_closed(server: Server, client_id: str) -> None:
-    """Listen to an idle socket that never pings until it is closed."""
+    """Read an idle socket without pings until it is closed."""
     async with aclosing(stream_events(server, client_id, ping_interval=600)) as stream:
         assert await anext(stream) == Opened()
-        async for news in stream:
-            if isinstance(news, Closed):
+        async for event in stream:
+            if isinstance(event, Closed):
                 return
 
 
-async def test_pings_keep_a_socket_that_an_impatient_nginx_would_cut(sim: SimServer, tmp_path: Path) -> None:
+async def test_pings_keep_a_socket_that_nginx_would_close_as_idle(sim: SimServer, tmp_path: Path) -> None:
     async with (
-        nginx_before(sim.url, tmp_path, about=IMPATIENT) as nginx,
+        nginx_before(sim.url, tmp_path, directives=SHORT_TIMEOUTS) as nginx,
         live(Server.from_url(nginx.url)) as watcher,
     ):
         for client_id in ("first", "second"):
             await until_closed(watcher.service.server, client_id)
-        await all_is_well(watcher, await watcher.order(2, model=MODEL), sim)
+        await check_batch(watcher, await watcher.order(2, model=MODEL), sim)
         states = [state.link.kind for state in watcher.states]
         assert set(states[states.index(LinkKind.LIVE) :]) == {LinkKind.LIVE}
 
 
-async def test_a_socket_that_is_cut_since_the_server_is_busy_heals(sim: SimServer, tmp_path: Path) -> None:
+async def test_a_socket_that_nginx_closes_since_the_server_is_busy_recovers(sim: SimServer, tmp_path: Path) -> None:
     async with (
-        nginx_before(sim.url, tmp_path, about=IMPATIENT) as nginx,
+        nginx_before(sim.url, tmp_path, directives=SHORT_TIMEOUTS) as nginx,
         live(Server.from_url(nginx.url)) as watcher,
     ):
         batch = await watcher.order(2, model=MODEL, steps=200)
@@ -162,7 +162,7 @@ async def test_a_socket_that_is_cut_since_the_server_is_busy_heals(sim: SimServe
         sim.faults.hold_loop()
         await eventually(lambda: watcher.state.link.kind is not LinkKind.LIVE, "the cut")
         sim.faults.release_loop()
-        await all_is_well(watcher, batch, sim)
+        await check_batch(watcher, batch, sim)
         fractions = [each.batch_fraction for each in watcher.seen(batch)]
         assert fractions == sorted(fractions)
         await watcher.live()
@@ -178,11 +178,11 @@ async def test_a_restart_of_nginx_in_the_middle_of_a_batch(sim: SimServer, tmp_p
         await nginx.stop()
         await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the cut")
         await nginx.start()
-        await all_is_well(watcher, batch, sim)
+        await check_batch(watcher, batch, sim)
         await watcher.live()
 
 
-async def test_while_the_server_behind_it_is_down_orders_are_kept(sim: SimServer, tmp_path: Path) -> None:
+async def test_batches_are_kept_while_the_server_behind_it_is_down(sim: SimServer, tmp_path: Path) -> None:
     async with (
         nginx_before(sim.url, tmp_path) as nginx,
         live(Server.from_url(nginx.url)) as watcher,
@@ -191,13 +191,13 @@ async def test_while_the_server_behind_it_is_down_orders_are_kept(sim: SimServer
         await eventually(lambda: "502" in watcher.state.link.reason, "the reason")
         assert watcher.state.link.kind is LinkKind.OFFLINE
         batch = await watcher.order(2, model=MODEL)
-        await eventually(lambda: any(job.note for job in watcher.jobs(batch)), "the delay to be told")
+        await eventually(lambda: any(job.note for job in watcher.jobs(batch)), "a note about the delay")
         await sim.start()
-        await all_is_well(watcher, batch, sim)
+        await check_batch(watcher, batch, sim)
         await watcher.live()
 
 
-async def test_a_prompt_whose_answer_is_lost_behind_it_is_not_sent_twice(sim: SimServer, tmp_path: Path) -> None:
+async def test_a_prompt_whose_response_is_lost_behind_it_is_not_sent_twice(sim: SimServer, tmp_path: Path) -> None:
     async with (
         nginx_before(sim.url, tmp_path) as nginx,
         live(Server.from_url(nginx.url)) as watcher,
@@ -207,5 +207,5 @@ async def test_a_prompt_whose_answer_is_lost_behind_it_is_not_sent_twice(sim: Si
         await eventually(lambda: sim.submitted, "the first prompt")
         sim.faults.connections.cut()
         held.end()
-        await all_is_well(watcher, batch, sim)
+        await check_batch(watcher, batch, sim)
         assert "502 POST /api/prompt" in nginx.answered()

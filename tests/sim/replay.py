@@ -17,7 +17,7 @@ from tests.sim.gate import Gate
 from tests.sim.recording import Exchange, Recording, load
 from tests.waiting import eventually
 
-RECORDED_BOX = SimConfig(
+RECORDED_SERVER = SimConfig(
     steps_per_second=0,
     load_seconds=0,
     checkpoints=("v1-5-random.safetensors",),
@@ -157,7 +157,7 @@ async def replaying(name: str) -> AsyncIterator[Replay]:
     """Start a server like the recorded one, held at its first job, for the replay of a recording."""
     gate = Gate()
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(SimServer(RECORDED_BOX, pace=gate))
+        server = await stack.enter_async_context(SimServer(RECORDED_SERVER, pace=gate))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=server.url))
         replay = Replay(server, gate, http, load(name))
         yield replay

@@ -21,7 +21,7 @@ def like(version: str) -> SimConfig:
     return replace(FAST, like=version, preview_method="latent2rgb")
 
 
-async def seen(it: Client) -> list[Any]:
+async def frames_of_a_prompt(it: Client) -> list[Any]:
     """The frames of one prompt, to a client that takes previews with metadata."""
     async with it.socket("me") as connection:
         await events(connection, "status")
@@ -48,7 +48,7 @@ async def test_flags_progress_state_and_previews_with_metadata(version: str, has
     async with client(like(version)) as it:
         assert (await it.http.get("/features")).status_code == (200 if has else 404)
         assert (await it.http.get("/api/features")).status_code == (200 if has else 404)
-        frames = await seen(it)
+        frames = await frames_of_a_prompt(it)
         texts = [frame for frame in frames if isinstance(frame, str)]
         previews = {frame[:4] for frame in frames if isinstance(frame, bytes)}
         assert any('"feature_flags"' in text for text in texts) is has

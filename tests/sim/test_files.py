@@ -11,7 +11,7 @@ from tests.sim.client import client
 from tests.sim.graphs import inverted, text_to_image
 
 
-def _picture(content: bytes) -> Image.Image:
+def _image(content: bytes) -> Image.Image:
     with Image.open(BytesIO(content)) as image:
         image.load()
         return image
@@ -30,7 +30,7 @@ async def test_a_saved_picture_carries_its_prompt() -> None:
         (shown,) = entry["outputs"]["9"]["images"]
         assert shown == {"filename": "fox 128_00001_.png", "subfolder": "a/b", "type": "output"}
         answer = await it.http.get("/view", params=shown)
-        image = _picture(answer.content)
+        image = _image(answer.content)
         assert (answer.headers["content-type"], image.size) == ("image/png", (128, 128))
         assert json.loads(image.info["prompt"])["6"]["inputs"]["text"] == "a red fox in snow"
         assert json.loads(image.info["workflow"]) == {"id": "w1"}
@@ -46,7 +46,7 @@ async def test_a_lighter_form(form: str) -> None:
         whole = await it.http.get("/view", params=query)
         light = await it.http.get("/view", params={**query, "preview": f"{form};50"})
         assert light.headers["content-type"] == f"image/{form}"
-        assert _picture(light.content).size == (256, 256)
+        assert _image(light.content).size == (256, 256)
         assert len(light.content) < len(whole.content)
 
 
@@ -81,7 +81,7 @@ async def test_an_uploaded_picture_runs_through_a_graph_without_sampler() -> Non
         assert info["LoadImage"]["input"]["required"]["image"][0] == ["red.png"]
         entry = await it.run(inverted("red.png"))
         (shown,) = entry["outputs"]["4"]["images"]
-        image = _picture((await it.http.get("/view", params=shown)).content)
+        image = _image((await it.http.get("/view", params=shown)).content)
         assert (shown["type"], image.size, image.getpixel((5, 5))) == ("temp", (32, 24), (5, 245, 225))
 
 
@@ -102,7 +102,7 @@ async def test_a_changed_upload_is_not_taken_from_the_cache() -> None:
         for size in ((64, 48), (64, 64)):
             await it.http.post("/upload/image", files={"image": ("a.png", _png(size))}, data={"overwrite": "1"})
             (shown,) = (await it.run(inverted("a.png")))["outputs"]["4"]["images"]
-            sizes.append(_picture((await it.http.get("/view", params=shown)).content).size)
+            sizes.append(_image((await it.http.get("/view", params=shown)).content).size)
         assert sizes == [(32, 24), (32, 32)]
 
 
@@ -113,7 +113,7 @@ async def test_equal_prompts_give_equal_pictures() -> None:
         one, two = [
             (await it.http.get("/view", params={"filename": f"{name}_00001_.png"})).content for name in ("one", "two")
         ]
-        assert ImageChops.difference(_picture(one), _picture(two)).getbbox() is None
+        assert ImageChops.difference(_image(one), _image(two)).getbbox() is None
 
 
 def test_files_are_bounded() -> None:

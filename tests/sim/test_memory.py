@@ -15,7 +15,7 @@ from tests.sim.graphs import text_to_image
 LOADING = replace(FAST, load_seconds=5.0)
 
 
-class Watch(Clock):
+class MemoryRecorder(Clock):
     """Lets no time pass, and writes down what memory is free at each moment of loading."""
 
     def __init__(self) -> None:
@@ -28,8 +28,8 @@ class Watch(Clock):
         self.free.append((ram, device["vram_free"]))
 
 
-async def watched(config: SimConfig) -> list[tuple[int, int]]:
-    pace = Watch()
+async def free_memory_while_loading(config: SimConfig) -> list[tuple[int, int]]:
+    pace = MemoryRecorder()
     async with SimServer(config, pace=pace) as server, httpx.AsyncClient(base_url=server.url) as http:
         pace.server = server
         await Client(server, http).run(text_to_image())
@@ -37,7 +37,7 @@ async def watched(config: SimConfig) -> list[tuple[int, int]]:
 
 
 async def test_first_the_ram_grows_and_then_the_card() -> None:
-    free = await watched(LOADING)
+    free = await free_memory_while_loading(LOADING)
     ram, vram = [each[0] for each in free], [each[1] for each in free]
     reading = vram.index(next(value for value in vram if value != vram[0]))
     assert len(set(ram[:reading])) > 20
@@ -49,7 +49,7 @@ async def test_first_the_ram_grows_and_then_the_card() -> None:
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
 async def test_what_is_loaded_at_once_is_held_at_once(device: Device) -> None:
-    free = await watched(replace(FAST, device=device))
+    free = await free_memory_while_loading(replace(FAST, device=device))
     assert len(free) == 4
     assert free[0][0] - free[1][0] > 6 * GIB
 

@@ -11,7 +11,7 @@ from tests.sim.client import FAST, Client, client, events
 from tests.sim.gate import Gate
 from tests.sim.graphs import node, text_to_image
 
-OTHER_BOX = replace(
+OTHER_SERVER = replace(
     FAST, card="NVIDIA GeForce RTX 3060", vram_gib=12, ram_gib=32, arguments=("--lowvram",), checkpoints=("a.ckpt",)
 )
 
@@ -60,7 +60,7 @@ async def test_another_box_behind_the_same_port() -> None:
     async with client() as it:
         saved = (await it.run(text_to_image()))["outputs"]["9"]["images"][0]
         before = await identity(it)
-        await it.server.restart(OTHER_BOX, new_disk=True)
+        await it.server.restart(OTHER_SERVER, new_disk=True)
         argv, card, vram, ram = await identity(it)
         assert argv == [*before[0], "--lowvram"]
         assert card == "cuda:0 NVIDIA GeForce RTX 3060 : cudaMallocAsync"

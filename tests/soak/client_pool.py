@@ -1,4 +1,4 @@
-"""The comfytuis of a soak: each a process of its own, killed and started again."""
+"""The clients of a soak: processes that are killed and restarted."""
 
 import asyncio
 import signal
@@ -9,8 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-class Crowd:
-    """Children on one server and one folder; `faults` are those of their own that they told."""
+class ClientPool:
+    """Client processes on one server and one journal folder; `faults` are the failures that they reported."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self._command = (sys.executable, "-W", "ignore", "-m", "tests.soak.client_process", url, str(folder))
@@ -22,32 +22,32 @@ class Crowd:
         return len(self._children)
 
     async def start(self) -> None:
-        """Start one more and wait until it takes orders."""
+        """Start one more client, and wait until it accepts batches."""
         child = await asyncio.create_subprocess_exec(*self._command, cwd=ROOT, stdin=PIPE, stdout=PIPE)
         assert child.stdout
         assert await child.stdout.readline() == b"ready\n"
-        self._children.append((child, asyncio.create_task(self._listen(child.stdout))))
+        self._children.append((child, asyncio.create_task(self._read_output(child.stdout))))
 
-    async def _listen(self, said: asyncio.StreamReader) -> None:
-        while line := await said.readline():
+    async def _read_output(self, output: asyncio.StreamReader) -> None:
+        while line := await output.readline():
             self.faults.append(line.decode().strip())
 
-    def order(self, number: int, images: int, seed: int) -> None:
-        """Order a batch from one of them."""
+    def submit(self, number: int, images: int, seed: int) -> None:
+        """Submit a batch through one of the clients."""
         child, _ = self._children[number % len(self._children)]
         assert child.stdin
         child.stdin.write(f"{images} {seed}\n".encode())
 
     async def kill(self, number: int) -> None:
-        """Kill one of them at this very moment."""
-        child, listening = self._children.pop(number % len(self._children))
+        """Kill one of the clients."""
+        child, reading = self._children.pop(number % len(self._children))
         self.kills += 1
         child.kill()
         await child.wait()
-        await listening
+        await reading
 
     async def suspend(self, number: int, seconds: float) -> None:
-        """Stop one of them where it stands, and let it go on after a while: a lid that is closed."""
+        """Suspend one of the clients for some seconds, like a laptop whose lid is closed."""
         child, _ = self._children[number % len(self._children)]
         child.send_signal(signal.SIGSTOP)
         try:
@@ -56,14 +56,14 @@ class Crowd:
             child.send_signal(signal.SIGCONT)
 
     async def stop(self, number: int) -> None:
-        """Let one of them leave in order."""
-        child, listening = self._children.pop(number % len(self._children))
+        """Stop one of the clients in an orderly way."""
+        child, reading = self._children.pop(number % len(self._children))
         assert child.stdin
         child.stdin.close()
         await child.wait()
-        await listening
+        await reading
 
     async def end(self) -> None:
-        """Kill all."""
+        """Kill all clients."""
         while self._children:
             await self.kill(0)

@@ -1,4 +1,7 @@
-"""A service without a screen, in a hurry: `python -m tests.soak.client_process URL FOLDER`; orders come over stdin."""
+"""A service without a screen, with fast timings: `python -m tests.soak.client_process URL FOLDER`.
+
+Each line of standard input (`IMAGES SEED`) submits a batch.
+"""
 
 import sys
 from collections.abc import Mapping
@@ -19,8 +22,8 @@ from comfytui.sim.config import DEFAULT_CHECKPOINTS
 from tests.watcher import small_order
 
 ARRIVAL_SECONDS = 5.0
-"""Seconds: faults hold a POST for less."""
-HURRY: Mapping[ModuleType, Mapping[str, float]] = {
+"""Seconds; longer than any fault holds a POST."""
+FAST_TIMINGS: Mapping[ModuleType, Mapping[str, float]] = {
     outbox: {"ARRIVAL_SECONDS": ARRIVAL_SECONDS, "RETRY_PAUSE": 0.2},
     poll_schedule: {
         "SETTLE_PAUSE": 0.1,
@@ -39,12 +42,12 @@ HURRY: Mapping[ModuleType, Mapping[str, float]] = {
     stall: {"LOAD_STALL_SECONDS": 3.0, "MEMORY_STILL_SECONDS": 2.0},
     socket_task: {"GIVEN_UP_PAUSE": 1.0, "PROBE_SECONDS": 1.0},
 }
-"""What the service waits for, shortened."""
+"""The service's timings, shortened."""
 STEPS = 4
 
 
-def hurry() -> None:
-    for module, constants in HURRY.items():
+def use_fast_timings() -> None:
+    for module, constants in FAST_TIMINGS.items():
         for name, seconds in constants.items():
             assert isinstance(getattr(module, name), float | int)
             setattr(module, name, seconds)
@@ -52,27 +55,27 @@ def hurry() -> None:
     vars(socket_task)["stream_events"] = shortened
 
 
-def order(images: int, seed: int) -> BatchRequest:
+def batch_request(images: int, seed: int) -> BatchRequest:
     graphs = [small_order(1, model=DEFAULT_CHECKPOINTS[0], steps=STEPS, seed=seed + n).graphs[0] for n in range(images)]
     return BatchRequest(f"soak {seed}", tuple(graphs), "auto")
 
 
 def main(url: str, folder: Path) -> None:
-    """Serve until there are no more orders; faults of our own are said."""
-    hurry()
+    """Submit batches until standard input is closed; print failures of the service."""
+    use_fast_timings()
     service = ServiceThread(Server.from_url(url), folder=folder, pauses=(0.1,))
 
-    def tell() -> None:
+    def report_failures() -> None:
         for notice in mailbox.take():
             if isinstance(notice, ServiceFailed):
                 print("fault", notice.reason, flush=True)
 
-    mailbox = service.subscribe(tell)
+    mailbox = service.subscribe(report_failures)
     service.start()
     print("ready", flush=True)
     for line in sys.stdin:
         images, seed = line.split()
-        service.submit(order(int(images), int(seed)))
+        service.submit(batch_request(int(images), int(seed)))
     service.stop()
 
 

@@ -1,4 +1,4 @@
-"""What happens to a link and to a server in a soak; each fault is over when its coroutine is."""
+"""The random faults of a soak; each is over when its coroutine returns."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,31 +9,31 @@ from comfytui.sim.server import SimServer
 from tests.faults.proxied_connection import Direction
 from tests.faults.proxy import Proxy
 
-LONGEST = 1.2
-"""Seconds that a fault lasts at most: far less than a POST is given to land."""
+MAX_FAULT_SECONDS = 1.2
+"""Longest duration of a fault: far less than the time that a POST gets to arrive."""
 POST = b"POST /api/prompt"
-QUESTIONS = (b"GET /api/queue", b"GET /api/history", b"GET /api/prompt", b"GET /api/system_stats")
+GET_REQUESTS = (b"GET /api/queue", b"GET /api/history", b"GET /api/prompt", b"GET /api/system_stats")
 PATHS = ("/queue", "/history", "/prompt", "/system_stats", "/jobs", "/ws")
 FRAMES = ("", "executing", "progress", "progress_state", "executed", "execution_success", "status", "execution_start")
 
 
 @dataclass
-class Place:
-    """Where faults happen; `chance` chooses their kind and measure."""
+class FaultTarget:
+    """The server and the proxy to inject faults into; `rng` chooses their parameters."""
 
     sim: SimServer
     proxy: Proxy
-    chance: Random
+    rng: Random
 
     async def wait(self) -> None:
-        """Let a fault last."""
-        await asyncio.sleep(self.chance.uniform(0.05, LONGEST))
+        """Wait for the duration of a fault."""
+        await asyncio.sleep(self.rng.uniform(0.05, MAX_FAULT_SECONDS))
 
     def times(self) -> int:
-        return self.chance.randint(1, 4)
+        return self.rng.randint(1, 4)
 
-    def calm(self) -> None:
-        """End all that may still go wrong."""
+    def end_all(self) -> None:
+        """End all faults."""
         self.proxy.heal()
         self.proxy.thaw()
         self.proxy.delay(0)
@@ -44,121 +44,121 @@ class Place:
         self.sim.faults.clear()
 
 
-async def cut(at: Place) -> None:
-    at.proxy.cut(websockets_only=at.chance.random() < 0.5)
+async def cut(target: FaultTarget) -> None:
+    target.proxy.cut(websockets_only=target.rng.random() < 0.5)
 
 
-async def half_open(at: Place) -> None:
-    ways = at.chance.choice([(), (Direction.TO_CLIENT,), (Direction.TO_SERVER,)])
-    at.proxy.stall(*ways, new=at.chance.random() < 0.3)
-    await at.wait()
-    at.proxy.heal()
+async def half_open_connections(target: FaultTarget) -> None:
+    ways = target.rng.choice([(), (Direction.TO_CLIENT,), (Direction.TO_SERVER,)])
+    target.proxy.stall(*ways, new=target.rng.random() < 0.3)
+    await target.wait()
+    target.proxy.heal()
 
 
-async def late_end(at: Place) -> None:
-    """The server finds out that a socket is dead when the next one is open: that one goes deaf."""
-    at.proxy.stall()
-    await at.wait()
-    at.proxy.reap()
+async def late_end(target: FaultTarget) -> None:
+    """The server closes a dead socket only after the next one is open, which thereby goes deaf."""
+    target.proxy.stall()
+    await target.wait()
+    target.proxy.reap()
 
 
-async def freeze(at: Place) -> None:
-    at.proxy.freeze(*at.chance.choice([(), (Direction.TO_CLIENT,), (Direction.TO_SERVER,)]))
-    await at.wait()
-    at.proxy.thaw()
+async def freeze(target: FaultTarget) -> None:
+    target.proxy.freeze(*target.rng.choice([(), (Direction.TO_CLIENT,), (Direction.TO_SERVER,)]))
+    await target.wait()
+    target.proxy.thaw()
 
 
-async def down(at: Place) -> None:
-    at.proxy.go_down()
-    at.proxy.cut()
-    await at.wait()
-    await at.proxy.come_up()
+async def down(target: FaultTarget) -> None:
+    target.proxy.go_down()
+    target.proxy.cut()
+    await target.wait()
+    await target.proxy.come_up()
 
 
-async def slow(at: Place) -> None:
-    at.proxy.delay(at.chance.uniform(0.01, 0.2))
-    at.proxy.throttle(at.chance.choice([None, 20_000, 200_000]))
-    await at.wait()
-    at.proxy.delay(0)
-    at.proxy.throttle(None)
+async def slow(target: FaultTarget) -> None:
+    target.proxy.delay(target.rng.uniform(0.01, 0.2))
+    target.proxy.throttle(target.rng.choice([None, 20_000, 200_000]))
+    await target.wait()
+    target.proxy.delay(0)
+    target.proxy.throttle(None)
 
 
-async def no_upgrades(at: Place) -> None:
-    at.proxy.strip_upgrades()
-    at.proxy.cut(websockets_only=True)
-    await at.wait()
-    at.proxy.strip_upgrades(False)
+async def no_upgrades(target: FaultTarget) -> None:
+    target.proxy.strip_upgrades()
+    target.proxy.cut(websockets_only=True)
+    await target.wait()
+    target.proxy.strip_upgrades(False)
 
 
-async def idle(at: Place) -> None:
-    at.proxy.close_idle(at.chance.uniform(0.05, 0.3))
-    await at.wait()
-    at.proxy.close_idle(None)
+async def idle(target: FaultTarget) -> None:
+    target.proxy.close_idle(target.rng.uniform(0.05, 0.3))
+    await target.wait()
+    target.proxy.close_idle(None)
 
 
-async def lost_request(at: Place) -> None:
-    at.proxy.reset_on(at.chance.choice([POST, *QUESTIONS]))
-    await at.wait()
+async def lost_request(target: FaultTarget) -> None:
+    target.proxy.reset_on(target.rng.choice([POST, *GET_REQUESTS]))
+    await target.wait()
 
 
-async def lost_answer(at: Place) -> None:
-    at.proxy.lose_answer_to(at.chance.choice([POST, POST, *QUESTIONS]), silent=at.chance.random() < 0.5)
-    await at.wait()
+async def lost_response(target: FaultTarget) -> None:
+    target.proxy.lose_answer_to(target.rng.choice([POST, POST, *GET_REQUESTS]), silent=target.rng.random() < 0.5)
+    await target.wait()
 
 
-async def held_answer(at: Place) -> None:
-    at.proxy.hold_answer_to(at.chance.choice([POST, *QUESTIONS]))
-    await at.wait()
-    at.proxy.forget_rules()
+async def held_response(target: FaultTarget) -> None:
+    target.proxy.hold_answer_to(target.rng.choice([POST, *GET_REQUESTS]))
+    await target.wait()
+    target.proxy.forget_rules()
 
 
-async def wrong_answer(at: Place) -> None:
-    path = at.chance.choice(PATHS)
-    at.sim.faults.fail(at.chance.choice([500, 502, 503, 504]), path, method="GET", times=at.times())
-    await at.wait()
+async def error_response(target: FaultTarget) -> None:
+    path = target.rng.choice(PATHS)
+    target.sim.faults.fail(target.rng.choice([500, 502, 503, 504]), path, method="GET", times=target.times())
+    await target.wait()
 
 
-async def wrong_answer_to_an_order(at: Place) -> None:
-    """Not 500: a prompt that the server breaks over three times is refused."""
-    status = at.chance.choice([502, 503, 504])
-    at.sim.faults.fail(status, "/prompt", method="POST", times=1, processed=at.chance.random() < 0.5)
-    await at.wait()
+async def error_response_to_a_prompt(target: FaultTarget) -> None:
+    """An error other than 500, since a prompt that gets three of these is rejected."""
+    status = target.rng.choice([502, 503, 504])
+    target.sim.faults.fail(status, "/prompt", method="POST", times=1, processed=target.rng.random() < 0.5)
+    await target.wait()
 
 
-async def late_answer(at: Place) -> None:
-    seconds, processed = at.chance.uniform(0.1, LONGEST), at.chance.random() < 0.5
-    at.sim.faults.delay(seconds, at.chance.choice(PATHS), times=at.times(), processed=processed)
-    await at.wait()
+async def late_response(target: FaultTarget) -> None:
+    seconds, processed = target.rng.uniform(0.1, MAX_FAULT_SECONDS), target.rng.random() < 0.5
+    target.sim.faults.delay(seconds, target.rng.choice(PATHS), times=target.times(), processed=processed)
+    await target.wait()
 
 
-async def closing_door(at: Place) -> None:
-    code = at.chance.choice([1001, None])
-    at.sim.faults.close_sockets(greeted=at.chance.random() < 0.5, code=code, times=at.times())
-    at.proxy.cut(websockets_only=True)
-    await at.wait()
+async def closing_handshake(target: FaultTarget) -> None:
+    code = target.rng.choice([1001, None])
+    target.sim.faults.close_sockets(greeted=target.rng.random() < 0.5, code=code, times=target.times())
+    target.proxy.cut(websockets_only=True)
+    await target.wait()
 
 
-async def bad_frames(at: Place) -> None:
-    faults = at.sim.faults
-    disorder = at.chance.choice([faults.drop, faults.duplicate, faults.truncate, faults.postpone])
-    with disorder(at.chance.choice(FRAMES), times=at.chance.randint(1, 20)):
-        await at.wait()
+async def bad_frames(target: FaultTarget) -> None:
+    faults = target.sim.faults
+    disorder = target.rng.choice([faults.drop, faults.duplicate, faults.truncate, faults.postpone])
+    with disorder(target.rng.choice(FRAMES), times=target.rng.randint(1, 20)):
+        await target.wait()
 
 
-async def deaf(at: Place) -> None:
-    for client_id in list(at.sim.sockets.clients):
-        at.sim.sockets.deafen(client_id)
+async def deaf(target: FaultTarget) -> None:
+    for client_id in list(target.sim.sockets.clients):
+        target.sim.sockets.deafen(client_id)
 
 
-async def held_loop(at: Place) -> None:
-    at.sim.faults.hold_loop()
-    await at.wait()
-    at.sim.faults.release_loop()
+async def held_loop(target: FaultTarget) -> None:
+    target.sim.faults.hold_loop()
+    await target.wait()
+    target.sim.faults.release_loop()
 
 
-FAULTS: tuple[Callable[[Place], Awaitable[None]], ...] = (
+FAULTS: tuple[Callable[[FaultTarget], Awaitable[None]], ...] = (
     cut,
-    half_open,
+    half_open_connections,
     late_end,
     freeze,
     down,
@@ -166,13 +166,13 @@ FAULTS: tuple[Callable[[Place], Awaitable[None]], ...] = (
     no_upgrades,
     idle,
     lost_request,
-    lost_answer,
-    lost_answer,
-    held_answer,
-    wrong_answer,
-    wrong_answer_to_an_order,
-    late_answer,
-    closing_door,
+    lost_response,
+    lost_response,
+    held_response,
+    error_response,
+    error_response_to_a_prompt,
+    late_response,
+    closing_handshake,
     bad_frames,
     deaf,
     held_loop,
