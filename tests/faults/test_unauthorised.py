@@ -21,7 +21,7 @@ async def test_an_expired_login_stops_the_sending_until_the_user_tries_again() -
         batch = await case.watcher.order(2, model=MODEL)
         await eventually(lambda: case.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
         assert "log in when comfytui asks" in case.state.link.reason
-        await eventually(lambda: case.watcher.jobs(batch)[0].note, "the delay to be told")
+        await eventually(lambda: case.watcher.jobs(batch)[0].note, "a note about the delay")
         asked, over = refused.hits, time.monotonic() + 1.5
         await case.watcher.order(1, model=MODEL)
         await eventually(lambda: time.monotonic() > over, "time for fifteen tries")

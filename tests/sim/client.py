@@ -1,4 +1,4 @@
-"""A small client of the simulated server."""
+"""A minimal client of the simulated server."""
 
 import json
 from collections.abc import AsyncIterator
@@ -19,13 +19,13 @@ FAST = SimConfig(steps_per_second=0, load_seconds=0)
 
 
 class Client:
-    """Speaks HTTP with one server and looks into its history."""
+    """An HTTP client of one simulated server, with access to the server's state."""
 
     def __init__(self, server: SimServer, http: httpx.AsyncClient) -> None:
         self.server, self.http = server, http
 
     async def submit(self, graph: Graph, **more: Any) -> str:
-        """Queue a graph and return its id."""
+        """Submit a graph, and return its prompt id."""
         answer = await self.http.post("/prompt", json={"prompt": graph, **more})
         assert answer.status_code == 200, answer.text
         prompt_id = answer.json()["prompt_id"]
@@ -33,35 +33,35 @@ class Client:
         return prompt_id
 
     async def ended(self, prompt_id: str) -> dict[str, Any]:
-        """Wait for the end of a prompt and return its entry in the history."""
+        """Wait until a prompt has ended, and return its history entry."""
         await eventually(partial(self.server.queue.history.__contains__, prompt_id), "the end of a prompt")
         body = (await self.http.get(f"/history/{prompt_id}")).json()
         entry: dict[str, Any] = body[prompt_id]
         return entry
 
     async def run(self, graph: Graph, **more: Any) -> dict[str, Any]:
-        """Queue a graph and wait for its end."""
+        """Submit a graph, and return its history entry once it has ended."""
         return await self.ended(await self.submit(graph, **more))
 
     async def get(self, path: str, **query: Any) -> Any:
-        """The JSON of an answer."""
+        """Return the JSON of a response."""
         answer = await self.http.get(path, params=query)
         return answer.json()
 
     def socket(self, client_id: str, url: str = "") -> connect:
-        """A websocket of a client, to the server itself if no other URL is given."""
+        """Return a WebSocket connection, to the server itself unless another URL is given."""
         return connect(f"{(url or self.server.url).replace('http', 'ws')}/ws?clientId={client_id}", max_size=None)
 
 
 @asynccontextmanager
 async def client(config: SimConfig = FAST, pace: Clock | None = None) -> AsyncIterator[Client]:
-    """Start a server, and a client of it."""
+    """Start a server, and yield a client of it."""
     async with SimServer(config, pace=pace) as server, httpx.AsyncClient(base_url=server.url) as http:
         yield Client(server, http)
 
 
 async def events(socket: ClientConnection, until: str) -> list[Any]:
-    """The frames up to the first one of a type: parsed JSON, or the bytes of a binary one."""
+    """Return the frames up to the first one of a type, as parsed JSON, or as bytes if binary."""
     seen: list[Any] = []
     async for frame in socket:
         seen.append(frame if isinstance(frame, bytes) else json.loads(frame))

@@ -1,4 +1,4 @@
-"""A pace that stands still until a test lets it pass."""
+"""A clock that holds the simulated server until a test lets it proceed."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from comfytui.sim.clock import Clock
 
 
 class Gate(Clock):
-    """Holds the server before each wake, load and step for which there is no leave."""
+    """Blocks each start of a job, each load and each sampling step until it is allowed."""
 
     def __init__(self) -> None:
         self._may_wake = asyncio.Event()
@@ -30,11 +30,11 @@ class Gate(Clock):
             await self._moved.wait_for(lambda: self._free or mine < self._allowed)
 
     def let_start(self) -> None:
-        """Let jobs start; their models do not load yet."""
+        """Let jobs start; models do not load yet."""
         self._may_wake.set()
 
     async def let_steps(self, count: int) -> None:
-        """Let models load and so many more steps pass, until the sampler stands before the one after."""
+        """Let models load and `count` more steps pass; return when the sampler is blocked at the next step."""
         self._may_wake.set()
         self._may_load.set()
         async with self._moved:
@@ -43,7 +43,7 @@ class Gate(Clock):
             await self._moved.wait_for(lambda: self._begun > self._allowed)
 
     async def let_all(self) -> None:
-        """Hold nothing any more."""
+        """Block nothing any more."""
         self._may_wake.set()
         self._may_load.set()
         async with self._moved:
@@ -51,7 +51,7 @@ class Gate(Clock):
             self._moved.notify_all()
 
     async def hold(self) -> None:
-        """Hold everything from here on."""
+        """Block everything from now on."""
         self._may_wake.clear()
         self._may_load.clear()
         async with self._moved:

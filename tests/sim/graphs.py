@@ -12,7 +12,7 @@ def node(kind: str, **inputs: Any) -> dict[str, Any]:
 def text_to_image(
     seed: int = 1, steps: int = 2, size: int = 64, text: str = "a red fox in snow", prefix: str = "test"
 ) -> Graph:
-    """The graph that everybody starts with."""
+    """Return the usual text-to-image graph."""
     sampling = {"seed": seed, "steps": steps, "cfg": 7, "sampler_name": "euler", "scheduler": "normal", "denoise": 1}
     links = {"model": ["4", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5", 0]}
     return {
@@ -27,7 +27,7 @@ def text_to_image(
 
 
 def flux(steps: int = 2) -> Graph:
-    """Modular sampling with a diffusion model, two text models and a VAE of their own."""
+    """Return a graph of modular sampling with separate files for diffusion model, text encoders and VAE."""
     return {
         "1": node("UNETLoader", unet_name="flux1-dev.safetensors", weight_dtype="default"),
         "2": node(
@@ -58,7 +58,7 @@ def flux(steps: int = 2) -> Graph:
 
 
 def inverted(image: str) -> Graph:
-    """A graph without a sampler."""
+    """Return a graph without a sampler."""
     return {
         "1": node("LoadImage", image=image),
         "2": node("ImageInvert", image=["1", 0]),

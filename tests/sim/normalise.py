@@ -1,6 +1,6 @@
-"""Takes from frames and bodies what differs from run to run, and nothing else.
+"""Removes from frames and bodies what differs from run to run, and nothing else.
 
-Ids are not touched: a replay sends the recorded ones. The result is JSON text, so that 1 and 1.0 differ.
+Ids are kept, since a replay sends the recorded ones. The result is JSON text, so that 1 and 1.0 differ.
 """
 
 import json
@@ -12,11 +12,11 @@ from typing import Any
 from PIL import Image
 
 MASKED_KEYS = frozenset(
-    {"timestamp", "create_time", "execution_start_time", "execution_end_time", "t"}  # moments
-    | {"ram_total", "ram_free", "vram_total", "vram_free", "torch_vram_total", "torch_vram_free"}  # bytes of the box
-    | {"traceback"}  # paths and source lines of the server
+    {"timestamp", "create_time", "execution_start_time", "execution_end_time", "t"}  # times
+    | {"ram_total", "ram_free", "vram_total", "vram_free", "torch_vram_total", "torch_vram_free"}  # bytes of memory
+    | {"traceback"}  # paths and line numbers of the server
 )
-SORTED_KEYS = frozenset({"executed", "current_outputs"})  # ComfyUI makes these lists of sets of strings
+SORTED_KEYS = frozenset({"executed", "current_outputs"})  # ComfyUI makes these lists from sets of strings
 FILE_NUMBER = re.compile(r"_(\d{5})_\.png")
 TEMPORARY = re.compile(r"_temp_[a-z]{5}_")
 BAR_TIMES = re.compile(r"\[\d\d:\d\d<[\d:?]+, *[\d.?]+it/s\]")
@@ -24,20 +24,20 @@ DURATION = re.compile(r"executed in [\d.]+ seconds")
 
 
 class Normaliser:
-    """The normal form of one recording or one replay: numbers count from the first one that it saw."""
+    """Normalises one recording or one replay; prompt and file numbers count from the first one in it."""
 
     def __init__(self, first_number: int = 0, first_file: int = 0) -> None:
         self.first_number, self.first_file = first_number, first_file
 
     @classmethod
     def of(cls, *texts: str) -> "Normaliser":
-        """Find the first prompt number and the first file number in all texts of a recording or replay."""
+        """Return a normaliser that starts at the first prompt number and file number in these texts."""
         files = [int(number) for text in texts for number in FILE_NUMBER.findall(text)]
         numbers = [int(number) for text in texts for number in re.findall(r'"(?:number|priority)": (\d+)', text)]
         return cls(min(numbers, default=0), min(files, default=0))
 
     def frame(self, frame: str | bytes) -> str:
-        """Normalise a frame; of a binary one the framing, the metadata and the picture's format and size stay."""
+        """Normalise a frame; a binary one is reduced to framing, metadata, and the image's format and size."""
         if isinstance(frame, str):
             return self.body(json.loads(frame))
         kind, second = (int.from_bytes(frame[place : place + 4], "big") for place in (0, 4))

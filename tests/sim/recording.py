@@ -1,4 +1,4 @@
-"""The recorded traffic of a real ComfyUI, as this folder's tests read it."""
+"""Reads the recorded traffic of a real ComfyUI."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parents[1] / "recordings"
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One HTTP request and its answer."""
+    """One HTTP request and its response."""
 
     method: str
     path: str
@@ -22,14 +22,14 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One scenario: the frames that each socket received, in order, and the HTTP exchanges, in order."""
+    """One scenario: the frames that each socket received and the HTTP exchanges, both in order."""
 
     name: str
     frames: dict[str, list[str | bytes]]
     exchanges: list[Exchange]
 
     def client_id(self, socket: str) -> str:
-        """The id that a socket connected with, as its first frame says."""
+        """Return the client id of a socket, from its first frame."""
         sid = json.loads(self.frames[socket][0])["data"]["sid"]
         assert isinstance(sid, str)
         return sid

@@ -1,4 +1,4 @@
-"""Does to a simulated server what a recording's client did to the real one."""
+"""Replays the client's side of a recording on a simulated server."""
 
 import asyncio
 import json
@@ -29,12 +29,12 @@ RECORDED_SERVER = SimConfig(
     preview_size=96,
     device="cpu",
 )
-"""The machine that the recordings were made on."""
+"""The server that the recordings were made of."""
 FLAGS = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}
 
 
 class Socket:
-    """A client's socket, and all that it received."""
+    """A client's socket, and the frames that it received."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.frames: list[str | bytes] = []
@@ -55,12 +55,12 @@ class Socket:
         await self._connection.send(json.dumps(message))
 
     async def count(self, frames: int) -> None:
-        """Wait until so many frames have come."""
+        """Wait until a number of frames was received."""
         async with self._arrived:
             await self._arrived.wait_for(lambda: len(self.frames) >= frames)
 
     async def settle(self) -> None:
-        """Wait until all that was sent has come: a pong cannot overtake a frame."""
+        """Wait until all frames sent so far were received: a pong cannot overtake a frame."""
         await (await self._connection.ping())
 
     async def close(self) -> None:
@@ -69,7 +69,7 @@ class Socket:
 
 
 class Replay:
-    """One recording under way: each `request` is the next recorded one, word for word."""
+    """A running replay; each `request` sends the next recorded request unchanged."""
 
     def __init__(self, server: SimServer, gate: Gate, http: httpx.AsyncClient, recording: Recording) -> None:
         self.server, self.gate, self.recording = server, gate, recording
@@ -80,12 +80,12 @@ class Replay:
         self._gone: dict[str, list[str | bytes]] = {}
 
     def on(self, name: str) -> Self:
-        """The same server and client with another recording."""
+        """Return a replay of another recording with the same server and HTTP client."""
         return type(self)(self.server, self.gate, self._http, load(name))
 
     @property
     def frames(self) -> dict[str, list[str | bytes]]:
-        """What each socket received, a second one of the same name after the first."""
+        """The frames that each socket received; sockets of the same name are concatenated."""
         names = self._gone.keys() | self.sockets.keys()
         return {
             name: self._gone.get(name, []) + (self.sockets[name].frames if name in self.sockets else [])
@@ -93,7 +93,13 @@ class Replay:
         }
 
     async def open(self, name: str = "owner", *, like: str | None = None, flags: bool = True) -> None:
-        """Open a socket with the recorded client id, and wait until the server has greeted it."""
+        """Open a socket with the recorded client id, and wait for the server's first frames.
+
+        Args:
+            name: Name of the socket in the recording.
+            like: Name of the socket whose client id to use, if another.
+            flags: Whether to send feature flags.
+        """
         client_id = self.recording.client_id(like or name)
         url = f"{self.server.url.replace('http', 'ws')}/ws?clientId={client_id}"
         socket = self.sockets[name] = Socket(await connect(url, max_size=None))
@@ -104,7 +110,7 @@ class Replay:
             await socket.count(1)
 
     async def close(self, name: str = "owner") -> None:
-        """Close a socket, and wait until the server knows."""
+        """Close a socket, and wait until the server has noticed."""
         socket = self.sockets.pop(name)
         await socket.settle()
         await socket.close()
@@ -122,24 +128,24 @@ class Replay:
             self.exchanges.append(Exchange(planned.method, planned.path, planned.request, answer.status_code, body))
 
     async def start(self) -> None:
-        """Let the first job start, up to the node that takes time."""
+        """Let the first job start, up to the first node that takes time."""
         self.gate.let_start()
         await eventually(lambda: self.server.sockets.last_node is not None, "the first node")
         await self.settle()
 
     async def steps(self, count: int) -> None:
-        """Let the sampler do so many steps, and wait until they have been told."""
+        """Let the sampler do a number of steps, and wait until their frames were received."""
         await self.gate.let_steps(count)
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until the server has sent all that it had to say, and the sockets have received it."""
+        """Wait until the server has sent all queued frames, and the sockets have received them."""
         await self.server.sockets.outbox.join()
         for socket in self.sockets.values():
             await socket.settle()
 
     async def finish(self, *prompt_ids: str) -> None:
-        """Let everything run; ask for each prompt once it has ended, as the recording did."""
+        """Let everything run, and request each prompt once it has ended, as in the recording."""
         await self.gate.let_all()
         for prompt_id in prompt_ids:
             await eventually(partial(self.server.queue.history.__contains__, prompt_id), "the end of a prompt")
@@ -154,7 +160,7 @@ class Replay:
 
 @asynccontextmanager
 async def replaying(name: str) -> AsyncIterator[Replay]:
-    """Start a server like the recorded one, held at its first job, for the replay of a recording."""
+    """Start a server like the recorded one, blocked at its first job, and replay a recording on it."""
     gate = Gate()
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(SimServer(RECORDED_SERVER, pace=gate))

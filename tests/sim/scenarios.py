@@ -1,4 +1,4 @@
-"""What the recorded client did, scenario by scenario, waiting on conditions where it slept."""
+"""The recorded scenarios, which wait for conditions where the recorded client slept."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -7,7 +7,7 @@ from tests.sim.replay import Replay
 
 Scenario = Callable[[Replay], Awaitable[None]]
 EARLIER_SUCCESSES, EARLIER_FAILURES = 29, 4
-"""Jobs that the real server had behind it when `http_surface` was recorded, before the last three recordings."""
+"""Jobs that the real server had run before `http_surface` was recorded, apart from the last three recordings."""
 
 
 async def three_sequential_cold_then_warm(replay: Replay) -> None:

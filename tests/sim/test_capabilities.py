@@ -1,4 +1,4 @@
-"""Old servers, played: each lacks what its version lacked, and has it from the next one on."""
+"""Simulated old versions: each capability is missing before the version that introduced it."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ def like(version: str) -> SimConfig:
 
 
 async def frames_of_a_prompt(it: Client) -> list[Any]:
-    """The frames of one prompt, to a client that takes previews with metadata."""
+    """Return the frames of one prompt for a client that accepts previews with metadata."""
     async with it.socket("me") as connection:
         await events(connection, "status")
         socket = Socket(connection)
@@ -37,7 +37,7 @@ async def frames_of_a_prompt(it: Client) -> list[Any]:
 
 
 @pytest.mark.parametrize("version", ["0.3.40", "0.3.57", "0.3.64", "0.33.0"])
-async def test_a_server_tells_the_version_that_it_plays(version: str) -> None:
+async def test_a_server_reports_the_version_that_it_simulates(version: str) -> None:
     async with client(like(version)) as it:
         assert (await it.get("/system_stats"))["system"]["comfyui_version"] == version
         assert (await it.run(text_to_image()))["status"]["status_str"] == "success"
@@ -72,7 +72,7 @@ async def test_the_id_that_a_client_chose(version: str, has: bool) -> None:
     ("version", "prompt_id", "becomes"),
     [("0.24.1", "mine", "mine"), ("0.24.1", None, "None"), ("0.24.1", 7, "7"), ("0.25.0", "mine", None)],
 )
-async def test_an_id_that_is_no_uuid(version: str, prompt_id: object, becomes: str | None) -> None:
+async def test_an_id_that_is_not_a_uuid(version: str, prompt_id: object, becomes: str | None) -> None:
     async with client(like(version)) as it:
         answer = await it.http.post("/prompt", json={"prompt": text_to_image(), "prompt_id": prompt_id})
         assert (answer.status_code, answer.json().get("prompt_id")) == (400 if becomes is None else 200, becomes)
@@ -127,7 +127,7 @@ async def test_the_list_of_jobs_and_the_atomic_cancel(version: str, jobs: int, c
         assert (await it.http.get(f"/api/jobs/{prompt_id}")).status_code == jobs
         one = (await it.http.post(f"/api/jobs/{prompt_id}/cancel")).status_code
         several = (await it.http.post("/api/jobs/cancel", json={"job_ids": [prompt_id]})).status_code
-        # Where only GET /api/jobs/<id> is known, "cancel" is taken for an id.
+        # Where only GET /api/jobs/<id> exists, "cancel" is taken for an id.
         assert (one, several) == (cancel, 405 if jobs == 200 and cancel == 404 else cancel)
 
 
@@ -138,21 +138,21 @@ async def test_a_cross_site_fetch(version: str, status: int) -> None:
 
 
 @pytest.mark.parametrize("version", ["", "new", "0", "1.x", "v0.3.57"])
-def test_what_is_no_version(version: str) -> None:
+def test_an_invalid_version_is_rejected(version: str) -> None:
     with pytest.raises(BadVersionError, match="as in"):
         capabilities_of(version)
 
 
-def test_the_command_line_wants_a_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_rejects_an_invalid_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["sim", "--like", "old"])
     assert ended.value.code == 2
     assert "'old' is no version" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("version", "told"), [("0.3.40", None), ("0.3.45", "3")])
-async def test_the_node_of_a_step_of_a_prompt_without_client(version: str, told: str | None) -> None:
+@pytest.mark.parametrize(("version", "node"), [("0.3.40", None), ("0.3.45", "3")])
+async def test_the_node_of_a_step_of_a_prompt_without_client(version: str, node: str | None) -> None:
     async with client(like(version)) as it, it.socket("other") as socket:
         await it.submit(text_to_image())
         (*_, step) = await events(socket, "progress")
-        assert step["data"]["node"] == told
+        assert step["data"]["node"] == node

@@ -1,4 +1,4 @@
-"""The simulated server against the recordings of the real one: the same frames, the same bodies."""
+"""The simulated server sends the same frames and bodies as the recorded real one."""
 
 import json
 from collections.abc import Iterable
@@ -10,14 +10,14 @@ from tests.sim.recording import FOLDER, Exchange
 from tests.sim.replay import replaying
 from tests.sim.scenarios import SCENARIOS
 
-START_OF_LAST_JOBS = 21
-"""Entries at the end of the recorded log that belong to the jobs which the replay runs, too."""
+LAST_JOBS_ENTRIES = 21
+"""Number of entries at the end of the recorded log that belong to the jobs that the replay runs, too."""
 
 DIFFERENT: dict[tuple[str, str], str] = {
     ("bystander_with_logs", "/internal/logs/raw"): "the real server had printed its imports and run other jobs",
-    ("http_surface", "/internal/logs/raw"): "so it had here: the entries of the last three jobs are compared alone",
+    ("http_surface", "/internal/logs/raw"): "the same here: only the entries of the last three jobs are compared",
 }
-"""Bodies that are not compared whole, and why."""
+"""Bodies that are not compared as a whole, and why."""
 
 
 def _exchanges(scenario: str, normaliser: Normaliser, exchanges: Iterable[Exchange]) -> list[str]:
@@ -25,7 +25,7 @@ def _exchanges(scenario: str, normaliser: Normaliser, exchanges: Iterable[Exchan
     for each in exchanges:
         body = each.response
         if (scenario, each.path) in DIFFERENT:
-            tail = body["entries"][-START_OF_LAST_JOBS:] if scenario == "http_surface" else []
+            tail = body["entries"][-LAST_JOBS_ENTRIES:] if scenario == "http_surface" else []
             body = {"keys": sorted(body), "size": body["size"], "entry": sorted(body["entries"][0]), "tail": tail}
         lines.append(f"{each.method} {each.path} {each.status} {normaliser.body(body)}")
     return lines

@@ -1,4 +1,4 @@
-"""The server in a process of its own leaves nothing behind."""
+"""The embedded server leaves no process behind."""
 
 import asyncio
 import os

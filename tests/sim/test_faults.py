@@ -1,4 +1,4 @@
-"""What can go wrong on the simulated server, seen by a plain client."""
+"""The faults of the simulated server, as a plain client sees them."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ async def code(it: Client, path: str, method: str = "GET") -> int:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-async def test_every_answer_is_an_error_for_a_while(it: Client, status: int) -> None:
+async def test_every_response_is_an_error_for_a_while(it: Client, status: int) -> None:
     with it.server.faults.fail(status) as fault:
         assert [await code(it, path) for path in ("/queue", "/api/queue", "/internal/logs/raw")] == [status] * 3
         with pytest.raises(InvalidStatus):
@@ -57,7 +57,7 @@ async def test_an_error_by_path_method_and_count(it: Client) -> None:
 
 
 @pytest.mark.parametrize("processed", [True, False])
-async def test_a_prompt_behind_an_error_lands_or_does_not(it: Client, processed: bool) -> None:
+async def test_a_prompt_with_an_error_response_is_processed_or_not(it: Client, processed: bool) -> None:
     it.server.faults.fail(502, "/prompt", times=1, processed=processed)
     answer = await it.http.post("/prompt", json={"prompt": text_to_image()})
     assert answer.status_code == 502
@@ -65,7 +65,7 @@ async def test_a_prompt_behind_an_error_lands_or_does_not(it: Client, processed:
 
 
 @pytest.mark.parametrize("processed", [True, False])
-async def test_an_answer_that_is_held(it: Client, processed: bool) -> None:
+async def test_a_held_response(it: Client, processed: bool) -> None:
     fault = it.server.faults.hold_responses("/prompt", method="POST", processed=processed)
     asked = asyncio.create_task(it.submit(text_to_image()))
     await eventually(lambda: fault.hits, "the request")
@@ -77,7 +77,7 @@ async def test_an_answer_that_is_held(it: Client, processed: bool) -> None:
     assert len(it.server.submitted) == 1
 
 
-async def test_a_prompt_whose_client_gave_up_still_lands(it: Client) -> None:
+async def test_a_prompt_whose_client_gave_up_is_still_processed(it: Client) -> None:
     fault = it.server.faults.hold_responses("/prompt")
     asked = asyncio.create_task(it.submit(text_to_image()))
     await eventually(lambda: fault.hits, "the request")
@@ -88,13 +88,13 @@ async def test_a_prompt_whose_client_gave_up_still_lands(it: Client) -> None:
     await eventually(lambda: len(it.server.submitted) == 1, "the prompt")
 
 
-async def test_a_slow_answer_comes(it: Client) -> None:
+async def test_a_delayed_response_arrives(it: Client) -> None:
     with it.server.faults.delay(0.01, "/queue") as fault:
         assert await code(it, "/queue") == 200
     assert fault.hits == 1
 
 
-async def test_what_is_submitted_is_what_was_accepted(it: Client) -> None:
+async def test_submitted_has_the_accepted_prompts_only(it: Client) -> None:
     graph = text_to_image()
     assert await code(it, "/prompt", "POST") == 500
     assert (await it.http.post("/prompt", json={"prompt": {}})).status_code == 400
@@ -112,11 +112,11 @@ async def test_refused_websockets(it: Client, status: int) -> None:
         await events(socket, "status")
 
 
-async def test_what_a_stripped_upgrade_is_answered_in_truth(it: Client) -> None:
-    true = await it.http.get("/ws")
+async def test_a_stripped_upgrade_gets_the_real_response(it: Client) -> None:
+    real = await it.http.get("/ws")
     with it.server.faults.refuse_sockets():
-        played = await it.http.get("/ws")
-    assert (played.status_code, played.text) == (true.status_code, true.text)
+        simulated = await it.http.get("/ws")
+    assert (simulated.status_code, simulated.text) == (real.status_code, real.text)
 
 
 @pytest.mark.parametrize(("greeted", "close"), [(True, 1001), (False, 1011), (True, None), (False, None)])
@@ -133,19 +133,19 @@ async def test_websockets_that_are_accepted_and_closed(it: Client, greeted: bool
         await events(socket, "status")
 
 
-async def test_a_deaf_socket_stays_open_and_hears_nothing(it: Client, socket: ClientConnection) -> None:
+async def test_a_deaf_socket_stays_open_and_gets_no_frames(it: Client, socket: ClientConnection) -> None:
     await it.server.sockets.outbox.join()
     assert it.server.sockets.deafen("me")
     assert not it.server.sockets.deafen("me")
     await it.run(text_to_image(), client_id="me")
     await it.server.sockets.outbox.join()
-    heard = Socket(socket)
-    await heard.settle()
-    assert heard.frames == []
+    deaf = Socket(socket)
+    await deaf.settle()
+    assert deaf.frames == []
     async with it.socket("me") as again:
         await it.run(text_to_image(seed=2), client_id="me")
         assert progress(await events(again, "execution_success")) == [1, 2]
-    await heard.close()
+    await deaf.close()
 
 
 @pytest.mark.parametrize(
@@ -177,10 +177,10 @@ async def test_truncated_frames(it: Client, socket: ClientConnection) -> None:
     it.server.faults.truncate("progress", times=1)
     it.server.faults.truncate(lambda _, data: isinstance(data, Preview), times=1)
     await it.submit(text_to_image(steps=4), client_id="me", extra_data={"preview_method": "taesd"})
-    broken, pictures = [], []
+    broken, images = [], []
     async for frame in socket:
         if isinstance(frame, bytes):
-            pictures.append(frame.endswith(b"\xff\xd9"))
+            images.append(frame.endswith(b"\xff\xd9"))
             continue
         try:
             if json.loads(frame)["type"] == "execution_success":
@@ -189,10 +189,10 @@ async def test_truncated_frames(it: Client, socket: ClientConnection) -> None:
             broken.append(frame)
     assert len(broken) == 1
     assert broken[0].startswith('{"type": "progress"')
-    assert pictures == [False, True, True, True]
+    assert images == [False, True, True, True]
 
 
-async def test_a_held_loop_takes_connections_and_answers_nothing(it: Client, socket: ClientConnection) -> None:
+async def test_a_held_loop_accepts_connections_and_answers_nothing(it: Client, socket: ClientConnection) -> None:
     faults, established = it.server.faults, len(it.server.faults.connections.established)
     faults.hold_loop()
     asked = asyncio.create_task(it.get("/queue"))
@@ -208,7 +208,7 @@ async def test_a_held_loop_takes_connections_and_answers_nothing(it: Client, soc
     await (await greeted).close()
 
 
-async def test_a_held_loop_tells_later_what_was_done_meanwhile() -> None:
+async def test_frames_of_a_held_loop_arrive_later() -> None:
     gate = Gate()
     async with client(pace=gate) as it, it.socket("me") as socket:
         prompt_id = await it.submit(text_to_image(), client_id="me")
@@ -221,7 +221,7 @@ async def test_a_held_loop_tells_later_what_was_done_meanwhile() -> None:
         assert progress(await events(socket, "execution_success")) == [1, 2]
 
 
-async def test_a_held_loop_does_not_notice_who_leaves(it: Client, socket: ClientConnection) -> None:
+async def test_a_held_loop_does_not_notice_disconnects(it: Client, socket: ClientConnection) -> None:
     it.server.faults.hold_loop()
     socket.transport.abort()
     await socket.wait_closed()
@@ -260,7 +260,7 @@ async def test_a_server_may_stop_with_everything_held() -> None:
                 await asked
 
 
-async def test_a_server_lets_go_of_every_connection(it: Client) -> None:
+async def test_a_server_keeps_no_closed_connection(it: Client) -> None:
     for _ in range(20):
         async with httpx.AsyncClient() as http, it.socket("me") as socket:
             await http.get(f"{it.server.url}/queue")

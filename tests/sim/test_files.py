@@ -1,4 +1,4 @@
-"""Pictures over HTTP: what was saved, in which form, and what is refused."""
+"""Image files over HTTP: saved and converted images, and refused requests."""
 
 import json
 from io import BytesIO
@@ -23,7 +23,7 @@ def _png(size: tuple[int, int] = (64, 48)) -> bytes:
     return buffer.getvalue()
 
 
-async def test_a_saved_picture_carries_its_prompt() -> None:
+async def test_a_saved_image_contains_its_prompt() -> None:
     async with client() as it:
         graph = text_to_image(size=128, prefix="a/b/fox %width%")
         entry = await it.run(graph, extra_data={"extra_pnginfo": {"workflow": {"id": "w1"}}})
@@ -39,7 +39,7 @@ async def test_a_saved_picture_carries_its_prompt() -> None:
 
 
 @pytest.mark.parametrize("form", ["webp", "jpeg"])
-async def test_a_lighter_form(form: str) -> None:
+async def test_a_preview_format(form: str) -> None:
     async with client() as it:
         await it.run(text_to_image(size=256))
         query = {"filename": "test_00001_.png"}
@@ -73,7 +73,7 @@ async def test_saving_outside_the_output_folder_is_an_error() -> None:
         assert "outside the output folder" in entry["status"]["messages"][-1][1]["exception_message"]
 
 
-async def test_an_uploaded_picture_runs_through_a_graph_without_sampler() -> None:
+async def test_an_uploaded_image_runs_through_a_graph_without_sampler() -> None:
     async with client() as it:
         answer = await it.http.post("/upload/image", files={"image": ("red.png", _png(), "image/png")})
         assert answer.json() == {"name": "red.png", "subfolder": "", "type": "input"}
@@ -106,7 +106,7 @@ async def test_a_changed_upload_is_not_taken_from_the_cache() -> None:
         assert sizes == [(32, 24), (32, 32)]
 
 
-async def test_equal_prompts_give_equal_pictures() -> None:
+async def test_equal_prompts_give_equal_images() -> None:
     async with client() as it:
         for prefix in ("one", "two"):
             await it.run(text_to_image(prefix=prefix))

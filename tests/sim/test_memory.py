@@ -1,4 +1,4 @@
-"""The memory of the box moves while a model loads."""
+"""The simulated memory fills gradually while a model loads."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ LOADING = replace(FAST, load_seconds=5.0)
 
 
 class MemoryRecorder(Clock):
-    """Lets no time pass, and writes down what memory is free at each moment of loading."""
+    """A clock without waiting that records the free RAM and VRAM at each stage of loading."""
 
     def __init__(self) -> None:
         self.free: list[tuple[int, int]] = []
@@ -48,13 +48,13 @@ async def test_first_the_ram_grows_and_then_the_card() -> None:
 
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
-async def test_what_is_loaded_at_once_is_held_at_once(device: Device) -> None:
+async def test_a_model_loaded_at_once_is_in_memory_at_once(device: Device) -> None:
     free = await free_memory_while_loading(replace(FAST, device=device))
     assert len(free) == 4
     assert free[0][0] - free[1][0] > 6 * GIB
 
 
-def test_a_full_card_drops_what_is_oldest() -> None:
+def test_a_full_card_evicts_the_oldest_part() -> None:
     memory = Memory("cuda", "a card", card_total=10 * GIB, ram_total=32 * GIB)
     for key in ("a/x", "b/x", "a/x", "c/x"):
         memory.load(key, 4000)
@@ -62,7 +62,7 @@ def test_a_full_card_drops_what_is_oldest() -> None:
     assert memory.loaded_parts == {"a/x": 4000 * MIB, "c/x": 4000 * MIB}
 
 
-def test_reading_a_file_again_lets_go_of_its_parts() -> None:
+def test_reading_a_file_again_unloads_its_parts() -> None:
     memory = Memory("cuda", "a card", card_total=10 * GIB, ram_total=32 * GIB)
     memory.read_file("a", 100)
     memory.grow_file("a", 100, 0.5)

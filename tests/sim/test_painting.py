@@ -1,4 +1,4 @@
-"""The pictures: the same every time, of the right size, about the prompt, sharper with each step."""
+"""The painted images: reproducible, of the right size, about the prompt; previews get sharper with each step."""
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
@@ -23,14 +23,14 @@ def test_any_size(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("text", PROMPTS)
-def test_no_prompt_gives_a_dull_picture(text: str) -> None:
+def test_no_prompt_gives_a_flat_image(text: str) -> None:
     for seed in range(4):
         image = paint(Scene(text, seed), (96, 64))
         assert max(ImageStat.Stat(image).stddev) > 15
         assert _distance(image, paint(Scene(text, seed), (96, 64))) == 0
 
 
-def test_seed_batch_and_words_change_the_picture() -> None:
+def test_seed_batch_index_and_words_change_the_image() -> None:
     base = paint(Scene("a house", 1), (64, 64))
     for other in (Scene("a house", 2), Scene("a house", 1, index=1), Scene("a house by the sea", 1)):
         assert _distance(base, paint(other, (64, 64))) > 10
@@ -43,7 +43,7 @@ def test_a_red_fox_is_redder_than_the_snow_around_it() -> None:
     assert red - blue > 20 > sky_red - sky_blue
 
 
-def test_previews_come_closer_to_the_picture_with_each_step() -> None:
+def test_previews_approach_the_image_with_each_step() -> None:
     scene, size = Scene("a red fox in snow", 3), (128, 128)
     distances = [_distance(preview(scene, size, step / 8), paint(scene, size)) for step in range(1, 9)]
     assert distances == sorted(distances, reverse=True)

@@ -1,4 +1,4 @@
-"""What a client sees of its prompts, beyond what the recordings show."""
+"""Prompts from a client's view, beyond what the recordings show."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ ID = "20bb96da-e118-40f4-b574-597b315034ce"
 
 
 @pytest.mark.parametrize("prompt_id", ["nonsense", ID.upper(), ID.replace("-", ""), 7])
-async def test_a_prompt_id_that_is_no_canonical_uuid_is_refused(prompt_id: object) -> None:
+async def test_a_prompt_id_that_is_not_a_canonical_uuid_is_refused(prompt_id: object) -> None:
     async with client() as it:
         answer = await it.http.post("/prompt", json={"prompt": text_to_image(), "prompt_id": prompt_id})
         assert answer.status_code == 400
@@ -34,7 +34,7 @@ async def test_numbers_order_the_queue() -> None:
         assert [item[0] for item in sorted(pending)] == [-5.0, 0, 9.0]
 
 
-async def test_history_is_written_after_the_frame_that_states_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_history_is_written_after_the_last_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     written = asyncio.Event()
     monkeypatch.setattr(Clock, "settle", lambda _: written.wait())
     async with client() as it, it.socket("me") as socket:
@@ -54,14 +54,14 @@ async def test_nothing_runs_for_a_moment_between_two_prompts() -> None:
         assert (queue["queue_running"], [item[1] for item in queue["queue_pending"]]) == ([], [prompt_id])
 
 
-async def test_secrets_never_come_back() -> None:
+async def test_secrets_are_never_returned() -> None:
     async with client() as it:
         entry = await it.run(text_to_image(), extra_data={"api_key_comfy_org": "s3cret", "mine": 1})
         assert "s3cret" not in json.dumps(entry)
         assert entry["prompt"][3]["mine"] == 1
 
 
-async def test_previews_come_when_the_prompt_asks_for_them() -> None:
+async def test_previews_are_sent_if_the_prompt_requests_them() -> None:
     async with client() as it, it.socket("me") as socket:
         for method, expected in (("none", 0), ("default", 0), ("latent2rgb", 2), ("taesd", 2), ("what?", 0)):
             graph = text_to_image(seed=len(method) + expected)
@@ -70,7 +70,7 @@ async def test_previews_come_when_the_prompt_asks_for_them() -> None:
             assert sum(isinstance(frame, bytes) for frame in frames) == expected, method
 
 
-async def test_a_prompt_without_client_tells_everybody_its_steps_and_nobody_its_end() -> None:
+async def test_a_prompt_without_client_sends_its_steps_to_all_and_its_end_to_none() -> None:
     async with client() as it, it.socket("other") as socket:
         await it.submit(text_to_image())
         await it.submit(text_to_image(seed=2), client_id="other")
@@ -113,7 +113,7 @@ async def test_equal_texts_are_encoded_once() -> None:
         assert len({"6", "7"} & set(ran)) == 1
 
 
-async def test_cancel_says_what_happened() -> None:
+async def test_cancel_returns_whether_it_cancelled() -> None:
     gate = Gate()
     async with client(pace=gate) as it:
         running, pending, later = [await it.submit(text_to_image(seed)) for seed in range(3)]
@@ -143,7 +143,7 @@ async def test_an_interrupt_of_another_prompt_is_a_silent_no_op() -> None:
         assert (await it.ended(running))["status"]["status_str"] == "success"
 
 
-async def test_an_interrupt_without_prompt_hits_whatever_runs() -> None:
+async def test_an_interrupt_without_prompt_stops_whatever_runs() -> None:
     gate = Gate()
     async with client(pace=gate) as it:
         running = await it.submit(text_to_image())
@@ -154,7 +154,7 @@ async def test_an_interrupt_without_prompt_hits_whatever_runs() -> None:
         assert (status["completed"], status["messages"][-1][0]) == (False, "execution_interrupted")
 
 
-async def test_memory_moves_with_what_is_loaded() -> None:
+async def test_free_memory_follows_the_loaded_models() -> None:
     async def free(path: str = "/system_stats") -> int:
         value = (await it.get(path))["devices"][0]["vram_free"]
         assert isinstance(value, int)

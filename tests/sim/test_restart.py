@@ -1,4 +1,4 @@
-"""The end of a server and what comes after it, on the same port."""
+"""Stopping the simulated server, and restarting it on the same port."""
 
 from dataclasses import replace
 from typing import Any
@@ -43,7 +43,7 @@ async def test_a_restart_forgets_the_queue_and_the_history() -> None:
         assert len(it.server.submitted) == 3
 
 
-async def test_a_restart_keeps_what_was_saved_and_no_more() -> None:
+async def test_a_restart_keeps_saved_files_only() -> None:
     graph = text_to_image()
     graph["10"] = node("PreviewImage", images=["8", 0])
     async with client() as it:
@@ -56,7 +56,7 @@ async def test_a_restart_keeps_what_was_saved_and_no_more() -> None:
         assert again["outputs"]["9"]["images"][0]["filename"] == "test_00002_.png"
 
 
-async def test_another_box_behind_the_same_port() -> None:
+async def test_another_server_on_the_same_port() -> None:
     async with client() as it:
         saved = (await it.run(text_to_image()))["outputs"]["9"]["images"][0]
         before = await identity(it)
@@ -78,7 +78,7 @@ async def test_between_stop_and_restart_nobody_listens() -> None:
         assert await it.get("/queue") == {"queue_running": [], "queue_pending": []}
 
 
-async def test_a_stop_in_order_says_goodbye() -> None:
+async def test_an_orderly_stop_closes_sockets_with_a_close_frame() -> None:
     async with client() as it, it.socket("me") as socket:
         await events(socket, "status")
         await it.server.stop()
@@ -86,7 +86,7 @@ async def test_a_stop_in_order_says_goodbye() -> None:
             await socket.recv()
 
 
-async def test_a_restart_goes_on_with_the_faults_of_before() -> None:
+async def test_faults_outlive_a_restart() -> None:
     async with client() as it:
         with it.server.faults.fail(503):
             await it.server.restart()

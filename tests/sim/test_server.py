@@ -1,4 +1,4 @@
-"""The server as a neighbour on the network: its doors, its visitors, its end."""
+"""The simulated server on the network: routes, origin check, other clients, and its end."""
 
 import asyncio
 from dataclasses import replace
@@ -24,12 +24,12 @@ from tests.waiting import eventually
         ({"Host": "box.example", "Origin": "http://evil.example"}, 200),
     ],
 )
-async def test_foreign_pages_are_kept_out(headers: dict[str, str], status: int) -> None:
+async def test_requests_from_other_web_sites_are_rejected(headers: dict[str, str], status: int) -> None:
     async with client() as it:
         assert (await it.http.get("/queue", headers=headers)).status_code == status
 
 
-async def test_the_own_page_is_let_in() -> None:
+async def test_requests_from_its_own_page_are_accepted() -> None:
     async with client() as it:
         assert (await it.http.get("/queue", headers={"Origin": it.server.url})).status_code == 200
 
@@ -52,7 +52,7 @@ async def test_the_root_is_a_web_page() -> None:
         assert "<title>ComfyUI</title>" in answer.text
 
 
-async def test_a_body_that_is_no_json_is_a_server_error() -> None:
+async def test_a_body_that_is_not_json_is_a_server_error() -> None:
     async with client() as it:
         assert (await it.http.post("/prompt", content=b"{")).status_code == 500
         assert (await it.run(text_to_image()))["status"]["status_str"] == "success"
@@ -68,22 +68,22 @@ async def test_a_body_that_is_no_json_is_a_server_error() -> None:
         ("sort_order=up", "sort_order"),
     ],
 )
-async def test_a_wrong_query_of_jobs_is_explained(query: str, error: str) -> None:
+async def test_an_invalid_query_of_jobs_is_explained(query: str, error: str) -> None:
     async with client() as it:
         answer = await it.http.get(f"/api/jobs?{query}")
         assert answer.status_code == 400
         assert error in answer.json()["error"]
 
 
-async def test_foreign_users_queue_jobs_of_their_own() -> None:
+async def test_other_clients_queue_jobs_of_their_own() -> None:
     async with client(replace(FAST, other_clients=2, other_client_pause=(0.0, 0.01))) as it:
-        await eventually(lambda: len(it.server.queue.history) >= 4, "four foreign jobs")
+        await eventually(lambda: len(it.server.queue.history) >= 4, "four jobs of other clients")
         owners = {entry["prompt"][3]["client_id"] for entry in it.server.queue.history.values()}
         assert len(owners) == 2
         assert all(entry["status"]["completed"] for entry in it.server.queue.history.values())
 
 
-async def test_serve_tells_its_url_and_ends_when_cancelled() -> None:
+async def test_serve_reports_its_url_and_ends_when_cancelled() -> None:
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(serve(FAST, "127.0.0.1", 0, ready.set_result))
     url = await ready

@@ -1,4 +1,4 @@
-"""Verdicts on broken graphs: the server answers 400 with its reasons, and goes on."""
+"""Validation of broken graphs: the server responds 400 with the reasons, and goes on."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def test_a_missing_input_is_named() -> None:
     assert _reasons(graph) == {"3": ["required_input_missing"]}
 
 
-def test_a_long_list_of_choices_is_not_sent_back() -> None:
+def test_a_long_list_of_choices_is_not_included_in_the_error() -> None:
     verdict = validate_prompt(_changed("3", "sampler_name", "eule"), NODES, lambda name: False)
     error = verdict.node_errors["3"]["errors"][0]
     assert error["details"] == "sampler_name: 'eule' not in (list of length 44)"
@@ -77,7 +77,7 @@ VALUES = st.one_of(
 
 
 @given(st.data())
-def test_no_values_break_the_validation(data: st.DataObject) -> None:
+def test_no_value_breaks_the_validation(data: st.DataObject) -> None:
     kinds = data.draw(st.lists(st.sampled_from(sorted(NODES)), min_size=1, max_size=3))
     graph = {
         str(place): {"class_type": kind, "inputs": {name: data.draw(VALUES) for name in NODES[kind].inputs}}
