@@ -28,9 +28,9 @@ from comfytui.sim.submit import Submissions
 SHUTDOWN_SECONDS = 0.2
 """How long to wait for connections that do not close."""
 KEPT_BODIES = 100_000
-SILENT = logging.getLogger("comfytui.sim")
-SILENT.addHandler(logging.NullHandler())
-SILENT.propagate = False
+LOGGER = logging.getLogger("comfytui.sim")
+LOGGER.addHandler(logging.NullHandler())
+LOGGER.propagate = False
 
 
 class SimServer:
@@ -90,7 +90,7 @@ class SimServer:
         Raises:
             OSError: If the port is in use.
         """
-        self._runner = web.AppRunner(make_app(self), access_log=None, logger=SILENT, shutdown_timeout=SHUTDOWN_SECONDS)
+        self._runner = web.AppRunner(make_app(self), access_log=None, logger=LOGGER, shutdown_timeout=SHUTDOWN_SECONDS)
         await self._runner.setup()
         assert self._runner.server is not None
         factory = self.faults.connections.wrap(self._runner.server)

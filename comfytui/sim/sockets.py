@@ -14,7 +14,8 @@ from aiohttp import ClientError, WSMsgType, web
 from PIL import Image, ImageOps
 
 from comfytui.sim.capabilities import Capabilities
-from comfytui.sim.faults.faults import Faults, HandshakeFault
+from comfytui.sim.faults.fault_types import HandshakeFault
+from comfytui.sim.faults.faults import Faults
 
 PREVIEW = 1
 PREVIEW_WITH_METADATA = 4

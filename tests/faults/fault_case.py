@@ -13,7 +13,7 @@ from comfytui.session.selectors import awaiting_history
 from comfytui.session.state import SessionState
 from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
-from comfytui.sim.faults.faults import ResponseFault
+from comfytui.sim.faults.fault_types import ResponseFault
 from comfytui.sim.server import SimServer
 from tests.faults.leak_check import count_connections, count_tasks, leaked_connections, leaked_tasks
 from tests.faults.proxy import Proxy, proxy_to

@@ -1,6 +1,6 @@
 """Faults of sockets that stay open but lose, duplicate, truncate or reorder frames."""
 
-from comfytui.sim.faults.faults import FrameFault
+from comfytui.sim.faults.fault_types import FrameFault
 from tests.faults.catalogue import fault
 from tests.faults.fault_case import FaultCase
 

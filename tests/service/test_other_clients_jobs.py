@@ -12,7 +12,7 @@ from comfytui.service.connection import finished_jobs, poll_schedule
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
-from comfytui.sim.faults.faults import ResponseFault
+from comfytui.sim.faults.fault_types import ResponseFault
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.server import SimServer
 from tests.sim.gate import Gate

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
-from comfytui.sim.faults.faults import FrameFilter
+from comfytui.sim.faults.fault_types import FrameFilter
 from comfytui.sim.sockets import Preview
 from tests.sim.client import Client, client, events
 from tests.sim.gate import Gate
