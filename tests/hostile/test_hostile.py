@@ -26,7 +26,7 @@ def run_session(seed: int, folder: Path, seconds: float, attack_rate: float, siz
             print(f"seed {seed}: {attacks} attacks besides frames; {it.measurements}", flush=True)
 
 
-@pytest.mark.parametrize(("seed", "share", "size"), [(1, 0.5, (120, 40)), (2, 0.9, (80, 24))])
+@pytest.mark.parametrize(("seed", "attack_rate", "size"), [(1, 0.5, (120, 40)), (2, 0.9, (80, 24))])
 def test_a_short_session(
     tmp_path: Path, request: pytest.FixtureRequest, seed: int, attack_rate: float, size: tuple[int, int]
 ) -> None:
