@@ -41,13 +41,13 @@ class OtherClient:
             while True:
                 self._take(0)
         before, began = self.remaining, time.monotonic()
-        answer = self.http.post("/prompt", json={"prompt": graph, "client_id": "other"})
-        assert answer.status_code == 200, answer.text
+        response = self.http.post("/prompt", json={"prompt": graph, "client_id": "other"})
+        assert response.status_code == 200, response.text
         while self.remaining <= before:
             before = min(before, self.remaining)
             self._take(PATIENCE)
         seconds = time.monotonic() - began
-        self.http.post("/queue", json={"delete": [answer.json()["prompt_id"]]})
+        self.http.post("/queue", json={"delete": [response.json()["prompt_id"]]})
         return seconds
 
     def _take(self, patience: float) -> None:

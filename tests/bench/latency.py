@@ -39,7 +39,7 @@ def rows(home: Path, rounds: Rounds) -> Iterator[Row]:
         yield Row("frame to state, p50", "ms", 1000 * state, 5, 1000 * socket, "bare websockets client")
         with dashboard(server.url, home) as terminal:
             shown(terminal)
-            keys = median(terminal.answers(KEYS[: rounds.keys]))
+            keys = median(terminal.response_seconds(KEYS[: rounds.keys]))
             submit(terminal)
             painted = _to_paint(server, terminal, rounds.painted_frames)
         before = server.connected_at
@@ -52,7 +52,7 @@ def rows(home: Path, rounds: Rounds) -> Iterator[Row]:
     yield Row("frame to paint, slowest", "ms", late, 255, 1000 * max(floor), "bare Textual app", "5 + 250 ms", note)
     with bare(home, "input") as terminal:
         shown_bare(terminal)
-        floor_keys = median(terminal.answers(KEYS[: rounds.keys]))
+        floor_keys = median(terminal.response_seconds(KEYS[: rounds.keys]))
     yield Row("key to paint, in the prompt", "ms", 1000 * keys, 50, 1000 * floor_keys, "Input of a bare Textual app")
 
 

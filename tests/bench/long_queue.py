@@ -37,7 +37,7 @@ def rows(home: Path, rounds: Rounds) -> Iterator[Row]:
                 terminal.settle()
                 terminal.press(ESCAPE)
                 terminal.settle()
-                key = median(terminal.answers((DOWN, DOWN, UP) * (rounds.list_keys // 3)))
+                key = median(terminal.response_seconds((DOWN, DOWN, UP) * (rounds.list_keys // 3)))
                 openings.append(Opening(seconds, key, terminal.memory, memory(terminal.pid, "VmHWM")))
         body = server.queue()
     with bare(home, "static") as terminal:
@@ -45,7 +45,7 @@ def rows(home: Path, rounds: Rounds) -> Iterator[Row]:
         floor_memory = terminal.memory
     with bare(home, "input") as terminal:
         shown_bare(terminal)
-        floor_key = median(terminal.answers("abcdefghijkl"[: rounds.list_keys]))
+        floor_key = median(terminal.response_seconds("abcdefghijkl"[: rounds.list_keys]))
     what = f"queue of {rounds.pending:,} ({len(body) / 1e6:.0f} MB)"
     opened = 1000 * median(opening.seconds for opening in openings)
     yield Row(

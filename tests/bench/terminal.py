@@ -129,7 +129,7 @@ class Terminal:
         time.sleep(seconds)
         return sum(len(data) for _, data in self.written[before:])
 
-    def answers(self, keys: Sequence[str], quiet: float = 0.15) -> list[float]:
+    def response_seconds(self, keys: Sequence[str], quiet: float = 0.15) -> list[float]:
         """Return the seconds from each key to the first byte written after it.
 
         Each key comes after `quiet` seconds of rest and a random delay, so that it hits no regular beat.
@@ -140,7 +140,7 @@ class Terminal:
             time.sleep(random.uniform(0, 0.05))
             before, pressed = len(self.written), time.monotonic()
             self.press(key)
-            self.until(lambda before=before: len(self.written) > before, f"an answer to {key!r}")  # type: ignore[misc]
+            self.until(lambda before=before: len(self.written) > before, f"output after {key!r}")  # type: ignore[misc]
             seconds.append(self.written[before][0] - pressed)
         return seconds
 

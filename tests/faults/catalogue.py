@@ -199,13 +199,13 @@ async def answers_late(case: FaultCase) -> None:
 @fault
 async def answers_too_late(case: FaultCase) -> None:
     with case.sim.faults.delay(1.5) as late:
-        await eventually(lambda: late.hits >= 2, "two late answers")
+        await eventually(lambda: late.hits >= 2, "two late responses")
 
 
 @fault
 async def answers_never_come(case: FaultCase) -> None:
     with case.sim.faults.hold_responses(processed=True) as held:
-        await eventually(lambda: held.hits >= 3, "three held answers")
+        await eventually(lambda: held.hits >= 3, "three held responses")
 
 
 async def _hit(rule: RequestRule) -> None:

@@ -138,7 +138,7 @@ class Outcome:
     """How many more tasks the service has than before the fault."""
     connections_left: int = 0
     """How many more connections the service has than when idle, plus all those left after it stopped."""
-    sentences: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
 
 
 @asynccontextmanager
@@ -228,7 +228,7 @@ def _outcome(case: FaultCase, batches: list[Batch]) -> Outcome:
         unsettled=awaiting_history(case.state),
         link=Outcome.link if link.kind is case.final else f"{link}",
         is_settled=_is_settled(case, batches),
-        sentences=tuple(case.watcher.sentences),
+        messages=tuple(case.watcher.sentences),
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -151,7 +151,7 @@ class ProxiedConnection:
             data = await self._from[direction].read(CHUNK if rate is None else max(1, min(CHUNK, int(rate / 20))))
         except OSError:
             data = b""
-            self._notify(direction, self.reset)
+            self._propagate_reset(direction)
         if not data and direction is Direction.TO_SERVER:
             self.client_left = True
         return data
@@ -163,11 +163,12 @@ class ProxiedConnection:
             await writer.drain()
         except OSError:
             self._discarding.add(direction)
-            self._notify(OPPOSITE[direction], self.reset)
+            self._propagate_reset(OPPOSITE[direction])
 
-    def _notify(self, direction: Direction, end_connection: Callable[[], None]) -> None:
+    def _propagate_reset(self, direction: Direction) -> None:
+        """Reset the connection, unless the reset is discarded in this direction."""
         if direction not in self._discarding:
-            end_connection()
+            self.reset()
 
     async def _delay(self, direction: Direction, size: int) -> None:
         """Wait as long as the bytes take, and while the direction is frozen."""

@@ -56,7 +56,7 @@ async def test_a_batch_over_http_alone(like: str) -> None:
         assert {progress.current_step for progress in seen} == {0}
         fractions = [progress.batch_fraction for progress in seen]
         assert fractions == sorted(fractions)
-        await eventually(lambda: case.watcher.seen(batch)[-1].batch_fraction == 1, "the whole batch to be told")
+        await eventually(lambda: case.watcher.seen(batch)[-1].batch_fraction == 1, "the end of the whole batch")
         assert case.kinds() <= {LinkKind.CONNECTING, LinkKind.OFFLINE, LinkKind.NOT_COMFYUI, LinkKind.POLLING}
         assert case.state.link.kind is LinkKind.POLLING
         assert case.state.link.reason
@@ -68,7 +68,7 @@ async def test_jobs_of_other_clients_over_http_alone() -> None:
         await eventually(lambda: len(case.state.jobs) == 2, "both")
         assert {job.owner for job in case.state.jobs.values()} == {"they"}
         await eventually(lambda: case.state.jobs[first].status is JobStatus.RUNNING, "the run")
-        await eventually(lambda: case.state.jobs[second].outputs, "the picture")
+        await eventually(lambda: case.state.jobs[second].outputs, "the image")
         assert [case.state.jobs[key].status for key in (first, second)] == [SUCCEEDED] * 2
         await eventually(lambda: case.state.queue_remaining == 0, "an empty queue")
 
@@ -134,7 +134,7 @@ async def test_a_server_that_answers_again_is_busy_no_more_though_there_is_nothi
     async with polling() as case:
         with case.sim.faults.hold_responses(method="GET"):
             await case.link_was(LinkKind.BUSY)
-        await eventually(lambda: case.state.link.kind is LinkKind.POLLING, "an answer")
+        await eventually(lambda: case.state.link.kind is LinkKind.POLLING, "a response")
 
 
 async def test_the_link_recovers_by_itself_in_the_middle_of_a_batch() -> None:

@@ -184,10 +184,10 @@ class FuzzSession:
             if QUESTION in it.text:
                 it.send("n", "?")
                 began, waited = time.monotonic(), _waited(it.process.pid)
-            gone = time.monotonic() - began
-            if gone - (_waited(it.process.pid) - waited) > KEY_SECONDS * BUSY_FACTOR or gone > MAX_KEY_SECONDS:
+            elapsed = time.monotonic() - began
+            if elapsed - (_waited(it.process.pid) - waited) > KEY_SECONDS * BUSY_FACTOR or elapsed > MAX_KEY_SECONDS:
                 assert not last, (
-                    f"no answer to a key within {gone:.1f} s; {self.measurements}; the screen was:\n{it.text}"
+                    f"no reaction to a key within {elapsed:.1f} s; {self.measurements}; the screen was:\n{it.text}"
                 )
                 return False
             it.wait(0.02)
@@ -203,12 +203,14 @@ class FuzzSession:
         it.send("q")
         pressed = 1
         while it.process.poll() is None:
-            gone = time.monotonic() - began
-            assert gone < QUIT_SECONDS * BUSY_FACTOR, f"it still runs after {gone:.1f} s; the screen was:\n{it.text}"
+            elapsed = time.monotonic() - began
+            assert elapsed < QUIT_SECONDS * BUSY_FACTOR, (
+                f"it still runs after {elapsed:.1f} s; the screen was:\n{it.text}"
+            )
             if QUESTION in it.text:
                 # The question may be about unsent images, or another one that was opened meanwhile.
                 it.send(*("y" if "Close anyway?" in it.text else "nq"))
-            elif gone > QUIT_SECONDS * pressed:
+            elif elapsed > QUIT_SECONDS * pressed:
                 # The help screen was still closing, and got the key.
                 pressed += 1
                 last_press = time.monotonic()
@@ -255,10 +257,10 @@ class FuzzSession:
 def _memory(pid: int) -> int:
     """Return the peak memory of a process in bytes; 0 if it has exited."""
     try:
-        words = Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()
+        fields = Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()
     except OSError:
         return 0
-    return int(words[0]) * 1024 if words else 0
+    return int(fields[0]) * 1024 if fields else 0
 
 
 def _waited(pid: int) -> float:

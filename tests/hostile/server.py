@@ -65,8 +65,8 @@ class HostileServer:
         url = f"{self._sim.url}{request.path_qs}"
         body = await request.read()
         headers = {"Content-Type": "application/json"} if body else {}
-        async with self._session.request(request.method, url, data=body or None, headers=headers) as answer:
-            return answer.status, answer.content_type, await answer.read()
+        async with self._session.request(request.method, url, data=body or None, headers=headers) as response:
+            return response.status, response.content_type, await response.read()
 
     async def _attack_image(self, request: web.Request, rng: Random, body: bytes) -> web.StreamResponse:
         match rng.randrange(5):

@@ -61,11 +61,11 @@ class Nginx:
         )
         self._process = process
 
-        def answers() -> bool:
+        def accepts_connections() -> bool:
             assert process.returncode is None, errors.read_text()
             return _taken(self._port)
 
-        await eventually(answers, "an nginx that accepts connections")
+        await eventually(accepts_connections, "an nginx that accepts connections")
 
     async def stop(self) -> None:
         """Terminate nginx, with all its connections."""

@@ -64,8 +64,8 @@ async def check_batch(watcher: Watcher, batch: Batch, sim: SimServer) -> None:
     await eventually(lambda: all(job.outputs for job in watcher.jobs(batch)), "the images")
     async with ComfyClient(watcher.service.server) as client:
         for job in watcher.jobs(batch):
-            picture = Image.open(io.BytesIO(await client.view(job.outputs[0])))
-            assert picture.size == (64, 64)
+            image = Image.open(io.BytesIO(await client.view(job.outputs[0])))
+            assert image.size == (64, 64)
 
 
 async def test_basic_auth_accepts_the_right_password(sim: SimServer, tmp_path: Path, basic: str) -> None:

@@ -26,9 +26,9 @@ class Client:
 
     async def submit(self, graph: Graph, **more: Any) -> str:
         """Submit a graph, and return its prompt id."""
-        answer = await self.http.post("/prompt", json={"prompt": graph, **more})
-        assert answer.status_code == 200, answer.text
-        prompt_id = answer.json()["prompt_id"]
+        response = await self.http.post("/prompt", json={"prompt": graph, **more})
+        assert response.status_code == 200, response.text
+        prompt_id = response.json()["prompt_id"]
         assert isinstance(prompt_id, str)
         return prompt_id
 
@@ -45,8 +45,8 @@ class Client:
 
     async def get(self, path: str, **query: Any) -> Any:
         """Return the JSON of a response."""
-        answer = await self.http.get(path, params=query)
-        return answer.json()
+        response = await self.http.get(path, params=query)
+        return response.json()
 
     def socket(self, client_id: str, url: str = "") -> connect:
         """Return a WebSocket connection, to the server itself unless another URL is given."""

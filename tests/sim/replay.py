@@ -120,12 +120,12 @@ class Replay:
         """Send the next recorded requests, one after another."""
         for _ in range(count):
             planned = next(self._planned)
-            answer = await self._http.request(planned.method, planned.path, json=planned.request)
+            response = await self._http.request(planned.method, planned.path, json=planned.request)
             try:
-                body = answer.json()
+                body = response.json()
             except ValueError:
-                body = answer.text
-            self.exchanges.append(Exchange(planned.method, planned.path, planned.request, answer.status_code, body))
+                body = response.text
+            self.exchanges.append(Exchange(planned.method, planned.path, planned.request, response.status_code, body))
 
     async def start(self) -> None:
         """Let the first job start, up to the first node that takes time."""

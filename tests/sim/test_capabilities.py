@@ -74,8 +74,8 @@ async def test_the_id_that_a_client_chose(version: str, has: bool) -> None:
 )
 async def test_an_id_that_is_not_a_uuid(version: str, prompt_id: object, becomes: str | None) -> None:
     async with client(like(version)) as it:
-        answer = await it.http.post("/prompt", json={"prompt": text_to_image(), "prompt_id": prompt_id})
-        assert (answer.status_code, answer.json().get("prompt_id")) == (400 if becomes is None else 200, becomes)
+        response = await it.http.post("/prompt", json={"prompt": text_to_image(), "prompt_id": prompt_id})
+        assert (response.status_code, response.json().get("prompt_id")) == (400 if becomes is None else 200, becomes)
 
 
 @pytest.mark.parametrize(("version", "end"), [("0.3.56", "interrupted"), ("0.3.57", "success")])

@@ -59,8 +59,8 @@ async def test_an_error_by_path_method_and_count(it: Client) -> None:
 @pytest.mark.parametrize("processed", [True, False])
 async def test_a_prompt_with_an_error_response_is_processed_or_not(it: Client, processed: bool) -> None:
     it.server.faults.fail(502, "/prompt", times=1, processed=processed)
-    answer = await it.http.post("/prompt", json={"prompt": text_to_image()})
-    assert answer.status_code == 502
+    response = await it.http.post("/prompt", json={"prompt": text_to_image()})
+    assert response.status_code == 502
     assert len(it.server.submitted) == processed
 
 

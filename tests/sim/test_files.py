@@ -29,9 +29,9 @@ async def test_a_saved_image_contains_its_prompt() -> None:
         entry = await it.run(graph, extra_data={"extra_pnginfo": {"workflow": {"id": "w1"}}})
         (shown,) = entry["outputs"]["9"]["images"]
         assert shown == {"filename": "fox 128_00001_.png", "subfolder": "a/b", "type": "output"}
-        answer = await it.http.get("/view", params=shown)
-        image = _image(answer.content)
-        assert (answer.headers["content-type"], image.size) == ("image/png", (128, 128))
+        response = await it.http.get("/view", params=shown)
+        image = _image(response.content)
+        assert (response.headers["content-type"], image.size) == ("image/png", (128, 128))
         assert json.loads(image.info["prompt"])["6"]["inputs"]["text"] == "a red fox in snow"
         assert json.loads(image.info["workflow"]) == {"id": "w1"}
         job = (await it.get("/api/jobs"))["jobs"][0]
@@ -75,8 +75,8 @@ async def test_saving_outside_the_output_folder_is_an_error() -> None:
 
 async def test_an_uploaded_image_runs_through_a_graph_without_sampler() -> None:
     async with client() as it:
-        answer = await it.http.post("/upload/image", files={"image": ("red.png", _png(), "image/png")})
-        assert answer.json() == {"name": "red.png", "subfolder": "", "type": "input"}
+        response = await it.http.post("/upload/image", files={"image": ("red.png", _png(), "image/png")})
+        assert response.json() == {"name": "red.png", "subfolder": "", "type": "input"}
         info = await it.get("/object_info/LoadImage")
         assert info["LoadImage"]["input"]["required"]["image"][0] == ["red.png"]
         entry = await it.run(inverted("red.png"))
@@ -89,8 +89,8 @@ async def test_uploads_never_overwrite_unless_asked() -> None:
     async with client() as it:
         names = []
         for content, form in ((_png(), {}), (_png(), {}), (_png((8, 8)), {}), (_png((9, 9)), {"overwrite": "true"})):
-            answer = await it.http.post("/upload/image", files={"image": ("a.png", content)}, data=form)
-            names.append(answer.json()["name"])
+            response = await it.http.post("/upload/image", files={"image": ("a.png", content)}, data=form)
+            names.append(response.json()["name"])
         assert names == ["a.png", "a.png", "a (1).png", "a.png"]
         escape = await it.http.post("/upload/image", files={"image": ("a.png", _png())}, data={"subfolder": "../x"})
         assert escape.status_code == 400

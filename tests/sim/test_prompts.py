@@ -18,9 +18,9 @@ ID = "20bb96da-e118-40f4-b574-597b315034ce"
 @pytest.mark.parametrize("prompt_id", ["nonsense", ID.upper(), ID.replace("-", ""), 7])
 async def test_a_prompt_id_that_is_not_a_canonical_uuid_is_refused(prompt_id: object) -> None:
     async with client() as it:
-        answer = await it.http.post("/prompt", json={"prompt": text_to_image(), "prompt_id": prompt_id})
-        assert answer.status_code == 400
-        assert answer.json()["error"]["type"] == "invalid_prompt_id"
+        response = await it.http.post("/prompt", json={"prompt": text_to_image(), "prompt_id": prompt_id})
+        assert response.status_code == 400
+        assert response.json()["error"]["type"] == "invalid_prompt_id"
         assert await it.get("/queue") == {"queue_running": [], "queue_pending": []}
 
 
@@ -137,8 +137,8 @@ async def test_an_interrupt_of_another_prompt_is_a_silent_no_op() -> None:
     async with client(pace=gate) as it:
         running = await it.submit(text_to_image())
         await gate.let_steps(1)
-        answer = await it.http.post("/interrupt", json={"prompt_id": str(uuid4())})
-        assert answer.status_code == 200
+        response = await it.http.post("/interrupt", json={"prompt_id": str(uuid4())})
+        assert response.status_code == 200
         await gate.let_all()
         assert (await it.ended(running))["status"]["status_str"] == "success"
 

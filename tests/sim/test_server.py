@@ -47,9 +47,9 @@ async def test_internal_is_never_below_api() -> None:
 
 async def test_the_root_is_a_web_page() -> None:
     async with client() as it:
-        answer = await it.http.get("/")
-        assert answer.headers["content-type"].startswith("text/html")
-        assert "<title>ComfyUI</title>" in answer.text
+        response = await it.http.get("/")
+        assert response.headers["content-type"].startswith("text/html")
+        assert "<title>ComfyUI</title>" in response.text
 
 
 async def test_a_body_that_is_not_json_is_a_server_error() -> None:
@@ -70,9 +70,9 @@ async def test_a_body_that_is_not_json_is_a_server_error() -> None:
 )
 async def test_an_invalid_query_of_jobs_is_explained(query: str, error: str) -> None:
     async with client() as it:
-        answer = await it.http.get(f"/api/jobs?{query}")
-        assert answer.status_code == 400
-        assert error in answer.json()["error"]
+        response = await it.http.get(f"/api/jobs?{query}")
+        assert response.status_code == 400
+        assert error in response.json()["error"]
 
 
 async def test_other_clients_queue_jobs_of_their_own() -> None:

@@ -62,7 +62,7 @@ class ResponseFault(Fault):
         path = request.path.removeprefix("/api")
         return self.active and self.method in {"", request.method} and path.startswith(self.path)
 
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Respond to a request that the fault applies to."""
         if not self.processed or "Upgrade" in request.headers:
             if request.content_type == "application/json":

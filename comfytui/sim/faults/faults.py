@@ -151,7 +151,7 @@ class Faults:
         @web.middleware
         async def apply_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
             fault = _take_first(fault for fault in self._response_faults if fault.matches(request))
-            return await handler(request) if fault is None else await fault.answer(request, handler)
+            return await handler(request) if fault is None else await fault.respond(request, handler)
 
         return apply_faults
 

@@ -76,17 +76,17 @@ def _convert(content: bytes, query: MultiMapping[str]) -> tuple[bytes, str]:
             wanted, *options = query["preview"].split(";")
             quality = options[-1] if options else ""
             form = wanted if wanted in PREVIEW_FORMATS and "a" not in channel else "webp"
-            picture = image.convert("RGB") if form == "jpeg" or channel == "rgb" else image
-            picture.save(buffer, format=form, quality=int(quality) if quality.isdigit() else PREVIEW_QUALITY)
+            converted = image.convert("RGB") if form == "jpeg" or channel == "rgb" else image
+            converted.save(buffer, format=form, quality=int(quality) if quality.isdigit() else PREVIEW_QUALITY)
             return buffer.getvalue(), f"image/{form}"
         if channel == "a":
-            picture = Image.new("RGBA", image.size)
-            picture.putalpha(image.getchannel("A") if "A" in image.getbands() else Image.new("L", image.size, 255))
+            converted = Image.new("RGBA", image.size)
+            converted.putalpha(image.getchannel("A") if "A" in image.getbands() else Image.new("L", image.size, 255))
         elif channel == "rgb":
-            picture = image.convert("RGB")
+            converted = image.convert("RGB")
         else:
             return content, "image/png"
-        picture.save(buffer, format="PNG")
+        converted.save(buffer, format="PNG")
     return buffer.getvalue(), "image/png"
 
 

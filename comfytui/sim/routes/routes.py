@@ -52,10 +52,10 @@ def _queue_routes(server: "SimServer") -> list[web.RouteDef]:
     async def post_prompt(request: web.Request) -> web.Response:
         server.logs.info("got prompt")
         body = await request.json()
-        status, answer = server.submissions.submit(body)
+        status, response = server.submissions.submit(body)
         if status == HTTPStatus.OK:
             server.accepted.append(body)
-        return web.json_response(answer, status=status)
+        return web.json_response(response, status=status)
 
     async def get_queue(_: web.Request) -> web.Response:
         running, pending = server.queue.snapshot()
@@ -121,7 +121,7 @@ async def _answer_page(_: web.Request) -> web.Response:
 
 
 def _constant(body: object) -> Handler:
-    async def answer(_: web.Request) -> web.Response:
+    async def respond(_: web.Request) -> web.Response:
         return web.json_response(body)
 
-    return answer
+    return respond
