@@ -114,8 +114,10 @@ def test_an_application_that_does_not_exit_is_ended(tmp_path: Path) -> None:
     os.close(slave)
 
 
-def state(it: Terminal) -> str:
-    return Path(f"/proc/{it.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+def is_stopped(it: Terminal) -> bool:
+    """Return whether the program is suspended; reads its output, since it finishes writing before."""
+    it.wait(0.01)
+    return Path(f"/proc/{it.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -131,7 +133,7 @@ def test_it_can_be_suspended_and_resumes_or_ends() -> None:
         it.shows("live")
         written = len(it.written)
         it.process.send_signal(signal.SIGTSTP)
-        until(lambda: state(it) == "T", "its suspension")
+        until(lambda: is_stopped(it), "its suspension")
         it.rest()
         assert b"\x1b[?1049l" in it.written[written:]
         assert it.modes() == before
@@ -140,7 +142,7 @@ def test_it_can_be_suspended_and_resumes_or_ends() -> None:
         until(lambda: b"\x1b[?1049h" in it.rest()[written:], "its return")
         it.shows("live")
         it.process.send_signal(signal.SIGTSTP)
-        until(lambda: state(it) == "T", "its second suspension")
+        until(lambda: is_stopped(it), "its second suspension")
 
         def kill_as_a_shell_does(it: Terminal) -> None:
             it.process.send_signal(signal.SIGTERM)
@@ -161,7 +163,7 @@ def stop_and_continue(it: Terminal, *, shell: bool) -> None:
     """Stop the process without its noticing, let a `shell` use the terminal, and continue the process."""
     raw = it.modes()
     it.process.send_signal(signal.SIGSTOP)
-    until(lambda: state(it) == "T", "the stop")
+    until(lambda: is_stopped(it), "the stop")
     if shell:
         it.take_back()
         it.shows(STOPPED)
