@@ -76,9 +76,9 @@ def run_dashboard(
     gc.disable()
     from comfytui.service.journal.paths import state_folder
     from comfytui.ui.app import ComfyApp
-    from comfytui.ui.drafts import Drafts
+    from comfytui.ui.drafts import DraftFolder
     from comfytui.ui.options import Options
-    from comfytui.ui.themes import KeptTheme
+    from comfytui.ui.themes import ThemeStore
 
     app = ComfyApp(
         Options(
@@ -87,8 +87,8 @@ def run_dashboard(
             previews=not no_previews,
             ascii=ascii_only or not _supports_unicode(),
             journal=journal,
-            drafts=Drafts(journal),
-            theme=KeptTheme(state_folder()),
+            drafts=DraftFolder(journal),
+            theme=ThemeStore(state_folder()),
             **options,
         ),
         server,

@@ -27,7 +27,7 @@ from comfytui.session.selectors import unsent_jobs
 from comfytui.ui.dashboard.link_actions import ServerNotFound
 from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.drafts import NO_DRAFTS
-from comfytui.ui.keys import HELP_ANYWHERE
+from comfytui.ui.keys import HELP_BINDING
 from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.screens.help import HelpScreen
@@ -78,7 +78,7 @@ class ComfyApp(OneShotTimers, App[None]):
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Detach", show=False, priority=True, id="quit"),
-        HELP_ANYWHERE,
+        HELP_BINDING,
     ]
 
     def __init__(self, options: Options, server: Server | None = None) -> None:
@@ -96,7 +96,7 @@ class ComfyApp(OneShotTimers, App[None]):
         self.farewell = ""
         """What to print when the screen is gone."""
         self._server = server
-        self._typed = options.typed
+        self._typed = options.typed_server
         for theme in THEMES:
             self.register_theme(theme)
         kept = options.theme.read()
@@ -114,11 +114,11 @@ class ComfyApp(OneShotTimers, App[None]):
         self._kept_theme = self.theme
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         if self._server is None:
-            last = self.options.last
+            last = self.options.last_server
             away = f"{last} does not answer. {NOTHING_ANSWERS}" if last else NOTHING_ANSWERS
-            self._show(StartScreen(self.options.note or away, url=last))
+            self._show(StartScreen(self.options.start_note or away, url=last))
         else:
-            self.open_server(self._server, self.options.typed)
+            self.open_server(self._server, self.options.typed_server)
 
     def open_server(self, server: Server, typed: str = "") -> None:
         """Serve one server and show its dashboard; `typed` is the address as the user wrote it."""
@@ -135,7 +135,9 @@ class ComfyApp(OneShotTimers, App[None]):
         """Start a simulated server and show its dashboard."""
         try:
             url = await asyncio.to_thread(self._demo.enter_context, self.options.demo())
-            self.options = replace(self.options, remember=_forget, command=(), journal=None, drafts=NO_DRAFTS)
+            self.options = replace(
+                self.options, remember_server=_forget, reopen_command=(), journal=None, drafts=NO_DRAFTS
+            )
         except NoDemoError as error:
             self._show(StartScreen(str(error), url=self._typed))
         else:
@@ -149,7 +151,7 @@ class ComfyApp(OneShotTimers, App[None]):
     def _stop_service(self) -> None:
         if self.service is not None:
             state, shown, kept = self.service.state, self.service.server.shown, self.service.is_durable
-            self.farewell = farewell(state, shown, self.options.command, kept=kept)
+            self.farewell = farewell(state, shown, self.options.reopen_command, kept=kept)
             self.stuck |= not self.service.stop()
             self.service = None
 
@@ -234,7 +236,7 @@ class ComfyApp(OneShotTimers, App[None]):
         bindings = [each for _, each in screen._bindings if each.id and each.description]
         for each in {each.id: each for each in bindings if each.action not in anywhere}.values():
             yield SystemCommand(each.description, each.tooltip, partial(screen.run_action, each.action))
-        yield SystemCommand("Help", HELP_ANYWHERE.tooltip, self.action_help)
+        yield SystemCommand("Help", HELP_BINDING.tooltip, self.action_help)
         yield SystemCommand("Quit, exit or detach", "Close comfytui; the jobs go on", self.action_quit)
         for command in super().get_system_commands(screen):
             if command.title not in {"Quit", "Keys"}:

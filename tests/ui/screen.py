@@ -83,7 +83,7 @@ async def screen(
     server: Server | str | None, size: tuple[int, int] = (120, 40), **changes: Any
 ) -> AsyncIterator[Screen]:
     """The program open on a server, or on the start screen."""
-    options = Options(txt2img(), Path("unused"), demo=lambda: nullcontext(""), remember=lambda _: None)
+    options = Options(txt2img(), Path("unused"), demo=lambda: nullcontext(""), remember_server=lambda _: None)
     app = ComfyApp(replace(options, **changes), Server.from_url(server) if isinstance(server, str) else server)
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Screen(app, pilot)

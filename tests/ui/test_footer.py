@@ -15,7 +15,7 @@ from tests.ui.queue_help import job, state_of
 from tests.ui.screen import Screen, screen
 
 SLOW = SimConfig(steps_per_second=4, load_seconds=0)
-EVERY = [(binding, binding.key_display or binding.key) for binding in keys.DASHBOARD]
+EVERY = [(binding, binding.key_display or binding.key) for binding in keys.DASHBOARD_BINDINGS]
 OFFERS = frozenset({"cancel", "save", "again", "link", "reconnect"})
 
 
@@ -118,7 +118,7 @@ async def test_with_a_lost_batch_and_a_broken_link_it_says_what_helps(columns: i
         await it.until(lambda: "l Link  ctrl+r Reconnect" in footer(it), "the broken link")
         assert "r Resend" in footer(it)
         assert len(footer(it)) <= columns
-        assert footer(it).split()[-1] in {binding.description for binding in keys.DASHBOARD}
+        assert footer(it).split()[-1] in {binding.description for binding in keys.DASHBOARD_BINDINGS}
         await proxy.come_up()
         await it.until(lambda: "Reconnect" not in footer(it), "the mended link")
         await it.press("X")

@@ -65,7 +65,7 @@ async def test_choices_that_come_while_the_dashboard_closes(
 
 
 async def test_a_finished_picture_that_comes_while_the_dashboard_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = late(monkeypatch, (dashboard_screen, "shown_picture"), NowPanel, "finished")
+    asked = late(monkeypatch, (dashboard_screen, "fetch_for_display"), NowPanel, "finished")
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL) as it:
         await it.shows("live")
         await it.press("f5")
@@ -74,7 +74,7 @@ async def test_a_finished_picture_that_comes_while_the_dashboard_closes(monkeypa
 
 
 async def test_a_large_picture_that_comes_while_its_screen_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = late(monkeypatch, (job, "shown_picture"), JobScreen, "picture")
+    asked = late(monkeypatch, (job, "fetch_for_display"), JobScreen, "picture")
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL, previews=False) as it:
         await it.shows("live")
         await it.press("f5")

@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.ui.new_files import SaveError, clear_parts, new_file, safe_name, save
+from comfytui.ui.new_files import SaveError, new_file, remove_stale_parts, safe_name
+
+
+def save(folder: Path, name: str, data: bytes) -> Path:
+    with new_file(folder) as file:
+        file.write(data)
+        return file.commit(name)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +100,7 @@ def test_a_save_that_is_killed_leaves_no_part_under_its_name_and_the_next_one_cl
     (part,) = tmp_path.iterdir()
     assert part.name.startswith(".comfytui-")
     os.utime(part, (0, 0))
-    clear_parts(tmp_path)
+    remove_stale_parts(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -107,9 +113,9 @@ def test_what_others_are_still_writing_is_not_cleared_away(tmp_path: Path) -> No
         file.write(b"data")
         for path in tmp_path.iterdir():
             os.utime(path, (0, 0), follow_symlinks=False)
-        clear_parts(tmp_path)
-        clear_parts(tmp_path / "missing")
-        assert file.take_name("fox.png").read_bytes() == b"data"
+        remove_stale_parts(tmp_path)
+        remove_stale_parts(tmp_path / "missing")
+        assert file.commit("fox.png").read_bytes() == b"data"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         ".comfytui-0.part",
         ".comfytui-1.part",

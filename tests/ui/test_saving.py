@@ -19,7 +19,7 @@ from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.server import Server
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job, JobStatus
-from comfytui.ui.downloads import save_and_tell, save_outputs
+from comfytui.ui.downloads import save_and_notify, save_outputs
 from comfytui.ui.screens.confirm import ConfirmScreen
 from tests.comfy.stub_servers import answering, serving
 from tests.waiting import eventually
@@ -47,7 +47,7 @@ async def save_files(files: int, folder: Path, key: str = "") -> None:
     """Save so many files, and answer a question with `key`."""
     app: App[None] = App()
     async with app.run_test(size=(80, 24)) as pilot:
-        worker = app.run_worker(save_and_tell(app, cast(ServiceThread, Files()), job_with(files), folder))
+        worker = app.run_worker(save_and_notify(app, cast(ServiceThread, Files()), job_with(files), folder))
         if key:
             await eventually(lambda: isinstance(app.screen, ConfirmScreen), "a question")
             assert str(folder) in cast(Any, app.screen)._question

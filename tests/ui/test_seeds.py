@@ -13,8 +13,8 @@ from textual.widgets import Input, Select
 from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.downloads import _is_of_another
-from comfytui.ui.drafts import Drafts
+from comfytui.ui.downloads import _seed_differs
+from comfytui.ui.drafts import DraftFolder
 from comfytui.workflow.graph import Workflow, apply_values, workflow_of
 from comfytui.workflow.parameters import parameters_of
 from tests.sim.graphs import node, text_to_image
@@ -73,7 +73,7 @@ async def test_random_seeds_are_drawn_each_by_itself() -> None:
 
 
 async def test_a_seed_that_is_typed_is_sent_and_kept_with_the_other_one(tmp_path: Path) -> None:
-    drafts = Drafts(tmp_path)
+    drafts = DraftFolder(tmp_path)
     async with SimServer(QUICK) as sim:
         async with screen(sim.url, workflow=two_seeds(), drafts=drafts) as it:
             await it.shows("live")
@@ -107,4 +107,4 @@ def test_a_picture_whose_second_seed_is_another_job_s_is_known_as_such() -> None
     for text in (known, other):
         Image.new("RGB", (8, 8)).save(picture := BytesIO(), "PNG", pnginfo=text)
         pictures.append(picture.getvalue())
-    assert [_is_of_another(own, picture) for picture in pictures] == [False, True]
+    assert [_seed_differs(own, picture) for picture in pictures] == [False, True]

@@ -19,7 +19,8 @@ async def asked(folder: Path, content: str, size: tuple[int, int] = (80, 24)) ->
     file = folder / "config.toml"
     file.write_text(content)
     config = read_config(file)
-    async with screen(None, size, named=config.summaries(), server_of=config.resolve, suggest=config.suggestion) as it:
+    named = config.summaries()
+    async with screen(None, size, named_servers=named, server_of=config.resolve, suggest=config.suggestion) as it:
         await it.shows("Enter a server's address.")
         yield it
 

@@ -6,7 +6,7 @@ from comfytui.sanitize import sanitize
 from comfytui.service.notifications import Severity
 from comfytui.service.thread import ServiceThread
 from comfytui.session.state import SessionState
-from comfytui.ui.drafts import Draft
+from comfytui.ui.drafts import DraftWriter
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.options import Options
 from comfytui.ui.queue.queue_panel import QueuePanel
@@ -16,7 +16,7 @@ from comfytui.ui.widgets.footer import ThriftyScreen
 class ActingScreen(ThriftyScreen):
     """A screen with a form, a queue and a service behind it."""
 
-    _draft: Draft
+    _draft: DraftWriter
     _service: ServiceThread
     _options: Options
     _state: SessionState

@@ -10,7 +10,7 @@ from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.session.model import Failure
 from comfytui.ui.dashboard.base import ActingScreen
 from comfytui.ui.dashboard.link_actions import UP
-from comfytui.ui.drafts import Texts
+from comfytui.ui.drafts import FormTexts
 from comfytui.ui.form.batch_builder import fields_of, order_of
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.form.values import listed, specs_from, undescribed
@@ -41,25 +41,25 @@ class FormActions(ActingScreen):
     @on(PromptForm.Edited)
     def _plan_draft(self) -> None:
         """Keep what was typed, not at every key."""
-        if self._draft.change(self._form.texts()) and not self._draft_planned:
+        if self._draft.update(self._form.texts()) and not self._draft_planned:
             self._draft_planned = True
             self.set_timer(DRAFT_PAUSE, self._write_draft)
 
-    def _kept_draft(self) -> Texts:
+    def _kept_draft(self) -> FormTexts:
         """What stood in the form the last time, unless the user begins anew."""
         return {} if self._options.fresh else self._options.drafts.read(self._options.workflow)
 
     def _write_draft(self) -> None:
         self._draft_planned = False
-        self._draft.start_writing()
+        self._draft.flush_in_thread()
 
     def keep_draft(self) -> None:
         """Write down what stands in the form, if it is not yet; for any thread, and may take as long as the disk."""
-        self._draft.write()
+        self._draft.flush()
 
     def on_unmount(self) -> None:
         """Nothing that was typed is lost with the screen."""
-        self._draft.start_writing().join(DISK_PATIENCE)
+        self._draft.flush_in_thread().join(DISK_PATIENCE)
 
     def _refused(self, failure: Failure) -> None:
         form = self._form

@@ -7,7 +7,7 @@ from comfytui.sanitize import sanitize
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, counts_of
 from comfytui.ui.dashboard.base import ActingScreen
-from comfytui.ui.downloads import save_and_tell
+from comfytui.ui.downloads import save_and_notify
 from comfytui.ui.queue.queue_list import QueueList
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.screens.job import JobScreen
@@ -52,7 +52,7 @@ class JobActions(ActingScreen):
     def action_save(self) -> None:
         """Save the selected job's pictures."""
         if job := self._panel.selected():
-            self.app.run_worker(save_and_tell(self.app, self._service, job, self._options.output), group="save")
+            self.app.run_worker(save_and_notify(self.app, self._service, job, self._options.output), group="save")
 
     def _follow_jobs(self) -> None:
         """Let a job that is shown large go on."""

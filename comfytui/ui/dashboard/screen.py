@@ -34,8 +34,8 @@ from comfytui.ui.dashboard.again_actions import AgainActions
 from comfytui.ui.dashboard.job_actions import JobActions
 from comfytui.ui.dashboard.link_actions import LinkActions, ServerNotFound
 from comfytui.ui.dashboard.page_actions import PageActions
-from comfytui.ui.downloads import shown_picture
-from comfytui.ui.drafts import Draft
+from comfytui.ui.downloads import fetch_for_display
+from comfytui.ui.drafts import DraftWriter
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.options import Options
 from comfytui.ui.queue.queue_list import QueueList
@@ -66,7 +66,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
 
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
     AUTO_FOCUS = ""
-    BINDINGS: ClassVar[list[BindingType]] = [*keys.DASHBOARD]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.DASHBOARD_BINDINGS]
 
     def __init__(self, service: ServiceThread, options: Options, columns: int) -> None:
         # The class that the first resize would set: set then, it would style every widget a second time.
@@ -76,7 +76,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
         self._page_undecided = layout == "-narrow"
         self._service = service
         self._options = options
-        self._draft = Draft(partial(options.drafts.write, options.workflow))
+        self._draft = DraftWriter(partial(options.drafts.write, options.workflow))
         self._previews = options.previews
         self._mailbox = service.subscribe(lambda: self.post_message(NoticesPending()))
         self._state = SessionState()
@@ -102,7 +102,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
 
     def on_mount(self) -> None:
         """Clocks move once a second, and only while one is shown."""
-        self._draft.begin(self._form.texts())
+        self._draft.set_initial(self._form.texts())
         self._keys_before = self._keys_typed
         self.set_interval(TICK, self._tick)
         self.call_after_refresh(self._focus_somewhere)
@@ -183,7 +183,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
         self._offer_keys()
         self._follow_jobs()
         if self._follow_link(painted.link if painted else None, state.link):
-            self._options.remember(self._service.server.shown)
+            self._options.remember_server(self._service.server.shown)
             self._learn_choices()
 
     @on(QueueList.Highlighted)
@@ -211,7 +211,7 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
             return
         self._asked_for = job.prompt_id
         try:
-            data = await shown_picture(self._service, picture)
+            data = await fetch_for_display(self._service, picture)
         except ComfyError:
             return  # The queue shows that it ended; enter asks again and says why not.
         if self.display:

@@ -32,15 +32,15 @@ def keys_of(screen: Screen[Any]) -> Iterable[tuple[str, Keys]]:
     """The keys that act on a screen, under their titles."""
     own = {each.id: each for _, each in screen._bindings if each.id and each.description and each.action != "help"}
     if own.keys() >= {*FORM}:
-        known = {each.id or "": each for each in keys.DASHBOARD if each.action != "help"}
-        yield "Form", [*(keys.told(known.pop(name)) for name in FORM), *keys.FORM]
-        yield COMMANDS, [*keys.QUEUE, *map(keys.told, known.values())]
+        known = {each.id or "": each for each in keys.DASHBOARD_BINDINGS if each.action != "help"}
+        yield "Form", [*(keys.describe(known.pop(name)) for name in FORM), *keys.FORM_KEYS]
+        yield COMMANDS, [*keys.QUEUE_KEYS, *map(keys.describe, known.values())]
     elif own:
         yield (
             "Here",
-            [(each.key_display or keys.told(each)[0], each.tooltip or each.description) for each in own.values()],
+            [(each.key_display or keys.describe(each)[0], each.tooltip or each.description) for each in own.values()],
         )
-    yield "Anywhere", keys.ANYWHERE
+    yield "Anywhere", keys.GLOBAL_KEYS
 
 
 class HelpScreen(ModalScreen[None]):

@@ -23,7 +23,7 @@ from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 from comfytui.session.selectors import batch_of, is_overwritten
 from comfytui.session.state import SessionState
-from comfytui.ui.downloads import save_and_tell, shown_picture
+from comfytui.ui.downloads import fetch_for_display, save_and_notify
 from comfytui.ui.images.image_view import Picture
 from comfytui.ui.screens.help import HelpScreen
 from comfytui.ui.widgets.line import Line
@@ -157,7 +157,7 @@ class JobScreen(Screen[None]):
 
     def action_save(self) -> None:
         """Save all files of this job; that goes on when this screen is closed."""
-        self.app.run_worker(save_and_tell(self.app, self._service, self._page.job, self._folder), group="save")
+        self.app.run_worker(save_and_notify(self.app, self._service, self._page.job, self._folder), group="save")
 
     def action_help(self) -> None:
         """Show all keys."""
@@ -217,7 +217,7 @@ class JobScreen(Screen[None]):
         file = self._line("file")
         file.say(f"{name}   loading")
         try:
-            data = await shown_picture(self._service, output)
+            data = await fetch_for_display(self._service, output)
         except ComfyError as error:
             file.say(f"{name}   {error}")
         else:

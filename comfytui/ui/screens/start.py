@@ -60,7 +60,7 @@ class StartScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """A sentence, an input, the named servers, two buttons, the forwarding recipe."""
-        named = cast("ComfyApp", self.app).options.named
+        named = cast("ComfyApp", self.app).options.named_servers
         with Vertical(id="start"):
             yield Line("comfytui", id="start-title")
             yield Static(Text(self._note), id="start-note")
@@ -79,7 +79,7 @@ class StartScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The key that leads to the named servers is offered where there are some."""
-        return bool(cast("ComfyApp", self.app).options.named) if action == "choose" else True
+        return bool(cast("ComfyApp", self.app).options.named_servers) if action == "choose" else True
 
     def action_choose(self) -> None:
         """Go to the named servers."""
