@@ -28,9 +28,9 @@ from tests.waiting import eventually
 class Files:
     """A service whose server has every file."""
 
-    def ask(self, question: Callable[[ComfyClient], Coroutine[Any, Any, None]]) -> Future[None]:
+    def call(self, request: Callable[[ComfyClient], Coroutine[Any, Any, None]]) -> Future[None]:
         answer: Future[None] = Future()
-        task = asyncio.ensure_future(question(cast(ComfyClient, self)))
+        task = asyncio.ensure_future(request(cast(ComfyClient, self)))
         task.add_done_callback(lambda _: answer.set_result(None))
         return answer
 
@@ -72,8 +72,8 @@ class Client:
     def __init__(self, client: ComfyClient) -> None:
         self._client = client
 
-    def ask(self, question: Callable[[ComfyClient], Coroutine[Any, Any, Any]]) -> Future[Any]:
-        return asyncio.run_coroutine_threadsafe(question(self._client), asyncio.get_running_loop())
+    def call(self, request: Callable[[ComfyClient], Coroutine[Any, Any, Any]]) -> Future[Any]:
+        return asyncio.run_coroutine_threadsafe(request(self._client), asyncio.get_running_loop())
 
 
 async def large(request: web.Request) -> web.StreamResponse:
