@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Select, TextArea
 from comfytui.sanitize import sanitize
 from comfytui.ui.form import rows
 from comfytui.ui.form.controls import GenerateButton
-from comfytui.ui.form.marks import FieldMarks
+from comfytui.ui.form.field_messages import FieldMarks
 from comfytui.ui.form.rows import CHOICES
 from comfytui.ui.form.values import IMAGES, WAITING, FormValues, absence, missing_choices, omission, repetition
 from comfytui.ui.widgets.line import Line
