@@ -152,7 +152,7 @@ async def test_what_is_wrong_stands_below_its_field_in_the_fields_order(sim: Sim
 async def test_a_refusal_names_the_field_where_two_share_a_row(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("dreamshaper_8")
-        it.app.screen.query_one(PromptForm).refuse(Field.HEIGHT, "Value 8 smaller than min of 16")
+        it.app.screen.query_one(PromptForm).show_refusal(Field.HEIGHT, "Value 8 smaller than min of 16")
         await it.shows("! Height: Value 8 smaller")
 
 

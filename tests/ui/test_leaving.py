@@ -56,7 +56,7 @@ async def test_choices_that_come_while_the_dashboard_closes(
     monkeypatch: pytest.MonkeyPatch, *, described: bool
 ) -> None:
     leaving = PromptForm if described else Dashboard
-    asked = late(monkeypatch, (form_actions, "specs_from"), leaving, "choices")
+    asked = late(monkeypatch, (form_actions, "fetch_specs"), leaving, "choices")
     async with SimServer(QUICK) as sim:
         if not described:
             sim.faults.fail(200, "/object_info").text = "{}"

@@ -11,9 +11,9 @@ from comfytui.session.model import Failure
 from comfytui.ui.dashboard.base import ActingScreen
 from comfytui.ui.dashboard.link_actions import UP
 from comfytui.ui.drafts import FormTexts
-from comfytui.ui.form.batch_builder import fields_of, order_of
+from comfytui.ui.form.batch_builder import build_batch, errors_by_field
 from comfytui.ui.form.form import PromptForm
-from comfytui.ui.form.values import listed, specs_from, undescribed
+from comfytui.ui.form.values import fetch_specs, fields_without_specs, join_labels
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.workflow.fields import Field
 
@@ -63,9 +63,9 @@ class FormActions(ActingScreen):
 
     def _refused(self, failure: Failure) -> None:
         form = self._form
-        at_fields, elsewhere = fields_of(self._options.workflow, failure.node_errors)
+        at_fields, elsewhere = errors_by_field(self._options.workflow, failure.node_errors)
         for field, sentence in at_fields.items():
-            form.refuse(field, sentence)
+            form.show_refusal(field, sentence)
         if elsewhere or not at_fields:
             self._say("\n".join(elsewhere) or failure.message, "error")
         self._learn_choices()
@@ -74,25 +74,25 @@ class FormActions(ActingScreen):
     async def _learn_choices(self) -> None:
         workflow = self._options.workflow
         try:
-            specs = await asyncio.wrap_future(self._service.call(lambda client: specs_from(client, workflow)))
+            specs = await asyncio.wrap_future(self._service.call(lambda client: fetch_specs(client, workflow)))
         except ComfyError as error:
             self._say(f"The server's choices could not be read: {error}", "warning")
             if isinstance(error, Unreachable):
                 return
             specs, missing = {}, self._undescribed
         else:
-            missing = undescribed(workflow.fields, specs)
+            missing = fields_without_specs(workflow.fields, specs)
         if not self.display:  # Half of the form is gone while it closes.
             return
         self._tell_undescribed(missing)
-        self._form.learn(specs)
-        if self._form.waits:
-            self._form.submit(give_up=True)
+        self._form.update_specs(specs)
+        if self._form.awaits_choices:
+            self._form.submit(without_choices=True)
 
     def _tell_undescribed(self, fields: tuple[Field, ...]) -> None:
         """Say once that the server does not name its choices; a batch that waits for them says so when it goes."""
-        if fields and fields != self._undescribed and not self._form.waits:
-            self._say(f"The server sent no choices for {listed(fields)}: the form offers its own.", "warning")
+        if fields and fields != self._undescribed and not self._form.awaits_choices:
+            self._say(f"The server sent no choices for {join_labels(fields)}: the form offers its own.", "warning")
         self._undescribed = fields
 
     @on(PromptForm.ChoicesMissing)
@@ -111,9 +111,9 @@ class FormActions(ActingScreen):
     def _end_patience(self) -> None:
         """Send the batch that waits; not while the server is away, since it may have choices when it is back."""
         self._patience_runs = False
-        if self._form.waits and self._answers:
-            self._form.submit(give_up=True)
-        elif self._form.waits:
+        if self._form.awaits_choices and self._answers:
+            self._form.submit(without_choices=True)
+        elif self._form.awaits_choices:
             self._start_patience()
 
     @property
@@ -129,17 +129,17 @@ class FormActions(ActingScreen):
     @on(PromptForm.Submitted)
     @work(group="submit")
     async def _submitted(self, event: PromptForm.Submitted) -> None:
-        many = f"Queue {event.asked.images} images?"
-        if event.asked.images >= MANY_IMAGES and not await self.app.push_screen_wait(ConfirmScreen(many)):
+        many = f"Queue {event.form_values.images} images?"
+        if event.form_values.images >= MANY_IMAGES and not await self.app.push_screen_wait(ConfirmScreen(many)):
             return
-        order, seeds = order_of(self._options.workflow, event.asked, SystemRandom(), previews=self._previews)
+        order, seeds = build_batch(self._options.workflow, event.form_values, SystemRandom(), previews=self._previews)
         self._known = frozenset(self._state.batches)
         self._service.submit(order)
-        if event.without:
-            fields = listed(event.without)
+        if event.missing_choices:
+            fields = join_labels(event.missing_choices)
             self._say(f"The server sent no choices for {fields}: the batch was sent with what the form has.", "warning")
         if seeds:
-            self._form.show_seeds(event.asked.seed_mode, seeds)
+            self._form.show_seeds(event.form_values.seed_mode, seeds)
             self._plan_draft()
         if self.has_class("-narrow", "-writing"):
             self.action_leave()
@@ -160,7 +160,7 @@ class FormActions(ActingScreen):
         self.add_class("-writing")
         # Only what is displayed takes the focus, and what is typed next is meant for the form.
         self.app.stylesheet.update(self)
-        self._form.focus_to_write()
+        self._form.focus_first()
 
     def action_leave(self) -> None:
         """Leave the form, its page or a field of it, else the filter."""

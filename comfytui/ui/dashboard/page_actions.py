@@ -49,6 +49,6 @@ class PageActions(FormActions):
         """See that what has the focus is on the screen: the form if it is, else the queue."""
         form = self._form
         if self.focused is None and form.region.area:
-            form.focus_to_write()
+            form.focus_first()
         elif self.focused is None or not self.focused.region.area:
             self._panel.rows.focus()
