@@ -100,7 +100,7 @@ def _run(app: "ComfyApp", *, mouse: bool) -> None:
     """Run the app, print its last message, and exit with its code if that is not 0."""
     from comfytui.ui.terminal.shutdown import Shutdown
 
-    with Shutdown(app.leave, app.at_end):
+    with Shutdown(app.leave, app.shutdown_hooks):
         app.run(mouse=mouse)
         # After a SIGHUP there is no terminal left to print to.
         if app.farewell and app.return_code != 128 + signal.SIGHUP:

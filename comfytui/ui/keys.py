@@ -3,7 +3,11 @@
 Each binding has an id, so that it can be remapped, and appears in the footer, the help or the command palette.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 from textual.binding import Binding
+from textual.screen import Screen
 
 HELP_BINDING = Binding(
     "f1", "help", "Help", key_display="F1", priority=True, id="help-anywhere", tooltip="Show all keys"
@@ -74,3 +78,9 @@ def describe(binding: Binding) -> tuple[str, str]:
     """Return a binding's keys and what they do, for the help."""
     keys = " or ".join(KEY_NAMES.get(key, key) for key in binding.key.split(","))
     return keys, binding.tooltip or binding.description
+
+
+def palette_bindings(screen: Screen[Any]) -> Iterable[Binding]:
+    """Return a screen's bindings for the command palette, one for each id; help and quit have commands of their own."""
+    bindings = [each for _, each in screen._bindings if each.id and each.description]
+    return {each.id: each for each in bindings if each.action not in {"help", "quit", "app.quit"}}.values()

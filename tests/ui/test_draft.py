@@ -60,7 +60,7 @@ async def test_a_signal_that_ends_the_program_finds_a_draft_to_write(tmp_path: P
     drafts = DraftFolder(tmp_path)
     async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
         await it.write("steps", "33")
-        for hook in it.app.at_end:
+        for hook in it.app.shutdown_hooks:
             hook()
         assert drafts.read(txt2img())["steps"] == "33"
 

@@ -10,7 +10,7 @@ from comfytui.comfy.server import basic_auth
 from comfytui.service.service import SessionService
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.screens.login import ASKED, REFUSED, LoginScreen, authorization
+from comfytui.ui.screens.login import LOGIN_REFUSED, LOGIN_REQUIRED, LoginScreen, authorization
 from tests.comfy.auth_servers import AuthServer
 from tests.ui.screen import SIZES, Screen, screen
 
@@ -27,23 +27,23 @@ async def log_in(it: Screen, *, user: str = "", password: str = "", token: str =
 async def test_a_login_that_is_wrong_is_asked_for_again_until_it_is_right(size: tuple[int, int]) -> None:
     auth_server = AuthServer(lambda request: request.headers.get("Authorization") == basic_auth("me:secret"))
     async with auth_server.open() as server, screen(server.base, size) as it:
-        await it.shows(ASKED)
+        await it.shows(LOGIN_REQUIRED)
         assert f"Log in to {server.address}" in it.text
         await log_in(it, user="me", password="wrong")
-        await it.shows(REFUSED)
+        await it.shows(LOGIN_REFUSED)
         assert "me" in it.text.split("User")[1].split()
         await it.press(*"secret")
         assert "secret" not in it.text
         await it.press("enter")
         await it.shows("live")
-        assert REFUSED not in it.text
+        assert LOGIN_REFUSED not in it.text
     assert {path for path, welcome in auth_server.seen if welcome} >= {"/api/prompt", "/ws"}
 
 
 async def test_a_token_lets_in_as_well() -> None:
     auth_server = AuthServer(lambda request: request.headers.getall("Authorization", []) == ["Bearer t0ken"])
     async with auth_server.open() as server, screen(server.base.replace("//", "//me:old@")) as it:
-        await it.shows(REFUSED)
+        await it.shows(LOGIN_REFUSED)
         await log_in(it, token="t0ken")
         await it.shows("live")
 
@@ -52,13 +52,13 @@ async def test_who_has_none_leaves_as_where_nothing_answers() -> None:
     auth_server = AuthServer(lambda _: False)
     async with auth_server.open() as server:
         async with screen(server.base) as it:
-            await it.shows(ASKED)
+            await it.shows(LOGIN_REQUIRED)
             await it.press("escape")
             await it.until(lambda: it.app.return_code == 1, "the end")
         async with screen(None) as it:
             await it.write("url", server.base)
             await it.press("enter")
-            await it.shows(ASKED)
+            await it.shows(LOGIN_REQUIRED)
             await it.press("escape")
             await it.shows("log in when comfytui asks")
 
@@ -76,16 +76,16 @@ async def test_a_login_that_runs_out_is_asked_for_in_the_middle_and_what_was_ord
             await it.write(field, text)
         refused = sim.faults.fail(401)
         await it.press("f5")
-        await it.shows(ASKED)
+        await it.shows(LOGIN_REQUIRED)
         await it.press("escape")
         await it.shows("Not logged in: ctrl+r to log in.")
         await it.shows("unauthorised")
         assert "reconnects now" not in it.text
         assert it.app.return_code is None
         await it.press("escape", "ctrl+r")
-        await it.shows(ASKED)
+        await it.shows(LOGIN_REQUIRED)
         await log_in(it, user="me", password="wrong")
-        await it.shows(REFUSED)
+        await it.shows(LOGIN_REFUSED)
         refused.end()
         await it.press(*"right", "enter")
         await it.shows("2 of 2 done")
@@ -105,7 +105,7 @@ async def test_a_refusal_of_what_was_asked_before_the_login_asks_for_no_other_on
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim:
         refused = sim.faults.fail(401)
         async with screen(sim.url) as it:
-            await it.shows(ASKED)
+            await it.shows(LOGIN_REQUIRED)
             refused.end()
             await log_in(it, token="t0ken")
             await it.shows("live")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from textual.widgets._toast import Toast
 
-from comfytui.ui.app import MESSAGES_SHOWN, ComfyApp
+from comfytui.ui.app import MAX_MESSAGES, ComfyApp
 from comfytui.ui.options import Options
 from comfytui.workflow.builtin import txt2img
 from tests.ui.screen import Screen
@@ -29,7 +29,7 @@ async def test_a_message_is_not_shown_twice_and_of_many_the_newest_stand() -> No
         for number in range(30):
             app.notify(f"message {number}")
             await pilot.pause()
-        newest = [f"message {number}" for number in range(30 - MESSAGES_SHOWN, 30)]
+        newest = [f"message {number}" for number in range(30 - MAX_MESSAGES, 30)]
         await eventually(lambda: shown(app) == newest, "the newest messages")
 
 

@@ -53,7 +53,7 @@ class FormActions(ActingScreen):
         self._draft_planned = False
         self._draft.flush_in_thread()
 
-    def keep_draft(self) -> None:
+    def flush_draft(self) -> None:
         """Write down what stands in the form, if it is not yet; for any thread, and may take as long as the disk."""
         self._draft.flush()
 
