@@ -24,7 +24,7 @@ from comfytui.presentation.farewell import farewell
 from comfytui.service.thread import ServiceThread
 from comfytui.session.selectors import unsent_jobs
 from comfytui.ui.crash_report import crash_report
-from comfytui.ui.dashboard.link_actions import ServerNotFound
+from comfytui.ui.dashboard.connection_actions import ServerNotFound
 from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.drafts import NO_DRAFTS
 from comfytui.ui.keys import HELP_BINDING, palette_bindings

@@ -4,7 +4,7 @@ import pytest
 
 from comfytui.presentation import formatting
 from comfytui.session.model import Job, JobStatus
-from comfytui.ui.dashboard.again_actions import resent
+from comfytui.ui.dashboard.retry_actions import resent
 from comfytui.ui.screens.confirm import ConfirmScreen
 from tests.ui.screen import screen
 

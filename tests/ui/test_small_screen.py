@@ -7,7 +7,7 @@ from comfytui.session.model import Batch
 from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.dashboard.page_actions import opens_with_form
+from comfytui.ui.dashboard.pages import opens_with_form
 from comfytui.ui.queue.queue_list import QueueList
 from tests.faults.proxy import proxy_to
 from tests.sim.graphs import text_to_image

@@ -8,8 +8,8 @@ from textual.binding import Binding
 
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.session.model import Failure
-from comfytui.ui.dashboard.base import ActingScreen
-from comfytui.ui.dashboard.link_actions import UP
+from comfytui.ui.dashboard.connection_actions import UP
+from comfytui.ui.dashboard.context import ActingScreen
 from comfytui.ui.drafts import FormTexts
 from comfytui.ui.form.batch_builder import build_batch, errors_by_field
 from comfytui.ui.form.form import PromptForm

@@ -6,7 +6,7 @@ from comfytui.presentation import formatting
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, counts_of
-from comfytui.ui.dashboard.base import ActingScreen
+from comfytui.ui.dashboard.context import ActingScreen
 from comfytui.ui.downloads import save_and_notify
 from comfytui.ui.queue.queue_list import QueueList
 from comfytui.ui.screens.confirm import ConfirmScreen

@@ -30,10 +30,10 @@ from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.selectors import first_picture, newest_picture
 from comfytui.session.state import SessionState
 from comfytui.ui import keys
-from comfytui.ui.dashboard.again_actions import AgainActions
+from comfytui.ui.dashboard.connection_actions import LinkActions, ServerNotFound
 from comfytui.ui.dashboard.job_actions import JobActions
-from comfytui.ui.dashboard.link_actions import LinkActions, ServerNotFound
-from comfytui.ui.dashboard.page_actions import PageActions
+from comfytui.ui.dashboard.pages import PageActions
+from comfytui.ui.dashboard.retry_actions import AgainActions
 from comfytui.ui.downloads import fetch_for_display
 from comfytui.ui.drafts import DraftWriter
 from comfytui.ui.form.form import PromptForm

@@ -9,7 +9,7 @@ from textual.message import Message
 from comfytui.presentation import formatting
 from comfytui.service.notifications import LoginRequired
 from comfytui.session.model import Link, LinkKind
-from comfytui.ui.dashboard.base import ActingScreen
+from comfytui.ui.dashboard.context import ActingScreen
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.screens.login import LoginScreen
 

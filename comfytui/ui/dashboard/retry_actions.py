@@ -11,7 +11,7 @@ from comfytui.presentation import formatting
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, lost_jobs
-from comfytui.ui.dashboard.base import ActingScreen
+from comfytui.ui.dashboard.context import ActingScreen
 from comfytui.ui.form.batch_builder import preview_method
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.widgets.footer import resends
