@@ -54,10 +54,6 @@ def _enable_gc() -> None:
         gc.enable()
 
 
-def _remember_nothing(_: str) -> None:
-    """Ignore a server: a simulated one is gone by the next start."""
-
-
 class ComfyApp(OneShotTimers, App[None]):
     """Shows the dashboard of one server, or the start screen while there is none.
 
@@ -114,12 +110,7 @@ class ComfyApp(OneShotTimers, App[None]):
             self.open_server(self._server, self.options.typed_server)
 
     def open_server(self, server: Server, typed: str = "") -> None:
-        """Start a service for a server and show its dashboard.
-
-        Args:
-            server: The server.
-            typed: Its name or address as the user typed it.
-        """
+        """Start a service for a server and show its dashboard; `typed` is its name or address as the user typed it."""
         self._typed_server = typed
         self._stop_service()
         self.service = service = ServiceThread(server, folder=self.options.journal, fresh=self.options.fresh)
@@ -133,8 +124,9 @@ class ComfyApp(OneShotTimers, App[None]):
         """Start a simulated server and show its dashboard."""
         try:
             url = await asyncio.to_thread(self._demo.enter_context, self.options.demo())
+            # Nothing is kept: a simulated server is gone by the next start.
             self.options = replace(
-                self.options, remember_server=_remember_nothing, reopen_command=(), journal=None, drafts=NO_DRAFTS
+                self.options, remember_server=lambda _: None, reopen_command=(), journal=None, drafts=NO_DRAFTS
             )
         except NoDemoError as error:
             self._show(StartScreen(str(error), url=self._typed_server))
@@ -211,7 +203,7 @@ class ComfyApp(OneShotTimers, App[None]):
         self.exit()
 
     @on(ServerNotFound)
-    def _on_server_not_found(self, event: ServerNotFound) -> None:
+    def _leave_or_start_over(self, event: ServerNotFound) -> None:
         """Report the reason on the start screen if the address was typed there, or else exit with it."""
         reason = f"{event.reason} {self.options.suggest(self._typed_server)}".rstrip()
         if self._server is not None:

@@ -4,7 +4,7 @@ import pytest
 
 from comfytui.presentation import formatting
 from comfytui.session.model import Job, JobStatus
-from comfytui.ui.dashboard.retry_actions import resent
+from comfytui.ui.dashboard.retry_actions import ids_to_resend
 from comfytui.ui.screens.confirm import ConfirmScreen
 from tests.ui.screen import screen
 
@@ -38,8 +38,8 @@ def test_what_a_search_found_is_not_said_of_what_may_have_finished() -> None:
 @pytest.mark.parametrize(("answer", "ids"), [(True, ["a", "b", "c"]), (False, ["b", "c"]), (None, [])])
 def test_each_answer_resends_what_it_names(answer: bool | None, ids: list[str]) -> None:
     lost = [Job("a", JobStatus.LOST, may_have_finished=True), Job("b", JobStatus.LOST), Job("c", JobStatus.LOST)]
-    assert resent(lost, answer) == ids
-    assert resent(lost[1:], answer) == (["b", "c"] if answer else [])
+    assert ids_to_resend(lost, answer) == ids
+    assert ids_to_resend(lost[1:], answer) == (["b", "c"] if answer else [])
 
 
 async def test_escape_and_q_are_no_answer() -> None:

@@ -49,7 +49,7 @@ async def test_what_stood_in_the_form_stands_there_again_right_or_wrong(tmp_path
 
 
 async def test_it_is_on_the_disk_a_moment_after_it_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.DRAFT_PAUSE", 0.05)
+    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.DRAFT_DELAY", 0.05)
     drafts = DraftFolder(tmp_path)
     async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
         await it.write("steps", "33")
@@ -72,7 +72,7 @@ async def test_who_types_nothing_leaves_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.DISK_PATIENCE", 0.05)
+    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.DISK_TIMEOUT", 0.05)
     drafts, writing, let_go = DraftFolder(tmp_path), Event(), Event()
 
     def hangs(*_: object) -> bool:

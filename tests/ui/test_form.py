@@ -74,7 +74,7 @@ async def test_a_server_that_names_no_choices_says_so_where_the_form_has_some(
 async def test_choices_that_never_come_are_waited_for_a_few_seconds(
     sim: SimServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_PATIENCE", 0.05)
+    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_TIMEOUT", 0.05)
     with sim.faults.hold_answers("/object_info"):
         async with screen(sim.url) as it:
             await it.generate("early bird", images="1")
@@ -86,19 +86,19 @@ async def test_a_batch_waits_for_choices_for_as_long_as_the_server_is_away(
     sim: SimServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends: list[None] = []
-    end = FormActions._end_patience
+    end = FormActions._on_timeout
 
     def counted(form: FormActions) -> None:
         ends.append(None)
         end(form)
 
-    monkeypatch.setattr(FormActions, "_end_patience", counted)
-    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_PATIENCE", 0.01)
+    monkeypatch.setattr(FormActions, "_on_timeout", counted)
+    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_TIMEOUT", 0.01)
     with sim.faults.hold_answers() as away:
         async with screen(sim.url) as it:
             await it.generate("early bird", images="1")
-            await it.until(lambda: len(ends) > 1, "the end of the form's patience")
-            monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_PATIENCE", 60.0)
+            await it.until(lambda: len(ends) > 1, "the timeout")
+            monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_TIMEOUT", 60.0)
             before = len(ends)
             await it.until(lambda: len(ends) > before, "its last end")
             away.end()

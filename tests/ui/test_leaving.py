@@ -10,8 +10,7 @@ from textual.widget import Widget
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.dashboard import form_actions
-from comfytui.ui.dashboard import screen as dashboard_screen
+from comfytui.ui.dashboard import form_actions, now_pictures
 from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.screens import job
@@ -65,7 +64,7 @@ async def test_choices_that_come_while_the_dashboard_closes(
 
 
 async def test_a_finished_picture_that_comes_while_the_dashboard_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = late(monkeypatch, (dashboard_screen, "fetch_for_display"), NowPanel, "finished")
+    asked = late(monkeypatch, (now_pictures, "fetch_for_display"), NowPanel, "finished")
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL) as it:
         await it.shows("live")
         await it.press("f5")

@@ -1,93 +1,113 @@
-"""What the link does, and what keys do to it."""
+"""Actions on the connection, and the dialogs that its changes require: login, and another server at the address."""
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
-from textual import work
 from textual.message import Message
 
 from comfytui.presentation import formatting
 from comfytui.service.notifications import LoginRequired
 from comfytui.session.model import Link, LinkKind
-from comfytui.ui.dashboard.context import ActingScreen
-from comfytui.ui.screens.confirm import ConfirmScreen
+from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.screens.login import LoginScreen
 
 UP = frozenset({LinkKind.LIVE, LinkKind.POLLING})
-"""States of the link in which the server answers questions."""
+"""States of the connection in which the server answers requests."""
 
 
 @dataclass
 class ServerNotFound(Message):
-    """There is no ComfyUI at the address that was given, or none that lets us in."""
+    """There is no ComfyUI at the address, or none that lets the user in."""
 
     reason: str
 
 
-class LinkActions(ActingScreen):
-    """The part of the dashboard that follows the link."""
+class ConnectionActions:
+    """Follows the state of the connection and acts on it."""
 
-    _login_asked = False
-    _login = 0  # the number of the last one that was given
-    _user = ""
-    """The name of the user that the last login was tried with."""
-    _was_up = _ever_up = False
+    def __init__(self, context: DashboardContext) -> None:
+        self._context = context
+        self._login_asked = False
+        """Whether a login was asked for since the user tried to connect."""
+        self._login = 0
+        """The number of the last login that was sent."""
+        self._user = ""
+        """The user name of the last login."""
+        self._was_up = False
+        self._was_ever_up = False
 
-    def _follow_link(self, before: Link | None, link: Link) -> bool:
-        """Tell what became of the link since it was painted `before`; whether the server answers, and did not then."""
-        is_up = link.kind in UP
+    @property
+    def is_up(self) -> bool:
+        """Whether the server answers requests."""
+        return self._context.state.link.kind in UP
+
+    def follow(self, before: Link | None) -> bool:
+        """Notify the user of a change of the connection, or ask what to do.
+
+        Args:
+            before: The connection when this was called last, or None the first time.
+
+        Returns:
+            Whether the server answers requests, and did not then.
+        """
+        link, is_up = self._context.state.link, self.is_up
         is_back = is_up and not self._was_up
         self._was_up = is_up
-        self._ever_up |= is_up
+        self._was_ever_up |= is_up
         self._login_asked &= not is_up
         if before and link.kind is before.kind:
             return is_back
         if link.kind is LinkKind.OTHER_BOX:
-            self._ask_about_box(link.reason)
-        elif before and self._ever_up and not is_up and link.reason:
-            again = "tries again" if link.kind is LinkKind.UNAUTHORISED else "reconnects now"
-            self._say(f"{link.reason} ctrl+r {again}.", "warning")
+            self._ask_about_other_server(link.reason)
+        elif before and self._was_ever_up and not is_up and link.reason:
+            retry = "tries again" if link.kind is LinkKind.UNAUTHORISED else "reconnects now"
+            self._context.notify(f"{link.reason} ctrl+r {retry}.", "warning")
         return is_back
 
-    @work(exclusive=True, group="box")
-    async def _ask_about_box(self, reason: str) -> None:
+    def _ask_about_other_server(self, reason: str) -> None:
+        confirm = partial(self._confirm_other_server, reason)
+        self._context.run(confirm, "other-server")
+
+    async def _confirm_other_server(self, reason: str) -> None:
         question = f"{reason} Your jobs stay with the previous server. Switch to this one?"
-        if await self.app.push_screen_wait(ConfirmScreen(question)):
-            self._service.accept_server()
+        if await self._context.confirm(question):
+            self._context.service.accept_server()
 
-    def _require_login(self, notice: LoginRequired) -> None:
-        """Ask for a login, once until the user tries again: each way to the server says that it needs one.
+    def require_login(self, notice: LoginRequired) -> None:
+        """Ask for a login, but only once until the user tries again, since each request reports that it needs one.
 
-        A refusal of a request that was made before the last login says nothing of that one.
+        A request that was made before the last login says nothing about that login.
         """
         if notice.login >= self._login and not self._login_asked:
             self._login_asked = True
-            self._ask_for_login(notice)
+            self._context.run(partial(self._ask_for_login, notice), "login")
 
-    @work(exclusive=True, group="login")
     async def _ask_for_login(self, notice: LoginRequired) -> None:
-        server = self._service.server
+        context = self._context
+        server = context.service.server
         dialog = LoginScreen(notice, exposed=not (server.tls or server.loopback), user=self._user)
-        login = await self.app.push_screen_wait(dialog)
+        login = await context.screen.app.push_screen_wait(dialog)
         self._user = dialog.user
         if login is not None:
             self._login_asked = False
-            self._login = self._service.log_in(login)
-        elif not self._ever_up:
-            self.post_message(ServerNotFound(notice.reason))
+            self._login = context.service.log_in(login)
+        elif not self._was_ever_up:
+            context.screen.post_message(ServerNotFound(notice.reason))
         else:
-            self._say("Not logged in: ctrl+r to log in.", "warning")
+            context.notify("Not logged in: ctrl+r to log in.", "warning")
 
-    def action_link(self) -> None:
-        """Show how the server is reached, why, and where: a name hides its address."""
-        if self._state.link.kind is LinkKind.OTHER_BOX:
-            self._ask_about_box(self._state.link.reason)
+    def explain(self) -> None:
+        """Show the state of the connection and its reason, and the address, which a server's name hides."""
+        link = self._context.state.link
+        if link.kind is LinkKind.OTHER_BOX:
+            self._ask_about_other_server(link.reason)
         else:
-            told = formatting.link_told(self._state.link, time.monotonic())
-            self._say(f"{told} Address: {self._service.server.address}")
+            text = formatting.link_told(link, time.monotonic())
+            self._context.notify(f"{text} Address: {self._context.service.server.address}")
 
-    def action_reconnect(self) -> None:
-        """Try the link again now."""
-        self._say("Reconnecting.")
+    def reconnect(self) -> None:
+        """Reconnect now."""
+        self._context.notify("Reconnecting.")
         self._login_asked = False
-        self._service.reconnect()
+        self._context.service.reconnect()

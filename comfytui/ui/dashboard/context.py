@@ -1,36 +1,90 @@
-"""What every part of the dashboard has at hand."""
+"""What the dashboard shares with the objects that carry out its actions."""
 
-from collections.abc import Set
+from collections.abc import Callable, Coroutine, Set
+from typing import Any
+
+from textual.screen import Screen
+from textual.worker import Worker
 
 from comfytui.sanitize import sanitize
 from comfytui.service.notifications import Severity
+from comfytui.service.submission.batch import BatchRequest
 from comfytui.service.thread import ServiceThread
 from comfytui.session.state import SessionState
-from comfytui.ui.drafts import DraftWriter
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.options import Options
 from comfytui.ui.queue.queue_panel import QueuePanel
-from comfytui.ui.widgets.footer import ThriftyScreen
+from comfytui.ui.screens.confirm import ConfirmScreen
+
+MAX_MESSAGE = 600
+"""Characters of a message that are shown."""
 
 
-class ActingScreen(ThriftyScreen):
-    """A screen with a form, a queue and a service behind it."""
+class DashboardContext:
+    """A dashboard's screen, its service, and the state that both work on.
 
-    _draft: DraftWriter
-    _service: ServiceThread
-    _options: Options
-    _state: SessionState
-    _previews: bool
-    _known: Set[str] | None = None
-    """The batches before one that was ordered and is not planned yet."""
+    Args:
+        screen: The screen, which runs timers and workers.
+        service: The service of the server.
+        options: How the user started the program.
+    """
+
+    def __init__(self, screen: Screen[None], service: ServiceThread, options: Options) -> None:
+        self.screen = screen
+        self.service = service
+        self.options = options
+        self.state = SessionState()
+        """The newest state that was received from the service."""
+        self.previews = options.previews
+        """Whether pictures are shown in the *Now* panel."""
+        self._batches_before: Set[str] | None = None
+        """The batches before the one that was submitted and is not in the state yet."""
 
     @property
-    def _form(self) -> PromptForm:
-        return self.query_one(PromptForm)
+    def form(self) -> PromptForm:
+        """The prompt form."""
+        return self.screen.query_one(PromptForm)
 
     @property
-    def _panel(self) -> QueuePanel:
-        return self.query_one(QueuePanel)
+    def panel(self) -> QueuePanel:
+        """The queue panel."""
+        return self.screen.query_one(QueuePanel)
 
-    def _say(self, text: str, severity: Severity = "information") -> None:
-        self.notify(sanitize(text, 600), severity=severity, markup=False)
+    def notify(self, text: str, severity: Severity = "information") -> None:
+        """Show a message; it may contain text of the server."""
+        self.screen.notify(sanitize(text, MAX_MESSAGE), severity=severity, markup=False)
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, None]], group: str, *, exclusive: bool = True) -> None:
+        """Run something in a worker of the screen.
+
+        Args:
+            work: What to run.
+            group: The group of the worker.
+            exclusive: Whether to cancel other workers of the group.
+        """
+        _: Worker[None] = self.screen.run_worker(work, group=group, exclusive=exclusive)
+
+    async def confirm(self, question: str, **labels: Any) -> bool | None:
+        """Ask for confirmation; only in a worker.
+
+        Args:
+            question: The question.
+            labels: The labels of the answers, as `ConfirmScreen` takes them.
+        """
+        return await self.screen.app.push_screen_wait(ConfirmScreen(question, **labels))
+
+    def submit(self, request: BatchRequest) -> None:
+        """Submit a batch, which is selected as soon as it is in the queue."""
+        self._batches_before = frozenset(self.state.batches)
+        self.service.submit(request)
+
+    def select_submitted(self) -> None:
+        """Select the batch that was submitted last, if it is in the queue by now."""
+        if self._batches_before is None:
+            return
+        new = [batch for key, batch in self.state.batches.items() if key not in self._batches_before]
+        if not new:
+            return
+        self._batches_before = None
+        if not self.panel.rows.select(new[-1].prompts[0]) and self.panel.needle:
+            self.notify("The filter hides the new batch: esc in the queue clears it.")
