@@ -1,4 +1,4 @@
-"""Questions: every answer is named, and esc leaves everything as it is."""
+"""The confirmation before lost jobs are resent, and its answers."""
 
 import pytest
 
@@ -20,29 +20,29 @@ from tests.ui.screen import screen
         (5, 0, 1, ""),
     ],
 )
-def test_the_question_before_jobs_are_resent(lost: int, unsure: int, batches: int, asked: str) -> None:
+def test_resend_question(lost: int, unsure: int, batches: int, asked: str) -> None:
     assert formatting.ask_about_lost(lost, unsure, batches) == asked
 
 
-def test_the_answers_name_how_many_jobs_they_resend() -> None:
+def test_answers_name_number_of_resent_jobs() -> None:
     assert formatting.answers_about_lost(3, 1) == {"yes": "all 3", "no": "only the other 2", "cancel": "nothing"}
     assert formatting.answers_about_lost(3, 2) == {"yes": "all 3", "no": "only the other one", "cancel": "nothing"}
     assert formatting.answers_about_lost(3, 3) == formatting.answers_about_lost(3, 0) == {}
 
 
-def test_what_a_search_found_is_not_said_of_what_may_have_finished() -> None:
+def test_search_result_message() -> None:
     assert formatting.searched(3, 1, 0).endswith("for 3 lost jobs: none found, 3 can be resent.")
     assert formatting.searched(3, 2, 3).endswith("for 3 lost jobs of 2 batches: 3 found, none is left to resend.")
 
 
 @pytest.mark.parametrize(("answer", "ids"), [(True, ["a", "b", "c"]), (False, ["b", "c"]), (None, [])])
-def test_each_answer_resends_what_it_names(answer: bool | None, ids: list[str]) -> None:
+def test_answer_resends_what_it_names(answer: bool | None, ids: list[str]) -> None:
     lost = [Job("a", JobStatus.LOST, may_have_finished=True), Job("b", JobStatus.LOST), Job("c", JobStatus.LOST)]
     assert ids_to_resend(lost, answer) == ids
     assert ids_to_resend(lost[1:], answer) == (["b", "c"] if answer else [])
 
 
-async def test_escape_and_q_are_no_answer() -> None:
+async def test_escape_and_q_return_none() -> None:
     async with screen(None, (80, 24)) as it:
         answers: list[bool | None] = []
         for key in ("y", "n", "escape", "q"):

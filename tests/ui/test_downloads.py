@@ -1,4 +1,4 @@
-"""A job that claims very many files is saved only after a question, and a large file never stands in memory."""
+"""Saving jobs with many files, large files, and responses that are no file."""
 
 import asyncio
 import os
@@ -57,7 +57,7 @@ async def save_files(files: int, folder: Path, key: str = "") -> None:
 
 
 @pytest.mark.parametrize(("files", "key", "saved"), [(100, "", 100), (101, "n", 0), (101, "y", 101), (100_000, "n", 0)])
-async def test_many_files_are_asked_about(tmp_path: Path, files: int, key: str, saved: int) -> None:
+async def test_many_files_need_confirmation(tmp_path: Path, files: int, key: str, saved: int) -> None:
     await save_files(files, tmp_path, key)
     assert len(os.listdir(tmp_path)) == saved  # noqa: PTH208
 
@@ -91,7 +91,7 @@ async def client() -> AsyncIterator[Client]:
         yield Client(it)
 
 
-async def test_a_large_file_is_saved_as_it_arrives(tmp_path: Path, client: Client) -> None:
+async def test_large_file_is_streamed_to_disk(tmp_path: Path, client: Client) -> None:
     tracemalloc.start()
     try:
         text, severity = await save_outputs(cast(ServiceThread, client), job_with(1), tmp_path)
@@ -105,7 +105,7 @@ async def test_a_large_file_is_saved_as_it_arrives(tmp_path: Path, client: Clien
 
 
 @pytest.mark.parametrize("status", [204, 206, 404])
-async def test_what_is_no_file_is_not_saved_as_one(tmp_path: Path, status: int) -> None:
+async def test_other_responses_are_not_saved(tmp_path: Path, status: int) -> None:
     routes = {"GET /api/prompt": answering({}), "GET /api/view": answering("" if status == 204 else "part", status)}
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         text, severity = await save_outputs(cast(ServiceThread, Client(client)), job_with(1), tmp_path)

@@ -1,4 +1,4 @@
-"""What was typed is there again at the next start."""
+"""Drafts: the form's content is restored at the next start."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ def shown(it: Screen, field: str) -> str:
     return control.text if isinstance(control, TextArea) else str(control.value)  # type: ignore[attr-defined]
 
 
-async def test_what_stood_in_the_form_stands_there_again_right_or_wrong(tmp_path: Path) -> None:
+async def test_draft_restores_valid_and_invalid_texts(tmp_path: Path) -> None:
     drafts = DraftFolder(tmp_path)
     async with SimServer(CALM) as sim:
         async with screen(sim.url, drafts=drafts) as it:
@@ -48,7 +48,7 @@ async def test_what_stood_in_the_form_stands_there_again_right_or_wrong(tmp_path
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-async def test_it_is_on_the_disk_a_moment_after_it_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_draft_is_written_shortly_after_edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("comfytui.ui.dashboard.form_actions.DRAFT_DELAY", 0.05)
     drafts = DraftFolder(tmp_path)
     async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
@@ -56,7 +56,7 @@ async def test_it_is_on_the_disk_a_moment_after_it_was_typed(tmp_path: Path, mon
         await it.until(lambda: drafts.read(txt2img()).get("steps") == "33", "the draft")
 
 
-async def test_a_signal_that_ends_the_program_finds_a_draft_to_write(tmp_path: Path) -> None:
+async def test_shutdown_hook_writes_draft(tmp_path: Path) -> None:
     drafts = DraftFolder(tmp_path)
     async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
         await it.write("steps", "33")
@@ -65,13 +65,13 @@ async def test_a_signal_that_ends_the_program_finds_a_draft_to_write(tmp_path: P
         assert drafts.read(txt2img())["steps"] == "33"
 
 
-async def test_who_types_nothing_leaves_nothing(tmp_path: Path) -> None:
+async def test_unedited_form_writes_no_draft(tmp_path: Path) -> None:
     async with SimServer(CALM) as sim, screen(sim.url, drafts=DraftFolder(tmp_path)) as it:
         await it.until(lambda: shown(it, "model") == CALM.checkpoints[0], "a model")
     assert not os.listdir(tmp_path)  # noqa: PTH208
 
 
-async def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hanging_disk_does_not_delay_exit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("comfytui.ui.dashboard.form_actions.DISK_TIMEOUT", 0.05)
     drafts, writing, let_go = DraftFolder(tmp_path), Event(), Event()
 
@@ -88,7 +88,7 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, monkey
     let_go.set()
 
 
-async def test_a_seed_that_was_rolled_is_not_kept(tmp_path: Path) -> None:
+async def test_random_seed_is_not_restored(tmp_path: Path) -> None:
     drafts = DraftFolder(tmp_path)
     drafts.write(txt2img(), {"seed": "77", "seed-mode": "random"})
     async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
@@ -96,7 +96,7 @@ async def test_a_seed_that_was_rolled_is_not_kept(tmp_path: Path) -> None:
         assert shown(it, "seed") == "0"
 
 
-async def test_a_model_of_another_server_gives_way_to_one_that_is_there(tmp_path: Path) -> None:
+async def test_unknown_model_of_draft_is_replaced(tmp_path: Path) -> None:
     drafts = DraftFolder(tmp_path)
     drafts.write(txt2img(), {"model": "elsewhere.safetensors", "sampler": "elsewhere"})
     async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
@@ -105,7 +105,7 @@ async def test_a_model_of_another_server_gives_way_to_one_that_is_there(tmp_path
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000, "", "[1]", "{", '{"steps": 7, "prompt": null}', "\ud800"])
-def test_a_damaged_draft_is_none(tmp_path: Path, content: str) -> None:
+def test_damaged_draft_is_ignored(tmp_path: Path, content: str) -> None:
     drafts = DraftFolder(tmp_path)
     drafts.write(txt2img(), {"steps": "8"})
     (file,) = (tmp_path / "drafts").iterdir()
@@ -113,9 +113,7 @@ def test_a_damaged_draft_is_none(tmp_path: Path, content: str) -> None:
     assert drafts.read(txt2img()) == {}
 
 
-def test_a_draft_that_cannot_be_written_whole_leaves_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_write_keeps_previous_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drafts = DraftFolder(tmp_path)
     drafts.write(txt2img(), {"steps": "8"})
 
@@ -128,14 +126,14 @@ def test_a_draft_that_cannot_be_written_whole_leaves_the_one_before(
     assert len(list((tmp_path / "drafts").iterdir())) == 1
 
 
-def test_each_workflow_has_its_own(tmp_path: Path) -> None:
+def test_each_workflow_has_its_own_draft(tmp_path: Path) -> None:
     drafts, other = DraftFolder(tmp_path), workflow_of("other", {})
     drafts.write(txt2img(), {"steps": "8"})
     drafts.write(other, {"images": "2"})
     assert (drafts.read(txt2img()), drafts.read(other)) == ({"steps": "8"}, {"images": "2"})
 
 
-def test_without_a_folder_or_with_one_that_cannot_be_written_nothing_is_kept(tmp_path: Path) -> None:
+def test_missing_or_unwritable_folder_keeps_no_draft(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     none = DraftFolder(None)
     for drafts in (none, DraftFolder(tmp_path / "file")):
@@ -143,7 +141,7 @@ def test_without_a_folder_or_with_one_that_cannot_be_written_nothing_is_kept(tmp
         assert drafts.read(txt2img()) == {}
 
 
-def test_a_long_prompt_in_any_script_is_kept(tmp_path: Path) -> None:
+def test_long_prompt_is_kept(tmp_path: Path) -> None:
     drafts, prompt = DraftFolder(tmp_path), "狐" * 300_000
     assert drafts.write(txt2img(), {"prompt": prompt})
     assert drafts.read(txt2img()) == {"prompt": prompt}

@@ -1,4 +1,4 @@
-"""What is printed at the end: which jobs go on, which are not sent yet, and how to come back."""
+"""The text at the end: which jobs go on, which are not sent, and how to come back."""
 
 from dataclasses import replace
 

@@ -19,7 +19,7 @@ def shown(app: ComfyApp) -> list[str]:
     return [str(toast._notification.message) for toast in app.screen.query(Toast)]
 
 
-async def test_a_message_is_not_shown_twice_and_of_many_the_newest_stand() -> None:
+async def test_messages_are_unique_and_newest_are_shown() -> None:
     app = ComfyApp(Options(txt2img(), Path(), lambda: nullcontext(""), lambda _: None))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         for _ in range(3):
@@ -34,7 +34,7 @@ async def test_a_message_is_not_shown_twice_and_of_many_the_newest_stand() -> No
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
-async def test_the_last_line_of_a_message_is_above_the_footer(width: int) -> None:
+async def test_last_line_of_message_is_above_footer(width: int) -> None:
     """Of messages about as long as a line is wide, whose last word stands on the first line or alone on the second."""
     app = ComfyApp(Options(txt2img(), Path(), lambda: nullcontext(""), lambda _: None))
     async with app.run_test(size=(width, 24), notifications=True) as pilot:

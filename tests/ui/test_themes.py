@@ -1,4 +1,4 @@
-"""Every theme stands in the palette, can be chosen there, and paints the whole screen in its colours."""
+"""Themes: chosen in the palette, painted on the whole screen, stored."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -29,7 +29,7 @@ async def list_themes(it: Screen) -> None:
     await it.shows("Search for themes")
 
 
-async def test_every_theme_stands_in_the_palette_and_paints_the_screen() -> None:
+async def test_every_theme_is_in_palette_and_paints_screen() -> None:
     async with screen(None, (120, 40)) as it:
         await list_themes(it)
         every = {*BUILTIN_THEMES, *(theme.name for theme in THEMES)}
@@ -41,7 +41,7 @@ async def test_every_theme_stands_in_the_palette_and_paints_the_screen() -> None
             assert "Enter a server's address." in it.text
 
 
-async def test_a_theme_is_chosen_by_keys_changes_the_colours_and_is_there_at_the_next_start(tmp_path: Path) -> None:
+async def test_chosen_theme_is_stored(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     async with screen(None, theme=ThemeStore(folder)) as it:
         await it.shows("Enter a server's address.")
@@ -63,13 +63,13 @@ async def test_a_theme_is_chosen_by_keys_changes_the_colours_and_is_there_at_the
 @pytest.mark.parametrize(
     "kept", [b"", b"no-such-theme", b"comfytui-light comfytui-light", b"\xff\x1b[31m", b"x" * 9_999]
 )
-def test_a_kept_theme_that_is_none_is_the_usual_one(tmp_path: Path, kept: bytes) -> None:
+def test_unknown_stored_theme_is_ignored(tmp_path: Path, kept: bytes) -> None:
     (tmp_path / "theme").write_bytes(kept)
     options = Options(txt2img(), tmp_path, demo=lambda: nullcontext(""), remember_server=lambda _: None)
     assert ComfyApp(replace(options, theme=ThemeStore(tmp_path))).theme == DARK.name
 
 
-async def test_a_state_folder_that_cannot_be_written_costs_only_the_memory_of_it(tmp_path: Path) -> None:
+async def test_unwritable_state_folder_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     async with screen(None, theme=ThemeStore(tmp_path / "file")) as it:
         it.app.theme = LIGHT.name
