@@ -79,10 +79,10 @@ def test_a_terminal_that_does_not_read(fate: Fate, code: int) -> None:
 
 STUCK = """
 import logging, pathlib, sys, threading, tty
-from comfytui.ui.terminal.shutdown import Ending
+from comfytui.ui.terminal.shutdown import Shutdown
 logging.lastResort = None
 hooks = [threading.Event().wait, lambda: 1 / 0, lambda: pathlib.Path(sys.argv[1]).write_text("kept")]
-with Ending(lambda code: None, hooks):
+with Shutdown(lambda code: None, hooks):
     tty.setraw(0)
     print("ready", flush=True)
     threading.Event().wait()

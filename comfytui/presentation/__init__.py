@@ -1,1 +1,1 @@
-"""State as text, for any front end: no terminal toolkit."""
+"""Session state as text for any front end: no terminal toolkit."""

@@ -1,4 +1,4 @@
-"""What is printed when the screen is gone: which jobs go on, and how to come back to them."""
+"""Compose the text that is printed on exit: which jobs go on, and how to come back to them."""
 
 import shlex
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from comfytui.session.selectors import open_jobs, unsent_jobs
 from comfytui.session.state import SessionState
 
 
-def farewell(state: SessionState, server: str, command: Sequence[str], *, kept: bool) -> str:
-    """One line about my jobs that are still to end; empty where there are none.
+def farewell(state: SessionState, server: str, command: Sequence[str], *, durable: bool) -> str:
+    """Return one line about my jobs that have not ended; empty where there are none.
 
     Args:
-        state: What is known at the end.
+        state: The state of the session on exit.
         server: The server's name or address, without its secrets.
-        command: The words that open a server, before its name; empty where the server ends with the program.
-        kept: Whether the next start sends what is not sent yet.
+        command: The command that opens a server, without the server; empty where the server ends with the program.
+        durable: Whether unsent jobs are saved: the next start sends them.
     """
     unsent = unsent_jobs(state)
     sent = open_jobs(state) - unsent
@@ -26,7 +26,7 @@ def farewell(state: SessionState, server: str, command: Sequence[str], *, kept: 
         parts.append(f"{_jobs(sent)} went on at {server} when it was last seen.")
     elif sent:
         parts.append(f"{_jobs(sent)} {'go' if sent > 1 else 'goes'} on at {server}.")
-    if unsent and kept:
+    if unsent and durable:
         parts.append(f"{unsent} not sent yet: the next start sends {'them' if unsent > 1 else 'it'}.")
     elif unsent:
         parts.append(f"{unsent} not sent, and dropped.")

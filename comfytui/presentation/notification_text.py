@@ -1,16 +1,21 @@
-"""What a notice says to the user, in one sentence."""
+"""Word the messages that notify the user, one sentence each."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from comfytui.presentation.questions import lost_jobs_text
 from comfytui.service.notifications import Notice, ServiceFailed, Severity, UserMessage
 from comfytui.session.model import Job
 
-News = tuple[str, Severity]
-"""One sentence, and how loud it is."""
+if TYPE_CHECKING:
+    from comfytui.comfy.protocol.capabilities import Capabilities
+
+NotificationText = tuple[str, Severity]
+"""The text of a notification and its severity."""
 
 
-def news_of(notice: Notice) -> News | None:
-    """The sentence for a notice; None where the screen itself shows what happened."""
+def message_for(notice: Notice) -> NotificationText | None:
+    """Return the message for a notice; None where the screen itself shows what happened."""
     match notice:
         case UserMessage(text=text, severity=severity):
             return text, severity
@@ -21,8 +26,25 @@ def news_of(notice: Notice) -> News | None:
             return None
 
 
-def lost_news(lost: Sequence[Job]) -> News:
-    """One sentence for all jobs that the server turned out to have forgotten."""
+def lost_jobs_message(lost: Sequence[Job]) -> NotificationText:
+    """Return one message for all jobs that the server no longer knows."""
     what = "a job" if len(lost) == 1 else f"{len(lost)} jobs"
     why = "it was restarted, or its queue was cleared"
     return f"The server no longer knows {what} of yours: {why}. Select one and press r to resend.", "warning"
+
+
+def recovery_message(lost: int, batches: int, found: int) -> str:
+    """Return the result of a search for the outputs of `lost` jobs of some batches, of which `found` were found."""
+    where = f"Searched the server's history and output folder for {lost_jobs_text(lost, batches)}"
+    rest = lost - found
+    left = f"{rest} can be resent" if rest else "none is left to resend"
+    return f"{where}: {found or 'none'} found, {left}."
+
+
+def previews_message(capabilities: "Capabilities | None", *, on: bool) -> str:
+    """Return the message for previews switched on or off, also on servers that cannot stop sending them."""
+    if on:
+        return "Previews on."
+    if capabilities is None or capabilities.previews_by_prompt:
+        return "Previews off: from the next batch on, the server sends none."
+    return "Previews off here: this server is too old to stop sending them."

@@ -1,11 +1,11 @@
-"""The queue as rows of text: which jobs, in which order, in which words. Pure."""
+"""Turn the jobs of a session into the ordered, filtered rows of the queue list. Pure functions."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from comfytui.presentation.formatting import duration, failed_in, status_of
-from comfytui.presentation.parameters_line import parameters_line
+from comfytui.presentation.formatting import duration, parameters_line
+from comfytui.presentation.status_text import failure_text, status_label
 from comfytui.sanitize import sanitize
 from comfytui.session.jobs.index import run_order
 from comfytui.session.model import Batch, Job, JobStatus
@@ -14,77 +14,80 @@ from comfytui.workflow.parameters import GenerationParameters
 
 TITLE_LIMIT = 300
 STATE_LIMIT = 300
-OWNER_CELLS = 4
+OWNER_CHARACTERS = 4
+"""Characters of another client's id that are shown."""
 _UNTITLED = "untitled"
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
-    """The glyph of a status, and the one for terminals without Unicode."""
+class StatusGlyph:
+    """The glyph of a status in Unicode and in ASCII."""
 
-    glyph: str
+    unicode: str
     ascii: str
 
 
-SIGNS: Mapping[JobStatus, Sign] = {
-    JobStatus.SUBMITTING: Sign("↑", "^"),
-    JobStatus.QUEUED: Sign("◌", "."),
-    JobStatus.RUNNING: Sign("▶", ">"),
-    JobStatus.SUCCEEDED: Sign("✓", "+"),
-    JobStatus.CACHED: Sign("≡", "="),
-    JobStatus.FAILED: Sign("✗", "x"),
-    JobStatus.INTERRUPTED: Sign("■", "#"),
-    JobStatus.CANCELLED: Sign("⊘", "-"),
-    JobStatus.REJECTED: Sign("‼", "!"),
-    JobStatus.LOST: Sign("?", "?"),
+STATUS_GLYPHS: Mapping[JobStatus, StatusGlyph] = {
+    JobStatus.SUBMITTING: StatusGlyph("↑", "^"),
+    JobStatus.QUEUED: StatusGlyph("◌", "."),
+    JobStatus.RUNNING: StatusGlyph("▶", ">"),
+    JobStatus.SUCCEEDED: StatusGlyph("✓", "+"),
+    JobStatus.CACHED: StatusGlyph("≡", "="),
+    JobStatus.FAILED: StatusGlyph("✗", "x"),
+    JobStatus.INTERRUPTED: StatusGlyph("■", "#"),
+    JobStatus.CANCELLED: StatusGlyph("⊘", "-"),
+    JobStatus.REJECTED: StatusGlyph("‼", "!"),
+    JobStatus.LOST: StatusGlyph("?", "?"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One job as the list shows it: harmless text of one line; `figure` is the number beside the word of `state`."""
+class QueueRow:
+    """One job as the list shows it; every text is sanitized and has one line."""
 
     prompt_id: str
     status: JobStatus
     title: str
-    place: str = ""
+    position: str = ""
+    """The position in the batch: `2 of 4`."""
     state: str = ""
     figure: str = ""
+    """The number that belongs to the state: the job's duration, or its position in the queue."""
     owner: str = ""
     file: str = ""
-    brief: str = ""
-    """The state in fewer words, for where there is no room for it."""
+    short_state: str = ""
+    """A shorter `state`, for narrow lists."""
 
-    def without_match(self, words: Iterable[str]) -> list[str]:
-        """Those of the (casefolded) words that are nowhere in the row."""
-        hay = "\n".join(
-            (self.title, self.place, self.status.label, self.status, self.state, self.figure, self.owner, self.file)
+    def unmatched(self, terms: Iterable[str]) -> list[str]:
+        """Return those of the (casefolded) terms that are nowhere in the row."""
+        text = "\n".join(
+            (self.title, self.position, self.status.label, self.status, self.state, self.figure, self.owner, self.file)
         ).casefold()
-        return [word for word in words if word not in hay]
+        return [term for term in terms if term not in text]
 
 
-def rows_of(state: SessionState, needle: str = "", *, show_history: bool = True) -> tuple[Row, ...]:
-    """What runs, what waits by its turn, what is not sent yet, then what ended, newest batch first.
+def build_rows(state: SessionState, filter_text: str = "") -> tuple[QueueRow, ...]:
+    """Return a row for each job: running, pending in the order of the queue, unsent, then ended, newest batch first.
 
-    Only rows that hold every word of `needle`, or whose job's settings and files do, are given; without `show_history`
-    nothing that ended is.
+    Args:
+        state: The session whose jobs are listed.
+        filter_text: Words of which each must occur in the row, or in the job's settings, files or error.
     """
-    running, pending, unsent, ended = _sorted_out(state.jobs.values())
+    running, pending, unsent, ended = _by_progress(state.jobs.values())
     pending.sort(key=run_order)
     rows = [_row(job, state.batches, ("running", "")) for job in running]
-    rows += [_row(job, state.batches, _turn(at, len(running))) for at, job in enumerate(pending)]
-    rows += [_row(job, state.batches, _unsent(at, job)) for at, job in enumerate(unsent)]
-    if show_history:
-        rows += [_row(job, state.batches, _end(job)) for job in _newest_first(ended)]
-    words = sanitize(needle).casefold().split()
-    if not words:
+    rows += [_row(job, state.batches, _pending_state(at, len(running))) for at, job in enumerate(pending)]
+    rows += [_row(job, state.batches, _unsent_state(at, job)) for at, job in enumerate(unsent)]
+    rows += [_row(job, state.batches, _ended_state(job)) for job in _newest_first(ended)]
+    terms = sanitize(filter_text).casefold().split()
+    if not terms:
         return tuple(rows)
     jobs = state.jobs
-    return tuple(row for row in rows if _has(jobs[row.prompt_id], row.without_match(words)))
+    return tuple(row for row in rows if _matches(jobs[row.prompt_id], row.unmatched(terms)))
 
 
-def _sorted_out(jobs: Iterable[Job]) -> tuple[list[Job], list[Job], list[Job], list[Job]]:
-    """The jobs that run, are pending, are not sent and have ended."""
+def _by_progress(jobs: Iterable[Job]) -> tuple[list[Job], list[Job], list[Job], list[Job]]:
+    """Return the running, pending, unsent and ended jobs."""
     running: list[Job] = []
     pending: list[Job] = []
     unsent: list[Job] = []
@@ -103,7 +106,7 @@ def _sorted_out(jobs: Iterable[Job]) -> tuple[list[Job], list[Job], list[Job], l
 
 
 def _newest_first(ended: list[Job]) -> list[Job]:
-    """Ended jobs, a batch's together, the batch with the latest end first and its last image on top."""
+    """Sort ended jobs by batch: the batch that ended last comes first, and in a batch the last image."""
     newest: dict[str, float] = {}
     keyed = []
     for job in ended:
@@ -114,87 +117,87 @@ def _newest_first(ended: list[Job]) -> list[Job]:
     return [job for _, _, job in keyed]
 
 
-def _row(job: Job, batches: Mapping[str, Batch], state: tuple[str, str]) -> Row:
+def _row(job: Job, batches: Mapping[str, Batch], state: tuple[str, str]) -> QueueRow:
     batch = batches.get(job.batch_tag.batch) if job.batch_tag else None
-    return Row(
+    return QueueRow(
         job.prompt_id,
         job.status,
-        _clean(job.parameters.prompt or (batch.title if batch else "")) or _UNTITLED,
+        _sanitized(job.parameters.prompt or (batch.title if batch else "")) or _UNTITLED,
         f"{job.batch_tag.index} of {job.batch_tag.total}" if job.batch_tag and job.batch_tag.total > 1 else "",
         *state,
-        "mine" if job.mine else _short(job.owner),
-        _files(job),
-        _brief(job),
+        "mine" if job.mine else _owner_label(job.owner),
+        _file_label(job),
+        _short_state(job),
     )
 
 
-def _has(job: Job, words: list[str]) -> bool:
-    """Whether a job has all these words in what its row does not show: its settings, its files, its error."""
-    if words:
-        words = [word for word in words if word not in _settings(job.parameters)]
-    if words:
-        said = (job.failure.message, job.failure.node_type) if job.failure else ()
-        hay = "\n".join((*said, *job.text, *(output.filename for output in job.outputs))).casefold()
-        words = [word for word in words if word not in hay]
-    return not words
+def _matches(job: Job, terms: list[str]) -> bool:
+    """Whether the settings, files, texts and error of a job, which its row does not show, contain all terms."""
+    if terms:
+        terms = [term for term in terms if term not in _searchable_settings(job.parameters)]
+    if terms:
+        error = (job.failure.message, job.failure.node_type) if job.failure else ()
+        text = "\n".join((*error, *job.text, *(output.filename for output in job.outputs))).casefold()
+        terms = [term for term in terms if term not in text]
+    return not terms
 
 
 @lru_cache(maxsize=32768)
-def _settings(parameters: GenerationParameters) -> str:
-    """The whole of a job's settings, casefolded; each key that is typed looks through those of all jobs."""
+def _searchable_settings(parameters: GenerationParameters) -> str:
+    """Return all settings of a job, casefolded. Cached: each key typed into the filter searches those of all jobs."""
     return "\n".join(
         (parameters_line(parameters), parameters.model or "", parameters.prompt, parameters.negative)
     ).casefold()
 
 
-def _turn(at: int, running: int) -> tuple[str, str]:
-    """When a pending job gets its turn, by its place among the pending."""
-    return "", f"{at + running} ahead" if at else "next"
+def _pending_state(index: int, running: int) -> tuple[str, str]:
+    """Return state and figure of the pending job at `index`."""
+    return "", f"{index + running} ahead" if index else "next"
 
 
-def _unsent(at: int, job: Job) -> tuple[str, str]:
-    """What is said of unsent jobs, of which the first is on its way."""
+def _unsent_state(index: int, job: Job) -> tuple[str, str]:
+    """Return state and figure of the unsent job at `index`; the first one is being sent."""
     if job.delay_reason:
         return f"not sent: {sanitize(job.delay_reason, STATE_LIMIT)}", ""
-    return ("to be sent" if at else "sending"), ""
+    return ("to be sent" if index else "sending"), ""
 
 
-def _end(job: Job) -> tuple[str, str]:
-    """How a job ended: always with the word of its status, so that no two ends look alike."""
-    word = status_of(job)
+def _ended_state(job: Job) -> tuple[str, str]:
+    """Return state and figure of an ended job; the state begins with the label of its status."""
+    label = status_label(job)
     match job.status:
         case JobStatus.SUCCEEDED if job.seconds is not None:
-            return word, duration(job.seconds)
+            return label, duration(job.seconds)
         case JobStatus.FAILED | JobStatus.REJECTED if job.failure:
-            return failed_in(word, job.failure), ""
+            return failure_text(label, job.failure), ""
         case JobStatus.LOST:
-            return f"{word}: {job.note or 'the server no longer has it'}", ""
-    return word, ""
+            return f"{label}: {job.note or 'the server no longer has it'}", ""
+    return label, ""
 
 
-def _brief(job: Job) -> str:
-    """How a job failed, without where; why it is lost, in two words."""
+def _short_state(job: Job) -> str:
+    """Return how a job failed, without the node, or why it is lost, in two words; empty for other jobs."""
     if job.status is JobStatus.LOST:
         return f"{job.status.label}: {'may be done' if job.may_have_finished else 'restarted?'}"
     failure = job.failure
-    return failed_in(job.status.label, replace(failure, node_type="")) if failure and failure.node_type else ""
+    return failure_text(job.status.label, replace(failure, node_type="")) if failure and failure.node_type else ""
 
 
-def _files(job: Job) -> str:
-    """The first file that a job made, and how many more there are."""
+def _file_label(job: Job) -> str:
+    """Return the name of a job's first file, and how many more there are: `fox.png +2`."""
     if not job.outputs:
         return ""
     more = len(job.outputs) - 1
-    return _clean(job.outputs[0].filename) + (f" +{more}" if more else "")
+    return _sanitized(job.outputs[0].filename) + (f" +{more}" if more else "")
 
 
 @lru_cache(maxsize=4096)
-def _short(client_id: str | None) -> str:
-    """Enough of a foreign client's id to tell it from another."""
-    return sanitize(client_id or "")[:OWNER_CELLS] or "other"
+def _owner_label(client_id: str | None) -> str:
+    """Return enough of another client's id to tell it from others."""
+    return sanitize(client_id or "")[:OWNER_CHARACTERS] or "other"
 
 
 @lru_cache(maxsize=32768)
-def _clean(text: str) -> str:
-    """Titles and file names seldom change, and cleaning them is most of the work of a long list."""
+def _sanitized(text: str) -> str:
+    """Sanitize a title or a file name. Cached: these seldom change, and a long list spends most of its time here."""
     return sanitize(text, TITLE_LIMIT)

@@ -82,7 +82,7 @@ class SessionService:
         while True:
             if not self._client_ids.client_ids:
                 identity = self._connection.identity
-                identity.fingerprint = identity.fingerprint or await self._client_ids.known_box()
+                identity.fingerprint = identity.fingerprint or await self._client_ids.last_fingerprint()
                 await self.submissions.acquire_client_ids(identity.fingerprint)
             self._logged_in.clear()
             with suppress_group(_ReconnectAllError):

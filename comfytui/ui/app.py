@@ -141,19 +141,19 @@ class ComfyApp(OneShotTimers, App[None]):
     def _stop_service(self) -> None:
         if self.service is not None:
             state, shown, durable = self.service.state, self.service.server.shown, self.service.is_durable
-            self.farewell = farewell(state, shown, self.options.reopen_command, kept=durable)
+            self.farewell = farewell(state, shown, self.options.reopen_command, durable=durable)
             self.stuck |= not self.service.stop()
             self.service = None
 
     @property
     def keys_typed(self) -> int:
         """The number of keys and pastes since the program started."""
-        return self._key_queue.count
+        return self._key_queue.received
 
     async def on_event(self, event: Event) -> None:
         """Queue keys and pastes, so that each acts before the next one is handled."""
         if isinstance(event, Key | Paste) and not event.is_forwarded:
-            await self._key_queue.take(event)
+            await self._key_queue.put(event)
         else:
             await super().on_event(event)
 

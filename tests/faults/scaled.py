@@ -18,7 +18,7 @@ SCALED: Mapping[ModuleType, Mapping[str, float]] = {
     transport: {"CONNECT_SECONDS": 0.5, "POST_READ_SECONDS": 1.2, "GET_READ_SECONDS": 0.8, "KEEPALIVE_SECONDS": 0.5},
     lag: {"PING_EVERY": 0.2, "REPORT_EVERY": 0.1, "IDLE_AFTER": 1.0},
     manager: {"READY_SECONDS": 0.1},
-    outbox: {"LANDING_TIME": 3.0, "LOOK_PAUSE": 0.1},
+    outbox: {"ARRIVAL_SECONDS": 3.0, "RETRY_PAUSE": 0.1},
     poll_schedule: {
         "SETTLE_PAUSE": 0.05,
         "REST_FACTOR": 2,

@@ -8,7 +8,7 @@ import pytest
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.presentation.notification_text import lost_news
+from comfytui.presentation.notification_text import lost_jobs_message
 from comfytui.service.connection import poll_schedule
 from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus, LinkKind
 from comfytui.session.runs import run
@@ -120,7 +120,7 @@ async def test_what_another_user_clears_out_of_the_queue_is_lost_and_can_be_sent
         # Nobody may think that they have run: their turn would have been seen.
         assert [job.note for job in cell.watcher.jobs(batch)] == ["", "", ""]
         lost = lost_jobs(cell.state)
-        assert "its queue was cleared" in lost_news(lost)[0]
+        assert "its queue was cleared" in lost_jobs_message(lost)[0]
         cell.watcher.service.resend([job.prompt_id for job in lost])
         await gate.let_all()
         await cell.watcher.until(batch, SUCCEEDED)

@@ -126,7 +126,7 @@ async def fate_of(folder: Path, phase: Phase, *, killed: bool) -> tuple[tuple[Jo
 async def test_what_was_sent_is_found_by_its_picture_or_lost_and_never_sent_unasked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
 ) -> None:
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.5)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.5)
     fates = await asyncio.gather(*(fate_of(tmp_path, phase, killed=killed) for phase in PHASES))
     lost, found = ((LOST, MAY_HAVE_FINISHED, 0), 1), ((SUCCEEDED, "", 1), 1)
     assert dict(zip(PHASES, fates, strict=True)) == {waiting: lost, loading: lost, sampling: lost, saved: found}
@@ -136,7 +136,7 @@ async def test_what_was_sent_is_found_by_its_picture_or_lost_and_never_sent_unas
 async def test_one_that_never_came_is_sent_by_itself_only_to_a_server_that_was_not_restarted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
 ) -> None:
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.5)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.5)
 
     async def outcome(restarts: bool) -> tuple[JobStatus, int]:
         folder = tmp_path / str(restarts)

@@ -1,4 +1,4 @@
-"""What tests of a second start ask of it."""
+"""Helpers for tests of a second start."""
 
 from comfytui.session.model import Batch, JobStatus
 from tests.waiting import eventually
@@ -14,5 +14,5 @@ async def resumed(watcher: Watcher, batch: Batch) -> None:
     await watcher.live()
 
 
-def shows(watcher: Watcher, batch: Batch, words: str) -> bool:
-    return watcher.line(batch) == words
+def shows(watcher: Watcher, batch: Batch, line: str) -> bool:
+    return watcher.line(batch) == line

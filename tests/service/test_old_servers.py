@@ -1,4 +1,4 @@
-"""Old servers: what they can do is asked once a connection, and an interrupt hits nobody by accident."""
+"""Old servers: capabilities are requested once per connection, and no interrupt hits another job."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,13 +12,13 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.protocol.capabilities import capabilities_of
 from comfytui.comfy.server import Server
 from comfytui.service.connection.identity import IdentityCheck
-from comfytui.service.submission.cancel import NOT_ALONE, UNSURE, cancel
+from comfytui.service.submission.cancel import NOT_TARGETED, OTHERS_RUNNING, cancel
 from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.comfy.stub_servers import Handler, serving
 from tests.faults.proxy import proxy_to
-from tests.service.test_outbox import Desk
+from tests.service.test_outbox import OutboxHarness
 from tests.service.test_service import MODEL
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
@@ -35,7 +35,7 @@ def like(version: str, steps_per_second: float = 50) -> SimConfig:
 
 @asynccontextmanager
 async def long_batch(version: str, images: int = 1) -> AsyncIterator[tuple[SimServer, Watcher, list[str]]]:
-    """A batch of which the first image runs, on a server of some version; with the ids that the server knows."""
+    """Run the first image of a batch on a server of some version; yield also the ids that the server knows."""
     async with SimServer(like(version)) as sim, watching(Server.from_url(sim.url)) as watcher:
         await watcher.live()
         batch = await watcher.order(images, model=MODEL, steps=10_000)
@@ -62,7 +62,7 @@ async def long_batch(version: str, images: int = 1) -> AsyncIterator[tuple[SimSe
         ),
     ],
 )
-async def test_what_a_server_can_do_is_known_with_the_link(version: str, able: set[str]) -> None:
+async def test_the_capabilities_are_known_once_connected(version: str, able: set[str]) -> None:
     async with SimServer(like(version)) as sim, watching(Server.from_url(sim.url)) as watcher:
         await eventually(lambda: watcher.state.capabilities, "the abilities")
         capabilities = watcher.state.capabilities
@@ -73,7 +73,7 @@ async def test_what_a_server_can_do_is_known_with_the_link(version: str, able: s
 
 
 @pytest.mark.parametrize("version", PROFILES)
-async def test_what_a_server_can_do_is_asked_once_a_connection(version: str) -> None:
+async def test_the_capabilities_are_requested_once_per_connection(version: str) -> None:
     async with SimServer(like(version, 0)) as sim, proxy_to(sim.url) as proxy:
         probes = sim.faults.delay(0, "/features")
         async with watching(Server.from_url(proxy.url)) as watcher:
@@ -87,7 +87,7 @@ async def test_what_a_server_can_do_is_asked_once_a_connection(version: str) -> 
             assert probes.hits == 2
 
 
-async def test_two_looks_at_once_ask_but_once_what_the_server_can_do() -> None:
+async def test_two_polls_at_once_request_the_capabilities_once() -> None:
     async with SimServer(like(OLD, 0)) as sim, ComfyClient(Server.from_url(sim.url)) as client:
         probes = sim.faults.delay(0, "/features")
         identity = IdentityCheck(lambda _: None, lambda _: None, lambda: None)
@@ -97,7 +97,7 @@ async def test_two_looks_at_once_ask_but_once_what_the_server_can_do() -> None:
 
 @pytest.mark.parametrize("path", ["/features", "/jobs"])
 @pytest.mark.parametrize("status", [403, 500, 200], ids=["forbidden", "broken", "a page"])
-async def test_a_server_that_does_not_tell_what_it_can_do_is_served_by_its_version(path: str, status: int) -> None:
+async def test_a_server_that_hides_its_capabilities_is_used_by_its_version(path: str, status: int) -> None:
     async with SimServer(like("0.33.0")) as sim:
         sim.faults.fail(status, path).text = "<!doctype html><title>Router</title>"
         async with watching(Server.from_url(sim.url)) as watcher:
@@ -111,23 +111,23 @@ async def test_a_server_that_does_not_tell_what_it_can_do_is_served_by_its_versi
             await watcher.until(batch, JobStatus.INTERRUPTED)
 
 
-async def test_an_old_server_interrupts_nothing_of_which_the_user_is_not_sure() -> None:
+async def test_an_old_server_interrupts_nothing_without_force() -> None:
     async with long_batch(OLD) as (sim, watcher, (running,)):
         orders = sim.faults.delay(0, "/interrupt")
         watcher.service.cancel(running)
         await eventually(lambda: watcher.sentences, "an answer")
-        assert watcher.sentences == [UNSURE[0]]
+        assert watcher.sentences == [NOT_TARGETED[0]]
         assert orders.hits == 0
         assert watcher.state.jobs[running].status is JobStatus.RUNNING
 
 
-async def test_an_old_server_interrupts_what_the_user_is_sure_of() -> None:
+async def test_an_old_server_interrupts_with_force() -> None:
     async with long_batch(OLD) as (_, watcher, (running,)):
         watcher.service.cancel(running, force=True)
         await eventually(lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt")
 
 
-async def test_what_waits_on_an_old_server_is_removed_without_a_question() -> None:
+async def test_a_waiting_job_on_an_old_server_is_removed_without_force() -> None:
     async with long_batch(OLD, 2) as (_, watcher, (running, waiting)):
         watcher.service.cancel(waiting)
         await eventually(lambda: watcher.state.jobs[waiting].status is JobStatus.CANCELLED, "the removal")
@@ -135,7 +135,7 @@ async def test_what_waits_on_an_old_server_is_removed_without_a_question() -> No
 
 
 @pytest.mark.parametrize("version", PROFILES)
-async def test_a_batch_that_runs_is_interrupted_when_the_user_is_sure(version: str) -> None:
+async def test_a_running_batch_is_interrupted_with_force(version: str) -> None:
     async with long_batch(version, 2) as (_, watcher, (running, waiting)):
         batch = next(iter(watcher.state.batches))
         watcher.service.cancel_batch(batch, force=True)
@@ -145,18 +145,18 @@ async def test_a_batch_that_runs_is_interrupted_when_the_user_is_sure(version: s
         assert watcher.state.jobs[waiting].status is JobStatus.CANCELLED
 
 
-async def test_of_a_batch_on_an_old_server_only_what_waits_goes_unless_the_user_is_sure() -> None:
+async def test_without_force_only_the_waiting_jobs_of_a_batch_on_an_old_server_are_removed() -> None:
     async with long_batch(OLD, 2) as (sim, watcher, (running, _)):
         orders = sim.faults.delay(0, "/interrupt")
         watcher.service.cancel_batch(next(iter(watcher.state.batches)))
         await eventually(lambda: watcher.sentences, "an answer")
-        assert watcher.sentences == [f"1 removed. {UNSURE[0]}"]
+        assert watcher.sentences == [f"1 removed. {NOT_TARGETED[0]}"]
         assert orders.hits == 0
         assert watcher.state.jobs[running].status is JobStatus.RUNNING
 
 
 @pytest.mark.parametrize("version", PROFILES)
-async def test_a_server_is_asked_only_for_the_cancelling_that_it_has(version: str) -> None:
+async def test_a_server_gets_only_the_cancel_requests_that_it_supports(version: str) -> None:
     async with long_batch(version, 2) as (sim, watcher, (running, waiting)):
         atomic, targeted = sim.faults.delay(0, "/jobs/"), sim.faults.delay(0, "/interrupt")
         watcher.service.cancel(waiting, force=True)
@@ -167,19 +167,21 @@ async def test_a_server_is_asked_only_for_the_cancelling_that_it_has(version: st
 
 
 @pytest.mark.parametrize(
-    ("next_look", "told"),
+    ("next_queue", "message"),
     [
         ([], "Too late: it had already finished."),
         (["theirs"], "Too late: it had already finished."),
-        (["theirs", "mine"], NOT_ALONE[0]),
+        (["theirs", "mine"], OTHERS_RUNNING[0]),
     ],
 )
-async def test_an_old_server_is_looked_at_again_right_before_the_interrupt(next_look: list[str], told: str) -> None:
-    looks = [["mine"], next_look, next_look]
+async def test_the_queue_of_an_old_server_is_read_again_right_before_the_interrupt(
+    next_queue: list[str], message: str
+) -> None:
+    polls = [["mine"], next_queue, next_queue]
     interrupts: list[str] = []
 
     async def queue(_: web.Request) -> web.Response:
-        return web.json_response({"queue_running": [item(key) for key in looks.pop(0)], "queue_pending": []})
+        return web.json_response({"queue_running": [item(key) for key in polls.pop(0)], "queue_pending": []})
 
     async def history(_: web.Request) -> web.Response:
         return web.json_response({"mine": {"prompt": item("mine"), "outputs": {}, "status": DONE}})
@@ -198,11 +200,11 @@ async def test_an_old_server_is_looked_at_again_right_before_the_interrupt(next_
         "POST /api/interrupt": interrupt,
     }
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
-        it = Desk(client)
+        it = OutboxHarness(client)
         job = Job("mine", JobStatus.RUNNING, mine=True)
         it.state = replace(it.state, jobs={"mine": job}, capabilities=capabilities_of(OLD, set(), jobs=False))
         text, _ = await cancel("mine", it.state, client, it.outbox, it.apply, force=True)
-    assert text == told
+    assert text == message
     assert interrupts == []
 
 

@@ -1,4 +1,4 @@
-"""Prompts on their way to servers that lose answers, break, or mint ids of their own."""
+"""The outbox and servers that lose answers, break, or assign prompt ids of their own."""
 
 import asyncio
 import time
@@ -27,38 +27,38 @@ from tests.watcher import small_order
 
 Json = Any
 EVIDENCE = "there before"
-"""A prompt that the server had before any of ours, and still has: it was not restarted."""
+"""A prompt that the server had before any of ours, and still has: evidence that it was not restarted."""
 
 
-class Desk:
-    """A session and its outbox, before a server."""
+class OutboxHarness:
+    """A session and an outbox that sends to a scripted server."""
 
     def __init__(self, client: ComfyClient) -> None:
         self.client = client
         self.state = SessionState(
             client_ids=frozenset({"me"}), capabilities=capabilities_of("0.33.0", set(), jobs=True)
         )
-        self.refused: list[str] = []
-        self.told: list[str] = []
+        self.rejected: list[str] = []
+        self.messages: list[str] = []
         self.cancelled: list[str] = []
-        self.asked = 0
-        """How often it was asked whether the server is the right one."""
+        self.identity_checks = 0
+        """How often the outbox asked whether the server's identity is verified."""
         self.evidence: tuple[str, ...] = (EVIDENCE,)
         self.links: list[LinkKind] = []
-        """What the requests said of the link."""
-        self.right = True
-        """Whether the server is the right one; it is again after a question or a pause."""
+        """The kinds of link that failed requests reported."""
+        self.is_verified = True
+        """Whether the server's identity is verified; it is again after the next check or pause."""
         self.outbox = Outbox(
             self.apply,
             lambda prompt_id: self.state.jobs[prompt_id].status is JobStatus.SUBMITTING,
             lambda _: "me",
             lambda submission: submission.preview_method,
-            lambda batch, _: self.refused.append(batch),
-            lambda text, _: self.told.append(text),
+            lambda batch, _: self.rejected.append(batch),
+            lambda text, _: self.messages.append(text),
             self._cancel,
             self._ready,
             self._evidence,
-            AsyncJournal(self.told.append),
+            AsyncJournal(self.messages.append),
             sleep=self._sleep,
         )
 
@@ -70,16 +70,16 @@ class Desk:
         self.cancelled.append(prompt_id)
 
     async def _ready(self, _: str) -> bool:
-        self.asked += 1
-        was_right, self.right = self.right, True
-        return was_right
+        self.identity_checks += 1
+        was_verified, self.is_verified = self.is_verified, True
+        return was_verified
 
     def _evidence(self) -> tuple[str, ...]:
         return self.evidence
 
     async def _sleep(self, _: float) -> None:
         await asyncio.sleep(0.01)
-        self.right = True
+        self.is_verified = True
 
     def order(self, images: int = 1) -> Batch:
         batch, jobs, submissions = plan(small_order(images, model="m"), "me", 0.0)
@@ -91,15 +91,15 @@ class Desk:
         return [self.state.jobs[key].status for key in self.state.batches[batch.id].prompts if key in self.state.jobs]
 
 
-class Box:
-    """A server whose `POST /prompt` is scripted; what it took stands in `taken`, and at once in the history."""
+class ScriptedServer:
+    """A server with a scripted answer to `POST /prompt`; `history` and `pending` are what it shows."""
 
     def __init__(self) -> None:
         self.posts: list[Json] = []
         self.history: dict[str, Json] = {EVIDENCE: {"prompt": [0, EVIDENCE, {}, {}, []], "outputs": {}, "status": None}}
         self.pending: list[Json] = []
-        self.refusals = 0
-        """Requests for the length of the queue that are yet to be refused."""
+        self.login_refusals = 0
+        """How many requests for the length of the queue are still to be refused."""
 
     async def post(self, request: web.Request) -> web.Response:
         self.posts.append(await request.json())
@@ -114,44 +114,44 @@ class Box:
     def ids(self) -> list[str]:
         return [body["prompt_id"] for body in self.posts]
 
-    def ended(self, asked: str | None) -> dict[str, Json]:
-        """What the history shows, whole or of one."""
-        return {key: entry for key, entry in self.history.items() if asked in {None, key}}
+    def ended(self, prompt_id: str | None) -> dict[str, Json]:
+        """Return the history, or the entry of one prompt."""
+        return {key: entry for key, entry in self.history.items() if prompt_id in {None, key}}
 
     def queued(self) -> list[Json]:
-        """What a look at the queue shows."""
+        """Return the pending part of the queue."""
         return self.pending
 
 
 @asynccontextmanager
-async def desk(box: Box, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
-    monkeypatch.setattr(outbox_module, "LANDING_TIME", 0.1)
+async def outbox_harness(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OutboxHarness]:
+    monkeypatch.setattr(outbox_module, "ARRIVAL_SECONDS", 0.1)
 
     async def count(_: web.Request) -> web.Response:
-        box.refusals -= 1
-        if box.refusals >= 0:
+        server.login_refusals -= 1
+        if server.login_refusals >= 0:
             return web.Response(status=401)
         return web.json_response({"exec_info": {"queue_remaining": 0}})
 
     async def queue(_: web.Request) -> web.Response:
-        return web.json_response({"queue_running": [], "queue_pending": box.queued()})
+        return web.json_response({"queue_running": [], "queue_pending": server.queued()})
 
     async def history(request: web.Request) -> web.Response:
-        return web.json_response(box.ended(request.match_info.get("id")))
+        return web.json_response(server.ended(request.match_info.get("id")))
 
     async def cancelled(_: web.Request) -> web.Response:
         return web.json_response({"cancelled": False})
 
     routes: dict[str, Handler] = {
         "GET /api/prompt": count,
-        "POST /api/prompt": box.post,
+        "POST /api/prompt": server.post,
         "GET /api/queue": queue,
         "GET /api/history": history,
         "GET /api/history/{id}": history,
         "POST /api/jobs/{id}/cancel": cancelled,
     }
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
-        it = Desk(client)
+        it = OutboxHarness(client)
         sending = asyncio.create_task(it.outbox.run(client))
         try:
             yield it
@@ -161,179 +161,183 @@ async def desk(box: Box, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]
                 await sending
 
 
-async def test_one_prompt_that_the_server_always_breaks_over_does_not_hold_up_the_next_batch(
+async def test_a_prompt_that_always_breaks_the_server_is_rejected_and_the_next_batch_is_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    box = Box()
-    async with desk(box, monkeypatch) as it:
+    server = ScriptedServer()
+    async with outbox_harness(server, monkeypatch) as it:
         bad, good = it.order(2), it.order(1)
-        fine = box.answer
+        fine = server.answer
         monkeypatch.setattr(
-            box, "answer", lambda body: web.Response(status=500) if body["prompt_id"] in bad.prompts else fine(body)
+            server, "answer", lambda body: web.Response(status=500) if body["prompt_id"] in bad.prompts else fine(body)
         )
         await eventually(lambda: it.statuses(good) == [JobStatus.QUEUED], "the good batch")
     assert it.statuses(bad) == [JobStatus.REJECTED] * 2
-    assert it.refused == [bad.id]
-    assert box.ids() == [bad.prompts[0]] * 3 + [*good.prompts]
+    assert it.rejected == [bad.id]
+    assert server.ids() == [bad.prompts[0]] * 3 + [*good.prompts]
 
 
-async def test_which_server_answers_is_asked_once_for_each_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
-    box = Box()
-    async with desk(box, monkeypatch) as it:
+async def test_the_identity_is_checked_once_per_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ScriptedServer()
+    async with outbox_harness(server, monkeypatch) as it:
         batch = it.order(3)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED] * 3, "the batch")
-        assert it.asked == 3
+        assert it.identity_checks == 3
 
 
-async def test_a_prompt_that_ended_under_an_id_of_the_servers_own_is_not_sent_again(
+async def test_a_prompt_that_ended_under_an_id_of_the_server_is_not_resent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    box = Box()
+    server = ScriptedServer()
 
     def lose_answer(body: Json) -> web.Response:
-        box.history["theirs"] = {"prompt": box.item(body, "theirs"), "outputs": {}, "status": None}
+        server.history["theirs"] = {"prompt": server.item(body, "theirs"), "outputs": {}, "status": None}
         return web.Response(status=504)
 
-    monkeypatch.setattr(box, "answer", lose_answer)
-    async with desk(box, monkeypatch) as it:
+    monkeypatch.setattr(server, "answer", lose_answer)
+    async with outbox_harness(server, monkeypatch) as it:
         it.order(1)
         await eventually(lambda: "theirs" in it.state.jobs, "the prompt")
-    assert len(box.posts) == 1
+    assert len(server.posts) == 1
 
 
-async def test_the_history_of_another_box_does_not_prove_that_a_prompt_never_came(
+async def test_the_history_of_another_server_does_not_prove_that_a_prompt_never_arrived(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    box = Box()
-    ours = box.ended
+    server = ScriptedServer()
+    ours = server.ended
     read: list[str] = []
 
     def lose_answer(body: Json) -> web.Response:
-        box.history["theirs"] = {"prompt": box.item(body, "theirs"), "outputs": {}, "status": None}
+        server.history["theirs"] = {"prompt": server.item(body, "theirs"), "outputs": {}, "status": None}
         return web.Response(status=504)
 
-    async with desk(box, monkeypatch) as it:
+    async with outbox_harness(server, monkeypatch) as it:
 
-        def of_another_at_first(asked: str | None) -> dict[str, Json]:
-            if asked is not None or read:
-                return ours(asked)
-            read.append("the other box")
-            it.right = False
+        def of_another_at_first(prompt_id: str | None) -> dict[str, Json]:
+            if prompt_id is not None or read:
+                return ours(prompt_id)
+            read.append("the other server")
+            it.is_verified = False
             return {}
 
-        monkeypatch.setattr(box, "ended", of_another_at_first)
-        monkeypatch.setattr(box, "answer", lose_answer)
+        monkeypatch.setattr(server, "ended", of_another_at_first)
+        monkeypatch.setattr(server, "answer", lose_answer)
         it.order(1)
         await eventually(lambda: "theirs" in it.state.jobs, "the prompt")
-    assert len(box.posts) == 1
+    assert len(server.posts) == 1
 
 
 @pytest.mark.parametrize("status", [401, 302, 403, 407])
 @pytest.mark.parametrize("wiped", [False, True], ids=["still-there", "wiped"])
-async def test_a_prompt_that_was_taken_though_the_answer_asks_for_a_login_is_not_sent_again(
+async def test_a_prompt_that_was_accepted_before_a_login_was_required_is_not_resent(
     status: int, wiped: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    box = Box()
-    fine = box.answer
+    server = ScriptedServer()
+    fine = server.answer
 
     def take_and_refuse(body: Json) -> web.Response:
-        if len(box.posts) > 1:
+        if len(server.posts) > 1:
             return fine(body)
         key = body["prompt_id"]
-        box.history = {} if wiped else box.history | {key: {"prompt": box.item(body, key), "outputs": {}}}
+        server.history = {} if wiped else server.history | {key: {"prompt": server.item(body, key), "outputs": {}}}
         return web.Response(status=status, headers={"Location": "/login"})
 
-    monkeypatch.setattr(box, "answer", take_and_refuse)
-    async with desk(box, monkeypatch) as it:
+    monkeypatch.setattr(server, "answer", take_and_refuse)
+    async with outbox_harness(server, monkeypatch) as it:
         batch = it.order(2)
         await eventually(lambda: it.statuses(batch)[1] is not JobStatus.SUBMITTING, "the next one")
-    # Without an end in the entry it waits for one; what a server forgot may have run.
+    # An entry without an end leaves the prompt queued; a prompt that the server forgot may have run.
     assert it.statuses(batch) == [JobStatus.LOST if wiped else JobStatus.QUEUED, JobStatus.QUEUED]
-    assert box.ids() == list(batch.prompts)
+    assert server.ids() == list(batch.prompts)
     assert LinkKind.UNAUTHORISED in it.links
 
 
 @pytest.mark.parametrize("status", [401, 302, 403, 407])
-async def test_a_prompt_that_was_not_let_in_is_sent_by_itself_after_the_login(
+async def test_a_prompt_that_was_refused_for_a_login_is_sent_after_it(
     status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    box = Box()
-    fine = box.answer
+    server = ScriptedServer()
+    fine = server.answer
     refuse = web.Response(status=status, headers={"Location": "/login"})
-    monkeypatch.setattr(box, "answer", lambda body: fine(body) if len(box.posts) > 1 else refuse)
-    async with desk(box, monkeypatch) as it:
+    monkeypatch.setattr(server, "answer", lambda body: fine(body) if len(server.posts) > 1 else refuse)
+    async with outbox_harness(server, monkeypatch) as it:
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
-    assert box.ids() == [*batch.prompts] * 2
+    assert server.ids() == [*batch.prompts] * 2
     assert LinkKind.UNAUTHORISED in it.links
 
 
-async def test_where_nothing_would_show_whether_it_ran_nothing_is_sent_before_the_login(
+async def test_without_evidence_nothing_is_sent_before_the_login(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    box = Box()
-    fine = box.answer
-    async with desk(box, monkeypatch) as it:
+    server = ScriptedServer()
+    fine = server.answer
+    async with outbox_harness(server, monkeypatch) as it:
         await it.client.queue_count()
-        box.refusals, it.evidence = 2, ()
-        monkeypatch.setattr(box, "answer", lambda body: fine(body) if box.refusals < 0 else web.Response(status=401))
+        server.login_refusals, it.evidence = 2, ()
+        monkeypatch.setattr(
+            server, "answer", lambda body: fine(body) if server.login_refusals < 0 else web.Response(status=401)
+        )
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
-    assert box.ids() == list(batch.prompts)
+    assert server.ids() == list(batch.prompts)
     assert LinkKind.UNAUTHORISED in it.links
 
 
-async def test_what_the_server_leaves_out_of_a_batch_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    box = Box()
+async def test_nodes_that_the_server_leaves_out_are_reported_once_per_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ScriptedServer()
     errors = [{"message": "Required input is missing", "details": "images", "extra_info": {"input_name": "images"}}]
 
     def with_warning(body: Json) -> web.Response:
         node_errors = {"10": {"class_type": "SaveImage", "errors": errors}}
         return web.json_response({"prompt_id": body["prompt_id"], "number": 1, "node_errors": node_errors})
 
-    monkeypatch.setattr(box, "answer", with_warning)
-    async with desk(box, monkeypatch) as it:
+    monkeypatch.setattr(server, "answer", with_warning)
+    async with outbox_harness(server, monkeypatch) as it:
         batch = it.order(3)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED] * 3, "the batch")
-    assert it.told == ["The server leaves out SaveImage 10: Required input is missing images"]
+    assert it.messages == ["The server leaves out SaveImage 10: Required input is missing images"]
 
 
 @pytest.mark.parametrize("lands", [True, False])
-async def test_x_on_a_prompt_whose_answer_was_lost_cancels_it_when_it_turns_up(
+async def test_cancelling_an_unconfirmed_prompt_takes_effect_when_it_is_found(
     monkeypatch: pytest.MonkeyPatch, lands: bool
 ) -> None:
-    box = Box()
-    monkeypatch.setattr(box, "answer", lambda _: web.Response(status=504))
-    async with desk(box, monkeypatch) as it:
+    server = ScriptedServer()
+    monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
+    async with outbox_harness(server, monkeypatch) as it:
         batch = it.order(1)
         (prompt_id,) = batch.prompts
-        monkeypatch.setattr(outbox_module, "LANDING_TIME", 30.0)
-        await eventually(lambda: it.outbox.may_have_landed(prompt_id), "the loss")
+        monkeypatch.setattr(outbox_module, "ARRIVAL_SECONDS", 30.0)
+        await eventually(lambda: it.outbox.undelivered.is_unconfirmed(prompt_id), "the loss")
         text, _ = await cancel(prompt_id, it.state, it.client, it.outbox, it.apply)
         assert "the job will be cancelled" in text
         assert it.statuses(batch) == [JobStatus.SUBMITTING]
         if lands:
-            box.pending.append(box.item(box.posts[0], prompt_id))
+            server.pending.append(server.item(server.posts[0], prompt_id))
             await eventually(lambda: it.cancelled == [prompt_id], "the cancelling")
             assert it.statuses(batch) == [JobStatus.QUEUED]
-    assert len(box.posts) == 1
+    assert len(server.posts) == 1
 
 
-async def test_an_unwanted_prompt_that_never_turns_up_ends_as_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    box = Box()
-    monkeypatch.setattr(box, "answer", lambda _: web.Response(status=504))
-    async with desk(box, monkeypatch) as it:
+async def test_a_prompt_to_be_cancelled_that_never_arrived_ends_as_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ScriptedServer()
+    monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
+    async with outbox_harness(server, monkeypatch) as it:
         batch = it.order(1)
-        await eventually(lambda: it.outbox.may_have_landed(batch.prompts[0]), "the loss")
-        it.outbox.withdraw(batch.prompts[0])
+        await eventually(lambda: it.outbox.undelivered.is_unconfirmed(batch.prompts[0]), "the loss")
+        it.outbox.undelivered.request_cancel(batch.prompts[0])
         await eventually(lambda: it.statuses(batch) == [JobStatus.CANCELLED], "the end")
-    assert len(box.posts) == 1
+    assert len(server.posts) == 1
     assert it.cancelled == []
 
 
-async def test_x_on_a_job_that_the_server_forgot_claims_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    box = Box()
-    async with desk(box, monkeypatch) as it:
+async def test_cancelling_a_job_that_the_server_forgot_does_not_mark_it_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = ScriptedServer()
+    async with outbox_harness(server, monkeypatch) as it:
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
         text, severity = await cancel(batch.prompts[0], it.state, it.client, it.outbox, it.apply)

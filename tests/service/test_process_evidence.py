@@ -29,9 +29,9 @@ from tests.watcher import Watcher, watching
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search fast for prompts whose answer was lost."""
-    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
     monkeypatch.setattr(manager, "READY_SECONDS", 0.05)
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
 
 
 def test_evidence_is_taken_from_the_queue_the_history_and_what_ended_since() -> None:
@@ -119,7 +119,7 @@ async def test_a_lost_prompt_stays_lost_if_the_server_may_have_been_restarted(tm
 
 
 async def test_a_prompt_that_was_resent_since_is_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "LANDING_TIME", 60.0)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 60.0)
     async with SimServer(QUICK, pace=Gate()) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
@@ -134,7 +134,7 @@ async def test_a_prompt_that_was_resent_since_is_no_evidence(tmp_path: Path, mon
             watcher.service.resend(first.prompts)
             await watcher.until(first, JobStatus.SUBMITTING)
         sim.faults.clear()
-        monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, first)
             await watcher.until(first, JobStatus.QUEUED)

@@ -1,4 +1,4 @@
-"""A service that ends in the middle and one that starts on the same folder: all is there again, and live."""
+"""A service that starts on the folder of an earlier one shows its jobs again, live."""
 
 from contextlib import AsyncExitStack
 from functools import partial
@@ -17,7 +17,7 @@ from tests.watcher import Watcher, watching
 STEPS = 8
 
 
-async def test_the_image_that_runs_is_shown_live_and_those_that_ended_meanwhile_are_there(tmp_path: Path) -> None:
+async def test_a_restart_shows_the_running_image_live_and_those_that_ended_meanwhile(tmp_path: Path) -> None:
     gate = Gate()
     async with SimServer(QUICK, pace=gate) as sim:
         server = Server.from_url(sim.url)
@@ -55,11 +55,11 @@ def succeeded(watcher: Watcher, batch: Batch) -> bool:
 
 
 def previewed(watcher: Watcher) -> list[str]:
-    """The prompts of which a picture came."""
+    """Return the prompts of which a preview arrived."""
     return list(dict.fromkeys(note.prompt_id for note in watcher.notices if isinstance(note, PreviewReceived)))
 
 
-async def test_fresh_begins_with_nothing_and_leaves_the_old_alone(tmp_path: Path) -> None:
+async def test_a_fresh_start_shows_nothing_and_leaves_earlier_batches_alone(tmp_path: Path) -> None:
     gate = Gate()
     async with SimServer(QUICK, pace=gate) as sim:
         server = Server.from_url(sim.url)
@@ -84,7 +84,7 @@ async def test_fresh_begins_with_nothing_and_leaves_the_old_alone(tmp_path: Path
         assert ids(sim) == [*old.prompts, *new.prompts]
 
 
-async def test_two_at_once_have_their_own_ids(tmp_path: Path) -> None:
+async def test_two_processes_at_once_have_client_ids_of_their_own(tmp_path: Path) -> None:
     gate = Gate()
     async with SimServer(QUICK, pace=gate) as sim:
         server = Server.from_url(sim.url)
@@ -111,7 +111,7 @@ async def test_two_at_once_have_their_own_ids(tmp_path: Path) -> None:
         assert sorted(ids(sim)) == sorted(prompt for batch in batches for prompt in batch.prompts)
 
 
-async def test_every_id_that_nobody_holds_is_taken_over_each_with_a_socket(tmp_path: Path) -> None:
+async def test_every_free_client_id_is_claimed_and_gets_a_socket(tmp_path: Path) -> None:
     gate = Gate()
     async with SimServer(QUICK, pace=gate) as sim:
         server = Server.from_url(sim.url)
@@ -140,7 +140,7 @@ async def test_every_id_that_nobody_holds_is_taken_over_each_with_a_socket(tmp_p
         assert ids(sim) == [prompt for batch in (*batches, new) for prompt in batch.prompts]
 
 
-async def test_what_ended_is_shown_again_and_what_was_rejected_stays_so(tmp_path: Path) -> None:
+async def test_ended_and_rejected_jobs_are_shown_again_after_a_restart(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
@@ -148,7 +148,7 @@ async def test_what_ended_is_shown_again_and_what_was_rejected_stays_so(tmp_path
             good, bad = await watcher.order(2, model=MODEL), await watcher.order(2, model="none.safetensors")
             before = [*await watcher.until(good), *await watcher.until(bad)]
             assert statuses(watcher, bad) == [JobStatus.REJECTED] * 2
-        # Nor does the server have to know them still.
+        # The server need not know them any more.
         await sim.restart()
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, good)
@@ -161,7 +161,7 @@ async def test_what_ended_is_shown_again_and_what_was_rejected_stays_so(tmp_path
         assert len(sim.submitted) == 3
 
 
-async def test_a_prompt_that_was_wrongly_given_up_comes_back_and_stays(tmp_path: Path) -> None:
+async def test_a_job_that_was_wrongly_marked_lost_comes_back(tmp_path: Path) -> None:
     gate = Gate()
     async with SimServer(QUICK, pace=gate) as sim:
         server = Server.from_url(sim.url)
@@ -185,7 +185,7 @@ async def test_a_prompt_that_was_wrongly_given_up_comes_back_and_stays(tmp_path:
         assert ids(sim) == list(batch.prompts)
 
 
-async def test_what_the_server_forgot_is_lost_also_for_the_next_start_and_can_be_sent_again(tmp_path: Path) -> None:
+async def test_a_lost_job_is_lost_after_a_restart_and_can_be_resent(tmp_path: Path) -> None:
     async with SimServer(QUICK, pace=Gate()) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:

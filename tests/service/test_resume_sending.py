@@ -1,4 +1,4 @@
-"""Prompts that were on their way when the service ended: the next one sends what is unsent, and nothing twice."""
+"""Prompts that were being sent when the service ended: the next start sends what is unsent, and nothing twice."""
 
 import sqlite3
 from collections.abc import Callable
@@ -24,13 +24,13 @@ Take = Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks for lost prompts come fast."""
-    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search for unconfirmed prompts at short intervals."""
+    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
 
 
 def after(monkeypatch: pytest.MonkeyPatch, sim: SimServer, count: int, then: Callable[[], object]) -> None:
-    """Let something happen as soon as the server has taken so many prompts."""
+    """Call `then` as soon as the server has accepted `count` prompts."""
     take: Take = sim.submissions.submit
 
     def counted(body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -43,7 +43,7 @@ def after(monkeypatch: pytest.MonkeyPatch, sim: SimServer, count: int, then: Cal
 
 
 async def unanswered(sim: SimServer, folder: Path, images: int) -> Batch:
-    """A batch whose first POST came to nothing, when the program ended."""
+    """Return a batch whose first POST failed before the process ended."""
     with sim.faults.fail(502, "/prompt", method="POST") as lost:
         async with watching(Server.from_url(sim.url), folder=folder) as watcher:
             await watcher.live()
@@ -52,9 +52,9 @@ async def unanswered(sim: SimServer, folder: Path, images: int) -> Batch:
     return batch
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_what_is_not_sent_goes_on_being_sent_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+@pytest.mark.usefixtures("short_pauses")
+async def test_the_next_start_sends_what_is_unsent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     async with SimServer(QUICK, pace=Gate()) as sim:
         server = Server.from_url(sim.url)
         after(monkeypatch, sim, 3, lambda: sim.faults.fail(503, "/prompt", method="POST"))
@@ -70,9 +70,9 @@ async def test_what_is_not_sent_goes_on_being_sent_by_itself(tmp_path: Path, mon
         assert ids(sim) == list(batch.prompts)
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_pauses")
 @pytest.mark.parametrize("lands", [True, False], ids=["landed", "lands-later"])
-async def test_a_prompt_whose_answer_was_lost_before_is_looked_for(tmp_path: Path, lands: bool) -> None:
+async def test_the_next_start_searches_for_an_unconfirmed_prompt(tmp_path: Path, lands: bool) -> None:
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
         held = sim.faults.hold_answers("/prompt", method="POST", times=1, lands=lands)
@@ -88,20 +88,22 @@ async def test_a_prompt_whose_answer_was_lost_before_is_looked_for(tmp_path: Pat
         assert all(job.outputs for job in jobs)
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_a_prompt_that_never_landed_is_sent_after_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("short_pauses")
+async def test_a_prompt_that_never_arrived_is_sent_by_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
         batch = await unanswered(sim, tmp_path, 2)
-        monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             await watcher.until(batch)
         assert ids(sim) == list(batch.prompts)
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_a_server_that_mints_ids_is_not_sent_twice_what_a_look_found(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("short_pauses")
+async def test_a_prompt_that_a_poll_found_under_an_id_of_the_server_is_not_sent_twice(tmp_path: Path) -> None:
     gate = Gate()
     async with SimServer(SimConfig(load_seconds=0, like="0.3.40"), pace=gate) as sim:
         server = Server.from_url(sim.url)
@@ -124,11 +126,11 @@ async def test_a_server_that_mints_ids_is_not_sent_twice_what_a_look_found(tmp_p
         assert len(sim.submitted) == 2
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_what_a_server_knew_under_an_id_of_its_own_is_sent_again_by_the_next_start(
+@pytest.mark.usefixtures("short_pauses")
+async def test_a_lost_job_with_an_id_of_the_server_is_resent_by_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.5)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.5)
     async with SimServer(SimConfig(load_seconds=0, like="0.3.40"), pace=Gate()) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
@@ -147,7 +149,7 @@ async def test_what_a_server_knew_under_an_id_of_its_own_is_sent_again_by_the_ne
         assert [body["prompt"] for body in sim.submitted[2:]] == [body["prompt"] for body in sim.submitted[:2]]
 
 
-async def test_what_one_start_sends_again_the_next_one_hears_live(tmp_path: Path) -> None:
+async def test_jobs_that_one_start_resent_are_live_in_the_next(tmp_path: Path) -> None:
     gate = Gate()
     async with SimServer(QUICK, pace=gate) as sim:
         server = Server.from_url(sim.url)
@@ -169,22 +171,24 @@ async def test_what_one_start_sends_again_the_next_one_hears_live(tmp_path: Path
         assert ids(sim) == [*batch.prompts, *batch.prompts]
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_a_clock_that_was_set_back_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("short_pauses")
+async def test_a_clock_that_was_set_back_does_not_prolong_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
         batch = await unanswered(sim, tmp_path, 1)
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
             assert db.execute("UPDATE prompts SET sending = sending + 86400 WHERE sending > 0").rowcount == 1
-        monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             await watcher.until(batch, patience=20)
         assert ids(sim) == list(batch.prompts)
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_one_that_is_to_be_cancelled_when_it_is_found_is_cancelled_by_the_next_start(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("short_pauses")
+async def test_a_requested_cancel_is_carried_out_by_the_next_start(tmp_path: Path) -> None:
     async with SimServer(QUICK, pace=Gate()) as sim:
         server = Server.from_url(sim.url)
         held = sim.faults.hold_answers("/prompt", method="POST", times=1, lands=True)
@@ -202,11 +206,11 @@ async def test_one_that_is_to_be_cancelled_when_it_is_found_is_cancelled_by_the_
         assert ids(sim) == list(batch.prompts)
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_one_whose_graph_was_damaged_on_the_disk_is_told_and_the_others_are_sent(
+@pytest.mark.usefixtures("short_pauses")
+async def test_a_prompt_with_a_damaged_graph_is_rejected_and_the_others_are_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
         batch = await unanswered(sim, tmp_path, 3)

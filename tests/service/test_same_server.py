@@ -1,4 +1,4 @@
-"""One server under several addresses, several servers that look alike, and several comfytuis of one user."""
+"""One server under several addresses, identical servers, and several processes of one user."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +16,7 @@ from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
 from tests.service.resuming import resumed, shows, statuses
 from tests.service.test_other_clients_jobs import of_another_client
-from tests.service.test_resume_box import written
+from tests.service.test_other_server import journal_rows
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate
 from tests.waiting import eventually
@@ -24,11 +24,11 @@ from tests.watcher import Watcher, watching
 
 STEPS = 8
 FINGERPRINTED_ALIKE = ["main.py", "--listen"]
-"""Arguments without a port: two machines that were set up alike are started with the same ones."""
+"""Arguments without a port, as two machines that are set up alike are started with."""
 
 
 async def mine(watcher: Watcher, batch: Batch, *expected: JobStatus) -> list[Job]:
-    """Wait until the batch is shown as mine, with all its images, each in its state."""
+    """Wait until the batch is shown as mine, its jobs in these states; return the jobs."""
 
     def there() -> bool:
         known = watcher.state.batches.get(batch.id)
@@ -39,17 +39,17 @@ async def mine(watcher: Watcher, batch: Batch, *expected: JobStatus) -> list[Job
 
 
 def held(watcher: Watcher) -> frozenset[str]:
-    """The client ids that it has sockets of."""
+    """Return the client ids that a process has sockets of."""
     return watcher.state.client_ids - watcher.state.held_elsewhere
 
 
 def counted(folder: Path, status: JobStatus) -> int:
-    """How many prompts have this status in the journal."""
-    return [row[2] for row in written(folder)].count(status)
+    """Count the prompts with a status in the journal."""
+    return [row[2] for row in journal_rows(folder)].count(status)
 
 
 @pytest.mark.parametrize("started_first", [True, False])
-async def test_jobs_of_another_pane_are_mine_to_see_and_to_cancel_but_not_to_send(
+async def test_jobs_of_another_process_can_be_seen_and_cancelled_but_not_sent(
     tmp_path: Path, started_first: bool
 ) -> None:
     gate = Gate()
@@ -71,7 +71,7 @@ async def test_jobs_of_another_pane_are_mine_to_see_and_to_cancel_but_not_to_sen
             await eventually(lambda: other.sentences[1:] == ["Interrupt sent: the job stops at its next step."])
             await gate.let_steps(2)
             await mine(other, batch, JobStatus.INTERRUPTED, JobStatus.CANCELLED, JobStatus.RUNNING)
-            # The frames still go to the one that ordered.
+            # The frames still go to the process that submitted it.
             await eventually(lambda: shows(one, batch, "Image 3 of 3 - Step 1/8 (12%)"), "the first step of the third")
             assert set(sim.sockets.clients) == {*held(one), *held(other)}
             await gate.let_all()
@@ -79,7 +79,7 @@ async def test_jobs_of_another_pane_are_mine_to_see_and_to_cancel_but_not_to_sen
         assert ids(sim) == list(batch.prompts)
 
 
-async def test_what_the_server_forgot_of_another_pane_is_for_that_one_to_send_again(tmp_path: Path) -> None:
+async def test_lost_jobs_of_another_process_are_resent_by_their_owner_only(tmp_path: Path) -> None:
     async with SimServer(QUICK, pace=Gate()) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as one:
@@ -91,7 +91,7 @@ async def test_what_the_server_forgot_of_another_pane_is_for_that_one_to_send_ag
                 await sim.restart()
                 await mine(other, batch, JobStatus.LOST, JobStatus.LOST)
                 await one.until(batch, JobStatus.LOST)
-                # Only whoever can send it again is told that it is lost.
+                # Only the process that can re-send it notifies its user of the loss.
                 assert not any(isinstance(notice, JobEnded) for notice in other.notices)
                 await eventually(lambda: any(isinstance(notice, JobEnded) for notice in one.notices), "the loss")
                 other.service.resend(batch.prompts)
@@ -100,14 +100,14 @@ async def test_what_the_server_forgot_of_another_pane_is_for_that_one_to_send_ag
         assert ids(sim) == [*batch.prompts, *batch.prompts]
 
 
-async def taken_over(sim: SimServer, watcher: Watcher) -> None:
-    """Have a job of a stranger come, which makes a pane ask what nobody holds any more."""
-    async with ComfyClient(Server.from_url(sim.url)) as stranger:
-        await of_another_client(stranger, 1)
-    await eventually(lambda: not watcher.state.held_elsewhere, "the client id of the pane that was left")
+async def claimed_by(sim: SimServer, watcher: Watcher) -> None:
+    """Submit another client's job, which makes a process look up free client ids, and wait for its claim."""
+    async with ComfyClient(Server.from_url(sim.url)) as other:
+        await of_another_client(other, 1)
+    await eventually(lambda: not watcher.state.held_elsewhere, "the client id of the process that ended")
 
 
-async def test_jobs_of_a_pane_that_was_left_are_live_and_written_down_in_the_one_that_takes_them_over(
+async def test_jobs_of_a_process_that_ended_are_live_and_recorded_in_the_one_that_resumes_them(
     tmp_path: Path,
 ) -> None:
     gate = Gate()
@@ -122,9 +122,9 @@ async def test_jobs_of_a_pane_that_was_left_are_live_and_written_down_in_the_one
                 await mine(other, batch, JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.QUEUED)
             await gate.let_steps(STEPS)
             await mine(other, batch, JobStatus.SUCCEEDED, JobStatus.RUNNING, JobStatus.QUEUED)
-            # Nobody wrote down how the first one ended: it was neither pane's to write.
-            assert [row[2] for row in written(tmp_path)] == ["queued"] * 3
-            await taken_over(sim, other)
+            # No process recorded the end of the first: its owner had ended, and the other did not hold its id.
+            assert [row[2] for row in journal_rows(tmp_path)] == ["queued"] * 3
+            await claimed_by(sim, other)
             await eventually(lambda: set(sim.sockets.clients) == other.state.client_ids, "a socket for each")
             await gate.let_steps(2)
             await eventually(lambda: shows(other, batch, "Image 2 of 3 - Step 2/8 (25%)"), "the next step, live")
@@ -134,16 +134,16 @@ async def test_jobs_of_a_pane_that_was_left_are_live_and_written_down_in_the_one
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
             await watcher.until(await watcher.order(1, model=MODEL), JobStatus.SUCCEEDED)
-            assert [row[2] for row in written(tmp_path)][:3] == ["succeeded"] * 3
+            assert [row[2] for row in journal_rows(tmp_path)][:3] == ["succeeded"] * 3
         assert ids(sim)[:3] == list(batch.prompts)
 
 
 @pytest.mark.parametrize("version", ["0.33.0", "0.3.40"])
-async def test_images_that_a_pane_could_not_send_are_sent_once_by_the_one_that_takes_them_over(
+async def test_unsent_images_of_a_process_that_ended_are_sent_once_by_the_one_that_resumes_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
 ) -> None:
-    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     gate = Gate()
     gate.let_start()
     async with SimServer(replace(QUICK, like=version), pace=gate) as sim:
@@ -152,24 +152,24 @@ async def test_images_that_a_pane_could_not_send_are_sent_once_by_the_one_that_t
             await other.live()
             async with watching(server, folder=tmp_path) as one:
                 await one.live()
-                # The first one is there, but its answer is not, and the second one waits for that.
+                # The server has the first one, but its answer is held, and the second one waits for that.
                 answer = sim.faults.hold_answers("/prompt", method="POST", lands=True)
                 batch = await one.order(2, model=MODEL)
                 await eventually(lambda: statuses(other, batch) == [JobStatus.RUNNING], "the first image")
             answer.end()
-            await taken_over(sim, other)
+            await claimed_by(sim, other)
             await mine(other, batch, JobStatus.RUNNING, JobStatus.QUEUED)
             known = [("queued", None)] * 2
-            await eventually(lambda: [row[2:4] for row in written(tmp_path)] == known, "what is written")
+            await eventually(lambda: [row[2:4] for row in journal_rows(tmp_path)] == known, "what is written")
             await gate.let_all()
             await mine(other, batch, *[JobStatus.SUCCEEDED] * 2)
-            # Both as images of one batch, and the stranger's job.
+            # Both as images of one batch, and the other client's job.
             assert (len(sim.submitted), len(other.state.batches)) == (3, 1)
             assert other.state.batches[batch.id].total == len(other.jobs(batch)) == 2
 
 
 @pytest.mark.parametrize("by_owner", [False, True])
-async def test_a_job_that_one_pane_cancels_is_cancelled_in_the_other_one_too(tmp_path: Path, by_owner: bool) -> None:
+async def test_a_job_that_one_process_cancels_is_cancelled_in_the_other_too(tmp_path: Path, by_owner: bool) -> None:
     gate = Gate()
     async with SimServer(QUICK, pace=gate) as sim:
         elsewhere = Server.from_url(sim.url.replace("127.0.0.1", "localhost"))
@@ -190,12 +190,12 @@ async def test_a_job_that_one_pane_cancels_is_cancelled_in_the_other_one_too(tmp
                 expected = JobStatus.INTERRUPTED, JobStatus.CANCELLED, JobStatus.CANCELLED
                 await mine(one, batch, *expected)
                 await mine(other, batch, *expected)
-        # The journal has it too.
+        # And in the journal.
         async with watching(elsewhere, folder=tmp_path) as later:
             await mine(later, batch, *expected)
 
 
-async def test_what_another_pane_dismissed_is_not_sent_again(tmp_path: Path) -> None:
+async def test_a_job_that_another_process_dismissed_is_not_resent(tmp_path: Path) -> None:
     async with SimServer(QUICK, pace=Gate()) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as one, watching(server, folder=tmp_path) as other:
@@ -216,7 +216,7 @@ async def test_what_another_pane_dismissed_is_not_sent_again(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("way", ["name", "tunnel", "configured"])
-async def test_a_server_by_another_address_goes_on_where_it_was_left(tmp_path: Path, way: str) -> None:
+async def test_a_batch_is_resumed_at_another_address_of_its_server(tmp_path: Path, way: str) -> None:
     gate = Gate()
     async with SimServer(QUICK, pace=gate) as sim, proxy_to(sim.url) as proxy:
         addresses = {
@@ -241,7 +241,7 @@ async def test_a_server_by_another_address_goes_on_where_it_was_left(tmp_path: P
             watcher.service.cancel(batch.prompts[2])
             await mine(watcher, batch, JobStatus.SUCCEEDED, JobStatus.RUNNING, JobStatus.CANCELLED)
         await gate.let_all()
-        # From now on it is known to be reached there as well, whatever the server remembers.
+        # From now on the batch is known to be reached there as well, even if the server has forgotten it.
         await sim.restart()
         async with watching(addresses[way], folder=tmp_path) as watcher:
             await resumed(watcher, batch)
@@ -249,10 +249,10 @@ async def test_a_server_by_another_address_goes_on_where_it_was_left(tmp_path: P
         assert ids(sim) == list(batch.prompts)
 
 
-async def test_what_was_not_sent_yet_is_sent_by_another_address_of_the_same_server(
+async def test_unsent_images_are_sent_by_another_address_of_the_same_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
     async with SimServer(QUICK, pace=Gate()) as sim, proxy_to(sim.url) as proxy:
         async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
             await watcher.live()
@@ -262,16 +262,16 @@ async def test_what_was_not_sent_yet_is_sent_by_another_address_of_the_same_serv
                 waiting = await watcher.order(2, model=MODEL)
                 await eventually(lambda: refused.hits, "the POST")
                 await eventually(lambda: statuses(watcher, waiting) == [JobStatus.SUBMITTING] * 2, "the wait")
-        monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
         async with watching(Server.from_url(proxy.url), folder=tmp_path) as watcher:
             await mine(watcher, waiting, JobStatus.QUEUED, JobStatus.QUEUED)
         assert ids(sim) == [*sent.prompts, *waiting.prompts]
 
 
-async def test_two_machines_that_look_alike_are_not_mixed_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_identical_machines_are_not_confused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stats, "_argv", lambda *_: FINGERPRINTED_ALIKE)
-    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     async with SimServer(QUICK, pace=Gate()) as sim, SimServer(QUICK, pace=Gate()) as twin:
         async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
             await watcher.live()
@@ -299,7 +299,7 @@ async def test_two_machines_that_look_alike_are_not_mixed_up(tmp_path: Path, mon
 
 
 async def ordered_in_vain(server: Server, folder: Path) -> Batch:
-    """A batch for an address where nothing answers, and the end of the program."""
+    """Submit a batch at an address where nothing answers, and end the process; return the batch."""
     async with watching(server, folder=folder) as watcher:
         await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "nothing there")
         batch = await watcher.order(2, model=MODEL)
@@ -308,7 +308,7 @@ async def ordered_in_vain(server: Server, folder: Path) -> Batch:
 
 
 @pytest.mark.parametrize("back_by", ["address", "name"])
-async def test_an_order_where_nothing_ever_answered_waits_for_the_first_server_there(
+async def test_a_batch_for_an_address_without_a_server_goes_to_the_first_that_answers(
     tmp_path: Path, back_by: str
 ) -> None:
     async with SimServer(QUICK) as sim, SimServer(replace(QUICK, vram_gib=80)) as later, proxy_to(sim.url) as proxy:
@@ -320,7 +320,7 @@ async def test_an_order_where_nothing_ever_answered_waits_for_the_first_server_t
         batch = await ordered_in_vain(servers["name"], tmp_path)
         async with watching(servers[back_by], folder=tmp_path) as watcher:
             await mine(watcher, batch, JobStatus.SUBMITTING, JobStatus.SUBMITTING)
-        # A server that is known from elsewhere is the first one here all the same.
+        # The server is known by another address, and still the first one that answers at this one.
         async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
             await watcher.live()
             assert not watcher.state.batches

@@ -18,7 +18,7 @@ from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
-from tests.service.test_resume_box import boxes, strange
+from tests.service.test_other_server import mismatch, two_servers
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.waiting import eventually
 from tests.watcher import Watcher, small_order, watching
@@ -36,7 +36,7 @@ async def test_the_first_unsent_prompt_can_be_cancelled() -> None:
 
 
 async def test_a_cancelled_prompt_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "LANDING_TIME", 0.1)
+    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     paused = SimConfig(steps_per_second=2, load_seconds=0)
     async with SimServer(paused) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
@@ -112,7 +112,7 @@ async def test_an_error_is_reported_without_the_credentials_of_any_login() -> No
 
 
 async def test_a_crash_while_a_prompt_is_sent_does_not_send_it_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "LOOK_PAUSE", 0.05)
+    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
     receive = manager.ConnectionManager._receive
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
         held = proxy.hold_answer_to(b"POST /api/prompt")
@@ -142,7 +142,7 @@ async def test_a_service_continues_after_a_crash_but_only_with_the_known_server(
 ) -> None:
     monkeypatch.setattr(manager, "READY_SECONDS", 0.05)
     poll = Poller.poll
-    async with boxes() as it:
+    async with two_servers() as it:
 
         async def broken(*_: object) -> None:
             monkeypatch.setattr(Poller, "poll", poll)
@@ -158,10 +158,10 @@ async def test_a_service_continues_after_a_crash_but_only_with_the_known_server(
             await watcher.until(batch, JobStatus.QUEUED)
             monkeypatch.setattr(Poller, "poll", broken)
             it.first.queue.changed()
-            await strange(watcher)
+            await mismatch(watcher)
             later = await watcher.order(1, model=MODEL)
             await eventually(lambda: watcher.jobs(later)[0].note.startswith("A different server"), "why it waits")
-            it.move(it.first)
+            it.switch_to(it.first)
             await watcher.until(later, JobStatus.QUEUED)
             assert not [job for state in watcher.states for job in state.jobs.values() if job.status is JobStatus.LOST]
             assert (ids(it.first), it.other.submitted) == ([*batch.prompts, *later.prompts], [])

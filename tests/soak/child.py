@@ -18,10 +18,10 @@ from comfytui.session.runs import run, stall
 from comfytui.sim.config import DEFAULT_CHECKPOINTS
 from tests.watcher import small_order
 
-LANDING_TIME = 5.0
+ARRIVAL_SECONDS = 5.0
 """Seconds: faults hold a POST for less."""
 HURRY: Mapping[ModuleType, Mapping[str, float]] = {
-    outbox: {"LANDING_TIME": LANDING_TIME, "LOOK_PAUSE": 0.2},
+    outbox: {"ARRIVAL_SECONDS": ARRIVAL_SECONDS, "RETRY_PAUSE": 0.2},
     poll_schedule: {
         "SETTLE_PAUSE": 0.1,
         "LIVE_BUSY": 1.0,

@@ -53,8 +53,8 @@ class Screen:
         await self.pilot.pause(0)
 
     def _acted(self) -> bool:
-        queue = self.app._key_queue
-        return not queue._waiting and not queue._under_way_until and self.app._message_queue.empty()
+        ahead = self.app._key_queue
+        return not ahead._pending and not ahead._busy_until and self.app._message_queue.empty()
 
     async def write(self, field: str, text: str) -> None:
         """Replace what stands in a field, as typing over it does."""

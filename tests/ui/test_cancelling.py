@@ -31,7 +31,7 @@ async def runs(it: Screen, images: str) -> None:
     await it.shows(f"Image 1 of {images} - ")
 
 
-async def test_old_server_running_job_needs_confirmation() -> None:
+async def test_a_running_job_of_an_old_server_is_interrupted_only_after_a_question() -> None:
     async with SimServer(like("0.3.40")) as sim, screen(sim.url) as it:
         orders = sim.faults.delay(0, "/interrupt")
         await runs(it, "1")
@@ -47,7 +47,7 @@ async def test_old_server_running_job_needs_confirmation() -> None:
         assert orders.hits == 1
 
 
-async def test_old_server_queued_job_is_removed_without_confirmation() -> None:
+async def test_a_waiting_job_of_an_old_server_is_removed_at_once() -> None:
     async with SimServer(like("0.3.40")) as sim, screen(sim.url) as it:
         await runs(it, "2")
         await it.press("escape", "home", "down", "x")
@@ -55,7 +55,7 @@ async def test_old_server_queued_job_is_removed_without_confirmation() -> None:
 
 
 @pytest.mark.parametrize(("version", "warns"), [("0.3.56", True), ("0.3.57", False)])
-async def test_cancel_batch_confirmation_warns_of_old_server(version: str, warns: bool) -> None:
+async def test_before_a_batch_is_cancelled_an_old_server_is_told_of(version: str, warns: bool) -> None:
     async with SimServer(like(version)) as sim, screen(sim.url) as it:
         await runs(it, "2")
         await it.press("escape", "home", "X")
@@ -65,14 +65,14 @@ async def test_cancel_batch_confirmation_warns_of_old_server(version: str, warns
         await it.until(lambda: statuses(it) == [JobStatus.INTERRUPTED, JobStatus.CANCELLED], "the end of the batch")
 
 
-async def test_newer_server_interrupts_without_confirmation() -> None:
+async def test_a_newer_server_interrupts_without_a_question() -> None:
     async with SimServer(like("0.3.57")) as sim, screen(sim.url) as it:
         await runs(it, "1")
         await it.press("escape", "home", "x")
         await it.until(lambda: statuses(it) == [JobStatus.INTERRUPTED], "the interrupt")
 
 
-async def test_other_clients_running_job_needs_one_confirmation() -> None:
+async def test_for_somebody_elses_running_job_one_question_says_both() -> None:
     async with SimServer(like("0.3.40", foreign=1)) as sim, screen(sim.url) as it:
         await it.shows("▶")
         await it.press("escape", "home", "x")
@@ -81,7 +81,7 @@ async def test_other_clients_running_job_needs_one_confirmation() -> None:
 
 
 @pytest.mark.parametrize(("version", "words"), [("0.3.64", "too old to stop"), ("0.33.0", "from the next batch on")])
-async def test_previews_off_message_depends_on_server(version: str, words: str) -> None:
+async def test_previews_off_says_what_it_does_on_this_server(version: str, words: str) -> None:
     async with SimServer(like(version)) as sim, screen(sim.url) as it:
         await it.until(lambda: it.app.service and it.app.service.state.capabilities, "the abilities")
         await it.shows("live")

@@ -111,7 +111,7 @@ async def test_filter_narrows_list_and_escape_clears_it(sim: SimServer) -> None:
         await it.press("escape", "slash", *"zebra")
         await it.shows("Nothing matches the filter")
         await it.press("escape")
-        await it.until(lambda: len(it.app.screen.query_one(QueuePanel).rows.rows) == 1, "all rows")
+        await it.until(lambda: len(it.app.screen.query_one(QueuePanel).queue_list.rows) == 1, "all rows")
 
 
 async def test_escapes_and_markup_in_names_are_harmless() -> None:

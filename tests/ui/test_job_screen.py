@@ -11,7 +11,7 @@ from comfytui.sim.execution.call import Call, Result
 from comfytui.sim.execution.node_execution import BEHAVIOURS
 from comfytui.sim.machine import NodeFailedError
 from comfytui.sim.server import SimServer
-from comfytui.ui.images.image_view import Picture
+from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.screens.job import JobScreen
 from comfytui.workflow.graph import Workflow, workflow_of
 from tests.faults.proxy import proxy_to
@@ -39,7 +39,7 @@ def small(pictures: int = 1) -> Workflow:
 
 def painted(it: Screen) -> str:
     """The large picture as it is painted, colours included."""
-    picture = it.app.screen.query_one("#large", Picture)
+    picture = it.app.screen.query_one("#large", ImageView)
     return repr([picture.render_line(y) for y in range(picture.size.height)])
 
 

@@ -230,7 +230,7 @@ async def test_escape_in_queue_clears_filter(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
         await it.press("escape", "slash", *"zzz", "enter", "escape")
-        await it.until(lambda: not it.app.screen.query_one(QueuePanel).filtering, "the filter to go")
+        await it.until(lambda: not it.app.screen.query_one(QueuePanel).is_filter_open, "the filter to go")
 
 
 async def test_help_lists_keys_and_palette_actions(sim: SimServer) -> None:

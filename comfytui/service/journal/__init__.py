@@ -1,1 +1,1 @@
-"""What outlives the process: servers, client ids and prompts, in a file of the user's own."""
+"""Servers, client ids and prompts that outlive the process, in a SQLite file of the user's own."""

@@ -1,4 +1,4 @@
-"""Values as SQLite can hold them: any text, any number, graphs small."""
+"""Encodes values for the journal's columns, and validates what is read from them."""
 
 import json
 import re
@@ -14,29 +14,29 @@ from comfytui.workflow.graph import Graph
 
 _ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
 GRAPH_SIZE = 32 * 2**20
-"""Bytes of a graph that is read: a damaged file may hold a few that become gigabytes."""
+"""Largest graph that is read, in bytes: a few damaged bytes could decompress to gigabytes."""
 OUTPUTS_SIZE = 2**20
-"""Characters of the files that are kept of a prompt: 8,000 frames of a film."""
+"""Largest list of outputs that is stored for a prompt, in characters: about 8,000 frames of a video."""
 READ_SIZE = 4 * OUTPUTS_SIZE
-"""Characters of such files that are read: a journal may be older than that limit."""
+"""Largest list of outputs that is read, in characters: the file may have been written without `OUTPUTS_SIZE`."""
 LARGEST = 2.0**53
-"""The largest number that is kept: no time, duration or place in a queue is larger."""
+"""Largest number that is stored: no time, duration or queue number is larger."""
 _FAILURE = ("message", "node_id", "node_type", "cause")
-"""What is kept of a failure: the traceback is long, and the server's to tell."""
+"""Fields of a failure that are stored; the traceback is long, and still on the server."""
 
 
-def escaped(text: str) -> str:
-    """The text without lone surrogates, which are no UTF-8; two texts never become one."""
+def escape(text: str) -> str:
+    """Escape lone surrogates, which UTF-8 cannot encode, and backslashes, so that no two texts become equal."""
     return text.replace("\\", "\\\\").encode("utf-8", "backslashreplace").decode()
 
 
-def unescaped(text: str) -> str:
-    """What `escaped` was given."""
+def unescape(text: str) -> str:
+    """Return the text that `escape` was given."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else "\\", text)
 
 
-def real(number: float | None) -> float | None:
-    """A number that can be calculated with, or None: a server may say 10^400, or no number at all."""
+def finite(number: float | None) -> float | None:
+    """Return a number as a float, or None if it is NaN, infinite or too large: a server may send 10^400."""
     try:
         kept = None if number is None else float(number)
     except OverflowError:
@@ -44,31 +44,36 @@ def real(number: float | None) -> float | None:
     return kept if kept is not None and isfinite(kept) and abs(kept) <= LARGEST else None
 
 
-def graph_text(graph: Graph) -> bytes:
-    """The graph as compact JSON, in ASCII, so that every text survives."""
+def encode_graph(graph: Graph) -> bytes:
+    """Encode a graph as compact ASCII JSON, which keeps lone surrogates too."""
     return json.dumps(graph, separators=(",", ":")).encode()
 
 
-def packed(text: bytes, base: bytes = b"") -> bytes:
-    """The text compressed; what it shares with `base` (the first graph of its batch) costs next to nothing."""
-    press = zlib.compressobj(zdict=base) if base else zlib.compressobj()
-    return press.compress(text) + press.flush()
+def compress(text: bytes, base: bytes = b"") -> bytes:
+    """Compress a graph.
+
+    Args:
+        text: The encoded graph.
+        base: A dictionary for the compression: the first graph of the batch, which the others mostly repeat.
+    """
+    compressor = zlib.compressobj(zdict=base) if base else zlib.compressobj()
+    return compressor.compress(text) + compressor.flush()
 
 
-def unpacked(blob: object, base: bytes = b"") -> bytes | None:
-    """What `packed` was given, or None where it is not there, damaged, or more than a graph can be."""
+def decompress(blob: object, base: bytes = b"") -> bytes | None:
+    """Return what `compress` was given, or None if it is missing, damaged or larger than `GRAPH_SIZE`."""
     if not isinstance(blob, bytes):
         return None
-    press = zlib.decompressobj(zdict=base) if base else zlib.decompressobj()
+    decompressor = zlib.decompressobj(zdict=base) if base else zlib.decompressobj()
     try:
-        text = press.decompress(blob, GRAPH_SIZE)
+        text = decompressor.decompress(blob, GRAPH_SIZE)
     except zlib.error:
         return None
-    return None if press.unconsumed_tail else text
+    return None if decompressor.unconsumed_tail else text
 
 
-def graph_from(text: bytes | None) -> Graph | None:
-    """The graph of `graph_text`, or None where that is not there or damaged."""
+def decode_graph(text: bytes | None) -> Graph | None:
+    """Return the graph that `encode_graph` was given, or None if it is missing or damaged."""
     try:
         graph = json.loads(text) if text else None
     except (ValueError, RecursionError):
@@ -76,8 +81,8 @@ def graph_from(text: bytes | None) -> Graph | None:
     return graph if isinstance(graph, dict) else None
 
 
-def outputs_text(outputs: Sequence[Output]) -> str:
-    """The first files of a prompt as JSON."""
+def encode_outputs(outputs: Sequence[Output]) -> str:
+    """Encode the outputs of a prompt as JSON, as many as fit in `OUTPUTS_SIZE`."""
     rows, size = [], 0
     for output in outputs:
         row = json.dumps(astuple(output))
@@ -88,8 +93,8 @@ def outputs_text(outputs: Sequence[Output]) -> str:
     return f"[{', '.join(rows)}]"
 
 
-def outputs_from(text: str | None) -> tuple[Output, ...]:
-    """The files of `outputs_text`; what is damaged is left out, or all of what is far too long."""
+def decode_outputs(text: str | None) -> tuple[Output, ...]:
+    """Return the outputs that `encode_outputs` was given, without damaged ones; none if the text is too long."""
     rows = _json(text) if text and len(text) <= READ_SIZE else None
     return tuple(Output(*row) for row in rows if _is_output(row)) if isinstance(rows, list) else ()
 
@@ -98,31 +103,31 @@ def _is_output(row: object) -> bool:
     return isinstance(row, list) and len(row) == 5 and all(isinstance(part, str) for part in row)
 
 
-def names_text(names: Sequence[str]) -> str:
-    """Names as JSON."""
+def encode_strings(names: Sequence[str]) -> str:
+    """Encode strings as JSON."""
     return json.dumps(list(names))
 
 
-def names_from(text: str | None) -> tuple[str, ...]:
-    """The names of `names_text`; what is damaged is left out."""
+def decode_strings(text: str | None) -> tuple[str, ...]:
+    """Return the strings that `encode_strings` was given, without damaged ones."""
     names = _json(text)
     return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
 
 
-def failure_text(failure: Failure | None) -> str | None:
-    """The words of a failure as JSON, without its traceback."""
+def encode_failure(failure: Failure | None) -> str | None:
+    """Encode a failure as JSON, without its traceback."""
     if failure is None:
         return None
     return json.dumps({name: getattr(failure, name) for name in _FAILURE})
 
 
-def failure_from(text: str | None) -> Failure | None:
-    """The failure of `failure_text`, or None where that is not there or damaged."""
+def decode_failure(text: str | None) -> Failure | None:
+    """Return the failure that `encode_failure` was given, or None if it is missing or damaged."""
     parts = _json(text)
     if not isinstance(parts, dict):
         return None
-    words = {name: parts[name] for name in _FAILURE if isinstance(parts.get(name), str)}
-    return Failure(**{"message": "", **words})
+    texts = {name: parts[name] for name in _FAILURE if isinstance(parts.get(name), str)}
+    return Failure(**{"message": "", **texts})
 
 
 def _json(text: str | None) -> Any:
@@ -133,39 +138,39 @@ def _json(text: str | None) -> Any:
 
 
 MOST_IMAGES = 1_000_000
-"""Images that a batch may claim to have."""
+"""Largest number of images that a batch may have."""
 SEED_DIGITS = 40
-"""Digits of a seed: more than any server takes."""
+"""Largest number of digits of a seed: more than any server accepts."""
 
 
 def text(value: object) -> str:
-    """A text as it was given to `escaped`. Raises ValueError for anything else."""
+    """Return a text as it was given to `escape`; raises ValueError for anything else."""
     if not isinstance(value, str):
         raise ValueError("no text")
-    return unescaped(value)
+    return unescape(value)
 
 
-def text_or_none(value: object) -> str | None:
-    """The same, or nothing."""
+def optional_text(value: object) -> str | None:
+    """Return a text or None; raises ValueError for anything else."""
     return None if value is None else text(value)
 
 
-def json_text(value: object) -> str | None:
-    """A text as it stands there, or nothing. Raises ValueError for anything else."""
+def raw_text(value: object) -> str | None:
+    """Return a text without unescaping it, or None; raises ValueError for anything else."""
     if value is not None and not isinstance(value, str):
         raise ValueError("no text")
     return value
 
 
 def blob(value: object) -> bytes | None:
-    """Bytes or nothing. Raises ValueError for anything else."""
+    """Return bytes or None; raises ValueError for anything else."""
     if value is not None and not isinstance(value, bytes):
         raise ValueError("no bytes")
     return value
 
 
 def number(value: object) -> float | None:
-    """A number that can be calculated with, or nothing. Raises ValueError for anything else."""
+    """Return a finite number or None; raises ValueError for anything else."""
     if value is None:
         return None
     if not isinstance(value, int | float) or not isfinite(value) or abs(value) > LARGEST:
@@ -173,15 +178,15 @@ def number(value: object) -> float | None:
     return value
 
 
-def whole(value: object, least: int, most: int) -> int:
-    """A whole number between these two. Raises ValueError for anything else."""
+def integer(value: object, least: int, most: int) -> int:
+    """Return an integer in the range from `least` to `most`; raises ValueError for anything else."""
     if not isinstance(value, int) or not least <= value <= most:
         raise ValueError("no such number")
     return value
 
 
 def seed(value: object) -> int | None:
-    """A seed, which is kept as text, or nothing. Raises ValueError for anything else."""
+    """Return a seed, which is stored as text, or None; raises ValueError for anything else."""
     if value is None:
         return None
     digits = text(value)
@@ -191,5 +196,5 @@ def seed(value: object) -> int | None:
 
 
 def status(value: object) -> JobStatus:
-    """The status of a prompt. Raises ValueError for what is none."""
+    """Return the status of a prompt; raises ValueError for anything else."""
     return JobStatus(text(value))

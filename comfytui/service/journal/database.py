@@ -1,4 +1,4 @@
-"""Opening the journal's database: whatever lies there, a journal comes of it, with a word on what is amiss."""
+"""Opens the journal's database; a damaged file is renamed, and without a usable file the database is in memory."""
 
 import sqlite3
 from contextlib import suppress
@@ -6,20 +6,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from comfytui.sanitize import sanitize
-from comfytui.service.journal.locks import guard
-from comfytui.service.journal.paths import on_network, prepare, set_aside
-from comfytui.service.journal.schema import Damaged, Newer, bring_up
+from comfytui.service.journal.locks import folder_lock
+from comfytui.service.journal.paths import create_private, on_network, quarantine
+from comfytui.service.journal.schema import DamagedFile, NewerFile, migrate
 
 FILE = "journal.sqlite3"
-GUARD = "journal.lock"
-BUSY_PATIENCE = 5.0
-"""Seconds that a write waits for the one of another comfytui."""
-DAMAGES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_FORMAT})
-"""Errors that the file is to blame for, and no later try would heal."""
+LOCK_FILE = "journal.lock"
+BUSY_SECONDS = 5.0
+"""Seconds that a write waits for the write of another process."""
+DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_FORMAT})
+"""SQLite's codes of errors that the file itself causes, so that no retry would succeed."""
 
 
 class Opened(NamedTuple):
-    """A database that can be used, the folder it lies in (None: in memory), and what the user should know."""
+    """An open database.
+
+    `folder` is where its file is, None in memory; `notice` is a message for the user if not all is well.
+    """
 
     db: sqlite3.Connection
     folder: Path | None
@@ -27,42 +30,46 @@ class Opened(NamedTuple):
 
 
 def open_database(folder: Path) -> Opened:
-    """The journal in the folder; a file that cannot be read is set aside, and with no file one in memory serves."""
+    """Open the journal in a folder.
+
+    A file that cannot be read is renamed, and a new one is created. Where there can be no file, the journal is in
+    memory. Either way `notice` says so.
+    """
     file = folder / FILE
     try:
-        prepare(file)
-        # Two starts at once must not set aside what the other has just begun.
-        with guard(folder / GUARD):
-            return _open_or_begin(file)
-    except (OSError, sqlite3.Error, Damaged) as error:
-        return Opened(in_memory(), None, _unwritable(folder, error))
+        create_private(file)
+        # Of two processes that start at once, one must not rename the file that the other has just created.
+        with folder_lock(folder / LOCK_FILE):
+            return _open_or_replace(file)
+    except (OSError, sqlite3.Error, DamagedFile) as error:
+        return Opened(open_in_memory(), None, _in_memory_notice(folder, error))
 
 
-def _open_or_begin(file: Path) -> Opened:
+def _open_or_replace(file: Path) -> Opened:
     try:
         return Opened(_open(file), file.parent, None)
-    except Damaged as damage:
-        aside = set_aside(file)
-        prepare(file)
-        return Opened(_open(file), file.parent, _set_aside(damage, aside))
+    except DamagedFile as damage:
+        renamed = quarantine(file)
+        create_private(file)
+        return Opened(_open(file), file.parent, _renamed_notice(damage, renamed))
 
 
 def _open(file: Path) -> sqlite3.Connection:
     if not file.stat().st_size and _size(file.with_name(f"{file.name}-wal")):
-        # SQLite would throw away what is written ahead of a database that is empty.
-        raise Damaged("has lost its beginning")
+        # SQLite would discard the write-ahead log of an empty database.
+        raise DamagedFile("has lost its beginning")
     db = _connect(str(file))
     try:
-        settle_mode(db, on_network(file.parent))
-        bring_up(db)
+        set_journal_mode(db, on_network(file.parent))
+        migrate(db)
         db.execute("PRAGMA foreign_keys = ON")
-    except UnicodeDecodeError as error:  # the message of an error, which quotes the file
+    except UnicodeDecodeError as error:  # sqlite3 cannot decode an error message that quotes the file
         db.close()
-        raise Damaged("is damaged") from error
+        raise DamagedFile("is damaged") from error
     except sqlite3.DatabaseError as error:
         db.close()
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGES:
-            raise Damaged(f"is damaged ({error})") from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGE_CODES:
+            raise DamagedFile(f"is damaged ({error})") from error
         raise
     except BaseException:
         db.close()
@@ -74,15 +81,23 @@ def _size(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
 
 
-def settle_mode(db: sqlite3.Connection, on_network: bool) -> None:
-    """Write ahead where the file system can, which lets one comfytui read while another writes; else roll back."""
+def set_journal_mode(db: sqlite3.Connection, on_network: bool) -> None:
+    """Use a write-ahead log where the file system supports it, else a rollback journal.
+
+    With a write-ahead log one process can read while another writes.
+
+    Args:
+        db: The database.
+        on_network: Whether it is on a network file system, where a write-ahead log does not work.
+    """
     with suppress(sqlite3.OperationalError):
         if not on_network and _set_mode(db, "WAL") == "wal":
             return
     try:
         _set_mode(db, "DELETE")
     except sqlite3.OperationalError as error:
-        # One that another comfytui has open stays as it is; one whose shared memory cannot be had is first held alone.
+        # A database that another process has open keeps its mode. One whose shared memory cannot be mapped has to be
+        # locked exclusively before its mode can be changed.
         if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -96,30 +111,30 @@ def _set_mode(db: sqlite3.Connection, mode: str) -> str:
 
 
 def _connect(name: str) -> sqlite3.Connection:
-    # Transactions are begun by hand, so that each write is one.
-    db = sqlite3.connect(name, timeout=BUSY_PATIENCE, isolation_level=None)
-    # Bytes that a bad disk turned are to be seen as such, not to end a start.
+    # With isolation_level=None transactions are explicit, so that each write is exactly one.
+    db = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None)
+    # Replace bytes that are not UTF-8: text that a disk corrupted must not raise when it is read.
     db.text_factory = lambda raw: raw.decode("utf-8", "replace")
     return db
 
 
-def in_memory() -> sqlite3.Connection:
-    """A journal that ends with the process."""
+def open_in_memory() -> sqlite3.Connection:
+    """Open a database in memory, which ends with the process."""
     db = _connect(":memory:")
-    bring_up(db)
+    migrate(db)
     db.execute("PRAGMA foreign_keys = ON")
     return db
 
 
-def _set_aside(damage: Damaged, aside: Path) -> str:
+def _renamed_notice(damage: DamagedFile, renamed: Path) -> str:
     what = "The journal of earlier jobs"
     why = sanitize(str(damage), 120)
-    advice = " Update comfytui to use it again." if isinstance(damage, Newer) else ""
-    kept = f"{what} {why}; it is kept as {sanitize(str(aside), 300)}, and a new one was started"
+    advice = " Update comfytui to use it again." if isinstance(damage, NewerFile) else ""
+    kept = f"{what} {why}; it is kept as {sanitize(str(renamed), 300)}, and a new one was started"
     return f"{kept}: earlier jobs are shown only if the server still knows them.{advice}"
 
 
-def _unwritable(folder: Path, error: Exception) -> str:
+def _in_memory_notice(folder: Path, error: Exception) -> str:
     why = sanitize(getattr(error, "strerror", None) or str(error), 120)
     where = sanitize(str(folder), 300)
     return f"The journal cannot be kept in {where} ({why}): when comfytui ends, only the server remembers your jobs."

@@ -1,26 +1,26 @@
-"""The journal: what a killed, detached or unlucky comfytui must find again, on the disk before it counts."""
+"""The journal: the user's prompts, recorded before they are sent, so that no restart loses or repeats one."""
 
 import sqlite3
 from collections.abc import Collection, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal import reading
-from comfytui.service.journal.client_id_claims import claim_owners, clean, mint
-from comfytui.service.journal.codec import escaped, failure_text, names_text, outputs_text, real, unescaped
-from comfytui.service.journal.database import GUARD, Opened, in_memory, open_database
-from comfytui.service.journal.locks import Claim, guard, is_held
-from comfytui.service.journal.reading import OPEN, ROW_OF, owners_among, saved_batches
+from comfytui.service.journal.client_id_claims import ClientIdClaims, Recognised
+from comfytui.service.journal.codec import encode_failure, encode_outputs, encode_strings, escape, finite, unescape
+from comfytui.service.journal.database import Opened, open_database, open_in_memory
+from comfytui.service.journal.locks import Claim
+from comfytui.service.journal.reading import BY_ID, UNFINISHED, owners_among, read_batches
 from comfytui.service.journal.records import Endpoint, SavedBatch
 from comfytui.service.journal.writing import (
-    drop_witnesses,
+    add_addresses,
+    assign_server,
+    mark_damaged,
     prune,
-    set_rows_aside,
-    settle,
-    sight,
+    remove_evidence,
     transaction,
     write_batch,
 )
@@ -32,42 +32,31 @@ RECENT = 20
 """Ended batches that a start shows again."""
 
 
-class Joined(NamedTuple):
-    """What was found out about client ids that a server's jobs have.
-
-    `mine` are those of this user, `elsewhere` the ones among them that another running comfytui holds, `claims` those
-    that were taken over.
-    """
-
-    mine: list[str]
-    elsewhere: list[str]
-    claims: list[Claim]
-
-
 class Journal:
-    """Servers, client ids and prompts of one user, for one thread; a call that cannot write raises sqlite3.Error.
+    """Servers, client ids and prompts of one user; to be used by one thread.
 
-    A prompt is found by its own id and by the one that the server gave it. `notice` is one sentence if the record of
-    earlier jobs cannot be used, or none can be kept; `damaged` counts the entries that `restore` had to leave out.
+    A prompt is found by its own id and by the id that the server gave it. `notice` is a message for the user if the
+    record of earlier jobs cannot be used, or none can be kept; `damaged` counts the entries that `restore` left out.
+
+    Raises:
+        sqlite3.Error: By every method that cannot read or write.
     """
 
     def __init__(self, db: sqlite3.Connection, folder: Path | None = None, notice: str | None = None) -> None:
         self._db = db
         self._folder = folder
-        self._claims: list[Claim] = []
+        self._claims = ClientIdClaims(db, folder)
         self.notice = notice
         self.damaged = 0
 
     @classmethod
     def open(cls, folder: Path | None = None) -> "Journal":
-        """The journal in a folder; in memory without one, and where there can be no file."""
-        return cls(*(open_database(folder) if folder else Opened(in_memory(), None, None)))
+        """Open the journal in a folder; without a folder, or where there can be no file, one in memory."""
+        return cls(*(open_database(folder) if folder else Opened(open_in_memory(), None, None)))
 
     def close(self) -> None:
-        """Let go of the file and of every claim, so close the sockets of their ids before."""
-        for claim in self._claims:
-            claim.release()
-        self._claims.clear()
+        """Close the file and release every claim; close the sockets of the client ids first."""
+        self._claims.release()
         self._db.close()
 
     def __enter__(self) -> Self:
@@ -78,107 +67,95 @@ class Journal:
 
     @property
     def folder(self) -> Path | None:
-        """Where the journal lies, None in memory."""
+        """The journal's folder; None in memory."""
         return self._folder
 
     def fingerprint(self, server: str) -> str | None:
-        """What told the box of a server from others when it was last seen."""
-        row = self._db.execute("SELECT fingerprint FROM servers WHERE server = ?", (escaped(server),)).fetchone()
-        return unescaped(row[0]) if row and isinstance(row[0], str) else None
+        """Return the fingerprint of the server that last answered at an address, or None."""
+        row = self._db.execute("SELECT fingerprint FROM servers WHERE server = ?", (escape(server),)).fetchone()
+        return unescape(row[0]) if row and isinstance(row[0], str) else None
 
     def remember_fingerprint(self, server: str, fingerprint: str) -> None:
-        """Keep what tells the box of a server from others."""
+        """Record the fingerprint of the server that answers at an address."""
         self._write(
             """INSERT INTO servers (server, fingerprint) VALUES (:server, :fingerprint)
             ON CONFLICT (server) DO UPDATE SET fingerprint = excluded.fingerprint""",
-            server=escaped(server),
-            fingerprint=escaped(fingerprint),
+            server=escape(server),
+            fingerprint=escape(fingerprint),
         )
 
-    def claims(self, endpoint: Endpoint, *, fresh: bool = False) -> list[Claim]:
-        """The ids to serve: each one that no comfytui holds and that owns unfinished prompts, else a new one.
+    def claim_ids(self, endpoint: Endpoint, *, fresh: bool = False) -> list[Claim]:
+        """Claim the client ids to use: each free one that owns unfinished prompts of the endpoint, else a new one.
 
-        With `fresh` a new one in any case, and nothing is taken over.
+        With `fresh`, claim a new id in any case, and none of an earlier start.
         """
-        claims: list[Claim] = []
-        with self._guard():
-            if self._folder is not None:
-                claims = [] if fresh else claim_owners(self._db, self._folder, endpoint)
-                clean(self._db, self._folder)
-            claims = claims or [mint(self._folder)]
-        self._claims += claims
-        return claims
+        return self._claims.claim(endpoint, fresh=fresh)
 
-    def join(self, endpoint: Endpoint, seen: Collection[str]) -> Joined:
-        """Take over what nobody holds at an endpoint, where jobs of the client ids `seen` were found.
+    def recognise(self, endpoint: Endpoint, seen: Collection[str]) -> Recognised:
+        """Find out which ids among those of a server's jobs are mine, and claim the free ones with unfinished prompts.
 
-        Jobs of an id that owns batches on a server of this fingerprint prove that this is that server.
+        A job whose client id owns batches on a server of this fingerprint proves that this is that server, so its
+        batches are known to be reached at this endpoint from now on.
         """
         mine = owners_among(self._db, endpoint.fingerprint, seen)
         if mine:
             with transaction(self._db):
                 for client_id in mine:
-                    sight(self._db, endpoint, client_id)
-        with self._guard():
-            own = {claim.client_id for claim in self._claims if claim.held}
-            elsewhere = [client_id for client_id in mine if client_id not in own and not self._is_free(client_id)]
-            claims = [] if self._folder is None else claim_owners(self._db, self._folder, endpoint)
-        self._claims += claims
-        return Joined(mine, elsewhere, claims)
+                    add_addresses(self._db, endpoint, client_id)
+        return self._claims.claim_free(endpoint, mine)
 
-    def settle(self, endpoint: Endpoint, client_ids: Collection[str]) -> None:
-        """Give what these ids ordered here before any server answered to the server that answers now."""
+    def assign_server(self, endpoint: Endpoint, client_ids: Collection[str]) -> None:
+        """Assign the batches that these ids submitted before any server answered to the server that answers now."""
         with transaction(self._db):
             for client_id in client_ids:
-                settle(self._db, endpoint, client_id)
+                assign_server(self._db, endpoint, client_id)
 
     def plan(self, endpoint: Endpoint, client_id: str, batch: Batch, submissions: Sequence[Submission]) -> None:
-        """Keep a batch whose prompts are about to be sent; of one that is known, the prompts that are not."""
+        """Record a batch that is about to be sent; of a known batch, record the prompts that are new."""
         with transaction(self._db):
-            write_batch(self._db, endpoint, escaped(client_id), batch, submissions)
+            write_batch(self._db, endpoint, escape(client_id), batch, submissions)
             prune(self._db)
 
-    def sending(self, prompt_id: str, wall: float, client_id: str | None = None, witnesses: Sequence[str] = ()) -> None:
-        """Keep that a POST is about to begin, at this wall second: from here on the prompt may have landed.
+    def sending(self, prompt_id: str, wall: float, client_id: str | None = None, evidence: Sequence[str] = ()) -> None:
+        """Record that a POST is about to begin: from here on the server may have accepted the prompt.
 
-        `witnesses` are what the server's process holds until it ends. Whoever sends it owns its batch from now on,
-        since the server sends its frames there.
+        Args:
+            prompt_id: The prompt.
+            wall: The wall-clock time, in seconds.
+            client_id: Who sends it. It owns the batch from now on, since the server sends the frames there.
+            evidence: What the server's process has, and keeps until it ends.
         """
         self._update(
-            "sending = :wall, witnesses = :witnesses",
+            "sending = :wall, witnesses = :evidence",
             prompt_id,
             f"status = '{JobStatus.SUBMITTING}'",
-            wall=real(wall),
-            witnesses=names_text(witnesses),
+            wall=finite(wall),
+            evidence=encode_strings(evidence),
         )
         if client_id is not None:
             self._write(
-                f"UPDATE batches SET client_id = :owner WHERE batch = (SELECT batch FROM prompts WHERE {ROW_OF})",
-                id=escaped(prompt_id),
-                owner=escaped(client_id),
+                f"UPDATE batches SET client_id = :owner WHERE batch = (SELECT batch FROM prompts WHERE {BY_ID})",
+                id=escape(prompt_id),
+                owner=escape(client_id),
             )
 
     def sent(self, prompt_id: str, accepted_id: str, number: float) -> None:
-        """Keep that the server took a prompt, as what and at which place; an end that was seen before stands."""
+        """Record that the server accepted a prompt, and under which id and queue number; a recorded end stands."""
         self._update(
             f"""accepted_id = :accepted, number = :number, sending = NULL,
             status = iif(status = '{JobStatus.SUBMITTING}', '{JobStatus.QUEUED}', status)""",
             prompt_id,
-            accepted=escaped(accepted_id),
-            number=real(number),
+            accepted=escape(accepted_id),
+            number=finite(number),
         )
 
     def unsent(self, prompt_id: str) -> None:
-        """Keep that a POST certainly did not land."""
+        """Record that the server certainly did not accept a prompt."""
         self._update("sending = NULL", prompt_id)
 
-    def unwanted(self, prompt_id: str) -> None:
-        """Keep that a prompt whose POST may have landed is to be cancelled, if it did, and else not sent again."""
+    def cancel_requested(self, prompt_id: str) -> None:
+        """Record that an unconfirmed prompt is to be cancelled if the server has it, and else not to be sent again."""
         self._update(f"status = '{JobStatus.CANCELLED}'", prompt_id, "sending IS NOT NULL")
-
-    def rekeyed(self, prompt_id: str, accepted_id: str) -> None:
-        """Keep the id that a server gave a prompt instead of its own."""
-        self._update("accepted_id = :accepted", prompt_id, accepted=escaped(accepted_id))
 
     def ended(
         self,
@@ -190,43 +167,49 @@ class Journal:
         seconds: float | None = None,
         wall: float | None = None,
     ) -> None:
-        """Keep how and when (wall seconds) a prompt ended; a later word replaces this one, as evidence does LOST.
+        """Record how and when a prompt ended, replacing an end that was recorded before.
 
-        LOST, which is inferred, replaces no end that was written meanwhile.
+        LOST, which is inferred, replaces no end. `seconds` is how long the prompt ran on the server, `wall` the
+        wall-clock time of its end.
         """
         self._update(
             """status = :status, outputs = :outputs, failure = :failure, seconds = :seconds, ended = :wall,
             sending = NULL""",
             prompt_id,
-            "true" if status.final else f"(status IN {OPEN} OR sending IS NOT NULL)",
+            "true" if status.final else f"(status IN {UNFINISHED} OR sending IS NOT NULL)",
             status=status.value,
-            outputs=outputs_text(outputs),
-            failure=failure_text(failure),
-            seconds=real(seconds),
-            wall=real(wall),
+            outputs=encode_outputs(outputs),
+            failure=encode_failure(failure),
+            seconds=finite(seconds),
+            wall=finite(wall),
         )
 
-    def cancelled_for(self, prompt_id: str, wall: float | None, *, lost: bool) -> None:
-        """Keep that this comfytui cancelled a prompt that another one sends, at this wall second.
+    def cancelled_for_owner(self, prompt_id: str, wall: float | None, *, lost: bool) -> None:
+        """Record that this process cancelled a prompt that another process owns.
 
-        What its owner wrote stands, unless the prompt is to end still or LOST. One that was `lost` here is dismissed
-        only while it is LOST there too: its owner may have sent it again.
+        An end that the owner recorded stands, unless it is LOST.
+
+        Args:
+            prompt_id: The prompt.
+            wall: The wall-clock time, in seconds.
+            lost: The prompt was LOST here: it is dismissed only while it is LOST for its owner as well, which may have
+                sent it again.
         """
-        there = f"status != '{JobStatus.SUBMITTING}' OR sending IS NOT NULL"
+        accepted = f"status != '{JobStatus.SUBMITTING}' OR sending IS NOT NULL"
         self._update(
             f"status = '{JobStatus.CANCELLED}', ended = :wall, sending = NULL",
             prompt_id,
-            f"(status = '{JobStatus.LOST}'{'' if lost else f' OR (status IN {OPEN} AND ({there}))'})",
-            wall=real(wall),
+            f"(status = '{JobStatus.LOST}'{'' if lost else f' OR (status IN {UNFINISHED} AND ({accepted}))'})",
+            wall=finite(wall),
         )
 
     def cancelled_among(self, prompt_ids: Collection[str]) -> list[str]:
-        """Those of these prompts that are known to be cancelled, be it by another comfytui."""
-        query = f"SELECT 1 FROM prompts WHERE {ROW_OF} AND status = '{JobStatus.CANCELLED}' AND sending IS NULL"
-        return [each for each in prompt_ids if self._db.execute(query, {"id": escaped(each)}).fetchone()]
+        """Return the prompts among these that are recorded as cancelled, by this process or another."""
+        query = f"SELECT 1 FROM prompts WHERE {BY_ID} AND status = '{JobStatus.CANCELLED}' AND sending IS NULL"
+        return [each for each in prompt_ids if self._db.execute(query, {"id": escape(each)}).fetchone()]
 
     def reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> None:
-        """Keep that a prompt that was taken for ended (LOST) is not: it is there after all, or is sent once more."""
+        """Record that a LOST prompt has not ended: the server has it after all, or it is sent again."""
         self._update(
             "status = :status, outputs = NULL, failure = NULL, seconds = NULL, ended = NULL, sending = NULL",
             prompt_id,
@@ -234,39 +217,34 @@ class Journal:
         )
 
     def resent(self, prompt_ids: Collection[str]) -> None:
-        """Keep that these are sent once more under their ids, so that they tell nothing of the process of before."""
+        """Record that prompts are sent again under their ids, so that these are no evidence of the earlier process."""
         with transaction(self._db):
-            drop_witnesses(self._db, prompt_ids)
-
-    def forget(self, batch: str) -> None:
-        """Drop a batch and its prompts."""
-        self._write("DELETE FROM batches WHERE batch = :batch", batch=escaped(batch))
+            remove_evidence(self._db, prompt_ids)
 
     def restore(self, endpoint: Endpoint, client_ids: Collection[str], recent: int = RECENT) -> list[SavedBatch]:
-        """The unfinished batches of these ids and the `recent` last ended ones that no other comfytui holds.
+        """Return the batches of an endpoint that a start shows, oldest first.
 
-        What is damaged is left out, counted in `damaged`, and not looked at again.
+        Damaged entries are left out, counted in `damaged`, and marked so that they are not read again.
+
+        Args:
+            endpoint: The server.
+            client_ids: The ids whose unfinished batches are returned.
+            recent: How many ended batches are returned, the latest ones of ids that no other process holds.
         """
-        with self._guard():
-            restored = saved_batches(self._db, endpoint, client_ids, recent, self._is_free)
-        if bad := len(restored.bad_batches) + len(restored.bad_prompts):
-            self.damaged += bad
+        with self._claims.lock():
+            restored = read_batches(self._db, endpoint, client_ids, recent, self._claims.is_free)
+        if damaged := len(restored.damaged_batches) + len(restored.damaged_prompts):
+            self.damaged += damaged
             with suppress(sqlite3.Error), transaction(self._db):
-                set_rows_aside(self._db, restored)
+                mark_damaged(self._db, restored)
         return restored.batches
 
     def graph_of(self, prompt_id: str) -> Graph | None:
-        """The graph of a prompt, to send it again; None where it is not known or no longer kept."""
-        return reading.graph_of(self._db, escaped(prompt_id))
-
-    def _is_free(self, client_id: str) -> bool:
-        return self._folder is None or not is_held(self._folder, client_id)
-
-    def _guard(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._folder is None else guard(self._folder / GUARD)
+        """Return the graph of a prompt, or None if it is unknown or no longer stored."""
+        return reading.graph_of(self._db, escape(prompt_id))
 
     def _update(self, change: str, prompt_id: str, condition: str = "true", **values: Any) -> None:
-        self._write(f"UPDATE prompts SET {change} WHERE {ROW_OF} AND {condition}", id=escaped(prompt_id), **values)
+        self._write(f"UPDATE prompts SET {change} WHERE {BY_ID} AND {condition}", id=escape(prompt_id), **values)
 
     def _write(self, statement: str, **values: Any) -> None:
         with transaction(self._db):

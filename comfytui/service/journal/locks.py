@@ -1,6 +1,6 @@
-"""Locks between the comfytuis of one machine: a client id belongs to one of them, and the folder is changed by one.
+"""File locks between the comfytui processes of one machine: one per client id, and one for the folder.
 
-Whoever holds the lock of the file that stands at an id's path holds the id; only its holder removes that file.
+Whoever holds the lock on the file at a client id's path holds the id, and only the holder removes that file.
 """
 
 import fcntl
@@ -12,15 +12,21 @@ from pathlib import Path
 
 from comfytui.service.journal.paths import open_private
 
-GUARD_PATIENCE = 5.0
-"""Seconds that a start waits for another one, which may have been stopped in the middle (ctrl+z)."""
-GUARD_PAUSE = 0.02
-"""Seconds between tries for the guard."""
+LOCK_SECONDS = 5.0
+"""Seconds to wait for the folder lock: its holder may have been stopped while it held the lock (ctrl+z)."""
+LOCK_PAUSE = 0.02
+"""Seconds between attempts to get the folder lock."""
 PREFIX, SUFFIX = "client-", ".lock"
 
 
 class Claim:
-    """A client id that no other comfytui of this machine uses until it is released or the process ends."""
+    """A client id that no other process on this machine uses until it is released or the process ends.
+
+    Args:
+        client_id: The client id.
+        file: The lock file, to be removed with the lock.
+        descriptor: An open descriptor that holds the lock; None where files cannot be locked.
+    """
 
     def __init__(self, client_id: str, file: Path | None = None, descriptor: int | None = None) -> None:
         self.client_id = client_id
@@ -36,7 +42,7 @@ class Claim:
         return self._descriptor is not None
 
     def release(self) -> None:
-        """Let others have the id; a second time does nothing."""
+        """Remove the lock file and release the lock; a second call does nothing."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
@@ -46,19 +52,26 @@ class Claim:
         os.close(descriptor)
 
 
-def lock_file(folder: Path, client_id: str) -> Path:
-    """Where the lock of a client id stands."""
+def lock_path(folder: Path, client_id: str) -> Path:
+    """Return the path of a client id's lock file."""
     return folder / f"{PREFIX}{client_id}{SUFFIX}"
 
 
 def locked_ids(folder: Path) -> list[str]:
-    """The ids that have a lock file, held or left behind."""
+    """Return the client ids that have a lock file, whether held or left behind."""
     return [file.name.removeprefix(PREFIX).removesuffix(SUFFIX) for file in folder.glob(f"{PREFIX}*{SUFFIX}")]
 
 
-def take(folder: Path, client_id: str) -> Claim | None:
-    """Claim an id unless it is held; raises OSError where files cannot be locked."""
-    file = lock_file(folder, client_id)
+def try_claim(folder: Path, client_id: str) -> Claim | None:
+    """Claim a client id unless another process holds it.
+
+    Returns:
+        The claim, or None if the id is held.
+
+    Raises:
+        OSError: Files cannot be locked in this folder.
+    """
+    file = lock_path(folder, client_id)
     while True:
         descriptor = open_private(file)
         try:
@@ -69,16 +82,20 @@ def take(folder: Path, client_id: str) -> Claim | None:
         except BaseException:
             os.close(descriptor)
             raise
-        if _stands_at(file, descriptor):
+        if _is_same_file(file, descriptor):
             return Claim(client_id, file, descriptor)
-        # Its holder removed the file between our opening and our locking it.
+        # The holder removed the file after we opened it and before we locked it.
         os.close(descriptor)
 
 
 def is_held(folder: Path, client_id: str) -> bool:
-    """Whether anybody holds an id; called under the guard, so that the look is not taken for a claim."""
+    """Return whether any process holds a client id.
+
+    Call it with the folder lock held: the check itself locks the file for a moment, which another process would take
+    for a claim.
+    """
     try:
-        descriptor = os.open(lock_file(folder, client_id), os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(lock_path(folder, client_id), os.O_RDWR | os.O_CLOEXEC)
     except (OSError, ValueError):
         return False
     try:
@@ -90,34 +107,38 @@ def is_held(folder: Path, client_id: str) -> bool:
     return False
 
 
-def _stands_at(file: Path, descriptor: int) -> bool:
-    mine = os.fstat(descriptor)
+def _is_same_file(file: Path, descriptor: int) -> bool:
+    """Return whether the path still leads to the file that is open as `descriptor`."""
+    opened = os.fstat(descriptor)
     try:
-        there = file.stat()
+        current = file.stat()
     except FileNotFoundError:
         return False
-    return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+    return (opened.st_dev, opened.st_ino) == (current.st_dev, current.st_ino)
 
 
 @contextmanager
-def guard(file: Path) -> Iterator[None]:
-    """Be the only one that starts in this folder; where files cannot be locked, or another hangs, go on without."""
+def folder_lock(file: Path) -> Iterator[None]:
+    """Hold the lock of a folder, so that one process at a time opens the journal or claims ids.
+
+    Where files cannot be locked, or after `LOCK_SECONDS`, go on without the lock.
+    """
     try:
         descriptor = open_private(file)
     except OSError:
         yield
         return
     try:
-        over = time.monotonic() + GUARD_PATIENCE
-        while not _locks(descriptor) and time.monotonic() < over:
-            time.sleep(GUARD_PAUSE)
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not _try_lock(descriptor) and time.monotonic() < deadline:
+            time.sleep(LOCK_PAUSE)
         yield
     finally:
         os.close(descriptor)
 
 
-def _locks(descriptor: int) -> bool:
-    """Whether there is nothing more to wait for."""
+def _try_lock(descriptor: int) -> bool:
+    """Try to lock a file; return False only if another attempt may succeed."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

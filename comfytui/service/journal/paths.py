@@ -1,4 +1,4 @@
-"""Where the journal lies: a folder and files that only the user can read, and what is set aside in it."""
+"""The journal's folder and files, which only the user can read."""
 
 import os
 import stat
@@ -9,28 +9,32 @@ from pathlib import Path
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 COMPANIONS = ("-wal", "-shm", "-journal")
-"""Endings of the files that SQLite keeps beside a database; they take its mode."""
+"""Suffixes of the files that SQLite keeps beside a database; SQLite gives new ones the mode of the database."""
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORKS = frozenset({
     "9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4",
     "smb3", "smbfs",
 })  # fmt: skip
-"""File systems that other machines write to as well: memory shared between processes ends at the machine."""
+"""File systems that other machines may write to as well: SQLite's shared memory works within one machine only."""
 
 
 def state_folder() -> Path:
-    """The user's state folder of comfytui."""
+    """Return the user's state folder for comfytui."""
     from platformdirs import user_state_path
 
     return user_state_path("comfytui")
 
 
-def prepare(file: Path) -> None:
-    """Make the folder and the file, for the user alone; raises OSError where that cannot be."""
+def create_private(file: Path) -> None:
+    """Create a file and its folder if need be, and make them readable by the user alone.
+
+    Raises:
+        OSError: They cannot be created, or the path is not a regular file.
+    """
     folder = file.parent
     existed = folder.is_dir()
     folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
-    # A folder of somebody's choice may be shared with other things; ours is ours, whoever made it first.
+    # A folder that the user chose may hold other things as well: it keeps its mode. The state folder is ours alone.
     if not existed or folder == state_folder():
         folder.chmod(FOLDER_MODE)
     descriptor = open_private(file)
@@ -46,22 +50,22 @@ def prepare(file: Path) -> None:
 
 
 def open_private(file: Path) -> int:
-    """A descriptor of the file, made if need be, for the user alone."""
+    """Open a file for reading and writing, creating it for the user alone; return its descriptor."""
     return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, FILE_MODE)
 
 
-def set_aside(file: Path) -> Path:
-    """Rename a database and what SQLite keeps beside it, never over another file; returns the new name."""
-    aside = _reserve(file)
-    file.rename(aside)
+def quarantine(file: Path) -> Path:
+    """Rename a database and its companions, never over another file; return the new path."""
+    renamed = _reserve(file)
+    file.rename(renamed)
     for companion in COMPANIONS:
         with suppress(FileNotFoundError):
-            file.with_name(file.name + companion).rename(aside.with_name(aside.name + companion))
-    return aside
+            file.with_name(file.name + companion).rename(renamed.with_name(renamed.name + companion))
+    return renamed
 
 
 def _reserve(file: Path) -> Path:
-    """A name that nothing had, taken by an empty file of ours."""
+    """Create an empty file under a name that was free; return its path."""
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     number = 1
     while True:
@@ -75,25 +79,25 @@ def _reserve(file: Path) -> Path:
 
 
 def on_network(folder: Path, mounts: Path = MOUNTS) -> bool:
-    """Whether the folder lies on a file system that other machines write to as well; False where nothing tells."""
+    """Return whether a folder is on a network file system; False if the mounts cannot be read."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        place = folder.resolve()
+        resolved = folder.resolve()
     except OSError:
         return False
-    found = [mount for line in lines if (mount := _mount(line)) and place.is_relative_to(mount[0])]
-    # Of two mounts on one point, the later one covers the earlier.
+    found = [mount for line in lines if (mount := _mount(line)) and resolved.is_relative_to(mount[0])]
+    # Of two mounts on one mount point, the later one hides the earlier.
     deepest = max(enumerate(found), key=lambda item: (len(item[1][0].parts), item[0]), default=None)
     return deepest is not None and deepest[1][1] in NETWORKS
 
 
 def _mount(line: str) -> tuple[Path, str] | None:
-    """Mount point and file system of a line of mountinfo."""
+    """Return the mount point and the file system of a line of mountinfo, or None if it has another form."""
     head, _, tail = line.partition(" - ")
-    fields, kinds = head.split(), tail.split()
-    if len(fields) < 5 or not kinds:
+    fields, source = head.split(), tail.split()
+    if len(fields) < 5 or not source:
         return None
     point = fields[4]
     for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         point = point.replace(code, char)
-    return Path(point), kinds[0]
+    return Path(point), source[0]

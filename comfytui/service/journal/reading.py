@@ -1,4 +1,4 @@
-"""Reading the journal: which ids own what, and batches as they were last written."""
+"""Queries of the journal: which client ids own what, and the batches of an endpoint."""
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -7,13 +7,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from comfytui.service.journal import codec
 from comfytui.service.journal.codec import (
-    escaped,
-    failure_from,
-    graph_from,
-    names_from,
-    outputs_from,
-    unescaped,
-    unpacked,
+    decode_failure,
+    decode_graph,
+    decode_outputs,
+    decode_strings,
+    decompress,
+    escape,
+    unescape,
 )
 from comfytui.service.journal.records import AT_ENDPOINT, Endpoint, SavedBatch, SavedPrompt
 from comfytui.session.model import Batch, BatchTag, JobStatus
@@ -23,149 +23,157 @@ from comfytui.workflow.parameters import GraphReader
 T = TypeVar("T")
 Row = tuple[Any, ...]
 
-OPEN = "({})".format(", ".join(f"'{status}'" for status in JobStatus if not status.ended))
-"""The statuses of prompts that are still to end, for SQL."""
+UNFINISHED = "({})".format(", ".join(f"'{status}'" for status in JobStatus if not status.ended))
+"""SQL list of the statuses of prompts that have not ended."""
 DAMAGED = "damaged"
-"""The status of prompts, and the server of batches, of which a value made no sense: they are left alone."""
-ROW_OF = """seq = (
+"""The `status` of prompts, and the `server` of batches, that hold an invalid value and are not read again."""
+BY_ID = """seq = (
     SELECT seq FROM (
         SELECT seq, 0 AS place FROM prompts WHERE prompt_id = :id
         UNION ALL SELECT seq, 1 FROM prompts WHERE accepted_id = :id
     ) ORDER BY place, seq DESC LIMIT 1
 )"""
-"""The prompt that has an id, its own or the server's; its own goes first, since a server may give any."""
+"""SQL condition for the prompt with an id: its own id, or else the server's, which may equal another prompt's own."""
 _PROMPTS = f"""SELECT seq, prompt_id, position, submission, status, graph, preview_method, seed, accepted_id, number,
     sending, witnesses, outputs, failure, seconds, ended FROM prompts WHERE batch = ? AND status != '{DAMAGED}'
     ORDER BY position, seq"""
 
 
 class Restored(NamedTuple):
-    """Batches, oldest first, and the `seq` of the batches and prompts of which a value made no sense."""
+    """Batches, oldest first, and the `seq` of the batches and prompts that hold an invalid value."""
 
     batches: list[SavedBatch]
-    bad_batches: list[int]
-    bad_prompts: list[int]
+    damaged_batches: list[int]
+    damaged_prompts: list[int]
 
 
-def owners(db: sqlite3.Connection, endpoint: Endpoint | None = None) -> list[str]:
-    """The client ids that own unfinished prompts (of one endpoint), oldest first."""
+def unfinished_owners(db: sqlite3.Connection, endpoint: Endpoint | None = None) -> list[str]:
+    """Return the client ids that own unfinished prompts (of an endpoint, if given), oldest first."""
     return [
-        unescaped(str(client_id))
+        unescape(str(client_id))
         for (client_id,) in db.execute(
             f"""SELECT client_id FROM batches WHERE {AT_ENDPOINT if endpoint else "true"}
-            AND EXISTS (SELECT 1 FROM prompts WHERE prompts.batch = batches.batch AND status IN {OPEN})
+            AND EXISTS (SELECT 1 FROM prompts WHERE prompts.batch = batches.batch AND status IN {UNFINISHED})
             GROUP BY client_id ORDER BY min(seq)""",
-            endpoint.values if endpoint else {},
+            endpoint.parameters if endpoint else {},
         )
     ]
 
 
 def owners_among(db: sqlite3.Connection, fingerprint: str, client_ids: Iterable[str]) -> list[str]:
-    """Those of these client ids that own batches of a server of this fingerprint, wherever it was reached."""
+    """Return the client ids among these that own batches of a server of this fingerprint, at whatever address."""
     query = "SELECT EXISTS (SELECT 1 FROM batches WHERE server = ? AND client_id = ?)"
-    return [each for each in client_ids if db.execute(query, (escaped(fingerprint), escaped(each))).fetchone()[0]]
+    return [each for each in client_ids if db.execute(query, (escape(fingerprint), escape(each))).fetchone()[0]]
 
 
-def saved_batches(
-    db: sqlite3.Connection, endpoint: Endpoint, mine: Collection[str], recent: int, is_free: Callable[[str], bool]
+def read_batches(
+    db: sqlite3.Connection, endpoint: Endpoint, client_ids: Collection[str], recent: int, is_free: Callable[[str], bool]
 ) -> Restored:
-    """The unfinished batches of `mine` and the `recent` last ended ones of free ids, of one endpoint."""
+    """Read the batches of an endpoint that a start shows.
+
+    Args:
+        db: The database.
+        endpoint: The server.
+        client_ids: The ids whose unfinished batches are read.
+        recent: How many ended batches are read, the latest ones of `client_ids` and of ids that are free.
+        is_free: Tells whether no process holds an id.
+    """
     rows = db.execute(
         f"""SELECT seq, batch, client_id, title, total, created, base,
-        EXISTS (SELECT 1 FROM prompts WHERE prompts.batch = batches.batch AND status IN {OPEN})
+        EXISTS (SELECT 1 FROM prompts WHERE prompts.batch = batches.batch AND status IN {UNFINISHED})
         FROM batches WHERE {AT_ENDPOINT} ORDER BY seq DESC""",
-        endpoint.values,
+        endpoint.parameters,
     )
     reader = GraphReader()
-    bad_prompts: list[int] = []
-    batches, bad_batches = _readable(
-        lambda row: _batch(db, row, reader, bad_prompts), _chosen(rows, mine, recent, is_free)
+    damaged_prompts: list[int] = []
+    batches, damaged_batches = _parse_rows(
+        lambda row: _batch(db, row, reader, damaged_prompts), _selected(rows, client_ids, recent, is_free)
     )
-    return Restored(batches[::-1], bad_batches, bad_prompts)
+    return Restored(batches[::-1], damaged_batches, damaged_prompts)
 
 
-def _readable(make: Callable[[Row], T], rows: Iterable[Row]) -> tuple[list[T], list[int]]:
-    """What can be made of these rows, and the `seq` of the others: a value of the wrong kind costs its row alone."""
-    made, bad = [], []
+def _parse_rows(parse: Callable[[Row], T], rows: Iterable[Row]) -> tuple[list[T], list[int]]:
+    """Parse rows; return the results, and the `seq` of the rows that hold an invalid value."""
+    parsed, damaged = [], []
     for seq, *row in rows:
         try:
-            made.append(make(tuple(row)))
+            parsed.append(parse(tuple(row)))
         except (TypeError, ValueError, AttributeError):
-            bad.append(int(seq))
-    return made, bad
+            damaged.append(int(seq))
+    return parsed, damaged
 
 
-def _chosen(
-    rows: sqlite3.Cursor, mine: Collection[str], recent: int, is_free: Callable[[str], bool]
+def _selected(
+    rows: sqlite3.Cursor, client_ids: Collection[str], recent: int, is_free: Callable[[str], bool]
 ) -> Iterator[tuple[Any, ...]]:
     free: dict[str, bool] = {}
     for *row, unfinished in rows:
-        client_id = unescaped(str(row[2]))
+        client_id = unescape(str(row[2]))
         if unfinished:
-            if client_id in mine:
+            if client_id in client_ids:
                 yield tuple(row)
         elif recent > 0:
             if client_id not in free:
-                free[client_id] = client_id in mine or is_free(client_id)
+                free[client_id] = client_id in client_ids or is_free(client_id)
             if free[client_id]:
                 recent -= 1
                 yield tuple(row)
 
 
-def _batch(db: sqlite3.Connection, row: Row, reader: GraphReader, bad_prompts: list[int]) -> SavedBatch:
+def _batch(db: sqlite3.Connection, row: Row, reader: GraphReader, damaged_prompts: list[int]) -> SavedBatch:
     batch_id, client_id, title, total, created, base = row
-    owner, count = codec.text(client_id), codec.whole(total, 0, codec.MOST_IMAGES)
-    at = codec.number(created)
-    batch = Batch(codec.text(batch_id), count, codec.text(title), (), 0.0 if at is None else at)
-    base_text = unpacked(codec.blob(base)) or b""
-    prompts, bad = _readable(
+    owner, count = codec.text(client_id), codec.integer(total, 0, codec.MOST_IMAGES)
+    created_at = codec.number(created)
+    batch = Batch(codec.text(batch_id), count, codec.text(title), (), 0.0 if created_at is None else created_at)
+    base_text = decompress(codec.blob(base)) or b""
+    prompts, damaged = _parse_rows(
         lambda prompt: _prompt(prompt, batch, owner, base_text, reader), db.execute(_PROMPTS, (batch_id,))
     )
     if batch.total and not prompts:
-        raise ValueError("nothing is left of it")
-    bad_prompts += bad
+        raise ValueError("none of its prompts is left")
+    damaged_prompts += damaged
     keys = tuple(prompt.key for prompt in prompts)
     return SavedBatch(replace(batch, prompts=keys), owner, tuple(prompts))
 
 
 def _prompt(row: Row, batch: Batch, owner: str, base: bytes, reader: GraphReader) -> SavedPrompt:
-    prompt_id, position, submission, status, graph, preview, seed, accepted, number, sending, witnesses, *end = row
+    prompt_id, position, submission, status, graph, preview, seed, accepted, number, sending, evidence, *end = row
     outputs, failure, seconds, ended = end
-    known = codec.status(status)
-    unwanted = known is JobStatus.CANCELLED and sending is not None
-    known = JobStatus.SUBMITTING if unwanted else known
-    text = unpacked(codec.blob(graph), base)
+    job_status = codec.status(status)
+    cancel_requested = job_status is JobStatus.CANCELLED and sending is not None
+    job_status = JobStatus.SUBMITTING if cancel_requested else job_status
+    text = decompress(codec.blob(graph), base)
     parameters, classes = reader.read(text)
-    kept_seed = codec.seed(seed)
+    stored_seed = codec.seed(seed)
     return SavedPrompt(
         prompt_id=codec.text(prompt_id),
         client_id=owner,
-        batch_tag=BatchTag(batch.id, codec.whole(position, 1, batch.total), batch.total, codec.text(submission)),
-        status=known,
+        batch_tag=BatchTag(batch.id, codec.integer(position, 1, batch.total), batch.total, codec.text(submission)),
+        status=job_status,
         created=batch.created,
-        # What was pruned or damaged still has its seed.
+        # A prompt whose graph was pruned or is damaged still has its seed.
         parameters=parameters
-        if parameters.seed is not None or kept_seed is None
-        else replace(parameters, seed=kept_seed),
+        if parameters.seed is not None or stored_seed is None
+        else replace(parameters, seed=stored_seed),
         classes=classes,
-        graph=None if known.ended else graph_from(text),
-        preview_method=codec.text_or_none(preview),
-        accepted_id=codec.text_or_none(accepted),
+        graph=None if job_status.ended else decode_graph(text),
+        preview_method=codec.optional_text(preview),
+        accepted_id=codec.optional_text(accepted),
         number=codec.number(number),
         sending_since=codec.number(sending),
-        witnesses=names_from(codec.json_text(witnesses)),
-        unwanted=unwanted,
-        outputs=outputs_from(codec.json_text(outputs)),
-        failure=failure_from(codec.json_text(failure)),
+        evidence=decode_strings(codec.raw_text(evidence)),
+        cancel_requested=cancel_requested,
+        outputs=decode_outputs(codec.raw_text(outputs)),
+        failure=decode_failure(codec.raw_text(failure)),
         seconds=codec.number(seconds),
         ended=codec.number(ended),
     )
 
 
 def graph_of(db: sqlite3.Connection, prompt_id: str) -> Graph | None:
-    """The graph of a prompt, or None where it is not known or no longer kept."""
+    """Return the graph of a prompt, or None if it is unknown or no longer stored."""
     row = db.execute(
-        f"SELECT graph, (SELECT base FROM batches WHERE batches.batch = prompts.batch) FROM prompts WHERE {ROW_OF}",
+        f"SELECT graph, (SELECT base FROM batches WHERE batches.batch = prompts.batch) FROM prompts WHERE {BY_ID}",
         {"id": prompt_id},
     ).fetchone()
-    return graph_from(unpacked(row[0], unpacked(row[1]) or b"")) if row else None
+    return decode_graph(decompress(row[0], decompress(row[1]) or b"")) if row else None

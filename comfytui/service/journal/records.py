@@ -1,11 +1,11 @@
-"""What the journal gives back: batches and prompts as they were when they were last written."""
+"""Batches and prompts as the journal restores them, and the server that they belong to."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 
 from comfytui.comfy.protocol.events import Output
-from comfytui.service.journal.codec import escaped
+from comfytui.service.journal.codec import escape
 from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus
 from comfytui.workflow.graph import Graph
@@ -14,11 +14,12 @@ from comfytui.workflow.parameters import GenerationParameters
 
 @dataclass(frozen=True, slots=True)
 class SavedPrompt:
-    """One prompt; times in wall seconds of this machine, `seconds` how long it ran on the server.
+    """One prompt.
 
-    `accepted_id` is what the server called it, None until it answered. `sending_since` is when a POST began that has
-    no answer: it may have landed, and is `unwanted` if it was to be cancelled then; `witnesses` are what the server's
-    process held at that time. `graph` is None where it was damaged, or the prompt has ended.
+    Times are in wall-clock seconds of this machine; `seconds` is how long the prompt ran on the server. `accepted_id`
+    is the id that the server gave it, None until the server answered. `sending_since` is when a POST began that has no
+    answer: the server may have accepted it. It is to be cancelled in that case if `cancel_requested`; `evidence` is
+    what the server's process had at that time. `graph` is None if it is damaged, or the prompt has ended.
     """
 
     prompt_id: str
@@ -33,8 +34,8 @@ class SavedPrompt:
     accepted_id: str | None = None
     number: float | None = None
     sending_since: float | None = None
-    witnesses: tuple[str, ...] = ()
-    unwanted: bool = False
+    evidence: tuple[str, ...] = ()
+    cancel_requested: bool = False
     outputs: tuple[Output, ...] = ()
     failure: Failure | None = None
     seconds: float | None = None
@@ -42,17 +43,17 @@ class SavedPrompt:
 
     @property
     def key(self) -> str:
-        """The id under which the server knows it, or would."""
+        """The id that the server knows the prompt by, once it has it."""
         return self.accepted_id or self.prompt_id
 
     def submission(self) -> Submission | None:
-        """The prompt to be sent (again), under its key as the session knows it; None without its graph."""
+        """Return the prompt for sending it (again) under its key, or None without its graph."""
         if self.graph is None:
             return None
         return Submission(self.key, self.batch_tag.batch, self.graph, asdict(self.batch_tag), self.preview_method)
 
     def job(self) -> Job:
-        """The prompt as a session holds it, under its key."""
+        """Return the prompt as a job of the session, under its key."""
         return Job(
             prompt_id=self.key,
             status=self.status,
@@ -67,14 +68,14 @@ class SavedPrompt:
             seconds=self.seconds,
             outputs=self.outputs,
             failure=self.failure,
-            # Nobody saw what the server did since.
+            # The server may have finished it while nothing was connected.
             may_have_finished=self.status is JobStatus.LOST,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class SavedBatch:
-    """A batch with its prompts in image order; `batch.prompts` are their keys."""
+    """A batch and its prompts, in image order; `batch.prompts` are their keys."""
 
     batch: Batch
     client_id: str
@@ -83,15 +84,15 @@ class SavedBatch:
 
 AT_ENDPOINT = """batches.server IN (:fingerprint, '') AND EXISTS (
     SELECT 1 FROM addresses WHERE addresses.batch = batches.batch AND address IN (:name, :address))"""
-"""SQL condition for the batches of an endpoint: of its server, or ordered there before any server had answered."""
+"""SQL condition for the batches of an endpoint: those of its server, and those submitted there before one answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A fingerprint, empty until a server answered, and the name and address it is reached by (without secrets).
+    """A server: its fingerprint, empty until it answered, and its name and address (without secrets).
 
-    A fingerprint alone does not tell two identical machines apart, and an address alone may lead to another machine
-    tomorrow: a batch is taken over only where both are those it was ordered for, or where its prompts were seen.
+    A fingerprint alone does not distinguish two identical machines, and an address alone may lead to another machine
+    tomorrow. So a batch is resumed only where both are those that it was submitted to, or where its prompts were seen.
     """
 
     fingerprint: str
@@ -99,10 +100,10 @@ class Endpoint:
     address: str
 
     @property
-    def values(self) -> dict[str, str]:
-        """The values of `AT_ENDPOINT`."""
+    def parameters(self) -> dict[str, str]:
+        """The SQL parameters of `AT_ENDPOINT`."""
         return {
-            "fingerprint": escaped(self.fingerprint),
-            "name": escaped(self.name),
-            "address": escaped(self.address),
+            "fingerprint": escape(self.fingerprint),
+            "name": escape(self.name),
+            "address": escape(self.address),
         }

@@ -1,16 +1,16 @@
-"""The tables of the journal, and how a file of an older version becomes one of this version."""
+"""The journal's tables, and the migrations from older versions of its file."""
 
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 
 APPLICATION_ID = 0x63667475
-"""Marks a database as a journal of comfytui ("cftu")."""
+"""SQLite's `application_id` of a comfytui journal ("cftu")."""
 
 MIGRATIONS: Sequence[Sequence[str]] = (
     (
         "CREATE TABLE servers (server TEXT PRIMARY KEY, fingerprint TEXT NOT NULL)",
-        # `base` is the packed text of the first graph, which the others of the batch are packed against.
+        # `base` is the compressed first graph, the dictionary that the other graphs of the batch are compressed with.
         """CREATE TABLE batches (
             seq INTEGER PRIMARY KEY,
             batch TEXT NOT NULL UNIQUE,
@@ -22,7 +22,8 @@ MIGRATIONS: Sequence[Sequence[str]] = (
             base BLOB
         )""",
         "CREATE INDEX batches_of_server ON batches (server)",
-        # `seed` is a text, since it reaches 2^64-1; `sending` is when a POST began whose fate is not known, in seconds.
+        # `seed` is a text, since it reaches 2^64-1. `sending` is the wall-clock time at which a POST began whose
+        # outcome is unknown.
         """CREATE TABLE prompts (
             seq INTEGER PRIMARY KEY,
             prompt_id TEXT NOT NULL UNIQUE,
@@ -46,10 +47,11 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "CREATE INDEX prompts_by_status ON prompts (status)",
         f"PRAGMA application_id = {APPLICATION_ID}",
     ),
-    # What the server's process held when the POST began, as a JSON list: its prompts, or a time of its log.
+    # Evidence of the server process that the POST went to, as a JSON list: prompts that it had, or a time in its log.
     ("ALTER TABLE prompts ADD COLUMN witnesses TEXT",),
     (
-        # Where the server of a batch was reached; `batches.server` is its fingerprint, empty until one answered.
+        # The names and addresses at which the server of a batch was reached. `batches.server` is its fingerprint, empty
+        # until a server answered.
         """CREATE TABLE addresses (
             batch TEXT NOT NULL REFERENCES batches (batch) ON DELETE CASCADE,
             address TEXT NOT NULL,
@@ -57,40 +59,45 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         ) WITHOUT ROWID""",
     ),
 )
-"""The steps from each version to the next: what is at index n makes version n+1 of version n."""
+"""The statements that migrate a file: those at index n migrate it from version n to version n+1."""
 
 _WITH_ADDRESS = "substr(server, -33, 1) = ' ' AND length(server) > 33"
-"""SQL condition for batches whose `server` is an address and a fingerprint, with a space between."""
-SPLIT_SERVERS = (
+"""SQL condition for batches whose `server` is an address and a fingerprint, separated by a space."""
+UPDATE_OLD_ROWS = (
     f"""INSERT OR IGNORE INTO addresses (batch, address)
     SELECT batch, substr(server, 1, length(server) - 33) FROM batches WHERE {_WITH_ADDRESS}""",
     f"UPDATE batches SET server = substr(server, -32) WHERE {_WITH_ADDRESS}",
 )
-"""Rows of version 2 as those of version 3: an older comfytui that runs beside this one may still write them."""
+"""Statements that turn rows of version 2 into rows of version 3; an older comfytui running beside us may write some."""
 
 
-class Damaged(Exception):
-    """The file is none that this comfytui can read; the message says why, in a few words."""
+class DamagedFile(Exception):
+    """This version of comfytui cannot read the file; the message completes "The journal of earlier jobs ..."."""
 
 
-class Newer(Damaged):
-    """A newer comfytui wrote the file."""
+class NewerFile(DamagedFile):
+    """A newer version of comfytui wrote the file."""
 
 
-def bring_up(db: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
-    """Check the file and bring it to the newest version, each step whole or not at all; raises Damaged or Newer."""
+def migrate(db: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+    """Check a journal's file and migrate it to the newest version, one transaction per version.
+
+    Raises:
+        DamagedFile: It is not a journal, or it is damaged.
+        NewerFile: A newer version of comfytui wrote it.
+    """
     version = _version(db)
     if version > len(migrations):
-        raise Newer("was written by a newer comfytui")
+        raise NewerFile("was written by a newer comfytui")
     _check(db, version, migrations)
     for number, steps in enumerate(migrations[version:], version + 1):
-        _run(db, (*steps, f"PRAGMA user_version = {number}"))
+        _execute(db, (*steps, f"PRAGMA user_version = {number}"))
     if db.execute(f"SELECT EXISTS (SELECT 1 FROM batches WHERE {_WITH_ADDRESS})").fetchone()[0]:
-        _run(db, SPLIT_SERVERS)
+        _execute(db, UPDATE_OLD_ROWS)
 
 
-def _run(db: sqlite3.Connection, steps: Sequence[str]) -> None:
-    """All of these steps, or none."""
+def _execute(db: sqlite3.Connection, steps: Sequence[str]) -> None:
+    """Execute statements in one transaction."""
     db.execute("BEGIN IMMEDIATE")
     try:
         for step in steps:
@@ -108,15 +115,15 @@ def _version(db: sqlite3.Connection) -> int:
 
 def _check(db: sqlite3.Connection, version: int, migrations: Sequence[Sequence[str]]) -> None:
     tables = _tables(db)
-    ours = db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-    if (tables or version) and not ours:
-        raise Damaged("is not a journal of comfytui")
+    is_journal = db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    if (tables or version) and not is_journal:
+        raise DamagedFile("is not a journal of comfytui")
     if version and not tables >= {"servers", "batches", "prompts", *(["addresses"] if version > 2 else [])}:
-        raise Damaged("lacks some of its tables")
+        raise DamagedFile("lacks some of its tables")
     if damaged := _damaged_table(db, migrations[:version]):
-        raise Damaged(f"has a damaged table ({damaged})")
+        raise DamagedFile(f"has a damaged table ({damaged})")
     if (verdict := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise Damaged(f"is damaged ({verdict})")
+        raise DamagedFile(f"is damaged ({verdict})")
 
 
 def _tables(db: sqlite3.Connection) -> set[str]:
@@ -124,14 +131,16 @@ def _tables(db: sqlite3.Connection) -> set[str]:
 
 
 def _damaged_table(db: sqlite3.Connection, migrations: Sequence[Sequence[str]]) -> str | None:
-    """The first table with other columns or foreign keys than these migrations make: no write to it would succeed."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as sound:
+    """Return the first table whose columns or foreign keys are not those of the migrations: writes to it would fail."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as reference:
         for steps in migrations:
-            _run(sound, steps)
-        return next((table for table in sorted(_tables(sound)) if _shape(db, table) != _shape(sound, table)), None)
+            _execute(reference, steps)
+        return next(
+            (table for table in sorted(_tables(reference)) if _shape(db, table) != _shape(reference, table)), None
+        )
 
 
 def _shape(db: sqlite3.Connection, table: str) -> list[str]:
-    """The columns and the foreign keys of a table; case means nothing to SQL."""
+    """Return the columns and foreign keys of a table in lower case, since SQL names are case-insensitive."""
     rows = (row for pragma in ("table_xinfo", "foreign_key_list") for row in db.execute(f"PRAGMA {pragma}({table})"))
     return [repr(row).lower() for row in rows]

@@ -1,4 +1,4 @@
-"""One thread that makes calls one after another, for callers that cannot wait for a disk."""
+"""A thread that runs calls one after another, for callers that cannot wait for a disk."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
@@ -11,7 +11,11 @@ T = TypeVar("T")
 
 
 class SerialWorker:
-    """A thread of its own; a daemon, since a disk that hangs must not keep a process that wants to end."""
+    """A daemon thread with a queue of calls: a daemon, since a disk that hangs must not keep the process from ending.
+
+    Args:
+        name: The thread's name.
+    """
 
     def __init__(self, name: str) -> None:
         self._calls: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
@@ -19,24 +23,24 @@ class SerialWorker:
         self._thread.start()
 
     def call(self, call: Callable[[], T]) -> Future[T]:
-        """Make a call after those before it."""
+        """Queue a call; the future gets its result or its exception."""
         future: Future[T] = Future()
         self._calls.put((call, future))
         return future
 
     def end(self) -> None:
-        """Let the thread end after the calls before."""
+        """Let the thread end after the calls that are queued."""
         self._calls.put(None)
 
     def join(self, seconds: float) -> bool:
-        """Wait for the thread's end, for so long; whether it came."""
+        """Wait up to `seconds` for the thread to end; return whether it did."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
         while item := self._calls.get():
             call, future = item
-            # Somebody who no longer waits does not take the call along.
+            # A call runs even if its future was cancelled; only the result is dropped.
             with suppress(InvalidStateError):
                 try:
                     future.set_result(call())

@@ -1,21 +1,21 @@
-"""Writing prompts: planned as a batch in one piece, and forgotten in time, so that the file stays bounded."""
+"""Statements that write more than one row of the journal, and prune it so that the file stays bounded."""
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from comfytui.service.journal.codec import escaped, graph_text, names_from, names_text, packed, unpacked
-from comfytui.service.journal.reading import DAMAGED, OPEN, Restored
+from comfytui.service.journal.codec import compress, decode_strings, decompress, encode_graph, encode_strings, escape
+from comfytui.service.journal.reading import DAMAGED, UNFINISHED, Restored
 from comfytui.service.journal.records import AT_ENDPOINT, Endpoint
 from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch, JobStatus
 from comfytui.workflow.parameters import GraphReader
 
 GRAPHS_KEPT = 2_000
-"""Ended prompts whose graphs are kept, the latest ones; those of unfinished ones are kept in any case."""
+"""How many ended prompts keep their graphs, the latest ones; unfinished prompts keep theirs in any case."""
 PROMPTS_KEPT = 20_000
-"""Ended prompts that are kept at all, by whole batches."""
+"""How many ended prompts are kept at all, by whole batches."""
 
 _PROMPT = """INSERT INTO prompts (prompt_id, batch, position, submission, preview_method, graph, seed, status)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (prompt_id) DO NOTHING"""
@@ -23,7 +23,7 @@ _PROMPT = """INSERT INTO prompts (prompt_id, batch, position, submission, previe
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing, and on the disk when it is over."""
+    """Run statements in one transaction, which is on the disk when the block is left."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -37,65 +37,67 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 def write_batch(
     db: sqlite3.Connection, endpoint: Endpoint, client_id: str, batch: Batch, submissions: Sequence[Submission]
 ) -> None:
-    """Add a batch with its prompts; of a batch that is known, those that are not."""
-    base = graph_text(submissions[0].graph) if submissions else b""
+    """Add a batch and its prompts; to a known batch, add the prompts that are new."""
+    base = encode_graph(submissions[0].graph) if submissions else b""
     db.execute(
         """INSERT INTO batches (batch, server, client_id, title, total, created, base) VALUES (?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (batch) DO UPDATE SET title = excluded.title, total = excluded.total,
         client_id = excluded.client_id, base = coalesce(base, excluded.base)""",
         (
-            escaped(batch.id),
-            escaped(endpoint.fingerprint),
+            escape(batch.id),
+            escape(endpoint.fingerprint),
             client_id,
-            escaped(batch.title),
+            escape(batch.title),
             batch.total,
             batch.created,
-            packed(base),
+            compress(base),
         ),
     )
     db.execute(
         "INSERT OR IGNORE INTO addresses (batch, address) VALUES (:batch, :name), (:batch, :address)",
-        {"batch": escaped(batch.id), **endpoint.values},
+        {"batch": escape(batch.id), **endpoint.parameters},
     )
     base = _base(db, batch.id)
     reader = GraphReader()
     db.executemany(_PROMPT, (_prompt_row(batch, submission, base, reader) for submission in submissions))
 
 
-def settle(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) -> None:
-    """Give the batches of an id that were ordered here before any server answered to the one that answers now."""
+def assign_server(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) -> None:
+    """Assign the batches that an id submitted here before any server answered to the server that answers now."""
     db.execute(
         f"UPDATE batches SET server = :fingerprint WHERE server = '' AND client_id = :owner AND {AT_ENDPOINT}",
-        {"owner": escaped(client_id), **endpoint.values},
+        {"owner": escape(client_id), **endpoint.parameters},
     )
 
 
-def sight(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) -> None:
-    """Keep that the batches of an id on a server of this fingerprint are reached here as well."""
+def add_addresses(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) -> None:
+    """Record that the batches of an id on a server of this fingerprint are reached at this endpoint as well."""
     for address in (endpoint.name, endpoint.address):
         db.execute(
             """INSERT OR IGNORE INTO addresses (batch, address)
             SELECT batch, ? FROM batches WHERE server = ? AND client_id = ?""",
-            (escaped(address), escaped(endpoint.fingerprint), escaped(client_id)),
+            (escape(address), escape(endpoint.fingerprint), escape(client_id)),
         )
 
 
-def drop_witnesses(db: sqlite3.Connection, prompt_ids: Collection[str]) -> None:
-    """Take these ids out of what the server held when a POST began whose answer is missing."""
+def remove_evidence(db: sqlite3.Connection, prompt_ids: Collection[str]) -> None:
+    """Remove these ids from the evidence of every POST whose answer is missing."""
     rows = db.execute(
         f"SELECT seq, witnesses FROM prompts WHERE status = '{JobStatus.SUBMITTING}' AND sending IS NOT NULL"
     ).fetchall()
     for seq, text in rows:
-        witnesses = names_from(text if isinstance(text, str) else None)
-        kept = [each for each in witnesses if each not in prompt_ids]
-        if len(kept) < len(witnesses):
-            db.execute("UPDATE prompts SET witnesses = ? WHERE seq = ?", (names_text(kept), seq))
+        evidence = decode_strings(text if isinstance(text, str) else None)
+        kept = [each for each in evidence if each not in prompt_ids]
+        if len(kept) < len(evidence):
+            db.execute("UPDATE prompts SET witnesses = ? WHERE seq = ?", (encode_strings(kept), seq))
 
 
-def set_rows_aside(db: sqlite3.Connection, restored: Restored) -> None:
-    """Leave damaged rows alone from now on."""
-    db.executemany(f"UPDATE prompts SET status = '{DAMAGED}' WHERE seq = ?", [(seq,) for seq in restored.bad_prompts])
-    for seq in restored.bad_batches:
+def mark_damaged(db: sqlite3.Connection, restored: Restored) -> None:
+    """Mark damaged rows, so that they are not read again."""
+    db.executemany(
+        f"UPDATE prompts SET status = '{DAMAGED}' WHERE seq = ?", [(seq,) for seq in restored.damaged_prompts]
+    )
+    for seq in restored.damaged_batches:
         db.execute(
             f"UPDATE prompts SET status = '{DAMAGED}' WHERE batch = (SELECT batch FROM batches WHERE seq = ?)", (seq,)
         )
@@ -103,29 +105,29 @@ def set_rows_aside(db: sqlite3.Connection, restored: Restored) -> None:
 
 
 def _base(db: sqlite3.Connection, batch: str) -> bytes:
-    row = db.execute("SELECT base FROM batches WHERE batch = ?", (escaped(batch),)).fetchone()
-    return unpacked(row[0]) or b""
+    row = db.execute("SELECT base FROM batches WHERE batch = ?", (escape(batch),)).fetchone()
+    return decompress(row[0]) or b""
 
 
 def _prompt_row(batch: Batch, submission: Submission, base: bytes, reader: GraphReader) -> tuple[Any, ...]:
     seed = reader.read(submission.graph)[0].seed
     preview = submission.preview_method
     return (
-        escaped(submission.prompt_id),
-        escaped(batch.id),
+        escape(submission.prompt_id),
+        escape(batch.id),
         int(submission.marks["index"]),
-        escaped(submission.marks["submission"]),
-        None if preview is None else escaped(preview),
-        packed(graph_text(submission.graph), base),
+        escape(submission.marks["submission"]),
+        None if preview is None else escape(preview),
+        compress(encode_graph(submission.graph), base),
         None if seed is None else str(seed),
         JobStatus.SUBMITTING.value,
     )
 
 
 def prune(db: sqlite3.Connection) -> None:
-    """Drop the graphs, and in the end the batches, of prompts that ended many prompts ago."""
+    """Delete the graphs, and later the batches, of prompts that ended many prompts ago."""
     db.execute(
-        f"UPDATE prompts SET graph = NULL WHERE graph IS NOT NULL AND status NOT IN {OPEN} AND seq <= ?",
+        f"UPDATE prompts SET graph = NULL WHERE graph IS NOT NULL AND status NOT IN {UNFINISHED} AND seq <= ?",
         (_ended_before(db, GRAPHS_KEPT),),
     )
     db.execute(
@@ -134,14 +136,14 @@ def prune(db: sqlite3.Connection) -> None:
     )
     db.execute(
         f"""DELETE FROM batches WHERE seq IN (SELECT batches.seq FROM batches JOIN prompts USING (batch)
-        GROUP BY batches.seq HAVING max(prompts.seq) <= ? AND NOT max(status IN {OPEN}))""",
+        GROUP BY batches.seq HAVING max(prompts.seq) <= ? AND NOT max(status IN {UNFINISHED}))""",
         (_ended_before(db, PROMPTS_KEPT),),
     )
 
 
 def _ended_before(db: sqlite3.Connection, count: int) -> int:
-    """The `seq` of the latest ended prompt that is older than the `count` latest ended ones, or 0."""
+    """Return the `seq` of the latest ended prompt that is older than the `count` latest ended ones, or 0."""
     row = db.execute(
-        f"SELECT seq FROM prompts WHERE status NOT IN {OPEN} ORDER BY seq DESC LIMIT 1 OFFSET ?", (count,)
+        f"SELECT seq FROM prompts WHERE status NOT IN {UNFINISHED} ORDER BY seq DESC LIMIT 1 OFFSET ?", (count,)
     ).fetchone()
     return int(row[0]) if row else 0

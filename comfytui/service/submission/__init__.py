@@ -1,1 +1,1 @@
-"""Prompts on their way to a server, how they are cancelled, and how lost ones are recovered."""
+"""Sending prompts to a server, cancelling them, and recovering those that it lost."""

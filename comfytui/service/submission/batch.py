@@ -1,4 +1,4 @@
-"""What a user orders: a batch of graphs, and how it becomes prompts with ids and marks."""
+"""Batches of graphs, and the submissions that they become."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,7 +12,7 @@ from comfytui.workflow.parameters import parameters_of
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """Images asked for at once: one graph each, its seed set; `preview_method` in ComfyUI's words, None for its own."""
+    """A request for images: one graph each, with its seed set; `preview_method` is ComfyUI's name, None for its own."""
 
     title: str
     graphs: tuple[Graph, ...] = field(repr=False)
@@ -21,7 +21,7 @@ class BatchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One prompt on its way to the server."""
+    """One prompt to be sent; `marks` is its batch tag as JSON, which the server keeps in its `extra_data`."""
 
     prompt_id: str
     batch: str
@@ -30,12 +30,18 @@ class Submission:
     preview_method: str | None
 
 
-def plan(order: BatchRequest, client_id: str, wall: float) -> tuple[Batch, tuple[Job, ...], tuple[Submission, ...]]:
-    """The batch, its jobs and its parcels, with ids minted here; `wall` is the time of the order in seconds."""
-    total = len(order.graphs)
-    batch_id, submission = str(uuid4()), str(uuid4())
-    ids = tuple(str(uuid4()) for _ in order.graphs)
-    marks = [BatchTag(batch_id, index, total, submission) for index in range(1, total + 1)]
+def plan(request: BatchRequest, client_id: str, wall: float) -> tuple[Batch, tuple[Job, ...], tuple[Submission, ...]]:
+    """Return the batch of a request, its jobs and its submissions, with new ids.
+
+    Args:
+        request: The images.
+        client_id: The client id that owns the jobs.
+        wall: The wall-clock time of the request, in seconds.
+    """
+    total = len(request.graphs)
+    batch_id, submission_id = str(uuid4()), str(uuid4())
+    prompt_ids = tuple(str(uuid4()) for _ in request.graphs)
+    tags = [BatchTag(batch_id, index, total, submission_id) for index in range(1, total + 1)]
     jobs = tuple(
         Job(
             prompt_id=prompt_id,
@@ -47,10 +53,10 @@ def plan(order: BatchRequest, client_id: str, wall: float) -> tuple[Batch, tuple
             classes=classes_of(graph),
             created=wall,
         )
-        for prompt_id, batch_tag, graph in zip(ids, marks, order.graphs, strict=True)
+        for prompt_id, batch_tag, graph in zip(prompt_ids, tags, request.graphs, strict=True)
     )
     submissions = tuple(
-        Submission(prompt_id, batch_id, graph, asdict(batch_tag), order.preview_method)
-        for prompt_id, batch_tag, graph in zip(ids, marks, order.graphs, strict=True)
+        Submission(prompt_id, batch_id, graph, asdict(batch_tag), request.preview_method)
+        for prompt_id, batch_tag, graph in zip(prompt_ids, tags, request.graphs, strict=True)
     )
-    return Batch(batch_id, total, order.title, ids, wall), jobs, submissions
+    return Batch(batch_id, total, request.title, prompt_ids, wall), jobs, submissions

@@ -1,4 +1,4 @@
-"""Cancelling: the order fits where the job stands, and the answer says what really happened."""
+"""Cancels jobs by the request that fits their state, and reports what actually happened."""
 
 from collections.abc import Callable, Mapping, Sequence, Set
 
@@ -13,19 +13,19 @@ from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
 
 Outcome = tuple[str, Severity]
-"""One sentence for the user, and how loud it is."""
+"""A message for the user, and its severity."""
 FINISHED: Outcome = ("Too late: it had already finished.", "warning")
-UNKNOWN: Outcome = ("The version of this server is not known yet: try again in a moment.", "warning")
-UNSURE: Outcome = (
+UNKNOWN_VERSION: Outcome = ("The version of this server is not known yet: try again in a moment.", "warning")
+NOT_TARGETED: Outcome = (
     "Not interrupted: this server is too old to interrupt a single job. Press x again to be asked.",
     "warning",
 )
-NOT_ALONE: Outcome = ("Not interrupted: this old server would stop the other running jobs too.", "warning")
-ENDS: Mapping[str | None, Outcome] = {
+OTHERS_RUNNING: Outcome = ("Not interrupted: this old server would stop the other running jobs too.", "warning")
+END_OUTCOMES: Mapping[str | None, Outcome] = {
     "interrupted": ("Interrupted.", "information"),
     "error": ("Too late: it had already failed.", "warning"),
 }
-"""What a cancel came to, by how the history says that the job ended."""
+"""The outcome of a cancellation by how the job ended, according to the history."""
 
 
 async def cancel(
@@ -37,36 +37,48 @@ async def cancel(
     *,
     force: bool = False,
 ) -> Outcome:
-    """Drop, delete, interrupt or put away a job, look at the server, and say what came of it; raises ComfyError.
+    """Drop, delete or interrupt a job, or dismiss a lost one, and ask the server what became of it.
 
-    Without `force` nothing is interrupted on a server that would stop whatever runs.
+    Args:
+        prompt_id: The job.
+        state: The session's state.
+        client: The server.
+        outbox: What is not sent yet.
+        apply: Takes the events that say what became of the job.
+        force: Interrupt even where the server can only stop whatever runs.
+
+    Returns:
+        The outcome, for the user.
+
+    Raises:
+        ComfyError: The server cannot be asked.
     """
-    if (told := _without_server(prompt_id, state.jobs.get(prompt_id), outbox, apply)) is not None:
-        return told
+    if (outcome := _without_server(prompt_id, state.jobs.get(prompt_id), outbox, apply)) is not None:
+        return outcome
     if (capabilities := state.capabilities) is None:
-        return UNKNOWN
+        return UNKNOWN_VERSION
     if state.link.kind is LinkKind.OTHER_BOX:
         return f"Not cancelled: {state.link.reason}", "error"
     try:
         was_there = await _stop(prompt_id, client, capabilities, force=force)
-    except _SparedError as spared:
-        return spared.outcome
-    if not was_there and outbox.may_have_landed(prompt_id):
-        outbox.withdraw(prompt_id)
+    except _NotInterruptedError as error:
+        return error.outcome
+    if not was_there and outbox.undelivered.is_unconfirmed(prompt_id):
+        outbox.undelivered.request_cancel(prompt_id)
         return "The server's answer was lost: if it has the job, the job will be cancelled.", "information"
-    return await _look(prompt_id, client, apply, was_there=was_there)
+    return await _outcome(prompt_id, client, apply, was_there=was_there)
 
 
 def _without_server(
     prompt_id: str, job: Job | None, outbox: Outbox, apply: Callable[[SessionEvent], None]
 ) -> Outcome | None:
-    """What comes of it where there is nothing to ask of the server; None where there is."""
+    """Cancel a job that needs no request to the server; return the outcome, or None if it needs one."""
     match job and job.status:
         case None:
             return "That job is no longer known.", "warning"
-        case JobStatus.SUBMITTING if not outbox.may_have_landed(prompt_id):
-            if not outbox.drop(prompt_id):
-                outbox.withdraw(prompt_id)
+        case JobStatus.SUBMITTING if not outbox.undelivered.is_unconfirmed(prompt_id):
+            if not outbox.undelivered.drop(prompt_id):
+                outbox.undelivered.request_cancel(prompt_id)
                 return "The job is being sent, and will be cancelled as soon as the server has it.", "information"
             apply(JobCancelled(prompt_id))
             return "Dropped before it was sent.", "information"
@@ -78,15 +90,15 @@ def _without_server(
     return None
 
 
-class _SparedError(Exception):
-    """A job was left running, since an interrupt could have hit another one."""
+class _NotInterruptedError(Exception):
+    """A job was not interrupted, since the request could have hit another one."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
 
 
 async def _stop(prompt_id: str, client: ComfyClient, capabilities: Capabilities, *, force: bool) -> bool:
-    """Cancel in one atomic call where the server has it, else delete or interrupt; whether the job was there."""
+    """Cancel a job on the server, atomically if it can, else by delete or interrupt; return whether it was there."""
     if capabilities.atomic_cancel and (done := await client.cancel(prompt_id)) is not None:
         return done
     queue = await client.queue()
@@ -101,15 +113,15 @@ async def _stop(prompt_id: str, client: ComfyClient, capabilities: Capabilities,
 
 
 async def _interrupt(prompt_id: str, client: ComfyClient, capabilities: Capabilities, *, force: bool) -> bool:
-    """Interrupt a job that runs, unless it just ended; whether that was ordered; raises _SparedError."""
+    """Interrupt a running job unless it has just ended; return whether it was. Raises _NotInterruptedError."""
     if not capabilities.targeted_interrupt:
         if not force:
-            raise _SparedError(UNSURE)
+            raise _NotInterruptedError(NOT_TARGETED)
         running = [item.prompt_id for item in (await client.queue()).running]
         if prompt_id not in running:
             return False
         if running != [prompt_id]:
-            raise _SparedError(NOT_ALONE)
+            raise _NotInterruptedError(OTHERS_RUNNING)
     await client.interrupt(prompt_id)
     return True
 
@@ -118,9 +130,10 @@ def _has(items: Sequence[QueueItem], prompt_id: str) -> bool:
     return any(item.prompt_id == prompt_id for item in items)
 
 
-async def _look(
+async def _outcome(
     prompt_id: str, client: ComfyClient, apply: Callable[[SessionEvent], None], *, was_there: bool
 ) -> Outcome:
+    """Ask the server what became of a job."""
     queue = await client.queue()
     if _has(queue.running, prompt_id):
         return "Interrupt sent: the job stops at its next step.", "information"
@@ -128,7 +141,7 @@ async def _look(
         return "The server still has the job in its queue: press x again.", "warning"
     entry = await client.history_entry(prompt_id)
     if entry is not None:
-        return ENDS.get(entry.outcome, FINISHED)
+        return END_OUTCOMES.get(entry.outcome, FINISHED)
     if not was_there:
         return "The server no longer knows this job: it may have been restarted.", "warning"
     apply(JobCancelled(prompt_id))
@@ -144,46 +157,53 @@ async def cancel_all(
     *,
     force: bool = False,
 ) -> Outcome:
-    """Drop, delete and interrupt open jobs of mine in as few calls as that takes, and put away lost ones."""
+    """Drop, delete and interrupt jobs of mine in as few requests as possible, and dismiss lost ones.
+
+    Arguments as for `cancel`. None of the jobs has ended otherwise than lost.
+
+    Returns:
+        The outcome, for the user, also where the server cannot be asked.
+    """
     lost = [job for job in jobs if job.status is JobStatus.LOST]
     jobs = [job for job in jobs if job.status is not JobStatus.LOST]
-    dropped = [job for job in jobs if job.status is JobStatus.SUBMITTING and outbox.drop(job.prompt_id)]
+    dropped = [job for job in jobs if job.status is JobStatus.SUBMITTING and outbox.undelivered.drop(job.prompt_id)]
     for job in (*lost, *dropped):
         apply(JobCancelled(job.prompt_id))
-    on_their_way = {job.prompt_id for job in jobs if outbox.holds(job.prompt_id)}
-    for prompt_id in on_their_way:
-        outbox.withdraw(prompt_id)
+    undelivered = {job.prompt_id for job in jobs if job.prompt_id in outbox.undelivered}
+    for prompt_id in undelivered:
+        outbox.undelivered.request_cancel(prompt_id)
     parts = {
         "lost dismissed": len(lost),
         "dropped before they were sent": len(dropped),
-        "cancelled when they arrive": len(on_their_way),
+        "cancelled when they arrive": len(undelivered),
     }
-    sent = {job.prompt_id for job in jobs} - {job.prompt_id for job in dropped} - on_their_way
+    sent = {job.prompt_id for job in jobs} - {job.prompt_id for job in dropped} - undelivered
     if not sent:
-        return _counted(parts) or "Nothing was left to cancel.", "information"
+        return _summary(parts) or "Nothing was left to cancel.", "information"
     if state.capabilities is None:
-        return f"{_counted(parts)} {UNKNOWN[0]}".strip(), UNKNOWN[1]
+        return f"{_summary(parts)} {UNKNOWN_VERSION[0]}".strip(), UNKNOWN_VERSION[1]
     if state.link.kind is LinkKind.OTHER_BOX:
-        return f"{_counted(parts)} Not cancelled: {state.link.reason}".strip(), "error"
+        return f"{_summary(parts)} Not cancelled: {state.link.reason}".strip(), "error"
     try:
         removed = await _remove(sent, client, apply)
         running = sent & {item.prompt_id for item in (await client.queue()).running}
-        interrupted, spared = await _interrupt_all(running, client, state.capabilities, force=force)
+        interrupted, not_interrupted = await _interrupt_all(running, client, state.capabilities, force=force)
     except ComfyError as error:
-        return f"{_counted(parts)} Not cancelled: {error}".strip(), "error"
-    told = _counted(parts | {"removed": removed, "interrupted": interrupted})
-    if spared:
-        return f"{told} {spared[0]}".strip(), spared[1]
-    return told or "Nothing was left to cancel.", "information"
+        return f"{_summary(parts)} Not cancelled: {error}".strip(), "error"
+    summary = _summary(parts | {"removed": removed, "interrupted": interrupted})
+    if not_interrupted:
+        return f"{summary} {not_interrupted[0]}".strip(), not_interrupted[1]
+    return summary or "Nothing was left to cancel.", "information"
 
 
-def _counted(parts: Mapping[str, int]) -> str:
-    said = ", ".join(f"{count} {word}" for word, count in parts.items() if count)
-    return f"{said}." if said else ""
+def _summary(parts: Mapping[str, int]) -> str:
+    """Return the counts that are not 0 as one text, such as "2 removed, 1 interrupted."."""
+    counts = ", ".join(f"{count} {label}" for label, count in parts.items() if count)
+    return f"{counts}." if counts else ""
 
 
 async def _remove(prompt_ids: Set[str], client: ComfyClient, apply: Callable[[SessionEvent], None]) -> int:
-    """Take those that wait out of the queue; how many are gone."""
+    """Delete the prompts that wait in the queue; return how many are gone."""
     waiting = prompt_ids & {item.prompt_id for item in (await client.queue()).pending}
     if not waiting:
         return 0
@@ -191,7 +211,7 @@ async def _remove(prompt_ids: Set[str], client: ComfyClient, apply: Callable[[Se
     queue = await client.queue()
     removed = waiting - {item.prompt_id for item in (*queue.running, *queue.pending)}
     for prompt_id in removed:
-        # One that ran and ended between the two looks is in the history, and the next look finds it there.
+        # One that ran and ended between the two requests is in the history, where the next poll finds it.
         if await client.history_entry(prompt_id) is None:
             apply(JobCancelled(prompt_id))
     return len(removed)
@@ -200,14 +220,14 @@ async def _remove(prompt_ids: Set[str], client: ComfyClient, apply: Callable[[Se
 async def _interrupt_all(
     prompt_ids: Set[str], client: ComfyClient, capabilities: Capabilities, *, force: bool
 ) -> tuple[int, Outcome | None]:
-    """How many of these were interrupted, and why others, if any, were not."""
-    interrupted, spared = 0, None
+    """Interrupt prompts; return how many were interrupted, and why others were not, if any."""
+    interrupted, not_interrupted = 0, None
     for prompt_id in prompt_ids:
         if capabilities.atomic_cancel and await client.cancel(prompt_id) is not None:
             interrupted += 1
             continue
         try:
             interrupted += await _interrupt(prompt_id, client, capabilities, force=force)
-        except _SparedError as error:
-            spared = error.outcome
-    return interrupted, spared
+        except _NotInterruptedError as error:
+            not_interrupted = error.outcome
+    return interrupted, not_interrupted

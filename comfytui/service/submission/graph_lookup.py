@@ -1,4 +1,4 @@
-"""The graph of a job, wherever it still is: with this process, in the journal, or on the server."""
+"""Finds the graph of a job: in this process, in the journal, or on the server."""
 
 import json
 from collections.abc import Mapping
@@ -11,25 +11,15 @@ from comfytui.session.model import Job
 from comfytui.workflow.graph import Graph, sendable
 
 
-def _parsed(graph: object) -> object:
-    """A graph of the queue, which is text there as long as nobody reads it."""
-    if not isinstance(graph, bytes):
-        return graph
-    try:
-        return json.loads(graph)
-    except (ValueError, RecursionError):
-        return None
-
-
-async def kept_graph(prompt_id: str, kept: Mapping[str, Submission], journal: AsyncJournal) -> Graph | None:
+async def local_graph(prompt_id: str, submissions: Mapping[str, Submission], journal: AsyncJournal) -> Graph | None:
     """Return the graph that this machine has of a job, or None."""
-    if submission := kept.get(prompt_id):
+    if submission := submissions.get(prompt_id):
         return submission.graph
     return await journal.graph_of(prompt_id)
 
 
 async def server_graph(job: Job, client: ComfyClient) -> Graph | None:
-    """Return the graph that the server has of a job, or None; raises what its calls raise."""
+    """Return the graph that the server has of a job, or None; raises ComfyError."""
     entry = await client.history_entry(job.prompt_id)
     if entry and entry.item.prompt_id == job.prompt_id and (graph := sendable(entry.item.graph)):
         return graph
@@ -41,4 +31,14 @@ async def server_graph(job: Job, client: ComfyClient) -> Graph | None:
     try:
         return sendable(await client.job_graph(job.prompt_id))
     except (ServerError, NotComfyUI):
-        return None  # A list of jobs is not what every server has.
+        return None  # Not every server has a list of jobs.
+
+
+def _parsed(graph: object) -> object:
+    """Parse a graph of the queue, which is unparsed JSON until it is needed; return None if it is invalid."""
+    if not isinstance(graph, bytes):
+        return graph
+    try:
+        return json.loads(graph)
+    except (ValueError, RecursionError):
+        return None

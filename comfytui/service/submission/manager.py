@@ -14,10 +14,10 @@ from comfytui.service.store import SessionStore
 from comfytui.service.submission.batch import BatchRequest, Submission, plan
 from comfytui.service.submission.cancel import Outcome, cancel, cancel_all
 from comfytui.service.submission.client_ids import ClientIds
-from comfytui.service.submission.graph_lookup import kept_graph, server_graph
+from comfytui.service.submission.graph_lookup import local_graph, server_graph
 from comfytui.service.submission.outbox import Outbox
 from comfytui.service.submission.recorder import catch_up
-from comfytui.service.submission.recovery import found, in_history, parcels_of
+from comfytui.service.submission.recovery import finished_by_images, finished_in_history, submissions_of
 from comfytui.service.submission.resumption import Resumption, resume
 from comfytui.session.events import (
     BatchPlanned,
@@ -88,7 +88,7 @@ class SubmissionManager:
         Args:
             fingerprint: The server's fingerprint; empty if none has answered at this address yet.
         """
-        self._resume_batches(await self._client_ids.move_in(fingerprint))
+        self._resume_batches(await self._client_ids.acquire(fingerprint))
         requests, self._early_requests = self._early_requests, []
         for request in requests:
             self.submit(request)
@@ -107,23 +107,23 @@ class SubmissionManager:
 
     def identified(self, fingerprint: str) -> None:
         """Look for batches of earlier runs: the server's fingerprint is known now."""
-        self._client_ids.learned(fingerprint)
-        self._resumption.want()
+        self._client_ids.set_fingerprint(fingerprint)
+        self._resumption.request()
 
     def follow(self, event: SessionEvent, before: SessionState) -> None:
         """Note an event that changed the state from `before`."""
         state = self._state
-        self._resumption.follow(event, state)
+        self._resumption.observe(event, state)
         if state.jobs is not before.jobs:
             for key in [key for key in self._unfinished if (job := state.jobs.get(key)) and job.status.final]:
                 del self._unfinished[key]
 
     def reset(self) -> None:
         """Release the client ids and forget the jobs of this server, which the journal has: another one is served."""
-        self._client_ids.move_out()
+        self._client_ids.release()
         self._outbox = self._new_outbox()
         self._unfinished.clear()
-        self._resumption.forget()
+        self._resumption.reset()
 
     async def apply_cancelled_elsewhere(self) -> None:
         """Read from the journal which of my jobs that left the queue another comfytui cancelled."""
@@ -136,9 +136,9 @@ class SubmissionManager:
 
     def _resume_batches(self, saved: Sequence[SavedBatch]) -> None:
         """Apply which client ids are mine, and continue batches of earlier runs."""
-        self._apply(ClientIdsAcquired(self._client_ids.mine, self._client_ids.elsewhere))
+        self._apply(ClientIdsAcquired(self._client_ids.mine, self._client_ids.held_elsewhere))
         for batch in saved:
-            self._client_ids.own(batch.batch.id, batch.client_id)
+            self._client_ids.set_owner(batch.batch.id, batch.client_id)
             self._unfinished |= resume(batch, self._apply, self._outbox)
             catch_up(self._journal, batch, self._state)
 
@@ -158,7 +158,7 @@ class SubmissionManager:
         """Send lost jobs once more, as they were and in their order."""
         await self.apply_cancelled_elsewhere()
         jobs = [job for job in lost_jobs(self._state) if job.prompt_id in prompt_ids]
-        submissions = await parcels_of(jobs, self._unfinished, self._journal)
+        submissions = await submissions_of(jobs, self._unfinished, self._journal)
         self._unfinished |= {submission.prompt_id: submission for submission in submissions}
         self._journal.resent({submission.prompt_id for submission in submissions})
         self._apply(JobsResent(tuple(submission.prompt_id for submission in submissions)))
@@ -176,10 +176,13 @@ class SubmissionManager:
         client = self._require_client()
         await self.apply_cancelled_elsewhere()
         jobs = [job for job in lost_jobs(self._state) if job.prompt_id in prompt_ids]
-        known = await in_history([job.prompt_id for job in jobs], client)
+        known = await finished_in_history([job.prompt_id for job in jobs], client)
         ids = {each.prompt.prompt_id for each in known}
         rest = [job for job in jobs if job.prompt_id not in ids]
-        finished = (*known, *await found(await parcels_of(rest, self._unfinished, self._journal), client))
+        finished = (
+            *known,
+            *await finished_by_images(await submissions_of(rest, self._unfinished, self._journal), client),
+        )
         self._apply(HistorySnapshot(finished))
         return len(finished)
 
@@ -189,7 +192,7 @@ class SubmissionManager:
         Raises:
             ComfyError: if a request fails.
         """
-        if graph := await kept_graph(prompt_id, self._unfinished, self._journal):
+        if graph := await local_graph(prompt_id, self._unfinished, self._journal):
             return graph
         job = self._state.jobs.get(prompt_id)
         return await server_graph(job, self._require_client()) if job else None

@@ -1,4 +1,4 @@
-"""Jobs that a server forgot: how they are sent again, and how pictures are found that nobody saw it make."""
+"""Recovers lost jobs: submissions to re-send, and images that the server made while nothing was connected."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,67 +19,76 @@ from comfytui.session.model import Job
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.image_metadata import graph_in
 
-LOOKED_AT = 60
-"""The newest pictures that are looked at; each is a request, and what was lost is not old."""
+MAX_IMAGES = 60
+"""How many images are read, the newest ones: each is a request, and a lost job is not old."""
 HEAD_SECONDS = 10.0
-"""Seconds for one of them."""
+"""Seconds to read the head of one image."""
 HEAD = 128 * 1024
-"""Bytes of a picture that hold the prompt which ComfyUI writes before the pixels; few graphs are larger."""
+"""Bytes of an image that are read: ComfyUI writes the prompt before the pixels, and few graphs are larger."""
 
 
-async def parcels_of(jobs: Sequence[Job], kept: Mapping[str, Submission], journal: AsyncJournal) -> list[Submission]:
-    """The prompts of these jobs as they were sent, seeds and all; those that nobody kept are left out."""
+async def submissions_of(
+    jobs: Sequence[Job], known: Mapping[str, Submission], journal: AsyncJournal
+) -> list[Submission]:
+    """Return the submissions of jobs as they were sent, with the same seeds.
+
+    Args:
+        jobs: The jobs. Those whose graphs are in neither place are left out.
+        known: Submissions of this process, by the prompt ids of their jobs.
+        journal: Has the graphs of the others.
+    """
     submissions = []
     for job in jobs:
-        if submission := kept.get(job.prompt_id):
-            # A server that mints its own ids knew it under another one.
+        if submission := known.get(job.prompt_id):
+            # An old server assigned an id of its own, which is the job's now.
             submissions.append(replace(submission, prompt_id=job.prompt_id))
         elif job.batch_tag and (graph := await journal.graph_of(job.prompt_id)):
             submissions.append(Submission(job.prompt_id, job.batch_tag.batch, graph, asdict(job.batch_tag), None))
     return submissions
 
 
-async def in_history(prompt_ids: Sequence[str], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
-    """The prompts that the server's history has after all."""
-    found, left = dict[str, FinishedPrompt](), set(prompt_ids)
-    if len(left) > CONCURRENT_REQUESTS:
+async def finished_in_history(prompt_ids: Sequence[str], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
+    """Return the prompts among these that the server's history has after all; raises ComfyError."""
+    finished, missing = dict[str, FinishedPrompt](), set(prompt_ids)
+    if len(missing) > CONCURRENT_REQUESTS:
         entries = await read_history(client, HISTORY_LIMIT)
-        found = {each.prompt.prompt_id: each for each in entries if each.prompt.prompt_id in left}
-        left -= found.keys()
-        if len(entries) < HISTORY_LIMIT and len(left) > CONCURRENT_REQUESTS:
-            left = set()  # The history has no others.
+        finished = {each.prompt.prompt_id: each for each in entries if each.prompt.prompt_id in missing}
+        missing -= finished.keys()
+        if len(entries) < HISTORY_LIMIT and len(missing) > CONCURRENT_REQUESTS:
+            missing = set()  # That was the whole history.
 
-    def take(answer: HistorySnapshot) -> None:
-        found.update((each.prompt.prompt_id, each) for each in answer.entries)
+    def add(snapshot: HistorySnapshot) -> None:
+        finished.update((each.prompt.prompt_id, each) for each in snapshot.entries)
 
-    await read_by_id(client, [prompt_id for prompt_id in prompt_ids if prompt_id in left], take)
-    return tuple(found[prompt_id] for prompt_id in prompt_ids if prompt_id in found)
+    await read_by_id(client, [prompt_id for prompt_id in prompt_ids if prompt_id in missing], add)
+    return tuple(finished[prompt_id] for prompt_id in prompt_ids if prompt_id in finished)
 
 
-async def found(submissions: Sequence[Submission], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
-    """The prompts of which the server has all pictures, as ended: ComfyUI writes into each the graph that made it.
+async def finished_by_images(submissions: Sequence[Submission], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
+    """Return the prompts whose images the server all has, as finished; raises ComfyError.
 
-    Only the top of its output folder is known to list; a picture that is in a subfolder is not found.
+    ComfyUI writes into each image the graph that made it. Only the top of the output folder can be listed, so images
+    in a subfolder are not found.
     """
     outputs: dict[str, list[Output]] = {}
-    wanted = [(_made_by(submission.graph), submission.prompt_id) for submission in submissions]
+    wanted = [(_comparable(submission.graph), submission.prompt_id) for submission in submissions]
     prefixes = tuple({prefix for submission in submissions for prefix in _prefixes(submission.graph)})
-    made = [Output(name) for name in await client.output_names() if name.startswith(prefixes)]
-    for output in [each for each in made if media_of(each) is Media.PICTURE][:LOOKED_AT]:
-        made_by = _read(await _head(client, output))
-        if prompt_id := next((prompt_id for graph, prompt_id in wanted if graph == made_by), None):
+    files = [Output(name) for name in await client.output_names() if name.startswith(prefixes)]
+    for output in [each for each in files if media_of(each) is Media.PICTURE][:MAX_IMAGES]:
+        image_graph = _graph_of_image(await _head(client, output))
+        if prompt_id := next((prompt_id for graph, prompt_id in wanted if graph == image_graph), None):
             outputs.setdefault(prompt_id, []).insert(0, output)
-    whole = [
+    complete = [
         submission
         for submission in submissions
-        if len(outputs.get(submission.prompt_id, ())) >= _pictures(submission.graph)
+        if len(outputs.get(submission.prompt_id, ())) >= _image_count(submission.graph)
     ]
-    items = [QueueItem(submission.prompt_id, 0, submission.graph, marks=submission.marks) for submission in whole]
+    items = [QueueItem(submission.prompt_id, 0, submission.graph, marks=submission.marks) for submission in complete]
     return tuple(finished_prompt_of(HistoryEntry(item, "success", tuple(outputs[item.prompt_id]))) for item in items)
 
 
 async def _head(client: ComfyClient, output: Output) -> bytes:
-    """The first bytes of a picture; nothing where the server does not give it, or takes too long."""
+    """Return the first bytes of an image; nothing if the server refuses it, or takes too long."""
     try:
         async with asyncio.timeout(HEAD_SECONDS):
             return await client.view_head(output, HEAD)
@@ -87,25 +96,25 @@ async def _head(client: ComfyClient, output: Output) -> bytes:
         return b""
 
 
-def _pictures(graph: Graph) -> int:
-    """How many pictures a graph makes: each node that saves saves the whole batch of latents."""
+def _image_count(graph: Graph) -> int:
+    """Return how many images a graph makes: each node that saves images saves the whole batch of latents."""
     inputs = [node.get("inputs", {}) for node in graph.values()]
     batches = (size for each in inputs if isinstance(size := each.get("batch_size"), int))
     return max(1, sum(isinstance(each.get("filename_prefix"), str) for each in inputs)) * max([1, *batches])
 
 
 def _prefixes(graph: Graph) -> Iterable[str]:
-    """How the names begin that its nodes give to files; what the server puts in for `%` is not known here."""
+    """Return how the file names of a graph begin; what the server puts in for `%` is unknown here."""
     prefixes = (node.get("inputs", {}).get("filename_prefix") for node in graph.values())
     return (prefix.partition("%")[0] for prefix in prefixes if isinstance(prefix, str))
 
 
-def _made_by(graph: Mapping[str, Any]) -> dict[str, tuple[object, object]]:
-    """A graph without what says nothing of the picture: titles, and what the server computed."""
+def _comparable(graph: Mapping[str, Any]) -> dict[str, tuple[object, object]]:
+    """Return the class and the inputs of each node, without what does not affect the image, such as titles."""
     return {key: (node.get("class_type"), node.get("inputs")) for key, node in graph.items() if isinstance(node, dict)}
 
 
-def _read(head: bytes) -> dict[str, tuple[object, object]] | None:
-    """The graph in the first bytes of a picture; None where there is none to be read."""
+def _graph_of_image(head: bytes) -> dict[str, tuple[object, object]] | None:
+    """Return the comparable graph in the first bytes of an image, or None if there is none."""
     graph = graph_in(head)
-    return _made_by(graph) if isinstance(graph, dict) else None
+    return _comparable(graph) if isinstance(graph, dict) else None

@@ -1,14 +1,15 @@
-"""Batches of before: how they go on, and how jobs on the server are recognised as mine."""
+"""Resumes the batches of earlier starts, and finds out which jobs on the server are mine."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 from comfytui.comfy.cancellation import run_to_completion
-from comfytui.service.journal.records import SavedBatch
+from comfytui.service.journal.records import SavedBatch, SavedPrompt
 from comfytui.service.submission.batch import Submission
 from comfytui.service.submission.client_ids import ClientIds
 from comfytui.service.submission.outbox import Outbox
-from comfytui.service.submission.submission_lookup import unconfirmed_of
+from comfytui.service.submission.undelivered import Unconfirmed
 from comfytui.session.events import BatchPlanned, HistorySnapshot, PromptRejected, QueueSnapshot, SessionEvent
 from comfytui.session.model import Failure, JobStatus
 from comfytui.session.state import SessionState
@@ -17,81 +18,97 @@ NO_GRAPH = "Its workflow is damaged on disk, so it was not sent: make the image 
 
 
 def resume(saved: SavedBatch, apply: Callable[[SessionEvent], None], outbox: Outbox) -> dict[str, Submission]:
-    """Go on with a batch of before where it was left; returns its prompts that are still to end."""
+    """Resume a batch where it was left: show it, and send what is unsent.
+
+    Returns:
+        The submissions of the prompts that have not ended, by the id that the server knows them by.
+    """
     apply(BatchPlanned(saved.batch, tuple(prompt.job() for prompt in saved.prompts)))
-    left = [prompt for prompt in saved.prompts if not prompt.status.ended]
-    submissions = {prompt.key: submission for prompt in left if (submission := prompt.submission())}
-    unsent = [prompt for prompt in left if prompt.status is JobStatus.SUBMITTING]
+    unfinished = [prompt for prompt in saved.prompts if not prompt.status.ended]
+    submissions = {prompt.key: submission for prompt in unfinished if (submission := prompt.submission())}
+    unsent = [prompt for prompt in unfinished if prompt.status is JobStatus.SUBMITTING]
     for prompt in unsent:
         if prompt.key not in submissions:
             apply(PromptRejected(prompt.key, Failure(NO_GRAPH)))
-    there = [prompt for prompt in unsent if prompt.key in submissions]
-    sent = {each.key: found for each in there if (found := unconfirmed_of(each))}
-    outbox.add([submissions[prompt.key] for prompt in there], sent)
-    for prompt in there:
-        if prompt.unwanted:
-            outbox.withdraw(prompt.key)
+    sendable = [prompt for prompt in unsent if prompt.key in submissions]
+    unconfirmed = {each.key: post for each in sendable if (post := _unconfirmed_post(each))}
+    outbox.add([submissions[prompt.key] for prompt in sendable], unconfirmed)
+    for prompt in sendable:
+        if prompt.cancel_requested:
+            outbox.undelivered.request_cancel(prompt.key)
     return submissions
 
 
-class Resumption:
-    """Asks the journal about each client id that jobs on the server have and that is not known as mine.
+def _unconfirmed_post(prompt: SavedPrompt) -> Unconfirmed | None:
+    """Return the POST of a prompt that has no answer, or None."""
+    if prompt.sending_since is None:
+        return None
+    # If the clock was set back since, the POST counts as begun now: its search must not go on for as long.
+    ago = max(time.time() - prompt.sending_since, 0.0)
+    return Unconfirmed(time.monotonic() - ago, prompt.evidence)
 
-    `known` gets the batches that turn out to be mine, `reread` is called where jobs that were shown as somebody else's
-    are mine.
+
+class Resumption:
+    """Looks up in the journal every client id that jobs on the server have and that is not known as mine.
+
+    Args:
+        client_ids: The client ids in use.
+        state: Returns the session's state.
+        on_batches: Called with the batches that turn out to be mine.
+        reread: Called if jobs that were shown as another client's are mine.
     """
 
     def __init__(
         self,
-        tenancy: ClientIds,
+        client_ids: ClientIds,
         state: Callable[[], SessionState],
-        known: Callable[[Sequence[SavedBatch]], None],
+        on_batches: Callable[[Sequence[SavedBatch]], None],
         reread: Callable[[], None],
     ) -> None:
-        self._tenancy = tenancy
+        self._client_ids = client_ids
         self._state = state
-        self._known = known
+        self._on_batches = on_batches
         self._reread = reread
-        self._asked: frozenset[str] = frozenset()
-        self._wanted = asyncio.Event()
+        self._looked_up: frozenset[str] = frozenset()
+        self._requested = asyncio.Event()
 
-    def want(self) -> None:
-        """Ask soon, also for batches that nobody holds."""
-        self._wanted.set()
+    def request(self) -> None:
+        """Request a lookup, also of batches whose client id no process holds any more."""
+        self._requested.set()
 
-    def forget(self) -> None:
-        """Begin anew: another server is served."""
-        self._asked = frozenset()
+    def reset(self) -> None:
+        """Start over, with another server."""
+        self._looked_up = frozenset()
 
-    def follow(self, event: SessionEvent, state: SessionState) -> None:
-        """Ask if queue or history showed jobs of an id that was not asked about."""
-        if isinstance(event, QueueSnapshot | HistorySnapshot) and not _others(state) <= self._asked:
-            self._wanted.set()
+    def observe(self, event: SessionEvent, state: SessionState) -> None:
+        """Request a lookup if queue or history show jobs of a client id that was not looked up."""
+        if isinstance(event, QueueSnapshot | HistorySnapshot) and not _other_owners(state) <= self._looked_up:
+            self._requested.set()
 
-    async def run(self, hold: Callable[[str], object]) -> None:
-        """Ask for ever; `hold` gets the ids to hold a socket of from now on."""
+    async def run(self, connect: Callable[[str], object]) -> None:
+        """Look up what is requested until cancelled; `connect` is called with each client id that needs a socket."""
         while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            held = self._tenancy.client_ids
-            # Cut short, it would leave ids that are held here and batches of theirs that nobody goes on with.
-            await run_to_completion(self._ask())
-            for client_id in self._tenancy.client_ids:
+            await self._requested.wait()
+            self._requested.clear()
+            held = self._client_ids.client_ids
+            # A cancelled lookup is finished first: it may have claimed ids, and their batches have to be resumed.
+            await run_to_completion(self._look_up())
+            for client_id in self._client_ids.client_ids:
                 if client_id not in held:
-                    hold(client_id)
+                    connect(client_id)
 
-    async def _ask(self) -> None:
-        """Take over what nobody holds, and go on with it."""
-        others, before = _others(self._state()), self._tenancy.mine
-        taken, saved = await self._tenancy.join(others - self._asked)
-        self._asked = others
-        # Some jobs of an id that was taken over may be shown already: the rest is in the journal alone.
+    async def _look_up(self) -> None:
+        """Claim the client ids that no process holds, and resume their batches."""
+        others, before = _other_owners(self._state()), self._client_ids.mine
+        claimed, saved = await self._client_ids.recognise(others - self._looked_up)
+        self._looked_up = others
+        # A batch that is shown already may lack the jobs that only the journal has, if its id was claimed just now.
         batches = self._state().batches
-        self._known([each for each in saved if each.client_id in taken or each.batch.id not in batches])
-        if self._tenancy.mine != before:
+        self._on_batches([each for each in saved if each.client_id in claimed or each.batch.id not in batches])
+        if self._client_ids.mine != before:
             self._reread()
 
 
-def _others(state: SessionState) -> frozenset[str]:
-    """The client ids of jobs that are not known as mine."""
+def _other_owners(state: SessionState) -> frozenset[str]:
+    """Return the client ids of jobs that are not known as mine."""
     return frozenset(job.owner for job in state.jobs.values() if job.owner and not job.mine)

@@ -1,28 +1,27 @@
-"""Where a prompt is whose answer was lost: an old server gives it an id of its own, so its marks count as well."""
+"""Searches a server for a submission whose answer was lost, by its prompt id, its batch tag or its images.
+
+Old servers assign prompt ids of their own, so the batch tag identifies a submission as well as the id.
+"""
 
 import asyncio
-import time
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from types import MappingProxyType
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
-from comfytui.service.connection.process_evidence import Evidence
-from comfytui.service.journal.records import SavedPrompt
 from comfytui.service.submission.batch import Submission
-from comfytui.service.submission.recovery import found
+from comfytui.service.submission.recovery import finished_by_images
 from comfytui.session.events import FinishedPrompt
 
 LATEST = 1_000
-"""Entries of the history that are searched for a prompt of ours before it is sent again."""
+"""Entries of the history that are searched for a submission before it is sent again."""
+SEARCH_SECONDS = 30.0
+"""Seconds to search for the images of a submission while others wait to be sent; a search by hand has no limit."""
 
 
-async def landed(client: ComfyClient, submission: Submission) -> QueueItem | None:
-    """The prompt as the server has it, waiting, running or ended under its own id; raises ComfyError."""
-    queue = await client.queue(lambda item: item if _is(item, submission) else None)
+async def find_in_queue(client: ComfyClient, submission: Submission) -> QueueItem | None:
+    """Return the prompt that waits, runs, or has ended under its own id; raises ComfyError."""
+    queue = await client.queue(lambda item: item if _matches(item, submission) else None)
     for item in (*queue.running, *queue.pending):
         if item is not None:
             return item
@@ -30,47 +29,30 @@ async def landed(client: ComfyClient, submission: Submission) -> QueueItem | Non
     return entry.item if entry else None
 
 
-async def ended(client: ComfyClient, submission: Submission) -> tuple[QueueItem | None, frozenset[str]]:
-    """The prompt among all that ended lately, under whatever id, and the ids of them all; raises ComfyError."""
+async def find_in_history(client: ComfyClient, submission: Submission) -> tuple[QueueItem | None, frozenset[str]]:
+    """Search the latest entries of the history for a prompt, under whatever id.
+
+    Returns:
+        The prompt, or None, and the prompt ids of all these entries.
+
+    Raises:
+        ComfyError: The history cannot be read.
+    """
 
     def keep(entry: HistoryEntry) -> tuple[str, QueueItem | None]:
-        return entry.item.prompt_id, entry.item if _is(entry.item, submission) else None
+        return entry.item.prompt_id, entry.item if _matches(entry.item, submission) else None
 
     kept = await client.history(LATEST, keep)
     return next((item for _, item in kept if item is not None), None), frozenset(prompt_id for prompt_id, _ in kept)
 
 
-def _is(item: QueueItem, submission: Submission) -> bool:
-    return item.prompt_id == submission.prompt_id or item.marks == submission.marks
-
-
-SEARCH_SECONDS = 30.0
-"""Seconds that the picture of a prompt is looked for while others wait to be sent; `r` looks without haste."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unconfirmed:
-    """A POST whose answer is lost: sent at monotonic second `since`, to a server that held this `evidence`."""
-
-    since: float
-    evidence: Evidence
-
-
-NONE_UNCONFIRMED: Mapping[str, Unconfirmed] = MappingProxyType({})
-
-
-def unconfirmed_of(prompt: SavedPrompt) -> Unconfirmed | None:
-    """What the journal knows of a POST that has no answer; None where there is none."""
-    if prompt.sending_since is None:
-        return None
-    # A clock that was set back meanwhile is no reason to look for it for ever.
-    ago = max(time.time() - prompt.sending_since, 0.0)
-    return Unconfirmed(time.monotonic() - ago, prompt.witnesses)
-
-
-async def picture_of(submission: Submission, client: ComfyClient) -> tuple[FinishedPrompt, ...]:
-    """The prompt as ended if the server has its pictures; nothing where it has not, or they cannot be looked for."""
+async def find_finished(client: ComfyClient, submission: Submission) -> tuple[FinishedPrompt, ...]:
+    """Return the prompt as finished if the server has its images; nothing if it has not, or they cannot be searched."""
     with suppress(ComfyError, TimeoutError):
         async with asyncio.timeout(SEARCH_SECONDS):
-            return await found([submission], client)
+            return await finished_by_images([submission], client)
     return ()
+
+
+def _matches(item: QueueItem, submission: Submission) -> bool:
+    return item.prompt_id == submission.prompt_id or item.marks == submission.marks

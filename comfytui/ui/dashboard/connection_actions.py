@@ -6,7 +6,7 @@ from functools import partial
 
 from textual.message import Message
 
-from comfytui.presentation import formatting
+from comfytui.presentation.status_text import link_description
 from comfytui.service.notifications import LoginRequired
 from comfytui.session.model import Link, LinkKind
 from comfytui.ui.dashboard.context import DashboardContext
@@ -103,7 +103,7 @@ class ConnectionActions:
         if link.kind is LinkKind.OTHER_BOX:
             self._ask_about_other_server(link.reason)
         else:
-            text = formatting.link_told(link, time.monotonic())
+            text = link_description(link, time.monotonic())
             self._context.notify(f"{text} Address: {self._context.service.server.address}")
 
     def reconnect(self) -> None:

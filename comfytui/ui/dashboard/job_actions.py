@@ -1,7 +1,7 @@
 """Actions on the selected job and its batch: show, save, cancel."""
 
-from comfytui.presentation import formatting
-from comfytui.presentation.notification_text import lost_news
+from comfytui.presentation.notification_text import lost_jobs_message
+from comfytui.presentation.questions import cancel_batch_question, interrupt_warning
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, counts_of
@@ -26,11 +26,11 @@ class JobActions:
 
     async def _cancel(self) -> None:
         context = self._context
-        job = context.panel.selected()
+        job = context.panel.selected_job()
         if job is None:
             context.notify("Select a job first.")
             return
-        risk = formatting.blunt_interrupt(context.state.capabilities) if job.status is JobStatus.RUNNING else ""
+        risk = interrupt_warning(context.state.capabilities) if job.status is JobStatus.RUNNING else ""
         question = f"{risk} Stop it?" if risk else ""
         if not (job.mine or job.status.ended):
             question = f"{risk} {_question_about_other(job)}".strip()
@@ -44,20 +44,20 @@ class JobActions:
 
     async def _cancel_batch(self) -> None:
         context = self._context
-        job = context.panel.selected()
+        job = context.panel.selected_job()
         batch = batch_of(context.state, job) if job else None
         if batch is None or not (left := counts_of(context.state, batch).open_or_lost):
             context.notify("Select a job of an unfinished batch of your own.")
         else:
-            risk = formatting.blunt_interrupt(context.state.capabilities)
-            question = formatting.ask_about_batch(left, counts_of(context.state, batch).of(JobStatus.LOST), risk)
+            risk = interrupt_warning(context.state.capabilities)
+            question = cancel_batch_question(left, counts_of(context.state, batch).of(JobStatus.LOST), risk)
             if await context.confirm(question):
                 context.service.cancel_batch(batch.id, force=bool(risk))
 
     def show(self) -> None:
         """Show the selected job on a screen of its own."""
         context = self._context
-        if job := context.panel.selected():
+        if job := context.panel.selected_job():
             screen = JobScreen(context.service, context.state, job.prompt_id, context.options.output)
             context.screen.app.push_screen(screen)
 
@@ -70,7 +70,7 @@ class JobActions:
     def save(self) -> None:
         """Save the files of the selected job."""
         context = self._context
-        if job := context.panel.selected():
+        if job := context.panel.selected_job():
             app = context.screen.app
             app.run_worker(save_and_notify(app, context.service, job, context.options.output), group="save")
 
@@ -82,7 +82,7 @@ class JobActions:
 
     def _notify_lost(self) -> None:
         lost, self._lost = self._lost, []
-        self._context.notify(*lost_news(lost))
+        self._context.notify(*lost_jobs_message(lost))
 
 
 def _question_about_other(job: Job) -> str:

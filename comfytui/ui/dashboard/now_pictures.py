@@ -4,7 +4,7 @@ from functools import partial
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.events import Output
-from comfytui.presentation import formatting
+from comfytui.presentation.notification_text import previews_message
 from comfytui.session.model import Job
 from comfytui.session.selectors import first_picture, newest_picture
 from comfytui.ui.dashboard.connection_actions import UP
@@ -38,10 +38,15 @@ class NowPictures:
     def show_newest(self) -> None:
         """Show the newest picture of the batch if none is shown, as after a start; each is requested once."""
         panel, state = self._panel, self._context.state
-        if not self._context.previews or panel.given or panel.current is None or state.link.kind not in UP:
+        if (
+            not self._context.previews
+            or panel.latest_prompt_id
+            or panel.shown_batch is None
+            or state.link.kind not in UP
+        ):
             return
-        newest = newest_picture(state, panel.current)
-        if newest and newest[0].prompt_id != self._requested and panel.has_room_for_pictures:
+        newest = newest_picture(state, panel.shown_batch)
+        if newest and newest[0].prompt_id != self._requested and panel.has_room_for_images:
             self._show(*newest)
 
     def _show(self, job: Job, picture: Output) -> None:
@@ -49,7 +54,7 @@ class NowPictures:
         self._context.run(fetch, "finished")
 
     async def _fetch_and_show(self, job: Job, picture: Output) -> None:
-        if not self._panel.has_room_for_pictures:
+        if not self._panel.has_room_for_images:
             return
         self._requested = job.prompt_id
         try:
@@ -64,5 +69,5 @@ class NowPictures:
         context = self._context
         context.previews = not context.previews
         self._requested = ""
-        self._panel.show_pictures(context.previews)
-        context.notify(formatting.previews_told(context.state.capabilities, on=context.previews))
+        self._panel.set_images_visible(context.previews)
+        context.notify(previews_message(context.state.capabilities, on=context.previews))

@@ -67,7 +67,7 @@ class Pages:
         panel, focused = self._context.panel, self._screen.focused
         match action:
             case "leave":
-                return focused is not panel.rows or self.on_form_page or panel.filtering
+                return focused is not panel.queue_list or self.on_form_page or panel.is_filter_open
             case "filter":
                 return focused is None or not focused.check_consume_key("slash", "/")
             case "cancel" | "cancel_batch" | "save" | "again" | "again_new_seed":
@@ -86,7 +86,7 @@ class Pages:
         panel = self._context.panel
         if self.in_form or not panel.close_filter():
             self._screen.remove_class("-writing")
-            panel.rows.focus()
+            panel.queue_list.focus()
         self._screen.refresh_bindings()
 
     def begin(self) -> None:
@@ -117,4 +117,4 @@ class Pages:
         if focused is None and form.region.area:
             form.focus_first()
         elif focused is None or not focused.region.area:
-            self._context.panel.rows.focus()
+            self._context.panel.queue_list.focus()

@@ -5,20 +5,21 @@ from collections.abc import Sequence
 from random import SystemRandom
 
 from comfytui.comfy.errors import ComfyError
-from comfytui.presentation import formatting
+from comfytui.presentation.notification_text import recovery_message
+from comfytui.presentation.questions import resend_answers, resend_question
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, lost_jobs
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.form.batch_builder import preview_method
-from comfytui.ui.widgets.footer import resends
+from comfytui.ui.widgets.footer import should_resend
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.parameters import parameters_of
 from comfytui.workflow.seeds import reseeded
 
 
 class RetryActions:
-    """Makes finished jobs again and resends lost ones."""
+    """Makes finished jobs again and should_resend lost ones."""
 
     def __init__(self, context: DashboardContext) -> None:
         self._context = context
@@ -26,13 +27,13 @@ class RetryActions:
         """Whether the server is being searched for the images of lost jobs."""
 
     def retry(self) -> None:
-        """Make the selected job again, or resend lost jobs if that is what the key is offered for."""
+        """Make the selected job again, or resend lost jobs if that is what the key is contextual_keys for."""
         self._context.run(self._retry, "again", exclusive=False)
 
     async def _retry(self) -> None:
         context = self._context
-        job = context.panel.selected()
-        if resends(context.state, job):
+        job = context.panel.selected_job()
+        if should_resend(context.state, job):
             await self._resend(lost_jobs(context.state))
         elif job is None:
             context.notify("Select a job first.")
@@ -48,7 +49,7 @@ class RetryActions:
         self._context.run(self._retry_with_new_seed, "again", exclusive=False)
 
     async def _retry_with_new_seed(self) -> None:
-        if job := self._context.panel.selected():
+        if job := self._context.panel.selected_job():
             await self._make_again(job, new_seed=True)
         else:
             self._context.notify("Select a job first.")
@@ -83,10 +84,10 @@ class RetryActions:
         ids = {job.prompt_id for job in lost}
         still_lost = [job for job in lost_jobs(context.service.state) if job.prompt_id in ids]
         unsure = sum(job.may_have_finished for job in still_lost)
-        question = formatting.ask_about_lost(len(still_lost), unsure, _count_batches(still_lost))
+        question = resend_question(len(still_lost), unsure, _count_batches(still_lost))
         answer: bool | None = True
         if question:
-            labels = formatting.answers_about_lost(len(still_lost), unsure)
+            labels = resend_answers(len(still_lost), unsure)
             answer = await context.confirm(f"{result}\n\n{question}".strip(), **labels)
         else:
             context.notify(result)
@@ -103,7 +104,7 @@ class RetryActions:
             return f"The search for the images of lost jobs failed: {error}"
         finally:
             self._searching = False
-        return formatting.searched(len(lost), _count_batches(lost), found)
+        return recovery_message(len(lost), _count_batches(lost), found)
 
 
 def ids_to_resend(lost: Sequence[Job], answer: bool | None) -> list[str]:

@@ -11,7 +11,7 @@ from textual.events import ScreenResume
 from textual.message import Message
 from textual.widgets import Footer
 
-from comfytui.presentation.notification_text import news_of
+from comfytui.presentation.notification_text import message_for
 from comfytui.service import notifications as notices
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind
@@ -30,7 +30,7 @@ from comfytui.ui.queue.queue_list import QueueList
 from comfytui.ui.queue.queue_panel import QueuePanel
 from comfytui.ui.screens.help import HelpScreen
 from comfytui.ui.terminal.timers import OneShotTimers
-from comfytui.ui.widgets.footer import ThriftyScreen, offered
+from comfytui.ui.widgets.footer import AdaptiveFooterScreen, contextual_keys
 from comfytui.ui.widgets.header import HeaderLine
 from comfytui.ui.widgets.now_panel import NowPanel
 
@@ -44,7 +44,7 @@ class NoticesPending(Message, bubble=False):
     """The mailbox is no longer empty."""
 
 
-class Dashboard(OneShotTimers, ThriftyScreen):
+class Dashboard(OneShotTimers, AdaptiveFooterScreen):
     """Form, *Now* and queue of one server, on a terminal of so many columns."""
 
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
@@ -76,7 +76,7 @@ class Dashboard(OneShotTimers, ThriftyScreen):
         with Horizontal(id="body"):
             yield PromptForm(options.workflow, self._form_actions.read_draft(), id="form")
             with Vertical(id="right"):
-                yield NowPanel(id="now", pictures=self._shared.previews)
+                yield NowPanel(id="now", images=self._shared.previews)
                 yield QueuePanel(id="queue")
         yield Footer(show_command_palette=False, id="footer")
 
@@ -127,7 +127,7 @@ class Dashboard(OneShotTimers, ThriftyScreen):
                 self._connection.require_login(notice)
             case notices.NotReached(reason=reason):
                 self.post_message(ServerNotFound(reason))
-        if text := news_of(notice):
+        if text := message_for(notice):
             self._shared.notify(*text)
 
     @on(PromptForm.Edited)
@@ -183,13 +183,13 @@ class Dashboard(OneShotTimers, ThriftyScreen):
 
     @on(QueueList.Highlighted)
     def _offer_keys(self) -> None:
-        self.offer(offered(self._shared.state, self._shared.panel.selected()))
+        self.set_contextual_keys(contextual_keys(self._shared.state, self._shared.panel.selected_job()))
 
-    def words_for(self, binding: Binding) -> str:
+    def key_description(self, binding: Binding) -> str:
         """Return the footer's label of a key: escape clears an open filter unless it leaves the form."""
-        if binding.id == "leave" and self._shared.panel.filtering and not self._pages.in_form:
+        if binding.id == "leave" and self._shared.panel.is_filter_open and not self._pages.in_form:
             return "Clear filter"
-        return super().words_for(binding)
+        return super().key_description(binding)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer keys where they act: escape where there is something to leave, letters outside of the form."""

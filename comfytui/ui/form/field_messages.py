@@ -4,7 +4,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from comfytui.sanitize import sanitize
-from comfytui.ui.widgets.line import Line
+from comfytui.ui.widgets.text import Line
 from comfytui.workflow.fields import Key
 
 MAX_LENGTH = 300
@@ -33,7 +33,7 @@ class FieldMessages:
             line = Line(classes="error")
             self._form.mount(line, after=self._widget_above(control))
             self._lines[key] = line
-        line.say(message and f"{'! ' if wrong else ''}{sanitize(message, MAX_LENGTH)}")
+        line.set_text(message and f"{'! ' if wrong else ''}{sanitize(message, MAX_LENGTH)}")
         line.set_class(bool(message), "-shown")
         line.set_class(not wrong, "-advice")
         control.set_class(bool(message) and wrong, "-wrong")

@@ -15,7 +15,7 @@ from comfytui.ui.form import rows
 from comfytui.ui.form.controls import GenerateButton
 from comfytui.ui.form.field_checks import FieldChecks
 from comfytui.ui.form.values import IMAGES_SPEC, WAITING_FOR_CHOICES, FormValues, fields_awaiting_choices
-from comfytui.ui.widgets.line import Line
+from comfytui.ui.widgets.text import Line
 from comfytui.workflow.fields import Field, Key, Value
 from comfytui.workflow.graph import Workflow, read_values
 from comfytui.workflow.input_specs import InputSpec, check, seeds_of

@@ -9,7 +9,7 @@ from textual.widgets import Input, TextArea
 
 from comfytui.sanitize import sanitize
 from comfytui.ui.form.controls import Choice
-from comfytui.ui.widgets.line import Line
+from comfytui.ui.widgets.text import Line
 from comfytui.workflow.fields import Field, Key, Value
 from comfytui.workflow.seeds import SeedMode
 

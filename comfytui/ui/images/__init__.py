@@ -1,1 +1,1 @@
-"""Pictures as cells: decoded in a process of their own, painted within a budget of bytes."""
+"""Images as terminal cells: decoded in a separate process, painted within a bandwidth budget."""

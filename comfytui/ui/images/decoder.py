@@ -1,4 +1,4 @@
-"""The decoder of pictures, seen from the program: one process, asked for one picture at a time."""
+"""Client of the decoder process: starts it, sends it one image at a time, and can give an image up."""
 
 import atexit
 import os
@@ -13,79 +13,85 @@ from typing import BinaryIO
 from comfytui.ui.images.decoder_process import PIXELS_PER_CELL, REPLY, REQUEST
 
 PROGRAM = (sys.executable, "-P", "-m", "comfytui.ui.images.decoder_process")
-REASON_BYTES = 100
-"""Bytes of a reason for which there are no pixels."""
-END_SECONDS = 1.0
-"""Seconds for the end of a process that was killed."""
+REASON_MAX_BYTES = 100
+"""Bytes that the reason of a failure may have."""
+KILL_TIMEOUT = 1.0
+"""Seconds to wait for the exit of a killed process."""
 
 Rgb = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """A picture of `width` times `height` pixels, RGB or one level of grey each."""
+    """A decoded image of `width` times `height` pixels, each RGB or one level of grey."""
 
     width: int
     height: int
     data: bytes
 
 
-class UndecodedError(Exception):
-    """Why there are no pixels, in a few words."""
+class DecodeError(Exception):
+    """An image could not be decoded; the message says why in a few words."""
 
 
 class Decoder:
-    """Starts its process with the first picture, and anew after one that the process did not live through.
+    """Decodes images in a process that is started for the first image, and again after an image that ended it.
 
-    A process, since no thread can be killed whose decoder takes minutes over a hostile picture; one that lasts, since
-    starting it takes longer than decoding a preview, of which there are ten a second.
+    A process, because a thread cannot be killed while it spends minutes decoding a hostile image. The process is kept,
+    because starting it takes longer than decoding a preview, and there are ten previews a second.
     """
 
     def __init__(self, program: Sequence[str] = PROGRAM) -> None:
         self._program = program
-        self._child: subprocess.Popen[bytes] | None = None
-        self._turn = Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = Lock()
 
-    def decode(self, data: bytes, room: tuple[int, int], background: Rgb | None) -> Pixels:
-        """Decode a picture as large as fits in `room` columns and rows; blocks, so call it in a thread.
+    def decode(self, data: bytes, max_cells: tuple[int, int], background: Rgb | None) -> Pixels:
+        """Decode an image; blocks, so call it in a thread.
+
+        Args:
+            data: A JPEG, PNG or WEBP file.
+            max_cells: Columns and rows; the image is scaled to the largest size that fits.
+            background: The colour behind transparent pixels, for pixels in RGB; None for levels of grey.
 
         Raises:
-            UndecodedError: It is no picture, or costs too much, or `stop` was called.
+            DecodeError: The data is not an image, the image takes too much time or memory, or `kill` or `stop` was
+                called.
         """
-        header = REQUEST.pack(len(data), *room, background is not None, *(background or (0, 0, 0)))
-        with self._turn:
+        header = REQUEST.pack(len(data), *max_cells, background is not None, *(background or (0, 0, 0)))
+        with self._lock:
             try:
                 requests, replies = self._pipes()
                 requests.write(header)
                 requests.write(data)
                 requests.flush()
-                return _pixels(replies, room, 1 if background is None else 3)
+                return _read_pixels(replies, max_cells, 1 if background is None else 3)
             except (OSError, EOFError):
-                self._end()
-                raise UndecodedError("takes too long") from None
+                self._discard_process()
+                raise DecodeError("takes too long") from None
 
     def kill(self) -> None:
-        """Give up the picture that is being decoded, from another thread; the next one starts another process."""
-        if child := self._child:
-            child.kill()
+        """Give up the image that is being decoded; called from another thread. The next image starts a new process."""
+        if process := self._process:
+            process.kill()
 
     def stop(self) -> None:
-        """End the process, in the middle of a picture as well, and wait for that."""
+        """End the process, even in the middle of an image, and wait for its exit."""
         self.kill()
-        if self._turn.acquire(timeout=END_SECONDS):
-            self._end()
-            self._turn.release()
+        if self._lock.acquire(timeout=KILL_TIMEOUT):
+            self._discard_process()
+            self._lock.release()
 
     def _pipes(self) -> tuple[BinaryIO, BinaryIO]:
-        if self._child and self._child.poll() is not None:
-            self._end()
-        self._child = child = self._child or self._start()
-        assert child.stdin is not None
-        assert child.stdout is not None
-        return child.stdin, child.stdout  # type: ignore[return-value]
+        if self._process and self._process.poll() is not None:
+            self._discard_process()
+        self._process = process = self._process or self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        return process.stdin, process.stdout  # type: ignore[return-value]
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # It imports what we can import, and the signals of our terminal do not reach it.
+        # It gets our import path, and a session of its own, which the signals of our terminal do not reach.
         path = os.pathsep.join(entry for entry in sys.path if entry)
         return subprocess.Popen(
             self._program,
@@ -96,30 +102,35 @@ class Decoder:
             start_new_session=True,
         )
 
-    def _end(self) -> None:
-        child, self._child = self._child, None
-        if child is None:
+    def _discard_process(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
             return
-        child.kill()
+        process.kill()
         with suppress(subprocess.TimeoutExpired):
-            child.wait(END_SECONDS)
-        for pipe in (child.stdin, child.stdout):
+            process.wait(KILL_TIMEOUT)
+        for pipe in (process.stdin, process.stdout):
             with suppress(OSError):
                 if pipe:
                     pipe.close()
 
 
-def _pixels(replies: BinaryIO, room: tuple[int, int], bands: int) -> Pixels:
-    """One reply, believed only as far as it can be true: who decodes what is hostile may be taken over by it."""
-    width, height, size = REPLY.unpack(_exactly(replies, REPLY.size))
-    if not width and size <= REASON_BYTES:
-        raise UndecodedError(_exactly(replies, size).decode("ascii", "replace"))
-    if width > room[0] or height > room[1] * PIXELS_PER_CELL or size != width * height * bands:
+def _read_pixels(replies: BinaryIO, max_cells: tuple[int, int], bands: int) -> Pixels:
+    """Read a reply, and check it: a hostile image may have taken over the process that decodes it.
+
+    Raises:
+        DecodeError: The process could not decode the image.
+        EOFError: The reply is incomplete or cannot be true.
+    """
+    width, height, size = REPLY.unpack(_read_exactly(replies, REPLY.size))
+    if not width and size <= REASON_MAX_BYTES:
+        raise DecodeError(_read_exactly(replies, size).decode("ascii", "replace"))
+    if width > max_cells[0] or height > max_cells[1] * PIXELS_PER_CELL or size != width * height * bands:
         raise EOFError
-    return Pixels(width, height, _exactly(replies, size))
+    return Pixels(width, height, _read_exactly(replies, size))
 
 
-def _exactly(file: BinaryIO, size: int) -> bytes:
+def _read_exactly(file: BinaryIO, size: int) -> bytes:
     data = file.read(size)
     if len(data) < size:
         raise EOFError
@@ -127,5 +138,5 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
 
 
 DECODER = Decoder()
-"""The one that all pictures share."""
+"""The decoder that all images share."""
 atexit.register(DECODER.stop)

@@ -1,7 +1,7 @@
-"""The bytes of a picture as rows of cells: half-blocks in colour, or ASCII characters by brightness.
+"""Render an image as rows of cells: half-blocks in colour, or ASCII characters by brightness.
 
-It is slow, so call it in a thread. Pillow and the renderer are imported at the first picture, because the first paint
-of the screen needs neither.
+Rendering is slow, so call it in a thread. Pillow and textual-image are imported with the first image, because the first
+paint of the screen needs neither.
 """
 
 import importlib.util
@@ -16,34 +16,40 @@ from rich.segment import Segment
 from textual.geometry import Size
 from textual.strip import Strip
 
-from comfytui.ui.images.decoder import DECODER, Pixels, Rgb, UndecodedError
+from comfytui.ui.images.decoder import DECODER, DecodeError, Pixels, Rgb
 from comfytui.ui.images.decoder_process import PIXELS_PER_CELL
 
 if TYPE_CHECKING:
     from textual_image.renderable.halfcell import Image as HalfBlocks
 
 RAMP = " .:-=+*#%@"
-"""ASCII characters from dark to bright, on a dark screen."""
+"""ASCII characters from dark to bright, for a dark screen."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sketch:
-    """A picture as rows of equal width, or why there is none."""
+class RenderedImage:
+    """An image as rows of equal width, or the reason why it cannot be shown."""
 
     strips: tuple[Strip, ...] = ()
     reason: str = ""
 
 
-def sketch(data: bytes, room: Size, background: Rgb | None) -> Sketch:
-    """The picture as large as fits in `room`; without a background (what shines through) in ASCII characters."""
+def render_image(data: bytes, max_size: Size, background: Rgb | None) -> RenderedImage:
+    """Render an image in the largest size that fits; blocks.
+
+    Args:
+        data: A JPEG, PNG or WEBP file.
+        max_size: The available columns and rows.
+        background: The colour behind transparent pixels; None renders ASCII characters instead of colours.
+    """
     try:
-        pixels = DECODER.decode(data, (room.width, room.height), background)
-    except UndecodedError as error:
-        return Sketch(reason=str(error))
-    return Sketch(tuple(_ramp(pixels) if background is None else _half_blocks(pixels)))
+        pixels = DECODER.decode(data, (max_size.width, max_size.height), background)
+    except DecodeError as error:
+        return RenderedImage(reason=str(error))
+    return RenderedImage(tuple(_ascii(pixels) if background is None else _half_blocks(pixels)))
 
 
-def _ramp(grey: Pixels) -> list[Strip]:
+def _ascii(grey: Pixels) -> list[Strip]:
     characters = "".join(RAMP[level * len(RAMP) // 256] for level in grey.data)
     width = grey.width
     return [Strip([Segment(characters[at : at + width])], width) for at in range(0, len(characters), width)]
@@ -52,19 +58,19 @@ def _ramp(grey: Pixels) -> list[Strip]:
 def _half_blocks(pixels: Pixels) -> list[Strip]:
     from PIL import Image
 
-    picture = Image.frombytes("RGB", (pixels.width, pixels.height), pixels.data)
-    columns, rows = picture.width, picture.height // PIXELS_PER_CELL
+    image = Image.frombytes("RGB", (pixels.width, pixels.height), pixels.data)
+    columns, rows = image.width, image.height // PIXELS_PER_CELL
     console = Console(file=io.StringIO(), width=columns, height=rows, color_system="truecolor")
-    lines = Segment.split_lines(console.render(_half_block_renderer()(picture, columns, rows)))
+    lines = Segment.split_lines(console.render(_half_block_renderer()(image, columns, rows)))
     return [Strip(Segment.simplify(line), columns) for line in lines if line]
 
 
 @cache
 def _half_block_renderer() -> "type[HalfBlocks]":
-    """textual-image's half-blocks, without the questions that the library asks a terminal on standard output.
+    """Import textual-image's half-block renderer without the terminal queries of that library.
 
-    The package asks for its best protocol as it is imported, so its `__init__` is stepped over; the renderer asks
-    for the size of a cell in pixels, so that stands there already (any will do: the size is given in cells).
+    The package queries the terminal's image protocol when it is imported, so its `__init__` is skipped. The renderer
+    queries the size of a cell in pixels, so a size is cached beforehand (any will do: the image's size is in cells).
     """
     name = "textual_image.renderable"
     spec = importlib.util.find_spec(name)

@@ -1,4 +1,4 @@
-"""A picture in cells: decoded aside, painted where rows changed, within a budget of bytes."""
+"""A widget that shows an image: rendered in a thread, repainted where rows changed, within a bandwidth budget."""
 
 import asyncio
 import textwrap
@@ -19,171 +19,174 @@ from textual.widget import Widget
 from textual.worker import Worker
 
 from comfytui.ui.images.decoder import DECODER
-from comfytui.ui.images.image_render import Sketch, sketch
+from comfytui.ui.images.image_render import RenderedImage, render_image
 
 T = TypeVar("T")
 
 BUDGET = 60_000
-"""Bytes a second that live pictures may cost, so that the whole screen stays below 64 kB/s."""
+"""Bytes a second that previews may write to the terminal, so that the whole screen stays below 64 kB/s."""
 BYTES_PER_COLOUR = 40
-"""What two colours of 24 bits and their end cost on the wire; cells alike share them."""
+"""Bytes of the escape sequences that set and reset two 24-bit colours; adjacent cells alike share them."""
 BYTES_PER_CELL = 3
-PATIENCE = 0.5
-"""Seconds for which a finished picture waits for the one that is being decoded, before that is given up."""
-WAIT = 0.02
-"""Seconds between two tries to begin."""
-_DRAWING = Lock()
-"""Held while a picture is drawn: one at a time, for all widgets together."""
+DECODE_PATIENCE = 0.5
+"""Seconds that a finished image waits for the image that is being decoded, before that is given up."""
+LOCK_INTERVAL = 0.02
+"""Seconds between two attempts to acquire the lock."""
+_RENDER_LOCK = Lock()
+"""Held while an image is rendered: one at a time, for all widgets together."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
+class _Request:
     data: bytes
     max_cells: tuple[int, int] | None
 
     @property
-    def live(self) -> bool:
-        """Whether more like it will follow, so that it can wait and be dropped."""
+    def is_preview(self) -> bool:
+        """Whether more images will follow, so that this one can wait and be dropped."""
         return self.max_cells is not None
 
 
-class Picture(Widget):
-    """Shows the newest picture that it was given, centred, its proportions kept."""
+class ImageView(Widget):
+    """Shows the newest image passed to `show`, centred, in its proportions."""
 
     shown_data: var[bytes | None] = var(None)
-    """The data of the picture that is on the screen: a newer one may still wait for its turn."""
+    """The data of the image on the screen; a newer one may still wait to be rendered."""
 
     def __init__(self, *, budget: int = BUDGET, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._budget = budget
-        self._newest: _Frame | None = None
+        self._newest: _Request | None = None
         self._rows: dict[int, Strip] = {}
         self._affordable_at = 0.0
-        self._drawing: Worker[None] | None = None
+        self._rendering: Worker[None] | None = None
 
     def show(self, data: bytes | None, *, max_cells: tuple[int, int] | None = None) -> None:
-        """Show JPEG, PNG or WEBP bytes, or nothing (None).
+        """Show an image.
 
-        With `max_cells` (columns, rows) it is a live preview, which waits until the budget allows it and gives way to
-        a newer one; without, it is painted as soon as it is decoded and may fill the widget.
+        Args:
+            data: A JPEG, PNG or WEBP file; None clears the widget.
+            max_cells: The most columns and rows of a preview, which waits until the budget allows it and may be dropped
+                for a newer one. None stands for a finished image, which is painted as soon as it is decoded and may
+                fill the widget.
         """
-        self._newest = None if data is None else _Frame(data, max_cells)
+        self._newest = None if data is None else _Request(data, max_cells)
         if self._newest is None:
             self._stop()
             self._paint({})
             self.shown_data = None
-        elif not (self._newest.live and self._drawing and self._drawing.is_running):
+        elif not (self._newest.is_preview and self._rendering and self._rendering.is_running):
             self._start()
 
     def on_resize(self) -> None:
-        """Fit the picture to the new room."""
+        """Fit the image to the new size."""
         self._start()
 
     def on_unmount(self) -> None:
-        """Nothing is left to show it."""
+        """Stop rendering."""
         self._stop()
 
     def render_line(self, y: int) -> Strip:
-        """One row of the widget."""
+        """Render one row of the widget."""
         return self._rows.get(y) or Strip.blank(self.size.width, self.rich_style)
 
     def _start(self) -> None:
         self._stop()
         if self._newest and self.size.area:
-            self._drawing = self._draw()
+            self._rendering = self._render_newest()
 
     def _stop(self) -> None:
-        if self._drawing:
-            self._drawing.cancel()
-            self._drawing = None
+        if self._rendering:
+            self._rendering.cancel()
+            self._rendering = None
 
-    @work(group="picture")
-    async def _draw(self) -> None:
-        """Draw the newest frame, until there is none newer than the one drawn."""
-        drawn = None
-        while (frame := self._newest) and frame is not drawn:
-            if frame.live and (wait := self._affordable_at - time.monotonic()) > 0:
+    @work(group="image")
+    async def _render_newest(self) -> None:
+        """Render the newest image, until there is none newer than the one painted."""
+        painted = None
+        while (request := self._newest) and request is not painted:
+            if request.is_preview and (wait := self._affordable_at - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
-                frame = self._newest or frame
-            await _turn(patience=None if frame.live else PATIENCE)
-            frame = self._newest or frame
-            room = Size(*map(min, self.size, frame.max_cells or self.size))
+                request = self._newest or request
+            await _acquire_render_lock(patience=None if request.is_preview else DECODE_PATIENCE)
+            request = self._newest or request
+            max_size = Size(*map(min, self.size, request.max_cells or self.size))
             began = time.monotonic()
-            result = await _aside(partial(sketch, frame.data, room, self._background))
-            spent = self._paint(self._placed(result))
-            # A picture that is hard to draw costs as much rest.
+            rendered = await _run_in_thread(partial(render_image, request.data, max_size, self._background))
+            written = self._paint(self._centred(rendered))
+            # An image that took long to render is followed by a pause of at least the same length.
             now = time.monotonic()
-            self._affordable_at = now + max(spent / self._budget, now - began)
-            self.shown_data = frame.data
-            drawn = frame
+            self._affordable_at = now + max(written / self._budget, now - began)
+            self.shown_data = request.data
+            painted = request
 
     @property
     def _background(self) -> tuple[int, int, int] | None:
-        """What shines through a picture; None where pictures are drawn in characters."""
+        """The colour behind transparent pixels; None where images are rendered in ASCII."""
         if self.app.no_color or getattr(self.app, "ascii", False):
             return None
         return self.background_colors[1].rgb
 
-    def _placed(self, result: Sketch) -> dict[int, Strip]:
-        """The rows in the middle of the widget, each as wide as it is."""
+    def _centred(self, rendered: RenderedImage) -> dict[int, Strip]:
+        """Return the rows in the middle of the widget by their line, padded to its width."""
         width, height = self.size
-        strips = result.strips or _sentence(f"image cannot be shown ({result.reason})", width)
+        strips = rendered.strips or _wrapped(f"image cannot be shown ({rendered.reason})", width)
         style, top = self.rich_style, max(0, (height - len(strips)) // 2)
-        placed = {}
+        rows = {}
         for y, strip in enumerate(strips[:height], top):
             left = (width - strip.cell_length) // 2
             margins = (Strip.blank(left, style), Strip.blank(width - left - strip.cell_length, style))
-            placed[y] = Strip.join([margins[0], strip.apply_style(style), margins[1]])
-        return placed
+            rows[y] = Strip.join([margins[0], strip.apply_style(style), margins[1]])
+        return rows
 
     def _paint(self, rows: dict[int, Strip]) -> int:
-        """Show other rows and paint those that changed; the bytes that this will cost, about."""
+        """Replace the rows, repaint those that changed, and return about how many bytes that will write."""
         changed = [y for y in self._rows.keys() | rows.keys() if self._rows.get(y) != rows.get(y)]
         self._rows = rows
         if changed:
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
-        return sum(_cost(rows[y]) for y in changed if y in rows)
+        return sum(_bytes_of(rows[y]) for y in changed if y in rows)
 
 
-def _cost(strip: Strip) -> int:
+def _bytes_of(strip: Strip) -> int:
     return BYTES_PER_COLOUR * len(list(strip)) + BYTES_PER_CELL * strip.cell_length
 
 
-def _sentence(text: str, width: int) -> tuple[Strip, ...]:
-    """A sentence in as many lines as it needs."""
+def _wrapped(text: str, width: int) -> tuple[Strip, ...]:
+    """Wrap a text into as many lines as it needs."""
     return tuple(Strip([Segment(line)]) for line in textwrap.wrap(text, max(1, width)))
 
 
-async def _turn(patience: float | None) -> None:
-    """Wait until nothing else is drawn, and begin; what still is after `patience` seconds is given up."""
-    over = None if patience is None else time.monotonic() + patience
-    while not _DRAWING.acquire(blocking=False):
-        await asyncio.sleep(WAIT)
-        if over is not None and time.monotonic() > over:
-            over = None
+async def _acquire_render_lock(patience: float | None) -> None:
+    """Acquire the lock; an image that is still being decoded after `patience` seconds (None: no limit) is given up."""
+    deadline = None if patience is None else time.monotonic() + patience
+    while not _RENDER_LOCK.acquire(blocking=False):
+        await asyncio.sleep(LOCK_INTERVAL)
+        if deadline is not None and time.monotonic() > deadline:
+            deadline = None
             DECODER.kill()
 
 
-async def _aside(draw: Callable[[], T]) -> T:
-    """What `draw` returns, from a thread that the end of the program does not wait for; it ends the turn."""
+async def _run_in_thread(render: Callable[[], T]) -> T:
+    """Run `render` in a daemon thread, which the exit of the program does not wait for, then release the lock."""
     loop = asyncio.get_running_loop()
-    drawn: asyncio.Future[T] = loop.create_future()
+    rendered: asyncio.Future[T] = loop.create_future()
 
     def finish(result: T) -> None:
-        if not drawn.done():
-            drawn.set_result(result)
+        if not rendered.done():
+            rendered.set_result(result)
 
     def run() -> None:
         try:
-            result = draw()
+            result = render()
         finally:
-            _DRAWING.release()
-        with suppress(RuntimeError):  # The loop is closed by now.
+            _RENDER_LOCK.release()
+        with suppress(RuntimeError):  # The loop is closed.
             loop.call_soon_threadsafe(finish, result)
 
     try:
-        Thread(target=run, name="comfytui picture", daemon=True).start()
-    except RuntimeError:  # No thread is to be had.
-        _DRAWING.release()
+        Thread(target=run, name="comfytui image", daemon=True).start()
+    except RuntimeError:  # No thread can be started.
+        _RENDER_LOCK.release()
         raise
-    return await drawn
+    return await rendered

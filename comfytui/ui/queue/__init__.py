@@ -1,1 +1,1 @@
-"""The queue as a list."""
+"""The queue panel and its list."""

@@ -1,4 +1,4 @@
-"""The queue as a list of any length: only the visible rows are drawn, and only those that changed are painted."""
+"""The list of the queue: only visible rows are rendered, and only rows that changed are repainted."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -14,12 +14,12 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from comfytui.presentation.queue_rows import Row
-from comfytui.presentation.row_layout import line_of
+from comfytui.presentation.queue_rows import QueueRow
+from comfytui.presentation.row_layout import row_parts
 
 
 class QueueList(ScrollView, can_focus=True):
-    """Rows with a cursor that stays on its job wherever the job moves."""
+    """A list of jobs of any length with a cursor that follows its job when rows move."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -27,7 +27,7 @@ class QueueList(ScrollView, can_focus=True):
         "queue--waiting",
         "queue--ended",
         "queue--failed",
-        "queue--aside",
+        "queue--muted",
         "queue--cursor",
         "queue--cursor-blurred",
         "queue--empty",
@@ -43,17 +43,17 @@ class QueueList(ScrollView, can_focus=True):
     ]
 
     empty: reactive[str] = reactive("")
-    """What stands there while there are no rows."""
+    """The text that is shown while there are no rows."""
 
     class Highlighted(Message):
-        """The cursor is on another job now, or (None) on none."""
+        """Posted when the cursor moves to another job, or (None) to no job."""
 
         def __init__(self, prompt_id: str | None) -> None:
             super().__init__()
             self.prompt_id = prompt_id
 
     class Selected(Message):
-        """The user asked for the job under the cursor."""
+        """Posted when the user opens the job under the cursor."""
 
         def __init__(self, prompt_id: str) -> None:
             super().__init__()
@@ -62,56 +62,56 @@ class QueueList(ScrollView, can_focus=True):
     def __init__(self, empty: str = "", *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self.set_reactive(QueueList.empty, empty)
-        self._rows: Sequence[Row] = ()
+        self._rows: Sequence[QueueRow] = ()
         self._cursor = 0
 
     @property
-    def rows(self) -> Sequence[Row]:
-        """What is listed."""
+    def rows(self) -> Sequence[QueueRow]:
+        """The rows of the list."""
         return self._rows
 
     @property
     def selected_id(self) -> str | None:
-        """The prompt_id under the cursor."""
+        """The prompt_id of the job under the cursor; None in an empty list."""
         return self._rows[self._cursor].prompt_id if self._rows else None
 
-    def set_rows(self, rows: Sequence[Row]) -> None:
-        """List other rows: the cursor stays on its job, what is in view stays in place, equal lines cost nothing.
+    def set_rows(self, rows: Sequence[QueueRow]) -> None:
+        """Replace the rows: the cursor stays on its job, visible rows stay in place, equal lines are not repainted.
 
-        The view follows the cursor's job to where it waits or runs, but not to where it stands when it has ended.
+        The view scrolls with the cursor's job while that waits or runs, but not when it moves because it ended.
         """
         if rows is self._rows:
             return
-        selected, before, top = self.selected_id, self._lines(), self.scroll_offset.y
-        kept = _kept_top(self._rows, rows, top, self._height)
+        selected, before, top = self.selected_id, self._visible_lines(), self.scroll_offset.y
+        new_top = _top_after(self._rows, rows, top, self._height)
         was_in_view = top <= self._cursor < top + self._height
         self._rows = rows
-        self._cursor = self._cursor_on(selected)
+        self._cursor = self._index_of(selected)
         if rows and was_in_view and selected == self.selected_id and not rows[self._cursor].status.ended:
-            kept = min(max(kept, self._cursor - self._height + 1), self._cursor)
+            new_top = min(max(new_top, self._cursor - self._height + 1), self._cursor)
         if self.virtual_size.height != len(rows):
-            # Not by assignment, which would paint every line: only the scrollbar has to follow.
+            # An assignment would repaint every line: only the scrollbar has to change.
             self.set_reactive(QueueList.virtual_size, Size(0, len(rows)))
             self.refresh(repaint=False, layout=True)
-        if kept != top:
-            self._scroll_to_row(kept)
+        if new_top != top:
+            self._scroll_to_row(new_top)
         self._repaint(before)
         if selected != self.selected_id:
             self.post_message(self.Highlighted(self.selected_id))
 
     def render_line(self, y: int) -> Strip:
-        """One line of the view."""
+        """Render one line of the view."""
         width, index = self.scrollable_content_region.width, self.scroll_offset.y + y
         if not self._rows and y == 0:
             text = set_cell_size(f" {self.empty}", width)
             return Strip([Segment(text, self.get_component_rich_style("queue--empty"))], width)
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        parts = line_of(self._rows[index], width, ascii_only=getattr(self.app, "ascii", False))
+        parts = row_parts(self._rows[index], width, ascii_only=getattr(self.app, "ascii", False))
         return Strip(Segment.simplify(Segment(text, self._style(tone, index)) for text, tone in parts), width)
 
     def select(self, prompt_id: str) -> bool:
-        """Put the cursor on a job, with the top of the list in view where both fit; whether it is listed."""
+        """Move the cursor to a job, and scroll to the top of the list if both fit; return whether the job is listed."""
         index = next((index for index, row in enumerate(self._rows) if row.prompt_id == prompt_id), None)
         if index is not None:
             self._move_to(index)
@@ -119,11 +119,11 @@ class QueueList(ScrollView, can_focus=True):
         return index is not None
 
     def action_move(self, rows: int) -> None:
-        """Move the cursor by so many rows."""
+        """Move the cursor by a number of rows; negative moves up."""
         self._move_to(self._cursor + rows)
 
     def action_page(self, pages: int) -> None:
-        """Move the cursor by so many screens."""
+        """Move the cursor by a number of pages; negative moves up."""
         self._move_to(self._cursor + pages * self._height)
 
     def action_first(self) -> None:
@@ -135,12 +135,12 @@ class QueueList(ScrollView, can_focus=True):
         self._move_to(len(self._rows) - 1)
 
     def action_select(self) -> None:
-        """Ask for the job under the cursor."""
+        """Open the job under the cursor."""
         if self.selected_id is not None:
             self.post_message(self.Selected(self.selected_id))
 
     def on_click(self, event: events.Click) -> None:
-        """A click moves the cursor; a second one on the same row asks for its job."""
+        """Move the cursor to the clicked row; open its job on a double click."""
         offset = event.get_content_offset(self)
         index = self.scroll_offset.y + offset.y if offset else -1
         if not 0 <= index < len(self._rows):
@@ -151,15 +151,15 @@ class QueueList(ScrollView, can_focus=True):
             self._move_to(index)
 
     def on_resize(self) -> None:
-        """Keep the cursor in view, also on a list that was hidden until now."""
+        """Keep the cursor in view, also when the list was hidden before."""
         self._reveal(from_top=True)
 
     def on_focus(self) -> None:
-        """The cursor shows whether keys go here."""
+        """Repaint the cursor, which shows whether the list has the focus."""
         self.refresh_line(self._cursor)
 
     def on_blur(self) -> None:
-        """The cursor shows whether keys go here."""
+        """Repaint the cursor, which shows whether the list has the focus."""
         self.refresh_line(self._cursor)
 
     @property
@@ -175,11 +175,11 @@ class QueueList(ScrollView, can_focus=True):
         return self.get_component_rich_style(f"queue--{tone}") + cursor
 
     def _move_to(self, index: int) -> None:
-        """Put the cursor on a row, as near as there is one, and bring it into view."""
+        """Move the cursor to a row, clamped to the list, and scroll it into view."""
         index = min(max(index, 0), len(self._rows) - 1)
         if index < 0:
             return
-        before, moved = self._lines(), index != self._cursor
+        before, moved = self._visible_lines(), index != self._cursor
         self._cursor = index
         self._reveal()
         self._repaint(before)
@@ -187,37 +187,37 @@ class QueueList(ScrollView, can_focus=True):
             self.post_message(self.Highlighted(self.selected_id))
 
     def _reveal(self, *, from_top: bool = False) -> None:
-        """Bring the cursor into view.
+        """Scroll the cursor into view.
 
         Args:
-            from_top: Show the list from its top if the cursor is on its first page, instead of scrolling the least.
+            from_top: Scroll to the top if the cursor is on the first page, instead of as little as possible.
         """
         top, height = self.scroll_offset.y, self._height
         if not height:
-            return  # A hidden list has no view: it scrolls when it is shown.
+            return  # A hidden list has no size: it scrolls when it is shown.
         if from_top and self._cursor < height:
             self._scroll_to_row(0)
         elif not top <= self._cursor < top + height:
             self._scroll_to_row(self._cursor if self._cursor < top else self._cursor - height + 1)
 
     def _scroll_to_row(self, index: int) -> None:
-        """Make a row the first in view, also before the scrollbar of a list that grew is laid out."""
+        """Scroll so that a row is the first in view, even before the scrollbar of a longer list is laid out."""
         self.scroll_to(y=index, animate=False, force=True)
 
-    def _cursor_on(self, prompt_id: str | None) -> int:
-        """Where a job is now, or the nearest place to where the cursor was."""
+    def _index_of(self, prompt_id: str | None) -> int:
+        """Return the row of a job, or the one nearest to the cursor if the job is not listed."""
         found = (index for index, row in enumerate(self._rows) if row.prompt_id == prompt_id)
         return next(found, max(0, min(self._cursor, len(self._rows) - 1)))
 
-    def _lines(self) -> list[tuple[Row, bool]]:
-        """What the lines in view are painted from."""
+    def _visible_lines(self) -> list[tuple[QueueRow, bool]]:
+        """Return the rows in view, each with whether the cursor is on it."""
         top = self.scroll_offset.y
         visible = enumerate(self._rows[top : top + self._height], top)
         return [(row, index == self._cursor) for index, row in visible]
 
-    def _repaint(self, before: list[tuple[Row, bool]]) -> None:
-        """Paint the lines in view that differ from those before."""
-        after = self._lines()
+    def _repaint(self, before: list[tuple[QueueRow, bool]]) -> None:
+        """Repaint the lines in view that differ from those before."""
+        after = self._visible_lines()
         if bool(before) != bool(after):
             self.refresh()
             return
@@ -226,13 +226,13 @@ class QueueList(ScrollView, can_focus=True):
                 self.refresh(Region(0, y, self.size.width, 1))
 
 
-def _kept_top(before: Sequence[Row], after: Sequence[Row], top: int, height: int) -> int:
-    """The first row to show so that rows in view stay where they are; who is at the very top stays there."""
+def _top_after(before: Sequence[QueueRow], after: Sequence[QueueRow], top: int, height: int) -> int:
+    """Return the first row to show so that the rows in view keep their lines; a view at the very top stays there."""
     if top == 0:
         return 0
-    places = {row.prompt_id: index for index, row in enumerate(after)}
+    indices = {row.prompt_id: index for index, row in enumerate(after)}
     for index, row in enumerate(before[top : top + height], top):
-        place = places.get(row.prompt_id)
-        if place is not None and after[place].status is row.status:
-            return max(0, min(top + place - index, len(after) - height))
+        moved_to = indices.get(row.prompt_id)
+        if moved_to is not None and after[moved_to].status is row.status:
+            return max(0, min(top + moved_to - index, len(after) - height))
     return max(0, min(top, len(after) - height))

@@ -1,12 +1,12 @@
-"""The queue with its filter."""
+"""The *Queue* panel: the filter, the column names and the list of jobs."""
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from comfytui.presentation import formatting
-from comfytui.presentation.queue_rows import rows_of
+from comfytui.presentation.queue_rows import build_rows
+from comfytui.presentation.status_text import AS_LAST_SEEN
 from comfytui.session.model import Job, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.ui.queue.queue_heading import QueueHeading
@@ -14,13 +14,13 @@ from comfytui.ui.queue.queue_list import QueueList
 
 EMPTY = "Nothing queued. Fill in the form (n) and press F5."
 UNKNOWN = "The queue is not known yet."
-HEADING_FROM = 12
-"""Lines of the panel from which on one of them is spent on the names of the columns."""
+HEADING_MIN_HEIGHT = 12
+"""Lines of the panel from which on the heading is shown."""
 NO_MATCH = "Nothing matches the filter. Press esc to clear it."
 
 
 class QueuePanel(Vertical):
-    """What runs, what waits and what ended, newest end first."""
+    """Lists the jobs of the session, and filters them."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -28,72 +28,74 @@ class QueuePanel(Vertical):
         self._state = SessionState()
 
     def compose(self) -> ComposeResult:
-        """The filter is hidden until it is asked for."""
-        filter_ = Input(placeholder="filter by prompt, seed, model, status, owner, file", id="filter", compact=True)
-        filter_.cursor_blink = False
-        yield filter_
+        """Yield the filter, which is hidden until it is opened, the heading and the list."""
+        filter_input = Input(
+            placeholder="filter by prompt, seed, model, status, owner, file", id="filter", compact=True
+        )
+        filter_input.cursor_blink = False
+        yield filter_input
         yield QueueHeading()
         yield QueueList(EMPTY, id="queue-list")
 
     @property
-    def rows(self) -> QueueList:
-        """The list itself."""
+    def queue_list(self) -> QueueList:
+        """The list of jobs."""
         return self.query_one(QueueList)
 
     @property
-    def filtering(self) -> bool:
+    def is_filter_open(self) -> bool:
         """Whether the filter is open."""
         return self.query_one("#filter", Input).has_class("-open")
 
     @property
-    def needle(self) -> str:
-        """The filter's text."""
+    def filter_text(self) -> str:
+        """The text of the filter."""
         return self.query_one("#filter", Input).value.strip()
 
     def show(self, state: SessionState) -> None:
         """Show the jobs of a new state."""
         self._state = state
-        rows = rows_of(state, self.needle)
-        known = UNKNOWN if state.link.kind is LinkKind.CONNECTING else EMPTY
-        self.rows.empty = NO_MATCH if self.needle and state.jobs else known
-        self.rows.set_rows(rows)
+        rows = build_rows(state, self.filter_text)
+        empty = UNKNOWN if state.link.kind is LinkKind.CONNECTING else EMPTY
+        self.queue_list.empty = NO_MATCH if self.filter_text and state.jobs else empty
+        self.queue_list.set_rows(rows)
         self._show_heading()
-        self.border_title = f"Queue {formatting.AS_LAST_SEEN}" if state.link.kind.away and state.jobs else "Queue"
-        self.border_subtitle = f"{len(rows)} of {len(state.jobs)}" if self.needle else ""
+        self.border_title = f"Queue {AS_LAST_SEEN}" if state.link.kind.away and state.jobs else "Queue"
+        self.border_subtitle = f"{len(rows)} of {len(state.jobs)}" if self.filter_text else ""
 
     def _show_heading(self) -> None:
         heading = self.query_one(QueueHeading)
-        heading.display = bool(self.rows.rows) and self.size.height >= HEADING_FROM
+        heading.display = bool(self.queue_list.rows) and self.size.height >= HEADING_MIN_HEIGHT
 
     def on_resize(self) -> None:
-        """There may be a line to spare for the heading, or no longer."""
+        """Show or hide the heading, depending on the height."""
         self._show_heading()
 
-    def selected(self) -> Job | None:
-        """The job under the cursor."""
-        prompt_id = self.rows.selected_id
+    def selected_job(self) -> Job | None:
+        """Return the job under the cursor; None in an empty list."""
+        prompt_id = self.queue_list.selected_id
         return self._state.jobs.get(prompt_id) if prompt_id else None
 
     def open_filter(self) -> None:
-        """Let the user type what to look for."""
+        """Show the filter and focus it."""
         self.query_one("#filter", Input).add_class("-open").focus()
 
     def close_filter(self) -> bool:
-        """Take the filter away; whether there was one."""
-        filter_ = self.query_one("#filter", Input)
-        was_open = filter_.has_class("-open")
-        filter_.value = ""
-        filter_.remove_class("-open")
+        """Clear and hide the filter, and return whether it was open."""
+        filter_input = self.query_one("#filter", Input)
+        was_open = filter_input.has_class("-open")
+        filter_input.value = ""
+        filter_input.remove_class("-open")
         if was_open:
-            self.rows.focus()
+            self.queue_list.focus()
         return was_open
 
     @on(Input.Changed, "#filter")
-    def _typed(self, event: Input.Changed) -> None:
+    def _apply_filter(self, event: Input.Changed) -> None:
         event.stop()
         self.show(self._state)
 
     @on(Input.Submitted, "#filter")
-    def _entered(self, event: Input.Submitted) -> None:
+    def _leave_filter(self, event: Input.Submitted) -> None:
         event.stop()
-        self.rows.focus()
+        self.queue_list.focus()

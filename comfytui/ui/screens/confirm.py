@@ -7,7 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from comfytui.ui.widgets.line import Line
+from comfytui.ui.widgets.text import Line
 
 
 class ConfirmScreen(ModalScreen[bool | None]):

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from comfytui.ui import keys
-from comfytui.ui.widgets.line import Line
+from comfytui.ui.widgets.text import Line
 
 KEY_CELLS = 17
 COMMANDS_TITLE = "Commands (outside the form and text fields)"

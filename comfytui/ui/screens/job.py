@@ -15,17 +15,16 @@ from textual.widgets import Footer, Static
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.media_types import Media, media_of
-from comfytui.presentation.parameters_line import parameters_line
+from comfytui.presentation.formatting import parameters_line
 from comfytui.sanitize import sanitize
 from comfytui.service.thread import ServiceThread
 from comfytui.session.selectors import batch_of
 from comfytui.session.state import SessionState
 from comfytui.ui.downloads import fetch_for_display, save_and_notify
-from comfytui.ui.images.image_view import Picture
+from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.screens.help import HelpScreen
 from comfytui.ui.screens.job_pages import Page, file_caption, file_text, job_text, pages_of
-from comfytui.ui.widgets.line import Line
-from comfytui.ui.widgets.paragraph import Paragraph, SettingsLine
+from comfytui.ui.widgets.text import Line, Paragraph, SettingsLine
 
 MAX_PROMPT = 100_000
 """Characters of a prompt that are shown; a longer one ends with an ellipsis."""
@@ -78,7 +77,7 @@ class JobScreen(Screen[None]):
         with VerticalScroll(id="job-settings", can_focus=False):
             yield SettingsLine(id="job-parameters")
         yield Paragraph(id="job-file")
-        yield Picture(id="large")
+        yield ImageView(id="large")
         with VerticalScroll(id="job-text", can_focus=False):
             yield Static(markup=False)
         yield Footer(show_command_palette=False)
@@ -153,21 +152,21 @@ class JobScreen(Screen[None]):
         parameters = job.parameters
         batch = batch_of(self._state, job)
         title = parameters.prompt or (batch.title if batch else job.prompt_id)
-        self._line("title").say(_sanitized(title))
-        self._line("negative").say(f"negative: {_sanitized(parameters.negative)}" if parameters.negative else "")
+        self._line("title").set_text(_sanitized(title))
+        self._line("negative").set_text(f"negative: {_sanitized(parameters.negative)}" if parameters.negative else "")
         self._line("negative").display = bool(parameters.negative)
-        self._line("parameters").say(parameters_line(parameters))
+        self._line("parameters").set_text(parameters_line(parameters))
         picture = output if output and media_of(output) is Media.PICTURE else None
-        self.query_one(Picture).display = picture is not None
+        self.query_one(ImageView).display = picture is not None
         text_area = self.query_one("#job-text")
         text_area.display = picture is None
         if picture is None:
-            self._line("file").say(file_caption(self._state, self._page))
+            self._line("file").set_text(file_caption(self._state, self._page))
             text = file_text(output, self._folder) if output else job_text(self._state, job)
             text_area.query_one(Static).update(Text(text), layout=True)
         if (job.prompt_id, picture) != self._shown:
             self._shown = (job.prompt_id, picture)
-            self.query_one(Picture).show(None)
+            self.query_one(ImageView).show(None)
             self._fetch(picture)
         self.call_after_refresh(self.refresh_bindings)
 
@@ -177,15 +176,15 @@ class JobScreen(Screen[None]):
             return
         caption = file_caption(self._state, self._page)
         file = self._line("file")
-        file.say(f"{caption}   loading")
+        file.set_text(f"{caption}   loading")
         try:
             data = await fetch_for_display(self._service, output)
         except ComfyError as error:
-            file.say(f"{caption}   {error}")
+            file.set_text(f"{caption}   {error}")
         else:
             if self.display:  # While the screen closes, the widget may be gone.
-                file.say(caption)
-                self.query_one(Picture).show(data)
+                file.set_text(caption)
+                self.query_one(ImageView).show(data)
 
     def _line(self, name: str) -> Line:
         return self.query_one(f"#job-{name}", Line)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.media_types import Media, media_of
-from comfytui.presentation.formatting import job_words, node_of
+from comfytui.presentation.status_text import job_status_text, node_label
 from comfytui.sanitize import sanitize, sanitize_lines
 from comfytui.session.model import Job
 from comfytui.session.selectors import batch_of, is_overwritten
@@ -61,12 +61,12 @@ def file_text(output: Output, folder: Path) -> str:
 
 def job_text(state: SessionState, job: Job) -> str:
     """Return the text about a job without outputs: its state, its text output and its failure."""
-    lines = [job_words(job, state.run), *job.text]
+    lines = [job_status_text(job, state.run), *job.text]
     if failure := job.failure:
-        where = node_of(failure.node_type, failure.node_id)
+        where = node_label(failure.node_type, failure.node_id)
         lines += ["", f"{where}: {failure.message}" if where else failure.message]
         lines += [
-            f"{node_of(error.class_type, error.node_id)}: {error.message} {error.details}"
+            f"{node_label(error.class_type, error.node_id)}: {error.message} {error.details}"
             for error in failure.node_errors
         ]
         lines += ["", *(part.rstrip("\n") for part in failure.traceback)]

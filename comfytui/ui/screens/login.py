@@ -13,7 +13,7 @@ from comfytui.comfy.address import BadServer
 from comfytui.comfy.server import basic_auth, validated_header
 from comfytui.sanitize import sanitize
 from comfytui.service.notifications import LoginRequired
-from comfytui.ui.widgets.line import Line
+from comfytui.ui.widgets.text import Line
 
 FIELDS = {"user": "User", "password": "Password", "token": "or token"}
 LOGIN_REQUIRED = "The server asks for a login (401)."
@@ -96,7 +96,7 @@ class LoginScreen(ModalScreen[str | None]):
             login = authorization(user.value, password.value, token.value)
         except BadServer as error:
             message = self.query_one("#login-error", Line)
-            message.say(f"! {error}")
+            message.set_text(f"! {error}")
             message.add_class("-shown")
         else:
             self.dismiss(login)

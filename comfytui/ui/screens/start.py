@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from comfytui.comfy.address import BadServer
 from comfytui.sanitize import sanitize
-from comfytui.ui.widgets.line import Line
+from comfytui.ui.widgets.text import Line
 
 if TYPE_CHECKING:
     from comfytui.ui.app import ComfyApp
@@ -116,7 +116,7 @@ class StartScreen(Screen[None]):
             server = await asyncio.to_thread(app.options.server_of, typed)
         except BadServer as error:
             message = self.query_one("#start-error", Line)
-            message.say(f"! {error} {app.options.suggest(typed)}".rstrip())
+            message.set_text(f"! {error} {app.options.suggest(typed)}".rstrip())
             message.add_class("-shown")
             return
         app.open_server(server, typed)

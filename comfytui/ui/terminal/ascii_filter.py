@@ -1,4 +1,4 @@
-"""A screen in plain ASCII, for terminals that have nothing else: one filter over every line that is painted."""
+"""A filter that replaces every non-ASCII character on the screen, for terminals that have only ASCII."""
 
 from functools import lru_cache
 
@@ -7,7 +7,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-_LIKENESS = str.maketrans(
+_ASCII_LOOKALIKES = str.maketrans(
     {
         **dict.fromkeys("─━╌╍┄┅╴╶╸╺▔▁▂▃", "-"),
         **dict.fromkeys("│┃╎╏┆┇▏▎▍▌▐▕║", "|"),
@@ -35,18 +35,18 @@ _LIKENESS = str.maketrans(
 
 @lru_cache(4_096)
 def ascii_text(text: str) -> str:
-    """The same number of cells in ASCII; a character without a likeness is a question mark a cell."""
-    likeness = text.translate(_LIKENESS)
-    if likeness.isascii():
-        return likeness
-    return "".join(char if char.isascii() else "?" * cell_len(char) for char in likeness)
+    """Return the text in ASCII, in as many cells; a character without a lookalike becomes a question mark per cell."""
+    replaced = text.translate(_ASCII_LOOKALIKES)
+    if replaced.isascii():
+        return replaced
+    return "".join(char if char.isascii() else "?" * cell_len(char) for char in replaced)
 
 
 class AsciiFilter(LineFilter):
-    """Replaces every glyph beyond ASCII by its likeness."""
+    """Replaces non-ASCII characters in every painted line."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same segments in ASCII."""
+        """Return the segments in ASCII."""
         return [
             segment if segment.text.isascii() else Segment(ascii_text(segment.text), segment.style, segment.control)
             for segment in segments

@@ -1,4 +1,4 @@
-"""No character that a terminal obeys leaves the program as text, whatever stands in a prompt, a paste or a name."""
+"""A filter that keeps control characters of prompts, pastes and names from being written to the terminal."""
 
 import re
 
@@ -9,15 +9,15 @@ from textual.filter import LineFilter
 
 from comfytui.sanitize import EMOJI, VARIANTS, is_common, without_hidden
 
-_JOINED = re.compile(f"({EMOJI})(?:[{VARIANTS}\u20e3]|\u200d{EMOJI})+|[{VARIANTS}]")
-"""An emoji with what varies or joins it: terminals do not agree on how many cells it takes."""
+_EMOJI_SEQUENCE = re.compile(f"({EMOJI})(?:[{VARIANTS}\u20e3]|\u200d{EMOJI})+|[{VARIANTS}]")
+"""An emoji with variation selectors or joined emoji: terminals disagree on how many cells it takes."""
 
 
 class ControlFilter(LineFilter):
-    """Takes controls out of every painted line; what is being edited keeps them."""
+    """Removes control characters from every painted line; the text of an input keeps them."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same segments, in as many cells on every terminal, without controls."""
+        """Return the segments without control characters, in as many cells on every terminal."""
         if all(segment.control or is_common(segment.text) for segment in segments):
             return segments
         painted = []
@@ -27,35 +27,38 @@ class ControlFilter(LineFilter):
                 painted.append(segment)
                 continue
             text = segment.text[taken:]
-            blank = _leading_spaces(following.text) if following and not following.control else 0
-            shown, taken = _fitted(filter_controls(text), cell_len(text), blank)
-            painted.append(segment if shown == segment.text else Segment(shown, segment.style))
+            spaces = _leading_spaces(following.text) if following and not following.control else 0
+            filtered, taken = _fit(filter_controls(text), cell_len(text), spaces)
+            painted.append(segment if filtered == segment.text else Segment(filtered, segment.style))
         return painted
 
 
 def filter_controls(text: str) -> str:
-    """The text without what a terminal obeys or does not show; what has cells without it is replaced in them."""
+    """Return the text without control and invisible characters; `?` replaces those that are counted as cells."""
     if is_common(text):
         return text
-    return without_hidden(_JOINED.sub(_first_of, text), lambda char: "?" * cell_len(char))
+    return without_hidden(_EMOJI_SEQUENCE.sub(_first_emoji, text), lambda char: "?" * cell_len(char))
 
 
-def _first_of(found: re.Match[str]) -> str:
-    """Of joined emoji the first, with the cells that are counted for all."""
+def _first_emoji(found: re.Match[str]) -> str:
+    """Return the first of joined emoji, padded to the cells that are counted for all of them."""
     first = found[1] or ""
     return first + " " * (cell_len(found[0]) - cell_len(first))
 
 
-def _fitted(text: str, width: int, blank: int) -> tuple[str, int]:
-    """The text in `width` cells, or in more of them where `blank` ones follow; how many of those it takes.
+def _fit(text: str, width: int, spaces: int) -> tuple[str, int]:
+    """Fit the text into `width` cells and as many of the `spaces` after them as it needs.
 
-    Textual counts no cell for what follows a zero-width joiner, many terminals do.
+    Textual counts no cell for a character after a zero-width joiner, many terminals do.
+
+    Returns:
+        The fitted text, and how many of the spaces it takes.
     """
     if is_common(text):
         return text, 0
     cells = [cell_len(char) for char in text]
     total = sum(cells)
-    while total > width + blank:
+    while total > width + spaces:
         total -= cells.pop()
     return text[: len(cells)] + " " * (width - total), max(0, total - width)
 

@@ -1,4 +1,4 @@
-"""Textual's terminal driver, which also lives on after a stop that no handler sees: SIGSTOP, then SIGCONT."""
+"""Textual's terminal driver, extended to survive SIGSTOP and SIGCONT."""
 
 import asyncio
 import termios
@@ -11,21 +11,21 @@ from textual.geometry import Size
 
 
 class TerminalDriver(LinuxDriver):
-    """On SIGCONT, input and output start only if SIGTSTP (or `App.suspend`) ended them before.
+    """On SIGCONT, starts input and output only if SIGTSTP (or `App.suspend`) stopped them before.
 
-    Textual 8.2 starts them after a SIGSTOP as well, which ended nothing: two input threads then read the same keys,
-    and the one that is no longer known keeps the process from ending.
+    Textual 8.2 starts them after a SIGSTOP as well, which no handler sees and which stopped nothing: two input threads
+    then read the same keys, and the one that the driver no longer knows keeps the process from ending.
     """
 
     _suspended = False
 
     def suspend_application_mode(self) -> None:
-        """Give the terminal back."""
+        """Restore the terminal for the shell."""
         super().suspend_application_mode()
         self._suspended = True
 
     def start_application_mode(self) -> None:
-        """Take the terminal, or leave it to the next SIGCONT if we are in the background."""
+        """Set up the terminal, or leave that to the next SIGCONT if the process is in the background."""
         self._loop = asyncio.get_running_loop()
         super().start_application_mode()  # type: ignore[no-untyped-call]
         self._suspended &= not self._is_reading
@@ -40,21 +40,21 @@ class TerminalDriver(LinuxDriver):
         if self._suspended:
             self.resume_application_mode()
         elif self._is_reading:
-            # Not here: the main thread may have been interrupted while it held the lock of the queue of writes.
-            self._loop.call_soon_threadsafe(self._renew)
+            # Not in the signal handler: the main thread may hold the lock of the write queue.
+            self._loop.call_soon_threadsafe(self._set_up_again)
 
-    def _renew(self) -> None:
-        """Set the terminal as we need it and paint all anew: a shell may have used it while we were stopped."""
+    def _set_up_again(self) -> None:
+        """Set the terminal's modes and repaint everything: a shell may have used it while the process was stopped."""
         if not self._is_reading:
             return
-        # In the background this stops us, and fails after the next SIGCONT, which brings us here once more.
+        # In the background this stops the process, and fails after the next SIGCONT, which calls this method again.
         with suppress(termios.error):
             modes = termios.tcgetattr(self.fileno)
             modes[tty.IFLAG] = self._patch_iflag(modes[tty.IFLAG])
             modes[tty.LFLAG] = self._patch_lflag(modes[tty.LFLAG])
             modes[tty.CC][termios.VMIN] = 1
             termios.tcsetattr(self.fileno, termios.TCSANOW, modes)
-        self.write("\x1b[?1049h\x1b[?25l\x1b[?1004h")  # alternate screen, no cursor, reports of the focus
+        self.write("\x1b[?1049h\x1b[?25l\x1b[?1004h")  # alternate screen, no cursor, focus reports
         self._enable_mouse_support()
         if self._mouse_pixels:
             self._enable_mouse_pixels()

@@ -1,7 +1,7 @@
-"""Keys that arrive in a burst, as they do on a slow line, act one after another.
+"""A queue that handles keys strictly one after another, also when they arrive in a burst on a slow connection.
 
-Textual hands a key to what has the focus and goes on to the next key, while the first still travels up to the binding
-that it means: after tab or escape, the next letters would go where the focus no longer is.
+Textual passes a key to the focused widget and goes on to the next key while the first still bubbles up to its binding:
+the letters after a tab or an escape would go to the widget that had the focus before.
 """
 
 import asyncio
@@ -12,50 +12,50 @@ from textual.app import App
 from textual.dom import DOMNode
 from textual.events import Key, Paste
 
-Typed = Key | Paste
+KeyEvent = Key | Paste
 
-PATIENCE = 2.0
-"""Seconds that a key waits for the one before it, which may have closed what it was on its way through."""
+KEY_TIMEOUT = 2.0
+"""Seconds that a key waits for the one before it, which may have closed the widgets that it bubbles through."""
 
 
 class KeyQueue:
-    """Lets one key through at a time; `handle` is what does something with it."""
+    """Passes keys and pastes to `handle`, each when the one before has been handled."""
 
-    def __init__(self, app: App[None], handle: Callable[[Typed], Awaitable[None]]) -> None:
+    def __init__(self, app: App[None], handle: Callable[[KeyEvent], Awaitable[None]]) -> None:
         self._app = app
         self._handle = handle
-        self._waiting: deque[Typed] = deque()
-        self._under_way_until = 0.0
-        self.count = 0
-        """How many keys and pastes came so far, those included that wait."""
+        self._pending: deque[KeyEvent] = deque()
+        self._busy_until = 0.0
+        self.received = 0
+        """How many keys and pastes have been put into the queue so far."""
 
-    async def take(self, typed: Typed) -> None:
-        """Act on it now, or when those before it are through."""
-        self.count += 1
-        if isinstance(typed, Key) and _joins(typed.character):
-            typed = Paste(typed.character or "")
-        self._waiting.append(typed)
-        if asyncio.get_running_loop().time() >= self._under_way_until:
-            await self._next()
+    async def put(self, event: KeyEvent) -> None:
+        """Handle a key or paste now, or when those before it have been handled."""
+        self.received += 1
+        if isinstance(event, Key) and _is_joiner(event.character):
+            event = Paste(event.character or "")
+        self._pending.append(event)
+        if asyncio.get_running_loop().time() >= self._busy_until:
+            await self._handle_next()
 
-    async def _next(self) -> None:
-        self._under_way_until = 0.0
-        if not self._waiting:
+    async def _handle_next(self) -> None:
+        self._busy_until = 0.0
+        if not self._pending:
             return
-        self._under_way_until = asyncio.get_running_loop().time() + PATIENCE
-        way = [*(self._app.focused or self._app.screen).ancestors_with_self]
-        await self._handle(self._waiting.popleft())
-        # Twice through the app: moving the focus is itself a message to it.
-        await self._follow([*way, self._app])
+        self._busy_until = asyncio.get_running_loop().time() + KEY_TIMEOUT
+        path = [*(self._app.focused or self._app.screen).ancestors_with_self]
+        await self._handle(self._pending.popleft())
+        # Twice through the app: a change of focus is itself a message to it.
+        await self._follow([*path, self._app])
 
-    async def _follow(self, way: Sequence[DOMNode]) -> None:
-        """Go the way that the key goes, behind it, and let the next one through at its end."""
-        for at, node in enumerate(way, 1):
-            if node.call_later(self._follow, way[at:]):
+    async def _follow(self, path: Sequence[DOMNode]) -> None:
+        """Queue a callback behind the key in each widget that it bubbles through, then handle the next key."""
+        for index, node in enumerate(path, 1):
+            if node.call_later(self._follow, path[index:]):
                 return
-        await self._next()
+        await self._handle_next()
 
 
-def _joins(character: str | None) -> bool:
-    """Whether it joins emoji and letters of some scripts: Textual takes such characters from a paste alone."""
+def _is_joiner(character: str | None) -> bool:
+    """Whether a character joins emoji or letters of some scripts: Textual accepts these only from a paste."""
     return character in {"\u200c", "\u200d"}

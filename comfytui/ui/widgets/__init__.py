@@ -1,1 +1,1 @@
-"""The widgets of the screens."""
+"""Widgets that several screens use, and the panels of the dashboard."""

@@ -1,4 +1,4 @@
-"""Which keys the footer shows: those that act on what is there now, as many as there is room for."""
+"""Choose the keys that the footer shows: those that can be used now, as many as fit."""
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
@@ -11,98 +11,109 @@ from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.selectors import batch_of, counts_of, lost_jobs
 from comfytui.session.state import SessionState
 
-AROUND = 3
-"""Cells around a key and its word."""
-SOMETIMES = frozenset({"cancel", "save", "again", "link", "reconnect"})
-"""Keys that are shown only while they are offered; whether they act is another question."""
-WORTH = (
+KEY_PADDING = 3
+"""Cells around a key and its description."""
+CONTEXTUAL_KEYS = frozenset({"cancel", "save", "again", "link", "reconnect"})
+"""Ids of keys that the footer shows only in a state in which they are useful; they may act in others, too."""
+PRIORITY = (
     "generate", "help-anywhere", "leave", "again", "link", "reconnect", "help", "detach", "cancel", "save", "write",
     "filter", "queue.select",
 )  # fmt: skip
-"""What comes first where there is no room for all, after the keys of what is open just now, which have no id."""
-RETRIED = frozenset({JobStatus.FAILED, JobStatus.INTERRUPTED, JobStatus.REJECTED})
-"""Ends after which a job is likely to be made again."""
-WELL = frozenset({LinkKind.CONNECTING, LinkKind.LIVE})
+"""Ids of keys, the most important first. Keys of an open menu or dialog, which have no id, come before all of them."""
+RETRYABLE = frozenset({JobStatus.FAILED, JobStatus.INTERRUPTED, JobStatus.REJECTED})
+"""Ends after which the user is likely to make the image again."""
+HEALTHY = frozenset({LinkKind.CONNECTING, LinkKind.LIVE})
+"""States of the link that need no reconnect."""
 
 
-def resends(state: SessionState, selected: Job | None) -> bool:
-    """Whether lost jobs are to be resent, rather than the selected job made again.
+def should_resend(state: SessionState, selected: Job | None) -> bool:
+    """Return whether the key `again` resends lost jobs, instead of making the selected job again.
 
-    They are if the selected job or one of its batch is among them, or if nothing can be done with the selected one.
+    It resends them if the selected job or another one of its batch is lost, or if nothing can be done with the
+    selected job.
     """
     if not any(counts_of(state, batch).of(JobStatus.LOST) for batch in state.batches.values()):
         return False
     if selected is None or not selected.status.final:
         return bool(lost_jobs(state))
     batch = batch_of(state, selected)
-    return selected.status not in RETRIED and batch is not None and bool(lost_jobs(state, batch))
+    return selected.status not in RETRYABLE and batch is not None and bool(lost_jobs(state, batch))
 
 
-def offered(state: SessionState, selected: Job | None) -> Mapping[str, str]:
-    """The ids of keys that something can be done with, and what they do; empty where that is always the same."""
-    offers: dict[str, str] = {}
+def contextual_keys(state: SessionState, selected: Job | None) -> Mapping[str, str]:
+    """Return the ids of the contextual keys that are useful now, each with its description.
+
+    An empty description stands for the binding's own.
+    """
+    keys: dict[str, str] = {}
     if selected is not None and not selected.status.final:
-        offers["cancel"] = "Dismiss" if selected.status is JobStatus.LOST else "Cancel"
+        keys["cancel"] = "Dismiss" if selected.status is JobStatus.LOST else "Cancel"
     if selected is not None and selected.outputs:
-        offers["save"] = ""
-    if resends(state, selected):
-        offers["again"] = "Resend"
-    elif selected is not None and selected.status in RETRIED:
-        offers["again"] = "Retry"
-    if state.link.kind not in WELL:
-        offers["reconnect"] = ""
-    if "reconnect" in offers or state.link.behind > 0:
-        offers["link"] = ""
-    return offers
+        keys["save"] = ""
+    if should_resend(state, selected):
+        keys["again"] = "Resend"
+    elif selected is not None and selected.status in RETRYABLE:
+        keys["again"] = "Retry"
+    if state.link.kind not in HEALTHY:
+        keys["reconnect"] = ""
+    if "reconnect" in keys or state.link.behind > 0:
+        keys["link"] = ""
+    return keys
 
 
-def name_of(binding: Binding) -> str:
-    """What tells a binding from others: its id, or what it does."""
+def binding_name(binding: Binding) -> str:
+    """Return the id of a binding, or its action if it has none."""
     return binding.id or binding.action
 
 
-def chosen(keys: Iterable[tuple[Binding, str]], offers: Set[str], width: int) -> frozenset[str]:
-    """The names of the keys that are shown on `width` cells, of keys as they are written."""
+def fitting_keys(keys: Iterable[tuple[Binding, str]], contextual: Set[str], width: int) -> frozenset[str]:
+    """Return the names of the keys to show on `width` cells.
+
+    Args:
+        keys: All bindings, each with its key as it is displayed.
+        contextual: The ids of the contextual keys that are useful now.
+        width: The cells of the footer.
+    """
     cells = {
-        name_of(binding): len(shown) + len(binding.description) + AROUND
-        for binding, shown in keys
-        if (binding.id in offers if binding.id in SOMETIMES else binding.show)
+        binding_name(binding): len(display) + len(binding.description) + KEY_PADDING
+        for binding, display in keys
+        if (binding.id in contextual if binding.id in CONTEXTUAL_KEYS else binding.show)
     }
-    taken: set[str] = set()
-    for key in sorted(cells, key=lambda key: WORTH.index(key) if key in WORTH else -1):
-        if cells[key] <= width:
-            width -= cells[key]
-            taken.add(key)
-    return frozenset(taken)
+    fitting: set[str] = set()
+    for name in sorted(cells, key=lambda name: PRIORITY.index(name) if name in PRIORITY else -1):
+        if cells[name] <= width:
+            width -= cells[name]
+            fitting.add(name)
+    return frozenset(fitting)
 
 
-class ThriftyScreen(Screen[None]):
-    """A screen whose footer shows what matters now."""
+class AdaptiveFooterScreen(Screen[None]):
+    """A screen whose footer shows only the keys that are useful now."""
 
-    _offers: Mapping[str, str] = MappingProxyType({})
+    _contextual_keys: Mapping[str, str] = MappingProxyType({})
 
-    def offer(self, keys: Mapping[str, str]) -> None:
-        """Offer these of the keys that are shown only sometimes, with other words where there are some."""
-        if keys != self._offers:
-            self._offers = keys
+    def set_contextual_keys(self, keys: Mapping[str, str]) -> None:
+        """Show these of the contextual keys, with the descriptions that are not empty."""
+        if keys != self._contextual_keys:
+            self._contextual_keys = keys
             self.refresh_bindings()
 
-    def words_for(self, binding: Binding) -> str:
-        """What the footer says that a key does just now."""
-        return self._offers.get(binding.id or "") or binding.description
+    def key_description(self, binding: Binding) -> str:
+        """Return what the footer says about a key."""
+        return self._contextual_keys.get(binding.id or "") or binding.description
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """What acts, of which only what there is room for is marked to be shown."""
+        """All active bindings; only those that fit into the footer are marked as shown."""
         active = {
-            key: each._replace(binding=replace(each.binding, description=self.words_for(each.binding)))
+            key: each._replace(binding=replace(each.binding, description=self.key_description(each.binding)))
             for key, each in super().active_bindings.items()
         }
         # Of two keys for one action the later one is shown.
         by_action = {each.binding.action: each.binding for each in active.values()}
-        keys = {name_of(each): (each, self.app.get_key_display(each)) for each in by_action.values()}
-        shown = chosen(keys.values(), self._offers.keys(), self.size.width)
+        keys = {binding_name(each): (each, self.app.get_key_display(each)) for each in by_action.values()}
+        shown = fitting_keys(keys.values(), self._contextual_keys.keys(), self.size.width)
         return {
-            key: each._replace(binding=replace(each.binding, show=name_of(each.binding) in shown))
+            key: each._replace(binding=replace(each.binding, show=binding_name(each.binding) in shown))
             for key, each in active.items()
         }

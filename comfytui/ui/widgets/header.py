@@ -1,4 +1,4 @@
-"""The header: which box this is, how it is reached, how long its queue is and how full its memory."""
+"""The header of the dashboard: the server, the state of the link, the length of the queue, and the memory in use."""
 
 import time
 
@@ -6,13 +6,15 @@ from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from comfytui.presentation import formatting
+from comfytui.presentation.formatting import server_memory
+from comfytui.presentation.status_text import AS_LAST_SEEN, link_label
 from comfytui.sanitize import sanitize
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
-from comfytui.ui.widgets.line import Line
+from comfytui.ui.widgets.text import Line
 
 WIDE = 100
+"""Columns of the terminal from which on the version and the RAM are shown."""
 
 
 class HeaderLine(Horizontal):
@@ -23,29 +25,30 @@ class HeaderLine(Horizontal):
         self._server = sanitize(server, 60)
 
     def compose(self) -> ComposeResult:
-        """Words only, each painted when it changes."""
+        """Yield one text for each value, so that only what changes is repainted."""
         yield Line("comfytui", id="brand")
         yield Line(self._server, id="server")
         yield Line(id="link")
         yield Line(id="queue-count")
-        yield Line(id="box")
+        yield Line(id="memory")
 
     def show(self, state: SessionState) -> None:
-        """Paint what changed."""
+        """Show a state; only what changed is repainted."""
         ascii_only = getattr(self.app, "ascii", False)
         wide = self.app.size.width >= WIDE
         link = self.query_one("#link", Line)
-        link.say(formatting.link(state.link, time.monotonic(), ascii_only=ascii_only))
+        link.set_text(link_label(state.link, time.monotonic(), ascii_only=ascii_only))
         late = state.link.behind > 0
         link.set_class(state.link.kind is LinkKind.LIVE and not late, "-live")
         link.set_class(late or state.link.kind not in {LinkKind.LIVE, LinkKind.CONNECTING}, "-down")
-        self.query_one("#queue-count", Line).say(f"queue {state.queue_remaining}")
-        box = formatting.box(state.stats, ascii_only=ascii_only, wide=wide)
-        self.query_one("#box", Line).say(formatting.AS_LAST_SEEN if state.link.kind.away and box else box)
-        named = f"{self._server}  ComfyUI {sanitize(state.stats.version, 20)}" if state.stats and wide else self._server
-        self.query_one("#server", Line).say(named if cell_len(named) <= self._cells_for_server() else self._server)
+        self.query_one("#queue-count", Line).set_text(f"queue {state.queue_remaining}")
+        memory = server_memory(state.stats, ascii_only=ascii_only, wide=wide)
+        self.query_one("#memory", Line).set_text(AS_LAST_SEEN if state.link.kind.away and memory else memory)
+        version = f"  ComfyUI {sanitize(state.stats.version, 20)}" if state.stats and wide else ""
+        fits = cell_len(self._server + version) <= self._cells_for_server()
+        self.query_one("#server", Line).set_text(self._server + version if fits else self._server)
 
     def _cells_for_server(self) -> int:
-        """The columns that the other parts leave, margins included."""
+        """Return the columns that the other texts leave, margins included."""
         others = [line for line in self.query(Line) if line.id != "server"]
-        return self.content_size.width - sum(cell_len(line.words) + line.styles.margin.width for line in others)
+        return self.content_size.width - sum(cell_len(line.text) + line.styles.margin.width for line in others)

@@ -12,21 +12,21 @@ STEPS_PER_CELL = 2
 
 
 class Glyphs(NamedTuple):
-    """What a bar is drawn with: one cell each."""
+    """The characters that a bar is drawn with, one cell each."""
 
     full: str
     half: str
     empty: str
 
 
-# Where colours may be missing the shape alone has to tell what is filled, so the track is a light line.
+# Without colours the shape alone shows what is filled, so the track is a light line.
 COLOURED = Glyphs("━", "╸", "━")
 COLOURLESS = Glyphs("━", "╾", "─")
 ASCII = Glyphs("=", "-", ".")
 
 
 class Bar(Widget):
-    """How much of something is done, in half cells of a heavy line."""
+    """A progress bar drawn as a heavy line, in steps of half a cell."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "bar--running",
@@ -44,16 +44,22 @@ class Bar(Widget):
 
     @property
     def fraction(self) -> float:
-        """The share that is filled, 0 to 1."""
+        """The fraction that is filled, 0 to 1."""
         return self._fraction
 
     @property
     def style(self) -> BarStyle:
-        """What the filled part says about its subject."""
+        """What the colour of the filled part expresses."""
         return self._style
 
     def show(self, fraction: float, style: BarStyle = "running", *, subject: object = None) -> None:
-        """Fill up to `fraction` (0 to 1); for the same `subject` it never falls, and equal paint costs nothing."""
+        """Fill the bar; only cells that change are repainted.
+
+        Args:
+            fraction: The fraction to fill, 0 to 1; values outside are clamped.
+            style: What the colour of the filled part expresses.
+            subject: What the progress belongs to. For the same subject the bar never moves backwards.
+        """
         fraction = min(1.0, max(0.0, fraction))
         if subject == self._subject:
             fraction = max(fraction, self._fraction)
@@ -67,7 +73,7 @@ class Bar(Widget):
 
     @property
     def _steps(self) -> int:
-        """The filled half cells; all of them only when nothing is left to do."""
+        """The filled half cells, rounded down: the bar is full only at a fraction of 1."""
         return int(self._fraction * self.content_size.width * STEPS_PER_CELL)
 
     @property
@@ -77,7 +83,7 @@ class Bar(Widget):
         return COLOURLESS if self.app.no_color or self.app.native_ansi_color else COLOURED
 
     def render_line(self, y: int) -> Strip:
-        """The one line of the bar."""
+        """Render the bar."""
         width, glyphs = self.content_size.width, self._glyphs
         full, half = divmod(self._steps, STEPS_PER_CELL)
         filled = self.get_component_rich_style(f"bar--{self._style}")
@@ -89,5 +95,5 @@ class Bar(Widget):
         return Strip([Segment(text, style) for text, style in parts if text], width)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """A bar is one line high."""
+        """Return the height of the bar, one line."""
         return 1

@@ -1,4 +1,4 @@
-"""What is written to a journal is there when it is opened again."""
+"""What is recorded in a journal is there when it is opened again."""
 
 import sqlite3
 from contextlib import closing
@@ -14,7 +14,7 @@ from comfytui.service.journal.paths import state_folder
 from comfytui.service.journal.records import SavedBatch, SavedPrompt
 from comfytui.session.model import BatchTag, Failure, JobStatus
 from comfytui.workflow.seeds import MAX_SEED
-from tests.service.journal.build import FINGERPRINT, ME, SERVER, at, graph, modes, order, planned
+from tests.service.journal.batches import FINGERPRINT, ME, SERVER, at, graph, modes, new_batch, recorded_batch
 
 HOSTILE = "\x1b]0;x\x07\ud800\\ud800\\\x00'; DROP TABLE prompts; --\u202e\U0001f98a"
 
@@ -25,13 +25,13 @@ def one(batches: list[SavedBatch]) -> SavedBatch:
 
 
 def first(folder: Path, *ids: str) -> SavedPrompt:
-    """The first prompt of the only batch, read by another journal."""
+    """Return the first prompt of the only batch, as another process reads it."""
     with Journal.open(folder) as journal:
         return one(journal.restore(SERVER, ids or [ME])).prompts[0]
 
 
 def test_a_batch_comes_back_as_it_was_planned(tmp_path: Path) -> None:
-    batch, submissions = order([7, 8, 9])
+    batch, submissions = new_batch([7, 8, 9])
     with Journal.open(tmp_path) as journal:
         assert journal.notice is None
         journal.plan(SERVER, ME, batch, submissions)
@@ -43,9 +43,9 @@ def test_a_batch_comes_back_as_it_was_planned(tmp_path: Path) -> None:
     assert {prompt.status for prompt in saved.prompts} == {JobStatus.SUBMITTING}
 
 
-def test_its_jobs_come_back_for_a_session(tmp_path: Path) -> None:
+def test_a_restored_prompt_becomes_a_job(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        batch = planned(journal, [5])
+        batch = recorded_batch(journal, [5])
         journal.sent(batch.prompts[0], "theirs", 3)
     job = first(tmp_path).job()
     assert (job.prompt_id, job.mine, job.owner, job.number, job.parameters.seed) == ("theirs", True, ME, 3, 5)
@@ -53,12 +53,12 @@ def test_its_jobs_come_back_for_a_session(tmp_path: Path) -> None:
     assert "KSampler" in job.classes.values()
 
 
-def test_a_prompt_on_its_way_says_since_when(tmp_path: Path) -> None:
+def test_an_unconfirmed_prompt_keeps_its_time_and_evidence(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        prompt_id = planned(journal).prompts[0]
-        journal.sending(prompt_id, 1234.5, witnesses=["p1", "p2"])
+        prompt_id = recorded_batch(journal).prompts[0]
+        journal.sending(prompt_id, 1234.5, evidence=["p1", "p2"])
         assert first(tmp_path).sending_since == 1234.5
-        assert first(tmp_path).witnesses == ("p1", "p2")
+        assert first(tmp_path).evidence == ("p1", "p2")
         journal.unsent(prompt_id)
         assert first(tmp_path).sending_since is None
         journal.sending(prompt_id, 1240.0)
@@ -67,27 +67,27 @@ def test_a_prompt_on_its_way_says_since_when(tmp_path: Path) -> None:
     assert (sent.status, sent.sending_since, sent.number, sent.accepted_id) == (JobStatus.QUEUED, None, 17, prompt_id)
 
 
-def test_what_is_sent_again_under_its_id_tells_nothing_of_the_process_of_before(tmp_path: Path) -> None:
+def test_a_resent_prompt_is_no_evidence_of_the_earlier_process(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        journal.sending(planned(journal).prompts[0], 1234.5, witnesses=["p1", "p2", "p3"])
+        journal.sending(recorded_batch(journal).prompts[0], 1234.5, evidence=["p1", "p2", "p3"])
         journal.resent({"p1", "p3", "p4"})
-        assert first(tmp_path).witnesses == ("p2",)
+        assert first(tmp_path).evidence == ("p2",)
 
 
-def test_an_end_keeps_what_came_of_it(tmp_path: Path) -> None:
+def test_an_end_keeps_its_outputs_and_failure(tmp_path: Path) -> None:
     outputs = (Output("fox_1.png", "foxes", "output", "9"), Output("fox_2.mp4", kind="gifs"))
     failure = Failure("CUDA out of memory", "3", "KSampler", "OutOfMemoryError", ("a long traceback",))
     with Journal.open(tmp_path) as journal:
-        prompt_id = planned(journal).prompts[0]
+        prompt_id = recorded_batch(journal).prompts[0]
         journal.ended(prompt_id, JobStatus.FAILED, outputs=outputs, failure=failure, seconds=3.25, wall=2000.0)
     saved = first(tmp_path)
     assert (saved.status, saved.outputs, saved.seconds, saved.ended) == (JobStatus.FAILED, outputs, 3.25, 2000.0)
     assert saved.failure == replace(failure, traceback=())
 
 
-def test_an_end_that_was_seen_before_the_answer_stands(tmp_path: Path) -> None:
+def test_an_end_that_is_recorded_before_the_answer_stands(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        prompt_id = planned(journal).prompts[0]
+        prompt_id = recorded_batch(journal).prompts[0]
         journal.sending(prompt_id, 1.0)
         journal.ended(prompt_id, JobStatus.CACHED)
         journal.sent(prompt_id, "late", 1)
@@ -96,44 +96,44 @@ def test_an_end_that_was_seen_before_the_answer_stands(tmp_path: Path) -> None:
     assert (saved.status, saved.accepted_id, saved.sending_since) == (JobStatus.CACHED, "late", None)
 
 
-def test_a_lost_one_heals_or_is_sent_again(tmp_path: Path) -> None:
+def test_a_lost_prompt_can_be_reopened(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        batch = planned(journal, [1])
+        batch = recorded_batch(journal, [1])
         journal.ended(batch.prompts[0], JobStatus.LOST, wall=3.0)
-        assert journal.claims(SERVER)[0].client_id != ME
+        assert journal.claim_ids(SERVER)[0].client_id != ME
         journal.reopened(batch.prompts[0])
         assert (first(tmp_path).status, first(tmp_path).ended) == (JobStatus.QUEUED, None)
         journal.ended(batch.prompts[0], JobStatus.SUCCEEDED, wall=4.0)
     assert (first(tmp_path).status, first(tmp_path).ended) == (JobStatus.SUCCEEDED, 4.0)
 
 
-def test_another_comfytui_may_cancel_what_is_on_the_server_or_lost(tmp_path: Path) -> None:
+def test_another_process_can_cancel_accepted_and_lost_prompts_only(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal, Journal.open(tmp_path) as other:
-        queued, lost, done, unsent = planned(journal, [1, 2, 3, 4]).prompts
+        queued, lost, done, unsent = recorded_batch(journal, [1, 2, 3, 4]).prompts
         for prompt_id in (queued, lost, done):
             journal.sent(prompt_id, prompt_id, 1)
         journal.ended(done, JobStatus.SUCCEEDED)
-        other.cancelled_for(queued, 2.0, lost=True)
-        assert journal.cancelled_among([queued]) == []  # Its owner sent it again.
+        other.cancelled_for_owner(queued, 2.0, lost=True)
+        assert journal.cancelled_among([queued]) == []  # Its owner re-sent it.
         journal.ended(lost, JobStatus.LOST)
-        other.cancelled_for(lost, 2.0, lost=True)
+        other.cancelled_for_owner(lost, 2.0, lost=True)
         for prompt_id in (queued, done, unsent):
-            other.cancelled_for(prompt_id, 2.0, lost=False)
+            other.cancelled_for_owner(prompt_id, 2.0, lost=False)
         assert journal.cancelled_among([queued, lost, done, unsent, "unknown"]) == [queued, lost]
         journal.ended(queued, JobStatus.LOST)
         assert journal.cancelled_among([queued]) == [queued]
 
 
-def test_either_id_finds_a_prompt_that_the_server_renamed(tmp_path: Path) -> None:
+def test_a_prompt_is_found_by_its_own_id_and_by_the_servers(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        batch = planned(journal, [1, 2])
+        batch = recorded_batch(journal, [1, 2])
         mine, other = batch.prompts
-        journal.rekeyed(mine, "server-made")
+        journal.sent(mine, "server-made", 1)
         journal.ended("server-made", JobStatus.SUCCEEDED)
-        # A server that gives the id of another prompt does not hide that one.
-        journal.rekeyed(mine, other)
+        # A server that assigns the id of another prompt does not hide that prompt.
+        journal.sent(mine, other, 1)
         journal.ended(other, JobStatus.FAILED)
-        journal.rekeyed(mine, "server-made")
+        journal.sent(mine, "server-made", 1)
         assert journal.graph_of("server-made") == journal.graph_of(mine) == graph(1)
         saved = one(journal.restore(SERVER, [ME]))
     assert [prompt.status for prompt in saved.prompts] == [JobStatus.SUCCEEDED, JobStatus.FAILED]
@@ -144,7 +144,7 @@ def test_either_id_finds_a_prompt_that_the_server_renamed(tmp_path: Path) -> Non
 @pytest.mark.parametrize("seed", [0, 2**53 + 1, 2**63, MAX_SEED])
 def test_seeds_are_exact(tmp_path: Path, seed: int) -> None:
     with Journal.open(tmp_path) as journal:
-        planned(journal, [seed])
+        recorded_batch(journal, [seed])
     saved = first(tmp_path)
     assert (saved.parameters.seed, saved.graph) == (seed, graph(seed))
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
@@ -152,7 +152,7 @@ def test_seeds_are_exact(tmp_path: Path, seed: int) -> None:
 
 
 def test_any_text_and_number_comes_back(tmp_path: Path) -> None:
-    batch, (submission,) = order([1], HOSTILE)
+    batch, (submission,) = new_batch([1], HOSTILE)
     with Journal.open(tmp_path) as journal:
         journal.plan(at(HOSTILE, HOSTILE), ME, batch, [replace(submission, graph=graph(1, HOSTILE))])
         journal.remember_fingerprint(HOSTILE, HOSTILE)
@@ -179,22 +179,19 @@ def test_fingerprints_are_by_server(tmp_path: Path) -> None:
 
 def test_restore_gives_the_unfinished_of_these_ids_and_the_last_ended_ones(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        ended = [planned(journal, [1], title=f"ended {number}") for number in range(5)]
+        ended = [recorded_batch(journal, [1], title=f"ended {number}") for number in range(5)]
         for batch in ended:
             journal.ended(batch.prompts[0], JobStatus.SUCCEEDED)
-        half = planned(journal, [1, 2], title="half")
+        half = recorded_batch(journal, [1, 2], title="half")
         journal.ended(half.prompts[0], JobStatus.SUCCEEDED)
-        planned(journal, client_id="other", title="unfinished of another id")
-        planned(journal, server=at("elsewhere"))
+        recorded_batch(journal, client_id="other", title="unfinished of another id")
+        recorded_batch(journal, server=at("elsewhere"))
         titles = [[saved.batch.title for saved in journal.restore(SERVER, [ME], recent)] for recent in (0, 2, 20)]
-        journal.forget(half.id)
-        assert journal.restore(SERVER, [ME], 0) == []
-        assert journal.graph_of(half.prompts[0]) is None
     assert titles == [["half"], ["ended 3", "ended 4", "half"], [*(f"ended {number}" for number in range(5)), "half"]]
 
 
 def test_a_batch_that_is_planned_again_keeps_what_is_known_of_it(tmp_path: Path) -> None:
-    batch, submissions = order([1, 2, 3])
+    batch, submissions = new_batch([1, 2, 3])
     with Journal.open(tmp_path) as journal:
         journal.plan(SERVER, ME, batch, submissions[:2])
         journal.ended(submissions[0].prompt_id, JobStatus.SUCCEEDED)
@@ -208,8 +205,8 @@ def test_a_batch_that_is_planned_again_keeps_what_is_known_of_it(tmp_path: Path)
 def test_everything_is_for_the_user_alone(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "comfytui"
     with Journal.open(folder) as journal:
-        planned(journal)
-        journal.claims(SERVER)
+        recorded_batch(journal)
+        journal.claim_ids(SERVER)
         found = modes(folder)
         assert {"journal.sqlite3", "journal.sqlite3-wal", "journal.sqlite3-shm"} < set(found)
         assert set(found.values()) == {0o600}
@@ -227,14 +224,14 @@ def test_the_users_own_state_folder_is_for_the_user_alone(tmp_path: Path, monkey
     assert tmp_path.joinpath("comfytui").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_folder_of_somebodys_choice_keeps_its_mode(tmp_path: Path) -> None:
+def test_a_folder_that_the_user_chose_keeps_its_mode(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with Journal.open(tmp_path):
         assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
-def test_words_of_the_form_are_all_that_is_kept(tmp_path: Path) -> None:
-    batch, submissions = order()
+def test_only_the_request_and_its_results_are_stored(tmp_path: Path) -> None:
+    batch, submissions = new_batch()
     with Journal.open(tmp_path) as journal:
         journal.plan(SERVER, ME, batch, submissions)
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
@@ -244,8 +241,8 @@ def test_words_of_the_form_are_all_that_is_kept(tmp_path: Path) -> None:
     assert set(chain(asdict(submissions[0]), ["seed"])) - {"marks"} <= columns
 
 
-def test_whoever_sends_a_prompt_again_owns_its_batch_from_then_on(tmp_path: Path) -> None:
-    batch, submissions = order()
+def test_the_client_id_that_resends_a_prompt_owns_its_batch(tmp_path: Path) -> None:
+    batch, submissions = new_batch()
     with Journal.open(tmp_path) as journal:
         journal.plan(SERVER, ME, batch, submissions)
         journal.ended(batch.prompts[0], JobStatus.LOST)

@@ -1,4 +1,4 @@
-"""Whatever is written in whatever order: the journal gives back the last words, now and after it is opened again."""
+"""After any sequence of calls the journal restores the last state, before and after it is opened again."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfytui.comfy.protocol.events import Output
-from comfytui.service.journal.codec import escaped, real, unescaped
+from comfytui.service.journal.codec import escape, finite, unescape
 from comfytui.service.journal.journal import Journal
 from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.workflow.seeds import MAX_SEED
-from tests.service.journal.build import at, graph
+from tests.service.journal.batches import at, graph
 
 TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=8)
 NUMBERS = st.one_of(st.none(), st.floats(), st.integers(-(10**400), 10**400))
@@ -30,16 +30,14 @@ CALLS = st.one_of(
     st.tuples(st.just("sending"), WHOLE, st.floats(0, 1e12)),
     st.tuples(st.just("sent"), WHOLE, TEXTS, NUMBERS),
     st.tuples(st.just("unsent"), WHOLE),
-    st.tuples(st.just("rekeyed"), WHOLE, TEXTS),
     st.tuples(st.just("ended"), WHOLE, ENDS, OUTPUTS, FAILURES, NUMBERS, NUMBERS),
     st.tuples(st.just("reopened"), WHOLE),
-    st.tuples(st.just("forget"), WHOLE),
 )
 
 
 @dataclass
 class Known:
-    """What the journal should know of a prompt."""
+    """The state of a prompt that the journal should restore."""
 
     batch: str
     status: JobStatus = JobStatus.SUBMITTING
@@ -49,8 +47,8 @@ class Known:
     end: tuple[Any, ...] = ((), None, None, None)
 
 
-class Desk:
-    """A journal and what it should know."""
+class JournalModel:
+    """A journal, and a model of what it should restore."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
@@ -64,10 +62,6 @@ class Desk:
         match call:
             case "plan", server, owner, title, seeds:
                 self.plan(server, owner, title, seeds)
-            case "forget", number:
-                self.journal.forget(f"batch-{number}")
-                self.batches.pop(f"batch-{number}", None)
-                self.known = {key: known for key, known in self.known.items() if known.batch != f"batch-{number}"}
             case name, number, *rest:
                 self.write(name, self.prompt(number), rest)
 
@@ -94,18 +88,17 @@ class Desk:
                 known.sending = wall if known.status is JobStatus.SUBMITTING else known.sending
             case "sent", [accepted, number]:
                 self.journal.sent(prompt_id, accepted, number or 0.0)
-                known.accepted, known.number, known.sending = accepted, real(number or 0.0), None
+                known.accepted, known.number, known.sending = accepted, finite(number or 0.0), None
                 known.status = JobStatus.QUEUED if known.status is JobStatus.SUBMITTING else known.status
             case "unsent", _:
                 self.journal.unsent(prompt_id)
                 known.sending = None
-            case "rekeyed", [accepted]:
-                self.journal.rekeyed(prompt_id, accepted)
-                known.accepted = accepted
             case "ended", [status, outputs, failure, seconds, wall]:
                 self.journal.ended(prompt_id, status, outputs=outputs, failure=failure, seconds=seconds, wall=wall)
-                known.status, known.sending = status, None
-                known.end = outputs, failure, real(seconds), real(wall)
+                # LOST is inferred, so it replaces no end that was recorded before.
+                if status.final or not known.status.ended:
+                    known.status, known.sending = status, None
+                    known.end = outputs, failure, finite(seconds), finite(wall)
             case _:
                 self.journal.reopened(prompt_id)
                 known.status, known.sending, known.end = JobStatus.QUEUED, None, Known("").end
@@ -116,15 +109,15 @@ class Desk:
 
 @settings(max_examples=60)
 @given(st.lists(CALLS, max_size=25))
-def test_the_last_words_come_back(calls: list[tuple[Any, ...]]) -> None:
+def test_the_last_recorded_state_is_restored(calls: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory() as folder:
         with Journal.open(Path(folder)) as journal:
-            desk = Desk(journal)
+            model = JournalModel(journal)
             for call in calls:
-                desk.do(call)
-            before = desk.restored(journal)
+                model.do(call)
+            before = model.restored(journal)
         with Journal.open(Path(folder)) as journal:
-            after = desk.restored(journal)
+            after = model.restored(journal)
     assert after == before
     found = {prompt.prompt_id: prompt for batches in after for saved in batches for prompt in saved.prompts}
     assert {
@@ -137,16 +130,16 @@ def test_the_last_words_come_back(calls: list[tuple[Any, ...]]) -> None:
             (saved.outputs, saved.failure, saved.seconds, saved.ended),
         )
         for key, saved in found.items()
-    } == desk.known
-    assert all(saved.recipe.seed is not None for saved in found.values())
-    assert {key for key, saved in found.items() if not saved.parcel()} == {
+    } == model.known
+    assert all(saved.parameters.seed is not None for saved in found.values())
+    assert {key for key, saved in found.items() if not saved.submission()} == {
         key for key, saved in found.items() if saved.status.ended
     }
-    assert {saved.batch.id for batches in after for saved in batches} == set(desk.batches)
+    assert {saved.batch.id for batches in after for saved in batches} == set(model.batches)
 
 
 @given(TEXTS, TEXTS)
-def test_no_two_texts_are_stored_alike(one: str, other: str) -> None:
-    assert unescaped(escaped(one)) == one
-    assert (escaped(one) == escaped(other)) == (one == other)
-    escaped(one).encode()
+def test_no_two_texts_are_escaped_alike(one: str, other: str) -> None:
+    assert unescape(escape(one)) == one
+    assert (escape(one) == escape(other)) == (one == other)
+    escape(one).encode()

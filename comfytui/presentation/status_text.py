@@ -1,0 +1,76 @@
+"""Describe the state of the link and of jobs."""
+
+from comfytui.presentation.formatting import duration
+from comfytui.sanitize import sanitize
+from comfytui.session.model import Failure, Job, Link, LinkKind
+from comfytui.session.state import Run
+
+FAILURE_LIMIT = 300
+"""Characters of a failure's message that are shown in one line."""
+AS_LAST_SEEN = "as last seen"
+"""Marks data that is out of date because the server cannot be reached."""
+
+
+def link_label(link: Link, now: float, *, ascii_only: bool = False) -> str:
+    """Return the state of the link as a glyph and a few words; `now` in monotonic seconds."""
+    up, down = ("*", "!") if ascii_only else ("●", "○")
+    match link.kind:
+        case LinkKind.LIVE:
+            return f"{up} live, {link.behind} s behind" if link.behind else f"{up} live"
+        case LinkKind.POLLING:
+            return f"{up} polling every {link.poll_interval or 0:.0f} s (no websocket)"
+        case LinkKind.BUSY:
+            return f"{down} busy (loading?)"
+        case LinkKind.DEAF:
+            return f"{down} no messages, reconnecting"
+        case LinkKind.OFFLINE:
+            since = "" if link.since is None else f" {now - link.since:.0f} s"
+            return f"{down} offline{since}{_next_retry(link.retry_at, now)}"
+        case kind:
+            return f"{down} {kind}"
+
+
+def _next_retry(at: float | None, now: float) -> str:
+    if at is None:
+        return ""
+    return f", retry in {at - now:.0f} s" if round(at - now) > 0 else ", trying now"
+
+
+def link_description(link: Link, now: float) -> str:
+    """Return a sentence or two about the link: its state, since when, and why; `now` in monotonic seconds."""
+    if link.behind:
+        return (
+            f"Live, but messages arrive {link.behind} s late: the connection is too slow for them. "
+            "Ended jobs are read over HTTP; new prompts ask for no previews until it keeps up."
+        )
+    since = "" if link.since is None else f" for {duration(now - link.since)}"
+    state = f"{link_label(link, now, ascii_only=True)[2:].capitalize()}{'' if 'offline' in link.kind else since}."
+    if link.reason:
+        return f"{state} {link.reason}"
+    return f"{state} Messages arrive over the websocket." if link.kind is LinkKind.LIVE else state
+
+
+def status_label(job: Job) -> str:
+    """Return one word for the status of a job: `queued`, `done`, or `dismissed` for a lost job that was dismissed."""
+    return "dismissed" if job.dismissed else job.status.label
+
+
+def job_status_text(job: Job, run: Run | None) -> str:
+    """Return the status of a job with its progress: `running   Step 12/20 (60%)`, `queued`, `done`."""
+    if run is None or run.prompt_id != job.prompt_id:
+        return f"{status_label(job)}   {job.note}".rstrip()
+    if not run.step:
+        return f"{job.status.label}   {run.phase}"
+    return f"{job.status.label}   Step {run.step}/{run.steps} ({100 * run.step // run.steps}%)"
+
+
+def failure_text(label: str, failure: Failure) -> str:
+    """Return `failed in KSampler: CUDA out of memory`, where `label` is `failed`."""
+    where = f" in {sanitize(failure.node_type, 60)}" if failure.node_type else ""
+    message = sanitize(failure.message, FAILURE_LIMIT)
+    return f"{label}{where}: {message}" if message else label + where
+
+
+def node_label(class_type: str, node_id: str) -> str:
+    """Return `KSampler, node 3`, or as much of it as is known."""
+    return ", ".join(filter(None, (class_type, f"node {node_id}" if node_id else "")))

@@ -1,0 +1,170 @@
+"""Images of lost jobs are found by the graphs that ComfyUI writes into them."""
+
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.protocol.events import Output
+from comfytui.comfy.server import Server
+from comfytui.service.submission import recovery
+from comfytui.service.submission.batch import Submission
+from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
+from comfytui.session.selectors import lost_jobs
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.faults.cell import MODEL, Cell, cell_of
+from tests.faults.scaled import scale
+from tests.waiting import eventually
+from tests.watcher import small_order, watching
+
+CONFIG = SimConfig(steps_per_second=20, load_seconds=0.1)
+
+
+@pytest.fixture(autouse=True)
+def scaled(monkeypatch: pytest.MonkeyPatch) -> None:
+    scale(monkeypatch)
+
+
+async def made_unseen(cell: Cell, images: int, made: int, size: int = 64) -> Batch:
+    """A batch of which some images were made while the link was down, before the server was restarted."""
+    batch = await cell.watcher.order(images, model=MODEL, steps=12, width=size, height=size)
+    await cell.watcher.queued(batch)
+    await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
+    cell.proxy.go_down()
+    cell.proxy.cut()
+    await cell.worked_off(made)
+    await cell.sim.restart()
+    await cell.proxy.come_up()
+    jobs = await cell.watcher.until(batch, patience=20)
+    assert {job.status for job in jobs} == {JobStatus.LOST}
+    await cell.watcher.live()
+    return batch
+
+
+async def recover_outputs(cell: Cell) -> tuple[int, list[Job]]:
+    """Recover outputs; return how many jobs are found, and the jobs."""
+    found = cell.watcher.service.recover_outputs([job.prompt_id for job in lost_jobs(cell.state) if job.note])
+    await eventually(found.done, "the answer")
+    return found.result(), list(cell.state.jobs.values())
+
+
+async def test_finished_images_are_found_and_only_the_others_are_lost() -> None:
+    async with cell_of(CONFIG) as cell:
+        await made_unseen(cell, images=3, made=2)
+        found, jobs = await recover_outputs(cell)
+        assert found == 2
+        assert [(job.status, job.note) for job in jobs[:2]] == [(JobStatus.SUCCEEDED, "")] * 2
+        assert [job.outputs for job in jobs[:2]] == [(Output(f"comfytui_0000{n}_.png"),) for n in (1, 2)]
+        assert jobs[2].status is JobStatus.LOST
+
+
+async def test_the_head_of_a_large_image_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "HEAD", 2 * 1024)
+    async with cell_of(CONFIG) as cell:
+        await made_unseen(cell, images=1, made=1, size=512)
+        (picture,) = cell.sim.files.contents.values()
+        assert len(picture) > 32 * recovery.HEAD
+        assert (await recover_outputs(cell))[0] == 1
+
+
+async def test_a_job_that_did_not_finish_is_not_found() -> None:
+    async with cell_of(CONFIG) as cell:
+        earlier = await cell.watcher.order(2, model=MODEL)
+        await cell.watcher.until(earlier, JobStatus.SUCCEEDED)
+        batch = await cell.watcher.order(1, model=MODEL, steps=400)
+        await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
+        await cell.sim.restart()
+        await cell.watcher.until(batch, patience=20)
+        await cell.watcher.live()
+        found, jobs = await recover_outputs(cell)
+        assert found == 0
+        assert (jobs[-1].status, jobs[-1].note) == (JobStatus.LOST, MAY_HAVE_FINISHED)
+
+
+async def test_a_found_job_stays_finished_in_the_next_session(tmp_path: Path) -> None:
+    async with SimServer(CONFIG) as sim:
+        async with watching(Server.from_url(sim.url), folder=tmp_path) as first:
+            batch = await first.order(1, model=MODEL, steps=12)
+            await eventually(lambda: first.state.run and first.state.run.step, "a step")
+        await eventually(lambda: sim.queue.history, "the end")
+        await sim.restart()
+        async with watching(Server.from_url(sim.url), folder=tmp_path) as second:
+            await eventually(lambda: lost_jobs(second.state), "the loss")
+            found = second.service.recover_outputs(batch.prompts)
+            await eventually(found.done, "the answer")
+            assert found.result() == 1
+        async with watching(Server.from_url(sim.url), folder=tmp_path) as third:
+            await third.live()
+            assert [job.outputs for job in third.jobs(batch)] == [(Output("comfytui_00001_.png"),)]
+
+
+async def test_only_the_newest_images_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "MAX_IMAGES", 2)
+    async with cell_of(replace(CONFIG, steps_per_second=100)) as cell:
+        await made_unseen(cell, images=4, made=4)
+        views = cell.asked("/view")
+        found, _ = await recover_outputs(cell)
+        assert (found, views.hits) == (2, 2)
+
+
+async def test_an_image_that_cannot_be_read_does_not_end_the_search() -> None:
+    async with cell_of(CONFIG) as cell:
+        await made_unseen(cell, images=3, made=3)
+        with cell.sim.faults.fail(404, "/view", times=1) as gone:
+            assert (await recover_outputs(cell))[0] == 2
+        assert gone.hits == 1
+
+
+async def test_a_job_with_missing_images_is_not_finished() -> None:
+    async with cell_of(CONFIG) as cell:
+        (graph,) = small_order(1, model=MODEL).graphs
+        saves = graph["9"]
+        twice = {**graph, "50": {**saves, "inputs": {**saves["inputs"], "filename_prefix": "second"}}}
+        await cell.watcher.order(1, model=MODEL)
+        await cell.worked_off(1)
+        async with ComfyClient(Server.from_url(cell.sim.url)) as client:
+            await client.submit(twice, prompt_id=str(uuid4()), client_id="me", marks={})
+            await cell.worked_off(2)
+            both = [Submission("p", "b", twice, {}, None)]
+            assert len(await recovery.finished_by_images(both, client)) == 1
+            gone = next(key for key in cell.sim.files.contents if key[2].startswith("second"))
+            del cell.sim.files.contents[gone]
+            assert await recovery.finished_by_images(both, client) == ()
+
+
+async def test_dismissed_jobs_are_no_longer_lost() -> None:
+    async with cell_of(CONFIG) as cell:
+        batch = await made_unseen(cell, images=3, made=1)
+        cell.watcher.service.cancel(batch.prompts[0])
+        await eventually(lambda: [job.prompt_id for job in lost_jobs(cell.state)] == list(batch.prompts[1:]), "the one")
+        cell.watcher.service.cancel_batch(batch.id)
+        await eventually(lambda: not lost_jobs(cell.state), "the rest")
+        assert {job.status for job in cell.watcher.jobs(batch)} == {JobStatus.CANCELLED}
+        messages = ["Dismissed: it was lost, and will not be resent.", "2 lost dismissed."]
+        await eventually(lambda: cell.watcher.sentences == messages, "the messages")
+        assert len(cell.sim.submitted) == 3
+
+
+async def test_many_lost_jobs_are_searched_in_one_page_of_the_history() -> None:
+    async with cell_of(replace(CONFIG, steps_per_second=0)) as cell:
+        batch = await cell.watcher.order(12, model=MODEL)
+        await eventually(lambda: len(cell.sim.queue.history) == 12, "their entries")
+        one_by_one = cell.sim.faults.delay(0.0, "/history/")
+        async with ComfyClient(Server.from_url(cell.sim.url)) as client:
+            wanted = [*batch.prompts, *(str(uuid4()) for _ in range(20))]
+            known = await recovery.finished_in_history(wanted, client)
+        assert [past.prompt.prompt_id for past in known] == list(batch.prompts)
+        assert one_by_one.hits == 0
+
+
+async def test_few_lost_jobs_are_requested_one_by_one_and_a_failed_request_hides_no_other() -> None:
+    async with cell_of(replace(CONFIG, steps_per_second=0)) as cell:
+        batch = await cell.watcher.order(3, model=MODEL)
+        await eventually(lambda: len(cell.sim.queue.history) == 3, "their entries")
+        cell.sim.faults.fail(500, f"/history/{batch.prompts[1]}")
+        async with ComfyClient(Server.from_url(cell.sim.url)) as client:
+            known = await recovery.finished_in_history(batch.prompts, client)
+        assert [past.prompt.prompt_id for past in known] == [batch.prompts[0], batch.prompts[2]]
