@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from comfytui.cli.startup_server import remember_server
-from comfytui.ui.drafts import Drafts
+from comfytui.ui.drafts import DraftFolder
 from comfytui.workflow.builtin import txt2img
 
 WRITERS: dict[str, Callable[[Path, str], object]] = {
     "last server": lambda _, text: remember_server(text),
-    "draft": lambda folder, text: Drafts(folder).write(txt2img(), {"prompt": text}),
+    "draft": lambda folder, text: DraftFolder(folder).write(txt2img(), {"prompt": text}),
 }
 
 

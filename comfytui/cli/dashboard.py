@@ -76,9 +76,9 @@ def run_dashboard(
     gc.disable()
     from comfytui.service.journal.paths import state_folder
     from comfytui.ui.app import ComfyApp
-    from comfytui.ui.drafts import Drafts
+    from comfytui.ui.drafts import DraftFolder
     from comfytui.ui.options import Options
-    from comfytui.ui.themes import KeptTheme
+    from comfytui.ui.themes import ThemeStore
 
     app = ComfyApp(
         Options(
@@ -87,8 +87,8 @@ def run_dashboard(
             previews=not no_previews,
             ascii=ascii_only or not _supports_unicode(),
             journal=journal,
-            drafts=Drafts(journal),
-            theme=KeptTheme(state_folder()),
+            drafts=DraftFolder(journal),
+            theme=ThemeStore(state_folder()),
             **options,
         ),
         server,
@@ -100,7 +100,7 @@ def _run(app: "ComfyApp", *, mouse: bool) -> None:
     """Run the app, print its last message, and exit with its code if that is not 0."""
     from comfytui.ui.terminal.shutdown import Shutdown
 
-    with Shutdown(app.leave, app.at_end):
+    with Shutdown(app.leave, app.shutdown_hooks):
         app.run(mouse=mouse)
         # After a SIGHUP there is no terminal left to print to.
         if app.farewell and app.return_code != 128 + signal.SIGHUP:

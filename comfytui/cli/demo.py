@@ -26,7 +26,9 @@ def demo(steps_per_second: float, foreign: int, **dashboard: Any) -> None:
 
     try:
         with demo_server(steps_per_second, foreign) as url:
-            run_dashboard(Server.from_url(url), demo=demo_server, remember=lambda _: None, command=(), **dashboard)
+            run_dashboard(
+                Server.from_url(url), demo=demo_server, remember_server=lambda _: None, reopen_command=(), **dashboard
+            )
     except NoDemoError as error:
         raise click.ClickException(str(error)) from None
 

@@ -1,4 +1,4 @@
-"""Fetching a job's pictures and saving them."""
+"""Download a job's files: to save them, or to show a picture."""
 
 import asyncio
 from contextlib import ExitStack, suppress
@@ -12,7 +12,7 @@ from comfytui.sanitize import sanitize
 from comfytui.service.notifications import Severity
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
-from comfytui.ui.new_files import SaveError, clear_parts, new_file
+from comfytui.ui.new_files import SaveError, new_file, remove_stale_parts
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.workflow.image_metadata import graph_in
 from comfytui.workflow.parameters import GenerationParameters, parameters_of
@@ -20,17 +20,22 @@ from comfytui.workflow.parameters import GenerationParameters, parameters_of
 if TYPE_CHECKING:
     from comfytui.comfy.protocol.events import Output
 
-NOT_ITS_OWN = (
+SEED_DIFFERS = (
     "{} has a different seed than this job: it is an older image from the cache, or a newer one of the same name."
 )
-
-
 MANY_FILES = 100
-"""Files of one job that are saved without a question; a server may claim any number."""
+"""Files of one job that are saved without confirmation; a server may claim any number."""
+MAX_METADATA_BYTES = 32 * 2**20
+"""Bytes of a saved file that are searched for the graph in its metadata."""
+MAX_SHOWN_BYTES = 32 * 2**20
+"""Bytes of a picture that is downloaded only to be shown."""
 
 
-async def save_and_tell(app: App[None], service: ServiceThread, job: Job, folder: Path) -> None:
-    """Save every file of a job, and say what is where; call it in a worker, since many files are asked about."""
+async def save_and_notify(app: App[None], service: ServiceThread, job: Job, folder: Path) -> None:
+    """Save every file of a job and notify the user of the result.
+
+    Call it in a worker: it asks for confirmation where there are many files.
+    """
     if len(job.outputs) > MANY_FILES:
         question = (
             f"The server lists {len(job.outputs):,} files for this job. Save them all in {sanitize(str(folder), 200)}?"
@@ -42,61 +47,66 @@ async def save_and_tell(app: App[None], service: ServiceThread, job: Job, folder
 
 
 async def save_outputs(service: ServiceThread, job: Job, folder: Path) -> tuple[str, Severity]:
-    """Save every file of a job in `folder`; one sentence that says what is where."""
+    """Save every file of a job in a folder.
+
+    Returns:
+        A message that says what was saved where, or what failed, and its severity.
+    """
     if not job.outputs:
         return "This job has no files to save.", "information"
     saved: list[Path] = []
-    strange = ""
+    other_seed = ""
     try:
-        await asyncio.to_thread(clear_parts, folder)
+        await asyncio.to_thread(remove_stale_parts, folder)
         for output in job.outputs:
             saved.append(await _save(service, output, folder))
-            if not strange and await asyncio.to_thread(lambda: _is_of_another(job, _start_of(saved[-1]))):
-                strange = sanitize(output.filename, 80)
+            if not other_seed and await asyncio.to_thread(lambda: _seed_differs(job, _read_head(saved[-1]))):
+                other_seed = sanitize(output.filename, 80)
     except (ComfyError, SaveError) as error:
         done = f"{len(saved)} of {len(job.outputs)} saved. " if saved else ""
         return f"{done}{error}", "error"
     where = sanitize(str(saved[0]), 200)
-    told = f"Saved {where}" if len(saved) == 1 else f"Saved {len(saved)} files, the first as {where}"
-    if strange:
-        return f"{told}. {NOT_ITS_OWN.format(strange)}", "warning"
-    return told, "information"
+    text = f"Saved {where}" if len(saved) == 1 else f"Saved {len(saved)} files, the first as {where}"
+    if other_seed:
+        return f"{text}. {SEED_DIFFERS.format(other_seed)}", "warning"
+    return text, "information"
 
 
-READ_LIMIT = 32 * 2**20
-"""Bytes of a saved file in which the graph that made it is looked for."""
-SHOWN_LIMIT = 32 * 2**20
-"""Bytes of a picture that is only to be shown."""
+async def fetch_for_display(service: ServiceThread, output: "Output") -> bytes:
+    """Download a picture in a small format, to be shown only.
 
-
-async def shown_picture(service: ServiceThread, output: "Output") -> bytes:
-    """A light version of a picture, for the screen."""
+    Raises:
+        ComfyError: It could not be downloaded.
+    """
     return await asyncio.wrap_future(
-        service.call(lambda client: client.view(output, preview="webp;90", limit=SHOWN_LIMIT))
+        service.call(lambda client: client.view(output, preview="webp;90", limit=MAX_SHOWN_BYTES))
     )
 
 
 async def _save(service: ServiceThread, output: "Output", folder: Path) -> Path:
-    """Save one file as it arrives, so that no large one stands in memory; where it went."""
+    """Download one file piece by piece, so that a large one is never in memory, and return its path."""
     with ExitStack() as stack:
         file = await asyncio.to_thread(stack.enter_context, new_file(folder))
 
-        async def take(piece: bytes) -> None:
+        async def write(piece: bytes) -> None:
             await asyncio.to_thread(file.write, piece)
 
-        await asyncio.wrap_future(service.call(lambda client: client.download(output, take)))
-        return await asyncio.to_thread(file.take_name, output.filename)
+        await asyncio.wrap_future(service.call(lambda client: client.download(output, write)))
+        return await asyncio.to_thread(file.commit, output.filename)
 
 
-def _start_of(path: Path) -> bytes:
-    """What is read of a saved file to find the graph that made it."""
+def _read_head(path: Path) -> bytes:
+    """Return the beginning of a saved file, or nothing if it cannot be read."""
     with suppress(OSError), path.open("rb") as file:
-        return file.read(READ_LIMIT)
+        return file.read(MAX_METADATA_BYTES)
     return b""
 
 
-def _is_of_another(job: Job, data: bytes) -> bool:
-    """Whether a picture names another seed than the job had: a server whose folder is emptied counts anew."""
+def _seed_differs(job: Job, data: bytes) -> bool:
+    """Return whether a picture's metadata names another seed than the job had.
+
+    A server whose output folder was emptied starts numbering anew, so that file names are used again.
+    """
     seeds = zip(_seeds(parameters_of(graph_in(data))), _seeds(job.parameters), strict=False)
     return any(None not in pair and pair[0] != pair[1] for pair in seeds)
 

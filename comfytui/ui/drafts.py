@@ -1,4 +1,4 @@
-"""The form's content on its way to the disk."""
+"""Drafts of the prompt form on disk: what was typed is there again at the next start."""
 
 import hashlib
 import json
@@ -9,32 +9,42 @@ from threading import Lock, Thread
 from comfytui.private_files import replace_private
 from comfytui.workflow.graph import Workflow
 
-LIMIT = 8 * 2**20
-"""Bytes of a draft that are read; a prompt of a million characters has fewer."""
+MAX_DRAFT_BYTES = 8 * 2**20
+"""Larger drafts are not read; one with a prompt of a million characters is smaller."""
 
-Texts = Mapping[str, str]
-"""What each control of the form holds, as it was typed."""
+FormTexts = Mapping[str, str]
+"""The text of each control of the form by the control's id, as it was typed."""
 
 
-class Drafts:
-    """The drafts in a folder, or of no folder none; one that cannot be read or written costs this comfort only."""
+class DraftFolder:
+    """The drafts below a folder, one for each workflow.
+
+    A draft that cannot be read or written is not an error: it is a convenience only.
+
+    Args:
+        folder: The state folder, or None to keep no drafts.
+    """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
-    def read(self, workflow: Workflow) -> Texts:
-        """What stood in the form of this workflow the last time."""
+    def read(self, workflow: Workflow) -> FormTexts:
+        """Return the draft of a workflow's form, empty if there is none or it is damaged."""
         if self._folder is None:
             return {}
         try:
             file = self._file(self._folder, workflow)
-            texts = json.loads(file.read_bytes()) if file.stat().st_size <= LIMIT else None
+            texts = json.loads(file.read_bytes()) if file.stat().st_size <= MAX_DRAFT_BYTES else None
         except (OSError, ValueError, RecursionError):
             return {}
         return {name: text for name, text in texts.items() if isinstance(text, str)} if isinstance(texts, dict) else {}
 
-    def write(self, workflow: Workflow, texts: Texts) -> bool:
-        """Keep what stands there now, whole; what was there before stays where that cannot be done."""
+    def write(self, workflow: Workflow, texts: FormTexts) -> bool:
+        """Replace the draft of a workflow's form.
+
+        Returns:
+            False if it could not be written: the previous draft stays.
+        """
         if self._folder is None:
             return True
         try:
@@ -49,36 +59,40 @@ class Drafts:
         return folder / "drafts" / f"{hashlib.sha256(graph).hexdigest()[:32]}.json"
 
 
-NO_DRAFTS = Drafts(None)
+NO_DRAFTS = DraftFolder(None)
 
 
-class Draft:
-    """The newest content, until `keep` has it; `keep` may be slow, and says whether it could."""
+class DraftWriter:
+    """Holds the form's newest content and writes it, from any thread.
 
-    def __init__(self, keep: Callable[[Texts], bool]) -> None:
-        self._keep = keep
-        self._texts: Texts = {}
-        self._kept: Texts = {}
+    Args:
+        write: Writes the content and returns whether it could; it may block for as long as the disk does.
+    """
+
+    def __init__(self, write: Callable[[FormTexts], bool]) -> None:
+        self._write = write
+        self._texts: FormTexts = {}
+        self._written: FormTexts = {}
         self._lock = Lock()
 
-    def begin(self, texts: Texts) -> None:
-        """Take what stands there before anybody typed: nothing to write."""
-        self._texts = self._kept = texts
+    def set_initial(self, texts: FormTexts) -> None:
+        """Take the content before anything was typed, which needs no writing."""
+        self._texts = self._written = texts
 
-    def change(self, texts: Texts) -> bool:
-        """Take what stands there now; whether there is something to write."""
+    def update(self, texts: FormTexts) -> bool:
+        """Take new content and return whether it differs from what was written."""
         self._texts = texts
-        return texts != self._kept
+        return texts != self._written
 
-    def write(self) -> None:
-        """Write what is not kept yet; two threads that come at once do not overtake each other."""
+    def flush(self) -> None:
+        """Write what is not written yet. Concurrent calls run one after another, so that the newest content wins."""
         with self._lock:
             texts = self._texts
-            if texts != self._kept and self._keep(texts):
-                self._kept = texts
+            if texts != self._written and self._write(texts):
+                self._written = texts
 
-    def start_writing(self) -> Thread:
-        """Write in a thread of its own; a daemon, since a disk that hangs must not keep a process that wants to end."""
-        thread = Thread(target=self.write, name="comfytui draft", daemon=True)
+    def flush_in_thread(self) -> Thread:
+        """Start `flush` in a thread; a daemon, so that a disk that hangs does not keep the process alive."""
+        thread = Thread(target=self.flush, name="comfytui draft", daemon=True)
         thread.start()
         return thread

@@ -1,12 +1,19 @@
-"""The keys of the dashboard: each has an id, so that it can be remapped, and stands in footer, help and palette."""
+"""The key bindings of the dashboard, and the texts of the help about the others.
+
+Each binding has an id, so that it can be remapped, and appears in the footer, the help or the command palette.
+"""
+
+from collections.abc import Iterable
+from typing import Any
 
 from textual.binding import Binding
+from textual.screen import Screen
 
-HELP_ANYWHERE = Binding(
+HELP_BINDING = Binding(
     "f1", "help", "Help", key_display="F1", priority=True, id="help-anywhere", tooltip="Show all keys"
 )
-"""Works in text fields and dialogs too, for which it belongs to the application."""
-DASHBOARD = [
+"""A binding of the application, so that it works in text fields and dialogs too."""
+DASHBOARD_BINDINGS = [
     Binding(
         "f5,ctrl+j", "generate", "Generate", key_display="F5", priority=True, id="generate", tooltip="Queue the batch"
     ),
@@ -42,32 +49,38 @@ DASHBOARD = [
         show=False,
         tooltip="Reconnect now",
     ),
-    # Named here for its place in the footer, where ? replaces it as soon as letters act.
-    HELP_ANYWHERE,
+    # Listed here for its place in the footer; ? replaces it there while letters are commands.
+    HELP_BINDING,
     Binding("escape", "leave", "Commands", id="leave", tooltip="Leave the field, filter or form to use the commands"),
     Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="Show all keys"),
     Binding("q", "app.quit", "Detach", id="detach", tooltip="Detach: close comfytui, the jobs go on"),
 ]
-FORM = [
+FORM_KEYS = [
     ("tab, shift+tab", "Go to the next or previous field"),
     ("enter", "In a line: go to the next field. In a list: open it"),
 ]
-"""What the form's own keys do, in the words of the help."""
-QUEUE = [
+"""The form's own keys and what they do, for the help."""
+QUEUE_KEYS = [
     ("arrows, home, end", "Select a job (page keys work too)"),
     ("enter", "Show the selected job large, with seed and settings"),
 ]
-"""What the queue's own keys do, in the words of the help."""
-ANYWHERE = [
+"""The queue's own keys and what they do, for the help."""
+GLOBAL_KEYS = [
     ("F1 or ?", "Show these keys (? not while typing)"),
     ("ctrl+p", "Command palette: all actions by name, and themes"),
     ("ctrl+q", "Detach, also while typing"),
 ]
-"""What the application's own keys do, in the words of the help."""
-NAMES = {"slash": "/", "question_mark": "?", "escape": "esc", "f5": "F5", "f1": "F1"}
+"""The application's own keys and what they do, for the help."""
+KEY_NAMES = {"slash": "/", "question_mark": "?", "escape": "esc", "f5": "F5", "f1": "F1"}
 
 
-def told(binding: Binding) -> tuple[str, str]:
-    """A binding's key and what it does, as the help has them."""
-    keys = " or ".join(NAMES.get(key, key) for key in binding.key.split(","))
+def describe(binding: Binding) -> tuple[str, str]:
+    """Return a binding's keys and what they do, for the help."""
+    keys = " or ".join(KEY_NAMES.get(key, key) for key in binding.key.split(","))
     return keys, binding.tooltip or binding.description
+
+
+def palette_bindings(screen: Screen[Any]) -> Iterable[Binding]:
+    """Return a screen's bindings for the command palette, one for each id; help and quit have commands of their own."""
+    bindings = [each for _, each in screen._bindings if each.id and each.description]
+    return {each.id: each for each in bindings if each.action not in {"help", "quit", "app.quit"}}.values()

@@ -1,4 +1,4 @@
-"""Saving a picture: under a name that can lead nowhere else, never over another file, whole or not at all."""
+"""Create new files in a folder: with a safe name, never over another file, whole or not at all."""
 
 import errno
 import fcntl
@@ -15,32 +15,35 @@ from typing import BinaryIO
 from comfytui.sanitize import sanitize
 
 NAME_BYTES = 200
-"""Most file systems take 255; the rest is for a number."""
+"""Longest name, in UTF-8; most file systems allow 255, which leaves room for a number."""
 PART_PREFIX, PART_SUFFIX = ".comfytui-", ".part"
-"""How the name of a file begins and ends that is still being written."""
+"""Beginning and end of the name of a file that is still being written."""
 STALE_SECONDS = 60.0
-"""Age at which such a file that nobody holds was left behind: at first, its writer has not locked it yet."""
-_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
-"""What file systems say that have no hard links, such as those of memory cards."""
-_UNFIT = re.compile(r'[<>:"|?*\\/]')
+"""Age from which an unlocked part file counts as left behind; a younger one may not be locked yet."""
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+"""Errors of file systems without hard links, such as those of memory cards."""
+_UNSAFE = re.compile(r'[<>:"|?*\\/]')
 
 
 class SaveError(Exception):
-    """Nothing was saved; the message is one sentence that says why and what to do."""
+    """A file was not saved; the message says why and what to do."""
 
 
 def safe_name(name: str) -> str:
-    """The last part of a server's file name, without separators, controls or a leading dot; never empty."""
+    """Return the last part of a server's file name, without separators, control characters or a leading dot.
+
+    The result is never empty.
+    """
     last = PureWindowsPath(PurePosixPath(name).name).name
-    kept = _UNFIT.sub("_", sanitize(last, 1_000)).strip(". ")
-    while len(kept.encode()) > NAME_BYTES:
-        stem, dot, suffix = kept.rpartition(".")
-        kept = f"{stem[:-1]}{dot}{suffix}" if stem and len(suffix) < 10 else kept[:-1]
-    return kept or "image.png"
+    safe = _UNSAFE.sub("_", sanitize(last, 1_000)).strip(". ")
+    while len(safe.encode()) > NAME_BYTES:
+        stem, dot, suffix = safe.rpartition(".")
+        safe = f"{stem[:-1]}{dot}{suffix}" if stem and len(suffix) < 10 else safe[:-1]
+    return safe or "image.png"
 
 
 class NewFile:
-    """A file that is written beside its place, and takes a name only once it is whole."""
+    """A file that is written under a temporary name and gets its own only once it is whole."""
 
     def __init__(self, folder: Path, file: BinaryIO, part: Path) -> None:
         self._folder = folder
@@ -48,16 +51,27 @@ class NewFile:
         self._part = part
 
     def write(self, data: bytes) -> None:
-        """Write more of it. Raises SaveError."""
-        with _telling(self._folder):
+        """Append data.
+
+        Raises:
+            SaveError: It could not be written.
+        """
+        with _reporting_os_errors(self._folder):
             self._file.write(data)
 
-    def take_name(self, name: str) -> Path:
-        """Give the whole file a name of its own, as near to a server's `name` as it can be. Raises SaveError."""
-        with _telling(self._folder):
+    def commit(self, name: str) -> Path:
+        """Give the file its final name, made safe and with a number if another file has it.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            SaveError: It could not be written, or no name is free.
+        """
+        with _reporting_os_errors(self._folder):
             self._file.flush()
             os.fsync(self._file.fileno())
-            for path in _candidates(self._folder, safe_name(name)):
+            for path in _candidate_paths(self._folder, safe_name(name)):
                 with suppress(FileExistsError):
                     _move(self._part, path)
                     return path
@@ -66,8 +80,12 @@ class NewFile:
 
 @contextmanager
 def new_file(folder: Path) -> Iterator[NewFile]:
-    """A new file in `folder`, made if missing, that is gone again if it takes no name. Raises SaveError."""
-    with _telling(folder):
+    """Open a new file in a folder, which is created if missing; the file is removed again unless it is committed.
+
+    Raises:
+        SaveError: It could not be created.
+    """
+    with _reporting_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         part = folder / f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}"
         file = part.open("xb")
@@ -78,36 +96,29 @@ def new_file(folder: Path) -> Iterator[NewFile]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        with suppress(OSError):  # What a full disk did not take is tried once more.
+        with suppress(OSError):  # Closing flushes once more what a full disk refused.
             file.close()
 
 
-def save(folder: Path, name: str, data: bytes) -> Path:
-    """Write `data` to a new file in `folder`, made if missing; where it went. Raises SaveError."""
-    with new_file(folder) as file:
-        file.write(data)
-        return file.take_name(name)
-
-
-def clear_parts(folder: Path) -> None:
-    """Remove what was left behind by writers that were killed."""
+def remove_stale_parts(folder: Path) -> None:
+    """Remove the part files of writers that were killed."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(PART_PREFIX) and entry.name.endswith(PART_SUFFIX):
                 with suppress(OSError):
-                    _clear_if_stale(Path(entry.path))
+                    _remove_if_stale(Path(entry.path))
 
 
-def _clear_if_stale(part: Path) -> None:
-    found = part.lstat()
-    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid() or time.time() - found.st_mtime < STALE_SECONDS:
+def _remove_if_stale(part: Path) -> None:
+    info = part.lstat()
+    if not stat.S_ISREG(info.st_mode) or info.st_uid != os.getuid() or time.time() - info.st_mtime < STALE_SECONDS:
         return
     with part.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         part.unlink()
 
 
-def _candidates(folder: Path, name: str) -> Iterator[Path]:
+def _candidate_paths(folder: Path, name: str) -> Iterator[Path]:
     path = folder / name
     yield path
     for number in range(2, 10_000):
@@ -115,13 +126,17 @@ def _candidates(folder: Path, name: str) -> Iterator[Path]:
 
 
 def _move(part: Path, path: Path) -> None:
-    """Give a file the name `path`; raises FileExistsError where anything has it, also a link that leads nowhere."""
+    """Rename a file.
+
+    Raises:
+        FileExistsError: Something is at `path`, even if it is a dangling link.
+    """
     try:
         path.hardlink_to(part)
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if error.errno not in _NO_HARD_LINKS:
             raise
-        # The name is taken by an empty file of our own, which the whole one replaces.
+        # Reserve the name with an empty file of our own, then replace it.
         path.touch(exist_ok=False)
         try:
             part.replace(path)
@@ -131,15 +146,15 @@ def _move(part: Path, path: Path) -> None:
 
 
 @contextmanager
-def _telling(folder: Path) -> Iterator[None]:
-    """Faults of the file system as SaveError."""
+def _reporting_os_errors(folder: Path) -> Iterator[None]:
+    """Raise errors of the file system as SaveError."""
     try:
         yield
     except OSError as error:
-        raise SaveError(_why(error, folder)) from None
+        raise SaveError(_explain(error, folder)) from None
 
 
-def _why(error: OSError, folder: Path) -> str:
+def _explain(error: OSError, folder: Path) -> str:
     where = sanitize(str(folder), 200)
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:

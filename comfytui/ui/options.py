@@ -1,4 +1,4 @@
-"""How the user started the program."""
+"""Options of the application, from the command line and the config file."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from comfytui.comfy.server import Server
-from comfytui.ui.drafts import NO_DRAFTS, Drafts
-from comfytui.ui.themes import KeptTheme
+from comfytui.ui.drafts import NO_DRAFTS, DraftFolder
+from comfytui.ui.themes import ThemeStore
 from comfytui.workflow.graph import Workflow
 
 
@@ -17,36 +17,34 @@ class NoDemoError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`output` is the folder for saved pictures, `last` the server that does not answer, `note` why
-    it was not tried.
-
-    `command` opens a server when a name or an address follows; empty where the server ends with the program.
-
-    `typed` is the server as it was given, `suggest` guesses what else may have been meant by one, and `named` has
-    the servers of the config file, each with its address or what is wrong with it.
-
-    `server_of` reads a name or an address, may take a while, and raises BadServer.
-
-    `drafts` has what stood in the prompt form the last time, `theme` the colours that were chosen then.
-
-    `demo` gives the URL of a simulated server that lives as long as its context, or raises NoDemoError; `remember` is
-    told each server that turned out to be a ComfyUI, without its secrets.
-    """
+    """How the user started the program."""
 
     workflow: Workflow
     output: Path
+    """The folder for saved files."""
     demo: Callable[[], AbstractContextManager[str]]
-    remember: Callable[[str], None]
+    """Starts a simulated server that runs as long as the context, which is its URL; raises NoDemoError."""
+    remember_server: Callable[[str], None]
+    """Called with the URL, without secrets, of each server that turned out to be a ComfyUI."""
     previews: bool = True
     ascii: bool = False
-    last: str = ""
-    note: str = ""
-    typed: str = ""
+    last_server: str = ""
+    """The server of the last time, which does not answer."""
+    start_note: str = ""
+    """Why the server of the last time was not tried."""
+    typed_server: str = ""
+    """The server's name or address as the user typed it."""
     suggest: Callable[[str], str] = lambda _: ""
-    named: Sequence[tuple[str, str]] = ()
-    command: tuple[str, ...] = ("comfytui",)
+    """Returns a hint at what else a name or an address may have meant."""
+    named_servers: Sequence[tuple[str, str]] = ()
+    """The servers of the config file: names, each with its address or what is wrong with it."""
+    reopen_command: tuple[str, ...] = ("comfytui",)
+    """The command that opens a server when its name or address follows; empty if the server ends with the program."""
     server_of: Callable[[str], Server] = Server.from_url
+    """Returns the server of a name or an address; may block, and raises BadServer."""
     journal: Path | None = None
-    drafts: Drafts = NO_DRAFTS
-    theme: KeptTheme = field(default_factory=KeptTheme)
+    """The folder of the journal, or None to keep none."""
+    drafts: DraftFolder = NO_DRAFTS
+    theme: ThemeStore = field(default_factory=ThemeStore)
     fresh: bool = False
+    """Whether to start without the drafts and jobs of earlier times."""

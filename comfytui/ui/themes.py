@@ -1,4 +1,4 @@
-"""Colour schemes: one accent for what runs, red only for what failed."""
+"""Colour themes, the stored choice of one, and the style sheets."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -7,6 +7,7 @@ from textual.theme import Theme
 
 from comfytui.private_files import replace_private
 
+# In all themes one accent marks what runs, and red only what failed.
 DARK = Theme(
     name="comfytui-dark",
     primary="#7aa2c8",
@@ -60,7 +61,7 @@ LIGHT = Theme(
         "block-cursor-foreground": "#f6f5f2",
     },
 )
-SIXTEEN = Theme(
+ANSI = Theme(
     name="comfytui-16",
     ansi=True,
     primary="ansi_cyan",
@@ -93,32 +94,32 @@ SIXTEEN = Theme(
         "scrollbar-background-active": "ansi_default",
     },
 )
-"""The terminal's own colours, of which eight or sixteen are enough."""
-THEMES = (DARK, LIGHT, SIXTEEN)
-LONGEST_NAME = 100
-"""Bytes of the kept name that are read."""
+"""The terminal's own colours; eight or sixteen are enough."""
+THEMES = (DARK, LIGHT, ANSI)
+MAX_NAME_BYTES = 100
+"""Bytes of the stored name that are read."""
 
 
 def default_theme(color_system: str | None) -> Theme:
-    """Return the theme of the first start on a terminal of one of Rich's colour systems."""
-    return SIXTEEN if color_system == "standard" else DARK
+    """Return the theme for a terminal with one of Rich's colour systems, before the user chooses one."""
+    return ANSI if color_system == "standard" else DARK
 
 
-class KeptTheme:
-    """The name of the theme that was chosen last, in a file of the state folder; without a folder it is not kept."""
+class ThemeStore:
+    """The name of the chosen theme in a file of the state folder; without a folder it is not stored."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._file = folder / "theme" if folder else None
 
     def read(self) -> str:
-        """The name, or nothing; it may be one that no theme has."""
+        """Return the stored name, which may be no theme's, or an empty string."""
         if self._file:
-            with suppress(OSError, ValueError), self._file.open("rb") as opened:
-                return opened.read(LONGEST_NAME).decode().strip()
+            with suppress(OSError, ValueError), self._file.open("rb") as file:
+                return file.read(MAX_NAME_BYTES).decode().strip()
         return ""
 
     def write(self, name: str) -> None:
-        """Keep a name; a state folder that cannot be written costs only this comfort."""
+        """Store a name; a failure is ignored, since it is a convenience only."""
         if self._file:
             with suppress(OSError):
                 replace_private(self._file, f"{name}\n".encode())

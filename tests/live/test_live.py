@@ -11,7 +11,7 @@ from comfytui.service.notifications import BatchRefused, PreviewReceived
 from comfytui.session.model import JobStatus
 from comfytui.session.progress import progress_line
 from comfytui.session.selectors import current_batch
-from comfytui.ui.form.values import specs_from
+from comfytui.ui.form.values import fetch_specs
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
 from comfytui.workflow.loading import load_workflow
@@ -29,7 +29,7 @@ async def test_the_server_reports_its_version_and_memory(client: ComfyClient) ->
 
 
 async def test_the_choices_of_the_form_come_from_the_server(client: ComfyClient, model: str) -> None:
-    specs = await specs_from(client, txt2img())
+    specs = await fetch_specs(client, txt2img())
     assert model in (specs[Field.MODEL].options or ())
     assert "euler" in (specs[Field.SAMPLER].options or ())
     assert specs[Field.STEPS].minimum == 1

@@ -53,7 +53,7 @@ class Screen:
         await self.pilot.pause(0)
 
     def _acted(self) -> bool:
-        ahead = self.app._type_ahead
+        ahead = self.app._key_queue
         return not ahead._pending and not ahead._busy_until and self.app._message_queue.empty()
 
     async def write(self, field: str, text: str) -> None:
@@ -83,7 +83,7 @@ async def screen(
     server: Server | str | None, size: tuple[int, int] = (120, 40), **changes: Any
 ) -> AsyncIterator[Screen]:
     """The program open on a server, or on the start screen."""
-    options = Options(txt2img(), Path("unused"), demo=lambda: nullcontext(""), remember=lambda _: None)
+    options = Options(txt2img(), Path("unused"), demo=lambda: nullcontext(""), remember_server=lambda _: None)
     app = ComfyApp(replace(options, **changes), Server.from_url(server) if isinstance(server, str) else server)
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Screen(app, pilot)

@@ -1,4 +1,4 @@
-"""`r` and `R` on a job that ended: it is made again, with the same seed or a new one."""
+"""The keys `r` and `R`: make a job again, with the same seed or a new one, and resend lost jobs."""
 
 from collections.abc import Callable
 from uuid import uuid4
@@ -21,7 +21,7 @@ def seeds(sim: SimServer) -> list[int]:
     return [body["prompt"]["3"]["inputs"]["seed"] for body in sim.submitted]
 
 
-def stand(it: Screen, *statuses: JobStatus) -> Callable[[], bool]:
+def has_rows(it: Screen, *statuses: JobStatus) -> Callable[[], bool]:
     """Whether the jobs have these statuses, in the order in which they came."""
 
     def so() -> bool:
@@ -31,7 +31,7 @@ def stand(it: Screen, *statuses: JobStatus) -> Callable[[], bool]:
     return so
 
 
-async def test_r_on_a_failed_job_makes_it_again_and_capital_r_with_a_new_seed() -> None:
+async def test_retry_of_failed_job_keeps_seed_and_capital_r_changes_it() -> None:
     async with SimServer(ONCE) as sim, screen(sim.url, (160, 40)) as it:
         await it.shows("dreamshaper_8")
         await it.generate("a lighthouse", images="1", width="64", height="64")
@@ -40,7 +40,7 @@ async def test_r_on_a_failed_job_makes_it_again_and_capital_r_with_a_new_seed() 
         await it.shows("Retry")
         await it.press("r")
         await it.shows(f"Queued again with the same seed, {seeds(sim)[0]}.")
-        await it.until(stand(it, S.FAILED, S.SUCCEEDED), "the second try")
+        await it.until(has_rows(it, S.FAILED, S.SUCCEEDED), "the second try")
         await it.shows("done    0:00")
         await it.shows("✓ mine ")
         first, second = sim.submitted
@@ -49,11 +49,11 @@ async def test_r_on_a_failed_job_makes_it_again_and_capital_r_with_a_new_seed() 
         assert second["extra_data"]["preview_method"] == "auto"
         await it.press("home", "R")
         await it.shows("Queued again with a new seed")
-        await it.until(stand(it, S.FAILED, S.SUCCEEDED, S.SUCCEEDED), "the third")
+        await it.until(has_rows(it, S.FAILED, S.SUCCEEDED, S.SUCCEEDED), "the third")
         assert len(set(seeds(sim))) == 2
 
 
-async def test_an_interrupted_job_is_made_again_and_the_cursor_goes_to_it() -> None:
+async def test_retry_of_interrupted_job_moves_cursor_to_it() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url) as it:
         await it.shows("dreamshaper_8")
         await it.generate("a lighthouse", images="2", steps="2000")
@@ -63,15 +63,15 @@ async def test_an_interrupted_job_is_made_again_and_the_cursor_goes_to_it() -> N
         await it.press("x")
         await it.shows("1 of 2  interrupted")
         await it.press("r")
-        await it.until(stand(it, S.INTERRUPTED, S.RUNNING, S.QUEUED), "it in the queue again")
+        await it.until(has_rows(it, S.INTERRUPTED, S.RUNNING, S.QUEUED), "it in the queue again")
         assert seeds(sim)[2] == seeds(sim)[0]
         rows = it.app.screen.query_one(QueueList)
         await it.until(lambda: rows.selected_id == sim.submitted[2]["prompt_id"], "the cursor on it")
         await it.press("x")
-        await it.until(stand(it, S.INTERRUPTED, S.RUNNING, S.CANCELLED), "the end of the new one")
+        await it.until(has_rows(it, S.INTERRUPTED, S.RUNNING, S.CANCELLED), "the end of the new one")
 
 
-async def test_a_job_of_somebody_else_is_made_again_from_the_server_s_history() -> None:
+async def test_retry_of_other_clients_job_uses_server_history() -> None:
     async with SimServer(ONCE) as sim, screen(sim.url) as it:
         await it.shows("live")
         async with ComfyClient(Server.from_url(sim.url)) as client:
@@ -80,7 +80,7 @@ async def test_a_job_of_somebody_else_is_made_again_from_the_server_s_history() 
         await it.press("escape", "ctrl+r")
         await it.shows("failed")
         await it.press("home", "r")
-        await it.until(stand(it, S.FAILED, S.SUCCEEDED), "mine")
+        await it.until(has_rows(it, S.FAILED, S.SUCCEEDED), "mine")
         await it.shows("done    0:00")
         await it.shows("✓ mine ")
         assert seeds(sim) == [77, 77]
@@ -90,7 +90,7 @@ async def test_a_job_of_somebody_else_is_made_again_from_the_server_s_history() 
         assert len(sim.submitted) == 2
 
 
-async def test_one_press_searches_for_the_lost_jobs_of_all_batches_and_says_what_came_of_it() -> None:
+async def test_resend_searches_for_lost_jobs_of_all_batches() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await it.shows("dreamshaper_8")
         await it.generate("a lighthouse", images="2", steps="2000")
@@ -100,7 +100,7 @@ async def test_one_press_searches_for_the_lost_jobs_of_all_batches_and_says_what
         sent = seeds(sim)
         await sim.restart()
         await it.shows("0 of 2 done, 2 lost")
-        await it.until(stand(it, S.LOST, S.LOST, S.LOST), "the loss")
+        await it.until(has_rows(it, S.LOST, S.LOST, S.LOST), "the loss")
         await it.press("escape", "home", "r")
         await it.shows("Searched the server's history and output")
         await it.shows("lost jobs of 2 batches: none found")
@@ -109,15 +109,15 @@ async def test_one_press_searches_for_the_lost_jobs_of_all_batches_and_says_what
         await it.until(lambda: seeds(sim) == sent * 2, "all of them sent again")
 
 
-async def test_r_on_a_done_job_makes_it_again_while_jobs_of_another_batch_are_lost() -> None:
+async def test_retry_of_done_job_while_other_batch_has_lost_jobs() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await it.shows("dreamshaper_8")
         await it.generate("a fox", images="1", steps="1")
-        await it.until(stand(it, S.SUCCEEDED), "its end")
+        await it.until(has_rows(it, S.SUCCEEDED), "its end")
         await it.generate("a lighthouse", images="1", steps="2000")
-        await it.until(stand(it, S.SUCCEEDED, S.RUNNING), "the second batch")
+        await it.until(has_rows(it, S.SUCCEEDED, S.RUNNING), "the second batch")
         await sim.restart()
-        await it.until(stand(it, S.SUCCEEDED, S.LOST), "the loss")
+        await it.until(has_rows(it, S.SUCCEEDED, S.LOST), "the loss")
         sent = seeds(sim)
         rows = it.app.screen.query_one(QueueList)
         await it.until(lambda: rows.select(sim.submitted[0]["prompt_id"]), "the done job in the list")

@@ -1,4 +1,4 @@
-"""What a user sees and does when the server was restarted, replaced, or has no socket for us."""
+"""The dashboard when the server was restarted or replaced, or has no WebSocket."""
 
 import re
 
@@ -30,7 +30,7 @@ async def running(it: Screen, images: int = 3) -> None:
     await it.press("escape", "home")
 
 
-async def test_what_a_restarted_server_forgot_is_sent_again_with_one_key_and_the_same_seeds() -> None:
+async def test_jobs_lost_by_restart_are_resent_with_same_seeds() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await running(it)
         assert "Resend" not in it.text
@@ -49,7 +49,7 @@ async def test_what_a_restarted_server_forgot_is_sent_again_with_one_key_and_the
         assert ids[3:] == ids[:3]
 
 
-async def test_what_may_have_finished_is_left_alone_if_the_user_says_so() -> None:
+async def test_jobs_that_may_have_finished_are_not_resent_on_no() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await running(it)
         first = seeds(sim)
@@ -62,7 +62,7 @@ async def test_what_may_have_finished_is_left_alone_if_the_user_says_so() -> Non
         assert seeds(sim) == first
 
 
-async def test_what_had_finished_unseen_is_found_and_not_sent_again() -> None:
+async def test_outputs_of_unobserved_jobs_are_recovered_not_resent() -> None:
     quick = SimConfig(steps_per_second=20, load_seconds=0)
     async with SimServer(quick) as sim, proxy_to(sim.url) as proxy, screen(proxy.url, (160, 40)) as it:
         await it.shows("dreamshaper_8")
@@ -83,7 +83,7 @@ async def test_what_had_finished_unseen_is_found_and_not_sent_again() -> None:
         assert len(sim.submitted) == 1
 
 
-async def test_another_box_is_asked_about_and_nothing_is_called_lost() -> None:
+async def test_other_server_at_address_needs_confirmation_and_loses_no_jobs() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await running(it)
         await sim.restart(SimConfig(steps_per_second=4, ram_gib=128))
@@ -100,7 +100,7 @@ async def test_another_box_is_asked_about_and_nothing_is_called_lost() -> None:
         assert len(sim.submitted) == 3
 
 
-async def test_the_box_of_before_comes_back_by_itself() -> None:
+async def test_previous_server_is_accepted_when_it_returns() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await running(it)
         await sim.restart(SimConfig(steps_per_second=4, ram_gib=128))
@@ -111,7 +111,7 @@ async def test_the_box_of_before_comes_back_by_itself() -> None:
         await it.shows("0 of 3 done, 3 lost")
 
 
-async def test_without_websockets_the_whole_job_is_done_by_polling() -> None:
+async def test_polling_without_websockets() -> None:
     gate = Gate()
     async with SimServer(QUICK, pace=gate) as sim, proxy_to(sim.url) as proxy, screen(proxy.url) as it:
         proxy.strip_upgrades()
@@ -132,7 +132,7 @@ async def test_without_websockets_the_whole_job_is_done_by_polling() -> None:
         assert "is not ComfyUI" not in it.text
 
 
-async def test_a_proxy_without_websockets_is_never_called_something_else() -> None:
+async def test_proxy_without_websockets_is_still_comfyui() -> None:
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
         proxy.strip_upgrades()
         # The socket's refusal comes before HTTP has said anything.
@@ -144,7 +144,7 @@ async def test_a_proxy_without_websockets_is_never_called_something_else() -> No
 
 
 @pytest.mark.parametrize("named", [True, False])
-async def test_l_says_how_the_server_is_reached_and_where_without_secrets(named: bool) -> None:
+async def test_l_shows_connection_and_address_without_secrets(named: bool) -> None:
     async with SimServer(QUICK) as sim:
         url = sim.url.replace("http://", "http://me:secret@") + "?token=hidden"
         server = Server.from_url(url, name="gpu-box" if named else "")

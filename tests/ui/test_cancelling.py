@@ -1,4 +1,4 @@
-"""Cancelling on old servers: what an interrupt may hit is said before, and only where it is so."""
+"""Cancelling jobs on old servers, whose interrupt may hit another job, and on newer ones."""
 
 import pytest
 

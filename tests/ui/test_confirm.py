@@ -1,10 +1,10 @@
-"""Questions: every answer is named, and esc leaves everything as it is."""
+"""The confirmation before lost jobs are resent, and its answers."""
 
 import pytest
 
 from comfytui.presentation.questions import resend_answers
 from comfytui.session.model import Job, JobStatus
-from comfytui.ui.dashboard.again_actions import resent
+from comfytui.ui.dashboard.retry_actions import ids_to_resend
 from comfytui.ui.screens.confirm import ConfirmScreen
 from tests.ui.screen import screen
 
@@ -12,8 +12,8 @@ from tests.ui.screen import screen
 @pytest.mark.parametrize(("answer", "ids"), [(True, ["a", "b", "c"]), (False, ["b", "c"]), (None, [])])
 def test_each_answer_resends_what_it_names(answer: bool | None, ids: list[str]) -> None:
     lost = [Job("a", JobStatus.LOST, may_have_finished=True), Job("b", JobStatus.LOST), Job("c", JobStatus.LOST)]
-    assert resent(lost, answer) == ids
-    assert resent(lost[1:], answer) == (["b", "c"] if answer else [])
+    assert ids_to_resend(lost, answer) == ids
+    assert ids_to_resend(lost[1:], answer) == (["b", "c"] if answer else [])
 
 
 async def test_escape_and_q_are_no_answer() -> None:

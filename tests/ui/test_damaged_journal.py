@@ -1,4 +1,4 @@
-"""A start on a record of jobs of which a value was damaged."""
+"""A start with a damaged value in the journal."""
 
 import sqlite3
 from contextlib import closing
@@ -13,7 +13,7 @@ from tests.watcher import watching
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 
 
-async def test_a_damaged_value_costs_one_row_and_one_sentence(tmp_path: Path) -> None:
+async def test_damaged_value_loses_one_row_with_one_message(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim:
         async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
             await watcher.live()

@@ -1,4 +1,4 @@
-"""The dashboard's main job, by keyboard, at three sizes, against a simulated server."""
+"""The dashboard by keyboard, at three sizes, against a simulated server."""
 
 import os
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ def statuses(it: Screen) -> list[JobStatus]:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-async def test_a_batch_from_the_prompt_to_its_pictures(sim: SimServer, size: tuple[int, int], tmp_path: Path) -> None:
+async def test_batch_from_prompt_to_pictures(sim: SimServer, size: tuple[int, int], tmp_path: Path) -> None:
     async with screen(sim.url, size, output=tmp_path) as it:
         await it.shows("live")
         await it.generate("a red fox in snow", width="64", height="64", images="2")
@@ -46,7 +46,7 @@ async def test_a_batch_from_the_prompt_to_its_pictures(sim: SimServer, size: tup
         await it.shows("2 of 2 done")
 
 
-async def test_a_second_batch_while_the_first_runs(sim: SimServer) -> None:
+async def test_second_batch_while_first_runs(sim: SimServer) -> None:
     async with SimServer(SLOW) as slow, screen(slow.url) as it:
         await it.shows("live")
         await it.generate("a red fox", width="64", height="64", images="2")
@@ -58,7 +58,7 @@ async def test_a_second_batch_while_the_first_runs(sim: SimServer) -> None:
         assert statuses(it) == [JobStatus.SUCCEEDED] * 3
 
 
-async def test_a_wrong_number_is_marked_as_one_types_and_nothing_is_sent(sim: SimServer) -> None:
+async def test_wrong_number_is_marked_while_typing_and_not_submitted(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
         await it.write("steps", "0")
@@ -71,7 +71,7 @@ async def test_a_wrong_number_is_marked_as_one_types_and_nothing_is_sent(sim: Si
         await it.until(lambda: "Steps must be" not in it.text, "the mark to go")
 
 
-async def test_a_checkpoint_that_vanished_is_told_at_its_field_and_nothing_typed_is_lost(sim: SimServer) -> None:
+async def test_missing_checkpoint_is_shown_at_field_and_form_is_kept(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
         await it.shows("dreamshaper_8")
@@ -82,7 +82,7 @@ async def test_a_checkpoint_that_vanished_is_told_at_its_field_and_nothing_typed
         assert statuses(it) == [JobStatus.REJECTED] * 2
 
 
-async def test_x_removes_what_waits_and_interrupts_what_runs() -> None:
+async def test_x_removes_queued_and_interrupts_running_jobs() -> None:
     async with SimServer(SLOW) as slow, screen(slow.url) as it:
         await it.shows("live")
         await it.generate(width="64", height="64", steps="500", images="2")
@@ -94,7 +94,7 @@ async def test_x_removes_what_waits_and_interrupts_what_runs() -> None:
         await it.shows("0 of 2 done, 1 interrupted, 1 cancelled")
 
 
-async def test_previews_off_asks_the_server_for_none(sim: SimServer) -> None:
+async def test_previews_off_requests_none(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
         await it.press("escape", "p")
@@ -103,7 +103,7 @@ async def test_previews_off_asks_the_server_for_none(sim: SimServer) -> None:
         assert [body["extra_data"]["preview_method"] for body in sim.submitted] == ["none"]
 
 
-async def test_the_filter_narrows_the_list_and_esc_takes_it_away(sim: SimServer) -> None:
+async def test_filter_narrows_list_and_escape_clears_it(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
         await it.generate("a red fox", width="64", height="64", images="1")
@@ -114,7 +114,7 @@ async def test_the_filter_narrows_the_list_and_esc_takes_it_away(sim: SimServer)
         await it.until(lambda: len(it.app.screen.query_one(QueuePanel).queue_list.rows) == 1, "all rows")
 
 
-async def test_names_with_escapes_and_markup_are_harmless() -> None:
+async def test_escapes_and_markup_in_names_are_harmless() -> None:
     evil = "[red]x[/foo]\x1b]0;owned\x07\x1b[2J.safetensors"
     async with (
         SimServer(SimConfig(steps_per_second=0, load_seconds=0, checkpoints=(evil,))) as sim,
@@ -128,7 +128,7 @@ async def test_names_with_escapes_and_markup_are_harmless() -> None:
         assert "\x1b" not in it.text
 
 
-async def test_in_ascii_mode_every_cell_is_ascii(sim: SimServer) -> None:
+async def test_ascii_mode_paints_only_ascii(sim: SimServer) -> None:
     async with screen(sim.url, ascii=True) as it:
         await it.shows("live")
         await it.generate(width="64", height="64", images="1")
@@ -136,7 +136,7 @@ async def test_in_ascii_mode_every_cell_is_ascii(sim: SimServer) -> None:
         assert it.text.isascii()
 
 
-async def test_without_colour_the_screen_says_the_same(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_colour_shows_same_text(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with screen(sim.url) as it:
         await it.shows("live")
@@ -145,7 +145,7 @@ async def test_without_colour_the_screen_says_the_same(sim: SimServer, monkeypat
         assert "✓" in it.text
 
 
-async def test_a_wrong_address_on_the_start_screen_is_told_there() -> None:
+async def test_wrong_address_is_reported_on_start_screen() -> None:
     async with screen(None) as it:
         await it.shows("Enter a server's address.")
         await it.write("url", "ftp://box")
@@ -158,12 +158,12 @@ async def test_a_wrong_address_on_the_start_screen_is_told_there() -> None:
         assert "ctrl+r" not in it.text
 
 
-async def test_the_address_given_on_the_command_line_ends_the_program_when_nothing_is_there() -> None:
+async def test_unreachable_address_from_command_line_ends_program() -> None:
     async with screen("127.0.0.1:9") as it:
         await it.until(lambda: it.app.return_code == 1, "the end")
 
 
-async def test_the_cursor_goes_to_the_batch_that_was_ordered_and_a_filter_that_hides_it_is_told() -> None:
+async def test_cursor_goes_to_submitted_batch_unless_filter_hides_it() -> None:
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
         await it.shows("dreamshaper_8")
         await it.generate("a red fox", images="2")

@@ -1,4 +1,4 @@
-"""What was typed is there again at the next start."""
+"""Drafts: the form's content is restored at the next start."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ from textual.widgets import Input, Select, TextArea
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.drafts import Drafts
+from comfytui.ui.drafts import DraftFolder
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.graph import workflow_of
 from tests.ui.screen import Screen, screen
@@ -24,8 +24,8 @@ def shown(it: Screen, field: str) -> str:
     return control.text if isinstance(control, TextArea) else str(control.value)  # type: ignore[attr-defined]
 
 
-async def test_what_stood_in_the_form_stands_there_again_right_or_wrong(tmp_path: Path) -> None:
-    drafts = Drafts(tmp_path)
+async def test_draft_restores_valid_and_invalid_texts(tmp_path: Path) -> None:
+    drafts = DraftFolder(tmp_path)
     async with SimServer(CALM) as sim:
         async with screen(sim.url, drafts=drafts) as it:
             await it.shows("live")
@@ -48,32 +48,32 @@ async def test_what_stood_in_the_form_stands_there_again_right_or_wrong(tmp_path
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-async def test_it_is_on_the_disk_a_moment_after_it_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.DRAFT_PAUSE", 0.05)
-    drafts = Drafts(tmp_path)
+async def test_draft_is_written_shortly_after_edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.DRAFT_DELAY", 0.05)
+    drafts = DraftFolder(tmp_path)
     async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
         await it.write("steps", "33")
         await it.until(lambda: drafts.read(txt2img()).get("steps") == "33", "the draft")
 
 
-async def test_a_signal_that_ends_the_program_finds_a_draft_to_write(tmp_path: Path) -> None:
-    drafts = Drafts(tmp_path)
+async def test_shutdown_hook_writes_draft(tmp_path: Path) -> None:
+    drafts = DraftFolder(tmp_path)
     async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
         await it.write("steps", "33")
-        for hook in it.app.at_end:
+        for hook in it.app.shutdown_hooks:
             hook()
         assert drafts.read(txt2img())["steps"] == "33"
 
 
-async def test_who_types_nothing_leaves_nothing(tmp_path: Path) -> None:
-    async with SimServer(CALM) as sim, screen(sim.url, drafts=Drafts(tmp_path)) as it:
+async def test_unedited_form_writes_no_draft(tmp_path: Path) -> None:
+    async with SimServer(CALM) as sim, screen(sim.url, drafts=DraftFolder(tmp_path)) as it:
         await it.until(lambda: shown(it, "model") == CALM.checkpoints[0], "a model")
     assert not os.listdir(tmp_path)  # noqa: PTH208
 
 
-async def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.DISK_PATIENCE", 0.05)
-    drafts, writing, let_go = Drafts(tmp_path), Event(), Event()
+async def test_hanging_disk_does_not_delay_exit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.DISK_TIMEOUT", 0.05)
+    drafts, writing, let_go = DraftFolder(tmp_path), Event(), Event()
 
     def hangs(*_: object) -> bool:
         writing.set()
@@ -88,16 +88,16 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path, monkey
     let_go.set()
 
 
-async def test_a_seed_that_was_rolled_is_not_kept(tmp_path: Path) -> None:
-    drafts = Drafts(tmp_path)
+async def test_random_seed_is_not_restored(tmp_path: Path) -> None:
+    drafts = DraftFolder(tmp_path)
     drafts.write(txt2img(), {"seed": "77", "seed-mode": "random"})
     async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
         await it.shows("live")
         assert shown(it, "seed") == "0"
 
 
-async def test_a_model_of_another_server_gives_way_to_one_that_is_there(tmp_path: Path) -> None:
-    drafts = Drafts(tmp_path)
+async def test_unknown_model_of_draft_is_replaced(tmp_path: Path) -> None:
+    drafts = DraftFolder(tmp_path)
     drafts.write(txt2img(), {"model": "elsewhere.safetensors", "sampler": "elsewhere"})
     async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
         await it.until(lambda: shown(it, "model") == CALM.checkpoints[0], "a model")
@@ -105,18 +105,16 @@ async def test_a_model_of_another_server_gives_way_to_one_that_is_there(tmp_path
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000, "", "[1]", "{", '{"steps": 7, "prompt": null}', "\ud800"])
-def test_a_damaged_draft_is_none(tmp_path: Path, content: str) -> None:
-    drafts = Drafts(tmp_path)
+def test_damaged_draft_is_ignored(tmp_path: Path, content: str) -> None:
+    drafts = DraftFolder(tmp_path)
     drafts.write(txt2img(), {"steps": "8"})
     (file,) = (tmp_path / "drafts").iterdir()
     file.write_bytes(content.encode(errors="surrogatepass"))
     assert drafts.read(txt2img()) == {}
 
 
-def test_a_draft_that_cannot_be_written_whole_leaves_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drafts = Drafts(tmp_path)
+def test_failed_write_keeps_previous_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drafts = DraftFolder(tmp_path)
     drafts.write(txt2img(), {"steps": "8"})
 
     def full(*_: object) -> None:
@@ -128,22 +126,22 @@ def test_a_draft_that_cannot_be_written_whole_leaves_the_one_before(
     assert len(list((tmp_path / "drafts").iterdir())) == 1
 
 
-def test_each_workflow_has_its_own(tmp_path: Path) -> None:
-    drafts, other = Drafts(tmp_path), workflow_of("other", {})
+def test_each_workflow_has_its_own_draft(tmp_path: Path) -> None:
+    drafts, other = DraftFolder(tmp_path), workflow_of("other", {})
     drafts.write(txt2img(), {"steps": "8"})
     drafts.write(other, {"images": "2"})
     assert (drafts.read(txt2img()), drafts.read(other)) == ({"steps": "8"}, {"images": "2"})
 
 
-def test_without_a_folder_or_with_one_that_cannot_be_written_nothing_is_kept(tmp_path: Path) -> None:
+def test_missing_or_unwritable_folder_keeps_no_draft(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    none = Drafts(None)
-    for drafts in (none, Drafts(tmp_path / "file")):
+    none = DraftFolder(None)
+    for drafts in (none, DraftFolder(tmp_path / "file")):
         assert drafts.write(txt2img(), {"steps": "8"}) is (drafts is none)
         assert drafts.read(txt2img()) == {}
 
 
-def test_a_long_prompt_in_any_script_is_kept(tmp_path: Path) -> None:
-    drafts, prompt = Drafts(tmp_path), "狐" * 300_000
+def test_long_prompt_is_kept(tmp_path: Path) -> None:
+    drafts, prompt = DraftFolder(tmp_path), "狐" * 300_000
     assert drafts.write(txt2img(), {"prompt": prompt})
     assert drafts.read(txt2img()) == {"prompt": prompt}

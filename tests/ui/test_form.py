@@ -1,4 +1,4 @@
-"""The prompt form on a server: it waits for choices, and what is said against a field goes when it is mended."""
+"""The prompt form with a server: choices, errors at fields, submission."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -35,7 +35,7 @@ def with_model(name: str) -> Workflow:
     return replace(workflow, graph={**workflow.graph, "4": {**loader, "inputs": {"ckpt_name": name}}})
 
 
-async def test_f5_before_the_servers_choices_are_read_waits_for_them(sim: SimServer) -> None:
+async def test_submit_before_choices_are_read_waits_for_them(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.generate("early bird", images="2")
         await it.shows("2 of 2 done")
@@ -44,9 +44,7 @@ async def test_f5_before_the_servers_choices_are_read_waits_for_them(sim: SimSer
 
 
 @pytest.mark.parametrize(("status", "text"), [(200, "{}"), (500, None), (200, "<html>")])
-async def test_a_server_that_names_no_choices_gets_what_the_form_has(
-    sim: SimServer, status: int, text: str | None
-) -> None:
+async def test_server_without_choices_gets_form_as_it_is(sim: SimServer, status: int, text: str | None) -> None:
     sim.faults.fail(status, "/object_info").text = text
     async with screen(sim.url, size=(120, 40)) as it:
         await it.generate("early bird", images="1")
@@ -60,7 +58,7 @@ async def test_a_server_that_names_no_choices_gets_what_the_form_has(
     ("status", "text", "said"),
     [(200, "{}", "Scheduler: the form offers its own."), (500, None, "choices could not be")],
 )
-async def test_a_server_that_names_no_choices_says_so_where_the_form_has_some(
+async def test_missing_choices_are_reported_if_form_has_its_own(
     sim: SimServer, status: int, text: str | None, said: str
 ) -> None:
     sim.faults.fail(status, "/object_info").text = text
@@ -71,10 +69,8 @@ async def test_a_server_that_names_no_choices_says_so_where_the_form_has_some(
         assert [body["prompt"]["4"]["inputs"]["ckpt_name"] for body in sim.submitted] == ["sd_xl_base_1.0.safetensors"]
 
 
-async def test_choices_that_never_come_are_waited_for_a_few_seconds(
-    sim: SimServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_PATIENCE", 0.05)
+async def test_wait_for_choices_times_out(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_TIMEOUT", 0.05)
     with sim.faults.hold_responses("/object_info"):
         async with screen(sim.url) as it:
             await it.generate("early bird", images="1")
@@ -82,23 +78,21 @@ async def test_choices_that_never_come_are_waited_for_a_few_seconds(
             await it.shows("! Value not in list")
 
 
-async def test_a_batch_waits_for_choices_for_as_long_as_the_server_is_away(
-    sim: SimServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_batch_waits_for_choices_while_server_is_away(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
     ends: list[None] = []
-    end = FormActions._end_patience
+    end = FormActions._on_timeout
 
     def counted(form: FormActions) -> None:
         ends.append(None)
         end(form)
 
-    monkeypatch.setattr(FormActions, "_end_patience", counted)
-    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_PATIENCE", 0.01)
+    monkeypatch.setattr(FormActions, "_on_timeout", counted)
+    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_TIMEOUT", 0.01)
     with sim.faults.hold_responses() as away:
         async with screen(sim.url) as it:
             await it.generate("early bird", images="1")
-            await it.until(lambda: len(ends) > 1, "the end of the form's patience")
-            monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_PATIENCE", 60.0)
+            await it.until(lambda: len(ends) > 1, "the timeout")
+            monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_TIMEOUT", 60.0)
             before = len(ends)
             await it.until(lambda: len(ends) > before, "its last end")
             away.end()
@@ -106,7 +100,7 @@ async def test_a_batch_waits_for_choices_for_as_long_as_the_server_is_away(
             assert [body["prompt"]["4"]["inputs"]["ckpt_name"] for body in sim.submitted] == [QUICK.checkpoints[0]]
 
 
-async def test_images_that_would_all_be_the_same_are_warned_about_and_sent(sim: SimServer) -> None:
+async def test_identical_images_are_submitted_with_warning(sim: SimServer) -> None:
     warning = "All 3 images will be the same"
     async with screen(sim.url) as it:
         await it.shows("dreamshaper_8")
@@ -127,7 +121,7 @@ async def test_images_that_would_all_be_the_same_are_warned_about_and_sent(sim: 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 @pytest.mark.parametrize("name", ["portrait", "狐[red]の\x1b[2J絵\u202e" + "夜" * 80], ids=["short", "hostile"])
-async def test_the_name_of_the_workflow_stands_above_the_form(sim: SimServer, size: tuple[int, int], name: str) -> None:
+async def test_workflow_name_is_form_title(sim: SimServer, size: tuple[int, int], name: str) -> None:
     async with screen(sim.url, size=size, workflow=workflow_of(name, text_to_image())) as it:
         await it.shows("live")
         await it.press("escape", "n")
@@ -140,7 +134,7 @@ async def test_the_name_of_the_workflow_stands_above_the_form(sim: SimServer, si
 
 
 @pytest.mark.parametrize("order", [("width", "height"), ("height", "width")])
-async def test_what_is_wrong_stands_below_its_field_in_the_fields_order(sim: SimServer, order: tuple[str, str]) -> None:
+async def test_errors_are_below_fields_in_order(sim: SimServer, order: tuple[str, str]) -> None:
     async with screen(sim.url) as it:
         await it.shows("dreamshaper_8")
         for field in order:
@@ -149,14 +143,14 @@ async def test_what_is_wrong_stands_below_its_field_in_the_fields_order(sim: Sim
         assert it.text.index("Size ") < it.text.index("! Width") < it.text.index("! Height") < it.text.index("Steps ")
 
 
-async def test_a_refusal_names_the_field_where_two_share_a_row(sim: SimServer) -> None:
+async def test_refusal_names_field_in_shared_row(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("dreamshaper_8")
-        it.app.screen.query_one(PromptForm).refuse(Field.HEIGHT, "Value 8 smaller than min of 16")
+        it.app.screen.query_one(PromptForm).show_refusal(Field.HEIGHT, "Value 8 smaller than min of 16")
         await it.shows("! Height: Value 8 smaller")
 
 
-async def test_of_countless_choices_the_first_are_shown_and_the_rest_is_counted() -> None:
+async def test_long_choice_list_is_truncated_with_count() -> None:
     names = [f"model_{index}.safetensors" for index in range(MAX_OPTIONS + 500)]
     own = with_model(names[-1])
     async with SimServer(replace(QUICK, checkpoints=tuple(names))) as sim, screen(sim.url, workflow=own) as it:
@@ -166,7 +160,7 @@ async def test_of_countless_choices_the_first_are_shown_and_the_rest_is_counted(
         assert [body["prompt"]["4"]["inputs"]["ckpt_name"] for body in sim.submitted] == [names[-1]]
 
 
-async def test_a_model_that_the_server_lacks_is_not_sent(sim: SimServer) -> None:
+async def test_unknown_model_is_not_submitted(sim: SimServer) -> None:
     async with screen(sim.url, workflow=with_model("gone.safetensors")) as it:
         await it.shows("'gone.safetensors' is")
         await it.press("f5")
@@ -178,7 +172,7 @@ async def test_a_model_that_the_server_lacks_is_not_sent(sim: SimServer) -> None
         await it.shows("1 of 1 done")
 
 
-async def test_a_refusal_at_a_field_goes_with_the_next_batch(sim: SimServer) -> None:
+async def test_refusal_is_cleared_by_next_submit(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("dreamshaper_8")
         sim.submissions.nodes = catalogue(replace(QUICK, checkpoints=("other.safetensors",)))
@@ -190,7 +184,7 @@ async def test_a_refusal_at_a_field_goes_with_the_next_batch(sim: SimServer) -> 
         assert "! Value not in list" not in it.text
 
 
-async def test_many_images_are_asked_about(sim: SimServer) -> None:
+async def test_many_images_need_confirmation(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("dreamshaper_8")
         await it.generate(images="1000")
@@ -203,7 +197,7 @@ async def test_many_images_are_asked_about(sim: SimServer) -> None:
         await it.until(lambda: sim.submitted, "the batch")
 
 
-async def test_a_whole_batch_is_cancelled_after_a_question() -> None:
+async def test_cancel_batch_after_confirmation() -> None:
     slow = SimConfig(steps_per_second=5, load_seconds=0)
     async with SimServer(slow) as sim, screen(sim.url) as it:
         await it.shows("dreamshaper_8")

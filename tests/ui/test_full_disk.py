@@ -1,4 +1,4 @@
-"""A disk that is full while pictures are saved is told, and the program goes on."""
+"""A disk that is full while files are saved."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ from tests.ui.screen import screen
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 
 
-async def test_a_full_disk_is_told_and_the_program_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_full_disk_is_reported_and_program_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = text_to_image()
     graph["5"]["inputs"]["batch_size"] = 2
     room_for = 1

@@ -1,4 +1,4 @@
-"""Help is a key away wherever the user is, also while typing; nothing covers it, and every way out is told."""
+"""The help, which opens from everywhere and is not covered by messages, and the ways to quit."""
 
 from collections.abc import AsyncIterator
 
@@ -35,7 +35,7 @@ async def help_comes_and_goes(it: Screen, words: str, *, leave: str = "f1", with
 
 
 @pytest.mark.parametrize("size", [SMALL, (120, 40)], ids=["80x24", "120x40"])
-async def test_f1_helps_in_a_text_field_and_its_footer_says_so(sim: SimServer, size: tuple[int, int]) -> None:
+async def test_f1_opens_help_from_text_field(sim: SimServer, size: tuple[int, int]) -> None:
     async with screen(sim.url, size) as it:
         await it.shows("live")
         footer = it.text.splitlines()[-1].split("  ")
@@ -50,7 +50,7 @@ async def test_f1_helps_in_a_text_field_and_its_footer_says_so(sim: SimServer, s
         await help_comes_and_goes(it, "next field", leave="escape")
 
 
-async def test_f1_helps_in_the_large_view_in_a_dialog_and_over_the_palette(sim: SimServer) -> None:
+async def test_f1_opens_help_from_job_screen_dialog_and_palette(sim: SimServer) -> None:
     async with screen(sim.url, SMALL) as it:
         sim.submissions.submit({"prompt": text_to_image(), "client_id": "somebody"})
         await it.press("escape")
@@ -73,7 +73,7 @@ async def test_f1_helps_in_the_large_view_in_a_dialog_and_over_the_palette(sim: 
         await help_comes_and_goes(it, "Save all", without=COMMAND)
 
 
-async def test_f1_helps_on_the_start_screen() -> None:
+async def test_f1_opens_help_from_start_screen() -> None:
     async with screen(None, SMALL) as it:
         await it.shows("F1 Help")
         await help_comes_and_goes(it, "Open a simulated server on this machine", without=COMMAND)
@@ -83,7 +83,7 @@ async def test_f1_helps_on_the_start_screen() -> None:
         await it.until(lambda: isinstance(it.app.screen, HelpScreen), "the help")
 
 
-async def test_messages_do_not_cover_the_help_and_are_shown_after_it(sim: SimServer) -> None:
+async def test_messages_are_deferred_until_help_closes(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
         it.app.notify("an early message")
@@ -98,7 +98,7 @@ async def test_messages_do_not_cover_the_help_and_are_shown_after_it(sim: SimSer
 
 
 @pytest.mark.parametrize("word", ["quit", "exit", "detach"])
-async def test_the_palette_quits_as_q_does(sim: SimServer, word: str) -> None:
+async def test_palette_quits(sim: SimServer, word: str) -> None:
     async with screen(sim.url) as it:
         await it.shows("dreamshaper_8")
         await sim.__aexit__(None, None, None)
@@ -112,7 +112,7 @@ async def test_the_palette_quits_as_q_does(sim: SimServer, word: str) -> None:
         await it.until(lambda: it.app.return_code == 0, "the end")
 
 
-async def test_ctrl_c_says_how_to_leave(sim: SimServer) -> None:
+async def test_ctrl_c_shows_how_to_quit(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
         await it.press("ctrl+c")

@@ -1,4 +1,4 @@
-"""`enter` on a job whose file is no picture: it is named and can be saved, and the server is not asked to draw it."""
+"""The job screen of a job whose file is no picture."""
 
 import os
 from pathlib import Path
@@ -28,7 +28,7 @@ def videos(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("videos")
-async def test_a_video_is_named_and_saved_and_the_server_is_not_asked_for_a_picture_of_it(tmp_path: Path) -> None:
+async def test_video_is_named_and_saved_without_picture_request(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=small(), output=tmp_path) as it:
         pictures = sim.faults.delay(0.0, "/view")
         await made(it)

@@ -1,4 +1,4 @@
-"""`enter` on a job: its pictures one by one, or the words of its failure; leaving early does no harm."""
+"""The job screen: pictures, failures, and closing it early."""
 
 import os
 from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ async def made(it: Screen, end: str = "1 of 1 done") -> None:
     await it.press("escape", "home")
 
 
-async def test_enter_on_a_failed_job_shows_words_and_traceback() -> None:
+async def test_failed_job_shows_message_and_traceback() -> None:
     async with (
         SimServer(SimConfig(steps_per_second=0, load_seconds=0, fail_step=2)) as sim,
         screen(sim.url, workflow=small()) as it,
@@ -67,7 +67,7 @@ async def test_enter_on_a_failed_job_shows_words_and_traceback() -> None:
         await it.shows("0 of 1 done, 1 failed")
 
 
-async def test_escapes_and_markup_in_an_error_are_harmless(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_escapes_and_markup_in_error_are_harmless(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(_: NodeCall) -> NodeResult:
         raise NodeFailedError("RuntimeError", EVIL)
 
@@ -82,7 +82,7 @@ async def test_escapes_and_markup_in_an_error_are_harmless(sim: SimServer, monke
         assert not [sign for sign in CONTROLS if sign in it.text]
 
 
-async def test_left_and_right_turn_the_pictures_of_a_job(sim: SimServer, tmp_path: Path) -> None:
+async def test_left_and_right_turn_pictures_of_job(sim: SimServer, tmp_path: Path) -> None:
     async with screen(sim.url, workflow=small(3), output=tmp_path) as it:
         await made(it)
         await it.press("enter")
@@ -99,7 +99,7 @@ async def test_left_and_right_turn_the_pictures_of_a_job(sim: SimServer, tmp_pat
         assert len(os.listdir(tmp_path)) == 3  # noqa: PTH208
 
 
-async def test_leaving_before_the_picture_came_does_no_harm(sim: SimServer) -> None:
+async def test_closing_before_picture_arrives(sim: SimServer) -> None:
     async with proxy_to(sim.url) as proxy, screen(proxy.url, workflow=small(2), previews=False) as it:
         await made(it)
         held = proxy.hold_answer_to(b"/view")
@@ -117,7 +117,7 @@ async def test_leaving_before_the_picture_came_does_no_harm(sim: SimServer) -> N
         assert it.app.return_code is None
 
 
-async def test_a_picture_that_the_server_no_longer_has_is_told(sim: SimServer) -> None:
+async def test_missing_picture_is_reported(sim: SimServer) -> None:
     async with screen(sim.url, workflow=small()) as it:
         await made(it)
         sim.files.contents.clear()
@@ -125,9 +125,7 @@ async def test_a_picture_that_the_server_no_longer_has_is_told(sim: SimServer) -
         await it.shows("The server no longer has test_00001_.png (404): make it again.")
 
 
-async def test_a_name_that_the_server_gave_to_a_newer_picture_is_told_when_it_is_saved(
-    sim: SimServer, tmp_path: Path
-) -> None:
+async def test_saving_reports_reused_file_name(sim: SimServer, tmp_path: Path) -> None:
     async with screen(sim.url, output=tmp_path) as it:
         await it.shows("dreamshaper_8")
         for batch in (1, 2):

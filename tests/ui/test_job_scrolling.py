@@ -1,4 +1,4 @@
-"""A long prompt in the large view is scrolled to its end; left and right turn the pictures all the while."""
+"""Scrolling long prompts and failures on the job screen."""
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -8,7 +8,7 @@ QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 LONG = " ".join(f"word{number:03}" for number in range(300))
 
 
-async def test_a_long_prompt_is_read_to_its_end_below_it_all_settings() -> None:
+async def test_long_prompt_scrolls_to_end_and_parameters() -> None:
     async with SimServer(QUICK) as sim, screen(sim.url, (80, 24)) as it:
         await it.shows("live")
         await it.press("escape", "n")
@@ -39,7 +39,7 @@ async def test_a_long_prompt_is_read_to_its_end_below_it_all_settings() -> None:
         await it.shows("Image 1 of 2")
 
 
-async def test_below_a_long_prompt_the_words_of_a_failure_are_scrolled_on() -> None:
+async def test_failure_below_long_prompt_scrolls() -> None:
     failing = SimConfig(steps_per_second=0, load_seconds=0, fail_step=1)
     async with SimServer(failing) as sim, screen(sim.url, (80, 24)) as it:
         await it.shows("live")

@@ -1,4 +1,4 @@
-"""Keys act on what is seen, in the order in which they are typed, and never lose anything without a question."""
+"""Keys act on what is visible, in the order in which they are typed, and destroy nothing without confirmation."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,7 +25,7 @@ def prompts(sim: SimServer) -> list[str]:
     return [body["prompt"]["6"]["inputs"]["text"] for body in sim.submitted]
 
 
-async def test_on_a_small_screen_n_opens_the_form_and_the_next_letters_are_the_prompt(sim: SimServer) -> None:
+async def test_small_screen_n_opens_form_for_typing(sim: SimServer) -> None:
     async with screen(sim.url, (80, 24)) as it:
         await it.shows("live")
         await it.press("escape", "n")
@@ -36,7 +36,7 @@ async def test_on_a_small_screen_n_opens_the_form_and_the_next_letters_are_the_p
         await it.shows("4 of 4 done")
 
 
-async def test_what_was_typed_before_f5_is_sent_with_it(sim: SimServer) -> None:
+async def test_text_typed_just_before_f5_is_submitted(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
         await it.write("images", "1")
@@ -53,7 +53,7 @@ def burst(it: Screen, *keys: str) -> None:
         it.app.simulate_key(key)
 
 
-async def test_keys_of_one_burst_go_where_the_ones_before_them_lead(sim: SimServer) -> None:
+async def test_burst_of_keys_acts_in_order(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
         await it.write("images", "1")
@@ -65,7 +65,7 @@ async def test_keys_of_one_burst_go_where_the_ones_before_them_lead(sim: SimServ
         assert sim.submitted[0]["prompt"]["7"]["inputs"]["text"].endswith("fog")
 
 
-async def test_on_a_small_screen_the_whole_job_may_be_typed_ahead(sim: SimServer) -> None:
+async def test_small_screen_takes_whole_job_as_burst(sim: SimServer) -> None:
     async with screen(sim.url, (80, 24)) as it:
         await it.shows("live")
         burst(it, "escape", "n", *"quiet", "f5")
@@ -73,7 +73,7 @@ async def test_on_a_small_screen_the_whole_job_may_be_typed_ahead(sim: SimServer
         assert set(prompts(sim)) == {"quiet"}
 
 
-async def test_after_escape_letters_act_at_once(sim: SimServer) -> None:
+async def test_letters_are_commands_after_escape(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
         it.app.screen.query_one("#prompt").focus()
@@ -82,7 +82,7 @@ async def test_after_escape_letters_act_at_once(sim: SimServer) -> None:
         await it.until(lambda: it.app.screen.query_one("#filter", Input).value == "cd", "the filter")
 
 
-async def test_a_wrong_number_on_a_hidden_form_opens_the_form(sim: SimServer) -> None:
+async def test_wrong_number_opens_hidden_form(sim: SimServer) -> None:
     async with screen(sim.url, (80, 24)) as it:
         await it.shows("live")
         await it.write("steps", "0")
@@ -91,7 +91,7 @@ async def test_a_wrong_number_on_a_hidden_form_opens_the_form(sim: SimServer) ->
         assert sim.submitted == []
 
 
-async def test_on_the_form_page_no_key_acts_on_the_hidden_queue(sim: SimServer) -> None:
+async def test_form_page_ignores_queue_keys(sim: SimServer) -> None:
     async with screen(sim.url, (80, 24)) as it:
         await it.shows("live")
         await it.generate(width="64", height="64", images="1")
@@ -105,7 +105,7 @@ async def test_on_the_form_page_no_key_acts_on_the_hidden_queue(sim: SimServer) 
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
-async def test_in_the_form_no_letter_is_a_command(size: tuple[int, int]) -> None:
+async def test_letters_in_form_are_no_commands(size: tuple[int, int]) -> None:
     async with SimServer(SimConfig(steps_per_second=4, load_seconds=0)) as sim, screen(sim.url, size) as it:
         await it.shows("dreamshaper_8")
         await it.generate("a lighthouse", images="1", steps="2000")
@@ -127,7 +127,7 @@ async def test_in_the_form_no_letter_is_a_command(size: tuple[int, int]) -> None
         assert len(sim.submitted) == 1
 
 
-async def test_a_letter_opens_a_closed_list_and_the_next_ones_go_on(sim: SimServer) -> None:
+async def test_letters_open_and_search_list(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("dreamshaper_8")
         it.app.screen.query_one("#sampler").focus()
@@ -136,7 +136,7 @@ async def test_a_letter_opens_a_closed_list_and_the_next_ones_go_on(sim: SimServ
         await it.until(lambda: it.app.screen.query_one("#sampler", Select).value == "heunpp2", "the sampler")
 
 
-async def test_a_typed_seed_is_the_one_that_is_used(sim: SimServer) -> None:
+async def test_typed_seed_is_used(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
         await it.write("seed", "42")
@@ -146,7 +146,7 @@ async def test_a_typed_seed_is_the_one_that_is_used(sim: SimServer) -> None:
         assert sim.submitted[0]["prompt"]["3"]["inputs"]["seed"] == 42
 
 
-async def test_random_seeds_all_differ_and_the_first_is_shown(sim: SimServer) -> None:
+async def test_random_seeds_differ_and_first_is_shown(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
         await it.generate(images="3")
@@ -166,7 +166,7 @@ async def leave_with_unsent(it: Screen, sim: SimServer) -> None:
 
 
 @pytest.mark.parametrize("folder", ["none", "unusable"])
-async def test_closing_with_unsent_images_that_nobody_keeps_asks_first(tmp_path: Path, folder: str) -> None:
+async def test_quit_with_undurable_unsent_jobs_needs_confirmation(tmp_path: Path, folder: str) -> None:
     (tmp_path / "file").touch()
     journal = tmp_path / "file" if folder == "unusable" else None
     async with SimServer(QUICK) as sim, screen(sim.url, journal=journal) as it:
@@ -180,13 +180,13 @@ async def test_closing_with_unsent_images_that_nobody_keeps_asks_first(tmp_path:
         await it.until(lambda: it.app.return_code == 0, "the end")
 
 
-async def test_closing_with_unsent_images_that_the_next_start_sends_asks_nothing(tmp_path: Path) -> None:
+async def test_quit_with_durable_unsent_jobs_needs_no_confirmation(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim, screen(sim.url, journal=tmp_path) as it:
         await leave_with_unsent(it, sim)
         await it.until(lambda: it.app.return_code == 0, "the end")
 
 
-async def test_escape_leaves_any_control_of_the_form_for_the_queue(sim: SimServer) -> None:
+async def test_escape_leaves_any_form_control(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("dreamshaper_8")
         await it.generate(images="2")
@@ -200,7 +200,7 @@ async def test_escape_leaves_any_control_of_the_form_for_the_queue(sim: SimServe
         assert len(sim.submitted) == 2
 
 
-async def test_a_character_that_joins_emoji_is_typed_like_any_other(sim: SimServer) -> None:
+async def test_zero_width_joiner_is_typed(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         it.app.screen.query_one("#prompt").focus()
         await it.pilot.pause()
@@ -209,7 +209,7 @@ async def test_a_character_that_joins_emoji_is_typed_like_any_other(sim: SimServ
         await it.until(lambda: prompt.text == "👩\u200d🚀", "the astronaut")
 
 
-async def test_somebody_elses_job_is_cancelled_only_after_a_question() -> None:
+async def test_cancelling_other_clients_job_needs_confirmation() -> None:
     config = SimConfig(steps_per_second=1, load_seconds=0, other_clients=1, other_client_pause=(0.0, 0.1))
     async with SimServer(config) as sim, screen(sim.url) as it:
         await it.shows("live")
@@ -226,14 +226,14 @@ async def test_somebody_elses_job_is_cancelled_only_after_a_question() -> None:
         await it.shows("Interrupt")
 
 
-async def test_escape_takes_the_filter_away_from_the_list_too(sim: SimServer) -> None:
+async def test_escape_in_queue_clears_filter(sim: SimServer) -> None:
     async with screen(sim.url) as it:
         await it.shows("live")
         await it.press("escape", "slash", *"zzz", "enter", "escape")
         await it.until(lambda: not it.app.screen.query_one(QueuePanel).is_filter_open, "the filter to go")
 
 
-async def test_help_lists_the_keys_and_the_palette_the_actions(sim: SimServer) -> None:
+async def test_help_lists_keys_and_palette_actions(sim: SimServer) -> None:
     async with screen(sim.url, (80, 24)) as it:
         await it.shows("live")
         await it.press("escape", "question_mark")

@@ -1,4 +1,4 @@
-"""What arrives while a screen is being left does no harm."""
+"""Results that arrive while a screen is closing are harmless."""
 
 import asyncio
 import threading
@@ -10,8 +10,7 @@ from textual.widget import Widget
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.dashboard import form_actions
-from comfytui.ui.dashboard import screen as dashboard_screen
+from comfytui.ui.dashboard import form_actions, now_pictures
 from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.screens import job
@@ -26,7 +25,7 @@ QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 SMALL = workflow_of("small", text_to_image())
 
 
-def late(
+def delay_until_closing(
     monkeypatch: pytest.MonkeyPatch, place: tuple[object, str], leaving: type[Widget], group: str
 ) -> threading.Event:
     """Let the answer to a question come while a widget goes, when all within it has gone; set once it was asked."""
@@ -52,11 +51,9 @@ def late(
 
 
 @pytest.mark.parametrize("described", [True, False])
-async def test_choices_that_come_while_the_dashboard_closes(
-    monkeypatch: pytest.MonkeyPatch, *, described: bool
-) -> None:
+async def test_choices_arrive_while_dashboard_closes(monkeypatch: pytest.MonkeyPatch, *, described: bool) -> None:
     leaving = PromptForm if described else Dashboard
-    asked = late(monkeypatch, (form_actions, "specs_from"), leaving, "choices")
+    asked = delay_until_closing(monkeypatch, (form_actions, "fetch_specs"), leaving, "choices")
     async with SimServer(QUICK) as sim:
         if not described:
             sim.faults.fail(200, "/object_info").text = "{}"
@@ -64,8 +61,8 @@ async def test_choices_that_come_while_the_dashboard_closes(
             await it.until(asked.is_set, "the question")
 
 
-async def test_a_finished_picture_that_comes_while_the_dashboard_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = late(monkeypatch, (dashboard_screen, "shown_picture"), NowPanel, "finished")
+async def test_finished_picture_arrives_while_dashboard_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = delay_until_closing(monkeypatch, (now_pictures, "fetch_for_display"), NowPanel, "finished")
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL) as it:
         await it.shows("live")
         await it.press("f5")
@@ -73,8 +70,8 @@ async def test_a_finished_picture_that_comes_while_the_dashboard_closes(monkeypa
         await it.shows("4 of 4 done")
 
 
-async def test_a_large_picture_that_comes_while_its_screen_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = late(monkeypatch, (job, "shown_picture"), JobScreen, "picture")
+async def test_picture_arrives_while_job_screen_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = delay_until_closing(monkeypatch, (job, "fetch_for_display"), JobScreen, "picture")
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL, previews=False) as it:
         await it.shows("live")
         await it.press("f5")

@@ -1,4 +1,4 @@
-"""What the screen says of a link: cut and tried again by a key, or full of bytes that are no text."""
+"""The connection on the screen: reconnecting, invalid frames, internal errors, unconfirmed state."""
 
 import json
 from dataclasses import replace
@@ -18,7 +18,7 @@ from tests.ui.screen import screen
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 
 
-async def test_ctrl_r_tries_a_link_again_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ctrl_r_reconnects_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comfy_socket, "FIRST_DELAY", 600.0)
     monkeypatch.setattr(comfy_socket, "LONGEST_DELAY", 600.0)
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, screen(proxy.url) as it:
@@ -42,7 +42,7 @@ async def send_raw(sim: SimServer, *frames: bytes) -> None:
             await socket._writer.send_frame(frame, WSMsgType.TEXT)
 
 
-async def test_frames_of_invalid_utf8_harm_nothing_and_what_can_be_read_of_them_is_shown() -> None:
+async def test_invalid_utf8_frames_are_harmless_and_readable_part_is_shown() -> None:
     workflow = workflow_of("small", text_to_image(steps=10_000))
     async with SimServer(replace(QUICK, steps_per_second=10)) as sim, screen(sim.url, workflow=workflow) as it:
         await it.shows("● live")
@@ -58,7 +58,7 @@ async def test_frames_of_invalid_utf8_harm_nothing_and_what_can_be_read_of_them_
         assert "● live" in it.text
 
 
-async def test_a_fault_of_our_own_is_told_in_whole_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_internal_error_message(monkeypatch: pytest.MonkeyPatch) -> None:
     async def breaks(*_: object) -> None:
         raise RuntimeError("a fault")
 
@@ -71,7 +71,7 @@ async def test_a_fault_of_our_own_is_told_in_whole_sentences(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("columns", [80, 160])
-async def test_what_nobody_sees_just_now_is_shown_as_last_seen(columns: int) -> None:
+async def test_unconfirmed_state_is_shown_as_last_seen(columns: int) -> None:
     box = replace(QUICK, steps_per_second=4)
     async with SimServer(box) as sim, proxy_to(sim.url) as proxy, screen(proxy.url, (columns, 40)) as it:
         await it.shows("dreamshaper_8" if columns > 100 else "● live")

@@ -1,4 +1,4 @@
-"""A server that asks for a login: the screen asks for it, at the start and later; HTTP and socket carry it."""
+"""Servers that require a login, at the start and later, for HTTP and the WebSocket."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from comfytui.comfy.server import basic_auth
 from comfytui.service.service import SessionService
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.screens.login import ASKED, REFUSED, LoginScreen, authorization
+from comfytui.ui.screens.login import LOGIN_REFUSED, LOGIN_REQUIRED, LoginScreen, authorization
 from tests.comfy.auth_servers import AuthServer
 from tests.ui.screen import SIZES, Screen, screen
 
@@ -24,75 +24,75 @@ async def log_in(it: Screen, *, user: str = "", password: str = "", token: str =
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_login_that_is_wrong_is_asked_for_again_until_it_is_right(size: tuple[int, int]) -> None:
+async def test_wrong_login_is_asked_for_again(size: tuple[int, int]) -> None:
     auth_server = AuthServer(lambda request: request.headers.get("Authorization") == basic_auth("me:secret"))
     async with auth_server.open() as server, screen(server.base, size) as it:
-        await it.shows(ASKED)
+        await it.shows(LOGIN_REQUIRED)
         assert f"Log in to {server.address}" in it.text
         await log_in(it, user="me", password="wrong")
-        await it.shows(REFUSED)
+        await it.shows(LOGIN_REFUSED)
         assert "me" in it.text.split("User")[1].split()
         await it.press(*"secret")
         assert "secret" not in it.text
         await it.press("enter")
         await it.shows("live")
-        assert REFUSED not in it.text
+        assert LOGIN_REFUSED not in it.text
     assert {path for path, welcome in auth_server.seen if welcome} >= {"/api/prompt", "/ws"}
 
 
-async def test_a_token_lets_in_as_well() -> None:
+async def test_token_login() -> None:
     auth_server = AuthServer(lambda request: request.headers.getall("Authorization", []) == ["Bearer t0ken"])
     async with auth_server.open() as server, screen(server.base.replace("//", "//me:old@")) as it:
-        await it.shows(REFUSED)
+        await it.shows(LOGIN_REFUSED)
         await log_in(it, token="t0ken")
         await it.shows("live")
 
 
-async def test_who_has_none_leaves_as_where_nothing_answers() -> None:
+async def test_cancelled_login_ends_program_like_unreachable_server() -> None:
     auth_server = AuthServer(lambda _: False)
     async with auth_server.open() as server:
         async with screen(server.base) as it:
-            await it.shows(ASKED)
+            await it.shows(LOGIN_REQUIRED)
             await it.press("escape")
             await it.until(lambda: it.app.return_code == 1, "the end")
         async with screen(None) as it:
             await it.write("url", server.base)
             await it.press("enter")
-            await it.shows(ASKED)
+            await it.shows(LOGIN_REQUIRED)
             await it.press("escape")
             await it.shows("log in when comfytui asks")
 
 
 @pytest.mark.parametrize("status", [403, 302])
-async def test_other_refusals_ask_for_no_password(status: int) -> None:
+async def test_other_statuses_ask_for_no_login(status: int) -> None:
     async with AuthServer(lambda _: False, status).open() as server, screen(server.base) as it:
         await it.until(lambda: it.app.return_code == 1, "the end")
 
 
-async def test_a_login_that_runs_out_is_asked_for_in_the_middle_and_what_was_ordered_is_sent_then() -> None:
+async def test_expired_login_is_renewed_and_pending_batch_submitted() -> None:
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
         await it.shows("dreamshaper_8")
         for field, text in (("width", "64"), ("height", "64"), ("images", "2")):
             await it.write(field, text)
         refused = sim.faults.fail(401)
         await it.press("f5")
-        await it.shows(ASKED)
+        await it.shows(LOGIN_REQUIRED)
         await it.press("escape")
         await it.shows("Not logged in: ctrl+r to log in.")
         await it.shows("unauthorised")
         assert "reconnects now" not in it.text
         assert it.app.return_code is None
         await it.press("escape", "ctrl+r")
-        await it.shows(ASKED)
+        await it.shows(LOGIN_REQUIRED)
         await log_in(it, user="me", password="wrong")
-        await it.shows(REFUSED)
+        await it.shows(LOGIN_REFUSED)
         refused.end()
         await it.press(*"right", "enter")
         await it.shows("2 of 2 done")
         assert len(sim.submitted) == 2
 
 
-async def test_a_refusal_of_what_was_asked_before_the_login_asks_for_no_other_one(
+async def test_late_refusal_of_earlier_request_asks_for_no_login(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     give = SessionService.log_in
@@ -105,7 +105,7 @@ async def test_a_refusal_of_what_was_asked_before_the_login_asks_for_no_other_on
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim:
         refused = sim.faults.fail(401)
         async with screen(sim.url) as it:
-            await it.shows(ASKED)
+            await it.shows(LOGIN_REQUIRED)
             refused.end()
             await log_in(it, token="t0ken")
             await it.shows("live")
@@ -124,7 +124,7 @@ async def test_a_refusal_of_what_was_asked_before_the_login_asks_for_no_other_on
         (("", "", " t "), "Bearer t"),
     ],
 )
-def test_what_is_sent(given: tuple[str, str, str], value: str) -> None:
+def test_authorization_header(given: tuple[str, str, str], value: str) -> None:
     assert authorization(*given) == value
 
 
@@ -140,7 +140,7 @@ def test_what_is_sent(given: tuple[str, str, str], value: str) -> None:
         (("", "", "a\nb"), "not allowed in a header"),
     ],
 )
-def test_what_cannot_be_sent_is_told(given: tuple[str, str, str], sentence: str) -> None:
+def test_invalid_login_is_reported(given: tuple[str, str, str], sentence: str) -> None:
     with pytest.raises(BadServer, match=sentence) as caught:
         authorization(*given)
     assert "secret" not in str(caught.value)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from textual.widgets._toast import Toast
 
-from comfytui.ui.app import MESSAGES_SHOWN, ComfyApp
+from comfytui.ui.app import MAX_MESSAGES, ComfyApp
 from comfytui.ui.options import Options
 from comfytui.workflow.builtin import txt2img
 from tests.ui.screen import Screen
@@ -19,7 +19,7 @@ def shown(app: ComfyApp) -> list[str]:
     return [str(toast._notification.message) for toast in app.screen.query(Toast)]
 
 
-async def test_a_message_is_not_shown_twice_and_of_many_the_newest_stand() -> None:
+async def test_messages_are_unique_and_newest_are_shown() -> None:
     app = ComfyApp(Options(txt2img(), Path(), lambda: nullcontext(""), lambda _: None))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         for _ in range(3):
@@ -29,12 +29,12 @@ async def test_a_message_is_not_shown_twice_and_of_many_the_newest_stand() -> No
         for number in range(30):
             app.notify(f"message {number}")
             await pilot.pause()
-        newest = [f"message {number}" for number in range(30 - MESSAGES_SHOWN, 30)]
+        newest = [f"message {number}" for number in range(30 - MAX_MESSAGES, 30)]
         await eventually(lambda: shown(app) == newest, "the newest messages")
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
-async def test_the_last_line_of_a_message_is_above_the_footer(width: int) -> None:
+async def test_last_line_of_message_is_above_footer(width: int) -> None:
     """Of messages about as long as a line is wide, whose last word stands on the first line or alone on the second."""
     app = ComfyApp(Options(txt2img(), Path(), lambda: nullcontext(""), lambda _: None))
     async with app.run_test(size=(width, 24), notifications=True) as pilot:

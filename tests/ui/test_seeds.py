@@ -1,4 +1,4 @@
-"""Each seed of a graph has a field of its own, and keeps its value, counts on or is drawn by itself."""
+"""Workflows with several seeds: each has its own field and follows the seed mode."""
 
 import json
 from io import BytesIO
@@ -13,8 +13,8 @@ from textual.widgets import Input, Select
 from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.downloads import _is_of_another
-from comfytui.ui.drafts import Drafts
+from comfytui.ui.downloads import _seed_differs
+from comfytui.ui.drafts import DraftFolder
 from comfytui.workflow.graph import Workflow, apply_values, workflow_of
 from comfytui.workflow.parameters import parameters_of
 from tests.sim.graphs import node, text_to_image
@@ -49,7 +49,7 @@ def shown(it: Screen) -> list[str]:
     ("mode", "expected", "next_ones"),
     [("fixed", [(5, 6), (5, 6)], ["5", "6"]), ("increment", [(5, 6), (6, 7)], ["7", "8"])],
 )
-async def test_two_seeds_stay_two(mode: str, expected: list[tuple[int, int]], next_ones: list[str]) -> None:
+async def test_two_seeds_are_independent(mode: str, expected: list[tuple[int, int]], next_ones: list[str]) -> None:
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=two_seeds()) as it:
         await it.shows("live")
         assert shown(it) == ["5", "6"]
@@ -60,7 +60,7 @@ async def test_two_seeds_stay_two(mode: str, expected: list[tuple[int, int]], ne
         await it.until(lambda: shown(it) == next_ones, "the seeds that the next batch begins with")
 
 
-async def test_random_seeds_are_drawn_each_by_itself() -> None:
+async def test_random_seeds_differ() -> None:
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=two_seeds()) as it:
         await it.shows("live")
         await it.generate(images="2")
@@ -72,8 +72,8 @@ async def test_random_seeds_are_drawn_each_by_itself() -> None:
         await it.shows(f"seeds {first}, {second}")
 
 
-async def test_a_seed_that_is_typed_is_sent_and_kept_with_the_other_one(tmp_path: Path) -> None:
-    drafts = Drafts(tmp_path)
+async def test_typed_seed_is_submitted_with_other_seed(tmp_path: Path) -> None:
+    drafts = DraftFolder(tmp_path)
     async with SimServer(QUICK) as sim:
         async with screen(sim.url, workflow=two_seeds(), drafts=drafts) as it:
             await it.shows("live")
@@ -87,7 +87,7 @@ async def test_a_seed_that_is_typed_is_sent_and_kept_with_the_other_one(tmp_path
             assert shown(it) == ["5", "77"]
 
 
-async def test_a_refused_or_wrong_seed_is_marked_at_its_own_field() -> None:
+async def test_wrong_or_refused_seed_is_marked_at_its_field() -> None:
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=two_seeds()) as it:
         await it.shows("live")
         await it.write("seed-2", "many")
@@ -96,7 +96,7 @@ async def test_a_refused_or_wrong_seed_is_marked_at_its_own_field() -> None:
         assert wrong == ["seed-2"]
 
 
-def test_a_picture_whose_second_seed_is_another_job_s_is_known_as_such() -> None:
+def test_second_seed_identifies_picture() -> None:
     graph = two_seeds().graph
     own = Job("1", JobStatus.SUCCEEDED, parameters=parameters_of(graph))
     known = PngInfo()
@@ -107,4 +107,4 @@ def test_a_picture_whose_second_seed_is_another_job_s_is_known_as_such() -> None
     for text in (known, other):
         Image.new("RGB", (8, 8)).save(picture := BytesIO(), "PNG", pnginfo=text)
         pictures.append(picture.getvalue())
-    assert [_is_of_another(own, picture) for picture in pictures] == [False, True]
+    assert [_seed_differs(own, picture) for picture in pictures] == [False, True]

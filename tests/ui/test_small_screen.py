@@ -1,4 +1,4 @@
-"""Below 100 columns the form is a page of its own: what a start opens with, and where the cursor is after F5."""
+"""Screens below 100 columns: the page that a start opens with, and the cursor after F5."""
 
 import pytest
 from textual.widgets import TextArea
@@ -7,7 +7,7 @@ from comfytui.session.model import Batch
 from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.dashboard.page_actions import opens_with_form
+from comfytui.ui.dashboard.pages import opens_with_form
 from comfytui.ui.queue.queue_list import QueueList
 from tests.faults.proxy import proxy_to
 from tests.sim.graphs import text_to_image
@@ -18,7 +18,7 @@ QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 SLOW = SimConfig(steps_per_second=1, load_seconds=0)
 
 
-def queue_foreign(sim: SimServer, count: int) -> None:
+def queue_other_clients_job(sim: SimServer, count: int) -> None:
     """Let another client queue jobs."""
     for seed in range(count):
         sim.submissions.submit({"prompt": text_to_image(seed=seed, steps=500), "client_id": "somebody"})
@@ -39,11 +39,11 @@ def focused(it: Screen) -> str | None:
     ],
     ids=["connecting", "link lost before", "nothing queued", "something queued", "a batch of mine"],
 )
-def test_the_form_opens_where_the_queue_is_known_to_be_empty(state: SessionState, expected: bool | None) -> None:
+def test_form_opens_if_queue_is_known_to_be_empty(state: SessionState, expected: bool | None) -> None:
     assert opens_with_form(state) is expected
 
 
-async def test_a_first_start_takes_what_is_typed_as_the_prompt() -> None:
+async def test_first_start_takes_typed_text_as_prompt() -> None:
     async with SimServer(QUICK) as sim, screen(sim.url, SMALL) as it:
         for key in "axnq":
             it.app.simulate_key(key)
@@ -56,9 +56,9 @@ async def test_a_first_start_takes_what_is_typed_as_the_prompt() -> None:
         assert "Negative" not in it.text
 
 
-async def test_a_start_with_a_queue_opens_with_it_and_letters_act() -> None:
+async def test_start_with_jobs_opens_queue() -> None:
     async with SimServer(SLOW) as sim:
-        queue_foreign(sim, 2)
+        queue_other_clients_job(sim, 2)
         async with screen(sim.url, SMALL) as it:
             await it.shows("next")
             await it.until(lambda: focused(it) == "queue-list", "the queue to take the keys")
@@ -66,9 +66,9 @@ async def test_a_start_with_a_queue_opens_with_it_and_letters_act() -> None:
             await it.shows("belongs")
 
 
-async def test_the_page_does_not_change_under_the_hands_of_somebody_who_types() -> None:
+async def test_page_does_not_change_while_typing() -> None:
     async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy:
-        queue_foreign(sim, 2)
+        queue_other_clients_job(sim, 2)
         proxy.freeze()
         async with screen(proxy.url, SMALL) as it:
             await it.shows("Negative")
@@ -80,10 +80,10 @@ async def test_the_page_does_not_change_under_the_hands_of_somebody_who_types() 
             assert (prompt.text, focused(it)) == ("qx", "prompt")
 
 
-async def test_after_f5_the_cursor_is_on_the_batch_and_on_the_screen() -> None:
+async def test_cursor_is_on_submitted_batch_and_visible() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, SMALL) as it:
         await it.shows("live")
-        queue_foreign(sim, 30)
+        queue_other_clients_job(sim, 30)
         await it.shows("queue 30")
         await it.press(*"fox", "f5")
         await it.shows("1 of 4             30 ahead")
@@ -100,8 +100,8 @@ async def test_after_f5_the_cursor_is_on_the_batch_and_on_the_screen() -> None:
 
 
 @pytest.mark.parametrize("size", [(200, 24), (160, 30), (120, 18)], ids=lambda size: f"{size[0]}x{size[1]}")
-async def test_a_low_terminal_shows_the_queue_however_wide_it_is(size: tuple[int, int]) -> None:
+async def test_low_terminal_shows_queue(size: tuple[int, int]) -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, size) as it:
-        queue_foreign(sim, 3)
+        queue_other_clients_job(sim, 3)
         await it.shows("▶")
         await it.shows("2 ahead")

@@ -1,4 +1,4 @@
-"""The start screen with the servers of a config file: they are listed, chosen by keys, and wrong ones say why."""
+"""The start screen with the named servers of a config file."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,11 +15,12 @@ LONG = "a" * 50
 
 
 @asynccontextmanager
-async def asked(folder: Path, content: str, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Screen]:
+async def start_screen(folder: Path, content: str, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Screen]:
     file = folder / "config.toml"
     file.write_text(content)
     config = read_config(file)
-    async with screen(None, size, named=config.summaries(), server_of=config.resolve, suggest=config.suggestion) as it:
+    named = config.summaries()
+    async with screen(None, size, named_servers=named, server_of=config.resolve, suggest=config.suggestion) as it:
         await it.shows("Enter a server's address.")
         yield it
 
@@ -29,11 +30,11 @@ def servers(**addresses: str) -> str:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_fifty_named_servers_are_listed_and_one_is_chosen_by_keys(tmp_path: Path, size: tuple[int, int]) -> None:
+async def test_named_servers_are_listed_and_chosen_by_keys(tmp_path: Path, size: tuple[int, int]) -> None:
     async with SimServer() as sim:
         many = {f"gpu-{number}": f"http://gpu-{number}.example.org/comfy" for number in range(48)}
         content = servers(**many, **{LONG: "long.example.org", "last": sim.url.replace("//", "//me:hunter2@")})
-        async with asked(tmp_path, content, size) as it:
+        async with start_screen(tmp_path, content, size) as it:
             assert "gpu-0 " in it.text
             assert "gpu-0.example.org" in it.text
             assert "down Named servers" in it.text
@@ -47,10 +48,10 @@ async def test_fifty_named_servers_are_listed_and_one_is_chosen_by_keys(tmp_path
             await it.shows("live")
 
 
-async def test_what_is_typed_leads_to_the_name_that_has_it(tmp_path: Path) -> None:
+async def test_typing_highlights_matching_server(tmp_path: Path) -> None:
     async with SimServer() as sim:
         many = {f"box-{number}": "10.0.0.9" for number in range(30)}
-        async with asked(tmp_path, servers(**many, **{"GPU-big": sim.url})) as it:
+        async with start_screen(tmp_path, servers(**many, **{"GPU-big": sim.url})) as it:
             assert "GPU-big" not in it.text
             await it.press(*"gpu")
             await it.shows("GPU-big")
@@ -58,10 +59,10 @@ async def test_what_is_typed_leads_to_the_name_that_has_it(tmp_path: Path) -> No
             await it.shows("live")
 
 
-async def test_a_wrong_server_says_why_when_it_is_chosen_and_the_others_open(tmp_path: Path) -> None:
+async def test_broken_server_entry_is_reported_when_chosen(tmp_path: Path) -> None:
     async with SimServer() as sim:
         wrong = '[servers.wrong]\nurl = "box"\ntokken = "hunter2"\n'
-        async with asked(tmp_path, wrong + servers(**{"gpu-box": sim.url})) as it:
+        async with start_screen(tmp_path, wrong + servers(**{"gpu-box": sim.url})) as it:
             assert "! servers.wrong.tokken: unknown key" in it.text
             await it.press("down", "enter")
             await it.shows("password_command, ")
@@ -70,14 +71,14 @@ async def test_a_wrong_server_says_why_when_it_is_chosen_and_the_others_open(tmp
             await it.shows("live")
 
 
-async def test_a_name_that_nobody_knows_is_answered_with_the_one_that_is_like_it(tmp_path: Path) -> None:
-    async with asked(tmp_path, servers(**{"gpu-box": "http://10.0.0.9"})) as it:
+async def test_unknown_name_suggests_similar_one(tmp_path: Path) -> None:
+    async with start_screen(tmp_path, servers(**{"gpu-box": "http://10.0.0.9"})) as it:
         assert "down Named servers" in it.text
         await it.press(*"gpu box", "enter")
         await it.shows("Did you mean comfytui gpu-box?")
 
 
-async def test_without_named_servers_none_are_offered() -> None:
+async def test_no_named_servers() -> None:
     async with screen(None) as it:
         await it.shows("Enter a server's address.")
         assert "Named servers" not in it.text

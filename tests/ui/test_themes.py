@@ -1,4 +1,4 @@
-"""Every theme stands in the palette, can be chosen there, and paints the whole screen in its colours."""
+"""Themes: chosen in the palette, painted on the whole screen, stored."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -12,7 +12,7 @@ from textual.theme import BUILTIN_THEMES
 from comfytui.ui.app import ComfyApp
 from comfytui.ui.options import Options
 from comfytui.ui.screens.start import StartScreen
-from comfytui.ui.themes import DARK, LIGHT, THEMES, KeptTheme
+from comfytui.ui.themes import DARK, LIGHT, THEMES, ThemeStore
 from comfytui.workflow.builtin import txt2img
 from tests.ui.screen import Screen, screen
 
@@ -29,7 +29,7 @@ async def list_themes(it: Screen) -> None:
     await it.shows("Search for themes")
 
 
-async def test_every_theme_stands_in_the_palette_and_paints_the_screen() -> None:
+async def test_every_theme_is_in_palette_and_paints_screen() -> None:
     async with screen(None, (120, 40)) as it:
         await list_themes(it)
         every = {*BUILTIN_THEMES, *(theme.name for theme in THEMES)}
@@ -41,9 +41,9 @@ async def test_every_theme_stands_in_the_palette_and_paints_the_screen() -> None
             assert "Enter a server's address." in it.text
 
 
-async def test_a_theme_is_chosen_by_keys_changes_the_colours_and_is_there_at_the_next_start(tmp_path: Path) -> None:
+async def test_chosen_theme_is_stored(tmp_path: Path) -> None:
     folder = tmp_path / "state"
-    async with screen(None, theme=KeptTheme(folder)) as it:
+    async with screen(None, theme=ThemeStore(folder)) as it:
         await it.shows("Enter a server's address.")
         assert painted_on(it, Color.parse(str(DARK.background)))
         assert not folder.exists()
@@ -56,22 +56,22 @@ async def test_a_theme_is_chosen_by_keys_changes_the_colours_and_is_there_at_the
             colour = Color.parse(str(theme.background))
             await it.until(partial(painted_on, it, colour), theme.name)
     assert [(file.name, file.stat().st_mode & 0o777) for file in folder.iterdir()] == [("theme", 0o600)]
-    async with screen(None, theme=KeptTheme(folder), fresh=True) as it:
+    async with screen(None, theme=ThemeStore(folder), fresh=True) as it:
         assert painted_on(it, Color.parse(str(LIGHT.background)))
 
 
 @pytest.mark.parametrize(
     "kept", [b"", b"no-such-theme", b"comfytui-light comfytui-light", b"\xff\x1b[31m", b"x" * 9_999]
 )
-def test_a_kept_theme_that_is_none_is_the_usual_one(tmp_path: Path, kept: bytes) -> None:
+def test_unknown_stored_theme_is_ignored(tmp_path: Path, kept: bytes) -> None:
     (tmp_path / "theme").write_bytes(kept)
-    options = Options(txt2img(), tmp_path, demo=lambda: nullcontext(""), remember=lambda _: None)
-    assert ComfyApp(replace(options, theme=KeptTheme(tmp_path))).theme == DARK.name
+    options = Options(txt2img(), tmp_path, demo=lambda: nullcontext(""), remember_server=lambda _: None)
+    assert ComfyApp(replace(options, theme=ThemeStore(tmp_path))).theme == DARK.name
 
 
-async def test_a_state_folder_that_cannot_be_written_costs_only_the_memory_of_it(tmp_path: Path) -> None:
+async def test_unwritable_state_folder_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    async with screen(None, theme=KeptTheme(tmp_path / "file")) as it:
+    async with screen(None, theme=ThemeStore(tmp_path / "file")) as it:
         it.app.theme = LIGHT.name
         await it.until(partial(painted_on, it, Color.parse(str(LIGHT.background))), "the theme")
-    assert KeptTheme(tmp_path / "file").read() == ""
+    assert ThemeStore(tmp_path / "file").read() == ""

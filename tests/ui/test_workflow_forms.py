@@ -1,4 +1,4 @@
-"""Any graph by `--workflow`: the form has what the graph has, and the screen says what the server makes of it."""
+"""The form of any workflow, and the messages about what the server does with it."""
 
 import json
 from io import BytesIO
@@ -35,7 +35,7 @@ def rows(it: Screen) -> set[str]:
     return {line[0] for line in lines if line} & ROWS
 
 
-async def test_a_graph_without_sampler_asks_for_images_alone_warns_and_runs(tmp_path: Path) -> None:
+async def test_graph_without_sampler_has_only_images(tmp_path: Path) -> None:
     picture = BytesIO()
     Image.new("RGB", (16, 16), "red").save(picture, "PNG")
     async with SimServer(QUICK) as sim:
@@ -49,7 +49,7 @@ async def test_a_graph_without_sampler_asks_for_images_alone_warns_and_runs(tmp_
             assert [body["prompt"]["1"]["inputs"]["image"] for body in sim.submitted] == ["photo.png"]
 
 
-async def test_what_a_graph_has_not_is_absent_from_the_form(tmp_path: Path) -> None:
+async def test_form_has_only_inputs_of_graph(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim:
         async with screen(sim.url, workflow=written(tmp_path, text_to_image())) as it:
             await it.shows("live")
@@ -62,7 +62,7 @@ async def test_what_a_graph_has_not_is_absent_from_the_form(tmp_path: Path) -> N
             assert rows(it) == {"Prompt", "Steps", "Seed", "Images"}
 
 
-async def test_a_node_that_the_server_leaves_out_of_what_it_takes_is_told(tmp_path: Path) -> None:
+async def test_node_dropped_by_server_is_reported(tmp_path: Path) -> None:
     graph = text_to_image() | {"10": node("SaveImage", filename_prefix="second")}
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=written(tmp_path, graph)) as it:
         await it.shows("live")

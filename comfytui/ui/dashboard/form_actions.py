@@ -1,183 +1,168 @@
-"""The form and the server: its choices, what it refuses, and how a batch goes off."""
+"""Actions on the prompt form: keep its draft, read the server's choices, submit it, show what the server refuses."""
 
 import asyncio
+from functools import partial
 from random import SystemRandom
-
-from textual import on, work
-from textual.binding import Binding
 
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.session.model import Failure
-from comfytui.ui.dashboard.base import ActingScreen
-from comfytui.ui.dashboard.link_actions import UP
-from comfytui.ui.drafts import Texts
-from comfytui.ui.form.batch_builder import fields_of, order_of
+from comfytui.ui.dashboard.connection_actions import ConnectionActions
+from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.dashboard.pages import Pages
+from comfytui.ui.drafts import DraftWriter, FormTexts
+from comfytui.ui.form.batch_builder import build_batch, errors_by_field
 from comfytui.ui.form.form import PromptForm
-from comfytui.ui.form.values import listed, specs_from, undescribed
-from comfytui.ui.screens.confirm import ConfirmScreen
+from comfytui.ui.form.values import fetch_specs, fields_without_specs, join_labels
 from comfytui.workflow.fields import Field
+from comfytui.workflow.graph import warning_for
 
-DRAFT_PAUSE = 1.0
-"""Seconds after which what was typed is on the disk."""
-DISK_PATIENCE = 1.0
-"""Seconds that the end of the screen waits for the disk; it takes milliseconds, or hangs."""
-CHOICES_PATIENCE = 5.0
-"""Seconds that a batch waits for choices of a server that answers; then it goes with what the form has."""
-CHOICES = "choices"
-"""The group of the worker that reads them."""
+DRAFT_DELAY = 1.0
+"""Seconds from an edit to the writing of the draft."""
+DISK_TIMEOUT = 1.0
+"""Seconds that closing waits for the draft; a disk takes milliseconds, or hangs."""
+CHOICES_TIMEOUT = 5.0
+"""Seconds that a batch waits for the choices of a server that answers; then it is submitted without them."""
+CHOICES_GROUP = "choices"
+"""The group of the worker that reads the choices."""
 MANY_IMAGES = 100
-"""Images from which on a batch is asked about: a slip of the finger is quickly made."""
+"""Images of a batch from which on it needs confirmation, since a number is easily mistyped."""
 
 
-class FormActions(ActingScreen):
-    """The part of the dashboard that acts on the prompt form."""
+class FormActions:
+    """Connects the prompt form with the disk and the server."""
 
-    _draft_planned = False
-    _undescribed: tuple[Field, ...] = ()
-    """The drop-downs whose choices the server did not name when it was asked last."""
-    _patience_runs = False
-    """Whether a batch that waits for the server's choices has a timer."""
+    def __init__(self, context: DashboardContext, connection: ConnectionActions, pages: Pages) -> None:
+        self._context = context
+        self._connection = connection
+        self._pages = pages
+        self._workflow = context.options.workflow
+        self._draft = DraftWriter(partial(context.options.drafts.write, self._workflow))
+        self._draft_scheduled = False
+        self._without_specs: tuple[Field, ...] = ()
+        """The drop-down lists whose choices the server did not name when they were read last."""
+        self._timeout_runs = False
+        """Whether the timer of a batch that waits for the server's choices runs."""
 
-    @on(PromptForm.Edited)
-    def _plan_draft(self) -> None:
-        """Keep what was typed, not at every key."""
-        if self._draft.change(self._form.texts()) and not self._draft_planned:
-            self._draft_planned = True
-            self.set_timer(DRAFT_PAUSE, self._write_draft)
+    @property
+    def _form(self) -> PromptForm:
+        return self._context.form
 
-    def _kept_draft(self) -> Texts:
-        """What stood in the form the last time, unless the user begins anew."""
-        return {} if self._options.fresh else self._options.drafts.read(self._options.workflow)
+    # Drafts
 
-    def _write_draft(self) -> None:
-        self._draft_planned = False
-        self._draft.start_writing()
+    def read_draft(self) -> FormTexts:
+        """Return the stored draft, unless the user starts afresh."""
+        options = self._context.options
+        return {} if options.fresh else options.drafts.read(self._workflow)
 
-    def keep_draft(self) -> None:
-        """Write down what stands in the form, if it is not yet; for any thread, and may take as long as the disk."""
-        self._draft.write()
+    def begin(self) -> None:
+        """Take the content of the form before it is edited, and warn about a workflow that may not work."""
+        self._draft.set_initial(self._form.texts())
+        if warning := warning_for(self._workflow):
+            self._context.notify(warning, "warning")
 
-    def on_unmount(self) -> None:
-        """Nothing that was typed is lost with the screen."""
-        self._draft.start_writing().join(DISK_PATIENCE)
+    def schedule_draft(self) -> None:
+        """Write what was typed, after a delay instead of at every key."""
+        if self._draft.update(self._form.texts()) and not self._draft_scheduled:
+            self._draft_scheduled = True
+            self._context.screen.set_timer(DRAFT_DELAY, self._start_writing_draft)
 
-    def _refused(self, failure: Failure) -> None:
-        form = self._form
-        at_fields, elsewhere = fields_of(self._options.workflow, failure.node_errors)
-        for field, sentence in at_fields.items():
-            form.refuse(field, sentence)
-        if elsewhere or not at_fields:
-            self._say("\n".join(elsewhere) or failure.message, "error")
-        self._learn_choices()
+    def _start_writing_draft(self) -> None:
+        self._draft_scheduled = False
+        self._draft.flush_in_thread()
 
-    @work(exclusive=True, group=CHOICES)
-    async def _learn_choices(self) -> None:
-        workflow = self._options.workflow
+    def flush_draft(self) -> None:
+        """Write the draft if it is not written yet, from any thread; may block for as long as the disk does."""
+        self._draft.flush()
+
+    def close(self) -> None:
+        """Write the draft, without waiting for a disk that hangs."""
+        self._draft.flush_in_thread().join(DISK_TIMEOUT)
+
+    # The server's choices
+
+    def load_choices(self) -> None:
+        """Read the server's choices for the form."""
+        self._context.run(self._load_choices, CHOICES_GROUP)
+
+    async def _load_choices(self) -> None:
+        context, workflow = self._context, self._workflow
         try:
-            specs = await asyncio.wrap_future(self._service.call(lambda client: specs_from(client, workflow)))
+            specs = await asyncio.wrap_future(context.service.call(lambda client: fetch_specs(client, workflow)))
         except ComfyError as error:
-            self._say(f"The server's choices could not be read: {error}", "warning")
+            context.notify(f"The server's choices could not be read: {error}", "warning")
             if isinstance(error, Unreachable):
                 return
-            specs, missing = {}, self._undescribed
+            specs, missing = {}, self._without_specs
         else:
-            missing = undescribed(workflow.fields, specs)
-        if not self.display:  # Half of the form is gone while it closes.
+            missing = fields_without_specs(workflow.fields, specs)
+        if not context.screen.display:  # While the screen closes, half of the form is gone.
             return
-        self._tell_undescribed(missing)
-        self._form.learn(specs)
-        if self._form.waits:
-            self._form.submit(give_up=True)
+        self._report_missing(missing)
+        self._form.update_specs(specs)
+        if self._form.awaits_choices:
+            self._form.submit(without_choices=True)
 
-    def _tell_undescribed(self, fields: tuple[Field, ...]) -> None:
-        """Say once that the server does not name its choices; a batch that waits for them says so when it goes."""
-        if fields and fields != self._undescribed and not self._form.waits:
-            self._say(f"The server sent no choices for {listed(fields)}: the form offers its own.", "warning")
-        self._undescribed = fields
+    def _report_missing(self, fields: tuple[Field, ...]) -> None:
+        """Notify the user once of choices that the server does not name; a waiting batch reports them when it goes."""
+        if fields and fields != self._without_specs and not self._form.awaits_choices:
+            labels = join_labels(fields)
+            self._context.notify(f"The server sent no choices for {labels}: the form offers its own.", "warning")
+        self._without_specs = fields
 
-    @on(PromptForm.ChoicesMissing)
-    def _await_choices(self) -> None:
-        """Read the choices anew, unless that is under way, and let the batch go without them after a while."""
-        reading = any(worker.group == CHOICES and not worker.is_finished for worker in self.workers)
-        if self._answers and not reading:
-            self._learn_choices()
-        self._start_patience()
+    def await_choices(self) -> None:
+        """Read the server's choices again, unless they are being read, and start the timeout of the waiting batch."""
+        workers = self._context.screen.workers
+        loading = any(worker.group == CHOICES_GROUP and not worker.is_finished for worker in workers)
+        if self._connection.is_up and not loading:
+            self.load_choices()
+        self._start_timeout()
 
-    def _start_patience(self) -> None:
-        if not self._patience_runs:
-            self._patience_runs = True
-            self.set_timer(CHOICES_PATIENCE, self._end_patience)
+    def _start_timeout(self) -> None:
+        if not self._timeout_runs:
+            self._timeout_runs = True
+            self._context.screen.set_timer(CHOICES_TIMEOUT, self._on_timeout)
 
-    def _end_patience(self) -> None:
-        """Send the batch that waits; not while the server is away, since it may have choices when it is back."""
-        self._patience_runs = False
-        if self._form.waits and self._answers:
-            self._form.submit(give_up=True)
-        elif self._form.waits:
-            self._start_patience()
+    def _on_timeout(self) -> None:
+        """Submit the waiting batch, but not while the server is away: it may have choices when it is back."""
+        self._timeout_runs = False
+        if self._form.awaits_choices and self._connection.is_up:
+            self._form.submit(without_choices=True)
+        elif self._form.awaits_choices:
+            self._start_timeout()
 
-    @property
-    def _answers(self) -> bool:
-        """Whether the server answers just now."""
-        return self._state.link.kind in UP
+    # Submission
 
-    def action_generate(self) -> None:
-        """Send the form off, or show what is wrong in it."""
+    def generate(self) -> None:
+        """Submit the form, or show what is wrong in it."""
         if not self._form.submit():
-            self.action_write()
+            self._pages.show_form()
 
-    @on(PromptForm.Submitted)
-    @work(group="submit")
-    async def _submitted(self, event: PromptForm.Submitted) -> None:
-        many = f"Queue {event.asked.images} images?"
-        if event.asked.images >= MANY_IMAGES and not await self.app.push_screen_wait(ConfirmScreen(many)):
+    def submit(self, event: PromptForm.Submitted) -> None:
+        """Submit a batch with the form's values, after confirmation if it is large."""
+        self._context.run(partial(self._submit, event), "submit", exclusive=False)
+
+    async def _submit(self, event: PromptForm.Submitted) -> None:
+        context, form_values = self._context, event.form_values
+        question = f"Queue {form_values.images} images?"
+        if form_values.images >= MANY_IMAGES and not await context.confirm(question):
             return
-        order, seeds = order_of(self._options.workflow, event.asked, SystemRandom(), previews=self._previews)
-        self._known = frozenset(self._state.batches)
-        self._service.submit(order)
-        if event.without:
-            fields = listed(event.without)
-            self._say(f"The server sent no choices for {fields}: the batch was sent with what the form has.", "warning")
+        request, seeds = build_batch(self._workflow, form_values, SystemRandom(), previews=context.previews)
+        context.submit(request)
+        if event.missing_choices:
+            labels = join_labels(event.missing_choices)
+            text = f"The server sent no choices for {labels}: the batch was sent with what the form has."
+            context.notify(text, "warning")
         if seeds:
-            self._form.show_seeds(event.asked.seed_mode, seeds)
-            self._plan_draft()
-        if self.has_class("-narrow", "-writing"):
-            self.action_leave()
+            self._form.show_seeds(form_values.seed_mode, seeds)
+            self.schedule_draft()
+        if self._pages.on_form_page:
+            self._pages.leave()
 
-    def _select_ordered(self) -> None:
-        """Put the cursor on the batch that was ordered, as soon as it is there."""
-        if self._known is None:
-            return
-        new = [batch for key, batch in self._state.batches.items() if key not in self._known]
-        if not new:
-            return
-        self._known = None
-        if not self._panel.queue_list.select(new[-1].prompts[0]) and self._panel.filter_text:
-            self._say("The filter hides the new batch: esc in the queue clears it.")
-
-    def action_write(self) -> None:
-        """Go to the form, on small screens a page of its own."""
-        self.add_class("-writing")
-        # Only what is displayed takes the focus, and what is typed next is meant for the form.
-        self.app.stylesheet.update(self)
-        self._form.focus_to_write()
-
-    def action_leave(self) -> None:
-        """Leave the form, its page or a field of it, else the filter."""
-        if self._in_form or not self._panel.close_filter():
-            self.remove_class("-writing")
-            self._panel.queue_list.focus()
-        self.refresh_bindings()
-
-    @property
-    def _in_form(self) -> bool:
-        """Whether what is typed goes to the form."""
-        return self.has_class("-narrow", "-writing") or (
-            self.focused is not None and self._form in self.focused.ancestors
-        )
-
-    def key_description(self, binding: Binding) -> str:
-        """What the footer says that a key does just now: escape clears a filter unless it leaves the form."""
-        if binding.id == "leave" and self._panel.is_filter_open and not self._in_form:
-            return "Clear filter"
-        return super().key_description(binding)
+    def show_refusal(self, failure: Failure) -> None:
+        """Show the server's errors at the form's fields, and read its choices again, which may have changed."""
+        at_fields, elsewhere = errors_by_field(self._workflow, failure.node_errors)
+        for field, message in at_fields.items():
+            self._form.show_refusal(field, message)
+        if elsewhere or not at_fields:
+            self._context.notify("\n".join(elsewhere) or failure.message, "error")
+        self.load_choices()

@@ -1,66 +1,91 @@
-"""What keys do to the selected job and its batch."""
+"""Actions on the selected job and its batch: show, save, cancel."""
 
-from textual import on, work
-
+from comfytui.presentation.notification_text import lost_jobs_message
 from comfytui.presentation.questions import cancel_batch_question, interrupt_warning
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, counts_of
-from comfytui.ui.dashboard.base import ActingScreen
-from comfytui.ui.downloads import save_and_tell
-from comfytui.ui.queue.queue_list import QueueList
-from comfytui.ui.screens.confirm import ConfirmScreen
+from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.downloads import save_and_notify
 from comfytui.ui.screens.job import JobScreen
 
+LOST_DELAY = 1.0
+"""Seconds in which lost jobs are collected for one message, since they are found one after another."""
 
-class JobActions(ActingScreen):
-    """The part of the dashboard that acts on jobs."""
 
-    @work(exclusive=True, group="cancel")
-    async def action_cancel(self) -> None:
-        """Cancel the selected job; somebody else's, or one whose interrupt may hit another, only after a question."""
-        job = self._panel.selected_job()
+class JobActions:
+    """Acts on jobs in the queue, and reports those that are lost."""
+
+    def __init__(self, context: DashboardContext) -> None:
+        self._context = context
+        self._lost: list[Job] = []
+
+    def cancel(self) -> None:
+        """Cancel the selected job, after confirmation if it is another client's or interrupting may stop another."""
+        self._context.run(self._cancel, "cancel")
+
+    async def _cancel(self) -> None:
+        context = self._context
+        job = context.panel.selected_job()
         if job is None:
-            self._say("Select a job first.")
+            context.notify("Select a job first.")
             return
-        risk = interrupt_warning(self._state.capabilities) if job.status is JobStatus.RUNNING else ""
+        risk = interrupt_warning(context.state.capabilities) if job.status is JobStatus.RUNNING else ""
         question = f"{risk} Stop it?" if risk else ""
         if not (job.mine or job.status.ended):
-            question = f"{risk} {_whose(job)}".strip()
-        if question and not await self.app.push_screen_wait(ConfirmScreen(question)):
+            question = f"{risk} {_question_about_other(job)}".strip()
+        if question and not await context.confirm(question):
             return
-        self._service.cancel(job.prompt_id, force=bool(risk))
+        context.service.cancel(job.prompt_id, force=bool(risk))
 
-    @work(exclusive=True, group="cancel")
-    async def action_cancel_batch(self) -> None:
-        """Cancel what is still to end or lost of the selected job's batch, after a question."""
-        job = self._panel.selected_job()
-        batch = batch_of(self._state, job) if job else None
-        if batch is None or not (left := counts_of(self._state, batch).open_or_lost):
-            self._say("Select a job of an unfinished batch of your own.")
+    def cancel_batch(self) -> None:
+        """Cancel the unfinished jobs of the selected job's batch, after confirmation; lost ones are dismissed."""
+        self._context.run(self._cancel_batch, "cancel")
+
+    async def _cancel_batch(self) -> None:
+        context = self._context
+        job = context.panel.selected_job()
+        batch = batch_of(context.state, job) if job else None
+        if batch is None or not (left := counts_of(context.state, batch).open_or_lost):
+            context.notify("Select a job of an unfinished batch of your own.")
         else:
-            risk = interrupt_warning(self._state.capabilities)
-            question = cancel_batch_question(left, counts_of(self._state, batch).of(JobStatus.LOST), risk)
-            if await self.app.push_screen_wait(ConfirmScreen(question)):
-                self._service.cancel_batch(batch.id, force=bool(risk))
+            risk = interrupt_warning(context.state.capabilities)
+            question = cancel_batch_question(left, counts_of(context.state, batch).of(JobStatus.LOST), risk)
+            if await context.confirm(question):
+                context.service.cancel_batch(batch.id, force=bool(risk))
 
-    @on(QueueList.Selected)
-    def _show_job(self) -> None:
-        if job := self._panel.selected_job():
-            self.app.push_screen(JobScreen(self._service, self._state, job.prompt_id, self._options.output))
+    def show(self) -> None:
+        """Show the selected job on a screen of its own."""
+        context = self._context
+        if job := context.panel.selected_job():
+            screen = JobScreen(context.service, context.state, job.prompt_id, context.options.output)
+            context.screen.app.push_screen(screen)
 
-    def action_save(self) -> None:
-        """Save the selected job's pictures."""
-        if job := self._panel.selected_job():
-            self.app.run_worker(save_and_tell(self.app, self._service, job, self._options.output), group="save")
-
-    def _follow_jobs(self) -> None:
-        """Let a job that is shown large go on."""
-        for screen in self.app.screen_stack:
+    def update_job_screens(self) -> None:
+        """Pass the newest state on to the screens that show a job."""
+        for screen in self._context.screen.app.screen_stack:
             if isinstance(screen, JobScreen):
-                screen.follow(self._state)
+                screen.follow(self._context.state)
+
+    def save(self) -> None:
+        """Save the files of the selected job."""
+        context = self._context
+        if job := context.panel.selected_job():
+            app = context.screen.app
+            app.run_worker(save_and_notify(app, context.service, job, context.options.output), group="save")
+
+    def report_lost(self, job: Job) -> None:
+        """Notify the user of a lost job, together with others that are found lost at the same time."""
+        if not self._lost:
+            self._context.screen.set_timer(LOST_DELAY, self._notify_lost)
+        self._lost.append(job)
+
+    def _notify_lost(self) -> None:
+        lost, self._lost = self._lost, []
+        self._context.notify(*lost_jobs_message(lost))
 
 
-def _whose(job: Job) -> str:
-    what = sanitize(job.parameters.prompt, 80) or "untitled"
-    return f"'{what}' ({job.status.label}) belongs to another client, {sanitize(job.owner or 'unknown', 8)}. Cancel it?"
+def _question_about_other(job: Job) -> str:
+    prompt = sanitize(job.parameters.prompt, 80) or "untitled"
+    owner = sanitize(job.owner or "unknown", 8)
+    return f"'{prompt}' ({job.status.label}) belongs to another client, {owner}. Cancel it?"

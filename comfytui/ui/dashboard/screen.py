@@ -1,171 +1,162 @@
-"""The dashboard of one server: notices come in, at most four paints a second go out."""
+"""The dashboard of one server: it receives the service's notices, shows the state, and binds keys to actions."""
 
 import time
-from functools import partial
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import ScreenResume
 from textual.message import Message
 from textual.widgets import Footer
 
-from comfytui.comfy.errors import ComfyError
-from comfytui.comfy.protocol.events import Output
-from comfytui.presentation.notification_text import lost_jobs_message, message_for, previews_message
-from comfytui.service.notifications import (
-    BatchRefused,
-    JobEnded,
-    LoginRequired,
-    Notice,
-    NotReached,
-    PreviewReceived,
-    SessionChanged,
-)
+from comfytui.presentation.notification_text import message_for
+from comfytui.service import notifications as notices
 from comfytui.service.thread import ServiceThread
-from comfytui.session.model import Job, JobStatus, LinkKind
-from comfytui.session.selectors import first_picture, newest_picture
+from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.ui import keys
-from comfytui.ui.dashboard.again_actions import AgainActions
+from comfytui.ui.dashboard.connection_actions import ConnectionActions, ServerNotFound
+from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.dashboard.form_actions import FormActions
 from comfytui.ui.dashboard.job_actions import JobActions
-from comfytui.ui.dashboard.link_actions import LinkActions, ServerNotFound
-from comfytui.ui.dashboard.page_actions import PageActions
-from comfytui.ui.downloads import shown_picture
-from comfytui.ui.drafts import Draft
+from comfytui.ui.dashboard.now_pictures import NowPictures
+from comfytui.ui.dashboard.pages import BREAKPOINTS, Pages, layout_of
+from comfytui.ui.dashboard.retry_actions import RetryActions
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.options import Options
 from comfytui.ui.queue.queue_list import QueueList
 from comfytui.ui.queue.queue_panel import QueuePanel
 from comfytui.ui.screens.help import HelpScreen
 from comfytui.ui.terminal.timers import OneShotTimers
-from comfytui.ui.widgets.footer import contextual_keys
+from comfytui.ui.widgets.footer import AdaptiveFooterScreen, contextual_keys
 from comfytui.ui.widgets.header import HeaderLine
 from comfytui.ui.widgets.now_panel import NowPanel
-from comfytui.workflow.graph import warning_for
 
-BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
-"""The classes of a screen of at least so many columns."""
-PAINT_PAUSE = 0.25
-"""Seconds between two paints of live numbers."""
-LOSSES_PAUSE = 1.0
-"""Seconds in which losses are told as one."""
-TICK = 1.0
-"""Seconds between two paints of clocks, while there is a clock to show."""
+PAINT_INTERVAL = 0.25
+"""Minimum seconds between two updates of the widgets."""
+CLOCK_INTERVAL = 1.0
+"""Seconds between two updates of clocks, while one is shown."""
 
 
 class NoticesPending(Message, bubble=False):
     """The mailbox is no longer empty."""
 
 
-class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkActions):
-    """Form, *Now* and queue of one server."""
+class Dashboard(OneShotTimers, AdaptiveFooterScreen):
+    """Form, *Now* and queue of one server, on a terminal of so many columns."""
 
     HORIZONTAL_BREAKPOINTS = BREAKPOINTS
     AUTO_FOCUS = ""
-    BINDINGS: ClassVar[list[BindingType]] = [*keys.DASHBOARD]
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.DASHBOARD_BINDINGS]
 
     def __init__(self, service: ServiceThread, options: Options, columns: int) -> None:
-        # The class that the first resize would set: set then, it would style every widget a second time.
-        layout = next(name for least, name in reversed(BREAKPOINTS) if columns >= least)
+        # The class that the first resize would set: set only then, it would style every widget a second time.
+        layout = layout_of(columns)
         # A small screen begins with the form, as the others do, so that what is typed at once is never a command.
         super().__init__(classes=f"{layout} -writing" if layout == "-narrow" else layout)
-        self._page_undecided = layout == "-narrow"
-        self._service = service
-        self._options = options
-        self._draft = Draft(partial(options.drafts.write, options.workflow))
-        self._previews = options.previews
+        self._shared = context = DashboardContext(self, service, options)
+        self._pages = Pages(context, undecided=layout == "-narrow")
+        self._connection = ConnectionActions(context)
+        self._form_actions = FormActions(context, self._connection, self._pages)
+        self._job_actions = JobActions(context)
+        self._retry_actions = RetryActions(context)
+        self._pictures = NowPictures(context)
         self._mailbox = service.subscribe(lambda: self.post_message(NoticesPending()))
-        self._state = SessionState()
         self._painted: SessionState | None = None
+        """The state that the widgets show."""
         self._paint_due = 0.0
-        self._paint_planned = False
-        self._lost: list[Job] = []
-        self._asked_for = ""
+        self._paint_scheduled = False
 
     def compose(self) -> ComposeResult:
-        """Header, form beside *Now* and queue, footer."""
-        yield HeaderLine(self._service.server.shown)
+        """Compose header, form beside *Now* and queue, and footer."""
+        options = self._shared.options
+        yield HeaderLine(self._shared.service.server.shown)
         with Horizontal(id="body"):
-            yield PromptForm(self._options.workflow, self._kept_draft(), id="form")
+            yield PromptForm(options.workflow, self._form_actions.read_draft(), id="form")
             with Vertical(id="right"):
-                yield NowPanel(id="now", images=self._previews)
+                yield NowPanel(id="now", images=self._shared.previews)
                 yield QueuePanel(id="queue")
         yield Footer(show_command_palette=False, id="footer")
 
     def on_screen_resume(self, event: ScreenResume) -> None:
-        """At its first appearance every widget has just been styled; to do it again would double that work."""
+        """Skip the styling of the first resume: every widget has just been styled."""
         event.refresh_styles &= self._painted is not None
 
     def on_mount(self) -> None:
-        """Clocks move once a second, and only while one is shown."""
-        self._draft.begin(self._form.texts())
-        self._keys_before = self._keys_typed
-        self.set_interval(TICK, self._tick)
-        self.call_after_refresh(self._focus_somewhere)
-        if warning := warning_for(self._options.workflow):
-            self._say(warning, "warning")
+        """Start the clocks and focus the form or the queue."""
+        self._form_actions.begin()
+        self._pages.begin()
+        self.set_interval(CLOCK_INTERVAL, self._update_clocks)
+        self.call_after_refresh(self._pages.focus_visible)
+
+    def on_unmount(self) -> None:
+        """Write the draft."""
+        self._form_actions.close()
+
+    def flush_draft(self) -> None:
+        """Write the form's draft if it is not written yet, from any thread; may block for as long as the disk does."""
+        self._form_actions.flush_draft()
 
     def on_resize(self) -> None:
-        """A form that a narrow screen hides must not go on taking keys; the footer has room for more or fewer."""
+        """Take the focus from a form that is now hidden, and let the footer use its new width."""
         self.refresh_bindings()
-        self.call_after_refresh(self._focus_somewhere)
-        self._plan_paint()
-
-    # Notices
+        self.call_after_refresh(self._pages.focus_visible)
+        self._schedule_paint()
 
     @on(NoticesPending)
-    def _take_mail(self) -> None:
+    def _take_notices(self) -> None:
         for notice in self._mailbox.take():
             self._on_notice(notice)
 
-    def _lose(self, job: Job) -> None:
-        """Tell of all jobs that are found to be lost together, since they are found one after another."""
-        if not self._lost:
-            self.set_timer(LOSSES_PAUSE, self._tell_losses)
-        self._lost.append(job)
-
-    def _tell_losses(self) -> None:
-        lost, self._lost = self._lost, []
-        self._say(*lost_jobs_message(lost))
-
-    def _on_notice(self, notice: Notice) -> None:
+    def _on_notice(self, notice: notices.Notice) -> None:
         match notice:
-            case SessionChanged(state=state):
-                self._state = state
-                self._plan_paint()
-            case PreviewReceived(image=image, prompt_id=prompt_id):
-                if self._previews and (running := self._state.jobs.get(prompt_id)):
-                    self.query_one(NowPanel).show_preview(image, running)
-            case JobEnded(job=job) if job.status is JobStatus.LOST:
-                self._lose(job)
-            case JobEnded(job=job):
-                if self._previews and (picture := first_picture(job)):
-                    self._show_finished(job, picture)
-            case BatchRefused(failure=failure):
-                self._refused(failure)
-            case LoginRequired():
-                self._require_login(notice)
-            case NotReached(reason=reason):
+            case notices.SessionChanged(state=state):
+                self._shared.state = state
+                self._schedule_paint()
+            case notices.PreviewReceived(image=image, prompt_id=prompt_id):
+                self._pictures.show_preview(image, prompt_id)
+            case notices.JobEnded(job=job) if job.status is JobStatus.LOST:
+                self._job_actions.report_lost(job)
+            case notices.JobEnded(job=job):
+                self._pictures.show_ended(job)
+            case notices.BatchRefused(failure=failure):
+                self._form_actions.show_refusal(failure)
+            case notices.LoginRequired():
+                self._connection.require_login(notice)
+            case notices.NotReached(reason=reason):
                 self.post_message(ServerNotFound(reason))
-        if news := message_for(notice):
-            self._say(*news)
+        if text := message_for(notice):
+            self._shared.notify(*text)
 
-    # Painting
+    @on(PromptForm.Edited)
+    def _on_form_edited(self) -> None:
+        self._form_actions.schedule_draft()
 
-    def _plan_paint(self) -> None:
-        if not self._paint_planned:
-            self._paint_planned = True
+    @on(PromptForm.ChoicesMissing)
+    def _on_choices_missing(self) -> None:
+        self._form_actions.await_choices()
+
+    @on(PromptForm.Submitted)
+    def _on_form_submitted(self, event: PromptForm.Submitted) -> None:
+        self._form_actions.submit(event)
+
+    @on(QueueList.Selected)
+    def _on_job_selected(self) -> None:
+        self._job_actions.show()
+
+    def _schedule_paint(self) -> None:
+        if not self._paint_scheduled:
+            self._paint_scheduled = True
             self.set_timer(max(0.001, self._paint_due - time.monotonic()), self._paint)
 
     def _paint(self) -> None:
-        self._paint_planned = False
+        self._paint_scheduled = False
         if not self.query(HeaderLine):
-            return  # The screen is being taken down.
-        self._paint_due = time.monotonic() + PAINT_PAUSE
-        state, painted = self._state, self._painted
+            return  # The screen is closing.
+        self._paint_due = time.monotonic() + PAINT_INTERVAL
+        state, painted = self._shared.state, self._painted
         self._painted = state
         self.query_one(HeaderLine).show(state)
         self.query_one(NowPanel).show(state)
@@ -175,78 +166,83 @@ class Dashboard(OneShotTimers, PageActions, JobActions, AgainActions, LinkAction
             or state.batches is not painted.batches
             or state.link.kind is not painted.link.kind
         ):
-            self._panel.show(state)
-            self._select_ordered()
-        self._choose_page(state)
-        self._show_newest()
+            self._shared.panel.show(state)
+            self._shared.select_submitted()
+        self._pages.choose_first()
+        self._pictures.show_newest()
         self._offer_keys()
-        self._follow_jobs()
-        if self._follow_link(painted.link if painted else None, state.link):
-            self._options.remember(self._service.server.shown)
-            self._learn_choices()
+        self._job_actions.update_job_screens()
+        if self._connection.follow(painted.link if painted else None):
+            self._shared.options.remember_server(self._shared.service.server.shown)
+            self._form_actions.load_choices()
+
+    def _update_clocks(self) -> None:
+        state = self._shared.state
+        if state.run or state.link.kind is not LinkKind.LIVE:
+            self._schedule_paint()
 
     @on(QueueList.Highlighted)
     def _offer_keys(self) -> None:
-        self.set_contextual_keys(contextual_keys(self._state, self._panel.selected_job()))
+        self.set_contextual_keys(contextual_keys(self._shared.state, self._shared.panel.selected_job()))
 
-    def _tick(self) -> None:
-        if self._state.run or self._state.link.kind is not LinkKind.LIVE:
-            self._plan_paint()
-
-    # Questions to the server
-
-    def _show_newest(self) -> None:
-        """Where *Now* has no picture, as after a start, show the newest one of its batch; each is asked for once."""
-        now, link = self.query_one(NowPanel), self._state.link.kind
-        if (
-            not self._previews
-            or now.latest_prompt_id
-            or now.shown_batch is None
-            or link not in {LinkKind.LIVE, LinkKind.POLLING}
-        ):
-            return
-        newest = newest_picture(self._state, now.shown_batch)
-        if newest and newest[0].prompt_id != self._asked_for and now.has_room_for_images:
-            self._show_finished(*newest)
-
-    @work(exclusive=True, group="finished")
-    async def _show_finished(self, job: Job, picture: Output) -> None:
-        if not self.query_one(NowPanel).has_room_for_images:
-            return
-        self._asked_for = job.prompt_id
-        try:
-            data = await shown_picture(self._service, picture)
-        except ComfyError:
-            return  # The queue shows that it ended; enter asks again and says why not.
-        if self.display:
-            self.query_one(NowPanel).show_finished(data, job)
-
-    # Actions
+    def key_description(self, binding: Binding) -> str:
+        """Return the footer's label of a key: escape clears an open filter unless it leaves the form."""
+        if binding.id == "leave" and self._shared.panel.is_filter_open and not self._pages.in_form:
+            return "Clear filter"
+        return super().key_description(binding)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys are offered where they act: escape where there is something to leave, letters outside of the form."""
-        on_form_page = self.has_class("-narrow", "-writing")
-        match action:
-            case "leave":
-                panel = self._panel
-                return self.focused is not panel.queue_list or on_form_page or panel.is_filter_open
-            case "filter":
-                return self.focused is None or not self.focused.check_consume_key("slash", "/")
-            case "cancel" | "cancel_batch" | "save" | "again" | "again_new_seed":
-                return not on_form_page
-        return True
+        """Offer keys where they act: escape where there is something to leave, letters outside of the form."""
+        return self._pages.allows(action)
+
+    def action_generate(self) -> None:
+        """Submit the form, or show what is wrong in it."""
+        self._form_actions.generate()
+
+    def action_write(self) -> None:
+        """Show the form and focus it."""
+        self._pages.show_form()
+
+    def action_leave(self) -> None:
+        """Leave the form, or else clear the filter."""
+        self._pages.leave()
 
     def action_filter(self) -> None:
-        """Let the user type a filter."""
-        self._panel.open_filter()
+        """Open the queue's filter."""
+        self._shared.panel.open_filter()
+
+    def action_cancel(self) -> None:
+        """Cancel the selected job."""
+        self._job_actions.cancel()
+
+    def action_cancel_batch(self) -> None:
+        """Cancel the selected job's batch."""
+        self._job_actions.cancel_batch()
+
+    def action_save(self) -> None:
+        """Save the files of the selected job."""
+        self._job_actions.save()
+
+    def action_again(self) -> None:
+        """Make the selected job again, or resend lost jobs."""
+        self._retry_actions.retry()
+
+    def action_again_new_seed(self) -> None:
+        """Make the selected job again with new seeds."""
+        self._retry_actions.retry_with_new_seed()
 
     def action_previews(self) -> None:
-        """Live previews on or off; off also asks the server for none with the next batch."""
-        self._previews = not self._previews
-        self._asked_for = ""
-        self.query_one(NowPanel).set_images_visible(self._previews)
-        self.call_after_refresh(self._plan_paint)
-        self._say(previews_message(self._state.capabilities, on=self._previews))
+        """Switch pictures in the *Now* panel on or off."""
+        self._pictures.toggle()
+        self.call_after_refresh(self._schedule_paint)
+
+    def action_link(self) -> None:
+        """Show the state of the connection."""
+        self._connection.explain()
+
+    def action_reconnect(self) -> None:
+        """Reconnect now."""
+        self._connection.reconnect()
 
     def action_help(self) -> None:
         """Show all keys."""

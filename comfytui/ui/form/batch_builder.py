@@ -1,4 +1,4 @@
-"""From the form to an order, and from the server's refusal back to the form's fields."""
+"""From the form's values to a batch request, and from the server's errors back to the form's fields."""
 
 from collections.abc import Mapping, Sequence
 from random import Random
@@ -16,32 +16,40 @@ if TYPE_CHECKING:
 PREVIEWS_ON, PREVIEWS_OFF = "auto", "none"
 
 
-def order_of(
-    workflow: Workflow, asked: FormValues, rng: Random, *, previews: bool
+def build_batch(
+    workflow: Workflow, form_values: FormValues, rng: Random, *, previews: bool
 ) -> tuple[BatchRequest, Sequence[Mapping[Key, int]]]:
-    """One graph for each image, and the seeds of each (none where the graph has no seed)."""
-    bases = {key: int(asked.values[key]) for key in seed_keys(asked.values)}
-    seeds = seeds_by_image(asked.seed_mode, bases, asked.images, rng, asked.seeds)
-    graphs = tuple(apply_values(workflow, {**asked.values, **each}) for each in seeds)
-    title = str(asked.values.get(Field.PROMPT) or workflow.name)
+    """Build a batch with a graph for each image.
+
+    Returns:
+        The request, and the seeds of each image by their keys; without keys if the graph has no seed.
+    """
+    bases = {key: int(form_values.values[key]) for key in seed_keys(form_values.values)}
+    seeds = seeds_by_image(form_values.seed_mode, bases, form_values.images, rng, form_values.seed_ranges)
+    graphs = tuple(apply_values(workflow, {**form_values.values, **each}) for each in seeds)
+    title = str(form_values.values.get(Field.PROMPT) or workflow.name)
     return BatchRequest(title, graphs, preview_method(previews=previews)), seeds
 
 
 def preview_method(*, previews: bool) -> str:
-    """What a prompt asks of the server, in ComfyUI's words."""
+    """Return the preview method that a prompt requests, as ComfyUI names it."""
     return PREVIEWS_ON if previews else PREVIEWS_OFF
 
 
-def fields_of(workflow: Workflow, errors: tuple["NodeError", ...]) -> tuple[Mapping[Key, str], tuple[str, ...]]:
-    """A refusal's sentences by the field that they are about, and those about nothing in the form."""
+def errors_by_field(workflow: Workflow, errors: tuple["NodeError", ...]) -> tuple[Mapping[Key, str], tuple[str, ...]]:
+    """Assign the server's errors to the form's fields.
+
+    Returns:
+        The first message for each field, and the messages about inputs that are not in the form.
+    """
     by_input = {(slot.node_id, slot.input_name): key for key, slots in workflow.fields.items() for slot in slots}
     at_fields: dict[Key, str] = {}
     elsewhere: list[str] = []
     for error in errors:
-        sentence = f"{error.message}: {error.details}" if error.details else error.message
+        message = f"{error.message}: {error.details}" if error.details else error.message
         key = by_input.get((error.node_id, error.input_name))
         if key is None:
-            elsewhere.append(f"{error.class_type or 'node'} {error.node_id}: {sentence}")
+            elsewhere.append(f"{error.class_type or 'node'} {error.node_id}: {message}")
         else:
-            at_fields.setdefault(key, sentence)
+            at_fields.setdefault(key, message)
     return at_fields, tuple(elsewhere)

@@ -1,6 +1,6 @@
-"""The prompt form: one row for each input that the workflow has, marked while it is wrong, never emptied."""
+"""The prompt form: one row for each input of the workflow."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -13,114 +13,107 @@ from textual.widgets import Button, Input, Select, TextArea
 from comfytui.sanitize import sanitize
 from comfytui.ui.form import rows
 from comfytui.ui.form.controls import GenerateButton
-from comfytui.ui.form.marks import FieldMarks
-from comfytui.ui.form.rows import CHOICES
-from comfytui.ui.form.values import IMAGES, WAITING, FormValues, absence, missing_choices, omission, repetition
+from comfytui.ui.form.field_checks import FieldChecks
+from comfytui.ui.form.values import IMAGES_SPEC, WAITING_FOR_CHOICES, FormValues, fields_awaiting_choices
 from comfytui.ui.widgets.text import Line
-from comfytui.workflow.fields import Field, Key, Value, field_of
-from comfytui.workflow.graph import Workflow, read_values, seed_labels
-from comfytui.workflow.input_specs import InputSpec, check, fallback, hint, seeds_of
+from comfytui.workflow.fields import Field, Key, Value
+from comfytui.workflow.graph import Workflow, read_values
+from comfytui.workflow.input_specs import InputSpec, check, seeds_of
 from comfytui.workflow.seeds import SeedMode
 
 MAX_NAME = 60
-"""Characters of the workflow's name in the title; what is wider than the form is cut there."""
+"""Characters of the workflow's name in the title, which is cut at the form's width."""
 
 
 class PromptForm(VerticalScroll, can_focus=False):
-    """The inputs of one workflow; `specs` of the server sharpen the checks and fill the choices when they are known."""
+    """A control for each input of a workflow. Wrong content is marked and stays as it was typed.
+
+    Args:
+        workflow: The workflow, with the values of a form that was not edited.
+        draft: The texts of the controls that differ from the workflow's values.
+    """
 
     BINDING_GROUP_TITLE = "Prompt form"
 
     @dataclass
     class Submitted(Message):
-        """The form was sent off with everything in order, but for choices that the server has not given."""
+        """The form was submitted and nothing in it is wrong."""
 
-        asked: FormValues
-        without: Sequence[Field] = ()
+        form_values: FormValues
+        missing_choices: Sequence[Field] = ()
+        """The empty drop-down lists that were submitted without the server's choices."""
 
     class ChoicesMissing(Message):
-        """The form is to be sent off, but waits for choices of the server."""
+        """The form was submitted and waits for the server's choices."""
 
     class Edited(Message):
-        """Its content changed."""
+        """The form's content changed."""
 
     def __init__(self, workflow: Workflow, draft: Mapping[str, str], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.workflow = workflow
         self._draft = draft
-        self._specs: dict[Key, InputSpec] = {key: fallback(key) for key in workflow.fields}
-        self._seed_labels = seed_labels(workflow)
-        self._refusals: dict[str, str] = {}
-        self._waits = False
-        self._marks = FieldMarks(self)
+        self._checks = FieldChecks(self, workflow)
+        self._awaits_choices = False
         self.border_title = Text(f"Prompt · {sanitize(workflow.name, MAX_NAME)}")
 
     def on_mount(self) -> None:
-        """Draw the edges of fields where the terminal may show no background of theirs."""
+        """Draw edges of the fields where the terminal may not show their background."""
         few_colours = self.app.console.color_system in {None, "standard"}
         self.set_class(few_colours or getattr(self.app, "ascii", False), "-edged")
 
     def compose(self) -> ComposeResult:
-        """One row an input; what the graph does not have is absent."""
-        draft = self._draft
-        # A seed that was rolled is nobody's wish; the workflow's own is what made its picture.
-        rolled = self._seed_labels.keys() if draft.get(rows.SEED_MODE) == SeedMode.RANDOM else set()
+        """Compose a row for each input that the graph has."""
+        draft, seed_labels = self._draft, self._checks.seed_labels
+        # A random seed was not typed by the user: the workflow's own is more useful, since it made its picture.
+        rolled = seed_labels.keys() if draft.get(rows.SEED_MODE_ID) == SeedMode.RANDOM else set()
         values = {
             key: value if key in rolled else draft.get(key, value) for key, value in read_values(self.workflow).items()
         }
-        seeds = {key: values[key] for key in self._seed_labels}
-        for field in rows.TEXTS:
+        seeds = {key: values[key] for key in seed_labels}
+        for field in rows.TEXT_FIELDS:
             if field in values:
                 yield Line(field.label, classes="text-label")
                 yield rows.text_area(field, str(values[field]))
         for label, fields in rows.ROWS:
             present = [field for field in fields if field in values]
             if present:
-                yield rows.row(label, present, values)
+                yield rows.field_row(label, present, values)
         if seeds:
-            yield from rows.seed_rows(seeds, draft.get(rows.SEED_MODE, ""), self._seed_labels)
-        yield rows.images_row(draft.get(rows.IMAGES, "4" if seeds else "1"))
+            yield from rows.seed_rows(seeds, draft.get(rows.SEED_MODE_ID, ""), seed_labels)
+        yield rows.images_row(draft.get(rows.IMAGES_ID, "4" if seeds else "1"))
         yield GenerateButton("Generate  F5", id="generate", variant="primary", compact=True)
 
-    def learn(self, specs: Mapping[Key, InputSpec]) -> None:
-        """Take the server's own ranges and choices; a chosen name that it does not offer stays and is marked."""
-        self._specs.update({field: spec for field, spec in specs.items() if field in self._specs})
-        for field in CHOICES & self._specs.keys():
-            self._offer(field, self._specs[field])
-        self.check_all()
+    def update_specs(self, specs: Mapping[Key, InputSpec]) -> None:
+        """Take the server's ranges and choices. A choice that the server does not have stays and is marked."""
+        self._checks.update_specs(specs)
+        for field in self._checks.choice_fields:
+            self._set_options(field, self._checks.specs[field])
+        self._checks.check_all(self._seed_mode)
 
-    def _offer(self, field: Field, spec: InputSpec) -> None:
+    def _set_options(self, field: Field, spec: InputSpec) -> None:
         if not spec.options:
             return
         select = self.query_one(f"#{field}", Select)
-        chosen = str(select.value)
-        if spec.lacks(chosen) and chosen == self._draft.get(field):
-            chosen = str(read_values(self.workflow)[field])  # The other one was chosen on another server.
-        missing = [chosen] if chosen and chosen not in spec.options else []
+        choice = str(select.value)
+        if spec.lacks(choice) and choice == self._draft.get(field):
+            choice = str(read_values(self.workflow)[field])  # The draft's choice was made on another server.
+        unknown = [choice] if choice and choice not in spec.options else []
         with self.prevent(Select.Changed):
-            select.set_options(rows.options([*spec.options, *missing]))
-            select.value = chosen or spec.options[0]
+            select.set_options(rows.select_options([*spec.options, *unknown]))
+            select.value = choice or spec.options[0]
 
-    def refuse(self, key: Key, sentence: str) -> None:
-        """Show what the server says against a field, until the user changes it or sends the form off again."""
-        label = self._label(key)
-        if self._marks.shares_row(key) and not sentence.startswith(label):
-            sentence = f"{label}: {sentence}"
-        self._refusals[key] = sentence
-        self._marks.show(key, sentence)
-
-    def check_all(self) -> bool:
-        """Mark every wrong field; whether all is in order."""
-        numbers = [self._check(control) is not None for control in self._inputs()]
-        choices = [self._check_choice(field) for field in CHOICES & self._specs.keys()]
-        return all(numbers) and all(choices)
+    def show_refusal(self, key: Key, message: str) -> None:
+        """Show the server's error at a field until the field is edited or the form submitted again."""
+        self._checks.show_refusal(key, message)
 
     def read(self) -> FormValues | None:
-        """The form's content, or None where a number is wrong."""
-        if not self.check_all():
+        """Check the form and return its content, or None if something is wrong."""
+        if not self._checks.check_all(self._seed_mode):
             return None
+        specs = self._checks.specs
         values: dict[Key, Value] = {}
-        for key in self._specs:
+        for key in specs:
             control = self.query_one(f"#{key}")
             match control:
                 case TextArea():
@@ -128,127 +121,98 @@ class PromptForm(VerticalScroll, can_focus=False):
                 case Select():
                     values[key] = str(control.value)
                 case Input():
-                    values[key] = check(control.value, self._specs[key])
-        images = check(self.query_one(f"#{rows.IMAGES}", Input).value, IMAGES)
-        return FormValues(
-            values, self._seed_mode, int(images), {key: seeds_of(self._specs[key]) for key in self._seed_labels}
-        )
+                    values[key] = check(control.value, specs[key])
+        images = check(self.query_one(f"#{rows.IMAGES_ID}", Input).value, IMAGES_SPEC)
+        seed_ranges = {key: seeds_of(specs[key]) for key in self._checks.seed_labels}
+        return FormValues(values, self._seed_mode, int(images), seed_ranges)
 
     def texts(self) -> dict[str, str]:
-        """What each control holds, right or wrong."""
+        """Return the text of each control, right or wrong, by the control's id."""
         areas = {area.id or "": area.text for area in self.query(TextArea)}
-        return areas | {control.id or "": str(control.value) for control in (*self._inputs(), *self.query(Select))}
+        inputs = self.query(Input).results(Input)
+        return areas | {control.id or "": str(control.value) for control in (*inputs, *self.query(Select))}
 
     @property
     def _seed_mode(self) -> SeedMode:
-        """How seeds go on; fixed where there are none."""
-        modes = self.query(f"#{rows.SEED_MODE}").results(Select)
+        """The mode that is selected; fixed if there are no seeds."""
+        modes = self.query(f"#{rows.SEED_MODE_ID}").results(Select)
         return next((SeedMode(str(select.value)) for select in modes), SeedMode.FIXED)
 
     def show_seeds(self, mode: SeedMode, seeds: Sequence[Mapping[Key, int]]) -> None:
-        """Show the seeds that an order began with, or, where seeds count on, those that the next begins with."""
+        """Show the seeds of a batch's first image, or in increment mode those that the next batch begins with.
+
+        Args:
+            mode: The seed mode of the batch.
+            seeds: The seeds of each image by their keys.
+        """
         for key, first in seeds[0].items():
-            seed = seeds_of(self._specs[key]).next(seeds[-1][key]) if mode is SeedMode.INCREMENT else first
+            seed = seeds_of(self._checks.specs[key]).next(seeds[-1][key]) if mode is SeedMode.INCREMENT else first
             with self.prevent(Input.Changed):
                 self.query_one(f"#{key}", Input).value = str(seed)
 
-    def focus_to_write(self) -> None:
-        """Put the cursor at what is wrong, else where writing begins."""
+    def focus_first(self) -> None:
+        """Focus the first field that is wrong, or else the first one."""
         (self.query(".-wrong") or self.query("TextArea, Input")).first().focus()
 
     @property
-    def waits(self) -> bool:
-        """Whether it was sent off, and goes as soon as the server's choices are there or are given up."""
-        return self._waits
+    def awaits_choices(self) -> bool:
+        """Whether it was submitted and waits for the server's choices."""
+        return self._awaits_choices
 
-    def submit(self, *, give_up: bool = False) -> bool:
-        """Send the form off if all is in order, as soon as the server's choices are there.
+    def submit(self, *, without_choices: bool = False) -> bool:
+        """Submit the form if nothing in it is wrong, as soon as the server's choices are known.
 
         Args:
-            give_up: Whether to go without choices that the server has not given.
+            without_choices: Whether to submit it even if the server's choices are not known.
 
         Returns:
-            Whether nothing is wrong in it.
+            Whether nothing in it is wrong.
         """
-        self._refusals.clear()
-        asked = self.read()
-        missing = missing_choices(asked.values, self._specs) if asked else ()
-        self._waits = bool(missing) and not give_up
-        if self._waits:
+        self._checks.clear_refusals()
+        form_values = self.read()
+        missing = fields_awaiting_choices(form_values.values, self._checks.specs) if form_values else ()
+        self._awaits_choices = bool(missing) and not without_choices
+        if self._awaits_choices:
             for field in missing:
-                self._marks.show(field, WAITING, wrong=False)
+                self._checks.show_advice(field, WAITING_FOR_CHOICES)
             self.post_message(self.ChoicesMissing())
-        elif asked is not None:
-            self.post_message(self.Submitted(asked, missing))
-        return asked is not None
+        elif form_values is not None:
+            self.post_message(self.Submitted(form_values, missing))
+        return form_values is not None
 
     @on(Button.Pressed, "#generate")
-    def _pressed(self) -> None:
+    def _submit_by_button(self) -> None:
         self.submit()
 
     @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
+    def _check_edited_input(self, event: Input.Changed) -> None:
         event.stop()
         self.post_message(self.Edited())
-        self._refusals.pop(event.input.id or "", None)
-        self._check(event.input)
-        if event.input.id in self._seed_labels and event.input.has_focus:
-            mode = self.query_one(f"#{rows.SEED_MODE}", Select)
+        self._checks.clear_refusal(event.input.id or "")
+        self._checks.check_input(event.input, self._seed_mode)
+        if event.input.id in self._checks.seed_labels and event.input.has_focus:
+            mode = self.query_one(f"#{rows.SEED_MODE_ID}", Select)
             if mode.value == SeedMode.RANDOM.value:
-                # Whoever types a seed wants that seed.
+                # A seed that is typed is to be used.
                 mode.value = SeedMode.FIXED.value
 
     @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
+    def _focus_next(self, event: Input.Submitted) -> None:
         event.stop()
         self.screen.focus_next()
 
     @on(Select.Changed)
-    def _chose(self, event: Select.Changed) -> None:
+    def _check_changed_choice(self, event: Select.Changed) -> None:
         event.stop()
         self.post_message(self.Edited())
-        self._refusals.pop(event.select.id or "", None)
-        if event.select.id in self._specs:
-            self._check_choice(Field(event.select.id))
-        elif event.select.id == rows.SEED_MODE:
-            self._check(self.query_one(f"#{rows.IMAGES}", Input))
+        self._checks.clear_refusal(event.select.id or "")
+        if event.select.id in self._checks.specs:
+            self._checks.check_choice(Field(event.select.id))
+        elif event.select.id == rows.SEED_MODE_ID:
+            self._checks.check_input(self.query_one(f"#{rows.IMAGES_ID}", Input), self._seed_mode)
 
     @on(TextArea.Changed)
-    def _wrote(self, event: TextArea.Changed) -> None:
+    def _clear_message(self, event: TextArea.Changed) -> None:
         event.stop()
         self.post_message(self.Edited())
-        self._marks.show(event.text_area.id or "", "")
-
-    def _label(self, key: Key) -> str:
-        """What sentences call a field: a seed, where there are several, by its node."""
-        label = field_of(key).label
-        return (
-            f"{label} of {self._seed_labels[key]}" if len(self._seed_labels) > 1 and key in self._seed_labels else label
-        )
-
-    def _inputs(self) -> Iterator[Input]:
-        return iter(self.query(Input).results(Input))
-
-    def _check_choice(self, field: Field) -> bool:
-        """Mark a choice that the server does not offer, or refused; whether it may be sent."""
-        chosen, spec = str(self.query_one(f"#{field}", Select).value), self._specs[field]
-        wrong = absence(chosen, spec, field.label) or self._refusals.get(field, "")
-        self._marks.show(field, wrong or omission(spec), wrong=bool(wrong))
-        return not spec.lacks(chosen)
-
-    def _check(self, control: Input) -> Value | None:
-        field = control.id or ""
-        spec, label = (IMAGES, "Images") if field == rows.IMAGES else (self._specs[field], self._label(field))
-        try:
-            value = check(control.value, spec, label)
-        except ValueError as error:
-            self._marks.show(field, str(error))
-            return None
-        if refusal := self._refusals.get(field):
-            self._marks.show(field, refusal)
-        elif field == rows.IMAGES:
-            same = repetition(int(value), self._seed_mode, has_seed=bool(self._seed_labels))
-            self._marks.show(field, same, wrong=False)
-        else:
-            self._marks.show(field, hint(value, spec, label) or "", wrong=False)
-        return value
+        self._checks.clear_message(event.text_area.id or "")

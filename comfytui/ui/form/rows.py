@@ -13,12 +13,12 @@ from comfytui.ui.widgets.text import Line
 from comfytui.workflow.fields import Field, Key, Value
 from comfytui.workflow.seeds import SeedMode
 
-SEED_MODE, IMAGES = "seed-mode", "images"
-"""The controls that stand for no field of the graph."""
+SEED_MODE_ID, IMAGES_ID = "seed-mode", "images"
+"""Ids of the controls that are no fields of the graph."""
 MAX_OPTION = 120
-"""Characters of a name that a drop-down shows."""
-CHOICES = frozenset({Field.MODEL, Field.SAMPLER, Field.SCHEDULER})
-"""Fields whose values the server offers."""
+"""Characters of a choice that a drop-down list shows."""
+CHOICE_FIELDS = frozenset({Field.MODEL, Field.SAMPLER, Field.SCHEDULER})
+"""Fields that are drop-down lists of the server's choices."""
 ROWS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Model", (Field.MODEL,)),
     ("Size", (Field.WIDTH, Field.HEIGHT)),
@@ -28,47 +28,53 @@ ROWS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Sampler", (Field.SAMPLER,)),
     ("Scheduler", (Field.SCHEDULER,)),
 )
-TEXTS = (Field.PROMPT, Field.NEGATIVE)
+TEXT_FIELDS = (Field.PROMPT, Field.NEGATIVE)
 
 
 def text_area(field: Field, text: str) -> TextArea:
-    """A field for words."""
+    """Return a control for a text of several lines."""
     area = TextArea(text, id=field, compact=True, soft_wrap=True, tab_behavior="focus", show_line_numbers=False)
     area.cursor_blink = False
     return area
 
 
-def number(name: str, value: Value) -> Input:
-    """A field for a number."""
+def number_input(name: str, value: Value) -> Input:
+    """Return a control for a number."""
     control = Input(str(value), id=name, compact=True, select_on_focus=True)
     control.cursor_blink = False
     return control
 
 
-def options(names: Sequence[str]) -> list[tuple[Text, str]]:
-    """Names as a drop-down has them: what is shown, and what is meant."""
+def select_options(names: Sequence[str]) -> list[tuple[Text, str]]:
+    """Return the options of a drop-down list: what is shown, and the value."""
     return [(Text(sanitize(name, MAX_OPTION).removesuffix(".safetensors")), name) for name in names]
 
 
-def row(label: str, fields: Sequence[Field], values: Mapping[Key, Value]) -> Horizontal:
-    """A label with one or two controls."""
+def field_row(label: str, fields: Sequence[Field], values: Mapping[Key, Value]) -> Horizontal:
+    """Return a row with a label and one or two controls."""
     controls: list[Widget] = []
     for field in fields:
-        if field in CHOICES:
+        if field in CHOICE_FIELDS:
             name = str(values[field])
-            controls.append(Choice(options([name]), id=field, value=name, allow_blank=False, compact=True))
+            controls.append(Choice(select_options([name]), id=field, value=name, allow_blank=False, compact=True))
         else:
-            controls.append(number(field, values[field]))
+            controls.append(number_input(field, values[field]))
     if fields == [Field.WIDTH, Field.HEIGHT]:
         controls.insert(1, Line("x", classes="times"))
     return Horizontal(Line(label, classes="label"), *controls, classes="row")
 
 
 def seed_rows(seeds: Mapping[Key, Value], mode: str, labels: Mapping[Key, str]) -> Iterator[Horizontal]:
-    """How seeds go on (anew each time, if `mode` names no way), and each seed, labelled where there are several."""
+    """Return the row of the seed mode and a row for each seed.
+
+    Args:
+        seeds: The seeds by their keys.
+        mode: The value of a seed mode; any other text stands for random.
+        labels: The labels of the seeds, which are shown where there are several.
+    """
     modes = Choice(
         [(Text(mode.value), mode.value) for mode in SeedMode],
-        id=SEED_MODE,
+        id=SEED_MODE_ID,
         value=mode if mode in set(SeedMode) else SeedMode.RANDOM.value,
         allow_blank=False,
         compact=True,
@@ -77,9 +83,9 @@ def seed_rows(seeds: Mapping[Key, Value], mode: str, labels: Mapping[Key, str]) 
     for key, seed in seeds.items():
         several = len(seeds) > 1
         label = Line(labels[key] if several else "", classes="label -node" if several else "label")
-        yield Horizontal(label, number(key, seed), classes="row")
+        yield Horizontal(label, number_input(key, seed), classes="row")
 
 
 def images_row(images: str) -> Horizontal:
-    """How many images."""
-    return Horizontal(Line("Images", classes="label"), number(IMAGES, images), classes="row")
+    """Return the row of the number of images."""
+    return Horizontal(Line("Images", classes="label"), number_input(IMAGES_ID, images), classes="row")

@@ -1,4 +1,4 @@
-"""What the prompt form asks for, and the sentences about it; no widgets."""
+"""The content of the prompt form and the messages about it, without widgets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,23 +14,25 @@ if TYPE_CHECKING:
     from comfytui.comfy.client import ComfyClient
 
 
-WAITING = "Waiting for the server's choices: the batch is queued as soon as they arrive."
-MOST_IMAGES = 1_000
-IMAGES = InputSpec(kind="int", minimum=1, maximum=MOST_IMAGES)
+WAITING_FOR_CHOICES = "Waiting for the server's choices: the batch is queued as soon as they arrive."
+MAX_IMAGES = 1_000
+IMAGES_SPEC = InputSpec(kind="int", minimum=1, maximum=MAX_IMAGES)
 
 
 @dataclass(frozen=True, slots=True)
 class FormValues:
-    """What the form asks for: a value for each field, how its seeds go on, within what each, and how many images."""
+    """The content of a form that has been checked."""
 
     values: Mapping[Key, Value]
+    """The value of each field."""
     seed_mode: SeedMode
     images: int
-    seeds: Mapping[Key, SeedRange]
+    seed_ranges: Mapping[Key, SeedRange]
+    """What each seed may be."""
 
 
-def missing_choices(values: Mapping[Key, Value], specs: Mapping[Key, InputSpec]) -> tuple[Field, ...]:
-    """Return the fields with nothing to choose from yet."""
+def fields_awaiting_choices(values: Mapping[Key, Value], specs: Mapping[Key, InputSpec]) -> tuple[Field, ...]:
+    """Return the drop-down lists that are empty because the server's choices are not known."""
     return tuple(
         field
         for field in Field
@@ -38,12 +40,12 @@ def missing_choices(values: Mapping[Key, Value], specs: Mapping[Key, InputSpec])
     )
 
 
-def undescribed(fields: Mapping[Key, Sequence[Slot]], specs: Mapping[Key, InputSpec]) -> tuple[Field, ...]:
-    """Return the drop-downs whose choices the server was asked for and did not name.
+def fields_without_specs(fields: Mapping[Key, Sequence[Slot]], specs: Mapping[Key, InputSpec]) -> tuple[Field, ...]:
+    """Return the drop-down lists for which the server's node definitions name no choices.
 
     Args:
-        fields: The workflow's fields, each with the inputs of the graph that it fills.
-        specs: What the server says of them.
+        fields: The workflow's fields, each with the inputs of the graph that it sets.
+        specs: The specs that were read from the server.
     """
     return tuple(
         field
@@ -54,35 +56,39 @@ def undescribed(fields: Mapping[Key, Sequence[Slot]], specs: Mapping[Key, InputS
     )
 
 
-def listed(fields: Sequence[Field]) -> str:
-    """Return fields as a sentence names them: `Model, Sampler and Scheduler`."""
+def join_labels(fields: Sequence[Field]) -> str:
+    """Return the labels of fields as a list in a sentence: `Model, Sampler and Scheduler`."""
     *first, last = (field.label for field in fields)
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def repetition(images: int, mode: SeedMode, *, has_seed: bool) -> str:
-    """Return a sentence if a batch would be one image again and again, or an empty one."""
+def repetition_warning(images: int, mode: SeedMode, *, has_seed: bool) -> str:
+    """Return a warning if all images of a batch would be the same, or an empty text."""
     if images < 2 or (has_seed and mode is not SeedMode.FIXED):
         return ""
     reason = "choose random or increment for the seed" if has_seed else "this workflow has no seed to vary"
     return f"All {images} images will be the same: {reason}."
 
 
-def absence(choice: str, spec: InputSpec, label: str) -> str:
-    """Return a sentence if a choice is none of the server's, or an empty one."""
+def unknown_choice_error(choice: str, spec: InputSpec, label: str) -> str:
+    """Return an error if the server does not have a choice, or an empty text."""
     return f"{label} '{choice}' is not on the server: choose one that is." if spec.lacks(choice) else ""
 
 
-def omission(spec: InputSpec) -> str:
-    """Return a sentence if a drop-down does not have all of the server's choices, or an empty one."""
+def truncation_note(spec: InputSpec) -> str:
+    """Return a note if a drop-down list does not have all of the server's choices, or an empty text."""
     if not spec.left_out:
         return ""
     shown = len(spec.options or ())
     return f"The first {shown:,} of {shown + spec.left_out:,} names are shown: name any other in the workflow file."
 
 
-async def specs_from(client: "ComfyClient", workflow: Workflow) -> Mapping[Key, InputSpec]:
-    """A spec for each field whose node the server knows; one request for each class of node."""
+async def fetch_specs(client: "ComfyClient", workflow: Workflow) -> Mapping[Key, InputSpec]:
+    """Read the spec of each field whose node the server knows, with one request for each class of node.
+
+    Raises:
+        ComfyError: A request failed.
+    """
     definitions: dict[str, Mapping[str, Any]] = {}
     for class_type in dict.fromkeys(slot.class_type for slots in workflow.fields.values() for slot in slots):
         definitions[class_type] = await client.object_info(class_type)

@@ -1,1 +1,1 @@
-"""The other screens: start, job, login, help, questions."""
+"""The screens beside the dashboard: start, job, login, help, confirmation."""

@@ -1,4 +1,4 @@
-"""One question, answered with y, n or esc."""
+"""A dialog that asks for confirmation."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from comfytui.ui.widgets.text import Line
 
 
 class ConfirmScreen(ModalScreen[bool | None]):
-    """Answers True for y, False for n, and None, which means nothing is to be done, for escape."""
+    """Returns True for y, False for n, and None for escape, which means that nothing is done."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "dismiss(True)", "Yes", id="confirm-yes"),
@@ -20,20 +20,20 @@ class ConfirmScreen(ModalScreen[bool | None]):
     ]
 
     def __init__(self, question: str, *, yes: str = "yes", no: str = "no", cancel: str = "") -> None:
-        """Ask a question.
+        """Create a dialog.
 
         Args:
-            question: The question; it may have several lines.
-            yes: What y does.
-            no: What n does.
-            cancel: What esc does, where that is not the same as n.
+            question: The question, of one or more lines.
+            yes: The label of y.
+            no: The label of n.
+            cancel: The label of esc, if it differs from n.
         """
         super().__init__()
         self._question = question
         self._answers = f"y {yes}   n {no}" + (f"   esc {cancel}" if cancel else "")
 
     def compose(self) -> ComposeResult:
-        """The question, and the keys that answer it."""
+        """Compose the question and the keys that answer it."""
         with Vertical(classes="dialog"):
             yield Line(self._question)
             yield Line(self._answers, classes="help")

@@ -1,6 +1,5 @@
-"""One job, large: its picture with words, seed and settings, how far it is, or why there is none."""
+"""The job screen: the pictures of a job with its prompt and parameters, or its state if it has none."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
@@ -17,43 +16,29 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.media_types import Media, media_of
 from comfytui.presentation.formatting import parameters_line
-from comfytui.presentation.status_text import job_status_text, node_label
-from comfytui.sanitize import sanitize, sanitize_lines
+from comfytui.sanitize import sanitize
 from comfytui.service.thread import ServiceThread
-from comfytui.session.model import Job
-from comfytui.session.selectors import batch_of, is_overwritten
+from comfytui.session.selectors import batch_of
 from comfytui.session.state import SessionState
-from comfytui.ui.downloads import save_and_tell, shown_picture
+from comfytui.ui.downloads import fetch_for_display, save_and_notify
 from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.screens.help import HelpScreen
+from comfytui.ui.screens.job_pages import Page, file_caption, file_text, job_text, pages_of
 from comfytui.ui.widgets.text import Line, Paragraph, SettingsLine
 
-PROMPT_LIMIT = 100_000
+MAX_PROMPT = 100_000
 """Characters of a prompt that are shown; a longer one ends with an ellipsis."""
-
-OVERWRITTEN = "a newer job uses the same name"
-"""Said of a picture that may be that job's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One picture of a job, or the job itself while it has none."""
-
-    job: Job
-    output: Output | None = None
-
-
-def pages_of(state: SessionState, prompt_id: str) -> tuple[Page, ...]:
-    """The pages of a job's whole batch, image by image; of a job of somebody else, its own."""
-    job = state.jobs.get(prompt_id)
-    batch = batch_of(state, job) if job else None
-    ids = batch.prompts if batch else (prompt_id,)
-    jobs = [state.jobs[each] for each in ids if each in state.jobs]
-    return tuple(Page(each, output) for each in jobs for output in (each.outputs or (None,)))
 
 
 class JobScreen(Screen[None]):
-    """Shows a job as it goes on, and turns to the other pictures of its batch."""
+    """Shows a job, follows its state, and turns to the other pages of its batch.
+
+    Args:
+        service: The service, which downloads the pictures.
+        state: The session state at the start; `follow` takes newer ones.
+        prompt_id: The job to begin with.
+        folder: Where files are saved.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q", "app.pop_screen", "Back", key_display="esc", id="job-back"),
@@ -77,86 +62,86 @@ class JobScreen(Screen[None]):
         self._pages = pages_of(state, prompt_id)
         self._index = next((at for at, page in enumerate(self._pages) if page.job.prompt_id == prompt_id), 0)
         self._shown: tuple[str, Output | None] = ("", None)
-        """The job and the picture that are shown; the picture may be that of several jobs."""
+        """The prompt_id and the picture that are shown; several jobs may have the same picture."""
 
     @property
     def _page(self) -> Page:
         return self._pages[self._index]
 
     def compose(self) -> ComposeResult:
-        """Words and settings above, the picture or what there is to say of the job below."""
-        # Not to be focused: their keys are the screen's, which scroll all as one text.
+        """Compose prompts and parameters, and below them the picture or the text about the job."""
+        # Without focus: the screen's own keys scroll all of them as one text.
         with VerticalScroll(id="job-prompt", can_focus=False):
             yield Line(id="job-title")
             yield Line(id="job-negative")
         with VerticalScroll(id="job-settings", can_focus=False):
-            yield SettingsLine(id="job-recipe")
+            yield SettingsLine(id="job-parameters")
         yield Paragraph(id="job-file")
         yield ImageView(id="large")
-        with VerticalScroll(id="job-words", can_focus=False):
+        with VerticalScroll(id="job-text", can_focus=False):
             yield Static(markup=False)
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Begin with the job that was asked for."""
+        """Show the page of the job to begin with."""
         self._show()
 
     def on_resize(self) -> None:
-        """Whether there is anything to scroll depends on the size."""
+        """Update the footer: whether there is anything to scroll depends on the size."""
         self.call_after_refresh(self.refresh_bindings)
 
     def follow(self, state: SessionState) -> None:
-        """Show what became of the job; one that left the session stays as it was."""
+        """Show a newer state; a job that left the session stays as it was."""
         self._state = state
         job, output = self._page.job, self._page.output
         pages = pages_of(state, job.prompt_id)
-        place = [at for at, page in enumerate(pages) if page.job.prompt_id == job.prompt_id]
-        if not place:
+        own = [at for at, page in enumerate(pages) if page.job.prompt_id == job.prompt_id]
+        if not own:
             return
-        turned = next((at for at in place if pages[at].output == output), place[0])
+        index = next((at for at in own if pages[at].output == output), own[0])
         if len(pages) != len(self._pages):
             self.refresh_bindings()
-        self._pages, self._index = pages, turned
+        self._pages, self._index = pages, index
         if self.is_mounted:
             self._show()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what this batch has can be turned to, only what this job has saved, only a long text scrolled."""
+        """Offer to turn if there are several pages, to scroll if the text is long, and to save if there are files."""
         if action == "turn":
             return len(self._pages) > 1
         if action in {"scroll_text", "scroll_to_end"}:
-            return any(part.max_scroll_y > 0 for part in self._parts)
+            return any(part.max_scroll_y > 0 for part in self._scrollables)
         return action != "save" or bool(self._page.job.outputs)
 
     def action_turn(self, step: int) -> None:
-        """Show the next or previous picture of the batch."""
+        """Show the next (1) or previous (-1) page."""
         self._index = (self._index + step) % len(self._pages)
         self.refresh_bindings()
         self._show()
 
     @property
-    def _parts(self) -> list[VerticalScroll]:
-        """What can be scrolled, from top to bottom."""
+    def _scrollables(self) -> list[VerticalScroll]:
+        """The visible scrollable widgets, from top to bottom."""
         return [part for part in self.query(VerticalScroll) if part.display]
 
     def action_scroll_text(self, direction: int, page: bool = False) -> None:
-        """Scroll by a line or a page: down (1) the prompt to its end and then what is below it, up (-1) back again."""
+        """Scroll by a line or a page: down (1) the prompt to its end and then what is below it, or back up (-1)."""
         if direction > 0:
-            part = next((part for part in self._parts if part.scroll_offset.y < part.max_scroll_y), None)
+            part = next((part for part in self._scrollables if part.scroll_offset.y < part.max_scroll_y), None)
         else:
-            part = next((part for part in reversed(self._parts) if part.scroll_offset.y > 0), None)
+            part = next((part for part in reversed(self._scrollables) if part.scroll_offset.y > 0), None)
         if part:
             lines = max(1, part.scrollable_content_region.height - 1) if page else 1
             part.scroll_relative(y=direction * lines, animate=False)
 
     def action_scroll_to_end(self, direction: int) -> None:
-        """Scroll to the beginning (-1) or the end (1) of all text."""
-        for part in self._parts:
+        """Scroll all text to its beginning (-1) or end (1)."""
+        for part in self._scrollables:
             part.scroll_to(y=part.max_scroll_y if direction > 0 else 0, animate=False)
 
     def action_save(self) -> None:
-        """Save all files of this job; that goes on when this screen is closed."""
-        self.app.run_worker(save_and_tell(self.app, self._service, self._page.job, self._folder), group="save")
+        """Save all files of this job; the worker goes on when this screen is closed."""
+        self.app.run_worker(save_and_notify(self.app, self._service, self._page.job, self._folder), group="save")
 
     def action_help(self) -> None:
         """Show all keys."""
@@ -170,58 +155,35 @@ class JobScreen(Screen[None]):
         self._line("title").set_text(_sanitized(title))
         self._line("negative").set_text(f"negative: {_sanitized(parameters.negative)}" if parameters.negative else "")
         self._line("negative").display = bool(parameters.negative)
-        self._line("recipe").set_text(parameters_line(parameters))
+        self._line("parameters").set_text(parameters_line(parameters))
         picture = output if output and media_of(output) is Media.PICTURE else None
         self.query_one(ImageView).display = picture is not None
-        words = self.query_one("#job-words")
-        words.display = picture is None
+        text_area = self.query_one("#job-text")
+        text_area.display = picture is None
         if picture is None:
-            self._line("file").set_text(self._file(output))
-            text = self._about_file(output) if output else _words(self._state, job)
-            words.query_one(Static).update(Text(text), layout=True)
+            self._line("file").set_text(file_caption(self._state, self._page))
+            text = file_text(output, self._folder) if output else job_text(self._state, job)
+            text_area.query_one(Static).update(Text(text), layout=True)
         if (job.prompt_id, picture) != self._shown:
             self._shown = (job.prompt_id, picture)
             self.query_one(ImageView).show(None)
             self._fetch(picture)
         self.call_after_refresh(self.refresh_bindings)
 
-    def _place(self) -> str:
-        """Which image of its batch it is."""
-        batch_tag = self._page.job.batch_tag
-        return f"Image {batch_tag.index} of {batch_tag.total}" if batch_tag and batch_tag.total > 1 else ""
-
-    def _file(self, output: Output | None) -> str:
-        """Which image of the batch, which file, and which of the files of the job it is."""
-        parts = [self._place()]
-        if output is not None:
-            own = self._page.job.outputs
-            what = "image" if all(media_of(each) is Media.PICTURE for each in own) else "file"
-            parts.append(sanitize(output.filename, 200))
-            parts.append(f"{what} {own.index(output) + 1} of {len(own)}" if len(own) > 1 else "")
-            parts.append(OVERWRITTEN if is_overwritten(self._state, self._page.job, output) else "")
-        return "   ".join(part for part in parts if part)
-
-    def _about_file(self, output: Output) -> str:
-        """What is said in place of a file that is no picture."""
-        media = media_of(output)
-        what = "A file" if media is Media.OTHER else f"{media[0].upper()}{media[1:]} file"
-        hint = f"It cannot be shown here. Press s to save it in {sanitize(str(self._folder), 500)}."
-        return f"{what}: {sanitize(output.filename, 200)}\n\n{hint}"
-
     @work(exclusive=True, group="picture")
     async def _fetch(self, output: Output | None) -> None:
         if output is None:
             return
-        name = self._file(output)
+        caption = file_caption(self._state, self._page)
         file = self._line("file")
-        file.set_text(f"{name}   loading")
+        file.set_text(f"{caption}   loading")
         try:
-            data = await shown_picture(self._service, output)
+            data = await fetch_for_display(self._service, output)
         except ComfyError as error:
-            file.set_text(f"{name}   {error}")
+            file.set_text(f"{caption}   {error}")
         else:
-            if self.display:  # Not while it closes, when the picture's place may be gone.
-                file.set_text(name)
+            if self.display:  # While the screen closes, the widget may be gone.
+                file.set_text(caption)
                 self.query_one(ImageView).show(data)
 
     def _line(self, name: str) -> Line:
@@ -230,19 +192,5 @@ class JobScreen(Screen[None]):
 
 @lru_cache(maxsize=8)
 def _sanitized(prompt: str) -> str:
-    """A prompt as it is shown; a job is shown anew at each step, its prompt stays the same."""
-    return sanitize(prompt, PROMPT_LIMIT)
-
-
-def _words(state: SessionState, job: Job) -> str:
-    """What there is to say of a job without pictures."""
-    lines = [job_status_text(job, state.run), *job.text]
-    if failure := job.failure:
-        where = node_label(failure.node_type, failure.node_id)
-        lines += ["", f"{where}: {failure.message}" if where else failure.message]
-        lines += [
-            f"{node_label(error.class_type, error.node_id)}: {error.message} {error.details}"
-            for error in failure.node_errors
-        ]
-        lines += ["", *(part.rstrip("\n") for part in failure.traceback)]
-    return sanitize_lines("\n".join(lines))
+    """Return a prompt as it is shown; cached, since the screen is updated at each step with the same prompt."""
+    return sanitize(prompt, MAX_PROMPT)

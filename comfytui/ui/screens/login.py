@@ -1,4 +1,4 @@
-"""The question for a login, when the server asks for one."""
+"""The login dialog, for servers that require credentials."""
 
 from typing import ClassVar
 
@@ -16,17 +16,17 @@ from comfytui.service.notifications import LoginRequired
 from comfytui.ui.widgets.text import Line
 
 FIELDS = {"user": "User", "password": "Password", "token": "or token"}
-ASKED = "The server asks for a login (401)."
-REFUSED = "The server refused this login (401): try again."
-HELP = "Kept only until comfytui ends, never on disk."
-EXPOSED = "The connection is not encrypted (http): others on the network can read it."
+LOGIN_REQUIRED = "The server asks for a login (401)."
+LOGIN_REFUSED = "The server refused this login (401): try again."
+STORAGE_NOTE = "Kept only until comfytui ends, never on disk."
+UNENCRYPTED = "The connection is not encrypted (http): others on the network can read it."
 
 
 def authorization(user: str, password: str, token: str) -> str:
-    """The value of an Authorization header.
+    """Return the value of an Authorization header: Basic for user and password, Bearer for a token.
 
     Raises:
-        BadServer: Nothing, too much, or something that no header can carry was given; the message says so.
+        BadServer: Nothing, too much, or something that no header can carry was given; the message says which.
     """
     user, token = user.strip(), token.strip()
     if token and not user and not password:
@@ -41,10 +41,16 @@ def authorization(user: str, password: str, token: str) -> str:
 
 
 class LoginScreen(ModalScreen[str | None]):
-    """Answers the value of an Authorization header, or None where the user has none to give."""
+    """Asks for credentials and returns the value of an Authorization header, or None if the user cancels.
+
+    Args:
+        notice: The server's demand for a login.
+        exposed: Whether the connection is not encrypted and leaves this machine.
+        user: The user name to begin with.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        # Not when the field has told of it: keys that are typed ahead would still go to the field before.
+        # Not bound to the field's Submitted message: keys typed ahead of it would still go to the field before.
         Binding("enter", "submit", "Log in", priority=True, id="login-submit"),
         Binding("escape", "dismiss(None)", "Cancel", id="login-cancel"),
         Binding("down", "app.focus_next", show=False, id="login-next"),
@@ -54,33 +60,33 @@ class LoginScreen(ModalScreen[str | None]):
     def __init__(self, notice: LoginRequired, *, exposed: bool, user: str = "") -> None:
         super().__init__()
         self.user = user
-        """The name of the user, as it was typed last."""
+        """The user name that was submitted last."""
         self._server = sanitize(notice.server, 60)
         self._refused = notice.refused
         self._exposed = exposed
 
     def compose(self) -> ComposeResult:
-        """Who asks, the fields, what is wrong with them, the keys."""
-        with Vertical(classes="dialog") as box:
-            box.border_title = Text(f"Log in to {self._server}")
-            yield Line(REFUSED if self._refused else ASKED, id="login-question")
+        """Compose the demand, the fields, their error and the keys."""
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = Text(f"Log in to {self._server}")
+            yield Line(LOGIN_REFUSED if self._refused else LOGIN_REQUIRED, id="login-question")
             for name, label in FIELDS.items():
                 with Horizontal(classes="row"):
                     yield Line(label, classes="label")
                     value = self.user if name == "user" else ""
                     yield Input(value, id=f"login-{name}", password=name != "user", compact=True)
             yield Line(id="login-error", classes="error")
-            yield Line(f"{HELP} {EXPOSED if self._exposed else ''}".rstrip(), classes="help")
+            yield Line(f"{STORAGE_NOTE} {UNENCRYPTED if self._exposed else ''}".rstrip(), classes="help")
             yield Line("enter log in   tab next field   esc cancel", classes="help")
 
     def on_mount(self) -> None:
-        """Begin with the first empty field. A blinking cursor would cost bytes for nothing."""
+        """Focus the first empty field. Cursors do not blink, which would cost bytes on a slow connection."""
         for field in self.query(Input):
             field.cursor_blink = False
         self.query_one("#login-password" if self.user else "#login-user").focus()
 
     def action_submit(self) -> None:
-        """Go on from the user to the password, and from there log in."""
+        """Go on from the user to the password field, and from there log in."""
         user, password, token = (self.query_one(f"#login-{name}", Input) for name in FIELDS)
         if self.focused is user and user.value and not password.value and not token.value:
             password.focus()
@@ -89,8 +95,8 @@ class LoginScreen(ModalScreen[str | None]):
             self.user = user.value
             login = authorization(user.value, password.value, token.value)
         except BadServer as error:
-            sentence = self.query_one("#login-error", Line)
-            sentence.set_text(f"! {error}")
-            sentence.add_class("-shown")
+            message = self.query_one("#login-error", Line)
+            message.set_text(f"! {error}")
+            message.add_class("-shown")
         else:
             self.dismiss(login)

@@ -1,4 +1,4 @@
-"""The start screen: type an address, choose a named server, open the demo, or read how to forward a port over SSH."""
+"""The start screen: type an address, choose a named server, or open the demo."""
 
 import asyncio
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -19,23 +19,21 @@ from comfytui.ui.widgets.text import Line
 if TYPE_CHECKING:
     from comfytui.ui.app import ComfyApp
 
-NOTHING_ANSWERS = "No ComfyUI answers on this machine. Enter a server's address."
+NO_SERVER = "No ComfyUI answers on this machine. Enter a server's address."
 SSH_HELP = """\
 ComfyUI on another machine? Forward its port first:
     ssh -L 8188:127.0.0.1:8188 you@gpu-box
 then open 127.0.0.1:8188 here."""
-
-
 NAME_CELLS = 20
-"""Width of the column of names, unless one of them is longer."""
+"""Minimum width of the names of named servers."""
 
 
-def _option(name: str, told: str) -> Option:
-    return Option(Text.assemble(f"{sanitize(name, 60):<{NAME_CELLS}}  ", (sanitize(told, 300), "dim")), id=name)
+def _option(name: str, address: str) -> Option:
+    return Option(Text.assemble(f"{sanitize(name, 60):<{NAME_CELLS}}  ", (sanitize(address, 300), "dim")), id=name)
 
 
 class AddressInput(Input):
-    """Where an address or a name is typed; from it a key leads to the named servers."""
+    """The input for an address or a name, from which a key leads to the named servers."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "screen.choose", "Named servers", key_display="down", id="start-choose"),
@@ -43,7 +41,12 @@ class AddressInput(Input):
 
 
 class StartScreen(Screen[None]):
-    """Asks which server to open."""
+    """Asks which server to open.
+
+    Args:
+        note: Why the screen is shown.
+        url: The address to begin with.
+    """
 
     AUTO_FOCUS = "#url"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,8 +62,8 @@ class StartScreen(Screen[None]):
         self._url = url
 
     def compose(self) -> ComposeResult:
-        """A sentence, an input, the named servers, two buttons, the forwarding recipe."""
-        named = cast("ComfyApp", self.app).options.named
+        """Compose the note, the input, the named servers, two buttons and the help on SSH."""
+        named = cast("ComfyApp", self.app).options.named_servers
         with Vertical(id="start"):
             yield Line("comfytui", id="start-title")
             yield Static(Text(self._note), id="start-note")
@@ -74,12 +77,12 @@ class StartScreen(Screen[None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """A blinking cursor would cost bytes for nothing."""
+        """Keep the cursor from blinking, which would cost bytes on a slow connection."""
         self.query_one("#url", Input).cursor_blink = False
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The key that leads to the named servers is offered where there are some."""
-        return bool(cast("ComfyApp", self.app).options.named) if action == "choose" else True
+        """Offer the key to the named servers only if there are some."""
+        return bool(cast("ComfyApp", self.app).options.named_servers) if action == "choose" else True
 
     def action_choose(self) -> None:
         """Go to the named servers."""
@@ -89,12 +92,12 @@ class StartScreen(Screen[None]):
             named.action_first()
 
     @on(Input.Changed, "#url")
-    def _show_like(self, event: Input.Changed) -> None:
-        """Show the first named server that has what is typed in its name."""
+    def _highlight_match(self, event: Input.Changed) -> None:
+        """Highlight the first named server whose name contains what is typed."""
         typed = event.value.strip().lower()
         for named in self.query(OptionList):
-            like = (at for at, each in enumerate(named.options) if typed and typed in (each.id or "").lower())
-            named.highlighted = next(like, None)
+            matches = (at for at, each in enumerate(named.options) if typed and typed in (each.id or "").lower())
+            named.highlighted = next(matches, None)
 
     @on(OptionList.OptionSelected, "#named")
     def _open_named(self, event: OptionList.OptionSelected) -> None:
@@ -109,16 +112,16 @@ class StartScreen(Screen[None]):
     async def _open(self, typed: str) -> None:
         app = cast("ComfyApp", self.app)
         try:
-            # A program may have to tell a secret.
+            # In a thread: a secret may come from a program.
             server = await asyncio.to_thread(app.options.server_of, typed)
         except BadServer as error:
-            sentence = self.query_one("#start-error", Line)
-            sentence.set_text(f"! {error} {app.options.suggest(typed)}".rstrip())
-            sentence.add_class("-shown")
+            message = self.query_one("#start-error", Line)
+            message.set_text(f"! {error} {app.options.suggest(typed)}".rstrip())
+            message.add_class("-shown")
             return
         app.open_server(server, typed)
 
     @on(Button.Pressed, "#demo")
     def action_demo(self) -> None:
-        """Open the demo."""
+        """Open a simulated server."""
         cast("ComfyApp", self.app).open_demo()

@@ -15,7 +15,7 @@ from tests.presentation.queue_jobs import job, state_of
 from tests.ui.screen import Screen, screen
 
 SLOW = SimConfig(steps_per_second=4, load_seconds=0)
-BINDINGS = [(binding, binding.key_display or binding.key) for binding in keys.DASHBOARD]
+BINDINGS = [(binding, binding.key_display or binding.key) for binding in keys.DASHBOARD_BINDINGS]
 CONTEXTUAL = frozenset({"cancel", "save", "again", "link", "reconnect"})
 
 
@@ -118,7 +118,7 @@ async def test_with_lost_jobs_and_a_broken_link_the_keys_that_help_are_shown(col
         await it.until(lambda: "l Link  ctrl+r Reconnect" in footer(it), "the broken link")
         assert "r Resend" in footer(it)
         assert len(footer(it)) <= columns
-        assert footer(it).split()[-1] in {binding.description for binding in keys.DASHBOARD}
+        assert footer(it).split()[-1] in {binding.description for binding in keys.DASHBOARD_BINDINGS}
         await proxy.come_up()
         await it.until(lambda: "Reconnect" not in footer(it), "the mended link")
         await it.press("X")

@@ -1,4 +1,4 @@
-"""Saved pictures never lead elsewhere, never replace anything, and are whole or absent."""
+"""Saved files: safe names, nothing overwritten, whole or absent."""
 
 import errno
 import os
@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.ui.new_files import SaveError, clear_parts, new_file, safe_name, save
+from comfytui.ui.new_files import SaveError, new_file, remove_stale_parts, safe_name
+
+
+def save(folder: Path, name: str, data: bytes) -> Path:
+    with new_file(folder) as file:
+        file.write(data)
+        return file.commit(name)
 
 
 @pytest.mark.parametrize(
@@ -29,12 +35,12 @@ from comfytui.ui.new_files import SaveError, clear_parts, new_file, safe_name, s
         ("狐.png", "狐.png"),
     ],
 )
-def test_a_servers_name_becomes_a_name(name: str, kept: str) -> None:
+def test_safe_name(name: str, kept: str) -> None:
     assert safe_name(name) == kept
 
 
 @given(st.text(max_size=400))
-def test_any_name_stays_in_the_folder(name: str) -> None:
+def test_safe_name_never_leaves_folder(name: str) -> None:
     kept = safe_name(name)
     assert kept
     assert "/" not in kept
@@ -42,13 +48,13 @@ def test_any_name_stays_in_the_folder(name: str) -> None:
     assert len(kept.encode()) <= 200
 
 
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
+def test_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     assert save(tmp_path, "fox.png", b"first").name == "fox.png"
     assert save(tmp_path, "fox.png", b"second").name == "fox (2).png"
     assert (tmp_path / "fox.png").read_bytes() == b"first"
 
 
-def test_a_link_that_lies_there_is_not_followed(tmp_path: Path) -> None:
+def test_symlink_is_not_followed(tmp_path: Path) -> None:
     target = tmp_path / "precious"
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "fox.png").symlink_to(target)
@@ -57,17 +63,17 @@ def test_a_link_that_lies_there_is_not_followed(tmp_path: Path) -> None:
     assert not target.exists()
 
 
-def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+def test_missing_folder_is_created(tmp_path: Path) -> None:
     assert save(tmp_path / "a" / "b", "fox.png", b"data").read_bytes() == b"data"
 
 
-def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
+def test_file_in_place_of_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SaveError, match="is not a folder: choose another one with --output"):
         save(tmp_path / "file", "fox.png", b"data")
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -88,17 +94,17 @@ with new_file(Path(sys.argv[1])) as file:
 """
 
 
-def test_a_save_that_is_killed_leaves_no_part_under_its_name_and_the_next_one_clears_it_away(tmp_path: Path) -> None:
+def test_part_of_killed_writer_is_hidden_and_removed_later(tmp_path: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False, timeout=60)
     assert killed.returncode == -signal.SIGKILL
     (part,) = tmp_path.iterdir()
     assert part.name.startswith(".comfytui-")
     os.utime(part, (0, 0))
-    clear_parts(tmp_path)
+    remove_stale_parts(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_others_are_still_writing_is_not_cleared_away(tmp_path: Path) -> None:
+def test_parts_being_written_are_not_removed(tmp_path: Path) -> None:
     (tmp_path / ".comfytui-0.part").symlink_to(tmp_path / "precious")
     (tmp_path / "precious").write_bytes(b"x")
     (tmp_path / ".comfytui-1.part").mkdir()
@@ -107,9 +113,9 @@ def test_what_others_are_still_writing_is_not_cleared_away(tmp_path: Path) -> No
         file.write(b"data")
         for path in tmp_path.iterdir():
             os.utime(path, (0, 0), follow_symlinks=False)
-        clear_parts(tmp_path)
-        clear_parts(tmp_path / "missing")
-        assert file.take_name("fox.png").read_bytes() == b"data"
+        remove_stale_parts(tmp_path)
+        remove_stale_parts(tmp_path / "missing")
+        assert file.commit("fox.png").read_bytes() == b"data"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         ".comfytui-0.part",
         ".comfytui-1.part",
@@ -118,9 +124,7 @@ def test_what_others_are_still_writing_is_not_cleared_away(tmp_path: Path) -> No
     ]
 
 
-def test_a_file_system_without_links_is_written_to_and_nothing_is_overwritten(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
@@ -133,7 +137,7 @@ def test_a_file_system_without_links_is_written_to_and_nothing_is_overwritten(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fox (2).png", "fox (3).png", "fox.png"]
 
 
-def test_a_saved_file_has_the_rights_of_other_files(tmp_path: Path) -> None:
+def test_saved_file_has_default_permissions(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         assert save(tmp_path, "fox.png", b"data").stat().st_mode & 0o777 == 0o644

@@ -1,4 +1,4 @@
-"""A job that claims very many files is saved only after a question, and a large file never stands in memory."""
+"""Saving jobs with many files, large files, and responses that are no file."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.server import Server
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job, JobStatus
-from comfytui.ui.downloads import save_and_tell, save_outputs
+from comfytui.ui.downloads import save_and_notify, save_outputs
 from comfytui.ui.screens.confirm import ConfirmScreen
 from tests.comfy.stub_servers import answering, serving
 from tests.waiting import eventually
@@ -28,9 +28,9 @@ from tests.waiting import eventually
 class Files:
     """A service whose server has every file."""
 
-    def ask(self, question: Callable[[ComfyClient], Coroutine[Any, Any, None]]) -> Future[None]:
+    def call(self, request: Callable[[ComfyClient], Coroutine[Any, Any, None]]) -> Future[None]:
         answer: Future[None] = Future()
-        task = asyncio.ensure_future(question(cast(ComfyClient, self)))
+        task = asyncio.ensure_future(request(cast(ComfyClient, self)))
         task.add_done_callback(lambda _: answer.set_result(None))
         return answer
 
@@ -47,7 +47,7 @@ async def save_files(files: int, folder: Path, key: str = "") -> None:
     """Save so many files, and answer a question with `key`."""
     app: App[None] = App()
     async with app.run_test(size=(80, 24)) as pilot:
-        worker = app.run_worker(save_and_tell(app, cast(ServiceThread, Files()), job_with(files), folder))
+        worker = app.run_worker(save_and_notify(app, cast(ServiceThread, Files()), job_with(files), folder))
         if key:
             await eventually(lambda: isinstance(app.screen, ConfirmScreen), "a question")
             assert str(folder) in cast(Any, app.screen)._question
@@ -57,7 +57,7 @@ async def save_files(files: int, folder: Path, key: str = "") -> None:
 
 
 @pytest.mark.parametrize(("files", "key", "saved"), [(100, "", 100), (101, "n", 0), (101, "y", 101), (100_000, "n", 0)])
-async def test_many_files_are_asked_about(tmp_path: Path, files: int, key: str, saved: int) -> None:
+async def test_many_files_need_confirmation(tmp_path: Path, files: int, key: str, saved: int) -> None:
     await save_files(files, tmp_path, key)
     assert len(os.listdir(tmp_path)) == saved  # noqa: PTH208
 
@@ -72,8 +72,8 @@ class Client:
     def __init__(self, client: ComfyClient) -> None:
         self._client = client
 
-    def ask(self, question: Callable[[ComfyClient], Coroutine[Any, Any, Any]]) -> Future[Any]:
-        return asyncio.run_coroutine_threadsafe(question(self._client), asyncio.get_running_loop())
+    def call(self, request: Callable[[ComfyClient], Coroutine[Any, Any, Any]]) -> Future[Any]:
+        return asyncio.run_coroutine_threadsafe(request(self._client), asyncio.get_running_loop())
 
 
 async def large(request: web.Request) -> web.StreamResponse:
@@ -91,7 +91,7 @@ async def client() -> AsyncIterator[Client]:
         yield Client(it)
 
 
-async def test_a_large_file_is_saved_as_it_arrives(tmp_path: Path, client: Client) -> None:
+async def test_large_file_is_streamed_to_disk(tmp_path: Path, client: Client) -> None:
     tracemalloc.start()
     try:
         text, severity = await save_outputs(cast(ServiceThread, client), job_with(1), tmp_path)
@@ -105,7 +105,7 @@ async def test_a_large_file_is_saved_as_it_arrives(tmp_path: Path, client: Clien
 
 
 @pytest.mark.parametrize("status", [204, 206, 404])
-async def test_what_is_no_file_is_not_saved_as_one(tmp_path: Path, status: int) -> None:
+async def test_other_responses_are_not_saved(tmp_path: Path, status: int) -> None:
     routes = {"GET /api/prompt": answering({}), "GET /api/view": answering("" if status == 204 else "part", status)}
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         text, severity = await save_outputs(cast(ServiceThread, Client(client)), job_with(1), tmp_path)

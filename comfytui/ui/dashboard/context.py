@@ -1,0 +1,90 @@
+"""What the dashboard shares with the objects that carry out its actions."""
+
+from collections.abc import Callable, Coroutine, Set
+from typing import Any
+
+from textual.screen import Screen
+from textual.worker import Worker
+
+from comfytui.sanitize import sanitize
+from comfytui.service.notifications import Severity
+from comfytui.service.submission.batch import BatchRequest
+from comfytui.service.thread import ServiceThread
+from comfytui.session.state import SessionState
+from comfytui.ui.form.form import PromptForm
+from comfytui.ui.options import Options
+from comfytui.ui.queue.queue_panel import QueuePanel
+from comfytui.ui.screens.confirm import ConfirmScreen
+
+MAX_MESSAGE = 600
+"""Characters of a message that are shown."""
+
+
+class DashboardContext:
+    """A dashboard's screen, its service, and the state that both work on.
+
+    Args:
+        screen: The screen, which runs timers and workers.
+        service: The service of the server.
+        options: How the user started the program.
+    """
+
+    def __init__(self, screen: Screen[None], service: ServiceThread, options: Options) -> None:
+        self.screen = screen
+        self.service = service
+        self.options = options
+        self.state = SessionState()
+        """The newest state that was received from the service."""
+        self.previews = options.previews
+        """Whether pictures are shown in the *Now* panel."""
+        self._batches_before: Set[str] | None = None
+        """The batches before the one that was submitted and is not in the state yet."""
+
+    @property
+    def form(self) -> PromptForm:
+        """The prompt form."""
+        return self.screen.query_one(PromptForm)
+
+    @property
+    def panel(self) -> QueuePanel:
+        """The queue panel."""
+        return self.screen.query_one(QueuePanel)
+
+    def notify(self, text: str, severity: Severity = "information") -> None:
+        """Show a message; it may contain text of the server."""
+        self.screen.notify(sanitize(text, MAX_MESSAGE), severity=severity, markup=False)
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, None]], group: str, *, exclusive: bool = True) -> None:
+        """Run something in a worker of the screen.
+
+        Args:
+            work: What to run.
+            group: The group of the worker.
+            exclusive: Whether to cancel other workers of the group.
+        """
+        _: Worker[None] = self.screen.run_worker(work, group=group, exclusive=exclusive)
+
+    async def confirm(self, question: str, **labels: Any) -> bool | None:
+        """Ask for confirmation; only in a worker.
+
+        Args:
+            question: The question.
+            labels: The labels of the answers, as `ConfirmScreen` takes them.
+        """
+        return await self.screen.app.push_screen_wait(ConfirmScreen(question, **labels))
+
+    def submit(self, request: BatchRequest) -> None:
+        """Submit a batch, which is selected as soon as it is in the queue."""
+        self._batches_before = frozenset(self.state.batches)
+        self.service.submit(request)
+
+    def select_submitted(self) -> None:
+        """Select the batch that was submitted last, if it is in the queue by now."""
+        if self._batches_before is None:
+            return
+        new = [batch for key, batch in self.state.batches.items() if key not in self._batches_before]
+        if not new:
+            return
+        self._batches_before = None
+        if not self.panel.queue_list.select(new[-1].prompts[0]) and self.panel.filter_text:
+            self.notify("The filter hides the new batch: esc in the queue clears it.")

@@ -1,0 +1,131 @@
+"""Actions that make a job again, and resend jobs that were lost."""
+
+import asyncio
+from collections.abc import Sequence
+from random import SystemRandom
+
+from comfytui.comfy.errors import ComfyError
+from comfytui.presentation.notification_text import recovery_message
+from comfytui.presentation.questions import resend_answers, resend_question
+from comfytui.service.submission.batch import BatchRequest
+from comfytui.session.model import Job, JobStatus
+from comfytui.session.selectors import batch_of, lost_jobs
+from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.form.batch_builder import preview_method
+from comfytui.ui.widgets.footer import should_resend
+from comfytui.workflow.graph import Graph
+from comfytui.workflow.parameters import parameters_of
+from comfytui.workflow.seeds import reseeded
+
+
+class RetryActions:
+    """Makes finished jobs again and should_resend lost ones."""
+
+    def __init__(self, context: DashboardContext) -> None:
+        self._context = context
+        self._searching = False
+        """Whether the server is being searched for the images of lost jobs."""
+
+    def retry(self) -> None:
+        """Make the selected job again, or resend lost jobs if that is what the key is contextual_keys for."""
+        self._context.run(self._retry, "again", exclusive=False)
+
+    async def _retry(self) -> None:
+        context = self._context
+        job = context.panel.selected_job()
+        if should_resend(context.state, job):
+            await self._resend(lost_jobs(context.state))
+        elif job is None:
+            context.notify("Select a job first.")
+        elif job.status.final:
+            await self._make_again(job, new_seed=False)
+        elif job.status is JobStatus.LOST:
+            context.notify("This job belongs to another running comfytui: resend it there.")
+        else:
+            context.notify("This job has not ended yet. R makes another one with a new seed.")
+
+    def retry_with_new_seed(self) -> None:
+        """Make the selected job again with new seeds."""
+        self._context.run(self._retry_with_new_seed, "again", exclusive=False)
+
+    async def _retry_with_new_seed(self) -> None:
+        if job := self._context.panel.selected_job():
+            await self._make_again(job, new_seed=True)
+        else:
+            self._context.notify("Select a job first.")
+
+    async def _make_again(self, job: Job, *, new_seed: bool) -> None:
+        """Submit the graph of a job as a batch of one image, or notify the user if it is not available."""
+        context = self._context
+        try:
+            graph = await asyncio.wrap_future(context.service.graph_of(job.prompt_id))
+        except ComfyError as error:
+            context.notify(f"This job cannot be made again: its workflow is only on the server. {error}", "error")
+            return
+        if graph is None:
+            context.notify("This job cannot be made again: neither comfytui nor the server has its workflow.", "error")
+            return
+        new_graph = reseeded(graph, SystemRandom()) if new_seed else graph
+        if new_graph is None:
+            context.notify("This workflow has no seed to change: r makes the job again as it is.", "warning")
+            return
+        batch = batch_of(context.state, job)
+        title = job.parameters.prompt or (batch.title if batch else "")
+        context.submit(BatchRequest(title, (new_graph,), preview_method(previews=context.previews)))
+        context.notify(_queued_again(new_graph, new_seed=new_seed))
+
+    async def _resend(self, lost: list[Job]) -> None:
+        """Recover the images of lost jobs and resend the others, after confirmation if some may have finished."""
+        context = self._context
+        if self._searching:
+            context.notify("Already searching for the images of lost jobs.")
+            return
+        result = await self._recover(lost)
+        ids = {job.prompt_id for job in lost}
+        still_lost = [job for job in lost_jobs(context.service.state) if job.prompt_id in ids]
+        unsure = sum(job.may_have_finished for job in still_lost)
+        question = resend_question(len(still_lost), unsure, _count_batches(still_lost))
+        answer: bool | None = True
+        if question:
+            labels = resend_answers(len(still_lost), unsure)
+            answer = await context.confirm(f"{result}\n\n{question}".strip(), **labels)
+        else:
+            context.notify(result)
+        context.service.resend(ids_to_resend(still_lost, answer))
+
+    async def _recover(self, lost: list[Job]) -> str:
+        """Search the server for the images of lost jobs, and return a message about the result."""
+        self._context.notify("First searching the server for the images of lost jobs.")
+        self._searching = True
+        try:
+            outputs = self._context.service.recover_outputs([job.prompt_id for job in lost])
+            found = await asyncio.wrap_future(outputs)
+        except ComfyError as error:
+            return f"The search for the images of lost jobs failed: {error}"
+        finally:
+            self._searching = False
+        return recovery_message(len(lost), _count_batches(lost), found)
+
+
+def ids_to_resend(lost: Sequence[Job], answer: bool | None) -> list[str]:
+    """Return the ids of the lost jobs to resend.
+
+    Args:
+        lost: The lost jobs; some may have finished while comfytui was not connected.
+        answer: True for all, False for only those that have not finished, None for none.
+    """
+    unfinished = [job for job in lost if not job.may_have_finished]
+    only_unfinished = answer is False and len(unfinished) < len(lost)
+    jobs = lost if answer else unfinished if only_unfinished else ()
+    return [job.prompt_id for job in jobs]
+
+
+def _count_batches(jobs: list[Job]) -> int:
+    return len({job.batch_tag.batch if job.batch_tag else job.prompt_id for job in jobs})
+
+
+def _queued_again(graph: Graph, *, new_seed: bool) -> str:
+    parameters = parameters_of(graph)
+    seeds = [str(seed) for seed in (parameters.seed, *parameters.more_seeds) if seed is not None]
+    which = "the same" if not new_seed else "a new" if len(seeds) < 2 else "new"
+    return f"Queued again with {which} {', '.join(('seed' if len(seeds) < 2 else 'seeds', *seeds))}."

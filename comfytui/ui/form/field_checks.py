@@ -1,0 +1,108 @@
+"""Checks of the prompt form's fields against what the server takes, shown as messages below them."""
+
+from collections.abc import Iterator, Mapping
+
+from textual.widget import Widget
+from textual.widgets import Input, Select
+
+from comfytui.ui.form.field_messages import FieldMessages
+from comfytui.ui.form.rows import CHOICE_FIELDS, IMAGES_ID
+from comfytui.ui.form.values import IMAGES_SPEC, repetition_warning, truncation_note, unknown_choice_error
+from comfytui.workflow.fields import Field, Key, Value, field_of
+from comfytui.workflow.graph import Workflow, seed_labels
+from comfytui.workflow.input_specs import InputSpec, check, fallback, hint
+from comfytui.workflow.seeds import SeedMode
+
+
+class FieldChecks:
+    """What each field of a form takes, and what is wrong with its content.
+
+    Args:
+        form: The widget with the controls, each of which has its field's key as id.
+        workflow: The workflow whose inputs the form has.
+    """
+
+    def __init__(self, form: Widget, workflow: Workflow) -> None:
+        self.specs: dict[Key, InputSpec] = {key: fallback(key) for key in workflow.fields}
+        """What each field takes: a fallback until the server's own spec is known."""
+        self.seed_labels = seed_labels(workflow)
+        """The label of the node that each seed belongs to."""
+        self._form = form
+        self._messages = FieldMessages(form)
+        self._refusals: dict[str, str] = {}
+
+    def update_specs(self, specs: Mapping[Key, InputSpec]) -> None:
+        """Take the server's specs of the form's fields."""
+        self.specs.update({key: spec for key, spec in specs.items() if key in self.specs})
+
+    @property
+    def choice_fields(self) -> set[Field]:
+        """The fields that are drop-down lists."""
+        return {field for field in CHOICE_FIELDS if field in self.specs}
+
+    def check_all(self, seed_mode: SeedMode) -> bool:
+        """Check every field, show a message at each that is wrong, and return whether none is."""
+        numbers = [self.check_input(control, seed_mode) is not None for control in self._inputs()]
+        choices = [self.check_choice(field) for field in self.choice_fields]
+        return all(numbers) and all(choices)
+
+    def check_choice(self, field: Field) -> bool:
+        """Show what is wrong with a choice, and return whether it can be submitted.
+
+        A choice that the server has refused can be submitted again.
+        """
+        choice, spec = str(self._form.query_one(f"#{field}", Select).value), self.specs[field]
+        error = unknown_choice_error(choice, spec, field.label) or self._refusals.get(field, "")
+        self._messages.show(field, error or truncation_note(spec), wrong=bool(error))
+        return not spec.lacks(choice)
+
+    def check_input(self, control: Input, seed_mode: SeedMode) -> Value | None:
+        """Show what is wrong with a number or worth knowing about it, and return it, or None if it is wrong."""
+        key = control.id or ""
+        spec, label = (IMAGES_SPEC, "Images") if key == IMAGES_ID else (self.specs[key], self._label(key))
+        try:
+            value = check(control.value, spec, label)
+        except ValueError as error:
+            self._messages.show(key, str(error))
+            return None
+        if refusal := self._refusals.get(key):
+            self._messages.show(key, refusal)
+        elif key == IMAGES_ID:
+            warning = repetition_warning(int(value), seed_mode, has_seed=bool(self.seed_labels))
+            self._messages.show(key, warning, wrong=False)
+        else:
+            self._messages.show(key, hint(value, spec, label) or "", wrong=False)
+        return value
+
+    def show_refusal(self, key: Key, message: str) -> None:
+        """Show the server's error at a field until the field is edited or the form submitted again."""
+        label = self._label(key)
+        if self._messages.shares_row(key) and not message.startswith(label):
+            message = f"{label}: {message}"
+        self._refusals[key] = message
+        self._messages.show(key, message)
+
+    def clear_refusal(self, key: str) -> None:
+        """Drop the server's error at a field; its message goes with the next check."""
+        self._refusals.pop(key, None)
+
+    def clear_refusals(self) -> None:
+        """Drop the server's errors at all fields; their messages go with the next check."""
+        self._refusals.clear()
+
+    def show_advice(self, key: Key, message: str) -> None:
+        """Show a message at a field that is not wrong."""
+        self._messages.show(key, message, wrong=False)
+
+    def clear_message(self, key: str) -> None:
+        """Remove the message at a field."""
+        self._messages.show(key, "")
+
+    def _label(self, key: Key) -> str:
+        """Return a field's name in messages; a seed, where there are several, is named with its node."""
+        label = field_of(key).label
+        several = len(self.seed_labels) > 1 and key in self.seed_labels
+        return f"{label} of {self.seed_labels[key]}" if several else label
+
+    def _inputs(self) -> Iterator[Input]:
+        return iter(self._form.query(Input).results(Input))
