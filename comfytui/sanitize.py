@@ -36,9 +36,9 @@ _REPEATED_JOINERS = re.compile(f"([{JOINERS}])[{JOINERS}]+")
 _MISPLACED_JOINER = re.compile(f"(?<!{_JOINED_SCRIPTS})[{JOINERS}]|[{JOINERS}](?!{_JOINED_SCRIPTS})")
 EMOJI = "[#*0-9\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001fbff]"
 """A character that may be an emoji by itself."""
-VARIANTS = "\ufe0e\ufe0f\U0001f3fb-\U0001f3ff"
+EMOJI_VARIANTS = "\ufe0e\ufe0f\U0001f3fb-\U0001f3ff"
 """Variation selectors and skin tones; how many cells they make an emoji take differs between terminals."""
-_VARIANT = re.compile(f"[{VARIANTS}]")
+_VARIANT = re.compile(f"[{EMOJI_VARIANTS}]")
 MAX_MARKS = 4
 """Combining marks kept on one letter; Hebrew with vowels and accents, Burmese and Vietnamese need no more."""
 _CONJOINING = "\u1160-\u11ff\ud7b0-\ud7ff"
@@ -55,25 +55,25 @@ def sanitize(text: str, limit: int = 500) -> str:
         limit: The most characters to return; a longer text is cut, and ends with an ellipsis.
     """
     is_cut, text = len(text) > limit * 4, text[: limit * 4]
-    if not is_common(text):
-        text = without_hidden(_LINE_BREAKS.sub(" ", without_escapes(text)))
+    if not is_known_safe(text):
+        text = strip_hidden(_LINE_BREAKS.sub(" ", strip_escapes(text)))
     text = text.strip()
     if len(text) <= limit and not is_cut:
         return text
     return text[: limit - 1].rstrip(JOINERS) + "…"
 
 
-def is_common(text: str) -> bool:
+def is_known_safe(text: str) -> bool:
     """Whether the text surely needs no cleaning: a fast check that lets most texts skip the full one."""
     return _SAFE.fullmatch(text) is not None
 
 
-def without_escapes(text: str) -> str:
+def strip_escapes(text: str) -> str:
     """Return the text without terminal escape sequences and their content."""
     return _ESCAPES.sub("", text)
 
 
-def without_hidden(text: str, replace: Callable[[str], str] = lambda _: "") -> str:
+def strip_hidden(text: str, replace: Callable[[str], str] = lambda _: "") -> str:
     """Return the text without controls, format characters and invisible characters, and with few marks on each letter.
 
     Args:

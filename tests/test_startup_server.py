@@ -54,7 +54,7 @@ def test_without_either_nothing_is_preferred_server() -> None:
 
 def test_a_named_server_is_remembered_by_its_name(tmp_path: Path, state: Path) -> None:
     server = configured(tmp_path, box='url = "http://me:hunter2@box"\ntoken = "hunter2"').resolve("box")
-    remember_server(server.shown)
+    remember_server(server.label)
     assert [file.read_text() for file in state.iterdir()] == ["box\n"]
 
 

@@ -14,7 +14,7 @@ from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.progress import BatchProgress, progress_line, progress_of
 from comfytui.session.state import SessionState
 from comfytui.workflow.builtin import txt2img
-from comfytui.workflow.fields import Field, Value
+from comfytui.workflow.fields import Field, FieldValue
 from comfytui.workflow.graph import apply_values
 from tests.waiting import eventually
 
@@ -47,16 +47,16 @@ class Watcher:
         return {state.link.kind for state in self.states[since:]}
 
     @property
-    def sentences(self) -> list[str]:
+    def messages(self) -> list[str]:
         return [notice.text for notice in self.notices if isinstance(notice, UserMessage)]
 
     async def live(self) -> None:
         await eventually(lambda: self.state.link.kind is LinkKind.LIVE, "a live link")
 
-    async def order(self, images: int = 1, previews: bool = False, **values: Value) -> Batch:
+    async def submit(self, images: int = 1, previews: bool = False, **values: FieldValue) -> Batch:
         """Submit a small txt2img batch, and return the batch once it is planned."""
         known = set(self.state.batches)
-        self.service.submit(small_order(images, previews, **values))
+        self.service.submit(small_batch(images, previews, **values))
         await eventually(lambda: len(self.state.batches) > len(known), "the batch")
         return next(batch for key, batch in self.state.batches.items() if key not in known)
 
@@ -81,7 +81,7 @@ class Watcher:
     def jobs(self, batch: Batch) -> list[Job]:
         """Return the jobs of a batch, by their current ids."""
         state = self.state
-        return [state.jobs[prompt_id] for prompt_id in state.batches[batch.id].prompts if prompt_id in state.jobs]
+        return [state.jobs[prompt_id] for prompt_id in state.batches[batch.id].prompt_ids if prompt_id in state.jobs]
 
     def seen(self, batch: Batch) -> list[BatchProgress]:
         """Return the batch's progress in every recorded state."""
@@ -93,10 +93,10 @@ class Watcher:
         return progress_line(progress_of(state, state.batches[batch.id], 0.0)) if batch.id in state.batches else ""
 
 
-def small_order(images: int, previews: bool = False, **values: Value) -> BatchRequest:
+def small_batch(images: int, previews: bool = False, **values: FieldValue) -> BatchRequest:
     """Return a request for small images with few steps; seeds are random unless given."""
     workflow = txt2img()
-    base: dict[Field, Value] = {
+    base: dict[Field, FieldValue] = {
         Field.WIDTH: 64,
         Field.HEIGHT: 64,
         Field.STEPS: 3,

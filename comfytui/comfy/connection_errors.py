@@ -15,7 +15,7 @@ def unauthorized(server: Server, status: int) -> Unauthorized:
     """Return the error for a 401, a 403, a 407 or a redirect to a login."""
     if status == 407:
         where = "put user:password@ before its host name in HTTP_PROXY or HTTPS_PROXY"
-        return Unauthorized(f"The proxy in front of {server.shown} asks for a login (407): {where}.", status)
+        return Unauthorized(f"The proxy in front of {server.label} asks for a login (407): {where}.", status)
     asks = "refused this login" if server.has_credentials else "asks for a login"
     if server.name:
         advice = f"set token, user and password, headers or cookies in [servers.{server.name}] of the config file"
@@ -23,7 +23,7 @@ def unauthorized(server: Server, status: int) -> Unauthorized:
         # Only for a 401 does the screen ask for a login.
         now = "log in when comfytui asks for it" if status == HTTPStatus.UNAUTHORIZED else "give --header"
         advice = f"{now}, or add the server and its login to the config file"
-    return Unauthorized(f"{server.shown} {asks} ({status}): {advice}.", status)
+    return Unauthorized(f"{server.label} {asks} ({status}): {advice}.", status)
 
 
 def not_comfyui(server: Server) -> NotComfyUI:
@@ -45,7 +45,7 @@ def bad_proxy(server: Server) -> Unreachable:
     """Return the error for a proxy of the environment that is invalid, unreachable, or refuses to connect."""
     host = urlsplit(server.base).hostname
     return Unreachable(
-        f"The proxy set in the environment cannot reach {server.shown}: unset it, or add {host} to NO_PROXY."
+        f"The proxy set in the environment cannot reach {server.label}: unset it, or add {host} to NO_PROXY."
     )
 
 

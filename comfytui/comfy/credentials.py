@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, quote, quote_plus
 
 from comfytui.comfy.server import Server
-from comfytui.sanitize import without_hidden
+from comfytui.sanitize import strip_hidden
 
 MIN_LENGTH = 4
 """Characters of a secret; shorter values occur in ordinary texts."""
@@ -129,7 +129,7 @@ def _word_pattern(form: str) -> str:
 def _encodings(secret: str) -> Iterator[str]:
     """Yield a secret as it is and as displayed, encoded for a URL, in base64, and as in a JSON or Python literal."""
     yield secret
-    yield without_hidden(secret)
+    yield strip_hidden(secret)
     raw = secret.encode("utf-8", "surrogateescape")
     yield quote(raw, safe="")
     yield quote(raw, safe="!*'()")  # like JavaScript's encodeURIComponent

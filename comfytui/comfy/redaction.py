@@ -13,7 +13,7 @@ from comfytui.comfy.credentials import secret_pattern
 from comfytui.comfy.protocol.events import Event, Executed, ExecutionError, Logs, NodeText
 from comfytui.comfy.protocol.models import HistoryEntry, Json, NodeError
 from comfytui.comfy.server import Server
-from comfytui.sanitize import is_common, without_escapes, without_hidden
+from comfytui.sanitize import is_known_safe, strip_escapes, strip_hidden
 
 HIDDEN = "***"
 _REPEATED = re.compile(r"(?:\*\*\*){2,}")
@@ -43,16 +43,16 @@ class Redactor:
         if secrets is None:
             return text
         text = secrets.sub(HIDDEN, text)
-        if is_common(text):
+        if is_known_safe(text):
             return text
-        without = without_escapes(text)
+        without = strip_escapes(text)
         for shown in (
-            without_hidden(without, _keep_whitespace),
-            without_hidden(text, _keep_whitespace),
+            strip_hidden(without, _keep_whitespace),
+            strip_hidden(text, _keep_whitespace),
             _one_line(without),
         ):
             if secrets.search(shown):
-                return secrets.sub(HIDDEN, without_hidden(secrets.sub(HIDDEN, shown), _keep_whitespace))
+                return secrets.sub(HIDDEN, strip_hidden(secrets.sub(HIDDEN, shown), _keep_whitespace))
         return text
 
     def event(self, event: Event) -> Event:
@@ -129,7 +129,7 @@ def _keep_whitespace(char: str) -> str:
 
 def _one_line(text: str) -> str:
     """Return a text with line breaks and tabs replaced by spaces, and without hidden characters."""
-    return without_hidden(re.sub(f"[{_WHITESPACE}]+", " ", text))
+    return strip_hidden(re.sub(f"[{_WHITESPACE}]+", " ", text))
 
 
 def _names(graph: Mapping[str, Json]) -> Iterator[str]:

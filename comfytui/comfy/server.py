@@ -84,7 +84,7 @@ class Server:
         return server
 
     @property
-    def shown(self) -> str:
+    def label(self) -> str:
         """The name of the server, else its address: identifies it to the user."""
         return self.name or self.address
 

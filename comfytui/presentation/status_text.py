@@ -16,7 +16,7 @@ def link_label(link: Link, now: float, *, ascii_only: bool = False) -> str:
     up, down = ("*", "!") if ascii_only else ("●", "○")
     match link.kind:
         case LinkKind.LIVE:
-            return f"{up} live, {link.behind} s behind" if link.behind else f"{up} live"
+            return f"{up} live, {link.lag_seconds} s behind" if link.lag_seconds else f"{up} live"
         case LinkKind.POLLING:
             return f"{up} polling every {link.poll_interval or 0:.0f} s (no websocket)"
         case LinkKind.BUSY:
@@ -38,9 +38,9 @@ def _next_retry(at: float | None, now: float) -> str:
 
 def link_description(link: Link, now: float) -> str:
     """Return a sentence or two about the link: its state, since when, and why; `now` in monotonic seconds."""
-    if link.behind:
+    if link.lag_seconds:
         return (
-            f"Live, but messages arrive {link.behind} s late: the connection is too slow for them. "
+            f"Live, but messages arrive {link.lag_seconds} s late: the connection is too slow for them. "
             "Ended jobs are read over HTTP; new prompts ask for no previews until it keeps up."
         )
     since = "" if link.since is None else f" for {duration(now - link.since)}"

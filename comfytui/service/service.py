@@ -40,7 +40,7 @@ class SessionService:
         self.server = server
         self._client: ComfyClient | None = None
         self._journal = AsyncJournal(self._warn, folder)
-        self._store = SessionStore(server.shown, self._journal)
+        self._store = SessionStore(server.label, self._journal)
         self._client_ids = ClientIds(self._journal, server, fresh=fresh, client_id=client_id)
         self._connection = ConnectionManager(
             server,
@@ -51,7 +51,7 @@ class SessionService:
             self._apply_cancelled_elsewhere,
         )
         self.submissions = SubmissionManager(
-            server.shown,
+            server.label,
             self._store,
             self._apply,
             self._client_ids,
@@ -120,7 +120,7 @@ class SessionService:
 
     def accept_server(self) -> None:
         """Serve the other server that answers at this address from now on."""
-        if self.state.link.kind is LinkKind.OTHER_BOX:
+        if self.state.link.kind is LinkKind.OTHER_SERVER:
             self._connection.identity.accept()
             self._server_accepted.set()
 
@@ -150,7 +150,7 @@ class SessionService:
 
     def report_crash(self, reason: str, retry_in: float) -> None:
         """Report that a crash ended `run`, which begins again in `retry_in` seconds."""
-        self.post(ServiceFailed(self.server.shown, reason, retry_in))
+        self.post(ServiceFailed(self.server.label, reason, retry_in))
         self._apply(Disconnected(f"A fault in comfytui: {reason}.", retry_in))
         self._apply(HttpFailed(f"A fault in comfytui: {reason}."))
 
@@ -171,7 +171,7 @@ class SessionService:
         await self.submissions.apply_cancelled_elsewhere()
 
     def _warn(self, text: str) -> None:
-        self.post(UserMessage(self.server.shown, text, "warning"))
+        self.post(UserMessage(self.server.label, text, "warning"))
 
 
 class _ReconnectAllError(Exception):

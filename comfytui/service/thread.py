@@ -67,7 +67,7 @@ class ServiceThread:
         self._loop: asyncio.AbstractEventLoop
         self._supervisor: asyncio.Task[None]
         self._loop_ready = Event()
-        self._thread = Thread(target=self._main, name=f"comfytui {server.shown}", daemon=True)
+        self._thread = Thread(target=self._main, name=f"comfytui {server.label}", daemon=True)
 
     def start(self) -> None:
         """Start the thread; the state arrives as notices."""
@@ -203,7 +203,7 @@ class ServiceThread:
         error = context.get("exception")
         reason = summary_of(error) if error else sanitize(without_secrets(str(context.get("message"))), 200)
         if self._service:
-            self._service.post(ServiceFailed(self.server.shown, reason, 0.0))
+            self._service.post(ServiceFailed(self.server.label, reason, 0.0))
         log.error("fault: %s", reason, exc_info=error)
 
     def _main(self) -> None:

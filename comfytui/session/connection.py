@@ -34,7 +34,7 @@ _KEPT_WHEN_UNANSWERED = _KEPT_WHEN_CLOSED | {LinkKind.CONNECTING, LinkKind.BUSY}
 
 def reduce_link(link: Link, event: LinkEvent, now: float) -> Link:
     """Return the link after `event` at monotonic second `now`; the same object if nothing changed."""
-    if link.kind is LinkKind.OTHER_BOX:
+    if link.kind is LinkKind.OTHER_SERVER:
         return Link(LinkKind.CONNECTING, now) if isinstance(event, IdentityAccepted) else link
     match event:
         case Connected():
@@ -53,9 +53,9 @@ def reduce_link(link: Link, event: LinkEvent, now: float) -> Link:
         case SocketRecovered() if link.socket_open:
             after = Link(LinkKind.LIVE, now, socket_open=True)
         case Lagging(seconds=seconds) if link.kind is LinkKind.LIVE:
-            after = replace(link, behind=max(1, int(seconds)) if seconds >= LATE_SECONDS else 0)
+            after = replace(link, lag_seconds=max(1, int(seconds)) if seconds >= LATE_SECONDS else 0)
         case IdentityMismatch(reason=reason):
-            after = Link(LinkKind.OTHER_BOX, now, reason=reason)
+            after = Link(LinkKind.OTHER_SERVER, now, reason=reason)
         case HttpSucceeded() | HttpFailed() | SocketSilent() | SocketRecovered() | Lagging() | IdentityAccepted():
             return link  # Has no effect in this state.
         case _:

@@ -149,7 +149,7 @@ class Batch:
     id: str
     total: int
     title: str
-    prompts: tuple[str, ...]
+    prompt_ids: tuple[str, ...]
     """Prompt ids in image order, keys of `SessionState.jobs`."""
     created: float
     adopted: bool = False
@@ -187,7 +187,7 @@ class LinkKind(StrEnum):
     """The server rejects the credentials."""
     NOT_COMFYUI = "not a ComfyUI"
     """What answers is not a ComfyUI."""
-    OTHER_BOX = "different server"
+    OTHER_SERVER = "different server"
     """A server other than the known one answers."""
 
     @property
@@ -196,7 +196,7 @@ class LinkKind(StrEnum):
         return self in _AWAY
 
 
-_AWAY = frozenset({LinkKind.OFFLINE, LinkKind.BUSY, LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHER_BOX})
+_AWAY = frozenset({LinkKind.OFFLINE, LinkKind.BUSY, LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHER_SERVER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ class Link:
     """Seconds between two polls while there is no socket."""
     socket_open: bool = False
     """Whether a socket is open."""
-    behind: int = 0
+    lag_seconds: int = 0
     """Whole seconds by which frames are late; 0 if the delay is too short to report."""
 
 

@@ -124,7 +124,7 @@ def _reduce_server_event(state: SessionState, event: _ServerEvent, at: Stamp) ->
 
 def _with_queue_length(state: SessionState, queue_remaining: int) -> SessionState:
     # A late frame is older than what HTTP answered since.
-    if state.link.behind or queue_remaining == state.queue_remaining:
+    if state.link.lag_seconds or queue_remaining == state.queue_remaining:
         return state
     return replace(state, queue_remaining=queue_remaining)
 

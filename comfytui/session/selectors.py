@@ -23,7 +23,7 @@ def batch_of(state: SessionState, job: Job) -> Batch | None:
 
 def jobs_of(state: SessionState, batch: Batch) -> list[Job]:
     """Return the known jobs of a batch in image order."""
-    return [job for prompt_id in batch.prompts if (job := state.jobs.get(prompt_id))]
+    return [job for prompt_id in batch.prompt_ids if (job := state.jobs.get(prompt_id))]
 
 
 def newest_picture(state: SessionState, batch: Batch) -> tuple[Job, "Output"] | None:
@@ -92,7 +92,7 @@ def lost_jobs(state: SessionState, batch: Batch | None = None) -> list[Job]:
     Those of another running comfytui are left to it.
     """
     batches = [batch] if batch else state.batches.values()
-    jobs = (state.jobs.get(prompt_id) for each in batches for prompt_id in each.prompts)
+    jobs = (state.jobs.get(prompt_id) for each in batches for prompt_id in each.prompt_ids)
     return [job for job in jobs if job and job.status is JobStatus.LOST and job.owner not in state.held_elsewhere]
 
 

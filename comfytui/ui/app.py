@@ -140,7 +140,7 @@ class ComfyApp(OneShotTimers, App[None]):
 
     def _stop_service(self) -> None:
         if self.service is not None:
-            state, shown, durable = self.service.state, self.service.server.shown, self.service.is_durable
+            state, shown, durable = self.service.state, self.service.server.label, self.service.is_durable
             self.farewell = farewell(state, shown, self.options.reopen_command, durable=durable)
             self.stuck |= not self.service.stop()
             self.service = None

@@ -14,7 +14,7 @@ from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 from comfytui.ui.new_files import SaveError, new_file, remove_stale_parts
 from comfytui.ui.screens.confirm import ConfirmScreen
-from comfytui.workflow.image_metadata import graph_in
+from comfytui.workflow.image_metadata import extract_graph
 from comfytui.workflow.parameters import GenerationParameters, parameters_of
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _seed_differs(job: Job, data: bytes) -> bool:
 
     A server whose output folder was emptied starts numbering anew, so that file names are used again.
     """
-    seeds = zip(_seeds(parameters_of(graph_in(data))), _seeds(job.parameters), strict=False)
+    seeds = zip(_seeds(parameters_of(extract_graph(data))), _seeds(job.parameters), strict=False)
     return any(None not in pair and pair[0] != pair[1] for pair in seeds)
 
 

@@ -58,10 +58,10 @@ class Field(StrEnum):
         return "CFG" if self is Field.CFG else self.value.capitalize()
 
 
-Key: TypeAlias = str
+FieldKey: TypeAlias = str
 """The name of one field of a graph: a `Field`, or `seed_key(index)` for its second and later seeds."""
 
-Value: TypeAlias = str | int | float
+FieldValue: TypeAlias = str | int | float
 """The value of a field."""
 
 SlotGroup: TypeAlias = tuple[Slot, ...]
@@ -93,22 +93,22 @@ _FIELD_INPUTS: Mapping[Field, tuple[tuple[str, ...], TypeCheck]] = {
 """The input names of each field but the prompts, the preferred one first, and the type of its value."""
 
 
-def seed_key(index: int) -> Key:
+def seed_key(index: int) -> FieldKey:
     """Return the key of a graph's seed by its index from 0: `seed`, `seed-2`, `seed-3`."""
     return f"{Field.SEED}-{index + 1}" if index else Field.SEED
 
 
-def seed_keys(keys: Iterable[Key]) -> list[Key]:
+def seed_keys(keys: Iterable[FieldKey]) -> list[FieldKey]:
     """Return the keys that name seeds."""
     return [key for key in keys if field_of(key) is Field.SEED]
 
 
-def field_of(key: Key) -> Field:
+def field_of(key: FieldKey) -> Field:
     """Return the kind of field that a key names."""
     return Field(key.partition("-")[0])
 
 
-def find_fields(graph: object) -> Mapping[Key, tuple[Slot, ...]]:
+def find_fields(graph: object) -> Mapping[FieldKey, tuple[Slot, ...]]:
     """Find the fields of a graph, which may be any JSON value.
 
     Returns:
@@ -116,7 +116,7 @@ def find_fields(graph: object) -> Mapping[Key, tuple[Slot, ...]]:
     """
     nodes = nodes_of(graph)
     passes = [_pass_fields(nodes, sampler) for sampler in _samplers(nodes)[:MAX_PASSES]]
-    found: dict[Key, tuple[Slot, ...]] = {}
+    found: dict[FieldKey, tuple[Slot, ...]] = {}
     taken: set[Slot] = set()
     for field in Field:
         groups = [group for each in passes for group in each.get(field, ()) if group and taken.isdisjoint(group)]
@@ -129,13 +129,13 @@ def find_fields(graph: object) -> Mapping[Key, tuple[Slot, ...]]:
     return MappingProxyType(found)
 
 
-def first_slots(nodes: Nodes) -> Mapping[Key, Slot]:
+def first_slots(nodes: Nodes) -> Mapping[FieldKey, Slot]:
     """Return the slot of each field in the first pass, and of the seeds in the first few passes.
 
     They depend on links and types only, so that graphs of the same shape have the same slots.
     """
     passes = [_pass_fields(nodes, sampler) for sampler in _samplers(nodes)[:MAX_DISPLAYED_PASSES]]
-    found: dict[Key, Slot] = {}
+    found: dict[FieldKey, Slot] = {}
     taken: set[Slot] = set()
     for field in Field:
         searched = passes if field is Field.SEED else passes[:1]
@@ -148,7 +148,7 @@ def first_slots(nodes: Nodes) -> Mapping[Key, Slot]:
     return MappingProxyType(found)
 
 
-def _seeds(groups: Iterable[SlotGroup]) -> Mapping[Key, Slot]:
+def _seeds(groups: Iterable[SlotGroup]) -> Mapping[FieldKey, Slot]:
     """Return the seeds by their keys; a seed node that feeds several samplers counts once."""
     slots = dict.fromkeys(slot for group in groups for slot in group)
     return {seed_key(index): slot for index, slot in enumerate(slots) if index < MAX_SEEDS}

@@ -7,13 +7,13 @@ from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
 
 from comfytui.sanitize import sanitize
-from comfytui.workflow.fields import Field, Key, Value, find_fields, seed_keys
+from comfytui.workflow.fields import Field, FieldKey, FieldValue, find_fields, seed_keys
 from comfytui.workflow.nodes import NODE_KEYS, Slot, nodes_of
 
 Graph: TypeAlias = Mapping[str, Any]
 """ComfyUI's API format: node id → `{"class_type": …, "inputs": {name: value or [node id, output index]}}`."""
 
-AnyKey = TypeVar("AnyKey", bound=Key)
+AnyKey = TypeVar("AnyKey", bound=FieldKey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Workflow:
 
     name: str
     graph: Graph = field(repr=False)
-    fields: Mapping[Key, tuple[Slot, ...]] = field(repr=False)
+    fields: Mapping[FieldKey, tuple[Slot, ...]] = field(repr=False)
     """The slots of each field of the graph, first the one whose value to show."""
 
 
@@ -43,7 +43,7 @@ def classes_of(graph: object) -> Mapping[str, str]:
     return MappingProxyType(classes)
 
 
-def seed_labels(workflow: Workflow) -> Mapping[Key, str]:
+def seed_labels(workflow: Workflow) -> Mapping[FieldKey, str]:
     """Return the label of each seed, such as `#3 Hires pass`: the id of its node, and the node's title or class."""
     return {key: _node_label(workflow, workflow.fields[key][0]) for key in seed_keys(workflow.fields)}
 
@@ -57,7 +57,7 @@ def _node_label(workflow: Workflow, slot: Slot) -> str:
     return f"#{sanitize(slot.node_id, 12)} {sanitize(name, 40)}"
 
 
-def warning_for(workflow: Workflow) -> str | None:
+def seed_warning(workflow: Workflow) -> str | None:
     """Return a warning if several images of the workflow would be equal, else None."""
     if Field.SEED in workflow.fields:
         return None
@@ -66,14 +66,14 @@ def warning_for(workflow: Workflow) -> str | None:
     )
 
 
-def read_values(workflow: Workflow) -> dict[Key, Value]:
+def read_values(workflow: Workflow) -> dict[FieldKey, FieldValue]:
     """Return the value of each field of the graph."""
     return {
         key: workflow.graph[slots[0].node_id]["inputs"][slots[0].input_name] for key, slots in workflow.fields.items()
     }
 
 
-def apply_values(workflow: Workflow, values: Mapping[AnyKey, Value]) -> Graph:
+def apply_values(workflow: Workflow, values: Mapping[AnyKey, FieldValue]) -> Graph:
     """Return a copy of the graph with values set in every slot of their fields.
 
     Args:
@@ -88,7 +88,7 @@ def apply_values(workflow: Workflow, values: Mapping[AnyKey, Value]) -> Graph:
     return graph
 
 
-def sendable(graph: object) -> Graph | None:
+def sendable_graph(graph: object) -> Graph | None:
     """Return a graph that came from a server as a client sends it, without the server's additions.
 
     Returns:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from comfytui.workflow.fields import Field, Key, Value, field_of
+from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
 from comfytui.workflow.graph import Graph
 
 VARYING_FIELDS: Final = frozenset({Field.PROMPT, Field.SEED})
@@ -20,7 +20,7 @@ _decode_scalar = json.JSONDecoder().raw_decode
 class FieldSlot(NamedTuple):
     """Where the value of a field stands: a node, and one of its inputs."""
 
-    key: Key
+    key: FieldKey
     node_id: str
     input_name: str
 
@@ -30,12 +30,12 @@ class Template(NamedTuple):
 
     texts: tuple[bytes, ...]
     """The text before, between and after the gaps: one more than there are fields."""
-    fields: tuple[tuple[Key, type], ...]
+    fields: tuple[tuple[FieldKey, type], ...]
     """The field of each gap, and the type of its value."""
 
-    def extract(self, text: bytes) -> dict[Key, Value] | None:
+    def extract(self, text: bytes) -> dict[FieldKey, FieldValue] | None:
         """Return the values in the gaps of a text, or None if it differs from the template elsewhere."""
-        found: dict[Key, Value] = {}
+        found: dict[FieldKey, FieldValue] = {}
         position = 0
         for before, (key, kind) in zip(self.texts, self.fields, strict=False):
             scalar = _match_scalar(text, position + len(before)) if text.startswith(before, position) else None
@@ -63,7 +63,7 @@ def template_of(text: bytes, graph: Graph, slots: Sequence[FieldSlot]) -> Templa
         The template, or None if the graph has no such field, or its text is not formatted as Python's `json` does.
     """
     by_input = {(node_id, name): key for key, node_id, name in slots if field_of(key) in VARYING_FIELDS}
-    found: dict[Key, Value] = {}
+    found: dict[FieldKey, FieldValue] = {}
     with_gaps = dict(graph) if by_input else {}
     for node_id in [node_id for node_id in with_gaps if any(node_id == varying for varying, _ in by_input)]:
         inputs = with_gaps[node_id]["inputs"]

@@ -12,7 +12,7 @@ from typing import Any
 MAX_TEXT = 8 * 2**20
 """Bytes of a graph's text, decompressed."""
 MAX_GRAPH = 2**20
-"""Characters of a graph's text that `graph_in` parses: parsed, they take twenty times as much memory."""
+"""Characters of a graph's text that `extract_graph` parses: parsed, they take twenty times as much memory."""
 MAX_CHUNKS = 1_000
 """PNG or WebP chunks, or JPEG segments, that are read of one file."""
 MAX_TAGS = 200
@@ -37,7 +37,7 @@ def is_image(content: bytes) -> bool:
     return content.startswith((_PNG, _JPEG)) or content[8:12] == b"WEBP"
 
 
-def prompt_in(content: bytes) -> str | None:
+def extract_prompt(content: bytes) -> str | None:
     """Return the JSON text of the graph in an image, or None without one.
 
     Raises:
@@ -52,10 +52,10 @@ def prompt_in(content: bytes) -> str | None:
     return None
 
 
-def graph_in(content: bytes) -> Any:
+def extract_graph(content: bytes) -> Any:
     """Return the graph in an image, which may be any JSON value; None without one, or if it cannot be read."""
     try:
-        text = prompt_in(content) or "null"
+        text = extract_prompt(content) or "null"
         return json.loads(text) if len(text) <= MAX_GRAPH else None
     except (ValueError, RecursionError):
         return None

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any, Final, Literal, TypeAlias
 
 from comfytui.sanitize import sanitize
-from comfytui.workflow.fields import Field, Key, Value, field_of
+from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
 from comfytui.workflow.nodes import Slot, is_number
 from comfytui.workflow.seeds import MAX_SEED, SeedRange
 
@@ -38,13 +38,13 @@ class InputSpec:
     maximum: float | None = None
     """The highest value that is accepted."""
     step: float | None = None
-    default: Value | None = None
-    left_out: int = 0
+    default: FieldValue | None = None
+    omitted: int = 0
     """How many more choices the server has than `options`."""
 
-    def lacks(self, choice: str) -> bool:
+    def excludes(self, choice: str) -> bool:
         """Whether the server surely does not have a choice; False for the empty string, which is no choice."""
-        return bool(choice) and self.options is not None and not self.left_out and choice not in self.options
+        return bool(choice) and self.options is not None and not self.omitted and choice not in self.options
 
 
 _SIZE = InputSpec("int", minimum=16, maximum=16_384, step=8, default=512)
@@ -67,7 +67,7 @@ FALLBACK_SPECS: Final[Mapping[Field, InputSpec]] = {
 """What ComfyUI's own nodes accept, until the definitions of the server are known."""
 
 
-def fallback(key: Key) -> InputSpec:
+def fallback_spec(key: FieldKey) -> InputSpec:
     """Return what a field accepts until the definitions of the server are known."""
     return FALLBACK_SPECS[field_of(key)]
 
@@ -91,23 +91,23 @@ def input_spec_of(object_info: Mapping[str, Any], slot: Slot) -> InputSpec | Non
             return None
 
 
-def narrowest(specs: Sequence[InputSpec]) -> InputSpec:
+def intersect_specs(specs: Sequence[InputSpec]) -> InputSpec:
     """Return what all inputs of one field accept: the choices and step of the first, and the bounds of all."""
     lows = [spec.minimum for spec in specs if spec.minimum is not None]
     highs = [spec.maximum for spec in specs if spec.maximum is not None]
     return replace(specs[0], minimum=max(lows, default=None), maximum=min(highs, default=None))
 
 
-def seeds_of(spec: InputSpec) -> SeedRange:
+def seed_range(spec: InputSpec) -> SeedRange:
     """Return the seeds that a spec accepts, but no negative ones: they have a special meaning where they are valid."""
     low = int(max(spec.minimum or 0, 0))
     return SeedRange(low, max(int(min(spec.maximum or MAX_SEED, MAX_SEED)), low))
 
 
-def check(text: str, spec: InputSpec, label: str = "This") -> Value:
+def parse_input(text: str, spec: InputSpec, label: str = "This") -> FieldValue:
     """Parse text that a user typed.
 
-    A comma is accepted as the decimal separator. As on the server, steps are not enforced: see `hint`.
+    A comma is accepted as the decimal separator. As on the server, steps are not enforced: see `step_hint`.
 
     Args:
         text: The text.
@@ -130,7 +130,7 @@ def check(text: str, spec: InputSpec, label: str = "This") -> Value:
             return value
 
 
-def hint(value: Value, spec: InputSpec, label: str = "This") -> str | None:
+def step_hint(value: FieldValue, spec: InputSpec, label: str = "This") -> str | None:
     """Return a hint if an integer is off its step, else None; the server accepts it, but rounds the image size down."""
     if spec.kind != "int" or not isinstance(value, int) or not spec.step or spec.step <= 1:
         return None
@@ -158,7 +158,7 @@ def _read_spec(definition: object) -> InputSpec | None:
 def _choice_spec(names: Sequence[object]) -> InputSpec:
     texts = (name for name in names if isinstance(name, str) and len(name) <= MAX_OPTION_LENGTH)
     kept = tuple(islice(texts, MAX_OPTIONS))
-    return InputSpec("choice", options=kept, left_out=sum(isinstance(name, str) for name in names) - len(kept))
+    return InputSpec("choice", options=kept, omitted=sum(isinstance(name, str) for name in names) - len(kept))
 
 
 def _number_spec(kind: InputKind, rest: list[Any]) -> InputSpec:
@@ -172,7 +172,7 @@ def _valid_bound(value: object) -> int | float | None:
 
 
 def _parse_choice(text: str, spec: InputSpec, label: str) -> str:
-    if text and (spec.options is None or spec.left_out):
+    if text and (spec.options is None or spec.omitted):
         return text
     if not spec.options:
         raise ValueError(f"{label} has nothing to choose from: the server offers none.")

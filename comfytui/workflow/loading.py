@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from comfytui.sanitize import sanitize
 from comfytui.workflow.graph import Graph, Workflow, workflow_of
-from comfytui.workflow.image_metadata import ImageMetadataError, is_image, prompt_in
+from comfytui.workflow.image_metadata import ImageMetadataError, extract_prompt, is_image
 from comfytui.workflow.nodes import NODE_KEYS
 
 MAX_BYTES: Final = 64 * 2**20
@@ -57,7 +57,7 @@ def _read(path: Path, quoted: str) -> bytes:
 
 def _prompt_of(content: bytes, quoted: str) -> bytes:
     try:
-        text = prompt_in(content)
+        text = extract_prompt(content)
     except ImageMetadataError as error:
         reason = sanitize(str(error), 100)
         raise WorkflowError(f"{quoted} is an image that cannot be read ({reason}): give the original file.") from None

@@ -8,7 +8,7 @@ from math import isfinite
 from sys import getsizeof
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from comfytui.workflow.fields import Field, Key, Value, field_of, first_slots, seed_keys
+from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of, first_slots, seed_keys
 from comfytui.workflow.graph import Graph, classes_of
 from comfytui.workflow.graph_templates import FieldSlot, Template, template_of
 from comfytui.workflow.nodes import is_integer, nodes_of
@@ -128,7 +128,7 @@ class GraphReader:
         values = {key: graph[node_id]["inputs"][name] for key, node_id, name in layout.slots}
         return {"latent_batch": _latent_batch(graph, layout), **self._limited(values)}
 
-    def _limited(self, values: Mapping[Key, Value]) -> Arguments:
+    def _limited(self, values: Mapping[FieldKey, FieldValue]) -> Arguments:
         """Return the values as arguments, within the limits on texts, numbers and memory."""
         arguments: Arguments = {}
         for key, value in values.items():
@@ -215,7 +215,7 @@ def _find_layout(graph: object) -> Layout:
     )
 
 
-def _limit(field: Field, value: Value) -> Value | None:
+def _limit(field: Field, value: FieldValue) -> FieldValue | None:
     if isinstance(value, str):
         return _truncate(value, MAX_TEXT if field in _TEXT_FIELDS else MAX_NAME)
     if abs(value) > MAX_SEED:

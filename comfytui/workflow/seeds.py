@@ -17,7 +17,7 @@ MAX_RANDOM_SEED: Final = 2**53
 """Random seeds are below it, so that ComfyUI's editor, written in JavaScript, reads them back exactly."""
 
 MAX_NEW_SEED: Final = 2**32 - 1
-"""The largest seed of `reseeded`: many nodes accept no more, and it does not know which ones."""
+"""The largest seed of `reseed`: many nodes accept no more, and it does not know which ones."""
 
 
 class SeedMode(StrEnum):
@@ -35,7 +35,7 @@ class SeedRange:
     low: int = 0
     high: int = MAX_SEED
 
-    def next(self, seed: int, steps: int = 1) -> int:
+    def advance(self, seed: int, steps: int = 1) -> int:
         """Return the seed a number of steps further on; the first one follows the last."""
         return self.low + (seed - self.low + steps) % (self.high - self.low + 1)
 
@@ -58,7 +58,7 @@ def seeds_for(mode: SeedMode, base: int, count: int, rng: Random, allowed: SeedR
         case SeedMode.FIXED:
             return (base,) * count
         case SeedMode.INCREMENT:
-            return tuple(allowed.next(base, index) for index in range(count))
+            return tuple(allowed.advance(base, index) for index in range(count))
         case SeedMode.RANDOM:
             candidates = range(allowed.low, min(allowed.high + 1, MAX_RANDOM_SEED))
             distinct = count <= len(candidates)
@@ -76,7 +76,7 @@ def seeds_by_image(
     return [{key: seeds[index] for key, seeds in series.items()} for index in range(count)]
 
 
-def reseeded(graph: Graph, rng: Random) -> Graph | None:
+def reseed(graph: Graph, rng: Random) -> Graph | None:
     """Return a copy of a graph with new seeds, or None if it has no seed.
 
     Equal seeds get equal new ones. The graph is not modified; the copy shares its unchanged nodes.

@@ -20,7 +20,7 @@ from tests.bench.rounds import Rounds
 from tests.bench.table import Row
 from tests.bench.terminal import Terminal
 from tests.waiting import eventually
-from tests.watcher import small_order
+from tests.watcher import small_batch
 
 TOP = 1_000_000
 """Number of steps that the frames claim."""
@@ -73,7 +73,7 @@ async def _to_state(server: RemoteServer, frames: int) -> float:
     take()
     try:
         await eventually(lambda: service.state.link.kind is LinkKind.LIVE)
-        service.submit(small_order(1))
+        service.submit(small_batch(1))
         await eventually(lambda: service.state.run)
         await asyncio.to_thread(server.send_steps, 1, frames, TOP, PAUSE)
         await eventually(lambda: frames in arrived)

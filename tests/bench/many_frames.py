@@ -22,7 +22,7 @@ from tests.faults.leak_check import (
     open_resources,
 )
 from tests.waiting import eventually
-from tests.watcher import small_order
+from tests.watcher import small_batch
 
 FLAT_MB = 4.0
 """Growth within the second half that counts as flat: pages that the allocator happens to keep."""
@@ -46,7 +46,7 @@ async def _measure(rounds: Rounds) -> tuple[Row, ...]:
         service.start()
         try:
             await eventually(lambda: service.state.link.kind is LinkKind.LIVE)
-            service.submit(small_order(1))
+            service.submit(small_batch(1))
             await eventually(lambda: service.state.run)
             await asyncio.sleep(rounds.rest_seconds)
             before = await count_tasks(service)

@@ -18,7 +18,7 @@ from comfytui.comfy.protocol.events import Executed, ExecutionError, Logs, NodeT
 from comfytui.comfy.redaction import LogFormatter, Redactor, redactor_of
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.event_stream import stream_events
-from comfytui.sanitize import sanitize, sanitize_lines, without_hidden
+from comfytui.sanitize import sanitize, sanitize_lines, strip_hidden
 from tests.comfy.stub_servers import answering, everywhere, serving
 from tests.comfy.test_event_stream import websocket_server
 
@@ -218,7 +218,7 @@ LOGIN = "Basic " + b64encode(b"me:hunter2 secret?>").decode()
         "h\ufe0funter2 secret?>",
     ],
 )
-@pytest.mark.parametrize("shown", [sanitize, sanitize_lines, without_hidden])
+@pytest.mark.parametrize("shown", [sanitize, sanitize_lines, strip_hidden])
 def test_a_secret_that_appears_only_after_sanitizing_is_redacted(split: str, shown: Callable[[str], str]) -> None:
     redactor = Redactor(Server.from_url("box", headers=[("Authorization", LOGIN)]))
     redacted = shown(redactor.text(f"first\n\tno: {split}!"))

@@ -39,13 +39,13 @@ from comfytui.comfy.server import Server, parse_header
 def test_addresses(text: str, queue: str, shown: str) -> None:
     server = Server.from_url(text)
     assert server.http_url("/queue") == queue
-    assert server.shown == shown
+    assert server.label == shown
 
 
 @pytest.mark.parametrize("text", ["box", "http://box", "https://box/p", "https://box:8188", "[::1]:80", "box:1/p"])
 def test_the_label_is_an_address_of_the_same_server(text: str) -> None:
     server = Server.from_url(text)
-    assert Server.from_url(server.shown) == server
+    assert Server.from_url(server.label) == server
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_no_password_is_ever_displayed(password: str) -> None:
     except BadServer as error:
         displayed = str(error)
     else:
-        displayed = f"{server!r} {server} {server.shown} {server.http_url('/x')} {server.ws_url('id')}"
+        displayed = f"{server!r} {server} {server.label} {server.http_url('/x')} {server.ws_url('id')}"
     assert "Zq" not in displayed
 
 
@@ -146,7 +146,7 @@ def test_the_last_of_two_headers_of_one_name_counts() -> None:
 
 def test_the_name_is_the_label() -> None:
     server = Server.from_url("http://me:pw@10.0.0.5:8188/p", name="gpu-box", query="token=t")
-    assert (server.shown, server.address, server.label_with_address) == (
+    assert (server.label, server.address, server.label_with_address) == (
         "gpu-box",
         "10.0.0.5:8188/p",
         "gpu-box (10.0.0.5:8188/p)",
@@ -156,7 +156,7 @@ def test_the_name_is_the_label() -> None:
 
 def test_label_and_repr_hold_no_secrets() -> None:
     server = Server.from_url("https://me:s3cret@box/?token=s3cret", headers=[("X-API-Key", "s3cret")])
-    assert "s3cret" not in f"{server!r}{server}{server.shown}"
+    assert "s3cret" not in f"{server!r}{server}{server.label}"
     assert b64decode("bWU6czNjcmV0") == b"me:s3cret"
     assert "bWU6czNjcmV0" not in repr(server)
 

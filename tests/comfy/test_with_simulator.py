@@ -27,7 +27,7 @@ from comfytui.comfy.websocket.event_stream import stream_events
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.workflow.builtin import txt2img
-from comfytui.workflow.fields import Field, Value
+from comfytui.workflow.fields import Field, FieldValue
 from comfytui.workflow.graph import apply_values
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -42,7 +42,7 @@ async def server() -> AsyncIterator[Server]:
 
 
 def graph(steps: int = 3, model: str = "v1-5-pruned-emaonly.safetensors") -> dict[str, Any]:
-    values: dict[Field, Value] = {
+    values: dict[Field, FieldValue] = {
         Field.WIDTH: 64,
         Field.HEIGHT: 64,
         Field.STEPS: steps,

@@ -48,13 +48,13 @@ def test_a_named_server_shows_its_name_and_an_address_stays_an_address(tmp_path:
     other = '[servers.a_B-2]\nurl = "box.lan/prefix"\ndefault = true\ninsecure = true\n'
     config = read_config(write_config(tmp_path, SERVER + other))
     box = config.resolve(" box ")
-    assert (box.name, box.shown, box.address) == ("box", "box", "10.0.0.5:8188")
+    assert (box.name, box.label, box.address) == ("box", "box", "10.0.0.5:8188")
     assert box.label_with_address == "box (10.0.0.5:8188)"
     assert config.default == "a_B-2"
     assert config.resolve("a_B-2").base == "http://box.lan:8188/prefix"
     assert config.resolve("a_B-2").insecure
     assert config.resolve("Box") == Server.from_url("box")
-    assert config.resolve("10.0.0.5").shown == "10.0.0.5:8188"
+    assert config.resolve("10.0.0.5").label == "10.0.0.5:8188"
 
 
 def test_certificate_paths_are_relative_to_the_config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +255,7 @@ def test_an_invalid_entry_disables_only_itself(tmp_path: Path, case: str) -> Non
     else:
         content = '[servers.good]\nurl = "10.0.0.9"\n' + content
     config = read_config(write_config(tmp_path, content))
-    assert config.resolve("good").shown == "good"
+    assert config.resolve("good").label == "good"
     summaries = dict(config.summaries())
     assert summaries["good"] == "10.0.0.9:8188"
     (message,) = [summary for summary in summaries.values() if summary.startswith("! ")]

@@ -75,8 +75,8 @@ async def test_a_login_method_is_accepted_on_http_and_socket(
         server = named_server(tmp_path, auth_server.url, keys)
         await check_access(server)
     assert auth_server.seen == {(f"{prefix}/api/prompt", True): 2, (f"{prefix}/ws", True): 1}
-    assert server.shown == "box"
-    assert "s3cret" not in f"{server!r} {server.shown} {server.label_with_address}"
+    assert server.label == "box"
+    assert "s3cret" not in f"{server!r} {server.label} {server.label_with_address}"
 
 
 async def test_login_and_query_of_the_url_are_sent(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ async def run_case(fault: Fault | None, moment: str) -> Outcome:
     async with fault_case() as case:
         watcher = case.watcher
         with case.sim.faults.delay(0.1, "/prompt", method="POST"):
-            first = await watcher.order(IMAGES, previews=True, model=MODEL, steps=STEPS)
+            first = await watcher.submit(IMAGES, previews=True, model=MODEL, steps=STEPS)
             if moment == "while submitting":
                 await MOMENTS[moment](case, first)
         if moment != "while submitting":
@@ -172,7 +172,7 @@ async def run_case(fault: Fault | None, moment: str) -> Outcome:
         before = await count_tasks(watcher.service)
         fault_task = asyncio.create_task(_nothing() if fault is None else _apply(fault, case))
         await asyncio.sleep(0)
-        second = await watcher.order(1, previews=True, model=MODEL, steps=STEPS)
+        second = await watcher.submit(1, previews=True, model=MODEL, steps=STEPS)
         await fault_task
         await _wait_until_settled(case, [first, second])
         outcome = _outcome(case, [first, second])
@@ -228,7 +228,7 @@ def _outcome(case: FaultCase, batches: list[Batch]) -> Outcome:
         unsettled=awaiting_history(case.state),
         link=Outcome.link if link.kind is case.final else f"{link}",
         is_settled=_is_settled(case, batches),
-        messages=tuple(case.watcher.sentences),
+        messages=tuple(case.watcher.messages),
     )
 
 

@@ -26,7 +26,7 @@ BIG_MODEL = "juggernautXL_v9.safetensors"
 async def test_a_long_load_within_its_limit_is_no_silence() -> None:
     async with fault_case(LONG_LOAD) as case:
         sockets = case.count_requests("/ws")
-        batch = await case.watcher.order(1, model=BIG_MODEL)
+        batch = await case.watcher.submit(1, model=BIG_MODEL)
         await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
         assert case.kinds() <= {LinkKind.LIVE, LinkKind.CONNECTING, LinkKind.POLLING}
         assert sockets.hits == 0
@@ -38,7 +38,7 @@ async def test_a_load_longer_than_its_limit_is_a_stall_while_memory_changes(
     monkeypatch.setattr(stall, "LOAD_STALL_SECONDS", 0.8)
     async with fault_case(LONG_LOAD) as case:
         sockets = case.count_requests("/ws")
-        batch = await case.watcher.order(1, model=BIG_MODEL)
+        batch = await case.watcher.submit(1, model=BIG_MODEL)
         await eventually(lambda: stalled(case), "a stall")
         assert stalled(case).endswith("memory still moving, loading a model?")
         await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
@@ -54,7 +54,7 @@ def stalled(case: FaultCase) -> str:
 
 async def test_a_held_loop_is_busy_and_its_socket_kept() -> None:
     async with fault_case(SLOW) as case:
-        batch = await case.watcher.order(1, model=MODEL, steps=100)
+        batch = await case.watcher.submit(1, model=MODEL, steps=100)
         await eventually(lambda: case.state.run and case.state.run.step > 1, "a step")
         case.since = len(case.watcher.states)
         sockets = case.count_requests("/ws")
@@ -115,7 +115,7 @@ async def test_whenever_a_held_loop_wakes_up_its_socket_is_kept_and_heard_again(
         await eventually(lambda: time.monotonic() > over, "the end of the hold")
         case.sim.faults.release_loop()
         await eventually(lambda: case.state.link.kind is LinkKind.LIVE, "a live link", 10)
-        batch = await case.watcher.order(1, model=MODEL)
+        batch = await case.watcher.submit(1, model=MODEL)
         await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
         assert case.state.link.kind is LinkKind.LIVE
         assert sockets.hits == 0

@@ -22,10 +22,10 @@ FOREVER = 2_000
 
 async def running(case: FaultCase, steps: int) -> str:
     """Submit an image, and return its id once it runs."""
-    batch = await case.watcher.order(1, model=MODEL, steps=steps)
+    batch = await case.watcher.submit(1, model=MODEL, steps=steps)
     await eventually(lambda: case.state.run and case.state.run.step > 1, "a step")
     case.since = len(case.watcher.states)
-    return batch.prompts[0]
+    return batch.prompt_ids[0]
 
 
 async def stepping(case: FaultCase) -> None:
@@ -67,12 +67,12 @@ async def test_each_job_has_its_own_renewals(monkeypatch: pytest.MonkeyPatch) ->
         sockets = case.count_requests("/ws")
         case.sim.faults.drop(lambda event, _: event != "status")
         gate.let_start()
-        batch = await case.watcher.order(2, model=MODEL, steps=20)
+        batch = await case.watcher.submit(2, model=MODEL, steps=20)
         await eventually(lambda: sockets.hits >= MAX_RENEWALS, "all renewals")
-        case.watcher.service.cancel(batch.prompts[0])
+        case.watcher.service.cancel(batch.prompt_ids[0])
         await eventually(lambda: case.sim.machine.interrupted, "the interrupt")
         await gate.let_steps(1)
-        await eventually(lambda: case.state.run and case.state.run.prompt_id == batch.prompts[1], "the next run")
+        await eventually(lambda: case.state.run and case.state.run.prompt_id == batch.prompt_ids[1], "the next run")
         used_up = sockets.hits
         await eventually(lambda: sockets.hits > used_up, "a renewal of its own")
 
@@ -82,7 +82,7 @@ async def test_a_deaf_socket_is_noticed_by_what_ended_unheard_though_the_memory_
 ) -> None:
     monkeypatch.setattr(stall, "MEMORY_STILL_SECONDS", 1e9)
     async with fault_case(SLOW) as case:
-        batch = await case.watcher.order(2, model=MODEL, steps=50)
+        batch = await case.watcher.submit(2, model=MODEL, steps=50)
         await eventually(lambda: case.state.run and case.state.run.step > 1, "a step")
         case.sim.sockets.deafen(case.client_id)
         await case.link_was(LinkKind.DEAF)
@@ -95,11 +95,11 @@ async def test_a_deaf_socket_is_noticed_by_what_ended_unheard_though_the_memory_
 async def test_a_socket_that_went_deaf_while_nothing_ran_is_noticed_with_the_next_job() -> None:
     async with fault_case(SLOW) as case:
         case.sim.sockets.deafen(case.client_id)
-        batch = await case.watcher.order(1, model=MODEL, steps=FOREVER)
+        batch = await case.watcher.submit(1, model=MODEL, steps=FOREVER)
         await case.link_was(LinkKind.DEAF)
         await case.watcher.live()
         await stepping(case)
-        assert case.state.jobs[batch.prompts[0]].status is JobStatus.RUNNING
+        assert case.state.jobs[batch.prompt_ids[0]].status is JobStatus.RUNNING
 
 
 async def test_deafness_by_a_lingering_socket_is_fixed_by_one_more_socket() -> None:
@@ -122,7 +122,7 @@ async def test_a_stalled_server_is_reported_and_its_socket_renewed_at_most_twice
     gate = Gate()
     async with fault_case(SimConfig(load_seconds=0), gate) as case:
         gate.let_start()
-        batch = await case.watcher.order(1, model=MODEL, steps=20)
+        batch = await case.watcher.submit(1, model=MODEL, steps=20)
         await gate.let_steps(3)
         await eventually(lambda: case.state.run and case.state.run.step == 3, "three steps")
         case.since = len(case.watcher.states)

@@ -38,7 +38,7 @@ def was_lost(case: FaultCase) -> bool:
 async def test_an_end_that_one_poll_found_nowhere_is_read_by_the_next() -> None:
     async with polling() as case:
         case.sim.queue.history = late = LateHistory(misses=1)
-        batch = await case.watcher.order(1, model=MODEL)
+        batch = await case.watcher.submit(1, model=MODEL)
         (job,) = await case.watcher.until(batch, SUCCEEDED, LOST)
         assert (job.status, len(job.outputs), late.misses) == (SUCCEEDED, 1, 0)
         assert not was_lost(case)
@@ -47,7 +47,7 @@ async def test_an_end_that_one_poll_found_nowhere_is_read_by_the_next() -> None:
 async def test_an_end_that_was_found_nowhere_for_long_is_lost_until_the_history_has_it() -> None:
     async with polling() as case:
         case.sim.queue.history = late = LateHistory(misses=2)
-        batch = await case.watcher.order(1, model=MODEL)
+        batch = await case.watcher.submit(1, model=MODEL)
         await eventually(lambda: was_lost(case), "the loss")
         assert not late.misses
         await case.watcher.until(batch, SUCCEEDED)

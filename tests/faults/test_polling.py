@@ -15,7 +15,7 @@ from comfytui.sim.server import SimServer
 from tests.faults.fault_case import MODEL, FaultCase
 from tests.faults.proxy import proxy_to
 from tests.waiting import eventually
-from tests.watcher import small_order, watching
+from tests.watcher import small_batch, watching
 
 pytestmark = pytest.mark.usefixtures("fast_timings")
 
@@ -38,7 +38,7 @@ async def submit_as_other_client(case: FaultCase, images: int, steps: int = 12) 
     """Submit prompts as another client, and return their ids."""
     ids = [f"{number:08x}-1111-4111-8111-111111111111" for number in range(images)]
     async with ComfyClient(Server.from_url(case.sim.url)) as other:
-        for prompt_id, graph in zip(ids, small_order(images, model=MODEL, steps=steps).graphs, strict=True):
+        for prompt_id, graph in zip(ids, small_batch(images, model=MODEL, steps=steps).graphs, strict=True):
             await other.submit(graph, prompt_id=prompt_id, client_id="they", marks={})
     return ids
 
@@ -46,7 +46,7 @@ async def submit_as_other_client(case: FaultCase, images: int, steps: int = 12) 
 @pytest.mark.parametrize("like", ["0.33.0", "0.3.64", "0.3.40"])
 async def test_a_batch_over_http_alone(like: str) -> None:
     async with polling(SimConfig(steps_per_second=20, load_seconds=0, like=like)) as case:
-        batch = await case.watcher.order(3, model=MODEL, steps=16)  # longer than a poll
+        batch = await case.watcher.submit(3, model=MODEL, steps=16)  # longer than a poll
         jobs = await case.watcher.until(batch, SUCCEEDED, patience=20)
         assert [len(job.outputs) for job in jobs] == [1, 1, 1]
         assert len(case.sim.submitted) == 3
@@ -76,7 +76,7 @@ async def test_jobs_of_other_clients_over_http_alone() -> None:
 @pytest.mark.parametrize("like", ["0.33.0", "0.3.40"])
 async def test_a_job_that_ends_while_another_is_queued_is_noticed(like: str) -> None:
     async with polling(SimConfig(steps_per_second=20, load_seconds=0, like=like)) as case:
-        batch = await case.watcher.order(1, model=MODEL, steps=20)
+        batch = await case.watcher.submit(1, model=MODEL, steps=20)
         await case.watcher.until(batch, JobStatus.RUNNING)
         # The length of the queue is the same before and after.
         with case.sim.faults.hold_responses(method="GET"):
@@ -88,7 +88,7 @@ async def test_a_job_that_ends_while_another_is_queued_is_noticed(like: str) -> 
 
 async def run_for_other_client(case: FaultCase) -> list[str]:
     """Put a long prompt of another client straight into the server's queue."""
-    (graph,) = small_order(1, model=MODEL, steps=400).graphs
+    (graph,) = small_batch(1, model=MODEL, steps=400).graphs
     case.sim.submissions.submit({"prompt": graph, "client_id": "they"})
     await eventually(lambda: case.sim.queue.running, "its run")
     assert case.sim.queue.running is not None
@@ -106,7 +106,7 @@ async def test_a_long_queue_is_read_only_when_it_changed() -> None:
     slow = SimConfig(steps_per_second=2, load_seconds=0)
     async with polling(slow) as case:
         await submit_as_other_client(case, LONG_QUEUE, steps=1_000)
-        batch = await case.watcher.order(2, model=MODEL)
+        batch = await case.watcher.submit(2, model=MODEL)
         await eventually(lambda: len(case.state.jobs) == LONG_QUEUE + 2, "the whole queue")
         await case.watcher.until(batch, JobStatus.QUEUED)
         # Read after both were sent, so none of the polls that they cause is still to come.
@@ -115,7 +115,7 @@ async def test_a_long_queue_is_read_only_when_it_changed() -> None:
         await eventually(lambda: count.hits >= 15, "fifteen polls")
         assert queue.hits == 0
         assert jobs.hits <= count.hits
-        case.sim.queue.delete(batch.prompts[1])
+        case.sim.queue.delete(batch.prompt_ids[1])
         await eventually(lambda: case.state.queue_remaining == LONG_QUEUE + 1, "the change")
         assert queue.hits == 1
         assert count.hits < 60
@@ -139,7 +139,7 @@ async def test_a_server_that_answers_again_is_busy_no_more_though_there_is_nothi
 
 async def test_the_link_recovers_by_itself_in_the_middle_of_a_batch() -> None:
     async with polling() as case:
-        batch = await case.watcher.order(2, model=MODEL, steps=60)
+        batch = await case.watcher.submit(2, model=MODEL, steps=60)
         await case.watcher.until(batch, JobStatus.QUEUED, JobStatus.RUNNING)
         case.proxy.strip_upgrades(False)
         await case.watcher.live()

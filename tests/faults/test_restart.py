@@ -47,8 +47,8 @@ def seeds(sim: SimServer, prompt_ids: list[str]) -> list[object]:
 
 async def second_of_four(case: FaultCase, steps: int = 12) -> Batch:
     """Submit a batch of four, and return it when the first image is done and the second runs."""
-    batch = await case.watcher.order(4, model=MODEL, steps=steps)
-    first, second = batch.prompts[:2]
+    batch = await case.watcher.submit(4, model=MODEL, steps=steps)
+    first, second = batch.prompt_ids[:2]
     await eventually(lambda: case.state.jobs[first].status is SUCCEEDED, "the first")
     await eventually(lambda: case.state.run and case.state.run.prompt_id == second and case.state.run.step, "a step")
     return batch
@@ -76,7 +76,7 @@ async def test_jobs_that_a_restarted_server_forgot_are_lost_and_resent_once_in_o
         assert ids(sim)[4:] == sent[1:]
         assert seeds(sim, sent) == wanted
         assert all(job.outputs and not job.note for job in again)
-        assert not watcher.sentences
+        assert not watcher.messages
 
 
 async def test_only_the_requested_jobs_are_resent() -> None:
@@ -84,15 +84,15 @@ async def test_only_the_requested_jobs_are_resent() -> None:
         batch = await second_of_four(case)
         await case.sim.restart()
         await case.watcher.until(batch, patience=20)
-        case.watcher.service.resend([batch.prompts[3], batch.prompts[2], batch.prompts[0]])
+        case.watcher.service.resend([batch.prompt_ids[3], batch.prompt_ids[2], batch.prompt_ids[0]])
         await eventually(lambda: case.watcher.jobs(batch)[3].status is SUCCEEDED, "the last")
-        assert ids(case.sim)[4:] == list(batch.prompts[2:])
+        assert ids(case.sim)[4:] == list(batch.prompt_ids[2:])
         assert statuses(case.watcher.jobs(batch)) == [SUCCEEDED, LOST, SUCCEEDED, SUCCEEDED]
 
 
 async def test_a_job_that_ended_while_the_link_was_down_may_have_finished() -> None:
     async with fault_case(CONFIG) as case:
-        batch = await case.watcher.order(1, model=MODEL, steps=12)
+        batch = await case.watcher.submit(1, model=MODEL, steps=12)
         await eventually(lambda: case.state.run and case.state.run.step, "a step")
         case.proxy.go_down()
         case.proxy.cut()
@@ -110,7 +110,7 @@ async def test_jobs_that_another_client_clears_are_lost_and_can_be_resent(
     monkeypatch.setattr(run, "MIN_STALL_SECONDS", 1e6)
     gate = Gate()
     async with fault_case(CONFIG, gate) as case:
-        batch = await case.watcher.order(3, model=MODEL)
+        batch = await case.watcher.submit(3, model=MODEL)
         await gate.let_steps(1)
         await eventually(lambda: case.state.run and case.state.run.step and case.state.queue_remaining == 3, "a step")
         async with ComfyClient(Server.from_url(case.sim.url)) as other:
@@ -124,20 +124,20 @@ async def test_jobs_that_another_client_clears_are_lost_and_can_be_resent(
         case.watcher.service.resend([job.prompt_id for job in lost])
         await gate.let_all()
         await case.watcher.until(batch, SUCCEEDED)
-        assert ids(case.sim) == [*batch.prompts, *batch.prompts[1:]]
+        assert ids(case.sim) == [*batch.prompt_ids, *batch.prompt_ids[1:]]
 
 
 async def test_a_restart_while_a_batch_is_sent_loses_the_sent_jobs_and_sends_the_rest() -> None:
     async with fault_case(CONFIG) as case:
         with case.sim.faults.delay(0.1, "/prompt", method="POST"):
-            batch = await case.watcher.order(4, model=MODEL)
+            batch = await case.watcher.submit(4, model=MODEL)
             await eventually(lambda: len(case.sim.submitted) == 2, "two prompts")
             await case.sim.restart()
         jobs = await case.watcher.until(batch, patience=20)
         # The third may have been in transit: whether it arrived before the end cannot be known.
         assert jobs[2].status is SUCCEEDED or (jobs[2].status, jobs[2].note) == (LOST, MAY_HAVE_FINISHED)
         assert jobs[3].status is SUCCEEDED
-        assert ids(case.sim) in (list(batch.prompts), [*batch.prompts[:2], batch.prompts[3]])
+        assert ids(case.sim) in (list(batch.prompt_ids), [*batch.prompt_ids[:2], batch.prompt_ids[3]])
 
 
 async def test_a_busy_server_has_forgotten_nothing() -> None:
@@ -175,11 +175,11 @@ async def calm(watcher: Watcher, batch: Batch) -> None:
 async def two_servers(other: SimConfig) -> AsyncIterator[tuple[FaultCase, SimServer]]:
     """Start a batch on one server, then let the address lead to another server."""
     async with fault_case(CONFIG) as case, SimServer(other) as theirs:
-        await case.watcher.order(4, model=MODEL, steps=12)
+        await case.watcher.submit(4, model=MODEL, steps=12)
         await eventually(lambda: case.state.run and case.state.run.step, "a step")
         case.proxy.lead_to(theirs.url)
         case.proxy.cut()
-        await case.link_was(LinkKind.OTHER_BOX)
+        await case.link_was(LinkKind.OTHER_SERVER)
         yield case, theirs
 
 
@@ -187,7 +187,7 @@ async def two_servers(other: SimConfig) -> AsyncIterator[tuple[FaultCase, SimSer
 async def test_another_server_at_the_same_address_is_reported_and_gets_nothing(other: SimConfig) -> None:
     async with two_servers(other) as (case, theirs):
         watcher = case.watcher
-        late = await watcher.order(1, model=MODEL)
+        late = await watcher.submit(1, model=MODEL)
         await eventually(lambda: watcher.jobs(late)[0].note.startswith("A different server"), "why it waits")
         await case.all_ran(4)
         assert not theirs.submitted
@@ -206,8 +206,8 @@ async def test_the_first_server_is_followed_again_though_the_socket_to_the_other
         case.proxy.lead_to(case.sim.url)
         case.proxy.cut(requests_only=True)
         await case.watcher.live()
-        batch = await case.watcher.order(1, model=MODEL, steps=30)
-        await eventually(lambda: case.state.run and case.state.run.prompt_id == batch.prompts[0], "its run")
+        batch = await case.watcher.submit(1, model=MODEL, steps=30)
+        await eventually(lambda: case.state.run and case.state.run.prompt_id == batch.prompt_ids[0], "its run")
         await eventually(lambda: case.state.run and case.state.run.step > 2, "its steps")
 
 
@@ -216,9 +216,9 @@ async def test_the_other_server_can_be_accepted() -> None:
         case.watcher.service.accept_server()
         await case.watcher.live()
         assert not case.state.jobs
-        batch = await case.watcher.order(2, model=MODEL)
+        batch = await case.watcher.submit(2, model=MODEL)
         await case.watcher.until(batch, SUCCEEDED, patience=20)
-        assert ids(theirs) == list(batch.prompts)
+        assert ids(theirs) == list(batch.prompt_ids)
 
 
 async def test_jobs_that_were_wrongly_lost_recover() -> None:

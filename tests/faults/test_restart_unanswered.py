@@ -96,7 +96,7 @@ async def unanswered(
             await watcher.live()
             posts = sim.faults.delay(0.0, "/prompt", method="POST")
             sim.submissions = LosingSubmissions(sim, proxy, processed=processed)  # type: ignore[assignment]
-            batch = await watcher.order(1, model=MODEL)
+            batch = await watcher.submit(1, model=MODEL)
             await eventually(lambda: posts.hits, "the POST")
             if processed:
                 await eventually(lambda: sim.submitted, "the prompt")

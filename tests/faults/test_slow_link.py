@@ -27,18 +27,18 @@ async def test_ended_jobs_are_shown_as_ended_while_frames_are_late_and_previews_
     async with fault_case(FAST) as case:
         watcher = case.watcher
         case.proxy.throttle(SLOW)
-        first = await watcher.order(2, previews=True, model=MODEL, steps=40, width=256, height=256)
-        await eventually(lambda: case.state.link.behind, "a link that is behind")
-        late = await watcher.order(1, previews=True, model=MODEL)
+        first = await watcher.submit(2, previews=True, model=MODEL, steps=40, width=256, height=256)
+        await eventually(lambda: case.state.link.lag_seconds, "a link that is behind")
+        late = await watcher.submit(1, previews=True, model=MODEL)
         await watcher.until(first, JobStatus.SUCCEEDED)
         # Its frames are still in transit.
-        assert case.state.link.behind
-        assert not any(current_stall(state, time.monotonic()) for state in watcher.states if state.link.behind)
+        assert case.state.link.lag_seconds
+        assert not any(current_stall(state, time.monotonic()) for state in watcher.states if state.link.lag_seconds)
         await watcher.until(late, JobStatus.SUCCEEDED)
         assert case.kinds() <= {LinkKind.CONNECTING, LinkKind.LIVE}
         case.proxy.throttle(None)
-        await eventually(lambda: not case.state.link.behind, "a link that keeps up")
-        again = await watcher.order(1, previews=True, model=MODEL)
+        await eventually(lambda: not case.state.link.lag_seconds, "a link that keeps up")
+        again = await watcher.submit(1, previews=True, model=MODEL)
         await watcher.until(again, JobStatus.SUCCEEDED)
         assert asked_previews(case) == ["auto", "auto", "none", "auto"]
 
@@ -47,7 +47,7 @@ async def test_a_link_that_keeps_up_causes_no_further_requests(monkeypatch: pyte
     monkeypatch.setattr(connection, "LATE_SECONDS", 10.0)
     monkeypatch.setattr(poll_schedule, "LIVE_BUSY", 1e6)
     async with fault_case(FAST) as case:
-        batch = await case.watcher.order(1, previews=True, model=MODEL, steps=40, width=256, height=256)
+        batch = await case.watcher.submit(1, previews=True, model=MODEL, steps=40, width=256, height=256)
         await eventually(lambda: case.state.run and case.state.run.step > 1, "its steps")
         counts, queues = case.count_requests("/prompt"), case.count_requests("/queue")
         steps = case.state.run.step if case.state.run else 0
@@ -55,4 +55,4 @@ async def test_a_link_that_keeps_up_causes_no_further_requests(monkeypatch: pyte
         assert not counts.hits
         assert not queues.hits
         await case.watcher.until(batch, JobStatus.SUCCEEDED)
-        assert not any(state.link.behind for state in case.watcher.states)
+        assert not any(state.link.lag_seconds for state in case.watcher.states)

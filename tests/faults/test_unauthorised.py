@@ -18,12 +18,12 @@ pytestmark = pytest.mark.usefixtures("fast_timings")
 async def test_an_expired_login_stops_the_sending_until_the_user_tries_again() -> None:
     async with fault_case() as case:
         refused = case.sim.faults.fail(401)
-        batch = await case.watcher.order(2, model=MODEL)
+        batch = await case.watcher.submit(2, model=MODEL)
         await eventually(lambda: case.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
         assert "log in when comfytui asks" in case.state.link.reason
         await eventually(lambda: case.watcher.jobs(batch)[0].note, "a note about the delay")
         asked, over = refused.hits, time.monotonic() + 1.5
-        await case.watcher.order(1, model=MODEL)
+        await case.watcher.submit(1, model=MODEL)
         await eventually(lambda: time.monotonic() > over, "time for fifteen tries")
         assert refused.hits <= asked + 2  # the poll that the batch causes, and one in transit
         refused.end()
@@ -59,7 +59,7 @@ async def test_a_server_that_rejects_the_credentials_gets_no_requests_until_the_
     async with reached() as case:
         refused = case.sim.faults.fail(status)
         case.proxy.cut()
-        batch = await case.watcher.order(1, model=MODEL)
+        batch = await case.watcher.submit(1, model=MODEL)
         await eventually(lambda: case.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
         await ticks(tries, 5)
         asked = refused.hits

@@ -39,7 +39,7 @@ async def test_a_batch_counts_its_images_and_steps_and_yields_images(
     watcher: Watcher, client: ComfyClient, model: str
 ) -> None:
     await watcher.live()
-    batch = await watcher.order(2, model=model)
+    batch = await watcher.submit(2, model=model)
     jobs = await watcher.until(batch)
     assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 2
     await eventually(lambda: watcher.seen(batch)[-1].batch_fraction == 1.0, "the end of the whole batch")
@@ -59,8 +59,8 @@ async def test_a_second_batch_waits_while_the_first_runs_and_the_current_one_is_
     watcher: Watcher, model: str
 ) -> None:
     await watcher.live()
-    first = await watcher.order(1, model=model, steps=8)
-    second = await watcher.order(1, model=model, prompt="a lighthouse")
+    first = await watcher.submit(1, model=model, steps=8)
+    second = await watcher.submit(1, model=model, prompt="a lighthouse")
     await watcher.until(first)
     await watcher.until(second)
     shown = [batch.id for state in watcher.states if (batch := current_batch(state))]
@@ -71,16 +71,16 @@ async def test_a_second_batch_waits_while_the_first_runs_and_the_current_one_is_
 async def test_the_same_prompt_again_is_cached(watcher: Watcher, model: str) -> None:
     await watcher.live()
     seed = watcher.state.queue_remaining + id(watcher)
-    await watcher.until(await watcher.order(1, model=model, seed=seed))
-    again = await watcher.until(await watcher.order(1, model=model, seed=seed))
+    await watcher.until(await watcher.submit(1, model=model, seed=seed))
+    again = await watcher.until(await watcher.submit(1, model=model, seed=seed))
     assert [job.status for job in again] == [JobStatus.CACHED]
     assert again[0].outputs
 
 
 async def test_previews_come_when_asked_for_and_not_otherwise(watcher: Watcher, model: str) -> None:
     await watcher.live()
-    unasked = await watcher.until(await watcher.order(1, previews=False, model=model))
-    asked = await watcher.until(await watcher.order(1, previews=True, model=model, steps=6))
+    unasked = await watcher.until(await watcher.submit(1, previews=False, model=model))
+    asked = await watcher.until(await watcher.submit(1, previews=True, model=model, steps=6))
     previews = [notice for notice in watcher.notices if isinstance(notice, PreviewReceived)]
     heeds = watcher.state.capabilities is not None and watcher.state.capabilities.previews_by_prompt
     assert not (heeds and unasked[0].prompt_id in {each.prompt_id for each in previews})
@@ -92,7 +92,7 @@ async def test_previews_come_when_asked_for_and_not_otherwise(watcher: Watcher, 
 
 async def test_a_pending_job_is_removed_and_a_running_one_interrupted(watcher: Watcher, model: str) -> None:
     await watcher.live()
-    batch = await watcher.order(2, model=model, steps=200)
+    batch = await watcher.submit(2, model=model, steps=200)
     running, pending = await watcher.queued(batch)
     await eventually(lambda: watcher.state.run and watcher.state.run.step >= 1, "a step", LIVE_PATIENCE)
     watcher.service.cancel(pending)
@@ -101,12 +101,12 @@ async def test_a_pending_job_is_removed_and_a_running_one_interrupted(watcher: W
     await eventually(
         lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt", LIVE_PATIENCE
     )
-    assert "Removed from the queue before it ran." in watcher.sentences
+    assert "Removed from the queue before it ran." in watcher.messages
 
 
 async def test_a_checkpoint_that_is_not_there_is_refused_at_its_input(watcher: Watcher, model: str) -> None:
     await watcher.live()
-    batch = await watcher.order(2, model="no-such-model.safetensors")
+    batch = await watcher.submit(2, model="no-such-model.safetensors")
     jobs = await watcher.until(batch)
     assert [job.status for job in jobs] == [JobStatus.REJECTED] * 2
     await eventually(lambda: any(isinstance(notice, BatchRefused) for notice in watcher.notices), "the refusal")
@@ -120,7 +120,7 @@ async def test_an_image_from_the_server_loads_as_a_workflow(
     watcher: Watcher, client: ComfyClient, model: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     await watcher.live()
-    (job,) = await watcher.until(await watcher.order(1, model=model, prompt="a tall ship"))
+    (job,) = await watcher.until(await watcher.submit(1, model=model, prompt="a tall ship"))
     file = tmp_path_factory.mktemp("images") / "ship.png"
     file.write_bytes(await client.view(job.outputs[0]))
     workflow = load_workflow(file)
@@ -130,7 +130,7 @@ async def test_an_image_from_the_server_loads_as_a_workflow(
 async def test_a_client_that_returns_with_the_same_id_finds_the_batch(server: Server, model: str) -> None:
     async with watching(server) as before:
         await before.live()
-        batch = await before.order(2, model=model, steps=12)
+        batch = await before.submit(2, model=model, steps=12)
         await before.queued(batch)
         await eventually(
             lambda: before.state.run or any(job.status.ended for job in before.jobs(batch)), "the start", LIVE_PATIENCE

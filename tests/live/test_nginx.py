@@ -59,7 +59,7 @@ async def check_batch(watcher: Watcher, batch: Batch, sim: SimServer) -> None:
     """Wait for the end of a batch, and check that each prompt was sent once and has an image."""
     jobs = await watcher.until(batch, patience=60)
     assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * batch.total
-    assert [body["prompt_id"] for body in sim.submitted] == list(batch.prompts)
+    assert [body["prompt_id"] for body in sim.submitted] == list(batch.prompt_ids)
     # Where the frame of it was missed, the end is known a moment before the history, and so the image, is read.
     await eventually(lambda: all(job.outputs for job in watcher.jobs(batch)), "the images")
     async with ComfyClient(watcher.service.server) as client:
@@ -70,7 +70,7 @@ async def check_batch(watcher: Watcher, batch: Batch, sim: SimServer) -> None:
 
 async def test_basic_auth_accepts_the_right_password(sim: SimServer, tmp_path: Path, basic: str) -> None:
     async with nginx_before(sim.url, tmp_path, directives=basic) as nginx, live(as_user(nginx, "me:right")) as watcher:
-        await check_batch(watcher, await watcher.order(2, model=MODEL), sim)
+        await check_batch(watcher, await watcher.submit(2, model=MODEL), sim)
         assert nginx.answered(401) == []
 
 
@@ -86,16 +86,16 @@ async def test_rejected_credentials_are_explained_and_not_sent_again(
             assert "log in when comfytui asks" in outside.state.link.reason
             assert "wrong" not in outside.state.link.reason
             async with live(as_user(nginx, "me:right")) as inside:
-                await check_batch(inside, await inside.order(2, model=MODEL), sim)
+                await check_batch(inside, await inside.submit(2, model=MODEL), sim)
                 rejected = len(nginx.answered(401))
-                await inside.until(await inside.order(2, model=MODEL, steps=100))
+                await inside.until(await inside.submit(2, model=MODEL, steps=100))
             assert len(nginx.answered(401)) == rejected
             outside.service.reconnect()
             await eventually(lambda: len(nginx.answered(401)) > rejected, "another try, since the user wants it")
             rejected = len(nginx.answered(401))
             outside.service.log_in(authorization("me", "right", ""))
             await outside.live()
-            jobs = await outside.until(await outside.order(2, model=MODEL))
+            jobs = await outside.until(await outside.submit(2, model=MODEL))
             assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 2
             assert len(nginx.answered(401)) <= rejected + 1  # the poll that the retry caused
 
@@ -103,7 +103,7 @@ async def test_rejected_credentials_are_explained_and_not_sent_again(
 async def test_all_requests_go_below_the_servers_path(sim: SimServer, tmp_path: Path) -> None:
     async with nginx_before(sim.url, tmp_path, path=PREFIX) as nginx:
         async with live(Server.from_url(nginx.url)) as watcher:
-            await check_batch(watcher, await watcher.order(2, model=MODEL), sim)
+            await check_batch(watcher, await watcher.submit(2, model=MODEL), sim)
         paths = [line.split()[2] for line in nginx.answered()]
         assert paths
         assert all(path.startswith(PREFIX) for path in paths)
@@ -115,7 +115,7 @@ async def test_tls_with_a_certificate_of_ones_own(sim: SimServer, tmp_path: Path
     async with nginx_before(sim.url, tmp_path, path=PREFIX, directives=basic, pem=pem) as nginx:
         server = replace(as_user(nginx, "me:right"), ca=pem)
         async with live(server) as watcher:
-            await check_batch(watcher, await watcher.order(2, model=MODEL), sim)
+            await check_batch(watcher, await watcher.submit(2, model=MODEL), sim)
         async with watching(Server.from_url(nginx.url)) as watcher:
             await eventually(lambda: "give --ca FILE" in watcher.state.link.reason, "what is wrong")
 
@@ -126,7 +126,7 @@ async def test_without_upgrades_the_whole_batch_works_over_http(sim: SimServer, 
         watching(Server.from_url(nginx.url)) as watcher,
     ):
         await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "polling")
-        await check_batch(watcher, await watcher.order(3, model=MODEL, steps=100), sim)
+        await check_batch(watcher, await watcher.submit(3, model=MODEL, steps=100), sim)
         assert watcher.state.link.kind is LinkKind.POLLING
         assert LinkKind.LIVE not in {state.link.kind for state in watcher.states}
 
@@ -147,7 +147,7 @@ async def test_pings_keep_a_socket_that_nginx_would_close_as_idle(sim: SimServer
     ):
         for client_id in ("first", "second"):
             await until_closed(watcher.service.server, client_id)
-        await check_batch(watcher, await watcher.order(2, model=MODEL), sim)
+        await check_batch(watcher, await watcher.submit(2, model=MODEL), sim)
         states = [state.link.kind for state in watcher.states]
         assert set(states[states.index(LinkKind.LIVE) :]) == {LinkKind.LIVE}
 
@@ -157,7 +157,7 @@ async def test_a_socket_that_nginx_closes_since_the_server_is_busy_recovers(sim:
         nginx_before(sim.url, tmp_path, directives=SHORT_TIMEOUTS) as nginx,
         live(Server.from_url(nginx.url)) as watcher,
     ):
-        batch = await watcher.order(2, model=MODEL, steps=200)
+        batch = await watcher.submit(2, model=MODEL, steps=200)
         await eventually(lambda: watcher.state.run and watcher.state.run.step > 2, "a step")
         sim.faults.hold_loop()
         await eventually(lambda: watcher.state.link.kind is not LinkKind.LIVE, "the cut")
@@ -173,7 +173,7 @@ async def test_a_restart_of_nginx_in_the_middle_of_a_batch(sim: SimServer, tmp_p
         nginx_before(sim.url, tmp_path) as nginx,
         live(Server.from_url(nginx.url)) as watcher,
     ):
-        batch = await watcher.order(3, model=MODEL, steps=100)
+        batch = await watcher.submit(3, model=MODEL, steps=100)
         await eventually(lambda: watcher.state.run and watcher.state.run.step > 2, "a step")
         await nginx.stop()
         await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the cut")
@@ -190,7 +190,7 @@ async def test_batches_are_kept_while_the_server_behind_it_is_down(sim: SimServe
         await sim.stop()
         await eventually(lambda: "502" in watcher.state.link.reason, "the reason")
         assert watcher.state.link.kind is LinkKind.OFFLINE
-        batch = await watcher.order(2, model=MODEL)
+        batch = await watcher.submit(2, model=MODEL)
         await eventually(lambda: any(job.note for job in watcher.jobs(batch)), "a note about the delay")
         await sim.start()
         await check_batch(watcher, batch, sim)
@@ -203,7 +203,7 @@ async def test_a_prompt_whose_response_is_lost_behind_it_is_not_sent_twice(sim: 
         live(Server.from_url(nginx.url)) as watcher,
     ):
         held = sim.faults.hold_responses("/prompt", method="POST", processed=True, times=1)
-        batch = await watcher.order(3, model=MODEL)
+        batch = await watcher.submit(3, model=MODEL)
         await eventually(lambda: sim.submitted, "the first prompt")
         sim.faults.connections.cut()
         held.end()

@@ -27,6 +27,6 @@ def test_a_node_id_is_not_mistaken_for_a_count() -> None:
 
 def test_the_link_label_says_since_when_and_when_it_retries() -> None:
     assert link_label(Link(LinkKind.LIVE), 100.0) == "● live"
-    assert link_label(Link(LinkKind.LIVE, behind=12), 100.0) == "● live, 12 s behind"
+    assert link_label(Link(LinkKind.LIVE, lag_seconds=12), 100.0) == "● live, 12 s behind"
     assert link_label(Link(LinkKind.OFFLINE, since=86.0, retry_at=108.0), 100.0) == "○ offline 14 s, retry in 8 s"
     assert link_label(Link(LinkKind.UNAUTHORISED), 100.0) == "○ unauthorised"

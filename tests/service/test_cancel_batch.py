@@ -47,15 +47,15 @@ async def paused_server() -> AsyncIterator[tuple[SimServer, Proxy, Watcher]]:
 async def cancelled(watcher: Watcher, batch: Batch) -> str:
     """Cancel a batch; return the first message."""
     watcher.service.cancel_batch(batch.id)
-    await eventually(lambda: watcher.sentences, "an answer")
-    return watcher.sentences[0]
+    await eventually(lambda: watcher.messages, "an answer")
+    return watcher.messages[0]
 
 
 async def check_sends_on(sim: SimServer, watcher: Watcher, *batches: Batch) -> None:
     """Check that a later batch is sent, and of the earlier ones only the first prompts of these."""
-    later = await watcher.order(1, model=MODEL)
+    later = await watcher.submit(1, model=MODEL)
     await watcher.until(later, JobStatus.QUEUED)
-    assert ids(sim) == [*(batch.prompts[0] for batch in batches), *later.prompts]
+    assert ids(sim) == [*(batch.prompt_ids[0] for batch in batches), *later.prompt_ids]
 
 
 @pytest.mark.parametrize("accepted_id", [None, "theirs"], ids=["our id", "an id of the server's own"])
@@ -67,7 +67,7 @@ async def test_an_unconfirmed_prompt_is_cancelled_whichever_poll_finds_it(
     async with outbox_harness(server, monkeypatch) as it:
         monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 30.0)
         batch = it.order(3)
-        first, batch_tag = batch.prompts[0], it.state.jobs[batch.prompts[0]].batch_tag
+        first, batch_tag = batch.prompt_ids[0], it.state.jobs[batch.prompt_ids[0]].batch_tag
         await eventually(lambda: it.outbox.undelivered.is_unconfirmed(first), "the loss")
         jobs = list(it.state.jobs.values())
         text, _ = await cancel_all(jobs, it.state, it.client, it.outbox, it.apply)
@@ -89,7 +89,7 @@ async def test_a_prompt_that_was_found_and_cancelled_meanwhile_blocks_no_other(m
     async with outbox_harness(server, monkeypatch) as it:
         monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 1e9)
         batch, later = it.order(1), it.order(1)
-        (first,) = batch.prompts
+        (first,) = batch.prompt_ids
         await eventually(lambda: it.outbox.undelivered.is_unconfirmed(first), "the loss")
         it.outbox.undelivered.request_cancel(first)
         it.apply(QueueSnapshot((), (QueuedPrompt(first, 1, "me"),), requested_at=0.0))
@@ -100,13 +100,13 @@ async def test_a_prompt_that_was_found_and_cancelled_meanwhile_blocks_no_other(m
 async def test_a_prompt_that_is_being_sent_is_cancelled_once_it_is_accepted() -> None:
     async with paused_server() as (sim, _, watcher):
         held = sim.faults.hold_responses("/prompt", method="POST", times=1)
-        batch = await watcher.order(3, model=MODEL)
+        batch = await watcher.submit(3, model=MODEL)
         await eventually(lambda: held.hits, "the POST")
         assert await cancelled(watcher, batch) == "2 dropped before they were sent, 1 cancelled when they arrive."
         held.end()
         await watcher.until(batch, CANCELLED)
         removed = ["Removed from the queue before it ran."]
-        await eventually(lambda: watcher.sentences[1:] == removed, "what became of it")
+        await eventually(lambda: watcher.messages[1:] == removed, "what became of it")
         assert sim.queue.remaining == 0
         await check_sends_on(sim, watcher, batch)
 
@@ -115,7 +115,7 @@ async def test_a_prompt_that_was_cancelled_while_being_sent_and_refused_is_not_r
     async with paused_server() as (sim, _, watcher):
         refused = sim.faults.fail(401, "/prompt", method="POST", times=1)
         refused.seconds = None  # held until `end`
-        batch = await watcher.order(1, model=MODEL)
+        batch = await watcher.submit(1, model=MODEL)
         await eventually(lambda: refused.hits, "the POST")
         assert await cancelled(watcher, batch) == "1 cancelled when they arrive."
         refused.end()
@@ -130,16 +130,16 @@ async def test_offline_unsent_prompts_are_dropped_and_a_reason_is_given_for_the_
         taken = sim.faults.delay(0, "/prompt", method="POST", times=1)
         lost = sim.faults.fail(503, "/prompt", method="POST")
         unread = sim.faults.fail(503, "/history")  # so that no poll proves that it never arrived
-        batch = await watcher.order(3, model=MODEL)
+        batch = await watcher.submit(3, model=MODEL)
         await eventually(lambda: taken.hits and watcher.jobs(batch)[1].note, "the loss")
         proxy.go_down()
         proxy.cut()
         await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the lost connection")
-        unsent = await watcher.order(2, model=MODEL)
+        unsent = await watcher.submit(2, model=MODEL)
         said = await cancelled(watcher, batch)
         assert said.startswith("1 dropped before they were sent, 1 cancelled when they arrive. Not cancelled: Nothing")
         watcher.service.cancel_batch(unsent.id)
-        await eventually(lambda: watcher.sentences[1:] == ["2 dropped before they were sent."], "the drop")
+        await eventually(lambda: watcher.messages[1:] == ["2 dropped before they were sent."], "the drop")
         assert statuses(watcher, unsent) == [CANCELLED] * 2
         lost.end()
         unread.end()

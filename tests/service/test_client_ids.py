@@ -26,7 +26,7 @@ OTHER_ADDRESS = Server.from_url("http://localhost:8188")
 
 def at(server: Server, fingerprint: str = FINGERPRINT) -> Endpoint:
     """Return a server as the journal knows it."""
-    return Endpoint(fingerprint, server.shown, server.address)
+    return Endpoint(fingerprint, server.label, server.address)
 
 
 @asynccontextmanager
@@ -98,7 +98,7 @@ async def test_a_fresh_start_resumes_nothing_but_at_the_next_server_that_is_acce
 async def test_ended_batches_are_shown_at_another_address_once_their_jobs_are_seen_there(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         batch = recorded_batch(journal, client_id="left", server=at(SERVER))
-        for prompt in batch.prompts:
+        for prompt in batch.prompt_ids:
             journal.ended(prompt, JobStatus.SUCCEEDED)
     async with client_ids_at(OTHER_ADDRESS, tmp_path) as client_ids:
         await client_ids.acquire(FINGERPRINT)

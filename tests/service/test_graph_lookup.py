@@ -58,12 +58,12 @@ async def test_the_history_entry_of_another_job_is_ignored() -> None:
 async def test_the_journal_has_the_graph_in_the_next_session_if_the_server_forgot_it(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim:
         async with watching(Server.from_url(sim.url), folder=tmp_path) as first:
-            batch = await first.order(1, model=QUICK.checkpoints[0])
+            batch = await first.submit(1, model=QUICK.checkpoints[0])
             await first.until(batch, JobStatus.SUCCEEDED)
         sent = sim.submitted[0]["prompt"]
         sim.queue.history.clear()
         async with watching(Server.from_url(sim.url), folder=tmp_path) as second:
             await second.live()
-            found = second.service.graph_of(batch.prompts[0])
+            found = second.service.graph_of(batch.prompt_ids[0])
             await eventually(found.done, "the answer")
             assert found.result() == sent

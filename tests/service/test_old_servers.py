@@ -38,7 +38,7 @@ async def long_batch(version: str, images: int = 1) -> AsyncIterator[tuple[SimSe
     """Run the first image of a batch on a server of some version; yield also the ids that the server knows."""
     async with SimServer(like(version)) as sim, watching(Server.from_url(sim.url)) as watcher:
         await watcher.live()
-        batch = await watcher.order(images, model=MODEL, steps=10_000)
+        batch = await watcher.submit(images, model=MODEL, steps=10_000)
         prompt_ids = await watcher.queued(batch)
         await eventually(lambda: watcher.state.run and watcher.state.run.step > 0, "a step")
         yield sim, watcher, prompt_ids
@@ -78,12 +78,12 @@ async def test_the_capabilities_are_requested_once_per_connection(version: str) 
         probes = sim.faults.delay(0, "/features")
         async with watching(Server.from_url(proxy.url)) as watcher:
             await watcher.live()
-            await watcher.until(await watcher.order(2, model=MODEL))
-            await watcher.until(await watcher.order(2, model=MODEL))
+            await watcher.until(await watcher.submit(2, model=MODEL))
+            await watcher.until(await watcher.submit(2, model=MODEL))
             assert probes.hits == 1
             proxy.cut()
             await eventually(lambda: probes.hits == 2, "another probe after the cut")
-            await watcher.until(await watcher.order(1, model=MODEL))
+            await watcher.until(await watcher.submit(1, model=MODEL))
             assert probes.hits == 2
 
 
@@ -101,7 +101,7 @@ async def test_a_server_that_hides_its_capabilities_is_used_by_its_version(path:
     async with SimServer(like("0.33.0")) as sim:
         sim.faults.fail(status, path).text = "<!doctype html><title>Router</title>"
         async with watching(Server.from_url(sim.url)) as watcher:
-            batch = await watcher.order(1, model=MODEL, steps=10_000)
+            batch = await watcher.submit(1, model=MODEL, steps=10_000)
             await eventually(lambda: watcher.state.run and watcher.state.run.step > 0, "a step")
             capabilities = watcher.state.capabilities
             assert capabilities is not None
@@ -115,8 +115,8 @@ async def test_an_old_server_interrupts_nothing_without_force() -> None:
     async with long_batch(OLD) as (sim, watcher, (running,)):
         orders = sim.faults.delay(0, "/interrupt")
         watcher.service.cancel(running)
-        await eventually(lambda: watcher.sentences, "an answer")
-        assert watcher.sentences == [NOT_TARGETED[0]]
+        await eventually(lambda: watcher.messages, "an answer")
+        assert watcher.messages == [NOT_TARGETED[0]]
         assert orders.hits == 0
         assert watcher.state.jobs[running].status is JobStatus.RUNNING
 
@@ -139,8 +139,8 @@ async def test_a_running_batch_is_interrupted_with_force(version: str) -> None:
     async with long_batch(version, 2) as (_, watcher, (running, waiting)):
         batch = next(iter(watcher.state.batches))
         watcher.service.cancel_batch(batch, force=True)
-        await eventually(lambda: watcher.sentences, "an answer")
-        assert watcher.sentences == ["1 removed, 1 interrupted."]
+        await eventually(lambda: watcher.messages, "an answer")
+        assert watcher.messages == ["1 removed, 1 interrupted."]
         await eventually(lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt")
         assert watcher.state.jobs[waiting].status is JobStatus.CANCELLED
 
@@ -149,8 +149,8 @@ async def test_without_force_only_the_waiting_jobs_of_a_batch_on_an_old_server_a
     async with long_batch(OLD, 2) as (sim, watcher, (running, _)):
         orders = sim.faults.delay(0, "/interrupt")
         watcher.service.cancel_batch(next(iter(watcher.state.batches)))
-        await eventually(lambda: watcher.sentences, "an answer")
-        assert watcher.sentences == [f"1 removed. {NOT_TARGETED[0]}"]
+        await eventually(lambda: watcher.messages, "an answer")
+        assert watcher.messages == [f"1 removed. {NOT_TARGETED[0]}"]
         assert orders.hits == 0
         assert watcher.state.jobs[running].status is JobStatus.RUNNING
 

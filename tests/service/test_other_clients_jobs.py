@@ -17,7 +17,7 @@ from comfytui.sim.queue import PromptQueue
 from comfytui.sim.server import SimServer
 from tests.sim.gate import Gate
 from tests.waiting import eventually
-from tests.watcher import Watcher, small_order, watching
+from tests.watcher import Watcher, small_batch, watching
 
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 OLD = SimConfig(steps_per_second=0, load_seconds=0, like="0.3.64")
@@ -44,7 +44,7 @@ async def of_another_client(client: ComfyClient, count: int) -> list[str]:
     """Submit jobs under the id of another client, and return their prompt ids."""
     ids = [str(uuid4()) for _ in range(count)]
     for prompt_id in ids:
-        (graph,) = small_order(1, model=MODEL).graphs
+        (graph,) = small_batch(1, model=MODEL).graphs
         await client.submit(graph, prompt_id=prompt_id, client_id="them", marks={})
     return ids
 
@@ -63,7 +63,7 @@ async def test_every_short_job_of_another_client_ends_up_in_the_list(config: Sim
         # Most of them come and go, or wait and go, while one poll takes its time.
         with sim.faults.delay(0.2, "/queue", processed=True):
             ids = await of_another_client(other, JOBS)
-            mine = await watcher.order(1, model=MODEL)
+            mine = await watcher.submit(1, model=MODEL)
             await eventually(all_ended(watcher, ids), "every job of the other client")
         await watcher.until(mine, JobStatus.SUCCEEDED)
 

@@ -53,13 +53,13 @@ def journal_rows(folder: Path) -> list[Any]:
 
 
 async def mismatch(watcher: Watcher) -> None:
-    await eventually(lambda: watcher.state.link.kind is LinkKind.OTHER_BOX, "another server")
+    await eventually(lambda: watcher.state.link.kind is LinkKind.OTHER_SERVER, "another server")
 
 
 async def batch_left_behind(it: TwoServers, watcher: Watcher) -> Batch:
     """Return a batch that waits on the first server, while the other one answers."""
     await watcher.live()
-    batch = await watcher.order(2, model=MODEL)
+    batch = await watcher.submit(2, model=MODEL)
     await watcher.until(batch, JobStatus.QUEUED)
     await eventually(lambda: watcher.state.queue_remaining == 2, "the length of the queue")
     it.switch_to(it.other)
@@ -71,21 +71,21 @@ async def test_a_start_at_another_server_changes_nothing(tmp_path: Path) -> None
     async with two_servers() as it:
         async with watching(it.server, folder=tmp_path) as watcher:
             await watcher.live()
-            batch = await watcher.order(2, model=MODEL)
+            batch = await watcher.submit(2, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
         before = journal_rows(tmp_path)
         it.switch_to(it.other)
         async with watching(it.server, folder=tmp_path) as watcher:
             await mismatch(watcher)
             assert statuses(watcher, batch) == [JobStatus.QUEUED] * 2
-            later = await watcher.order(1, model=MODEL)
+            later = await watcher.submit(1, model=MODEL)
         assert (it.other.submitted, journal_rows(tmp_path)[:2]) == ([], before)
         it.switch_to(it.first)
         await it.gate.let_all()
         async with watching(it.server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             assert all(job.outputs for job in [*await watcher.until(batch), *await watcher.until(later)])
-        assert ids(it.first) == [*batch.prompts, *later.prompts]
+        assert ids(it.first) == [*batch.prompt_ids, *later.prompt_ids]
         assert it.other.submitted == []
 
 
@@ -104,7 +104,7 @@ async def test_each_server_keeps_its_own_batches_whichever_is_accepted(tmp_path:
     async with two_servers() as it:
         async with watching(it.server, folder=tmp_path) as watcher:
             await watcher.live()
-            batch = await watcher.order(2, model=MODEL)
+            batch = await watcher.submit(2, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
             await eventually(lambda: all(row[2] == "queued" for row in journal_rows(tmp_path)), "what is written")
             before = journal_rows(tmp_path)
@@ -113,7 +113,7 @@ async def test_each_server_keeps_its_own_batches_whichever_is_accepted(tmp_path:
             watcher.service.accept_server()
             await eventually(lambda: not watcher.state.batches, "the move")
             await watcher.live()
-            there = await watcher.order(1, model=MODEL)
+            there = await watcher.submit(1, model=MODEL)
             await watcher.until(there, JobStatus.SUCCEEDED)
         assert journal_rows(tmp_path)[:2] == before
         it.switch_to(it.first)
@@ -124,16 +124,16 @@ async def test_each_server_keeps_its_own_batches_whichever_is_accepted(tmp_path:
             assert list(watcher.state.batches) == [batch.id]
             await it.gate.let_all()
             assert all(job.outputs for job in await watcher.until(batch))
-        assert (ids(it.first), ids(it.other)) == (list(batch.prompts), list(there.prompts))
+        assert (ids(it.first), ids(it.other)) == (list(batch.prompt_ids), list(there.prompt_ids))
 
 
 async def test_jobs_are_not_marked_cancelled_while_another_server_answers() -> None:
     async with two_servers() as it, watching(it.server) as watcher:
         batch = await batch_left_behind(it, watcher)
         watcher.service.cancel_batch(batch.id)
-        watcher.service.cancel(batch.prompts[0])
-        await eventually(lambda: len(watcher.sentences) == 2, "two answers")
-        assert watcher.sentences == [f"Not cancelled: {watcher.state.link.reason}"] * 2
+        watcher.service.cancel(batch.prompt_ids[0])
+        await eventually(lambda: len(watcher.messages) == 2, "two answers")
+        assert watcher.messages == [f"Not cancelled: {watcher.state.link.reason}"] * 2
         assert statuses(watcher, batch) == [JobStatus.QUEUED] * 2
 
 
@@ -143,10 +143,10 @@ async def test_accepting_a_server_after_the_known_one_is_back_changes_nothing() 
         it.switch_to(it.first)
         await watcher.live()
         watcher.service.accept_server()
-        later = await watcher.order(1, model=MODEL)
+        later = await watcher.submit(1, model=MODEL)
         await watcher.until(later, JobStatus.QUEUED)
         assert statuses(watcher, batch) == [JobStatus.QUEUED] * 2
-        assert (ids(it.first), it.other.submitted) == ([*batch.prompts, *later.prompts], [])
+        assert (ids(it.first), it.other.submitted) == ([*batch.prompt_ids, *later.prompt_ids], [])
 
 
 async def test_accepting_a_server_means_the_one_that_was_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,10 +161,10 @@ async def test_accepting_a_server_means_the_one_that_was_shown(tmp_path: Path, m
         await eventually(lambda: asked.hits >= 2, "an answer of the third")
         watcher.service.accept_server()
         await eventually(lambda: "A100" in watcher.state.link.reason, "another question")
-        batch = await watcher.order(1, model=MODEL)
+        batch = await watcher.submit(1, model=MODEL)
         it.switch_to(it.other)
         await watcher.until(batch, JobStatus.SUCCEEDED)
-        assert (it.first.submitted, ids(it.other), third.submitted) == ([], list(batch.prompts), [])
+        assert (it.first.submitted, ids(it.other), third.submitted) == ([], list(batch.prompt_ids), [])
 
 
 @pytest.mark.parametrize("gone_for_long", [True, False])
@@ -177,7 +177,7 @@ async def test_another_server_is_detected_without_sockets(
         it.proxy.strip_upgrades()
         async with watching(it.server, folder=tmp_path) as watcher:
             await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "looks over HTTP")
-            batch = await watcher.order(1, model=MODEL)
+            batch = await watcher.submit(1, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
             if gone_for_long:
                 it.proxy.go_down()
@@ -189,11 +189,11 @@ async def test_another_server_is_detected_without_sockets(
                 it.switch_to(it.other)
             await mismatch(watcher)
             assert statuses(watcher, batch) == [JobStatus.QUEUED]
-            later = await watcher.order(1, model=MODEL)
+            later = await watcher.submit(1, model=MODEL)
             it.switch_to(it.first)
             await it.gate.let_all()
             assert all(job.outputs for job in [*await watcher.until(batch), *await watcher.until(later)])
-        assert (ids(it.first), it.other.submitted) == ([*batch.prompts, *later.prompts], [])
+        assert (ids(it.first), it.other.submitted) == ([*batch.prompt_ids, *later.prompt_ids], [])
 
 
 async def test_nothing_is_sent_to_an_undetected_server_without_sockets(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ async def test_nothing_is_sent_to_an_undetected_server_without_sockets(tmp_path:
         async with watching(it.server, folder=tmp_path) as watcher:
             await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "looks over HTTP")
             it.switch_to(it.other)
-            batch = await watcher.order(2, model=MODEL)
+            batch = await watcher.submit(2, model=MODEL)
             await mismatch(watcher)
             assert statuses(watcher, batch) == [JobStatus.SUBMITTING] * 2
         assert it.other.submitted == []
@@ -211,7 +211,7 @@ async def test_nothing_is_sent_to_an_undetected_server_without_sockets(tmp_path:
 async def test_nothing_that_a_server_sends_is_used_before_its_identity_is_verified() -> None:
     async with two_servers() as it, watching(it.server) as watcher:
         await watcher.live()
-        batch = await watcher.order(2, model=MODEL)
+        batch = await watcher.submit(2, model=MODEL)
         await watcher.until(batch, JobStatus.QUEUED)
         await eventually(lambda: watcher.state.queue_remaining == 2, "the length of the queue")
         # Its first status frame and its stats arrive before its identity is verified.

@@ -23,7 +23,7 @@ from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
 from tests.comfy.stub_servers import Handler, serving
 from tests.waiting import eventually
-from tests.watcher import small_order
+from tests.watcher import small_batch
 
 Json = Any
 EVIDENCE = "there before"
@@ -82,13 +82,15 @@ class OutboxHarness:
         self.is_verified = True
 
     def order(self, images: int = 1) -> Batch:
-        batch, jobs, submissions = plan(small_order(images, model="m"), "me", 0.0)
+        batch, jobs, submissions = plan(small_batch(images, model="m"), "me", 0.0)
         self.apply(BatchPlanned(batch, jobs))
         self.outbox.add(submissions)
         return batch
 
     def statuses(self, batch: Batch) -> list[JobStatus]:
-        return [self.state.jobs[key].status for key in self.state.batches[batch.id].prompts if key in self.state.jobs]
+        return [
+            self.state.jobs[key].status for key in self.state.batches[batch.id].prompt_ids if key in self.state.jobs
+        ]
 
 
 class ScriptedServer:
@@ -169,12 +171,14 @@ async def test_a_prompt_that_always_breaks_the_server_is_rejected_and_the_next_b
         bad, good = it.order(2), it.order(1)
         fine = server.answer
         monkeypatch.setattr(
-            server, "answer", lambda body: web.Response(status=500) if body["prompt_id"] in bad.prompts else fine(body)
+            server,
+            "answer",
+            lambda body: web.Response(status=500) if body["prompt_id"] in bad.prompt_ids else fine(body),
         )
         await eventually(lambda: it.statuses(good) == [JobStatus.QUEUED], "the good batch")
     assert it.statuses(bad) == [JobStatus.REJECTED] * 2
     assert it.rejected == [bad.id]
-    assert server.ids() == [bad.prompts[0]] * 3 + [*good.prompts]
+    assert server.ids() == [bad.prompt_ids[0]] * 3 + [*good.prompt_ids]
 
 
 async def test_the_identity_is_checked_once_per_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +253,7 @@ async def test_a_prompt_that_was_accepted_before_a_login_was_required_is_not_res
         await eventually(lambda: it.statuses(batch)[1] is not JobStatus.SUBMITTING, "the next one")
     # An entry without an end leaves the prompt queued; a prompt that the server forgot may have run.
     assert it.statuses(batch) == [JobStatus.LOST if wiped else JobStatus.QUEUED, JobStatus.QUEUED]
-    assert server.ids() == list(batch.prompts)
+    assert server.ids() == list(batch.prompt_ids)
     assert LinkKind.UNAUTHORISED in it.links
 
 
@@ -264,7 +268,7 @@ async def test_a_prompt_that_was_refused_for_a_login_is_sent_after_it(
     async with outbox_harness(server, monkeypatch) as it:
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
-    assert server.ids() == [*batch.prompts] * 2
+    assert server.ids() == [*batch.prompt_ids] * 2
     assert LinkKind.UNAUTHORISED in it.links
 
 
@@ -281,7 +285,7 @@ async def test_without_evidence_nothing_is_sent_before_the_login(
         )
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
-    assert server.ids() == list(batch.prompts)
+    assert server.ids() == list(batch.prompt_ids)
     assert LinkKind.UNAUTHORISED in it.links
 
 
@@ -308,7 +312,7 @@ async def test_cancelling_an_unconfirmed_prompt_takes_effect_when_it_is_found(
     monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
     async with outbox_harness(server, monkeypatch) as it:
         batch = it.order(1)
-        (prompt_id,) = batch.prompts
+        (prompt_id,) = batch.prompt_ids
         monkeypatch.setattr(outbox_module, "ARRIVAL_SECONDS", 30.0)
         await eventually(lambda: it.outbox.undelivered.is_unconfirmed(prompt_id), "the loss")
         text, _ = await cancel(prompt_id, it.state, it.client, it.outbox, it.apply)
@@ -326,8 +330,8 @@ async def test_a_prompt_to_be_cancelled_that_never_arrived_ends_as_cancelled(mon
     monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
     async with outbox_harness(server, monkeypatch) as it:
         batch = it.order(1)
-        await eventually(lambda: it.outbox.undelivered.is_unconfirmed(batch.prompts[0]), "the loss")
-        it.outbox.undelivered.request_cancel(batch.prompts[0])
+        await eventually(lambda: it.outbox.undelivered.is_unconfirmed(batch.prompt_ids[0]), "the loss")
+        it.outbox.undelivered.request_cancel(batch.prompt_ids[0])
         await eventually(lambda: it.statuses(batch) == [JobStatus.CANCELLED], "the end")
     assert len(server.posts) == 1
     assert it.cancelled == []
@@ -340,6 +344,6 @@ async def test_cancelling_a_job_that_the_server_forgot_does_not_mark_it_cancelle
     async with outbox_harness(server, monkeypatch) as it:
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
-        text, severity = await cancel(batch.prompts[0], it.state, it.client, it.outbox, it.apply)
+        text, severity = await cancel(batch.prompt_ids[0], it.state, it.client, it.outbox, it.apply)
         assert (text, severity) == ("The server no longer knows this job: it may have been restarted.", "warning")
         assert it.statuses(batch) == [JobStatus.QUEUED]

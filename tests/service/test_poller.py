@@ -22,7 +22,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.comfy.stub_servers import everywhere, serving
 from tests.waiting import eventually
-from tests.watcher import small_order, watching
+from tests.watcher import small_batch, watching
 
 
 async def test_a_poller_can_be_cancelled_while_a_poll_is_requested() -> None:
@@ -65,7 +65,7 @@ async def test_a_failed_poll_delays_the_next_one_only_a_little(monkeypatch: pyte
 async def test_a_live_link_is_polled_often_only_while_its_frames_are_not_enough(
     behind: int, verified: bool, polled: bool
 ) -> None:
-    live = replace(SessionState(), link=Link(LinkKind.LIVE, socket_open=True, behind=behind))
+    live = replace(SessionState(), link=Link(LinkKind.LIVE, socket_open=True, lag_seconds=behind))
     identity = IdentityCheck(lambda _: None, lambda _: None, lambda: None)
     poller = Poller(lambda _: None, lambda: live, identity)
     async with SimServer(SimConfig(load_seconds=0)) as sim, ComfyClient(Server.from_url(sim.url)) as client:
@@ -115,7 +115,7 @@ async def test_two_polls_at_once_count_an_arrival_once() -> None:
         poller.socket_opened()
         poller.announce(0)
         await poller.poll(client)
-        (graph,) = small_order(1, model=sim.config.checkpoints[0]).graphs
+        (graph,) = small_batch(1, model=sim.config.checkpoints[0]).graphs
         await client.submit(graph, prompt_id=str(uuid4()), client_id="them", marks={})
         await eventually(lambda: sim.queue.history, "its end")
         poller.announce(1)

@@ -94,7 +94,7 @@ async def lost_post(folder: Path, *, sockets: bool = True) -> AsyncIterator[tupl
             kind = LinkKind.LIVE if sockets else LinkKind.POLLING
             await eventually(lambda: watcher.state.link.kind is kind, f"{kind}")
             lost = sim.faults.fail(502, "/prompt", method="POST")
-            batch = await watcher.order(1, model=MODEL)
+            batch = await watcher.submit(1, model=MODEL)
             await eventually(lambda: lost.hits, "the POST")
             yield sim, watcher, batch
 
@@ -124,14 +124,14 @@ async def test_a_prompt_that_was_resent_since_is_no_evidence(tmp_path: Path, mon
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
-            first = await watcher.order(1, model=MODEL)
+            first = await watcher.submit(1, model=MODEL)
             await watcher.until(first, JobStatus.QUEUED)
             lost = sim.faults.fail(502, "/prompt", method="POST")
-            second = await watcher.order(1, model=MODEL)
+            second = await watcher.submit(1, model=MODEL)
             await eventually(lambda: lost.hits, "the POST")
             await sim.restart()
             await watcher.until(first, JobStatus.LOST)
-            watcher.service.resend(first.prompts)
+            watcher.service.resend(first.prompt_ids)
             await watcher.until(first, JobStatus.SUBMITTING)
         sim.faults.clear()
         monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)

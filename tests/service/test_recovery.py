@@ -18,7 +18,7 @@ from comfytui.sim.server import SimServer
 from tests.faults.fast_timings import use_fast_timings
 from tests.faults.fault_case import MODEL, FaultCase, fault_case
 from tests.waiting import eventually
-from tests.watcher import small_order, watching
+from tests.watcher import small_batch, watching
 
 CONFIG = SimConfig(steps_per_second=20, load_seconds=0.1)
 
@@ -30,7 +30,7 @@ def fast_timings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def made_unseen(cell: FaultCase, images: int, made: int, size: int = 64) -> Batch:
     """A batch of which some images were made while the link was down, before the server was restarted."""
-    batch = await cell.watcher.order(images, model=MODEL, steps=12, width=size, height=size)
+    batch = await cell.watcher.submit(images, model=MODEL, steps=12, width=size, height=size)
     await cell.watcher.queued(batch)
     await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
     cell.proxy.go_down()
@@ -72,9 +72,9 @@ async def test_the_head_of_a_large_image_is_enough(monkeypatch: pytest.MonkeyPat
 
 async def test_a_job_that_did_not_finish_is_not_found() -> None:
     async with fault_case(CONFIG) as cell:
-        earlier = await cell.watcher.order(2, model=MODEL)
+        earlier = await cell.watcher.submit(2, model=MODEL)
         await cell.watcher.until(earlier, JobStatus.SUCCEEDED)
-        batch = await cell.watcher.order(1, model=MODEL, steps=400)
+        batch = await cell.watcher.submit(1, model=MODEL, steps=400)
         await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
         await cell.sim.restart()
         await cell.watcher.until(batch, patience=20)
@@ -87,13 +87,13 @@ async def test_a_job_that_did_not_finish_is_not_found() -> None:
 async def test_a_found_job_stays_finished_in_the_next_session(tmp_path: Path) -> None:
     async with SimServer(CONFIG) as sim:
         async with watching(Server.from_url(sim.url), folder=tmp_path) as first:
-            batch = await first.order(1, model=MODEL, steps=12)
+            batch = await first.submit(1, model=MODEL, steps=12)
             await eventually(lambda: first.state.run and first.state.run.step, "a step")
         await eventually(lambda: sim.queue.history, "the end")
         await sim.restart()
         async with watching(Server.from_url(sim.url), folder=tmp_path) as second:
             await eventually(lambda: lost_jobs(second.state), "the loss")
-            found = second.service.recover_outputs(batch.prompts)
+            found = second.service.recover_outputs(batch.prompt_ids)
             await eventually(found.done, "the answer")
             assert found.result() == 1
         async with watching(Server.from_url(sim.url), folder=tmp_path) as third:
@@ -120,10 +120,10 @@ async def test_an_image_that_cannot_be_read_does_not_end_the_search() -> None:
 
 async def test_a_job_with_missing_images_is_not_finished() -> None:
     async with fault_case(CONFIG) as cell:
-        (graph,) = small_order(1, model=MODEL).graphs
+        (graph,) = small_batch(1, model=MODEL).graphs
         saves = graph["9"]
         twice = {**graph, "50": {**saves, "inputs": {**saves["inputs"], "filename_prefix": "second"}}}
-        await cell.watcher.order(1, model=MODEL)
+        await cell.watcher.submit(1, model=MODEL)
         await cell.all_ran(1)
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
             await client.submit(twice, prompt_id=str(uuid4()), client_id="me", marks={})
@@ -138,33 +138,35 @@ async def test_a_job_with_missing_images_is_not_finished() -> None:
 async def test_dismissed_jobs_are_no_longer_lost() -> None:
     async with fault_case(CONFIG) as cell:
         batch = await made_unseen(cell, images=3, made=1)
-        cell.watcher.service.cancel(batch.prompts[0])
-        await eventually(lambda: [job.prompt_id for job in lost_jobs(cell.state)] == list(batch.prompts[1:]), "the one")
+        cell.watcher.service.cancel(batch.prompt_ids[0])
+        await eventually(
+            lambda: [job.prompt_id for job in lost_jobs(cell.state)] == list(batch.prompt_ids[1:]), "the one"
+        )
         cell.watcher.service.cancel_batch(batch.id)
         await eventually(lambda: not lost_jobs(cell.state), "the rest")
         assert {job.status for job in cell.watcher.jobs(batch)} == {JobStatus.CANCELLED}
         messages = ["Dismissed: it was lost, and will not be resent.", "2 lost dismissed."]
-        await eventually(lambda: cell.watcher.sentences == messages, "the messages")
+        await eventually(lambda: cell.watcher.messages == messages, "the messages")
         assert len(cell.sim.submitted) == 3
 
 
 async def test_many_lost_jobs_are_searched_in_one_page_of_the_history() -> None:
     async with fault_case(replace(CONFIG, steps_per_second=0)) as cell:
-        batch = await cell.watcher.order(12, model=MODEL)
+        batch = await cell.watcher.submit(12, model=MODEL)
         await eventually(lambda: len(cell.sim.queue.history) == 12, "their entries")
         one_by_one = cell.sim.faults.delay(0.0, "/history/")
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
-            wanted = [*batch.prompts, *(str(uuid4()) for _ in range(20))]
+            wanted = [*batch.prompt_ids, *(str(uuid4()) for _ in range(20))]
             known = await recovery.finished_in_history(wanted, client)
-        assert [past.prompt.prompt_id for past in known] == list(batch.prompts)
+        assert [past.prompt.prompt_id for past in known] == list(batch.prompt_ids)
         assert one_by_one.hits == 0
 
 
 async def test_few_lost_jobs_are_requested_one_by_one_and_a_failed_request_hides_no_other() -> None:
     async with fault_case(replace(CONFIG, steps_per_second=0)) as cell:
-        batch = await cell.watcher.order(3, model=MODEL)
+        batch = await cell.watcher.submit(3, model=MODEL)
         await eventually(lambda: len(cell.sim.queue.history) == 3, "their entries")
-        cell.sim.faults.fail(500, f"/history/{batch.prompts[1]}")
+        cell.sim.faults.fail(500, f"/history/{batch.prompt_ids[1]}")
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
-            known = await recovery.finished_in_history(batch.prompts, client)
-        assert [past.prompt.prompt_id for past in known] == [batch.prompts[0], batch.prompts[2]]
+            known = await recovery.finished_in_history(batch.prompt_ids, client)
+        assert [past.prompt.prompt_id for past in known] == [batch.prompt_ids[0], batch.prompt_ids[2]]

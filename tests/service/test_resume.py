@@ -23,7 +23,7 @@ async def test_a_restart_shows_the_running_image_live_and_those_that_ended_meanw
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
-            batch = await watcher.order(4, previews=True, model=MODEL, steps=STEPS)
+            batch = await watcher.submit(4, previews=True, model=MODEL, steps=STEPS)
             await watcher.until(batch, JobStatus.QUEUED)
             await gate.let_steps(STEPS + 3)
             await eventually(lambda: watcher.line(batch) == "Image 2 of 4 - Step 3/8 (37%)", "the third step")
@@ -38,14 +38,14 @@ async def test_a_restart_shows_the_running_image_live_and_those_that_ended_meanw
             await eventually(lambda: watcher.line(batch).startswith("Image 3 of 4"), "the third image")
             await gate.let_steps(1)
             await eventually(lambda: watcher.line(batch) == "Image 3 of 4 - Step 4/8 (50%)", "the next step, live")
-            await eventually(lambda: previewed(watcher) == [batch.prompts[2]], "a preview")
+            await eventually(lambda: previewed(watcher) == [batch.prompt_ids[2]], "a preview")
             await eventually(lambda: all(job.outputs for job in watcher.jobs(batch)[:2]), "the first images")
             assert statuses(watcher, batch)[:2] == [JobStatus.SUCCEEDED] * 2
             await gate.let_all()
             jobs = await watcher.until(batch)
             assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 4
             assert len({output for job in jobs for output in job.outputs}) == 4
-        assert ids(sim) == list(batch.prompts)
+        assert ids(sim) == list(batch.prompt_ids)
 
 
 def succeeded(watcher: Watcher, batch: Batch) -> bool:
@@ -65,7 +65,7 @@ async def test_a_fresh_start_shows_nothing_and_leaves_earlier_batches_alone(tmp_
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
-            old = await watcher.order(2, model=MODEL)
+            old = await watcher.submit(2, model=MODEL)
             await watcher.until(old, JobStatus.QUEUED)
             before = watcher.state.client_ids
         async with watching(server, folder=tmp_path, fresh=True) as watcher:
@@ -74,14 +74,14 @@ async def test_a_fresh_start_shows_nothing_and_leaves_earlier_batches_alone(tmp_
             assert not watcher.state.batches
             assert not any(job.mine for job in watcher.state.jobs.values())
             assert not before & watcher.state.client_ids
-            new = await watcher.order(1, model=MODEL)
+            new = await watcher.submit(1, model=MODEL)
             await watcher.until(new, JobStatus.QUEUED)
         await gate.let_all()
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, old)
             assert watcher.state.client_ids > before
             assert all(job.outputs for job in [*await watcher.until(old), *await watcher.until(new)])
-        assert ids(sim) == [*old.prompts, *new.prompts]
+        assert ids(sim) == [*old.prompt_ids, *new.prompt_ids]
 
 
 async def test_two_processes_at_once_have_client_ids_of_their_own(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ async def test_two_processes_at_once_have_client_ids_of_their_own(tmp_path: Path
                 held.append(watcher.state.client_ids - watcher.state.held_elsewhere)
             assert not held[0] & held[1]
             for watcher, beside in ((one, other), (other, one)):
-                batches.append(await watcher.order(2, model=MODEL))
+                batches.append(await watcher.submit(2, model=MODEL))
                 await resumed(beside, batches[-1])
             for watcher, batch in zip((one, other), batches, strict=True):
                 await watcher.until(batch, JobStatus.QUEUED)
@@ -108,7 +108,7 @@ async def test_two_processes_at_once_have_client_ids_of_their_own(tmp_path: Path
                 for batch in batches:
                     await eventually(partial(succeeded, watcher, batch), "the whole batch")
                     assert all(job.mine and job.outputs for job in watcher.jobs(batch))
-        assert sorted(ids(sim)) == sorted(prompt for batch in batches for prompt in batch.prompts)
+        assert sorted(ids(sim)) == sorted(prompt for batch in batches for prompt in batch.prompt_ids)
 
 
 async def test_every_free_client_id_is_claimed_and_gets_a_socket(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ async def test_every_free_client_id_is_claimed_and_gets_a_socket(tmp_path: Path)
             for _ in range(3):
                 watcher = await stack.enter_async_context(watching(server, folder=tmp_path, fresh=True))
                 await watcher.live()
-                batches.append(await watcher.order(2, previews=True, model=MODEL, steps=STEPS))
+                batches.append(await watcher.submit(2, previews=True, model=MODEL, steps=STEPS))
                 await watcher.until(batches[-1], JobStatus.QUEUED)
                 before |= watcher.state.client_ids
         async with watching(server, folder=tmp_path) as watcher:
@@ -134,10 +134,10 @@ async def test_every_free_client_id_is_claimed_and_gets_a_socket(tmp_path: Path)
             await gate.let_all()
             for batch in batches:
                 assert all(job.outputs for job in await watcher.until(batch))
-            new = await watcher.order(1, model=MODEL)
+            new = await watcher.submit(1, model=MODEL)
             await watcher.until(new)
-            assert set(previewed(watcher)) <= {prompt for batch in batches for prompt in batch.prompts}
-        assert ids(sim) == [prompt for batch in (*batches, new) for prompt in batch.prompts]
+            assert set(previewed(watcher)) <= {prompt for batch in batches for prompt in batch.prompt_ids}
+        assert ids(sim) == [prompt for batch in (*batches, new) for prompt in batch.prompt_ids]
 
 
 async def test_ended_and_rejected_jobs_are_shown_again_after_a_restart(tmp_path: Path) -> None:
@@ -145,14 +145,14 @@ async def test_ended_and_rejected_jobs_are_shown_again_after_a_restart(tmp_path:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
-            good, bad = await watcher.order(2, model=MODEL), await watcher.order(2, model="none.safetensors")
+            good, bad = await watcher.submit(2, model=MODEL), await watcher.submit(2, model="none.safetensors")
             before = [*await watcher.until(good), *await watcher.until(bad)]
             assert statuses(watcher, bad) == [JobStatus.REJECTED] * 2
         # The server need not know them any more.
         await sim.restart()
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, good)
-            await watcher.until(await watcher.order(1, model=MODEL), JobStatus.SUCCEEDED)
+            await watcher.until(await watcher.submit(1, model=MODEL), JobStatus.SUCCEEDED)
             after = [*watcher.jobs(good), *watcher.jobs(bad)]
         assert list(watcher.state.batches)[:2] == [good.id, bad.id]
         for old, new in zip(before, after, strict=True):
@@ -167,7 +167,7 @@ async def test_a_job_that_was_wrongly_marked_lost_comes_back(tmp_path: Path) -> 
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
-            batch = await watcher.order(2, model=MODEL)
+            batch = await watcher.submit(2, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
             hidden, sim.queue.pending = sim.queue.pending, []
             sim.queue.changed()
@@ -182,7 +182,7 @@ async def test_a_job_that_was_wrongly_marked_lost_comes_back(tmp_path: Path) -> 
             assert watcher.state.client_ids == before
             await gate.let_all()
             assert all(job.outputs for job in await watcher.until(batch))
-        assert ids(sim) == list(batch.prompts)
+        assert ids(sim) == list(batch.prompt_ids)
 
 
 async def test_a_lost_job_is_lost_after_a_restart_and_can_be_resent(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ async def test_a_lost_job_is_lost_after_a_restart_and_can_be_resent(tmp_path: Pa
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
-            batch = await watcher.order(2, model=MODEL)
+            batch = await watcher.submit(2, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
         await sim.restart()
         async with watching(server, folder=tmp_path) as watcher:
@@ -199,7 +199,7 @@ async def test_a_lost_job_is_lost_after_a_restart_and_can_be_resent(tmp_path: Pa
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             assert statuses(watcher, batch) == [JobStatus.LOST] * 2
-            watcher.service.resend(batch.prompts)
+            watcher.service.resend(batch.prompt_ids)
             await watcher.until(batch, JobStatus.QUEUED)
         first, again = sim.submitted[:2], sim.submitted[2:]
         assert [body["prompt"] for body in again] == [body["prompt"] for body in first]

@@ -47,7 +47,7 @@ async def unanswered(sim: SimServer, folder: Path, images: int) -> Batch:
     with sim.faults.fail(502, "/prompt", method="POST") as lost:
         async with watching(Server.from_url(sim.url), folder=folder) as watcher:
             await watcher.live()
-            batch = await watcher.order(images, model=MODEL)
+            batch = await watcher.submit(images, model=MODEL)
             await eventually(lambda: lost.hits, "the POST")
     return batch
 
@@ -60,14 +60,14 @@ async def test_the_next_start_sends_what_is_unsent(tmp_path: Path, monkeypatch: 
         after(monkeypatch, sim, 3, lambda: sim.faults.fail(503, "/prompt", method="POST"))
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
-            batch = await watcher.order(8, model=MODEL)
+            batch = await watcher.submit(8, model=MODEL)
             await eventually(lambda: watcher.line(batch) == "3 of 8 sent", "three")
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             await eventually(lambda: watcher.line(batch) == "3 of 8 sent", "three again")
             sim.faults.clear()
             await watcher.until(batch, JobStatus.QUEUED)
-        assert ids(sim) == list(batch.prompts)
+        assert ids(sim) == list(batch.prompt_ids)
 
 
 @pytest.mark.usefixtures("short_pauses")
@@ -78,13 +78,13 @@ async def test_the_next_start_searches_for_an_unconfirmed_prompt(tmp_path: Path,
         held = sim.faults.hold_responses("/prompt", method="POST", times=1, processed=processed)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
-            batch = await watcher.order(2, model=MODEL)
+            batch = await watcher.submit(2, model=MODEL)
             await eventually(lambda: held.hits and len(sim.submitted) == processed, "the POST")
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             held.end()
             jobs = await watcher.until(batch)
-        assert ids(sim) == list(batch.prompts)
+        assert ids(sim) == list(batch.prompt_ids)
         assert all(job.outputs for job in jobs)
 
 
@@ -99,7 +99,7 @@ async def test_a_prompt_that_never_arrived_is_sent_by_the_next_start(
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             await watcher.until(batch)
-        assert ids(sim) == list(batch.prompts)
+        assert ids(sim) == list(batch.prompt_ids)
 
 
 @pytest.mark.usefixtures("short_pauses")
@@ -110,7 +110,7 @@ async def test_a_prompt_that_a_poll_found_under_an_id_of_the_server_is_not_sent_
         held = sim.faults.hold_responses("/prompt", method="POST", times=1, processed=True)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
-            batch = await watcher.order(2, model=MODEL)
+            batch = await watcher.submit(2, model=MODEL)
             await eventually(lambda: held.hits and sim.submitted, "the POST")
             watcher.service.reconnect()
             await eventually(lambda: statuses(watcher, batch)[:1] == [JobStatus.QUEUED], "its adoption")
@@ -135,12 +135,12 @@ async def test_a_lost_job_with_an_id_of_the_server_is_resent_by_the_next_start(
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
-            batch = await watcher.order(2, model=MODEL)
+            batch = await watcher.submit(2, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
             await sim.restart()
             await watcher.until(batch, JobStatus.LOST)
             refused = sim.faults.fail(502, "/prompt", method="POST")
-            watcher.service.resend(watcher.state.batches[batch.id].prompts)
+            watcher.service.resend(watcher.state.batches[batch.id].prompt_ids)
             await eventually(lambda: refused.hits, "the POST")
         refused.end()
         async with watching(server, folder=tmp_path) as watcher:
@@ -155,20 +155,20 @@ async def test_jobs_that_one_start_resent_are_live_in_the_next(tmp_path: Path) -
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
-            batch = await watcher.order(2, model=MODEL, steps=8)
+            batch = await watcher.submit(2, model=MODEL, steps=8)
             await watcher.until(batch, JobStatus.QUEUED)
             await sim.restart()
             await watcher.until(batch, JobStatus.LOST)
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
-            watcher.service.resend(batch.prompts)
+            watcher.service.resend(batch.prompt_ids)
             await watcher.until(batch, JobStatus.QUEUED)
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             assert {body["client_id"] for body in sim.submitted[2:]} <= watcher.state.client_ids
             await gate.let_steps(2)
             await eventually(partial(shows, watcher, batch, "Image 1 of 2 - Step 2/8 (25%)"), "its steps")
-        assert ids(sim) == [*batch.prompts, *batch.prompts]
+        assert ids(sim) == [*batch.prompt_ids, *batch.prompt_ids]
 
 
 @pytest.mark.usefixtures("short_pauses")
@@ -184,7 +184,7 @@ async def test_a_clock_that_was_set_back_does_not_prolong_the_search(
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             await watcher.until(batch, patience=20)
-        assert ids(sim) == list(batch.prompts)
+        assert ids(sim) == list(batch.prompt_ids)
 
 
 @pytest.mark.usefixtures("short_pauses")
@@ -194,16 +194,16 @@ async def test_a_requested_cancel_is_carried_out_by_the_next_start(tmp_path: Pat
         held = sim.faults.hold_responses("/prompt", method="POST", times=1, processed=True)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
-            batch = await watcher.order(1, model=MODEL)
+            batch = await watcher.submit(1, model=MODEL)
             await eventually(lambda: held.hits, "the POST")
-            watcher.service.cancel(*batch.prompts)
-            await eventually(lambda: watcher.sentences, "the withdrawal")
+            watcher.service.cancel(*batch.prompt_ids)
+            await eventually(lambda: watcher.messages, "the withdrawal")
         held.end()
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             await watcher.until(batch, JobStatus.CANCELLED, JobStatus.INTERRUPTED)
             await eventually(lambda: not sim.queue.remaining, "an empty queue")
-        assert ids(sim) == list(batch.prompts)
+        assert ids(sim) == list(batch.prompt_ids)
 
 
 @pytest.mark.usefixtures("short_pauses")
@@ -215,11 +215,11 @@ async def test_a_prompt_with_a_damaged_graph_is_rejected_and_the_others_are_sent
         server = Server.from_url(sim.url)
         batch = await unanswered(sim, tmp_path, 3)
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
-            db.execute("UPDATE prompts SET graph = x'00' WHERE prompt_id = ?", (batch.prompts[1],))
+            db.execute("UPDATE prompts SET graph = x'00' WHERE prompt_id = ?", (batch.prompt_ids[1],))
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             jobs = await watcher.until(batch)
         assert [job.status for job in jobs] == [JobStatus.SUCCEEDED, JobStatus.REJECTED, JobStatus.SUCCEEDED]
         assert jobs[1].failure is not None
         assert "damaged" in jobs[1].failure.message
-        assert ids(sim) == [batch.prompts[0], batch.prompts[2]]
+        assert ids(sim) == [batch.prompt_ids[0], batch.prompt_ids[2]]

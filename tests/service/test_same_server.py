@@ -59,16 +59,16 @@ async def test_jobs_of_another_process_can_be_seen_and_cancelled_but_not_sent(
         async with first if started_first else second as one, second if started_first else first as other:
             await one.live()
             await other.live()
-            batch = await one.order(3, model=MODEL, steps=STEPS)
+            batch = await one.submit(3, model=MODEL, steps=STEPS)
             await gate.let_steps(3)
             await eventually(lambda: one.line(batch) == "Image 1 of 3 - Step 3/8 (37%)", "the third step")
             jobs = await mine(other, batch, JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.QUEUED)
             assert [job.batch_tag and job.batch_tag.index for job in jobs] == [1, 2, 3]
             assert other.line(batch) == "Image 1 of 3 - step unknown"
-            other.service.cancel(batch.prompts[1])
-            await eventually(lambda: other.sentences == ["Removed from the queue before it ran."], "the answer")
-            other.service.cancel(batch.prompts[0])
-            await eventually(lambda: other.sentences[1:] == ["Interrupt sent: the job stops at its next step."])
+            other.service.cancel(batch.prompt_ids[1])
+            await eventually(lambda: other.messages == ["Removed from the queue before it ran."], "the answer")
+            other.service.cancel(batch.prompt_ids[0])
+            await eventually(lambda: other.messages[1:] == ["Interrupt sent: the job stops at its next step."])
             await gate.let_steps(2)
             await mine(other, batch, JobStatus.INTERRUPTED, JobStatus.CANCELLED, JobStatus.RUNNING)
             # The frames still go to the process that submitted it.
@@ -76,7 +76,7 @@ async def test_jobs_of_another_process_can_be_seen_and_cancelled_but_not_sent(
             assert set(sim.sockets.clients) == {*held(one), *held(other)}
             await gate.let_all()
             await mine(other, batch, JobStatus.INTERRUPTED, JobStatus.CANCELLED, JobStatus.SUCCEEDED)
-        assert ids(sim) == list(batch.prompts)
+        assert ids(sim) == list(batch.prompt_ids)
 
 
 async def test_lost_jobs_of_another_process_are_resent_by_their_owner_only(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ async def test_lost_jobs_of_another_process_are_resent_by_their_owner_only(tmp_p
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as one:
             await one.live()
-            batch = await one.order(2, model=MODEL)
+            batch = await one.submit(2, model=MODEL)
             await one.until(batch, JobStatus.QUEUED)
             async with watching(server, folder=tmp_path) as other:
                 await mine(other, batch, JobStatus.QUEUED, JobStatus.QUEUED)
@@ -94,10 +94,10 @@ async def test_lost_jobs_of_another_process_are_resent_by_their_owner_only(tmp_p
                 # Only the process that can re-send it notifies its user of the loss.
                 assert not any(isinstance(notice, JobEnded) for notice in other.notices)
                 await eventually(lambda: any(isinstance(notice, JobEnded) for notice in one.notices), "the loss")
-                other.service.resend(batch.prompts)
-                one.service.resend(batch.prompts)
+                other.service.resend(batch.prompt_ids)
+                one.service.resend(batch.prompt_ids)
                 await mine(other, batch, JobStatus.QUEUED, JobStatus.QUEUED)
-        assert ids(sim) == [*batch.prompts, *batch.prompts]
+        assert ids(sim) == [*batch.prompt_ids, *batch.prompt_ids]
 
 
 async def claimed_by(sim: SimServer, watcher: Watcher) -> None:
@@ -118,7 +118,7 @@ async def test_jobs_of_a_process_that_ended_are_live_and_recorded_in_the_one_tha
             await other.live()
             async with watching(server, folder=tmp_path) as one:
                 await one.live()
-                batch = await one.order(3, model=MODEL, steps=STEPS)
+                batch = await one.submit(3, model=MODEL, steps=STEPS)
                 await mine(other, batch, JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.QUEUED)
             await gate.let_steps(STEPS)
             await mine(other, batch, JobStatus.SUCCEEDED, JobStatus.RUNNING, JobStatus.QUEUED)
@@ -133,9 +133,9 @@ async def test_jobs_of_a_process_that_ended_are_live_and_recorded_in_the_one_tha
         await sim.restart()
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
-            await watcher.until(await watcher.order(1, model=MODEL), JobStatus.SUCCEEDED)
+            await watcher.until(await watcher.submit(1, model=MODEL), JobStatus.SUCCEEDED)
             assert [row[2] for row in journal_rows(tmp_path)][:3] == ["succeeded"] * 3
-        assert ids(sim)[:3] == list(batch.prompts)
+        assert ids(sim)[:3] == list(batch.prompt_ids)
 
 
 @pytest.mark.parametrize("version", ["0.33.0", "0.3.40"])
@@ -154,7 +154,7 @@ async def test_unsent_images_of_a_process_that_ended_are_sent_once_by_the_one_th
                 await one.live()
                 # The server has the first one, but its answer is held, and the second one waits for that.
                 answer = sim.faults.hold_responses("/prompt", method="POST", processed=True)
-                batch = await one.order(2, model=MODEL)
+                batch = await one.submit(2, model=MODEL)
                 await eventually(lambda: statuses(other, batch) == [JobStatus.RUNNING], "the first image")
             answer.end()
             await claimed_by(sim, other)
@@ -175,17 +175,17 @@ async def test_a_job_that_one_process_cancels_is_cancelled_in_the_other_too(tmp_
         elsewhere = Server.from_url(sim.url.replace("127.0.0.1", "localhost"))
         async with watching(Server.from_url(sim.url), folder=tmp_path) as one:
             await one.live()
-            batch = await one.order(3, model=MODEL)
+            batch = await one.submit(3, model=MODEL)
             await gate.let_steps(1)
             async with watching(elsewhere, folder=tmp_path) as other:
                 await mine(other, batch, JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.QUEUED)
                 watcher = one if by_owner else other
-                watcher.service.cancel(batch.prompts[1])
+                watcher.service.cancel(batch.prompt_ids[1])
                 expected = JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.QUEUED
                 await mine(one, batch, *expected)
                 await mine(other, batch, *expected)
                 watcher.service.cancel_batch(batch.id)
-                await eventually(lambda: watcher.sentences[1:] == ["1 removed, 1 interrupted."], "the answer")
+                await eventually(lambda: watcher.messages[1:] == ["1 removed, 1 interrupted."], "the answer")
                 await gate.let_all()
                 expected = JobStatus.INTERRUPTED, JobStatus.CANCELLED, JobStatus.CANCELLED
                 await mine(one, batch, *expected)
@@ -201,18 +201,18 @@ async def test_a_job_that_another_process_dismissed_is_not_resent(tmp_path: Path
         async with watching(server, folder=tmp_path) as one, watching(server, folder=tmp_path) as other:
             await one.live()
             await other.live()
-            batch = await one.order(2, model=MODEL)
+            batch = await one.submit(2, model=MODEL)
             await mine(other, batch, JobStatus.QUEUED, JobStatus.QUEUED)
             await sim.restart()
             await mine(one, batch, JobStatus.LOST, JobStatus.LOST)
             await mine(other, batch, JobStatus.LOST, JobStatus.LOST)
             await eventually(lambda: counted(tmp_path, JobStatus.LOST) == 2, "the loss in the journal")
-            other.service.cancel(batch.prompts[0])
+            other.service.cancel(batch.prompt_ids[0])
             await eventually(lambda: counted(tmp_path, JobStatus.CANCELLED) == 1, "the dismissal in the journal")
-            one.service.resend(batch.prompts)
+            one.service.resend(batch.prompt_ids)
             await mine(one, batch, JobStatus.CANCELLED, JobStatus.QUEUED)
             await mine(other, batch, JobStatus.CANCELLED, JobStatus.QUEUED)
-        assert ids(sim) == [*batch.prompts, batch.prompts[1]]
+        assert ids(sim) == [*batch.prompt_ids, batch.prompt_ids[1]]
 
 
 @pytest.mark.parametrize("way", ["name", "tunnel", "configured"])
@@ -226,7 +226,7 @@ async def test_a_batch_is_resumed_at_another_address_of_its_server(tmp_path: Pat
         }
         async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
             await watcher.live()
-            batch = await watcher.order(3, model=MODEL, steps=STEPS)
+            batch = await watcher.submit(3, model=MODEL, steps=STEPS)
             await watcher.until(batch, JobStatus.QUEUED)
             await gate.let_steps(STEPS + 2)
             await eventually(lambda: shows(watcher, batch, "Image 2 of 3 - Step 2/8 (25%)"), "the second image")
@@ -238,7 +238,7 @@ async def test_a_batch_is_resumed_at_another_address_of_its_server(tmp_path: Pat
             await eventually(lambda: before <= set(sim.sockets.clients), "the socket of before")
             await gate.let_steps(1)
             await eventually(lambda: shows(watcher, batch, "Image 2 of 3 - Step 3/8 (37%)"), "the next step, live")
-            watcher.service.cancel(batch.prompts[2])
+            watcher.service.cancel(batch.prompt_ids[2])
             await mine(watcher, batch, JobStatus.SUCCEEDED, JobStatus.RUNNING, JobStatus.CANCELLED)
         await gate.let_all()
         # From now on the batch is known to be reached there as well, even if the server has forgotten it.
@@ -246,7 +246,7 @@ async def test_a_batch_is_resumed_at_another_address_of_its_server(tmp_path: Pat
         async with watching(addresses[way], folder=tmp_path) as watcher:
             await resumed(watcher, batch)
             await mine(watcher, batch, JobStatus.SUCCEEDED, JobStatus.LOST, JobStatus.CANCELLED)
-        assert ids(sim) == list(batch.prompts)
+        assert ids(sim) == list(batch.prompt_ids)
 
 
 async def test_unsent_images_are_sent_by_another_address_of_the_same_server(
@@ -256,16 +256,16 @@ async def test_unsent_images_are_sent_by_another_address_of_the_same_server(
     async with SimServer(QUICK, pace=Gate()) as sim, proxy_to(sim.url) as proxy:
         async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
             await watcher.live()
-            sent = await watcher.order(1, model=MODEL)
+            sent = await watcher.submit(1, model=MODEL)
             await watcher.until(sent, JobStatus.QUEUED)
             with sim.faults.fail(502, "/prompt", method="POST") as refused:
-                waiting = await watcher.order(2, model=MODEL)
+                waiting = await watcher.submit(2, model=MODEL)
                 await eventually(lambda: refused.hits, "the POST")
                 await eventually(lambda: statuses(watcher, waiting) == [JobStatus.SUBMITTING] * 2, "the wait")
         monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
         async with watching(Server.from_url(proxy.url), folder=tmp_path) as watcher:
             await mine(watcher, waiting, JobStatus.QUEUED, JobStatus.QUEUED)
-        assert ids(sim) == [*sent.prompts, *waiting.prompts]
+        assert ids(sim) == [*sent.prompt_ids, *waiting.prompt_ids]
 
 
 async def test_two_identical_machines_are_not_confused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,34 +275,34 @@ async def test_two_identical_machines_are_not_confused(tmp_path: Path, monkeypat
     async with SimServer(QUICK, pace=Gate()) as sim, SimServer(QUICK, pace=Gate()) as twin:
         async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
             await watcher.live()
-            sent = await watcher.order(1, model=MODEL)
+            sent = await watcher.submit(1, model=MODEL)
             await watcher.until(sent, JobStatus.QUEUED)
             with sim.faults.fail(502, "/prompt", method="POST") as refused:
-                unsent = await watcher.order(1, model=MODEL)
+                unsent = await watcher.submit(1, model=MODEL)
                 await eventually(lambda: refused.hits, "the POST")
             async with watching(Server.from_url(twin.url), folder=tmp_path) as other:
                 await other.live()
-                there = await other.order(1, model=MODEL)
+                there = await other.submit(1, model=MODEL)
                 await other.until(there, JobStatus.QUEUED)
                 assert list(other.state.batches) == [there.id]
         async with watching(Server.from_url(twin.url), folder=tmp_path) as other:
             await resumed(other, there)
-            await other.until(await other.order(1, model=MODEL), JobStatus.QUEUED)
+            await other.until(await other.submit(1, model=MODEL), JobStatus.QUEUED)
             assert not {sent.id, unsent.id} & set(other.state.batches)
         async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
             await resumed(watcher, sent)
             await mine(watcher, sent, JobStatus.QUEUED)
             await mine(watcher, unsent, JobStatus.QUEUED)
             assert there.id not in watcher.state.batches
-        assert ids(sim) == [*sent.prompts, *unsent.prompts]
-        assert not {*sent.prompts, *unsent.prompts} & set(ids(twin))
+        assert ids(sim) == [*sent.prompt_ids, *unsent.prompt_ids]
+        assert not {*sent.prompt_ids, *unsent.prompt_ids} & set(ids(twin))
 
 
 async def ordered_in_vain(server: Server, folder: Path) -> Batch:
     """Submit a batch at an address where nothing answers, and end the process; return the batch."""
     async with watching(server, folder=folder) as watcher:
         await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "nothing there")
-        batch = await watcher.order(2, model=MODEL)
+        batch = await watcher.submit(2, model=MODEL)
         assert watcher.service.is_durable
     return batch
 
@@ -329,5 +329,5 @@ async def test_a_batch_for_an_address_without_a_server_goes_to_the_first_that_an
             await mine(watcher, batch, JobStatus.SUCCEEDED, JobStatus.SUCCEEDED)
         proxy.lead_to(later.url)
         async with watching(servers[back_by], folder=tmp_path) as watcher:
-            await eventually(lambda: watcher.state.link.kind is LinkKind.OTHER_BOX, "another server")
-        assert (ids(sim), later.submitted) == (list(batch.prompts), [])
+            await eventually(lambda: watcher.state.link.kind is LinkKind.OTHER_SERVER, "another server")
+        assert (ids(sim), later.submitted) == (list(batch.prompt_ids), [])

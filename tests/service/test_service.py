@@ -19,7 +19,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
 from tests.waiting import eventually
-from tests.watcher import Watcher, small_order, watching
+from tests.watcher import Watcher, small_batch, watching
 
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 SLOW = SimConfig(steps_per_second=20, load_seconds=0)
@@ -44,9 +44,9 @@ def ids(sim: SimServer) -> list[str]:
 
 
 async def test_a_batch_is_submitted_once_with_tags_that_restore_it(sim: SimServer, watcher: Watcher) -> None:
-    batch = await watcher.order(3, model=MODEL)
+    batch = await watcher.submit(3, model=MODEL)
     await watcher.until(batch)
-    assert ids(sim) == list(batch.prompts)
+    assert ids(sim) == list(batch.prompt_ids)
     marks = [body["extra_data"]["comfytui"] for body in sim.submitted]
     assert [(batch_tag["batch"], batch_tag["index"], batch_tag["total"]) for batch_tag in marks] == [
         (batch.id, n, 3) for n in (1, 2, 3)
@@ -55,13 +55,13 @@ async def test_a_batch_is_submitted_once_with_tags_that_restore_it(sim: SimServe
 
 
 async def test_every_end_of_my_jobs_is_posted_once(watcher: Watcher) -> None:
-    batch = await watcher.order(3, model=MODEL)
+    batch = await watcher.submit(3, model=MODEL)
     await watcher.until(batch)
 
     def ended() -> list[str]:
         return [notice.job.prompt_id for notice in watcher.notices if isinstance(notice, JobEnded)]
 
-    await eventually(lambda: set(ended()) == set(batch.prompts), "the notices of every end")
+    await eventually(lambda: set(ended()) == set(batch.prompt_ids), "the notices of every end")
     assert len(ended()) == 3
 
 
@@ -69,17 +69,17 @@ async def test_a_prompt_whose_answer_was_lost_is_searched_for_and_not_sent_twice
     async with proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
         lost = proxy.lose_answer_to(b"POST /api/prompt")
-        batch = await watcher.order(3, model=MODEL)
+        batch = await watcher.submit(3, model=MODEL)
         jobs = await watcher.until(batch)
         assert lost.hits == 1
         assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 3
-        assert ids(sim) == list(batch.prompts)
+        assert ids(sim) == list(batch.prompt_ids)
 
 
 async def test_a_dropped_connection_heals_and_the_batch_continues() -> None:
     async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
-        batch = await watcher.order(2, model=MODEL, steps=20)
+        batch = await watcher.submit(2, model=MODEL, steps=20)
         await eventually(lambda: watcher.state.run and watcher.state.run.step > 2, "a step")
         proxy.cut()
         await eventually(lambda: LinkKind.OFFLINE in watcher.kinds(), "the cut")
@@ -122,30 +122,30 @@ async def test_a_batch_submitted_while_the_server_is_down_is_sent_when_it_is_bac
         async with watching(Server.from_url(sim.url)) as watcher:
             await watcher.live()
             await sim.__aexit__(None, None, None)
-            batch = await watcher.order(2, model=MODEL)
+            batch = await watcher.submit(2, model=MODEL)
             await eventually(lambda: all(job.note for job in watcher.jobs(batch)[:1]), "the reason for the delay")
             assert {job.status for job in watcher.jobs(batch)} == {JobStatus.SUBMITTING}
             async with SimServer(QUICK, port=port) as again:
                 await watcher.until(batch)
-                assert ids(again) == list(batch.prompts)
+                assert ids(again) == list(batch.prompt_ids)
 
 
 async def test_an_unsent_prompt_can_be_cancelled() -> None:
     async with SimServer(QUICK) as sim, watching(Server.from_url(sim.url)) as watcher:
         await watcher.live()
         await sim.__aexit__(None, None, None)
-        batch = await watcher.order(2, model=MODEL)
-        watcher.service.cancel(batch.prompts[1])
-        await eventually(lambda: watcher.sentences == ["Dropped before it was sent."], "the drop")
-        assert watcher.state.jobs[batch.prompts[1]].status is JobStatus.CANCELLED
+        batch = await watcher.submit(2, model=MODEL)
+        watcher.service.cancel(batch.prompt_ids[1])
+        await eventually(lambda: watcher.messages == ["Dropped before it was sent."], "the drop")
+        assert watcher.state.jobs[batch.prompt_ids[1]].status is JobStatus.CANCELLED
 
 
 async def test_cancelling_a_job_that_has_ended_says_so(watcher: Watcher) -> None:
-    batch = await watcher.order(1, model=MODEL)
+    batch = await watcher.submit(1, model=MODEL)
     await watcher.until(batch)
-    watcher.service.cancel(batch.prompts[0])
-    await eventually(lambda: watcher.sentences, "an answer")
-    assert watcher.sentences == ["Nothing to cancel: it had already ended (done)."]
+    watcher.service.cancel(batch.prompt_ids[0])
+    await eventually(lambda: watcher.messages, "an answer")
+    assert watcher.messages == ["Nothing to cancel: it had already ended (done)."]
 
 
 async def test_a_crash_is_reported_and_the_service_starts_again(
@@ -168,7 +168,7 @@ async def test_a_crash_is_reported_and_the_service_starts_again(
         failed = next(notice for notice in watcher.notices if isinstance(notice, ServiceFailed))
         assert failed.reason == "RuntimeError: a fault"
         await watcher.live()
-        await watcher.until(await watcher.order(1, model=MODEL))
+        await watcher.until(await watcher.submit(1, model=MODEL))
         assert len(sim.submitted) == 1
     finally:
         await asyncio.to_thread(service.stop)
@@ -181,13 +181,13 @@ async def test_a_first_try_that_finds_no_server_is_reported() -> None:
 
 async def test_two_subscribers_receive_the_same_state(sim: SimServer, watcher: Watcher) -> None:
     other = Watcher(watcher.service)
-    batch = await watcher.order(1, model=MODEL)
+    batch = await watcher.submit(1, model=MODEL)
     await watcher.until(batch)
     await eventually(lambda: other.states and other.states[-1] == watcher.states[-1], "the same state")
 
 
 async def test_the_end_of_another_clients_job_is_shown_too() -> None:
-    (graph,) = small_order(1, model=MODEL, steps=20).graphs
+    (graph,) = small_batch(1, model=MODEL, steps=20).graphs
     async with SimServer(SLOW) as sim, watching(Server.from_url(sim.url)) as watcher:
         await watcher.live()
         async with ComfyClient(watcher.service.server) as other:

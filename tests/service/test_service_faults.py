@@ -21,18 +21,18 @@ from tests.faults.proxy import proxy_to
 from tests.service.test_other_server import mismatch, two_servers
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.waiting import eventually
-from tests.watcher import Watcher, small_order, watching
+from tests.watcher import Watcher, small_batch, watching
 
 
 async def test_the_first_unsent_prompt_can_be_cancelled() -> None:
     async with SimServer(QUICK) as sim, watching(Server.from_url(sim.url)) as watcher:
         await watcher.live()
         await sim.__aexit__(None, None, None)
-        batch = await watcher.order(2, model=MODEL)
+        batch = await watcher.submit(2, model=MODEL)
         await eventually(lambda: watcher.jobs(batch)[0].note, "the delay")
-        watcher.service.cancel(batch.prompts[0])
-        await eventually(lambda: watcher.sentences, "an answer")
-        assert watcher.state.jobs[batch.prompts[0]].status is JobStatus.CANCELLED
+        watcher.service.cancel(batch.prompt_ids[0])
+        await eventually(lambda: watcher.messages, "an answer")
+        assert watcher.state.jobs[batch.prompt_ids[0]].status is JobStatus.CANCELLED
 
 
 async def test_a_cancelled_prompt_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,17 +40,17 @@ async def test_a_cancelled_prompt_is_not_sent_again(monkeypatch: pytest.MonkeyPa
     paused = SimConfig(steps_per_second=2, load_seconds=0)
     async with SimServer(paused) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
-        busy = await watcher.order(1, model=MODEL, steps=1_000)
+        busy = await watcher.submit(1, model=MODEL, steps=1_000)
         await watcher.until(busy, JobStatus.RUNNING)
         proxy.lose_answer_to(b"POST /api/prompt")
-        batch = await watcher.order(1, model=MODEL)
+        batch = await watcher.submit(1, model=MODEL)
         await watcher.until(batch, JobStatus.QUEUED)
-        watcher.service.cancel(batch.prompts[0])
+        watcher.service.cancel(batch.prompt_ids[0])
         await watcher.until(batch, JobStatus.CANCELLED)
-        later = await watcher.order(1, model=MODEL)
+        later = await watcher.submit(1, model=MODEL)
         await watcher.until(later, JobStatus.QUEUED)
-        assert ids(sim) == [*busy.prompts, *batch.prompts, *later.prompts]
-        watcher.service.cancel(busy.prompts[0])
+        assert ids(sim) == [*busy.prompt_ids, *batch.prompt_ids, *later.prompt_ids]
+        watcher.service.cancel(busy.prompt_ids[0])
 
 
 async def test_a_server_that_goes_down_later_is_not_reported_as_a_wrong_address() -> None:
@@ -87,12 +87,12 @@ async def test_the_link_is_not_live_while_the_service_is_down_after_a_crash(
                 raise RuntimeError("a fault")
 
             monkeypatch.setattr(frame_handler, "may_change_queue", broken)
-            thread.submit(small_order(1, model=MODEL))
+            thread.submit(small_batch(1, model=MODEL))
             await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the error")
             assert thread.state.link.kind is not LinkKind.LIVE
             monkeypatch.setattr(frame_handler, "may_change_queue", may_change_queue)
             thread.cancel(next(iter(thread.state.jobs)))
-            await eventually(lambda: watcher.sentences, "an answer to x", 3)
+            await eventually(lambda: watcher.messages, "an answer to x", 3)
         finally:
             await asyncio.to_thread(thread.stop)
 
@@ -129,10 +129,10 @@ async def test_a_crash_while_a_prompt_is_sent_does_not_send_it_twice(monkeypatch
         try:
             watcher = Watcher(thread)
             await watcher.live()
-            batch = await watcher.order(1, model=MODEL)
+            batch = await watcher.submit(1, model=MODEL)
             await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the error")
             await watcher.until(batch)
-            assert ids(sim) == list(batch.prompts)
+            assert ids(sim) == list(batch.prompt_ids)
         finally:
             await asyncio.to_thread(thread.stop)
 
@@ -154,17 +154,17 @@ async def test_a_service_continues_after_a_crash_but_only_with_the_known_server(
         try:
             watcher = Watcher(thread)
             await watcher.live()
-            batch = await watcher.order(2, model=MODEL)
+            batch = await watcher.submit(2, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
             monkeypatch.setattr(Poller, "poll", broken)
             it.first.queue.changed()
             await mismatch(watcher)
-            later = await watcher.order(1, model=MODEL)
+            later = await watcher.submit(1, model=MODEL)
             await eventually(lambda: watcher.jobs(later)[0].note.startswith("A different server"), "why it waits")
             it.switch_to(it.first)
             await watcher.until(later, JobStatus.QUEUED)
             assert not [job for state in watcher.states for job in state.jobs.values() if job.status is JobStatus.LOST]
-            assert (ids(it.first), it.other.submitted) == ([*batch.prompts, *later.prompts], [])
+            assert (ids(it.first), it.other.submitted) == ([*batch.prompt_ids, *later.prompt_ids], [])
         finally:
             await asyncio.to_thread(thread.stop)
 
@@ -175,7 +175,7 @@ async def test_jobs_that_a_restarted_server_lacks_are_lost_within_seconds() -> N
         port = int(sim.url.rpartition(":")[2])
         async with watching(Server.from_url(sim.url)) as watcher:
             await watcher.live()
-            batch = await watcher.order(2, model=MODEL, steps=1_000)
+            batch = await watcher.submit(2, model=MODEL, steps=1_000)
             await eventually(lambda: watcher.state.run and watcher.state.run.step, "a step")
             await sim.__aexit__(None, None, None)
             async with SimServer(slow, port=port):

@@ -55,8 +55,8 @@ class Session:
         planned = planned_batch(batch, total, seed=seed)
         first = len(self.state.jobs)
         self.do(planned)
-        self.do(*(PromptQueued(id_, id_, first + place) for place, id_ in enumerate(planned.batch.prompts)))
-        return planned.batch.prompts
+        self.do(*(PromptQueued(id_, id_, first + place) for place, id_ in enumerate(planned.batch.prompt_ids)))
+        return planned.batch.prompt_ids
 
     def status(self, prompt_id: str) -> JobStatus:
         return self.state.jobs[prompt_id].status

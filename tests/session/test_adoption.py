@@ -39,7 +39,7 @@ def test_tags_restore_a_batch_and_its_counter() -> None:
         )
     )
     batch = session.state.batches["b"]
-    assert (batch.prompts, batch.total, batch.title) == (("p1", "p2", "p3", "p4"), 4, "a red fox")
+    assert (batch.prompt_ids, batch.total, batch.title) == (("p1", "p2", "p3", "p4"), 4, "a red fox")
     assert session.state.jobs["p3"].mine
     session.do(
         HistorySnapshot(
@@ -73,8 +73,8 @@ def test_an_image_that_is_there_twice_is_counted_once() -> None:
             requested_at=1.0,
         )
     )
-    assert session.state.batches["b"].prompts == ("p1",)
-    assert session.state.batches["again"].prompts == ("again",)
+    assert session.state.batches["b"].prompt_ids == ("p1",)
+    assert session.state.batches["again"].prompt_ids == ("again",)
 
 
 def test_a_tag_beyond_its_batch_is_ignored() -> None:
@@ -87,7 +87,7 @@ def test_a_tag_beyond_its_batch_is_ignored() -> None:
             requested_at=9.0,
         )
     )
-    assert session.state.batches["a"].prompts == ("a1", "a2")
+    assert session.state.batches["a"].prompt_ids == ("a1", "a2")
     assert "x" in session.state.batches
 
 

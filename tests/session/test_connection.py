@@ -63,8 +63,8 @@ def link_after(*events: LinkEvent) -> Link:
         ((REFUSED, HttpSucceeded(5.0)), K.POLLING),
         ((REFUSED, HttpFailed("who are you", K.UNAUTHORISED)), K.UNAUTHORISED),
         ((Disconnected("a page", kind=K.NOT_COMFYUI), HttpSucceeded(5.0)), K.POLLING),
-        ((Connected("me"), IdentityMismatch("another")), K.OTHER_BOX),
-        ((Connected("me"), IdentityMismatch("another"), CUT, Connected("me"), HttpSucceeded(1.0)), K.OTHER_BOX),
+        ((Connected("me"), IdentityMismatch("another")), K.OTHER_SERVER),
+        ((Connected("me"), IdentityMismatch("another"), CUT, Connected("me"), HttpSucceeded(1.0)), K.OTHER_SERVER),
         ((Connected("me"), IdentityMismatch("another"), IdentityAccepted()), K.CONNECTING),
     ],
 )
@@ -103,4 +103,4 @@ def test_events_without_effect_return_the_same_link(event: LinkEvent) -> None:
     ],
 )
 def test_a_live_link_reports_how_late_its_frames_are(events: tuple[LinkEvent, ...], behind: int) -> None:
-    assert link_after(*events).behind == behind
+    assert link_after(*events).lag_seconds == behind

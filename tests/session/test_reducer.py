@@ -166,7 +166,7 @@ def test_a_server_that_assigns_its_own_ids() -> None:
         PromptQueued("a2", "x2", 2),
     )
     assert list(session.state.jobs) == ["x1", "x2"]
-    assert session.state.batches["a"].prompts == ("x1", "x2")
+    assert session.state.batches["a"].prompt_ids == ("x1", "x2")
     assert session.status("x1") is S.RUNNING
     assert session.line() == "Image 1 of 2 - Step 1/4 (25%)"
 
@@ -180,7 +180,7 @@ def test_a_server_assigned_id_may_be_queued_before_the_answer() -> None:
             (queued_prompt("x1", 1),), (queued_prompt("x2", 2, batch_tag=batch_tag),), requested_at=session.now + 1
         )
     )
-    assert session.state.batches["a"].prompts == ("x1", "x2")
+    assert session.state.batches["a"].prompt_ids == ("x1", "x2")
     assert session.status("x2") is S.QUEUED
     session.do(PromptQueued("a2", "x2", 2))
     assert list(session.state.jobs) == ["x1", "x2"]

@@ -24,7 +24,7 @@ def test_adopted_jobs_from_the_history_are_limited_in_number() -> None:
     jobs, batches = session.state.jobs, session.state.batches
     assert set(mine) < set(jobs)
     assert [key for key in jobs if key not in mine] == [f"{n // 600}-{n % 600}" for n in range(800, 1_800)]
-    assert {prompt for batch in batches.values() for prompt in batch.prompts} == set(jobs)
+    assert {prompt for batch in batches.values() for prompt in batch.prompt_ids} == set(jobs)
     assert session.line("mine") == "0 of 4 done, 4 failed"
     before = session.state
     assert session.do(HistorySnapshot(tuple(failed(f"0-{n}", 10.0 + n) for n in range(60)))) is before
@@ -35,7 +35,7 @@ def test_images_of_an_adopted_batch_are_dropped_one_by_one() -> None:
     tags = [BatchTag("b", n, 1_100, "once") for n in range(1, 1_101)]
     session.do(HistorySnapshot(tuple(failed(f"p{batch_tag.index}", batch_tag.index, batch_tag) for batch_tag in tags)))
     session.do(HistorySnapshot((failed("later", 9_999.0),)))
-    assert session.state.batches["b"].prompts == tuple(f"p{n}" for n in range(102, 1_101))
+    assert session.state.batches["b"].prompt_ids == tuple(f"p{n}" for n in range(102, 1_101))
 
 
 def test_the_newest_tracebacks_are_kept() -> None:

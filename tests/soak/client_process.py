@@ -19,7 +19,7 @@ from comfytui.service.submission.batch import BatchRequest
 from comfytui.service.thread import ServiceThread
 from comfytui.session.runs import run, stall
 from comfytui.sim.config import DEFAULT_CHECKPOINTS
-from tests.watcher import small_order
+from tests.watcher import small_batch
 
 ARRIVAL_SECONDS = 5.0
 """Seconds; longer than any fault holds a POST."""
@@ -56,7 +56,7 @@ def use_fast_timings() -> None:
 
 
 def batch_request(images: int, seed: int) -> BatchRequest:
-    graphs = [small_order(1, model=DEFAULT_CHECKPOINTS[0], steps=STEPS, seed=seed + n).graphs[0] for n in range(images)]
+    graphs = [small_batch(1, model=DEFAULT_CHECKPOINTS[0], steps=STEPS, seed=seed + n).graphs[0] for n in range(images)]
     return BatchRequest(f"soak {seed}", tuple(graphs), "auto")
 
 

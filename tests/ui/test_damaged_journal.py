@@ -18,7 +18,7 @@ async def test_damaged_value_loses_one_row_with_one_message(tmp_path: Path) -> N
         async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
             await watcher.live()
             for prompt in ("a lighthouse", "a red fox"):
-                await watcher.until(await watcher.order(1, model=QUICK.checkpoints[0], prompt=prompt))
+                await watcher.until(await watcher.submit(1, model=QUICK.checkpoints[0], prompt=prompt))
         # What the server still had would be shown from there.
         await sim.restart()
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:

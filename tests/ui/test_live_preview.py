@@ -36,10 +36,10 @@ def steps_of(it: Screen) -> float:
 async def test_a_preview_comes_through_the_service_for_the_job_that_runs() -> None:
     async with SimServer(SLOW) as sim, watching(Server.from_url(sim.url)) as watcher:
         await watcher.live()
-        batch = await watcher.order(1, previews=True, model=SLOW.checkpoints[0])
+        batch = await watcher.submit(1, previews=True, model=SLOW.checkpoints[0])
         await watcher.until(batch)
         previews = [notice for notice in watcher.notices if isinstance(notice, PreviewReceived)]
-        assert {preview.prompt_id for preview in previews} == set(batch.prompts)
+        assert {preview.prompt_id for preview in previews} == set(batch.prompt_ids)
         assert all(preview.image.startswith(b"\xff\xd8\xff") for preview in previews)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from comfytui.workflow.image_metadata import MAX_TEXT, ImageMetadataError, graph_in, prompt_in
+from comfytui.workflow.image_metadata import MAX_TEXT, ImageMetadataError, extract_graph, extract_prompt
 from tests.hostile.image_bombs import BOMBS, international_text_bomb, many_chunks, many_segments, png_of, text_bomb
 
 GRAPH = {"3": {"class_type": "KSampler", "inputs": {"seed": 5, "text": "狐"}}}
@@ -60,29 +60,29 @@ IMAGES = {
 
 @pytest.mark.parametrize("content", IMAGES.values(), ids=IMAGES.keys())
 def test_the_graph_is_found_where_comfyui_writes_it(content: bytes) -> None:
-    assert graph_in(content) == GRAPH
+    assert extract_graph(content) == GRAPH
 
 
 def test_the_beginning_of_an_image_is_enough() -> None:
     content = with_text(TEXT)
-    assert graph_in(content[: content.index(b"prompt") + len("prompt") + 1 + len(TEXT) + 8]) == GRAPH
-    assert graph_in(content[: content.index(b"prompt") + 20]) is None
+    assert extract_graph(content[: content.index(b"prompt") + len("prompt") + 1 + len(TEXT) + 8]) == GRAPH
+    assert extract_graph(content[: content.index(b"prompt") + 20]) is None
 
 
 @pytest.mark.parametrize("content", IMAGES.values(), ids=IMAGES.keys())
 def test_an_image_without_a_graph_has_none(content: bytes) -> None:
-    assert prompt_in(content.replace(b"prompt", b"tpmorp")) is None
+    assert extract_prompt(content.replace(b"prompt", b"tpmorp")) is None
 
 
 @pytest.mark.parametrize("make", [text_bomb, international_text_bomb, many_chunks, many_segments])
 def test_bombs_are_refused(make: Any) -> None:
     with pytest.raises(ImageMetadataError):
-        prompt_in(make())
+        extract_prompt(make())
 
 
 def test_a_long_text_is_refused() -> None:
     with pytest.raises(ImageMetadataError, match="too large"):
-        prompt_in(png_of(8, 8, (b"tEXt", b"prompt\0" + b" " * MAX_TEXT)))
+        extract_prompt(png_of(8, 8, (b"tEXt", b"prompt\0" + b" " * MAX_TEXT)))
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "[" + "[]," * 400_000 + "0]", "9" * 5_000, "{"])
@@ -90,7 +90,7 @@ def test_an_invalid_or_expensive_graph_is_none(text: str) -> None:
     content = png_of(8, 8, (b"tEXt", b"prompt\0" + text.encode()))
     tracemalloc.start()
     try:
-        assert graph_in(content) is None
+        assert extract_graph(content) is None
         assert tracemalloc.get_traced_memory()[1] < 50 * 2**20
     finally:
         tracemalloc.stop()
@@ -101,7 +101,7 @@ def test_no_image_raises_or_takes_much_memory() -> None:
     tracemalloc.start()
     try:
         for content in contents:
-            graph_in(content)
+            extract_graph(content)
         assert tracemalloc.get_traced_memory()[1] < 50 * 2**20
     finally:
         tracemalloc.stop()
@@ -112,10 +112,10 @@ def test_a_damaged_image_never_raises(name: str, data: st.DataObject) -> None:
     content = bytearray(IMAGES[name])
     for _ in range(data.draw(st.integers(0, 5))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    graph_in(bytes(content[: data.draw(st.integers(0, len(content)))]))
+    extract_graph(bytes(content[: data.draw(st.integers(0, len(content)))]))
 
 
 def test_an_exif_directory_beyond_the_file_is_none() -> None:
     tags = struct.pack("<HHII", 0x0110, 2, 2**32 - 1, 8) * 3
     body = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 65_535) + tags
-    assert graph_in(b"\xff\xd8\xff\xe1" + struct.pack(">H", len(body) + 2) + body + b"\xff\xda\0\x02") is None
+    assert extract_graph(b"\xff\xd8\xff\xe1" + struct.pack(">H", len(body) + 2) + body + b"\xff\xda\0\x02") is None

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from comfytui.workflow.builtin import txt2img
-from comfytui.workflow.fields import Field, Value
-from comfytui.workflow.input_specs import FALLBACK_SPECS, MAX_OPTIONS, InputSpec, check, hint, input_spec_of
+from comfytui.workflow.fields import Field, FieldValue
+from comfytui.workflow.input_specs import FALLBACK_SPECS, MAX_OPTIONS, InputSpec, input_spec_of, parse_input, step_hint
 from comfytui.workflow.nodes import Slot
 
 RECORDING = Path(__file__).parent.parent / "recordings" / "http_surface.jsonl"
@@ -94,8 +94,8 @@ def test_a_node_that_only_provides_a_value_has_no_spec() -> None:
         (Field.MODEL, "unknown yet", "unknown yet"),
     ],
 )
-def test_typed_text_becomes_a_value(field: Field, text: str, value: Value) -> None:
-    checked = check(text, FALLBACK_SPECS[field])
+def test_typed_text_becomes_a_value(field: Field, text: str, value: FieldValue) -> None:
+    checked = parse_input(text, FALLBACK_SPECS[field])
     assert checked == value
     assert type(checked) is type(value)
 
@@ -119,7 +119,7 @@ def test_typed_text_becomes_a_value(field: Field, text: str, value: Value) -> No
 )
 def test_an_error_says_what_is_accepted(field: Field, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=r"must|nothing") as caught:
-        check(text, FALLBACK_SPECS[field], field.label)
+        parse_input(text, FALLBACK_SPECS[field], field.label)
     assert str(caught.value) == message
 
 
@@ -136,7 +136,7 @@ def test_an_error_says_what_is_accepted(field: Field, text: str, message: str) -
 )
 def test_error_messages_for_other_bounds(spec: InputSpec, text: str, message: str) -> None:
     with pytest.raises(ValueError, match="This") as caught:
-        check(text, spec)
+        parse_input(text, spec)
     assert str(caught.value) == message
 
 
@@ -146,27 +146,30 @@ def test_of_a_million_choices_the_first_are_kept_and_the_rest_counted() -> None:
     assert spec is not None
     assert spec.options is not None
     assert len(spec.options) == MAX_OPTIONS
-    assert spec.left_out == 1_000_001 - MAX_OPTIONS
+    assert spec.omitted == 1_000_001 - MAX_OPTIONS
     # A choice that was not kept may still be on the server.
-    assert check("999999", spec) == "999999"
-    assert not spec.lacks("999999")
+    assert parse_input("999999", spec) == "999999"
+    assert not spec.excludes("999999")
 
 
 def test_a_choice_of_the_server_is_accepted() -> None:
-    assert check("b", InputSpec("choice", options=("a", "b"))) == "b"
+    assert parse_input("b", InputSpec("choice", options=("a", "b"))) == "b"
 
 
 def test_a_size_off_its_step_is_accepted_with_a_hint() -> None:
     width = FALLBACK_SPECS[Field.WIDTH]
-    assert hint(1020, width, "Width") == "Width should be a multiple of 8, e.g. 1016"
-    assert hint(1024, width, "Width") is None
-    assert hint(80, InputSpec("int", minimum=1, step=4), "Length") == "Length should be 1 plus a multiple of 4, e.g. 77"
-    assert hint(20, FALLBACK_SPECS[Field.STEPS]) is None
-    assert hint(7.55, FALLBACK_SPECS[Field.CFG]) is None
+    assert step_hint(1020, width, "Width") == "Width should be a multiple of 8, e.g. 1016"
+    assert step_hint(1024, width, "Width") is None
+    assert (
+        step_hint(80, InputSpec("int", minimum=1, step=4), "Length")
+        == "Length should be 1 plus a multiple of 4, e.g. 77"
+    )
+    assert step_hint(20, FALLBACK_SPECS[Field.STEPS]) is None
+    assert step_hint(7.55, FALLBACK_SPECS[Field.CFG]) is None
 
 
 def test_every_field_has_a_fallback_that_accepts_its_default() -> None:
     assert set(FALLBACK_SPECS) == set(Field)
     for spec in FALLBACK_SPECS.values():
         if spec.default is not None:
-            assert check(str(spec.default), spec) == spec.default
+            assert parse_input(str(spec.default), spec) == spec.default

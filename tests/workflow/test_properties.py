@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.workflow.fields import MAX_SEEDS, Field, Key, Value, field_of, find_fields, seed_key
-from comfytui.workflow.graph import Workflow, apply_values, classes_of, read_values, warning_for, workflow_of
-from comfytui.workflow.input_specs import InputSpec, check, input_spec_of
+from comfytui.workflow.fields import MAX_SEEDS, Field, FieldKey, FieldValue, field_of, find_fields, seed_key
+from comfytui.workflow.graph import Workflow, apply_values, classes_of, read_values, seed_warning, workflow_of
+from comfytui.workflow.input_specs import InputSpec, input_spec_of, parse_input
 from comfytui.workflow.nodes import Slot, is_integer, is_number, is_text
 from comfytui.workflow.parameters import GenerationParameters, GraphReader, parameters_of
 
@@ -38,7 +38,7 @@ TEXT_FIELDS = (Field.MODEL, Field.PROMPT, Field.NEGATIVE, Field.SAMPLER, Field.S
 KEYS = (*Field, *(seed_key(index) for index in range(1, MAX_SEEDS)))
 
 
-def values_for(key: Key) -> st.SearchStrategy[Value]:
+def values_for(key: FieldKey) -> st.SearchStrategy[FieldValue]:
     return st.text(max_size=8) if key in TEXT_FIELDS else st.integers(0, 2**64 - 1)
 
 
@@ -110,7 +110,9 @@ def test_slots_exist_have_values_of_the_right_type_and_belong_to_one_field(graph
 
 
 @given(GRAPHS, VALUES)
-def test_applied_values_are_read_back_and_nothing_else_changes(graph: dict[str, Any], values: dict[Key, Value]) -> None:
+def test_applied_values_are_read_back_and_nothing_else_changes(
+    graph: dict[str, Any], values: dict[FieldKey, FieldValue]
+) -> None:
     before = deepcopy(graph)
     workflow = workflow_of("any", graph)
     changed = apply_values(workflow, values)
@@ -119,7 +121,7 @@ def test_applied_values_are_read_back_and_nothing_else_changes(graph: dict[str, 
     assert changed.keys() == graph.keys()
     set_nodes = {slot.node_id for slots in workflow.fields.values() for slot in slots}
     assert all(changed[node_id] is graph[node_id] for node_id in graph.keys() - set_nodes)
-    assert (warning_for(workflow) is None) == (Field.SEED in workflow.fields)
+    assert (seed_warning(workflow) is None) == (Field.SEED in workflow.fields)
 
 
 @given(GRAPHS)
@@ -128,9 +130,9 @@ def test_applying_the_current_values_keeps_the_parameters(graph: dict[str, Any])
     assert parameters_of(apply_values(workflow, read_values(workflow))) == parameters_of(graph)
 
 
-def result_of(typed: str, spec: InputSpec) -> Value | str:
+def result_of(typed: str, spec: InputSpec) -> FieldValue | str:
     try:
-        return check(typed, spec, "Steps")
+        return parse_input(typed, spec, "Steps")
     except ValueError as error:
         return str(error)
 

@@ -12,7 +12,7 @@ import pytest
 from comfytui.workflow import parameters
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field, seed_key
-from comfytui.workflow.graph import apply_values, classes_of, read_values, seed_labels, warning_for, workflow_of
+from comfytui.workflow.graph import apply_values, classes_of, read_values, seed_labels, seed_warning, workflow_of
 from comfytui.workflow.parameters import GraphReader, parameters_of
 from comfytui.workflow.seeds import MAX_RANDOM_SEED, MAX_SEED, SeedMode, SeedRange, seeds_by_image, seeds_for
 from tests.workflow.graphs import Graph, flux, stable_diffusion, unusual
@@ -59,7 +59,7 @@ def test_values_of_missing_fields_are_ignored() -> None:
     [(unusual.no_sampler(), True), (unusual.only_a_seed(), False), (stable_diffusion.sd15(), False)],
 )
 def test_warns_where_no_seed_can_make_images_differ(graph: Graph, warned: bool) -> None:
-    warning = warning_for(workflow_of("any", graph))
+    warning = seed_warning(workflow_of("any", graph))
     assert (warning is not None and "seed" in warning and "cache" in warning) is warned
 
 

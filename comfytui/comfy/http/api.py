@@ -106,7 +106,7 @@ class HttpApi:
             raise not_comfyui(self._server)
         if response.status >= 300:
             raise ServerError(
-                f"{self._server.shown} refused the request with status {response.status}: try again.", response.status
+                f"{self._server.label} refused the request with status {response.status}: try again.", response.status
             )
         if response.html:
             raise not_comfyui(self._server)
@@ -131,7 +131,7 @@ class HttpApi:
             yield
         except LimitExceeded as error:
             raise ServerError(
-                f"{self._server.shown} sent {error} in one answer, which was not read: check what runs there."
+                f"{self._server.label} sent {error} in one answer, which was not read: check what runs there."
             ) from None
         except ValueError:
             raise not_comfyui(self._server) from None

@@ -149,7 +149,7 @@ class Transport:
         """Return the client, made at the first request, since the environment may name a proxy that is not usable."""
         if self._closed:
             # A request may have waited for its turn while the service that it was for ended.
-            raise Unreachable(f"comfytui is not connected to {self._server.shown} right now: try again in a moment.")
+            raise Unreachable(f"comfytui is not connected to {self._server.label} right now: try again in a moment.")
         if single_use:
             self._single_use = self._single_use or self._new_client(keepalive=0, linger=NO_LINGER)
             return self._single_use

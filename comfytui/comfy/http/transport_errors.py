@@ -26,10 +26,10 @@ def check_status(server: Server, response: httpx.Response) -> None:
         raise unauthorized(server, status)
     if status in _TIMEOUT_STATUSES:
         raise TimedOut(
-            f"A proxy in front of {server.shown} gave up waiting ({status}): the server is busy or down, try again."
+            f"A proxy in front of {server.label} gave up waiting ({status}): the server is busy or down, try again."
         )
     if status >= 500:
-        raise ServerError(f"{server.shown} failed with status {status}: look at the server's log.", status)
+        raise ServerError(f"{server.label} failed with status {status}: look at the server's log.", status)
 
 
 def error_of(server: Server, error: Exception, *, closed: bool) -> ComfyError:
@@ -40,7 +40,7 @@ def error_of(server: Server, error: Exception, *, closed: bool) -> ComfyError:
         error: What httpx or the timeout of the whole request raised.
         closed: Whether the transport was closed meanwhile, which times out all its requests.
     """
-    shown = server.shown
+    shown = server.label
     match error:
         case httpx.ConnectTimeout():
             return Unreachable(
@@ -62,11 +62,11 @@ def error_of(server: Server, error: Exception, *, closed: bool) -> ComfyError:
 def bad_encoding(server: Server) -> ServerError:
     """Return the error for a response with a content encoding that cannot be decoded."""
     return ServerError(
-        f"The answer of {server.shown} is damaged, or compressed in a way that comfytui did not ask for: "
+        f"The answer of {server.label} is damaged, or compressed in a way that comfytui did not ask for: "
         "check the proxy in front of it."
     )
 
 
 def too_large(server: Server, limit: int) -> ServerError:
     """Return the error for a response larger than `limit` bytes."""
-    return ServerError(f"The answer of {server.shown} is larger than {-(-limit // MIB)} MiB and was not read.")
+    return ServerError(f"The answer of {server.label} is larger than {-(-limit // MIB)} MiB and was not read.")

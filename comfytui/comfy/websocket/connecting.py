@@ -81,16 +81,16 @@ def connect_error(server: Server, error: Exception) -> ComfyError:
             response.status_code >= 500 or response.status_code in _TEMPORARY_STATUSES
         ):
             status = response.status_code
-            return ServerError(f"{server.shown} answered with status {status}: is ComfyUI running there?", status)
+            return ServerError(f"{server.label} answered with status {status}: is ComfyUI running there?", status)
         case InvalidMessage(__cause__=EOFError() | OSError()):
             # A forwarded port whose remote end is down looks like this.
-            return Unreachable(f"{server.shown} closes the connection at once: is ComfyUI running there?")
+            return Unreachable(f"{server.label} closes the connection at once: is ComfyUI running there?")
         case InvalidMessage():
             raise not_comfyui(server) from None
         case InvalidHandshake():
             status_code = error.response.status_code if isinstance(error, InvalidStatus) else None
             raise upgrade_refused(server, status_code) from None
         case TimeoutError():
-            return TimedOut(f"{server.shown} did not answer: it may be busy, or the connection is broken.")
+            return TimedOut(f"{server.label} did not answer: it may be busy, or the connection is broken.")
         case _:
             return unreachable(server, error, proxied=proxy_of(server) is not None)

@@ -192,12 +192,12 @@ class ConnectionManager:
         """Post a notice if the very first try failed: the address is wrong, or the server is down."""
         if not self._tried and not _wants_login(error):
             self._tried = True
-            self._post(NotReached(self._server.shown, str(error)))
+            self._post(NotReached(self._server.label, str(error)))
 
     def _require_login(self, error: Unauthorized) -> None:
         """Have the user asked for a login where one would help."""
         if _wants_login(error):
-            self._post(LoginRequired(self._server.shown, str(error), self._server.has_credentials, self._login))
+            self._post(LoginRequired(self._server.label, str(error), self._server.has_credentials, self._login))
 
     def _receive(self, client_id: str, message: SocketMessage) -> None:
         match message:
@@ -230,14 +230,16 @@ class ConnectionManager:
                 self._frames.handle(client_id, frame, counts_arrivals=self._counts_arrivals(client_id))
 
     def _show_preview(self, prompt_id: str, image: bytes) -> None:
-        self._post(PreviewReceived(self._server.shown, prompt_id, image))
+        self._post(PreviewReceived(self._server.label, prompt_id, image))
 
     def _update_lag(self, client_id: str, seconds: float) -> None:
         """Apply how late frames are; while they are late, the poller reads what they do not report yet."""
-        was_behind = bool(self._state().link.behind)
+        was_behind = bool(self._state().link.lag_seconds)
         self._lag_seconds[client_id] = seconds
         self._apply(Lagging(max(self._lag_seconds.values())))
-        if bool(self._state().link.behind) != was_behind:  # What late frames reported of the queue was not believed.
+        if (
+            bool(self._state().link.lag_seconds) != was_behind
+        ):  # What late frames reported of the queue was not believed.
             self.poller.request()
 
     def _counts_arrivals(self, client_id: str) -> bool:

@@ -16,7 +16,7 @@ POLL_BUSY, POLL_IDLE = 1.0, 5.0
 """The same where no socket reports what happens."""
 OTHER_SERVER_PAUSE = 30.0
 """Seconds between polls that find out whether the known server is back."""
-GIVEN_UP = frozenset({LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHER_BOX})
+GIVEN_UP = frozenset({LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHER_SERVER})
 """States of the link in which nothing is polled unless the user requests it."""
 
 
@@ -30,10 +30,10 @@ def pause_of(state: SessionState, duration: float, *, ready: bool) -> float | No
     """
     kind = state.link.kind
     if kind in GIVEN_UP:
-        return OTHER_SERVER_PAUSE if kind is LinkKind.OTHER_BOX else None
+        return OTHER_SERVER_PAUSE if kind is LinkKind.OTHER_SERVER else None
     if is_settling(state):
         return SETTLE_PAUSE
-    if kind is LinkKind.LIVE and ready and not state.link.behind:
+    if kind is LinkKind.LIVE and ready and not state.link.lag_seconds:
         return LIVE_BUSY if is_busy(state) else LIVE_IDLE
     return pause_without_socket(state, duration)
 

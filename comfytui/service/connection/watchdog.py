@@ -68,7 +68,7 @@ class Watchdog:
             self._renewed_for, self._renewals = state.run.prompt_id, 0
         given_up = self._renewals >= MAX_RENEWALS
         # Frames that are late are on their way.
-        in_time = state.link.kind is LinkKind.LIVE and not state.link.behind
+        in_time = state.link.kind is LinkKind.LIVE and not state.link.lag_seconds
         return not given_up and in_time and stall_since(state, self._last_run_frame, time.monotonic()) is not None
 
     async def _diagnose(self) -> None:

@@ -133,7 +133,7 @@ def _batch(db: sqlite3.Connection, row: Row, reader: GraphReader, damaged_prompt
         raise ValueError("none of its prompts is left")
     damaged_prompts += damaged
     keys = tuple(prompt.key for prompt in prompts)
-    return SavedBatch(replace(batch, prompts=keys), owner, tuple(prompts))
+    return SavedBatch(replace(batch, prompt_ids=keys), owner, tuple(prompts))
 
 
 def _prompt(row: Row, batch: Batch, owner: str, base: bytes, reader: GraphReader) -> SavedPrompt:

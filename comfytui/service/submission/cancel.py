@@ -57,7 +57,7 @@ async def cancel(
         return outcome
     if (capabilities := state.capabilities) is None:
         return UNKNOWN_VERSION
-    if state.link.kind is LinkKind.OTHER_BOX:
+    if state.link.kind is LinkKind.OTHER_SERVER:
         return f"Not cancelled: {state.link.reason}", "error"
     try:
         was_there = await _stop(prompt_id, client, capabilities, force=force)
@@ -182,7 +182,7 @@ async def cancel_all(
         return _summary(parts) or "Nothing was left to cancel.", "information"
     if state.capabilities is None:
         return f"{_summary(parts)} {UNKNOWN_VERSION[0]}".strip(), UNKNOWN_VERSION[1]
-    if state.link.kind is LinkKind.OTHER_BOX:
+    if state.link.kind is LinkKind.OTHER_SERVER:
         return f"{_summary(parts)} Not cancelled: {state.link.reason}".strip(), "error"
     try:
         removed = await _remove(sent, client, apply)

@@ -42,7 +42,7 @@ class ClientIds:
         self, journal: AsyncJournal, server: Server, *, fresh: bool = False, client_id: str | None = None
     ) -> None:
         self._journal = journal
-        self._unidentified = Endpoint("", server.shown, server.address)
+        self._unidentified = Endpoint("", server.label, server.address)
         self._endpoint = self._unidentified
         self._fresh = fresh
         self._given = client_id

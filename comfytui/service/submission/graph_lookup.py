@@ -8,7 +8,7 @@ from comfytui.comfy.errors import NotComfyUI, ServerError
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Job
-from comfytui.workflow.graph import Graph, sendable
+from comfytui.workflow.graph import Graph, sendable_graph
 
 
 async def local_graph(prompt_id: str, submissions: Mapping[str, Submission], journal: AsyncJournal) -> Graph | None:
@@ -21,15 +21,15 @@ async def local_graph(prompt_id: str, submissions: Mapping[str, Submission], jou
 async def server_graph(job: Job, client: ComfyClient) -> Graph | None:
     """Return the graph that the server has of a job, or None; raises ComfyError."""
     entry = await client.history_entry(job.prompt_id)
-    if entry and entry.item.prompt_id == job.prompt_id and (graph := sendable(entry.item.graph)):
+    if entry and entry.item.prompt_id == job.prompt_id and (graph := sendable_graph(entry.item.graph)):
         return graph
     if not job.status.ended:
         queue = await client.queue(lambda item: item if item.prompt_id == job.prompt_id else None)
         for item in (*queue.running, *queue.pending):
-            if item and (graph := sendable(_parsed(item.graph))):
+            if item and (graph := sendable_graph(_parsed(item.graph))):
                 return graph
     try:
-        return sendable(await client.job_graph(job.prompt_id))
+        return sendable_graph(await client.job_graph(job.prompt_id))
     except (ServerError, NotComfyUI):
         return None  # Not every server has a list of jobs.
 

@@ -210,7 +210,7 @@ class SubmissionManager:
 
     async def cancel_batch(self, batch: str, *, force: bool = False) -> None:
         """Cancel the unfinished and lost jobs of a batch, and post the outcome; `force` as in `cancel`."""
-        prompts = self._state.batches[batch].prompts if batch in self._state.batches else ()
+        prompts = self._state.batches[batch].prompt_ids if batch in self._state.batches else ()
         known = (self._state.jobs.get(prompt_id) for prompt_id in prompts)
         jobs = [job for job in known if job and not job.status.final]
         await self._cancel(lambda client: cancel_all(jobs, self._state, client, self._outbox, self._apply, force=force))
@@ -244,7 +244,7 @@ class SubmissionManager:
 
     def _previews_of(self, submission: Submission) -> str | None:
         """Return the preview method of a prompt: none while frames are late."""
-        return "none" if self._state.link.behind else submission.preview_method
+        return "none" if self._state.link.lag_seconds else submission.preview_method
 
     def _refused(self, batch: str, failure: Failure) -> None:
         self._store.post(BatchRefused(self._label, batch, failure))

@@ -41,9 +41,9 @@ def _record_assigned_ids(journal: AsyncJournal, before: SessionState, after: Ses
     """Record the ids that an old server assigned to prompts; the ends of their jobs are recorded under these ids."""
     for key, batch in after.batches.items():
         old_batch = before.batches.get(key)
-        if old_batch is None or old_batch is batch or len(old_batch.prompts) != len(batch.prompts):
+        if old_batch is None or old_batch is batch or len(old_batch.prompt_ids) != len(batch.prompt_ids):
             continue
-        for old, new in zip(old_batch.prompts, batch.prompts, strict=True):
+        for old, new in zip(old_batch.prompt_ids, batch.prompt_ids, strict=True):
             if old != new and (job := after.jobs.get(new)):
                 journal.sent(old, new, job.number or 0.0)
 

@@ -17,7 +17,7 @@ from comfytui.session.events import FinishedPrompt, HistorySnapshot
 from comfytui.session.jobs.summarise import finished_prompt_of
 from comfytui.session.model import Job
 from comfytui.workflow.graph import Graph
-from comfytui.workflow.image_metadata import graph_in
+from comfytui.workflow.image_metadata import extract_graph
 
 MAX_IMAGES = 60
 """How many images are read, the newest ones: each is a request, and a lost job is not old."""
@@ -116,5 +116,5 @@ def _comparable(graph: Mapping[str, Any]) -> dict[str, tuple[object, object]]:
 
 def _graph_of_image(head: bytes) -> dict[str, tuple[object, object]] | None:
     """Return the comparable graph in the first bytes of an image, or None if there is none."""
-    graph = graph_in(head)
+    graph = extract_graph(head)
     return _comparable(graph) if isinstance(graph, dict) else None

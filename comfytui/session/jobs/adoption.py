@@ -65,7 +65,7 @@ def _image_owners(state: SessionState) -> dict[tuple[str, int], str]:
 
     Servers that assign their own ids show an image under another one.
     """
-    jobs = (state.jobs.get(prompt) for batch in state.batches.values() for prompt in batch.prompts)
+    jobs = (state.jobs.get(prompt) for batch in state.batches.values() for prompt in batch.prompt_ids)
     return {(job.batch_tag.batch, job.batch_tag.index): job.prompt_id for job in jobs if job and job.batch_tag}
 
 
@@ -87,9 +87,9 @@ def _with_batches(state: SessionState, jobs: list[Job], wall: float) -> SessionS
             images.setdefault(job.batch_tag.batch, []).append(job)
     for batch_id, adopted in images.items():
         known = batches.get(batch_id)
-        prompt_ids = dict.fromkeys([*(known.prompts if known else ()), *(job.prompt_id for job in adopted)])
+        prompt_ids = dict.fromkeys([*(known.prompt_ids if known else ()), *(job.prompt_id for job in adopted)])
         prompts = tuple(sorted(prompt_ids, key=lambda prompt: _index(state.jobs[prompt])))
-        batches[batch_id] = replace(known, prompts=prompts) if known else _restored_batch(adopted[0], prompts, wall)
+        batches[batch_id] = replace(known, prompt_ids=prompts) if known else _restored_batch(adopted[0], prompts, wall)
     return replace(state, batches=MappingProxyType(batches)) if images else state
 
 

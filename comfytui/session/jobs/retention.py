@@ -62,9 +62,9 @@ def remove_jobs(state: SessionState, ids: Set[str]) -> SessionState:
         return state
     batches = dict(state.batches)
     for key in {job.batch_tag.batch for job in jobs if job.mine and job.batch_tag} & batches.keys():
-        rest = tuple(prompt for prompt in batches[key].prompts if prompt not in ids)
+        rest = tuple(prompt for prompt in batches[key].prompt_ids if prompt not in ids)
         if rest:
-            batches[key] = replace(batches[key], prompts=rest)
+            batches[key] = replace(batches[key], prompt_ids=rest)
         else:
             del batches[key]
     return replace(state, jobs=indexed(state.jobs).without(ids), batches=MappingProxyType(batches))

@@ -59,7 +59,9 @@ def _plan(state: SessionState, event: BatchPlanned) -> SessionState:
     although its answer never arrived, is not sent again.
     """
     accepted_ids = _already_accepted(state, event)
-    batch = replace(event.batch, prompts=tuple(accepted_ids.get(prompt, prompt) for prompt in event.batch.prompts))
+    batch = replace(
+        event.batch, prompt_ids=tuple(accepted_ids.get(prompt, prompt) for prompt in event.batch.prompt_ids)
+    )
     new = [job for job in event.jobs if job.prompt_id not in accepted_ids and not _is_known(state, job)]
     if state.batches.get(batch.id) != batch:
         state = replace(state, batches=MappingProxyType({**state.batches, batch.id: batch}))
@@ -69,7 +71,7 @@ def _plan(state: SessionState, event: BatchPlanned) -> SessionState:
 def _already_accepted(state: SessionState, event: BatchPlanned) -> dict[str, str]:
     """Return the prompt ids of the batch that seem unsent, with the ids under which the server has their images."""
     known = state.batches.get(event.batch.id)
-    jobs = [state.jobs.get(prompt) for prompt in known.prompts] if known else []
+    jobs = [state.jobs.get(prompt) for prompt in known.prompt_ids] if known else []
     images = {job.batch_tag.index: job.prompt_id for job in jobs if job and job.batch_tag}
     unsent = [job for job in event.jobs if job.status is JobStatus.SUBMITTING and job.prompt_id not in state.jobs]
     return {

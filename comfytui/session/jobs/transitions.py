@@ -76,8 +76,8 @@ def rekey(state: SessionState, old: str, job: Job) -> SessionState:
     batches = state.batches
     batch = batches.get(job.batch_tag.batch) if job.batch_tag else None
     if batch is not None:
-        prompts = tuple(job.prompt_id if prompt == old else prompt for prompt in batch.prompts)
-        batches = MappingProxyType({**batches, batch.id: replace(batch, prompts=prompts)})
+        prompts = tuple(job.prompt_id if prompt == old else prompt for prompt in batch.prompt_ids)
+        batches = MappingProxyType({**batches, batch.id: replace(batch, prompt_ids=prompts)})
     run = state.run
     if run is not None and run.prompt_id == old:
         run = replace(run, prompt_id=job.prompt_id)

@@ -53,7 +53,7 @@ def stall_timeout(state: SessionState, run: Run) -> float:
 
 def current_stall(state: SessionState, now: float) -> Stall | None:
     """Return the stall to show: since the last step, or since the run began; None while frames are late."""
-    if state.link.behind:
+    if state.link.lag_seconds:
         return None
     run = state.run
     last = (run.last_step_at if run.last_step_at is not None else run.first_seen) if run else 0.0

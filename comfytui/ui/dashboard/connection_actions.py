@@ -58,7 +58,7 @@ class ConnectionActions:
         self._login_asked &= not is_up
         if before and link.kind is before.kind:
             return is_back
-        if link.kind is LinkKind.OTHER_BOX:
+        if link.kind is LinkKind.OTHER_SERVER:
             self._ask_about_other_server(link.reason)
         elif before and self._was_ever_up and not is_up and link.reason:
             retry = "tries again" if link.kind is LinkKind.UNAUTHORISED else "reconnects now"
@@ -100,7 +100,7 @@ class ConnectionActions:
     def explain(self) -> None:
         """Show the state of the connection and its reason, and the address, which a server's name hides."""
         link = self._context.state.link
-        if link.kind is LinkKind.OTHER_BOX:
+        if link.kind is LinkKind.OTHER_SERVER:
             self._ask_about_other_server(link.reason)
         else:
             text = link_description(link, time.monotonic())

@@ -86,5 +86,5 @@ class DashboardContext:
         if not new:
             return
         self._batches_before = None
-        if not self.panel.queue_list.select(new[-1].prompts[0]) and self.panel.filter_text:
+        if not self.panel.queue_list.select(new[-1].prompt_ids[0]) and self.panel.filter_text:
             self.notify("The filter hides the new batch: esc in the queue clears it.")

@@ -14,7 +14,7 @@ from comfytui.ui.form.batch_builder import build_batch, errors_by_field
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.form.values import fetch_specs, fields_without_specs, join_labels
 from comfytui.workflow.fields import Field
-from comfytui.workflow.graph import warning_for
+from comfytui.workflow.graph import seed_warning
 
 DRAFT_DELAY = 1.0
 """Seconds from an edit to the writing of the draft."""
@@ -57,7 +57,7 @@ class FormActions:
     def begin(self) -> None:
         """Take the content of the form before it is edited, and warn about a workflow that may not work."""
         self._draft.set_initial(self._form.texts())
-        if warning := warning_for(self._workflow):
+        if warning := seed_warning(self._workflow):
             self._context.notify(warning, "warning")
 
     def schedule_draft(self) -> None:

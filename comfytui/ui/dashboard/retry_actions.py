@@ -15,7 +15,7 @@ from comfytui.ui.form.batch_builder import preview_method
 from comfytui.ui.widgets.footer import should_resend
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.parameters import parameters_of
-from comfytui.workflow.seeds import reseeded
+from comfytui.workflow.seeds import reseed
 
 
 class RetryActions:
@@ -65,7 +65,7 @@ class RetryActions:
         if graph is None:
             context.notify("This job cannot be made again: neither comfytui nor the server has its workflow.", "error")
             return
-        new_graph = reseeded(graph, SystemRandom()) if new_seed else graph
+        new_graph = reseed(graph, SystemRandom()) if new_seed else graph
         if new_graph is None:
             context.notify("This workflow has no seed to change: r makes the job again as it is.", "warning")
             return

@@ -72,7 +72,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
     def compose(self) -> ComposeResult:
         """Compose header, form beside *Now* and queue, and footer."""
         options = self._shared.options
-        yield HeaderLine(self._shared.service.server.shown)
+        yield HeaderLine(self._shared.service.server.label)
         with Horizontal(id="body"):
             yield PromptForm(options.workflow, self._form_actions.read_draft(), id="form")
             with Vertical(id="right"):
@@ -173,7 +173,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._offer_keys()
         self._job_actions.update_job_screens()
         if self._connection.follow(painted.link if painted else None):
-            self._shared.options.remember_server(self._shared.service.server.shown)
+            self._shared.options.remember_server(self._shared.service.server.label)
             self._form_actions.load_choices()
 
     def _update_clocks(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.ui.form.values import FormValues
-from comfytui.workflow.fields import Field, Key, seed_keys
+from comfytui.workflow.fields import Field, FieldKey, seed_keys
 from comfytui.workflow.graph import Workflow, apply_values
 from comfytui.workflow.seeds import seeds_by_image
 
@@ -18,7 +18,7 @@ PREVIEWS_ON, PREVIEWS_OFF = "auto", "none"
 
 def build_batch(
     workflow: Workflow, form_values: FormValues, rng: Random, *, previews: bool
-) -> tuple[BatchRequest, Sequence[Mapping[Key, int]]]:
+) -> tuple[BatchRequest, Sequence[Mapping[FieldKey, int]]]:
     """Build a batch with a graph for each image.
 
     Returns:
@@ -36,14 +36,16 @@ def preview_method(*, previews: bool) -> str:
     return PREVIEWS_ON if previews else PREVIEWS_OFF
 
 
-def errors_by_field(workflow: Workflow, errors: tuple["NodeError", ...]) -> tuple[Mapping[Key, str], tuple[str, ...]]:
+def errors_by_field(
+    workflow: Workflow, errors: tuple["NodeError", ...]
+) -> tuple[Mapping[FieldKey, str], tuple[str, ...]]:
     """Assign the server's errors to the form's fields.
 
     Returns:
         The first message for each field, and the messages about inputs that are not in the form.
     """
     by_input = {(slot.node_id, slot.input_name): key for key, slots in workflow.fields.items() for slot in slots}
-    at_fields: dict[Key, str] = {}
+    at_fields: dict[FieldKey, str] = {}
     elsewhere: list[str] = []
     for error in errors:
         message = f"{error.message}: {error.details}" if error.details else error.message

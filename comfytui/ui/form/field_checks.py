@@ -8,9 +8,9 @@ from textual.widgets import Input, Select
 from comfytui.ui.form.field_messages import FieldMessages
 from comfytui.ui.form.rows import CHOICE_FIELDS, IMAGES_ID
 from comfytui.ui.form.values import IMAGES_SPEC, repetition_warning, truncation_note, unknown_choice_error
-from comfytui.workflow.fields import Field, Key, Value, field_of
+from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
 from comfytui.workflow.graph import Workflow, seed_labels
-from comfytui.workflow.input_specs import InputSpec, check, fallback, hint
+from comfytui.workflow.input_specs import InputSpec, fallback_spec, parse_input, step_hint
 from comfytui.workflow.seeds import SeedMode
 
 
@@ -23,7 +23,7 @@ class FieldChecks:
     """
 
     def __init__(self, form: Widget, workflow: Workflow) -> None:
-        self.specs: dict[Key, InputSpec] = {key: fallback(key) for key in workflow.fields}
+        self.specs: dict[FieldKey, InputSpec] = {key: fallback_spec(key) for key in workflow.fields}
         """What each field takes: a fallback until the server's own spec is known."""
         self.seed_labels = seed_labels(workflow)
         """The label of the node that each seed belongs to."""
@@ -31,7 +31,7 @@ class FieldChecks:
         self._messages = FieldMessages(form)
         self._refusals: dict[str, str] = {}
 
-    def update_specs(self, specs: Mapping[Key, InputSpec]) -> None:
+    def update_specs(self, specs: Mapping[FieldKey, InputSpec]) -> None:
         """Take the server's specs of the form's fields."""
         self.specs.update({key: spec for key, spec in specs.items() if key in self.specs})
 
@@ -54,14 +54,14 @@ class FieldChecks:
         choice, spec = str(self._form.query_one(f"#{field}", Select).value), self.specs[field]
         error = unknown_choice_error(choice, spec, field.label) or self._refusals.get(field, "")
         self._messages.show(field, error or truncation_note(spec), wrong=bool(error))
-        return not spec.lacks(choice)
+        return not spec.excludes(choice)
 
-    def check_input(self, control: Input, seed_mode: SeedMode) -> Value | None:
+    def check_input(self, control: Input, seed_mode: SeedMode) -> FieldValue | None:
         """Show what is wrong with a number or worth knowing about it, and return it, or None if it is wrong."""
         key = control.id or ""
         spec, label = (IMAGES_SPEC, "Images") if key == IMAGES_ID else (self.specs[key], self._label(key))
         try:
-            value = check(control.value, spec, label)
+            value = parse_input(control.value, spec, label)
         except ValueError as error:
             self._messages.show(key, str(error))
             return None
@@ -71,10 +71,10 @@ class FieldChecks:
             warning = repetition_warning(int(value), seed_mode, has_seed=bool(self.seed_labels))
             self._messages.show(key, warning, wrong=False)
         else:
-            self._messages.show(key, hint(value, spec, label) or "", wrong=False)
+            self._messages.show(key, step_hint(value, spec, label) or "", wrong=False)
         return value
 
-    def show_refusal(self, key: Key, message: str) -> None:
+    def show_refusal(self, key: FieldKey, message: str) -> None:
         """Show the server's error at a field until the field is edited or the form submitted again."""
         label = self._label(key)
         if self._messages.shares_row(key) and not message.startswith(label):
@@ -90,7 +90,7 @@ class FieldChecks:
         """Drop the server's errors at all fields; their messages go with the next check."""
         self._refusals.clear()
 
-    def show_advice(self, key: Key, message: str) -> None:
+    def show_advice(self, key: FieldKey, message: str) -> None:
         """Show a message at a field that is not wrong."""
         self._messages.show(key, message, wrong=False)
 
@@ -98,7 +98,7 @@ class FieldChecks:
         """Remove the message at a field."""
         self._messages.show(key, "")
 
-    def _label(self, key: Key) -> str:
+    def _label(self, key: FieldKey) -> str:
         """Return a field's name in messages; a seed, where there are several, is named with its node."""
         label = field_of(key).label
         several = len(self.seed_labels) > 1 and key in self.seed_labels

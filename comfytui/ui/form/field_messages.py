@@ -5,7 +5,7 @@ from textual.widget import Widget
 
 from comfytui.sanitize import sanitize
 from comfytui.ui.widgets.text import Line
-from comfytui.workflow.fields import Key
+from comfytui.workflow.fields import FieldKey
 
 MAX_LENGTH = 300
 """Characters of a message that are shown."""
@@ -16,9 +16,9 @@ class FieldMessages:
 
     def __init__(self, form: Widget) -> None:
         self._form = form
-        self._lines: dict[Key, Line] = {}
+        self._lines: dict[FieldKey, Line] = {}
 
-    def show(self, key: Key, message: str, *, wrong: bool = True) -> None:
+    def show(self, key: FieldKey, message: str, *, wrong: bool = True) -> None:
         """Show a message at a field, or remove the field's message with an empty one.
 
         Args:
@@ -38,7 +38,7 @@ class FieldMessages:
         line.set_class(not wrong, "-advice")
         control.set_class(bool(message) and wrong, "-wrong")
 
-    def shares_row(self, key: Key) -> bool:
+    def shares_row(self, key: FieldKey) -> bool:
         """Return whether a field is beside another one, so that its messages have to name it."""
         row = self._form.query_one(f"#{key}").parent
         return isinstance(row, Horizontal) and len([each for each in row.children if each.id]) > 1

@@ -16,9 +16,9 @@ from comfytui.ui.form.controls import GenerateButton
 from comfytui.ui.form.field_checks import FieldChecks
 from comfytui.ui.form.values import IMAGES_SPEC, WAITING_FOR_CHOICES, FormValues, fields_awaiting_choices
 from comfytui.ui.widgets.text import Line
-from comfytui.workflow.fields import Field, Key, Value
+from comfytui.workflow.fields import Field, FieldKey, FieldValue
 from comfytui.workflow.graph import Workflow, read_values
-from comfytui.workflow.input_specs import InputSpec, check, seeds_of
+from comfytui.workflow.input_specs import InputSpec, parse_input, seed_range
 from comfytui.workflow.seeds import SeedMode
 
 MAX_NAME = 60
@@ -84,7 +84,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         yield rows.images_row(draft.get(rows.IMAGES_ID, "4" if seeds else "1"))
         yield GenerateButton("Generate  F5", id="generate", variant="primary", compact=True)
 
-    def update_specs(self, specs: Mapping[Key, InputSpec]) -> None:
+    def update_specs(self, specs: Mapping[FieldKey, InputSpec]) -> None:
         """Take the server's ranges and choices. A choice that the server does not have stays and is marked."""
         self._checks.update_specs(specs)
         for field in self._checks.choice_fields:
@@ -96,14 +96,14 @@ class PromptForm(VerticalScroll, can_focus=False):
             return
         select = self.query_one(f"#{field}", Select)
         choice = str(select.value)
-        if spec.lacks(choice) and choice == self._draft.get(field):
+        if spec.excludes(choice) and choice == self._draft.get(field):
             choice = str(read_values(self.workflow)[field])  # The draft's choice was made on another server.
         unknown = [choice] if choice and choice not in spec.options else []
         with self.prevent(Select.Changed):
             select.set_options(rows.select_options([*spec.options, *unknown]))
             select.value = choice or spec.options[0]
 
-    def show_refusal(self, key: Key, message: str) -> None:
+    def show_refusal(self, key: FieldKey, message: str) -> None:
         """Show the server's error at a field until the field is edited or the form submitted again."""
         self._checks.show_refusal(key, message)
 
@@ -112,7 +112,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         if not self._checks.check_all(self._seed_mode):
             return None
         specs = self._checks.specs
-        values: dict[Key, Value] = {}
+        values: dict[FieldKey, FieldValue] = {}
         for key in specs:
             control = self.query_one(f"#{key}")
             match control:
@@ -121,9 +121,9 @@ class PromptForm(VerticalScroll, can_focus=False):
                 case Select():
                     values[key] = str(control.value)
                 case Input():
-                    values[key] = check(control.value, specs[key])
-        images = check(self.query_one(f"#{rows.IMAGES_ID}", Input).value, IMAGES_SPEC)
-        seed_ranges = {key: seeds_of(specs[key]) for key in self._checks.seed_labels}
+                    values[key] = parse_input(control.value, specs[key])
+        images = parse_input(self.query_one(f"#{rows.IMAGES_ID}", Input).value, IMAGES_SPEC)
+        seed_ranges = {key: seed_range(specs[key]) for key in self._checks.seed_labels}
         return FormValues(values, self._seed_mode, int(images), seed_ranges)
 
     def texts(self) -> dict[str, str]:
@@ -138,7 +138,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         modes = self.query(f"#{rows.SEED_MODE_ID}").results(Select)
         return next((SeedMode(str(select.value)) for select in modes), SeedMode.FIXED)
 
-    def show_seeds(self, mode: SeedMode, seeds: Sequence[Mapping[Key, int]]) -> None:
+    def show_seeds(self, mode: SeedMode, seeds: Sequence[Mapping[FieldKey, int]]) -> None:
         """Show the seeds of a batch's first image, or in increment mode those that the next batch begins with.
 
         Args:
@@ -146,7 +146,7 @@ class PromptForm(VerticalScroll, can_focus=False):
             seeds: The seeds of each image by their keys.
         """
         for key, first in seeds[0].items():
-            seed = seeds_of(self._checks.specs[key]).next(seeds[-1][key]) if mode is SeedMode.INCREMENT else first
+            seed = seed_range(self._checks.specs[key]).advance(seeds[-1][key]) if mode is SeedMode.INCREMENT else first
             with self.prevent(Input.Changed):
                 self.query_one(f"#{key}", Input).value = str(seed)
 

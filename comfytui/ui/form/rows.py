@@ -10,7 +10,7 @@ from textual.widgets import Input, TextArea
 from comfytui.sanitize import sanitize
 from comfytui.ui.form.controls import Choice
 from comfytui.ui.widgets.text import Line
-from comfytui.workflow.fields import Field, Key, Value
+from comfytui.workflow.fields import Field, FieldKey, FieldValue
 from comfytui.workflow.seeds import SeedMode
 
 SEED_MODE_ID, IMAGES_ID = "seed-mode", "images"
@@ -38,7 +38,7 @@ def text_area(field: Field, text: str) -> TextArea:
     return area
 
 
-def number_input(name: str, value: Value) -> Input:
+def number_input(name: str, value: FieldValue) -> Input:
     """Return a control for a number."""
     control = Input(str(value), id=name, compact=True, select_on_focus=True)
     control.cursor_blink = False
@@ -50,7 +50,7 @@ def select_options(names: Sequence[str]) -> list[tuple[Text, str]]:
     return [(Text(sanitize(name, MAX_OPTION).removesuffix(".safetensors")), name) for name in names]
 
 
-def field_row(label: str, fields: Sequence[Field], values: Mapping[Key, Value]) -> Horizontal:
+def field_row(label: str, fields: Sequence[Field], values: Mapping[FieldKey, FieldValue]) -> Horizontal:
     """Return a row with a label and one or two controls."""
     controls: list[Widget] = []
     for field in fields:
@@ -64,7 +64,7 @@ def field_row(label: str, fields: Sequence[Field], values: Mapping[Key, Value]) 
     return Horizontal(Line(label, classes="label"), *controls, classes="row")
 
 
-def seed_rows(seeds: Mapping[Key, Value], mode: str, labels: Mapping[Key, str]) -> Iterator[Horizontal]:
+def seed_rows(seeds: Mapping[FieldKey, FieldValue], mode: str, labels: Mapping[FieldKey, str]) -> Iterator[Horizontal]:
     """Return the row of the seed mode and a row for each seed.
 
     Args:

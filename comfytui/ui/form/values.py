@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from comfytui.workflow.fields import Field, Key, Value
+from comfytui.workflow.fields import Field, FieldKey, FieldValue
 from comfytui.workflow.graph import Workflow
-from comfytui.workflow.input_specs import InputSpec, fallback, input_spec_of, narrowest
+from comfytui.workflow.input_specs import InputSpec, fallback_spec, input_spec_of, intersect_specs
 from comfytui.workflow.nodes import Slot
 from comfytui.workflow.seeds import SeedMode, SeedRange
 
@@ -23,15 +23,17 @@ IMAGES_SPEC = InputSpec(kind="int", minimum=1, maximum=MAX_IMAGES)
 class FormValues:
     """The content of a form that has been checked."""
 
-    values: Mapping[Key, Value]
+    values: Mapping[FieldKey, FieldValue]
     """The value of each field."""
     seed_mode: SeedMode
     images: int
-    seed_ranges: Mapping[Key, SeedRange]
+    seed_ranges: Mapping[FieldKey, SeedRange]
     """What each seed may be."""
 
 
-def fields_awaiting_choices(values: Mapping[Key, Value], specs: Mapping[Key, InputSpec]) -> tuple[Field, ...]:
+def fields_awaiting_choices(
+    values: Mapping[FieldKey, FieldValue], specs: Mapping[FieldKey, InputSpec]
+) -> tuple[Field, ...]:
     """Return the drop-down lists that are empty because the server's choices are not known."""
     return tuple(
         field
@@ -40,7 +42,9 @@ def fields_awaiting_choices(values: Mapping[Key, Value], specs: Mapping[Key, Inp
     )
 
 
-def fields_without_specs(fields: Mapping[Key, Sequence[Slot]], specs: Mapping[Key, InputSpec]) -> tuple[Field, ...]:
+def fields_without_specs(
+    fields: Mapping[FieldKey, Sequence[Slot]], specs: Mapping[FieldKey, InputSpec]
+) -> tuple[Field, ...]:
     """Return the drop-down lists for which the server's node definitions name no choices.
 
     Args:
@@ -50,7 +54,7 @@ def fields_without_specs(fields: Mapping[Key, Sequence[Slot]], specs: Mapping[Ke
     return tuple(
         field
         for field in Field
-        if fallback(field).kind == "choice"
+        if fallback_spec(field).kind == "choice"
         and field not in specs
         and any(slot.input_name != "value" for slot in fields.get(field, ()))
     )
@@ -72,18 +76,18 @@ def repetition_warning(images: int, mode: SeedMode, *, has_seed: bool) -> str:
 
 def unknown_choice_error(choice: str, spec: InputSpec, label: str) -> str:
     """Return an error if the server does not have a choice, or an empty text."""
-    return f"{label} '{choice}' is not on the server: choose one that is." if spec.lacks(choice) else ""
+    return f"{label} '{choice}' is not on the server: choose one that is." if spec.excludes(choice) else ""
 
 
 def truncation_note(spec: InputSpec) -> str:
     """Return a note if a drop-down list does not have all of the server's choices, or an empty text."""
-    if not spec.left_out:
+    if not spec.omitted:
         return ""
     shown = len(spec.options or ())
-    return f"The first {shown:,} of {shown + spec.left_out:,} names are shown: name any other in the workflow file."
+    return f"The first {shown:,} of {shown + spec.omitted:,} names are shown: name any other in the workflow file."
 
 
-async def fetch_specs(client: "ComfyClient", workflow: Workflow) -> Mapping[Key, InputSpec]:
+async def fetch_specs(client: "ComfyClient", workflow: Workflow) -> Mapping[FieldKey, InputSpec]:
     """Read the spec of each field whose node the server knows, with one request for each class of node.
 
     Raises:
@@ -92,9 +96,9 @@ async def fetch_specs(client: "ComfyClient", workflow: Workflow) -> Mapping[Key,
     definitions: dict[str, Mapping[str, Any]] = {}
     for class_type in dict.fromkeys(slot.class_type for slots in workflow.fields.values() for slot in slots):
         definitions[class_type] = await client.object_info(class_type)
-    specs: dict[Key, InputSpec] = {}
+    specs: dict[FieldKey, InputSpec] = {}
     for key, slots in workflow.fields.items():
         known = [spec for slot in slots if (spec := input_spec_of(definitions[slot.class_type], slot))]
         if known:
-            specs[key] = narrowest(known)
+            specs[key] = intersect_specs(known)
     return specs

@@ -27,7 +27,7 @@ def pages_of(state: SessionState, prompt_id: str) -> tuple[Page, ...]:
     """Return the pages of all jobs of a job's batch, in their order; of another client's job, its own pages."""
     job = state.jobs.get(prompt_id)
     batch = batch_of(state, job) if job else None
-    ids = batch.prompts if batch else (prompt_id,)
+    ids = batch.prompt_ids if batch else (prompt_id,)
     jobs = [state.jobs[each] for each in ids if each in state.jobs]
     return tuple(Page(each, output) for each in jobs for output in (each.outputs or (None,)))
 

@@ -7,9 +7,9 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from comfytui.sanitize import EMOJI, VARIANTS, is_common, without_hidden
+from comfytui.sanitize import EMOJI, EMOJI_VARIANTS, is_known_safe, strip_hidden
 
-_EMOJI_SEQUENCE = re.compile(f"({EMOJI})(?:[{VARIANTS}\u20e3]|\u200d{EMOJI})+|[{VARIANTS}]")
+_EMOJI_SEQUENCE = re.compile(f"({EMOJI})(?:[{EMOJI_VARIANTS}\u20e3]|\u200d{EMOJI})+|[{EMOJI_VARIANTS}]")
 """An emoji with variation selectors or joined emoji: terminals disagree on how many cells it takes."""
 
 
@@ -18,7 +18,7 @@ class ControlFilter(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Return the segments without control characters, in as many cells on every terminal."""
-        if all(segment.control or is_common(segment.text) for segment in segments):
+        if all(segment.control or is_known_safe(segment.text) for segment in segments):
             return segments
         painted = []
         taken = 0
@@ -35,9 +35,9 @@ class ControlFilter(LineFilter):
 
 def filter_controls(text: str) -> str:
     """Return the text without control and invisible characters; `?` replaces those that are counted as cells."""
-    if is_common(text):
+    if is_known_safe(text):
         return text
-    return without_hidden(_EMOJI_SEQUENCE.sub(_first_emoji, text), lambda char: "?" * cell_len(char))
+    return strip_hidden(_EMOJI_SEQUENCE.sub(_first_emoji, text), lambda char: "?" * cell_len(char))
 
 
 def _first_emoji(found: re.Match[str]) -> str:
@@ -54,7 +54,7 @@ def _fit(text: str, width: int, spaces: int) -> tuple[str, int]:
     Returns:
         The fitted text, and how many of the spaces it takes.
     """
-    if is_common(text):
+    if is_known_safe(text):
         return text, 0
     cells = [cell_len(char) for char in text]
     total = sum(cells)

@@ -56,7 +56,7 @@ def contextual_keys(state: SessionState, selected: Job | None) -> Mapping[str, s
         keys["again"] = "Retry"
     if state.link.kind not in HEALTHY:
         keys["reconnect"] = ""
-    if "reconnect" in keys or state.link.behind > 0:
+    if "reconnect" in keys or state.link.lag_seconds > 0:
         keys["link"] = ""
     return keys
 

@@ -38,7 +38,7 @@ class HeaderLine(Horizontal):
         wide = self.app.size.width >= WIDE
         link = self.query_one("#link", Line)
         link.set_text(link_label(state.link, time.monotonic(), ascii_only=ascii_only))
-        late = state.link.behind > 0
+        late = state.link.lag_seconds > 0
         link.set_class(state.link.kind is LinkKind.LIVE and not late, "-live")
         link.set_class(late or state.link.kind not in {LinkKind.LIVE, LinkKind.CONNECTING}, "-down")
         self.query_one("#queue-count", Line).set_text(f"queue {state.queue_remaining}")

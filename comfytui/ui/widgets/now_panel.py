@@ -86,7 +86,7 @@ class NowPanel(Vertical):
         if self.shown_batch is None or batch.id != self.shown_batch.id:
             self._figures_subject = None
         self.shown_batch = batch
-        if self.latest_prompt_id and self.latest_prompt_id not in batch.prompts:
+        if self.latest_prompt_id and self.latest_prompt_id not in batch.prompt_ids:
             self.clear_image()
         progress = progress_of(state, batch, time.monotonic())
         self._line("status").set_text(progress_line(progress))
@@ -121,7 +121,7 @@ class NowPanel(Vertical):
 
     def show_finished(self, data: bytes, job: Job) -> None:
         """Show a finished image, unless the panel shows another batch by now, or previews of a later image."""
-        prompts = self.shown_batch.prompts if self.shown_batch else ()
+        prompts = self.shown_batch.prompt_ids if self.shown_batch else ()
         if job.prompt_id not in prompts:
             return
         latest = self.latest_prompt_id
@@ -177,7 +177,7 @@ class NowPanel(Vertical):
     def _show_details(self, state: SessionState, batch: Batch, note: str) -> None:
         title = sanitize(batch.title, TITLE_LIMIT)
         several = len(state.batches) > 1
-        job = next_job(state, batch) or state.jobs.get(batch.prompts[-1] if batch.prompts else "")
+        job = next_job(state, batch) or state.jobs.get(batch.prompt_ids[-1] if batch.prompt_ids else "")
         prompt = sanitize(job.parameters.prompt, TITLE_LIMIT) if job else ""
         title = prompt if prompt.startswith(title) else title
         self._line("details-title").set_text(f"Batch {batch_number(state, batch)}: {title}" if several else title)

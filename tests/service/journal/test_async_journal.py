@@ -32,7 +32,7 @@ async def opened_journal(folder: Path, messages: list[str]) -> AsyncIterator[Asy
 async def test_every_step_of_a_batch_is_recorded(tmp_path: Path) -> None:
     messages: list[str] = []
     batch, submissions = new_batch([1, 2, 3])
-    first, second, third = batch.prompts
+    first, second, third = batch.prompt_ids
     async with opened_journal(tmp_path, messages) as async_journal:
         (claim,) = await async_journal.claim_ids(SERVER)
         async_journal.remember_fingerprint(SERVER.name, "f00d")
@@ -62,7 +62,7 @@ async def test_an_awaited_write_is_visible_to_other_processes(tmp_path: Path) ->
     batch, submissions = new_batch()
     async with opened_journal(tmp_path, []) as async_journal:
         await async_journal.plan(SERVER, ME, batch, submissions)
-        await async_journal.sending(batch.prompts[0], 5.0, ME)
+        await async_journal.sending(batch.prompt_ids[0], 5.0, ME)
         with Journal.open(tmp_path) as other:
             assert other.restore(SERVER, [ME])[0].prompts[0].sending_since == 5.0
 
@@ -73,8 +73,8 @@ async def test_a_disk_that_hangs_blocks_no_loop_and_loses_no_call(tmp_path: Path
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             writing = async_journal.plan(SERVER, ME, batch, submissions)
-            async_journal.ended(batch.prompts[0], JobStatus.FAILED)
-            async_journal.ended(batch.prompts[0], JobStatus.SUCCEEDED)
+            async_journal.ended(batch.prompt_ids[0], JobStatus.FAILED)
+            async_journal.ended(batch.prompt_ids[0], JobStatus.SUCCEEDED)
             await asyncio.sleep(0)
             assert not writing.done()
             # The write is carried out even if its caller is cancelled.
@@ -93,9 +93,9 @@ async def test_a_failure_is_reported_once_and_stops_nothing(tmp_path: Path) -> N
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
             db.execute("DROP TABLE prompts")
         assert not await async_journal.plan(SERVER, ME, batch, submissions)
-        assert not await async_journal.sending(batch.prompts[0], 1.0, ME)
-        async_journal.unsent(batch.prompts[0])
-        async_journal.ended(batch.prompts[0], JobStatus.SUCCEEDED)
+        assert not await async_journal.sending(batch.prompt_ids[0], 1.0, ME)
+        async_journal.unsent(batch.prompt_ids[0])
+        async_journal.ended(batch.prompt_ids[0], JobStatus.SUCCEEDED)
         assert await async_journal.restore(SERVER, [ME]) == []
         assert await async_journal.graph_of("x") is None
         (claim,) = await async_journal.claim_ids(SERVER)
@@ -123,7 +123,7 @@ async def test_a_journal_that_is_not_open_does_nothing(tmp_path: Path) -> None:
     async with opened_journal(tmp_path, []) as async_journal:
         pass
     assert not await async_journal.plan(SERVER, ME, batch, submissions)
-    async_journal.unsent(batch.prompts[0])
+    async_journal.unsent(batch.prompt_ids[0])
     assert await async_journal.restore(SERVER, [ME]) == []
     assert len(await async_journal.claim_ids(SERVER)) == 1
     assert await async_journal.close()
@@ -134,7 +134,7 @@ async def test_closing_finishes_the_queued_calls_and_releases_the_claims(tmp_pat
         (claim,) = await async_journal.claim_ids(SERVER)
         batch, submissions = new_batch(range(50))
         await async_journal.plan(SERVER, claim.client_id, batch, submissions)
-        for prompt_id in batch.prompts:
+        for prompt_id in batch.prompt_ids:
             async_journal.sent(prompt_id, prompt_id, 1)
     with Journal.open(tmp_path) as journal:
         assert [again.client_id for again in journal.claim_ids(SERVER)] == [claim.client_id]

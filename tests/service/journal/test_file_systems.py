@@ -76,7 +76,7 @@ def test_a_disk_that_fills_up_keeps_what_was_written(small_disk: Path) -> None:
         recorded_batch(journal, range(0))
     with Journal.open(small_disk) as journal:
         assert [saved.batch for saved in journal.restore(SERVER, [ME], 0)] == batches
-        assert journal.graph_of(batches[-1].prompts[-1]) == graph(19)
+        assert journal.graph_of(batches[-1].prompt_ids[-1]) == graph(19)
 
 
 def test_files_that_may_grow_no_more_keep_what_was_written(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_batch_comes_back_as_it_was_planned(tmp_path: Path) -> None:
 def test_a_restored_prompt_becomes_a_job(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         batch = recorded_batch(journal, [5])
-        journal.sent(batch.prompts[0], "theirs", 3)
+        journal.sent(batch.prompt_ids[0], "theirs", 3)
     job = first(tmp_path).job()
     assert (job.prompt_id, job.mine, job.owner, job.number, job.parameters.seed) == ("theirs", True, ME, 3, 5)
     assert job.batch_tag == BatchTag(batch.id, 1, 1, job.batch_tag.submission if job.batch_tag else "")
@@ -55,7 +55,7 @@ def test_a_restored_prompt_becomes_a_job(tmp_path: Path) -> None:
 
 def test_an_unconfirmed_prompt_keeps_its_time_and_evidence(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        prompt_id = recorded_batch(journal).prompts[0]
+        prompt_id = recorded_batch(journal).prompt_ids[0]
         journal.sending(prompt_id, 1234.5, evidence=["p1", "p2"])
         assert first(tmp_path).sending_since == 1234.5
         assert first(tmp_path).evidence == ("p1", "p2")
@@ -69,7 +69,7 @@ def test_an_unconfirmed_prompt_keeps_its_time_and_evidence(tmp_path: Path) -> No
 
 def test_a_resent_prompt_is_no_evidence_of_the_earlier_process(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        journal.sending(recorded_batch(journal).prompts[0], 1234.5, evidence=["p1", "p2", "p3"])
+        journal.sending(recorded_batch(journal).prompt_ids[0], 1234.5, evidence=["p1", "p2", "p3"])
         journal.resent({"p1", "p3", "p4"})
         assert first(tmp_path).evidence == ("p2",)
 
@@ -78,7 +78,7 @@ def test_an_end_keeps_its_outputs_and_failure(tmp_path: Path) -> None:
     outputs = (Output("fox_1.png", "foxes", "output", "9"), Output("fox_2.mp4", kind="gifs"))
     failure = Failure("CUDA out of memory", "3", "KSampler", "OutOfMemoryError", ("a long traceback",))
     with Journal.open(tmp_path) as journal:
-        prompt_id = recorded_batch(journal).prompts[0]
+        prompt_id = recorded_batch(journal).prompt_ids[0]
         journal.ended(prompt_id, JobStatus.FAILED, outputs=outputs, failure=failure, seconds=3.25, wall=2000.0)
     saved = first(tmp_path)
     assert (saved.status, saved.outputs, saved.seconds, saved.ended) == (JobStatus.FAILED, outputs, 3.25, 2000.0)
@@ -87,7 +87,7 @@ def test_an_end_keeps_its_outputs_and_failure(tmp_path: Path) -> None:
 
 def test_an_end_that_is_recorded_before_the_answer_stands(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        prompt_id = recorded_batch(journal).prompts[0]
+        prompt_id = recorded_batch(journal).prompt_ids[0]
         journal.sending(prompt_id, 1.0)
         journal.ended(prompt_id, JobStatus.CACHED)
         journal.sent(prompt_id, "late", 1)
@@ -99,17 +99,17 @@ def test_an_end_that_is_recorded_before_the_answer_stands(tmp_path: Path) -> Non
 def test_a_lost_prompt_can_be_reopened(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         batch = recorded_batch(journal, [1])
-        journal.ended(batch.prompts[0], JobStatus.LOST, wall=3.0)
+        journal.ended(batch.prompt_ids[0], JobStatus.LOST, wall=3.0)
         assert journal.claim_ids(SERVER)[0].client_id != ME
-        journal.reopened(batch.prompts[0])
+        journal.reopened(batch.prompt_ids[0])
         assert (first(tmp_path).status, first(tmp_path).ended) == (JobStatus.QUEUED, None)
-        journal.ended(batch.prompts[0], JobStatus.SUCCEEDED, wall=4.0)
+        journal.ended(batch.prompt_ids[0], JobStatus.SUCCEEDED, wall=4.0)
     assert (first(tmp_path).status, first(tmp_path).ended) == (JobStatus.SUCCEEDED, 4.0)
 
 
 def test_another_process_can_cancel_accepted_and_lost_prompts_only(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal, Journal.open(tmp_path) as other:
-        queued, lost, done, unsent = recorded_batch(journal, [1, 2, 3, 4]).prompts
+        queued, lost, done, unsent = recorded_batch(journal, [1, 2, 3, 4]).prompt_ids
         for prompt_id in (queued, lost, done):
             journal.sent(prompt_id, prompt_id, 1)
         journal.ended(done, JobStatus.SUCCEEDED)
@@ -127,7 +127,7 @@ def test_another_process_can_cancel_accepted_and_lost_prompts_only(tmp_path: Pat
 def test_a_prompt_is_found_by_its_own_id_and_by_the_servers(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         batch = recorded_batch(journal, [1, 2])
-        mine, other = batch.prompts
+        mine, other = batch.prompt_ids
         journal.sent(mine, "server-made", 1)
         journal.ended("server-made", JobStatus.SUCCEEDED)
         # A server that assigns the id of another prompt does not hide that prompt.
@@ -137,7 +137,7 @@ def test_a_prompt_is_found_by_its_own_id_and_by_the_servers(tmp_path: Path) -> N
         assert journal.graph_of("server-made") == journal.graph_of(mine) == graph(1)
         saved = one(journal.restore(SERVER, [ME]))
     assert [prompt.status for prompt in saved.prompts] == [JobStatus.SUCCEEDED, JobStatus.FAILED]
-    assert saved.batch.prompts == ("server-made", other)
+    assert saved.batch.prompt_ids == ("server-made", other)
     assert [prompt.prompt_id for prompt in saved.prompts] == [mine, other]
 
 
@@ -181,9 +181,9 @@ def test_restore_gives_the_unfinished_of_these_ids_and_the_last_ended_ones(tmp_p
     with Journal.open(tmp_path) as journal:
         ended = [recorded_batch(journal, [1], title=f"ended {number}") for number in range(5)]
         for batch in ended:
-            journal.ended(batch.prompts[0], JobStatus.SUCCEEDED)
+            journal.ended(batch.prompt_ids[0], JobStatus.SUCCEEDED)
         half = recorded_batch(journal, [1, 2], title="half")
-        journal.ended(half.prompts[0], JobStatus.SUCCEEDED)
+        journal.ended(half.prompt_ids[0], JobStatus.SUCCEEDED)
         recorded_batch(journal, client_id="other", title="unfinished of another id")
         recorded_batch(journal, server=at("elsewhere"))
         titles = [[saved.batch.title for saved in journal.restore(SERVER, [ME], recent)] for recent in (0, 2, 20)]
@@ -245,8 +245,8 @@ def test_the_client_id_that_resends_a_prompt_owns_its_batch(tmp_path: Path) -> N
     batch, submissions = new_batch()
     with Journal.open(tmp_path) as journal:
         journal.plan(SERVER, ME, batch, submissions)
-        journal.ended(batch.prompts[0], JobStatus.LOST)
-        journal.reopened(batch.prompts[0], JobStatus.SUBMITTING)
-        journal.sending(batch.prompts[0], 1.0, "another")
+        journal.ended(batch.prompt_ids[0], JobStatus.LOST)
+        journal.reopened(batch.prompt_ids[0], JobStatus.SUBMITTING)
+        journal.sending(batch.prompt_ids[0], 1.0, "another")
         assert journal.restore(SERVER, ["another"])[0].client_id == "another"
         assert journal.restore(SERVER, [ME], recent=0) == []

@@ -34,13 +34,13 @@ def test_the_file_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         sizes = []
         for _ in range(30):
             batch = recorded_batch(journal, range(5))
-            for prompt_id in batch.prompts:
+            for prompt_id in batch.prompt_ids:
                 journal.ended(prompt_id, JobStatus.SUCCEEDED)
             sizes.append(counts(tmp_path))
         recorded_batch(journal, [1])
         assert max(sizes) <= (2 + 30 + 5 * 2, 2 + 10 + 5 * 2, 1 + 2 + 2)
         assert counts(tmp_path) == (2 + 30 + 1, 2 + 10 + 1, 1 + 2 + 1)
-        assert [journal.graph_of(prompt_id) for prompt_id in unfinished.prompts] == [graph(1), graph(2)]
+        assert [journal.graph_of(prompt_id) for prompt_id in unfinished.prompt_ids] == [graph(1), graph(2)]
         pruned = journal.restore(SERVER, [ME])[1].prompts[0]
     assert (pruned.graph, pruned.submission(), pruned.job().parameters.seed) == (None, None, 0)
 
@@ -55,7 +55,7 @@ def test_the_actual_limits_hold(tmp_path: Path) -> None:
                 db.execute("UPDATE prompts SET status = 'succeeded'")
         recorded_batch(journal, [1])
         assert counts(tmp_path) == (3001, writing.GRAPHS_KEPT + 1, 3)
-        assert journal.graph_of(f"2-{batch.prompts[0]}") == graph(0)
+        assert journal.graph_of(f"2-{batch.prompt_ids[0]}") == graph(0)
 
 
 def test_graphs_of_one_batch_are_compressed_against_the_first(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_graph_beyond_the_size_limit_is_not_decompressed(monkeypatch: pytest.M
 def test_outputs_are_stored_up_to_the_size_limit(tmp_path: Path) -> None:
     endless = tuple(Output(f"{number}.png", "\U0001f98a" * 1_000) for number in range(1_000))
     with Journal.open(tmp_path) as journal:
-        few, many = recorded_batch(journal, [1, 2]).prompts
+        few, many = recorded_batch(journal, [1, 2]).prompt_ids
         journal.ended(few, JobStatus.SUCCEEDED, outputs=endless[:10])
         journal.ended(many, JobStatus.SUCCEEDED, outputs=endless)
         prompts = journal.restore(SERVER, [ME])[0].prompts
