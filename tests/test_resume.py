@@ -65,7 +65,7 @@ def farewell(count: int, sim: SimServer) -> str:
 
 async def test_q_leaves_the_jobs_running_and_a_start_shows_them_live_again(tmp_path: Path) -> None:
     gate = Gate()
-    async with SimServer(CONFIG, pace=gate) as sim:
+    async with SimServer(CONFIG, clock=gate) as sim:
         async with program_on(sim, tmp_path) as me:
             await me.submit()
             await eventually(lambda: len(sim.submitted) == 4, "the batch")
@@ -99,7 +99,7 @@ async def test_however_it_ends_the_next_start_resumes(tmp_path: Path) -> None:
     gate = Gate()
     ends = [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM]
     chance.shuffle(ends)
-    async with SimServer(CONFIG, pace=gate) as sim:
+    async with SimServer(CONFIG, clock=gate) as sim:
         async with program_on(sim, tmp_path) as me:
             await me.submit()
             some = chance.randint(1, 4)
@@ -124,7 +124,7 @@ async def test_however_it_ends_the_next_start_resumes(tmp_path: Path) -> None:
 
 
 async def test_text_typed_before_a_hang_up_is_there_again(tmp_path: Path) -> None:
-    async with SimServer(CONFIG, pace=Gate()) as sim:
+    async with SimServer(CONFIG, clock=Gate()) as sim:
         async with program_on(sim, tmp_path) as me:
             await me.shows("live")
             await me.send("half a sent")

@@ -44,13 +44,13 @@ class SimServer:
     """
 
     def __init__(
-        self, config: SimConfig | None = None, host: str = "127.0.0.1", port: int = 0, pace: Clock | None = None
+        self, config: SimConfig | None = None, host: str = "127.0.0.1", port: int = 0, clock: Clock | None = None
     ) -> None:
         self.config = config or SimConfig()
         self.faults = Faults()
         self.accepted: deque[dict[str, Any]] = deque(maxlen=KEPT_BODIES)
         self._host, self._port = host, port
-        self._clock = pace or Clock()
+        self._clock = clock or Clock()
         self._server: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []

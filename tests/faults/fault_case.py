@@ -142,10 +142,10 @@ class Outcome:
 
 
 @asynccontextmanager
-async def fault_case(config: SimConfig = CONFIG, pace: Clock | None = None) -> AsyncIterator[FaultCase]:
+async def fault_case(config: SimConfig = CONFIG, clock: Clock | None = None) -> AsyncIterator[FaultCase]:
     """Start a server, a proxy in front of it, and a service that is connected through it."""
     async with (
-        SimServer(config, pace=pace) as sim,
+        SimServer(config, clock=clock) as sim,
         proxy_to(sim.url) as proxy,
         watching(Server.from_url(proxy.url)) as watcher,
     ):

@@ -81,7 +81,7 @@ async def unanswered(
         restarts: Whether the server is restarted.
     """
     gate = Gate()
-    async with SimServer(CONFIG, pace=gate) as sim, proxy_to(sim.url) as proxy:
+    async with SimServer(CONFIG, clock=gate) as sim, proxy_to(sim.url) as proxy:
         server = Server.from_url(proxy.url)
 
         async def restore() -> None:

@@ -36,7 +36,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 async def paused_server() -> AsyncIterator[tuple[SimServer, Proxy, Watcher]]:
     """A server that runs nothing of what it accepts, a proxy, and a service on it."""
     async with (
-        SimServer(QUICK, pace=Gate()) as sim,
+        SimServer(QUICK, clock=Gate()) as sim,
         proxy_to(sim.url) as proxy,
         watching(Server.from_url(proxy.url)) as watcher,
     ):

@@ -28,10 +28,10 @@ JOBS = 12
 
 @asynccontextmanager
 async def two_clients(
-    config: SimConfig = QUICK, pace: Clock | None = None, *, sockets: bool = True
+    config: SimConfig = QUICK, clock: Clock | None = None, *, sockets: bool = True
 ) -> AsyncIterator[tuple[SimServer, Watcher, ComfyClient]]:
     """A server, a service that is connected to it, and another client."""
-    async with SimServer(config, pace=pace) as sim, ComfyClient(Server.from_url(sim.url)) as other:
+    async with SimServer(config, clock=clock) as sim, ComfyClient(Server.from_url(sim.url)) as other:
         if not sockets:
             sim.faults.refuse_sockets()
         async with watching(Server.from_url(sim.url)) as watcher:
@@ -72,7 +72,7 @@ async def test_every_short_job_of_another_client_ends_up_in_the_list(config: Sim
 async def ended_between_two_polls() -> AsyncIterator[tuple[Watcher, list[str], ResponseFault]]:
     """Jobs of another client that ended between two polls, and the count of requests for the history of one job."""
     gate = Gate()
-    async with two_clients(pace=gate) as (sim, watcher, other):
+    async with two_clients(clock=gate) as (sim, watcher, other):
         ids = await of_another_client(other, JOBS)
         await eventually(lambda: set(ids) <= set(watcher.state.jobs), "the queue")
         with sim.faults.hold_responses("/queue"):
@@ -93,7 +93,7 @@ async def test_many_finished_jobs_are_read_with_one_request(first: int, monkeypa
 
 async def test_a_history_entry_that_cannot_be_read_hides_no_other() -> None:
     gate = Gate()
-    async with two_clients(pace=gate) as (sim, watcher, other):
+    async with two_clients(clock=gate) as (sim, watcher, other):
         ids = await of_another_client(other, 3)
         await eventually(lambda: set(ids) <= set(watcher.state.jobs), "the queue")
         sim.faults.fail(500, f"/history/{ids[0]}")
@@ -105,7 +105,7 @@ async def test_a_history_entry_that_cannot_be_read_hides_no_other() -> None:
 async def test_the_history_is_not_searched_for_a_job_that_was_known_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poll_schedule, "POLL_BUSY", 0.1)
     gate = Gate()
-    async with two_clients(pace=gate, sockets=False) as (sim, watcher, other):
+    async with two_clients(clock=gate, sockets=False) as (sim, watcher, other):
         first = await of_another_client(other, 1)
         await eventually(lambda: set(first) <= set(watcher.state.jobs), "the queue")
         sim.faults.delay(0.0, "/history/")
@@ -148,7 +148,7 @@ async def test_a_job_that_came_and_went_is_found_without_a_socket(
 
 
 async def test_a_job_that_another_client_deleted_leaves_the_list() -> None:
-    async with two_clients(pace=Gate()) as (_, watcher, other):
+    async with two_clients(clock=Gate()) as (_, watcher, other):
         ids = await of_another_client(other, 3)
         await eventually(lambda: set(ids) <= set(watcher.state.jobs), "the queue")
         await other.clear()

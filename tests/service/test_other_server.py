@@ -41,7 +41,7 @@ class TwoServers(NamedTuple):
 @asynccontextmanager
 async def two_servers() -> AsyncIterator[TwoServers]:
     gate = Gate()
-    async with SimServer(QUICK, pace=gate) as first, SimServer(OTHER) as other, proxy_to(first.url) as proxy:
+    async with SimServer(QUICK, clock=gate) as first, SimServer(OTHER) as other, proxy_to(first.url) as proxy:
         yield TwoServers(gate, first, other, proxy, Server.from_url(proxy.url))
 
 

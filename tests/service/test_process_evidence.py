@@ -120,7 +120,7 @@ async def test_a_lost_prompt_stays_lost_if_the_server_may_have_been_restarted(tm
 
 async def test_a_prompt_that_was_resent_since_is_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 60.0)
-    async with SimServer(QUICK, pace=Gate()) as sim:
+    async with SimServer(QUICK, clock=Gate()) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()

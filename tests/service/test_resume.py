@@ -19,7 +19,7 @@ STEPS = 8
 
 async def test_a_restart_shows_the_running_image_live_and_those_that_ended_meanwhile(tmp_path: Path) -> None:
     gate = Gate()
-    async with SimServer(QUICK, pace=gate) as sim:
+    async with SimServer(QUICK, clock=gate) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
@@ -61,7 +61,7 @@ def previewed(watcher: Watcher) -> list[str]:
 
 async def test_a_fresh_start_shows_nothing_and_leaves_earlier_batches_alone(tmp_path: Path) -> None:
     gate = Gate()
-    async with SimServer(QUICK, pace=gate) as sim:
+    async with SimServer(QUICK, clock=gate) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
@@ -86,7 +86,7 @@ async def test_a_fresh_start_shows_nothing_and_leaves_earlier_batches_alone(tmp_
 
 async def test_two_processes_at_once_have_client_ids_of_their_own(tmp_path: Path) -> None:
     gate = Gate()
-    async with SimServer(QUICK, pace=gate) as sim:
+    async with SimServer(QUICK, clock=gate) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as one, watching(server, folder=tmp_path) as other:
             batches: list[Batch] = []
@@ -113,7 +113,7 @@ async def test_two_processes_at_once_have_client_ids_of_their_own(tmp_path: Path
 
 async def test_every_free_client_id_is_claimed_and_gets_a_socket(tmp_path: Path) -> None:
     gate = Gate()
-    async with SimServer(QUICK, pace=gate) as sim:
+    async with SimServer(QUICK, clock=gate) as sim:
         server = Server.from_url(sim.url)
         batches: list[Batch] = []
         before: set[str] = set()
@@ -163,7 +163,7 @@ async def test_ended_and_rejected_jobs_are_shown_again_after_a_restart(tmp_path:
 
 async def test_a_job_that_was_wrongly_marked_lost_comes_back(tmp_path: Path) -> None:
     gate = Gate()
-    async with SimServer(QUICK, pace=gate) as sim:
+    async with SimServer(QUICK, clock=gate) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
@@ -186,7 +186,7 @@ async def test_a_job_that_was_wrongly_marked_lost_comes_back(tmp_path: Path) -> 
 
 
 async def test_a_lost_job_is_lost_after_a_restart_and_can_be_resent(tmp_path: Path) -> None:
-    async with SimServer(QUICK, pace=Gate()) as sim:
+    async with SimServer(QUICK, clock=Gate()) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()

@@ -55,7 +55,7 @@ async def unanswered(sim: SimServer, folder: Path, images: int) -> Batch:
 @pytest.mark.usefixtures("short_pauses")
 async def test_the_next_start_sends_what_is_unsent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
-    async with SimServer(QUICK, pace=Gate()) as sim:
+    async with SimServer(QUICK, clock=Gate()) as sim:
         server = Server.from_url(sim.url)
         after(monkeypatch, sim, 3, lambda: sim.faults.fail(503, "/prompt", method="POST"))
         async with watching(server, folder=tmp_path) as watcher:
@@ -105,7 +105,7 @@ async def test_a_prompt_that_never_arrived_is_sent_by_the_next_start(
 @pytest.mark.usefixtures("short_pauses")
 async def test_a_prompt_that_a_poll_found_under_an_id_of_the_server_is_not_sent_twice(tmp_path: Path) -> None:
     gate = Gate()
-    async with SimServer(SimConfig(load_seconds=0, like="0.3.40"), pace=gate) as sim:
+    async with SimServer(SimConfig(load_seconds=0, like="0.3.40"), clock=gate) as sim:
         server = Server.from_url(sim.url)
         held = sim.faults.hold_responses("/prompt", method="POST", times=1, processed=True)
         async with watching(server, folder=tmp_path) as watcher:
@@ -131,7 +131,7 @@ async def test_a_lost_job_with_an_id_of_the_server_is_resent_by_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.5)
-    async with SimServer(SimConfig(load_seconds=0, like="0.3.40"), pace=Gate()) as sim:
+    async with SimServer(SimConfig(load_seconds=0, like="0.3.40"), clock=Gate()) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
@@ -151,7 +151,7 @@ async def test_a_lost_job_with_an_id_of_the_server_is_resent_by_the_next_start(
 
 async def test_jobs_that_one_start_resent_are_live_in_the_next(tmp_path: Path) -> None:
     gate = Gate()
-    async with SimServer(QUICK, pace=gate) as sim:
+    async with SimServer(QUICK, clock=gate) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as watcher:
             await watcher.live()
@@ -189,7 +189,7 @@ async def test_a_clock_that_was_set_back_does_not_prolong_the_search(
 
 @pytest.mark.usefixtures("short_pauses")
 async def test_a_requested_cancel_is_carried_out_by_the_next_start(tmp_path: Path) -> None:
-    async with SimServer(QUICK, pace=Gate()) as sim:
+    async with SimServer(QUICK, clock=Gate()) as sim:
         server = Server.from_url(sim.url)
         held = sim.faults.hold_responses("/prompt", method="POST", times=1, processed=True)
         async with watching(server, folder=tmp_path) as watcher:

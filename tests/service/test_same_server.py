@@ -53,7 +53,7 @@ async def test_jobs_of_another_process_can_be_seen_and_cancelled_but_not_sent(
     tmp_path: Path, started_first: bool
 ) -> None:
     gate = Gate()
-    async with SimServer(QUICK, pace=gate) as sim:
+    async with SimServer(QUICK, clock=gate) as sim:
         server = Server.from_url(sim.url)
         first, second = watching(server, folder=tmp_path), watching(server, folder=tmp_path)
         async with first if started_first else second as one, second if started_first else first as other:
@@ -80,7 +80,7 @@ async def test_jobs_of_another_process_can_be_seen_and_cancelled_but_not_sent(
 
 
 async def test_lost_jobs_of_another_process_are_resent_by_their_owner_only(tmp_path: Path) -> None:
-    async with SimServer(QUICK, pace=Gate()) as sim:
+    async with SimServer(QUICK, clock=Gate()) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as one:
             await one.live()
@@ -112,7 +112,7 @@ async def test_jobs_of_a_process_that_ended_are_live_and_recorded_in_the_one_tha
 ) -> None:
     gate = Gate()
     gate.let_start()
-    async with SimServer(QUICK, pace=gate) as sim:
+    async with SimServer(QUICK, clock=gate) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as other:
             await other.live()
@@ -146,7 +146,7 @@ async def test_unsent_images_of_a_process_that_ended_are_sent_once_by_the_one_th
     monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     gate = Gate()
     gate.let_start()
-    async with SimServer(replace(QUICK, like=version), pace=gate) as sim:
+    async with SimServer(replace(QUICK, like=version), clock=gate) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as other:
             await other.live()
@@ -171,7 +171,7 @@ async def test_unsent_images_of_a_process_that_ended_are_sent_once_by_the_one_th
 @pytest.mark.parametrize("by_owner", [False, True])
 async def test_a_job_that_one_process_cancels_is_cancelled_in_the_other_too(tmp_path: Path, by_owner: bool) -> None:
     gate = Gate()
-    async with SimServer(QUICK, pace=gate) as sim:
+    async with SimServer(QUICK, clock=gate) as sim:
         elsewhere = Server.from_url(sim.url.replace("127.0.0.1", "localhost"))
         async with watching(Server.from_url(sim.url), folder=tmp_path) as one:
             await one.live()
@@ -196,7 +196,7 @@ async def test_a_job_that_one_process_cancels_is_cancelled_in_the_other_too(tmp_
 
 
 async def test_a_job_that_another_process_dismissed_is_not_resent(tmp_path: Path) -> None:
-    async with SimServer(QUICK, pace=Gate()) as sim:
+    async with SimServer(QUICK, clock=Gate()) as sim:
         server = Server.from_url(sim.url)
         async with watching(server, folder=tmp_path) as one, watching(server, folder=tmp_path) as other:
             await one.live()
@@ -218,7 +218,7 @@ async def test_a_job_that_another_process_dismissed_is_not_resent(tmp_path: Path
 @pytest.mark.parametrize("way", ["name", "tunnel", "configured"])
 async def test_a_batch_is_resumed_at_another_address_of_its_server(tmp_path: Path, way: str) -> None:
     gate = Gate()
-    async with SimServer(QUICK, pace=gate) as sim, proxy_to(sim.url) as proxy:
+    async with SimServer(QUICK, clock=gate) as sim, proxy_to(sim.url) as proxy:
         addresses = {
             "name": Server.from_url(sim.url.replace("127.0.0.1", "localhost")),
             "tunnel": Server.from_url(proxy.url),
@@ -253,7 +253,7 @@ async def test_unsent_images_are_sent_by_another_address_of_the_same_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
-    async with SimServer(QUICK, pace=Gate()) as sim, proxy_to(sim.url) as proxy:
+    async with SimServer(QUICK, clock=Gate()) as sim, proxy_to(sim.url) as proxy:
         async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
             await watcher.live()
             sent = await watcher.submit(1, model=MODEL)
@@ -272,7 +272,7 @@ async def test_two_identical_machines_are_not_confused(tmp_path: Path, monkeypat
     monkeypatch.setattr(system_stats, "_argv", lambda *_: FINGERPRINTED_ALIKE)
     monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
     monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
-    async with SimServer(QUICK, pace=Gate()) as sim, SimServer(QUICK, pace=Gate()) as twin:
+    async with SimServer(QUICK, clock=Gate()) as sim, SimServer(QUICK, clock=Gate()) as twin:
         async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
             await watcher.live()
             sent = await watcher.submit(1, model=MODEL)

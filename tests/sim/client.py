@@ -54,9 +54,9 @@ class Client:
 
 
 @asynccontextmanager
-async def client(config: SimConfig = FAST, pace: Clock | None = None) -> AsyncIterator[Client]:
+async def client(config: SimConfig = FAST, clock: Clock | None = None) -> AsyncIterator[Client]:
     """Start a server, and yield a client of it."""
-    async with SimServer(config, pace=pace) as server, httpx.AsyncClient(base_url=server.url) as http:
+    async with SimServer(config, clock=clock) as server, httpx.AsyncClient(base_url=server.url) as http:
         yield Client(server, http)
 
 

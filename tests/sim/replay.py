@@ -163,7 +163,7 @@ async def replaying(name: str) -> AsyncIterator[Replay]:
     """Start a server like the recorded one, blocked at its first job, and replay a recording on it."""
     gate = Gate()
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(SimServer(RECORDED_SERVER, pace=gate))
+        server = await stack.enter_async_context(SimServer(RECORDED_SERVER, clock=gate))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=server.url))
         replay = Replay(server, gate, http, load(name))
         yield replay

@@ -210,7 +210,7 @@ async def test_a_held_loop_accepts_connections_and_answers_nothing(it: Client, s
 
 async def test_frames_of_a_held_loop_arrive_later() -> None:
     gate = Gate()
-    async with client(pace=gate) as it, it.socket("me") as socket:
+    async with client(clock=gate) as it, it.socket("me") as socket:
         prompt_id = await it.submit(text_to_image(), client_id="me")
         await gate.let_steps(1)
         it.server.faults.hold_loop()

@@ -29,11 +29,11 @@ class MemoryRecorder(Clock):
 
 
 async def free_memory_while_loading(config: SimConfig) -> list[tuple[int, int]]:
-    pace = MemoryRecorder()
-    async with SimServer(config, pace=pace) as server, httpx.AsyncClient(base_url=server.url) as http:
-        pace.server = server
+    clock = MemoryRecorder()
+    async with SimServer(config, clock=clock) as server, httpx.AsyncClient(base_url=server.url) as http:
+        clock.server = server
         await Client(server, http).run(text_to_image())
-    return pace.free
+    return clock.free
 
 
 async def test_first_the_ram_grows_and_then_the_card() -> None:

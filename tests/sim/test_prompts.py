@@ -25,7 +25,7 @@ async def test_a_prompt_id_that_is_not_a_canonical_uuid_is_refused(prompt_id: ob
 
 
 async def test_numbers_order_the_queue() -> None:
-    async with client(pace=Gate()) as it:
+    async with client(clock=Gate()) as it:
         late = await it.submit(text_to_image(1), number=9)
         front = await it.submit(text_to_image(2), front=True)
         first = await it.submit(text_to_image(3), number=-5)
@@ -48,7 +48,7 @@ async def test_history_is_written_after_the_last_frame(monkeypatch: pytest.Monke
 
 
 async def test_nothing_runs_for_a_moment_between_two_prompts() -> None:
-    async with client(pace=Gate()) as it:
+    async with client(clock=Gate()) as it:
         prompt_id = await it.submit(text_to_image())
         queue = await it.get("/queue")
         assert (queue["queue_running"], [item[1] for item in queue["queue_pending"]]) == ([], [prompt_id])
@@ -115,7 +115,7 @@ async def test_equal_texts_are_encoded_once() -> None:
 
 async def test_cancel_returns_whether_it_cancelled() -> None:
     gate = Gate()
-    async with client(pace=gate) as it:
+    async with client(clock=gate) as it:
         running, pending, later = [await it.submit(text_to_image(seed)) for seed in range(3)]
         await gate.let_steps(1)
         cancelled = await it.http.post(f"/api/jobs/{pending}/cancel")
@@ -134,7 +134,7 @@ async def test_cancel_returns_whether_it_cancelled() -> None:
 
 async def test_an_interrupt_of_another_prompt_is_a_silent_no_op() -> None:
     gate = Gate()
-    async with client(pace=gate) as it:
+    async with client(clock=gate) as it:
         running = await it.submit(text_to_image())
         await gate.let_steps(1)
         response = await it.http.post("/interrupt", json={"prompt_id": str(uuid4())})
@@ -145,7 +145,7 @@ async def test_an_interrupt_of_another_prompt_is_a_silent_no_op() -> None:
 
 async def test_an_interrupt_without_prompt_stops_whatever_runs() -> None:
     gate = Gate()
-    async with client(pace=gate) as it:
+    async with client(clock=gate) as it:
         running = await it.submit(text_to_image())
         await gate.let_steps(1)
         await it.http.post("/interrupt")

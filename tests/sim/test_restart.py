@@ -24,7 +24,7 @@ async def identity(it: Client) -> Any:
 
 async def test_a_restart_forgets_the_queue_and_the_history() -> None:
     gate = Gate()
-    async with client(pace=gate) as it, it.socket("me") as socket:
+    async with client(clock=gate) as it, it.socket("me") as socket:
         url, before = it.server.url, await identity(it)
         running, waiting = [await it.submit(text_to_image(seed), client_id="me") for seed in range(2)]
         await gate.let_steps(1)

@@ -113,7 +113,7 @@ async def test_previous_server_is_accepted_when_it_returns() -> None:
 
 async def test_polling_without_websockets() -> None:
     gate = Gate()
-    async with SimServer(QUICK, pace=gate) as sim, proxy_to(sim.url) as proxy, screen(proxy.url) as it:
+    async with SimServer(QUICK, clock=gate) as sim, proxy_to(sim.url) as proxy, screen(proxy.url) as it:
         proxy.strip_upgrades()
         proxy.cut()
         await it.shows("polling every")

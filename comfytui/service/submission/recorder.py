@@ -27,7 +27,7 @@ def record(journal: AsyncJournal, before: SessionState, after: SessionState) -> 
 
 def catch_up(journal: AsyncJournal, saved: SavedBatch, state: SessionState) -> None:
     """Record what is known of a resumed batch that the process which owned it before did not record."""
-    for prompt, prompt_id in zip(saved.prompts, state.batches[saved.batch.id].prompts, strict=True):
+    for prompt, prompt_id in zip(saved.prompts, state.batches[saved.batch.id].prompt_ids, strict=True):
         job = state.jobs.get(prompt_id)
         if job is None:
             continue
