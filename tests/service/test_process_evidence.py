@@ -118,6 +118,20 @@ async def test_a_lost_prompt_stays_lost_if_the_server_may_have_been_restarted(tm
         assert not sim.submitted
 
 
+async def test_a_log_that_could_not_be_read_at_once_is_evidence_all_the_same(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim:
+        sim.faults.refuse_sockets()
+        async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
+            await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "polling")
+            busy = sim.faults.fail(503, "/internal", times=1)
+            lost = sim.faults.fail(502, "/prompt", method="POST", times=1)
+            batch = await watcher.submit(1, model=MODEL)
+            await watcher.until(batch, JobStatus.SUCCEEDED, JobStatus.LOST)
+            assert (busy.hits, lost.hits) == (1, 1)
+            assert [job.status for job in watcher.jobs(batch)] == [JobStatus.SUCCEEDED]
+            assert len(sim.submitted) == 1
+
+
 async def test_a_prompt_that_was_resent_since_is_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 60.0)
     async with SimServer(QUICK, clock=Gate()) as sim:
