@@ -14,8 +14,9 @@ os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
 os.environ.pop("NO_COLOR", None)
 
 # A busy machine must not fail a test: no example has a deadline.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+settings.register_profile("dev", deadline=None, max_examples=25)
+settings.register_profile("full", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
