@@ -89,7 +89,7 @@ async def test_the_link_is_not_live_while_the_service_is_down_after_a_crash(
             monkeypatch.setattr(frame_handler, "may_change_queue", broken)
             thread.submit(small_batch(1, model=MODEL))
             await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the error")
-            assert thread.state.link.kind is not LinkKind.LIVE
+            await eventually(lambda: thread.state.link.kind is not LinkKind.LIVE, "the end of the live link")
             monkeypatch.setattr(frame_handler, "may_change_queue", may_change_queue)
             thread.cancel(next(iter(thread.state.jobs)))
             await eventually(lambda: watcher.messages, "an answer to x", 3)
