@@ -1,4 +1,4 @@
-"""A subscriber that records all notices of a service, for tests that drive the service."""
+"""A subscriber that records all notifications of a service, for tests that drive the service."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 from comfytui.comfy.server import Server
-from comfytui.service.notifications import Notice, SessionChanged, UserMessage
+from comfytui.service.notifications import Notification, SessionChanged, UserMessage
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
@@ -23,20 +23,20 @@ LIVE_PATIENCE = 600.0
 
 
 class Watcher:
-    """Records the notices of a service, and the states among them, in order."""
+    """Records the notifications of a service, and the states among them, in order."""
 
     def __init__(self, service: ServiceThread) -> None:
         self.service = service
-        self.notices: list[Notice] = []
+        self.notifications: list[Notification] = []
         self.states: list[SessionState] = []
         self._loop = asyncio.get_running_loop()
         self._mailbox = service.subscribe(lambda: self._loop.call_soon_threadsafe(self._take))
 
     def _take(self) -> None:
-        for notice in self._mailbox.take():
-            self.notices.append(notice)
-            if isinstance(notice, SessionChanged):
-                self.states.append(notice.state)
+        for notification in self._mailbox.take():
+            self.notifications.append(notification)
+            if isinstance(notification, SessionChanged):
+                self.states.append(notification.state)
 
     @property
     def state(self) -> SessionState:
@@ -48,7 +48,7 @@ class Watcher:
 
     @property
     def messages(self) -> list[str]:
-        return [notice.text for notice in self.notices if isinstance(notice, UserMessage)]
+        return [notification.text for notification in self.notifications if isinstance(notification, UserMessage)]
 
     async def live(self) -> None:
         await eventually(lambda: self.state.link.kind is LinkKind.LIVE, "a live link")
@@ -113,7 +113,7 @@ def small_batch(images: int, previews: bool = False, **values: FieldValue) -> Ba
 async def watching(
     server: Server, client_id: str | None = None, *, folder: Path | None = None, fresh: bool = False
 ) -> AsyncIterator[Watcher]:
-    """Run a service on a server, and record its notices."""
+    """Run a service on a server, and record its notifications."""
     service = ServiceThread(server, client_id=client_id, folder=folder, fresh=fresh)
     service.start()
     try:

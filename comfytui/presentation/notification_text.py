@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from comfytui.presentation.questions import lost_jobs_text
-from comfytui.service.notifications import Notice, ServiceFailed, Severity, UserMessage
+from comfytui.service.notifications import Notification, ServiceFailed, Severity, UserMessage
 from comfytui.session.model import Job
 
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ NotificationText = tuple[str, Severity]
 """The text of a notification and its severity."""
 
 
-def message_for(notice: Notice) -> NotificationText | None:
-    """Return the message for a notice; None where the screen itself shows what happened."""
-    match notice:
+def message_for(notification: Notification) -> NotificationText | None:
+    """Return the message for a notification; None where the screen itself shows what happened."""
+    match notification:
         case UserMessage(text=text, severity=severity):
             return text, severity
         case ServiceFailed(reason=reason, retry_in=retry_in):

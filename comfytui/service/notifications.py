@@ -1,4 +1,4 @@
-"""The notices that the service sends its subscribers; `server` is the label that the screen may show."""
+"""The notifications that the service sends its subscribers; `server` is the label that the screen may show."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -82,7 +82,7 @@ class LoginRequired:
     """The number of the login that the request carried, as `ServiceThread.log_in` returned it; 0 for none."""
 
 
-Notice = (
+Notification = (
     SessionChanged
     | PreviewReceived
     | JobEnded

@@ -13,7 +13,7 @@ from comfytui.comfy.server import Server
 from comfytui.service.connection.manager import ConnectionManager
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.mailbox import Mailbox
-from comfytui.service.notifications import Notice, ServiceFailed, UserMessage
+from comfytui.service.notifications import Notification, ServiceFailed, UserMessage
 from comfytui.service.store import SessionStore
 from comfytui.service.submission.client_ids import ClientIds
 from comfytui.service.submission.manager import SubmissionManager
@@ -69,12 +69,12 @@ class SessionService:
         return self._store.state
 
     def subscribe(self, mailbox: Mailbox) -> None:
-        """Put the present state, and the notices that follow, into a mailbox."""
+        """Put the present state, and the notifications that follow, into a mailbox."""
         self._store.subscribe(mailbox)
 
-    def post(self, notice: Notice) -> None:
-        """Send a notice to every subscriber."""
-        self._store.post(notice)
+    def post(self, notification: Notification) -> None:
+        """Send a notification to every subscriber."""
+        self._store.post(notification)
 
     async def run(self) -> None:
         """Serve until cancelled; a crash ends it with an exception, and the next run continues from there."""

@@ -4,7 +4,7 @@ import time
 
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.mailbox import Mailbox, Subscribers
-from comfytui.service.notifications import JobEnded, Notice, SessionChanged
+from comfytui.service.notifications import JobEnded, Notification, SessionChanged
 from comfytui.service.submission.recorder import record
 from comfytui.session.events import SessionEvent
 from comfytui.session.model import JobStatus, Stamp
@@ -17,7 +17,7 @@ class SessionStore:
     """Holds the state of a session.
 
     Args:
-        label: What notices call the server.
+        label: What notifications call the server.
         journal: Records what becomes of my jobs.
     """
 
@@ -29,13 +29,13 @@ class SessionStore:
         """The newest state; other threads may read it."""
 
     def subscribe(self, mailbox: Mailbox) -> None:
-        """Put the present state, and the notices that follow, into a mailbox."""
+        """Put the present state, and the notifications that follow, into a mailbox."""
         self._subscribers.add(mailbox)
         mailbox.put(SessionChanged(self._label, self.state))
 
-    def post(self, notice: Notice) -> None:
-        """Send a notice to every subscriber."""
-        self._subscribers.put(notice)
+    def post(self, notification: Notification) -> None:
+        """Send a notification to every subscriber."""
+        self._subscribers.put(notification)
 
     def apply(self, event: SessionEvent) -> bool:
         """Reduce an event into the state, record and publish the change; return whether there was any."""

@@ -70,7 +70,7 @@ class ServiceThread:
         self._thread = Thread(target=self._main, name=f"comfytui {server.label}", daemon=True)
 
     def start(self) -> None:
-        """Start the thread; the state arrives as notices."""
+        """Start the thread; the state arrives as notifications."""
         self._thread.start()
 
     def stop(self) -> bool:
@@ -102,7 +102,7 @@ class ServiceThread:
         return self._service is not None and self._service.submissions.is_durable
 
     def subscribe(self, wake: Callable[[], object]) -> Mailbox:
-        """Return a mailbox for the notices from now on.
+        """Return a mailbox for the notifications from now on.
 
         Args:
             wake: Called on the service's thread when the mailbox is no longer empty.

@@ -65,9 +65,9 @@ async def _to_state(server: RemoteServer, frames: int) -> float:
 
     def take() -> None:
         now = time.monotonic()
-        for notice in mailboxes[0].take() if mailboxes else ():
-            if isinstance(notice, SessionChanged) and notice.state.run:
-                arrived.setdefault(notice.state.run.step, now)
+        for notification in mailboxes[0].take() if mailboxes else ():
+            if isinstance(notification, SessionChanged) and notification.state.run:
+                arrived.setdefault(notification.state.run.step, now)
 
     mailboxes.append(service.subscribe(take))
     take()

@@ -81,7 +81,7 @@ async def test_previews_come_when_asked_for_and_not_otherwise(watcher: Watcher, 
     await watcher.live()
     unasked = await watcher.until(await watcher.submit(1, previews=False, model=model))
     asked = await watcher.until(await watcher.submit(1, previews=True, model=model, steps=6))
-    previews = [notice for notice in watcher.notices if isinstance(notice, PreviewReceived)]
+    previews = [n for n in watcher.notifications if isinstance(n, PreviewReceived)]
     heeds = watcher.state.capabilities is not None and watcher.state.capabilities.previews_by_prompt
     assert not (heeds and unasked[0].prompt_id in {each.prompt_id for each in previews})
     shown = [each for each in previews if each.prompt_id == asked[0].prompt_id]
@@ -109,8 +109,8 @@ async def test_a_checkpoint_that_is_not_there_is_refused_at_its_input(watcher: W
     batch = await watcher.submit(2, model="no-such-model.safetensors")
     jobs = await watcher.until(batch)
     assert [job.status for job in jobs] == [JobStatus.REJECTED] * 2
-    await eventually(lambda: any(isinstance(notice, BatchRefused) for notice in watcher.notices), "the refusal")
-    refusal = next(notice for notice in watcher.notices if isinstance(notice, BatchRefused))
+    await eventually(lambda: any(isinstance(n, BatchRefused) for n in watcher.notifications), "the refusal")
+    refusal = next(n for n in watcher.notifications if isinstance(n, BatchRefused))
     assert [(error.input_name, error.class_type) for error in refusal.failure.node_errors] == [
         ("ckpt_name", "CheckpointLoaderSimple")
     ]

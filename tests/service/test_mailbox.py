@@ -1,4 +1,4 @@
-"""A subscriber that sleeps finds only the newest state and preview, and all other notices."""
+"""A subscriber that sleeps finds only the newest state and preview, and all other notifications."""
 
 from comfytui.service.mailbox import MAX_QUEUED, Mailbox
 from comfytui.service.notifications import PreviewReceived, SessionChanged, UserMessage
@@ -16,7 +16,7 @@ def test_it_wakes_once_until_it_is_emptied() -> None:
     assert len(wakes) == 2
 
 
-def test_newer_states_and_previews_replace_older_ones_and_other_notices_stay() -> None:
+def test_newer_states_and_previews_replace_older_ones_and_other_notifications_stay() -> None:
     mailbox = Mailbox(lambda: None)
     newest = SessionState(queue_remaining=3)
     mailbox.put(SessionChanged("server", SessionState()))
@@ -25,10 +25,10 @@ def test_newer_states_and_previews_replace_older_ones_and_other_notices_stay() -
     mailbox.put(PreviewReceived("server", "id", b"new"))
     mailbox.put(UserMessage("server", "two"))
     mailbox.put(SessionChanged("server", newest))
-    notices = mailbox.take()
-    assert [n.text for n in notices if isinstance(n, UserMessage)] == ["one", "two"]
-    assert [n.image for n in notices if isinstance(n, PreviewReceived)] == [b"new"]
-    assert [n.state for n in notices if isinstance(n, SessionChanged)] == [newest]
+    notifications = mailbox.take()
+    assert [n.text for n in notifications if isinstance(n, UserMessage)] == ["one", "two"]
+    assert [n.image for n in notifications if isinstance(n, PreviewReceived)] == [b"new"]
+    assert [n.state for n in notifications if isinstance(n, SessionChanged)] == [newest]
     assert mailbox.take() == ()
 
 

@@ -56,7 +56,7 @@ def succeeded(watcher: Watcher, batch: Batch) -> bool:
 
 def previewed(watcher: Watcher) -> list[str]:
     """Return the prompts of which a preview arrived."""
-    return list(dict.fromkeys(note.prompt_id for note in watcher.notices if isinstance(note, PreviewReceived)))
+    return list(dict.fromkeys(note.prompt_id for note in watcher.notifications if isinstance(note, PreviewReceived)))
 
 
 async def test_a_fresh_start_shows_nothing_and_leaves_earlier_batches_alone(tmp_path: Path) -> None:

@@ -92,8 +92,8 @@ async def test_lost_jobs_of_another_process_are_resent_by_their_owner_only(tmp_p
                 await mine(other, batch, JobStatus.LOST, JobStatus.LOST)
                 await one.until(batch, JobStatus.LOST)
                 # Only the process that can re-send it notifies its user of the loss.
-                assert not any(isinstance(notice, JobEnded) for notice in other.notices)
-                await eventually(lambda: any(isinstance(notice, JobEnded) for notice in one.notices), "the loss")
+                assert not any(isinstance(n, JobEnded) for n in other.notifications)
+                await eventually(lambda: any(isinstance(n, JobEnded) for n in one.notifications), "the loss")
                 other.service.resend(batch.prompt_ids)
                 one.service.resend(batch.prompt_ids)
                 await mine(other, batch, JobStatus.QUEUED, JobStatus.QUEUED)

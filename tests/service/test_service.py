@@ -59,9 +59,9 @@ async def test_every_end_of_my_jobs_is_posted_once(watcher: Watcher) -> None:
     await watcher.until(batch)
 
     def ended() -> list[str]:
-        return [notice.job.prompt_id for notice in watcher.notices if isinstance(notice, JobEnded)]
+        return [n.job.prompt_id for n in watcher.notifications if isinstance(n, JobEnded)]
 
-    await eventually(lambda: set(ended()) == set(batch.prompt_ids), "the notices of every end")
+    await eventually(lambda: set(ended()) == set(batch.prompt_ids), "the notification of every end")
     assert len(ended()) == 3
 
 
@@ -164,8 +164,8 @@ async def test_a_crash_is_reported_and_the_service_starts_again(
     service.start()
     try:
         watcher = Watcher(service)
-        await eventually(lambda: any(isinstance(notice, ServiceFailed) for notice in watcher.notices), "the crash")
-        failed = next(notice for notice in watcher.notices if isinstance(notice, ServiceFailed))
+        await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notifications), "the crash")
+        failed = next(n for n in watcher.notifications if isinstance(n, ServiceFailed))
         assert failed.reason == "RuntimeError: a fault"
         await watcher.live()
         await watcher.until(await watcher.submit(1, model=MODEL))
@@ -176,7 +176,7 @@ async def test_a_crash_is_reported_and_the_service_starts_again(
 
 async def test_a_first_try_that_finds_no_server_is_reported() -> None:
     async with watching(Server.from_url("127.0.0.1:9")) as watcher:
-        await eventually(lambda: any(isinstance(notice, NotReached) for notice in watcher.notices), "the notice")
+        await eventually(lambda: any(isinstance(n, NotReached) for n in watcher.notifications), "the notification")
 
 
 async def test_two_subscribers_receive_the_same_state(sim: SimServer, watcher: Watcher) -> None:

@@ -68,7 +68,7 @@ async def test_a_server_that_goes_down_later_is_not_reported_as_a_wrong_address(
         await eventually(lambda: "502" in watcher.state.link.reason, "the first try")
         await runner.cleanup()
         await eventually(lambda: "Nothing listens" in watcher.state.link.reason, "a later try")
-        assert not [notice for notice in watcher.notices if isinstance(notice, NotReached)]
+        assert not [n for n in watcher.notifications if isinstance(n, NotReached)]
 
 
 async def test_the_link_is_not_live_while_the_service_is_down_after_a_crash(
@@ -88,7 +88,7 @@ async def test_the_link_is_not_live_while_the_service_is_down_after_a_crash(
 
             monkeypatch.setattr(frame_handler, "may_change_queue", broken)
             thread.submit(small_batch(1, model=MODEL))
-            await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the error")
+            await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notifications), "the error")
             await eventually(lambda: thread.state.link.kind is not LinkKind.LIVE, "the end of the live link")
             monkeypatch.setattr(frame_handler, "may_change_queue", may_change_queue)
             thread.cancel(next(iter(thread.state.jobs)))
@@ -106,8 +106,8 @@ async def test_an_error_is_reported_without_the_credentials_of_any_login() -> No
         await eventually(lambda: watcher.state.link.reason, "the first try")
         watcher.service.log_in(basic_auth("me:last-one"))
         watcher.service._execute(broken)
-        await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the error")
-        reasons = [notice.reason for notice in watcher.notices if isinstance(notice, ServiceFailed)]
+        await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notifications), "the error")
+        reasons = [n.reason for n in watcher.notifications if isinstance(n, ServiceFailed)]
         assert reasons == ["RuntimeError: a fault with ***, *** and ***"]
 
 
@@ -130,7 +130,7 @@ async def test_a_crash_while_a_prompt_is_sent_does_not_send_it_twice(monkeypatch
             watcher = Watcher(thread)
             await watcher.live()
             batch = await watcher.submit(1, model=MODEL)
-            await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notices), "the error")
+            await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notifications), "the error")
             await watcher.until(batch)
             assert ids(sim) == list(batch.prompt_ids)
         finally:

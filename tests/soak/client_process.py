@@ -66,9 +66,9 @@ def main(url: str, folder: Path) -> None:
     service = ServiceThread(Server.from_url(url), folder=folder, pauses=(0.1,))
 
     def report_failures() -> None:
-        for notice in mailbox.take():
-            if isinstance(notice, ServiceFailed):
-                print("fault", notice.reason, flush=True)
+        for notification in mailbox.take():
+            if isinstance(notification, ServiceFailed):
+                print("fault", notification.reason, flush=True)
 
     mailbox = service.subscribe(report_failures)
     service.start()

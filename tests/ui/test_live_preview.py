@@ -38,7 +38,7 @@ async def test_a_preview_comes_through_the_service_for_the_job_that_runs() -> No
         await watcher.live()
         batch = await watcher.submit(1, previews=True, model=SLOW.checkpoints[0])
         await watcher.until(batch)
-        previews = [notice for notice in watcher.notices if isinstance(notice, PreviewReceived)]
+        previews = [n for n in watcher.notifications if isinstance(n, PreviewReceived)]
         assert {preview.prompt_id for preview in previews} == set(batch.prompt_ids)
         assert all(preview.image.startswith(b"\xff\xd8\xff") for preview in previews)
 

@@ -17,7 +17,7 @@ from comfytui.service.connection.identity import IdentityCheck
 from comfytui.service.connection.poller import Poller
 from comfytui.service.connection.socket_task import SocketMessage, SocketTask
 from comfytui.service.connection.watchdog import Watchdog
-from comfytui.service.notifications import LoginRequired, Notice, NotReached, PreviewReceived
+from comfytui.service.notifications import LoginRequired, Notification, NotReached, PreviewReceived
 from comfytui.session.events import (
     Connected,
     Disconnected,
@@ -43,7 +43,7 @@ class ConnectionManager:
         server: The server.
         state: Returns the session's state.
         apply: Receives the session events.
-        post: Receives the notices.
+        post: Receives the notifications.
         on_identified: Receives the server's fingerprint, see `IdentityCheck`.
         apply_cancelled: Awaited at each poll, see `Poller`.
     """
@@ -53,7 +53,7 @@ class ConnectionManager:
         server: Server,
         state: Callable[[], SessionState],
         apply: Callable[[SessionEvent], None],
-        post: Callable[[Notice], None],
+        post: Callable[[Notification], None],
         on_identified: Callable[[str], None],
         apply_cancelled: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -189,7 +189,7 @@ class ConnectionManager:
         self.poller.request(on_failure=self._report_not_reached)
 
     def _report_not_reached(self, error: ComfyError) -> None:
-        """Post a notice if the very first try failed: the address is wrong, or the server is down."""
+        """Post a notification if the very first try failed: the address is wrong, or the server is down."""
         if not self._tried and not _wants_login(error):
             self._tried = True
             self._post(NotReached(self._server.label, str(error)))

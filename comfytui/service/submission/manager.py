@@ -37,7 +37,7 @@ class SubmissionManager:
     """My jobs on one server: the client ids that they belong to, their graphs, and the outbox that sends them.
 
     Args:
-        label: What notices call the server.
+        label: What notifications call the server.
         store: The session.
         apply: Applies session events.
         client_ids: The client ids of this server.

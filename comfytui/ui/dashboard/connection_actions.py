@@ -74,26 +74,26 @@ class ConnectionActions:
         if await self._context.confirm(question):
             self._context.service.accept_server()
 
-    def require_login(self, notice: LoginRequired) -> None:
+    def require_login(self, notification: LoginRequired) -> None:
         """Ask for a login, but only once until the user tries again, since each request reports that it needs one.
 
         A request that was made before the last login says nothing about that login.
         """
-        if notice.login >= self._login and not self._login_asked:
+        if notification.login >= self._login and not self._login_asked:
             self._login_asked = True
-            self._context.run(partial(self._ask_for_login, notice), "login")
+            self._context.run(partial(self._ask_for_login, notification), "login")
 
-    async def _ask_for_login(self, notice: LoginRequired) -> None:
+    async def _ask_for_login(self, notification: LoginRequired) -> None:
         context = self._context
         server = context.service.server
-        dialog = LoginScreen(notice, exposed=not (server.tls or server.loopback), user=self._user)
+        dialog = LoginScreen(notification, exposed=not (server.tls or server.loopback), user=self._user)
         login = await context.screen.app.push_screen_wait(dialog)
         self._user = dialog.user
         if login is not None:
             self._login_asked = False
             self._login = context.service.log_in(login)
         elif not self._was_ever_up:
-            context.screen.post_message(ServerNotFound(notice.reason))
+            context.screen.post_message(ServerNotFound(notification.reason))
         else:
             context.notify("Not logged in: ctrl+r to log in.", "warning")
 

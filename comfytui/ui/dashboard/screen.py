@@ -1,4 +1,4 @@
-"""The dashboard of one server: it receives the service's notices, shows the state, and binds keys to actions."""
+"""The dashboard of one server: it receives the service's notifications, shows the state, and binds keys to actions."""
 
 import time
 from typing import ClassVar
@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Footer
 
 from comfytui.presentation.notification_text import message_for
-from comfytui.service import notifications as notices
+from comfytui.service import notifications
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.state import SessionState
@@ -40,7 +40,7 @@ CLOCK_INTERVAL = 1.0
 """Seconds between two updates of clocks, while one is shown."""
 
 
-class NoticesPending(Message, bubble=False):
+class NotificationsPending(Message, bubble=False):
     """The mailbox is no longer empty."""
 
 
@@ -63,7 +63,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._job_actions = JobActions(context)
         self._retry_actions = RetryActions(context)
         self._pictures = NowPictures(context)
-        self._mailbox = service.subscribe(lambda: self.post_message(NoticesPending()))
+        self._mailbox = service.subscribe(lambda: self.post_message(NotificationsPending()))
         self._painted: SessionState | None = None
         """The state that the widgets show."""
         self._paint_due = 0.0
@@ -105,29 +105,29 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self.call_after_refresh(self._pages.focus_visible)
         self._schedule_paint()
 
-    @on(NoticesPending)
+    @on(NotificationsPending)
     def _take_notices(self) -> None:
-        for notice in self._mailbox.take():
-            self._on_notice(notice)
+        for notification in self._mailbox.take():
+            self._handle_notification(notification)
 
-    def _on_notice(self, notice: notices.Notice) -> None:
-        match notice:
-            case notices.SessionChanged(state=state):
+    def _handle_notification(self, notification: notifications.Notification) -> None:
+        match notification:
+            case notifications.SessionChanged(state=state):
                 self._shared.state = state
                 self._schedule_paint()
-            case notices.PreviewReceived(image=image, prompt_id=prompt_id):
+            case notifications.PreviewReceived(image=image, prompt_id=prompt_id):
                 self._pictures.show_preview(image, prompt_id)
-            case notices.JobEnded(job=job) if job.status is JobStatus.LOST:
+            case notifications.JobEnded(job=job) if job.status is JobStatus.LOST:
                 self._job_actions.report_lost(job)
-            case notices.JobEnded(job=job):
+            case notifications.JobEnded(job=job):
                 self._pictures.show_ended(job)
-            case notices.BatchRefused(failure=failure):
+            case notifications.BatchRefused(failure=failure):
                 self._form_actions.show_refusal(failure)
-            case notices.LoginRequired():
-                self._connection.require_login(notice)
-            case notices.NotReached(reason=reason):
+            case notifications.LoginRequired():
+                self._connection.require_login(notification)
+            case notifications.NotReached(reason=reason):
                 self.post_message(ServerNotFound(reason))
-        if text := message_for(notice):
+        if text := message_for(notification):
             self._shared.notify(*text)
 
     @on(PromptForm.Edited)

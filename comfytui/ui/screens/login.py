@@ -44,7 +44,7 @@ class LoginScreen(ModalScreen[str | None]):
     """Asks for credentials and returns the value of an Authorization header, or None if the user cancels.
 
     Args:
-        notice: The server's demand for a login.
+        notification: The server's demand for a login.
         exposed: Whether the connection is not encrypted and leaves this machine.
         user: The user name to begin with.
     """
@@ -57,12 +57,12 @@ class LoginScreen(ModalScreen[str | None]):
         Binding("up", "app.focus_previous", show=False, id="login-previous"),
     ]
 
-    def __init__(self, notice: LoginRequired, *, exposed: bool, user: str = "") -> None:
+    def __init__(self, notification: LoginRequired, *, exposed: bool, user: str = "") -> None:
         super().__init__()
         self.user = user
         """The user name that was submitted last."""
-        self._server = sanitize(notice.server, 60)
-        self._refused = notice.refused
+        self._server = sanitize(notification.server, 60)
+        self._refused = notification.refused
         self._exposed = exposed
 
     def compose(self) -> ComposeResult:
