@@ -37,7 +37,7 @@ class AsyncJournal:
     of a write says whether the write is on the disk.
 
     Args:
-        notify: Called on the loop with a message for the user: the journal's notice when it is opened, that entries
+        notify: Called on the loop with a message for the user: the journal's warning when it is opened, that entries
             are damaged, and the first call that failed.
         folder: The journal's folder; None for a journal in memory.
     """
@@ -59,8 +59,8 @@ class AsyncJournal:
         if self._worker is None:
             self._loop = asyncio.get_running_loop()
             self._worker = SerialWorker("comfytui journal")
-            if notice := await self._call(self._open, None):
-                self._notify(notice)
+            if warning := await self._call(self._open, None):
+                self._notify(warning)
 
     async def close(self) -> bool:
         """Finish the queued calls, release every claim and close the file.
@@ -165,7 +165,7 @@ class AsyncJournal:
 
     def _open(self) -> str | None:
         self._journal = Journal.open(self._folder)
-        return self._journal.notice
+        return self._journal.warning
 
     def _close(self) -> None:
         journal, self._journal = self._journal, None

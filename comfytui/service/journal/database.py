@@ -21,19 +21,19 @@ DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3
 class Opened(NamedTuple):
     """An open database.
 
-    `folder` is where its file is, None in memory; `notice` is a message for the user if not all is well.
+    `folder` is where its file is, None in memory; `warning` is a message for the user if not all is well.
     """
 
     db: sqlite3.Connection
     folder: Path | None
-    notice: str | None
+    warning: str | None
 
 
 def open_database(folder: Path) -> Opened:
     """Open the journal in a folder.
 
     A file that cannot be read is renamed, and a new one is created. Where there can be no file, the journal is in
-    memory. Either way `notice` says so.
+    memory. Either way `warning` says so.
     """
     file = folder / FILE
     try:
@@ -42,7 +42,7 @@ def open_database(folder: Path) -> Opened:
         with folder_lock(folder / LOCK_FILE):
             return _open_or_replace(file)
     except (OSError, sqlite3.Error, DamagedFile) as error:
-        return Opened(open_in_memory(), None, _in_memory_notice(folder, error))
+        return Opened(open_in_memory(), None, _in_memory_warning(folder, error))
 
 
 def _open_or_replace(file: Path) -> Opened:
@@ -51,7 +51,7 @@ def _open_or_replace(file: Path) -> Opened:
     except DamagedFile as damage:
         renamed = quarantine(file)
         create_private(file)
-        return Opened(_open(file), file.parent, _renamed_notice(damage, renamed))
+        return Opened(_open(file), file.parent, _renamed_warning(damage, renamed))
 
 
 def _open(file: Path) -> sqlite3.Connection:
@@ -126,7 +126,7 @@ def open_in_memory() -> sqlite3.Connection:
     return db
 
 
-def _renamed_notice(damage: DamagedFile, renamed: Path) -> str:
+def _renamed_warning(damage: DamagedFile, renamed: Path) -> str:
     what = "The journal of earlier jobs"
     why = sanitize(str(damage), 120)
     advice = " Update comfytui to use it again." if isinstance(damage, NewerFile) else ""
@@ -134,7 +134,7 @@ def _renamed_notice(damage: DamagedFile, renamed: Path) -> str:
     return f"{kept}: earlier jobs are shown only if the server still knows them.{advice}"
 
 
-def _in_memory_notice(folder: Path, error: Exception) -> str:
+def _in_memory_warning(folder: Path, error: Exception) -> str:
     why = sanitize(getattr(error, "strerror", None) or str(error), 120)
     where = sanitize(str(folder), 300)
     return f"The journal cannot be kept in {where} ({why}): when comfytui ends, only the server remembers your jobs."

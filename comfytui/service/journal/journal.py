@@ -35,18 +35,18 @@ RECENT = 20
 class Journal:
     """Servers, client ids and prompts of one user; to be used by one thread.
 
-    A prompt is found by its own id and by the id that the server gave it. `notice` is a message for the user if the
+    A prompt is found by its own id and by the id that the server gave it. `warning` is a message for the user if the
     record of earlier jobs cannot be used, or none can be kept; `damaged` counts the entries that `restore` left out.
 
     Raises:
         sqlite3.Error: By every method that cannot read or write.
     """
 
-    def __init__(self, db: sqlite3.Connection, folder: Path | None = None, notice: str | None = None) -> None:
+    def __init__(self, db: sqlite3.Connection, folder: Path | None = None, warning: str | None = None) -> None:
         self._db = db
         self._folder = folder
         self._claims = ClientIdClaims(db, folder)
-        self.notice = notice
+        self.warning = warning
         self.damaged = 0
 
     @classmethod

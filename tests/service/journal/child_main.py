@@ -62,12 +62,12 @@ def write_much(folder: Path) -> None:
 
 
 def start(folder: Path) -> None:
-    """Open the journal on each command and print its notice."""
+    """Open the journal on each command and print its warning."""
     say("ready")
     for _ in commands():
         with Journal.open(folder) as journal:
-            notice = journal.notice
-        say(notice)  # Printed after closing, since the test then overwrites the file.
+            warning = journal.warning
+        say(warning)  # Printed after closing, since the test then overwrites the file.
 
 
 def begin(folder: Path) -> None:

@@ -107,7 +107,7 @@ async def test_a_failure_is_reported_once_and_stops_nothing(tmp_path: Path) -> N
     assert "no such table" in messages[0]
 
 
-async def test_the_notice_of_the_journal_is_passed_on(tmp_path: Path) -> None:
+async def test_the_warning_of_the_journal_is_passed_on(tmp_path: Path) -> None:
     messages: list[str] = []
     tmp_path.joinpath("journal.sqlite3").write_text("no database")
     async with opened_journal(tmp_path, messages) as async_journal:

@@ -86,14 +86,14 @@ def test_an_unreadable_file_is_renamed(tmp_path: Path, name: str) -> None:
     with Journal.open(tmp_path) as journal:
         (renamed,) = renamed_files(tmp_path)
         assert renamed.read_bytes() == content
-        assert journal.notice
-        assert str(renamed) in journal.notice
-        assert ("newer" in journal.notice) == (name == "newer")
+        assert journal.warning
+        assert str(renamed) in journal.warning
+        assert ("newer" in journal.warning) == (name == "newer")
         assert journal.restore(SERVER, [ME]) == []
         batch = recorded_batch(journal)
         assert set(modes(tmp_path).values()) == {0o600}
     with Journal.open(tmp_path) as journal:
-        assert journal.notice is None
+        assert journal.warning is None
         assert [saved.batch for saved in journal.restore(SERVER, [ME])] == [batch]
     assert renamed_files(tmp_path) == [renamed]
 
@@ -101,7 +101,7 @@ def test_an_unreadable_file_is_renamed(tmp_path: Path, name: str) -> None:
 def test_the_database_of_another_program_is_renamed(tmp_path: Path) -> None:
     write_other_database(tmp_path / FILE)
     with Journal.open(tmp_path) as journal:
-        assert "not a journal of comfytui" in (journal.notice or "")
+        assert "not a journal of comfytui" in (journal.warning or "")
     with closing(sqlite3.connect(renamed_files(tmp_path)[0])) as db:
         assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("recipes",)]
 
@@ -122,7 +122,7 @@ def test_the_write_ahead_log_of_a_lost_file_is_kept(tmp_path: Path) -> None:
     tmp_path.joinpath(FILE).write_bytes(b"")
     tmp_path.joinpath(f"{FILE}-wal").write_bytes(ahead)
     with Journal.open(tmp_path) as journal:
-        assert "has lost its beginning" in (journal.notice or "")
+        assert "has lost its beginning" in (journal.warning or "")
     (renamed,) = renamed_files(tmp_path)
     assert renamed.with_name(f"{renamed.name}-wal").read_bytes() == ahead
 
@@ -178,7 +178,7 @@ def test_batches_of_version_2_are_found_by_fingerprint_and_address(tmp_path: Pat
             db.execute("DROP TABLE addresses")
             db.execute("PRAGMA user_version = 2")
     with Journal.open(tmp_path) as journal:
-        assert journal.notice is None
+        assert journal.warning is None
         here = at("my gpu box", fingerprint)
         for elsewhere in (at("my gpu box"), at("my", fingerprint), at("my gpu box", "")):
             assert journal.restore(elsewhere, [ME]) == []
@@ -193,6 +193,6 @@ def test_processes_that_start_on_a_damaged_file_rename_it_once(tmp_path: Path) -
             tmp_path.joinpath(FILE).write_text("no database" * count)
             for child in crowd:
                 child.tell("start")
-            notices = sorted(child.hear() for child in crowd)
-            assert notices[:3] == ["None"] * 3 or notices.count("None") == 3
+            warnings = sorted(child.hear() for child in crowd)
+            assert warnings[:3] == ["None"] * 3 or warnings.count("None") == 3
             assert len(renamed_files(tmp_path)) == count

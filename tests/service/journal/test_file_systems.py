@@ -21,8 +21,8 @@ from tests.service.journal.child_processes import children
 def check_memory(folder: Path) -> None:
     with Journal.open(folder) as journal:
         assert journal.folder is None
-        assert journal.notice
-        assert str(folder) in journal.notice
+        assert journal.warning
+        assert str(folder) in journal.warning
         (claim,) = journal.claim_ids(SERVER)
         batch = recorded_batch(journal, client_id=claim.client_id)
         assert [saved.batch for saved in journal.restore(SERVER, [claim.client_id])] == [batch]
@@ -84,7 +84,7 @@ def test_files_that_may_grow_no_more_keep_what_was_written(tmp_path: Path) -> No
         *batches, last = child.rest()
     assert last.startswith("full")
     with Journal.open(tmp_path) as journal:
-        assert journal.notice is None
+        assert journal.warning is None
         assert [saved.batch.id for saved in journal.restore(SERVER, [ME])] == batches
 
 

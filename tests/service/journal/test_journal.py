@@ -33,7 +33,7 @@ def first(folder: Path, *ids: str) -> SavedPrompt:
 def test_a_batch_comes_back_as_it_was_planned(tmp_path: Path) -> None:
     batch, submissions = new_batch([7, 8, 9])
     with Journal.open(tmp_path) as journal:
-        assert journal.notice is None
+        assert journal.warning is None
         journal.plan(SERVER, ME, batch, submissions)
     with Journal.open(tmp_path) as journal:
         saved = one(journal.restore(SERVER, [ME]))

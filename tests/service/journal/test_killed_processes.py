@@ -27,7 +27,7 @@ def test_recorded_steps_survive_a_kill(tmp_path: Path) -> None:
                     clients.update({name} if word == "claim" else ())
                     said.update({} if word == "claim" else {name: word})
         with Journal.open(tmp_path) as journal:
-            assert journal.notice is None
+            assert journal.warning is None
             batches = journal.restore(SERVER, clients, 10_000)
         prompts = {prompt.prompt_id: prompt for batch in batches for prompt in batch.prompts}
         for prompt_id, word in said.items():
@@ -57,7 +57,7 @@ def test_a_kill_during_creation_leaves_a_usable_journal(tmp_path: Path) -> None:
             child.process.wait()
     for folder in tmp_path.iterdir():
         with Journal.open(folder) as journal:
-            assert (journal.notice, journal.folder) == (None, folder)
+            assert (journal.warning, journal.folder) == (None, folder)
 
 
 def test_two_processes_write_at_once(tmp_path: Path) -> None:
