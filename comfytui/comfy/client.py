@@ -60,7 +60,7 @@ class ComfyClient(HttpApi):
         *,
         prompt_id: str,
         client_id: str,
-        marks: Mapping[str, Json],
+        tag: Mapping[str, Json],
         preview_method: str | None = None,
         front: bool = False,
     ) -> AcceptedPrompt:
@@ -70,14 +70,14 @@ class ComfyClient(HttpApi):
             graph: The graph in ComfyUI's API format.
             prompt_id: The id to queue it under, a UUID in canonical form.
             client_id: The client id that receives its events.
-            marks: What to store as `extra_data.comfytui`, to recognise the prompt by.
+            tag: What to store as `extra_data.comfytui`, to recognise the prompt by.
             preview_method: How the server is to make previews; None for its default.
             front: Whether to queue it before all others.
 
         Raises:
             Rejected: If the prompt does not pass validation; with the errors of its nodes.
         """
-        extra: dict[str, Json] = {"comfytui": dict(marks)}
+        extra: dict[str, Json] = {"comfytui": dict(tag)}
         if preview_method is not None:
             extra["preview_method"] = preview_method
         body = {"prompt": graph, "client_id": client_id, "prompt_id": prompt_id, "extra_data": extra}

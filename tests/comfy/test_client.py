@@ -35,11 +35,11 @@ class Recorder:
         return await self._answer(request)
 
 
-async def test_a_prompt_is_submitted_with_id_and_marks() -> None:
+async def test_a_prompt_is_submitted_with_id_and_tag() -> None:
     recorder, prompt_id = Recorder({"prompt_id": "theirs", "number": 4, "node_errors": {}}), str(uuid4())
     async with serving(everywhere(recorder.answer)) as url, ComfyClient(Server.from_url(url)) as client:
         queued = await client.submit(
-            GRAPH, prompt_id=prompt_id, client_id="me", marks={"batch": "b"}, preview_method="none", front=True
+            GRAPH, prompt_id=prompt_id, client_id="me", tag={"batch": "b"}, preview_method="none", front=True
         )
     assert queued == AcceptedPrompt("theirs", 4)
     assert recorder.requests[-1] == (
@@ -58,7 +58,7 @@ async def test_a_prompt_is_submitted_with_id_and_marks() -> None:
 async def test_a_prompt_has_no_options_that_were_not_given() -> None:
     recorder = Recorder({"prompt_id": "p", "number": 4})
     async with serving(everywhere(recorder.answer)) as url, ComfyClient(Server.from_url(url)) as client:
-        await client.submit(GRAPH, prompt_id="p", client_id="me", marks={})
+        await client.submit(GRAPH, prompt_id="p", client_id="me", tag={})
     body = recorder.requests[-1][2]
     assert set(body) == {"prompt", "client_id", "prompt_id", "extra_data"}
     assert body["extra_data"] == {"comfytui": {}}
@@ -68,7 +68,7 @@ async def test_graphs_with_nan_and_lone_surrogates_are_submitted() -> None:
     recorder = Recorder({"prompt_id": "p", "number": 4})
     graph = {"1": {"class_type": "X\ud800", "is_changed": [float("nan")]}}
     async with serving(everywhere(recorder.answer)) as url, ComfyClient(Server.from_url(url)) as client:
-        await client.submit(graph, prompt_id="p", client_id="me", marks={})
+        await client.submit(graph, prompt_id="p", client_id="me", tag={})
     assert recorder.requests[-1][2]["prompt"]["1"]["class_type"] == "X\ud800"
 
 
@@ -92,7 +92,7 @@ async def test_the_recorded_rejection_is_raised_with_its_node_errors() -> None:
     routes = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering(recorded["response"], 400)}
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         with pytest.raises(Rejected, match="Prompt outputs failed validation") as caught:
-            await client.submit(GRAPH, prompt_id="p", client_id="me", marks={})
+            await client.submit(GRAPH, prompt_id="p", client_id="me", tag={})
     assert [(error.class_type, error.input_name) for error in caught.value.node_errors] == [
         ("CheckpointLoaderSimple", "ckpt_name"),
         ("KSampler", "steps"),
@@ -104,7 +104,7 @@ async def test_the_message_of_a_rejection_is_sanitized() -> None:
     routes = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering(refusal, 400)}
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         with pytest.raises(Rejected) as caught:
-            await client.submit(GRAPH, prompt_id="p", client_id="me", marks={})
+            await client.submit(GRAPH, prompt_id="p", client_id="me", tag={})
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 1_000
 
@@ -114,7 +114,7 @@ async def test_only_final_statuses_are_rejections(status: int, expected: type[Co
     routes = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering("No", status)}
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         with pytest.raises(expected, match=str(status)):
-            await client.submit(GRAPH, prompt_id="p", client_id="me", marks={})
+            await client.submit(GRAPH, prompt_id="p", client_id="me", tag={})
 
 
 async def test_servers_without_api_prefix_are_called_at_the_root() -> None:

@@ -17,7 +17,7 @@ from tests.faults.leak_check import count_connections
 from tests.waiting import eventually
 
 CALLS: dict[str, Callable[[ComfyClient], Awaitable[object]]] = {
-    "submit": lambda client: client.submit({}, prompt_id="p", client_id="me", marks={}),
+    "submit": lambda client: client.submit({}, prompt_id="p", client_id="me", tag={}),
     "queue": lambda client: client.queue(),
     "count": lambda client: client.queue_count(),
     "history": lambda client: client.history(3),
@@ -252,7 +252,7 @@ async def test_a_prompt_that_timed_out_is_not_delivered_later(monkeypatch: pytes
         url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
         async with ComfyClient(Server.from_url(url)) as client:
             with pytest.raises(TimedOut):
-                await client.submit(graph, prompt_id="p", client_id="me", marks={})
+                await client.submit(graph, prompt_id="p", client_id="me", tag={})
             assert started.is_set()
             timed_out.set()
             assert await end == b"reset"

@@ -53,7 +53,7 @@ async def test_a_huge_prompt_does_not_hide_others_in_the_queue(value: object, wh
     body = json.dumps({"queue_running": items[:1], "queue_pending": items[1:]}).encode()
     queue = await call_with_body(lambda client: client.queue(lambda item: item), body)
     found = [*queue.running, *queue.pending]
-    assert [(item.prompt_id, item.client_id, item.marks) for item in found] == [
+    assert [(item.prompt_id, item.client_id, item.tag) for item in found] == [
         (f"p{number}", f"c{number}", MARKS) for number in range(3)
     ]
     assert [bool(json.loads(item.graph or b"{}")) for item in found] == [number != place for number in range(3)]

@@ -78,10 +78,10 @@ def test_recorded_queues_are_in_order_of_execution(recording: Path) -> None:
 
 
 def test_a_queue_item_keeps_what_the_client_wrote() -> None:
-    marks = {"batch": "b", "index": 1}
-    item = [-3, "p", {"1": {}}, {"client_id": "me", "create_time": 5, "comfytui": marks}, ["9"]]
+    tag = {"batch": "b", "index": 1}
+    item = [-3, "p", {"1": {}}, {"client_id": "me", "create_time": 5, "comfytui": tag}, ["9"]]
     (found,) = queue_of({"queue_running": [], "queue_pending": [item, None, [], [1], "x"]}).pending
-    assert found == QueueItem("p", -3, b'{"1": {}}', "me", 5, marks)
+    assert found == QueueItem("p", -3, b'{"1": {}}', "me", 5, tag)
 
 
 @pytest.mark.parametrize(

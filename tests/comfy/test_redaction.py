@@ -145,7 +145,7 @@ async def test_a_rejection_that_echoes_the_request_is_redacted() -> None:
     body: dict[str, Any] = {"error": error, "node_errors": {"1": {"class_type": "K", "errors": [error]}}}
     async with serving(everywhere(answering(body, 400))) as url, ComfyClient(server_at(url)) as client:
         with pytest.raises(Rejected) as caught:
-            await client.submit({}, prompt_id="p", client_id="me", marks={})
+            await client.submit({}, prompt_id="p", client_id="me", tag={})
     assert_redacted(caught.value)
     assert_redacted(caught.value.node_errors)
 
@@ -161,7 +161,7 @@ async def test_node_warnings_and_history_errors_are_redacted() -> None:
     body = {"prompt_id": "p", "number": 1, "node_errors": errors}
     routes = everywhere(answering(body)) | {"GET /api/history/p": answering({"p": entry})}
     async with serving(dict(reversed(routes.items()))) as url, ComfyClient(server_at(url)) as client:
-        assert_redacted((await client.submit({}, prompt_id="p", client_id="me", marks={})).node_errors)
+        assert_redacted((await client.submit({}, prompt_id="p", client_id="me", tag={})).node_errors)
         found = await client.history_entry("p")
     assert found is not None
     assert_redacted(found.error)
@@ -199,7 +199,7 @@ async def test_a_session_cookie_of_the_server_is_redacted() -> None:
     routes = everywhere(answering(body, 400, Set_Cookie="session=abc-def-123; Path=/"))
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         with pytest.raises(Rejected, match=r"no: session=\*\*\*"):
-            await client.submit({}, prompt_id="p", client_id="me", marks={})
+            await client.submit({}, prompt_id="p", client_id="me", tag={})
 
 
 LOGIN = "Basic " + b64encode(b"me:hunter2 secret?>").decode()
@@ -264,7 +264,7 @@ async def test_names_of_the_graph_are_kept_and_other_names_redacted() -> None:
     body: dict[str, Any] = {"error": {"type": "x", "message": "no"}, "node_errors": errors}
     async with serving(everywhere(answering(body, 400))) as url, ComfyClient(server_at(url)) as client:
         with pytest.raises(Rejected) as caught:
-            await client.submit(graph, prompt_id="p", client_id="me", marks={})
+            await client.submit(graph, prompt_id="p", client_id="me", tag={})
     own, other = caught.value.node_errors
     assert (own.node_id, own.class_type, own.input_name) == (SECRETS[1], "K", SECRETS[1])
     assert (other.node_id, other.class_type) == ("9 ***", "Class_***")

@@ -68,12 +68,10 @@ def has_ended(event: object) -> bool:
 
 
 async def test_an_image_from_submitting_the_prompt_to_viewing_the_file(server: Server) -> None:
-    prompt_id, marks = str(uuid4()), {"batch": "b", "index": 1, "total": 1}
+    prompt_id, tag = str(uuid4()), {"batch": "b", "index": 1, "total": 1}
     async with ComfyClient(server) as client, aclosing(stream_events(server, "me")) as stream:
         await until(stream, lambda event: isinstance(event, FeatureFlags))
-        queued = await client.submit(
-            graph(), prompt_id=prompt_id, client_id="me", marks=marks, preview_method="latent2rgb"
-        )
+        queued = await client.submit(graph(), prompt_id=prompt_id, client_id="me", tag=tag, preview_method="latent2rgb")
         received = await until(stream, has_ended)
         entry = await client.history_entry(prompt_id)
         assert entry is not None
@@ -84,7 +82,7 @@ async def test_an_image_from_submitting_the_prompt_to_viewing_the_file(server: S
     assert all(event.prompt_id == prompt_id for event in received if isinstance(event, PreviewImage | ProgressState))
     assert any(isinstance(event, PreviewImage) for event in received)
     assert not any(isinstance(event, Unknown) for event in received)
-    assert (entry.outcome, entry.item.client_id, entry.item.marks) == ("success", "me", marks)
+    assert (entry.outcome, entry.item.client_id, entry.item.tag) == ("success", "me", tag)
     assert images[0].startswith(PNG)
     assert preview.startswith(b"RIFF")
 
@@ -92,7 +90,7 @@ async def test_an_image_from_submitting_the_prompt_to_viewing_the_file(server: S
 async def test_no_previews_with_preview_method_none(server: Server) -> None:
     async with ComfyClient(server) as client, aclosing(stream_events(server, "me")) as stream:
         await until(stream, lambda event: isinstance(event, FeatureFlags))
-        await client.submit(graph(), prompt_id=str(uuid4()), client_id="me", marks={}, preview_method="none")
+        await client.submit(graph(), prompt_id=str(uuid4()), client_id="me", tag={}, preview_method="none")
         received = await until(stream, has_ended)
     assert not any(isinstance(event, PreviewImage) for event in received)
 
@@ -101,10 +99,10 @@ async def test_jobs_are_listed_and_cancelled_pending_or_running(server: Server) 
     running, waiting, front = (str(uuid4()) for _ in range(3))
     async with ComfyClient(server) as client, aclosing(stream_events(server, "me")) as stream:
         await until(stream, lambda event: isinstance(event, FeatureFlags))
-        await client.submit(graph(10_000), prompt_id=running, client_id="me", marks={})
+        await client.submit(graph(10_000), prompt_id=running, client_id="me", tag={})
         await until(stream, lambda event: isinstance(event, Progress))
-        await client.submit(graph(), prompt_id=waiting, client_id="me", marks={})
-        await client.submit(graph(), prompt_id=front, client_id="me", marks={}, front=True)
+        await client.submit(graph(), prompt_id=waiting, client_id="me", tag={})
+        await client.submit(graph(), prompt_id=front, client_id="me", tag={}, front=True)
         queue = await client.queue()
         jobs, count = await client.jobs(), await client.queue_count()
         await client.delete([front])
@@ -131,7 +129,7 @@ async def test_jobs_are_listed_and_cancelled_pending_or_running(server: Server) 
 async def test_a_rejected_prompt_names_node_and_input(server: Server) -> None:
     async with ComfyClient(server) as client:
         with pytest.raises(Rejected) as caught:
-            await client.submit(graph(model="gone.safetensors"), prompt_id=str(uuid4()), client_id="me", marks={})
+            await client.submit(graph(model="gone.safetensors"), prompt_id=str(uuid4()), client_id="me", tag={})
     assert [(error.node_id, error.input_name) for error in caught.value.node_errors] == [("4", "ckpt_name")]
 
 
@@ -153,7 +151,7 @@ async def test_subscribed_logs_arrive_as_events(server: Server) -> None:
     async with ComfyClient(server) as client, aclosing(stream_events(server, "me")) as stream:
         await until(stream, lambda event: isinstance(event, FeatureFlags))
         assert await client.subscribe_logs("me")
-        await client.submit(graph(), prompt_id=str(uuid4()), client_id="another", marks={})
+        await client.submit(graph(), prompt_id=str(uuid4()), client_id="another", tag={})
         received = await until(
             stream, lambda event: isinstance(event, Logs) and any("3/3" in one for one in event.chunks)
         )

@@ -39,7 +39,7 @@ async def submit_as_other_client(case: FaultCase, images: int, steps: int = 12) 
     ids = [f"{number:08x}-1111-4111-8111-111111111111" for number in range(images)]
     async with ComfyClient(Server.from_url(case.sim.url)) as other:
         for prompt_id, graph in zip(ids, small_batch(images, model=MODEL, steps=steps).graphs, strict=True):
-            await other.submit(graph, prompt_id=prompt_id, client_id="they", marks={})
+            await other.submit(graph, prompt_id=prompt_id, client_id="they", tag={})
     return ids
 
 

@@ -21,7 +21,7 @@ SLOW = SimConfig(steps_per_second=2, load_seconds=0)
 
 async def submitted(sim: SimServer, client: ComfyClient, graph: dict[str, Any]) -> str:
     prompt_id = str(uuid4())
-    await client.submit(graph, prompt_id=prompt_id, client_id="they", marks={})
+    await client.submit(graph, prompt_id=prompt_id, client_id="they", tag={})
     return prompt_id
 
 

@@ -45,7 +45,7 @@ async def of_another_client(client: ComfyClient, count: int) -> list[str]:
     ids = [str(uuid4()) for _ in range(count)]
     for prompt_id in ids:
         (graph,) = small_batch(1, model=MODEL).graphs
-        await client.submit(graph, prompt_id=prompt_id, client_id="them", marks={})
+        await client.submit(graph, prompt_id=prompt_id, client_id="them", tag={})
     return ids
 
 

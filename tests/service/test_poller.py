@@ -116,7 +116,7 @@ async def test_two_polls_at_once_count_an_arrival_once() -> None:
         poller.announce(0)
         await poller.poll(client)
         (graph,) = small_batch(1, model=sim.config.checkpoints[0]).graphs
-        await client.submit(graph, prompt_id=str(uuid4()), client_id="them", marks={})
+        await client.submit(graph, prompt_id=str(uuid4()), client_id="them", tag={})
         await eventually(lambda: sim.queue.history, "its end")
         poller.announce(1)
         poller.announce(0)

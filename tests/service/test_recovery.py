@@ -126,7 +126,7 @@ async def test_a_job_with_missing_images_is_not_finished() -> None:
         await cell.watcher.submit(1, model=MODEL)
         await cell.all_ran(1)
         async with ComfyClient(Server.from_url(cell.sim.url)) as client:
-            await client.submit(twice, prompt_id=str(uuid4()), client_id="me", marks={})
+            await client.submit(twice, prompt_id=str(uuid4()), client_id="me", tag={})
             await cell.all_ran(2)
             both = [Submission("p", "b", twice, {}, None)]
             assert len(await recovery.finished_by_images(both, client)) == 1

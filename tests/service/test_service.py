@@ -47,11 +47,9 @@ async def test_a_batch_is_submitted_once_with_tags_that_restore_it(sim: SimServe
     batch = await watcher.submit(3, model=MODEL)
     await watcher.until(batch)
     assert ids(sim) == list(batch.prompt_ids)
-    marks = [body["extra_data"]["comfytui"] for body in sim.submitted]
-    assert [(batch_tag["batch"], batch_tag["index"], batch_tag["total"]) for batch_tag in marks] == [
-        (batch.id, n, 3) for n in (1, 2, 3)
-    ]
-    assert len({batch_tag["submission"] for batch_tag in marks}) == 1
+    tags = [body["extra_data"]["comfytui"] for body in sim.submitted]
+    assert [(tag["batch"], tag["index"], tag["total"]) for tag in tags] == [(batch.id, n, 3) for n in (1, 2, 3)]
+    assert len({tag["submission"] for tag in tags}) == 1
 
 
 async def test_every_end_of_my_jobs_is_posted_once(watcher: Watcher) -> None:
@@ -191,7 +189,7 @@ async def test_the_end_of_another_clients_job_is_shown_too() -> None:
     async with SimServer(SLOW) as sim, watching(Server.from_url(sim.url)) as watcher:
         await watcher.live()
         async with ComfyClient(watcher.service.server) as other:
-            await other.submit(graph, prompt_id="11111111-1111-4111-8111-111111111111", client_id="they", marks={})
+            await other.submit(graph, prompt_id="11111111-1111-4111-8111-111111111111", client_id="they", tag={})
         await eventually(lambda: any(job.outputs for job in watcher.state.jobs.values()), "the other client's image")
         (job,) = watcher.state.jobs.values()
         assert (job.mine, job.owner, job.status) == (False, "they", JobStatus.SUCCEEDED)

@@ -75,7 +75,7 @@ async def test_retry_of_other_clients_job_uses_server_history() -> None:
     async with SimServer(ONCE) as sim, screen(sim.url) as it:
         await it.shows("live")
         async with ComfyClient(Server.from_url(sim.url)) as client:
-            await client.submit(text_to_image(seed=77), prompt_id=str(uuid4()), client_id="they", marks={})
+            await client.submit(text_to_image(seed=77), prompt_id=str(uuid4()), client_id="they", tag={})
             await it.until(lambda: sim.queue.history, "its end")
         await it.press("escape", "ctrl+r")
         await it.shows("failed")

@@ -46,7 +46,7 @@ class QueueItem:
     client_id: str | None = None
     create_time: int | None = None
     """In milliseconds of the server's clock."""
-    marks: Mapping[str, Json] = field(default_factory=dict)
+    tag: Mapping[str, Json] = field(default_factory=dict)
     """What the client wrote to `extra_data.comfytui`."""
 
 

@@ -85,12 +85,12 @@ def entry_of(prompt_id: str, value: Raw | Json, max_weight: int) -> HistoryEntry
 def _parsed_item(value: Json) -> QueueItem | None:
     number, prompt_id, graph, extra = [*json_readers.items(value)[:4], None, None, None, None][:4]
     extra = json_readers.mapping(extra)
-    client_id, create_time, marks = (extra.get(name) for name in ("client_id", "create_time", "comfytui"))
-    return _item(number, prompt_id, json_readers.mapping(graph), client_id, create_time, marks)
+    client_id, create_time, tag = (extra.get(name) for name in ("client_id", "create_time", "comfytui"))
+    return _item(number, prompt_id, json_readers.mapping(graph), client_id, create_time, tag)
 
 
 def _item(
-    number: Json, prompt_id: Json, graph: Data | bytes, client_id: Json, create_time: Json, marks: Json
+    number: Json, prompt_id: Json, graph: Data | bytes, client_id: Json, create_time: Json, tag: Json
 ) -> QueueItem | None:
     known_id = json_readers.identifier(prompt_id)
     if known_id is None:
@@ -101,7 +101,7 @@ def _item(
         graph,
         json_readers.identifier(client_id),
         json_readers.integer(create_time),
-        json_readers.mapping(marks),
+        json_readers.mapping(tag),
     )
 
 

@@ -115,8 +115,8 @@ def _prompt_row(batch: Batch, submission: Submission, base: bytes, reader: Graph
     return (
         escape(submission.prompt_id),
         escape(batch.id),
-        int(submission.marks["index"]),
-        escape(submission.marks["submission"]),
+        int(submission.tag["index"]),
+        escape(submission.tag["submission"]),
         None if preview is None else escape(preview),
         compress(encode_graph(submission.graph), base),
         None if seed is None else str(seed),

@@ -21,12 +21,12 @@ class BatchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """One prompt to be sent; `marks` is its batch tag as JSON, which the server keeps in its `extra_data`."""
+    """One prompt to be sent; `tag` is its batch tag as JSON, which the server keeps in its `extra_data`."""
 
     prompt_id: str
     batch: str
     graph: Graph = field(repr=False)
-    marks: Mapping[str, Any]
+    tag: Mapping[str, Any]
     preview_method: str | None
 
 

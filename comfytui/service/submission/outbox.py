@@ -157,7 +157,7 @@ class Outbox:
                 submission.graph,
                 prompt_id=submission.prompt_id,
                 client_id=client_id,
-                marks=submission.marks,
+                tag=submission.tag,
                 preview_method=self._previews(submission),
             )
 

@@ -83,7 +83,7 @@ async def finished_by_images(submissions: Sequence[Submission], client: ComfyCli
         for submission in submissions
         if len(outputs.get(submission.prompt_id, ())) >= _image_count(submission.graph)
     ]
-    items = [QueueItem(submission.prompt_id, 0, submission.graph, marks=submission.marks) for submission in complete]
+    items = [QueueItem(submission.prompt_id, 0, submission.graph, tag=submission.tag) for submission in complete]
     return tuple(finished_prompt_of(HistoryEntry(item, "success", tuple(outputs[item.prompt_id]))) for item in items)
 
 

@@ -55,4 +55,4 @@ async def find_finished(client: ComfyClient, submission: Submission) -> tuple[Fi
 
 
 def _matches(item: QueueItem, submission: Submission) -> bool:
-    return item.prompt_id == submission.prompt_id or item.marks == submission.marks
+    return item.prompt_id == submission.prompt_id or item.tag == submission.tag

@@ -238,7 +238,7 @@ def test_only_the_request_and_its_results_are_stored(tmp_path: Path) -> None:
         rows = db.execute("SELECT batch, server, client_id, title, total, created FROM batches").fetchall()
         columns = {name for (name,) in db.execute("SELECT name FROM pragma_table_info('prompts')")}
     assert rows == [(batch.id, FINGERPRINT, ME, "a red fox", 2, 1000.0)]
-    assert set(chain(asdict(submissions[0]), ["seed"])) - {"marks"} <= columns
+    assert set(chain(asdict(submissions[0]), ["seed"])) - {"tag"} <= columns
 
 
 def test_the_client_id_that_resends_a_prompt_owns_its_batch(tmp_path: Path) -> None:
