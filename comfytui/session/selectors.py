@@ -26,17 +26,15 @@ def jobs_of(state: SessionState, batch: Batch) -> list[Job]:
     return [job for prompt_id in batch.prompt_ids if (job := state.jobs.get(prompt_id))]
 
 
-def newest_picture(state: SessionState, batch: Batch) -> tuple[Job, "Output"] | None:
-    """Return the job of a batch that finished last with a picture, and its first picture."""
-    with_picture = [
-        (job, output) for job in jobs_of(state, batch) if job.status.ended and (output := first_picture(job))
-    ]
-    return max(with_picture, key=lambda each: each[0].ended or 0.0, default=None)
+def newest_image(state: SessionState, batch: Batch) -> tuple[Job, "Output"] | None:
+    """Return the job of a batch that finished last with an image, and its first image."""
+    with_image = [(job, output) for job in jobs_of(state, batch) if job.status.ended and (output := first_image(job))]
+    return max(with_image, key=lambda each: each[0].ended or 0.0, default=None)
 
 
-def first_picture(job: Job) -> "Output | None":
-    """Return a job's first file that can be shown as a picture, if any: it may have made videos or sounds only."""
-    return next((output for output in job.outputs if media_of(output) is Media.PICTURE), None)
+def first_image(job: Job) -> "Output | None":
+    """Return a job's first file that can be shown as an image, if any: it may have made videos or sounds only."""
+    return next((output for output in job.outputs if media_of(output) is Media.IMAGE), None)
 
 
 def current_batch(state: SessionState) -> Batch | None:

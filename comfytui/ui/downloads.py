@@ -1,4 +1,4 @@
-"""Download a job's files: to save them, or to show a picture."""
+"""Download a job's files: to save them, or to show an image."""
 
 import asyncio
 from contextlib import ExitStack, suppress
@@ -28,7 +28,7 @@ MANY_FILES = 100
 MAX_METADATA_BYTES = 32 * 2**20
 """Bytes of a saved file that are searched for the graph in its metadata."""
 MAX_SHOWN_BYTES = 32 * 2**20
-"""Bytes of a picture that is downloaded only to be shown."""
+"""Bytes of an image that is downloaded only to be shown."""
 
 
 async def save_and_notify(app: App[None], service: ServiceThread, job: Job, folder: Path) -> None:
@@ -73,7 +73,7 @@ async def save_outputs(service: ServiceThread, job: Job, folder: Path) -> tuple[
 
 
 async def fetch_for_display(service: ServiceThread, output: "Output") -> bytes:
-    """Download a picture in a small format, to be shown only.
+    """Download an image in a small format, to be shown only.
 
     Raises:
         ComfyError: It could not be downloaded.
@@ -103,7 +103,7 @@ def _read_head(path: Path) -> bytes:
 
 
 def _seed_differs(job: Job, data: bytes) -> bool:
-    """Return whether a picture's metadata names another seed than the job had.
+    """Return whether an image's metadata names another seed than the job had.
 
     A server whose output folder was emptied starts numbering anew, so that file names are used again.
     """

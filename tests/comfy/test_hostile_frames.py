@@ -170,7 +170,7 @@ async def test_a_preview_that_is_too_large_is_skipped() -> None:
 
     async with websocket_server(handle) as url:
         received, _ = await collect(url, until_closed(1))
-    assert received[1:3] == [Unknown("binary 1", "a picture too large for a preview"), Status(1, "me")]
+    assert received[1:3] == [Unknown("binary 1", "an image too large for a preview"), Status(1, "me")]
 
 
 async def test_a_frame_is_freed_before_the_next_one_arrives() -> None:
@@ -183,7 +183,7 @@ async def test_a_frame_is_freed_before_the_next_one_arrives() -> None:
         try:
             assert [await anext(stream), type(await anext(stream))] == [Opened(), Unknown]
             waiting = asyncio.ensure_future(anext(stream))
-            await eventually(lambda: tracemalloc.get_traced_memory()[0] < 10 * MB, "the picture's end", 10)
+            await eventually(lambda: tracemalloc.get_traced_memory()[0] < 10 * MB, "the image's end", 10)
         finally:
             tracemalloc.stop()
         waiting.cancel()

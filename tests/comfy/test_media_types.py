@@ -9,9 +9,9 @@ from comfytui.comfy.protocol.media_types import Media, media_of
 @pytest.mark.parametrize(
     ("name", "kind", "media"),
     [
-        ("fox_00001_.png", "images", Media.PICTURE),
-        ("FOX.JPG", "images", Media.PICTURE),
-        ("loop_00001.gif", "gifs", Media.PICTURE),
+        ("fox_00001_.png", "images", Media.IMAGE),
+        ("FOX.JPG", "images", Media.IMAGE),
+        ("loop_00001.gif", "gifs", Media.IMAGE),
         ("clip_00001_.mp4", "images", Media.VIDEO),
         ("clip_00001.webm", "gifs", Media.VIDEO),
         ("song_00001_.flac", "audio", Media.AUDIO),

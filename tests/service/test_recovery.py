@@ -65,8 +65,8 @@ async def test_the_head_of_a_large_image_is_enough(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(recovery, "HEAD", 2 * 1024)
     async with fault_case(CONFIG) as cell:
         await made_unseen(cell, images=1, made=1, size=512)
-        (picture,) = cell.sim.files.contents.values()
-        assert len(picture) > 32 * recovery.HEAD
+        (image,) = cell.sim.files.contents.values()
+        assert len(image) > 32 * recovery.HEAD
         assert (await recover_outputs(cell))[0] == 1
 
 

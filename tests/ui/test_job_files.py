@@ -1,4 +1,4 @@
-"""The job screen of a job whose file is no picture."""
+"""The job screen of a job whose file is no image."""
 
 import os
 from pathlib import Path
@@ -28,16 +28,16 @@ def videos(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("videos")
-async def test_video_is_named_and_saved_without_picture_request(tmp_path: Path) -> None:
+async def test_video_is_named_and_saved_without_image_request(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=small(), output=tmp_path) as it:
-        pictures = sim.faults.delay(0.0, "/view")
+        images = sim.faults.delay(0.0, "/view")
         await made(it)
         await it.press("enter")
         await it.shows(f"Video file: {CLIP}")
         await it.shows("Press s to save it in")
-        assert pictures.hits == 0
+        assert images.hits == 0
         await it.press("s")
         await it.shows("Saved")
         assert os.listdir(tmp_path) == [CLIP]  # noqa: PTH208
-        assert pictures.hits == 1
+        assert images.hits == 1
         assert "500" not in it.text

@@ -1,4 +1,4 @@
-"""The job screen follows its job and turns to the other pictures of the batch."""
+"""The job screen follows its job and turns to the other images of the batch."""
 
 import re
 
@@ -7,7 +7,7 @@ from comfytui.sim.server import SimServer
 from tests.ui.screen import screen
 
 
-async def test_job_screen_follows_job_to_its_picture() -> None:
+async def test_job_screen_follows_job_to_its_image() -> None:
     async with SimServer(SimConfig(steps_per_second=20, load_seconds=0)) as sim, screen(sim.url) as it:
         await it.shows("dreamshaper_8")
         await it.generate("a lighthouse", images="2", steps="60", negative="fog")
@@ -18,7 +18,7 @@ async def test_job_screen_follows_job_to_its_picture() -> None:
         await it.shows("Image 2 of 2   comfytui_")
 
 
-async def test_left_and_right_turn_pictures_of_batch() -> None:
+async def test_left_and_right_turn_images_of_batch() -> None:
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
         await it.shows("dreamshaper_8")
         await it.generate(images="3")

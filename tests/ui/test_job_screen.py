@@ -1,4 +1,4 @@
-"""The job screen: pictures, failures, and closing it early."""
+"""The job screen: images, failures, and closing it early."""
 
 import os
 from collections.abc import AsyncIterator
@@ -30,17 +30,17 @@ async def sim() -> AsyncIterator[SimServer]:
         yield server
 
 
-def small(pictures: int = 1) -> Workflow:
-    """A graph that makes small pictures at once."""
+def small(images: int = 1) -> Workflow:
+    """A graph that makes small images at once."""
     graph = text_to_image()
-    graph["5"]["inputs"]["batch_size"] = pictures
+    graph["5"]["inputs"]["batch_size"] = images
     return workflow_of("small", graph)
 
 
 def painted(it: Screen) -> str:
-    """The large picture as it is painted, colours included."""
-    picture = it.app.screen.query_one("#large", ImageView)
-    return repr([picture.render_line(y) for y in range(picture.size.height)])
+    """The large image as it is painted, colours included."""
+    image = it.app.screen.query_one("#large", ImageView)
+    return repr([image.render_line(y) for y in range(image.size.height)])
 
 
 async def made(it: Screen, end: str = "1 of 1 done") -> None:
@@ -82,7 +82,7 @@ async def test_escapes_and_markup_in_error_are_harmless(sim: SimServer, monkeypa
         assert not [sign for sign in CONTROLS if sign in it.text]
 
 
-async def test_left_and_right_turn_pictures_of_job(sim: SimServer, tmp_path: Path) -> None:
+async def test_left_and_right_turn_images_of_job(sim: SimServer, tmp_path: Path) -> None:
     async with screen(sim.url, workflow=small(3), output=tmp_path) as it:
         await made(it)
         await it.press("enter")
@@ -90,8 +90,8 @@ async def test_left_and_right_turn_pictures_of_job(sim: SimServer, tmp_path: Pat
         for key, place in (("", 1), ("right", 2), ("right", 3), ("right", 1), ("left", 3), ("left", 2)):
             await it.press(*([key] if key else []))
             await it.shows(f"test_0000{place}_.png   image {place} of 3")
-            await it.until(lambda: "loading" not in it.text and "▀" in it.text, "the picture")
-            await it.until(lambda: painted(it) not in seen[-1:], "another picture")
+            await it.until(lambda: "loading" not in it.text and "▀" in it.text, "the image")
+            await it.until(lambda: painted(it) not in seen[-1:], "another image")
             seen.append(painted(it))
         assert len(set(seen)) == 3
         await it.press("s")
@@ -99,7 +99,7 @@ async def test_left_and_right_turn_pictures_of_job(sim: SimServer, tmp_path: Pat
         assert len(os.listdir(tmp_path)) == 3  # noqa: PTH208
 
 
-async def test_closing_before_picture_arrives(sim: SimServer) -> None:
+async def test_closing_before_image_arrives(sim: SimServer) -> None:
     async with proxy_to(sim.url) as proxy, screen(proxy.url, workflow=small(2), previews=False) as it:
         await made(it)
         held = proxy.hold_answer_to(b"/view")
@@ -113,11 +113,11 @@ async def test_closing_before_picture_arrives(sim: SimServer) -> None:
         await it.shows("1 of 1 done")
         await it.press("enter")
         await it.shows("1 of 2")
-        await it.until(lambda: "loading" not in it.text and "▀" in it.text, "the picture")
+        await it.until(lambda: "loading" not in it.text and "▀" in it.text, "the image")
         assert it.app.return_code is None
 
 
-async def test_missing_picture_is_reported(sim: SimServer) -> None:
+async def test_missing_image_is_reported(sim: SimServer) -> None:
     async with screen(sim.url, workflow=small()) as it:
         await made(it)
         sim.files.contents.clear()

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.ui.dashboard import form_actions, now_pictures
+from comfytui.ui.dashboard import form_actions, now_images
 from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.screens import job
@@ -61,8 +61,8 @@ async def test_choices_arrive_while_dashboard_closes(monkeypatch: pytest.MonkeyP
             await it.until(asked.is_set, "the question")
 
 
-async def test_finished_picture_arrives_while_dashboard_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = delay_until_closing(monkeypatch, (now_pictures, "fetch_for_display"), NowPanel, "finished")
+async def test_finished_image_arrives_while_dashboard_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = delay_until_closing(monkeypatch, (now_images, "fetch_for_display"), NowPanel, "finished")
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL) as it:
         await it.shows("live")
         await it.press("f5")
@@ -70,8 +70,8 @@ async def test_finished_picture_arrives_while_dashboard_closes(monkeypatch: pyte
         await it.shows("4 of 4 done")
 
 
-async def test_picture_arrives_while_job_screen_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = delay_until_closing(monkeypatch, (job, "fetch_for_display"), JobScreen, "picture")
+async def test_image_arrives_while_job_screen_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = delay_until_closing(monkeypatch, (job, "fetch_for_display"), JobScreen, "image")
     async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL, previews=False) as it:
         await it.shows("live")
         await it.press("f5")

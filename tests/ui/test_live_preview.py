@@ -1,4 +1,4 @@
-"""Live pictures travel from the sampler to the *Now* panel, and one key takes them away and brings them back."""
+"""Previews travel from the sampler to the *Now* panel, and one key takes them away and brings them back."""
 
 from pathlib import Path
 
@@ -20,8 +20,8 @@ def small(steps: int) -> Workflow:
     return workflow_of("small", text_to_image(steps=steps))
 
 
-def picture_in_now(it: Screen) -> bool:
-    """Whether cells of a picture are painted within the *Now* panel."""
+def image_in_now(it: Screen) -> bool:
+    """Whether cells of an image are painted within the *Now* panel."""
     region = it.app.screen.query_one(NowPanel).region
     lines = it.text.split("\n")[region.y : region.bottom]
     return any(HALF_BLOCKS & set(line[region.x : region.right]) for line in lines)
@@ -49,15 +49,15 @@ async def test_a_preview_is_painted_while_the_image_is_made_and_p_takes_it_away(
         await it.write("images", "1")
         await it.press("f5")
         await it.shows("Image 1 of 1 - Step")
-        await it.until(lambda: picture_in_now(it), "a preview")
+        await it.until(lambda: image_in_now(it), "a preview")
         await it.press("escape", "p")
         await it.shows("Previews off")
-        await it.until(lambda: not picture_in_now(it), "the preview to go")
+        await it.until(lambda: not image_in_now(it), "the preview to go")
         step = steps_of(it)
         await it.until(lambda: steps_of(it) > step + 3, "more steps")
-        assert not picture_in_now(it)
+        assert not image_in_now(it)
         await it.press("p")
-        await it.until(lambda: picture_in_now(it), "a preview again")
+        await it.until(lambda: image_in_now(it), "a preview again")
 
 
 async def test_a_screen_without_previews_asks_for_none_and_paints_none() -> None:
@@ -67,23 +67,23 @@ async def test_a_screen_without_previews_asks_for_none_and_paints_none() -> None
         await it.press("f5")
         await it.shows("1 of 1 done")
         assert [body["extra_data"]["preview_method"] for body in sim.submitted] == ["none"]
-        assert not picture_in_now(it)
+        assert not image_in_now(it)
 
 
-async def test_after_a_restart_the_newest_picture_of_the_batch_is_there_again(tmp_path: Path) -> None:
+async def test_after_a_restart_the_newest_image_of_the_batch_is_there_again(tmp_path: Path) -> None:
     async with SimServer(SLOW) as sim:
         async with screen(sim.url, workflow=small(2), journal=tmp_path) as it:
             await it.shows("live")
             await it.write("images", "2")
             await it.press("f5")
             await it.shows("2 of 2 done")
-        pictures = sim.faults.delay(0.0, "/view")
+        images = sim.faults.delay(0.0, "/view")
         async with screen(sim.url, workflow=small(2), journal=tmp_path) as it:
             await it.shows("2 of 2 done")
-            await it.until(lambda: picture_in_now(it), "the picture")
+            await it.until(lambda: image_in_now(it), "the image")
             assert "Shown: " not in it.text
-        assert pictures.hits == 1
+        assert images.hits == 1
         async with screen(sim.url, (80, 24), workflow=small(2), journal=tmp_path) as it:
             await it.shows("2 of 2 done")
             await it.shows("live")
-        assert pictures.hits == 1
+        assert images.hits == 1

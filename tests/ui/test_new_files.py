@@ -56,9 +56,9 @@ def test_existing_file_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_symlink_is_not_followed(tmp_path: Path) -> None:
     target = tmp_path / "precious"
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "fox.png").symlink_to(target)
-    saved = save(tmp_path / "pictures", "fox.png", b"data")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "fox.png").symlink_to(target)
+    saved = save(tmp_path / "images", "fox.png", b"data")
     assert saved.name == "fox (2).png"
     assert not target.exists()
 
@@ -88,7 +88,7 @@ import os, signal, sys
 from pathlib import Path
 from comfytui.ui.new_files import new_file
 with new_file(Path(sys.argv[1])) as file:
-    file.write(b"half of a picture")
+    file.write(b"half of an image")
     file._file.flush()
     os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -96,15 +96,15 @@ async def test_wrong_or_refused_seed_is_marked_at_its_field() -> None:
         assert wrong == ["seed-2"]
 
 
-def test_second_seed_identifies_picture() -> None:
+def test_second_seed_identifies_image() -> None:
     graph = two_seeds().graph
     own = Job("1", JobStatus.SUCCEEDED, parameters=parameters_of(graph))
     known = PngInfo()
     known.add_text("prompt", json.dumps(graph))
     other = PngInfo()
     other.add_text("prompt", json.dumps(apply_values(two_seeds(), {"seed-2": 7})))
-    pictures = []
+    images = []
     for text in (known, other):
-        Image.new("RGB", (8, 8)).save(picture := BytesIO(), "PNG", pnginfo=text)
-        pictures.append(picture.getvalue())
-    assert [_seed_differs(own, picture) for picture in pictures] == [False, True]
+        Image.new("RGB", (8, 8)).save(image := BytesIO(), "PNG", pnginfo=text)
+        images.append(image.getvalue())
+    assert [_seed_differs(own, image) for image in images] == [False, True]

@@ -36,10 +36,10 @@ def rows(it: Screen) -> set[str]:
 
 
 async def test_graph_without_sampler_has_only_images(tmp_path: Path) -> None:
-    picture = BytesIO()
-    Image.new("RGB", (16, 16), "red").save(picture, "PNG")
+    image = BytesIO()
+    Image.new("RGB", (16, 16), "red").save(image, "PNG")
     async with SimServer(QUICK) as sim:
-        sim.files.put(("input", "", "photo.png"), picture.getvalue())
+        sim.files.put(("input", "", "photo.png"), image.getvalue())
         async with screen(sim.url, workflow=written(tmp_path, inverted("photo.png"))) as it:
             await it.shows("live")
             await it.shows("no seed to vary")

@@ -57,7 +57,7 @@ def _preview(body: memoryview) -> Event:
     formats: dict[bytes, Literal["jpeg", "png"]] = {b"\0\0\0\1": "jpeg", b"\0\0\0\2": "png"}
     declared = bytes(body[:U32])
     if declared not in formats:
-        raise ValueError("no JPEG or PNG picture")
+        raise ValueError("no JPEG or PNG image")
     return PreviewImage(formats[declared], _image(body[U32:]))
 
 
@@ -65,7 +65,7 @@ def _preview_with_metadata(body: memoryview) -> Event:
     header, rest = _split_header(body)
     metadata = json_readers.mapping(json_readers.loads(bytes(header), FRAME_VALUES))
     if metadata.get("image_type", "image/jpeg") not in ("image/jpeg", "image/png"):
-        raise ValueError("no JPEG or PNG picture")
+        raise ValueError("no JPEG or PNG image")
     return PreviewImage(
         format="png" if metadata.get("image_type") == "image/png" else "jpeg",
         image=_image(rest),
@@ -76,9 +76,9 @@ def _preview_with_metadata(body: memoryview) -> Event:
 
 def _image(body: memoryview) -> bytes:
     if not body:
-        raise ValueError("no JPEG or PNG picture")
+        raise ValueError("no JPEG or PNG image")
     if len(body) > PREVIEW_LIMIT:
-        raise ValueError("a picture too large for a preview")
+        raise ValueError("an image too large for a preview")
     return bytes(body)
 
 

@@ -12,7 +12,7 @@ from comfytui.comfy.protocol.events import Output
 class Media(StrEnum):
     """Kinds of output files; the values are shown on screen."""
 
-    PICTURE = "picture"
+    IMAGE = "image"
     VIDEO = "video"
     AUDIO = "audio"
     MODEL = "3D model"
@@ -21,7 +21,7 @@ class Media(StrEnum):
 
 
 _SUFFIXES: Final[Mapping[Media, str]] = {
-    Media.PICTURE: "png jpg jpeg webp gif bmp tif tiff avif",
+    Media.IMAGE: "png jpg jpeg webp gif bmp tif tiff avif",
     Media.VIDEO: "mp4 webm mkv mov avi m4v mpg mpeg",
     Media.AUDIO: "flac mp3 wav opus ogg m4a aac",
     Media.MODEL: "glb gltf obj fbx stl ply usdz splat spz ksplat",
@@ -33,5 +33,5 @@ _BY_SUFFIX: Final = MappingProxyType(
 
 
 def media_of(output: Output) -> Media:
-    """Return the kind of a file; only for a PICTURE can the server make a preview (`/view?preview=`)."""
+    """Return the kind of a file; only for an IMAGE can the server make a preview (`/view?preview=`)."""
     return _BY_SUFFIX.get(PurePosixPath(output.filename).suffix.lower(), Media.OTHER)

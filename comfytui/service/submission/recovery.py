@@ -74,7 +74,7 @@ async def finished_by_images(submissions: Sequence[Submission], client: ComfyCli
     wanted = [(_comparable(submission.graph), submission.prompt_id) for submission in submissions]
     prefixes = tuple({prefix for submission in submissions for prefix in _prefixes(submission.graph)})
     files = [Output(name) for name in await client.output_names() if name.startswith(prefixes)]
-    for output in [each for each in files if media_of(each) is Media.PICTURE][:MAX_IMAGES]:
+    for output in [each for each in files if media_of(each) is Media.IMAGE][:MAX_IMAGES]:
         image_graph = _graph_of_image(await _head(client, output))
         if prompt_id := next((prompt_id for graph, prompt_id in wanted if graph == image_graph), None):
             outputs.setdefault(prompt_id, []).insert(0, output)

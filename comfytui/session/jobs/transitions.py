@@ -22,7 +22,7 @@ from comfytui.session.runs.run import start_run
 from comfytui.session.state import Run, SessionState
 
 RESULTS_SIZE = 48 * 2**20
-"""Bytes of the results of all jobs of a session: 100,000 pictures."""
+"""Bytes of the results of all jobs of a session: 100,000 images."""
 JOB_RESULTS_SIZE = 8 * 2**20
 """Bytes of the results of one job: 10,000 files."""
 MIN_RESULTS_SIZE = 8 * 2**10

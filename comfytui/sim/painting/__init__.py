@@ -45,9 +45,9 @@ def preview(scene: Scene, size: tuple[int, int], done: float) -> Image.Image:
     """Return the preview after a share `done` (0..1) of the steps: the image with less and less noise."""
     scale = min(1.0, PREVIEW_EDGE / max(size))
     width, height = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-    picture = _paint_unscaled(scene, (width, height))
+    image = _paint_unscaled(scene, (width, height))
     left = 1 - min(1.0, max(0.0, done))
-    blurred = picture.filter(ImageFilter.GaussianBlur(max(width, height) * 0.14 * left**1.6))
+    blurred = image.filter(ImageFilter.GaussianBlur(max(width, height) * 0.14 * left**1.6))
     noise = Image.frombytes("RGB", (width, height), scene.rng(f"noise{done:.3f}").randbytes(width * height * 3))
     grain = Image.blend(blurred, ImageChops.overlay(noise, blurred), 0.95 * left**0.8)
     return Image.blend(grain, noise, 0.55 * left**1.4)

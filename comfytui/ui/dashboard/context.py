@@ -36,7 +36,7 @@ class DashboardContext:
         self.state = SessionState()
         """The newest state that was received from the service."""
         self.previews = options.previews
-        """Whether pictures are shown in the *Now* panel."""
+        """Whether images are shown in the *Now* panel."""
         self._batches_before: Set[str] | None = None
         """The batches before the one that was submitted and is not in the state yet."""
 

@@ -21,7 +21,7 @@ from comfytui.ui.dashboard.connection_actions import ConnectionActions, ServerNo
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.form_actions import FormActions
 from comfytui.ui.dashboard.job_actions import JobActions
-from comfytui.ui.dashboard.now_pictures import NowPictures
+from comfytui.ui.dashboard.now_images import NowImages
 from comfytui.ui.dashboard.pages import BREAKPOINTS, Pages, layout_of
 from comfytui.ui.dashboard.retry_actions import RetryActions
 from comfytui.ui.form.form import PromptForm
@@ -62,7 +62,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._form_actions = FormActions(context, self._connection, self._pages)
         self._job_actions = JobActions(context)
         self._retry_actions = RetryActions(context)
-        self._pictures = NowPictures(context)
+        self._images = NowImages(context)
         self._mailbox = service.subscribe(lambda: self.post_message(NotificationsPending()))
         self._painted: SessionState | None = None
         """The state that the widgets show."""
@@ -116,11 +116,11 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
                 self._shared.state = state
                 self._schedule_paint()
             case notifications.PreviewReceived(image=image, prompt_id=prompt_id):
-                self._pictures.show_preview(image, prompt_id)
+                self._images.show_preview(image, prompt_id)
             case notifications.JobEnded(job=job) if job.status is JobStatus.LOST:
                 self._job_actions.report_lost(job)
             case notifications.JobEnded(job=job):
-                self._pictures.show_ended(job)
+                self._images.show_ended(job)
             case notifications.BatchRefused(failure=failure):
                 self._form_actions.show_refusal(failure)
             case notifications.LoginRequired():
@@ -169,7 +169,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
             self._shared.panel.show(state)
             self._shared.select_submitted()
         self._pages.choose_first()
-        self._pictures.show_newest()
+        self._images.show_newest()
         self._offer_keys()
         self._job_actions.update_job_screens()
         if self._connection.follow(painted.link if painted else None):
@@ -232,8 +232,8 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._retry_actions.retry_with_new_seed()
 
     def action_previews(self) -> None:
-        """Switch pictures in the *Now* panel on or off."""
-        self._pictures.toggle()
+        """Switch images in the *Now* panel on or off."""
+        self._images.toggle()
         self.call_after_refresh(self._schedule_paint)
 
     def action_link(self) -> None:

@@ -65,7 +65,7 @@ class PromptForm(VerticalScroll, can_focus=False):
     def compose(self) -> ComposeResult:
         """Compose a row for each input that the graph has."""
         draft, seed_labels = self._draft, self._checks.seed_labels
-        # A random seed was not typed by the user: the workflow's own is more useful, since it made its picture.
+        # A random seed was not typed by the user: the workflow's own is more useful, since it made its image.
         rolled = seed_labels.keys() if draft.get(rows.SEED_MODE_ID) == SeedMode.RANDOM else set()
         values = {
             key: value if key in rolled else draft.get(key, value) for key, value in read_values(self.workflow).items()

@@ -1,4 +1,4 @@
-"""The job screen: the pictures of a job with its prompt and parameters, or its state if it has none."""
+"""The job screen: the images of a job with its prompt and parameters, or its state if it has none."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -34,7 +34,7 @@ class JobScreen(Screen[None]):
     """Shows a job, follows its state, and turns to the other pages of its batch.
 
     Args:
-        service: The service, which downloads the pictures.
+        service: The service, which downloads the images.
         state: The session state at the start; `follow` takes newer ones.
         prompt_id: The job to begin with.
         folder: Where files are saved.
@@ -62,14 +62,14 @@ class JobScreen(Screen[None]):
         self._pages = pages_of(state, prompt_id)
         self._index = next((at for at, page in enumerate(self._pages) if page.job.prompt_id == prompt_id), 0)
         self._shown: tuple[str, Output | None] = ("", None)
-        """The prompt_id and the picture that are shown; several jobs may have the same picture."""
+        """The prompt_id and the image that are shown; several jobs may have the same image."""
 
     @property
     def _page(self) -> Page:
         return self._pages[self._index]
 
     def compose(self) -> ComposeResult:
-        """Compose prompts and parameters, and below them the picture or the text about the job."""
+        """Compose prompts and parameters, and below them the image or the text about the job."""
         # Without focus: the screen's own keys scroll all of them as one text.
         with VerticalScroll(id="job-prompt", can_focus=False):
             yield Line(id="job-title")
@@ -156,21 +156,21 @@ class JobScreen(Screen[None]):
         self._line("negative").set_text(f"negative: {_sanitized(parameters.negative)}" if parameters.negative else "")
         self._line("negative").display = bool(parameters.negative)
         self._line("parameters").set_text(parameters_line(parameters))
-        picture = output if output and media_of(output) is Media.PICTURE else None
-        self.query_one(ImageView).display = picture is not None
+        image = output if output and media_of(output) is Media.IMAGE else None
+        self.query_one(ImageView).display = image is not None
         text_area = self.query_one("#job-text")
-        text_area.display = picture is None
-        if picture is None:
+        text_area.display = image is None
+        if image is None:
             self._line("file").set_text(file_caption(self._state, self._page))
             text = file_text(output, self._folder) if output else job_text(self._state, job)
             text_area.query_one(Static).update(Text(text), layout=True)
-        if (job.prompt_id, picture) != self._shown:
-            self._shown = (job.prompt_id, picture)
+        if (job.prompt_id, image) != self._shown:
+            self._shown = (job.prompt_id, image)
             self.query_one(ImageView).show(None)
-            self._fetch(picture)
+            self._fetch(image)
         self.call_after_refresh(self.refresh_bindings)
 
-    @work(exclusive=True, group="picture")
+    @work(exclusive=True, group="image")
     async def _fetch(self, output: Output | None) -> None:
         if output is None:
             return

@@ -12,7 +12,7 @@ from comfytui.session.selectors import batch_of, is_overwritten
 from comfytui.session.state import SessionState
 
 OVERWRITTEN = "a newer job uses the same name"
-"""Note at a picture that may be the newer job's."""
+"""Note at an image that may be the newer job's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def file_caption(state: SessionState, page: Page) -> str:
     parts = [f"Image {tag.index} of {tag.total}" if tag and tag.total > 1 else ""]
     if output is not None:
         own = job.outputs
-        what = "image" if all(media_of(each) is Media.PICTURE for each in own) else "file"
+        what = "image" if all(media_of(each) is Media.IMAGE for each in own) else "file"
         parts.append(sanitize(output.filename, 200))
         parts.append(f"{what} {own.index(output) + 1} of {len(own)}" if len(own) > 1 else "")
         parts.append(OVERWRITTEN if is_overwritten(state, job, output) else "")
@@ -47,7 +47,7 @@ def file_caption(state: SessionState, page: Page) -> str:
 
 
 def file_text(output: Output, folder: Path) -> str:
-    """Return the text in place of a file that is no picture.
+    """Return the text in place of a file that is no image.
 
     Args:
         output: The file.

@@ -111,7 +111,7 @@ def test_an_animation_shows_its_first_frame() -> None:
     ("data", "reason"),
     [
         (b"", "not JPEG, PNG or WEBP"),
-        (b"<html>not a picture</html>", "not JPEG, PNG or WEBP"),
+        (b"<html>not an image</html>", "not JPEG, PNG or WEBP"),
         (encoded(Image.new("RGB", (8, 8)), "GIF"), "not JPEG, PNG or WEBP"),
         (plain("red", (64, 64))[:60], "broken"),
         (encoded(Image.effect_noise((64, 64), 90))[:2000], "broken"),

@@ -1,4 +1,4 @@
-"""The pictures in the *Now* panel: previews of the running image, and finished images from the server."""
+"""The images in the *Now* panel: previews of the running image, and finished images from the server."""
 
 from functools import partial
 
@@ -6,20 +6,20 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.events import Output
 from comfytui.presentation.notification_text import previews_message
 from comfytui.session.model import Job
-from comfytui.session.selectors import first_picture, newest_picture
+from comfytui.session.selectors import first_image, newest_image
 from comfytui.ui.dashboard.connection_actions import UP
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.downloads import fetch_for_display
 from comfytui.ui.widgets.now_panel import NowPanel
 
 
-class NowPictures:
-    """Gives the *Now* panel its pictures, unless the user switched them off."""
+class NowImages:
+    """Gives the *Now* panel its images, unless the user switched them off."""
 
     def __init__(self, context: DashboardContext) -> None:
         self._context = context
         self._requested = ""
-        """The prompt_id of the job whose picture was requested last."""
+        """The prompt_id of the job whose image was requested last."""
 
     @property
     def _panel(self) -> NowPanel:
@@ -31,12 +31,12 @@ class NowPictures:
             self._panel.show_preview(image, running)
 
     def show_ended(self, job: Job) -> None:
-        """Show the first picture of a job that ended."""
-        if self._context.previews and (picture := first_picture(job)):
-            self._show(job, picture)
+        """Show the first image of a job that ended."""
+        if self._context.previews and (image := first_image(job)):
+            self._show(job, image)
 
     def show_newest(self) -> None:
-        """Show the newest picture of the batch if none is shown, as after a start; each is requested once."""
+        """Show the newest image of the batch if none is shown, as after a start; each is requested once."""
         panel, state = self._panel, self._context.state
         if (
             not self._context.previews
@@ -45,27 +45,27 @@ class NowPictures:
             or state.link.kind not in UP
         ):
             return
-        newest = newest_picture(state, panel.shown_batch)
+        newest = newest_image(state, panel.shown_batch)
         if newest and newest[0].prompt_id != self._requested and panel.has_room_for_images:
             self._show(*newest)
 
-    def _show(self, job: Job, picture: Output) -> None:
-        fetch = partial(self._fetch_and_show, job, picture)
+    def _show(self, job: Job, image: Output) -> None:
+        fetch = partial(self._fetch_and_show, job, image)
         self._context.run(fetch, "finished")
 
-    async def _fetch_and_show(self, job: Job, picture: Output) -> None:
+    async def _fetch_and_show(self, job: Job, image: Output) -> None:
         if not self._panel.has_room_for_images:
             return
         self._requested = job.prompt_id
         try:
-            data = await fetch_for_display(self._context.service, picture)
+            data = await fetch_for_display(self._context.service, image)
         except ComfyError:
             return  # The queue shows that the job ended; its own screen tries again and shows the error.
         if self._context.screen.display:  # While the screen closes, the panel may be gone.
             self._panel.show_finished(data, job)
 
     def toggle(self) -> None:
-        """Switch pictures on or off; while they are off, batches are submitted without previews."""
+        """Switch images on or off; while they are off, batches are submitted without previews."""
         context = self._context
         context.previews = not context.previews
         self._requested = ""
