@@ -21,7 +21,7 @@ def link_label(link: Link, now: float, *, ascii_only: bool = False) -> str:
             return f"{up} polling every {link.poll_interval or 0:.0f} s (no websocket)"
         case LinkKind.BUSY:
             return f"{down} busy (loading?)"
-        case LinkKind.DEAF:
+        case LinkKind.ORPHANED:
             return f"{down} no messages, reconnecting"
         case LinkKind.OFFLINE:
             since = "" if link.since is None else f" {now - link.since:.0f} s"

@@ -2,7 +2,7 @@
 
 connecting ──► live ◄──► busy (no pong, HTTP times out: the socket is kept)
     │           │  ▲
-    │           ▼  └──── deaf (open, but no frames arrive: the socket is replaced)
+    │           ▼  └──── orphaned (open, but no frames arrive: the socket is replaced)
     └──► offline ◄──► polling (no socket, HTTP answers)
 unauthorised, not a ComfyUI: no retry until the user asks for one. different server: no retry until the user accepts it.
 """
@@ -48,8 +48,8 @@ def reduce_link(link: Link, event: LinkEvent, now: float) -> Link:
             after = Link(LinkKind.POLLING, now, link.retry_at, link.reason, poll_interval)
         case HttpFailed(reason=reason, kind=kind) if not link.socket_open or kind is LinkKind.UNAUTHORISED:
             after = Link(kind, now, link.retry_at, reason, socket_open=link.socket_open)
-        case SocketSilent(deaf=deaf, reason=reason) if link.socket_open:
-            after = Link(LinkKind.DEAF if deaf else LinkKind.BUSY, now, reason=reason, socket_open=True)
+        case SocketSilent(orphaned=orphaned, reason=reason) if link.socket_open:
+            after = Link(LinkKind.ORPHANED if orphaned else LinkKind.BUSY, now, reason=reason, socket_open=True)
         case SocketRecovered() if link.socket_open:
             after = Link(LinkKind.LIVE, now, socket_open=True)
         case Lagging(seconds=seconds) if link.kind is LinkKind.LIVE:

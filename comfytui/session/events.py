@@ -60,7 +60,7 @@ class HttpFailed:
 class SocketSilent:
     """An open socket has brought no frame for `silent` seconds."""
 
-    deaf: bool
+    orphaned: bool
     """Whether the socket no longer gets its frames; otherwise the whole server is busy."""
     reason: str
     silent: float = 0.0

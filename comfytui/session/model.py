@@ -179,7 +179,7 @@ class LinkKind(StrEnum):
     """There is no socket, but the server answers over HTTP."""
     BUSY = "busy"
     """The server answers neither pings nor HTTP in time; an open socket is kept."""
-    DEAF = "deaf"
+    ORPHANED = "orphaned"
     """A socket is open, but its frames do not arrive although the server works; it is replaced."""
     OFFLINE = "offline"
     """The server cannot be reached."""

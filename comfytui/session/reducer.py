@@ -148,8 +148,8 @@ def _reduce_link_event(state: SessionState, event: LinkEvent, at: Stamp) -> Sess
     link = reduce_link(state.link, event, at.monotonic)
     client_ids = state.client_ids | {event.client_id} if isinstance(event, Connected) else state.client_ids
     run, unobserved_since = state.run, state.unobserved_since
-    # Frames are lost while no socket is open, while it is deaf, and also when it is replaced.
-    if run and not run.had_gap and (isinstance(event, Disconnected | Connected) or link.kind is LinkKind.DEAF):
+    # Frames are lost while no socket is open, while it is orphaned, and also when it is replaced.
+    if run and not run.had_gap and (isinstance(event, Disconnected | Connected) or link.kind is LinkKind.ORPHANED):
         run = replace(run, had_gap=True)
     if unobserved_since is None and link.kind.away:
         silent = event.silent if isinstance(event, Disconnected | SocketSilent) else 0.0

@@ -164,7 +164,7 @@ class Sockets:
             except (AttributeError, KeyError) as exc:
                 self.warn(f"Error processing WebSocket message: {exc}")
 
-    def deafen(self, sid: str) -> bool:
+    def orphan(self, sid: str) -> bool:
         """Stop sending to a client's open socket, as happens when an older socket with the same id is closed.
 
         Returns:

@@ -6,7 +6,7 @@ from tests.faults.proxied_connection import Direction, RequestRule
 from tests.waiting import eventually
 
 FAULTS: dict[str, Fault] = {}
-SILENT_KINDS = (LinkKind.OFFLINE, LinkKind.POLLING, LinkKind.BUSY, LinkKind.DEAF)
+SILENT_KINDS = (LinkKind.OFFLINE, LinkKind.POLLING, LinkKind.BUSY, LinkKind.ORPHANED)
 """Possible kinds of a link without traffic; which one depends on what is noticed first."""
 
 

@@ -8,8 +8,8 @@ END_EVENTS = frozenset({"execution_success", "executing", "status", "executed"})
 
 
 @fault
-async def deaf(case: FaultCase) -> None:
-    case.sim.sockets.deafen(case.client_id)
+async def orphaned(case: FaultCase) -> None:
+    case.sim.sockets.orphan(case.client_id)
     await case.all_ran()
 
 

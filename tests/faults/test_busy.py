@@ -42,7 +42,7 @@ async def test_a_load_longer_than_its_limit_is_a_stall_while_memory_changes(
         await eventually(lambda: stalled(case), "a stall")
         assert stalled(case).endswith("memory still moving, loading a model?")
         await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
-        assert LinkKind.DEAF not in case.kinds()
+        assert LinkKind.ORPHANED not in case.kinds()
         assert sockets.hits == 0
 
 

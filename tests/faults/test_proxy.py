@@ -234,7 +234,7 @@ async def test_a_real_websocket_behind_stripped_upgrades(it: Client) -> None:
                 await events(opened, "never")
 
 
-async def test_the_real_deaf_socket(it: Client) -> None:
+async def test_a_socket_that_is_really_orphaned(it: Client) -> None:
     async with proxy_to(it.server.url) as proxy, it.socket("me", proxy.url) as old:
         await events(old, "status")
         proxy.stall()
@@ -243,5 +243,5 @@ async def test_the_real_deaf_socket(it: Client) -> None:
             await events(new, "status")
             assert "me" in it.server.sockets.clients
             proxy.reap()
-            await eventually(lambda: "me" not in it.server.sockets.clients, "the deafness")
+            await eventually(lambda: "me" not in it.server.sockets.clients, "the orphaned socket")
             await (await new.ping())

@@ -20,7 +20,7 @@ from comfytui.session.model import Link, LinkKind
 K = LinkKind
 CUT = Disconnected("cut", 2.0)
 UNANSWERED = Disconnected("not answered", 2.0, unanswered=True)
-DEAF, BUSY = SocketSilent(deaf=True, reason="deaf"), SocketSilent(deaf=False, reason="busy")
+ORPHANED, BUSY = SocketSilent(orphaned=True, reason="orphaned"), SocketSilent(orphaned=False, reason="busy")
 REFUSED = Disconnected("who are you", kind=K.UNAUTHORISED)
 
 
@@ -54,9 +54,9 @@ def link_after(*events: LinkEvent) -> Link:
         ((UNANSWERED, HttpFailed("gone"), UNANSWERED), K.OFFLINE),
         ((Connected("me"), UNANSWERED), K.OFFLINE),
         ((CUT, HttpSucceeded(1.0), UNANSWERED), K.POLLING),
-        ((Connected("me"), DEAF), K.DEAF),
-        ((Connected("me"), DEAF, Connected("me")), K.LIVE),
-        ((Connected("me"), DEAF, SocketRecovered()), K.LIVE),
+        ((Connected("me"), ORPHANED), K.ORPHANED),
+        ((Connected("me"), ORPHANED, Connected("me")), K.LIVE),
+        ((Connected("me"), ORPHANED, SocketRecovered()), K.LIVE),
         ((CUT, SocketRecovered()), K.OFFLINE),
         ((CUT, BUSY), K.OFFLINE),
         ((REFUSED,), K.UNAUTHORISED),

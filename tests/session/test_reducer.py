@@ -211,11 +211,11 @@ def test_an_unstated_end_is_left_to_the_history() -> None:
     "gap",
     [
         (Disconnected("cut", 1.0), Connected("me")),
-        (SocketSilent(deaf=True, reason="deaf"), Connected("me")),
-        (SocketSilent(deaf=True, reason="deaf"), SocketRecovered()),
+        (SocketSilent(orphaned=True, reason="orphaned"), Connected("me")),
+        (SocketSilent(orphaned=True, reason="orphaned"), SocketRecovered()),
         (Connected("me"),),
     ],
-    ids=["a cut", "a deaf socket", "a socket that was deaf for a while", "a socket that was renewed"],
+    ids=["a cut", "an orphaned socket", "a socket that was orphaned for a while", "a socket that was renewed"],
 )
 def test_results_missed_in_a_gap_are_read_from_the_history(gap: tuple[LinkEvent, ...]) -> None:
     session = Session()

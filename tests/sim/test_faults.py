@@ -133,19 +133,19 @@ async def test_websockets_that_are_accepted_and_closed(it: Client, greeted: bool
         await events(socket, "status")
 
 
-async def test_a_deaf_socket_stays_open_and_gets_no_frames(it: Client, socket: ClientConnection) -> None:
+async def test_an_orphaned_socket_stays_open_and_gets_no_frames(it: Client, socket: ClientConnection) -> None:
     await it.server.sockets.outbox.join()
-    assert it.server.sockets.deafen("me")
-    assert not it.server.sockets.deafen("me")
+    assert it.server.sockets.orphan("me")
+    assert not it.server.sockets.orphan("me")
     await it.run(text_to_image(), client_id="me")
     await it.server.sockets.outbox.join()
-    deaf = Socket(socket)
-    await deaf.settle()
-    assert deaf.frames == []
+    orphaned = Socket(socket)
+    await orphaned.settle()
+    assert orphaned.frames == []
     async with it.socket("me") as again:
         await it.run(text_to_image(seed=2), client_id="me")
         assert progress(await events(again, "execution_success")) == [1, 2]
-    await deaf.close()
+    await orphaned.close()
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ async def half_open_connections(target: FaultTarget) -> None:
 
 
 async def late_end(target: FaultTarget) -> None:
-    """The server closes a dead socket only after the next one is open, which thereby goes deaf."""
+    """The server closes a dead socket only after the next one is open, which is thereby orphaned."""
     target.proxy.stall()
     await target.wait()
     target.proxy.reap()
@@ -145,9 +145,9 @@ async def bad_frames(target: FaultTarget) -> None:
         await target.wait()
 
 
-async def deaf(target: FaultTarget) -> None:
+async def orphaned(target: FaultTarget) -> None:
     for client_id in list(target.sim.sockets.clients):
-        target.sim.sockets.deafen(client_id)
+        target.sim.sockets.orphan(client_id)
 
 
 async def held_loop(target: FaultTarget) -> None:
@@ -174,6 +174,6 @@ FAULTS: tuple[Callable[[FaultTarget], Awaitable[None]], ...] = (
     late_response,
     closing_handshake,
     bad_frames,
-    deaf,
+    orphaned,
     held_loop,
 )

@@ -221,7 +221,7 @@ class ConnectionManager:
                 self._tried = True
                 self.poller.request()
             case PingTimedOut(silent_seconds=silent):
-                self._apply(SocketSilent(deaf=False, reason=BUSY_REASON, silent=silent))
+                self._apply(SocketSilent(orphaned=False, reason=BUSY_REASON, silent=silent))
             case PingRestored():
                 self._watchdog.message_received(of_run=False)
             case Lag(seconds=seconds):

@@ -56,5 +56,5 @@ def is_settling(state: SessionState) -> bool:
 
 def is_busy(state: SessionState) -> bool:
     """Return whether jobs are queued, as far as is known."""
-    # A deaf socket does not report that the queue has grown: the jobs that were sent are proof enough.
+    # An orphaned socket does not report that the queue has grown: the jobs that were sent are proof enough.
     return state.queue_remaining > 0 or open_jobs(state) > 0

@@ -15,11 +15,11 @@ CHECK_SECONDS = 1.0
 """Seconds between two checks."""
 MAX_RENEWALS = 2
 """Times that the sockets are renewed for one run: ComfyUI files a new socket only when the old one has gone."""
-DEAF_REASON = "Your job runs, but no messages about it arrive: the server has lost track of this connection."
+ORPHANED_REASON = "Your job runs, but no messages about it arrive: the server has lost track of this connection."
 
 
 class Watchdog:
-    """Tells a deaf socket, which is renewed, from a server that makes no progress, which is only reported.
+    """Distinguishes an orphaned socket, which is renewed, from a server that makes no progress, which is only reported.
 
     Args:
         state: Returns the session's state.
@@ -48,7 +48,7 @@ class Watchdog:
         if of_run:
             self._last_run_frame = time.monotonic()
             self._renewals = 0
-        if self._state().link.kind is LinkKind.BUSY or (of_run and self._state().link.kind is LinkKind.DEAF):
+        if self._state().link.kind is LinkKind.BUSY or (of_run and self._state().link.kind is LinkKind.ORPHANED):
             self._apply(SocketRecovered())
 
     def socket_opened(self) -> None:
@@ -72,7 +72,7 @@ class Watchdog:
         return not given_up and in_time and stall_since(state, self._last_run_frame, time.monotonic()) is not None
 
     async def _diagnose(self) -> None:
-        """Poll before a silent socket is called deaf: a server that loads a model is silent, too."""
+        """Poll before a silent socket is called orphaned: a server that loads a model is silent, too."""
         run_before, last_run_frame, began = self._state().run, self._last_run_frame, time.monotonic()
         try:
             await self._poll()
@@ -87,7 +87,7 @@ class Watchdog:
         went_on = state.run is None or state.run.prompt_id != run_before.prompt_id
         silence = stall_since(state, last_run_frame, time.monotonic())
         if went_on or (silence is not None and not silence.memory_changing):
-            self._apply(SocketSilent(deaf=True, reason=DEAF_REASON))
+            self._apply(SocketSilent(orphaned=True, reason=ORPHANED_REASON))
             self._renewals += 1
             self._renew()
         # A huge queue is not read without a break while a model loads.

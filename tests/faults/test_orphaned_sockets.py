@@ -1,4 +1,4 @@
-"""A deaf socket (one that gets no more frames) is renewed; a stalled server is reported, and its socket kept."""
+"""An orphaned socket (one that gets no more frames) is renewed; a stalled server is reported, and its socket kept."""
 
 import time
 
@@ -35,25 +35,25 @@ async def stepping(case: FaultCase) -> None:
     await eventually(lambda: case.state.run and case.state.run.step > before, "more steps")
 
 
-async def test_a_deaf_socket_is_noticed_by_its_silence_and_renewed_once() -> None:
+async def test_an_orphaned_socket_is_noticed_by_its_silence_and_renewed_once() -> None:
     async with fault_case(SLOW) as case:
         await running(case, FOREVER)
         sockets = case.count_requests("/ws")
-        case.sim.sockets.deafen(case.client_id)
-        await case.link_was(LinkKind.DEAF)
+        case.sim.sockets.orphan(case.client_id)
+        await case.link_was(LinkKind.ORPHANED)
         await case.watcher.live()
         await stepping(case)
         assert sockets.hits == 1
 
 
-async def test_each_deafness_has_its_own_renewals() -> None:
+async def test_each_orphaned_socket_has_its_own_renewals() -> None:
     async with fault_case(SLOW) as case:
         await running(case, FOREVER)
         sockets = case.count_requests("/ws")
         for _ in range(3):
             case.since = len(case.watcher.states)
-            case.sim.sockets.deafen(case.client_id)
-            await case.link_was(LinkKind.DEAF)
+            case.sim.sockets.orphan(case.client_id)
+            await case.link_was(LinkKind.ORPHANED)
             await case.watcher.live()
             await stepping(case)
         assert sockets.hits == 3
@@ -77,42 +77,42 @@ async def test_each_job_has_its_own_renewals(monkeypatch: pytest.MonkeyPatch) ->
         await eventually(lambda: sockets.hits > used_up, "a renewal of its own")
 
 
-async def test_a_deaf_socket_is_noticed_by_what_ended_unheard_though_the_memory_moves(
+async def test_an_orphaned_socket_is_noticed_by_what_ended_unheard_though_the_memory_moves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stall, "MEMORY_STILL_SECONDS", 1e9)
     async with fault_case(SLOW) as case:
         batch = await case.watcher.submit(2, model=MODEL, steps=50)
         await eventually(lambda: case.state.run and case.state.run.step > 1, "a step")
-        case.sim.sockets.deafen(case.client_id)
-        await case.link_was(LinkKind.DEAF)
+        case.sim.sockets.orphan(case.client_id)
+        await case.link_was(LinkKind.ORPHANED)
         assert case.ran == 1
         await case.watcher.live()
         await stepping(case)
         await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
 
 
-async def test_a_socket_that_went_deaf_while_nothing_ran_is_noticed_with_the_next_job() -> None:
+async def test_a_socket_orphaned_while_nothing_ran_is_noticed_with_the_next_job() -> None:
     async with fault_case(SLOW) as case:
-        case.sim.sockets.deafen(case.client_id)
+        case.sim.sockets.orphan(case.client_id)
         batch = await case.watcher.submit(1, model=MODEL, steps=FOREVER)
-        await case.link_was(LinkKind.DEAF)
+        await case.link_was(LinkKind.ORPHANED)
         await case.watcher.live()
         await stepping(case)
         assert case.state.jobs[batch.prompt_ids[0]].status is JobStatus.RUNNING
 
 
-async def test_deafness_by_a_lingering_socket_is_fixed_by_one_more_socket() -> None:
+async def test_a_socket_orphaned_by_a_lingering_one_is_fixed_by_one_more_socket() -> None:
     async with fault_case(SLOW) as case:
         await running(case, FOREVER)
         case.proxy.stall()
         # The watchdog may be first to notice, or the ping.
-        await case.link_was(LinkKind.OFFLINE, LinkKind.DEAF)
+        await case.link_was(LinkKind.OFFLINE, LinkKind.ORPHANED)
         await stepping(case)
         sockets = case.count_requests("/ws")
         case.since = len(case.watcher.states)
         case.proxy.reap()
-        await case.link_was(LinkKind.DEAF)
+        await case.link_was(LinkKind.ORPHANED)
         await case.watcher.live()
         await stepping(case)
         assert sockets.hits == 1
