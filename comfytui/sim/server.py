@@ -117,7 +117,7 @@ class SimServer:
             self._server.close()
         if killed:
             self.faults.connections.cut()
-        self.faults.release_loop()
+        self.faults.unblock_loop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -163,10 +163,10 @@ async def upgrades_stripped(case: FaultCase) -> None:
 
 
 @fault
-async def the_loop_is_held(case: FaultCase) -> None:
-    case.sim.faults.hold_loop()
+async def the_loop_is_blocked(case: FaultCase) -> None:
+    case.sim.faults.block_loop()
     await case.link_was(LinkKind.BUSY)
-    case.sim.faults.release_loop()
+    case.sim.faults.unblock_loop()
 
 
 @fault

@@ -52,33 +52,33 @@ def stalled(case: FaultCase) -> str:
     return str(stall) if stall else ""
 
 
-async def test_a_held_loop_is_busy_and_its_socket_kept() -> None:
+async def test_a_blocked_loop_is_busy_and_its_socket_kept() -> None:
     async with fault_case(SLOW) as case:
         batch = await case.watcher.submit(1, model=MODEL, steps=100)
         await eventually(lambda: case.state.run and case.state.run.step > 1, "a step")
         case.since = len(case.watcher.states)
         sockets = case.count_requests("/ws")
-        case.sim.faults.hold_loop()
+        case.sim.faults.block_loop()
         await case.link_was(LinkKind.BUSY)
         # The server goes on working: it just does not answer.
         await case.all_ran(1)
         assert case.kinds() <= {LinkKind.LIVE, LinkKind.BUSY}
         assert case.state.link.kind is LinkKind.BUSY
-        case.sim.faults.release_loop()
+        case.sim.faults.unblock_loop()
         await case.watcher.live()
         await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
         assert case.kinds() <= {LinkKind.LIVE, LinkKind.BUSY}
         assert (sockets.hits, case.proxy.websockets) == (0, 1)
 
 
-async def test_a_loop_that_is_held_again_and_again_costs_no_socket() -> None:
+async def test_a_loop_that_is_blocked_again_and_again_costs_no_socket() -> None:
     async with fault_case(SLOW) as case:
         sockets = case.count_requests("/ws")
         for _ in range(3):
             case.since = len(case.watcher.states)
-            case.sim.faults.hold_loop()
+            case.sim.faults.block_loop()
             await case.link_was(LinkKind.BUSY)
-            case.sim.faults.release_loop()
+            case.sim.faults.unblock_loop()
             await case.watcher.live()
         assert sockets.hits == 0
 
@@ -98,7 +98,7 @@ async def test_a_half_open_link_is_not_busy() -> None:
 async def test_a_busy_server_that_dies_is_not_busy_any_more() -> None:
     async with fault_case(SLOW) as case:
         case.since = len(case.watcher.states)
-        case.sim.faults.hold_loop()
+        case.sim.faults.block_loop()
         await case.link_was(LinkKind.BUSY)
         await case.sim.stop(killed=True)
         await case.link_was(LinkKind.OFFLINE)
@@ -106,14 +106,14 @@ async def test_a_busy_server_that_dies_is_not_busy_any_more() -> None:
         await case.watcher.live()
 
 
-@pytest.mark.parametrize("held", [0.75, 1.0, 1.3, 1.6, 2.2])
-async def test_whenever_a_held_loop_wakes_up_its_socket_is_kept_and_heard_again(held: float) -> None:
+@pytest.mark.parametrize("blocked", [0.75, 1.0, 1.3, 1.6, 2.2])
+async def test_whenever_a_blocked_loop_wakes_up_its_socket_is_kept_and_receives_again(blocked: float) -> None:
     async with fault_case(SLOW) as case:
         sockets = case.count_requests("/ws")
-        case.sim.faults.hold_loop()
-        over = time.monotonic() + held
+        case.sim.faults.block_loop()
+        over = time.monotonic() + blocked
         await eventually(lambda: time.monotonic() > over, "the end of the hold")
-        case.sim.faults.release_loop()
+        case.sim.faults.unblock_loop()
         await eventually(lambda: case.state.link.kind is LinkKind.LIVE, "a live link", 10)
         batch = await case.watcher.submit(1, model=MODEL)
         await case.watcher.until(batch, JobStatus.SUCCEEDED, patience=20)
@@ -124,11 +124,11 @@ async def test_whenever_a_held_loop_wakes_up_its_socket_is_kept_and_heard_again(
 async def test_a_server_busy_from_the_start_is_shown_as_busy_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "CONNECT_SECONDS", 30.0)  # A blocked loop still accepts connections.
     async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy:
-        sim.faults.hold_loop()
+        sim.faults.block_loop()
         async with watching(Server.from_url(proxy.url)) as watcher:
             await eventually(lambda: watcher.state.link.kind is LinkKind.BUSY, "busy")
             tried = proxy.accepted
             await eventually(lambda: proxy.accepted >= tried + 8, "some more tries")
             assert watcher.kinds() <= {LinkKind.CONNECTING, LinkKind.BUSY}
-            sim.faults.release_loop()
+            sim.faults.unblock_loop()
             await watcher.live()

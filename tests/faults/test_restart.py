@@ -144,10 +144,10 @@ async def test_a_busy_server_has_forgotten_nothing() -> None:
     async with fault_case(CONFIG) as case:
         batch = await second_of_four(case)
         case.since = len(case.watcher.states)
-        case.sim.faults.hold_loop()
+        case.sim.faults.block_loop()
         await case.link_was(LinkKind.BUSY)
         assert LOST not in statuses(case.watcher.jobs(batch))
-        case.sim.faults.release_loop()
+        case.sim.faults.unblock_loop()
         await calm(case.watcher, batch)
 
 

@@ -159,9 +159,9 @@ async def test_a_socket_that_nginx_closes_since_the_server_is_busy_recovers(sim:
     ):
         batch = await watcher.submit(2, model=MODEL, steps=200)
         await eventually(lambda: watcher.state.run and watcher.state.run.step > 2, "a step")
-        sim.faults.hold_loop()
+        sim.faults.block_loop()
         await eventually(lambda: watcher.state.link.kind is not LinkKind.LIVE, "the cut")
-        sim.faults.release_loop()
+        sim.faults.unblock_loop()
         await check_batch(watcher, batch, sim)
         fractions = [each.batch_fraction for each in watcher.seen(batch)]
         assert fractions == sorted(fractions)

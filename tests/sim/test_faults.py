@@ -192,9 +192,9 @@ async def test_truncated_frames(it: Client, socket: ClientConnection) -> None:
     assert images == [False, True, True, True]
 
 
-async def test_a_held_loop_accepts_connections_and_answers_nothing(it: Client, socket: ClientConnection) -> None:
+async def test_a_blocked_loop_accepts_connections_and_answers_nothing(it: Client, socket: ClientConnection) -> None:
     faults, established = it.server.faults, len(it.server.faults.connections.established)
-    faults.hold_loop()
+    faults.block_loop()
     asked = asyncio.create_task(it.get("/queue"))
     greeted = asyncio.create_task(it.socket("other").__aenter__())
     pong = asyncio.ensure_future(await socket.ping())
@@ -202,31 +202,31 @@ async def test_a_held_loop_accepts_connections_and_answers_nothing(it: Client, s
     await it.server.sockets.outbox.join()
     assert [waits.done() for waits in (asked, greeted, pong)] == [False] * 3
     assert "other" not in it.server.sockets.clients
-    faults.release_loop()
+    faults.unblock_loop()
     assert await asked == {"queue_running": [], "queue_pending": []}
     await pong
     await (await greeted).close()
 
 
-async def test_frames_of_a_held_loop_arrive_later() -> None:
+async def test_frames_of_a_blocked_loop_arrive_later() -> None:
     gate = Gate()
     async with client(clock=gate) as it, it.socket("me") as socket:
         prompt_id = await it.submit(text_to_image(), client_id="me")
         await gate.let_steps(1)
-        it.server.faults.hold_loop()
+        it.server.faults.block_loop()
         await gate.let_all()
         await eventually(lambda: prompt_id in it.server.queue.history, "the end of a prompt")
         await it.server.sockets.outbox.join()
-        it.server.faults.release_loop()
+        it.server.faults.unblock_loop()
         assert progress(await events(socket, "execution_success")) == [1, 2]
 
 
-async def test_a_held_loop_does_not_notice_disconnects(it: Client, socket: ClientConnection) -> None:
-    it.server.faults.hold_loop()
+async def test_a_blocked_loop_does_not_notice_disconnects(it: Client, socket: ClientConnection) -> None:
+    it.server.faults.block_loop()
     socket.transport.abort()
     await socket.wait_closed()
     assert "me" in it.server.sockets.clients
-    it.server.faults.release_loop()
+    it.server.faults.unblock_loop()
     await eventually(lambda: "me" not in it.server.sockets.clients, "the end of the socket")
 
 
@@ -236,7 +236,7 @@ async def test_all_faults_end_at_once(it: Client) -> None:
     faults.close_sockets()
     faults.drop()
     held = faults.hold_responses("/prompt")
-    faults.hold_loop()
+    faults.block_loop()
     faults.clear()
     assert not held.active
     assert (await it.run(text_to_image()))["status"]["status_str"] == "success"
@@ -252,7 +252,7 @@ async def test_a_server_may_stop_with_everything_held() -> None:
             asked = asyncio.create_task(http.get(f"{url}/queue"))
             await eventually(lambda: held.hits, "the request")
             async with connect(f"{url.replace('http', 'ws')}/ws?clientId=me") as socket:
-                faults.hold_loop()
+                faults.block_loop()
                 await it.server.stop(killed=True)
                 with pytest.raises(ConnectionClosedError):
                     await events(socket, "never")

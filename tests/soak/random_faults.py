@@ -150,10 +150,10 @@ async def orphaned(target: FaultTarget) -> None:
         target.sim.sockets.orphan(client_id)
 
 
-async def held_loop(target: FaultTarget) -> None:
-    target.sim.faults.hold_loop()
+async def blocked_loop(target: FaultTarget) -> None:
+    target.sim.faults.block_loop()
     await target.wait()
-    target.sim.faults.release_loop()
+    target.sim.faults.unblock_loop()
 
 
 FAULTS: tuple[Callable[[FaultTarget], Awaitable[None]], ...] = (
@@ -175,5 +175,5 @@ FAULTS: tuple[Callable[[FaultTarget], Awaitable[None]], ...] = (
     closing_handshake,
     bad_frames,
     orphaned,
-    held_loop,
+    blocked_loop,
 )

@@ -100,20 +100,20 @@ class Faults:
         """Send each of these frames after the one that follows it, whenever that comes."""
         return self._add_frame_fault("postpone", when, times)
 
-    def hold_loop(self) -> None:
+    def block_loop(self) -> None:
         """Simulate a blocked event loop: connections are accepted, but nothing is answered, not even a ping."""
-        self.connections.hold()
+        self.connections.pause()
 
-    def release_loop(self) -> None:
+    def unblock_loop(self) -> None:
         """Unblock the event loop."""
-        self.connections.release()
+        self.connections.resume()
 
     def clear(self) -> None:
         """End every fault."""
         for fault in (*self._response_faults, *self._handshake_faults, *self._frame_faults):
             fault.end()
         self._response_faults, self._handshake_faults, self._frame_faults = [], [], []
-        self.release_loop()
+        self.unblock_loop()
 
     def handshake_fault(self) -> HandshakeFault | None:
         """Return the fault for a WebSocket that was just accepted, if any."""

@@ -9,25 +9,25 @@ Factory = Callable[[], asyncio.Protocol]
 
 
 class TcpConnections:
-    """The established connections, and the actions deferred while they are held."""
+    """The established connections, and the actions deferred while they are paused."""
 
     def __init__(self) -> None:
         self.established: set[PausableConnection] = set()
         self._deferred: list[Callable[[], object]] | None = None
 
     @property
-    def held(self) -> bool:
-        """Whether connections are held."""
+    def paused(self) -> bool:
+        """Whether connections are paused."""
         return self._deferred is not None
 
-    def hold(self) -> None:
-        """Hold all connections: new ones are accepted, but nothing is read or written and no end is noticed."""
+    def pause(self) -> None:
+        """Pause all connections: new ones are accepted, but nothing is read or written and no end is noticed."""
         if self._deferred is None:
             self._deferred = []
             for connection in self.established:
                 connection.update_reading()
 
-    def release(self) -> None:
+    def resume(self) -> None:
         """Run the deferred actions in order, and resume all connections."""
         actions, self._deferred = self._deferred or [], None
         for action in actions:
@@ -42,7 +42,7 @@ class TcpConnections:
             connection.cut()
 
     def run_or_defer(self, action: Callable[[], object]) -> None:
-        """Run an action now, or on release while connections are held."""
+        """Run an action now, or on resumption while connections are paused."""
         if self._deferred is None:
             action()
         else:
@@ -64,10 +64,10 @@ class PausableConnection(asyncio.Protocol, asyncio.Transport):
         self._closing = False
 
     def update_reading(self) -> None:
-        """Read from the network if connections are not held and the protocol wants data; pause otherwise."""
+        """Read from the network if connections are not paused and the protocol wants data; pause otherwise."""
         if self._transport is None or self._transport.is_closing():
             return
-        if self._wants_data and not self._connections.held:
+        if self._wants_data and not self._connections.paused:
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
@@ -132,7 +132,7 @@ class PausableConnection(asyncio.Protocol, asyncio.Transport):
         """Write bytes to the network."""
         if self._transport is not None:
             self._connections.run_or_defer(
-                partial(self._transport.write, bytes(data) if self._connections.held else data)
+                partial(self._transport.write, bytes(data) if self._connections.paused else data)
             )
 
     def close(self) -> None:
@@ -142,6 +142,6 @@ class PausableConnection(asyncio.Protocol, asyncio.Transport):
             self._connections.run_or_defer(self._transport.close)
 
     def abort(self) -> None:
-        """Reset the connection at once, or on release while connections are held."""
+        """Reset the connection at once, or on resumption while connections are paused."""
         self._closing = True
         self._connections.run_or_defer(self.cut)
