@@ -18,7 +18,7 @@ from typing import Any
 
 import pyte
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Seconds to wait for an expected text."""
 F1, F2, F5, ESCAPE, ENTER = "\x1bOP", "\x1bOQ", "\x1b[15~", "\x1b", "\r"
 STOPPED = "[1]+  Stopped"
@@ -99,14 +99,14 @@ class Terminal:
 
     def shows(self, text: str) -> None:
         """Wait until a text is on the screen."""
-        over = time.monotonic() + PATIENCE
+        over = time.monotonic() + TIMEOUT
         while text not in self.text:
             assert time.monotonic() < over, f"{text!r} did not appear; the screen was:\n{self.text}"
             self._read(0.1)
 
     def hides(self, text: str) -> None:
         """Wait until a text is no longer on the screen."""
-        over = time.monotonic() + PATIENCE
+        over = time.monotonic() + TIMEOUT
         while text in self.text:
             assert time.monotonic() < over, f"{text!r} did not disappear; the screen was:\n{self.text}"
             self._read(0.1)
@@ -123,7 +123,7 @@ class Terminal:
 
     def exit_code(self) -> int:
         """Wait until the program exits, and return its exit code."""
-        over = time.monotonic() + PATIENCE
+        over = time.monotonic() + TIMEOUT
         while self.process.poll() is None:
             assert time.monotonic() < over, f"it did not end; the screen was:\n{self.text}"
             self._read(0.1)
@@ -146,7 +146,7 @@ class Terminal:
 
     def stall(self) -> None:
         """Send keys without reading until the program blocks, since the terminal takes no more output."""
-        over = time.monotonic() + PATIENCE
+        over = time.monotonic() + TIMEOUT
         moved, quiet = -1, 0
         while quiet < 6:
             assert time.monotonic() < over, "it goes on though the terminal is full"

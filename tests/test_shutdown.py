@@ -17,7 +17,7 @@ from tests.terminal import ESCAPE, STOPPED, Terminal, terminal
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """Seconds for an exit that should take two: the machine may be busy."""
 MODES_LEFT = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?2004l", b"\x1b[?25h", b"\x1b[?7h", b"\x1b[<u")
 Ending = Callable[[Terminal], object]
@@ -29,9 +29,9 @@ def ends(it: Terminal, ending: Ending) -> int:
     server = os.pidfd_open(int(simulator))
     began = time.monotonic()
     ending(it)
-    code = it.process.wait(PATIENCE)
+    code = it.process.wait(TIMEOUT)
     print(f"ended with {code} after {time.monotonic() - began:.2f} s")
-    assert select.select([server], [], [], PATIENCE)[0], "the simulator outlived the program"
+    assert select.select([server], [], [], TIMEOUT)[0], "the simulator outlived the program"
     print(f"its server after {time.monotonic() - began:.2f} s")
     os.close(server)
     return code
@@ -103,7 +103,7 @@ def test_an_application_that_does_not_exit_is_ended(tmp_path: Path) -> None:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGHUP)
-        assert process.wait(PATIENCE) == 129
+        assert process.wait(TIMEOUT) == 129
     assert kept.read_text() == "kept", "a hook that hangs and one that fails keep no other from its work"
     written = os.read(master, 65_536)
     for mode in MODES_LEFT:
@@ -121,7 +121,7 @@ def is_stopped(it: Terminal) -> bool:
 
 
 def until(condition: Callable[[], object], what: str) -> None:
-    over = time.monotonic() + PATIENCE
+    over = time.monotonic() + TIMEOUT
     while not condition():
         assert time.monotonic() < over, f"{what} did not come true"
         time.sleep(0.01)

@@ -19,7 +19,7 @@ from tests.terminal import F5, terminal
 
 IMAGES, RATE = 4, 40
 """Steps per second. A preview has 80 kB on average: four seconds are 13 MB, and socket buffers hold 4 MB."""
-PATIENCE = 60.0
+TIMEOUT = 60.0
 PROMPT_SECONDS = 5.0
 """A status takes milliseconds, behind a few previews at most; a server blocked by a client would never send it."""
 GROWTH_MB = 5.0
@@ -45,13 +45,13 @@ class OtherClient:
         assert response.status_code == 200, response.text
         while self.remaining <= before:
             before = min(before, self.remaining)
-            self._take(PATIENCE)
+            self._take(TIMEOUT)
         seconds = time.monotonic() - began
         self.http.post("/queue", json={"delete": [response.json()["prompt_id"]]})
         return seconds
 
-    def _take(self, patience: float) -> None:
-        frame = self.socket.recv(timeout=patience)
+    def _take(self, timeout: float) -> None:
+        frame = self.socket.recv(timeout=timeout)
         if isinstance(frame, str) and (message := json.loads(frame))["type"] == "status":
             self.remaining = message["data"]["status"]["exec_info"]["queue_remaining"]
 
@@ -65,7 +65,7 @@ def memory(pid: int) -> float:
 
 
 def wait_for_images(images: int, other: OtherClient) -> None:
-    over = time.monotonic() + PATIENCE
+    over = time.monotonic() + TIMEOUT
     while len(other.get("/history")) < images:
         assert time.monotonic() < over, f"image {images} was not generated"
         time.sleep(0.05)
@@ -78,7 +78,7 @@ def test_a_terminal_that_does_not_read_blocks_no_other_client(tmp_path: Path, se
     workflow.write_text(json.dumps(apply_values(txt2img(), {Field.STEPS: RATE * seconds // IMAGES})))
     with (
         EmbeddedServer(SimConfig(steps_per_second=RATE, load_seconds=0)) as server,
-        httpx.Client(base_url=server.url, timeout=PATIENCE) as http,
+        httpx.Client(base_url=server.url, timeout=TIMEOUT) as http,
         connect(f"{server.url.replace('http', 'ws')}/ws?clientId=other", max_size=None) as socket,
         terminal(server.url, "--workflow", str(workflow), XDG_STATE_HOME=str(tmp_path)) as it,
     ):

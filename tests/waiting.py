@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections.abc import Callable
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 """Seconds to wait for a condition: generous, since only a failure waits that long."""
 
 
 async def eventually(
     condition: Callable[[], object],
     what: str = "the condition",
-    patience: float = PATIENCE,
+    within: float = TIMEOUT,
     *,
     pause: float = 0.01,
 ) -> None:
@@ -20,10 +20,10 @@ async def eventually(
     Args:
         condition: Called repeatedly until it returns something true.
         what: Name of the condition, for the failure.
-        patience: Seconds after which it fails.
+        within: Seconds after which it fails.
         pause: Seconds between two calls; longer for a condition that is expensive to check.
     """
-    over = time.monotonic() + patience
+    over = time.monotonic() + within
     while not condition():
-        assert time.monotonic() < over, f"{what} did not come true within {patience:.0f} s"
+        assert time.monotonic() < over, f"{what} did not come true within {within:.0f} s"
         await asyncio.sleep(pause)

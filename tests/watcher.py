@@ -18,7 +18,7 @@ from comfytui.workflow.fields import Field, FieldValue
 from comfytui.workflow.graph import apply_values
 from tests.waiting import eventually
 
-LIVE_PATIENCE = 600.0
+LIVE_TIMEOUT = 600.0
 """Seconds for a job on a slow CPU."""
 
 
@@ -60,13 +60,13 @@ class Watcher:
         await eventually(lambda: len(self.state.batches) > len(known), "the batch")
         return next(batch for key, batch in self.state.batches.items() if key not in known)
 
-    async def until(self, batch: Batch, *statuses: JobStatus, patience: float = LIVE_PATIENCE) -> list[Job]:
+    async def until(self, batch: Batch, *statuses: JobStatus, within: float = LIVE_TIMEOUT) -> list[Job]:
         """Wait until every job of a batch has one of these statuses (default: has ended)."""
 
         def there() -> bool:
             return all(job.status in statuses if statuses else job.status.ended for job in self.jobs(batch))
 
-        await eventually(there, f"{statuses or 'the end'} of {[job.status for job in self.jobs(batch)]}", patience)
+        await eventually(there, f"{statuses or 'the end'} of {[job.status for job in self.jobs(batch)]}", within)
         return self.jobs(batch)
 
     async def queued(self, batch: Batch) -> list[str]:
@@ -75,7 +75,7 @@ class Watcher:
         def there() -> bool:
             return not any(job.status is JobStatus.SUBMITTING for job in self.jobs(batch))
 
-        await eventually(there, "the batch on the server", LIVE_PATIENCE)
+        await eventually(there, "the batch on the server", LIVE_TIMEOUT)
         return [job.prompt_id for job in self.jobs(batch)]
 
     def jobs(self, batch: Batch) -> list[Job]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from comfytui.session.jobs.index import BatchCounts
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind, Phase
 from comfytui.session.runs.timing import batch_left, image_left, starts_in
-from comfytui.session.selectors import ahead_of, counts_of, is_held_up, next_job
+from comfytui.session.selectors import ahead_of, counts_of, next_job, waits_for_others
 from comfytui.session.state import Run, SessionState
 
 
@@ -48,7 +48,7 @@ class BatchProgress:
     """Least and greatest time that running the rest takes, without waiting in the queue."""
     starts_in: tuple[float, float] | None = None
     """Least and greatest time until the next image starts, if that is known."""
-    held_up: bool = False
+    waits_for_others: bool = False
     """Whether jobs that are not of the batch run or wait before its last image."""
     ahead: int = 0
     """How many jobs run before the image."""
@@ -92,7 +92,7 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
         image_left=image_left(state, job, run, now) if job and run else None,
         batch_left=batch_left(state, job, run, counts.open, now) if job else None,
         starts_in=starts_in(state, job, now) if job and not is_running else None,
-        held_up=is_held_up(state, batch),
+        waits_for_others=waits_for_others(state, batch),
         ahead=ahead_of(state, job) if job else 0,
         sent=sum(counts.counts.values()) - counts.of(JobStatus.SUBMITTING, JobStatus.CANCELLED),
         done=counts.of(JobStatus.SUCCEEDED, JobStatus.CACHED),

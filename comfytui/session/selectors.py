@@ -65,7 +65,7 @@ def ahead_of(state: SessionState, job: Job) -> int:
     return 0 if job.status.ended or job.left_queue else positions.get(job.prompt_id, len(positions))
 
 
-def is_held_up(state: SessionState, batch: Batch) -> bool:
+def waits_for_others(state: SessionState, batch: Batch) -> bool:
     """Return whether jobs that are not of the batch run or wait before its last image."""
     jobs = indexed(state.jobs)
     last, own = jobs.queue_spans.get(batch.id, (-1, 0))

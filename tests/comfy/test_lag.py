@@ -122,14 +122,14 @@ async def test_silence_after_frames_reports_no_lag(
         it.frame_received()
         now = 8.0
         waits = recorded_waits(monkeypatch)
-        await eventually(lambda: len(waits) > 5, "some patience")
+        await eventually(lambda: len(waits) > 5, "some waits")
         assert max(reports, default=0.0) < 0.01
 
 
 async def test_an_unanswered_ping_without_frames_reports_no_lag(monkeypatch: pytest.MonkeyPatch) -> None:
     waits = recorded_waits(monkeypatch)
     async with meter(monkeypatch) as (_, _, reports):
-        await eventually(lambda: len(waits) > 5, "some patience")
+        await eventually(lambda: len(waits) > 5, "some waits")
         assert not reports
 
 

@@ -16,7 +16,7 @@ from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
 from comfytui.workflow.loading import load_workflow
 from tests.waiting import eventually
-from tests.watcher import LIVE_PATIENCE, Watcher, watching
+from tests.watcher import LIVE_TIMEOUT, Watcher, watching
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1_800)]
 
@@ -94,13 +94,11 @@ async def test_a_pending_job_is_removed_and_a_running_one_interrupted(watcher: W
     await watcher.live()
     batch = await watcher.submit(2, model=model, steps=200)
     running, pending = await watcher.queued(batch)
-    await eventually(lambda: watcher.state.run and watcher.state.run.step >= 1, "a step", LIVE_PATIENCE)
+    await eventually(lambda: watcher.state.run and watcher.state.run.step >= 1, "a step", LIVE_TIMEOUT)
     watcher.service.cancel(pending)
-    await eventually(lambda: watcher.state.jobs[pending].status is JobStatus.CANCELLED, "the removal", LIVE_PATIENCE)
+    await eventually(lambda: watcher.state.jobs[pending].status is JobStatus.CANCELLED, "the removal", LIVE_TIMEOUT)
     watcher.service.cancel(running, force=True)
-    await eventually(
-        lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt", LIVE_PATIENCE
-    )
+    await eventually(lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt", LIVE_TIMEOUT)
     assert "Removed from the queue before it ran." in watcher.messages
 
 
@@ -133,11 +131,11 @@ async def test_a_client_that_returns_with_the_same_id_finds_the_batch(server: Se
         batch = await before.submit(2, model=model, steps=12)
         await before.queued(batch)
         await eventually(
-            lambda: before.state.run or any(job.status.ended for job in before.jobs(batch)), "the start", LIVE_PATIENCE
+            lambda: before.state.run or any(job.status.ended for job in before.jobs(batch)), "the start", LIVE_TIMEOUT
         )
         client_id = next(iter(before.state.client_ids))
     async with watching(server, client_id) as after:
-        await eventually(lambda: batch.id in after.state.batches, "the batch", LIVE_PATIENCE)
+        await eventually(lambda: batch.id in after.state.batches, "the batch", LIVE_TIMEOUT)
         await after.until(batch)
         assert len(after.jobs(batch)) == 2
         assert all(job.outputs for job in after.jobs(batch))

@@ -38,7 +38,7 @@ async def made_unseen(cell: FaultCase, images: int, made: int, size: int = 64) -
     await cell.all_ran(made)
     await cell.sim.restart()
     await cell.proxy.come_up()
-    jobs = await cell.watcher.until(batch, patience=20)
+    jobs = await cell.watcher.until(batch, within=20)
     assert {job.status for job in jobs} == {JobStatus.LOST}
     await cell.watcher.live()
     return batch
@@ -77,7 +77,7 @@ async def test_a_job_that_did_not_finish_is_not_found() -> None:
         batch = await cell.watcher.submit(1, model=MODEL, steps=400)
         await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
         await cell.sim.restart()
-        await cell.watcher.until(batch, patience=20)
+        await cell.watcher.until(batch, within=20)
         await cell.watcher.live()
         found, jobs = await recover_outputs(cell)
         assert found == 0

@@ -183,7 +183,7 @@ async def test_a_clock_that_was_set_back_does_not_prolong_the_search(
         monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
         async with watching(server, folder=tmp_path) as watcher:
             await resumed(watcher, batch)
-            await watcher.until(batch, patience=20)
+            await watcher.until(batch, within=20)
         assert ids(sim) == list(batch.prompt_ids)
 
 

@@ -179,7 +179,7 @@ async def test_jobs_that_a_restarted_server_lacks_are_lost_within_seconds() -> N
             await eventually(lambda: watcher.state.run and watcher.state.run.step, "a step")
             await sim.__aexit__(None, None, None)
             async with SimServer(slow, port=port):
-                jobs = await watcher.until(batch, patience=30)
+                jobs = await watcher.until(batch, within=30)
                 assert {job.status for job in jobs} == {JobStatus.LOST}
 
 

@@ -37,7 +37,7 @@ def test_the_start_is_the_sum_of_the_jobs_ahead() -> None:
     ahead = [other_clients_job(session, f"t{n}", n) for n in range(3)]
     session.do(QueueSnapshot((ahead[0],), (*ahead[1:], queued_prompt("a1", 9)), requested_at=session.now))
     progress = batch_progress(session)
-    assert progress.held_up
+    assert progress.waits_for_others
     # When the running job started is unknown: it may take up to its full time.
     assert progress.starts_in == pytest.approx((2 * 6, 3 * 6))
 
@@ -52,7 +52,7 @@ def test_an_unmeasured_job_ahead_leaves_the_start_unknown() -> None:
         )
     )
     progress = batch_progress(session)
-    assert progress.held_up
+    assert progress.waits_for_others
     assert progress.starts_in is None
 
 
@@ -76,7 +76,7 @@ def test_another_clients_job_between_two_images_holds_up_the_batch() -> None:
             requested_at=session.now,
         )
     )
-    assert not batch_progress(session).held_up
+    assert not batch_progress(session).waits_for_others
     session.do(
         QueueSnapshot(
             (queued_prompt(first, 5),),
@@ -84,7 +84,7 @@ def test_another_clients_job_between_two_images_holds_up_the_batch() -> None:
             requested_at=session.now,
         )
     )
-    assert batch_progress(session).held_up
+    assert batch_progress(session).waits_for_others
 
 
 def session_with_running(created: float | None, *ends: float) -> Session:

@@ -18,7 +18,7 @@ from tests.soak.random_faults import FAULTS, MAX_FAULT_SECONDS, FaultTarget
 from tests.waiting import eventually
 
 CONFIG = SimConfig(steps_per_second=25, load_seconds=0.2, preview_size=64)
-PATIENCE = 120.0
+TIMEOUT = 120.0
 """Seconds until all open prompts must have ended once there are no more faults."""
 
 
@@ -90,7 +90,7 @@ class Soak:
     async def settle(self) -> None:
         """End all faults, and wait until every prompt has ended."""
         self.target.end_all()
-        await eventually(lambda: not self.journal.open(), f"the end of {self.journal.open()}", PATIENCE)
+        await eventually(lambda: not self.journal.open(), f"the end of {self.journal.open()}", TIMEOUT)
 
     def check(self) -> None:
         """Check what must hold when all prompts have ended."""

@@ -28,7 +28,7 @@ BUDGET = 60_000
 BYTES_PER_COLOUR = 40
 """Bytes of the escape sequences that set and reset two 24-bit colours; adjacent cells alike share them."""
 BYTES_PER_CELL = 3
-DECODE_PATIENCE = 0.5
+DECODE_TIMEOUT = 0.5
 """Seconds that a finished image waits for the image that is being decoded, before that is given up."""
 LOCK_INTERVAL = 0.02
 """Seconds between two attempts to acquire the lock."""
@@ -108,7 +108,7 @@ class ImageView(Widget):
             if request.is_preview and (wait := self._affordable_at - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
                 request = self._newest or request
-            await _acquire_render_lock(patience=None if request.is_preview else DECODE_PATIENCE)
+            await _acquire_render_lock(max_wait=None if request.is_preview else DECODE_TIMEOUT)
             request = self._newest or request
             max_size = Size(*map(min, self.size, request.max_cells or self.size))
             began = time.monotonic()
@@ -157,9 +157,9 @@ def _wrapped(text: str, width: int) -> tuple[Strip, ...]:
     return tuple(Strip([Segment(line)]) for line in textwrap.wrap(text, max(1, width)))
 
 
-async def _acquire_render_lock(patience: float | None) -> None:
-    """Acquire the lock; an image that is still being decoded after `patience` seconds (None: no limit) is given up."""
-    deadline = None if patience is None else time.monotonic() + patience
+async def _acquire_render_lock(max_wait: float | None) -> None:
+    """Acquire the lock; an image that is still being decoded after `max_wait` seconds (None: no limit) is given up."""
+    deadline = None if max_wait is None else time.monotonic() + max_wait
     while not _RENDER_LOCK.acquire(blocking=False):
         await asyncio.sleep(LOCK_INTERVAL)
         if deadline is not None and time.monotonic() > deadline:

@@ -236,7 +236,7 @@ def _batch_figures(progress: BatchProgress, width: int) -> str:
     seconds = progress.batch_elapsed or 0.0
     elapsed = f"{formatting.duration(seconds)} elapsed" if seconds >= 1 else ""
     # With other jobs ahead or in between, the time that the batch runs is not the time until it is done.
-    if progress.held_up:
+    if progress.waits_for_others:
         rest = formatting.time_until_start(progress.starts_in)
     else:
         rest = formatting.time_left(progress.batch_left)
