@@ -34,7 +34,7 @@ def run_main(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
         (["--nonsense"], "No such option"),
     ],
 )
-def test_wrong_usage_is_one_sentence(capsys: pytest.CaptureFixture[str], argv: list[str], message: str) -> None:
+def test_wrong_usage_is_one_message(capsys: pytest.CaptureFixture[str], argv: list[str], message: str) -> None:
     code, error = run_main(capsys, *argv)
     assert code == 2
     assert message in error

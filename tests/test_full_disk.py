@@ -29,7 +29,7 @@ def test_a_full_disk_is_reported_and_the_program_goes_on(tmp_path: Path) -> None
     shell = f'{SMALL_DISK} {tmp_path} && "$@"; code=$?; echo "left behind: $(ls {tmp_path} | wc -l)"; exit $code'
     program = (*OWN_MOUNTS, "sh", "-c", shell, "sh", *PROGRAM)
     (graph := tmp_path.with_suffix(".json")).write_text(json.dumps(text_to_image(size=256)))
-    demo = ("demo", "--foreign", "0", "--output", str(tmp_path), "--workflow", str(graph))
+    demo = ("demo", "--other-clients", "0", "--output", str(tmp_path), "--workflow", str(graph))
     with terminal(*demo, program=program) as it:
         it.shows("live")
         it.send(F5)

@@ -132,7 +132,7 @@ def test_a_login_typed_on_the_screen_is_not_stored(tmp_path: Path) -> None:
     assert auth_server.seen["/api/prompt", True] >= 1
 
 
-def test_a_bad_config_exits_with_one_sentence(tmp_path: Path) -> None:
+def test_a_bad_config_exits_with_one_message(tmp_path: Path) -> None:
     file = write_config(
         tmp_path, '[servers.gpu-box]\nurl = "http://me:hunter2@box"\ntoken_command = ["false", "s3cret"]\n'
     )

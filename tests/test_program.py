@@ -35,7 +35,7 @@ def test_a_new_user_finds_help_generates_images_and_leaves_no_process_behind(
     size: tuple[int, int], tmp_path: Path
 ) -> None:
     columns, rows = size
-    demo = ("demo", "--steps-per-second", "40", "--foreign", "0", "--output", str(tmp_path))
+    demo = ("demo", "--steps-per-second", "40", "--other-clients", "0", "--output", str(tmp_path))
     with terminal(*demo, columns=columns, rows=rows) as it:
         it.shows("F5 Generate  F1 Help  esc Commands")
         it.send(F1)
@@ -102,7 +102,7 @@ def test_no_escape_of_a_prompt_reaches_the_terminal(tmp_path: Path) -> None:
     graph["6"] = {**graph["6"], "inputs": {**graph["6"]["inputs"], "text": evil}}
     file = tmp_path / "evil.json"
     file.write_text(json.dumps(graph))
-    with terminal("demo", "--workflow", str(file), "--foreign", "0", "--steps-per-second", "50") as it:
+    with terminal("demo", "--workflow", str(file), "--other-clients", "0", "--steps-per-second", "50") as it:
         it.shows("live")
         it.send("\x1b[200~pasted \x1b[32m\x9b3J\x1b[201~", F5)
         it.shows("4 of 4 done")

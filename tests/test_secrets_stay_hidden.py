@@ -8,12 +8,12 @@ from tests.terminal import ESCAPE, program_with, terminal
 
 SECRETS = ("hunter2", "aHVudGVyMg", "s3cret", "abracadabra")
 BROKEN_SCREEN = """
-from comfytui.ui.widgets.header import HeaderLine
+from comfytui.ui.widgets.header import DashboardHeader
 def show(self, state):
     server = self.app.service.server
     headers, address = dict(server.headers), server.http_url("")
     raise RuntimeError(f"a fault of the screen: {headers} {address}")
-HeaderLine.show = show
+DashboardHeader.show = show
 """
 BROKEN_SERVICE = """
 from comfytui.service.connection.poller import Poller
@@ -58,7 +58,7 @@ def test_the_log_of_a_crashed_service_has_no_secrets(tmp_path: Path) -> None:
     assert not [secret for secret in SECRETS if secret in logged + said]
 
 
-def test_an_unwritable_log_is_one_sentence(tmp_path: Path) -> None:
+def test_an_unwritable_log_is_one_message(tmp_path: Path) -> None:
     with terminal("demo", COMFYTUI_LOG=str(tmp_path / "nowhere" / "log")) as it:
         assert it.exit_code() == 1
         assert "cannot be written (No such file or directory)." in it.output

@@ -16,16 +16,20 @@ AIOHTTP_MISSING = "The simulated server needs aiohttp: run pip install '.[demo]'
     "--steps-per-second", type=click.FloatRange(0, 1000), default=4.0, show_default=True, help="Sampling speed."
 )
 @click.option(
-    "--foreign", type=click.IntRange(0, 20), default=1, show_default=True, help="Number of other users who queue jobs."
+    "--other-clients",
+    type=click.IntRange(0, 20),
+    default=1,
+    show_default=True,
+    help="Number of other users who queue jobs.",
 )
 @dashboard_options
-def demo(steps_per_second: float, foreign: int, **dashboard: Any) -> None:
+def demo(steps_per_second: float, other_clients: int, **dashboard: Any) -> None:
     """Open the dashboard of a simulated server, without a GPU; nothing is kept afterwards."""
     from comfytui.comfy.server import Server
     from comfytui.ui.options import NoDemoError
 
     try:
-        with demo_server(steps_per_second, foreign) as url:
+        with demo_server(steps_per_second, other_clients) as url:
             run_dashboard(
                 Server.from_url(url), demo=demo_server, remember_server=lambda _: None, reopen_command=(), **dashboard
             )

@@ -1,4 +1,4 @@
-"""Word the messages that notify the user, one sentence each."""
+"""Compose the messages that notify the user, one sentence each."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

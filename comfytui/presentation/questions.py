@@ -1,4 +1,4 @@
-"""Word the questions that are asked before jobs are cancelled, dismissed or resent."""
+"""Compose the questions that are asked before jobs are cancelled, dismissed or resent."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

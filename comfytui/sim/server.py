@@ -40,7 +40,7 @@ class SimServer:
         config: Settings; the defaults of `SimConfig` if None.
         host: Address to bind.
         port: Port to bind; 0 takes a free one.
-        pace: Clock of the runs; a real one if None.
+        clock: Clock of the runs; a real one if None.
     """
 
     def __init__(

@@ -85,7 +85,7 @@ def test_the_websocket_url_is_below_the_base(text: str, url: str) -> None:
         "..",
     ],
 )
-def test_bad_addresses_are_reported_in_one_sentence(text: str) -> None:
+def test_bad_addresses_are_reported_in_one_message(text: str) -> None:
     with pytest.raises(BadServer) as caught:
         Server.from_url(text)
     message = str(caught.value)

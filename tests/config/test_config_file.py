@@ -162,7 +162,7 @@ def message_of(file: Path) -> str:
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_an_error_is_one_sentence_with_file_and_key(tmp_path: Path, case: str) -> None:
+def test_an_error_is_one_message_with_file_and_key(tmp_path: Path, case: str) -> None:
     content, start = BAD[case]
     file = write_config(tmp_path, content)
     assert message_of(file).startswith(f"{file}, {start}")

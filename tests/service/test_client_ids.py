@@ -31,10 +31,10 @@ def at(server: Server, fingerprint: str = FINGERPRINT) -> Endpoint:
 
 @asynccontextmanager
 async def client_ids_at(server: Server, folder: Path, *, fresh: bool = False) -> AsyncIterator[ClientIds]:
-    scribe = AsyncJournal(lambda _: None, folder)
-    await scribe.open()
-    yield ClientIds(scribe, server, fresh=fresh)
-    assert await scribe.close()
+    journal = AsyncJournal(lambda _: None, folder)
+    await journal.open()
+    yield ClientIds(journal, server, fresh=fresh)
+    assert await journal.close()
 
 
 def left_behind(folder: Path, endpoint: Endpoint) -> str:

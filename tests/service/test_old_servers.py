@@ -113,11 +113,11 @@ async def test_a_server_that_hides_its_capabilities_is_used_by_its_version(path:
 
 async def test_an_old_server_interrupts_nothing_without_force() -> None:
     async with long_batch(OLD) as (sim, watcher, (running,)):
-        orders = sim.faults.delay(0, "/interrupt")
+        requests = sim.faults.delay(0, "/interrupt")
         watcher.service.cancel(running)
         await eventually(lambda: watcher.messages, "an answer")
         assert watcher.messages == [NOT_TARGETED[0]]
-        assert orders.hits == 0
+        assert requests.hits == 0
         assert watcher.state.jobs[running].status is JobStatus.RUNNING
 
 
@@ -147,11 +147,11 @@ async def test_a_running_batch_is_interrupted_with_force(version: str) -> None:
 
 async def test_without_force_only_the_waiting_jobs_of_a_batch_on_an_old_server_are_removed() -> None:
     async with long_batch(OLD, 2) as (sim, watcher, (running, _)):
-        orders = sim.faults.delay(0, "/interrupt")
+        requests = sim.faults.delay(0, "/interrupt")
         watcher.service.cancel_batch(next(iter(watcher.state.batches)))
         await eventually(lambda: watcher.messages, "an answer")
         assert watcher.messages == [f"1 removed. {NOT_TARGETED[0]}"]
-        assert orders.hits == 0
+        assert requests.hits == 0
         assert watcher.state.jobs[running].status is JobStatus.RUNNING
 
 

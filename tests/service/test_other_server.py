@@ -176,7 +176,7 @@ async def test_another_server_is_detected_without_sockets(
     async with two_servers() as it:
         it.proxy.strip_upgrades()
         async with watching(it.server, folder=tmp_path) as watcher:
-            await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "looks over HTTP")
+            await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "polls over HTTP")
             batch = await watcher.submit(1, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
             if gone_for_long:
@@ -200,7 +200,7 @@ async def test_nothing_is_sent_to_an_undetected_server_without_sockets(tmp_path:
     async with two_servers() as it:
         it.proxy.strip_upgrades()
         async with watching(it.server, folder=tmp_path) as watcher:
-            await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "looks over HTTP")
+            await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "polls over HTTP")
             it.switch_to(it.other)
             batch = await watcher.submit(2, model=MODEL)
             await mismatch(watcher)

@@ -71,7 +71,7 @@ async def test_the_next_start_sends_what_is_unsent(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.usefixtures("short_pauses")
-@pytest.mark.parametrize("processed", [True, False], ids=["landed", "lands-later"])
+@pytest.mark.parametrize("processed", [True, False], ids=["arrived", "arrives-later"])
 async def test_the_next_start_searches_for_an_unconfirmed_prompt(tmp_path: Path, processed: bool) -> None:
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)

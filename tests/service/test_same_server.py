@@ -298,7 +298,7 @@ async def test_two_identical_machines_are_not_confused(tmp_path: Path, monkeypat
         assert not {*sent.prompt_ids, *unsent.prompt_ids} & set(ids(twin))
 
 
-async def ordered_in_vain(server: Server, folder: Path) -> Batch:
+async def submitted_without_answer(server: Server, folder: Path) -> Batch:
     """Submit a batch at an address where nothing answers, and end the process; return the batch."""
     async with watching(server, folder=folder) as watcher:
         await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "nothing there")
@@ -317,7 +317,7 @@ async def test_a_batch_for_an_address_without_a_server_goes_to_the_first_that_an
             "address": Server.from_url(proxy.url),
             "name": Server.from_url(proxy.url, name="gpu-box"),
         }
-        batch = await ordered_in_vain(servers["name"], tmp_path)
+        batch = await submitted_without_answer(servers["name"], tmp_path)
         async with watching(servers[back_by], folder=tmp_path) as watcher:
             await mine(watcher, batch, JobStatus.SUBMITTING, JobStatus.SUBMITTING)
         # The server is known by another address, and still the first one that answers at this one.

@@ -73,6 +73,6 @@ async def test_the_history_entry_of_another_prompt_is_not_mistaken_for_it(
             return []
 
         monkeypatch.setattr(server, "queued", counted)
-        await eventually(lambda: len(polls) > 3, "looks for it")
+        await eventually(lambda: len(polls) > 3, "polls for it")
         assert it.statuses(batch) == [JobStatus.SUBMITTING]
         assert "theirs" not in it.state.jobs

@@ -1,4 +1,4 @@
-"""The program as its user has it: keys in, words on the screen out, a simulated server behind it."""
+"""The program as its user has it: keys in, text on the screen out, a simulated server behind it."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
@@ -35,10 +35,10 @@ class Screen:
         strips = self.app.screen._compositor.render_strips()
         return "\n".join("".join(segment.text for segment in strip)[:width].rstrip() for strip in strips[:height])
 
-    async def shows(self, words: str) -> None:
-        """Wait until some words are on the screen."""
+    async def shows(self, text: str) -> None:
+        """Wait until a text is on the screen."""
         try:
-            await eventually(lambda: words in self.text, repr(words), pause=0.08)
+            await eventually(lambda: text in self.text, repr(text), pause=0.08)
         except AssertionError as error:
             raise AssertionError(f"{error}; the screen was:\n{self.text}") from None
 

@@ -11,9 +11,9 @@ from tests.ui.screen import Screen, screen
 WARNING = "too old to interrupt"
 
 
-def like(version: str, foreign: int = 0) -> SimConfig:
+def like(version: str, other_clients: int = 0) -> SimConfig:
     return SimConfig(
-        steps_per_second=10, load_seconds=0, like=version, other_clients=foreign, other_client_pause=(0.0, 0.1)
+        steps_per_second=10, load_seconds=0, like=version, other_clients=other_clients, other_client_pause=(0.0, 0.1)
     )
 
 
@@ -33,18 +33,18 @@ async def runs(it: Screen, images: str) -> None:
 
 async def test_a_running_job_of_an_old_server_is_interrupted_only_after_a_question() -> None:
     async with SimServer(like("0.3.40")) as sim, screen(sim.url) as it:
-        orders = sim.faults.delay(0, "/interrupt")
+        requests = sim.faults.delay(0, "/interrupt")
         await runs(it, "1")
         await it.press("escape", "home", "x")
         await it.shows(WARNING)
         await it.press("n")
         await it.until(lambda: not isinstance(it.app.screen, ConfirmScreen), "the answer")
-        assert orders.hits == 0
+        assert requests.hits == 0
         await it.press("x")
         await it.shows(WARNING)
         await it.press("y")
         await it.until(lambda: statuses(it) == [JobStatus.INTERRUPTED], "the interrupt")
-        assert orders.hits == 1
+        assert requests.hits == 1
 
 
 async def test_a_waiting_job_of_an_old_server_is_removed_at_once() -> None:
@@ -55,7 +55,7 @@ async def test_a_waiting_job_of_an_old_server_is_removed_at_once() -> None:
 
 
 @pytest.mark.parametrize(("version", "warns"), [("0.3.56", True), ("0.3.57", False)])
-async def test_before_a_batch_is_cancelled_an_old_server_is_told_of(version: str, warns: bool) -> None:
+async def test_before_a_batch_is_cancelled_an_old_server_is_warned_about(version: str, warns: bool) -> None:
     async with SimServer(like(version)) as sim, screen(sim.url) as it:
         await runs(it, "2")
         await it.press("escape", "home", "X")
@@ -73,7 +73,7 @@ async def test_a_newer_server_interrupts_without_a_question() -> None:
 
 
 async def test_for_somebody_elses_running_job_one_question_says_both() -> None:
-    async with SimServer(like("0.3.40", foreign=1)) as sim, screen(sim.url) as it:
+    async with SimServer(like("0.3.40", other_clients=1)) as sim, screen(sim.url) as it:
         await it.shows("▶")
         await it.press("escape", "home", "x")
         await it.shows(WARNING)

@@ -129,7 +129,7 @@ def test_authorization_header(given: tuple[str, str, str], value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("given", "message"),
     [
         (("", "", ""), "Enter a user and password, or a token."),
         (("", "secret", ""), "Enter a user and password, or a token."),
@@ -140,7 +140,7 @@ def test_authorization_header(given: tuple[str, str, str], value: str) -> None:
         (("", "", "a\nb"), "not allowed in a header"),
     ],
 )
-def test_invalid_login_is_reported(given: tuple[str, str, str], sentence: str) -> None:
-    with pytest.raises(BadServer, match=sentence) as caught:
+def test_invalid_login_is_reported(given: tuple[str, str, str], message: str) -> None:
+    with pytest.raises(BadServer, match=message) as caught:
         authorization(*given)
     assert "secret" not in str(caught.value)

@@ -28,7 +28,7 @@ class FrameHandler:
         apply: Receives the frames.
         show_preview: Receives the prompt id and the image of each preview of the running prompt.
         early_frames: Holds the frames back that do not count yet.
-        watchdog: Is told of every frame, also of those that are held back.
+        watchdog: Notified of every frame, also of those that are held back.
         poller: Polls the queue and the history.
     """
 

@@ -54,7 +54,7 @@ class ClientIdClaims:
         return claims
 
     def claim_free(self, endpoint: Endpoint, mine: Collection[str]) -> Recognised:
-        """Claim the free ids that own unfinished prompts of an endpoint; tell which of `mine` other processes hold."""
+        """Claim the free ids that own unfinished prompts of an endpoint; find which of `mine` other processes hold."""
         with self.lock():
             own = {claim.client_id for claim in self._claims if claim.held}
             held_elsewhere = [client_id for client_id in mine if client_id not in own and not self.is_free(client_id)]

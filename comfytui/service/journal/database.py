@@ -18,7 +18,7 @@ DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3
 """SQLite's codes of errors that the file itself causes, so that no retry would succeed."""
 
 
-class Opened(NamedTuple):
+class OpenedDatabase(NamedTuple):
     """An open database.
 
     `folder` is where its file is, None in memory; `warning` is a message for the user if not all is well.
@@ -29,7 +29,7 @@ class Opened(NamedTuple):
     warning: str | None
 
 
-def open_database(folder: Path) -> Opened:
+def open_database(folder: Path) -> OpenedDatabase:
     """Open the journal in a folder.
 
     A file that cannot be read is renamed, and a new one is created. Where there can be no file, the journal is in
@@ -42,16 +42,16 @@ def open_database(folder: Path) -> Opened:
         with folder_lock(folder / LOCK_FILE):
             return _open_or_replace(file)
     except (OSError, sqlite3.Error, DamagedFile) as error:
-        return Opened(open_in_memory(), None, _in_memory_warning(folder, error))
+        return OpenedDatabase(open_in_memory(), None, _in_memory_warning(folder, error))
 
 
-def _open_or_replace(file: Path) -> Opened:
+def _open_or_replace(file: Path) -> OpenedDatabase:
     try:
-        return Opened(_open(file), file.parent, None)
+        return OpenedDatabase(_open(file), file.parent, None)
     except DamagedFile as damage:
         renamed = quarantine(file)
         create_private(file)
-        return Opened(_open(file), file.parent, _renamed_warning(damage, renamed))
+        return OpenedDatabase(_open(file), file.parent, _renamed_warning(damage, renamed))
 
 
 def _open(file: Path) -> sqlite3.Connection:

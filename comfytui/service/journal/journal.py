@@ -11,7 +11,7 @@ from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal import reading
 from comfytui.service.journal.client_id_claims import ClientIdClaims, Recognised
 from comfytui.service.journal.codec import encode_failure, encode_outputs, encode_strings, escape, finite, unescape
-from comfytui.service.journal.database import Opened, open_database, open_in_memory
+from comfytui.service.journal.database import OpenedDatabase, open_database, open_in_memory
 from comfytui.service.journal.locks import Claim
 from comfytui.service.journal.reading import BY_ID, UNFINISHED, owners_among, read_batches
 from comfytui.service.journal.records import Endpoint, SavedBatch
@@ -52,7 +52,7 @@ class Journal:
     @classmethod
     def open(cls, folder: Path | None = None) -> "Journal":
         """Open the journal in a folder; without a folder, or where there can be no file, one in memory."""
-        return cls(*(open_database(folder) if folder else Opened(open_in_memory(), None, None)))
+        return cls(*(open_database(folder) if folder else OpenedDatabase(open_in_memory(), None, None)))
 
     def close(self) -> None:
         """Close the file and release every claim; close the sockets of the client ids first."""

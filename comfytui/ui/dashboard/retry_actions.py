@@ -19,7 +19,7 @@ from comfytui.workflow.seeds import reseed
 
 
 class RetryActions:
-    """Makes finished jobs again and should_resend lost ones."""
+    """Makes finished jobs again, and resends lost ones."""
 
     def __init__(self, context: DashboardContext) -> None:
         self._context = context
@@ -27,7 +27,7 @@ class RetryActions:
         """Whether the server is being searched for the images of lost jobs."""
 
     def retry(self) -> None:
-        """Make the selected job again, or resend lost jobs if that is what the key is contextual_keys for."""
+        """Make the selected job again, or resend lost jobs where `should_resend` says so."""
         self._context.run(self._retry, "again", exclusive=False)
 
     async def _retry(self) -> None:

@@ -31,7 +31,7 @@ from comfytui.ui.queue.queue_panel import QueuePanel
 from comfytui.ui.screens.help import HelpScreen
 from comfytui.ui.terminal.timers import OneShotTimers
 from comfytui.ui.widgets.footer import AdaptiveFooterScreen, contextual_keys
-from comfytui.ui.widgets.header import HeaderLine
+from comfytui.ui.widgets.header import DashboardHeader
 from comfytui.ui.widgets.now_panel import NowPanel
 
 PAINT_INTERVAL = 0.25
@@ -72,7 +72,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
     def compose(self) -> ComposeResult:
         """Compose header, form beside *Now* and queue, and footer."""
         options = self._shared.options
-        yield HeaderLine(self._shared.service.server.label)
+        yield DashboardHeader(self._shared.service.server.label)
         with Horizontal(id="body"):
             yield PromptForm(options.workflow, self._form_actions.read_draft(), id="form")
             with Vertical(id="right"):
@@ -153,12 +153,12 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
 
     def _paint(self) -> None:
         self._paint_scheduled = False
-        if not self.query(HeaderLine):
+        if not self.query(DashboardHeader):
             return  # The screen is closing.
         self._paint_due = time.monotonic() + PAINT_INTERVAL
         state, painted = self._shared.state, self._painted
         self._painted = state
-        self.query_one(HeaderLine).show(state)
+        self.query_one(DashboardHeader).show(state)
         self.query_one(NowPanel).show(state)
         if (
             painted is None

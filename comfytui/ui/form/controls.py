@@ -5,7 +5,7 @@ from textual.widgets import Button, Select
 from textual.widgets._select import SelectOverlay
 
 
-def is_text(character: str | None) -> bool:
+def types_character(character: str | None) -> bool:
     """Return whether a key types a character other than space, which opens a list or presses a button."""
     return character is not None and character.isprintable() and character != " "
 
@@ -15,12 +15,12 @@ class Choice(Select[str]):
 
     def check_consume_key(self, key: str, character: str | None = None) -> bool:
         """Claim letters, so that the footer shows no commands for them."""
-        return is_text(character)
+        return types_character(character)
 
     def on_key(self, event: Key) -> None:
         """Open the list and pass the letter on to it."""
         # Keys of the open list bubble up to here as well.
-        if self.has_focus and is_text(event.character):
+        if self.has_focus and types_character(event.character):
             event.stop()
             self.action_show_overlay()
             self.app.call_later(self._type_in_list, event)
@@ -34,9 +34,9 @@ class GenerateButton(Button):
 
     def check_consume_key(self, key: str, character: str | None = None) -> bool:
         """Claim letters, so that the footer shows no commands for them."""
-        return is_text(character)
+        return types_character(character)
 
     def on_key(self, event: Key) -> None:
         """Stop letters from reaching the commands."""
-        if is_text(event.character):
+        if types_character(event.character):
             event.stop()

@@ -17,7 +17,7 @@ WIDE = 100
 """Columns of the terminal from which on the version and the RAM are shown."""
 
 
-class HeaderLine(Horizontal):
+class DashboardHeader(Horizontal):
     """One line: name, server, version on the left; link, queue, memory on the right."""
 
     def __init__(self, server: str) -> None:

@@ -16,7 +16,7 @@ from comfytui.session.runs.stall import current_stall
 from comfytui.session.selectors import batch_number, current_batch, jobs_of, next_job
 from comfytui.session.state import SessionState
 from comfytui.ui.images.image_view import ImageView
-from comfytui.ui.widgets.progress_bar import Bar, BarStyle
+from comfytui.ui.widgets.progress_bar import BarStyle, ProgressBar
 from comfytui.ui.widgets.text import Line, Paragraph, SettingsLine
 
 IDLE = "Nothing is running"
@@ -59,11 +59,11 @@ class NowPanel(Vertical):
             yield Line(id="status-detail")
         with Horizontal(classes="now-line"):
             yield Line("image", classes="bar-label")
-            yield Bar(id="image-bar")
+            yield ProgressBar(id="image-bar")
             yield Line(id="image-figures", classes="figures")
         with Horizontal(classes="now-line"):
             yield Line("batch", classes="bar-label")
-            yield Bar(id="batch-bar")
+            yield ProgressBar(id="batch-bar")
             yield Line(id="batch-figures", classes="figures")
         with Horizontal(id="now-body"):
             yield ImageView(id="preview")
@@ -98,8 +98,8 @@ class NowPanel(Vertical):
         self._show_detail(detail or ("" if self.query_one("#now-body").display else failure))
         self._show_figures(progress, stale or stall is not None)
         subject, style = (batch.id, progress.image_index), _style(progress)
-        self.query_one("#image-bar", Bar).show(progress.image_fraction, style, subject=subject)
-        self.query_one("#batch-bar", Bar).show(progress.batch_fraction, style, subject=batch.id)
+        self.query_one("#image-bar", ProgressBar).show(progress.image_fraction, style, subject=subject)
+        self.query_one("#batch-bar", ProgressBar).show(progress.batch_fraction, style, subject=batch.id)
         self._show_details(state, batch, str(stall) if stall else sanitize(progress.note, 200) or failure)
 
     def set_images_visible(self, visible: bool) -> None:

@@ -25,7 +25,7 @@ COLOURLESS = Glyphs("━", "╾", "─")
 ASCII = Glyphs("=", "-", ".")
 
 
-class Bar(Widget):
+class ProgressBar(Widget):
     """A progress bar drawn as a heavy line, in steps of half a cell."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

@@ -7,7 +7,7 @@ from comfytui.comfy.protocol.models import Device, SystemStats
 from comfytui.session.model import Link, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.ui.themes import SHEETS, THEMES
-from comfytui.ui.widgets.header import HeaderLine
+from comfytui.ui.widgets.header import DashboardHeader
 from tests.ui.screen import Screen
 
 GIB = 2**30
@@ -27,7 +27,7 @@ class Host(App[None]):
         self.stylesheet.read_all([*SHEETS])
 
     def compose(self) -> ComposeResult:
-        yield HeaderLine("127.0.0.1:8312")
+        yield DashboardHeader("127.0.0.1:8312")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ async def test_the_version_is_shown_whole_or_not_at_all(width: int, link: Link, 
     app = Host()
     async with app.run_test(size=(width, 3)) as pilot:
         await pilot.pause()
-        app.query_one(HeaderLine).show(SessionState(link=link, stats=STATS))
+        app.query_one(DashboardHeader).show(SessionState(link=link, stats=STATS))
         await pilot.pause()
         line = Screen(app, pilot).text.split("\n")[0]  # type: ignore[arg-type]
         assert "comfytui  127.0.0.1:8312  " in line

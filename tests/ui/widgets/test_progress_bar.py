@@ -5,19 +5,19 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 
 from comfytui.ui.themes import STYLES
-from comfytui.ui.widgets.progress_bar import Bar
+from comfytui.ui.widgets.progress_bar import ProgressBar
 
 
 class BarApp(App[None]):
     CSS_PATH = [STYLES / "progress_bar.tcss"]  # noqa: RUF012
-    CSS = "Bar { width: 10; }"
+    CSS = "ProgressBar { width: 10; }"
     ascii = False
 
     def compose(self) -> ComposeResult:
         yield RecordingBar()
 
 
-class RecordingBar(Bar):
+class RecordingBar(ProgressBar):
     """A bar that records which regions it repaints (None: all of it)."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ def bar_of(app: App[None]) -> RecordingBar:
     return bar
 
 
-def drawn(bar: Bar) -> str:
+def drawn(bar: ProgressBar) -> str:
     return bar.render_line(0).text
 
 
