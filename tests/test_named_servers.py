@@ -13,7 +13,7 @@ from comfytui.cli.main import main
 from comfytui.comfy.server import basic_auth
 from comfytui.ui.themes import LIGHT
 from tests.comfy.auth_servers import AuthServer
-from tests.comfy.stub_servers import unused_port
+from tests.stub_servers import unused_port
 from tests.terminal import ENTER, ESCAPE, Terminal, terminal
 
 SECRETS = ("hunter2", "s3cret", "abracadabra")

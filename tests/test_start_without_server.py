@@ -9,8 +9,8 @@ import pytest
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.demo import EmbeddedServer
-from tests.stub_servers import closed_port, silent_port, stub_server
 from tests.terminal import ENTER, ESCAPE, F2, Terminal, program_with, terminal
+from tests.threaded_servers import silent_port, threaded_server, unused_port
 
 SECRETS = ("hunter2", "s3cret", "abracadabra")
 WITH_LOCAL_PORTS = """
@@ -40,7 +40,7 @@ def without_server(
     state: Path, *argv: str, at_8188: str | None = None, at_8000: str | None = None, change: str = ""
 ) -> Iterator[Terminal]:
     """Run `comfytui` without a server, while these URLs seem to be at the usual ports of this machine."""
-    comfyui, desktop = (str(at or closed_port()).rpartition(":")[2] for at in (at_8188, at_8000))
+    comfyui, desktop = (str(at or unused_port()).rpartition(":")[2] for at in (at_8188, at_8000))
     program = program_with(WITH_LOCAL_PORTS.format(comfyui=comfyui, desktop=desktop) + change)
     with terminal(*argv, program=program, XDG_STATE_HOME=str(state)) as it:
         yield it
@@ -81,7 +81,7 @@ def test_the_first_start_opens_the_server_at_comfyuis_port(server: str, other_se
 
 
 def test_else_the_server_at_the_desktop_versions_port_opens(server: str, tmp_path: Path) -> None:
-    with stub_server() as other, without_server(tmp_path, at_8188=other.url, at_8000=server) as it:
+    with threaded_server() as other, without_server(tmp_path, at_8188=other.url, at_8000=server) as it:
         it.shows("live")
         assert label(server) in it.text
 
@@ -98,7 +98,7 @@ def test_a_busy_last_server_still_opens(server: str, tmp_path: Path) -> None:
 
 
 def test_without_an_answer_the_start_screen_names_the_last_server(tmp_path: Path) -> None:
-    gone = f"127.0.0.1:{closed_port()}"
+    gone = f"127.0.0.1:{unused_port()}"
     (tmp_path / "comfytui").mkdir()
     (tmp_path / "comfytui" / "last_server").write_text(gone)
     with without_server(tmp_path) as it:
@@ -109,7 +109,7 @@ def test_without_an_answer_the_start_screen_names_the_last_server(tmp_path: Path
 
 def test_if_the_last_server_is_not_comfyui_no_other_is_tried(tmp_path: Path) -> None:
     (tmp_path / "comfytui").mkdir()
-    with stub_server() as last, stub_server() as other:
+    with threaded_server() as last, threaded_server() as other:
         (tmp_path / "comfytui" / "last_server").write_text(last.url)
         with without_server(tmp_path, "--header", "X-Key: abracadabra", at_8188=other.url) as it:
             it.shows("Enter a server's address.")

@@ -11,7 +11,7 @@ from comfytui.cli.startup_server import find_startup_server, preferred_server, r
 from comfytui.comfy.address import BadServer
 from comfytui.config.config import Config, read_config
 from tests.comfy.auth_servers import AuthServer
-from tests.comfy.stub_servers import everywhere, serving, unused_port
+from tests.stub_servers import everywhere, serving, unused_port
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stub_servers import closed_port, stub_server
 from tests.terminal import ESCAPE, F2, program_with, terminal
+from tests.threaded_servers import threaded_server, unused_port
 
 WITHOUT_AIOHTTP = "import sys; sys.modules['aiohttp'] = None"
 INSTALL = "The simulated server needs aiohttp: run pip install '.[demo]' in your clone of comfytui."
@@ -15,7 +15,7 @@ MOUSE = tuple(f"\x1b[?{mode}h".encode() for mode in (9, 1000, 1001, 1002, 1003, 
 
 def no_local_server() -> str:
     """Return code that points the search for a local server at a closed port, so that the start screen opens."""
-    address = f"127.0.0.1:{closed_port()}"
+    address = f"127.0.0.1:{unused_port()}"
     return f"from comfytui.cli import startup_server; startup_server.LOCAL_SERVERS = ('{address}',)"
 
 
@@ -47,7 +47,7 @@ def test_without_aiohttp_the_start_screen_stays_open(tmp_path: Path) -> None:
 
 
 def test_a_redirect_to_a_login_exits_with_advice() -> None:
-    with stub_server(302, Location="/login?next=s3cret") as login, terminal(login.url) as it:
+    with threaded_server(302, Location="/login?next=s3cret") as login, terminal(login.url) as it:
         assert it.exit_code() == 1
         assert "asks for a login (302): give --header, or add the server" in it.output
         assert "Traceback" not in it.output

@@ -14,7 +14,7 @@ from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.models import AcceptedPrompt, Queue
 from comfytui.comfy.server import Server
 from tests.comfy.recordings import exchange
-from tests.comfy.stub_servers import EMPTY_QUEUE, PAGE, answering, everywhere, serving
+from tests.stub_servers import EMPTY_QUEUE, PAGE, answering, everywhere, serving
 
 GRAPH = {"1": {"class_type": "KSampler", "inputs": {"seed": 1}}}
 COUNT = {"exec_info": {"queue_remaining": 2}}

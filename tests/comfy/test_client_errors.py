@@ -12,8 +12,8 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, TimedOut, Unauthorized, Unreachable
 from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
-from tests.comfy.stub_servers import EMPTY_QUEUE, PAGE, answering, everywhere, greeting_server, serving, unused_port
 from tests.faults.leak_check import count_connections
+from tests.stub_servers import EMPTY_QUEUE, PAGE, answering, everywhere, greeting_server, serving, unused_port
 from tests.waiting import eventually
 
 CALLS: dict[str, Callable[[ComfyClient], Awaitable[object]]] = {

@@ -8,7 +8,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.connection_events import Opened
 from comfytui.comfy.websocket.event_stream import stream_events
-from tests.comfy.stub_servers import serving
+from tests.stub_servers import serving
 
 
 class CookieServer:

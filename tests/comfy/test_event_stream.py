@@ -29,7 +29,7 @@ from comfytui.comfy.server import Server
 from comfytui.comfy.websocket import connecting
 from comfytui.comfy.websocket.connection_events import Closed, ConnectionEvent, Opened, PingRestored, PingTimedOut
 from comfytui.comfy.websocket.event_stream import FIRST_DELAY, LONGEST_DELAY, Backoff, stream_events
-from tests.comfy.stub_servers import greeting_server, serving, unused_port
+from tests.stub_servers import greeting_server, serving, unused_port
 
 StreamEvent = Event | ConnectionEvent
 SocketHandler = Callable[[ServerConnection], Awaitable[None]]

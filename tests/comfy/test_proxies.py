@@ -10,7 +10,7 @@ from comfytui.comfy.errors import Unauthorized, Unreachable
 from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
 from tests.comfy.auth_servers import AuthServer, RecordingProxy, check_access, closed_reason
-from tests.comfy.stub_servers import answering, everywhere, serving, unused_port
+from tests.stub_servers import answering, everywhere, serving, unused_port
 
 NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ws_proxy", "socks_proxy")
 

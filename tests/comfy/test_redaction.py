@@ -19,8 +19,8 @@ from comfytui.comfy.redaction import LogFormatter, Redactor, redactor_of
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.event_stream import stream_events
 from comfytui.sanitize import sanitize, sanitize_lines, strip_hidden
-from tests.comfy.stub_servers import answering, everywhere, serving
 from tests.comfy.test_event_stream import websocket_server
+from tests.stub_servers import answering, everywhere, serving
 
 PASSWORD = 'p@ss"w\\örd'
 CREDENTIAL_HEADERS = [

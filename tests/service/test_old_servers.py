@@ -16,10 +16,10 @@ from comfytui.service.submission.cancel import NOT_TARGETED, OTHERS_RUNNING, can
 from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.comfy.stub_servers import Handler, serving
 from tests.faults.proxy import proxy_to
 from tests.service.test_outbox import OutboxHarness
 from tests.service.test_service import MODEL
+from tests.stub_servers import Handler, serving
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
 

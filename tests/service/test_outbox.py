@@ -21,7 +21,7 @@ from comfytui.session.events import BatchPlanned, HttpFailed, SessionEvent
 from comfytui.session.model import Batch, JobStatus, LinkKind, Stamp
 from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
-from tests.comfy.stub_servers import Handler, serving
+from tests.stub_servers import Handler, serving
 from tests.waiting import eventually
 from tests.watcher import small_batch
 

@@ -20,7 +20,7 @@ from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.comfy.stub_servers import everywhere, serving
+from tests.stub_servers import everywhere, serving
 from tests.waiting import eventually
 from tests.watcher import small_batch, watching
 

@@ -18,10 +18,10 @@ from comfytui.session.jobs.index import indexed
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.sim.server import SimServer
-from tests.comfy.stub_servers import Handler, serving
 from tests.service.resuming import resumed
 from tests.service.test_service import MODEL, QUICK
 from tests.sim.gate import Gate
+from tests.stub_servers import Handler, serving
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
 

@@ -21,7 +21,7 @@ from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job, JobStatus
 from comfytui.ui.downloads import save_and_notify, save_outputs
 from comfytui.ui.screens.confirm import ConfirmScreen
-from tests.comfy.stub_servers import answering, serving
+from tests.stub_servers import answering, serving
 from tests.waiting import eventually
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from comfytui.config.config import read_config
 from comfytui.sim.server import SimServer
-from tests.comfy.stub_servers import unused_port
+from tests.stub_servers import unused_port
 from tests.ui.screen import Screen, screen
 
 LONG = "a" * 50
