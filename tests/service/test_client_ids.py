@@ -99,7 +99,7 @@ async def test_ended_batches_are_shown_at_another_address_once_their_jobs_are_se
     with Journal.open(tmp_path) as journal:
         batch = recorded_batch(journal, client_id="left", server=at(SERVER))
         for prompt in batch.prompt_ids:
-            journal.ended(prompt, JobStatus.SUCCEEDED)
+            journal.record_end(prompt, JobStatus.SUCCEEDED)
     async with client_ids_at(OTHER_ADDRESS, tmp_path) as client_ids:
         await client_ids.acquire(FINGERPRINT)
         assert await client_ids.recognise(["stranger"]) == ((), [])

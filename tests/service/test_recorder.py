@@ -18,7 +18,7 @@ class RecordingJournal(AsyncJournal):
         super().__init__(lambda _: None)
         self.ends: list[tuple[str, JobStatus]] = []
 
-    def ended(self, prompt_id: str, status: JobStatus, **_: Any) -> Future[bool]:
+    def record_end(self, prompt_id: str, status: JobStatus, **_: Any) -> Future[bool]:
         self.ends.append((prompt_id, status))
         return asyncio.get_running_loop().create_future()
 

@@ -106,27 +106,29 @@ class AsyncJournal:
         """Assign the batches that these ids submitted before any server answered to the server that answers now."""
         return self._write(lambda journal: journal.assign_server(endpoint, client_ids))
 
-    def plan(self, endpoint: Endpoint, client_id: str, batch: Batch, submissions: Sequence[Submission]) -> Future[bool]:
+    def record_batch(
+        self, endpoint: Endpoint, client_id: str, batch: Batch, submissions: Sequence[Submission]
+    ) -> Future[bool]:
         """Record a batch that is about to be sent."""
-        return self._write(lambda journal: journal.plan(endpoint, client_id, batch, submissions))
+        return self._write(lambda journal: journal.record_batch(endpoint, client_id, batch, submissions))
 
-    def sending(self, prompt_id: str, wall: float, client_id: str, evidence: Sequence[str] = ()) -> Future[bool]:
+    def record_sending(self, prompt_id: str, wall: float, client_id: str, evidence: Sequence[str] = ()) -> Future[bool]:
         """Record that a POST is about to begin; to be awaited before it does."""
-        return self._write(lambda journal: journal.sending(prompt_id, wall, client_id, evidence))
+        return self._write(lambda journal: journal.record_sending(prompt_id, wall, client_id, evidence))
 
-    def sent(self, prompt_id: str, accepted_id: str, number: float) -> Future[bool]:
+    def record_accepted(self, prompt_id: str, accepted_id: str, number: float) -> Future[bool]:
         """Record that the server accepted a prompt."""
-        return self._write(lambda journal: journal.sent(prompt_id, accepted_id, number))
+        return self._write(lambda journal: journal.record_accepted(prompt_id, accepted_id, number))
 
-    def unsent(self, prompt_id: str) -> Future[bool]:
+    def record_not_accepted(self, prompt_id: str) -> Future[bool]:
         """Record that the server certainly did not accept a prompt."""
-        return self._write(lambda journal: journal.unsent(prompt_id))
+        return self._write(lambda journal: journal.record_not_accepted(prompt_id))
 
-    def cancel_requested(self, prompt_id: str) -> Future[bool]:
+    def record_cancel_request(self, prompt_id: str) -> Future[bool]:
         """Record that an unconfirmed prompt is to be cancelled."""
-        return self._write(lambda journal: journal.cancel_requested(prompt_id))
+        return self._write(lambda journal: journal.record_cancel_request(prompt_id))
 
-    def ended(
+    def record_end(
         self,
         prompt_id: str,
         status: JobStatus,
@@ -138,30 +140,30 @@ class AsyncJournal:
     ) -> Future[bool]:
         """Record how and when a prompt ended."""
         return self._write(
-            lambda journal: journal.ended(
+            lambda journal: journal.record_end(
                 prompt_id, status, outputs=outputs, failure=failure, seconds=seconds, wall=wall
             )
         )
 
-    def cancelled_for_owner(self, prompt_id: str, wall: float | None, *, lost: bool) -> Future[bool]:
+    def record_cancelled_for_owner(self, prompt_id: str, wall: float | None, *, lost: bool) -> Future[bool]:
         """Record that this process cancelled a prompt that another process owns."""
-        return self._write(lambda journal: journal.cancelled_for_owner(prompt_id, wall, lost=lost))
+        return self._write(lambda journal: journal.record_cancelled_for_owner(prompt_id, wall, lost=lost))
 
     async def cancelled_among(self, prompt_ids: Collection[str]) -> list[str]:
         """Return the prompts among these that are recorded as cancelled, by this process or another."""
         return await self._read(lambda journal: journal.cancelled_among(prompt_ids), [])
 
-    def reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> Future[bool]:
+    def record_reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> Future[bool]:
         """Record that a LOST prompt has not ended."""
-        return self._write(lambda journal: journal.reopened(prompt_id, status))
+        return self._write(lambda journal: journal.record_reopened(prompt_id, status))
 
-    def resent(self, prompt_ids: Collection[str]) -> Future[bool]:
+    def record_resent(self, prompt_ids: Collection[str]) -> Future[bool]:
         """Record that lost prompts are sent again under their ids."""
-        return self._write(lambda journal: journal.resent(prompt_ids))
+        return self._write(lambda journal: journal.record_resent(prompt_ids))
 
-    def remember_fingerprint(self, server: str, fingerprint: str) -> Future[bool]:
+    def record_fingerprint(self, server: str, fingerprint: str) -> Future[bool]:
         """Record the fingerprint of the server that answers at an address."""
-        return self._write(lambda journal: journal.remember_fingerprint(server, fingerprint))
+        return self._write(lambda journal: journal.record_fingerprint(server, fingerprint))
 
     def _open(self) -> str | None:
         self._journal = Journal.open(self._folder)

@@ -75,7 +75,7 @@ class Journal:
         row = self._db.execute("SELECT fingerprint FROM servers WHERE server = ?", (escape(server),)).fetchone()
         return unescape(row[0]) if row and isinstance(row[0], str) else None
 
-    def remember_fingerprint(self, server: str, fingerprint: str) -> None:
+    def record_fingerprint(self, server: str, fingerprint: str) -> None:
         """Record the fingerprint of the server that answers at an address."""
         self._write(
             """INSERT INTO servers (server, fingerprint) VALUES (:server, :fingerprint)
@@ -110,13 +110,15 @@ class Journal:
             for client_id in client_ids:
                 assign_server(self._db, endpoint, client_id)
 
-    def plan(self, endpoint: Endpoint, client_id: str, batch: Batch, submissions: Sequence[Submission]) -> None:
+    def record_batch(self, endpoint: Endpoint, client_id: str, batch: Batch, submissions: Sequence[Submission]) -> None:
         """Record a batch that is about to be sent; of a known batch, record the prompts that are new."""
         with transaction(self._db):
             write_batch(self._db, endpoint, escape(client_id), batch, submissions)
             prune(self._db)
 
-    def sending(self, prompt_id: str, wall: float, client_id: str | None = None, evidence: Sequence[str] = ()) -> None:
+    def record_sending(
+        self, prompt_id: str, wall: float, client_id: str | None = None, evidence: Sequence[str] = ()
+    ) -> None:
         """Record that a POST is about to begin: from here on the server may have accepted the prompt.
 
         Args:
@@ -139,7 +141,7 @@ class Journal:
                 owner=escape(client_id),
             )
 
-    def sent(self, prompt_id: str, accepted_id: str, number: float) -> None:
+    def record_accepted(self, prompt_id: str, accepted_id: str, number: float) -> None:
         """Record that the server accepted a prompt, and under which id and queue number; a recorded end stands."""
         self._update(
             f"""accepted_id = :accepted, number = :number, sending = NULL,
@@ -149,15 +151,15 @@ class Journal:
             number=finite(number),
         )
 
-    def unsent(self, prompt_id: str) -> None:
+    def record_not_accepted(self, prompt_id: str) -> None:
         """Record that the server certainly did not accept a prompt."""
         self._update("sending = NULL", prompt_id)
 
-    def cancel_requested(self, prompt_id: str) -> None:
+    def record_cancel_request(self, prompt_id: str) -> None:
         """Record that an unconfirmed prompt is to be cancelled if the server has it, and else not to be sent again."""
         self._update(f"status = '{JobStatus.CANCELLED}'", prompt_id, "sending IS NOT NULL")
 
-    def ended(
+    def record_end(
         self,
         prompt_id: str,
         status: JobStatus,
@@ -184,7 +186,7 @@ class Journal:
             wall=finite(wall),
         )
 
-    def cancelled_for_owner(self, prompt_id: str, wall: float | None, *, lost: bool) -> None:
+    def record_cancelled_for_owner(self, prompt_id: str, wall: float | None, *, lost: bool) -> None:
         """Record that this process cancelled a prompt that another process owns.
 
         An end that the owner recorded stands, unless it is LOST.
@@ -208,7 +210,7 @@ class Journal:
         query = f"SELECT 1 FROM prompts WHERE {BY_ID} AND status = '{JobStatus.CANCELLED}' AND sending IS NULL"
         return [each for each in prompt_ids if self._db.execute(query, {"id": escape(each)}).fetchone()]
 
-    def reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> None:
+    def record_reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> None:
         """Record that a LOST prompt has not ended: the server has it after all, or it is sent again."""
         self._update(
             "status = :status, outputs = NULL, failure = NULL, seconds = NULL, ended = NULL, sending = NULL",
@@ -216,7 +218,7 @@ class Journal:
             status=status.value,
         )
 
-    def resent(self, prompt_ids: Collection[str]) -> None:
+    def record_resent(self, prompt_ids: Collection[str]) -> None:
         """Record that prompts are sent again under their ids, so that these are no evidence of the earlier process."""
         with transaction(self._db):
             remove_evidence(self._db, prompt_ids)

@@ -114,7 +114,7 @@ class ClientIds:
 
     def set_fingerprint(self, fingerprint: str) -> None:
         """Record the server's fingerprint; what was submitted before any server answered is that server's now."""
-        self._journal.remember_fingerprint(self._unidentified.name, fingerprint)
+        self._journal.record_fingerprint(self._unidentified.name, fingerprint)
         if not self._endpoint.fingerprint:
             self._endpoint = replace(self._unidentified, fingerprint=fingerprint)
             self._assign_server()
@@ -150,6 +150,6 @@ class ClientIds:
         """Whether every batch is recorded on the disk."""
         return self._journal.is_durable
 
-    def plan(self, batch: Batch, submissions: Sequence[Submission]) -> None:
+    def record_batch(self, batch: Batch, submissions: Sequence[Submission]) -> None:
         """Record a new batch."""
-        self._journal.plan(self._endpoint, self.client_id, batch, submissions)
+        self._journal.record_batch(self._endpoint, self.client_id, batch, submissions)

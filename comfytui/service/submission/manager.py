@@ -148,7 +148,7 @@ class SubmissionManager:
             self._early_requests.append(request)
             return
         batch, jobs, submissions = plan(request, self._client_ids.client_id, time.time())
-        self._client_ids.plan(batch, submissions)
+        self._client_ids.record_batch(batch, submissions)
         self._unfinished |= {submission.prompt_id: submission for submission in submissions}
         self._apply(BatchPlanned(batch, jobs))
         self._outbox.add(submissions)
@@ -160,7 +160,7 @@ class SubmissionManager:
         jobs = [job for job in lost_jobs(self._state) if job.prompt_id in prompt_ids]
         submissions = await submissions_of(jobs, self._unfinished, self._journal)
         self._unfinished |= {submission.prompt_id: submission for submission in submissions}
-        self._journal.resent({submission.prompt_id for submission in submissions})
+        self._journal.record_resent({submission.prompt_id for submission in submissions})
         self._apply(JobsResent(tuple(submission.prompt_id for submission in submissions)))
         self._outbox.add(submissions)
         missing = len(jobs) - len(submissions)

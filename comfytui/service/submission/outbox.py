@@ -152,7 +152,7 @@ class Outbox:
         with self.undelivered.posting(submission, evidence):
             client_id = self._client_id(submission)
             # Awaited, so that it is on the disk before the POST begins: not even a kill in between sends it twice.
-            await self._journal.sending(submission.prompt_id, time.time(), client_id, evidence)
+            await self._journal.record_sending(submission.prompt_id, time.time(), client_id, evidence)
             return await client.submit(
                 submission.graph,
                 prompt_id=submission.prompt_id,

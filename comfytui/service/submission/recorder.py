@@ -22,7 +22,7 @@ def record(journal: AsyncJournal, before: SessionState, after: SessionState) -> 
         if job.owner not in after.held_elsewhere:
             _record_job(journal, old, job)
         elif old is not None and job.status is JobStatus.CANCELLED is not old.status:
-            journal.cancelled_for_owner(prompt_id, job.ended, lost=old.status is JobStatus.LOST)
+            journal.record_cancelled_for_owner(prompt_id, job.ended, lost=old.status is JobStatus.LOST)
 
 
 def catch_up(journal: AsyncJournal, saved: SavedBatch, state: SessionState) -> None:
@@ -32,7 +32,7 @@ def catch_up(journal: AsyncJournal, saved: SavedBatch, state: SessionState) -> N
         if job is None:
             continue
         if prompt_id != prompt.key:
-            journal.sent(prompt.key, prompt_id, job.number or 0.0)
+            journal.record_accepted(prompt.key, prompt_id, job.number or 0.0)
         if not prompt.status.final and job.status is not prompt.status:
             _record_job(journal, prompt.job(), job)
 
@@ -45,13 +45,13 @@ def _record_assigned_ids(journal: AsyncJournal, before: SessionState, after: Ses
             continue
         for old, new in zip(old_batch.prompt_ids, batch.prompt_ids, strict=True):
             if old != new and (job := after.jobs.get(new)):
-                journal.sent(old, new, job.number or 0.0)
+                journal.record_accepted(old, new, job.number or 0.0)
 
 
 def _record_job(journal: AsyncJournal, old: Job | None, job: Job) -> None:
     if job.status.ended:
         if old is None or (old.status, old.outputs) != (job.status, job.outputs):
-            journal.ended(
+            journal.record_end(
                 job.prompt_id,
                 job.status,
                 outputs=job.outputs,
@@ -60,6 +60,6 @@ def _record_job(journal: AsyncJournal, old: Job | None, job: Job) -> None:
                 wall=job.ended,
             )
     elif old is not None and old.status.ended:
-        journal.reopened(job.prompt_id, job.status)
+        journal.record_reopened(job.prompt_id, job.status)
     elif old is not None and old.status is JobStatus.SUBMITTING and job.status is not JobStatus.SUBMITTING:
-        journal.sent(job.prompt_id, job.prompt_id, job.number or 0.0)
+        journal.record_accepted(job.prompt_id, job.prompt_id, job.number or 0.0)

@@ -81,7 +81,7 @@ class Undelivered:
     def request_cancel(self, prompt_id: str) -> None:
         """Have a prompt cancelled when it turns out that the server has it, and otherwise not sent again."""
         self._cancel_requested.add(prompt_id)
-        self._journal.cancel_requested(prompt_id)
+        self._journal.record_cancel_request(prompt_id)
 
     def is_cancel_requested(self, prompt_id: str) -> bool:
         """Return whether a prompt is to be cancelled."""
@@ -122,14 +122,14 @@ class Undelivered:
         """Remove a submission that the server has, under its id and queue number; return whether to cancel it now."""
         is_cancel_requested = submission.prompt_id in self._cancel_requested
         self.remove(submission)
-        self._journal.sent(submission.prompt_id, accepted_id, number)
+        self._journal.record_accepted(submission.prompt_id, accepted_id, number)
         self._apply(PromptQueued(submission.prompt_id, accepted_id, number))
         return is_cancel_requested
 
     def reset(self, submission: Submission) -> None:
         """Mark a submission as certainly not accepted: it is sent again, or cancelled if that was requested."""
         self._unconfirmed.pop(submission.prompt_id, None)
-        self._journal.unsent(submission.prompt_id)
+        self._journal.record_not_accepted(submission.prompt_id)
 
     def reject(self, submission: Submission, failure: Failure) -> None:
         """Remove the whole batch of a submission that the server rejected."""

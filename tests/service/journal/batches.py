@@ -44,7 +44,7 @@ def recorded_batch(
     title: str = "a red fox",
 ) -> Batch:
     batch, submissions = new_batch(seeds, title)
-    journal.plan(server, client_id, batch, submissions)
+    journal.record_batch(server, client_id, batch, submissions)
     return batch
 
 

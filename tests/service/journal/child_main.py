@@ -27,14 +27,14 @@ def write(folder: Path) -> None:
         say("claim", claim.client_id)
         for number in count():
             batch, submissions = new_batch(range(number, number + 3))
-            journal.plan(SERVER, claim.client_id, batch, submissions)
+            journal.record_batch(SERVER, claim.client_id, batch, submissions)
             for submission in submissions[: number % 4]:
-                journal.sending(submission.prompt_id, float(number))
+                journal.record_sending(submission.prompt_id, float(number))
                 say("sending", submission.prompt_id)
-                journal.sent(submission.prompt_id, submission.prompt_id, number)
+                journal.record_accepted(submission.prompt_id, submission.prompt_id, number)
                 say("sent", submission.prompt_id)
             for submission in submissions[: number % 3]:
-                journal.ended(submission.prompt_id, JobStatus.SUCCEEDED, outputs=[Output("fox.png")], wall=2.0)
+                journal.record_end(submission.prompt_id, JobStatus.SUCCEEDED, outputs=[Output("fox.png")], wall=2.0)
                 say("ended", submission.prompt_id)
 
 
@@ -56,8 +56,8 @@ def write_much(folder: Path) -> None:
             (claim,) = journal.claim_ids(SERVER, fresh=True)
             for _ in range(int(line)):
                 batch, submissions = new_batch()
-                journal.plan(SERVER, claim.client_id, batch, submissions)
-                journal.sending(submissions[0].prompt_id, 1.0)
+                journal.record_batch(SERVER, claim.client_id, batch, submissions)
+                journal.record_sending(submissions[0].prompt_id, 1.0)
         say("done")
 
 
@@ -87,7 +87,7 @@ def fill_up(folder: Path) -> None:
         try:
             while True:
                 batch, submissions = new_batch(range(20))
-                journal.plan(SERVER, "c0ffee", batch, submissions)
+                journal.record_batch(SERVER, "c0ffee", batch, submissions)
                 say(batch.id)
         except sqlite3.Error as error:
             say("full", type(error).__name__)

@@ -35,16 +35,18 @@ async def test_every_step_of_a_batch_is_recorded(tmp_path: Path) -> None:
     first, second, third = batch.prompt_ids
     async with opened_journal(tmp_path, messages) as async_journal:
         (claim,) = await async_journal.claim_ids(SERVER)
-        async_journal.remember_fingerprint(SERVER.name, "f00d")
-        assert await async_journal.plan(SERVER, claim.client_id, batch, submissions)
-        assert await async_journal.sending(first, 1.0, claim.client_id)
-        async_journal.sent(first, "theirs", 1)
-        async_journal.sent("theirs", "theirs after all", 1)
-        async_journal.ended("theirs after all", JobStatus.SUCCEEDED, outputs=[Output("fox.png")], seconds=2.0, wall=3.0)
-        assert await async_journal.sending(second, 4.0, claim.client_id)
-        async_journal.unsent(second)
-        async_journal.ended(third, JobStatus.LOST)
-        async_journal.reopened(third)
+        async_journal.record_fingerprint(SERVER.name, "f00d")
+        assert await async_journal.record_batch(SERVER, claim.client_id, batch, submissions)
+        assert await async_journal.record_sending(first, 1.0, claim.client_id)
+        async_journal.record_accepted(first, "theirs", 1)
+        async_journal.record_accepted("theirs", "theirs after all", 1)
+        async_journal.record_end(
+            "theirs after all", JobStatus.SUCCEEDED, outputs=[Output("fox.png")], seconds=2.0, wall=3.0
+        )
+        assert await async_journal.record_sending(second, 4.0, claim.client_id)
+        async_journal.record_not_accepted(second)
+        async_journal.record_end(third, JobStatus.LOST)
+        async_journal.record_reopened(third)
     async with opened_journal(tmp_path, messages) as async_journal:
         assert await async_journal.fingerprint(SERVER.name) == "f00d"
         assert [again.client_id for again in await async_journal.claim_ids(SERVER)] == [claim.client_id]
@@ -61,8 +63,8 @@ async def test_every_step_of_a_batch_is_recorded(tmp_path: Path) -> None:
 async def test_an_awaited_write_is_visible_to_other_processes(tmp_path: Path) -> None:
     batch, submissions = new_batch()
     async with opened_journal(tmp_path, []) as async_journal:
-        await async_journal.plan(SERVER, ME, batch, submissions)
-        await async_journal.sending(batch.prompt_ids[0], 5.0, ME)
+        await async_journal.record_batch(SERVER, ME, batch, submissions)
+        await async_journal.record_sending(batch.prompt_ids[0], 5.0, ME)
         with Journal.open(tmp_path) as other:
             assert other.restore(SERVER, [ME])[0].prompts[0].sending_since == 5.0
 
@@ -72,9 +74,9 @@ async def test_a_disk_that_hangs_blocks_no_loop_and_loses_no_call(tmp_path: Path
     async with opened_journal(tmp_path, []) as async_journal:
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            writing = async_journal.plan(SERVER, ME, batch, submissions)
-            async_journal.ended(batch.prompt_ids[0], JobStatus.FAILED)
-            async_journal.ended(batch.prompt_ids[0], JobStatus.SUCCEEDED)
+            writing = async_journal.record_batch(SERVER, ME, batch, submissions)
+            async_journal.record_end(batch.prompt_ids[0], JobStatus.FAILED)
+            async_journal.record_end(batch.prompt_ids[0], JobStatus.SUCCEEDED)
             await asyncio.sleep(0)
             assert not writing.done()
             # The write is carried out even if its caller is cancelled.
@@ -92,15 +94,15 @@ async def test_a_failure_is_reported_once_and_stops_nothing(tmp_path: Path) -> N
     async with opened_journal(tmp_path, messages) as async_journal:
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
             db.execute("DROP TABLE prompts")
-        assert not await async_journal.plan(SERVER, ME, batch, submissions)
-        assert not await async_journal.sending(batch.prompt_ids[0], 1.0, ME)
-        async_journal.unsent(batch.prompt_ids[0])
-        async_journal.ended(batch.prompt_ids[0], JobStatus.SUCCEEDED)
+        assert not await async_journal.record_batch(SERVER, ME, batch, submissions)
+        assert not await async_journal.record_sending(batch.prompt_ids[0], 1.0, ME)
+        async_journal.record_not_accepted(batch.prompt_ids[0])
+        async_journal.record_end(batch.prompt_ids[0], JobStatus.SUCCEEDED)
         assert await async_journal.restore(SERVER, [ME]) == []
         assert await async_journal.graph_of("x") is None
         (claim,) = await async_journal.claim_ids(SERVER)
         assert claim.client_id
-        async_journal.remember_fingerprint(SERVER.name, "still written")
+        async_journal.record_fingerprint(SERVER.name, "still written")
         assert await async_journal.fingerprint(SERVER.name) == "still written"
         await eventually(lambda: messages)
     assert len(messages) == 1
@@ -122,8 +124,8 @@ async def test_a_journal_that_is_not_open_does_nothing(tmp_path: Path) -> None:
     assert await async_journal.close()
     async with opened_journal(tmp_path, []) as async_journal:
         pass
-    assert not await async_journal.plan(SERVER, ME, batch, submissions)
-    async_journal.unsent(batch.prompt_ids[0])
+    assert not await async_journal.record_batch(SERVER, ME, batch, submissions)
+    async_journal.record_not_accepted(batch.prompt_ids[0])
     assert await async_journal.restore(SERVER, [ME]) == []
     assert len(await async_journal.claim_ids(SERVER)) == 1
     assert await async_journal.close()
@@ -133,9 +135,9 @@ async def test_closing_finishes_the_queued_calls_and_releases_the_claims(tmp_pat
     async with opened_journal(tmp_path, []) as async_journal:
         (claim,) = await async_journal.claim_ids(SERVER)
         batch, submissions = new_batch(range(50))
-        await async_journal.plan(SERVER, claim.client_id, batch, submissions)
+        await async_journal.record_batch(SERVER, claim.client_id, batch, submissions)
         for prompt_id in batch.prompt_ids:
-            async_journal.sent(prompt_id, prompt_id, 1)
+            async_journal.record_accepted(prompt_id, prompt_id, 1)
     with Journal.open(tmp_path) as journal:
         assert [again.client_id for again in journal.claim_ids(SERVER)] == [claim.client_id]
         (saved,) = journal.restore(SERVER, [claim.client_id])
@@ -149,7 +151,7 @@ async def test_a_disk_that_hangs_does_not_block_closing(tmp_path: Path, monkeypa
     hangs, thread = Event(), async_journal._worker
     assert thread
     thread.call(hangs.wait)
-    async_journal.unsent("anything")
+    async_journal.record_not_accepted("anything")
     assert not await async_journal.close()
     hangs.set()
     assert thread.join(30)

@@ -43,7 +43,7 @@ def test_a_start_claims_each_free_id_that_owns_unfinished_prompts(tmp_path: Path
         for client_id in ("one", "two"):
             recorded_batch(journal, client_id=client_id)
         done = recorded_batch(journal, [1], client_id="done")
-        journal.ended(done.prompt_ids[0], JobStatus.SUCCEEDED)
+        journal.record_end(done.prompt_ids[0], JobStatus.SUCCEEDED)
         recorded_batch(journal, client_id="elsewhere", server=at("elsewhere"))
         assert ids(journal) == ["one", "two"]
         with Journal.open(tmp_path) as second:
@@ -65,7 +65,7 @@ def test_ended_batches_of_a_running_process_are_not_restored_elsewhere(tmp_path:
     with Journal.open(tmp_path) as running, Journal.open(tmp_path) as starting:
         (claim,) = running.claim_ids(SERVER)
         batch = recorded_batch(running, [1], client_id=claim.client_id)
-        running.ended(batch.prompt_ids[0], JobStatus.SUCCEEDED)
+        running.record_end(batch.prompt_ids[0], JobStatus.SUCCEEDED)
         assert starting.restore(SERVER, ids(starting)) == []
         assert [saved.batch for saved in running.restore(SERVER, [claim.client_id])] == [batch]
         claim.release()
@@ -139,7 +139,7 @@ def test_an_id_that_is_no_file_name_gets_no_lock_file(tmp_path: Path) -> None:
     with Journal.open(folder) as journal:
         recorded_batch(journal, client_id="../../escape")
         batch = recorded_batch(journal, [1], client_id="\x00")
-        journal.ended(batch.prompt_ids[0], JobStatus.SUCCEEDED)
+        journal.record_end(batch.prompt_ids[0], JobStatus.SUCCEEDED)
         (own,) = ids(journal)
         assert own.isalnum()
         assert [saved.batch for saved in journal.restore(SERVER, [own])] == [batch]

@@ -34,12 +34,12 @@ VALUES = ("not what it should be", "9" * 5000, b"\x00\xff", float("inf"), float(
 def write(journal: Journal) -> None:
     ended, running, _ = (recorded_batch(journal, [1, 2], title=title) for title in ("ended", "running", "waiting"))
     for prompt_id in ended.prompt_ids:
-        journal.ended(
+        journal.record_end(
             prompt_id, JobStatus.FAILED, outputs=[Output("a.png")], failure=Failure("why"), seconds=2.0, wall=9.0
         )
     for prompt_id in running.prompt_ids:
-        journal.sending(prompt_id, 3.0)
-        journal.sent(prompt_id, prompt_id, 1)
+        journal.record_sending(prompt_id, 3.0)
+        journal.record_accepted(prompt_id, prompt_id, 1)
 
 
 def numbers(saved: SavedBatch) -> Iterator[object]:

@@ -34,7 +34,7 @@ def test_a_batch_comes_back_as_it_was_planned(tmp_path: Path) -> None:
     batch, submissions = new_batch([7, 8, 9])
     with Journal.open(tmp_path) as journal:
         assert journal.warning is None
-        journal.plan(SERVER, ME, batch, submissions)
+        journal.record_batch(SERVER, ME, batch, submissions)
     with Journal.open(tmp_path) as journal:
         saved = one(journal.restore(SERVER, [ME]))
     assert (saved.batch, saved.client_id) == (batch, ME)
@@ -46,7 +46,7 @@ def test_a_batch_comes_back_as_it_was_planned(tmp_path: Path) -> None:
 def test_a_restored_prompt_becomes_a_job(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         batch = recorded_batch(journal, [5])
-        journal.sent(batch.prompt_ids[0], "theirs", 3)
+        journal.record_accepted(batch.prompt_ids[0], "theirs", 3)
     job = first(tmp_path).job()
     assert (job.prompt_id, job.mine, job.owner, job.number, job.parameters.seed) == ("theirs", True, ME, 3, 5)
     assert job.batch_tag == BatchTag(batch.id, 1, 1, job.batch_tag.submission if job.batch_tag else "")
@@ -56,21 +56,21 @@ def test_a_restored_prompt_becomes_a_job(tmp_path: Path) -> None:
 def test_an_unconfirmed_prompt_keeps_its_time_and_evidence(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         prompt_id = recorded_batch(journal).prompt_ids[0]
-        journal.sending(prompt_id, 1234.5, evidence=["p1", "p2"])
+        journal.record_sending(prompt_id, 1234.5, evidence=["p1", "p2"])
         assert first(tmp_path).sending_since == 1234.5
         assert first(tmp_path).evidence == ("p1", "p2")
-        journal.unsent(prompt_id)
+        journal.record_not_accepted(prompt_id)
         assert first(tmp_path).sending_since is None
-        journal.sending(prompt_id, 1240.0)
-        journal.sent(prompt_id, prompt_id, 17)
+        journal.record_sending(prompt_id, 1240.0)
+        journal.record_accepted(prompt_id, prompt_id, 17)
         sent = first(tmp_path)
     assert (sent.status, sent.sending_since, sent.number, sent.accepted_id) == (JobStatus.QUEUED, None, 17, prompt_id)
 
 
 def test_a_resent_prompt_is_no_evidence_of_the_earlier_process(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        journal.sending(recorded_batch(journal).prompt_ids[0], 1234.5, evidence=["p1", "p2", "p3"])
-        journal.resent({"p1", "p3", "p4"})
+        journal.record_sending(recorded_batch(journal).prompt_ids[0], 1234.5, evidence=["p1", "p2", "p3"])
+        journal.record_resent({"p1", "p3", "p4"})
         assert first(tmp_path).evidence == ("p2",)
 
 
@@ -79,7 +79,7 @@ def test_an_end_keeps_its_outputs_and_failure(tmp_path: Path) -> None:
     failure = Failure("CUDA out of memory", "3", "KSampler", "OutOfMemoryError", ("a long traceback",))
     with Journal.open(tmp_path) as journal:
         prompt_id = recorded_batch(journal).prompt_ids[0]
-        journal.ended(prompt_id, JobStatus.FAILED, outputs=outputs, failure=failure, seconds=3.25, wall=2000.0)
+        journal.record_end(prompt_id, JobStatus.FAILED, outputs=outputs, failure=failure, seconds=3.25, wall=2000.0)
     saved = first(tmp_path)
     assert (saved.status, saved.outputs, saved.seconds, saved.ended) == (JobStatus.FAILED, outputs, 3.25, 2000.0)
     assert saved.failure == replace(failure, traceback=())
@@ -88,10 +88,10 @@ def test_an_end_keeps_its_outputs_and_failure(tmp_path: Path) -> None:
 def test_an_end_that_is_recorded_before_the_answer_stands(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         prompt_id = recorded_batch(journal).prompt_ids[0]
-        journal.sending(prompt_id, 1.0)
-        journal.ended(prompt_id, JobStatus.CACHED)
-        journal.sent(prompt_id, "late", 1)
-        journal.sending(prompt_id, 2.0)
+        journal.record_sending(prompt_id, 1.0)
+        journal.record_end(prompt_id, JobStatus.CACHED)
+        journal.record_accepted(prompt_id, "late", 1)
+        journal.record_sending(prompt_id, 2.0)
     saved = first(tmp_path)
     assert (saved.status, saved.accepted_id, saved.sending_since) == (JobStatus.CACHED, "late", None)
 
@@ -99,11 +99,11 @@ def test_an_end_that_is_recorded_before_the_answer_stands(tmp_path: Path) -> Non
 def test_a_lost_prompt_can_be_reopened(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         batch = recorded_batch(journal, [1])
-        journal.ended(batch.prompt_ids[0], JobStatus.LOST, wall=3.0)
+        journal.record_end(batch.prompt_ids[0], JobStatus.LOST, wall=3.0)
         assert journal.claim_ids(SERVER)[0].client_id != ME
-        journal.reopened(batch.prompt_ids[0])
+        journal.record_reopened(batch.prompt_ids[0])
         assert (first(tmp_path).status, first(tmp_path).ended) == (JobStatus.QUEUED, None)
-        journal.ended(batch.prompt_ids[0], JobStatus.SUCCEEDED, wall=4.0)
+        journal.record_end(batch.prompt_ids[0], JobStatus.SUCCEEDED, wall=4.0)
     assert (first(tmp_path).status, first(tmp_path).ended) == (JobStatus.SUCCEEDED, 4.0)
 
 
@@ -111,16 +111,16 @@ def test_another_process_can_cancel_accepted_and_lost_prompts_only(tmp_path: Pat
     with Journal.open(tmp_path) as journal, Journal.open(tmp_path) as other:
         queued, lost, done, unsent = recorded_batch(journal, [1, 2, 3, 4]).prompt_ids
         for prompt_id in (queued, lost, done):
-            journal.sent(prompt_id, prompt_id, 1)
-        journal.ended(done, JobStatus.SUCCEEDED)
-        other.cancelled_for_owner(queued, 2.0, lost=True)
+            journal.record_accepted(prompt_id, prompt_id, 1)
+        journal.record_end(done, JobStatus.SUCCEEDED)
+        other.record_cancelled_for_owner(queued, 2.0, lost=True)
         assert journal.cancelled_among([queued]) == []  # Its owner re-sent it.
-        journal.ended(lost, JobStatus.LOST)
-        other.cancelled_for_owner(lost, 2.0, lost=True)
+        journal.record_end(lost, JobStatus.LOST)
+        other.record_cancelled_for_owner(lost, 2.0, lost=True)
         for prompt_id in (queued, done, unsent):
-            other.cancelled_for_owner(prompt_id, 2.0, lost=False)
+            other.record_cancelled_for_owner(prompt_id, 2.0, lost=False)
         assert journal.cancelled_among([queued, lost, done, unsent, "unknown"]) == [queued, lost]
-        journal.ended(queued, JobStatus.LOST)
+        journal.record_end(queued, JobStatus.LOST)
         assert journal.cancelled_among([queued]) == [queued]
 
 
@@ -128,12 +128,12 @@ def test_a_prompt_is_found_by_its_own_id_and_by_the_servers(tmp_path: Path) -> N
     with Journal.open(tmp_path) as journal:
         batch = recorded_batch(journal, [1, 2])
         mine, other = batch.prompt_ids
-        journal.sent(mine, "server-made", 1)
-        journal.ended("server-made", JobStatus.SUCCEEDED)
+        journal.record_accepted(mine, "server-made", 1)
+        journal.record_end("server-made", JobStatus.SUCCEEDED)
         # A server that assigns the id of another prompt does not hide that prompt.
-        journal.sent(mine, other, 1)
-        journal.ended(other, JobStatus.FAILED)
-        journal.sent(mine, "server-made", 1)
+        journal.record_accepted(mine, other, 1)
+        journal.record_end(other, JobStatus.FAILED)
+        journal.record_accepted(mine, "server-made", 1)
         assert journal.graph_of("server-made") == journal.graph_of(mine) == graph(1)
         saved = one(journal.restore(SERVER, [ME]))
     assert [prompt.status for prompt in saved.prompts] == [JobStatus.SUCCEEDED, JobStatus.FAILED]
@@ -154,10 +154,10 @@ def test_seeds_are_exact(tmp_path: Path, seed: int) -> None:
 def test_any_text_and_number_comes_back(tmp_path: Path) -> None:
     batch, (submission,) = new_batch([1], HOSTILE)
     with Journal.open(tmp_path) as journal:
-        journal.plan(at(HOSTILE, HOSTILE), ME, batch, [replace(submission, graph=graph(1, HOSTILE))])
-        journal.remember_fingerprint(HOSTILE, HOSTILE)
-        journal.sent(submission.prompt_id, HOSTILE, 10**400)
-        journal.ended(
+        journal.record_batch(at(HOSTILE, HOSTILE), ME, batch, [replace(submission, graph=graph(1, HOSTILE))])
+        journal.record_fingerprint(HOSTILE, HOSTILE)
+        journal.record_accepted(submission.prompt_id, HOSTILE, 10**400)
+        journal.record_end(
             HOSTILE, JobStatus.FAILED, outputs=[Output(HOSTILE)], failure=Failure(HOSTILE), seconds=float("nan")
         )
     with Journal.open(tmp_path) as journal:
@@ -171,9 +171,9 @@ def test_any_text_and_number_comes_back(tmp_path: Path) -> None:
 
 def test_fingerprints_are_by_server(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        journal.remember_fingerprint("a", "1")
-        journal.remember_fingerprint("b", "2")
-        journal.remember_fingerprint("a", "3")
+        journal.record_fingerprint("a", "1")
+        journal.record_fingerprint("b", "2")
+        journal.record_fingerprint("a", "3")
         assert [journal.fingerprint(server) for server in "abc"] == ["3", "2", None]
 
 
@@ -181,9 +181,9 @@ def test_restore_gives_the_unfinished_of_these_ids_and_the_last_ended_ones(tmp_p
     with Journal.open(tmp_path) as journal:
         ended = [recorded_batch(journal, [1], title=f"ended {number}") for number in range(5)]
         for batch in ended:
-            journal.ended(batch.prompt_ids[0], JobStatus.SUCCEEDED)
+            journal.record_end(batch.prompt_ids[0], JobStatus.SUCCEEDED)
         half = recorded_batch(journal, [1, 2], title="half")
-        journal.ended(half.prompt_ids[0], JobStatus.SUCCEEDED)
+        journal.record_end(half.prompt_ids[0], JobStatus.SUCCEEDED)
         recorded_batch(journal, client_id="other", title="unfinished of another id")
         recorded_batch(journal, server=at("elsewhere"))
         titles = [[saved.batch.title for saved in journal.restore(SERVER, [ME], recent)] for recent in (0, 2, 20)]
@@ -193,9 +193,9 @@ def test_restore_gives_the_unfinished_of_these_ids_and_the_last_ended_ones(tmp_p
 def test_a_batch_that_is_planned_again_keeps_what_is_known_of_it(tmp_path: Path) -> None:
     batch, submissions = new_batch([1, 2, 3])
     with Journal.open(tmp_path) as journal:
-        journal.plan(SERVER, ME, batch, submissions[:2])
-        journal.ended(submissions[0].prompt_id, JobStatus.SUCCEEDED)
-        journal.plan(SERVER, ME, batch, submissions)
+        journal.record_batch(SERVER, ME, batch, submissions[:2])
+        journal.record_end(submissions[0].prompt_id, JobStatus.SUCCEEDED)
+        journal.record_batch(SERVER, ME, batch, submissions)
         saved = one(journal.restore(SERVER, [ME]))
         assert journal.graph_of(submissions[0].prompt_id) == graph(1)
     assert [prompt.graph for prompt in saved.prompts] == [None, graph(2), graph(3)]
@@ -233,7 +233,7 @@ def test_a_folder_that_the_user_chose_keeps_its_mode(tmp_path: Path) -> None:
 def test_only_the_request_and_its_results_are_stored(tmp_path: Path) -> None:
     batch, submissions = new_batch()
     with Journal.open(tmp_path) as journal:
-        journal.plan(SERVER, ME, batch, submissions)
+        journal.record_batch(SERVER, ME, batch, submissions)
     with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
         rows = db.execute("SELECT batch, server, client_id, title, total, created FROM batches").fetchall()
         columns = {name for (name,) in db.execute("SELECT name FROM pragma_table_info('prompts')")}
@@ -244,9 +244,9 @@ def test_only_the_request_and_its_results_are_stored(tmp_path: Path) -> None:
 def test_the_client_id_that_resends_a_prompt_owns_its_batch(tmp_path: Path) -> None:
     batch, submissions = new_batch()
     with Journal.open(tmp_path) as journal:
-        journal.plan(SERVER, ME, batch, submissions)
-        journal.ended(batch.prompt_ids[0], JobStatus.LOST)
-        journal.reopened(batch.prompt_ids[0], JobStatus.SUBMITTING)
-        journal.sending(batch.prompt_ids[0], 1.0, "another")
+        journal.record_batch(SERVER, ME, batch, submissions)
+        journal.record_end(batch.prompt_ids[0], JobStatus.LOST)
+        journal.record_reopened(batch.prompt_ids[0], JobStatus.SUBMITTING)
+        journal.record_sending(batch.prompt_ids[0], 1.0, "another")
         assert journal.restore(SERVER, ["another"])[0].client_id == "another"
         assert journal.restore(SERVER, [ME], recent=0) == []

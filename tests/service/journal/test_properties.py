@@ -76,7 +76,7 @@ class JournalModel:
             Submission(prompt_id, batch, graph(seed, title), {"index": index, "submission": title}, None)
             for index, (prompt_id, seed) in enumerate(zip(ids, seeds, strict=True), 1)
         ]
-        self.journal.plan(at(server), owner, Batch(batch, len(seeds), title, tuple(ids), 1.0), submissions)
+        self.journal.record_batch(at(server), owner, Batch(batch, len(seeds), title, tuple(ids), 1.0), submissions)
         self.batches[batch] = server, owner
         self.known |= {prompt_id: Known(batch) for prompt_id in ids}
 
@@ -84,23 +84,23 @@ class JournalModel:
         known = self.known.get(prompt_id, Known(""))
         match name, rest:
             case "sending", [wall]:
-                self.journal.sending(prompt_id, wall)
+                self.journal.record_sending(prompt_id, wall)
                 known.sending = wall if known.status is JobStatus.SUBMITTING else known.sending
             case "sent", [accepted, number]:
-                self.journal.sent(prompt_id, accepted, number or 0.0)
+                self.journal.record_accepted(prompt_id, accepted, number or 0.0)
                 known.accepted, known.number, known.sending = accepted, finite(number or 0.0), None
                 known.status = JobStatus.QUEUED if known.status is JobStatus.SUBMITTING else known.status
             case "unsent", _:
-                self.journal.unsent(prompt_id)
+                self.journal.record_not_accepted(prompt_id)
                 known.sending = None
             case "ended", [status, outputs, failure, seconds, wall]:
-                self.journal.ended(prompt_id, status, outputs=outputs, failure=failure, seconds=seconds, wall=wall)
+                self.journal.record_end(prompt_id, status, outputs=outputs, failure=failure, seconds=seconds, wall=wall)
                 # LOST is inferred, so it replaces no end that was recorded before.
                 if status.final or not known.status.ended:
                     known.status, known.sending = status, None
                     known.end = outputs, failure, finite(seconds), finite(wall)
             case _:
-                self.journal.reopened(prompt_id)
+                self.journal.record_reopened(prompt_id)
                 known.status, known.sending, known.end = JobStatus.QUEUED, None, Known("").end
 
     def restored(self, journal: Journal) -> list[Any]:

@@ -35,7 +35,7 @@ def test_the_file_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         for _ in range(30):
             batch = recorded_batch(journal, range(5))
             for prompt_id in batch.prompt_ids:
-                journal.ended(prompt_id, JobStatus.SUCCEEDED)
+                journal.record_end(prompt_id, JobStatus.SUCCEEDED)
             sizes.append(counts(tmp_path))
         recorded_batch(journal, [1])
         assert max(sizes) <= (2 + 30 + 5 * 2, 2 + 10 + 5 * 2, 1 + 2 + 2)
@@ -50,7 +50,7 @@ def test_the_actual_limits_hold(tmp_path: Path) -> None:
         batch, submissions = new_batch(range(1000))
         for number in range(3):
             again = [replace(submission, prompt_id=f"{number}-{submission.prompt_id}") for submission in submissions]
-            journal.plan(SERVER, ME, replace(batch, id=f"{batch.id}-{number}"), again)
+            journal.record_batch(SERVER, ME, replace(batch, id=f"{batch.id}-{number}"), again)
             with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
                 db.execute("UPDATE prompts SET status = 'succeeded'")
         recorded_batch(journal, [1])
@@ -63,7 +63,7 @@ def test_graphs_of_one_batch_are_compressed_against_the_first(tmp_path: Path) ->
     batch, submissions = new_batch(range(200))
     submissions = [replace(submission, graph={**big, **submission.graph}) for submission in submissions]
     with Journal.open(tmp_path) as journal:
-        journal.plan(SERVER, ME, batch, submissions)
+        journal.record_batch(SERVER, ME, batch, submissions)
         assert [prompt.submission() for prompt in journal.restore(SERVER, [ME])[0].prompts] == submissions
     assert (tmp_path / "journal.sqlite3").stat().st_size < 200 * 1000
 
@@ -78,8 +78,8 @@ def test_outputs_are_stored_up_to_the_size_limit(tmp_path: Path) -> None:
     endless = tuple(Output(f"{number}.png", "\U0001f98a" * 1_000) for number in range(1_000))
     with Journal.open(tmp_path) as journal:
         few, many = recorded_batch(journal, [1, 2]).prompt_ids
-        journal.ended(few, JobStatus.SUCCEEDED, outputs=endless[:10])
-        journal.ended(many, JobStatus.SUCCEEDED, outputs=endless)
+        journal.record_end(few, JobStatus.SUCCEEDED, outputs=endless[:10])
+        journal.record_end(many, JobStatus.SUCCEEDED, outputs=endless)
         prompts = journal.restore(SERVER, [ME])[0].prompts
     assert prompts[0].outputs == endless[:10]
     assert prompts[1].outputs == endless[: len(prompts[1].outputs)]
