@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from comfytui.config.secret import BadConfig, Command, Literal, Secret, Variable
+from comfytui.config.secret import BadConfig, CommandSecret, EnvironmentSecret, InlineSecret, Secret
 from comfytui.sanitize import sanitize
 
 
@@ -79,7 +79,7 @@ class Table:
     def _text_or_reference(self, key: str) -> Secret:
         match self.values[key]:
             case str() as text:
-                return Secret(self.location(key), Literal(text))
+                return Secret(self.location(key), InlineSecret(text))
             case {"env": _, **more} | {"command": _, **more} if not more:
                 ((kind, _),) = self.values[key].items()
                 return self.table(key)._secret_at(kind, kind)
@@ -92,10 +92,10 @@ class Table:
                 name = self.text(key)
                 if "=" in name or "\0" in name:
                     raise self.error(key, "this must be the name of an environment variable.")
-                return Secret(self.location(key), Variable(name))
+                return Secret(self.location(key), EnvironmentSecret(name))
             case "command":
-                return Secret(self.location(key), Command(self._arguments(key)))
-        return Secret(self.location(key), Literal(self.text(key)))
+                return Secret(self.location(key), CommandSecret(self._arguments(key)))
+        return Secret(self.location(key), InlineSecret(self.text(key)))
 
     def _arguments(self, key: str) -> tuple[str, ...]:
         arguments = self.values[key]

@@ -19,21 +19,21 @@ class BadConfig(BadServer):
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
+class InlineSecret:
     """A secret that stands in the file itself."""
 
     text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class EnvironmentSecret:
     """An environment variable; its name stays out of `repr`, as a user may have put the secret there by mistake."""
 
     name: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class CommandSecret:
     """A program and its arguments; the first line of its output is the secret."""
 
     arguments: tuple[str, ...] = field(repr=False)
@@ -44,11 +44,11 @@ class Secret:
     """A secret by its source; `location` is the file and key that name the source, for messages."""
 
     location: str
-    source: Literal | Variable | Command
+    source: InlineSecret | EnvironmentSecret | CommandSecret
 
     def inline_value(self) -> str:
         """Return the secret if it stands in the file itself, else an empty string."""
-        return self.source.text if isinstance(self.source, Literal) else ""
+        return self.source.text if isinstance(self.source, InlineSecret) else ""
 
     def read(self) -> str:
         """Return the secret; may run a command and wait for it.
@@ -57,14 +57,14 @@ class Secret:
             BadConfig: The variable is not set, or the command failed.
         """
         match self.source:
-            case Literal(text):
+            case InlineSecret(text):
                 return text
-            case Variable(name):
+            case EnvironmentSecret(name):
                 if value := os.environ.get(name):
                     return value
                 variable = f"variable {name}" if _VARIABLE.fullmatch(name) else "variable that it names"
                 raise BadConfig(f"{self.location}: the {variable} is not set in the environment.")
-            case Command(arguments):
+            case CommandSecret(arguments):
                 return self._run(arguments)
 
     def _run(self, arguments: tuple[str, ...]) -> str:

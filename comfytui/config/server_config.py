@@ -11,7 +11,7 @@ from comfytui.comfy.address import Address, BadServer, parse_address
 from comfytui.comfy.server import Server, ServerOptions, basic_auth, validated_header
 from comfytui.config.config import COMMANDS, PLANNED_COMMANDS
 from comfytui.config.schema import Table
-from comfytui.config.secret import BadConfig, Literal, Secret
+from comfytui.config.secret import BadConfig, InlineSecret, Secret
 
 RESERVED_NAMES = frozenset({*COMMANDS, *PLANNED_COMMANDS})
 """Names that no server can have, because the command line takes them for commands."""
@@ -86,7 +86,7 @@ class NamedServer:
         address = self._address()
         secrets = [*self.headers.values(), *self.cookies.values(), *self.query.values(), self.token, self.password]
         return bool(address.query or address.login) or any(
-            secret and isinstance(secret.source, Literal) for secret in secrets
+            secret and isinstance(secret.source, InlineSecret) for secret in secrets
         )
 
     @property

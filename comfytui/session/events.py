@@ -120,7 +120,7 @@ class BatchPlanned:
 
 
 @dataclass(frozen=True, slots=True)
-class PromptQueued:
+class PromptAccepted:
     """The server accepted a prompt; `accepted_id` differs from `prompt_id` on servers that assign their own ids."""
 
     prompt_id: str
@@ -221,7 +221,7 @@ SessionEvent = (
     | ClientIdsAcquired
     | CapabilitiesRead
     | BatchPlanned
-    | PromptQueued
+    | PromptAccepted
     | PromptRejected
     | PromptDelayed
     | PromptLost

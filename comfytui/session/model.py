@@ -245,6 +245,6 @@ def without_note(job: Job) -> Job:
     return replace(job, delay_reason="", may_have_finished=False, dismissed=False)
 
 
-def without_doubt(job: Job) -> Job:
+def without_missed_polls(job: Job) -> Job:
     """Return the job as one that no poll has missed, without a note."""
     return replace(without_note(job), presence=Presence.EXPECTED, missed_polls=0)

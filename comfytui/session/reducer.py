@@ -37,9 +37,9 @@ from comfytui.session.events import (
     JobsResent,
     Lagging,
     LinkEvent,
+    PromptAccepted,
     PromptDelayed,
     PromptLost,
-    PromptQueued,
     PromptRejected,
     QueueSnapshot,
     SessionEvent,
@@ -82,7 +82,7 @@ def reduce(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
             return reduce_history_snapshot(state, event, at)
         case (
             BatchPlanned()
-            | PromptQueued()
+            | PromptAccepted()
             | PromptRejected()
             | PromptDelayed()
             | PromptLost()

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from comfytui.config import secret as secrets
-from comfytui.config.secret import BadConfig, Command, Literal, Secret, Variable
+from comfytui.config.secret import BadConfig, CommandSecret, EnvironmentSecret, InlineSecret, Secret
 
 SECRET = "hunter2"
 
 
 def printed_by(code: str) -> Secret:
-    return Secret("file, key", Command((sys.executable, "-c", code)))
+    return Secret("file, key", CommandSecret((sys.executable, "-c", code)))
 
 
 def message_of(secret: Secret) -> str:
@@ -29,7 +29,7 @@ def test_the_first_line_of_a_commands_output_is_the_secret(printed: str) -> None
 
 
 def test_commands_run_without_a_shell() -> None:
-    assert Secret("", Command(("echo", "$HOME; echo *"))).read() == "$HOME; echo *"
+    assert Secret("", CommandSecret(("echo", "$HOME; echo *"))).read() == "$HOME; echo *"
 
 
 def test_a_command_gets_no_input() -> None:
@@ -38,7 +38,7 @@ def test_a_command_gets_no_input() -> None:
 
 def test_a_variable_of_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOX_TOKEN", SECRET)
-    assert Secret("", Variable("BOX_TOKEN")).read() == SECRET
+    assert Secret("", EnvironmentSecret("BOX_TOKEN")).read() == SECRET
 
 
 @pytest.mark.parametrize("value", [None, ""])
@@ -47,7 +47,7 @@ def test_an_unset_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, value: s
     monkeypatch.delenv(SECRET, raising=False)
     if value is not None:
         monkeypatch.setenv(SECRET, value)
-    assert message_of(Secret("file, key", Variable(SECRET))).startswith(
+    assert message_of(Secret("file, key", EnvironmentSecret(SECRET))).startswith(
         "file, key: the variable that it names is not set"
     )
 
@@ -55,7 +55,7 @@ def test_an_unset_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, value: s
 @pytest.mark.parametrize("name", ["BOX_TOKEN", "TOKEN", "TOKEN2", "_TOKEN", "S3_KEY"])
 def test_an_unset_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(name, raising=False)
-    assert message_of(Secret("file, key", Variable(name))) == (
+    assert message_of(Secret("file, key", EnvironmentSecret(name))) == (
         f"file, key: the variable {name} is not set in the environment."
     )
 
@@ -64,7 +64,10 @@ def test_an_unset_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str) 
     "name", ["AKIA3X7EXAMPLE9QLMNO", "JBSWY3DPEHPK3PXP", "sk_live_51H", "Bearer X", "A" * 41, "X_\n", "É_X", "3_X", ""]
 )
 def test_a_variable_name_that_may_be_a_secret_is_not_quoted(name: str) -> None:
-    assert message_of(Secret("key", Variable(name))) == "key: the variable that it names is not set in the environment."
+    assert (
+        message_of(Secret("key", EnvironmentSecret(name)))
+        == "key: the variable that it names is not set in the environment."
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,7 +89,7 @@ def test_a_command_without_a_secret_is_an_error(code: str, message: str, capfd: 
 
 
 def test_a_missing_program_is_an_error(tmp_path: Path) -> None:
-    assert "cannot be started (No such file" in message_of(Secret("", Command((str(tmp_path / SECRET),))))
+    assert "cannot be started (No such file" in message_of(Secret("", CommandSecret((str(tmp_path / SECRET),))))
 
 
 def test_a_command_that_does_not_end_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,5 +100,5 @@ def test_a_command_that_does_not_end_times_out(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_secrets_stay_out_of_repr() -> None:
-    for source in (Literal(SECRET), Variable(SECRET), Command((SECRET,))):
+    for source in (InlineSecret(SECRET), EnvironmentSecret(SECRET), CommandSecret((SECRET,))):
         assert SECRET not in repr(Secret("file, key", source))

@@ -102,7 +102,7 @@ async def test_a_found_job_stays_finished_in_the_next_session(tmp_path: Path) ->
 
 
 async def test_only_the_newest_images_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "MAX_IMAGES", 2)
+    monkeypatch.setattr(recovery, "MAX_IMAGES_READ", 2)
     async with fault_case(replace(CONFIG, steps_per_second=100)) as cell:
         await made_unseen(cell, images=4, made=4)
         views = cell.count_requests("/view")

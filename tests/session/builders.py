@@ -14,7 +14,7 @@ from comfytui.comfy.protocol.events import (
     Progress,
     ProgressState,
 )
-from comfytui.session.events import BatchPlanned, PromptQueued, QueuedPrompt, SessionEvent
+from comfytui.session.events import BatchPlanned, PromptAccepted, QueuedPrompt, SessionEvent
 from comfytui.session.model import Batch, BatchTag, Job, JobStatus, Stamp
 from comfytui.session.progress import progress_line, progress_of
 from comfytui.session.reducer import reduce
@@ -55,7 +55,7 @@ class Session:
         planned = planned_batch(batch, total, seed=seed)
         first = len(self.state.jobs)
         self.do(planned)
-        self.do(*(PromptQueued(id_, id_, first + place) for place, id_ in enumerate(planned.batch.prompt_ids)))
+        self.do(*(PromptAccepted(id_, id_, first + place) for place, id_ in enumerate(planned.batch.prompt_ids)))
         return planned.batch.prompt_ids
 
     def status(self, prompt_id: str) -> JobStatus:

@@ -17,7 +17,7 @@ from comfytui.session.events import (
     FinishedPrompt,
     HistorySnapshot,
     JobCancelled,
-    PromptQueued,
+    PromptAccepted,
     PromptRejected,
     QueuedPrompt,
     QueueSnapshot,
@@ -177,7 +177,7 @@ def _response_events(http: Row, second: float, mine: list[Row], doomed: set[str]
 def _post_outcome(http: Row) -> SessionEvent:
     if http["status"] == 200:
         queued = parse_accepted(http["response"], _id_of(http))
-        return PromptQueued(_id_of(http), queued.prompt_id, queued.number)
+        return PromptAccepted(_id_of(http), queued.prompt_id, queued.number)
     message, node_errors = parse_rejection(http["response"])
     return PromptRejected(_id_of(http), Failure(message, node_errors=node_errors))
 

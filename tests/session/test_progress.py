@@ -19,8 +19,8 @@ from comfytui.session.events import (
     Disconnected,
     HttpSucceeded,
     JobCancelled,
+    PromptAccepted,
     PromptDelayed,
-    PromptQueued,
     QueueSnapshot,
 )
 from comfytui.session.model import Phase
@@ -58,7 +58,7 @@ def sampling_session(total: int = 1, tick: float = 1.0) -> Session:
 def test_the_line_of_one_image() -> None:
     session = Session()
     texts = [""]
-    for event in (planned_batch("a", 1), PromptQueued("a1", "a1", 1), *run_frames("a1")):
+    for event in (planned_batch("a", 1), PromptAccepted("a1", "a1", 1), *run_frames("a1")):
         session.do(event)
         if session.line() != texts[-1]:
             texts.append(session.line())
@@ -110,7 +110,7 @@ def test_queued_line_counts_jobs_ahead_of_any_client_and_images_of_mine() -> Non
 
 def test_sending_line_counts_accepted_prompts() -> None:
     session = Session()
-    session.do(planned_batch("a", 8), *(PromptQueued(f"a{n}", f"a{n}", n) for n in (1, 2, 3)))
+    session.do(planned_batch("a", 8), *(PromptAccepted(f"a{n}", f"a{n}", n) for n in (1, 2, 3)))
     assert session.line() == "3 of 8 sent"
     session.do(PromptDelayed("a4", "refused"))
     assert batch_progress(session).sent == 3
@@ -409,7 +409,7 @@ def test_an_unknown_class_has_no_phase() -> None:
     session = Session()
     planned = planned_batch("a", 1)
     job = replace(planned.jobs[0], classes={"1": "LabSampler", "2": "SaveImage"})
-    session.do(BatchPlanned(planned.batch, (job,)), PromptQueued("a1", "a1", 1))
+    session.do(BatchPlanned(planned.batch, (job,)), PromptAccepted("a1", "a1", 1))
     session.do(ExecutionStart("a1", 10_000), Executing("1", "1", "a1"))
     assert session.line() == "Image 1 of 1 - working"
     session.do(*step_frames("a1", 1, node="1"))

@@ -31,9 +31,9 @@ from comfytui.session.events import (
     JobCancelled,
     Lagging,
     LinkEvent,
+    PromptAccepted,
     PromptDelayed,
     PromptLost,
-    PromptQueued,
     PromptRejected,
     QueueSnapshot,
     SessionEvent,
@@ -151,7 +151,7 @@ def test_frames_may_come_before_the_answer_to_the_post() -> None:
     session = Session()
     session.do(planned_batch("a", 1), *start_frames("a1"), *step_frames("a1", 1))
     assert session.status("a1") is S.RUNNING
-    session.do(PromptQueued("a1", "a1", 7))
+    session.do(PromptAccepted("a1", "a1", 7))
     assert session.status("a1") is S.RUNNING
     assert session.state.jobs["a1"].number == 7
 
@@ -161,9 +161,9 @@ def test_a_server_that_assigns_its_own_ids() -> None:
     session.do(
         planned_batch("a", 2),
         *start_frames("x1"),
-        PromptQueued("a1", "x1", 1),
+        PromptAccepted("a1", "x1", 1),
         *step_frames("x1", 1),
-        PromptQueued("a2", "x2", 2),
+        PromptAccepted("a2", "x2", 2),
     )
     assert list(session.state.jobs) == ["x1", "x2"]
     assert session.state.batches["a"].prompt_ids == ("x1", "x2")
@@ -173,7 +173,7 @@ def test_a_server_that_assigns_its_own_ids() -> None:
 
 def test_a_server_assigned_id_may_be_queued_before_the_answer() -> None:
     session = Session()
-    session.do(planned_batch("a", 2), PromptQueued("a1", "x1", 1))
+    session.do(planned_batch("a", 2), PromptAccepted("a1", "x1", 1))
     batch_tag = session.state.jobs["a2"].batch_tag
     session.do(
         QueueSnapshot(
@@ -182,13 +182,13 @@ def test_a_server_assigned_id_may_be_queued_before_the_answer() -> None:
     )
     assert session.state.batches["a"].prompt_ids == ("x1", "x2")
     assert session.status("x2") is S.QUEUED
-    session.do(PromptQueued("a2", "x2", 2))
+    session.do(PromptAccepted("a2", "x2", 2))
     assert list(session.state.jobs) == ["x1", "x2"]
 
 
 def test_duplicate_ids_from_the_server_are_rejected() -> None:
     session = Session()
-    session.do(planned_batch("a", 3), *(PromptQueued(f"a{n}", "same", n) for n in (1, 2, 3)), *run_frames("same"))
+    session.do(planned_batch("a", 3), *(PromptAccepted(f"a{n}", "same", n) for n in (1, 2, 3)), *run_frames("same"))
     assert session.status("same") is S.SUCCEEDED
     assert session.line() == "1 of 3 done, 2 rejected"
 
@@ -289,7 +289,7 @@ def test_an_answer_about_another_clients_prompt_changes_nothing() -> None:
     before = session.do(
         QueueSnapshot((), (queued_prompt("a1"), queued_prompt("theirs", 9, "they")), requested_at=session.now + 0.5)
     )
-    assert session.do(PromptQueued("theirs", "a1", 1)) is before
+    assert session.do(PromptAccepted("theirs", "a1", 1)) is before
 
 
 def test_a_run_whose_frames_were_lost_is_not_taken_for_a_cached_one() -> None:
@@ -373,7 +373,7 @@ def test_a_poll_requested_before_a_prompt_was_queued_does_not_miss_it() -> None:
     session = Session()
     session.do(planned_batch("a", 2))
     asked = session.now
-    session.do(PromptQueued("a1", "a1", 1), ExecutionStart("a2"))
+    session.do(PromptAccepted("a1", "a1", 1), ExecutionStart("a2"))
     session.do(QueueSnapshot((), (), asked))
     assert awaiting_history(session.state) == ()
     session.do(QueueSnapshot((), (), session.now))
@@ -467,7 +467,7 @@ def test_a_delayed_prompt_has_a_note_until_it_is_queued() -> None:
     before = session.state
     assert before.jobs["a1"].note == "the server is down"
     assert session.do(PromptDelayed("a1", "the server is down")) is before
-    assert session.do(PromptQueued("a1", "a1", 1)).jobs["a1"].note == ""
+    assert session.do(PromptAccepted("a1", "a1", 1)).jobs["a1"].note == ""
 
 
 def test_the_link() -> None:

@@ -25,8 +25,8 @@ from comfytui.session.events import (
     FinishedPrompt,
     HistorySnapshot,
     JobCancelled,
+    PromptAccepted,
     PromptDelayed,
-    PromptQueued,
     PromptRejected,
     QueuedPrompt,
     QueueSnapshot,
@@ -87,14 +87,14 @@ POLLS: st.SearchStrategy[SessionEvent] = st.one_of(
     st.builds(HistorySnapshot, st.lists(FINISHED_PROMPTS, max_size=2).map(tuple), st.lists(IDS, max_size=2).map(tuple)),
 )
 OTHER_EVENTS: st.SearchStrategy[SessionEvent] = st.one_of(
-    st.builds(lambda key: PromptQueued(key, key, 1.0), IDS),
+    st.builds(lambda key: PromptAccepted(key, key, 1.0), IDS),
     st.builds(PromptRejected, IDS, st.just(Failure("no"))),
     st.builds(PromptDelayed, IDS, st.text(max_size=3)),
     st.builds(JobCancelled, IDS),
     st.builds(Connected, st.just(ME)),
     st.builds(Disconnected, st.just("gone")),
 )
-REKEYINGS: st.SearchStrategy[SessionEvent] = st.builds(PromptQueued, IDS, IDS, st.just(1.0))
+REKEYINGS: st.SearchStrategy[SessionEvent] = st.builds(PromptAccepted, IDS, IDS, st.just(1.0))
 EVERYTHING = st.lists(st.one_of(FRAMES, ENDINGS, POLLS, OTHER_EVENTS, REKEYINGS), max_size=30)
 
 

@@ -1,7 +1,7 @@
 """Three batches in one session: 4 images, 1 queued while they run, and 3 more after one of them failed."""
 
 from comfytui.comfy.protocol.events import ExecutionError
-from comfytui.session.events import PromptQueued
+from comfytui.session.events import PromptAccepted
 from comfytui.session.jobs.index import BatchCounts
 from comfytui.session.model import JobStatus
 from comfytui.session.progress import BatchProgress, progress_of
@@ -36,7 +36,7 @@ def test_three_batches() -> None:
     assert now_shown(session) == "1: Image 2 of 4 - Step 3/4 (75%)"
     assert session.line("b") == "0 of 1 sent"
     assert unsent_jobs(session.state) == 1
-    session.do(PromptQueued("b1", "b1", 4))
+    session.do(PromptAccepted("b1", "b1", 4))
     assert session.line("b") == "Image 1 of 1 - queued, 3 ahead"
     assert ahead_of(session.state, session.state.jobs["b1"]) == 3
     assert now_shown(session) == "1: Image 2 of 4 - Step 3/4 (75%)"

@@ -19,7 +19,7 @@ OUTPUTS_SIZE = 2**20
 """Largest list of outputs that is stored for a prompt, in characters: about 8,000 frames of a video."""
 READ_SIZE = 4 * OUTPUTS_SIZE
 """Largest list of outputs that is read, in characters: the file may have been written without `OUTPUTS_SIZE`."""
-LARGEST = 2.0**53
+MAX_NUMBER = 2.0**53
 """Largest number that is stored: no time, duration or queue number is larger."""
 _FAILURE = ("message", "node_id", "node_type", "cause")
 """Fields of a failure that are stored; the traceback is long, and still on the server."""
@@ -41,7 +41,7 @@ def finite(number: float | None) -> float | None:
         kept = None if number is None else float(number)
     except OverflowError:
         return None
-    return kept if kept is not None and isfinite(kept) and abs(kept) <= LARGEST else None
+    return kept if kept is not None and isfinite(kept) and abs(kept) <= MAX_NUMBER else None
 
 
 def encode_graph(graph: Graph) -> bytes:
@@ -137,7 +137,7 @@ def _json(text: str | None) -> Any:
         return None
 
 
-MOST_IMAGES = 1_000_000
+MAX_IMAGES = 1_000_000
 """Largest number of images that a batch may have."""
 SEED_DIGITS = 40
 """Largest number of digits of a seed: more than any server accepts."""
@@ -173,7 +173,7 @@ def number(value: object) -> float | None:
     """Return a finite number or None; raises ValueError for anything else."""
     if value is None:
         return None
-    if not isinstance(value, int | float) or not isfinite(value) or abs(value) > LARGEST:
+    if not isinstance(value, int | float) or not isfinite(value) or abs(value) > MAX_NUMBER:
         raise ValueError("no number")
     return value
 

@@ -19,7 +19,7 @@ from comfytui.session.model import Job
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.image_metadata import extract_graph
 
-MAX_IMAGES = 60
+MAX_IMAGES_READ = 60
 """How many images are read, the newest ones: each is a request, and a lost job is not old."""
 HEAD_SECONDS = 10.0
 """Seconds to read the head of one image."""
@@ -74,7 +74,7 @@ async def finished_by_images(submissions: Sequence[Submission], client: ComfyCli
     wanted = [(_comparable(submission.graph), submission.prompt_id) for submission in submissions]
     prefixes = tuple({prefix for submission in submissions for prefix in _prefixes(submission.graph)})
     files = [Output(name) for name in await client.output_names() if name.startswith(prefixes)]
-    for output in [each for each in files if media_of(each) is Media.IMAGE][:MAX_IMAGES]:
+    for output in [each for each in files if media_of(each) is Media.IMAGE][:MAX_IMAGES_READ]:
         image_graph = _graph_of_image(await _head(client, output))
         if prompt_id := next((prompt_id for graph, prompt_id in wanted if graph == image_graph), None):
             outputs.setdefault(prompt_id, []).insert(0, output)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from comfytui.service.connection.process_evidence import Evidence
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.submission.batch import Submission
-from comfytui.session.events import JobCancelled, PromptQueued, PromptRejected, SessionEvent
+from comfytui.session.events import JobCancelled, PromptAccepted, PromptRejected, SessionEvent
 from comfytui.session.model import Failure
 
 Apply = Callable[[SessionEvent], None]
@@ -123,7 +123,7 @@ class Undelivered:
         is_cancel_requested = submission.prompt_id in self._cancel_requested
         self.remove(submission)
         self._journal.record_accepted(submission.prompt_id, accepted_id, number)
-        self._apply(PromptQueued(submission.prompt_id, accepted_id, number))
+        self._apply(PromptAccepted(submission.prompt_id, accepted_id, number))
         return is_cancel_requested
 
     def reset(self, submission: Submission) -> None:

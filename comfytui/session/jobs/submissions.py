@@ -9,18 +9,20 @@ from comfytui.session.events import (
     BatchPlanned,
     JobCancelled,
     JobsResent,
+    PromptAccepted,
     PromptDelayed,
     PromptLost,
-    PromptQueued,
     PromptRejected,
 )
 from comfytui.session.jobs.transitions import end_job, rekey, upsert
-from comfytui.session.model import Failure, Job, JobStatus, Stamp, without_doubt, without_note
+from comfytui.session.model import Failure, Job, JobStatus, Stamp, without_missed_polls, without_note
 from comfytui.session.state import SessionState
 
 DUPLICATE_ID = "The server gave it the id of a different prompt."
 
-SubmissionEvent = BatchPlanned | PromptQueued | PromptRejected | PromptDelayed | PromptLost | JobCancelled | JobsResent
+SubmissionEvent = (
+    BatchPlanned | PromptAccepted | PromptRejected | PromptDelayed | PromptLost | JobCancelled | JobsResent
+)
 """Events about prompts that are being submitted, cancelled or resent."""
 
 
@@ -29,7 +31,7 @@ def reduce_submission(state: SessionState, event: SubmissionEvent, at: Stamp) ->
     match event:
         case BatchPlanned():
             return _plan(state, event)
-        case PromptQueued():
+        case PromptAccepted():
             return _accept(state, event, at)
         case PromptDelayed():
             return _delay(state, event)
@@ -84,7 +86,7 @@ def _is_known(state: SessionState, job: Job) -> bool:
     return known is not None and known.mine and not (known.status is JobStatus.LOST and job.status.final)
 
 
-def _accept(state: SessionState, event: PromptQueued, at: Stamp) -> SessionState:
+def _accept(state: SessionState, event: PromptAccepted, at: Stamp) -> SessionState:
     """Return the state with a prompt that the server accepted, under the id that the server gave it."""
     job = state.jobs.get(event.prompt_id) or state.jobs.get(event.accepted_id)
     if job is None or not job.mine:
@@ -123,7 +125,7 @@ def _resend(state: SessionState, prompt_ids: Iterable[str]) -> SessionState:
 
 
 def _as_unsent(job: Job) -> Job:
-    return replace(without_doubt(job), status=JobStatus.SUBMITTING, number=None, ended=None, seconds=None)
+    return replace(without_missed_polls(job), status=JobStatus.SUBMITTING, number=None, ended=None, seconds=None)
 
 
 def _end_without_run(
@@ -136,7 +138,7 @@ def _end_without_run(
     dismissed = job.status is JobStatus.LOST and status is JobStatus.CANCELLED
     return end_job(
         state,
-        replace(without_doubt(job), status=status, failure=failure, ended=at.wall, dismissed=dismissed),
+        replace(without_missed_polls(job), status=status, failure=failure, ended=at.wall, dismissed=dismissed),
     )
 
 

@@ -15,7 +15,7 @@ from comfytui.session.model import (
     RunTimes,
     Stamp,
     WorkloadKey,
-    without_doubt,
+    without_missed_polls,
     workload_key_of,
 )
 from comfytui.session.runs.run import start_run
@@ -93,7 +93,9 @@ def start_job(
     """
     jobs = []
     if job.status is not JobStatus.RUNNING or job.left_queue:
-        jobs.append(replace(without_doubt(job), status=JobStatus.RUNNING, last_confirmed=at.monotonic, ended=None))
+        jobs.append(
+            replace(without_missed_polls(job), status=JobStatus.RUNNING, last_confirmed=at.monotonic, ended=None)
+        )
     run = state.run if state.run and state.run.prompt_id == job.prompt_id else None
     if run is None and (overtaken := _overtaken_job(state)) is not None:
         jobs.append(overtaken)
@@ -130,7 +132,7 @@ def finish_job(
     incomplete = run is None or not run.seen_from_start or run.had_gap
     # After a success without results, those were missed.
     incomplete |= status is JobStatus.SUCCEEDED and not (job.outputs or job.text)
-    done = replace(without_doubt(job), status=status, ended=at.wall, seconds=seconds, failure=failure)
+    done = replace(without_missed_polls(job), status=status, ended=at.wall, seconds=seconds, failure=failure)
     if incomplete:
         done = replace(done, presence=Presence.LEFT_QUEUE, results_incomplete=True)
     return end_job(state, done)

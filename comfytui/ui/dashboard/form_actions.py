@@ -8,7 +8,7 @@ from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.session.model import Failure
 from comfytui.ui.dashboard.connection_actions import ConnectionActions
 from comfytui.ui.dashboard.context import DashboardContext
-from comfytui.ui.dashboard.pages import Pages
+from comfytui.ui.dashboard.pages import PageSwitcher
 from comfytui.ui.drafts import DraftWriter, FormTexts
 from comfytui.ui.form.batch_builder import build_batch, errors_by_field
 from comfytui.ui.form.form import PromptForm
@@ -31,7 +31,7 @@ MANY_IMAGES = 100
 class FormActions:
     """Connects the prompt form with the disk and the server."""
 
-    def __init__(self, context: DashboardContext, connection: ConnectionActions, pages: Pages) -> None:
+    def __init__(self, context: DashboardContext, connection: ConnectionActions, pages: PageSwitcher) -> None:
         self._context = context
         self._connection = connection
         self._pages = pages

@@ -31,7 +31,7 @@ def opens_with_form(state: SessionState) -> bool | None:
     return True if state.unobserved_since is None else None
 
 
-class Pages:
+class PageSwitcher:
     """Switches between form and queue.
 
     A small screen shows one of them at a time, the form while it has the class `-writing`.

@@ -22,7 +22,7 @@ from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.form_actions import FormActions
 from comfytui.ui.dashboard.job_actions import JobActions
 from comfytui.ui.dashboard.now_images import NowImages
-from comfytui.ui.dashboard.pages import BREAKPOINTS, Pages, layout_of
+from comfytui.ui.dashboard.pages import BREAKPOINTS, PageSwitcher, layout_of
 from comfytui.ui.dashboard.retry_actions import RetryActions
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.options import Options
@@ -57,7 +57,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         # A small screen begins with the form, as the others do, so that what is typed at once is never a command.
         super().__init__(classes=f"{layout} -writing" if layout == "-narrow" else layout)
         self._shared = context = DashboardContext(self, service, options)
-        self._pages = Pages(context, undecided=layout == "-narrow")
+        self._pages = PageSwitcher(context, undecided=layout == "-narrow")
         self._connection = ConnectionActions(context)
         self._form_actions = FormActions(context, self._connection, self._pages)
         self._job_actions = JobActions(context)
