@@ -168,7 +168,7 @@ class Terminal:
         """Return the terminal's modes."""
         return termios.tcgetattr(self._slave)[:4]
 
-    def take_back(self) -> None:
+    def restore_modes(self) -> None:
         """Restore the terminal's first modes and write to it, as a shell does when its program stops."""
         termios.tcsetattr(self._slave, termios.TCSANOW, self._cooked)
         os.write(self._slave, b"\x1b[?1049l\x1b[2J\x1b[H" + STOPPED.encode())

@@ -165,7 +165,7 @@ def stop_and_continue(it: Terminal, *, shell: bool) -> None:
     it.process.send_signal(signal.SIGSTOP)
     until(lambda: is_stopped(it), "the stop")
     if shell:
-        it.take_back()
+        it.restore_modes()
         it.shows(STOPPED)
     written = len(it.rest())
     it.process.send_signal(signal.SIGCONT)

@@ -118,15 +118,15 @@ async def away_until_all_that_was_sent_has_run(case: FaultCase) -> None:
 
 
 @fault
-async def connections_taken_and_closed(case: FaultCase) -> None:
-    case.proxy.turn_away()
+async def connections_accepted_and_closed(case: FaultCase) -> None:
+    case.proxy.close_at_once()
     case.proxy.cut()
     await _connected(case, case.proxy.accepted + 4)
-    case.proxy.turn_away(False)
+    case.proxy.close_at_once(False)
 
 
 @fault
-async def sockets_taken_and_closed(case: FaultCase) -> None:
+async def sockets_accepted_and_closed(case: FaultCase) -> None:
     await _close_sockets(case, greeted=False, code=1001)
 
 
@@ -170,7 +170,7 @@ async def the_loop_is_blocked(case: FaultCase) -> None:
 
 
 @fault
-async def answers_500(case: FaultCase) -> None:
+async def responds_500(case: FaultCase) -> None:
     # Twice only: a prompt that gets three 500s is itself taken for the cause, rightly.
     case.sim.faults.fail(500, "/prompt", method="POST", times=2)
     with case.sim.faults.fail(500, method="GET") as failing:
@@ -178,32 +178,32 @@ async def answers_500(case: FaultCase) -> None:
 
 
 @fault
-async def takes_prompts_and_answers_500(case: FaultCase) -> None:
+async def accepts_prompts_and_responds_500(case: FaultCase) -> None:
     with case.sim.faults.fail(500, "/prompt", method="POST", processed=True, times=2):
         await case.all_ran()
 
 
 @fault
-async def answers_503(case: FaultCase) -> None:
+async def responds_503(case: FaultCase) -> None:
     with case.sim.faults.fail(503) as failing:
         case.proxy.cut()
         await eventually(lambda: failing.hits >= 8, "eight failures")
 
 
 @fault
-async def answers_late(case: FaultCase) -> None:
+async def responds_late(case: FaultCase) -> None:
     with case.sim.faults.delay(0.3):
         await case.all_ran()
 
 
 @fault
-async def answers_too_late(case: FaultCase) -> None:
+async def responds_too_late(case: FaultCase) -> None:
     with case.sim.faults.delay(1.5) as late:
         await eventually(lambda: late.hits >= 2, "two late responses")
 
 
 @fault
-async def answers_never_come(case: FaultCase) -> None:
+async def responses_never_come(case: FaultCase) -> None:
     with case.sim.faults.hold_responses(processed=True) as held:
         await eventually(lambda: held.hits >= 3, "three held responses")
 
@@ -213,18 +213,18 @@ async def _hit(rule: RequestRule) -> None:
 
 
 @fault
-async def the_answer_to_a_prompt_lost(case: FaultCase) -> None:
-    await _hit(case.proxy.lose_answer_to(b"POST /api/prompt"))
+async def the_response_to_a_prompt_lost(case: FaultCase) -> None:
+    await _hit(case.proxy.lose_response_to(b"POST /api/prompt"))
 
 
 @fault
-async def the_answer_to_a_prompt_silently_lost(case: FaultCase) -> None:
-    await _hit(case.proxy.lose_answer_to(b"POST /api/prompt", silent=True))
+async def the_response_to_a_prompt_silently_lost(case: FaultCase) -> None:
+    await _hit(case.proxy.lose_response_to(b"POST /api/prompt", silent=True))
 
 
 @fault
-async def the_answer_to_a_prompt_held(case: FaultCase) -> None:
-    rule = case.proxy.hold_answer_to(b"POST /api/prompt")
+async def the_response_to_a_prompt_held(case: FaultCase) -> None:
+    rule = case.proxy.hold_response_to(b"POST /api/prompt")
     await _hit(rule)
     await case.all_ran()
     rule.release()

@@ -19,7 +19,7 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._port = 0
         self._ended = False
-        self._turns_away = False
+        self._closes_at_once = False
         self._discarding: frozenset[Direction] = frozenset()
         self.accepted = 0
         """Number of connections ever accepted."""
@@ -60,9 +60,9 @@ class Proxy:
         parts = urlsplit(target)
         self._target = (parts.hostname or "", parts.port or 80)
 
-    def turn_away(self, away: bool = True) -> None:
+    def close_at_once(self, enabled: bool = True) -> None:
         """Accept new connections and close them at once, like a forwarded port whose far end is down."""
-        self._turns_away = away
+        self._closes_at_once = enabled
 
     def cut(self, *, websockets_only: bool = False, requests_only: bool = False) -> None:
         """Reset all connections on both sides."""
@@ -124,11 +124,11 @@ class Proxy:
         """Reset the connection on a request that contains these bytes; the server never gets it."""
         return self._rule(RequestRule(request, "reset", times))
 
-    def lose_answer_to(self, request: bytes, *, times: int | None = 1, silent: bool = False) -> RequestRule:
+    def lose_response_to(self, request: bytes, *, times: int | None = 1, silent: bool = False) -> RequestRule:
         """Reset the connection instead of forwarding the response; `silent` leaves it open without a response."""
         return self._rule(RequestRule(request, "discard" if silent else "lose", times))
 
-    def hold_answer_to(self, request: bytes, *, times: int | None = 1) -> RequestRule:
+    def hold_response_to(self, request: bytes, *, times: int | None = 1) -> RequestRule:
         """Hold the response until the rule is released."""
         return self._rule(RequestRule(request, "hold", times))
 
@@ -160,7 +160,7 @@ class Proxy:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.accepted += 1
-        if self._turns_away:
+        if self._closes_at_once:
             writer.close()
             return
         try:

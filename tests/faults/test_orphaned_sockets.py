@@ -77,7 +77,7 @@ async def test_each_job_has_its_own_renewals(monkeypatch: pytest.MonkeyPatch) ->
         await eventually(lambda: sockets.hits > used_up, "a renewal of its own")
 
 
-async def test_an_orphaned_socket_is_noticed_by_what_ended_unheard_though_the_memory_moves(
+async def test_an_orphaned_socket_is_noticed_by_what_ended_without_frames_though_the_memory_moves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stall, "MEMORY_STILL_SECONDS", 1e9)

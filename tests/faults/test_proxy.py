@@ -143,16 +143,16 @@ async def test_a_reset_on_a_request_keeps_it_from_the_server(ends: ProxyPeers) -
     await ends.connect(b"POST /prompt")
 
 
-async def test_a_lost_answer_ends_the_connection(ends: ProxyPeers) -> None:
-    rule = ends.proxy.lose_answer_to(b"POST /prompt")
+async def test_a_lost_response_ends_the_connection(ends: ProxyPeers) -> None:
+    rule = ends.proxy.lose_response_to(b"POST /prompt")
     near, far = await ends.connect(b"POST /prompt")
     far.writer.write(b"200")
     await near.ended("reset")
     assert (rule.hits, near.received) == (1, b"")
 
 
-async def test_an_answer_lost_in_silence_leaves_the_connection(ends: ProxyPeers) -> None:
-    ends.proxy.lose_answer_to(b"POST /prompt", silent=True)
+async def test_a_response_lost_in_silence_leaves_the_connection(ends: ProxyPeers) -> None:
+    ends.proxy.lose_response_to(b"POST /prompt", silent=True)
     near, far = await ends.connect(b"POST /prompt")
     far.writer.write(b"200")
     near.writer.write(b"still here?")
@@ -160,8 +160,8 @@ async def test_an_answer_lost_in_silence_leaves_the_connection(ends: ProxyPeers)
     assert (near.received, near.end) == (b"", "")
 
 
-async def test_a_held_answer_comes_when_it_is_released(ends: ProxyPeers) -> None:
-    rule = ends.proxy.hold_answer_to(b"POST /prompt")
+async def test_a_held_response_comes_when_it_is_released(ends: ProxyPeers) -> None:
+    rule = ends.proxy.hold_response_to(b"POST /prompt")
     near, far = await ends.connect(b"POST /prompt")
     other, end = await ends.connect(b"GET /")
     far.writer.write(b"200")

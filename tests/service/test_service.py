@@ -66,7 +66,7 @@ async def test_every_end_of_my_jobs_is_posted_once(watcher: Watcher) -> None:
 async def test_a_prompt_whose_answer_was_lost_is_searched_for_and_not_sent_twice(sim: SimServer) -> None:
     async with proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
-        lost = proxy.lose_answer_to(b"POST /api/prompt")
+        lost = proxy.lose_response_to(b"POST /api/prompt")
         batch = await watcher.submit(3, model=MODEL)
         jobs = await watcher.until(batch)
         assert lost.hits == 1

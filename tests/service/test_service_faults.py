@@ -42,7 +42,7 @@ async def test_a_cancelled_prompt_is_not_sent_again(monkeypatch: pytest.MonkeyPa
         await watcher.live()
         busy = await watcher.submit(1, model=MODEL, steps=1_000)
         await watcher.until(busy, JobStatus.RUNNING)
-        proxy.lose_answer_to(b"POST /api/prompt")
+        proxy.lose_response_to(b"POST /api/prompt")
         batch = await watcher.submit(1, model=MODEL)
         await watcher.until(batch, JobStatus.QUEUED)
         watcher.service.cancel(batch.prompt_ids[0])
@@ -115,7 +115,7 @@ async def test_a_crash_while_a_prompt_is_sent_does_not_send_it_twice(monkeypatch
     monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
     receive = manager.ConnectionManager._receive
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
-        held = proxy.hold_answer_to(b"POST /api/prompt")
+        held = proxy.hold_response_to(b"POST /api/prompt")
 
         def breaks_once(self: manager.ConnectionManager, client_id: str, event: Any) -> None:
             if sim.submitted and not held.released.is_set():

@@ -102,12 +102,12 @@ async def lost_request(target: FaultTarget) -> None:
 
 
 async def lost_response(target: FaultTarget) -> None:
-    target.proxy.lose_answer_to(target.rng.choice([POST, POST, *GET_REQUESTS]), silent=target.rng.random() < 0.5)
+    target.proxy.lose_response_to(target.rng.choice([POST, POST, *GET_REQUESTS]), silent=target.rng.random() < 0.5)
     await target.wait()
 
 
 async def held_response(target: FaultTarget) -> None:
-    target.proxy.hold_answer_to(target.rng.choice([POST, *GET_REQUESTS]))
+    target.proxy.hold_response_to(target.rng.choice([POST, *GET_REQUESTS]))
     await target.wait()
     target.proxy.forget_rules()
 

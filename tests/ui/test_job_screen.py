@@ -102,7 +102,7 @@ async def test_left_and_right_turn_images_of_job(sim: SimServer, tmp_path: Path)
 async def test_closing_before_image_arrives(sim: SimServer) -> None:
     async with proxy_to(sim.url) as proxy, screen(proxy.url, workflow=small(2), previews=False) as it:
         await made(it)
-        held = proxy.hold_answer_to(b"/view")
+        held = proxy.hold_response_to(b"/view")
         await it.press("enter")
         await it.shows("loading")
         await it.press("right", "left")

@@ -106,7 +106,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._schedule_paint()
 
     @on(NotificationsPending)
-    def _take_notices(self) -> None:
+    def _take_notifications(self) -> None:
         for notification in self._mailbox.take():
             self._handle_notification(notification)
 

@@ -11,7 +11,7 @@ from comfytui.session.model import JobStatus
 from tests.service.journal.batches import SERVER, new_batch
 
 
-def say(*values: object) -> None:
+def report(*values: object) -> None:
     print(*values, flush=True)
 
 
@@ -24,33 +24,33 @@ def write(folder: Path) -> None:
     """Plan, send and end prompts until killed; print each step once it is on the disk."""
     with Journal.open(folder) as journal:
         (claim,) = journal.claim_ids(SERVER, fresh=True)
-        say("claim", claim.client_id)
+        report("claim", claim.client_id)
         for number in count():
             batch, submissions = new_batch(range(number, number + 3))
             journal.record_batch(SERVER, claim.client_id, batch, submissions)
             for submission in submissions[: number % 4]:
                 journal.record_sending(submission.prompt_id, float(number))
-                say("sending", submission.prompt_id)
+                report("sending", submission.prompt_id)
                 journal.record_accepted(submission.prompt_id, submission.prompt_id, number)
-                say("sent", submission.prompt_id)
+                report("sent", submission.prompt_id)
             for submission in submissions[: number % 3]:
                 journal.record_end(submission.prompt_id, JobStatus.SUCCEEDED, outputs=[Output("fox.png")], wall=2.0)
-                say("ended", submission.prompt_id)
+                report("ended", submission.prompt_id)
 
 
 def claim(folder: Path) -> None:
     """Open and close the journal on each command, and print the ids that are held in between."""
-    say("ready")
+    report("ready")
     for _ in commands():
         with Journal.open(folder) as journal:
-            say(*(claim.client_id for claim in journal.claim_ids(SERVER)))
+            report(*(claim.client_id for claim in journal.claim_ids(SERVER)))
             next(commands())
-        say("closed")
+        report("closed")
 
 
 def write_much(folder: Path) -> None:
     """Plan as many batches as a command says, while other processes do the same."""
-    say("ready")
+    report("ready")
     for line in commands():
         with Journal.open(folder) as journal:
             (claim,) = journal.claim_ids(SERVER, fresh=True)
@@ -58,23 +58,23 @@ def write_much(folder: Path) -> None:
                 batch, submissions = new_batch()
                 journal.record_batch(SERVER, claim.client_id, batch, submissions)
                 journal.record_sending(submissions[0].prompt_id, 1.0)
-        say("done")
+        report("done")
 
 
 def start(folder: Path) -> None:
     """Open the journal on each command and print its warning."""
-    say("ready")
+    report("ready")
     for _ in commands():
         with Journal.open(folder) as journal:
             warning = journal.warning
-        say(warning)  # Printed after closing, since the test then overwrites the file.
+        report(warning)  # Printed after closing, since the test then overwrites the file.
 
 
 def begin(folder: Path) -> None:
     """Create one journal after another, each in a folder of its own."""
     for number in count():
         Journal.open(folder / str(number)).close()
-        say(number)
+        report(number)
 
 
 def fill_up(folder: Path) -> None:
@@ -88,9 +88,9 @@ def fill_up(folder: Path) -> None:
             while True:
                 batch, submissions = new_batch(range(20))
                 journal.record_batch(SERVER, "c0ffee", batch, submissions)
-                say(batch.id)
+                report(batch.id)
         except sqlite3.Error as error:
-            say("full", type(error).__name__)
+            report("full", type(error).__name__)
 
 
 JOBS: dict[str, Callable[[Path], None]] = {

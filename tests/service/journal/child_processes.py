@@ -15,18 +15,18 @@ class Child:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
 
-    def tell(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         assert self.process.stdin
         self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
 
-    def hear(self) -> str:
+    def read_line(self) -> str:
         assert self.process.stdout
         line = self.process.stdout.readline()
         assert line, "the child ended"
         return line.strip()
 
-    def rest(self) -> list[str]:
+    def remaining_lines(self) -> list[str]:
         """Return the remaining lines, once the process has ended."""
         assert self.process.stdout
         return [line.strip() for line in self.process.stdout if line.endswith("\n")]

@@ -169,23 +169,23 @@ def test_processes_that_start_at_once_never_share_an_id(tmp_path: Path) -> None:
         for client_id in owning:
             recorded_batch(journal, client_id=client_id)
     with children(tmp_path, "claim", 4) as crowd:
-        assert [child.hear() for child in crowd] == ["ready"] * 4
+        assert [child.read_line() for child in crowd] == ["ready"] * 4
         for round_number in range(25):
             for stale in range(round_number % 3):
                 locks.lock_path(tmp_path, f"stale{stale}").touch(0o600)
             for child in crowd:
-                child.tell("start")
-            held = [client_id for child in crowd for client_id in child.hear().split()]
+                child.write_line("start")
+            held = [client_id for child in crowd for client_id in child.read_line().split()]
             assert len(set(held)) == len(held)
             assert set(owning) < set(held)
             # Processes of the next round start while those of this round stop.
             for child in crowd:
-                child.tell("stop")
+                child.write_line("stop")
             for child in crowd:
-                assert child.hear() == "closed"
+                assert child.read_line() == "closed"
         for child in crowd:
-            child.tell("start")
-            child.hear()
+            child.write_line("start")
+            child.read_line()
         for child in crowd:
             child.process.kill()
             child.process.wait()

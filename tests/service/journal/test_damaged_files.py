@@ -188,11 +188,11 @@ def test_batches_of_version_2_are_found_by_fingerprint_and_address(tmp_path: Pat
 
 def test_processes_that_start_on_a_damaged_file_rename_it_once(tmp_path: Path) -> None:
     with children(tmp_path, "start", 4) as crowd:
-        assert [child.hear() for child in crowd] == ["ready"] * 4
+        assert [child.read_line() for child in crowd] == ["ready"] * 4
         for count in range(1, 11):
             tmp_path.joinpath(FILE).write_text("no database" * count)
             for child in crowd:
-                child.tell("start")
-            warnings = sorted(child.hear() for child in crowd)
+                child.write_line("start")
+            warnings = sorted(child.read_line() for child in crowd)
             assert warnings[:3] == ["None"] * 3 or warnings.count("None") == 3
             assert len(renamed_files(tmp_path)) == count

@@ -81,7 +81,7 @@ def test_a_disk_that_fills_up_keeps_what_was_written(small_disk: Path) -> None:
 
 def test_files_that_may_grow_no_more_keep_what_was_written(tmp_path: Path) -> None:
     with children(tmp_path, "fill_up") as (child,):
-        *batches, last = child.rest()
+        *batches, last = child.remaining_lines()
     assert last.startswith("full")
     with Journal.open(tmp_path) as journal:
         assert journal.warning is None

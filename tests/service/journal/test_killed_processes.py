@@ -15,25 +15,25 @@ def test_recorded_steps_survive_a_kill(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(2**32)
     print("seed", seed)
     chance = random.Random(seed)
-    said: dict[str, str] = {}
+    reported: dict[str, str] = {}
     clients: set[str] = set()
     for _ in range(ROUNDS):
         with children(tmp_path, "write", 2) as writers:
             for writer in writers:
-                lines = [writer.hear() for _ in range(chance.randrange(1, 60))]
+                lines = [writer.read_line() for _ in range(chance.randrange(1, 60))]
                 writer.process.kill()
-                for line in (*lines, *writer.rest()):
-                    word, name = line.split()
-                    clients.update({name} if word == "claim" else ())
-                    said.update({} if word == "claim" else {name: word})
+                for line in (*lines, *writer.remaining_lines()):
+                    step, name = line.split()
+                    clients.update({name} if step == "claim" else ())
+                    reported.update({} if step == "claim" else {name: step})
         with Journal.open(tmp_path) as journal:
             assert journal.warning is None
             batches = journal.restore(SERVER, clients, 10_000)
         prompts = {prompt.prompt_id: prompt for batch in batches for prompt in batch.prompts}
-        for prompt_id, word in said.items():
+        for prompt_id, step in reported.items():
             prompt = prompts[prompt_id]
             assert prompt.classes
-            match word:
+            match step:
                 case "sending":
                     assert prompt.sending_since is not None or prompt.status is not JobStatus.SUBMITTING
                 case "sent":
@@ -42,7 +42,7 @@ def test_recorded_steps_survive_a_kill(tmp_path: Path) -> None:
                     assert (prompt.status, len(prompt.outputs)) == (JobStatus.SUCCEEDED, 1)
         # Each batch is complete or absent.
         assert all(len(batch.prompts) == batch.batch.total for batch in batches)
-    assert len(said) > ROUNDS
+    assert len(reported) > ROUNDS
     with Journal.open(tmp_path) as journal:
         owning = {batch.client_id for batch in journal.restore(SERVER, clients, 0)}
         assert {claim.client_id for claim in journal.claim_ids(SERVER)} == owning
@@ -51,7 +51,7 @@ def test_recorded_steps_survive_a_kill(tmp_path: Path) -> None:
 def test_a_kill_during_creation_leaves_a_usable_journal(tmp_path: Path) -> None:
     with children(tmp_path, "begin", 4) as crowd:
         for number, child in enumerate(crowd):
-            while int(child.hear()) < number:
+            while int(child.read_line()) < number:
                 pass
             child.process.kill()
             child.process.wait()
@@ -63,10 +63,10 @@ def test_a_kill_during_creation_leaves_a_usable_journal(tmp_path: Path) -> None:
 def test_two_processes_write_at_once(tmp_path: Path) -> None:
     with children(tmp_path, "write_much", 2) as writers:
         for writer in writers:
-            writer.hear()
+            writer.read_line()
         for writer in writers:
-            writer.tell("100")
-        assert [writer.hear() for writer in writers] == ["done", "done"]
+            writer.write_line("100")
+        assert [writer.read_line() for writer in writers] == ["done", "done"]
     with Journal.open(tmp_path) as journal:
         claims = [claim.client_id for claim in journal.claim_ids(SERVER)]
         batches = journal.restore(SERVER, claims)
