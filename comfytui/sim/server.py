@@ -116,7 +116,7 @@ class SimServer:
         if self._server is not None:
             self._server.close()
         if killed:
-            self.faults.connections.cut()
+            self.faults.connections.reset()
         self.faults.unblock_loop()
         for task in self._tasks:
             task.cancel()

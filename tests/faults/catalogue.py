@@ -17,17 +17,17 @@ def fault(function: Fault) -> Fault:
 
 
 @fault
-async def cut(case: FaultCase) -> None:
-    case.proxy.cut()
+async def connections_reset(case: FaultCase) -> None:
+    case.proxy.reset_connections()
     await case.link_was(*SILENT_KINDS)
 
 
 @fault
-async def cut_again_and_again(case: FaultCase) -> None:
+async def reset_again_and_again(case: FaultCase) -> None:
     for _ in range(4):
         await eventually(lambda: case.proxy.websockets, "a socket")
         accepted = case.proxy.accepted
-        case.proxy.cut()
+        case.proxy.reset_connections()
         await _connected(case, accepted + 1)
 
 
@@ -36,8 +36,8 @@ async def _connected(case: FaultCase, times: int) -> None:
 
 
 @fault
-async def websockets_cut(case: FaultCase) -> None:
-    case.proxy.cut(websockets_only=True)
+async def websockets_reset(case: FaultCase) -> None:
+    case.proxy.reset_connections(websockets_only=True)
     await case.link_was(*SILENT_KINDS)
 
 
@@ -103,7 +103,7 @@ async def idle_connections_closed(case: FaultCase) -> None:
 @fault
 async def refused_for_a_while(case: FaultCase) -> None:
     case.proxy.go_down()
-    case.proxy.cut()
+    case.proxy.reset_connections()
     await case.link_was(LinkKind.OFFLINE)
     await case.proxy.come_up()
 
@@ -111,7 +111,7 @@ async def refused_for_a_while(case: FaultCase) -> None:
 @fault
 async def away_until_all_that_was_sent_has_run(case: FaultCase) -> None:
     case.proxy.go_down()
-    case.proxy.cut()
+    case.proxy.reset_connections()
     await case.link_was(LinkKind.OFFLINE)
     await case.submitted_ran()
     await case.proxy.come_up()
@@ -120,7 +120,7 @@ async def away_until_all_that_was_sent_has_run(case: FaultCase) -> None:
 @fault
 async def connections_accepted_and_closed(case: FaultCase) -> None:
     case.proxy.close_at_once()
-    case.proxy.cut()
+    case.proxy.reset_connections()
     await _connected(case, case.proxy.accepted + 4)
     case.proxy.close_at_once(False)
 
@@ -136,20 +136,20 @@ async def sockets_greeted_and_closed(case: FaultCase) -> None:
 
 
 @fault
-async def sockets_greeted_and_cut(case: FaultCase) -> None:
+async def sockets_greeted_and_reset(case: FaultCase) -> None:
     await _close_sockets(case, greeted=True, code=None)
 
 
 async def _close_sockets(case: FaultCase, *, greeted: bool, code: int | None) -> None:
     closing = case.sim.faults.close_sockets(greeted=greeted, code=code, times=3)
-    case.proxy.cut(websockets_only=True)
+    case.proxy.reset_connections(websockets_only=True)
     await eventually(lambda: closing.hits == 3, "three closed sockets")
 
 
 @fault
 async def upgrades_refused_for_a_while(case: FaultCase) -> None:
     with case.sim.faults.refuse_sockets():
-        case.proxy.cut(websockets_only=True)
+        case.proxy.reset_connections(websockets_only=True)
         await case.link_was(LinkKind.POLLING)
         await case.submitted_ran()
 
@@ -158,7 +158,7 @@ async def upgrades_refused_for_a_while(case: FaultCase) -> None:
 async def upgrades_stripped(case: FaultCase) -> None:
     case.final = LinkKind.POLLING
     case.proxy.strip_upgrades()
-    case.proxy.cut(websockets_only=True)
+    case.proxy.reset_connections(websockets_only=True)
     await case.link_was(LinkKind.POLLING)
 
 
@@ -186,7 +186,7 @@ async def accepts_prompts_and_responds_500(case: FaultCase) -> None:
 @fault
 async def responds_503(case: FaultCase) -> None:
     with case.sim.faults.fail(503) as failing:
-        case.proxy.cut()
+        case.proxy.reset_connections()
         await eventually(lambda: failing.hits >= 8, "eight failures")
 
 

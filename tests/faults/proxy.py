@@ -64,7 +64,7 @@ class Proxy:
         """Accept new connections and close them at once, like a forwarded port whose far end is down."""
         self._closes_at_once = enabled
 
-    def cut(self, *, websockets_only: bool = False, requests_only: bool = False) -> None:
+    def reset_connections(self, *, websockets_only: bool = False, requests_only: bool = False) -> None:
         """Reset all connections on both sides."""
         for connection in list(self._connections):
             if not (requests_only if connection.websocket else websockets_only):

@@ -34,14 +34,14 @@ def at_once(fast_timings: None, monkeypatch: pytest.MonkeyPatch) -> None:
 async def closed_by_the_server(case: FaultCase, times: int) -> None:
     """Accept, greet and close sockets, one after another."""
     closing = case.sim.faults.close_sockets(greeted=True, times=times)
-    case.proxy.cut(websockets_only=True)
+    case.proxy.reset_connections(websockets_only=True)
     await eventually(lambda: closing.hits == times, "the closings", 90)
 
 
 async def reset_by_the_server(case: FaultCase, times: int) -> None:
     """Accept, greet and reset sockets, one after another."""
     closing = case.sim.faults.close_sockets(greeted=True, code=None, times=times)
-    case.proxy.cut(websockets_only=True)
+    case.proxy.reset_connections(websockets_only=True)
     await eventually(lambda: closing.hits == times, "the cuts", 90)
 
 

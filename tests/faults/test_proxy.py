@@ -50,18 +50,18 @@ async def test_a_reset_passes(ends: ProxyPeers) -> None:
     await eventually(lambda: ends.proxy.open == 1, "the count")
 
 
-async def test_a_cut_is_a_reset_on_both_sides(ends: ProxyPeers) -> None:
+async def test_a_reset_reaches_both_sides(ends: ProxyPeers) -> None:
     near, far = await ends.connect()
-    ends.proxy.cut()
+    ends.proxy.reset_connections()
     await near.ended("reset")
     await far.ended("reset")
 
 
-async def test_a_cut_of_websockets_only(ends: ProxyPeers) -> None:
+async def test_a_reset_of_websockets_only(ends: ProxyPeers) -> None:
     near, _ = await ends.connect()
     upgraded, _ = await ends.connect(UPGRADE)
     assert (ends.proxy.open, ends.proxy.websockets) == (2, 1)
-    ends.proxy.cut(websockets_only=True)
+    ends.proxy.reset_connections(websockets_only=True)
     await upgraded.ended("reset")
     await eventually(lambda: (ends.proxy.open, ends.proxy.websockets) == (1, 0), "the count")
     assert not near.end
@@ -105,7 +105,7 @@ async def test_a_half_open_connection_outlives_its_server(ends: ProxyPeers) -> N
     await far.close()
     ends.proxy.reap()
     other, _ = await ends.connect(b"again")
-    ends.proxy.cut(websockets_only=True)
+    ends.proxy.reset_connections(websockets_only=True)
     assert not near.end
     assert not other.end
 
@@ -229,7 +229,7 @@ async def test_a_real_websocket_behind_stripped_upgrades(it: Client) -> None:
         async with it.socket("me", proxy.url) as opened:
             await events(opened, "status")
             assert proxy.websockets == 1
-            proxy.cut()
+            proxy.reset_connections()
             with pytest.raises(ConnectionClosedError):
                 await events(opened, "never")
 

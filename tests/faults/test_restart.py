@@ -95,7 +95,7 @@ async def test_a_job_that_ended_while_the_link_was_down_may_have_finished() -> N
         batch = await case.watcher.submit(1, model=MODEL, steps=12)
         await eventually(lambda: case.state.run and case.state.run.step, "a step")
         case.proxy.go_down()
-        case.proxy.cut()
+        case.proxy.reset_connections()
         await case.all_ran(1)
         await case.sim.restart()
         await case.proxy.come_up()
@@ -156,7 +156,7 @@ async def test_a_server_that_is_away_has_forgotten_nothing() -> None:
         batch = await second_of_four(case)
         case.since = len(case.watcher.states)
         case.proxy.go_down()
-        case.proxy.cut()
+        case.proxy.reset_connections()
         await case.link_was(LinkKind.OFFLINE)
         await case.all_ran(4)
         assert LOST not in statuses(case.watcher.jobs(batch))
@@ -178,7 +178,7 @@ async def two_servers(other: SimConfig) -> AsyncIterator[tuple[FaultCase, SimSer
         await case.watcher.submit(4, model=MODEL, steps=12)
         await eventually(lambda: case.state.run and case.state.run.step, "a step")
         case.proxy.lead_to(theirs.url)
-        case.proxy.cut()
+        case.proxy.reset_connections()
         await case.link_was(LinkKind.OTHER_SERVER)
         yield case, theirs
 
@@ -193,7 +193,7 @@ async def test_another_server_at_the_same_address_is_reported_and_gets_nothing(o
         assert not theirs.submitted
         assert {job.status for job in watcher.state.jobs.values()} <= NOT_LOST
         case.proxy.lead_to(case.sim.url)
-        case.proxy.cut()
+        case.proxy.reset_connections()
         for batch in watcher.state.batches.values():
             await calm(watcher, batch)
         await watcher.live()
@@ -204,7 +204,7 @@ async def test_the_first_server_is_followed_again_though_the_socket_to_the_other
     async with two_servers(OTHER_CARD) as (case, _):
         await eventually(lambda: case.proxy.websockets == 1, "a socket to the other server")
         case.proxy.lead_to(case.sim.url)
-        case.proxy.cut(requests_only=True)
+        case.proxy.reset_connections(requests_only=True)
         await case.watcher.live()
         batch = await case.watcher.submit(1, model=MODEL, steps=30)
         await eventually(lambda: case.state.run and case.state.run.prompt_id == batch.prompt_ids[0], "its run")

@@ -89,7 +89,7 @@ async def unanswered(
                 await gate.hold()
                 await sim.restart()
             proxy.heal()
-            proxy.cut()
+            proxy.reset_connections()
             await gate.let_all()
 
         async with watching(server, folder=folder) as watcher:

@@ -58,7 +58,7 @@ async def test_a_server_that_rejects_the_credentials_gets_no_requests_until_the_
 ) -> None:
     async with reached() as case:
         refused = case.sim.faults.fail(status)
-        case.proxy.cut()
+        case.proxy.reset_connections()
         batch = await case.watcher.submit(1, model=MODEL)
         await eventually(lambda: case.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
         await ticks(tries, 5)

@@ -133,7 +133,7 @@ async def test_offline_unsent_prompts_are_dropped_and_a_reason_is_given_for_the_
         batch = await watcher.submit(3, model=MODEL)
         await eventually(lambda: taken.hits and watcher.jobs(batch)[1].note, "the loss")
         proxy.go_down()
-        proxy.cut()
+        proxy.reset_connections()
         await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the lost connection")
         unsent = await watcher.submit(2, model=MODEL)
         said = await cancelled(watcher, batch)

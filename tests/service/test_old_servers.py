@@ -81,8 +81,8 @@ async def test_the_capabilities_are_requested_once_per_connection(version: str) 
             await watcher.until(await watcher.submit(2, model=MODEL))
             await watcher.until(await watcher.submit(2, model=MODEL))
             assert probes.hits == 1
-            proxy.cut()
-            await eventually(lambda: probes.hits == 2, "another probe after the cut")
+            proxy.reset_connections()
+            await eventually(lambda: probes.hits == 2, "another probe after the reset")
             await watcher.until(await watcher.submit(1, model=MODEL))
             assert probes.hits == 2
 

@@ -35,7 +35,7 @@ class TwoServers(NamedTuple):
 
     def switch_to(self, sim: SimServer) -> None:
         self.proxy.lead_to(sim.url)
-        self.proxy.cut()
+        self.proxy.reset_connections()
 
 
 @asynccontextmanager
@@ -181,7 +181,7 @@ async def test_another_server_is_detected_without_sockets(
             await watcher.until(batch, JobStatus.QUEUED)
             if gone_for_long:
                 it.proxy.go_down()
-                it.proxy.cut()
+                it.proxy.reset_connections()
                 await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the loss")
                 it.proxy.lead_to(it.other.url)
                 await it.proxy.come_up()
@@ -235,7 +235,7 @@ async def test_nothing_that_the_other_server_sent_is_used_once_the_known_one_is_
         seen = len(watcher.states)
         # Its socket stays open, and its first status frame says that the queue is empty.
         it.proxy.lead_to(it.first.url)
-        it.proxy.cut(requests_only=True)
+        it.proxy.reset_connections(requests_only=True)
         await watcher.live()
         await eventually(lambda: it.first.sockets.clients and not it.other.sockets.clients, "the socket of before")
         assert {state.queue_remaining for state in watcher.states[seen:]} == {2}

@@ -34,7 +34,7 @@ async def made_unseen(cell: FaultCase, images: int, made: int, size: int = 64) -
     await cell.watcher.queued(batch)
     await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
     cell.proxy.go_down()
-    cell.proxy.cut()
+    cell.proxy.reset_connections()
     await cell.all_ran(made)
     await cell.sim.restart()
     await cell.proxy.come_up()

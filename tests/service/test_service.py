@@ -79,8 +79,8 @@ async def test_a_dropped_connection_heals_and_the_batch_continues() -> None:
         await watcher.live()
         batch = await watcher.submit(2, model=MODEL, steps=20)
         await eventually(lambda: watcher.state.run and watcher.state.run.step > 2, "a step")
-        proxy.cut()
-        await eventually(lambda: LinkKind.OFFLINE in watcher.kinds(), "the cut")
+        proxy.reset_connections()
+        await eventually(lambda: LinkKind.OFFLINE in watcher.kinds(), "the reset")
         jobs = await watcher.until(batch)
         assert [job.status for job in jobs] == [JobStatus.SUCCEEDED] * 2
         assert all(job.outputs for job in jobs)
@@ -93,8 +93,8 @@ async def test_reconnect_does_not_wait_for_the_next_try(monkeypatch: pytest.Monk
     monkeypatch.setattr(comfy_socket, "LONGEST_DELAY", 600.0)
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
-        proxy.cut()
-        await eventually(lambda: LinkKind.OFFLINE in watcher.kinds(), "the cut")
+        proxy.reset_connections()
+        await eventually(lambda: LinkKind.OFFLINE in watcher.kinds(), "the reset")
         watcher.service.reconnect()
         await watcher.live()
 
@@ -107,7 +107,7 @@ async def test_a_socket_opens_as_soon_as_a_poll_finds_the_server_back(
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
         proxy.go_down()
-        proxy.cut()
+        proxy.reset_connections()
         await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the outage")
         await eventually(lambda: "Nothing listens" in watcher.state.link.reason, "a failed poll")
         await proxy.come_up()

@@ -18,7 +18,7 @@ from comfytui.session.events import (
 from comfytui.session.model import Link, LinkKind
 
 K = LinkKind
-CUT = Disconnected("cut", 2.0)
+RESET = Disconnected("reset", 2.0)
 UNANSWERED = Disconnected("not answered", 2.0, unanswered=True)
 ORPHANED, BUSY = SocketSilent(orphaned=True, reason="orphaned"), SocketSilent(orphaned=False, reason="busy")
 REFUSED = Disconnected("who are you", kind=K.UNAUTHORISED)
@@ -36,35 +36,35 @@ def link_after(*events: LinkEvent) -> Link:
     [
         ((), K.CONNECTING),
         ((Connected("me"),), K.LIVE),
-        ((Connected("me"), CUT), K.OFFLINE),
-        ((CUT, HttpSucceeded(1.0)), K.POLLING),
-        ((CUT, HttpSucceeded(1.0), CUT), K.POLLING),
-        ((CUT, HttpSucceeded(1.0), HttpFailed("gone")), K.OFFLINE),
-        ((CUT, HttpSucceeded(1.0), HttpFailed("slow", K.BUSY)), K.BUSY),
-        ((CUT, HttpSucceeded(1.0), HttpFailed("slow", K.BUSY), HttpSucceeded(1.0)), K.POLLING),
-        ((CUT, HttpSucceeded(1.0), Connected("me")), K.LIVE),
+        ((Connected("me"), RESET), K.OFFLINE),
+        ((RESET, HttpSucceeded(1.0)), K.POLLING),
+        ((RESET, HttpSucceeded(1.0), RESET), K.POLLING),
+        ((RESET, HttpSucceeded(1.0), HttpFailed("gone")), K.OFFLINE),
+        ((RESET, HttpSucceeded(1.0), HttpFailed("slow", K.BUSY)), K.BUSY),
+        ((RESET, HttpSucceeded(1.0), HttpFailed("slow", K.BUSY), HttpSucceeded(1.0)), K.POLLING),
+        ((RESET, HttpSucceeded(1.0), Connected("me")), K.LIVE),
         ((Connected("me"), HttpSucceeded(1.0)), K.LIVE),
         ((Connected("me"), HttpFailed("gone")), K.LIVE),
         ((Connected("me"), BUSY), K.BUSY),
         ((Connected("me"), BUSY, SocketRecovered()), K.LIVE),
-        ((Connected("me"), BUSY, CUT), K.OFFLINE),
+        ((Connected("me"), BUSY, RESET), K.OFFLINE),
         ((UNANSWERED,), K.CONNECTING),
         ((UNANSWERED, HttpFailed("slow", K.BUSY), UNANSWERED), K.BUSY),
-        ((UNANSWERED, HttpFailed("slow", K.BUSY), CUT), K.OFFLINE),
+        ((UNANSWERED, HttpFailed("slow", K.BUSY), RESET), K.OFFLINE),
         ((UNANSWERED, HttpFailed("gone"), UNANSWERED), K.OFFLINE),
         ((Connected("me"), UNANSWERED), K.OFFLINE),
-        ((CUT, HttpSucceeded(1.0), UNANSWERED), K.POLLING),
+        ((RESET, HttpSucceeded(1.0), UNANSWERED), K.POLLING),
         ((Connected("me"), ORPHANED), K.ORPHANED),
         ((Connected("me"), ORPHANED, Connected("me")), K.LIVE),
         ((Connected("me"), ORPHANED, SocketRecovered()), K.LIVE),
-        ((CUT, SocketRecovered()), K.OFFLINE),
-        ((CUT, BUSY), K.OFFLINE),
+        ((RESET, SocketRecovered()), K.OFFLINE),
+        ((RESET, BUSY), K.OFFLINE),
         ((REFUSED,), K.UNAUTHORISED),
         ((REFUSED, HttpSucceeded(5.0)), K.POLLING),
         ((REFUSED, HttpFailed("who are you", K.UNAUTHORISED)), K.UNAUTHORISED),
         ((Disconnected("a page", kind=K.NOT_COMFYUI), HttpSucceeded(5.0)), K.POLLING),
         ((Connected("me"), IdentityMismatch("another")), K.OTHER_SERVER),
-        ((Connected("me"), IdentityMismatch("another"), CUT, Connected("me"), HttpSucceeded(1.0)), K.OTHER_SERVER),
+        ((Connected("me"), IdentityMismatch("another"), RESET, Connected("me"), HttpSucceeded(1.0)), K.OTHER_SERVER),
         ((Connected("me"), IdentityMismatch("another"), IdentityAccepted()), K.CONNECTING),
     ],
 )
@@ -73,8 +73,8 @@ def test_link_state_after_events(events: tuple[LinkEvent, ...], kind: LinkKind) 
 
 
 def test_since_is_when_the_state_began() -> None:
-    assert link_after(Connected("me"), CUT, CUT, CUT).since == 2.0
-    assert link_after(CUT, HttpSucceeded(1.0), HttpSucceeded(2.0)).since == 2.0
+    assert link_after(Connected("me"), RESET, RESET, RESET).since == 2.0
+    assert link_after(RESET, HttpSucceeded(1.0), HttpSucceeded(2.0)).since == 2.0
 
 
 def test_a_polling_link_has_its_interval_and_the_reason_for_no_socket() -> None:
@@ -97,7 +97,7 @@ def test_events_without_effect_return_the_same_link(event: LinkEvent) -> None:
         ((Connected("me"), Lagging(12.7)), 12),
         ((Connected("me"), Lagging(12.7), HttpSucceeded(1.0), Lagging(13.2)), 13),
         ((Connected("me"), Lagging(12.7), Lagging(0.1)), 0),
-        ((Connected("me"), Lagging(12.7), CUT), 0),
+        ((Connected("me"), Lagging(12.7), RESET), 0),
         ((Connected("me"), Lagging(12.7), Connected("me")), 0),
         ((Connected("me"), BUSY, Lagging(12.7)), 0),
     ],

@@ -427,7 +427,7 @@ def test_without_a_socket_the_step_is_unknown_and_the_bar_stays_where_it_is() ->
     session.plan("a", 2)
     session.do(Connected("me"), *start_frames("a1"), *step_frames("a1", 3))
     before = progress_of(session.state, session.state.batches["a"], session.now)
-    session.do(Disconnected("cut", 1.0), HttpSucceeded(1.0))
+    session.do(Disconnected("reset", 1.0), HttpSucceeded(1.0))
     after = progress_of(session.state, session.state.batches["a"], session.now)
     assert progress_line(after) == "Image 1 of 2 - step unknown"
     assert (after.rate, after.node_class) == (None, "")

@@ -210,12 +210,12 @@ def test_an_unstated_end_is_left_to_the_history() -> None:
 @pytest.mark.parametrize(
     "gap",
     [
-        (Disconnected("cut", 1.0), Connected("me")),
+        (Disconnected("reset", 1.0), Connected("me")),
         (SocketSilent(orphaned=True, reason="orphaned"), Connected("me")),
         (SocketSilent(orphaned=True, reason="orphaned"), SocketRecovered()),
         (Connected("me"),),
     ],
-    ids=["a cut", "an orphaned socket", "a socket that was orphaned for a while", "a socket that was renewed"],
+    ids=["a reset", "an orphaned socket", "a socket that was orphaned for a while", "a socket that was renewed"],
 )
 def test_results_missed_in_a_gap_are_read_from_the_history(gap: tuple[LinkEvent, ...]) -> None:
     session = Session()
@@ -236,7 +236,7 @@ def test_results_missed_in_a_gap_are_read_from_the_history(gap: tuple[LinkEvent,
 def test_a_history_without_the_ended_job_is_not_polled_for_ever() -> None:
     session = Session()
     session.plan("a", 1)
-    session.do(*start_frames("a1"), Disconnected("cut", 1.0), ExecutionSuccess("a1"))
+    session.do(*start_frames("a1"), Disconnected("reset", 1.0), ExecutionSuccess("a1"))
     for _ in range(5):
         session.do(HistorySnapshot((), ("a1",)))
     assert awaiting_history(session.state) == ()

@@ -44,8 +44,8 @@ class FaultTarget:
         self.sim.faults.clear()
 
 
-async def cut(target: FaultTarget) -> None:
-    target.proxy.cut(websockets_only=target.rng.random() < 0.5)
+async def connections_reset(target: FaultTarget) -> None:
+    target.proxy.reset_connections(websockets_only=target.rng.random() < 0.5)
 
 
 async def half_open_connections(target: FaultTarget) -> None:
@@ -70,7 +70,7 @@ async def freeze(target: FaultTarget) -> None:
 
 async def down(target: FaultTarget) -> None:
     target.proxy.go_down()
-    target.proxy.cut()
+    target.proxy.reset_connections()
     await target.wait()
     await target.proxy.come_up()
 
@@ -85,7 +85,7 @@ async def slow(target: FaultTarget) -> None:
 
 async def no_upgrades(target: FaultTarget) -> None:
     target.proxy.strip_upgrades()
-    target.proxy.cut(websockets_only=True)
+    target.proxy.reset_connections(websockets_only=True)
     await target.wait()
     target.proxy.strip_upgrades(False)
 
@@ -134,7 +134,7 @@ async def late_response(target: FaultTarget) -> None:
 async def closing_handshake(target: FaultTarget) -> None:
     code = target.rng.choice([1001, None])
     target.sim.faults.close_sockets(greeted=target.rng.random() < 0.5, code=code, times=target.times())
-    target.proxy.cut(websockets_only=True)
+    target.proxy.reset_connections(websockets_only=True)
     await target.wait()
 
 
@@ -157,7 +157,7 @@ async def blocked_loop(target: FaultTarget) -> None:
 
 
 FAULTS: tuple[Callable[[FaultTarget], Awaitable[None]], ...] = (
-    cut,
+    connections_reset,
     half_open_connections,
     late_end,
     freeze,

@@ -69,7 +69,7 @@ async def test_outputs_of_unobserved_jobs_are_recovered_not_resent() -> None:
         await it.generate("a lighthouse", images="1", width="64", height="64")
         await it.shows("Image 1 of 1 - Step")
         proxy.go_down()
-        proxy.cut()
+        proxy.reset_connections()
         await it.until(lambda: sim.queue.history, "the end")
         await sim.restart()
         await proxy.come_up()
@@ -115,7 +115,7 @@ async def test_polling_without_websockets() -> None:
     gate = Gate()
     async with SimServer(QUICK, clock=gate) as sim, proxy_to(sim.url) as proxy, screen(proxy.url) as it:
         proxy.strip_upgrades()
-        proxy.cut()
+        proxy.reset_connections()
         await it.shows("polling every")
         await it.shows("dreamshaper_8")
         await it.generate("a fox", images="2", steps="8", width="64", height="64")

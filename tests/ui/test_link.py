@@ -24,7 +24,7 @@ async def test_ctrl_r_reconnects_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, screen(proxy.url) as it:
         await it.shows("● live")
         for focused in ("prompt", "steps", "queue-rows"):
-            proxy.cut(websockets_only=True)  # A request that is cut too has the socket renewed at once.
+            proxy.reset_connections(websockets_only=True)  # A request that is reset too has the socket renewed at once.
             await it.shows("polling every")
             if focused == "queue-rows":
                 await it.press("escape")
@@ -81,7 +81,7 @@ async def test_unconfirmed_state_is_shown_as_last_seen(columns: int) -> None:
         assert "as last seen" not in it.text
         assert "VRAM" in it.text
         proxy.go_down()
-        proxy.cut()
+        proxy.reset_connections()
         await it.shows("─ Queue as last seen ─")
         assert it.text.splitlines()[0].endswith("as last seen")
         assert "VRAM" not in it.text

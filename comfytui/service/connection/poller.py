@@ -143,10 +143,10 @@ class Poller:
             if not await self._identity.verify(client):
                 return
             self._history_requested = True
-        asked, announced = asyncio.get_running_loop().time(), self._unseen_jobs.announced
+        requested_at, announced = asyncio.get_running_loop().time(), self._unseen_jobs.announced
         reader = GraphReader()
         queue = await client.queue(lambda item: queued_prompt_of(item, reader))
-        self._apply(QueueSnapshot(queue.running, queue.pending, asked))
+        self._apply(QueueSnapshot(queue.running, queue.pending, requested_at))
         unseen = self._unseen_jobs.count(announced, self._state().jobs)
         if self._apply_cancelled is not None:
             await self._apply_cancelled()

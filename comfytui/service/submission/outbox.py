@@ -163,14 +163,14 @@ class Outbox:
 
     async def _confirm(self, client: ComfyClient, submission: Submission, post: Unconfirmed) -> None:
         """Poll for a submission whose answer was lost, until it is found or can no longer arrive."""
-        asked, deadline = time.monotonic(), post.since + ARRIVAL_SECONDS
+        requested_at, deadline = time.monotonic(), post.since + ARRIVAL_SECONDS
         misses = 0
         # Require two consecutive misses: a stalled server may answer a GET before it reads our buffered POST.
-        while misses < 2 or asked < deadline:
+        while misses < 2 or requested_at < deadline:
             await self._sleep(RETRY_PAUSE)
             if submission.prompt_id not in self.undelivered or self.undelivered.is_settled(submission):
                 return
-            asked = time.monotonic()
+            requested_at = time.monotonic()
             item, is_conclusive = await self._poll(client, submission)
             misses = misses + 1 if is_conclusive else 0
             if item is not None:

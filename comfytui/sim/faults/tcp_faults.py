@@ -35,11 +35,11 @@ class TcpConnections:
         for connection in list(self.established):
             connection.update_reading()
 
-    def cut(self) -> None:
+    def reset(self) -> None:
         """Reset all connections, like the end of a process."""
         self._deferred = None
         for connection in list(self.established):
-            connection.cut()
+            connection.reset()
 
     def run_or_defer(self, action: Callable[[], object]) -> None:
         """Run an action now, or on resumption while connections are paused."""
@@ -72,7 +72,7 @@ class PausableConnection(asyncio.Protocol, asyncio.Transport):
         else:
             self._transport.pause_reading()
 
-    def cut(self) -> None:
+    def reset(self) -> None:
         """Reset the connection."""
         if self._transport is not None:
             self._transport.abort()
@@ -144,4 +144,4 @@ class PausableConnection(asyncio.Protocol, asyncio.Transport):
     def abort(self) -> None:
         """Reset the connection at once, or on resumption while connections are paused."""
         self._closing = True
-        self._connections.run_or_defer(self.cut)
+        self._connections.run_or_defer(self.reset)

@@ -114,7 +114,7 @@ async def test_with_lost_jobs_and_a_broken_link_the_keys_that_help_are_shown(col
         await sim.restart()
         await it.until(lambda: "x Dismiss" in footer(it) and "r Resend" in footer(it), "lost jobs")
         proxy.go_down()
-        proxy.cut()
+        proxy.reset_connections()
         await it.until(lambda: "l Link  ctrl+r Reconnect" in footer(it), "the broken link")
         assert "r Resend" in footer(it)
         assert len(footer(it)) <= columns
