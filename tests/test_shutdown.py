@@ -41,6 +41,21 @@ def term(it: Terminal) -> None:
     it.process.send_signal(signal.SIGTERM)
 
 
+def quit_by_key(it: Terminal) -> None:
+    it.send("\x11")
+
+
+@pytest.mark.parametrize(("ending", "code"), [(quit_by_key, 0), (term, 143)])
+def test_the_alternate_screen_is_left_empty(ending: Ending, code: int) -> None:
+    """Tmux shows what is left of one that was enlarged in the shell's screen."""
+    with terminal("demo") as it:
+        it.shows("live")
+        assert ends(it, ending) == code
+        it.rest()
+        left = it.written[: it.written.rindex(b"\x1b[?1049l")]
+        assert b"\x1b[H\x1b[2J" in left[-60:]
+
+
 def test_a_signal_restores_the_terminal() -> None:
     with terminal("demo") as it:
         before = it.modes()

@@ -9,6 +9,8 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Resize
 from textual.geometry import Size
 
+ERASE = "\x1b[0m\x1b[H\x1b[2J"
+
 
 class TerminalDriver(LinuxDriver):
     """On SIGCONT, starts input and output only if SIGTSTP (or `App.suspend`) stopped them before.
@@ -23,6 +25,11 @@ class TerminalDriver(LinuxDriver):
         """Restore the terminal for the shell."""
         super().suspend_application_mode()
         self._suspended = True
+
+    def stop_application_mode(self) -> None:
+        """Leave the alternate screen, erased: tmux would show the rest of one that was enlarged in the shell's."""
+        self.write(ERASE)
+        super().stop_application_mode()
 
     def start_application_mode(self) -> None:
         """Set up the terminal, or leave that to the next SIGCONT if the process is in the background."""

@@ -33,6 +33,7 @@ MODES_OFF = b"".join(
         b"\x1b\\",  # ends an escape sequence that was cut in the middle
         b"\x1b[?2026l\x1b[?2004l\x1b[?7h\x1b[?2048l",  # synchronised output, paste, line wrap, resize reports
         b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l",  # mouse
+        b"\x1b[0m\x1b[H\x1b[2J",  # nothing of the alternate screen stays behind in tmux
         b"\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l",  # keyboard, alternate screen, cursor, focus reports
     )
 )
