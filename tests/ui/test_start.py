@@ -37,7 +37,7 @@ async def test_named_servers_are_listed_and_chosen_by_keys(tmp_path: Path, size:
         async with start_screen(tmp_path, content, size) as it:
             assert "gpu-0 " in it.text
             assert "gpu-0.example.org" in it.text
-            assert "down Named servers" in it.text
+            assert "↓ Named servers" in it.text
             for words in ("Open  enter", "ssh -L"):
                 assert words in it.text
             await it.press("down", "end")
@@ -46,6 +46,14 @@ async def test_named_servers_are_listed_and_chosen_by_keys(tmp_path: Path, size:
             assert "hunter2" not in it.text
             await it.press("enter")
             await it.shows("live")
+
+
+async def test_key_to_named_servers_is_offered_only_if_there_are_some(tmp_path: Path) -> None:
+    async with start_screen(tmp_path, "") as it:
+        for key in ("f1", "escape"):
+            await it.press(key)
+            await it.shows("Help" if key == "escape" else "Keys")
+            assert "Named servers" not in it.text
 
 
 async def test_typing_highlights_matching_server(tmp_path: Path) -> None:
@@ -73,7 +81,7 @@ async def test_broken_server_entry_is_reported_when_chosen(tmp_path: Path) -> No
 
 async def test_unknown_name_suggests_similar_one(tmp_path: Path) -> None:
     async with start_screen(tmp_path, servers(**{"gpu-box": "http://10.0.0.9"})) as it:
-        assert "down Named servers" in it.text
+        assert "↓ Named servers" in it.text
         await it.press(*"gpu box", "enter")
         await it.shows("Did you mean comfytui gpu-box?")
 

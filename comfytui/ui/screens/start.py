@@ -36,8 +36,19 @@ class AddressInput(Input):
     """The input for an address or a name, from which a key leads to the named servers."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down", "screen.choose", "Named servers", key_display="down", id="start-choose"),
+        Binding("down", "choose", "Named servers", key_display="↓", id="start-choose"),
     ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer the key to the named servers only if there are some."""
+        return bool(cast("ComfyApp", self.app).options.named_servers) if action == "choose" else True
+
+    def action_choose(self) -> None:
+        """Go to the named servers."""
+        named = self.screen.query_one("#named", OptionList)
+        named.focus()
+        if named.highlighted is None:
+            named.action_first()
 
 
 class StartScreen(Screen[None]):
@@ -79,17 +90,6 @@ class StartScreen(Screen[None]):
     def on_mount(self) -> None:
         """Keep the cursor from blinking, which would cost bytes on a slow connection."""
         self.query_one("#url", Input).cursor_blink = False
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer the key to the named servers only if there are some."""
-        return bool(cast("ComfyApp", self.app).options.named_servers) if action == "choose" else True
-
-    def action_choose(self) -> None:
-        """Go to the named servers."""
-        named = self.query_one("#named", OptionList)
-        named.focus()
-        if named.highlighted is None:
-            named.action_first()
 
     @on(Input.Changed, "#url")
     def _highlight_match(self, event: Input.Changed) -> None:
