@@ -7,7 +7,6 @@ from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
 from comfytui.comfy.limits import MIB
 from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
-from comfytui.sanitize import sanitize
 
 _TIMEOUT_STATUSES = frozenset({408, 504, 522, 524})
 _LOGIN_STATUSES = frozenset({401, 403, 407})
@@ -55,8 +54,7 @@ def error_of(server: Server, error: Exception, *, closed: bool) -> ComfyError:
         case httpx.RemoteProtocolError() if "illegal" in str(error):
             return not_comfyui(server)
         case _:
-            kind = sanitize(type(error).__name__, 40)
-            return ServerError(f"The connection to {shown} broke ({kind}): try again.")
+            return ServerError(f"The connection to {shown} broke before the answer was complete.")
 
 
 def bad_encoding(server: Server) -> ServerError:
