@@ -3,16 +3,21 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.widget import Widget
 
+from comfytui.comfy.server import Server
+from comfytui.service.thread import ServiceThread
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.dashboard import form_actions, now_images
 from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.form.form import PromptForm
+from comfytui.ui.options import Options
 from comfytui.ui.screens import job
 from comfytui.ui.screens.job import JobScreen
 from comfytui.ui.widgets.now_panel import NowPanel
@@ -81,3 +86,10 @@ async def test_image_arrives_while_job_screen_closes(monkeypatch: pytest.MonkeyP
         await it.press("escape")
         await it.until(lambda: isinstance(it.app.screen, Dashboard), "the dashboard")
         await it.shows("4 of 4 done")
+
+
+@pytest.mark.parametrize("action", ["link", "reconnect", "help", "previews", "write", "filter", "save"])
+async def test_keys_are_checked_without_the_queue_that_a_closing_screen_no_longer_has(action: str) -> None:
+    service = ServiceThread(Server.from_url("127.0.0.1:1"))
+    options = Options(SMALL, Path("unused"), demo=lambda: nullcontext(""), remember_server=lambda _: None)
+    assert Dashboard(service, options, columns=120).check_action(action, ())

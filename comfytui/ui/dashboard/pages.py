@@ -64,9 +64,10 @@ class PageSwitcher:
 
     def allows(self, action: str) -> bool:
         """Return whether an action of the dashboard has an effect with the present page and focus."""
-        panel, focused = self._context.panel, self._screen.focused
+        focused = self._screen.focused
         match action:
             case "leave":
+                panel = self._context.panel
                 return focused is not panel.queue_list or self.on_form_page or panel.is_filter_open
             case "filter":
                 return focused is None or not focused.check_consume_key("slash", "/")
