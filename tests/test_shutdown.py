@@ -41,11 +41,11 @@ def term(it: Terminal) -> None:
     it.process.send_signal(signal.SIGTERM)
 
 
-def quit_by_key(it: Terminal) -> None:
+def press_ctrl_q(it: Terminal) -> None:
     it.send("\x11")
 
 
-@pytest.mark.parametrize(("ending", "code"), [(quit_by_key, 0), (term, 143)])
+@pytest.mark.parametrize(("ending", "code"), [(press_ctrl_q, 0), (term, 143)])
 def test_the_alternate_screen_is_left_empty(ending: Ending, code: int) -> None:
     """Tmux shows what is left of one that was enlarged in the shell's screen."""
     with terminal("demo") as it:
