@@ -214,8 +214,8 @@ async def test_the_first_server_is_followed_again_though_the_socket_to_the_other
 async def test_the_other_server_can_be_accepted() -> None:
     async with two_servers(OTHER_CARD) as (case, theirs):
         case.watcher.service.accept_server()
+        await eventually(lambda: not case.state.jobs, "the state of the other server")
         await case.watcher.live()
-        assert not case.state.jobs
         batch = await case.watcher.submit(2, model=MODEL)
         await case.watcher.until(batch, SUCCEEDED, within=20)
         assert ids(theirs) == list(batch.prompt_ids)
