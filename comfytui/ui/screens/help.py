@@ -56,7 +56,8 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Compose a table for each group of keys."""
-        screen = current_screen(self.app.screen_stack[:-1])
+        # Where tasks start eagerly (Python 3.12), this screen is not on the stack yet.
+        screen = current_screen([each for each in self.app.screen_stack if each is not self])
         with VerticalScroll(classes="dialog") as dialog:
             dialog.border_title = "Keys"
             dialog.border_subtitle = "esc closes"
