@@ -68,7 +68,8 @@ async def test_random_seeds_differ() -> None:
         assert len({seed for pair in sent(sim) for seed in pair}) == 4
         await it.until(lambda: shown(it) == [str(seed) for seed in sent(sim)[0]], "the seeds of the first image")
         first, second = sent(sim)[0]
-        await it.press("escape", "home", "enter")
+        await it.shows("2 of 2 done")
+        await it.press("escape", "home", "down", "enter")
         await it.shows(f"seeds {first}, {second}")
 
 
