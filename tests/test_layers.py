@@ -15,12 +15,14 @@ PROTOCOL = frozenset(f"comfy.protocol.{name}" for name in ("capabilities", "even
 """Modules with the types of the protocol; they do no I/O."""
 ALLOWED: dict[str, frozenset[str]] = {
     "sanitize": frozenset(),
+    "timings": frozenset(),
+    "clock": frozenset(),
     "private_files": frozenset(),
-    "comfy": frozenset({"sanitize"}),
+    "comfy": frozenset({"clock", "sanitize", "timings"}),
     "config": frozenset({"comfy.address", "comfy.server", "sanitize"}),
     "workflow": frozenset({"sanitize"}),
-    "session": PROTOCOL | {"workflow", "sanitize"},
-    "service": frozenset({"comfy", "session", "workflow", "sanitize"}),
+    "session": PROTOCOL | {"workflow", "sanitize", "timings"},
+    "service": frozenset({"clock", "comfy", "session", "workflow", "sanitize", "timings"}),
     "presentation": PROTOCOL | {"service.notifications", "session", "workflow", "sanitize"},
     "ui": PROTOCOL
     | {
@@ -32,6 +34,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "sanitize",
         "service",
         "session",
+        "timings",
         "workflow",
     },
     "sim": frozenset({"sanitize"}),

@@ -13,6 +13,7 @@ from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.progress import BatchProgress, progress_line, progress_of
 from comfytui.session.state import SessionState
+from comfytui.timings import DEFAULT, Timings
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field, FieldValue
 from comfytui.workflow.graph import apply_values
@@ -111,10 +112,15 @@ def small_batch(images: int, previews: bool = False, **values: FieldValue) -> Ba
 
 @asynccontextmanager
 async def watching(
-    server: Server, client_id: str | None = None, *, folder: Path | None = None, fresh: bool = False
+    server: Server,
+    client_id: str | None = None,
+    *,
+    folder: Path | None = None,
+    fresh: bool = False,
+    timings: Timings = DEFAULT,
 ) -> AsyncIterator[Watcher]:
     """Run a service on a server, and record its notifications."""
-    service = ServiceThread(server, client_id=client_id, folder=folder, fresh=fresh)
+    service = ServiceThread(server, client_id=client_id, folder=folder, fresh=fresh, timings=timings)
     service.start()
     try:
         yield Watcher(service)

@@ -50,8 +50,11 @@ class Secret:
         """Return the secret if it stands in the file itself, else an empty string."""
         return self.source.text if isinstance(self.source, InlineSecret) else ""
 
-    def read(self) -> str:
+    def read(self, timeout: float = COMMAND_TIMEOUT) -> str:
         """Return the secret; may run a command and wait for it.
+
+        Args:
+            timeout: Seconds to wait for the command.
 
         Raises:
             BadConfig: The variable is not set, or the command failed.
@@ -65,9 +68,9 @@ class Secret:
                 variable = f"variable {name}" if _VARIABLE.fullmatch(name) else "variable that it names"
                 raise BadConfig(f"{self.location}: the {variable} is not set in the environment.")
             case CommandSecret(arguments):
-                return self._run(arguments)
+                return self._run(arguments, timeout)
 
-    def _run(self, arguments: tuple[str, ...]) -> str:
+    def _run(self, arguments: tuple[str, ...], timeout: float) -> str:
         """Run a command, and return the first line of its output."""
         try:
             done = subprocess.run(
@@ -75,12 +78,12 @@ class Secret:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # It may quote the secret.
-                timeout=COMMAND_TIMEOUT,
+                timeout=timeout,
                 check=False,
             )
             lines = done.stdout.decode().splitlines()
         except subprocess.TimeoutExpired:
-            raise BadConfig(f"{self.location}: the command took more than {COMMAND_TIMEOUT:g} seconds.") from None
+            raise BadConfig(f"{self.location}: the command took more than {timeout:g} seconds.") from None
         except OSError as error:
             raise BadConfig(f"{self.location}: the command cannot be started ({error.strerror}).") from None
         except ValueError:

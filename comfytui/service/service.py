@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.cancellation import run_in_task, suppress_group
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import Unreachable
@@ -20,6 +21,7 @@ from comfytui.service.submission.manager import SubmissionManager
 from comfytui.session.events import Disconnected, HttpFailed, SessionEvent
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
+from comfytui.timings import DEFAULT, Timings
 
 T = TypeVar("T")
 
@@ -32,15 +34,25 @@ class SessionService:
         client_id: The client id to use; else those that the journal has, or a new one.
         folder: Where the journal is kept; None: nothing outlives the process.
         fresh: Leave alone what the journal has of earlier runs.
+        timings: How long it waits for what.
+        clock: Tells the time and waits.
     """
 
     def __init__(
-        self, server: Server, client_id: str | None = None, *, folder: Path | None = None, fresh: bool = False
+        self,
+        server: Server,
+        client_id: str | None = None,
+        *,
+        folder: Path | None = None,
+        fresh: bool = False,
+        timings: Timings = DEFAULT,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.server = server
+        self._timings = timings
         self._client: ComfyClient | None = None
-        self._journal = AsyncJournal(self._warn, folder)
-        self._store = SessionStore(server.label, self._journal)
+        self._journal = AsyncJournal(self._warn, folder, timings.journal)
+        self._store = SessionStore(server.label, self._journal, timings.session, clock)
         self._client_ids = ClientIds(self._journal, server, fresh=fresh, client_id=client_id)
         self._connection = ConnectionManager(
             server,
@@ -49,6 +61,8 @@ class SessionService:
             self.post,
             self._identified,
             self._apply_cancelled_elsewhere,
+            timings=timings,
+            clock=clock,
         )
         self.submissions = SubmissionManager(
             server.label,
@@ -58,6 +72,8 @@ class SessionService:
             self._journal,
             self._connection,
             self._require_client,
+            timings=timings.submission,
+            clock=clock,
         )
         """Submits, resends and cancels jobs."""
         self._server_accepted = asyncio.Event()
@@ -96,7 +112,7 @@ class SessionService:
 
     async def _serve(self) -> None:
         try:
-            async with ComfyClient(self.server) as client, asyncio.TaskGroup() as tasks:
+            async with ComfyClient(self.server, self._timings.http) as client, asyncio.TaskGroup() as tasks:
                 self._client = client
 
                 def open_socket(client_id: str) -> None:

@@ -1,7 +1,6 @@
 """The state of one session and its only writer: reduces events, records and publishes what they change."""
 
-import time
-
+from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.mailbox import Mailbox, Subscribers
 from comfytui.service.notifications import JobEnded, Notification, SessionChanged
@@ -11,6 +10,7 @@ from comfytui.session.model import JobStatus, Stamp
 from comfytui.session.reducer import reduce
 from comfytui.session.selectors import just_ended
 from comfytui.session.state import SessionState
+from comfytui.timings import DEFAULT, SessionTimings
 
 
 class SessionStore:
@@ -19,13 +19,22 @@ class SessionStore:
     Args:
         label: What notifications call the server.
         journal: Records what becomes of my jobs.
+        timings: After how long the state says that something is late.
+        clock: Tells when events arrive.
     """
 
-    def __init__(self, label: str, journal: AsyncJournal) -> None:
+    def __init__(
+        self,
+        label: str,
+        journal: AsyncJournal,
+        timings: SessionTimings = DEFAULT.session,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._clock = clock
         self._label = label
         self._journal = journal
         self._subscribers = Subscribers()
-        self.state = SessionState()
+        self.state = SessionState(timings=timings)
         """The newest state; other threads may read it."""
 
     def subscribe(self, mailbox: Mailbox) -> None:
@@ -40,7 +49,7 @@ class SessionStore:
     def apply(self, event: SessionEvent) -> bool:
         """Reduce an event into the state, record and publish the change; return whether there was any."""
         before = self.state
-        self.state = state = reduce(before, event, Stamp(time.monotonic(), time.time()))
+        self.state = state = reduce(before, event, Stamp(self._clock.monotonic(), self._clock.wall()))
         if state is before:
             return False
         record(self._journal, before, state)
@@ -53,5 +62,5 @@ class SessionStore:
 
     def reset(self) -> None:
         """Start over with an empty session; the link's state stays."""
-        self.state = SessionState(link=self.state.link)
+        self.state = SessionState(link=self.state.link, timings=self.state.timings)
         self.post(SessionChanged(self._label, self.state))

@@ -17,6 +17,7 @@ from comfytui.service.notifications import ServiceFailed
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.service.supervisor import RESTART_PAUSES, run_forever, summary_of
 from comfytui.session.state import SessionState
+from comfytui.timings import DEFAULT, Timings
 
 if TYPE_CHECKING:
     from comfytui.comfy.client import ComfyClient
@@ -43,6 +44,7 @@ class ServiceThread:
         folder: Where the journal is kept; None: nothing outlives the process.
         fresh: Leave alone what the journal has of earlier runs.
         pauses: Seconds before a service that crashed starts again; the last one repeats.
+        timings: How long the service waits for what.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class ServiceThread:
         folder: Path | None = None,
         fresh: bool = False,
         pauses: tuple[float, ...] = RESTART_PAUSES,
+        timings: Timings = DEFAULT,
     ) -> None:
         self._server = server
+        self._timings = timings
         redactor_of(server)
         self._pauses = pauses
         self._client_id = client_id
@@ -94,7 +98,7 @@ class ServiceThread:
     @property
     def state(self) -> SessionState:
         """The newest state."""
-        return self._service.state if self._service else SessionState()
+        return self._service.state if self._service else SessionState(timings=self._timings.session)
 
     @property
     def is_durable(self) -> bool:
@@ -216,7 +220,9 @@ class ServiceThread:
         # Its libraries take as long to load as the screen does, so they are loaded here, beside the first paint.
         from comfytui.service.service import SessionService
 
-        service = SessionService(self._server, self._client_id, folder=self._folder, fresh=self._fresh)
+        service = SessionService(
+            self._server, self._client_id, folder=self._folder, fresh=self._fresh, timings=self._timings
+        )
         with self._lock:
             self._service = service
             for command in self._early_commands:

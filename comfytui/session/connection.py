@@ -23,17 +23,19 @@ from comfytui.session.events import (
     SocketSilent,
 )
 from comfytui.session.model import Link, LinkKind
+from comfytui.timings import DEFAULT
 
-LATE_SECONDS = 2.0
-"""Seconds that frames must be late before the delay is reported."""
 _KEPT_WHEN_CLOSED = frozenset({LinkKind.POLLING})
 """States that do not change when the socket closes."""
 _KEPT_WHEN_UNANSWERED = _KEPT_WHEN_CLOSED | {LinkKind.CONNECTING, LinkKind.BUSY}
 """States that do not change when a connection attempt times out: HTTP tells a busy server from one that is down."""
 
 
-def reduce_link(link: Link, event: LinkEvent, now: float) -> Link:
-    """Return the link after `event` at monotonic second `now`; the same object if nothing changed."""
+def reduce_link(link: Link, event: LinkEvent, now: float, late_after: float = DEFAULT.session.late_after) -> Link:
+    """Return the link after `event` at monotonic second `now`; the same object if nothing changed.
+
+    Frames that are late by `late_after` seconds or more are reported.
+    """
     if link.kind is LinkKind.OTHER_SERVER:
         return Link(LinkKind.CONNECTING, now) if isinstance(event, IdentityAccepted) else link
     match event:
@@ -53,7 +55,7 @@ def reduce_link(link: Link, event: LinkEvent, now: float) -> Link:
         case SocketRecovered() if link.socket_open:
             after = Link(LinkKind.LIVE, now, socket_open=True)
         case Lagging(seconds=seconds) if link.kind is LinkKind.LIVE:
-            after = replace(link, lag_seconds=max(1, int(seconds)) if seconds >= LATE_SECONDS else 0)
+            after = replace(link, lag_seconds=max(1, int(seconds)) if seconds >= late_after else 0)
         case IdentityMismatch(reason=reason):
             after = Link(LinkKind.OTHER_SERVER, now, reason=reason)
         case HttpSucceeded() | HttpFailed() | SocketSilent() | SocketRecovered() | Lagging() | IdentityAccepted():

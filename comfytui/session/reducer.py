@@ -145,7 +145,7 @@ def _with_client_ids(state: SessionState, client_ids: frozenset[str], held_elsew
 
 
 def _reduce_link_event(state: SessionState, event: LinkEvent, at: Stamp) -> SessionState:
-    link = reduce_link(state.link, event, at.monotonic)
+    link = reduce_link(state.link, event, at.monotonic, state.timings.late_after)
     client_ids = state.client_ids | {event.client_id} if isinstance(event, Connected) else state.client_ids
     run, unobserved_since = state.run, state.unobserved_since
     # Frames are lost while no socket is open, while it is orphaned, and also when it is replaced.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from comfytui.session.jobs.index import Jobs
 from comfytui.session.model import Batch, Job, Link, Phase, RunTimes, WorkloadKey
+from comfytui.timings import DEFAULT, SessionTimings
 
 if TYPE_CHECKING:
     from comfytui.comfy.protocol.capabilities import Capabilities
@@ -102,3 +103,5 @@ class SessionState:
     """What the server can do; None until that is known."""
     unobserved_since: float | None = -inf
     """The monotonic second since which nothing observes the server; None while something does."""
+    timings: SessionTimings = DEFAULT.session
+    """After how many seconds something counts as late; never changes."""

@@ -113,7 +113,9 @@ class ComfyApp(OneShotTimers, App[None]):
         """Start a service for a server and show its dashboard; `typed` is its name or address as the user typed it."""
         self._typed_server = typed
         self._stop_service()
-        self.service = service = ServiceThread(server, folder=self.options.journal, fresh=self.options.fresh)
+        self.service = service = ServiceThread(
+            server, folder=self.options.journal, fresh=self.options.fresh, timings=self.options.timings
+        )
         dashboard = Dashboard(service, self.options, self.size.width)
         self.shutdown_hooks[:] = [dashboard.flush_draft]
         self._show(dashboard)

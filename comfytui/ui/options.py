@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from comfytui.comfy.server import Server
+from comfytui.timings import DEFAULT, Timings
 from comfytui.ui.drafts import NO_DRAFTS, DraftFolder
 from comfytui.ui.themes import ThemeStore
 from comfytui.workflow.graph import Workflow
@@ -48,3 +49,4 @@ class Options:
     theme: ThemeStore = field(default_factory=ThemeStore)
     fresh: bool = False
     """Whether to start without the drafts and jobs of earlier times."""
+    timings: Timings = DEFAULT

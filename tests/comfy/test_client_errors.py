@@ -10,8 +10,8 @@ from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, TimedOut, Unauthorized, Unreachable
-from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
+from comfytui.timings import DEFAULT, HttpTimings
 from tests.faults.leak_check import count_connections
 from tests.stub_servers import EMPTY_QUEUE, PAGE, answering, everywhere, greeting_server, serving, unused_port
 from tests.waiting import eventually
@@ -29,13 +29,15 @@ CALLS: dict[str, Callable[[ComfyClient], Awaitable[object]]] = {
 }
 
 
-async def error_of(url: str, call: Callable[[ComfyClient], Awaitable[object]] = CALLS["queue"]) -> ComfyError:
+async def error_of(
+    url: str, call: Callable[[ComfyClient], Awaitable[object]] = CALLS["queue"], timings: HttpTimings = DEFAULT.http
+) -> ComfyError:
     """Return the error of a call with secrets in URL, headers and cookies; assert that it can be displayed."""
     server = Server.from_url(
         url.replace("://", "://me:s3cret@") + "/?token=s3cret",
         headers=[("X-API-Key", "s3cret"), ("Cookie", "a=s3cret")],
     )
-    async with ComfyClient(server) as client:
+    async with ComfyClient(server, timings) as client:
         with pytest.raises(ComfyError) as caught:
             await call(client)
     error = caught.value
@@ -130,9 +132,7 @@ async def test_a_broken_connection_leaves_the_outcome_open(response: bytes) -> N
 
 
 @pytest.mark.parametrize("silent_from", ["head", "body"])
-async def test_a_read_timeout_is_not_unreachable(monkeypatch: pytest.MonkeyPatch, silent_from: str) -> None:
-    monkeypatch.setattr(transport, "GET_READ_SECONDS", 0.05)
-
+async def test_a_read_timeout_is_not_unreachable(silent_from: str) -> None:
     async def hang(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         if silent_from == "body":
@@ -142,7 +142,7 @@ async def test_a_read_timeout_is_not_unreachable(monkeypatch: pytest.MonkeyPatch
         return response
 
     async with serving(everywhere(hang)) as url:
-        assert isinstance(await error_of(url), TimedOut)
+        assert isinstance(await error_of(url, timings=HttpTimings(get_read=0.05)), TimedOut)
 
 
 async def test_a_response_that_trickles_times_out() -> None:
@@ -224,8 +224,7 @@ async def test_a_cancelled_close_leaves_no_connection() -> None:
             await eventually(lambda: count_connections(url) == 0, "no connection")
 
 
-async def test_a_prompt_that_timed_out_is_not_delivered_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "POST_READ_SECONDS", 0.2)
+async def test_a_prompt_that_timed_out_is_not_delivered_later() -> None:
     graph = {"1": {"class_type": "Note", "inputs": {"text": "long " * 10**6}}}
 
     async def rest_of(reader: asyncio.StreamReader) -> bytes:
@@ -250,7 +249,7 @@ async def test_a_prompt_that_timed_out_is_not_delivered_later(monkeypatch: pytes
     timed_out = asyncio.Event()
     async with await asyncio.start_server(serve, "127.0.0.1", 0, limit=4096) as listener:
         url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-        async with ComfyClient(Server.from_url(url)) as client:
+        async with ComfyClient(Server.from_url(url), HttpTimings(post_read=0.2)) as client:
             with pytest.raises(TimedOut):
                 await client.submit(graph, prompt_id="p", client_id="me", tag={})
             assert started.is_set()

@@ -4,8 +4,9 @@ import asyncio
 import json
 import logging
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from comfytui.clock import Clock
 from comfytui.comfy.errors import (
     ComfyError,
     NotComfyUI,
@@ -26,9 +28,9 @@ from comfytui.comfy.errors import (
 )
 from comfytui.comfy.protocol.events import Event, PreviewImage, Status, Unknown
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket import connecting
 from comfytui.comfy.websocket.connection_events import Closed, ConnectionEvent, Opened, PingRestored, PingTimedOut
-from comfytui.comfy.websocket.event_stream import FIRST_DELAY, LONGEST_DELAY, Backoff, stream_events
+from comfytui.comfy.websocket.event_stream import Backoff, stream_events
+from comfytui.timings import DEFAULT
 from tests.stub_servers import greeting_server, serving, unused_port
 
 StreamEvent = Event | ConnectionEvent
@@ -49,16 +51,33 @@ async def close_at_once(connection: ServerConnection) -> None:
 
 
 async def collect(
-    url: str, until: Callable[[list[StreamEvent]], bool], **options: Any
+    url: str,
+    until: Callable[[list[StreamEvent]], bool],
+    figures: Mapping[str, float] | None = None,
+    **options: Any,
 ) -> tuple[list[StreamEvent], list[float]]:
-    """Return the events of a stream until a condition holds, and the delays between its connections."""
+    """Return the events of a stream until a condition holds, and the delays between its connections.
+
+    Args:
+        url: The server.
+        until: Whether the events so far are all that is wanted.
+        figures: Timings of the socket that differ from the program's.
+        options: Other arguments of `stream_events`.
+    """
     received: list[StreamEvent] = []
     delays: list[float] = []
 
     async def sleep(delay: float) -> None:
         delays.append(delay)
 
-    stream = stream_events(Server.from_url(url), "me", sleep=sleep, **{"backoff": Backoff(lambda: 1.0)} | options)
+    stream = stream_events(
+        Server.from_url(url),
+        "me",
+        timings=replace(DEFAULT.socket, **figures or {}),
+        clock=Clock(sleep=sleep),
+        jitter=lambda: 1.0,
+        **options,
+    )
     async with asyncio.timeout(20), aclosing(stream):
         async for event in stream:
             received.append(event)
@@ -152,16 +171,16 @@ async def test_a_stable_connection_resets_the_backoff() -> None:
             await connection.send(STATUS)
 
     async with websocket_server(handle) as url:
-        _, delays = await collect(url, until_closed(7), stable_after=0.0)
+        _, delays = await collect(url, until_closed(7), {"stable_after": 0.0})
     assert delays == [0.5, 1, 2, 0.5, 1, 2]
 
 
 def test_delays_have_full_jitter() -> None:
     for chance in (0.0, 0.3, 1.0):
-        backoff = Backoff(lambda chance=chance: chance)  # type: ignore[misc]
+        backoff = Backoff(jitter=lambda chance=chance: chance)  # type: ignore[misc]
         delays = [backoff.next() for _ in range(50)]
-        assert min(delays) >= FIRST_DELAY / 2
-        assert delays[-1] == max(FIRST_DELAY / 2, chance * LONGEST_DELAY)
+        assert min(delays) >= backoff.first / 2
+        assert delays[-1] == max(backoff.first / 2, chance * backoff.longest)
 
 
 async def test_a_broken_connection_is_reported_and_replaced() -> None:
@@ -219,8 +238,7 @@ async def test_pings_keep_a_silent_connection_and_detect_a_dead_one(
         received, _ = await collect(
             url,
             lambda received: received[-1] == last,
-            ping_interval=0.02,
-            ping_timeout=0.1,
+            {"ping_interval": 0.02, "ping_timeout": 0.1},
             keep_unanswered=keep_unanswered,
         )
     assert received == [Opened(), last]
@@ -248,8 +266,7 @@ async def test_a_connection_to_a_busy_server_is_kept_and_still_receives() -> Non
         received, _ = await collect(
             url,
             lambda received: received[-1] == Status(1, "me"),
-            ping_interval=0.02,
-            ping_timeout=0.05,
+            {"ping_interval": 0.02, "ping_timeout": 0.05},
             keep_unanswered=keep_unanswered,
         )
     assert received[:2] == [Opened(), PingTimedOut()]
@@ -275,8 +292,7 @@ async def test_answered_pings_are_reported_without_any_frame() -> None:
         received, _ = await collect(
             url,
             lambda received: PingRestored() in received,
-            ping_interval=0.02,
-            ping_timeout=0.05,
+            {"ping_interval": 0.02, "ping_timeout": 0.05},
             keep_unanswered=keep_unanswered,
         )
     assert received == [Opened(), PingTimedOut(), PingRestored()]
@@ -340,14 +356,12 @@ async def test_another_protocol_is_not_comfyui() -> None:
             await collect(url, until_closed(1))
 
 
-async def test_a_handshake_timeout_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "OPEN_SECONDS", 0.05)
-
+async def test_a_handshake_timeout_is_retried() -> None:
     async def hang(*_: object) -> None:
         await asyncio.sleep(60)
 
     async with websocket_server(close_at_once, process_request=hang, open_timeout=0.5) as url:
-        closed = await first_closed(url)
+        closed = await first_closed(url, figures={"open": 0.05})
     assert isinstance(closed.error, TimedOut)
 
 

@@ -1,15 +1,16 @@
 """Pongs that queue up behind frames measure their lag; a blocked or idle server has none."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from comfytui.comfy.websocket import lag
+from comfytui.clock import Clock
 from comfytui.comfy.websocket.lag import LagMeter, measure_lag
+from comfytui.timings import SocketTimings
 from tests.waiting import eventually
 
 
@@ -25,13 +26,14 @@ class FakeConnection:
 
 
 @asynccontextmanager
-async def meter(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[LagMeter, FakeConnection, list[float]]]:
+async def meter(
+    report_interval: float = 0.01, now: Callable[[], float] = time.monotonic
+) -> AsyncIterator[tuple[LagMeter, FakeConnection, list[float]]]:
     """Yield a meter of a connection that received a frame, the connection, and the reports."""
-    monkeypatch.setattr(lag, "REPORT_EVERY", 0.01)
-    monkeypatch.setattr(lag, "PING_EVERY", 0.01)
+    timings = SocketTimings(lag_ping_pause=0.01, lag_report_interval=report_interval)
     connection: Any = FakeConnection()
     reports: list[float] = []
-    async with measure_lag(connection, reports.append) as it:
+    async with measure_lag(connection, reports.append, timings, Clock(now)) as it:
         it.frame_received()
         await eventually(lambda: connection.pings, "a ping")
         yield it, connection, reports
@@ -74,8 +76,8 @@ async def answer_ping(connection: Any, seconds: float) -> None:
     await eventually(lambda: len(connection.pings) > pings, "another ping")
 
 
-async def test_an_unanswered_ping_while_frames_arrive_reports_lag(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with meter(monkeypatch) as (it, connection, reports):
+async def test_an_unanswered_ping_while_frames_arrive_reports_lag() -> None:
+    async with meter() as (it, connection, reports):
         async with continuous_frames(it):
             await eventually(lambda: len(reports) > 3, "reports")
             assert reports == sorted(reports)
@@ -89,9 +91,8 @@ async def test_an_unanswered_ping_while_frames_arrive_reports_lag(monkeypatch: p
         await eventually(lambda: reports[-1] <= 0.001, "the end of the backlog")
 
 
-async def test_a_single_late_pong_reports_no_lag(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with meter(monkeypatch) as (it, connection, reports):
-        monkeypatch.setattr(lag, "REPORT_EVERY", 60.0)
+async def test_a_single_late_pong_reports_no_lag() -> None:
+    async with meter(report_interval=60.0) as (it, connection, reports):
         await answer_ping(connection, 0.001)
         for seconds in (7.0, 0.001, 7.0, 0.001):
             it.frame_received()
@@ -103,10 +104,8 @@ async def test_a_single_late_pong_reports_no_lag(monkeypatch: pytest.MonkeyPatch
         assert reports[-1] == 7.0
 
 
-async def test_late_pongs_without_frames_report_no_lag(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async with meter(monkeypatch) as (_, connection, reports):
+async def test_late_pongs_without_frames_report_no_lag() -> None:
+    async with meter() as (_, connection, reports):
         for _ in range(3):
             await answer_ping(connection, 7.0)
         assert set(reports) == {0.0}
@@ -116,8 +115,7 @@ async def test_silence_after_frames_reports_no_lag(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 1.0
-    monkeypatch.setattr(lag, "time", SimpleNamespace(monotonic=lambda: now))
-    async with meter(monkeypatch) as (it, _, reports):
+    async with meter(now=lambda: now) as (it, _, reports):
         now = 1.005
         it.frame_received()
         now = 8.0
@@ -128,14 +126,15 @@ async def test_silence_after_frames_reports_no_lag(
 
 async def test_an_unanswered_ping_without_frames_reports_no_lag(monkeypatch: pytest.MonkeyPatch) -> None:
     waits = recorded_waits(monkeypatch)
-    async with meter(monkeypatch) as (_, _, reports):
+    async with meter() as (_, _, reports):
         await eventually(lambda: len(waits) > 5, "some waits")
         assert not reports
 
 
-async def test_an_idle_connection_is_not_pinged(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with meter(monkeypatch) as (it, connection, reports):
-        monkeypatch.setattr(lag, "IDLE_AFTER", 0.0)
+async def test_an_idle_connection_is_not_pinged() -> None:
+    now = 1.0
+    async with meter(now=lambda: now) as (it, connection, reports):
+        now += SocketTimings().lag_idle_after + 1
         connection.pings[0].set_result(0.001)
         await eventually(lambda: reports, "the report")
         await eventually(lambda: not it._has_frames.is_set(), "rest")

@@ -14,9 +14,9 @@ from aiohttp import web
 from comfytui.comfy.address import BadServer
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Unreachable
-from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.connection_events import Closed, Opened
+from comfytui.timings import HttpTimings
 from tests.comfy.auth_servers import first_event
 from tests.faults.leak_check import count_connections
 from tests.waiting import eventually
@@ -106,18 +106,24 @@ def test_an_encrypted_key_is_reported_without_a_prompt(tmp_path: Path) -> None:
         Server.from_url("https://box", cert=pem)
 
 
-async def test_a_cancelled_tls_handshake_leaves_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "CONNECT_SECONDS", 0.05)
-    async with silent_server() as (url, accepted), ComfyClient(Server.from_url(url, insecure=True)) as client:
-        with pytest.raises(ComfyError):
-            await client.queue_count()
+async def test_a_cancelled_tls_handshake_leaves_no_connection() -> None:
+    async with silent_server() as (url, accepted):
+        server = Server.from_url(url, insecure=True)
+        async with ComfyClient(server, HttpTimings(connect=0.05)) as client:
+            with pytest.raises(ComfyError):
+                await client.queue_count()
+            await check_cancelled_handshake_leaves_nothing(server, accepted)
+
+
+async def check_cancelled_handshake_leaves_nothing(server: Server, accepted: list[asyncio.StreamWriter]) -> None:
+    """Cancel a request in the middle of its handshake, and check that no connection is left."""
+    async with ComfyClient(server, HttpTimings(connect=60.0)) as client:
         cancelled = asyncio.create_task(client.queue_count())
         before = len(accepted)
-        monkeypatch.setattr(transport, "CONNECT_SECONDS", 60.0)
         await eventually(lambda: len(accepted) > before, "the connection")
         cancelled.cancel()
         await asyncio.wait([cancelled])
-        await eventually(lambda: count_connections(url) == 0, "no connection")
+        await eventually(lambda: count_connections(server.base) == 0, "no connection")
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.fast_timings import use_fast_timings
 from tests.faults.leak_check import assert_none_leaked, open_resources
 
 
@@ -14,9 +13,3 @@ def no_leaks() -> Iterator[None]:
     before = open_resources()
     yield
     assert_none_leaked(before)
-
-
-@pytest.fixture
-def fast_timings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Speed up the application's timings."""
-    use_fast_timings(monkeypatch)

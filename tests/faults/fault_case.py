@@ -15,8 +15,10 @@ from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
 from comfytui.sim.faults.fault_types import ResponseFault
 from comfytui.sim.server import SimServer
+from comfytui.timings import Timings
 from tests.faults.leak_check import count_connections, count_tasks, leaked_connections, leaked_tasks
 from tests.faults.proxy import Proxy, proxy_to
+from tests.timings import FAST
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
 
@@ -142,12 +144,14 @@ class Outcome:
 
 
 @asynccontextmanager
-async def fault_case(config: SimConfig = CONFIG, clock: Clock | None = None) -> AsyncIterator[FaultCase]:
+async def fault_case(
+    config: SimConfig = CONFIG, clock: Clock | None = None, timings: Timings = FAST
+) -> AsyncIterator[FaultCase]:
     """Start a server, a proxy in front of it, and a service that is connected through it."""
     async with (
         SimServer(config, clock=clock) as sim,
         proxy_to(sim.url) as proxy,
-        watching(Server.from_url(proxy.url)) as watcher,
+        watching(Server.from_url(proxy.url), timings=timings) as watcher,
     ):
         await watcher.live()
         yield FaultCase(sim, proxy, watcher)

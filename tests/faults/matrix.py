@@ -11,11 +11,8 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-import pytest
-
 from tests.faults import frame_faults  # noqa: F401 - adds its faults to the catalogue
 from tests.faults.catalogue import FAULTS
-from tests.faults.fast_timings import use_fast_timings
 from tests.faults.fault_case import MOMENTS, Outcome, run_case
 from tests.faults.leak_check import assert_none_leaked, open_resources
 from tests.late_accepts import close_late_accepts
@@ -40,9 +37,7 @@ def results_of(names: Sequence[str]) -> Results:
 
 def undisturbed() -> Outcome:
     """Return the outcome without any fault."""
-    with pytest.MonkeyPatch.context() as patch:
-        use_fast_timings(patch)
-        return asyncio.run(run_case(None, "mid-step"))
+    return asyncio.run(run_case(None, "mid-step"))
 
 
 def _share(cells: Sequence[Cell]) -> Results:
@@ -53,11 +48,9 @@ def _share(cells: Sequence[Cell]) -> Results:
     ignored: list[str] = []
     sys.unraisablehook = lambda fault: ignored.append(f"{fault.exc_value!r} in {fault.object!r}")
     threading.excepthook = lambda fault: ignored.append(f"{fault.exc_value!r} in {fault.thread!r}")
-    with pytest.MonkeyPatch.context() as patch:
-        use_fast_timings(patch)
-        before = open_resources()
-        results = asyncio.run(_run(cells))
-        assert_none_leaked(before)
+    before = open_resources()
+    results = asyncio.run(_run(cells))
+    assert_none_leaked(before)
     gc.collect()
     assert not ignored, ignored
     return results

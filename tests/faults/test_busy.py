@@ -4,19 +4,16 @@ import time
 
 import pytest
 
-from comfytui.comfy.http import transport
 from comfytui.comfy.server import Server
 from comfytui.session.model import JobStatus, LinkKind
-from comfytui.session.runs import stall
 from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.fault_case import MODEL, FaultCase, fault_case
 from tests.faults.proxy import proxy_to
+from tests.timings import FAST, timings
 from tests.waiting import eventually
 from tests.watcher import watching
-
-pytestmark = pytest.mark.usefixtures("fast_timings")
 
 SLOW = SimConfig(steps_per_second=20, load_seconds=0)
 LONG_LOAD = SimConfig(steps_per_second=20, load_seconds=4)
@@ -32,11 +29,8 @@ async def test_a_long_load_within_its_limit_is_no_silence() -> None:
         assert sockets.hits == 0
 
 
-async def test_a_load_longer_than_its_limit_is_a_stall_while_memory_changes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(stall, "LOAD_STALL_SECONDS", 0.8)
-    async with fault_case(LONG_LOAD) as case:
+async def test_a_load_longer_than_its_limit_is_a_stall_while_memory_changes() -> None:
+    async with fault_case(LONG_LOAD, timings=timings(FAST, session={"load_stall": 0.8})) as case:
         sockets = case.count_requests("/ws")
         batch = await case.watcher.submit(1, model=BIG_MODEL)
         await eventually(lambda: stalled(case), "a stall")
@@ -121,11 +115,11 @@ async def test_whenever_a_blocked_loop_wakes_up_its_socket_is_kept_and_receives_
         assert sockets.hits == 0
 
 
-async def test_a_server_busy_from_the_start_is_shown_as_busy_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "CONNECT_SECONDS", 30.0)  # A blocked loop still accepts connections.
+async def test_a_server_busy_from_the_start_is_shown_as_busy_only() -> None:
+    patient = timings(FAST, http={"connect": 30.0})  # A blocked loop still accepts connections.
     async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy:
         sim.faults.block_loop()
-        async with watching(Server.from_url(proxy.url)) as watcher:
+        async with watching(Server.from_url(proxy.url), timings=patient) as watcher:
             await eventually(lambda: watcher.state.link.kind is LinkKind.BUSY, "busy")
             tried = proxy.accepted
             await eventually(lambda: proxy.accepted >= tried + 8, "some more tries")

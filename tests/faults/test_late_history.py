@@ -2,14 +2,10 @@
 
 from typing import Any
 
-import pytest
-
 from comfytui.session.model import JobStatus
 from tests.faults.fault_case import MODEL, FaultCase
 from tests.faults.test_polling import polling
 from tests.waiting import eventually
-
-pytestmark = pytest.mark.usefixtures("fast_timings")
 
 SUCCEEDED, LOST = JobStatus.SUCCEEDED, JobStatus.LOST
 

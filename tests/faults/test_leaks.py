@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket import event_stream
-from comfytui.service.connection import poll_schedule
 from comfytui.session.model import LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -14,6 +12,7 @@ from tests.bench import many_frames
 from tests.bench.rounds import FULL
 from tests.faults.fault_case import FaultCase, fault_case
 from tests.faults.leak_check import count_connections, count_tasks, leaked_connections, leaked_tasks
+from tests.timings import FAST, timings
 from tests.waiting import eventually
 from tests.watcher import watching
 
@@ -21,14 +20,8 @@ CYCLES = 1_000
 WARM = 30
 """Cycles until all caches and pools are filled."""
 CALM = SimConfig(steps_per_second=0, load_seconds=0)
-
-
-@pytest.fixture
-def at_once(fast_timings: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reconnect without a pause."""
-    monkeypatch.setattr(event_stream, "FIRST_DELAY", 0.0)
-    monkeypatch.setattr(event_stream, "LONGEST_DELAY", 0.0)
-    monkeypatch.setattr(poll_schedule, "REST_FACTOR", 0)
+AT_ONCE = timings(FAST, socket={"first_delay": 0.0, "longest_delay": 0.0}, poll={"rest_factor": 0})
+"""Reconnects without a pause."""
 
 
 async def closed_by_the_server(case: FaultCase, times: int) -> None:
@@ -55,11 +48,10 @@ async def renewed_by_the_user(case: FaultCase, times: int) -> None:
     sockets.end()
 
 
-@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("cycle", [closed_by_the_server, reset_by_the_server])
 async def test_a_thousand_connections_leave_nothing(cycle: object) -> None:
     assert callable(cycle)
-    async with fault_case(CALM) as case:
+    async with fault_case(CALM, timings=AT_ONCE) as case:
         await cycle(case, WARM)
         await calm(case)
         tasks = await count_tasks(case.watcher.service)
@@ -67,9 +59,8 @@ async def test_a_thousand_connections_leave_nothing(cycle: object) -> None:
         await nothing_more(case, tasks)
 
 
-@pytest.mark.usefixtures("at_once")
 async def test_renewals_leave_nothing() -> None:
-    async with fault_case(CALM) as case:
+    async with fault_case(CALM, timings=AT_ONCE) as case:
         await renewed_by_the_user(case, WARM)
         await calm(case)
         tasks = await count_tasks(case.watcher.service)
@@ -92,11 +83,10 @@ async def nothing_more(case: FaultCase, tasks: int) -> None:
     assert await leaked_connections(case.proxy.url) == 0
 
 
-@pytest.mark.usefixtures("fast_timings")
 async def test_a_stopped_service_leaves_nothing() -> None:
     async with SimServer(CALM) as sim:
         for _ in range(25):
-            async with watching(Server.from_url(sim.url)) as watcher:
+            async with watching(Server.from_url(sim.url), timings=FAST) as watcher:
                 await watcher.live()
             assert count_connections(sim.url) == 0
 

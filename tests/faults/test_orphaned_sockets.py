@@ -2,18 +2,14 @@
 
 import time
 
-import pytest
-
 from comfytui.service.connection.watchdog import MAX_RENEWALS
 from comfytui.session.model import JobStatus, LinkKind
-from comfytui.session.runs import run, stall
 from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
 from tests.faults.fault_case import MODEL, FaultCase, fault_case
 from tests.sim.gate import Gate
+from tests.timings import FAST, timings
 from tests.waiting import eventually
-
-pytestmark = pytest.mark.usefixtures("fast_timings")
 
 SLOW = SimConfig(steps_per_second=20, load_seconds=0)
 FOREVER = 2_000
@@ -59,11 +55,10 @@ async def test_each_orphaned_socket_has_its_own_renewals() -> None:
         assert sockets.hits == 3
 
 
-async def test_each_job_has_its_own_renewals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "MIN_STALL_SECONDS", 0.2)
-    monkeypatch.setattr(stall, "MEMORY_STILL_SECONDS", 0.1)
+async def test_each_job_has_its_own_renewals() -> None:
+    impatient = timings(FAST, session={"min_stall": 0.2, "memory_still": 0.1})
     gate = Gate()
-    async with fault_case(SimConfig(load_seconds=0), gate) as case:
+    async with fault_case(SimConfig(load_seconds=0), gate, impatient) as case:
         sockets = case.count_requests("/ws")
         case.sim.faults.drop(lambda event, _: event != "status")
         gate.let_start()
@@ -77,11 +72,8 @@ async def test_each_job_has_its_own_renewals(monkeypatch: pytest.MonkeyPatch) ->
         await eventually(lambda: sockets.hits > used_up, "a renewal of its own")
 
 
-async def test_an_orphaned_socket_is_noticed_by_what_ended_without_frames_though_the_memory_moves(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(stall, "MEMORY_STILL_SECONDS", 1e9)
-    async with fault_case(SLOW) as case:
+async def test_an_orphaned_socket_is_noticed_by_what_ended_without_frames_though_the_memory_moves() -> None:
+    async with fault_case(SLOW, timings=timings(FAST, session={"memory_still": 1e9})) as case:
         batch = await case.watcher.submit(2, model=MODEL, steps=50)
         await eventually(lambda: case.state.run and case.state.run.step > 1, "a step")
         case.sim.sockets.orphan(case.client_id)

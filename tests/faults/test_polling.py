@@ -7,29 +7,30 @@ import pytest
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service.connection import socket_task
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.progress import Stage
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from comfytui.timings import Timings
 from tests.faults.fault_case import MODEL, FaultCase
 from tests.faults.proxy import proxy_to
+from tests.timings import FAST, timings
 from tests.waiting import eventually
 from tests.watcher import small_batch, watching
-
-pytestmark = pytest.mark.usefixtures("fast_timings")
 
 SLOW = SimConfig(steps_per_second=20, load_seconds=0)
 SUCCEEDED = JobStatus.SUCCEEDED
 LONG_QUEUE = 300
+NO_MORE_TRIES = timings(FAST, connection={"given_up_pause": 1e6})
+"""A socket that was given up is not retried, since each retry is followed by a poll."""
 
 
 @asynccontextmanager
-async def polling(config: SimConfig = SLOW) -> AsyncIterator[FaultCase]:
+async def polling(config: SimConfig = SLOW, timings: Timings = FAST) -> AsyncIterator[FaultCase]:
     """Start a service behind a proxy that strips upgrades from the start."""
     async with SimServer(config) as sim, proxy_to(sim.url) as proxy:
         proxy.strip_upgrades()
-        async with watching(Server.from_url(proxy.url)) as watcher:
+        async with watching(Server.from_url(proxy.url), timings=timings) as watcher:
             await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "polling")
             yield FaultCase(sim, proxy, watcher)
 
@@ -95,16 +96,9 @@ async def run_for_other_client(case: FaultCase) -> list[str]:
     return [case.sim.queue.running[1]]
 
 
-@pytest.fixture
-def no_more_tries(fast_timings: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not retry a socket that was given up, since each retry is followed by a poll."""
-    monkeypatch.setattr(socket_task, "GIVEN_UP_PAUSE", 1e6)
-
-
-@pytest.mark.usefixtures("no_more_tries")
 async def test_a_long_queue_is_read_only_when_it_changed() -> None:
     slow = SimConfig(steps_per_second=2, load_seconds=0)
-    async with polling(slow) as case:
+    async with polling(slow, NO_MORE_TRIES) as case:
         await submit_as_other_client(case, LONG_QUEUE, steps=1_000)
         batch = await case.watcher.submit(2, model=MODEL)
         await eventually(lambda: len(case.state.jobs) == LONG_QUEUE + 2, "the whole queue")
@@ -121,17 +115,15 @@ async def test_a_long_queue_is_read_only_when_it_changed() -> None:
         assert count.hits < 60
 
 
-@pytest.mark.usefixtures("no_more_tries")
 async def test_nothing_is_read_again_while_nothing_runs() -> None:
-    async with polling() as case:
+    async with polling(timings=NO_MORE_TRIES) as case:
         queue, count = case.count_requests("/queue"), case.count_requests("/prompt")
         await eventually(lambda: count.hits >= 6, "six polls")
         assert queue.hits == 0
 
 
-@pytest.mark.usefixtures("no_more_tries")
 async def test_a_server_that_answers_again_is_busy_no_more_though_there_is_nothing_new() -> None:
-    async with polling() as case:
+    async with polling(timings=NO_MORE_TRIES) as case:
         with case.sim.faults.hold_responses(method="GET"):
             await case.link_was(LinkKind.BUSY)
         await eventually(lambda: case.state.link.kind is LinkKind.POLLING, "a response")

@@ -9,19 +9,16 @@ import pytest
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.presentation.notification_text import lost_jobs_message
-from comfytui.service.connection import poll_schedule
 from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus, LinkKind
-from comfytui.session.runs import run
 from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.server import SimServer
 from tests.faults.fault_case import MODEL, FaultCase, fault_case
 from tests.sim.gate import Gate
+from tests.timings import FAST, timings
 from tests.waiting import eventually
 from tests.watcher import Watcher
-
-pytestmark = pytest.mark.usefixtures("fast_timings")
 
 CONFIG = SimConfig(steps_per_second=20, load_seconds=0.1)
 OTHER_CARD = replace(CONFIG, card="NVIDIA A100", vram_gib=80)
@@ -103,13 +100,9 @@ async def test_a_job_that_ended_while_the_link_was_down_may_have_finished() -> N
         assert (job.status, job.note) == (LOST, MAY_HAVE_FINISHED)
 
 
-async def test_jobs_that_another_client_clears_are_lost_and_can_be_resent(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(poll_schedule, "LIVE_BUSY", 1e6)
-    monkeypatch.setattr(run, "MIN_STALL_SECONDS", 1e6)
+async def test_jobs_that_another_client_clears_are_lost_and_can_be_resent() -> None:
     gate = Gate()
-    async with fault_case(CONFIG, gate) as case:
+    async with fault_case(CONFIG, gate, timings(FAST, poll={"live_busy": 1e6}, session={"min_stall": 1e6})) as case:
         batch = await case.watcher.submit(3, model=MODEL)
         await gate.let_steps(1)
         await eventually(lambda: case.state.run and case.state.run.step and case.state.queue_remaining == 3, "a step")

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from comfytui.comfy.server import Server
-from comfytui.service.submission import outbox
 from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
 from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
@@ -17,14 +16,14 @@ from comfytui.sim.server import SimServer
 from tests.faults.proxied_connection import Direction
 from tests.faults.proxy import Proxy, proxy_to
 from tests.sim.gate import Gate
+from tests.timings import FAST, timings
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
-
-pytestmark = pytest.mark.usefixtures("fast_timings")
 
 CONFIG = SimConfig(steps_per_second=0, load_seconds=0)
 MODEL = CONFIG.checkpoints[0]
 LOST, SUCCEEDED = JobStatus.LOST, JobStatus.SUCCEEDED
+IMPATIENT = timings(FAST, submission={"arrival": 0.5})
 
 Phase = Callable[[SimServer, Gate], Awaitable[object]]
 
@@ -92,7 +91,7 @@ async def unanswered(
             proxy.reset_connections()
             await gate.let_all()
 
-        async with watching(server, folder=folder) as watcher:
+        async with watching(server, folder=folder, timings=IMPATIENT) as watcher:
             await watcher.live()
             posts = sim.faults.delay(0.0, "/prompt", method="POST")
             sim.submissions = LosingSubmissions(sim, proxy, processed=processed)  # type: ignore[assignment]
@@ -106,7 +105,7 @@ async def unanswered(
                 yield sim, watcher, batch
                 return
         await restore()
-        async with watching(server, folder=folder) as watcher:
+        async with watching(server, folder=folder, timings=IMPATIENT) as watcher:
             await eventually(lambda: batch.id in watcher.state.batches, "the earlier batch")
             yield sim, watcher, batch
 
@@ -129,9 +128,8 @@ async def fate_of(folder: Path, phase: Phase, *, killed: bool) -> tuple[tuple[Jo
 
 @pytest.mark.parametrize("killed", [False, True], ids=["client goes on", "client killed as well"])
 async def test_a_sent_prompt_is_found_by_its_image_or_lost_and_never_resent_unasked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
+    tmp_path: Path, killed: bool
 ) -> None:
-    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.5)
     fates = await asyncio.gather(*(fate_of(tmp_path, phase, killed=killed) for phase in PHASES))
     lost, found = ((LOST, MAY_HAVE_FINISHED, 0), 1), ((SUCCEEDED, "", 1), 1)
     assert dict(zip(PHASES, fates, strict=True)) == {waiting: lost, loading: lost, sampling: lost, saved: found}
@@ -139,9 +137,8 @@ async def test_a_sent_prompt_is_found_by_its_image_or_lost_and_never_resent_unas
 
 @pytest.mark.parametrize("killed", [False, True], ids=["client goes on", "client killed as well"])
 async def test_a_prompt_that_never_arrived_is_resent_unasked_only_to_a_server_that_was_not_restarted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
+    tmp_path: Path, killed: bool
 ) -> None:
-    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.5)
 
     async def outcome(restarts: bool) -> tuple[JobStatus, int]:
         folder = tmp_path / str(restarts)

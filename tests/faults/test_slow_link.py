@@ -2,19 +2,14 @@
 
 import time
 
-import pytest
-
-from comfytui.service.connection import poll_schedule
-from comfytui.session import connection
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
 from tests.faults.fault_case import MODEL, FaultCase, fault_case
+from tests.timings import FAST, timings
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("fast_timings")
-
-FAST = SimConfig(steps_per_second=50, load_seconds=0.1, preview_size=256)
+QUICK = SimConfig(steps_per_second=50, load_seconds=0.1, preview_size=256)
 SLOW = 60_000
 """Bytes per second; the previews alone would need many times as much."""
 
@@ -24,7 +19,7 @@ def asked_previews(case: FaultCase) -> list[str]:
 
 
 async def test_ended_jobs_are_shown_as_ended_while_frames_are_late_and_previews_are_no_longer_requested() -> None:
-    async with fault_case(FAST) as case:
+    async with fault_case(QUICK) as case:
         watcher = case.watcher
         case.proxy.throttle(SLOW)
         first = await watcher.submit(2, previews=True, model=MODEL, steps=40, width=256, height=256)
@@ -43,10 +38,9 @@ async def test_ended_jobs_are_shown_as_ended_while_frames_are_late_and_previews_
         assert asked_previews(case) == ["auto", "auto", "none", "auto"]
 
 
-async def test_a_link_that_keeps_up_causes_no_further_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "LATE_SECONDS", 10.0)
-    monkeypatch.setattr(poll_schedule, "LIVE_BUSY", 1e6)
-    async with fault_case(FAST) as case:
+async def test_a_link_that_keeps_up_causes_no_further_requests() -> None:
+    unhurried = timings(FAST, session={"late_after": 10.0}, poll={"live_busy": 1e6})
+    async with fault_case(QUICK, timings=unhurried) as case:
         batch = await case.watcher.submit(1, previews=True, model=MODEL, steps=40, width=256, height=256)
         await eventually(lambda: case.state.run and case.state.run.step > 1, "its steps")
         counts, queues = case.count_requests("/prompt"), case.count_requests("/queue")

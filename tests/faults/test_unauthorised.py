@@ -6,13 +6,12 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from comfytui.service.connection import manager, socket_task
+from comfytui.service.connection import manager
 from comfytui.session.model import JobStatus, LinkKind
 from tests.faults.fault_case import MODEL, FaultCase, fault_case
 from tests.faults.test_polling import polling
+from tests.timings import FAST, timings
 from tests.waiting import eventually
-
-pytestmark = pytest.mark.usefixtures("fast_timings")
 
 
 async def test_an_expired_login_stops_the_sending_until_the_user_tries_again() -> None:
@@ -33,9 +32,8 @@ async def test_an_expired_login_stops_the_sending_until_the_user_tries_again() -
 
 
 @pytest.fixture
-def tries(fast_timings: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record each time that a prompt is checked for sending: a clock that ticks while a prompt waits."""
-    monkeypatch.setattr(socket_task, "GIVEN_UP_PAUSE", 0.2)
     tries: list[str] = []
     sendable = manager.ConnectionManager.sendable
 
@@ -54,9 +52,9 @@ async def ticks(tries: list[str], count: int) -> None:
 
 @pytest.mark.parametrize(("reached", "status"), [(fault_case, 401), (polling, 403)], ids=["with sockets", "without"])
 async def test_a_server_that_rejects_the_credentials_gets_no_requests_until_the_user_tries_again(
-    reached: Callable[[], AbstractAsyncContextManager[FaultCase]], status: int, tries: list[str]
+    reached: Callable[..., AbstractAsyncContextManager[FaultCase]], status: int, tries: list[str]
 ) -> None:
-    async with reached() as case:
+    async with reached(timings=timings(FAST, connection={"given_up_pause": 0.2})) as case:
         refused = case.sim.faults.fail(status)
         case.proxy.reset_connections()
         batch = await case.watcher.submit(1, model=MODEL)

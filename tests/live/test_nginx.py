@@ -16,6 +16,7 @@ from comfytui.comfy.websocket.event_stream import stream_events
 from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from comfytui.timings import SocketTimings
 from comfytui.ui.screens.login import authorization
 from tests.comfy.test_tls import OPENSSL, make_pem
 from tests.live.nginx import NGINX, Nginx, nginx_before
@@ -133,7 +134,7 @@ async def test_without_upgrades_the_whole_batch_works_over_http(sim: SimServer, 
 
 async def until_closed(server: Server, client_id: str) -> None:
     """Read an idle socket without pings until it is closed."""
-    async with aclosing(stream_events(server, client_id, ping_interval=600)) as stream:
+    async with aclosing(stream_events(server, client_id, timings=SocketTimings(ping_interval=600))) as stream:
         assert await anext(stream) == Opened()
         async for event in stream:
             if isinstance(event, Closed):

@@ -7,8 +7,6 @@ import pytest
 from aiohttp import web
 
 from comfytui.comfy.server import Server
-from comfytui.service.connection import manager
-from comfytui.service.submission import outbox
 from comfytui.service.submission.cancel import cancel_all
 from comfytui.session.events import QueuedPrompt, QueueSnapshot
 from comfytui.session.model import Batch, JobStatus, LinkKind
@@ -18,18 +16,15 @@ from tests.service.resuming import statuses
 from tests.service.test_outbox import ScriptedServer, outbox_harness
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate
+from tests.timings import timings
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
 
 CANCELLED = JobStatus.CANCELLED
 
 
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Search for unconfirmed prompts at short intervals, and not for long."""
-    monkeypatch.setattr(manager, "READY_SECONDS", 0.05)
-    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
-    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
+SHORT_PAUSES = timings(connection={"ready": 0.05}, submission={"retry_pause": 0.05, "arrival": 0.1})
+"""Searches for unconfirmed prompts at short intervals, and not for long."""
 
 
 @asynccontextmanager
@@ -38,7 +33,7 @@ async def paused_server() -> AsyncIterator[tuple[SimServer, Proxy, Watcher]]:
     async with (
         SimServer(QUICK, clock=Gate()) as sim,
         proxy_to(sim.url) as proxy,
-        watching(Server.from_url(proxy.url)) as watcher,
+        watching(Server.from_url(proxy.url), timings=SHORT_PAUSES) as watcher,
     ):
         await watcher.live()
         yield sim, proxy, watcher
@@ -64,8 +59,7 @@ async def test_an_unconfirmed_prompt_is_cancelled_whichever_poll_finds_it(
 ) -> None:
     server = ScriptedServer()
     monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
-    async with outbox_harness(server, monkeypatch) as it:
-        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 30.0)
+    async with outbox_harness(server, arrival=30.0) as it:
         batch = it.order(3)
         first, batch_tag = batch.prompt_ids[0], it.state.jobs[batch.prompt_ids[0]].batch_tag
         await eventually(lambda: it.outbox.undelivered.is_unconfirmed(first), "the loss")
@@ -86,8 +80,7 @@ async def test_a_prompt_that_was_found_and_cancelled_meanwhile_blocks_no_other(m
     monkeypatch.setattr(
         server, "answer", lambda body: web.Response(status=504) if len(server.posts) == 1 else fine(body)
     )
-    async with outbox_harness(server, monkeypatch) as it:
-        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 1e9)
+    async with outbox_harness(server, arrival=1e9) as it:
         batch, later = it.order(1), it.order(1)
         (first,) = batch.prompt_ids
         await eventually(lambda: it.outbox.undelivered.is_unconfirmed(first), "the loss")

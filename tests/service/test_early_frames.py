@@ -8,7 +8,6 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.protocol.events import Event, PreviewImage, Status
 from comfytui.comfy.protocol.models import SystemStats
 from comfytui.comfy.server import Server
-from comfytui.service.connection import early_frames
 from comfytui.service.connection.early_frames import MAX_HELD_FRAMES, EarlyFrames
 from comfytui.service.connection.identity import IdentityCheck, server_fingerprint
 from comfytui.service.connection.manager import ConnectionManager
@@ -23,11 +22,15 @@ KNOWN = SystemStats("0.33.0", 2**36, 2**35, ())
 class Sockets:
     """An identity check, the frames held back by it, and the frames that were delivered."""
 
-    def __init__(self) -> None:
+    def __init__(self, verify_seconds: float = 2.0) -> None:
         self.identity = IdentityCheck(lambda _: None, lambda _: None, lambda: None, self._release)
         self.identity.fingerprint = server_fingerprint(KNOWN)
         self.received: list[tuple[str, Event]] = []
-        self.held = EarlyFrames(self.identity, lambda client_id, frame: self.received.append((client_id, frame)))
+        self.held = EarlyFrames(self.identity, self._receive, verify_seconds)
+        self.held.opened("id")
+
+    def _receive(self, client_id: str, frame: Event) -> None:
+        self.received.append((client_id, frame))
 
     def _release(self) -> None:
         self.held.release()
@@ -39,9 +42,7 @@ class Sockets:
 
 @pytest.fixture
 def sockets() -> Sockets:
-    it = Sockets()
-    it.held.opened("id")
-    return it
+    return Sockets()
 
 
 def test_frames_wait_for_the_verification_and_are_delivered_in_order(sockets: Sockets) -> None:
@@ -67,10 +68,8 @@ def test_previews_are_not_held_but_do_not_count_either(sockets: Sockets) -> None
     assert not sockets.held.hold("id", PreviewImage("png", b""))
 
 
-async def test_frames_are_dropped_if_the_verification_takes_too_long(
-    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(early_frames, "VERIFY_SECONDS", 0.01)
+async def test_frames_are_dropped_if_the_verification_takes_too_long() -> None:
+    sockets = Sockets(verify_seconds=0.01)
     for count in range(MAX_HELD_FRAMES):
         await sockets.held.wait_for_space("id")
         sockets.held.hold("id", Status(count))
@@ -81,10 +80,8 @@ async def test_frames_are_dropped_if_the_verification_takes_too_long(
     assert sockets.received == []
 
 
-async def test_a_socket_with_too_many_held_frames_is_read_again_after_the_verification(
-    sockets: Sockets, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(early_frames, "VERIFY_SECONDS", 600.0)
+async def test_a_socket_with_too_many_held_frames_is_read_again_after_the_verification() -> None:
+    sockets = Sockets(verify_seconds=600.0)
     for count in range(MAX_HELD_FRAMES):
         sockets.held.hold("id", Status(count))
     waiting = asyncio.ensure_future(sockets.held.wait_for_space("id"))

@@ -2,19 +2,21 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service.connection import finished_jobs, poll_schedule
+from comfytui.service.connection import finished_jobs
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
 from comfytui.sim.faults.fault_types import ResponseFault
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.server import SimServer
+from comfytui.timings import DEFAULT, PollTimings
 from tests.sim.gate import Gate
 from tests.waiting import eventually
 from tests.watcher import Watcher, small_batch, watching
@@ -28,13 +30,13 @@ JOBS = 12
 
 @asynccontextmanager
 async def two_clients(
-    config: SimConfig = QUICK, clock: Clock | None = None, *, sockets: bool = True
+    config: SimConfig = QUICK, clock: Clock | None = None, *, sockets: bool = True, poll: PollTimings = DEFAULT.poll
 ) -> AsyncIterator[tuple[SimServer, Watcher, ComfyClient]]:
     """A server, a service that is connected to it, and another client."""
     async with SimServer(config, clock=clock) as sim, ComfyClient(Server.from_url(sim.url)) as other:
         if not sockets:
             sim.faults.refuse_sockets()
-        async with watching(Server.from_url(sim.url)) as watcher:
+        async with watching(Server.from_url(sim.url), timings=replace(DEFAULT, poll=poll)) as watcher:
             wanted = LinkKind.LIVE if sockets else LinkKind.POLLING
             await eventually(lambda: watcher.state.link.kind is wanted and watcher.state.capabilities, f"{wanted}")
             yield sim, watcher, other
@@ -102,10 +104,9 @@ async def test_a_history_entry_that_cannot_be_read_hides_no_other() -> None:
         assert ids[0] in watcher.state.jobs
 
 
-async def test_the_history_is_not_searched_for_a_job_that_was_known_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poll_schedule, "POLL_BUSY", 0.1)
-    gate = Gate()
-    async with two_clients(clock=gate, sockets=False) as (sim, watcher, other):
+async def test_the_history_is_not_searched_for_a_job_that_was_known_to_run() -> None:
+    gate, often = Gate(), replace(DEFAULT.poll, poll_busy=0.1)
+    async with two_clients(clock=gate, sockets=False, poll=often) as (sim, watcher, other):
         first = await of_another_client(other, 1)
         await eventually(lambda: set(first) <= set(watcher.state.jobs), "the queue")
         sim.faults.delay(0.0, "/history/")
@@ -125,9 +126,8 @@ async def test_the_history_is_not_searched_for_a_job_that_was_known_to_run(monke
 async def test_a_server_that_always_sends_its_whole_history_is_not_polled_for_it_each_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(poll_schedule, "POLL_IDLE", 0.05)
     monkeypatch.setattr(PromptQueue, "history_page", lambda self, *_: dict(self.history))
-    async with two_clients(OLD, sockets=False) as (sim, watcher, other):
+    async with two_clients(OLD, sockets=False, poll=replace(DEFAULT.poll, poll_idle=0.05)) as (sim, watcher, other):
         ids = await of_another_client(other, 3)
         await eventually(all_ended(watcher, ids), "them in the list")
         await eventually(lambda: watcher.state.queue_remaining == 0, "an empty queue")
@@ -137,11 +137,8 @@ async def test_a_server_that_always_sends_its_whole_history_is_not_polled_for_it
 
 
 @BOTH
-async def test_a_job_that_came_and_went_is_found_without_a_socket(
-    config: SimConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(poll_schedule, "POLL_IDLE", 0.1)
-    async with two_clients(config, sockets=False) as (sim, watcher, other):
+async def test_a_job_that_came_and_went_is_found_without_a_socket(config: SimConfig) -> None:
+    async with two_clients(config, sockets=False, poll=replace(DEFAULT.poll, poll_idle=0.1)) as (sim, watcher, other):
         ids = await of_another_client(other, 1)
         await eventually(lambda: sim.queue.history, "its end")
         await eventually(all_ended(watcher, ids), "it in the list")

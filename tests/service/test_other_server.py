@@ -10,18 +10,20 @@ from typing import Any, NamedTuple
 import pytest
 
 from comfytui.comfy.server import Server
-from comfytui.service.connection import poll_schedule, stats_reader
 from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import Proxy, proxy_to
 from tests.service.resuming import resumed, statuses
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate
+from tests.timings import timings
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
 
 OTHER = replace(QUICK, card="NVIDIA GeForce RTX 3060", vram_gib=12)
 THIRD = replace(QUICK, card="NVIDIA A100", vram_gib=80)
+OFTEN = timings(poll={"other_server_pause": 0.1})
+"""Looks often whether the known server is back."""
 
 
 class TwoServers(NamedTuple):
@@ -149,9 +151,12 @@ async def test_accepting_a_server_after_the_known_one_is_back_changes_nothing() 
         assert (ids(it.first), it.other.submitted) == ([*batch.prompt_ids, *later.prompt_ids], [])
 
 
-async def test_accepting_a_server_means_the_one_that_was_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poll_schedule, "OTHER_SERVER_PAUSE", 0.1)
-    async with two_servers() as it, SimServer(THIRD) as third, watching(it.server, folder=tmp_path) as watcher:
+async def test_accepting_a_server_means_the_one_that_was_shown(tmp_path: Path) -> None:
+    async with (
+        two_servers() as it,
+        SimServer(THIRD) as third,
+        watching(it.server, folder=tmp_path, timings=OFTEN) as watcher,
+    ):
         await eventually(lambda: watcher.state.stats, "its identity")
         it.switch_to(it.other)
         await mismatch(watcher)
@@ -168,14 +173,11 @@ async def test_accepting_a_server_means_the_one_that_was_shown(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("gone_for_long", [True, False])
-async def test_another_server_is_detected_without_sockets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone_for_long: bool
-) -> None:
-    monkeypatch.setattr(poll_schedule, "OTHER_SERVER_PAUSE", 0.1)
-    monkeypatch.setattr(stats_reader, "STATS_BUSY", 0.1)
+async def test_another_server_is_detected_without_sockets(tmp_path: Path, gone_for_long: bool) -> None:
+    often = timings(OFTEN, poll={"stats_busy": 0.1})
     async with two_servers() as it:
         it.proxy.strip_upgrades()
-        async with watching(it.server, folder=tmp_path) as watcher:
+        async with watching(it.server, folder=tmp_path, timings=often) as watcher:
             await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "polls over HTTP")
             batch = await watcher.submit(1, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
@@ -224,11 +226,8 @@ async def test_nothing_that_a_server_sends_is_used_before_its_identity_is_verifi
         assert len({state.stats.devices[0].name for state in watcher.states[seen:] if state.stats}) == 1
 
 
-async def test_nothing_that_the_other_server_sent_is_used_once_the_known_one_is_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(poll_schedule, "OTHER_SERVER_PAUSE", 0.1)
-    async with two_servers() as it, watching(it.server) as watcher:
+async def test_nothing_that_the_other_server_sent_is_used_once_the_known_one_is_back() -> None:
+    async with two_servers() as it, watching(it.server, timings=OFTEN) as watcher:
         await batch_left_behind(it, watcher)
         await eventually(lambda: it.other.sockets.clients, "a socket to the other server")
         assert watcher.state.queue_remaining == 2

@@ -4,16 +4,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from comfytui.clock import Clock
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.protocol.capabilities import capabilities_of
 from comfytui.comfy.server import Server
 from comfytui.service.journal.async_journal import AsyncJournal
-from comfytui.service.submission import outbox as outbox_module
 from comfytui.service.submission.batch import plan
 from comfytui.service.submission.cancel import cancel
 from comfytui.service.submission.outbox import Outbox
@@ -21,6 +22,7 @@ from comfytui.session.events import BatchPlanned, HttpFailed, SessionEvent
 from comfytui.session.model import Batch, JobStatus, LinkKind, Stamp
 from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
+from comfytui.timings import DEFAULT
 from tests.stub_servers import Handler, serving
 from tests.waiting import eventually
 from tests.watcher import small_batch
@@ -33,7 +35,7 @@ EVIDENCE = "there before"
 class OutboxHarness:
     """A session and an outbox that sends to a scripted server."""
 
-    def __init__(self, client: ComfyClient) -> None:
+    def __init__(self, client: ComfyClient, arrival: float = 0.1) -> None:
         self.client = client
         self.state = SessionState(
             client_ids=frozenset({"me"}), capabilities=capabilities_of("0.33.0", set(), jobs=True)
@@ -59,7 +61,8 @@ class OutboxHarness:
             self._ready,
             self._evidence,
             AsyncJournal(self.messages.append),
-            sleep=self._sleep,
+            timings=replace(DEFAULT.submission, arrival=arrival),
+            clock=Clock(sleep=self._sleep),
         )
 
     def apply(self, event: SessionEvent) -> None:
@@ -126,8 +129,8 @@ class ScriptedServer:
 
 
 @asynccontextmanager
-async def outbox_harness(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OutboxHarness]:
-    monkeypatch.setattr(outbox_module, "ARRIVAL_SECONDS", 0.1)
+async def outbox_harness(server: ScriptedServer, arrival: float = 0.1) -> AsyncIterator[OutboxHarness]:
+    """Run an outbox that sends to the server; a POST may arrive for `arrival` seconds."""
 
     async def count(_: web.Request) -> web.Response:
         server.login_refusals -= 1
@@ -153,7 +156,7 @@ async def outbox_harness(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
         "POST /api/jobs/{id}/cancel": cancelled,
     }
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
-        it = OutboxHarness(client)
+        it = OutboxHarness(client, arrival)
         sending = asyncio.create_task(it.outbox.run(client))
         try:
             yield it
@@ -167,7 +170,7 @@ async def test_a_prompt_that_always_breaks_the_server_is_rejected_and_the_next_b
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     server = ScriptedServer()
-    async with outbox_harness(server, monkeypatch) as it:
+    async with outbox_harness(server) as it:
         bad, good = it.order(2), it.order(1)
         fine = server.answer
         monkeypatch.setattr(
@@ -181,9 +184,9 @@ async def test_a_prompt_that_always_breaks_the_server_is_rejected_and_the_next_b
     assert server.ids() == [bad.prompt_ids[0]] * 3 + [*good.prompt_ids]
 
 
-async def test_the_identity_is_checked_once_per_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_identity_is_checked_once_per_prompt() -> None:
     server = ScriptedServer()
-    async with outbox_harness(server, monkeypatch) as it:
+    async with outbox_harness(server) as it:
         batch = it.order(3)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED] * 3, "the batch")
         assert it.identity_checks == 3
@@ -199,7 +202,7 @@ async def test_a_prompt_that_ended_under_an_id_of_the_server_is_not_resent(
         return web.Response(status=504)
 
     monkeypatch.setattr(server, "answer", lose_answer)
-    async with outbox_harness(server, monkeypatch) as it:
+    async with outbox_harness(server) as it:
         it.order(1)
         await eventually(lambda: "theirs" in it.state.jobs, "the prompt")
     assert len(server.posts) == 1
@@ -216,7 +219,7 @@ async def test_the_history_of_another_server_does_not_prove_that_a_prompt_never_
         server.history["theirs"] = {"prompt": server.item(body, "theirs"), "outputs": {}, "status": None}
         return web.Response(status=504)
 
-    async with outbox_harness(server, monkeypatch) as it:
+    async with outbox_harness(server) as it:
 
         def of_another_at_first(prompt_id: str | None) -> dict[str, Json]:
             if prompt_id is not None or read:
@@ -248,7 +251,7 @@ async def test_a_prompt_that_was_accepted_before_a_login_was_required_is_not_res
         return web.Response(status=status, headers={"Location": "/login"})
 
     monkeypatch.setattr(server, "answer", take_and_refuse)
-    async with outbox_harness(server, monkeypatch) as it:
+    async with outbox_harness(server) as it:
         batch = it.order(2)
         await eventually(lambda: it.statuses(batch)[1] is not JobStatus.SUBMITTING, "the next one")
     # An entry without an end leaves the prompt queued; a prompt that the server forgot may have run.
@@ -265,7 +268,7 @@ async def test_a_prompt_that_was_refused_for_a_login_is_sent_after_it(
     fine = server.answer
     refuse = web.Response(status=status, headers={"Location": "/login"})
     monkeypatch.setattr(server, "answer", lambda body: fine(body) if len(server.posts) > 1 else refuse)
-    async with outbox_harness(server, monkeypatch) as it:
+    async with outbox_harness(server) as it:
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
     assert server.ids() == [*batch.prompt_ids] * 2
@@ -277,7 +280,7 @@ async def test_without_evidence_nothing_is_sent_before_the_login(
 ) -> None:
     server = ScriptedServer()
     fine = server.answer
-    async with outbox_harness(server, monkeypatch) as it:
+    async with outbox_harness(server) as it:
         await it.client.queue_count()
         server.login_refusals, it.evidence = 2, ()
         monkeypatch.setattr(
@@ -298,7 +301,7 @@ async def test_nodes_that_the_server_leaves_out_are_reported_once_per_batch(monk
         return web.json_response({"prompt_id": body["prompt_id"], "number": 1, "node_errors": node_errors})
 
     monkeypatch.setattr(server, "answer", with_warning)
-    async with outbox_harness(server, monkeypatch) as it:
+    async with outbox_harness(server) as it:
         batch = it.order(3)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED] * 3, "the batch")
     assert it.messages == ["The server leaves out SaveImage 10: Required input is missing images"]
@@ -310,10 +313,9 @@ async def test_cancelling_an_unconfirmed_prompt_takes_effect_when_it_is_found(
 ) -> None:
     server = ScriptedServer()
     monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
-    async with outbox_harness(server, monkeypatch) as it:
+    async with outbox_harness(server, arrival=30.0) as it:
         batch = it.order(1)
         (prompt_id,) = batch.prompt_ids
-        monkeypatch.setattr(outbox_module, "ARRIVAL_SECONDS", 30.0)
         await eventually(lambda: it.outbox.undelivered.is_unconfirmed(prompt_id), "the loss")
         text, _ = await cancel(prompt_id, it.state, it.client, it.outbox, it.apply)
         assert "the job will be cancelled" in text
@@ -328,7 +330,7 @@ async def test_cancelling_an_unconfirmed_prompt_takes_effect_when_it_is_found(
 async def test_a_prompt_to_be_cancelled_that_never_arrived_ends_as_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     server = ScriptedServer()
     monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
-    async with outbox_harness(server, monkeypatch) as it:
+    async with outbox_harness(server) as it:
         batch = it.order(1)
         await eventually(lambda: it.outbox.undelivered.is_unconfirmed(batch.prompt_ids[0]), "the loss")
         it.outbox.undelivered.request_cancel(batch.prompt_ids[0])
@@ -337,11 +339,9 @@ async def test_a_prompt_to_be_cancelled_that_never_arrived_ends_as_cancelled(mon
     assert it.cancelled == []
 
 
-async def test_cancelling_a_job_that_the_server_forgot_does_not_mark_it_cancelled(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_cancelling_a_job_that_the_server_forgot_does_not_mark_it_cancelled() -> None:
     server = ScriptedServer()
-    async with outbox_harness(server, monkeypatch) as it:
+    async with outbox_harness(server) as it:
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
         text, severity = await cancel(batch.prompt_ids[0], it.state, it.client, it.outbox, it.apply)

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service.connection import finished_jobs, poll_schedule
+from comfytui.service.connection import finished_jobs
 from comfytui.service.connection.identity import IdentityCheck
 from comfytui.service.connection.poller import Poller
 from comfytui.session.events import SessionEvent
@@ -20,7 +20,9 @@ from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from comfytui.timings import DEFAULT
 from tests.stub_servers import everywhere, serving
+from tests.timings import timings
 from tests.waiting import eventually
 from tests.watcher import small_batch, watching
 
@@ -41,11 +43,12 @@ async def test_a_poller_can_be_cancelled_while_a_poll_is_requested() -> None:
             poller._requested.clear()
 
 
-async def test_a_failed_poll_delays_the_next_one_only_a_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poll_schedule, "REST_FACTOR", 1_000_000)
-    monkeypatch.setattr(poll_schedule, "POLL_IDLE", 0.1)
+async def test_a_failed_poll_delays_the_next_one_only_a_little() -> None:
+    rare = replace(DEFAULT.poll, rest_factor=1_000_000, poll_idle=0.1)
     failures: list[SessionEvent] = []
-    poller = Poller(failures.append, SessionState, IdentityCheck(lambda _: None, lambda _: None, lambda: None))
+    poller = Poller(
+        failures.append, SessionState, IdentityCheck(lambda _: None, lambda _: None, lambda: None), timings=rare
+    )
     async with ComfyClient(Server.from_url("http://127.0.0.1:9")) as client:
         polling = asyncio.create_task(poller.run(client))
         poller.request()
@@ -72,15 +75,14 @@ async def test_a_live_link_is_polled_often_only_while_its_frames_are_not_enough(
         assert await identity.verify(client)
         if not verified:
             identity.socket_opened()
-        assert poller._pause() == (poll_schedule.POLL_IDLE if polled else poll_schedule.LIVE_IDLE)
+        assert poller._pause() == (DEFAULT.poll.poll_idle if polled else DEFAULT.poll.live_idle)
 
 
-async def test_the_rest_after_a_slow_poll_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poll_schedule, "REST_FACTOR", 1_000_000)
-    monkeypatch.setattr(poll_schedule, "MAX_REST", 0.05)
+async def test_the_rest_after_a_slow_poll_is_bounded() -> None:
+    bounded = timings(poll={"rest_factor": 1_000_000, "max_rest": 0.05})
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim:
         queues = sim.faults.delay(0.01, "/queue")
-        async with watching(Server.from_url(sim.url)) as watcher:
+        async with watching(Server.from_url(sim.url), timings=bounded) as watcher:
             await watcher.live()
             for polls_before in range(3):
                 await eventually(lambda count=polls_before: queues.hits > count, "a poll")  # type: ignore[misc]

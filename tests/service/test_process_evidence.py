@@ -11,9 +11,7 @@ from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service.connection import manager, process_evidence
 from comfytui.service.connection.process_evidence import is_same_process, last_log_line, prompts_held
-from comfytui.service.submission import outbox
 from comfytui.session.jobs.index import indexed
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
@@ -22,16 +20,12 @@ from tests.service.resuming import resumed
 from tests.service.test_service import MODEL, QUICK
 from tests.sim.gate import Gate
 from tests.stub_servers import Handler, serving
+from tests.timings import timings
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
 
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Search fast for prompts whose answer was lost."""
-    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
-    monkeypatch.setattr(manager, "READY_SECONDS", 0.05)
-    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
+IMPATIENT = timings(connection={"ready": 0.05}, submission={"retry_pause": 0.05, "arrival": 0.1})
+"""Searches fast for prompts whose answer was lost."""
 
 
 def test_evidence_is_taken_from_the_queue_the_history_and_what_ended_since() -> None:
@@ -70,8 +64,7 @@ async def test_the_process_is_the_same_if_any_evidence_is_left_in_the_history_or
         assert not await is_same_process([], frozenset({"c"}), client)
 
 
-async def test_a_log_request_without_an_answer_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_evidence, "LOG_SECONDS", 0.05)
+async def test_a_log_request_without_an_answer_times_out() -> None:
     never = asyncio.Event()
 
     async def swallowed(_: web.Request) -> web.Response:
@@ -79,7 +72,7 @@ async def test_a_log_request_without_an_answer_times_out(monkeypatch: pytest.Mon
         return web.Response()
 
     async with stub_server(log=swallowed) as client:
-        assert await asyncio.wait_for(last_log_line(client), 5) == ()
+        assert await asyncio.wait_for(last_log_line(client, 0.05), 5) == ()
         never.set()
 
 
@@ -90,7 +83,7 @@ async def lost_post(folder: Path, *, sockets: bool = True) -> AsyncIterator[tupl
         sim.faults.fail(404, "/internal")
         if not sockets:
             sim.faults.refuse_sockets()
-        async with watching(Server.from_url(sim.url), folder=folder) as watcher:
+        async with watching(Server.from_url(sim.url), folder=folder, timings=IMPATIENT) as watcher:
             kind = LinkKind.LIVE if sockets else LinkKind.POLLING
             await eventually(lambda: watcher.state.link.kind is kind, f"{kind}")
             lost = sim.faults.fail(502, "/prompt", method="POST")
@@ -121,7 +114,7 @@ async def test_a_lost_prompt_stays_lost_if_the_server_may_have_been_restarted(tm
 async def test_a_log_that_could_not_be_read_at_once_is_evidence_all_the_same(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim:
         sim.faults.refuse_sockets()
-        async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
+        async with watching(Server.from_url(sim.url), folder=tmp_path, timings=IMPATIENT) as watcher:
             await eventually(lambda: watcher.state.link.kind is LinkKind.POLLING, "polling")
             busy = sim.faults.fail(503, "/internal", times=1)
             lost = sim.faults.fail(502, "/prompt", method="POST", times=1)
@@ -132,11 +125,11 @@ async def test_a_log_that_could_not_be_read_at_once_is_evidence_all_the_same(tmp
             assert len(sim.submitted) == 1
 
 
-async def test_a_prompt_that_was_resent_since_is_no_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 60.0)
+async def test_a_prompt_that_was_resent_since_is_no_evidence(tmp_path: Path) -> None:
+    patient = timings(IMPATIENT, submission={"arrival": 60.0})
     async with SimServer(QUICK, clock=Gate()) as sim:
         server = Server.from_url(sim.url)
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=patient) as watcher:
             await watcher.live()
             first = await watcher.submit(1, model=MODEL)
             await watcher.until(first, JobStatus.QUEUED)
@@ -148,8 +141,7 @@ async def test_a_prompt_that_was_resent_since_is_no_evidence(tmp_path: Path, mon
             watcher.service.resend(first.prompt_ids)
             await watcher.until(first, JobStatus.SUBMITTING)
         sim.faults.clear()
-        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=IMPATIENT) as watcher:
             await resumed(watcher, first)
             await watcher.until(first, JobStatus.QUEUED)
             await watcher.until(second, JobStatus.QUEUED, JobStatus.LOST)

@@ -15,17 +15,12 @@ from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
 from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.faults.fast_timings import use_fast_timings
 from tests.faults.fault_case import MODEL, FaultCase, fault_case
+from tests.timings import FAST
 from tests.waiting import eventually
 from tests.watcher import small_batch, watching
 
 CONFIG = SimConfig(steps_per_second=20, load_seconds=0.1)
-
-
-@pytest.fixture(autouse=True)
-def fast_timings(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_fast_timings(monkeypatch)
 
 
 async def made_unseen(cell: FaultCase, images: int, made: int, size: int = 64) -> Batch:
@@ -86,17 +81,17 @@ async def test_a_job_that_did_not_finish_is_not_found() -> None:
 
 async def test_a_found_job_stays_finished_in_the_next_session(tmp_path: Path) -> None:
     async with SimServer(CONFIG) as sim:
-        async with watching(Server.from_url(sim.url), folder=tmp_path) as first:
+        async with watching(Server.from_url(sim.url), folder=tmp_path, timings=FAST) as first:
             batch = await first.submit(1, model=MODEL, steps=12)
             await eventually(lambda: first.state.run and first.state.run.step, "a step")
         await eventually(lambda: sim.queue.history, "the end")
         await sim.restart()
-        async with watching(Server.from_url(sim.url), folder=tmp_path) as second:
+        async with watching(Server.from_url(sim.url), folder=tmp_path, timings=FAST) as second:
             await eventually(lambda: lost_jobs(second.state), "the loss")
             found = second.service.recover_outputs(batch.prompt_ids)
             await eventually(found.done, "the answer")
             assert found.result() == 1
-        async with watching(Server.from_url(sim.url), folder=tmp_path) as third:
+        async with watching(Server.from_url(sim.url), folder=tmp_path, timings=FAST) as third:
             await third.live()
             assert [job.outputs for job in third.jobs(batch)] == [(Output("comfytui_00001_.png"),)]
 

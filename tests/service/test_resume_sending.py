@@ -10,23 +10,23 @@ from typing import Any
 import pytest
 
 from comfytui.comfy.server import Server
-from comfytui.service.submission import outbox
 from comfytui.session.model import Batch, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.service.resuming import resumed, shows, statuses
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate
+from tests.timings import timings
 from tests.waiting import eventually
 from tests.watcher import watching
 
 Take = Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]
 
 
-@pytest.fixture
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Search for unconfirmed prompts at short intervals."""
-    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
+SHORT_PAUSES = timings(submission={"retry_pause": 0.05})
+"""Searches for unconfirmed prompts at short intervals."""
+IMPATIENT = timings(SHORT_PAUSES, submission={"arrival": 0.1})
+"""And not for long."""
 
 
 def after(monkeypatch: pytest.MonkeyPatch, sim: SimServer, count: int, then: Callable[[], object]) -> None:
@@ -45,24 +45,22 @@ def after(monkeypatch: pytest.MonkeyPatch, sim: SimServer, count: int, then: Cal
 async def unanswered(sim: SimServer, folder: Path, images: int) -> Batch:
     """Return a batch whose first POST failed before the process ended."""
     with sim.faults.fail(502, "/prompt", method="POST") as lost:
-        async with watching(Server.from_url(sim.url), folder=folder) as watcher:
+        async with watching(Server.from_url(sim.url), folder=folder, timings=SHORT_PAUSES) as watcher:
             await watcher.live()
             batch = await watcher.submit(images, model=MODEL)
             await eventually(lambda: lost.hits, "the POST")
     return batch
 
 
-@pytest.mark.usefixtures("short_pauses")
 async def test_the_next_start_sends_what_is_unsent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     async with SimServer(QUICK, clock=Gate()) as sim:
         server = Server.from_url(sim.url)
         after(monkeypatch, sim, 3, lambda: sim.faults.fail(503, "/prompt", method="POST"))
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=IMPATIENT) as watcher:
             await watcher.live()
             batch = await watcher.submit(8, model=MODEL)
             await eventually(lambda: watcher.line(batch) == "3 of 8 sent", "three")
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=IMPATIENT) as watcher:
             await resumed(watcher, batch)
             await eventually(lambda: watcher.line(batch) == "3 of 8 sent", "three again")
             sim.faults.clear()
@@ -70,17 +68,16 @@ async def test_the_next_start_sends_what_is_unsent(tmp_path: Path, monkeypatch: 
         assert ids(sim) == list(batch.prompt_ids)
 
 
-@pytest.mark.usefixtures("short_pauses")
 @pytest.mark.parametrize("processed", [True, False], ids=["arrived", "arrives-later"])
 async def test_the_next_start_searches_for_an_unconfirmed_prompt(tmp_path: Path, processed: bool) -> None:
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
         held = sim.faults.hold_responses("/prompt", method="POST", times=1, processed=processed)
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=SHORT_PAUSES) as watcher:
             await watcher.live()
             batch = await watcher.submit(2, model=MODEL)
             await eventually(lambda: held.hits and len(sim.submitted) == processed, "the POST")
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=SHORT_PAUSES) as watcher:
             await resumed(watcher, batch)
             held.end()
             jobs = await watcher.until(batch)
@@ -88,27 +85,22 @@ async def test_the_next_start_searches_for_an_unconfirmed_prompt(tmp_path: Path,
         assert all(job.outputs for job in jobs)
 
 
-@pytest.mark.usefixtures("short_pauses")
-async def test_a_prompt_that_never_arrived_is_sent_by_the_next_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_prompt_that_never_arrived_is_sent_by_the_next_start(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
         batch = await unanswered(sim, tmp_path, 2)
-        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=IMPATIENT) as watcher:
             await resumed(watcher, batch)
             await watcher.until(batch)
         assert ids(sim) == list(batch.prompt_ids)
 
 
-@pytest.mark.usefixtures("short_pauses")
 async def test_a_prompt_that_a_poll_found_under_an_id_of_the_server_is_not_sent_twice(tmp_path: Path) -> None:
     gate = Gate()
     async with SimServer(SimConfig(load_seconds=0, like="0.3.40"), clock=gate) as sim:
         server = Server.from_url(sim.url)
         held = sim.faults.hold_responses("/prompt", method="POST", times=1, processed=True)
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=SHORT_PAUSES) as watcher:
             await watcher.live()
             batch = await watcher.submit(2, model=MODEL)
             await eventually(lambda: held.hits and sim.submitted, "the POST")
@@ -116,24 +108,21 @@ async def test_a_prompt_that_a_poll_found_under_an_id_of_the_server_is_not_sent_
             await eventually(lambda: statuses(watcher, batch)[:1] == [JobStatus.QUEUED], "its adoption")
         held.end()
         await gate.let_all()
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=SHORT_PAUSES) as watcher:
             await eventually(lambda: len(statuses(watcher, batch)) == 2, "the batch of before")
             await watcher.until(batch)
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=SHORT_PAUSES) as watcher:
             await eventually(lambda: batch.id in watcher.state.batches, "the batch of before")
             assert statuses(watcher, batch) == [JobStatus.SUCCEEDED] * 2
             assert all(job.outputs for job in watcher.jobs(batch))
         assert len(sim.submitted) == 2
 
 
-@pytest.mark.usefixtures("short_pauses")
-async def test_a_lost_job_with_an_id_of_the_server_is_resent_by_the_next_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.5)
+async def test_a_lost_job_with_an_id_of_the_server_is_resent_by_the_next_start(tmp_path: Path) -> None:
+    searching = timings(SHORT_PAUSES, submission={"arrival": 0.5})
     async with SimServer(SimConfig(load_seconds=0, like="0.3.40"), clock=Gate()) as sim:
         server = Server.from_url(sim.url)
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=searching) as watcher:
             await watcher.live()
             batch = await watcher.submit(2, model=MODEL)
             await watcher.until(batch, JobStatus.QUEUED)
@@ -143,7 +132,7 @@ async def test_a_lost_job_with_an_id_of_the_server_is_resent_by_the_next_start(
             watcher.service.resend(watcher.state.batches[batch.id].prompt_ids)
             await eventually(lambda: refused.hits, "the POST")
         refused.end()
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=searching) as watcher:
             await eventually(lambda: statuses(watcher, batch) == [JobStatus.SUBMITTING] * 2, "the batch of before")
             await watcher.until(batch, JobStatus.QUEUED)
         assert [body["prompt"] for body in sim.submitted[2:]] == [body["prompt"] for body in sim.submitted[:2]]
@@ -171,52 +160,43 @@ async def test_jobs_that_one_start_resent_are_live_in_the_next(tmp_path: Path) -
         assert ids(sim) == [*batch.prompt_ids, *batch.prompt_ids]
 
 
-@pytest.mark.usefixtures("short_pauses")
-async def test_a_clock_that_was_set_back_does_not_prolong_the_search(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_clock_that_was_set_back_does_not_prolong_the_search(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
         batch = await unanswered(sim, tmp_path, 1)
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
             assert db.execute("UPDATE prompts SET sending = sending + 86400 WHERE sending > 0").rowcount == 1
-        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=IMPATIENT) as watcher:
             await resumed(watcher, batch)
             await watcher.until(batch, within=20)
         assert ids(sim) == list(batch.prompt_ids)
 
 
-@pytest.mark.usefixtures("short_pauses")
 async def test_a_requested_cancel_is_carried_out_by_the_next_start(tmp_path: Path) -> None:
     async with SimServer(QUICK, clock=Gate()) as sim:
         server = Server.from_url(sim.url)
         held = sim.faults.hold_responses("/prompt", method="POST", times=1, processed=True)
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=SHORT_PAUSES) as watcher:
             await watcher.live()
             batch = await watcher.submit(1, model=MODEL)
             await eventually(lambda: held.hits, "the POST")
             watcher.service.cancel(*batch.prompt_ids)
             await eventually(lambda: watcher.messages, "the withdrawal")
         held.end()
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=SHORT_PAUSES) as watcher:
             await resumed(watcher, batch)
             await watcher.until(batch, JobStatus.CANCELLED, JobStatus.INTERRUPTED)
             await eventually(lambda: not sim.queue.remaining, "an empty queue")
         assert ids(sim) == list(batch.prompt_ids)
 
 
-@pytest.mark.usefixtures("short_pauses")
-async def test_a_prompt_with_a_damaged_graph_is_rejected_and_the_others_are_sent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
+async def test_a_prompt_with_a_damaged_graph_is_rejected_and_the_others_are_sent(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
         batch = await unanswered(sim, tmp_path, 3)
         with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
             db.execute("UPDATE prompts SET graph = x'00' WHERE prompt_id = ?", (batch.prompt_ids[1],))
-        async with watching(server, folder=tmp_path) as watcher:
+        async with watching(server, folder=tmp_path, timings=IMPATIENT) as watcher:
             await resumed(watcher, batch)
             jobs = await watcher.until(batch)
         assert [job.status for job in jobs] == [JobStatus.SUCCEEDED, JobStatus.REJECTED, JobStatus.SUCCEEDED]

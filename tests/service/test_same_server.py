@@ -9,7 +9,6 @@ import pytest
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service.notifications import JobEnded
-from comfytui.service.submission import outbox
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.sim.routes import system_stats
 from comfytui.sim.server import SimServer
@@ -19,10 +18,13 @@ from tests.service.test_other_clients_jobs import of_another_client
 from tests.service.test_other_server import journal_rows
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate
+from tests.timings import timings
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
 
 STEPS = 8
+IMPATIENT = timings(submission={"retry_pause": 0.05, "arrival": 0.1})
+"""Searches fast for prompts whose answer was lost."""
 FINGERPRINTED_ALIKE = ["main.py", "--listen"]
 """Arguments without a port, as two machines that are set up alike are started with."""
 
@@ -140,17 +142,15 @@ async def test_jobs_of_a_process_that_ended_are_live_and_recorded_in_the_one_tha
 
 @pytest.mark.parametrize("version", ["0.33.0", "0.3.40"])
 async def test_unsent_images_of_a_process_that_ended_are_sent_once_by_the_one_that_resumes_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+    tmp_path: Path, version: str
 ) -> None:
-    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
-    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     gate = Gate()
     gate.let_start()
     async with SimServer(replace(QUICK, like=version), clock=gate) as sim:
         server = Server.from_url(sim.url)
-        async with watching(server, folder=tmp_path) as other:
+        async with watching(server, folder=tmp_path, timings=IMPATIENT) as other:
             await other.live()
-            async with watching(server, folder=tmp_path) as one:
+            async with watching(server, folder=tmp_path, timings=IMPATIENT) as one:
                 await one.live()
                 # The server has the first one, but its answer is held, and the second one waits for that.
                 answer = sim.faults.hold_responses("/prompt", method="POST", processed=True)
@@ -249,12 +249,10 @@ async def test_a_batch_is_resumed_at_another_address_of_its_server(tmp_path: Pat
         assert ids(sim) == list(batch.prompt_ids)
 
 
-async def test_unsent_images_are_sent_by_another_address_of_the_same_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
+async def test_unsent_images_are_sent_by_another_address_of_the_same_server(tmp_path: Path) -> None:
+    searching = timings(submission={"retry_pause": 0.05})
     async with SimServer(QUICK, clock=Gate()) as sim, proxy_to(sim.url) as proxy:
-        async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
+        async with watching(Server.from_url(sim.url), folder=tmp_path, timings=searching) as watcher:
             await watcher.live()
             sent = await watcher.submit(1, model=MODEL)
             await watcher.until(sent, JobStatus.QUEUED)
@@ -262,34 +260,31 @@ async def test_unsent_images_are_sent_by_another_address_of_the_same_server(
                 waiting = await watcher.submit(2, model=MODEL)
                 await eventually(lambda: refused.hits, "the POST")
                 await eventually(lambda: statuses(watcher, waiting) == [JobStatus.SUBMITTING] * 2, "the wait")
-        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
-        async with watching(Server.from_url(proxy.url), folder=tmp_path) as watcher:
+        async with watching(Server.from_url(proxy.url), folder=tmp_path, timings=IMPATIENT) as watcher:
             await mine(watcher, waiting, JobStatus.QUEUED, JobStatus.QUEUED)
         assert ids(sim) == [*sent.prompt_ids, *waiting.prompt_ids]
 
 
 async def test_two_identical_machines_are_not_confused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system_stats, "_argv", lambda *_: FINGERPRINTED_ALIKE)
-    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
-    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
     async with SimServer(QUICK, clock=Gate()) as sim, SimServer(QUICK, clock=Gate()) as twin:
-        async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
+        async with watching(Server.from_url(sim.url), folder=tmp_path, timings=IMPATIENT) as watcher:
             await watcher.live()
             sent = await watcher.submit(1, model=MODEL)
             await watcher.until(sent, JobStatus.QUEUED)
             with sim.faults.fail(502, "/prompt", method="POST") as refused:
                 unsent = await watcher.submit(1, model=MODEL)
                 await eventually(lambda: refused.hits, "the POST")
-            async with watching(Server.from_url(twin.url), folder=tmp_path) as other:
+            async with watching(Server.from_url(twin.url), folder=tmp_path, timings=IMPATIENT) as other:
                 await other.live()
                 there = await other.submit(1, model=MODEL)
                 await other.until(there, JobStatus.QUEUED)
                 assert list(other.state.batches) == [there.id]
-        async with watching(Server.from_url(twin.url), folder=tmp_path) as other:
+        async with watching(Server.from_url(twin.url), folder=tmp_path, timings=IMPATIENT) as other:
             await resumed(other, there)
             await other.until(await other.submit(1, model=MODEL), JobStatus.QUEUED)
             assert not {sent.id, unsent.id} & set(other.state.batches)
-        async with watching(Server.from_url(sim.url), folder=tmp_path) as watcher:
+        async with watching(Server.from_url(sim.url), folder=tmp_path, timings=IMPATIENT) as watcher:
             await resumed(watcher, sent)
             await mine(watcher, sent, JobStatus.QUEUED)
             await mine(watcher, unsent, JobStatus.QUEUED)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -9,7 +10,6 @@ import pytest
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket import event_stream as comfy_socket
 from comfytui.service.connection.poller import Poller
 from comfytui.service.notifications import JobEnded, NotReached, ServiceFailed
 from comfytui.service.service import SessionService
@@ -18,6 +18,7 @@ from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
+from tests.timings import timings
 from tests.waiting import eventually
 from tests.watcher import Watcher, small_batch, watching
 
@@ -88,10 +89,13 @@ async def test_a_dropped_connection_heals_and_the_batch_continues() -> None:
         assert fractions == sorted(fractions)
 
 
-async def test_reconnect_does_not_wait_for_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comfy_socket, "FIRST_DELAY", 600.0)
-    monkeypatch.setattr(comfy_socket, "LONGEST_DELAY", 600.0)
-    async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
+def rarely_reconnecting(url: str) -> AbstractAsyncContextManager[Watcher]:
+    """Watch a service that does not reconnect by itself during a test."""
+    return watching(Server.from_url(url), timings=timings(socket={"first_delay": 600.0, "longest_delay": 600.0}))
+
+
+async def test_reconnect_does_not_wait_for_the_next_try() -> None:
+    async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, rarely_reconnecting(proxy.url) as watcher:
         await watcher.live()
         proxy.reset_connections()
         await eventually(lambda: LinkKind.OFFLINE in watcher.kinds(), "the reset")
@@ -99,12 +103,8 @@ async def test_reconnect_does_not_wait_for_the_next_try(monkeypatch: pytest.Monk
         await watcher.live()
 
 
-async def test_a_socket_opens_as_soon_as_a_poll_finds_the_server_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(comfy_socket, "FIRST_DELAY", 600.0)
-    monkeypatch.setattr(comfy_socket, "LONGEST_DELAY", 600.0)
-    async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
+async def test_a_socket_opens_as_soon_as_a_poll_finds_the_server_back() -> None:
+    async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, rarely_reconnecting(proxy.url) as watcher:
         await watcher.live()
         proxy.go_down()
         proxy.reset_connections()

@@ -12,7 +12,6 @@ from comfytui.service import thread as thread_module
 from comfytui.service.connection import frame_handler, manager
 from comfytui.service.connection.poller import Poller
 from comfytui.service.notifications import NotReached, ServiceFailed
-from comfytui.service.submission import outbox
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
@@ -20,6 +19,7 @@ from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
 from tests.service.test_other_server import mismatch, two_servers
 from tests.service.test_service import MODEL, QUICK, ids
+from tests.timings import timings
 from tests.waiting import eventually
 from tests.watcher import Watcher, small_batch, watching
 
@@ -35,10 +35,13 @@ async def test_the_first_unsent_prompt_can_be_cancelled() -> None:
         assert watcher.state.jobs[batch.prompt_ids[0]].status is JobStatus.CANCELLED
 
 
-async def test_a_cancelled_prompt_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.1)
+async def test_a_cancelled_prompt_is_not_sent_again() -> None:
     paused = SimConfig(steps_per_second=2, load_seconds=0)
-    async with SimServer(paused) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
+    async with (
+        SimServer(paused) as sim,
+        proxy_to(sim.url) as proxy,
+        watching(Server.from_url(proxy.url), timings=timings(submission={"arrival": 0.1})) as watcher,
+    ):
         await watcher.live()
         busy = await watcher.submit(1, model=MODEL, steps=1_000)
         await watcher.until(busy, JobStatus.RUNNING)
@@ -112,7 +115,6 @@ async def test_an_error_is_reported_without_the_credentials_of_any_login() -> No
 
 
 async def test_a_crash_while_a_prompt_is_sent_does_not_send_it_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "RETRY_PAUSE", 0.05)
     receive = manager.ConnectionManager._receive
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
         held = proxy.hold_response_to(b"POST /api/prompt")
@@ -124,7 +126,9 @@ async def test_a_crash_while_a_prompt_is_sent_does_not_send_it_twice(monkeypatch
             receive(self, client_id, event)
 
         monkeypatch.setattr(manager.ConnectionManager, "_receive", breaks_once)
-        thread = ServiceThread(Server.from_url(proxy.url), pauses=(0.01,))
+        thread = ServiceThread(
+            Server.from_url(proxy.url), pauses=(0.01,), timings=timings(submission={"retry_pause": 0.05})
+        )
         thread.start()
         try:
             watcher = Watcher(thread)
@@ -140,7 +144,6 @@ async def test_a_crash_while_a_prompt_is_sent_does_not_send_it_twice(monkeypatch
 async def test_a_service_continues_after_a_crash_but_only_with_the_known_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(manager, "READY_SECONDS", 0.05)
     poll = Poller.poll
     async with two_servers() as it:
 
@@ -149,7 +152,7 @@ async def test_a_service_continues_after_a_crash_but_only_with_the_known_server(
             it.proxy.lead_to(it.other.url)
             raise RuntimeError("a fault")
 
-        thread = ServiceThread(it.server, pauses=(0.01,))
+        thread = ServiceThread(it.server, pauses=(0.01,), timings=timings(connection={"ready": 0.05}))
         thread.start()
         try:
             watcher = Watcher(thread)

@@ -3,7 +3,6 @@
 import pytest
 from aiohttp import web
 
-from comfytui.service.submission import outbox
 from comfytui.session.model import JobStatus
 from tests.service.test_outbox import Json, ScriptedServer, outbox_harness
 from tests.waiting import eventually
@@ -20,8 +19,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> ScriptedServer:
 async def test_the_first_poll_of_a_server_that_was_stalled_proves_nothing(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with outbox_harness(server, monkeypatch) as it:
-        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.0)
+    async with outbox_harness(server, arrival=0.0) as it:
         polls: list[list[Json]] = []
 
         def overtaken() -> list[Json]:
@@ -40,9 +38,7 @@ async def test_the_first_poll_of_a_server_that_was_stalled_proves_nothing(
 async def test_the_queue_of_another_server_proves_nothing(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with outbox_harness(server, monkeypatch) as it:
-        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 0.0)
-
+    async with outbox_harness(server, arrival=0.0) as it:
         polls: list[list[Json]] = []
 
         def elsewhere() -> list[Json]:
@@ -61,8 +57,7 @@ async def test_the_queue_of_another_server_proves_nothing(
 async def test_the_history_entry_of_another_prompt_is_not_mistaken_for_it(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with outbox_harness(server, monkeypatch) as it:
-        monkeypatch.setattr(outbox, "ARRIVAL_SECONDS", 30.0)
+    async with outbox_harness(server, arrival=30.0) as it:
         other: Json = {"prompt": [1, "theirs", {}, {"client_id": "them"}, []], "outputs": {}, "status": None}
         monkeypatch.setattr(server, "ended", lambda _: {"theirs": other})
         batch = it.order(1)

@@ -5,8 +5,8 @@ from dataclasses import replace
 from comfytui.comfy.protocol.events import ExecutionStart
 from comfytui.comfy.protocol.models import Device, SystemStats
 from comfytui.session.events import Connected, Lagging, StatsRead
-from comfytui.session.runs.run import MIN_STALL_SECONDS
-from comfytui.session.runs.stall import LOAD_STALL_SECONDS, current_stall, memory_changed, stall_since, stall_timeout
+from comfytui.session.runs.stall import current_stall, memory_changed, stall_since, stall_timeout
+from comfytui.timings import DEFAULT
 from tests.session.builders import Session, start_frames, step_frames
 
 GIB = 2**30
@@ -29,8 +29,8 @@ def test_a_loading_model_gets_more_time_than_a_run_without_frames() -> None:
     loading = running_session(*start_frames("a1"))
     assert bare.state.run is not None
     assert loading.state.run is not None
-    assert stall_timeout(bare.state, bare.state.run) == MIN_STALL_SECONDS
-    assert stall_timeout(loading.state, loading.state.run) == LOAD_STALL_SECONDS
+    assert stall_timeout(bare.state, bare.state.run) == DEFAULT.session.min_stall
+    assert stall_timeout(loading.state, loading.state.run) == DEFAULT.session.load_stall
 
 
 def test_slow_steps_get_more_time() -> None:
@@ -44,8 +44,8 @@ def test_slow_steps_get_more_time() -> None:
 def test_a_stall_reports_whether_the_memory_changes() -> None:
     session = running_session(*start_frames("a1"))
     session.do(StatsRead(STATS))
-    assert current_stall(session.state, session.now + LOAD_STALL_SECONDS - 10) is None
-    session.now += LOAD_STALL_SECONDS
+    assert current_stall(session.state, session.now + DEFAULT.session.load_stall - 10) is None
+    session.now += DEFAULT.session.load_stall
     session.do(StatsRead(replace(STATS, devices=(replace(STATS.devices[0], vram_free=10 * GIB),))))
     assert str(current_stall(session.state, session.now)) == "no step for 66 s: memory still moving, loading a model?"
     assert str(current_stall(session.state, session.now + 60)) == "no step for 126 s: no sign of work"

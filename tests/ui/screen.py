@@ -14,10 +14,13 @@ from comfytui.comfy.server import Server
 from comfytui.ui.app import ComfyApp
 from comfytui.ui.options import Options
 from comfytui.workflow.builtin import txt2img
+from tests.timings import timings
 from tests.waiting import eventually
 
 CHARACTERS = {"space": " ", "slash": "/", "question_mark": "?"}
 """What the keys type that have names of more than one letter."""
+PATIENT = timings(form={"choices": 60.0})
+"""Waits for a server's choices, which a busy machine may take long to read; some tests give them up sooner."""
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
@@ -83,7 +86,9 @@ async def screen(
     server: Server | str | None, size: tuple[int, int] = (120, 40), **changes: Any
 ) -> AsyncIterator[Screen]:
     """The program open on a server, or on the start screen."""
-    options = Options(txt2img(), Path("unused"), demo=lambda: nullcontext(""), remember_server=lambda _: None)
+    options = Options(
+        txt2img(), Path("unused"), demo=lambda: nullcontext(""), remember_server=lambda _: None, timings=PATIENT
+    )
     app = ComfyApp(replace(options, **changes), Server.from_url(server) if isinstance(server, str) else server)
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Screen(app, pilot)

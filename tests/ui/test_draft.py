@@ -13,7 +13,8 @@ from comfytui.sim.server import SimServer
 from comfytui.ui.drafts import DraftFolder
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.graph import workflow_of
-from tests.ui.screen import Screen, screen
+from tests.timings import timings
+from tests.ui.screen import PATIENT, Screen, screen
 
 CALM = SimConfig(steps_per_second=0, load_seconds=0)
 PROMPT = "a lighthouse, 灯台 🗼\non its rock"
@@ -48,10 +49,9 @@ async def test_draft_restores_valid_and_invalid_texts(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-async def test_draft_is_written_shortly_after_edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.DRAFT_DELAY", 0.05)
-    drafts = DraftFolder(tmp_path)
-    async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
+async def test_draft_is_written_shortly_after_edit(tmp_path: Path) -> None:
+    drafts, soon = DraftFolder(tmp_path), timings(PATIENT, form={"draft_delay": 0.05})
+    async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts, timings=soon) as it:
         await it.write("steps", "33")
         await it.until(lambda: drafts.read(txt2img()).get("steps") == "33", "the draft")
 
@@ -72,7 +72,6 @@ async def test_unedited_form_writes_no_draft(tmp_path: Path) -> None:
 
 
 async def test_hanging_disk_does_not_delay_exit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.DISK_TIMEOUT", 0.05)
     drafts, writing, let_go = DraftFolder(tmp_path), Event(), Event()
 
     def hangs(*_: object) -> bool:
@@ -81,7 +80,7 @@ async def test_hanging_disk_does_not_delay_exit(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(drafts, "write", hangs)
     async with SimServer(CALM) as sim:
-        async with screen(sim.url, drafts=drafts) as it:
+        async with screen(sim.url, drafts=drafts, timings=timings(PATIENT, form={"disk": 0.05})) as it:
             await it.write("steps", "33")
         assert writing.is_set()
         assert not let_go.is_set()

@@ -18,6 +18,7 @@ from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import Workflow, workflow_of
 from comfytui.workflow.input_specs import MAX_OPTIONS
 from tests.sim.graphs import text_to_image
+from tests.timings import timings
 from tests.ui.screen import screen
 
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
@@ -69,10 +70,9 @@ async def test_missing_choices_are_reported_if_form_has_its_own(
         assert [body["prompt"]["4"]["inputs"]["ckpt_name"] for body in sim.submitted] == ["sd_xl_base_1.0.safetensors"]
 
 
-async def test_wait_for_choices_times_out(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_TIMEOUT", 0.05)
+async def test_wait_for_choices_times_out(sim: SimServer) -> None:
     with sim.faults.hold_responses("/object_info"):
-        async with screen(sim.url) as it:
+        async with screen(sim.url, timings=timings(form={"choices": 0.05})) as it:
             await it.generate("early bird", images="1")
             await it.shows("The server sent no choices for")
             await it.shows("! Value not in list")
@@ -81,19 +81,19 @@ async def test_wait_for_choices_times_out(sim: SimServer, monkeypatch: pytest.Mo
 async def test_batch_waits_for_choices_while_server_is_away(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
     ends: list[None] = []
     end = FormActions._on_timeout
+    is_last = False
 
     def counted(form: FormActions) -> None:
         ends.append(None)
-        end(form)
+        if not is_last:
+            end(form)
 
     monkeypatch.setattr(FormActions, "_on_timeout", counted)
-    monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_TIMEOUT", 0.01)
     with sim.faults.hold_responses() as away:
-        async with screen(sim.url) as it:
+        async with screen(sim.url, timings=timings(form={"choices": 0.01})) as it:
             await it.generate("early bird", images="1")
             await it.until(lambda: len(ends) > 1, "the timeout")
-            monkeypatch.setattr("comfytui.ui.dashboard.form_actions.CHOICES_TIMEOUT", 60.0)
-            before = len(ends)
+            is_last, before = True, len(ends)
             await it.until(lambda: len(ends) > before, "its last end")
             away.end()
             await it.shows("1 of 1 done")

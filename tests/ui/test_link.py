@@ -6,22 +6,21 @@ from dataclasses import replace
 import pytest
 from aiohttp import WSMsgType
 
-from comfytui.comfy.websocket import event_stream as comfy_socket
 from comfytui.service.connection.poller import Poller
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.workflow.graph import workflow_of
 from tests.faults.proxy import proxy_to
 from tests.sim.graphs import text_to_image
-from tests.ui.screen import screen
+from tests.timings import timings
+from tests.ui.screen import PATIENT, screen
 
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 
 
-async def test_ctrl_r_reconnects_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(comfy_socket, "FIRST_DELAY", 600.0)
-    monkeypatch.setattr(comfy_socket, "LONGEST_DELAY", 600.0)
-    async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, screen(proxy.url) as it:
+async def test_ctrl_r_reconnects_at_once() -> None:
+    rarely = timings(PATIENT, socket={"first_delay": 600.0, "longest_delay": 600.0})
+    async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy, screen(proxy.url, timings=rarely) as it:
         await it.shows("● live")
         for focused in ("prompt", "steps", "queue-rows"):
             proxy.reset_connections(websockets_only=True)  # A request that is reset too has the socket renewed at once.

@@ -14,6 +14,7 @@ from comfytui.comfy.protocol.json_stream import PieceReader
 from comfytui.comfy.protocol.models import Json
 from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
+from comfytui.timings import DEFAULT, HttpTimings
 
 T = TypeVar("T")
 
@@ -28,9 +29,9 @@ NOT_FOUND = frozenset({404, 405})
 class HttpApi:
     """Base of the client: sends requests to one server and parses its responses."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, timings: HttpTimings = DEFAULT.http) -> None:
         self._server = server
-        self._transport = Transport(server)
+        self._transport = Transport(server, timings)
         self._redactor = redactor_of(server)
         self._prefix: str | None = None
         self._prefix_lock = asyncio.Lock()

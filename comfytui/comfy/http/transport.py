@@ -20,16 +20,10 @@ from comfytui.comfy.http.transport_errors import bad_encoding, check_status, err
 from comfytui.comfy.limits import BODY_LIMIT
 from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
+from comfytui.timings import DEFAULT, HttpTimings
 
-CONNECT_SECONDS = 5.0
-POST_READ_SECONDS = 30.0
-"""Seconds without a byte of the response to a POST: a server that loads a model answers late."""
-GET_READ_SECONDS = 10.0
-"""Seconds without a byte of the response to a GET, which can be repeated: the connection may be half-open."""
 TOTAL_SECONDS = 300.0
 """Seconds for a whole response, so that one that trickles does not block its caller for ever."""
-KEEPALIVE_SECONDS = 5.0
-"""Seconds for which an idle connection is kept for the next request."""
 LINGER, NO_LINGER = struct.pack("ii", 0, 0), struct.pack("ii", 1, 0)
 """Values of `SO_LINGER`. With NO_LINGER, closing a connection discards data that was written and not sent yet."""
 
@@ -55,8 +49,9 @@ class Response:
 class Transport:
     """Sends requests to one server, over a connection pool; single-use requests get a connection of their own."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, timings: HttpTimings = DEFAULT.http) -> None:
         self._server = server
+        self._timings = timings
         self._pooled: httpx.AsyncClient | None = None
         self._single_use: httpx.AsyncClient | None = None
         self._closed = False
@@ -115,7 +110,7 @@ class Transport:
                 client.stream(
                     method,
                     self._url(path, params),
-                    timeout=_timeouts(method),
+                    timeout=self._timeout(method),
                     extensions={"trace": _close_cancelled_handshake()},
                     **_body(json),
                 ) as response,
@@ -161,7 +156,7 @@ class Transport:
             pool = httpx.AsyncHTTPTransport(
                 verify=self._server.tls or False,
                 proxy=proxy_of(self._server),
-                limits=httpx.Limits(max_keepalive_connections=keepalive, keepalive_expiry=KEEPALIVE_SECONDS),
+                limits=httpx.Limits(max_keepalive_connections=keepalive, keepalive_expiry=self._timings.keepalive),
                 trust_env=False,
                 socket_options=[(socket.SOL_SOCKET, socket.SO_LINGER, linger)],
             )
@@ -169,6 +164,10 @@ class Transport:
             raise bad_proxy(self._server) from None
         headers = {"User-Agent": "comfytui", "Accept-Encoding": ACCEPTED, **self._server.headers}
         return httpx.AsyncClient(headers=headers, cookies=self._server.cookies, transport=pool, follow_redirects=False)
+
+    def _timeout(self, method: str) -> httpx.Timeout:
+        timings = self._timings
+        return httpx.Timeout(timings.get_read if method == "GET" else timings.post_read, connect=timings.connect)
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
         url = httpx.URL(self._server.http_url(path))
@@ -213,10 +212,6 @@ def _close_cancelled_handshake() -> Callable[[str, Mapping[str, Any]], Awaitable
             await stream.aclose()
 
     return trace
-
-
-def _timeouts(method: str) -> httpx.Timeout:
-    return httpx.Timeout(GET_READ_SECONDS if method == "GET" else POST_READ_SECONDS, connect=CONNECT_SECONDS)
 
 
 def _body(value: Any) -> dict[str, Any]:

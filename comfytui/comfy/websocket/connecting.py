@@ -14,8 +14,6 @@ from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.bounded_connection import BoundedConnection
 
-OPEN_SECONDS = 10.0
-"""Seconds for connecting, from the first packet to the end of the handshake."""
 CLOSE_SECONDS = 0.5
 """Seconds for the closing handshake; a server that keeps sending would delay the end of the program."""
 _LOGIN_STATUSES = frozenset({401, 403, 407, *range(300, 400)})
@@ -47,15 +45,15 @@ class _Connect(connect):
             transport.abort()
 
 
-def open_connection(server: Server, client_id: str) -> connect:
-    """Return a context manager that connects as `client_id`; it gives a `BoundedConnection`."""
+def open_connection(server: Server, client_id: str, timeout: float) -> connect:
+    """Return a context manager that connects as `client_id`, within `timeout` seconds; it gives a connection."""
     return _Connect(
         server.ws_url(client_id),
         additional_headers=dict(server.headers) | dict(server.cookie_header(server.http_url("/ws"))),
         user_agent_header="comfytui",
         ssl=server.tls,
         proxy=proxy_of(server),
-        open_timeout=OPEN_SECONDS,
+        open_timeout=timeout,
         close_timeout=CLOSE_SECONDS,
         ping_interval=None,
         max_size=FRAME_LIMIT,

@@ -13,6 +13,7 @@ from functools import partial
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.frames import Close, CloseCode
 
+from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.limits import FRAME_LIMIT, MIB, TEXT_FRAME_LIMIT
 from comfytui.comfy.protocol.decode import decode
@@ -23,13 +24,8 @@ from comfytui.comfy.websocket import connecting
 from comfytui.comfy.websocket.bounded_connection import REASON_PREFIX, BoundedConnection
 from comfytui.comfy.websocket.connection_events import Closed, ConnectionEvent, Opened, PingRestored, PingTimedOut
 from comfytui.comfy.websocket.lag import measure_lag
+from comfytui.timings import DEFAULT, SocketTimings
 
-FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
-"""Seconds between attempts to connect: doubled after each connection that was not stable, with full jitter."""
-STABLE_SECONDS = 5.0
-"""Seconds after which a connection that received frames is stable: a server may greet each one and close it."""
-PING_INTERVAL, PING_TIMEOUT = 3.0, 8.0
-"""Seconds of silence before a ping, and for its pong; some proxies close connections that are idle for 5 s."""
 LAST_PING_TIMEOUT = 1.0
 """Seconds for the pong to a last ping before a connection is closed."""
 ALIVE_TIMEOUT = 3.0
@@ -43,8 +39,10 @@ async def _no() -> bool:
 
 @dataclass(slots=True)
 class Backoff:
-    """Exponential delays with full jitter; `jitter` returns a number between 0 and 1."""
+    """Exponential delays with full jitter, from `first` to `longest`; `jitter` returns a number between 0 and 1."""
 
+    first: float = DEFAULT.socket.first_delay
+    longest: float = DEFAULT.socket.longest_delay
     jitter: Callable[[], float] = random.random
     failures: int = 0
 
@@ -54,9 +52,9 @@ class Backoff:
 
     def next(self) -> float:
         """Return the seconds to wait before the next attempt."""
-        longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(self.failures, 10))
+        longest = min(self.longest, self.first * 2 ** min(self.failures, 10))
         self.failures += 1
-        return float(max(FIRST_DELAY / 2, self.jitter() * longest))
+        return float(max(self.first / 2, self.jitter() * longest))
 
 
 class _Ping(Enum):
@@ -73,11 +71,9 @@ async def stream_events(
     client_id: str,
     *,
     keep_unanswered: Callable[[], Awaitable[bool]] = _no,
-    backoff: Backoff | None = None,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ping_interval: float = PING_INTERVAL,
-    ping_timeout: float = PING_TIMEOUT,
-    stable_after: float = STABLE_SECONDS,
+    timings: SocketTimings = DEFAULT.socket,
+    clock: Clock = SYSTEM_CLOCK,
+    jitter: Callable[[], float] = random.random,
     report_lag: Callable[[float], None] = lambda _: None,
 ) -> AsyncGenerator[Event | ConnectionEvent, None]:
     """Yield the events of a client id, and how its connection fares, for ever.
@@ -88,11 +84,9 @@ async def stream_events(
         server: The server to connect to.
         client_id: The client id to connect as.
         keep_unanswered: Called when a ping is not answered: whether to keep the connection all the same.
-        backoff: The delays between attempts.
-        sleep: Waits for a delay.
-        ping_interval: Seconds of silence before a ping.
-        ping_timeout: Seconds for its pong.
-        stable_after: Seconds after which a connection that receives frames resets the backoff.
+        timings: How long it waits for the server, and between attempts.
+        clock: Measures the silence, and waits between attempts.
+        jitter: Returns a number between 0 and 1, which shortens a delay.
         report_lag: Called, while frames are received, with the seconds by which they are late.
 
     Raises:
@@ -100,25 +94,28 @@ async def stream_events(
         UpgradeRefused: If it does not open a websocket.
         NotComfyUI: If it is something else. No retry mends any of these.
     """
-    backoff, redactor = backoff or Backoff(), redactor_of(server)
-    clock = asyncio.get_running_loop().time
-    max_silence = ping_interval + ping_timeout + connecting.OPEN_SECONDS
+    backoff, redactor = Backoff(timings.first_delay, timings.longest_delay, jitter), redactor_of(server)
+    ping_interval, ping_timeout = timings.ping_interval, timings.ping_timeout
+    max_silence = ping_interval + ping_timeout + timings.open
     while True:
         stable_from, unanswered, last_received = math.inf, False, math.inf
         try:
-            async with connecting.open_connection(server, client_id) as socket, measure_lag(socket, report_lag) as lag:
+            async with (
+                connecting.open_connection(server, client_id, timings.open) as socket,
+                measure_lag(socket, report_lag, timings, clock) as lag,
+            ):
                 assert isinstance(socket, BoundedConnection)
                 # Flags are per connection: without them previews have no prompt id.
                 with suppress(ConnectionClosed):  # Frames received before it closed are still to be read.
                     await socket.send(FEATURE_FLAGS)
                 yield Opened(partial(_is_alive, socket))
-                opened = last_received = clock()
+                opened = last_received = clock.monotonic()
                 while True:
                     received = await _receive(socket, ping_interval, ping_timeout, ping_now=unanswered)
                     if received is _Ping.UNANSWERED:
                         if await keep_unanswered():
                             unanswered = True
-                            yield PingTimedOut(min(clock() - last_received, max_silence))
+                            yield PingTimedOut(min(clock.monotonic() - last_received, max_silence))
                             continue
                         # It may have recovered meanwhile.
                         timeout = min(ping_timeout, LAST_PING_TIMEOUT)
@@ -127,9 +124,9 @@ async def stream_events(
                         # Nobody would complete a closing handshake.
                         socket.transport.abort()
                         raise _PingTimeoutError
-                    was_unanswered, unanswered, last_received = unanswered, False, clock()
+                    was_unanswered, unanswered, last_received = unanswered, False, clock.monotonic()
                     if isinstance(received, bytes):
-                        stable_from = opened + stable_after
+                        stable_from = opened + timings.stable_after
                         lag.frame_received()
                         event = redactor.event(decode(_text_or_bytes(received)))
                         # Hold neither in memory while waiting for the next one.
@@ -141,11 +138,11 @@ async def stream_events(
                         yield PingRestored()
         except (_PingTimeoutError, OSError, WebSocketException, ImportError, Unreachable) as error:
             reason, failure = _explain(server, error)
-        if clock() >= stable_from:
+        if clock.monotonic() >= stable_from:
             backoff.reset()
         delay = backoff.next()
-        yield Closed(reason, delay, failure, max(0.0, min(clock() - last_received, max_silence)))
-        await sleep(delay)
+        yield Closed(reason, delay, failure, max(0.0, min(clock.monotonic() - last_received, max_silence)))
+        await clock.sleep(delay)
 
 
 async def _receive(

@@ -1,19 +1,14 @@
 """Measure how late the frames of a connection are: a pong queues up behind them, so pings measure it exactly."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-PING_EVERY = 2.0
-"""Seconds between a pong and the next ping while frames are received."""
-REPORT_EVERY = 1.0
-"""Seconds between two reports while a ping is not answered."""
-IDLE_AFTER = 10.0
-"""Seconds without a frame after which no more pings are sent, since nothing is late."""
+from comfytui.clock import SYSTEM_CLOCK, Clock
+from comfytui.timings import DEFAULT, SocketTimings
 
 Report = Callable[[float], None]
 
@@ -27,11 +22,21 @@ class LagMeter:
     Args:
         socket: The connection.
         report: Called with the lag in seconds, also if it did not change.
+        timings: How often it pings and reports.
+        clock: Tells when frames arrive.
     """
 
-    def __init__(self, socket: ClientConnection, report: Report) -> None:
+    def __init__(
+        self,
+        socket: ClientConnection,
+        report: Report,
+        timings: SocketTimings = DEFAULT.socket,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._socket = socket
         self._report = report
+        self._timings = timings
+        self._now = clock.monotonic
         self._last_frame = 0.0
         self._has_frames = asyncio.Event()
         self._last_measurement = 0.0
@@ -39,30 +44,30 @@ class LagMeter:
 
     def frame_received(self) -> None:
         """Note that a frame was received."""
-        self._last_frame = time.monotonic()
+        self._last_frame = self._now()
         self._has_frames.set()
 
     async def run(self) -> None:
         """Measure while frames are received, until the connection ends."""
         with suppress(ConnectionClosed):
             while True:
-                if time.monotonic() - self._last_frame > IDLE_AFTER:
+                if self._now() - self._last_frame > self._timings.lag_idle_after:
                     self._has_frames.clear()
                     await self._has_frames.wait()
                 await self._measure(await self._socket.ping())
-                await asyncio.sleep(PING_EVERY)
+                await asyncio.sleep(self._timings.lag_ping_pause)
 
     async def _measure(self, pong_waiter: Awaitable[float]) -> None:
         """Report a growing lag until a ping is answered, then its round-trip time."""
-        sent, pong = time.monotonic(), asyncio.ensure_future(pong_waiter)
+        sent, pong = self._now(), asyncio.ensure_future(pong_waiter)
         while True:
-            done, _ = await asyncio.wait({pong}, timeout=REPORT_EVERY)
+            done, _ = await asyncio.wait({pong}, timeout=self._timings.lag_report_interval)
             if done:
                 # If no frame preceded it, the pong waited for the server, and not behind frames.
                 self._add_measurement(pong.result() if self._last_frame > sent else 0.0)
                 return
-            now = time.monotonic()
-            if self._last_frame > max(sent, now - REPORT_EVERY):
+            now = self._now()
+            if self._last_frame > max(sent, now - self._timings.lag_report_interval):
                 self._add_measurement(max(self._reported, now - sent))
             elif self._reported:
                 self._report(self._reported)  # Until the pong, frames are assumed to be as late as before.
@@ -74,9 +79,11 @@ class LagMeter:
 
 
 @asynccontextmanager
-async def measure_lag(socket: ClientConnection, report: Report) -> AsyncIterator[LagMeter]:
-    """Measure the lag of a connection for the duration of the context."""
-    meter = LagMeter(socket, report)
+async def measure_lag(
+    socket: ClientConnection, report: Report, timings: SocketTimings = DEFAULT.socket, clock: Clock = SYSTEM_CLOCK
+) -> AsyncIterator[LagMeter]:
+    """Measure the lag of a connection for the duration of the context; arguments as for `LagMeter`."""
+    meter = LagMeter(socket, report, timings, clock)
     running = asyncio.ensure_future(meter.run())
     try:
         yield meter

@@ -7,12 +7,10 @@ from contextlib import suppress
 
 from comfytui.comfy.protocol.events import Event, PreviewImage
 from comfytui.service.connection.identity import IdentityCheck
+from comfytui.timings import DEFAULT
 
 MAX_HELD_FRAMES = 16
 """Frames held for one socket; while it has that many, it is not read for a while."""
-VERIFY_SECONDS = 2.0
-"""Seconds for which it is not read: a client that does not read holds up all others."""
-
 NEVER_VERIFIED = sys.maxsize
 """The number of a socket whose frames never count."""
 
@@ -23,11 +21,18 @@ class EarlyFrames:
     Args:
         identity: Numbers the sockets, and says which of them a verification covers.
         receive: Receives the client id and each frame, in their order, once they count.
+        verify_seconds: Seconds for which a socket is not read that has too many frames.
     """
 
-    def __init__(self, identity: IdentityCheck, receive: Callable[[str, Event], None]) -> None:
+    def __init__(
+        self,
+        identity: IdentityCheck,
+        receive: Callable[[str, Event], None],
+        verify_seconds: float = DEFAULT.connection.verify,
+    ) -> None:
         self._identity = identity
         self._receive = receive
+        self._verify_seconds = verify_seconds
         self._sockets: dict[str, int] = {}
         self._frames: dict[str, list[Event] | None] = {}  # None: the verification took too long, frames are dropped
 
@@ -60,7 +65,7 @@ class EarlyFrames:
         if held is None or len(held) < MAX_HELD_FRAMES:
             return
         with suppress(TimeoutError):
-            async with asyncio.timeout(VERIFY_SECONDS):
+            async with asyncio.timeout(self._verify_seconds):
                 await self._identity.wait_verified_since(self._sockets[client_id])
         if not self._is_verified(client_id):
             self._frames[client_id] = None

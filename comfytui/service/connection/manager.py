@@ -1,12 +1,12 @@
 """Keeps the connection to one server: the sockets, the polling over HTTP, and the watchdog between them."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
+from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, TimedOut, Unauthorized, Unreachable
 from comfytui.comfy.server import Server
@@ -30,9 +30,8 @@ from comfytui.session.events import (
 )
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
+from comfytui.timings import DEFAULT, Timings
 
-READY_SECONDS = 2.0
-"""Seconds that a prompt waits for the server to be ready before it says what it waits for."""
 BUSY_REASON = "The server accepts connections but does not answer: it may be loading a model."
 
 
@@ -46,6 +45,8 @@ class ConnectionManager:
         post: Receives the notifications.
         on_identified: Receives the server's fingerprint, see `IdentityCheck`.
         apply_cancelled: Awaited at each poll, see `Poller`.
+        timings: How often it tries, and how long it waits.
+        clock: Tells the time and waits.
     """
 
     def __init__(
@@ -56,16 +57,29 @@ class ConnectionManager:
         post: Callable[[Notification], None],
         on_identified: Callable[[str], None],
         apply_cancelled: Callable[[], Awaitable[None]] | None = None,
+        *,
+        timings: Timings = DEFAULT,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._server = server
         self._state = state
         self._apply = apply
         self._post = post
+        self._timings = timings
+        self._clock = clock
         # Where the known server returns, sockets are renewed: those of the meantime may lead to the other one.
         self.identity = IdentityCheck(apply, on_identified, self._renew_sockets, self._release_frames)
-        self.poller = Poller(self._apply_poll_event, state, self.identity, self._require_login, apply_cancelled)
-        self._early_frames = EarlyFrames(self.identity, self._receive)
-        self._watchdog = Watchdog(state, apply, self._poll_with_stats, self._renew_sockets)
+        self.poller = Poller(
+            self._apply_poll_event,
+            state,
+            self.identity,
+            self._require_login,
+            apply_cancelled,
+            timings=timings.poll,
+            clock=clock,
+        )
+        self._early_frames = EarlyFrames(self.identity, self._receive, timings.connection.verify)
+        self._watchdog = Watchdog(state, apply, self._poll_with_stats, self._renew_sockets, timings.poll, clock)
         self._frames = FrameHandler(state, apply, self._show_preview, self._early_frames, self._watchdog, self.poller)
         self._client: ComfyClient | None = None
         self._sockets: dict[str, SocketTask] = {}
@@ -104,6 +118,8 @@ class ConnectionManager:
             self._early_frames.closed,
             self._socket_refused,
             self._may_retry_socket,
+            self._timings,
+            self._clock,
         )
         return socket.run()
 
@@ -119,7 +135,7 @@ class ConnectionManager:
             self.identity.invalidate()
         if not self.identity.is_ready:
             with suppress(TimeoutError):
-                async with asyncio.timeout(READY_SECONDS):
+                async with asyncio.timeout(self._timings.connection.ready):
                     await self.identity.wait_ready()
         await self._check_without_socket()
         if not self.identity.is_ready:
@@ -202,7 +218,7 @@ class ConnectionManager:
     def _receive(self, client_id: str, message: SocketMessage) -> None:
         match message:
             case Opened(is_alive=is_alive):
-                self._connections[client_id] = time.monotonic(), is_alive
+                self._connections[client_id] = self._clock.monotonic(), is_alive
                 self._tried = self._was_live = True
                 self._watchdog.socket_opened()
                 self._early_frames.opened(client_id)

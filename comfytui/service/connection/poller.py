@@ -1,13 +1,12 @@
 """Polls the server over HTTP: the queue and the history supply what frames did not report."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized
-from comfytui.service.connection import poll_schedule
 from comfytui.service.connection.finished_jobs import (
     HISTORY_PAGE,
     IN_PROGRESS,
@@ -30,6 +29,7 @@ from comfytui.session.jobs.summarise import queued_prompt_of
 from comfytui.session.model import LinkKind
 from comfytui.session.selectors import open_jobs
 from comfytui.session.state import SessionState
+from comfytui.timings import DEFAULT, PollTimings
 from comfytui.workflow.parameters import GraphReader
 
 
@@ -43,6 +43,8 @@ class Poller:
         on_unauthorized: Receives the error if the server rejects the credentials.
         apply_cancelled: Awaited at each poll, before a job that left the queue is called lost: applies which of them
             another comfytui cancelled.
+        timings: How often it polls.
+        clock: Tells the time and waits.
     """
 
     def __init__(
@@ -52,8 +54,13 @@ class Poller:
         identity: IdentityCheck,
         on_unauthorized: Callable[[Unauthorized], None] = lambda _: None,
         apply_cancelled: Callable[[], Awaitable[None]] | None = None,
+        *,
+        timings: PollTimings = DEFAULT.poll,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._apply = apply
+        self._timings = timings
+        self._clock = clock
         self._on_unauthorized = on_unauthorized
         self._apply_cancelled = apply_cancelled
         self._state = state
@@ -65,10 +72,10 @@ class Poller:
         self._duration = 0.0  # seconds that the last poll took
         self._history: tuple[str, ...] = ()
         self._history_read = 0.0  # wall seconds
-        self._history_due = 0.0  # by the loop's clock, where the server sends all of the history at once
+        self._history_due = 0.0  # monotonic seconds, where the server sends all of the history at once
         self._ended: tuple[str, ...] = ()  # prompts that light requests found ended, and the session does not know so
         self._unseen_jobs = UnseenJobs()
-        self.stats = StatsReader(apply, state, identity, self.request, on_unauthorized)
+        self.stats = StatsReader(apply, state, identity, self.request, on_unauthorized, timings, clock)
         """Reads the system statistics; if they are another server's, a poll is requested."""
 
     def request(self, *, history: bool = False, on_failure: Callable[[ComfyError], None] | None = None) -> None:
@@ -92,7 +99,6 @@ class Poller:
 
     async def run(self, client: ComfyClient) -> None:
         """Poll forever; a poll that fails is left to the next one, since the link's state says what is wrong."""
-        loop = asyncio.get_running_loop()
         while True:
             # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
             with suppress(TimeoutError):
@@ -100,20 +106,20 @@ class Poller:
                     await self._requested.wait()
             requested = self._requested.is_set()
             self._requested.clear()
-            began = loop.time()
+            began = self._clock.monotonic()
             try:
                 if requested or is_settling(self._state()) or await self._has_changed(client):
                     await self.poll(client)
-                    self._duration = loop.time() - began
-                self._apply(HttpSucceeded(pause_without_socket(self._state(), self._duration)))
+                    self._duration = self._clock.monotonic() - began
+                self._apply(HttpSucceeded(pause_without_socket(self._timings, self._state(), self._duration)))
                 least = 0.1
             except ComfyError as error:
                 self._fail(error)
-                least = poll_schedule.SETTLE_PAUSE
-            await asyncio.sleep(max(least, rest_after(loop.time() - began)))
+                least = self._timings.settle_pause
+            await self._clock.sleep(max(least, rest_after(self._timings, self._clock.monotonic() - began)))
 
     def _pause(self) -> float | None:
-        return pause_of(self._state(), self._duration, ready=self._identity.is_ready)
+        return pause_of(self._timings, self._state(), self._duration, ready=self._identity.is_ready)
 
     def _fail(self, error: ComfyError) -> None:
         if not self._state().link.socket_open or isinstance(error, Unauthorized):
@@ -143,7 +149,7 @@ class Poller:
             if not await self._identity.verify(client):
                 return
             self._history_requested = True
-        requested_at, announced = asyncio.get_running_loop().time(), self._unseen_jobs.announced
+        requested_at, announced = self._clock.monotonic(), self._unseen_jobs.announced
         reader = GraphReader()
         queue = await client.queue(lambda item: queued_prompt_of(item, reader))
         self._apply(QueueSnapshot(queue.running, queue.pending, requested_at))
@@ -165,7 +171,7 @@ class Poller:
         except ComfyError:
             self._history_requested = True
             raise
-        self._history, self._history_read = tuple(each.prompt.prompt_id for each in finished), time.time()
+        self._history, self._history_read = tuple(each.prompt.prompt_id for each in finished), self._clock.wall()
         self._apply(HistorySnapshot(finished))
 
     async def _read_unseen(self, client: ComfyClient, unseen: int) -> None:
@@ -204,12 +210,12 @@ class Poller:
 
     async def _last_finished(self, client: ComfyClient) -> tuple[str, ...]:
         """Return what ended last; where the server sends all of its history for that, all is read, now and then."""
-        now = asyncio.get_running_loop().time()
+        now = self._clock.monotonic()
         if now < self._history_due:
             return ()
         finished = await last_finished(client)
         if finished is None:
-            self._history_due, self._history_requested = now + poll_schedule.LIVE_IDLE, True
+            self._history_due, self._history_requested = now + self._timings.live_idle, True
         return finished or ()
 
 

@@ -19,8 +19,6 @@ Evidence = Sequence[str]
 """Ids of prompts that the server had, or the time of one line of its log."""
 MAX_PROMPTS = 8
 """Prompts of the queue, and as many finished ones, that are kept as evidence: some may be deleted by hand."""
-LOG_SECONDS = 1.0
-"""Seconds that a POST waits for the log: some proxies never answer for it."""
 LOG_LINE_PREFIX = "log line of "
 """Tells times of log lines from prompt ids."""
 
@@ -39,10 +37,10 @@ def prompts_held(state: SessionState, history: Sequence[str], since: float) -> E
     return (*queued[:1], *queued[1:][1 - MAX_PROMPTS :], *[*history, *ended][-MAX_PROMPTS:])
 
 
-async def last_log_line(client: ComfyClient) -> Evidence:
-    """Return the time of the last line of the server's log; nothing where it is hidden, or does not come soon."""
+async def last_log_line(client: ComfyClient, seconds: float) -> Evidence:
+    """Return the time of the last line of the server's log; nothing where it is hidden, or takes longer than that."""
     with suppress(ComfyError, TimeoutError):
-        async with asyncio.timeout(LOG_SECONDS):
+        async with asyncio.timeout(seconds):
             return tuple(LOG_LINE_PREFIX + time for time in (await client.log_timestamps())[-1:])
     return ()
 

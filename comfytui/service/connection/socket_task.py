@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
+from comfytui.clock import Clock
 from comfytui.comfy.cancellation import run_to_completion
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized, UpgradeRefused
@@ -12,14 +13,10 @@ from comfytui.comfy.protocol.events import Event
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.connection_events import Closed, Lag, Opened, PingRestored, PingTimedOut
 from comfytui.comfy.websocket.event_stream import stream_events
+from comfytui.timings import Timings
 
 SocketMessage = Event | Opened | Closed | PingTimedOut | PingRestored | Lag
 """What a socket reports: frames, and changes of the connection."""
-
-PROBE_SECONDS = 7.0
-"""Seconds to find out whether a server that answers no ping is busy: a little more than a connect may take."""
-GIVEN_UP_PAUSE = 60.0
-"""Seconds until a socket that was given up is tried again, if the server answers otherwise."""
 
 
 class SocketTask:
@@ -34,6 +31,8 @@ class SocketTask:
             renewed or the task is cancelled.
         on_given_up: Receives the error after which retrying cannot help.
         may_retry: Returns whether a later try may help after all.
+        timings: How long it waits for the server, and between attempts.
+        clock: Measures the silence, and waits between attempts.
     """
 
     def __init__(
@@ -45,6 +44,8 @@ class SocketTask:
         on_ended: Callable[[str], None],
         on_given_up: Callable[[ComfyError], None],
         may_retry: Callable[[], bool],
+        timings: Timings,
+        clock: Clock,
     ) -> None:
         self.client_id = client_id
         self._server = server
@@ -53,6 +54,8 @@ class SocketTask:
         self._on_ended = on_ended
         self._on_given_up = on_given_up
         self._may_retry = may_retry
+        self._timings = timings
+        self._clock = clock
         self._renewal = asyncio.Event()
 
     def renew(self) -> None:
@@ -74,6 +77,8 @@ class SocketTask:
             self._server,
             self.client_id,
             keep_unanswered=self._is_server_busy,
+            timings=self._timings.socket,
+            clock=self._clock,
             report_lag=lambda seconds: self._receive(self.client_id, Lag(seconds)),
         )
         async with aclosing(stream):
@@ -86,7 +91,7 @@ class SocketTask:
 
     async def _pause(self) -> None:
         """Wait for the next try, or forever if none can help."""
-        await asyncio.sleep(GIVEN_UP_PAUSE)
+        await self._clock.sleep(self._timings.connection.given_up_pause)
         if not self._may_retry():
             await asyncio.Event().wait()
 
@@ -107,9 +112,9 @@ class SocketTask:
 
         A server that answers has dropped our socket; on one that accepts no connection nothing arrives anyway.
         """
-        async with ComfyClient(self._server) as client:
+        async with ComfyClient(self._server, self._timings.http) as client:
             try:
-                async with asyncio.timeout(PROBE_SECONDS):
+                async with asyncio.timeout(self._timings.connection.busy_probe):
                     await client.queue_count()
             except (TimedOut, TimeoutError):
                 return True

@@ -1,8 +1,8 @@
 """Reads the server's system statistics: its memory, and whether it is still the known server."""
 
-import asyncio
 from collections.abc import Callable
 
+from comfytui.clock import Clock
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Unauthorized
 from comfytui.service.connection.identity import IdentityCheck
@@ -10,9 +10,7 @@ from comfytui.service.connection.poll_schedule import is_busy
 from comfytui.session.events import HttpFailed, SessionEvent, StatsRead
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
-
-STATS_BUSY, STATS_IDLE = 2.0, 10.0
-"""Seconds between two requests, while something runs and while nothing does."""
+from comfytui.timings import PollTimings
 
 
 class StatsReader:
@@ -24,6 +22,8 @@ class StatsReader:
         identity: Checks the figures.
         on_mismatch: Called if they are another server's.
         on_unauthorized: Receives the error if the server rejects the credentials.
+        timings: How often it reads.
+        clock: Waits in between.
     """
 
     def __init__(
@@ -33,7 +33,11 @@ class StatsReader:
         identity: IdentityCheck,
         on_mismatch: Callable[[], None],
         on_unauthorized: Callable[[Unauthorized], None],
+        timings: PollTimings,
+        clock: Clock,
     ) -> None:
+        self._timings = timings
+        self._clock = clock
         self._apply = apply
         self._state = state
         self._identity = identity
@@ -64,4 +68,4 @@ class StatsReader:
                     self._on_unauthorized(error)
                 except ComfyError:
                     pass  # The next poll says what is wrong.
-            await asyncio.sleep(STATS_BUSY if is_busy(self._state()) else STATS_IDLE)
+            await self._clock.sleep(self._timings.stats_busy if is_busy(self._state()) else self._timings.stats_idle)

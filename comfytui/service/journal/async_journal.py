@@ -19,13 +19,11 @@ from comfytui.service.journal.records import Endpoint, SavedBatch
 from comfytui.service.journal.serial_worker import SerialWorker
 from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch, Failure, JobStatus
+from comfytui.timings import DEFAULT, JournalTimings
 from comfytui.workflow.graph import Graph
 
 T = TypeVar("T")
 Notify = Callable[[str], object]
-
-CLOSE_SECONDS = 1.0
-"""Seconds that `close` waits for the disk."""
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +38,11 @@ class AsyncJournal:
         notify: Called on the loop with a message for the user: the journal's warning when it is opened, that entries
             are damaged, and the first call that failed.
         folder: The journal's folder; None for a journal in memory.
+        timings: How long it waits for the disk, and for other processes.
     """
 
-    def __init__(self, notify: Notify, folder: Path | None = None) -> None:
+    def __init__(self, notify: Notify, folder: Path | None = None, timings: JournalTimings = DEFAULT.journal) -> None:
+        self._timings = timings
         self._notify = notify
         self._folder = folder
         self._worker: SerialWorker | None = None
@@ -66,15 +66,15 @@ class AsyncJournal:
         """Finish the queued calls, release every claim and close the file.
 
         Returns:
-            Whether that was done within `CLOSE_SECONDS`.
+            Whether that was done in time.
         """
         worker, self._worker = self._worker, None
         if worker is None:
             return True
         closed = asyncio.wrap_future(worker.call(self._close))
         worker.end()
-        done, _ = await asyncio.wait([closed], timeout=CLOSE_SECONDS)
-        return bool(done) and closed.exception() is None and worker.join(CLOSE_SECONDS)
+        done, _ = await asyncio.wait([closed], timeout=self._timings.close)
+        return bool(done) and closed.exception() is None and worker.join(self._timings.close)
 
     async def fingerprint(self, server: str) -> str | None:
         """Return the fingerprint of the server that last answered at an address, or None."""
@@ -166,7 +166,7 @@ class AsyncJournal:
         return self._write(lambda journal: journal.record_fingerprint(server, fingerprint))
 
     def _open(self) -> str | None:
-        self._journal = Journal.open(self._folder)
+        self._journal = Journal.open(self._folder, lock_seconds=self._timings.lock)
         return self._journal.warning
 
     def _close(self) -> None:

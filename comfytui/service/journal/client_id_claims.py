@@ -35,9 +35,11 @@ class ClientIdClaims:
     Args:
         db: The journal's database.
         folder: The folder with the lock files; None in memory, where every id is free.
+        lock_seconds: Seconds to wait for the folder's lock.
     """
 
-    def __init__(self, db: sqlite3.Connection, folder: Path | None) -> None:
+    def __init__(self, db: sqlite3.Connection, folder: Path | None, lock_seconds: float) -> None:
+        self._lock_seconds = lock_seconds
         self._db = db
         self._folder = folder
         self._claims: list[Claim] = []
@@ -74,7 +76,7 @@ class ClientIdClaims:
 
     def lock(self) -> AbstractContextManager[None]:
         """Return a context manager that holds the folder lock."""
-        return nullcontext() if self._folder is None else folder_lock(self._folder / LOCK_FILE)
+        return nullcontext() if self._folder is None else folder_lock(self._folder / LOCK_FILE, self._lock_seconds)
 
 
 def _claim_owners(db: sqlite3.Connection, folder: Path, endpoint: Endpoint) -> list[Claim]:

@@ -9,6 +9,7 @@ from comfytui.sanitize import sanitize
 from comfytui.service.journal.locks import folder_lock
 from comfytui.service.journal.paths import create_private, on_network, quarantine
 from comfytui.service.journal.schema import DamagedFile, NewerFile, migrate
+from comfytui.timings import DEFAULT
 
 FILE = "journal.sqlite3"
 LOCK_FILE = "journal.lock"
@@ -29,7 +30,7 @@ class OpenedDatabase(NamedTuple):
     warning: str | None
 
 
-def open_database(folder: Path) -> OpenedDatabase:
+def open_database(folder: Path, lock_seconds: float = DEFAULT.journal.lock) -> OpenedDatabase:
     """Open the journal in a folder.
 
     A file that cannot be read is renamed, and a new one is created. Where there can be no file, the journal is in
@@ -39,7 +40,7 @@ def open_database(folder: Path) -> OpenedDatabase:
     try:
         create_private(file)
         # Of two processes that start at once, one must not rename the file that the other has just created.
-        with folder_lock(folder / LOCK_FILE):
+        with folder_lock(folder / LOCK_FILE, lock_seconds):
             return _open_or_replace(file)
     except (OSError, sqlite3.Error, DamagedFile) as error:
         return OpenedDatabase(open_in_memory(), None, _in_memory_warning(folder, error))

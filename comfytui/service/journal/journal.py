@@ -26,6 +26,7 @@ from comfytui.service.journal.writing import (
 )
 from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Batch, Failure, JobStatus
+from comfytui.timings import DEFAULT
 from comfytui.workflow.graph import Graph
 
 RECENT = 20
@@ -42,17 +43,28 @@ class Journal:
         sqlite3.Error: By every method that cannot read or write.
     """
 
-    def __init__(self, db: sqlite3.Connection, folder: Path | None = None, warning: str | None = None) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        folder: Path | None = None,
+        warning: str | None = None,
+        *,
+        lock_seconds: float = DEFAULT.journal.lock,
+    ) -> None:
         self._db = db
         self._folder = folder
-        self._claims = ClientIdClaims(db, folder)
+        self._claims = ClientIdClaims(db, folder, lock_seconds)
         self.warning = warning
         self.damaged = 0
 
     @classmethod
-    def open(cls, folder: Path | None = None) -> "Journal":
-        """Open the journal in a folder; without a folder, or where there can be no file, one in memory."""
-        return cls(*(open_database(folder) if folder else OpenedDatabase(open_in_memory(), None, None)))
+    def open(cls, folder: Path | None = None, *, lock_seconds: float = DEFAULT.journal.lock) -> "Journal":
+        """Open the journal in a folder; without a folder, or where there can be no file, one in memory.
+
+        It waits at most `lock_seconds` for another process that opens it or claims ids.
+        """
+        opened = open_database(folder, lock_seconds) if folder else OpenedDatabase(open_in_memory(), None, None)
+        return cls(*opened, lock_seconds=lock_seconds)
 
     def close(self) -> None:
         """Close the file and release every claim; close the sockets of the client ids first."""

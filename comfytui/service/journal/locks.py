@@ -11,9 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from comfytui.service.journal.paths import open_private
+from comfytui.timings import DEFAULT
 
-LOCK_SECONDS = 5.0
-"""Seconds to wait for the folder lock: its holder may have been stopped while it held the lock (ctrl+z)."""
 LOCK_PAUSE = 0.02
 """Seconds between attempts to get the folder lock."""
 PREFIX, SUFFIX = "client-", ".lock"
@@ -118,10 +117,10 @@ def _is_same_file(file: Path, descriptor: int) -> bool:
 
 
 @contextmanager
-def folder_lock(file: Path) -> Iterator[None]:
+def folder_lock(file: Path, seconds: float = DEFAULT.journal.lock) -> Iterator[None]:
     """Hold the lock of a folder, so that one process at a time opens the journal or claims ids.
 
-    Where files cannot be locked, or after `LOCK_SECONDS`, go on without the lock.
+    Where files cannot be locked, or after so many seconds, go on without the lock.
     """
     try:
         descriptor = open_private(file)
@@ -129,7 +128,7 @@ def folder_lock(file: Path) -> Iterator[None]:
         yield
         return
     try:
-        deadline = time.monotonic() + LOCK_SECONDS
+        deadline = time.monotonic() + seconds
         while not _try_lock(descriptor) and time.monotonic() < deadline:
             time.sleep(LOCK_PAUSE)
         yield

@@ -1,9 +1,9 @@
 """Brings my jobs to the server: new batches, those of earlier runs, lost jobs that are sent again, cancellations."""
 
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
+from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError
 from comfytui.service.connection.manager import ConnectionManager
@@ -30,6 +30,7 @@ from comfytui.session.events import (
 from comfytui.session.model import Failure, JobStatus
 from comfytui.session.selectors import lost_jobs
 from comfytui.session.state import SessionState
+from comfytui.timings import DEFAULT, SubmissionTimings
 from comfytui.workflow.graph import Graph
 
 
@@ -44,6 +45,8 @@ class SubmissionManager:
         journal: Keeps my jobs for later runs.
         connection: The connection to the server.
         require_client: Returns the HTTP client; raises Unreachable while there is none.
+        timings: How long it waits for the server, and between requests.
+        clock: Tells the time and waits.
     """
 
     def __init__(
@@ -55,7 +58,12 @@ class SubmissionManager:
         journal: AsyncJournal,
         connection: ConnectionManager,
         require_client: Callable[[], ComfyClient],
+        *,
+        timings: SubmissionTimings = DEFAULT.submission,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._timings = timings
+        self._clock = clock
         self._label = label
         self._store = store
         self._apply = apply
@@ -139,7 +147,7 @@ class SubmissionManager:
         self._apply(ClientIdsAcquired(self._client_ids.mine, self._client_ids.held_elsewhere))
         for batch in saved:
             self._client_ids.set_owner(batch.batch.id, batch.client_id)
-            self._unfinished |= resume(batch, self._apply, self._outbox)
+            self._unfinished |= resume(batch, self._apply, self._outbox, self._clock)
             catch_up(self._journal, batch, self._state)
 
     def submit(self, request: BatchRequest) -> None:
@@ -147,7 +155,7 @@ class SubmissionManager:
         if not self._client_ids.client_ids:
             self._early_requests.append(request)
             return
-        batch, jobs, submissions = plan(request, self._client_ids.client_id, time.time())
+        batch, jobs, submissions = plan(request, self._client_ids.client_id, self._clock.wall())
         self._client_ids.record_batch(batch, submissions)
         self._unfinished |= {submission.prompt_id: submission for submission in submissions}
         self._apply(BatchPlanned(batch, jobs))
@@ -236,6 +244,8 @@ class SubmissionManager:
             self._connection.poller.evidence,
             self._journal,
             connected_since=self._connection.connected_since,
+            timings=self._timings,
+            clock=self._clock,
         )
 
     def _is_unsent(self, prompt_id: str) -> bool:

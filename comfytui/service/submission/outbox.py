@@ -1,9 +1,8 @@
 """Sends undelivered submissions one after another, never twice, and keeps them while the server cannot take them."""
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Rejected, ServerError, Unauthorized, Unreachable
 from comfytui.comfy.protocol.models import AcceptedPrompt, QueueItem
@@ -15,11 +14,8 @@ from comfytui.service.submission.submission_lookup import find_finished, find_in
 from comfytui.service.submission.undelivered import NONE_UNCONFIRMED, Apply, OnRejected, Unconfirmed, Undelivered
 from comfytui.session.events import HistorySnapshot, HttpFailed, PromptDelayed, PromptLost
 from comfytui.session.model import Failure, LinkKind
+from comfytui.timings import DEFAULT, SubmissionTimings
 
-ARRIVAL_SECONDS = 30.0
-"""Seconds in which a POST whose answer was lost may still enter the queue: validating a large graph takes time."""
-RETRY_PAUSE = 2.0
-"""Seconds between polls for an unconfirmed submission, and between retries while the server is down."""
 MAX_FAILURES = 3
 """How often the server may answer with status 500 before the submission is taken for the cause."""
 
@@ -46,7 +42,8 @@ class Outbox:
         journal: Records each step beyond the life of this process.
         connected_since: Returns whether a websocket that was open at a monotonic second is still answered on, so that
             the server was not restarted since.
-        sleep: Waits some seconds.
+        timings: How long it waits for the server, and between requests.
+        clock: Tells the time and waits.
     """
 
     def __init__(
@@ -63,9 +60,10 @@ class Outbox:
         journal: AsyncJournal,
         *,
         connected_since: Callable[[float], Awaitable[bool]] = _never,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        timings: SubmissionTimings = DEFAULT.submission,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.undelivered = Undelivered(apply, is_unsent, on_rejected, journal)
+        self.undelivered = Undelivered(apply, is_unsent, on_rejected, journal, clock)
         self._apply = apply
         self._client_id = client_id
         self._previews = previews
@@ -75,7 +73,8 @@ class Outbox:
         self._evidence = evidence
         self._journal = journal
         self._connected_since = connected_since
-        self._sleep = sleep
+        self._timings = timings
+        self._clock = clock
         self._warned: str | None = None
 
     def add(self, submissions: Iterable[Submission], unconfirmed: Mapping[str, Unconfirmed] = NONE_UNCONFIRMED) -> None:
@@ -102,12 +101,12 @@ class Outbox:
     async def _send(self, client: ComfyClient, submission: Submission) -> None:
         evidence = self._evidence()
         if not evidence:
-            evidence = await last_log_line(client)
+            evidence = await last_log_line(client, self._timings.log)
             if not evidence:
                 if not await self._is_let_in(client, submission):
                     return
                 # A server that was busy answers by now; one that hides its log costs a second more.
-                evidence = await last_log_line(client)
+                evidence = await last_log_line(client, self._timings.log)
             if not await self._ready(submission.prompt_id):
                 return  # The connection dropped during these requests.
         if submission.prompt_id not in self.undelivered:
@@ -119,7 +118,7 @@ class Outbox:
         except Unreachable as error:
             self.undelivered.reset(submission)
             self._delay(submission, error)
-            await self._sleep(RETRY_PAUSE)
+            await self._clock.sleep(self._timings.retry_pause)
         except ComfyError as error:
             # A request for a login proves nothing: a proxy may send it after the server accepted the prompt.
             self.undelivered.failures += isinstance(error, ServerError) and error.status == 500
@@ -138,7 +137,7 @@ class Outbox:
             await client.queue_count()
         except ComfyError as error:
             self._delay(submission, error)
-            await self._sleep(RETRY_PAUSE)
+            await self._clock.sleep(self._timings.retry_pause)
             return False
         return True
 
@@ -152,7 +151,7 @@ class Outbox:
         with self.undelivered.posting(submission, evidence):
             client_id = self._client_id(submission)
             # Awaited, so that it is on the disk before the POST begins: not even a kill in between sends it twice.
-            await self._journal.record_sending(submission.prompt_id, time.time(), client_id, evidence)
+            await self._journal.record_sending(submission.prompt_id, self._clock.wall(), client_id, evidence)
             return await client.submit(
                 submission.graph,
                 prompt_id=submission.prompt_id,
@@ -163,14 +162,14 @@ class Outbox:
 
     async def _confirm(self, client: ComfyClient, submission: Submission, post: Unconfirmed) -> None:
         """Poll for a submission whose answer was lost, until it is found or can no longer arrive."""
-        requested_at, deadline = time.monotonic(), post.since + ARRIVAL_SECONDS
+        requested_at, deadline = self._clock.monotonic(), post.since + self._timings.arrival
         misses = 0
         # Require two consecutive misses: a stalled server may answer a GET before it reads our buffered POST.
         while misses < 2 or requested_at < deadline:
-            await self._sleep(RETRY_PAUSE)
+            await self._clock.sleep(self._timings.retry_pause)
             if submission.prompt_id not in self.undelivered or self.undelivered.is_settled(submission):
                 return
-            requested_at = time.monotonic()
+            requested_at = self._clock.monotonic()
             item, is_conclusive = await self._poll(client, submission)
             misses = misses + 1 if is_conclusive else 0
             if item is not None:

@@ -1,9 +1,9 @@
 """Resumes the batches of earlier starts, and finds out which jobs on the server are mine."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 
+from comfytui.clock import Clock
 from comfytui.comfy.cancellation import run_to_completion
 from comfytui.service.journal.records import SavedBatch, SavedPrompt
 from comfytui.service.submission.batch import Submission
@@ -17,7 +17,9 @@ from comfytui.session.state import SessionState
 NO_GRAPH = "Its workflow is damaged on disk, so it was not sent: make the image again."
 
 
-def resume(saved: SavedBatch, apply: Callable[[SessionEvent], None], outbox: Outbox) -> dict[str, Submission]:
+def resume(
+    saved: SavedBatch, apply: Callable[[SessionEvent], None], outbox: Outbox, clock: Clock
+) -> dict[str, Submission]:
     """Resume a batch where it was left: show it, and send what is unsent.
 
     Returns:
@@ -31,7 +33,7 @@ def resume(saved: SavedBatch, apply: Callable[[SessionEvent], None], outbox: Out
         if prompt.key not in submissions:
             apply(PromptRejected(prompt.key, Failure(NO_GRAPH)))
     sendable = [prompt for prompt in unsent if prompt.key in submissions]
-    unconfirmed = {each.key: post for each in sendable if (post := _unconfirmed_post(each))}
+    unconfirmed = {each.key: post for each in sendable if (post := _unconfirmed_post(each, clock))}
     outbox.add([submissions[prompt.key] for prompt in sendable], unconfirmed)
     for prompt in sendable:
         if prompt.cancel_requested:
@@ -39,13 +41,13 @@ def resume(saved: SavedBatch, apply: Callable[[SessionEvent], None], outbox: Out
     return submissions
 
 
-def _unconfirmed_post(prompt: SavedPrompt) -> Unconfirmed | None:
+def _unconfirmed_post(prompt: SavedPrompt, clock: Clock) -> Unconfirmed | None:
     """Return the POST of a prompt that has no answer, or None."""
     if prompt.sending_since is None:
         return None
     # If the clock was set back since, the POST counts as begun now: its search must not go on for as long.
-    ago = max(time.time() - prompt.sending_since, 0.0)
-    return Unconfirmed(time.monotonic() - ago, prompt.evidence)
+    ago = max(clock.wall() - prompt.sending_since, 0.0)
+    return Unconfirmed(clock.monotonic() - ago, prompt.evidence)
 
 
 class Resumption:

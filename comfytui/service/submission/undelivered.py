@@ -1,12 +1,12 @@
 """The submissions that a server is not known to have, and what is known of each."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.service.connection.process_evidence import Evidence
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.submission.batch import Submission
@@ -39,11 +39,18 @@ class Undelivered:
         is_unsent: Tells whether the session still waits for a prompt to be sent.
         on_rejected: Called for a batch that the server rejects, with the reason.
         journal: Records each step.
+        clock: Tells when a POST begins.
     """
 
     def __init__(
-        self, apply: Apply, is_unsent: Callable[[str], bool], on_rejected: OnRejected, journal: AsyncJournal
+        self,
+        apply: Apply,
+        is_unsent: Callable[[str], bool],
+        on_rejected: OnRejected,
+        journal: AsyncJournal,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._clock = clock
         self._apply = apply
         self._is_unsent = is_unsent
         self._on_rejected = on_rejected
@@ -112,7 +119,7 @@ class Undelivered:
     def posting(self, submission: Submission, evidence: Evidence) -> Iterator[None]:
         """Mark a submission as being sent for the duration of the block, and as unconfirmed until it is resolved."""
         self._posting = submission.prompt_id
-        self._unconfirmed[submission.prompt_id] = Unconfirmed(time.monotonic(), evidence)
+        self._unconfirmed[submission.prompt_id] = Unconfirmed(self._clock.monotonic(), evidence)
         try:
             yield
         finally:

@@ -46,7 +46,7 @@ def reduce_run_frame(state: SessionState, event: RunFrame, at: Stamp) -> Session
     )
     if isinstance(event, Executed):
         state = upsert(state, [_add_results(state.jobs[job.prompt_id], event)])
-    followed = _follow(run, job, event, at)
+    followed = _follow(run, job, event, at, state.timings.min_stall)
     return state if followed is run else replace(state, run=followed)
 
 
@@ -80,16 +80,16 @@ def _mine(state: SessionState, prompt_id: str | None) -> Job | None:
     return job if job and job.mine and not job.status.final else None
 
 
-def _follow(run: Run, job: Job, event: RunFrame, at: Stamp) -> Run:
+def _follow(run: Run, job: Job, event: RunFrame, at: Stamp, min_stall: float) -> Run:
     match event:
         case ExecutionCached(nodes=nodes):
             return mark_cached(run, job, nodes)
         case Executing(node=str(node), display_node=display):
             return enter_node(run, job, node, display)
         case Progress(value=value, max=top, node=node):
-            return record_step(run, job, node, None, value, top, at.monotonic)
+            return record_step(run, job, node, None, value, top, at.monotonic, min_stall)
         case ProgressState(nodes=nodes):
-            return _follow_overview(run, job, nodes, at)
+            return _follow_overview(run, job, nodes, at, min_stall)
         case Executed(node=node):
             return finish_node(run, job, node)
         case ExecutionStart() | Executing():
@@ -98,7 +98,7 @@ def _follow(run: Run, job: Job, event: RunFrame, at: Stamp) -> Run:
             assert_never(event)
 
 
-def _follow_overview(run: Run, job: Job, nodes: tuple[NodeProgress, ...], at: Stamp) -> Run:
+def _follow_overview(run: Run, job: Job, nodes: tuple[NodeProgress, ...], at: Stamp, min_stall: float) -> Run:
     """Return the run after an overview of its nodes; of several running nodes, the one followed so far counts."""
     working = None
     for node in nodes:
@@ -111,7 +111,8 @@ def _follow_overview(run: Run, job: Job, nodes: tuple[NodeProgress, ...], at: St
     run = enter_node(run, job, working.node_id, working.display_node_id)
     if not working.value > 0:
         return run
-    return record_step(run, job, working.node_id, working.display_node_id, working.value, working.max, at.monotonic)
+    shown, value, top = working.display_node_id, working.value, working.max
+    return record_step(run, job, working.node_id, shown, value, top, at.monotonic, min_stall)
 
 
 def _add_results(job: Job, event: Executed) -> Job:

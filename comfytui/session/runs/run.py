@@ -11,6 +11,7 @@ from math import exp, isfinite
 from comfytui.session.model import Job, Phase
 from comfytui.session.runs.phases import DEFAULT_STEPS, NODE_WEIGHT, is_sampler, phase_of
 from comfytui.session.state import Run
+from comfytui.timings import DEFAULT
 
 MAX_STEPS = 10**12
 """Larger counters are clamped: some nodes count bytes, hostile ones count anything."""
@@ -20,8 +21,6 @@ MAX_CACHED_NODES = 10_000
 """Cached nodes of one run that are kept; a frame may exceed this once."""
 SPEED_MEMORY_SECONDS = 10.0
 """Time constant of the measured speed: a step of that age counts for about a third."""
-MIN_STALL_SECONDS = 10.0
-"""Seconds without a step that never count as a stall."""
 STALL_STEPS = 5
 """Recent step times that may pass without a step before that counts as a stall."""
 
@@ -67,7 +66,16 @@ def finish_node(run: Run, job: Job, node: str) -> Run:
     return replace(_credit(run, rest), finished_nodes=run.finished_nodes | {node})
 
 
-def record_step(run: Run, job: Job, node: str | None, display: str | None, value: float, top: float, at: float) -> Run:
+def record_step(
+    run: Run,
+    job: Job,
+    node: str | None,
+    display: str | None,
+    value: float,
+    top: float,
+    at: float,
+    min_stall: float = DEFAULT.session.min_stall,
+) -> Run:
     """Return the run at step `value` of `top` of a node.
 
     A repeated step changes nothing; a smaller one, or another node or total, starts a new pass.
@@ -80,6 +88,7 @@ def record_step(run: Run, job: Job, node: str | None, display: str | None, value
         value: The step.
         top: The steps of the pass.
         at: The monotonic second in which the frame arrived.
+        min_stall: Seconds without a step that never count as a stall.
     """
     if not (isfinite(value) and isfinite(top)) or top < 1:
         return run
@@ -91,7 +100,7 @@ def record_step(run: Run, job: Job, node: str | None, display: str | None, value
         return run
     if not same_pass or step < run.step:
         run = _start_pass(run, job, node, display, steps)
-    return _advance(run, job, step, at)
+    return _advance(run, job, step, at, min_stall)
 
 
 def _start_pass(run: Run, job: Job, node: str, display: str | None, steps: int) -> Run:
@@ -125,10 +134,11 @@ def _planned_weight(run: Run, job: Job, node: str) -> float:
     return _node_weight(job, node) if node in job.classes and node not in run.finished_nodes else 0.0
 
 
-def _advance(run: Run, job: Job, step: int, at: float) -> Run:
+def _advance(run: Run, job: Job, step: int, at: float, min_stall: float) -> Run:
     if step == run.step:
         return run
-    run = _credit(_measure_speed(run, step - run.step, at), run.pass_weight * (step - run.step) / run.steps)
+    measured = _measure_speed(run, step - run.step, at, min_stall)
+    run = _credit(measured, run.pass_weight * (step - run.step) / run.steps)
     return replace(
         run,
         step=step,
@@ -138,7 +148,7 @@ def _advance(run: Run, job: Job, step: int, at: float) -> Run:
     )
 
 
-def _measure_speed(run: Run, steps: int, at: float) -> Run:
+def _measure_speed(run: Run, steps: int, at: float, min_stall: float) -> Run:
     """Return the run with its speed measured.
 
     A burst of steps shares the time before it, and a stall counts as one slow step.
@@ -146,7 +156,8 @@ def _measure_speed(run: Run, steps: int, at: float) -> Run:
     if run.last_step_at is None:
         return run
     elapsed = max(at - run.last_step_at, 0.0)
-    seconds = elapsed if run.step_seconds is None else min(elapsed, steps * stall_threshold(run.step_seconds))
+    usual = run.step_seconds
+    seconds = elapsed if usual is None else min(elapsed, steps * stall_threshold(usual, min_stall))
     decay = exp(-seconds / SPEED_MEMORY_SECONDS)
     return replace(
         run,
@@ -156,9 +167,9 @@ def _measure_speed(run: Run, steps: int, at: float) -> Run:
     )
 
 
-def stall_threshold(step_seconds: float) -> float:
-    """Return the seconds without a step after which a run of this speed stalls."""
-    return max(MIN_STALL_SECONDS, STALL_STEPS * step_seconds)
+def stall_threshold(step_seconds: float, min_stall: float) -> float:
+    """Return the seconds without a step after which a run of this speed stalls: at least `min_stall`."""
+    return max(min_stall, STALL_STEPS * step_seconds)
 
 
 def _credit(run: Run, weight: float) -> Run:

@@ -7,12 +7,8 @@ from comfytui.session.model import workload_key_of
 from comfytui.session.runs.run import may_be_loading, stall_threshold
 from comfytui.session.state import Run, SessionState
 
-LOAD_STALL_SECONDS = 60.0
-"""Seconds that a model may take to load without a frame."""
 MEMORY_CHANGE_SHARE = 0.01
 """Share of a memory that has to change to be told from noise."""
-MEMORY_STILL_SECONDS = 20.0
-"""Seconds without a change after which a memory counts as still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +41,10 @@ def stall_timeout(state: SessionState, run: Run) -> float:
     """Return the seconds that a run may go without a frame: a few usual steps, and longer while its model loads."""
     job = state.jobs[run.prompt_id]
     if run.first_step_at is None and run.node is not None and may_be_loading(run, job):
-        return LOAD_STALL_SECONDS
+        return state.timings.load_stall
     times = state.run_times.get(workload_key_of(job))
     step = run.step_seconds or (times.after_first_step / max(job.parameters.steps or 1, 1) if times else 0.0)
-    return stall_threshold(step)
+    return stall_threshold(step, state.timings.min_stall)
 
 
 def current_stall(state: SessionState, now: float) -> Stall | None:
@@ -70,4 +66,4 @@ def memory_changed(before: SystemStats | None, after: SystemStats) -> bool:
 
 
 def _memory_is_changing(state: SessionState, now: float) -> bool:
-    return state.memory_changed_at is not None and now - state.memory_changed_at <= MEMORY_STILL_SECONDS
+    return state.memory_changed_at is not None and now - state.memory_changed_at <= state.timings.memory_still

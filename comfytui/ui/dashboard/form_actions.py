@@ -16,12 +16,6 @@ from comfytui.ui.form.values import fetch_specs, fields_without_specs, join_labe
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import seed_warning
 
-DRAFT_DELAY = 1.0
-"""Seconds from an edit to the writing of the draft."""
-DISK_TIMEOUT = 1.0
-"""Seconds that closing waits for the draft; a disk takes milliseconds, or hangs."""
-CHOICES_TIMEOUT = 5.0
-"""Seconds that a batch waits for the choices of a server that answers; then it is submitted without them."""
 CHOICES_GROUP = "choices"
 """The group of the worker that reads the choices."""
 MANY_IMAGES = 100
@@ -36,6 +30,7 @@ class FormActions:
         self._connection = connection
         self._pages = pages
         self._workflow = context.options.workflow
+        self._timings = context.options.timings.form
         self._draft = DraftWriter(partial(context.options.drafts.write, self._workflow))
         self._draft_scheduled = False
         self._without_specs: tuple[Field, ...] = ()
@@ -64,7 +59,7 @@ class FormActions:
         """Write what was typed, after a delay instead of at every key."""
         if self._draft.update(self._form.texts()) and not self._draft_scheduled:
             self._draft_scheduled = True
-            self._context.screen.set_timer(DRAFT_DELAY, self._start_writing_draft)
+            self._context.screen.set_timer(self._timings.draft_delay, self._start_writing_draft)
 
     def _start_writing_draft(self) -> None:
         self._draft_scheduled = False
@@ -76,7 +71,7 @@ class FormActions:
 
     def close(self) -> None:
         """Write the draft, without waiting for a disk that hangs."""
-        self._draft.flush_in_thread().join(DISK_TIMEOUT)
+        self._draft.flush_in_thread().join(self._timings.disk)
 
     # The server's choices
 
@@ -120,7 +115,7 @@ class FormActions:
     def _start_timeout(self) -> None:
         if not self._timeout_runs:
             self._timeout_runs = True
-            self._context.screen.set_timer(CHOICES_TIMEOUT, self._on_timeout)
+            self._context.screen.set_timer(self._timings.choices, self._on_timeout)
 
     def _on_timeout(self) -> None:
         """Submit the waiting batch, but not while the server is away: it may have choices when it is back."""

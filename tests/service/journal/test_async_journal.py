@@ -14,6 +14,7 @@ from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.journal import Journal
 from comfytui.session.model import JobStatus
+from comfytui.timings import JournalTimings
 from tests.service.journal.batches import ME, SERVER, graph, new_batch, recorded_batch
 from tests.waiting import eventually
 
@@ -144,9 +145,8 @@ async def test_closing_finishes_the_queued_calls_and_releases_the_claims(tmp_pat
     assert {prompt.status for prompt in saved.prompts} == {JobStatus.QUEUED}
 
 
-async def test_a_disk_that_hangs_does_not_block_closing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("comfytui.service.journal.async_journal.CLOSE_SECONDS", 0.05)
-    async_journal = AsyncJournal(pytest.fail, tmp_path)
+async def test_a_disk_that_hangs_does_not_block_closing(tmp_path: Path) -> None:
+    async_journal = AsyncJournal(pytest.fail, tmp_path, JournalTimings(close=0.05))
     await async_journal.open()
     hangs, thread = Event(), async_journal._worker
     assert thread

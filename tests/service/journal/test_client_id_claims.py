@@ -7,8 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from uuid import uuid4
 
-import pytest
-
 from comfytui.service.journal import locks
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.records import Endpoint
@@ -146,9 +144,8 @@ def test_an_id_that_is_no_file_name_gets_no_lock_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_a_start_that_hangs_does_not_block_another_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "LOCK_SECONDS", 0.05)
-    with locks.folder_lock(tmp_path / "journal.lock"), Journal.open(tmp_path) as journal:
+def test_a_start_that_hangs_does_not_block_another_for_long(tmp_path: Path) -> None:
+    with locks.folder_lock(tmp_path / "journal.lock"), Journal.open(tmp_path, lock_seconds=0.05) as journal:
         recorded_batch(journal, client_id="one")
         assert ids(journal) == ["one"]
 
