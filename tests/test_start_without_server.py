@@ -14,12 +14,14 @@ from tests.threaded_servers import silent_port, threaded_server, unused_port
 
 SECRETS = ("hunter2", "s3cret", "abracadabra")
 WITH_LOCAL_PORTS = """
+from functools import partial
 from comfytui.cli import startup_server
 ports = {{":8188": ":{comfyui}", ":8000": ":{desktop}"}}
-startup_server.LOCAL_SERVERS = tuple(url[:-5] + ports[url[-5:]] for url in startup_server.LOCAL_SERVERS)
+local = tuple(url[:-5] + ports[url[-5:]] for url in startup_server.LOCAL_SERVERS)
+startup_server.find_startup_server = partial(startup_server.find_startup_server, local_servers=local)
 """
 """Points the local addresses of ComfyUI and of its desktop version at the ports of a test's servers."""
-SHORT_TIMEOUT = "startup_server.PROBE_TIMEOUT = 0.2"
+SHORT_TIMEOUT = "startup_server.find_startup_server = partial(startup_server.find_startup_server, probe_timeout=0.2)"
 
 
 @pytest.fixture(scope="module")

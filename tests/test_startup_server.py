@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from comfytui.cli import startup_server
 from comfytui.cli.startup_server import find_startup_server, preferred_server, remember_server
 from comfytui.comfy.address import BadServer
 from comfytui.config.config import Config, read_config
@@ -16,9 +15,8 @@ from tests.stub_servers import everywhere, serving, unused_port
 
 @pytest.fixture(autouse=True)
 def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty state folder, and no ComfyUI on this machine."""
+    """An empty state folder."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(startup_server, "LOCAL_SERVERS", ())
     return tmp_path / "state" / "comfytui"
 
 
@@ -65,17 +63,17 @@ def test_an_unwritable_state_folder_is_no_error(state: Path) -> None:
     assert preferred_server(Config()) == ""
 
 
-async def test_only_the_preferred_server_gets_the_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_only_the_preferred_server_gets_the_credentials(tmp_path: Path) -> None:
     auth_server = AuthServer(lambda _: False)
     unused = f'url = "127.0.0.1:{await unused_port()}"\ndefault = true'
     async with auth_server.open() as server:
-        monkeypatch.setattr(startup_server, "LOCAL_SERVERS", (server.address,))
+        local = (server.address,)
         config = configured(tmp_path, box=unused, spare=f'url = "{server.base}"')
-        found = await find_startup_server(config, headers=[("X-Key", "k")])
+        found = await find_startup_server(config, local_servers=local, headers=[("X-Key", "k")])
         assert found is not None
         assert (found.base, dict(found.headers)) == (server.base, {})
         remember_server("spare")
-        found = await find_startup_server(config, headers=[("X-Key", "k")])
+        found = await find_startup_server(config, local_servers=local, headers=[("X-Key", "k")])
         assert found is not None
         assert dict(found.headers) == {"X-Key": "k"}
 
@@ -85,19 +83,17 @@ async def test_if_the_last_server_is_down_no_other_is_chosen(tmp_path: Path) -> 
         unused = f'url = "127.0.0.1:{await unused_port()}"'
         config = configured(tmp_path, box=unused, spare=f'url = "{server.base}"\ndefault = true')
         remember_server("box")
-        assert await find_startup_server(config) is None
+        assert await find_startup_server(config, local_servers=()) is None
 
 
-async def test_a_local_server_is_the_last_candidate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_a_local_server_is_the_last_candidate(tmp_path: Path) -> None:
     config = configured(tmp_path, spare=f'url = "127.0.0.1:{await unused_port()}"\ndefault = true')
-    assert await find_startup_server(config) is None
+    assert await find_startup_server(config, local_servers=()) is None
     async with AuthServer(lambda _: False).open() as server:
-        monkeypatch.setattr(startup_server, "LOCAL_SERVERS", (server.address,))
-        assert await find_startup_server(config) == server
+        assert await find_startup_server(config, local_servers=(server.address,)) == server
 
 
-async def test_only_the_preferred_server_may_be_slow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(startup_server, "PROBE_TIMEOUT", 0.05)
+async def test_only_the_preferred_server_may_be_slow(tmp_path: Path) -> None:
     over = asyncio.Event()
 
     async def hang(_: web.Request) -> web.Response:
@@ -106,11 +102,11 @@ async def test_only_the_preferred_server_may_be_slow(monkeypatch: pytest.MonkeyP
 
     async with serving(everywhere(hang)) as url:
         config = configured(tmp_path, box=f'url = "{url}"', spare=f'url = "{url}"\ndefault = true')
-        found = await find_startup_server(config)
+        found = await find_startup_server(config, local_servers=(), probe_timeout=0.05)
         assert found is not None
         assert found.name == "spare"
         remember_server(f"127.0.0.1:{await unused_port()}")
-        assert await find_startup_server(config) is None
+        assert await find_startup_server(config, local_servers=(), probe_timeout=0.05) is None
         over.set()
 
 
@@ -120,9 +116,9 @@ async def test_only_the_secrets_of_the_chosen_server_are_read(tmp_path: Path) ->
             tmp_path, box=f'url = "{server.base}"', spare='url = "spare"\ndefault = true\ntoken_command = ["no-such"]'
         )
         remember_server("box")
-        found = await find_startup_server(config)
+        found = await find_startup_server(config, local_servers=())
         assert found is not None
         assert found.name == "box"
         remember_server("spare")
         with pytest.raises(BadServer, match="token_command"):
-            await find_startup_server(config)
+            await find_startup_server(config, local_servers=())

@@ -16,7 +16,11 @@ MOUSE = tuple(f"\x1b[?{mode}h".encode() for mode in (9, 1000, 1001, 1002, 1003, 
 def no_local_server() -> str:
     """Return code that points the search for a local server at a closed port, so that the start screen opens."""
     address = f"127.0.0.1:{unused_port()}"
-    return f"from comfytui.cli import startup_server; startup_server.LOCAL_SERVERS = ('{address}',)"
+    return f"""
+from functools import partial
+from comfytui.cli import startup_server
+startup_server.find_startup_server = partial(startup_server.find_startup_server, local_servers=("{address}",))
+"""
 
 
 @pytest.mark.parametrize(("option", "taken"), [((), True), (("--no-mouse",), False)], ids=["mouse", "no-mouse"])

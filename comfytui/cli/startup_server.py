@@ -1,6 +1,7 @@
 """The server to open when none is given: the last used, the config file's default, or one on this machine."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Unpack
@@ -20,7 +21,13 @@ def preferred_server(config: Config) -> str:
     return _last_server(config) or config.default
 
 
-async def find_startup_server(config: Config, **options: Unpack[ServerOptions]) -> Server | None:
+async def find_startup_server(
+    config: Config,
+    *,
+    local_servers: Sequence[str] = LOCAL_SERVERS,
+    probe_timeout: float = PROBE_TIMEOUT,
+    **options: Unpack[ServerOptions],
+) -> Server | None:
     """Return the first candidate that is a ComfyUI, or None.
 
     The preferred server also counts while it does not answer in time. If there is a last server, it is the only
@@ -28,28 +35,30 @@ async def find_startup_server(config: Config, **options: Unpack[ServerOptions]) 
 
     Args:
         config: The config file.
+        local_servers: Addresses on this machine, tried after the preferred server.
+        probe_timeout: Seconds to wait for each candidate.
         options: Credentials and certificates of the command line. Only the preferred server gets them.
 
     Raises:
         BadServer: The credentials of a candidate cannot be read.
     """
     preferred = preferred_server(config)
-    others = () if _last_server(config) else LOCAL_SERVERS
+    others = () if _last_server(config) else local_servers
     for text in dict.fromkeys(filter(None, (preferred, *others))):
         server = config.resolve(text, **options) if text == preferred else config.resolve(text)
-        if await _is_comfyui(server, if_silent=text == preferred):
+        if await _is_comfyui(server, probe_timeout, if_silent=text == preferred):
             return server
     return None
 
 
-async def _is_comfyui(server: Server, *, if_silent: bool) -> bool:
-    """Whether a ComfyUI answers at the address; `if_silent` is the result when no answer comes in time."""
+async def _is_comfyui(server: Server, seconds: float, *, if_silent: bool) -> bool:
+    """Whether a ComfyUI answers at the address; `if_silent` is the result if none comes in so many seconds."""
     from comfytui.comfy.client import ComfyClient
     from comfytui.comfy.errors import ComfyError, Unauthorized
 
     async with ComfyClient(server) as client:
         try:
-            async with asyncio.timeout(PROBE_TIMEOUT):
+            async with asyncio.timeout(seconds):
                 await client.system_stats()
         except Unauthorized:
             return True  # The dashboard then says which credentials are missing.

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.redaction import redactor_of, without_secrets
 from comfytui.comfy.server import Server
 from comfytui.sanitize import sanitize
@@ -45,6 +45,7 @@ class ServiceThread:
         fresh: Leave alone what the journal has of earlier runs.
         pauses: Seconds before a service that crashed starts again; the last one repeats.
         timings: How long the service waits for what.
+        clock: Tells the time and waits.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class ServiceThread:
         fresh: bool = False,
         pauses: tuple[float, ...] = RESTART_PAUSES,
         timings: Timings = DEFAULT,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._server = server
+        self._clock = clock
         self._timings = timings
         redactor_of(server)
         self._pauses = pauses
@@ -79,10 +82,10 @@ class ServiceThread:
 
     def stop(self) -> bool:
         """Stop the service, while jobs continue on the server; return whether it stopped in time."""
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = self._clock.monotonic() + STOP_SECONDS
         if self._thread.is_alive() and self._loop_ready.wait(STOP_SECONDS):
             self._loop.call_soon_threadsafe(self._supervisor.cancel)
-            self._thread.join(max(0.0, deadline - time.monotonic()))
+            self._thread.join(max(0.0, deadline - self._clock.monotonic()))
         return not self._thread.is_alive()
 
     @property
@@ -221,7 +224,12 @@ class ServiceThread:
         from comfytui.service.service import SessionService
 
         service = SessionService(
-            self._server, self._client_id, folder=self._folder, fresh=self._fresh, timings=self._timings
+            self._server,
+            self._client_id,
+            folder=self._folder,
+            fresh=self._fresh,
+            timings=self._timings,
+            clock=self._clock,
         )
         with self._lock:
             self._service = service

@@ -83,14 +83,14 @@ class GraphReader:
     """Reads many similar graphs: the layout is found once per shape, and equal texts are stored once.
 
     It keeps every shape and text that it has read, so it should not outlive the graphs of one response. When they
-    take `MAX_MEMORY`, graphs of further shapes are no longer read, and their parameters are empty.
+    take `max_memory` bytes, graphs of further shapes are no longer read, and their parameters are empty.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_memory: int = MAX_MEMORY) -> None:
         self._layouts: dict[Hashable, Layout] = {}
         self._texts: dict[str, str] = {}
         self._templates: deque[tuple[Template, Arguments, Mapping[str, str]]] = deque(maxlen=MAX_TEMPLATES)
-        self._budget = MAX_MEMORY
+        self._budget = max_memory
         self._exhausted = False
 
     def read(self, graph: Any) -> tuple[GenerationParameters, Mapping[str, str]]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import NotComfyUI, ServerError
-from comfytui.comfy.protocol import json_stream, queue_json
+from comfytui.comfy.protocol import queue_json
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.models import HistoryEntry, Queue, QueueItem
 from comfytui.comfy.server import Server
@@ -194,10 +194,9 @@ async def test_a_queue_of_millions_of_malformed_prompts_is_rejected(body: bytes)
         await call_with_body(lambda client: client.queue(), body)
 
 
-async def test_a_history_of_too_many_entries_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue_json, "HISTORY_MEMBERS", 1_000)
-    entries = {f"p{number}": {"prompt": [number, f"p{number}", {}, {}, []]} for number in range(1_001)}
-    with pytest.raises(ServerError, match="sent more than 1,000 entries in one answer"):
+async def test_a_history_of_too_many_entries_is_rejected() -> None:
+    entries = {f"p{number}": {"prompt": [number, f"p{number}", {}, {}, []]} for number in range(20_001)}
+    with pytest.raises(ServerError, match="sent more than 20,000 entries in one answer"):
         await call_with_body(lambda client: client.history(60), json.dumps(entries).encode())
 
 
@@ -207,10 +206,9 @@ async def test_the_newest_entries_of_a_history_longer_than_requested_are_kept() 
     assert [entry.item.prompt_id for entry in history] == ["p4997", "p4998", "p4999"]
 
 
-async def test_a_queue_of_too_many_prompts_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue_json, "QUEUE_MEMBERS", 100)
-    queue = {"queue_running": [], "queue_pending": [[n, f"p{n}", {}, {}, []] for n in range(101)]}
-    with pytest.raises(ServerError, match="sent more than 100 prompts in one answer, which was not read: check"):
+async def test_a_queue_of_too_many_prompts_is_rejected() -> None:
+    queue = {"queue_running": [], "queue_pending": [[n, f"p{n}", {}, {}, []] for n in range(20_001)]}
+    with pytest.raises(ServerError, match="sent more than 20,000 prompts in one answer, which was not read: check"):
         await call_with_body(lambda client: client.queue(), json.dumps(queue).encode())
 
 
@@ -221,11 +219,11 @@ def test_the_files_of_a_history_are_limited_in_number() -> None:
     assert [len(entry.outputs) for entry in history] == [10_000, 10_000, 16, 16]
 
 
-def test_the_files_of_a_history_are_limited_in_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue_json, "OUTPUTS_IN_ALL", 200)
+def test_the_files_of_a_history_are_limited_in_size() -> None:
     files = [{"filename": f"{n}.png", "subfolder": "\U0001f98a" * 1_000} for n in range(100)]
     entry = {"outputs": {"9": {"images": files}}}
-    history = parse_history(json.dumps({f"p{n}": entry for n in range(4)}, ensure_ascii=False).encode())
+    raw = json.dumps({f"p{n}": entry for n in range(4)}, ensure_ascii=False).encode()
+    history = parse_history(raw, max_outputs=200)
     assert [len(entry.outputs) for entry in history] == [25, 2, 2, 2]
 
 
@@ -256,13 +254,11 @@ def test_a_queue_read_in_pieces_equals_one_read_at_once(
     lists = {"queue_running": running, "queue_pending": pending}
     raw = json.dumps(dict(reversed(lists.items())) if swapped else lists, indent=indent).encode()
     step = data.draw(st.integers(1, max(len(raw), 1)))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_stream, "PIECE", piece)
-        reader = queue_json.QueueReader(lambda item: item)
-        for begin in range(0, len(raw), step):
-            reader.feed(raw[begin : begin + step])
-            reader.read()
-        reader.read_rest()
+    reader = queue_json.QueueReader(lambda item: item, piece)
+    for begin in range(0, len(raw), step):
+        reader.feed(raw[begin : begin + step])
+        reader.read()
+    reader.read_rest()
     assert prompt_ids(reader.queue()) == (
         [item[1] for item in running],
         [item[1] for item in sorted(pending, key=lambda item: item[0])],
@@ -282,12 +278,10 @@ def test_a_history_read_in_pieces_equals_one_read_at_once(
         for key, (graph, messages) in given_entries.items()
     }
     raw = json.dumps(entries).encode()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_stream, "PIECE", piece)
-        reader: queue_json.HistoryReader[HistoryEntry] = queue_json.HistoryReader(lambda entry: entry)
-        reader.feed(raw)
-        reader.read()
-        reader.read_rest()
+    reader: queue_json.HistoryReader[HistoryEntry] = queue_json.HistoryReader(lambda entry: entry, piece=piece)
+    reader.feed(raw)
+    reader.read()
+    reader.read_rest()
     assert len(reader.history()) == len(entries)
 
 
@@ -295,18 +289,18 @@ def prompt_ids(queue: Queue[QueueItem]) -> tuple[list[str], list[str]]:
     return [item.prompt_id for item in queue.running], [item.prompt_id for item in queue.pending]
 
 
-def test_false_boundaries_within_a_prompt_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_stream, "PIECE", 30)
+def test_false_boundaries_within_a_prompt_are_ignored() -> None:
     odd = {"points": [[[1, 2]], [3, [4]], [5, 6]], "text": '[["9"]], [4, "]], "queue_pending": [[1'}
     items = [[n, f"p{n}", odd, {"extra_pnginfo": [[[1]], [2]]}, ["9"]] for n in range(9)]
-    queue = parse_queue(json.dumps({"queue_running": items[:2], "queue_pending": items[2:]}).encode(), prompt_id_of)
+    raw = json.dumps({"queue_running": items[:2], "queue_pending": items[2:]}).encode()
+    queue = parse_queue(raw, prompt_id_of, piece=30)
     assert queue == Queue(("p0", "p1"), tuple(f"p{n}" for n in range(2, 9)))
 
 
-def test_a_prompt_full_of_false_boundaries_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_stream, "PIECE", 30)
+def test_a_prompt_full_of_false_boundaries_is_read() -> None:
     items = [[n, f"p{n}", {"points": [[[1]], [2, [3]]] * 50}, {}, ["9"]] for n in range(20)]
-    queue = parse_queue(json.dumps({"queue_running": [], "queue_pending": items}).encode(), prompt_id_of)
+    raw = json.dumps({"queue_running": [], "queue_pending": items}).encode()
+    queue = parse_queue(raw, prompt_id_of, piece=30)
     assert len(queue.pending) == 20
 
 

@@ -23,9 +23,8 @@ from comfytui.comfy.protocol.events import (
     Unknown,
 )
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket import bounded_connection
 from comfytui.comfy.websocket.bounded_connection import BoundedConnection
-from comfytui.comfy.websocket.connection_events import Closed, Opened
+from comfytui.comfy.websocket.connection_events import Opened
 from comfytui.comfy.websocket.event_stream import stream_events
 from tests.comfy.memory import MB, memory_limit
 from tests.comfy.test_event_stream import (
@@ -107,8 +106,10 @@ async def test_a_flood_of_pings_closes_the_connection() -> None:
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["messages", "beginnings of messages"])
-async def test_all_connections_share_one_limit(monkeypatch: pytest.MonkeyPatch, whole: bool) -> None:
-    monkeypatch.setattr(bounded_connection, "UNREAD_LIMIT", 1_000_000)
+async def test_all_connections_share_one_limit(whole: bool) -> None:
+    class Connection(BoundedConnection):
+        unread_limit = 1_000_000
+
     length = 400_000 if whole else 500_000
     frame = b"\x82\x7f" + length.to_bytes(8, "big") + bytes(400_000)
 
@@ -116,7 +117,7 @@ async def test_all_connections_share_one_limit(monkeypatch: pytest.MonkeyPatch, 
         closed = []
         for _ in range(3):
             connection = await stack.enter_async_context(
-                connect(url.replace("http", "ws"), create_connection=BoundedConnection, close_timeout=0)
+                connect(url.replace("http", "ws"), create_connection=Connection, close_timeout=0)
             )
             closed.append(asyncio.create_task(connection.wait_closed()))
         async with asyncio.timeout(10):
@@ -126,8 +127,9 @@ async def test_all_connections_share_one_limit(monkeypatch: pytest.MonkeyPatch, 
             task.cancel()
 
 
-async def test_pings_whose_pongs_are_not_read_close_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded_connection, "PINGS_LIMIT", 10**9)
+async def test_pings_whose_pongs_are_not_read_close_the_connection() -> None:
+    class Connection(BoundedConnection):
+        pings_limit = 10**9
 
     async def handle(connection: ServerConnection) -> None:
         connection.transport.pause_reading()
@@ -137,7 +139,10 @@ async def test_pings_whose_pongs_are_not_read_close_the_connection(monkeypatch: 
             await asyncio.sleep(0)
 
     async with asyncio.timeout(10), websocket_server(handle) as url:
-        assert await first_closed(url) == Closed("The connection broke.", 0.5)
+        connection = await connect(url.replace("http", "ws"), create_connection=Connection)
+        with pytest.raises(ConnectionClosed) as closed:
+            await connection.recv()
+    assert (closed.value.rcvd, closed.value.sent) == (None, None)
 
 
 async def test_a_flood_of_tiny_frames_lets_other_tasks_run() -> None:

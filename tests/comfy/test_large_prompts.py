@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from comfytui.comfy.errors import NotComfyUI, ServerError
-from comfytui.comfy.protocol import json_stream, queue_json
+from comfytui.comfy.protocol import queue_json
 from comfytui.comfy.protocol.models import HistoryEntry
 from comfytui.session.jobs.summarise import finished_prompt_of
 from tests.comfy.memory import MB, memory_limit
@@ -119,14 +119,13 @@ VALUES = st.recursive(
 def test_a_huge_entry_is_read_alike_in_chunks_of_any_size(values: list[Any], step: int, limit: int) -> None:
     entries = {f"p{n}": entry(n, value) for n, value in enumerate(values)}
     raw = json.dumps(entries).encode()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_stream, "PIECE", 50)
-        patch.setattr(json_stream, "MEMBER_LIMIT", limit)
-        reader: queue_json.HistoryReader[HistoryEntry] = queue_json.HistoryReader(lambda entry: entry)
-        for begin in range(0, len(raw), step):
-            reader.feed(raw[begin : begin + step])
-            reader.read()
-        reader.read_rest()
+    reader: queue_json.HistoryReader[HistoryEntry] = queue_json.HistoryReader(
+        lambda entry: entry, piece=50, member_limit=limit
+    )
+    for begin in range(0, len(raw), step):
+        reader.feed(raw[begin : begin + step])
+        reader.read()
+    reader.read_rest()
     assert [each.item.prompt_id for each in reader.history()] == list(entries)
     assert {each.outcome for each in reader.history()} == {"success"}
 

@@ -9,7 +9,7 @@ import pytest
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service.connection import finished_jobs
+from comfytui.service.connection.finished_jobs import CONCURRENT_REQUESTS, HISTORY_PAGE
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
@@ -71,24 +71,23 @@ async def test_every_short_job_of_another_client_ends_up_in_the_list(config: Sim
 
 
 @asynccontextmanager
-async def ended_between_two_polls() -> AsyncIterator[tuple[Watcher, list[str], ResponseFault]]:
+async def ended_between_two_polls(jobs: int = JOBS) -> AsyncIterator[tuple[Watcher, list[str], ResponseFault]]:
     """Jobs of another client that ended between two polls, and the count of requests for the history of one job."""
     gate = Gate()
     async with two_clients(clock=gate) as (sim, watcher, other):
-        ids = await of_another_client(other, JOBS)
+        ids = await of_another_client(other, jobs)
         await eventually(lambda: set(ids) <= set(watcher.state.jobs), "the queue")
         with sim.faults.hold_responses("/queue"):
             await gate.let_all()
-            await eventually(lambda: len(sim.queue.history) == JOBS, "their ends")
+            await eventually(lambda: len(sim.queue.history) == jobs, "their ends")
             one_by_one = sim.faults.delay(0.0, "/history/")
         yield watcher, ids, one_by_one
 
 
-@pytest.mark.parametrize("first", [JOBS, 4], ids=["all on the first page", "more than one page"])
-async def test_many_finished_jobs_are_read_with_one_request(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finished_jobs, "CONCURRENT_REQUESTS", 2)
-    monkeypatch.setattr(finished_jobs, "HISTORY_PAGE", first)
-    async with ended_between_two_polls() as (watcher, ids, one_by_one):
+@pytest.mark.parametrize("jobs", [JOBS, HISTORY_PAGE + 2], ids=["all on the first page", "more than one page"])
+async def test_many_finished_jobs_are_read_with_one_request(jobs: int) -> None:
+    assert jobs > CONCURRENT_REQUESTS
+    async with ended_between_two_polls(jobs) as (watcher, ids, one_by_one):
         await eventually(all_ended(watcher, ids), "every job")
         assert one_by_one.hits == 0
 

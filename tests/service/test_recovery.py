@@ -4,8 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-import pytest
-
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.server import Server
@@ -39,6 +37,12 @@ async def made_unseen(cell: FaultCase, images: int, made: int, size: int = 64) -
     return batch
 
 
+def submitted(cell: FaultCase, batch: Batch) -> list[Submission]:
+    """Return what the server got for a batch."""
+    bodies = [body for body in cell.sim.submitted if body["prompt_id"] in batch.prompt_ids]
+    return [Submission(body["prompt_id"], batch.id, body["prompt"], {}, None) for body in bodies]
+
+
 async def recover_outputs(cell: FaultCase) -> tuple[int, list[Job]]:
     """Recover outputs; return how many jobs are found, and the jobs."""
     found = cell.watcher.service.recover_outputs([job.prompt_id for job in lost_jobs(cell.state) if job.note])
@@ -56,13 +60,13 @@ async def test_finished_images_are_found_and_only_the_others_are_lost() -> None:
         assert jobs[2].status is JobStatus.LOST
 
 
-async def test_the_head_of_a_large_image_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "HEAD", 2 * 1024)
-    async with fault_case(CONFIG) as cell:
-        await made_unseen(cell, images=1, made=1, size=512)
+async def test_the_head_of_a_large_image_is_enough() -> None:
+    head = 2 * 1024
+    async with fault_case(CONFIG) as cell, ComfyClient(Server.from_url(cell.sim.url)) as client:
+        batch = await made_unseen(cell, images=1, made=1, size=512)
         (image,) = cell.sim.files.contents.values()
-        assert len(image) > 32 * recovery.HEAD
-        assert (await recover_outputs(cell))[0] == 1
+        assert len(image) > 32 * head
+        assert len(await recovery.finished_by_images(submitted(cell, batch), client, head=head)) == 1
 
 
 async def test_a_job_that_did_not_finish_is_not_found() -> None:
@@ -96,13 +100,13 @@ async def test_a_found_job_stays_finished_in_the_next_session(tmp_path: Path) ->
             assert [job.outputs for job in third.jobs(batch)] == [(Output("comfytui_00001_.png"),)]
 
 
-async def test_only_the_newest_images_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recovery, "MAX_IMAGES_READ", 2)
-    async with fault_case(replace(CONFIG, steps_per_second=100)) as cell:
-        await made_unseen(cell, images=4, made=4)
+async def test_only_the_newest_images_are_read() -> None:
+    config = replace(CONFIG, steps_per_second=100)
+    async with fault_case(config) as cell, ComfyClient(Server.from_url(cell.sim.url)) as client:
+        batch = await made_unseen(cell, images=4, made=4)
         views = cell.count_requests("/view")
-        found, _ = await recover_outputs(cell)
-        assert (found, views.hits) == (2, 2)
+        found = await recovery.finished_by_images(submitted(cell, batch), client, max_images=2)
+        assert (len(found), views.hits) == (2, 2)
 
 
 async def test_an_image_that_cannot_be_read_does_not_end_the_search() -> None:

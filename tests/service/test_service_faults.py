@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from comfytui.clock import Clock
 from comfytui.comfy.server import Server, basic_auth
-from comfytui.service import thread as thread_module
 from comfytui.service.connection import frame_handler, manager
 from comfytui.service.connection.poller import Poller
 from comfytui.service.notifications import NotReached, ServiceFailed
@@ -188,13 +188,12 @@ async def test_jobs_that_a_restarted_server_lacks_are_lost_within_seconds() -> N
 
 def test_stop_does_not_wait_twice_for_a_service_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     now, joined = [0.0], list[float]()
-    thread = ServiceThread(Server.from_url("http://127.0.0.1:9"))
+    thread = ServiceThread(Server.from_url("http://127.0.0.1:9"), clock=Clock(monotonic=lambda: now[0]))
 
     def wait(seconds: float) -> bool:
         now[0] += seconds
         return True
 
-    monkeypatch.setattr(thread_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(thread, "_loop_ready", SimpleNamespace(wait=wait))
     monkeypatch.setattr(thread, "_thread", SimpleNamespace(is_alive=lambda: True, join=joined.append))
     monkeypatch.setattr(thread, "_loop", SimpleNamespace(call_soon_threadsafe=lambda _: None), raising=False)

@@ -203,9 +203,8 @@ def test_seeds_are_labelled_by_their_nodes() -> None:
     assert seed_labels(workflow_of("hires", graph)) == {"seed": "#3 KSampler", "seed-2": "#1 Hires pass"}
 
 
-def test_memory_for_unrelated_graphs_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parameters, "MAX_MEMORY", 100_000)
-    reader = GraphReader()
+def test_memory_for_unrelated_graphs_is_limited() -> None:
+    reader = GraphReader(max_memory=100_000)
     texts = [reader.read(with_text(f"{number} " + "x" * 1_500))[0].prompt for number in range(200)]
     assert len(texts[0]) > 1_500
     assert len(texts[-1]) == parameters.MAX_OVERFLOW_TEXT

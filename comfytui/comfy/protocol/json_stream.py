@@ -21,6 +21,10 @@ class PieceReader:
     Each piece is parsed as a document, with `opening` before it and `closing` after it. A match within a member gives
     no valid document: then the next match is tried. A member that is too large is shortened as it arrives, and parsed
     on its own.
+
+    Args:
+        piece: Bytes of a piece at least.
+        member_limit: Bytes of a member from which on it is shortened.
     """
 
     boundary: Pattern[bytes]
@@ -31,9 +35,11 @@ class PieceReader:
     outer = 1
     """How many brackets members stand in."""
 
-    def __init__(self) -> None:
+    def __init__(self, piece: int = PIECE, member_limit: int = MEMBER_LIMIT) -> None:
+        self._piece = piece
+        self._member_limit = member_limit
         self._buffer = bytearray()
-        self._search_from = PIECE
+        self._search_from = piece
         self._failures = 0
         self._comma_due = False
         self._shortener: Shortener | None = None
@@ -71,11 +77,11 @@ class PieceReader:
     def read_rest(self) -> None:
         """Read what is left after the last byte arrived. Raises as `read` does."""
         self.read()
-        while self._shortener is None and not _fits(self._buffer):
+        while self._shortener is None and not self._fits(self._buffer):
             self._read_oversized()
             self.read()
         if self._shortener is not None:
-            raise LimitExceeded(f"more than {MEMBER_LIMIT >> 20} MiB of one prompt")
+            raise LimitExceeded(f"more than {self._member_limit >> 20} MiB of one prompt")
         self._read_document(b"".join((self.opening, self._buffer)))
         self._buffer.clear()
 
@@ -86,7 +92,7 @@ class PieceReader:
         while match := self.boundary.search(self._buffer, self._search_from):
             end, begin = match.span(1)
             del match  # It references the buffer, which is cut below.
-            if not _fits(piece := self._buffer[:end]):
+            if not self._fits(piece := self._buffer[:end]):
                 return True
             try:
                 self._read_document(b"".join((self.opening, piece, self.closing)))
@@ -98,19 +104,19 @@ class PieceReader:
                 continue
             self._cut(begin)
         self._search_from = max(self._search_from, len(self._buffer) - OVERLAP)
-        return len(self._buffer) > MEMBER_LIMIT
+        return len(self._buffer) > self._member_limit
 
     def _read_oversized(self) -> None:
         """Read the small members that come first in the buffer; if the first one is large, begin to shorten it."""
         depth = self.outer if self.opening else 0
-        end = end_of_members(bytes(self._buffer[:PIECE]), depth, self.outer)
+        end = end_of_members(bytes(self._buffer[: self._piece]), depth, self.outer)
         if not end:
             self._shortener = Shortener(depth, self.outer)
             return
         self._read_document(b"".join((self.opening, self._buffer[:end], self.closing)))
         searched = self._search_from
         self._cut(end)
-        self._search_from = max(PIECE, searched - end)
+        self._search_from = max(self._piece, searched - end)
 
     def _read_shortened(self, shortener: Shortener) -> bool:
         """Shorten what arrived of a large member; return whether it is complete."""
@@ -119,8 +125,8 @@ class PieceReader:
             if at >= len(self._buffer):
                 self._buffer.clear()
                 return False
-            end = shortener.feed(bytes(self._buffer[at : at + 2 * PIECE]))
-            at += 2 * PIECE if end is None else end
+            end = shortener.feed(bytes(self._buffer[at : at + 2 * self._piece]))
+            at += 2 * self._piece if end is None else end
         self._shortener = None
         self._cut(at)
         # A member that is too large even so is read as a malformed one.
@@ -135,7 +141,7 @@ class PieceReader:
     def _cut(self, end: int) -> None:
         """Drop what was read, up to the end of a member."""
         del self._buffer[:end]
-        self._search_from, self._failures = PIECE, 0
+        self._search_from, self._failures = self._piece, 0
         self._comma_due = True
         self._drop_comma()
 
@@ -147,16 +153,15 @@ class PieceReader:
             if rest.startswith(b","):
                 del self._buffer[: self._buffer.index(b",") + 1]
 
+    def _fits(self, piece: bytes | bytearray) -> bool:
+        """Return whether a piece is small enough to be parsed."""
+        return len(piece) <= self._member_limit and _has_few_values(piece)
+
     def _read_document(self, document: bytes) -> None:
         try:
             self.read_document(document)
         except RecursionError:
             raise ValueError("JSON nested too deeply") from None
-
-
-def _fits(piece: bytes | bytearray) -> bool:
-    """Return whether a piece is small enough to be parsed."""
-    return len(piece) <= MEMBER_LIMIT and _has_few_values(piece)
 
 
 def _has_few_values(piece: bytes | bytearray) -> bool:

@@ -14,7 +14,15 @@ from typing import Generic, TypeVar
 from msgspec import Raw
 from msgspec.json import Decoder
 
-from comfytui.comfy.limits import HISTORY_MEMBERS, MALFORMED_MEMBERS, OUTPUTS_LIMIT, QUEUE_MEMBERS, LimitExceeded
+from comfytui.comfy.limits import (
+    HISTORY_MEMBERS,
+    MALFORMED_MEMBERS,
+    MEMBER_LIMIT,
+    OUTPUTS_LIMIT,
+    PIECE,
+    QUEUE_MEMBERS,
+    LimitExceeded,
+)
 from comfytui.comfy.protocol import json_readers
 from comfytui.comfy.protocol.json_stream import PieceReader
 from comfytui.comfy.protocol.models import HistoryEntry, Json, Queue, QueueItem
@@ -37,6 +45,7 @@ class QueueReader(PieceReader, Generic[T]):
 
     Args:
         keep: Called with each prompt; only what it returns is held in memory.
+        piece: As for `PieceReader`.
     """
 
     # The end of a prompt (a list or an object, then its own bracket), a comma, and the number of the next prompt.
@@ -44,8 +53,8 @@ class QueueReader(PieceReader, Generic[T]):
     closing = b"]}"
     outer = 2
 
-    def __init__(self, keep: Callable[[QueueItem], T]) -> None:
-        super().__init__()
+    def __init__(self, keep: Callable[[QueueItem], T], piece: int = PIECE) -> None:
+        super().__init__(piece)
         self._keep = keep
         self._lists: dict[str, list[tuple[float, T]]] = {}
         self._kept = 0
@@ -94,16 +103,27 @@ class HistoryReader(PieceReader, Generic[T]):
     Args:
         keep: Called with each entry; only what it returns is held in memory, and nothing if it returns None.
         max_items: How many entries are kept, the newest.
+        max_outputs: How many files are kept of all entries, besides the first ones of each.
+        piece: As for `PieceReader`, like the next one.
+        member_limit: Bytes of an entry from which on it is shortened.
     """
 
     boundary = re.compile(rb'\}(\s{0,99},\s{0,99})"[^"\\]{1,256}"\s{0,99}:\s{0,99}\{\s{0,99}"prompt"\s{0,99}:')
     closing = b"}"
 
-    def __init__(self, keep: Callable[[HistoryEntry], T | None], max_items: int = HISTORY_MEMBERS) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        keep: Callable[[HistoryEntry], T | None],
+        max_items: int = HISTORY_MEMBERS,
+        *,
+        max_outputs: int = OUTPUTS_IN_ALL,
+        piece: int = PIECE,
+        member_limit: int = MEMBER_LIMIT,
+    ) -> None:
+        super().__init__(piece, member_limit)
         self._keep = keep
         self._entries: deque[T] = deque(maxlen=max_items)
-        self._outputs_left = OUTPUTS_IN_ALL
+        self._outputs_left = max_outputs
         self._kept = 0
         self._malformed = 0
 

@@ -32,6 +32,9 @@ TOO_MUCH = f"{REASON_PREFIX} more than {UNREAD_LIMIT // MIB} MiB at once."
 class BoundedConnection(ClientConnection):
     """A connection that fails with MESSAGE_TOO_BIG, and a reason for the user, if a server exceeds a limit."""
 
+    unread_limit = UNREAD_LIMIT
+    pings_limit = PINGS_LIMIT
+
     _unread = 0  # bytes of messages that were not read yet
     _incomplete = 0  # bytes received of a frame that is not complete
     _failed = False
@@ -61,7 +64,7 @@ class BoundedConnection(ClientConnection):
             return
         self._incomplete = 0
         if isinstance(event, Frame) and event.opcode in _PING_OPCODES and self._is_ping_limit_exceeded():
-            self._fail(f"{REASON_PREFIX} more than {PINGS_LIMIT:,} pings within a second.")
+            self._fail(f"{REASON_PREFIX} more than {self.pings_limit:,} pings within a second.")
             return
         if isinstance(event, Frame) and event.opcode in _DATA_OPCODES:
             if event.opcode is not Opcode.CONT:
@@ -105,13 +108,13 @@ class BoundedConnection(ClientConnection):
         return TOO_MUCH if self._is_unread_limit_exceeded() else ""
 
     def _is_unread_limit_exceeded(self) -> bool:
-        return sum(each._unread + each._incomplete for each in tuple(_OPEN_CONNECTIONS)) > UNREAD_LIMIT
+        return sum(each._unread + each._incomplete for each in tuple(_OPEN_CONNECTIONS)) > self.unread_limit
 
     def _is_ping_limit_exceeded(self) -> bool:
         if self.loop.time() - self._pings_since > 1.0:
             self._pings, self._pings_since = 0, self.loop.time()
         self._pings += 1
-        return self._pings > PINGS_LIMIT
+        return self._pings > self.pings_limit
 
     def _fail(self, reason: str) -> None:
         self._failed = True

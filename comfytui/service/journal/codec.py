@@ -60,13 +60,13 @@ def compress(text: bytes, base: bytes = b"") -> bytes:
     return compressor.compress(text) + compressor.flush()
 
 
-def decompress(blob: object, base: bytes = b"") -> bytes | None:
-    """Return what `compress` was given, or None if it is missing, damaged or larger than `GRAPH_SIZE`."""
+def decompress(blob: object, base: bytes = b"", max_size: int = GRAPH_SIZE) -> bytes | None:
+    """Return what `compress` was given, or None if it is missing, damaged or larger than `max_size`."""
     if not isinstance(blob, bytes):
         return None
     decompressor = zlib.decompressobj(zdict=base) if base else zlib.decompressobj()
     try:
-        text = decompressor.decompress(blob, GRAPH_SIZE)
+        text = decompressor.decompress(blob, max_size)
     except zlib.error:
         return None
     return None if decompressor.unconsumed_tail else text

@@ -16,6 +16,8 @@ from comfytui.service.journal.locks import Claim
 from comfytui.service.journal.reading import BY_ID, UNFINISHED, owners_among, read_batches
 from comfytui.service.journal.records import Endpoint, SavedBatch
 from comfytui.service.journal.writing import (
+    GRAPHS_KEPT,
+    PROMPTS_KEPT,
     add_addresses,
     assign_server,
     mark_damaged,
@@ -42,6 +44,8 @@ class Journal:
     Raises:
         sqlite3.Error: By every method that cannot read or write.
     """
+
+    graphs_kept, prompts_kept = GRAPHS_KEPT, PROMPTS_KEPT
 
     def __init__(
         self,
@@ -126,7 +130,7 @@ class Journal:
         """Record a batch that is about to be sent; of a known batch, record the prompts that are new."""
         with transaction(self._db):
             write_batch(self._db, endpoint, escape(client_id), batch, submissions)
-            prune(self._db)
+            prune(self._db, self.graphs_kept, self.prompts_kept)
 
     def record_sending(
         self, prompt_id: str, wall: float, client_id: str | None = None, evidence: Sequence[str] = ()

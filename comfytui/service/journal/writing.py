@@ -124,11 +124,17 @@ def _prompt_row(batch: Batch, submission: Submission, base: bytes, reader: Graph
     )
 
 
-def prune(db: sqlite3.Connection) -> None:
-    """Delete the graphs, and later the batches, of prompts that ended many prompts ago."""
+def prune(db: sqlite3.Connection, graphs_kept: int = GRAPHS_KEPT, prompts_kept: int = PROMPTS_KEPT) -> None:
+    """Delete the graphs, and later the batches, of prompts that ended many prompts ago.
+
+    Args:
+        db: The journal's database.
+        graphs_kept: How many ended prompts keep their graphs, the latest ones.
+        prompts_kept: How many ended prompts are kept at all, by whole batches.
+    """
     db.execute(
         f"UPDATE prompts SET graph = NULL WHERE graph IS NOT NULL AND status NOT IN {UNFINISHED} AND seq <= ?",
-        (_ended_before(db, GRAPHS_KEPT),),
+        (_ended_before(db, graphs_kept),),
     )
     db.execute(
         """UPDATE batches SET base = NULL WHERE base IS NOT NULL AND NOT EXISTS (
@@ -137,7 +143,7 @@ def prune(db: sqlite3.Connection) -> None:
     db.execute(
         f"""DELETE FROM batches WHERE seq IN (SELECT batches.seq FROM batches JOIN prompts USING (batch)
         GROUP BY batches.seq HAVING max(prompts.seq) <= ? AND NOT max(status IN {UNFINISHED}))""",
-        (_ended_before(db, PROMPTS_KEPT),),
+        (_ended_before(db, prompts_kept),),
     )
 
 

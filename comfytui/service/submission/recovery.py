@@ -64,18 +64,26 @@ async def finished_in_history(prompt_ids: Sequence[str], client: ComfyClient) ->
     return tuple(finished[prompt_id] for prompt_id in prompt_ids if prompt_id in finished)
 
 
-async def finished_by_images(submissions: Sequence[Submission], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
+async def finished_by_images(
+    submissions: Sequence[Submission], client: ComfyClient, *, head: int = HEAD, max_images: int = MAX_IMAGES_READ
+) -> tuple[FinishedPrompt, ...]:
     """Return the prompts whose images the server all has, as finished; raises ComfyError.
 
     ComfyUI writes into each image the graph that made it. Only the top of the output folder can be listed, so images
     in a subfolder are not found.
+
+    Args:
+        submissions: The prompts.
+        client: The server.
+        head: Bytes of an image that are read.
+        max_images: How many images are read, the newest ones.
     """
     outputs: dict[str, list[Output]] = {}
     wanted = [(_comparable(submission.graph), submission.prompt_id) for submission in submissions]
     prefixes = tuple({prefix for submission in submissions for prefix in _prefixes(submission.graph)})
     files = [Output(name) for name in await client.output_names() if name.startswith(prefixes)]
-    for output in [each for each in files if media_of(each) is Media.IMAGE][:MAX_IMAGES_READ]:
-        image_graph = _graph_of_image(await _head(client, output))
+    for output in [each for each in files if media_of(each) is Media.IMAGE][:max_images]:
+        image_graph = _graph_of_image(await _head(client, output, head))
         if prompt_id := next((prompt_id for graph, prompt_id in wanted if graph == image_graph), None):
             outputs.setdefault(prompt_id, []).insert(0, output)
     complete = [
@@ -87,11 +95,11 @@ async def finished_by_images(submissions: Sequence[Submission], client: ComfyCli
     return tuple(finished_prompt_of(HistoryEntry(item, "success", tuple(outputs[item.prompt_id]))) for item in items)
 
 
-async def _head(client: ComfyClient, output: Output) -> bytes:
+async def _head(client: ComfyClient, output: Output, size: int) -> bytes:
     """Return the first bytes of an image; nothing if the server refuses it, or takes too long."""
     try:
         async with asyncio.timeout(HEAD_SECONDS):
-            return await client.view_head(output, HEAD)
+            return await client.view_head(output, size)
     except (ServerError, NotComfyUI, TimeoutError):
         return b""
 

@@ -6,8 +6,6 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal import codec, writing
 from comfytui.service.journal.journal import Journal
@@ -26,10 +24,14 @@ def counts(folder: Path) -> tuple[int, int, int]:
         )
 
 
-def test_the_file_stays_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "GRAPHS_KEPT", 10)
-    monkeypatch.setattr(writing, "PROMPTS_KEPT", 30)
-    with Journal.open(tmp_path) as journal:
+class SmallJournal(Journal):
+    """A journal that keeps little of what ended."""
+
+    graphs_kept, prompts_kept = 10, 30
+
+
+def test_the_file_stays_bounded(tmp_path: Path) -> None:
+    with SmallJournal.open(tmp_path) as journal:
         unfinished = recorded_batch(journal, [1, 2])
         sizes = []
         for _ in range(30):
@@ -68,10 +70,9 @@ def test_graphs_of_one_batch_are_compressed_against_the_first(tmp_path: Path) ->
     assert (tmp_path / "journal.sqlite3").stat().st_size < 200 * 1000
 
 
-def test_a_graph_beyond_the_size_limit_is_not_decompressed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec, "GRAPH_SIZE", 10_000)
-    assert codec.decompress(codec.compress(bytes(10_000))) == bytes(10_000)
-    assert codec.decompress(codec.compress(bytes(10_001))) is None
+def test_a_graph_beyond_the_size_limit_is_not_decompressed() -> None:
+    assert codec.decompress(codec.compress(bytes(10_000)), max_size=10_000) == bytes(10_000)
+    assert codec.decompress(codec.compress(bytes(10_001)), max_size=10_000) is None
 
 
 def test_outputs_are_stored_up_to_the_size_limit(tmp_path: Path) -> None:
