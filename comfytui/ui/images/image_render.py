@@ -16,7 +16,7 @@ from rich.segment import Segment
 from textual.geometry import Size
 from textual.strip import Strip
 
-from comfytui.ui.images.decoder import DECODER, DecodeError, Pixels, Rgb
+from comfytui.ui.images.decoder import DECODER, DecodeError, Decoder, Pixels, Rgb
 from comfytui.ui.images.decoder_process import PIXELS_PER_CELL
 
 if TYPE_CHECKING:
@@ -34,16 +34,17 @@ class RenderedImage:
     reason: str = ""
 
 
-def render_image(data: bytes, max_size: Size, background: Rgb | None) -> RenderedImage:
+def render_image(data: bytes, max_size: Size, background: Rgb | None, decoder: Decoder = DECODER) -> RenderedImage:
     """Render an image in the largest size that fits; blocks.
 
     Args:
         data: A JPEG, PNG or WEBP file.
         max_size: The available columns and rows.
         background: The colour behind transparent pixels; None renders ASCII characters instead of colours.
+        decoder: Decodes the file.
     """
     try:
-        pixels = DECODER.decode(data, (max_size.width, max_size.height), background)
+        pixels = decoder.decode(data, (max_size.width, max_size.height), background)
     except DecodeError as error:
         return RenderedImage(reason=str(error))
     return RenderedImage(tuple(_ascii(pixels) if background is None else _half_blocks(pixels)))

@@ -18,7 +18,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.worker import Worker
 
-from comfytui.ui.images.decoder import DECODER
+from comfytui.ui.images.decoder import DECODER, Decoder
 from comfytui.ui.images.image_render import RenderedImage, render_image
 
 T = TypeVar("T")
@@ -48,14 +48,29 @@ class _Request:
 
 
 class ImageView(Widget):
-    """Shows the newest image passed to `show`, centred, in its proportions."""
+    """Shows the newest image passed to `show`, centred, in its proportions.
+
+    Args:
+        budget: Bytes a second that previews may write to the terminal.
+        decoder: Decodes the images.
+        id: The widget's id.
+        classes: The widget's classes.
+    """
 
     shown_data: var[bytes | None] = var(None)
     """The data of the image on the screen; a newer one may still wait to be rendered."""
 
-    def __init__(self, *, budget: int = BUDGET, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        *,
+        budget: int = BUDGET,
+        decoder: Decoder = DECODER,
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
         super().__init__(id=id, classes=classes)
         self._budget = budget
+        self._decoder = decoder
         self._newest: _Request | None = None
         self._rows: dict[int, Strip] = {}
         self._affordable_at = 0.0
@@ -108,17 +123,27 @@ class ImageView(Widget):
             if request.is_preview and (wait := self._affordable_at - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
                 request = self._newest or request
-            await _acquire_render_lock(max_wait=None if request.is_preview else DECODE_TIMEOUT)
+            await self._acquire_render_lock(max_wait=None if request.is_preview else DECODE_TIMEOUT)
             request = self._newest or request
             max_size = Size(*map(min, self.size, request.max_cells or self.size))
             began = time.monotonic()
-            rendered = await _run_in_thread(partial(render_image, request.data, max_size, self._background))
+            render = partial(render_image, request.data, max_size, self._background, self._decoder)
+            rendered = await _run_in_thread(render)
             written = self._paint(self._centred(rendered))
             # An image that took long to render is followed by a pause of at least the same length.
             now = time.monotonic()
             self._affordable_at = now + max(written / self._budget, now - began)
             self.shown_data = request.data
             painted = request
+
+    async def _acquire_render_lock(self, max_wait: float | None) -> None:
+        """Acquire the lock; an image still being decoded after `max_wait` seconds (None: no limit) is given up."""
+        deadline = None if max_wait is None else time.monotonic() + max_wait
+        while not _RENDER_LOCK.acquire(blocking=False):
+            await asyncio.sleep(LOCK_INTERVAL)
+            if deadline is not None and time.monotonic() > deadline:
+                deadline = None
+                self._decoder.kill()
 
     @property
     def _background(self) -> tuple[int, int, int] | None:
@@ -155,16 +180,6 @@ def _bytes_of(strip: Strip) -> int:
 def _wrapped(text: str, width: int) -> tuple[Strip, ...]:
     """Wrap a text into as many lines as it needs."""
     return tuple(Strip([Segment(line)]) for line in textwrap.wrap(text, max(1, width)))
-
-
-async def _acquire_render_lock(max_wait: float | None) -> None:
-    """Acquire the lock; an image that is still being decoded after `max_wait` seconds (None: no limit) is given up."""
-    deadline = None if max_wait is None else time.monotonic() + max_wait
-    while not _RENDER_LOCK.acquire(blocking=False):
-        await asyncio.sleep(LOCK_INTERVAL)
-        if deadline is not None and time.monotonic() > deadline:
-            deadline = None
-            DECODER.kill()
 
 
 async def _run_in_thread(render: Callable[[], T]) -> T:

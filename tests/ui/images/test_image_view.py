@@ -15,8 +15,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region, Size
 from textual.pilot import Pilot
 
-from comfytui.ui.images import image_render, image_view
-from comfytui.ui.images.decoder import Decoder
+from comfytui.ui.images.decoder import DECODER, Decoder
 from comfytui.ui.images.image_render import RenderedImage, render_image
 from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.themes import STYLES
@@ -126,8 +125,8 @@ def test_an_image_that_cannot_be_shown_has_a_reason(data: bytes, reason: str) ->
 class RecordingImageView(ImageView):
     """An image view that records which lines it repaints."""
 
-    def __init__(self, budget: int) -> None:
-        super().__init__(budget=budget)
+    def __init__(self, budget: int, decoder: Decoder) -> None:
+        super().__init__(budget=budget, decoder=decoder)
         self.painted: list[int] = []
 
     def refresh(
@@ -142,12 +141,13 @@ class ImageApp(App[None]):
     CSS_PATH = [STYLES / "image_view.tcss"]  # noqa: RUF012
     ascii = False
 
-    def __init__(self, budget: int = 10**9) -> None:
+    def __init__(self, budget: int = 10**9, decoder: Decoder = DECODER) -> None:
         super().__init__()
         self._budget = budget
+        self._decoder = decoder
 
     def compose(self) -> ComposeResult:
-        yield RecordingImageView(self._budget)
+        yield RecordingImageView(self._budget, self._decoder)
 
     @property
     def view(self) -> RecordingImageView:
@@ -251,11 +251,9 @@ it.serve(sys.stdin.buffer, sys.stdout.buffer)
 """A decoder that never finishes one image."""
 
 
-async def test_an_image_that_never_finishes_gives_way_to_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_image_that_never_finishes_gives_way_to_a_newer_one() -> None:
     decoder = Decoder((sys.executable, "-P", "-c", PAUSING))
-    for module in (image_view, image_render):
-        monkeypatch.setattr(module, "DECODER", decoder)
-    app = ImageApp()
+    app = ImageApp(decoder=decoder)
     async with app.run_test(size=(20, 10)) as pilot:
         app.view.show(b"slow")
         await until(pilot, lambda: decoder._process is not None)
@@ -269,13 +267,13 @@ async def test_an_image_that_never_finishes_gives_way_to_a_newer_one(monkeypatch
 NEVER_DONE = """
 import sys
 from textual.app import App
-from comfytui.ui.images import image_render, image_view
+from comfytui.ui.images import image_view
 from comfytui.ui.images.decoder import Decoder
-decoder = image_view.DECODER = image_render.DECODER = Decoder((sys.executable, "-c", "import time; time.sleep(60)"))
+decoder = Decoder((sys.executable, "-c", "import time; time.sleep(60)"))
 
 class Screen(App):
     def compose(self):
-        yield image_view.ImageView()
+        yield image_view.ImageView(decoder=decoder)
 
     def on_mount(self):
         self.query_one(image_view.ImageView).styles.height = 10
@@ -298,13 +296,9 @@ def test_the_program_ends_while_an_image_is_decoded() -> None:
     os.kill(int(program.stdout), signal.SIGKILL)
 
 
-async def test_a_preview_that_never_finishes_does_not_delay_a_finished_image(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_preview_that_never_finishes_does_not_delay_a_finished_image() -> None:
     decoder = Decoder((sys.executable, "-P", "-c", PAUSING))
-    for module in (image_view, image_render):
-        monkeypatch.setattr(module, "DECODER", decoder)
-    app = ImageApp()
+    app = ImageApp(decoder=decoder)
     async with app.run_test(size=(20, 10)) as pilot:
         app.view.show(b"slow", max_cells=PREVIEW_CELLS)
         await until(pilot, lambda: decoder._process is not None)
