@@ -8,7 +8,7 @@ from random import Random
 
 from comfytui.comfy.server import Server
 from comfytui.service.notifications import Notification, SessionChanged, UserMessage
-from comfytui.service.submission.batch import BatchRequest
+from comfytui.service.submission.batch import BatchRequest, batch_request
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.progress import BatchProgress, progress_line, progress_of
@@ -56,10 +56,10 @@ class Watcher:
 
     async def submit(self, images: int = 1, previews: bool = False, **values: FieldValue) -> Batch:
         """Submit a small txt2img batch, and return the batch once it is planned."""
-        known = set(self.state.batches)
-        self.service.submit(small_batch(images, previews, **values))
-        await eventually(lambda: len(self.state.batches) > len(known), "the batch")
-        return next(batch for key, batch in self.state.batches.items() if key not in known)
+        request = small_batch(images, previews, **values)
+        self.service.submit(request)
+        await eventually(lambda: request.batch_id in self.state.batches, "the batch")
+        return self.state.batches[request.batch_id]
 
     async def until(self, batch: Batch, *statuses: JobStatus, within: float = LIVE_TIMEOUT) -> list[Job]:
         """Wait until every job of a batch has one of these statuses (default: has ended)."""
@@ -107,7 +107,7 @@ def small_batch(images: int, previews: bool = False, **values: FieldValue) -> Ba
     chosen = {**base, **{Field(name): value for name, value in values.items()}}
     seeds = [values["seed"]] * images if "seed" in values else [Random().randrange(2**53) for _ in range(images)]
     graphs = tuple(apply_values(workflow, {**chosen, Field.SEED: seed}) for seed in seeds)
-    return BatchRequest(str(chosen[Field.PROMPT]), graphs, "auto" if previews else "none")
+    return batch_request(str(chosen[Field.PROMPT]), graphs, "auto" if previews else "none")
 
 
 @asynccontextmanager

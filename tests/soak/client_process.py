@@ -8,7 +8,7 @@ from pathlib import Path
 
 from comfytui.comfy.server import Server
 from comfytui.service.notifications import ServiceFailed
-from comfytui.service.submission.batch import BatchRequest
+from comfytui.service.submission.batch import BatchRequest, batch_request
 from comfytui.service.thread import ServiceThread
 from comfytui.sim.config import DEFAULT_CHECKPOINTS
 from tests.timings import timings
@@ -45,9 +45,9 @@ SHORT = timings(
 STEPS = 4
 
 
-def batch_request(images: int, seed: int) -> BatchRequest:
+def soak_batch(images: int, seed: int) -> BatchRequest:
     graphs = [small_batch(1, model=DEFAULT_CHECKPOINTS[0], steps=STEPS, seed=seed + n).graphs[0] for n in range(images)]
-    return BatchRequest(f"soak {seed}", tuple(graphs), "auto")
+    return batch_request(f"soak {seed}", tuple(graphs), "auto")
 
 
 def main(url: str, folder: Path) -> None:
@@ -64,7 +64,7 @@ def main(url: str, folder: Path) -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         images, seed = line.split()
-        service.submit(batch_request(int(images), int(seed)))
+        service.submit(soak_batch(int(images), int(seed)))
     service.stop()
 
 

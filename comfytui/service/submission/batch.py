@@ -1,6 +1,6 @@
 """Batches of graphs, and the submissions that they become."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -12,11 +12,23 @@ from comfytui.workflow.parameters import parameters_of
 
 @dataclass(frozen=True, slots=True)
 class BatchRequest:
-    """A request for images: one graph each, with its seed set; `preview_method` is ComfyUI's name, None for its own."""
+    """A request for images: one graph each, with its seed set; made by `batch_request`."""
 
+    batch_id: str
+    submission_id: str
+    prompt_ids: tuple[str, ...]
+    """The ids of the prompts, one for each graph; an old server assigns others."""
     title: str
     graphs: tuple[Graph, ...] = field(repr=False)
     preview_method: str | None = None
+    """ComfyUI's name of it; None for the server's own."""
+
+
+def batch_request(title: str, graphs: Iterable[Graph], preview_method: str | None = None) -> BatchRequest:
+    """Return a request for images with new ids, by which the caller knows the batch and its prompts from then on."""
+    graphs = tuple(graphs)
+    prompt_ids = tuple(str(uuid4()) for _ in graphs)
+    return BatchRequest(str(uuid4()), str(uuid4()), prompt_ids, title, graphs, preview_method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,7 @@ class Submission:
 
 
 def plan(request: BatchRequest, client_id: str, wall: float) -> tuple[Batch, tuple[Job, ...], tuple[Submission, ...]]:
-    """Return the batch of a request, its jobs and its submissions, with new ids.
+    """Return the batch of a request, its jobs and its submissions.
 
     Args:
         request: The images.
@@ -39,9 +51,8 @@ def plan(request: BatchRequest, client_id: str, wall: float) -> tuple[Batch, tup
         wall: The wall-clock time of the request, in seconds.
     """
     total = len(request.graphs)
-    batch_id, submission_id = str(uuid4()), str(uuid4())
-    prompt_ids = tuple(str(uuid4()) for _ in request.graphs)
-    tags = [BatchTag(batch_id, index, total, submission_id) for index in range(1, total + 1)]
+    tags = [BatchTag(request.batch_id, index, total, request.submission_id) for index in range(1, total + 1)]
+    prompts = list(zip(request.prompt_ids, tags, request.graphs, strict=True))
     jobs = tuple(
         Job(
             prompt_id=prompt_id,
@@ -53,10 +64,10 @@ def plan(request: BatchRequest, client_id: str, wall: float) -> tuple[Batch, tup
             classes=classes_of(graph),
             created=wall,
         )
-        for prompt_id, batch_tag, graph in zip(prompt_ids, tags, request.graphs, strict=True)
+        for prompt_id, batch_tag, graph in prompts
     )
     submissions = tuple(
-        Submission(prompt_id, batch_id, graph, asdict(batch_tag), request.preview_method)
-        for prompt_id, batch_tag, graph in zip(prompt_ids, tags, request.graphs, strict=True)
+        Submission(prompt_id, request.batch_id, graph, asdict(batch_tag), request.preview_method)
+        for prompt_id, batch_tag, graph in prompts
     )
-    return Batch(batch_id, total, request.title, prompt_ids, wall), jobs, submissions
+    return Batch(request.batch_id, total, request.title, request.prompt_ids, wall), jobs, submissions

@@ -1,6 +1,6 @@
 """What the dashboard shares with the objects that carry out its actions."""
 
-from collections.abc import Callable, Coroutine, Set
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from textual.screen import Screen
@@ -37,8 +37,8 @@ class DashboardContext:
         """The newest state that was received from the service."""
         self.previews = options.previews
         """Whether images are shown in the *Now* panel."""
-        self._batches_before: Set[str] | None = None
-        """The batches before the one that was submitted and is not in the state yet."""
+        self._to_select = ""
+        """The id of the batch that was submitted last, until it is selected."""
 
     @property
     def form(self) -> PromptForm:
@@ -75,16 +75,14 @@ class DashboardContext:
 
     def submit(self, request: BatchRequest) -> None:
         """Submit a batch, which is selected as soon as it is in the queue."""
-        self._batches_before = frozenset(self.state.batches)
+        self._to_select = request.batch_id
         self.service.submit(request)
 
     def select_submitted(self) -> None:
         """Select the batch that was submitted last, if it is in the queue by now."""
-        if self._batches_before is None:
+        batch = self.state.batches.get(self._to_select)
+        if batch is None:
             return
-        new = [batch for key, batch in self.state.batches.items() if key not in self._batches_before]
-        if not new:
-            return
-        self._batches_before = None
-        if not self.panel.queue_list.select(new[-1].prompt_ids[0]) and self.panel.filter_text:
+        self._to_select = ""
+        if not self.panel.queue_list.select(batch.prompt_ids[0]) and self.panel.filter_text:
             self.notify("The filter hides the new batch: esc in the queue clears it.")

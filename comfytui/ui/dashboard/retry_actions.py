@@ -7,7 +7,7 @@ from random import SystemRandom
 from comfytui.comfy.errors import ComfyError
 from comfytui.presentation.notification_text import recovery_message
 from comfytui.presentation.questions import resend_answers, resend_question
-from comfytui.service.submission.batch import BatchRequest
+from comfytui.service.submission.batch import batch_request
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, lost_jobs
 from comfytui.ui.dashboard.context import DashboardContext
@@ -71,7 +71,7 @@ class RetryActions:
             return
         batch = batch_of(context.state, job)
         title = job.parameters.prompt or (batch.title if batch else "")
-        context.submit(BatchRequest(title, (new_graph,), preview_method(previews=context.previews)))
+        context.submit(batch_request(title, [new_graph], preview_method(previews=context.previews)))
         context.notify(_queued_again(new_graph, new_seed=new_seed))
 
     async def _resend(self, lost: list[Job]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
-from comfytui.service.submission.batch import BatchRequest
+from comfytui.service.submission.batch import BatchRequest, batch_request
 from comfytui.ui.form.values import FormValues
 from comfytui.workflow.fields import Field, FieldKey, seed_keys
 from comfytui.workflow.graph import Workflow, apply_values
@@ -28,7 +28,7 @@ def build_batch(
     seeds = seeds_by_image(form_values.seed_mode, bases, form_values.images, rng, form_values.seed_ranges)
     graphs = tuple(apply_values(workflow, {**form_values.values, **each}) for each in seeds)
     title = str(form_values.values.get(Field.PROMPT) or workflow.name)
-    return BatchRequest(title, graphs, preview_method(previews=previews)), seeds
+    return batch_request(title, graphs, preview_method(previews=previews)), seeds
 
 
 def preview_method(*, previews: bool) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.records import Endpoint
-from comfytui.service.submission.batch import BatchRequest, Submission, plan
+from comfytui.service.submission.batch import Submission, batch_request, plan
 from comfytui.session.model import Batch
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
@@ -31,7 +31,7 @@ def graph(seed: int = 1, prompt: str = "a red fox in snow") -> Graph:
 def new_batch(
     seeds: Sequence[int] = (1, 2), title: str = "a red fox", created: float = 1000.0
 ) -> tuple[Batch, list[Submission]]:
-    batch, _, submissions = plan(BatchRequest(title, tuple(graph(seed) for seed in seeds), "auto"), ME, created)
+    batch, _, submissions = plan(batch_request(title, tuple(graph(seed) for seed in seeds), "auto"), ME, created)
     return batch, list(submissions)
 
 
