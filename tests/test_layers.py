@@ -23,7 +23,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "workflow": frozenset({"sanitize"}),
     "session": PROTOCOL | {"workflow", "sanitize", "timings"},
     "service": frozenset({"clock", "comfy", "session", "workflow", "sanitize", "timings"}),
-    "presentation": PROTOCOL | {"service.notifications", "session", "workflow", "sanitize"},
+    "presentation": PROTOCOL
+    | {"comfy.errors", "service.notifications", "service.results", "session", "workflow", "sanitize"},
     "ui": PROTOCOL
     | {
         "comfy.address",

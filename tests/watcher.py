@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 
+from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.server import Server
-from comfytui.service.notifications import Notification, SessionChanged, UserMessage
+from comfytui.service.notifications import CancelledOnArrival, Notification, SessionChanged, UserMessage
+from comfytui.service.results import BatchCancelled, Cancelled
 from comfytui.service.submission.batch import BatchRequest, batch_request
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
@@ -51,6 +53,11 @@ class Watcher:
     def messages(self) -> list[str]:
         return [notification.text for notification in self.notifications if isinstance(notification, UserMessage)]
 
+    @property
+    def cancelled_on_arrival(self) -> list[Cancelled | ComfyError]:
+        """The results of cancellations that had to wait until the server had the job."""
+        return [each.result for each in self.notifications if isinstance(each, CancelledOnArrival)]
+
     async def live(self) -> None:
         await eventually(lambda: self.state.link.kind is LinkKind.LIVE, "a live link")
 
@@ -60,6 +67,14 @@ class Watcher:
         self.service.submit(request)
         await eventually(lambda: request.batch_id in self.state.batches, "the batch")
         return self.state.batches[request.batch_id]
+
+    async def cancel(self, prompt_id: str, *, force: bool = False) -> Cancelled:
+        """Cancel a job, and return the result."""
+        return await asyncio.wrap_future(self.service.cancel(prompt_id, force=force))
+
+    async def cancel_batch(self, batch: Batch, *, force: bool = False) -> BatchCancelled:
+        """Cancel a batch, and return the result."""
+        return await asyncio.wrap_future(self.service.cancel_batch(batch.id, force=force))
 
     async def until(self, batch: Batch, *statuses: JobStatus, within: float = LIVE_TIMEOUT) -> list[Job]:
         """Wait until every job of a batch has one of these statuses (default: has ended)."""

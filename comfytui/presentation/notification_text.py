@@ -3,20 +3,19 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from comfytui.presentation.questions import lost_jobs_text
-from comfytui.service.notifications import Notification, ServiceFailed, Severity, UserMessage
+from comfytui.presentation.command_text import NotificationText, cancellation_message
+from comfytui.service.notifications import CancelledOnArrival, Notification, ServiceFailed, UserMessage
 from comfytui.session.model import Job
 
 if TYPE_CHECKING:
     from comfytui.comfy.protocol.capabilities import Capabilities
 
-NotificationText = tuple[str, Severity]
-"""The text of a notification and its severity."""
-
 
 def message_for(notification: Notification) -> NotificationText | None:
     """Return the message for a notification; None where the screen itself shows what happened."""
     match notification:
+        case CancelledOnArrival(result=result):
+            return cancellation_message(result)
         case UserMessage(text=text, severity=severity):
             return text, severity
         case ServiceFailed(reason=reason, retry_in=retry_in):
@@ -31,14 +30,6 @@ def lost_jobs_message(lost: Sequence[Job]) -> NotificationText:
     what = "a job" if len(lost) == 1 else f"{len(lost)} jobs"
     why = "it was restarted, or its queue was cleared"
     return f"The server no longer knows {what} of yours: {why}. Select one and press r to resend.", "warning"
-
-
-def recovery_message(lost: int, batches: int, found: int) -> str:
-    """Return the result of a search for the outputs of `lost` jobs of some batches, of which `found` were found."""
-    where = f"Searched the server's history and output folder for {lost_jobs_text(lost, batches)}"
-    rest = lost - found
-    left = f"{rest} can be resent" if rest else "none is left to resend"
-    return f"{where}: {found or 'none'} found, {left}."
 
 
 def previews_message(capabilities: "Capabilities | None", *, on: bool) -> str:

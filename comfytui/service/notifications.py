@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from comfytui.comfy.errors import ComfyError
+from comfytui.service.results import Cancelled
 from comfytui.session.model import Failure, Job
 from comfytui.session.state import SessionState
 
@@ -35,8 +37,8 @@ class JobEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchRefused:
-    """The server rejected a prompt of a batch; the unsent prompts of the batch will not be sent."""
+class BatchRejected:
+    """The server rejected a prompt of a batch that no caller waits for: one of an earlier start, or a resent one."""
 
     server: str
     batch: str
@@ -44,8 +46,18 @@ class BatchRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelledOnArrival:
+    """A job that was to be cancelled when the server has it has arrived there."""
+
+    server: str
+    prompt_id: str
+    result: Cancelled | ComfyError
+    """The error if the server could not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class UserMessage:
-    """A message for the user: the outcome of a command, or a warning."""
+    """A warning for the user."""
 
     server: str
     text: str
@@ -86,7 +98,8 @@ Notification = (
     SessionChanged
     | PreviewReceived
     | JobEnded
-    | BatchRefused
+    | BatchRejected
+    | CancelledOnArrival
     | UserMessage
     | ServiceFailed
     | NotReached

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,8 +13,10 @@ from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.redaction import redactor_of, without_secrets
 from comfytui.comfy.server import Server
 from comfytui.sanitize import sanitize
+from comfytui.service.answers import Answers
 from comfytui.service.mailbox import Mailbox
 from comfytui.service.notifications import ServiceFailed
+from comfytui.service.results import BatchCancelled, Cancelled, Resent, SubmitResult
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.service.supervisor import RESTART_PAUSES, run_forever, summary_of
 from comfytui.session.state import SessionState
@@ -36,7 +39,8 @@ log = logging.getLogger(__name__)
 class ServiceThread:
     """A `SessionService` in a thread of its own; any thread may call its methods, also before `start`.
 
-    No method but `stop` waits for the service: those with a result return a future.
+    No method but `stop` waits for the service: those with a result return a future, which is cancelled if the service
+    stops first. A caller that cancels a future is no longer told; a command is carried out all the same.
 
     Args:
         server: The server.
@@ -71,6 +75,7 @@ class ServiceThread:
         self._lock = Lock()
         self._service: SessionService | None = None
         self._early_commands: list[Command] = []  # given before there is a service
+        self._answers = Answers()
         self._loop: asyncio.AbstractEventLoop
         self._supervisor: asyncio.Task[None]
         self._loop_ready = Event()
@@ -86,6 +91,7 @@ class ServiceThread:
         if self._thread.is_alive() and self._loop_ready.wait(STOP_SECONDS):
             self._loop.call_soon_threadsafe(self._supervisor.cancel)
             self._thread.join(max(0.0, deadline - self._clock.monotonic()))
+        self._answers.close()
         return not self._thread.is_alive()
 
     @property
@@ -118,26 +124,33 @@ class ServiceThread:
         self._execute(lambda service: service.subscribe(mailbox))
         return mailbox
 
-    def submit(self, request: BatchRequest) -> None:
-        """Submit a batch."""
-        self._execute(lambda service: service.submissions.submit(request))
+    def submit(self, request: BatchRequest) -> Future[SubmitResult]:
+        """Submit a batch.
 
-    def cancel(self, prompt_id: str, *, force: bool = False) -> None:
-        """Cancel one job; the outcome arrives as a `UserMessage`.
+        Returns:
+            The result, once nothing of the batch is left to send; while the server is away, this may take long.
+        """
+        return self._command(lambda service: service.submissions.submit(request))
+
+    def cancel(self, prompt_id: str, *, force: bool = False) -> Future[Cancelled]:
+        """Cancel one job.
 
         Args:
             prompt_id: The job.
             force: Interrupt even if the server can only stop whatever runs.
+
+        Returns:
+            What became of it; or the `ComfyError` if the server cannot be asked.
         """
-        self._spawn(lambda service: service.submissions.cancel(prompt_id, force=force))
+        return self._command(lambda service: service.submissions.cancel(prompt_id, force=force))
 
-    def cancel_batch(self, batch: str, *, force: bool = False) -> None:
-        """Cancel the unfinished and lost jobs of a batch, `force` as in `cancel`; the outcome is a `UserMessage`."""
-        self._spawn(lambda service: service.submissions.cancel_batch(batch, force=force))
+    def cancel_batch(self, batch: str, *, force: bool = False) -> Future[BatchCancelled]:
+        """Cancel the unfinished and lost jobs of a batch; `force` and errors as in `cancel`."""
+        return self._command(lambda service: service.submissions.cancel_batch(batch, force=force))
 
-    def resend(self, prompt_ids: Sequence[str]) -> None:
+    def resend(self, prompt_ids: Sequence[str]) -> Future[Resent]:
         """Send lost jobs once more."""
-        self._spawn(lambda service: service.submissions.resend(prompt_ids))
+        return self._command(lambda service: service.submissions.resend(prompt_ids))
 
     def recover_outputs(self, prompt_ids: Sequence[str]) -> Future[int]:
         """Search the server for images of lost jobs.
@@ -179,31 +192,30 @@ class ServiceThread:
         return self._ask(lambda service: service.call(request))
 
     def _ask(self, work: Callable[["SessionService"], Awaitable[T]]) -> Future[T]:
-        """Do some work on the service's loop, and return its result or error."""
-        answer: Future[T] = Future()
-        self._spawn(lambda service: _fulfil(answer, lambda: work(service)))
+        """Do some work on the service's loop, unless its future is cancelled before; return its result or error."""
+        answer: Future[T] = self._answers.new()
+
+        def begin(service: "SessionService") -> None:
+            if not answer.cancelled():
+                self._answers.fulfil(answer, work(service))
+
+        self._execute(begin)
         return answer
 
-    def _spawn(self, work: Callable[["SessionService"], Coroutine[Any, Any, object]]) -> None:
-        """Run a coroutine on the service's loop; if it fails, the error is reported."""
-        self._execute(
-            lambda service: asyncio.run_coroutine_threadsafe(work(service), self._loop).add_done_callback(
-                self._report_failure
-            )
-        )
+    def _command(self, work: Callable[["SessionService"], Awaitable[T]]) -> Future[T]:
+        """Carry out a command, even if its future is cancelled; return its result or error."""
+        answer: Future[T] = self._answers.new()
+        self._execute(lambda service: self._answers.fulfil(answer, work(service), report=True))
+        return answer
 
     def _execute(self, command: Command) -> None:
         """Carry out a command on the service's loop, as soon as there is one."""
         with self._lock:
             if self._service is None:
                 self._early_commands.append(command)
-            else:
+                return
+            with suppress(RuntimeError):  # The loop is closed: the service has stopped.
                 self._loop.call_soon_threadsafe(command, self._service)
-
-    def _report_failure(self, future: Future[Any]) -> None:
-        """Report a command that failed: nobody awaits it."""
-        if not future.cancelled() and (error := future.exception()):
-            self._report_error(self._loop, {"exception": error})
 
     def _report_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Post and log an error that did not end the service."""
@@ -218,6 +230,8 @@ class ServiceThread:
             asyncio.run(self._supervise())
         except asyncio.CancelledError:
             log.debug("service stopped")
+        finally:
+            self._answers.close()
 
     def _new_service(self) -> "SessionService":
         # Its libraries take as long to load as the screen does, so they are loaded here, beside the first paint.
@@ -248,13 +262,3 @@ class ServiceThread:
             await run_forever(service, self._pauses)
         finally:
             await service.close()
-
-
-async def _fulfil(answer: Future[T], work: Callable[[], Awaitable[T]]) -> None:
-    """Set a future to the result or error of some work; do nothing if the future was cancelled before."""
-    if not answer.set_running_or_notify_cancel():
-        return
-    try:
-        answer.set_result(await work())
-    except Exception as error:
-        answer.set_exception(error)

@@ -1,5 +1,6 @@
 """A restarted server has forgotten all jobs; one that is busy, unreachable, or another server has not."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.presentation.notification_text import lost_jobs_message
+from comfytui.service.results import Resent
 from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus, LinkKind
 from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
@@ -67,7 +69,8 @@ async def test_jobs_that_a_restarted_server_forgot_are_lost_and_resent_once_in_o
         assert [job.note for job in jobs] == ["", MAY_HAVE_FINISHED, "", ""]
         await watcher.live()
         assert ids(sim) == sent
-        watcher.service.resend([job.prompt_id for job in lost_jobs(watcher.state)])
+        lost = [job.prompt_id for job in lost_jobs(watcher.state)]
+        assert await asyncio.wrap_future(watcher.service.resend(lost)) == Resent(3)
         await eventually(lambda: len(sim.submitted) == 7, "three more prompts")
         again = await watcher.until(batch, SUCCEEDED, within=20)
         assert ids(sim)[4:] == sent[1:]

@@ -1,5 +1,6 @@
 """What must hold on any ComfyUI with an SD-like checkpoint, even on a slow CPU."""
 
+import asyncio
 import io
 
 import pytest
@@ -7,7 +8,8 @@ from PIL import Image
 
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
-from comfytui.service.notifications import BatchRefused, PreviewReceived
+from comfytui.service.notifications import PreviewReceived
+from comfytui.service.results import Cancelled, CancelOutcome, Rejected
 from comfytui.session.model import JobStatus
 from comfytui.session.progress import progress_line
 from comfytui.session.selectors import current_batch
@@ -16,7 +18,7 @@ from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
 from comfytui.workflow.loading import load_workflow
 from tests.waiting import eventually
-from tests.watcher import LIVE_TIMEOUT, Watcher, watching
+from tests.watcher import LIVE_TIMEOUT, Watcher, small_batch, watching
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1_800)]
 
@@ -95,21 +97,20 @@ async def test_a_pending_job_is_removed_and_a_running_one_interrupted(watcher: W
     batch = await watcher.submit(2, model=model, steps=200)
     running, pending = await watcher.queued(batch)
     await eventually(lambda: watcher.state.run and watcher.state.run.step >= 1, "a step", LIVE_TIMEOUT)
-    watcher.service.cancel(pending)
+    assert await watcher.cancel(pending) == Cancelled(CancelOutcome.REMOVED)
     await eventually(lambda: watcher.state.jobs[pending].status is JobStatus.CANCELLED, "the removal", LIVE_TIMEOUT)
     watcher.service.cancel(running, force=True)
     await eventually(lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt", LIVE_TIMEOUT)
-    assert "Removed from the queue before it ran." in watcher.messages
 
 
 async def test_a_checkpoint_that_is_not_there_is_refused_at_its_input(watcher: Watcher, model: str) -> None:
     await watcher.live()
-    batch = await watcher.submit(2, model="no-such-model.safetensors")
-    jobs = await watcher.until(batch)
-    assert [job.status for job in jobs] == [JobStatus.REJECTED] * 2
-    await eventually(lambda: any(isinstance(n, BatchRefused) for n in watcher.notifications), "the refusal")
-    refusal = next(n for n in watcher.notifications if isinstance(n, BatchRefused))
-    assert [(error.input_name, error.class_type) for error in refusal.failure.node_errors] == [
+    request = small_batch(2, model="no-such-model.safetensors")
+    result = await asyncio.wrap_future(watcher.service.submit(request))
+    assert [watcher.state.jobs[prompt_id].status for prompt_id in request.prompt_ids] == [JobStatus.REJECTED] * 2
+    assert isinstance(result, Rejected)
+    assert result.unsent == request.prompt_ids
+    assert [(error.input_name, error.class_type) for error in result.failure.node_errors] == [
         ("ckpt_name", "CheckpointLoaderSimple")
     ]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from comfytui.presentation.notification_text import recovery_message
+from comfytui.presentation.command_text import recovery_message
 from comfytui.presentation.questions import cancel_batch_question, resend_answers, resend_question
 
 

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from comfytui.comfy.server import Server
+from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
 from comfytui.service.submission.cancel import cancel_all
 from comfytui.session.events import QueuedPrompt, QueueSnapshot
 from comfytui.session.model import Batch, JobStatus, LinkKind
@@ -39,13 +40,6 @@ async def paused_server() -> AsyncIterator[tuple[SimServer, Proxy, Watcher]]:
         yield sim, proxy, watcher
 
 
-async def cancelled(watcher: Watcher, batch: Batch) -> str:
-    """Cancel a batch; return the first message."""
-    watcher.service.cancel_batch(batch.id)
-    await eventually(lambda: watcher.messages, "an answer")
-    return watcher.messages[0]
-
-
 async def check_sends_on(sim: SimServer, watcher: Watcher, *batches: Batch) -> None:
     """Check that a later batch is sent, and of the earlier ones only the first prompts of these."""
     later = await watcher.submit(1, model=MODEL)
@@ -64,8 +58,8 @@ async def test_an_unconfirmed_prompt_is_cancelled_whichever_poll_finds_it(
         first, batch_tag = batch.prompt_ids[0], it.state.jobs[batch.prompt_ids[0]].batch_tag
         await eventually(lambda: it.outbox.undelivered.is_unconfirmed(first), "the loss")
         jobs = list(it.state.jobs.values())
-        text, _ = await cancel_all(jobs, it.state, it.client, it.outbox, it.apply)
-        assert text == "2 dropped before they were sent, 1 cancelled when they arrive."
+        result = await cancel_all(jobs, it.state, it.client, it.outbox, it.apply)
+        assert result == BatchCancelled(dropped=2, on_arrival=1)
         # The session's poll finds it first; an old server shows the prompt under an id of its own.
         it.apply(QueueSnapshot((), (QueuedPrompt(accepted_id or first, 1, "me", batch_tag),), requested_at=0.0))
         assert it.statuses(batch) == [JobStatus.QUEUED, CANCELLED, CANCELLED]
@@ -95,11 +89,11 @@ async def test_a_prompt_that_is_being_sent_is_cancelled_once_it_is_accepted() ->
         held = sim.faults.hold_responses("/prompt", method="POST", times=1)
         batch = await watcher.submit(3, model=MODEL)
         await eventually(lambda: held.hits, "the POST")
-        assert await cancelled(watcher, batch) == "2 dropped before they were sent, 1 cancelled when they arrive."
+        assert await watcher.cancel_batch(batch) == BatchCancelled(dropped=2, on_arrival=1)
         held.end()
         await watcher.until(batch, CANCELLED)
-        removed = ["Removed from the queue before it ran."]
-        await eventually(lambda: watcher.messages[1:] == removed, "what became of it")
+        removed = [Cancelled(CancelOutcome.REMOVED)]
+        await eventually(lambda: watcher.cancelled_on_arrival == removed, "what became of it")
         assert sim.queue.remaining == 0
         await check_sends_on(sim, watcher, batch)
 
@@ -110,7 +104,7 @@ async def test_a_prompt_that_was_cancelled_while_being_sent_and_refused_is_not_r
         refused.seconds = None  # held until `end`
         batch = await watcher.submit(1, model=MODEL)
         await eventually(lambda: refused.hits, "the POST")
-        assert await cancelled(watcher, batch) == "1 cancelled when they arrive."
+        assert await watcher.cancel_batch(batch) == BatchCancelled(on_arrival=1)
         refused.end()
         await eventually(lambda: watcher.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
         watcher.service.reconnect()  # a server that requires a login is not asked again by itself
@@ -129,10 +123,10 @@ async def test_offline_unsent_prompts_are_dropped_and_a_reason_is_given_for_the_
         proxy.reset_connections()
         await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the lost connection")
         unsent = await watcher.submit(2, model=MODEL)
-        said = await cancelled(watcher, batch)
-        assert said.startswith("1 dropped before they were sent, 1 cancelled when they arrive. Not cancelled: Nothing")
-        watcher.service.cancel_batch(unsent.id)
-        await eventually(lambda: watcher.messages[1:] == ["2 dropped before they were sent."], "the drop")
+        result = await watcher.cancel_batch(batch)
+        assert (result.dropped, result.on_arrival) == (1, 1)
+        assert str(result.error).startswith("Nothing")
+        assert await watcher.cancel_batch(unsent) == BatchCancelled(dropped=2)
         assert statuses(watcher, unsent) == [CANCELLED] * 2
         lost.end()
         unread.end()

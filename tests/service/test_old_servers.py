@@ -12,7 +12,8 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.protocol.capabilities import capabilities_of
 from comfytui.comfy.server import Server
 from comfytui.service.connection.identity import IdentityCheck
-from comfytui.service.submission.cancel import NOT_TARGETED, OTHERS_RUNNING, cancel
+from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
+from comfytui.service.submission.cancel import FINISHED, cancel
 from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -114,9 +115,7 @@ async def test_a_server_that_hides_its_capabilities_is_used_by_its_version(path:
 async def test_an_old_server_interrupts_nothing_without_force() -> None:
     async with long_batch(OLD) as (sim, watcher, (running,)):
         requests = sim.faults.delay(0, "/interrupt")
-        watcher.service.cancel(running)
-        await eventually(lambda: watcher.messages, "an answer")
-        assert watcher.messages == [NOT_TARGETED[0]]
+        assert await watcher.cancel(running) == Cancelled(CancelOutcome.NOT_TARGETED)
         assert requests.hits == 0
         assert watcher.state.jobs[running].status is JobStatus.RUNNING
 
@@ -137,10 +136,8 @@ async def test_a_waiting_job_on_an_old_server_is_removed_without_force() -> None
 @pytest.mark.parametrize("version", PROFILES)
 async def test_a_running_batch_is_interrupted_with_force(version: str) -> None:
     async with long_batch(version, 2) as (_, watcher, (running, waiting)):
-        batch = next(iter(watcher.state.batches))
-        watcher.service.cancel_batch(batch, force=True)
-        await eventually(lambda: watcher.messages, "an answer")
-        assert watcher.messages == ["1 removed, 1 interrupted."]
+        batch = next(iter(watcher.state.batches.values()))
+        assert await watcher.cancel_batch(batch, force=True) == BatchCancelled(removed=1, interrupted=1)
         await eventually(lambda: watcher.state.jobs[running].status is JobStatus.INTERRUPTED, "the interrupt")
         assert watcher.state.jobs[waiting].status is JobStatus.CANCELLED
 
@@ -148,9 +145,8 @@ async def test_a_running_batch_is_interrupted_with_force(version: str) -> None:
 async def test_without_force_only_the_waiting_jobs_of_a_batch_on_an_old_server_are_removed() -> None:
     async with long_batch(OLD, 2) as (sim, watcher, (running, _)):
         requests = sim.faults.delay(0, "/interrupt")
-        watcher.service.cancel_batch(next(iter(watcher.state.batches)))
-        await eventually(lambda: watcher.messages, "an answer")
-        assert watcher.messages == [f"1 removed. {NOT_TARGETED[0]}"]
+        result = await watcher.cancel_batch(next(iter(watcher.state.batches.values())))
+        assert result == BatchCancelled(removed=1, obstacle=CancelOutcome.NOT_TARGETED)
         assert requests.hits == 0
         assert watcher.state.jobs[running].status is JobStatus.RUNNING
 
@@ -167,15 +163,15 @@ async def test_a_server_gets_only_the_cancel_requests_that_it_supports(version: 
 
 
 @pytest.mark.parametrize(
-    ("next_queue", "message"),
+    ("next_queue", "expected"),
     [
-        ([], "Too late: it had already finished."),
-        (["theirs"], "Too late: it had already finished."),
-        (["theirs", "mine"], OTHERS_RUNNING[0]),
+        ([], FINISHED),
+        (["theirs"], FINISHED),
+        (["theirs", "mine"], Cancelled(CancelOutcome.OTHERS_RUNNING)),
     ],
 )
 async def test_the_queue_of_an_old_server_is_read_again_right_before_the_interrupt(
-    next_queue: list[str], message: str
+    next_queue: list[str], expected: Cancelled
 ) -> None:
     polls = [["mine"], next_queue, next_queue]
     interrupts: list[str] = []
@@ -203,8 +199,8 @@ async def test_the_queue_of_an_old_server_is_read_again_right_before_the_interru
         it = OutboxHarness(client)
         job = Job("mine", JobStatus.RUNNING, mine=True)
         it.state = replace(it.state, jobs={"mine": job}, capabilities=capabilities_of(OLD, set(), jobs=False))
-        text, _ = await cancel("mine", it.state, client, it.outbox, it.apply, force=True)
-    assert text == message
+        result = await cancel("mine", it.state, client, it.outbox, it.apply, force=True)
+    assert result == expected
     assert interrupts == []
 
 

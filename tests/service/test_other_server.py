@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from comfytui.comfy.errors import Unreachable
 from comfytui.comfy.server import Server
 from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.sim.server import SimServer
@@ -132,10 +133,10 @@ async def test_each_server_keeps_its_own_batches_whichever_is_accepted(tmp_path:
 async def test_jobs_are_not_marked_cancelled_while_another_server_answers() -> None:
     async with two_servers() as it, watching(it.server) as watcher:
         batch = await batch_left_behind(it, watcher)
-        watcher.service.cancel_batch(batch.id)
-        watcher.service.cancel(batch.prompt_ids[0])
-        await eventually(lambda: len(watcher.messages) == 2, "two answers")
-        assert watcher.messages == [f"Not cancelled: {watcher.state.link.reason}"] * 2
+        assert str((await watcher.cancel_batch(batch)).error) == watcher.state.link.reason
+        with pytest.raises(Unreachable) as error:
+            await watcher.cancel(batch.prompt_ids[0])
+        assert str(error.value) == watcher.state.link.reason
         assert statuses(watcher, batch) == [JobStatus.QUEUED] * 2
 
 

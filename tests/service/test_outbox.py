@@ -15,6 +15,7 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.protocol.capabilities import capabilities_of
 from comfytui.comfy.server import Server
 from comfytui.service.journal.async_journal import AsyncJournal
+from comfytui.service.results import Cancelled, CancelOutcome
 from comfytui.service.submission.batch import plan
 from comfytui.service.submission.cancel import cancel
 from comfytui.service.submission.outbox import Outbox
@@ -317,8 +318,8 @@ async def test_cancelling_an_unconfirmed_prompt_takes_effect_when_it_is_found(
         batch = it.order(1)
         (prompt_id,) = batch.prompt_ids
         await eventually(lambda: it.outbox.undelivered.is_unconfirmed(prompt_id), "the loss")
-        text, _ = await cancel(prompt_id, it.state, it.client, it.outbox, it.apply)
-        assert "the job will be cancelled" in text
+        result = await cancel(prompt_id, it.state, it.client, it.outbox, it.apply)
+        assert result == Cancelled(CancelOutcome.UNCONFIRMED)
         assert it.statuses(batch) == [JobStatus.SUBMITTING]
         if processed:
             server.pending.append(server.item(server.posts[0], prompt_id))
@@ -344,6 +345,6 @@ async def test_cancelling_a_job_that_the_server_forgot_does_not_mark_it_cancelle
     async with outbox_harness(server) as it:
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
-        text, severity = await cancel(batch.prompt_ids[0], it.state, it.client, it.outbox, it.apply)
-        assert (text, severity) == ("The server no longer knows this job: it may have been restarted.", "warning")
+        result = await cancel(batch.prompt_ids[0], it.state, it.client, it.outbox, it.apply)
+        assert result == Cancelled(CancelOutcome.NOT_FOUND)
         assert it.statuses(batch) == [JobStatus.QUEUED]

@@ -7,6 +7,7 @@ from uuid import uuid4
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.server import Server
+from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
 from comfytui.service.submission import recovery
 from comfytui.service.submission.batch import Submission
 from comfytui.session.model import MAY_HAVE_FINISHED, Batch, Job, JobStatus
@@ -137,15 +138,11 @@ async def test_a_job_with_missing_images_is_not_finished() -> None:
 async def test_dismissed_jobs_are_no_longer_lost() -> None:
     async with fault_case(CONFIG) as cell:
         batch = await made_unseen(cell, images=3, made=1)
-        cell.watcher.service.cancel(batch.prompt_ids[0])
-        await eventually(
-            lambda: [job.prompt_id for job in lost_jobs(cell.state)] == list(batch.prompt_ids[1:]), "the one"
-        )
-        cell.watcher.service.cancel_batch(batch.id)
-        await eventually(lambda: not lost_jobs(cell.state), "the rest")
+        assert await cell.watcher.cancel(batch.prompt_ids[0]) == Cancelled(CancelOutcome.DISMISSED)
+        assert [job.prompt_id for job in lost_jobs(cell.state)] == list(batch.prompt_ids[1:])
+        assert await cell.watcher.cancel_batch(batch) == BatchCancelled(dismissed=2)
+        assert not lost_jobs(cell.state)
         assert {job.status for job in cell.watcher.jobs(batch)} == {JobStatus.CANCELLED}
-        messages = ["Dismissed: it was lost, and will not be resent.", "2 lost dismissed."]
-        await eventually(lambda: cell.watcher.messages == messages, "the messages")
         assert len(cell.sim.submitted) == 3
 
 

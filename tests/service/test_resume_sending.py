@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from comfytui.comfy.server import Server
+from comfytui.service.results import Cancelled, CancelOutcome
 from comfytui.session.model import Batch, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -180,8 +181,7 @@ async def test_a_requested_cancel_is_carried_out_by_the_next_start(tmp_path: Pat
             await watcher.live()
             batch = await watcher.submit(1, model=MODEL)
             await eventually(lambda: held.hits, "the POST")
-            watcher.service.cancel(*batch.prompt_ids)
-            await eventually(lambda: watcher.messages, "the withdrawal")
+            assert await watcher.cancel(*batch.prompt_ids) == Cancelled(CancelOutcome.ON_ARRIVAL)
         held.end()
         async with watching(server, folder=tmp_path, timings=SHORT_PAUSES) as watcher:
             await resumed(watcher, batch)

@@ -9,6 +9,7 @@ import pytest
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service.notifications import JobEnded
+from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.sim.routes import system_stats
 from comfytui.sim.server import SimServer
@@ -67,10 +68,8 @@ async def test_jobs_of_another_process_can_be_seen_and_cancelled_but_not_sent(
             jobs = await mine(other, batch, JobStatus.RUNNING, JobStatus.QUEUED, JobStatus.QUEUED)
             assert [job.batch_tag and job.batch_tag.index for job in jobs] == [1, 2, 3]
             assert other.line(batch) == "Image 1 of 3 - step unknown"
-            other.service.cancel(batch.prompt_ids[1])
-            await eventually(lambda: other.messages == ["Removed from the queue before it ran."], "the answer")
-            other.service.cancel(batch.prompt_ids[0])
-            await eventually(lambda: other.messages[1:] == ["Interrupt sent: the job stops at its next step."])
+            assert await other.cancel(batch.prompt_ids[1]) == Cancelled(CancelOutcome.REMOVED)
+            assert await other.cancel(batch.prompt_ids[0]) == Cancelled(CancelOutcome.INTERRUPT_SENT)
             await gate.let_steps(2)
             await mine(other, batch, JobStatus.INTERRUPTED, JobStatus.CANCELLED, JobStatus.RUNNING)
             # The frames still go to the process that submitted it.
@@ -184,8 +183,7 @@ async def test_a_job_that_one_process_cancels_is_cancelled_in_the_other_too(tmp_
                 expected = JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.QUEUED
                 await mine(one, batch, *expected)
                 await mine(other, batch, *expected)
-                watcher.service.cancel_batch(batch.id)
-                await eventually(lambda: watcher.messages[1:] == ["1 removed, 1 interrupted."], "the answer")
+                assert await watcher.cancel_batch(batch) == BatchCancelled(removed=1, interrupted=1)
                 await gate.let_all()
                 expected = JobStatus.INTERRUPTED, JobStatus.CANCELLED, JobStatus.CANCELLED
                 await mine(one, batch, *expected)

@@ -12,6 +12,7 @@ from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
 from comfytui.service.connection.poller import Poller
 from comfytui.service.notifications import JobEnded, NotReached, ServiceFailed
+from comfytui.service.results import Cancelled, CancelOutcome
 from comfytui.service.service import SessionService
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind
@@ -133,17 +134,15 @@ async def test_an_unsent_prompt_can_be_cancelled() -> None:
         await watcher.live()
         await sim.__aexit__(None, None, None)
         batch = await watcher.submit(2, model=MODEL)
-        watcher.service.cancel(batch.prompt_ids[1])
-        await eventually(lambda: watcher.messages == ["Dropped before it was sent."], "the drop")
+        assert await watcher.cancel(batch.prompt_ids[1]) == Cancelled(CancelOutcome.DROPPED)
         assert watcher.state.jobs[batch.prompt_ids[1]].status is JobStatus.CANCELLED
 
 
 async def test_cancelling_a_job_that_has_ended_says_so(watcher: Watcher) -> None:
     batch = await watcher.submit(1, model=MODEL)
     await watcher.until(batch)
-    watcher.service.cancel(batch.prompt_ids[0])
-    await eventually(lambda: watcher.messages, "an answer")
-    assert watcher.messages == ["Nothing to cancel: it had already ended (done)."]
+    result = await watcher.cancel(batch.prompt_ids[0])
+    assert result == Cancelled(CancelOutcome.ALREADY_ENDED, JobStatus.SUCCEEDED)
 
 
 async def test_a_crash_is_reported_and_the_service_starts_again(

@@ -17,6 +17,7 @@ from tests.ui.screen import SIZES, Screen, screen
 
 FAST = SimConfig(steps_per_second=25, load_seconds=0.05)
 SLOW = SimConfig(steps_per_second=10, load_seconds=0.05)
+OTHER_NODES = catalogue(replace(FAST, checkpoints=("other.safetensors",)))
 
 
 @pytest.fixture
@@ -75,11 +76,35 @@ async def test_missing_checkpoint_is_shown_at_field_and_form_is_kept(sim: SimSer
     async with screen(sim.url) as it:
         await it.shows("live")
         await it.shows("dreamshaper_8")
-        sim.submissions.nodes = catalogue(replace(FAST, checkpoints=("other.safetensors",)))
+        sim.submissions.nodes = OTHER_NODES
         await it.generate("a fox that must not be lost", images="2")
         await it.shows("Value not in list")
         assert "a fox that must not be lost" in it.text
         assert statuses(it) == [JobStatus.REJECTED] * 2
+
+
+async def test_job_made_again_that_server_rejects_is_shown_at_field(sim: SimServer) -> None:
+    async with screen(sim.url) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate("a fox", images="1", width="64", height="64")
+        await it.shows("1 of 1 done")
+        sim.submissions.nodes = OTHER_NODES
+        await it.press("escape", "home", "r")
+        await it.shows("Value not in list")
+        assert statuses(it) == [JobStatus.SUCCEEDED, JobStatus.REJECTED]
+
+
+async def test_rejected_batch_of_earlier_start_is_shown_at_field(tmp_path: Path) -> None:
+    async with SimServer(FAST) as first, screen(first.url, journal=tmp_path) as it:
+        await it.shows("dreamshaper_8")
+        await first.__aexit__(None, None, None)
+        await it.generate("a fox", images="2")
+        await it.until(lambda: statuses(it) == [JobStatus.SUBMITTING] * 2, "the batch")
+    async with SimServer(FAST, port=int(first.url.rpartition(":")[2])) as sim:
+        sim.submissions.nodes = OTHER_NODES
+        async with screen(sim.url, journal=tmp_path) as it:
+            await it.shows("Value not in list")
+            assert statuses(it) == [JobStatus.REJECTED] * 2
 
 
 async def test_x_removes_queued_and_interrupts_running_jobs() -> None:

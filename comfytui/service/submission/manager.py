@@ -1,6 +1,6 @@
 """Brings my jobs to the server: new batches, those of earlier runs, lost jobs that are sent again, cancellations."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
@@ -9,13 +9,15 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.service.connection.manager import ConnectionManager
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.records import SavedBatch
-from comfytui.service.notifications import BatchRefused, Severity, UserMessage
+from comfytui.service.notifications import BatchRejected, CancelledOnArrival, Severity, UserMessage
+from comfytui.service.results import BatchCancelled, Cancelled, Resent, SubmitResult
 from comfytui.service.store import SessionStore
 from comfytui.service.submission.batch import BatchRequest, Submission, plan
-from comfytui.service.submission.cancel import Outcome, cancel, cancel_all
+from comfytui.service.submission.cancel import cancel, cancel_all
 from comfytui.service.submission.client_ids import ClientIds
 from comfytui.service.submission.graph_lookup import local_graph, server_graph
 from comfytui.service.submission.outbox import Outbox
+from comfytui.service.submission.pending import PendingBatches
 from comfytui.service.submission.recorder import catch_up
 from comfytui.service.submission.recovery import finished_by_images, finished_in_history, submissions_of
 from comfytui.service.submission.resumption import Resumption, resume
@@ -25,6 +27,7 @@ from comfytui.session.events import (
     HistorySnapshot,
     JobCancelled,
     JobsResent,
+    PromptRejected,
     SessionEvent,
 )
 from comfytui.session.model import Failure, JobStatus
@@ -73,6 +76,7 @@ class SubmissionManager:
         self._require_client = require_client
         self._outbox = self._new_outbox()
         self._early_requests: list[BatchRequest] = []  # given before there is a client id
+        self._pending = PendingBatches()
         self._unfinished: dict[str, Submission] = {}
         self._resumption = Resumption(
             client_ids,
@@ -99,7 +103,7 @@ class SubmissionManager:
         self._resume_batches(await self._client_ids.acquire(fingerprint))
         requests, self._early_requests = self._early_requests, []
         for request in requests:
-            self.submit(request)
+            self._send(request)
 
     def coroutines(
         self, client: ComfyClient, open_socket: Callable[[str], object]
@@ -125,12 +129,15 @@ class SubmissionManager:
         if state.jobs is not before.jobs:
             for key in [key for key in self._unfinished if (job := state.jobs.get(key)) and job.status.final]:
                 del self._unfinished[key]
+            if not isinstance(event, PromptRejected):  # `_on_rejected` follows the last one of a batch.
+                self._pending.settle(state)
 
     def reset(self) -> None:
         """Release the client ids and forget the jobs of this server, which the journal has: another one is served."""
         self._client_ids.release()
         self._outbox = self._new_outbox()
         self._unfinished.clear()
+        self._pending.cancel()
         self._resumption.reset()
 
     async def apply_cancelled_elsewhere(self) -> None:
@@ -150,11 +157,25 @@ class SubmissionManager:
             self._unfinished |= resume(batch, self._apply, self._outbox, self._clock)
             catch_up(self._journal, batch, self._state)
 
-    def submit(self, request: BatchRequest) -> None:
-        """Plan a batch and send its prompts as soon as the server accepts them."""
-        if not self._client_ids.client_ids:
+    async def submit(self, request: BatchRequest) -> SubmitResult:
+        """Plan a batch and send its prompts as soon as the server accepts them.
+
+        Returns:
+            What became of it, once nothing of it is left to send.
+
+        Raises:
+            ValueError: The batch was submitted before.
+        """
+        if request.batch_id in self._pending or request.batch_id in self._state.batches:
+            raise ValueError(f"Batch {request.batch_id} was submitted before.")
+        result = self._pending.add(request.batch_id)
+        if self._client_ids.client_ids:
+            self._send(request)
+        else:
             self._early_requests.append(request)
-            return
+        return await result
+
+    def _send(self, request: BatchRequest) -> None:
         batch, jobs, submissions = plan(request, self._client_ids.client_id, self._clock.wall())
         self._client_ids.record_batch(batch, submissions)
         self._unfinished |= {submission.prompt_id: submission for submission in submissions}
@@ -162,7 +183,7 @@ class SubmissionManager:
         self._outbox.add(submissions)
         self._connection.poller.request()
 
-    async def resend(self, prompt_ids: Sequence[str]) -> None:
+    async def resend(self, prompt_ids: Sequence[str]) -> Resent:
         """Send lost jobs once more, as they were and in their order."""
         await self.apply_cancelled_elsewhere()
         jobs = [job for job in lost_jobs(self._state) if job.prompt_id in prompt_ids]
@@ -171,9 +192,7 @@ class SubmissionManager:
         self._journal.record_resent({submission.prompt_id for submission in submissions})
         self._apply(JobsResent(tuple(submission.prompt_id for submission in submissions)))
         self._outbox.add(submissions)
-        missing = len(jobs) - len(submissions)
-        if missing:
-            self._notify(f"{missing} of them cannot be resent: their workflows were not kept.", "warning")
+        return Resent(len(submissions), missing=len(jobs) - len(submissions))
 
     async def recover_outputs(self, prompt_ids: Sequence[str]) -> int:
         """Search the server for images of lost jobs; return how many of the jobs were finished after all.
@@ -205,31 +224,44 @@ class SubmissionManager:
         job = self._state.jobs.get(prompt_id)
         return await server_graph(job, self._require_client()) if job else None
 
-    async def cancel(self, prompt_id: str, *, force: bool = False) -> None:
-        """Cancel one job, and post the outcome as a `UserMessage`.
+    async def cancel(self, prompt_id: str, *, force: bool = False) -> Cancelled:
+        """Cancel one job.
 
         Args:
             prompt_id: The job.
             force: Interrupt even if the server can only stop whatever runs.
-        """
-        await self._cancel(
-            lambda client: cancel(prompt_id, self._state, client, self._outbox, self._apply, force=force)
-        )
 
-    async def cancel_batch(self, batch: str, *, force: bool = False) -> None:
-        """Cancel the unfinished and lost jobs of a batch, and post the outcome; `force` as in `cancel`."""
+        Raises:
+            ComfyError: if the server cannot be asked.
+        """
+        try:
+            client = self._require_client()
+            return await cancel(prompt_id, self._state, client, self._outbox, self._apply, force=force)
+        finally:
+            self._connection.poller.request()
+
+    async def cancel_batch(self, batch: str, *, force: bool = False) -> BatchCancelled:
+        """Cancel the unfinished and lost jobs of a batch; `force` as in `cancel`.
+
+        Raises:
+            Unreachable: if there is no client just now.
+        """
         prompts = self._state.batches[batch].prompt_ids if batch in self._state.batches else ()
         known = (self._state.jobs.get(prompt_id) for prompt_id in prompts)
         jobs = [job for job in known if job and not job.status.final]
-        await self._cancel(lambda client: cancel_all(jobs, self._state, client, self._outbox, self._apply, force=force))
-
-    async def _cancel(self, command: Callable[[ComfyClient], Awaitable[Outcome]]) -> None:
         try:
-            outcome = await command(self._require_client())
+            client = self._require_client()
+            return await cancel_all(jobs, self._state, client, self._outbox, self._apply, force=force)
+        finally:
+            self._connection.poller.request()
+
+    async def _cancel_on_arrival(self, prompt_id: str) -> None:
+        """Cancel a job whose cancellation had to wait until the server had it, and post the result."""
+        try:
+            result: Cancelled | ComfyError = await self.cancel(prompt_id)
         except ComfyError as error:
-            outcome = f"Not cancelled: {error}", "error"
-        self._notify(*outcome)
-        self._connection.poller.request()
+            result = error
+        self._store.post(CancelledOnArrival(self._label, prompt_id, result))
 
     def _new_outbox(self) -> Outbox:
         return Outbox(
@@ -237,9 +269,9 @@ class SubmissionManager:
             self._is_unsent,
             lambda submission: self._client_ids.owner_of(submission.batch),
             self._previews_of,
-            self._refused,
+            self._on_rejected,
             self._notify,
-            self.cancel,
+            self._cancel_on_arrival,
             self._connection.sendable,
             self._connection.poller.evidence,
             self._journal,
@@ -256,8 +288,12 @@ class SubmissionManager:
         """Return the preview method of a prompt: none while frames are late."""
         return "none" if self._state.link.lag_seconds else submission.preview_method
 
-    def _refused(self, batch: str, failure: Failure) -> None:
-        self._store.post(BatchRefused(self._label, batch, failure))
+    def _on_rejected(self, batch: str, failure: Failure) -> None:
+        """Tell the caller of a batch that the server rejected it, or every subscriber if no caller waits for it."""
+        if batch in self._pending:
+            self._pending.settle(self._state)
+        else:
+            self._store.post(BatchRejected(self._label, batch, failure))
 
     def _notify(self, text: str, severity: Severity) -> None:
         self._store.post(UserMessage(self._label, text, severity))

@@ -1,13 +1,17 @@
 """What the dashboard shares with the objects that carry out its actions."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from textual.screen import Screen
 from textual.worker import Worker
 
+from comfytui.comfy.errors import ComfyError
 from comfytui.sanitize import sanitize
 from comfytui.service.notifications import Severity
+from comfytui.service.results import SubmitResult
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.service.thread import ServiceThread
 from comfytui.session.state import SessionState
@@ -15,6 +19,8 @@ from comfytui.ui.form.form import PromptForm
 from comfytui.ui.options import Options
 from comfytui.ui.queue.queue_panel import QueuePanel
 from comfytui.ui.screens.confirm import ConfirmScreen
+
+T = TypeVar("T")
 
 MAX_MESSAGE = 600
 """Characters of a message that are shown."""
@@ -73,10 +79,26 @@ class DashboardContext:
         """
         return await self.screen.app.push_screen_wait(ConfirmScreen(question, **labels))
 
-    def submit(self, request: BatchRequest) -> None:
-        """Submit a batch, which is selected as soon as it is in the queue."""
+    async def result_of(self, future: Future[T]) -> T | None:
+        """Wait for the result of a command; only in a worker.
+
+        Returns:
+            The result; None after a fault in comfytui, which the service reports itself.
+
+        Raises:
+            ComfyError: if a request failed.
+        """
+        try:
+            return await asyncio.wrap_future(future)
+        except ComfyError:
+            raise
+        except Exception:
+            return None
+
+    def submit(self, request: BatchRequest) -> Future[SubmitResult]:
+        """Submit a batch, which is selected as soon as it is in the queue; return what becomes of it."""
         self._to_select = request.batch_id
-        self.service.submit(request)
+        return self.service.submit(request)
 
     def select_submitted(self) -> None:
         """Select the batch that was submitted last, if it is in the queue by now."""

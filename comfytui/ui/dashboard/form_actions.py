@@ -1,10 +1,13 @@
 """Actions on the prompt form: keep its draft, read the server's choices, submit it, show what the server refuses."""
 
 import asyncio
+from concurrent.futures import Future
 from functools import partial
 from random import SystemRandom
 
 from comfytui.comfy.errors import ComfyError, Unreachable
+from comfytui.service.results import Rejected, SubmitResult
+from comfytui.service.submission.batch import BatchRequest
 from comfytui.session.model import Failure
 from comfytui.ui.dashboard.connection_actions import ConnectionActions
 from comfytui.ui.dashboard.context import DashboardContext
@@ -142,7 +145,7 @@ class FormActions:
         if form_values.images >= MANY_IMAGES and not await context.confirm(question):
             return
         request, seeds = build_batch(self._workflow, form_values, SystemRandom(), previews=context.previews)
-        context.submit(request)
+        self.send(request)
         if event.missing_choices:
             labels = join_labels(event.missing_choices)
             text = f"The server sent no choices for {labels}: the batch was sent with what the form has."
@@ -153,7 +156,17 @@ class FormActions:
         if self._pages.on_form_page:
             self._pages.leave()
 
-    def show_refusal(self, failure: Failure) -> None:
+    def send(self, request: BatchRequest) -> None:
+        """Submit a batch, and show it if the server rejects it."""
+        result = self._context.submit(request)
+        self._context.run(partial(self._await_result, result), "results", exclusive=False)
+
+    async def _await_result(self, future: Future[SubmitResult]) -> None:
+        result = await self._context.result_of(future)
+        if isinstance(result, Rejected) and self._context.screen.display:  # While it closes, half of the form is gone.
+            self.show_rejection(result.failure)
+
+    def show_rejection(self, failure: Failure) -> None:
         """Show the server's errors at the form's fields, and read its choices again, which may have changed."""
         at_fields, elsewhere = errors_by_field(self._workflow, failure.node_errors)
         for field, message in at_fields.items():

@@ -1,13 +1,22 @@
 """Actions on the selected job and its batch: show, save, cancel."""
 
+from concurrent.futures import Future
+from functools import partial
+from typing import TypeVar
+
+from comfytui.comfy.errors import ComfyError
+from comfytui.presentation.command_text import cancellation_message
 from comfytui.presentation.notification_text import lost_jobs_message
 from comfytui.presentation.questions import cancel_batch_question, interrupt_warning
 from comfytui.sanitize import sanitize
+from comfytui.service.results import BatchCancelled, Cancelled
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, counts_of
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.downloads import save_and_notify
 from comfytui.ui.screens.job import JobScreen
+
+T = TypeVar("T", Cancelled, BatchCancelled)
 
 LOST_DELAY = 1.0
 """Seconds in which lost jobs are collected for one message, since they are found one after another."""
@@ -36,7 +45,7 @@ class JobActions:
             question = f"{risk} {_question_about_other(job)}".strip()
         if question and not await context.confirm(question):
             return
-        context.service.cancel(job.prompt_id, force=bool(risk))
+        self._report(context.service.cancel(job.prompt_id, force=bool(risk)))
 
     def cancel_batch(self) -> None:
         """Cancel the unfinished jobs of the selected job's batch, after confirmation; lost ones are dismissed."""
@@ -52,7 +61,18 @@ class JobActions:
             risk = interrupt_warning(context.state.capabilities)
             question = cancel_batch_question(left, counts_of(context.state, batch).of(JobStatus.LOST), risk)
             if await context.confirm(question):
-                context.service.cancel_batch(batch.id, force=bool(risk))
+                self._report(context.service.cancel_batch(batch.id, force=bool(risk)))
+
+    def _report(self, result: Future[T]) -> None:
+        """Notify the user of what became of a cancellation, without keeping the next one waiting."""
+        self._context.run(partial(self._await_result, result), "results", exclusive=False)
+
+    async def _await_result(self, future: Future[T]) -> None:
+        try:
+            if result := await self._context.result_of(future):
+                self._context.notify(*cancellation_message(result))
+        except ComfyError as error:
+            self._context.notify(*cancellation_message(error))
 
     def show(self) -> None:
         """Show the selected job on a screen of its own."""

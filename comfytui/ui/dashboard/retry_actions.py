@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from random import SystemRandom
 
 from comfytui.comfy.errors import ComfyError
-from comfytui.presentation.notification_text import recovery_message
+from comfytui.presentation.command_text import missing_message, recovery_message
 from comfytui.presentation.questions import resend_answers, resend_question
 from comfytui.service.submission.batch import batch_request
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, lost_jobs
 from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.dashboard.form_actions import FormActions
 from comfytui.ui.form.batch_builder import preview_method
 from comfytui.ui.widgets.footer import should_resend
 from comfytui.workflow.graph import Graph
@@ -21,8 +22,9 @@ from comfytui.workflow.seeds import reseed
 class RetryActions:
     """Makes finished jobs again, and resends lost ones."""
 
-    def __init__(self, context: DashboardContext) -> None:
+    def __init__(self, context: DashboardContext, form_actions: FormActions) -> None:
         self._context = context
+        self._form_actions = form_actions
         self._searching = False
         """Whether the server is being searched for the images of lost jobs."""
 
@@ -71,7 +73,7 @@ class RetryActions:
             return
         batch = batch_of(context.state, job)
         title = job.parameters.prompt or (batch.title if batch else "")
-        context.submit(batch_request(title, [new_graph], preview_method(previews=context.previews)))
+        self._form_actions.send(batch_request(title, [new_graph], preview_method(previews=context.previews)))
         context.notify(_queued_again(new_graph, new_seed=new_seed))
 
     async def _resend(self, lost: list[Job]) -> None:
@@ -91,7 +93,9 @@ class RetryActions:
             answer = await context.confirm(f"{result}\n\n{question}".strip(), **labels)
         else:
             context.notify(result)
-        context.service.resend(ids_to_resend(still_lost, answer))
+        resent = await context.result_of(context.service.resend(ids_to_resend(still_lost, answer)))
+        if resent and resent.missing:
+            context.notify(*missing_message(resent.missing))
 
     async def _recover(self, lost: list[Job]) -> str:
         """Search the server for the images of lost jobs, and return a message about the result."""

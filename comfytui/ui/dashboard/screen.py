@@ -61,7 +61,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._connection = ConnectionActions(context)
         self._form_actions = FormActions(context, self._connection, self._pages)
         self._job_actions = JobActions(context)
-        self._retry_actions = RetryActions(context)
+        self._retry_actions = RetryActions(context, self._form_actions)
         self._images = NowImages(context)
         self._mailbox = service.subscribe(lambda: self.post_message(NotificationsPending()))
         self._painted: SessionState | None = None
@@ -121,8 +121,8 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
                 self._job_actions.report_lost(job)
             case notifications.JobEnded(job=job):
                 self._images.show_ended(job)
-            case notifications.BatchRefused(failure=failure):
-                self._form_actions.show_refusal(failure)
+            case notifications.BatchRejected(failure=failure):
+                self._form_actions.show_rejection(failure)
             case notifications.LoginRequired():
                 self._connection.require_login(notification)
             case notifications.NotReached(reason=reason):
