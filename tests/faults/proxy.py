@@ -7,6 +7,9 @@ from urllib.parse import urlsplit
 
 from tests.faults.proxied_connection import Direction, ProxiedConnection, ProxySettings, RequestRule
 
+ACCEPT_TURNS = 3
+"""Turns of the event loop from the moment in which a connection is accepted until the proxy is told of it."""
+
 
 class Proxy:
     """Forwards connections to a server; settings take effect at once, for all connections."""
@@ -47,7 +50,7 @@ class Proxy:
 
     async def come_up(self) -> None:
         """Accept connections, on the same port as before."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
     def go_down(self) -> None:
@@ -142,6 +145,8 @@ class Proxy:
         """Stop accepting, reset all connections, and wait until they have ended."""
         self._ended = True
         self.go_down()
+        for _ in range(ACCEPT_TURNS):
+            await asyncio.sleep(0)
         self.thaw()
         self.forget_rules()
         while self._tasks:
@@ -154,11 +159,13 @@ class Proxy:
         self._settings.rules.append(rule)
         return rule
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection in a task that `end` knows of before it runs."""
+        task = asyncio.ensure_future(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         if self._closes_at_once:
             writer.close()

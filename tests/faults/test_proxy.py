@@ -1,14 +1,16 @@
 """The proxy itself: bytes, ends of streams, and resets."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from tests.faults.proxied_connection import Direction
-from tests.faults.proxy import proxy_to
+from tests.faults.proxy import Proxy, proxy_to
 from tests.faults.raw_peers import Peer, ProxyPeers, proxy_peers
 from tests.sim.client import Client, client, events
 from tests.waiting import eventually
@@ -245,3 +247,17 @@ async def test_a_socket_that_is_really_orphaned(it: Client) -> None:
             proxy.reap()
             await eventually(lambda: "me" not in it.server.sockets.clients, "the orphaned socket")
             await (await new.ping())
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_connection_accepted_just_as_the_proxy_ends_is_closed(turns: int) -> None:
+    proxy = Proxy("http://127.0.0.1:9")
+    await proxy.come_up()
+    with socket.create_connection(("127.0.0.1", int(proxy.url.rpartition(":")[2]))) as near:
+        near.setblocking(False)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await proxy.end()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        with suppress(ConnectionResetError):
+            assert not await asyncio.get_running_loop().sock_recv(near, 1)
