@@ -6,8 +6,10 @@ import pytest
 from hypothesis import settings
 
 from tests.late_accepts import close_late_accepts
+from tests.settled_pilot import wait_until_settled
 
 close_late_accepts()
+wait_until_settled()
 
 # Screens under test have all colours, whatever terminal the tests run in.
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
