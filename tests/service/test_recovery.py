@@ -15,20 +15,27 @@ from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.fault_case import MODEL, FaultCase, fault_case
+from tests.sim.gate import Gate
 from tests.timings import FAST
 from tests.waiting import eventually
 from tests.watcher import small_batch, watching
 
 CONFIG = SimConfig(steps_per_second=20, load_seconds=0.1)
+STEPS = 12
 
 
-async def made_unseen(cell: FaultCase, images: int, made: int, size: int = 64) -> Batch:
+async def made_unseen(cell: FaultCase, gate: Gate, images: int, made: int, size: int = 64) -> Batch:
     """A batch of which some images were made while the link was down, before the server was restarted."""
-    batch = await cell.watcher.submit(images, model=MODEL, steps=12, width=size, height=size)
+    batch = await cell.watcher.submit(images, model=MODEL, steps=STEPS, width=size, height=size)
     await cell.watcher.queued(batch)
+    await gate.let_steps(1)
     await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
     cell.proxy.go_down()
     cell.proxy.reset_connections()
+    if made < images:
+        await gate.let_steps(made * STEPS)
+    else:
+        await gate.let_all()
     await cell.all_ran(made)
     await cell.sim.restart()
     await cell.proxy.come_up()
@@ -52,8 +59,9 @@ async def recover_outputs(cell: FaultCase) -> tuple[int, list[Job]]:
 
 
 async def test_finished_images_are_found_and_only_the_others_are_lost() -> None:
-    async with fault_case(CONFIG) as cell:
-        await made_unseen(cell, images=3, made=2)
+    gate = Gate()
+    async with fault_case(CONFIG, gate) as cell:
+        await made_unseen(cell, gate, images=3, made=2)
         found, jobs = await recover_outputs(cell)
         assert found == 2
         assert [(job.status, job.note) for job in jobs[:2]] == [(JobStatus.SUCCEEDED, "")] * 2
@@ -63,8 +71,9 @@ async def test_finished_images_are_found_and_only_the_others_are_lost() -> None:
 
 async def test_the_head_of_a_large_image_is_enough() -> None:
     head = 2 * 1024
-    async with fault_case(CONFIG) as cell, ComfyClient(Server.from_url(cell.sim.url)) as client:
-        batch = await made_unseen(cell, images=1, made=1, size=512)
+    gate = Gate()
+    async with fault_case(CONFIG, gate) as cell, ComfyClient(Server.from_url(cell.sim.url)) as client:
+        batch = await made_unseen(cell, gate, images=1, made=1, size=512)
         (image,) = cell.sim.files.contents.values()
         assert len(image) > 32 * head
         assert len(await recovery.finished_by_images(submitted(cell, batch), client, head=head)) == 1
@@ -85,10 +94,13 @@ async def test_a_job_that_did_not_finish_is_not_found() -> None:
 
 
 async def test_a_found_job_stays_finished_in_the_next_session(tmp_path: Path) -> None:
-    async with SimServer(CONFIG) as sim:
+    gate = Gate()
+    async with SimServer(CONFIG, clock=gate) as sim:
         async with watching(Server.from_url(sim.url), folder=tmp_path, timings=FAST) as first:
-            batch = await first.submit(1, model=MODEL, steps=12)
+            batch = await first.submit(1, model=MODEL, steps=STEPS)
+            await gate.let_steps(1)
             await eventually(lambda: first.state.run and first.state.run.step, "a step")
+        await gate.let_all()
         await eventually(lambda: sim.queue.history, "the end")
         await sim.restart()
         async with watching(Server.from_url(sim.url), folder=tmp_path, timings=FAST) as second:
@@ -102,17 +114,18 @@ async def test_a_found_job_stays_finished_in_the_next_session(tmp_path: Path) ->
 
 
 async def test_only_the_newest_images_are_read() -> None:
-    config = replace(CONFIG, steps_per_second=100)
-    async with fault_case(config) as cell, ComfyClient(Server.from_url(cell.sim.url)) as client:
-        batch = await made_unseen(cell, images=4, made=4)
+    gate = Gate()
+    async with fault_case(CONFIG, gate) as cell, ComfyClient(Server.from_url(cell.sim.url)) as client:
+        batch = await made_unseen(cell, gate, images=4, made=4)
         views = cell.count_requests("/view")
         found = await recovery.finished_by_images(submitted(cell, batch), client, max_images=2)
         assert (len(found), views.hits) == (2, 2)
 
 
 async def test_an_image_that_cannot_be_read_does_not_end_the_search() -> None:
-    async with fault_case(CONFIG) as cell:
-        await made_unseen(cell, images=3, made=3)
+    gate = Gate()
+    async with fault_case(CONFIG, gate) as cell:
+        await made_unseen(cell, gate, images=3, made=3)
         with cell.sim.faults.fail(404, "/view", times=1) as gone:
             assert (await recover_outputs(cell))[0] == 2
         assert gone.hits == 1
@@ -136,8 +149,9 @@ async def test_a_job_with_missing_images_is_not_finished() -> None:
 
 
 async def test_dismissed_jobs_are_no_longer_lost() -> None:
-    async with fault_case(CONFIG) as cell:
-        batch = await made_unseen(cell, images=3, made=1)
+    gate = Gate()
+    async with fault_case(CONFIG, gate) as cell:
+        batch = await made_unseen(cell, gate, images=3, made=1)
         assert await cell.watcher.cancel(batch.prompt_ids[0]) == Cancelled(CancelOutcome.DISMISSED)
         assert [job.prompt_id for job in lost_jobs(cell.state)] == list(batch.prompt_ids[1:])
         assert await cell.watcher.cancel_batch(batch) == BatchCancelled(dismissed=2)
