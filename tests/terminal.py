@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from select import select
+from termios import FIONREAD
 from typing import Any
 
 import pyte
@@ -94,8 +95,22 @@ class Terminal:
         """Send keys; each argument arrives separately, as typed keys do."""
         for key in keys:
             os.write(self._master, key.encode())
+            self._until_taken()
             # Escape directly followed by a key would be read as alt and that key.
             self._read(0.5 if key == ESCAPE else 0.1)
+
+    def _until_taken(self) -> None:
+        """Wait until the program has read what was sent, or has ended."""
+        over = time.monotonic() + TIMEOUT
+        self._read(0.01)
+        while self.process.poll() is None and self._unread():
+            assert time.monotonic() < over, f"it does not read its keys; the screen was:\n{self.text}"
+            self._read(0.01)
+
+    def _unread(self) -> int:
+        """Return how many bytes wait to be read by the program."""
+        (count,) = struct.unpack("i", fcntl.ioctl(self._slave, FIONREAD, bytes(4)))
+        return int(count)
 
     def shows(self, text: str) -> None:
         """Wait until a text is on the screen."""
