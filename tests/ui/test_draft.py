@@ -82,7 +82,7 @@ async def test_hanging_disk_does_not_delay_exit(tmp_path: Path, monkeypatch: pyt
     async with SimServer(CALM) as sim:
         async with screen(sim.url, drafts=drafts, timings=timings(PATIENT, form={"disk": 0.05})) as it:
             await it.write("steps", "33")
-        assert writing.is_set()
+        assert writing.wait(60), "nothing was written"
         assert not let_go.is_set()
     let_go.set()
 

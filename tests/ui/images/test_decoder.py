@@ -131,6 +131,14 @@ def test_the_decoder_can_be_stopped_while_it_decodes() -> None:
     assert reasons == ["takes too long"]
 
 
+def kill_soon(decoder: Decoder) -> None:
+    """Kill the process of a decoder half a second after it was started."""
+    while decoder._process is None:
+        time.sleep(0.01)
+    time.sleep(0.5)
+    decoder.kill()
+
+
 @pytest.mark.parametrize(
     "reply",
     [
@@ -144,7 +152,7 @@ def test_the_decoder_can_be_stopped_while_it_decodes() -> None:
 def test_a_reply_that_cannot_be_true_is_rejected(reply: str) -> None:
     decoder = decoder_with(f"it._reply = lambda *_: {reply}")
     if reply == "b'x'":
-        threading.Timer(0.5, decoder.kill).start()
+        threading.Thread(target=kill_soon, args=[decoder], daemon=True).start()
     with pytest.raises(DecodeError, match="takes too long"):
         decoder.decode(RED, MAX_CELLS, BLACK)
     assert decoder._process is None

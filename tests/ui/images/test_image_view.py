@@ -269,7 +269,7 @@ import sys
 from textual.app import App
 from comfytui.ui.images import image_view
 from comfytui.ui.images.decoder import Decoder
-decoder = Decoder((sys.executable, "-c", "import time; time.sleep(60)"))
+decoder = Decoder((sys.executable, "-c", "import time; time.sleep(600)"))
 
 class Screen(App):
     def compose(self):
@@ -291,8 +291,8 @@ print(decoder._process.pid, flush=True)
 
 
 def test_the_program_ends_while_an_image_is_decoded() -> None:
-    # Its decoder ignores the end of its input, and runs for a minute.
-    program = subprocess.run([sys.executable, "-c", NEVER_DONE], stdout=subprocess.PIPE, check=True, timeout=30)
+    # Its decoder ignores the end of its input, and runs for ten minutes.
+    program = subprocess.run([sys.executable, "-c", NEVER_DONE], stdout=subprocess.PIPE, check=True, timeout=100)
     os.kill(int(program.stdout), signal.SIGKILL)
 
 
