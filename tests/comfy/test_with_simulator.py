@@ -29,6 +29,7 @@ from comfytui.sim.server import SimServer
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field, FieldValue
 from comfytui.workflow.graph import apply_values
+from tests.waiting import TIMEOUT
 
 PNG = b"\x89PNG\r\n\x1a\n"
 StreamEvent = Event | ConnectionEvent
@@ -55,7 +56,7 @@ def graph(steps: int = 3, model: str = "v1-5-pruned-emaonly.safetensors") -> dic
 async def until(stream: Stream, found: Callable[[StreamEvent], bool]) -> list[StreamEvent]:
     """Return the events up to the first one that is found."""
     received = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(TIMEOUT):
         async for event in stream:
             received.append(event)
             if found(event):
