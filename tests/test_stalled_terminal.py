@@ -20,7 +20,7 @@ from tests.terminal import F5, terminal
 IMAGES, RATE = 4, 40
 """Steps per second. A preview has 80 kB on average: four seconds are 13 MB, and socket buffers hold 4 MB."""
 TIMEOUT = 60.0
-PROMPT_SECONDS = 5.0
+PROMPT_SECONDS = 30.0
 """A status takes milliseconds, behind a few previews at most; a server blocked by a client would never send it."""
 GROWTH_MB = 5.0
 """Half the size of the previews after the first image: if they were kept, it would show."""

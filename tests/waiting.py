@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-TIMEOUT = 30.0
+TIMEOUT = 60.0
 """Seconds to wait for a condition: generous, since only a failure waits that long."""
 
 

@@ -108,7 +108,7 @@ async def test_whenever_a_blocked_loop_wakes_up_its_socket_is_kept_and_receives_
         over = time.monotonic() + blocked
         await eventually(lambda: time.monotonic() > over, "the end of the hold")
         case.sim.faults.unblock_loop()
-        await eventually(lambda: case.state.link.kind is LinkKind.LIVE, "a live link", 10)
+        await eventually(lambda: case.state.link.kind is LinkKind.LIVE, "a live link")
         batch = await case.watcher.submit(1, model=MODEL)
         await case.watcher.until(batch, JobStatus.SUCCEEDED, within=20)
         assert case.state.link.kind is LinkKind.LIVE

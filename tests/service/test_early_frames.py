@@ -14,7 +14,7 @@ from comfytui.service.connection.manager import ConnectionManager
 from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.waiting import eventually
+from tests.waiting import TIMEOUT, eventually
 
 KNOWN = SystemStats("0.33.0", 2**36, 2**35, ())
 
@@ -75,7 +75,7 @@ async def test_frames_are_dropped_if_the_verification_takes_too_long() -> None:
         sockets.held.hold("id", Status(count))
     await sockets.held.wait_for_space("id")
     assert sockets.held.hold("id", Status(99))
-    await asyncio.wait_for(sockets.held.wait_for_space("id"), 10)
+    await asyncio.wait_for(sockets.held.wait_for_space("id"), TIMEOUT)
     sockets.verify()
     assert sockets.received == []
 
@@ -88,7 +88,7 @@ async def test_a_socket_with_too_many_held_frames_is_read_again_after_the_verifi
     await asyncio.sleep(0)
     assert not waiting.done()
     sockets.verify()
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, TIMEOUT)
     assert len(sockets.received) == MAX_HELD_FRAMES
 
 

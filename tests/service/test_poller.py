@@ -54,7 +54,7 @@ async def test_a_failed_poll_delays_the_next_one_only_a_little() -> None:
         poller.request()
         await eventually(lambda: len(failures) == 1, "a poll")
         poller.request()
-        await eventually(lambda: len(failures) == 2, "the next poll", 10)
+        await eventually(lambda: len(failures) == 2, "the next poll")
         polling.cancel()
         with suppress(asyncio.CancelledError):
             await polling

@@ -96,7 +96,7 @@ async def test_the_link_is_not_live_while_the_service_is_down_after_a_crash(
             await eventually(lambda: thread.state.link.kind is not LinkKind.LIVE, "the end of the live link")
             monkeypatch.setattr(frame_handler, "may_change_queue", may_change_queue)
             with pytest.raises(Unreachable, match="not connected right now"):
-                await asyncio.wait_for(watcher.cancel(next(iter(thread.state.jobs))), 3)
+                await asyncio.wait_for(watcher.cancel(next(iter(thread.state.jobs))), 30)
         finally:
             await asyncio.to_thread(thread.stop)
 
