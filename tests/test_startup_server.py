@@ -106,9 +106,8 @@ async def test_only_the_preferred_server_may_be_slow(tmp_path: Path) -> None:
         assert found is not None
         assert found.name == "spare"
         # A refusal is an answer, which a busy machine may not give as fast.
-        monkeypatch.setattr(startup_server, "PROBE_TIMEOUT", 60.0)
         remember_server(f"127.0.0.1:{await unused_port()}")
-        assert await find_startup_server(config, local_servers=(), probe_timeout=0.05) is None
+        assert await find_startup_server(config, local_servers=(), probe_timeout=60.0) is None
         over.set()
 
 

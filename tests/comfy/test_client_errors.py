@@ -249,7 +249,7 @@ async def test_a_prompt_that_timed_out_is_not_delivered_later() -> None:
     timed_out = asyncio.Event()
     async with await asyncio.start_server(serve, "127.0.0.1", 0, limit=4096) as listener:
         url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-        async with ComfyClient(Server.from_url(url), HttpTimings(post_read=0.2)) as client:
+        async with ComfyClient(Server.from_url(url), HttpTimings(post_read=1.0)) as client:
             with pytest.raises(TimedOut):
                 await client.submit(graph, prompt_id="p", client_id="me", tag={})
             assert started.is_set()

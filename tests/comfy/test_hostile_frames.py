@@ -36,7 +36,7 @@ from tests.comfy.test_event_stream import (
     until_closed,
     websocket_server,
 )
-from tests.waiting import eventually
+from tests.waiting import TIMEOUT, eventually
 
 
 def deflated(opcode: int, payload: bytes) -> bytes:
@@ -120,7 +120,7 @@ async def test_all_connections_share_one_limit(whole: bool) -> None:
                 connect(url.replace("http", "ws"), create_connection=Connection, close_timeout=0)
             )
             closed.append(asyncio.create_task(connection.wait_closed()))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT):
             done, _ = await asyncio.wait(closed, return_when=asyncio.FIRST_COMPLETED)
         assert len(done) == 1
         for task in closed:
@@ -138,7 +138,7 @@ async def test_pings_whose_pongs_are_not_read_close_the_connection() -> None:
             connection.transport.write(pings)
             await asyncio.sleep(0)
 
-    async with asyncio.timeout(10), websocket_server(handle) as url:
+    async with asyncio.timeout(TIMEOUT), websocket_server(handle) as url:
         connection = await connect(url.replace("http", "ws"), create_connection=Connection)
         with pytest.raises(ConnectionClosed) as closed:
             await connection.recv()

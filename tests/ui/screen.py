@@ -11,9 +11,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from comfytui.comfy.server import Server
+from comfytui.session.model import JobStatus
 from comfytui.ui.app import ComfyApp
 from comfytui.ui.options import Options
 from comfytui.workflow.builtin import txt2img
+from tests.settled_pilot import settled
 from tests.timings import timings
 from tests.waiting import eventually
 
@@ -45,6 +47,15 @@ class Screen:
         except AssertionError as error:
             raise AssertionError(f"{error}; the screen was:\n{self.text}") from None
 
+    async def has_jobs(self, *statuses: JobStatus) -> None:
+        """Wait until the service has jobs of these statuses, in the order in which they came."""
+
+        def so() -> bool:
+            service = self.app.service
+            return service is not None and [job.status for job in service.state.jobs.values()] == list(statuses)
+
+        await self.until(so, f"jobs that are {statuses}")
+
     async def until(self, condition: Callable[[], object], what: str) -> None:
         await eventually(condition, what)
 
@@ -53,7 +64,7 @@ class Screen:
         for key in keys:
             self.app.post_message(Key(key, CHARACTERS.get(key)))
         await self.until(self._acted, "the end of what the keys do")
-        await self.pilot.pause(0)
+        await settled(self.app)
 
     def _acted(self) -> bool:
         ahead = self.app._key_queue
@@ -61,6 +72,7 @@ class Screen:
 
     async def write(self, field: str, text: str) -> None:
         """Replace what stands in a field, as typing over it does."""
+        await self.until(lambda: self.app.screen.query(f"#{field}"), f"the field {field}")
         control = self.app.screen.query_one(f"#{field}")
         control.focus()
         await self.pilot.pause(0)

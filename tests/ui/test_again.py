@@ -1,6 +1,5 @@
 """The keys `r` and `R`: make a job again, with the same seed or a new one, and resend lost jobs."""
 
-from collections.abc import Callable
 from uuid import uuid4
 
 from comfytui.comfy.client import ComfyClient
@@ -10,7 +9,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.queue.queue_list import QueueList
 from tests.sim.graphs import text_to_image
-from tests.ui.screen import Screen, screen
+from tests.ui.screen import screen
 
 S = JobStatus
 ONCE = SimConfig(steps_per_second=0, load_seconds=0, fail_step=1, fail_times=1)
@@ -19,16 +18,6 @@ SLOW = SimConfig(steps_per_second=10, load_seconds=0)
 
 def seeds(sim: SimServer) -> list[int]:
     return [body["prompt"]["3"]["inputs"]["seed"] for body in sim.submitted]
-
-
-def has_rows(it: Screen, *statuses: JobStatus) -> Callable[[], bool]:
-    """Whether the jobs have these statuses, in the order in which they came."""
-
-    def so() -> bool:
-        assert it.app.service is not None
-        return [job.status for job in it.app.service.state.jobs.values()] == list(statuses)
-
-    return so
 
 
 async def test_retry_of_failed_job_keeps_seed_and_capital_r_changes_it() -> None:
@@ -40,7 +29,7 @@ async def test_retry_of_failed_job_keeps_seed_and_capital_r_changes_it() -> None
         await it.shows("Retry")
         await it.press("r")
         await it.shows(f"Queued again with the same seed, {seeds(sim)[0]}.")
-        await it.until(has_rows(it, S.FAILED, S.SUCCEEDED), "the second try")
+        await it.has_jobs(S.FAILED, S.SUCCEEDED)
         await it.shows("done    0:00")
         await it.shows("✓ mine ")
         first, second = sim.submitted
@@ -49,7 +38,7 @@ async def test_retry_of_failed_job_keeps_seed_and_capital_r_changes_it() -> None
         assert second["extra_data"]["preview_method"] == "auto"
         await it.press("home", "R")
         await it.shows("Queued again with a new seed")
-        await it.until(has_rows(it, S.FAILED, S.SUCCEEDED, S.SUCCEEDED), "the third")
+        await it.has_jobs(S.FAILED, S.SUCCEEDED, S.SUCCEEDED)
         assert len(set(seeds(sim))) == 2
 
 
@@ -63,12 +52,12 @@ async def test_retry_of_interrupted_job_moves_cursor_to_it() -> None:
         await it.press("x")
         await it.shows("1 of 2  interrupted")
         await it.press("r")
-        await it.until(has_rows(it, S.INTERRUPTED, S.RUNNING, S.QUEUED), "it in the queue again")
+        await it.has_jobs(S.INTERRUPTED, S.RUNNING, S.QUEUED)
         assert seeds(sim)[2] == seeds(sim)[0]
         rows = it.app.screen.query_one(QueueList)
         await it.until(lambda: rows.selected_id == sim.submitted[2]["prompt_id"], "the cursor on it")
         await it.press("x")
-        await it.until(has_rows(it, S.INTERRUPTED, S.RUNNING, S.CANCELLED), "the end of the new one")
+        await it.has_jobs(S.INTERRUPTED, S.RUNNING, S.CANCELLED)
 
 
 async def test_retry_of_other_clients_job_uses_server_history() -> None:
@@ -80,7 +69,7 @@ async def test_retry_of_other_clients_job_uses_server_history() -> None:
         await it.press("escape", "ctrl+r")
         await it.shows("failed")
         await it.press("home", "r")
-        await it.until(has_rows(it, S.FAILED, S.SUCCEEDED), "mine")
+        await it.has_jobs(S.FAILED, S.SUCCEEDED)
         await it.shows("done    0:00")
         await it.shows("✓ mine ")
         assert seeds(sim) == [77, 77]
@@ -96,11 +85,11 @@ async def test_resend_searches_for_lost_jobs_of_all_batches() -> None:
         await it.generate("a lighthouse", images="2", steps="2000")
         await it.shows("Image 1 of 2 - Step")
         await it.generate("a fox", images="1", steps="2000")
-        await it.until(lambda: len(sim.submitted) == 3, "both batches")
+        await it.has_jobs(S.RUNNING, S.QUEUED, S.QUEUED)
         sent = seeds(sim)
         await sim.restart()
         await it.shows("0 of 2 done, 2 lost")
-        await it.until(has_rows(it, S.LOST, S.LOST, S.LOST), "the loss")
+        await it.has_jobs(S.LOST, S.LOST, S.LOST)
         await it.press("escape", "home", "r")
         await it.shows("Searched the server's history and output")
         await it.shows("lost jobs of 2 batches: none found")
@@ -113,11 +102,11 @@ async def test_retry_of_done_job_while_other_batch_has_lost_jobs() -> None:
     async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
         await it.shows("dreamshaper_8")
         await it.generate("a fox", images="1", steps="1")
-        await it.until(has_rows(it, S.SUCCEEDED), "its end")
+        await it.has_jobs(S.SUCCEEDED)
         await it.generate("a lighthouse", images="1", steps="2000")
-        await it.until(has_rows(it, S.SUCCEEDED, S.RUNNING), "the second batch")
+        await it.has_jobs(S.SUCCEEDED, S.RUNNING)
         await sim.restart()
-        await it.until(has_rows(it, S.SUCCEEDED, S.LOST), "the loss")
+        await it.has_jobs(S.SUCCEEDED, S.LOST)
         sent = seeds(sim)
         rows = it.app.screen.query_one(QueueList)
         await it.until(lambda: rows.select(sim.submitted[0]["prompt_id"]), "the done job in the list")

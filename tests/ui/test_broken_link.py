@@ -27,6 +27,7 @@ async def running(it: Screen, images: int = 3) -> None:
     await it.shows("dreamshaper_8")
     await it.generate("a lighthouse", images=str(images), steps="2000")
     await it.shows(f"Image 1 of {images} - Step")
+    await it.has_jobs(JobStatus.RUNNING, *[JobStatus.QUEUED] * (images - 1))
     await it.press("escape", "home")
 
 
@@ -63,13 +64,15 @@ async def test_jobs_that_may_have_finished_are_not_resent_on_no() -> None:
 
 
 async def test_outputs_of_unobserved_jobs_are_recovered_not_resent() -> None:
-    quick = SimConfig(steps_per_second=20, load_seconds=0)
-    async with SimServer(quick) as sim, proxy_to(sim.url) as proxy, screen(proxy.url, (160, 40)) as it:
+    gate = Gate()
+    async with SimServer(QUICK, clock=gate) as sim, proxy_to(sim.url) as proxy, screen(proxy.url, (160, 40)) as it:
         await it.shows("dreamshaper_8")
         await it.generate("a lighthouse", images="1", width="64", height="64")
+        await gate.let_steps(3)
         await it.shows("Image 1 of 1 - Step")
         proxy.go_down()
         proxy.reset_connections()
+        await gate.let_all()
         await it.until(lambda: sim.queue.history, "the end")
         await sim.restart()
         await proxy.come_up()

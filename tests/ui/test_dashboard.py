@@ -112,6 +112,7 @@ async def test_x_removes_queued_and_interrupts_running_jobs() -> None:
         await it.shows("live")
         await it.generate(width="64", height="64", steps="500", images="2")
         await it.shows("Image 1 of 2 - Step")
+        await it.has_jobs(JobStatus.RUNNING, JobStatus.QUEUED)
         await it.press("escape", "home", "down", "x")
         await it.shows("Removed from the queue before it ran.")
         await it.press("home", "x")

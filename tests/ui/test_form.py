@@ -203,6 +203,7 @@ async def test_cancel_batch_after_confirmation() -> None:
         await it.shows("dreamshaper_8")
         await it.generate(images="6", steps="1000")
         await it.shows("Image 1 of 6 - Step")
+        await it.has_jobs(JobStatus.RUNNING, *[JobStatus.QUEUED] * 5)
         await it.press("escape", "end", "X")
         await it.shows("Cancel the remaining 6 images")
         await it.press("y")

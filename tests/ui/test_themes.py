@@ -25,7 +25,9 @@ def painted_on(it: Screen, colour: Color) -> bool:
 
 
 async def list_themes(it: Screen) -> None:
-    await it.press("ctrl+p", *"theme", "enter")
+    await it.press("ctrl+p", *"theme")
+    await it.shows("Change the current theme")
+    await it.press("enter")
     await it.shows("Search for themes")
 
 

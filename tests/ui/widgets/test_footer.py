@@ -107,6 +107,7 @@ async def test_with_lost_jobs_and_a_broken_link_the_keys_that_help_are_shown(col
         await it.shows("live")
         await it.generate("a lighthouse", images="2", steps="2000")
         await it.shows("Image 1 of 2 - Step")
+        await it.has_jobs(RUNNING, JobStatus.QUEUED)
         await it.press("escape", "home")
         await it.until(lambda: "x Cancel" in footer(it), "a job to cancel")
         assert "Resend" not in footer(it)
