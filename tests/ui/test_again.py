@@ -1,5 +1,6 @@
 """The keys `r` and `R`: make a job again, with the same seed or a new one, and resend lost jobs."""
 
+import re
 from uuid import uuid4
 
 from comfytui.comfy.client import ComfyClient
@@ -12,6 +13,8 @@ from tests.sim.graphs import text_to_image
 from tests.ui.screen import screen
 
 S = JobStatus
+DONE = re.compile(r"done    \d:\d\d ")
+"""The end of an image in the list, with the time that it took."""
 ONCE = SimConfig(steps_per_second=0, load_seconds=0, fail_step=1, fail_times=1)
 SLOW = SimConfig(steps_per_second=10, load_seconds=0)
 
@@ -30,7 +33,7 @@ async def test_retry_of_failed_job_keeps_seed_and_capital_r_changes_it() -> None
         await it.press("r")
         await it.shows(f"Queued again with the same seed, {seeds(sim)[0]}.")
         await it.has_jobs(S.FAILED, S.SUCCEEDED)
-        await it.shows("done    0:00")
+        await it.until(lambda: DONE.search(it.text), "how long it took")
         await it.shows("✓ mine ")
         first, second = sim.submitted
         assert first["prompt"] == second["prompt"]
@@ -70,7 +73,7 @@ async def test_retry_of_other_clients_job_uses_server_history() -> None:
         await it.shows("failed")
         await it.press("home", "r")
         await it.has_jobs(S.FAILED, S.SUCCEEDED)
-        await it.shows("done    0:00")
+        await it.until(lambda: DONE.search(it.text), "how long it took")
         await it.shows("✓ mine ")
         assert seeds(sim) == [77, 77]
         sim.queue.history.clear()
