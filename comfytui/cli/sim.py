@@ -19,6 +19,9 @@ from comfytui.cli.demo import AIOHTTP_MISSING
 )
 @click.option("--fail-step", type=click.IntRange(1), help="Fail after this step, as if out of memory.")
 @click.option(
+    "--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Number of prompts that run at once."
+)
+@click.option(
     "--other-clients",
     type=click.IntRange(0, 20),
     default=0,
@@ -29,7 +32,13 @@ from comfytui.cli.demo import AIOHTTP_MISSING
     "--like", metavar="VERSION", default="0.33.0", show_default=True, help="Behave like this version of ComfyUI."
 )
 def sim(
-    port: int, steps_per_second: float, load_seconds: float, fail_step: int | None, other_clients: int, like: str
+    port: int,
+    steps_per_second: float,
+    load_seconds: float,
+    fail_step: int | None,
+    workers: int,
+    other_clients: int,
+    like: str,
 ) -> None:
     """Run only the simulated server, on 127.0.0.1."""
     try:
@@ -42,7 +51,9 @@ def sim(
         capabilities_of(like)
     except BadVersionError as error:
         raise click.UsageError(str(error)) from None
-    config = SimConfig(steps_per_second, load_seconds, fail_step, other_clients=other_clients, like=like)
+    config = SimConfig(
+        steps_per_second, load_seconds, fail_step, workers=workers, other_clients=other_clients, like=like
+    )
     with suppress(KeyboardInterrupt):
         try:
             asyncio.run(

@@ -28,6 +28,8 @@ class SimConfig:
     """Step after which a sampler runs out of memory; None for never."""
     fail_times: int | None = None
     """How many samplers fail at `fail_step`; None for all of them."""
+    workers: int = 1
+    """How many prompts of the queue run at once."""
     other_clients: int = 0
     """Number of other clients; each queues its own jobs, one at a time."""
     other_client_pause: tuple[float, float] = (15.0, 45.0)

@@ -1,4 +1,4 @@
-"""The simulated machine that nodes run on: memory, files, terminal, clock and interrupt flag."""
+"""The simulated machine that nodes run on: memory, files, terminal, clock and interrupt flags."""
 
 import random
 from collections.abc import Callable
@@ -43,15 +43,16 @@ class Machine:
     logs: Logs
     memory: Memory
     clock: Clock
-    interrupted: bool = False
+    interrupted: set[str] = field(default_factory=set)
+    """Ids of the running prompts that are to be interrupted."""
     failures: int = 0
     """Number of simulated sampler failures so far."""
     rng: random.Random = field(default_factory=random.Random)
 
-    def check_interrupt(self) -> None:
-        """Raise InterruptedRunError if an interrupt was requested, and reset the request."""
-        if self.interrupted:
-            self.interrupted = False
+    def check_interrupt(self, prompt_id: str) -> None:
+        """Raise InterruptedRunError if an interrupt of this prompt was requested, and reset the request."""
+        if prompt_id in self.interrupted:
+            self.interrupted.discard(prompt_id)
             raise InterruptedRunError
 
     async def load_part(self, file: str, part: Part, share: float) -> None:

@@ -69,8 +69,8 @@ class Memory:
     """RAM used per file, oldest first."""
     loaded_parts: dict[str, int] = field(default_factory=dict)
     """Device memory used per part (`file/part`), oldest first; on a CPU this is RAM."""
-    activation_bytes: int = 0
-    """Memory of the running node's activations."""
+    activations: dict[str, int] = field(default_factory=dict)
+    """Memory of the activations of each running prompt's node."""
 
     def load(self, key: str, mib: float) -> bool:
         """Make room for a part, evicting the oldest parts if needed.
@@ -109,15 +109,19 @@ class Memory:
         self.loaded_parts.clear()
         self.files_in_ram.clear()
 
-    def hold_activations(self, pixels: int) -> None:
-        """Allocate the activations for a number of pixels; 0 frees them."""
-        self.activation_bytes = pixels * BYTES_PER_PIXEL
+    def hold_activations(self, prompt_id: str, pixels: int) -> None:
+        """Allocate a prompt's activations for a number of pixels; 0 frees them."""
+        if pixels:
+            self.activations[prompt_id] = pixels * BYTES_PER_PIXEL
+        else:
+            self.activations.pop(prompt_id, None)
 
     def stats(self) -> tuple[int, int, dict[str, Any]]:
         """Return total RAM, free RAM (both in bytes), and the device entry of `/system_stats`."""
         held, read = sum(self.loaded_parts.values()), sum(self.files_in_ram.values())
+        activations = sum(self.activations.values())
         if self.device == "cpu":
-            free = max(0, self.ram_total - RAM_BASE - max(held, read) - self.activation_bytes)
+            free = max(0, self.ram_total - RAM_BASE - max(held, read) - activations)
             figures = {
                 "vram_total": self.ram_total,
                 "vram_free": free,
@@ -125,7 +129,7 @@ class Memory:
                 "torch_vram_free": free,
             }
             return self.ram_total, free, {"name": "cpu", "type": "cpu", "index": None, **figures}
-        reserved = held + self.activation_bytes
+        reserved = held + activations
         figures = {
             "vram_total": self.card_total,
             "vram_free": max(0, self.card_total - VRAM_BASE - reserved),

@@ -1,4 +1,4 @@
-"""The prompt queue and the history: a heap ordered by number, the running job, and ended jobs."""
+"""The prompt queue and the history: a heap ordered by number, the running jobs, and ended jobs."""
 
 import asyncio
 import heapq
@@ -20,14 +20,15 @@ class PromptQueue:
 
     changed: Callable[[], None]
     pending: list[QueueItem] = field(default_factory=list)
-    running: QueueItem | None = None
+    running: list[QueueItem] = field(default_factory=list)
+    """Running jobs in the order in which they started."""
     history: dict[str, dict[str, Any]] = field(default_factory=dict)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def remaining(self) -> int:
         """Number of running and pending jobs."""
-        return len(self.pending) + (self.running is not None)
+        return len(self.pending) + len(self.running)
 
     def put(self, item: QueueItem) -> None:
         """Queue a job by its number.
@@ -40,15 +41,15 @@ class PromptQueue:
         self.arrived.set()
 
     def take(self) -> QueueItem:
-        """Remove the first job from the (non-empty) queue and make it the running one."""
-        self.running = heapq.heappop(self.pending)
+        """Remove the first job from the (non-empty) queue and make it a running one."""
+        item = heapq.heappop(self.pending)
+        self.running.append(item)
         self.changed()
-        return self.running
+        return item
 
-    def done(self, result: dict[str, Any], status: dict[str, Any]) -> None:
-        """Move the running job to the history."""
-        item, self.running = self.running, None
-        assert item is not None
+    def done(self, item: QueueItem, result: dict[str, Any], status: dict[str, Any]) -> None:
+        """Move a running job to the history."""
+        self.running = [each for each in self.running if each is not item]
         if len(self.history) > MAX_HISTORY:
             del self.history[next(iter(self.history))]
         self.history[item[1]] = {"prompt": item[:5], "outputs": {}, "status": status, **result}
@@ -77,13 +78,12 @@ class PromptQueue:
         return False
 
     def is_running(self, prompt_id: str) -> bool:
-        """Return whether this job is the running one."""
-        return self.running is not None and self.running[1] == prompt_id
+        """Return whether this job is running."""
+        return any(item[1] == prompt_id for item in self.running)
 
     def snapshot(self) -> tuple[list[Any], list[Any]]:
         """Return the running and the pending items (in heap order), without their secrets."""
-        running = [] if self.running is None else [self.running[:5]]
-        return running, [item[:5] for item in self.pending]
+        return [item[:5] for item in self.running], [item[:5] for item in self.pending]
 
     def history_page(self, max_items: int | None, offset: int) -> dict[str, Any]:
         """Return up to `max_items` history entries from `offset`; a negative offset means the newest."""

@@ -101,7 +101,7 @@ class SimServer:
             raise
         self._port = self._server.sockets[0].getsockname()[1]
         self.logs.banner(self.config.like, self.url)
-        workers = [self.sockets.publish(), self.executor.run()]
+        workers = [self.sockets.publish(), *(self.executor.run() for _ in range(self.config.workers))]
         workers += [
             run_other_client(self.submissions, self.queue, self.config, n) for n in range(self.config.other_clients)
         ]

@@ -50,6 +50,15 @@ class Preview:
         return struct.pack(">II", PREVIEW_WITH_METADATA, len(head)) + head + buffer.getvalue()
 
 
+@dataclass(slots=True, eq=False)
+class Recipient:
+    """Who gets the frames of a running prompt, and the node that it has entered last."""
+
+    client_id: str | None
+    """The client; None sends the frames to all clients."""
+    node: str | None = None
+
+
 @dataclass(slots=True)
 class Sockets:
     """Sockets by client id, and the frames to be sent, in order."""
@@ -62,9 +71,8 @@ class Sockets:
     clients: dict[str, web.WebSocketResponse] = field(default_factory=dict)
     flags: dict[str, dict[str, Any]] = field(default_factory=dict)
     outbox: asyncio.Queue[tuple[str, Any, str | None]] = field(default_factory=asyncio.Queue)
-    client_id: str | None = None
-    """Client of the running (or last) job; None sends the job's frames to all clients."""
-    last_node: str | None = None
+    recipients: list[Recipient] = field(default_factory=list)
+    """Those of the running prompts, in the order in which these started."""
 
     def send(self, event: str, data: Any, client_id: str | None) -> None:
         """Queue a frame for one client, or for all if `client_id` is None.
@@ -84,9 +92,9 @@ class Sockets:
         """Return the response to `GET /prompt`, which is also the body of a `status` frame."""
         return {"exec_info": {"queue_remaining": self.remaining()}}
 
-    def wants_metadata(self) -> bool:
-        """Return whether the running job's client accepts previews of type 4."""
-        flags = self.flags.get(self.client_id or "", {})
+    def wants_metadata(self, client_id: str | None) -> bool:
+        """Return whether a client accepts previews of type 4."""
+        flags = self.flags.get(client_id or "", {})
         return flags.get("supports_preview_metadata", False) is True
 
     async def publish(self) -> None:
@@ -142,8 +150,10 @@ class Sockets:
 
     async def _greet(self, sid: str) -> None:
         await self._send_now("status", {"status": self.status(), "sid": sid}, sid)
-        if self.client_id == sid and self.last_node is not None:
-            await self._send_now("executing", {"node": self.last_node}, sid)
+        nodes = [each.node for each in self.recipients if each.client_id == sid and each.node is not None]
+        if nodes:
+            # As in ComfyUI, it does not say of which prompt; of several, it is the one that started last.
+            await self._send_now("executing", {"node": nodes[-1]}, sid)
 
     async def _send_now(self, event: str, data: Any, sid: str) -> None:
         await self._deliver(json.dumps({"type": event, "data": data}), sid)

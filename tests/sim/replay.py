@@ -92,6 +92,11 @@ class Replay:
             for name in names
         }
 
+    @property
+    def _in_node(self) -> bool:
+        """Whether a prompt runs a node."""
+        return any(each.node is not None for each in self.server.sockets.recipients)
+
     async def open(self, name: str = "owner", *, like: str | None = None, flags: bool = True) -> None:
         """Open a socket with the recorded client id, and wait for the server's first frames.
 
@@ -105,7 +110,7 @@ class Replay:
         socket = self.sockets[name] = Socket(await connect(url, max_size=None))
         if flags:
             await socket.send(FLAGS)
-            await socket.count(3 if self.server.sockets.last_node is not None else 2)
+            await socket.count(3 if self._in_node else 2)
         else:
             await socket.count(1)
 
@@ -130,7 +135,7 @@ class Replay:
     async def start(self) -> None:
         """Let the first job start, up to the first node that takes time."""
         self.gate.let_start()
-        await eventually(lambda: self.server.sockets.last_node is not None, "the first node")
+        await eventually(lambda: self._in_node, "the first node")
         await self.settle()
 
     async def steps(self, count: int) -> None:

@@ -45,5 +45,5 @@ class NodeCall:
         Raises:
             InterruptedRunError: If the run was interrupted; nothing is sent then.
         """
-        self.machine.check_interrupt()
+        self.machine.check_interrupt(self.progress.prompt_id)
         self.progress.step(self.node_id, step, total, preview)

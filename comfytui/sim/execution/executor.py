@@ -1,4 +1,4 @@
-"""Execution of queued prompts, one at a time and node by node, with ComfyUI's frames in ComfyUI's order."""
+"""Execution of queued prompts, node by node, with ComfyUI's frames in ComfyUI's order."""
 
 import time
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from comfytui.sim.execution.progress import NodeProgress
 from comfytui.sim.execution.validate import Graph
 from comfytui.sim.machine import InterruptedRunError, Machine, NodeFailedError
 from comfytui.sim.queue import PromptQueue, QueueItem
-from comfytui.sim.sockets import Sockets
+from comfytui.sim.sockets import Recipient, Sockets
 
 SOURCE = "/opt/ComfyUI/execution.py"
 JSON_SCALARS = (int, float, bool, str, type(None))
@@ -23,23 +23,26 @@ CLOCK_FORMAT_SECONDS = 600
 
 @dataclass(slots=True)
 class Executor:
-    """The worker that runs queued prompts, and its cache of the last prompt's node results."""
+    """What the workers share that run queued prompts."""
 
     machine: Machine
     queue: PromptQueue
     sockets: Sockets
     nodes: Mapping[str, NodeType]
-    cache: dict[Signature, NodeResult] = field(default_factory=dict)
+    caches: list[dict[Signature, NodeResult]] = field(default_factory=list)
+    """Each worker's cache of its last prompt's node results."""
     unload_requested: bool = False
     clear_cache_requested: bool = False
 
     async def run(self) -> None:
-        """Run queued prompts, forever."""
+        """Run queued prompts one after another, forever, as one of the workers."""
+        cache: dict[Signature, NodeResult] = {}
+        self.caches.append(cache)
         while True:
             await self.queue.arrived.wait()
             await self.machine.clock.wake()
             if self.queue.pending:
-                await self._run_one(self.queue.take())
+                await self._run_one(self.queue.take(), cache)
             else:
                 self.queue.arrived.clear()
             self._free_memory()
@@ -56,19 +59,23 @@ class Executor:
         self.queue.arrived.set()
 
     def _free_memory(self) -> None:
+        if self.queue.running:
+            return
         if self.unload_requested:
             self.machine.memory.unload()
         if self.clear_cache_requested:
-            self.cache.clear()
+            for cache in self.caches:
+                cache.clear()
         self.unload_requested = self.clear_cache_requested = False
 
-    async def _run_one(self, item: QueueItem) -> None:
+    async def _run_one(self, item: QueueItem, cache: dict[Signature, NodeResult]) -> None:
         began = time.monotonic()
-        self.machine.interrupted = False
-        run = PromptRun(self.machine, self.sockets, self.nodes, self.cache, item)
+        run = PromptRun(self.machine, self.sockets, self.nodes, cache, item)
+        self.sockets.recipients.append(run.recipient)
         await run.execute()
         await self.machine.clock.settle()
-        self.sockets.last_node = None
+        self.sockets.recipients.remove(run.recipient)
+        self.machine.interrupted.discard(item[1])
         status = {
             "status_str": "success" if run.success else "error",
             "completed": run.success,
@@ -76,9 +83,9 @@ class Executor:
         }
         outputs = {node_id: ui["output"] for node_id, ui in run.ui_outputs.items()}
         meta = {node_id: ui["meta"] for node_id, ui in run.ui_outputs.items()}
-        self.queue.done({"outputs": outputs, "meta": meta}, status)
-        if self.sockets.client_id is not None:
-            self.sockets.send("executing", {"node": None, "prompt_id": item[1]}, self.sockets.client_id)
+        self.queue.done(item, {"outputs": outputs, "meta": meta}, status)
+        if run.recipient.client_id is not None:
+            self.sockets.send("executing", {"node": None, "prompt_id": item[1]}, run.recipient.client_id)
         self.machine.logs.success(f"Prompt executed in {_duration(time.monotonic() - began)}")
 
 
@@ -96,8 +103,8 @@ class PromptRun:
         _, self.prompt_id, graph, self.extra_data, self.outputs, _ = item
         self.graph: Graph = graph
         self.machine, self.sockets, self.nodes, self.cache = machine, sockets, nodes, cache
-        self.sockets.client_id = self.extra_data.get("client_id")
-        self.progress = NodeProgress(self.prompt_id, sockets, machine.config.preview_size)
+        self.recipient = Recipient(self.extra_data.get("client_id"))
+        self.progress = NodeProgress(self.prompt_id, sockets, self.recipient, machine.config.preview_size)
         self.signatures = signatures(graph, _file_hashes(graph, nodes, machine))
         self.ui_outputs: dict[str, dict[str, Any]] = {}
         self.executed: list[str] = []
@@ -139,10 +146,10 @@ class PromptRun:
             self.progress.finish(node_id)
             return
         self.progress.start(node_id)
-        if self.sockets.client_id is not None:
-            self.sockets.last_node = node_id
+        if self.recipient.client_id is not None:
+            self.recipient.node = node_id
             self._send("executing", {"node": node_id, "display_node": node_id, "prompt_id": self.prompt_id})
-        self.machine.check_interrupt()
+        self.machine.check_interrupt(self.prompt_id)
         result = await run_node(self._call(node_id))
         self._publish_ui(node_id, result)
         self.cache[signature] = result
@@ -162,7 +169,7 @@ class PromptRun:
             return
         meta = {"node_id": node_id, "display_node": node_id, "parent_node": None, "real_node_id": node_id}
         self.ui_outputs[node_id] = {"output": result.ui, "meta": meta}
-        if self.sockets.client_id is not None:
+        if self.recipient.client_id is not None:
             data = {"node": node_id, "display_node": node_id, "output": result.ui, "prompt_id": self.prompt_id}
             self._send("executed", data)
 
@@ -194,11 +201,11 @@ class PromptRun:
         """Send an event and add it to the messages in the history; `to_all` sends it even without a client."""
         data = {**data, "timestamp": int(time.time() * 1000)}
         self.messages.append([event, data])
-        if self.sockets.client_id is not None or to_all:
+        if self.recipient.client_id is not None or to_all:
             self._send(event, data)
 
     def _send(self, event: str, data: dict[str, Any]) -> None:
-        self.sockets.send(event, data, self.sockets.client_id)
+        self.sockets.send(event, data, self.recipient.client_id)
 
 
 def _file_hashes(graph: Graph, nodes: Mapping[str, NodeType], machine: Machine) -> dict[str, str]:

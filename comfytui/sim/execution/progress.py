@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image
 
-from comfytui.sim.sockets import Preview, Sockets
+from comfytui.sim.sockets import Preview, Recipient, Sockets
 
 
 @dataclass(slots=True)
@@ -14,6 +14,7 @@ class NodeProgress:
 
     prompt_id: str
     sockets: Sockets
+    recipient: Recipient
     preview_size: int
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -29,12 +30,12 @@ class NodeProgress:
     def step(self, node_id: str, value: int, total: int, image: Image.Image | None) -> None:
         """Send that a node has done `value` of `total` steps, with a preview if `image` is given."""
         self._set(node_id, "running", value, total)
-        owner = self.sockets.client_id
-        modern = self.sockets.wants_metadata()
+        owner = self.recipient.client_id
+        modern = self.sockets.wants_metadata(owner)
         if image is not None and modern:
             metadata = {"node_id": node_id, "prompt_id": self.prompt_id, **_lineage(node_id)}
             self.sockets.send("preview", Preview(image, self.preview_size, metadata), owner)
-        reported_node = node_id if self.sockets.capabilities.progress_state else self.sockets.last_node
+        reported_node = node_id if self.sockets.capabilities.progress_state else self.recipient.node
         step = {"value": value, "max": total, "prompt_id": self.prompt_id, "node": reported_node}
         self.sockets.send("progress", step, owner)
         if image is not None and not modern:
@@ -51,7 +52,7 @@ class NodeProgress:
         }
         if self.sockets.capabilities.progress_state:
             data = {"prompt_id": self.prompt_id, "nodes": dict(self.nodes)}
-            self.sockets.send("progress_state", data, self.sockets.client_id)
+            self.sockets.send("progress_state", data, self.recipient.client_id)
 
 
 def _lineage(node_id: str) -> dict[str, str | None]:

@@ -56,7 +56,8 @@ async def _sample(call: NodeCall, model: Model, scene: Scene, latent: Latent, st
     await machine.load_part(model.file, sizes_of(model.file, machine.config.device).diffusion, LOAD_SHARE)
     if steps == 0:
         return NodeResult((latent,))
-    machine.memory.hold_activations(latent.width * latent.height * latent.batch)
+    prompt_id = call.progress.prompt_id
+    machine.memory.hold_activations(prompt_id, latent.width * latent.height * latent.batch)
     bar = TqdmBar(machine.logs, steps)
     bar.show()
     try:
@@ -68,7 +69,7 @@ async def _sample(call: NodeCall, model: Model, scene: Scene, latent: Latent, st
             bar.step()
     finally:
         bar.close()
-        machine.memory.hold_activations(0)
+        machine.memory.hold_activations(prompt_id, 0)
     return NodeResult((replace(latent, scene=scene),))
 
 

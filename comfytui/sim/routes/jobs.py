@@ -89,7 +89,7 @@ def cancel(server: "SimServer", prompt_id: str) -> bool:
     """
     if server.queue.is_running(prompt_id):
         server.logs.info(f"Cancelling running prompt {prompt_id}")
-        server.machine.interrupted = True
+        server.machine.interrupted.add(prompt_id)
         return True
     if not any(item[1] == prompt_id for item in server.queue.pending):
         return False

@@ -77,10 +77,10 @@ def _queue_routes(server: "SimServer") -> list[web.RouteDef]:
         prompt_id = body.get("prompt_id") if server.config.capabilities.targeted_interrupt else None
         if not prompt_id:
             server.logs.info("Global interrupt (no prompt_id specified)")
-            server.machine.interrupted = True
+            server.machine.interrupted.update(item[1] for item in server.queue.running)
         elif server.queue.is_running(prompt_id):
             server.logs.info(f"Interrupting prompt {prompt_id}")
-            server.machine.interrupted = True
+            server.machine.interrupted.add(prompt_id)
         else:
             server.logs.info(f"Prompt {prompt_id} is not currently running, skipping interrupt")
         return web.Response()
