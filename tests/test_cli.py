@@ -31,6 +31,7 @@ def run_main(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
         (["--ascii", "demo"], "put it first"),
         (["box", "--workflow", "/no/such.json"], "such.json"),
         (["sim", "--port", "99999"], "99999"),
+        (["sim", "--workers", "0"], "workers"),
         (["--nonsense"], "No such option"),
     ],
 )

@@ -1,15 +1,17 @@
 """Turn the jobs of a session into the ordered, filtered rows of the queue list. Pure functions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import takewhile
 
 from comfytui.presentation.formatting import duration, parameters_line
 from comfytui.presentation.status_text import failure_text, status_label
 from comfytui.sanitize import sanitize
 from comfytui.session.jobs.index import run_order
 from comfytui.session.model import Batch, Job, JobStatus
-from comfytui.session.state import SessionState
+from comfytui.session.progress import is_unobserved
+from comfytui.session.state import SessionState, active_runs
 from comfytui.workflow.parameters import GenerationParameters
 
 TITLE_LIMIT = 300
@@ -52,7 +54,7 @@ class QueueRow:
     """The position in the batch: `2 of 4`."""
     state: str = ""
     figure: str = ""
-    """The number that belongs to the state: the job's duration, or its position in the queue."""
+    """The number that belongs to the state: the job's progress, its duration, or its position in the queue."""
     owner: str = ""
     file: str = ""
     short_state: str = ""
@@ -75,7 +77,7 @@ def build_rows(state: SessionState, filter_text: str = "") -> tuple[QueueRow, ..
     """
     running, pending, unsent, ended = _by_progress(state.jobs.values())
     pending.sort(key=run_order)
-    rows = [_row(job, state.batches, ("running", "")) for job in running]
+    rows = [_row(job, state.batches, ("running", running_figure(state, job))) for job in running]
     rows += [_row(job, state.batches, _pending_state(at, len(running))) for at, job in enumerate(pending)]
     rows += [_row(job, state.batches, _unsent_state(at, job)) for at, job in enumerate(unsent)]
     rows += [_row(job, state.batches, _ended_state(job)) for job in _newest_first(ended)]
@@ -84,6 +86,21 @@ def build_rows(state: SessionState, filter_text: str = "") -> tuple[QueueRow, ..
         return tuple(rows)
     jobs = state.jobs
     return tuple(row for row in rows if _matches(jobs[row.prompt_id], row.unmatched(terms)))
+
+
+def update_running(rows: Sequence[QueueRow], state: SessionState) -> Sequence[QueueRow]:
+    """Return the rows with the progress of the running jobs of a newer state, which has the same jobs."""
+    running = [*takewhile(lambda row: row.status is JobStatus.RUNNING, rows)]
+    updated = [replace(row, figure=running_figure(state, state.jobs[row.prompt_id])) for row in running]
+    return rows if updated == running else (*updated, *rows[len(running) :])
+
+
+def running_figure(state: SessionState, job: Job) -> str:
+    """Return how far a running job is where several of mine run: `60%`; the only one is shown in full elsewhere."""
+    run = state.runs.get(job.prompt_id)
+    if run is None or not run.step or is_unobserved(state, job) or len(active_runs(state)) < 2:
+        return ""
+    return f"{run.percentage}%"
 
 
 def _by_progress(jobs: Iterable[Job]) -> tuple[list[Job], list[Job], list[Job], list[Job]]:

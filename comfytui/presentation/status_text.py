@@ -56,12 +56,12 @@ def status_label(job: Job) -> str:
 
 
 def job_status_text(job: Job, run: Run | None) -> str:
-    """Return the status of a job with its progress: `running   Step 12/20 (60%)`, `queued`, `done`."""
-    if run is None or run.prompt_id != job.prompt_id:
+    """Return the status of a job with the progress of its run: `running   Step 12/20 (60%)`, `queued`, `done`."""
+    if run is None:
         return f"{status_label(job)}   {job.note}".rstrip()
     if not run.step:
         return f"{job.status.label}   {run.phase}"
-    return f"{job.status.label}   Step {run.step}/{run.steps} ({100 * run.step // run.steps}%)"
+    return f"{job.status.label}   Step {run.step}/{run.steps} ({run.percentage}%)"
 
 
 def failure_text(label: str, failure: Failure) -> str:

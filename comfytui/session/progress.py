@@ -1,13 +1,14 @@
 """Progress of a batch in numbers and as text, such as "Image 2 of 4 - Step 12/20 (60%)"."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from comfytui.session.jobs.index import BatchCounts
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind, Phase
 from comfytui.session.runs.timing import batch_left, image_left, starts_in
-from comfytui.session.selectors import ahead_of, counts_of, next_job, waits_for_others
-from comfytui.session.state import Run, SessionState
+from comfytui.session.selectors import ahead_of, counts_of, next_job, runs_of, waits_for_others
+from comfytui.session.state import Run, SessionState, active_runs
 
 
 class Stage(StrEnum):
@@ -63,17 +64,19 @@ class BatchProgress:
     note: str = ""
     unobserved: bool = False
     """Whether no frames of the run arrive, so that its step is unknown."""
+    also_running: int = 0
+    """How many others of my jobs run, of any batch."""
 
 
 def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
     """Return the progress of a batch at monotonic second `now`."""
     counts = counts_of(state, batch)
     job = next_job(state, batch)
-    run = state.run if job and state.run and state.run.prompt_id == job.prompt_id else None
-    elapsed = max(now - run.started, 0.0) if run and run.started is not None else None
+    run = state.runs.get(job.prompt_id) if job else None
+    runs = runs_of(state, batch) or ([run] if run else [])
     is_running = job is not None and job.status is JobStatus.RUNNING
     fraction = run.fraction if run else 0.0 if job else 1.0
-    unobserved = state.link.kind is LinkKind.POLLING or (job is not None and job.owner in state.held_elsewhere)
+    unobserved = is_unobserved(state, job)
     observed_run = None if unobserved else run
     return BatchProgress(
         stage=_stage(job, counts),
@@ -81,16 +84,16 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
         total_images=batch.total,
         current_step=observed_run.step if observed_run else 0,
         total_steps=observed_run.steps if observed_run else 0,
-        percentage=100 * observed_run.step // observed_run.steps if observed_run and observed_run.steps else 0,
+        percentage=observed_run.percentage if observed_run else 0,
         passes=observed_run.passes if observed_run else 0,
         phase=observed_run.phase if observed_run else Phase.WORKING if is_running else None,
         node_class=_node_class(job, observed_run),
         image_fraction=fraction,
         batch_fraction=_batch_fraction(state, batch, counts) if job else 1.0,
         rate=observed_run.rate if observed_run else None,
-        batch_elapsed=None if is_running and elapsed is None else counts.seconds + (elapsed or 0.0),
+        batch_elapsed=_batch_elapsed(state, counts, runs, now) if runs or not is_running else None,
         image_left=image_left(state, job, run, now) if job and run else None,
-        batch_left=batch_left(state, job, run, counts.open, now) if job else None,
+        batch_left=batch_left(state, job, runs, counts.open, now) if job else None,
         starts_in=starts_in(state, job, now) if job and not is_running else None,
         waits_for_others=waits_for_others(state, batch),
         ahead=ahead_of(state, job) if job else 0,
@@ -104,17 +107,24 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
         lost=counts.of(JobStatus.LOST),
         note=job.note if job else "",
         unobserved=unobserved,
+        also_running=sum(each is not run for each in active_runs(state)) if is_running else 0,
     )
+
+
+def is_unobserved(state: SessionState, job: Job | None) -> bool:
+    """Return whether no frames about a job of mine would arrive: without a socket, or with one of another comfytui."""
+    return state.link.kind is LinkKind.POLLING or (job is not None and job.owner in state.held_elsewhere)
 
 
 def progress_line(progress: BatchProgress) -> str:
     """Return the progress as one line of text."""
     image = f"Image {progress.image_index} of {progress.total_images}"
+    others = f"  +{progress.also_running} running" if progress.also_running else ""
     match progress.stage:
         case Stage.RUNNING if progress.current_step:
-            return f"{image} - Step {progress.current_step}/{progress.total_steps} ({progress.percentage}%)"
+            return f"{image} - Step {progress.current_step}/{progress.total_steps} ({progress.percentage}%){others}"
         case Stage.RUNNING:
-            return f"{image} - {'step unknown' if progress.unobserved else progress.phase}"
+            return f"{image} - {'step unknown' if progress.unobserved else progress.phase}{others}"
         case Stage.QUEUED:
             return f"{image} - queued, {progress.ahead} ahead" if progress.ahead else f"{image} - queued, next"
         case Stage.SENDING:
@@ -151,11 +161,32 @@ def _batch_fraction(state: SessionState, batch: Batch, counts: BatchCounts) -> f
     queue: the next one may run before the history is asked how the last one ended.
     """
     done, fraction = max(batch.total - counts.open + counts.left_queue, 0), 0.0
-    running = state.jobs.get(state.run.prompt_id) if state.run else None
-    if state.run and running and running.batch_tag and running.batch_tag.batch == batch.id:
-        # Its frames may still come, late, though the queue no longer has it.
-        done, fraction = done - running.left_queue, state.run.fraction
+    for run in state.runs.values():
+        job = state.jobs[run.prompt_id]
+        if job.batch_tag and job.batch_tag.batch == batch.id:
+            # Its frames may still come, late, though the queue no longer has it.
+            done, fraction = done - job.left_queue, fraction + run.fraction
     return min((done + fraction) / max(batch.total, 1), 1.0)
+
+
+def _batch_elapsed(state: SessionState, counts: BatchCounts, runs: Sequence[Run], now: float) -> float | None:
+    """Return how long images of a batch have been running, the time in which several ran counted once.
+
+    None while the start of the running image is unknown.
+    """
+    if not runs:
+        return counts.seconds
+    if runs[0].started is None:
+        return None
+    began = min(run.started for run in runs if run.started is not None)
+    elapsed = max(now - began, 0.0)
+    if state.workers > 1:
+        offset = runs[0].clock_offset
+        for start, end in counts.spans:
+            if end <= began + offset:
+                break
+            elapsed -= max(min(end, now + offset) - max(start, began + offset), 0.0)
+    return counts.seconds + elapsed
 
 
 def _node_class(job: Job | None, run: Run | None) -> str:

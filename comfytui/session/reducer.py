@@ -1,6 +1,7 @@
 """The reducer: how each event changes the state of a session."""
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import assert_never
 
 from comfytui.comfy.protocol.events import (
@@ -147,14 +148,17 @@ def _with_client_ids(state: SessionState, client_ids: frozenset[str], held_elsew
 def _reduce_link_event(state: SessionState, event: LinkEvent, at: Stamp) -> SessionState:
     link = reduce_link(state.link, event, at.monotonic, state.timings.late_after)
     client_ids = state.client_ids | {event.client_id} if isinstance(event, Connected) else state.client_ids
-    run, unobserved_since = state.run, state.unobserved_since
+    runs, workers, unobserved_since = state.runs, state.workers, state.unobserved_since
     # Frames are lost while no socket is open, while it is orphaned, and also when it is replaced.
-    if run and not run.had_gap and (isinstance(event, Disconnected | Connected) or link.kind is LinkKind.ORPHANED):
-        run = replace(run, had_gap=True)
+    has_gap = isinstance(event, Disconnected | Connected) or link.kind is LinkKind.ORPHANED
+    if has_gap and not all(run.had_gap for run in runs.values()):
+        runs = MappingProxyType({key: replace(run, had_gap=True) for key, run in runs.items()})
+    if isinstance(event, Connected):
+        workers = 1  # It may have been started anew, with fewer.
     if unobserved_since is None and link.kind.away:
         silent = event.silent if isinstance(event, Disconnected | SocketSilent) else 0.0
         unobserved_since = at.monotonic - silent
-    unchanged = link is state.link and run is state.run and unobserved_since == state.unobserved_since
-    if unchanged and client_ids == state.client_ids:
-        return state
-    return replace(state, link=link, client_ids=client_ids, run=run, unobserved_since=unobserved_since)
+    after = replace(
+        state, link=link, client_ids=client_ids, runs=runs, workers=workers, unobserved_since=unobserved_since
+    )
+    return state if after == state else after

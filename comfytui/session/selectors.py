@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from comfytui.comfy.protocol.media_types import Media, media_of
 from comfytui.session.jobs.index import BatchCounts, indexed, run_order
 from comfytui.session.model import Batch, Job, JobStatus
-from comfytui.session.state import SessionState
+from comfytui.session.state import Run, SessionState, active_runs, shown_run
 
 if TYPE_CHECKING:
     from comfytui.comfy.protocol.events import Output
@@ -38,19 +38,31 @@ def first_image(job: Job) -> "Output | None":
 
 
 def current_batch(state: SessionState) -> Batch | None:
-    """Return the batch to show as *Now*: the running one, else the one that runs next, else the one that ended last."""
-    running = state.jobs.get(state.run.prompt_id) if state.run else None
-    if running is not None:
-        return batch_of(state, running)
+    """Return the batch to show as *Now*: the running one, else the one that runs next, else the one that ended last.
+
+    Of several that run it is the one that started first.
+    """
+    if run := shown_run(state):
+        return batch_of(state, state.jobs[run.prompt_id])
     waiting = [job for batch in state.batches.values() if (job := next_job(state, batch))]
     if waiting:
         return batch_of(state, min(waiting, key=run_order))
     return max(state.batches.values(), key=lambda batch: counts_of(state, batch).ended or batch.created, default=None)
 
 
+def runs_of(state: SessionState, batch: Batch) -> list[Run]:
+    """Return the runs of a batch that go on, the one that started first at the front."""
+    jobs = [(run, state.jobs[run.prompt_id]) for run in active_runs(state)]
+    return [run for run, job in jobs if job.batch_tag and job.batch_tag.batch == batch.id]
+
+
 def next_job(state: SessionState, batch: Batch) -> Job | None:
-    """Return the job of a batch that runs or will run first; None if all have ended."""
-    prompt_id = counts_of(state, batch).next
+    """Return the job of a batch that runs (of several, the one that started first) or will run first.
+
+    None if all have ended.
+    """
+    runs = runs_of(state, batch)
+    prompt_id = runs[0].prompt_id if runs else counts_of(state, batch).next
     return state.jobs[prompt_id] if prompt_id else None
 
 
@@ -66,12 +78,12 @@ def ahead_of(state: SessionState, job: Job) -> int:
 
 
 def waits_for_others(state: SessionState, batch: Batch) -> bool:
-    """Return whether jobs that are not of the batch run or wait before its last image."""
+    """Return whether jobs that are not of the batch run or wait before its last image; none wait if that runs, too."""
     jobs = indexed(state.jobs)
     last, own = jobs.queue_spans.get(batch.id, (-1, 0))
     if not own:  # What is still to be sent comes after all that is there.
         return bool(jobs.queue_positions) and counts_of(state, batch).open > 0
-    return last + 1 > own
+    return last + 1 > own and last >= len(jobs.running_ids)
 
 
 def open_jobs(state: SessionState) -> int:

@@ -1,7 +1,7 @@
-"""The state of one session, and the run of the prompt that executes."""
+"""The state of one session, and the runs of my prompts: which of them go on, and which one is shown or meant."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from math import inf
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from comfytui.comfy.protocol.capabilities import Capabilities
     from comfytui.comfy.protocol.models import SystemStats
 
+MAX_RUNS = 64
+"""Runs that are followed at most, the newest: a server may claim that it runs every job of mine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The running prompt of mine; kept outside the job map, so that a step copies nothing that grows.
+    """A running prompt of mine; kept outside the job map, so that a step copies nothing that grows.
 
     Times are monotonic seconds unless stated otherwise.
     """
@@ -61,6 +64,13 @@ class Run:
     """When it really started; None while that is unknown."""
     created: float | None = None
     """When the server accepted the prompt, in wall seconds of its clock."""
+    clock_offset: float = 0.0
+    """Wall seconds less monotonic seconds of this machine when it was first seen."""
+
+    @property
+    def percentage(self) -> int:
+        """Share of the steps of the running pass, 0 to 100; 0 before the first one."""
+        return 100 * self.step // self.steps if self.steps else 0
 
     @property
     def step_seconds(self) -> float | None:
@@ -89,7 +99,10 @@ class SessionState:
     """Jobs by prompt_id, in order of arrival."""
     batches: Mapping[str, Batch] = field(default_factory=lambda: MappingProxyType({}))
     """Batches by batch id, in order of arrival."""
-    run: Run | None = None
+    runs: Mapping[str, Run] = field(default_factory=lambda: MappingProxyType({}))
+    """Runs of my jobs by prompt_id, in the order in which they were first seen."""
+    workers: int = 1
+    """How many prompts the server runs at once, as far as its queue has shown since the connection opened."""
     queue_remaining: int = 0
     """Length of the server's queue, running prompts included."""
     stats: "SystemStats | None" = None
@@ -105,3 +118,37 @@ class SessionState:
     """The monotonic second since which nothing observes the server; None while something does."""
     timings: SessionTimings = DEFAULT.session
     """After how many seconds something counts as late; never changes."""
+
+
+def active_runs(state: SessionState) -> list[Run]:
+    """Return the runs that go on, as far as is known, in the order in which they were first seen.
+
+    The others have left the queue; how they ended is yet to be read.
+    """
+    return [run for run in state.runs.values() if not state.jobs[run.prompt_id].left_queue]
+
+
+def shown_run(state: SessionState) -> Run | None:
+    """Return the one run to show: the first that goes on, so that it stays the same until it ends."""
+    return next(iter(active_runs(state) or state.runs.values()), None)
+
+
+def only_run(state: SessionState) -> Run | None:
+    """Return the run that a frame without a prompt id is about; None unless there is exactly one that it can be."""
+    runs = active_runs(state) or [*state.runs.values()]
+    return runs[0] if len(runs) == 1 else None
+
+
+def with_run(state: SessionState, run: Run) -> SessionState:
+    """Return the state with a run in its place, or as the newest one. It copies as many entries as there are runs."""
+    runs = {**state.runs, run.prompt_id: run}
+    if len(runs) > MAX_RUNS:
+        del runs[next(iter(runs))]
+    return replace(state, runs=MappingProxyType(runs))
+
+
+def without_runs(state: SessionState, ids: Collection[str]) -> SessionState:
+    """Return the state without the runs of these prompts; the same object if there are none."""
+    if state.runs.keys().isdisjoint(ids):
+        return state
+    return replace(state, runs=MappingProxyType({key: run for key, run in state.runs.items() if key not in ids}))

@@ -19,6 +19,7 @@ from tests.bench.remote_server import RemoteServer, scripted_server
 from tests.bench.rounds import Rounds
 from tests.bench.table import Row
 from tests.bench.terminal import Terminal
+from tests.shown_run import step_of
 from tests.waiting import eventually
 from tests.watcher import small_batch
 
@@ -66,15 +67,15 @@ async def _to_state(server: RemoteServer, frames: int) -> float:
     def take() -> None:
         now = time.monotonic()
         for notification in mailboxes[0].take() if mailboxes else ():
-            if isinstance(notification, SessionChanged) and notification.state.run:
-                arrived.setdefault(notification.state.run.step, now)
+            if isinstance(notification, SessionChanged) and notification.state.runs:
+                arrived.setdefault(step_of(notification.state), now)
 
     mailboxes.append(service.subscribe(take))
     take()
     try:
         await eventually(lambda: service.state.link.kind is LinkKind.LIVE)
         service.submit(small_batch(1))
-        await eventually(lambda: service.state.run)
+        await eventually(lambda: service.state.runs)
         await asyncio.to_thread(server.send_steps, 1, frames, TOP, PAUSE)
         await eventually(lambda: frames in arrived)
     finally:

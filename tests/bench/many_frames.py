@@ -21,6 +21,7 @@ from tests.faults.leak_check import (
     leaked_tasks,
     open_resources,
 )
+from tests.shown_run import step_of
 from tests.waiting import eventually
 from tests.watcher import small_batch
 
@@ -47,7 +48,7 @@ async def _measure(rounds: Rounds) -> tuple[Row, ...]:
         try:
             await eventually(lambda: service.state.link.kind is LinkKind.LIVE)
             service.submit(small_batch(1))
-            await eventually(lambda: service.state.run)
+            await eventually(lambda: service.state.runs)
             await asyncio.sleep(rounds.rest_seconds)
             before = await count_tasks(service)
             half, _ = await _receive(service, server, 1, frames // 2, frames)
@@ -73,7 +74,7 @@ async def _receive(
     """Send steps; return memory in MB and number of objects after their arrival, and the seconds they took."""
     began = time.perf_counter()
     await asyncio.to_thread(server.send_steps, first, last, top)
-    await eventually(lambda: service.state.run and service.state.run.step == last)
+    await eventually(lambda: step_of(service.state) == last)
     seconds = time.perf_counter() - began
     gc.collect()
     return (memory(), len(gc.get_objects())), seconds

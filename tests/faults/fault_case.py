@@ -18,6 +18,7 @@ from comfytui.sim.server import SimServer
 from comfytui.timings import Timings
 from tests.faults.leak_check import count_connections, count_tasks, leaked_connections, leaked_tasks
 from tests.faults.proxy import Proxy, proxy_to
+from tests.shown_run import step_of
 from tests.timings import FAST
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
@@ -84,11 +85,11 @@ async def while_submitting(case: FaultCase, _: Batch) -> None:
 
 
 async def during_load(case: FaultCase, _: Batch) -> None:
-    await eventually(lambda: any(state.run for state in case.watcher.states), "the run")
+    await eventually(lambda: any(state.runs for state in case.watcher.states), "the run")
 
 
 async def mid_step(case: FaultCase, _: Batch) -> None:
-    await eventually(lambda: any(state.run and state.run.step >= 2 for state in case.watcher.states), "a step")
+    await eventually(lambda: any(step_of(state) >= 2 for state in case.watcher.states), "a step")
 
 
 async def between_images(case: FaultCase, _: Batch) -> None:
@@ -197,7 +198,7 @@ def _is_settled(case: FaultCase, batches: list[Batch]) -> bool:
     state = case.state
     jobs = [job for batch in batches for job in case.watcher.jobs(batch)]
     over = len(jobs) == IMAGES + 1 and all(job.status.ended for job in jobs)
-    calm = state.link.kind is case.final and state.run is None and state.queue_remaining == 0
+    calm = state.link.kind is case.final and not state.runs and state.queue_remaining == 0
     return over and calm and not awaiting_history(state)
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from comfytui.comfy.server import Server
 from comfytui.session.model import JobStatus, LinkKind
-from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.fault_case import MODEL, FaultCase, fault_case
 from tests.faults.proxy import proxy_to
+from tests.shown_run import stall_of, step_of
 from tests.timings import FAST, timings
 from tests.waiting import eventually
 from tests.watcher import watching
@@ -42,14 +42,14 @@ async def test_a_load_longer_than_its_limit_is_a_stall_while_memory_changes() ->
 
 def stalled(case: FaultCase) -> str:
     """Return the text that the user gets about a stall."""
-    stall = current_stall(case.state, time.monotonic())
+    stall = stall_of(case.state, time.monotonic())
     return str(stall) if stall else ""
 
 
 async def test_a_blocked_loop_is_busy_and_its_socket_kept() -> None:
     async with fault_case(SLOW) as case:
         batch = await case.watcher.submit(1, model=MODEL, steps=100)
-        await eventually(lambda: case.state.run and case.state.run.step > 1, "a step")
+        await eventually(lambda: step_of(case.state) > 1, "a step")
         case.since = len(case.watcher.states)
         sockets = case.count_requests("/ws")
         case.sim.faults.block_loop()

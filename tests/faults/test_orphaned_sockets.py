@@ -4,9 +4,9 @@ import time
 
 from comfytui.service.connection.watchdog import MAX_RENEWALS
 from comfytui.session.model import JobStatus, LinkKind
-from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
 from tests.faults.fault_case import MODEL, FaultCase, fault_case
+from tests.shown_run import running_id, stall_of, step_of
 from tests.sim.gate import Gate
 from tests.timings import FAST, timings
 from tests.waiting import eventually
@@ -19,16 +19,15 @@ FOREVER = 2_000
 async def running(case: FaultCase, steps: int) -> str:
     """Submit an image, and return its id once it runs."""
     batch = await case.watcher.submit(1, model=MODEL, steps=steps)
-    await eventually(lambda: case.state.run and case.state.run.step > 1, "a step")
+    await eventually(lambda: step_of(case.state) > 1, "a step")
     case.since = len(case.watcher.states)
     return batch.prompt_ids[0]
 
 
 async def stepping(case: FaultCase) -> None:
     """Wait for further steps."""
-    live = case.state.run
-    before = live.step if live else 0
-    await eventually(lambda: case.state.run and case.state.run.step > before, "more steps")
+    before = step_of(case.state)
+    await eventually(lambda: step_of(case.state) > before, "more steps")
 
 
 async def test_an_orphaned_socket_is_noticed_by_its_silence_and_renewed_once() -> None:
@@ -67,7 +66,7 @@ async def test_each_job_has_its_own_renewals() -> None:
         case.watcher.service.cancel(batch.prompt_ids[0])
         await eventually(lambda: case.sim.machine.interrupted, "the interrupt")
         await gate.let_steps(1)
-        await eventually(lambda: case.state.run and case.state.run.prompt_id == batch.prompt_ids[1], "the next run")
+        await eventually(lambda: running_id(case.state) == batch.prompt_ids[1], "the next run")
         used_up = sockets.hits
         await eventually(lambda: sockets.hits > used_up, "a renewal of its own")
 
@@ -75,7 +74,7 @@ async def test_each_job_has_its_own_renewals() -> None:
 async def test_an_orphaned_socket_is_noticed_by_what_ended_without_frames_though_the_memory_moves() -> None:
     async with fault_case(SLOW, timings=timings(FAST, session={"memory_still": 1e9})) as case:
         batch = await case.watcher.submit(2, model=MODEL, steps=50)
-        await eventually(lambda: case.state.run and case.state.run.step > 1, "a step")
+        await eventually(lambda: step_of(case.state) > 1, "a step")
         case.sim.sockets.orphan(case.client_id)
         await case.link_was(LinkKind.ORPHANED)
         assert case.ran == 1
@@ -116,7 +115,7 @@ async def test_a_stalled_server_is_reported_and_its_socket_renewed_at_most_twice
         gate.let_start()
         batch = await case.watcher.submit(1, model=MODEL, steps=20)
         await gate.let_steps(3)
-        await eventually(lambda: case.state.run and case.state.run.step == 3, "three steps")
+        await eventually(lambda: step_of(case.state) == 3, "three steps")
         case.since = len(case.watcher.states)
         sockets, polls = case.count_requests("/ws"), case.count_requests("/queue")
         await eventually(lambda: sockets.hits == 2, "two renewals")
@@ -127,7 +126,7 @@ async def test_a_stalled_server_is_reported_and_its_socket_renewed_at_most_twice
         await eventually(lambda: silent(case) > 4, "a long silence")
         assert case.kinds() <= {LinkKind.LIVE}
         assert sockets.hits == 2
-        stall = current_stall(case.state, time.monotonic())
+        stall = stall_of(case.state, time.monotonic())
         assert stall is not None
         assert not stall.memory_changing
         assert str(stall).endswith("no sign of work")
@@ -138,5 +137,5 @@ async def test_a_stalled_server_is_reported_and_its_socket_renewed_at_most_twice
 
 def silent(case: FaultCase) -> float:
     """Return the seconds without a step that the user is shown."""
-    stall = current_stall(case.state, time.monotonic())
+    stall = stall_of(case.state, time.monotonic())
     return stall.seconds if stall else 0.0

@@ -14,6 +14,7 @@ from comfytui.sim.server import SimServer
 from comfytui.timings import Timings
 from tests.faults.fault_case import MODEL, FaultCase
 from tests.faults.proxy import proxy_to
+from tests.shown_run import step_of
 from tests.timings import FAST, timings
 from tests.waiting import eventually
 from tests.watcher import small_batch, watching
@@ -134,6 +135,6 @@ async def test_the_link_recovers_by_itself_in_the_middle_of_a_batch() -> None:
         await case.watcher.until(batch, JobStatus.QUEUED, JobStatus.RUNNING)
         case.proxy.strip_upgrades(False)
         await case.watcher.live()
-        await eventually(lambda: case.state.run and case.state.run.step, "a step")
+        await eventually(lambda: step_of(case.state), "a step")
         jobs = await case.watcher.until(batch, SUCCEEDED, within=20)
         assert all(job.outputs for job in jobs)

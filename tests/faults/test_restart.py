@@ -17,6 +17,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.server import SimServer
 from tests.faults.fault_case import MODEL, FaultCase, fault_case
+from tests.shown_run import running_id, step_of
 from tests.sim.gate import Gate
 from tests.timings import FAST, timings
 from tests.waiting import eventually
@@ -49,7 +50,7 @@ async def second_of_four(case: FaultCase, steps: int = 12) -> Batch:
     batch = await case.watcher.submit(4, model=MODEL, steps=steps)
     first, second = batch.prompt_ids[:2]
     await eventually(lambda: case.state.jobs[first].status is SUCCEEDED, "the first")
-    await eventually(lambda: case.state.run and case.state.run.prompt_id == second and case.state.run.step, "a step")
+    await eventually(lambda: running_id(case.state) == second and step_of(case.state), "a step")
     return batch
 
 
@@ -93,7 +94,7 @@ async def test_only_the_requested_jobs_are_resent() -> None:
 async def test_a_job_that_ended_while_the_link_was_down_may_have_finished() -> None:
     async with fault_case(CONFIG) as case:
         batch = await case.watcher.submit(1, model=MODEL, steps=12)
-        await eventually(lambda: case.state.run and case.state.run.step, "a step")
+        await eventually(lambda: step_of(case.state), "a step")
         case.proxy.go_down()
         case.proxy.reset_connections()
         await case.all_ran(1)
@@ -108,7 +109,7 @@ async def test_jobs_that_another_client_clears_are_lost_and_can_be_resent() -> N
     async with fault_case(CONFIG, gate, timings(FAST, poll={"live_busy": 1e6}, session={"min_stall": 1e6})) as case:
         batch = await case.watcher.submit(3, model=MODEL)
         await gate.let_steps(1)
-        await eventually(lambda: case.state.run and case.state.run.step and case.state.queue_remaining == 3, "a step")
+        await eventually(lambda: step_of(case.state) and case.state.queue_remaining == 3, "a step")
         async with ComfyClient(Server.from_url(case.sim.url)) as other:
             await other.clear()
         gone = [JobStatus.RUNNING, LOST, LOST]
@@ -172,7 +173,7 @@ async def two_servers(other: SimConfig) -> AsyncIterator[tuple[FaultCase, SimSer
     """Start a batch on one server, then let the address lead to another server."""
     async with fault_case(CONFIG) as case, SimServer(other) as theirs:
         await case.watcher.submit(4, model=MODEL, steps=12)
-        await eventually(lambda: case.state.run and case.state.run.step, "a step")
+        await eventually(lambda: step_of(case.state), "a step")
         case.proxy.lead_to(theirs.url)
         case.proxy.reset_connections()
         await case.link_was(LinkKind.OTHER_SERVER)
@@ -203,8 +204,8 @@ async def test_the_first_server_is_followed_again_though_the_socket_to_the_other
         case.proxy.reset_connections(requests_only=True)
         await case.watcher.live()
         batch = await case.watcher.submit(1, model=MODEL, steps=30)
-        await eventually(lambda: case.state.run and case.state.run.prompt_id == batch.prompt_ids[0], "its run")
-        await eventually(lambda: case.state.run and case.state.run.step > 2, "its steps")
+        await eventually(lambda: running_id(case.state) == batch.prompt_ids[0], "its run")
+        await eventually(lambda: step_of(case.state) > 2, "its steps")
 
 
 async def test_the_other_server_can_be_accepted() -> None:

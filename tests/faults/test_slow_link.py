@@ -3,9 +3,9 @@
 import time
 
 from comfytui.session.model import JobStatus, LinkKind
-from comfytui.session.runs.stall import current_stall
 from comfytui.sim.config import SimConfig
 from tests.faults.fault_case import MODEL, FaultCase, fault_case
+from tests.shown_run import stall_of, step_of
 from tests.timings import FAST, timings
 from tests.waiting import eventually
 
@@ -28,7 +28,7 @@ async def test_ended_jobs_are_shown_as_ended_while_frames_are_late_and_previews_
         await watcher.until(first, JobStatus.SUCCEEDED)
         # Its frames are still in transit.
         assert case.state.link.lag_seconds
-        assert not any(current_stall(state, time.monotonic()) for state in watcher.states if state.link.lag_seconds)
+        assert not any(stall_of(state, time.monotonic()) for state in watcher.states if state.link.lag_seconds)
         await watcher.until(late, JobStatus.SUCCEEDED)
         assert case.kinds() <= {LinkKind.CONNECTING, LinkKind.LIVE}
         case.proxy.throttle(None)
@@ -42,10 +42,10 @@ async def test_a_link_that_keeps_up_causes_no_further_requests() -> None:
     unhurried = timings(FAST, session={"late_after": 10.0}, poll={"live_busy": 1e6})
     async with fault_case(QUICK, timings=unhurried) as case:
         batch = await case.watcher.submit(1, previews=True, model=MODEL, steps=40, width=256, height=256)
-        await eventually(lambda: case.state.run and case.state.run.step > 1, "its steps")
+        await eventually(lambda: step_of(case.state) > 1, "its steps")
         counts, queues = case.count_requests("/prompt"), case.count_requests("/queue")
-        steps = case.state.run.step if case.state.run else 0
-        await eventually(lambda: case.state.run is None or case.state.run.step > steps + 20, "more steps")
+        steps = step_of(case.state)
+        await eventually(lambda: not case.state.runs or step_of(case.state) > steps + 20, "more steps")
         assert not counts.hits
         assert not queues.hits
         await case.watcher.until(batch, JobStatus.SUCCEEDED)

@@ -17,6 +17,7 @@ from comfytui.ui.form.values import fetch_specs
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
 from comfytui.workflow.loading import load_workflow
+from tests.shown_run import step_of
 from tests.waiting import eventually
 from tests.watcher import LIVE_TIMEOUT, Watcher, small_batch, watching
 
@@ -96,7 +97,7 @@ async def test_a_pending_job_is_removed_and_a_running_one_interrupted(watcher: W
     await watcher.live()
     batch = await watcher.submit(2, model=model, steps=200)
     running, pending = await watcher.queued(batch)
-    await eventually(lambda: watcher.state.run and watcher.state.run.step >= 1, "a step", LIVE_TIMEOUT)
+    await eventually(lambda: step_of(watcher.state) >= 1, "a step", LIVE_TIMEOUT)
     assert await watcher.cancel(pending) == Cancelled(CancelOutcome.REMOVED)
     await eventually(lambda: watcher.state.jobs[pending].status is JobStatus.CANCELLED, "the removal", LIVE_TIMEOUT)
     watcher.service.cancel(running, force=True)
@@ -132,7 +133,7 @@ async def test_a_client_that_returns_with_the_same_id_finds_the_batch(server: Se
         batch = await before.submit(2, model=model, steps=12)
         await before.queued(batch)
         await eventually(
-            lambda: before.state.run or any(job.status.ended for job in before.jobs(batch)), "the start", LIVE_TIMEOUT
+            lambda: before.state.runs or any(job.status.ended for job in before.jobs(batch)), "the start", LIVE_TIMEOUT
         )
         client_id = next(iter(before.state.client_ids))
     async with watching(server, client_id) as after:

@@ -20,6 +20,7 @@ from comfytui.timings import SocketTimings
 from comfytui.ui.screens.login import authorization
 from tests.comfy.test_tls import OPENSSL, make_pem
 from tests.live.nginx import NGINX, Nginx, nginx_before
+from tests.shown_run import step_of
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
 
@@ -159,7 +160,7 @@ async def test_a_socket_that_nginx_closes_since_the_server_is_busy_recovers(sim:
         live(Server.from_url(nginx.url)) as watcher,
     ):
         batch = await watcher.submit(2, model=MODEL, steps=200)
-        await eventually(lambda: watcher.state.run and watcher.state.run.step > 2, "a step")
+        await eventually(lambda: step_of(watcher.state) > 2, "a step")
         sim.faults.block_loop()
         await eventually(lambda: watcher.state.link.kind is not LinkKind.LIVE, "the reset")
         sim.faults.unblock_loop()
@@ -175,7 +176,7 @@ async def test_a_restart_of_nginx_in_the_middle_of_a_batch(sim: SimServer, tmp_p
         live(Server.from_url(nginx.url)) as watcher,
     ):
         batch = await watcher.submit(3, model=MODEL, steps=100)
-        await eventually(lambda: watcher.state.run and watcher.state.run.step > 2, "a step")
+        await eventually(lambda: step_of(watcher.state) > 2, "a step")
         await nginx.stop()
         await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the reset")
         await nginx.start()

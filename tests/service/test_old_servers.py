@@ -20,6 +20,7 @@ from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
 from tests.service.test_outbox import OutboxHarness
 from tests.service.test_service import MODEL
+from tests.shown_run import step_of
 from tests.stub_servers import Handler, serving
 from tests.waiting import eventually
 from tests.watcher import Watcher, watching
@@ -41,7 +42,7 @@ async def long_batch(version: str, images: int = 1) -> AsyncIterator[tuple[SimSe
         await watcher.live()
         batch = await watcher.submit(images, model=MODEL, steps=10_000)
         prompt_ids = await watcher.queued(batch)
-        await eventually(lambda: watcher.state.run and watcher.state.run.step > 0, "a step")
+        await eventually(lambda: step_of(watcher.state) > 0, "a step")
         yield sim, watcher, prompt_ids
 
 
@@ -103,7 +104,7 @@ async def test_a_server_that_hides_its_capabilities_is_used_by_its_version(path:
         sim.faults.fail(status, path).text = "<!doctype html><title>Router</title>"
         async with watching(Server.from_url(sim.url)) as watcher:
             batch = await watcher.submit(1, model=MODEL, steps=10_000)
-            await eventually(lambda: watcher.state.run and watcher.state.run.step > 0, "a step")
+            await eventually(lambda: step_of(watcher.state) > 0, "a step")
             capabilities = watcher.state.capabilities
             assert capabilities is not None
             assert capabilities.targeted_interrupt

@@ -15,6 +15,7 @@ from comfytui.session.selectors import lost_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.fault_case import MODEL, FaultCase, fault_case
+from tests.shown_run import step_of
 from tests.sim.gate import Gate
 from tests.timings import FAST
 from tests.waiting import eventually
@@ -29,7 +30,7 @@ async def made_unseen(cell: FaultCase, gate: Gate, images: int, made: int, size:
     batch = await cell.watcher.submit(images, model=MODEL, steps=STEPS, width=size, height=size)
     await cell.watcher.queued(batch)
     await gate.let_steps(1)
-    await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
+    await eventually(lambda: step_of(cell.state), "a step")
     cell.proxy.go_down()
     cell.proxy.reset_connections()
     if made < images:
@@ -84,7 +85,7 @@ async def test_a_job_that_did_not_finish_is_not_found() -> None:
         earlier = await cell.watcher.submit(2, model=MODEL)
         await cell.watcher.until(earlier, JobStatus.SUCCEEDED)
         batch = await cell.watcher.submit(1, model=MODEL, steps=400)
-        await eventually(lambda: cell.state.run and cell.state.run.step, "a step")
+        await eventually(lambda: step_of(cell.state), "a step")
         await cell.sim.restart()
         await cell.watcher.until(batch, within=20)
         await cell.watcher.live()
@@ -99,7 +100,7 @@ async def test_a_found_job_stays_finished_in_the_next_session(tmp_path: Path) ->
         async with watching(Server.from_url(sim.url), folder=tmp_path, timings=FAST) as first:
             batch = await first.submit(1, model=MODEL, steps=STEPS)
             await gate.let_steps(1)
-            await eventually(lambda: first.state.run and first.state.run.step, "a step")
+            await eventually(lambda: step_of(first.state), "a step")
         await gate.let_all()
         await eventually(lambda: sim.queue.history, "the end")
         await sim.restart()

@@ -19,6 +19,7 @@ from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
+from tests.shown_run import step_of
 from tests.timings import timings
 from tests.waiting import eventually
 from tests.watcher import Watcher, small_batch, watching
@@ -80,7 +81,7 @@ async def test_a_dropped_connection_heals_and_the_batch_continues() -> None:
     async with SimServer(SLOW) as sim, proxy_to(sim.url) as proxy, watching(Server.from_url(proxy.url)) as watcher:
         await watcher.live()
         batch = await watcher.submit(2, model=MODEL, steps=20)
-        await eventually(lambda: watcher.state.run and watcher.state.run.step > 2, "a step")
+        await eventually(lambda: step_of(watcher.state) > 2, "a step")
         proxy.reset_connections()
         await eventually(lambda: LinkKind.OFFLINE in watcher.kinds(), "the reset")
         jobs = await watcher.until(batch)

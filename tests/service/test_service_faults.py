@@ -21,6 +21,7 @@ from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
 from tests.service.test_other_server import mismatch, two_servers
 from tests.service.test_service import MODEL, QUICK, ids
+from tests.shown_run import step_of
 from tests.timings import timings
 from tests.waiting import eventually
 from tests.watcher import Watcher, small_batch, watching
@@ -180,7 +181,7 @@ async def test_jobs_that_a_restarted_server_lacks_are_lost_within_seconds() -> N
         async with watching(Server.from_url(sim.url)) as watcher:
             await watcher.live()
             batch = await watcher.submit(2, model=MODEL, steps=1_000)
-            await eventually(lambda: watcher.state.run and watcher.state.run.step, "a step")
+            await eventually(lambda: step_of(watcher.state), "a step")
             await sim.__aexit__(None, None, None)
             async with SimServer(slow, port=port):
                 jobs = await watcher.until(batch, within=30)

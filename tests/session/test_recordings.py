@@ -75,7 +75,7 @@ def test_final_state(name: str) -> None:
     assert tuple(job.status for job in state.jobs.values()) == end.statuses
     assert tuple(output.filename for job in state.jobs.values() for output in job.outputs) == end.files
     assert progress_line(progress_of(state, state.batches[BATCH], recording.end)) == end.line
-    assert state.run is None
+    assert not state.runs
     assert awaiting_history(state) == ()
     assert state.link.kind is LinkKind.OFFLINE
     assert state.queue_remaining == (1 if name in UNFINISHED else 0)
@@ -86,7 +86,7 @@ def test_final_state(name: str) -> None:
 def test_other_clients_jobs_never_become_mine(name: str) -> None:
     recording = load_recording(name)
     for _, state in states_after(recording.fresh(), recording.events):
-        assert state.run is None
+        assert not state.runs
         assert not state.batches
         assert not any(job.mine for job in state.jobs.values())
     assert {job.status for job in apply_events(recording.fresh(), recording.events).jobs.values()} == {S.SUCCEEDED}

@@ -54,6 +54,7 @@ from tests.session.builders import (
     start_frames,
     step_frames,
 )
+from tests.shown_run import running_id
 
 S = JobStatus
 
@@ -91,11 +92,11 @@ def test_an_end_is_final(status: JobStatus) -> None:
     session.do(Executed("a1", SAVER, SAVER, (Output("image.png"),)), ENDS[status])
     job = session.state.jobs["a1"]
     assert job.status is status
-    assert session.state.run is None
+    assert not session.state.runs
     for late in LATE:
         session.do(late)
         assert session.state.jobs["a1"] is job, late
-        assert session.state.run is None
+        assert not session.state.runs
 
 
 def test_a_lost_job_that_is_cancelled_was_dismissed() -> None:
@@ -203,7 +204,7 @@ def test_an_unstated_end_is_left_to_the_history() -> None:
         HistorySnapshot((FinishedPrompt(queued_prompt("a1"), "success", (Output("a.png"),), seconds=4.0),), ("a1",))
     )
     assert session.status("a1") is S.SUCCEEDED
-    assert session.state.run is None
+    assert not session.state.runs
     assert session.state.jobs["a1"].outputs == (Output("a.png"),)
 
 
@@ -248,12 +249,11 @@ def test_the_next_run_shows_that_the_one_before_it_ended() -> None:
     session.plan("a", 2)
     session.do(*start_frames("a1"), *step_frames("a1", 4), *start_frames("a2"))
     assert awaiting_history(session.state) == ("a1",)
-    assert session.state.run is not None
-    assert session.state.run.prompt_id == "a2"
+    assert running_id(session.state) == "a2"
     assert session.line() == "Image 2 of 2 - loading model"
     session.do(*step_frames("a1", 4), ExecutionSuccess("a1"))
     assert session.status("a1") is S.SUCCEEDED
-    assert session.state.run.prompt_id == "a2"
+    assert running_id(session.state) == "a2"
 
 
 def test_a_run_of_cached_nodes_only_is_cached() -> None:
@@ -352,10 +352,10 @@ def test_a_lost_job_that_shows_up_again_runs_on() -> None:
         for _ in range(2):
             poll_queue(session)
             session.do(HistorySnapshot((), ("a1",)))
-        assert (session.status("a1"), session.state.run) == (S.LOST, None)
+        assert (session.status("a1"), dict(session.state.runs)) == (S.LOST, {})
         session.do(evidence)
         assert session.status("a1") is S.RUNNING
-        assert session.state.run is not None
+        assert set(session.state.runs) == {"a1"}
         assert session.state.jobs["a1"].ended is None
 
 

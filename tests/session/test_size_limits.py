@@ -102,5 +102,5 @@ def test_cached_nodes_are_limited() -> None:
     session.do(ExecutionStart(prompt, 1))
     for frame in range(4):
         session.do(ExecutionCached(prompt, tuple(f"{frame}-{n}" for n in range(8_000))))
-    assert session.state.run
-    assert len(session.state.run.cached_nodes) < 20_000
+    (run,) = session.state.runs.values()
+    assert len(run.cached_nodes) < 20_000

@@ -100,9 +100,9 @@ def test_bars_of_all_batches_only_grow() -> None:
         image = 0.0
         for event in run_frames(prompt_id):
             session.do(event)
-            if session.state.run:
-                assert image <= session.state.run.fraction <= 1
-                image = session.state.run.fraction
+            if run := session.state.runs.get(prompt_id):
+                assert image <= run.fraction <= 1
+                image = run.fraction
             for batch, before in grown.items():
                 grown[batch] = batch_progress(session, batch).batch_fraction
                 assert grown[batch] >= before

@@ -8,6 +8,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.widgets.now_panel import NowPanel
 from comfytui.workflow.graph import Workflow, workflow_of
+from tests.shown_run import step_of
 from tests.sim.graphs import text_to_image
 from tests.ui.screen import Screen, screen
 from tests.watcher import watching
@@ -29,8 +30,7 @@ def image_in_now(it: Screen) -> bool:
 
 def steps_of(it: Screen) -> float:
     assert it.app.service is not None
-    live = it.app.service.state.run
-    return live.step if live else 0
+    return step_of(it.app.service.state)
 
 
 async def test_a_preview_comes_through_the_service_for_the_job_that_runs() -> None:

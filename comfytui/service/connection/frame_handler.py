@@ -17,7 +17,7 @@ from comfytui.service.connection.watchdog import Watchdog
 from comfytui.session.events import SessionEvent
 from comfytui.session.jobs.execution import EndFrame, RunFrame
 from comfytui.session.model import LinkKind
-from comfytui.session.state import SessionState
+from comfytui.session.state import SessionState, only_run, shown_run
 
 
 class FrameHandler:
@@ -26,7 +26,7 @@ class FrameHandler:
     Args:
         state: Returns the session's state.
         apply: Receives the frames.
-        show_preview: Receives the prompt id and the image of each preview of the running prompt.
+        show_preview: Receives the prompt id and the image of each preview of the run that is shown.
         early_frames: Holds the frames back that do not count yet.
         watchdog: Notified of every frame, also of those that are held back.
         poller: Polls the queue and the history.
@@ -59,7 +59,7 @@ class FrameHandler:
         if isinstance(frame, PreviewImage):
             self._handle_preview(client_id, frame)
             return
-        self._watchdog.message_received(of_run=is_run_frame(frame))
+        self._watchdog.message_received(client_id, of_run=is_run_frame(frame))
         if not self._early_frames.hold(client_id, frame):
             self._apply(frame)
             if isinstance(frame, Status) and counts_arrivals:
@@ -69,9 +69,11 @@ class FrameHandler:
             self._poller.request()
 
     def _handle_preview(self, client_id: str, frame: PreviewImage) -> None:
-        self._watchdog.message_received(of_run=True)
-        run = self._state().run
-        if run and frame.prompt_id in {None, run.prompt_id} and not self._early_frames.hold(client_id, frame):
+        self._watchdog.message_received(client_id, of_run=True)
+        state = self._state()
+        run = only_run(state) if frame.prompt_id is None else state.runs.get(frame.prompt_id)
+        # Others are not shown, and a preview is large.
+        if run and run is shown_run(state) and not self._early_frames.hold(client_id, frame):
             self._show_preview(run.prompt_id, frame.image)
 
 

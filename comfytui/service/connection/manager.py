@@ -239,7 +239,7 @@ class ConnectionManager:
             case PingTimedOut(silent_seconds=silent):
                 self._apply(SocketSilent(orphaned=False, reason=BUSY_REASON, silent=silent))
             case PingRestored():
-                self._watchdog.message_received(of_run=False)
+                self._watchdog.message_received(client_id, of_run=False)
             case Lag(seconds=seconds):
                 self._update_lag(client_id, seconds)
             case frame:

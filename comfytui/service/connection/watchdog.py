@@ -1,5 +1,6 @@
 """Detects a run whose frames do not arrive, and renews the sockets if the server has lost track of them."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
@@ -7,7 +8,7 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.session.events import SessionEvent, SocketRecovered, SocketSilent
 from comfytui.session.model import LinkKind
 from comfytui.session.runs.stall import stall_since
-from comfytui.session.state import SessionState
+from comfytui.session.state import Run, SessionState
 from comfytui.timings import DEFAULT, PollTimings
 
 MAX_RENEWALS = 2
@@ -42,43 +43,49 @@ class Watchdog:
         self._apply = apply
         self._poll = poll
         self._renew = renew
-        self._last_run_frame = self._clock.monotonic()
-        self._renewals = 0
-        self._renewed_for: str | None = None
+        self._opened_at = self._clock.monotonic()
+        self._last_run_frame: dict[str, float] = {}  # by client id: each has a socket of its own
+        self._renewals: Counter[str] = Counter()  # by prompt id
 
-    def message_received(self, *, of_run: bool) -> None:
-        """Note that a socket received something; only frames of a run prove that frames of runs arrive."""
+    def message_received(self, client_id: str, *, of_run: bool) -> None:
+        """Note that a client's socket received something; only frames of a run prove that frames of runs arrive."""
         if of_run:
-            self._last_run_frame = self._clock.monotonic()
-            self._renewals = 0
+            self._last_run_frame[client_id] = self._clock.monotonic()
+            self._renewals.clear()
         if self._state().link.kind is LinkKind.BUSY or (of_run and self._state().link.kind is LinkKind.ORPHANED):
             self._apply(SocketRecovered())
 
     def socket_opened(self) -> None:
         """Measure the silence of a socket that opened from now on."""
-        self._last_run_frame = self._clock.monotonic()
+        self._opened_at = self._clock.monotonic()
 
     async def run(self) -> None:
         """Check forever."""
         while True:
             await self._clock.sleep(self._timings.watchdog_interval)
-            if self._is_overdue():
-                await self._diagnose()
+            if (run := self._overdue_run()) is not None:
+                await self._diagnose(run)
 
-    def _is_overdue(self) -> bool:
-        state = self._state()
-        if state.run and state.run.prompt_id != self._renewed_for:
-            self._renewed_for, self._renewals = state.run.prompt_id, 0
-        given_up = self._renewals >= MAX_RENEWALS
+    def _overdue_run(self) -> Run | None:
+        """Return a run whose client has received no frame of any run for too long, and may get new sockets."""
+        state, now = self._state(), self._clock.monotonic()
         # Frames that are late are on their way.
-        in_time = state.link.kind is LinkKind.LIVE and not state.link.lag_seconds
-        return (
-            not given_up and in_time and stall_since(state, self._last_run_frame, self._clock.monotonic()) is not None
-        )
+        if state.link.kind is not LinkKind.LIVE or state.link.lag_seconds:
+            return None
+        for run in state.runs.values():
+            last_frame = self._last_frame(state.jobs[run.prompt_id].owner)
+            if self._renewals[run.prompt_id] < MAX_RENEWALS and stall_since(state, run, last_frame, now):
+                return run
+        return None
 
-    async def _diagnose(self) -> None:
+    def _last_frame(self, client_id: str | None) -> float:
+        """Return when a client last received a frame of any run, or a socket opened."""
+        return max(self._last_run_frame.get(client_id or "", 0.0), self._opened_at)
+
+    async def _diagnose(self, run: Run) -> None:
         """Poll before a silent socket is called orphaned: a server that loads a model is silent, too."""
-        run_before, last_run_frame, began = self._state().run, self._last_run_frame, self._clock.monotonic()
+        owner, began = self._state().jobs[run.prompt_id].owner, self._clock.monotonic()
+        last_frame = self._last_frame(owner)
         try:
             await self._poll()
         except ComfyError:
@@ -87,13 +94,13 @@ class Watchdog:
         # What was held up together with the answer is on its way.
         await self._clock.sleep(self._timings.watchdog_interval)
         state = self._state()
-        if self._last_run_frame != last_run_frame or run_before is None or state.link.kind is not LinkKind.LIVE:
+        if self._last_frame(owner) != last_frame or state.link.kind is not LinkKind.LIVE:
             return
-        went_on = state.run is None or state.run.prompt_id != run_before.prompt_id
-        silence = stall_since(state, last_run_frame, self._clock.monotonic())
+        went_on = run.prompt_id not in state.runs or state.jobs[run.prompt_id].left_queue
+        silence = None if went_on else stall_since(state, run, last_frame, self._clock.monotonic())
         if went_on or (silence is not None and not silence.memory_changing):
             self._apply(SocketSilent(orphaned=True, reason=ORPHANED_REASON))
-            self._renewals += 1
+            self._renewals = Counter({key: self._renewals[key] + 1 for key in (run.prompt_id, *state.runs)})
             self._renew()
         # A huge queue is not read without a break while a model loads.
         await self._clock.sleep(self._timings.rest_factor * duration)

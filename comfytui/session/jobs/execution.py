@@ -18,7 +18,7 @@ from comfytui.comfy.protocol.events import (
 from comfytui.session.jobs.transitions import finish_job, start_job, upsert
 from comfytui.session.model import Failure, Job, JobStatus, Presence, Stamp
 from comfytui.session.runs.run import enter_node, finish_node, mark_cached, record_step
-from comfytui.session.state import Run, SessionState
+from comfytui.session.state import Run, SessionState, only_run, with_run
 
 OUTPUTS_KEPT = 10_000
 """Files kept per job."""
@@ -33,10 +33,9 @@ EndFrame = ExecutionSuccess | ExecutionError | ExecutionInterrupted
 
 def reduce_run_frame(state: SessionState, event: RunFrame, at: Stamp) -> SessionState:
     """Return the state after a frame of a running prompt."""
-    # Servers of 2023 send steps without an id, to the client that submitted.
-    prompt_id = event.prompt_id or (state.run.prompt_id if state.run and isinstance(event, Progress) else None)
-    job = _mine(state, prompt_id)
-    if job is None or (job.left_queue and state.run and state.run.prompt_id != job.prompt_id):
+    job = _mine(state, event.prompt_id or _implied_id(state, event))
+    # A frame of a job that ended unseen is late, and does not start it.
+    if job is None or (job.left_queue and state.runs and job.prompt_id not in state.runs):
         return state
     if isinstance(event, Executing) and event.node is None:
         return upsert(state, [replace(job, presence=Presence.LEFT_QUEUE)]) if not job.left_queue else state
@@ -47,7 +46,7 @@ def reduce_run_frame(state: SessionState, event: RunFrame, at: Stamp) -> Session
     if isinstance(event, Executed):
         state = upsert(state, [_add_results(state.jobs[job.prompt_id], event)])
     followed = _follow(run, job, event, at, state.timings.min_stall)
-    return state if followed is run else replace(state, run=followed)
+    return state if followed is run else with_run(state, followed)
 
 
 def reduce_end_frame(state: SessionState, event: EndFrame, at: Stamp) -> SessionState:
@@ -69,6 +68,15 @@ def reduce_end_frame(state: SessionState, event: EndFrame, at: Stamp) -> Session
 def failure_of(error: ExecutionError) -> Failure:
     """Return the failure that a node's error describes."""
     return Failure(error.exception_message, error.node_id, error.node_type, error.exception_type, error.traceback)
+
+
+def _implied_id(state: SessionState, event: RunFrame) -> str | None:
+    """Return which prompt a frame without an id is about: servers of 2023 send steps so, to the client that submitted.
+
+    Other frames without an id are greetings after a reconnect, which may be about any client's prompt.
+    """
+    run = only_run(state) if isinstance(event, Progress) else None
+    return run.prompt_id if run else None
 
 
 def _mine(state: SessionState, prompt_id: str | None) -> Job | None:

@@ -9,6 +9,9 @@ from math import inf
 from comfytui.session.jobs.sizes import results_size, traceback_size
 from comfytui.session.model import Job, JobStatus, Presence, WorkloadKey, workload_key_of
 
+Span = tuple[float, float]
+"""Begin and end, in wall seconds."""
+
 _QUEUED = frozenset({JobStatus.QUEUED, JobStatus.RUNNING})
 _RANK = {JobStatus.RUNNING: 0, JobStatus.QUEUED: 1, JobStatus.SUBMITTING: 2}
 
@@ -21,11 +24,13 @@ class BatchCounts:
     next: str | None = None
     """The job that runs or will run first."""
     seconds: float = 0.0
-    """Time run by all jobs together."""
+    """Time in which at least one of those ran that have ended."""
     ended: float | None = None
     """When the last of them ended, in wall seconds."""
     left_queue: int = 0
     """Jobs that left the queue, and whose end is yet to be read."""
+    spans: tuple[Span, ...] = field(default=(), compare=False, repr=False)
+    """When at least one of those ran that have ended, the latest span first."""
 
     def of(self, *statuses: JobStatus) -> int:
         """Return how many jobs have one of these statuses."""
@@ -165,13 +170,26 @@ def run_order(job: Job) -> tuple[int, bool, float, int]:
 
 def _count_jobs(jobs: list[Job]) -> BatchCounts:
     waiting = [job for job in jobs if not job.status.ended]
+    spans = tuple(_run_spans(jobs))
     return BatchCounts(
         counts=Counter(job.status for job in jobs),
         next=min(waiting, key=run_order).prompt_id if waiting else None,
-        seconds=sum(job.seconds or 0.0 for job in jobs),
+        seconds=sum(end - start for start, end in spans),
         ended=max((job.ended for job in jobs if job.ended is not None), default=None),
         left_queue=sum(job.left_queue for job in waiting),
+        spans=spans,
     )
+
+
+def _run_spans(jobs: Iterable[Job]) -> Iterator[Span]:
+    """Yield when at least one of these jobs ran, without overlaps, the latest span first."""
+    ended = [(job.ended, job.seconds) for job in jobs if job.ended is not None and job.seconds]
+    earliest = inf
+    for end, seconds in sorted(ended, reverse=True):
+        start = end - seconds
+        if start < earliest:
+            yield start, min(end, earliest)
+            earliest = start
 
 
 def indexed(jobs: Mapping[str, Job]) -> Jobs:

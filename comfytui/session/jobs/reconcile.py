@@ -18,7 +18,7 @@ from comfytui.session.model import (
     workload_key_of,
 )
 from comfytui.session.runs.timing import infer_start
-from comfytui.session.state import SessionState
+from comfytui.session.state import MAX_RUNS, SessionState, with_run, without_runs
 
 MISSED_POLLS_UNTIL_LOST = 2
 """Polls of queue and history in a row that miss a job before it counts as lost.
@@ -38,10 +38,10 @@ def reduce_queue_snapshot(state: SessionState, event: QueueSnapshot, at: Stamp) 
     new = [(prompt, status) for prompt, status in queued.values() if _is_new(state, prompt)]
     state = upsert(state, [*known, *(_missing_from_queue(state, job, event.requested_at, at) for job in missing)])
     state = _add_new(state, [new_job(prompt, status, mine=_is_mine(state, prompt)) for prompt, status in new], at)
-    state = _follow_running(state, event, at)
-    if (state.queue_remaining, state.unobserved_since) == (len(queued), None):
-        return state
-    return replace(state, queue_remaining=len(queued), unobserved_since=None)
+    workers = min(max(state.workers, len(event.running)), MAX_RUNS)
+    if (state.queue_remaining, state.unobserved_since, state.workers) != (len(queued), None, workers):
+        state = replace(state, queue_remaining=len(queued), unobserved_since=None, workers=workers)
+    return _follow_running(state, event, at)
 
 
 def reduce_history_snapshot(state: SessionState, event: HistorySnapshot, at: Stamp) -> SessionState:
@@ -62,9 +62,7 @@ def reduce_history_snapshot(state: SessionState, event: HistorySnapshot, at: Sta
         for entry in new
     ]
     state = _add_new(state, ended_jobs, at)
-    job = state.jobs.get(state.run.prompt_id) if state.run else None
-    if job and job.status.ended:
-        return replace(state, run=None)
+    state = without_runs(state, {key for key in state.runs if state.jobs[key].status.ended})
     return state if event.requested_ids else infer_start(state, at)
 
 
@@ -139,22 +137,21 @@ def _add_new(state: SessionState, jobs: list[Job], at: Stamp) -> SessionState:
 
 
 def _follow_running(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:
-    """Return the state with a run of the job of mine that the queue shows as running."""
-    ids = [prompt.prompt_id for prompt in event.running]
-    if state.run and (state.run.prompt_id in ids or _confirmed_since(state, state.run.prompt_id, event.requested_at)):
+    """Return the state with a run of each job of mine that the queue shows as running."""
+    running = {prompt.prompt_id: prompt for prompt in event.running[:MAX_RUNS]}
+    # A run that started since the queue was requested may have taken the place of what runs there.
+    if any(key not in running and _confirmed_since(state.jobs[key], event.requested_at) for key in state.runs):
         return state
-    jobs = (state.jobs.get(key) for key in ids)
-    job = next((job for job in jobs if job and job.mine and job.status is JobStatus.RUNNING), None)
-    if job is None:
-        return state
-    state, run = start_job(state, job, at, started_ms=None, seen_from_start=False)
-    created = next(prompt.created for prompt in event.running if prompt.prompt_id == job.prompt_id)
-    return replace(state, run=replace(run, created=created)) if run.created != created else state
+    for key in [key for key in running if key not in state.runs]:
+        job = state.jobs.get(key)
+        if job and job.mine and job.status is JobStatus.RUNNING:
+            state, run = start_job(state, job, at, started_ms=None, seen_from_start=False)
+            state = with_run(state, replace(run, created=running[key].created))
+    return state
 
 
-def _confirmed_since(state: SessionState, prompt_id: str, requested_at: float) -> bool:
-    job = state.jobs.get(prompt_id)
-    return job is not None and job.last_confirmed is not None and job.last_confirmed >= requested_at
+def _confirmed_since(job: Job, requested_at: float) -> bool:
+    return job.last_confirmed is not None and job.last_confirmed >= requested_at
 
 
 def _with_history(job: Job, entry: FinishedPrompt, at: Stamp) -> Job:

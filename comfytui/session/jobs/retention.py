@@ -47,9 +47,10 @@ def drop_excess_parameters(state: SessionState, jobs: list[Job]) -> list[Job]:
 
 def excess_ids(state: SessionState, new: Iterable[Job]) -> Set[str]:
     """Return the ids of the oldest jobs, `new` ones included, that were not submitted here and left the queue."""
-    running = state.run.prompt_id if state.run else ""
     jobs = {**state.jobs, **{job.prompt_id: job for job in new}}
-    removable = [job for job in jobs.values() if (job.status.ended or job.left_queue) and job.prompt_id != running]
+    removable = [
+        job for job in jobs.values() if (job.status.ended or job.left_queue) and job.prompt_id not in state.runs
+    ]
     mine = [job for job in removable if job.mine and not is_submitted_here(state, job)]
     others = [job for job in removable if not job.mine]
     return {*_beyond_limits(mine, ADOPTED_KEPT), *_beyond_limits(others, OTHERS_KEPT)}

@@ -19,7 +19,7 @@ from comfytui.session.model import (
     workload_key_of,
 )
 from comfytui.session.runs.run import start_run
-from comfytui.session.state import Run, SessionState
+from comfytui.session.state import Run, SessionState, active_runs, with_run, without_runs
 
 RESULTS_SIZE = 48 * 2**20
 """Bytes of the results of all jobs of a session: 100,000 images."""
@@ -78,10 +78,11 @@ def rekey(state: SessionState, old: str, job: Job) -> SessionState:
     if batch is not None:
         prompts = tuple(job.prompt_id if prompt == old else prompt for prompt in batch.prompt_ids)
         batches = MappingProxyType({**batches, batch.id: replace(batch, prompt_ids=prompts)})
-    run = state.run
-    if run is not None and run.prompt_id == old:
-        run = replace(run, prompt_id=job.prompt_id)
-    return replace(state, jobs=indexed(state.jobs).with_replaced(old, job), batches=batches, run=run)
+    runs = state.runs
+    if old in runs:
+        renamed = (replace(run, prompt_id=job.prompt_id) if key == old else run for key, run in runs.items())
+        runs = MappingProxyType({run.prompt_id: run for run in renamed})
+    return replace(state, jobs=indexed(state.jobs).with_replaced(old, job), batches=batches, runs=runs)
 
 
 def start_job(
@@ -89,40 +90,38 @@ def start_job(
 ) -> tuple[SessionState, Run]:
     """Return the state in which a job of mine runs, and its run.
 
-    The end of a run that it replaces is to be read from the history.
+    On a server that runs one prompt at a time, it shows that the others have ended: how is to be read from the history.
     """
     jobs = []
     if job.status is not JobStatus.RUNNING or job.left_queue:
         jobs.append(
             replace(without_missed_polls(job), status=JobStatus.RUNNING, last_confirmed=at.monotonic, ended=None)
         )
-    run = state.run if state.run and state.run.prompt_id == job.prompt_id else None
-    if run is None and (overtaken := _overtaken_job(state)) is not None:
-        jobs.append(overtaken)
+    run = state.runs.get(job.prompt_id)
+    if run is None and state.workers == 1:
+        jobs += _overtaken_jobs(state)
     # A poll may show a run before its first frame arrives; it was seen from its start all the same.
     if run is None or (seen_from_start and not run.seen_from_start and not run.fraction):
-        run = start_run(job, at.monotonic, seen_from_start=seen_from_start, started_ms=started_ms)
-        state = replace(state, run=run)
+        run = start_run(job, at, seen_from_start=seen_from_start, started_ms=started_ms)
+        state = with_run(state, run)
     return upsert(state, jobs), run
 
 
-def _overtaken_job(state: SessionState) -> Job | None:
-    """Return the job that ran until now as one that left the queue; None if it ended or is known to have left."""
-    job = state.jobs.get(state.run.prompt_id) if state.run else None
-    return replace(job, presence=Presence.LEFT_QUEUE) if job and not job.status.ended and not job.left_queue else None
+def _overtaken_jobs(state: SessionState) -> list[Job]:
+    """Return the jobs that ran until now as jobs that left the queue. Should they run on, the next poll shows it."""
+    return [replace(state.jobs[run.prompt_id], presence=Presence.LEFT_QUEUE) for run in active_runs(state)]
 
 
 def end_job(state: SessionState, job: Job) -> SessionState:
     """Return the state with a job that ended, and without its run."""
-    state = upsert(state, [job])
-    return replace(state, run=None) if state.run and state.run.prompt_id == job.prompt_id else state
+    return without_runs(upsert(state, [job]), {job.prompt_id})
 
 
 def finish_job(
     state: SessionState, job: Job, status: JobStatus, at: Stamp, *, ended_ms: int | None, failure: Failure | None = None
 ) -> SessionState:
     """Return the state with a job that ended as a frame states; its run is measured if it was seen from its start."""
-    run = state.run if state.run and state.run.prompt_id == job.prompt_id else None
+    run = state.runs.get(job.prompt_id)
     if status is JobStatus.SUCCEEDED and run and run.seen_from_start:
         if ran_from_cache(run.cached_nodes, job.classes, job.outputs):
             status = JobStatus.CACHED
@@ -161,6 +160,8 @@ def _run_seconds(run: Run | None, at: Stamp, ended_ms: int | None) -> float | No
 def _add_run_times(
     run_times: Mapping[WorkloadKey, RunTimes], job: Job, run: Run, end: float
 ) -> Mapping[WorkloadKey, RunTimes]:
+    # Prompts that run at the same time may share the hardware. Each is measured as it went beside the others: the next
+    # ones will run beside as many, so that an estimate only has to divide them among the workers.
     key = workload_key_of(job)
     first = end if run.first_step_at is None else run.first_step_at
     last = end if run.last_step_at is None else run.last_step_at

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from math import exp, isfinite
 
-from comfytui.session.model import Job, Phase
+from comfytui.session.model import Job, Phase, Stamp
 from comfytui.session.runs.phases import DEFAULT_STEPS, NODE_WEIGHT, is_sampler, phase_of
 from comfytui.session.state import Run
 from comfytui.timings import DEFAULT
@@ -25,18 +25,19 @@ STALL_STEPS = 5
 """Recent step times that may pass without a step before that counts as a stall."""
 
 
-def start_run(job: Job, at: float, *, seen_from_start: bool, started_ms: int | None = None) -> Run:
-    """Return a run that starts at monotonic second `at`, or, unless `seen_from_start`, is first seen then."""
+def start_run(job: Job, at: Stamp, *, seen_from_start: bool, started_ms: int | None = None) -> Run:
+    """Return a run that starts at `at`, or, unless `seen_from_start`, is first seen then."""
     left = sum(_node_weight(job, node) for node in job.classes)
     phase = Phase.STARTING if seen_from_start else Phase.WORKING
     return Run(
         job.prompt_id,
-        at,
+        at.monotonic,
         seen_from_start,
         started_ms,
         phase=phase,
         weight_left=left,
-        started=at if seen_from_start else None,
+        started=at.monotonic if seen_from_start else None,
+        clock_offset=at.wall - at.monotonic,
     )
 
 

@@ -24,13 +24,12 @@ class Stall:
         return f"no step for {self.seconds:.0f} s: {what}"
 
 
-def stall_since(state: SessionState, last: float, now: float) -> Stall | None:
-    """Return the stall of the run at monotonic second `now`, given when it last brought something; None if it has none.
+def stall_since(state: SessionState, run: Run, last: float, now: float) -> Stall | None:
+    """Return the stall of a run at monotonic second `now`, given when it last brought something; None if it has none.
 
     Frames of a run whose client id another comfytui holds do not arrive here at all, so that it has none.
     """
-    run = state.run
-    if run is None or state.jobs[run.prompt_id].owner in state.held_elsewhere:
+    if state.jobs[run.prompt_id].owner in state.held_elsewhere:
         return None
     if (seconds := now - max(last, run.first_seen)) <= stall_timeout(state, run):
         return None
@@ -47,13 +46,11 @@ def stall_timeout(state: SessionState, run: Run) -> float:
     return stall_threshold(step, state.timings.min_stall)
 
 
-def current_stall(state: SessionState, now: float) -> Stall | None:
-    """Return the stall to show: since the last step, or since the run began; None while frames are late."""
-    if state.link.lag_seconds:
+def current_stall(state: SessionState, run: Run | None, now: float) -> Stall | None:
+    """Return the stall of a run to show: since its last step, or since it began; None while frames are late."""
+    if run is None or state.link.lag_seconds:
         return None
-    run = state.run
-    last = (run.last_step_at if run.last_step_at is not None else run.first_seen) if run else 0.0
-    return stall_since(state, last, now)
+    return stall_since(state, run, run.first_seen if run.last_step_at is None else run.last_step_at, now)
 
 
 def memory_changed(before: SystemStats | None, after: SystemStats) -> bool:

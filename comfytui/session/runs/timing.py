@@ -1,11 +1,13 @@
 """Estimates how long an image and a batch still take, from measured runs; waiting in the queue does not count."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from heapq import heapreplace
 from itertools import islice
 
 from comfytui.session.jobs.index import indexed
 from comfytui.session.model import RAN, Job, JobStatus, RunTimes, Stamp, workload_key_of
-from comfytui.session.state import Run, SessionState
+from comfytui.session.state import Run, SessionState, active_runs, with_run
 
 SecondsRange = tuple[float, float]
 """The least and the greatest number of seconds."""
@@ -21,18 +23,37 @@ MAX_CLOCK_SKEW = 5.0
 
 
 def starts_in(state: SessionState, job: Job, now: float) -> SecondsRange | None:
-    """Return the seconds until a queued job starts: the measured times of all jobs ahead; None if one is unknown."""
+    """Return the seconds until a queued job starts, by the measured times of all jobs ahead; None if one is unknown."""
     jobs = indexed(state.jobs)
     position = jobs.queue_positions.get(job.prompt_id)
     if position is None or not 0 < position <= MAX_AHEAD:
         return None
-    low = high = 0.0
+    ahead: list[SecondsRange] = []
     for prompt_id in islice(jobs.queue_positions, position):
         seconds_range = _job_seconds(state, jobs[prompt_id], now)
         if seconds_range is None:
             return None
-        low, high = low + seconds_range[0], high + seconds_range[1]
-    return low, high
+        ahead.append(seconds_range)
+    low, high = zip(*ahead, strict=True)
+    return min(_workers_free_in(_workers(state), low)), min(_workers_free_in(_workers(state), high))
+
+
+def _workers(state: SessionState) -> int:
+    """Return how many prompts the server runs at once."""
+    return max(state.workers, len(active_runs(state)))
+
+
+def _workers_free_in(workers: int, jobs: Iterable[float]) -> list[float]:
+    """Return in how many seconds each worker is free, as a heap.
+
+    Args:
+        workers: How many there are.
+        jobs: The seconds of each job in the order of the queue: it is taken by the worker that is free first.
+    """
+    free_in = [0.0] * workers
+    for seconds in jobs:
+        heapreplace(free_in, free_in[0] + seconds)
+    return free_in
 
 
 def _job_seconds(state: SessionState, job: Job, now: float) -> SecondsRange | None:
@@ -41,8 +62,8 @@ def _job_seconds(state: SessionState, job: Job, now: float) -> SecondsRange | No
     It is unknown when a job of another client started: it may be at any point of its run.
     """
     key = workload_key_of(job)
-    if state.run and state.run.prompt_id == job.prompt_id:
-        return _run_left(state.run_times.get(key), state.run, now)
+    if run := state.runs.get(job.prompt_id):
+        return _run_left(state.run_times.get(key), run, now)
     seconds = None if key in state.run_times else indexed(state.jobs).run_seconds.get(key)
     image = _image_seconds(state.run_times.get(key)) if seconds is None else (seconds, seconds)
     return (0.0, image[1]) if image and job.status is JobStatus.RUNNING else image
@@ -57,18 +78,39 @@ def image_left(state: SessionState, job: Job, run: Run, now: float) -> float | N
     return left[0] if left else None
 
 
-def batch_left(state: SessionState, job: Job, run: Run | None, open_jobs: int, now: float) -> SecondsRange | None:
-    """Return the seconds until a batch is done, of which `job` is the next.
+def batch_left(state: SessionState, job: Job, runs: Sequence[Run], open_jobs: int, now: float) -> SecondsRange | None:
+    """Return the seconds until a batch is done, of which `job` is the next and `runs` go on.
 
     Least and greatest are equal once two images of the workload were measured.
     """
     times = state.run_times.get(workload_key_of(job))
-    image = _image_seconds(times or _times_from_steps(run))
-    if run is None or image is None:
-        return image and (open_jobs * image[0], open_jobs * image[1])
-    running = _run_left(times, run, now)
-    others = open_jobs - 1
-    return running and (running[0] + others * image[0], running[1] + others * image[1])
+    image = _image_seconds(times or (_times_from_steps(runs[0]) if runs else None))
+    if image is None:
+        return None
+    lefts = [_run_left(times, run, now) for run in runs]
+    if lefts and lefts[0] is None:
+        return None
+    # A run beside it that is not measured yet may be at any point.
+    known = [left or (0.0, image[1]) for left in lefts]
+    workers, waiting = _workers(state), max(open_jobs - len(runs), 0)
+    low = _workers_free_in(workers, (left[0] for left in known))
+    high = _workers_free_in(workers, (left[1] for left in known))
+    return _last_is_done_in(low, waiting, image[0]), _last_is_done_in(high, waiting, image[1])
+
+
+def _last_is_done_in(free_in: list[float], jobs: int, seconds: float) -> float:
+    """Return the seconds until the last of these jobs is done.
+
+    Args:
+        free_in: In how many seconds each worker is free, as a heap; it is changed.
+        jobs: How many jobs are still to start.
+        seconds: How long each of them takes.
+    """
+    # Each worker takes one in turn; only at the end does it matter which is free first.
+    rounds = max(jobs // len(free_in) - 1, 0)
+    for _ in range(jobs - rounds * len(free_in)):
+        heapreplace(free_in, free_in[0] + seconds)
+    return max(free_in) + rounds * seconds
 
 
 def _image_seconds(times: RunTimes | None) -> SecondsRange | None:
@@ -112,12 +154,14 @@ def _times_from_steps(run: Run | None) -> RunTimes | None:
 def infer_start(state: SessionState, at: Stamp) -> SessionState:
     """Return the state with the inferred start of the run, once the history was read; unchanged if it stays unknown.
 
-    A server runs its queue without a pause: a job starts when the one before it ends, or when it is accepted.
+    A server runs its queue without a pause: a job starts when the one before it ends, or when it is accepted. Where
+    several run, it is not known after which of them each started.
     """
-    run = state.run
-    job = state.jobs.get(run.prompt_id) if run else None
-    if run is None or job is None or run.started is not None or indexed(state.jobs).running_ids != {job.prompt_id}:
+    running = indexed(state.jobs).running_ids
+    run = state.runs.get(next(iter(running))) if len(running) == 1 else None
+    if run is None or run.started is not None:
         return state
+    job = state.jobs[run.prompt_id]
     accepted_at = run.created if run.created is not None else job.created
     if accepted_at is None:
         return state
@@ -125,7 +169,7 @@ def infer_start(state: SessionState, at: Stamp) -> SessionState:
     elapsed = at.wall - max([accepted_at, *ends])
     if not -MAX_CLOCK_SKEW <= elapsed <= _max_run_seconds(job, at) + MAX_CLOCK_SKEW:
         return state
-    return replace(state, run=replace(run, started=at.monotonic - max(elapsed, 0.0)))
+    return with_run(state, replace(run, started=at.monotonic - max(elapsed, 0.0)))
 
 
 def _max_run_seconds(job: Job, at: Stamp) -> float:

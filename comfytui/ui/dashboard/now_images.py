@@ -62,7 +62,7 @@ class NowImages:
         except ComfyError:
             return  # The queue shows that the job ended; its own screen tries again and shows the error.
         if self._context.screen.display:  # While the screen closes, the panel may be gone.
-            self._panel.show_finished(data, job)
+            self._panel.show_finished(data, job, self._context.state.runs)
 
     def toggle(self) -> None:
         """Switch images on or off; while they are off, batches are submitted without previews."""

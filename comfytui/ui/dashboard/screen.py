@@ -168,6 +168,8 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         ):
             self._shared.panel.show(state)
             self._shared.select_submitted()
+        elif state.runs is not painted.runs:
+            self._shared.panel.show_progress(state)
         self._pages.choose_first()
         self._images.show_newest()
         self._offer_keys()
@@ -178,7 +180,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
 
     def _update_clocks(self) -> None:
         state = self._shared.state
-        if state.run or state.link.kind is not LinkKind.LIVE:
+        if state.runs or state.link.kind is not LinkKind.LIVE:
             self._schedule_paint()
 
     @on(QueueList.Highlighted)

@@ -5,7 +5,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from comfytui.presentation.queue_rows import build_rows
+from comfytui.presentation.queue_rows import build_rows, update_running
 from comfytui.presentation.status_text import AS_LAST_SEEN
 from comfytui.session.model import Job, LinkKind
 from comfytui.session.state import SessionState
@@ -62,6 +62,11 @@ class QueuePanel(Vertical):
         self._show_heading()
         self.border_title = f"Queue {AS_LAST_SEEN}" if state.link.kind.away and state.jobs else "Queue"
         self.border_subtitle = f"{len(rows)} of {len(state.jobs)}" if self.filter_text else ""
+
+    def show_progress(self, state: SessionState) -> None:
+        """Show the progress of the running jobs of a newer state that has the same jobs."""
+        self._state = state
+        self.queue_list.set_rows(update_running(self.queue_list.rows, state))
 
     def _show_heading(self) -> None:
         heading = self.query_one(QueueHeading)

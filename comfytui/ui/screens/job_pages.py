@@ -61,7 +61,7 @@ def file_text(output: Output, folder: Path) -> str:
 
 def job_text(state: SessionState, job: Job) -> str:
     """Return the text about a job without outputs: its state, its text output and its failure."""
-    lines = [job_status_text(job, state.run), *job.text]
+    lines = [job_status_text(job, state.runs.get(job.prompt_id)), *job.text]
     if failure := job.failure:
         where = node_label(failure.node_type, failure.node_id)
         lines += ["", f"{where}: {failure.message}" if where else failure.message]

@@ -1,7 +1,7 @@
 """The *Now* panel: the status of the current batch, its progress bars, its latest image and its settings."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
@@ -14,7 +14,7 @@ from comfytui.session.model import Batch, Job, LinkKind, Phase
 from comfytui.session.progress import BatchProgress, Stage, progress_line, progress_of
 from comfytui.session.runs.stall import current_stall
 from comfytui.session.selectors import batch_number, current_batch, jobs_of, next_job
-from comfytui.session.state import SessionState
+from comfytui.session.state import SessionState, shown_run
 from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.widgets.progress_bar import BarStyle, ProgressBar
 from comfytui.ui.widgets.text import Line, Paragraph, SettingsLine
@@ -92,7 +92,7 @@ class NowPanel(Vertical):
         self._line("status").set_text(progress_line(progress))
         fresh = state.link.kind in {LinkKind.LIVE, LinkKind.POLLING}
         stale = not fresh and progress.stage is not Stage.ENDED
-        stall = None if stale or progress.unobserved else current_stall(state, time.monotonic())
+        stall = None if stale or progress.unobserved else current_stall(state, shown_run(state), time.monotonic())
         failure = _failure(state, batch) if progress.failed or progress.rejected else ""
         detail = AS_LAST_SEEN if stale else "stalled" if stall else _phase(progress)
         self._show_detail(detail or ("" if self.query_one("#now-body").display else failure))
@@ -119,14 +119,15 @@ class NowPanel(Vertical):
         self._remember(data, job)
         self.query_one(ImageView).show(data, max_cells=PREVIEW_MAX_CELLS)
 
-    def show_finished(self, data: bytes, job: Job) -> None:
-        """Show a finished image, unless the panel shows another batch by now, or previews of a later image."""
+    def show_finished(self, data: bytes, job: Job, running: Collection[str] = ()) -> None:
+        """Show a finished image, unless the panel shows another batch, or previews of a later or `running` image."""
         prompts = self.shown_batch.prompt_ids if self.shown_batch else ()
         if job.prompt_id not in prompts:
             return
         latest = self.latest_prompt_id
         is_later = latest in prompts and prompts.index(latest) > prompts.index(job.prompt_id)
-        if not (self._is_preview and is_later):
+        goes_on = latest in running and latest != job.prompt_id
+        if not (self._is_preview and (is_later or goes_on)):
             self._is_preview = False
             self._remember(data, job)
             self.query_one(ImageView).show(data)
