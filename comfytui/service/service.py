@@ -1,8 +1,7 @@
-"""Runs the session with one server: joins its connection, its submissions, its journal and its state."""
+"""Runs the session with one server: joins its connection, its submissions and its state."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TypeVar
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
@@ -13,8 +12,8 @@ from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
 from comfytui.service.connection.manager import ConnectionManager
 from comfytui.service.journal.async_journal import AsyncJournal
-from comfytui.service.mailbox import Mailbox
-from comfytui.service.notifications import Notification, ServiceFailed, UserMessage
+from comfytui.service.mailbox import Mailbox, Subscribers
+from comfytui.service.notifications import Notification, ServiceFailed
 from comfytui.service.store import SessionStore
 from comfytui.service.submission.client_ids import ClientIds
 from comfytui.service.submission.manager import SubmissionManager
@@ -29,11 +28,16 @@ T = TypeVar("T")
 class SessionService:
     """The session with one server; belongs to one event loop, but for `state`, which other threads may read.
 
+    A different server that the user accepts at the same address has a service of its own, see `successor`.
+
     Args:
         server: The server.
+        journal: Keeps my jobs, and the fingerprint of the known server; it is opened before `run`.
+        subscribers: Get the state and the other notifications.
         client_id: The client id to use; else those that the journal has, or a new one.
-        folder: Where the journal is kept; None: nothing outlives the process.
         fresh: Leave alone what the journal has of earlier runs.
+        fingerprint: The fingerprint of the known server, if it is not the one that the journal has for this address.
+        login: The number of the login that the server's credentials are from, see `log_in`.
         timings: How long it waits for what.
         clock: Tells the time and waits.
     """
@@ -41,19 +45,27 @@ class SessionService:
     def __init__(
         self,
         server: Server,
-        client_id: str | None = None,
+        journal: AsyncJournal,
+        subscribers: Subscribers,
         *,
-        folder: Path | None = None,
+        client_id: str | None = None,
         fresh: bool = False,
+        fingerprint: str = "",
+        login: int = 0,
         timings: Timings = DEFAULT,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.server = server
+        self._journal = journal
+        self._subscribers = subscribers
+        self._client_id = client_id
+        self._fingerprint = fingerprint
+        self._login = login
         self._timings = timings
+        self._clock = clock
         self._client: ComfyClient | None = None
-        self._journal = AsyncJournal(self._warn, folder, timings.journal)
-        self._store = SessionStore(server.label, self._journal, timings.session, clock)
-        self._client_ids = ClientIds(self._journal, server, fresh=fresh, client_id=client_id)
+        self._store = SessionStore(server.label, journal, subscribers, timings.session, clock)
+        self._client_ids = ClientIds(journal, server, fresh=fresh, client_id=client_id)
         self._connection = ConnectionManager(
             server,
             lambda: self.state,
@@ -61,6 +73,7 @@ class SessionService:
             self.post,
             self._identified,
             self._apply_cancelled_elsewhere,
+            login=login,
             timings=timings,
             clock=clock,
         )
@@ -69,15 +82,16 @@ class SessionService:
             self._store,
             self._apply,
             self._client_ids,
-            self._journal,
+            journal,
             self._connection,
             self._require_client,
             timings=timings.submission,
             clock=clock,
         )
         """Submits, resends and cancels jobs."""
-        self._server_accepted = asyncio.Event()
-        self._logged_in = asyncio.Event()
+        self._reconnect_all = asyncio.Event()
+        self.accepted = ""
+        """The fingerprint of the other server that the user accepted; empty before."""
 
     @property
     def state(self) -> SessionState:
@@ -93,22 +107,39 @@ class SessionService:
         self._store.post(notification)
 
     async def run(self) -> None:
-        """Serve until cancelled; a crash ends it with an exception, and the next run continues from there."""
-        await self._journal.open()
-        while True:
-            if not self._client_ids.client_ids:
-                identity = self._connection.identity
-                identity.fingerprint = identity.fingerprint or await self._client_ids.last_fingerprint()
-                await self.submissions.acquire_client_ids(identity.fingerprint)
-            self._logged_in.clear()
+        """Serve until the user accepts another server; after a crash, the next run continues from there."""
+        if not self._client_ids.client_ids:
+            await self._start()
+        while not self.accepted:
+            self._reconnect_all.clear()
             with suppress_group(_ReconnectAllError):
                 await run_in_task(self._serve())
-            if self._server_accepted.is_set():
-                self._reset()
 
-    async def close(self) -> None:
-        """Write what is left to the journal, and release the client ids."""
-        await self._journal.close()
+    def successor(self) -> "SessionService":
+        """Close this service, and return one for the server that was accepted.
+
+        It starts with an empty session, and has this one's journal, subscribers and credentials.
+        """
+        self._store.close()
+        self.submissions.close()
+        return SessionService(
+            self.server,
+            self._journal,
+            self._subscribers,
+            client_id=self._client_id,
+            fingerprint=self.accepted,
+            login=self._login,
+            timings=self._timings,
+            clock=self._clock,
+        )
+
+    async def _start(self) -> None:
+        """Acquire the client ids of the server that was accepted, or else of the one that last answered here."""
+        fingerprint = self._fingerprint or await self._client_ids.last_fingerprint()
+        self._connection.identity.fingerprint = fingerprint
+        await self.submissions.acquire_client_ids(fingerprint)
+        if self._fingerprint:
+            self.submissions.identified(fingerprint)
 
     async def _serve(self) -> None:
         try:
@@ -122,23 +153,15 @@ class SessionService:
                     tasks.create_task(coroutine)
                 for coroutine in self.submissions.coroutines(client, open_socket):
                     tasks.create_task(coroutine)
-                tasks.create_task(_reconnect_all_after(self._server_accepted))
-                tasks.create_task(_reconnect_all_after(self._logged_in))
+                tasks.create_task(_reconnect_all_after(self._reconnect_all))
         finally:
             self._client = None
 
-    def _reset(self) -> None:
-        """Start over with the server that was accepted."""
-        self.submissions.reset()
-        self._server_accepted.clear()
-        self._connection.identity.invalidate()
-        self._store.reset()
-
     def accept_server(self) -> None:
-        """Serve the other server that answers at this address from now on."""
+        """End `run` in favour of the other server that was reported, even if a third one answers by now."""
         if self.state.link.kind is LinkKind.OTHER_SERVER:
-            self._connection.identity.accept()
-            self._server_accepted.set()
+            self.accepted = self._connection.identity.other_fingerprint
+            self._reconnect_all.set()
 
     def log_in(self, authorization: str, number: int) -> None:
         """Reconnect with this Authorization header, in every request and handshake until the program ends.
@@ -149,8 +172,9 @@ class SessionService:
         """
         before, self.server = self.server, self.server.with_authorization(authorization)
         redactor_of(self.server, before)
+        self._login = number
         self._connection.log_in(self.server, number)
-        self._logged_in.set()
+        self._reconnect_all.set()
 
     def reconnect(self) -> None:
         """Close the sockets that are open, and connect now."""
@@ -185,9 +209,6 @@ class SessionService:
 
     async def _apply_cancelled_elsewhere(self) -> None:
         await self.submissions.apply_cancelled_elsewhere()
-
-    def _warn(self, text: str) -> None:
-        self.post(UserMessage(self.server.label, text, "warning"))
 
 
 class _ReconnectAllError(Exception):

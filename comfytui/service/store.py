@@ -19,6 +19,7 @@ class SessionStore:
     Args:
         label: What notifications call the server.
         journal: Records what becomes of my jobs.
+        subscribers: Get the state, from the empty one on, and the other notifications.
         timings: After how long the state says that something is late.
         clock: Tells when events arrive.
     """
@@ -27,15 +28,18 @@ class SessionStore:
         self,
         label: str,
         journal: AsyncJournal,
+        subscribers: Subscribers,
         timings: SessionTimings = DEFAULT.session,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._clock = clock
         self._label = label
         self._journal = journal
-        self._subscribers = Subscribers()
+        self._subscribers = subscribers
+        self._closed = False
         self.state = SessionState(timings=timings)
         """The newest state; other threads may read it."""
+        self.post(SessionChanged(label, self.state))
 
     def subscribe(self, mailbox: Mailbox) -> None:
         """Put the present state, and the notifications that follow, into a mailbox."""
@@ -48,6 +52,8 @@ class SessionStore:
 
     def apply(self, event: SessionEvent) -> bool:
         """Reduce an event into the state, record and publish the change; return whether there was any."""
+        if self._closed:
+            return False
         before = self.state
         self.state = state = reduce(before, event, Stamp(self._clock.monotonic(), self._clock.wall()))
         if state is before:
@@ -60,7 +66,6 @@ class SessionStore:
                     self.post(JobEnded(self._label, job))
         return True
 
-    def reset(self) -> None:
-        """Start over with an empty session; the link's state stays."""
-        self.state = SessionState(link=self.state.link, timings=self.state.timings)
-        self.post(SessionChanged(self._label, self.state))
+    def close(self) -> None:
+        """End the session: later events, such as those of a command that is still under way, change nothing."""
+        self._closed = True

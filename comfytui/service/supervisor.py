@@ -20,8 +20,8 @@ STABLE_SECONDS = 60.0
 log = logging.getLogger(__name__)
 
 
-async def run_forever(service: "SessionService", pauses: Sequence[float]) -> None:
-    """Run the service until cancelled, and again after each crash.
+async def run_through_crashes(service: "SessionService", pauses: Sequence[float]) -> None:
+    """Run the service until it ends, and again after each crash.
 
     Args:
         service: The service.
@@ -31,7 +31,7 @@ async def run_forever(service: "SessionService", pauses: Sequence[float]) -> Non
     while True:
         began = time.monotonic()
         try:
-            await service.run()
+            return await service.run()
         except Exception as error:
             crashes = 0 if time.monotonic() - began > STABLE_SECONDS else crashes
             pause = pauses[min(crashes, len(pauses) - 1)]

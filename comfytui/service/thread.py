@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -14,11 +15,11 @@ from comfytui.comfy.redaction import redactor_of, without_secrets
 from comfytui.comfy.server import Server
 from comfytui.sanitize import sanitize
 from comfytui.service.answers import Answers
-from comfytui.service.mailbox import Mailbox
-from comfytui.service.notifications import ServiceFailed
+from comfytui.service.mailbox import Mailbox, Subscribers
+from comfytui.service.notifications import ServiceFailed, UserMessage
 from comfytui.service.results import BatchCancelled, Cancelled, Resent, SubmitResult
 from comfytui.service.submission.batch import BatchRequest
-from comfytui.service.supervisor import RESTART_PAUSES, run_forever, summary_of
+from comfytui.service.supervisor import RESTART_PAUSES, run_through_crashes, summary_of
 from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT, Timings
 
@@ -74,7 +75,7 @@ class ServiceThread:
         self._logins = 0
         self._lock = Lock()
         self._service: SessionService | None = None
-        self._early_commands: list[Command] = []  # given before there is a service
+        self._commands: deque[Command] = deque()  # not carried out yet, in their order
         self._answers = Answers()
         self._loop: asyncio.AbstractEventLoop
         self._supervisor: asyncio.Task[None]
@@ -209,13 +210,17 @@ class ServiceThread:
         return answer
 
     def _execute(self, command: Command) -> None:
-        """Carry out a command on the service's loop, as soon as there is one."""
+        """Carry out a command on the service's loop, as soon as there is a service to do it."""
         with self._lock:
-            if self._service is None:
-                self._early_commands.append(command)
-                return
-            with suppress(RuntimeError):  # The loop is closed: the service has stopped.
-                self._loop.call_soon_threadsafe(command, self._service)
+            self._commands.append(command)
+            if self._service is not None:
+                with suppress(RuntimeError):  # The loop is closed: the service has stopped.
+                    self._loop.call_soon_threadsafe(self._carry_out_next)
+
+    def _carry_out_next(self) -> None:
+        """On the loop: carry out the oldest command, but leave it to the next service if this one is to be replaced."""
+        if self._service and not self._service.accepted and self._commands:
+            self._commands.popleft()(self._service)
 
     def _report_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Post and log an error that did not end the service."""
@@ -233,32 +238,43 @@ class ServiceThread:
         finally:
             self._answers.close()
 
-    def _new_service(self) -> "SessionService":
+    async def _supervise(self) -> None:
+        """Run a service until cancelled, and a new one for each different server that is accepted; own the journal."""
+        self._loop, self._supervisor = asyncio.get_running_loop(), asyncio.current_task()  # type: ignore[assignment]
+        self._loop.set_exception_handler(self._report_error)
+        self._loop_ready.set()
         # Its libraries take as long to load as the screen does, so they are loaded here, beside the first paint.
+        from comfytui.service.journal.async_journal import AsyncJournal
         from comfytui.service.service import SessionService
 
+        subscribers = Subscribers()
+        journal = AsyncJournal(
+            lambda text: subscribers.put(UserMessage(self.server.label, text, "warning")),
+            self._folder,
+            self._timings.journal,
+        )
         service = SessionService(
             self._server,
-            self._client_id,
-            folder=self._folder,
+            journal,
+            subscribers,
+            client_id=self._client_id,
             fresh=self._fresh,
             timings=self._timings,
             clock=self._clock,
         )
+        self._serve_with(service)
+        try:
+            await journal.open()
+            while True:
+                await run_through_crashes(service, self._pauses)
+                service = service.successor()
+                self._serve_with(service)
+        finally:
+            await journal.close()
+
+    def _serve_with(self, service: "SessionService") -> None:
+        """Have the service carry out the commands, first those that were given before it was there."""
         with self._lock:
             self._service = service
-            for command in self._early_commands:
-                self._loop.call_soon(command, service)
-            self._early_commands.clear()
-        return service
-
-    async def _supervise(self) -> None:
-        """Create the service, run it until cancelled, and close it."""
-        self._loop, self._supervisor = asyncio.get_running_loop(), asyncio.current_task()  # type: ignore[assignment]
-        self._loop.set_exception_handler(self._report_error)
-        self._loop_ready.set()
-        service = self._new_service()
-        try:
-            await run_forever(service, self._pauses)
-        finally:
-            await service.close()
+            for _ in self._commands:
+                self._loop.call_soon(self._carry_out_next)

@@ -87,7 +87,7 @@ class IdentityMismatch:
 
 @dataclass(frozen=True, slots=True)
 class IdentityAccepted:
-    """The server that answers is the known one, or the user accepted it in its place."""
+    """The server that answers is the known one."""
 
 
 @dataclass(frozen=True, slots=True)

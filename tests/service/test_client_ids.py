@@ -84,17 +84,6 @@ async def test_a_batch_from_before_any_server_answered_belongs_to_the_server_tha
         assert await client_ids.acquire("beef") == []
 
 
-async def test_a_fresh_start_resumes_nothing_but_at_the_next_server_that_is_accepted(tmp_path: Path) -> None:
-    here, there = left_behind(tmp_path, at(SERVER)), left_behind(tmp_path, at(SERVER, "beef"))
-    async with client_ids_at(SERVER, tmp_path, fresh=True) as client_ids:
-        assert await client_ids.acquire(FINGERPRINT) == []
-        assert await client_ids.recognise(["left"]) == ((), [])
-        client_ids.release()
-        assert ids(await client_ids.acquire("beef")) == [there]
-        client_ids.release()
-        assert ids(await client_ids.acquire(FINGERPRINT)) == [here]
-
-
 async def test_ended_batches_are_shown_at_another_address_once_their_jobs_are_seen_there(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         batch = recorded_batch(journal, client_id="left", server=at(SERVER))

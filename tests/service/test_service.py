@@ -11,6 +11,8 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
 from comfytui.service.connection.poller import Poller
+from comfytui.service.journal.async_journal import AsyncJournal
+from comfytui.service.mailbox import Subscribers
 from comfytui.service.notifications import JobEnded, NotReached, ServiceFailed
 from comfytui.service.results import Cancelled, CancelOutcome
 from comfytui.service.service import SessionService
@@ -196,7 +198,8 @@ async def test_the_end_of_another_clients_job_is_shown_too() -> None:
 
 
 def test_credentials_that_were_refused_stay_secret_after_the_next_login() -> None:
-    service = SessionService(Server.from_url("http://me:passw0rd-1@box"))
+    server = Server.from_url("http://me:passw0rd-1@box")
+    service = SessionService(server, AsyncJournal(lambda _: None), Subscribers())
     service.log_in("Bearer passw0rd-2", 1)
     service.log_in("Bearer passw0rd-3", 2)
     assert redactor_of(service.server).text("passw0rd-1 passw0rd-2 passw0rd-3") == "*** *** ***"

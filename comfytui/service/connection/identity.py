@@ -25,7 +25,7 @@ class IdentityCheck:
 
     Args:
         apply: Receives the session events.
-        on_identified: Receives the fingerprint of the first server that answers, and of each one that is accepted.
+        on_identified: Receives the fingerprint of the first server that answers.
         on_returned: Called when the known server answers again after another one did.
         on_verified: Called after each verification.
     """
@@ -41,7 +41,6 @@ class IdentityCheck:
         self._on_identified = on_identified
         self._on_returned = on_returned
         self._on_verified = on_verified
-        self._other_fingerprint = ""  # of the other server that was reported, while the known one is not back
         self._verifying = asyncio.Lock()
         self._invalidations = 0
         self._verified_sockets = 0  # the number of the last socket that opened before a verification
@@ -51,6 +50,8 @@ class IdentityCheck:
         """Whether the server is the known one, and its capabilities are known too."""
         self.fingerprint = ""
         """The fingerprint of the known server; empty before the first one answered."""
+        self.other_fingerprint = ""
+        """The fingerprint of the other server that was reported; empty while none was, or the known one is back."""
         self.reason = ""
         """Why the server could not be verified."""
         self.socket_count = 0
@@ -102,17 +103,6 @@ class IdentityCheck:
             self.invalidate()
         return known
 
-    def accept(self) -> None:
-        """Make the other server that was reported the known one, even if a third one answers by now."""
-        self._set_fingerprint(self._other_fingerprint)
-        self._other_fingerprint = ""
-        self._apply(IdentityAccepted())
-
-    def _set_fingerprint(self, fingerprint: str) -> None:
-        if fingerprint != self.fingerprint:
-            self.fingerprint = fingerprint
-            self._on_identified(fingerprint)
-
     def _mark_verified(self, socket_count: int) -> None:
         self._verified_sockets = max(self._verified_sockets, socket_count)
         verification, self._verification = self._verification, asyncio.Event()
@@ -145,13 +135,15 @@ class IdentityCheck:
         stats = await client.system_stats()
         fingerprint = server_fingerprint(stats)
         if self.fingerprint and fingerprint != self.fingerprint:
-            self._other_fingerprint = self._other_fingerprint or fingerprint
+            self.other_fingerprint = self.other_fingerprint or fingerprint
             self._apply(IdentityMismatch(f"A different server answers here now: {_describe(stats)}."))
             return False
-        self._set_fingerprint(fingerprint)
+        if not self.fingerprint:
+            self.fingerprint = fingerprint
+            self._on_identified(fingerprint)
         self._apply(IdentityAccepted())
-        if self._other_fingerprint:
-            self._other_fingerprint = ""
+        if self.other_fingerprint:
+            self.other_fingerprint = ""
             self._on_returned()
         self._apply(StatsRead(stats))
         self._apply(CapabilitiesRead(await client.capabilities(stats.version)))

@@ -45,6 +45,7 @@ class ConnectionManager:
         post: Receives the notifications.
         on_identified: Receives the server's fingerprint, see `IdentityCheck`.
         apply_cancelled: Awaited at each poll, see `Poller`.
+        login: The number of the login that the server's credentials are from, see `log_in`.
         timings: How often it tries, and how long it waits.
         clock: Tells the time and waits.
     """
@@ -58,6 +59,7 @@ class ConnectionManager:
         on_identified: Callable[[str], None],
         apply_cancelled: Callable[[], Awaitable[None]] | None = None,
         *,
+        login: int = 0,
         timings: Timings = DEFAULT,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -84,7 +86,7 @@ class ConnectionManager:
         self._client: ComfyClient | None = None
         self._sockets: dict[str, SocketTask] = {}
         self._lag_seconds: dict[str, float] = {}
-        self._login = self._next_login = 0  # the login that requests carry, and the one for the next `coroutines`
+        self._login = self._next_login = login  # the login that requests carry, and the one for the next `coroutines`
         # Of each client id, when its last connection opened (monotonic), and how to ask whether it still answers.
         self._connections: dict[str, tuple[float, Callable[[], Awaitable[bool]]]] = {}
         self._tried = self._was_live = self._http_failed = False

@@ -105,12 +105,6 @@ class ClientIds:
         """Release every id, to be called once their sockets are closed."""
         for claim in self._claims:
             claim.release()
-        self._claims = []
-        self._endpoint = self._unidentified
-        self._owners.clear()
-        self._mine.clear()
-        self._held_elsewhere.clear()
-        self._fresh = False
 
     def set_fingerprint(self, fingerprint: str) -> None:
         """Record the server's fingerprint; what was submitted before any server answered is that server's now."""

@@ -74,7 +74,21 @@ class SubmissionManager:
         self._journal = journal
         self._connection = connection
         self._require_client = require_client
-        self._outbox = self._new_outbox()
+        self._outbox = Outbox(
+            apply,
+            self._is_unsent,
+            lambda submission: client_ids.owner_of(submission.batch),
+            self._previews_of,
+            self._on_rejected,
+            self._notify,
+            self._cancel_on_arrival,
+            connection.sendable,
+            connection.poller.evidence,
+            journal,
+            connected_since=connection.connected_since,
+            timings=timings,
+            clock=clock,
+        )
         self._early_requests: list[BatchRequest] = []  # given before there is a client id
         self._pending = PendingBatches()
         self._unfinished: dict[str, Submission] = {}
@@ -132,13 +146,10 @@ class SubmissionManager:
             if not isinstance(event, PromptRejected):  # `_on_rejected` follows the last one of a batch.
                 self._pending.settle(state)
 
-    def reset(self) -> None:
-        """Release the client ids and forget the jobs of this server, which the journal has: another one is served."""
+    def close(self) -> None:
+        """Release the client ids, and cancel the results that are awaited: another server is served from now on."""
         self._client_ids.release()
-        self._outbox = self._new_outbox()
-        self._unfinished.clear()
         self._pending.cancel()
-        self._resumption.reset()
 
     async def apply_cancelled_elsewhere(self) -> None:
         """Read from the journal which of my jobs that left the queue another comfytui cancelled."""
@@ -262,23 +273,6 @@ class SubmissionManager:
         except ComfyError as error:
             result = error
         self._store.post(CancelledOnArrival(self._label, prompt_id, result))
-
-    def _new_outbox(self) -> Outbox:
-        return Outbox(
-            self._apply,
-            self._is_unsent,
-            lambda submission: self._client_ids.owner_of(submission.batch),
-            self._previews_of,
-            self._on_rejected,
-            self._notify,
-            self._cancel_on_arrival,
-            self._connection.sendable,
-            self._connection.poller.evidence,
-            self._journal,
-            connected_since=self._connection.connected_since,
-            timings=self._timings,
-            clock=self._clock,
-        )
 
     def _is_unsent(self, prompt_id: str) -> bool:
         job = self._state.jobs.get(prompt_id)

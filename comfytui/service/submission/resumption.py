@@ -78,10 +78,6 @@ class Resumption:
         """Request a lookup, also of batches whose client id no process holds any more."""
         self._requested.set()
 
-    def reset(self) -> None:
-        """Start over, with another server."""
-        self._looked_up = frozenset()
-
     def observe(self, event: SessionEvent, state: SessionState) -> None:
         """Request a lookup if queue or history show jobs of a client id that was not looked up."""
         if isinstance(event, QueueSnapshot | HistorySnapshot) and not _other_owners(state) <= self._looked_up:
