@@ -44,8 +44,8 @@ ALLOWED: dict[str, frozenset[str]] = {
 
 The command line, which may import everything, is not in it.
 """
-CLIENT_TYPES = {"ui/downloads.py", "ui/form/values.py"}
-"""Modules of the screen that name the client's type, for what they pass to `ServiceThread.call`."""
+DIALECT = ("comfytui.comfy.client", "comfytui.comfy.http", "comfytui.comfy.websocket.event_stream")
+"""Modules that speak to a ComfyUI; the service has a `Backend` for that."""
 BARRED = {
     "comfy": {"textual", "aiohttp"},
     "config": {"textual", "aiohttp", "httpx", "websockets"},
@@ -96,10 +96,14 @@ def test_imports_only_go_down(path: Path) -> None:
         assert not [module for module in imports(path) if module.startswith("comfytui")]
         return
     ours = {module for module in imports(path) if module.startswith("comfytui.")}
-    if name_of(path) in CLIENT_TYPES:
-        ours.discard("comfytui.comfy.client")
     wrong = sorted(module for module in ours if not allowed(package, module))
     assert not wrong, f"{package} may not import {wrong}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if package_of(path) in {"service", "ui"}], ids=name_of)
+def test_only_the_thread_knows_which_backend_is_used(path: Path) -> None:
+    speaks = {module for module in imports(path) if module.startswith(("comfytui.comfy.backend", *DIALECT))}
+    assert not speaks or name_of(path) == "service/thread.py"
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

@@ -165,7 +165,7 @@ class ComfyClient(HttpApi):
             return None
         return await self._parse_success(response, lambda body: parse_job_graph(body, prompt_id))
 
-    async def cancel(self, prompt_id: str) -> bool | None:
+    async def cancel_job(self, prompt_id: str) -> bool | None:
         """Delete or interrupt a job in one step.
 
         Returns:
@@ -174,7 +174,7 @@ class ComfyClient(HttpApi):
         response = await self._request("POST", f"/jobs/{_segment(prompt_id)}/cancel", prefix="/api")
         return None if response.status in NOT_FOUND else await self._parse_success(response, parse_cancelled)
 
-    async def interrupt(self, prompt_id: str | None = None) -> None:
+    async def interrupt_running(self, prompt_id: str | None = None) -> None:
         """Interrupt a prompt if it is running; without an id, and on servers before 0.3.57, whatever is running."""
         await self._post("/interrupt", {"prompt_id": prompt_id} if prompt_id else {})
 

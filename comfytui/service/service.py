@@ -6,10 +6,10 @@ from typing import TypeVar
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.cancellation import run_in_task, suppress_group
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import Unreachable
 from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
+from comfytui.service.backend import Backend, BackendFactory
 from comfytui.service.connection.manager import ConnectionManager
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.mailbox import Mailbox, Subscribers
@@ -32,6 +32,7 @@ class SessionService:
 
     Args:
         server: The server.
+        new_backend: Opens the connection to it.
         journal: Keeps my jobs, and the fingerprint of the known server; it is opened before `run`.
         subscribers: Get the state and the other notifications.
         client_id: The client id to use; else those that the journal has, or a new one.
@@ -45,6 +46,7 @@ class SessionService:
     def __init__(
         self,
         server: Server,
+        new_backend: BackendFactory,
         journal: AsyncJournal,
         subscribers: Subscribers,
         *,
@@ -56,6 +58,7 @@ class SessionService:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.server = server
+        self._new_backend = new_backend
         self._journal = journal
         self._subscribers = subscribers
         self._client_id = client_id
@@ -63,7 +66,7 @@ class SessionService:
         self._login = login
         self._timings = timings
         self._clock = clock
-        self._client: ComfyClient | None = None
+        self._client: Backend | None = None
         self._store = SessionStore(server.label, journal, subscribers, timings.session, clock)
         self._client_ids = ClientIds(journal, server, fresh=fresh, client_id=client_id)
         self._connection = ConnectionManager(
@@ -124,6 +127,7 @@ class SessionService:
         self.submissions.close()
         return SessionService(
             self.server,
+            self._new_backend,
             self._journal,
             self._subscribers,
             client_id=self._client_id,
@@ -143,11 +147,11 @@ class SessionService:
 
     async def _serve(self) -> None:
         try:
-            async with ComfyClient(self.server, self._timings.http) as client, asyncio.TaskGroup() as tasks:
+            async with self._new_backend(self.server) as client, asyncio.TaskGroup() as tasks:
                 self._client = client
 
                 def open_socket(client_id: str) -> None:
-                    tasks.create_task(self._connection.run_socket(client_id))
+                    tasks.create_task(self._connection.run_socket(client, client_id))
 
                 for coroutine in self._connection.coroutines(client, self._client_ids.client_ids):
                     tasks.create_task(coroutine)
@@ -180,7 +184,7 @@ class SessionService:
         """Close the sockets that are open, and connect now."""
         self._connection.reconnect()
 
-    async def call(self, request: Callable[[ComfyClient], Awaitable[T]]) -> T:
+    async def call(self, request: Callable[[Backend], Awaitable[T]]) -> T:
         """Return the result of a request of the caller's own with this service's client.
 
         Raises:
@@ -194,7 +198,7 @@ class SessionService:
         self._apply(Disconnected(f"A fault in comfytui: {reason}.", retry_in))
         self._apply(HttpFailed(f"A fault in comfytui: {reason}."))
 
-    def _require_client(self) -> ComfyClient:
+    def _require_client(self) -> Backend:
         if self._client is None:
             raise Unreachable("comfytui is not connected right now: try again in a moment.")
         return self._client

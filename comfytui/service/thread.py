@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,7 +25,7 @@ from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT, Timings
 
 if TYPE_CHECKING:
-    from comfytui.comfy.client import ComfyClient
+    from comfytui.service.backend import Backend, BackendFactory
     from comfytui.service.service import SessionService
     from comfytui.workflow.graph import Graph
 
@@ -51,6 +52,7 @@ class ServiceThread:
         pauses: Seconds before a service that crashed starts again; the last one repeats.
         timings: How long the service waits for what.
         clock: Tells the time and waits.
+        new_backend: Opens the connection to the server; None for ComfyUI's own protocol.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class ServiceThread:
         pauses: tuple[float, ...] = RESTART_PAUSES,
         timings: Timings = DEFAULT,
         clock: Clock = SYSTEM_CLOCK,
+        new_backend: "BackendFactory | None" = None,
     ) -> None:
         self._server = server
         self._clock = clock
         self._timings = timings
         redactor_of(server)
         self._pauses = pauses
+        self._new_backend = new_backend
         self._client_id = client_id
         self._folder = folder
         self._fresh = fresh
@@ -188,7 +192,7 @@ class ServiceThread:
         """Close the sockets that are open, and connect now."""
         self._execute(lambda service: service.reconnect())
 
-    def call(self, request: Callable[["ComfyClient"], Awaitable[T]]) -> Future[T]:
+    def call(self, request: Callable[["Backend"], Awaitable[T]]) -> Future[T]:
         """Make a request of the caller's own on the service's loop, with its client; return the result or error."""
         return self._ask(lambda service: service.call(request))
 
@@ -244,6 +248,7 @@ class ServiceThread:
         self._loop.set_exception_handler(self._report_error)
         self._loop_ready.set()
         # Its libraries take as long to load as the screen does, so they are loaded here, beside the first paint.
+        from comfytui.comfy.backend import ComfyBackend
         from comfytui.service.journal.async_journal import AsyncJournal
         from comfytui.service.service import SessionService
 
@@ -255,6 +260,7 @@ class ServiceThread:
         )
         service = SessionService(
             self._server,
+            self._new_backend or partial(ComfyBackend, timings=self._timings, clock=self._clock),
             journal,
             subscribers,
             client_id=self._client_id,

@@ -125,7 +125,7 @@ async def test_servers_without_api_prefix_are_called_at_the_root() -> None:
     ):
         assert await client.queue() == Queue()
         assert await client.queue() == Queue()
-        assert await client.cancel("p") is None
+        assert await client.cancel_job("p") is None
         assert await client.jobs() is None
         assert await client.job_graph("p") is None
     assert [path for _, path, _ in at_root.requests] == ["/queue", "/queue"]
@@ -180,8 +180,8 @@ async def test_ids_and_names_are_quoted_in_paths() -> None:
 async def test_commands_are_sent_as_the_server_expects() -> None:
     recorder = Recorder("")
     async with serving(everywhere(recorder.answer)) as url, ComfyClient(Server.from_url(url)) as client:
-        await client.interrupt("p")
-        await client.interrupt()
+        await client.interrupt_running("p")
+        await client.interrupt_running()
         await client.delete(["p", "q"])
         await client.clear()
         assert await client.subscribe_logs("me")
@@ -203,7 +203,7 @@ async def test_logs_that_a_server_does_not_offer_are_not_an_error() -> None:
 async def test_cancel_returns_whether_there_was_such_a_job(cancelled: bool) -> None:
     recorder = Recorder({"cancelled": cancelled})
     async with serving(everywhere(recorder.answer)) as url, ComfyClient(Server.from_url(url)) as client:
-        assert await client.cancel("p") is cancelled
+        assert await client.cancel_job("p") is cancelled
     assert recorder.requests == [("POST", "/api/jobs/p/cancel", None)]
 
 

@@ -25,7 +25,7 @@ CALLS: dict[str, Callable[[ComfyClient], Awaitable[object]]] = {
     "stats": lambda client: client.system_stats(),
     "models": lambda client: client.models("loras"),
     "info": lambda client: client.object_info("KSampler"),
-    "interrupt": lambda client: client.interrupt("p"),
+    "interrupt": lambda client: client.interrupt_running("p"),
 }
 
 

@@ -103,7 +103,7 @@ IMAGE = Output("a.png")
         (lambda client: client.models("loras"), 4),
         (lambda client: client.object_info("KSampler"), 8),
         (lambda client: client.submit({}, prompt_id="p", client_id="c", tag={}), 4),
-        (lambda client: client.cancel("p"), 4),
+        (lambda client: client.cancel_job("p"), 4),
         (lambda client: client.jobs(), 8),
         (lambda client: client.view(IMAGE), 64),
     ],

@@ -107,9 +107,9 @@ async def test_jobs_are_listed_and_cancelled_pending_or_running(server: Server) 
         queue = await client.queue()
         jobs, count = await client.jobs(), await client.queue_count()
         await client.delete([front])
-        assert await client.cancel(waiting) is True
-        assert await client.cancel(waiting) is False
-        await client.interrupt(running)
+        assert await client.cancel_job(waiting) is True
+        assert await client.cancel_job(waiting) is False
+        await client.interrupt_running(running)
         received = await until(stream, has_ended)
         entry = await client.history_entry(running)
         assert await client.history_entry(waiting) is None

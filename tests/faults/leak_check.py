@@ -8,7 +8,6 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from comfytui.comfy.client import ComfyClient
 from comfytui.service.thread import ServiceThread
 
 LEAK_TIMEOUT = 10.0
@@ -56,7 +55,7 @@ def count_connections(url: str) -> int:
 async def count_tasks(service: ServiceThread) -> int:
     """Return how many tasks run in a service."""
 
-    async def count(_: ComfyClient) -> int:
+    async def count(_: object) -> int:
         return len(asyncio.all_tasks())
 
     return await asyncio.wrap_future(service.call(count))

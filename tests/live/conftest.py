@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.server import Server, parse_header
 from tests.watcher import Watcher, watching
 
@@ -19,7 +19,7 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture
-async def model(request: pytest.FixtureRequest, client: ComfyClient) -> str:
+async def model(request: pytest.FixtureRequest, client: ComfyBackend) -> str:
     """The checkpoint of all live images."""
     names = await client.models("checkpoints")
     if not names:
@@ -30,8 +30,8 @@ async def model(request: pytest.FixtureRequest, client: ComfyClient) -> str:
 
 
 @pytest.fixture
-async def client(server: Server) -> AsyncIterator[ComfyClient]:
-    async with ComfyClient(server) as client:
+async def client(server: Server) -> AsyncIterator[ComfyBackend]:
+    async with ComfyBackend(server) as client:
         yield client
 
 

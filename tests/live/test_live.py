@@ -6,7 +6,7 @@ import io
 import pytest
 from PIL import Image
 
-from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.server import Server
 from comfytui.service.notifications import PreviewReceived
 from comfytui.service.results import Cancelled, CancelOutcome, Rejected
@@ -24,14 +24,14 @@ from tests.watcher import LIVE_TIMEOUT, Watcher, small_batch, watching
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1_800)]
 
 
-async def test_the_server_reports_its_version_and_memory(client: ComfyClient) -> None:
+async def test_the_server_reports_its_version_and_memory(client: ComfyBackend) -> None:
     stats = await client.system_stats()
     assert stats.version
     assert stats.ram_total > stats.ram_free > 0
     assert await client.queue_count() >= 0
 
 
-async def test_the_choices_of_the_form_come_from_the_server(client: ComfyClient, model: str) -> None:
+async def test_the_choices_of_the_form_come_from_the_server(client: ComfyBackend, model: str) -> None:
     specs = await fetch_specs(client, txt2img())
     assert model in (specs[Field.MODEL].options or ())
     assert "euler" in (specs[Field.SAMPLER].options or ())
@@ -39,7 +39,7 @@ async def test_the_choices_of_the_form_come_from_the_server(client: ComfyClient,
 
 
 async def test_a_batch_counts_its_images_and_steps_and_yields_images(
-    watcher: Watcher, client: ComfyClient, model: str
+    watcher: Watcher, client: ComfyBackend, model: str
 ) -> None:
     await watcher.live()
     batch = await watcher.submit(2, model=model)
@@ -117,7 +117,7 @@ async def test_a_checkpoint_that_is_not_there_is_refused_at_its_input(watcher: W
 
 
 async def test_an_image_from_the_server_loads_as_a_workflow(
-    watcher: Watcher, client: ComfyClient, model: str, tmp_path_factory: pytest.TempPathFactory
+    watcher: Watcher, client: ComfyBackend, model: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     await watcher.live()
     (job,) = await watcher.until(await watcher.submit(1, model=model, prompt="a tall ship"))

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.protocol.events import Event, PreviewImage, Status
 from comfytui.comfy.protocol.models import SystemStats
 from comfytui.comfy.server import Server
@@ -113,13 +113,13 @@ def test_renewing_does_not_drop_the_frames_of_a_verified_socket(sockets: Sockets
 @pytest.mark.parametrize("way", ["cancelled", "renewed", "left alone"])
 async def test_unverified_frames_are_dropped_with_their_socket(way: str) -> None:
     events: list[object] = []
-    async with SimServer(SimConfig()) as sim, ComfyClient(Server.from_url(sim.url)) as client:
+    async with SimServer(SimConfig()) as sim, ComfyBackend(Server.from_url(sim.url)) as client:
         manager = ConnectionManager(
             Server.from_url(sim.url), SessionState, events.append, lambda _: None, lambda _: None
         )
         stats = await client.system_stats()
         manager.identity.fingerprint = server_fingerprint(stats)
-        socket = asyncio.create_task(manager.run_socket("id"))
+        socket = asyncio.create_task(manager.run_socket(client, "id"))
         await eventually(lambda: manager._early_frames._frames.get("id"), "a held frame")
         if way == "cancelled":
             socket.cancel()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.protocol.capabilities import capabilities_of
 from comfytui.comfy.server import Server
 from comfytui.service.connection.identity import IdentityCheck
@@ -90,7 +90,7 @@ async def test_the_capabilities_are_requested_once_per_connection(version: str) 
 
 
 async def test_two_polls_at_once_request_the_capabilities_once() -> None:
-    async with SimServer(like(OLD, 0)) as sim, ComfyClient(Server.from_url(sim.url)) as client:
+    async with SimServer(like(OLD, 0)) as sim, ComfyBackend(Server.from_url(sim.url)) as client:
         probes = sim.faults.delay(0, "/features")
         identity = IdentityCheck(lambda _: None, lambda _: None, lambda: None)
         assert all(await asyncio.gather(identity.verify(client), identity.verify(client)))
@@ -196,7 +196,7 @@ async def test_the_queue_of_an_old_server_is_read_again_right_before_the_interru
         "GET /api/history/mine": history,
         "POST /api/interrupt": interrupt,
     }
-    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
+    async with serving(routes) as url, ComfyBackend(Server.from_url(url)) as client:
         it = OutboxHarness(client)
         job = Job("mine", JobStatus.RUNNING, mine=True)
         it.state = replace(it.state, jobs={"mine": job}, capabilities=capabilities_of(OLD, set(), jobs=False))

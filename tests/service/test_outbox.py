@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from comfytui.clock import Clock
-from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.protocol.capabilities import capabilities_of
 from comfytui.comfy.server import Server
 from comfytui.service.journal.async_journal import AsyncJournal
@@ -36,7 +36,7 @@ EVIDENCE = "there before"
 class OutboxHarness:
     """A session and an outbox that sends to a scripted server."""
 
-    def __init__(self, client: ComfyClient, arrival: float = 0.1) -> None:
+    def __init__(self, client: ComfyBackend, arrival: float = 0.1) -> None:
         self.client = client
         self.state = SessionState(
             client_ids=frozenset({"me"}), capabilities=capabilities_of("0.33.0", set(), jobs=True)
@@ -156,7 +156,7 @@ async def outbox_harness(server: ScriptedServer, arrival: float = 0.1) -> AsyncI
         "GET /api/history/{id}": history,
         "POST /api/jobs/{id}/cancel": cancelled,
     }
-    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
+    async with serving(routes) as url, ComfyBackend(Server.from_url(url)) as client:
         it = OutboxHarness(client, arrival)
         sending = asyncio.create_task(it.outbox.run(client))
         try:

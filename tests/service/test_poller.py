@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from aiohttp import web
 
-from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.server import Server
 from comfytui.service.connection import finished_jobs
 from comfytui.service.connection.identity import IdentityCheck
@@ -30,7 +30,7 @@ from tests.watcher import small_batch, watching
 async def test_a_poller_can_be_cancelled_while_a_poll_is_requested() -> None:
     live = replace(SessionState(), link=Link(LinkKind.LIVE))
     poller = Poller(lambda _: None, lambda: live, IdentityCheck(lambda _: None, lambda _: None, lambda: None))
-    async with ComfyClient(Server.from_url("http://127.0.0.1:9")) as client:
+    async with ComfyBackend(Server.from_url("http://127.0.0.1:9")) as client:
         for steps in range(4):
             polling = asyncio.create_task(poller.run(client))
             await asyncio.sleep(0.01)
@@ -49,7 +49,7 @@ async def test_a_failed_poll_delays_the_next_one_only_a_little() -> None:
     poller = Poller(
         failures.append, SessionState, IdentityCheck(lambda _: None, lambda _: None, lambda: None), timings=rare
     )
-    async with ComfyClient(Server.from_url("http://127.0.0.1:9")) as client:
+    async with ComfyBackend(Server.from_url("http://127.0.0.1:9")) as client:
         polling = asyncio.create_task(poller.run(client))
         poller.request()
         await eventually(lambda: len(failures) == 1, "a poll")
@@ -71,7 +71,7 @@ async def test_a_live_link_is_polled_often_only_while_its_frames_are_not_enough(
     live = replace(SessionState(), link=Link(LinkKind.LIVE, socket_open=True, lag_seconds=behind))
     identity = IdentityCheck(lambda _: None, lambda _: None, lambda: None)
     poller = Poller(lambda _: None, lambda: live, identity)
-    async with SimServer(SimConfig(load_seconds=0)) as sim, ComfyClient(Server.from_url(sim.url)) as client:
+    async with SimServer(SimConfig(load_seconds=0)) as sim, ComfyBackend(Server.from_url(sim.url)) as client:
         assert await identity.verify(client)
         if not verified:
             identity.socket_opened()
@@ -99,14 +99,14 @@ async def test_an_endless_history_is_not_read_to_find_the_last_finished_job() ->
             await response.write(f'"p{number}": {json.dumps(entry)}, '.encode())
         return response
 
-    async with serving(everywhere(endless)) as url, ComfyClient(Server.from_url(url)) as client:
+    async with serving(everywhere(endless)) as url, ComfyBackend(Server.from_url(url)) as client:
         assert await finished_jobs.last_finished(client) is None
 
 
 async def test_two_polls_at_once_count_an_arrival_once() -> None:
     """A poll waits while another one is under way."""
     config = SimConfig(steps_per_second=0, load_seconds=0)
-    async with SimServer(config) as sim, ComfyClient(Server.from_url(sim.url)) as client:
+    async with SimServer(config) as sim, ComfyBackend(Server.from_url(sim.url)) as client:
         state = SessionState()
 
         def take(event: SessionEvent) -> None:

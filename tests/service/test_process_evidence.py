@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.server import Server
 from comfytui.service.connection.process_evidence import is_same_process, last_log_line, prompts_held
 from comfytui.session.jobs.index import indexed
@@ -39,7 +39,7 @@ def test_evidence_is_taken_from_the_queue_the_history_and_what_ended_since() -> 
 
 
 @asynccontextmanager
-async def stub_server(queue: Sequence[str] = (), log: Handler | None = None) -> AsyncIterator[ComfyClient]:
+async def stub_server(queue: Sequence[str] = (), log: Handler | None = None) -> AsyncIterator[ComfyBackend]:
     """A client of a server with these prompts in its queue; its log is hidden unless a handler is given."""
 
     async def queued(_: web.Request) -> web.Response:
@@ -52,7 +52,7 @@ async def stub_server(queue: Sequence[str] = (), log: Handler | None = None) -> 
     routes: dict[str, Handler] = {"GET /api/queue": queued, "GET /api/prompt": count}
     if log is not None:
         routes["GET /internal/logs/raw"] = log
-    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
+    async with serving(routes) as url, ComfyBackend(Server.from_url(url)) as client:
         yield client
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.server import Server
 from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
@@ -73,7 +73,7 @@ async def test_finished_images_are_found_and_only_the_others_are_lost() -> None:
 async def test_the_head_of_a_large_image_is_enough() -> None:
     head = 2 * 1024
     gate = Gate()
-    async with fault_case(CONFIG, gate) as cell, ComfyClient(Server.from_url(cell.sim.url)) as client:
+    async with fault_case(CONFIG, gate) as cell, ComfyBackend(Server.from_url(cell.sim.url)) as client:
         batch = await made_unseen(cell, gate, images=1, made=1, size=512)
         (image,) = cell.sim.files.contents.values()
         assert len(image) > 32 * head
@@ -116,7 +116,7 @@ async def test_a_found_job_stays_finished_in_the_next_session(tmp_path: Path) ->
 
 async def test_only_the_newest_images_are_read() -> None:
     gate = Gate()
-    async with fault_case(CONFIG, gate) as cell, ComfyClient(Server.from_url(cell.sim.url)) as client:
+    async with fault_case(CONFIG, gate) as cell, ComfyBackend(Server.from_url(cell.sim.url)) as client:
         batch = await made_unseen(cell, gate, images=4, made=4)
         views = cell.count_requests("/view")
         found = await recovery.finished_by_images(submitted(cell, batch), client, max_images=2)
@@ -139,7 +139,7 @@ async def test_a_job_with_missing_images_is_not_finished() -> None:
         twice = {**graph, "50": {**saves, "inputs": {**saves["inputs"], "filename_prefix": "second"}}}
         await cell.watcher.submit(1, model=MODEL)
         await cell.all_ran(1)
-        async with ComfyClient(Server.from_url(cell.sim.url)) as client:
+        async with ComfyBackend(Server.from_url(cell.sim.url)) as client:
             await client.submit(twice, prompt_id=str(uuid4()), client_id="me", tag={})
             await cell.all_ran(2)
             both = [Submission("p", "b", twice, {}, None)]
@@ -166,7 +166,7 @@ async def test_many_lost_jobs_are_searched_in_one_page_of_the_history() -> None:
         batch = await cell.watcher.submit(12, model=MODEL)
         await eventually(lambda: len(cell.sim.queue.history) == 12, "their entries")
         one_by_one = cell.sim.faults.delay(0.0, "/history/")
-        async with ComfyClient(Server.from_url(cell.sim.url)) as client:
+        async with ComfyBackend(Server.from_url(cell.sim.url)) as client:
             wanted = [*batch.prompt_ids, *(str(uuid4()) for _ in range(20))]
             known = await recovery.finished_in_history(wanted, client)
         assert [past.prompt.prompt_id for past in known] == list(batch.prompt_ids)
@@ -178,6 +178,6 @@ async def test_few_lost_jobs_are_requested_one_by_one_and_a_failed_request_hides
         batch = await cell.watcher.submit(3, model=MODEL)
         await eventually(lambda: len(cell.sim.queue.history) == 3, "their entries")
         cell.sim.faults.fail(500, f"/history/{batch.prompt_ids[1]}")
-        async with ComfyClient(Server.from_url(cell.sim.url)) as client:
+        async with ComfyBackend(Server.from_url(cell.sim.url)) as client:
             known = await recovery.finished_in_history(batch.prompt_ids, client)
         assert [past.prompt.prompt_id for past in known] == [batch.prompt_ids[0], batch.prompt_ids[2]]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
@@ -199,7 +200,7 @@ async def test_the_end_of_another_clients_job_is_shown_too() -> None:
 
 def test_credentials_that_were_refused_stay_secret_after_the_next_login() -> None:
     server = Server.from_url("http://me:passw0rd-1@box")
-    service = SessionService(server, AsyncJournal(lambda _: None), Subscribers())
+    service = SessionService(server, ComfyBackend, AsyncJournal(lambda _: None), Subscribers())
     service.log_in("Bearer passw0rd-2", 1)
     service.log_in("Bearer passw0rd-3", 2)
     assert redactor_of(service.server).text("passw0rd-1 passw0rd-2 passw0rd-3") == "*** *** ***"

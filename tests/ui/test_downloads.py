@@ -13,10 +13,11 @@ import pytest
 from aiohttp import web
 from textual.app import App
 
-from comfytui.comfy.client import ComfyClient
+from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.http.transport import ChunkSink
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.server import Server
+from comfytui.service.backend import Backend
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job, JobStatus
 from comfytui.ui.downloads import save_and_notify, save_outputs
@@ -28,9 +29,9 @@ from tests.waiting import eventually
 class Files:
     """A service whose server has every file."""
 
-    def call(self, request: Callable[[ComfyClient], Coroutine[Any, Any, None]]) -> Future[None]:
+    def call(self, request: Callable[[Backend], Coroutine[Any, Any, None]]) -> Future[None]:
         answer: Future[None] = Future()
-        task = asyncio.ensure_future(request(cast(ComfyClient, self)))
+        task = asyncio.ensure_future(request(cast(Backend, self)))
         task.add_done_callback(lambda _: answer.set_result(None))
         return answer
 
@@ -69,10 +70,10 @@ LARGE = 64 * MIB
 class Client:
     """A service of one client, on the loop of the test."""
 
-    def __init__(self, client: ComfyClient) -> None:
+    def __init__(self, client: Backend) -> None:
         self._client = client
 
-    def call(self, request: Callable[[ComfyClient], Coroutine[Any, Any, Any]]) -> Future[Any]:
+    def call(self, request: Callable[[Backend], Coroutine[Any, Any, Any]]) -> Future[Any]:
         return asyncio.run_coroutine_threadsafe(request(self._client), asyncio.get_running_loop())
 
 
@@ -87,7 +88,7 @@ async def large(request: web.Request) -> web.StreamResponse:
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     routes = {"GET /api/prompt": answering({}), "GET /api/view": large}
-    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as it:
+    async with serving(routes) as url, ComfyBackend(Server.from_url(url)) as it:
         yield Client(it)
 
 
@@ -107,7 +108,7 @@ async def test_large_file_is_streamed_to_disk(tmp_path: Path, client: Client) ->
 @pytest.mark.parametrize("status", [204, 206, 404])
 async def test_other_responses_are_not_saved(tmp_path: Path, status: int) -> None:
     routes = {"GET /api/prompt": answering({}), "GET /api/view": answering("" if status == 204 else "part", status)}
-    async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
+    async with serving(routes) as url, ComfyBackend(Server.from_url(url)) as client:
         text, severity = await save_outputs(cast(ServiceThread, Client(client)), job_with(1), tmp_path)
     assert severity == "error"
     assert "fox_0.png" in text

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any, Generic, Literal, TypeVar
 
 from comfytui.comfy.protocol.events import ExecutionError, ExecutionInterrupted, Output
@@ -33,6 +34,15 @@ class NodeError:
     message: str
     details: str = ""
     input_name: str = ""
+
+
+class Obstacle(Enum):
+    """Why a running prompt was not interrupted."""
+
+    NOT_TARGETED = auto()
+    """The server can only interrupt whatever runs."""
+    OTHERS_RUNNING = auto()
+    """It can only interrupt whatever runs, and that is more than this prompt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError
 from comfytui.comfy.protocol.models import HistoryEntry, JobInfo
+from comfytui.service.backend import Backend
 from comfytui.session.events import FinishedPrompt, HistorySnapshot, SessionEvent
 from comfytui.session.jobs.summarise import finished_prompt_of
 from comfytui.session.selectors import awaiting_history
@@ -30,7 +30,7 @@ Apply = Callable[[SessionEvent], None]
 State = Callable[[], SessionState]
 
 
-async def read_finished(client: ComfyClient, apply: Apply, state: State) -> None:
+async def read_finished(client: Backend, apply: Apply, state: State) -> None:
     """Read how each job ended that has left the queue.
 
     Raises:
@@ -48,7 +48,7 @@ async def read_finished(client: ComfyClient, apply: Apply, state: State) -> None
 
 
 async def _find_in_newest(
-    client: ComfyClient, wanted: Sequence[str], size: int
+    client: Backend, wanted: Sequence[str], size: int
 ) -> tuple[tuple[FinishedPrompt, ...], tuple[str, ...]]:
     """Return the newest entries of the history, more of them if the first page lacks some, and the ids they lack."""
     for limit in (HISTORY_PAGE, HISTORY_LIMIT):
@@ -60,7 +60,7 @@ async def _find_in_newest(
     return finished, missing
 
 
-async def read_by_id(client: ComfyClient, prompt_ids: Iterable[str], apply: Callable[[HistorySnapshot], None]) -> None:
+async def read_by_id(client: Backend, prompt_ids: Iterable[str], apply: Callable[[HistorySnapshot], None]) -> None:
     """Read how each of these jobs ended; an entry that cannot be read does not hold up the others.
 
     Args:
@@ -87,7 +87,7 @@ async def read_by_id(client: ComfyClient, prompt_ids: Iterable[str], apply: Call
         raise failed
 
 
-async def _entry_of(client: ComfyClient, prompt_id: str) -> HistoryEntry | ComfyError | None:
+async def _entry_of(client: Backend, prompt_id: str) -> HistoryEntry | ComfyError | None:
     """Return the entry of one prompt, None where there is none, or why it cannot be read; raises other errors."""
     try:
         return await client.history_entry(prompt_id)
@@ -95,7 +95,7 @@ async def _entry_of(client: ComfyClient, prompt_id: str) -> HistoryEntry | Comfy
         return error
 
 
-async def read_newest(client: ComfyClient, apply: Apply, state: State, count: int) -> int:
+async def read_newest(client: Backend, apply: Apply, state: State, count: int) -> int:
     """Read the newest entries of the history until `count` jobs are found that the session lacks.
 
     It reads back to a job that is known to have ended, at most `HISTORY_PAGE` entries.
@@ -118,7 +118,7 @@ async def read_newest(client: ComfyClient, apply: Apply, state: State, count: in
         size = min(4 * size, HISTORY_PAGE)
 
 
-async def recent_jobs(client: ComfyClient, *, busy: bool) -> tuple[JobInfo, ...] | None:
+async def recent_jobs(client: Backend, *, busy: bool) -> tuple[JobInfo, ...] | None:
     """Return what ended lately and, if `busy`, what runs, without graphs; None on servers without a list of jobs.
 
     Raises:
@@ -131,7 +131,7 @@ async def recent_jobs(client: ComfyClient, *, busy: bool) -> tuple[JobInfo, ...]
     return (*recent, *(await client.jobs(status=IN_PROGRESS) or ()))
 
 
-async def last_finished(client: ComfyClient) -> tuple[str, ...] | None:
+async def last_finished(client: Backend) -> tuple[str, ...] | None:
     """Return the id of the prompt that ended last, if any; None where the server ignores the limit and sends all.
 
     Raises:
@@ -165,7 +165,7 @@ def _has_final_status(state: SessionState, prompt_id: str) -> bool:
     return prompt_id in state.jobs and state.jobs[prompt_id].status.final
 
 
-async def read_history(client: ComfyClient, size: int) -> tuple[FinishedPrompt, ...]:
+async def read_history(client: Backend, size: int) -> tuple[FinishedPrompt, ...]:
     """Return the newest entries of the history, summarised: their graphs are not kept.
 
     Raises:

@@ -5,11 +5,11 @@ import hashlib
 import json
 from collections.abc import Callable
 
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.models import SystemStats
 from comfytui.comfy.redaction import without_secrets
 from comfytui.sanitize import sanitize
+from comfytui.service.backend import Backend
 from comfytui.session.events import CapabilitiesRead, IdentityAccepted, IdentityMismatch, SessionEvent, StatsRead
 
 GIB = 2**30
@@ -111,7 +111,7 @@ class IdentityCheck:
             self._ready.set()
         self._on_verified()
 
-    async def verify(self, client: ComfyClient) -> bool:
+    async def verify(self, client: Backend) -> bool:
         """Identify the server and read its capabilities, unless it is verified already.
 
         Returns:
@@ -130,7 +130,7 @@ class IdentityCheck:
                 self.reason = str(error)
                 raise
 
-    async def _identify(self, client: ComfyClient) -> bool:
+    async def _identify(self, client: Backend) -> bool:
         invalidations, socket_count = self._invalidations, self.socket_count
         stats = await client.system_stats()
         fingerprint = server_fingerprint(stats)

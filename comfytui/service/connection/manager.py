@@ -7,10 +7,10 @@ from http import HTTPStatus
 from typing import Any
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, TimedOut, Unauthorized, Unreachable
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.connection_events import Closed, Lag, Opened, PingRestored, PingTimedOut
+from comfytui.service.backend import Backend
 from comfytui.service.connection.early_frames import EarlyFrames
 from comfytui.service.connection.frame_handler import FrameHandler
 from comfytui.service.connection.identity import IdentityCheck
@@ -83,7 +83,7 @@ class ConnectionManager:
         self._early_frames = EarlyFrames(self.identity, self._receive, timings.connection.verify)
         self._watchdog = Watchdog(state, apply, self._poll_with_stats, self._renew_sockets, timings.poll, clock)
         self._frames = FrameHandler(state, apply, self._show_preview, self._early_frames, self._watchdog, self.poller)
-        self._client: ComfyClient | None = None
+        self._client: Backend | None = None
         self._sockets: dict[str, SocketTask] = {}
         self._lag_seconds: dict[str, float] = {}
         self._login = self._next_login = login  # the login that requests carry, and the one for the next `coroutines`
@@ -91,7 +91,7 @@ class ConnectionManager:
         self._connections: dict[str, tuple[float, Callable[[], Awaitable[bool]]]] = {}
         self._tried = self._was_live = self._http_failed = False
 
-    def coroutines(self, client: ComfyClient, client_ids: Sequence[str]) -> Iterator[Coroutine[Any, Any, None]]:
+    def coroutines(self, client: Backend, client_ids: Sequence[str]) -> Iterator[Coroutine[Any, Any, None]]:
         """Reset the connection, and yield what has to run forever to hold it for these client ids."""
         self._client = client
         self._login = self._next_login
@@ -99,7 +99,7 @@ class ConnectionManager:
         self._connections.clear()
         self.identity.invalidate()
         self._sockets.clear()
-        yield from (self.run_socket(client_id) for client_id in client_ids)
+        yield from (self.run_socket(client, client_id) for client_id in client_ids)
         yield self._watchdog.run()
         yield self.poller.run(client)
         yield self.poller.stats.run(client)
@@ -110,17 +110,17 @@ class ConnectionManager:
         self._next_login = number
         self._apply(Disconnected("", kind=LinkKind.CONNECTING))
 
-    def run_socket(self, client_id: str) -> Coroutine[Any, Any, None]:
+    def run_socket(self, client: Backend, client_id: str) -> Coroutine[Any, Any, None]:
         """Return what has to run forever to hold the socket of one more client id."""
         self._sockets[client_id] = socket = SocketTask(
-            self._server,
+            client,
             client_id,
             self._receive,
             self._early_frames.wait_for_space,
             self._early_frames.closed,
             self._socket_refused,
             self._may_retry_socket,
-            self._timings,
+            self._timings.connection,
             self._clock,
         )
         return socket.run()

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized
+from comfytui.service.backend import Backend
 from comfytui.service.connection.finished_jobs import (
     HISTORY_PAGE,
     IN_PROGRESS,
@@ -97,7 +97,7 @@ class Poller:
         """Take in the queue length of a `status` frame."""
         self._unseen_jobs.announce(remaining)
 
-    async def run(self, client: ComfyClient) -> None:
+    async def run(self, client: Backend) -> None:
         """Poll forever; a poll that fails is left to the next one, since the link's state says what is wrong."""
         while True:
             # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
@@ -130,7 +130,7 @@ class Poller:
         if self._on_failure is not None:
             self._on_failure(error)
 
-    async def poll(self, client: ComfyClient) -> None:
+    async def poll(self, client: Backend) -> None:
         """Read the queue, then how each job ended that it no longer has, then what came and went unseen.
 
         A caller waits while another poll is under way, or both would count the same arrivals.
@@ -141,7 +141,7 @@ class Poller:
         async with self._polling:
             await self._poll(client)
 
-    async def _poll(self, client: ComfyClient) -> None:
+    async def _poll(self, client: Backend) -> None:
         if self._identity.is_verified and not (self._state().link.socket_open and self._identity.is_ready):
             # Without a socket, or with one that opened since, no disconnect would reveal another server.
             await self.stats.read(client)
@@ -164,7 +164,7 @@ class Poller:
         self._ended = ()
         self._unseen_jobs.mark_known(self._state().jobs)
 
-    async def _read_history(self, client: ComfyClient) -> None:
+    async def _read_history(self, client: Backend) -> None:
         self._history_requested = False
         try:
             finished = await read_history(client, HISTORY_PAGE)
@@ -174,7 +174,7 @@ class Poller:
         self._history, self._history_read = tuple(each.prompt.prompt_id for each in finished), self._clock.wall()
         self._apply(HistorySnapshot(finished))
 
-    async def _read_unseen(self, client: ComfyClient, unseen: int) -> None:
+    async def _read_unseen(self, client: Backend, unseen: int) -> None:
         """Read how jobs ended that passed `unseen`, or that were lost and that the server has after all."""
         jobs = self._state().jobs
         # Other jobs of the session were read by `read_finished`, or are still queued.
@@ -187,7 +187,7 @@ class Poller:
         """Return what the server's process holds until it ends, as far as is known since the connection opened."""
         return prompts_held(self._state(), self._history, self._history_read)
 
-    async def _has_changed(self, client: ComfyClient) -> bool:
+    async def _has_changed(self, client: Backend) -> bool:
         """Return whether the queue differs from the known one, as far as light requests tell."""
         if not self._identity.is_verified:
             return True
@@ -208,7 +208,7 @@ class Poller:
             return open_jobs(self._state()) > 0
         return {job.prompt_id for job in recent if job.status == IN_PROGRESS} != indexed(self._state().jobs).running_ids
 
-    async def _last_finished(self, client: ComfyClient) -> tuple[str, ...]:
+    async def _last_finished(self, client: Backend) -> tuple[str, ...]:
         """Return what ended last; where the server sends all of its history for that, all is read, now and then."""
         now = self._clock.monotonic()
         if now < self._history_due:

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Sequence, Set
 from contextlib import suppress
 
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, Unauthorized
+from comfytui.service.backend import Backend
 from comfytui.session.jobs.index import indexed
 from comfytui.session.model import RAN
 from comfytui.session.state import SessionState
@@ -37,7 +37,7 @@ def prompts_held(state: SessionState, history: Sequence[str], since: float) -> E
     return (*queued[:1], *queued[1:][1 - MAX_PROMPTS :], *[*history, *ended][-MAX_PROMPTS:])
 
 
-async def last_log_line(client: ComfyClient, seconds: float) -> Evidence:
+async def last_log_line(client: Backend, seconds: float) -> Evidence:
     """Return the time of the last line of the server's log; nothing where it is hidden, or takes longer than that."""
     with suppress(ComfyError, TimeoutError):
         async with asyncio.timeout(seconds):
@@ -45,7 +45,7 @@ async def last_log_line(client: ComfyClient, seconds: float) -> Evidence:
     return ()
 
 
-async def is_same_process(evidence: Evidence, history: Set[str], client: ComfyClient) -> bool:
+async def is_same_process(evidence: Evidence, history: Set[str], client: Backend) -> bool:
     """Return whether any of the evidence is left.
 
     Args:

@@ -7,13 +7,11 @@ from typing import Any
 
 from comfytui.clock import Clock
 from comfytui.comfy.cancellation import run_to_completion
-from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized, UpgradeRefused
+from comfytui.comfy.errors import ComfyError, NotComfyUI, Unauthorized, UpgradeRefused
 from comfytui.comfy.protocol.events import Event
-from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.connection_events import Closed, Lag, Opened, PingRestored, PingTimedOut
-from comfytui.comfy.websocket.event_stream import stream_events
-from comfytui.timings import Timings
+from comfytui.service.backend import Backend
+from comfytui.timings import ConnectionTimings
 
 SocketMessage = Event | Opened | Closed | PingTimedOut | PingRestored | Lag
 """What a socket reports: frames, and changes of the connection."""
@@ -23,7 +21,7 @@ class SocketTask:
     """The socket of one client id.
 
     Args:
-        server: The server.
+        backend: The server.
         client_id: The client id.
         receive: Receives the client id and each message.
         wait_for_space: Awaited after each message, before the next one is read.
@@ -31,24 +29,24 @@ class SocketTask:
             renewed or the task is cancelled.
         on_given_up: Receives the error after which retrying cannot help.
         may_retry: Returns whether a later try may help after all.
-        timings: How long it waits for the server, and between attempts.
-        clock: Measures the silence, and waits between attempts.
+        timings: How long it waits after it was given up.
+        clock: Waits for that.
     """
 
     def __init__(
         self,
-        server: Server,
+        backend: Backend,
         client_id: str,
         receive: Callable[[str, SocketMessage], None],
         wait_for_space: Callable[[str], Awaitable[None]],
         on_ended: Callable[[str], None],
         on_given_up: Callable[[ComfyError], None],
         may_retry: Callable[[], bool],
-        timings: Timings,
+        timings: ConnectionTimings,
         clock: Clock,
     ) -> None:
         self.client_id = client_id
-        self._server = server
+        self._backend = backend
         self._receive = receive
         self._wait_for_space = wait_for_space
         self._on_ended = on_ended
@@ -73,14 +71,7 @@ class SocketTask:
 
     async def _read(self) -> None:
         # Closed by the task that opened it, so that no socket outlives a crash or a newer socket.
-        stream = stream_events(
-            self._server,
-            self.client_id,
-            keep_unanswered=self._is_server_busy,
-            timings=self._timings.socket,
-            clock=self._clock,
-            report_lag=lambda seconds: self._receive(self.client_id, Lag(seconds)),
-        )
+        stream = self._backend.events(self.client_id, lambda seconds: self._receive(self.client_id, Lag(seconds)))
         async with aclosing(stream):
             try:
                 async for message in stream:
@@ -91,7 +82,7 @@ class SocketTask:
 
     async def _pause(self) -> None:
         """Wait for the next try, or forever if none can help."""
-        await self._clock.sleep(self._timings.connection.given_up_pause)
+        await self._clock.sleep(self._timings.given_up_pause)
         if not self._may_retry():
             await asyncio.Event().wait()
 
@@ -106,21 +97,6 @@ class SocketTask:
         finally:
             self._renewal.clear()
             await run_to_completion(_cancel(working, renewal))
-
-    async def _is_server_busy(self) -> bool:
-        """Return whether the server accepts a new connection but does not answer on it, e.g. while it loads a model.
-
-        A server that answers has dropped our socket; on one that accepts no connection nothing arrives anyway.
-        """
-        async with ComfyClient(self._server, self._timings.http) as client:
-            try:
-                async with asyncio.timeout(self._timings.connection.busy_probe):
-                    await client.queue_count()
-            except (TimedOut, TimeoutError):
-                return True
-            except ComfyError:
-                return False
-        return False
 
 
 async def _cancel(*tasks: asyncio.Future[Any]) -> None:

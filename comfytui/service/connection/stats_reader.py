@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from comfytui.clock import Clock
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Unauthorized
+from comfytui.service.backend import Backend
 from comfytui.service.connection.identity import IdentityCheck
 from comfytui.service.connection.poll_schedule import is_busy
 from comfytui.session.events import HttpFailed, SessionEvent, StatsRead
@@ -44,7 +44,7 @@ class StatsReader:
         self._on_mismatch = on_mismatch
         self._on_unauthorized = on_unauthorized
 
-    async def read(self, client: ComfyClient) -> None:
+    async def read(self, client: Backend) -> None:
         """Read the figures once, and check whose they are.
 
         Raises:
@@ -57,7 +57,7 @@ class StatsReader:
         elif self._identity.fingerprint:
             self._on_mismatch()
 
-    async def run(self, client: ComfyClient) -> None:
+    async def run(self, client: Backend) -> None:
         """Read the figures forever, while the server can be reached."""
         while True:
             if self._state().link.kind in {LinkKind.LIVE, LinkKind.POLLING}:

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Unreachable
-from comfytui.comfy.protocol.capabilities import Capabilities
-from comfytui.comfy.protocol.models import QueueItem
+from comfytui.comfy.protocol.models import Obstacle
+from comfytui.service.backend import Backend
 from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
 from comfytui.service.submission.outbox import Outbox
 from comfytui.session.events import JobCancelled, SessionEvent
@@ -18,13 +17,17 @@ RESULTS: Mapping[str | None, Cancelled] = {
     "error": Cancelled(CancelOutcome.TOO_LATE, JobStatus.FAILED),
 }
 """The result of a cancellation by how the job ended, according to the history."""
+OBSTACLES: Mapping[Obstacle, CancelOutcome] = {
+    Obstacle.NOT_TARGETED: CancelOutcome.NOT_TARGETED,
+    Obstacle.OTHERS_RUNNING: CancelOutcome.OTHERS_RUNNING,
+}
 FINISHED = Cancelled(CancelOutcome.TOO_LATE, JobStatus.SUCCEEDED)
 
 
 async def cancel(
     prompt_id: str,
     state: SessionState,
-    client: ComfyClient,
+    client: Backend,
     outbox: Outbox,
     apply: Callable[[SessionEvent], None],
     *,
@@ -49,10 +52,9 @@ async def cancel(
         return Cancelled(CancelOutcome.UNKNOWN_VERSION)
     if state.link.kind is LinkKind.OTHER_SERVER:
         raise Unreachable(state.link.reason)
-    try:
-        was_there = await _stop(prompt_id, client, capabilities, force=force)
-    except _NotInterruptedError as error:
-        return Cancelled(error.obstacle)
+    was_there = await client.cancel(prompt_id, capabilities, force=force)
+    if isinstance(was_there, Obstacle):
+        return Cancelled(OBSTACLES[was_there])
     if not was_there and outbox.undelivered.is_unconfirmed(prompt_id):
         outbox.undelivered.request_cancel(prompt_id)
         return Cancelled(CancelOutcome.UNCONFIRMED)
@@ -80,55 +82,14 @@ def _without_server(
     return None
 
 
-class _NotInterruptedError(Exception):
-    """A job was not interrupted, since the request could have hit another one."""
-
-    def __init__(self, obstacle: CancelOutcome) -> None:
-        super().__init__(obstacle.name)
-        self.obstacle = obstacle
-
-
-async def _stop(prompt_id: str, client: ComfyClient, capabilities: Capabilities, *, force: bool) -> bool:
-    """Cancel a job on the server, atomically if it can, else by delete or interrupt; return whether it was there."""
-    if capabilities.atomic_cancel and (done := await client.cancel(prompt_id)) is not None:
-        return done
-    queue = await client.queue()
-    pending = _has(queue.pending, prompt_id)
-    if pending:
-        await client.delete([prompt_id])
-        queue = await client.queue()
-    running = _has(queue.running, prompt_id)
-    if running:
-        await _interrupt(prompt_id, client, capabilities, force=force)
-    return pending or running
-
-
-async def _interrupt(prompt_id: str, client: ComfyClient, capabilities: Capabilities, *, force: bool) -> bool:
-    """Interrupt a running job unless it has just ended; return whether it was. Raises _NotInterruptedError."""
-    if not capabilities.targeted_interrupt:
-        if not force:
-            raise _NotInterruptedError(CancelOutcome.NOT_TARGETED)
-        running = [item.prompt_id for item in (await client.queue()).running]
-        if prompt_id not in running:
-            return False
-        if running != [prompt_id]:
-            raise _NotInterruptedError(CancelOutcome.OTHERS_RUNNING)
-    await client.interrupt(prompt_id)
-    return True
-
-
-def _has(items: Sequence[QueueItem], prompt_id: str) -> bool:
-    return any(item.prompt_id == prompt_id for item in items)
-
-
 async def _result(
-    prompt_id: str, client: ComfyClient, apply: Callable[[SessionEvent], None], *, was_there: bool
+    prompt_id: str, client: Backend, apply: Callable[[SessionEvent], None], *, was_there: bool
 ) -> Cancelled:
     """Ask the server what became of a job."""
-    queue = await client.queue()
-    if _has(queue.running, prompt_id):
+    queue = await client.queue(lambda item: item.prompt_id)
+    if prompt_id in queue.running:
         return Cancelled(CancelOutcome.INTERRUPT_SENT)
-    if _has(queue.pending, prompt_id):
+    if prompt_id in queue.pending:
         return Cancelled(CancelOutcome.STILL_QUEUED)
     entry = await client.history_entry(prompt_id)
     if entry is not None:
@@ -142,7 +103,7 @@ async def _result(
 async def cancel_all(
     jobs: Sequence[Job],
     state: SessionState,
-    client: ComfyClient,
+    client: Backend,
     outbox: Outbox,
     apply: Callable[[SessionEvent], None],
     *,
@@ -173,39 +134,17 @@ async def cancel_all(
         return replace(result, error=Unreachable(state.link.reason))
     try:
         removed = await _remove(sent, client, apply)
-        running = sent & {item.prompt_id for item in (await client.queue()).running}
-        interrupted, obstacle = await _interrupt_all(running, client, state.capabilities, force=force)
+        interrupted, obstacle = await client.interrupt(sent, state.capabilities, force=force)
     except ComfyError as error:
         return replace(result, error=error)
-    return replace(result, removed=removed, interrupted=interrupted, obstacle=obstacle)
+    return replace(result, removed=removed, interrupted=interrupted, obstacle=obstacle and OBSTACLES[obstacle])
 
 
-async def _remove(prompt_ids: Set[str], client: ComfyClient, apply: Callable[[SessionEvent], None]) -> int:
-    """Delete the prompts that wait in the queue; return how many are gone."""
-    waiting = prompt_ids & {item.prompt_id for item in (await client.queue()).pending}
-    if not waiting:
-        return 0
-    await client.delete(sorted(waiting))
-    queue = await client.queue()
-    removed = waiting - {item.prompt_id for item in (*queue.running, *queue.pending)}
+async def _remove(prompt_ids: Set[str], client: Backend, apply: Callable[[SessionEvent], None]) -> int:
+    """Remove the prompts that wait in the queue; return how many are gone."""
+    removed = await client.remove(prompt_ids)
     for prompt_id in removed:
         # One that ran and ended between the two requests is in the history, where the next poll finds it.
         if await client.history_entry(prompt_id) is None:
             apply(JobCancelled(prompt_id))
     return len(removed)
-
-
-async def _interrupt_all(
-    prompt_ids: Set[str], client: ComfyClient, capabilities: Capabilities, *, force: bool
-) -> tuple[int, CancelOutcome | None]:
-    """Interrupt prompts; return how many were interrupted, and why others were not, if any."""
-    interrupted, obstacle = 0, None
-    for prompt_id in prompt_ids:
-        if capabilities.atomic_cancel and await client.cancel(prompt_id) is not None:
-            interrupted += 1
-            continue
-        try:
-            interrupted += await _interrupt(prompt_id, client, capabilities, force=force)
-        except _NotInterruptedError as error:
-            obstacle = error.obstacle
-    return interrupted, obstacle

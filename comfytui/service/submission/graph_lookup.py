@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping
 
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import NotComfyUI, ServerError
+from comfytui.service.backend import Backend
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.submission.batch import Submission
 from comfytui.session.model import Job
@@ -18,7 +18,7 @@ async def local_graph(prompt_id: str, submissions: Mapping[str, Submission], jou
     return await journal.graph_of(prompt_id)
 
 
-async def server_graph(job: Job, client: ComfyClient) -> Graph | None:
+async def server_graph(job: Job, client: Backend) -> Graph | None:
     """Return the graph that the server has of a job, or None; raises ComfyError."""
     entry = await client.history_entry(job.prompt_id)
     if entry and entry.item.prompt_id == job.prompt_id and (graph := sendable_graph(entry.item.graph)):

@@ -4,8 +4,8 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError
+from comfytui.service.backend import Backend
 from comfytui.service.connection.manager import ConnectionManager
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.records import SavedBatch
@@ -60,7 +60,7 @@ class SubmissionManager:
         client_ids: ClientIds,
         journal: AsyncJournal,
         connection: ConnectionManager,
-        require_client: Callable[[], ComfyClient],
+        require_client: Callable[[], Backend],
         *,
         timings: SubmissionTimings = DEFAULT.submission,
         clock: Clock = SYSTEM_CLOCK,
@@ -119,9 +119,7 @@ class SubmissionManager:
         for request in requests:
             self._send(request)
 
-    def coroutines(
-        self, client: ComfyClient, open_socket: Callable[[str], object]
-    ) -> Iterator[Coroutine[Any, Any, None]]:
+    def coroutines(self, client: Backend, open_socket: Callable[[str], object]) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield what has to run forever to send jobs, and to resume those of earlier runs.
 
         Args:

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError, Rejected, ServerError, Unauthorized, Unreachable
 from comfytui.comfy.protocol.models import AcceptedPrompt, QueueItem
+from comfytui.service.backend import Backend
 from comfytui.service.connection.process_evidence import Evidence, is_same_process, last_log_line
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.notifications import Severity
@@ -81,7 +81,7 @@ class Outbox:
         """Queue submissions for sending; those in `unconfirmed` have been sent already, and their answers lost."""
         self.undelivered.add(submissions, unconfirmed)
 
-    async def run(self, client: ComfyClient) -> None:
+    async def run(self, client: Backend) -> None:
         """Send until cancelled."""
         while True:
             submission = await self.undelivered.first()
@@ -98,7 +98,7 @@ class Outbox:
             else:
                 await self._send(client, submission)
 
-    async def _send(self, client: ComfyClient, submission: Submission) -> None:
+    async def _send(self, client: Backend, submission: Submission) -> None:
         evidence = self._evidence()
         if not evidence:
             evidence = await last_log_line(client, self._timings.log)
@@ -127,7 +127,7 @@ class Outbox:
             self._warn(submission, queued)
             await self._accept(submission, queued.prompt_id, queued.number)
 
-    async def _is_let_in(self, client: ComfyClient, submission: Submission) -> bool:
+    async def _is_let_in(self, client: Backend, submission: Submission) -> bool:
         """Return whether the server answers a request just before a POST for which there is no evidence.
 
         If such a POST were refused since a login has expired, it could not be told from one that a restarted server
@@ -147,7 +147,7 @@ class Outbox:
             self._apply(HttpFailed(str(error), LinkKind.UNAUTHORISED))
         self._apply(PromptDelayed(submission.prompt_id, str(error)))
 
-    async def _post(self, client: ComfyClient, submission: Submission, evidence: Evidence) -> AcceptedPrompt:
+    async def _post(self, client: Backend, submission: Submission, evidence: Evidence) -> AcceptedPrompt:
         with self.undelivered.posting(submission, evidence):
             client_id = self._client_id(submission)
             # Awaited, so that it is on the disk before the POST begins: not even a kill in between sends it twice.
@@ -160,7 +160,7 @@ class Outbox:
                 preview_method=self._previews(submission),
             )
 
-    async def _confirm(self, client: ComfyClient, submission: Submission, post: Unconfirmed) -> None:
+    async def _confirm(self, client: Backend, submission: Submission, post: Unconfirmed) -> None:
         """Poll for a submission whose answer was lost, until it is found or can no longer arrive."""
         requested_at, deadline = self._clock.monotonic(), post.since + self._timings.arrival
         misses = 0
@@ -180,7 +180,7 @@ class Outbox:
                 return
         await self._resolve_missing(client, submission, post)
 
-    async def _poll(self, client: ComfyClient, submission: Submission) -> tuple[QueueItem | None, bool]:
+    async def _poll(self, client: Backend, submission: Submission) -> tuple[QueueItem | None, bool]:
         """Return the submission as the server has it, and whether its absence would prove anything."""
         if not await self._ready(submission.prompt_id):
             return None, False
@@ -195,7 +195,7 @@ class Outbox:
         if self.undelivered.accept(submission, accepted_id, number):
             await self._cancel(accepted_id)
 
-    async def _resolve_missing(self, client: ComfyClient, submission: Submission, post: Unconfirmed) -> None:
+    async def _resolve_missing(self, client: Backend, submission: Submission, post: Unconfirmed) -> None:
         """Decide what becomes of an unconfirmed submission that the server does not have.
 
         One that has finished is accepted, one that breaks the server is rejected, and one that provably never arrived
@@ -220,7 +220,7 @@ class Outbox:
         else:
             await self._lose(client, submission)
 
-    async def _lose(self, client: ComfyClient, submission: Submission) -> None:
+    async def _lose(self, client: Backend, submission: Submission) -> None:
         """End a submission that may have run before the server was restarted: as finished by its images, or as lost."""
         finished = await find_finished(client, submission)
         if await self._ready(submission.prompt_id):

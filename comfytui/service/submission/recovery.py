@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import NotComfyUI, ServerError
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.media_types import Media, media_of
 from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
+from comfytui.service.backend import Backend
 from comfytui.service.connection.finished_jobs import CONCURRENT_REQUESTS, HISTORY_LIMIT, read_by_id, read_history
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.submission.batch import Submission
@@ -47,7 +47,7 @@ async def submissions_of(
     return submissions
 
 
-async def finished_in_history(prompt_ids: Sequence[str], client: ComfyClient) -> tuple[FinishedPrompt, ...]:
+async def finished_in_history(prompt_ids: Sequence[str], client: Backend) -> tuple[FinishedPrompt, ...]:
     """Return the prompts among these that the server's history has after all; raises ComfyError."""
     finished, missing = dict[str, FinishedPrompt](), set(prompt_ids)
     if len(missing) > CONCURRENT_REQUESTS:
@@ -65,7 +65,7 @@ async def finished_in_history(prompt_ids: Sequence[str], client: ComfyClient) ->
 
 
 async def finished_by_images(
-    submissions: Sequence[Submission], client: ComfyClient, *, head: int = HEAD, max_images: int = MAX_IMAGES_READ
+    submissions: Sequence[Submission], client: Backend, *, head: int = HEAD, max_images: int = MAX_IMAGES_READ
 ) -> tuple[FinishedPrompt, ...]:
     """Return the prompts whose images the server all has, as finished; raises ComfyError.
 
@@ -95,7 +95,7 @@ async def finished_by_images(
     return tuple(finished_prompt_of(HistoryEntry(item, "success", tuple(outputs[item.prompt_id]))) for item in items)
 
 
-async def _head(client: ComfyClient, output: Output, size: int) -> bytes:
+async def _head(client: Backend, output: Output, size: int) -> bytes:
     """Return the first bytes of an image; nothing if the server refuses it, or takes too long."""
     try:
         async with asyncio.timeout(HEAD_SECONDS):

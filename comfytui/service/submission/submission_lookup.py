@@ -6,9 +6,9 @@ Old servers assign prompt ids of their own, so the batch tag identifies a submis
 import asyncio
 from contextlib import suppress
 
-from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
+from comfytui.service.backend import Backend
 from comfytui.service.submission.batch import Submission
 from comfytui.service.submission.recovery import finished_by_images
 from comfytui.session.events import FinishedPrompt
@@ -19,7 +19,7 @@ SEARCH_SECONDS = 30.0
 """Seconds to search for the images of a submission while others wait to be sent; a search by hand has no limit."""
 
 
-async def find_in_queue(client: ComfyClient, submission: Submission) -> QueueItem | None:
+async def find_in_queue(client: Backend, submission: Submission) -> QueueItem | None:
     """Return the prompt that waits, runs, or has ended under its own id; raises ComfyError."""
     queue = await client.queue(lambda item: item if _matches(item, submission) else None)
     for item in (*queue.running, *queue.pending):
@@ -29,7 +29,7 @@ async def find_in_queue(client: ComfyClient, submission: Submission) -> QueueIte
     return entry.item if entry else None
 
 
-async def find_in_history(client: ComfyClient, submission: Submission) -> tuple[QueueItem | None, frozenset[str]]:
+async def find_in_history(client: Backend, submission: Submission) -> tuple[QueueItem | None, frozenset[str]]:
     """Search the latest entries of the history for a prompt, under whatever id.
 
     Returns:
@@ -46,7 +46,7 @@ async def find_in_history(client: ComfyClient, submission: Submission) -> tuple[
     return next((item for _, item in kept if item is not None), None), frozenset(prompt_id for prompt_id, _ in kept)
 
 
-async def find_finished(client: ComfyClient, submission: Submission) -> tuple[FinishedPrompt, ...]:
+async def find_finished(client: Backend, submission: Submission) -> tuple[FinishedPrompt, ...]:
     """Return the prompt as finished if the server has its images; nothing if it has not, or they cannot be searched."""
     with suppress(ComfyError, TimeoutError):
         async with asyncio.timeout(SEARCH_SECONDS):

@@ -11,7 +11,7 @@ from comfytui.workflow.nodes import Slot
 from comfytui.workflow.seeds import SeedMode, SeedRange
 
 if TYPE_CHECKING:
-    from comfytui.comfy.client import ComfyClient
+    from comfytui.service.backend import Backend
 
 
 WAITING_FOR_CHOICES = "Waiting for the server's choices: the batch is queued as soon as they arrive."
@@ -87,7 +87,7 @@ def truncation_note(spec: InputSpec) -> str:
     return f"The first {shown:,} of {shown + spec.omitted:,} names are shown: name any other in the workflow file."
 
 
-async def fetch_specs(client: "ComfyClient", workflow: Workflow) -> Mapping[FieldKey, InputSpec]:
+async def fetch_specs(client: "Backend", workflow: Workflow) -> Mapping[FieldKey, InputSpec]:
     """Read the spec of each field whose node the server knows, with one request for each class of node.
 
     Raises:
