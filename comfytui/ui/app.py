@@ -113,10 +113,15 @@ class ComfyApp(OneShotTimers, App[None]):
         """Start a service for a server and show its dashboard; `typed` is its name or address as the user typed it."""
         self._typed_server = typed
         self._stop_service()
+        options = self.options
         self.service = service = ServiceThread(
-            server, folder=self.options.journal, fresh=self.options.fresh, timings=self.options.timings
+            server,
+            folder=options.journal,
+            fresh=options.fresh,
+            timings=options.timings,
+            new_backend=options.new_backend,
         )
-        dashboard = Dashboard(service, self.options, self.size.width)
+        dashboard = Dashboard(service, options, self.size.width)
         self.shutdown_hooks[:] = [dashboard.flush_draft]
         self._show(dashboard)
         dashboard.call_after_refresh(service.start)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from comfytui.comfy.server import Server
+from comfytui.service.backend import BackendFactory
 from comfytui.timings import DEFAULT, Timings
 from comfytui.ui.drafts import NO_DRAFTS, DraftFolder
 from comfytui.ui.themes import ThemeStore
@@ -50,3 +51,5 @@ class Options:
     fresh: bool = False
     """Whether to start without the drafts and jobs of earlier times."""
     timings: Timings = DEFAULT
+    new_backend: BackendFactory | None = None
+    """Opens the connection to a server, see `ServiceThread`."""

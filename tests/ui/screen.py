@@ -15,6 +15,7 @@ from comfytui.session.model import JobStatus
 from comfytui.ui.app import ComfyApp
 from comfytui.ui.options import Options
 from comfytui.workflow.builtin import txt2img
+from tests.fake_backend import FakeBackend
 from tests.settled_pilot import settled
 from tests.timings import timings
 from tests.waiting import eventually
@@ -95,9 +96,11 @@ class Screen:
 
 @asynccontextmanager
 async def screen(
-    server: Server | str | None, size: tuple[int, int] = (120, 40), **changes: Any
+    server: Server | str | FakeBackend | None, size: tuple[int, int] = (120, 40), **changes: Any
 ) -> AsyncIterator[Screen]:
     """The program open on a server, or on the start screen."""
+    if isinstance(server, FakeBackend):
+        changes["new_backend"], server = server, "http://127.0.0.1:9"
     options = Options(
         txt2img(), Path("unused"), demo=lambda: nullcontext(""), remember_server=lambda _: None, timings=PATIENT
     )

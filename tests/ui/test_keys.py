@@ -1,50 +1,46 @@
 """Keys act on what is visible, in the order in which they are typed, and destroy nothing without confirmation."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from textual.widgets import Input, Select, TextArea
 
 from comfytui.session.model import JobStatus
-from comfytui.sim.config import SimConfig
-from comfytui.sim.server import SimServer
 from comfytui.ui.queue.queue_panel import QueuePanel
+from tests.fake_backend import FakeBackend
+from tests.sim.graphs import text_to_image
 from tests.ui.screen import Screen, screen
-
-QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 
 
 @pytest.fixture
-async def sim() -> AsyncIterator[SimServer]:
-    async with SimServer(QUICK) as server:
-        yield server
+def server() -> FakeBackend:
+    return FakeBackend()
 
 
-def prompts(sim: SimServer) -> list[str]:
-    return [body["prompt"]["6"]["inputs"]["text"] for body in sim.submitted]
+def prompts(server: FakeBackend) -> list[str]:
+    return [body["prompt"]["6"]["inputs"]["text"] for body in server.submitted]
 
 
-async def test_small_screen_n_opens_form_for_typing(sim: SimServer) -> None:
-    async with screen(sim.url, (80, 24)) as it:
+async def test_small_screen_n_opens_form_for_typing(server: FakeBackend) -> None:
+    async with screen(server, (80, 24)) as it:
         await it.shows("live")
         await it.press("escape", "n")
         await it.shows("Negative")
         await it.press(*"quiet sea".replace(" ", "_"), "f5")
-        await it.until(lambda: len(sim.submitted) == 4, "the batch")
-        assert set(prompts(sim)) == {"quiet_sea"}
+        await it.until(lambda: len(server.submitted) == 4, "the batch")
+        assert set(prompts(server)) == {"quiet_sea"}
         await it.shows("4 of 4 done")
 
 
-async def test_text_typed_just_before_f5_is_submitted(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_text_typed_just_before_f5_is_submitted(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("live")
         await it.write("images", "1")
         it.app.screen.query_one("#prompt").focus()
         for key in (*"abcdefghijklmnop", "f5"):
             it.app.simulate_key(key)
-        await it.until(lambda: sim.submitted, "the batch")
-        assert prompts(sim) == ["abcdefghijklmnop"]
+        await it.until(lambda: server.submitted, "the batch")
+        assert prompts(server) == ["abcdefghijklmnop"]
 
 
 def burst(it: Screen, *keys: str) -> None:
@@ -53,28 +49,28 @@ def burst(it: Screen, *keys: str) -> None:
         it.app.simulate_key(key)
 
 
-async def test_burst_of_keys_acts_in_order(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_burst_of_keys_acts_in_order(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("live")
         await it.write("images", "1")
         it.app.screen.query_one("#prompt").focus()
         await it.pilot.pause()
         burst(it, *"fox", "tab", *"fog", "shift+tab", *"es", "f5")
-        await it.until(lambda: sim.submitted, "the batch")
-        assert prompts(sim) == ["foxes"]
-        assert sim.submitted[0]["prompt"]["7"]["inputs"]["text"].endswith("fog")
+        await it.until(lambda: server.submitted, "the batch")
+        assert prompts(server) == ["foxes"]
+        assert server.submitted[0]["prompt"]["7"]["inputs"]["text"].endswith("fog")
 
 
-async def test_small_screen_takes_whole_job_as_burst(sim: SimServer) -> None:
-    async with screen(sim.url, (80, 24)) as it:
+async def test_small_screen_takes_whole_job_as_burst(server: FakeBackend) -> None:
+    async with screen(server, (80, 24)) as it:
         await it.shows("live")
         burst(it, "escape", "n", *"quiet", "f5")
-        await it.until(lambda: len(sim.submitted) == 4, "the batch")
-        assert set(prompts(sim)) == {"quiet"}
+        await it.until(lambda: len(server.submitted) == 4, "the batch")
+        assert set(prompts(server)) == {"quiet"}
 
 
-async def test_letters_are_commands_after_escape(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_letters_are_commands_after_escape(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("live")
         it.app.screen.query_one("#prompt").focus()
         await it.pilot.pause()
@@ -82,17 +78,17 @@ async def test_letters_are_commands_after_escape(sim: SimServer) -> None:
         await it.until(lambda: it.app.screen.query_one("#filter", Input).value == "cd", "the filter")
 
 
-async def test_wrong_number_opens_hidden_form(sim: SimServer) -> None:
-    async with screen(sim.url, (80, 24)) as it:
+async def test_wrong_number_opens_hidden_form(server: FakeBackend) -> None:
+    async with screen(server, (80, 24)) as it:
         await it.shows("live")
         await it.write("steps", "0")
         await it.press("escape", "f5")
         await it.shows("Steps must be")
-        assert sim.submitted == []
+        assert server.submitted == []
 
 
-async def test_form_page_ignores_queue_keys(sim: SimServer) -> None:
-    async with screen(sim.url, (80, 24)) as it:
+async def test_form_page_ignores_queue_keys(server: FakeBackend) -> None:
+    async with screen(server, (80, 24)) as it:
         await it.shows("live")
         await it.generate(width="64", height="64", images="1")
         await it.shows("1 of 1 done")
@@ -106,10 +102,11 @@ async def test_form_page_ignores_queue_keys(sim: SimServer) -> None:
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
 async def test_letters_in_form_are_no_commands(size: tuple[int, int]) -> None:
-    async with SimServer(SimConfig(steps_per_second=4, load_seconds=0)) as sim, screen(sim.url, size) as it:
+    server = FakeBackend(instant=False)
+    async with screen(server, size) as it:
         await it.shows("dreamshaper_8")
         await it.generate("a lighthouse", images="1", steps="2000")
-        await it.until(lambda: sim.submitted, "the batch")
+        await it.until(lambda: server.submitted, "the batch")
         await it.press("escape", "home", "n")
         shown = ["F5 Generate", "F1 Help", "esc Commands"]
         for control in ("model", "generate"):
@@ -124,11 +121,11 @@ async def test_letters_in_form_are_no_commands(size: tuple[int, int]) -> None:
         assert job is not None
         assert job.status is JobStatus.RUNNING
         assert "Searching" not in it.text
-        assert len(sim.submitted) == 1
+        assert len(server.submitted) == 1
 
 
-async def test_letters_open_and_search_list(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_letters_open_and_search_list(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("dreamshaper_8")
         it.app.screen.query_one("#sampler").focus()
         await it.pilot.pause()
@@ -136,41 +133,43 @@ async def test_letters_open_and_search_list(sim: SimServer) -> None:
         await it.until(lambda: it.app.screen.query_one("#sampler", Select).value == "heunpp2", "the sampler")
 
 
-async def test_typed_seed_is_used(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_typed_seed_is_used(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("live")
         await it.write("seed", "42")
         await it.until(lambda: it.app.screen.query_one("#seed-mode", Select).value == "fixed", "a fixed seed")
         await it.generate(images="1")
-        await it.until(lambda: sim.submitted, "the batch")
-        assert sim.submitted[0]["prompt"]["3"]["inputs"]["seed"] == 42
+        await it.until(lambda: server.submitted, "the batch")
+        assert server.submitted[0]["prompt"]["3"]["inputs"]["seed"] == 42
 
 
-async def test_random_seeds_differ_and_first_is_shown(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_random_seeds_differ_and_first_is_shown(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("live")
         await it.generate(images="3")
-        await it.until(lambda: len(sim.submitted) == 3, "the batch")
-        seeds = [body["prompt"]["3"]["inputs"]["seed"] for body in sim.submitted]
+        await it.until(lambda: len(server.submitted) == 3, "the batch")
+        seeds = [body["prompt"]["3"]["inputs"]["seed"] for body in server.submitted]
         assert len(set(seeds)) == 3
         assert it.app.screen.query_one("#seed", Input).value == str(seeds[0])
 
 
-async def leave_with_unsent(it: Screen, sim: SimServer) -> None:
+async def leave_with_unsent(it: Screen, server: FakeBackend) -> None:
     """Press q while two images wait for a server that is gone."""
     await it.shows("dreamshaper_8")
-    await sim.__aexit__(None, None, None)
+    server.go_down()
     await it.generate(images="2")
     await it.shows("not sent")
     await it.press("escape", "q")
 
 
 @pytest.mark.parametrize("folder", ["none", "unusable"])
-async def test_quit_with_undurable_unsent_jobs_needs_confirmation(tmp_path: Path, folder: str) -> None:
+async def test_quit_with_undurable_unsent_jobs_needs_confirmation(
+    server: FakeBackend, tmp_path: Path, folder: str
+) -> None:
     (tmp_path / "file").touch()
     journal = tmp_path / "file" if folder == "unusable" else None
-    async with SimServer(QUICK) as sim, screen(sim.url, journal=journal) as it:
-        await leave_with_unsent(it, sim)
+    async with screen(server, journal=journal) as it:
+        await leave_with_unsent(it, server)
         await it.shows("2 of your images")
         await it.press("n")
         assert it.app.return_code is None
@@ -180,14 +179,14 @@ async def test_quit_with_undurable_unsent_jobs_needs_confirmation(tmp_path: Path
         await it.until(lambda: it.app.return_code == 0, "the end")
 
 
-async def test_quit_with_durable_unsent_jobs_needs_no_confirmation(tmp_path: Path) -> None:
-    async with SimServer(QUICK) as sim, screen(sim.url, journal=tmp_path) as it:
-        await leave_with_unsent(it, sim)
+async def test_quit_with_durable_unsent_jobs_needs_no_confirmation(server: FakeBackend, tmp_path: Path) -> None:
+    async with screen(server, journal=tmp_path) as it:
+        await leave_with_unsent(it, server)
         await it.until(lambda: it.app.return_code == 0, "the end")
 
 
-async def test_escape_leaves_any_form_control(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_escape_leaves_any_form_control(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("dreamshaper_8")
         await it.generate(images="2")
         await it.shows("2 of 2 done")
@@ -197,11 +196,11 @@ async def test_escape_leaves_any_form_control(sim: SimServer) -> None:
             await it.press("escape", "down", "enter")
             await it.shows("Image 1 of 2   comfytui_00001_.png")
             await it.press("escape", "home")
-        assert len(sim.submitted) == 2
+        assert len(server.submitted) == 2
 
 
-async def test_zero_width_joiner_is_typed(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_zero_width_joiner_is_typed(server: FakeBackend) -> None:
+    async with screen(server) as it:
         it.app.screen.query_one("#prompt").focus()
         await it.pilot.pause()
         burst(it, "👩", "\u200d", "🚀")
@@ -210,8 +209,9 @@ async def test_zero_width_joiner_is_typed(sim: SimServer) -> None:
 
 
 async def test_cancelling_other_clients_job_needs_confirmation() -> None:
-    config = SimConfig(steps_per_second=1, load_seconds=0, other_clients=1, other_client_pause=(0.0, 0.1))
-    async with SimServer(config) as sim, screen(sim.url) as it:
+    server = FakeBackend(instant=False)
+    server.add_job(text_to_image())
+    async with screen(server) as it:
         await it.shows("live")
         await it.shows("▶")
         await it.press("escape", "home", "x")
@@ -226,15 +226,15 @@ async def test_cancelling_other_clients_job_needs_confirmation() -> None:
         await it.shows("Interrupt")
 
 
-async def test_escape_in_queue_clears_filter(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_escape_in_queue_clears_filter(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("live")
         await it.press("escape", "slash", *"zzz", "enter", "escape")
         await it.until(lambda: not it.app.screen.query_one(QueuePanel).is_filter_open, "the filter to go")
 
 
-async def test_help_lists_keys_and_palette_actions(sim: SimServer) -> None:
-    async with screen(sim.url, (80, 24)) as it:
+async def test_help_lists_keys_and_palette_actions(server: FakeBackend) -> None:
+    async with screen(server, (80, 24)) as it:
         await it.shows("live")
         await it.press("escape", "question_mark")
         await it.shows("Cancel the selected job")
