@@ -33,6 +33,7 @@ OUTCOMES: Mapping[CancelOutcome, NotificationText] = {
         "The version of this server is not known yet: try again in a moment.",
         "warning",
     ),
+    CancelOutcome.UNSUPPORTED: ("Not cancelled: this server cannot cancel jobs.", "warning"),
     CancelOutcome.NOT_TARGETED: (
         "Not interrupted: this server is too old to interrupt a single job. Press x again to be asked.",
         "warning",

@@ -64,6 +64,8 @@ class CancelOutcome(Enum):
     """The session has no such job."""
     UNKNOWN_VERSION = auto()
     """It is not known yet what the server can do."""
+    UNSUPPORTED = auto()
+    """The server has it, and cannot cancel jobs."""
     NOT_TARGETED = auto()
     """It runs on a server that can only interrupt whatever runs, which takes `force`."""
     OTHERS_RUNNING = auto()

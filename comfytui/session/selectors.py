@@ -96,6 +96,12 @@ def unsent_jobs(state: SessionState) -> int:
     return sum(counts_of(state, batch).of(JobStatus.SUBMITTING) for batch in state.batches.values())
 
 
+def is_uncancellable(state: SessionState, job: Job) -> bool:
+    """Return whether the server has a job, and cannot cancel it."""
+    is_here = job.status is JobStatus.SUBMITTING or job.status.ended
+    return not is_here and state.capabilities is not None and not state.capabilities.cancel
+
+
 def lost_jobs(state: SessionState, batch: Batch | None = None) -> list[Job]:
     """Return my lost jobs, of one batch or of all, in the order of submission.
 

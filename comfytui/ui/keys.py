@@ -9,6 +9,8 @@ from typing import Any
 from textual.binding import Binding
 from textual.screen import Screen
 
+from comfytui.ui.widgets.footer import AdaptiveFooterScreen
+
 HELP_BINDING = Binding(
     "f1", "help", "Help", key_display="F1", priority=True, id="help-anywhere", tooltip="Show all keys"
 )
@@ -80,7 +82,12 @@ def describe(binding: Binding) -> tuple[str, str]:
     return keys, binding.tooltip or binding.description
 
 
+def is_supported(screen: Screen[Any], binding: Binding) -> bool:
+    """Return whether the server can do what a binding of a screen needs."""
+    return not isinstance(screen, AdaptiveFooterScreen) or screen.supports(binding.action)
+
+
 def palette_bindings(screen: Screen[Any]) -> Iterable[Binding]:
     """Return a screen's bindings for the command palette, one for each id; help and quit have commands of their own."""
-    bindings = [each for _, each in screen._bindings if each.id and each.description]
+    bindings = [each for _, each in screen._bindings if each.id and each.description and is_supported(screen, each)]
     return {each.id: each for each in bindings if each.action not in {"help", "quit", "app.quit"}}.values()

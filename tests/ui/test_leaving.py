@@ -88,7 +88,7 @@ async def test_image_arrives_while_job_screen_closes(monkeypatch: pytest.MonkeyP
         await it.shows("4 of 4 done")
 
 
-@pytest.mark.parametrize("action", ["link", "reconnect", "help", "previews", "write", "filter", "save"])
+@pytest.mark.parametrize("action", ["link", "reconnect", "help", "previews", "write", "filter", "save", "cancel"])
 async def test_keys_are_checked_without_the_queue_that_a_closing_screen_no_longer_has(action: str) -> None:
     service = ServiceThread(Server.from_url("127.0.0.1:1"))
     options = Options(SMALL, Path("unused"), demo=lambda: nullcontext(""), remember_server=lambda _: None)

@@ -1,4 +1,4 @@
-"""What a server can do, derived from its version and from what it answered when probed."""
+"""What a server can do; for a ComfyUI derived from its version and from what it answered when probed."""
 
 import re
 from collections.abc import Set
@@ -18,6 +18,10 @@ class Capabilities:
 
     version: str = ""
     """ComfyUI's version; empty if the server does not report it."""
+    cancel: bool = True
+    """Whether a job that the server has can be cancelled."""
+    previews: bool = True
+    """Whether the server sends previews of what runs."""
     jobs: bool = False
     """Whether the server has `/api/jobs`, a list of jobs without their graphs."""
     targeted_interrupt: bool = False
@@ -28,7 +32,7 @@ class Capabilities:
 
 
 def capabilities_of(version: str, features: Set[str], *, jobs: bool) -> Capabilities:
-    """Return what a server can do.
+    """Return what a ComfyUI can do: cancel jobs and send previews always.
 
     Args:
         version: ComfyUI's version; empty if unknown.

@@ -48,8 +48,8 @@ async def cancel(
     """
     if (result := _without_server(prompt_id, state.jobs.get(prompt_id), outbox, apply)) is not None:
         return result
-    if (capabilities := state.capabilities) is None:
-        return Cancelled(CancelOutcome.UNKNOWN_VERSION)
+    if (capabilities := state.capabilities) is None or not capabilities.cancel:
+        return Cancelled(CancelOutcome.UNSUPPORTED if capabilities else CancelOutcome.UNKNOWN_VERSION)
     if state.link.kind is LinkKind.OTHER_SERVER:
         raise Unreachable(state.link.reason)
     was_there = await client.cancel(prompt_id, capabilities, force=force)
@@ -128,16 +128,17 @@ async def cancel_all(
     sent = {job.prompt_id for job in jobs} - {job.prompt_id for job in dropped} - undelivered
     if not sent:
         return result
-    if state.capabilities is None:
-        return replace(result, obstacle=CancelOutcome.UNKNOWN_VERSION)
+    if state.capabilities is None or not state.capabilities.cancel:
+        obstacle = CancelOutcome.UNSUPPORTED if state.capabilities else CancelOutcome.UNKNOWN_VERSION
+        return replace(result, obstacle=obstacle)
     if state.link.kind is LinkKind.OTHER_SERVER:
         return replace(result, error=Unreachable(state.link.reason))
     try:
         removed = await _remove(sent, client, apply)
-        interrupted, obstacle = await client.interrupt(sent, state.capabilities, force=force)
+        interrupted, hindrance = await client.interrupt(sent, state.capabilities, force=force)
     except ComfyError as error:
         return replace(result, error=error)
-    return replace(result, removed=removed, interrupted=interrupted, obstacle=obstacle and OBSTACLES[obstacle])
+    return replace(result, removed=removed, interrupted=interrupted, obstacle=hindrance and OBSTACLES[hindrance])
 
 
 async def _remove(prompt_ids: Set[str], client: Backend, apply: Callable[[SessionEvent], None]) -> int:

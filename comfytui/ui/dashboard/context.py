@@ -14,6 +14,7 @@ from comfytui.service.notifications import Severity
 from comfytui.service.results import SubmitResult
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.service.thread import ServiceThread
+from comfytui.session.selectors import is_uncancellable
 from comfytui.session.state import SessionState
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.options import Options
@@ -55,6 +56,18 @@ class DashboardContext:
     def panel(self) -> QueuePanel:
         """The queue panel."""
         return self.screen.query_one(QueuePanel)
+
+    def supports(self, action: str) -> bool:
+        """Return whether the server can do what an action of the dashboard needs, as far as is known."""
+        capabilities = self.state.capabilities
+        match action:
+            case "cancel":
+                panels = self.screen.query(QueuePanel)  # None while the screen closes.
+                job = panels.first().selected_job() if panels else None
+                return job is None or not is_uncancellable(self.state, job)
+            case "previews":
+                return capabilities is None or capabilities.previews
+        return True
 
     def notify(self, text: str, severity: Severity = "information") -> None:
         """Show a message; it may contain text of the server."""

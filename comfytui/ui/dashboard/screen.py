@@ -195,7 +195,11 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer keys where they act: escape where there is something to leave, letters outside of the form."""
-        return self._pages.allows(action)
+        return self._pages.allows(action) and self.supports(action)
+
+    def supports(self, action: str) -> bool:
+        """Return whether the server can do what an action needs."""
+        return self._shared.supports(action)
 
     def action_generate(self) -> None:
         """Submit the form, or show what is wrong in it."""

@@ -32,7 +32,8 @@ def keys_of(screen: Screen[Any]) -> Iterable[tuple[str, Keys]]:
     """Yield the keys that act on a screen, in groups with their titles."""
     own = {each.id: each for _, each in screen._bindings if each.id and each.description and each.action != "help"}
     if own.keys() >= {*FORM_BINDING_IDS}:
-        known = {each.id or "": each for each in keys.DASHBOARD_BINDINGS if each.action != "help"}
+        listed = [each for each in keys.DASHBOARD_BINDINGS if keys.is_supported(screen, each)]
+        known = {each.id or "": each for each in listed if each.action != "help"}
         yield "Form", [*(keys.describe(known.pop(name)) for name in FORM_BINDING_IDS), *keys.FORM_KEYS]
         yield COMMANDS_TITLE, [*keys.QUEUE_KEYS, *map(keys.describe, known.values())]
     elif own:
