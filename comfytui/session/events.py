@@ -8,6 +8,7 @@ from typing import Literal
 from comfytui.comfy.protocol.capabilities import Capabilities
 from comfytui.comfy.protocol.events import Event, Output
 from comfytui.comfy.protocol.models import SystemStats
+from comfytui.session.delivery import DeliveryEvent
 from comfytui.session.model import Batch, BatchTag, Failure, Job, LinkKind
 from comfytui.workflow.parameters import GenerationParameters
 
@@ -227,6 +228,7 @@ SessionEvent = (
     | PromptLost
     | JobCancelled
     | JobsResent
+    | DeliveryEvent
     | QueueSnapshot
     | HistorySnapshot
     | StatsRead

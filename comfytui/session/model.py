@@ -6,6 +6,7 @@ from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from comfytui.session.delivery import Delivery, Post
 from comfytui.workflow.parameters import GenerationParameters
 
 if TYPE_CHECKING:  # The screen is painted before these are loaded.
@@ -117,6 +118,12 @@ class Job:
     outputs: tuple["Output", ...] = ()
     text: tuple[str, ...] = ()
     failure: Failure | None = None
+    delivery: Delivery = Delivery.ACCEPTED
+    """Where it stands on its way to the server; ACCEPTED unless the status is SUBMITTING."""
+    post: Post | None = None
+    """Its POST while that has no answer: while it is SENDING or UNCONFIRMED."""
+    cancel_requested: bool = False
+    """Whether it is to be cancelled as soon as the server is known to have it."""
     delay_reason: str = ""
     """Why it could not be sent yet."""
     may_have_finished: bool = False
@@ -154,6 +161,8 @@ class Batch:
     created: float
     adopted: bool = False
     """Whether only the server knows of it: it was submitted neither in this session nor according to the journal."""
+    resumed: bool = field(default=False, compare=False)
+    """Whether it is from the journal: an earlier session submitted it."""
 
 
 class Phase(StrEnum):
@@ -240,11 +249,13 @@ def workload_key_of(job: Job) -> WorkloadKey:
     return replace(job.parameters, prompt="", negative="", seed=None, more_seeds=()), len(job.classes)
 
 
-def without_note(job: Job) -> Job:
-    """Return the job with nothing for `note` to show, and not dismissed."""
-    return replace(job, delay_reason="", may_have_finished=False, dismissed=False)
+def delivered(job: Job) -> Job:
+    """Return the job as no longer on its way to the server, with nothing for `note` to show, and not dismissed."""
+    return replace(
+        job, delivery=Delivery.ACCEPTED, post=None, delay_reason="", may_have_finished=False, dismissed=False
+    )
 
 
-def without_missed_polls(job: Job) -> Job:
-    """Return the job as one that no poll has missed, without a note."""
-    return replace(without_note(job), presence=Presence.EXPECTED, missed_polls=0)
+def confirmed(job: Job) -> Job:
+    """Return the job as one of which it is known where it is: `delivered`, and missed by no poll."""
+    return replace(delivered(job), presence=Presence.EXPECTED, missed_polls=0)

@@ -23,6 +23,7 @@ from comfytui.comfy.protocol.events import (
 )
 from comfytui.comfy.protocol.models import SystemStats
 from comfytui.session.connection import reduce_link
+from comfytui.session.delivery import CancelRequested, CancelSent, PromptNotAccepted, PromptSending, PromptUnconfirmed
 from comfytui.session.events import (
     BatchPlanned,
     CapabilitiesRead,
@@ -89,6 +90,11 @@ def reduce(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
             | PromptLost()
             | JobCancelled()
             | JobsResent()
+            | PromptSending()
+            | PromptUnconfirmed()
+            | PromptNotAccepted()
+            | CancelRequested()
+            | CancelSent()
         ):
             return reduce_submission(state, event, at)
         case _:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from comfytui.comfy.protocol.media_types import Media, media_of
+from comfytui.session.delivery import Delivery
 from comfytui.session.jobs.index import BatchCounts, indexed, run_order
 from comfytui.session.model import Batch, Job, JobStatus
 from comfytui.session.state import Run, SessionState, active_runs, shown_run
@@ -100,6 +101,21 @@ def is_uncancellable(state: SessionState, job: Job) -> bool:
     """Return whether the server has a job, and cannot cancel it."""
     is_here = job.status is JobStatus.SUBMITTING or job.status.ended
     return not is_here and state.capabilities is not None and not state.capabilities.cancel
+
+
+def undelivered(state: SessionState) -> tuple[Job, ...]:
+    """Return my jobs on their way to the server, in the order in which they go.
+
+    Those whose POST has no answer come first: no other is sent before it is known what became of them.
+    """
+    jobs = [job for job in state.jobs.values() if job.delivery is not Delivery.ACCEPTED]
+    return tuple(sorted(jobs, key=lambda job: job.delivery is Delivery.PLANNED))
+
+
+def to_cancel(state: SessionState) -> tuple[Job, ...]:
+    """Return my jobs that the server has, and is still to be asked to cancel."""
+    jobs = (job for job in state.jobs.values() if job.cancel_requested and job.delivery is Delivery.ACCEPTED)
+    return tuple(job for job in jobs if not job.status.ended)
 
 
 def lost_jobs(state: SessionState, batch: Batch | None = None) -> list[Job]:

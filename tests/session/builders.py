@@ -14,6 +14,7 @@ from comfytui.comfy.protocol.events import (
     Progress,
     ProgressState,
 )
+from comfytui.session.delivery import Delivery
 from comfytui.session.events import BatchPlanned, PromptAccepted, QueuedPrompt, SessionEvent
 from comfytui.session.model import Batch, BatchTag, Job, JobStatus, Stamp
 from comfytui.session.progress import progress_line, progress_of
@@ -72,7 +73,16 @@ def submitting_job(prompt_id: str, batch_tag: BatchTag | None = None, *, seed: i
     parameters = GenerationParameters(
         prompt="a red fox", model="sd.safetensors", width=512, height=512, steps=steps, seed=seed
     )
-    return Job(prompt_id, JobStatus.SUBMITTING, True, ME, batch_tag, parameters=parameters, classes=CLASSES)
+    return Job(
+        prompt_id,
+        JobStatus.SUBMITTING,
+        True,
+        ME,
+        batch_tag,
+        parameters=parameters,
+        classes=CLASSES,
+        delivery=Delivery.PLANNED,
+    )
 
 
 def planned_batch(batch: str, total: int, *, seed: int = 0) -> BatchPlanned:

@@ -10,6 +10,7 @@ from typing import Any
 
 from comfytui.comfy.protocol.decode import decode
 from comfytui.comfy.protocol.parse import parse_accepted, parse_rejection
+from comfytui.session.delivery import Delivery
 from comfytui.session.events import (
     BatchPlanned,
     Connected,
@@ -125,6 +126,7 @@ def _batch_planned(posts: list[Row], client_id: str) -> BatchPlanned:
         Job(
             prompt_id=prompt_id,
             status=JobStatus.SUBMITTING,
+            delivery=Delivery.PLANNED,
             mine=True,
             owner=client_id,
             batch_tag=BatchTag(BATCH, index, len(ids), "once"),

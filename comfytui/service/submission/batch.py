@@ -1,13 +1,16 @@
 """Batches of graphs, and the submissions that they become."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
-from comfytui.session.model import Batch, BatchTag, Job, JobStatus
+from comfytui.session.delivery import Delivery
+from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus
 from comfytui.workflow.graph import Graph, classes_of
 from comfytui.workflow.parameters import parameters_of
+
+NO_GRAPH = Failure("Its workflow is damaged on disk, so it was not sent: make the image again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,38 @@ class Submission:
     preview_method: str | None
 
 
+class Submissions:
+    """The submissions of my jobs that have not ended: with their graphs they are too large for the state.
+
+    They are found by the job's place in its batch, since old servers give a prompt another id.
+    """
+
+    def __init__(self) -> None:
+        self._by_place: dict[tuple[str, int], Submission] = {}
+
+    def add(self, submissions: Iterable[Submission]) -> None:
+        """Keep submissions until their jobs end."""
+        self._by_place |= {(each.batch, each.tag["index"]): each for each in submissions}
+
+    def of(self, job: Job) -> Submission | None:
+        """Return the submission of a job of mine, under its present id, or None."""
+        place = (job.batch_tag.batch, job.batch_tag.index) if job.mine and job.batch_tag else None
+        submission = self._by_place.get(place) if place else None
+        if submission and submission.prompt_id != job.prompt_id:
+            return replace(submission, prompt_id=job.prompt_id)
+        return submission
+
+    def drop_ended(self, jobs: Iterable[Job]) -> None:
+        """Forget the submissions of the jobs among these whose status is final."""
+        for job in jobs:
+            if job.mine and job.batch_tag and job.status.final:
+                self._by_place.pop((job.batch_tag.batch, job.batch_tag.index), None)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._by_place.clear()
+
+
 def plan(request: BatchRequest, client_id: str, wall: float) -> tuple[Batch, tuple[Job, ...], tuple[Submission, ...]]:
     """Return the batch of a request, its jobs and its submissions.
 
@@ -57,6 +92,7 @@ def plan(request: BatchRequest, client_id: str, wall: float) -> tuple[Batch, tup
         Job(
             prompt_id=prompt_id,
             status=JobStatus.SUBMITTING,
+            delivery=Delivery.PLANNED,
             mine=True,
             owner=client_id,
             batch_tag=batch_tag,

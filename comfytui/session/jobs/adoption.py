@@ -45,7 +45,7 @@ def adopt(state: SessionState, jobs: Collection[Job], wall: float) -> SessionSta
         batch_tag = job.batch_tag if job.batch_tag and _fits(state, job.batch_tag) else _batch_of_one(job)
         unsent = state.jobs.get(images.get((batch_tag.batch, batch_tag.index), ""))
         if unsent and unsent.status is JobStatus.SUBMITTING:
-            state = rekey(state, unsent.prompt_id, replace(job, batch_tag=unsent.batch_tag, created=unsent.created))
+            state = rekey(state, unsent.prompt_id, _as_found(job, unsent))
             images[batch_tag.batch, batch_tag.index] = job.prompt_id
             continue
         if (batch_tag.batch, batch_tag.index) in images:
@@ -58,6 +58,11 @@ def adopt(state: SessionState, jobs: Collection[Job], wall: float) -> SessionSta
         adopted.append(replace(job, batch_tag=batch_tag))
         images[batch_tag.batch, batch_tag.index] = job.prompt_id
     return _with_batches(upsert(state, [*adopted, *excess]), adopted, wall)
+
+
+def _as_found(job: Job, unsent: Job) -> Job:
+    """Return the job of a prompt that the server has, with what the user knows and wants of the image."""
+    return replace(job, batch_tag=unsent.batch_tag, created=unsent.created, cancel_requested=unsent.cancel_requested)
 
 
 def _image_owners(state: SessionState) -> dict[tuple[str, int], str]:

@@ -16,7 +16,7 @@ from comfytui.comfy.protocol.events import (
     ProgressState,
 )
 from comfytui.session.jobs.transitions import finish_job, start_job, upsert
-from comfytui.session.model import Failure, Job, JobStatus, Presence, Stamp
+from comfytui.session.model import Failure, Job, JobStatus, Presence, Stamp, delivered
 from comfytui.session.runs.run import enter_node, finish_node, mark_cached, record_step
 from comfytui.session.state import Run, SessionState, only_run, with_run
 
@@ -38,7 +38,7 @@ def reduce_run_frame(state: SessionState, event: RunFrame, at: Stamp) -> Session
     if job is None or (job.left_queue and state.runs and job.prompt_id not in state.runs):
         return state
     if isinstance(event, Executing) and event.node is None:
-        return upsert(state, [replace(job, presence=Presence.LEFT_QUEUE)]) if not job.left_queue else state
+        return upsert(state, [_left_queue(job)]) if not job.left_queue else state
     start = event if isinstance(event, ExecutionStart) else None
     state, run = start_job(
         state, job, at, started_ms=start.timestamp if start else None, seen_from_start=start is not None
@@ -86,6 +86,13 @@ def _mine(state: SessionState, prompt_id: str | None) -> Job | None:
     """
     job = state.jobs.get(prompt_id) if prompt_id else None
     return job if job and job.mine and not job.status.final else None
+
+
+def _left_queue(job: Job) -> Job:
+    """Return a job that no longer runs; the server had it, also if its answer is still missing."""
+    if job.status is JobStatus.SUBMITTING:
+        job = replace(delivered(job), status=JobStatus.QUEUED)
+    return replace(job, presence=Presence.LEFT_QUEUE)
 
 
 def _follow(run: Run, job: Job, event: RunFrame, at: Stamp, min_stall: float) -> Run:

@@ -14,7 +14,7 @@ from comfytui.session.model import (
     LinkKind,
     Presence,
     Stamp,
-    without_missed_polls,
+    confirmed,
     workload_key_of,
 )
 from comfytui.session.runs.timing import infer_start
@@ -84,7 +84,7 @@ def _in_queue(job: Job, prompt: QueuedPrompt, status: JobStatus) -> Job:
         status = JobStatus.RUNNING
     if (job.status, job.number, job.presence) == (status, prompt.number, Presence.EXPECTED):
         return job
-    return replace(without_missed_polls(job), status=status, number=prompt.number, ended=None)
+    return replace(confirmed(job), status=status, number=prompt.number, ended=None)
 
 
 def _missing_from_queue(state: SessionState, job: Job, requested_at: float, at: Stamp) -> Job:
@@ -162,7 +162,7 @@ def _with_history(job: Job, entry: FinishedPrompt, at: Stamp) -> Job:
         failure = job.failure
     ended = entry.ended if entry.ended is not None else at.wall
     return replace(
-        without_missed_polls(job),
+        confirmed(job),
         status=status,
         failure=failure,
         outputs=entry.outputs if len(entry.outputs) > len(job.outputs) else job.outputs,

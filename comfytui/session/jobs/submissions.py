@@ -1,10 +1,11 @@
 """Applies submissions by the user, and what becomes of them on the way to the server."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from types import MappingProxyType
 from typing import assert_never
 
+from comfytui.session.delivery import Delivery, DeliveryEvent
 from comfytui.session.events import (
     BatchPlanned,
     JobCancelled,
@@ -14,14 +15,22 @@ from comfytui.session.events import (
     PromptLost,
     PromptRejected,
 )
-from comfytui.session.jobs.transitions import end_job, rekey, upsert
-from comfytui.session.model import Failure, Job, JobStatus, Stamp, without_missed_polls, without_note
+from comfytui.session.jobs.delivery import reduce_delivery
+from comfytui.session.jobs.transitions import end_without_run, rekey, upsert
+from comfytui.session.model import Failure, Job, JobStatus, Stamp, confirmed, delivered
 from comfytui.session.state import SessionState
 
 DUPLICATE_ID = "The server gave it the id of a different prompt."
 
 SubmissionEvent = (
-    BatchPlanned | PromptAccepted | PromptRejected | PromptDelayed | PromptLost | JobCancelled | JobsResent
+    BatchPlanned
+    | PromptAccepted
+    | PromptRejected
+    | PromptDelayed
+    | PromptLost
+    | JobCancelled
+    | JobsResent
+    | DeliveryEvent
 )
 """Events about prompts that are being submitted, cancelled or resent."""
 
@@ -37,8 +46,10 @@ def reduce_submission(state: SessionState, event: SubmissionEvent, at: Stamp) ->
             return _delay(state, event)
         case JobsResent(prompt_ids=prompt_ids):
             return _resend(state, prompt_ids)
-        case _:
+        case PromptLost() | PromptRejected() | JobCancelled():
             return _close(state, event, at)
+        case _:
+            return reduce_delivery(state, event, at)
 
 
 def _close(state: SessionState, event: PromptLost | PromptRejected | JobCancelled, at: Stamp) -> SessionState:
@@ -47,9 +58,9 @@ def _close(state: SessionState, event: PromptLost | PromptRejected | JobCancelle
         case PromptLost(prompt_id=prompt_id):
             return _lose(state, prompt_id, at)
         case PromptRejected(prompt_id=prompt_id, failure=failure):
-            return _end_without_run(state, prompt_id, JobStatus.REJECTED, failure, at)
+            return end_without_run(state, prompt_id, JobStatus.REJECTED, failure, at)
         case JobCancelled(prompt_id=prompt_id):
-            return _end_without_run(state, prompt_id, JobStatus.CANCELLED, None, at)
+            return end_without_run(state, prompt_id, JobStatus.CANCELLED, None, at)
         case _:
             assert_never(event)
 
@@ -58,7 +69,7 @@ def _plan(state: SessionState, event: BatchPlanned) -> SessionState:
     """Return the state with a new batch, or with one that is resumed: jobs that are known as mine then stay.
 
     An end that is certain replaces a loss, whoever saw it. An image that the server has under an id of its own,
-    although its answer never arrived, is not sent again.
+    although its answer never arrived, is not sent again. A cancellation that was requested is carried out there.
     """
     accepted_ids = _already_accepted(state, event)
     batch = replace(
@@ -67,7 +78,14 @@ def _plan(state: SessionState, event: BatchPlanned) -> SessionState:
     new = [job for job in event.jobs if job.prompt_id not in accepted_ids and not _is_known(state, job)]
     if state.batches.get(batch.id) != batch:
         state = replace(state, batches=MappingProxyType({**state.batches, batch.id: batch}))
-    return upsert(state, new)
+    to_cancel = [accepted_ids.get(job.prompt_id, job.prompt_id) for job in event.jobs if job.cancel_requested]
+    known = (state.jobs.get(prompt_id) for prompt_id in to_cancel)
+    found = [
+        replace(job, cancel_requested=True)
+        for job in known
+        if job and job.mine and not job.status.ended and job.delivery is not Delivery.PLANNED
+    ]
+    return upsert(state, [*found, *new])
 
 
 def _already_accepted(state: SessionState, event: BatchPlanned) -> dict[str, str]:
@@ -92,10 +110,10 @@ def _accept(state: SessionState, event: PromptAccepted, at: Stamp) -> SessionSta
     if job is None or not job.mine:
         return state
     if job.prompt_id != event.accepted_id and event.accepted_id in state.jobs:
-        return _end_without_run(state, job.prompt_id, JobStatus.REJECTED, Failure(DUPLICATE_ID), at)
+        return end_without_run(state, job.prompt_id, JobStatus.REJECTED, Failure(DUPLICATE_ID), at)
     status = JobStatus.QUEUED if job.status is JobStatus.SUBMITTING else job.status
     accepted = replace(
-        without_note(job), prompt_id=event.accepted_id, status=status, number=event.number, last_confirmed=at.monotonic
+        delivered(job), prompt_id=event.accepted_id, status=status, number=event.number, last_confirmed=at.monotonic
     )
     if job.prompt_id == event.accepted_id:
         return upsert(state, [accepted])
@@ -115,31 +133,36 @@ def _lose(state: SessionState, prompt_id: str, at: Stamp) -> SessionState:
     job = _unfinished(state, prompt_id)
     if job is None or job.status is not JobStatus.SUBMITTING:
         return state
-    return upsert(state, [replace(without_note(job), status=JobStatus.LOST, may_have_finished=True, ended=at.wall)])
+    if job.cancel_requested:
+        return end_without_run(state, prompt_id, JobStatus.CANCELLED, None, at)
+    return upsert(state, [replace(delivered(job), status=JobStatus.LOST, may_have_finished=True, ended=at.wall)])
 
 
 def _resend(state: SessionState, prompt_ids: Iterable[str]) -> SessionState:
-    """Return the state with lost jobs being submitted again."""
+    """Return the state with lost jobs being submitted again, so that they are no evidence of the earlier process."""
     lost = (state.jobs.get(key) for key in prompt_ids)
-    return upsert(state, [_as_unsent(job) for job in lost if job and job.status is JobStatus.LOST])
+    resent = {job.prompt_id: _as_planned(job) for job in lost if job and job.status is JobStatus.LOST}
+    unanswered = [_without_evidence(job, resent.keys()) for job in state.jobs.values() if job.post]
+    return upsert(state, [*unanswered, *resent.values()])
 
 
-def _as_unsent(job: Job) -> Job:
-    return replace(without_missed_polls(job), status=JobStatus.SUBMITTING, number=None, ended=None, seconds=None)
-
-
-def _end_without_run(
-    state: SessionState, prompt_id: str, status: JobStatus, failure: Failure | None, at: Stamp
-) -> SessionState:
-    """Return the state with a job that was rejected or cancelled."""
-    job = _unfinished(state, prompt_id)
-    if job is None:
-        return state
-    dismissed = job.status is JobStatus.LOST and status is JobStatus.CANCELLED
-    return end_job(
-        state,
-        replace(without_missed_polls(job), status=status, failure=failure, ended=at.wall, dismissed=dismissed),
+def _as_planned(job: Job) -> Job:
+    return replace(
+        confirmed(job),
+        status=JobStatus.SUBMITTING,
+        delivery=Delivery.PLANNED,
+        cancel_requested=False,
+        number=None,
+        ended=None,
+        seconds=None,
     )
+
+
+def _without_evidence(job: Job, prompt_ids: Set[str]) -> Job:
+    if job.post is None or prompt_ids.isdisjoint(job.post.evidence):
+        return job
+    evidence = tuple(each for each in job.post.evidence if each not in prompt_ids)
+    return replace(job, post=replace(job.post, evidence=evidence))
 
 
 def _unfinished(state: SessionState, prompt_id: str) -> Job | None:

@@ -15,7 +15,7 @@ from comfytui.session.model import (
     RunTimes,
     Stamp,
     WorkloadKey,
-    without_missed_polls,
+    confirmed,
     workload_key_of,
 )
 from comfytui.session.runs.run import start_run
@@ -94,9 +94,7 @@ def start_job(
     """
     jobs = []
     if job.status is not JobStatus.RUNNING or job.left_queue:
-        jobs.append(
-            replace(without_missed_polls(job), status=JobStatus.RUNNING, last_confirmed=at.monotonic, ended=None)
-        )
+        jobs.append(replace(confirmed(job), status=JobStatus.RUNNING, last_confirmed=at.monotonic, ended=None))
     run = state.runs.get(job.prompt_id)
     if run is None and state.workers == 1:
         jobs += _overtaken_jobs(state)
@@ -117,6 +115,17 @@ def end_job(state: SessionState, job: Job) -> SessionState:
     return without_runs(upsert(state, [job]), {job.prompt_id})
 
 
+def end_without_run(
+    state: SessionState, prompt_id: str, status: JobStatus, failure: Failure | None, at: Stamp
+) -> SessionState:
+    """Return the state with a job that was rejected or cancelled, unless it has ended otherwise."""
+    job = state.jobs.get(prompt_id)
+    if job is None or job.status.final:
+        return state
+    dismissed = job.status is JobStatus.LOST and status is JobStatus.CANCELLED
+    return end_job(state, replace(confirmed(job), status=status, failure=failure, ended=at.wall, dismissed=dismissed))
+
+
 def finish_job(
     state: SessionState, job: Job, status: JobStatus, at: Stamp, *, ended_ms: int | None, failure: Failure | None = None
 ) -> SessionState:
@@ -131,7 +140,7 @@ def finish_job(
     incomplete = run is None or not run.seen_from_start or run.had_gap
     # After a success without results, those were missed.
     incomplete |= status is JobStatus.SUCCEEDED and not (job.outputs or job.text)
-    done = replace(without_missed_polls(job), status=status, ended=at.wall, seconds=seconds, failure=failure)
+    done = replace(confirmed(job), status=status, ended=at.wall, seconds=seconds, failure=failure)
     if incomplete:
         done = replace(done, presence=Presence.LEFT_QUEUE, results_incomplete=True)
     return end_job(state, done)
