@@ -15,8 +15,10 @@ from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.mailbox import Mailbox, Subscribers
 from comfytui.service.notifications import Notification, ServiceFailed
 from comfytui.service.store import SessionStore
+from comfytui.service.submission.batch import Submissions
 from comfytui.service.submission.client_ids import ClientIds
 from comfytui.service.submission.manager import SubmissionManager
+from comfytui.service.submission.recorder import Recorder
 from comfytui.session.events import Disconnected, HttpFailed, SessionEvent
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
@@ -67,8 +69,10 @@ class SessionService:
         self._timings = timings
         self._clock = clock
         self._client: Backend | None = None
-        self._store = SessionStore(server.label, journal, subscribers, timings.session, clock)
         self._client_ids = ClientIds(journal, server, fresh=fresh, client_id=client_id)
+        submissions = Submissions()
+        recorder = Recorder(journal, lambda: self._client_ids.endpoint, submissions)
+        self._store = SessionStore(server.label, recorder, subscribers, timings.session, clock)
         self._connection = ConnectionManager(
             server,
             lambda: self.state,
@@ -85,6 +89,8 @@ class SessionService:
             self._store,
             self._apply,
             self._client_ids,
+            submissions,
+            recorder,
             journal,
             self._connection,
             self._require_client,

@@ -1,10 +1,9 @@
 """The state of one session and its only writer: reduces events, records and publishes what they change."""
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
-from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.mailbox import Mailbox, Subscribers
 from comfytui.service.notifications import JobEnded, Notification, SessionChanged
-from comfytui.service.submission.recorder import record
+from comfytui.service.submission.recorder import Recorder
 from comfytui.session.events import SessionEvent
 from comfytui.session.model import JobStatus, Stamp
 from comfytui.session.reducer import reduce
@@ -18,7 +17,7 @@ class SessionStore:
 
     Args:
         label: What notifications call the server.
-        journal: Records what becomes of my jobs.
+        recorder: Records what becomes of my jobs.
         subscribers: Get the state, from the empty one on, and the other notifications.
         timings: After how long the state says that something is late.
         clock: Tells when events arrive.
@@ -27,14 +26,14 @@ class SessionStore:
     def __init__(
         self,
         label: str,
-        journal: AsyncJournal,
+        recorder: Recorder,
         subscribers: Subscribers,
         timings: SessionTimings = DEFAULT.session,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._clock = clock
         self._label = label
-        self._journal = journal
+        self._recorder = recorder
         self._subscribers = subscribers
         self._closed = False
         self.state = SessionState(timings=timings)
@@ -58,7 +57,7 @@ class SessionStore:
         self.state = state = reduce(before, event, Stamp(self._clock.monotonic(), self._clock.wall()))
         if state is before:
             return False
-        record(self._journal, before, state)
+        self._recorder.record(before, state)
         self.post(SessionChanged(self._label, state))
         if state.jobs is not before.jobs:
             for job in just_ended(before, state):

@@ -4,9 +4,12 @@ from pathlib import Path
 
 from comfytui.comfy.server import Server, basic_auth
 from comfytui.service.journal.async_journal import AsyncJournal
+from comfytui.service.journal.records import Endpoint
 from comfytui.service.mailbox import Subscribers
 from comfytui.service.notifications import LoginRequired
 from comfytui.service.store import SessionStore
+from comfytui.service.submission.batch import Submissions
+from comfytui.service.submission.recorder import Recorder
 from comfytui.session.events import Connected
 from comfytui.session.model import JobStatus
 from tests.service.resuming import resumed
@@ -75,7 +78,8 @@ async def test_a_fresh_start_resumes_nothing_but_at_the_next_server_that_is_acce
 
 
 def test_a_closed_session_changes_no_more() -> None:
-    store = SessionStore("box", AsyncJournal(lambda _: None), Subscribers())
+    recorder = Recorder(AsyncJournal(lambda _: None), lambda: Endpoint("", "", ""), Submissions())
+    store = SessionStore("box", recorder, Subscribers())
     state = store.state
     store.close()
     assert not store.apply(Connected("me"))

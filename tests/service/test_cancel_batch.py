@@ -9,6 +9,7 @@ from aiohttp import web
 from comfytui.comfy.server import Server
 from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
 from comfytui.service.submission.cancel import cancel_all
+from comfytui.session.delivery import CancelRequested
 from comfytui.session.events import QueuedPrompt, QueueSnapshot
 from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.sim.server import SimServer
@@ -56,9 +57,9 @@ async def test_an_unconfirmed_prompt_is_cancelled_whichever_poll_finds_it(
     async with outbox_harness(server, arrival=30.0) as it:
         batch = it.order(3)
         first, batch_tag = batch.prompt_ids[0], it.state.jobs[batch.prompt_ids[0]].batch_tag
-        await eventually(lambda: it.outbox.undelivered.is_unconfirmed(first), "the loss")
+        await eventually(lambda: it.is_unconfirmed(first), "the loss")
         jobs = list(it.state.jobs.values())
-        result = await cancel_all(jobs, it.state, it.client, it.outbox, it.apply)
+        result = await cancel_all(jobs, lambda: it.state, it.client, it.apply)
         assert result == BatchCancelled(dropped=2, on_arrival=1)
         # The session's poll finds it first; an old server shows the prompt under an id of its own.
         it.apply(QueueSnapshot((), (QueuedPrompt(accepted_id or first, 1, "me", batch_tag),), requested_at=0.0))
@@ -77,8 +78,8 @@ async def test_a_prompt_that_was_found_and_cancelled_meanwhile_blocks_no_other(m
     async with outbox_harness(server, arrival=1e9) as it:
         batch, later = it.order(1), it.order(1)
         (first,) = batch.prompt_ids
-        await eventually(lambda: it.outbox.undelivered.is_unconfirmed(first), "the loss")
-        it.outbox.undelivered.request_cancel(first)
+        await eventually(lambda: it.is_unconfirmed(first), "the loss")
+        it.apply(CancelRequested(first))
         it.apply(QueueSnapshot((), (QueuedPrompt(first, 1, "me"),), requested_at=0.0))
         await eventually(lambda: it.statuses(later) == [JobStatus.QUEUED], "the later order")
     assert it.cancelled == []

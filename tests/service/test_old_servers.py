@@ -200,7 +200,7 @@ async def test_the_queue_of_an_old_server_is_read_again_right_before_the_interru
         it = OutboxHarness(client)
         job = Job("mine", JobStatus.RUNNING, mine=True)
         it.state = replace(it.state, jobs={"mine": job}, capabilities=capabilities_of(OLD, set(), jobs=False))
-        result = await cancel("mine", it.state, client, it.outbox, it.apply, force=True)
+        result = await cancel("mine", lambda: it.state, client, it.apply, force=True)
     assert result == expected
     assert interrupts == []
 

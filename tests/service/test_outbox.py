@@ -14,11 +14,11 @@ from comfytui.clock import Clock
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.protocol.capabilities import capabilities_of
 from comfytui.comfy.server import Server
-from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.results import Cancelled, CancelOutcome
-from comfytui.service.submission.batch import plan
+from comfytui.service.submission.batch import Submissions, plan
 from comfytui.service.submission.cancel import cancel
 from comfytui.service.submission.outbox import Outbox
+from comfytui.session.delivery import CancelRequested, Delivery
 from comfytui.session.events import BatchPlanned, HttpFailed, SessionEvent
 from comfytui.session.model import Batch, JobStatus, LinkKind, Stamp
 from comfytui.session.reducer import reduce
@@ -51,9 +51,11 @@ class OutboxHarness:
         """The kinds of link that failed requests reported."""
         self.is_verified = True
         """Whether the server's identity is verified; it is again after the next check or pause."""
+        self.submissions = Submissions()
         self.outbox = Outbox(
             self.apply,
-            lambda prompt_id: self.state.jobs[prompt_id].status is JobStatus.SUBMITTING,
+            lambda: self.state,
+            self.submissions,
             lambda _: "me",
             lambda submission: submission.preview_method,
             lambda batch, _: self.rejected.append(batch),
@@ -61,7 +63,7 @@ class OutboxHarness:
             self._cancel,
             self._ready,
             self._evidence,
-            AsyncJournal(self.messages.append),
+            self._recorded,
             timings=replace(DEFAULT.submission, arrival=arrival),
             clock=Clock(sleep=self._sleep),
         )
@@ -69,6 +71,7 @@ class OutboxHarness:
     def apply(self, event: SessionEvent) -> None:
         self.links += [event.kind] if isinstance(event, HttpFailed) else []
         self.state = reduce(self.state, event, Stamp(time.monotonic(), time.time()))
+        self.outbox.wake()
 
     async def _cancel(self, prompt_id: str) -> None:
         self.cancelled.append(prompt_id)
@@ -81,15 +84,21 @@ class OutboxHarness:
     def _evidence(self) -> tuple[str, ...]:
         return self.evidence
 
+    async def _recorded(self) -> None:
+        """There is no journal."""
+
     async def _sleep(self, _: float) -> None:
         await asyncio.sleep(0.01)
         self.is_verified = True
 
     def order(self, images: int = 1) -> Batch:
         batch, jobs, submissions = plan(small_batch(images, model="m"), "me", 0.0)
+        self.submissions.add(submissions)
         self.apply(BatchPlanned(batch, jobs))
-        self.outbox.add(submissions)
         return batch
+
+    def is_unconfirmed(self, prompt_id: str) -> bool:
+        return self.state.jobs[prompt_id].delivery is Delivery.UNCONFIRMED
 
     def statuses(self, batch: Batch) -> list[JobStatus]:
         return [
@@ -317,8 +326,8 @@ async def test_cancelling_an_unconfirmed_prompt_takes_effect_when_it_is_found(
     async with outbox_harness(server, arrival=30.0) as it:
         batch = it.order(1)
         (prompt_id,) = batch.prompt_ids
-        await eventually(lambda: it.outbox.undelivered.is_unconfirmed(prompt_id), "the loss")
-        result = await cancel(prompt_id, it.state, it.client, it.outbox, it.apply)
+        await eventually(lambda: it.is_unconfirmed(prompt_id), "the loss")
+        result = await cancel(prompt_id, lambda: it.state, it.client, it.apply)
         assert result == Cancelled(CancelOutcome.UNCONFIRMED)
         assert it.statuses(batch) == [JobStatus.SUBMITTING]
         if processed:
@@ -333,8 +342,8 @@ async def test_a_prompt_to_be_cancelled_that_never_arrived_ends_as_cancelled(mon
     monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
     async with outbox_harness(server) as it:
         batch = it.order(1)
-        await eventually(lambda: it.outbox.undelivered.is_unconfirmed(batch.prompt_ids[0]), "the loss")
-        it.outbox.undelivered.request_cancel(batch.prompt_ids[0])
+        await eventually(lambda: it.is_unconfirmed(batch.prompt_ids[0]), "the loss")
+        it.apply(CancelRequested(batch.prompt_ids[0]))
         await eventually(lambda: it.statuses(batch) == [JobStatus.CANCELLED], "the end")
     assert len(server.posts) == 1
     assert it.cancelled == []
@@ -345,6 +354,6 @@ async def test_cancelling_a_job_that_the_server_forgot_does_not_mark_it_cancelle
     async with outbox_harness(server) as it:
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
-        result = await cancel(batch.prompt_ids[0], it.state, it.client, it.outbox, it.apply)
+        result = await cancel(batch.prompt_ids[0], lambda: it.state, it.client, it.apply)
         assert result == Cancelled(CancelOutcome.NOT_FOUND)
         assert it.statuses(batch) == [JobStatus.QUEUED]

@@ -102,6 +102,10 @@ class AsyncJournal:
         """Return the graph of a prompt, or None if it is unknown or no longer stored."""
         return await self._read(lambda journal: journal.graph_of(prompt_id), None)
 
+    async def flush(self) -> None:
+        """Wait until all that was written before is on the disk, or has failed."""
+        await self._read(lambda _: None, None)
+
     def assign_server(self, endpoint: Endpoint, client_ids: Collection[str]) -> Future[bool]:
         """Assign the batches that these ids submitted before any server answered to the server that answers now."""
         return self._write(lambda journal: journal.assign_server(endpoint, client_ids))

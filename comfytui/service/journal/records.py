@@ -7,7 +7,8 @@ from types import MappingProxyType
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal.codec import escape
 from comfytui.service.submission.batch import Submission
-from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus
+from comfytui.session.delivery import Delivery, Post
+from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus, Stamp
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.parameters import GenerationParameters
 
@@ -52,8 +53,12 @@ class SavedPrompt:
             return None
         return Submission(self.key, self.batch_tag.batch, self.graph, asdict(self.batch_tag), self.preview_method)
 
-    def job(self) -> Job:
-        """Return the prompt as a job of the session, under its key."""
+    def job(self, now: Stamp) -> Job:
+        """Return the prompt as a job of the session, under its key.
+
+        Args:
+            now: The time that the age of an unanswered POST is counted from.
+        """
         return Job(
             prompt_id=self.key,
             status=self.status,
@@ -68,9 +73,26 @@ class SavedPrompt:
             seconds=self.seconds,
             outputs=self.outputs,
             failure=self.failure,
+            delivery=self._delivery,
+            post=self._post(now) if self.status is JobStatus.SUBMITTING else None,
+            cancel_requested=self.cancel_requested,
             # The server may have finished it while nothing was connected.
             may_have_finished=self.status is JobStatus.LOST,
         )
+
+    @property
+    def _delivery(self) -> Delivery:
+        if self.status is not JobStatus.SUBMITTING:
+            return Delivery.ACCEPTED
+        return Delivery.PLANNED if self.sending_since is None else Delivery.UNCONFIRMED
+
+    def _post(self, now: Stamp) -> Post | None:
+        """Return the POST that has no answer, or None."""
+        if self.sending_since is None:
+            return None
+        # If the clock was set back since, the POST counts as begun now: its search must not go on for as long.
+        ago = max(now.wall - self.sending_since, 0.0)
+        return Post(now.monotonic - ago, self.sending_since, self.evidence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,11 @@ _PROMPT = """INSERT INTO prompts (prompt_id, batch, position, submission, previe
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """Run statements in one transaction, which is on the disk when the block is left."""
+    """Run statements in one transaction, which is on the disk when the outermost block is left."""
+    nested = db.in_transaction
+    if nested:
+        yield
+        return
     db.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -7,7 +7,7 @@ from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.comfy.protocol.models import Obstacle
 from comfytui.service.backend import Backend
 from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
-from comfytui.service.submission.outbox import Outbox
+from comfytui.session.delivery import CancelRequested, Delivery
 from comfytui.session.events import JobCancelled, SessionEvent
 from comfytui.session.model import Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
@@ -26,9 +26,8 @@ FINISHED = Cancelled(CancelOutcome.TOO_LATE, JobStatus.SUCCEEDED)
 
 async def cancel(
     prompt_id: str,
-    state: SessionState,
+    state: Callable[[], SessionState],
     client: Backend,
-    outbox: Outbox,
     apply: Callable[[SessionEvent], None],
     *,
     force: bool = False,
@@ -37,49 +36,44 @@ async def cancel(
 
     Args:
         prompt_id: The job.
-        state: The session's state.
+        state: Returns the session's state.
         client: The server.
-        outbox: What is not sent yet.
         apply: Takes the events that say what became of the job.
         force: Interrupt even where the server can only stop whatever runs.
 
     Raises:
         ComfyError: The server cannot be asked.
     """
-    if (result := _without_server(prompt_id, state.jobs.get(prompt_id), outbox, apply)) is not None:
+    if (result := _without_server(prompt_id, state().jobs.get(prompt_id), apply)) is not None:
         return result
-    if (capabilities := state.capabilities) is None or not capabilities.cancel:
+    if (capabilities := state().capabilities) is None or not capabilities.cancel:
         return Cancelled(CancelOutcome.UNSUPPORTED if capabilities else CancelOutcome.UNKNOWN_VERSION)
-    if state.link.kind is LinkKind.OTHER_SERVER:
-        raise Unreachable(state.link.reason)
+    if (link := state().link).kind is LinkKind.OTHER_SERVER:
+        raise Unreachable(link.reason)
     was_there = await client.cancel(prompt_id, capabilities, force=force)
     if isinstance(was_there, Obstacle):
         return Cancelled(OBSTACLES[was_there])
-    if not was_there and outbox.undelivered.is_unconfirmed(prompt_id):
-        outbox.undelivered.request_cancel(prompt_id)
+    job = state().jobs.get(prompt_id)
+    if not was_there and job and job.post:
+        apply(CancelRequested(prompt_id))
         return Cancelled(CancelOutcome.UNCONFIRMED)
     return await _result(prompt_id, client, apply, was_there=was_there)
 
 
-def _without_server(
-    prompt_id: str, job: Job | None, outbox: Outbox, apply: Callable[[SessionEvent], None]
-) -> Cancelled | None:
+def _without_server(prompt_id: str, job: Job | None, apply: Callable[[SessionEvent], None]) -> Cancelled | None:
     """Cancel a job that needs no request to the server; return the result, or None if it needs one."""
-    match job and job.status:
-        case None:
-            return Cancelled(CancelOutcome.UNKNOWN_JOB)
-        case JobStatus.SUBMITTING if not outbox.undelivered.is_unconfirmed(prompt_id):
-            if not outbox.undelivered.drop(prompt_id):
-                outbox.undelivered.request_cancel(prompt_id)
-                return Cancelled(CancelOutcome.ON_ARRIVAL)
-            apply(JobCancelled(prompt_id))
-            return Cancelled(CancelOutcome.DROPPED)
-        case JobStatus.LOST:
-            apply(JobCancelled(prompt_id))
-            return Cancelled(CancelOutcome.DISMISSED)
-        case status if status and status.ended:
-            return Cancelled(CancelOutcome.ALREADY_ENDED, status)
-    return None
+    if job is None:
+        return Cancelled(CancelOutcome.UNKNOWN_JOB)
+    if job.delivery is Delivery.PLANNED:
+        apply(CancelRequested(prompt_id))
+        return Cancelled(CancelOutcome.DROPPED)
+    if job.delivery is Delivery.SENDING:
+        apply(CancelRequested(prompt_id))
+        return Cancelled(CancelOutcome.ON_ARRIVAL)
+    if job.status is JobStatus.LOST:
+        apply(JobCancelled(prompt_id))
+        return Cancelled(CancelOutcome.DISMISSED)
+    return Cancelled(CancelOutcome.ALREADY_ENDED, job.status) if job.status.ended else None
 
 
 async def _result(
@@ -102,9 +96,8 @@ async def _result(
 
 async def cancel_all(
     jobs: Sequence[Job],
-    state: SessionState,
+    state: Callable[[], SessionState],
     client: Backend,
-    outbox: Outbox,
     apply: Callable[[SessionEvent], None],
     *,
     force: bool = False,
@@ -116,26 +109,25 @@ async def cancel_all(
     Returns:
         The result, also where the server cannot be asked.
     """
-    lost = [job for job in jobs if job.status is JobStatus.LOST]
-    jobs = [job for job in jobs if job.status is not JobStatus.LOST]
-    dropped = [job for job in jobs if job.status is JobStatus.SUBMITTING and outbox.undelivered.drop(job.prompt_id)]
-    for job in (*lost, *dropped):
-        apply(JobCancelled(job.prompt_id))
-    undelivered = {job.prompt_id for job in jobs if job.prompt_id in outbox.undelivered}
-    for prompt_id in undelivered:
-        outbox.undelivered.request_cancel(prompt_id)
-    result = BatchCancelled(dismissed=len(lost), dropped=len(dropped), on_arrival=len(undelivered))
-    sent = {job.prompt_id for job in jobs} - {job.prompt_id for job in dropped} - undelivered
+    lost = {job.prompt_id for job in jobs if job.status is JobStatus.LOST}
+    unsent = {job.prompt_id for job in jobs if job.delivery is Delivery.PLANNED}
+    unanswered = {job.prompt_id for job in jobs if job.post}
+    for prompt_id in lost:
+        apply(JobCancelled(prompt_id))
+    for prompt_id in (*unsent, *unanswered):
+        apply(CancelRequested(prompt_id))
+    result = BatchCancelled(dismissed=len(lost), dropped=len(unsent), on_arrival=len(unanswered))
+    sent = {job.prompt_id for job in jobs} - lost - unsent - unanswered
     if not sent:
         return result
-    if state.capabilities is None or not state.capabilities.cancel:
-        obstacle = CancelOutcome.UNSUPPORTED if state.capabilities else CancelOutcome.UNKNOWN_VERSION
+    if (capabilities := state().capabilities) is None or not capabilities.cancel:
+        obstacle = CancelOutcome.UNSUPPORTED if capabilities else CancelOutcome.UNKNOWN_VERSION
         return replace(result, obstacle=obstacle)
-    if state.link.kind is LinkKind.OTHER_SERVER:
-        return replace(result, error=Unreachable(state.link.reason))
+    if (link := state().link).kind is LinkKind.OTHER_SERVER:
+        return replace(result, error=Unreachable(link.reason))
     try:
         removed = await _remove(sent, client, apply)
-        interrupted, hindrance = await client.interrupt(sent, state.capabilities, force=force)
+        interrupted, hindrance = await client.interrupt(sent, capabilities, force=force)
     except ComfyError as error:
         return replace(result, error=error)
     return replace(result, removed=removed, interrupted=interrupted, obstacle=hindrance and OBSTACLES[hindrance])

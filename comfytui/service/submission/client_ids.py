@@ -17,15 +17,13 @@ folder, one user) on a server of the same fingerprint. How the address was writt
 - What is submitted before any server has answered belongs to the address, and then to the first server that answers.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 
 from comfytui.comfy.server import Server
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.locks import Claim
 from comfytui.service.journal.records import Endpoint, SavedBatch
-from comfytui.service.submission.batch import Submission
-from comfytui.session.model import Batch
 
 
 class ClientIds:
@@ -55,6 +53,11 @@ class ClientIds:
     def client_ids(self) -> tuple[str, ...]:
         """The ids that are held, each with a socket; none before they are claimed."""
         return tuple(claim.client_id for claim in self._claims)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The server, with the fingerprint that new batches belong to."""
+        return self._endpoint
 
     @property
     def client_id(self) -> str:
@@ -143,7 +146,3 @@ class ClientIds:
     def is_durable(self) -> bool:
         """Whether every batch is recorded on the disk."""
         return self._journal.is_durable
-
-    def record_batch(self, batch: Batch, submissions: Sequence[Submission]) -> None:
-        """Record a new batch."""
-        self._journal.record_batch(self._endpoint, self.client_id, batch, submissions)

@@ -1,19 +1,18 @@
 """Finds the graph of a job: in this process, in the journal, or on the server."""
 
 import json
-from collections.abc import Mapping
 
 from comfytui.comfy.errors import NotComfyUI, ServerError
 from comfytui.service.backend import Backend
 from comfytui.service.journal.async_journal import AsyncJournal
-from comfytui.service.submission.batch import Submission
+from comfytui.service.submission.batch import Submissions
 from comfytui.session.model import Job
 from comfytui.workflow.graph import Graph, sendable_graph
 
 
-async def local_graph(prompt_id: str, submissions: Mapping[str, Submission], journal: AsyncJournal) -> Graph | None:
-    """Return the graph that this machine has of a job, or None."""
-    if submission := submissions.get(prompt_id):
+async def local_graph(prompt_id: str, job: Job | None, submissions: Submissions, journal: AsyncJournal) -> Graph | None:
+    """Return the graph that this machine has of a job, which the session may not know, or None."""
+    if job and (submission := submissions.of(job)):
         return submission.graph
     return await journal.graph_of(prompt_id)
 

@@ -12,13 +12,13 @@ from comfytui.service.journal.records import SavedBatch
 from comfytui.service.notifications import BatchRejected, CancelledOnArrival, Severity, UserMessage
 from comfytui.service.results import BatchCancelled, Cancelled, Resent, SubmitResult
 from comfytui.service.store import SessionStore
-from comfytui.service.submission.batch import BatchRequest, Submission, plan
+from comfytui.service.submission.batch import BatchRequest, Submission, Submissions, plan
 from comfytui.service.submission.cancel import cancel, cancel_all
 from comfytui.service.submission.client_ids import ClientIds
 from comfytui.service.submission.graph_lookup import local_graph, server_graph
 from comfytui.service.submission.outbox import Outbox
 from comfytui.service.submission.pending import PendingBatches
-from comfytui.service.submission.recorder import catch_up
+from comfytui.service.submission.recorder import Recorder
 from comfytui.service.submission.recovery import finished_by_images, finished_in_history, submissions_of
 from comfytui.service.submission.resumption import Resumption, resume
 from comfytui.session.events import (
@@ -30,7 +30,7 @@ from comfytui.session.events import (
     PromptRejected,
     SessionEvent,
 )
-from comfytui.session.model import Failure, JobStatus
+from comfytui.session.model import Failure, JobStatus, Stamp
 from comfytui.session.selectors import lost_jobs
 from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT, SubmissionTimings
@@ -45,6 +45,8 @@ class SubmissionManager:
         store: The session.
         apply: Applies session events.
         client_ids: The client ids of this server.
+        submissions: The graphs of my jobs.
+        recorder: Records what becomes of my jobs.
         journal: Keeps my jobs for later runs.
         connection: The connection to the server.
         require_client: Returns the HTTP client; raises Unreachable while there is none.
@@ -58,6 +60,8 @@ class SubmissionManager:
         store: SessionStore,
         apply: Callable[[SessionEvent], None],
         client_ids: ClientIds,
+        submissions: Submissions,
+        recorder: Recorder,
         journal: AsyncJournal,
         connection: ConnectionManager,
         require_client: Callable[[], Backend],
@@ -71,12 +75,15 @@ class SubmissionManager:
         self._store = store
         self._apply = apply
         self._client_ids = client_ids
+        self._submissions = submissions
+        self._recorder = recorder
         self._journal = journal
         self._connection = connection
         self._require_client = require_client
         self._outbox = Outbox(
             apply,
-            self._is_unsent,
+            lambda: self._state,
+            submissions,
             lambda submission: client_ids.owner_of(submission.batch),
             self._previews_of,
             self._on_rejected,
@@ -84,14 +91,13 @@ class SubmissionManager:
             self._cancel_on_arrival,
             connection.sendable,
             connection.poller.evidence,
-            journal,
+            journal.flush,
             connected_since=connection.connected_since,
             timings=timings,
             clock=clock,
         )
         self._early_requests: list[BatchRequest] = []  # given before there is a client id
         self._pending = PendingBatches()
-        self._unfinished: dict[str, Submission] = {}
         self._resumption = Resumption(
             client_ids,
             lambda: self._state,
@@ -139,8 +145,8 @@ class SubmissionManager:
         state = self._state
         self._resumption.observe(event, state)
         if state.jobs is not before.jobs:
-            for key in [key for key in self._unfinished if (job := state.jobs.get(key)) and job.status.final]:
-                del self._unfinished[key]
+            self._submissions.drop_ended(job for key, job in state.jobs.items() if before.jobs.get(key) is not job)
+            self._outbox.wake()
             if not isinstance(event, PromptRejected):  # `_on_rejected` follows the last one of a batch.
                 self._pending.settle(state)
 
@@ -163,8 +169,9 @@ class SubmissionManager:
         self._apply(ClientIdsAcquired(self._client_ids.mine, self._client_ids.held_elsewhere))
         for batch in saved:
             self._client_ids.set_owner(batch.batch.id, batch.client_id)
-            self._unfinished |= resume(batch, self._apply, self._outbox, self._clock)
-            catch_up(self._journal, batch, self._state)
+            now = Stamp(self._clock.monotonic(), self._clock.wall())
+            resume(batch, self._apply, lambda: self._state, self._submissions, now)
+            self._recorder.catch_up(batch, self._state, now)
 
     async def submit(self, request: BatchRequest) -> SubmitResult:
         """Plan a batch and send its prompts as soon as the server accepts them.
@@ -186,21 +193,17 @@ class SubmissionManager:
 
     def _send(self, request: BatchRequest) -> None:
         batch, jobs, submissions = plan(request, self._client_ids.client_id, self._clock.wall())
-        self._client_ids.record_batch(batch, submissions)
-        self._unfinished |= {submission.prompt_id: submission for submission in submissions}
+        self._submissions.add(submissions)
         self._apply(BatchPlanned(batch, jobs))
-        self._outbox.add(submissions)
         self._connection.poller.request()
 
     async def resend(self, prompt_ids: Sequence[str]) -> Resent:
         """Send lost jobs once more, as they were and in their order."""
         await self.apply_cancelled_elsewhere()
         jobs = [job for job in lost_jobs(self._state) if job.prompt_id in prompt_ids]
-        submissions = await submissions_of(jobs, self._unfinished, self._journal)
-        self._unfinished |= {submission.prompt_id: submission for submission in submissions}
-        self._journal.record_resent({submission.prompt_id for submission in submissions})
+        submissions = await submissions_of(jobs, self._submissions, self._journal)
+        self._submissions.add(submissions)
         self._apply(JobsResent(tuple(submission.prompt_id for submission in submissions)))
-        self._outbox.add(submissions)
         return Resent(len(submissions), missing=len(jobs) - len(submissions))
 
     async def recover_outputs(self, prompt_ids: Sequence[str]) -> int:
@@ -217,7 +220,7 @@ class SubmissionManager:
         rest = [job for job in jobs if job.prompt_id not in ids]
         finished = (
             *known,
-            *await finished_by_images(await submissions_of(rest, self._unfinished, self._journal), client),
+            *await finished_by_images(await submissions_of(rest, self._submissions, self._journal), client),
         )
         self._apply(HistorySnapshot(finished))
         return len(finished)
@@ -228,9 +231,9 @@ class SubmissionManager:
         Raises:
             ComfyError: if a request fails.
         """
-        if graph := await local_graph(prompt_id, self._unfinished, self._journal):
-            return graph
         job = self._state.jobs.get(prompt_id)
+        if graph := await local_graph(prompt_id, job, self._submissions, self._journal):
+            return graph
         return await server_graph(job, self._require_client()) if job else None
 
     async def cancel(self, prompt_id: str, *, force: bool = False) -> Cancelled:
@@ -245,7 +248,7 @@ class SubmissionManager:
         """
         try:
             client = self._require_client()
-            return await cancel(prompt_id, self._state, client, self._outbox, self._apply, force=force)
+            return await cancel(prompt_id, lambda: self._state, client, self._apply, force=force)
         finally:
             self._connection.poller.request()
 
@@ -260,7 +263,7 @@ class SubmissionManager:
         jobs = [job for job in known if job and not job.status.final]
         try:
             client = self._require_client()
-            return await cancel_all(jobs, self._state, client, self._outbox, self._apply, force=force)
+            return await cancel_all(jobs, lambda: self._state, client, self._apply, force=force)
         finally:
             self._connection.poller.request()
 
@@ -271,10 +274,6 @@ class SubmissionManager:
         except ComfyError as error:
             result = error
         self._store.post(CancelledOnArrival(self._label, prompt_id, result))
-
-    def _is_unsent(self, prompt_id: str) -> bool:
-        job = self._state.jobs.get(prompt_id)
-        return job is not None and job.status is JobStatus.SUBMITTING
 
     def _previews_of(self, submission: Submission) -> str | None:
         """Return the preview method of a prompt: none while frames are late."""

@@ -1,19 +1,30 @@
-"""Sends undelivered submissions one after another, never twice, and keeps them while the server cannot take them."""
+"""Sends undelivered prompts one after another, never twice, and keeps them while the server cannot take them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.errors import ComfyError, Rejected, ServerError, Unauthorized, Unreachable
 from comfytui.comfy.protocol.models import AcceptedPrompt, QueueItem
 from comfytui.service.backend import Backend
 from comfytui.service.connection.process_evidence import Evidence, is_same_process, last_log_line
-from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.notifications import Severity
-from comfytui.service.submission.batch import Submission
+from comfytui.service.submission.batch import NO_GRAPH, Submission, Submissions
 from comfytui.service.submission.submission_lookup import find_finished, find_in_history, find_in_queue
-from comfytui.service.submission.undelivered import NONE_UNCONFIRMED, Apply, OnRejected, Unconfirmed, Undelivered
-from comfytui.session.events import HistorySnapshot, HttpFailed, PromptDelayed, PromptLost
-from comfytui.session.model import Failure, LinkKind
+from comfytui.session.delivery import CancelSent, Delivery, Post, PromptNotAccepted, PromptSending, PromptUnconfirmed
+from comfytui.session.events import (
+    HistorySnapshot,
+    HttpFailed,
+    PromptAccepted,
+    PromptDelayed,
+    PromptLost,
+    PromptRejected,
+    SessionEvent,
+)
+from comfytui.session.model import Failure, Job, LinkKind
+from comfytui.session.selectors import to_cancel, undelivered
+from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT, SubmissionTimings
 
 MAX_FAILURES = 3
@@ -27,11 +38,12 @@ async def _never(_: float) -> bool:
 
 
 class Outbox:
-    """Sends the submissions of one server in order.
+    """Sends the undelivered jobs of one session in order; the session's state alone says where each stands.
 
     Args:
-        apply: Takes the events that say what becomes of each submission.
-        is_unsent: Tells whether the session still waits for a prompt to be sent.
+        apply: Takes the events that say what becomes of each prompt.
+        state: Returns the session's state.
+        submissions: What is sent for each job.
         client_id: Returns the client id to send a submission under.
         previews: Returns the preview method to ask for, None for the server's own.
         on_rejected: Called for a batch that the server rejects, with the reason.
@@ -39,7 +51,7 @@ class Outbox:
         cancel: Cancels a prompt on the server.
         ready: Waits a while until the server's identity is verified; returns whether it is.
         evidence: Returns what the server's process is known to have, and keeps until it ends.
-        journal: Records each step beyond the life of this process.
+        recorded: Waits until what the state says is on the disk.
         connected_since: Returns whether a websocket that was open at a monotonic second is still answered on, so that
             the server was not restarted since.
         timings: How long it waits for the server, and between requests.
@@ -48,86 +60,108 @@ class Outbox:
 
     def __init__(
         self,
-        apply: Apply,
-        is_unsent: Callable[[str], bool],
+        apply: Callable[[SessionEvent], None],
+        state: Callable[[], SessionState],
+        submissions: Submissions,
         client_id: Callable[[Submission], str],
         previews: Callable[[Submission], str | None],
-        on_rejected: OnRejected,
+        on_rejected: Callable[[str, Failure], None],
         notify: Notify,
         cancel: Callable[[str], Awaitable[None]],
         ready: Callable[[str], Awaitable[bool]],
         evidence: Callable[[], Evidence],
-        journal: AsyncJournal,
+        recorded: Callable[[], Awaitable[None]],
         *,
         connected_since: Callable[[float], Awaitable[bool]] = _never,
         timings: SubmissionTimings = DEFAULT.submission,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.undelivered = Undelivered(apply, is_unsent, on_rejected, journal, clock)
         self._apply = apply
+        self._state = state
+        self._submissions = submissions
         self._client_id = client_id
         self._previews = previews
+        self._on_rejected = on_rejected
         self._notify = notify
         self._cancel = cancel
         self._ready = ready
         self._evidence = evidence
-        self._journal = journal
+        self._recorded = recorded
         self._connected_since = connected_since
         self._timings = timings
         self._clock = clock
+        self._changed = asyncio.Event()
+        self._failures = Counter[str]()  # how often the server answered with status 500 to each prompt
         self._warned: str | None = None
 
-    def add(self, submissions: Iterable[Submission], unconfirmed: Mapping[str, Unconfirmed] = NONE_UNCONFIRMED) -> None:
-        """Queue submissions for sending; those in `unconfirmed` have been sent already, and their answers lost."""
-        self.undelivered.add(submissions, unconfirmed)
+    def wake(self) -> None:
+        """Look for something to send: the jobs have changed."""
+        self._changed.set()
 
     async def run(self, client: Backend) -> None:
         """Send until cancelled."""
+        for job in undelivered(self._state()):
+            self._apply(PromptUnconfirmed(job.prompt_id))  # Its POST ended with an earlier run.
         while True:
-            submission = await self.undelivered.first()
-            prompt_id = submission.prompt_id
-            is_sent = self.undelivered.unconfirmed_post(prompt_id) is not None
-            if self.undelivered.is_settled(submission):
-                self.undelivered.remove(submission)
-            elif self.undelivered.is_cancel_requested(prompt_id) and not is_sent:
-                self.undelivered.cancel(submission)
-            elif not await self._ready(prompt_id):
-                continue
-            elif post := self.undelivered.unconfirmed_post(prompt_id):
-                await self._confirm(client, submission, post)
+            self._changed.clear()
+            if arrived := to_cancel(self._state()):
+                await self._cancel_arrived(client, arrived[0])
+            elif waiting := undelivered(self._state()):
+                await self._deliver(client, waiting[0])
             else:
-                await self._send(client, submission)
+                await self._changed.wait()
 
-    async def _send(self, client: Backend, submission: Submission) -> None:
-        evidence = self._evidence()
-        if not evidence:
-            evidence = await last_log_line(client, self._timings.log)
-            if not evidence:
-                if not await self._is_let_in(client, submission):
-                    return
-                # A server that was busy answers by now; one that hides its log costs a second more.
-                evidence = await last_log_line(client, self._timings.log)
-            if not await self._ready(submission.prompt_id):
-                return  # The connection dropped during these requests.
-        if submission.prompt_id not in self.undelivered:
-            return  # It was dropped during these requests.
+    async def _deliver(self, client: Backend, job: Job) -> None:
+        """Do what brings a prompt one step further."""
+        submission = self._submissions.of(job)
+        if submission is None:
+            self._apply(PromptRejected(job.prompt_id, NO_GRAPH))
+        elif not await self._ready(job.prompt_id):
+            return
+        elif job.post:
+            await self._confirm(client, job, job.post)
+        else:
+            await self._send(client, job, submission)
+
+    async def _send(self, client: Backend, job: Job, submission: Submission) -> None:
+        prompt_id = job.prompt_id
+        evidence = await self._find_evidence(client, prompt_id)
+        if evidence is None or not self._is_planned(prompt_id):
+            return  # The server is away, or the prompt was cancelled or found during these requests.
         try:
             queued = await self._post(client, submission, evidence)
         except Rejected as error:
-            self.undelivered.reject(submission, _failure(error))
+            self._reject(job, _failure(error))
         except Unreachable as error:
-            self.undelivered.reset(submission)
-            self._delay(submission, error)
+            self._apply(PromptNotAccepted(prompt_id))
+            self._delay(prompt_id, error)
             await self._clock.sleep(self._timings.retry_pause)
         except ComfyError as error:
             # A request for a login proves nothing: a proxy may send it after the server accepted the prompt.
-            self.undelivered.failures += isinstance(error, ServerError) and error.status == 500
-            self._delay(submission, error)
+            self._failures[prompt_id] += isinstance(error, ServerError) and error.status == 500
+            self._apply(PromptUnconfirmed(prompt_id))
+            self._delay(prompt_id, error)
         else:
             self._warn(submission, queued)
-            await self._accept(submission, queued.prompt_id, queued.number)
+            self._apply(PromptAccepted(prompt_id, queued.prompt_id, queued.number))
 
-    async def _is_let_in(self, client: Backend, submission: Submission) -> bool:
+    def _is_planned(self, prompt_id: str) -> bool:
+        job = self._state().jobs.get(prompt_id)
+        return job is not None and job.delivery is Delivery.PLANNED
+
+    async def _find_evidence(self, client: Backend, prompt_id: str) -> Evidence | None:
+        """Return what the server's process has just before a POST; None if the server is not there to take it."""
+        if evidence := self._evidence():
+            return evidence
+        evidence = await last_log_line(client, self._timings.log)
+        if not evidence:
+            if not await self._is_let_in(client, prompt_id):
+                return None
+            # A server that was busy answers by now; one that hides its log costs a second more.
+            evidence = await last_log_line(client, self._timings.log)
+        return evidence if await self._ready(prompt_id) else None  # The connection may have dropped meanwhile.
+
+    async def _is_let_in(self, client: Backend, prompt_id: str) -> bool:
         """Return whether the server answers a request just before a POST for which there is no evidence.
 
         If such a POST were refused since a login has expired, it could not be told from one that a restarted server
@@ -136,96 +170,115 @@ class Outbox:
         try:
             await client.queue_count()
         except ComfyError as error:
-            self._delay(submission, error)
+            self._delay(prompt_id, error)
             await self._clock.sleep(self._timings.retry_pause)
             return False
         return True
 
-    def _delay(self, submission: Submission, error: ComfyError) -> None:
-        """Show why a submission is not on the server yet."""
+    def _delay(self, prompt_id: str, error: ComfyError) -> None:
+        """Show why a prompt is not on the server yet."""
         if isinstance(error, Unauthorized):
             self._apply(HttpFailed(str(error), LinkKind.UNAUTHORISED))
-        self._apply(PromptDelayed(submission.prompt_id, str(error)))
+        self._apply(PromptDelayed(prompt_id, str(error)))
 
     async def _post(self, client: Backend, submission: Submission, evidence: Evidence) -> AcceptedPrompt:
-        with self.undelivered.posting(submission, evidence):
-            client_id = self._client_id(submission)
-            # Awaited, so that it is on the disk before the POST begins: not even a kill in between sends it twice.
-            await self._journal.record_sending(submission.prompt_id, self._clock.wall(), client_id, evidence)
-            return await client.submit(
-                submission.graph,
-                prompt_id=submission.prompt_id,
-                client_id=client_id,
-                tag=submission.tag,
-                preview_method=self._previews(submission),
-            )
+        client_id = self._client_id(submission)
+        self._apply(PromptSending(submission.prompt_id, client_id, tuple(evidence)))
+        # Awaited, so that it is on the disk before the POST begins: not even a kill in between sends it twice.
+        await self._recorded()
+        return await client.submit(
+            submission.graph,
+            prompt_id=submission.prompt_id,
+            client_id=client_id,
+            tag=submission.tag,
+            preview_method=self._previews(submission),
+        )
 
-    async def _confirm(self, client: Backend, submission: Submission, post: Unconfirmed) -> None:
-        """Poll for a submission whose answer was lost, until it is found or can no longer arrive."""
-        requested_at, deadline = self._clock.monotonic(), post.since + self._timings.arrival
+    async def _confirm(self, client: Backend, job: Job, post: Post) -> None:
+        """Poll for a prompt whose answer was lost, until it is found or can no longer arrive."""
+        requested_at, deadline = self._clock.monotonic(), post.began + self._timings.arrival
         misses = 0
         # Require two consecutive misses: a stalled server may answer a GET before it reads our buffered POST.
         while misses < 2 or requested_at < deadline:
             await self._clock.sleep(self._timings.retry_pause)
-            if submission.prompt_id not in self.undelivered or self.undelivered.is_settled(submission):
-                return
+            if self._unanswered(job.prompt_id) is None:
+                return  # Another poll has found it.
             requested_at = self._clock.monotonic()
-            item, is_conclusive = await self._poll(client, submission)
+            item, is_conclusive = await self._poll(client, job)
             misses = misses + 1 if is_conclusive else 0
             if item is not None:
-                await self._accept(submission, item.prompt_id, item.number)
+                self._apply(PromptAccepted(job.prompt_id, item.prompt_id, item.number))
                 return
-            if is_conclusive and not self.undelivered.is_unsent(submission):
-                self.undelivered.remove(submission)  # Another poll had found it, and it is gone already.
-                return
-        await self._resolve_missing(client, submission, post)
+        await self._resolve_missing(client, job.prompt_id)
 
-    async def _poll(self, client: Backend, submission: Submission) -> tuple[QueueItem | None, bool]:
-        """Return the submission as the server has it, and whether its absence would prove anything."""
-        if not await self._ready(submission.prompt_id):
+    async def _poll(self, client: Backend, job: Job) -> tuple[QueueItem | None, bool]:
+        """Return the prompt as the server has it, and whether its absence would prove anything."""
+        if not await self._ready(job.prompt_id):
             return None, False
         try:
-            item = await find_in_queue(client, submission)
+            item = await find_in_queue(client, job)
         except ComfyError:
             return None, False
-        is_verified = await self._ready(submission.prompt_id)
+        is_verified = await self._ready(job.prompt_id)
         return item if is_verified else None, is_verified
 
-    async def _accept(self, submission: Submission, accepted_id: str, number: float) -> None:
-        if self.undelivered.accept(submission, accepted_id, number):
-            await self._cancel(accepted_id)
+    async def _cancel_arrived(self, client: Backend, job: Job) -> None:
+        """Cancel a prompt that was to be cancelled before it was known that the server has it, unless it is gone."""
+        item, is_conclusive = await self._poll(client, job)
+        if item is None and not is_conclusive:
+            await self._clock.sleep(self._timings.retry_pause)
+            return
+        self._apply(CancelSent(job.prompt_id))
+        if item is not None:
+            await self._cancel(item.prompt_id)
 
-    async def _resolve_missing(self, client: Backend, submission: Submission, post: Unconfirmed) -> None:
-        """Decide what becomes of an unconfirmed submission that the server does not have.
+    async def _resolve_missing(self, client: Backend, prompt_id: str) -> None:
+        """Decide what becomes of an unconfirmed prompt that the server does not have.
 
         One that has finished is accepted, one that breaks the server is rejected, and one that provably never arrived
         is sent again, or cancelled if that was requested. Without a proof it is lost.
         """
+        if (job := self._unanswered(prompt_id)) is None or (post := job.post) is None:
+            return
         try:
-            item, history = await find_in_history(client, submission)
+            item, history = await find_in_history(client, job)
             # Checked after the polls that missed it, so that they reached the process that it was sent to.
-            is_proven = await self._connected_since(post.since) or await is_same_process(post.evidence, history, client)
+            is_proven = await self._connected_since(post.began) or await is_same_process(post.evidence, history, client)
         except ComfyError:
             return
-        if not await self._ready(submission.prompt_id):
-            return  # It may have been the history of another server.
+        is_verified = await self._ready(prompt_id)
+        if not is_verified or (job := self._unanswered(prompt_id)) is None:
+            return  # It may have been the history of another server, or another poll has found it.
         if item is not None:
-            await self._accept(submission, item.prompt_id, item.number)
-        elif (failures := self.undelivered.failures) >= MAX_FAILURES:
-            self.undelivered.reject(
-                submission, Failure(f"The server failed on it {failures} times: look at the server's log.")
-            )
-        elif is_proven or self.undelivered.is_cancel_requested(submission.prompt_id):
-            self.undelivered.reset(submission)
+            self._apply(PromptAccepted(prompt_id, item.prompt_id, item.number))
+        elif (failures := self._failures[prompt_id]) >= MAX_FAILURES:
+            self._reject(job, Failure(f"The server failed on it {failures} times: look at the server's log."))
+        elif is_proven or job.cancel_requested:
+            self._apply(PromptNotAccepted(prompt_id))
         else:
-            await self._lose(client, submission)
+            await self._lose(client, job)
 
-    async def _lose(self, client: Backend, submission: Submission) -> None:
-        """End a submission that may have run before the server was restarted: as finished by its images, or as lost."""
-        finished = await find_finished(client, submission)
-        if await self._ready(submission.prompt_id):
-            self.undelivered.remove(submission)
-            self._apply(HistorySnapshot(finished) if finished else PromptLost(submission.prompt_id))
+    async def _lose(self, client: Backend, job: Job) -> None:
+        """End a prompt that may have run before the server was restarted: as finished by its images, or as lost."""
+        submission = self._submissions.of(job)
+        finished = await find_finished(client, submission) if submission else ()
+        if await self._ready(job.prompt_id):
+            del self._failures[job.prompt_id]
+            self._apply(HistorySnapshot(finished) if finished else PromptLost(job.prompt_id))
+
+    def _unanswered(self, prompt_id: str) -> Job | None:
+        """Return the job of a prompt whose POST still has no answer, or None."""
+        job = self._state().jobs.get(prompt_id)
+        return job if job and job.post else None
+
+    def _reject(self, rejected: Job, failure: Failure) -> None:
+        """End the undelivered prompts of a batch of which the server rejected one."""
+        del self._failures[rejected.prompt_id]
+        for job in undelivered(self._state()):
+            if job.batch_tag and rejected.batch_tag and job.batch_tag.batch == rejected.batch_tag.batch:
+                self._apply(PromptRejected(job.prompt_id, failure))
+        if rejected.batch_tag:
+            self._on_rejected(rejected.batch_tag.batch, failure)
 
     def _warn(self, submission: Submission, queued: AcceptedPrompt) -> None:
         """Notify the user of the nodes that the server leaves out, once per batch."""

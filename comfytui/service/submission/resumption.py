@@ -2,52 +2,34 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from comfytui.clock import Clock
 from comfytui.comfy.cancellation import run_to_completion
-from comfytui.service.journal.records import SavedBatch, SavedPrompt
-from comfytui.service.submission.batch import Submission
+from comfytui.service.journal.records import SavedBatch
+from comfytui.service.submission.batch import NO_GRAPH, Submissions
 from comfytui.service.submission.client_ids import ClientIds
-from comfytui.service.submission.outbox import Outbox
-from comfytui.service.submission.undelivered import Unconfirmed
+from comfytui.session.delivery import Delivery
 from comfytui.session.events import BatchPlanned, HistorySnapshot, PromptRejected, QueueSnapshot, SessionEvent
-from comfytui.session.model import Failure, JobStatus
+from comfytui.session.model import Stamp
+from comfytui.session.selectors import jobs_of
 from comfytui.session.state import SessionState
-
-NO_GRAPH = "Its workflow is damaged on disk, so it was not sent: make the image again."
 
 
 def resume(
-    saved: SavedBatch, apply: Callable[[SessionEvent], None], outbox: Outbox, clock: Clock
-) -> dict[str, Submission]:
-    """Resume a batch where it was left: show it, and send what is unsent.
-
-    Returns:
-        The submissions of the prompts that have not ended, by the id that the server knows them by.
-    """
-    apply(BatchPlanned(saved.batch, tuple(prompt.job() for prompt in saved.prompts)))
-    unfinished = [prompt for prompt in saved.prompts if not prompt.status.ended]
-    submissions = {prompt.key: submission for prompt in unfinished if (submission := prompt.submission())}
-    unsent = [prompt for prompt in unfinished if prompt.status is JobStatus.SUBMITTING]
-    for prompt in unsent:
-        if prompt.key not in submissions:
-            apply(PromptRejected(prompt.key, Failure(NO_GRAPH)))
-    sendable = [prompt for prompt in unsent if prompt.key in submissions]
-    unconfirmed = {each.key: post for each in sendable if (post := _unconfirmed_post(each, clock))}
-    outbox.add([submissions[prompt.key] for prompt in sendable], unconfirmed)
-    for prompt in sendable:
-        if prompt.cancel_requested:
-            outbox.undelivered.request_cancel(prompt.key)
-    return submissions
-
-
-def _unconfirmed_post(prompt: SavedPrompt, clock: Clock) -> Unconfirmed | None:
-    """Return the POST of a prompt that has no answer, or None."""
-    if prompt.sending_since is None:
-        return None
-    # If the clock was set back since, the POST counts as begun now: its search must not go on for as long.
-    ago = max(clock.wall() - prompt.sending_since, 0.0)
-    return Unconfirmed(clock.monotonic() - ago, prompt.evidence)
+    saved: SavedBatch,
+    apply: Callable[[SessionEvent], None],
+    state: Callable[[], SessionState],
+    submissions: Submissions,
+    now: Stamp,
+) -> None:
+    """Resume a batch where it was left: show it, and keep what is to be sent of it, or may be sent again."""
+    submissions.add(filter(None, (prompt.submission() for prompt in saved.prompts if not prompt.status.ended)))
+    apply(BatchPlanned(replace(saved.batch, resumed=True), tuple(prompt.job(now) for prompt in saved.prompts)))
+    jobs = jobs_of(state(), state().batches[saved.batch.id])
+    submissions.drop_ended(jobs)
+    for job in jobs:
+        if job.delivery is not Delivery.ACCEPTED and submissions.of(job) is None:
+            apply(PromptRejected(job.prompt_id, NO_GRAPH))
 
 
 class Resumption:

@@ -4,7 +4,9 @@ Old servers assign prompt ids of their own, so the batch tag identifies a submis
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
@@ -12,6 +14,7 @@ from comfytui.service.backend import Backend
 from comfytui.service.submission.batch import Submission
 from comfytui.service.submission.recovery import finished_by_images
 from comfytui.session.events import FinishedPrompt
+from comfytui.session.model import Job
 
 LATEST = 1_000
 """Entries of the history that are searched for a submission before it is sent again."""
@@ -19,18 +22,19 @@ SEARCH_SECONDS = 30.0
 """Seconds to search for the images of a submission while others wait to be sent; a search by hand has no limit."""
 
 
-async def find_in_queue(client: Backend, submission: Submission) -> QueueItem | None:
-    """Return the prompt that waits, runs, or has ended under its own id; raises ComfyError."""
-    queue = await client.queue(lambda item: item if _matches(item, submission) else None)
+async def find_in_queue(client: Backend, job: Job) -> QueueItem | None:
+    """Return the prompt of a job that waits, runs, or has ended under its own id; raises ComfyError."""
+    is_of = _matcher(job)
+    queue = await client.queue(lambda item: item if is_of(item) else None)
     for item in (*queue.running, *queue.pending):
         if item is not None:
             return item
-    entry = await client.history_entry(submission.prompt_id)
+    entry = await client.history_entry(job.prompt_id)
     return entry.item if entry else None
 
 
-async def find_in_history(client: Backend, submission: Submission) -> tuple[QueueItem | None, frozenset[str]]:
-    """Search the latest entries of the history for a prompt, under whatever id.
+async def find_in_history(client: Backend, job: Job) -> tuple[QueueItem | None, frozenset[str]]:
+    """Search the latest entries of the history for the prompt of a job, under whatever id.
 
     Returns:
         The prompt, or None, and the prompt ids of all these entries.
@@ -39,8 +43,10 @@ async def find_in_history(client: Backend, submission: Submission) -> tuple[Queu
         ComfyError: The history cannot be read.
     """
 
+    is_of = _matcher(job)
+
     def keep(entry: HistoryEntry) -> tuple[str, QueueItem | None]:
-        return entry.item.prompt_id, entry.item if _matches(entry.item, submission) else None
+        return entry.item.prompt_id, entry.item if is_of(entry.item) else None
 
     kept = await client.history(LATEST, keep)
     return next((item for _, item in kept if item is not None), None), frozenset(prompt_id for prompt_id, _ in kept)
@@ -54,5 +60,7 @@ async def find_finished(client: Backend, submission: Submission) -> tuple[Finish
     return ()
 
 
-def _matches(item: QueueItem, submission: Submission) -> bool:
-    return item.prompt_id == submission.prompt_id or item.tag == submission.tag
+def _matcher(job: Job) -> Callable[[QueueItem], bool]:
+    """Return a function that tells whether a prompt of the server is that of the job."""
+    tag = asdict(job.batch_tag) if job.batch_tag else None
+    return lambda item: item.prompt_id == job.prompt_id or item.tag == tag

@@ -11,6 +11,7 @@ import pytest
 
 from comfytui.service.journal import schema
 from comfytui.service.journal.journal import Journal
+from comfytui.session.model import Stamp
 from tests.service.journal.batches import FILE, ME, SERVER, at, modes, recorded_batch, write_journal
 from tests.service.journal.child_processes import children
 
@@ -140,7 +141,7 @@ def test_flipped_bits_never_break_a_start(tmp_path: Path) -> None:
         with Journal.open(tmp_path) as journal, suppress(sqlite3.DatabaseError, UnicodeDecodeError):
             for saved in journal.restore(SERVER, [ME]):
                 for prompt in saved.prompts:
-                    prompt.job()
+                    prompt.job(Stamp(0.0, 0.0))
                     prompt.submission()
             journal.claim_ids(SERVER)
         for path in (*renamed_files(tmp_path), *tmp_path.glob("journal*-*")):

@@ -52,7 +52,7 @@ def check(saved: SavedBatch) -> None:
     """Check that a session can work with a restored batch."""
     assert all(number is None or (isinstance(number, int | float) and isfinite(number)) for number in numbers(saved))
     assert all(1 <= prompt.batch_tag.index <= saved.batch.total for prompt in saved.prompts)
-    planned = BatchPlanned(saved.batch, tuple(prompt.job() for prompt in saved.prompts))
+    planned = BatchPlanned(saved.batch, tuple(prompt.job(Stamp(0.0, 0.0)) for prompt in saved.prompts))
     state = reduce(SessionState(), planned, Stamp(1.0, 1.0))
     assert progress_line(progress_of(state, saved.batch, 1.0))
     assert all(prompt.submission() or prompt.status.ended or prompt.graph is None for prompt in saved.prompts)

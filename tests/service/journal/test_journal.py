@@ -12,7 +12,7 @@ from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.paths import state_folder
 from comfytui.service.journal.records import SavedBatch, SavedPrompt
-from comfytui.session.model import BatchTag, Failure, JobStatus
+from comfytui.session.model import BatchTag, Failure, JobStatus, Stamp
 from comfytui.workflow.seeds import MAX_SEED
 from tests.service.journal.batches import FINGERPRINT, ME, SERVER, at, graph, modes, new_batch, recorded_batch
 
@@ -47,7 +47,7 @@ def test_a_restored_prompt_becomes_a_job(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         batch = recorded_batch(journal, [5])
         journal.record_accepted(batch.prompt_ids[0], "theirs", 3)
-    job = first(tmp_path).job()
+    job = first(tmp_path).job(Stamp(0.0, 0.0))
     assert (job.prompt_id, job.mine, job.owner, job.number, job.parameters.seed) == ("theirs", True, ME, 3, 5)
     assert job.batch_tag == BatchTag(batch.id, 1, 1, job.batch_tag.submission if job.batch_tag else "")
     assert "KSampler" in job.classes.values()

@@ -9,7 +9,7 @@ from pathlib import Path
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal import codec, writing
 from comfytui.service.journal.journal import Journal
-from comfytui.session.model import JobStatus
+from comfytui.session.model import JobStatus, Stamp
 from tests.comfy.memory import MB
 from tests.service.journal.batches import ME, SERVER, graph, new_batch, recorded_batch
 
@@ -44,7 +44,7 @@ def test_the_file_stays_bounded(tmp_path: Path) -> None:
         assert counts(tmp_path) == (2 + 30 + 1, 2 + 10 + 1, 1 + 2 + 1)
         assert [journal.graph_of(prompt_id) for prompt_id in unfinished.prompt_ids] == [graph(1), graph(2)]
         pruned = journal.restore(SERVER, [ME])[1].prompts[0]
-    assert (pruned.graph, pruned.submission(), pruned.job().parameters.seed) == (None, None, 0)
+    assert (pruned.graph, pruned.submission(), pruned.job(Stamp(0.0, 0.0)).parameters.seed) == (None, None, 0)
 
 
 def test_the_actual_limits_hold(tmp_path: Path) -> None:
