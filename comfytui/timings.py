@@ -112,6 +112,8 @@ class SessionTimings:
 class JournalTimings:
     """Seconds that the journal waits."""
 
+    group: float = 0.1
+    """That a write waits for others to share its transaction, since each transaction waits for the disk."""
     close: float = 1.0
     """For the disk when it is closed."""
     lock: float = 5.0

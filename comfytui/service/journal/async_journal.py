@@ -6,6 +6,7 @@ import sqlite3
 from asyncio import Future
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
@@ -24,6 +25,7 @@ from comfytui.workflow.graph import Graph
 
 T = TypeVar("T")
 Notify = Callable[[str], object]
+Write = Callable[[Journal], None]
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +33,9 @@ log = logging.getLogger(__name__)
 class AsyncJournal:
     """A `Journal` in a thread of its own, for one event loop; its methods are documented there.
 
-    No call raises, and none blocks the loop. Calls run in the order in which they are made, awaited or not. The future
-    of a write says whether the write is on the disk.
+    No call raises, and none blocks the loop. Calls run in the order in which they are made, awaited or not. Writes that
+    come shortly after each other share a transaction, unless something is read in between. The future of a
+    write says whether the write is on the disk.
 
     Args:
         notify: Called on the loop with a message for the user: the journal's warning when it is opened, that entries
@@ -48,6 +51,8 @@ class AsyncJournal:
         self._worker: SerialWorker | None = None
         self._journal: Journal | None = None
         self._has_failed = False
+        self._group: list[tuple[Write, Future[bool]]] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def is_durable(self) -> bool:
@@ -68,6 +73,7 @@ class AsyncJournal:
         Returns:
             Whether that was done in time.
         """
+        self._start_group()
         worker, self._worker = self._worker, None
         if worker is None:
             return True
@@ -150,8 +156,10 @@ class AsyncJournal:
         )
 
     def record_cancelled_for_owner(self, prompt_id: str, wall: float | None, *, lost: bool) -> Future[bool]:
-        """Record that this process cancelled a prompt that another process owns."""
-        return self._write(lambda journal: journal.record_cancelled_for_owner(prompt_id, wall, lost=lost))
+        """Record that this process cancelled a prompt that another process owns, which may look for it already."""
+        written = self._write(lambda journal: journal.record_cancelled_for_owner(prompt_id, wall, lost=lost))
+        self._start_group()
+        return written
 
     async def cancelled_among(self, prompt_ids: Collection[str]) -> list[str]:
         """Return the prompts among these that are recorded as cancelled, by this process or another."""
@@ -179,12 +187,47 @@ class AsyncJournal:
             journal.close()
 
     async def _read(self, read: Callable[[Journal], T], default: T) -> T:
+        self._start_group()
         return await self._call(lambda: default if self._journal is None else read(self._journal), default)
 
-    def _write(self, write: Callable[[Journal], None]) -> Future[bool]:
-        return self._call(lambda: self._written(write), False)
+    def _write(self, write: Write) -> Future[bool]:
+        """Add a write to the group that is written next."""
+        written: Future[bool] = asyncio.get_running_loop().create_future()
+        if self._worker is None:
+            written.set_result(False)
+            return written
+        self._group.append((write, written))
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._timings.group, self._start_group)
+        return written
 
-    def _written(self, write: Callable[[Journal], None]) -> bool:
+    def _start_group(self) -> None:
+        """Have the thread carry out the writes that wait."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._group:
+            return
+        group, self._group = self._group, []
+        writes = [write for write, _ in group]
+        done = self._call(lambda: self._write_group(writes), [False] * len(writes))
+
+        def tell(done: Future[list[bool]]) -> None:
+            for (_, written), is_written in zip(group, done.result(), strict=True):
+                if not written.done():
+                    written.set_result(is_written)
+
+        done.add_done_callback(tell)
+
+    def _write_group(self, writes: Sequence[Write]) -> list[bool]:
+        """On the thread: carry out writes in one transaction; if that fails, each in its own."""
+        if len(writes) > 1 and self._journal is not None:
+            with suppress(Exception):
+                self._journal.write_together(writes)
+                return [True] * len(writes)
+        return [self._try(partial(self._written, write), False) for write in writes]
+
+    def _written(self, write: Write) -> bool:
         if self._journal is None:
             return False
         write(self._journal)

@@ -1,7 +1,7 @@
 """The journal: the user's prompts, recorded before they are sent, so that no restart loses or repeats one."""
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -143,19 +143,20 @@ class Journal:
             client_id: Who sends it. It owns the batch from now on, since the server sends the frames there.
             evidence: What the server's process has, and keeps until it ends.
         """
-        self._update(
-            "sending = :wall, witnesses = :evidence",
-            prompt_id,
-            f"status = '{JobStatus.SUBMITTING}'",
-            wall=finite(wall),
-            evidence=encode_strings(evidence),
-        )
-        if client_id is not None:
-            self._write(
-                f"UPDATE batches SET client_id = :owner WHERE batch = (SELECT batch FROM prompts WHERE {BY_ID})",
-                id=escape(prompt_id),
-                owner=escape(client_id),
+        with transaction(self._db):
+            self._update(
+                "sending = :wall, witnesses = :evidence",
+                prompt_id,
+                f"status = '{JobStatus.SUBMITTING}'",
+                wall=finite(wall),
+                evidence=encode_strings(evidence),
             )
+            if client_id is not None:
+                self._write(
+                    f"UPDATE batches SET client_id = :owner WHERE batch = (SELECT batch FROM prompts WHERE {BY_ID})",
+                    id=escape(prompt_id),
+                    owner=escape(client_id),
+                )
 
     def record_accepted(self, prompt_id: str, accepted_id: str, number: float) -> None:
         """Record that the server accepted a prompt, and under which id and queue number; a recorded end stands."""
@@ -256,6 +257,12 @@ class Journal:
             with suppress(sqlite3.Error), transaction(self._db):
                 mark_damaged(self._db, restored)
         return restored.batches
+
+    def write_together(self, writes: Iterable[Callable[["Journal"], None]]) -> None:
+        """Carry out writes in one transaction: all of them, or none if one fails."""
+        with transaction(self._db):
+            for write in writes:
+                write(self)
 
     def graph_of(self, prompt_id: str) -> Graph | None:
         """Return the graph of a prompt, or None if it is unknown or no longer stored."""

@@ -89,6 +89,50 @@ async def test_a_disk_that_hangs_blocks_no_loop_and_loses_no_call(tmp_path: Path
     assert saved.prompts[0].status is JobStatus.SUCCEEDED
 
 
+async def commits(async_journal: AsyncJournal) -> list[str]:
+    """Return a list that gets each transaction that is written from now on."""
+    transactions: list[str] = []
+
+    def note(statement: str) -> None:
+        transactions.extend([statement] if statement == "COMMIT" else [])
+
+    await async_journal._read(lambda journal: journal._db.set_trace_callback(note), None)
+    return transactions
+
+
+async def test_writes_that_come_together_share_a_transaction(tmp_path: Path) -> None:
+    batch, submissions = new_batch([1, 2])
+    first, second = batch.prompt_ids
+    async with opened_journal(tmp_path, []) as async_journal:
+        transactions = await commits(async_journal)
+        async_journal.record_batch(SERVER, ME, batch, submissions)
+        async_journal.record_sending(first, 1.0, ME)
+        await async_journal.flush()
+        assert len(transactions) == 1
+        async_journal.record_accepted(first, first, 1)
+        async_journal.record_sending(second, 2.0, ME)
+        assert await async_journal.record_cancel_request(second)
+        assert len(transactions) == 2
+        (saved,) = await async_journal.restore(SERVER, [ME])
+    assert [(prompt.status, prompt.cancel_requested) for prompt in saved.prompts] == [
+        (JobStatus.QUEUED, False),
+        (JobStatus.SUBMITTING, True),
+    ]
+
+
+async def test_a_write_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
+    batch, submissions = new_batch([1])
+    async with opened_journal(tmp_path, []) as async_journal:
+        with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db:
+            db.execute("DROP TABLE servers")
+        recorded = async_journal.record_batch(SERVER, ME, batch, submissions)
+        failed = async_journal.record_fingerprint(SERVER.name, "f00d")
+        sent = async_journal.record_sending(batch.prompt_ids[0], 1.0, ME)
+        assert [await recorded, await failed, await sent] == [True, False, True]
+        (saved,) = await async_journal.restore(SERVER, [ME])
+    assert saved.prompts[0].sending_since == 1.0
+
+
 async def test_a_failure_is_reported_once_and_stops_nothing(tmp_path: Path) -> None:
     messages: list[str] = []
     batch, submissions = new_batch()
