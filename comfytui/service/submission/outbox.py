@@ -6,15 +6,14 @@ from collections.abc import Awaitable, Callable
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.errors import ComfyError, Rejected, ServerError, Unauthorized, Unreachable
-from comfytui.comfy.protocol.models import AcceptedPrompt, QueueItem
+from comfytui.comfy.protocol.models import AcceptedPrompt
 from comfytui.service.backend import Backend
-from comfytui.service.connection.process_evidence import Evidence, is_same_process, last_log_line
+from comfytui.service.connection.process_evidence import Evidence, last_log_line
 from comfytui.service.notifications import Severity
 from comfytui.service.submission.batch import NO_GRAPH, Submission, Submissions
-from comfytui.service.submission.submission_lookup import find_finished, find_in_history, find_in_queue
-from comfytui.session.delivery import CancelSent, Delivery, Post, PromptNotAccepted, PromptSending, PromptUnconfirmed
+from comfytui.service.submission.confirmation import Confirmation
+from comfytui.session.delivery import CancelSent, Delivery, PromptNotAccepted, PromptSending, PromptUnconfirmed
 from comfytui.session.events import (
-    HistorySnapshot,
     HttpFailed,
     PromptAccepted,
     PromptDelayed,
@@ -87,7 +86,7 @@ class Outbox:
         self._ready = ready
         self._evidence = evidence
         self._recorded = recorded
-        self._connected_since = connected_since
+        self._confirmation = Confirmation(state, submissions, ready, connected_since, timings, clock)
         self._timings = timings
         self._clock = clock
         self._changed = asyncio.Event()
@@ -119,7 +118,7 @@ class Outbox:
         elif not await self._ready(job.prompt_id):
             return
         elif job.post:
-            await self._confirm(client, job, job.post)
+            await self._confirm(client, job)
         else:
             await self._send(client, job, submission)
 
@@ -194,82 +193,26 @@ class Outbox:
             preview_method=self._previews(submission),
         )
 
-    async def _confirm(self, client: Backend, job: Job, post: Post) -> None:
-        """Poll for a prompt whose answer was lost, until it is found or can no longer arrive."""
-        requested_at, deadline = self._clock.monotonic(), post.began + self._timings.arrival
-        misses = 0
-        # Require two consecutive misses: a stalled server may answer a GET before it reads our buffered POST.
-        while misses < 2 or requested_at < deadline:
-            await self._clock.sleep(self._timings.retry_pause)
-            if self._unanswered(job.prompt_id) is None:
-                return  # Another poll has found it.
-            requested_at = self._clock.monotonic()
-            item, is_conclusive = await self._poll(client, job)
-            misses = misses + 1 if is_conclusive else 0
-            if item is not None:
-                self._apply(PromptAccepted(job.prompt_id, item.prompt_id, item.number))
-                return
-        await self._resolve_missing(client, job.prompt_id)
-
-    async def _poll(self, client: Backend, job: Job) -> tuple[QueueItem | None, bool]:
-        """Return the prompt as the server has it, and whether its absence would prove anything."""
-        if not await self._ready(job.prompt_id):
-            return None, False
-        try:
-            item = await find_in_queue(client, job)
-        except ComfyError:
-            return None, False
-        is_verified = await self._ready(job.prompt_id)
-        return item if is_verified else None, is_verified
+    async def _confirm(self, client: Backend, job: Job) -> None:
+        """Find out what became of a prompt whose answer was lost; one that breaks the server again and again ends."""
+        outcome = await self._confirmation.outcome(client, job.prompt_id)
+        failures = self._failures[job.prompt_id]
+        if isinstance(outcome, PromptNotAccepted | PromptLost) and failures >= MAX_FAILURES:
+            self._reject(job, Failure(f"The server failed on it {failures} times: look at the server's log."))
+        elif outcome is not None:
+            self._apply(outcome)
+        if isinstance(outcome, PromptLost):
+            del self._failures[job.prompt_id]  # It may be sent again by hand.
 
     async def _cancel_arrived(self, client: Backend, job: Job) -> None:
         """Cancel a prompt that was to be cancelled before it was known that the server has it, unless it is gone."""
-        item, is_conclusive = await self._poll(client, job)
+        item, is_conclusive = await self._confirmation.find(client, job)
         if item is None and not is_conclusive:
             await self._clock.sleep(self._timings.retry_pause)
             return
         self._apply(CancelSent(job.prompt_id))
         if item is not None:
             await self._cancel(item.prompt_id)
-
-    async def _resolve_missing(self, client: Backend, prompt_id: str) -> None:
-        """Decide what becomes of an unconfirmed prompt that the server does not have.
-
-        One that has finished is accepted, one that breaks the server is rejected, and one that provably never arrived
-        is sent again, or cancelled if that was requested. Without a proof it is lost.
-        """
-        if (job := self._unanswered(prompt_id)) is None or (post := job.post) is None:
-            return
-        try:
-            item, history = await find_in_history(client, job)
-            # Checked after the polls that missed it, so that they reached the process that it was sent to.
-            is_proven = await self._connected_since(post.began) or await is_same_process(post.evidence, history, client)
-        except ComfyError:
-            return
-        is_verified = await self._ready(prompt_id)
-        if not is_verified or (job := self._unanswered(prompt_id)) is None:
-            return  # It may have been the history of another server, or another poll has found it.
-        if item is not None:
-            self._apply(PromptAccepted(prompt_id, item.prompt_id, item.number))
-        elif (failures := self._failures[prompt_id]) >= MAX_FAILURES:
-            self._reject(job, Failure(f"The server failed on it {failures} times: look at the server's log."))
-        elif is_proven or job.cancel_requested:
-            self._apply(PromptNotAccepted(prompt_id))
-        else:
-            await self._lose(client, job)
-
-    async def _lose(self, client: Backend, job: Job) -> None:
-        """End a prompt that may have run before the server was restarted: as finished by its images, or as lost."""
-        submission = self._submissions.of(job)
-        finished = await find_finished(client, submission) if submission else ()
-        if await self._ready(job.prompt_id):
-            del self._failures[job.prompt_id]
-            self._apply(HistorySnapshot(finished) if finished else PromptLost(job.prompt_id))
-
-    def _unanswered(self, prompt_id: str) -> Job | None:
-        """Return the job of a prompt whose POST still has no answer, or None."""
-        job = self._state().jobs.get(prompt_id)
-        return job if job and job.post else None
 
     def _reject(self, rejected: Job, failure: Failure) -> None:
         """End the undelivered prompts of a batch of which the server rejected one."""
