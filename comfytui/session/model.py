@@ -247,15 +247,3 @@ class RunTimes:
 def workload_key_of(job: Job) -> WorkloadKey:
     """Return the key of the workload that a job belongs to."""
     return replace(job.parameters, prompt="", negative="", seed=None, more_seeds=()), len(job.classes)
-
-
-def delivered(job: Job) -> Job:
-    """Return the job as no longer on its way to the server, with nothing for `note` to show, and not dismissed."""
-    return replace(
-        job, delivery=Delivery.ACCEPTED, post=None, delay_reason="", may_have_finished=False, dismissed=False
-    )
-
-
-def confirmed(job: Job) -> Job:
-    """Return the job as one of which it is known where it is: `delivered`, and missed by no poll."""
-    return replace(delivered(job), presence=Presence.EXPECTED, missed_polls=0)

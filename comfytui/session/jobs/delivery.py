@@ -1,6 +1,6 @@
 """Applies the steps of a prompt on its way to the server: `PLANNED`, `SENDING`, `UNCONFIRMED`.
 
-What shows that the server has a prompt (an answer, a poll or a frame) makes it `ACCEPTED`, see `delivered`.
+What shows that the server has a prompt (an answer, a poll, a frame) makes it `ACCEPTED`: `delivered` in `transitions`.
 """
 
 from dataclasses import replace

@@ -15,8 +15,8 @@ from comfytui.comfy.protocol.events import (
     Progress,
     ProgressState,
 )
-from comfytui.session.jobs.transitions import finish_job, start_job, upsert
-from comfytui.session.model import Failure, Job, JobStatus, Presence, Stamp, delivered
+from comfytui.session.jobs.transitions import delivered, finish_job, start_job, upsert
+from comfytui.session.model import Failure, Job, JobStatus, Presence, Stamp
 from comfytui.session.runs.run import enter_node, finish_node, mark_cached, record_step
 from comfytui.session.state import Run, SessionState, only_run, with_run
 

@@ -6,7 +6,7 @@ from comfytui.session.events import FinishedPrompt, HistorySnapshot, QueuedPromp
 from comfytui.session.jobs.adoption import adopt, new_job
 from comfytui.session.jobs.index import indexed
 from comfytui.session.jobs.retention import drop_excess_parameters, excess_ids, remove_jobs
-from comfytui.session.jobs.transitions import start_job, upsert
+from comfytui.session.jobs.transitions import confirmed, start_job, upsert
 from comfytui.session.model import (
     Failure,
     Job,
@@ -14,7 +14,6 @@ from comfytui.session.model import (
     LinkKind,
     Presence,
     Stamp,
-    confirmed,
     workload_key_of,
 )
 from comfytui.session.runs.timing import infer_start

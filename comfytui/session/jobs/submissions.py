@@ -16,8 +16,8 @@ from comfytui.session.events import (
     PromptRejected,
 )
 from comfytui.session.jobs.delivery import reduce_delivery
-from comfytui.session.jobs.transitions import end_without_run, rekey, upsert
-from comfytui.session.model import Failure, Job, JobStatus, Stamp, confirmed, delivered
+from comfytui.session.jobs.transitions import confirmed, delivered, end_without_run, rekey, upsert
+from comfytui.session.model import Failure, Job, JobStatus, Stamp
 from comfytui.session.state import SessionState
 
 DUPLICATE_ID = "The server gave it the id of a different prompt."

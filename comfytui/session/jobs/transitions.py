@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from comfytui.comfy.protocol.events import Output
+from comfytui.session.delivery import Delivery
 from comfytui.session.jobs.index import Jobs, indexed
 from comfytui.session.jobs.sizes import results_size, shrink, traceback_size, without_traceback
 from comfytui.session.model import (
@@ -15,7 +16,6 @@ from comfytui.session.model import (
     RunTimes,
     Stamp,
     WorkloadKey,
-    confirmed,
     workload_key_of,
 )
 from comfytui.session.runs.run import start_run
@@ -31,6 +31,18 @@ TRACEBACKS_SIZE = 4 * 2**20
 """Bytes of all tracebacks: a few hundred; the newest are kept."""
 WORKLOADS_KEPT = 64
 """Workloads whose run times are kept; the oldest is dropped."""
+
+
+def delivered(job: Job) -> Job:
+    """Return the job as no longer on its way to the server, with nothing for `note` to show, and not dismissed."""
+    return replace(
+        job, delivery=Delivery.ACCEPTED, post=None, delay_reason="", may_have_finished=False, dismissed=False
+    )
+
+
+def confirmed(job: Job) -> Job:
+    """Return the job as one of which it is known where it is: `delivered`, and missed by no poll."""
+    return replace(delivered(job), presence=Presence.EXPECTED, missed_polls=0)
 
 
 def upsert(state: SessionState, jobs: Iterable[Job]) -> SessionState:
