@@ -108,13 +108,13 @@ def undelivered(state: SessionState) -> tuple[Job, ...]:
 
     Those whose POST has no answer come first: no other is sent before it is known what became of them.
     """
-    jobs = [job for job in state.jobs.values() if job.delivery is not Delivery.ACCEPTED]
+    jobs = [job for job in indexed(state.jobs).to_deliver if job.delivery is not Delivery.ACCEPTED]
     return tuple(sorted(jobs, key=lambda job: job.delivery is Delivery.PLANNED))
 
 
 def to_cancel(state: SessionState) -> tuple[Job, ...]:
     """Return my jobs that the server has, and is still to be asked to cancel."""
-    jobs = (job for job in state.jobs.values() if job.cancel_requested and job.delivery is Delivery.ACCEPTED)
+    jobs = (job for job in indexed(state.jobs).to_deliver if job.delivery is Delivery.ACCEPTED)
     return tuple(job for job in jobs if not job.status.ended)
 
 

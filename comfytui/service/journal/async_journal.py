@@ -34,8 +34,8 @@ class AsyncJournal:
     """A `Journal` in a thread of its own, for one event loop; its methods are documented there.
 
     No call raises, and none blocks the loop. Calls run in the order in which they are made, awaited or not. Writes that
-    come shortly after each other share a transaction, unless something is read in between. The future of a
-    write says whether the write is on the disk.
+    come shortly after each other share a transaction, unless something is read in between. The future of a write says
+    whether it is on the disk.
 
     Args:
         notify: Called on the loop with a message for the user: the journal's warning when it is opened, that entries

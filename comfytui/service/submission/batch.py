@@ -68,6 +68,8 @@ class Submissions:
 
     def drop_ended(self, jobs: Iterable[Job]) -> None:
         """Forget the submissions of the jobs among these whose status is final."""
+        if not self._by_place:
+            return
         for job in jobs:
             if job.mine and job.batch_tag and job.status.final:
                 self._by_place.pop((job.batch_tag.batch, job.batch_tag.index), None)

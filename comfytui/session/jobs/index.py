@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf
 
+from comfytui.session.delivery import Delivery
 from comfytui.session.jobs.sizes import results_size, traceback_size
 from comfytui.session.model import Job, JobStatus, Presence, WorkloadKey, workload_key_of
 
@@ -148,6 +149,13 @@ class Jobs(Mapping[str, Job]):
             job.prompt_id
             for job in self._jobs.values()
             if job.presence is Presence.LEFT_QUEUE and (job.results_incomplete or not job.status.ended)
+        )
+
+    @cached_property
+    def to_deliver(self) -> tuple[Job, ...]:
+        """My jobs on their way to the server, and those that it has but was to cancel as soon as it has them."""
+        return tuple(
+            job for job in self._jobs.values() if job.delivery is not Delivery.ACCEPTED or job.cancel_requested
         )
 
 
