@@ -52,6 +52,8 @@ class OutboxHarness:
         self.is_verified = True
         """Whether the server's identity is verified; it is again after the next check or pause."""
         self.submissions = Submissions()
+        self.sending: asyncio.Task[None]
+        """Runs the outbox."""
         self.outbox = Outbox(
             self.apply,
             lambda: self.state,
@@ -167,13 +169,13 @@ async def outbox_harness(server: ScriptedServer, arrival: float = 0.1) -> AsyncI
     }
     async with serving(routes) as url, ComfyBackend(Server.from_url(url)) as client:
         it = OutboxHarness(client, arrival)
-        sending = asyncio.create_task(it.outbox.run(client))
+        it.sending = asyncio.create_task(it.outbox.run(client))
         try:
             yield it
         finally:
-            sending.cancel()
+            it.sending.cancel()
             with suppress(asyncio.CancelledError):
-                await sending
+                await it.sending
 
 
 async def test_a_prompt_that_always_breaks_the_server_is_rejected_and_the_next_batch_is_sent(
@@ -357,3 +359,30 @@ async def test_cancelling_a_job_that_the_server_forgot_does_not_mark_it_cancelle
         result = await cancel(batch.prompt_ids[0], lambda: it.state, it.client, it.apply)
         assert result == Cancelled(CancelOutcome.NOT_FOUND)
         assert it.statuses(batch) == [JobStatus.QUEUED]
+
+
+async def test_a_task_that_ends_in_the_middle_of_a_post_leaves_it_unconfirmed_for_the_next_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server, take = ScriptedServer(), ScriptedServer.post
+    hangs = asyncio.Event()
+
+    async def take_and_hang(request: web.Request) -> web.Response:
+        answer = await take(server, request)
+        server.pending = [server.item(server.posts[0], server.ids()[0])]
+        await hangs.wait()
+        return answer
+
+    monkeypatch.setattr(server, "post", take_and_hang)
+    async with outbox_harness(server) as it:
+        batch = it.order(1)
+        (prompt_id,) = batch.prompt_ids
+        await eventually(lambda: server.posts, "the POST")
+        assert it.state.jobs[prompt_id].delivery is Delivery.SENDING
+        it.sending.cancel()
+        with suppress(asyncio.CancelledError):
+            await it.sending
+        it.sending = asyncio.create_task(it.outbox.run(it.client))
+        await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
+        hangs.set()
+    assert server.ids() == [prompt_id]
