@@ -88,6 +88,24 @@ async def test_image_arrives_while_job_screen_closes(monkeypatch: pytest.MonkeyP
         await it.shows("4 of 4 done")
 
 
+async def test_state_is_painted_while_the_program_closes_over_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    painted = []
+
+    async def on_unmount(screen: JobScreen) -> None:
+        dashboard = next(each for each in screen.app.screen_stack if isinstance(each, Dashboard))
+        dashboard._paint()
+        painted.append(screen)
+
+    monkeypatch.setattr(JobScreen, "on_unmount", on_unmount, raising=False)
+    async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL) as it:
+        await it.shows("live")
+        await it.press("f5")
+        await it.shows("4 of 4 done")
+        await it.press("escape", "home", "enter")
+        await it.shows("Image 4 of 4")
+    assert painted
+
+
 @pytest.mark.parametrize("action", ["link", "reconnect", "help", "previews", "write", "filter", "save", "cancel"])
 async def test_keys_are_checked_without_the_queue_that_a_closing_screen_no_longer_has(action: str) -> None:
     service = ServiceThread(Server.from_url("127.0.0.1:1"))

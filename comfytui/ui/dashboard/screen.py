@@ -153,8 +153,8 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
 
     def _paint(self) -> None:
         self._paint_scheduled = False
-        if not self.query(DashboardHeader):
-            return  # The screen is closing.
+        if not self.app.is_running or not self.query(DashboardHeader):
+            return  # The program or this screen is closing.
         self._paint_due = time.monotonic() + PAINT_INTERVAL
         state, painted = self._shared.state, self._painted
         self._painted = state
