@@ -112,7 +112,7 @@ class SessionTimings:
 class JournalTimings:
     """Seconds that the journal waits."""
 
-    group: float = 0.1
+    group: float = 0.02
     """That a write waits for others to share its transaction, since each transaction waits for the disk."""
     close: float = 1.0
     """For the disk when it is closed."""
