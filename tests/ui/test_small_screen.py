@@ -88,6 +88,7 @@ async def test_cursor_is_on_submitted_batch_and_visible() -> None:
         await it.press(*"fox", "f5")
         await it.shows("1 of 4             30 ahead")
         await it.press("home")
+        it.app.clear_notifications()  # They cover rows.
         await it.shows("▶")
         listed = it.app.screen.query_one(QueueList)
         await it.press("end")
