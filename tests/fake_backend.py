@@ -198,16 +198,14 @@ class FakeBackend:
     async def events(
         self, client_id: str, report_lag: Callable[[float], None]
     ) -> AsyncGenerator[Event | ConnectionEvent, None]:
-        while True:
-            if self.is_up:
-                frames: asyncio.Queue[Event | None] = asyncio.Queue()
-                self._frames[client_id] = frames
-                yield Opened()
-                yield Status(len(self._running) + len(self._pending), client_id)
-                while (frame := await frames.get()) is not None:
-                    yield frame
-            yield Closed(str(DOWN), 1.0, None if self.is_up else DOWN)
-            await asyncio.sleep(1.0)
+        if self.is_up:
+            frames: asyncio.Queue[Event | None] = asyncio.Queue()
+            self._frames[client_id] = frames
+            yield Opened()
+            yield Status(len(self._running) + len(self._pending), client_id)
+            while (frame := await frames.get()) is not None:
+                yield frame
+        yield Closed(str(DOWN), None if self.is_up else DOWN)
 
     async def capabilities(self, version: str) -> Capabilities:
         self._check()

@@ -26,7 +26,7 @@ class ComfyBackend(ComfyClient):
     def events(
         self, client_id: str, report_lag: Callable[[float], None]
     ) -> AsyncGenerator[Event | ConnectionEvent, None]:
-        """Yield the events of a client id, and how its connection fares, for ever; see `stream_events`."""
+        """Connect as a client id, and yield what is received and how the connection fares; see `stream_events`."""
         return stream_events(
             self._server,
             client_id,

@@ -85,7 +85,7 @@ class Backend(Protocol):
     def events(
         self, client_id: str, report_lag: Callable[[float], None]
     ) -> AsyncGenerator[Event | ConnectionEvent, None]:
-        """Yield the events of a client id, and how its connection fares, for ever.
+        """Connect as a client id, and yield what is received and how the connection fares; the last event is `Closed`.
 
         Args:
             client_id: The client id.

@@ -19,7 +19,7 @@ from comfytui.service.submission.batch import Submissions
 from comfytui.service.submission.client_ids import ClientIds
 from comfytui.service.submission.manager import SubmissionManager
 from comfytui.service.submission.recorder import Recorder
-from comfytui.session.events import Disconnected, HttpFailed, SessionEvent
+from comfytui.session.events import SessionEvent
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT, Timings
@@ -146,7 +146,7 @@ class SessionService:
     async def _start(self) -> None:
         """Acquire the client ids of the server that was accepted, or else of the one that last answered here."""
         fingerprint = self._fingerprint or await self._client_ids.last_fingerprint()
-        self._connection.identity.fingerprint = fingerprint
+        self._connection.expect(fingerprint)
         await self.submissions.acquire_client_ids(fingerprint)
         if self._fingerprint:
             self.submissions.identified(fingerprint)
@@ -170,7 +170,7 @@ class SessionService:
     def accept_server(self) -> None:
         """End `run` in favour of the other server that was reported, even if a third one answers by now."""
         if self.state.link.kind is LinkKind.OTHER_SERVER:
-            self.accepted = self._connection.identity.other_fingerprint
+            self.accepted = self._connection.connection.gate.other_fingerprint
             self._reconnect_all.set()
 
     def log_in(self, authorization: str, number: int) -> None:
@@ -201,8 +201,7 @@ class SessionService:
     def report_crash(self, reason: str, retry_in: float) -> None:
         """Report that a crash ended `run`, which begins again in `retry_in` seconds."""
         self.post(ServiceFailed(self.server.label, reason, retry_in))
-        self._apply(Disconnected(f"A fault in comfytui: {reason}.", retry_in))
-        self._apply(HttpFailed(f"A fault in comfytui: {reason}."))
+        self._connection.crashed(f"A fault in comfytui: {reason}.", retry_in)
 
     def _require_client(self) -> Backend:
         if self._client is None:

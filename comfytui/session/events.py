@@ -9,7 +9,7 @@ from comfytui.comfy.protocol.capabilities import Capabilities
 from comfytui.comfy.protocol.events import Event, Output
 from comfytui.comfy.protocol.models import SystemStats
 from comfytui.session.delivery import DeliveryEvent
-from comfytui.session.model import Batch, BatchTag, Failure, Job, LinkKind
+from comfytui.session.model import Batch, BatchTag, Failure, Job, Link, LinkKind
 from comfytui.workflow.parameters import GenerationParameters
 
 
@@ -110,6 +110,14 @@ LinkEvent = (
     | IdentityAccepted
 )
 """Events that change the link."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChanged:
+    """What `event` made of the link; it may be the same as before."""
+
+    link: Link
+    event: LinkEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +226,7 @@ class StatsRead:
 
 SessionEvent = (
     Event
-    | LinkEvent
+    | LinkChanged
     | ClientIdsAcquired
     | CapabilitiesRead
     | BatchPlanned

@@ -22,7 +22,6 @@ from comfytui.comfy.protocol.events import (
     Unknown,
 )
 from comfytui.comfy.protocol.models import SystemStats
-from comfytui.session.connection import reduce_link
 from comfytui.session.delivery import CancelRequested, CancelSent, PromptNotAccepted, PromptSending, PromptUnconfirmed
 from comfytui.session.events import (
     BatchPlanned,
@@ -31,13 +30,9 @@ from comfytui.session.events import (
     Connected,
     Disconnected,
     HistorySnapshot,
-    HttpFailed,
-    HttpSucceeded,
-    IdentityAccepted,
-    IdentityMismatch,
     JobCancelled,
     JobsResent,
-    Lagging,
+    LinkChanged,
     LinkEvent,
     PromptAccepted,
     PromptDelayed,
@@ -45,19 +40,18 @@ from comfytui.session.events import (
     PromptRejected,
     QueueSnapshot,
     SessionEvent,
-    SocketRecovered,
     SocketSilent,
     StatsRead,
 )
 from comfytui.session.jobs.execution import reduce_end_frame, reduce_run_frame
 from comfytui.session.jobs.reconcile import reduce_history_snapshot, reduce_queue_snapshot
 from comfytui.session.jobs.submissions import reduce_submission
-from comfytui.session.model import LinkKind, Stamp
+from comfytui.session.model import Link, LinkKind, Stamp
 from comfytui.session.runs.stall import memory_changed
 from comfytui.session.state import SessionState
 
 _ServerEvent = (
-    LinkEvent
+    LinkChanged
     | Status
     | StatsRead
     | ClientIdsAcquired
@@ -103,18 +97,8 @@ def reduce(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
 
 def _reduce_server_event(state: SessionState, event: _ServerEvent, at: Stamp) -> SessionState:
     match event:
-        case (
-            Connected()
-            | Disconnected()
-            | HttpSucceeded()
-            | HttpFailed()
-            | SocketSilent()
-            | SocketRecovered()
-            | Lagging()
-            | IdentityMismatch()
-            | IdentityAccepted()
-        ):
-            return _reduce_link_event(state, event, at)
+        case LinkChanged(link=link, event=changed):
+            return _with_link(state, link, changed, at)
         case Status(queue_remaining=remaining):
             return _with_queue_length(state, max(remaining, 0))
         case StatsRead(stats=stats):
@@ -151,8 +135,7 @@ def _with_client_ids(state: SessionState, client_ids: frozenset[str], held_elsew
     return replace(state, client_ids=client_ids, held_elsewhere=held_elsewhere)
 
 
-def _reduce_link_event(state: SessionState, event: LinkEvent, at: Stamp) -> SessionState:
-    link = reduce_link(state.link, event, at.monotonic, state.timings.late_after)
+def _with_link(state: SessionState, link: Link, event: LinkEvent, at: Stamp) -> SessionState:
     client_ids = state.client_ids | {event.client_id} if isinstance(event, Connected) else state.client_ids
     runs, workers, unobserved_since = state.runs, state.workers, state.unobserved_since
     # Frames are lost while no socket is open, while it is orphaned, and also when it is replaced.

@@ -17,7 +17,6 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from comfytui.clock import Clock
 from comfytui.comfy.errors import (
     ComfyError,
     NotComfyUI,
@@ -30,7 +29,7 @@ from comfytui.comfy.errors import (
 from comfytui.comfy.protocol.events import Event, PreviewImage, Status, Unknown
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.connection_events import Closed, ConnectionEvent, Opened, PingRestored, PingTimedOut
-from comfytui.comfy.websocket.event_stream import Backoff, stream_events
+from comfytui.comfy.websocket.event_stream import stream_events
 from comfytui.timings import DEFAULT
 from tests.stub_servers import greeting_server, serving, unused_port
 from tests.waiting import TIMEOUT
@@ -57,8 +56,8 @@ async def collect(
     until: Callable[[list[StreamEvent]], bool],
     figures: Mapping[str, float] | None = None,
     **options: Any,
-) -> tuple[list[StreamEvent], list[float]]:
-    """Return the events of a stream until a condition holds, and the delays between its connections.
+) -> list[StreamEvent]:
+    """Return the events of one connection after another until a condition holds.
 
     Args:
         url: The server.
@@ -67,25 +66,15 @@ async def collect(
         options: Other arguments of `stream_events`.
     """
     received: list[StreamEvent] = []
-    delays: list[float] = []
-
-    async def sleep(delay: float) -> None:
-        delays.append(delay)
-
-    stream = stream_events(
-        Server.from_url(url),
-        "me",
-        timings=replace(DEFAULT.socket, **figures or {}),
-        clock=Clock(sleep=sleep),
-        jitter=lambda: 1.0,
-        **options,
-    )
-    async with asyncio.timeout(TIMEOUT), aclosing(stream):
-        async for event in stream:
-            received.append(event)
-            if until(received):
-                break
-    return received, delays
+    async with asyncio.timeout(TIMEOUT):
+        while True:
+            timings = replace(DEFAULT.socket, **figures or {})
+            stream = stream_events(Server.from_url(url), "me", timings=timings, **options)
+            async with aclosing(stream):
+                async for event in stream:
+                    received.append(event)
+                    if until(received):
+                        return received
 
 
 def until_closed(count: int) -> Callable[[list[StreamEvent]], bool]:
@@ -93,7 +82,7 @@ def until_closed(count: int) -> Callable[[list[StreamEvent]], bool]:
 
 
 async def first_closed(url: str, **options: Any) -> Closed:
-    received, _ = await collect(url, until_closed(1), **options)
+    received = await collect(url, until_closed(1), **options)
     closed = received[-1]
     assert isinstance(closed, Closed)
     return closed
@@ -109,7 +98,7 @@ async def test_every_connection_sends_its_feature_flags_first() -> None:
         await connection.send(STATUS)
 
     async with websocket_server(handle) as url:
-        received, _ = await collect(f"{url}/prefix/?token=t", until_closed(2))
+        received = await collect(f"{url}/prefix/?token=t", until_closed(2))
     assert flags == [{"type": "feature_flags", "data": {"supports_preview_metadata": True}}] * 2
     assert paths == ["/prefix/ws?clientId=me&token=t"] * 2
     assert [type(event) for event in received] == [Opened, Status, Closed] * 2
@@ -140,61 +129,34 @@ async def test_text_images_and_invalid_utf8_are_received_over_one_connection() -
         await connection.send(STATUS)
 
     async with websocket_server(handle) as url:
-        received, _ = await collect(url, until_closed(1))
+        received = await collect(url, until_closed(1))
     assert received[1] == PreviewImage("jpeg", b"j" * 3_000_000)
     assert isinstance(received[2], Unknown)
     assert received[2].type == "logs"
     assert received[3] == Status(1, "me")
 
 
-async def test_backoff_grows_if_the_server_accepts_and_closes() -> None:
-    async with websocket_server(close_at_once) as url:
-        received, delays = await collect(url, until_closed(9))
-    assert delays == [0.5, 1, 2, 4, 8, 16, 30, 30]
-    assert [event.retry_in for event in received if isinstance(event, Closed)][:8] == delays
-
-
-async def test_backoff_grows_if_the_server_sends_one_frame_and_closes() -> None:
+@pytest.mark.parametrize("greets", [False, True])
+async def test_a_connection_that_ends_says_whether_it_received_a_frame(greets: bool) -> None:
     async def handle(connection: ServerConnection) -> None:
-        await connection.send(STATUS)
-
-    async with websocket_server(handle) as url:
-        _, delays = await collect(url, until_closed(5))
-    assert delays == [0.5, 1, 2, 4]
-
-
-async def test_a_stable_connection_resets_the_backoff() -> None:
-    connections = 0
-
-    async def handle(connection: ServerConnection) -> None:
-        nonlocal connections
-        connections += 1
-        if connections == 4:
+        if greets:
             await connection.send(STATUS)
 
     async with websocket_server(handle) as url:
-        _, delays = await collect(url, until_closed(7), {"stable_after": 0.0})
-    assert delays == [0.5, 1, 2, 0.5, 1, 2]
+        closed = await first_closed(url)
+    assert closed.had_frames is greets
 
 
-def test_delays_have_full_jitter() -> None:
-    for chance in (0.0, 0.3, 1.0):
-        backoff = Backoff(jitter=lambda chance=chance: chance)  # type: ignore[misc]
-        delays = [backoff.next() for _ in range(50)]
-        assert min(delays) >= backoff.first / 2
-        assert delays[-1] == max(backoff.first / 2, chance * backoff.longest)
-
-
-async def test_a_broken_connection_is_reported_and_replaced() -> None:
+async def test_a_broken_connection_is_reported() -> None:
     async def handle(connection: ServerConnection) -> None:
         await connection.recv()
         await connection.send(STATUS)
         connection.transport.abort()
 
     async with websocket_server(handle) as url:
-        received, _ = await collect(url, until_closed(2))
+        received = await collect(url, until_closed(2))
     assert [type(event) for event in received] == [Opened, Status, Closed] * 2
-    assert received[-1] == Closed("The connection broke.", 1.0)
+    assert received[-1] == Closed("The connection broke.")
 
 
 async def test_a_frame_of_200_mb_closes_the_connection_before_it_is_received() -> None:
@@ -204,7 +166,7 @@ async def test_a_frame_of_200_mb_closes_the_connection_before_it_is_received() -
         await connection.wait_closed()
 
     async with websocket_server(handle) as url:
-        received, _ = await collect(url, until_closed(1))
+        received = await collect(url, until_closed(1))
     assert [type(event) for event in received] == [Opened, Closed]
     assert "more than 32 MiB" in str(received[-1])
 
@@ -213,7 +175,7 @@ async def test_a_frame_of_200_mb_closes_the_connection_before_it_is_received() -
     ("answered", "kept", "last"),
     [
         (True, False, Status(1, "me")),
-        (False, False, Closed("The server no longer answers.", 0.5)),
+        (False, False, Closed("The server no longer answers.")),
         (False, True, PingTimedOut()),
     ],
     ids=["pong", "dead", "busy"],
@@ -237,7 +199,7 @@ async def test_pings_keep_a_silent_connection_and_detect_a_dead_one(
         return kept
 
     async with serving({"GET /ws": handle}) as url:
-        received, _ = await collect(
+        received = await collect(
             url,
             lambda received: received[-1] == last,
             {"ping_interval": 0.02, "ping_timeout": TIMEOUT if answered else 0.1},
@@ -265,7 +227,7 @@ async def test_a_connection_to_a_busy_server_is_kept_and_still_receives() -> Non
         return True
 
     async with serving({"GET /ws": handle}) as url:
-        received, _ = await collect(
+        received = await collect(
             url,
             lambda received: received[-1] == Status(1, "me"),
             {"ping_interval": 0.02, "ping_timeout": 0.05},
@@ -291,7 +253,7 @@ async def test_answered_pings_are_reported_without_any_frame() -> None:
         return True
 
     async with serving({"GET /ws": handle}) as url:
-        received, _ = await collect(
+        received = await collect(
             url,
             lambda received: PingRestored() in received,
             {"ping_interval": 0.02, "ping_timeout": 0.05},
@@ -383,7 +345,7 @@ async def test_loopback_servers_are_reached_without_proxy(monkeypatch: pytest.Mo
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{await unused_port()}")
     async with websocket_server(close_at_once) as url:
-        received, _ = await collect(url, until_closed(1))
+        received = await collect(url, until_closed(1))
     assert received[0] == Opened()
 
 

@@ -76,7 +76,7 @@ async def test_a_text_of_too_many_values_is_skipped() -> None:
 
     with memory_limit(60 * MB):
         async with websocket_server(handle) as url:
-            received, _ = await collect(url, until_closed(1))
+            received = await collect(url, until_closed(1))
     assert received[:3] == [Opened(), Unknown("text", "more than 50,000 values"), Status(1, "me")]
 
 
@@ -174,7 +174,7 @@ async def test_a_preview_that_is_too_large_is_skipped() -> None:
         await connection.send(STATUS)
 
     async with websocket_server(handle) as url:
-        received, _ = await collect(url, until_closed(1))
+        received = await collect(url, until_closed(1))
     assert received[1:3] == [Unknown("binary 1", "an image too large for a preview"), Status(1, "me")]
 
 
@@ -211,7 +211,7 @@ async def test_the_connection_after_a_flood_is_an_ordinary_one() -> None:
             pytest.fail("the client left")
 
     async with websocket_server(handle) as url:
-        received, _ = await collect(url, until_closed(2))
+        received = await collect(url, until_closed(2))
     assert received[2:4] == [Opened(), Status(1, "me")]
 
 

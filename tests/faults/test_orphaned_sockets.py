@@ -2,7 +2,7 @@
 
 import time
 
-from comfytui.service.connection.watchdog import MAX_RENEWALS
+from comfytui.session.connection.watchdog import MAX_RENEWALS
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from tests.faults.fault_case import MODEL, FaultCase, fault_case

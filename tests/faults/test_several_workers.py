@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from comfytui.service.connection.watchdog import MAX_RENEWALS
 from comfytui.service.notifications import JobEnded
+from comfytui.session.connection.watchdog import MAX_RENEWALS
 from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.session.progress import progress_of
 from comfytui.sim.config import SimConfig

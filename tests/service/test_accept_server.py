@@ -10,8 +10,8 @@ from comfytui.service.notifications import LoginRequired
 from comfytui.service.store import SessionStore
 from comfytui.service.submission.batch import Submissions
 from comfytui.service.submission.recorder import Recorder
-from comfytui.session.events import Connected
-from comfytui.session.model import JobStatus
+from comfytui.session.events import Connected, LinkChanged
+from comfytui.session.model import JobStatus, Link, LinkKind
 from tests.service.resuming import resumed
 from tests.service.test_other_server import batch_left_behind, mismatch, two_servers
 from tests.service.test_service import MODEL, ids
@@ -82,5 +82,5 @@ def test_a_closed_session_changes_no_more() -> None:
     store = SessionStore("box", recorder, Subscribers())
     state = store.state
     store.close()
-    assert not store.apply(Connected("me"))
+    assert not store.apply(LinkChanged(Link(LinkKind.LIVE), Connected("me")))
     assert store.state is state

@@ -6,76 +6,98 @@ import pytest
 
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.protocol.events import Event, PreviewImage, Status
-from comfytui.comfy.protocol.models import SystemStats
 from comfytui.comfy.server import Server
-from comfytui.service.connection.early_frames import MAX_HELD_FRAMES, EarlyFrames
-from comfytui.service.connection.identity import IdentityCheck, server_fingerprint
+from comfytui.service.connection.identity import server_fingerprint
 from comfytui.service.connection.manager import ConnectionManager
+from comfytui.service.connection.socket_task import MAX_HELD_FRAMES
+from comfytui.session.connection.inputs import (
+    ServerExpected,
+    ServerSeen,
+    ServerVerified,
+    SocketClosed,
+    SocketOpened,
+    StatsReceived,
+)
 from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from tests.fake_backend import FakeBackend
+from tests.timings import timings
 from tests.waiting import TIMEOUT, eventually
-
-KNOWN = SystemStats("0.33.0", 2**36, 2**35, ())
 
 
 class Sockets:
-    """An identity check, the frames held back by it, and the frames that were delivered."""
+    """A connection with one socket that is open, without a server behind it, and the frames that were delivered."""
 
     def __init__(self, verify_seconds: float = 2.0) -> None:
-        self.identity = IdentityCheck(lambda _: None, lambda _: None, lambda: None, self._release)
-        self.identity.fingerprint = server_fingerprint(KNOWN)
-        self.received: list[tuple[str, Event]] = []
-        self.held = EarlyFrames(self.identity, self._receive, verify_seconds)
-        self.held.opened("id")
+        self.events: list[object] = []
+        self.manager = ConnectionManager(
+            Server.from_url("http://127.0.0.1:9"),
+            SessionState,
+            self.events.append,
+            lambda _: None,
+            lambda _: None,
+            timings=timings(connection={"verify": verify_seconds}),
+        )
+        self.driver = self.manager._driver
+        self.manager.run_socket(FakeBackend(), "id").close()
+        self.socket = self.manager._sockets["id"]
+        self.driver.take(SocketOpened("id"))
 
-    def _receive(self, client_id: str, frame: Event) -> None:
-        self.received.append((client_id, frame))
+    @property
+    def received(self) -> list[object]:
+        return [event for event in self.events if isinstance(event, Status)]
 
-    def _release(self) -> None:
-        self.held.release()
+    def receive(self, frame: Event) -> None:
+        self.manager._receive("id", frame)
 
     def verify(self) -> None:
         """The known server answers."""
-        assert self.identity.check(KNOWN, self.identity.socket_count)
+        gate = self.driver.connection.gate
+        self.driver.take(ServerSeen("known", "the server"))
+        self.driver.take(ServerVerified(gate.sockets_opened, gate.breaks))
+
+    def counts(self) -> bool:
+        return self.driver.connection.counts("id")
 
 
 @pytest.fixture
-def sockets() -> Sockets:
+async def sockets() -> Sockets:
     return Sockets()
 
 
-def test_frames_wait_for_the_verification_and_are_delivered_in_order(sockets: Sockets) -> None:
-    assert sockets.held.hold("id", Status(1))
-    assert sockets.held.hold("id", Status(2))
+async def test_frames_wait_for_the_verification_and_are_delivered_in_order(sockets: Sockets) -> None:
+    sockets.receive(Status(1))
+    sockets.receive(Status(2))
     assert sockets.received == []
     sockets.verify()
-    assert sockets.received == [("id", Status(1)), ("id", Status(2))]
-    assert not sockets.held.hold("id", Status(3))
+    assert sockets.received == [Status(1), Status(2)]
+    sockets.receive(Status(3))
+    assert sockets.received[2:] == [Status(3)]
 
 
-def test_the_frames_of_a_socket_that_closes_before_the_verification_are_dropped(sockets: Sockets) -> None:
-    sockets.held.hold("id", Status(1))
-    sockets.held.closed("id")
+async def test_the_frames_of_a_socket_that_closes_before_the_verification_are_dropped(sockets: Sockets) -> None:
+    sockets.receive(Status(1))
+    sockets.driver.take(SocketClosed("id", "closed"))
     sockets.verify()
     assert sockets.received == []
 
 
-def test_previews_are_not_held_but_do_not_count_either(sockets: Sockets) -> None:
-    assert sockets.held.hold("id", PreviewImage("png", b""))
+async def test_previews_are_not_held_but_do_not_count_either(sockets: Sockets) -> None:
+    sockets.receive(PreviewImage("png", b""))
+    assert sockets.socket.take_held() == []
     sockets.verify()
-    assert sockets.received == []
-    assert not sockets.held.hold("id", PreviewImage("png", b""))
+    assert sockets.counts()
 
 
 async def test_frames_are_dropped_if_the_verification_takes_too_long() -> None:
     sockets = Sockets(verify_seconds=0.01)
     for count in range(MAX_HELD_FRAMES):
-        await sockets.held.wait_for_space("id")
-        sockets.held.hold("id", Status(count))
-    await sockets.held.wait_for_space("id")
-    assert sockets.held.hold("id", Status(99))
-    await asyncio.wait_for(sockets.held.wait_for_space("id"), TIMEOUT)
+        await sockets.socket._wait_for_space()
+        sockets.receive(Status(count))
+    await sockets.socket._wait_for_space()
+    sockets.receive(Status(99))
+    await asyncio.wait_for(sockets.socket._wait_for_space(), TIMEOUT)
     sockets.verify()
     assert sockets.received == []
 
@@ -83,8 +105,8 @@ async def test_frames_are_dropped_if_the_verification_takes_too_long() -> None:
 async def test_a_socket_with_too_many_held_frames_is_read_again_after_the_verification() -> None:
     sockets = Sockets(verify_seconds=600.0)
     for count in range(MAX_HELD_FRAMES):
-        sockets.held.hold("id", Status(count))
-    waiting = asyncio.ensure_future(sockets.held.wait_for_space("id"))
+        sockets.receive(Status(count))
+    waiting = asyncio.ensure_future(sockets.socket._wait_for_space())
     await asyncio.sleep(0)
     assert not waiting.done()
     sockets.verify()
@@ -92,22 +114,25 @@ async def test_a_socket_with_too_many_held_frames_is_read_again_after_the_verifi
     assert len(sockets.received) == MAX_HELD_FRAMES
 
 
-def test_frames_of_a_socket_that_is_renewed_never_count(sockets: Sockets) -> None:
-    sockets.held.hold("id", Status(1))
-    sockets.held.drop()
+async def test_frames_of_a_socket_that_is_renewed_never_count(sockets: Sockets) -> None:
+    sockets.receive(Status(1))
+    sockets.manager.reconnect()
     sockets.verify()
-    assert sockets.held.hold("id", Status(2))
+    sockets.receive(Status(2))
     sockets.verify()
     assert sockets.received == []
-    sockets.held.opened("id")
+    sockets.driver.take(SocketClosed("id"))
+    sockets.driver.take(SocketOpened("id"))
     sockets.verify()
-    assert not sockets.held.hold("id", Status(3))
+    sockets.receive(Status(3))
+    assert sockets.received == [Status(3)]
 
 
-def test_renewing_does_not_drop_the_frames_of_a_verified_socket(sockets: Sockets) -> None:
+async def test_renewing_does_not_drop_the_frames_of_a_verified_socket(sockets: Sockets) -> None:
     sockets.verify()
-    sockets.held.drop()
-    assert not sockets.held.hold("id", Status(1))
+    sockets.manager.reconnect()
+    sockets.receive(Status(1))
+    assert sockets.received == [Status(1)]
 
 
 @pytest.mark.parametrize("way", ["cancelled", "renewed", "left alone"])
@@ -117,16 +142,18 @@ async def test_unverified_frames_are_dropped_with_their_socket(way: str) -> None
         manager = ConnectionManager(
             Server.from_url(sim.url), SessionState, events.append, lambda _: None, lambda _: None
         )
-        stats = await client.system_stats()
-        manager.identity.fingerprint = server_fingerprint(stats)
-        socket = asyncio.create_task(manager.run_socket(client, "id"))
-        await eventually(lambda: manager._early_frames._frames.get("id"), "a held frame")
+        fingerprint = server_fingerprint(await client.system_stats())
+        manager._driver.take(ServerExpected(fingerprint))
+        running = asyncio.create_task(manager.run_socket(client, "id"))
+        await eventually(lambda: manager._sockets["id"]._held, "a held frame")
+        opened = manager.connection.gate.sockets_opened
         if way == "cancelled":
-            socket.cancel()
-            await asyncio.wait([socket])
+            running.cancel()
+            await asyncio.wait([running])
+            manager._driver.take(SocketClosed("id", "closed"))
         elif way == "renewed":
             manager.reconnect()
-        assert manager.identity.check(stats, manager.identity.socket_count)
+        manager._driver.take(StatsReceived(fingerprint, opened))
         assert any(isinstance(event, Status) for event in events) is (way == "left alone")
-        socket.cancel()
-        await asyncio.wait([socket])
+        running.cancel()
+        await asyncio.wait([running])

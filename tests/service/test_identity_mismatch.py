@@ -6,25 +6,31 @@ import pytest
 from textual.app import App
 
 from comfytui.comfy.protocol.models import Device, SystemStats
-from comfytui.service.connection.identity import IdentityCheck
-from comfytui.session.events import IdentityMismatch, SessionEvent
+from comfytui.service.connection.driver import ConnectionDriver
+from comfytui.service.connection.identity import StatsReader
+from comfytui.session.connection.effects import Effect
+from comfytui.session.connection.inputs import ServerExpected
+from comfytui.session.events import LinkChanged
+from comfytui.session.model import LinkKind
+from comfytui.session.state import SessionState
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.themes import SHEETS
 
 
 async def reason_of(*devices: str) -> str:
     """Return the message when a server with these devices answers in place of the known one."""
-    events: list[SessionEvent] = []
-    identity = IdentityCheck(events.append, lambda _: None, lambda: None)
-    identity.fingerprint = "another"
+    effects: list[Effect] = []
+    driver = ConnectionDriver(effects.append)
+    driver.take(ServerExpected("another"))
     client = AsyncMock()
     client.system_stats.return_value = SystemStats(
         "0.33.0", 2**36, 2**35, tuple(Device(name, "cuda", 2**34, 2**33) for name in devices)
     )
-    assert not await identity.verify(client)
-    (event,) = events
-    assert isinstance(event, IdentityMismatch)
-    return event.reason
+    assert not await StatsReader(driver, SessionState, lambda _: None).verify(client)
+    (effect,) = effects
+    assert isinstance(effect, LinkChanged)
+    assert effect.link.kind is LinkKind.OTHER_SERVER
+    return effect.link.reason
 
 
 @pytest.mark.parametrize(

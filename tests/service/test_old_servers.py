@@ -1,6 +1,5 @@
 """Old servers: capabilities are requested once per connection, and no interrupt hits another job."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,7 +10,6 @@ from aiohttp import web
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.protocol.capabilities import capabilities_of
 from comfytui.comfy.server import Server
-from comfytui.service.connection.identity import IdentityCheck
 from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
 from comfytui.service.submission.cancel import FINISHED, cancel
 from comfytui.session.model import Job, JobStatus
@@ -19,6 +17,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
 from tests.service.test_outbox import OutboxHarness
+from tests.service.test_poller import Polling
 from tests.service.test_service import MODEL
 from tests.shown_run import step_of
 from tests.stub_servers import Handler, serving
@@ -92,8 +91,9 @@ async def test_the_capabilities_are_requested_once_per_connection(version: str) 
 async def test_two_polls_at_once_request_the_capabilities_once() -> None:
     async with SimServer(like(OLD, 0)) as sim, ComfyBackend(Server.from_url(sim.url)) as client:
         probes = sim.faults.delay(0, "/features")
-        identity = IdentityCheck(lambda _: None, lambda _: None, lambda: None)
-        assert all(await asyncio.gather(identity.verify(client), identity.verify(client)))
+        polling = Polling(client)
+        await polling.polls(2)
+        assert polling.driver.connection.gate.is_verified
         assert probes.hits == 1
 
 

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from comfytui.clock import Clock
 from comfytui.comfy.backend import ComfyBackend
+from comfytui.comfy.errors import Unauthorized
 from comfytui.comfy.protocol.capabilities import capabilities_of
 from comfytui.comfy.server import Server
 from comfytui.service.results import Cancelled, CancelOutcome
@@ -19,8 +20,8 @@ from comfytui.service.submission.batch import Submissions, plan
 from comfytui.service.submission.cancel import cancel
 from comfytui.service.submission.outbox import Outbox
 from comfytui.session.delivery import CancelRequested, Delivery
-from comfytui.session.events import BatchPlanned, HttpFailed, SessionEvent
-from comfytui.session.model import Batch, JobStatus, LinkKind, Stamp
+from comfytui.session.events import BatchPlanned, SessionEvent
+from comfytui.session.model import Batch, JobStatus, Stamp
 from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT
@@ -47,8 +48,8 @@ class OutboxHarness:
         self.identity_checks = 0
         """How often the outbox asked whether the server's identity is verified."""
         self.evidence: tuple[str, ...] = (EVIDENCE,)
-        self.links: list[LinkKind] = []
-        """The kinds of link that failed requests reported."""
+        self.refusals: list[Unauthorized] = []
+        """The errors of the prompts that were rejected for their credentials."""
         self.is_verified = True
         """Whether the server's identity is verified; it is again after the next check or pause."""
         self.submissions = Submissions()
@@ -64,6 +65,7 @@ class OutboxHarness:
             lambda text, _: self.messages.append(text),
             self._cancel,
             self._ready,
+            self.refusals.append,
             self._evidence,
             self._recorded,
             timings=replace(DEFAULT.submission, arrival=arrival),
@@ -71,7 +73,6 @@ class OutboxHarness:
         )
 
     def apply(self, event: SessionEvent) -> None:
-        self.links += [event.kind] if isinstance(event, HttpFailed) else []
         self.state = reduce(self.state, event, Stamp(time.monotonic(), time.time()))
         self.outbox.wake()
 
@@ -269,7 +270,7 @@ async def test_a_prompt_that_was_accepted_before_a_login_was_required_is_not_res
     # An entry without an end leaves the prompt queued; a prompt that the server forgot may have run.
     assert it.statuses(batch) == [JobStatus.LOST if wiped else JobStatus.QUEUED, JobStatus.QUEUED]
     assert server.ids() == list(batch.prompt_ids)
-    assert LinkKind.UNAUTHORISED in it.links
+    assert it.refusals
 
 
 @pytest.mark.parametrize("status", [401, 302, 403, 407])
@@ -284,7 +285,7 @@ async def test_a_prompt_that_was_refused_for_a_login_is_sent_after_it(
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
     assert server.ids() == [*batch.prompt_ids] * 2
-    assert LinkKind.UNAUTHORISED in it.links
+    assert it.refusals
 
 
 async def test_without_evidence_nothing_is_sent_before_the_login(
@@ -301,7 +302,7 @@ async def test_without_evidence_nothing_is_sent_before_the_login(
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
     assert server.ids() == list(batch.prompt_ids)
-    assert LinkKind.UNAUTHORISED in it.links
+    assert it.refusals
 
 
 async def test_nodes_that_the_server_leaves_out_are_reported_once_per_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,49 +12,101 @@ from aiohttp import web
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.server import Server
 from comfytui.service.connection import finished_jobs
-from comfytui.service.connection.identity import IdentityCheck
+from comfytui.service.connection.driver import ConnectionDriver
 from comfytui.service.connection.poller import Poller
-from comfytui.session.events import SessionEvent
-from comfytui.session.model import JobStatus, Link, LinkKind, Stamp
+from comfytui.session.connection.connection import Connection
+from comfytui.session.connection.effects import Effect, Poll
+from comfytui.session.connection.inputs import (
+    Input,
+    LagMeasured,
+    PollSucceeded,
+    ServerSeen,
+    ServerVerified,
+    SocketOpened,
+    Started,
+    TimerDue,
+)
+from comfytui.session.connection.machine import step
+from comfytui.session.events import HttpFailed, HttpSucceeded, LinkChanged, SessionEvent
+from comfytui.session.model import JobStatus, Stamp
 from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from comfytui.timings import DEFAULT
+from comfytui.timings import DEFAULT, Timings
 from tests.stub_servers import everywhere, serving
 from tests.timings import timings
 from tests.waiting import eventually
 from tests.watcher import small_batch, watching
 
 
+class Polling:
+    """A poller, and the connection that says when it polls.
+
+    Args:
+        client: The server.
+        timings: How often it polls.
+    """
+
+    def __init__(self, client: ComfyBackend, timings: Timings = DEFAULT) -> None:
+        self.state = SessionState()
+        self.failures: list[LinkChanged] = []
+        self.answers = 0
+        self.driver = ConnectionDriver(self._carry_out, timings)
+        self.poller = Poller(self.driver, lambda: self.state, self.apply, timings=timings.poll)
+        self._client = client
+
+    def _carry_out(self, effect: Effect) -> None:
+        if isinstance(effect, Poll):
+            self.poller.begin(effect)
+        elif isinstance(effect, LinkChanged):
+            self.apply(effect)
+            self.failures += [effect] if isinstance(effect.event, HttpFailed) else []
+            self.answers += isinstance(effect.event, HttpSucceeded)
+
+    def apply(self, event: SessionEvent) -> None:
+        self.state = reduce(self.state, event, Stamp(0.0, 0.0))
+
+    async def polls(self, count: int) -> None:
+        """Carry out polls that are wanted at once."""
+        polling = asyncio.create_task(self.poller.run(self._client))
+        before = self.answers
+        for _ in range(count):
+            self.poller.begin(Poll(light=False, history=False))
+        await eventually(lambda: self.answers == before + count, "all of them")
+        polling.cancel()
+        await asyncio.wait([polling])
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.poller.run(self._client))
+            tasks.create_task(self.driver.run_timer(lambda: self.state))
+
+
 async def test_a_poller_can_be_cancelled_while_a_poll_is_requested() -> None:
-    live = replace(SessionState(), link=Link(LinkKind.LIVE))
-    poller = Poller(lambda _: None, lambda: live, IdentityCheck(lambda _: None, lambda _: None, lambda: None))
     async with ComfyBackend(Server.from_url("http://127.0.0.1:9")) as client:
         for steps in range(4):
-            polling = asyncio.create_task(poller.run(client))
+            it = Polling(client)
+            polling = asyncio.create_task(it.run())
             await asyncio.sleep(0.01)
-            poller.request()
+            it.poller.request()
             for _ in range(steps):
                 await asyncio.sleep(0)
             polling.cancel()
             done, _ = await asyncio.wait([polling], timeout=10)
             assert done
-            poller._requested.clear()
 
 
 async def test_a_failed_poll_delays_the_next_one_only_a_little() -> None:
-    rare = replace(DEFAULT.poll, rest_factor=1_000_000, poll_idle=0.1)
-    failures: list[SessionEvent] = []
-    poller = Poller(
-        failures.append, SessionState, IdentityCheck(lambda _: None, lambda _: None, lambda: None), timings=rare
-    )
+    rare = timings(poll={"rest_factor": 1_000_000, "poll_idle": 0.1})
     async with ComfyBackend(Server.from_url("http://127.0.0.1:9")) as client:
-        polling = asyncio.create_task(poller.run(client))
-        poller.request()
-        await eventually(lambda: len(failures) == 1, "a poll")
-        poller.request()
-        await eventually(lambda: len(failures) == 2, "the next poll")
+        it = Polling(client, rare)
+        polling = asyncio.create_task(it.run())
+        it.poller.request()
+        await eventually(lambda: len(it.failures) == 1, "a poll")
+        it.poller.request()
+        await eventually(lambda: len(it.failures) == 2, "the next poll")
         polling.cancel()
         with suppress(asyncio.CancelledError):
             await polling
@@ -65,17 +117,17 @@ async def test_a_failed_poll_delays_the_next_one_only_a_little() -> None:
     [(0, True, False), (5, True, True), (0, False, True)],
     ids=["frames come in time", "frames are late", "another server may answer"],
 )
-async def test_a_live_link_is_polled_often_only_while_its_frames_are_not_enough(
+def test_a_live_link_is_polled_often_only_while_its_frames_are_not_enough(
     behind: int, verified: bool, polled: bool
 ) -> None:
-    live = replace(SessionState(), link=Link(LinkKind.LIVE, socket_open=True, lag_seconds=behind))
-    identity = IdentityCheck(lambda _: None, lambda _: None, lambda: None)
-    poller = Poller(lambda _: None, lambda: live, identity)
-    async with SimServer(SimConfig(load_seconds=0)) as sim, ComfyBackend(Server.from_url(sim.url)) as client:
-        assert await identity.verify(client)
-        if not verified:
-            identity.socket_opened()
-        assert poller._pause() == (DEFAULT.poll.poll_idle if polled else DEFAULT.poll.live_idle)
+    events: list[Input] = [Started(["me"]), SocketOpened("me"), ServerSeen("known", "it"), LagMeasured("me", behind)]
+    events += [ServerVerified(1 if verified else 0, 1), PollSucceeded(0.0, SessionState())]
+    connection = Connection()
+    for event in events:
+        connection, _ = step(connection, event, 0.0)
+    connection = replace(connection, polls=replace(connection.polls, requested=False))
+    connection, _ = step(connection, TimerDue(SessionState()), 1.0)
+    assert connection.polls.due_at == 1.0 + (DEFAULT.poll.poll_idle if polled else DEFAULT.poll.live_idle)
 
 
 async def test_the_rest_after_a_slow_poll_is_bounded() -> None:
@@ -107,22 +159,17 @@ async def test_two_polls_at_once_count_an_arrival_once() -> None:
     """A poll waits while another one is under way."""
     config = SimConfig(steps_per_second=0, load_seconds=0)
     async with SimServer(config) as sim, ComfyBackend(Server.from_url(sim.url)) as client:
-        state = SessionState()
-
-        def take(event: SessionEvent) -> None:
-            nonlocal state
-            state = reduce(state, event, Stamp(0.0, 0.0))
-
-        poller = Poller(take, lambda: state, IdentityCheck(take, lambda _: None, lambda: None))
-        poller.socket_opened()
+        it = Polling(client)
+        poller = it.poller
+        poller.count_arrivals()
         poller.announce(0)
-        await poller.poll(client)
+        await it.polls(1)
         (graph,) = small_batch(1, model=sim.config.checkpoints[0]).graphs
         await client.submit(graph, prompt_id=str(uuid4()), client_id="them", tag={})
         await eventually(lambda: sim.queue.history, "its end")
         poller.announce(1)
         poller.announce(0)
         searches = sim.faults.delay(0.0, "/history")
-        await asyncio.gather(poller.poll(client), poller.poll(client))
-        assert [job.status for job in state.jobs.values()] == [JobStatus.SUCCEEDED]
+        await it.polls(2)
+        assert [job.status for job in it.state.jobs.values()] == [JobStatus.SUCCEEDED]
         assert searches.hits == 1

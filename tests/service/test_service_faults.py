@@ -10,11 +10,12 @@ from aiohttp import web
 from comfytui.clock import Clock
 from comfytui.comfy.errors import Unreachable
 from comfytui.comfy.server import Server, basic_auth
-from comfytui.service.connection import frame_handler, manager
+from comfytui.service.connection import manager
 from comfytui.service.connection.poller import Poller
 from comfytui.service.notifications import NotReached, ServiceFailed
 from comfytui.service.results import Cancelled, CancelOutcome
 from comfytui.service.thread import ServiceThread
+from comfytui.session.connection import socket_inputs
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -86,16 +87,16 @@ async def test_the_link_is_not_live_while_the_service_is_down_after_a_crash(
             watcher = Watcher(thread)
             await watcher.live()
 
-            may_change_queue = frame_handler.may_change_queue
+            may_change_queue = socket_inputs.may_change_queue
 
             def broken(*_: object) -> None:
                 raise RuntimeError("a fault")
 
-            monkeypatch.setattr(frame_handler, "may_change_queue", broken)
+            monkeypatch.setattr(socket_inputs, "may_change_queue", broken)
             thread.submit(small_batch(1, model=MODEL))
             await eventually(lambda: any(isinstance(n, ServiceFailed) for n in watcher.notifications), "the error")
             await eventually(lambda: thread.state.link.kind is not LinkKind.LIVE, "the end of the live link")
-            monkeypatch.setattr(frame_handler, "may_change_queue", may_change_queue)
+            monkeypatch.setattr(socket_inputs, "may_change_queue", may_change_queue)
             with pytest.raises(Unreachable, match="not connected right now"):
                 await asyncio.wait_for(watcher.cancel(next(iter(thread.state.jobs))), 30)
         finally:

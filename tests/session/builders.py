@@ -14,8 +14,9 @@ from comfytui.comfy.protocol.events import (
     Progress,
     ProgressState,
 )
+from comfytui.session.connection.link import reduce_link
 from comfytui.session.delivery import Delivery
-from comfytui.session.events import BatchPlanned, PromptAccepted, QueuedPrompt, SessionEvent
+from comfytui.session.events import BatchPlanned, LinkChanged, LinkEvent, PromptAccepted, QueuedPrompt, SessionEvent
 from comfytui.session.model import Batch, BatchTag, Job, JobStatus, Stamp
 from comfytui.session.progress import progress_line, progress_of
 from comfytui.session.reducer import reduce
@@ -45,10 +46,10 @@ class Session:
         self.now = 0.0
         self.tick = tick
 
-    def do(self, *events: SessionEvent) -> SessionState:
+    def do(self, *events: SessionEvent | LinkEvent) -> SessionState:
         for event in events:
             self.now += self.tick
-            self.state = reduce(self.state, event, Stamp(self.now, 1_000 + self.now))
+            self.state = reduce_any(self.state, event, Stamp(self.now, 1_000 + self.now))
         return self.state
 
     def plan(self, batch: str, total: int, *, seed: int = 0) -> tuple[str, ...]:
@@ -67,6 +68,13 @@ class Session:
         shown = self.state.batches[batch] if batch else current_batch(self.state)
         assert shown is not None
         return progress_line(progress_of(self.state, shown, self.now))
+
+
+def reduce_any(state: SessionState, event: SessionEvent | LinkEvent, at: Stamp) -> SessionState:
+    """Return the state after an event, also after one that changes the link, as the connection reports it."""
+    if isinstance(event, LinkEvent):
+        event = LinkChanged(reduce_link(state.link, event, at.monotonic), event)
+    return reduce(state, event, at)
 
 
 def submitting_job(prompt_id: str, batch_tag: BatchTag | None = None, *, seed: int = 0, steps: int = STEPS) -> Job:

@@ -18,6 +18,7 @@ from comfytui.session.events import (
     FinishedPrompt,
     HistorySnapshot,
     JobCancelled,
+    LinkEvent,
     PromptAccepted,
     PromptRejected,
     QueuedPrompt,
@@ -26,12 +27,12 @@ from comfytui.session.events import (
 )
 from comfytui.session.jobs.summarise import finished_prompt_of, queued_prompt_of
 from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus, Stamp
-from comfytui.session.reducer import reduce
 from comfytui.session.selectors import awaiting_history
 from comfytui.session.state import SessionState
 from comfytui.workflow.graph import classes_of
 from comfytui.workflow.parameters import parameters_of
 from tests.comfy.bodies import parse_history, parse_queue
+from tests.session.builders import reduce_any
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 NAMES = tuple(sorted(path.stem for path in RECORDINGS.glob("*.jsonl")))
@@ -40,7 +41,7 @@ WALL = 1_000.0
 """Wall seconds at the start of each recording."""
 
 Row = dict[str, Any]
-Timed = tuple[float, SessionEvent]
+Timed = tuple[float, SessionEvent | LinkEvent]
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,14 @@ def stamp(second: float) -> Stamp:
 
 def apply_events(state: SessionState, events: Iterable[Timed]) -> SessionState:
     for second, event in events:
-        state = reduce(state, event, stamp(second))
+        state = reduce_any(state, event, stamp(second))
     return state
 
 
 def states_after(state: SessionState, events: Iterable[Timed]) -> Iterator[tuple[float, SessionState]]:
     """The state after each event."""
     for second, event in events:
-        state = reduce(state, event, stamp(second))
+        state = reduce_any(state, event, stamp(second))
         yield second, state
 
 

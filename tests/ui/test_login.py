@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from comfytui.comfy.address import BadServer
-from comfytui.comfy.errors import Unauthorized
 from comfytui.comfy.server import basic_auth
 from comfytui.service.service import SessionService
+from comfytui.session.connection.inputs import ErrorKind, RequestError, RequestUnauthorised
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.screens.login import LOGIN_REFUSED, LOGIN_REQUIRED, LoginScreen, authorization
@@ -99,7 +99,8 @@ async def test_late_refusal_of_earlier_request_asks_for_no_login(
 
     def refused_late(service: SessionService, *login: Any) -> None:
         give(service, *login)
-        service._connection._socket_refused(Unauthorized("The server refused what was asked before.", 401))
+        late = RequestError(ErrorKind.LOGIN_REQUIRED, "The server refused what was asked before.")
+        service._connection._driver.take(RequestUnauthorised(late))
 
     monkeypatch.setattr(SessionService, "log_in", refused_late)
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim:

@@ -23,12 +23,12 @@ class Closed:
     """A connection ended, or could not be opened."""
 
     reason: str
-    retry_in: float
-    """Seconds until the next attempt."""
     error: ComfyError | None = None
     """Why it could not be opened; None if it was open."""
     silent_seconds: float = field(default=0.0, compare=False)
     """Seconds since anything was received."""
+    had_frames: bool = field(default=False, compare=False)
+    """Whether any frame was received."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,10 @@
-"""The events of one client id as an endless stream, which reconnects whenever the connection ends."""
+"""The events of one connection as a stream, which ends with the connection."""
 
 import asyncio
 import json
 import math
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
@@ -37,26 +35,6 @@ async def _no() -> bool:
     return False
 
 
-@dataclass(slots=True)
-class Backoff:
-    """Exponential delays with full jitter, from `first` to `longest`; `jitter` returns a number between 0 and 1."""
-
-    first: float = DEFAULT.socket.first_delay
-    longest: float = DEFAULT.socket.longest_delay
-    jitter: Callable[[], float] = random.random
-    failures: int = 0
-
-    def reset(self) -> None:
-        """Start again from the first delay."""
-        self.failures = 0
-
-    def next(self) -> float:
-        """Return the seconds to wait before the next attempt."""
-        longest = min(self.longest, self.first * 2 ** min(self.failures, 10))
-        self.failures += 1
-        return float(max(self.first / 2, self.jitter() * longest))
-
-
 class _Ping(Enum):
     ANSWERED = 1
     UNANSWERED = 2
@@ -73,20 +51,16 @@ async def stream_events(
     keep_unanswered: Callable[[], Awaitable[bool]] = _no,
     timings: SocketTimings = DEFAULT.socket,
     clock: Clock = SYSTEM_CLOCK,
-    jitter: Callable[[], float] = random.random,
     report_lag: Callable[[float], None] = lambda _: None,
 ) -> AsyncGenerator[Event | ConnectionEvent, None]:
-    """Yield the events of a client id, and how its connection fares, for ever.
-
-    A connection is closed before the next one is opened.
+    """Connect as a client id, and yield what is received and how the connection fares; the last event is `Closed`.
 
     Args:
         server: The server to connect to.
         client_id: The client id to connect as.
         keep_unanswered: Called when a ping is not answered: whether to keep the connection all the same.
-        timings: How long it waits for the server, and between attempts.
-        clock: Measures the silence, and waits between attempts.
-        jitter: Returns a number between 0 and 1, which shortens a delay.
+        timings: How long it waits for the server.
+        clock: Measures the silence.
         report_lag: Called, while frames are received, with the seconds by which they are late.
 
     Raises:
@@ -94,55 +68,60 @@ async def stream_events(
         UpgradeRefused: If it does not open a websocket.
         NotComfyUI: If it is something else. No retry mends any of these.
     """
-    backoff, redactor = Backoff(timings.first_delay, timings.longest_delay, jitter), redactor_of(server)
-    ping_interval, ping_timeout = timings.ping_interval, timings.ping_timeout
-    max_silence = ping_interval + ping_timeout + timings.open
-    while True:
-        stable_from, unanswered, last_received = math.inf, False, math.inf
-        try:
-            async with (
-                connecting.open_connection(server, client_id, timings.open) as socket,
-                measure_lag(socket, report_lag, timings, clock) as lag,
-            ):
-                assert isinstance(socket, BoundedConnection)
-                # Flags are per connection: without them previews have no prompt id.
-                with suppress(ConnectionClosed):  # Frames received before it closed are still to be read.
-                    await socket.send(FEATURE_FLAGS)
-                yield Opened(partial(_is_alive, socket))
-                opened = last_received = clock.monotonic()
-                while True:
-                    received = await _receive(socket, ping_interval, ping_timeout, ping_now=unanswered)
-                    if received is _Ping.UNANSWERED:
-                        if await keep_unanswered():
-                            unanswered = True
-                            yield PingTimedOut(min(clock.monotonic() - last_received, max_silence))
-                            continue
-                        # It may have recovered meanwhile.
-                        timeout = min(ping_timeout, LAST_PING_TIMEOUT)
-                        received = await _receive(socket, ping_interval, timeout, ping_now=True)
-                    if received is _Ping.UNANSWERED:
-                        # Nobody would complete a closing handshake.
-                        socket.transport.abort()
-                        raise _PingTimeoutError
-                    was_unanswered, unanswered, last_received = unanswered, False, clock.monotonic()
-                    if isinstance(received, bytes):
-                        stable_from = opened + timings.stable_after
-                        lag.frame_received()
-                        event = redactor.event(decode(_text_or_bytes(received)))
-                        # Hold neither in memory while waiting for the next one.
-                        del received
-                        yield event
-                        del event
-                        await socket.yield_to_loop()
-                    elif was_unanswered:
-                        yield PingRestored()
-        except (_PingTimeoutError, OSError, WebSocketException, ImportError, Unreachable) as error:
-            reason, failure = _explain(server, error)
-        if clock.monotonic() >= stable_from:
-            backoff.reset()
-        delay = backoff.next()
-        yield Closed(reason, delay, failure, max(0.0, min(clock.monotonic() - last_received, max_silence)))
-        await clock.sleep(delay)
+    redactor = redactor_of(server)
+    max_silence = timings.ping_interval + timings.ping_timeout + timings.open
+    had_frames, unanswered, last_received = False, False, math.inf
+    try:
+        async with (
+            connecting.open_connection(server, client_id, timings.open) as socket,
+            measure_lag(socket, report_lag, timings, clock) as lag,
+        ):
+            assert isinstance(socket, BoundedConnection)
+            # Flags are per connection: without them previews have no prompt id.
+            with suppress(ConnectionClosed):  # Frames received before it closed are still to be read.
+                await socket.send(FEATURE_FLAGS)
+            yield Opened(partial(_is_alive, socket))
+            last_received = clock.monotonic()
+            while True:
+                received = await _receive(socket, timings.ping_interval, timings.ping_timeout, ping_now=unanswered)
+                if received is _Ping.UNANSWERED:
+                    if await keep_unanswered():
+                        unanswered = True
+                        yield PingTimedOut(min(clock.monotonic() - last_received, max_silence))
+                        continue
+                    received = await _last_chance(socket, timings)
+                was_unanswered, unanswered, last_received = unanswered, False, clock.monotonic()
+                if isinstance(received, bytes):
+                    had_frames = True
+                    lag.frame_received()
+                    event = redactor.event(decode(_text_or_bytes(received)))
+                    # Hold neither in memory while waiting for the next one.
+                    del received
+                    yield event
+                    del event
+                    await socket.yield_to_loop()
+                elif was_unanswered:
+                    yield PingRestored()
+    except (_PingTimeoutError, OSError, WebSocketException, ImportError, Unreachable) as error:
+        reason, failure = _explain(server, error)
+    silent = max(0.0, min(clock.monotonic() - last_received, max_silence))
+    yield Closed(reason, failure, silent, had_frames=had_frames)
+
+
+async def _last_chance(socket: BoundedConnection, timings: SocketTimings) -> bytes | _Ping:
+    """Return what a last ping brings, since the server may have recovered meanwhile.
+
+    Raises:
+        _PingTimeoutError: If it brings nothing; the connection is closed then.
+    """
+    received = await _receive(
+        socket, timings.ping_interval, min(timings.ping_timeout, LAST_PING_TIMEOUT), ping_now=True
+    )
+    if received is _Ping.UNANSWERED:
+        # Nobody would complete a closing handshake.
+        socket.transport.abort()
+        raise _PingTimeoutError
+    return received
 
 
 async def _receive(

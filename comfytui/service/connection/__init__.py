@@ -1,1 +1,1 @@
-"""Connects to one server: websockets, polling, the watchdog, and the verification of its identity."""
+"""Carries out what the connection to one server wants: opens sockets, polls, and reads who the server is."""

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
-from comfytui.comfy.errors import ComfyError, NotComfyUI, TimedOut, Unauthorized
+from comfytui.comfy.errors import ComfyError
 from comfytui.service.backend import Backend
+from comfytui.service.connection.driver import ConnectionDriver
 from comfytui.service.connection.finished_jobs import (
     HISTORY_PAGE,
     IN_PROGRESS,
@@ -18,12 +18,13 @@ from comfytui.service.connection.finished_jobs import (
     recent_jobs,
     without_final_status,
 )
-from comfytui.service.connection.identity import IdentityCheck
-from comfytui.service.connection.poll_schedule import is_settling, pause_of, pause_without_socket, rest_after
+from comfytui.service.connection.identity import StatsReader
 from comfytui.service.connection.process_evidence import Evidence, prompts_held
-from comfytui.service.connection.stats_reader import StatsReader
+from comfytui.service.connection.request_errors import request_error
 from comfytui.service.connection.unseen_jobs import UnseenJobs
-from comfytui.session.events import HistorySnapshot, HttpFailed, HttpSucceeded, QueueSnapshot, SessionEvent
+from comfytui.session.connection.effects import Poll
+from comfytui.session.connection.inputs import PollFailed, PollRequested, PollSucceeded
+from comfytui.session.events import HistorySnapshot, QueueSnapshot, SessionEvent
 from comfytui.session.jobs.index import indexed
 from comfytui.session.jobs.summarise import queued_prompt_of
 from comfytui.session.model import LinkKind
@@ -34,13 +35,12 @@ from comfytui.workflow.parameters import GraphReader
 
 
 class Poller:
-    """Reads `/queue` and `/history` on request and when due, no faster than the server can bear.
+    """Reads `/queue` and `/history` whenever the connection wants it.
 
     Args:
-        apply: Receives the session events.
+        driver: Holds the state of the connection, and is told what the server answers.
         state: Returns the session's state.
-        identity: Verified before anything else is read.
-        on_unauthorized: Receives the error if the server rejects the credentials.
+        apply: Receives the session events.
         apply_cancelled: Awaited at each poll, before a job that left the queue is called lost: applies which of them
             another comfytui cancelled.
         timings: How often it polls.
@@ -49,47 +49,43 @@ class Poller:
 
     def __init__(
         self,
-        apply: Callable[[SessionEvent], None],
+        driver: ConnectionDriver,
         state: Callable[[], SessionState],
-        identity: IdentityCheck,
-        on_unauthorized: Callable[[Unauthorized], None] = lambda _: None,
+        apply: Callable[[SessionEvent], None],
         apply_cancelled: Callable[[], Awaitable[None]] | None = None,
         *,
         timings: PollTimings = DEFAULT.poll,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._driver = driver
+        self._state = state
         self._apply = apply
+        self._apply_cancelled = apply_cancelled
         self._timings = timings
         self._clock = clock
-        self._on_unauthorized = on_unauthorized
-        self._apply_cancelled = apply_cancelled
-        self._state = state
-        self._identity = identity
-        self._requested = asyncio.Event()
-        self._history_requested = False
-        self._on_failure: Callable[[ComfyError], None] | None = None
-        self._polling = asyncio.Lock()
-        self._duration = 0.0  # seconds that the last poll took
+        self._wanted: asyncio.Queue[Poll] = asyncio.Queue()
+        self._history_wanted = False  # by the poll that is under way
         self._history: tuple[str, ...] = ()
         self._history_read = 0.0  # wall seconds
         self._history_due = 0.0  # monotonic seconds, where the server sends all of the history at once
         self._ended: tuple[str, ...] = ()  # prompts that light requests found ended, and the session does not know so
         self._unseen_jobs = UnseenJobs()
-        self.stats = StatsReader(apply, state, identity, self.request, on_unauthorized, timings, clock)
-        """Reads the system statistics; if they are another server's, a poll is requested."""
+        self.stats = StatsReader(driver, state, apply, timings, clock)
+        """Reads the system statistics."""
 
-    def request(self, *, history: bool = False, on_failure: Callable[[ComfyError], None] | None = None) -> None:
-        """Request a poll soon.
+    def request(self, *, history: bool = False) -> None:
+        """Request a poll soon, with `history` also of the newest entries of the history."""
+        self._driver.take(PollRequested(history))
 
-        Args:
-            history: Read the newest entries of the history, too.
-            on_failure: Receives the error of each poll that fails from now on.
-        """
-        self._history_requested |= history
-        self._on_failure = on_failure or self._on_failure
-        self._requested.set()
+    def reset(self) -> None:
+        """Forget a poll that was to begin."""
+        self._wanted = asyncio.Queue()
 
-    def socket_opened(self) -> None:
+    def begin(self, poll: Poll) -> None:
+        """Have `run` begin a poll."""
+        self._wanted.put_nowait(poll)
+
+    def count_arrivals(self) -> None:
         """Count arrivals anew: the frames of a new socket announce what joins the queue from now on."""
         self._unseen_jobs.reset(self._state().jobs)
 
@@ -98,57 +94,37 @@ class Poller:
         self._unseen_jobs.announce(remaining)
 
     async def run(self, client: Backend) -> None:
-        """Poll forever; a poll that fails is left to the next one, since the link's state says what is wrong."""
+        """Carry out polls forever; a poll that fails is left to the next one, since the link says what is wrong."""
         while True:
-            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._pause()):
-                    await self._requested.wait()
-            requested = self._requested.is_set()
-            self._requested.clear()
+            poll = await self._wanted.get()
             began = self._clock.monotonic()
+            self._history_wanted = poll.history
             try:
-                if requested or is_settling(self._state()) or await self._has_changed(client):
+                light = poll.light and not await self._has_changed(client)
+                if not light:
                     await self.poll(client)
-                    self._duration = self._clock.monotonic() - began
-                self._apply(HttpSucceeded(pause_without_socket(self._timings, self._state(), self._duration)))
-                least = 0.1
+                if poll.stats:
+                    await self.stats.read(client)
             except ComfyError as error:
-                self._fail(error)
-                least = self._timings.settle_pause
-            await self._clock.sleep(max(least, rest_after(self._timings, self._clock.monotonic() - began)))
-
-    def _pause(self) -> float | None:
-        return pause_of(self._timings, self._state(), self._duration, ready=self._identity.is_ready)
-
-    def _fail(self, error: ComfyError) -> None:
-        if not self._state().link.socket_open or isinstance(error, Unauthorized):
-            self._identity.invalidate()
-        self._apply(HttpFailed(str(error), _link_kind(error)))
-        if isinstance(error, Unauthorized):
-            self._on_unauthorized(error)
-        if self._on_failure is not None:
-            self._on_failure(error)
+                seconds = self._clock.monotonic() - began
+                self._driver.take(PollFailed(request_error(error), seconds, self._history_wanted))
+            else:
+                self._driver.take(PollSucceeded(self._clock.monotonic() - began, self._state(), light))
 
     async def poll(self, client: Backend) -> None:
         """Read the queue, then how each job ended that it no longer has, then what came and went unseen.
 
-        A caller waits while another poll is under way, or both would count the same arrivals.
-
         Raises:
             ComfyError: if a request fails.
         """
-        async with self._polling:
-            await self._poll(client)
-
-    async def _poll(self, client: Backend) -> None:
-        if self._identity.is_verified and not (self._state().link.socket_open and self._identity.is_ready):
+        connection = self._driver.connection
+        if connection.gate.is_verified and not (connection.link.socket_open and connection.gate.is_ready):
             # Without a socket, or with one that opened since, no disconnect would reveal another server.
             await self.stats.read(client)
-        if not self._identity.is_verified:
-            if not await self._identity.verify(client):
+        if not self._driver.connection.gate.is_verified:
+            if not await self.stats.verify(client):
                 return
-            self._history_requested = True
+            self._history_wanted = True
         requested_at, announced = self._clock.monotonic(), self._unseen_jobs.announced
         reader = GraphReader()
         queue = await client.queue(lambda item: queued_prompt_of(item, reader))
@@ -157,7 +133,7 @@ class Poller:
         if self._apply_cancelled is not None:
             await self._apply_cancelled()
         await read_finished(client, self._apply, self._state)
-        if self._history_requested:
+        if self._history_wanted:
             await self._read_history(client)
         else:
             await self._read_unseen(client, unseen)
@@ -165,12 +141,8 @@ class Poller:
         self._unseen_jobs.mark_known(self._state().jobs)
 
     async def _read_history(self, client: Backend) -> None:
-        self._history_requested = False
-        try:
-            finished = await read_history(client, HISTORY_PAGE)
-        except ComfyError:
-            self._history_requested = True
-            raise
+        finished = await read_history(client, HISTORY_PAGE)
+        self._history_wanted = False
         self._history, self._history_read = tuple(each.prompt.prompt_id for each in finished), self._clock.wall()
         self._apply(HistorySnapshot(finished))
 
@@ -189,7 +161,7 @@ class Poller:
 
     async def _has_changed(self, client: Backend) -> bool:
         """Return whether the queue differs from the known one, as far as light requests tell."""
-        if not self._identity.is_verified:
+        if not self._driver.connection.gate.is_verified:
             return True
         count, state = await client.queue_count(), self._state()
         if count != state.queue_remaining or count != len(indexed(state.jobs).queue_positions):
@@ -199,9 +171,9 @@ class Poller:
         if recent is not None:
             ended = tuple(job.prompt_id for job in recent if job.status != IN_PROGRESS)
         else:
-            ended = await self._last_finished(client) if state.link.kind is LinkKind.POLLING else ()
+            ended = await self._last_finished(client) if self._driver.connection.link.kind is LinkKind.POLLING else ()
         self._ended = without_final_status(self._state(), ended)  # Without a socket no frame announces them.
-        if self._ended or self._history_requested:
+        if self._ended or self._history_wanted:
             return True
         if recent is None:
             # One may have left the queue and another one joined it.
@@ -215,18 +187,5 @@ class Poller:
             return ()
         finished = await last_finished(client)
         if finished is None:
-            self._history_due, self._history_requested = now + self._timings.live_idle, True
+            self._history_due, self._history_wanted = now + self._timings.live_idle, True
         return finished or ()
-
-
-def _link_kind(error: ComfyError) -> LinkKind:
-    """Return the state of the link that follows from a poll that failed."""
-    match error:
-        case Unauthorized():
-            return LinkKind.UNAUTHORISED
-        case NotComfyUI():
-            return LinkKind.NOT_COMFYUI
-        case TimedOut():
-            return LinkKind.BUSY
-        case _:
-            return LinkKind.OFFLINE

@@ -1,20 +1,24 @@
-"""Holds the websocket of one client id open: renews it on request, and retries after it was given up."""
+"""Opens and closes the websocket of one client id, and holds frames back that do not count yet."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
-from comfytui.clock import Clock
 from comfytui.comfy.cancellation import run_to_completion
-from comfytui.comfy.errors import ComfyError, NotComfyUI, Unauthorized, UpgradeRefused
-from comfytui.comfy.protocol.events import Event
+from comfytui.comfy.errors import NotComfyUI, Unauthorized, UpgradeRefused
+from comfytui.comfy.protocol.events import Event, PreviewImage
 from comfytui.comfy.websocket.connection_events import Closed, Lag, Opened, PingRestored, PingTimedOut
 from comfytui.service.backend import Backend
-from comfytui.timings import ConnectionTimings
+from comfytui.service.connection.request_errors import request_error
+from comfytui.session.connection.inputs import SocketClosed
 
-SocketMessage = Event | Opened | Closed | PingTimedOut | PingRestored | Lag
+SocketMessage = Event | Opened | PingTimedOut | PingRestored | Lag
 """What a socket reports: frames, and changes of the connection."""
+
+MAX_HELD_FRAMES = 16
+"""Frames held for one socket; while it has that many, it is not read for a while."""
 
 
 class SocketTask:
@@ -24,13 +28,9 @@ class SocketTask:
         backend: The server.
         client_id: The client id.
         receive: Receives the client id and each message.
-        wait_for_space: Awaited after each message, before the next one is read.
-        on_ended: Called when a socket brings no more messages, also where it ends without a `Closed` because it is
-            renewed or the task is cancelled.
-        on_given_up: Receives the error after which retrying cannot help.
-        may_retry: Returns whether a later try may help after all.
-        timings: How long it waits after it was given up.
-        clock: Waits for that.
+        on_closed: Receives how each socket ended, also those that are closed on request.
+        until_counted: Waits until the frames of this client id's socket count.
+        verify_seconds: For how long a socket with many frames that do not count is not read.
     """
 
     def __init__(
@@ -38,65 +38,98 @@ class SocketTask:
         backend: Backend,
         client_id: str,
         receive: Callable[[str, SocketMessage], None],
-        wait_for_space: Callable[[str], Awaitable[None]],
-        on_ended: Callable[[str], None],
-        on_given_up: Callable[[ComfyError], None],
-        may_retry: Callable[[], bool],
-        timings: ConnectionTimings,
-        clock: Clock,
+        on_closed: Callable[[SocketClosed], None],
+        until_counted: Callable[[str], Awaitable[None]],
+        verify_seconds: float,
     ) -> None:
         self.client_id = client_id
         self._backend = backend
         self._receive = receive
-        self._wait_for_space = wait_for_space
-        self._on_ended = on_ended
-        self._on_given_up = on_given_up
-        self._may_retry = may_retry
-        self._timings = timings
-        self._clock = clock
-        self._renewal = asyncio.Event()
+        self._on_closed = on_closed
+        self._until_counted = until_counted
+        self._verify_seconds = verify_seconds
+        self._to_open, self._to_close = asyncio.Event(), asyncio.Event()
+        self._held: list[Event] | None = None  # None: frames are dropped
+        self.is_alive: Callable[[], Awaitable[bool]] | None = None
+        """Asks whether the server still answers on the socket that opened last."""
 
-    def renew(self) -> None:
-        """Close the socket if it is open, and connect now."""
-        self._renewal.set()
+    def open(self) -> None:
+        """Open a socket; the one before is closed."""
+        self._held = []
+        self._to_open.set()
+
+    def close(self) -> None:
+        """Close the socket, or give up opening it."""
+        self._to_close.set()
 
     async def run(self) -> None:
-        """Read forever."""
+        """Open sockets when that is wanted, forever."""
         while True:
-            try:
-                await self._until_renewed(self._read())
-            except (Unauthorized, UpgradeRefused, NotComfyUI) as error:
-                self._on_given_up(error)
-                await self._until_renewed(self._pause())
+            await self._to_open.wait()
+            self._to_open.clear()
+            closed = await self._until_closed()
+            self.is_alive = None
+            self._on_closed(closed)
 
-    async def _read(self) -> None:
-        # Closed by the task that opened it, so that no socket outlives a crash or a newer socket.
+    def hold(self, frame: Event) -> None:
+        """Keep a frame that does not count yet, unless it is a preview, which is large."""
+        if self._held is not None and not isinstance(frame, PreviewImage):
+            self._held.append(frame)
+
+    def drop_held(self) -> None:
+        """Drop the frames that were held, and those that follow until the next socket."""
+        self._held = None
+
+    def take_held(self) -> list[Event]:
+        """Return the frames that were held, in their order."""
+        held, self._held = self._held, None
+        return held or []
+
+    async def _until_closed(self) -> SocketClosed:
+        """Read a socket until it ends, or is to be closed."""
+        reading = asyncio.ensure_future(self._read())
+        closing = asyncio.ensure_future(self._to_close.wait())
+        try:
+            await asyncio.wait({reading, closing}, return_when=asyncio.FIRST_COMPLETED)
+            return reading.result() if reading.done() else SocketClosed(self.client_id)
+        finally:
+            # Closed before a newer one is opened.
+            await run_to_completion(_cancel(reading, closing))
+            self._to_close.clear()
+
+    async def _read(self) -> SocketClosed:
+        # Closed by the task that opened it, so that no socket outlives a crash.
         stream = self._backend.events(self.client_id, lambda seconds: self._receive(self.client_id, Lag(seconds)))
         async with aclosing(stream):
             try:
                 async for message in stream:
+                    if isinstance(message, Closed):
+                        break
+                    if isinstance(message, Opened):
+                        self.is_alive = message.is_alive
                     self._receive(self.client_id, message)
-                    await self._wait_for_space(self.client_id)
-            finally:
-                self._on_ended(self.client_id)
+                    await self._wait_for_space()
+            except (Unauthorized, UpgradeRefused, NotComfyUI) as error:
+                return SocketClosed(self.client_id, str(error), request_error(error))
+        assert isinstance(message, Closed)
+        return SocketClosed(
+            self.client_id,
+            message.reason,
+            request_error(message.error) if message.error else None,
+            message.silent_seconds,
+            message.had_frames,
+            random.random(),
+        )
 
-    async def _pause(self) -> None:
-        """Wait for the next try, or forever if none can help."""
-        await self._clock.sleep(self._timings.given_up_pause)
-        if not self._may_retry():
-            await asyncio.Event().wait()
-
-    async def _until_renewed(self, work: Awaitable[None]) -> None:
-        """Await some work, and cancel it when the socket is to be renewed."""
-        working = asyncio.ensure_future(work)
-        renewal = asyncio.ensure_future(self._renewal.wait())
-        try:
-            await asyncio.wait({working, renewal}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                working.result()
-        finally:
-            self._renewal.clear()
-            await run_to_completion(_cancel(working, renewal))
+    async def _wait_for_space(self) -> None:
+        """Wait until frames count if too many are held, but not for long: then they are dropped."""
+        if self._held is None or len(self._held) < MAX_HELD_FRAMES:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._verify_seconds):
+                await self._until_counted(self.client_id)
+                return
+        self.drop_held()
 
 
 async def _cancel(*tasks: asyncio.Future[Any]) -> None:

@@ -90,6 +90,7 @@ class SubmissionManager:
             self._notify,
             self._cancel_on_arrival,
             connection.sendable,
+            connection.prompt_unauthorised,
             connection.poller.evidence,
             journal.flush,
             connected_since=connection.connected_since,

@@ -14,14 +14,13 @@ from comfytui.service.submission.batch import NO_GRAPH, Submission, Submissions
 from comfytui.service.submission.confirmation import Confirmation
 from comfytui.session.delivery import CancelSent, Delivery, PromptNotAccepted, PromptSending, PromptUnconfirmed
 from comfytui.session.events import (
-    HttpFailed,
     PromptAccepted,
     PromptDelayed,
     PromptLost,
     PromptRejected,
     SessionEvent,
 )
-from comfytui.session.model import Failure, Job, LinkKind
+from comfytui.session.model import Failure, Job
 from comfytui.session.selectors import to_cancel, undelivered
 from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT, SubmissionTimings
@@ -49,6 +48,7 @@ class Outbox:
         notify: Called with a message for the user.
         cancel: Cancels a prompt on the server.
         ready: Waits a while until the server's identity is verified; returns whether it is.
+        on_unauthorised: Receives the error if the server rejects the credentials.
         evidence: Returns what the server's process is known to have, and keeps until it ends.
         recorded: Waits until what the state says is on the disk.
         connected_since: Returns whether a websocket that was open at a monotonic second is still answered on, so that
@@ -68,6 +68,7 @@ class Outbox:
         notify: Notify,
         cancel: Callable[[str], Awaitable[None]],
         ready: Callable[[str], Awaitable[bool]],
+        on_unauthorised: Callable[[Unauthorized], None],
         evidence: Callable[[], Evidence],
         recorded: Callable[[], Awaitable[None]],
         *,
@@ -84,6 +85,7 @@ class Outbox:
         self._notify = notify
         self._cancel = cancel
         self._ready = ready
+        self._on_unauthorised = on_unauthorised
         self._evidence = evidence
         self._recorded = recorded
         self._confirmation = Confirmation(state, submissions, ready, connected_since, timings, clock)
@@ -177,7 +179,7 @@ class Outbox:
     def _delay(self, prompt_id: str, error: ComfyError) -> None:
         """Show why a prompt is not on the server yet."""
         if isinstance(error, Unauthorized):
-            self._apply(HttpFailed(str(error), LinkKind.UNAUTHORISED))
+            self._on_unauthorised(error)
         self._apply(PromptDelayed(prompt_id, str(error)))
 
     async def _post(self, client: Backend, submission: Submission, evidence: Evidence) -> AcceptedPrompt:

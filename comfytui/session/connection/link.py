@@ -1,4 +1,4 @@
-"""State machine of the connection to the server, driven by the websocket and by HTTP polls.
+"""What the screen shows of the connection to the server.
 
 connecting ──► live ◄──► busy (no pong, HTTP times out: the socket is kept)
     │           │  ▲

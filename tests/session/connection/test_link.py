@@ -2,7 +2,7 @@
 
 import pytest
 
-from comfytui.session.connection import reduce_link
+from comfytui.session.connection.link import reduce_link
 from comfytui.session.events import (
     Connected,
     Disconnected,

@@ -1,0 +1,121 @@
+"""The connection to one server: `step` takes one input after another and returns what is to be done.
+
+It opens no socket, sends no request and reads no clock. Whoever carries the effects out brings back what became of
+them, and steps again with `TimerDue` at `Connection.wake_at`.
+
+    socket, of each client id                     CLOSED ──► OPENING ──► OPEN
+                                                    ▲           │          │   a renewal:
+                                                    └───────────┴──────────┴──► CLOSING ──► OPENING
+    identity, see `IdentityGate`                  broken ──► verified ──► ready, once it was so after the last socket
+    polls, see `PollSchedule`                     rest ──► planned or requested ──► running ──► rest
+    link, see `reduce_link`                       what the screen shows of all this
+"""
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import assert_never
+
+from comfytui.session.connection.connection import Connection
+from comfytui.session.connection.effects import (
+    Effect,
+)
+from comfytui.session.connection.inputs import (
+    ClientIdAdded,
+    Crashed,
+    FrameReceived,
+    Input,
+    LagMeasured,
+    LoggedIn,
+    PingsAnswered,
+    PingsUnanswered,
+    PollFailed,
+    PollRequested,
+    PollSucceeded,
+    ReconnectRequested,
+    RequestUnauthorised,
+    ServerExpected,
+    ServerSeen,
+    ServerVerified,
+    ServiceInput,
+    SocketClosed,
+    SocketOpened,
+    Started,
+    StatsFailed,
+    StatsReceived,
+    TimerDue,
+    UserInput,
+    VerificationFailed,
+)
+from comfytui.session.connection.server_inputs import advance_polls, advance_watchdog, take_from_http, take_identity
+from comfytui.session.connection.socket_inputs import retry_sockets, take_from_socket
+from comfytui.session.connection.transition import Transition
+from comfytui.session.events import (
+    Disconnected,
+    HttpFailed,
+)
+from comfytui.session.model import LinkKind
+
+
+def step(connection: Connection, given: Input, now: float) -> tuple[Connection, tuple[Effect, ...]]:
+    """Return the connection after an input at monotonic second `now`, and what is to be done, in order."""
+    after = Transition(connection, now)
+    _take(after, given)
+    return after.connection, tuple(after.effects)
+
+
+def _take(at: Transition, given: Input) -> None:
+    """Take one input in."""
+    match given:
+        case SocketOpened() | SocketClosed() | FrameReceived() | LagMeasured():
+            take_from_socket(at, given)
+        case PingsUnanswered() | PingsAnswered():
+            take_from_socket(at, given)
+        case (
+            ServerExpected() | ServerSeen() | ServerVerified() | VerificationFailed() | StatsReceived() | StatsFailed()
+        ):
+            take_identity(at, given)
+        case PollSucceeded() | PollFailed() | RequestUnauthorised():
+            take_from_http(at, given)
+        case Started() | ClientIdAdded() | Crashed():
+            _take_from_service(at, given)
+        case PollRequested() | ReconnectRequested() | LoggedIn():
+            _take_from_user(at, given)
+        case TimerDue(session=session):
+            retry_sockets(at)
+            advance_polls(at, session)
+            advance_watchdog(at, session)
+        case _:
+            assert_never(given)
+
+
+def _take_from_service(at: Transition, given: ServiceInput) -> None:
+    match given:
+        case Started(client_ids=client_ids):
+            polls = replace(at.connection.polls, is_running=False, is_planned=False, rest_until=at.now)
+            watchdog = at.connection.watchdog.restarted(at.now + at.connection.timings.poll.watchdog_interval)
+            at.set(sockets=MappingProxyType({}), polls=polls, watchdog=watchdog)
+            at.break_gate()
+            for client_id in client_ids:
+                at.open_socket(client_id)
+        case ClientIdAdded(client_id=client_id):
+            if client_id not in at.connection.sockets:
+                at.open_socket(client_id)
+        case Crashed(reason=reason, retry_in=retry_in):
+            at.change_link(Disconnected(reason, retry_in))
+            at.change_link(HttpFailed(reason))
+        case _:
+            assert_never(given)
+
+
+def _take_from_user(at: Transition, given: UserInput) -> None:
+    match given:
+        case PollRequested(history=history):
+            at.request_poll(history=history)
+        case ReconnectRequested():
+            at.break_gate()
+            at.renew_sockets()
+            at.request_poll()
+        case LoggedIn():
+            at.change_link(Disconnected("", kind=LinkKind.CONNECTING))
+        case _:
+            assert_never(given)
