@@ -157,15 +157,16 @@ def _stage(job: Job | None, counts: BatchCounts) -> Stage:
 def _batch_fraction(state: SessionState, batch: Batch, counts: BatchCounts) -> float:
     """Return the share of a batch that is done.
 
-    Images that were never seen count as done: they ran before this session, or never will. So do those that left the
-    queue: the next one may run before the history is asked how the last one ended.
+    Images that were never seen count as done: they ran before this session, or never will. So do those that ran and
+    left the queue: the next one may run before the history is asked how the last one ended. Of one that left the queue
+    without having been seen to run, the frames may be late.
     """
     done, fraction = max(batch.total - counts.open + counts.left_queue, 0), 0.0
     for run in state.runs.values():
         job = state.jobs[run.prompt_id]
         if job.batch_tag and job.batch_tag.batch == batch.id:
             # Its frames may still come, late, though the queue no longer has it.
-            done, fraction = done - job.left_queue, fraction + run.fraction
+            done, fraction = done - (job.left_queue and job.status is JobStatus.RUNNING), fraction + run.fraction
     return min((done + fraction) / max(batch.total, 1), 1.0)
 
 

@@ -440,3 +440,21 @@ def test_a_job_cancelled_before_it_was_sent_counts_as_neither_sent_nor_unsent() 
     session = Session()
     session.do(planned_batch("b", 4), JobCancelled("b1"), JobCancelled("b2"))
     assert session.line() == "0 of 2 sent, 2 cancelled"
+
+
+def test_batch_does_not_go_back_when_frames_of_a_job_that_left_the_queue_come_late() -> None:
+    session = Session()
+    session.plan("a", 2)
+    seen = []
+    for event in (
+        QueueSnapshot((), (), session.now + 1),
+        *start_frames("a1"),
+        *step_frames("a1", 1),
+        *step_frames("a1", 2),
+        *end_frames("a1"),
+    ):
+        session.do(event)
+        batch = session.state.batches["a"]
+        seen.append(progress_of(session.state, batch, session.now).batch_fraction)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1 / 2

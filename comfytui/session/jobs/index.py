@@ -29,7 +29,7 @@ class BatchCounts:
     ended: float | None = None
     """When the last of them ended, in wall seconds."""
     left_queue: int = 0
-    """Jobs that left the queue, and whose end is yet to be read."""
+    """Jobs that ran and left the queue, and whose end is yet to be read."""
     spans: tuple[Span, ...] = field(default=(), compare=False, repr=False)
     """When at least one of those ran that have ended, the latest span first."""
 
@@ -184,7 +184,7 @@ def _count_jobs(jobs: list[Job]) -> BatchCounts:
         next=min(waiting, key=run_order).prompt_id if waiting else None,
         seconds=sum(end - start for start, end in spans),
         ended=max((job.ended for job in jobs if job.ended is not None), default=None),
-        left_queue=sum(job.left_queue for job in waiting),
+        left_queue=sum(job.left_queue and job.status is JobStatus.RUNNING for job in waiting),
         spans=spans,
     )
 
