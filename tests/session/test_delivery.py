@@ -131,9 +131,12 @@ def _check_selectors(state: SessionState) -> None:
 def test_a_requested_cancellation_ends_the_job_or_is_sent_once_it_arrived(events: Iterable[SessionEvent]) -> None:
     session = planned()
     session.do(PromptSending(A1, ME), CancelRequested(A1))
+    cancelled = A1
     for event in events:
         session.do(event)
-        job = session.state.jobs.get(A1) or session.state.jobs[THEIRS]
+        if cancelled not in session.state.jobs:
+            cancelled = THEIRS
+        job = session.state.jobs[cancelled]
         if isinstance(event, CancelSent | JobsResent) or job.status.ended:
             return
         assert job.cancel_requested
