@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from comfytui.session.model import Link, LinkKind
 from comfytui.session.runs.stall import stall_since
-from comfytui.session.state import Run, SessionState
+from comfytui.session.state import Run, SessionState, active_runs
 from comfytui.timings import PollTimings
 
 MAX_RENEWALS = 2
@@ -88,7 +88,7 @@ class Watchdog:
         # Frames that are late are on their way.
         if link.kind is not LinkKind.LIVE or link.lag_seconds:
             return None
-        for run in session.runs.values():
+        for run in active_runs(session):
             owner = session.jobs[run.prompt_id].owner
             last_frame = self.last_frame(owner)
             if self.renewals.get(run.prompt_id, 0) < MAX_RENEWALS and stall_since(session, run, last_frame, now):

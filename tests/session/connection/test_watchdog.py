@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from comfytui.comfy.protocol.events import Event, PreviewImage, Progress, Status
+from comfytui.comfy.protocol.events import Event, Executing, ExecutionStart, PreviewImage, Progress, Status
 from comfytui.session.connection.connection import Connection
 from comfytui.session.connection.effects import CloseSocket, Effect, Poll
 from comfytui.session.connection.inputs import (
@@ -24,7 +24,7 @@ from comfytui.session.connection.watchdog import MAX_RENEWALS
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT
-from tests.session.builders import Session, start_frames, step_frames
+from tests.session.builders import LOADER, Session, start_frames, step_frames
 
 
 class Watched:
@@ -145,3 +145,15 @@ def test_the_sockets_are_renewed_a_few_times_for_one_run() -> None:
             it.connection, _ = step(it.connection, SocketClosed("me"), it.now)
             it.connection, _ = step(it.connection, SocketOpened("me"), it.now)
     assert closed == MAX_RENEWALS
+
+
+def test_a_run_that_has_left_the_queue_is_expected_to_bring_nothing() -> None:
+    it = Watched()
+    session = Session(tick=0.01)
+    first, second = session.plan("a", 2)
+    session.do(*start_frames(first), *step_frames(first, 1), Executing(None, None, first))
+    it.session = session.do(ExecutionStart(second, 10_000), Executing(LOADER, LOADER, second))
+    # The end of the first one cannot be read, and the model of the second one loads.
+    assert closes(it.wait(DEFAULT.session.load_stall - 5)) == 0
+    assert it.connection.link.kind is LinkKind.LIVE
+    assert closes(it.wait(10)) == 1
