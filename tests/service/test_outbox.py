@@ -14,12 +14,13 @@ from comfytui.clock import Clock
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.errors import Unauthorized
 from comfytui.comfy.protocol.capabilities import capabilities_of
+from comfytui.comfy.protocol.models import Obstacle
 from comfytui.comfy.server import Server
 from comfytui.service.results import Cancelled, CancelOutcome
 from comfytui.service.submission.batch import Submissions, plan
 from comfytui.service.submission.cancel import cancel
 from comfytui.service.submission.outbox import Outbox
-from comfytui.session.delivery import CancelRequested, Delivery
+from comfytui.session.delivery import CancelRequested, Delivery, PromptNotAccepted
 from comfytui.session.events import BatchPlanned, SessionEvent
 from comfytui.session.model import Batch, JobStatus, Stamp
 from comfytui.session.reducer import reduce
@@ -350,6 +351,29 @@ async def test_a_prompt_to_be_cancelled_that_never_arrived_ends_as_cancelled(mon
         await eventually(lambda: it.statuses(batch) == [JobStatus.CANCELLED], "the end")
     assert len(server.posts) == 1
     assert it.cancelled == []
+
+
+async def test_a_prompt_that_proves_unsent_while_the_server_is_asked_to_cancel_it_is_not_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = ScriptedServer()
+    monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
+    async with outbox_harness(server, arrival=30.0) as it:
+        batch = it.order(1)
+        (prompt_id,) = batch.prompt_ids
+        await eventually(lambda: it.is_unconfirmed(prompt_id), "the loss")
+        ask = it.client.cancel
+
+        async def cancel_while_it_is_confirmed(*args: Any, **options: Any) -> bool | Obstacle:
+            was_there = await ask(*args, **options)
+            it.apply(PromptNotAccepted(prompt_id))
+            return was_there
+
+        monkeypatch.setattr(it.client, "cancel", cancel_while_it_is_confirmed)
+        result = await cancel(prompt_id, lambda: it.state, it.client, it.apply)
+        assert result == Cancelled(CancelOutcome.DROPPED)
+        assert it.statuses(batch) == [JobStatus.CANCELLED]
+    assert len(server.posts) == 1
 
 
 async def test_cancelling_a_job_that_the_server_forgot_does_not_mark_it_cancelled() -> None:

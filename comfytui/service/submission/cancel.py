@@ -54,9 +54,10 @@ async def cancel(
     if isinstance(was_there, Obstacle):
         return Cancelled(OBSTACLES[was_there])
     job = state().jobs.get(prompt_id)
-    if not was_there and job and job.post:
+    if not was_there and job and job.delivery is not Delivery.ACCEPTED:
         apply(CancelRequested(prompt_id))
-        return Cancelled(CancelOutcome.UNCONFIRMED)
+        # Meanwhile it may have turned out that the server does not have it.
+        return Cancelled(CancelOutcome.UNCONFIRMED if job.post else CancelOutcome.DROPPED)
     return await _result(prompt_id, client, apply, was_there=was_there)
 
 
