@@ -159,10 +159,14 @@ class Journal:
                 )
 
     def record_accepted(self, prompt_id: str, accepted_id: str, number: float) -> None:
-        """Record that the server accepted a prompt, and under which id and queue number; a recorded end stands."""
+        """Record that the server accepted a prompt, and under which id and queue number; a recorded end stands.
+
+        A request to cancel it is no end: the server is asked to do that now.
+        """
+        is_open = f"status = '{JobStatus.SUBMITTING}' OR (status = '{JobStatus.CANCELLED}' AND sending IS NOT NULL)"
         self._update(
             f"""accepted_id = :accepted, number = :number, sending = NULL,
-            status = iif(status = '{JobStatus.SUBMITTING}', '{JobStatus.QUEUED}', status)""",
+            status = iif({is_open}, '{JobStatus.QUEUED}', status)""",
             prompt_id,
             accepted=escape(accepted_id),
             number=finite(number),

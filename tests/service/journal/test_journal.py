@@ -67,6 +67,20 @@ def test_an_unconfirmed_prompt_keeps_its_time_and_evidence(tmp_path: Path) -> No
     assert (sent.status, sent.sending_since, sent.number, sent.accepted_id) == (JobStatus.QUEUED, None, 17, prompt_id)
 
 
+def test_a_request_to_cancel_ends_a_prompt_that_arrives_no_sooner_than_the_server(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        prompt_id = recorded_batch(journal).prompt_ids[0]
+        journal.record_sending(prompt_id, 1234.5)
+        journal.record_cancel_request(prompt_id)
+        assert first(tmp_path).cancel_requested
+        journal.record_accepted(prompt_id, prompt_id, 17)
+        assert journal.cancelled_among([prompt_id]) == []
+        assert first(tmp_path).status is JobStatus.QUEUED
+        journal.record_end(prompt_id, JobStatus.CANCELLED, wall=2.0)
+        journal.record_accepted(prompt_id, prompt_id, 17)
+        assert first(tmp_path).status is JobStatus.CANCELLED
+
+
 def test_a_resent_prompt_is_no_evidence_of_the_earlier_process(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         journal.record_sending(recorded_batch(journal).prompt_ids[0], 1234.5, evidence=["p1", "p2", "p3"])
