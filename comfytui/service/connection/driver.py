@@ -30,7 +30,7 @@ class ConnectionDriver:
         self._clock = clock
         self._inputs: deque[Input] = deque()
         self._changed = asyncio.Event()  # set, and replaced, at each change
-        self._rescheduled = asyncio.Event()
+        self._rescheduled = asyncio.Event()  # set when it is to be woken at another time
         self.connection = Connection(timings=timings)
         """The state of the connection; only `take` changes it."""
 
@@ -52,7 +52,8 @@ class ConnectionDriver:
         if self.connection is not before:
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()
-            self._rescheduled.set()
+            if self.connection.wake_at != before.wake_at:
+                self._rescheduled.set()
         for effect in effects:
             self._carry_out(effect)
 
