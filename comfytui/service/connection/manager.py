@@ -196,7 +196,7 @@ class ConnectionManager:
 
     async def _check_without_socket(self) -> None:
         """Check the server's identity where no socket's disconnect would reveal another server."""
-        if self._client is None or self.connection.link.socket_open or not self.connection.gate.is_verified:
+        if self._client is None or self.connection.is_guarded or not self.connection.gate.is_verified:
             return
         try:
             await self.poller.stats.read(self._client)

@@ -118,7 +118,7 @@ class Poller:
             ComfyError: if a request fails.
         """
         connection = self._driver.connection
-        if connection.gate.is_verified and not (connection.link.socket_open and connection.gate.is_ready):
+        if connection.gate.is_verified and not (connection.is_guarded and connection.gate.is_ready):
             # Without a socket, or with one that opened since, no disconnect would reveal another server.
             await self.stats.read(client)
         if not self._driver.connection.gate.is_verified:

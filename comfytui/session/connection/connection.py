@@ -37,6 +37,12 @@ class Connection:
         times += [self.polls.wake_at, self.watchdog.wake_at]
         return min((time for time in times if time is not None), default=None)
 
+    @property
+    def is_guarded(self) -> bool:
+        """Whether a socket is open, whose end would reveal that another server took the place of this one."""
+        is_open = any(each.status is SocketStatus.OPEN for each in self.sockets.values())
+        return is_open and self.link.socket_open
+
     def counts(self, client_id: str) -> bool:
         """Return whether the frames of this client id's socket count: the server was verified after it opened."""
         socket = self.sockets.get(client_id)

@@ -14,6 +14,8 @@ from comfytui.session.connection.inputs import (
     PollFailed,
     PollSucceeded,
     RequestError,
+    ServerSeen,
+    ServerVerified,
     SocketClosed,
     SocketOpened,
     Started,
@@ -145,6 +147,19 @@ def test_the_sockets_are_renewed_a_few_times_for_one_run() -> None:
             it.connection, _ = step(it.connection, SocketClosed("me"), it.now)
             it.connection, _ = step(it.connection, SocketOpened("me"), it.now)
     assert closed == MAX_RENEWALS
+
+
+def test_while_the_sockets_are_renewed_the_server_may_be_replaced_unseen() -> None:
+    it = Watched()
+    for given in (ServerSeen("f", "one GPU"), ServerVerified(it.connection.gate.sockets_opened, 1)):
+        it.connection, _ = step(it.connection, given, it.now)
+    assert it.connection.is_guarded
+    assert closes(it.wait(DEFAULT.session.min_stall + 5)) == 1
+    it.connection, _ = step(it.connection, SocketClosed("me"), it.now)
+    assert it.connection.gate.is_ready
+    assert not it.connection.is_guarded
+    it.connection, _ = step(it.connection, SocketOpened("me"), it.now)
+    assert it.connection.is_guarded
 
 
 def test_a_run_that_has_left_the_queue_is_expected_to_bring_nothing() -> None:
