@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from comfytui.comfy.protocol.media_types import Media, media_of
 from comfytui.session.delivery import Delivery
 from comfytui.session.jobs.index import BatchCounts, indexed, run_order
-from comfytui.session.model import Batch, Job, JobStatus
+from comfytui.session.model import RAN, Batch, Job, JobStatus
 from comfytui.session.state import Run, SessionState, active_runs, shown_run
 
 if TYPE_CHECKING:
@@ -113,9 +113,9 @@ def undelivered(state: SessionState) -> tuple[Job, ...]:
 
 
 def to_cancel(state: SessionState) -> tuple[Job, ...]:
-    """Return my jobs that the server has, and is still to be asked to cancel."""
+    """Return my jobs that the server has, and is still to be asked to cancel; for those that ran, it is too late."""
     jobs = (job for job in indexed(state.jobs).to_deliver if job.delivery is Delivery.ACCEPTED)
-    return tuple(job for job in jobs if not job.status.ended)
+    return tuple(job for job in jobs if not job.status.ended or job.status in RAN)
 
 
 def lost_jobs(state: SessionState, batch: Batch | None = None) -> list[Job]:

@@ -14,6 +14,7 @@ from comfytui.clock import Clock
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.errors import Unauthorized
 from comfytui.comfy.protocol.capabilities import capabilities_of
+from comfytui.comfy.protocol.events import ExecutionSuccess
 from comfytui.comfy.protocol.models import Obstacle
 from comfytui.comfy.server import Server
 from comfytui.service.results import Cancelled, CancelOutcome
@@ -21,7 +22,7 @@ from comfytui.service.submission.batch import Submissions, plan
 from comfytui.service.submission.cancel import cancel
 from comfytui.service.submission.outbox import Outbox
 from comfytui.session.delivery import CancelRequested, Delivery, PromptNotAccepted
-from comfytui.session.events import BatchPlanned, SessionEvent
+from comfytui.session.events import BatchPlanned, FinishedPrompt, HistorySnapshot, QueuedPrompt, SessionEvent
 from comfytui.session.model import Batch, JobStatus, Stamp
 from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
@@ -351,6 +352,31 @@ async def test_a_prompt_to_be_cancelled_that_never_arrived_ends_as_cancelled(mon
         await eventually(lambda: it.statuses(batch) == [JobStatus.CANCELLED], "the end")
     assert len(server.posts) == 1
     assert it.cancelled == []
+
+
+@pytest.mark.parametrize("is_read_from_history", [True, False])
+async def test_it_is_said_of_a_prompt_to_be_cancelled_that_it_ended_before(
+    monkeypatch: pytest.MonkeyPatch, is_read_from_history: bool
+) -> None:
+    server = ScriptedServer()
+    monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
+    async with outbox_harness(server, arrival=30.0) as it:
+        batch = it.order(1)
+        (prompt_id,) = batch.prompt_ids
+        await eventually(lambda: it.is_unconfirmed(prompt_id), "the loss")
+        it.apply(CancelRequested(prompt_id))
+        status = {"status_str": "success", "completed": True, "messages": []}
+        item = server.item(server.posts[0], prompt_id)
+        server.history[prompt_id] = {"prompt": item, "outputs": {}, "status": status}
+        if is_read_from_history:
+            found = QueuedPrompt(prompt_id, 1, "me", it.state.jobs[prompt_id].batch_tag)
+            it.apply(HistorySnapshot((FinishedPrompt(found, "success"),)))
+        else:
+            it.apply(ExecutionSuccess(prompt_id, 15_000))
+        assert it.statuses(batch) == [JobStatus.SUCCEEDED]
+        await eventually(lambda: it.cancelled == [prompt_id], "the attempt to cancel it")
+        await eventually(lambda: not it.state.jobs[prompt_id].cancel_requested, "that it is done")
+        assert it.statuses(batch) == [JobStatus.SUCCEEDED]
 
 
 async def test_a_prompt_that_proves_unsent_while_the_server_is_asked_to_cancel_it_is_not_sent_again(

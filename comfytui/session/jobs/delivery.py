@@ -24,7 +24,7 @@ from comfytui.session.state import SessionState
 def reduce_delivery(state: SessionState, event: DeliveryEvent, at: Stamp) -> SessionState:
     """Return the state after a step of a prompt; unchanged where the prompt no longer stands before that step."""
     job = state.jobs.get(event.prompt_id)
-    if job is None or not job.mine or job.status.ended:
+    if job is None or not job.mine or (job.status.ended and not isinstance(event, CancelSent)):
         return state
     match event:
         case PromptSending():
