@@ -8,6 +8,10 @@ from comfytui.comfy.server import Server
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from comfytui.ui.images.image_view import ImageView
+from comfytui.ui.widgets.now_panel import NowPanel
+from comfytui.ui.widgets.progress_bar import ProgressBar
+from comfytui.ui.widgets.text import Line
 from tests.faults.proxy import proxy_to
 from tests.sim.gate import Gate
 from tests.ui.screen import Screen, screen
@@ -101,6 +105,21 @@ async def test_other_server_at_address_needs_confirmation_and_loses_no_jobs() ->
         await it.shows("● live")
         await it.shows("Nothing queued")
         assert len(sim.submitted) == 3
+
+
+async def test_nothing_of_the_previous_server_stays_in_the_now_panel() -> None:
+    async with SimServer(SLOW) as sim, screen(sim.url, (160, 40)) as it:
+        await running(it)
+        await it.until(lambda: it.app.screen.query_one(ImageView).shown_data, "a preview")
+        await sim.restart(SimConfig(steps_per_second=4, ram_gib=128))
+        await it.shows("A different server answers here now")
+        await it.press("y")
+        await it.shows("Nothing is running")
+        now = it.app.screen.query_one(NowPanel)
+        await it.until(lambda: now.query_one(ImageView).shown_data is None, "no image")
+        shown = {line.id: line.text for line in now.query(Line) if line.text and line.id}
+        assert shown == {"status": "Nothing is running"}
+        assert [bar.fraction for bar in now.query(ProgressBar)] == [0.0, 0.0]
 
 
 async def test_previous_server_is_accepted_when_it_returns() -> None:

@@ -81,7 +81,7 @@ class NowPanel(Vertical):
         """Show the current batch of a state as it is now."""
         batch = current_batch(state)
         if batch is None:
-            self._line("status").set_text(_idle_text(state))
+            self._show_none(state)
             return
         if self.shown_batch is None or batch.id != self.shown_batch.id:
             self._figures_subject = None
@@ -101,6 +101,19 @@ class NowPanel(Vertical):
         self.query_one("#image-bar", ProgressBar).show(progress.image_fraction, style, subject=subject)
         self.query_one("#batch-bar", ProgressBar).show(progress.batch_fraction, style, subject=batch.id)
         self._show_details(state, batch, str(stall) if stall else sanitize(progress.note, 200) or failure)
+
+    def _show_none(self, state: SessionState) -> None:
+        """Show that there is no batch, with nothing of one that was shown before, as of another server."""
+        self._line("status").set_text(_idle_text(state))
+        if self.shown_batch is None:
+            return
+        self.shown_batch = self._described_job = self._figures_subject = None
+        for name in ("image-figures", "batch-figures", "details-title", "details-settings", "details-note"):
+            self._line(name).set_text("")
+        self._show_detail("")
+        for bar in self.query(ProgressBar):
+            bar.show(0.0, "idle")
+        self.clear_image()
 
     def set_images_visible(self, visible: bool) -> None:
         """Reserve the part of the panel that images are shown in, or give it to the text."""
