@@ -1,6 +1,7 @@
 """The dashboard when the server was restarted or replaced, or has no WebSocket."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -120,6 +121,21 @@ async def test_nothing_of_the_previous_server_stays_in_the_now_panel() -> None:
         shown = {line.id: line.text for line in now.query(Line) if line.text and line.id}
         assert shown == {"status": "Nothing is running"}
         assert [bar.fraction for bar in now.query(ProgressBar)] == [0.0, 0.0]
+
+
+async def test_the_newest_image_is_shown_again_when_the_previous_server_returns() -> None:
+    async with SimServer(QUICK) as sim, screen(sim.url, (160, 40)) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate("a lighthouse", images="1", width="64", height="64")
+        image = it.app.screen.query_one(ImageView)
+        await it.shows("1 of 1 done")
+        await it.until(lambda: image.shown_data, "the image")
+        for config, text in ((replace(QUICK, ram_gib=128), "Nothing is running"), (QUICK, "1 of 1 done")):
+            await sim.restart(config)
+            await it.shows("A different server answers here now")
+            await it.press("y")
+            await it.shows(text)
+        await it.until(lambda: image.shown_data, "the image again")
 
 
 async def test_previous_server_is_accepted_when_it_returns() -> None:

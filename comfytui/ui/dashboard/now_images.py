@@ -38,12 +38,10 @@ class NowImages:
     def show_newest(self) -> None:
         """Show the newest image of the batch if none is shown, as after a start; each is requested once."""
         panel, state = self._panel, self._context.state
-        if (
-            not self._context.previews
-            or panel.latest_prompt_id
-            or panel.shown_batch is None
-            or state.link.kind not in UP
-        ):
+        if panel.shown_batch is None:
+            self._requested = ""
+            return
+        if not self._context.previews or panel.latest_prompt_id or state.link.kind not in UP:
             return
         newest = newest_image(state, panel.shown_batch)
         if newest and newest[0].prompt_id != self._requested and panel.has_room_for_images:
