@@ -1,26 +1,21 @@
 """The help, which opens from everywhere and is not covered by messages, and the ways to quit."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from textual.widgets import TextArea
 
-from comfytui.sim.config import SimConfig
-from comfytui.sim.server import SimServer
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.screens.help import HelpScreen
+from tests.fake_backend import FakeBackend
 from tests.sim.graphs import text_to_image
 from tests.ui.screen import Screen, screen
 
-QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 SMALL = (80, 24)
 COMMAND = "Cancel the selected job"
 
 
 @pytest.fixture
-async def sim() -> AsyncIterator[SimServer]:
-    async with SimServer(QUICK) as server:
-        yield server
+def server() -> FakeBackend:
+    return FakeBackend()
 
 
 async def help_comes_and_goes(it: Screen, words: str, *, leave: str = "f1", without: str = "nothing else") -> None:
@@ -35,8 +30,8 @@ async def help_comes_and_goes(it: Screen, words: str, *, leave: str = "f1", with
 
 
 @pytest.mark.parametrize("size", [SMALL, (120, 40)], ids=["80x24", "120x40"])
-async def test_f1_opens_help_from_text_field(sim: SimServer, size: tuple[int, int]) -> None:
-    async with screen(sim.url, size) as it:
+async def test_f1_opens_help_from_text_field(server: FakeBackend, size: tuple[int, int]) -> None:
+    async with screen(server, size) as it:
         await it.shows("live")
         footer = it.text.splitlines()[-1].split("  ")
         assert [word.strip() for word in footer] == ["F5 Generate", "F1 Help", "esc Commands"]
@@ -50,9 +45,9 @@ async def test_f1_opens_help_from_text_field(sim: SimServer, size: tuple[int, in
         await help_comes_and_goes(it, "next field", leave="escape")
 
 
-async def test_f1_opens_help_from_job_screen_dialog_and_palette(sim: SimServer) -> None:
-    async with screen(sim.url, SMALL) as it:
-        sim.submissions.submit({"prompt": text_to_image(), "client_id": "somebody"})
+async def test_f1_opens_help_from_job_screen_dialog_and_palette(server: FakeBackend) -> None:
+    async with screen(server, SMALL) as it:
+        server.add_job(text_to_image())
         await it.press("escape")
         await it.shows("done")
         await it.press("enter")
@@ -83,8 +78,8 @@ async def test_f1_opens_help_from_start_screen() -> None:
         await it.until(lambda: isinstance(it.app.screen, HelpScreen), "the help")
 
 
-async def test_messages_are_deferred_until_help_closes(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_messages_are_deferred_until_help_closes(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("live")
         it.app.notify("an early message")
         await it.shows("an early message")
@@ -98,10 +93,10 @@ async def test_messages_are_deferred_until_help_closes(sim: SimServer) -> None:
 
 
 @pytest.mark.parametrize("word", ["quit", "exit", "detach"])
-async def test_palette_quits(sim: SimServer, word: str) -> None:
-    async with screen(sim.url) as it:
+async def test_palette_quits(server: FakeBackend, word: str) -> None:
+    async with screen(server) as it:
         await it.shows("dreamshaper_8")
-        await sim.__aexit__(None, None, None)
+        server.go_down()
         await it.generate(images="2")
         await it.shows("not sent")
         await it.press("ctrl+p", *word)
@@ -112,8 +107,8 @@ async def test_palette_quits(sim: SimServer, word: str) -> None:
         await it.until(lambda: it.app.return_code == 0, "the end")
 
 
-async def test_ctrl_c_shows_how_to_quit(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_ctrl_c_shows_how_to_quit(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("live")
         await it.press("ctrl+c")
         await it.shows("esc, then q detaches; jobs go on")
