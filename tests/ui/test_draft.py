@@ -8,15 +8,14 @@ from threading import Event
 import pytest
 from textual.widgets import Input, Select, TextArea
 
-from comfytui.sim.config import SimConfig
-from comfytui.sim.server import SimServer
 from comfytui.ui.drafts import DraftFolder
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.graph import workflow_of
+from tests.fake_backend import FakeBackend
 from tests.timings import timings
 from tests.ui.screen import PATIENT, Screen, screen
 
-CALM = SimConfig(steps_per_second=0, load_seconds=0)
+MODEL = "dreamshaper_8.safetensors"
 PROMPT = "a lighthouse, 灯台 🗼\non its rock"
 
 
@@ -27,38 +26,38 @@ def shown(it: Screen, field: str) -> str:
 
 async def test_draft_restores_valid_and_invalid_texts(tmp_path: Path) -> None:
     drafts = DraftFolder(tmp_path)
-    async with SimServer(CALM) as sim:
-        async with screen(sim.url, drafts=drafts) as it:
-            await it.shows("live")
-            it.app.screen.query_one("#prompt", TextArea).text = PROMPT
-            await it.write("steps", "many")
-            await it.write("seed", "77")
-            it.app.screen.query_one("#sampler", Select).value = "dpmpp_2m"
-            await it.press("escape")
-        async with screen(sim.url, drafts=drafts) as it:
-            await it.shows("live")
-            got = [shown(it, field) for field in ("prompt", "steps", "seed", "seed-mode", "sampler")]
-            assert got == [PROMPT, "many", "77", "fixed", "dpmpp_2m"]
-            await it.until(lambda: it.app.screen.query_one("#steps", Input).has_class("-wrong"), "the mark")
-        async with screen(sim.url, drafts=drafts, fresh=True) as it:
-            await it.shows("live")
-            assert shown(it, "steps") == "20"
-        async with screen(sim.url, drafts=drafts) as it:
-            assert shown(it, "steps") == "many"
+    server = FakeBackend()
+    async with screen(server, drafts=drafts) as it:
+        await it.shows("live")
+        it.app.screen.query_one("#prompt", TextArea).text = PROMPT
+        await it.write("steps", "many")
+        await it.write("seed", "77")
+        it.app.screen.query_one("#sampler", Select).value = "dpmpp_2m"
+        await it.press("escape")
+    async with screen(server, drafts=drafts) as it:
+        await it.shows("live")
+        got = [shown(it, field) for field in ("prompt", "steps", "seed", "seed-mode", "sampler")]
+        assert got == [PROMPT, "many", "77", "fixed", "dpmpp_2m"]
+        await it.until(lambda: it.app.screen.query_one("#steps", Input).has_class("-wrong"), "the mark")
+    async with screen(server, drafts=drafts, fresh=True) as it:
+        await it.shows("live")
+        assert shown(it, "steps") == "20"
+    async with screen(server, drafts=drafts) as it:
+        assert shown(it, "steps") == "many"
     (file,) = (tmp_path / "drafts").iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
 
 
 async def test_draft_is_written_shortly_after_edit(tmp_path: Path) -> None:
     drafts, soon = DraftFolder(tmp_path), timings(PATIENT, form={"draft_delay": 0.05})
-    async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts, timings=soon) as it:
+    async with screen(FakeBackend(), drafts=drafts, timings=soon) as it:
         await it.write("steps", "33")
         await it.until(lambda: drafts.read(txt2img()).get("steps") == "33", "the draft")
 
 
 async def test_shutdown_hook_writes_draft(tmp_path: Path) -> None:
     drafts = DraftFolder(tmp_path)
-    async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
+    async with screen(FakeBackend(), drafts=drafts) as it:
         await it.write("steps", "33")
         for hook in it.app.shutdown_hooks:
             hook()
@@ -66,8 +65,8 @@ async def test_shutdown_hook_writes_draft(tmp_path: Path) -> None:
 
 
 async def test_unedited_form_writes_no_draft(tmp_path: Path) -> None:
-    async with SimServer(CALM) as sim, screen(sim.url, drafts=DraftFolder(tmp_path)) as it:
-        await it.until(lambda: shown(it, "model") == CALM.checkpoints[0], "a model")
+    async with screen(FakeBackend(), drafts=DraftFolder(tmp_path)) as it:
+        await it.until(lambda: shown(it, "model") == MODEL, "a model")
     assert not os.listdir(tmp_path)  # noqa: PTH208
 
 
@@ -79,18 +78,18 @@ async def test_hanging_disk_does_not_delay_exit(tmp_path: Path, monkeypatch: pyt
         return let_go.wait()
 
     monkeypatch.setattr(drafts, "write", hangs)
-    async with SimServer(CALM) as sim:
-        async with screen(sim.url, drafts=drafts, timings=timings(PATIENT, form={"disk": 0.05})) as it:
-            await it.write("steps", "33")
-        assert writing.wait(60), "nothing was written"
-        assert not let_go.is_set()
+    server = FakeBackend()
+    async with screen(server, drafts=drafts, timings=timings(PATIENT, form={"disk": 0.05})) as it:
+        await it.write("steps", "33")
+    assert writing.wait(60), "nothing was written"
+    assert not let_go.is_set()
     let_go.set()
 
 
 async def test_random_seed_is_not_restored(tmp_path: Path) -> None:
     drafts = DraftFolder(tmp_path)
     drafts.write(txt2img(), {"seed": "77", "seed-mode": "random"})
-    async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
+    async with screen(FakeBackend(), drafts=drafts) as it:
         await it.shows("live")
         assert shown(it, "seed") == "0"
 
@@ -98,8 +97,8 @@ async def test_random_seed_is_not_restored(tmp_path: Path) -> None:
 async def test_unknown_model_of_draft_is_replaced(tmp_path: Path) -> None:
     drafts = DraftFolder(tmp_path)
     drafts.write(txt2img(), {"model": "elsewhere.safetensors", "sampler": "elsewhere"})
-    async with SimServer(CALM) as sim, screen(sim.url, drafts=drafts) as it:
-        await it.until(lambda: shown(it, "model") == CALM.checkpoints[0], "a model")
+    async with screen(FakeBackend(), drafts=drafts) as it:
+        await it.until(lambda: shown(it, "model") == MODEL, "a model")
         assert shown(it, "sampler") == "euler"
 
 
