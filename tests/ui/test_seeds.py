@@ -11,16 +11,13 @@ from PIL.PngImagePlugin import PngInfo
 from textual.widgets import Input, Select
 
 from comfytui.session.model import Job, JobStatus
-from comfytui.sim.config import SimConfig
-from comfytui.sim.server import SimServer
 from comfytui.ui.downloads import _seed_differs
 from comfytui.ui.drafts import DraftFolder
 from comfytui.workflow.graph import Workflow, apply_values, workflow_of
 from comfytui.workflow.parameters import parameters_of
+from tests.fake_backend import FakeBackend
 from tests.sim.graphs import node, text_to_image
 from tests.ui.screen import Screen, screen
-
-QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 
 
 def two_seeds() -> Workflow:
@@ -31,9 +28,9 @@ def two_seeds() -> Workflow:
     return workflow_of("two", graph)
 
 
-def sent(sim: SimServer) -> list[tuple[Any, Any]]:
+def sent(server: FakeBackend) -> list[tuple[Any, Any]]:
     """The two seeds of each prompt that the server got."""
-    return [tuple(body["prompt"][each]["inputs"]["seed"] for each in ("3", "11")) for body in sim.submitted]
+    return [tuple(body["prompt"][each]["inputs"]["seed"] for each in ("3", "11")) for body in server.submitted]
 
 
 def choose(it: Screen, mode: str) -> None:
@@ -50,24 +47,26 @@ def shown(it: Screen) -> list[str]:
     [("fixed", [(5, 6), (5, 6)], ["5", "6"]), ("increment", [(5, 6), (6, 7)], ["7", "8"])],
 )
 async def test_two_seeds_are_independent(mode: str, expected: list[tuple[int, int]], next_ones: list[str]) -> None:
-    async with SimServer(QUICK) as sim, screen(sim.url, workflow=two_seeds()) as it:
+    server = FakeBackend()
+    async with screen(server, workflow=two_seeds()) as it:
         await it.shows("live")
         assert shown(it) == ["5", "6"]
         choose(it, mode)
         await it.generate(images="2")
-        await it.until(lambda: len(sim.submitted) == 2, "two prompts")
-        assert sent(sim) == expected
+        await it.until(lambda: len(server.submitted) == 2, "two prompts")
+        assert sent(server) == expected
         await it.until(lambda: shown(it) == next_ones, "the seeds that the next batch begins with")
 
 
 async def test_random_seeds_differ() -> None:
-    async with SimServer(QUICK) as sim, screen(sim.url, workflow=two_seeds()) as it:
+    server = FakeBackend()
+    async with screen(server, workflow=two_seeds()) as it:
         await it.shows("live")
         await it.generate(images="2")
-        await it.until(lambda: len(sim.submitted) == 2, "two prompts")
-        assert len({seed for pair in sent(sim) for seed in pair}) == 4
-        await it.until(lambda: shown(it) == [str(seed) for seed in sent(sim)[0]], "the seeds of the first image")
-        first, second = sent(sim)[0]
+        await it.until(lambda: len(server.submitted) == 2, "two prompts")
+        assert len({seed for pair in sent(server) for seed in pair}) == 4
+        await it.until(lambda: shown(it) == [str(seed) for seed in sent(server)[0]], "the seeds of the first image")
+        first, second = sent(server)[0]
         await it.shows("2 of 2 done")
         await it.press("escape", "home", "down", "enter")
         await it.shows(f"seeds {first}, {second}")
@@ -75,21 +74,22 @@ async def test_random_seeds_differ() -> None:
 
 async def test_typed_seed_is_submitted_with_other_seed(tmp_path: Path) -> None:
     drafts = DraftFolder(tmp_path)
-    async with SimServer(QUICK) as sim:
-        async with screen(sim.url, workflow=two_seeds(), drafts=drafts) as it:
-            await it.shows("live")
-            assert "#3 KSampler" in it.text
-            assert "#11 KSampler" in it.text
-            await it.generate(images="1", **{"seed-2": "77"})
-            await it.until(lambda: sim.submitted, "a prompt")
-            assert sent(sim) == [(5, 77)]
-        async with screen(sim.url, workflow=two_seeds(), drafts=drafts) as it:
-            await it.shows("live")
-            assert shown(it) == ["5", "77"]
+    server = FakeBackend()
+    async with screen(server, workflow=two_seeds(), drafts=drafts) as it:
+        await it.shows("live")
+        assert "#3 KSampler" in it.text
+        assert "#11 KSampler" in it.text
+        await it.generate(images="1", **{"seed-2": "77"})
+        await it.until(lambda: server.submitted, "a prompt")
+        assert sent(server) == [(5, 77)]
+    async with screen(server, workflow=two_seeds(), drafts=drafts) as it:
+        await it.shows("live")
+        assert shown(it) == ["5", "77"]
 
 
 async def test_wrong_or_refused_seed_is_marked_at_its_field() -> None:
-    async with SimServer(QUICK) as sim, screen(sim.url, workflow=two_seeds()) as it:
+    server = FakeBackend()
+    async with screen(server, workflow=two_seeds()) as it:
         await it.shows("live")
         await it.write("seed-2", "many")
         await it.shows("Seed of #11 KSampler must be a")
