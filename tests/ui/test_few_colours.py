@@ -1,16 +1,14 @@
 """On terminals of few colours or none, and with the terminal's own colours, fields can still be told apart."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 from textual.widgets import Input, Select
 
 from comfytui.sim.config import SimConfig
-from comfytui.sim.server import SimServer
+from tests.fake_backend import FakeBackend
 from tests.ui.screen import Screen, screen
 
-CALM = SimConfig(steps_per_second=0, load_seconds=0)
 FEW = {"TERM": "linux", "COLORTERM": ""}
 
 
@@ -40,7 +38,7 @@ async def test_fields_have_edges_where_their_background_may_not_show(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    async with SimServer(CALM) as sim, screen(sim.url, size=(80, 24), ascii=ascii_only) as it:
+    async with screen(FakeBackend(), size=(80, 24), ascii=ascii_only) as it:
         await it.shows("live")
         await it.press("escape", "n")
         for theme, edge in edges.items():
@@ -55,7 +53,7 @@ async def test_fields_have_edges_where_their_background_may_not_show(
 async def test_sixteen_colours_are_used_where_there_are_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in FEW.items():
         monkeypatch.setenv(name, value)
-    async with SimServer(CALM) as sim, screen(sim.url) as it:
+    async with screen(FakeBackend()) as it:
         await it.shows("● live")
         assert (colour_of(it, "comfytui"), colour_of(it, "● live")) == (YELLOW, GREEN)
         it.app.screen.query_one("#sampler", Select).focus()
@@ -64,8 +62,8 @@ async def test_sixteen_colours_are_used_where_there_are_no_more(monkeypatch: pyt
 
 
 async def test_a_drop_down_stands_right_below_its_field_and_no_key_is_offered_that_it_takes() -> None:
-    many = replace(CALM, checkpoints=("alpha.safetensors", "beta.safetensors"))
-    async with SimServer(many) as sim, screen(sim.url) as it:
+    many = SimConfig(checkpoints=("alpha.safetensors", "beta.safetensors"))
+    async with screen(FakeBackend(config=many)) as it:
         await it.shows("alpha")
         it.app.screen.query_one("#model", Select).focus()
         await it.press("enter")
