@@ -5,9 +5,8 @@ from rich.cells import cell_len
 
 from comfytui.presentation.queue_rows import QueueRow
 from comfytui.session.model import JobStatus
-from comfytui.sim.config import SimConfig
-from comfytui.sim.server import SimServer
 from comfytui.ui.queue.queue_heading import heading_text
+from tests.fake_backend import FakeBackend
 from tests.presentation.queue_jobs import drawn
 from tests.ui.screen import screen
 
@@ -37,7 +36,7 @@ def state_columns(lines: list[str]) -> tuple[int, int]:
 
 
 async def test_the_heading_is_shown_with_rows_and_follows_the_width() -> None:
-    async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
+    async with screen(FakeBackend()) as it:
         await it.shows("Nothing queued")
         assert "State" not in it.text
         await it.generate(images="2")
@@ -52,7 +51,7 @@ async def test_the_heading_is_shown_with_rows_and_follows_the_width() -> None:
 
 
 async def test_a_low_screen_shows_no_heading() -> None:
-    async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url, (80, 16)) as it:
+    async with screen(FakeBackend(), (80, 16)) as it:
         await it.shows("live")
         await it.generate(images="2")
         await it.shows("2 of 2 done")
