@@ -4,6 +4,7 @@ import re
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from tests.fake_backend import FakeBackend
 from tests.ui.screen import screen
 
 
@@ -19,7 +20,7 @@ async def test_job_screen_follows_job_to_its_image() -> None:
 
 
 async def test_left_and_right_turn_images_of_batch() -> None:
-    async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
+    async with screen(FakeBackend()) as it:
         await it.shows("dreamshaper_8")
         await it.generate(images="3")
         await it.shows("3 of 3 done")
