@@ -2,14 +2,14 @@
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from tests.fake_backend import FakeBackend
 from tests.ui.screen import screen
 
-QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 LONG = " ".join(f"word{number:03}" for number in range(300))
 
 
 async def test_long_prompt_scrolls_to_end_and_parameters() -> None:
-    async with SimServer(QUICK) as sim, screen(sim.url, (80, 24)) as it:
+    async with screen(FakeBackend(), (80, 24)) as it:
         await it.shows("live")
         await it.press("escape", "n")
         it.app.screen.query_one("#prompt").text = LONG  # type: ignore[attr-defined]
