@@ -12,6 +12,7 @@ from comfytui.sim.server import SimServer
 from comfytui.ui.form.form import PromptForm
 from comfytui.workflow.graph import Workflow
 from comfytui.workflow.loading import load_workflow
+from tests.fake_backend import FakeBackend
 from tests.sim.graphs import inverted, node, text_to_image
 from tests.ui.screen import Screen, screen
 
@@ -50,21 +51,21 @@ async def test_graph_without_sampler_has_only_images(tmp_path: Path) -> None:
 
 
 async def test_form_has_only_inputs_of_graph(tmp_path: Path) -> None:
-    async with SimServer(QUICK) as sim:
-        async with screen(sim.url, workflow=written(tmp_path, text_to_image())) as it:
-            await it.shows("live")
-            assert rows(it) == ROWS - {"Guidance"}
-            assert "no seed to vary" not in it.text
-        lab = {"1": node("LabSampler", seed=9, steps=2, delay_ms=0, text="fox"), "2": text_to_image()["9"]}
-        lab["2"] = node("SaveImage", filename_prefix="lab", images=["1", 0])
-        async with screen(sim.url, workflow=written(tmp_path, lab)) as it:
-            await it.shows("live")
-            assert rows(it) == {"Prompt", "Steps", "Seed", "Images"}
+    server = FakeBackend()
+    async with screen(server, workflow=written(tmp_path, text_to_image())) as it:
+        await it.shows("live")
+        assert rows(it) == ROWS - {"Guidance"}
+        assert "no seed to vary" not in it.text
+    lab = {"1": node("LabSampler", seed=9, steps=2, delay_ms=0, text="fox"), "2": text_to_image()["9"]}
+    lab["2"] = node("SaveImage", filename_prefix="lab", images=["1", 0])
+    async with screen(server, workflow=written(tmp_path, lab)) as it:
+        await it.shows("live")
+        assert rows(it) == {"Prompt", "Steps", "Seed", "Images"}
 
 
 async def test_node_dropped_by_server_is_reported(tmp_path: Path) -> None:
     graph = text_to_image() | {"10": node("SaveImage", filename_prefix="second")}
-    async with SimServer(QUICK) as sim, screen(sim.url, workflow=written(tmp_path, graph)) as it:
+    async with screen(FakeBackend(), workflow=written(tmp_path, graph)) as it:
         await it.shows("live")
         await it.write("images", "2")
         await it.press("f5")
