@@ -12,8 +12,6 @@ from textual.widget import Widget
 
 from comfytui.comfy.server import Server
 from comfytui.service.thread import ServiceThread
-from comfytui.sim.config import SimConfig
-from comfytui.sim.server import SimServer
 from comfytui.ui.dashboard import form_actions, now_images
 from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.form.form import PromptForm
@@ -22,11 +20,11 @@ from comfytui.ui.screens import job
 from comfytui.ui.screens.job import JobScreen
 from comfytui.ui.widgets.now_panel import NowPanel
 from comfytui.workflow.graph import workflow_of
+from tests.fake_backend import FakeBackend
 from tests.sim.graphs import text_to_image
 from tests.ui.screen import screen
 from tests.waiting import eventually
 
-QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 SMALL = workflow_of("small", text_to_image())
 
 
@@ -59,16 +57,16 @@ def delay_until_closing(
 async def test_choices_arrive_while_dashboard_closes(monkeypatch: pytest.MonkeyPatch, *, described: bool) -> None:
     leaving = PromptForm if described else Dashboard
     asked = delay_until_closing(monkeypatch, (form_actions, "fetch_specs"), leaving, "choices")
-    async with SimServer(QUICK) as sim:
-        if not described:
-            sim.faults.fail(200, "/object_info").text = "{}"
-        async with screen(sim.url, workflow=SMALL) as it:
-            await it.until(asked.is_set, "the question")
+    server = FakeBackend()
+    if not described:
+        server.described = {}
+    async with screen(server, workflow=SMALL) as it:
+        await it.until(asked.is_set, "the question")
 
 
 async def test_finished_image_arrives_while_dashboard_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = delay_until_closing(monkeypatch, (now_images, "fetch_for_display"), NowPanel, "finished")
-    async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL) as it:
+    async with screen(FakeBackend(), workflow=SMALL) as it:
         await it.shows("live")
         await it.press("f5")
         await it.until(asked.is_set, "the question")
@@ -77,7 +75,7 @@ async def test_finished_image_arrives_while_dashboard_closes(monkeypatch: pytest
 
 async def test_image_arrives_while_job_screen_closes(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = delay_until_closing(monkeypatch, (job, "fetch_for_display"), JobScreen, "image")
-    async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL, previews=False) as it:
+    async with screen(FakeBackend(), workflow=SMALL, previews=False) as it:
         await it.shows("live")
         await it.press("f5")
         await it.shows("4 of 4 done")
@@ -97,7 +95,7 @@ async def test_state_is_painted_while_the_program_closes_over_a_job(monkeypatch:
         painted.append(screen)
 
     monkeypatch.setattr(JobScreen, "on_unmount", on_unmount, raising=False)
-    async with SimServer(QUICK) as sim, screen(sim.url, workflow=SMALL) as it:
+    async with screen(FakeBackend(), workflow=SMALL) as it:
         await it.shows("live")
         await it.press("f5")
         await it.shows("4 of 4 done")
