@@ -10,6 +10,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui import keys
 from comfytui.ui.widgets.footer import PRIORITY, contextual_keys, fitting_keys, should_resend
+from tests.fake_backend import FakeBackend
 from tests.faults.proxy import proxy_to
 from tests.presentation.queue_jobs import job, state_of
 from tests.ui.screen import Screen, screen
@@ -76,7 +77,7 @@ def test_a_narrow_footer_shows_the_most_important_keys() -> None:
 
 
 async def test_escape_is_described_by_what_it_leaves() -> None:
-    async with SimServer(SLOW) as sim, screen(sim.url) as it:
+    async with screen(FakeBackend()) as it:
         await it.shows("live")
         await it.until(lambda: "esc Commands" in footer(it), "the way out of the form")
         await it.press("escape")
@@ -94,7 +95,7 @@ async def test_escape_is_described_by_what_it_leaves() -> None:
 
 
 async def test_an_open_menu_shows_how_it_is_closed() -> None:
-    async with SimServer(SLOW) as sim, screen(sim.url) as it:
+    async with screen(FakeBackend()) as it:
         await it.shows("dreamshaper_8")
         it.app.screen.query_one("#sampler").focus()
         await it.press("enter")
