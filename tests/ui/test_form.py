@@ -17,6 +17,7 @@ from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import Workflow, workflow_of
 from comfytui.workflow.input_specs import MAX_OPTIONS
+from tests.fake_backend import FakeBackend
 from tests.sim.graphs import text_to_image
 from tests.timings import timings
 from tests.ui.screen import screen
@@ -28,6 +29,11 @@ QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 async def sim() -> AsyncIterator[SimServer]:
     async with SimServer(QUICK) as server:
         yield server
+
+
+@pytest.fixture
+def server() -> FakeBackend:
+    return FakeBackend()
 
 
 def with_model(name: str) -> Workflow:
@@ -100,9 +106,9 @@ async def test_batch_waits_for_choices_while_server_is_away(sim: SimServer, monk
             assert [body["prompt"]["4"]["inputs"]["ckpt_name"] for body in sim.submitted] == [QUICK.checkpoints[0]]
 
 
-async def test_identical_images_are_submitted_with_warning(sim: SimServer) -> None:
+async def test_identical_images_are_submitted_with_warning(server: FakeBackend) -> None:
     warning = "All 3 images will be the same"
-    async with screen(sim.url) as it:
+    async with screen(server) as it:
         await it.shows("dreamshaper_8")
         await it.write("images", "3")
         mode = it.app.screen.query_one("#seed-mode", Select)
@@ -121,8 +127,8 @@ async def test_identical_images_are_submitted_with_warning(sim: SimServer) -> No
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 @pytest.mark.parametrize("name", ["portrait", "狐[red]の\x1b[2J絵\u202e" + "夜" * 80], ids=["short", "hostile"])
-async def test_workflow_name_is_form_title(sim: SimServer, size: tuple[int, int], name: str) -> None:
-    async with screen(sim.url, size=size, workflow=workflow_of(name, text_to_image())) as it:
+async def test_workflow_name_is_form_title(server: FakeBackend, size: tuple[int, int], name: str) -> None:
+    async with screen(server, size=size, workflow=workflow_of(name, text_to_image())) as it:
         await it.shows("live")
         await it.press("escape", "n")
         await it.shows("Negative")
@@ -134,8 +140,8 @@ async def test_workflow_name_is_form_title(sim: SimServer, size: tuple[int, int]
 
 
 @pytest.mark.parametrize("order", [("width", "height"), ("height", "width")])
-async def test_errors_are_below_fields_in_order(sim: SimServer, order: tuple[str, str]) -> None:
-    async with screen(sim.url) as it:
+async def test_errors_are_below_fields_in_order(server: FakeBackend, order: tuple[str, str]) -> None:
+    async with screen(server) as it:
         await it.shows("dreamshaper_8")
         for field in order:
             await it.write(field, "1")
@@ -143,8 +149,8 @@ async def test_errors_are_below_fields_in_order(sim: SimServer, order: tuple[str
         assert it.text.index("Size ") < it.text.index("! Width") < it.text.index("! Height") < it.text.index("Steps ")
 
 
-async def test_refusal_names_field_in_shared_row(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_refusal_names_field_in_shared_row(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("dreamshaper_8")
         it.app.screen.query_one(PromptForm).show_refusal(Field.HEIGHT, "Value 8 smaller than min of 16")
         await it.shows("! Height: Value 8 smaller")
@@ -153,39 +159,40 @@ async def test_refusal_names_field_in_shared_row(sim: SimServer) -> None:
 async def test_long_choice_list_is_truncated_with_count() -> None:
     names = [f"model_{index}.safetensors" for index in range(MAX_OPTIONS + 500)]
     own = with_model(names[-1])
-    async with SimServer(replace(QUICK, checkpoints=tuple(names))) as sim, screen(sim.url, workflow=own) as it:
+    server = FakeBackend(config=replace(QUICK, checkpoints=tuple(names)))
+    async with screen(server, workflow=own) as it:
         await it.shows(f"The first {MAX_OPTIONS:,} of")
         await it.generate(images="1")
         await it.shows("1 of 1 done")
-        assert [body["prompt"]["4"]["inputs"]["ckpt_name"] for body in sim.submitted] == [names[-1]]
+        assert [body["prompt"]["4"]["inputs"]["ckpt_name"] for body in server.submitted] == [names[-1]]
 
 
-async def test_unknown_model_is_not_submitted(sim: SimServer) -> None:
-    async with screen(sim.url, workflow=with_model("gone.safetensors")) as it:
+async def test_unknown_model_is_not_submitted(server: FakeBackend) -> None:
+    async with screen(server, workflow=with_model("gone.safetensors")) as it:
         await it.shows("'gone.safetensors' is")
         await it.press("f5")
         await it.pilot.pause()
-        assert sim.submitted == []
+        assert server.submitted == []
         it.app.screen.query_one("#model", Select).value = QUICK.checkpoints[1]
         await it.until(lambda: "not on the server" not in it.text, "the mark to go")
         await it.generate(images="1")
         await it.shows("1 of 1 done")
 
 
-async def test_refusal_is_cleared_by_next_submit(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_refusal_is_cleared_by_next_submit(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("dreamshaper_8")
-        sim.submissions.nodes = catalogue(replace(QUICK, checkpoints=("other.safetensors",)))
+        server.nodes = catalogue(replace(QUICK, checkpoints=("other.safetensors",)))
         await it.generate(images="1")
         await it.shows("Value not in list")
-        sim.submissions.nodes = catalogue(QUICK)
+        server.nodes = catalogue(QUICK)
         await it.press("f5")
         await it.shows("1 of 1 done")
         assert "! Value not in list" not in it.text
 
 
-async def test_many_images_need_confirmation(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_many_images_need_confirmation(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("dreamshaper_8")
         await it.generate(images="1000")
         await it.shows("Queue 1000 images?")
@@ -194,7 +201,7 @@ async def test_many_images_need_confirmation(sim: SimServer) -> None:
         await it.press("f5")
         await it.shows("Queue 100 images?")
         await it.press("y")
-        await it.until(lambda: sim.submitted, "the batch")
+        await it.until(lambda: server.submitted, "the batch")
 
 
 async def test_cancel_batch_after_confirmation() -> None:
