@@ -13,6 +13,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.queue.queue_panel import QueuePanel
 from comfytui.ui.screens.job import JobScreen
+from tests.fake_backend import FakeBackend
 from tests.ui.screen import SIZES, Screen, screen
 
 FAST = SimConfig(steps_per_second=25, load_seconds=0.05)
@@ -24,6 +25,11 @@ OTHER_NODES = catalogue(replace(FAST, checkpoints=("other.safetensors",)))
 async def sim() -> AsyncIterator[SimServer]:
     async with SimServer(FAST) as server:
         yield server
+
+
+@pytest.fixture
+def server() -> FakeBackend:
+    return FakeBackend()
 
 
 def statuses(it: Screen) -> list[JobStatus]:
@@ -47,7 +53,7 @@ async def test_batch_from_prompt_to_images(sim: SimServer, size: tuple[int, int]
         await it.shows("2 of 2 done")
 
 
-async def test_second_batch_while_first_runs(sim: SimServer) -> None:
+async def test_second_batch_while_first_runs() -> None:
     async with SimServer(SLOW) as slow, screen(slow.url) as it:
         await it.shows("live")
         await it.generate("a red fox", width="64", height="64", images="2")
@@ -59,8 +65,8 @@ async def test_second_batch_while_first_runs(sim: SimServer) -> None:
         assert statuses(it) == [JobStatus.SUCCEEDED] * 3
 
 
-async def test_wrong_number_is_marked_while_typing_and_not_submitted(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_wrong_number_is_marked_while_typing_and_not_submitted(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("live")
         await it.write("steps", "0")
         await it.shows("Steps must be")
@@ -72,23 +78,23 @@ async def test_wrong_number_is_marked_while_typing_and_not_submitted(sim: SimSer
         await it.until(lambda: "Steps must be" not in it.text, "the mark to go")
 
 
-async def test_missing_checkpoint_is_shown_at_field_and_form_is_kept(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_missing_checkpoint_is_shown_at_field_and_form_is_kept(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("live")
         await it.shows("dreamshaper_8")
-        sim.submissions.nodes = OTHER_NODES
+        server.nodes = OTHER_NODES
         await it.generate("a fox that must not be lost", images="2")
         await it.shows("Value not in list")
         assert "a fox that must not be lost" in it.text
         assert statuses(it) == [JobStatus.REJECTED] * 2
 
 
-async def test_job_made_again_that_server_rejects_is_shown_at_field(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_job_made_again_that_server_rejects_is_shown_at_field(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("dreamshaper_8")
         await it.generate("a fox", images="1", width="64", height="64")
         await it.shows("1 of 1 done")
-        sim.submissions.nodes = OTHER_NODES
+        server.nodes = OTHER_NODES
         await it.press("escape", "home", "r")
         await it.shows("Value not in list")
         assert statuses(it) == [JobStatus.SUCCEEDED, JobStatus.REJECTED]
@@ -120,17 +126,17 @@ async def test_x_removes_queued_and_interrupts_running_jobs() -> None:
         await it.shows("0 of 2 done, 1 interrupted, 1 cancelled")
 
 
-async def test_previews_off_requests_none(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_previews_off_requests_none(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("live")
         await it.press("escape", "p")
         await it.generate(width="64", height="64", images="1")
         await it.shows("1 of 1 done")
-        assert [body["extra_data"]["preview_method"] for body in sim.submitted] == ["none"]
+        assert [body["extra_data"]["preview_method"] for body in server.submitted] == ["none"]
 
 
-async def test_filter_narrows_list_and_escape_clears_it(sim: SimServer) -> None:
-    async with screen(sim.url) as it:
+async def test_filter_narrows_list_and_escape_clears_it(server: FakeBackend) -> None:
+    async with screen(server) as it:
         await it.shows("live")
         await it.generate("a red fox", width="64", height="64", images="1")
         await it.shows("1 of 1 done")
@@ -154,17 +160,17 @@ async def test_escapes_and_markup_in_names_are_harmless() -> None:
         assert "\x1b" not in it.text
 
 
-async def test_ascii_mode_paints_only_ascii(sim: SimServer) -> None:
-    async with screen(sim.url, ascii=True) as it:
+async def test_ascii_mode_paints_only_ascii(server: FakeBackend) -> None:
+    async with screen(server, ascii=True) as it:
         await it.shows("live")
         await it.generate(width="64", height="64", images="1")
         await it.shows("1 of 1 done")
         assert it.text.isascii()
 
 
-async def test_no_colour_shows_same_text(sim: SimServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_colour_shows_same_text(server: FakeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    async with screen(sim.url) as it:
+    async with screen(server) as it:
         await it.shows("live")
         await it.generate(width="64", height="64", images="1")
         await it.shows("1 of 1 done")
@@ -190,7 +196,7 @@ async def test_unreachable_address_from_command_line_ends_program() -> None:
 
 
 async def test_cursor_goes_to_submitted_batch_unless_filter_hides_it() -> None:
-    async with SimServer(SimConfig(steps_per_second=0, load_seconds=0)) as sim, screen(sim.url) as it:
+    async with screen(FakeBackend()) as it:
         await it.shows("dreamshaper_8")
         await it.generate("a red fox", images="2")
         await it.shows("2 of 2 done")
