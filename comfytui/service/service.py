@@ -68,7 +68,7 @@ class SessionService:
         self._login = login
         self._timings = timings
         self._clock = clock
-        self._client: Backend | None = None
+        self._backend: Backend | None = None
         self._client_ids = ClientIds(journal, server, fresh=fresh, client_id=client_id)
         submissions = Submissions()
         recorder = Recorder(journal, lambda: self._client_ids.endpoint, submissions)
@@ -93,7 +93,7 @@ class SessionService:
             recorder,
             journal,
             self._connection,
-            self._require_client,
+            self._require_backend,
             timings=timings.submission,
             clock=clock,
         )
@@ -153,19 +153,19 @@ class SessionService:
 
     async def _serve(self) -> None:
         try:
-            async with self._new_backend(self.server) as client, asyncio.TaskGroup() as tasks:
-                self._client = client
+            async with self._new_backend(self.server) as backend, asyncio.TaskGroup() as tasks:
+                self._backend = backend
 
                 def open_socket(client_id: str) -> None:
-                    tasks.create_task(self._connection.run_socket(client, client_id))
+                    tasks.create_task(self._connection.run_socket(backend, client_id))
 
-                for coroutine in self._connection.coroutines(client, self._client_ids.client_ids):
+                for coroutine in self._connection.coroutines(backend, self._client_ids.client_ids):
                     tasks.create_task(coroutine)
-                for coroutine in self.submissions.coroutines(client, open_socket):
+                for coroutine in self.submissions.coroutines(backend, open_socket):
                     tasks.create_task(coroutine)
                 tasks.create_task(_reconnect_all_after(self._reconnect_all))
         finally:
-            self._client = None
+            self._backend = None
 
     def accept_server(self) -> None:
         """End `run` in favour of the other server that was reported, even if a third one answers by now."""
@@ -191,22 +191,22 @@ class SessionService:
         self._connection.reconnect()
 
     async def call(self, request: Callable[[Backend], Awaitable[T]]) -> T:
-        """Return the result of a request of the caller's own with this service's client.
+        """Return the result of a request of the caller's own with this service's backend.
 
         Raises:
-            Unreachable: if there is no client just now.
+            Unreachable: if there is no backend just now.
         """
-        return await request(self._require_client())
+        return await request(self._require_backend())
 
     def report_crash(self, reason: str, retry_in: float) -> None:
         """Report that a crash ended `run`, which begins again in `retry_in` seconds."""
         self.post(ServiceFailed(self.server.label, reason, retry_in))
         self._connection.crashed(f"A fault in comfytui: {reason}.", retry_in)
 
-    def _require_client(self) -> Backend:
-        if self._client is None:
+    def _require_backend(self) -> Backend:
+        if self._backend is None:
             raise Unreachable("comfytui is not connected right now: try again in a moment.")
-        return self._client
+        return self._backend
 
     def _apply(self, event: SessionEvent) -> None:
         before = self.state

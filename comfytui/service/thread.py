@@ -193,7 +193,7 @@ class ServiceThread:
         self._execute(lambda service: service.reconnect())
 
     def call(self, request: Callable[["Backend"], Awaitable[T]]) -> Future[T]:
-        """Make a request of the caller's own on the service's loop, with its client; return the result or error."""
+        """Make a request of the caller's own on the service's loop, with its backend; return the result or error."""
         return self._ask(lambda service: service.call(request))
 
     def _ask(self, work: Callable[["SessionService"], Awaitable[T]]) -> Future[T]:

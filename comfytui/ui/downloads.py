@@ -79,7 +79,7 @@ async def fetch_for_display(service: ServiceThread, output: "Output") -> bytes:
         ComfyError: It could not be downloaded.
     """
     return await asyncio.wrap_future(
-        service.call(lambda client: client.view(output, preview="webp;90", limit=MAX_SHOWN_BYTES))
+        service.call(lambda backend: backend.view(output, preview="webp;90", limit=MAX_SHOWN_BYTES))
     )
 
 
@@ -91,7 +91,7 @@ async def _save(service: ServiceThread, output: "Output", folder: Path) -> Path:
         async def write(piece: bytes) -> None:
             await asyncio.to_thread(file.write, piece)
 
-        await asyncio.wrap_future(service.call(lambda client: client.download(output, write)))
+        await asyncio.wrap_future(service.call(lambda backend: backend.download(output, write)))
         return await asyncio.to_thread(file.commit, output.filename)
 
 

@@ -59,7 +59,7 @@ async def test_an_unconfirmed_prompt_is_cancelled_whichever_poll_finds_it(
         first, batch_tag = batch.prompt_ids[0], it.state.jobs[batch.prompt_ids[0]].batch_tag
         await eventually(lambda: it.is_unconfirmed(first), "the loss")
         jobs = list(it.state.jobs.values())
-        result = await cancel_all(jobs, lambda: it.state, it.client, it.apply)
+        result = await cancel_all(jobs, lambda: it.state, it.backend, it.apply)
         assert result == BatchCancelled(dropped=2, on_arrival=1)
         # The session's poll finds it first; an old server shows the prompt under an id of its own.
         it.apply(QueueSnapshot((), (QueuedPrompt(accepted_id or first, 1, "me", batch_tag),), requested_at=0.0))

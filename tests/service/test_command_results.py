@@ -159,12 +159,12 @@ async def test_a_crash_loses_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
     async with SimServer(QUICK, clock=Gate()) as sim:
         held = sim.faults.hold_responses("/prompt", method="POST", times=1)
 
-        async def breaks_once(self: Poller, client: Any) -> None:
+        async def breaks_once(self: Poller, backend: Any) -> None:
             if held.hits:
                 monkeypatch.setattr(Poller, "poll", poll)
                 held.end()
                 raise RuntimeError("a fault")
-            await poll(self, client)
+            await poll(self, backend)
 
         monkeypatch.setattr(Poller, "poll", breaks_once)
         service = ServiceThread(Server.from_url(sim.url), pauses=(0.01,))

@@ -138,13 +138,13 @@ async def test_renewing_does_not_drop_the_frames_of_a_verified_socket(sockets: S
 @pytest.mark.parametrize("way", ["cancelled", "renewed", "left alone"])
 async def test_unverified_frames_are_dropped_with_their_socket(way: str) -> None:
     events: list[object] = []
-    async with SimServer(SimConfig()) as sim, ComfyBackend(Server.from_url(sim.url)) as client:
+    async with SimServer(SimConfig()) as sim, ComfyBackend(Server.from_url(sim.url)) as backend:
         manager = ConnectionManager(
             Server.from_url(sim.url), SessionState, events.append, lambda _: None, lambda _: None
         )
-        fingerprint = server_fingerprint(await client.system_stats())
+        fingerprint = server_fingerprint(await backend.system_stats())
         manager._driver.take(ServerExpected(fingerprint))
-        running = asyncio.create_task(manager.run_socket(client, "id"))
+        running = asyncio.create_task(manager.run_socket(backend, "id"))
         await eventually(lambda: manager._sockets["id"]._held, "a held frame")
         opened = manager.connection.gate.sockets_opened
         if way == "cancelled":

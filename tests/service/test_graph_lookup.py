@@ -19,25 +19,25 @@ QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 SLOW = SimConfig(steps_per_second=2, load_seconds=0)
 
 
-async def submitted(sim: SimServer, client: ComfyBackend, graph: dict[str, Any]) -> str:
+async def submitted(sim: SimServer, backend: ComfyBackend, graph: dict[str, Any]) -> str:
     prompt_id = str(uuid4())
-    await client.submit(graph, prompt_id=prompt_id, client_id="they", tag={})
+    await backend.submit(graph, prompt_id=prompt_id, client_id="they", tag={})
     return prompt_id
 
 
 async def test_the_server_has_the_graph_in_its_history_or_its_queue() -> None:
-    async with SimServer(SLOW) as sim, ComfyBackend(Server.from_url(sim.url)) as client:
-        running = await submitted(sim, client, text_to_image(seed=1, steps=100))
-        waiting = await submitted(sim, client, text_to_image(seed=2))
+    async with SimServer(SLOW) as sim, ComfyBackend(Server.from_url(sim.url)) as backend:
+        running = await submitted(sim, backend, text_to_image(seed=1, steps=100))
+        waiting = await submitted(sim, backend, text_to_image(seed=2))
         for prompt_id, seed in ((running, 1), (waiting, 2)):
-            graph = await server_graph(Job(prompt_id, JobStatus.QUEUED), client)
+            graph = await server_graph(Job(prompt_id, JobStatus.QUEUED), backend)
             assert graph is not None
             assert graph["3"]["inputs"]["seed"] == seed
-    async with SimServer(QUICK) as sim, ComfyBackend(Server.from_url(sim.url)) as client:
-        ended = await submitted(sim, client, text_to_image(seed=3))
+    async with SimServer(QUICK) as sim, ComfyBackend(Server.from_url(sim.url)) as backend:
+        ended = await submitted(sim, backend, text_to_image(seed=3))
         await eventually(lambda: sim.queue.history, "the end")
-        assert await server_graph(Job(ended, JobStatus.FAILED), client) == text_to_image(seed=3)
-        assert await server_graph(Job(str(uuid4()), JobStatus.FAILED), client) is None
+        assert await server_graph(Job(ended, JobStatus.FAILED), backend) == text_to_image(seed=3)
+        assert await server_graph(Job(str(uuid4()), JobStatus.FAILED), backend) is None
 
 
 class Mixed:

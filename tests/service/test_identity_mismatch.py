@@ -22,11 +22,11 @@ async def reason_of(*devices: str) -> str:
     effects: list[Effect] = []
     driver = ConnectionDriver(effects.append)
     driver.take(ServerExpected("another"))
-    client = AsyncMock()
-    client.system_stats.return_value = SystemStats(
+    backend = AsyncMock()
+    backend.system_stats.return_value = SystemStats(
         "0.33.0", 2**36, 2**35, tuple(Device(name, "cuda", 2**34, 2**33) for name in devices)
     )
-    assert not await StatsReader(driver, SessionState, lambda _: None).verify(client)
+    assert not await StatsReader(driver, SessionState, lambda _: None).verify(backend)
     (effect,) = effects
     assert isinstance(effect, LinkChanged)
     assert effect.link.kind is LinkKind.OTHER_SERVER

@@ -89,9 +89,9 @@ async def test_the_capabilities_are_requested_once_per_connection(version: str) 
 
 
 async def test_two_polls_at_once_request_the_capabilities_once() -> None:
-    async with SimServer(like(OLD, 0)) as sim, ComfyBackend(Server.from_url(sim.url)) as client:
+    async with SimServer(like(OLD, 0)) as sim, ComfyBackend(Server.from_url(sim.url)) as backend:
         probes = sim.faults.delay(0, "/features")
-        polling = Polling(client)
+        polling = Polling(backend)
         await polling.polls(2)
         assert polling.driver.connection.gate.is_verified
         assert probes.hits == 1
@@ -196,11 +196,11 @@ async def test_the_queue_of_an_old_server_is_read_again_right_before_the_interru
         "GET /api/history/mine": history,
         "POST /api/interrupt": interrupt,
     }
-    async with serving(routes) as url, ComfyBackend(Server.from_url(url)) as client:
-        it = OutboxHarness(client)
+    async with serving(routes) as url, ComfyBackend(Server.from_url(url)) as backend:
+        it = OutboxHarness(backend)
         job = Job("mine", JobStatus.RUNNING, mine=True)
         it.state = replace(it.state, jobs={"mine": job}, capabilities=capabilities_of(OLD, set(), jobs=False))
-        result = await cancel("mine", lambda: it.state, client, it.apply, force=True)
+        result = await cancel("mine", lambda: it.state, backend, it.apply, force=True)
     assert result == expected
     assert interrupts == []
 

@@ -39,8 +39,8 @@ EVIDENCE = "there before"
 class OutboxHarness:
     """A session and an outbox that sends to a scripted server."""
 
-    def __init__(self, client: ComfyBackend, arrival: float = 0.1) -> None:
-        self.client = client
+    def __init__(self, backend: ComfyBackend, arrival: float = 0.1) -> None:
+        self.backend = backend
         self.state = SessionState(
             client_ids=frozenset({"me"}), capabilities=capabilities_of("0.33.0", set(), jobs=True)
         )
@@ -170,9 +170,9 @@ async def outbox_harness(server: ScriptedServer, arrival: float = 0.1) -> AsyncI
         "GET /api/history/{id}": history,
         "POST /api/jobs/{id}/cancel": cancelled,
     }
-    async with serving(routes) as url, ComfyBackend(Server.from_url(url)) as client:
-        it = OutboxHarness(client, arrival)
-        it.sending = asyncio.create_task(it.outbox.run(client))
+    async with serving(routes) as url, ComfyBackend(Server.from_url(url)) as backend:
+        it = OutboxHarness(backend, arrival)
+        it.sending = asyncio.create_task(it.outbox.run(backend))
         try:
             yield it
         finally:
@@ -296,7 +296,7 @@ async def test_without_evidence_nothing_is_sent_before_the_login(
     server = ScriptedServer()
     fine = server.answer
     async with outbox_harness(server) as it:
-        await it.client.queue_count()
+        await it.backend.queue_count()
         server.login_refusals, it.evidence = 2, ()
         monkeypatch.setattr(
             server, "answer", lambda body: fine(body) if server.login_refusals < 0 else web.Response(status=401)
@@ -332,7 +332,7 @@ async def test_cancelling_an_unconfirmed_prompt_takes_effect_when_it_is_found(
         batch = it.order(1)
         (prompt_id,) = batch.prompt_ids
         await eventually(lambda: it.is_unconfirmed(prompt_id), "the loss")
-        result = await cancel(prompt_id, lambda: it.state, it.client, it.apply)
+        result = await cancel(prompt_id, lambda: it.state, it.backend, it.apply)
         assert result == Cancelled(CancelOutcome.UNCONFIRMED)
         assert it.statuses(batch) == [JobStatus.SUBMITTING]
         if processed:
@@ -388,15 +388,15 @@ async def test_a_prompt_that_proves_unsent_while_the_server_is_asked_to_cancel_i
         batch = it.order(1)
         (prompt_id,) = batch.prompt_ids
         await eventually(lambda: it.is_unconfirmed(prompt_id), "the loss")
-        ask = it.client.cancel
+        ask = it.backend.cancel
 
         async def cancel_while_it_is_confirmed(*args: Any, **options: Any) -> bool | Obstacle:
             was_there = await ask(*args, **options)
             it.apply(PromptNotAccepted(prompt_id))
             return was_there
 
-        monkeypatch.setattr(it.client, "cancel", cancel_while_it_is_confirmed)
-        result = await cancel(prompt_id, lambda: it.state, it.client, it.apply)
+        monkeypatch.setattr(it.backend, "cancel", cancel_while_it_is_confirmed)
+        result = await cancel(prompt_id, lambda: it.state, it.backend, it.apply)
         assert result == Cancelled(CancelOutcome.DROPPED)
         assert it.statuses(batch) == [JobStatus.CANCELLED]
     assert len(server.posts) == 1
@@ -407,7 +407,7 @@ async def test_cancelling_a_job_that_the_server_forgot_does_not_mark_it_cancelle
     async with outbox_harness(server) as it:
         batch = it.order(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
-        result = await cancel(batch.prompt_ids[0], lambda: it.state, it.client, it.apply)
+        result = await cancel(batch.prompt_ids[0], lambda: it.state, it.backend, it.apply)
         assert result == Cancelled(CancelOutcome.NOT_FOUND)
         assert it.statuses(batch) == [JobStatus.QUEUED]
 
@@ -433,7 +433,7 @@ async def test_a_task_that_ends_in_the_middle_of_a_post_leaves_it_unconfirmed_fo
         it.sending.cancel()
         with suppress(asyncio.CancelledError):
             await it.sending
-        it.sending = asyncio.create_task(it.outbox.run(it.client))
+        it.sending = asyncio.create_task(it.outbox.run(it.backend))
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
         hangs.set()
     assert server.ids() == [prompt_id]

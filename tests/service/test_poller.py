@@ -44,17 +44,17 @@ class Polling:
     """A poller, and the connection that says when it polls.
 
     Args:
-        client: The server.
+        backend: The server.
         timings: How often it polls.
     """
 
-    def __init__(self, client: ComfyBackend, timings: Timings = DEFAULT) -> None:
+    def __init__(self, backend: ComfyBackend, timings: Timings = DEFAULT) -> None:
         self.state = SessionState()
         self.failures: list[LinkChanged] = []
         self.answers = 0
         self.driver = ConnectionDriver(self._carry_out, timings)
         self.poller = Poller(self.driver, lambda: self.state, self.apply, timings=timings.poll)
-        self._client = client
+        self._backend = backend
 
     def _carry_out(self, effect: Effect) -> None:
         if isinstance(effect, Poll):
@@ -69,7 +69,7 @@ class Polling:
 
     async def polls(self, count: int) -> None:
         """Carry out polls that are wanted at once."""
-        polling = asyncio.create_task(self.poller.run(self._client))
+        polling = asyncio.create_task(self.poller.run(self._backend))
         before = self.answers
         for _ in range(count):
             self.poller.begin(Poll(light=False, history=False))
@@ -80,14 +80,14 @@ class Polling:
     async def run(self) -> None:
         """Poll until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.poller.run(self._client))
+            tasks.create_task(self.poller.run(self._backend))
             tasks.create_task(self.driver.run_timer(lambda: self.state))
 
 
 async def test_a_poller_can_be_cancelled_while_a_poll_is_requested() -> None:
-    async with ComfyBackend(Server.from_url("http://127.0.0.1:9")) as client:
+    async with ComfyBackend(Server.from_url("http://127.0.0.1:9")) as backend:
         for steps in range(4):
-            it = Polling(client)
+            it = Polling(backend)
             polling = asyncio.create_task(it.run())
             await asyncio.sleep(0.01)
             it.poller.request()
@@ -100,8 +100,8 @@ async def test_a_poller_can_be_cancelled_while_a_poll_is_requested() -> None:
 
 async def test_a_failed_poll_delays_the_next_one_only_a_little() -> None:
     rare = timings(poll={"rest_factor": 1_000_000, "poll_idle": 0.1})
-    async with ComfyBackend(Server.from_url("http://127.0.0.1:9")) as client:
-        it = Polling(client, rare)
+    async with ComfyBackend(Server.from_url("http://127.0.0.1:9")) as backend:
+        it = Polling(backend, rare)
         polling = asyncio.create_task(it.run())
         it.poller.request()
         await eventually(lambda: len(it.failures) == 1, "a poll")
@@ -151,21 +151,21 @@ async def test_an_endless_history_is_not_read_to_find_the_last_finished_job() ->
             await response.write(f'"p{number}": {json.dumps(entry)}, '.encode())
         return response
 
-    async with serving(everywhere(endless)) as url, ComfyBackend(Server.from_url(url)) as client:
-        assert await finished_jobs.last_finished(client) is None
+    async with serving(everywhere(endless)) as url, ComfyBackend(Server.from_url(url)) as backend:
+        assert await finished_jobs.last_finished(backend) is None
 
 
 async def test_two_polls_at_once_count_an_arrival_once() -> None:
     """A poll waits while another one is under way."""
     config = SimConfig(steps_per_second=0, load_seconds=0)
-    async with SimServer(config) as sim, ComfyBackend(Server.from_url(sim.url)) as client:
-        it = Polling(client)
+    async with SimServer(config) as sim, ComfyBackend(Server.from_url(sim.url)) as backend:
+        it = Polling(backend)
         poller = it.poller
         poller.count_arrivals()
         poller.announce(0)
         await it.polls(1)
         (graph,) = small_batch(1, model=sim.config.checkpoints[0]).graphs
-        await client.submit(graph, prompt_id=str(uuid4()), client_id="them", tag={})
+        await backend.submit(graph, prompt_id=str(uuid4()), client_id="them", tag={})
         await eventually(lambda: sim.queue.history, "its end")
         poller.announce(1)
         poller.announce(0)

@@ -52,16 +52,16 @@ async def stub_server(queue: Sequence[str] = (), log: Handler | None = None) -> 
     routes: dict[str, Handler] = {"GET /api/queue": queued, "GET /api/prompt": count}
     if log is not None:
         routes["GET /internal/logs/raw"] = log
-    async with serving(routes) as url, ComfyBackend(Server.from_url(url)) as client:
-        yield client
+    async with serving(routes) as url, ComfyBackend(Server.from_url(url)) as backend:
+        yield backend
 
 
 async def test_the_process_is_the_same_if_any_evidence_is_left_in_the_history_or_the_queue() -> None:
-    async with stub_server(queue=["b"]) as client:
-        assert await is_same_process(["a", "b"], frozenset({"a"}), client)
-        assert await is_same_process(["a", "b"], frozenset(), client)
-        assert not await is_same_process(["a"], frozenset({"c"}), client)
-        assert not await is_same_process([], frozenset({"c"}), client)
+    async with stub_server(queue=["b"]) as backend:
+        assert await is_same_process(["a", "b"], frozenset({"a"}), backend)
+        assert await is_same_process(["a", "b"], frozenset(), backend)
+        assert not await is_same_process(["a"], frozenset({"c"}), backend)
+        assert not await is_same_process([], frozenset({"c"}), backend)
 
 
 async def test_a_log_request_without_an_answer_times_out() -> None:
@@ -71,8 +71,8 @@ async def test_a_log_request_without_an_answer_times_out() -> None:
         await never.wait()
         return web.Response()
 
-    async with stub_server(log=swallowed) as client:
-        assert await asyncio.wait_for(last_log_line(client, 0.05), 5) == ()
+    async with stub_server(log=swallowed) as backend:
+        assert await asyncio.wait_for(last_log_line(backend, 0.05), 5) == ()
         never.set()
 
 

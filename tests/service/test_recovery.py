@@ -73,11 +73,11 @@ async def test_finished_images_are_found_and_only_the_others_are_lost() -> None:
 async def test_the_head_of_a_large_image_is_enough() -> None:
     head = 2 * 1024
     gate = Gate()
-    async with fault_case(CONFIG, gate) as cell, ComfyBackend(Server.from_url(cell.sim.url)) as client:
+    async with fault_case(CONFIG, gate) as cell, ComfyBackend(Server.from_url(cell.sim.url)) as backend:
         batch = await made_unseen(cell, gate, images=1, made=1, size=512)
         (image,) = cell.sim.files.contents.values()
         assert len(image) > 32 * head
-        assert len(await recovery.finished_by_images(submitted(cell, batch), client, head=head)) == 1
+        assert len(await recovery.finished_by_images(submitted(cell, batch), backend, head=head)) == 1
 
 
 async def test_a_job_that_did_not_finish_is_not_found() -> None:
@@ -116,10 +116,10 @@ async def test_a_found_job_stays_finished_in_the_next_session(tmp_path: Path) ->
 
 async def test_only_the_newest_images_are_read() -> None:
     gate = Gate()
-    async with fault_case(CONFIG, gate) as cell, ComfyBackend(Server.from_url(cell.sim.url)) as client:
+    async with fault_case(CONFIG, gate) as cell, ComfyBackend(Server.from_url(cell.sim.url)) as backend:
         batch = await made_unseen(cell, gate, images=4, made=4)
         views = cell.count_requests("/view")
-        found = await recovery.finished_by_images(submitted(cell, batch), client, max_images=2)
+        found = await recovery.finished_by_images(submitted(cell, batch), backend, max_images=2)
         assert (len(found), views.hits) == (2, 2)
 
 
@@ -139,14 +139,14 @@ async def test_a_job_with_missing_images_is_not_finished() -> None:
         twice = {**graph, "50": {**saves, "inputs": {**saves["inputs"], "filename_prefix": "second"}}}
         await cell.watcher.submit(1, model=MODEL)
         await cell.all_ran(1)
-        async with ComfyBackend(Server.from_url(cell.sim.url)) as client:
-            await client.submit(twice, prompt_id=str(uuid4()), client_id="me", tag={})
+        async with ComfyBackend(Server.from_url(cell.sim.url)) as backend:
+            await backend.submit(twice, prompt_id=str(uuid4()), client_id="me", tag={})
             await cell.all_ran(2)
             both = [Submission("p", "b", twice, {}, None)]
-            assert len(await recovery.finished_by_images(both, client)) == 1
+            assert len(await recovery.finished_by_images(both, backend)) == 1
             gone = next(key for key in cell.sim.files.contents if key[2].startswith("second"))
             del cell.sim.files.contents[gone]
-            assert await recovery.finished_by_images(both, client) == ()
+            assert await recovery.finished_by_images(both, backend) == ()
 
 
 async def test_dismissed_jobs_are_no_longer_lost() -> None:
@@ -166,9 +166,9 @@ async def test_many_lost_jobs_are_searched_in_one_page_of_the_history() -> None:
         batch = await cell.watcher.submit(12, model=MODEL)
         await eventually(lambda: len(cell.sim.queue.history) == 12, "their entries")
         one_by_one = cell.sim.faults.delay(0.0, "/history/")
-        async with ComfyBackend(Server.from_url(cell.sim.url)) as client:
+        async with ComfyBackend(Server.from_url(cell.sim.url)) as backend:
             wanted = [*batch.prompt_ids, *(str(uuid4()) for _ in range(20))]
-            known = await recovery.finished_in_history(wanted, client)
+            known = await recovery.finished_in_history(wanted, backend)
         assert [past.prompt.prompt_id for past in known] == list(batch.prompt_ids)
         assert one_by_one.hits == 0
 
@@ -178,6 +178,6 @@ async def test_few_lost_jobs_are_requested_one_by_one_and_a_failed_request_hides
         batch = await cell.watcher.submit(3, model=MODEL)
         await eventually(lambda: len(cell.sim.queue.history) == 3, "their entries")
         cell.sim.faults.fail(500, f"/history/{batch.prompt_ids[1]}")
-        async with ComfyBackend(Server.from_url(cell.sim.url)) as client:
-            known = await recovery.finished_in_history(batch.prompt_ids, client)
+        async with ComfyBackend(Server.from_url(cell.sim.url)) as backend:
+            known = await recovery.finished_in_history(batch.prompt_ids, backend)
         assert [past.prompt.prompt_id for past in known] == [batch.prompt_ids[0], batch.prompt_ids[2]]

@@ -70,11 +70,11 @@ LARGE = 64 * MIB
 class Client:
     """A service of one client, on the loop of the test."""
 
-    def __init__(self, client: Backend) -> None:
-        self._client = client
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
 
     def call(self, request: Callable[[Backend], Coroutine[Any, Any, Any]]) -> Future[Any]:
-        return asyncio.run_coroutine_threadsafe(request(self._client), asyncio.get_running_loop())
+        return asyncio.run_coroutine_threadsafe(request(self._backend), asyncio.get_running_loop())
 
 
 async def large(request: web.Request) -> web.StreamResponse:

@@ -30,7 +30,7 @@ Apply = Callable[[SessionEvent], None]
 State = Callable[[], SessionState]
 
 
-async def read_finished(client: Backend, apply: Apply, state: State) -> None:
+async def read_finished(backend: Backend, apply: Apply, state: State) -> None:
     """Read how each job ended that has left the queue.
 
     Raises:
@@ -39,20 +39,20 @@ async def read_finished(client: Backend, apply: Apply, state: State) -> None:
     jobs, left_queue = state().jobs, awaiting_history(state())
     others = tuple(key for key in left_queue if not jobs[key].mine)
     if len(others) > CONCURRENT_REQUESTS:
-        finished, missing = await _find_in_newest(client, others, len(left_queue) + MARGIN)
+        finished, missing = await _find_in_newest(backend, others, len(left_queue) + MARGIN)
         # A few that are missing may have ended long ago; so many can only have been deleted from the queue.
         by_id = missing if len(missing) <= CONCURRENT_REQUESTS else ()
         apply(HistorySnapshot(finished, tuple(key for key in others if key not in by_id)))
         left_queue = (*(key for key in left_queue if jobs[key].mine), *by_id)
-    await read_by_id(client, left_queue, apply)
+    await read_by_id(backend, left_queue, apply)
 
 
 async def _find_in_newest(
-    client: Backend, wanted: Sequence[str], size: int
+    backend: Backend, wanted: Sequence[str], size: int
 ) -> tuple[tuple[FinishedPrompt, ...], tuple[str, ...]]:
     """Return the newest entries of the history, more of them if the first page lacks some, and the ids they lack."""
     for limit in (HISTORY_PAGE, HISTORY_LIMIT):
-        finished = await read_history(client, min(size, limit))
+        finished = await read_history(backend, min(size, limit))
         present = {each.prompt.prompt_id for each in finished}
         missing = tuple(key for key in wanted if key not in present)
         if not missing or size <= limit or len(finished) < limit:
@@ -60,11 +60,11 @@ async def _find_in_newest(
     return finished, missing
 
 
-async def read_by_id(client: Backend, prompt_ids: Iterable[str], apply: Callable[[HistorySnapshot], None]) -> None:
+async def read_by_id(backend: Backend, prompt_ids: Iterable[str], apply: Callable[[HistorySnapshot], None]) -> None:
     """Read how each of these jobs ended; an entry that cannot be read does not hold up the others.
 
     Args:
-        client: The server.
+        backend: The server.
         prompt_ids: The jobs.
         apply: Receives the history entries of some of them at a time.
 
@@ -74,7 +74,7 @@ async def read_by_id(client: Backend, prompt_ids: Iterable[str], apply: Callable
     reader, failed, read = GraphReader(), None, False
     ids = iter(prompt_ids)
     while some := tuple(islice(ids, CONCURRENT_REQUESTS)):
-        answers = await asyncio.gather(*(_entry_of(client, prompt_id) for prompt_id in some))
+        answers = await asyncio.gather(*(_entry_of(backend, prompt_id) for prompt_id in some))
         known = tuple(key for key, answer in zip(some, answers, strict=True) if not isinstance(answer, ComfyError))
         failed = failed or next((answer for answer in answers if isinstance(answer, ComfyError)), None)
         read = read or bool(known)
@@ -87,15 +87,15 @@ async def read_by_id(client: Backend, prompt_ids: Iterable[str], apply: Callable
         raise failed
 
 
-async def _entry_of(client: Backend, prompt_id: str) -> HistoryEntry | ComfyError | None:
+async def _entry_of(backend: Backend, prompt_id: str) -> HistoryEntry | ComfyError | None:
     """Return the entry of one prompt, None where there is none, or why it cannot be read; raises other errors."""
     try:
-        return await client.history_entry(prompt_id)
+        return await backend.history_entry(prompt_id)
     except (ServerError, NotComfyUI) as error:
         return error
 
 
-async def read_newest(client: Backend, apply: Apply, state: State, count: int) -> int:
+async def read_newest(backend: Backend, apply: Apply, state: State, count: int) -> int:
     """Read the newest entries of the history until `count` jobs are found that the session lacks.
 
     It reads back to a job that is known to have ended, at most `HISTORY_PAGE` entries.
@@ -108,7 +108,7 @@ async def read_newest(client: Backend, apply: Apply, state: State, count: int) -
     """
     size = min(count + MARGIN, HISTORY_PAGE)
     while True:
-        finished = await read_history(client, size)
+        finished = await read_history(backend, size)
         jobs = state().jobs
         new = sum(each.prompt.prompt_id not in jobs for each in finished)
         reached = bool(finished) and _has_final_status(state(), finished[0].prompt.prompt_id) and new >= count
@@ -118,20 +118,20 @@ async def read_newest(client: Backend, apply: Apply, state: State, count: int) -
         size = min(4 * size, HISTORY_PAGE)
 
 
-async def recent_jobs(client: Backend, *, busy: bool) -> tuple[JobInfo, ...] | None:
+async def recent_jobs(backend: Backend, *, busy: bool) -> tuple[JobInfo, ...] | None:
     """Return what ended lately and, if `busy`, what runs, without graphs; None on servers without a list of jobs.
 
     Raises:
         ComfyError: if a request fails.
     """
-    recent = await client.jobs(RECENT_JOBS, f"{IN_PROGRESS},completed,failed,cancelled")
+    recent = await backend.jobs(RECENT_JOBS, f"{IN_PROGRESS},completed,failed,cancelled")
     if recent is None or not busy or len(recent) < RECENT_JOBS or any(job.status == IN_PROGRESS for job in recent):
         return recent
     # The list is ordered by age: what runs may be older than all of these.
-    return (*recent, *(await client.jobs(status=IN_PROGRESS) or ()))
+    return (*recent, *(await backend.jobs(status=IN_PROGRESS) or ()))
 
 
-async def last_finished(client: Backend) -> tuple[str, ...] | None:
+async def last_finished(backend: Backend) -> tuple[str, ...] | None:
     """Return the id of the prompt that ended last, if any; None where the server ignores the limit and sends all.
 
     Raises:
@@ -145,7 +145,7 @@ async def last_finished(client: Backend) -> tuple[str, ...] | None:
         finished.append(entry.item.prompt_id)
 
     try:
-        await client.history(1, keep)
+        await backend.history(1, keep)
     except _LimitIgnoredError:
         return None
     return tuple(finished)
@@ -165,11 +165,11 @@ def _has_final_status(state: SessionState, prompt_id: str) -> bool:
     return prompt_id in state.jobs and state.jobs[prompt_id].status.final
 
 
-async def read_history(client: Backend, size: int) -> tuple[FinishedPrompt, ...]:
+async def read_history(backend: Backend, size: int) -> tuple[FinishedPrompt, ...]:
     """Return the newest entries of the history, summarised: their graphs are not kept.
 
     Raises:
         ComfyError: if the request fails.
     """
     reader = GraphReader()
-    return await client.history(size, lambda entry: finished_prompt_of(entry, reader))
+    return await backend.history(size, lambda entry: finished_prompt_of(entry, reader))

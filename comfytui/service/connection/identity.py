@@ -55,20 +55,20 @@ class StatsReader:
         self._timings = timings
         self._clock = clock
 
-    async def read(self, client: Backend) -> None:
+    async def read(self, backend: Backend) -> None:
         """Read the figures once, and check whose they are.
 
         Raises:
             ComfyError: if the request fails.
         """
         sockets_opened = self._driver.connection.gate.sockets_opened
-        stats = await client.system_stats()
+        stats = await backend.system_stats()
         fingerprint = server_fingerprint(stats)
         self._driver.take(StatsReceived(fingerprint, sockets_opened))
         if fingerprint == self._driver.connection.gate.fingerprint:
             self._apply(StatsRead(stats))
 
-    async def verify(self, client: Backend) -> bool:
+    async def verify(self, backend: Backend) -> bool:
         """Identify the server and read its capabilities.
 
         Returns:
@@ -79,25 +79,25 @@ class StatsReader:
         """
         gate = self._driver.connection.gate
         try:
-            stats = await client.system_stats()
+            stats = await backend.system_stats()
             fingerprint = server_fingerprint(stats)
             self._driver.take(ServerSeen(fingerprint, _describe(stats)))
             if fingerprint != self._driver.connection.gate.fingerprint:
                 return False
             self._apply(StatsRead(stats))
-            self._apply(CapabilitiesRead(await client.capabilities(stats.version)))
+            self._apply(CapabilitiesRead(await backend.capabilities(stats.version)))
         except ComfyError as error:
             self._driver.take(VerificationFailed(str(error)))
             raise
         self._driver.take(ServerVerified(gate.sockets_opened, gate.breaks))
         return self._driver.connection.gate.is_verified
 
-    async def run(self, client: Backend) -> None:
+    async def run(self, backend: Backend) -> None:
         """Read the figures forever, while the server can be reached."""
         while True:
             if self._driver.connection.link.kind in {LinkKind.LIVE, LinkKind.POLLING}:
                 try:
-                    await self.read(client)
+                    await self.read(backend)
                 except Unauthorized as error:
                     self._driver.take(RequestUnauthorised(request_error(error)))
                 except ComfyError:

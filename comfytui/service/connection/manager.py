@@ -87,7 +87,7 @@ class ConnectionManager:
         self._clock = clock
         self._driver = driver = ConnectionDriver(self._carry_out, timings, clock)
         self.poller = Poller(driver, state, apply, apply_cancelled, timings=timings.poll, clock=clock)
-        self._client: Backend | None = None
+        self._backend: Backend | None = None
         self._sockets: dict[str, SocketTask] = {}
         self._login = self._next_login = login  # the login that requests carry, and the one for the next `coroutines`
 
@@ -125,27 +125,27 @@ class ConnectionManager:
 
     # What the service wants
 
-    def coroutines(self, client: Backend, client_ids: Sequence[str]) -> Iterator[Coroutine[Any, Any, None]]:
+    def coroutines(self, backend: Backend, client_ids: Sequence[str]) -> Iterator[Coroutine[Any, Any, None]]:
         """Reset the connection, and yield what has to run forever to hold it for these client ids."""
-        self._client = client
+        self._backend = backend
         self._login = self._next_login
         self.poller.reset()
-        self._sockets = {client_id: self._new_socket(client, client_id) for client_id in client_ids}
+        self._sockets = {client_id: self._new_socket(backend, client_id) for client_id in client_ids}
         self._driver.take(Started(client_ids))
         yield from (socket.run() for socket in self._sockets.values())
-        yield self.poller.run(client)
-        yield self.poller.stats.run(client)
+        yield self.poller.run(backend)
+        yield self.poller.stats.run(backend)
         yield self._driver.run_timer(self._state)
 
-    def run_socket(self, client: Backend, client_id: str) -> Coroutine[Any, Any, None]:
+    def run_socket(self, backend: Backend, client_id: str) -> Coroutine[Any, Any, None]:
         """Return what has to run forever to hold the socket of one more client id."""
-        self._sockets[client_id] = socket = self._new_socket(client, client_id)
+        self._sockets[client_id] = socket = self._new_socket(backend, client_id)
         self._driver.take(ClientIdAdded(client_id))
         return socket.run()
 
-    def _new_socket(self, client: Backend, client_id: str) -> SocketTask:
+    def _new_socket(self, backend: Backend, client_id: str) -> SocketTask:
         verify_seconds = self._timings.connection.verify
-        return SocketTask(client, client_id, self._receive, self._driver.take, self._until_counted, verify_seconds)
+        return SocketTask(backend, client_id, self._receive, self._driver.take, self._until_counted, verify_seconds)
 
     def log_in(self, server: Server, number: int) -> None:
         """Use this server's credentials, those of the login of this number, from the next `coroutines` on."""
@@ -196,10 +196,10 @@ class ConnectionManager:
 
     async def _check_without_socket(self) -> None:
         """Check the server's identity where no socket's disconnect would reveal another server."""
-        if self._client is None or self.connection.is_guarded or not self.connection.gate.is_verified:
+        if self._backend is None or self.connection.is_guarded or not self.connection.gate.is_verified:
             return
         try:
-            await self.poller.stats.read(self._client)
+            await self.poller.stats.read(self._backend)
         except ComfyError:
             self._driver.take(StatsFailed())
 

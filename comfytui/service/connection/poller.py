@@ -93,25 +93,25 @@ class Poller:
         """Take in the queue length of a `status` frame."""
         self._unseen_jobs.announce(remaining)
 
-    async def run(self, client: Backend) -> None:
+    async def run(self, backend: Backend) -> None:
         """Carry out polls forever; a poll that fails is left to the next one, since the link says what is wrong."""
         while True:
             poll = await self._wanted.get()
             began = self._clock.monotonic()
             self._history_wanted = poll.history
             try:
-                light = poll.light and not await self._has_changed(client)
+                light = poll.light and not await self._has_changed(backend)
                 if not light:
-                    await self.poll(client)
+                    await self.poll(backend)
                 if poll.stats:
-                    await self.stats.read(client)
+                    await self.stats.read(backend)
             except ComfyError as error:
                 seconds = self._clock.monotonic() - began
                 self._driver.take(PollFailed(request_error(error), seconds, self._history_wanted))
             else:
                 self._driver.take(PollSucceeded(self._clock.monotonic() - began, self._state(), light))
 
-    async def poll(self, client: Backend) -> None:
+    async def poll(self, backend: Backend) -> None:
         """Read the queue, then how each job ended that it no longer has, then what came and went unseen.
 
         Raises:
@@ -120,58 +120,58 @@ class Poller:
         connection = self._driver.connection
         if connection.gate.is_verified and not (connection.is_guarded and connection.gate.is_ready):
             # Without a socket, or with one that opened since, no disconnect would reveal another server.
-            await self.stats.read(client)
+            await self.stats.read(backend)
         if not self._driver.connection.gate.is_verified:
-            if not await self.stats.verify(client):
+            if not await self.stats.verify(backend):
                 return
             self._history_wanted = True
         requested_at, announced = self._clock.monotonic(), self._unseen_jobs.announced
         reader = GraphReader()
-        queue = await client.queue(lambda item: queued_prompt_of(item, reader))
+        queue = await backend.queue(lambda item: queued_prompt_of(item, reader))
         self._apply(QueueSnapshot(queue.running, queue.pending, requested_at))
         unseen = self._unseen_jobs.count(announced, self._state().jobs)
         if self._apply_cancelled is not None:
             await self._apply_cancelled()
-        await read_finished(client, self._apply, self._state)
+        await read_finished(backend, self._apply, self._state)
         if self._history_wanted:
-            await self._read_history(client)
+            await self._read_history(backend)
         else:
-            await self._read_unseen(client, unseen)
+            await self._read_unseen(backend, unseen)
         self._ended = ()
         self._unseen_jobs.mark_known(self._state().jobs)
 
-    async def _read_history(self, client: Backend) -> None:
-        finished = await read_history(client, HISTORY_PAGE)
+    async def _read_history(self, backend: Backend) -> None:
+        finished = await read_history(backend, HISTORY_PAGE)
         self._history_wanted = False
         self._history, self._history_read = tuple(each.prompt.prompt_id for each in finished), self._clock.wall()
         self._apply(HistorySnapshot(finished))
 
-    async def _read_unseen(self, client: Backend, unseen: int) -> None:
+    async def _read_unseen(self, backend: Backend, unseen: int) -> None:
         """Read how jobs ended that passed `unseen`, or that were lost and that the server has after all."""
         jobs = self._state().jobs
         # Other jobs of the session were read by `read_finished`, or are still queued.
-        await read_by_id(client, [key for key in self._ended if key in jobs and jobs[key].status.ended], self._apply)
+        await read_by_id(backend, [key for key in self._ended if key in jobs and jobs[key].status.ended], self._apply)
         if missing := max(unseen, sum(key not in jobs for key in self._ended)):
-            found = await read_newest(client, self._apply, self._state, missing)
+            found = await read_newest(backend, self._apply, self._state, missing)
             self._unseen_jobs.history_searched(unseen, found)
 
     def evidence(self) -> Evidence:
         """Return what the server's process holds until it ends, as far as is known since the connection opened."""
         return prompts_held(self._state(), self._history, self._history_read)
 
-    async def _has_changed(self, client: Backend) -> bool:
+    async def _has_changed(self, backend: Backend) -> bool:
         """Return whether the queue differs from the known one, as far as light requests tell."""
         if not self._driver.connection.gate.is_verified:
             return True
-        count, state = await client.queue_count(), self._state()
+        count, state = await backend.queue_count(), self._state()
         if count != state.queue_remaining or count != len(indexed(state.jobs).queue_positions):
             return True
         listed = state.capabilities is not None and state.capabilities.jobs
-        recent = await recent_jobs(client, busy=count > 0) if listed else None
+        recent = await recent_jobs(backend, busy=count > 0) if listed else None
         if recent is not None:
             ended = tuple(job.prompt_id for job in recent if job.status != IN_PROGRESS)
         else:
-            ended = await self._last_finished(client) if self._driver.connection.link.kind is LinkKind.POLLING else ()
+            ended = await self._last_finished(backend) if self._driver.connection.link.kind is LinkKind.POLLING else ()
         self._ended = without_final_status(self._state(), ended)  # Without a socket no frame announces them.
         if self._ended or self._history_wanted:
             return True
@@ -180,12 +180,12 @@ class Poller:
             return open_jobs(self._state()) > 0
         return {job.prompt_id for job in recent if job.status == IN_PROGRESS} != indexed(self._state().jobs).running_ids
 
-    async def _last_finished(self, client: Backend) -> tuple[str, ...]:
+    async def _last_finished(self, backend: Backend) -> tuple[str, ...]:
         """Return what ended last; where the server sends all of its history for that, all is read, now and then."""
         now = self._clock.monotonic()
         if now < self._history_due:
             return ()
-        finished = await last_finished(client)
+        finished = await last_finished(backend)
         if finished is None:
             self._history_due, self._history_wanted = now + self._timings.live_idle, True
         return finished or ()

@@ -37,21 +37,21 @@ def prompts_held(state: SessionState, history: Sequence[str], since: float) -> E
     return (*queued[:1], *queued[1:][1 - MAX_PROMPTS :], *[*history, *ended][-MAX_PROMPTS:])
 
 
-async def last_log_line(client: Backend, seconds: float) -> Evidence:
+async def last_log_line(backend: Backend, seconds: float) -> Evidence:
     """Return the time of the last line of the server's log; nothing where it is hidden, or takes longer than that."""
     with suppress(ComfyError, TimeoutError):
         async with asyncio.timeout(seconds):
-            return tuple(LOG_LINE_PREFIX + time for time in (await client.log_timestamps())[-1:])
+            return tuple(LOG_LINE_PREFIX + time for time in (await backend.log_timestamps())[-1:])
     return ()
 
 
-async def is_same_process(evidence: Evidence, history: Set[str], client: Backend) -> bool:
+async def is_same_process(evidence: Evidence, history: Set[str], backend: Backend) -> bool:
     """Return whether any of the evidence is left.
 
     Args:
         evidence: What the server's process held before.
         history: The prompt ids of the history as it was just read.
-        client: The server, whose queue and log are read.
+        backend: The server, whose queue and log are read.
 
     Raises:
         ComfyError: if the queue cannot be read, or the log for another reason than that a proxy hides it.
@@ -59,10 +59,10 @@ async def is_same_process(evidence: Evidence, history: Set[str], client: Backend
     if not history.isdisjoint(evidence):
         return True
     if any(not each.startswith(LOG_LINE_PREFIX) for each in evidence):
-        queue = await client.queue(lambda item: item.prompt_id)
+        queue = await backend.queue(lambda item: item.prompt_id)
         if not {*queue.running, *queue.pending}.isdisjoint(evidence):
             return True
     with suppress(Unauthorized, ServerError, NotComfyUI):  # Some proxies hide the log.
         times = {each.removeprefix(LOG_LINE_PREFIX) for each in evidence if each.startswith(LOG_LINE_PREFIX)}
-        return bool(times) and not times.isdisjoint(await client.log_timestamps())
+        return bool(times) and not times.isdisjoint(await backend.log_timestamps())
     return False

@@ -1,4 +1,4 @@
-"""The client's errors as the connection knows them."""
+"""The errors of requests as the connection knows them."""
 
 from http import HTTPStatus
 

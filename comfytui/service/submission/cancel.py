@@ -27,7 +27,7 @@ FINISHED = Cancelled(CancelOutcome.TOO_LATE, JobStatus.SUCCEEDED)
 async def cancel(
     prompt_id: str,
     state: Callable[[], SessionState],
-    client: Backend,
+    backend: Backend,
     apply: Callable[[SessionEvent], None],
     *,
     force: bool = False,
@@ -37,7 +37,7 @@ async def cancel(
     Args:
         prompt_id: The job.
         state: Returns the session's state.
-        client: The server.
+        backend: The server.
         apply: Takes the events that say what became of the job.
         force: Interrupt even where the server can only stop whatever runs.
 
@@ -50,7 +50,7 @@ async def cancel(
         return Cancelled(CancelOutcome.UNSUPPORTED if capabilities else CancelOutcome.UNKNOWN_VERSION)
     if (link := state().link).kind is LinkKind.OTHER_SERVER:
         raise Unreachable(link.reason)
-    was_there = await client.cancel(prompt_id, capabilities, force=force)
+    was_there = await backend.cancel(prompt_id, capabilities, force=force)
     if isinstance(was_there, Obstacle):
         return Cancelled(OBSTACLES[was_there])
     job = state().jobs.get(prompt_id)
@@ -58,7 +58,7 @@ async def cancel(
         apply(CancelRequested(prompt_id))
         # Meanwhile it may have turned out that the server does not have it.
         return Cancelled(CancelOutcome.UNCONFIRMED if job.post else CancelOutcome.DROPPED)
-    return await _result(prompt_id, client, apply, was_there=was_there)
+    return await _result(prompt_id, backend, apply, was_there=was_there)
 
 
 def _without_server(prompt_id: str, job: Job | None, apply: Callable[[SessionEvent], None]) -> Cancelled | None:
@@ -78,15 +78,15 @@ def _without_server(prompt_id: str, job: Job | None, apply: Callable[[SessionEve
 
 
 async def _result(
-    prompt_id: str, client: Backend, apply: Callable[[SessionEvent], None], *, was_there: bool
+    prompt_id: str, backend: Backend, apply: Callable[[SessionEvent], None], *, was_there: bool
 ) -> Cancelled:
     """Ask the server what became of a job."""
-    queue = await client.queue(lambda item: item.prompt_id)
+    queue = await backend.queue(lambda item: item.prompt_id)
     if prompt_id in queue.running:
         return Cancelled(CancelOutcome.INTERRUPT_SENT)
     if prompt_id in queue.pending:
         return Cancelled(CancelOutcome.STILL_QUEUED)
-    entry = await client.history_entry(prompt_id)
+    entry = await backend.history_entry(prompt_id)
     if entry is not None:
         return RESULTS.get(entry.outcome, FINISHED)
     if not was_there:
@@ -98,7 +98,7 @@ async def _result(
 async def cancel_all(
     jobs: Sequence[Job],
     state: Callable[[], SessionState],
-    client: Backend,
+    backend: Backend,
     apply: Callable[[SessionEvent], None],
     *,
     force: bool = False,
@@ -127,18 +127,18 @@ async def cancel_all(
     if (link := state().link).kind is LinkKind.OTHER_SERVER:
         return replace(result, error=Unreachable(link.reason))
     try:
-        removed = await _remove(sent, client, apply)
-        interrupted, hindrance = await client.interrupt(sent, capabilities, force=force)
+        removed = await _remove(sent, backend, apply)
+        interrupted, hindrance = await backend.interrupt(sent, capabilities, force=force)
     except ComfyError as error:
         return replace(result, error=error)
     return replace(result, removed=removed, interrupted=interrupted, obstacle=hindrance and OBSTACLES[hindrance])
 
 
-async def _remove(prompt_ids: Set[str], client: Backend, apply: Callable[[SessionEvent], None]) -> int:
+async def _remove(prompt_ids: Set[str], backend: Backend, apply: Callable[[SessionEvent], None]) -> int:
     """Remove the prompts that wait in the queue; return how many are gone."""
-    removed = await client.remove(prompt_ids)
+    removed = await backend.remove(prompt_ids)
     for prompt_id in removed:
         # One that ran and ended between the two requests is in the history, where the next poll finds it.
-        if await client.history_entry(prompt_id) is None:
+        if await backend.history_entry(prompt_id) is None:
             apply(JobCancelled(prompt_id))
     return len(removed)

@@ -48,7 +48,7 @@ class Confirmation:
         self._timings = timings
         self._clock = clock
 
-    async def outcome(self, client: Backend, prompt_id: str) -> Outcome | None:
+    async def outcome(self, backend: Backend, prompt_id: str) -> Outcome | None:
         """Poll for an unconfirmed prompt until it is found, or can no longer arrive.
 
         One that the server does not have provably never arrived, or is to be cancelled, or is lost.
@@ -62,20 +62,20 @@ class Confirmation:
             if (job := self._unanswered(prompt_id)) is None or job.post is None:
                 return None
             requested_at = self._clock.monotonic()
-            item, is_conclusive = await self.find(client, job)
+            item, is_conclusive = await self.find(backend, job)
             if item is not None:
                 return PromptAccepted(prompt_id, item.prompt_id, item.number)
             misses = misses + 1 if is_conclusive else 0
             # Require two consecutive misses: a stalled server may answer a GET before it reads our buffered POST.
             if misses >= 2 and requested_at >= job.post.began + self._timings.arrival:
-                return await self._outcome_of_missing(client, job, job.post)
+                return await self._outcome_of_missing(backend, job, job.post)
 
-    async def find(self, client: Backend, job: Job) -> tuple[QueueItem | None, bool]:
+    async def find(self, backend: Backend, job: Job) -> tuple[QueueItem | None, bool]:
         """Return a prompt as the server has it now, and whether its absence would prove anything."""
         if not await self._ready(job.prompt_id):
             return None, False
         try:
-            item = await find_in_queue(client, job)
+            item = await find_in_queue(backend, job)
         except ComfyError:
             return None, False
         is_verified = await self._ready(job.prompt_id)
@@ -86,12 +86,14 @@ class Confirmation:
         job = self._state().jobs.get(prompt_id)
         return job if job and job.post else None
 
-    async def _outcome_of_missing(self, client: Backend, job: Job, post: Post) -> Outcome | None:
+    async def _outcome_of_missing(self, backend: Backend, job: Job, post: Post) -> Outcome | None:
         """Decide what became of a prompt that the queue does not have."""
         try:
-            item, history = await find_in_history(client, job)
+            item, history = await find_in_history(backend, job)
             # Checked after the polls that missed it, so that they reached the process that it was sent to.
-            is_proven = await self._connected_since(post.began) or await is_same_process(post.evidence, history, client)
+            is_proven = await self._connected_since(post.began) or await is_same_process(
+                post.evidence, history, backend
+            )
         except ComfyError:
             return None
         is_verified = await self._ready(job.prompt_id)
@@ -101,12 +103,12 @@ class Confirmation:
             return PromptAccepted(job.prompt_id, item.prompt_id, item.number)
         if is_proven or still.cancel_requested:
             return PromptNotAccepted(job.prompt_id)
-        return await self._outcome_by_images(client, job)
+        return await self._outcome_by_images(backend, job)
 
-    async def _outcome_by_images(self, client: Backend, job: Job) -> Outcome | None:
+    async def _outcome_by_images(self, backend: Backend, job: Job) -> Outcome | None:
         """Return a prompt that may have run before the server was restarted as finished by its images, or as lost."""
         submission = self._submissions.of(job)
-        finished = await find_finished(client, submission) if submission else ()
+        finished = await find_finished(backend, submission) if submission else ()
         if not await self._ready(job.prompt_id):
             return None
         return HistorySnapshot(finished) if finished else PromptLost(job.prompt_id)

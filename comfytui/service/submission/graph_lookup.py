@@ -17,18 +17,18 @@ async def local_graph(prompt_id: str, job: Job | None, submissions: Submissions,
     return await journal.graph_of(prompt_id)
 
 
-async def server_graph(job: Job, client: Backend) -> Graph | None:
+async def server_graph(job: Job, backend: Backend) -> Graph | None:
     """Return the graph that the server has of a job, or None; raises ComfyError."""
-    entry = await client.history_entry(job.prompt_id)
+    entry = await backend.history_entry(job.prompt_id)
     if entry and entry.item.prompt_id == job.prompt_id and (graph := sendable_graph(entry.item.graph)):
         return graph
     if not job.status.ended:
-        queue = await client.queue(lambda item: item if item.prompt_id == job.prompt_id else None)
+        queue = await backend.queue(lambda item: item if item.prompt_id == job.prompt_id else None)
         for item in (*queue.running, *queue.pending):
             if item and (graph := sendable_graph(_parsed(item.graph))):
                 return graph
     try:
-        return sendable_graph(await client.job_graph(job.prompt_id))
+        return sendable_graph(await backend.job_graph(job.prompt_id))
     except (ServerError, NotComfyUI):
         return None  # Not every server has a list of jobs.
 

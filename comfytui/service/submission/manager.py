@@ -49,7 +49,7 @@ class SubmissionManager:
         recorder: Records what becomes of my jobs.
         journal: Keeps my jobs for later runs.
         connection: The connection to the server.
-        require_client: Returns the HTTP client; raises Unreachable while there is none.
+        require_backend: Returns the connection to the server; raises Unreachable while there is none.
         timings: How long it waits for the server, and between requests.
         clock: Tells the time and waits.
     """
@@ -64,7 +64,7 @@ class SubmissionManager:
         recorder: Recorder,
         journal: AsyncJournal,
         connection: ConnectionManager,
-        require_client: Callable[[], Backend],
+        require_backend: Callable[[], Backend],
         *,
         timings: SubmissionTimings = DEFAULT.submission,
         clock: Clock = SYSTEM_CLOCK,
@@ -79,7 +79,7 @@ class SubmissionManager:
         self._recorder = recorder
         self._journal = journal
         self._connection = connection
-        self._require_client = require_client
+        self._require_backend = require_backend
         self._outbox = Outbox(
             apply,
             lambda: self._state,
@@ -126,14 +126,14 @@ class SubmissionManager:
         for request in requests:
             self._send(request)
 
-    def coroutines(self, client: Backend, open_socket: Callable[[str], object]) -> Iterator[Coroutine[Any, Any, None]]:
+    def coroutines(self, backend: Backend, open_socket: Callable[[str], object]) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield what has to run forever to send jobs, and to resume those of earlier runs.
 
         Args:
-            client: The server.
+            backend: The server.
             open_socket: Receives each client id that is acquired from now on.
         """
-        yield self._outbox.run(client)
+        yield self._outbox.run(backend)
         yield self._resumption.run(open_socket)
 
     def identified(self, fingerprint: str) -> None:
@@ -213,15 +213,15 @@ class SubmissionManager:
         Raises:
             ComfyError: if a request fails.
         """
-        client = self._require_client()
+        backend = self._require_backend()
         await self.apply_cancelled_elsewhere()
         jobs = [job for job in lost_jobs(self._state) if job.prompt_id in prompt_ids]
-        known = await finished_in_history([job.prompt_id for job in jobs], client)
+        known = await finished_in_history([job.prompt_id for job in jobs], backend)
         ids = {each.prompt.prompt_id for each in known}
         rest = [job for job in jobs if job.prompt_id not in ids]
         finished = (
             *known,
-            *await finished_by_images(await submissions_of(rest, self._submissions, self._journal), client),
+            *await finished_by_images(await submissions_of(rest, self._submissions, self._journal), backend),
         )
         self._apply(HistorySnapshot(finished))
         return len(finished)
@@ -235,7 +235,7 @@ class SubmissionManager:
         job = self._state.jobs.get(prompt_id)
         if graph := await local_graph(prompt_id, job, self._submissions, self._journal):
             return graph
-        return await server_graph(job, self._require_client()) if job else None
+        return await server_graph(job, self._require_backend()) if job else None
 
     async def cancel(self, prompt_id: str, *, force: bool = False) -> Cancelled:
         """Cancel one job.
@@ -248,8 +248,8 @@ class SubmissionManager:
             ComfyError: if the server cannot be asked.
         """
         try:
-            client = self._require_client()
-            return await cancel(prompt_id, lambda: self._state, client, self._apply, force=force)
+            backend = self._require_backend()
+            return await cancel(prompt_id, lambda: self._state, backend, self._apply, force=force)
         finally:
             self._connection.poller.request()
 
@@ -257,14 +257,14 @@ class SubmissionManager:
         """Cancel the unfinished and lost jobs of a batch; `force` as in `cancel`.
 
         Raises:
-            Unreachable: if there is no client just now.
+            Unreachable: if there is no backend just now.
         """
         prompts = self._state.batches[batch].prompt_ids if batch in self._state.batches else ()
         known = (self._state.jobs.get(prompt_id) for prompt_id in prompts)
         jobs = [job for job in known if job and not job.status.final]
         try:
-            client = self._require_client()
-            return await cancel_all(jobs, lambda: self._state, client, self._apply, force=force)
+            backend = self._require_backend()
+            return await cancel_all(jobs, lambda: self._state, backend, self._apply, force=force)
         finally:
             self._connection.poller.request()
 

@@ -99,20 +99,20 @@ class Outbox:
         """Look for something to send: the jobs have changed."""
         self._changed.set()
 
-    async def run(self, client: Backend) -> None:
+    async def run(self, backend: Backend) -> None:
         """Send until cancelled."""
         for job in undelivered(self._state()):
             self._apply(PromptUnconfirmed(job.prompt_id))  # Its POST ended with an earlier run.
         while True:
             self._changed.clear()
             if arrived := to_cancel(self._state()):
-                await self._cancel_arrived(client, arrived[0])
+                await self._cancel_arrived(backend, arrived[0])
             elif waiting := undelivered(self._state()):
-                await self._deliver(client, waiting[0])
+                await self._deliver(backend, waiting[0])
             else:
                 await self._changed.wait()
 
-    async def _deliver(self, client: Backend, job: Job) -> None:
+    async def _deliver(self, backend: Backend, job: Job) -> None:
         """Do what brings a prompt one step further."""
         submission = self._submissions.of(job)
         if submission is None:
@@ -120,17 +120,17 @@ class Outbox:
         elif not await self._ready(job.prompt_id):
             return
         elif job.post:
-            await self._confirm(client, job)
+            await self._confirm(backend, job)
         else:
-            await self._send(client, job, submission)
+            await self._send(backend, job, submission)
 
-    async def _send(self, client: Backend, job: Job, submission: Submission) -> None:
+    async def _send(self, backend: Backend, job: Job, submission: Submission) -> None:
         prompt_id = job.prompt_id
-        evidence = await self._find_evidence(client, prompt_id)
+        evidence = await self._find_evidence(backend, prompt_id)
         if evidence is None or not self._is_planned(prompt_id):
             return  # The server is away, or the prompt was cancelled or found during these requests.
         try:
-            queued = await self._post(client, submission, evidence)
+            queued = await self._post(backend, submission, evidence)
         except Rejected as error:
             self._reject(job, _failure(error))
         except Unreachable as error:
@@ -150,26 +150,26 @@ class Outbox:
         job = self._state().jobs.get(prompt_id)
         return job is not None and job.delivery is Delivery.PLANNED
 
-    async def _find_evidence(self, client: Backend, prompt_id: str) -> Evidence | None:
+    async def _find_evidence(self, backend: Backend, prompt_id: str) -> Evidence | None:
         """Return what the server's process has just before a POST; None if the server is not there to take it."""
         if evidence := self._evidence():
             return evidence
-        evidence = await last_log_line(client, self._timings.log)
+        evidence = await last_log_line(backend, self._timings.log)
         if not evidence:
-            if not await self._is_let_in(client, prompt_id):
+            if not await self._is_let_in(backend, prompt_id):
                 return None
             # A server that was busy answers by now; one that hides its log costs a second more.
-            evidence = await last_log_line(client, self._timings.log)
+            evidence = await last_log_line(backend, self._timings.log)
         return evidence if await self._ready(prompt_id) else None  # The connection may have dropped meanwhile.
 
-    async def _is_let_in(self, client: Backend, prompt_id: str) -> bool:
+    async def _is_let_in(self, backend: Backend, prompt_id: str) -> bool:
         """Return whether the server answers a request just before a POST for which there is no evidence.
 
         If such a POST were refused since a login has expired, it could not be told from one that a restarted server
         forgot.
         """
         try:
-            await client.queue_count()
+            await backend.queue_count()
         except ComfyError as error:
             self._delay(prompt_id, error)
             await self._clock.sleep(self._timings.retry_pause)
@@ -182,12 +182,12 @@ class Outbox:
             self._on_unauthorised(error)
         self._apply(PromptDelayed(prompt_id, str(error)))
 
-    async def _post(self, client: Backend, submission: Submission, evidence: Evidence) -> AcceptedPrompt:
+    async def _post(self, backend: Backend, submission: Submission, evidence: Evidence) -> AcceptedPrompt:
         client_id = self._client_id(submission)
         self._apply(PromptSending(submission.prompt_id, client_id, tuple(evidence)))
         # Awaited, so that it is on the disk before the POST begins: not even a kill in between sends it twice.
         await self._recorded()
-        return await client.submit(
+        return await backend.submit(
             submission.graph,
             prompt_id=submission.prompt_id,
             client_id=client_id,
@@ -195,9 +195,9 @@ class Outbox:
             preview_method=self._previews(submission),
         )
 
-    async def _confirm(self, client: Backend, job: Job) -> None:
+    async def _confirm(self, backend: Backend, job: Job) -> None:
         """Find out what became of a prompt whose answer was lost; one that breaks the server again and again ends."""
-        outcome = await self._confirmation.outcome(client, job.prompt_id)
+        outcome = await self._confirmation.outcome(backend, job.prompt_id)
         failures = self._failures[job.prompt_id]
         if isinstance(outcome, PromptNotAccepted | PromptLost) and failures >= MAX_FAILURES:
             self._reject(job, Failure(f"The server failed on it {failures} times: look at the server's log."))
@@ -206,9 +206,9 @@ class Outbox:
         if isinstance(outcome, PromptLost):
             del self._failures[job.prompt_id]  # It may be sent again by hand.
 
-    async def _cancel_arrived(self, client: Backend, job: Job) -> None:
+    async def _cancel_arrived(self, backend: Backend, job: Job) -> None:
         """Cancel a prompt that was to be cancelled before it was known that the server has it, unless it is gone."""
-        item, is_conclusive = await self._confirmation.find(client, job)
+        item, is_conclusive = await self._confirmation.find(backend, job)
         if item is None and not is_conclusive:
             await self._clock.sleep(self._timings.retry_pause)
             return

@@ -44,11 +44,11 @@ async def submissions_of(jobs: Sequence[Job], known: Submissions, journal: Async
     return submissions
 
 
-async def finished_in_history(prompt_ids: Sequence[str], client: Backend) -> tuple[FinishedPrompt, ...]:
+async def finished_in_history(prompt_ids: Sequence[str], backend: Backend) -> tuple[FinishedPrompt, ...]:
     """Return the prompts among these that the server's history has after all; raises ComfyError."""
     finished, missing = dict[str, FinishedPrompt](), set(prompt_ids)
     if len(missing) > CONCURRENT_REQUESTS:
-        entries = await read_history(client, HISTORY_LIMIT)
+        entries = await read_history(backend, HISTORY_LIMIT)
         finished = {each.prompt.prompt_id: each for each in entries if each.prompt.prompt_id in missing}
         missing -= finished.keys()
         if len(entries) < HISTORY_LIMIT and len(missing) > CONCURRENT_REQUESTS:
@@ -57,12 +57,12 @@ async def finished_in_history(prompt_ids: Sequence[str], client: Backend) -> tup
     def add(snapshot: HistorySnapshot) -> None:
         finished.update((each.prompt.prompt_id, each) for each in snapshot.entries)
 
-    await read_by_id(client, [prompt_id for prompt_id in prompt_ids if prompt_id in missing], add)
+    await read_by_id(backend, [prompt_id for prompt_id in prompt_ids if prompt_id in missing], add)
     return tuple(finished[prompt_id] for prompt_id in prompt_ids if prompt_id in finished)
 
 
 async def finished_by_images(
-    submissions: Sequence[Submission], client: Backend, *, head: int = HEAD, max_images: int = MAX_IMAGES_READ
+    submissions: Sequence[Submission], backend: Backend, *, head: int = HEAD, max_images: int = MAX_IMAGES_READ
 ) -> tuple[FinishedPrompt, ...]:
     """Return the prompts whose images the server all has, as finished; raises ComfyError.
 
@@ -71,16 +71,16 @@ async def finished_by_images(
 
     Args:
         submissions: The prompts.
-        client: The server.
+        backend: The server.
         head: Bytes of an image that are read.
         max_images: How many images are read, the newest ones.
     """
     outputs: dict[str, list[Output]] = {}
     wanted = [(_comparable(submission.graph), submission.prompt_id) for submission in submissions]
     prefixes = tuple({prefix for submission in submissions for prefix in _prefixes(submission.graph)})
-    files = [Output(name) for name in await client.output_names() if name.startswith(prefixes)]
+    files = [Output(name) for name in await backend.output_names() if name.startswith(prefixes)]
     for output in [each for each in files if media_of(each) is Media.IMAGE][:max_images]:
-        image_graph = _graph_of_image(await _head(client, output, head))
+        image_graph = _graph_of_image(await _head(backend, output, head))
         if prompt_id := next((prompt_id for graph, prompt_id in wanted if graph == image_graph), None):
             outputs.setdefault(prompt_id, []).insert(0, output)
     complete = [
@@ -92,11 +92,11 @@ async def finished_by_images(
     return tuple(finished_prompt_of(HistoryEntry(item, "success", tuple(outputs[item.prompt_id]))) for item in items)
 
 
-async def _head(client: Backend, output: Output, size: int) -> bytes:
+async def _head(backend: Backend, output: Output, size: int) -> bytes:
     """Return the first bytes of an image; nothing if the server refuses it, or takes too long."""
     try:
         async with asyncio.timeout(HEAD_SECONDS):
-            return await client.view_head(output, size)
+            return await backend.view_head(output, size)
     except (ServerError, NotComfyUI, TimeoutError):
         return b""
 

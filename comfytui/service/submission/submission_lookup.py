@@ -22,18 +22,18 @@ SEARCH_SECONDS = 30.0
 """Seconds to search for the images of a submission while others wait to be sent; a search by hand has no limit."""
 
 
-async def find_in_queue(client: Backend, job: Job) -> QueueItem | None:
+async def find_in_queue(backend: Backend, job: Job) -> QueueItem | None:
     """Return the prompt of a job that waits, runs, or has ended under its own id; raises ComfyError."""
     is_of = _matcher(job)
-    queue = await client.queue(lambda item: item if is_of(item) else None)
+    queue = await backend.queue(lambda item: item if is_of(item) else None)
     for item in (*queue.running, *queue.pending):
         if item is not None:
             return item
-    entry = await client.history_entry(job.prompt_id)
+    entry = await backend.history_entry(job.prompt_id)
     return entry.item if entry else None
 
 
-async def find_in_history(client: Backend, job: Job) -> tuple[QueueItem | None, frozenset[str]]:
+async def find_in_history(backend: Backend, job: Job) -> tuple[QueueItem | None, frozenset[str]]:
     """Search the latest entries of the history for the prompt of a job, under whatever id.
 
     Returns:
@@ -48,15 +48,15 @@ async def find_in_history(client: Backend, job: Job) -> tuple[QueueItem | None, 
     def keep(entry: HistoryEntry) -> tuple[str, QueueItem | None]:
         return entry.item.prompt_id, entry.item if is_of(entry.item) else None
 
-    kept = await client.history(LATEST, keep)
+    kept = await backend.history(LATEST, keep)
     return next((item for _, item in kept if item is not None), None), frozenset(prompt_id for prompt_id, _ in kept)
 
 
-async def find_finished(client: Backend, submission: Submission) -> tuple[FinishedPrompt, ...]:
+async def find_finished(backend: Backend, submission: Submission) -> tuple[FinishedPrompt, ...]:
     """Return the prompt as finished if the server has its images; nothing if it has not, or they cannot be searched."""
     with suppress(ComfyError, TimeoutError):
         async with asyncio.timeout(SEARCH_SECONDS):
-            return await finished_by_images([submission], client)
+            return await finished_by_images([submission], backend)
     return ()
 
 

@@ -85,7 +85,7 @@ class FormActions:
     async def _load_choices(self) -> None:
         context, workflow = self._context, self._workflow
         try:
-            specs = await asyncio.wrap_future(context.service.call(lambda client: fetch_specs(client, workflow)))
+            specs = await asyncio.wrap_future(context.service.call(lambda backend: fetch_specs(backend, workflow)))
         except ComfyError as error:
             context.notify(f"The server's choices could not be read: {error}", "warning")
             if isinstance(error, Unreachable):

@@ -87,7 +87,7 @@ def truncation_note(spec: InputSpec) -> str:
     return f"The first {shown:,} of {shown + spec.omitted:,} names are shown: name any other in the workflow file."
 
 
-async def fetch_specs(client: "Backend", workflow: Workflow) -> Mapping[FieldKey, InputSpec]:
+async def fetch_specs(backend: "Backend", workflow: Workflow) -> Mapping[FieldKey, InputSpec]:
     """Read the spec of each field whose node the server knows, with one request for each class of node.
 
     Raises:
@@ -95,7 +95,7 @@ async def fetch_specs(client: "Backend", workflow: Workflow) -> Mapping[FieldKey
     """
     definitions: dict[str, Mapping[str, Any]] = {}
     for class_type in dict.fromkeys(slot.class_type for slots in workflow.fields.values() for slot in slots):
-        definitions[class_type] = await client.object_info(class_type)
+        definitions[class_type] = await backend.object_info(class_type)
     specs: dict[FieldKey, InputSpec] = {}
     for key, slots in workflow.fields.items():
         known = [spec for slot in slots if (spec := input_spec_of(definitions[slot.class_type], slot))]
