@@ -7,9 +7,9 @@ import pytest
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.protocol.events import Event, PreviewImage, Status
 from comfytui.comfy.server import Server
-from comfytui.service.connection.identity import server_fingerprint
 from comfytui.service.connection.manager import ConnectionManager
 from comfytui.service.connection.socket_task import MAX_HELD_FRAMES
+from comfytui.service.connection.stats_reader import server_fingerprint
 from comfytui.session.connection.inputs import (
     ServerExpected,
     ServerSeen,

@@ -7,7 +7,7 @@ from textual.app import App
 
 from comfytui.comfy.protocol.models import Device, SystemStats
 from comfytui.service.connection.driver import ConnectionDriver
-from comfytui.service.connection.identity import StatsReader
+from comfytui.service.connection.stats_reader import StatsReader
 from comfytui.session.connection.effects import Effect
 from comfytui.session.connection.inputs import ServerExpected
 from comfytui.session.events import LinkChanged

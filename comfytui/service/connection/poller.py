@@ -18,9 +18,9 @@ from comfytui.service.connection.finished_jobs import (
     recent_jobs,
     without_final_status,
 )
-from comfytui.service.connection.identity import StatsReader
 from comfytui.service.connection.process_evidence import Evidence, prompts_held
 from comfytui.service.connection.request_errors import request_error
+from comfytui.service.connection.stats_reader import StatsReader
 from comfytui.service.connection.unseen_jobs import UnseenJobs
 from comfytui.session.connection.effects import Poll
 from comfytui.session.connection.inputs import PollFailed, PollRequested, PollSucceeded
