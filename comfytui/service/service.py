@@ -17,9 +17,9 @@ from comfytui.service.notifications import Notification, ServiceFailed
 from comfytui.service.store import SessionStore
 from comfytui.service.submission.batch import Submissions
 from comfytui.service.submission.client_ids import ClientIds
+from comfytui.service.submission.job_commands import JobCommands
 from comfytui.service.submission.manager import SubmissionManager
 from comfytui.service.submission.recorder import Recorder
-from comfytui.session.events import SessionEvent
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT, Timings
@@ -73,31 +73,32 @@ class SessionService:
         submissions = Submissions()
         recorder = Recorder(journal, lambda: self._client_ids.endpoint, submissions)
         self._store = SessionStore(server.label, recorder, subscribers, timings.session, clock)
+        self.commands = JobCommands(self._store, submissions, journal, self._require_backend, self._poll)
+        """Cancels, resends and recovers jobs."""
         self._connection = ConnectionManager(
             server,
             lambda: self.state,
-            self._apply,
+            self._store.apply,
             self.post,
             self._identified,
-            self._apply_cancelled_elsewhere,
+            self.commands.apply_cancelled_elsewhere,
             login=login,
             timings=timings,
             clock=clock,
         )
         self.submissions = SubmissionManager(
-            server.label,
             self._store,
-            self._apply,
             self._client_ids,
             submissions,
             recorder,
             journal,
             self._connection,
-            self._require_backend,
+            self.commands.cancel,
             timings=timings.submission,
             clock=clock,
         )
-        """Submits, resends and cancels jobs."""
+        """Submits batches."""
+        self._store.follow_with(self.submissions.follow)
         self._reconnect_all = asyncio.Event()
         self.accepted = ""
         """The fingerprint of the other server that the user accepted; empty before."""
@@ -208,16 +209,11 @@ class SessionService:
             raise Unreachable("comfytui is not connected right now: try again in a moment.")
         return self._backend
 
-    def _apply(self, event: SessionEvent) -> None:
-        before = self.state
-        if self._store.apply(event):
-            self.submissions.follow(event, before)
+    def _poll(self) -> None:
+        self._connection.poller.request()
 
     def _identified(self, fingerprint: str) -> None:
         self.submissions.identified(fingerprint)
-
-    async def _apply_cancelled_elsewhere(self) -> None:
-        await self.submissions.apply_cancelled_elsewhere()
 
 
 class _ReconnectAllError(Exception):

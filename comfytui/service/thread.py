@@ -147,15 +147,15 @@ class ServiceThread:
         Returns:
             What became of it; or the `ComfyError` if the server cannot be asked.
         """
-        return self._command(lambda service: service.submissions.cancel(prompt_id, force=force))
+        return self._command(lambda service: service.commands.cancel(prompt_id, force=force))
 
     def cancel_batch(self, batch: str, *, force: bool = False) -> Future[BatchCancelled]:
         """Cancel the unfinished and lost jobs of a batch; `force` and errors as in `cancel`."""
-        return self._command(lambda service: service.submissions.cancel_batch(batch, force=force))
+        return self._command(lambda service: service.commands.cancel_batch(batch, force=force))
 
     def resend(self, prompt_ids: Sequence[str]) -> Future[Resent]:
         """Send lost jobs once more."""
-        return self._command(lambda service: service.submissions.resend(prompt_ids))
+        return self._command(lambda service: service.commands.resend(prompt_ids))
 
     def recover_outputs(self, prompt_ids: Sequence[str]) -> Future[int]:
         """Search the server for images of lost jobs.
@@ -163,7 +163,7 @@ class ServiceThread:
         Returns:
             How many of the jobs were finished after all; or the `ComfyError` of a request that failed.
         """
-        return self._ask(lambda service: service.submissions.recover_outputs(prompt_ids))
+        return self._ask(lambda service: service.commands.recover_outputs(prompt_ids))
 
     def graph_of(self, prompt_id: str) -> Future["Graph | None"]:
         """Find the graph of any client's job.
@@ -172,7 +172,7 @@ class ServiceThread:
             The graph; None where neither this machine nor the server has it; or the `ComfyError` of a request that
             failed.
         """
-        return self._ask(lambda service: service.submissions.graph_of(prompt_id))
+        return self._ask(lambda service: service.commands.graph_of(prompt_id))
 
     def accept_server(self) -> None:
         """Serve the other server that answers at this address from now on."""

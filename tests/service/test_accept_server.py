@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from comfytui.comfy.server import Server, basic_auth
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.records import Endpoint
@@ -82,5 +84,6 @@ def test_a_closed_session_changes_no_more() -> None:
     store = SessionStore("box", recorder, Subscribers())
     state = store.state
     store.close()
-    assert not store.apply(LinkChanged(Link(LinkKind.LIVE), Connected("me")))
+    store.follow_with(lambda *_: pytest.fail("nothing has changed"))
+    store.apply(LinkChanged(Link(LinkKind.LIVE), Connected("me")))
     assert store.state is state

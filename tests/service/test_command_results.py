@@ -13,7 +13,7 @@ from comfytui.service.connection.poller import Poller
 from comfytui.service.notifications import BatchRejected, ServiceFailed
 from comfytui.service.results import BatchCancelled, Rejected, Resent, SubmitResult, Submitted, Withdrawn
 from comfytui.service.submission.batch import batch_request
-from comfytui.service.submission.manager import SubmissionManager
+from comfytui.service.submission.job_commands import JobCommands
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus
 from comfytui.sim.catalogue import catalogue
@@ -187,7 +187,7 @@ async def test_a_fault_in_a_command_is_told_to_its_caller_and_reported(monkeypat
     async def broken(*_: object) -> None:
         raise RuntimeError("a fault")
 
-    monkeypatch.setattr(SubmissionManager, "resend", broken)
+    monkeypatch.setattr(JobCommands, "resend", broken)
     async with watching(NOWHERE) as watcher:
         with pytest.raises(RuntimeError, match="a fault"):
             await asyncio.wrap_future(watcher.service.resend([]))

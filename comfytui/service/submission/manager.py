@@ -1,6 +1,6 @@
-"""Brings my jobs to the server: new batches, those of earlier runs, lost jobs that are sent again, cancellations."""
+"""Brings my jobs to the server: new batches, and those of earlier runs."""
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
@@ -10,78 +10,62 @@ from comfytui.service.connection.manager import ConnectionManager
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.records import SavedBatch
 from comfytui.service.notifications import BatchRejected, CancelledOnArrival, Severity, UserMessage
-from comfytui.service.results import BatchCancelled, Cancelled, Resent, SubmitResult
+from comfytui.service.results import Cancelled, SubmitResult
 from comfytui.service.store import SessionStore
 from comfytui.service.submission.batch import BatchRequest, Submission, Submissions, plan
-from comfytui.service.submission.cancel import cancel, cancel_all
 from comfytui.service.submission.client_ids import ClientIds
-from comfytui.service.submission.graph_lookup import local_graph, server_graph
 from comfytui.service.submission.outbox import Outbox
 from comfytui.service.submission.pending import PendingBatches
 from comfytui.service.submission.recorder import Recorder
-from comfytui.service.submission.recovery import finished_by_images, finished_in_history, submissions_of
 from comfytui.service.submission.resumption import Resumption, resume
 from comfytui.session.events import (
     BatchPlanned,
     ClientIdsAcquired,
-    HistorySnapshot,
-    JobCancelled,
-    JobsResent,
     PromptRejected,
     SessionEvent,
 )
-from comfytui.session.model import Failure, JobStatus, Stamp
-from comfytui.session.selectors import lost_jobs
+from comfytui.session.model import Failure, Stamp
 from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT, SubmissionTimings
-from comfytui.workflow.graph import Graph
 
 
 class SubmissionManager:
     """My jobs on one server: the client ids that they belong to, their graphs, and the outbox that sends them.
 
     Args:
-        label: What notifications call the server.
         store: The session.
-        apply: Applies session events.
         client_ids: The client ids of this server.
         submissions: The graphs of my jobs.
         recorder: Records what becomes of my jobs.
         journal: Keeps my jobs for later runs.
         connection: The connection to the server.
-        require_backend: Returns the connection to the server; raises Unreachable while there is none.
+        cancel: Cancels a job on the server.
         timings: How long it waits for the server, and between requests.
         clock: Tells the time and waits.
     """
 
     def __init__(
         self,
-        label: str,
         store: SessionStore,
-        apply: Callable[[SessionEvent], None],
         client_ids: ClientIds,
         submissions: Submissions,
         recorder: Recorder,
         journal: AsyncJournal,
         connection: ConnectionManager,
-        require_backend: Callable[[], Backend],
+        cancel: Callable[[str], Awaitable[Cancelled]],
         *,
         timings: SubmissionTimings = DEFAULT.submission,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._timings = timings
         self._clock = clock
-        self._label = label
         self._store = store
-        self._apply = apply
         self._client_ids = client_ids
         self._submissions = submissions
         self._recorder = recorder
-        self._journal = journal
         self._connection = connection
-        self._require_backend = require_backend
+        self._cancel = cancel
         self._outbox = Outbox(
-            apply,
+            store.apply,
             lambda: self._state,
             submissions,
             lambda submission: client_ids.owner_of(submission.batch),
@@ -156,22 +140,13 @@ class SubmissionManager:
         self._client_ids.release()
         self._pending.cancel()
 
-    async def apply_cancelled_elsewhere(self) -> None:
-        """Read from the journal which of my jobs that left the queue another comfytui cancelled."""
-        left_queue = [
-            job for job in self._state.jobs.values() if job.mine and (job.left_queue or job.status is JobStatus.LOST)
-        ]
-        unfinished = [job.prompt_id for job in left_queue if not job.status.final]
-        for prompt_id in await self._journal.cancelled_among(unfinished) if unfinished else ():
-            self._apply(JobCancelled(prompt_id))
-
     def _resume_batches(self, saved: Sequence[SavedBatch]) -> None:
         """Apply which client ids are mine, and continue batches of earlier runs."""
-        self._apply(ClientIdsAcquired(self._client_ids.mine, self._client_ids.held_elsewhere))
+        self._store.apply(ClientIdsAcquired(self._client_ids.mine, self._client_ids.held_elsewhere))
         for batch in saved:
             self._client_ids.set_owner(batch.batch.id, batch.client_id)
             now = Stamp(self._clock.monotonic(), self._clock.wall())
-            resume(batch, self._apply, lambda: self._state, self._submissions, now)
+            resume(batch, self._store.apply, lambda: self._state, self._submissions, now)
             self._recorder.catch_up(batch, self._state, now)
 
     async def submit(self, request: BatchRequest) -> SubmitResult:
@@ -195,86 +170,16 @@ class SubmissionManager:
     def _send(self, request: BatchRequest) -> None:
         batch, jobs, submissions = plan(request, self._client_ids.client_id, self._clock.wall())
         self._submissions.add(submissions)
-        self._apply(BatchPlanned(batch, jobs))
+        self._store.apply(BatchPlanned(batch, jobs))
         self._connection.poller.request()
-
-    async def resend(self, prompt_ids: Sequence[str]) -> Resent:
-        """Send lost jobs once more, as they were and in their order."""
-        await self.apply_cancelled_elsewhere()
-        jobs = [job for job in lost_jobs(self._state) if job.prompt_id in prompt_ids]
-        submissions = await submissions_of(jobs, self._submissions, self._journal)
-        self._submissions.add(submissions)
-        self._apply(JobsResent(tuple(submission.prompt_id for submission in submissions)))
-        return Resent(len(submissions), missing=len(jobs) - len(submissions))
-
-    async def recover_outputs(self, prompt_ids: Sequence[str]) -> int:
-        """Search the server for images of lost jobs; return how many of the jobs were finished after all.
-
-        Raises:
-            ComfyError: if a request fails.
-        """
-        backend = self._require_backend()
-        await self.apply_cancelled_elsewhere()
-        jobs = [job for job in lost_jobs(self._state) if job.prompt_id in prompt_ids]
-        known = await finished_in_history([job.prompt_id for job in jobs], backend)
-        ids = {each.prompt.prompt_id for each in known}
-        rest = [job for job in jobs if job.prompt_id not in ids]
-        finished = (
-            *known,
-            *await finished_by_images(await submissions_of(rest, self._submissions, self._journal), backend),
-        )
-        self._apply(HistorySnapshot(finished))
-        return len(finished)
-
-    async def graph_of(self, prompt_id: str) -> Graph | None:
-        """Return the graph of any client's job; None where neither this machine nor the server has it.
-
-        Raises:
-            ComfyError: if a request fails.
-        """
-        job = self._state.jobs.get(prompt_id)
-        if graph := await local_graph(prompt_id, job, self._submissions, self._journal):
-            return graph
-        return await server_graph(job, self._require_backend()) if job else None
-
-    async def cancel(self, prompt_id: str, *, force: bool = False) -> Cancelled:
-        """Cancel one job.
-
-        Args:
-            prompt_id: The job.
-            force: Interrupt even if the server can only stop whatever runs.
-
-        Raises:
-            ComfyError: if the server cannot be asked.
-        """
-        try:
-            backend = self._require_backend()
-            return await cancel(prompt_id, lambda: self._state, backend, self._apply, force=force)
-        finally:
-            self._connection.poller.request()
-
-    async def cancel_batch(self, batch: str, *, force: bool = False) -> BatchCancelled:
-        """Cancel the unfinished and lost jobs of a batch; `force` as in `cancel`.
-
-        Raises:
-            Unreachable: if there is no backend just now.
-        """
-        prompts = self._state.batches[batch].prompt_ids if batch in self._state.batches else ()
-        known = (self._state.jobs.get(prompt_id) for prompt_id in prompts)
-        jobs = [job for job in known if job and not job.status.final]
-        try:
-            backend = self._require_backend()
-            return await cancel_all(jobs, lambda: self._state, backend, self._apply, force=force)
-        finally:
-            self._connection.poller.request()
 
     async def _cancel_on_arrival(self, prompt_id: str) -> None:
         """Cancel a job whose cancellation had to wait until the server had it, and post the result."""
         try:
-            result: Cancelled | ComfyError = await self.cancel(prompt_id)
+            result: Cancelled | ComfyError = await self._cancel(prompt_id)
         except ComfyError as error:
             result = error
-        self._store.post(CancelledOnArrival(self._label, prompt_id, result))
+        self._store.post(CancelledOnArrival(self._store.label, prompt_id, result))
 
     def _previews_of(self, submission: Submission) -> str | None:
         """Return the preview method of a prompt: none while frames are late."""
@@ -285,7 +190,7 @@ class SubmissionManager:
         if batch in self._pending:
             self._pending.settle(self._state)
         else:
-            self._store.post(BatchRejected(self._label, batch, failure))
+            self._store.post(BatchRejected(self._store.label, batch, failure))
 
     def _notify(self, text: str, severity: Severity) -> None:
-        self._store.post(UserMessage(self._label, text, severity))
+        self._store.post(UserMessage(self._store.label, text, severity))
