@@ -101,9 +101,9 @@ def test_imports_only_go_down(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if package_of(path) in {"service", "ui"}], ids=name_of)
-def test_only_the_thread_knows_which_backend_is_used(path: Path) -> None:
+def test_only_the_supervisor_knows_which_backend_is_used(path: Path) -> None:
     speaks = {module for module in imports(path) if module.startswith(("comfytui.comfy.backend", *DIALECT))}
-    assert not speaks or name_of(path) == "service/thread.py"
+    assert not speaks or name_of(path) == "service/supervisor.py"
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

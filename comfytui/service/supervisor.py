@@ -1,15 +1,23 @@
-"""Restarts the service after it crashed."""
+"""Runs the services of one address: again after a crash, and a new one for each different server."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from comfytui.clock import Clock
 from comfytui.comfy.redaction import without_secrets
+from comfytui.comfy.server import Server
 from comfytui.sanitize import sanitize
+from comfytui.service.mailbox import Subscribers
+from comfytui.service.notifications import ServiceFailed, UserMessage
+from comfytui.timings import Timings
 
 if TYPE_CHECKING:
+    from comfytui.service.backend import BackendFactory
     from comfytui.service.service import SessionService
 
 RESTART_PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -18,6 +26,66 @@ STABLE_SECONDS = 60.0
 """Seconds of service after which a crash counts as the first one again."""
 
 log = logging.getLogger(__name__)
+
+
+async def supervise(
+    server: Server,
+    serve_with: "Callable[[SessionService], None]",
+    *,
+    client_id: str | None,
+    folder: Path | None,
+    fresh: bool,
+    pauses: Sequence[float],
+    timings: Timings,
+    clock: Clock,
+    new_backend: "BackendFactory | None",
+) -> None:
+    """Run a service until cancelled, and a new one for each different server that is accepted; own the journal.
+
+    Args:
+        server: The first server.
+        serve_with: Receives each service before it runs.
+        client_id: This and all others as for `ServiceThread`.
+    """
+    # Its libraries take as long to load as the screen does, so they are loaded here, beside the first paint.
+    from comfytui.comfy.backend import ComfyBackend
+    from comfytui.service.journal.async_journal import AsyncJournal
+    from comfytui.service.service import SessionService
+
+    subscribers = Subscribers()
+    asyncio.get_running_loop().set_exception_handler(partial(_report_fault, server.label, subscribers))
+    journal = AsyncJournal(
+        lambda text: subscribers.put(UserMessage(server.label, text, "warning")), folder, timings.journal
+    )
+    service = SessionService(
+        server,
+        new_backend or partial(ComfyBackend, timings=timings, clock=clock),
+        journal,
+        subscribers,
+        client_id=client_id,
+        fresh=fresh,
+        timings=timings,
+        clock=clock,
+    )
+    serve_with(service)
+    try:
+        await journal.open()
+        while True:
+            await run_through_crashes(service, pauses)
+            service = service.successor()
+            serve_with(service)
+    finally:
+        await journal.close()
+
+
+def _report_fault(
+    label: str, subscribers: Subscribers, _: asyncio.AbstractEventLoop, context: Mapping[str, Any]
+) -> None:
+    """Post and log an error that did not end the service."""
+    error = context.get("exception")
+    reason = summary_of(error) if error else sanitize(without_secrets(str(context.get("message"))), 200)
+    subscribers.put(ServiceFailed(label, reason, 0.0))
+    log.error("fault: %s", reason, exc_info=error)
 
 
 async def run_through_crashes(service: "SessionService", pauses: Sequence[float]) -> None:

@@ -9,18 +9,16 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.redaction import redactor_of, without_secrets
 from comfytui.comfy.server import Server
-from comfytui.sanitize import sanitize
 from comfytui.service.answers import Answers
-from comfytui.service.mailbox import Mailbox, Subscribers
-from comfytui.service.notifications import ServiceFailed, UserMessage
+from comfytui.service.mailbox import Mailbox
 from comfytui.service.results import BatchCancelled, Cancelled, Resent, SubmitResult
 from comfytui.service.submission.batch import BatchRequest
-from comfytui.service.supervisor import RESTART_PAUSES, run_through_crashes, summary_of
+from comfytui.service.supervisor import RESTART_PAUSES, supervise
 from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT, Timings
 
@@ -71,11 +69,18 @@ class ServiceThread:
         self._clock = clock
         self._timings = timings
         redactor_of(server)
-        self._pauses = pauses
-        self._new_backend = new_backend
-        self._client_id = client_id
-        self._folder = folder
-        self._fresh = fresh
+        self._supervise = partial(
+            supervise,
+            server,
+            self._serve_with,
+            client_id=client_id,
+            folder=folder,
+            fresh=fresh,
+            pauses=pauses,
+            timings=timings,
+            clock=clock,
+            new_backend=new_backend,
+        )
         self._logins = 0
         self._lock = Lock()
         self._service: SessionService | None = None
@@ -120,11 +125,7 @@ class ServiceThread:
         return self._service is not None and self._service.submissions.is_durable
 
     def subscribe(self, wake: Callable[[], object]) -> Mailbox:
-        """Return a mailbox for the notifications from now on.
-
-        Args:
-            wake: Called on the service's thread when the mailbox is no longer empty.
-        """
+        """Return a mailbox for all notifications from now on; `wake` is called on the service's thread."""
         mailbox = Mailbox(wake)
         self._execute(lambda service: service.subscribe(mailbox))
         return mailbox
@@ -169,8 +170,7 @@ class ServiceThread:
         """Find the graph of any client's job.
 
         Returns:
-            The graph; None where neither this machine nor the server has it; or the `ComfyError` of a request that
-            failed.
+            The graph; None where neither this machine nor the server has it; or the `ComfyError` of a failed request.
         """
         return self._ask(lambda service: service.commands.graph_of(prompt_id))
 
@@ -226,57 +226,18 @@ class ServiceThread:
         if self._service and not self._service.accepted and self._commands:
             self._commands.popleft()(self._service)
 
-    def _report_error(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Post and log an error that did not end the service."""
-        error = context.get("exception")
-        reason = summary_of(error) if error else sanitize(without_secrets(str(context.get("message"))), 200)
-        if self._service:
-            self._service.post(ServiceFailed(self.server.label, reason, 0.0))
-        log.error("fault: %s", reason, exc_info=error)
-
     def _main(self) -> None:
         try:
-            asyncio.run(self._supervise())
+            asyncio.run(self._run())
         except asyncio.CancelledError:
             log.debug("service stopped")
         finally:
             self._answers.close()
 
-    async def _supervise(self) -> None:
-        """Run a service until cancelled, and a new one for each different server that is accepted; own the journal."""
+    async def _run(self) -> None:
         self._loop, self._supervisor = asyncio.get_running_loop(), asyncio.current_task()  # type: ignore[assignment]
-        self._loop.set_exception_handler(self._report_error)
         self._loop_ready.set()
-        # Its libraries take as long to load as the screen does, so they are loaded here, beside the first paint.
-        from comfytui.comfy.backend import ComfyBackend
-        from comfytui.service.journal.async_journal import AsyncJournal
-        from comfytui.service.service import SessionService
-
-        subscribers = Subscribers()
-        journal = AsyncJournal(
-            lambda text: subscribers.put(UserMessage(self.server.label, text, "warning")),
-            self._folder,
-            self._timings.journal,
-        )
-        service = SessionService(
-            self._server,
-            self._new_backend or partial(ComfyBackend, timings=self._timings, clock=self._clock),
-            journal,
-            subscribers,
-            client_id=self._client_id,
-            fresh=self._fresh,
-            timings=self._timings,
-            clock=self._clock,
-        )
-        self._serve_with(service)
-        try:
-            await journal.open()
-            while True:
-                await run_through_crashes(service, self._pauses)
-                service = service.successor()
-                self._serve_with(service)
-        finally:
-            await journal.close()
+        await self._supervise()
 
     def _serve_with(self, service: "SessionService") -> None:
         """Have the service carry out the commands, first those that were given before it was there."""
