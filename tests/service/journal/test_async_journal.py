@@ -96,7 +96,7 @@ async def commits(async_journal: AsyncJournal) -> list[str]:
     def note(statement: str) -> None:
         transactions.extend([statement] if statement == "COMMIT" else [])
 
-    await async_journal._read(lambda journal: journal._db.set_trace_callback(note), None)
+    await async_journal._thread.read(lambda journal: journal._db.set_trace_callback(note), None)
     return transactions
 
 
@@ -192,7 +192,7 @@ async def test_closing_finishes_the_queued_calls_and_releases_the_claims(tmp_pat
 async def test_a_disk_that_hangs_does_not_block_closing(tmp_path: Path) -> None:
     async_journal = AsyncJournal(pytest.fail, tmp_path, JournalTimings(close=0.05))
     await async_journal.open()
-    hangs, thread = Event(), async_journal._worker
+    hangs, thread = Event(), async_journal._thread._worker
     assert thread
     thread.call(hangs.wait)
     async_journal.record_not_accepted("anything")
