@@ -1,6 +1,5 @@
 """Run the dashboard: its options, which several commands share, and the checks of the terminal."""
 
-import gc
 import os
 import signal
 import sys
@@ -66,14 +65,12 @@ def run_dashboard(
         click.UsageError: An option is wrong, or the terminal cannot show the dashboard.
         SystemExit: The app ended with an exit code other than 0.
     """
-    from platformdirs import user_downloads_path
+    from comfytui.ui import garbage_collection
 
     loaded = _load_workflow(workflow)
-    if output and output.exists() and not output.is_dir():
-        raise click.UsageError(f"{sanitize(str(output), 200)} is not a folder: choose another one with --output.")
+    folder = _output_folder(output)
     _check_terminal()
-    # Everything allocated before the first paint stays alive, so collecting it again and again is wasted work.
-    gc.disable()
+    garbage_collection.disable()
     from comfytui.service.journal.paths import state_folder
     from comfytui.ui.app import ComfyApp
     from comfytui.ui.drafts import DraftFolder
@@ -83,7 +80,7 @@ def run_dashboard(
     app = ComfyApp(
         Options(
             workflow=loaded,
-            output=output or user_downloads_path(),
+            output=folder,
             previews=not no_previews,
             ascii=ascii_only or not _supports_unicode(),
             journal=journal,
@@ -122,6 +119,15 @@ def _load_workflow(path: str | None) -> "Workflow":
         return txt2img() if path is None else load_workflow(Path(path))
     except WorkflowError as error:
         raise click.UsageError(str(error)) from None
+
+
+def _output_folder(path: Path | None) -> Path:
+    """Return the folder to save images in, which need not exist."""
+    from platformdirs import user_downloads_path
+
+    if path and path.exists() and not path.is_dir():
+        raise click.UsageError(f"{sanitize(str(path), 200)} is not a folder: choose another one with --output.")
+    return path or user_downloads_path()
 
 
 def _check_terminal() -> None:

@@ -1,4 +1,4 @@
-"""Compose the questions that are asked before jobs are cancelled, dismissed or resent."""
+"""Compose the questions that are asked before jobs are cancelled, dismissed, resent or dropped."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -53,6 +53,12 @@ def cancel_batch_question(remaining: int, lost: int, warning: str) -> str:
     what = f"the remaining {remaining} images" if remaining > 1 else "the remaining image"
     dismissed = f"{lost} of them {'is' if lost == 1 else 'are'} lost, and cannot be resent then." if lost else ""
     return " ".join(filter(None, (f"Cancel {what} of this batch?", dismissed, warning)))
+
+
+def close_question(unsent: int) -> str:
+    """Return the question before the program closes, if images that are not sent would be lost."""
+    which = "1 of your images is" if unsent == 1 else f"{unsent} of your images are"
+    return f"{which} not sent yet and would be dropped. Close anyway?"
 
 
 def lost_jobs_text(count: int, batches: int = 1) -> str:

@@ -1,7 +1,6 @@
 """The Textual application: its screens, the service of the current server, and how it ends."""
 
 import asyncio
-import gc
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,8 +20,10 @@ from textual.theme import Theme
 
 from comfytui.comfy.server import Server
 from comfytui.presentation.farewell import farewell
+from comfytui.presentation.questions import close_question
 from comfytui.service.thread import ServiceThread
 from comfytui.session.selectors import unsent_jobs
+from comfytui.ui import garbage_collection
 from comfytui.ui.crash_report import crash_report
 from comfytui.ui.dashboard.connection_actions import ServerNotFound
 from comfytui.ui.dashboard.screen import Dashboard
@@ -40,18 +41,8 @@ from comfytui.ui.terminal.shutdown import Hook
 from comfytui.ui.terminal.timers import OneShotTimers
 from comfytui.ui.themes import SHEETS, THEMES, default_theme
 
-GC_THRESHOLD = 20_000
-"""New objects between two garbage collections: a long queue makes ten times as many at once, and they all stay."""
 MAX_MESSAGES = 4
 """Messages that are shown at once; the oldest are removed."""
-
-
-def _enable_gc() -> None:
-    """Enable garbage collection, from the first paint on, for objects that were made since."""
-    if not gc.isenabled():
-        gc.freeze()
-        gc.set_threshold(GC_THRESHOLD)
-        gc.enable()
 
 
 class ComfyApp(OneShotTimers, App[None]):
@@ -203,9 +194,7 @@ class ComfyApp(OneShotTimers, App[None]):
     async def _confirm_and_exit(self) -> None:
         unsent = unsent_jobs(self.service.state) if self.service else 0
         durable = self.service is not None and self.service.is_durable
-        which = "1 of your images is" if unsent == 1 else f"{unsent} of your images are"
-        question = f"{which} not sent yet and would be dropped. Close anyway?"
-        if unsent and not durable and not await self.push_screen_wait(ConfirmScreen(question)):
+        if unsent and not durable and not await self.push_screen_wait(ConfirmScreen(close_question(unsent))):
             return
         self.exit()
 
@@ -225,7 +214,7 @@ class ComfyApp(OneShotTimers, App[None]):
             self.switch_screen(screen)
         else:
             self.push_screen(screen)
-        screen.call_after_refresh(_enable_gc)
+        screen.call_after_refresh(garbage_collection.enable)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield all actions of a screen, our own commands, and those of Textual that they do not replace."""

@@ -3,7 +3,7 @@
 import pytest
 
 from comfytui.presentation.command_text import recovery_message
-from comfytui.presentation.questions import cancel_batch_question, resend_answers, resend_question
+from comfytui.presentation.questions import cancel_batch_question, close_question, resend_answers, resend_question
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,11 @@ from comfytui.presentation.questions import cancel_batch_question, resend_answer
 )
 def test_the_question_before_jobs_are_resent(lost: int, unsure: int, batches: int, asked: str) -> None:
     assert resend_question(lost, unsure, batches) == asked
+
+
+def test_the_question_before_unsent_images_are_dropped() -> None:
+    assert close_question(1) == "1 of your images is not sent yet and would be dropped. Close anyway?"
+    assert close_question(2) == "2 of your images are not sent yet and would be dropped. Close anyway?"
 
 
 def test_the_answers_name_how_many_jobs_they_resend() -> None:

@@ -52,9 +52,9 @@ class AsyncJournal:
 
     async def claim_ids(self, endpoint: Endpoint, *, fresh: bool = False) -> list[Claim]:
         """Claim the client ids to use, at least one."""
-        return await self._thread.read(lambda journal: journal.claim_ids(endpoint, fresh=fresh), []) or [
-            Claim(uuid4().hex)
-        ]
+        nothing: list[Claim] = []
+        claims = await self._thread.read(lambda journal: journal.claim_ids(endpoint, fresh=fresh), nothing)
+        return claims or [Claim(uuid4().hex)]
 
     async def recognise(self, endpoint: Endpoint, seen: Collection[str]) -> Recognised:
         """Find out which of the client ids `seen` are mine, and claim the free ones that own unfinished prompts."""
