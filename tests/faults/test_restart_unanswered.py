@@ -93,10 +93,10 @@ async def unanswered(
 
         async with watching(server, folder=folder, timings=IMPATIENT) as watcher:
             await watcher.live()
-            posts = sim.faults.delay(0.0, "/prompt", method="POST")
+            real = sim.submissions
             sim.submissions = LosingSubmissions(sim, proxy, processed=processed)  # type: ignore[assignment]
             batch = await watcher.submit(1, model=MODEL)
-            await eventually(lambda: posts.hits, "the POST")
+            await eventually(lambda: sim.submissions is real, "the POST, and the end of all responses")
             if processed:
                 await eventually(lambda: sim.submitted, "the prompt")
                 await phase(sim, gate)
