@@ -11,13 +11,7 @@ from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.records import Endpoint
 from comfytui.service.submission.batch import Submission, Submissions, plan
 from comfytui.service.submission.recorder import Recorder
-from comfytui.session.delivery import (
-    CancelRequested,
-    CancelSent,
-    PromptNotAccepted,
-    PromptSending,
-    PromptUnconfirmed,
-)
+from comfytui.session.delivery import CancelRequested, CancelSent, PromptNotAccepted, PromptSending, PromptUnconfirmed
 from comfytui.session.events import (
     BatchPlanned,
     ClientIdsAcquired,

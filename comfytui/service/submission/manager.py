@@ -18,12 +18,7 @@ from comfytui.service.submission.outbox import Outbox
 from comfytui.service.submission.pending import PendingBatches
 from comfytui.service.submission.recorder import Recorder
 from comfytui.service.submission.resumption import Resumption, resume
-from comfytui.session.events import (
-    BatchPlanned,
-    ClientIdsAcquired,
-    PromptRejected,
-    SessionEvent,
-)
+from comfytui.session.events import BatchPlanned, ClientIdsAcquired, PromptRejected, SessionEvent
 from comfytui.session.model import Failure, Stamp
 from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT, SubmissionTimings

@@ -13,13 +13,7 @@ from comfytui.service.notifications import Severity
 from comfytui.service.submission.batch import NO_GRAPH, Submission, Submissions
 from comfytui.service.submission.confirmation import Confirmation
 from comfytui.session.delivery import CancelSent, Delivery, PromptNotAccepted, PromptSending, PromptUnconfirmed
-from comfytui.session.events import (
-    PromptAccepted,
-    PromptDelayed,
-    PromptLost,
-    PromptRejected,
-    SessionEvent,
-)
+from comfytui.session.events import PromptAccepted, PromptDelayed, PromptLost, PromptRejected, SessionEvent
 from comfytui.session.model import Failure, Job
 from comfytui.session.selectors import to_cancel, undelivered
 from comfytui.session.state import SessionState

@@ -16,9 +16,7 @@ from types import MappingProxyType
 from typing import assert_never
 
 from comfytui.session.connection.connection import Connection
-from comfytui.session.connection.effects import (
-    Effect,
-)
+from comfytui.session.connection.effects import Effect
 from comfytui.session.connection.inputs import (
     ClientIdAdded,
     Crashed,
@@ -49,10 +47,7 @@ from comfytui.session.connection.inputs import (
 from comfytui.session.connection.server_inputs import advance_polls, advance_watchdog, take_from_http, take_identity
 from comfytui.session.connection.socket_inputs import retry_sockets, take_from_socket
 from comfytui.session.connection.transition import Transition
-from comfytui.session.events import (
-    Disconnected,
-    HttpFailed,
-)
+from comfytui.session.events import Disconnected, HttpFailed
 from comfytui.session.model import LinkKind
 
 

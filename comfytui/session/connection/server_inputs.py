@@ -3,11 +3,7 @@
 from dataclasses import replace
 from typing import assert_never
 
-from comfytui.session.connection.effects import (
-    FingerprintChanged,
-    Poll,
-    ReleaseFrames,
-)
+from comfytui.session.connection.effects import FingerprintChanged, Poll, ReleaseFrames
 from comfytui.session.connection.inputs import (
     ErrorKind,
     HttpInput,
@@ -24,13 +20,7 @@ from comfytui.session.connection.inputs import (
 )
 from comfytui.session.connection.polls import is_settling, pause_of, pause_without_socket
 from comfytui.session.connection.transition import Transition
-from comfytui.session.events import (
-    HttpFailed,
-    HttpSucceeded,
-    IdentityAccepted,
-    IdentityMismatch,
-    SocketSilent,
-)
+from comfytui.session.events import HttpFailed, HttpSucceeded, IdentityAccepted, IdentityMismatch, SocketSilent
 from comfytui.session.state import SessionState
 
 ORPHANED_REASON = "Your job runs, but no messages about it arrive: the server has lost track of this connection."

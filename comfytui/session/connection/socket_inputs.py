@@ -12,10 +12,7 @@ from comfytui.comfy.protocol.events import (
     PreviewImage,
     Status,
 )
-from comfytui.session.connection.effects import (
-    CountArrivals,
-    DropFrames,
-)
+from comfytui.session.connection.effects import CountArrivals, DropFrames
 from comfytui.session.connection.inputs import (
     ErrorKind,
     FrameReceived,
@@ -29,13 +26,7 @@ from comfytui.session.connection.inputs import (
 )
 from comfytui.session.connection.sockets import Socket, SocketStatus
 from comfytui.session.connection.transition import Transition
-from comfytui.session.events import (
-    Connected,
-    Disconnected,
-    Lagging,
-    SocketRecovered,
-    SocketSilent,
-)
+from comfytui.session.events import Connected, Disconnected, Lagging, SocketRecovered, SocketSilent
 from comfytui.session.jobs.execution import EndFrame, RunFrame
 from comfytui.session.model import LinkKind
 

@@ -13,16 +13,10 @@ from comfytui.session.connection.effects import (
     NotifyNotReached,
     OpenSocket,
 )
-from comfytui.session.connection.inputs import (
-    ErrorKind,
-    RequestError,
-)
+from comfytui.session.connection.inputs import ErrorKind, RequestError
 from comfytui.session.connection.link import reduce_link
 from comfytui.session.connection.sockets import NEVER_VERIFIED, Socket, SocketStatus
-from comfytui.session.events import (
-    LinkChanged,
-    LinkEvent,
-)
+from comfytui.session.events import LinkChanged, LinkEvent
 from comfytui.session.model import Link
 
 
