@@ -137,6 +137,7 @@ class Outbox:
             self._apply(PromptUnconfirmed(prompt_id))
             self._delay(prompt_id, error)
         else:
+            del self._failures[prompt_id]
             self._warn(submission, queued)
             self._apply(PromptAccepted(prompt_id, queued.prompt_id, queued.number))
 
@@ -197,8 +198,8 @@ class Outbox:
             self._reject(job, Failure(f"The server failed on it {failures} times: look at the server's log."))
         elif outcome is not None:
             self._apply(outcome)
-        if isinstance(outcome, PromptLost):
-            del self._failures[job.prompt_id]  # It may be sent again by hand.
+        if outcome is not None and not isinstance(outcome, PromptNotAccepted):
+            del self._failures[job.prompt_id]  # A lost one may be sent again by hand.
 
     async def _cancel_arrived(self, backend: Backend, job: Job) -> None:
         """Cancel a prompt that was to be cancelled before it was known that the server has it, unless it is gone."""
