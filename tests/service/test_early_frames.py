@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from comfytui.comfy.backend import ComfyBackend
-from comfytui.comfy.protocol.events import Event, PreviewImage, Status
+from comfytui.comfy.protocol.events import PreviewImage, Status
 from comfytui.comfy.server import Server
 from comfytui.service.connection.manager import ConnectionManager
-from comfytui.service.connection.socket_task import MAX_HELD_FRAMES
+from comfytui.service.connection.socket_task import MAX_HELD_FRAMES, Message
 from comfytui.service.connection.stats_reader import server_fingerprint
 from comfytui.session.connection.inputs import (
     ServerExpected,
@@ -48,8 +48,8 @@ class Sockets:
     def received(self) -> list[object]:
         return [event for event in self.events if isinstance(event, Status)]
 
-    def receive(self, frame: Event) -> None:
-        self.manager._receive("id", frame)
+    def receive(self, frame: Message) -> None:
+        self.socket._receive(frame)
 
     def verify(self) -> None:
         """The known server answers."""
@@ -85,7 +85,7 @@ async def test_the_frames_of_a_socket_that_closes_before_the_verification_are_dr
 
 async def test_previews_are_not_held_but_do_not_count_either(sockets: Sockets) -> None:
     sockets.receive(PreviewImage("png", b""))
-    assert sockets.socket.take_held() == []
+    assert sockets.socket._held == []
     sockets.verify()
     assert sockets.counts()
 

@@ -10,8 +10,8 @@ from aiohttp import web
 from comfytui.clock import Clock
 from comfytui.comfy.errors import Unreachable
 from comfytui.comfy.server import Server, basic_auth
-from comfytui.service.connection import manager
 from comfytui.service.connection.poller import Poller
+from comfytui.service.connection.socket_task import SocketTask
 from comfytui.service.notifications import NotReached, ServiceFailed
 from comfytui.service.results import Cancelled, CancelOutcome
 from comfytui.service.thread import ServiceThread
@@ -118,17 +118,17 @@ async def test_an_error_is_reported_without_the_credentials_of_any_login() -> No
 
 
 async def test_a_crash_while_a_prompt_is_sent_does_not_send_it_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    receive = manager.ConnectionManager._receive
+    receive = SocketTask._receive
     async with SimServer(QUICK) as sim, proxy_to(sim.url) as proxy:
         held = proxy.hold_response_to(b"POST /api/prompt")
 
-        def breaks_once(self: manager.ConnectionManager, client_id: str, event: Any) -> None:
+        def breaks_once(self: SocketTask, message: Any) -> None:
             if sim.submitted and not held.released.is_set():
                 held.release()
                 raise RuntimeError("a fault")
-            receive(self, client_id, event)
+            receive(self, message)
 
-        monkeypatch.setattr(manager.ConnectionManager, "_receive", breaks_once)
+        monkeypatch.setattr(SocketTask, "_receive", breaks_once)
         thread = ServiceThread(
             Server.from_url(proxy.url), pauses=(0.01,), timings=timings(submission={"retry_pause": 0.05})
         )

@@ -44,11 +44,4 @@ class PingRestored:
     """Pings are answered again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """The frames being received left the server this many seconds ago."""
-
-    seconds: float
-
-
 ConnectionEvent = Opened | Closed | PingTimedOut | PingRestored

@@ -7,14 +7,13 @@ from typing import Any, assert_never
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.errors import ComfyError, Unauthorized
-from comfytui.comfy.protocol.events import Event, PreviewImage, Status
+from comfytui.comfy.protocol.events import PreviewImage
 from comfytui.comfy.server import Server
-from comfytui.comfy.websocket.connection_events import Lag, Opened, PingRestored, PingTimedOut
 from comfytui.service.backend import Backend
 from comfytui.service.connection.driver import ConnectionDriver
 from comfytui.service.connection.poller import Poller
 from comfytui.service.connection.request_errors import request_error
-from comfytui.service.connection.socket_task import SocketMessage, SocketTask
+from comfytui.service.connection.socket_task import SocketTask
 from comfytui.service.notifications import LoginRequired, Notification, NotReached, PreviewReceived
 from comfytui.session.connection.connection import Connection
 from comfytui.session.connection.effects import (
@@ -32,15 +31,10 @@ from comfytui.session.connection.effects import (
 from comfytui.session.connection.inputs import (
     ClientIdAdded,
     Crashed,
-    FrameReceived,
-    LagMeasured,
     LoggedIn,
-    PingsAnswered,
-    PingsUnanswered,
     ReconnectRequested,
     RequestUnauthorised,
     ServerExpected,
-    SocketOpened,
     Started,
     StatsFailed,
 )
@@ -109,7 +103,8 @@ class ConnectionManager:
             case DropFrames(client_id=client_id):
                 self._sockets[client_id].drop_held()
             case ReleaseFrames():
-                self._release_frames()
+                for socket in self._sockets.values():
+                    socket.release_held()
             case Poll():
                 self.poller.begin(effect)
             case CountArrivals():
@@ -145,7 +140,8 @@ class ConnectionManager:
 
     def _new_socket(self, backend: Backend, client_id: str) -> SocketTask:
         verify_seconds = self._timings.connection.verify
-        return SocketTask(backend, client_id, self._receive, self._driver.take, self._until_counted, verify_seconds)
+        announce, show_preview = self.poller.announce, self._show_preview
+        return SocketTask(backend, client_id, self._driver, self._apply, show_preview, announce, verify_seconds)
 
     def log_in(self, server: Server, number: int) -> None:
         """Use this server's credentials, those of the login of this number, from the next `coroutines` on."""
@@ -203,44 +199,8 @@ class ConnectionManager:
         except ComfyError:
             self._driver.take(StatsFailed())
 
-    # What the sockets bring
-
-    def _receive(self, client_id: str, message: SocketMessage) -> None:
-        match message:
-            case Opened():
-                self._driver.take(SocketOpened(client_id))
-            case PingTimedOut(silent_seconds=silent):
-                self._driver.take(PingsUnanswered(silent))
-            case PingRestored():
-                self._driver.take(PingsAnswered())
-            case Lag(seconds=seconds):
-                self._driver.take(LagMeasured(client_id, seconds))
-            case frame:
-                self._receive_frame(client_id, frame)
-
-    def _receive_frame(self, client_id: str, frame: Event) -> None:
-        """Apply a frame if the server is verified since its socket opened; else it is held back."""
-        self._driver.take(FrameReceived(client_id, frame))
-        if not self.connection.counts(client_id):
-            self._sockets[client_id].hold(frame)
-        elif isinstance(frame, PreviewImage):
-            self._show_preview(frame)
-        else:
-            self._apply(frame)
-            if isinstance(frame, Status) and self.connection.counts_arrivals(client_id):
-                self.poller.announce(frame.queue_remaining)
-
     def _show_preview(self, preview: PreviewImage) -> None:
         state = self._state()
         run = only_run(state) if preview.prompt_id is None else state.runs.get(preview.prompt_id)
         if run and run is shown_run(state):  # Others are not shown.
             self._post(PreviewReceived(self._server.label, run.prompt_id, preview.image))
-
-    def _release_frames(self) -> None:
-        for client_id, socket in self._sockets.items():
-            if self.connection.counts(client_id):
-                for frame in socket.take_held():
-                    self._receive_frame(client_id, frame)
-
-    async def _until_counted(self, client_id: str) -> None:
-        await self._driver.until(lambda connection: connection.counts(client_id))

@@ -1,4 +1,4 @@
-"""Opens and closes the websocket of one client id, and holds frames back that do not count yet."""
+"""Opens and closes the websocket of one client id, and applies the frames that count."""
 
 import asyncio
 import random
@@ -8,14 +8,23 @@ from typing import Any
 
 from comfytui.comfy.cancellation import run_to_completion
 from comfytui.comfy.errors import NotComfyUI, Unauthorized, UpgradeRefused
-from comfytui.comfy.protocol.events import Event, PreviewImage
-from comfytui.comfy.websocket.connection_events import Closed, Lag, Opened, PingRestored, PingTimedOut
+from comfytui.comfy.protocol.events import Event, PreviewImage, Status
+from comfytui.comfy.websocket.connection_events import Closed, Opened, PingRestored, PingTimedOut
 from comfytui.service.backend import Backend
+from comfytui.service.connection.driver import ConnectionDriver
 from comfytui.service.connection.request_errors import request_error
-from comfytui.session.connection.inputs import SocketClosed
+from comfytui.session.connection.connection import Connection
+from comfytui.session.connection.inputs import (
+    FrameReceived,
+    LagMeasured,
+    PingsAnswered,
+    PingsUnanswered,
+    SocketClosed,
+    SocketOpened,
+)
 
-SocketMessage = Event | Opened | PingTimedOut | PingRestored | Lag
-"""What a socket reports: frames, and changes of the connection."""
+Message = Event | Opened | PingTimedOut | PingRestored
+"""What a socket brings until it closes."""
 
 MAX_HELD_FRAMES = 16
 """Frames held for one socket; while it has that many, it is not read for a while."""
@@ -27,26 +36,29 @@ class SocketTask:
     Args:
         backend: The server.
         client_id: The client id.
-        receive: Receives the client id and each message.
-        on_closed: Receives how each socket ended, also those that are closed on request.
-        until_counted: Waits until the frames of this client id's socket count.
-        verify_seconds: For how long a socket with many frames that do not count is not read.
+        driver: Holds the state of the connection, and is told what the socket reports.
+        apply: Receives the frames that count.
+        show_preview: Receives the previews that count.
+        announce: Receives the queue length of each `status` frame that counts arrivals.
+        verify_seconds: For how long a socket with many frames that do not count yet is not read.
     """
 
     def __init__(
         self,
         backend: Backend,
         client_id: str,
-        receive: Callable[[str, SocketMessage], None],
-        on_closed: Callable[[SocketClosed], None],
-        until_counted: Callable[[str], Awaitable[None]],
+        driver: ConnectionDriver,
+        apply: Callable[[Event], None],
+        show_preview: Callable[[PreviewImage], None],
+        announce: Callable[[int], None],
         verify_seconds: float,
     ) -> None:
         self.client_id = client_id
         self._backend = backend
-        self._receive = receive
-        self._on_closed = on_closed
-        self._until_counted = until_counted
+        self._driver = driver
+        self._apply = apply
+        self._show_preview = show_preview
+        self._announce = announce
         self._verify_seconds = verify_seconds
         self._to_open, self._to_close = asyncio.Event(), asyncio.Event()
         self._held: list[Event] | None = None  # None: frames are dropped
@@ -69,21 +81,18 @@ class SocketTask:
             self._to_open.clear()
             closed = await self._until_closed()
             self.is_alive = None
-            self._on_closed(closed)
-
-    def hold(self, frame: Event) -> None:
-        """Keep a frame that does not count yet, unless it is a preview, which is large."""
-        if self._held is not None and not isinstance(frame, PreviewImage):
-            self._held.append(frame)
+            self._driver.take(closed)
 
     def drop_held(self) -> None:
         """Drop the frames that were held, and those that follow until the next socket."""
         self._held = None
 
-    def take_held(self) -> list[Event]:
-        """Return the frames that were held, in their order."""
-        held, self._held = self._held, None
-        return held or []
+    def release_held(self) -> None:
+        """Apply the frames that were held, in their order, if they count now."""
+        if self._counts(self._driver.connection):
+            held, self._held = self._held, None
+            for frame in held or ():
+                self._receive_frame(frame)
 
     async def _until_closed(self) -> SocketClosed:
         """Read a socket until it ends, or is to be closed."""
@@ -99,15 +108,13 @@ class SocketTask:
 
     async def _read(self) -> SocketClosed:
         # Closed by the task that opened it, so that no socket outlives a crash.
-        stream = self._backend.events(self.client_id, lambda seconds: self._receive(self.client_id, Lag(seconds)))
+        stream = self._backend.events(self.client_id, self._receive_lag)
         async with aclosing(stream):
             try:
                 async for message in stream:
                     if isinstance(message, Closed):
                         break
-                    if isinstance(message, Opened):
-                        self.is_alive = message.is_alive
-                    self._receive(self.client_id, message)
+                    self._receive(message)
                     await self._wait_for_space()
             except (Unauthorized, UpgradeRefused, NotComfyUI) as error:
                 return SocketClosed(self.client_id, str(error), request_error(error))
@@ -121,13 +128,44 @@ class SocketTask:
             random.random(),
         )
 
+    def _receive(self, message: Message) -> None:
+        match message:
+            case Opened(is_alive=is_alive):
+                self.is_alive = is_alive
+                self._driver.take(SocketOpened(self.client_id))
+            case PingTimedOut(silent_seconds=silent):
+                self._driver.take(PingsUnanswered(silent))
+            case PingRestored():
+                self._driver.take(PingsAnswered())
+            case frame:
+                self._receive_frame(frame)
+
+    def _receive_lag(self, seconds: float) -> None:
+        self._driver.take(LagMeasured(self.client_id, seconds))
+
+    def _receive_frame(self, frame: Event) -> None:
+        """Apply a frame if the server is verified since the socket opened; else hold it, unless it is a large one."""
+        self._driver.take(FrameReceived(self.client_id, frame))
+        if not self._counts(self._driver.connection):
+            if self._held is not None and not isinstance(frame, PreviewImage):
+                self._held.append(frame)
+        elif isinstance(frame, PreviewImage):
+            self._show_preview(frame)
+        else:
+            self._apply(frame)
+            if isinstance(frame, Status) and self._driver.connection.counts_arrivals(self.client_id):
+                self._announce(frame.queue_remaining)
+
+    def _counts(self, connection: Connection) -> bool:
+        return connection.counts(self.client_id)
+
     async def _wait_for_space(self) -> None:
         """Wait until frames count if too many are held, but not for long: then they are dropped."""
         if self._held is None or len(self._held) < MAX_HELD_FRAMES:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(self._verify_seconds):
-                await self._until_counted(self.client_id)
+                await self._driver.until(self._counts)
                 return
         self.drop_held()
 
