@@ -126,7 +126,10 @@ def _give_up(at: Transition, client_id: str, error: RequestError) -> None:
 def _frame_received(at: Transition, client_id: str, frame: Event) -> None:
     of_run = is_run_frame(frame)
     if of_run:
-        at.set(watchdog=at.connection.watchdog.run_frame_received(client_id, at.now))
+        before = at.connection.watchdog
+        watchdog = before.run_frame_received(client_id, at.now)
+        if watchdog is not before:
+            at.set(watchdog=watchdog)
     _recover(at, of_run=of_run)
     # A server that rejected the credentials is not polled again at every frame.
     if may_change_queue(frame) and at.link.kind is not LinkKind.UNAUTHORISED:

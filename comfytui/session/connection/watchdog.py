@@ -6,6 +6,7 @@ still runs, and whether the server's memory changes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from types import MappingProxyType
 
 from comfytui.session.model import Link, LinkKind
@@ -13,6 +14,8 @@ from comfytui.session.runs.stall import stall_since
 from comfytui.session.state import Run, SessionState, active_runs
 from comfytui.timings import PollTimings
 
+FRAME_RESOLUTION = 0.1
+"""Seconds within which a second frame is not told from the first one: much shorter than any stall."""
 MAX_RENEWALS = 2
 """Times that the sockets are renewed for one run: ComfyUI files a new socket only when the old one has gone."""
 
@@ -62,7 +65,9 @@ class Watchdog:
         return replace(self, opened_at=now)
 
     def run_frame_received(self, client_id: str, now: float) -> "Watchdog":
-        """Return it after a client received a frame of a run."""
+        """Return it after a client received a frame of a run; the same object for one soon after another."""
+        if not self.renewals and now - self.last_frames.get(client_id, -inf) < FRAME_RESOLUTION:
+            return self
         last_frames = MappingProxyType({**self.last_frames, client_id: now})
         return replace(self, last_frames=last_frames, renewals=MappingProxyType({}))
 

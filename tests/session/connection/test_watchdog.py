@@ -86,6 +86,21 @@ def test_frames_of_runs_prove_that_the_socket_brings_them(frame: Event) -> None:
     assert it.polls == 0
 
 
+def test_a_frame_soon_after_another_leaves_the_connection_as_it_is_and_the_last_one_still_counts() -> None:
+    it = Watched()
+    it.receive(Progress(2, 4, "a1"))
+    connection = it.connection
+    for _ in range(1_000):
+        it.now += 0.01
+        it.receive(Progress(3, 4, "a1"))
+    assert it.connection is not connection
+    connection = it.connection
+    it.receive(Progress(3, 4, "a1"))
+    assert it.connection is connection
+    assert it.wait(DEFAULT.session.min_stall - 1.0).count(Poll(light=False, history=False, stats=True)) == 0
+    assert closes(it.wait(6.0)) == 1
+
+
 def test_other_frames_prove_nothing() -> None:
     it = Watched()
     closed = 0
