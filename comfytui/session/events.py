@@ -18,6 +18,8 @@ class Connected:
     """A socket of `client_id` is open."""
 
     client_id: str
+    verified: bool = True
+    """Whether a socket is open already after which the server's identity was verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,16 @@ class SocketSilent:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketVerified:
+    """The server's identity was verified after a socket opened."""
+
+
+@dataclass(frozen=True, slots=True)
 class SocketRecovered:
     """The silent socket brought a frame again."""
+
+    verified: bool = True
+    """Whether the server's identity was verified after it opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,7 @@ LinkEvent = (
     | HttpSucceeded
     | HttpFailed
     | SocketSilent
+    | SocketVerified
     | SocketRecovered
     | Lagging
     | IdentityMismatch

@@ -43,6 +43,11 @@ class Connection:
         is_open = any(each.status is SocketStatus.OPEN for each in self.sockets.values())
         return is_open and self.link.socket_open
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether a socket is open after which the server's identity was verified."""
+        return any(each.status is SocketStatus.OPEN and self.counts(key) for key, each in self.sockets.items())
+
     def counts(self, client_id: str) -> bool:
         """Return whether the frames of this client id's socket count: the server was verified after it opened."""
         socket = self.sockets.get(client_id)

@@ -1,10 +1,6 @@
 """What the screen shows of the connection to the server.
 
-connecting ──► live ◄──► busy (no pong, HTTP times out: the socket is kept)
-    │           │  ▲
-    │           ▼  └──── orphaned (open, but no frames arrive: the socket is replaced)
-    └──► offline ◄──► polling (no socket, HTTP answers)
-unauthorised, not a ComfyUI: no retry until the user asks for one. different server: no retry until the user accepts it.
+A socket that opens makes it `connecting`; it is `live` once the server's identity is verified after that.
 """
 
 from dataclasses import replace
@@ -21,12 +17,17 @@ from comfytui.session.events import (
     LinkEvent,
     SocketRecovered,
     SocketSilent,
+    SocketVerified,
 )
 from comfytui.session.model import Link, LinkKind
 from comfytui.timings import DEFAULT
 
+SocketState = SocketSilent | SocketVerified | SocketRecovered | Lagging
+"""Events about a socket that is open."""
 _KEPT_WHEN_CLOSED = frozenset({LinkKind.POLLING})
 """States that do not change when the socket closes."""
+_VERIFIABLE = frozenset({LinkKind.CONNECTING, LinkKind.UNAUTHORISED})
+"""States of an open socket that end when the server's identity is verified."""
 _KEPT_WHEN_UNANSWERED = _KEPT_WHEN_CLOSED | {LinkKind.CONNECTING, LinkKind.BUSY}
 """States that do not change when a connection attempt times out: HTTP tells a busy server from one that is down."""
 
@@ -39,29 +40,51 @@ def reduce_link(link: Link, event: LinkEvent, now: float, late_after: float = DE
     if link.kind is LinkKind.OTHER_SERVER:
         return Link(LinkKind.CONNECTING, now) if isinstance(event, IdentityAccepted) else link
     match event:
-        case Connected():
-            after = Link(LinkKind.LIVE, now, socket_open=True)
+        case Connected(verified=verified):
+            after = _open(verified, now)
         case Disconnected():
             kept = _KEPT_WHEN_UNANSWERED if event.unanswered else _KEPT_WHEN_CLOSED
             kind = link.kind if link.kind in kept else event.kind
             retry_at = None if event.retry_in is None else now + event.retry_in
             after = Link(kind, now, retry_at, event.reason, link.poll_interval)
-        case HttpSucceeded(poll_interval=poll_interval) if not link.socket_open:
-            after = Link(LinkKind.POLLING, now, link.retry_at, link.reason, poll_interval)
-        case HttpFailed(reason=reason, kind=kind) if not link.socket_open or kind is LinkKind.UNAUTHORISED:
-            after = Link(kind, now, link.retry_at, reason, socket_open=link.socket_open)
-        case SocketSilent(orphaned=orphaned, reason=reason) if link.socket_open:
-            after = Link(LinkKind.ORPHANED if orphaned else LinkKind.BUSY, now, reason=reason, socket_open=True)
-        case SocketRecovered() if link.socket_open:
-            after = Link(LinkKind.LIVE, now, socket_open=True)
-        case Lagging(seconds=seconds) if link.kind is LinkKind.LIVE:
-            after = replace(link, lag_seconds=max(1, int(seconds)) if seconds >= late_after else 0)
+        case SocketSilent() | SocketVerified() | SocketRecovered() | Lagging():
+            after = _while_open(link, event, now, late_after) if link.socket_open else link
+        case HttpSucceeded(poll_interval=poll_interval):
+            polling = Link(LinkKind.POLLING, now, link.retry_at, link.reason, poll_interval)
+            after = link if link.socket_open else polling
+        case HttpFailed():
+            after = _http_failed(link, event, now)
         case IdentityMismatch(reason=reason):
             after = Link(LinkKind.OTHER_SERVER, now, reason=reason)
-        case HttpSucceeded() | HttpFailed() | SocketSilent() | SocketRecovered() | Lagging() | IdentityAccepted():
-            return link  # Has no effect in this state.
+        case IdentityAccepted():
+            return link
         case _:
             assert_never(event)
     if after.kind is link.kind:
         after = replace(after, since=link.since)
     return link if after == link else after
+
+
+def _open(verified: bool, now: float) -> Link:
+    return Link(LinkKind.LIVE if verified else LinkKind.CONNECTING, now, socket_open=True)
+
+
+def _while_open(link: Link, event: SocketState, now: float, late_after: float) -> Link:
+    match event:
+        case SocketSilent(orphaned=orphaned, reason=reason):
+            return Link(LinkKind.ORPHANED if orphaned else LinkKind.BUSY, now, reason=reason, socket_open=True)
+        case SocketRecovered(verified=verified):
+            return _open(verified, now)
+        case SocketVerified() if link.kind in _VERIFIABLE:
+            return _open(True, now)
+        case Lagging(seconds=seconds) if link.kind is LinkKind.LIVE:
+            return replace(link, lag_seconds=max(1, int(seconds)) if seconds >= late_after else 0)
+        case _:
+            return link
+
+
+def _http_failed(link: Link, failed: HttpFailed, now: float) -> Link:
+    if failed.kind is LinkKind.UNAUTHORISED or not link.socket_open:
+        return Link(failed.kind, now, link.retry_at, failed.reason, socket_open=link.socket_open)
+    # The socket was not closed, but nothing says whose it is.
+    return replace(link, reason=failed.reason) if link.kind is LinkKind.CONNECTING else link

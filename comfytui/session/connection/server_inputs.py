@@ -20,7 +20,15 @@ from comfytui.session.connection.inputs import (
 )
 from comfytui.session.connection.polls import is_settling, pause_of, pause_without_socket
 from comfytui.session.connection.transition import Transition
-from comfytui.session.events import HttpFailed, HttpSucceeded, IdentityAccepted, IdentityMismatch, SocketSilent
+from comfytui.session.events import (
+    HttpFailed,
+    HttpSucceeded,
+    IdentityAccepted,
+    IdentityMismatch,
+    SocketSilent,
+    SocketVerified,
+)
+from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 
 ORPHANED_REASON = "Your job runs, but no messages about it arrive: the server has lost track of this connection."
@@ -36,11 +44,11 @@ def take_identity(at: Transition, given: IdentityInput) -> None:
             _server_seen(at, fingerprint, description)
         case ServerVerified(sockets_opened=sockets_opened, breaks=breaks):
             at.set(gate=gate.verified(sockets_opened, breaks))
-            at.effects.append(ReleaseFrames())
+            _server_verified(at)
         case StatsReceived(fingerprint=fingerprint, sockets_opened=sockets_opened):
             if fingerprint == gate.fingerprint:
                 at.set(gate=gate.proven(sockets_opened))
-                at.effects.append(ReleaseFrames())
+                _server_verified(at)
             elif gate.fingerprint:
                 at.break_gate()
                 at.request_poll()
@@ -80,6 +88,14 @@ def _server_seen(at: Transition, fingerprint: str, description: str) -> None:
     at.change_link(IdentityAccepted())
     if before.other_fingerprint:
         at.renew_sockets()  # Those of the meantime may lead to the other server.
+
+
+def _server_verified(at: Transition) -> None:
+    """Let frames count of the sockets that opened before the verification was requested."""
+    if at.link.kind is not LinkKind.LIVE and at.connection.is_proven:
+        at.change_link(SocketVerified())
+        at.report_lag()
+    at.effects.append(ReleaseFrames())
 
 
 def advance_polls(at: Transition, session: SessionState) -> None:

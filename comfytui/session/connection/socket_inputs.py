@@ -26,7 +26,7 @@ from comfytui.session.connection.inputs import (
 )
 from comfytui.session.connection.sockets import Socket, SocketStatus
 from comfytui.session.connection.transition import Transition
-from comfytui.session.events import Connected, Disconnected, Lagging, SocketRecovered, SocketSilent
+from comfytui.session.events import Connected, Disconnected, SocketRecovered, SocketSilent
 from comfytui.session.jobs.execution import EndFrame, RunFrame
 from comfytui.session.model import LinkKind
 
@@ -79,7 +79,7 @@ def _socket_opened(at: Transition, client_id: str) -> None:
     watchdog = at.connection.watchdog.socket_opened(at.now)
     at.set(gate=gate, watchdog=watchdog, was_tried=True, was_open=True)
     at.set_socket(client_id, socket.opened(gate.sockets_opened, at.now))
-    at.change_link(Connected(client_id))
+    at.change_link(Connected(client_id, at.connection.is_proven))
     if at.connection.counts_arrivals(client_id):
         at.effects.append(CountArrivals())
     at.request_poll(history=True)
@@ -90,6 +90,8 @@ def _socket_closed(at: Transition, closed: SocketClosed) -> None:
     at.effects.append(DropFrames(client_id))
     if socket.status is SocketStatus.CLOSING:
         at.open_socket(client_id)
+        if at.link.kind is LinkKind.LIVE and not at.connection.is_proven:
+            at.change_link(Disconnected("", kind=LinkKind.CONNECTING))
     elif closed.error is not None and closed.error.kind.is_permanent:
         _give_up(at, client_id, closed.error)
     else:
@@ -138,14 +140,14 @@ def _frame_received(at: Transition, client_id: str, frame: Event) -> None:
 
 def _recover(at: Transition, *, of_run: bool) -> None:
     if at.link.kind is LinkKind.BUSY or (of_run and at.link.kind is LinkKind.ORPHANED):
-        at.change_link(SocketRecovered())
+        at.change_link(SocketRecovered(at.connection.is_proven))
 
 
 def _measure_lag(at: Transition, client_id: str, seconds: float) -> None:
     """Take in how late frames are; while they are late, polls read what they do not report yet."""
     was_behind = bool(at.link.lag_seconds)
     at.set_socket(client_id, replace(at.connection.sockets[client_id], lag_seconds=seconds))
-    at.change_link(Lagging(max(each.lag_seconds for each in at.connection.sockets.values())))
+    at.report_lag()
     if bool(at.link.lag_seconds) != was_behind:  # What late frames reported of the queue was not believed.
         at.request_poll()
 

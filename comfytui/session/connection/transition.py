@@ -16,7 +16,7 @@ from comfytui.session.connection.effects import (
 from comfytui.session.connection.inputs import ErrorKind, RequestError
 from comfytui.session.connection.link import reduce_link
 from comfytui.session.connection.sockets import NEVER_VERIFIED, Socket, SocketStatus
-from comfytui.session.events import LinkChanged, LinkEvent
+from comfytui.session.events import Lagging, LinkChanged, LinkEvent
 from comfytui.session.model import Link
 
 
@@ -51,6 +51,10 @@ class Transition:
         link = reduce_link(self.link, event, self.now, self.connection.timings.session.late_after)
         self.set(link=link)
         self.effects.append(LinkChanged(link, event))
+
+    def report_lag(self) -> None:
+        """Let the link show how late frames are, those of the socket that is furthest behind."""
+        self.change_link(Lagging(max(socket.lag_seconds for socket in self.connection.sockets.values())))
 
     def break_gate(self) -> None:
         """Require a new verification of the server."""

@@ -14,12 +14,14 @@ from comfytui.session.events import (
     LinkEvent,
     SocketRecovered,
     SocketSilent,
+    SocketVerified,
 )
 from comfytui.session.model import Link, LinkKind
 
 K = LinkKind
 RESET = Disconnected("reset", 2.0)
 UNANSWERED = Disconnected("not answered", 2.0, unanswered=True)
+UNVERIFIED = Connected("me", verified=False)
 ORPHANED, BUSY = SocketSilent(orphaned=True, reason="orphaned"), SocketSilent(orphaned=False, reason="busy")
 REFUSED = Disconnected("who are you", kind=K.UNAUTHORISED)
 
@@ -48,6 +50,18 @@ def link_after(*events: LinkEvent) -> Link:
         ((Connected("me"), BUSY), K.BUSY),
         ((Connected("me"), BUSY, SocketRecovered()), K.LIVE),
         ((Connected("me"), BUSY, RESET), K.OFFLINE),
+        ((UNVERIFIED,), K.CONNECTING),
+        ((UNVERIFIED, SocketVerified()), K.LIVE),
+        ((UNVERIFIED, HttpSucceeded(1.0)), K.CONNECTING),
+        ((UNVERIFIED, HttpFailed("slow", K.BUSY)), K.CONNECTING),
+        ((UNVERIFIED, HttpFailed("who are you", K.UNAUTHORISED)), K.UNAUTHORISED),
+        ((UNVERIFIED, HttpFailed("who are you", K.UNAUTHORISED), SocketVerified()), K.LIVE),
+        ((UNVERIFIED, BUSY, SocketRecovered(verified=False)), K.CONNECTING),
+        ((UNVERIFIED, BUSY, SocketVerified()), K.BUSY),
+        ((UNVERIFIED, RESET), K.OFFLINE),
+        ((RESET, HttpSucceeded(1.0), UNVERIFIED), K.CONNECTING),
+        ((RESET, SocketVerified()), K.OFFLINE),
+        ((Connected("me"), IdentityMismatch("another"), SocketVerified()), K.OTHER_SERVER),
         ((UNANSWERED,), K.CONNECTING),
         ((UNANSWERED, HttpFailed("slow", K.BUSY), UNANSWERED), K.BUSY),
         ((UNANSWERED, HttpFailed("slow", K.BUSY), RESET), K.OFFLINE),
@@ -70,6 +84,11 @@ def link_after(*events: LinkEvent) -> Link:
 )
 def test_link_state_after_events(events: tuple[LinkEvent, ...], kind: LinkKind) -> None:
     assert link_after(*events).kind is kind
+
+
+def test_an_open_socket_of_a_server_that_does_not_answer_has_a_reason() -> None:
+    link = link_after(UNVERIFIED, HttpFailed("it does not answer"))
+    assert (link.kind, link.reason, link.socket_open) == (K.CONNECTING, "it does not answer", True)
 
 
 def test_since_is_when_the_state_began() -> None:

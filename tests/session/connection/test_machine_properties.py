@@ -179,7 +179,8 @@ class ConnectionMachine(RuleBasedStateMachine):
         self.give(SocketOpened(client_id))
         if client_id in self.carrier.closing:
             return
-        assert self.connection.link.kind in {LinkKind.LIVE, LinkKind.OTHER_SERVER}
+        if self.connection.link.kind is not LinkKind.OTHER_SERVER:
+            assert self.connection.link.socket_open
         assert not self.connection.counts(client_id), "frames count before the server is verified"
         assert not self.connection.gate.is_ready
 
@@ -326,6 +327,14 @@ class ConnectionMachine(RuleBasedStateMachine):
                 self.carrier.sockets[key] for key in self.ids(is_open=True) if key not in self.carrier.closing
             ]
             assert all(socket.is_proven for socket in open_sockets)
+
+    @invariant()
+    def it_is_live_only_if_the_server_was_verified_after_an_open_socket(self) -> None:
+        is_proven = any(socket.is_open and socket.is_proven for socket in self.carrier.sockets.values())
+        if self.connection.link.kind is LinkKind.LIVE:
+            assert is_proven
+        if self.connection.link.kind is LinkKind.CONNECTING and self.connection.link.socket_open:
+            assert not self.connection.is_proven
 
     @invariant()
     def it_is_never_stuck(self) -> None:

@@ -38,9 +38,16 @@ class Watched:
         self.session = session.do(*start_frames(self.prompt_id), *step_frames(self.prompt_id, 1))
         self.now = session.now
         self.connection, _ = step(Connection(), Started(["me"]), self.now)
-        self.connection, _ = step(self.connection, SocketOpened("me"), self.now)
         self.polls = 0
+        self.open()
         self.answer: Callable[[Poll, float], None] = self._answer
+
+    def open(self) -> None:
+        """The socket opens, and the server is verified after that."""
+        self.connection, _ = step(self.connection, SocketOpened("me"), self.now)
+        self.connection, _ = step(self.connection, ServerSeen("known", "a server"), self.now)
+        gate = self.connection.gate
+        self.connection, _ = step(self.connection, ServerVerified(gate.sockets_opened, gate.breaks), self.now)
 
     def wait(self, seconds: float, poll_seconds: float = 0.0) -> list[Effect]:
         """Let time pass while each poll succeeds at once; return what was to be done."""
@@ -160,14 +167,12 @@ def test_the_sockets_are_renewed_a_few_times_for_one_run() -> None:
         closed += closes(it.wait(DEFAULT.session.min_stall + 5))
         if it.connection.link.kind is LinkKind.ORPHANED:
             it.connection, _ = step(it.connection, SocketClosed("me"), it.now)
-            it.connection, _ = step(it.connection, SocketOpened("me"), it.now)
+            it.open()
     assert closed == MAX_RENEWALS
 
 
 def test_while_the_sockets_are_renewed_the_server_may_be_replaced_unseen() -> None:
     it = Watched()
-    for given in (ServerSeen("f", "one GPU"), ServerVerified(it.connection.gate.sockets_opened, 1)):
-        it.connection, _ = step(it.connection, given, it.now)
     assert it.connection.is_guarded
     assert closes(it.wait(DEFAULT.session.min_stall + 5)) == 1
     it.connection, _ = step(it.connection, SocketClosed("me"), it.now)
