@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import fsum
 
 from comfytui.session.jobs.index import BatchCounts
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind, Phase
@@ -161,13 +162,15 @@ def _batch_fraction(state: SessionState, batch: Batch, counts: BatchCounts) -> f
     left the queue: the next one may run before the history is asked how the last one ended. Of one that left the queue
     without having been seen to run, the frames may be late.
     """
-    done, fraction = max(batch.total - counts.open + counts.left_queue, 0), 0.0
+    done, fractions = max(batch.total - counts.open + counts.left_queue, 0), []
     for run in state.runs.values():
         job = state.jobs[run.prompt_id]
         if job.batch_tag and job.batch_tag.batch == batch.id:
             # Its frames may still come, late, though the queue no longer has it.
-            done, fraction = done - (job.left_queue and job.status is JobStatus.RUNNING), fraction + run.fraction
-    return min((done + fraction) / max(batch.total, 1), 1.0)
+            done -= job.left_queue and job.status is JobStatus.RUNNING
+            fractions.append(run.fraction)
+    # Exact: otherwise the sum falls by a rounding error when a full run becomes a job that is done.
+    return min(fsum((done, *fractions)) / max(batch.total, 1), 1.0)
 
 
 def _batch_elapsed(state: SessionState, counts: BatchCounts, runs: Sequence[Run], now: float) -> float | None:

@@ -17,6 +17,8 @@ from comfytui.session.events import (
     BatchPlanned,
     Connected,
     Disconnected,
+    FinishedPrompt,
+    HistorySnapshot,
     HttpSucceeded,
     JobCancelled,
     PromptAccepted,
@@ -33,6 +35,7 @@ from tests.session.builders import (
     LOADER,
     SAMPLER,
     SAVER,
+    STEPS,
     TEXT,
     Session,
     end_frames,
@@ -440,6 +443,20 @@ def test_a_job_cancelled_before_it_was_sent_counts_as_neither_sent_nor_unsent() 
     session = Session()
     session.do(planned_batch("b", 4), JobCancelled("b1"), JobCancelled("b2"))
     assert session.line() == "0 of 2 sent, 2 cancelled"
+
+
+def test_batch_does_not_go_back_by_a_rounding_error_when_an_end_is_read() -> None:
+    session = Session()
+    ids = session.plan("a", 3)
+    seen = []
+    for prompt_id in ids[:2]:
+        session.do(*start_frames(prompt_id), *step_frames(prompt_id, STEPS), *list(end_frames(prompt_id))[:3])
+    session.do(*start_frames(ids[2]), *step_frames(ids[2], 1, 7))
+    for event in (HistorySnapshot((FinishedPrompt(queued_prompt(each), "success"),), (each,)) for each in ids[:2]):
+        seen.append(batch_progress(session).batch_fraction)
+        session.do(event)
+    seen.append(batch_progress(session).batch_fraction)
+    assert seen == sorted(seen)
 
 
 def test_batch_does_not_go_back_when_frames_of_a_job_that_left_the_queue_come_late() -> None:
