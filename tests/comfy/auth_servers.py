@@ -44,6 +44,7 @@ class AuthServer:
         """Serve below a prefix; yield the server without credentials."""
         routes = {
             f"GET {prefix}/api/prompt": self._guarded(_count),
+            f"GET {prefix}/api/system_stats": self._guarded(_stats),
             f"GET {prefix}/ws": self._guarded(_socket),
         }
         async with serving(routes) as url:
@@ -53,6 +54,10 @@ class AuthServer:
 
 async def _count(_: web.Request) -> web.Response:
     return web.json_response({"exec_info": {"queue_remaining": 2}})
+
+
+async def _stats(_: web.Request) -> web.Response:
+    return web.json_response({"system": {"comfyui_version": "0.3.64", "argv": ["main.py"]}, "devices": []})
 
 
 async def _socket(request: web.Request) -> web.StreamResponse:
