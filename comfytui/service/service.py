@@ -15,7 +15,7 @@ from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.mailbox import Mailbox, Subscribers
 from comfytui.service.notifications import Notification, ServiceFailed
 from comfytui.service.store import SessionStore
-from comfytui.service.submission.batch import Submissions
+from comfytui.service.submission.batch import GraphStore
 from comfytui.service.submission.client_ids import ClientIds
 from comfytui.service.submission.job_commands import JobCommands
 from comfytui.service.submission.manager import SubmissionManager
@@ -70,10 +70,10 @@ class SessionService:
         self._clock = clock
         self._backend: Backend | None = None
         self._client_ids = ClientIds(journal, server, fresh=fresh, client_id=client_id)
-        submissions = Submissions()
-        recorder = Recorder(journal, lambda: self._client_ids.endpoint, submissions)
+        graphs = GraphStore()
+        recorder = Recorder(journal, lambda: self._client_ids.endpoint, graphs)
         self._store = SessionStore(server.label, recorder, subscribers, timings.session, clock)
-        self.commands = JobCommands(self._store, submissions, journal, self._require_backend, self._poll)
+        self.commands = JobCommands(self._store, graphs, journal, self._require_backend, self._poll)
         """Cancels, resends and recovers jobs."""
         self._connection = ConnectionManager(
             server,
@@ -89,7 +89,7 @@ class SessionService:
         self.submissions = SubmissionManager(
             self._store,
             self._client_ids,
-            submissions,
+            graphs,
             recorder,
             journal,
             self._connection,

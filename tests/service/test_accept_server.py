@@ -10,7 +10,7 @@ from comfytui.service.journal.records import Endpoint
 from comfytui.service.mailbox import Subscribers
 from comfytui.service.notifications import LoginRequired
 from comfytui.service.store import SessionStore
-from comfytui.service.submission.batch import Submissions
+from comfytui.service.submission.batch import GraphStore
 from comfytui.service.submission.recorder import Recorder
 from comfytui.session.events import Connected, LinkChanged
 from comfytui.session.model import JobStatus, Link, LinkKind
@@ -80,7 +80,7 @@ async def test_a_fresh_start_resumes_nothing_but_at_the_next_server_that_is_acce
 
 
 def test_a_closed_session_changes_no_more() -> None:
-    recorder = Recorder(AsyncJournal(lambda _: None), lambda: Endpoint("", "", ""), Submissions())
+    recorder = Recorder(AsyncJournal(lambda _: None), lambda: Endpoint("", "", ""), GraphStore())
     store = SessionStore("box", recorder, Subscribers())
     state = store.state
     store.close()

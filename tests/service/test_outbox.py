@@ -18,7 +18,7 @@ from comfytui.comfy.protocol.events import ExecutionSuccess
 from comfytui.comfy.protocol.models import Obstacle
 from comfytui.comfy.server import Server
 from comfytui.service.results import Cancelled, CancelOutcome
-from comfytui.service.submission.batch import Submissions, plan
+from comfytui.service.submission.batch import GraphStore, plan
 from comfytui.service.submission.cancel import cancel
 from comfytui.service.submission.outbox import Outbox
 from comfytui.session.delivery import CancelRequested, Delivery, PromptNotAccepted
@@ -54,13 +54,13 @@ class OutboxHarness:
         """The errors of the prompts that were rejected for their credentials."""
         self.is_verified = True
         """Whether the server's identity is verified; it is again after the next check or pause."""
-        self.submissions = Submissions()
+        self.graphs = GraphStore()
         self.sending: asyncio.Task[None]
         """Runs the outbox."""
         self.outbox = Outbox(
             self.apply,
             lambda: self.state,
-            self.submissions,
+            self.graphs,
             lambda _: "me",
             lambda submission: submission.preview_method,
             lambda batch, _: self.rejected.append(batch),
@@ -98,7 +98,7 @@ class OutboxHarness:
 
     def order(self, images: int = 1) -> Batch:
         batch, jobs, submissions = plan(small_batch(images, model="m"), "me", 0.0)
-        self.submissions.add(submissions)
+        self.graphs.add(submissions)
         self.apply(BatchPlanned(batch, jobs))
         return batch
 

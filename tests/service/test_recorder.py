@@ -9,7 +9,7 @@ import pytest
 
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.records import Endpoint
-from comfytui.service.submission.batch import Submission, Submissions, plan
+from comfytui.service.submission.batch import GraphStore, Submission, plan
 from comfytui.service.submission.recorder import Recorder
 from comfytui.session.delivery import CancelRequested, CancelSent, PromptNotAccepted, PromptSending, PromptUnconfirmed
 from comfytui.session.events import (
@@ -73,8 +73,8 @@ class Recorded:
     def __init__(self) -> None:
         self.session = Session()
         self.journal = RecordingJournal()
-        self.submissions = Submissions()
-        self.recorder = Recorder(self.journal, lambda: SERVER, self.submissions)
+        self.graphs = GraphStore()
+        self.recorder = Recorder(self.journal, lambda: SERVER, self.graphs)
 
     def do(self, *events: SessionEvent) -> list[tuple[Any, ...]]:
         """Apply events, and return what was recorded for them."""
@@ -88,7 +88,7 @@ class Recorded:
 async def test_a_new_batch_is_recorded_with_its_graphs_and_a_resumed_one_is_not() -> None:
     it = Recorded()
     batch, jobs, submissions = plan(small_batch(2), ME, 1.0)
-    it.submissions.add(submissions)
+    it.graphs.add(submissions)
     assert it.do(BatchPlanned(batch, jobs)) == [("batch", SERVER, ME, batch, submissions)]
     again = planned_batch("a", 1)
     assert it.do(BatchPlanned(Batch("a", 1, "", ("a1",), 1.0, resumed=True), again.jobs)) == []

@@ -45,8 +45,8 @@ class Submission:
     preview_method: str | None
 
 
-class Submissions:
-    """The submissions of my jobs that have not ended: with their graphs they are too large for the state.
+class GraphStore:
+    """The graphs of my jobs that have not ended, as submissions: they are too large for the state.
 
     They are found by the job's place in its batch, since old servers give a prompt another id.
     """
@@ -58,7 +58,7 @@ class Submissions:
         """Keep submissions until their jobs end."""
         self._by_place |= {(each.batch, each.tag["index"]): each for each in submissions}
 
-    def of(self, job: Job) -> Submission | None:
+    def submission_of(self, job: Job) -> Submission | None:
         """Return the submission of a job of mine, under its present id, or None."""
         place = (job.batch_tag.batch, job.batch_tag.index) if job.mine and job.batch_tag else None
         submission = self._by_place.get(place) if place else None

@@ -7,7 +7,7 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.models import QueueItem
 from comfytui.service.backend import Backend
 from comfytui.service.connection.process_evidence import is_same_process
-from comfytui.service.submission.batch import Submissions
+from comfytui.service.submission.batch import GraphStore
 from comfytui.service.submission.submission_lookup import find_finished, find_in_history, find_in_queue
 from comfytui.session.delivery import Post, PromptNotAccepted
 from comfytui.session.events import HistorySnapshot, PromptAccepted, PromptLost
@@ -24,7 +24,7 @@ class Confirmation:
 
     Args:
         state: Returns the session's state.
-        submissions: The graphs of the jobs.
+        graphs: The graphs of the jobs.
         ready: Waits a while until the server's identity is verified; returns whether it is.
         connected_since: Returns whether a websocket that was open at a monotonic second is still answered on, so that
             the server was not restarted since.
@@ -35,14 +35,14 @@ class Confirmation:
     def __init__(
         self,
         state: Callable[[], SessionState],
-        submissions: Submissions,
+        graphs: GraphStore,
         ready: Callable[[str], Awaitable[bool]],
         connected_since: Callable[[float], Awaitable[bool]],
         timings: SubmissionTimings,
         clock: Clock,
     ) -> None:
         self._state = state
-        self._submissions = submissions
+        self._graphs = graphs
         self._ready = ready
         self._connected_since = connected_since
         self._timings = timings
@@ -107,7 +107,7 @@ class Confirmation:
 
     async def _outcome_by_images(self, backend: Backend, job: Job) -> Outcome | None:
         """Return a prompt that may have run before the server was restarted as finished by its images, or as lost."""
-        submission = self._submissions.of(job)
+        submission = self._graphs.submission_of(job)
         finished = await find_finished(backend, submission) if submission else ()
         if not await self._ready(job.prompt_id):
             return None

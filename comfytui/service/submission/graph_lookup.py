@@ -5,14 +5,14 @@ import json
 from comfytui.comfy.errors import NotComfyUI, ServerError
 from comfytui.service.backend import Backend
 from comfytui.service.journal.async_journal import AsyncJournal
-from comfytui.service.submission.batch import Submissions
+from comfytui.service.submission.batch import GraphStore
 from comfytui.session.model import Job
 from comfytui.workflow.graph import Graph, sendable_graph
 
 
-async def local_graph(prompt_id: str, job: Job | None, submissions: Submissions, journal: AsyncJournal) -> Graph | None:
+async def local_graph(prompt_id: str, job: Job | None, graphs: GraphStore, journal: AsyncJournal) -> Graph | None:
     """Return the graph that this machine has of a job, which the session may not know, or None."""
-    if job and (submission := submissions.of(job)):
+    if job and (submission := graphs.submission_of(job)):
         return submission.graph
     return await journal.graph_of(prompt_id)
 

@@ -6,7 +6,7 @@ from comfytui.service.backend import Backend
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.results import BatchCancelled, Cancelled, Resent
 from comfytui.service.store import SessionStore
-from comfytui.service.submission.batch import Submissions
+from comfytui.service.submission.batch import GraphStore
 from comfytui.service.submission.cancel import cancel, cancel_all
 from comfytui.service.submission.graph_lookup import local_graph, server_graph
 from comfytui.service.submission.recovery import finished_by_images, finished_in_history, submissions_of
@@ -21,7 +21,7 @@ class JobCommands:
 
     Args:
         store: The session.
-        submissions: The graphs of my jobs.
+        graphs: The graphs of my jobs.
         journal: Has the graphs of my other jobs, and what other comfytui processes did to them.
         require_backend: Returns the server; raises Unreachable while there is no connection to it.
         poll: Requests a poll.
@@ -30,13 +30,13 @@ class JobCommands:
     def __init__(
         self,
         store: SessionStore,
-        submissions: Submissions,
+        graphs: GraphStore,
         journal: AsyncJournal,
         require_backend: Callable[[], Backend],
         poll: Callable[[], None],
     ) -> None:
         self._store = store
-        self._submissions = submissions
+        self._graphs = graphs
         self._journal = journal
         self._require_backend = require_backend
         self._poll = poll
@@ -45,8 +45,8 @@ class JobCommands:
         """Send lost jobs once more, as they were and in their order."""
         await self.apply_cancelled_elsewhere()
         jobs = [job for job in lost_jobs(self._store.state) if job.prompt_id in prompt_ids]
-        submissions = await submissions_of(jobs, self._submissions, self._journal)
-        self._submissions.add(submissions)
+        submissions = await submissions_of(jobs, self._graphs, self._journal)
+        self._graphs.add(submissions)
         self._store.apply(JobsResent(tuple(submission.prompt_id for submission in submissions)))
         return Resent(len(submissions), missing=len(jobs) - len(submissions))
 
@@ -64,7 +64,7 @@ class JobCommands:
         rest = [job for job in jobs if job.prompt_id not in ids]
         finished = (
             *known,
-            *await finished_by_images(await submissions_of(rest, self._submissions, self._journal), backend),
+            *await finished_by_images(await submissions_of(rest, self._graphs, self._journal), backend),
         )
         self._store.apply(HistorySnapshot(finished))
         return len(finished)
@@ -76,7 +76,7 @@ class JobCommands:
             ComfyError: if a request fails.
         """
         job = self._store.state.jobs.get(prompt_id)
-        if graph := await local_graph(prompt_id, job, self._submissions, self._journal):
+        if graph := await local_graph(prompt_id, job, self._graphs, self._journal):
             return graph
         return await server_graph(job, self._require_backend()) if job else None
 

@@ -12,7 +12,7 @@ from comfytui.service.journal.records import SavedBatch
 from comfytui.service.notifications import BatchRejected, CancelledOnArrival, Severity, UserMessage
 from comfytui.service.results import Cancelled, SubmitResult
 from comfytui.service.store import SessionStore
-from comfytui.service.submission.batch import BatchRequest, Submission, Submissions, plan
+from comfytui.service.submission.batch import BatchRequest, GraphStore, Submission, plan
 from comfytui.service.submission.client_ids import ClientIds
 from comfytui.service.submission.outbox import Outbox
 from comfytui.service.submission.pending import PendingBatches
@@ -30,7 +30,7 @@ class SubmissionManager:
     Args:
         store: The session.
         client_ids: The client ids of this server.
-        submissions: The graphs of my jobs.
+        graphs: The graphs of my jobs.
         recorder: Records what becomes of my jobs.
         journal: Keeps my jobs for later runs.
         connection: The connection to the server.
@@ -43,7 +43,7 @@ class SubmissionManager:
         self,
         store: SessionStore,
         client_ids: ClientIds,
-        submissions: Submissions,
+        graphs: GraphStore,
         recorder: Recorder,
         journal: AsyncJournal,
         connection: ConnectionManager,
@@ -55,14 +55,14 @@ class SubmissionManager:
         self._clock = clock
         self._store = store
         self._client_ids = client_ids
-        self._submissions = submissions
+        self._graphs = graphs
         self._recorder = recorder
         self._connection = connection
         self._cancel = cancel
         self._outbox = Outbox(
             store.apply,
             lambda: self._state,
-            submissions,
+            graphs,
             lambda submission: client_ids.owner_of(submission.batch),
             self._previews_of,
             self._on_rejected,
@@ -125,7 +125,7 @@ class SubmissionManager:
         state = self._state
         self._resumption.observe(event, state)
         if state.jobs is not before.jobs:
-            self._submissions.drop_ended(job for key, job in state.jobs.items() if before.jobs.get(key) is not job)
+            self._graphs.drop_ended(job for key, job in state.jobs.items() if before.jobs.get(key) is not job)
             self._outbox.wake()
             if not isinstance(event, PromptRejected):  # `_on_rejected` follows the last one of a batch.
                 self._pending.settle(state)
@@ -141,7 +141,7 @@ class SubmissionManager:
         for batch in saved:
             self._client_ids.set_owner(batch.batch.id, batch.client_id)
             now = Stamp(self._clock.monotonic(), self._clock.wall())
-            resume(batch, self._store.apply, lambda: self._state, self._submissions, now)
+            resume(batch, self._store.apply, lambda: self._state, self._graphs, now)
             self._recorder.catch_up(batch, self._state, now)
 
     async def submit(self, request: BatchRequest) -> SubmitResult:
@@ -164,7 +164,7 @@ class SubmissionManager:
 
     def _send(self, request: BatchRequest) -> None:
         batch, jobs, submissions = plan(request, self._client_ids.client_id, self._clock.wall())
-        self._submissions.add(submissions)
+        self._graphs.add(submissions)
         self._store.apply(BatchPlanned(batch, jobs))
         self._connection.poller.request()
 

@@ -10,7 +10,7 @@ from comfytui.comfy.protocol.models import AcceptedPrompt
 from comfytui.service.backend import Backend
 from comfytui.service.connection.process_evidence import Evidence, last_log_line
 from comfytui.service.notifications import Severity
-from comfytui.service.submission.batch import NO_GRAPH, Submission, Submissions
+from comfytui.service.submission.batch import NO_GRAPH, GraphStore, Submission
 from comfytui.service.submission.confirmation import Confirmation
 from comfytui.session.delivery import CancelSent, Delivery, PromptNotAccepted, PromptSending, PromptUnconfirmed
 from comfytui.session.events import PromptAccepted, PromptDelayed, PromptLost, PromptRejected, SessionEvent
@@ -35,7 +35,7 @@ class Outbox:
     Args:
         apply: Takes the events that say what becomes of each prompt.
         state: Returns the session's state.
-        submissions: What is sent for each job.
+        graphs: What is sent for each job.
         client_id: Returns the client id to send a submission under.
         previews: Returns the preview method to ask for, None for the server's own.
         on_rejected: Called for a batch that the server rejects, with the reason.
@@ -55,7 +55,7 @@ class Outbox:
         self,
         apply: Callable[[SessionEvent], None],
         state: Callable[[], SessionState],
-        submissions: Submissions,
+        graphs: GraphStore,
         client_id: Callable[[Submission], str],
         previews: Callable[[Submission], str | None],
         on_rejected: Callable[[str, Failure], None],
@@ -72,7 +72,7 @@ class Outbox:
     ) -> None:
         self._apply = apply
         self._state = state
-        self._submissions = submissions
+        self._graphs = graphs
         self._client_id = client_id
         self._previews = previews
         self._on_rejected = on_rejected
@@ -82,7 +82,7 @@ class Outbox:
         self._on_unauthorised = on_unauthorised
         self._evidence = evidence
         self._recorded = recorded
-        self._confirmation = Confirmation(state, submissions, ready, connected_since, timings, clock)
+        self._confirmation = Confirmation(state, graphs, ready, connected_since, timings, clock)
         self._timings = timings
         self._clock = clock
         self._changed = asyncio.Event()
@@ -108,7 +108,7 @@ class Outbox:
 
     async def _deliver(self, backend: Backend, job: Job) -> None:
         """Do what brings a prompt one step further."""
-        submission = self._submissions.of(job)
+        submission = self._graphs.submission_of(job)
         if submission is None:
             self._apply(PromptRejected(job.prompt_id, NO_GRAPH))
         elif not await self._ready(job.prompt_id):

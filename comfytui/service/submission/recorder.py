@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.records import Endpoint, SavedBatch
-from comfytui.service.submission.batch import Submissions
+from comfytui.service.submission.batch import GraphStore
 from comfytui.session.delivery import Delivery
 from comfytui.session.model import Batch, Job, JobStatus, Stamp
 from comfytui.session.selectors import jobs_of
@@ -20,13 +20,13 @@ class Recorder:
     Args:
         journal: Where the jobs are recorded.
         endpoint: Returns the server that new batches are for.
-        submissions: The graphs of the jobs.
+        graphs: The graphs of the jobs.
     """
 
-    def __init__(self, journal: AsyncJournal, endpoint: Callable[[], Endpoint], submissions: Submissions) -> None:
+    def __init__(self, journal: AsyncJournal, endpoint: Callable[[], Endpoint], graphs: GraphStore) -> None:
         self._journal = journal
         self._endpoint = endpoint
-        self._submissions = submissions
+        self._graphs = graphs
 
     def record(self, before: SessionState, after: SessionState) -> None:
         """Record what changed between two states."""
@@ -74,7 +74,7 @@ class Recorder:
         jobs = jobs_of(state, batch)
         if batch.adopted or batch.resumed or not jobs or jobs[0].owner is None:
             return
-        submissions = [submission for job in jobs if (submission := self._submissions.of(job))]
+        submissions = [submission for job in jobs if (submission := self._graphs.submission_of(job))]
         self._journal.record_batch(self._endpoint(), jobs[0].owner, batch, submissions)
 
     def _record_job(self, old: Job | None, job: Job) -> None:

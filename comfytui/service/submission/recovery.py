@@ -12,7 +12,7 @@ from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
 from comfytui.service.backend import Backend
 from comfytui.service.connection.finished_jobs import CONCURRENT_REQUESTS, HISTORY_LIMIT, read_by_id, read_history
 from comfytui.service.journal.async_journal import AsyncJournal
-from comfytui.service.submission.batch import Submission, Submissions
+from comfytui.service.submission.batch import GraphStore, Submission
 from comfytui.session.events import FinishedPrompt, HistorySnapshot
 from comfytui.session.jobs.summarise import finished_prompt_of
 from comfytui.session.model import Job
@@ -27,17 +27,17 @@ HEAD = 128 * 1024
 """Bytes of an image that are read: ComfyUI writes the prompt before the pixels, and few graphs are larger."""
 
 
-async def submissions_of(jobs: Sequence[Job], known: Submissions, journal: AsyncJournal) -> list[Submission]:
+async def submissions_of(jobs: Sequence[Job], graphs: GraphStore, journal: AsyncJournal) -> list[Submission]:
     """Return the submissions of jobs as they were sent, with the same seeds.
 
     Args:
         jobs: The jobs. Those whose graphs are in neither place are left out.
-        known: Submissions of this process.
+        graphs: The graphs of this process.
         journal: Has the graphs of the others.
     """
     submissions = []
     for job in jobs:
-        if submission := known.of(job):
+        if submission := graphs.submission_of(job):
             submissions.append(submission)
         elif job.batch_tag and (graph := await journal.graph_of(job.prompt_id)):
             submissions.append(Submission(job.prompt_id, job.batch_tag.batch, graph, asdict(job.batch_tag), None))

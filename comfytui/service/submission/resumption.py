@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from comfytui.comfy.cancellation import run_to_completion
 from comfytui.service.journal.records import SavedBatch
-from comfytui.service.submission.batch import NO_GRAPH, Submissions
+from comfytui.service.submission.batch import NO_GRAPH, GraphStore
 from comfytui.service.submission.client_ids import ClientIds
 from comfytui.session.delivery import Delivery
 from comfytui.session.events import BatchPlanned, HistorySnapshot, PromptRejected, QueueSnapshot, SessionEvent
@@ -19,16 +19,16 @@ def resume(
     saved: SavedBatch,
     apply: Callable[[SessionEvent], None],
     state: Callable[[], SessionState],
-    submissions: Submissions,
+    graphs: GraphStore,
     now: Stamp,
 ) -> None:
     """Resume a batch where it was left: show it, and keep what is to be sent of it, or may be sent again."""
-    submissions.add(filter(None, (prompt.submission() for prompt in saved.prompts if not prompt.status.ended)))
+    graphs.add(filter(None, (prompt.submission() for prompt in saved.prompts if not prompt.status.ended)))
     apply(BatchPlanned(replace(saved.batch, resumed=True), tuple(prompt.job(now) for prompt in saved.prompts)))
     jobs = jobs_of(state(), state().batches[saved.batch.id])
-    submissions.drop_ended(jobs)
+    graphs.drop_ended(jobs)
     for job in jobs:
-        if job.delivery is not Delivery.ACCEPTED and submissions.of(job) is None:
+        if job.delivery is not Delivery.ACCEPTED and graphs.submission_of(job) is None:
             apply(PromptRejected(job.prompt_id, NO_GRAPH))
 
 
