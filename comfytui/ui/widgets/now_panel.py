@@ -1,27 +1,33 @@
 """The *Now* panel: the status of the current batch, its progress bars, its latest image and its settings."""
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from comfytui.presentation import formatting
-from comfytui.presentation.status_text import AS_LAST_SEEN, failure_text
+from comfytui.presentation.batch_text import (
+    batch_failure,
+    batch_figures,
+    batch_title,
+    idle_text,
+    image_caption,
+    image_figures,
+    phase_text,
+)
+from comfytui.presentation.formatting import parameters_line
+from comfytui.presentation.status_text import AS_LAST_SEEN
 from comfytui.sanitize import sanitize
-from comfytui.session.model import Batch, Job, LinkKind, Phase
+from comfytui.session.model import Batch, Job, LinkKind
 from comfytui.session.progress import BatchProgress, Stage, progress_line, progress_of
 from comfytui.session.runs.stall import current_stall
-from comfytui.session.selectors import batch_number, current_batch, jobs_of, next_job
+from comfytui.session.selectors import current_batch, next_job
 from comfytui.session.state import SessionState, shown_run
 from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.widgets.progress_bar import BarStyle, ProgressBar
 from comfytui.ui.widgets.text import Line, Paragraph, SettingsLine
 
-IDLE = "Nothing is running"
-TITLE_LIMIT = 2_000
-"""Characters of a prompt; as many lines of it are shown as fit."""
 DETAIL_MIN_WIDTH = 64
 """Columns of the panel from which on there is a detail beside the status."""
 DETAIL_MIN_CELLS = 12
@@ -93,8 +99,8 @@ class NowPanel(Vertical):
         fresh = state.link.kind in {LinkKind.LIVE, LinkKind.POLLING}
         stale = not fresh and progress.stage is not Stage.ENDED
         stall = None if stale or progress.unobserved else current_stall(state, shown_run(state), time.monotonic())
-        failure = _failure(state, batch) if progress.failed or progress.rejected else ""
-        detail = AS_LAST_SEEN if stale else "stalled" if stall else _phase(progress)
+        failure = batch_failure(state, batch) if progress.failed or progress.rejected else ""
+        detail = AS_LAST_SEEN if stale else "stalled" if stall else phase_text(progress)
         self._show_detail(detail or ("" if self.query_one("#now-body").display else failure))
         self._show_figures(progress, stale or stall is not None)
         subject, style = (batch.id, progress.image_index), _style(progress)
@@ -104,7 +110,7 @@ class NowPanel(Vertical):
 
     def _show_none(self, state: SessionState) -> None:
         """Show that there is no batch, with nothing of one that was shown before, as of another server."""
-        self._line("status").set_text(_idle_text(state))
+        self._line("status").set_text(idle_text(state))
         if self.shown_batch is None:
             return
         self.shown_batch = self._described_job = self._figures_subject = None
@@ -165,7 +171,7 @@ class NowPanel(Vertical):
         job = next((job for data, job in self._image_jobs if data is painted), None)
         described = self._described_job
         other = job if job and described and job.prompt_id != described.prompt_id else None
-        self._line("image-caption").set_text(_caption(other) if other else "")
+        self._line("image-caption").set_text(image_caption(other) if other else "")
 
     def _show_detail(self, text: str) -> None:
         """Show a text beside the status, in the columns that this leaves, or not at all."""
@@ -184,18 +190,14 @@ class NowPanel(Vertical):
         if subject == self._figures_subject and now < self._figures_due:
             return
         self._figures_subject, self._figures_due = subject, now + FIGURES_INTERVAL
-        self._line("image-figures").set_text("" if stale else _image_figures(progress))
+        self._line("image-figures").set_text("" if stale else image_figures(progress))
         figures = self._line("batch-figures")
-        figures.set_text("" if stale else _batch_figures(progress, figures.content_size.width))
+        figures.set_text("" if stale else batch_figures(progress, figures.content_size.width))
 
     def _show_details(self, state: SessionState, batch: Batch, note: str) -> None:
-        title = sanitize(batch.title, TITLE_LIMIT)
-        several = len(state.batches) > 1
         job = next_job(state, batch) or state.jobs.get(batch.prompt_ids[-1] if batch.prompt_ids else "")
-        prompt = sanitize(job.parameters.prompt, TITLE_LIMIT) if job else ""
-        title = prompt if prompt.startswith(title) else title
-        self._line("details-title").set_text(f"Batch {batch_number(state, batch)}: {title}" if several else title)
-        self._line("details-settings").set_text(formatting.parameters_line(job.parameters) if job else "")
+        self._line("details-title").set_text(batch_title(state, batch, job))
+        self._line("details-settings").set_text(parameters_line(job.parameters) if job else "")
         self._line("details-note").set_text(note)
         self._described_job = job
         self._show_caption()
@@ -204,59 +206,7 @@ class NowPanel(Vertical):
         return self.query_one(f"#{name}", Line)
 
 
-def _idle_text(state: SessionState) -> str:
-    if state.queue_remaining:
-        return f"None of your jobs is running; {state.queue_remaining} of other clients in the queue"
-    return IDLE
-
-
 def _style(progress: BatchProgress) -> BarStyle:
     if progress.stage is not Stage.ENDED:
         return "running"
     return "failed" if progress.failed or progress.rejected else "done"
-
-
-def _failure(state: SessionState, batch: Batch) -> str:
-    """Return why the job of a batch failed that failed last; empty if none did."""
-    failed = [job for job in jobs_of(state, batch) if job.failure]
-    if not failed:
-        return ""
-    job = max(failed, key=lambda job: job.ended or 0.0)
-    image = f"Image {job.batch_tag.index} " if job.batch_tag and job.batch_tag.total > 1 else ""
-    label = job.status.label
-    return failure_text(f"{image}{label}" if image else label.capitalize(), job.failure) if job.failure else ""
-
-
-def _caption(job: Job) -> str:
-    """Return the caption of an image that the details do not describe."""
-    image = f"image {job.batch_tag.index} of {job.batch_tag.total}" if job.batch_tag else "another image"
-    return f"Shown: {image}" + (f", seed {job.parameters.seed}" if job.parameters.seed is not None else "")
-
-
-def _phase(progress: BatchProgress) -> str:
-    """Return `KSampler · sampling` while steps are counted; before that, the status names the phase."""
-    phase = progress.phase or "" if progress.current_step and progress.phase is not Phase.WORKING else ""
-    again = f"pass {progress.passes}" if progress.passes > 1 else ""
-    return _joined((sanitize(progress.node_class, 40), phase, again), " · ")
-
-
-def _image_figures(progress: BatchProgress) -> str:
-    remaining = (progress.image_left, progress.image_left) if progress.image_left is not None else None
-    return _joined((formatting.rate(progress.rate), formatting.time_left(remaining)), "  ")
-
-
-def _batch_figures(progress: BatchProgress, width: int) -> str:
-    """Return how long the batch has run and will run; only the latter if both do not fit in `width` cells."""
-    seconds = progress.batch_elapsed or 0.0
-    elapsed = f"{formatting.duration(seconds)} elapsed" if seconds >= 1 else ""
-    # With other jobs ahead or in between, the time that the batch runs is not the time until it is done.
-    if progress.waits_for_others:
-        rest = formatting.time_until_start(progress.starts_in)
-    else:
-        rest = formatting.time_left(progress.batch_left)
-    both = _joined((elapsed, rest), "  ")
-    return rest if rest and 0 < width < len(both) else both
-
-
-def _joined(parts: Iterable[str], separator: str) -> str:
-    return separator.join(part for part in parts if part)

@@ -11,10 +11,9 @@ from textual.app import App, ComposeResult
 
 from comfytui.comfy.protocol.events import ExecutionError
 from comfytui.session.events import BatchPlanned, HttpSucceeded, QueueSnapshot
-from comfytui.session.progress import BatchProgress, Stage
 from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.themes import SHEETS, THEMES
-from comfytui.ui.widgets.now_panel import NowPanel, _batch_figures
+from comfytui.ui.widgets.now_panel import NowPanel
 from comfytui.ui.widgets.text import Line
 from tests.session.builders import SAMPLER, Session, planned_batch, queued_prompt, run_frames, start_frames
 from tests.session.test_timing import measured_session, other_clients_job
@@ -93,15 +92,6 @@ async def test_a_queued_image_behind_jobs_of_unknown_duration_shows_no_times() -
         assert "Image 1 of 1 - queued, 1 ahead" in text
         assert "left" not in text
         assert "starts" not in text
-
-
-@pytest.mark.parametrize(
-    ("elapsed", "shown"),
-    [(5.0, "0:05 elapsed  starts in 0:12-0:18"), (6_000.0, "starts in 0:12-0:18"), (0.0, "starts in 0:12-0:18")],
-)
-def test_the_time_to_come_is_never_cut_and_the_elapsed_time_is_shown_where_both_fit(elapsed: float, shown: str) -> None:
-    progress = BatchProgress(Stage.QUEUED, 1, 2, batch_elapsed=elapsed, starts_in=(12.0, 18.0), waits_for_others=True)
-    assert _batch_figures(progress, 33) == shown
 
 
 def failed(message: str = "CUDA out of memory", prompt: str = "a red fox") -> Session:
