@@ -8,12 +8,13 @@ from random import Random
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.server import Server
+from comfytui.presentation.batch_text import progress_line
 from comfytui.service.notifications import CancelledOnArrival, Notification, SessionChanged, UserMessage
 from comfytui.service.results import BatchCancelled, Cancelled
 from comfytui.service.submission.batch import BatchRequest, batch_request
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
-from comfytui.session.progress import BatchProgress, progress_line, progress_of
+from comfytui.session.progress import BatchProgress, progress_of
 from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT, Timings
 from comfytui.workflow.builtin import txt2img

@@ -1,4 +1,4 @@
-"""Describe a batch beside its progress: title, phase, rates and times, the image that is shown, and why it failed."""
+"""Describe a batch: its progress, title, rates and times, the image that is shown, and why it failed."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from comfytui.presentation.formatting import duration, rate, time_left, time_unt
 from comfytui.presentation.status_text import failure_text
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Batch, Job, Phase
-from comfytui.session.progress import BatchProgress
+from comfytui.session.progress import BatchProgress, Stage
 from comfytui.session.selectors import batch_number, jobs_of
 from comfytui.session.state import SessionState
 
@@ -44,6 +44,36 @@ def image_caption(job: Job) -> str:
     """Return the caption of an image whose job is not the one that is described."""
     image = f"image {job.batch_tag.index} of {job.batch_tag.total}" if job.batch_tag else "another image"
     return f"Shown: {image}" + (f", seed {job.parameters.seed}" if job.parameters.seed is not None else "")
+
+
+def progress_line(progress: BatchProgress) -> str:
+    """Return the progress as one line of text, such as `Image 2 of 4 - Step 12/20 (60%)`."""
+    image = f"Image {progress.image_index} of {progress.total_images}"
+    others = f"  +{progress.also_running} running" if progress.also_running else ""
+    match progress.stage:
+        case Stage.RUNNING if progress.current_step:
+            return f"{image} - Step {progress.current_step}/{progress.total_steps} ({progress.percentage}%){others}"
+        case Stage.RUNNING:
+            return f"{image} - {'step unknown' if progress.unobserved else progress.phase}{others}"
+        case Stage.QUEUED:
+            return f"{image} - queued, {progress.ahead} ahead" if progress.ahead else f"{image} - queued, next"
+        case Stage.SENDING:
+            return f"{progress.sent} of {progress.total_images - progress.cancelled} sent{_other_counts(progress)}"
+        case Stage.ENDED:
+            return f"{progress.done} of {progress.total_images} done{_other_counts(progress)}"
+
+
+def _other_counts(progress: BatchProgress) -> str:
+    """Return the counts to append to the number of images done."""
+    counts = {
+        "cached": progress.cached,
+        "failed": progress.failed,
+        "rejected": progress.rejected,
+        "interrupted": progress.interrupted,
+        "cancelled": progress.cancelled,
+        "lost": progress.lost,
+    }
+    return "".join(f", {count} {label}" for label, count in counts.items() if count)
 
 
 def phase_text(progress: BatchProgress) -> str:

@@ -1,4 +1,4 @@
-"""Progress of a batch in numbers and as text, such as "Image 2 of 4 - Step 12/20 (60%)"."""
+"""Progress of a batch in numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -115,36 +115,6 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
 def is_unobserved(state: SessionState, job: Job | None) -> bool:
     """Return whether no frames about a job of mine would arrive: without a socket, or with one of another comfytui."""
     return state.link.kind is LinkKind.POLLING or (job is not None and job.owner in state.held_elsewhere)
-
-
-def progress_line(progress: BatchProgress) -> str:
-    """Return the progress as one line of text."""
-    image = f"Image {progress.image_index} of {progress.total_images}"
-    others = f"  +{progress.also_running} running" if progress.also_running else ""
-    match progress.stage:
-        case Stage.RUNNING if progress.current_step:
-            return f"{image} - Step {progress.current_step}/{progress.total_steps} ({progress.percentage}%){others}"
-        case Stage.RUNNING:
-            return f"{image} - {'step unknown' if progress.unobserved else progress.phase}{others}"
-        case Stage.QUEUED:
-            return f"{image} - queued, {progress.ahead} ahead" if progress.ahead else f"{image} - queued, next"
-        case Stage.SENDING:
-            return f"{progress.sent} of {progress.total_images - progress.cancelled} sent{_other_counts(progress)}"
-        case Stage.ENDED:
-            return f"{progress.done} of {progress.total_images} done{_other_counts(progress)}"
-
-
-def _other_counts(progress: BatchProgress) -> str:
-    """Return the counts to append to the number of images done."""
-    counts = {
-        "cached": progress.cached,
-        "failed": progress.failed,
-        "rejected": progress.rejected,
-        "interrupted": progress.interrupted,
-        "cancelled": progress.cancelled,
-        "lost": progress.lost,
-    }
-    return "".join(f", {count} {label}" for label, count in counts.items() if count)
 
 
 def _stage(job: Job | None, counts: BatchCounts) -> Stage:

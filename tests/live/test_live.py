@@ -8,10 +8,10 @@ from PIL import Image
 
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.server import Server
+from comfytui.presentation.batch_text import progress_line
 from comfytui.service.notifications import PreviewReceived
 from comfytui.service.results import Cancelled, CancelOutcome, Rejected
 from comfytui.session.model import JobStatus
-from comfytui.session.progress import progress_line
 from comfytui.session.selectors import current_batch
 from comfytui.ui.form.values import fetch_specs
 from comfytui.workflow.builtin import txt2img

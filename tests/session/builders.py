@@ -14,11 +14,12 @@ from comfytui.comfy.protocol.events import (
     Progress,
     ProgressState,
 )
+from comfytui.presentation.batch_text import progress_line
 from comfytui.session.connection.link import reduce_link
 from comfytui.session.delivery import Delivery
 from comfytui.session.events import BatchPlanned, LinkChanged, LinkEvent, PromptAccepted, QueuedPrompt, SessionEvent
 from comfytui.session.model import Batch, BatchTag, Job, JobStatus, Stamp
-from comfytui.session.progress import progress_line, progress_of
+from comfytui.session.progress import progress_of
 from comfytui.session.reducer import reduce
 from comfytui.session.selectors import current_batch
 from comfytui.session.state import SessionState

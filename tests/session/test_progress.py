@@ -13,6 +13,7 @@ from comfytui.comfy.protocol.events import (
     Progress,
     ProgressState,
 )
+from comfytui.presentation.batch_text import progress_line
 from comfytui.session.events import (
     BatchPlanned,
     Connected,
@@ -27,7 +28,7 @@ from comfytui.session.events import (
 )
 from comfytui.session.model import Phase
 from comfytui.session.progress import BatchProgress as Shown
-from comfytui.session.progress import Stage, progress_line, progress_of
+from comfytui.session.progress import Stage, progress_of
 from comfytui.session.runs.phases import is_sampler, phase_of
 from comfytui.workflow.parameters import GenerationParameters
 from tests.session.builders import (

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import pytest
 
 from comfytui.comfy.protocol.events import Event
+from comfytui.presentation.batch_text import progress_line
 from comfytui.session.events import HistorySnapshot
 from comfytui.session.model import Job, JobStatus, LinkKind
-from comfytui.session.progress import progress_line, progress_of
+from comfytui.session.progress import progress_of
 from comfytui.session.selectors import awaiting_history, current_batch
 from comfytui.session.state import SessionState
 from tests.session.recordings import (

@@ -19,6 +19,7 @@ from comfytui.comfy.protocol.events import (
     ProgressState,
     Status,
 )
+from comfytui.presentation.batch_text import progress_line
 from comfytui.session.events import (
     Connected,
     Disconnected,
@@ -34,7 +35,7 @@ from comfytui.session.events import (
 )
 from comfytui.session.jobs.index import Jobs
 from comfytui.session.model import BatchTag, Failure, JobStatus
-from comfytui.session.progress import progress_line, progress_of
+from comfytui.session.progress import progress_of
 from comfytui.session.selectors import ahead_of, awaiting_history, current_batch
 from comfytui.session.state import SessionState
 from tests.session.builders import CLASSES, ME, Session, queued_prompt, run_frames

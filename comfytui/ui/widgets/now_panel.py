@@ -15,12 +15,13 @@ from comfytui.presentation.batch_text import (
     image_caption,
     image_figures,
     phase_text,
+    progress_line,
 )
 from comfytui.presentation.formatting import parameters_line
 from comfytui.presentation.status_text import AS_LAST_SEEN
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Batch, Job, LinkKind
-from comfytui.session.progress import BatchProgress, Stage, progress_line, progress_of
+from comfytui.session.progress import BatchProgress, Stage, progress_of
 from comfytui.session.runs.stall import current_stall
 from comfytui.session.selectors import current_batch, next_job
 from comfytui.session.state import SessionState, shown_run

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from comfytui.comfy.protocol.events import Output
+from comfytui.presentation.batch_text import progress_line
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.database import open_in_memory
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.records import SavedBatch
 from comfytui.session.events import BatchPlanned
 from comfytui.session.model import Failure, JobStatus, Stamp
-from comfytui.session.progress import progress_line, progress_of
+from comfytui.session.progress import progress_of
 from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState
 from tests.service.journal.batches import FILE, ME, SERVER, recorded_batch
