@@ -33,8 +33,8 @@ async def help_comes_and_goes(it: Screen, words: str, *, leave: str = "f1", with
 async def test_f1_opens_help_from_text_field(server: FakeBackend, size: tuple[int, int]) -> None:
     async with screen(server, size) as it:
         await it.shows("live")
-        footer = it.text.splitlines()[-1].split("  ")
-        assert [word.strip() for word in footer] == ["F5 Generate", "F1 Help", "esc Commands"]
+        keys = ["F5 Generate", "F1 Help", "esc Commands"]
+        await it.until(lambda: [key.strip() for key in it.text.splitlines()[-1].split("  ")] == keys, "the footer")
         await it.press(*"fox")
         await help_comes_and_goes(it, "next field")
         await it.press(*"es")
