@@ -8,7 +8,7 @@ from textual.message import Message
 
 from comfytui.presentation.status_text import link_description
 from comfytui.service.notifications import LoginRequired
-from comfytui.session.model import Link, LinkKind
+from comfytui.session.model import LinkKind
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.screens.login import LoginScreen
 
@@ -34,7 +34,8 @@ class ConnectionActions:
         """The number of the last login that was sent."""
         self._user = ""
         """The user name of the last login."""
-        self._was_up = False
+        self._followed: LinkKind | None = None
+        """The state of the connection when it was followed last."""
         self._was_ever_up = False
 
     @property
@@ -42,21 +43,20 @@ class ConnectionActions:
         """Whether the server answers requests."""
         return self._context.state.link.kind in UP
 
-    def follow(self, before: Link | None) -> bool:
-        """Notify the user of a change of the connection, or ask what to do.
-
-        Args:
-            before: The connection when this was called last, or None the first time.
+    def follow(self) -> bool:
+        """Notify the user of a change of the connection, or ask what to do, and remember a server that answers.
 
         Returns:
-            Whether the server answers requests, and did not then.
+            Whether the server answers requests, and did not when this was called last.
         """
         link, is_up = self._context.state.link, self.is_up
-        is_back = is_up and not self._was_up
-        self._was_up = is_up
+        before, self._followed = self._followed, link.kind
+        is_back = is_up and before not in UP
+        if is_back:
+            self._context.options.remember_server(self._context.service.server.label)
         self._was_ever_up |= is_up
         self._login_asked &= not is_up
-        if before and link.kind is before.kind:
+        if link.kind is before:
             return is_back
         if link.kind is LinkKind.OTHER_SERVER:
             self._ask_about_other_server(link.reason)

@@ -15,7 +15,6 @@ from comfytui.presentation.notification_text import message_for
 from comfytui.service import notifications
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus, LinkKind
-from comfytui.session.state import SessionState
 from comfytui.ui import keys
 from comfytui.ui.dashboard.connection_actions import ConnectionActions, ServerNotFound
 from comfytui.ui.dashboard.context import DashboardContext
@@ -64,8 +63,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._retry_actions = RetryActions(context, self._form_actions)
         self._images = NowImages(context)
         self._mailbox = service.subscribe(lambda: self.post_message(NotificationsPending()))
-        self._painted: SessionState | None = None
-        """The state that the widgets show."""
+        self._is_painted = False
         self._paint_due = 0.0
         self._paint_scheduled = False
 
@@ -82,7 +80,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
 
     def on_screen_resume(self, event: ScreenResume) -> None:
         """Skip the styling of the first resume: every widget has just been styled."""
-        event.refresh_styles &= self._painted is not None
+        event.refresh_styles &= self._is_painted
 
     def on_mount(self) -> None:
         """Start the clocks and focus the form or the queue."""
@@ -156,26 +154,17 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         if not self.app.is_running or not self.query(DashboardHeader):
             return  # The program or this screen is closing.
         self._paint_due = time.monotonic() + PAINT_INTERVAL
-        state, painted = self._shared.state, self._painted
-        self._painted = state
+        self._is_painted = True
+        state = self._shared.state
         self.query_one(DashboardHeader).show(state)
         self.query_one(NowPanel).show(state)
-        if (
-            painted is None
-            or state.jobs is not painted.jobs
-            or state.batches is not painted.batches
-            or state.link.kind is not painted.link.kind
-        ):
-            self._shared.panel.show(state)
-            self._shared.select_submitted()
-        elif state.runs is not painted.runs:
-            self._shared.panel.show_progress(state)
+        self._shared.panel.show(state)
+        self._shared.select_submitted()
         self._pages.choose_first()
         self._images.show_newest()
         self._offer_keys()
         self._job_actions.update_job_screens()
-        if self._connection.follow(painted.link if painted else None):
-            self._shared.options.remember_server(self._shared.service.server.label)
+        if self._connection.follow():
             self._form_actions.load_choices()
 
     def _update_clocks(self) -> None:

@@ -25,7 +25,8 @@ class QueuePanel(Vertical):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.border_title = "Queue"
-        self._state = SessionState()
+        self._state: SessionState | None = None
+        """The state that is shown."""
 
     def compose(self) -> ComposeResult:
         """Yield the filter, which is hidden until it is opened, the heading and the list."""
@@ -53,8 +54,19 @@ class QueuePanel(Vertical):
         return self.query_one("#filter", Input).value.strip()
 
     def show(self, state: SessionState) -> None:
-        """Show the jobs of a new state."""
-        self._state = state
+        """Show a newer state: all rows, or only those of running jobs if nothing else has changed."""
+        before, self._state = self._state, state
+        if (
+            before is None
+            or state.jobs is not before.jobs
+            or state.batches is not before.batches
+            or state.link.kind is not before.link.kind
+        ):
+            self._show_all(state)
+        elif state.runs is not before.runs:
+            self.queue_list.set_rows(update_running(self.queue_list.rows, state))
+
+    def _show_all(self, state: SessionState) -> None:
         rows = build_rows(state, self.filter_text)
         empty = UNKNOWN if state.link.kind is LinkKind.CONNECTING else EMPTY
         self.queue_list.empty = NO_MATCH if self.filter_text and state.jobs else empty
@@ -62,11 +74,6 @@ class QueuePanel(Vertical):
         self._show_heading()
         self.border_title = f"Queue {AS_LAST_SEEN}" if state.link.kind.away and state.jobs else "Queue"
         self.border_subtitle = f"{len(rows)} of {len(state.jobs)}" if self.filter_text else ""
-
-    def show_progress(self, state: SessionState) -> None:
-        """Show the progress of the running jobs of a newer state that has the same jobs."""
-        self._state = state
-        self.queue_list.set_rows(update_running(self.queue_list.rows, state))
 
     def _show_heading(self) -> None:
         heading = self.query_one(QueueHeading)
@@ -79,7 +86,7 @@ class QueuePanel(Vertical):
     def selected_job(self) -> Job | None:
         """Return the job under the cursor; None in an empty list."""
         prompt_id = self.queue_list.selected_id
-        return self._state.jobs.get(prompt_id) if prompt_id else None
+        return self._state.jobs.get(prompt_id) if self._state and prompt_id else None
 
     def open_filter(self) -> None:
         """Show the filter and focus it."""
@@ -98,7 +105,8 @@ class QueuePanel(Vertical):
     @on(Input.Changed, "#filter")
     def _apply_filter(self, event: Input.Changed) -> None:
         event.stop()
-        self.show(self._state)
+        if self._state:
+            self._show_all(self._state)
 
     @on(Input.Submitted, "#filter")
     def _leave_filter(self, event: Input.Submitted) -> None:
