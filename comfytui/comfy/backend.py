@@ -1,12 +1,13 @@
-"""A ComfyUI server as the backend of a session: its HTTP API, the events of a client id, and how it cancels jobs."""
+"""A ComfyUI server as the backend of a session: its HTTP API, its events, what it can do, and how it cancels jobs."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence, Set
+from contextlib import suppress
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import ComfyError, TimedOut
-from comfytui.comfy.protocol.capabilities import Capabilities
+from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, TimedOut, Unauthorized
+from comfytui.comfy.protocol.capabilities import Capabilities, capabilities_of
 from comfytui.comfy.protocol.events import Event
 from comfytui.comfy.protocol.models import Obstacle, QueueItem
 from comfytui.comfy.server import Server
@@ -35,6 +36,15 @@ class ComfyBackend(ComfyClient):
             clock=self._clock,
             report_lag=report_lag,
         )
+
+    async def capabilities(self, version: str) -> Capabilities:
+        """Return what a server of this version can do; probes that it refuses count as not supported."""
+        features, jobs = frozenset[str](), None
+        with suppress(Unauthorized, ServerError, NotComfyUI):
+            features = await self.features()
+        with suppress(Unauthorized, ServerError, NotComfyUI):
+            jobs = await self.jobs(limit=1)
+        return capabilities_of(version, features, jobs=jobs is not None)
 
     async def cancel(self, prompt_id: str, capabilities: Capabilities, *, force: bool = False) -> bool | Obstacle:
         """Cancel a prompt, pending or running: in one step where the server can, else by delete or interrupt.

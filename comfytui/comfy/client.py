@@ -1,14 +1,13 @@
 """ComfyUI's HTTP API as typed calls."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar, overload
 from urllib.parse import quote
 
 from comfytui.comfy.connection_errors import not_comfyui
-from comfytui.comfy.errors import NotComfyUI, Rejected, ServerError, Unauthorized
-from comfytui.comfy.http.api import NOT_FOUND, HttpApi
+from comfytui.comfy.errors import Rejected, ServerError
+from comfytui.comfy.http.api import HttpApi
 from comfytui.comfy.http.transport import ChunkSink
 from comfytui.comfy.limits import (
     DEFINITION_LIMIT,
@@ -23,7 +22,6 @@ from comfytui.comfy.limits import (
     STATS_LIMIT,
     VIEW_LIMIT,
 )
-from comfytui.comfy.protocol.capabilities import Capabilities, capabilities_of
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.json_readers import flags
 from comfytui.comfy.protocol.models import AcceptedPrompt, HistoryEntry, JobInfo, Json, Queue, QueueItem, SystemStats
@@ -62,7 +60,6 @@ class ComfyClient(HttpApi):
         client_id: str,
         tag: Mapping[str, Json],
         preview_method: str | None = None,
-        front: bool = False,
     ) -> AcceptedPrompt:
         """Queue a prompt.
 
@@ -72,7 +69,6 @@ class ComfyClient(HttpApi):
             client_id: The client id that receives its events.
             tag: What to store as `extra_data.comfytui`, to recognise the prompt by.
             preview_method: How the server is to make previews; None for its default.
-            front: Whether to queue it before all others.
 
         Raises:
             Rejected: If the prompt does not pass validation; with the errors of its nodes.
@@ -82,9 +78,7 @@ class ComfyClient(HttpApi):
             extra["preview_method"] = preview_method
         body = {"prompt": graph, "client_id": client_id, "prompt_id": prompt_id, "extra_data": extra}
         path = await self._find_prefix() + "/prompt"
-        response = await self._transport.request(
-            "POST", path, json=body | ({"front": True} if front else {}), single_use=True
-        )
+        response = await self._transport.request("POST", path, json=body, single_use=True)
         if response.status == 400:
             message, node_errors = await self._parse(response, parse_rejection)
             message = sanitize(self._redactor.text(message))
@@ -116,21 +110,12 @@ class ComfyClient(HttpApi):
         """Return the number of prompts running and pending."""
         return await self._get("/prompt", parse_count, limit=STATS_LIMIT)
 
-    @overload
-    async def history(self, max_items: int) -> tuple[HistoryEntry, ...]: ...
-
-    @overload
-    async def history(self, max_items: int, keep: Callable[[HistoryEntry], T | None]) -> tuple[T, ...]: ...
-
-    async def history(
-        self, max_items: int, keep: Callable[[HistoryEntry], object] = lambda entry: entry
-    ) -> tuple[object, ...]:
+    async def history(self, max_items: int, keep: Callable[[HistoryEntry], T | None]) -> tuple[T, ...]:
         """Return the newest entries of the history, the oldest of them first.
 
         Args:
             max_items: How many entries.
-            keep: Converts each entry as it arrives; only its results are held in memory, except None. By default the
-                entries are returned as they are, with their graphs.
+            keep: Converts each entry as it arrives; only its results are held in memory, except None.
         """
         reader = HistoryReader(lambda entry: keep(self._redactor.entry(entry)), max_items)
         await self._get_in_pieces("/history", reader, HISTORY_LIMIT, {"max_items": str(max_items)})
@@ -155,15 +140,12 @@ class ComfyClient(HttpApi):
             status: Comma-separated statuses of the jobs to return; None for all.
         """
         params = {"limit": str(limit)} | ({"status": status} if status else {})
-        response = await self._request("GET", "/jobs", params=params, prefix="/api", limit=JOBS_LIMIT)
-        return None if response.status in NOT_FOUND else await self._parse_success(response, parse_jobs)
+        return await self._request_if_there("GET", "/api/jobs", parse_jobs, params=params, limit=JOBS_LIMIT)
 
     async def job_graph(self, prompt_id: str) -> Json:
         """Return the graph of a job; None if the server has no list of jobs, or no such job in it."""
-        response = await self._request("GET", f"/jobs/{_segment(prompt_id)}", prefix="/api")
-        if response.status in NOT_FOUND:
-            return None
-        return await self._parse_success(response, lambda body: parse_job_graph(body, prompt_id))
+        path = f"/api/jobs/{_segment(prompt_id)}"
+        return await self._request_if_there("GET", path, lambda body: parse_job_graph(body, prompt_id))
 
     async def cancel_job(self, prompt_id: str) -> bool | None:
         """Delete or interrupt a job in one step.
@@ -171,8 +153,7 @@ class ComfyClient(HttpApi):
         Returns:
             Whether there was such a job; None on servers before 0.26, which do not have this call.
         """
-        response = await self._request("POST", f"/jobs/{_segment(prompt_id)}/cancel", prefix="/api")
-        return None if response.status in NOT_FOUND else await self._parse_success(response, parse_cancelled)
+        return await self._request_if_there("POST", f"/api/jobs/{_segment(prompt_id)}/cancel", parse_cancelled)
 
     async def interrupt_running(self, prompt_id: str | None = None) -> None:
         """Interrupt a prompt if it is running; without an id, and on servers before 0.3.57, whatever is running."""
@@ -182,27 +163,12 @@ class ComfyClient(HttpApi):
         """Remove pending prompts from the queue; the server ignores ids that are not pending."""
         await self._post("/queue", {"delete": list(prompt_ids)})
 
-    async def clear(self) -> None:
-        """Remove all pending prompts from the queue, those of other clients too."""
-        await self._post("/queue", {"clear": True})
-
-    async def subscribe_logs(self, client_id: str, *, enabled: bool = True) -> bool:
-        """Have the server's log sent to a client id; return False if the server or a proxy does not offer it."""
-        body = {"clientId": client_id, "enabled": enabled}
-        response = await self._transport.request("PATCH", "/internal/logs/subscribe", json=body)
-        return response.status == 200
-
     async def log_timestamps(self) -> tuple[str, ...]:
         """Return when the newest few hundred lines of the server's log were written, as the server formats it.
 
         Empty on servers before August 2024.
         """
-        response = await self._transport.request("GET", "/internal/logs/raw")
-        return () if response.status in NOT_FOUND else await self._parse_success(response, parse_log_timestamps)
-
-    async def models(self, folder: str) -> tuple[str, ...]:
-        """Return the names of the models in a folder such as `checkpoints`; none if the server does not know it."""
-        return await self._get(f"/models/{_segment(folder)}", parse_names, missing=())
+        return await self._request_if_there("GET", "/internal/logs/raw", parse_log_timestamps) or ()
 
     async def object_info(self, class_type: str) -> Mapping[str, Json]:
         """Return the definition of a node class, as `{class_type: definition}`; empty if the server has none."""
@@ -217,15 +183,6 @@ class ComfyClient(HttpApi):
     async def features(self) -> frozenset[str]:
         """Return the names of the features that the server reports; empty on servers before 0.3.45."""
         return await self._get("/features", flags, missing=frozenset())
-
-    async def capabilities(self, version: str) -> Capabilities:
-        """Return what a server of this version can do; probes that it refuses count as not supported."""
-        features, jobs = frozenset[str](), None
-        with suppress(Unauthorized, ServerError, NotComfyUI):
-            features = await self.features()
-        with suppress(Unauthorized, ServerError, NotComfyUI):
-            jobs = await self.jobs(limit=1)
-        return capabilities_of(version, features, jobs=jobs is not None)
 
     async def view(self, output: Output, preview: str | None = None, limit: int = VIEW_LIMIT) -> bytes:
         """Return an output file.
@@ -250,9 +207,10 @@ class ComfyClient(HttpApi):
 
     async def output_names(self) -> tuple[str, ...]:
         """Return the names of the files in the output folder itself, newest first; none on servers before 0.3.15."""
-        response = await self._transport.request("GET", "/internal/files/output", limit=FOLDER_LIMIT)
-        names = () if response.status in NOT_FOUND else await self._parse_success(response, parse_names, FOLDER_VALUES)
-        return tuple(name.removesuffix(" [output]") for name in names)
+        names = await self._request_if_there(
+            "GET", "/internal/files/output", parse_names, limit=FOLDER_LIMIT, max_values=FOLDER_VALUES
+        )
+        return tuple(name.removesuffix(" [output]") for name in names or ())
 
     async def _view(
         self,

@@ -39,7 +39,7 @@ async def test_a_prompt_is_submitted_with_id_and_tag() -> None:
     recorder, prompt_id = Recorder({"prompt_id": "theirs", "number": 4, "node_errors": {}}), str(uuid4())
     async with serving(everywhere(recorder.answer)) as url, ComfyClient(Server.from_url(url)) as client:
         queued = await client.submit(
-            GRAPH, prompt_id=prompt_id, client_id="me", tag={"batch": "b"}, preview_method="none", front=True
+            GRAPH, prompt_id=prompt_id, client_id="me", tag={"batch": "b"}, preview_method="none"
         )
     assert queued == AcceptedPrompt("theirs", 4)
     assert recorder.requests[-1] == (
@@ -50,7 +50,6 @@ async def test_a_prompt_is_submitted_with_id_and_tag() -> None:
             "client_id": "me",
             "prompt_id": prompt_id,
             "extra_data": {"comfytui": {"batch": "b"}, "preview_method": "none"},
-            "front": True,
         },
     )
 
@@ -141,7 +140,6 @@ async def test_a_404_may_be_an_empty_result() -> None:
     routes = {"GET /api/prompt": answering(COUNT), "GET /api/jobs/{id}": answering({"error": "Job not found"}, 404)}
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         assert await client.job_graph("p") is None
-        assert await client.models("nosuch") == ()
         assert await client.object_info("NoSuch") == {}
         assert await client.features() == frozenset()
         assert await client.log_timestamps() == ()
@@ -183,20 +181,11 @@ async def test_commands_are_sent_as_the_server_expects() -> None:
         await client.interrupt_running("p")
         await client.interrupt_running()
         await client.delete(["p", "q"])
-        await client.clear()
-        assert await client.subscribe_logs("me")
     assert recorder.requests[1:] == [
         ("POST", "/api/interrupt", {"prompt_id": "p"}),
         ("POST", "/api/interrupt", {}),
         ("POST", "/api/queue", {"delete": ["p", "q"]}),
-        ("POST", "/api/queue", {"clear": True}),
-        ("PATCH", "/internal/logs/subscribe", {"clientId": "me", "enabled": True}),
     ]
-
-
-async def test_logs_that_a_server_does_not_offer_are_not_an_error() -> None:
-    async with serving({}) as url, ComfyClient(Server.from_url(url)) as client:
-        assert not await client.subscribe_logs("me")
 
 
 @pytest.mark.parametrize("cancelled", [True, False])

@@ -20,10 +20,9 @@ CALLS: dict[str, Callable[[ComfyClient], Awaitable[object]]] = {
     "submit": lambda client: client.submit({}, prompt_id="p", client_id="me", tag={}),
     "queue": lambda client: client.queue(),
     "count": lambda client: client.queue_count(),
-    "history": lambda client: client.history(3),
+    "history": lambda client: client.history(3, lambda entry: entry),
     "history_entry": lambda client: client.history_entry("p"),
     "stats": lambda client: client.system_stats(),
-    "models": lambda client: client.models("loras"),
     "info": lambda client: client.object_info("KSampler"),
     "interrupt": lambda client: client.interrupt_running("p"),
 }

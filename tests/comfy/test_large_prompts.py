@@ -63,7 +63,7 @@ async def test_a_huge_prompt_does_not_hide_others_in_the_queue(value: object, wh
 @pytest.mark.parametrize("place", [0, 2])
 async def test_a_huge_entry_does_not_hide_others_in_the_history(value: object, where: str, place: int) -> None:
     entries = {f"p{n}": entry(n, value, where) if n == place else entry(n) for n in range(3)}
-    history = await call_with_body(lambda client: client.history(60), json.dumps(entries).encode())
+    history = await call_with_body(lambda client: client.history(60, lambda entry: entry), json.dumps(entries).encode())
     assert [
         (each.item.prompt_id, each.item.client_id, each.outcome, each.outputs[0].filename, each.started)
         for each in history
@@ -104,7 +104,7 @@ def test_a_huge_prompt_takes_bounded_memory() -> None:
 )
 async def test_an_endless_member_is_rejected(body: bytes) -> None:
     with pytest.raises((ServerError, NotComfyUI)):
-        await call_with_body(lambda client: client.history(60), body)
+        await call_with_body(lambda client: client.history(60, lambda entry: entry), body)
 
 
 VALUES = st.recursive(

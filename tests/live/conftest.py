@@ -6,6 +6,9 @@ import pytest
 
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.server import Server, parse_header
+from comfytui.ui.form.values import fetch_specs
+from comfytui.workflow.builtin import txt2img
+from comfytui.workflow.fields import Field
 from tests.watcher import Watcher, watching
 
 
@@ -21,7 +24,8 @@ def server(request: pytest.FixtureRequest) -> Server:
 @pytest.fixture
 async def model(request: pytest.FixtureRequest, client: ComfyBackend) -> str:
     """The checkpoint of all live images."""
-    names = await client.models("checkpoints")
+    specs = await fetch_specs(client, txt2img())
+    names = specs[Field.MODEL].options if Field.MODEL in specs else None
     if not names:
         pytest.skip("the server has no checkpoint")
     chosen: str = request.config.getoption("--checkpoint") or names[0]

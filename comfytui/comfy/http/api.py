@@ -58,6 +58,20 @@ class HttpApi:
             return missing
         return await self._parse_success(response, parse, max_values)
 
+    async def _request_if_there(
+        self,
+        method: str,
+        path: str,
+        parse: Callable[[Json], T],
+        *,
+        params: Mapping[str, str] | None = None,
+        limit: int = BODY_LIMIT,
+        max_values: int = VALUES_LIMIT,
+    ) -> T | None:
+        """Return the parsed response from a path that older servers do not have, or None; no prefix is added."""
+        response = await self._transport.request(method, path, params=params, limit=limit)
+        return None if response.status in NOT_FOUND else await self._parse_success(response, parse, max_values)
+
     async def _post(self, path: str, body: Mapping[str, Any]) -> None:
         self._check(await self._request("POST", path, json=body))
 
@@ -68,11 +82,10 @@ class HttpApi:
         *,
         json: Json = None,
         params: Mapping[str, str] | None = None,
-        prefix: str | None = None,
         limit: int = BODY_LIMIT,
         sink: ChunkSink | None = None,
     ) -> Response:
-        url_path = (await self._find_prefix() if prefix is None else prefix) + path
+        url_path = await self._find_prefix() + path
         return await self._transport.request(method, url_path, json=json, params=params, limit=limit, sink=sink)
 
     async def _get_in_pieces(
