@@ -1,10 +1,10 @@
 """The simulated machine that nodes run on: memory, files, terminal, clock and interrupt flags."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
 from comfytui.sim.files import Files
 from comfytui.sim.logs import Logs
@@ -13,6 +13,8 @@ from comfytui.sim.memory import Memory, Part
 MIN_SLICE_SECONDS = 0.05
 """Shortest time between two changes of the memory figures while a model loads."""
 MAX_SLICES = 50
+HOUSEKEEPING_SECONDS = 0.005
+"""How long ComfyUI stores results after the last frame of a run, and again before the next run."""
 
 
 class InterruptedRunError(Exception):
@@ -32,6 +34,26 @@ class NodeFailedError(Exception):
         super().__init__(message)
         self.kind = kind
         self.tips = tips
+
+
+class Clock:
+    """Waits for each stage of a run, which takes no other time; tests replace it to hold the server at a step."""
+
+    async def wake(self) -> None:
+        """Wait before the next prompt starts; meanwhile the queue shows nothing as running."""
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+    async def settle(self) -> None:
+        """Wait between the frame that ends a run and its entry in the history."""
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+    async def step(self, seconds: float) -> None:
+        """Wait for one sampling step."""
+        await asyncio.sleep(seconds)
+
+    async def load(self, seconds: float) -> None:
+        """Wait while a model is loaded or a text is encoded."""
+        await asyncio.sleep(seconds)
 
 
 @dataclass(slots=True)

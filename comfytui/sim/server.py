@@ -11,13 +11,12 @@ from typing import Any, Self
 from aiohttp import web
 
 from comfytui.sim.catalogue import catalogue
-from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
 from comfytui.sim.execution.executor import Executor
 from comfytui.sim.faults.faults import Faults
 from comfytui.sim.files import Files
 from comfytui.sim.logs import Logs
-from comfytui.sim.machine import Machine
+from comfytui.sim.machine import Clock, Machine
 from comfytui.sim.memory import GIB, Memory
 from comfytui.sim.other_clients import run_other_client
 from comfytui.sim.queue import PromptQueue

@@ -11,9 +11,9 @@ from comfytui.session.model import Batch, LinkKind
 from comfytui.session.progress import BatchProgress
 from comfytui.session.selectors import awaiting_history
 from comfytui.session.state import SessionState
-from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
 from comfytui.sim.faults.fault_types import ResponseFault
+from comfytui.sim.machine import Clock
 from comfytui.sim.server import SimServer
 from comfytui.timings import Timings
 from tests.faults.leak_check import count_connections, count_tasks, leaked_connections, leaked_tasks

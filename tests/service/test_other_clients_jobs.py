@@ -11,9 +11,9 @@ from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service.connection.finished_jobs import CONCURRENT_REQUESTS, HISTORY_PAGE
 from comfytui.session.model import JobStatus, LinkKind
-from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
 from comfytui.sim.faults.fault_types import ResponseFault
+from comfytui.sim.machine import Clock
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.server import SimServer
 from comfytui.timings import DEFAULT, PollTimings

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from comfytui.sim.clock import Clock
 from comfytui.sim.config import SimConfig
+from comfytui.sim.machine import Clock
 from comfytui.sim.server import SimServer
 from tests.sim.graphs import Graph
 from tests.waiting import eventually

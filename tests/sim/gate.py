@@ -2,7 +2,7 @@
 
 import asyncio
 
-from comfytui.sim.clock import Clock
+from comfytui.sim.machine import Clock
 
 
 class Gate(Clock):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from comfytui.sim.clock import Clock
 from comfytui.sim.config import Device, SimConfig
+from comfytui.sim.machine import Clock
 from comfytui.sim.memory import GIB, MIB, Memory
 from comfytui.sim.server import SimServer
 from tests.sim.client import FAST, Client

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from comfytui.sim.clock import Clock
+from comfytui.sim.machine import Clock
 from tests.sim.client import FAST, client, events
 from tests.sim.gate import Gate
 from tests.sim.graphs import flux, node, text_to_image
