@@ -10,7 +10,7 @@ from typing import Any, Self
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal import reading
 from comfytui.service.journal.client_id_claims import ClientIdClaims, Recognised
-from comfytui.service.journal.codec import encode_failure, encode_outputs, encode_strings, escape, finite, unescape
+from comfytui.service.journal.codec import encode_failure, encode_outputs, encode_strings, escape, finite
 from comfytui.service.journal.database import OpenedDatabase, open_database, open_in_memory
 from comfytui.service.journal.locks import Claim
 from comfytui.service.journal.reading import BY_ID, UNFINISHED, owners_among, read_batches
@@ -56,7 +56,8 @@ class Journal:
         lock_seconds: float = DEFAULT.journal.lock,
     ) -> None:
         self._db = db
-        self._folder = folder
+        self.folder = folder
+        """The journal's folder; None in memory."""
         self._claims = ClientIdClaims(db, folder, lock_seconds)
         self.warning = warning
         self.damaged = 0
@@ -81,15 +82,9 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    @property
-    def folder(self) -> Path | None:
-        """The journal's folder; None in memory."""
-        return self._folder
-
     def fingerprint(self, server: str) -> str | None:
         """Return the fingerprint of the server that last answered at an address, or None."""
-        row = self._db.execute("SELECT fingerprint FROM servers WHERE server = ?", (escape(server),)).fetchone()
-        return unescape(row[0]) if row and isinstance(row[0], str) else None
+        return reading.fingerprint_of(self._db, server)
 
     def record_fingerprint(self, server: str, fingerprint: str) -> None:
         """Record the fingerprint of the server that answers at an address."""
@@ -116,20 +111,18 @@ class Journal:
         mine = owners_among(self._db, endpoint.fingerprint, seen)
         if mine:
             with transaction(self._db):
-                for client_id in mine:
-                    add_addresses(self._db, endpoint, client_id)
+                add_addresses(self._db, endpoint, mine)
         return self._claims.claim_free(endpoint, mine)
 
     def assign_server(self, endpoint: Endpoint, client_ids: Collection[str]) -> None:
         """Assign the batches that these ids submitted before any server answered to the server that answers now."""
         with transaction(self._db):
-            for client_id in client_ids:
-                assign_server(self._db, endpoint, client_id)
+            assign_server(self._db, endpoint, client_ids)
 
     def record_batch(self, endpoint: Endpoint, client_id: str, batch: Batch, submissions: Sequence[Submission]) -> None:
         """Record a batch that is about to be sent; of a known batch, record the prompts that are new."""
         with transaction(self._db):
-            write_batch(self._db, endpoint, escape(client_id), batch, submissions)
+            write_batch(self._db, endpoint, client_id, batch, submissions)
             prune(self._db, self.graphs_kept, self.prompts_kept)
 
     def record_sending(
@@ -228,8 +221,7 @@ class Journal:
 
     def cancelled_among(self, prompt_ids: Collection[str]) -> list[str]:
         """Return the prompts among these that are recorded as cancelled, by this process or another."""
-        query = f"SELECT 1 FROM prompts WHERE {BY_ID} AND status = '{JobStatus.CANCELLED}' AND sending IS NULL"
-        return [each for each in prompt_ids if self._db.execute(query, {"id": escape(each)}).fetchone()]
+        return reading.cancelled_among(self._db, prompt_ids)
 
     def record_reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> None:
         """Record that a LOST prompt has not ended: the server has it after all, or it is sent again."""
@@ -270,7 +262,7 @@ class Journal:
 
     def graph_of(self, prompt_id: str) -> Graph | None:
         """Return the graph of a prompt, or None if it is unknown or no longer stored."""
-        return reading.graph_of(self._db, escape(prompt_id))
+        return reading.graph_of(self._db, prompt_id)
 
     def _update(self, change: str, prompt_id: str, condition: str = "true", **values: Any) -> None:
         self._write(f"UPDATE prompts SET {change} WHERE {BY_ID} AND {condition}", id=escape(prompt_id), **values)

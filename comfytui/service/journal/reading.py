@@ -60,6 +60,18 @@ def unfinished_owners(db: sqlite3.Connection, endpoint: Endpoint | None = None) 
     ]
 
 
+def fingerprint_of(db: sqlite3.Connection, server: str) -> str | None:
+    """Return the fingerprint of the server that last answered at an address, or None."""
+    row = db.execute("SELECT fingerprint FROM servers WHERE server = ?", (escape(server),)).fetchone()
+    return unescape(row[0]) if row and isinstance(row[0], str) else None
+
+
+def cancelled_among(db: sqlite3.Connection, prompt_ids: Iterable[str]) -> list[str]:
+    """Return the prompts among these that are recorded as cancelled, by this process or another."""
+    query = f"SELECT 1 FROM prompts WHERE {BY_ID} AND status = '{JobStatus.CANCELLED}' AND sending IS NULL"
+    return [each for each in prompt_ids if db.execute(query, {"id": escape(each)}).fetchone()]
+
+
 def owners_among(db: sqlite3.Connection, fingerprint: str, client_ids: Iterable[str]) -> list[str]:
     """Return the client ids among these that own batches of a server of this fingerprint, at whatever address."""
     query = "SELECT EXISTS (SELECT 1 FROM batches WHERE server = ? AND client_id = ?)"
@@ -174,6 +186,6 @@ def graph_of(db: sqlite3.Connection, prompt_id: str) -> Graph | None:
     """Return the graph of a prompt, or None if it is unknown or no longer stored."""
     row = db.execute(
         f"SELECT graph, (SELECT base FROM batches WHERE batches.batch = prompts.batch) FROM prompts WHERE {BY_ID}",
-        {"id": prompt_id},
+        {"id": escape(prompt_id)},
     ).fetchone()
     return decode_graph(decompress(row[0], decompress(row[1]) or b"")) if row else None

@@ -1,7 +1,7 @@
 """Statements that write more than one row of the journal, and prune it so that the file stays bounded."""
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,7 +50,7 @@ def write_batch(
         (
             escape(batch.id),
             escape(endpoint.fingerprint),
-            client_id,
+            escape(client_id),
             escape(batch.title),
             batch.total,
             batch.created,
@@ -66,22 +66,25 @@ def write_batch(
     db.executemany(_PROMPT, (_prompt_row(batch, submission, base, reader) for submission in submissions))
 
 
-def assign_server(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) -> None:
-    """Assign the batches that an id submitted here before any server answered to the server that answers now."""
-    db.execute(
+def assign_server(db: sqlite3.Connection, endpoint: Endpoint, client_ids: Iterable[str]) -> None:
+    """Assign the batches that these ids submitted here before any server answered to the server that answers now."""
+    db.executemany(
         f"UPDATE batches SET server = :fingerprint WHERE server = '' AND client_id = :owner AND {AT_ENDPOINT}",
-        {"owner": escape(client_id), **endpoint.parameters},
+        [{"owner": escape(client_id), **endpoint.parameters} for client_id in client_ids],
     )
 
 
-def add_addresses(db: sqlite3.Connection, endpoint: Endpoint, client_id: str) -> None:
-    """Record that the batches of an id on a server of this fingerprint are reached at this endpoint as well."""
-    for address in (endpoint.name, endpoint.address):
-        db.execute(
-            """INSERT OR IGNORE INTO addresses (batch, address)
-            SELECT batch, ? FROM batches WHERE server = ? AND client_id = ?""",
-            (escape(address), escape(endpoint.fingerprint), escape(client_id)),
-        )
+def add_addresses(db: sqlite3.Connection, endpoint: Endpoint, client_ids: Iterable[str]) -> None:
+    """Record that the batches of these ids on a server of this fingerprint are reached at this endpoint as well."""
+    db.executemany(
+        """INSERT OR IGNORE INTO addresses (batch, address)
+        SELECT batch, ? FROM batches WHERE server = ? AND client_id = ?""",
+        [
+            (escape(address), escape(endpoint.fingerprint), escape(client_id))
+            for client_id in client_ids
+            for address in (endpoint.name, endpoint.address)
+        ],
+    )
 
 
 def remove_evidence(db: sqlite3.Connection, prompt_ids: Collection[str]) -> None:
