@@ -5,8 +5,8 @@ import json
 import logging
 import socket
 import struct
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,7 +104,7 @@ class Transport:
             ComfyError: For a response that failed, and for a status of 500 or more, 401, 403, 407, 408 or a redirect.
         """
         client = self._client(single_use=single_use)
-        try:
+        with self._translated_errors():
             async with (
                 self._time_limit(total_seconds),
                 client.stream(
@@ -123,6 +123,12 @@ class Transport:
                 html = "text/html" in response.headers.get("content-type", "")
                 used_sink = sink if response.status_code == 200 and not html else None
                 return Response(response.status_code, await self._read(response, limit, head, used_sink), html)
+
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        """Translate errors of httpx to those of `comfytui.comfy.errors`, without the secrets that they hold."""
+        try:
+            yield
         except BadEncodingError:
             raise bad_encoding(self._server) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
