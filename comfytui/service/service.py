@@ -75,17 +75,7 @@ class SessionService:
         self._store = SessionStore(server.label, recorder, subscribers, timings.session, clock)
         self.commands = JobCommands(self._store, graphs, journal, self._require_backend, self._poll)
         """Cancels, resends and recovers jobs."""
-        self._connection = ConnectionManager(
-            server,
-            lambda: self.state,
-            self._store.apply,
-            self.post,
-            self._identified,
-            self.commands.apply_cancelled_elsewhere,
-            login=login,
-            timings=timings,
-            clock=clock,
-        )
+        self._connection = self._new_connection()
         self.submissions = SubmissionManager(
             self._store,
             self._client_ids,
@@ -102,6 +92,19 @@ class SessionService:
         self._reconnect_all = asyncio.Event()
         self.accepted = ""
         """The fingerprint of the other server that the user accepted; empty before."""
+
+    def _new_connection(self) -> ConnectionManager:
+        return ConnectionManager(
+            self.server,
+            lambda: self.state,
+            self._store.apply,
+            self.post,
+            self._identified,
+            self.commands.apply_cancelled_elsewhere,
+            login=self._login,
+            timings=self._timings,
+            clock=self._clock,
+        )
 
     @property
     def state(self) -> SessionState:
