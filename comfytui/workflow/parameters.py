@@ -139,6 +139,11 @@ class GraphReader:
             arguments["more_seeds"] = tuple(seed for seed in seeds if seed is not None)
         return arguments
 
+    def share(self, text: str) -> str:
+        """Return the stored text that is equal, else this one; it is stored while there is memory left for it."""
+        is_stored = text in self._texts or self._reserve(getsizeof(text))
+        return self._texts.setdefault(text, text) if is_stored else text
+
     def _shared(self, text: str) -> str:
         """Return the stored text that is equal, else store this one; only its beginning if memory is used up."""
         if text in self._texts:

@@ -125,6 +125,14 @@ def test_graphs_of_one_shape_share_classes_and_equal_texts_but_no_values() -> No
     assert two.negative is one.negative
 
 
+def test_equal_texts_are_shared_whole_even_without_memory_for_them() -> None:
+    reader = GraphReader(max_memory=200)
+    first, same, other = (name * 9 for name in ("client-1", "client-1", "client-2"))
+    assert reader.share(same) is reader.share(first)
+    assert reader.share(other) == other
+    assert reader.share(first) is reader.share(same)
+
+
 @pytest.mark.parametrize(
     "text", ["a blue fox", 'a "blue" \\ fox\n', "Füchse 🦊", "\ud800", "", "comfytui's place of a value"]
 )

@@ -18,11 +18,12 @@ MAX_IMAGES = 100_000
 
 def queued_prompt_of(item: QueueItem, reader: GraphReader | None = None) -> QueuedPrompt:
     """Return the summary of a prompt in the queue; pass one `reader` for all prompts of an answer."""
-    parameters, classes = (reader or GraphReader()).read(item.graph)
+    reader = reader or GraphReader()
+    parameters, classes = reader.read(item.graph)
     return QueuedPrompt(
         prompt_id=item.prompt_id,
         number=item.number,
-        client_id=item.client_id,
+        client_id=reader.share(item.client_id) if item.client_id else None,  # Few clients have most of a long queue.
         batch_tag=batch_tag_of(item.tag),
         parameters=parameters,
         classes=classes,
