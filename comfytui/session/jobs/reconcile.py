@@ -26,9 +26,13 @@ def reduce_queue_snapshot(state: SessionState, event: QueueSnapshot, at: Stamp) 
     queued |= {prompt.prompt_id: (prompt, JobStatus.RUNNING) for prompt in event.running}
     known = [_in_queue(job, *queued[job.prompt_id]) for job in state.jobs.values() if job.prompt_id in queued]
     missing = [job for job in state.jobs.values() if job.prompt_id not in queued and not job.status.ended]
-    new = [(prompt, status) for prompt, status in queued.values() if _is_new(state, prompt)]
+    new = [
+        new_job(prompt, status, mine=_is_mine(state, prompt))
+        for prompt, status in queued.values()
+        if _is_new(state, prompt)
+    ]
     state = upsert(state, [*known, *(_missing_from_queue(state, job, event.requested_at, at) for job in missing)])
-    state = _add_new(state, [new_job(prompt, status, mine=_is_mine(state, prompt)) for prompt, status in new], at)
+    state = _add_new(state, new, at)
     workers = min(max(state.workers, len(event.running)), MAX_RUNS)
     if (state.queue_remaining, state.unobserved_since, state.workers) != (len(queued), None, workers):
         state = replace(state, queue_remaining=len(queued), unobserved_since=None, workers=workers)
