@@ -64,7 +64,8 @@ def finish_node(run: Run, job: Job, node: str) -> Run:
     if node in run.finished_nodes or node not in job.classes:
         return run
     rest = _pass_weight_left(run) if node == run.pass_node else _node_weight(job, node)
-    return replace(_credit(run, rest), finished_nodes=run.finished_nodes | {node})
+    fraction, weight_left = _credit(run, rest)
+    return replace(run, fraction=fraction, weight_left=weight_left, finished_nodes=run.finished_nodes | {node})
 
 
 def record_step(
@@ -138,34 +139,35 @@ def _planned_weight(run: Run, job: Job, node: str) -> float:
 def _advance(run: Run, job: Job, step: int, at: float, min_stall: float) -> Run:
     if step == run.step:
         return run
-    measured = _measure_speed(run, step - run.step, at, min_stall)
-    run = _credit(measured, run.pass_weight * (step - run.step) / run.steps)
+    fraction, weight_left = _credit(run, run.pass_weight * (step - run.step) / run.steps)
+    recent_steps, recent_seconds, stalled_seconds = _measure_speed(run, step - run.step, at, min_stall)
     return replace(
         run,
         step=step,
+        fraction=fraction,
+        weight_left=weight_left,
+        recent_steps=recent_steps,
+        recent_seconds=recent_seconds,
+        stalled_seconds=stalled_seconds,
         first_step_at=at if run.first_step_at is None else run.first_step_at,
         last_step_at=at,
         phase=phase_of(job.classes.get(run.node or "", "")),
     )
 
 
-def _measure_speed(run: Run, steps: int, at: float, min_stall: float) -> Run:
-    """Return the run with its speed measured.
+def _measure_speed(run: Run, steps: int, at: float, min_stall: float) -> tuple[float, float, float]:
+    """Return `recent_steps`, `recent_seconds` and `stalled_seconds` after some more steps.
 
     A burst of steps shares the time before it, and a stall counts as one slow step.
     """
     if run.last_step_at is None:
-        return run
+        return run.recent_steps, run.recent_seconds, run.stalled_seconds
     elapsed = max(at - run.last_step_at, 0.0)
     usual = run.step_seconds
     seconds = elapsed if usual is None else min(elapsed, steps * stall_threshold(usual, min_stall))
     decay = exp(-seconds / SPEED_MEMORY_SECONDS)
-    return replace(
-        run,
-        recent_steps=run.recent_steps * decay + steps,
-        recent_seconds=run.recent_seconds * decay + seconds,
-        stalled_seconds=run.stalled_seconds + elapsed - seconds,
-    )
+    stalled_seconds = run.stalled_seconds + elapsed - seconds
+    return run.recent_steps * decay + steps, run.recent_seconds * decay + seconds, stalled_seconds
 
 
 def stall_threshold(step_seconds: float, min_stall: float) -> float:
@@ -173,12 +175,12 @@ def stall_threshold(step_seconds: float, min_stall: float) -> float:
     return max(min_stall, STALL_STEPS * step_seconds)
 
 
-def _credit(run: Run, weight: float) -> Run:
+def _credit(run: Run, weight: float) -> tuple[float, float]:
+    """Return `fraction` and `weight_left` after work of this weight."""
     if weight <= 0 or run.weight_left <= 0:
-        return run
+        return run.fraction, run.weight_left
     share = min(weight / run.weight_left, 1.0)
-    fraction = min(run.fraction + (1 - run.fraction) * share, 1.0)
-    return replace(run, fraction=fraction, weight_left=run.weight_left * (1 - share))
+    return min(run.fraction + (1 - run.fraction) * share, 1.0), run.weight_left * (1 - share)
 
 
 def _pass_weight_left(run: Run) -> float:
