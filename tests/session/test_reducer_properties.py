@@ -34,7 +34,8 @@ from comfytui.session.events import (
     SessionEvent,
 )
 from comfytui.session.jobs.index import Jobs
-from comfytui.session.model import BatchTag, Failure, JobStatus
+from comfytui.session.jobs.transitions import start_job
+from comfytui.session.model import BatchTag, Failure, JobStatus, Stamp
 from comfytui.session.progress import progress_of
 from comfytui.session.selectors import ahead_of, awaiting_history, current_batch
 from comfytui.session.state import SessionState
@@ -143,6 +144,20 @@ def test_numbers_stay_within_bounds_and_the_bar_never_goes_back(events: list[Ses
             assert 0 <= progress.batch_fraction <= 1
             assert progress.batch_left is None or 0 <= progress.batch_left[0] <= progress.batch_left[1]
             assert progress_line(progress)
+
+
+@given(EVERYTHING)
+def test_a_job_that_runs_is_not_started_anew(events: list[SessionEvent]) -> None:
+    session = two_images()
+    for event in events:
+        session.do(event)
+        state, at = session.state, Stamp(session.now, session.now)
+        for run in state.runs.values():
+            job = state.jobs[run.prompt_id]
+            if job.status is JobStatus.RUNNING and not job.left_queue:
+                after, same_run = start_job(state, job, at, started_ms=None, seen_from_start=False)
+                assert after is state
+                assert same_run is run
 
 
 @given(EVERYTHING)

@@ -40,9 +40,10 @@ def reduce_run_frame(state: SessionState, event: RunFrame, at: Stamp) -> Session
     if isinstance(event, Executing) and event.node is None:
         return upsert(state, [_left_queue(job)]) if not job.left_queue else state
     start = event if isinstance(event, ExecutionStart) else None
-    state, run = start_job(
-        state, job, at, started_ms=start.timestamp if start else None, seen_from_start=start is not None
-    )
+    run = state.runs.get(job.prompt_id)
+    if start or run is None or job.status is not JobStatus.RUNNING or job.left_queue:
+        started_ms = start.timestamp if start else None
+        state, run = start_job(state, job, at, started_ms=started_ms, seen_from_start=start is not None)
     if isinstance(event, Executed):
         state = upsert(state, [_add_results(state.jobs[job.prompt_id], event)])
     followed = _follow(run, job, event, at, state.timings.min_stall)
