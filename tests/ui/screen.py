@@ -68,8 +68,8 @@ class Screen:
         await settled(self.app)
 
     def _acted(self) -> bool:
-        ahead = self.app._key_queue
-        return not ahead._pending and not ahead._busy_until and self.app._message_queue.empty()
+        keys = self.app._key_queue
+        return not keys._pending and keys._carrier is None and self.app._message_queue.empty()
 
     async def write(self, field: str, text: str) -> None:
         """Replace what stands in a field, as typing over it does."""

@@ -1,5 +1,6 @@
 """Keys act on what is visible, in the order in which they are typed, and destroy nothing without confirmation."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,22 @@ async def test_burst_of_keys_acts_in_order(server: FakeBackend) -> None:
         await it.until(lambda: server.submitted, "the batch")
         assert prompts(server) == ["foxes"]
         assert server.submitted[0]["prompt"]["7"]["inputs"]["text"].endswith("fog")
+
+
+async def test_keys_act_in_order_after_program_was_held_up(server: FakeBackend) -> None:
+    async with screen(server) as it:
+        await it.shows("dreamshaper_8")
+        images = it.app.screen.query_one("#images", Input)
+        images.focus()
+        await it.pilot.pause()
+        burst(it, "backspace")
+        # As by a terminal that takes nothing for a while, when the key has reached the field and not yet its binding.
+        it.app.call_later(lambda: time.sleep(2.1))
+        burst(it, "2", "tab", "shift+tab", "escape")
+        it.app.call_later(lambda: time.sleep(2.1))
+        burst(it, "r")
+        await it.shows("Select a job first.")
+        assert images.value == "2"
 
 
 async def test_small_screen_takes_whole_job_as_burst(server: FakeBackend) -> None:

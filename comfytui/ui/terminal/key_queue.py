@@ -4,7 +4,6 @@ Textual passes a key to the focused widget and goes on to the next key while the
 the letters after a tab or an escape would go to the widget that had the focus before.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -14,9 +13,6 @@ from textual.events import Key, Paste
 
 KeyEvent = Key | Paste
 
-KEY_TIMEOUT = 2.0
-"""Seconds that a key waits for the one before it, which may have closed the widgets that it bubbles through."""
-
 
 class KeyQueue:
     """Passes keys and pastes to `handle`, each when the one before has been handled."""
@@ -25,7 +21,8 @@ class KeyQueue:
         self._app = app
         self._handle = handle
         self._pending: deque[KeyEvent] = deque()
-        self._busy_until = 0.0
+        self._carrier: DOMNode | None = None
+        """The node that the key being handled bubbles through, or None if no key is being handled."""
         self.received = 0
         """How many keys and pastes have been put into the queue so far."""
 
@@ -35,14 +32,15 @@ class KeyQueue:
         if isinstance(event, Key) and _is_joiner(event.character):
             event = Paste(event.character or "")
         self._pending.append(event)
-        if asyncio.get_running_loop().time() >= self._busy_until:
+        # No clock tells that a key is stuck, since the whole program may have been held up; a closed widget does.
+        if self._carrier is None or self._carrier._closed:
             await self._handle_next()
 
     async def _handle_next(self) -> None:
-        self._busy_until = 0.0
+        self._carrier = None
         if not self._pending:
             return
-        self._busy_until = asyncio.get_running_loop().time() + KEY_TIMEOUT
+        self._carrier = self._app
         path = [*(self._app.focused or self._app.screen).ancestors_with_self]
         await self._handle(self._pending.popleft())
         # Twice through the app: a change of focus is itself a message to it.
@@ -51,6 +49,7 @@ class KeyQueue:
     async def _follow(self, path: Sequence[DOMNode]) -> None:
         """Queue a callback behind the key in each widget that it bubbles through, then handle the next key."""
         for index, node in enumerate(path, 1):
+            self._carrier = node
             if node.call_later(self._follow, path[index:]):
                 return
         await self._handle_next()
