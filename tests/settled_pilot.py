@@ -1,6 +1,8 @@
 """A fix for Textual's pilot, which takes a process that gets no CPU time for one that has nothing to do."""
 
 import asyncio
+import math
+import time
 from typing import Any
 
 from textual.app import App
@@ -28,10 +30,15 @@ def wait_until_settled() -> None:
     setattr(Pilot, "press", press_until_settled)  # noqa: B010
 
 
-async def settled(app: App[Any]) -> None:
-    """Wait until an application has handled every message, and painted what came of it."""
-    quiet = 0
-    while quiet < TURNS:
+async def settled(app: App[Any], within: float = math.inf) -> None:
+    """Wait until an application has handled every message, and painted what came of it.
+
+    Args:
+        app: The application.
+        within: Seconds after which to return all the same; what runs on may keep a busy machine from ever settling.
+    """
+    quiet, over = 0, time.monotonic() + within
+    while quiet < TURNS and time.monotonic() < over:
         quiet = quiet + 1 if _is_settled(app) else 0
         await asyncio.sleep(0 if quiet else 0.001)
 

@@ -61,11 +61,14 @@ class Screen:
         await eventually(condition, what)
 
     async def press(self, *keys: str) -> None:
-        """Press keys one after another, and wait until each did what it does."""
+        """Press keys one after another, and wait until each did what it does.
+
+        It returns while a message that came of them is still shown, even if a busy machine does not settle.
+        """
         for key in keys:
             self.app.post_message(Key(key, CHARACTERS.get(key)))
         await self.until(self._acted, "the end of what the keys do")
-        await settled(self.app)
+        await settled(self.app, within=self.app.NOTIFICATION_TIMEOUT / 2)
 
     def _acted(self) -> bool:
         keys = self.app._key_queue

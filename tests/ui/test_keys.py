@@ -78,6 +78,15 @@ async def test_keys_act_in_order_after_program_was_held_up(server: FakeBackend) 
         assert images.value == "2"
 
 
+async def test_message_of_key_is_seen_on_screen_that_never_settles(server: FakeBackend) -> None:
+    async with screen(server) as it:
+        await it.shows("dreamshaper_8")
+        restless = it.app.set_interval(0.001, it.app.screen.refresh)
+        await it.press("escape", "r")
+        await it.shows("Select a job first.")
+        restless.stop()
+
+
 async def test_small_screen_takes_whole_job_as_burst(server: FakeBackend) -> None:
     async with screen(server, (80, 24)) as it:
         await it.shows("live")
