@@ -1,6 +1,7 @@
 """Where a prompt stands on its way to the server, and the events of each step."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -18,6 +19,27 @@ class Delivery(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the server's process has just before a POST, and keeps until it ends."""
+
+    prompt_ids: tuple[str, ...] = ()
+    """Prompts of its queue and history."""
+    log_times: tuple[str, ...] = ()
+    """When it wrote lines of its log."""
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.prompt_ids or self.log_times)
+
+    def without(self, prompt_ids: Collection[str]) -> "Evidence":
+        """Return the evidence without these prompts."""
+        return replace(self, prompt_ids=tuple(each for each in self.prompt_ids if each not in prompt_ids))
+
+
+NO_EVIDENCE = Evidence()
+
+
+@dataclass(frozen=True, slots=True)
 class Post:
     """A POST that has no answer so far, with what it takes to find out whether it arrived."""
 
@@ -25,17 +47,16 @@ class Post:
     """The monotonic second in which it began."""
     wall: float
     """The wall-clock second in which it began."""
-    evidence: tuple[str, ...] = ()
-    """What the server's process had before, and keeps until it ends."""
+    evidence: Evidence = NO_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True)
 class PromptSending:
-    """The POST of a prompt is about to begin, under this client id; `evidence` as in `Post`."""
+    """The POST of a prompt is about to begin, under this client id."""
 
     prompt_id: str
     client_id: str
-    evidence: tuple[str, ...] = ()
+    evidence: Evidence = NO_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from comfytui.service.results import Cancelled, CancelOutcome
 from comfytui.service.submission.batch import GraphStore, plan
 from comfytui.service.submission.cancel import cancel
 from comfytui.service.submission.outbox import Outbox
-from comfytui.session.delivery import CancelRequested, Delivery, PromptNotAccepted
+from comfytui.session.delivery import CancelRequested, Delivery, Evidence, PromptNotAccepted
 from comfytui.session.events import BatchPlanned, FinishedPrompt, HistorySnapshot, QueuedPrompt, SessionEvent
 from comfytui.session.model import Batch, JobStatus, Stamp
 from comfytui.session.reducer import reduce
@@ -49,7 +49,7 @@ class OutboxHarness:
         self.cancelled: list[str] = []
         self.identity_checks = 0
         """How often the outbox asked whether the server's identity is verified."""
-        self.evidence: tuple[str, ...] = (EVIDENCE,)
+        self.evidence = Evidence((EVIDENCE,))
         self.refusals: list[Unauthorized] = []
         """The errors of the prompts that were rejected for their credentials."""
         self.is_verified = True
@@ -86,7 +86,7 @@ class OutboxHarness:
         was_verified, self.is_verified = self.is_verified, True
         return was_verified
 
-    def _evidence(self) -> tuple[str, ...]:
+    def _evidence(self) -> Evidence:
         return self.evidence
 
     async def _recorded(self) -> None:
@@ -297,7 +297,7 @@ async def test_without_evidence_nothing_is_sent_before_the_login(
     fine = server.answer
     async with outbox_harness(server) as it:
         await it.backend.queue_count()
-        server.login_refusals, it.evidence = 2, ()
+        server.login_refusals, it.evidence = 2, Evidence()
         monkeypatch.setattr(
             server, "answer", lambda body: fine(body) if server.login_refusals < 0 else web.Response(status=401)
         )

@@ -12,6 +12,7 @@ from aiohttp import web
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.server import Server
 from comfytui.service.connection.process_evidence import is_same_process, last_log_line, prompts_held
+from comfytui.session.delivery import Evidence
 from comfytui.session.jobs.index import indexed
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
@@ -35,7 +36,7 @@ def test_evidence_is_taken_from_the_queue_the_history_and_what_ended_since() -> 
         Job("never there", JobStatus.REJECTED, ended=11.0),
     )
     state = replace(SessionState(), jobs=indexed({each.prompt_id: each for each in jobs}))
-    assert prompts_held(state, ["in the history"], 10.0) == ("in the history", "ended since")
+    assert prompts_held(state, ["in the history"], 10.0) == Evidence(("in the history", "ended since"))
 
 
 @asynccontextmanager
@@ -58,10 +59,21 @@ async def stub_server(queue: Sequence[str] = (), log: Handler | None = None) -> 
 
 async def test_the_process_is_the_same_if_any_evidence_is_left_in_the_history_or_the_queue() -> None:
     async with stub_server(queue=["b"]) as backend:
-        assert await is_same_process(["a", "b"], frozenset({"a"}), backend)
-        assert await is_same_process(["a", "b"], frozenset(), backend)
-        assert not await is_same_process(["a"], frozenset({"c"}), backend)
-        assert not await is_same_process([], frozenset({"c"}), backend)
+        assert await is_same_process(Evidence(("a", "b")), frozenset({"a"}), backend)
+        assert await is_same_process(Evidence(("a", "b")), frozenset(), backend)
+        assert not await is_same_process(Evidence(("a",)), frozenset({"c"}), backend)
+        assert not await is_same_process(Evidence(), frozenset({"c"}), backend)
+
+
+async def test_the_process_is_the_same_if_its_log_still_has_the_line() -> None:
+    async def lines(_: web.Request) -> web.Response:
+        return web.json_response({"entries": [{"t": "12:00", "m": "a"}, {"t": "13:00", "m": "b"}]})
+
+    async with stub_server(log=lines) as backend:
+        assert await last_log_line(backend, 5) == Evidence(log_times=("13:00",))
+        assert await is_same_process(Evidence(log_times=("12:00",)), frozenset(), backend)
+        assert not await is_same_process(Evidence(log_times=("11:00",)), frozenset(), backend)
+        assert not await is_same_process(Evidence(("12:00", "log line of 12:00")), frozenset(), backend)
 
 
 async def test_a_log_request_without_an_answer_times_out() -> None:
@@ -72,7 +84,7 @@ async def test_a_log_request_without_an_answer_times_out() -> None:
         return web.Response()
 
     async with stub_server(log=swallowed) as backend:
-        assert await asyncio.wait_for(last_log_line(backend, 0.05), 5) == ()
+        assert await asyncio.wait_for(last_log_line(backend, 0.05), 5) == Evidence()
         never.set()
 
 

@@ -11,7 +11,15 @@ from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.records import Endpoint
 from comfytui.service.submission.batch import GraphStore, Submission, plan
 from comfytui.service.submission.recorder import Recorder
-from comfytui.session.delivery import CancelRequested, CancelSent, PromptNotAccepted, PromptSending, PromptUnconfirmed
+from comfytui.session.delivery import (
+    NO_EVIDENCE,
+    CancelRequested,
+    CancelSent,
+    Evidence,
+    PromptNotAccepted,
+    PromptSending,
+    PromptUnconfirmed,
+)
 from comfytui.session.events import (
     BatchPlanned,
     ClientIdsAcquired,
@@ -45,8 +53,10 @@ class RecordingJournal(AsyncJournal):
     ) -> Future[bool]:
         return self._note("batch", endpoint, client_id, batch, tuple(submissions))
 
-    def record_sending(self, prompt_id: str, wall: float, client_id: str, evidence: Sequence[str] = ()) -> Future[bool]:
-        return self._note("sending", prompt_id, wall, client_id, tuple(evidence))
+    def record_sending(
+        self, prompt_id: str, wall: float, client_id: str, evidence: Evidence = NO_EVIDENCE
+    ) -> Future[bool]:
+        return self._note("sending", prompt_id, wall, client_id, evidence)
 
     def record_accepted(self, prompt_id: str, accepted_id: str, number: float) -> Future[bool]:
         return self._note("accepted", prompt_id, accepted_id, number)
@@ -98,7 +108,8 @@ async def test_a_new_batch_is_recorded_with_its_graphs_and_a_resumed_one_is_not(
 async def test_each_step_is_recorded_once() -> None:
     it = Recorded()
     it.do(planned_batch("a", 1))
-    assert it.do(PromptSending("a1", "other", ("x",))) == [("sending", "a1", 1_002.0, "other", ("x",))]
+    evidence = Evidence(("x",))
+    assert it.do(PromptSending("a1", "other", evidence)) == [("sending", "a1", 1_002.0, "other", evidence)]
     assert it.do(PromptUnconfirmed("a1")) == []
     assert it.do(PromptNotAccepted("a1")) == [("not accepted", "a1")]
     it.do(PromptSending("a1", ME))

@@ -11,6 +11,7 @@ from comfytui.session.delivery import (
     CancelRequested,
     CancelSent,
     Delivery,
+    Evidence,
     PromptNotAccepted,
     PromptSending,
     PromptUnconfirmed,
@@ -43,7 +44,7 @@ ON_THE_WAY = {SENDING, UNCONFIRMED}
 IDS = st.sampled_from([A1, A2, THEIRS])
 FOUND = IDS.map(lambda key: queued_prompt(key, batch_tag=TAGS[key]))
 STEPS: st.SearchStrategy[SessionEvent] = st.one_of(
-    st.builds(PromptSending, IDS, st.just(ME), st.just(("before", A2))),
+    st.builds(PromptSending, IDS, st.just(ME), st.just(Evidence(("before", A2)))),
     st.builds(PromptUnconfirmed, IDS),
     st.builds(PromptNotAccepted, IDS),
     st.builds(CancelRequested, IDS),
@@ -102,7 +103,7 @@ def _check_step(old: Job, job: Job, event: SessionEvent) -> None:
             same = old.post and job.post and (old.post.began, old.post.wall) == (job.post.began, job.post.wall)
             assert same or old.post is job.post is None
         case Delivery.PLANNED, Delivery.SENDING:
-            assert event == PromptSending(job.prompt_id, ME, ("before", A2))
+            assert event == PromptSending(job.prompt_id, ME, Evidence(("before", A2)))
         case Delivery.SENDING, Delivery.UNCONFIRMED:
             assert event == PromptUnconfirmed(job.prompt_id)
         case ((Delivery.SENDING | Delivery.UNCONFIRMED), Delivery.PLANNED):
@@ -160,11 +161,11 @@ def test_between_two_posts_it_is_certain_that_the_first_did_not_arrive(events: I
 
 def test_sending_says_who_sends_and_when() -> None:
     session = planned()
-    session.do(PromptSending(A1, "another of mine", ("x",)))
+    session.do(PromptSending(A1, "another of mine", Evidence(("x",))))
     job = session.state.jobs[A1]
     assert job.owner == "another of mine"
     assert job.post
-    assert (job.post.began, job.post.wall, job.post.evidence) == (session.now, 1_000 + session.now, ("x",))
+    assert (job.post.began, job.post.wall, job.post.evidence) == (session.now, 1_000 + session.now, Evidence(("x",)))
 
 
 def test_those_without_an_answer_go_first() -> None:
@@ -175,10 +176,10 @@ def test_those_without_an_answer_go_first() -> None:
 
 def test_a_resent_prompt_is_no_evidence_of_the_process_that_lost_it() -> None:
     session = planned()
-    session.do(PromptSending(A2, ME), PromptLost(A2), PromptSending(A1, ME, ("x", A2)), JobsResent((A2,)))
+    session.do(PromptSending(A2, ME), PromptLost(A2), PromptSending(A1, ME, Evidence(("x", A2))), JobsResent((A2,)))
     post = session.state.jobs[A1].post
     assert post
-    assert post.evidence == ("x",)
+    assert post.evidence == Evidence(("x",))
 
 
 def test_a_cancellation_of_an_earlier_session_reaches_a_prompt_that_was_found_before() -> None:

@@ -18,12 +18,13 @@ from comfytui.service.connection.finished_jobs import (
     recent_jobs,
     without_final_status,
 )
-from comfytui.service.connection.process_evidence import Evidence, prompts_held
+from comfytui.service.connection.process_evidence import prompts_held
 from comfytui.service.connection.request_errors import request_error
 from comfytui.service.connection.stats_reader import StatsReader
 from comfytui.service.connection.unseen_jobs import UnseenJobs
 from comfytui.session.connection.effects import Poll
 from comfytui.session.connection.inputs import PollFailed, PollRequested, PollSucceeded
+from comfytui.session.delivery import Evidence
 from comfytui.session.events import HistorySnapshot, QueueSnapshot, SessionEvent
 from comfytui.session.jobs.index import indexed
 from comfytui.session.jobs.summarise import queued_prompt_of

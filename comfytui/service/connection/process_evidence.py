@@ -11,20 +11,17 @@ from contextlib import suppress
 
 from comfytui.comfy.errors import ComfyError, NotComfyUI, ServerError, Unauthorized
 from comfytui.service.backend import Backend
+from comfytui.session.delivery import NO_EVIDENCE, Evidence
 from comfytui.session.jobs.index import indexed
 from comfytui.session.model import RAN
 from comfytui.session.state import SessionState
 
-Evidence = Sequence[str]
-"""Ids of prompts that the server had, or the time of one line of its log."""
 MAX_PROMPTS = 8
 """Prompts of the queue, and as many finished ones, that are kept as evidence: some may be deleted by hand."""
-LOG_LINE_PREFIX = "log line of "
-"""Tells times of log lines from prompt ids."""
 
 
 def prompts_held(state: SessionState, history: Sequence[str], since: float) -> Evidence:
-    """Return the ids of prompts that the server is known to hold.
+    """Return the prompts that the server is known to hold, as evidence.
 
     Args:
         state: The session's state.
@@ -34,15 +31,15 @@ def prompts_held(state: SessionState, history: Sequence[str], since: float) -> E
     queued = list(indexed(state.jobs).queue_positions)
     ended = [key for key, job in state.jobs.items() if job.status in RAN and (job.ended or 0.0) >= since]
     # The running one stays whatever is deleted from the queue, the last ones stay the longest.
-    return (*queued[:1], *queued[1:][1 - MAX_PROMPTS :], *[*history, *ended][-MAX_PROMPTS:])
+    return Evidence((*queued[:1], *queued[1:][1 - MAX_PROMPTS :], *[*history, *ended][-MAX_PROMPTS:]))
 
 
 async def last_log_line(backend: Backend, seconds: float) -> Evidence:
     """Return the time of the last line of the server's log; nothing where it is hidden, or takes longer than that."""
     with suppress(ComfyError, TimeoutError):
         async with asyncio.timeout(seconds):
-            return tuple(LOG_LINE_PREFIX + time for time in (await backend.log_timestamps())[-1:])
-    return ()
+            return Evidence(log_times=tuple((await backend.log_timestamps())[-1:]))
+    return NO_EVIDENCE
 
 
 async def is_same_process(evidence: Evidence, history: Set[str], backend: Backend) -> bool:
@@ -56,13 +53,13 @@ async def is_same_process(evidence: Evidence, history: Set[str], backend: Backen
     Raises:
         ComfyError: if the queue cannot be read, or the log for another reason than that a proxy hides it.
     """
-    if not history.isdisjoint(evidence):
-        return True
-    if any(not each.startswith(LOG_LINE_PREFIX) for each in evidence):
-        queue = await backend.queue(lambda item: item.prompt_id)
-        if not {*queue.running, *queue.pending}.isdisjoint(evidence):
+    if evidence.prompt_ids:
+        if not history.isdisjoint(evidence.prompt_ids):
             return True
-    with suppress(Unauthorized, ServerError, NotComfyUI):  # Some proxies hide the log.
-        times = {each.removeprefix(LOG_LINE_PREFIX) for each in evidence if each.startswith(LOG_LINE_PREFIX)}
-        return bool(times) and not times.isdisjoint(await backend.log_timestamps())
+        queue = await backend.queue(lambda item: item.prompt_id)
+        if not {*queue.running, *queue.pending}.isdisjoint(evidence.prompt_ids):
+            return True
+    if evidence.log_times:
+        with suppress(Unauthorized, ServerError, NotComfyUI):  # Some proxies hide the log.
+            return not set(evidence.log_times).isdisjoint(await backend.log_timestamps())
     return False

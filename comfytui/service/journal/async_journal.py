@@ -12,6 +12,7 @@ from comfytui.service.journal.journal_thread import JournalThread, Notify
 from comfytui.service.journal.locks import Claim
 from comfytui.service.journal.records import Endpoint, SavedBatch
 from comfytui.service.submission.batch import Submission
+from comfytui.session.delivery import NO_EVIDENCE, Evidence
 from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.timings import DEFAULT, JournalTimings
 from comfytui.workflow.graph import Graph
@@ -90,7 +91,9 @@ class AsyncJournal:
         """Record a batch that is about to be sent."""
         return self._thread.write(lambda journal: journal.record_batch(endpoint, client_id, batch, submissions))
 
-    def record_sending(self, prompt_id: str, wall: float, client_id: str, evidence: Sequence[str] = ()) -> Future[bool]:
+    def record_sending(
+        self, prompt_id: str, wall: float, client_id: str, evidence: Evidence = NO_EVIDENCE
+    ) -> Future[bool]:
         """Record that a POST is about to begin; to be awaited before it does."""
         return self._thread.write(lambda journal: journal.record_sending(prompt_id, wall, client_id, evidence))
 

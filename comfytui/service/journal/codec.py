@@ -4,11 +4,12 @@ import json
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from math import isfinite
 from typing import Any
 
 from comfytui.comfy.protocol.events import Output
+from comfytui.session.delivery import Evidence
 from comfytui.session.model import Failure, JobStatus
 from comfytui.workflow.graph import Graph
 
@@ -21,6 +22,8 @@ READ_SIZE = 4 * OUTPUTS_SIZE
 """Largest list of outputs that is read, in characters: the file may have been written without `OUTPUTS_SIZE`."""
 MAX_NUMBER = 2.0**53
 """Largest number that is stored: no time, duration or queue number is larger."""
+LOG_TIME_PREFIX = "log line of "
+"""What tells the times of log lines from prompt ids where the evidence is a list, as older versions write it."""
 _FAILURE = ("message", "node_id", "node_type", "cause")
 """Fields of a failure that are stored; the traceback is long, and still on the server."""
 
@@ -103,15 +106,25 @@ def _is_output(row: object) -> bool:
     return isinstance(row, list) and len(row) == 5 and all(isinstance(part, str) for part in row)
 
 
-def encode_strings(names: Sequence[str]) -> str:
-    """Encode strings as JSON."""
-    return json.dumps(list(names))
+def encode_evidence(evidence: Evidence) -> str:
+    """Encode evidence of a server's process as a JSON object."""
+    return json.dumps(asdict(evidence))
 
 
-def decode_strings(text: str | None) -> tuple[str, ...]:
-    """Return the strings that `encode_strings` was given, without damaged ones."""
-    names = _json(text)
-    return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
+def decode_evidence(text: str | None) -> Evidence:
+    """Return the evidence that `encode_evidence` was given, or an older version's list, without damaged parts."""
+    stored = _json(text)
+    if isinstance(stored, dict):
+        return Evidence(_strings(stored.get("prompt_ids")), _strings(stored.get("log_times")))
+    older = _strings(stored)
+    return Evidence(
+        tuple(each for each in older if not each.startswith(LOG_TIME_PREFIX)),
+        tuple(each.removeprefix(LOG_TIME_PREFIX) for each in older if each.startswith(LOG_TIME_PREFIX)),
+    )
+
+
+def _strings(values: object) -> tuple[str, ...]:
+    return tuple(each for each in values if isinstance(each, str)) if isinstance(values, list) else ()
 
 
 def encode_failure(failure: Failure | None) -> str | None:

@@ -10,7 +10,13 @@ from typing import Any, Self
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal import reading
 from comfytui.service.journal.client_id_claims import ClientIdClaims, Recognised
-from comfytui.service.journal.codec import encode_failure, encode_outputs, encode_strings, escape, finite
+from comfytui.service.journal.codec import (
+    encode_evidence,
+    encode_failure,
+    encode_outputs,
+    escape,
+    finite,
+)
 from comfytui.service.journal.database import OpenedDatabase, open_database, open_in_memory
 from comfytui.service.journal.locks import Claim
 from comfytui.service.journal.reading import BY_ID, UNFINISHED, owners_among, read_batches
@@ -27,6 +33,7 @@ from comfytui.service.journal.writing import (
     write_batch,
 )
 from comfytui.service.submission.batch import Submission
+from comfytui.session.delivery import NO_EVIDENCE, Evidence
 from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.timings import DEFAULT
 from comfytui.workflow.graph import Graph
@@ -126,7 +133,7 @@ class Journal:
             prune(self._db, self.graphs_kept, self.prompts_kept)
 
     def record_sending(
-        self, prompt_id: str, wall: float, client_id: str | None = None, evidence: Sequence[str] = ()
+        self, prompt_id: str, wall: float, client_id: str | None = None, evidence: Evidence = NO_EVIDENCE
     ) -> None:
         """Record that a POST is about to begin: from here on the server may have accepted the prompt.
 
@@ -142,7 +149,7 @@ class Journal:
                 prompt_id,
                 f"status = '{JobStatus.SUBMITTING}'",
                 wall=finite(wall),
-                evidence=encode_strings(evidence),
+                evidence=encode_evidence(evidence),
             )
             if client_id is not None:
                 self._write(

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from comfytui.service.journal import codec
 from comfytui.service.journal.codec import (
+    decode_evidence,
     decode_failure,
     decode_graph,
     decode_outputs,
-    decode_strings,
     decompress,
     escape,
     unescape,
@@ -173,7 +173,7 @@ def _prompt(row: Row, batch: Batch, owner: str, base: bytes, reader: GraphReader
         accepted_id=codec.optional_text(accepted),
         number=codec.number(number),
         sending_since=codec.number(sending),
-        evidence=decode_strings(codec.raw_text(evidence)),
+        evidence=decode_evidence(codec.raw_text(evidence)),
         cancel_requested=cancel_requested,
         outputs=decode_outputs(codec.raw_text(outputs)),
         failure=decode_failure(codec.raw_text(failure)),

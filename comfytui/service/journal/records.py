@@ -7,7 +7,7 @@ from types import MappingProxyType
 from comfytui.comfy.protocol.events import Output
 from comfytui.service.journal.codec import escape
 from comfytui.service.submission.batch import Submission
-from comfytui.session.delivery import Delivery, Post
+from comfytui.session.delivery import NO_EVIDENCE, Delivery, Evidence, Post
 from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus, Stamp
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.parameters import GenerationParameters
@@ -35,7 +35,7 @@ class SavedPrompt:
     accepted_id: str | None = None
     number: float | None = None
     sending_since: float | None = None
-    evidence: tuple[str, ...] = ()
+    evidence: Evidence = NO_EVIDENCE
     cancel_requested: bool = False
     outputs: tuple[Output, ...] = ()
     failure: Failure | None = None

@@ -47,7 +47,8 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "CREATE INDEX prompts_by_status ON prompts (status)",
         f"PRAGMA application_id = {APPLICATION_ID}",
     ),
-    # Evidence of the server process that the POST went to, as a JSON list: prompts that it had, or a time in its log.
+    # Evidence of the server process that the POST went to: `Evidence` as a JSON object, or an older version's list of
+    # prompt ids and times in its log.
     ("ALTER TABLE prompts ADD COLUMN witnesses TEXT",),
     (
         # The names and addresses at which the server of a batch was reached. `batches.server` is its fingerprint, empty

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from comfytui.service.journal.codec import compress, decode_strings, decompress, encode_graph, encode_strings, escape
+from comfytui.service.journal.codec import compress, decode_evidence, decompress, encode_evidence, encode_graph, escape
 from comfytui.service.journal.reading import DAMAGED, UNFINISHED, Restored
 from comfytui.service.journal.records import AT_ENDPOINT, Endpoint
 from comfytui.service.submission.batch import Submission
@@ -93,10 +93,9 @@ def remove_evidence(db: sqlite3.Connection, prompt_ids: Collection[str]) -> None
         f"SELECT seq, witnesses FROM prompts WHERE status = '{JobStatus.SUBMITTING}' AND sending IS NOT NULL"
     ).fetchall()
     for seq, text in rows:
-        evidence = decode_strings(text if isinstance(text, str) else None)
-        kept = [each for each in evidence if each not in prompt_ids]
-        if len(kept) < len(evidence):
-            db.execute("UPDATE prompts SET witnesses = ? WHERE seq = ?", (encode_strings(kept), seq))
+        evidence = decode_evidence(text if isinstance(text, str) else None)
+        if (kept := evidence.without(prompt_ids)) != evidence:
+            db.execute("UPDATE prompts SET witnesses = ? WHERE seq = ?", (encode_evidence(kept), seq))
 
 
 def mark_damaged(db: sqlite3.Connection, restored: Restored) -> None:

@@ -8,11 +8,18 @@ from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.errors import ComfyError, Rejected, ServerError, Unauthorized, Unreachable
 from comfytui.comfy.protocol.models import AcceptedPrompt
 from comfytui.service.backend import Backend
-from comfytui.service.connection.process_evidence import Evidence, last_log_line
+from comfytui.service.connection.process_evidence import last_log_line
 from comfytui.service.notifications import Severity
 from comfytui.service.submission.batch import NO_GRAPH, GraphStore, Submission
 from comfytui.service.submission.confirmation import Confirmation
-from comfytui.session.delivery import CancelSent, Delivery, PromptNotAccepted, PromptSending, PromptUnconfirmed
+from comfytui.session.delivery import (
+    CancelSent,
+    Delivery,
+    Evidence,
+    PromptNotAccepted,
+    PromptSending,
+    PromptUnconfirmed,
+)
 from comfytui.session.events import PromptAccepted, PromptDelayed, PromptLost, PromptRejected, SessionEvent
 from comfytui.session.model import Failure, Job
 from comfytui.session.selectors import to_cancel, undelivered
@@ -179,7 +186,7 @@ class Outbox:
 
     async def _post(self, backend: Backend, submission: Submission, evidence: Evidence) -> AcceptedPrompt:
         client_id = self._client_id(submission)
-        self._apply(PromptSending(submission.prompt_id, client_id, tuple(evidence)))
+        self._apply(PromptSending(submission.prompt_id, client_id, evidence))
         # Awaited, so that it is on the disk before the POST begins: not even a kill in between sends it twice.
         await self._recorded()
         return await backend.submit(

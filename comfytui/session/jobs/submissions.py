@@ -159,10 +159,7 @@ def _as_planned(job: Job) -> Job:
 
 
 def _without_evidence(job: Job, prompt_ids: Set[str]) -> Job:
-    if job.post is None or prompt_ids.isdisjoint(job.post.evidence):
-        return job
-    evidence = tuple(each for each in job.post.evidence if each not in prompt_ids)
-    return replace(job, post=replace(job.post, evidence=evidence))
+    return replace(job, post=replace(job.post, evidence=job.post.evidence.without(prompt_ids))) if job.post else job
 
 
 def _unfinished(state: SessionState, prompt_id: str) -> Job | None:

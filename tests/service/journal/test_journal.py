@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from comfytui.comfy.protocol.events import Output
+from comfytui.service.journal.database import FILE
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.paths import state_folder
 from comfytui.service.journal.records import SavedBatch, SavedPrompt
+from comfytui.session.delivery import Evidence
 from comfytui.session.model import BatchTag, Failure, JobStatus, Stamp
 from comfytui.workflow.seeds import MAX_SEED
 from tests.service.journal.batches import FINGERPRINT, ME, SERVER, at, graph, modes, new_batch, recorded_batch
@@ -56,9 +58,10 @@ def test_a_restored_prompt_becomes_a_job(tmp_path: Path) -> None:
 def test_an_unconfirmed_prompt_keeps_its_time_and_evidence(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         prompt_id = recorded_batch(journal).prompt_ids[0]
-        journal.record_sending(prompt_id, 1234.5, evidence=["p1", "p2"])
+        evidence = Evidence(("p1", "log line of p2"), ("12:00",))
+        journal.record_sending(prompt_id, 1234.5, evidence=evidence)
         assert first(tmp_path).sending_since == 1234.5
-        assert first(tmp_path).evidence == ("p1", "p2")
+        assert first(tmp_path).evidence == evidence
         journal.record_not_accepted(prompt_id)
         assert first(tmp_path).sending_since is None
         journal.record_sending(prompt_id, 1240.0)
@@ -83,9 +86,22 @@ def test_a_request_to_cancel_ends_a_prompt_that_arrives_no_sooner_than_the_serve
 
 def test_a_resent_prompt_is_no_evidence_of_the_earlier_process(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        journal.record_sending(recorded_batch(journal).prompt_ids[0], 1234.5, evidence=["p1", "p2", "p3"])
+        journal.record_sending(
+            recorded_batch(journal).prompt_ids[0], 1234.5, evidence=Evidence(("p1", "p2", "p3"), ("p1",))
+        )
         journal.record_resent({"p1", "p3", "p4"})
-        assert first(tmp_path).evidence == ("p2",)
+        assert first(tmp_path).evidence == Evidence(("p2",), ("p1",))
+
+
+def test_evidence_that_an_older_version_wrote_as_a_list_is_read_and_kept_up(tmp_path: Path) -> None:
+    with Journal.open(tmp_path) as journal:
+        journal.record_sending(recorded_batch(journal).prompt_ids[0], 1234.5)
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as db:
+        db.execute("UPDATE prompts SET witnesses = ?", ('["p1", "log line of 12:00", 3, "p2"]',))
+    with Journal.open(tmp_path) as journal:
+        assert first(tmp_path).evidence == Evidence(("p1", "p2"), ("12:00",))
+        journal.record_resent({"p1"})
+        assert first(tmp_path).evidence == Evidence(("p2",), ("12:00",))
 
 
 def test_an_end_keeps_its_outputs_and_failure(tmp_path: Path) -> None:
