@@ -64,6 +64,8 @@ class PromptUnconfirmed:
     """The POST of a prompt ended without an answer that says whether the server has it."""
 
     prompt_id: str
+    server_failed: bool = False
+    """Whether the answer was an error of the server's own, of which the prompt may be the cause."""
 
 
 @dataclass(frozen=True, slots=True)

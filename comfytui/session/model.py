@@ -122,6 +122,8 @@ class Job:
     """Where it stands on its way to the server; ACCEPTED unless the status is SUBMITTING."""
     post: Post | None = None
     """Its POST while that has no answer: while it is SENDING or UNCONFIRMED."""
+    server_failures: int = 0
+    """How many of its POSTs the server failed on, until it is known what became of it."""
     cancel_requested: bool = False
     """Whether it is to be cancelled as soon as the server is known to have it."""
     delay_reason: str = ""
@@ -221,7 +223,6 @@ class Link:
     poll_interval: float | None = None
     """Seconds between two polls while there is no socket."""
     socket_open: bool = False
-    """Whether a socket is open."""
     lag_seconds: int = 0
     """Whole seconds by which frames are late; 0 if the delay is too short to report."""
 

@@ -45,7 +45,7 @@ IDS = st.sampled_from([A1, A2, THEIRS])
 FOUND = IDS.map(lambda key: queued_prompt(key, batch_tag=TAGS[key]))
 STEPS: st.SearchStrategy[SessionEvent] = st.one_of(
     st.builds(PromptSending, IDS, st.just(ME), st.just(Evidence(("before", A2)))),
-    st.builds(PromptUnconfirmed, IDS),
+    st.builds(PromptUnconfirmed, IDS, st.booleans()),
     st.builds(PromptNotAccepted, IDS),
     st.builds(CancelRequested, IDS),
     st.builds(CancelSent, IDS),
@@ -95,6 +95,7 @@ def _check_job(job: Job) -> None:
     assert (job.status is JobStatus.SUBMITTING) == (job.delivery is not ACCEPTED)
     assert (job.post is not None) == (job.delivery in ON_THE_WAY)
     assert not (job.cancel_requested and job.delivery is PLANNED)
+    assert not (job.server_failures and job.delivery is ACCEPTED)
 
 
 def _check_step(old: Job, job: Job, event: SessionEvent) -> None:
@@ -105,7 +106,8 @@ def _check_step(old: Job, job: Job, event: SessionEvent) -> None:
         case Delivery.PLANNED, Delivery.SENDING:
             assert event == PromptSending(job.prompt_id, ME, Evidence(("before", A2)))
         case Delivery.SENDING, Delivery.UNCONFIRMED:
-            assert event == PromptUnconfirmed(job.prompt_id)
+            assert isinstance(event, PromptUnconfirmed)
+            assert job.server_failures == old.server_failures + event.server_failed
         case ((Delivery.SENDING | Delivery.UNCONFIRMED), Delivery.PLANNED):
             assert event == PromptNotAccepted(job.prompt_id)
             assert not old.cancel_requested
@@ -166,6 +168,17 @@ def test_sending_says_who_sends_and_when() -> None:
     assert job.owner == "another of mine"
     assert job.post
     assert (job.post.began, job.post.wall, job.post.evidence) == (session.now, 1_000 + session.now, Evidence(("x",)))
+
+
+def test_failures_of_the_server_are_counted_until_the_outcome_is_known() -> None:
+    session = planned()
+    for failures in (1, 2):
+        session.do(PromptSending(A1, ME), PromptUnconfirmed(A1, server_failed=True), PromptNotAccepted(A1))
+        assert session.state.jobs[A1].server_failures == failures
+    session.do(PromptSending(A1, ME), PromptNotAccepted(A1))
+    assert session.state.jobs[A1].server_failures == 2
+    session.do(PromptSending(A1, ME), PromptUnconfirmed(A1, server_failed=True), PromptLost(A1), JobsResent((A1,)))
+    assert (session.state.jobs[A1].delivery, session.state.jobs[A1].server_failures) == (PLANNED, 0)
 
 
 def test_those_without_an_answer_go_first() -> None:

@@ -1,7 +1,6 @@
 """Sends undelivered prompts one after another, never twice, and keeps them while the server cannot take them."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
@@ -93,8 +92,7 @@ class Outbox:
         self._timings = timings
         self._clock = clock
         self._changed = asyncio.Event()
-        self._failures = Counter[str]()  # how often the server answered with status 500 to each prompt
-        self._warned: str | None = None
+        self._warned: str | None = None  # the last batch of which the user was warned
 
     def wake(self) -> None:
         """Look for something to send: the jobs have changed."""
@@ -140,11 +138,10 @@ class Outbox:
             await self._clock.sleep(self._timings.retry_pause)
         except ComfyError as error:
             # A request for a login proves nothing: a proxy may send it after the server accepted the prompt.
-            self._failures[prompt_id] += isinstance(error, ServerError) and error.status == 500
-            self._apply(PromptUnconfirmed(prompt_id))
+            server_failed = isinstance(error, ServerError) and error.status == 500
+            self._apply(PromptUnconfirmed(prompt_id, server_failed))
             self._delay(prompt_id, error)
         else:
-            del self._failures[prompt_id]
             self._warn(submission, queued)
             self._apply(PromptAccepted(prompt_id, queued.prompt_id, queued.number))
 
@@ -200,13 +197,11 @@ class Outbox:
     async def _confirm(self, backend: Backend, job: Job) -> None:
         """Find out what became of a prompt whose answer was lost; one that breaks the server again and again ends."""
         outcome = await self._confirmation.outcome(backend, job.prompt_id)
-        failures = self._failures[job.prompt_id]
+        failures = job.server_failures
         if isinstance(outcome, PromptNotAccepted | PromptLost) and failures >= MAX_FAILURES:
             self._reject(job, Failure(f"The server failed on it {failures} times: look at the server's log."))
         elif outcome is not None:
             self._apply(outcome)
-        if outcome is not None and not isinstance(outcome, PromptNotAccepted):
-            del self._failures[job.prompt_id]  # A lost one may be sent again by hand.
 
     async def _cancel_arrived(self, backend: Backend, job: Job) -> None:
         """Cancel a prompt that was to be cancelled before it was known that the server has it, unless it is gone."""
@@ -220,7 +215,6 @@ class Outbox:
 
     def _reject(self, rejected: Job, failure: Failure) -> None:
         """End the undelivered prompts of a batch of which the server rejected one."""
-        del self._failures[rejected.prompt_id]
         for job in undelivered(self._state()):
             if job.batch_tag and rejected.batch_tag and job.batch_tag.batch == rejected.batch_tag.batch:
                 self._apply(PromptRejected(job.prompt_id, failure))

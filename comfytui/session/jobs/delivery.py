@@ -30,8 +30,7 @@ def reduce_delivery(state: SessionState, event: DeliveryEvent, at: Stamp) -> Ses
         case PromptSending():
             return _send(state, job, event, at)
         case PromptUnconfirmed():
-            is_sent = job.delivery is Delivery.SENDING
-            return upsert(state, [replace(job, delivery=Delivery.UNCONFIRMED)] if is_sent else [])
+            return _leave_unconfirmed(state, job, event)
         case PromptNotAccepted():
             return _unsend(state, job, at)
         case CancelRequested():
@@ -48,6 +47,13 @@ def _send(state: SessionState, job: Job, event: PromptSending, at: Stamp) -> Ses
         return state
     post = Post(at.monotonic, at.wall, event.evidence)
     return upsert(state, [replace(job, owner=event.client_id, delivery=Delivery.SENDING, post=post)])
+
+
+def _leave_unconfirmed(state: SessionState, job: Job, event: PromptUnconfirmed) -> SessionState:
+    if job.delivery is not Delivery.SENDING:
+        return state
+    failures = job.server_failures + event.server_failed
+    return upsert(state, [replace(job, delivery=Delivery.UNCONFIRMED, server_failures=failures)])
 
 
 def _unsend(state: SessionState, job: Job, at: Stamp) -> SessionState:

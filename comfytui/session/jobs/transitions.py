@@ -27,7 +27,13 @@ WORKLOADS_KEPT = 64
 def delivered(job: Job) -> Job:
     """Return the job as no longer on its way to the server, with nothing for `note` to show, and not dismissed."""
     return replace(
-        job, delivery=Delivery.ACCEPTED, post=None, delay_reason="", may_have_finished=False, dismissed=False
+        job,
+        delivery=Delivery.ACCEPTED,
+        post=None,
+        server_failures=0,
+        delay_reason="",
+        may_have_finished=False,
+        dismissed=False,
     )
 
 
