@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -71,7 +70,7 @@ async def supervise(
     try:
         await journal.open()
         while True:
-            await run_through_crashes(service, pauses)
+            await run_through_crashes(service, pauses, clock)
             service = service.successor()
             serve_with(service)
     finally:
@@ -88,25 +87,26 @@ def _report_fault(
     log.error("fault: %s", reason, exc_info=error)
 
 
-async def run_through_crashes(service: "SessionService", pauses: Sequence[float]) -> None:
+async def run_through_crashes(service: "SessionService", pauses: Sequence[float], clock: Clock) -> None:
     """Run the service until it ends, and again after each crash.
 
     Args:
         service: The service.
         pauses: Seconds before it starts again; the last one repeats.
+        clock: Tells the time and waits.
     """
     crashes = 0
     while True:
-        began = time.monotonic()
+        began = clock.monotonic()
         try:
             return await service.run()
         except Exception as error:
-            crashes = 0 if time.monotonic() - began > STABLE_SECONDS else crashes
+            crashes = 0 if clock.monotonic() - began > STABLE_SECONDS else crashes
             pause = pauses[min(crashes, len(pauses) - 1)]
             crashes += 1
             service.report_crash(summary_of(error), pause)
             log.exception("service failed")
-            await asyncio.sleep(pause)
+            await clock.sleep(pause)
 
 
 def summary_of(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from comfytui.service.connection.poller import Poller
 from comfytui.service.connection.socket_task import SocketTask
 from comfytui.service.notifications import NotReached, ServiceFailed
 from comfytui.service.results import Cancelled, CancelOutcome
+from comfytui.service.supervisor import STABLE_SECONDS, run_through_crashes
 from comfytui.service.thread import ServiceThread
 from comfytui.session.connection import socket_inputs
 from comfytui.session.model import JobStatus, LinkKind
@@ -187,6 +188,22 @@ async def test_jobs_that_a_restarted_server_lacks_are_lost_within_seconds() -> N
             async with SimServer(slow, port=port):
                 jobs = await watcher.until(batch, within=30)
                 assert {job.status for job in jobs} == {JobStatus.LOST}
+
+
+async def test_pauses_between_crashes_grow_and_begin_anew_after_a_stable_service() -> None:
+    now, pauses, lived = [0.0], list[float](), [0.0, 0.0, STABLE_SECONDS, STABLE_SECONDS + 1, 0.0]
+
+    async def run() -> None:
+        if lived:
+            now[0] += lived.pop(0)
+            raise RuntimeError("a fault")
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    service: Any = SimpleNamespace(run=run, report_crash=lambda *_: None)
+    await run_through_crashes(service, (1.0, 2.0, 5.0), Clock(monotonic=lambda: now[0], sleep=sleep))
+    assert pauses == [1.0, 2.0, 5.0, 1.0, 2.0]
 
 
 def test_stop_does_not_wait_twice_for_a_service_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ class LagMeter:
         socket: The connection.
         report: Called with the lag in seconds, also if it did not change.
         timings: How often it pings and reports.
-        clock: Tells when frames arrive.
+        clock: Tells the time and waits.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class LagMeter:
         self._socket = socket
         self._report = report
         self._timings = timings
-        self._now = clock.monotonic
+        self._clock = clock
         self._last_frame = 0.0
         self._has_frames = asyncio.Event()
         self._last_measurement = 0.0
@@ -44,29 +44,29 @@ class LagMeter:
 
     def frame_received(self) -> None:
         """Note that a frame was received."""
-        self._last_frame = self._now()
+        self._last_frame = self._clock.monotonic()
         self._has_frames.set()
 
     async def run(self) -> None:
         """Measure while frames are received, until the connection ends."""
         with suppress(ConnectionClosed):
             while True:
-                if self._now() - self._last_frame > self._timings.lag_idle_after:
+                if self._clock.monotonic() - self._last_frame > self._timings.lag_idle_after:
                     self._has_frames.clear()
                     await self._has_frames.wait()
                 await self._measure(await self._socket.ping())
-                await asyncio.sleep(self._timings.lag_ping_pause)
+                await self._clock.sleep(self._timings.lag_ping_pause)
 
     async def _measure(self, pong_waiter: Awaitable[float]) -> None:
         """Report a growing lag until a ping is answered, then its round-trip time."""
-        sent, pong = self._now(), asyncio.ensure_future(pong_waiter)
+        sent, pong = self._clock.monotonic(), asyncio.ensure_future(pong_waiter)
         while True:
             done, _ = await asyncio.wait({pong}, timeout=self._timings.lag_report_interval)
             if done:
                 # If no frame preceded it, the pong waited for the server, and not behind frames.
                 self._add_measurement(pong.result() if self._last_frame > sent else 0.0)
                 return
-            now = self._now()
+            now = self._clock.monotonic()
             if self._last_frame > max(sent, now - self._timings.lag_report_interval):
                 self._add_measurement(max(self._reported, now - sent))
             elif self._reported:
