@@ -12,6 +12,8 @@ class HttpTimings:
     """Without a byte of the response to a GET, which can be repeated: the connection may be half-open."""
     post_read: float = 30.0
     """Without a byte of the response to a POST: a server that loads a model answers late."""
+    total: float = 300.0
+    """For a whole response that is not a file: one that trickles must not block its caller for ever."""
     keepalive: float = 5.0
     """For which an idle connection is kept for the next request."""
 
@@ -32,6 +34,12 @@ class SocketTimings:
     """Of silence before a ping; some proxies close connections that are idle for 5 s."""
     ping_timeout: float = 8.0
     """For the pong to that ping."""
+    last_ping_timeout: float = 1.0
+    """For the pong to a last ping before a connection is closed."""
+    alive_timeout: float = 3.0
+    """For the pong that says whether an open connection is alive."""
+    close: float = 0.5
+    """For the closing handshake: a server that keeps sending would delay the end of the program."""
     lag_ping_pause: float = 2.0
     """Between a pong and the next ping while frames are received, to measure how late they are."""
     lag_report_interval: float = 1.0
@@ -92,6 +100,10 @@ class SubmissionTimings:
     """Between polls for an unconfirmed submission, and between retries while the server is down."""
     log: float = 1.0
     """For which a POST waits for the server's log: some proxies never answer for it."""
+    search: float = 30.0
+    """For a search for the images of a prompt while others wait to be sent; one by hand has no limit."""
+    image_head: float = 10.0
+    """For the head of one image of such a search."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +128,8 @@ class JournalTimings:
     """That a write waits for others to share its transaction, since each transaction waits for the disk."""
     close: float = 1.0
     """For the disk when it is closed."""
+    busy: float = 5.0
+    """That a write waits for the write of another process."""
     lock: float = 5.0
     """For the folder's lock: its holder may have been stopped while it held it (ctrl+z)."""
 
@@ -133,6 +147,16 @@ class FormTimings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramTimings:
+    """Seconds that the program waits when it starts and ends."""
+
+    probe: float = 3.0
+    """For each server that may be the one to open; the terminal shows nothing meanwhile."""
+    stop: float = 1.2
+    """For the service, in all: a DNS lookup cannot be interrupted, and the screen needs time to close."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
     """Every interval and time limit that depends on how fast servers, networks and disks are."""
 
@@ -144,6 +168,7 @@ class Timings:
     session: SessionTimings = field(default_factory=SessionTimings)
     journal: JournalTimings = field(default_factory=JournalTimings)
     form: FormTimings = field(default_factory=FormTimings)
+    program: ProgramTimings = field(default_factory=ProgramTimings)
 
 
 DEFAULT = Timings()

@@ -9,9 +9,8 @@ from typing import Unpack
 from comfytui.comfy.server import Server, ServerOptions
 from comfytui.config.config import Config
 from comfytui.private_files import replace_private
+from comfytui.timings import DEFAULT
 
-PROBE_TIMEOUT = 3.0
-"""Seconds to wait for each candidate; the terminal shows nothing meanwhile."""
 LOCAL_SERVERS = ("127.0.0.1:8188", "127.0.0.1:8000")
 """The usual addresses of ComfyUI and of its desktop version."""
 
@@ -25,7 +24,7 @@ async def find_startup_server(
     config: Config,
     *,
     local_servers: Sequence[str] = LOCAL_SERVERS,
-    probe_timeout: float = PROBE_TIMEOUT,
+    probe_timeout: float = DEFAULT.program.probe,
     **options: Unpack[ServerOptions],
 ) -> Server | None:
     """Return the first candidate that is a ComfyUI, or None.

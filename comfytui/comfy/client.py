@@ -224,7 +224,7 @@ class ComfyClient(HttpApi):
         params = {"filename": output.filename, "subfolder": output.subfolder, "type": output.type, **extra_params}
         path = await self._find_prefix() + "/view"
         response = await self._transport.request(
-            "GET", path, params=params, limit=limit, head=head, total_seconds=None, sink=sink
+            "GET", path, params=params, limit=limit, head=head, is_file=True, sink=sink
         )
         if response.html:
             raise not_comfyui(self._server)

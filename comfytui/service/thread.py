@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Command = Callable[["SessionService"], object]
 
-STOP_SECONDS = 1.2
-"""Seconds that `stop` waits in all: a DNS lookup cannot be interrupted, and the screen needs time to close."""
-
 log = logging.getLogger(__name__)
 
 
@@ -97,8 +94,9 @@ class ServiceThread:
 
     def stop(self) -> bool:
         """Stop the service, while jobs continue on the server; return whether it stopped in time."""
-        deadline = self._clock.monotonic() + STOP_SECONDS
-        if self._thread.is_alive() and self._loop_ready.wait(STOP_SECONDS):
+        seconds = self._timings.program.stop
+        deadline = self._clock.monotonic() + seconds
+        if self._thread.is_alive() and self._loop_ready.wait(seconds):
             self._loop.call_soon_threadsafe(self._supervisor.cancel)
             self._thread.join(max(0.0, deadline - self._clock.monotonic()))
         self._answers.close()

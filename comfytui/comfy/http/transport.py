@@ -22,8 +22,6 @@ from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
 from comfytui.timings import DEFAULT, HttpTimings
 
-TOTAL_SECONDS = 300.0
-"""Seconds for a whole response, so that one that trickles does not block its caller for ever."""
 LINGER, NO_LINGER = struct.pack("ii", 0, 0), struct.pack("ii", 1, 0)
 """Values of `SO_LINGER`. With NO_LINGER, closing a connection discards data that was written and not sent yet."""
 
@@ -82,7 +80,7 @@ class Transport:
         params: Mapping[str, str] | None = None,
         limit: int = BODY_LIMIT,
         head: int | None = None,
-        total_seconds: float | None = TOTAL_SECONDS,
+        is_file: bool = False,
         single_use: bool = False,
         sink: ChunkSink | None = None,
     ) -> Response:
@@ -95,7 +93,7 @@ class Transport:
             params: Query parameters.
             limit: Most bytes of the body, after decompression.
             head: Stop reading after at least this many bytes, instead of failing at the limit.
-            total_seconds: Limit on the time for the whole response; None for no limit.
+            is_file: Whether the response is a file, for which there is no limit on the whole time.
             single_use: Whether to discard what was not sent when the request fails. Otherwise the kernel sends it
                 minutes later, when the network is back.
             sink: Receives the body of a 200 that is not HTML, which is then not in the response.
@@ -106,7 +104,7 @@ class Transport:
         client = self._client(single_use=single_use)
         with self._translated_errors():
             async with (
-                self._time_limit(total_seconds),
+                self._time_limit(None if is_file else self._timings.total),
                 client.stream(
                     method,
                     self._url(path, params),

@@ -13,9 +13,8 @@ from comfytui.comfy.limits import FRAME_LIMIT
 from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.bounded_connection import BoundedConnection
+from comfytui.timings import SocketTimings
 
-CLOSE_SECONDS = 0.5
-"""Seconds for the closing handshake; a server that keeps sending would delay the end of the program."""
 _LOGIN_STATUSES = frozenset({401, 403, 407, *range(300, 400)})
 """Statuses that ask for a login; redirects lead to one."""
 _TEMPORARY_STATUSES = frozenset({408, 425, 429})
@@ -36,7 +35,7 @@ class _Connect(connect):
         transport = self.connection.transport
         try:
             # The library's own timeout starts once its write buffer is empty, and a server need not read that.
-            async with asyncio.timeout(CLOSE_SECONDS):
+            async with asyncio.timeout(self.connection.close_timeout):
                 await super().__aexit__(kind, exc, trace)
         except TimeoutError:
             pass
@@ -45,16 +44,16 @@ class _Connect(connect):
             transport.abort()
 
 
-def open_connection(server: Server, client_id: str, timeout: float) -> connect:
-    """Return a context manager that connects as `client_id`, within `timeout` seconds; it gives a connection."""
+def open_connection(server: Server, client_id: str, timings: SocketTimings) -> connect:
+    """Return a context manager that connects as `client_id`; it gives a connection."""
     return _Connect(
         server.ws_url(client_id),
         additional_headers=dict(server.headers) | dict(server.cookie_header(server.http_url("/ws"))),
         user_agent_header="comfytui",
         ssl=server.tls,
         proxy=proxy_of(server),
-        open_timeout=timeout,
-        close_timeout=CLOSE_SECONDS,
+        open_timeout=timings.open,
+        close_timeout=timings.close,
         ping_interval=None,
         max_size=FRAME_LIMIT,
         create_connection=BoundedConnection,

@@ -24,10 +24,6 @@ from comfytui.comfy.websocket.connection_events import Closed, ConnectionEvent, 
 from comfytui.comfy.websocket.lag import measure_lag
 from comfytui.timings import DEFAULT, SocketTimings
 
-LAST_PING_TIMEOUT = 1.0
-"""Seconds for the pong to a last ping before a connection is closed."""
-ALIVE_TIMEOUT = 3.0
-"""Seconds for the pong to the ping of `Opened.is_alive`."""
 FEATURE_FLAGS = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
 
 
@@ -73,14 +69,14 @@ async def stream_events(
     had_frames, unanswered, last_received = False, False, math.inf
     try:
         async with (
-            connecting.open_connection(server, client_id, timings.open) as socket,
+            connecting.open_connection(server, client_id, timings) as socket,
             measure_lag(socket, report_lag, timings, clock) as lag,
         ):
             assert isinstance(socket, BoundedConnection)
             # Flags are per connection: without them previews have no prompt id.
             with suppress(ConnectionClosed):  # Frames received before it closed are still to be read.
                 await socket.send(FEATURE_FLAGS)
-            yield Opened(partial(_is_alive, socket))
+            yield Opened(partial(_is_alive, socket, timings.alive_timeout))
             last_received = clock.monotonic()
             while True:
                 received = await _receive(socket, timings.ping_interval, timings.ping_timeout, ping_now=unanswered)
@@ -115,7 +111,7 @@ async def _last_chance(socket: BoundedConnection, timings: SocketTimings) -> byt
         _PingTimeoutError: If it brings nothing; the connection is closed then.
     """
     received = await _receive(
-        socket, timings.ping_interval, min(timings.ping_timeout, LAST_PING_TIMEOUT), ping_now=True
+        socket, timings.ping_interval, min(timings.ping_timeout, timings.last_ping_timeout), ping_now=True
     )
     if received is _Ping.UNANSWERED:
         # Nobody would complete a closing handshake.
@@ -168,10 +164,10 @@ async def _ping(socket: BoundedConnection, seconds: float) -> bool:
     return True
 
 
-async def _is_alive(socket: BoundedConnection) -> bool:
+async def _is_alive(socket: BoundedConnection, seconds: float) -> bool:
     """Return whether a connection is open and a ping on it is answered in time."""
     with suppress(ConnectionClosed):
-        return await _ping(socket, ALIVE_TIMEOUT)
+        return await _ping(socket, seconds)
     return False
 
 

@@ -9,12 +9,10 @@ from comfytui.sanitize import sanitize
 from comfytui.service.journal.locks import folder_lock
 from comfytui.service.journal.paths import create_private, on_network, quarantine
 from comfytui.service.journal.schema import DamagedFile, NewerFile, migrate
-from comfytui.timings import DEFAULT
+from comfytui.timings import JournalTimings
 
 FILE = "journal.sqlite3"
 LOCK_FILE = "journal.lock"
-BUSY_SECONDS = 5.0
-"""Seconds that a write waits for the write of another process."""
 DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_FORMAT})
 """SQLite's codes of errors that the file itself causes, so that no retry would succeed."""
 
@@ -30,7 +28,7 @@ class OpenedDatabase(NamedTuple):
     warning: str | None
 
 
-def open_database(folder: Path, lock_seconds: float = DEFAULT.journal.lock) -> OpenedDatabase:
+def open_database(folder: Path, timings: JournalTimings) -> OpenedDatabase:
     """Open the journal in a folder.
 
     A file that cannot be read is renamed, and a new one is created. Where there can be no file, the journal is in
@@ -40,26 +38,26 @@ def open_database(folder: Path, lock_seconds: float = DEFAULT.journal.lock) -> O
     try:
         create_private(file)
         # Of two processes that start at once, one must not rename the file that the other has just created.
-        with folder_lock(folder / LOCK_FILE, lock_seconds):
-            return _open_or_replace(file)
+        with folder_lock(folder / LOCK_FILE, timings.lock):
+            return _open_or_replace(file, timings.busy)
     except (OSError, sqlite3.Error, DamagedFile) as error:
         return OpenedDatabase(open_in_memory(), None, _in_memory_warning(folder, error))
 
 
-def _open_or_replace(file: Path) -> OpenedDatabase:
+def _open_or_replace(file: Path, busy_seconds: float) -> OpenedDatabase:
     try:
-        return OpenedDatabase(_open(file), file.parent, None)
+        return OpenedDatabase(_open(file, busy_seconds), file.parent, None)
     except DamagedFile as damage:
         renamed = quarantine(file)
         create_private(file)
-        return OpenedDatabase(_open(file), file.parent, _renamed_warning(damage, renamed))
+        return OpenedDatabase(_open(file, busy_seconds), file.parent, _renamed_warning(damage, renamed))
 
 
-def _open(file: Path) -> sqlite3.Connection:
+def _open(file: Path, busy_seconds: float) -> sqlite3.Connection:
     if not file.stat().st_size and _size(file.with_name(f"{file.name}-wal")):
         # SQLite would discard the write-ahead log of an empty database.
         raise DamagedFile("has lost its beginning")
-    db = _connect(str(file))
+    db = _connect(str(file), busy_seconds)
     try:
         set_journal_mode(db, on_network(file.parent))
         migrate(db)
@@ -111,9 +109,9 @@ def _set_mode(db: sqlite3.Connection, mode: str) -> str:
     return str(db.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0]).lower()
 
 
-def _connect(name: str) -> sqlite3.Connection:
+def _connect(name: str, busy_seconds: float) -> sqlite3.Connection:
     # With isolation_level=None transactions are explicit, so that each write is exactly one.
-    db = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None)
+    db = sqlite3.connect(name, timeout=busy_seconds, isolation_level=None)
     # Replace bytes that are not UTF-8: text that a disk corrupted must not raise when it is read.
     db.text_factory = lambda raw: raw.decode("utf-8", "replace")
     return db
@@ -121,7 +119,7 @@ def _connect(name: str) -> sqlite3.Connection:
 
 def open_in_memory() -> sqlite3.Connection:
     """Open a database in memory, which ends with the process."""
-    db = _connect(":memory:")
+    db = _connect(":memory:", 0.0)
     migrate(db)
     db.execute("PRAGMA foreign_keys = ON")
     return db

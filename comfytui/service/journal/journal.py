@@ -35,7 +35,7 @@ from comfytui.service.journal.writing import (
 from comfytui.service.submission.batch import Submission
 from comfytui.session.delivery import NO_EVIDENCE, Evidence
 from comfytui.session.model import Batch, Failure, JobStatus
-from comfytui.timings import DEFAULT
+from comfytui.timings import DEFAULT, JournalTimings
 from comfytui.workflow.graph import Graph
 
 RECENT = 20
@@ -60,23 +60,23 @@ class Journal:
         folder: Path | None = None,
         warning: str | None = None,
         *,
-        lock_seconds: float = DEFAULT.journal.lock,
+        timings: JournalTimings = DEFAULT.journal,
     ) -> None:
         self._db = db
         self.folder = folder
         """The journal's folder; None in memory."""
-        self._claims = ClientIdClaims(db, folder, lock_seconds)
+        self._claims = ClientIdClaims(db, folder, timings.lock)
         self.warning = warning
         self.damaged = 0
 
     @classmethod
-    def open(cls, folder: Path | None = None, *, lock_seconds: float = DEFAULT.journal.lock) -> "Journal":
+    def open(cls, folder: Path | None = None, *, timings: JournalTimings = DEFAULT.journal) -> "Journal":
         """Open the journal in a folder; without a folder, or where there can be no file, one in memory.
 
-        It waits at most `lock_seconds` for another process that opens it or claims ids.
+        `timings` is how long it waits for other processes.
         """
-        opened = open_database(folder, lock_seconds) if folder else OpenedDatabase(open_in_memory(), None, None)
-        return cls(*opened, lock_seconds=lock_seconds)
+        opened = open_database(folder, timings) if folder else OpenedDatabase(open_in_memory(), None, None)
+        return cls(*opened, timings=timings)
 
     def close(self) -> None:
         """Close the file and release every claim; close the sockets of the client ids first."""

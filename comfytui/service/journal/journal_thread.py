@@ -108,7 +108,7 @@ class JournalThread:
         done.add_done_callback(tell)
 
     def _open(self) -> str | None:
-        self._journal = Journal.open(self._folder, lock_seconds=self._timings.lock)
+        self._journal = Journal.open(self._folder, timings=self._timings)
         return self._journal.warning
 
     def _close(self) -> None:

@@ -108,7 +108,7 @@ class Confirmation:
     async def _outcome_by_images(self, backend: Backend, job: Job) -> Outcome | None:
         """Return a prompt that may have run before the server was restarted as finished by its images, or as lost."""
         submission = self._graphs.submission_of(job)
-        finished = await find_finished(backend, submission) if submission else ()
+        finished = await find_finished(backend, submission, self._timings) if submission else ()
         if not await self._ready(job.prompt_id):
             return None
         return HistorySnapshot(finished) if finished else PromptLost(job.prompt_id)

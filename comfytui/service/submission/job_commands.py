@@ -13,6 +13,7 @@ from comfytui.service.submission.recovery import finished_by_images, finished_in
 from comfytui.session.events import HistorySnapshot, JobCancelled, JobsResent
 from comfytui.session.model import JobStatus
 from comfytui.session.selectors import lost_jobs
+from comfytui.timings import DEFAULT, SubmissionTimings
 from comfytui.workflow.graph import Graph
 
 
@@ -25,6 +26,7 @@ class JobCommands:
         journal: Has the graphs of my other jobs, and what other comfytui processes did to them.
         require_backend: Returns the server; raises Unreachable while there is no connection to it.
         poll: Requests a poll.
+        timings: How long it waits for the images of lost jobs.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class JobCommands:
         journal: AsyncJournal,
         require_backend: Callable[[], Backend],
         poll: Callable[[], None],
+        timings: SubmissionTimings = DEFAULT.submission,
     ) -> None:
         self._store = store
         self._graphs = graphs
         self._journal = journal
         self._require_backend = require_backend
         self._poll = poll
+        self._timings = timings
 
     async def resend(self, prompt_ids: Sequence[str]) -> Resent:
         """Send lost jobs once more, as they were and in their order."""
@@ -62,10 +66,8 @@ class JobCommands:
         known = await finished_in_history([job.prompt_id for job in jobs], backend)
         ids = {each.prompt.prompt_id for each in known}
         rest = [job for job in jobs if job.prompt_id not in ids]
-        finished = (
-            *known,
-            *await finished_by_images(await submissions_of(rest, self._graphs, self._journal), backend),
-        )
+        submissions = await submissions_of(rest, self._graphs, self._journal)
+        finished = (*known, *await finished_by_images(submissions, backend, self._timings))
         self._store.apply(HistorySnapshot(finished))
         return len(finished)
 

@@ -16,13 +16,12 @@ from comfytui.service.submission.batch import GraphStore, Submission
 from comfytui.session.events import FinishedPrompt, HistorySnapshot
 from comfytui.session.jobs.summarise import finished_prompt_of
 from comfytui.session.model import Job
+from comfytui.timings import DEFAULT, SubmissionTimings
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.image_metadata import extract_graph
 
 MAX_IMAGES_READ = 60
 """How many images are read, the newest ones: each is a request, and a lost job is not old."""
-HEAD_SECONDS = 10.0
-"""Seconds to read the head of one image."""
 HEAD = 128 * 1024
 """Bytes of an image that are read: ComfyUI writes the prompt before the pixels, and few graphs are larger."""
 
@@ -62,7 +61,12 @@ async def finished_in_history(prompt_ids: Sequence[str], backend: Backend) -> tu
 
 
 async def finished_by_images(
-    submissions: Sequence[Submission], backend: Backend, *, head: int = HEAD, max_images: int = MAX_IMAGES_READ
+    submissions: Sequence[Submission],
+    backend: Backend,
+    timings: SubmissionTimings = DEFAULT.submission,
+    *,
+    head: int = HEAD,
+    max_images: int = MAX_IMAGES_READ,
 ) -> tuple[FinishedPrompt, ...]:
     """Return the prompts whose images the server all has, as finished; raises ComfyError.
 
@@ -72,6 +76,7 @@ async def finished_by_images(
     Args:
         submissions: The prompts.
         backend: The server.
+        timings: How long it waits for the head of an image.
         head: Bytes of an image that are read.
         max_images: How many images are read, the newest ones.
     """
@@ -80,7 +85,7 @@ async def finished_by_images(
     prefixes = tuple({prefix for submission in submissions for prefix in _prefixes(submission.graph)})
     files = [Output(name) for name in await backend.output_names() if name.startswith(prefixes)]
     for output in [each for each in files if media_of(each) is Media.IMAGE][:max_images]:
-        image_graph = _graph_of_image(await _head(backend, output, head))
+        image_graph = _graph_of_image(await _head(backend, output, head, timings.image_head))
         if prompt_id := next((prompt_id for graph, prompt_id in wanted if graph == image_graph), None):
             outputs.setdefault(prompt_id, []).insert(0, output)
     complete = [
@@ -92,10 +97,10 @@ async def finished_by_images(
     return tuple(finished_prompt_of(HistoryEntry(item, "success", tuple(outputs[item.prompt_id]))) for item in items)
 
 
-async def _head(backend: Backend, output: Output, size: int) -> bytes:
+async def _head(backend: Backend, output: Output, size: int, seconds: float) -> bytes:
     """Return the first bytes of an image; nothing if the server refuses it, or takes too long."""
     try:
-        async with asyncio.timeout(HEAD_SECONDS):
+        async with asyncio.timeout(seconds):
             return await backend.view_head(output, size)
     except (ServerError, NotComfyUI, TimeoutError):
         return b""

@@ -15,11 +15,10 @@ from comfytui.service.submission.batch import Submission
 from comfytui.service.submission.recovery import finished_by_images
 from comfytui.session.events import FinishedPrompt
 from comfytui.session.model import Job
+from comfytui.timings import SubmissionTimings
 
 LATEST = 1_000
 """Entries of the history that are searched for a submission before it is sent again."""
-SEARCH_SECONDS = 30.0
-"""Seconds to search for the images of a submission while others wait to be sent; a search by hand has no limit."""
 
 
 async def find_in_queue(backend: Backend, job: Job) -> QueueItem | None:
@@ -52,11 +51,13 @@ async def find_in_history(backend: Backend, job: Job) -> tuple[QueueItem | None,
     return next((item for _, item in kept if item is not None), None), frozenset(prompt_id for prompt_id, _ in kept)
 
 
-async def find_finished(backend: Backend, submission: Submission) -> tuple[FinishedPrompt, ...]:
+async def find_finished(
+    backend: Backend, submission: Submission, timings: SubmissionTimings
+) -> tuple[FinishedPrompt, ...]:
     """Return the prompt as finished if the server has its images; nothing if it has not, or they cannot be searched."""
     with suppress(ComfyError, TimeoutError):
-        async with asyncio.timeout(SEARCH_SECONDS):
-            return await finished_by_images([submission], backend)
+        async with asyncio.timeout(timings.search):
+            return await finished_by_images([submission], backend, timings)
     return ()
 
 

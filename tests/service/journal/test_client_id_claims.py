@@ -11,6 +11,7 @@ from comfytui.service.journal import locks
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.records import Endpoint
 from comfytui.session.model import JobStatus
+from comfytui.timings import JournalTimings
 from tests.service.journal.batches import SERVER, at, modes, recorded_batch
 from tests.service.journal.child_processes import children
 
@@ -145,7 +146,10 @@ def test_an_id_that_is_no_file_name_gets_no_lock_file(tmp_path: Path) -> None:
 
 
 def test_a_start_that_hangs_does_not_block_another_for_long(tmp_path: Path) -> None:
-    with locks.folder_lock(tmp_path / "journal.lock"), Journal.open(tmp_path, lock_seconds=0.05) as journal:
+    with (
+        locks.folder_lock(tmp_path / "journal.lock"),
+        Journal.open(tmp_path, timings=JournalTimings(lock=0.05)) as journal,
+    ):
         recorded_batch(journal, client_id="one")
         assert ids(journal) == ["one"]
 
