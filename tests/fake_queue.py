@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from comfytui.comfy.errors import Rejected
+from comfytui.comfy.errors import PromptRefused
 from comfytui.comfy.protocol.events import (
     Event,
     Executed,
@@ -73,11 +73,11 @@ class FakeQueue:
         return len(self.running) + len(self.pending)
 
     def validate(self, graph: Any) -> tuple[tuple[str, ...], tuple[NodeError, ...]]:
-        """Return the nodes of a graph that save, and the errors of what the server leaves out; or raise `Rejected`."""
+        """Return the nodes of a graph that save, and the errors of what is left out; or raise `PromptRefused`."""
         result = validate_prompt(graph, self.nodes, lambda _: False)
         if result.error is not None:
             message, errors = parse_rejection({"error": result.error, "node_errors": result.node_errors})
-            raise Rejected(f"The server refused the prompt: {message}", errors)
+            raise PromptRefused(f"The server refused the prompt: {message}", errors)
         return result.outputs, parse_accepted({"node_errors": result.node_errors}, "").node_errors
 
     def put(self, item: QueueItem, saving: tuple[str, ...]) -> float:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from comfytui.comfy.backend import ComfyBackend
-from comfytui.comfy.errors import Rejected
+from comfytui.comfy.errors import PromptRefused
 from comfytui.comfy.protocol.events import Executing, ExecutionCached, PreviewImage, Progress, ProgressState, Status
 from comfytui.comfy.protocol.models import NodeError
 from comfytui.comfy.server import Server
@@ -46,7 +46,7 @@ async def run(server: Backend, graph: Graph) -> list[Any]:
 
 
 async def refusal(server: Backend, graph: Graph) -> tuple[str, tuple[NodeError, ...]]:
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(PromptRefused) as caught:
         await server.submit(graph, prompt_id=str(uuid4()), client_id="c", tag={})
     return str(caught.value), caught.value.node_errors
 

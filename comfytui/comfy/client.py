@@ -6,7 +6,7 @@ from typing import Any, TypeVar, overload
 from urllib.parse import quote
 
 from comfytui.comfy.connection_errors import not_comfyui
-from comfytui.comfy.errors import Rejected, ServerError
+from comfytui.comfy.errors import PromptRefused, ServerError
 from comfytui.comfy.http.api import HttpApi
 from comfytui.comfy.http.transport import ChunkSink
 from comfytui.comfy.limits import (
@@ -71,7 +71,7 @@ class ComfyClient(HttpApi):
             preview_method: How the server is to make previews; None for its default.
 
         Raises:
-            Rejected: If the prompt does not pass validation; with the errors of its nodes.
+            PromptRefused: If the prompt does not pass validation; with the errors of its nodes.
         """
         extra: dict[str, Json] = {"comfytui": dict(tag)}
         if preview_method is not None:
@@ -82,9 +82,13 @@ class ComfyClient(HttpApi):
         if response.status == 400:
             message, node_errors = await self._parse(response, parse_rejection)
             message = sanitize(self._redactor.text(message))
-            raise Rejected(f"The server refused the prompt: {message}", self._redactor.node_errors(node_errors, graph))
+            raise PromptRefused(
+                f"The server refused the prompt: {message}", self._redactor.node_errors(node_errors, graph)
+            )
         if response.status in _FINAL_STATUSES:
-            raise Rejected(f"The server refused the prompt with status {response.status}: make it smaller or simpler.")
+            raise PromptRefused(
+                f"The server refused the prompt with status {response.status}: make it smaller or simpler."
+            )
         accepted = await self._parse_success(response, lambda value: parse_accepted(value, prompt_id))
         return replace(accepted, node_errors=self._redactor.node_errors(accepted.node_errors, graph))
 

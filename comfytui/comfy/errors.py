@@ -4,7 +4,7 @@ ComfyError
 ├── Unreachable      no connection: refused, unknown host, no route
 ├── TimedOut         connected, but no response in time: busy, or a broken connection
 ├── Unauthorized     401, 403, or a redirect to a login
-├── Rejected         the server validated a prompt and refused it
+├── PromptRefused    the server validated a prompt and refused it
 ├── ServerError      any other status of failure, or a response that is cut off or too large
 ├── UpgradeRefused   a response to the websocket handshake, but no websocket
 └── NotComfyUI       something else answers there
@@ -43,8 +43,8 @@ class Unauthorized(ComfyError):
         self.status = status
 
 
-class Rejected(ComfyError):
-    """The server rejected a prompt; `node_errors` are its validation errors."""
+class PromptRefused(ComfyError):
+    """The server refused a prompt; `node_errors` are its validation errors."""
 
     def __init__(self, message: str, node_errors: tuple["NodeError", ...] = ()) -> None:
         super().__init__(message)

@@ -50,7 +50,7 @@ class Backend(Protocol):
             preview_method: How the server is to make previews; None for its default.
 
         Raises:
-            Rejected: The prompt does not pass validation.
+            PromptRefused: The prompt does not pass validation.
             Unreachable: It certainly did not arrive. After other errors it may have.
         """
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import ComfyError, NotComfyUI, Rejected, ServerError
+from comfytui.comfy.errors import ComfyError, NotComfyUI, PromptRefused, ServerError
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.models import AcceptedPrompt, Queue
 from comfytui.comfy.server import Server
@@ -90,7 +90,7 @@ async def test_the_recorded_rejection_is_raised_with_its_node_errors() -> None:
     recorded = exchange("validation_errors", "POST", "/prompt")
     routes = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering(recorded["response"], 400)}
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
-        with pytest.raises(Rejected, match="Prompt outputs failed validation") as caught:
+        with pytest.raises(PromptRefused, match="Prompt outputs failed validation") as caught:
             await client.submit(GRAPH, prompt_id="p", client_id="me", tag={})
     assert [(error.class_type, error.input_name) for error in caught.value.node_errors] == [
         ("CheckpointLoaderSimple", "ckpt_name"),
@@ -102,13 +102,13 @@ async def test_the_message_of_a_rejection_is_sanitized() -> None:
     refusal = {"error": {"message": "\x1b]0;owned\x07no\nway " + "x" * 100_000}}
     routes = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering(refusal, 400)}
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
-        with pytest.raises(Rejected) as caught:
+        with pytest.raises(PromptRefused) as caught:
             await client.submit(GRAPH, prompt_id="p", client_id="me", tag={})
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 1_000
 
 
-@pytest.mark.parametrize(("status", "expected"), [(413, Rejected), (429, ServerError)])
+@pytest.mark.parametrize(("status", "expected"), [(413, PromptRefused), (429, ServerError)])
 async def test_only_final_statuses_are_rejections(status: int, expected: type[ComfyError]) -> None:
     routes = {"GET /api/prompt": answering(COUNT), "POST /api/prompt": answering("No", status)}
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:

@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import Rejected
+from comfytui.comfy.errors import PromptRefused
 from comfytui.comfy.protocol.events import Executed, ExecutionError, Logs, NodeText, Output
 from comfytui.comfy.redaction import LogFormatter, Redactor, redactor_of
 from comfytui.comfy.server import Server
@@ -144,7 +144,7 @@ async def test_a_rejection_that_echoes_the_request_is_redacted() -> None:
     error = {"type": "x", "message": echo(), "details": echo()}
     body: dict[str, Any] = {"error": error, "node_errors": {"1": {"class_type": "K", "errors": [error]}}}
     async with serving(everywhere(answering(body, 400))) as url, ComfyClient(server_at(url)) as client:
-        with pytest.raises(Rejected) as caught:
+        with pytest.raises(PromptRefused) as caught:
             await client.submit({}, prompt_id="p", client_id="me", tag={})
     assert_redacted(caught.value)
     assert_redacted(caught.value.node_errors)
@@ -198,7 +198,7 @@ async def test_a_session_cookie_of_the_server_is_redacted() -> None:
     body = {"error": "no: session=abc-def-123"}
     routes = everywhere(answering(body, 400, Set_Cookie="session=abc-def-123; Path=/"))
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
-        with pytest.raises(Rejected, match=r"no: session=\*\*\*"):
+        with pytest.raises(PromptRefused, match=r"no: session=\*\*\*"):
             await client.submit({}, prompt_id="p", client_id="me", tag={})
 
 
@@ -263,7 +263,7 @@ async def test_names_of_the_graph_are_kept_and_other_names_redacted() -> None:
     }
     body: dict[str, Any] = {"error": {"type": "x", "message": "no"}, "node_errors": errors}
     async with serving(everywhere(answering(body, 400))) as url, ComfyClient(server_at(url)) as client:
-        with pytest.raises(Rejected) as caught:
+        with pytest.raises(PromptRefused) as caught:
             await client.submit(graph, prompt_id="p", client_id="me", tag={})
     own, other = caught.value.node_errors
     assert (own.node_id, own.class_type, own.input_name) == (SECRETS[1], "K", SECRETS[1])

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from comfytui.comfy.client import ComfyClient
-from comfytui.comfy.errors import Rejected
+from comfytui.comfy.errors import PromptRefused
 from comfytui.comfy.protocol.events import (
     Event,
     Executing,
@@ -137,7 +137,7 @@ async def test_jobs_are_listed_and_cancelled_pending_or_running(server: Server) 
 
 async def test_a_rejected_prompt_names_node_and_input(server: Server) -> None:
     async with ComfyClient(server) as client:
-        with pytest.raises(Rejected) as caught:
+        with pytest.raises(PromptRefused) as caught:
             await client.submit(graph(model="gone.safetensors"), prompt_id=str(uuid4()), client_id="me", tag={})
     assert [(error.node_id, error.input_name) for error in caught.value.node_errors] == [("4", "ckpt_name")]
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
-from comfytui.comfy.errors import ComfyError, Rejected, ServerError, Unauthorized, Unreachable
+from comfytui.comfy.errors import ComfyError, PromptRefused, ServerError, Unauthorized, Unreachable
 from comfytui.comfy.protocol.models import AcceptedPrompt
 from comfytui.service.backend import Backend
 from comfytui.service.connection.process_evidence import last_log_line
@@ -130,7 +130,7 @@ class Outbox:
             return  # The server is away, or the prompt was cancelled or found during these requests.
         try:
             queued = await self._post(backend, submission, evidence)
-        except Rejected as error:
+        except PromptRefused as error:
             self._reject(job, _failure(error))
         except Unreachable as error:
             self._apply(PromptNotAccepted(prompt_id))
@@ -230,7 +230,7 @@ class Outbox:
             self._notify(f"The server leaves out {node}: {first.message} {first.details}".strip(), "warning")
 
 
-def _failure(error: Rejected) -> Failure:
+def _failure(error: PromptRefused) -> Failure:
     """Return a rejection as a failure; its message is the first node's, since the error's own names no cause."""
     if not error.node_errors:
         return Failure(str(error))
