@@ -1,11 +1,23 @@
-"""Applies submissions by the user, and what becomes of them on the way to the server."""
+"""Applies submissions by the user, and what becomes of them on the way to the server.
+
+What shows that the server has a prompt (an answer, a poll, a frame) makes it `ACCEPTED`: `delivered` in `transitions`.
+"""
 
 from collections.abc import Iterable, Set
 from dataclasses import replace
 from types import MappingProxyType
 from typing import assert_never
 
-from comfytui.session.delivery import Delivery, DeliveryEvent
+from comfytui.session.delivery import (
+    CancelRequested,
+    CancelSent,
+    Delivery,
+    DeliveryEvent,
+    Post,
+    PromptNotAccepted,
+    PromptSending,
+    PromptUnconfirmed,
+)
 from comfytui.session.events import (
     BatchPlanned,
     JobCancelled,
@@ -15,7 +27,6 @@ from comfytui.session.events import (
     PromptLost,
     PromptRejected,
 )
-from comfytui.session.jobs.delivery import reduce_delivery
 from comfytui.session.jobs.transitions import confirmed, delivered, end_without_run, rekey, upsert
 from comfytui.session.model import Failure, Job, JobStatus, Stamp
 from comfytui.session.state import SessionState
@@ -49,7 +60,7 @@ def reduce_submission(state: SessionState, event: SubmissionEvent, at: Stamp) ->
         case PromptLost() | PromptRejected() | JobCancelled():
             return _close(state, event, at)
         case _:
-            return reduce_delivery(state, event, at)
+            return _reduce_delivery(state, event, at)
 
 
 def _close(state: SessionState, event: PromptLost | PromptRejected | JobCancelled, at: Stamp) -> SessionState:
@@ -136,6 +147,59 @@ def _lose(state: SessionState, prompt_id: str, at: Stamp) -> SessionState:
     if job.cancel_requested:
         return end_without_run(state, prompt_id, JobStatus.CANCELLED, None, at)
     return upsert(state, [replace(delivered(job), status=JobStatus.LOST, may_have_finished=True, ended=at.wall)])
+
+
+def _reduce_delivery(state: SessionState, event: DeliveryEvent, at: Stamp) -> SessionState:
+    """Return the state after a step of a prompt; unchanged where the prompt no longer stands before that step."""
+    job = state.jobs.get(event.prompt_id)
+    if job is None or not job.mine or (job.status.ended and not isinstance(event, CancelSent)):
+        return state
+    match event:
+        case PromptSending():
+            return _send(state, job, event, at)
+        case PromptUnconfirmed():
+            return _leave_unconfirmed(state, job, event)
+        case PromptNotAccepted():
+            return _unsend(state, job, at)
+        case CancelRequested():
+            return _request_cancel(state, job, at)
+        case CancelSent():
+            is_there = job.delivery is Delivery.ACCEPTED
+            return upsert(state, [replace(job, cancel_requested=False)] if is_there else [])
+        case _:
+            assert_never(event)
+
+
+def _send(state: SessionState, job: Job, event: PromptSending, at: Stamp) -> SessionState:
+    if job.delivery is not Delivery.PLANNED:
+        return state
+    post = Post(at.monotonic, at.wall, event.evidence)
+    return upsert(state, [replace(job, owner=event.client_id, delivery=Delivery.SENDING, post=post)])
+
+
+def _leave_unconfirmed(state: SessionState, job: Job, event: PromptUnconfirmed) -> SessionState:
+    if job.delivery is not Delivery.SENDING:
+        return state
+    failures = job.server_failures + event.server_failed
+    return upsert(state, [replace(job, delivery=Delivery.UNCONFIRMED, server_failures=failures)])
+
+
+def _unsend(state: SessionState, job: Job, at: Stamp) -> SessionState:
+    if job.post is None:
+        return state
+    if job.cancel_requested:
+        return end_without_run(state, job.prompt_id, JobStatus.CANCELLED, None, at)
+    return upsert(state, [replace(job, delivery=Delivery.PLANNED, post=None)])
+
+
+def _request_cancel(state: SessionState, job: Job, at: Stamp) -> SessionState:
+    match job.delivery:
+        case Delivery.PLANNED:
+            return end_without_run(state, job.prompt_id, JobStatus.CANCELLED, None, at)
+        case Delivery.SENDING | Delivery.UNCONFIRMED:
+            return upsert(state, [replace(job, cancel_requested=True)])
+        case Delivery.ACCEPTED:
+            return state
 
 
 def _resend(state: SessionState, prompt_ids: Iterable[str]) -> SessionState:
