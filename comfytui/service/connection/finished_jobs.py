@@ -15,7 +15,7 @@ from comfytui.workflow.parameters import GraphReader
 
 HISTORY_PAGE = 60
 """Entries of the history that are read when a connection opens, and at most at first: each carries a whole graph."""
-HISTORY_LIMIT = 1_000
+MAX_ENTRIES_READ = 1_000
 """Entries of the history that are read at most to find jobs that the first page lacks."""
 CONCURRENT_REQUESTS = 8
 """Jobs whose history is requested at the same time; for more jobs of other clients, the newest entries are read."""
@@ -51,7 +51,7 @@ async def _find_in_newest(
     backend: Backend, wanted: Sequence[str], size: int
 ) -> tuple[tuple[FinishedPrompt, ...], tuple[str, ...]]:
     """Return the newest entries of the history, more of them if the first page lacks some, and the ids they lack."""
-    for limit in (HISTORY_PAGE, HISTORY_LIMIT):
+    for limit in (HISTORY_PAGE, MAX_ENTRIES_READ):
         finished = await read_history(backend, min(size, limit))
         present = {each.prompt.prompt_id for each in finished}
         missing = tuple(key for key in wanted if key not in present)

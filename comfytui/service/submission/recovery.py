@@ -10,7 +10,7 @@ from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.media_types import Media, media_of
 from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
 from comfytui.service.backend import Backend
-from comfytui.service.connection.finished_jobs import CONCURRENT_REQUESTS, HISTORY_LIMIT, read_by_id, read_history
+from comfytui.service.connection.finished_jobs import CONCURRENT_REQUESTS, MAX_ENTRIES_READ, read_by_id, read_history
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.submission.batch import GraphStore, Submission
 from comfytui.session.events import FinishedPrompt, HistorySnapshot
@@ -47,10 +47,10 @@ async def finished_in_history(prompt_ids: Sequence[str], backend: Backend) -> tu
     """Return the prompts among these that the server's history has after all; raises ComfyError."""
     finished, missing = dict[str, FinishedPrompt](), set(prompt_ids)
     if len(missing) > CONCURRENT_REQUESTS:
-        entries = await read_history(backend, HISTORY_LIMIT)
+        entries = await read_history(backend, MAX_ENTRIES_READ)
         finished = {each.prompt.prompt_id: each for each in entries if each.prompt.prompt_id in missing}
         missing -= finished.keys()
-        if len(entries) < HISTORY_LIMIT and len(missing) > CONCURRENT_REQUESTS:
+        if len(entries) < MAX_ENTRIES_READ and len(missing) > CONCURRENT_REQUESTS:
             missing = set()  # That was the whole history.
 
     def add(snapshot: HistorySnapshot) -> None:
