@@ -73,8 +73,8 @@ def _batch_message(result: BatchCancelled) -> NotificationText:
     summary = f"{counts}." if counts else ""
     if (error := result.error) is not None:
         why, severity = cancellation_message(error)
-    elif (obstacle := result.obstacle) is not None:
-        why, severity = OUTCOMES[obstacle]
+    elif (others := result.others) is not None:
+        why, severity = OUTCOMES[others]
     else:
         return summary or "Nothing was left to cancel.", "information"
     return f"{summary} {why}".strip(), severity

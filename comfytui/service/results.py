@@ -90,8 +90,8 @@ class BatchCancelled:
     on_arrival: int = 0
     removed: int = 0
     interrupted: int = 0
-    obstacle: CancelOutcome | None = None
-    """Why others were not cancelled."""
+    others: CancelOutcome | None = None
+    """The outcome of those that were not cancelled, if any."""
     error: ComfyError | None = None
     """Why the server could not be asked to cancel others."""
 

@@ -41,8 +41,8 @@ def test_every_outcome_of_a_cancellation_has_a_message() -> None:
             "2 lost dismissed, 3 dropped before they were sent, 1 cancelled when they arrive.",
             "information",
         ),
-        (BatchCancelled(removed=1, obstacle=CancelOutcome.NOT_TARGETED), f"1 removed. {NOT_TARGETED}", "warning"),
-        (BatchCancelled(obstacle=CancelOutcome.NOT_TARGETED), NOT_TARGETED, "warning"),
+        (BatchCancelled(removed=1, others=CancelOutcome.NOT_TARGETED), f"1 removed. {NOT_TARGETED}", "warning"),
+        (BatchCancelled(others=CancelOutcome.NOT_TARGETED), NOT_TARGETED, "warning"),
         (
             BatchCancelled(dropped=1, error=ERROR),
             "1 dropped before they were sent. Not cancelled: The server did not answer in time.",

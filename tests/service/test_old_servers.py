@@ -147,7 +147,7 @@ async def test_without_force_only_the_waiting_jobs_of_a_batch_on_an_old_server_a
     async with long_batch(OLD, 2) as (sim, watcher, (running, _)):
         requests = sim.faults.delay(0, "/interrupt")
         result = await watcher.cancel_batch(next(iter(watcher.state.batches.values())))
-        assert result == BatchCancelled(removed=1, obstacle=CancelOutcome.NOT_TARGETED)
+        assert result == BatchCancelled(removed=1, others=CancelOutcome.NOT_TARGETED)
         assert requests.hits == 0
         assert watcher.state.jobs[running].status is JobStatus.RUNNING
 

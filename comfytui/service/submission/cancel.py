@@ -21,6 +21,7 @@ OBSTACLES: Mapping[Obstacle, CancelOutcome] = {
     Obstacle.NOT_TARGETED: CancelOutcome.NOT_TARGETED,
     Obstacle.OTHERS_RUNNING: CancelOutcome.OTHERS_RUNNING,
 }
+"""The result of a cancellation by what kept the server from interrupting the job."""
 FINISHED = Cancelled(CancelOutcome.TOO_LATE, JobStatus.SUCCEEDED)
 
 
@@ -122,16 +123,16 @@ async def cancel_all(
     if not sent:
         return result
     if (capabilities := state().capabilities) is None or not capabilities.cancel:
-        obstacle = CancelOutcome.UNSUPPORTED if capabilities else CancelOutcome.UNKNOWN_VERSION
-        return replace(result, obstacle=obstacle)
+        outcome = CancelOutcome.UNSUPPORTED if capabilities else CancelOutcome.UNKNOWN_VERSION
+        return replace(result, others=outcome)
     if (link := state().link).kind is LinkKind.OTHER_SERVER:
         return replace(result, error=Unreachable(link.reason))
     try:
         removed = await _remove(sent, backend, apply)
-        interrupted, hindrance = await backend.interrupt(sent, capabilities, force=force)
+        interrupted, obstacle = await backend.interrupt(sent, capabilities, force=force)
     except ComfyError as error:
         return replace(result, error=error)
-    return replace(result, removed=removed, interrupted=interrupted, obstacle=hindrance and OBSTACLES[hindrance])
+    return replace(result, removed=removed, interrupted=interrupted, others=obstacle and OBSTACLES[obstacle])
 
 
 async def _remove(prompt_ids: Set[str], backend: Backend, apply: Callable[[SessionEvent], None]) -> int:
