@@ -103,7 +103,7 @@ class SubmissionManager:
         self._resume_batches(await self._client_ids.acquire(fingerprint))
         requests, self._early_requests = self._early_requests, []
         for request in requests:
-            self._send(request)
+            self._plan(request)
 
     def coroutines(self, backend: Backend, open_socket: Callable[[str], object]) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield what has to run forever to send jobs, and to resume those of earlier runs.
@@ -157,12 +157,12 @@ class SubmissionManager:
             raise ValueError(f"Batch {request.batch_id} was submitted before.")
         result = self._pending.add(request.batch_id)
         if self._client_ids.client_ids:
-            self._send(request)
+            self._plan(request)
         else:
             self._early_requests.append(request)
         return await result
 
-    def _send(self, request: BatchRequest) -> None:
+    def _plan(self, request: BatchRequest) -> None:
         batch, jobs, submissions = plan(request, self._client_ids.client_id, self._clock.wall())
         self._graphs.add(submissions)
         self._store.apply(BatchPlanned(batch, jobs))

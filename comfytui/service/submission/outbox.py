@@ -129,7 +129,7 @@ class Outbox:
         if evidence is None or not self._is_planned(prompt_id):
             return  # The server is away, or the prompt was cancelled or found during these requests.
         try:
-            queued = await self._post(backend, submission, evidence)
+            queued = await self._record_and_post(backend, submission, evidence)
         except PromptRefused as error:
             self._reject(job, _failure(error))
         except Unreachable as error:
@@ -181,7 +181,7 @@ class Outbox:
             self._on_unauthorised(error)
         self._apply(PromptDelayed(prompt_id, str(error)))
 
-    async def _post(self, backend: Backend, submission: Submission, evidence: Evidence) -> AcceptedPrompt:
+    async def _record_and_post(self, backend: Backend, submission: Submission, evidence: Evidence) -> AcceptedPrompt:
         client_id = self._client_id(submission)
         self._apply(PromptSending(submission.prompt_id, client_id, evidence))
         # Awaited, so that it is on the disk before the POST begins: not even a kill in between sends it twice.

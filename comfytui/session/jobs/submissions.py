@@ -156,11 +156,11 @@ def _reduce_delivery(state: SessionState, event: DeliveryEvent, at: Stamp) -> Se
         return state
     match event:
         case PromptSending():
-            return _send(state, job, event, at)
+            return _mark_sending(state, job, event, at)
         case PromptUnconfirmed():
-            return _leave_unconfirmed(state, job, event)
+            return _mark_unconfirmed(state, job, event)
         case PromptNotAccepted():
-            return _unsend(state, job, at)
+            return _mark_not_accepted(state, job, at)
         case CancelRequested():
             return _request_cancel(state, job, at)
         case CancelSent():
@@ -170,21 +170,21 @@ def _reduce_delivery(state: SessionState, event: DeliveryEvent, at: Stamp) -> Se
             assert_never(event)
 
 
-def _send(state: SessionState, job: Job, event: PromptSending, at: Stamp) -> SessionState:
+def _mark_sending(state: SessionState, job: Job, event: PromptSending, at: Stamp) -> SessionState:
     if job.delivery is not Delivery.PLANNED:
         return state
     post = Post(at.monotonic, at.wall, event.evidence)
     return upsert(state, [replace(job, owner=event.client_id, delivery=Delivery.SENDING, post=post)])
 
 
-def _leave_unconfirmed(state: SessionState, job: Job, event: PromptUnconfirmed) -> SessionState:
+def _mark_unconfirmed(state: SessionState, job: Job, event: PromptUnconfirmed) -> SessionState:
     if job.delivery is not Delivery.SENDING:
         return state
     failures = job.server_failures + event.server_failed
     return upsert(state, [replace(job, delivery=Delivery.UNCONFIRMED, server_failures=failures)])
 
 
-def _unsend(state: SessionState, job: Job, at: Stamp) -> SessionState:
+def _mark_not_accepted(state: SessionState, job: Job, at: Stamp) -> SessionState:
     if job.post is None:
         return state
     if job.cancel_requested:
