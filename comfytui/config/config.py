@@ -82,11 +82,11 @@ def read_config(path: Path | None = None) -> Config:
     except OSError as error:
         if isinstance(error, FileNotFoundError) and path is None:
             return Config()
-        from comfytui.config.loading import unreadable
+        from comfytui.config.location import BadConfig, Location
 
-        raise unreadable(file, error) from None
+        raise BadConfig(Location(file), f"cannot be read ({error.strerror}).") from None
     # Imported late: most users have no config file, and start faster without its parser.
-    from comfytui.config.loading import default_name, permission_warning, read_servers
+    from comfytui.config.loading import permission_warning, read_servers
 
-    servers = read_servers(file, content)
-    return Config(servers, default_name(servers), permission_warning(file, mode, servers))
+    servers, default = read_servers(file, content)
+    return Config(servers, default, permission_warning(file, mode, servers))

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from comfytui.comfy.server import Server, ServerOptions
-from comfytui.config.schema import Table
-from comfytui.config.secret import BadConfig
-from comfytui.config.server_config import SECRET_KEYS, NamedServer, name_error
+from comfytui.config.location import BadConfig, Location
+from comfytui.config.schema import FileTable, Table, convert, decode
+from comfytui.config.server_config import NamedServer, name_error
 from comfytui.sanitize import sanitize
 
 PUBLIC_KEYS = frozenset({"user", "ca", "cert", "insecure", "default"})
@@ -27,30 +27,23 @@ _POSITION = re.compile(r"at (line \d+, column \d+|end of document)")
 
 @dataclass(frozen=True, slots=True)
 class InvalidServer:
-    """A server whose entry in the config file has an error; `reason` is the error, with file and key."""
+    """A server whose entry in the config file has an error."""
 
-    name: str
-    table: Table
+    location: Location
+    """The key that is wrong."""
     reason: str
-
-    @property
-    def default(self) -> bool:
-        """Whether the entry asks to be the default."""
-        return self.table.values.get("default") is True
-
-    @property
-    def has_inline_secret(self) -> bool:
-        """Whether the file itself may hold a secret of this server, also under a misspelt key."""
-        return any(_may_hold_secret(key, value) for key, value in self.table.values.items())
+    """What is wrong with it."""
+    has_inline_secret: bool
+    """Whether the file itself may hold a secret of this server, also under a misspelt key."""
 
     @property
     def summary(self) -> str:
-        """The reason without the file."""
-        return "! " + self.reason.removeprefix(f"{sanitize(str(self.table.file), 200)}, ")
+        """The key and the reason."""
+        return f"! {self.location.shown_key}: {self.reason}"
 
     def to_server(self, **_: Unpack[ServerOptions]) -> Server:
         """Raise BadConfig with the reason."""
-        raise BadConfig(self.reason)
+        raise BadConfig(self.location, self.reason)
 
 
 def _may_hold_secret(key: str, value: object) -> bool:
@@ -61,43 +54,38 @@ def _may_hold_secret(key: str, value: object) -> bool:
         return any(sign in str(value) for sign in "@?")
     if isinstance(value, dict):
         return not all(isinstance(each, dict) and each.keys() <= REFERENCE_KEYS for each in value.values())
-    return key in SECRET_KEYS or not isinstance(value, bool | int | float)
+    return key in ("token", "password") or not isinstance(value, bool | int | float)
 
 
-def read_servers(file: Path, content: bytes) -> dict[str, NamedServer | InvalidServer]:
-    """Return every server of a config file by name; an entry with an error becomes an `InvalidServer`.
+def read_servers(file: Path, content: bytes) -> tuple[dict[str, NamedServer | InvalidServer], str]:
+    """Decode a config file.
 
-    At most one of the valid servers is the default.
+    Returns:
+        Every server by its name, an `InvalidServer` if its entry has an error; and the name of the default server, a
+        valid one before an invalid one, or an empty string.
 
     Raises:
         BadConfig: The content is not TOML, or has keys other than servers.
     """
-    document = Table(file, "", _parse(content, file))
-    document.reject_unknown_keys({"servers"})
-    entries = document.table("servers")
+    top = Location(file)
     servers: dict[str, NamedServer | InvalidServer] = {}
-    default = ""
-    for name in entries.values:
-        table = Table(file, f"servers.{name}", {})
+    default = invalid_default = ""
+    for name, value in decode(FileTable, _parse(content, top), top).servers.items():
+        at = top.child("servers").child(name)
+        table: dict[str, Any] = {}
         try:
             if message := name_error(name):
-                raise entries.error(name, message)
-            table = entries.table(name)
-            named = NamedServer.read(name, table)
-            if named.default and default:
-                raise table.error("default", f"{default} is already the default: remove one of them.")
+                raise BadConfig(at, message)
+            table = convert(Table, value, at)
+            servers[name] = named = NamedServer.read(name, table, at)
+            if named.table.default and default:
+                raise BadConfig(at.child("default"), f"{default} is already the default: remove one of them.")
+            default = name if named.table.default else default
         except BadConfig as error:
-            servers[name] = InvalidServer(name, table, str(error))
-        else:
-            servers[name] = named
-            default = default or (name if named.default else "")
-    return servers
-
-
-def default_name(servers: Mapping[str, NamedServer | InvalidServer]) -> str:
-    """Return the name of the default server, a valid one before an invalid one; empty without a default."""
-    defaults = [server for server in servers.values() if server.default]
-    return next((each.name for each in sorted(defaults, key=lambda each: isinstance(each, InvalidServer))), "")
+            secret = any(_may_hold_secret(key, each) for key, each in table.items())
+            servers[name] = InvalidServer(error.location, error.reason, secret)
+            invalid_default = invalid_default or (name if table.get("default") is True else "")
+    return servers, default or invalid_default
 
 
 def permission_warning(file: Path, mode: int, servers: Mapping[str, NamedServer | InvalidServer]) -> str:
@@ -117,16 +105,11 @@ def permission_warning(file: Path, mode: int, servers: Mapping[str, NamedServer 
     return f"{risk}: chmod 600 {sanitize(shlex.quote(str(file)), 300)}"
 
 
-def unreadable(file: Path, error: OSError) -> BadConfig:
-    """Return the error to raise for a config file that cannot be read."""
-    return BadConfig(f"{sanitize(str(file), 200)} cannot be read ({error.strerror}).")
-
-
-def _parse(content: bytes, file: Path) -> dict[str, Any]:
+def _parse(content: bytes, at: Location) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         # Only the position is used: the rest of the parser's message may quote the file.
         position = _POSITION.search(str(error))
         detail = position[1] if position else "a text file in UTF-8 is expected"
-        raise BadConfig(f"{sanitize(str(file), 200)} is not in TOML format ({detail}).") from None
+        raise BadConfig(at, f"is not in TOML format ({detail}).") from None

@@ -1,105 +1,96 @@
-"""Read values of a TOML table with the type that they must have; errors name file and key, and quote no value."""
+"""The shape of the config file as types; the description of a constraint is the sentence for a value that breaks it."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar, get_args
 
-from comfytui.config.secret import BadConfig, CommandSecret, EnvironmentSecret, InlineSecret, Secret
-from comfytui.sanitize import sanitize
+import msgspec
+from msgspec import Meta, Struct
+
+from comfytui.config.location import BadConfig, Location
+
+S = TypeVar("S", bound=Struct)
+
+COMMAND_EXPECTED = 'this must be a list of a program and its arguments, as ["pass", "show", "gpu-box"].'
+
+Text = Annotated[
+    str,
+    Meta(description="this must be text in quotes."),
+    Meta(min_length=1, description="this is empty: fill it in, or remove it."),
+]
+Variable = Annotated[
+    Text, Meta(pattern=r"\A[^=\0]*\Z", description="this must be the name of an environment variable.")
+]
+Command = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"\A[^\0]*\Z")], ...],
+    Meta(min_length=1, description=COMMAND_EXPECTED),
+]
+Flag = Annotated[bool, Meta(description="this must be true or false, without quotes.")]
+Table = Annotated[dict[str, Any], Meta(description="this must be a table of keys and values.")]
+SecretText = Annotated[
+    str, Meta(description='this must be text in quotes, { env = "NAME" } or { command = ["program", "argument"] }.')
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of the config file. All readers of values raise BadConfig for a value of a wrong type."""
+class FileTable(Struct, frozen=True):
+    """The whole file."""
 
-    file: Path
-    key: str
-    """The dotted key of the table; empty for the whole file."""
-    values: dict[str, Any] = field(repr=False)
+    servers: Table = {}
+    """A `ServerTable` for each name; they are decoded one by one, so that an error disables only one of them."""
 
-    def location(self, key: str) -> str:
-        """Return file and dotted key, with which messages begin."""
-        return f"{sanitize(str(self.file), 200)}, {sanitize(f'{self.key}.{key}' if self.key else key, 100)}"
 
-    def error(self, key: str, message: str) -> BadConfig:
-        """Return the error to raise for a key; `message` is one sentence."""
-        return BadConfig(f"{self.location(key)}: {message}")
+class ServerTable(Struct, frozen=True):
+    """The entry of a server; a key that is not in the file is empty or false."""
 
-    def reject_unknown_keys(self, known: Collection[str]) -> None:
-        """Raise BadConfig if the table has any other key."""
-        for key in self.values:
-            if key not in known:
-                raise self.error(key, f"unknown key; the known ones are {', '.join(sorted(known))}.")
+    url: Text = ""
+    user: Text = ""
+    token: Text = ""
+    token_env: Variable = ""
+    token_command: Command = ()
+    password: Text = ""
+    password_env: Variable = ""
+    password_command: Command = ()
+    headers: Table = {}
+    """By name a `SecretText`, `{ env = Variable }` or `{ command = Command }`; so are cookies and query."""
+    cookies: Table = {}
+    query: Table = {}
+    ca: Text = ""
+    cert: Text = ""
+    insecure: Flag = False
+    default: Flag = False
 
-    def text(self, key: str) -> str:
-        """Return a string; empty if the key is missing, which a value must not be."""
-        value = self.values.get(key, "")
-        if not isinstance(value, str):
-            raise self.error(key, "this must be text in quotes.")
-        if key in self.values and not value:
-            raise self.error(key, "this is empty: fill it in, or remove it.")
-        return value
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Return nothing, as `__repr__` does: values may be secrets."""
+        return []
 
-    def flag(self, key: str) -> bool:
-        """Return a boolean; False if the key is missing."""
-        value = self.values.get(key, False)
-        if not isinstance(value, bool):
-            raise self.error(key, "this must be true or false, without quotes.")
-        return value
+    def __repr__(self) -> str:
+        return "ServerTable()"
 
-    def path(self, key: str) -> Path | None:
-        """Return a path, relative to the folder of the config file; None if the key is missing."""
-        text = self.text(key)
+
+def decode(shape: type[S], value: object, at: Location) -> S:
+    """Convert a table of the file to the struct of its shape.
+
+    Values are converted one by one, since the messages of msgspec do not name every key and may quote the file.
+
+    Raises:
+        BadConfig: The value is not a table, has an unknown key, or a value is not what its key must have.
+    """
+    table = convert(Table, value, at)
+    types = {each.name: each.type for each in msgspec.structs.fields(shape)}
+    for key in table:
+        if key not in types:
+            raise BadConfig(at.child(key), f"unknown key; the known ones are {', '.join(sorted(types))}.")
+    return shape(**{key: convert(types[key], each, at.child(key)) for key, each in table.items()})
+
+
+def convert(kind: Any, value: object, at: Location) -> Any:
+    """Convert a value to one of the types above.
+
+    Raises:
+        BadConfig: A constraint is not met; the reason is the description of the first such one.
+    """
+    base, *constraints = get_args(kind)
+    for constraint in constraints:
         try:
-            return self.file.parent / Path(text).expanduser() if text else None
-        except RuntimeError:
-            raise self.error(key, "no user has this home folder.") from None
-
-    def table(self, key: str) -> "Table":
-        """Return a nested table; empty if the key is missing."""
-        value = self.values.get(key, {})
-        if not isinstance(value, dict):
-            raise self.error(key, "this must be a table of keys and values.")
-        return Table(self.file, f"{self.key}.{key}" if self.key else key, value)
-
-    def secret(self, key: str) -> Secret | None:
-        """Return the secret under `key`, `key_env` or `key_command`, of which at most one may be set."""
-        given = [name for name in (key, f"{key}_env", f"{key}_command") if name in self.values]
-        if len(given) > 1:
-            raise self.error(given[1], f"{given[0]} is already set: remove one of them.")
-        for name in given:
-            return self._secret_at(name, name.removeprefix(key).removeprefix("_"))
-        return None
-
-    def secrets(self) -> dict[str, Secret]:
-        """Return every value as a secret: a string, `{ env = NAME }` or `{ command = [...] }`."""
-        return {key: self._text_or_reference(key) for key in self.values}
-
-    def _text_or_reference(self, key: str) -> Secret:
-        match self.values[key]:
-            case str() as text:
-                return Secret(self.location(key), InlineSecret(text))
-            case {"env": _, **more} | {"command": _, **more} if not more:
-                ((kind, _),) = self.values[key].items()
-                return self.table(key)._secret_at(kind, kind)
-        raise self.error(key, 'this must be text in quotes, { env = "NAME" } or { command = ["program", "argument"] }.')
-
-    def _secret_at(self, key: str, kind: str) -> Secret:
-        """Return the secret under a key; `kind` is "env", "command", or empty for the secret itself."""
-        match kind:
-            case "env":
-                name = self.text(key)
-                if "=" in name or "\0" in name:
-                    raise self.error(key, "this must be the name of an environment variable.")
-                return Secret(self.location(key), EnvironmentSecret(name))
-            case "command":
-                return Secret(self.location(key), CommandSecret(self._arguments(key)))
-        return Secret(self.location(key), InlineSecret(self.text(key)))
-
-    def _arguments(self, key: str) -> tuple[str, ...]:
-        arguments = self.values[key]
-        valid = isinstance(arguments, list) and all(isinstance(each, str) and "\0" not in each for each in arguments)
-        if not valid or not arguments or not arguments[0]:
-            raise self.error(key, 'this must be a list of a program and its arguments, as ["pass", "show", "gpu-box"].')
-        return tuple(arguments)
+            value = msgspec.convert(value, Annotated[base, constraint])
+        except msgspec.ValidationError:
+            raise BadConfig(at, constraint.description) from None
+    return value

@@ -4,18 +4,16 @@ import os
 import re
 import subprocess
 from dataclasses import dataclass, field
+from typing import Any
 
-from comfytui.comfy.address import BadServer
+from comfytui.config.location import BadConfig, Location
+from comfytui.config.schema import COMMAND_EXPECTED, Command, SecretText, Variable, convert
 
 COMMAND_TIMEOUT = 30.0
 """Seconds to wait for a command that prints a secret: it may ask for a passphrase in a window of its own."""
 
 _VARIABLE = re.compile(r"(?=.{1,40}\Z)([A-Z]+[0-9]?|[A-Z][A-Z0-9]*_[A-Z0-9_]*|_[A-Z0-9_]+)")
 """Names that can only be those of variables: capitals and digits without an underscore (`AKIA3...`) may be a secret."""
-
-
-class BadConfig(BadServer):
-    """A config file that cannot be used; the message is one sentence that names file and key and quotes no secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +39,14 @@ class CommandSecret:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A secret by its source; `location` is the file and key that name the source, for messages."""
+    """A secret by its source; `location` is the key that names the source."""
 
-    location: str
+    location: Location
     source: InlineSecret | EnvironmentSecret | CommandSecret
+
+    def __post_init__(self) -> None:
+        if isinstance(self.source, CommandSecret) and not self.source.arguments[0]:
+            raise BadConfig(self.location, COMMAND_EXPECTED)
 
     def inline_value(self) -> str:
         """Return the secret if it stands in the file itself, else an empty string."""
@@ -66,7 +68,7 @@ class Secret:
                 if value := os.environ.get(name):
                     return value
                 variable = f"variable {name}" if _VARIABLE.fullmatch(name) else "variable that it names"
-                raise BadConfig(f"{self.location}: the {variable} is not set in the environment.")
+                raise BadConfig(self.location, f"the {variable} is not set in the environment.")
             case CommandSecret(arguments):
                 return self._run(arguments, timeout)
 
@@ -83,15 +85,42 @@ class Secret:
             )
             lines = done.stdout.decode().splitlines()
         except subprocess.TimeoutExpired:
-            raise BadConfig(f"{self.location}: the command took more than {timeout:g} seconds.") from None
+            raise BadConfig(self.location, f"the command took more than {timeout:g} seconds.") from None
         except OSError as error:
-            raise BadConfig(f"{self.location}: the command cannot be started ({error.strerror}).") from None
+            raise BadConfig(self.location, f"the command cannot be started ({error.strerror}).") from None
         except ValueError:
-            raise BadConfig(f"{self.location}: the output of the command is not text.") from None
+            raise BadConfig(self.location, "the output of the command is not text.") from None
         if done.returncode:
-            raise BadConfig(
-                f"{self.location}: the command ended with code {done.returncode}; run it by hand to see why."
-            )
+            raise BadConfig(self.location, f"the command ended with code {done.returncode}; run it by hand to see why.")
         if not lines or not lines[0]:
-            raise BadConfig(f"{self.location}: the first line of its output is empty.")
+            raise BadConfig(self.location, "the first line of its output is empty.")
         return lines[0]
+
+
+def secrets_of(table: dict[str, Any], at: Location) -> dict[str, Secret]:
+    """Return the secrets of headers, cookies or query by their names; raise BadConfig for one of a wrong type."""
+    return {name: _secret_of(value, at.child(name)) for name, value in table.items()}
+
+
+def _secret_of(value: object, at: Location) -> Secret:
+    match value:
+        case {"env": variable, **others} if not others:
+            at = at.child("env")
+            return Secret(at, EnvironmentSecret(convert(Variable, variable, at)))
+        case {"command": arguments, **others} if not others:
+            at = at.child("command")
+            return Secret(at, CommandSecret(convert(Command, arguments, at)))
+    return Secret(at, InlineSecret(convert(SecretText, value, at)))
+
+
+def login_secret(key: str, text: str, variable: str, arguments: tuple[str, ...], at: Location) -> Secret | None:
+    """Return the secret under `key`, `key_env` or `key_command` of a table; raise BadConfig if several are set."""
+    sources = {
+        key: InlineSecret(text) if text else None,
+        f"{key}_env": EnvironmentSecret(variable) if variable else None,
+        f"{key}_command": CommandSecret(arguments) if arguments else None,
+    }
+    given = [name for name, source in sources.items() if source]
+    if len(given) > 1:
+        raise BadConfig(at.child(given[1]), f"{given[0]} is already set: remove one of them.")
+    return next((Secret(at.child(name), source) for name, source in sources.items() if source), None)

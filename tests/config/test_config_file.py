@@ -10,7 +10,7 @@ from comfytui.cli import main
 from comfytui.comfy.address import BadServer
 from comfytui.comfy.server import Server
 from comfytui.config.config import COMMANDS, PLANNED_COMMANDS, config_file, read_config
-from comfytui.config.secret import BadConfig
+from comfytui.config.location import BadConfig
 from comfytui.config.server_config import RESERVED_NAMES
 
 SERVER = '[servers.box]\nurl = "http://10.0.0.5:8188"\n'

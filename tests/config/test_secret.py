@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.config.secret import BadConfig, CommandSecret, EnvironmentSecret, InlineSecret, Secret
+from comfytui.config.location import BadConfig, Location
+from comfytui.config.secret import CommandSecret, EnvironmentSecret, InlineSecret, Secret
 
 SECRET = "hunter2"
+AT = Location(Path("file"), "key")
 
 
 def printed_by(code: str) -> Secret:
-    return Secret("file, key", CommandSecret((sys.executable, "-c", code)))
+    return Secret(AT, CommandSecret((sys.executable, "-c", code)))
 
 
 def message_of(secret: Secret, timeout: float = 30.0) -> str:
@@ -28,7 +30,7 @@ def test_the_first_line_of_a_commands_output_is_the_secret(printed: str) -> None
 
 
 def test_commands_run_without_a_shell() -> None:
-    assert Secret("", CommandSecret(("echo", "$HOME; echo *"))).read() == "$HOME; echo *"
+    assert Secret(AT, CommandSecret(("echo", "$HOME; echo *"))).read() == "$HOME; echo *"
 
 
 def test_a_command_gets_no_input() -> None:
@@ -37,7 +39,7 @@ def test_a_command_gets_no_input() -> None:
 
 def test_a_variable_of_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOX_TOKEN", SECRET)
-    assert Secret("", EnvironmentSecret("BOX_TOKEN")).read() == SECRET
+    assert Secret(AT, EnvironmentSecret("BOX_TOKEN")).read() == SECRET
 
 
 @pytest.mark.parametrize("value", [None, ""])
@@ -46,7 +48,7 @@ def test_an_unset_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, value: s
     monkeypatch.delenv(SECRET, raising=False)
     if value is not None:
         monkeypatch.setenv(SECRET, value)
-    assert message_of(Secret("file, key", EnvironmentSecret(SECRET))).startswith(
+    assert message_of(Secret(AT, EnvironmentSecret(SECRET))).startswith(
         "file, key: the variable that it names is not set"
     )
 
@@ -54,7 +56,7 @@ def test_an_unset_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, value: s
 @pytest.mark.parametrize("name", ["BOX_TOKEN", "TOKEN", "TOKEN2", "_TOKEN", "S3_KEY"])
 def test_an_unset_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(name, raising=False)
-    assert message_of(Secret("file, key", EnvironmentSecret(name))) == (
+    assert message_of(Secret(AT, EnvironmentSecret(name))) == (
         f"file, key: the variable {name} is not set in the environment."
     )
 
@@ -64,8 +66,8 @@ def test_an_unset_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str) 
 )
 def test_a_variable_name_that_may_be_a_secret_is_not_quoted(name: str) -> None:
     assert (
-        message_of(Secret("key", EnvironmentSecret(name)))
-        == "key: the variable that it names is not set in the environment."
+        message_of(Secret(AT, EnvironmentSecret(name)))
+        == "file, key: the variable that it names is not set in the environment."
     )
 
 
@@ -88,7 +90,7 @@ def test_a_command_without_a_secret_is_an_error(code: str, message: str, capfd: 
 
 
 def test_a_missing_program_is_an_error(tmp_path: Path) -> None:
-    assert "cannot be started (No such file" in message_of(Secret("", CommandSecret((str(tmp_path / SECRET),))))
+    assert "cannot be started (No such file" in message_of(Secret(AT, CommandSecret((str(tmp_path / SECRET),))))
 
 
 def test_a_command_that_does_not_end_times_out() -> None:
@@ -98,4 +100,4 @@ def test_a_command_that_does_not_end_times_out() -> None:
 
 def test_secrets_stay_out_of_repr() -> None:
     for source in (InlineSecret(SECRET), EnvironmentSecret(SECRET), CommandSecret((SECRET,))):
-        assert SECRET not in repr(Secret("file, key", source))
+        assert SECRET not in repr(Secret(AT, source))
