@@ -73,9 +73,7 @@ class SessionService:
         graphs = GraphStore()
         recorder = Recorder(journal, lambda: self._client_ids.endpoint, graphs)
         self._store = SessionStore(server.label, recorder, subscribers, timings.session, clock)
-        self.commands = JobCommands(
-            self._store, graphs, journal, self._require_backend, self._poll, timings.submission
-        )
+        self.commands = JobCommands(self._store, graphs, journal, self._require_backend, self._poll, timings.submission)
         """Cancels, resends and recovers jobs."""
         self._connection = self._new_connection()
         self.submissions = SubmissionManager(

@@ -155,13 +155,13 @@ class Outbox:
             return evidence
         evidence = await last_log_line(backend, self._timings.log)
         if not evidence:
-            if not await self._is_let_in(backend, prompt_id):
+            if not await self._is_login_accepted(backend, prompt_id):
                 return None
             # A server that was busy answers by now; one that hides its log costs a second more.
             evidence = await last_log_line(backend, self._timings.log)
         return evidence if await self._ready(prompt_id) else None  # The connection may have dropped meanwhile.
 
-    async def _is_let_in(self, backend: Backend, prompt_id: str) -> bool:
+    async def _is_login_accepted(self, backend: Backend, prompt_id: str) -> bool:
         """Return whether the server answers a request just before a POST for which there is no evidence.
 
         If such a POST were refused since a login has expired, it could not be told from one that a restarted server
