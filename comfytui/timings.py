@@ -52,7 +52,7 @@ class SocketTimings:
 class PollTimings:
     """Seconds between polls over HTTP."""
 
-    settle_pause: float = 0.5
+    confirm_pause: float = 0.5
     """While the end of a job of mine is not known: the history is written just after the last frame."""
     rest_factor: float = 5
     """A poll that took t seconds is followed by a rest of this many t: a huge queue is not read without a break."""

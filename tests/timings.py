@@ -26,7 +26,7 @@ FAST = timings(
         "lag_idle_after": 1.0,
     },
     poll={
-        "settle_pause": 0.05,
+        "confirm_pause": 0.05,
         "rest_factor": 2,
         "max_rest": 0.5,
         "live_busy": 1.0,

@@ -8,7 +8,7 @@ from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.protocol.events import PreviewImage, Status
 from comfytui.comfy.server import Server
 from comfytui.service.connection.manager import ConnectionManager
-from comfytui.service.connection.socket_task import MAX_HELD_FRAMES, Message
+from comfytui.service.connection.socket_task import MAX_BUFFERED_FRAMES, Message
 from comfytui.service.connection.stats_reader import server_fingerprint
 from comfytui.session.connection.inputs import (
     ServerExpected,
@@ -85,14 +85,14 @@ async def test_the_frames_of_a_socket_that_closes_before_the_verification_are_dr
 
 async def test_previews_are_not_held_but_do_not_count_either(sockets: Sockets) -> None:
     sockets.receive(PreviewImage("png", b""))
-    assert sockets.socket._held == []
+    assert sockets.socket._buffered == []
     sockets.verify()
     assert sockets.counts()
 
 
 async def test_frames_are_dropped_if_the_verification_takes_too_long() -> None:
     sockets = Sockets(verify_seconds=0.01)
-    for count in range(MAX_HELD_FRAMES):
+    for count in range(MAX_BUFFERED_FRAMES):
         await sockets.socket._wait_for_space()
         sockets.receive(Status(count))
     await sockets.socket._wait_for_space()
@@ -104,14 +104,14 @@ async def test_frames_are_dropped_if_the_verification_takes_too_long() -> None:
 
 async def test_a_socket_with_too_many_held_frames_is_read_again_after_the_verification() -> None:
     sockets = Sockets(verify_seconds=600.0)
-    for count in range(MAX_HELD_FRAMES):
+    for count in range(MAX_BUFFERED_FRAMES):
         sockets.receive(Status(count))
     waiting = asyncio.ensure_future(sockets.socket._wait_for_space())
     await asyncio.sleep(0)
     assert not waiting.done()
     sockets.verify()
     await asyncio.wait_for(waiting, TIMEOUT)
-    assert len(sockets.received) == MAX_HELD_FRAMES
+    assert len(sockets.received) == MAX_BUFFERED_FRAMES
 
 
 async def test_frames_of_a_socket_that_is_renewed_never_count(sockets: Sockets) -> None:
@@ -145,7 +145,7 @@ async def test_unverified_frames_are_dropped_with_their_socket(way: str) -> None
         fingerprint = server_fingerprint(await backend.system_stats())
         manager._driver.take(ServerExpected(fingerprint))
         running = asyncio.create_task(manager.run_socket(backend, "id"))
-        await eventually(lambda: manager._sockets["id"]._held, "a held frame")
+        await eventually(lambda: manager._sockets["id"]._buffered, "a held frame")
         opened = manager.connection.gate.sockets_opened
         if way == "cancelled":
             running.cancel()

@@ -161,7 +161,7 @@ async def test_two_polls_at_once_count_an_arrival_once() -> None:
     async with SimServer(config) as sim, ComfyBackend(Server.from_url(sim.url)) as backend:
         it = Polling(backend)
         poller = it.poller
-        poller.count_arrivals()
+        poller.reset_unseen_jobs()
         poller.announce(0)
         await it.polls(1)
         (graph,) = small_batch(1, model=sim.config.checkpoints[0]).graphs

@@ -19,7 +19,7 @@ ARRIVAL_SECONDS = 5.0
 SHORT = timings(
     submission={"arrival": ARRIVAL_SECONDS, "retry_pause": 0.2},
     poll={
-        "settle_pause": 0.1,
+        "confirm_pause": 0.1,
         "live_busy": 1.0,
         "live_idle": 2.0,
         "poll_busy": 0.2,

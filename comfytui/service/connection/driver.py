@@ -57,9 +57,9 @@ class ConnectionDriver:
         for effect in effects:
             self._carry_out(effect)
 
-    async def until(self, holds: Callable[[Connection], bool]) -> None:
-        """Wait until something holds of the connection."""
-        while not holds(self.connection):
+    async def until(self, condition: Callable[[Connection], bool]) -> None:
+        """Wait until the connection fulfils a condition."""
+        while not condition(self.connection):
             await self._changed.wait()
 
     async def run_timer(self, session: Callable[[], SessionState]) -> None:

@@ -1,4 +1,4 @@
-"""Keeps the connection to one server: carries out what its state machine wants, and tells it what happens."""
+"""Keeps the connection to one server: carries out what its state machine wants, and brings it what happens."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
@@ -19,7 +19,6 @@ from comfytui.session.connection.connection import Connection
 from comfytui.session.connection.effects import (
     AskForLogin,
     CloseSocket,
-    CountArrivals,
     DropFrames,
     Effect,
     FingerprintChanged,
@@ -27,6 +26,7 @@ from comfytui.session.connection.effects import (
     OpenSocket,
     Poll,
     ReleaseFrames,
+    ResetUnseenJobs,
 )
 from comfytui.session.connection.inputs import (
     ClientIdAdded,
@@ -101,14 +101,14 @@ class ConnectionManager:
             case CloseSocket(client_id=client_id):
                 self._sockets[client_id].close()
             case DropFrames(client_id=client_id):
-                self._sockets[client_id].drop_held()
+                self._sockets[client_id].drop_frames()
             case ReleaseFrames():
                 for socket in self._sockets.values():
-                    socket.release_held()
+                    socket.release_frames()
             case Poll():
                 self.poller.begin(effect)
-            case CountArrivals():
-                self.poller.count_arrivals()
+            case ResetUnseenJobs():
+                self.poller.reset_unseen_jobs()
             case FingerprintChanged(fingerprint=fingerprint):
                 self._on_identified(fingerprint)
             case NotifyNotReached(reason=reason):
@@ -121,7 +121,7 @@ class ConnectionManager:
     # What the service wants
 
     def coroutines(self, backend: Backend, client_ids: Sequence[str]) -> Iterator[Coroutine[Any, Any, None]]:
-        """Reset the connection, and yield what has to run forever to hold it for these client ids."""
+        """Reset the connection, and yield what has to run forever to keep its sockets open for these client ids."""
         self._backend = backend
         self._login = self._next_login
         self.poller.reset()
@@ -133,7 +133,7 @@ class ConnectionManager:
         yield self._driver.run_timer(self._state)
 
     def run_socket(self, backend: Backend, client_id: str) -> Coroutine[Any, Any, None]:
-        """Return what has to run forever to hold the socket of one more client id."""
+        """Return what has to run forever to keep the socket open of one more client id."""
         self._sockets[client_id] = socket = self._new_socket(backend, client_id)
         self._driver.take(ClientIdAdded(client_id))
         return socket.run()
@@ -164,7 +164,7 @@ class ConnectionManager:
     # What the submissions want
 
     def prompt_unauthorised(self, error: Unauthorized) -> None:
-        """Take in that the server rejected a prompt for its credentials."""
+        """Report that the server rejected a prompt for its credentials."""
         self._driver.take(RequestUnauthorised(request_error(error), ask_for_login=False))
 
     async def sendable(self, prompt_id: str) -> bool:

@@ -39,7 +39,7 @@ class Poller:
     """Reads `/queue` and `/history` whenever the connection wants it.
 
     Args:
-        driver: Holds the state of the connection, and is told what the server answers.
+        driver: Holds the state of the connection, and takes what the server answers as inputs.
         state: Returns the session's state.
         apply: Receives the session events.
         apply_cancelled: Awaited at each poll, before a job that left the queue is called lost: applies which of them
@@ -86,12 +86,12 @@ class Poller:
         """Have `run` begin a poll."""
         self._wanted.put_nowait(poll)
 
-    def count_arrivals(self) -> None:
-        """Count arrivals anew: the frames of a new socket announce what joins the queue from now on."""
+    def reset_unseen_jobs(self) -> None:
+        """Compare from now on: the frames of a new socket report what joins the queue after it opened."""
         self._unseen_jobs.reset(self._state().jobs)
 
     def announce(self, remaining: int) -> None:
-        """Take in the queue length of a `status` frame."""
+        """Record the queue length of a `status` frame."""
         self._unseen_jobs.announce(remaining)
 
     async def run(self, backend: Backend) -> None:

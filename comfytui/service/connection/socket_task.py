@@ -26,8 +26,8 @@ from comfytui.session.connection.inputs import (
 Message = Event | Opened | PingTimedOut | PingRestored
 """What a socket brings until it closes."""
 
-MAX_HELD_FRAMES = 16
-"""Frames held for one socket; while it has that many, it is not read for a while."""
+MAX_BUFFERED_FRAMES = 16
+"""Frames buffered for one socket; while it has that many, it is not read for a while."""
 
 
 class SocketTask:
@@ -36,10 +36,10 @@ class SocketTask:
     Args:
         backend: The server.
         client_id: The client id.
-        driver: Holds the state of the connection, and is told what the socket reports.
+        driver: Holds the state of the connection, and takes what the socket reports as inputs.
         apply: Receives the frames that count.
         show_preview: Receives the previews that count.
-        announce: Receives the queue length of each `status` frame that counts arrivals.
+        announce: Receives the queue length of each `status` frame that is compared with the polls.
         verify_seconds: For how long a socket with many frames that do not count yet is not read.
     """
 
@@ -61,13 +61,13 @@ class SocketTask:
         self._announce = announce
         self._verify_seconds = verify_seconds
         self._to_open, self._to_close = asyncio.Event(), asyncio.Event()
-        self._held: list[Event] | None = None  # None: frames are dropped
+        self._buffered: list[Event] | None = None  # None: frames are dropped
         self.is_alive: Callable[[], Awaitable[bool]] | None = None
         """Asks whether the server still answers on the socket that opened last."""
 
     def open(self) -> None:
         """Open a socket; the one before is closed."""
-        self._held = []
+        self._buffered = []
         self._to_open.set()
 
     def close(self) -> None:
@@ -83,15 +83,15 @@ class SocketTask:
             self.is_alive = None
             self._driver.take(closed)
 
-    def drop_held(self) -> None:
-        """Drop the frames that were held, and those that follow until the next socket."""
-        self._held = None
+    def drop_frames(self) -> None:
+        """Drop the buffered frames, and those that follow until the next socket."""
+        self._buffered = None
 
-    def release_held(self) -> None:
-        """Apply the frames that were held, in their order, if they count now."""
+    def release_frames(self) -> None:
+        """Apply the buffered frames, in their order, if they count now."""
         if self._counts(self._driver.connection):
-            held, self._held = self._held, None
-            for frame in held or ():
+            buffered, self._buffered = self._buffered, None
+            for frame in buffered or ():
                 self._receive_frame(frame)
 
     async def _until_closed(self) -> SocketClosed:
@@ -144,30 +144,30 @@ class SocketTask:
         self._driver.take(LagMeasured(self.client_id, seconds))
 
     def _receive_frame(self, frame: Event) -> None:
-        """Apply a frame if the server is verified since the socket opened; else hold it, unless it is a large one."""
+        """Apply a frame if the server is verified since the socket opened; else buffer it, unless it is a large one."""
         self._driver.take(FrameReceived(self.client_id, frame))
         if not self._counts(self._driver.connection):
-            if self._held is not None and not isinstance(frame, PreviewImage):
-                self._held.append(frame)
+            if self._buffered is not None and not isinstance(frame, PreviewImage):
+                self._buffered.append(frame)
         elif isinstance(frame, PreviewImage):
             self._show_preview(frame)
         else:
             self._apply(frame)
-            if isinstance(frame, Status) and self._driver.connection.counts_arrivals(self.client_id):
+            if isinstance(frame, Status) and self._driver.connection.reports_queue(self.client_id):
                 self._announce(frame.queue_remaining)
 
     def _counts(self, connection: Connection) -> bool:
         return connection.counts(self.client_id)
 
     async def _wait_for_space(self) -> None:
-        """Wait until frames count if too many are held, but not for long: then they are dropped."""
-        if self._held is None or len(self._held) < MAX_HELD_FRAMES:
+        """Wait until frames count if too many are buffered, but not for long: then they are dropped."""
+        if self._buffered is None or len(self._buffered) < MAX_BUFFERED_FRAMES:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(self._verify_seconds):
                 await self._driver.until(self._counts)
                 return
-        self.drop_held()
+        self.drop_frames()
 
 
 async def _cancel(*tasks: asyncio.Future[Any]) -> None:

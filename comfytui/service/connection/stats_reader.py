@@ -34,7 +34,7 @@ class StatsReader:
     """Reads `/system_stats`, and tells the connection who the server is.
 
     Args:
-        driver: Holds the state of the connection, and is told what the server answers.
+        driver: Holds the state of the connection, and takes what the server answers as inputs.
         state: Returns the session's state.
         apply: Receives the session events.
         timings: How often it reads.

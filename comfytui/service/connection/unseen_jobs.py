@@ -23,7 +23,7 @@ class UnseenJobs:
         self._remaining, self.announced, self._known, self._searched = None, 0, jobs, False
 
     def announce(self, remaining: int) -> None:
-        """Take in the queue length of a `status` frame; the server sends one for every change."""
+        """Record the queue length of a `status` frame; the server sends one for every change."""
         if self._remaining is not None:
             self.announced += max(0, remaining - self._remaining)
         self._remaining = remaining

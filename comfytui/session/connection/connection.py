@@ -18,12 +18,12 @@ class Connection:
 
     link: Link = field(default_factory=Link)
     sockets: Mapping[str, Socket] = field(default_factory=lambda: MappingProxyType({}))
-    """The socket of each client id; the `status` frames of the first one count arrivals in the queue."""
+    """The socket of each client id; the `status` frames of the first one are compared with the polls."""
     gate: IdentityGate = field(default_factory=IdentityGate)
     polls: PollSchedule = field(default_factory=PollSchedule)
     watchdog: Watchdog = field(default_factory=Watchdog)
     was_tried: bool = False
-    """Whether the first attempt to connect ended, so that later failures are no news."""
+    """Whether the first attempt to connect ended, so that later failures are not reported."""
     was_open: bool = False
     """Whether a socket was ever open."""
     reports_failed_polls: bool = False
@@ -44,7 +44,7 @@ class Connection:
         return is_open and self.link.socket_open
 
     @property
-    def is_proven(self) -> bool:
+    def is_verified(self) -> bool:
         """Whether a socket is open after which the server's identity was verified."""
         return any(each.status is SocketStatus.OPEN and self.counts(key) for key, each in self.sockets.items())
 
@@ -53,6 +53,6 @@ class Connection:
         socket = self.sockets.get(client_id)
         return socket is not None and socket.number <= self.gate.sockets_verified
 
-    def counts_arrivals(self, client_id: str) -> bool:
+    def reports_queue(self, client_id: str) -> bool:
         """Return whether the `status` frames of this socket are counted: each socket of ours gets the same ones."""
         return client_id == next(iter(self.sockets), None)

@@ -33,18 +33,18 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFrames:
-    """Deliver the frames held back of all sockets whose frames count now."""
+    """Apply the buffered frames of all sockets whose frames count now."""
 
 
 @dataclass(frozen=True, slots=True)
 class DropFrames:
-    """Drop the frames held back of this client id's socket: they never count."""
+    """Drop the buffered frames of this client id's socket: they never count."""
 
     client_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class CountArrivals:
+class ResetUnseenJobs:
     """Count anew what joins the queue: the socket whose `status` frames announce it is a new one."""
 
 
@@ -75,7 +75,7 @@ Effect = (
     | Poll
     | ReleaseFrames
     | DropFrames
-    | CountArrivals
+    | ResetUnseenJobs
     | FingerprintChanged
     | NotifyNotReached
     | AskForLogin

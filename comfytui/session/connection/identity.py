@@ -45,7 +45,7 @@ class IdentityGate:
             return replace(self, other_fingerprint=self.other_fingerprint or fingerprint)
         return replace(self, fingerprint=fingerprint, other_fingerprint="")
 
-    def proven(self, sockets_opened: int) -> "IdentityGate":
+    def answered_after(self, sockets_opened: int) -> "IdentityGate":
         """Return the gate after the known server answered a request that followed so many sockets."""
         return replace(self, sockets_verified=max(self.sockets_verified, sockets_opened))
 
@@ -53,4 +53,4 @@ class IdentityGate:
         """Return the gate after a whole verification, unless the connection broke meanwhile."""
         if breaks != self.breaks:
             return self
-        return replace(self.proven(sockets_opened), is_verified=True, reason="")
+        return replace(self.answered_after(sockets_opened), is_verified=True, reason="")

@@ -1,4 +1,4 @@
-"""What a connection is told: all that happens to it, and what the user wants of it."""
+"""Inputs of the connection's state machine: what happens to it, and what the user wants."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,14 +57,14 @@ class RequestError:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Sockets are to be held open for these client ids; none is open, and no poll is under way."""
+    """Sockets are to be kept open for these client ids; none is open, and no poll is under way."""
 
     client_ids: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class ClientIdAdded:
-    """A socket is to be held open for one more client id."""
+    """A socket is to be kept open for one more client id."""
 
     client_id: str
 
@@ -163,7 +163,7 @@ class VerificationFailed:
 
 @dataclass(frozen=True, slots=True)
 class StatsFailed:
-    """No answer told whether the known server is still the one that answers."""
+    """No response showed whether the known server is still the one that answers."""
 
 
 @dataclass(frozen=True, slots=True)

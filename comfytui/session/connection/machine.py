@@ -53,64 +53,66 @@ from comfytui.session.model import LinkKind
 
 def step(connection: Connection, given: Input, now: float) -> tuple[Connection, tuple[Effect, ...]]:
     """Return the connection after an input at monotonic second `now`, and what is to be done, in order."""
-    after = Transition(connection, now)
-    _take(after, given)
-    return after.connection, tuple(after.effects)
+    transition = Transition(connection, now)
+    _take(transition, given)
+    return transition.connection, tuple(transition.effects)
 
 
-def _take(at: Transition, given: Input) -> None:
-    """Take one input in."""
+def _take(transition: Transition, given: Input) -> None:
+    """Change the connection by one input."""
     match given:
         case SocketOpened() | SocketClosed() | FrameReceived() | LagMeasured():
-            take_from_socket(at, given)
+            take_from_socket(transition, given)
         case PingsUnanswered() | PingsAnswered():
-            take_from_socket(at, given)
+            take_from_socket(transition, given)
         case (
             ServerExpected() | ServerSeen() | ServerVerified() | VerificationFailed() | StatsReceived() | StatsFailed()
         ):
-            take_identity(at, given)
+            take_identity(transition, given)
         case PollSucceeded() | PollFailed() | RequestUnauthorised():
-            take_from_http(at, given)
+            take_from_http(transition, given)
         case Started() | ClientIdAdded() | Crashed():
-            _take_from_service(at, given)
+            _take_from_service(transition, given)
         case PollRequested() | ReconnectRequested() | LoggedIn():
-            _take_from_user(at, given)
+            _take_from_user(transition, given)
         case TimerDue(session=session):
-            retry_sockets(at)
-            advance_polls(at, session)
-            advance_watchdog(at, session)
+            retry_sockets(transition)
+            advance_polls(transition, session)
+            advance_watchdog(transition, session)
         case _:
             assert_never(given)
 
 
-def _take_from_service(at: Transition, given: ServiceInput) -> None:
+def _take_from_service(transition: Transition, given: ServiceInput) -> None:
     match given:
         case Started(client_ids=client_ids):
-            polls = replace(at.connection.polls, is_running=False, is_planned=False, rest_until=at.now)
-            watchdog = at.connection.watchdog.restarted(at.now + at.connection.timings.poll.watchdog_interval)
-            at.set(sockets=MappingProxyType({}), polls=polls, watchdog=watchdog)
-            at.break_gate()
+            polls = replace(transition.connection.polls, is_running=False, is_planned=False, rest_until=transition.now)
+            watchdog = transition.connection.watchdog.restarted(
+                transition.now + transition.connection.timings.poll.watchdog_interval
+            )
+            transition.set(sockets=MappingProxyType({}), polls=polls, watchdog=watchdog)
+            transition.break_gate()
             for client_id in client_ids:
-                at.open_socket(client_id)
+                transition.open_socket(client_id)
         case ClientIdAdded(client_id=client_id):
-            if client_id not in at.connection.sockets:
-                at.open_socket(client_id)
+            if client_id not in transition.connection.sockets:
+                transition.open_socket(client_id)
         case Crashed(reason=reason, retry_in=retry_in):
-            at.change_link(Disconnected(reason, retry_in))
-            at.change_link(HttpFailed(reason))
+            transition.change_link(Disconnected(reason, retry_in))
+            transition.change_link(HttpFailed(reason))
         case _:
             assert_never(given)
 
 
-def _take_from_user(at: Transition, given: UserInput) -> None:
+def _take_from_user(transition: Transition, given: UserInput) -> None:
     match given:
         case PollRequested(history=history):
-            at.request_poll(history=history)
+            transition.request_poll(history=history)
         case ReconnectRequested():
-            at.break_gate()
-            at.renew_sockets()
-            at.request_poll()
+            transition.break_gate()
+            transition.renew_sockets()
+            transition.request_poll()
         case LoggedIn():
-            at.change_link(Disconnected("", kind=LinkKind.CONNECTING))
+            transition.change_link(Disconnected("", kind=LinkKind.CONNECTING))
         case _:
             assert_never(given)

@@ -68,7 +68,7 @@ class PollSchedule:
         return replace(
             self,
             is_running=False,
-            rest_until=now + max(timings.settle_pause, rest_after(seconds, timings)),
+            rest_until=now + max(timings.confirm_pause, rest_after(seconds, timings)),
             history_wanted=self.history_wanted or history_unread,
             last_failed=True,
         )
@@ -88,8 +88,8 @@ def pause_of(
     """
     if link.kind in WAITS_FOR_USER:
         return timings.other_server_pause if link.kind is LinkKind.OTHER_SERVER else None
-    if is_settling(session):
-        return timings.settle_pause
+    if needs_confirmation(session):
+        return timings.confirm_pause
     if link.kind is LinkKind.LIVE and ready and not link.lag_seconds:
         return timings.live_busy if is_busy(session) else timings.live_idle
     return pause_without_socket(session, last_seconds, timings)
@@ -107,7 +107,7 @@ def rest_after(seconds: float, timings: PollTimings) -> float:
     return min(timings.rest_factor * seconds, timings.max_rest)
 
 
-def is_settling(session: SessionState) -> bool:
+def needs_confirmation(session: SessionState) -> bool:
     """Return whether a poll is due that proves that a job ended, or was lost."""
     missed = any(job.left_queue and not job.status.ended for job in session.jobs.values())
     return missed or bool(awaiting_history(session))

@@ -15,7 +15,7 @@ from comfytui.session.state import Run, SessionState, active_runs
 from comfytui.timings import PollTimings
 
 FRAME_RESOLUTION = 0.1
-"""Seconds within which a second frame is not told from the first one: much shorter than any stall."""
+"""Seconds within which later frames count as one with the first: much shorter than any stall."""
 MAX_RENEWALS = 2
 """Times that the sockets are renewed for one run: ComfyUI files a new socket only when the old one has gone."""
 
@@ -57,33 +57,33 @@ class Watchdog:
         return max(self.last_frames.get(client_id or "", 0.0), self.opened_at)
 
     def restarted(self, check_at: float) -> "Watchdog":
-        """Return it without a suspicion; a poll that was to confirm one is not waited for."""
+        """Return the watchdog without a suspicion; a poll that was to confirm one is not waited for."""
         return replace(self, suspicion=None, check_at=check_at)
 
     def socket_opened(self, now: float) -> "Watchdog":
-        """Return it after a socket opened."""
+        """Return the watchdog after a socket opened."""
         return replace(self, opened_at=now)
 
     def run_frame_received(self, client_id: str, now: float) -> "Watchdog":
-        """Return it after a client received a frame of a run; the same object for one soon after another."""
+        """Return the watchdog after a client received a frame of a run; the same object for one soon after another."""
         if not self.renewals and now - self.last_frames.get(client_id, -inf) < FRAME_RESOLUTION:
             return self
         last_frames = MappingProxyType({**self.last_frames, client_id: now})
         return replace(self, last_frames=last_frames, renewals=MappingProxyType({}))
 
     def poll_begun(self) -> "Watchdog":
-        """Return it while a poll is under way that a suspicion waits for."""
+        """Return the watchdog while a poll is under way that a suspicion waits for."""
         return replace(self, suspicion=replace(self.suspicion, is_polled=True)) if self.suspicion else self
 
     def poll_succeeded(self, now: float, seconds: float, timings: PollTimings) -> "Watchdog":
-        """Return it after a poll: what was held up together with the answer is on its way."""
+        """Return the watchdog after a poll: what was held up together with the answer is on its way."""
         if self.suspicion is None or not self.suspicion.is_polled or self.suspicion.poll_seconds is not None:
             return self
         suspicion = replace(self.suspicion, poll_seconds=seconds)
         return replace(self, suspicion=suspicion, check_at=now + timings.watchdog_interval)
 
     def poll_failed(self, now: float, timings: PollTimings) -> "Watchdog":
-        """Return it after a poll that failed: the pings find out whether the server is busy or gone."""
+        """Return the watchdog after a poll that failed: the pings find out whether the server is busy or gone."""
         if self.suspicion is None or not self.suspicion.is_polled:
             return self
         return self.restarted(now + timings.watchdog_interval)
@@ -111,6 +111,6 @@ class Watchdog:
         return stall is not None and not stall.memory_changing
 
     def renewed(self, suspicion: Suspicion, session: SessionState) -> "Watchdog":
-        """Return it after the sockets were renewed, which counts for all runs."""
+        """Return the watchdog after the sockets were renewed, which counts for all runs."""
         prompt_ids = {suspicion.run.prompt_id, *session.runs}
         return replace(self, renewals=MappingProxyType({key: self.renewals.get(key, 0) + 1 for key in prompt_ids}))

@@ -334,7 +334,7 @@ class ConnectionMachine(RuleBasedStateMachine):
         if self.connection.link.kind is LinkKind.LIVE:
             assert is_proven
         if self.connection.link.kind is LinkKind.CONNECTING and self.connection.link.socket_open:
-            assert not self.connection.is_proven
+            assert not self.connection.is_verified
 
     @invariant()
     def it_is_never_stuck(self) -> None:
