@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def interrupt_warning(capabilities: "Capabilities | None") -> str:
     """Return a warning if the server interrupts whatever runs instead of the given job; empty otherwise."""
-    if capabilities is None or capabilities.targeted_interrupt:
+    if capabilities is None or capabilities.targeted_interrupt or not capabilities.cancel:
         return ""
     name = f"ComfyUI {sanitize(capabilities.version, 20)}" if capabilities.version else "This ComfyUI"
     return f"{name} is too old to interrupt a single job: it stops whatever runs at that moment."
@@ -40,19 +40,24 @@ def resend_answers(lost: int, unsure: int) -> Mapping[str, str]:
     return {"yes": f"all {lost}", "no": f"only the other {'one' if others == 1 else others}", "cancel": "nothing"}
 
 
-def cancel_batch_question(remaining: int, lost: int, warning: str) -> str:
+def cancel_batch_question(cancellable: int, lost: int, warning: str, uncancellable: int = 0) -> str:
     """Return the question before the rest of a batch is cancelled.
 
     Args:
-        remaining: How many jobs of the batch are left, lost ones included.
+        cancellable: How many unfinished jobs of the batch can be cancelled, lost ones included.
         lost: How many of these are lost: they are dismissed.
         warning: A warning to add, such as an `interrupt_warning`.
+        uncancellable: How many unfinished jobs go on, since the server has them and cannot cancel jobs.
     """
-    if lost == remaining:
-        return f"Dismiss {lost_jobs_text(lost)} of this batch? {'It' if lost == 1 else 'They'} cannot be resent then."
-    what = f"the remaining {remaining} images" if remaining > 1 else "the remaining image"
+    goes = "goes" if uncancellable == 1 else "go"
+    rest = f"{uncancellable} more {goes} on: this server cannot cancel jobs." if uncancellable else ""
+    if lost == cancellable:
+        asked = f"Dismiss {lost_jobs_text(lost)} of this batch? {'It' if lost == 1 else 'They'} cannot be resent then."
+        return f"{asked} {rest}".rstrip()
+    which = f"{cancellable} image{'' if cancellable == 1 else 's'}"
+    what = which if uncancellable else "the remaining image" if cancellable == 1 else f"the remaining {which}"
     dismissed = f"{lost} of them {'is' if lost == 1 else 'are'} lost, and cannot be resent then." if lost else ""
-    return " ".join(filter(None, (f"Cancel {what} of this batch?", dismissed, warning)))
+    return " ".join(filter(None, (f"Cancel {what} of this batch?", dismissed, rest, warning)))
 
 
 def close_question(unsent: int) -> str:

@@ -97,10 +97,19 @@ def unsent_jobs(state: SessionState) -> int:
     return sum(counts_of(state, batch).of(JobStatus.SUBMITTING) for batch in state.batches.values())
 
 
-def is_uncancellable(state: SessionState, job: Job) -> bool:
-    """Return whether the server has a job, and cannot cancel it."""
-    is_here = job.status is JobStatus.SUBMITTING or job.status.ended
-    return not is_here and state.capabilities is not None and not state.capabilities.cancel
+def can_cancel(state: SessionState, job: Job | None) -> bool:
+    """Return whether a job can be cancelled, as far as is known: any job, if None.
+
+    Without the server, jobs that are not sent can be dropped, and lost ones dismissed.
+    """
+    if state.capabilities is None or state.capabilities.cancel:
+        return True
+    return job is not None and (job.delivery is Delivery.PLANNED or job.status is JobStatus.LOST)
+
+
+def cancellable_jobs(state: SessionState, batch: Batch) -> list[Job]:
+    """Return the unfinished and lost jobs of a batch that can be cancelled."""
+    return [job for job in jobs_of(state, batch) if not job.status.final and can_cancel(state, job)]
 
 
 def undelivered(state: SessionState) -> tuple[Job, ...]:

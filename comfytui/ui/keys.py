@@ -3,12 +3,15 @@
 Each binding has an id, so that it can be remapped, and appears in the footer, the help or the command palette.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from textual.binding import Binding
 from textual.screen import Screen
 
+from comfytui.session.model import Job
+from comfytui.session.selectors import batch_of, can_cancel, cancellable_jobs
+from comfytui.session.state import SessionState
 from comfytui.ui.widgets.footer import AdaptiveFooterScreen
 
 HELP_BINDING = Binding(
@@ -57,6 +60,25 @@ DASHBOARD_BINDINGS = [
     Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="Show all keys"),
     Binding("q", "app.quit", "Detach", id="detach", tooltip="Detach: close comfytui, the jobs go on"),
 ]
+
+
+def can_cancel_batch(state: SessionState, selected: Job | None) -> bool:
+    """Return whether a job of the selected job's batch can be cancelled, as far as is known; any, if None."""
+    batch = batch_of(state, selected) if selected else None
+    return can_cancel(state, None) or (batch is not None and bool(cancellable_jobs(state, batch)))
+
+
+def sends_previews(state: SessionState, _selected: Job | None) -> bool:
+    """Return whether the server sends previews, as far as is known."""
+    return state.capabilities is None or state.capabilities.previews
+
+
+REQUIREMENTS: Mapping[str, Callable[[SessionState, Job | None], bool]] = {
+    "cancel": can_cancel,
+    "cancel_batch": can_cancel_batch,
+    "previews": sends_previews,
+}
+"""By action, whether it can be done in a state with the selected job; every server can do the other actions."""
 FORM_KEYS = [
     ("tab, shift+tab", "Go to the next or previous field"),
     ("enter", "In a line: go to the next field. In a list: open it"),

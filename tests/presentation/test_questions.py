@@ -37,6 +37,14 @@ def test_the_result_of_a_search_counts_what_was_found_and_what_can_be_resent() -
     assert recovery_message(3, 2, 3).endswith("for 3 lost jobs of 2 batches: 3 found, none is left to resend.")
 
 
+def test_the_question_before_a_batch_is_cancelled_names_what_the_server_cannot_cancel() -> None:
+    rest = "this server cannot cancel jobs."
+    assert cancel_batch_question(2, 0, "", 1) == f"Cancel 2 images of this batch? 1 more goes on: {rest}"
+    assert cancel_batch_question(1, 0, "", 2) == f"Cancel 1 image of this batch? 2 more go on: {rest}"
+    dismiss = "Dismiss 1 lost job of this batch? It cannot be resent then."
+    assert cancel_batch_question(1, 1, "", 2) == f"{dismiss} 2 more go on: {rest}"
+
+
 @pytest.mark.parametrize(
     ("remaining", "lost", "asked"),
     [

@@ -14,8 +14,8 @@ from comfytui.service.notifications import Severity
 from comfytui.service.results import SubmitResult
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.service.thread import ServiceThread
-from comfytui.session.selectors import is_uncancellable
 from comfytui.session.state import SessionState
+from comfytui.ui import keys
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.options import Options
 from comfytui.ui.queue.queue_panel import QueuePanel
@@ -58,16 +58,12 @@ class DashboardContext:
         return self.screen.query_one(QueuePanel)
 
     def supports(self, action: str) -> bool:
-        """Return whether the server can do what an action of the dashboard needs, as far as is known."""
-        capabilities = self.state.capabilities
-        match action:
-            case "cancel":
-                panels = self.screen.query(QueuePanel)  # None while the screen closes.
-                job = panels.first().selected_job() if panels else None
-                return job is None or not is_uncancellable(self.state, job)
-            case "previews":
-                return capabilities is None or capabilities.previews
-        return True
+        """Return whether an action of the dashboard can be done with the server and the selected job."""
+        requirement = keys.REQUIREMENTS.get(action)
+        if requirement is None:
+            return True
+        panels = self.screen.query(QueuePanel)  # None while the screen closes.
+        return requirement(self.state, panels.first().selected_job() if panels else None)
 
     def notify(self, text: str, severity: Severity = "information") -> None:
         """Show a message; it may contain text of the server."""

@@ -11,7 +11,7 @@ from comfytui.presentation.questions import cancel_batch_question, interrupt_war
 from comfytui.sanitize import sanitize
 from comfytui.service.results import BatchCancelled, Cancelled
 from comfytui.session.model import Job, JobStatus
-from comfytui.session.selectors import batch_of, counts_of
+from comfytui.session.selectors import batch_of, cancellable_jobs, counts_of
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.downloads import save_and_notify
 from comfytui.ui.screens.job import JobScreen
@@ -55,11 +55,13 @@ class JobActions:
         context = self._context
         job = context.panel.selected_job()
         batch = batch_of(context.state, job) if job else None
-        if batch is None or not (left := counts_of(context.state, batch).open_or_lost):
+        if batch is None or not (jobs := cancellable_jobs(context.state, batch)):
             context.notify("Select a job of an unfinished batch of your own.")
         else:
             risk = interrupt_warning(context.state.capabilities)
-            question = cancel_batch_question(left, counts_of(context.state, batch).of(JobStatus.LOST), risk)
+            counts = counts_of(context.state, batch)
+            others = counts.open_or_lost - len(jobs)
+            question = cancel_batch_question(len(jobs), counts.of(JobStatus.LOST), risk, uncancellable=others)
             if await context.confirm(question):
                 self._report(context.service.cancel_batch(batch.id, force=bool(risk)))
 

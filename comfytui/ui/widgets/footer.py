@@ -8,7 +8,7 @@ from textual.binding import ActiveBinding, Binding
 from textual.screen import Screen
 
 from comfytui.session.model import Job, JobStatus, LinkKind
-from comfytui.session.selectors import batch_of, counts_of, is_uncancellable, lost_jobs
+from comfytui.session.selectors import batch_of, can_cancel, counts_of, lost_jobs
 from comfytui.session.state import SessionState
 
 KEY_PADDING = 3
@@ -46,7 +46,7 @@ def contextual_keys(state: SessionState, selected: Job | None) -> Mapping[str, s
     An empty description stands for the binding's own.
     """
     keys: dict[str, str] = {}
-    if selected is not None and not selected.status.final and not is_uncancellable(state, selected):
+    if selected is not None and not selected.status.final and can_cancel(state, selected):
         keys["cancel"] = "Dismiss" if selected.status is JobStatus.LOST else "Cancel"
     if selected is not None and selected.outputs:
         keys["save"] = ""
