@@ -1,10 +1,21 @@
 """Compose the messages that notify the user, one sentence each."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from comfytui.presentation.command_text import NotificationText, cancellation_message
-from comfytui.service.notifications import CancelledOnArrival, Notification, ServiceFailed, UserMessage
+from comfytui.service.notifications import (
+    BatchRejected,
+    CancelledOnArrival,
+    JobEnded,
+    LoginRequired,
+    Notification,
+    NotReached,
+    PreviewReceived,
+    ServiceFailed,
+    SessionChanged,
+    UserMessage,
+)
 from comfytui.session.model import Job
 
 if TYPE_CHECKING:
@@ -21,8 +32,10 @@ def message_for(notification: Notification) -> NotificationText | None:
         case ServiceFailed(reason=reason, retry_in=retry_in):
             again = f" It starts again in {retry_in:.0f} s." if retry_in else ""
             return f"A fault in comfytui: {reason}.{again}", "error"
-        case _:
+        case SessionChanged() | PreviewReceived() | JobEnded() | BatchRejected() | NotReached() | LoginRequired():
             return None
+        case _:
+            assert_never(notification)
 
 
 def lost_jobs_message(lost: Sequence[Job]) -> NotificationText:
