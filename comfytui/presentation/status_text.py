@@ -7,6 +7,8 @@ from comfytui.session.state import Run
 
 FAILURE_LIMIT = 300
 """Characters of a failure's message that are shown in one line."""
+UP = frozenset({LinkKind.LIVE, LinkKind.POLLING})
+"""States of the link in which the server answers requests."""
 AS_LAST_SEEN = "as last seen"
 """Marks data that is out of date because the server cannot be reached."""
 
@@ -14,20 +16,24 @@ AS_LAST_SEEN = "as last seen"
 def link_label(link: Link, now: float, *, ascii_only: bool = False) -> str:
     """Return the state of the link as a glyph and a few words; `now` in monotonic seconds."""
     up, down = ("*", "!") if ascii_only else ("●", "○")
+    return f"{up if link.kind in UP else down} {_link_text(link, now)}"
+
+
+def _link_text(link: Link, now: float) -> str:
     match link.kind:
         case LinkKind.LIVE:
-            return f"{up} live, {link.lag_seconds} s behind" if link.lag_seconds else f"{up} live"
+            return f"live, {link.lag_seconds} s behind" if link.lag_seconds else "live"
         case LinkKind.POLLING:
-            return f"{up} polling every {link.poll_interval or 0:.0f} s (no websocket)"
+            return f"polling every {link.poll_interval or 0:.0f} s (no websocket)"
         case LinkKind.BUSY:
-            return f"{down} busy (loading?)"
+            return "busy (loading?)"
         case LinkKind.ORPHANED:
-            return f"{down} no messages, reconnecting"
+            return "no messages, reconnecting"
         case LinkKind.OFFLINE:
             since = "" if link.since is None else f" {now - link.since:.0f} s"
-            return f"{down} offline{since}{_next_retry(link.retry_at, now)}"
+            return f"offline{since}{_next_retry(link.retry_at, now)}"
         case kind:
-            return f"{down} {kind}"
+            return str(kind)
 
 
 def _next_retry(at: float | None, now: float) -> str:
@@ -43,8 +49,9 @@ def link_description(link: Link, now: float) -> str:
             f"Live, but messages arrive {link.lag_seconds} s late: the connection is too slow for them. "
             "Ended jobs are read over HTTP; new prompts ask for no previews until it keeps up."
         )
-    since = "" if link.since is None else f" for {duration(now - link.since)}"
-    state = f"{link_label(link, now, ascii_only=True)[2:].capitalize()}{'' if 'offline' in link.kind else since}."
+    # The text of an offline link has its own.
+    since = "" if link.since is None or link.kind is LinkKind.OFFLINE else f" for {duration(now - link.since)}"
+    state = f"{_link_text(link, now).capitalize()}{since}."
     if link.reason:
         return f"{state} {link.reason}"
     return f"{state} Messages arrive over the websocket." if link.kind is LinkKind.LIVE else state

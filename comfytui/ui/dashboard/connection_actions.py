@@ -6,14 +6,11 @@ from functools import partial
 
 from textual.message import Message
 
-from comfytui.presentation.status_text import link_description
+from comfytui.presentation.status_text import UP, link_description
 from comfytui.service.notifications import LoginRequired
 from comfytui.session.model import LinkKind
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.screens.login import LoginScreen
-
-UP = frozenset({LinkKind.LIVE, LinkKind.POLLING})
-"""States of the connection in which the server answers requests."""
 
 
 @dataclass

@@ -5,9 +5,9 @@ from functools import partial
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.protocol.events import Output
 from comfytui.presentation.notification_text import previews_message
+from comfytui.presentation.status_text import UP
 from comfytui.session.model import Job
 from comfytui.session.selectors import first_image, newest_image
-from comfytui.ui.dashboard.connection_actions import UP
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.downloads import fetch_for_display
 from comfytui.ui.widgets.now_panel import NowPanel
