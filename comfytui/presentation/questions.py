@@ -7,6 +7,7 @@ from comfytui.sanitize import sanitize
 
 if TYPE_CHECKING:
     from comfytui.comfy.protocol.capabilities import Capabilities
+    from comfytui.session.model import Job
 
 
 def interrupt_warning(capabilities: "Capabilities | None") -> str:
@@ -38,6 +39,21 @@ def resend_answers(lost: int, unsure: int) -> Mapping[str, str]:
         return {}
     others = lost - unsure
     return {"yes": f"all {lost}", "no": f"only the other {'one' if others == 1 else others}", "cancel": "nothing"}
+
+
+def cancel_question(job: "Job", warning: str) -> str:
+    """Return the question before a job is cancelled; empty where none is needed.
+
+    Args:
+        job: The job.
+        warning: An `interrupt_warning`, which has to be confirmed; empty where there is none.
+    """
+    if job.mine or job.status.ended:
+        return f"{warning} Stop it?" if warning else ""
+    prompt = sanitize(job.parameters.prompt, 80) or "untitled"
+    owner = sanitize(job.owner or "unknown", 8)
+    question = f"'{prompt}' ({job.status.label}) belongs to another client, {owner}. Cancel it?"
+    return f"{warning} {question}".lstrip()
 
 
 def cancel_batch_question(cancellable: int, lost: int, warning: str, uncancellable: int = 0) -> str:

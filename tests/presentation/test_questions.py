@@ -1,9 +1,19 @@
 """The questions before jobs are resent or cancelled, and the result of a search for lost ones."""
 
+from dataclasses import replace
+
 import pytest
 
 from comfytui.presentation.command_text import recovery_message
-from comfytui.presentation.questions import cancel_batch_question, close_question, resend_answers, resend_question
+from comfytui.presentation.questions import (
+    cancel_batch_question,
+    cancel_question,
+    close_question,
+    resend_answers,
+    resend_question,
+)
+from comfytui.session.model import JobStatus
+from tests.presentation.queue_jobs import job
 
 
 @pytest.mark.parametrize(
@@ -35,6 +45,16 @@ def test_the_answers_name_how_many_jobs_they_resend() -> None:
 def test_the_result_of_a_search_counts_what_was_found_and_what_can_be_resent() -> None:
     assert recovery_message(3, 1, 0).endswith("for 3 lost jobs: none found, 3 can be resent.")
     assert recovery_message(3, 2, 3).endswith("for 3 lost jobs of 2 batches: 3 found, none is left to resend.")
+
+
+def test_the_question_before_a_job_is_cancelled() -> None:
+    mine, other = job("a", JobStatus.RUNNING), job("fox", JobStatus.RUNNING, mine=False, owner="somebody else")
+    assert cancel_question(mine, "") == ""
+    assert cancel_question(mine, "It is old.") == "It is old. Stop it?"
+    belongs = "'fox' (running) belongs to another client, somebod…. Cancel it?"
+    assert cancel_question(other, "") == belongs
+    assert cancel_question(other, "It is old.") == f"It is old. {belongs}"
+    assert cancel_question(replace(other, status=JobStatus.SUCCEEDED), "") == ""
 
 
 def test_the_question_before_a_batch_is_cancelled_names_what_the_server_cannot_cancel() -> None:

@@ -7,8 +7,7 @@ from typing import TypeVar
 from comfytui.comfy.errors import ComfyError
 from comfytui.presentation.command_text import cancellation_message
 from comfytui.presentation.notification_text import lost_jobs_message
-from comfytui.presentation.questions import cancel_batch_question, interrupt_warning
-from comfytui.sanitize import sanitize
+from comfytui.presentation.questions import cancel_batch_question, cancel_question, interrupt_warning
 from comfytui.service.results import BatchCancelled, Cancelled
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, cancellable_jobs, counts_of
@@ -40,9 +39,7 @@ class JobActions:
             context.notify("Select a job first.")
             return
         risk = interrupt_warning(context.state.capabilities) if job.status is JobStatus.RUNNING else ""
-        question = f"{risk} Stop it?" if risk else ""
-        if not (job.mine or job.status.ended):
-            question = f"{risk} {_question_about_other(job)}".strip()
+        question = cancel_question(job, risk)
         if question and not await context.confirm(question):
             return
         self._report(context.service.cancel(job.prompt_id, force=bool(risk)))
@@ -105,9 +102,3 @@ class JobActions:
     def _notify_lost(self) -> None:
         lost, self._lost = self._lost, []
         self._context.notify(*lost_jobs_message(lost))
-
-
-def _question_about_other(job: Job) -> str:
-    prompt = sanitize(job.parameters.prompt, 80) or "untitled"
-    owner = sanitize(job.owner or "unknown", 8)
-    return f"'{prompt}' ({job.status.label}) belongs to another client, {owner}. Cancel it?"
