@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import App
+from textual.worker import Worker
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.sanitize import sanitize
@@ -31,11 +32,13 @@ MAX_SHOWN_BYTES = 32 * 2**20
 """Bytes of an image that is downloaded only to be shown."""
 
 
-async def save_and_notify(app: App[None], service: ServiceThread, job: Job, folder: Path) -> None:
-    """Save every file of a job and notify the user of the result.
+def start_saving(app: App[None], service: ServiceThread, job: Job, folder: Path) -> Worker[None]:
+    """Save every file of a job in a worker of the application, which goes on when a screen is closed."""
+    return app.run_worker(_save_and_notify(app, service, job, folder), group="save")
 
-    Call it in a worker: it asks for confirmation where there are many files.
-    """
+
+async def _save_and_notify(app: App[None], service: ServiceThread, job: Job, folder: Path) -> None:
+    """Save every file of a job, after confirmation if there are many, and notify the user of the result."""
     if len(job.outputs) > MANY_FILES:
         question = (
             f"The server lists {len(job.outputs):,} files for this job. Save them all in {sanitize(str(folder), 200)}?"

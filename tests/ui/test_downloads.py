@@ -20,7 +20,7 @@ from comfytui.comfy.server import Server
 from comfytui.service.backend import Backend
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job, JobStatus
-from comfytui.ui.downloads import save_and_notify, save_outputs
+from comfytui.ui.downloads import save_outputs, start_saving
 from comfytui.ui.screens.confirm import ConfirmScreen
 from tests.stub_servers import answering, serving
 from tests.waiting import eventually
@@ -48,7 +48,7 @@ async def save_files(files: int, folder: Path, key: str = "") -> None:
     """Save so many files, and answer a question with `key`."""
     app: App[None] = App()
     async with app.run_test(size=(80, 24)) as pilot:
-        worker = app.run_worker(save_and_notify(app, cast(ServiceThread, Files()), job_with(files), folder))
+        worker = start_saving(app, cast(ServiceThread, Files()), job_with(files), folder)
         if key:
             await eventually(lambda: isinstance(app.screen, ConfirmScreen), "a question")
             assert str(folder) in cast(Any, app.screen)._question

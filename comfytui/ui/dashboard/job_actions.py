@@ -12,7 +12,7 @@ from comfytui.service.results import BatchCancelled, Cancelled
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, cancellable_jobs, counts_of
 from comfytui.ui.dashboard.context import DashboardContext
-from comfytui.ui.downloads import save_and_notify
+from comfytui.ui.downloads import start_saving
 from comfytui.ui.screens.job import JobScreen
 
 T = TypeVar("T", Cancelled, BatchCancelled)
@@ -90,8 +90,7 @@ class JobActions:
         """Save the files of the selected job."""
         context = self._context
         if job := context.panel.selected_job():
-            app = context.screen.app
-            app.run_worker(save_and_notify(app, context.service, job, context.options.output), group="save")
+            start_saving(context.screen.app, context.service, job, context.options.output)
 
     def report_lost(self, job: Job) -> None:
         """Notify the user of a lost job, together with others that are found lost at the same time."""

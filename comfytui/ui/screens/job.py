@@ -20,7 +20,7 @@ from comfytui.sanitize import sanitize
 from comfytui.service.thread import ServiceThread
 from comfytui.session.selectors import batch_of
 from comfytui.session.state import SessionState
-from comfytui.ui.downloads import fetch_for_display, save_and_notify
+from comfytui.ui.downloads import fetch_for_display, start_saving
 from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.screens.help import HelpScreen
 from comfytui.ui.screens.job_pages import Page, file_caption, file_text, job_text, pages_of
@@ -140,8 +140,8 @@ class JobScreen(Screen[None]):
             part.scroll_to(y=part.max_scroll_y if direction > 0 else 0, animate=False)
 
     def action_save(self) -> None:
-        """Save all files of this job; the worker goes on when this screen is closed."""
-        self.app.run_worker(save_and_notify(self.app, self._service, self._page.job, self._folder), group="save")
+        """Save all files of this job."""
+        start_saving(self.app, self._service, self._page.job, self._folder)
 
     def action_help(self) -> None:
         """Show all keys."""
