@@ -217,14 +217,12 @@ class ComfyApp(OneShotTimers, App[None]):
         screen.call_after_refresh(garbage_collection.enable)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Yield all actions of a screen, our own commands, and those of Textual that they do not replace."""
+        """Yield all actions of a screen and of the application, but none of Textual's own, such as screenshots."""
         for binding in palette_bindings(screen):
             yield SystemCommand(binding.description, binding.tooltip, partial(screen.run_action, binding.action))
         yield SystemCommand("Help", HELP_BINDING.tooltip, self.action_help)
         yield SystemCommand("Quit, exit or detach", "Close comfytui; the jobs go on", self.action_quit)
-        for command in super().get_system_commands(screen):
-            if command.title not in {"Quit", "Keys"}:
-                yield command
+        yield SystemCommand("Theme", "Change the current theme", self.action_change_theme)
 
     def _fatal_error(self) -> None:
         """Exit with a traceback that shows no secrets."""

@@ -118,3 +118,14 @@ async def test_ctrl_c_shows_how_to_quit(server: FakeBackend) -> None:
     async with screen(None) as it:
         await it.press("ctrl+c")
         await it.shows("esc quits")
+
+
+async def test_palette_has_no_commands_of_textual_that_mean_nothing_here(server: FakeBackend) -> None:
+    async with screen(server) as it:
+        await it.shows("live")
+        await it.press("escape")
+        titles = [command.title for command in it.app.get_system_commands(it.app.screen)]
+        assert titles[-3:] == ["Help", "Quit, exit or detach", "Theme"]
+        assert not {"Maximize", "Minimize", "Screenshot", "Keys", "Quit"} & set(titles)
+        await it.press("ctrl+p", *"theme", "enter")
+        await it.shows("Search for themes")
