@@ -98,6 +98,12 @@ class QueueList(ScrollView, can_focus=True):
         self._repaint(before)
         if selected != self.selected_id:
             self.post_message(self.Highlighted(self.selected_id))
+            if None in (selected, self.selected_id):
+                self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to open a job if there is one."""
+        return bool(self._rows) if action == "select" else True
 
     def render_line(self, y: int) -> Strip:
         """Render one line of the view."""

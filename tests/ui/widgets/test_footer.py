@@ -13,6 +13,7 @@ from comfytui.ui.widgets.footer import PRIORITY, contextual_keys, fitting_keys, 
 from tests.fake_backend import FakeBackend
 from tests.faults.proxy import proxy_to
 from tests.presentation.queue_jobs import job, state_of
+from tests.sim.graphs import text_to_image
 from tests.ui.screen import Screen, screen
 
 SLOW = SimConfig(steps_per_second=4, load_seconds=0)
@@ -92,6 +93,19 @@ async def test_escape_is_described_by_what_it_leaves() -> None:
         await it.until(lambda: "esc Clear filter" in footer(it), "the filter, still there")
         await it.press("escape")
         await it.until(lambda: "esc" not in footer(it), "the end of the filter")
+
+
+async def test_an_empty_list_offers_no_job_to_show() -> None:
+    server = FakeBackend()
+    async with screen(server) as it:
+        await it.shows("dreamshaper_8")
+        await it.press("escape")
+        await it.until(lambda: "q Detach" in footer(it), "the commands")
+        assert "Show" not in footer(it)
+        server.add_job(text_to_image())
+        await it.until(lambda: "enter Show" in footer(it), "a job to show")
+        await it.press("slash", *"nosuchjob", "enter")
+        await it.until(lambda: "esc Clear filter" in footer(it) and "Show" not in footer(it), "an empty list again")
 
 
 async def test_an_open_menu_shows_how_it_is_closed() -> None:
