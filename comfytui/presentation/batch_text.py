@@ -70,7 +70,8 @@ def _other_counts(progress: BatchProgress) -> str:
         "failed": progress.failed,
         "rejected": progress.rejected,
         "interrupted": progress.interrupted,
-        "cancelled": progress.cancelled,
+        "cancelled": progress.cancelled - progress.dismissed,
+        "dismissed": progress.dismissed,
         "lost": progress.lost,
     }
     return "".join(f", {count} {label}" for label, count in counts.items() if count)

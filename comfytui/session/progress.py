@@ -61,6 +61,8 @@ class BatchProgress:
     rejected: int = 0
     interrupted: int = 0
     cancelled: int = 0
+    """Jobs that were cancelled or dismissed."""
+    dismissed: int = 0
     lost: int = 0
     note: str = ""
     unobserved: bool = False
@@ -105,6 +107,7 @@ def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
         rejected=counts.of(JobStatus.REJECTED),
         interrupted=counts.of(JobStatus.INTERRUPTED),
         cancelled=counts.of(JobStatus.CANCELLED),
+        dismissed=counts.dismissed,
         lost=counts.of(JobStatus.LOST),
         note=job.note if job else "",
         unobserved=unobserved,

@@ -26,7 +26,8 @@ from comfytui.session.events import (
     PromptDelayed,
     QueueSnapshot,
 )
-from comfytui.session.model import Phase
+from comfytui.session.jobs.index import BatchCounts, Jobs
+from comfytui.session.model import BatchTag, Job, JobStatus, Phase
 from comfytui.session.progress import BatchProgress as Shown
 from comfytui.session.progress import Stage, progress_of
 from comfytui.session.runs.phases import is_sampler, phase_of
@@ -120,6 +121,14 @@ def test_sending_line_counts_accepted_prompts() -> None:
     assert batch_progress(session).sent == 3
     session.do(*start_frames("a1"), *step_frames("a1", 1))
     assert session.line() == "Image 1 of 8 - Step 1/4 (25%)"
+
+
+def test_dismissed_images_are_not_counted_as_cancelled() -> None:
+    shown = Shown(Stage.ENDED, 3, 3, done=1, cancelled=2, dismissed=1)
+    assert progress_line(shown) == "1 of 3 done, 1 cancelled, 1 dismissed"
+    counts = {JobStatus.CANCELLED: 2}
+    jobs = [Job(name, JobStatus.CANCELLED, mine=True, batch_tag=BatchTag("a", 1, 2, "")) for name in "xy"]
+    assert Jobs([jobs[0], replace(jobs[1], dismissed=True)]).batch_counts["a"] == BatchCounts(counts, dismissed=1)
 
 
 def test_a_cancelled_image_does_not_renumber_the_others() -> None:

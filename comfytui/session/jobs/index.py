@@ -30,6 +30,8 @@ class BatchCounts:
     """When the last of them ended, in wall seconds."""
     left_queue: int = 0
     """Jobs that ran and left the queue, and whose end is yet to be read."""
+    dismissed: int = 0
+    """Jobs that were lost when they were cancelled."""
     spans: tuple[Span, ...] = field(default=(), compare=False, repr=False)
     """When at least one of those ran that have ended, the latest span first."""
 
@@ -185,6 +187,7 @@ def _count_jobs(jobs: list[Job]) -> BatchCounts:
         seconds=sum(end - start for start, end in spans),
         ended=max((job.ended for job in jobs if job.ended is not None), default=None),
         left_queue=sum(job.left_queue and job.status is JobStatus.RUNNING for job in waiting),
+        dismissed=sum(job.dismissed for job in jobs),
         spans=spans,
     )
 
