@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual import on, work
 from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Event, Key, Paste
@@ -28,7 +28,7 @@ from comfytui.ui.crash_report import crash_report
 from comfytui.ui.dashboard.connection_actions import ServerNotFound
 from comfytui.ui.dashboard.screen import Dashboard
 from comfytui.ui.drafts import NO_DRAFTS
-from comfytui.ui.keys import HELP_BINDING, palette_bindings
+from comfytui.ui.keys import HELP_BINDING, QUIT_BINDING, palette_bindings
 from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.screens.help import HelpScreen
@@ -56,10 +56,7 @@ class ComfyApp(OneShotTimers, App[None]):
     TITLE = "comfytui"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q", "quit", "Detach", show=False, priority=True, id="quit"),
-        HELP_BINDING,
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [QUIT_BINDING, HELP_BINDING]
 
     def __init__(self, options: Options, server: Server | None = None) -> None:
         super().__init__()

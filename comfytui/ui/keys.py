@@ -17,7 +17,19 @@ from comfytui.ui.widgets.footer import AdaptiveFooterScreen
 HELP_BINDING = Binding(
     "f1", "help", "Help", key_display="F1", priority=True, id="help-anywhere", tooltip="Show all keys"
 )
-"""A binding of the application, so that it works in text fields and dialogs too."""
+QUIT_BINDING = Binding(
+    "ctrl+q", "quit", "Detach", show=False, priority=True, id="quit", tooltip="Detach, also while typing"
+)
+"""Bindings of the application, so that they work in text fields and dialogs too."""
+SHOW_JOB_BINDING = Binding(
+    "enter",
+    "select",
+    "Show",
+    key_display="enter",
+    id="queue.select",
+    tooltip="Show the selected job large, with seed and settings",
+)
+"""A binding of the queue list, so that it acts only there."""
 DASHBOARD_BINDINGS = [
     Binding(
         "f5,ctrl+j", "generate", "Generate", key_display="F5", priority=True, id="generate", tooltip="Queue the batch"
@@ -84,17 +96,6 @@ FORM_KEYS = [
     ("enter", "In a line: go to the next field. In a list: open it"),
 ]
 """The form's own keys and what they do, for the help."""
-QUEUE_KEYS = [
-    ("arrows, home, end", "Select a job (page keys work too)"),
-    ("enter", "Show the selected job large, with seed and settings"),
-]
-"""The queue's own keys and what they do, for the help."""
-GLOBAL_KEYS = [
-    ("F1 or ?", "Show these keys (? not while typing)"),
-    ("ctrl+p", "Command palette: all actions by name, and themes"),
-    ("ctrl+q", "Detach, also while typing"),
-]
-"""The application's own keys and what they do, for the help."""
 KEY_NAMES = {"slash": "/", "question_mark": "?", "escape": "esc", "f5": "F5", "f1": "F1"}
 
 
@@ -102,6 +103,16 @@ def describe(binding: Binding) -> tuple[str, str]:
     """Return a binding's keys and what they do, for the help."""
     keys = " or ".join(KEY_NAMES.get(key, key) for key in binding.key.split(","))
     return keys, binding.tooltip or binding.description
+
+
+QUEUE_KEYS = [("arrows, home, end", "Select a job (page keys work too)"), describe(SHOW_JOB_BINDING)]
+"""The queue's own keys and what they do, for the help."""
+GLOBAL_KEYS = [
+    ("F1 or ?", "Show these keys (? not while typing)"),
+    ("ctrl+p", "Command palette: all actions by name, and themes"),
+    describe(QUIT_BINDING),
+]
+"""The application's own keys and what they do, for the help."""
 
 
 def is_supported(screen: Screen[Any], binding: Binding) -> bool:

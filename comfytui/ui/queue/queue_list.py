@@ -16,6 +16,7 @@ from textual.strip import Strip
 
 from comfytui.presentation.queue_rows import QueueRow
 from comfytui.presentation.row_layout import row_parts
+from comfytui.ui.keys import SHOW_JOB_BINDING
 
 
 class QueueList(ScrollView, can_focus=True):
@@ -39,7 +40,7 @@ class QueueList(ScrollView, can_focus=True):
         Binding("pagedown", "page(1)", "Page down", show=False, id="queue.page-down"),
         Binding("home,g", "first", "First", show=False, id="queue.first"),
         Binding("end,G", "last", "Last", show=False, id="queue.last"),
-        Binding("enter", "select", "Show", key_display="enter", id="queue.select", tooltip="Show the job large"),
+        SHOW_JOB_BINDING,
     ]
 
     empty: reactive[str] = reactive("")
