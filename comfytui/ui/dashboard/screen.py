@@ -55,7 +55,8 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         layout = layout_of(columns)
         # A small screen begins with the form, as the others do, so that what is typed at once is never a command.
         super().__init__(classes=f"{layout} -writing" if layout == "-narrow" else layout)
-        self._shared = context = DashboardContext(self, service, options)
+        self.context = context = DashboardContext(self, service, options)
+        """What the screen shares with the objects that carry out its actions; `_context` is a method of Textual."""
         self._pages = PageSwitcher(context, undecided=layout == "-narrow")
         self._connection = ConnectionActions(context)
         self._form_actions = FormActions(context, self._connection, self._pages)
@@ -69,12 +70,12 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
 
     def compose(self) -> ComposeResult:
         """Compose header, form beside *Now* and queue, and footer."""
-        options = self._shared.options
-        yield DashboardHeader(self._shared.service.server.label)
+        options = self.context.options
+        yield DashboardHeader(self.context.service.server.label)
         with Horizontal(id="body"):
             yield PromptForm(options.workflow, self._form_actions.read_draft(), id="form")
             with Vertical(id="right"):
-                yield NowPanel(id="now", images=self._shared.previews)
+                yield NowPanel(id="now", images=self.context.previews)
                 yield QueuePanel(id="queue")
         yield Footer(show_command_palette=False, id="footer")
 
@@ -111,7 +112,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
     def _handle_notification(self, notification: notifications.Notification) -> None:
         match notification:
             case notifications.SessionChanged(state=state):
-                self._shared.state = state
+                self.context.state = state
                 self._schedule_paint()
             case notifications.PreviewReceived(image=image, prompt_id=prompt_id):
                 self._images.show_preview(image, prompt_id)
@@ -126,7 +127,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
             case notifications.NotReached(reason=reason):
                 self.post_message(ServerNotFound(reason))
         if text := message_for(notification):
-            self._shared.notify(*text)
+            self.context.notify(*text)
 
     @on(PromptForm.Edited)
     def _on_form_edited(self) -> None:
@@ -155,11 +156,11 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
             return  # The program or this screen is closing.
         self._paint_due = time.monotonic() + PAINT_INTERVAL
         self._is_painted = True
-        state = self._shared.state
+        state = self.context.state
         self.query_one(DashboardHeader).show(state)
         self.query_one(NowPanel).show(state)
-        self._shared.panel.show(state)
-        self._shared.select_submitted()
+        self.context.panel.show(state)
+        self.context.select_submitted()
         self._pages.choose_first()
         self._images.show_newest()
         self._offer_keys()
@@ -168,17 +169,17 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
             self._form_actions.load_choices()
 
     def _update_clocks(self) -> None:
-        state = self._shared.state
+        state = self.context.state
         if state.runs or state.link.kind is not LinkKind.LIVE:
             self._schedule_paint()
 
     @on(QueueList.Highlighted)
     def _offer_keys(self) -> None:
-        self.set_contextual_keys(contextual_keys(self._shared.state, self._shared.panel.selected_job()))
+        self.set_contextual_keys(contextual_keys(self.context.state, self.context.panel.selected_job()))
 
     def key_description(self, binding: Binding) -> str:
         """Return the footer's label of a key: escape clears an open filter unless it leaves the form."""
-        if binding.id == "leave" and self._shared.panel.is_filter_open and not self._pages.in_form:
+        if binding.id == "leave" and self.context.panel.is_filter_open and not self._pages.in_form:
             return "Clear filter"
         return super().key_description(binding)
 
@@ -188,7 +189,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
 
     def supports(self, action: str) -> bool:
         """Return whether the server can do what an action needs."""
-        return self._shared.supports(action)
+        return self.context.supports(action)
 
     def action_generate(self) -> None:
         """Submit the form, or show what is wrong in it."""
@@ -204,7 +205,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
 
     def action_filter(self) -> None:
         """Open the queue's filter."""
-        self._shared.panel.open_filter()
+        self.context.panel.open_filter()
 
     def action_cancel(self) -> None:
         """Cancel the selected job."""
