@@ -19,8 +19,8 @@ from typing import Any
 
 import pyte
 
-TIMEOUT = 60.0
-"""Seconds to wait for an expected text."""
+from tests.waiting import TIMEOUT
+
 F1, F2, F5, ESCAPE, ENTER = "\x1bOP", "\x1bOQ", "\x1b[15~", "\x1b", "\r"
 STOPPED = "[1]+  Stopped"
 """What a shell prints when its program is stopped."""

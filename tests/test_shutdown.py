@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.terminal import ESCAPE, STOPPED, Terminal, terminal
+from tests.waiting import TIMEOUT, wait_until
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
 
-TIMEOUT = 60.0
-"""Seconds for an exit that should take two: generous, since only a failure waits that long."""
 MODES_LEFT = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?1003l", b"\x1b[?2004l", b"\x1b[?25h", b"\x1b[?7h", b"\x1b[<u")
 Ending = Callable[[Terminal], object]
 
@@ -135,29 +134,22 @@ def is_stopped(it: Terminal) -> bool:
     return Path(f"/proc/{it.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
-def until(condition: Callable[[], object], what: str) -> None:
-    over = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < over, f"{what} did not come true"
-        time.sleep(0.01)
-
-
 def test_it_can_be_suspended_and_resumes_or_ends() -> None:
     with terminal("demo") as it:
         before = it.modes()
         it.shows("live")
         written = len(it.written)
         it.process.send_signal(signal.SIGTSTP)
-        until(lambda: is_stopped(it), "its suspension")
+        wait_until(lambda: is_stopped(it), "its suspension")
         it.rest()
         assert b"\x1b[?1049l" in it.written[written:]
         assert it.modes() == before
         written = len(it.written)
         it.process.send_signal(signal.SIGCONT)
-        until(lambda: b"\x1b[?1049h" in it.rest()[written:], "its return")
+        wait_until(lambda: b"\x1b[?1049h" in it.rest()[written:], "its return")
         it.shows("live")
         it.process.send_signal(signal.SIGTSTP)
-        until(lambda: is_stopped(it), "its second suspension")
+        wait_until(lambda: is_stopped(it), "its second suspension")
 
         def kill_as_a_shell_does(it: Terminal) -> None:
             it.process.send_signal(signal.SIGTERM)
@@ -178,14 +170,14 @@ def stop_and_continue(it: Terminal, *, shell: bool) -> None:
     """Stop the process without its noticing, let a `shell` use the terminal, and continue the process."""
     raw = it.modes()
     it.process.send_signal(signal.SIGSTOP)
-    until(lambda: is_stopped(it), "the stop")
+    wait_until(lambda: is_stopped(it), "the stop")
     if shell:
         it.restore_modes()
         it.shows(STOPPED)
     written = len(it.rest())
     it.process.send_signal(signal.SIGCONT)
-    until(lambda: b"\x1b[?1049h" in it.rest()[written:], "the screen after it")
-    until(lambda: it.modes() == raw, "the terminal's modes after it")
+    wait_until(lambda: b"\x1b[?1049h" in it.rest()[written:], "the screen after it")
+    wait_until(lambda: it.modes() == raw, "the terminal's modes after it")
     it.shows("live")
     assert STOPPED not in it.text
 

@@ -16,10 +16,10 @@ from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import apply_values
 from tests.terminal import F5, terminal
+from tests.waiting import TIMEOUT, wait_until
 
 IMAGES, RATE = 4, 40
 """Steps per second. A preview has 80 kB on average: four seconds are 13 MB, and socket buffers hold 4 MB."""
-TIMEOUT = 60.0
 PROMPT_SECONDS = 30.0
 """A status takes milliseconds, behind a few previews at most; a server blocked by a client would never send it."""
 GROWTH_MB = 5.0
@@ -65,10 +65,7 @@ def memory(pid: int) -> float:
 
 
 def wait_for_images(images: int, other: OtherClient) -> None:
-    over = time.monotonic() + TIMEOUT
-    while len(other.get("/history")) < images:
-        assert time.monotonic() < over, f"image {images} was not generated"
-        time.sleep(0.05)
+    wait_until(lambda: len(other.get("/history")) >= images, f"image {images}")
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")

@@ -27,3 +27,16 @@ async def eventually(
     while not condition():
         assert time.monotonic() < over, f"{what} did not come true within {within:.0f} s"
         await asyncio.sleep(pause)
+
+
+def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
+    """Wait until a condition holds, in a test or a thread without an event loop.
+
+    Args:
+        condition: Called repeatedly until it returns something true.
+        what: Name of the condition, for the failure.
+    """
+    over = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < over, f"{what} did not come true within {TIMEOUT:.0f} s"
+        time.sleep(0.01)

@@ -188,7 +188,7 @@ async def test_a_frame_is_freed_before_the_next_one_arrives() -> None:
         try:
             assert [await anext(stream), type(await anext(stream))] == [Opened(), Unknown]
             waiting = asyncio.ensure_future(anext(stream))
-            await eventually(lambda: tracemalloc.get_traced_memory()[0] < 10 * MB, "the image's end", 10)
+            await eventually(lambda: tracemalloc.get_traced_memory()[0] < 10 * MB, "the image's end")
         finally:
             tracemalloc.stop()
         waiting.cancel()

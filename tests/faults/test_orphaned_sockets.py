@@ -80,7 +80,7 @@ async def test_an_orphaned_socket_is_noticed_by_what_ended_without_frames_though
         assert case.ran == 1
         await case.watcher.live()
         await stepping(case)
-        await case.watcher.until(batch, JobStatus.SUCCEEDED, within=20)
+        await case.watcher.until(batch, JobStatus.SUCCEEDED)
 
 
 async def test_a_socket_orphaned_while_nothing_ran_is_noticed_with_the_next_job() -> None:
@@ -131,7 +131,7 @@ async def test_a_stalled_server_is_reported_and_its_socket_renewed_at_most_twice
         assert not stall.memory_changing
         assert str(stall).endswith("no sign of work")
         await gate.let_all()
-        await case.watcher.until(batch, JobStatus.SUCCEEDED, within=20)
+        await case.watcher.until(batch, JobStatus.SUCCEEDED)
         assert sockets.hits == 2
 
 

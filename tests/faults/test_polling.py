@@ -49,7 +49,7 @@ async def submit_as_other_client(case: FaultCase, images: int, steps: int = 12) 
 async def test_a_batch_over_http_alone(like: str) -> None:
     async with polling(SimConfig(steps_per_second=20, load_seconds=0, like=like)) as case:
         batch = await case.watcher.submit(3, model=MODEL, steps=16)  # longer than a poll
-        jobs = await case.watcher.until(batch, SUCCEEDED, within=20)
+        jobs = await case.watcher.until(batch, SUCCEEDED)
         assert [len(job.outputs) for job in jobs] == [1, 1, 1]
         assert len(case.sim.submitted) == 3
         seen = case.watcher.seen(batch)
@@ -84,7 +84,7 @@ async def test_a_job_that_ends_while_another_is_queued_is_noticed(like: str) -> 
         with case.sim.faults.hold_responses(method="GET"):
             await case.all_ran(1)
             (other,) = await run_for_other_client(case)
-        await case.watcher.until(batch, SUCCEEDED, within=20)
+        await case.watcher.until(batch, SUCCEEDED)
         await eventually(lambda: other in case.state.jobs, "the other's")
 
 
@@ -136,5 +136,5 @@ async def test_the_link_recovers_by_itself_in_the_middle_of_a_batch() -> None:
         case.proxy.strip_upgrades(False)
         await case.watcher.live()
         await eventually(lambda: step_of(case.state), "a step")
-        jobs = await case.watcher.until(batch, SUCCEEDED, within=20)
+        jobs = await case.watcher.until(batch, SUCCEEDED)
         assert all(job.outputs for job in jobs)

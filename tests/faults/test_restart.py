@@ -64,7 +64,7 @@ async def test_jobs_that_a_restarted_server_forgot_are_lost_and_resent_once_in_o
         sent = ids(sim)
         wanted = seeds(sim, sent)
         await sim.restart()
-        jobs = await watcher.until(batch, within=20)
+        jobs = await watcher.until(batch)
         assert statuses(jobs) == [SUCCEEDED, LOST, LOST, LOST]
         assert [job.note for job in jobs] == ["", MAY_HAVE_FINISHED, "", ""]
         await watcher.live()
@@ -72,7 +72,7 @@ async def test_jobs_that_a_restarted_server_forgot_are_lost_and_resent_once_in_o
         lost = [job.prompt_id for job in lost_jobs(watcher.state)]
         assert await asyncio.wrap_future(watcher.service.resend(lost)) == Resent(3)
         await eventually(lambda: len(sim.submitted) == 7, "three more prompts")
-        again = await watcher.until(batch, SUCCEEDED, within=20)
+        again = await watcher.until(batch, SUCCEEDED)
         assert ids(sim)[4:] == sent[1:]
         assert seeds(sim, sent) == wanted
         assert all(job.outputs and not job.note for job in again)
@@ -83,7 +83,7 @@ async def test_only_the_requested_jobs_are_resent() -> None:
     async with fault_case(CONFIG) as case:
         batch = await second_of_four(case)
         await case.sim.restart()
-        await case.watcher.until(batch, within=20)
+        await case.watcher.until(batch)
         case.watcher.service.resend([batch.prompt_ids[3], batch.prompt_ids[2], batch.prompt_ids[0]])
         await eventually(lambda: case.watcher.jobs(batch)[3].status is SUCCEEDED, "the last")
         assert ids(case.sim)[4:] == list(batch.prompt_ids[2:])
@@ -99,7 +99,7 @@ async def test_a_job_that_ended_while_the_link_was_down_may_have_finished() -> N
         await case.all_ran(1)
         await case.sim.restart()
         await case.proxy.come_up()
-        (job,) = await case.watcher.until(batch, within=20)
+        (job,) = await case.watcher.until(batch)
         assert (job.status, job.note) == (LOST, MAY_HAVE_FINISHED)
 
 
@@ -129,7 +129,7 @@ async def test_a_restart_while_a_batch_is_sent_loses_the_sent_jobs_and_sends_the
             batch = await case.watcher.submit(4, model=MODEL)
             await eventually(lambda: len(case.sim.submitted) == 2, "two prompts")
             await case.sim.restart()
-        jobs = await case.watcher.until(batch, within=20)
+        jobs = await case.watcher.until(batch)
         # The third may have been in transit: whether it arrived before the end cannot be known.
         assert jobs[2].status is SUCCEEDED or (jobs[2].status, jobs[2].note) == (LOST, MAY_HAVE_FINISHED)
         assert jobs[3].status is SUCCEEDED
@@ -162,7 +162,7 @@ async def test_a_server_that_is_away_has_forgotten_nothing() -> None:
 
 async def calm(watcher: Watcher, batch: Batch) -> None:
     """Check that all jobs succeed, and that none was shown as lost meanwhile."""
-    jobs = await watcher.until(batch, within=20)
+    jobs = await watcher.until(batch)
     assert set(statuses(jobs)) == {SUCCEEDED}
     assert not [job for state in watcher.states for job in state.jobs.values() if job.status is LOST]
 
@@ -213,7 +213,7 @@ async def test_the_other_server_can_be_accepted() -> None:
         await eventually(lambda: not case.state.jobs, "the state of the other server")
         await case.watcher.live()
         batch = await case.watcher.submit(2, model=MODEL)
-        await case.watcher.until(batch, SUCCEEDED, within=20)
+        await case.watcher.until(batch, SUCCEEDED)
         assert ids(theirs) == list(batch.prompt_ids)
 
 
@@ -226,6 +226,6 @@ async def test_jobs_that_were_wrongly_lost_recover() -> None:
             case.sim.queue = PromptQueue(lambda: None)
             await eventually(lambda: statuses(case.watcher.jobs(batch))[1:] == [LOST] * 3, "the loss")
             case.sim.queue = queue
-        jobs = await case.watcher.until(batch, SUCCEEDED, within=30)
+        jobs = await case.watcher.until(batch, SUCCEEDED)
         assert all(job.outputs and not job.note for job in jobs)
         assert len(ids(case.sim)) == 4

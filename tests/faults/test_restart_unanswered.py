@@ -117,11 +117,11 @@ def fate(job: Job) -> tuple[JobStatus, str, int]:
 async def fate_of(folder: Path, phase: Phase, *, killed: bool) -> tuple[tuple[JobStatus, str, int], int]:
     """Return the prompt's fate and how often the server got it; checks that a lost prompt can be resent."""
     async with unanswered(folder / phase.__name__, phase, killed=killed) as (sim, watcher, batch):
-        (job,) = await watcher.until(batch, within=20)
+        (job,) = await watcher.until(batch)
         await watcher.live()
         sent = len(sim.submitted)
         watcher.service.resend([job.prompt_id for job in lost_jobs(watcher.state)])
-        (again,) = await watcher.until(batch, SUCCEEDED, within=20)
+        (again,) = await watcher.until(batch, SUCCEEDED)
         assert again.outputs
         return fate(job), sent
 
@@ -147,7 +147,7 @@ async def test_a_prompt_that_never_arrived_is_resent_unasked_only_to_a_server_th
             watcher,
             batch,
         ):
-            (job,) = await watcher.until(batch, within=20)
+            (job,) = await watcher.until(batch)
             return job.status, len(sim.submitted)
 
     assert list(await asyncio.gather(outcome(True), outcome(False))) == [(LOST, 0), (SUCCEEDED, 1)]

@@ -37,7 +37,7 @@ async def stepping(case: FaultCase) -> None:
 
 async def ended_once(case: FaultCase, batch: Batch, *statuses: JobStatus) -> None:
     """Wait for the ends of a batch, and check that they are these, and that each was reported once."""
-    jobs = await case.watcher.until(batch, within=30)
+    jobs = await case.watcher.until(batch)
     assert tuple(job.status for job in jobs) == statuses
     await eventually(lambda: not case.state.runs, "the end of the runs")
     await eventually(lambda: len(ends(case)) == len(statuses), "the reports")

@@ -34,7 +34,7 @@ def rejections(watcher: Watcher) -> list[BatchRejected]:
 
 
 async def result_of(future: Future[SubmitResult]) -> SubmitResult:
-    return await asyncio.wait_for(asyncio.wrap_future(future), 20)
+    return await asyncio.wrap_future(future)
 
 
 async def test_a_batch_has_the_ids_of_its_request() -> None:

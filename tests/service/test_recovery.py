@@ -40,7 +40,7 @@ async def made_unseen(cell: FaultCase, gate: Gate, images: int, made: int, size:
     await cell.all_ran(made)
     await cell.sim.restart()
     await cell.proxy.come_up()
-    jobs = await cell.watcher.until(batch, within=20)
+    jobs = await cell.watcher.until(batch)
     assert {job.status for job in jobs} == {JobStatus.LOST}
     await cell.watcher.live()
     return batch
@@ -87,7 +87,7 @@ async def test_a_job_that_did_not_finish_is_not_found() -> None:
         batch = await cell.watcher.submit(1, model=MODEL, steps=400)
         await eventually(lambda: step_of(cell.state), "a step")
         await cell.sim.restart()
-        await cell.watcher.until(batch, within=20)
+        await cell.watcher.until(batch)
         await cell.watcher.live()
         found, jobs = await recover_outputs(cell)
         assert found == 0

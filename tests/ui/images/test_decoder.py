@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from comfytui.ui.images.decoder import DecodeError, Decoder
 from tests.hostile.image_bombs import BOMBS, other_format, png_of, scan_bomb
+from tests.waiting import wait_until
 
 MAX_CELLS = (40, 20)
 BLACK = (0, 0, 0)
@@ -124,19 +124,10 @@ def test_the_decoder_can_be_stopped_while_it_decodes() -> None:
 
     asking = threading.Thread(target=ask)
     asking.start()
-    while decoder._process is None:
-        time.sleep(0.01)
+    wait_until(lambda: decoder._process is not None, "the process")
     decoder.stop()
-    asking.join(30)
+    asking.join()
     assert reasons == ["takes too long"]
-
-
-def kill_soon(decoder: Decoder) -> None:
-    """Kill the process of a decoder half a second after it was started."""
-    while decoder._process is None:
-        time.sleep(0.01)
-    time.sleep(0.5)
-    decoder.kill()
 
 
 @pytest.mark.parametrize(
@@ -146,15 +137,29 @@ def kill_soon(decoder: Decoder) -> None:
         "it.REPLY.pack(41, 40, 41 * 40 * 3)",
         "it.REPLY.pack(40, 40, 40 * 40 * 3 - 1) + bytes(40 * 40 * 3)",
         "it.REPLY.pack(0, 0, 2**20) + bytes(2**20)",
-        "b'x'",
     ],
 )
 def test_a_reply_that_cannot_be_true_is_rejected(reply: str) -> None:
     decoder = decoder_with(f"it._reply = lambda *_: {reply}")
-    if reply == "b'x'":
-        threading.Thread(target=kill_soon, args=[decoder], daemon=True).start()
     with pytest.raises(DecodeError, match="takes too long"):
         decoder.decode(RED, MAX_CELLS, BLACK)
+    assert decoder._process is None
+
+
+def test_a_reply_cut_short_by_a_kill_is_rejected(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    reply = f"(os.write(1, b'x'), open({str(begun)!r}, 'w'), signal.pause())"
+    decoder = decoder_with(f"import os, signal; it._reply = lambda *_: {reply}")
+
+    def kill_in_reply() -> None:
+        wait_until(begun.exists, "the beginning of a reply")
+        decoder.kill()
+
+    killing = threading.Thread(target=kill_in_reply)
+    killing.start()
+    with pytest.raises(DecodeError, match="takes too long"):
+        decoder.decode(RED, MAX_CELLS, BLACK)
+    killing.join()
     assert decoder._process is None
 
 
@@ -172,10 +177,7 @@ def test_the_decoder_ends_when_the_program_is_killed() -> None:
     )
     program = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=False, timeout=60)
     assert program.returncode == -signal.SIGKILL
-    pid, over = int(program.stdout), time.monotonic() + 30
-    while _runs(pid):
-        assert time.monotonic() < over, "the decoder outlived the program"
-        time.sleep(0.02)
+    wait_until(lambda: not _runs(int(program.stdout)), "the end of the decoder")
 
 
 def _runs(pid: int) -> bool:
