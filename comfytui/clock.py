@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Tells the time and waits."""
+    """A time source, with a way to wait."""
 
     monotonic: Callable[[], float] = time.monotonic
     """Seconds of a clock that never goes back, for durations."""

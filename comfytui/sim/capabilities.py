@@ -1,4 +1,4 @@
-"""What each ComfyUI version supports, as far as a client can tell."""
+"""What each ComfyUI version supports, as far as a client can see."""
 
 import re
 from dataclasses import dataclass

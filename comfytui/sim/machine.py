@@ -43,7 +43,7 @@ class Clock:
         """Wait before the next prompt starts; meanwhile the queue shows nothing as running."""
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
 
-    async def settle(self) -> None:
+    async def store_results(self) -> None:
         """Wait between the frame that ends a run and its entry in the history."""
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
 

@@ -18,11 +18,11 @@ async def run_other_client(submissions: Submissions, queue: PromptQueue, config:
 
     Args:
         submissions: Accepts the jobs.
-        queue: Tells whether the client's last job has ended.
+        queue: Holds the client's last job until it has ended.
         config: Has the pause between jobs and the checkpoints to use.
         number: Distinguishes this client's random choices from those of the others.
     """
-    rng = random.Random(f"{config.seed}/foreign/{number}")
+    rng = random.Random(f"{config.seed}/other/{number}")
     client_id = uuid.UUID(int=rng.getrandbits(128), version=4).hex
     while True:
         await asyncio.sleep(rng.uniform(*config.other_client_pause))

@@ -34,9 +34,9 @@ def rows(home: Path, rounds: Rounds) -> Iterator[Row]:
                 # The title of the second row: the first row may be split over two writes.
                 rows_at = terminal.shows("picture number 2 ")
                 seconds = rows_at - server.connected_at
-                terminal.settle()
+                terminal.wait_until_quiet()
                 terminal.press(ESCAPE)
-                terminal.settle()
+                terminal.wait_until_quiet()
                 key = median(terminal.response_seconds((DOWN, DOWN, UP) * (rounds.list_keys // 3)))
                 openings.append(Opening(seconds, key, terminal.memory, memory(terminal.pid, "VmHWM")))
         body = server.queue()

@@ -34,7 +34,7 @@ def shown(terminal: Terminal) -> float:
     """Wait until a dashboard shows its form and is connected; return when the form appeared."""
     form = terminal.shows(FORM)
     terminal.shows("live")
-    terminal.settle()
+    terminal.wait_until_quiet()
     return form
 
 
@@ -46,7 +46,7 @@ def shown_bare(terminal: Terminal) -> float:
 def submit(terminal: Terminal, prompt: str = "a red fox in snow") -> None:
     """Type a prompt and submit it; wait until the first image runs."""
     terminal.press(prompt)
-    terminal.settle(0.2)
+    terminal.wait_until_quiet(0.2)
     before = len(terminal.written)
     terminal.press(F5)
     terminal.shows("Image 1 of 4 - ", before)

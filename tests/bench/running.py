@@ -53,7 +53,7 @@ def _burst(home: Path, frames: int, rest: float) -> Row:
     with scripted_server() as server, dashboard(server.url, home) as terminal:
         shown(terminal)
         submit(terminal)
-        terminal.settle(0.2)
+        terminal.wait_until_quiet(0.2)
         before = len(terminal.written)
         server.send_steps(1, frames, frames, BURST_SECONDS / frames)
         sent = server.sent_at

@@ -115,7 +115,7 @@ class Terminal:
                 raise TimeoutError(f"{what!r} did not come; the terminal has:\n{self.text()[-3000:]!r}")
             time.sleep(POLL_INTERVAL)
 
-    def settle(self, quiet: float = 0.6) -> None:
+    def wait_until_quiet(self, quiet: float = 0.6) -> None:
         """Wait until nothing was written for `quiet` seconds, but no longer than `TIMEOUT`."""
         over = time.monotonic() + TIMEOUT
         while not self.written or time.monotonic() - self.written[-1][0] < quiet:
@@ -136,7 +136,7 @@ class Terminal:
         """
         seconds = []
         for key in keys:
-            self.settle(quiet)
+            self.wait_until_quiet(quiet)
             time.sleep(random.uniform(0, 0.05))
             before, pressed = len(self.written), time.monotonic()
             self.press(key)

@@ -26,7 +26,7 @@ from tests.watcher import Watcher, watching
 CONFIG = SimConfig(steps_per_second=20, load_seconds=0.4, preview_size=64)
 MODEL = CONFIG.checkpoints[0]
 IMAGES, STEPS = 3, 6
-SETTLED_WITHIN = 60.0
+IDLE_TIMEOUT = 60.0
 """Seconds until everything must be idle again after the fault; only a failure takes that long."""
 
 
@@ -120,7 +120,7 @@ async def _ended_on_server(case: FaultCase, images: int) -> None:
             written.set()
 
     case.sim.queue.changed = watched
-    async with asyncio.timeout(SETTLED_WITHIN):
+    async with asyncio.timeout(IDLE_TIMEOUT):
         await written.wait()
 
 
@@ -134,9 +134,9 @@ class Outcome:
     """Prompts that the server accepted more than once."""
     regressions: tuple[str, ...] = ()
     """Where the progress of a batch went back."""
-    unsettled: tuple[str, ...] = ()
+    awaiting_history: tuple[str, ...] = ()
     link: str = "as expected"
-    is_settled: bool = True
+    is_idle: bool = True
     tasks_left: int = 0
     """How many more tasks the service has than before the fault."""
     connections_left: int = 0
@@ -179,7 +179,7 @@ async def run_case(fault: Fault | None, moment: str) -> Outcome:
         await asyncio.sleep(0)
         second = await watcher.submit(1, previews=True, model=MODEL, steps=STEPS)
         await fault_task
-        await _wait_until_settled(case, [first, second])
+        await _wait_until_idle(case, [first, second])
         outcome = _outcome(case, [first, second])
         tasks, connections = await leaked_tasks(watcher.service, before), await leaked_connections(case.proxy.url)
         await asyncio.to_thread(watcher.service.stop)
@@ -194,7 +194,7 @@ async def _apply(fault: Fault, case: FaultCase) -> None:
     await fault(case)
 
 
-def _is_settled(case: FaultCase, batches: list[Batch]) -> bool:
+def _is_idle(case: FaultCase, batches: list[Batch]) -> bool:
     state = case.state
     jobs = [job for batch in batches for job in case.watcher.jobs(batch)]
     over = len(jobs) == IMAGES + 1 and all(job.status.ended for job in jobs)
@@ -202,9 +202,9 @@ def _is_settled(case: FaultCase, batches: list[Batch]) -> bool:
     return over and calm and not awaiting_history(state)
 
 
-async def _wait_until_settled(case: FaultCase, batches: list[Batch]) -> None:
+async def _wait_until_idle(case: FaultCase, batches: list[Batch]) -> None:
     try:
-        await eventually(lambda: _is_settled(case, batches), "an idle service", SETTLED_WITHIN)
+        await eventually(lambda: _is_idle(case, batches), "an idle service", IDLE_TIMEOUT)
     except AssertionError:
         return  # The outcome shows what is wrong.
 
@@ -230,9 +230,9 @@ def _outcome(case: FaultCase, batches: list[Batch]) -> Outcome:
         submitted=len(set(ids)),
         twice=tuple(prompt_id for prompt_id in set(ids) if ids.count(prompt_id) > 1),
         regressions=tuple(regressions),
-        unsettled=awaiting_history(case.state),
+        awaiting_history=awaiting_history(case.state),
         link=Outcome.link if link.kind is case.final else f"{link}",
-        is_settled=_is_settled(case, batches),
+        is_idle=_is_idle(case, batches),
         messages=tuple(case.watcher.messages),
     )
 

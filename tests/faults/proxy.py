@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from tests.faults.proxied_connection import Direction, ProxiedConnection, ProxySettings, RequestRule
 
 ACCEPT_TURNS = 3
-"""Turns of the event loop from the moment in which a connection is accepted until the proxy is told of it."""
+"""Turns of the event loop from the moment in which a connection is accepted until the proxy knows of it."""
 
 
 class Proxy:

@@ -101,7 +101,7 @@ class Measurements:
     memory: int = 0
     decoder_memory: int = 0
     exited_by_itself: bool = False
-    """Whether the program exited with a message before it was told to."""
+    """Whether the program exited with a message without having been asked to."""
 
     def note_key(self, seconds: float, waited: float) -> None:
         """Record the seconds that a key took, and those in which the program waited for a processor."""

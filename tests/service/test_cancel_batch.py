@@ -55,7 +55,7 @@ async def test_an_unconfirmed_prompt_is_cancelled_whichever_poll_finds_it(
     server = ScriptedServer()
     monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
     async with outbox_harness(server, arrival=30.0) as it:
-        batch = it.order(3)
+        batch = it.submit(3)
         first, batch_tag = batch.prompt_ids[0], it.state.jobs[batch.prompt_ids[0]].batch_tag
         await eventually(lambda: it.is_unconfirmed(first), "the loss")
         jobs = list(it.state.jobs.values())
@@ -76,12 +76,12 @@ async def test_a_prompt_that_was_found_and_cancelled_meanwhile_blocks_no_other(m
         server, "answer", lambda body: web.Response(status=504) if len(server.posts) == 1 else fine(body)
     )
     async with outbox_harness(server, arrival=1e9) as it:
-        batch, later = it.order(1), it.order(1)
+        batch, later = it.submit(1), it.submit(1)
         (first,) = batch.prompt_ids
         await eventually(lambda: it.is_unconfirmed(first), "the loss")
         it.apply(CancelRequested(first))
         it.apply(QueueSnapshot((), (QueuedPrompt(first, 1, "me"),), requested_at=0.0))
-        await eventually(lambda: it.statuses(later) == [JobStatus.QUEUED], "the later order")
+        await eventually(lambda: it.statuses(later) == [JobStatus.QUEUED], "the later batch")
     assert it.cancelled == []
 
 

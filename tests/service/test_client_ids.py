@@ -91,7 +91,7 @@ async def test_ended_batches_are_shown_at_another_address_once_their_jobs_are_se
             journal.record_end(prompt, JobStatus.SUCCEEDED)
     async with client_ids_at(OTHER_ADDRESS, tmp_path) as client_ids:
         await client_ids.acquire(FINGERPRINT)
-        assert await client_ids.recognise(["stranger"]) == ((), [])
+        assert await client_ids.recognise(["unknown"]) == ((), [])
         taken, saved = await client_ids.recognise(["left"])
         assert (taken, ids(saved)) == ((), [batch.id])
         assert client_ids.mine >= {"left"}

@@ -71,7 +71,7 @@ async def test_an_old_server_accepts_a_batch_under_ids_of_its_own() -> None:
         assert not {*result.prompt_ids} & {*request.prompt_ids}
 
 
-async def test_a_rejection_is_told_to_the_caller_alone() -> None:
+async def test_only_the_caller_gets_the_rejection() -> None:
     async with SimServer(QUICK) as sim, watching(Server.from_url(sim.url)) as watcher:
         request = small_batch(2, model="no-such-model.safetensors")
         result = await result_of(watcher.service.submit(request))
@@ -183,7 +183,7 @@ async def test_a_crash_loses_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
             await asyncio.to_thread(service.stop)
 
 
-async def test_a_fault_in_a_command_is_told_to_its_caller_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_exception_in_a_command_is_raised_at_its_caller_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> None:
         raise RuntimeError("a fault")
 

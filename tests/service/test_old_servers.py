@@ -65,7 +65,7 @@ async def long_batch(version: str, images: int = 1) -> AsyncIterator[tuple[SimSe
 )
 async def test_the_capabilities_are_known_once_connected(version: str, able: set[str]) -> None:
     async with SimServer(like(version)) as sim, watching(Server.from_url(sim.url)) as watcher:
-        await eventually(lambda: watcher.state.capabilities, "the abilities")
+        await eventually(lambda: watcher.state.capabilities, "the capabilities")
         capabilities = watcher.state.capabilities
         assert capabilities is not None
         assert capabilities.version == version

@@ -24,7 +24,7 @@ from tests.watcher import Watcher, watching
 OTHER = replace(QUICK, card="NVIDIA GeForce RTX 3060", vram_gib=12)
 THIRD = replace(QUICK, card="NVIDIA A100", vram_gib=80)
 OFTEN = timings(poll={"other_server_pause": 0.1})
-"""Looks often whether the known server is back."""
+"""Polls often whether the known server is back."""
 
 
 class TwoServers(NamedTuple):

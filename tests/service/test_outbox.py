@@ -96,7 +96,7 @@ class OutboxHarness:
         await asyncio.sleep(0.01)
         self.is_verified = True
 
-    def order(self, images: int = 1) -> Batch:
+    def submit(self, images: int = 1) -> Batch:
         batch, jobs, submissions = plan(small_batch(images, model="m"), "me", 0.0)
         self.graphs.add(submissions)
         self.apply(BatchPlanned(batch, jobs))
@@ -186,7 +186,7 @@ async def test_a_prompt_that_always_breaks_the_server_is_rejected_and_the_next_b
 ) -> None:
     server = ScriptedServer()
     async with outbox_harness(server) as it:
-        bad, good = it.order(2), it.order(1)
+        bad, good = it.submit(2), it.submit(1)
         fine = server.answer
         monkeypatch.setattr(
             server,
@@ -202,7 +202,7 @@ async def test_a_prompt_that_always_breaks_the_server_is_rejected_and_the_next_b
 async def test_the_identity_is_checked_once_per_prompt() -> None:
     server = ScriptedServer()
     async with outbox_harness(server) as it:
-        batch = it.order(3)
+        batch = it.submit(3)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED] * 3, "the batch")
         assert it.identity_checks == 3
 
@@ -218,7 +218,7 @@ async def test_a_prompt_that_ended_under_an_id_of_the_server_is_not_resent(
 
     monkeypatch.setattr(server, "answer", lose_answer)
     async with outbox_harness(server) as it:
-        it.order(1)
+        it.submit(1)
         await eventually(lambda: "theirs" in it.state.jobs, "the prompt")
     assert len(server.posts) == 1
 
@@ -245,7 +245,7 @@ async def test_the_history_of_another_server_does_not_prove_that_a_prompt_never_
 
         monkeypatch.setattr(server, "ended", of_another_at_first)
         monkeypatch.setattr(server, "answer", lose_answer)
-        it.order(1)
+        it.submit(1)
         await eventually(lambda: "theirs" in it.state.jobs, "the prompt")
     assert len(server.posts) == 1
 
@@ -267,7 +267,7 @@ async def test_a_prompt_that_was_accepted_before_a_login_was_required_is_not_res
 
     monkeypatch.setattr(server, "answer", take_and_refuse)
     async with outbox_harness(server) as it:
-        batch = it.order(2)
+        batch = it.submit(2)
         await eventually(lambda: it.statuses(batch)[1] is not JobStatus.SUBMITTING, "the next one")
     # An entry without an end leaves the prompt queued; a prompt that the server forgot may have run.
     assert it.statuses(batch) == [JobStatus.LOST if wiped else JobStatus.QUEUED, JobStatus.QUEUED]
@@ -284,7 +284,7 @@ async def test_a_prompt_that_was_refused_for_a_login_is_sent_after_it(
     refuse = web.Response(status=status, headers={"Location": "/login"})
     monkeypatch.setattr(server, "answer", lambda body: fine(body) if len(server.posts) > 1 else refuse)
     async with outbox_harness(server) as it:
-        batch = it.order(1)
+        batch = it.submit(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
     assert server.ids() == [*batch.prompt_ids] * 2
     assert it.refusals
@@ -301,7 +301,7 @@ async def test_without_evidence_nothing_is_sent_before_the_login(
         monkeypatch.setattr(
             server, "answer", lambda body: fine(body) if server.login_refusals < 0 else web.Response(status=401)
         )
-        batch = it.order(1)
+        batch = it.submit(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
     assert server.ids() == list(batch.prompt_ids)
     assert it.refusals
@@ -317,7 +317,7 @@ async def test_nodes_that_the_server_leaves_out_are_reported_once_per_batch(monk
 
     monkeypatch.setattr(server, "answer", with_warning)
     async with outbox_harness(server) as it:
-        batch = it.order(3)
+        batch = it.submit(3)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED] * 3, "the batch")
     assert it.messages == ["The server leaves out SaveImage 10: Required input is missing images"]
 
@@ -329,7 +329,7 @@ async def test_cancelling_an_unconfirmed_prompt_takes_effect_when_it_is_found(
     server = ScriptedServer()
     monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
     async with outbox_harness(server, arrival=30.0) as it:
-        batch = it.order(1)
+        batch = it.submit(1)
         (prompt_id,) = batch.prompt_ids
         await eventually(lambda: it.is_unconfirmed(prompt_id), "the loss")
         result = await cancel(prompt_id, lambda: it.state, it.backend, it.apply)
@@ -346,7 +346,7 @@ async def test_a_prompt_to_be_cancelled_that_never_arrived_ends_as_cancelled(mon
     server = ScriptedServer()
     monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
     async with outbox_harness(server) as it:
-        batch = it.order(1)
+        batch = it.submit(1)
         await eventually(lambda: it.is_unconfirmed(batch.prompt_ids[0]), "the loss")
         it.apply(CancelRequested(batch.prompt_ids[0]))
         await eventually(lambda: it.statuses(batch) == [JobStatus.CANCELLED], "the end")
@@ -361,7 +361,7 @@ async def test_it_is_said_of_a_prompt_to_be_cancelled_that_it_ended_before(
     server = ScriptedServer()
     monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
     async with outbox_harness(server, arrival=30.0) as it:
-        batch = it.order(1)
+        batch = it.submit(1)
         (prompt_id,) = batch.prompt_ids
         await eventually(lambda: it.is_unconfirmed(prompt_id), "the loss")
         it.apply(CancelRequested(prompt_id))
@@ -385,7 +385,7 @@ async def test_a_prompt_that_proves_unsent_while_the_server_is_asked_to_cancel_i
     server = ScriptedServer()
     monkeypatch.setattr(server, "answer", lambda _: web.Response(status=504))
     async with outbox_harness(server, arrival=30.0) as it:
-        batch = it.order(1)
+        batch = it.submit(1)
         (prompt_id,) = batch.prompt_ids
         await eventually(lambda: it.is_unconfirmed(prompt_id), "the loss")
         ask = it.backend.cancel
@@ -405,7 +405,7 @@ async def test_a_prompt_that_proves_unsent_while_the_server_is_asked_to_cancel_i
 async def test_cancelling_a_job_that_the_server_forgot_does_not_mark_it_cancelled() -> None:
     server = ScriptedServer()
     async with outbox_harness(server) as it:
-        batch = it.order(1)
+        batch = it.submit(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
         result = await cancel(batch.prompt_ids[0], lambda: it.state, it.backend, it.apply)
         assert result == Cancelled(CancelOutcome.NOT_FOUND)
@@ -426,7 +426,7 @@ async def test_a_task_that_ends_in_the_middle_of_a_post_leaves_it_unconfirmed_fo
 
     monkeypatch.setattr(server, "post", take_and_hang)
     async with outbox_harness(server) as it:
-        batch = it.order(1)
+        batch = it.submit(1)
         (prompt_id,) = batch.prompt_ids
         await eventually(lambda: server.posts, "the POST")
         assert it.state.jobs[prompt_id].delivery is Delivery.SENDING

@@ -29,7 +29,7 @@ async def test_the_first_poll_of_a_server_that_was_stalled_proves_nothing(
             return polls[-1]
 
         monkeypatch.setattr(server, "queued", overtaken)
-        batch = it.order(1)
+        batch = it.submit(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
     assert polls[0] == []
     assert len(server.posts) == 1
@@ -48,7 +48,7 @@ async def test_the_queue_of_another_server_proves_nothing(
             return polls[-1]
 
         monkeypatch.setattr(server, "queued", elsewhere)
-        batch = it.order(1)
+        batch = it.submit(1)
         await eventually(lambda: it.statuses(batch) == [JobStatus.QUEUED], "the prompt")
     assert len(polls) == 3
     assert len(server.posts) == 1
@@ -60,7 +60,7 @@ async def test_the_history_entry_of_another_prompt_is_not_mistaken_for_it(
     async with outbox_harness(server, arrival=30.0) as it:
         other: Json = {"prompt": [1, "theirs", {}, {"client_id": "them"}, []], "outputs": {}, "status": None}
         monkeypatch.setattr(server, "ended", lambda _: {"theirs": other})
-        batch = it.order(1)
+        batch = it.submit(1)
         polls: list[Json] = []
 
         def counted() -> list[Json]:

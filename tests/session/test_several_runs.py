@@ -27,7 +27,7 @@ from tests.session.test_progress import timed_run
 from tests.shown_run import running_id
 
 TOTALS = {"a1": 3, "a2": 5, "a3": 7}
-"""Steps of each image, by which they are told apart."""
+"""Steps of each image; no two have as many."""
 
 
 def frames_of(prompt_id: str) -> Iterator[SessionEvent]:

@@ -59,7 +59,7 @@ class Socket:
         async with self._arrived:
             await self._arrived.wait_for(lambda: len(self.frames) >= frames)
 
-    async def settle(self) -> None:
+    async def receive_all(self) -> None:
         """Wait until all frames sent so far were received: a pong cannot overtake a frame."""
         await (await self._connection.ping())
 
@@ -117,7 +117,7 @@ class Replay:
     async def close(self, name: str = "owner") -> None:
         """Close a socket, and wait until the server has noticed."""
         socket = self.sockets.pop(name)
-        await socket.settle()
+        await socket.receive_all()
         await socket.close()
         self._gone.setdefault(name, []).extend(socket.frames)
 
@@ -136,18 +136,18 @@ class Replay:
         """Let the first job start, up to the first node that takes time."""
         self.gate.let_start()
         await eventually(lambda: self._in_node, "the first node")
-        await self.settle()
+        await self.receive_all()
 
     async def steps(self, count: int) -> None:
         """Let the sampler do a number of steps, and wait until their frames were received."""
         await self.gate.let_steps(count)
-        await self.settle()
+        await self.receive_all()
 
-    async def settle(self) -> None:
+    async def receive_all(self) -> None:
         """Wait until the server has sent all queued frames, and the sockets have received them."""
         await self.server.sockets.outbox.join()
         for socket in self.sockets.values():
-            await socket.settle()
+            await socket.receive_all()
 
     async def finish(self, *prompt_ids: str) -> None:
         """Let everything run, and request each prompt once it has ended, as in the recording."""
@@ -155,7 +155,7 @@ class Replay:
         for prompt_id in prompt_ids:
             await eventually(partial(self.server.queue.history.__contains__, prompt_id), "the end of a prompt")
             await self.request()
-        await self.settle()
+        await self.receive_all()
 
     @property
     def submitted(self) -> list[str]:

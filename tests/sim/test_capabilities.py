@@ -27,10 +27,10 @@ async def frames_of_a_prompt(it: Client) -> list[Any]:
         await events(connection, "status")
         socket = Socket(connection)
         await socket.send(FLAGS)
-        await socket.settle()
+        await socket.receive_all()
         await it.run(text_to_image(), client_id="me")
         await it.server.sockets.outbox.join()
-        await socket.settle()
+        await socket.receive_all()
         frames = list(socket.frames)
         await socket.close()
     return frames

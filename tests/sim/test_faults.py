@@ -140,7 +140,7 @@ async def test_an_orphaned_socket_stays_open_and_gets_no_frames(it: Client, sock
     await it.run(text_to_image(), client_id="me")
     await it.server.sockets.outbox.join()
     orphaned = Socket(socket)
-    await orphaned.settle()
+    await orphaned.receive_all()
     assert orphaned.frames == []
     async with it.socket("me") as again:
         await it.run(text_to_image(seed=2), client_id="me")

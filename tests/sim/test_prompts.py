@@ -36,7 +36,7 @@ async def test_numbers_order_the_queue() -> None:
 
 async def test_history_is_written_after_the_last_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     written = asyncio.Event()
-    monkeypatch.setattr(Clock, "settle", lambda _: written.wait())
+    monkeypatch.setattr(Clock, "store_results", lambda _: written.wait())
     async with client() as it, it.socket("me") as socket:
         prompt_id = await it.submit(text_to_image(), client_id="me")
         await events(socket, "execution_success")

@@ -50,7 +50,7 @@ class Soak:
                 await self._replace()
             if restarts and self.rng.random() < 0.05:
                 await self._restart()
-        await self.settle()
+        await self.end_all_prompts()
         self.check()
 
     async def _inject(self) -> None:
@@ -87,7 +87,7 @@ class Soak:
         self.restart_points.append(len(self.target.sim.submitted))
         await self.target.sim.restart()
 
-    async def settle(self) -> None:
+    async def end_all_prompts(self) -> None:
         """End all faults, and wait until every prompt has ended."""
         self.target.end_all()
         await eventually(lambda: not self.journal.open(), f"the end of {self.journal.open()}", TIMEOUT)

@@ -80,10 +80,10 @@ async def test_for_somebody_elses_running_job_one_question_says_both() -> None:
         assert "belongs" in it.text
 
 
-@pytest.mark.parametrize(("version", "words"), [("0.3.64", "too old to stop"), ("0.33.0", "from the next batch on")])
-async def test_previews_off_says_what_it_does_on_this_server(version: str, words: str) -> None:
+@pytest.mark.parametrize(("version", "text"), [("0.3.64", "too old to stop"), ("0.33.0", "from the next batch on")])
+async def test_previews_off_says_what_it_does_on_this_server(version: str, text: str) -> None:
     async with SimServer(like(version)) as sim, screen(sim.url) as it:
-        await it.until(lambda: it.app.service and it.app.service.state.capabilities, "the abilities")
+        await it.until(lambda: it.app.service and it.app.service.state.capabilities, "the capabilities")
         await it.shows("live")
         await it.press("escape", "p")
-        await it.shows(words)
+        await it.shows(text)

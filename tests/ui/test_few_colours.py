@@ -16,10 +16,10 @@ YELLOW, GREEN = 3, 2
 """The terminal's own colours by their numbers."""
 
 
-def colour_of(it: Screen, words: str) -> int | None:
-    """The number of the terminal's own colour in which some words are painted, None for any other colour."""
+def colour_of(it: Screen, text: str) -> int | None:
+    """The number of the terminal's own colour in which a text is painted, None for any other colour."""
     strips = it.app.screen._compositor.render_strips()
-    segments = [segment for strip in strips for segment in strip if words in segment.text]
+    segments = [segment for strip in strips for segment in strip if text in segment.text]
     return next(each.style.color.number for each in segments if each.style and each.style.color)
 
 

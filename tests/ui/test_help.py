@@ -18,12 +18,12 @@ def server() -> FakeBackend:
     return FakeBackend()
 
 
-async def help_comes_and_goes(it: Screen, words: str, *, leave: str = "f1", without: str = "nothing else") -> None:
+async def help_comes_and_goes(it: Screen, text: str, *, leave: str = "f1", without: str = "nothing else") -> None:
     """Ask for help, find the keys of this place in it and no others, and be back where one was."""
     place, focused = it.app.screen, it.app.focused
     await it.press("f1")
     await it.until(lambda: isinstance(it.app.screen, HelpScreen), "the help")
-    await it.shows(words)
+    await it.shows(text)
     assert without not in it.text
     await it.press(leave)
     await it.until(lambda: it.app.screen is place and it.app.focused is focused, "the place before")

@@ -71,8 +71,8 @@ async def test_internal_error_message(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("columns", [80, 160])
 async def test_unconfirmed_state_is_shown_as_last_seen(columns: int) -> None:
-    box = replace(QUICK, steps_per_second=4)
-    async with SimServer(box) as sim, proxy_to(sim.url) as proxy, screen(proxy.url, (columns, 40)) as it:
+    slow = replace(QUICK, steps_per_second=4)
+    async with SimServer(slow) as sim, proxy_to(sim.url) as proxy, screen(proxy.url, (columns, 40)) as it:
         await it.shows("dreamshaper_8" if columns > 100 else "● live")
         await it.generate(images="2", steps="2000")
         await it.shows("Image 1 of 2 - Step")

@@ -38,8 +38,8 @@ async def test_named_servers_are_listed_and_chosen_by_keys(tmp_path: Path, size:
             assert "gpu-0 " in it.text
             assert "gpu-0.example.org" in it.text
             assert "↓ Named servers" in it.text
-            for words in ("Open  enter", "ssh -L"):
-                assert words in it.text
+            for text in ("Open  enter", "ssh -L"):
+                assert text in it.text
             await it.press("down", "end")
             await it.shows(f"last  {' ' * 16}{sim.url.removeprefix('http://')}")
             assert LONG in it.text

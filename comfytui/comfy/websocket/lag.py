@@ -23,7 +23,7 @@ class LagMeter:
         socket: The connection.
         report: Called with the lag in seconds, also if it did not change.
         timings: How often it pings and reports.
-        clock: Tells the time and waits.
+        clock: The time source.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Reconciles the jobs with polls of the queue and the history, which heal whatever frames did not tell."""
+"""Reconciles the jobs with polls of the queue and the history, which supply what frames did not report."""
 
 from dataclasses import replace
 

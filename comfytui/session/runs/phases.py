@@ -1,4 +1,4 @@
-"""Maps class names of nodes to the phases of a run, and tells which nodes sample.
+"""Maps class names of nodes to the phases of a run, and knows which nodes sample.
 
 A phase is given only for known classes: ComfyUI's own, and those that are named after them. What another class does is
 unknown until it reports it, whatever its name suggests.

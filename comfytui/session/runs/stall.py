@@ -8,7 +8,7 @@ from comfytui.session.runs.run import may_be_loading, stall_threshold
 from comfytui.session.state import Run, SessionState
 
 MEMORY_CHANGE_SHARE = 0.01
-"""Share of a memory that has to change to be told from noise."""
+"""Share of a memory that has to change; less is noise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class Executor:
         run = PromptRun(self.machine, self.sockets, self.nodes, cache, item)
         self.sockets.recipients.append(run.recipient)
         await run.execute()
-        await self.machine.clock.settle()
+        await self.machine.clock.store_results()
         self.sockets.recipients.remove(run.recipient)
         self.machine.interrupted.discard(item[1])
         status = {

@@ -99,11 +99,11 @@ class PausableConnection(asyncio.Protocol, asyncio.Transport):
         return self._protocol.eof_received()
 
     def pause_writing(self) -> None:
-        """Tell the protocol that the network buffer is full."""
+        """Report to the protocol that the network buffer is full."""
         self._protocol.pause_writing()
 
     def resume_writing(self) -> None:
-        """Tell the protocol that the network buffer has room again."""
+        """Report to the protocol that the network buffer has space again."""
         self._protocol.resume_writing()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
