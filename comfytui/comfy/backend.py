@@ -17,7 +17,13 @@ from comfytui.timings import DEFAULT, Timings
 
 
 class ComfyBackend(ComfyClient):
-    """A ComfyUI server; its calls raise the errors of `comfytui.comfy.errors`."""
+    """A ComfyUI server; its calls raise the errors of `comfytui.comfy.errors`.
+
+    Args:
+        server: The server, with its credentials.
+        timings: Time limits of requests, and when a socket is pinged.
+        clock: Measures the silence and the lag of sockets.
+    """
 
     def __init__(self, server: Server, timings: Timings = DEFAULT, clock: Clock = SYSTEM_CLOCK) -> None:
         super().__init__(server, timings.http)

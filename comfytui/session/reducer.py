@@ -66,7 +66,13 @@ _ServerEvent = (
 
 
 def reduce(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
-    """Return the state after `event`, which was received at `at`; the same object if nothing changed."""
+    """Return the state after an event; the same object if nothing changed.
+
+    Args:
+        state: The state before.
+        event: What happened; events are applied in the order in which they were received.
+        at: When it was received, by the clocks of this machine.
+    """
     match event:
         case ExecutionStart() | ExecutionCached() | Executing() | Progress() | ProgressState() | Executed():
             return reduce_run_frame(state, event, at)

@@ -68,9 +68,14 @@ def seeds_for(mode: SeedMode, base: int, count: int, rng: Random, allowed: SeedR
 def seeds_by_image(
     mode: SeedMode, bases: Mapping[str, int], count: int, rng: Random, allowed: Mapping[str, SeedRange]
 ) -> list[Mapping[str, int]]:
-    """Return, for each of `count` images, its seeds by their keys; each key counts on from its own base.
+    """Return, for each of `count` images, its seeds by their keys; each key counts on by itself.
 
-    See `seeds_for` for the arguments; `bases` and `allowed` have one value for each key.
+    Args:
+        mode: How the seeds differ.
+        bases: The first seed of each key, unless the mode is random.
+        count: The number of images.
+        rng: The source of random seeds.
+        allowed: The seeds to choose from, for each key of `bases`.
     """
     series = {key: seeds_for(mode, base, count, rng, allowed[key]) for key, base in bases.items()}
     return [{key: seeds[index] for key, seeds in series.items()} for index in range(count)]

@@ -51,6 +51,7 @@ class PieceReader:
 
         Raises:
             ValueError: If it is not valid; then nothing is read of it.
+            LimitExceeded: If there are too many members by now.
         """
         raise NotImplementedError
 

@@ -37,7 +37,11 @@ def parse_accepted(body: Json, prompt_id: str) -> AcceptedPrompt:
 
 
 def parse_rejection(body: Json) -> tuple[str, tuple[NodeError, ...]]:
-    """Parse the response to a rejected prompt (a 400) into its message and the errors of its nodes."""
+    """Parse the response to a rejected prompt (a 400) into its message and the errors of its nodes.
+
+    Raises:
+        ValueError: It is not a rejection by ComfyUI.
+    """
     data = parse_object(body)
     if not data.keys() & {"error", "node_errors"}:
         raise ValueError("no rejection")
@@ -68,7 +72,11 @@ def _iter_node_errors(data: Data) -> Iterator[NodeError]:
 
 
 def parse_count(body: Json) -> int:
-    """Parse the response to `GET /prompt` into the number of prompts running and pending."""
+    """Parse the response to `GET /prompt` into the number of prompts running and pending.
+
+    Raises:
+        ValueError: It has no such number.
+    """
     count = json_readers.integer(
         json_readers.mapping(json_readers.mapping(body).get("exec_info")).get("queue_remaining")
     )
@@ -78,7 +86,11 @@ def parse_count(body: Json) -> int:
 
 
 def parse_jobs(body: Json) -> tuple[JobInfo, ...]:
-    """Parse the response to `GET /api/jobs`; entries without an id are left out."""
+    """Parse the response to `GET /api/jobs`; entries without an id are left out.
+
+    Raises:
+        ValueError: It is not an object.
+    """
     jobs = (_job(value) for value in json_readers.items(parse_object(body).get("jobs"))[:JOBS_KEPT])
     return tuple(job for job in jobs if job)
 
@@ -95,7 +107,11 @@ def _job(body: Json) -> JobInfo | None:
 
 
 def parse_log_timestamps(body: Json) -> tuple[str, ...]:
-    """Parse the server's log into the timestamps of its lines, the oldest first."""
+    """Parse the server's log into the timestamps of its lines, the oldest first.
+
+    Raises:
+        ValueError: It is not an object.
+    """
     timestamps = (
         json_readers.mapping(line).get("t")
         for line in json_readers.items(parse_object(body).get("entries"))[-LOG_LIMIT:]
@@ -110,21 +126,33 @@ def parse_job_graph(body: Json, prompt_id: str) -> Json:
 
 
 def parse_names(body: Json) -> tuple[str, ...]:
-    """Parse a list of file names."""
+    """Parse a list of file names.
+
+    Raises:
+        ValueError: It is not a list.
+    """
     if not isinstance(body, list):
         raise ValueError("no list")
     return json_readers.texts(body, NAMES_LIMIT, BODY_LIMIT)
 
 
 def parse_object(body: Json) -> Data:
-    """Return a JSON object as it is."""
+    """Return a JSON object as it is.
+
+    Raises:
+        ValueError: It is anything else.
+    """
     if not isinstance(body, dict):
         raise ValueError("no object")
     return body
 
 
 def parse_cancelled(body: Json) -> bool:
-    """Parse the response to a cancel request: whether the job was still pending or running."""
+    """Parse the response to a cancel request: whether the job was still pending or running.
+
+    Raises:
+        ValueError: It does not say.
+    """
     cancelled = parse_object(body).get("cancelled")
     if not isinstance(cancelled, bool):
         raise ValueError("no boolean in cancelled")
@@ -132,7 +160,11 @@ def parse_cancelled(body: Json) -> bool:
 
 
 def parse_stats(body: Json) -> SystemStats:
-    """Parse the response to `GET /system_stats`."""
+    """Parse the response to `GET /system_stats`.
+
+    Raises:
+        ValueError: It does not describe a system.
+    """
     data = parse_object(body)
     system = json_readers.mapping(data.get("system"))
     if not system:

@@ -61,7 +61,12 @@ class QueueReader(PieceReader, Generic[T]):
         self._malformed = 0
 
     def read_document(self, document: bytes) -> None:
-        """Read prompts of one list or both."""
+        """Read prompts of one list or both.
+
+        Raises:
+            ValueError: If it is not a part of a queue; then nothing is read of it.
+            LimitExceeded: If the queue has too many prompts, or too many malformed ones.
+        """
         lists: Mapping[str, Iterable[Raw | Json]]
         try:
             lists = _decode_lists(document)
@@ -128,7 +133,12 @@ class HistoryReader(PieceReader, Generic[T]):
         self._malformed = 0
 
     def read_document(self, document: bytes) -> None:
-        """Read some entries."""
+        """Read some entries.
+
+        Raises:
+            ValueError: If it is not a part of a history; then nothing is read of it.
+            LimitExceeded: If the history has too many entries, or too many malformed ones.
+        """
         entries: Mapping[str, Raw | Json]
         try:
             entries = _decode_entries(document)

@@ -45,7 +45,16 @@ class _Connect(connect):
 
 
 def open_connection(server: Server, client_id: str, timings: SocketTimings) -> connect:
-    """Return a context manager that connects as `client_id`; it gives a connection."""
+    """Return a context manager that opens a connection and closes it.
+
+    Args:
+        server: The server.
+        client_id: The client id that receives its events.
+        timings: How long connecting and the handshake may take together, and closing.
+
+    Raises:
+        Exception: On entering: of websockets or the network, see `connect_error`.
+    """
     return _Connect(
         server.ws_url(client_id),
         additional_headers=dict(server.headers) | dict(server.cookie_header(server.http_url("/ws"))),

@@ -16,7 +16,13 @@ BATCHES_ADOPTED = 2_000
 
 
 def new_job(prompt: QueuedPrompt, status: JobStatus, *, mine: bool) -> Job:
-    """Return a job that is known from the queue or the history only."""
+    """Return a job that is known from the queue or the history only.
+
+    Args:
+        prompt: What the server has of it.
+        status: Its status.
+        mine: Whether its client id is one of mine.
+    """
     return Job(
         prompt_id=prompt.prompt_id,
         status=status,
@@ -35,6 +41,11 @@ def adopt(state: SessionState, jobs: Collection[Job], wall: float) -> SessionSta
 
     Their tags restore batches; a job without a usable tag becomes a batch of one. A job that turns out to be an image
     that is still being submitted takes that image's place.
+
+    Args:
+        state: The state before.
+        jobs: Jobs of client ids of mine, unknown so far or taken for those of another client.
+        wall: The current time in seconds since 1970, for jobs of which the server does not say when it got them.
     """
     batches = {key for key, batch in state.batches.items() if batch.adopted} if jobs else set()
     oldest_first = sorted(jobs, key=lambda job: (job.created or wall, job.number or 0))

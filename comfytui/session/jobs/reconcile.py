@@ -21,7 +21,16 @@ MISSED_POLLS_UNTIL_INCOMPLETE = 3
 
 
 def reduce_queue_snapshot(state: SessionState, event: QueueSnapshot, at: Stamp) -> SessionState:
-    """Return the state after a poll of the whole queue."""
+    """Return the state after a poll of the whole queue.
+
+    The response may be older than frames that were received meanwhile: a job that they confirmed since the request is
+    not missed, and one that runs does not go back to waiting. A missed job is marked, and looked for in the history.
+
+    Args:
+        state: The state before.
+        event: The response, with the time of its request.
+        at: When the response was applied.
+    """
     queued = {prompt.prompt_id: (prompt, JobStatus.QUEUED) for prompt in event.pending}
     queued |= {prompt.prompt_id: (prompt, JobStatus.RUNNING) for prompt in event.running}
     known = [_in_queue(job, *queued[job.prompt_id]) for job in state.jobs.values() if job.prompt_id in queued]
@@ -40,7 +49,16 @@ def reduce_queue_snapshot(state: SessionState, event: QueueSnapshot, at: Stamp) 
 
 
 def reduce_history_snapshot(state: SessionState, event: HistorySnapshot, at: Stamp) -> SessionState:
-    """Return the state after a poll of the history."""
+    """Return the state after a poll of the history.
+
+    It comes after the queue that was read before it: only a job that left the queue can be missed by the history.
+    An end that a frame stated stays, and an entry fills gaps only, so that entries may come late or repeatedly.
+
+    Args:
+        state: The state before.
+        event: Entries, and the ids that were requested; a job counts as lost after two polls without an entry.
+        at: When the response was applied.
+    """
     entries = {entry.prompt.prompt_id: entry for entry in event.entries}
     known = [
         _with_history(state.jobs[key], entry, at) for key, entry in entries.items() if not _is_new(state, entry.prompt)

@@ -26,7 +26,14 @@ STALL_STEPS = 5
 
 
 def start_run(job: Job, at: Stamp, *, seen_from_start: bool, started_ms: int | None = None) -> Run:
-    """Return a run that starts at `at`, or, unless `seen_from_start`, is first seen then."""
+    """Return a new run, with nothing done yet.
+
+    Args:
+        job: Its graph gives the weight of what there is to do.
+        at: When it started or, unless `seen_from_start`, was first seen.
+        seen_from_start: Whether its very first frame was received.
+        started_ms: When the server started it, in milliseconds since 1970 by the server's clock; None if unknown.
+    """
     left = sum(_node_weight(job, node) for node in job.classes)
     phase = Phase.STARTING if seen_from_start else Phase.WORKING
     return Run(
@@ -50,7 +57,14 @@ def mark_cached(run: Run, job: Job, nodes: Collection[str]) -> Run:
 
 
 def enter_node(run: Run, job: Job, node: str, display: str | None) -> Run:
-    """Return the run with `node` running; the previous node is done, unless this one is inside it."""
+    """Return the run with a node running; the previous node is done, unless this one is inside it.
+
+    Args:
+        run: The run.
+        job: Its graph says which nodes there are.
+        node: Id of the node, which is not in the graph if it belongs to a subgraph that was expanded.
+        display: Id of the node of the graph that stands for it, as the frame says.
+    """
     shown = _display_node(job, node, display)
     if run.node == shown:
         return run

@@ -25,9 +25,15 @@ class Stall:
 
 
 def stall_since(state: SessionState, run: Run, last: float, now: float) -> Stall | None:
-    """Return the stall of a run at monotonic second `now`, given when it last brought something; None if it has none.
+    """Return the stall of a run; None if it has none.
 
     Frames of a run whose client id another comfytui holds do not arrive here at all, so that it has none.
+
+    Args:
+        state: The session's state.
+        run: The run.
+        last: When it last brought what the caller counts (a step, or any frame), in monotonic seconds.
+        now: The current monotonic second.
     """
     if state.jobs[run.prompt_id].owner in state.held_elsewhere:
         return None

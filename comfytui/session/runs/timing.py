@@ -70,7 +70,7 @@ def _job_seconds(state: SessionState, job: Job, now: float) -> SecondsRange | No
 
 
 def image_left(state: SessionState, job: Job, run: Run, now: float) -> float | None:
-    """Return the seconds until the running image is done.
+    """Return the seconds until the running image is done, at monotonic second `now`.
 
     None if no run of its workload was measured and it has no rate yet.
     """
@@ -79,9 +79,16 @@ def image_left(state: SessionState, job: Job, run: Run, now: float) -> float | N
 
 
 def batch_left(state: SessionState, job: Job, runs: Sequence[Run], open_jobs: int, now: float) -> SecondsRange | None:
-    """Return the seconds until a batch is done, of which `job` is the next and `runs` go on.
+    """Return the seconds until a batch is done without waiting in the queue; None if nothing was measured.
 
     Least and greatest are equal once two images of the workload were measured.
+
+    Args:
+        state: The session's state.
+        job: The running or next job of the batch, whose workload stands for all of them.
+        runs: The runs of the batch that go on.
+        open_jobs: How many jobs of the batch have not ended, those that run included.
+        now: The current monotonic second.
     """
     times = state.run_times.get(workload_key_of(job))
     image = _image_seconds(times or (_times_from_steps(runs[0]) if runs else None))
