@@ -44,13 +44,11 @@ class ComfyBackend(ComfyClient):
         )
 
     async def capabilities(self, version: str) -> Capabilities:
-        """Return what a server of this version can do; probes that it refuses count as not supported."""
-        features, jobs = frozenset[str](), None
-        with suppress(Unauthorized, ServerError, NotComfyUI):
-            features = await self.features()
+        """Return what a server of this version can do; a list of jobs that it refuses counts as missing."""
+        jobs = None
         with suppress(Unauthorized, ServerError, NotComfyUI):
             jobs = await self.jobs(limit=1)
-        return capabilities_of(version, features, jobs=jobs is not None)
+        return capabilities_of(version, jobs=jobs is not None)
 
     async def cancel(self, prompt_id: str, capabilities: Capabilities, *, force: bool = False) -> bool | Obstacle:
         """Cancel a prompt, pending or running: in one step where the server can, else by delete or interrupt.

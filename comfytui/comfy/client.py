@@ -23,7 +23,6 @@ from comfytui.comfy.limits import (
     VIEW_LIMIT,
 )
 from comfytui.comfy.protocol.events import Output
-from comfytui.comfy.protocol.json_readers import flags
 from comfytui.comfy.protocol.models import AcceptedPrompt, HistoryEntry, JobInfo, Json, Queue, QueueItem, SystemStats
 from comfytui.comfy.protocol.parse import (
     parse_accepted,
@@ -183,10 +182,6 @@ class ComfyClient(HttpApi):
         """Return the version of the server and the memory of its machine."""
         stats = await self._get("/system_stats", parse_stats, limit=STATS_LIMIT)
         return replace(stats, version=self._redactor.text(stats.version))
-
-    async def features(self) -> frozenset[str]:
-        """Return the names of the features that the server reports; empty on servers before 0.3.45."""
-        return await self._get("/features", flags, missing=frozenset())
 
     async def view(self, output: Output, preview: str | None = None, limit: int = VIEW_LIMIT) -> bytes:
         """Return an output file.

@@ -8,8 +8,8 @@ KIB = 2**10
 MIB = 2**20
 
 BODY_LIMIT = 4 * MIB
-"""Bytes of a response without a limit of its own: a rejected graph with the errors of each node, a list of features, a
-folder of 20,000 models."""
+"""Bytes of a response without a limit of its own: a rejected graph with the errors of each node, a folder of
+20,000 models."""
 STATS_LIMIT = MIB
 """Bytes of a response of fixed shape: a count, an acknowledgement, the stats of a machine with a dozen GPUs."""
 FOLDER_LIMIT = 16 * MIB

@@ -18,7 +18,7 @@ from comfytui.sanitize import is_known_safe, strip_escapes, strip_hidden
 HIDDEN = "***"
 _REPEATED = re.compile(r"(?:\*\*\*){2,}")
 _WHITESPACE = "\t\n\v\f\r\x85\u2028\u2029"
-NO_GRAPH: Mapping[str, Json] = MappingProxyType({})
+NO_NODES: Mapping[str, Json] = MappingProxyType({})
 
 
 class Redactor:
@@ -84,7 +84,7 @@ class Redactor:
         """Return a history entry with its texts redacted."""
         return replace(entry, error=self.error(entry.error) if entry.error else None, text=self._texts(entry.text))
 
-    def node_errors(self, errors: Iterable[NodeError], graph: Mapping[str, Json] = NO_GRAPH) -> tuple[NodeError, ...]:
+    def node_errors(self, errors: Iterable[NodeError], graph: Mapping[str, Json] = NO_NODES) -> tuple[NodeError, ...]:
         """Return validation errors with their texts redacted.
 
         Args:

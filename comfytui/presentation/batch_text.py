@@ -10,7 +10,7 @@ from comfytui.session.progress import BatchProgress, Stage
 from comfytui.session.selectors import batch_number, jobs_of
 from comfytui.session.state import SessionState
 
-TITLE_LIMIT = 2_000
+PROMPT_LIMIT = 2_000
 """Characters of a batch's title, or of its prompt."""
 
 
@@ -23,8 +23,8 @@ def idle_text(state: SessionState) -> str:
 
 def batch_title(state: SessionState, batch: Batch, job: Job | None) -> str:
     """Return the title of a batch, continued by the prompt of its `job`, and numbered if there are several batches."""
-    title = sanitize(batch.title, TITLE_LIMIT)
-    prompt = sanitize(job.parameters.prompt, TITLE_LIMIT) if job else ""
+    title = sanitize(batch.title, PROMPT_LIMIT)
+    prompt = sanitize(job.parameters.prompt, PROMPT_LIMIT) if job else ""
     title = prompt if prompt.startswith(title) else title
     return f"Batch {batch_number(state, batch)}: {title}" if len(state.batches) > 1 else title
 

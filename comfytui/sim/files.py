@@ -4,7 +4,7 @@ import posixpath
 import random
 from dataclasses import dataclass, field
 
-MAX_BYTES = 256 * 1024**2
+MAX_STORED_BYTES = 256 * 1024**2
 """Limit for all files together; the oldest files are dropped first."""
 KINDS = ("input", "output", "temp")
 SUFFIX_LETTERS = "abcdefghijklmnopqrstupvxyz"
@@ -30,7 +30,7 @@ class Files:
         """Store a file, dropping the oldest files above the limit."""
         self.contents.pop(key, None)
         self.contents[key] = content
-        while len(self.contents) > 1 and sum(map(len, self.contents.values())) > MAX_BYTES:
+        while len(self.contents) > 1 and sum(map(len, self.contents.values())) > MAX_STORED_BYTES:
             del self.contents[next(iter(self.contents))]
 
     def get(self, kind: str, subfolder: str, name: str) -> bytes | None:

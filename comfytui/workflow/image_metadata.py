@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-MAX_TEXT = 8 * 2**20
+MAX_CHUNK_TEXT = 8 * 2**20
 """Bytes of a graph's text, decompressed."""
 MAX_GRAPH = 2**20
 """Characters of a graph's text that `extract_graph` parses: parsed, they take twenty times as much memory."""
@@ -109,7 +109,7 @@ def _webp_chunks(content: bytes) -> Iterator[Chunk]:
 
 
 def _chunk_data(content: bytes, position: int, size: int) -> bytes:
-    if size > MAX_TEXT:
+    if size > MAX_CHUNK_TEXT:
         raise ImageMetadataError("its texts are too large")
     return content[position : position + size]
 
@@ -131,8 +131,8 @@ def _graph_text(kind: bytes, data: bytes) -> str | None:
 
 
 def _decompress(data: bytes) -> bytes:
-    text = zlib.decompressobj().decompress(data, MAX_TEXT + 1)
-    if len(text) > MAX_TEXT:
+    text = zlib.decompressobj().decompress(data, MAX_CHUNK_TEXT + 1)
+    if len(text) > MAX_CHUNK_TEXT:
         raise ImageMetadataError("its texts are too large")
     return text
 

@@ -9,7 +9,7 @@ from comfytui.workflow.graph import Graph, Workflow, workflow_of
 from comfytui.workflow.image_metadata import ImageMetadataError, extract_prompt, is_image
 from comfytui.workflow.nodes import NODE_KEYS
 
-MAX_BYTES: Final = 64 * 2**20
+MAX_FILE_BYTES: Final = 64 * 2**20
 """The size of the largest file that is read."""
 
 _EXPORT = "open it in ComfyUI and save it with Workflow > Export (API)"
@@ -40,7 +40,7 @@ def load_workflow(path: str | Path) -> Workflow:
 def _read(path: Path, quoted: str) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise WorkflowError(f"There is no file {quoted}: check the path.") from None
     except IsADirectoryError:
@@ -50,8 +50,8 @@ def _read(path: Path, quoted: str) -> bytes:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise WorkflowError(f"{quoted} cannot be read ({sanitize(reason)}): give another file.") from None
-    if len(content) > MAX_BYTES:
-        raise WorkflowError(f"{quoted} is larger than {MAX_BYTES >> 20} MB: give the workflow's own JSON file.")
+    if len(content) > MAX_FILE_BYTES:
+        raise WorkflowError(f"{quoted} is larger than {MAX_FILE_BYTES >> 20} MB: give the workflow's own JSON file.")
     return content
 
 

@@ -14,10 +14,10 @@ from comfytui.workflow.graph_templates import FieldSlot, Template, template_of
 from comfytui.workflow.nodes import is_integer, nodes_of
 from comfytui.workflow.seeds import MAX_SEED
 
-MAX_TEXT: Final = 100_000
+MAX_PROMPT: Final = 100_000
 """Characters of a prompt that are kept; a longer one ends with an ellipsis."""
 
-MAX_NAME: Final = 200
+MAX_CHOICE: Final = 200
 """Characters of a model's or sampler's name that are kept."""
 
 MAX_TEMPLATES: Final = 8
@@ -29,11 +29,11 @@ MAX_TEMPLATE_TEXT: Final = 2**18
 MAX_SEPARATORS: Final = 200_000
 """Commas in the largest text that is parsed; the number of parsed values is at least as high."""
 
-MAX_MEMORY: Final = 2**25
+MAX_READER_MEMORY: Final = 2**25
 """Approximate bytes that one reader keeps of all its graphs."""
 
 MAX_OVERFLOW_TEXT: Final = 40
-"""Characters of a text that are kept once `MAX_MEMORY` is used up."""
+"""Characters of a text that are kept once `MAX_READER_MEMORY` is used up."""
 
 MAX_LATENTS: Final = 4_096
 """The largest `batch_size` that ComfyUI allows."""
@@ -86,7 +86,7 @@ class GraphReader:
     take `max_memory` bytes, graphs of further shapes are no longer read, and their parameters are empty.
     """
 
-    def __init__(self, max_memory: int = MAX_MEMORY) -> None:
+    def __init__(self, max_memory: int = MAX_READER_MEMORY) -> None:
         self._layouts: dict[Hashable, Layout] = {}
         self._texts: dict[str, str] = {}
         self._templates: deque[tuple[Template, Arguments, Mapping[str, str]]] = deque(maxlen=MAX_TEMPLATES)
@@ -222,7 +222,7 @@ def _find_layout(graph: object) -> Layout:
 
 def _limit(field: Field, value: FieldValue) -> FieldValue | None:
     if isinstance(value, str):
-        return _truncate(value, MAX_TEXT if field in _TEXT_FIELDS else MAX_NAME)
+        return _truncate(value, MAX_PROMPT if field in _TEXT_FIELDS else MAX_CHOICE)
     if abs(value) > MAX_SEED:
         return None
     return float(value) if field in _FLOAT_FIELDS else value

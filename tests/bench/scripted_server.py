@@ -88,7 +88,7 @@ class ScriptedServer:
 
     def app(self) -> web.Application:
         """Return the application with its routes, also under `/api`."""
-        bodies: dict[str, Any] = {"/history": {}, "/system_stats": STATS, "/features": {}, "/object_info": {}}
+        bodies: dict[str, Any] = {"/history": {}, "/system_stats": STATS, "/object_info": {}}
         app = web.Application()
         for prefix in ("", "/api"):
             app.router.add_get(f"{prefix}/ws", self.connect)

@@ -141,7 +141,6 @@ async def test_a_404_may_be_an_empty_result() -> None:
     async with serving(routes) as url, ComfyClient(Server.from_url(url)) as client:
         assert await client.job_graph("p") is None
         assert await client.object_info("NoSuch") == {}
-        assert await client.features() == frozenset()
         assert await client.log_timestamps() == ()
         with pytest.raises(ServerError, match=r"fox\.png") as caught:
             await client.view(Output("fox.png"))

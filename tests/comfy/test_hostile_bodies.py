@@ -99,14 +99,13 @@ IMAGE = Output("a.png")
     [
         (lambda client: client.system_stats(), 1),
         (lambda client: client.queue_count(), 1),
-        (lambda client: client.features(), 4),
         (lambda client: client.object_info("KSampler"), 8),
         (lambda client: client.submit({}, prompt_id="p", client_id="c", tag={}), 4),
         (lambda client: client.cancel_job("p"), 4),
         (lambda client: client.jobs(), 8),
         (lambda client: client.view(IMAGE), 64),
     ],
-    ids=["stats", "count", "features", "object_info", "submit", "cancel", "jobs", "view"],
+    ids=["stats", "count", "object_info", "submit", "cancel", "jobs", "view"],
 )
 async def test_a_compressed_huge_response_is_rejected(call: Call, limit: int) -> None:
     bomb = gzip.compress(bytes(70 * MB), 1)

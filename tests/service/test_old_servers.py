@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from comfytui.comfy.backend import ComfyBackend
-from comfytui.comfy.protocol.capabilities import capabilities_of
+from comfytui.comfy.protocol.capabilities import Capabilities, capabilities_of
 from comfytui.comfy.server import Server
 from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
 from comfytui.service.submission.cancel import FINISHED, cancel
@@ -26,7 +26,6 @@ from tests.watcher import Watcher, watching
 
 PROFILES = ("0.3.40", "0.3.57", "0.3.64", "0.33.0")
 OLD = "0.3.40"
-MODERN = {"targeted_interrupt", "metadata_previews"}
 DONE = {"status_str": "success", "completed": True, "messages": []}
 
 
@@ -49,18 +48,9 @@ async def long_batch(version: str, images: int = 1) -> AsyncIterator[tuple[SimSe
     ("version", "able"),
     [
         ("0.3.40", set()),
-        ("0.3.57", MODERN),
-        ("0.3.64", MODERN),
-        (
-            "0.33.0",
-            {
-                "targeted_interrupt",
-                "metadata_previews",
-                "previews_by_prompt",
-                "jobs",
-                "atomic_cancel",
-            },
-        ),
+        ("0.3.57", {"targeted_interrupt"}),
+        ("0.3.64", {"targeted_interrupt"}),
+        ("0.33.0", {"targeted_interrupt", "previews_by_prompt", "jobs", "atomic_cancel"}),
     ],
 )
 async def test_the_capabilities_are_known_once_connected(version: str, able: set[str]) -> None:
@@ -73,42 +63,56 @@ async def test_the_capabilities_are_known_once_connected(version: str, able: set
         assert {name for name in names if getattr(capabilities, name)} == able | {"cancel", "previews"}
 
 
+@pytest.fixture
+def probes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The versions for which capabilities were requested: a poll may request the list of jobs as well."""
+    versions: list[str] = []
+    capabilities = ComfyBackend.capabilities
+
+    async def recorded(self: ComfyBackend, version: str) -> Capabilities:
+        versions.append(version)
+        return await capabilities(self, version)
+
+    monkeypatch.setattr(ComfyBackend, "capabilities", recorded)
+    return versions
+
+
 @pytest.mark.parametrize("version", PROFILES)
-async def test_the_capabilities_are_requested_once_per_connection(version: str) -> None:
-    async with SimServer(like(version, 0)) as sim, proxy_to(sim.url) as proxy:
-        probes = sim.faults.delay(0, "/features")
-        async with watching(Server.from_url(proxy.url)) as watcher:
-            await watcher.live()
-            await watcher.until(await watcher.submit(2, model=MODEL))
-            await watcher.until(await watcher.submit(2, model=MODEL))
-            assert probes.hits == 1
-            proxy.reset_connections()
-            await eventually(lambda: probes.hits == 2, "another probe after the reset")
-            await watcher.until(await watcher.submit(1, model=MODEL))
-            assert probes.hits == 2
+async def test_the_capabilities_are_requested_once_per_connection(version: str, probes: list[str]) -> None:
+    async with (
+        SimServer(like(version, 0)) as sim,
+        proxy_to(sim.url) as proxy,
+        watching(Server.from_url(proxy.url)) as watcher,
+    ):
+        await watcher.live()
+        await watcher.until(await watcher.submit(2, model=MODEL))
+        await watcher.until(await watcher.submit(2, model=MODEL))
+        assert probes == [version]
+        proxy.reset_connections()
+        await eventually(lambda: len(probes) == 2, "another probe after the reset")
+        await watcher.until(await watcher.submit(1, model=MODEL))
+        assert probes == [version] * 2
 
 
-async def test_two_polls_at_once_request_the_capabilities_once() -> None:
+async def test_two_polls_at_once_request_the_capabilities_once(probes: list[str]) -> None:
     async with SimServer(like(OLD, 0)) as sim, ComfyBackend(Server.from_url(sim.url)) as backend:
-        probes = sim.faults.delay(0, "/features")
         polling = Polling(backend)
         await polling.polls(2)
         assert polling.driver.connection.gate.is_verified
-        assert probes.hits == 1
+        assert probes == [OLD]
 
 
-@pytest.mark.parametrize("path", ["/features", "/jobs"])
 @pytest.mark.parametrize("status", [403, 500, 200], ids=["forbidden", "broken", "a page"])
-async def test_a_server_that_hides_its_capabilities_is_used_by_its_version(path: str, status: int) -> None:
+async def test_a_server_that_hides_its_list_of_jobs_is_used_by_its_version(status: int) -> None:
     async with SimServer(like("0.33.0")) as sim:
-        sim.faults.fail(status, path).text = "<!doctype html><title>Router</title>"
+        sim.faults.fail(status, "/jobs").text = "<!doctype html><title>Router</title>"
         async with watching(Server.from_url(sim.url)) as watcher:
             batch = await watcher.submit(1, model=MODEL, steps=10_000)
             await eventually(lambda: step_of(watcher.state) > 0, "a step")
             capabilities = watcher.state.capabilities
             assert capabilities is not None
             assert capabilities.targeted_interrupt
-            assert capabilities.jobs is (path != "/jobs")
+            assert not capabilities.jobs
             watcher.service.cancel_batch(batch.id)
             await watcher.until(batch, JobStatus.INTERRUPTED)
 
@@ -199,7 +203,7 @@ async def test_the_queue_of_an_old_server_is_read_again_right_before_the_interru
     async with serving(routes) as url, ComfyBackend(Server.from_url(url)) as backend:
         it = OutboxHarness(backend)
         job = Job("mine", JobStatus.RUNNING, mine=True)
-        it.state = replace(it.state, jobs={"mine": job}, capabilities=capabilities_of(OLD, set(), jobs=False))
+        it.state = replace(it.state, jobs={"mine": job}, capabilities=capabilities_of(OLD, jobs=False))
         result = await cancel("mine", lambda: it.state, backend, it.apply, force=True)
     assert result == expected
     assert interrupts == []

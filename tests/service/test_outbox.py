@@ -41,9 +41,7 @@ class OutboxHarness:
 
     def __init__(self, backend: ComfyBackend, arrival: float = 0.1) -> None:
         self.backend = backend
-        self.state = SessionState(
-            client_ids=frozenset({"me"}), capabilities=capabilities_of("0.33.0", set(), jobs=True)
-        )
+        self.state = SessionState(client_ids=frozenset({"me"}), capabilities=capabilities_of("0.33.0", jobs=True))
         self.rejected: list[str] = []
         self.messages: list[str] = []
         self.cancelled: list[str] = []

@@ -7,7 +7,7 @@ import pytest
 from comfytui.comfy.protocol.events import ExecutionStart, Output
 from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
 from comfytui.session.events import BatchPlanned, Connected, FinishedPrompt, HistorySnapshot, QueueSnapshot
-from comfytui.session.jobs.summarise import MAX_IMAGES, batch_tag_of, finished_prompt_of
+from comfytui.session.jobs.summarise import MAX_TAG_TOTAL, batch_tag_of, finished_prompt_of
 from comfytui.session.jobs.transitions import upsert
 from comfytui.session.model import BatchTag, JobStatus
 from tests.session.builders import CLASSES, ME, Session, queued_prompt, start_frames, step_frames, submitting_job
@@ -118,7 +118,7 @@ def test_another_clients_tag_claims_nothing() -> None:
         ({"batch": "b", "index": 2, "total": 4, "submission": "s"}, BatchTag("b", 2, 4, "s")),
         ({"batch": "b", "index": 2, "total": 4}, BatchTag("b", 2, 4, "")),
         ({"batch": "b", "index": 2, "total": 4, "submission": ["s"]}, BatchTag("b", 2, 4, "")),
-        ({"batch": "b", "index": 2, "total": 10**18}, BatchTag("b", 2, MAX_IMAGES, "")),
+        ({"batch": "b", "index": 2, "total": 10**18}, BatchTag("b", 2, MAX_TAG_TOTAL, "")),
         ({"batch": "b", "index": 5, "total": 4}, None),
         ({"batch": "b", "index": 0, "total": 4}, None),
         ({"batch": "b", "index": True, "total": 4}, None),

@@ -6,7 +6,7 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageChops
 
-from comfytui.sim.files import MAX_BYTES, Files
+from comfytui.sim.files import MAX_STORED_BYTES, Files
 from tests.sim.client import client
 from tests.sim.graphs import inverted, text_to_image
 
@@ -119,5 +119,5 @@ async def test_equal_prompts_give_equal_images() -> None:
 def test_files_are_bounded() -> None:
     files = Files()
     for number in range(5):
-        files.put(("output", "", f"{number}.png"), bytes(MAX_BYTES // 3))
+        files.put(("output", "", f"{number}.png"), bytes(MAX_STORED_BYTES // 3))
     assert [name for _, _, name in files.contents] == ["2.png", "3.png", "4.png"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from comfytui.workflow.image_metadata import MAX_TEXT, ImageMetadataError, extract_graph, extract_prompt
+from comfytui.workflow.image_metadata import MAX_CHUNK_TEXT, ImageMetadataError, extract_graph, extract_prompt
 from tests.hostile.image_bombs import BOMBS, international_text_bomb, many_chunks, many_segments, png_of, text_bomb
 
 GRAPH = {"3": {"class_type": "KSampler", "inputs": {"seed": 5, "text": "狐"}}}
@@ -82,7 +82,7 @@ def test_bombs_are_refused(make: Any) -> None:
 
 def test_a_long_text_is_refused() -> None:
     with pytest.raises(ImageMetadataError, match="too large"):
-        extract_prompt(png_of(8, 8, (b"tEXt", b"prompt\0" + b" " * MAX_TEXT)))
+        extract_prompt(png_of(8, 8, (b"tEXt", b"prompt\0" + b" " * MAX_CHUNK_TEXT)))
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "[" + "[]," * 400_000 + "0]", "9" * 5_000, "{"])

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import read_values
-from comfytui.workflow.loading import MAX_BYTES, WorkflowError, load_workflow
+from comfytui.workflow.loading import MAX_FILE_BYTES, WorkflowError, load_workflow
 from tests.workflow.graphs import stable_diffusion
 
 GRAPH = stable_diffusion.sd15()
@@ -202,7 +202,7 @@ def test_a_file_without_read_permission(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     with path.open("wb") as file:
-        file.truncate(MAX_BYTES + 1)
+        file.truncate(MAX_FILE_BYTES + 1)
     assert "larger than 64 MB" in message_of(path)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 ACCEPTED = "gzip, deflate"
 """The `Accept-Encoding` of every request."""
-STEP = 2**20
+MAX_PIECE = 2**20
 """Most bytes of one decoded piece."""
 _WINDOWS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
@@ -26,7 +26,7 @@ class ContentDecoder:
         self._started = False
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Decode the next bytes of the body, into pieces of at most `STEP` bytes. Raises BadEncodingError."""
+        """Decode the next bytes of the body, into pieces of at most `MAX_PIECE` bytes. Raises BadEncodingError."""
         if self._decompressor is None:
             yield chunk
             return
@@ -40,13 +40,13 @@ class ContentDecoder:
         assert self._decompressor is not None
         started, self._started = self._started, True
         try:
-            return self._decompressor.decompress(chunk, STEP)
+            return self._decompressor.decompress(chunk, MAX_PIECE)
         except zlib.error:
             if started:
                 raise BadEncodingError from None
         # Some servers send `deflate` as raw deflate data, without the zlib header.
         self._decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
-            return self._decompressor.decompress(chunk, STEP)
+            return self._decompressor.decompress(chunk, MAX_PIECE)
         except zlib.error:
             raise BadEncodingError from None

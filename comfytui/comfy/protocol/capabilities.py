@@ -1,7 +1,6 @@
-"""What a server can do; for a ComfyUI derived from its version and from what it answered when probed."""
+"""What a server can do; for a ComfyUI derived from its version, and from whether it has a list of jobs."""
 
 import re
-from collections.abc import Set
 from dataclasses import dataclass
 
 TARGETED_INTERRUPT = (0, 3, 57)
@@ -27,16 +26,13 @@ class Capabilities:
     targeted_interrupt: bool = False
     atomic_cancel: bool = False
     previews_by_prompt: bool = False
-    metadata_previews: bool = False
-    """Whether previews can carry the ids of their prompt and node (binary frames of type 4)."""
 
 
-def capabilities_of(version: str, features: Set[str], *, jobs: bool) -> Capabilities:
+def capabilities_of(version: str, *, jobs: bool) -> Capabilities:
     """Return what a ComfyUI can do: cancel jobs and send previews always.
 
     Args:
         version: ComfyUI's version; empty if unknown.
-        features: Names of the features that the server reports.
         jobs: Whether the server has `/api/jobs`.
     """
     number = version_number(version)
@@ -47,7 +43,6 @@ def capabilities_of(version: str, features: Set[str], *, jobs: bool) -> Capabili
         # Worth a try if the version is unknown: a server without it answers with a 404.
         atomic_cancel=jobs and (not number or number >= ATOMIC_CANCEL),
         previews_by_prompt=jobs or number >= PREVIEWS_BY_PROMPT,
-        metadata_previews="supports_preview_metadata" in features,
     )
 
 

@@ -9,7 +9,7 @@ from websockets.http11 import Response
 
 from comfytui.comfy.limits import FRAME_LIMIT, KIB, MIB, PREVIEW_LIMIT, TEXT_FRAME_LIMIT
 
-STEP = 16 * KIB
+DECOMPRESSED_STEP = 16 * KIB
 """Bytes that are decompressed before limits are checked: they may expand a thousandfold."""
 PAUSE_SIZE = PREVIEW_LIMIT
 """Bytes of unread messages beyond which reading from the network pauses."""
@@ -47,12 +47,12 @@ class BoundedConnection(ClientConnection):
 
     def data_received(self, data: bytes) -> None:
         """Process received bytes, a few at a time."""
-        for begin in range(0, len(data), STEP):
+        for begin in range(0, len(data), DECOMPRESSED_STEP):
             if self._failed:
                 return
             _OPEN_CONNECTIONS.add(self)
-            self._incomplete += len(data[begin : begin + STEP])
-            super().data_received(data[begin : begin + STEP])
+            self._incomplete += len(data[begin : begin + DECOMPRESSED_STEP])
+            super().data_received(data[begin : begin + DECOMPRESSED_STEP])
             if not self._failed and self._is_unread_limit_exceeded():
                 self._fail(TOO_MUCH)
         if self.transport.get_write_buffer_size() > PONGS_LIMIT:

@@ -150,7 +150,7 @@ def _json(text: str | None) -> Any:
         return None
 
 
-MAX_IMAGES = 1_000_000
+MAX_BATCH_TOTAL = 1_000_000
 """Largest number of images that a batch may have."""
 SEED_DIGITS = 40
 """Largest number of digits of a seed: more than any server accepts."""

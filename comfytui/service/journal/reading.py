@@ -134,7 +134,7 @@ def _selected(
 
 def _batch(db: sqlite3.Connection, row: Row, reader: GraphReader, damaged_prompts: list[int]) -> SavedBatch:
     batch_id, client_id, title, total, created, base = row
-    owner, count = codec.text(client_id), codec.integer(total, 0, codec.MAX_IMAGES)
+    owner, count = codec.text(client_id), codec.integer(total, 0, codec.MAX_BATCH_TOTAL)
     created_at = codec.number(created)
     batch = Batch(codec.text(batch_id), count, codec.text(title), (), 0.0 if created_at is None else created_at)
     base_text = decompress(codec.blob(base)) or b""

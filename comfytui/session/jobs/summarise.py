@@ -12,7 +12,7 @@ from comfytui.workflow.parameters import GraphReader
 
 MAX_ID_BYTES = 64
 """Bytes of a batch or submission id at most; ours are UUIDs."""
-MAX_IMAGES = 100_000
+MAX_TAG_TOTAL = 100_000
 """Images that a batch tag may claim at most."""
 
 
@@ -53,7 +53,7 @@ def batch_tag_of(tag: Mapping[str, Json]) -> BatchTag | None:
     batch, index, total, submission = (tag.get(name) for name in ("batch", "index", "total", "submission"))
     if not _is_id(batch) or type(index) is not int or type(total) is not int:
         return None
-    total = min(total, MAX_IMAGES)
+    total = min(total, MAX_TAG_TOTAL)
     if not 1 <= index <= total:
         return None
     return BatchTag(batch, index, total, submission if _is_id(submission) else "")
