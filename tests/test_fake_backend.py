@@ -51,7 +51,7 @@ async def refusal(server: Backend, graph: Graph) -> tuple[str, tuple[NodeError, 
     return str(caught.value), caught.value.node_errors
 
 
-async def on_both(ask: Callable[[Backend], Any]) -> list[Any]:
+async def answers_of_both(ask: Callable[[Backend], Any]) -> list[Any]:
     """What the simulator and the server in memory answer."""
     async with (
         asyncio.timeout(60),
@@ -66,7 +66,7 @@ async def test_a_run_and_its_repetition_from_the_cache_are_the_same() -> None:
     async def twice(server: Backend) -> list[Any]:
         return [await run(server, text_to_image(seed=seed)) for seed in (1, 1, 2)]
 
-    real, fake = await on_both(twice)
+    real, fake = await answers_of_both(twice)
     assert fake[:2] == real[:2]
     # The fake caches whole prompts only, not the nodes that two of them share.
     assert fake[2][-1][:2] == real[2][-1][:2]
@@ -81,7 +81,7 @@ async def test_accepted_prompts_are_numbered_and_say_what_is_left_out() -> None:
         assert [each.prompt_id for each in accepted] == ids
         return [(each.number, each.node_errors) for each in accepted]
 
-    real, fake = await on_both(submissions)
+    real, fake = await answers_of_both(submissions)
     assert fake == real
 
 
@@ -96,5 +96,5 @@ async def test_accepted_prompts_are_numbered_and_say_what_is_left_out() -> None:
     ids=["no model", "too small", "unknown node", "no output"],
 )
 async def test_refusals_are_the_same(graph: Graph) -> None:
-    real, fake = await on_both(lambda server: refusal(server, graph))
+    real, fake = await answers_of_both(lambda server: refusal(server, graph))
     assert fake == real

@@ -42,7 +42,7 @@ from comfytui.ui.terminal.control_filter import ControlFilter, filter_controls
         ("ᄀ" + "ᅡ" * 50, "ᄀ" + "ᅡ" * 4),
     ],
 )
-def test_sanitized_text(text: str, shown: str) -> None:
+def test_control_and_hidden_characters_are_removed(text: str, shown: str) -> None:
     assert sanitize(text) == shown
 
 

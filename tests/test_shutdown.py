@@ -72,14 +72,14 @@ def test_a_signal_restores_the_terminal() -> None:
 @pytest.mark.parametrize(
     ("controlling", "nohup"), [(True, False), (False, False), (True, True)], ids=["hung-up", "broken", "nohup"]
 )
-def test_a_terminal_that_goes_away(controlling: bool, nohup: bool) -> None:
+def test_it_ends_when_the_terminal_goes_away(controlling: bool, nohup: bool) -> None:
     with terminal("demo", controlling=controlling, nohup=nohup) as it:
         it.shows("live")
         assert ends(it, Terminal.hang_up) == 129
 
 
 @pytest.mark.parametrize(("ending", "code"), [(term, 143), (Terminal.hang_up, 129)])
-def test_a_terminal_that_does_not_read(ending: Ending, code: int) -> None:
+def test_it_ends_though_the_terminal_does_not_read(ending: Ending, code: int) -> None:
     with terminal("demo") as it:
         before = it.modes()
         it.shows("live")

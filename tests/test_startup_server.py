@@ -46,7 +46,7 @@ def test_the_last_server_takes_precedence_over_the_default(tmp_path: Path, last:
     assert preferred_server(config) == expected
 
 
-def test_without_either_nothing_is_preferred_server() -> None:
+def test_without_either_no_server_is_preferred() -> None:
     assert preferred_server(Config()) == ""
 
 

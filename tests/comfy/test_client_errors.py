@@ -71,7 +71,7 @@ async def test_an_html_page_is_not_comfyui(call: Callable[[ComfyClient], Awaitab
     ],
 )
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-async def test_error_by_status(
+async def test_each_status_has_its_error(
     status: int, expected: type[ComfyError], call: Callable[[ComfyClient], Awaitable[object]]
 ) -> None:
     async with serving(everywhere(answering("<html>s3cret</html>", status))) as url:

@@ -32,7 +32,7 @@ MERGED = OSError(f"Multiple exceptions: {REFUSED}, {REFUSED}")
         (OSError(errno.EHOSTUNREACH, "No route to host"), "other", "SSH forward"),
     ],
 )
-def test_unreachable_by_cause(cause: BaseException, kind: str, advice: str) -> None:
+def test_each_cause_of_a_failed_connection_has_its_message(cause: BaseException, kind: str, advice: str) -> None:
     for error in (cause, wrapped(cause)):
         found = unreachable(Server.from_url("box"), error)
         assert found.kind == kind

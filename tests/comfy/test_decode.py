@@ -91,7 +91,7 @@ def test_every_recorded_frame_is_decoded(recording: Path) -> None:
         ("logs", {"entries": [{"t": "now", "m": "\r 62%|"}, {}, None]}, Logs(("\r 62%|",))),
     ],
 )
-def test_text_frames(kind: str, data: Any, event: Event) -> None:
+def test_text_frames_are_decoded(kind: str, data: Any, event: Event) -> None:
     assert decoded_message(kind, data) == event
 
 
@@ -111,7 +111,7 @@ def test_outputs_are_files_under_any_key_and_texts() -> None:
     assert decoded_message("executed", {"prompt_id": "p", "node": "9", "output": None}) == Executed("p", "9")
 
 
-def test_both_previews_and_node_text() -> None:
+def test_previews_of_both_formats_and_node_texts_are_decoded() -> None:
     metadata = json.dumps({"node_id": "3", "prompt_id": "p", "image_type": "image/png"}).encode()
     assert decoded_binary(1, 1, b"jpeg") == PreviewImage("jpeg", b"jpeg")
     assert decoded_binary(1, 2, b"png") == PreviewImage("png", b"png")

@@ -22,5 +22,5 @@ from comfytui.comfy.protocol.media_types import Media, media_of
         ("", "images", Media.OTHER),
     ],
 )
-def test_media_type_by_file_name(name: str, kind: str, media: Media) -> None:
+def test_the_file_name_decides_the_media_type(name: str, kind: str, media: Media) -> None:
     assert media_of(Output(name, kind=kind)) is media

@@ -94,7 +94,7 @@ def test_invalid_json_that_python_accepts_hides_no_prompt(odd: Any) -> None:
     assert found[2].client_id == "me"
 
 
-def test_the_recorded_system_stats() -> None:
+def test_the_recorded_system_stats_are_parsed() -> None:
     stats = parse_stats(exchange("http_surface", "GET", "/system_stats")["response"])
     assert stats.version == "0.33.0"
     assert stats.devices == (Device("cpu", "cpu", 25276502016, 20582121472),)
@@ -102,7 +102,7 @@ def test_the_recorded_system_stats() -> None:
     assert 0 < stats.ram_free < stats.ram_total
 
 
-def test_the_recorded_jobs() -> None:
+def test_the_recorded_jobs_are_parsed() -> None:
     jobs = parse_jobs(exchange("http_surface", "GET", "/api/jobs?limit=3")["response"])
     assert jobs[0] == JobInfo(
         "92d6e28c-996e-4b5d-bf54-4a0956665de0", "completed", 1795442414236, 1795442414237, 1795442415835
@@ -134,7 +134,7 @@ def test_the_recorded_rejection_names_nodes_and_inputs() -> None:
         ({"node_errors": {"1": None}}, "no reason was given"),
     ],
 )
-def test_rejections_of_old_and_new_servers(body: Any, message: str) -> None:
+def test_rejections_of_old_and_new_servers_are_parsed(body: Any, message: str) -> None:
     assert parse_rejection(body) == (message, ())
 
 

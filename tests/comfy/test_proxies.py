@@ -45,7 +45,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"all_proxy": "http://p:1"}, "[fe80::1]:8188", "http://p:1"),
     ],
 )
-def test_proxy_of_a_server_by_environment(
+def test_the_environment_decides_the_proxy_of_a_server(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], server: str, proxy: str | None
 ) -> None:
     for name, value in environment.items():

@@ -36,7 +36,7 @@ from comfytui.comfy.server import Server, parse_header
         ("https://me:s3cret@box/p/?token=t&b=2", "https://box/p/queue?token=t&b=2", "https://box/p"),
     ],
 )
-def test_addresses(text: str, queue: str, shown: str) -> None:
+def test_addresses_are_completed(text: str, queue: str, shown: str) -> None:
     server = Server.from_url(text)
     assert server.http_url("/queue") == queue
     assert server.label == shown
@@ -181,7 +181,7 @@ def test_servers_compare_and_hash_by_value() -> None:
         ("localhost.example", False),
     ],
 )
-def test_loopback(text: str, loopback: bool) -> None:
+def test_loopback_addresses_are_recognised(text: str, loopback: bool) -> None:
     assert Server.from_url(text).loopback is loopback
 
 
@@ -194,7 +194,7 @@ def test_loopback(text: str, loopback: bool) -> None:
         ("X-Empty:", ("X-Empty", "")),
     ],
 )
-def test_headers(text: str, header: tuple[str, str]) -> None:
+def test_headers_are_split_into_name_and_value(text: str, header: tuple[str, str]) -> None:
     assert parse_header(text) == header
 
 

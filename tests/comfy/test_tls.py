@@ -69,7 +69,7 @@ async def tls_server(pem: Path, *, requires_certificate: bool = False) -> AsyncI
 
 
 @pytest.mark.parametrize("option", ["ca", "insecure"])
-async def test_a_self_signed_certificate_with_ca_or_insecure(pem: Path, option: str) -> None:
+async def test_a_self_signed_certificate_is_accepted_with_ca_or_insecure(pem: Path, option: str) -> None:
     async with tls_server(pem) as url:
         server = Server.from_url(url, ca=pem) if option == "ca" else Server.from_url(url, insecure=True)
         async with ComfyClient(server) as client:
@@ -88,7 +88,7 @@ async def test_an_untrusted_certificate_is_reported(pem: Path) -> None:
     assert "not trusted" in closed.reason
 
 
-async def test_a_server_that_requires_a_client_certificate(pem: Path) -> None:
+async def test_a_server_that_requires_a_client_certificate_gets_it(pem: Path) -> None:
     async with tls_server(pem, requires_certificate=True) as url:
         server = Server.from_url(url, ca=pem, cert=pem)
         async with ComfyClient(server) as client:

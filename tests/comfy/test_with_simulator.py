@@ -142,7 +142,7 @@ async def test_a_rejected_prompt_names_node_and_input(server: Server) -> None:
     assert [(error.node_id, error.input_name) for error in caught.value.node_errors] == [("4", "ckpt_name")]
 
 
-async def test_stats_and_object_info(server: Server) -> None:
+async def test_stats_and_object_info_are_read(server: Server) -> None:
     async with ComfyClient(server) as client:
         stats = await client.system_stats()
         assert stats.version == "0.33.0"

@@ -320,5 +320,5 @@ def test_a_similar_name_is_suggested(tmp_path: Path, typed: str, meant: str) -> 
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
-def test_a_file_without_read_permission(tmp_path: Path) -> None:
+def test_a_file_without_read_permission_is_reported(tmp_path: Path) -> None:
     assert "Permission denied" in message_of(write_config(tmp_path, SERVER, 0o000))

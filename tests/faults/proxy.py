@@ -15,7 +15,7 @@ class Proxy:
     """Forwards connections to a server; settings take effect at once, for all connections."""
 
     def __init__(self, target: str) -> None:
-        self.lead_to(target)
+        self.forward_to(target)
         self._connections: set[ProxiedConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._settings = ProxySettings()
@@ -58,7 +58,7 @@ class Proxy:
         if self._server is not None:
             self._server.close()
 
-    def lead_to(self, target: str) -> None:
+    def forward_to(self, target: str) -> None:
         """Forward new connections to this server from now on."""
         parts = urlsplit(target)
         self._target = (parts.hostname or "", parts.port or 80)
@@ -135,7 +135,7 @@ class Proxy:
         """Hold the response until the rule is released."""
         return self._rule(RequestRule(request, "hold", times))
 
-    def forget_rules(self) -> None:
+    def remove_rules(self) -> None:
         """Remove all rules, and release the held responses."""
         for rule in self._settings.rules:
             rule.release()
@@ -148,7 +148,7 @@ class Proxy:
         for _ in range(ACCEPT_TURNS):
             await asyncio.sleep(0)
         self.thaw()
-        self.forget_rules()
+        self.remove_rules()
         while self._tasks:
             for connection in list(self._connections):
                 connection.stall(Direction)

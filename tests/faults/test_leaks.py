@@ -53,22 +53,22 @@ async def test_a_thousand_connections_leave_nothing(cycle: object) -> None:
     assert callable(cycle)
     async with fault_case(CALM, timings=AT_ONCE) as case:
         await cycle(case, WARM)
-        await calm(case)
+        await one_socket_is_open(case)
         tasks = await count_tasks(case.watcher.service)
         await cycle(case, CYCLES)
-        await nothing_more(case, tasks)
+        await check_no_leaks(case, tasks)
 
 
 async def test_renewals_leave_nothing() -> None:
     async with fault_case(CALM, timings=AT_ONCE) as case:
         await renewed_by_the_user(case, WARM)
-        await calm(case)
+        await one_socket_is_open(case)
         tasks = await count_tasks(case.watcher.service)
         await renewed_by_the_user(case, CYCLES // 5)
-        await nothing_more(case, tasks)
+        await check_no_leaks(case, tasks)
 
 
-async def calm(case: FaultCase) -> None:
+async def one_socket_is_open(case: FaultCase) -> None:
     """Wait until exactly one socket is open."""
     await eventually(
         lambda: case.state.link.kind is LinkKind.LIVE and case.proxy.websockets == 1 and case.proxy.lingering == 0,
@@ -76,9 +76,9 @@ async def calm(case: FaultCase) -> None:
     )
 
 
-async def nothing_more(case: FaultCase, tasks: int) -> None:
+async def check_no_leaks(case: FaultCase, tasks: int) -> None:
     """Check that neither tasks nor connections are left."""
-    await calm(case)
+    await one_socket_is_open(case)
     assert await leaked_tasks(case.watcher.service, tasks) == 0
     assert await leaked_connections(case.proxy.url) == 0
 

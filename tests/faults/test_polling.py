@@ -46,7 +46,7 @@ async def submit_as_other_client(case: FaultCase, images: int, steps: int = 12) 
 
 
 @pytest.mark.parametrize("like", ["0.33.0", "0.3.64", "0.3.40"])
-async def test_a_batch_over_http_alone(like: str) -> None:
+async def test_a_batch_completes_over_http_alone(like: str) -> None:
     async with polling(SimConfig(steps_per_second=20, load_seconds=0, like=like)) as case:
         batch = await case.watcher.submit(3, model=MODEL, steps=16)  # longer than a poll
         jobs = await case.watcher.until(batch, SUCCEEDED)
@@ -64,7 +64,7 @@ async def test_a_batch_over_http_alone(like: str) -> None:
         assert case.state.link.reason
 
 
-async def test_jobs_of_other_clients_over_http_alone() -> None:
+async def test_jobs_of_other_clients_are_followed_over_http_alone() -> None:
     async with polling() as case:
         first, second = await submit_as_other_client(case, 2)
         await eventually(lambda: len(case.state.jobs) == 2, "both")

@@ -59,7 +59,7 @@ async def test_a_reset_reaches_both_sides(ends: ProxyPeers) -> None:
     await far.ended("reset")
 
 
-async def test_a_reset_of_websockets_only(ends: ProxyPeers) -> None:
+async def test_a_reset_of_websockets_spares_other_connections(ends: ProxyPeers) -> None:
     near, _ = await ends.connect()
     upgraded, _ = await ends.connect(UPGRADE)
     assert (ends.proxy.open, ends.proxy.websockets) == (2, 1)
@@ -193,7 +193,7 @@ async def test_idle_connections_are_closed(ends: ProxyPeers) -> None:
     assert not near.end
 
 
-async def test_stripped_upgrades(ends: ProxyPeers) -> None:
+async def test_stripped_upgrades_reach_the_server_as_plain_requests(ends: ProxyPeers) -> None:
     ends.proxy.strip_upgrades()
     near = await ends.dial()
     near.writer.write(UPGRADE)
@@ -221,7 +221,7 @@ async def test_a_server_that_is_away_ends_the_connection() -> None:
         await peer.close()
 
 
-async def test_a_real_websocket_behind_stripped_upgrades(it: Client) -> None:
+async def test_a_real_websocket_is_refused_without_upgrades_and_opens_with_them(it: Client) -> None:
     async with proxy_to(it.server.url) as proxy:
         proxy.strip_upgrades()
         with pytest.raises(InvalidStatus) as refused:
@@ -236,7 +236,7 @@ async def test_a_real_websocket_behind_stripped_upgrades(it: Client) -> None:
                 await events(opened, "never")
 
 
-async def test_a_socket_that_is_really_orphaned(it: Client) -> None:
+async def test_a_client_whose_old_socket_closes_late_is_really_orphaned(it: Client) -> None:
     async with proxy_to(it.server.url) as proxy, it.socket("me", proxy.url) as old:
         await events(old, "status")
         proxy.stall()

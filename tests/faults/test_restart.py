@@ -144,7 +144,7 @@ async def test_a_busy_server_has_forgotten_nothing() -> None:
         await case.link_was(LinkKind.BUSY)
         assert LOST not in statuses(case.watcher.jobs(batch))
         case.sim.faults.unblock_loop()
-        await calm(case.watcher, batch)
+        await check_nothing_was_lost(case.watcher, batch)
 
 
 async def test_a_server_that_is_away_has_forgotten_nothing() -> None:
@@ -157,10 +157,10 @@ async def test_a_server_that_is_away_has_forgotten_nothing() -> None:
         await case.all_ran(4)
         assert LOST not in statuses(case.watcher.jobs(batch))
         await case.proxy.come_up()
-        await calm(case.watcher, batch)
+        await check_nothing_was_lost(case.watcher, batch)
 
 
-async def calm(watcher: Watcher, batch: Batch) -> None:
+async def check_nothing_was_lost(watcher: Watcher, batch: Batch) -> None:
     """Check that all jobs succeed, and that none was shown as lost meanwhile."""
     jobs = await watcher.until(batch)
     assert set(statuses(jobs)) == {SUCCEEDED}
@@ -173,7 +173,7 @@ async def two_servers(other: SimConfig) -> AsyncIterator[tuple[FaultCase, SimSer
     async with fault_case(CONFIG) as case, SimServer(other) as theirs:
         await case.watcher.submit(4, model=MODEL, steps=12)
         await eventually(lambda: step_of(case.state), "a step")
-        case.proxy.lead_to(theirs.url)
+        case.proxy.forward_to(theirs.url)
         case.proxy.reset_connections()
         await case.link_was(LinkKind.OTHER_SERVER)
         yield case, theirs
@@ -188,10 +188,10 @@ async def test_another_server_at_the_same_address_is_reported_and_gets_nothing(o
         await case.all_ran(4)
         assert not theirs.submitted
         assert {job.status for job in watcher.state.jobs.values()} <= NOT_LOST
-        case.proxy.lead_to(case.sim.url)
+        case.proxy.forward_to(case.sim.url)
         case.proxy.reset_connections()
         for batch in watcher.state.batches.values():
-            await calm(watcher, batch)
+            await check_nothing_was_lost(watcher, batch)
         await watcher.live()
         assert (len(case.sim.submitted), len(theirs.submitted)) == (5, 0)
 
@@ -199,7 +199,7 @@ async def test_another_server_at_the_same_address_is_reported_and_gets_nothing(o
 async def test_the_first_server_is_followed_again_though_the_socket_to_the_other_stays_open() -> None:
     async with two_servers(OTHER_CARD) as (case, _):
         await eventually(lambda: case.proxy.websockets == 1, "a socket to the other server")
-        case.proxy.lead_to(case.sim.url)
+        case.proxy.forward_to(case.sim.url)
         case.proxy.reset_connections(requests_only=True)
         await case.watcher.live()
         batch = await case.watcher.submit(1, model=MODEL, steps=30)

@@ -110,12 +110,12 @@ async def unanswered(
             yield sim, watcher, batch
 
 
-def fate(job: Job) -> tuple[JobStatus, str, int]:
+def end_of(job: Job) -> tuple[JobStatus, str, int]:
     return job.status, job.note, len(job.outputs)
 
 
-async def fate_of(folder: Path, phase: Phase, *, killed: bool) -> tuple[tuple[JobStatus, str, int], int]:
-    """Return the prompt's fate and how often the server got it; checks that a lost prompt can be resent."""
+async def outcome_of(folder: Path, phase: Phase, *, killed: bool) -> tuple[tuple[JobStatus, str, int], int]:
+    """Return how the prompt ended and how often the server got it; checks that a lost prompt can be resent."""
     async with unanswered(folder / phase.__name__, phase, killed=killed) as (sim, watcher, batch):
         (job,) = await watcher.until(batch)
         await watcher.live()
@@ -123,16 +123,16 @@ async def fate_of(folder: Path, phase: Phase, *, killed: bool) -> tuple[tuple[Jo
         watcher.service.resend([job.prompt_id for job in lost_jobs(watcher.state)])
         (again,) = await watcher.until(batch, SUCCEEDED)
         assert again.outputs
-        return fate(job), sent
+        return end_of(job), sent
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["client goes on", "client killed as well"])
 async def test_a_sent_prompt_is_found_by_its_image_or_lost_and_never_resent_unasked(
     tmp_path: Path, killed: bool
 ) -> None:
-    fates = await asyncio.gather(*(fate_of(tmp_path, phase, killed=killed) for phase in PHASES))
+    outcomes = await asyncio.gather(*(outcome_of(tmp_path, phase, killed=killed) for phase in PHASES))
     lost, found = ((LOST, MAY_HAVE_FINISHED, 0), 1), ((SUCCEEDED, "", 1), 1)
-    assert dict(zip(PHASES, fates, strict=True)) == {waiting: lost, loading: lost, sampling: lost, saved: found}
+    assert dict(zip(PHASES, outcomes, strict=True)) == {waiting: lost, loading: lost, sampling: lost, saved: found}
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["client goes on", "client killed as well"])

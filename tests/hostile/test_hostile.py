@@ -27,7 +27,7 @@ def run_session(seed: int, folder: Path, seconds: float, attack_rate: float, siz
 
 
 @pytest.mark.parametrize(("seed", "attack_rate", "size"), [(1, 0.5, (120, 40)), (2, 0.9, (80, 24))])
-def test_a_short_session(
+def test_a_short_session_stays_within_the_limits(
     tmp_path: Path, request: pytest.FixtureRequest, seed: int, attack_rate: float, size: tuple[int, int]
 ) -> None:
     given = request.config.getoption("--seed")
@@ -36,7 +36,7 @@ def test_a_short_session(
 
 @pytest.mark.soak
 @pytest.mark.timeout(0)
-def test_long_sessions(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_long_sessions_stay_within_the_limits(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     given = request.config.getoption("--seed")
     seed = SystemRandom().randrange(2**32) if given is None else given
     for number in range(SESSIONS):

@@ -112,7 +112,7 @@ async def test_all_requests_go_below_the_servers_path(sim: SimServer, tmp_path: 
 
 
 @pytest.mark.skipif(not OPENSSL, reason="makes its certificate with openssl")
-async def test_tls_with_a_certificate_of_ones_own(sim: SimServer, tmp_path: Path, basic: str) -> None:
+async def test_a_certificate_of_ones_own_is_accepted_with_ca(sim: SimServer, tmp_path: Path, basic: str) -> None:
     pem = make_pem(tmp_path, "-nodes")
     async with nginx_before(sim.url, tmp_path, path=PREFIX, directives=basic, pem=pem) as nginx:
         server = replace(as_user(nginx, "me:right"), ca=pem)
@@ -170,7 +170,7 @@ async def test_a_socket_that_nginx_closes_since_the_server_is_busy_recovers(sim:
         await watcher.live()
 
 
-async def test_a_restart_of_nginx_in_the_middle_of_a_batch(sim: SimServer, tmp_path: Path) -> None:
+async def test_a_restart_of_nginx_in_the_middle_of_a_batch_loses_nothing(sim: SimServer, tmp_path: Path) -> None:
     async with (
         nginx_before(sim.url, tmp_path) as nginx,
         live(Server.from_url(nginx.url)) as watcher,

@@ -11,7 +11,7 @@ GIB = 2**30
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(0, "0:00"), (3.9, "0:03"), (83, "1:23"), (3661, "1:01:01"), (-5, "0:00")]
 )
-def test_durations(seconds: float, shown: str) -> None:
+def test_durations_are_shown_in_minutes_and_hours(seconds: float, shown: str) -> None:
     assert formatting.duration(seconds) == shown
 
 
@@ -34,7 +34,7 @@ def test_a_slow_server_is_rated_in_seconds_per_step() -> None:
     assert formatting.rate(None) == ""
 
 
-def test_memory_of_a_server_with_an_accelerator() -> None:
+def test_memory_of_a_server_with_an_accelerator_is_its_vram_and_ram() -> None:
     gpu = Device("cuda:0 NVIDIA", "cuda", 24 * GIB, 7 * GIB)
     stats = SystemStats("0.33.0", 64 * GIB, 33 * GIB, (gpu,))
     assert formatting.server_memory(stats) == "VRAM ▇▇▇▇▇▇▁▁ 17.0/24 GB   RAM 30.7/64 GB"

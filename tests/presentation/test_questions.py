@@ -27,11 +27,11 @@ from tests.presentation.queue_jobs import job
         (5, 0, 1, ""),
     ],
 )
-def test_the_question_before_jobs_are_resent(lost: int, unsure: int, batches: int, asked: str) -> None:
+def test_the_question_before_jobs_are_resent_counts_them(lost: int, unsure: int, batches: int, asked: str) -> None:
     assert resend_question(lost, unsure, batches) == asked
 
 
-def test_the_question_before_unsent_images_are_dropped() -> None:
+def test_the_question_before_unsent_images_are_dropped_counts_them() -> None:
     assert close_question(1) == "1 of your images is not sent yet and would be dropped. Close anyway?"
     assert close_question(2) == "2 of your images are not sent yet and would be dropped. Close anyway?"
 
@@ -74,5 +74,5 @@ def test_the_question_before_a_batch_is_cancelled_names_what_the_server_cannot_c
         (2, 2, "Dismiss 2 lost jobs of this batch? They cannot be resent then."),
     ],
 )
-def test_the_question_before_a_batch_is_cancelled(remaining: int, lost: int, asked: str) -> None:
+def test_the_question_before_a_batch_is_cancelled_counts_its_jobs(remaining: int, lost: int, asked: str) -> None:
     assert cancel_batch_question(remaining, lost, "") == asked

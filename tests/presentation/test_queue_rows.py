@@ -20,7 +20,7 @@ def ids(rows: tuple[QueueRow, ...]) -> list[str]:
     return [row.prompt_id for row in rows]
 
 
-def squeezed(row: QueueRow, width: int) -> str:
+def drawn_without_padding(row: QueueRow, width: int) -> str:
     return " ".join(drawn(row, width)[0].split())
 
 
@@ -103,7 +103,7 @@ def test_no_two_statuses_look_alike() -> None:
     assert all(glyph.ascii.isascii() for glyph in STATUS_GLYPHS.values())
 
 
-def test_owners_and_files() -> None:
+def test_a_row_names_the_owner_and_the_first_file() -> None:
     assert one(job("a", JobStatus.RUNNING)).owner == "mine"
     assert one(job("a", JobStatus.RUNNING, mine=False, owner="a1b2c3")).owner == "a1b2"
     assert one(job("a", JobStatus.RUNNING, mine=False, owner=None)).owner == "other"
@@ -210,9 +210,9 @@ def test_a_line_is_exactly_as_wide_as_the_list(width: int, title: str, state: st
 
 def test_columns_give_way_to_the_title_as_the_list_gets_narrow() -> None:
     row = QueueRow("a", JobStatus.SUCCEEDED, "a red fox in snow", "2 of 4", "done", "0:21", "mine", "fox_00012_.png")
-    assert squeezed(row, 84) == "✓ mine a red fox in snow 2 of 4 done 0:21 fox_00012_.png"
-    assert squeezed(row, 76) == "✓ mine a red fox in snow 2 of 4 done 0:21"
-    assert squeezed(row, 50) == "✓ a red fox in snow 2 of 4 done 0:21"
+    assert drawn_without_padding(row, 84) == "✓ mine a red fox in snow 2 of 4 done 0:21 fox_00012_.png"
+    assert drawn_without_padding(row, 76) == "✓ mine a red fox in snow 2 of 4 done 0:21"
+    assert drawn_without_padding(row, 50) == "✓ a red fox in snow 2 of 4 done 0:21"
     assert columns_for(165).title > columns_for(84).title
 
 
@@ -261,7 +261,7 @@ def test_a_short_failure_names_the_node_too() -> None:
     assert "failed: no" in drawn(row, 60)[0]
 
 
-def test_ascii_glyphs() -> None:
+def test_ascii_mode_draws_glyphs_with_ascii() -> None:
     row = QueueRow("a", JobStatus.RUNNING, "fox", state="running", owner="a1b2")
     assert drawn(row, 60, ascii_only=True)[0].startswith(" > a1b2   fox")
 

@@ -37,7 +37,7 @@ class TwoServers(NamedTuple):
     server: Server
 
     def switch_to(self, sim: SimServer) -> None:
-        self.proxy.lead_to(sim.url)
+        self.proxy.forward_to(sim.url)
         self.proxy.reset_connections()
 
 
@@ -186,7 +186,7 @@ async def test_another_server_is_detected_without_sockets(tmp_path: Path, gone_f
                 it.proxy.go_down()
                 it.proxy.reset_connections()
                 await eventually(lambda: watcher.state.link.kind is LinkKind.OFFLINE, "the loss")
-                it.proxy.lead_to(it.other.url)
+                it.proxy.forward_to(it.other.url)
                 await it.proxy.come_up()
             else:
                 it.switch_to(it.other)
@@ -234,7 +234,7 @@ async def test_nothing_that_the_other_server_sent_is_used_once_the_known_one_is_
         assert watcher.state.queue_remaining == 2
         seen = len(watcher.states)
         # Its socket stays open, and its first status frame says that the queue is empty.
-        it.proxy.lead_to(it.first.url)
+        it.proxy.forward_to(it.first.url)
         it.proxy.reset_connections(requests_only=True)
         await watcher.live()
         await eventually(lambda: it.first.sockets.clients and not it.other.sockets.clients, "the socket of before")

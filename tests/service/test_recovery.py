@@ -25,45 +25,45 @@ CONFIG = SimConfig(steps_per_second=20, load_seconds=0.1)
 STEPS = 12
 
 
-async def made_unseen(cell: FaultCase, gate: Gate, images: int, made: int, size: int = 64) -> Batch:
+async def batch_made_unseen(case: FaultCase, gate: Gate, images: int, made: int, size: int = 64) -> Batch:
     """A batch of which some images were made while the link was down, before the server was restarted."""
-    batch = await cell.watcher.submit(images, model=MODEL, steps=STEPS, width=size, height=size)
-    await cell.watcher.queued(batch)
+    batch = await case.watcher.submit(images, model=MODEL, steps=STEPS, width=size, height=size)
+    await case.watcher.queued(batch)
     await gate.let_steps(1)
-    await eventually(lambda: step_of(cell.state), "a step")
-    cell.proxy.go_down()
-    cell.proxy.reset_connections()
+    await eventually(lambda: step_of(case.state), "a step")
+    case.proxy.go_down()
+    case.proxy.reset_connections()
     if made < images:
         await gate.let_steps(made * STEPS)
     else:
         await gate.let_all()
-    await cell.all_ran(made)
-    await cell.sim.restart()
-    await cell.proxy.come_up()
-    jobs = await cell.watcher.until(batch)
+    await case.all_ran(made)
+    await case.sim.restart()
+    await case.proxy.come_up()
+    jobs = await case.watcher.until(batch)
     assert {job.status for job in jobs} == {JobStatus.LOST}
-    await cell.watcher.live()
+    await case.watcher.live()
     return batch
 
 
-def submitted(cell: FaultCase, batch: Batch) -> list[Submission]:
+def submitted(case: FaultCase, batch: Batch) -> list[Submission]:
     """Return what the server got for a batch."""
-    bodies = [body for body in cell.sim.submitted if body["prompt_id"] in batch.prompt_ids]
+    bodies = [body for body in case.sim.submitted if body["prompt_id"] in batch.prompt_ids]
     return [Submission(body["prompt_id"], batch.id, body["prompt"], {}, None) for body in bodies]
 
 
-async def recover_outputs(cell: FaultCase) -> tuple[int, list[Job]]:
+async def recover_outputs(case: FaultCase) -> tuple[int, list[Job]]:
     """Recover outputs; return how many jobs are found, and the jobs."""
-    found = cell.watcher.service.recover_outputs([job.prompt_id for job in lost_jobs(cell.state) if job.note])
+    found = case.watcher.service.recover_outputs([job.prompt_id for job in lost_jobs(case.state) if job.note])
     await eventually(found.done, "the answer")
-    return found.result(), list(cell.state.jobs.values())
+    return found.result(), list(case.state.jobs.values())
 
 
 async def test_finished_images_are_found_and_only_the_others_are_lost() -> None:
     gate = Gate()
-    async with fault_case(CONFIG, gate) as cell:
-        await made_unseen(cell, gate, images=3, made=2)
-        found, jobs = await recover_outputs(cell)
+    async with fault_case(CONFIG, gate) as case:
+        await batch_made_unseen(case, gate, images=3, made=2)
+        found, jobs = await recover_outputs(case)
         assert found == 2
         assert [(job.status, job.note) for job in jobs[:2]] == [(JobStatus.SUCCEEDED, "")] * 2
         assert [job.outputs for job in jobs[:2]] == [(Output(f"comfytui_0000{n}_.png"),) for n in (1, 2)]
@@ -73,23 +73,23 @@ async def test_finished_images_are_found_and_only_the_others_are_lost() -> None:
 async def test_the_head_of_a_large_image_is_enough() -> None:
     head = 2 * 1024
     gate = Gate()
-    async with fault_case(CONFIG, gate) as cell, ComfyBackend(Server.from_url(cell.sim.url)) as backend:
-        batch = await made_unseen(cell, gate, images=1, made=1, size=512)
-        (image,) = cell.sim.files.contents.values()
+    async with fault_case(CONFIG, gate) as case, ComfyBackend(Server.from_url(case.sim.url)) as backend:
+        batch = await batch_made_unseen(case, gate, images=1, made=1, size=512)
+        (image,) = case.sim.files.contents.values()
         assert len(image) > 32 * head
-        assert len(await recovery.finished_by_images(submitted(cell, batch), backend, head=head)) == 1
+        assert len(await recovery.finished_by_images(submitted(case, batch), backend, head=head)) == 1
 
 
 async def test_a_job_that_did_not_finish_is_not_found() -> None:
-    async with fault_case(CONFIG) as cell:
-        earlier = await cell.watcher.submit(2, model=MODEL)
-        await cell.watcher.until(earlier, JobStatus.SUCCEEDED)
-        batch = await cell.watcher.submit(1, model=MODEL, steps=400)
-        await eventually(lambda: step_of(cell.state), "a step")
-        await cell.sim.restart()
-        await cell.watcher.until(batch)
-        await cell.watcher.live()
-        found, jobs = await recover_outputs(cell)
+    async with fault_case(CONFIG) as case:
+        earlier = await case.watcher.submit(2, model=MODEL)
+        await case.watcher.until(earlier, JobStatus.SUCCEEDED)
+        batch = await case.watcher.submit(1, model=MODEL, steps=400)
+        await eventually(lambda: step_of(case.state), "a step")
+        await case.sim.restart()
+        await case.watcher.until(batch)
+        await case.watcher.live()
+        found, jobs = await recover_outputs(case)
         assert found == 0
         assert (jobs[-1].status, jobs[-1].note) == (JobStatus.LOST, MAY_HAVE_FINISHED)
 
@@ -116,57 +116,57 @@ async def test_a_found_job_stays_finished_in_the_next_session(tmp_path: Path) ->
 
 async def test_only_the_newest_images_are_read() -> None:
     gate = Gate()
-    async with fault_case(CONFIG, gate) as cell, ComfyBackend(Server.from_url(cell.sim.url)) as backend:
-        batch = await made_unseen(cell, gate, images=4, made=4)
-        views = cell.count_requests("/view")
-        found = await recovery.finished_by_images(submitted(cell, batch), backend, max_images=2)
+    async with fault_case(CONFIG, gate) as case, ComfyBackend(Server.from_url(case.sim.url)) as backend:
+        batch = await batch_made_unseen(case, gate, images=4, made=4)
+        views = case.count_requests("/view")
+        found = await recovery.finished_by_images(submitted(case, batch), backend, max_images=2)
         assert (len(found), views.hits) == (2, 2)
 
 
 async def test_an_image_that_cannot_be_read_does_not_end_the_search() -> None:
     gate = Gate()
-    async with fault_case(CONFIG, gate) as cell:
-        await made_unseen(cell, gate, images=3, made=3)
-        with cell.sim.faults.fail(404, "/view", times=1) as gone:
-            assert (await recover_outputs(cell))[0] == 2
+    async with fault_case(CONFIG, gate) as case:
+        await batch_made_unseen(case, gate, images=3, made=3)
+        with case.sim.faults.fail(404, "/view", times=1) as gone:
+            assert (await recover_outputs(case))[0] == 2
         assert gone.hits == 1
 
 
 async def test_a_job_with_missing_images_is_not_finished() -> None:
-    async with fault_case(CONFIG) as cell:
+    async with fault_case(CONFIG) as case:
         (graph,) = small_batch(1, model=MODEL).graphs
         saves = graph["9"]
         twice = {**graph, "50": {**saves, "inputs": {**saves["inputs"], "filename_prefix": "second"}}}
-        await cell.watcher.submit(1, model=MODEL)
-        await cell.all_ran(1)
-        async with ComfyBackend(Server.from_url(cell.sim.url)) as backend:
+        await case.watcher.submit(1, model=MODEL)
+        await case.all_ran(1)
+        async with ComfyBackend(Server.from_url(case.sim.url)) as backend:
             await backend.submit(twice, prompt_id=str(uuid4()), client_id="me", tag={})
-            await cell.all_ran(2)
+            await case.all_ran(2)
             both = [Submission("p", "b", twice, {}, None)]
             assert len(await recovery.finished_by_images(both, backend)) == 1
-            gone = next(key for key in cell.sim.files.contents if key[2].startswith("second"))
-            del cell.sim.files.contents[gone]
+            gone = next(key for key in case.sim.files.contents if key[2].startswith("second"))
+            del case.sim.files.contents[gone]
             assert await recovery.finished_by_images(both, backend) == ()
 
 
 async def test_dismissed_jobs_are_no_longer_lost() -> None:
     gate = Gate()
-    async with fault_case(CONFIG, gate) as cell:
-        batch = await made_unseen(cell, gate, images=3, made=1)
-        assert await cell.watcher.cancel(batch.prompt_ids[0]) == Cancelled(CancelOutcome.DISMISSED)
-        assert [job.prompt_id for job in lost_jobs(cell.state)] == list(batch.prompt_ids[1:])
-        assert await cell.watcher.cancel_batch(batch) == BatchCancelled(dismissed=2)
-        assert not lost_jobs(cell.state)
-        assert {job.status for job in cell.watcher.jobs(batch)} == {JobStatus.CANCELLED}
-        assert len(cell.sim.submitted) == 3
+    async with fault_case(CONFIG, gate) as case:
+        batch = await batch_made_unseen(case, gate, images=3, made=1)
+        assert await case.watcher.cancel(batch.prompt_ids[0]) == Cancelled(CancelOutcome.DISMISSED)
+        assert [job.prompt_id for job in lost_jobs(case.state)] == list(batch.prompt_ids[1:])
+        assert await case.watcher.cancel_batch(batch) == BatchCancelled(dismissed=2)
+        assert not lost_jobs(case.state)
+        assert {job.status for job in case.watcher.jobs(batch)} == {JobStatus.CANCELLED}
+        assert len(case.sim.submitted) == 3
 
 
 async def test_many_lost_jobs_are_searched_in_one_page_of_the_history() -> None:
-    async with fault_case(replace(CONFIG, steps_per_second=0)) as cell:
-        batch = await cell.watcher.submit(12, model=MODEL)
-        await eventually(lambda: len(cell.sim.queue.history) == 12, "their entries")
-        one_by_one = cell.sim.faults.delay(0.0, "/history/")
-        async with ComfyBackend(Server.from_url(cell.sim.url)) as backend:
+    async with fault_case(replace(CONFIG, steps_per_second=0)) as case:
+        batch = await case.watcher.submit(12, model=MODEL)
+        await eventually(lambda: len(case.sim.queue.history) == 12, "their entries")
+        one_by_one = case.sim.faults.delay(0.0, "/history/")
+        async with ComfyBackend(Server.from_url(case.sim.url)) as backend:
             wanted = [*batch.prompt_ids, *(str(uuid4()) for _ in range(20))]
             known = await recovery.finished_in_history(wanted, backend)
         assert [past.prompt.prompt_id for past in known] == list(batch.prompt_ids)
@@ -174,10 +174,10 @@ async def test_many_lost_jobs_are_searched_in_one_page_of_the_history() -> None:
 
 
 async def test_few_lost_jobs_are_requested_one_by_one_and_a_failed_request_hides_no_other() -> None:
-    async with fault_case(replace(CONFIG, steps_per_second=0)) as cell:
-        batch = await cell.watcher.submit(3, model=MODEL)
-        await eventually(lambda: len(cell.sim.queue.history) == 3, "their entries")
-        cell.sim.faults.fail(500, f"/history/{batch.prompt_ids[1]}")
-        async with ComfyBackend(Server.from_url(cell.sim.url)) as backend:
+    async with fault_case(replace(CONFIG, steps_per_second=0)) as case:
+        batch = await case.watcher.submit(3, model=MODEL)
+        await eventually(lambda: len(case.sim.queue.history) == 3, "their entries")
+        case.sim.faults.fail(500, f"/history/{batch.prompt_ids[1]}")
+        async with ComfyBackend(Server.from_url(case.sim.url)) as backend:
             known = await recovery.finished_in_history(batch.prompt_ids, backend)
         assert [past.prompt.prompt_id for past in known] == [batch.prompt_ids[0], batch.prompt_ids[2]]

@@ -320,7 +320,7 @@ async def test_a_batch_for_an_address_without_a_server_goes_to_the_first_that_an
         await proxy.come_up()
         async with watching(servers[back_by], folder=tmp_path) as watcher:
             await mine(watcher, batch, JobStatus.SUCCEEDED, JobStatus.SUCCEEDED)
-        proxy.lead_to(later.url)
+        proxy.forward_to(later.url)
         async with watching(servers[back_by], folder=tmp_path) as watcher:
             await eventually(lambda: watcher.state.link.kind is LinkKind.OTHER_SERVER, "another server")
         assert (ids(sim), later.submitted) == (list(batch.prompt_ids), [])

@@ -153,7 +153,7 @@ async def test_a_service_continues_after_a_crash_but_only_with_the_known_server(
 
         async def broken(*_: object) -> None:
             monkeypatch.setattr(Poller, "poll", poll)
-            it.proxy.lead_to(it.other.url)
+            it.proxy.forward_to(it.other.url)
             raise RuntimeError("a fault")
 
         thread = ServiceThread(it.server, pauses=(0.01,), timings=timings(connection={"ready": 0.05}))

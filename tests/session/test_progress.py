@@ -60,7 +60,7 @@ def sampling_session(total: int = 1, tick: float = 1.0) -> Session:
     return session
 
 
-def test_the_line_of_one_image() -> None:
+def test_the_line_follows_one_image_from_sending_to_its_end() -> None:
     session = Session()
     texts = [""]
     for event in (planned_batch("a", 1), PromptAccepted("a1", "a1", 1), *run_frames("a1")):
@@ -82,7 +82,7 @@ def test_the_line_of_one_image() -> None:
     ]
 
 
-def test_the_phases_of_one_image() -> None:
+def test_one_image_goes_through_its_phases() -> None:
     session = Session()
     session.plan("a", 1)
     phases: list[tuple[Phase | None, str]] = []
@@ -177,7 +177,7 @@ def test_both_frames_of_a_step_count_once() -> None:
     assert once.line() == twice.line() == "Image 1 of 1 - Step 3/4 (75%)"
 
 
-def test_an_old_server_without_overviews_and_ids() -> None:
+def test_steps_of_an_old_server_without_overviews_and_ids_count() -> None:
     session = sampling_session()
     session.do(Progress(1, 4), Progress(2, 4))
     assert session.line() == "Image 1 of 1 - Step 2/4 (50%)"
@@ -414,7 +414,7 @@ def test_other_settings_are_another_workload() -> None:
         ("", Phase.WORKING),
     ],
 )
-def test_phase_of_a_class_name(class_type: str, phase: Phase) -> None:
+def test_the_class_name_decides_the_phase(class_type: str, phase: Phase) -> None:
     assert phase_of(class_type) is phase
 
 

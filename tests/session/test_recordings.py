@@ -69,7 +69,7 @@ def test_every_recording_is_replayed() -> None:
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_final_state(name: str) -> None:
+def test_each_recording_ends_in_its_final_state(name: str) -> None:
     recording = load_recording(name)
     state = apply_events(recording.fresh(), recording.events)
     end = ENDS[name]
@@ -104,7 +104,7 @@ def progress_lines(recording: Recording) -> list[str]:
     return texts
 
 
-def test_the_line_of_three_images() -> None:
+def test_the_line_counts_three_images_and_their_steps() -> None:
     steps_of = [
         [f"Image {image} of 3 - Step {step}/8 ({step * 100 // 8}%)" for step in range(1, 9)] for image in (1, 2, 3)
     ]

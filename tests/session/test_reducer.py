@@ -157,7 +157,7 @@ def test_frames_may_come_before_the_answer_to_the_post() -> None:
     assert session.state.jobs["a1"].number == 7
 
 
-def test_a_server_that_assigns_its_own_ids() -> None:
+def test_jobs_get_the_ids_that_the_server_assigns() -> None:
     session = Session()
     session.do(
         planned_batch("a", 2),
@@ -470,7 +470,7 @@ def test_a_delayed_prompt_has_a_note_until_it_is_queued() -> None:
     assert session.do(PromptAccepted("a1", "a1", 1)).jobs["a1"].note == ""
 
 
-def test_the_link() -> None:
+def test_the_link_follows_connects_and_disconnects() -> None:
     session = Session()
     assert session.state.link.kind is LinkKind.CONNECTING
     session.do(Connected(ME))
@@ -488,7 +488,7 @@ def test_the_link() -> None:
     assert session.do(Disconnected("who are you?", kind=LinkKind.UNAUTHORISED)) is refused
 
 
-def test_server_stats() -> None:
+def test_server_stats_replace_the_earlier_ones() -> None:
     session = Session()
     stats = SystemStats("0.33.0", 10, 5)
     state = session.do(StatsRead(stats))

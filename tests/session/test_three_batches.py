@@ -22,7 +22,7 @@ def batch_progress(session: Session, batch: str) -> BatchProgress:
     return progress_of(session.state, session.state.batches[batch], session.now)
 
 
-def test_three_batches() -> None:
+def test_the_running_batch_is_shown_and_then_the_next_one() -> None:
     session = Session()
     session.plan("a", 4, seed=100)
     session.do(*run_frames("a1"))

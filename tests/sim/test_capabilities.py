@@ -44,7 +44,7 @@ async def test_a_server_reports_the_version_that_it_simulates(version: str) -> N
 
 
 @pytest.mark.parametrize(("version", "has"), FLAGS_AND_IDS)
-async def test_flags_progress_state_and_previews_with_metadata(version: str, has: bool) -> None:
+async def test_newer_versions_send_flags_overviews_and_previews_with_metadata(version: str, has: bool) -> None:
     async with client(like(version)) as it:
         assert (await it.http.get("/features")).status_code == (200 if has else 404)
         assert (await it.http.get("/api/features")).status_code == (200 if has else 404)
@@ -58,7 +58,7 @@ async def test_flags_progress_state_and_previews_with_metadata(version: str, has
 
 
 @pytest.mark.parametrize(("version", "has"), FLAGS_AND_IDS)
-async def test_the_id_that_a_client_chose(version: str, has: bool) -> None:
+async def test_newer_versions_keep_the_id_that_a_client_chose(version: str, has: bool) -> None:
     chosen = str(uuid4())
     async with client(like(version)) as it:
         prompt_id = await it.submit(text_to_image(), prompt_id=chosen)
@@ -72,14 +72,16 @@ async def test_the_id_that_a_client_chose(version: str, has: bool) -> None:
     ("version", "prompt_id", "becomes"),
     [("0.24.1", "mine", "mine"), ("0.24.1", None, "None"), ("0.24.1", 7, "7"), ("0.25.0", "mine", None)],
 )
-async def test_an_id_that_is_not_a_uuid(version: str, prompt_id: object, becomes: str | None) -> None:
+async def test_the_version_decides_on_an_id_that_is_not_a_uuid(
+    version: str, prompt_id: object, becomes: str | None
+) -> None:
     async with client(like(version)) as it:
         response = await it.http.post("/prompt", json={"prompt": text_to_image(), "prompt_id": prompt_id})
         assert (response.status_code, response.json().get("prompt_id")) == (400 if becomes is None else 200, becomes)
 
 
 @pytest.mark.parametrize(("version", "end"), [("0.3.56", "interrupted"), ("0.3.57", "success")])
-async def test_an_interrupt_of_another_prompt(version: str, end: str) -> None:
+async def test_newer_versions_ignore_an_interrupt_of_another_prompt(version: str, end: str) -> None:
     gate = Gate()
     async with client(like(version), gate) as it:
         running = await it.submit(text_to_image())
@@ -90,7 +92,7 @@ async def test_an_interrupt_of_another_prompt(version: str, end: str) -> None:
 
 
 @pytest.mark.parametrize(("version", "has"), [("0.3.59", False), ("0.3.60", True)])
-async def test_pages_of_the_history(version: str, has: bool) -> None:
+async def test_newer_versions_page_the_history(version: str, has: bool) -> None:
     async with client(like(version)) as it:
         ids = [await it.submit(text_to_image(seed)) for seed in range(3)]
         for prompt_id in ids:
@@ -100,7 +102,7 @@ async def test_pages_of_the_history(version: str, has: bool) -> None:
 
 
 @pytest.mark.parametrize(("version", "leaks", "dated"), [("0.3.67", True, False), ("0.3.69", False, True)])
-async def test_what_extra_data_comes_back(version: str, leaks: bool, dated: bool) -> None:
+async def test_newer_versions_hide_secrets_and_date_prompts(version: str, leaks: bool, dated: bool) -> None:
     async with client(like(version), Gate()) as it:
         await it.submit(text_to_image(), extra_data={"api_key_comfy_org": "s3cret"})
         ((_, _, _, extra_data, _),) = (await it.get("/queue"))["queue_pending"]
@@ -108,7 +110,7 @@ async def test_what_extra_data_comes_back(version: str, leaks: bool, dated: bool
 
 
 @pytest.mark.parametrize(("version", "previews"), [("0.4.0", 0), ("0.5.0", 2)])
-async def test_previews_that_a_prompt_asks_for(version: str, previews: int) -> None:
+async def test_newer_versions_send_the_previews_that_a_prompt_requests(version: str, previews: int) -> None:
     async with client(replace(FAST, like=version)) as it, it.socket("me") as socket:
         await it.submit(text_to_image(), client_id="me", extra_data={"preview_method": "taesd"})
         frames = await events(socket, "execution_success")
@@ -119,7 +121,7 @@ async def test_previews_that_a_prompt_asks_for(version: str, previews: int) -> N
     ("version", "jobs", "cancel"),
     [("0.5.9", 404, 404), ("0.6.0", 200, 404), ("0.25.9", 200, 404), ("0.26.0", 200, 200)],
 )
-async def test_the_list_of_jobs_and_the_atomic_cancel(version: str, jobs: int, cancel: int) -> None:
+async def test_newer_versions_list_jobs_and_cancel_them_in_one_call(version: str, jobs: int, cancel: int) -> None:
     async with client(like(version)) as it:
         prompt_id = await it.submit(text_to_image())
         await it.ended(prompt_id)
@@ -132,7 +134,7 @@ async def test_the_list_of_jobs_and_the_atomic_cancel(version: str, jobs: int, c
 
 
 @pytest.mark.parametrize(("version", "status"), [("0.18.9", 200), ("0.19.0", 403)])
-async def test_a_cross_site_fetch(version: str, status: int) -> None:
+async def test_newer_versions_reject_a_cross_site_fetch(version: str, status: int) -> None:
     async with client(like(version)) as it:
         assert (await it.http.get("/queue", headers={"Sec-Fetch-Site": "cross-site"})).status_code == status
 
@@ -151,7 +153,7 @@ def test_the_command_line_rejects_an_invalid_version(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(("version", "node"), [("0.3.40", None), ("0.3.45", "3")])
-async def test_the_node_of_a_step_of_a_prompt_without_client(version: str, node: str | None) -> None:
+async def test_the_version_decides_the_node_of_a_step_without_a_client(version: str, node: str | None) -> None:
     async with client(like(version)) as it, it.socket("other") as socket:
         await it.submit(text_to_image())
         (*_, step) = await events(socket, "progress")

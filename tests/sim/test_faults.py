@@ -50,7 +50,7 @@ async def test_every_response_is_an_error_for_a_while(it: Client, status: int) -
     assert await code(it, "/queue") == 200
 
 
-async def test_an_error_by_path_method_and_count(it: Client) -> None:
+async def test_an_error_is_limited_to_a_path_a_method_and_a_count(it: Client) -> None:
     fault = it.server.faults.fail(503, "/api/history", method="GET", times=2)
     assert [await code(it, path) for path in ("/queue", "/history", "/history/x", "/history")] == [200, 503, 503, 200]
     assert (fault.hits, fault.active) == (2, False)
@@ -65,7 +65,7 @@ async def test_a_prompt_with_an_error_response_is_processed_or_not(it: Client, p
 
 
 @pytest.mark.parametrize("processed", [True, False])
-async def test_a_held_response(it: Client, processed: bool) -> None:
+async def test_a_held_response_comes_when_the_fault_ends(it: Client, processed: bool) -> None:
     fault = it.server.faults.hold_responses("/prompt", method="POST", processed=processed)
     asked = asyncio.create_task(it.submit(text_to_image()))
     await eventually(lambda: fault.hits, "the request")
@@ -104,7 +104,7 @@ async def test_submitted_has_the_accepted_prompts_only(it: Client) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 404])
-async def test_refused_websockets(it: Client, status: int) -> None:
+async def test_refused_websockets_get_a_status(it: Client, status: int) -> None:
     with it.server.faults.refuse_sockets(status), pytest.raises(InvalidStatus) as refused:
         await it.socket("me").__aenter__()
     assert refused.value.response.status_code == status
@@ -120,7 +120,9 @@ async def test_a_stripped_upgrade_gets_the_real_response(it: Client) -> None:
 
 
 @pytest.mark.parametrize(("greeted", "close"), [(True, 1001), (False, 1011), (True, None), (False, None)])
-async def test_websockets_that_are_accepted_and_closed(it: Client, greeted: bool, close: int | None) -> None:
+async def test_accepted_websockets_are_closed_with_a_code_or_reset(
+    it: Client, greeted: bool, close: int | None
+) -> None:
     it.server.faults.close_sockets(greeted=greeted, code=close, times=1)
     async with it.socket("me") as socket:
         if greeted:
@@ -156,7 +158,7 @@ async def test_an_orphaned_socket_stays_open_and_gets_no_frames(it: Client, sock
         ("postpone", lambda event, data: event == "progress" and data["value"] == 2, [1, 2, 3, 4]),
     ],
 )
-async def test_frames_in_disorder(
+async def test_frames_are_dropped_duplicated_or_postponed(
     it: Client, socket: ClientConnection, disorder: str, when: FrameFilter, values: list[int]
 ) -> None:
     fault = getattr(it.server.faults, disorder)(when, times=1)
@@ -173,7 +175,7 @@ async def test_postponed_frames_swap_with_the_next(it: Client, socket: ClientCon
     assert progress(await events(socket, "execution_success")) == [2, 1, 4, 3]
 
 
-async def test_truncated_frames(it: Client, socket: ClientConnection) -> None:
+async def test_truncated_frames_cannot_be_decoded(it: Client, socket: ClientConnection) -> None:
     it.server.faults.truncate("progress", times=1)
     it.server.faults.truncate(lambda _, data: isinstance(data, Preview), times=1)
     await it.submit(text_to_image(steps=4), client_id="me", extra_data={"preview_method": "taesd"})

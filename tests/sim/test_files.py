@@ -39,7 +39,7 @@ async def test_a_saved_image_contains_its_prompt() -> None:
 
 
 @pytest.mark.parametrize("form", ["webp", "jpeg"])
-async def test_a_preview_format(form: str) -> None:
+async def test_a_preview_has_its_format_and_fewer_bytes(form: str) -> None:
     async with client() as it:
         await it.run(text_to_image(size=256))
         query = {"filename": "test_00001_.png"}
@@ -62,7 +62,7 @@ async def test_a_preview_format(form: str) -> None:
         ({}, 404),
     ],
 )
-async def test_view_refuses(query: dict[str, str], status: int) -> None:
+async def test_view_refuses_what_is_no_output_file(query: dict[str, str], status: int) -> None:
     async with client() as it:
         assert (await it.http.get("/view", params=query)).status_code == status
 

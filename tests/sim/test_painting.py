@@ -17,7 +17,7 @@ def _distance(one: Image.Image, other: Image.Image) -> float:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (16, 2048), (512, 96), (2048, 2048), (1, 1)])
-def test_any_size(size: tuple[int, int]) -> None:
+def test_any_size_can_be_painted(size: tuple[int, int]) -> None:
     image = paint(Scene(PROMPTS[1], 1), size)
     assert (image.mode, image.size) == ("RGB", size)
 

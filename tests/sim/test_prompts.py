@@ -90,7 +90,7 @@ async def test_a_sampler_runs_out_of_memory_as_often_as_it_should() -> None:
         assert (await it.run(text_to_image(steps=4)))["status"]["status_str"] == "success"
 
 
-async def test_modular_sampling_and_a_partial_sampler() -> None:
+async def test_modular_and_partial_samplers_count_their_steps() -> None:
     async with client() as it, it.socket("me") as socket:
         await it.submit(flux(steps=3), client_id="me")
         frames = await events(socket, "execution_success")

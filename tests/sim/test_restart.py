@@ -56,7 +56,7 @@ async def test_a_restart_keeps_saved_files_only() -> None:
         assert again["outputs"]["9"]["images"][0]["filename"] == "test_00002_.png"
 
 
-async def test_another_server_on_the_same_port() -> None:
+async def test_another_server_on_the_same_port_has_another_identity_and_no_files() -> None:
     async with client() as it:
         saved = (await it.run(text_to_image()))["outputs"]["9"]["images"][0]
         before = await identity(it)

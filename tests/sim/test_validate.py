@@ -40,7 +40,7 @@ def _changed(node: str, name: str, value: Any) -> Graph:
         (inverted("nothing.png"), {"1": ["custom_validation_failed"]}),
     ],
 )
-def test_reasons(graph: Graph, reasons: dict[str, list[str]]) -> None:
+def test_a_bad_graph_is_rejected_with_its_reasons(graph: Graph, reasons: dict[str, list[str]]) -> None:
     assert _reasons(graph) == reasons
 
 

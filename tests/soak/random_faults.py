@@ -40,7 +40,7 @@ class FaultTarget:
         self.proxy.throttle(None)
         self.proxy.close_idle(None)
         self.proxy.strip_upgrades(False)
-        self.proxy.forget_rules()
+        self.proxy.remove_rules()
         self.sim.faults.clear()
 
 
@@ -109,7 +109,7 @@ async def lost_response(target: FaultTarget) -> None:
 async def held_response(target: FaultTarget) -> None:
     target.proxy.hold_response_to(target.rng.choice([POST, *GET_REQUESTS]))
     await target.wait()
-    target.proxy.forget_rules()
+    target.proxy.remove_rules()
 
 
 async def error_response(target: FaultTarget) -> None:

@@ -135,7 +135,9 @@ async def soak(folder: Path, given: int | None, *, rounds: int, faults: int, chi
 
 
 @pytest.mark.parametrize(("children", "restarts"), [(1, True), (2, False)], ids=["restarts", "two"])
-async def test_a_short_soak(tmp_path: Path, request: pytest.FixtureRequest, children: int, restarts: bool) -> None:
+async def test_a_short_soak_loses_nothing_and_sends_nothing_twice(
+    tmp_path: Path, request: pytest.FixtureRequest, children: int, restarts: bool
+) -> None:
     given = request.config.getoption("--seed")
     await soak(tmp_path, given, rounds=2, faults=6, children=children, restarts=restarts)
 
@@ -143,6 +145,8 @@ async def test_a_short_soak(tmp_path: Path, request: pytest.FixtureRequest, chil
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("restarts", [False, True], ids=["one-life", "restarts"])
-async def test_a_long_soak(tmp_path: Path, request: pytest.FixtureRequest, restarts: bool) -> None:
+async def test_a_long_soak_loses_nothing_and_sends_nothing_twice(
+    tmp_path: Path, request: pytest.FixtureRequest, restarts: bool
+) -> None:
     given = request.config.getoption("--seed")
     await soak(tmp_path, given, rounds=10, faults=60, children=2, restarts=restarts)

@@ -149,7 +149,7 @@ async def test_previous_server_is_accepted_when_it_returns() -> None:
         await it.shows("0 of 3 done, 3 lost")
 
 
-async def test_polling_without_websockets() -> None:
+async def test_batch_is_followed_by_polling_without_websockets() -> None:
     gate = Gate()
     async with SimServer(QUICK, clock=gate) as sim, proxy_to(sim.url) as proxy, screen(proxy.url) as it:
         proxy.strip_upgrades()

@@ -37,7 +37,7 @@ def statuses(it: Screen) -> list[JobStatus]:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-async def test_batch_from_prompt_to_images(sim: SimServer, size: tuple[int, int], tmp_path: Path) -> None:
+async def test_batch_is_followed_from_prompt_to_images(sim: SimServer, size: tuple[int, int], tmp_path: Path) -> None:
     async with screen(sim.url, size, output=tmp_path) as it:
         await it.shows("live")
         await it.generate("a red fox in snow", width="64", height="64", images="2")
@@ -53,7 +53,7 @@ async def test_batch_from_prompt_to_images(sim: SimServer, size: tuple[int, int]
         await it.shows("2 of 2 done")
 
 
-async def test_second_batch_while_first_runs() -> None:
+async def test_second_batch_is_queued_while_first_runs() -> None:
     async with SimServer(SLOW) as slow, screen(slow.url) as it:
         await it.shows("live")
         await it.generate("a red fox", width="64", height="64", images="2")

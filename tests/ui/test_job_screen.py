@@ -99,7 +99,7 @@ async def test_left_and_right_turn_images_of_job(sim: SimServer, tmp_path: Path)
         assert len(os.listdir(tmp_path)) == 3  # noqa: PTH208
 
 
-async def test_closing_before_image_arrives(sim: SimServer) -> None:
+async def test_screen_can_be_closed_before_image_arrives(sim: SimServer) -> None:
     async with proxy_to(sim.url) as proxy, screen(proxy.url, workflow=small(2), previews=False) as it:
         await made(it)
         held = proxy.hold_response_to(b"/view")

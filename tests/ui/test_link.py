@@ -57,7 +57,7 @@ async def test_invalid_utf8_frames_are_harmless_and_readable_part_is_shown() -> 
         assert "● live" in it.text
 
 
-async def test_internal_error_message(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_internal_error_is_reported_with_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     async def breaks(*_: object) -> None:
         raise RuntimeError("a fault")
 

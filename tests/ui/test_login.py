@@ -40,7 +40,7 @@ async def test_wrong_login_is_asked_for_again(size: tuple[int, int]) -> None:
     assert {path for path, welcome in auth_server.seen if welcome} >= {"/api/prompt", "/ws"}
 
 
-async def test_token_login() -> None:
+async def test_token_is_accepted_as_login() -> None:
     auth_server = AuthServer(lambda request: request.headers.getall("Authorization", []) == ["Bearer t0ken"])
     async with auth_server.open() as server, screen(server.base.replace("//", "//me:old@")) as it:
         await it.shows(LOGIN_REFUSED)
@@ -125,7 +125,7 @@ async def test_late_refusal_of_earlier_request_asks_for_no_login(
         (("", "", " t "), "Bearer t"),
     ],
 )
-def test_authorization_header(given: tuple[str, str, str], value: str) -> None:
+def test_a_login_or_a_token_becomes_an_authorization_header(given: tuple[str, str, str], value: str) -> None:
     assert authorization(*given) == value
 
 

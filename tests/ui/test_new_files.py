@@ -35,7 +35,7 @@ def save(folder: Path, name: str, data: bytes) -> Path:
         ("狐.png", "狐.png"),
     ],
 )
-def test_safe_name(name: str, kept: str) -> None:
+def test_unsafe_characters_of_name_are_replaced(name: str, kept: str) -> None:
     assert safe_name(name) == kept
 
 
@@ -124,7 +124,9 @@ def test_parts_being_written_are_not_removed(tmp_path: Path) -> None:
     ]
 
 
-def test_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_overwritten_on_file_system_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 

@@ -86,7 +86,7 @@ async def test_unknown_name_suggests_similar_one(tmp_path: Path) -> None:
         await it.shows("Did you mean comfytui gpu-box?")
 
 
-async def test_no_named_servers() -> None:
+async def test_start_screen_without_named_servers_lists_none() -> None:
     async with screen(None) as it:
         await it.shows("Enter a server's address.")
         assert "Named servers" not in it.text

@@ -183,7 +183,7 @@ def test_a_chain_of_thousands_of_nodes_is_followed_to_its_end() -> None:
     assert slots_by_field(graph)["prompt"] == "6.text"
 
 
-def test_labels_of_fields() -> None:
+def test_fields_have_labels() -> None:
     assert [field.label for field in (Field.CFG, Field.SAMPLER)] == ["CFG", "Sampler"]
 
 

@@ -27,7 +27,7 @@ def spec_of_definition(definition: object, group: str = "required") -> InputSpec
     return input_spec_of({"A": {"input": {group: {"x": definition}}}}, Slot("1", "x", "A"))
 
 
-def test_definitions_of_a_real_server() -> None:
+def test_definitions_of_a_real_server_are_read() -> None:
     sampler = recorded("/object_info/KSampler")
     assert spec_of_field(Field.STEPS, sampler) == FALLBACK_SPECS[Field.STEPS]
     assert spec_of_field(Field.SEED, sampler) == FALLBACK_SPECS[Field.SEED]
@@ -64,7 +64,9 @@ def test_definitions_of_a_real_server() -> None:
         ({"0": "INT"}, None),
     ],
 )
-def test_definitions_in_both_formats_and_malformed_ones(definition: object, expected: InputSpec | None) -> None:
+def test_definitions_of_both_formats_are_read_and_malformed_ones_are_none(
+    definition: object, expected: InputSpec | None
+) -> None:
     assert spec_of_definition(definition) == expected
     assert spec_of_definition(definition, "optional") == expected
     assert spec_of_definition(definition, "hidden") is None
@@ -134,7 +136,7 @@ def test_an_error_says_what_is_accepted(field: Field, text: str, message: str) -
         (InputSpec("choice", options=()), "b", "This has nothing to choose from: the server offers none."),
     ],
 )
-def test_error_messages_for_other_bounds(spec: InputSpec, text: str, message: str) -> None:
+def test_an_error_names_the_bounds(spec: InputSpec, text: str, message: str) -> None:
     with pytest.raises(ValueError, match="This") as caught:
         parse_input(text, spec)
     assert str(caught.value) == message

@@ -69,7 +69,7 @@ def test_a_workflow_is_named_after_its_file(tmp_path: Path) -> None:
     ],
     ids=["as it is posted", "byte order mark", "as PowerShell redirects it"],
 )
-def test_other_encodings_of_the_same_graph(tmp_path: Path, content: bytes) -> None:
+def test_other_encodings_of_the_same_graph_are_read(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "graph.json"
     path.write_bytes(content)
     assert load_workflow(path).graph == GRAPH
@@ -95,7 +95,7 @@ def save_compressed_png(path: Path) -> Path:
         ("fox.jpg", lambda path: save_exif(path, "prompt:" + json.dumps(GRAPH))),
     ],
 )
-def test_images_saved_by_comfyui(tmp_path: Path, name: str, save: Callable[[Path], Path]) -> None:
+def test_images_saved_by_comfyui_are_loaded(tmp_path: Path, name: str, save: Callable[[Path], Path]) -> None:
     workflow = load_workflow(save(tmp_path / name))
     assert workflow.graph == GRAPH
     assert workflow.name == "fox"
@@ -163,13 +163,13 @@ def test_an_error_explains_bad_content(tmp_path: Path, content: bytes, expected:
     assert "given.json'" in message
 
 
-def test_an_image_without_a_workflow(tmp_path: Path) -> None:
+def test_an_image_without_a_workflow_is_refused(tmp_path: Path) -> None:
     assert "without a workflow" in message_of(save_png(tmp_path / "plain.png"))
     assert "without a workflow" in message_of(save_png(tmp_path / "other.png", parameters="Steps: 20", workflow="{}"))
     assert "without a workflow" in message_of(save_exif(tmp_path / "plain.jpg", "Canon"))
 
 
-def test_an_image_with_an_invalid_workflow(tmp_path: Path) -> None:
+def test_an_image_with_an_invalid_workflow_is_refused(tmp_path: Path) -> None:
     assert "not JSON" in message_of(save_png(tmp_path / "broken.png", prompt="{"))
 
 
@@ -181,7 +181,7 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
     assert "cannot be read" in message_of(path)
 
 
-def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
+def test_paths_that_cannot_be_read_are_reported(tmp_path: Path) -> None:
     assert "There is no file" in message_of(tmp_path / "missing.json")
     assert "is a directory" in message_of(tmp_path)
     (tmp_path / "file").touch()
@@ -190,7 +190,7 @@ def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
     assert "cannot be read" in message_of(Path("null\x00byte"))
 
 
-def test_a_file_without_read_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_read_permission_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -199,7 +199,7 @@ def test_a_file_without_read_permission(tmp_path: Path, monkeypatch: pytest.Monk
     assert "Permission denied" in message_of(tmp_path / "secret.json")
 
 
-def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     with path.open("wb") as file:
         file.truncate(MAX_FILE_BYTES + 1)

@@ -63,7 +63,7 @@ def test_warns_where_no_seed_can_make_images_differ(graph: Graph, warned: bool) 
     assert (warning is not None and "seed" in warning and "cache" in warning) is warned
 
 
-def test_classes_by_node() -> None:
+def test_the_classes_of_well_formed_nodes_are_known() -> None:
     assert classes_of(unusual.no_sampler()) == {"1": "LoadImage", "2": "ImageInvert", "3": "SaveImage"}
     assert classes_of([1, 2]) == {}
     assert classes_of({"1": None, "2": {"class_type": 5}, "3": {"class_type": "X"}}) == {"3": "X"}

@@ -82,7 +82,7 @@ def link_after(*events: LinkEvent) -> Link:
         ((Connected("me"), IdentityMismatch("another"), IdentityAccepted()), K.CONNECTING),
     ],
 )
-def test_link_state_after_events(events: tuple[LinkEvent, ...], kind: LinkKind) -> None:
+def test_events_decide_the_state_of_the_link(events: tuple[LinkEvent, ...], kind: LinkKind) -> None:
     assert link_after(*events).kind is kind
 
 

@@ -346,5 +346,5 @@ class ConnectionMachine(RuleBasedStateMachine):
             assert self.connection.polls.requested or self.carrier.is_polling
 
 
-def test_any_sequence_of_inputs() -> None:
+def test_any_sequence_of_inputs_keeps_the_invariants() -> None:
     run_state_machine_as_test(ConnectionMachine)

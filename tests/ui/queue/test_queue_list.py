@@ -312,7 +312,7 @@ async def test_markup_in_a_title_is_text() -> None:
         assert "[bold]a[/nope] fox" in text(app, 0)
 
 
-async def test_ascii() -> None:
+async def test_ascii_mode_draws_rows_with_ascii() -> None:
     async with showing(rows("a", status=JobStatus.RUNNING)) as (app, _):
         app.ascii = True
         assert text(app, 0).split()[:3] == [">", "title", "a"]

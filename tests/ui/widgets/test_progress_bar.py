@@ -77,7 +77,7 @@ async def test_with_colour_the_fill_and_the_track_differ_in_colour() -> None:
         assert filled.style.color != track.style.color
 
 
-async def test_ascii() -> None:
+async def test_ascii_mode_draws_the_bar_with_ascii() -> None:
     app = BarApp()
     app.ascii = True
     async with app.run_test():
