@@ -42,7 +42,7 @@ class SessionService:
         fingerprint: The fingerprint of the known server, if it is not the one that the journal has for this address.
         login: The number of the login that the server's credentials are from, see `log_in`.
         timings: How long it waits for what.
-        clock: Tells the time and waits.
+        clock: The time source.
     """
 
     def __init__(

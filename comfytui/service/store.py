@@ -22,7 +22,7 @@ class SessionStore:
         recorder: Records what becomes of my jobs.
         subscribers: Get the state, from the empty one on, and the other notifications.
         timings: After how long the state says that something is late.
-        clock: Tells when events arrive.
+        clock: The time source for the arrival of events.
     """
 
     def __init__(

@@ -46,7 +46,7 @@ class ServiceThread:
         fresh: Leave alone what the journal has of earlier runs.
         pauses: Seconds before a service that crashed starts again; the last one repeats.
         timings: How long the service waits for what.
-        clock: Tells the time and waits.
+        clock: The time source.
         new_backend: Opens the connection to the server; None for ComfyUI's own protocol.
     """
 

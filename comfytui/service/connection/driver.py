@@ -20,7 +20,7 @@ class ConnectionDriver:
     Args:
         carry_out: Carries out what the connection wants.
         timings: How long the connection waits for what.
-        clock: Tells the time.
+        clock: The time source.
     """
 
     def __init__(

@@ -56,7 +56,7 @@ class ConnectionManager:
         apply_cancelled: Awaited at each poll, see `Poller`.
         login: The number of the login that the server's credentials are from, see `log_in`.
         timings: How long it waits for what.
-        clock: Tells the time and waits.
+        clock: The time source.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ class Poller:
         apply_cancelled: Awaited at each poll, before a job that left the queue is called lost: applies which of them
             another comfytui cancelled.
         timings: How often it polls.
-        clock: Tells the time and waits.
+        clock: The time source.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class Confirmation:
         connected_since: Returns whether a websocket that was open at a monotonic second is still answered on, so that
             the server was not restarted since.
         timings: How long a prompt may still arrive, and the pause between polls.
-        clock: Tells the time and waits.
+        clock: The time source.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ class SubmissionManager:
         connection: The connection to the server.
         cancel: Cancels a job on the server.
         timings: How long it waits for the server, and between requests.
-        clock: Tells the time and waits.
+        clock: The time source.
     """
 
     def __init__(

@@ -54,7 +54,7 @@ class Outbox:
         connected_since: Returns whether a websocket that was open at a monotonic second is still answered on, so that
             the server was not restarted since.
         timings: How long it waits for the server, and between requests.
-        clock: Tells the time and waits.
+        clock: The time source.
     """
 
     def __init__(
