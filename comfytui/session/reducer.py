@@ -22,25 +22,27 @@ from comfytui.comfy.protocol.events import (
     Unknown,
 )
 from comfytui.comfy.protocol.models import SystemStats
+from comfytui.session.connection.link_events import (
+    Connected,
+    Disconnected,
+    LinkChanged,
+    LinkEvent,
+    SocketSilent,
+)
 from comfytui.session.delivery import CancelRequested, CancelSent, PromptNotAccepted, PromptSending, PromptUnconfirmed
 from comfytui.session.events import (
     BatchPlanned,
     CapabilitiesRead,
     ClientIdsAcquired,
-    Connected,
-    Disconnected,
     HistorySnapshot,
     JobCancelled,
     JobsResent,
-    LinkChanged,
-    LinkEvent,
     PromptAccepted,
     PromptDelayed,
     PromptLost,
     PromptRejected,
     QueueSnapshot,
     SessionEvent,
-    SocketSilent,
     StatsRead,
 )
 from comfytui.session.jobs.execution import reduce_end_frame, reduce_run_frame

@@ -10,7 +10,7 @@ from comfytui.service.connection.driver import ConnectionDriver
 from comfytui.service.connection.stats_reader import StatsReader
 from comfytui.session.connection.effects import Effect
 from comfytui.session.connection.inputs import ServerExpected
-from comfytui.session.events import LinkChanged
+from comfytui.session.connection.link_events import LinkChanged
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 from comfytui.ui.screens.confirm import ConfirmScreen

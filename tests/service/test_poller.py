@@ -26,8 +26,9 @@ from comfytui.session.connection.inputs import (
     Started,
     TimerDue,
 )
+from comfytui.session.connection.link_events import HttpFailed, HttpSucceeded, LinkChanged
 from comfytui.session.connection.machine import step
-from comfytui.session.events import HttpFailed, HttpSucceeded, LinkChanged, SessionEvent
+from comfytui.session.events import SessionEvent
 from comfytui.session.model import JobStatus, Stamp
 from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState

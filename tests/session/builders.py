@@ -16,8 +16,9 @@ from comfytui.comfy.protocol.events import (
 )
 from comfytui.presentation.batch_text import progress_line
 from comfytui.session.connection.link import reduce_link
+from comfytui.session.connection.link_events import LinkChanged, LinkEvent
 from comfytui.session.delivery import Delivery
-from comfytui.session.events import BatchPlanned, LinkChanged, LinkEvent, PromptAccepted, QueuedPrompt, SessionEvent
+from comfytui.session.events import BatchPlanned, PromptAccepted, QueuedPrompt, SessionEvent
 from comfytui.session.model import Batch, BatchTag, Job, JobStatus, Stamp
 from comfytui.session.progress import progress_of
 from comfytui.session.reducer import reduce

@@ -10,15 +10,13 @@ from typing import Any
 
 from comfytui.comfy.protocol.decode import decode
 from comfytui.comfy.protocol.parse import parse_accepted, parse_rejection
+from comfytui.session.connection.link_events import Connected, Disconnected, LinkEvent
 from comfytui.session.delivery import Delivery
 from comfytui.session.events import (
     BatchPlanned,
-    Connected,
-    Disconnected,
     FinishedPrompt,
     HistorySnapshot,
     JobCancelled,
-    LinkEvent,
     PromptAccepted,
     PromptRejected,
     QueuedPrompt,

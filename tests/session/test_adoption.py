@@ -6,7 +6,8 @@ import pytest
 
 from comfytui.comfy.protocol.events import ExecutionStart, Output
 from comfytui.comfy.protocol.models import HistoryEntry, QueueItem
-from comfytui.session.events import BatchPlanned, Connected, FinishedPrompt, HistorySnapshot, QueueSnapshot
+from comfytui.session.connection.link_events import Connected
+from comfytui.session.events import BatchPlanned, FinishedPrompt, HistorySnapshot, QueueSnapshot
 from comfytui.session.jobs.summarise import MAX_TAG_TOTAL, batch_tag_of, finished_prompt_of
 from comfytui.session.jobs.transitions import upsert
 from comfytui.session.model import BatchTag, JobStatus

@@ -14,13 +14,11 @@ from comfytui.comfy.protocol.events import (
     ProgressState,
 )
 from comfytui.presentation.batch_text import progress_line
+from comfytui.session.connection.link_events import Connected, Disconnected, HttpSucceeded
 from comfytui.session.events import (
     BatchPlanned,
-    Connected,
-    Disconnected,
     FinishedPrompt,
     HistorySnapshot,
-    HttpSucceeded,
     JobCancelled,
     PromptAccepted,
     PromptDelayed,

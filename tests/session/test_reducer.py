@@ -22,23 +22,25 @@ from comfytui.comfy.protocol.events import (
     Unknown,
 )
 from comfytui.comfy.protocol.models import SystemStats
-from comfytui.session.events import (
+from comfytui.session.connection.link_events import (
     Connected,
     Disconnected,
-    FinishedPrompt,
-    HistorySnapshot,
     HttpFailed,
-    JobCancelled,
     Lagging,
     LinkEvent,
+    SocketRecovered,
+    SocketSilent,
+)
+from comfytui.session.events import (
+    FinishedPrompt,
+    HistorySnapshot,
+    JobCancelled,
     PromptAccepted,
     PromptDelayed,
     PromptLost,
     PromptRejected,
     QueueSnapshot,
     SessionEvent,
-    SocketRecovered,
-    SocketSilent,
     StatsRead,
 )
 from comfytui.session.model import Failure, JobStatus, LinkKind

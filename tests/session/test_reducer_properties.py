@@ -20,9 +20,8 @@ from comfytui.comfy.protocol.events import (
     Status,
 )
 from comfytui.presentation.batch_text import progress_line
+from comfytui.session.connection.link_events import Connected, Disconnected
 from comfytui.session.events import (
-    Connected,
-    Disconnected,
     FinishedPrompt,
     HistorySnapshot,
     JobCancelled,

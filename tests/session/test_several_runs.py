@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comfytui.comfy.protocol.events import ExecutionStart, ExecutionSuccess, Progress
-from comfytui.session.events import (
-    Connected,
-    Disconnected,
-    FinishedPrompt,
-    HistorySnapshot,
-    QueueSnapshot,
-    SessionEvent,
-)
+from comfytui.session.connection.link_events import Connected, Disconnected
+from comfytui.session.events import FinishedPrompt, HistorySnapshot, QueueSnapshot, SessionEvent
 from comfytui.session.model import JobStatus, Presence
 from comfytui.session.progress import BatchProgress, progress_of
 from comfytui.session.runs.stall import current_stall

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from comfytui.comfy.protocol.events import ExecutionStart
 from comfytui.comfy.protocol.models import Device, SystemStats
-from comfytui.session.events import Connected, Lagging, StatsRead
+from comfytui.session.connection.link_events import Connected, Lagging
+from comfytui.session.events import StatsRead
 from comfytui.session.runs.stall import current_stall, memory_changed, stall_timeout
 from comfytui.timings import DEFAULT
 from tests.session.builders import Session, start_frames, step_frames

@@ -38,8 +38,9 @@ from comfytui.session.connection.inputs import (
     Started,
     StatsFailed,
 )
+from comfytui.session.connection.link_events import LinkChanged
 from comfytui.session.connection.sockets import SocketStatus
-from comfytui.session.events import LinkChanged, PromptDelayed, SessionEvent
+from comfytui.session.events import PromptDelayed, SessionEvent
 from comfytui.session.state import SessionState, only_run, shown_run
 from comfytui.timings import DEFAULT, Timings
 

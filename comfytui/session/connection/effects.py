@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from comfytui.session.events import LinkChanged
+from comfytui.session.connection.link_events import LinkChanged
 
 
 @dataclass(frozen=True, slots=True)

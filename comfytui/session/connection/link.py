@@ -6,7 +6,7 @@ A socket that opens makes it `connecting`; it is `live` once the server's identi
 from dataclasses import replace
 from typing import assert_never
 
-from comfytui.session.events import (
+from comfytui.session.connection.link_events import (
     Connected,
     Disconnected,
     HttpFailed,

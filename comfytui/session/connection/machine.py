@@ -44,10 +44,10 @@ from comfytui.session.connection.inputs import (
     UserInput,
     VerificationFailed,
 )
+from comfytui.session.connection.link_events import Disconnected, HttpFailed
 from comfytui.session.connection.server_inputs import advance_polls, advance_watchdog, take_from_http, take_identity
 from comfytui.session.connection.socket_inputs import retry_sockets, take_from_socket
 from comfytui.session.connection.transition import Transition
-from comfytui.session.events import Disconnected, HttpFailed
 from comfytui.session.model import LinkKind
 
 

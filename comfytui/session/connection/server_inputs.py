@@ -18,9 +18,7 @@ from comfytui.session.connection.inputs import (
     StatsReceived,
     VerificationFailed,
 )
-from comfytui.session.connection.polls import needs_confirmation, pause_of, pause_without_socket
-from comfytui.session.connection.transition import Transition
-from comfytui.session.events import (
+from comfytui.session.connection.link_events import (
     HttpFailed,
     HttpSucceeded,
     IdentityAccepted,
@@ -28,6 +26,8 @@ from comfytui.session.events import (
     SocketSilent,
     SocketVerified,
 )
+from comfytui.session.connection.polls import needs_confirmation, pause_of, pause_without_socket
+from comfytui.session.connection.transition import Transition
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 

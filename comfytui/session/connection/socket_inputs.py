@@ -24,9 +24,9 @@ from comfytui.session.connection.inputs import (
     SocketInput,
     SocketOpened,
 )
+from comfytui.session.connection.link_events import Connected, Disconnected, SocketRecovered, SocketSilent
 from comfytui.session.connection.sockets import Socket, SocketStatus
 from comfytui.session.connection.transition import Transition
-from comfytui.session.events import Connected, Disconnected, SocketRecovered, SocketSilent
 from comfytui.session.jobs.execution import EndFrame, RunFrame
 from comfytui.session.model import LinkKind
 

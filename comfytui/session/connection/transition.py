@@ -15,8 +15,8 @@ from comfytui.session.connection.effects import (
 )
 from comfytui.session.connection.inputs import ErrorKind, RequestError
 from comfytui.session.connection.link import reduce_link
+from comfytui.session.connection.link_events import Lagging, LinkChanged, LinkEvent
 from comfytui.session.connection.sockets import NEVER_VERIFIED, Socket, SocketStatus
-from comfytui.session.events import Lagging, LinkChanged, LinkEvent
 from comfytui.session.model import Link
 
 

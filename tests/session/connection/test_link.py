@@ -3,7 +3,7 @@
 import pytest
 
 from comfytui.session.connection.link import reduce_link
-from comfytui.session.events import (
+from comfytui.session.connection.link_events import (
     Connected,
     Disconnected,
     HttpFailed,

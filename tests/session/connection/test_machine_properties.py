@@ -46,12 +46,12 @@ from comfytui.session.connection.inputs import (
     TimerDue,
     VerificationFailed,
 )
+from comfytui.session.connection.link_events import LinkChanged
 from comfytui.session.connection.machine import step
 from comfytui.session.connection.polls import WAITS_FOR_USER
 from comfytui.session.connection.socket_inputs import is_run_frame
 from comfytui.session.connection.sockets import SocketStatus
 from comfytui.session.connection.watchdog import MAX_RENEWALS
-from comfytui.session.events import LinkChanged
 from comfytui.session.model import LinkKind, Stamp
 from comfytui.session.reducer import reduce
 from comfytui.session.state import SessionState

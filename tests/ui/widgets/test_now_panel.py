@@ -10,7 +10,8 @@ from PIL import Image
 from textual.app import App, ComposeResult
 
 from comfytui.comfy.protocol.events import ExecutionError
-from comfytui.session.events import BatchPlanned, HttpSucceeded, QueueSnapshot
+from comfytui.session.connection.link_events import HttpSucceeded
+from comfytui.session.events import BatchPlanned, QueueSnapshot
 from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.themes import SHEETS, THEMES
 from comfytui.ui.widgets.now_panel import NowPanel
