@@ -19,7 +19,7 @@ from comfytui.comfy.redaction import LogFormatter, Redactor, redactor_of
 from comfytui.comfy.server import Server
 from comfytui.comfy.websocket.event_stream import stream_events
 from comfytui.sanitize import sanitize, sanitize_lines, strip_hidden
-from tests.comfy.test_event_stream import websocket_server
+from tests.comfy.websocket.test_event_stream import websocket_server
 from tests.stub_servers import answering, everywhere, serving
 
 PASSWORD = 'p@ss"w\\örd'

@@ -14,7 +14,7 @@ from comfytui.service.submission.batch import GraphStore
 from comfytui.service.submission.recorder import Recorder
 from comfytui.session.connection.link_events import Connected, LinkChanged
 from comfytui.session.model import JobStatus, Link, LinkKind
-from tests.service.resuming import resumed
+from tests.service.submission.resuming import resumed
 from tests.service.test_other_server import batch_left_behind, mismatch, two_servers
 from tests.service.test_service import MODEL, ids
 from tests.waiting import eventually

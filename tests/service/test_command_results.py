@@ -18,7 +18,7 @@ from comfytui.service.thread import ServiceThread
 from comfytui.session.model import JobStatus
 from comfytui.sim.catalogue import catalogue
 from comfytui.sim.server import SimServer
-from tests.service.resuming import resumed
+from tests.service.submission.resuming import resumed
 from tests.service.test_other_server import batch_left_behind, two_servers
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate

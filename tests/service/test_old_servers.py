@@ -16,8 +16,8 @@ from comfytui.session.model import Job, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
-from tests.service.test_outbox import OutboxHarness
-from tests.service.test_poller import Polling
+from tests.service.connection.test_poller import Polling
+from tests.service.submission.test_outbox import OutboxHarness
 from tests.service.test_service import MODEL
 from tests.shown_run import step_of
 from tests.stub_servers import Handler, serving

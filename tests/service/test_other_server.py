@@ -14,7 +14,7 @@ from comfytui.comfy.server import Server
 from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import Proxy, proxy_to
-from tests.service.resuming import resumed, statuses
+from tests.service.submission.resuming import resumed, statuses
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate
 from tests.timings import timings

@@ -14,7 +14,7 @@ from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.sim.routes import system_stats
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
-from tests.service.resuming import resumed, shows, statuses
+from tests.service.submission.resuming import resumed, shows, statuses
 from tests.service.test_other_clients_jobs import of_another_client
 from tests.service.test_other_server import journal_rows
 from tests.service.test_service import MODEL, QUICK, ids

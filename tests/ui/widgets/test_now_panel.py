@@ -17,7 +17,7 @@ from comfytui.ui.themes import SHEETS, THEMES
 from comfytui.ui.widgets.now_panel import NowPanel
 from comfytui.ui.widgets.text import Line
 from tests.session.builders import SAMPLER, Session, planned_batch, queued_prompt, run_frames, start_frames
-from tests.session.test_timing import measured_session, other_clients_job
+from tests.session.runs.test_timing import measured_session, other_clients_job
 from tests.ui.screen import Screen
 from tests.waiting import eventually
 

@@ -27,7 +27,7 @@ from comfytui.comfy.websocket.bounded_connection import BoundedConnection
 from comfytui.comfy.websocket.connection_events import Opened
 from comfytui.comfy.websocket.event_stream import stream_events
 from tests.comfy.memory import MB, memory_limit
-from tests.comfy.test_event_stream import (
+from tests.comfy.websocket.test_event_stream import (
     STATUS,
     SocketHandler,
     StreamEvent,

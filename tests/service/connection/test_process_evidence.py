@@ -17,7 +17,7 @@ from comfytui.session.jobs.index import indexed
 from comfytui.session.model import Batch, Job, JobStatus, LinkKind
 from comfytui.session.state import SessionState
 from comfytui.sim.server import SimServer
-from tests.service.resuming import resumed
+from tests.service.submission.resuming import resumed
 from tests.service.test_service import MODEL, QUICK
 from tests.sim.gate import Gate
 from tests.stub_servers import Handler, serving

@@ -14,7 +14,7 @@ from comfytui.service.results import Cancelled, CancelOutcome
 from comfytui.session.model import Batch, JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.service.resuming import resumed, shows, statuses
+from tests.service.submission.resuming import resumed, shows, statuses
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate
 from tests.timings import timings

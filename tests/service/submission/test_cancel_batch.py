@@ -14,8 +14,8 @@ from comfytui.session.events import QueuedPrompt, QueueSnapshot
 from comfytui.session.model import Batch, JobStatus, LinkKind
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import Proxy, proxy_to
-from tests.service.resuming import statuses
-from tests.service.test_outbox import ScriptedServer, outbox_harness
+from tests.service.submission.resuming import statuses
+from tests.service.submission.test_outbox import ScriptedServer, outbox_harness
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate
 from tests.timings import timings

@@ -19,8 +19,8 @@ from comfytui.comfy.protocol.parse import (
     parse_stats,
 )
 from tests.comfy.bodies import parse_history, parse_queue
+from tests.comfy.protocol.test_decode_properties import values
 from tests.comfy.recordings import RECORDINGS, exchange, exchanges
-from tests.comfy.test_decode_properties import values
 
 
 def queue_of(body: Any) -> Queue[QueueItem]:

@@ -10,7 +10,7 @@ from comfytui.sim.execution.call import NodeCall, NodeResult
 from comfytui.sim.execution.node_execution import NODE_FUNCTIONS
 from comfytui.sim.server import SimServer
 from tests.ui.screen import screen
-from tests.ui.test_job_screen import made, small
+from tests.ui.screens.test_job_screen import made, small
 
 QUICK = SimConfig(steps_per_second=0, load_seconds=0)
 CLIP = "clip_00001_.mp4"

@@ -8,7 +8,7 @@ from comfytui.comfy.server import Server
 from comfytui.service.notifications import PreviewReceived
 from comfytui.session.model import Batch, JobStatus
 from comfytui.sim.server import SimServer
-from tests.service.resuming import resumed, shows, statuses
+from tests.service.submission.resuming import resumed, shows, statuses
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate
 from tests.waiting import eventually

@@ -4,7 +4,7 @@ import pytest
 from aiohttp import web
 
 from comfytui.session.model import JobStatus
-from tests.service.test_outbox import Json, ScriptedServer, outbox_harness
+from tests.service.submission.test_outbox import Json, ScriptedServer, outbox_harness
 from tests.waiting import eventually
 
 
