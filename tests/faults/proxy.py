@@ -1,6 +1,7 @@
 """A TCP proxy on 127.0.0.1 that simulates faults of networks and of other proxies."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -20,7 +21,9 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._settings = ProxySettings()
         self._server: asyncio.Server | None = None
-        self._port = 0
+        # Bound and not listening, so that nobody else gets the port while the proxy is down.
+        self._reserved = _bound_socket()
+        self._port: int = self._reserved.getsockname()[1]
         self._ended = False
         self._closes_at_once = False
         self._discarding: frozenset[Direction] = frozenset()
@@ -51,7 +54,6 @@ class Proxy:
     async def come_up(self) -> None:
         """Accept connections, on the same port as before."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
 
     def go_down(self) -> None:
         """Refuse new connections; established ones stay."""
@@ -154,6 +156,7 @@ class Proxy:
                 connection.stall(Direction)
                 connection.reset()
             await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        self._reserved.close()
 
     def _rule(self, rule: RequestRule) -> RequestRule:
         self._settings.rules.append(rule)
@@ -183,6 +186,13 @@ class Proxy:
             await connection.run()
         finally:
             self._connections.discard(connection)
+
+
+def _bound_socket() -> socket.socket:
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
 
 
 @asynccontextmanager
