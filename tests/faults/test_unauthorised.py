@@ -67,3 +67,22 @@ async def test_a_server_that_rejects_the_credentials_gets_no_requests_until_the_
         refused.end()
         case.watcher.service.reconnect()
         await case.watcher.until(batch, JobStatus.SUCCEEDED)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_server_that_refuses_only_the_prompt_gets_it_again_when_the_user_tries_again(
+    status: int, tries: list[str]
+) -> None:
+    async with fault_case() as case:
+        refused = case.sim.faults.fail(status, "/prompt", method="POST")
+        batch = await case.watcher.submit(1, model=MODEL)
+        await eventually(lambda: case.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
+        await ticks(tries, 5)
+        asked = refused.hits
+        since = len(case.watcher.states)
+        await ticks(tries, 10)
+        assert refused.hits == asked
+        assert case.watcher.kinds(since) <= {LinkKind.UNAUTHORISED}
+        refused.end()
+        case.watcher.service.reconnect()
+        await case.watcher.until(batch, JobStatus.SUCCEEDED)

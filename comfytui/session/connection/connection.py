@@ -44,9 +44,10 @@ class Connection:
         return is_open and self.link.socket_open
 
     @property
-    def is_verified(self) -> bool:
-        """Whether a socket is open after which the server's identity was verified."""
-        return any(each.status is SocketStatus.OPEN and self.counts(key) for key, each in self.sockets.items())
+    def has_verified_socket(self) -> bool:
+        """Whether the server's identity is verified, and was so after a socket that is open."""
+        is_open = any(each.status is SocketStatus.OPEN and self.counts(key) for key, each in self.sockets.items())
+        return is_open and self.gate.is_verified
 
     def counts(self, client_id: str) -> bool:
         """Return whether the frames of this client id's socket count: the server was verified after it opened."""

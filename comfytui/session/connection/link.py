@@ -26,8 +26,6 @@ SocketState = SocketSilent | SocketVerified | SocketRecovered | Lagging
 """Events about a socket that is open."""
 _KEPT_WHEN_CLOSED = frozenset({LinkKind.POLLING})
 """States that do not change when the socket closes."""
-_VERIFIABLE = frozenset({LinkKind.CONNECTING, LinkKind.UNAUTHORISED})
-"""States of an open socket that end when the server's identity is verified."""
 _KEPT_WHEN_UNANSWERED = _KEPT_WHEN_CLOSED | {LinkKind.CONNECTING, LinkKind.BUSY}
 """States that do not change when a connection attempt times out: HTTP tells a busy server from one that is down."""
 
@@ -70,12 +68,14 @@ def _open(verified: bool, now: float) -> Link:
 
 
 def _while_open(link: Link, event: SocketState, now: float, late_after: float) -> Link:
+    if link.kind is LinkKind.UNAUTHORISED:
+        return link  # Only the user, or another socket, ends it.
     match event:
         case SocketSilent(orphaned=orphaned, reason=reason):
             return Link(LinkKind.ORPHANED if orphaned else LinkKind.BUSY, now, reason=reason, socket_open=True)
         case SocketRecovered(verified=verified):
             return _open(verified, now)
-        case SocketVerified() if link.kind in _VERIFIABLE:
+        case SocketVerified() if link.kind is LinkKind.CONNECTING:
             return _open(True, now)
         case Lagging(seconds=seconds) if link.kind is LinkKind.LIVE:
             return replace(link, lag_seconds=max(1, int(seconds)) if seconds >= late_after else 0)

@@ -11,7 +11,7 @@ class Connected:
 
     client_id: str
     verified: bool = True
-    """Whether a socket is open already after which the server's identity was verified."""
+    """Whether the server's identity was verified after a socket that is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class SocketRecovered:
     """The silent socket brought a frame again."""
 
     verified: bool = True
-    """Whether the server's identity was verified after it opened."""
+    """Whether the server's identity was verified after a socket that is open."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def _server_seen(transition: Transition, fingerprint: str, description: str) -> 
 
 def _server_verified(transition: Transition) -> None:
     """Let frames count of the sockets that opened before the verification was requested."""
-    if transition.link.kind is not LinkKind.LIVE and transition.connection.is_verified:
+    if transition.link.kind is not LinkKind.LIVE and transition.connection.has_verified_socket:
         transition.change_link(SocketVerified())
         transition.report_lag()
     transition.effects.append(ReleaseFrames())

@@ -82,7 +82,7 @@ def _socket_opened(transition: Transition, client_id: str) -> None:
     watchdog = transition.connection.watchdog.socket_opened(transition.now)
     transition.set(gate=gate, watchdog=watchdog, was_tried=True, was_open=True)
     transition.set_socket(client_id, socket.opened(gate.sockets_opened, transition.now))
-    transition.change_link(Connected(client_id, transition.connection.is_verified))
+    transition.change_link(Connected(client_id, transition.connection.has_verified_socket))
     if transition.connection.reports_queue(client_id):
         transition.effects.append(ResetUnseenJobs())
     transition.request_poll(history=True)
@@ -93,7 +93,7 @@ def _socket_closed(transition: Transition, closed: SocketClosed) -> None:
     transition.effects.append(DropFrames(client_id))
     if socket.status is SocketStatus.CLOSING:
         transition.open_socket(client_id)
-        if transition.link.kind is LinkKind.LIVE and not transition.connection.is_verified:
+        if transition.link.kind is LinkKind.LIVE and not transition.connection.has_verified_socket:
             transition.change_link(Disconnected("", kind=LinkKind.CONNECTING))
     elif closed.error is not None and closed.error.kind.is_permanent:
         _give_up(transition, client_id, closed.error)
@@ -143,7 +143,7 @@ def _frame_received(transition: Transition, client_id: str, frame: Event) -> Non
 
 def _recover(transition: Transition, *, of_run: bool) -> None:
     if transition.link.kind is LinkKind.BUSY or (of_run and transition.link.kind is LinkKind.ORPHANED):
-        transition.change_link(SocketRecovered(transition.connection.is_verified))
+        transition.change_link(SocketRecovered(transition.connection.has_verified_socket))
 
 
 def _measure_lag(transition: Transition, client_id: str, seconds: float) -> None:

@@ -55,7 +55,7 @@ def link_after(*events: LinkEvent) -> Link:
         ((UNVERIFIED, HttpSucceeded(1.0)), K.CONNECTING),
         ((UNVERIFIED, HttpFailed("slow", K.BUSY)), K.CONNECTING),
         ((UNVERIFIED, HttpFailed("who are you", K.UNAUTHORISED)), K.UNAUTHORISED),
-        ((UNVERIFIED, HttpFailed("who are you", K.UNAUTHORISED), SocketVerified()), K.LIVE),
+        ((UNVERIFIED, HttpFailed("who are you", K.UNAUTHORISED), SocketVerified()), K.UNAUTHORISED),
         ((UNVERIFIED, BUSY, SocketRecovered(verified=False)), K.CONNECTING),
         ((UNVERIFIED, BUSY, SocketVerified()), K.BUSY),
         ((UNVERIFIED, RESET), K.OFFLINE),

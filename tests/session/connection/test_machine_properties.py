@@ -3,8 +3,10 @@
 The test plays the part of whoever carries the effects out, with knowledge of its own of what exists.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -103,6 +105,8 @@ class Carrier:
 class ConnectionMachine(RuleBasedStateMachine):
     """Random sequences of all inputs that a carrier can bring."""
 
+    steps_by_kind: ClassVar[Counter[LinkKind]] = Counter()
+
     def __init__(self) -> None:
         super().__init__()
         self.connection = Connection()
@@ -117,6 +121,7 @@ class ConnectionMachine(RuleBasedStateMachine):
         self.connection, effects = step(self.connection, given, self.now)
         for effect in effects:
             self.carry_out(effect)
+        self.steps_by_kind[self.connection.link.kind] += 1
         return effects
 
     def carry_out(self, effect: Effect) -> None:
@@ -243,6 +248,20 @@ class ConnectionMachine(RuleBasedStateMachine):
         for socket in request.open_sockets:
             socket.is_proven = socket.is_proven or is_proven
 
+    @precondition(lambda self: self.connection.link.kind is not LinkKind.OTHER_SERVER)
+    @rule(whole=st.booleans())
+    def known_server_answers(self, whole: bool) -> None:
+        gate = self.connection.gate
+        known = gate.fingerprint or SERVERS[0]
+        for key in self.ids(is_open=True):
+            if key not in self.carrier.closing:
+                self.carrier.sockets[key].is_proven = True
+        if whole or not gate.fingerprint:
+            self.give(ServerSeen(known, "a server"))
+            self.give(ServerVerified(gate.sockets_opened, gate.breaks))
+        else:
+            self.give(StatsReceived(known, gate.sockets_opened))
+
     @precondition(lambda self: self.carrier.is_polling)
     @rule(session=st.sampled_from(SESSIONS), seconds=st.floats(0.0, 30.0), light=st.booleans())
     def poll_succeeds(self, session: SessionState, seconds: float, light: bool) -> None:
@@ -334,7 +353,7 @@ class ConnectionMachine(RuleBasedStateMachine):
         if self.connection.link.kind is LinkKind.LIVE:
             assert is_proven
         if self.connection.link.kind is LinkKind.CONNECTING and self.connection.link.socket_open:
-            assert not self.connection.is_verified
+            assert not self.connection.has_verified_socket
 
     @invariant()
     def it_is_never_stuck(self) -> None:
@@ -348,3 +367,4 @@ class ConnectionMachine(RuleBasedStateMachine):
 
 def test_any_sequence_of_inputs_keeps_the_invariants() -> None:
     run_state_machine_as_test(ConnectionMachine)
+    assert ConnectionMachine.steps_by_kind[LinkKind.LIVE] > 0, "what holds of a live link was not tested"
