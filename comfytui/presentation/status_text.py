@@ -52,9 +52,16 @@ def link_description(link: Link, now: float) -> str:
     # The text of an offline link has its own.
     since = "" if link.since is None or link.kind is LinkKind.OFFLINE else f" for {duration(now - link.since)}"
     state = f"{_link_text(link, now).capitalize()}{since}."
-    if link.reason:
-        return f"{state} {link.reason}"
-    return f"{state} Messages arrive over the websocket." if link.kind is LinkKind.LIVE else state
+    return f"{state} {link.reason or _default_reason(link)}".rstrip()
+
+
+def _default_reason(link: Link) -> str:
+    match link.kind:
+        case LinkKind.LIVE:
+            return "Messages arrive over the websocket."
+        case LinkKind.CONNECTING if link.socket_open:
+            return "The websocket is open; the server has not said yet which one it is."
+    return ""
 
 
 def status_label(job: Job) -> str:

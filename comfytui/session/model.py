@@ -184,8 +184,9 @@ class LinkKind(StrEnum):
     """How the server is reached at present."""
 
     CONNECTING = "connecting"
+    """A socket is being opened, or is open while the server's identity is not verified."""
     LIVE = "live"
-    """A socket is open, and its frames arrive."""
+    """A socket is open, the server's identity was verified after that, and frames arrive."""
     POLLING = "polling"
     """There is no socket, but the server answers over HTTP."""
     BUSY = "busy"
@@ -204,10 +205,10 @@ class LinkKind(StrEnum):
     @property
     def away(self) -> bool:
         """Whether nothing observes the server in this state."""
-        return self in _AWAY
+        return self not in _OBSERVED
 
 
-_AWAY = frozenset({LinkKind.OFFLINE, LinkKind.BUSY, LinkKind.UNAUTHORISED, LinkKind.NOT_COMFYUI, LinkKind.OTHER_SERVER})
+_OBSERVED = frozenset({LinkKind.LIVE, LinkKind.POLLING, LinkKind.ORPHANED})
 
 
 @dataclass(frozen=True, slots=True)

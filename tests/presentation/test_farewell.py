@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from comfytui.presentation.farewell import farewell
+from comfytui.session.connection.link_events import Connected
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 from tests.session.builders import Session, planned_batch, run_frames
@@ -10,6 +13,12 @@ from tests.session.builders import Session, planned_batch, run_frames
 
 def farewell_of(session: Session, *, command: tuple[str, ...] = ("comfytui",), durable: bool = True) -> str:
     return farewell(session.state, "gpu-box", command, durable=durable)
+
+
+def connected_session() -> Session:
+    session = Session()
+    session.do(Connected("me"))
+    return session
 
 
 def test_no_text_without_open_jobs() -> None:
@@ -21,7 +30,7 @@ def test_no_text_without_open_jobs() -> None:
 
 
 def test_open_jobs_are_counted_and_the_command_to_come_back_is_shown() -> None:
-    session = Session()
+    session = connected_session()
     session.plan("a", 3)
     session.do(*run_frames("a1"))
     assert farewell_of(session) == "2 jobs go on at gpu-box. Come back with: comfytui gpu-box"
@@ -30,7 +39,7 @@ def test_open_jobs_are_counted_and_the_command_to_come_back_is_shown() -> None:
 
 
 def test_unsent_jobs_are_counted_separately() -> None:
-    session = Session()
+    session = connected_session()
     session.do(planned_batch("b", 3))
     assert farewell_of(session) == "3 not sent yet: the next start sends them. Come back with: comfytui gpu-box"
     assert farewell_of(session, durable=False) == "3 not sent, and dropped. Come back with: comfytui gpu-box"
@@ -39,10 +48,11 @@ def test_unsent_jobs_are_counted_separately() -> None:
     assert farewell_of(session) == f"{both} Come back with: comfytui gpu-box"
 
 
-def test_jobs_of_an_unreachable_server_are_reported_as_last_seen() -> None:
+@pytest.mark.parametrize("kind", [LinkKind.OFFLINE, LinkKind.CONNECTING, LinkKind.BUSY])
+def test_jobs_of_an_unreachable_server_are_reported_as_last_seen(kind: LinkKind) -> None:
     session = Session()
     session.plan("a", 2)
-    session.state = replace(session.state, link=replace(session.state.link, kind=LinkKind.OFFLINE))
+    session.state = replace(session.state, link=replace(session.state.link, kind=kind))
     assert farewell_of(session).startswith("2 jobs went on at gpu-box when it was last seen.")
 
 

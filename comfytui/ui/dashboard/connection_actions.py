@@ -33,6 +33,8 @@ class ConnectionActions:
         """The user name of the last login."""
         self._followed: LinkKind | None = None
         """The state of the connection when it was followed last."""
+        self._was_up = False
+        """Whether the server answered requests before it was connected to anew."""
         self._was_ever_up = False
 
     @property
@@ -44,11 +46,13 @@ class ConnectionActions:
         """Notify the user of a change of the connection, or ask what to do, and remember a server that answers.
 
         Returns:
-            Whether the server answers requests, and did not when this was called last.
+            Whether the server answers requests, and did not before; a reconnect in between does not count.
         """
         link, is_up = self._context.state.link, self.is_up
         before, self._followed = self._followed, link.kind
-        is_back = is_up and before not in UP
+        is_back = is_up and not self._was_up
+        if link.kind is not LinkKind.CONNECTING:
+            self._was_up = is_up
         if is_back:
             self._context.options.remember_server(self._context.service.server.label)
         self._was_ever_up |= is_up

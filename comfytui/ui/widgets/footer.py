@@ -54,7 +54,7 @@ def contextual_keys(state: SessionState, selected: Job | None) -> Mapping[str, s
         keys["again"] = "Resend"
     elif selected is not None and selected.status in RETRYABLE:
         keys["again"] = "Retry"
-    if state.link.kind not in HEALTHY:
+    if state.link.kind not in HEALTHY or state.link.reason:
         keys["reconnect"] = ""
     if "reconnect" in keys or state.link.lag_seconds > 0:
         keys["link"] = ""

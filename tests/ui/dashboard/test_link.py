@@ -87,3 +87,23 @@ async def test_unconfirmed_state_is_shown_as_last_seen(columns: int) -> None:
         await proxy.come_up()
         await it.shows("─ Queue ─")
         await it.shows("VRAM")
+
+
+async def test_reconnect_is_shown_until_the_server_says_which_one_it_is_and_reads_no_choices_again() -> None:
+    slow = replace(QUICK, steps_per_second=4)
+    async with SimServer(slow) as sim, proxy_to(sim.url) as proxy, screen(proxy.url, timings=PATIENT) as it:
+        await it.shows("dreamshaper_8")
+        await it.generate(images="2", steps="2000")
+        await it.shows("Image 1 of 2 - Step")
+        choices = sim.faults.delay(0.0, "/object_info")
+        held = proxy.hold_response_to(b"GET /api/system_stats", times=None)
+        await it.press("escape", "ctrl+r")
+        await it.shows("○ connecting")
+        await it.shows("─ Queue as last seen ─")
+        await it.press("l")
+        await it.shows("has not said yet which one it is")
+        held.release()
+        proxy.remove_rules()
+        await it.shows("● live")
+        await it.shows("─ Queue ─")
+        assert choices.hits == 0
