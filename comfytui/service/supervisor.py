@@ -93,7 +93,7 @@ async def run_through_crashes(service: "SessionService", pauses: Sequence[float]
     Args:
         service: The service.
         pauses: Seconds before it starts again; the last one repeats.
-        clock: Tells the time and waits.
+        clock: The time source.
     """
     crashes = 0
     while True:
