@@ -79,6 +79,7 @@ async def test_q_leaves_the_jobs_running_and_a_start_shows_them_live_again(tmp_p
             assert "Come back" not in me.it.output
         await gate.let_steps(STEPS)
         async with program_on(sim, tmp_path) as me:
+            await me.shows("live")  # What the journal has is shown before.
             await me.shows("Image 2 of 4")
             await gate.let_steps(3)
             await me.shows("Image 2 of 4 - Step 8/20 (40%)")
@@ -109,6 +110,7 @@ async def test_however_it_ends_the_next_start_resumes(tmp_path: Path) -> None:
         for end in ends:
             async with program_on(sim, tmp_path) as me:
                 await eventually(lambda: len(sim.submitted) == 4, "the rest of the batch")
+                await me.shows("live")  # What the journal has is shown before.
                 await me.shows(" of 4")
                 await gate.let_steps(chance.choice(MOMENTS))
                 await me.shows("of 4 - Step")
