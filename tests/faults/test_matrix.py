@@ -9,6 +9,8 @@ from tests.faults.catalogue import FAULTS
 from tests.faults.fault_case import IMAGES, MOMENTS, Outcome
 from tests.faults.matrix import Results, results_of, undisturbed
 
+pytestmark = pytest.mark.matrix
+
 
 @pytest.fixture(scope="module", name="undisturbed")
 def fixture_undisturbed() -> Outcome:
