@@ -205,10 +205,7 @@ class LinkKind(StrEnum):
     @property
     def away(self) -> bool:
         """Whether nothing observes the server in this state."""
-        return self not in _OBSERVED
-
-
-_OBSERVED = frozenset({LinkKind.LIVE, LinkKind.POLLING, LinkKind.ORPHANED})
+        return self not in {LinkKind.LIVE, LinkKind.POLLING, LinkKind.ORPHANED}
 
 
 @dataclass(frozen=True, slots=True)
