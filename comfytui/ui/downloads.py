@@ -9,11 +9,11 @@ from textual.app import App
 from textual.worker import Worker
 
 from comfytui.comfy.errors import ComfyError
+from comfytui.new_files import SaveError, new_file, remove_stale_parts
 from comfytui.sanitize import sanitize
 from comfytui.service.notifications import Severity
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
-from comfytui.ui.new_files import SaveError, new_file, remove_stale_parts
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.workflow.image_metadata import extract_graph
 from comfytui.workflow.parameters import GenerationParameters, parameters_of

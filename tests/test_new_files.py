@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.ui.new_files import SaveError, new_file, remove_stale_parts, safe_name
+from comfytui.new_files import SaveError, new_file, remove_stale_parts, safe_name
 
 
 def save(folder: Path, name: str, data: bytes) -> Path:
@@ -86,7 +86,7 @@ def test_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, monkeypatch: p
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from comfytui.ui.new_files import new_file
+from comfytui.new_files import new_file
 with new_file(Path(sys.argv[1])) as file:
     file.write(b"half of an image")
     file._file.flush()
