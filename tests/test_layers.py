@@ -23,15 +23,14 @@ ALLOWED: dict[str, frozenset[str]] = {
     "config": frozenset({"comfy.address", "comfy.server", "sanitize"}),
     "workflow": frozenset({"sanitize"}),
     "session": PROTOCOL | {"workflow", "sanitize", "timings"},
-    "service": frozenset({"clock", "comfy", "session", "workflow", "sanitize", "timings"}),
+    "service": frozenset({"clock", "comfy", "new_files", "session", "workflow", "sanitize", "timings"}),
     "presentation": PROTOCOL
-    | {"comfy.errors", "service.notifications", "service.results", "session", "workflow", "sanitize"},
+    | {"comfy.errors", "service.notifications", "service.results", "service.saving", "session", "workflow", "sanitize"},
     "ui": PROTOCOL
     | {
         "comfy.address",
         "comfy.errors",
         "comfy.server",
-        "new_files",
         "presentation",
         "private_files",
         "sanitize",

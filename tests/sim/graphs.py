@@ -26,6 +26,14 @@ def text_to_image(
     }
 
 
+def two_seeds() -> Graph:
+    """Return a graph whose second sampler, with seed 6, goes on where the first one ends, with seed 5."""
+    graph = text_to_image(seed=5)
+    graph["11"] = node("KSampler", **{**graph["3"]["inputs"], "seed": 6, "latent_image": ["3", 0]})
+    graph["8"]["inputs"]["samples"] = ["11", 0]
+    return graph
+
+
 def flux(steps: int = 2) -> Graph:
     """Return a graph of modular sampling with separate files for diffusion model, text encoders and VAE."""
     return {

@@ -1,31 +1,20 @@
 """Workflows with several seeds: each has its own field and follows the seed mode."""
 
-import json
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 from textual.widgets import Input, Select
 
-from comfytui.session.model import Job, JobStatus
-from comfytui.ui.downloads import _seed_differs
 from comfytui.ui.drafts import DraftFolder
-from comfytui.workflow.graph import Workflow, apply_values, workflow_of
-from comfytui.workflow.parameters import parameters_of
+from comfytui.workflow.graph import Workflow, workflow_of
 from tests.fake_backend import FakeBackend
-from tests.sim.graphs import node, text_to_image
+from tests.sim import graphs
 from tests.ui.screen import Screen, screen
 
 
 def two_seeds() -> Workflow:
-    """The second sampler goes on where the first one ends."""
-    graph = text_to_image(seed=5)
-    graph["11"] = node("KSampler", **{**graph["3"]["inputs"], "seed": 6, "latent_image": ["3", 0]})
-    graph["8"]["inputs"]["samples"] = ["11", 0]
-    return workflow_of("two", graph)
+    return workflow_of("two", graphs.two_seeds())
 
 
 def sent(server: FakeBackend) -> list[tuple[Any, Any]]:
@@ -95,17 +84,3 @@ async def test_wrong_or_refused_seed_is_marked_at_its_field() -> None:
         await it.shows("Seed of #11 KSampler must be a")
         wrong = [control.id for control in it.app.screen.query(".-wrong")]
         assert wrong == ["seed-2"]
-
-
-def test_second_seed_identifies_image() -> None:
-    graph = two_seeds().graph
-    own = Job("1", JobStatus.SUCCEEDED, parameters=parameters_of(graph))
-    known = PngInfo()
-    known.add_text("prompt", json.dumps(graph))
-    other = PngInfo()
-    other.add_text("prompt", json.dumps(apply_values(two_seeds(), {"seed-2": 7})))
-    images = []
-    for text in (known, other):
-        Image.new("RGB", (8, 8)).save(image := BytesIO(), "PNG", pnginfo=text)
-        images.append(image.getvalue())
-    assert [_seed_differs(own, image) for image in images] == [False, True]

@@ -1,0 +1,86 @@
+"""Save a job's files in a folder of this machine."""
+
+import asyncio
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from comfytui.comfy.errors import ComfyError
+from comfytui.new_files import SaveError, new_file, remove_stale_parts
+from comfytui.workflow.image_metadata import extract_graph
+from comfytui.workflow.parameters import GenerationParameters, parameters_of
+
+if TYPE_CHECKING:
+    from comfytui.comfy.protocol.events import Output
+    from comfytui.service.thread import ServiceThread
+    from comfytui.session.model import Job
+
+MAX_METADATA_BYTES = 32 * 2**20
+"""Bytes of a saved file that are searched for the graph in its metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedOutputs:
+    """What became of a job's files."""
+
+    total: int
+    """How many files the job has."""
+    paths: tuple[Path, ...] = ()
+    """The files that were saved, in the job's order."""
+    other_seed: str = ""
+    """The server's name of the first file that has a different seed than the job."""
+    error: ComfyError | SaveError | None = None
+    """Why the files after `paths` were not saved."""
+
+
+async def save_outputs(service: "ServiceThread", job: "Job", folder: Path) -> SavedOutputs:
+    """Save every file of a job in a folder, under the server's names made safe, and never over another file.
+
+    Several jobs can be saved in one folder at the same time.
+    """
+    saved: list[Path] = []
+    other_seed = ""
+    error: ComfyError | SaveError | None = None
+    try:
+        if job.outputs:
+            await asyncio.to_thread(remove_stale_parts, folder)
+        for output in job.outputs:
+            saved.append(await _save(service, output, folder))
+            if not other_seed and await asyncio.to_thread(lambda: seed_differs(job, _read_head(saved[-1]))):
+                other_seed = output.filename
+    except (ComfyError, SaveError) as failure:
+        error = failure
+    return SavedOutputs(len(job.outputs), tuple(saved), other_seed, error)
+
+
+async def _save(service: "ServiceThread", output: "Output", folder: Path) -> Path:
+    """Download one file piece by piece, so that a large one is never in memory, and return its path."""
+    with ExitStack() as stack:
+        file = await asyncio.to_thread(stack.enter_context, new_file(folder))
+
+        async def write(piece: bytes) -> None:
+            await asyncio.to_thread(file.write, piece)
+
+        await asyncio.wrap_future(service.call(lambda backend: backend.download(output, write)))
+        return await asyncio.to_thread(file.commit, output.filename)
+
+
+def _read_head(path: Path) -> bytes:
+    """Return the beginning of a saved file, or nothing if it cannot be read."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(MAX_METADATA_BYTES)
+    return b""
+
+
+def seed_differs(job: "Job", data: bytes) -> bool:
+    """Return whether an image's metadata names another seed than the job had.
+
+    A server whose output folder was emptied starts numbering anew, so that file names are used again.
+    """
+    seeds = zip(_seeds(parameters_of(extract_graph(data))), _seeds(job.parameters), strict=False)
+    return any(None not in pair and pair[0] != pair[1] for pair in seeds)
+
+
+def _seeds(parameters: GenerationParameters) -> tuple[int | None, ...]:
+    return parameters.seed, *parameters.more_seeds
