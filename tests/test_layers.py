@@ -39,6 +39,20 @@ ALLOWED: dict[str, frozenset[str]] = {
         "timings",
         "workflow",
     },
+    "headless": PROTOCOL
+    | {
+        "clock",
+        "comfy.errors",
+        "comfy.server",
+        "new_files",
+        "presentation",
+        "private_files",
+        "sanitize",
+        "service",
+        "session",
+        "timings",
+        "workflow",
+    },
     "sim": frozenset({"sanitize"}),
 }
 """What each package may import of the others: whole packages, or single modules by their dotted names.
@@ -55,6 +69,7 @@ BARRED = {
     "service": {"textual", "aiohttp"},
     "presentation": {"textual", "aiohttp", "httpx", "websockets"},
     "ui": {"aiohttp", "httpx", "websockets"},
+    "headless": {"textual", "httpx", "websockets"},
     "sim": {"textual", "httpx", "websockets"},
 }
 """Libraries that a package does not use."""
@@ -101,7 +116,9 @@ def test_imports_only_go_down(path: Path) -> None:
     assert not wrong, f"{package} may not import {wrong}"
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if package_of(path) in {"service", "ui"}], ids=name_of)
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if package_of(path) in {"service", "ui", "headless"}], ids=name_of
+)
 def test_only_the_supervisor_knows_which_backend_is_used(path: Path) -> None:
     speaks = {module for module in imports(path) if module.startswith(("comfytui.comfy.backend", *DIALECT))}
     assert not speaks or name_of(path) == "service/supervisor.py"
@@ -125,6 +142,7 @@ def test_no_package_uses_a_library_that_is_not_its_business(path: Path) -> None:
         ("comfytui.config.config comfytui.cli.startup_server", "textual httpx websockets aiohttp"),
         ("comfytui.comfy.protocol.decode comfytui.comfy.protocol.parse", "textual httpx websockets aiohttp"),
         ("comfytui.service.service", "textual aiohttp"),
+        ("comfytui.headless.session comfytui.headless.subscription", "textual httpx websockets aiohttp rich"),
         ("comfytui.cli.main", "textual httpx websockets aiohttp comfytui.sim"),
     ],
 )

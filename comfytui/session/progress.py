@@ -71,10 +71,13 @@ class BatchProgress:
     """How many others of my jobs run, of any batch."""
 
 
-def progress_of(state: SessionState, batch: Batch, now: float) -> BatchProgress:
-    """Return the progress of a batch at monotonic second `now`."""
+def progress_of(state: SessionState, batch: Batch, now: float, job: Job | None = None) -> BatchProgress:
+    """Return the progress of a batch at monotonic second `now`.
+
+    The figures of the image are those of `job`, if one is given.
+    """
     counts = counts_of(state, batch)
-    job = next_job(state, batch)
+    job = job or next_job(state, batch)
     run = state.runs.get(job.prompt_id) if job else None
     runs = runs_of(state, batch) or ([run] if run else [])
     is_running = job is not None and job.status is JobStatus.RUNNING

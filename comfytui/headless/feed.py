@@ -1,0 +1,201 @@
+"""Turns the states of a session into events: what each job and batch of mine came to, and how far the others are."""
+
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from comfytui.clock import SYSTEM_CLOCK, Clock
+from comfytui.headless.documents.events import (
+    EndEvent,
+    Event,
+    ImageEvent,
+    ProgressEvent,
+    batch_end,
+    batch_progress,
+    image_event,
+    job_end,
+    job_progress,
+)
+from comfytui.headless.documents.jobs import Outcome, outcome_of
+from comfytui.session.model import Batch, Job, JobStatus, Stamp
+from comfytui.session.selectors import counts_of, jobs_of
+from comfytui.session.state import SessionState
+
+MAX_FACTS = 2_000
+"""Events about images and batches that have ended which are kept, the newest."""
+MAX_PLACES = 2_000
+"""Places of jobs in batches that are kept beyond twice those of the session."""
+RESTART_MARGIN_MS = 60_000
+"""Milliseconds before the last event of an earlier process from which a client is told again what ended."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    """An event as it is sent; `id` is in milliseconds of the wall clock, and grows with each event."""
+
+    id: int
+    event: Event
+    data: bytes
+    """The event as JSON."""
+
+
+class Feed:
+    """The events of my jobs and batches, in one order for all who follow them.
+
+    Events that are still true later (an image, an end) are kept; of the progress only the present one exists.
+    Ids are milliseconds of the wall clock, so that those of a later process are greater.
+
+    Args:
+        urls: Whether the files in the events have paths on the relay.
+        clock: The time source.
+    """
+
+    def __init__(self, *, urls: bool = False, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.state = SessionState()
+        """The newest state."""
+        self.revision = 0
+        """The id of the newest change: the events before it have smaller ids."""
+        self._urls = urls
+        self._clock = clock
+        self._last_id = self._first_id = int(clock.wall() * 1000)
+        self._facts: list[FeedEvent] = []
+        self._outcomes: dict[str, Outcome] = {}
+        self._open: set[str] = set()  # jobs that this process saw before they ended
+        self._ended_batches: set[str] = set()
+        self._places: dict[str, tuple[str, int]] = {}
+        self._progress: dict[str, FeedEvent] = {}
+        self._now = Stamp(clock.monotonic(), clock.wall())
+
+    def update(self, state: SessionState) -> None:
+        """Take the newest state."""
+        before, self.state = self.state, state
+        self._now = Stamp(self._clock.monotonic(), self._clock.wall())
+        self._progress = {}
+        if state.jobs is not before.jobs or state.batches is not before.batches:
+            for batch in state.batches.values():
+                self._update_batch(batch)
+            self._forget_dropped()
+        self.revision = self._next_id()
+
+    def facts_after(self, id_: int, batch_id: str | None = None) -> list[FeedEvent]:
+        """Return the images and ends with ids above `id_`, of one batch or of all of mine, in order.
+
+        An id of an earlier process is taken to be a minute older, since its last events may not have been received.
+        """
+        after = id_ if id_ >= self._first_id else id_ - RESTART_MARGIN_MS
+        start = bisect_right(self._facts, after, key=lambda fact: fact.id)
+        return [fact for fact in self._facts[start:] if batch_id is None or fact.event.batch_id == batch_id]
+
+    def progress_of_batch(self, batch: Batch) -> FeedEvent:
+        """Return how far a batch is; the same object until the next update."""
+        return self._cached(batch.id, lambda: batch_progress(self.state, batch, self._now.monotonic))
+
+    def progress_of_job(self, job: Job) -> FeedEvent:
+        """Return how far a job is; the same object until the next update."""
+        return self._cached(job.prompt_id, lambda: job_progress(self.state, job, self._now.monotonic))
+
+    def open_batches(self) -> Iterator[Batch]:
+        """Yield my batches that have not ended."""
+        return (batch for batch in self.state.batches.values() if not self.has_ended(batch))
+
+    def has_ended(self, batch: Batch) -> bool:
+        """Return whether every job of a batch has ended, and all is known of how."""
+        return batch.id in self._ended_batches
+
+    def is_settled(self, job: Job) -> bool:
+        """Return whether a job has ended, and all is known of how.
+
+        Whether a job of another running comfytui is lost is left to that one.
+        """
+        if job.status is JobStatus.LOST and job.owner in self.state.held_elsewhere:
+            return False
+        return job.status.ended and not job.results_incomplete
+
+    def job(self, prompt_id: str) -> Job | None:
+        """Return a job by its id, also by the one that it had before an old server gave it another."""
+        if job := self.state.jobs.get(prompt_id):
+            return job
+        batch_id, index = self._places.get(prompt_id, ("", 0))
+        batch = self.state.batches.get(batch_id)
+        jobs = jobs_of(self.state, batch) if batch else []
+        return next((job for job in jobs if job.batch_tag and job.batch_tag.index == index), None)
+
+    def register(self, batch_id: str, prompt_ids: tuple[str, ...]) -> None:
+        """Remember the ids of a batch's prompts before the server has them, in image order."""
+        self._places |= {prompt_id: (batch_id, index) for index, prompt_id in enumerate(prompt_ids, 1)}
+
+    def image(self, job: Job) -> FeedEvent:
+        """Return the event about a job that has ended."""
+        return self._event(self.revision, image_event(self.state, job, urls=self._urls))
+
+    def end_of_job(self, job: Job) -> FeedEvent:
+        """Return the last event about a job that has ended."""
+        return self._event(self.revision, job_end(self.state, job, urls=self._urls))
+
+    def end_of_batch(self, batch: Batch) -> FeedEvent:
+        """Return the last event about a batch that has ended."""
+        return self._event(self.revision, batch_end(self.state, batch, urls=self._urls))
+
+    def _update_batch(self, batch: Batch) -> None:
+        jobs = jobs_of(self.state, batch)
+        for job in jobs:
+            if job.batch_tag:
+                self._places[job.prompt_id] = (batch.id, job.batch_tag.index)
+            self._update_job(job)
+        if counts_of(self.state, batch).open or not _is_complete(batch, jobs) or not all(map(self.is_settled, jobs)):
+            self._ended_batches.discard(batch.id)
+        elif batch.id not in self._ended_batches:
+            self._ended_batches.add(batch.id)
+            seen = any(job.prompt_id in self._open for job in jobs)
+            ended = max((job.ended or 0.0 for job in jobs), default=0.0)
+            self._add(batch_end(self.state, batch, urls=self._urls), None if seen else ended)
+
+    def _update_job(self, job: Job) -> None:
+        if not self.is_settled(job):
+            self._open.add(job.prompt_id)
+            self._outcomes.pop(job.prompt_id, None)
+            return
+        outcome = outcome_of(job)
+        if outcome is not None and self._outcomes.get(job.prompt_id) != outcome:
+            seen = job.prompt_id in self._open or job.prompt_id in self._outcomes
+            self._outcomes[job.prompt_id] = outcome
+            self._add(image_event(self.state, job, urls=self._urls), None if seen else job.ended or 0.0)
+
+    def _add(self, event: ImageEvent | EndEvent, ended: float | None) -> None:
+        """Keep an event; one that an earlier process saw has the wall second `ended` as its id."""
+        id_ = self._next_id() if ended is None else int(ended * 1000)
+        insort(self._facts, self._event(id_, event), key=lambda fact: fact.id)
+        del self._facts[:-MAX_FACTS]
+
+    def _next_id(self) -> int:
+        self._last_id = max(self._last_id + 1, int(self._now.wall * 1000))
+        return self._last_id
+
+    def _cached(self, key: str, event: Callable[[], ProgressEvent]) -> FeedEvent:
+        if key not in self._progress:
+            self._progress[key] = self._event(self.revision, event())
+        return self._progress[key]
+
+    @staticmethod
+    def _event(id_: int, event: Event) -> FeedEvent:
+        return FeedEvent(id_, event, _encode(event))
+
+    def _forget_dropped(self) -> None:
+        """Forget what is kept of batches that the session no longer has."""
+        batches = self.state.batches
+        if len(self._places) > 2 * sum(len(batch.prompt_ids) for batch in batches.values()) + MAX_PLACES:
+            self._places = {key: place for key, place in self._places.items() if place[0] in batches}
+            self._open &= self._places.keys()
+            self._outcomes = {key: each for key, each in self._outcomes.items() if key in self._places}
+        self._ended_batches &= batches.keys()
+
+
+def _is_complete(batch: Batch, jobs: list[Job]) -> bool:
+    """Return whether the last image of a batch is known: another process may still have to send it."""
+    return bool(jobs) and (
+        len(jobs) >= batch.total or any(job.batch_tag and job.batch_tag.index >= batch.total for job in jobs)
+    )

@@ -1,0 +1,93 @@
+"""A session for code that runs in an event loop of its own: its states, its notifications, its commands."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self, TypeVar
+
+from comfytui.service.notifications import Notification, SessionChanged
+from comfytui.service.thread import ServiceThread
+from comfytui.session.state import SessionState
+
+T = TypeVar("T")
+
+MIN_INTERVAL = 0.2
+"""Seconds between two changes that are passed on; what changes in between is one change."""
+
+
+class HeadlessSession:
+    """Runs a `ServiceThread` as long as the context lasts, and passes on what changes.
+
+    Args:
+        service: The service; it is started and stopped here.
+        on_change: Called with the state, once for all that changed meanwhile, before those who wait are woken.
+        on_notification: Called with each other notification, in order.
+        min_interval: Seconds between two changes that are passed on.
+    """
+
+    def __init__(
+        self,
+        service: ServiceThread,
+        on_change: Callable[[SessionState], object] = lambda _: None,
+        on_notification: Callable[[Notification], object] = lambda _: None,
+        *,
+        min_interval: float = MIN_INTERVAL,
+    ) -> None:
+        self.service = service
+        self._on_change = on_change
+        self._on_notification = on_notification
+        self._min_interval = min_interval
+        self._changed = asyncio.Event()
+        self._pump: asyncio.Task[None]
+
+    @property
+    def state(self) -> SessionState:
+        """The newest state."""
+        return self.service.state
+
+    async def __aenter__(self) -> Self:
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        self._mailbox = self.service.subscribe(lambda: loop.call_soon_threadsafe(woken.set))
+        self._pump = loop.create_task(self._pass_on(woken))
+        self.service.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.service.stop)
+        self._pump.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._pump
+
+    async def changed(self) -> None:
+        """Wait for the next change of the state, or the next notification."""
+        if self._pump.done():
+            self._pump.result()
+        await self._changed.wait()
+
+    async def until(self, condition: Callable[[SessionState], T | None]) -> T:
+        """Wait until a condition of the state is neither None nor false, and return what it is."""
+        while not (result := condition(self.state)):
+            await self.changed()
+        return result
+
+    async def _pass_on(self, woken: asyncio.Event) -> None:
+        while True:
+            await woken.wait()
+            woken.clear()
+            for notification in self._mailbox.take():
+                if isinstance(notification, SessionChanged):
+                    self._on_change(notification.state)
+                else:
+                    self._on_notification(notification)
+            # Wakes those who wait now, and nobody later.
+            self._changed.set()
+            self._changed.clear()
+            await asyncio.sleep(self._min_interval)
+
+
+def is_current(state: SessionState) -> bool:
+    """Return whether the server answers, and its queue was read since it does."""
+    return state.unobserved_since is None

@@ -1,0 +1,183 @@
+"""What a follower of a job, a batch or all batches gets, whatever it missed."""
+
+import json
+
+import pytest
+
+from comfytui.clock import Clock
+from comfytui.comfy.protocol.events import ExecutionError
+from comfytui.headless.documents.events import ProgressEvent
+from comfytui.headless.feed import Feed
+from comfytui.headless.subscription import Subject, Subscription
+from comfytui.session.connection.link_events import Connected, Disconnected, HttpSucceeded, LinkEvent
+from comfytui.session.events import QueueSnapshot, SessionEvent
+from comfytui.session.state import SessionState
+from tests.session.builders import Session, end_frames, queued_prompt, run_frames, start_frames, step_frames
+
+
+class Followed:
+    """A session whose states go to a feed."""
+
+    def __init__(self) -> None:
+        self.session = Session()
+        self.seconds = 1_000.0
+        self.clock = Clock(monotonic=lambda: self.seconds, wall=lambda: self.seconds)
+        self.feed = Feed(urls=True, clock=self.clock)
+
+    def do(self, *events: SessionEvent | LinkEvent) -> None:
+        self.session.do(*events)
+        self.update(self.session.state)
+
+    def update(self, state: SessionState) -> None:
+        self.seconds += 1
+        self.feed.update(state)
+
+    def plan(self, batch: str, total: int) -> None:
+        self.session.plan(batch, total)
+        self.update(self.session.state)
+
+    def follow(
+        self, prompt_id: str | None = None, batch_id: str | None = None, last_id: int | None = None
+    ) -> Subscription:
+        return Subscription(self.feed, Subject(prompt_id, batch_id), last_id)
+
+
+@pytest.fixture
+def followed() -> Followed:
+    each = Followed()
+    each.do(Connected("me", verified=True))
+    return each
+
+
+def names(subscription: Subscription) -> list[str]:
+    return [event.event.event for event in subscription.take()]
+
+
+def test_steps_become_percentages_of_the_image_in_its_batch(followed: Followed) -> None:
+    followed.plan("a", 4)
+    followed.do(*start_frames("a1"), *step_frames("a1", 2))
+    [event] = followed.follow(batch_id="a").take()
+    said = json.loads(event.data)
+    shown = {key: said[key] for key in ("currentStep", "totalSteps", "percentage", "imageIndex", "totalImages")}
+    assert shown == {"currentStep": 2, "totalSteps": 4, "percentage": 50, "imageIndex": 1, "totalImages": 4}
+    assert (said["status"], said["phase"], said["node"], said["link"]) == ("running", "sampling", "KSampler", "live")
+
+
+def test_a_job_ends_with_its_image_and_its_end(followed: Followed) -> None:
+    followed.plan("a", 2)
+    subscription = followed.follow(prompt_id="a1")
+    assert names(subscription) == ["progress"]
+    followed.do(*run_frames("a1"))
+    assert names(subscription) == ["image", "done"]
+    assert subscription.ended
+    assert names(followed.follow(prompt_id="a1")) == ["image", "done"]  # one who comes later
+
+
+def test_a_batch_ends_once_all_of_its_images_have(followed: Followed) -> None:
+    followed.plan("a", 2)
+    subscription = followed.follow(batch_id="a")
+    followed.do(*run_frames("a1"))
+    assert names(subscription) == ["image", "progress"]
+    followed.do(*run_frames("a2"))
+    *_, end = subscription.take()
+    assert json.loads(end.data)["counts"] == {"done": 2}
+    assert subscription.ended
+
+
+def test_a_failed_image_decides_how_its_batch_ends(followed: Followed) -> None:
+    followed.plan("a", 2)
+    followed.do(*start_frames("a1"), ExecutionError("a1", "3", "KSampler", "OutOfMemoryError", "CUDA out of memory"))
+    followed.do(*run_frames("a2"))
+    image, _, end = followed.follow(batch_id="a").take()
+    assert json.loads(image.data)["error"]["message"] == "CUDA out of memory"
+    said = json.loads(end.data)
+    assert (said["event"], said["counts"]) == ("failed", {"failed": 1, "done": 1})
+
+
+def test_without_a_websocket_no_step_is_told(followed: Followed) -> None:
+    followed.plan("a", 1)
+    followed.do(*start_frames("a1"), *step_frames("a1", 2))
+    followed.do(Disconnected("closed"), HttpSucceeded(2.0))
+    followed.do(QueueSnapshot((queued_prompt("a1"),), (), followed.session.now))
+    [event] = followed.follow(batch_id="a").take()
+    progress = event.event
+    assert isinstance(progress, ProgressEvent)
+    assert (progress.current_step, progress.total_steps, progress.percentage) == (None, None, None)
+    assert (progress.image_fraction, progress.phase, progress.link) == (None, None, "polling")
+
+
+def test_a_follower_that_comes_back_gets_every_end_that_it_missed(followed: Followed) -> None:
+    followed.plan("a", 2)
+    first = followed.follow()
+    last_id = first.take()[-1].id
+    followed.do(*run_frames("a1"))
+    followed.do(*run_frames("a2"))
+    followed.plan("b", 1)
+    events = followed.follow(last_id=last_id).take()
+    assert [event.event.event for event in events] == ["image", "image", "done", "progress"]
+    ids = [event.id for event in events]
+    assert ids == sorted(set(ids))
+    assert ids[0] > last_id
+
+
+def test_ends_of_before_a_restart_are_told_to_a_follower_that_may_have_missed_them(followed: Followed) -> None:
+    followed.plan("a", 1)
+    followed.do(*run_frames("a1"))
+    ended = followed.session.state.jobs["a1"].ended or 0.0
+    followed.seconds += 200
+    restarted = Feed(clock=followed.clock)
+    restarted.update(followed.session.state)
+    missed = Subscription(restarted, Subject(), int(ended * 1000) + 30_000)
+    assert [event.event.event for event in missed.take()] == ["image", "done"]
+    later = Subscription(restarted, Subject(), int(ended * 1000) + 90_000)
+    assert not later.take()
+
+
+def test_a_new_follower_of_all_gets_only_what_is_not_over(followed: Followed) -> None:
+    followed.plan("a", 1)
+    followed.do(*run_frames("a1"))
+    subscription = followed.follow()
+    assert not subscription.take()
+    followed.plan("b", 1)
+    assert names(subscription) == ["progress"]
+
+
+def test_what_has_not_changed_is_not_told_again(followed: Followed) -> None:
+    followed.plan("a", 1)
+    subscription = followed.follow()
+    assert names(subscription) == ["progress"]
+    followed.update(followed.session.state)
+    assert not subscription.take()
+
+
+def test_a_slow_follower_gets_the_newest_progress_only(followed: Followed) -> None:
+    followed.plan("a", 1)
+    subscription = followed.follow(batch_id="a")
+    followed.do(*start_frames("a1"))
+    for step in (1, 2, 3):
+        followed.do(*step_frames("a1", step))
+    [event] = subscription.take()
+    assert isinstance(event.event, ProgressEvent)
+    assert event.event.current_step == 3
+
+
+def test_the_image_of_a_job_is_found_by_the_relays_path(followed: Followed) -> None:
+    followed.plan("a", 1)
+    followed.do(*run_frames("a1"))
+    image, _ = followed.follow(prompt_id="a1").take()
+    assert [output["url"] for output in json.loads(image.data)["outputs"]] == ["/api/view/a1/0"]
+
+
+def test_the_end_waits_until_all_is_known_of_the_results(followed: Followed) -> None:
+    followed.plan("a", 1)
+    subscription = followed.follow(prompt_id="a1")
+    followed.do(*start_frames("a1"))
+    followed.do(*list(end_frames("a1"))[-2:])  # The frames with the files were missed.
+    assert followed.session.state.jobs["a1"].results_incomplete
+    assert "done" not in names(subscription)
+
+
+def test_an_unknown_job_does_not_exist(followed: Followed) -> None:
+    assert not followed.follow(prompt_id="z").exists
+    assert not followed.follow(batch_id="z").exists
+    assert followed.follow().exists
