@@ -27,7 +27,7 @@ def run_main(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
         (["box", "--header", "no colon here"], "A header reads 'Name: value'"),
         (["box", "--header", "X: a\nb"], "not allowed in a header"),
         (["https://box", "--ca", "/no/such.pem"], "There is no file /no/such.pem: check its name."),
-        (["run"], "reserved for a later command"),
+        (["worker"], "reserved for a later command"),
         (["--ascii", "demo"], "put it first"),
         (["box", "--workflow", "/no/such.json"], "such.json"),
         (["sim", "--port", "99999"], "99999"),

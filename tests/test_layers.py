@@ -19,8 +19,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "clock": frozenset(),
     "new_files": frozenset({"sanitize"}),
     "private_files": frozenset(),
+    "command_names": frozenset(),
     "comfy": frozenset({"clock", "sanitize", "timings"}),
-    "config": frozenset({"comfy.address", "comfy.server", "sanitize"}),
+    "config": frozenset({"comfy.address", "comfy.server", "command_names", "sanitize"}),
     "workflow": frozenset({"sanitize"}),
     "session": PROTOCOL | {"workflow", "sanitize", "timings"},
     "service": frozenset({"clock", "comfy", "new_files", "session", "workflow", "sanitize", "timings"}),
@@ -143,7 +144,10 @@ def test_no_package_uses_a_library_that_is_not_its_business(path: Path) -> None:
         ("comfytui.comfy.protocol.decode comfytui.comfy.protocol.parse", "textual httpx websockets aiohttp"),
         ("comfytui.service.service", "textual aiohttp"),
         ("comfytui.headless.session comfytui.headless.subscription", "textual httpx websockets aiohttp rich"),
-        ("comfytui.cli.main", "textual httpx websockets aiohttp comfytui.sim"),
+        (
+            "comfytui.cli.main",
+            "textual httpx websockets aiohttp asyncio ssl comfytui.sim comfytui.comfy comfytui.config comfytui.service",
+        ),
     ],
 )
 def test_importing_a_package_loads_no_more_than_it_needs(modules: str, unwanted: str) -> None:

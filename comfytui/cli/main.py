@@ -5,13 +5,11 @@ import os
 import sys
 from io import TextIOWrapper
 
-from comfytui.cli.demo import demo
-from comfytui.cli.open import open_
-from comfytui.cli.sim import sim
-from comfytui.sanitize import sanitize
+import click
 
-COMMANDS = {"demo": demo, "sim": sim}
-"""The commands that have a name of their own; without one, `comfytui [SERVER]` opens a server."""
+from comfytui.cli.exit_codes import ExitCode
+from comfytui.cli.open import open_
+from comfytui.sanitize import sanitize
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -25,10 +23,47 @@ def main(argv: list[str] | None = None) -> None:
     """
     args = sys.argv[1:] if argv is None else argv
     _configure_logging()
-    if args and args[0] in COMMANDS:
-        COMMANDS[args[0]].main(args[1:], prog_name=f"comfytui {args[0]}")
-    else:
-        open_.main(args, prog_name="comfytui")
+    if instruction := os.environ.get("_COMFYTUI_COMPLETE"):
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(open_, {}, "comfytui", "_COMFYTUI_COMPLETE", instruction))
+    try:
+        code = _run(list(args))
+        if sys.stdout:  # None if it was closed from the start.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+        code = ExitCode.CLOSED_PIPE
+    sys.exit(code)
+
+
+def _run(args: list[str]) -> int:
+    """Run a command, write what is wrong to standard error, and return the exit code."""
+    try:
+        with open_.make_context("comfytui", args) as context:
+            code: int | None = open_.invoke(context)
+            return code or ExitCode.DONE
+    except click.exceptions.Exit as exited:
+        return exited.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return ExitCode.INTERRUPTED
+    except ValueError as error:
+        from comfytui.comfy.address import BadServer
+
+        if not isinstance(error, BadServer):
+            raise
+        click.UsageError(str(error)).show()
+        return ExitCode.USAGE
+
+
+def _discard_output() -> None:
+    """Let Python write what is left to nowhere when it ends: nobody reads standard output."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 class _PrivateFileHandler(logging.FileHandler):

@@ -1,39 +1,25 @@
 """`comfytui [SERVER]`: open the dashboard of a server, or the start screen."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from comfytui import __version__
+from comfytui.cli.command_line import CommandLine
 from comfytui.cli.dashboard import HELP, dashboard_options, run_dashboard
-from comfytui.cli.demo import demo_server
+from comfytui.cli.server_options import ServerArguments, load_config, server_options
+from comfytui.command_names import COMMANDS, PLANNED_COMMANDS
 
 if TYPE_CHECKING:
     from comfytui.comfy.server import Server, ServerOptions
     from comfytui.config.config import Config
 
 
-@click.command(
-    context_settings=HELP,
-    epilog="Other commands: comfytui demo (a simulated server, no GPU needed), comfytui sim (just that server).",
-)
+@click.group(cls=CommandLine, invoke_without_command=True, context_settings=HELP)
 @click.argument("server", required=False)
-@click.option(
-    "--header", "headers", metavar="'Name: value'", multiple=True, help="Send this with every request; repeatable."
-)
-@click.option("--ca", metavar="FILE", type=click.Path(path_type=Path), help="Certificates to trust (PEM).")
-@click.option("--cert", metavar="FILE", type=click.Path(path_type=Path), help="Client certificate with its key (PEM).")
-@click.option("--insecure", is_flag=True, help="Do not check the server's certificate.")
+@server_options
 @click.option("--fresh", is_flag=True, help="Take nothing over from earlier starts.")
-@click.option(
-    "--config",
-    "config_path",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Config file with named servers (TOML).",
-)
 @dashboard_options
 @click.version_option(__version__, prog_name="comfytui")
 def open_(
@@ -50,21 +36,17 @@ def open_(
 
     Without SERVER: the last one used, else the default of the config file, else a ComfyUI on this machine.
     """
+    from comfytui.cli.demo import demo_server
     from comfytui.cli.startup_server import preferred_server, remember_server
     from comfytui.comfy.address import BadServer
-    from comfytui.comfy.server import ServerOptions, parse_header
-    from comfytui.config.config import Config, read_config
+    from comfytui.config.config import Config
     from comfytui.service.journal.paths import state_folder
 
     _reject_command_name(server)
     config, note = Config(), ""
+    arguments = ServerArguments(headers=headers, ca=ca, cert=cert, insecure=insecure, config_path=config_path)
     try:
-        config = read_config(config_path)
-        options = ServerOptions(
-            headers=[parse_header(header) for header in headers], ca=ca, cert=cert, insecure=insecure
-        )
-        if config.warning:
-            click.echo(config.warning, err=True)
+        config, options = load_config(arguments)
         chosen, note = _choose_server(server, config, options)
     except BadServer as error:
         raise click.UsageError(f"{error} {config.suggestion(server or '')}".rstrip()) from None
@@ -87,8 +69,6 @@ def open_(
 
 def _reject_command_name(server: str | None) -> None:
     """Refuse a server that is named like a command, present or planned."""
-    from comfytui.config.config import COMMANDS, PLANNED_COMMANDS
-
     if server in COMMANDS:
         raise click.UsageError(f"'{server}' is a command: put it first, as in comfytui {server} --help.")
     if server in PLANNED_COMMANDS:
@@ -101,6 +81,8 @@ def _choose_server(server: str | None, config: "Config", options: "ServerOptions
     Raises:
         BadServer: The given server cannot be used; or none was given, and there is no named server to choose instead.
     """
+    import asyncio
+
     from comfytui.cli.startup_server import find_startup_server
     from comfytui.comfy.address import BadServer
 

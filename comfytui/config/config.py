@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from comfytui.comfy.server import Server, ServerOptions
+from comfytui.command_names import COMMANDS
 
 if TYPE_CHECKING:
     from comfytui.config.loading import InvalidServer
     from comfytui.config.server_config import NamedServer
 
-COMMANDS = ("demo", "sim")
-"""The commands of the command line."""
-PLANNED_COMMANDS = ("run", "watch", "relay", "doctor")
-"""Names that are reserved for later commands."""
 SUGGESTION_CUTOFF = 0.65
 """How similar a name must be to be suggested, from 0 to 1."""
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from comfytui.comfy.address import Address, BadServer, parse_address
 from comfytui.comfy.server import Server, ServerOptions, basic_auth, validated_header
-from comfytui.config.config import COMMANDS, PLANNED_COMMANDS
+from comfytui.command_names import COMMANDS, PLANNED_COMMANDS
 from comfytui.config.location import BadConfig, Location
 from comfytui.config.schema import ServerTable, decode
 from comfytui.config.secret import InlineSecret, Secret, login_secret, secrets_of

@@ -1,0 +1,12 @@
+"""The names of the commands, which no server of the config file can have."""
+
+COMMANDS = {
+    "demo": "Open the dashboard of a simulated server, without a GPU.",
+    "sim": "Run only the simulated server.",
+}
+"""Each command with its line in the help; the command is the function of that name in the module of `cli` named so."""
+PLANNED_COMMANDS = (
+    frozenset({"run", "wait", "watch", "status", "cancel", "relay", "doctor", "worker", "config", "completion"})
+    - COMMANDS.keys()
+)
+"""Names that are reserved for later commands."""

@@ -1,0 +1,88 @@
+"""The entry point: commands are found by their first argument, and end with the exit codes that scripts rely on."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from comfytui.cli.exit_codes import ExitCode
+from comfytui.cli.main import main
+from comfytui.cli.sim import sim
+from comfytui.comfy.address import BadServer
+from comfytui.command_names import COMMANDS
+
+PROGRAM = (sys.executable, "-m", "comfytui")
+LIBRARIES = {"textual", "rich", "httpx", "websockets", "aiohttp", "sqlite3"}
+
+
+def exit_code(*argv: str) -> object:
+    with pytest.raises(SystemExit) as ended:
+        main(list(argv))
+    return ended.value.code
+
+
+def test_the_help_has_one_line_for_each_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("--help") == 0
+    lines = capsys.readouterr().out.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines] == list(COMMANDS)
+    assert all(line.endswith(help_line) for line, help_line in zip(lines, COMMANDS.values(), strict=True))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_has_a_help_of_its_own(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert exit_code(command, "-h") == 0
+    assert capsys.readouterr().out.startswith(f"Usage: comfytui {command} [OPTIONS]")
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_a_help_loads_neither_a_library_nor_another_command(command: str) -> None:
+    code = f"""import atexit, sys
+from comfytui.cli.main import main
+atexit.register(lambda: print("loaded", *sys.modules))
+main({[command, "--help"] if command else ["--help"]})"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.rpartition("loaded")[2].split())
+    assert not loaded & LIBRARIES
+    others = {f"comfytui.cli.{each}" for each in COMMANDS if each != command} - {"comfytui.cli.demo"}
+    assert not loaded & others
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run([*PROGRAM, "--help"], stdout=pipe, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (ExitCode.CLOSED_PIPE, b"")
+
+
+def test_output_that_is_closed_from_the_start_is_no_error() -> None:
+    done = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *PROGRAM, "--help"], stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED, ""),
+        (BadServer("Not an address."), ExitCode.USAGE, "Error: Not an address.\n"),
+    ],
+)
+def test_errors_of_a_command_end_without_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: ExitCode,
+    message: str,
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sim, "callback", fail)
+    assert exit_code("sim") == code
+    assert capsys.readouterr().err == message
+
+
+def test_the_result_of_a_command_is_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sim, "callback", lambda **_: ExitCode.TIMEOUT)
+    assert exit_code("sim") == 4
