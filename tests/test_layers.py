@@ -125,6 +125,12 @@ def test_only_the_supervisor_knows_which_backend_is_used(path: Path) -> None:
     assert not speaks or name_of(path) == "service/supervisor.py"
 
 
+@pytest.mark.parametrize("path", [path for path in FILES if package_of(path) == "headless"], ids=name_of)
+def test_only_the_relay_is_an_http_server(path: Path) -> None:
+    servers = {"aiohttp", "aiohttp_sse", "prometheus_client"} & {module.split(".")[0] for module in imports(path)}
+    assert not servers or name_of(path).startswith("headless/relay/")
+
+
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_no_package_uses_a_library_that_is_not_its_business(path: Path) -> None:
     barred = BARRED.get(package_of(path), set())

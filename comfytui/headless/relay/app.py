@@ -1,0 +1,25 @@
+"""The relay as an aiohttp application: its routes, and the session that it shows as long as it runs."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from comfytui.headless.relay.context import CONTEXT, RelayContext
+from comfytui.service.thread import ServiceThread
+
+
+def relay_app(service: ServiceThread) -> web.Application:
+    """Return the application of a relay.
+
+    Args:
+        service: The session with the server; it is started and stopped with the application.
+    """
+    app = web.Application()
+    app[CONTEXT] = RelayContext(service)
+    app.cleanup_ctx.append(_run_session)
+    return app
+
+
+async def _run_session(app: web.Application) -> AsyncIterator[None]:
+    async with app[CONTEXT].session:
+        yield

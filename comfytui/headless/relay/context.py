@@ -1,0 +1,32 @@
+"""What the handlers of the relay share: the session, its events and its newest preview."""
+
+from aiohttp import web
+
+from comfytui.headless.feed import Feed
+from comfytui.headless.session import HeadlessSession
+from comfytui.service.notifications import Notification, PreviewReceived
+from comfytui.service.thread import ServiceThread
+
+
+class RelayContext:
+    """The session that a relay shows.
+
+    Args:
+        service: The session with the server, which is not started yet.
+    """
+
+    def __init__(self, service: ServiceThread) -> None:
+        self.feed = Feed(urls=True)
+        """The events of my jobs."""
+        self.session = HeadlessSession(service, self.feed.update, self._receive)
+        """The session; it is open while the relay serves."""
+        self.preview: PreviewReceived | None = None
+        """The newest preview."""
+
+    def _receive(self, notification: Notification) -> None:
+        if isinstance(notification, PreviewReceived):
+            self.preview = notification
+
+
+CONTEXT = web.AppKey("context", RelayContext)
+"""Where a handler finds it: `request.app[CONTEXT]`."""

@@ -1,0 +1,65 @@
+"""A relay on a real socket, before a simulated server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from aiohttp import web
+
+from comfytui.comfy.server import Server
+from comfytui.headless.relay.app import relay_app
+from comfytui.headless.relay.context import CONTEXT, RelayContext
+from comfytui.service.thread import ServiceThread
+from comfytui.session.model import LinkKind
+from comfytui.session.state import SessionState
+from comfytui.timings import Timings
+from tests.timings import FAST
+from tests.waiting import eventually
+from tests.watcher import small_batch
+
+
+@dataclass
+class RunningRelay:
+    """A relay that serves at `url`, and a client of it."""
+
+    url: str
+    client: httpx.AsyncClient
+    context: RelayContext
+
+    @property
+    def service(self) -> ServiceThread:
+        return self.context.session.service
+
+    @property
+    def state(self) -> SessionState:
+        return self.context.feed.state
+
+    async def live(self) -> None:
+        await eventually(lambda: self.state.link.kind is LinkKind.LIVE, "a live link")
+
+    async def submit(self, images: int = 1, **values: str | int | float) -> str:
+        """Queue a batch as another part of the program would, and return its id once the relay knows it."""
+        request = small_batch(images, False, **values)
+        self.service.submit(request)
+        await eventually(lambda: request.batch_id in self.state.batches, "the batch")
+        return request.batch_id
+
+
+@asynccontextmanager
+async def running_relay(
+    url: str, *, folder: Path | None = None, timings: Timings = FAST
+) -> AsyncIterator[RunningRelay]:
+    """Run a relay of the server at `url` on a free port."""
+    app = relay_app(ServiceThread(Server.from_url(url), folder=folder, timings=timings))
+    runner = web.AppRunner(app, shutdown_timeout=1.0)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+            yield RunningRelay(f"http://127.0.0.1:{port}", client, app[CONTEXT])
+    finally:
+        await runner.cleanup()
