@@ -130,6 +130,11 @@ def parse_input(text: str, spec: InputSpec, label: str = "This") -> FieldValue:
             return value
 
 
+def unknown_choice_error(choice: str, spec: InputSpec, label: str) -> str:
+    """Return an error if the server does not have a choice, or an empty text."""
+    return f"{label} '{choice}' is not on the server: choose one that is." if spec.excludes(choice) else ""
+
+
 def step_hint(value: FieldValue, spec: InputSpec, label: str = "This") -> str | None:
     """Return a hint if an integer is off its step, else None; the server accepts it, but rounds the image size down."""
     if spec.kind != "int" or not isinstance(value, int) or not spec.step or spec.step <= 1:

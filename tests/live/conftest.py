@@ -6,7 +6,7 @@ import pytest
 
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.server import Server, parse_header
-from comfytui.ui.form.values import fetch_specs
+from comfytui.service.server_specs import fetch_specs
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
 from tests.watcher import Watcher, watching

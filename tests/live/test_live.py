@@ -11,9 +11,9 @@ from comfytui.comfy.server import Server
 from comfytui.presentation.batch_text import progress_line
 from comfytui.service.notifications import PreviewReceived
 from comfytui.service.results import Cancelled, CancelOutcome, Rejected
+from comfytui.service.server_specs import fetch_specs
 from comfytui.session.model import JobStatus
 from comfytui.session.selectors import current_batch
-from comfytui.ui.form.values import fetch_specs
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
 from comfytui.workflow.loading import load_workflow

@@ -7,15 +7,16 @@ from random import SystemRandom
 
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.service.results import Rejected, SubmitResult
+from comfytui.service.server_specs import fetch_specs
 from comfytui.service.submission.batch import BatchRequest
+from comfytui.service.submission.batch_builder import build_batch, errors_by_field
 from comfytui.session.model import Failure
 from comfytui.ui.dashboard.connection_actions import ConnectionActions
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.pages import PageSwitcher
 from comfytui.ui.drafts import DraftWriter, FormTexts
-from comfytui.ui.form.batch_builder import build_batch, errors_by_field
 from comfytui.ui.form.form import PromptForm
-from comfytui.ui.form.values import fetch_specs, fields_without_specs, join_labels
+from comfytui.ui.form.values import fields_without_specs, join_labels
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import seed_warning
 

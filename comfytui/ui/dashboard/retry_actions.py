@@ -8,11 +8,11 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.presentation.command_text import missing_message, recovery_message
 from comfytui.presentation.questions import resend_answers, resend_question
 from comfytui.service.submission.batch import batch_request
+from comfytui.service.submission.batch_builder import preview_method
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.selectors import batch_of, lost_jobs
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.form_actions import FormActions
-from comfytui.ui.form.batch_builder import preview_method
 from comfytui.ui.widgets.footer import should_resend
 from comfytui.workflow.graph import Graph
 from comfytui.workflow.parameters import parameters_of

@@ -7,10 +7,11 @@ from textual.widgets import Input, Select
 
 from comfytui.ui.form.field_messages import FieldMessages
 from comfytui.ui.form.rows import CHOICE_FIELDS, IMAGES_ID
-from comfytui.ui.form.values import IMAGES_SPEC, repetition_warning, truncation_note, unknown_choice_error
+from comfytui.ui.form.values import truncation_note
+from comfytui.workflow.batch_values import IMAGES_SPEC, repetition_warning
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
 from comfytui.workflow.graph import Workflow, seed_labels
-from comfytui.workflow.input_specs import InputSpec, fallback_spec, parse_input, step_hint
+from comfytui.workflow.input_specs import InputSpec, fallback_spec, parse_input, step_hint, unknown_choice_error
 from comfytui.workflow.seeds import SeedMode
 
 

@@ -14,8 +14,9 @@ from comfytui.sanitize import sanitize
 from comfytui.ui.form import rows
 from comfytui.ui.form.controls import GenerateButton
 from comfytui.ui.form.field_checks import FieldChecks
-from comfytui.ui.form.values import IMAGES_SPEC, WAITING_FOR_CHOICES, FormValues, fields_awaiting_choices
+from comfytui.ui.form.values import WAITING_FOR_CHOICES, fields_awaiting_choices
 from comfytui.ui.widgets.text import Line
+from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues
 from comfytui.workflow.fields import Field, FieldKey, FieldValue
 from comfytui.workflow.graph import Workflow, read_values
 from comfytui.workflow.input_specs import InputSpec, parse_input, seed_range
@@ -39,7 +40,7 @@ class PromptForm(VerticalScroll, can_focus=False):
     class Submitted(Message):
         """The form was submitted and nothing in it is wrong."""
 
-        form_values: FormValues
+        form_values: BatchValues
         missing_choices: Sequence[Field] = ()
         """The empty drop-down lists that were submitted without the server's choices."""
 
@@ -107,7 +108,7 @@ class PromptForm(VerticalScroll, can_focus=False):
         """Show the server's error at a field until the field is edited or the form submitted again."""
         self._checks.show_refusal(key, message)
 
-    def read(self) -> FormValues | None:
+    def read(self) -> BatchValues | None:
         """Check the form and return its content, or None if something is wrong."""
         if not self._checks.check_all(self._seed_mode):
             return None
@@ -124,7 +125,7 @@ class PromptForm(VerticalScroll, can_focus=False):
                     values[key] = parse_input(control.value, specs[key])
         images = parse_input(self.query_one(f"#{rows.IMAGES_ID}", Input).value, IMAGES_SPEC)
         seed_ranges = {key: seed_range(specs[key]) for key in self._checks.seed_labels}
-        return FormValues(values, self._seed_mode, int(images), seed_ranges)
+        return BatchValues(values, self._seed_mode, int(images), seed_ranges)
 
     def texts(self) -> dict[str, str]:
         """Return the text of each control, right or wrong, by the control's id."""

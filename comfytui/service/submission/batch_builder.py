@@ -1,11 +1,11 @@
-"""From the form's values to a batch request, and from the server's errors back to the form's fields."""
+"""From the values of fields to a batch request, and from the server's errors back to the fields."""
 
 from collections.abc import Mapping, Sequence
 from random import Random
 from typing import TYPE_CHECKING
 
 from comfytui.service.submission.batch import BatchRequest, batch_request
-from comfytui.ui.form.values import FormValues
+from comfytui.workflow.batch_values import BatchValues
 from comfytui.workflow.fields import Field, FieldKey, seed_keys
 from comfytui.workflow.graph import Workflow, apply_values
 from comfytui.workflow.seeds import seeds_by_image
@@ -17,17 +17,17 @@ PREVIEWS_ON, PREVIEWS_OFF = "auto", "none"
 
 
 def build_batch(
-    workflow: Workflow, form_values: FormValues, rng: Random, *, previews: bool
+    workflow: Workflow, wanted: BatchValues, rng: Random, *, previews: bool
 ) -> tuple[BatchRequest, Sequence[Mapping[FieldKey, int]]]:
     """Build a batch with a graph for each image.
 
     Returns:
         The request, and the seeds of each image by their keys; without keys if the graph has no seed.
     """
-    bases = {key: int(form_values.values[key]) for key in seed_keys(form_values.values)}
-    seeds = seeds_by_image(form_values.seed_mode, bases, form_values.images, rng, form_values.seed_ranges)
-    graphs = tuple(apply_values(workflow, {**form_values.values, **each}) for each in seeds)
-    title = str(form_values.values.get(Field.PROMPT) or workflow.name)
+    bases = {key: int(wanted.values[key]) for key in seed_keys(wanted.values)}
+    seeds = seeds_by_image(wanted.seed_mode, bases, wanted.images, rng, wanted.seed_ranges)
+    graphs = tuple(apply_values(workflow, {**wanted.values, **each}) for each in seeds)
+    title = str(wanted.values.get(Field.PROMPT) or workflow.name)
     return batch_request(title, graphs, preview_method(previews=previews)), seeds
 
 
@@ -39,10 +39,10 @@ def preview_method(*, previews: bool) -> str:
 def errors_by_field(
     workflow: Workflow, errors: tuple["NodeError", ...]
 ) -> tuple[Mapping[FieldKey, str], tuple[str, ...]]:
-    """Assign the server's errors to the form's fields.
+    """Assign the server's errors to the workflow's fields.
 
     Returns:
-        The first message for each field, and the messages about inputs that are not in the form.
+        The first message for each field, and the messages about inputs that no field sets.
     """
     by_input = {(slot.node_id, slot.input_name): key for key, slots in workflow.fields.items() for slot in slots}
     at_fields: dict[FieldKey, str] = {}
