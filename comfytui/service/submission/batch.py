@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 from comfytui.session.delivery import Delivery
 from comfytui.session.model import Batch, BatchTag, Failure, Job, JobStatus
 from comfytui.workflow.graph import Graph, classes_of
 from comfytui.workflow.parameters import parameters_of
 
+NAMESPACE = UUID("3c9f5a1e-6b0d-4f3a-9a27-8d1f0c5e7b42")
+"""The namespace of the ids of a batch with a key."""
 NO_GRAPH = Failure("Its workflow is damaged on disk, so it was not sent: make the image again.")
 
 
@@ -27,11 +29,24 @@ class BatchRequest:
     """ComfyUI's name of it; None for the server's own."""
 
 
-def batch_request(title: str, graphs: Iterable[Graph], preview_method: str | None = None) -> BatchRequest:
-    """Return a request for images with new ids, by which the caller knows the batch and its prompts from then on."""
+def batch_request(
+    title: str, graphs: Iterable[Graph], preview_method: str | None = None, key: str = ""
+) -> BatchRequest:
+    """Return a request for images with ids, by which the caller knows the batch and its prompts from then on.
+
+    Args:
+        title: What the batch is called.
+        graphs: The graph of each image.
+        preview_method: ComfyUI's name of it; None for the server's own.
+        key: What the ids are made of, so that a request that is repeated has the same ones; empty for new ids.
+    """
     graphs = tuple(graphs)
-    prompt_ids = tuple(str(uuid4()) for _ in graphs)
-    return BatchRequest(str(uuid4()), str(uuid4()), prompt_ids, title, graphs, preview_method)
+
+    def new_id(name: str) -> str:
+        return str(uuid5(NAMESPACE, f"{key}/{name}") if key else uuid4())
+
+    prompt_ids = tuple(new_id(str(index)) for index in range(len(graphs)))
+    return BatchRequest(new_id("batch"), new_id("submission"), prompt_ids, title, graphs, preview_method)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,16 @@ PREVIEWS_ON, PREVIEWS_OFF = "auto", "none"
 
 
 def build_batch(
-    workflow: Workflow, wanted: BatchValues, rng: Random, *, previews: bool
+    workflow: Workflow, wanted: BatchValues, rng: Random, *, previews: bool, key: str = ""
 ) -> tuple[BatchRequest, Sequence[Mapping[FieldKey, int]]]:
     """Build a batch with a graph for each image.
+
+    Args:
+        workflow: The workflow.
+        wanted: The values of its fields.
+        rng: The source of random seeds.
+        previews: Whether the server is to make previews.
+        key: What the ids are made of; empty for new ones, see `batch_request`.
 
     Returns:
         The request, and the seeds of each image by their keys; without keys if the graph has no seed.
@@ -28,7 +35,7 @@ def build_batch(
     seeds = seeds_by_image(wanted.seed_mode, bases, wanted.images, rng, wanted.seed_ranges)
     graphs = tuple(apply_values(workflow, {**wanted.values, **each}) for each in seeds)
     title = str(wanted.values.get(Field.PROMPT) or workflow.name)
-    return batch_request(title, graphs, preview_method(previews=previews)), seeds
+    return batch_request(title, graphs, preview_method(previews=previews), key), seeds
 
 
 def preview_method(*, previews: bool) -> str:
