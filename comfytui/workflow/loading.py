@@ -16,7 +16,7 @@ _EXPORT = "open it in ComfyUI and save it with Workflow > Export (API)"
 
 
 class WorkflowError(Exception):
-    """A file is not a workflow; the message is one sentence that says what to do."""
+    """A file or document is not a workflow; the message is one sentence that says what to do."""
 
 
 def load_workflow(path: str | Path) -> Workflow:
@@ -31,10 +31,30 @@ def load_workflow(path: str | Path) -> Workflow:
     if is_image(content):
         content = _prompt_of(content, quoted)
     try:
-        graph = _graph_of(_parse(content, quoted), quoted)
+        document = _parse(content, quoted)
     except RecursionError:
-        raise WorkflowError(f"{quoted} is nested too deeply for a workflow: {_EXPORT}.") from None
-    return workflow_of(path.stem, graph)
+        raise _too_deep(quoted) from None
+    return workflow_of(path.stem, graph_from_json(document, quoted))
+
+
+def graph_from_json(document: object, described: str) -> Graph:
+    """Return the graph in a JSON document.
+
+    Args:
+        document: The parsed document.
+        described: What the messages call it.
+
+    Raises:
+        WorkflowError: It is not a graph, or one that cannot be sent.
+    """
+    try:
+        return _graph_of(document, described)
+    except RecursionError:
+        raise _too_deep(described) from None
+
+
+def _too_deep(quoted: str) -> WorkflowError:
+    return WorkflowError(f"{quoted} is nested too deeply for a workflow: {_EXPORT}.")
 
 
 def _read(path: Path, quoted: str) -> bytes:

@@ -1,0 +1,205 @@
+"""A request for images by the values of a workflow's fields, checked as the form checks what is typed in it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import isfinite
+from random import Random
+from typing import Final, NoReturn
+
+from comfytui.sanitize import sanitize
+from comfytui.service.server_specs import fetch_specs
+from comfytui.service.submission.batch import BatchRequest
+from comfytui.service.submission.batch_builder import build_batch
+from comfytui.service.thread import ServiceThread
+from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues
+from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of, seed_keys
+from comfytui.workflow.graph import Workflow, read_values, workflow_of
+from comfytui.workflow.input_specs import InputSpec, fallback_spec, parse_input, seed_range
+from comfytui.workflow.loading import graph_from_json
+from comfytui.workflow.seeds import SeedMode
+
+MAX_TEXT: Final = 100_000
+"""Characters of the longest text that is taken."""
+MAX_NAMED_CHOICES: Final = 5
+"""Choices that an error names."""
+_NUMBERS: Final = frozenset({"int", "float"})
+
+
+class FieldError(ValueError):
+    """A value cannot be used; `message` is one sentence, and `field` the name that it was given under."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+class ChoicesUnknown(FieldError):
+    """A choice is left to the server, whose choices are not known."""
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """A request for images that is not checked yet."""
+
+    workflow: Workflow
+    values: Mapping[str, object]
+    """Values by the keys of the workflow's fields: texts, or numbers as JSON has them."""
+    images: int = 1
+    seed_mode: SeedMode | None = None
+    """None: random without a seed; with one, fixed for one image, and else increment."""
+    seed: int | None = None
+    """The workflow's first seed; in random mode it is of no effect."""
+
+
+async def server_specs(service: ServiceThread, workflow: Workflow) -> Mapping[FieldKey, InputSpec]:
+    """Ask the server what the fields of a workflow accept.
+
+    Raises:
+        ComfyError: The server cannot be asked.
+    """
+    return await asyncio.wrap_future(service.call(lambda backend: fetch_specs(backend, workflow)))
+
+
+def workflow_from_json(document: object) -> Workflow:
+    """Return the workflow in a JSON document, a graph in ComfyUI's API format.
+
+    Raises:
+        WorkflowError: It is not one, or cannot be sent; the message begins with "The workflow".
+    """
+    return workflow_of("workflow", graph_from_json(document, "The workflow"))
+
+
+def prepare(
+    request: GenerateRequest, specs: Mapping[FieldKey, InputSpec], rng: Random, *, previews: bool, key: str = ""
+) -> tuple[BatchRequest, Sequence[Mapping[FieldKey, int]]]:
+    """Check a request and build its batch.
+
+    Args:
+        request: The request.
+        specs: What the server says that the fields accept; fields that are not in it accept what ComfyUI's own do.
+        rng: The source of random seeds.
+        previews: Whether the server is to make previews.
+        key: What the ids are made of; empty for new ones, see `batch_request`.
+
+    Returns:
+        The batch, and the seeds of each image by their keys; without keys if the workflow has no seed.
+
+    Raises:
+        FieldError: A value cannot be used.
+    """
+    images = int(_number(request.images, IMAGES_SPEC, "images", "Images"))
+    given = _given_values(request)
+    seeds = seed_keys(request.workflow.fields)
+    mode = request.seed_mode or _default_mode(images, is_given=any(name in given for name in seeds))
+    values = dict(read_values(request.workflow))
+    known = {name: _spec_of(name, specs) for name in values}
+    for name, own in values.items():
+        if name in given:
+            values[name] = _value(name, given[name], known[name])
+        elif name not in seeds or mode is not SeedMode.RANDOM:
+            values[name] = _own_value(name, own, known[name])
+    ranges = {name: seed_range(known[name]) for name in seeds}
+    wanted = BatchValues(values, mode if seeds else SeedMode.FIXED, images, ranges)
+    return build_batch(request.workflow, wanted, rng, previews=previews, key=key)
+
+
+def _given_values(request: GenerateRequest) -> Mapping[str, object]:
+    """Return the values that were given, with the seed; they are not checked, but every name is known."""
+    given = dict(request.values)
+    if request.seed is not None:
+        if Field.SEED in given:
+            raise FieldError(Field.SEED, "Seed is given twice: once is enough.")
+        given[Field.SEED] = request.seed
+    for name in given:
+        if name not in request.workflow.fields:
+            _raise_unknown(name, [*request.workflow.fields])
+    return given
+
+
+def _default_mode(images: int, *, is_given: bool) -> SeedMode:
+    if not is_given:
+        return SeedMode.RANDOM
+    return SeedMode.FIXED if images == 1 else SeedMode.INCREMENT
+
+
+def _raise_unknown(name: str, known: Sequence[FieldKey]) -> NoReturn:
+    shown = sanitize(str(name), 80)
+    close = get_close_matches(shown, known, 1)
+    hint = f": did you mean {close[0]}?" if close else "."
+    fields = f"Its fields are {', '.join(known)}." if known else "It has no fields that can be set."
+    raise FieldError(shown, f"The workflow has no field '{shown}'{hint} {fields}")
+
+
+def _spec_of(key: FieldKey, specs: Mapping[FieldKey, InputSpec]) -> InputSpec:
+    """Return what a field accepts; a server that takes text for a number or the reverse is not believed."""
+    fallback = fallback_spec(key)
+    spec = specs.get(key, fallback)
+    return spec if (spec.kind in _NUMBERS) is (fallback.kind in _NUMBERS) else fallback
+
+
+def _label(key: FieldKey) -> str:
+    """Return a field's name in messages; of seeds after the first, with its number."""
+    return f"{field_of(key).label}{key.removeprefix(field_of(key))}"
+
+
+def _own_value(key: FieldKey, value: FieldValue, spec: InputSpec) -> FieldValue:
+    """Return a value that the workflow has itself; its texts are left alone."""
+    return value if spec.kind == "text" else _value(key, value, spec)
+
+
+def _value(key: FieldKey, value: object, spec: InputSpec) -> FieldValue:
+    if spec.kind in _NUMBERS:
+        return _number(value, spec, key, _label(key))
+    if not isinstance(value, str):
+        raise FieldError(key, f"{_label(key)} must be text.")
+    if len(value) > MAX_TEXT:
+        raise FieldError(key, f"{_label(key)} must have at most {MAX_TEXT:,} characters.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise FieldError(key, f"{_label(key)} has a broken character: give it as UTF-8.") from None
+    return _choice(key, value, spec) if spec.kind == "choice" else value
+
+
+def _choice(key: FieldKey, choice: str, spec: InputSpec) -> str:
+    """Return a choice that the server has: its first one for an empty text."""
+    label, options = _label(key), spec.options or ()
+    if not choice:
+        if spec.options is None:
+            raise ChoicesUnknown(key, f"{label} is empty, and the server's choices are not known: name one.")
+        if not options:
+            raise FieldError(key, f"{label} has nothing to choose from: the server offers none.")
+        return options[0]
+    if not spec.excludes(choice):
+        return choice
+    shown = sanitize(choice, 80)
+    named = get_close_matches(shown, options, MAX_NAMED_CHOICES, 0.5) or options[:MAX_NAMED_CHOICES]
+    rest = ", ..." if len(named) < len(options) else ""
+    offered = f"choose one that is, such as {', '.join(sanitize(each, 80) for each in named)}{rest}"
+    raise FieldError(key, f"{label} '{shown}' is not on the server: {offered if named else 'it offers none'}.")
+
+
+def _number(value: object, spec: InputSpec, key: str, label: str) -> int | float:
+    """Return a number that a spec accepts, from text or from a number."""
+    try:
+        return parse_input(_number_text(value, spec), spec, label)  # type: ignore[return-value]
+    except ValueError as error:
+        raise FieldError(key, str(error)) from None
+
+
+def _number_text(value: object, spec: InputSpec) -> str:
+    """Return a number as it would be typed; empty, which no number is, for what cannot be typed."""
+    match value:
+        case str():
+            return value
+        case int() if not isinstance(value, bool) and value.bit_length() <= 64:
+            return str(value)
+        case float() if spec.kind == "int" and value.is_integer() and abs(value) <= 2**53:
+            return str(int(value))
+        case float() if isfinite(value):
+            return repr(value)
+        case _:
+            return ""

@@ -1,0 +1,261 @@
+"""Requests for images by field values: what is taken, what is refused and in which words, and which seeds result."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+
+from comfytui.comfy.server import Server
+from comfytui.headless.generate import (
+    MAX_TEXT,
+    ChoicesUnknown,
+    FieldError,
+    GenerateRequest,
+    prepare,
+    server_specs,
+    workflow_from_json,
+)
+from comfytui.service.submission.batch import BatchRequest
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.workflow.builtin import txt2img
+from comfytui.workflow.fields import FieldKey
+from comfytui.workflow.graph import Workflow, read_values, workflow_of
+from comfytui.workflow.input_specs import InputSpec
+from comfytui.workflow.loading import WorkflowError
+from comfytui.workflow.seeds import SeedMode
+from tests.watcher import watching
+from tests.workflow.graphs import flux, stable_diffusion, unusual
+
+GRAPHS = {
+    graph.__name__: graph()
+    for graph in (
+        flux.custom_sampler,
+        flux.with_two_prompts,
+        flux.ksampler,
+        stable_diffusion.hires,
+        stable_diffusion.base_and_refiner,
+        stable_diffusion.controlled,
+        unusual.no_sampler,
+        unusual.all_in_one,
+        unusual.wildcards,
+        unusual.image_to_image,
+    )
+}
+MODELS = ("dream.safetensors", "fox.safetensors")
+SPECS: Mapping[FieldKey, InputSpec] = {
+    "model": InputSpec("choice", options=MODELS),
+    "sampler": InputSpec("choice", options=("euler", "heun")),
+    "scheduler": InputSpec("choice", options=("normal", "karras")),
+}
+
+
+NOTHING: Mapping[str, object] = {}
+
+
+def request(
+    values: Mapping[str, object] = NOTHING, images: int = 1, mode: SeedMode | None = None, seed: int | None = None
+) -> GenerateRequest:
+    return GenerateRequest(txt2img(), values, images, mode, seed)
+
+
+def batch_of(wanted: GenerateRequest, specs: Mapping[FieldKey, InputSpec] = SPECS, key: str = "") -> BatchRequest:
+    return prepare(wanted, specs, Random(1), previews=False, key=key)[0]
+
+
+def seeds_of(wanted: GenerateRequest) -> list[Mapping[FieldKey, int]]:
+    return [*prepare(wanted, SPECS, Random(1), previews=False)[1]]
+
+
+def values_of(wanted: GenerateRequest, specs: Mapping[FieldKey, InputSpec] = SPECS) -> dict[FieldKey, Any]:
+    return read_values(replace(wanted.workflow, graph=batch_of(wanted, specs).graphs[0]))
+
+
+def error_of(wanted: GenerateRequest, specs: Mapping[FieldKey, InputSpec] = SPECS) -> FieldError:
+    with pytest.raises(FieldError) as caught:
+        prepare(wanted, specs, Random(1), previews=False)
+    assert str(caught.value) == caught.value.message
+    assert caught.value.message.endswith(".")
+    return caught.value
+
+
+def seed_workflow() -> Workflow:
+    """A workflow with two passes, each with a seed of its own."""
+    graph = {**txt2img().graph}
+    second = {**graph["3"]["inputs"], "latent_image": ["3", 0], "seed": 70}
+    graph["8"] = {**graph["8"], "inputs": {"samples": ["20", 0], "vae": ["4", 2]}}
+    return workflow_of("two passes", {**graph, "20": {"class_type": "KSampler", "inputs": second}})
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "taken"),
+    [
+        ("steps", "12", 12),
+        ("steps", 12, 12),
+        ("steps", 12.0, 12),
+        ("cfg", "1,5", 1.5),
+        ("cfg", 3, 3.0),
+        ("prompt", "a fox = \u00e9\n", "a fox = \u00e9\n"),
+        ("negative", "", ""),
+        ("sampler", "heun", "heun"),
+        ("sampler", "", "euler"),
+        ("model", "", MODELS[0]),
+        ("model", MODELS[1], MODELS[1]),
+        ("seed", str(2**64 - 1), 2**64 - 1),
+    ],
+)
+def test_texts_and_json_values_set_fields(name: str, given: object, taken: object) -> None:
+    value = values_of(request({name: given}))[name]
+    assert (value, type(value)) == (taken, type(taken))
+
+
+def test_what_is_not_given_is_the_workflows() -> None:
+    assert values_of(request({"steps": 7}, seed=0)) == {**values_of(request(seed=0)), "steps": 7}
+    assert batch_of(request()).title == "txt2img"
+    assert batch_of(request({"prompt": "a fox"})).title == "a fox"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("stepz", 1, "no field 'stepz': did you mean steps? Its fields are model, prompt"),
+        ("guidance", 1, "no field 'guidance'. Its fields are model"),
+        ("seed-2", 1, "no field 'seed-2'"),
+        ("\x1b[31mx", 1, "no field 'x'"),
+        ("steps", "many", "Steps must be a whole number from 1 to 10000"),
+        ("steps", 0, "from 1 to 10000"),
+        ("steps", 1.5, "whole number"),
+        ("steps", True, "whole number"),
+        ("steps", None, "whole number"),
+        ("steps", [1], "whole number"),
+        ("steps", 10**400, "whole number"),
+        ("cfg", float("nan"), "CFG must be a number from 0 to 100"),
+        ("cfg", "nan", "number from 0 to 100"),
+        ("cfg", float("inf"), "number from 0 to 100"),
+        ("seed", -1, "from 0 to"),
+        ("prompt", 5, "Prompt must be text"),
+        ("prompt", {"text": "a"}, "must be text"),
+        ("prompt", "a" * (MAX_TEXT + 1), "at most 100,000 characters"),
+        ("prompt", "a\ud800", "broken character"),
+        ("model", "fux.safetensors", "'fux.safetensors' is not on the server: choose one that is, such as fox"),
+        ("sampler", "zzz", "such as euler, heun."),
+        ("scheduler", 1, "must be text"),
+    ],
+)
+def test_values_that_cannot_be_used_are_named(name: str, given: object, words: str) -> None:
+    error = error_of(request({name: given}))
+    assert words in error.message
+    assert error.field in {name, "x"}
+    json.dumps(error.message, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("images", [0, 1001, True, 1.5, "x", None, 10**30])
+def test_only_1_to_1000_images_are_made(images: Any) -> None:
+    error = error_of(replace(request(), images=images))
+    assert (error.field, error.message) == ("images", "Images must be a whole number from 1 to 1000.")
+
+
+def test_an_empty_model_needs_choices_that_are_known() -> None:
+    assert isinstance(error_of(request(), {}), ChoicesUnknown)
+    assert "nothing to choose from" in error_of(request(), {"model": InputSpec("choice", options=())}).message
+    assert values_of(request({"model": "any.ckpt"}), {})["model"] == "any.ckpt"
+
+
+def test_a_model_of_the_workflow_that_the_server_lacks_is_refused() -> None:
+    graph = {**txt2img().graph, "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "gone.ckpt"}}}
+    error = error_of(GenerateRequest(workflow_of("mine", graph), NOTHING))
+    assert error.field == "model"
+    assert "gone.ckpt" in error.message
+
+
+def test_a_server_that_takes_text_for_a_number_is_not_believed() -> None:
+    assert values_of(request({"steps": "6"}), {**SPECS, "steps": InputSpec("text")})["steps"] == 6
+
+
+def test_a_seed_is_fixed_for_one_image_and_counts_on_for_several() -> None:
+    assert seeds_of(request(seed=5)) == [{"seed": 5}]
+    assert seeds_of(request(images=3, seed=5)) == [{"seed": 5}, {"seed": 6}, {"seed": 7}]
+    assert seeds_of(request({"seed": "5"}, 3)) == [{"seed": 5}, {"seed": 6}, {"seed": 7}]
+    assert seeds_of(request(NOTHING, 2, SeedMode.FIXED, 5)) == [{"seed": 5}, {"seed": 5}]
+
+
+def test_without_a_seed_all_are_random() -> None:
+    assert len({each["seed"] for each in seeds_of(request(images=50))}) == 50
+    assert seeds_of(request(NOTHING, 2, SeedMode.FIXED)) == [{"seed": 0}, {"seed": 0}]
+    assert {"seed": 5} not in seeds_of(request(NOTHING, 2, SeedMode.RANDOM, 5))
+
+
+def test_a_seed_that_is_given_twice_is_refused() -> None:
+    assert error_of(request({"seed": 2}, seed=1)).field == "seed"
+
+
+def test_a_workflow_without_a_seed_has_none() -> None:
+    graph = {key: node for key, node in txt2img().graph.items() if key != "3"}
+    without = GenerateRequest(workflow_of("no seed", graph), {}, 2)
+    batch, seeds = prepare(without, SPECS, Random(1), previews=False)
+    assert [*seeds] == [{}, {}]
+    assert len(batch.graphs) == 2
+    assert "no field 'seed'" in error_of(replace(without, seed=1)).message
+
+
+def test_each_of_several_seeds_counts_on_by_itself() -> None:
+    wanted = GenerateRequest(seed_workflow(), {}, 2, seed=5)
+    assert seeds_of(wanted) == [{"seed": 5, "seed-2": 70}, {"seed": 6, "seed-2": 71}]
+    assert seeds_of(replace(wanted, values={"seed-2": 9}))[1] == {"seed": 6, "seed-2": 10}
+
+
+def test_a_key_makes_ids_that_are_the_same_again() -> None:
+    assert batch_of(request(images=2), key="a") == batch_of(request(images=2), key="a")
+    assert batch_of(request(images=2), key="a").batch_id != batch_of(request(images=2)).batch_id
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_workflow_can_be_made_as_it_is(name: str) -> None:
+    workflow = workflow_from_json(GRAPHS[name])
+    kept = GenerateRequest(workflow, {}, 1, SeedMode.FIXED)
+    assert read_values(replace(workflow, graph=batch_of(kept, {}).graphs[0])) == read_values(workflow)
+
+
+def test_a_workflow_comes_as_json() -> None:
+    assert workflow_from_json(json.loads(json.dumps(txt2img().graph))).fields == txt2img().fields
+    assert workflow_from_json({"prompt": txt2img().graph}).graph == txt2img().graph
+
+
+def nested(depth: int) -> object:
+    inner: object = 1
+    for _ in range(depth):
+        inner = [inner]
+    return {"1": {"class_type": "A", "inputs": {"x": inner}}}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        5,
+        [],
+        "text",
+        {},
+        {"nodes": []},
+        {"1": 5},
+        {"1": {"class_type": "A"}},
+        {"1": {"class_type": "A", "inputs": {"x": float("nan")}}},
+        {"1": {"class_type": "A\ud800", "inputs": {}}},
+        nested(100_000),
+    ],
+    ids=lambda document: str(type(document)),
+)
+def test_what_is_no_workflow_is_refused(document: object) -> None:
+    with pytest.raises(WorkflowError, match=r"^The workflow "):
+        workflow_from_json(document)
+
+
+async def test_the_server_says_what_fields_take() -> None:
+    async with SimServer(SimConfig()) as sim, watching(Server.from_url(sim.url)) as watcher:
+        await watcher.live()
+        specs = await server_specs(watcher.service, txt2img())
+    assert specs["model"].options == tuple(sim.config.checkpoints)
+    assert values_of(request(), specs)["model"] == sim.config.checkpoints[0]
