@@ -40,6 +40,8 @@ class HeadlessSession:
         self._min_interval = min_interval
         self._changed = asyncio.Event()
         self._pump: asyncio.Task[None]
+        self.revision = 0
+        """Grows with each change that is passed on."""
 
     @property
     def state(self) -> SessionState:
@@ -50,6 +52,7 @@ class HeadlessSession:
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
         self._mailbox = self.service.subscribe(lambda: loop.call_soon_threadsafe(woken.set))
         self._pump = loop.create_task(self._pass_on(woken))
+        self._pump.add_done_callback(lambda _: self.wake())
         self.service.start()
         return self
 
@@ -63,9 +66,25 @@ class HeadlessSession:
 
     async def changed(self) -> None:
         """Wait for the next change of the state, or the next notification."""
-        if self._pump.done():
-            self._pump.result()
-        await self._changed.wait()
+        await self.changed_since(self.revision)
+
+    async def changed_since(self, revision: int) -> None:
+        """Wait for a change after the one that `revision` counted, which may have been while the caller did not wait.
+
+        Raises:
+            Exception: What the function that is called with changes raised, after which none is passed on.
+        """
+        while self.revision == revision:
+            if self._pump.done():
+                self._pump.result()
+            await self._changed.wait()
+
+    def wake(self) -> None:
+        """Wake all who wait, as after a change."""
+        self.revision += 1
+        # Those who wait now, and nobody later.
+        self._changed.set()
+        self._changed.clear()
 
     async def until(self, condition: Callable[[SessionState], T | None]) -> T:
         """Wait until a condition of the state is neither None nor false, and return what it is."""
@@ -82,9 +101,7 @@ class HeadlessSession:
                     self._on_change(notification.state)
                 else:
                     self._on_notification(notification)
-            # Wakes those who wait now, and nobody later.
-            self._changed.set()
-            self._changed.clear()
+            self.wake()
             await asyncio.sleep(self._min_interval)
 
 
