@@ -29,7 +29,8 @@ class Subscription:
 
     def __init__(self, feed: Feed, subject: Subject, last_id: int | None = None) -> None:
         self._feed = feed
-        self._subject = subject
+        self.subject = subject
+        """What is followed."""
         # A new follower of one batch gets all of its images; one of all batches only what ends from now on.
         self._last_id = last_id if last_id is not None else 0 if subject.batch_id else feed.revision
         self._sent: dict[str, ProgressEvent] = {}
@@ -39,18 +40,18 @@ class Subscription:
     @property
     def exists(self) -> bool:
         """Whether the session knows the job or the batch."""
-        if self._subject.prompt_id is not None:
-            return self._feed.job(self._subject.prompt_id) is not None
-        return self._subject.batch_id is None or self._subject.batch_id in self._feed.state.batches
+        if self.subject.prompt_id is not None:
+            return self._feed.job(self.subject.prompt_id) is not None
+        return self.subject.batch_id is None or self.subject.batch_id in self._feed.state.batches
 
     def take(self) -> list[FeedEvent]:
         """Return the images and ends that are new, in order, and the present progress of what changed."""
         if self.ended:
             return []
-        if self._subject.prompt_id is not None:
-            return self._of_job(self._subject.prompt_id)
-        if self._subject.batch_id is not None:
-            return self._of_batch(self._subject.batch_id)
+        if self.subject.prompt_id is not None:
+            return self._of_job(self.subject.prompt_id)
+        if self.subject.batch_id is not None:
+            return self._of_batch(self.subject.batch_id)
         return self._of_all()
 
     def _of_job(self, prompt_id: str) -> list[FeedEvent]:

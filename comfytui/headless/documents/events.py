@@ -107,6 +107,18 @@ class EndEvent(Document, frozen=True, kw_only=True):
     """The first error."""
 
 
+class PreviewEvent(Document, frozen=True, kw_only=True):
+    """The newest preview of the image that runs, for a client that asks for previews."""
+
+    version: int = VERSION
+    event: Literal["preview"] = "preview"
+    prompt_id: str
+    media_type: str
+    """`image/jpeg` or `image/png`."""
+    data: bytes
+    """In base64."""
+
+
 Event = ProgressEvent | ImageEvent | EndEvent
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from comfytui.headless.relay.context import CONTEXT, RelayContext
+from comfytui.headless.relay.streams import stream_progress
 from comfytui.service.thread import ServiceThread
 
 
@@ -17,9 +18,15 @@ def relay_app(service: ServiceThread) -> web.Application:
     app = web.Application()
     app[CONTEXT] = RelayContext(service)
     app.cleanup_ctx.append(_run_session)
+    app.on_shutdown.append(_stop_waiting)
+    app.router.add_get("/api/generate/progress", stream_progress, allow_head=False)
     return app
 
 
 async def _run_session(app: web.Application) -> AsyncIterator[None]:
     async with app[CONTEXT].session:
         yield
+
+
+async def _stop_waiting(app: web.Application) -> None:
+    app[CONTEXT].stop()

@@ -22,6 +22,13 @@ class RelayContext:
         """The session; it is open while the relay serves."""
         self.preview: PreviewReceived | None = None
         """The newest preview."""
+        self.stopping = False
+        """Whether the relay ends, and with it every response that waits for a change."""
+
+    def stop(self) -> None:
+        """Let those who wait for a change end."""
+        self.stopping = True
+        self.session.wake()
 
     def _receive(self, notification: Notification) -> None:
         if isinstance(notification, PreviewReceived):

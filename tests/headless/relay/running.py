@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from aiohttp import web
 
 from comfytui.comfy.server import Server
 from comfytui.headless.relay.app import relay_app
 from comfytui.headless.relay.context import CONTEXT, RelayContext
+from comfytui.headless.relay.serving import listen, serving, url_of
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
@@ -53,13 +53,7 @@ async def running_relay(
 ) -> AsyncIterator[RunningRelay]:
     """Run a relay of the server at `url` on a free port."""
     app = relay_app(ServiceThread(Server.from_url(url), folder=folder, timings=timings))
-    runner = web.AppRunner(app, shutdown_timeout=1.0)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
-            yield RunningRelay(f"http://127.0.0.1:{port}", client, app[CONTEXT])
-    finally:
-        await runner.cleanup()
+    listener = listen("127.0.0.1", 0)
+    address = url_of(listener)
+    async with serving(app, listener), httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
+        yield RunningRelay(address, client, app[CONTEXT])

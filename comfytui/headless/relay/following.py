@@ -1,0 +1,67 @@
+"""What a request follows: a job, a batch or all of mine, and from which event on."""
+
+import asyncio
+import json
+import re
+from contextlib import suppress
+
+from aiohttp import web
+
+from comfytui.headless.relay.context import CONTEXT
+from comfytui.headless.session import is_current
+from comfytui.headless.subscription import Subject, Subscription
+
+KNOWN_WITHIN = 10.0
+"""Seconds to wait for a job or a batch while it is not known what the server has."""
+
+_EVENT_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+async def subscription_of(request: web.Request) -> Subscription:
+    """Return the events that a request asks for, once it is known that there is such a job or batch.
+
+    Raises:
+        web.HTTPBadRequest: It asks for a job and a batch.
+        web.HTTPNotFound: There is no such job or batch.
+        web.HTTPServiceUnavailable: It is not known whether there is, as the server does not answer.
+    """
+    context = request.app[CONTEXT]
+    subject = _subject_of(request)
+    subscription = Subscription(context.feed, subject, _last_id_of(request))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(KNOWN_WITHIN):
+            # The state of the feed may be a moment behind that of the session.
+            await context.session.until(
+                lambda _: subscription.exists or is_current(context.feed.state) or context.stopping
+            )
+    if subscription.exists:
+        return subscription
+    if is_current(context.feed.state):
+        kind = "job" if subject.prompt_id is not None else "batch"
+        raise web.HTTPNotFound(text=error_text(f"There is no {kind} with this id."), content_type="application/json")
+    raise web.HTTPServiceUnavailable(
+        headers={"Retry-After": "5"},
+        text=error_text("ComfyUI does not answer, so it is not known whether it has this."),
+        content_type="application/json",
+    )
+
+
+def error_text(sentence: str) -> str:
+    """Return the JSON of an error."""
+    return json.dumps({"error": sentence})
+
+
+def _subject_of(request: web.Request) -> Subject:
+    subject = Subject(request.query.get("promptId"), request.query.get("batchId"))
+    if subject.prompt_id is not None and subject.batch_id is not None:
+        text = error_text("Give promptId or batchId, not both.")
+        raise web.HTTPBadRequest(text=text, content_type="application/json")
+    return subject
+
+
+def _last_id_of(request: web.Request) -> int | None:
+    """Return the id of the last event that the client got; None for what cannot be one."""
+    text = request.headers.get("Last-Event-ID") or request.query.get("lastEventId", "")
+    if not _EVENT_ID.fullmatch(text) or int(text) > request.app[CONTEXT].feed.revision:
+        return None
+    return int(text)

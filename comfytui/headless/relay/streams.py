@@ -1,0 +1,89 @@
+"""Events as a stream of server-sent events, which ends with the last event about what a client follows."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse
+
+from comfytui.headless.feed import FeedEvent
+from comfytui.headless.relay.context import CONTEXT, RelayContext
+from comfytui.headless.relay.following import subscription_of
+from comfytui.headless.relay.previews import PreviewFollower
+from comfytui.headless.subscription import Subscription
+
+PING_INTERVAL = 15.0
+"""Seconds between two comments, which keep proxies from closing the connection."""
+SEND_TIMEOUT = 30.0
+"""Seconds after which a client that does not read is disconnected."""
+SEND_BUFFER = 32_768
+"""Bytes that the kernel may keep for a client: what waits there is no longer the newest state."""
+RETRY = b"retry: 3000\n\n"
+STOPS = b": the relay stops\n\n"
+
+Send = Callable[[bytes], Awaitable[None]]
+
+
+async def stream_progress(request: web.Request) -> web.StreamResponse:
+    """`GET /api/generate/progress`: the events of a job, a batch or all of mine, as they come."""
+    subscription = await subscription_of(request)
+    context = request.app[CONTEXT]
+    previews = PreviewFollower(context, subscription.subject) if request.query.get("previews") == "1" else None
+    _keep_little(request)
+    response = EventSourceResponse(sep="\n", ping_interval=PING_INTERVAL, send_timeout=SEND_TIMEOUT)
+    response.headers["Cache-Control"] = "no-store"
+    # The connection ends with the stream, as HTTP/1.0 needs it; EventSourceResponse would say that it goes on.
+    del response.headers["Connection"]
+    response.force_close()
+    writer = await response.prepare(request)
+    assert writer is not None
+
+    async def send(data: bytes) -> None:
+        # EventSourceResponse.send encodes each event again, and does not wait until a slow client has read.
+        async with asyncio.timeout(SEND_TIMEOUT):
+            await response.write(data)
+            await writer.drain()
+
+    async with response:
+        try:
+            await _send_events(context, subscription, previews, send)
+        except TimeoutError:
+            if request.transport:
+                request.transport.abort()
+        except ConnectionError:
+            pass  # The client has left.
+    return response
+
+
+async def _send_events(
+    context: RelayContext, subscription: Subscription, previews: PreviewFollower | None, send: Send
+) -> None:
+    """Send what is new after each change, in one write, until there is no more to come."""
+    data = RETRY
+    while not context.stopping:
+        revision = context.session.revision
+        data += b"".join(map(_event_text, subscription.take()))
+        if previews:
+            data += previews.take()
+        if data:
+            await send(data)
+        if subscription.ended or not subscription.exists:
+            return
+        data = b""
+        await context.session.changed_since(revision)
+    await send(STOPS)
+
+
+def _event_text(event: FeedEvent) -> bytes:
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (event.id, event.event.event.encode(), event.data)
+
+
+def _keep_little(request: web.Request) -> None:
+    """Keep no more than one write for a client that does not read."""
+    transport = request.transport
+    if transport is None:
+        return  # It has left: the first write says so.
+    transport.set_write_buffer_limits(0)
+    if (connection := transport.get_extra_info("socket")) is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
