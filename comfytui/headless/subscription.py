@@ -32,7 +32,8 @@ class Subscription:
         self.subject = subject
         """What is followed."""
         # A new follower of one batch gets all of its images; one of all batches only what ends from now on.
-        self._last_id = last_id if last_id is not None else 0 if subject.batch_id else feed.revision
+        self.last_id = last_id if last_id is not None else 0 if subject.batch_id else feed.revision
+        """The id up to which the follower has all images and ends."""
         self._sent: dict[str, ProgressEvent] = {}
         self.ended = False
         """Whether the last event about the subject was taken."""
@@ -82,8 +83,8 @@ class Subscription:
         return events
 
     def _new_facts(self, batch_id: str | None = None) -> list[FeedEvent]:
-        facts = self._feed.facts_after(self._last_id, batch_id)
-        self._last_id = self._feed.revision
+        facts = self._feed.facts_after(self.last_id, batch_id)
+        self.last_id = self._feed.revision
         return facts
 
     def _if_changed(self, key: str, progress: FeedEvent) -> list[FeedEvent]:
@@ -91,11 +92,12 @@ class Subscription:
         event = progress.event
         assert isinstance(event, ProgressEvent)
         known = self._sent.get(key)
-        if known is event or (known is not None and _without_times(known) == _without_times(event)):
+        if known is event or (known is not None and without_times(known) == without_times(event)):
             return []
         self._sent[key] = event
         return [progress]
 
 
-def _without_times(event: ProgressEvent) -> ProgressEvent:
+def without_times(event: ProgressEvent) -> ProgressEvent:
+    """Return the progress without what changes by itself."""
     return msgspec.structs.replace(event, elapsed_seconds=None, left_seconds=None)

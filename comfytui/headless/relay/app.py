@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from comfytui.headless.relay.context import CONTEXT, RelayContext
+from comfytui.headless.relay.polling import poll_progress
 from comfytui.headless.relay.streams import stream_progress
 from comfytui.service.thread import ServiceThread
 
@@ -20,6 +21,7 @@ def relay_app(service: ServiceThread) -> web.Application:
     app.cleanup_ctx.append(_run_session)
     app.on_shutdown.append(_stop_waiting)
     app.router.add_get("/api/generate/progress", stream_progress, allow_head=False)
+    app.router.add_get("/api/progress", poll_progress, allow_head=False)
     return app
 
 

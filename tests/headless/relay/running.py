@@ -1,5 +1,6 @@
 """A relay on a real socket, before a simulated server."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -45,6 +46,11 @@ class RunningRelay:
         self.service.submit(request)
         await eventually(lambda: request.batch_id in self.state.batches, "the batch")
         return request.batch_id
+
+
+def count_requests() -> int:
+    """Return how many requests are being handled."""
+    return sum(getattr(task.get_coro(), "__name__", "") == "_handle_request" for task in asyncio.all_tasks())
 
 
 @asynccontextmanager
