@@ -20,6 +20,8 @@ Outcome = Literal["succeeded", "cached", "failed", "rejected", "interrupted", "c
 """How a job ended, in detail: `rejected` by the server before it ran, `dismissed` by the user after it was lost."""
 ENDS: Sequence[End] = ("failed", "lost", "cancelled", "done")
 """The ends of jobs; a batch ends as the first of these that one of its jobs has."""
+MAX_TEXT = 2_000
+"""Characters of a text that are kept where it is cut."""
 
 
 class Document(Struct, rename="camel", frozen=True, kw_only=True):
@@ -116,3 +118,9 @@ def error_of(failure: Failure | None) -> JobError | None:
             ": ".join(filter(None, (error.input_name, error.message, error.details))) for error in failure.node_errors
         ),
     )
+
+
+def limited(text: str) -> str:
+    """Return as much of a text as is kept; lone surrogates, which UTF-8 cannot hold, become question marks."""
+    kept = text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+    return kept.encode("utf-8", "replace").decode()
