@@ -29,6 +29,8 @@ class RelayContext:
         """Let those who wait for a change end."""
         self.stopping = True
         self.session.wake()
+        self.queue: tuple[int, bytes] | None = None
+        """The queue as JSON, and the revision of the feed that it is of."""
 
     def _receive(self, notification: Notification) -> None:
         if isinstance(notification, PreviewReceived):

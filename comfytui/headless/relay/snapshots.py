@@ -1,0 +1,57 @@
+"""The routes of what is known now: the queue, one job, and the server."""
+
+import time
+
+import msgspec
+from aiohttp import web
+
+from comfytui.headless.documents.server import server_snapshot
+from comfytui.headless.documents.snapshots import job_snapshot, queue_snapshot
+from comfytui.headless.relay.answers import json_answer, refusal
+from comfytui.headless.relay.context import CONTEXT, RelayContext
+from comfytui.session.model import Job
+
+ROUTES = web.RouteTableDef()
+
+_encode = msgspec.json.Encoder().encode
+
+
+@ROUTES.get("/api/queue")
+async def get_queue(request: web.Request) -> web.Response:
+    """Answer with the jobs of the server, and my batches."""
+    return json_answer(request, _queue_json(request.app[CONTEXT]))
+
+
+@ROUTES.get("/api/jobs/{prompt_id}")
+async def get_job(request: web.Request) -> web.Response:
+    """Answer with one job."""
+    context = request.app[CONTEXT]
+    return json_answer(request, _encode(job_snapshot(context.feed.state, requested_job(request), urls=True)))
+
+
+@ROUTES.get("/api/server")
+async def get_server(request: web.Request) -> web.Response:
+    """Answer with the server and the connection to it."""
+    context = request.app[CONTEXT]
+    server = context.session.service.server
+    return json_answer(request, _encode(server_snapshot(context.feed.state, server, time.monotonic())))
+
+
+def requested_job(request: web.Request) -> Job:
+    """Return the job that the path names, also by the id that it had before an old server gave it another.
+
+    Raises:
+        HTTPNotFound: There is no such job.
+    """
+    job = request.app[CONTEXT].feed.job(request.match_info["prompt_id"])
+    if job is None:
+        raise refusal(web.HTTPNotFound, "There is no job of this id: it may have been made before the relay started.")
+    return job
+
+
+def _queue_json(context: RelayContext) -> bytes:
+    """Return the queue as JSON, made once for each change: it may be long, and many may ask for it."""
+    revision = context.feed.revision
+    if context.queue is None or context.queue[0] != revision:
+        context.queue = revision, _encode(queue_snapshot(context.feed.state, time.monotonic(), urls=True))
+    return context.queue[1]
