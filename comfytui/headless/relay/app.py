@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from comfytui.headless.relay import snapshots
+from comfytui.headless.relay import images, snapshots
 from comfytui.headless.relay.context import CONTEXT, RelayContext
 from comfytui.headless.relay.polling import poll_progress
 from comfytui.headless.relay.streams import stream_progress
@@ -19,6 +19,7 @@ def relay_app(service: ServiceThread) -> web.Application:
     """
     app = web.Application()
     app[CONTEXT] = RelayContext(service)
+    app.add_routes(images.ROUTES)
     app.add_routes(snapshots.ROUTES)
     app.cleanup_ctx.append(_run_session)
     app.on_shutdown.append(_stop_waiting)

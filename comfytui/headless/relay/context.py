@@ -24,13 +24,15 @@ class RelayContext:
         """The newest preview."""
         self.stopping = False
         """Whether the relay ends, and with it every response that waits for a change."""
+        self.transfers = 0
+        """Files that are being passed on."""
+        self.queue: tuple[int, bytes] | None = None
+        """The queue as JSON, and the revision of the feed that it is of."""
 
     def stop(self) -> None:
         """Let those who wait for a change end."""
         self.stopping = True
         self.session.wake()
-        self.queue: tuple[int, bytes] | None = None
-        """The queue as JSON, and the revision of the feed that it is of."""
 
     def _receive(self, notification: Notification) -> None:
         if isinstance(notification, PreviewReceived):
