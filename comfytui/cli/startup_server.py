@@ -17,7 +17,7 @@ LOCAL_SERVERS = ("127.0.0.1:8188", "127.0.0.1:8000")
 
 def preferred_server(config: Config) -> str:
     """Return the name or address of the last server used, else the name of the default; empty without either."""
-    return _last_server(config) or config.default
+    return last_server(config) or config.default
 
 
 async def find_startup_server(
@@ -42,7 +42,7 @@ async def find_startup_server(
         BadServer: The credentials of a candidate cannot be read.
     """
     preferred = preferred_server(config)
-    others = () if _last_server(config) else local_servers
+    others = () if last_server(config) else local_servers
     for text in dict.fromkeys(filter(None, (preferred, *others))):
         server = config.resolve(text, **options) if text == preferred else config.resolve(text)
         if await _is_comfyui(server, probe_timeout, if_silent=text == preferred):
@@ -78,7 +78,7 @@ def remember_server(shown: str) -> None:
         replace_private(_last_server_file(), f"{shown}\n".encode())
 
 
-def _last_server(config: Config) -> str:
+def last_server(config: Config) -> str:
     """Return the name or address of the last server, or nothing; a name missing in the config file is ignored."""
     with suppress(OSError, ValueError):
         last = _last_server_file().read_text(encoding="utf-8").strip()

@@ -29,6 +29,11 @@ class EnvironmentSecret:
 
     name: str = field(repr=False)
 
+    @property
+    def shown_name(self) -> str | None:
+        """The name, unless it may be the secret itself."""
+        return self.name if _VARIABLE.fullmatch(self.name) else None
+
 
 @dataclass(frozen=True, slots=True)
 class CommandSecret:
@@ -64,10 +69,10 @@ class Secret:
         match self.source:
             case InlineSecret(text):
                 return text
-            case EnvironmentSecret(name):
+            case EnvironmentSecret(name) as environment:
                 if value := os.environ.get(name):
                     return value
-                variable = f"variable {name}" if _VARIABLE.fullmatch(name) else "variable that it names"
+                variable = f"variable {name}" if environment.shown_name else "variable that it names"
                 raise BadConfig(self.location, f"the {variable} is not set in the environment.")
             case CommandSecret(arguments):
                 return self._run(arguments, timeout)
