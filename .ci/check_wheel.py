@@ -11,7 +11,7 @@ import urllib.request
 import venv
 from pathlib import Path
 
-COMMANDS = ("config", "demo", "sim")
+COMMANDS = ("completion", "config", "demo", "sim")
 TIMEOUT = 60.0
 """Seconds for the program to start and to end."""
 CTRL_Q = b"\x11"

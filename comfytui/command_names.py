@@ -1,6 +1,7 @@
 """The names of the commands, which no server of the config file can have."""
 
 COMMANDS = {
+    "completion": "Print the script that completes the command line in a shell.",
     "config": "Show the configuration, and where each value comes from.",
     "demo": "Open the dashboard of a simulated server, without a GPU.",
     "sim": "Run only the simulated server.",

@@ -1,11 +1,14 @@
 """The group of all commands: its own parameters are the dashboard's, and a command is imported when it is chosen."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from comfytui.command_names import COMMANDS
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class CommandLine(click.Group):
@@ -48,6 +51,10 @@ class CommandLine(click.Group):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the parameters of the dashboard; none while click asks for them to show a command's name."""
         return super().get_params(ctx) if ctx.command is self else []
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Return the options: what the argument may be, a command too, is the argument's to say."""
+        return click.Command.shell_complete(self, ctx, incomplete)
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write how the dashboard and the commands are used."""

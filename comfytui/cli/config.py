@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from comfytui.cli.completion_values import complete_server
 from comfytui.cli.dashboard import HELP
 from comfytui.cli.server_options import config_option
 from comfytui.sanitize import sanitize
@@ -22,7 +23,7 @@ _MISSING = {"environment": "not set", "command": "not found", "default": "no fil
 
 
 @click.command(context_settings=HELP)
-@click.argument("server", required=False)
+@click.argument("server", required=False, shell_complete=complete_server)
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document.")
 def config(server: str | None, config_path: Path | None, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from comfytui.cli.completion_values import complete_folder
 from comfytui.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -28,9 +29,18 @@ def dashboard_options(command: Command) -> Command:
     """Add the options of every command that opens the dashboard."""
     for option in reversed(
         (
-            click.option("--workflow", metavar="FILE", help="A workflow in API format, or a PNG by ComfyUI."),
             click.option(
-                "--output", metavar="FOLDER", type=click.Path(path_type=Path), help="Folder to save images in."
+                "--workflow",
+                metavar="FILE",
+                type=click.Path(),
+                help="A workflow in API format, or a PNG by ComfyUI.",
+            ),
+            click.option(
+                "--output",
+                metavar="FOLDER",
+                type=click.Path(path_type=Path),
+                shell_complete=complete_folder,
+                help="Folder to save images in.",
             ),
             click.option("--no-previews", is_flag=True, help="Neither show nor request live previews."),
             click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only."),

@@ -7,6 +7,7 @@ from io import TextIOWrapper
 
 import click
 
+from comfytui.cli.completion_values import COMPLETION_VARIABLE
 from comfytui.cli.exit_codes import ExitCode
 from comfytui.cli.open import open_
 from comfytui.sanitize import sanitize
@@ -23,10 +24,10 @@ def main(argv: list[str] | None = None) -> None:
     """
     args = sys.argv[1:] if argv is None else argv
     _configure_logging()
-    if instruction := os.environ.get("_COMFYTUI_COMPLETE"):
+    if instruction := os.environ.get(COMPLETION_VARIABLE):
         from click.shell_completion import shell_complete
 
-        sys.exit(shell_complete(open_, {}, "comfytui", "_COMFYTUI_COMPLETE", instruction))
+        sys.exit(shell_complete(open_, {}, "comfytui", COMPLETION_VARIABLE, instruction))
     try:
         code = _run(list(args))
         if sys.stdout:  # None if it was closed from the start.

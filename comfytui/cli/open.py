@@ -7,6 +7,7 @@ import click
 
 from comfytui import __version__
 from comfytui.cli.command_line import CommandLine
+from comfytui.cli.completion_values import complete_command_or_server
 from comfytui.cli.dashboard import HELP, dashboard_options, run_dashboard
 from comfytui.cli.server_options import ServerArguments, load_config, server_options
 from comfytui.command_names import COMMANDS, PLANNED_COMMANDS
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.group(cls=CommandLine, invoke_without_command=True, context_settings=HELP)
-@click.argument("server", required=False)
+@click.argument("server", required=False, shell_complete=complete_command_or_server)
 @server_options
 @click.option("--fresh", is_flag=True, help="Take nothing over from earlier starts.")
 @dashboard_options

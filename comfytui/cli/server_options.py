@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_PROMPT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+PROMPT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+"""The id of a job, which no server is named like."""
 
 
 class ServerArguments(TypedDict):
@@ -121,10 +122,10 @@ def split_server(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     Raises:
         click.UsageError: Something after the server is no id; the message does not quote it, as it may hold a password.
     """
-    server = arguments[0] if arguments and not _PROMPT_ID.fullmatch(arguments[0]) else None
+    server = arguments[0] if arguments and not PROMPT_ID.fullmatch(arguments[0]) else None
     ids = arguments if server is None else arguments[1:]
     for number, argument in enumerate(ids, 1 if server is None else 2):
-        if not _PROMPT_ID.fullmatch(argument):
+        if not PROMPT_ID.fullmatch(argument):
             raise click.UsageError(
                 f"Argument {number} is not the id of a job, like 0b9c6a4e-3f5d-4c0e-9d6e-2f1f0c7a8b15; "
                 "a server comes first."
