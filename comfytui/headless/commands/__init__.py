@@ -1,0 +1,1 @@
+"""What the commands for scripts do; the command line calls them."""
