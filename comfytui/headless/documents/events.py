@@ -119,6 +119,18 @@ class PreviewEvent(Document, frozen=True, kw_only=True):
     """In base64."""
 
 
+class SubmittedEvent(Document, frozen=True, kw_only=True):
+    """The server has accepted a batch: the first event that `comfytui run` writes."""
+
+    version: int = VERSION
+    event: Literal["submitted"] = "submitted"
+    batch_id: str
+    prompt_ids: tuple[str, ...]
+    """The jobs, in image order; those that the server rejected are among them."""
+    seeds: tuple[int | None, ...]
+    """The seed of each image."""
+
+
 Event = ProgressEvent | ImageEvent | EndEvent
 
 
