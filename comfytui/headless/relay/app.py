@@ -1,24 +1,39 @@
 """The relay as an aiohttp application: its routes, and the session that it shows as long as it runs."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
 from comfytui.headless.relay import images, snapshots
 from comfytui.headless.relay.context import CONTEXT, RelayContext
+from comfytui.headless.relay.options import RelayOptions
 from comfytui.headless.relay.polling import poll_progress
 from comfytui.headless.relay.streams import stream_progress
+from comfytui.service.notifications import Notification
 from comfytui.service.thread import ServiceThread
 
+DEFAULT_OPTIONS = RelayOptions()
 
-def relay_app(service: ServiceThread) -> web.Application:
+
+def relay_app(
+    service: ServiceThread,
+    options: RelayOptions = DEFAULT_OPTIONS,
+    on_notification: Callable[[Notification], object] = lambda _: None,
+) -> web.Application:
     """Return the application of a relay.
 
     Args:
         service: The session with the server; it is started and stopped with the application.
+        options: Who gets in.
+        on_notification: Called with each notification of the session but that of a change.
+
+    Raises:
+        ValueError: The relay would let in more than the options say; the text is one sentence.
     """
+    if options != RelayOptions(port=options.port, clients=options.clients):
+        raise ValueError("This relay checks neither a token nor origins, so it listens on 127.0.0.1 only.")
     app = web.Application()
-    app[CONTEXT] = RelayContext(service)
+    app[CONTEXT] = RelayContext(service, on_notification)
     app.add_routes(images.ROUTES)
     app.add_routes(snapshots.ROUTES)
     app.cleanup_ctx.append(_run_session)

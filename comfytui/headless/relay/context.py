@@ -1,5 +1,7 @@
 """What the handlers of the relay share: the session, its events and its newest preview."""
 
+from collections.abc import Callable
+
 from aiohttp import web
 
 from comfytui.headless.feed import Feed
@@ -13,9 +15,13 @@ class RelayContext:
 
     Args:
         service: The session with the server, which is not started yet.
+        on_notification: Called with each notification but that of a change.
     """
 
-    def __init__(self, service: ServiceThread) -> None:
+    def __init__(
+        self, service: ServiceThread, on_notification: Callable[[Notification], object] = lambda _: None
+    ) -> None:
+        self._on_notification = on_notification
         self.feed = Feed(urls=True)
         """The events of my jobs."""
         self.session = HeadlessSession(service, self.feed.update, self._receive)
@@ -37,6 +43,7 @@ class RelayContext:
     def _receive(self, notification: Notification) -> None:
         if isinstance(notification, PreviewReceived):
             self.preview = notification
+        self._on_notification(notification)
 
 
 CONTEXT = web.AppKey("context", RelayContext)

@@ -1,43 +1,37 @@
-"""Serves a relay's application on a socket."""
+"""The relay on its socket."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-SHUTDOWN_TIMEOUT = 1.0
-"""Seconds that requests may take to end when the relay stops."""
+from comfytui.headless.relay.options import RelayOptions
 
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on an address of this machine; port 0 picks a free one.
-
-    Raises:
-        OSError: There is no such address, or the port is taken.
-    """
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    return socket.create_server(address[:2], family=family)
-
-
-def url_of(listener: socket.socket) -> str:
-    """Return the URL of what listens on a socket."""
-    host, port, *_ = listener.getsockname()
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+SHUTDOWN_SECONDS = 5.0
+"""Time for handlers to end once the relay stops."""
 
 
 @asynccontextmanager
-async def serving(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve an application on a socket, which is closed in the end.
+async def serving(
+    app: web.Application, options: RelayOptions, *, shutdown_seconds: float = SHUTDOWN_SECONDS
+) -> AsyncIterator[int]:
+    """Serve an application as long as the context lasts, and return the port.
 
-    A handler is cancelled when its client leaves, so that nothing is kept for one that waits for a change.
-    No access log is written: addresses may hold a token.
+    The handler of a client that leaves is cancelled, so that nothing is kept for one that waits for a change.
+    Requests are not logged: their addresses may hold a token.
+
+    Args:
+        app: The application; it starts and stops with the context.
+        options: Where to listen.
+        shutdown_seconds: Time for handlers to end.
+
+    Raises:
+        OSError: The address cannot be used.
     """
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=shutdown_seconds)
     try:
         await runner.setup()
-        await web.SockSite(runner, listener).start()
-        yield
+        await web.TCPSite(runner, options.host, options.port).start()
+        yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
-        listener.close()

@@ -11,7 +11,8 @@ import httpx
 from comfytui.comfy.server import Server
 from comfytui.headless.relay.app import relay_app
 from comfytui.headless.relay.context import CONTEXT, RelayContext
-from comfytui.headless.relay.serving import listen, serving, url_of
+from comfytui.headless.relay.options import RelayOptions
+from comfytui.headless.relay.serving import serving
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
@@ -53,13 +54,16 @@ def count_requests() -> int:
     return sum(getattr(task.get_coro(), "__name__", "") == "_handle_request" for task in asyncio.all_tasks())
 
 
+ANY_PORT = RelayOptions(port=0)
+
+
 @asynccontextmanager
 async def running_relay(
-    url: str, *, folder: Path | None = None, timings: Timings = FAST
+    url: str, *, folder: Path | None = None, timings: Timings = FAST, options: RelayOptions = ANY_PORT
 ) -> AsyncIterator[RunningRelay]:
     """Run a relay of the server at `url` on a free port."""
-    app = relay_app(ServiceThread(Server.from_url(url), folder=folder, timings=timings))
-    listener = listen("127.0.0.1", 0)
-    address = url_of(listener)
-    async with serving(app, listener), httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as client:
-        yield RunningRelay(address, client, app[CONTEXT])
+    app = relay_app(ServiceThread(Server.from_url(url), folder=folder, timings=timings), options)
+    async with serving(app, options, shutdown_seconds=1.0) as port:
+        base = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=30) as client:
+            yield RunningRelay(base, client, app[CONTEXT])
