@@ -4,6 +4,7 @@ COMMANDS = {
     "completion": "Print the script that completes the command line in a shell.",
     "config": "Show the configuration, and where each value comes from.",
     "demo": "Open the dashboard of a simulated server, without a GPU.",
+    "relay": "Show the jobs of a server to browsers and other programs.",
     "sim": "Run only the simulated server.",
 }
 """Each command with its line in the help; the command is the function of that name in the module of `cli` named so."""

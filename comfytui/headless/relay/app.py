@@ -6,7 +6,7 @@ from aiohttp import web
 
 from comfytui.headless.relay import images, snapshots
 from comfytui.headless.relay.context import CONTEXT, RelayContext
-from comfytui.headless.relay.options import RelayOptions
+from comfytui.headless.relay.options import RelayOptions, check_options
 from comfytui.headless.relay.polling import poll_progress
 from comfytui.headless.relay.streams import stream_progress
 from comfytui.service.notifications import Notification
@@ -26,12 +26,8 @@ def relay_app(
         service: The session with the server; it is started and stopped with the application.
         options: Who gets in.
         on_notification: Called with each notification of the session but that of a change.
-
-    Raises:
-        ValueError: The relay would let in more than the options say; the text is one sentence.
     """
-    if options != RelayOptions(port=options.port, clients=options.clients):
-        raise ValueError("This relay checks neither a token nor origins, so it listens on 127.0.0.1 only.")
+    check_options(options)
     app = web.Application()
     app[CONTEXT] = RelayContext(service, on_notification)
     app.add_routes(images.ROUTES)

@@ -21,3 +21,13 @@ class RelayOptions:
     """What a client has to show; None lets everybody in."""
     allowed_origins: tuple[str, ...] = ()
     """Origins whose pages may read the answers."""
+
+
+def check_options(options: RelayOptions) -> None:
+    """Check that a relay may be started.
+
+    Raises:
+        ValueError: It would let in more than the options say; the text is one sentence.
+    """
+    if options != RelayOptions(port=options.port, clients=options.clients):
+        raise ValueError("This relay checks neither tokens nor origins: it listens on 127.0.0.1 only.")

@@ -1,0 +1,84 @@
+"""What `comfytui relay` does: serve until a signal, and say what the user has to know."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from comfytui.comfy.server import Server
+from comfytui.headless.relay.app import relay_app
+from comfytui.headless.relay.options import RelayOptions
+from comfytui.headless.relay.serving import serving
+from comfytui.presentation.notification_text import message_for
+from comfytui.sanitize import sanitize
+from comfytui.service.notifications import LoginRequired, Notification, NotReached
+from comfytui.service.thread import ServiceThread
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class CannotListenError(Exception):
+    """The relay cannot listen where its options say; the message is one sentence."""
+
+
+async def run_relay(
+    server: Server, options: RelayOptions, say: Callable[[str], object], *, journal: Path | None = None
+) -> signal.Signals:
+    """Run a relay until SIGINT or SIGTERM, which it returns; a second one has the effect that it has by default.
+
+    Args:
+        server: The server, which need not answer yet.
+        options: Where to listen, and who gets in.
+        say: Called with each line for the user.
+        journal: The folder of the journal; None keeps nothing.
+
+    Raises:
+        CannotListenError: The address cannot be used.
+    """
+    signalled = _first_signal()
+
+    def tell(notification: Notification) -> None:
+        if line := line_of(notification):
+            say(line)
+
+    app = relay_app(ServiceThread(server, folder=journal), options, tell)
+    try:
+        async with serving(app, options) as port:
+            say(f"The relay of {sanitize(server.label)} serves at {_url(options.host, port)}")
+            return await signalled
+    except OSError as error:
+        raise CannotListenError(_why_not(options, error)) from None
+
+
+def line_of(notification: Notification) -> str | None:
+    """Return the line that tells the user of a notification; None if it is nothing to tell."""
+    if isinstance(notification, NotReached | LoginRequired):
+        return f"{sanitize(notification.server, 100)}: {sanitize(notification.reason)}"
+    message = message_for(notification)
+    return sanitize(message[0]) if message else None
+
+
+def _first_signal() -> "asyncio.Future[signal.Signals]":
+    loop = asyncio.get_running_loop()
+    signalled: asyncio.Future[signal.Signals] = loop.create_future()
+
+    def receive(number: signal.Signals) -> None:
+        for each in SIGNALS:
+            loop.remove_signal_handler(each)
+        signalled.set_result(number)
+
+    for each in SIGNALS:
+        loop.add_signal_handler(each, receive, each)
+    return signalled
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _why_not(options: RelayOptions, error: OSError) -> str:
+    number = error.errno or 0  # Negative if the host has no address.
+    reason = os.strerror(number) if number > 0 else "there is no such address"
+    where = f"{sanitize(options.host, 100)} port {options.port}"
+    return f"The relay cannot listen on {where} ({reason}): choose another --host or --port."

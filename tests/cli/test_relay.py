@@ -1,0 +1,168 @@
+"""`comfytui relay` as a process: what it prints, what it serves, and how it ends."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from comfytui.cli.exit_codes import ExitCode
+from comfytui.sim.config import SimConfig
+from comfytui.sim.demo import EmbeddedServer
+from tests.threaded_servers import unused_port
+
+RELAY = (sys.executable, "-m", "comfytui", "relay")
+TIMEOUT = 60
+
+
+@pytest.fixture(autouse=True)
+def _home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def comfyui() -> Iterator[str]:
+    """The URL of a ComfyUI."""
+    with EmbeddedServer(SimConfig()) as server:
+        yield server.url
+
+
+class Process:
+    """A relay that runs; `url` is where."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen([*RELAY, *arguments], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stderr
+        self.first_line = self.process.stderr.readline().rstrip()
+        self.url = self.first_line.rpartition(" ")[2]
+
+    def end(self, number: signal.Signals) -> tuple[int, str, str]:
+        """Send a signal, and return the exit code and the rest of both outputs."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=TIMEOUT)
+        return self.process.returncode, out, err
+
+
+@contextmanager
+def relay_process(*arguments: str) -> Iterator[Process]:
+    running = Process(*arguments)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.kill()
+        running.process.communicate()
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*RELAY, *arguments], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, ExitCode.INTERRUPTED)])
+def test_it_says_where_it_serves_and_ends_with_a_signal(comfyui: str, number: signal.Signals, code: int) -> None:
+    with relay_process(comfyui, "--port", "0") as relay:
+        name = comfyui.removeprefix("http://")
+        assert re.fullmatch(rf"The relay of {name} serves at http://127\.0\.0\.1:[0-9]+", relay.first_line)
+        answer = httpx.get(f"{relay.url}/api/progress", trust_env=False).json()
+        assert answer["events"] == []
+        assert relay.end(number) == (code, "", "")
+
+
+def test_streams_end_when_the_relay_is_told_to_stop(comfyui: str) -> None:
+    with (
+        relay_process(comfyui, "--port", "0") as relay,
+        httpx.stream("GET", f"{relay.url}/api/generate/progress", trust_env=False, timeout=TIMEOUT) as stream,
+    ):
+        lines = stream.iter_lines()
+        assert next(lines) == "retry: 3000"
+        relay.process.send_signal(signal.SIGTERM)
+        assert ": the relay stops" in list(lines)
+        assert relay.process.wait(TIMEOUT) == 0
+
+
+def test_a_server_that_cannot_be_reached_does_not_end_the_relay() -> None:
+    with relay_process(f"http://127.0.0.1:{unused_port()}", "--port", "0") as relay:
+        assert relay.process.stderr
+        line = relay.process.stderr.readline()
+        assert line.startswith("127.0.0.1:")
+        assert httpx.get(f"{relay.url}/api/progress", trust_env=False).status_code == 200
+        assert relay.end(signal.SIGTERM)[0] == 0
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence(comfyui: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run(comfyui, "--port", str(port))
+    assert (done.returncode, done.stdout) == (ExitCode.FAILED, "")
+    assert done.stderr == (
+        f"Error: The relay cannot listen on 127.0.0.1 port {port} (Address already in use): "
+        "choose another --host or --port.\n"
+    )
+
+
+@pytest.mark.parametrize("library", ["aiohttp", "aiohttp_sse"])
+def test_without_its_libraries_it_says_what_to_install(tmp_path: Path, comfyui: str, library: str) -> None:
+    (tmp_path / f"{library}.py").write_text(f"raise ModuleNotFoundError(name={library!r})")
+    paths = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    done = subprocess.run(
+        [*RELAY, comfyui],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        env={**os.environ, "PYTHONPATH": paths},
+        check=False,
+    )
+    assert done.stderr == f"Error: The relay needs {library}: run pip install 'comfytui[relay]'.\n"
+    assert done.returncode == ExitCode.FAILED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--token-env", "A", "--token-command", "b"], "Give --token-env or --token-command, not both."),
+        (["--token-env", "NO_SUCH_TOKEN"], "--token-env: the variable NO_SUCH_TOKEN is not set in the environment."),
+        (["--token-command", "false"], "--token-command: the command ended with code 1; run it by hand to see why."),
+        (["--token-command", "'"], "--token-command: a quotation mark is not closed."),
+        (["--token-command", ""], "--token-command: "),
+    ],
+)
+def test_a_token_that_cannot_be_read_is_a_usage_error(comfyui: str, arguments: list[str], message: str) -> None:
+    done = run(comfyui, *arguments)
+    assert done.returncode == ExitCode.USAGE
+    assert f"Error: {message}" in done.stderr
+
+
+def test_another_address_needs_a_token(comfyui: str) -> None:
+    done = run(comfyui, "--host", "0.0.0.0", "--port", "0")
+    assert done.returncode == ExitCode.USAGE
+    assert "127.0.0.1" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("version", ["--http1.1", "--http1.0"])
+def test_curl_shows_the_stream(comfyui: str, version: str) -> None:
+    with relay_process(comfyui, "--port", "0") as relay:
+        address = f"{relay.url}/api/generate/progress"
+        with subprocess.Popen(["curl", "-sN", version, address], stdout=subprocess.PIPE, text=True) as curl:
+            assert curl.stdout
+            assert curl.stdout.readline() == "retry: 3000\n"
+            assert relay.end(signal.SIGTERM)[0] == 0
+            assert ": the relay stops\n" in curl.stdout.readlines()
+        assert curl.returncode == 0
+
+
+def test_an_unknown_job_is_an_error_in_json(comfyui: str) -> None:
+    with relay_process(comfyui, "--port", "0") as relay:
+        response = httpx.get(f"{relay.url}/api/generate/progress?promptId=x", trust_env=False, timeout=TIMEOUT)
+        assert response.status_code == 404
+        assert json.loads(response.text) == {"error": "There is no job with this id."}
