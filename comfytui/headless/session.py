@@ -48,6 +48,11 @@ class HeadlessSession:
         """The newest state."""
         return self.service.state
 
+    @property
+    def is_running(self) -> bool:
+        """Whether changes are passed on: neither the service nor what it is passed on to has failed."""
+        return self.service.is_running and not self._pump.done()
+
     async def __aenter__(self) -> Self:
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
         self._mailbox = self.service.subscribe(lambda: loop.call_soon_threadsafe(woken.set))

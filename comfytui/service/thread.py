@@ -103,6 +103,11 @@ class ServiceThread:
         return not self._thread.is_alive()
 
     @property
+    def is_running(self) -> bool:
+        """Whether the service was started, and has not stopped."""
+        return self._thread.is_alive()
+
+    @property
     def server(self) -> Server:
         """The server, with the credentials of the last login."""
         return self._service.server if self._service else self._server

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from comfytui.headless.relay import images, snapshots
+from comfytui.headless.relay import health, images, snapshots
 from comfytui.headless.relay.context import CONTEXT, RelayContext
 from comfytui.headless.relay.options import RelayOptions, check_options
 from comfytui.headless.relay.polling import poll_progress
@@ -30,6 +30,7 @@ def relay_app(
     check_options(options)
     app = web.Application()
     app[CONTEXT] = RelayContext(service, on_notification)
+    app.add_routes(health.ROUTES)
     app.add_routes(images.ROUTES)
     app.add_routes(snapshots.ROUTES)
     app.cleanup_ctx.append(_run_session)

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from aiohttp import web
 
 from comfytui.headless.feed import Feed
+from comfytui.headless.relay.metrics import RelayMetrics
 from comfytui.headless.session import HeadlessSession
-from comfytui.service.notifications import Notification, PreviewReceived
+from comfytui.service.notifications import JobEnded, Notification, PreviewReceived
 from comfytui.service.thread import ServiceThread
 
 
@@ -30,6 +31,10 @@ class RelayContext:
         """The newest preview."""
         self.stopping = False
         """Whether the relay ends, and with it every response that waits for a change."""
+        self.streams = 0
+        """Clients that follow a stream."""
+        self.metrics = RelayMetrics(lambda: self.feed.state, lambda: self.streams)
+        """The figures of the relay."""
         self.transfers = 0
         """Files that are being passed on."""
         self.queue: tuple[int, bytes] | None = None
@@ -43,6 +48,8 @@ class RelayContext:
     def _receive(self, notification: Notification) -> None:
         if isinstance(notification, PreviewReceived):
             self.preview = notification
+        elif isinstance(notification, JobEnded):
+            self.metrics.count(notification.job)
         self._on_notification(notification)
 
 
