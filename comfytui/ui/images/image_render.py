@@ -16,8 +16,8 @@ from rich.segment import Segment
 from textual.geometry import Size
 from textual.strip import Strip
 
-from comfytui.ui.images.decoder import DECODER, DecodeError, Decoder, Pixels, Rgb
-from comfytui.ui.images.decoder_process import PIXELS_PER_CELL
+from comfytui.decoding.decoder import DECODER, DecodeError, Decoder, Pixels, Rgb
+from comfytui.decoding.decoder_process import PIXELS_PER_CELL
 
 if TYPE_CHECKING:
     from textual_image.renderable.halfcell import Image as HalfBlocks

@@ -18,7 +18,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.worker import Worker
 
-from comfytui.ui.images.decoder import DECODER, Decoder
+from comfytui.decoding.decoder import DECODER, Decoder
 from comfytui.ui.images.image_render import RenderedImage, render_image
 
 T = TypeVar("T")

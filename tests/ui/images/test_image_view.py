@@ -15,7 +15,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region, Size
 from textual.pilot import Pilot
 
-from comfytui.ui.images.decoder import DECODER, Decoder
+from comfytui.decoding.decoder import DECODER, Decoder
 from comfytui.ui.images.image_render import RenderedImage, render_image
 from comfytui.ui.images.image_view import ImageView
 from comfytui.ui.themes import STYLES
@@ -243,7 +243,7 @@ async def test_the_image_follows_the_size_of_the_widget() -> None:
 
 PAUSING = """
 import signal, sys
-from comfytui.ui.images import decoder_process as it
+from comfytui.decoding import decoder_process as it
 decode = it.decode
 it.decode = lambda data, *where: signal.pause() if data == b"slow" else decode(data, *where)
 it.serve(sys.stdin.buffer, sys.stdout.buffer)
@@ -268,7 +268,7 @@ NEVER_DONE = """
 import sys
 from textual.app import App
 from comfytui.ui.images import image_view
-from comfytui.ui.images.decoder import Decoder
+from comfytui.decoding.decoder import Decoder
 decoder = Decoder((sys.executable, "-c", "import time; time.sleep(600)"))
 
 class Screen(App):

@@ -1,4 +1,4 @@
-"""The decoder process: `python -m comfytui.ui.images.decoder_process` reads images from stdin, writes pixels to stdout.
+"""The decoder process: `python -m comfytui.decoding.decoder_process` reads images from stdin, writes pixels to stdout.
 
 The cost of decoding depends on the image, and a thread cannot be killed in the middle of one. This process limits
 itself: too much memory is an error, too much processor time ends the process, and so does the end of its parent.

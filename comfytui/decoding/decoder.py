@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import BinaryIO
 
-from comfytui.ui.images.decoder_process import PIXELS_PER_CELL, REPLY, REQUEST
+from comfytui.decoding.decoder_process import PIXELS_PER_CELL, REPLY, REQUEST
 
-PROGRAM = (sys.executable, "-P", "-m", "comfytui.ui.images.decoder_process")
+PROGRAM = (sys.executable, "-P", "-m", "comfytui.decoding.decoder_process")
 REASON_MAX_BYTES = 100
 """Bytes that the reason of a failure may have."""
 KILL_TIMEOUT = 1.0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from comfytui.ui.images.decoder import DecodeError, Decoder
+from comfytui.decoding.decoder import DecodeError, Decoder
 from tests.hostile.image_bombs import BOMBS, other_format, png_of, scan_bomb
 from tests.waiting import wait_until
 
@@ -26,7 +26,7 @@ def decoder_with(change: str) -> Decoder:
     """Return a decoder that runs a line of Python before it serves, with its module as `it`."""
     program = f"""
 import sys
-from comfytui.ui.images import decoder_process as it
+from comfytui.decoding import decoder_process as it
 {change}
 it._limit_resources()
 it.serve(sys.stdin.buffer, sys.stdout.buffer)
@@ -171,7 +171,7 @@ def test_a_decoder_that_cannot_be_started_raises_the_same_error() -> None:
 @needs_proc
 def test_the_decoder_ends_when_the_program_is_killed() -> None:
     code = (
-        "import os, sys\nfrom comfytui.ui.images.decoder import DECODER\n"
+        "import os, sys\nfrom comfytui.decoding.decoder import DECODER\n"
         f"DECODER.decode({png_of(8, 8)!r}, (4, 4), None)\n"
         "print(DECODER._process.pid, flush=True)\nos.kill(os.getpid(), 9)"
     )
