@@ -46,19 +46,22 @@ class Decoder:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = Lock()
 
-    def decode(self, data: bytes, max_cells: tuple[int, int], background: Rgb | None) -> Pixels:
+    def decode(
+        self, data: bytes, max_cells: tuple[int, int], background: Rgb | None, *, enlarge: bool = True
+    ) -> Pixels:
         """Decode an image; blocks, so call it in a thread.
 
         Args:
             data: A JPEG, PNG or WEBP file.
             max_cells: Columns and rows; the image is scaled to the largest size that fits.
             background: The colour behind transparent pixels, for pixels in RGB; None for levels of grey.
+            enlarge: Whether a small image is scaled up.
 
         Raises:
             DecodeError: The data is not an image, the image takes too much time or memory, or `kill` or `stop` was
                 called.
         """
-        header = REQUEST.pack(len(data), *max_cells, background is not None, *(background or (0, 0, 0)))
+        header = REQUEST.pack(len(data), *max_cells, enlarge, background is not None, *(background or (0, 0, 0)))
         with self._lock:
             try:
                 requests, replies = self._pipes()

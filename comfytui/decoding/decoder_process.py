@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-REQUEST = Struct(">IHH?3B")
-"""Bytes of the file, columns and rows of cells, whether in colour, and the background colour."""
+REQUEST = Struct(">IHH??3B")
+"""Bytes of the file, columns and rows, whether to enlarge, whether in colour, and the background colour."""
 REPLY = Struct(">HHI")
 """Width and height in pixels, and the number of bytes that follow."""
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -44,20 +44,23 @@ class UnsupportedImageError(Exception):
     """The image is too costly or of a format that is not shown; the message says which."""
 
 
-def decode(data: bytes, max_cells: tuple[int, int], background: tuple[int, int, int] | None) -> "Image":
+def decode(
+    data: bytes, max_cells: tuple[int, int], background: tuple[int, int, int] | None, *, enlarge: bool = True
+) -> "Image":
     """Decode an image, scaled to the largest size that fits.
 
     Args:
         data: A file of one of the FORMATS; of an animation, the first frame is decoded.
         max_cells: Columns and rows.
         background: The colour behind transparent pixels, for pixels in RGB; None for levels of grey.
+        enlarge: Whether a small image is scaled up.
 
     Raises:
         UnsupportedImageError: The image is too large or of another format.
         Exception: Whatever Pillow raises for a broken file.
     """
     image = _webp(data) if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else _jpeg_or_png(data)
-    columns, rows = _fit(image.size, max_cells)
+    columns, rows = _fit(image.size, max_cells, enlarge=enlarge)
     if background is None:
         return _scale(image, (columns, rows), (0, 0, 0)).convert("L")
     return _scale(image, (columns, rows * PIXELS_PER_CELL), background)
@@ -106,10 +109,11 @@ def _check_size(width: int, height: int) -> None:
         raise UnsupportedImageError("too large")
 
 
-def _fit(pixels: tuple[int, int], max_cells: tuple[int, int]) -> tuple[int, int]:
-    """Return the largest size in cells that keeps the proportions of the image."""
+def _fit(pixels: tuple[int, int], max_cells: tuple[int, int], *, enlarge: bool) -> tuple[int, int]:
+    """Return the largest size in cells that keeps the proportions of the image, at most its own unless enlarged."""
     width, height = pixels
     scale = min(max_cells[0] / width, max_cells[1] * PIXELS_PER_CELL / height)
+    scale = scale if enlarge else min(scale, 1.0)
     return max(1, round(width * scale)), max(1, round(height * scale / PIXELS_PER_CELL))
 
 
@@ -131,10 +135,10 @@ def _scale(image: "Image", pixels: tuple[int, int], background: tuple[int, int, 
     return Image.alpha_composite(Image.new("RGBA", pixels, background), small).convert("RGB")
 
 
-def _reply(data: bytes, max_cells: tuple[int, int], background: tuple[int, int, int] | None) -> bytes:
+def _reply(data: bytes, max_cells: tuple[int, int], background: tuple[int, int, int] | None, *, enlarge: bool) -> bytes:
     """Return the reply to one request."""
     try:
-        image = decode(data, max_cells, background)
+        image = decode(data, max_cells, background, enlarge=enlarge)
     except UnsupportedImageError as error:
         return _failure_reply(str(error))
     except MemoryError:
@@ -162,12 +166,12 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
     from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401  (loaded before the first request)
 
     while len(head := requests.read(REQUEST.size)) == REQUEST.size:
-        size, columns, rows, in_colour, *background = REQUEST.unpack(head)
+        size, columns, rows, enlarge, in_colour, *background = REQUEST.unpack(head)
         data = requests.read(size)
         # SIGPROF ends the process, even in the middle of native code.
         signal.setitimer(signal.ITIMER_PROF, MAX_CPU_SECONDS)
         red, green, blue = background
-        reply = _reply(data, (columns, rows), (red, green, blue) if in_colour else None)
+        reply = _reply(data, (columns, rows), (red, green, blue) if in_colour else None, enlarge=enlarge)
         signal.setitimer(signal.ITIMER_PROF, 0)
         replies.write(reply)
         replies.flush()

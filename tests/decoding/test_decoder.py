@@ -113,7 +113,7 @@ def test_an_image_that_takes_too_much_memory_is_given_up_and_the_next_one_decode
 
 
 def test_the_decoder_can_be_stopped_while_it_decodes() -> None:
-    decoder = decoder_with("import signal; it.decode = lambda *_: signal.pause()")
+    decoder = decoder_with("import signal; it.decode = lambda *_, **__: signal.pause()")
     reasons: list[str] = []
 
     def ask() -> None:
@@ -140,7 +140,7 @@ def test_the_decoder_can_be_stopped_while_it_decodes() -> None:
     ],
 )
 def test_a_reply_that_cannot_be_true_is_rejected(reply: str) -> None:
-    decoder = decoder_with(f"it._reply = lambda *_: {reply}")
+    decoder = decoder_with(f"it._reply = lambda *_, **__: {reply}")
     with pytest.raises(DecodeError, match="takes too long"):
         decoder.decode(RED, MAX_CELLS, BLACK)
     assert decoder._process is None
@@ -149,7 +149,7 @@ def test_a_reply_that_cannot_be_true_is_rejected(reply: str) -> None:
 def test_a_reply_cut_short_by_a_kill_is_rejected(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     reply = f"(os.write(1, b'x'), open({str(begun)!r}, 'w'), signal.pause())"
-    decoder = decoder_with(f"import os, signal; it._reply = lambda *_: {reply}")
+    decoder = decoder_with(f"import os, signal; it._reply = lambda *_, **__: {reply}")
 
     def kill_in_reply() -> None:
         wait_until(begun.exists, "the beginning of a reply")

@@ -245,7 +245,7 @@ PAUSING = """
 import signal, sys
 from comfytui.decoding import decoder_process as it
 decode = it.decode
-it.decode = lambda data, *where: signal.pause() if data == b"slow" else decode(data, *where)
+it.decode = lambda data, *where, **how: signal.pause() if data == b"slow" else decode(data, *where, **how)
 it.serve(sys.stdin.buffer, sys.stdout.buffer)
 """
 """A decoder that never finishes one image."""
