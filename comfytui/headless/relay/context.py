@@ -6,6 +6,7 @@ from aiohttp import web
 
 from comfytui.headless.feed import Feed
 from comfytui.headless.relay.metrics import RelayMetrics
+from comfytui.headless.relay.thumbnails import Thumbnails
 from comfytui.headless.session import HeadlessSession
 from comfytui.service.notifications import JobEnded, Notification, PreviewReceived
 from comfytui.service.thread import ServiceThread
@@ -35,6 +36,8 @@ class RelayContext:
         """Clients that follow a stream."""
         self.metrics = RelayMetrics(lambda: self.feed.state, lambda: self.streams)
         """The figures of the relay."""
+        self.thumbnails = Thumbnails()
+        """Makes smaller versions of images."""
         self.transfers = 0
         """Files that are being passed on."""
         self.queue: tuple[int, bytes] | None = None

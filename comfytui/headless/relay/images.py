@@ -1,6 +1,7 @@
-"""The routes of pictures: the files of a job as they come from ComfyUI, and the newest preview."""
+"""The routes of pictures: the files of a job, as ComfyUI has them or smaller, and the newest preview."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from typing import TypeVar
@@ -9,10 +10,13 @@ from aiohttp import web
 
 from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
 from comfytui.comfy.protocol.events import Output
+from comfytui.comfy.protocol.media_types import Media, media_of
+from comfytui.decoding.decoder import DecodeError
 from comfytui.headless.relay.answers import has_same, refusal
 from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.media import UNTRUSTED, content_type_of, file_headers, image_type_of, tag_of
 from comfytui.headless.relay.snapshots import requested_job
+from comfytui.headless.relay.thumbnails import CONTENT_TYPE, MAX_BYTES, MAX_WIDTH, MIN_WIDTH, PREVIEW
 from comfytui.service.backend import Backend
 from comfytui.session.model import Job
 from comfytui.session.selectors import is_overwritten
@@ -29,12 +33,15 @@ ROUTES = web.RouteTableDef()
 
 @ROUTES.get("/api/view/{prompt_id}/{index:[0-9]{1,5}}", allow_head=False)
 async def get_file(request: web.Request) -> web.StreamResponse:
-    """Answer with a file that a job made."""
+    """Answer with a file that a job made; `?width=` asks for a smaller version of an image."""
     job, output = _requested_file(request)
-    tag = tag_of(job, output)
-    headers = file_headers(job, output, tag, content_type_of(output))
+    width = _requested_width(request, output)
+    tag = tag_of(job, output, width)
+    headers = file_headers(job, output, tag, CONTENT_TYPE if width else content_type_of(output))
     if has_same(request, tag):
         return web.Response(status=304, headers=headers)
+    if width:
+        return web.Response(body=await _smaller(request, output, width), headers=headers)
     return await _pass_on(request, output, headers)
 
 
@@ -61,6 +68,30 @@ def _requested_file(request: web.Request) -> tuple[Job, Output]:
     if is_overwritten(request.app[CONTEXT].feed.state, job, output):
         raise refusal(web.HTTPGone, "A newer job uses the same name: the file of this one is no longer there.")
     return job, output
+
+
+def _requested_width(request: web.Request, output: Output) -> int | None:
+    """Return the width of a smaller version, in pixels; None if the file itself is asked for."""
+    text = request.query.get("width")
+    if text is None:
+        return None
+    if media_of(output) is not Media.IMAGE:
+        raise refusal(web.HTTPBadRequest, "width: only images have smaller versions.")
+    if not re.fullmatch("[0-9]{1,5}", text) or not MIN_WIDTH <= int(text) <= MAX_WIDTH:
+        raise refusal(web.HTTPBadRequest, f"width: a number of pixels from {MIN_WIDTH} to {MAX_WIDTH}.")
+    return int(text)
+
+
+async def _smaller(request: web.Request, output: Output, width: int) -> bytes:
+    """Return a smaller version of an image."""
+
+    def fetch() -> Awaitable[bytes]:
+        return ask(request, lambda backend: backend.view(output, PREVIEW, MAX_BYTES))
+
+    try:
+        return await request.app[CONTEXT].thumbnails.make(fetch, width)
+    except DecodeError as error:
+        raise refusal(web.HTTPBadGateway, f"The image cannot be made smaller: {error}.") from None
 
 
 async def _pass_on(request: web.Request, output: Output, headers: dict[str, str]) -> web.StreamResponse:

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 
 import httpx
 import pytest
+from PIL import Image
 
 from comfytui.headless.relay import images
 from comfytui.session.model import Job, LinkKind
@@ -53,6 +55,39 @@ async def test_a_file_is_passed_on_as_it_is_and_kept_by_browsers() -> None:
 async def test_there_is_nothing_but_the_files_of_jobs(path: str) -> None:
     async with relay_with_image() as (_, relay, job):
         assert (await relay.client.get(f"/api/view/{path.format(job.prompt_id)}")).status_code == 404
+
+
+def png_of(size: tuple[int, int]) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", size, "red").save(file, "PNG")
+    return file.getvalue()
+
+
+async def smaller(relay: RunningRelay, job: Job, width: str) -> httpx.Response:
+    return await relay.client.get(f"/api/view/{job.prompt_id}/0", params={"width": width})
+
+
+@pytest.mark.parametrize(
+    ("size", "smaller_size"), [((1024, 768), (128, 96)), ((64, 64), (64, 64)), ((64, 640), (26, 256))]
+)
+async def test_a_smaller_version_keeps_the_proportions(size: tuple[int, int], smaller_size: tuple[int, int]) -> None:
+    async with relay_with_image() as (sim, relay, job):
+        sim.files.put(key_of(job), png_of(size))
+        response = await smaller(relay, job, "128")
+        assert response.headers["content-type"] == "image/webp"
+        with Image.open(BytesIO(response.content)) as image:
+            assert image.size == smaller_size
+            assert [round(of / 255) for of in image.convert("RGB").resize((1, 1)).tobytes()] == [1, 0, 0]
+        full = await relay.client.get(f"/api/view/{job.prompt_id}/0")
+        assert full.headers["etag"] != response.headers["etag"]
+
+
+@pytest.mark.parametrize("width", ["15", "2049", "x", "-64", "", "1e2"])
+async def test_a_width_that_is_none_is_named(width: str) -> None:
+    async with relay_with_image() as (_, relay, job):
+        response = await smaller(relay, job, width)
+        assert response.status_code == 400
+        assert response.json()["error"].startswith("width: ")
 
 
 async def test_a_file_that_the_server_lost_is_missing_here_too() -> None:
