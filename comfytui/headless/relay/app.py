@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from comfytui.headless.relay import health, images, snapshots
+from comfytui.headless.relay import commands, health, images, snapshots
 from comfytui.headless.relay.context import CONTEXT, RelayContext
 from comfytui.headless.relay.options import RelayOptions, check_options
 from comfytui.headless.relay.polling import poll_progress
@@ -28,15 +28,16 @@ def relay_app(
         on_notification: Called with each notification of the session but that of a change.
     """
     check_options(options)
-    app = web.Application()
+    app = web.Application(client_max_size=commands.MAX_BODY)
     app[CONTEXT] = RelayContext(service, on_notification)
+    app.router.add_get("/api/generate/progress", stream_progress, allow_head=False)
+    app.router.add_get("/api/progress", poll_progress, allow_head=False)
+    app.add_routes(commands.ROUTES)
     app.add_routes(health.ROUTES)
     app.add_routes(images.ROUTES)
     app.add_routes(snapshots.ROUTES)
     app.cleanup_ctx.append(_run_session)
     app.on_shutdown.append(_stop_waiting)
-    app.router.add_get("/api/generate/progress", stream_progress, allow_head=False)
-    app.router.add_get("/api/progress", poll_progress, allow_head=False)
     return app
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from comfytui.headless.feed import Feed
+from comfytui.headless.relay.generation import Generation
 from comfytui.headless.relay.metrics import RelayMetrics
 from comfytui.headless.relay.thumbnails import Thumbnails
 from comfytui.headless.session import HeadlessSession
@@ -28,6 +29,8 @@ class RelayContext:
         """The events of my jobs."""
         self.session = HeadlessSession(service, self.feed.update, self._receive)
         """The session; it is open while the relay serves."""
+        self.generation = Generation(self.session, self.feed)
+        """Makes images that clients ask for."""
         self.preview: PreviewReceived | None = None
         """The newest preview."""
         self.stopping = False

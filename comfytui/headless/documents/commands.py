@@ -1,0 +1,69 @@
+"""The documents of the relay's commands: what is asked for, and what became of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from comfytui.headless.documents.jobs import VERSION, Document
+from comfytui.workflow.batch_values import MAX_IMAGES
+from comfytui.workflow.seeds import SeedMode
+
+
+class GenerateBody(Document, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request for images."""
+
+    workflow: dict[str, Any] | None = None
+    """The graph in ComfyUI's API format; without it, text to image with any checkpoint."""
+    values: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Values by the names of the workflow's fields: `prompt`, `steps`, ..."""
+    images: Annotated[int, Meta(ge=1, le=MAX_IMAGES)] = 1
+    seed_mode: SeedMode | None = None
+    """Without it: `random` without a seed; with one, `fixed` for one image and else `increment`."""
+    seed: int | None = None
+    """The first seed, unless the mode is `random`."""
+
+
+class GenerateAnswer(Document, frozen=True, kw_only=True):
+    """The images that are made; they can be followed by these ids."""
+
+    version: int = VERSION
+    batch_id: str
+    prompt_ids: Sequence[str]
+    """In image order."""
+    seeds: Sequence[Mapping[str, int]]
+    """The seeds of each image by their fields; empty where the workflow has none."""
+
+
+class AwayAnswer(Document, frozen=True, kw_only=True):
+    """ComfyUI cannot be reached."""
+
+    version: int = VERSION
+    error: str
+    field: str | None = None
+    """The value whose choices are not known."""
+    saved: bool
+    """Whether the images are sent once ComfyUI is back: they are not to be asked for again."""
+    batch_id: str | None = None
+    prompt_ids: Sequence[str] = ()
+    seeds: Sequence[Mapping[str, int]] = ()
+
+
+class CancelAnswer(Document, frozen=True, kw_only=True):
+    """What became of a job that was to be cancelled."""
+
+    version: int = VERSION
+    prompt_id: str
+    outcome: str
+    """`removed`, `interrupt sent`, `dropped`, `on arrival`, `already ended`, ..."""
+    message: str
+
+
+class ErrorAnswer(Document, frozen=True, kw_only=True):
+    """Why a request was not carried out."""
+
+    version: int = VERSION
+    error: str
+    field: str | None = None
+    """The value that is to be corrected."""

@@ -1,0 +1,145 @@
+"""The routes that change something: a request for images, and the cancellation of a job."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from comfytui.comfy.errors import ComfyError
+from comfytui.headless.documents.commands import AwayAnswer, CancelAnswer, ErrorAnswer, GenerateBody
+from comfytui.headless.documents.jobs import Document
+from comfytui.headless.generate import FieldError
+from comfytui.headless.relay.context import CONTEXT
+from comfytui.headless.relay.generation import KeyReused, TooManyJobs
+from comfytui.presentation.command_text import cancellation_message
+from comfytui.sanitize import sanitize
+from comfytui.service.results import CancelOutcome
+from comfytui.workflow.loading import WorkflowError
+
+KEY_HEADER: Final = "Idempotency-Key"
+MAX_BODY: Final = 4 * 2**20
+"""Bytes of the largest request."""
+MAX_GRAPHS: Final = 256 * 2**20
+"""Bytes of a request times its images, each of which is kept and sent with a graph of its own."""
+RETRY_AFTER: Final = 5
+"""Seconds after which a client is to ask again while ComfyUI is away."""
+RETRY_AFTER_JOBS: Final = 30
+"""Seconds after which a client is to ask again while too many jobs have not ended."""
+STATUSES: Final[Mapping[CancelOutcome, int]] = {
+    CancelOutcome.ALREADY_ENDED: 409,
+    CancelOutcome.TOO_LATE: 409,
+    CancelOutcome.UNSUPPORTED: 409,
+    CancelOutcome.NOT_TARGETED: 409,
+    CancelOutcome.OTHERS_RUNNING: 409,
+    CancelOutcome.UNKNOWN_JOB: 404,
+    CancelOutcome.NOT_FOUND: 404,
+    CancelOutcome.UNKNOWN_VERSION: 503,
+    CancelOutcome.STILL_QUEUED: 503,
+}
+"""The HTTP status of each outcome by which a job is not cancelled."""
+MESSAGES: Final[Mapping[CancelOutcome, str]] = {
+    CancelOutcome.STILL_QUEUED: "The server still has the job in its queue: try again.",
+    CancelOutcome.NOT_TARGETED: (
+        "Not interrupted: this server is too old to interrupt a single job, force=1 stops whatever runs."
+    ),
+}
+"""The messages that differ from the screen's, which name its keys."""
+
+_decode_body = msgspec.json.Decoder(GenerateBody).decode
+_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+_INVALID = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<field>\w*).*`)?", re.DOTALL)
+
+
+async def generate(request: web.Request) -> web.Response:
+    """Make images: 202 with their ids, 503 with them while ComfyUI is away."""
+    try:
+        key = _key_of(request)
+        content = await request.read()
+        body = await asyncio.to_thread(_decode, content)
+        if len(content) * body.images > MAX_GRAPHS:
+            raise FieldError("images", "The request is too large for so many images: ask for fewer at once.")
+        answer = await request.app[CONTEXT].generation.generate(
+            body, key, sha256(content).hexdigest(), now=request.query.get("now") == "1"
+        )
+    except (FieldError, WorkflowError, KeyReused, TooManyJobs, web.HTTPRequestEntityTooLarge) as error:
+        return _refusal(error)
+    if isinstance(answer, AwayAnswer):
+        return _answer(503, answer, retry=RETRY_AFTER)
+    return _answer(202, answer)
+
+
+async def cancel(request: web.Request) -> web.Response:
+    """Cancel a job: 200 with what became of it, 409 if it had ended; `force=1` stops whatever an old server runs."""
+    context, prompt_id = request.app[CONTEXT], request.match_info["prompt_id"]
+    job = context.feed.job(prompt_id)
+    if job is None:
+        return _error(404, f"There is no job '{sanitize(prompt_id, 80)}'.")
+    force = request.query.get("force") == "1"
+    try:
+        result = await asyncio.wrap_future(context.session.service.cancel(job.prompt_id, force=force))
+    except ComfyError as error:
+        return _error(503, cancellation_message(error)[0], retry=RETRY_AFTER)
+    status = STATUSES.get(result.outcome, 200)
+    message = MESSAGES.get(result.outcome) or cancellation_message(result)[0]
+    outcome = result.outcome.name.lower().replace("_", " ")
+    document = CancelAnswer(prompt_id=prompt_id, outcome=outcome, message=message)
+    return _answer(status, document, retry=RETRY_AFTER if status == 503 else None)
+
+
+ROUTES = [web.post("/api/generate", generate), web.post("/api/jobs/{prompt_id}/cancel", cancel)]
+
+
+def _key_of(request: web.Request) -> str:
+    """Return the idempotency key of a request; empty if it has none."""
+    key = request.headers.get(KEY_HEADER, "")
+    if KEY_HEADER in request.headers and not _KEY.fullmatch(key):
+        raise FieldError(KEY_HEADER, f"{KEY_HEADER} must have 1 to 255 printable ASCII characters.")
+    return key
+
+
+def _decode(content: bytes) -> GenerateBody:
+    """Return the request in a body.
+
+    Raises:
+        FieldError: It is none; the field is empty if no value is the cause.
+    """
+    try:
+        return _decode_body(content)
+    except msgspec.ValidationError as error:
+        invalid = _INVALID.fullmatch(sanitize(str(error)))
+        reason, field = invalid.group("reason", "field") if invalid else ("it is malformed", "")
+        subject = f"'{field}'" if field else "The request"
+        raise FieldError(field or "", f"{subject} is not accepted: {reason[:1].lower()}{reason[1:]}.") from None
+    except RecursionError:
+        raise FieldError("", "The request is nested too deeply.") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise FieldError("", f"The request is not JSON: {sanitize(str(error), 100)}.") from None
+
+
+def _refusal(error: Exception) -> web.Response:
+    """Return the answer to a request for images that is not carried out."""
+    match error:
+        case FieldError(message=message, field=field):
+            return _error(400, message, field or None)
+        case KeyReused():
+            return _error(409, f"This {KEY_HEADER} was used for another request: use a new one.", KEY_HEADER)
+        case TooManyJobs():
+            return _error(429, "Too many images are waiting: ask again when some are finished.", retry=RETRY_AFTER_JOBS)
+        case web.HTTPRequestEntityTooLarge():
+            return _error(413, f"The request is larger than {MAX_BODY >> 20} MB.")
+        case _:
+            return _error(400, str(error), "workflow")
+
+
+def _answer(status: int, document: Document, *, retry: int | None = None) -> web.Response:
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": str(retry)} if retry is not None else {})
+    body = msgspec.json.encode(document)
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+
+
+def _error(status: int, message: str, field: str | None = None, *, retry: int | None = None) -> web.Response:
+    return _answer(status, ErrorAnswer(error=message, field=field), retry=retry)

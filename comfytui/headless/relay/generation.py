@@ -1,0 +1,206 @@
+"""Makes images for clients of the relay, once for each idempotency key."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from random import Random, SystemRandom
+from typing import Final
+from uuid import uuid5
+
+from comfytui.clock import SYSTEM_CLOCK, Clock
+from comfytui.comfy.errors import ComfyError
+from comfytui.headless.documents.commands import AwayAnswer, GenerateAnswer, GenerateBody
+from comfytui.headless.feed import Feed
+from comfytui.headless.generate import ChoicesUnknown, GenerateRequest, prepare, server_specs, workflow_from_json
+from comfytui.headless.session import HeadlessSession, is_current
+from comfytui.service.submission.batch import NAMESPACE, BatchRequest
+from comfytui.session.model import JobStatus, LinkKind
+from comfytui.session.selectors import counts_of, jobs_of, open_jobs
+from comfytui.session.state import SessionState
+from comfytui.workflow.builtin import txt2img
+from comfytui.workflow.fields import FieldKey, seed_keys
+from comfytui.workflow.graph import Graph, Workflow, read_values, workflow_of
+from comfytui.workflow.input_specs import InputSpec
+
+MAX_OPEN: Final = 1_000
+"""Jobs of mine that have not ended from which on no more are taken."""
+MAX_ANSWERED: Final = 10_000
+"""Images in the answers that are kept for their keys; older ones are found in the session or the journal."""
+MAX_SPECS: Final = 32
+"""Workflows whose specs are kept."""
+SPECS_LIFETIME: Final = 60.0
+"""Seconds for which what the server says about a workflow's fields is used."""
+SPECS_TIMEOUT: Final = 10.0
+"""Seconds in which the server has to say it."""
+CONNECT_TIMEOUT: Final = 3.0
+"""Seconds that a request waits for a connection that is being made."""
+PLAN_TIMEOUT: Final = 5.0
+"""Seconds that a request waits until its batch can be followed."""
+
+
+class KeyReused(Exception):
+    """The idempotency key was used for another request."""
+
+
+class TooManyJobs(Exception):
+    """Too many jobs of mine have not ended."""
+
+
+class Generation:
+    """Checks requests for images and submits them.
+
+    The ids of a batch are made of its idempotency key, so that a request that is repeated is found by them: in the
+    session, or in the journal, where it is after this process has ended.
+
+    Args:
+        session: The session.
+        feed: Its events.
+        clock: The time source.
+    """
+
+    def __init__(self, session: HeadlessSession, feed: Feed, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._session = session
+        self._feed = feed
+        self._clock = clock
+        self._answers: dict[str, tuple[str, GenerateAnswer]] = {}  # by key, with the digest of the request
+        self._specs: dict[object, tuple[float, Mapping[FieldKey, InputSpec]]] = {}
+
+    async def generate(self, body: GenerateBody, key: str, digest: str, *, now: bool) -> GenerateAnswer | AwayAnswer:
+        """Submit a batch, or find the one that was submitted with the same key.
+
+        Args:
+            body: The request.
+            key: The idempotency key; empty for none.
+            digest: Tells requests with the same key apart.
+            now: Whether nothing is submitted while the server is away.
+
+        Raises:
+            FieldError: A value cannot be used.
+            WorkflowError: The workflow cannot be used.
+            KeyReused: The key was used for another request.
+            TooManyJobs: Too many jobs have not ended.
+        """
+        if answer := self._repeated(key, digest):
+            return self._present(answer)
+        workflow = await asyncio.to_thread(_workflow_of, body)
+        is_away = await self._is_away()
+        specs = await self._specs_of(workflow, ask=not is_away)
+        try:
+            batch, seeds = await asyncio.to_thread(_batch_of, body, workflow, specs or {}, key, digest)
+        except ChoicesUnknown as error:
+            if specs is not None:
+                raise
+            return AwayAnswer(error=error.message, field=error.field, saved=False)
+        if key and await self._is_known(batch):
+            seeds = await self._seeds_of(batch.prompt_ids)
+            return self._present(self._remember(batch, seeds, key, digest))
+        if answer := self._repeated(key, digest):  # It came twice at once.
+            return self._present(answer)
+        if is_away and now:
+            return AwayAnswer(error=f"{self._why_away()}: nothing was saved.", saved=False)
+        if open_jobs(self._session.state) >= MAX_OPEN:
+            raise TooManyJobs
+        answer = self._remember(batch, seeds, key, digest)
+        self._session.service.submit(batch)
+        await self._wait(lambda _: batch.batch_id in self._feed.state.batches, PLAN_TIMEOUT)
+        return self._present(answer)
+
+    def _repeated(self, key: str, digest: str) -> GenerateAnswer | None:
+        """Return the answer to an earlier request with the same key, if this process gave it."""
+        earlier, answer = self._answers.get(key, ("", None))
+        if answer and earlier != digest:
+            raise KeyReused
+        return answer
+
+    def _remember(
+        self, batch: BatchRequest, seeds: Sequence[Mapping[FieldKey, int]], key: str, digest: str
+    ) -> GenerateAnswer:
+        answer = GenerateAnswer(batch_id=batch.batch_id, prompt_ids=batch.prompt_ids, seeds=seeds)
+        self._feed.register(batch.batch_id, batch.prompt_ids)
+        if key:
+            self._answers[key] = digest, answer
+            while sum(len(each.prompt_ids) for _, each in self._answers.values()) > MAX_ANSWERED:
+                del self._answers[next(iter(self._answers))]
+        return answer
+
+    def _present(self, answer: GenerateAnswer) -> GenerateAnswer | AwayAnswer:
+        """Return an answer; while the server is away and lacks some of the batch, that it will be sent later."""
+        state = self._session.state
+        batch = state.batches.get(answer.batch_id)
+        if is_current(state) or batch is None or not counts_of(state, batch).of(JobStatus.SUBMITTING):
+            return answer
+        return AwayAnswer(
+            error=f"{self._why_away()}: the images are saved, and made once it is back.",
+            saved=True,
+            batch_id=answer.batch_id,
+            prompt_ids=answer.prompt_ids,
+            seeds=answer.seeds,
+        )
+
+    def _why_away(self) -> str:
+        return f"ComfyUI cannot be reached ({self._session.state.link.kind.value})"
+
+    async def _is_away(self) -> bool:
+        """Return whether the server is away; a connection that is being made is waited for."""
+
+        def is_decided(state: SessionState) -> bool:
+            return is_current(state) or state.link.kind is not LinkKind.CONNECTING
+
+        await self._wait(is_decided, CONNECT_TIMEOUT)
+        return not is_current(self._session.state)
+
+    async def _is_known(self, batch: BatchRequest) -> bool:
+        """Return whether a batch with a key was submitted before, by this process or an earlier one."""
+        if known := self._session.state.batches.get(batch.batch_id):
+            jobs = jobs_of(self._session.state, known)
+            if any(job.batch_tag and job.batch_tag.submission != batch.submission_id for job in jobs):
+                raise KeyReused
+            return True
+        return await self._graph_of(batch.prompt_ids[0]) is not None
+
+    async def _seeds_of(self, prompt_ids: Sequence[str]) -> Sequence[Mapping[FieldKey, int]]:
+        """Return the seeds with which prompts were submitted."""
+        graphs = [await self._graph_of(prompt_id) for prompt_id in prompt_ids]
+        values = [read_values(workflow_of("", graph)) if graph else {} for graph in graphs]
+        return [{key: int(each[key]) for key in seed_keys(each)} for each in values]
+
+    async def _graph_of(self, prompt_id: str) -> Graph | None:
+        with suppress(ComfyError):
+            return await asyncio.wrap_future(self._session.service.graph_of(prompt_id))
+        return None
+
+    async def _specs_of(self, workflow: Workflow, *, ask: bool) -> Mapping[FieldKey, InputSpec] | None:
+        """Return what the server says about a workflow's fields, or said last; None if it never did."""
+        cache_key = frozenset(workflow.fields.items())
+        read, specs = self._specs.get(cache_key, (0.0, None))
+        if not ask or (specs is not None and self._clock.monotonic() - read < SPECS_LIFETIME):
+            return specs
+        try:
+            specs = await asyncio.wait_for(server_specs(self._session.service, workflow), SPECS_TIMEOUT)
+        except (ComfyError, TimeoutError):
+            return specs
+        self._specs.pop(cache_key, None)
+        self._specs[cache_key] = self._clock.monotonic(), specs
+        if len(self._specs) > MAX_SPECS:
+            del self._specs[next(iter(self._specs))]
+        return specs
+
+    async def _wait(self, condition: Callable[[SessionState], bool], seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._session.until(condition), seconds)
+
+
+def _workflow_of(body: GenerateBody) -> Workflow:
+    return txt2img() if body.workflow is None else workflow_from_json(body.workflow)
+
+
+def _batch_of(
+    body: GenerateBody, workflow: Workflow, specs: Mapping[FieldKey, InputSpec], key: str, digest: str
+) -> tuple[BatchRequest, Sequence[Mapping[FieldKey, int]]]:
+    """Return the batch of a request; with a key, its submission id is made of the digest as well."""
+    request = GenerateRequest(workflow, body.values, body.images, body.seed_mode, body.seed)
+    batch, seeds = prepare(request, specs, Random(key) if key else SystemRandom(), previews=True, key=key)
+    if key:
+        batch = replace(batch, submission_id=str(uuid5(NAMESPACE, f"{key}/{digest}")))
+    return batch, seeds

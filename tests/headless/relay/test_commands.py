@@ -1,0 +1,251 @@
+"""Making and cancelling images through the relay: what clients are answered, and what reaches the server."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comfytui.headless.relay import generation
+from comfytui.headless.relay.commands import MAX_BODY
+from comfytui.headless.subscription import Subject, Subscription
+from comfytui.session.model import JobStatus
+from comfytui.session.selectors import open_jobs
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from comfytui.workflow.builtin import txt2img
+from tests.headless.relay.running import RunningRelay, running_relay
+from tests.waiting import eventually
+
+QUICK = SimConfig(steps_per_second=200, load_seconds=0)
+SLOW = SimConfig(steps_per_second=2, load_seconds=0)
+SMALL: dict[str, Any] = {"prompt": "a fox", "steps": 2, "width": 64, "height": 64}
+
+
+async def generate(
+    relay: RunningRelay, body: object = None, key: str | None = None, query: str = ""
+) -> tuple[int, dict[str, Any]]:
+    headers = {"Idempotency-Key": key} if key is not None else {}
+    content = body if isinstance(body, bytes) else json.dumps(body if body is not None else {"values": SMALL}).encode()
+    response = await relay.client.post(f"/api/generate{query}", content=content, headers=headers)
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert ("Retry-After" in response.headers) is (response.status_code in {429, 503})
+    answer = response.json()
+    assert answer["version"] == 1
+    return response.status_code, answer
+
+
+async def ended(relay: RunningRelay, batch_id: str) -> dict[str, Any]:
+    """Wait for the last event of a batch."""
+    subscription = Subscription(relay.context.feed, Subject(batch_id=batch_id))
+    events: list[Any] = []
+
+    def is_over() -> bool:
+        events.extend(subscription.take())
+        return subscription.ended
+
+    await eventually(is_over, "the end of the batch")
+    return dict(json.loads(events[-1].data))
+
+
+async def test_images_are_made_and_can_be_followed() -> None:
+    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        status, answer = await generate(relay, {"values": SMALL, "images": 3, "seed": 5})
+        assert status == 202
+        assert answer["seeds"] == [{"seed": 5}, {"seed": 6}, {"seed": 7}]
+        assert answer["batchId"] in relay.state.batches
+        end = await ended(relay, answer["batchId"])
+        assert end["event"] == "done"
+        assert [body["prompt_id"] for body in sim.submitted] == answer["promptIds"]
+        assert [body["prompt"]["3"]["inputs"]["seed"] for body in sim.submitted] == [5, 6, 7]
+        assert sim.submitted[0]["prompt"]["4"]["inputs"]["ckpt_name"] == sim.config.checkpoints[0]
+
+
+async def test_a_workflow_of_the_clients_own_is_made() -> None:
+    graph = json.loads(json.dumps(txt2img().graph))
+    graph["4"]["inputs"]["ckpt_name"] = QUICK.checkpoints[0]
+    graph["9"]["inputs"]["filename_prefix"] = "mine"
+    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        status, answer = await generate(relay, {"workflow": graph, "values": SMALL})
+        assert status == 202
+        assert (await ended(relay, answer["batchId"]))["event"] == "done"
+        assert sim.submitted[0]["prompt"]["9"]["inputs"]["filename_prefix"] == "mine"
+
+
+async def test_what_the_server_rejects_fails_in_the_events() -> None:
+    graph = {"1": {"class_type": "NoSuchNode", "inputs": {}}}
+    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        status, answer = await generate(relay, {"workflow": graph})
+        assert status == 202
+        assert (await ended(relay, answer["batchId"]))["event"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "words"),
+    [
+        (b"", None, "not JSON"),
+        (b"{", None, "not JSON"),
+        (b'{"images": NaN}', None, "not JSON"),
+        (b'{"values": {"prompt": "\xff"}}', None, "not JSON"),
+        (b"[" * 200_000, None, "The request"),
+        ([], None, "The request is not accepted"),
+        ({"images": 0}, "images", "'images' is not accepted"),
+        ({"images": 1001}, "images", "1000"),
+        ({"images": True}, "images", "expected"),
+        ({"seedMode": "twice"}, "seedMode", "twice"),
+        ({"seed": "5"}, "seed", "expected"),
+        ({"prompt": "a fox"}, None, "prompt"),
+        ({"values": {"stepz": 3}}, "stepz", "did you mean steps?"),
+        ({"values": {"steps": 0}}, "steps", "Steps must be a whole number from 1 to 10000."),
+        ({"values": {"steps": True}}, "steps", "whole number"),
+        ({"values": {"prompt": ["a"]}}, "prompt", "must be text"),
+        ({"values": {"model": "none.ckpt"}}, "model", "not on the server"),
+        ({"workflow": {"nodes": []}}, "workflow", "Export (API)"),
+        ({"workflow": {}}, "workflow", "empty"),
+    ],
+)
+async def test_what_cannot_be_made_is_refused_by_name(body: object, field: str | None, words: str) -> None:
+    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        status, answer = await generate(relay, body)
+        assert (status, answer["field"]) == (400, field)
+        assert words in answer["error"]
+        assert not relay.state.batches
+
+
+async def test_a_body_that_is_too_large_is_refused() -> None:
+    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+        status, answer = await generate(relay, b" " * (MAX_BODY + 1))
+        assert (status, answer["error"]) == (413, "The request is larger than 4 MB.")
+        text = {"1": {"class_type": "Note", "inputs": {"text": "a" * 2**20}}}
+        status, answer = await generate(relay, {"workflow": text, "images": 1000})
+        assert (status, answer["field"]) == (400, "images")
+
+
+async def test_answers_are_found_when_they_are_not_kept_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generation, "MAX_ANSWERED", 0)
+    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        body = {"values": SMALL, "images": 2}
+        first = await generate(relay, body, key="order 7")
+        assert await generate(relay, body, key="order 7") == first
+        await ended(relay, first[1]["batchId"])
+        assert await generate(relay, body, key="order 7") == first
+        assert (await generate(relay, {"images": 3}, key="order 7"))[0] == 409
+        assert len(sim.submitted) == 2
+
+
+async def test_a_repeated_key_is_made_once() -> None:
+    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        answers = await asyncio.gather(*(generate(relay, key="order 7") for _ in range(5)))
+        assert all(answer == answers[0] for answer in answers)
+        assert answers[0][0] == 202
+        await ended(relay, answers[0][1]["batchId"])
+        assert await generate(relay, key="order 7") == answers[0]
+        assert (await generate(relay, key="order 8"))[1]["batchId"] != answers[0][1]["batchId"]
+        await eventually(lambda: len(sim.submitted) == 2, "the second order")
+
+
+async def test_a_key_is_of_one_request() -> None:
+    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        assert (await generate(relay, key="order 7"))[0] == 202
+        status, answer = await generate(relay, {"values": {**SMALL, "steps": 3}}, key="order 7")
+        assert (status, answer["field"]) == (409, "Idempotency-Key")
+        assert (await generate(relay, key="x" * 256))[0] == 400
+        assert (await generate(relay, key=""))[0] == 400
+
+
+@pytest.mark.parametrize("config", [QUICK, SLOW], ids=["ended", "running"])
+async def test_a_repeated_key_is_made_once_even_after_a_restart(tmp_path: Path, config: SimConfig) -> None:
+    body = {"values": SMALL | {"steps": 30 if config is SLOW else 2}, "images": 2}
+    async with SimServer(config) as sim:
+        async with running_relay(sim.url, folder=tmp_path) as relay:
+            await relay.live()
+            first = await generate(relay, body, key="order 7")
+            await eventually(lambda: len(sim.submitted) == 2, "the prompts")
+            if config is QUICK:
+                await ended(relay, first[1]["batchId"])
+        async with running_relay(sim.url, folder=tmp_path) as relay:
+            await relay.live()
+            assert await generate(relay, body, key="order 7") == first
+            _, other = await generate(relay, key="order 8")
+            await eventually(lambda: len(sim.submitted) == 3, "the other order")
+            sent = [each["prompt_id"] for each in sim.submitted]
+            assert sent == [*first[1]["promptIds"], *other["promptIds"]]
+            if config is SLOW:
+                assert (await generate(relay, {"values": {}}, key="order 7"))[0] == 409
+
+
+async def test_while_comfyui_is_away_images_are_saved_and_made_later(tmp_path: Path) -> None:
+    body = {"values": {**SMALL, "model": QUICK.checkpoints[0]}, "images": 2}
+    async with SimServer(QUICK) as sim, running_relay(sim.url, folder=tmp_path) as relay:
+        await relay.live()
+        await sim.stop()
+        await eventually(lambda: relay.state.unobserved_since is not None, "the end of the link")
+        status, answer = await generate(relay, body, key="order 7")
+        assert (status, answer["saved"]) == (503, True)
+        assert len(answer["promptIds"]) == 2
+        assert await generate(relay, body, key="order 7") == (503, answer)
+        assert open_jobs(relay.service.state) == 2
+        await sim.restart()
+        assert (await ended(relay, answer["batchId"]))["event"] == "done"
+        assert len(sim.submitted) == 2
+        status, repeated = await generate(relay, body, key="order 7")
+        assert (status, repeated["batchId"]) == (202, answer["batchId"])
+
+
+async def test_now_saves_nothing_while_comfyui_is_away() -> None:
+    body = {"values": {**SMALL, "model": "a.ckpt"}}
+    async with running_relay("http://127.0.0.1:9") as relay:
+        status, answer = await generate(relay, body, query="?now=1")
+        assert (status, answer["saved"], answer["promptIds"]) == (503, False, [])
+        status, answer = await generate(relay)
+        assert (status, answer["saved"], answer["field"]) == (503, False, "model")
+        assert not open_jobs(relay.service.state)
+
+
+async def test_no_more_than_a_thousand_images_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generation, "MAX_OPEN", 3)
+    async with SimServer(SLOW) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        assert (await generate(relay, {"values": SMALL, "images": 3}))[0] == 202
+        status, answer = await generate(relay)
+        assert (status, answer["error"]) == (429, "Too many images are waiting: ask again when some are finished.")
+
+
+async def test_jobs_are_cancelled() -> None:
+    async with SimServer(SLOW) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        _, answer = await generate(relay, {"values": {**SMALL, "steps": 50}, "images": 2})
+        first, second = answer["promptIds"]
+        await eventually(lambda: relay.state.jobs[first].status is JobStatus.RUNNING, "the first image")
+        await eventually(lambda: relay.state.jobs[second].status is JobStatus.QUEUED, "the second image")
+        response = await relay.client.post(f"/api/jobs/{second}/cancel")
+        assert (response.status_code, response.json()["outcome"]) == (200, "removed")
+        assert response.json()["message"] == "Removed from the queue before it ran."
+        response = await relay.client.post(f"/api/jobs/{first}/cancel")
+        assert response.status_code == 200
+        assert (await ended(relay, answer["batchId"]))["event"] == "cancelled"
+        response = await relay.client.post(f"/api/jobs/{first}/cancel")
+        assert (response.status_code, response.json()["outcome"]) == (409, "already ended")
+
+
+async def test_a_job_that_is_unknown_or_out_of_reach_is_not_cancelled() -> None:
+    async with SimServer(SLOW) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        response = await relay.client.post("/api/jobs/nobody/cancel")
+        assert (response.status_code, response.json()["error"]) == (404, "There is no job 'nobody'.")
+        _, answer = await generate(relay, {"values": {**SMALL, "steps": 50}})
+        (job,) = answer["promptIds"]
+        await eventually(lambda: relay.state.jobs[job].status is JobStatus.RUNNING, "the image")
+        await sim.stop()
+        response = await relay.client.post(f"/api/jobs/{job}/cancel")
+        assert response.status_code == 503
+        assert response.json()["error"].startswith("Not cancelled: ")
