@@ -28,6 +28,8 @@ def main(wheel: str) -> None:
         venv.create(folder / "venv", with_pip=True)
         pip, program = (str(folder / "venv" / "bin" / each) for each in ("pip", "comfytui"))
         subprocess.run([pip, "install", "--quiet", wheel], check=True)
+        pages = {each.name for each in (folder / "venv" / "share" / "man" / "man1").glob("comfytui*")}
+        assert pages == {"comfytui.1", *(f"comfytui-{each}.1" for each in COMMANDS)}, f"the man pages are {pages}"
         os.environ["HOME"] = name  # nothing of the user's settings counts, and none is written
         for arguments in (["--version"], ["--help"], *([command, "--help"] for command in COMMANDS)):
             subprocess.run([program, *arguments], check=True, cwd=folder, stdout=subprocess.DEVNULL)

@@ -56,6 +56,10 @@ class CommandLine(click.Group):
         """Return the options: what the argument may be, a command too, is the argument's to say."""
         return click.Command.shell_complete(self, ctx, incomplete)
 
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the usage as one line, for a man page."""
+        return ["[OPTIONS]", "[SERVER]", "|", "COMMAND", "[ARGS]..."]
+
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write how the dashboard and the commands are used."""
         formatter.write_usage(ctx.command_path, "[OPTIONS] [SERVER]")

@@ -48,6 +48,22 @@ main({[command, "--help"] if command else ["--help"]})"""
     assert not loaded & others
 
 
+def test_all_commands_are_imported_with_click_alone() -> None:
+    """The build of a wheel makes their man pages where nothing else is installed."""
+    code = f"""import sys
+class Missing:
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] not in {{"click", "comfytui", *sys.stdlib_module_names}}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing)
+from importlib import import_module
+for command in {list(COMMANDS)}:
+    import_module(f"comfytui.cli.{{command}}")
+import comfytui.cli.main"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert not done.stderr
+
+
 def test_a_closed_pipe_ends_quietly() -> None:
     reading, writing = os.pipe()
     os.close(reading)
