@@ -6,6 +6,7 @@ COMMANDS = {
     "demo": "Open the dashboard of a simulated server, without a GPU.",
     "relay": "Show the jobs of a server to browsers and other programs.",
     "sim": "Run only the simulated server.",
+    "run": "Make images, and wait for them.",
 }
 """Each command with its line in the help; the command is the function of that name in the module of `cli` named so."""
 PLANNED_COMMANDS = (

@@ -77,7 +77,7 @@ def run_dashboard(
     """
     from comfytui.ui import garbage_collection
 
-    loaded = _load_workflow(workflow)
+    loaded = chosen_workflow(workflow)
     folder = _output_folder(output)
     _check_terminal()
     garbage_collection.disable()
@@ -92,7 +92,7 @@ def run_dashboard(
             workflow=loaded,
             output=folder,
             previews=not no_previews,
-            ascii=ascii_only or not _supports_unicode(),
+            ascii=ascii_only or not supports_unicode(),
             journal=journal,
             drafts=DraftFolder(journal),
             theme=ThemeStore(state_folder()),
@@ -121,7 +121,12 @@ def _run(app: "ComfyApp", *, mouse: bool) -> None:
         sys.exit(app.return_code)
 
 
-def _load_workflow(path: str | None) -> "Workflow":
+def chosen_workflow(path: str | None) -> "Workflow":
+    """Return the workflow in a file, or the built-in one without a file.
+
+    Raises:
+        click.UsageError: The file cannot be used.
+    """
     from comfytui.workflow.builtin import txt2img
     from comfytui.workflow.loading import WorkflowError, load_workflow
 
@@ -135,9 +140,18 @@ def _output_folder(path: Path | None) -> Path:
     """Return the folder to save images in, which need not exist."""
     from platformdirs import user_downloads_path
 
+    check_output(path)
+    return path or user_downloads_path()
+
+
+def check_output(path: Path | None) -> None:
+    """Check the folder to save images in, which need not exist.
+
+    Raises:
+        click.UsageError: It is something else than a folder.
+    """
     if path and path.exists() and not path.is_dir():
         raise click.UsageError(f"{sanitize(str(path), 200)} is not a folder: choose another one with --output.")
-    return path or user_downloads_path()
 
 
 def _check_terminal() -> None:
@@ -160,8 +174,8 @@ def _controls_terminal() -> bool:
     return True
 
 
-def _supports_unicode() -> bool:
-    """Whether the user's locale has Unicode; Python's own encoding says so of the C locale too."""
+def supports_unicode() -> bool:
+    """Return whether the user's locale has Unicode; Python's own encoding says so of the C locale too."""
     if os.environ.get("LC_ALL") in {"C", "POSIX"}:
         return False
     return (sys.stderr.encoding or "ascii").lower().replace("-", "") in {"utf8", "utf16", "utf32"}

@@ -1,0 +1,107 @@
+"""`comfytui run`: make images, and wait for them."""
+
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+import click
+
+from comfytui.cli.dashboard import HELP, check_output, chosen_workflow, supports_unicode
+from comfytui.cli.exit_codes import ExitCode
+from comfytui.cli.server_options import ServerArguments, resolve_server, server_options
+
+if TYPE_CHECKING:
+    from comfytui.headless.commands.run import RunEnd
+
+EXIT_CODES: Mapping[str, ExitCode] = {
+    "done": ExitCode.DONE,
+    "detached": ExitCode.DONE,
+    "failed": ExitCode.FAILED,
+    "cancelled": ExitCode.FAILED,
+    "lost": ExitCode.LOST,
+    "timed out": ExitCode.TIMEOUT,
+}
+
+
+@click.command(context_settings=HELP)
+@click.argument("server", required=False)
+@click.option("--workflow", metavar="FILE", help="A workflow in API format, or a PNG by ComfyUI.")
+@click.option(
+    "--set", "settings", metavar="FIELD=VALUE", multiple=True, help="Value of a field, as in steps=30; repeatable."
+)
+@click.option("-n", "--images", metavar="COUNT", type=int, default=1, show_default=True, help="How many images.")
+@click.option("--seed", metavar="SEED", type=int, help="Seed of the first image.")
+@click.option(
+    "--seed-mode",
+    type=click.Choice(["fixed", "increment", "random"]),
+    help="How the seeds differ; without --seed: random.",
+)
+@click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="Folder to save the files in.")
+@click.option("--detach", is_flag=True, help="End once the server has the jobs.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object for each event.")
+@click.option(
+    "--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="End after this time; the jobs go on."
+)
+@server_options
+def run(
+    server: str | None,
+    workflow: str | None,
+    settings: tuple[str, ...],
+    images: int,
+    seed: int | None,
+    seed_mode: str | None,
+    output: Path | None,
+    detach: bool,
+    as_json: bool,
+    timeout: float | None,
+    **arguments: Unpack[ServerArguments],
+) -> int:
+    """Make images on SERVER, and wait until they are done.
+
+    SERVER is a URL or a name from the config file; without it, the one that comfytui would open. ctrl+c asks whether
+    the jobs go on.
+    """
+    if detach and output:
+        raise click.UsageError("--detach does not wait for the files: leave out --output.")
+    values = _values(settings)
+    check_output(output)
+    loaded = chosen_workflow(workflow)
+    chosen = resolve_server(server, **arguments)
+
+    import asyncio
+
+    from comfytui.headless.commands.batch_run import RunOptions
+    from comfytui.headless.commands.connecting import ConnectError, UnreachableError
+    from comfytui.headless.commands.run import run
+    from comfytui.headless.generate import FieldError, GenerateRequest
+    from comfytui.workflow.seeds import SeedMode
+
+    request = GenerateRequest(loaded, values, images, SeedMode(seed_mode) if seed_mode else None, seed)
+    options = RunOptions(output=output, detach=detach, as_json=as_json, plain=not supports_unicode(), timeout=timeout)
+    try:
+        return _exit_code(asyncio.run(run(chosen, request, options)))
+    except FieldError as error:
+        raise click.UsageError(error.message) from None
+    except ConnectError as error:
+        click.echo(f"Error: {error}", err=True)
+        return ExitCode.UNREACHABLE if isinstance(error, UnreachableError) else ExitCode.FAILED
+
+
+def _values(settings: Sequence[str]) -> dict[str, object]:
+    """Return the values by their fields; of one that is given twice, the last.
+
+    Raises:
+        click.UsageError: One of them has no field.
+    """
+    values: dict[str, object] = {}
+    for setting in settings:
+        field, separator, value = setting.partition("=")
+        if not separator or not field:
+            raise click.UsageError("--set takes FIELD=VALUE, as in --set steps=30.")
+        values[field] = value
+    return values
+
+
+def _exit_code(end: "RunEnd") -> int:
+    return 128 + end if isinstance(end, signal.Signals) else EXIT_CODES[end]

@@ -1,0 +1,198 @@
+"""One batch of a command: submitted, followed, and saved, until it has ended."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
+from typing import Literal
+
+from comfytui.comfy.errors import ComfyError
+from comfytui.comfy.server import Server
+from comfytui.headless.commands.connecting import connected
+from comfytui.headless.commands.output import Writer, open_writer, write_documents, write_lines
+from comfytui.headless.commands.run_text import left_lines, rejection_line, submitted_event, submitted_lines, wait_line
+from comfytui.headless.commands.saving import ImageSaver
+from comfytui.headless.documents.events import EndEvent, ImageEvent
+from comfytui.headless.documents.jobs import End, end_of
+from comfytui.headless.feed import Feed
+from comfytui.headless.generate import GenerateRequest, prepare, server_specs
+from comfytui.headless.session import HeadlessSession
+from comfytui.headless.subscription import Subject, Subscription
+from comfytui.presentation.command_text import cancellation_message
+from comfytui.presentation.notification_text import message_for
+from comfytui.sanitize import sanitize
+from comfytui.service.notifications import Notification
+from comfytui.service.results import BatchCancelled, SubmitResult, Submitted
+from comfytui.session.model import Batch, LinkKind
+from comfytui.session.selectors import jobs_of
+from comfytui.session.state import SessionState
+from comfytui.workflow.fields import FieldKey
+from comfytui.workflow.input_specs import InputSpec
+
+INTERVAL = 0.25
+"""Seconds between two changes that are written, and so between two repaints of the bars."""
+NOTE_LIMIT = 1_000
+"""Characters of a message to the user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How to run a batch."""
+
+    output: Path | None = None
+    """Where to save the files; None leaves them on the server."""
+    detach: bool = False
+    """Whether to end once the server has accepted the batch."""
+    as_json: bool = False
+    plain: bool = False
+    """Whether to write lines of text to a terminal, too."""
+    timeout: float | None = None
+    """Seconds after which to end; the jobs go on."""
+
+
+class BatchRun:
+    """A batch that is asked for, and what is written about it.
+
+    Args:
+        server: The server.
+        request: The images.
+        options: How to run it.
+    """
+
+    def __init__(self, server: Server, request: GenerateRequest, options: RunOptions) -> None:
+        self._server = server
+        self._request = request
+        self._options = options
+        self._feed = Feed()
+        self._writer: Writer = open_writer(as_json=options.as_json, plain=options.plain)
+        self._may_write = asyncio.Event()
+        self._may_write.set()
+        self._link = LinkKind.LIVE  # the state of the connection that the user knows
+        self._session: HeadlessSession
+        self._batch_id = ""
+
+    @property
+    def batch(self) -> Batch | None:
+        """The batch; None until it is submitted."""
+        return self._feed.state.batches.get(self._batch_id)
+
+    async def work(self) -> End | Literal["detached"]:
+        """Submit the batch and write its events until it has ended; or only its ids, to detach.
+
+        Raises:
+            ConnectError: There is no session with the server.
+            FieldError: A value of the request cannot be used.
+            BrokenPipeError: Nobody reads standard output any more.
+        """
+        async with connected(self._server, self._update, self._receive, min_interval=INTERVAL) as session:
+            self._session = session
+            request, _ = prepare(self._request, await self._specs(), SystemRandom(), previews=False)
+            self._feed.register(request.batch_id, request.prompt_ids)
+            result = asyncio.wrap_future(session.service.submit(request))
+            self._batch_id = request.batch_id
+            batch = await session.until(lambda _: self.batch)
+            if self._options.detach:
+                return self._detach(await result)
+            if self._options.as_json:
+                await result
+                write_documents([submitted_event(self._feed.state, self.batch or batch)])
+            return await self._follow(batch)
+
+    async def _specs(self) -> Mapping[FieldKey, InputSpec]:
+        try:
+            return await server_specs(self._session.service, self._request.workflow)
+        except ComfyError as error:
+            self.note(f"The server's choices could not be read: {error}")
+            return {}
+
+    async def _follow(self, batch: Batch) -> End:
+        subscription = Subscription(self._feed, Subject(batch_id=batch.id))
+        saver = None
+        if folder := self._options.output:
+            saver = ImageSaver(self._session.service, folder, lambda event: self._writer.write([event]), self.note)
+        while True:
+            await self._may_write.wait()
+            for event in [each.event for each in subscription.take()]:
+                if isinstance(event, EndEvent):
+                    return await self._finish(event, batch, saver)
+                job = self._feed.state.jobs.get(event.prompt_id or "")
+                if saver and job and isinstance(event, ImageEvent) and event.outputs:
+                    saver.add(event, job)
+                else:
+                    self._writer.write([event])
+            await self._session.changed()
+
+    async def _finish(self, event: EndEvent, batch: Batch, saver: ImageSaver | None) -> End:
+        if saver:
+            await saver.finish()
+            event = saver.with_paths(event, self._feed.state, batch)
+        self._writer.write([event])
+        return "failed" if saver and saver.failed and event.event == "done" else event.event
+
+    def _detach(self, result: SubmitResult) -> End | Literal["detached"]:
+        """Write what was submitted, or why nothing was."""
+        state, batch = self._feed.state, self.batch
+        assert batch, "it was submitted"
+        if not isinstance(result, Submitted):
+            jobs = jobs_of(state, batch)
+            failure = next((job.failure for job in jobs if job.failure), None)
+            self.note(rejection_line(failure) if failure else "The server has none of the jobs.")
+            self.explain_how_to_wait()
+            return end_of(job for job in jobs if job.status.ended)
+        event = submitted_event(state, batch)
+        if self._options.as_json:
+            write_documents([event])
+        else:
+            write_lines(submitted_lines(event), sys.stdout)
+        self.note(wait_line(batch.id, self._server.label))
+        return "detached"
+
+    def _update(self, state: SessionState) -> None:
+        """Take the newest state, and say how the connection has changed since the batch was submitted."""
+        self._feed.update(state)
+        kind = state.link.kind
+        if self._batch_id and kind not in {self._link, LinkKind.CONNECTING}:
+            self._link = kind
+            self.note(f"Connection: {kind}. {state.link.reason}".strip())
+
+    def _receive(self, notification: Notification) -> None:
+        if message := message_for(notification):
+            self.note(message[0])
+
+    def note(self, text: str) -> None:
+        """Write a line to standard error."""
+        self._writer.note(sanitize(text, NOTE_LIMIT))
+
+    def pause(self) -> None:
+        """Write no events until `resume`, and remove the bars."""
+        self._may_write.clear()
+        self._writer.close()
+
+    def resume(self) -> None:
+        """Write the events that came meanwhile, and those that come."""
+        self._may_write.set()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._writer.close()
+
+    async def cancel(self) -> bool:
+        """Cancel the jobs that have not ended; return whether all of them will end."""
+        try:
+            result: BatchCancelled | ComfyError = await asyncio.wrap_future(
+                self._session.service.cancel_batch(self._batch_id)
+            )
+        except ComfyError as error:
+            result = error
+        text, severity = cancellation_message(result)
+        self.note(text)
+        return severity == "information"
+
+    def explain_how_to_wait(self) -> None:
+        """Say which jobs go on, and the command that waits for them; nothing if none does."""
+        if batch := self.batch:
+            durable = self._session.service.is_durable
+            for line in left_lines(self._feed.state, batch, self._server.label, durable=durable):
+                self.note(line)
