@@ -31,6 +31,8 @@ from comfytui.session.state import SessionState
 from comfytui.workflow.fields import FieldKey
 from comfytui.workflow.input_specs import InputSpec
 
+START_INTERVAL = 0.02
+"""Seconds between two changes of the session that are noted; each step of the connection is one."""
 INTERVAL = 0.25
 """Seconds between two changes that are written, and so between two repaints of the bars."""
 NOTE_LIMIT = 1_000
@@ -86,7 +88,7 @@ class BatchRun:
             FieldError: A value of the request cannot be used.
             BrokenPipeError: Nobody reads standard output any more.
         """
-        async with connected(self._server, self._update, self._receive, min_interval=INTERVAL) as session:
+        async with connected(self._server, self._update, self._receive, min_interval=START_INTERVAL) as session:
             self._session = session
             request, _ = prepare(self._request, await self._specs(), SystemRandom(), previews=False)
             self._feed.register(request.batch_id, request.prompt_ids)
@@ -114,7 +116,10 @@ class BatchRun:
             saver = ImageSaver(self._session.service, folder, lambda event: self._writer.write([event]), self.note)
         while True:
             await self._may_write.wait()
-            for event in [each.event for each in subscription.take()]:
+            if not (events := subscription.take()):
+                await self._session.changed()
+                continue
+            for event in [each.event for each in events]:
                 if isinstance(event, EndEvent):
                     return await self._finish(event, batch, saver)
                 job = self._feed.state.jobs.get(event.prompt_id or "")
@@ -122,7 +127,7 @@ class BatchRun:
                     saver.add(event, job)
                 else:
                     self._writer.write([event])
-            await self._session.changed()
+            await asyncio.sleep(INTERVAL)
 
     async def _finish(self, event: EndEvent, batch: Batch, saver: ImageSaver | None) -> End:
         if saver:
