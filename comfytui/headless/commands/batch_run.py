@@ -77,8 +77,8 @@ class BatchRun:
 
     @property
     def batch(self) -> Batch | None:
-        """The batch; None until it is submitted."""
-        return self._feed.state.batches.get(self._batch_id)
+        """The batch as it is now; None until it is submitted."""
+        return self._session.state.batches.get(self._batch_id) if self._batch_id else None
 
     async def work(self) -> End | Literal["detached"]:
         """Submit the batch and write its events until it has ended; or only its ids, to detach.
@@ -99,7 +99,7 @@ class BatchRun:
                 return self._detach(await result)
             if self._options.as_json:
                 await result
-                write_documents([submitted_event(self._feed.state, self.batch or batch)])
+                write_documents([submitted_event(session.state, self.batch or batch)])
             return await self._follow(batch)
 
     async def _specs(self) -> Mapping[FieldKey, InputSpec]:
@@ -138,7 +138,7 @@ class BatchRun:
 
     def _detach(self, result: SubmitResult) -> End | Literal["detached"]:
         """Write what was submitted, or why nothing was."""
-        state, batch = self._feed.state, self.batch
+        state, batch = self._session.state, self.batch
         assert batch, "it was submitted"
         if not isinstance(result, Submitted):
             jobs = jobs_of(state, batch)
@@ -199,5 +199,5 @@ class BatchRun:
         """Say which jobs go on, and the command that waits for them; nothing if none does."""
         if batch := self.batch:
             durable = self._session.service.is_durable
-            for line in left_lines(self._feed.state, batch, self._server.label, durable=durable):
+            for line in left_lines(self._session.state, batch, self._server.label, durable=durable):
                 self.note(line)
