@@ -133,10 +133,11 @@ async def watching(
     *,
     folder: Path | None = None,
     fresh: bool = False,
+    observe: bool = False,
     timings: Timings = DEFAULT,
 ) -> AsyncIterator[Watcher]:
     """Run a service on a server, and record its notifications."""
-    service = ServiceThread(server, client_id=client_id, folder=folder, fresh=fresh, timings=timings)
+    service = ServiceThread(server, client_id=client_id, folder=folder, fresh=fresh, observe=observe, timings=timings)
     service.start()
     try:
         yield Watcher(service)

@@ -34,6 +34,7 @@ async def supervise(
     client_id: str | None,
     folder: Path | None,
     fresh: bool,
+    observe: bool,
     pauses: Sequence[float],
     timings: Timings,
     clock: Clock,
@@ -54,7 +55,10 @@ async def supervise(
     subscribers = Subscribers()
     asyncio.get_running_loop().set_exception_handler(partial(_report_fault, server.label, subscribers))
     journal = AsyncJournal(
-        lambda text: subscribers.put(UserMessage(server.label, text, "warning")), folder, timings.journal
+        lambda text: subscribers.put(UserMessage(server.label, text, "warning")),
+        folder,
+        timings.journal,
+        read_only=observe,
     )
     service = SessionService(
         server,

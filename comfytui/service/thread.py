@@ -44,6 +44,8 @@ class ServiceThread:
         client_id: The client id to use; else those that the journal has, or a new one.
         folder: Where the journal is kept; None: nothing outlives the process.
         fresh: Leave alone what the journal has of earlier runs.
+        observe: Only look: recognise my jobs, and leave them to other processes. The journal is not written, no client
+            id in it is claimed, and none of its batches is resumed or sent.
         pauses: Seconds before a service that crashed starts again; the last one repeats.
         timings: How long the service waits for what.
         clock: The time source.
@@ -57,6 +59,7 @@ class ServiceThread:
         client_id: str | None = None,
         folder: Path | None = None,
         fresh: bool = False,
+        observe: bool = False,
         pauses: tuple[float, ...] = RESTART_PAUSES,
         timings: Timings = DEFAULT,
         clock: Clock = SYSTEM_CLOCK,
@@ -73,6 +76,7 @@ class ServiceThread:
             client_id=client_id,
             folder=folder,
             fresh=fresh,
+            observe=observe,
             pauses=pauses,
             timings=timings,
             clock=clock,
@@ -176,6 +180,13 @@ class ServiceThread:
             The graph; None where neither this machine nor the server has it; or the `ComfyError` of a failed request.
         """
         return self._ask(lambda service: service.commands.graph_of(prompt_id))
+
+    def recognised(self) -> Future[None]:
+        """Wait until it is known of every client id that jobs have whether it is mine.
+
+        The state has those that are; whose jobs are mine follows at the next poll, which begins then.
+        """
+        return self._ask(lambda service: service.submissions.recognised())
 
     def accept_server(self) -> None:
         """Serve the other server that answers at this address from now on."""

@@ -39,8 +39,9 @@ async def connected(
     *,
     min_interval: float = MIN_INTERVAL,
     seconds: float = FIRST_ANSWER,
+    observe: bool = False,
 ) -> AsyncIterator[HeadlessSession]:
-    """Give a session with the server, once its queue is known; it ends with the context.
+    """Give a session with the server, once its queue is known, and which jobs in it are mine; it ends with the context.
 
     Args:
         server: The server.
@@ -48,6 +49,7 @@ async def connected(
         on_notification: As for `HeadlessSession`.
         min_interval: Seconds between two changes that are passed on.
         seconds: How long to wait until the queue is known.
+        observe: Only look, as `ServiceThread` has it.
 
     Raises:
         UnreachableError: No ComfyUI answers, or not in time.
@@ -68,16 +70,24 @@ async def connected(
     def is_decided(state: SessionState) -> bool:
         return bool(problems) or is_current(state) or state.link.kind is LinkKind.OTHER_SERVER
 
-    service = ServiceThread(server, folder=state_folder())
+    service = ServiceThread(server, folder=state_folder(), observe=observe)
     async with HeadlessSession(service, on_change, receive, min_interval=min_interval) as session:
         try:
             async with asyncio.timeout(seconds):
                 await session.until(is_decided)
+                if is_current(session.state):
+                    await asyncio.wrap_future(service.recognised())
+                    await session.until(_shows_mine)
         except TimeoutError:
             problems.append(UnreachableError(_silence(session.state, seconds)))
         if not is_current(session.state):
             raise problems[0] if problems else RefusedError(_other_server(server))
         yield session
+
+
+def _shows_mine(state: SessionState) -> bool:
+    """Return whether each open job of my client ids is shown as mine: the queue was read since these are known."""
+    return all(job.mine or job.status.ended or job.owner not in state.client_ids for job in state.jobs.values())
 
 
 def _silence(state: SessionState, seconds: float) -> str:

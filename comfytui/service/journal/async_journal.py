@@ -28,11 +28,20 @@ class AsyncJournal:
             are damaged, and the first call that failed.
         folder: The journal's folder; None for a journal in memory.
         timings: How long it waits for the disk, and for other processes.
+        read_only: Write and claim nothing, and restore no batch: all client ids of the journal belong to others.
     """
 
-    def __init__(self, notify: Notify, folder: Path | None = None, timings: JournalTimings = DEFAULT.journal) -> None:
+    def __init__(
+        self,
+        notify: Notify,
+        folder: Path | None = None,
+        timings: JournalTimings = DEFAULT.journal,
+        *,
+        read_only: bool = False,
+    ) -> None:
         self._notify = notify
-        self._thread = JournalThread(notify, folder, timings)
+        self._read_only = read_only
+        self._thread = JournalThread(notify, folder, timings, read_only=read_only)
 
     @property
     def is_durable(self) -> bool:
@@ -54,16 +63,24 @@ class AsyncJournal:
     async def claim_ids(self, endpoint: Endpoint, *, fresh: bool = False) -> list[Claim]:
         """Claim the client ids to use, at least one."""
         nothing: list[Claim] = []
+        if self._read_only:
+            return [Claim(uuid4().hex)]
         claims = await self._thread.read(lambda journal: journal.claim_ids(endpoint, fresh=fresh), nothing)
         return claims or [Claim(uuid4().hex)]
 
     async def recognise(self, endpoint: Endpoint, seen: Collection[str]) -> Recognised:
         """Find out which of the client ids `seen` are mine, and claim the free ones that own unfinished prompts."""
+        if self._read_only:
+            none: list[str] = []
+            mine = await self._thread.read(lambda journal: journal.owners_among(endpoint, seen), none)
+            return Recognised(mine, mine, [])
         return await self._thread.read(lambda journal: journal.recognise(endpoint, seen), Recognised([], [], []))
 
     async def restore(self, endpoint: Endpoint, client_ids: Collection[str], recent: int = RECENT) -> list[SavedBatch]:
         """Return the batches that a start shows, oldest first; notify the user if entries are damaged."""
         nothing: tuple[list[SavedBatch], int] = ([], 0)
+        if self._read_only:
+            return []
         batches, damaged = await self._thread.read(
             lambda journal: _restored(journal, endpoint, client_ids, recent), nothing
         )

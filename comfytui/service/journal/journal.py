@@ -109,13 +109,17 @@ class Journal:
         """
         return self._claims.claim(endpoint, fresh=fresh)
 
+    def owners_among(self, endpoint: Endpoint, seen: Collection[str]) -> list[str]:
+        """Return which ids among those of a server's jobs are mine."""
+        return owners_among(self._db, endpoint.fingerprint, seen)
+
     def recognise(self, endpoint: Endpoint, seen: Collection[str]) -> Recognised:
         """Find out which ids among those of a server's jobs are mine, and claim the free ones with unfinished prompts.
 
         A job whose client id owns batches on a server of this fingerprint proves that this is that server, so its
         batches are known to be reached at this endpoint from now on.
         """
-        mine = owners_among(self._db, endpoint.fingerprint, seen)
+        mine = self.owners_among(endpoint, seen)
         if mine:
             with transaction(self._db):
                 add_addresses(self._db, endpoint, mine)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from comfytui.sanitize import sanitize
+from comfytui.service.journal.database import FILE
 from comfytui.service.journal.journal import Journal
 from comfytui.service.journal.serial_worker import SerialWorker
 from comfytui.timings import JournalTimings
@@ -33,9 +34,13 @@ class JournalThread:
             call that failed.
         folder: The journal's folder; None for a journal in memory.
         timings: How long it waits for the disk, and for other processes.
+        read_only: Carry out no write, and create no file.
     """
 
-    def __init__(self, notify: Notify, folder: Path | None, timings: JournalTimings) -> None:
+    def __init__(
+        self, notify: Notify, folder: Path | None, timings: JournalTimings, *, read_only: bool = False
+    ) -> None:
+        self._read_only = read_only
         self._timings = timings
         self._notify = notify
         self._folder = folder
@@ -81,7 +86,7 @@ class JournalThread:
     def write(self, write: Write) -> Future[bool]:
         """Add a write to the group that is written next; its future says whether it is on the disk."""
         written: Future[bool] = asyncio.get_running_loop().create_future()
-        if self._worker is None:
+        if self._worker is None or self._read_only:
             written.set_result(False)
             return written
         self._group.append((write, written))
@@ -108,7 +113,8 @@ class JournalThread:
         done.add_done_callback(tell)
 
     def _open(self) -> str | None:
-        self._journal = Journal.open(self._folder, timings=self._timings)
+        exists = self._folder is not None and (self._folder / FILE).exists()
+        self._journal = Journal.open(self._folder if exists or not self._read_only else None, timings=self._timings)
         return self._journal.warning
 
     def _close(self) -> None:

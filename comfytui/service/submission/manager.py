@@ -120,6 +120,10 @@ class SubmissionManager:
         self._client_ids.set_fingerprint(fingerprint)
         self._resumption.request()
 
+    async def recognised(self) -> None:
+        """Wait until every client id that jobs have is looked up."""
+        await self._resumption.looked_up()
+
     def follow(self, event: SessionEvent, before: SessionState) -> None:
         """Note an event that changed the state from `before`."""
         state = self._state

@@ -55,15 +55,22 @@ class Resumption:
         self._reread = reread
         self._looked_up: frozenset[str] = frozenset()
         self._requested = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def request(self) -> None:
         """Request a lookup, also of batches whose client id no process holds any more."""
+        self._idle.clear()
         self._requested.set()
+
+    async def looked_up(self) -> None:
+        """Wait until all lookups that were requested are done."""
+        await self._idle.wait()
 
     def observe(self, event: SessionEvent, state: SessionState) -> None:
         """Request a lookup if queue or history show jobs of a client id that was not looked up."""
         if isinstance(event, QueueSnapshot | HistorySnapshot) and not _other_owners(state) <= self._looked_up:
-            self._requested.set()
+            self.request()
 
     async def run(self, connect: Callable[[str], object]) -> None:
         """Look up what is requested until cancelled; `connect` is called with each client id that needs a socket."""
@@ -76,6 +83,8 @@ class Resumption:
             for client_id in self._client_ids.client_ids:
                 if client_id not in held:
                     connect(client_id)
+            if not self._requested.is_set():
+                self._idle.set()
 
     async def _look_up(self) -> None:
         """Claim the client ids that no process holds, and resume their batches."""
