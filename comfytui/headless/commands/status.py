@@ -1,0 +1,101 @@
+"""`comfytui status`: one look at a server, its queue and my batches."""
+
+from collections.abc import Iterator
+
+from comfytui.clock import SYSTEM_CLOCK, Clock
+from comfytui.comfy.server import Server
+from comfytui.headless.commands.connecting import connected
+from comfytui.headless.documents.jobs import VERSION, Document
+from comfytui.headless.documents.server import ServerSnapshot, server_snapshot
+from comfytui.headless.documents.snapshots import QueueSnapshot, queue_snapshot
+from comfytui.presentation.batch_text import batch_title, progress_line
+from comfytui.presentation.formatting import server_memory
+from comfytui.presentation.queue_rows import QueueRow, build_rows
+from comfytui.sanitize import sanitize
+from comfytui.session.progress import progress_of
+from comfytui.session.selectors import current_batch, next_job
+from comfytui.session.state import SessionState
+
+MAX_ROWS = 50
+"""Jobs that are listed as text; the JSON has more."""
+MAX_BATCHES = 10
+"""Batches that are listed as text, the newest."""
+NAME_LIMIT = 200
+"""Characters of a server's name or version that are shown."""
+INTERVAL = 0.02
+"""Seconds between two looks at a session that is being connected."""
+
+
+class StatusDocument(Document, frozen=True, kw_only=True):
+    """What `status --json` writes."""
+
+    version: int = VERSION
+    server: ServerSnapshot
+    queue: QueueSnapshot
+
+
+class Status:
+    """What one look at a server showed.
+
+    Args:
+        server: The server.
+        state: The session with it.
+        clock: The time source.
+    """
+
+    def __init__(self, server: Server, state: SessionState, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._server = server
+        self._state = state
+        self._now = clock.monotonic()
+
+    def document(self) -> StatusDocument:
+        """Return it as a JSON document."""
+        return StatusDocument(
+            server=server_snapshot(self._state, self._server, self._now),
+            queue=queue_snapshot(self._state, self._now, urls=False),
+        )
+
+    def lines(self) -> Iterator[str]:
+        """Yield it as lines of text that are safe to print."""
+        state = self._state
+        version = f" (ComfyUI {sanitize(state.stats.version, NAME_LIMIT)})" if state.stats else ""
+        reason = sanitize(state.link.reason, NAME_LIMIT)
+        yield f"{sanitize(self._server.label, NAME_LIMIT)}{version}: {state.link.kind}. {reason}".rstrip()
+        if memory := server_memory(state.stats, ascii_only=True):
+            yield memory
+        yield from self._batch_lines()
+        yield from self._queue_lines()
+
+    def _batch_lines(self) -> Iterator[str]:
+        """Yield how far my batches are that have not ended."""
+        state = self._state
+        batches = [batch for batch in state.batches.values() if next_job(state, batch)]
+        for batch in batches[-MAX_BATCHES:]:
+            progress = progress_line(progress_of(state, batch, self._now))
+            current = " (current)" if len(batches) > 1 and batch is current_batch(state) else ""
+            yield f"{batch_title(state, batch, next_job(state, batch))}{current}: {progress}"
+
+    def _queue_lines(self) -> Iterator[str]:
+        rows = [row for row in build_rows(self._state) if not row.status.ended]
+        yield f"{len(rows)} in the queue:" if rows else "The queue is empty."
+        for row in rows[:MAX_ROWS]:
+            yield _row_line(row)
+        if len(rows) > MAX_ROWS:
+            yield f"and {len(rows) - MAX_ROWS} more."
+
+
+def _row_line(row: QueueRow) -> str:
+    """Return a job in one line: its id, whose it is, where it stands, and what it is."""
+    stands = ", ".join(filter(None, (row.status.label, row.state, row.figure)))
+    title = f"{row.title} ({row.position})" if row.position else row.title
+    return f"{sanitize(row.prompt_id, NAME_LIMIT)}  {row.owner}  {stands}  {title}"
+
+
+async def look(server: Server) -> Status:
+    """Look at a server, without claiming, sending or recording anything.
+
+    Raises:
+        ConnectError: There is no session with the server.
+    """
+    async with connected(server, min_interval=INTERVAL, observe=True) as session:
+        return Status(server, session.state)

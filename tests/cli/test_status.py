@@ -1,0 +1,55 @@
+"""`comfytui status`: what one look at a server shows, and that it changes nothing."""
+
+import json
+from pathlib import Path
+
+from comfytui.sim.server import SimServer
+from tests.cli.commands import QUICK, ended, submitted
+from tests.sim.gate import Gate
+from tests.threaded_servers import threaded_server, unused_port
+
+
+async def test_the_queue_shows_my_jobs_and_those_of_others(tmp_path: Path) -> None:
+    async with SimServer(QUICK, clock=Gate()) as sim:
+        other = await submitted(sim, tmp_path, 1, other_user=True, prompt="a \x1b[2Jgreen door")
+        mine = await submitted(sim, tmp_path, 2)
+        shown = await ended(tmp_path, "status", sim.url)
+    assert (shown.code, shown.err) == (0, "")
+    label = sim.url.removeprefix("http://")
+    assert shown.lines[0] == f"{label} (ComfyUI 0.33.0): live."
+    assert "VRAM" in shown.lines[1]
+    assert shown.lines[2] == "a red fox in snow: Image 1 of 2 - queued, 1 ahead"
+    assert shown.lines[3] == "3 in the queue:"
+    first, second, third = shown.lines[4:]
+    assert first.startswith(other.prompt_ids[0])
+    assert first.endswith("  queued, next  a green door")
+    assert second == f"{mine.prompt_ids[0]}  mine  queued, 1 ahead  a red fox in snow (1 of 2)"
+    assert third == f"{mine.prompt_ids[1]}  mine  queued, 2 ahead  a red fox in snow (2 of 2)"
+    assert "\x1b" not in shown.out
+
+
+async def test_json_is_one_document_with_the_server_and_the_queue(tmp_path: Path) -> None:
+    async with SimServer(QUICK, clock=Gate()) as sim:
+        mine = await submitted(sim, tmp_path, 2)
+        shown = await ended(tmp_path, "status", "--json", sim.url)
+    document = json.loads(shown.out)
+    assert document["version"] == 1
+    assert document["server"]["link"]["state"] == "live"
+    assert [job["mine"] for job in document["queue"]["running"] + document["queue"]["pending"]] == [True, True]
+    assert [batch["batchId"] for batch in document["queue"]["batches"]] == [mine.id]
+
+
+async def test_an_empty_queue_is_said(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim:
+        assert (await ended(tmp_path, "status", sim.url)).lines[-1] == "The queue is empty."
+    assert not (tmp_path / "comfytui").exists()
+
+
+async def test_a_server_that_does_not_answer_or_refuses_is_said_on_standard_error(tmp_path: Path) -> None:
+    shown = await ended(tmp_path, "status", "--json", f"http://127.0.0.1:{unused_port()}")
+    assert (shown.code, shown.out) == (5, "")
+    assert shown.err.startswith("Error: Nothing listens at 127.0.0.1")
+    with threaded_server(401) as server:
+        shown = await ended(tmp_path, "status", server.url)
+    assert (shown.code, shown.out) == (1, "")
+    assert "give --header" in shown.err
