@@ -24,6 +24,7 @@ def run_on_server(work: Coroutine[Any, Any, T], code_of: Callable[[T], int] = la
     import asyncio
 
     from comfytui.headless.commands.connecting import ConnectError, UnreachableError
+    from comfytui.headless.commands.selection import UnknownJobsError
     from comfytui.headless.commands.until_signal import until_signal
 
     try:
@@ -31,6 +32,9 @@ def run_on_server(work: Coroutine[Any, Any, T], code_of: Callable[[T], int] = la
     except ConnectError as error:
         click.echo(f"Error: {error}", err=True)
         return ExitCode.UNREACHABLE if isinstance(error, UnreachableError) else ExitCode.FAILED
+    except UnknownJobsError as error:
+        click.echo(f"Error: {error}", err=True)
+        return ExitCode.USAGE
     return 128 + result if isinstance(result, signal.Signals) else code_of(result)
 
 

@@ -1,13 +1,12 @@
 """`comfytui status`: one look at a server."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from comfytui.cli.dashboard import HELP
 from comfytui.cli.server_command import run_on_server
-from comfytui.cli.server_options import resolve_server, server_options
+from comfytui.cli.server_options import ServerArguments, resolve_server, server_options
 
 if TYPE_CHECKING:
     from comfytui.comfy.server import Server
@@ -17,20 +16,12 @@ if TYPE_CHECKING:
 @click.argument("server", required=False)
 @server_options
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document.")
-def status(
-    server: str | None,
-    headers: tuple[str, ...],
-    ca: Path | None,
-    cert: Path | None,
-    insecure: bool,
-    config_path: Path | None,
-    as_json: bool,
-) -> int:
+def status(server: str | None, as_json: bool, **options: Unpack[ServerArguments]) -> int:
     """Show once what SERVER does: the connection, its memory, the queue with everybody's jobs, and your batches.
 
     Nothing is claimed or sent: the dashboard or another command goes on as before.
     """
-    chosen = resolve_server(server, headers=headers, ca=ca, cert=cert, insecure=insecure, config_path=config_path)
+    chosen = resolve_server(server, **options)
     return run_on_server(_look(chosen, as_json=as_json))
 
 

@@ -1,0 +1,45 @@
+"""`comfytui wait`: wait until jobs have ended."""
+
+from typing import TYPE_CHECKING, Unpack
+
+import click
+
+from comfytui.cli.dashboard import HELP
+from comfytui.cli.exit_codes import ExitCode
+from comfytui.cli.selection_options import parse_selection, selection_options
+from comfytui.cli.server_command import code_of_ends, run_on_server
+from comfytui.cli.server_options import ServerArguments, resolve_server, server_options
+
+if TYPE_CHECKING:
+    from comfytui.headless.documents.jobs import End
+
+
+@click.command(context_settings=HELP)
+@selection_options
+@server_options
+@click.option(
+    "--timeout", metavar="SECONDS", type=click.FloatRange(0, min_open=True), help="End after this time; the jobs go on."
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object for each that ends.")
+def wait(
+    arguments: tuple[str, ...],
+    batch_id: str | None,
+    mine: bool,
+    timeout: float | None,
+    as_json: bool,
+    **options: Unpack[ServerArguments],
+) -> int:
+    """Wait until jobs on SERVER have ended, and write one line as each ends.
+
+    The exit code tells how: 0 all are done, 1 one failed or was cancelled, 3 one is lost, 4 the time is over.
+    """
+    server, selection = parse_selection(arguments, batch_id, mine=mine)
+    chosen = resolve_server(server, **options)
+
+    from comfytui.headless.commands.wait import wait as wait_for
+
+    return run_on_server(wait_for(chosen, selection, as_json=as_json, seconds=timeout), _exit_code)
+
+
+def _exit_code(ends: "tuple[End, ...] | None") -> ExitCode:
+    return ExitCode.TIMEOUT if ends is None else code_of_ends(ends)

@@ -1,0 +1,99 @@
+"""`comfytui wait`, as a script uses it."""
+
+import json
+from pathlib import Path
+
+from comfytui.comfy.server import Server
+from comfytui.session.model import JobStatus
+from comfytui.sim.server import SimServer
+from tests.cli.commands import MODEL, PROGRAM, QUICK, command, ended, submitted
+from tests.sim.gate import Gate
+from tests.waiting import eventually
+from tests.watcher import watching
+
+UNKNOWN = "0b9c6a4e-3f5d-4c0e-9d6e-2f1f0c7a8b15"
+
+
+async def test_a_shell_script_goes_on_once_the_jobs_are_done(tmp_path: Path) -> None:
+    gate = Gate()
+    gate.let_start()
+    async with SimServer(QUICK, clock=gate) as sim:
+        batch = await submitted(sim, tmp_path, 2)
+        script = 'server=$1; shift; "$@" wait "$server" --batch "$BATCH" && echo all done'
+        shell = ("sh", "-c", f"BATCH={batch.id}; {script}", "sh", sim.url, *PROGRAM)
+        async with command(tmp_path, program=shell) as running:
+            await eventually(lambda: len(sim.sockets.clients) == 1, "its socket")
+            await gate.let_all()
+            first, second, last, echo = (await running.end()).lines
+    assert first.startswith(f"{batch.prompt_ids[0]}  Image 1 of 2 done: ")
+    assert second.startswith(f"{batch.prompt_ids[1]}  Image 2 of 2 done: ")
+    assert (last, echo) == (f"Batch {batch.id}  2 of 2 done", "all done")
+
+
+async def test_each_job_is_one_line_also_those_of_others(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim:
+        mine = await submitted(sim, tmp_path, 1)
+        other = await submitted(sim, tmp_path, 1, other_user=True)
+        ids = [*mine.prompt_ids, *other.prompt_ids]
+        text = await ended(tmp_path, "wait", sim.url, *ids)
+        data = await ended(tmp_path, "wait", sim.url, *ids, "--json")
+    assert (text.code, data.code) == (0, 0), text.err + data.err
+    assert sorted(line.split()[0] for line in text.lines) == sorted(ids)
+    events = [json.loads(line) for line in data.lines]
+    assert sorted(event["promptId"] for event in events) == sorted(ids)
+    assert {event["event"] for event in events} == {"done"}
+
+
+async def test_the_exit_code_is_that_of_the_worst(tmp_path: Path) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, clock=gate) as sim:
+        async with watching(Server.from_url(sim.url), folder=tmp_path / "comfytui") as watcher:
+            await watcher.live()
+            batch = await watcher.submit(2, model=MODEL)
+            await watcher.until(batch, JobStatus.QUEUED)
+            await watcher.cancel(batch.prompt_ids[1])
+            await gate.let_all()
+            await watcher.until(batch)
+        assert (await ended(tmp_path, "wait", sim.url, *batch.prompt_ids)).code == 1
+        assert (await ended(tmp_path, "wait", sim.url, batch.prompt_ids[0])).code == 0
+
+
+async def test_a_lost_job_and_a_time_limit_have_codes_of_their_own(tmp_path: Path) -> None:
+    async with SimServer(QUICK, clock=Gate()) as sim:
+        batch = await submitted(sim, tmp_path, 1)
+        late = await ended(tmp_path, "wait", sim.url, "--mine", "--timeout", "1.5")
+        assert (late.code, late.out, late.err) == (4, "", "Not all have ended within 1.5 s.\n")
+        async with command(tmp_path, "wait", sim.url, *batch.prompt_ids) as running:
+            await eventually(lambda: len(sim.sockets.clients) == 1, "its socket")
+            await sim.restart()
+            lost = await running.end()
+    assert lost.code == 3
+    assert lost.out == f"{batch.prompt_ids[0]}  Image 1 of 1 lost: the server no longer knows it\n"
+
+
+async def test_a_job_that_another_user_deletes_is_lost(tmp_path: Path) -> None:
+    gate = Gate()
+    gate.let_start()
+    async with SimServer(QUICK, clock=gate) as sim, watching(Server.from_url(sim.url)) as other:
+        await other.live()
+        first, *_, last = (await other.submit(3, model=MODEL)).prompt_ids
+        await gate.let_steps(4)
+        async with command(tmp_path, "wait", sim.url, first, last) as running:
+            assert (await running.line()).startswith(first)
+            await other.cancel(last)
+            lost = await running.end()
+        assert (lost.code, lost.lines) == (3, [f"{last}  Image 1 of 1 lost: the server no longer knows it"])
+
+
+async def test_what_is_unknown_or_missing_is_a_usage_error(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim:
+        unknown = await ended(tmp_path, "wait", sim.url, UNKNOWN)
+        batch = await ended(tmp_path, "wait", sim.url, "--batch", "x\x1b[2J")
+        nothing = await ended(tmp_path, "wait", sim.url)
+        none_open = await ended(tmp_path, "wait", sim.url, "--mine")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert unknown.err == f"Error: Job {UNKNOWN} is in neither the server's queue nor its newest history.\n"
+    assert batch.code == 2
+    assert "\x1b" not in batch.err
+    assert (nothing.code, nothing.err.splitlines()[-1]) == (2, "Error: Give the ids of jobs, or --batch ID, or --mine.")
+    assert (none_open.code, none_open.out, none_open.err) == (0, "", "None of your jobs is open.\n")
