@@ -1,0 +1,211 @@
+// The elements of the page. Whatever a server says is set as text, and only what changed is touched.
+
+import { pictures } from "./page-model.js";
+import { countsText, isAway, linkText, phaseText, problemText, progressLine, timesText } from "./page-text.js";
+
+const MAX_THUMBNAILS = 24;
+const MAX_PROBLEMS = 5;
+const THUMBNAIL_WIDTH = 192;
+const PICTURE_WIDTH = 1024;
+
+const byId = (id) => document.getElementById(id);
+
+/** Return a new element with properties, in which there are children. */
+function element(name, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(name), properties);
+  node.append(...children);
+  return node;
+}
+
+/** Set the properties of an element that differ. */
+function update(node, properties) {
+  for (const [name, value] of Object.entries(properties)) if (node[name] !== value) node[name] = value;
+}
+
+/** Set an attribute that differs. */
+function setAttribute(node, name, value) {
+  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+}
+
+/** A labelled bar with its value in words. */
+class Bar {
+  constructor(label) {
+    this.bar = element("progress", { max: 1, ariaLabel: label });
+    this.node = element("div", { className: "bar" }, element("span", { textContent: label, ariaHidden: "true" }), this.bar);
+  }
+
+  show(fraction, text) {
+    if (fraction === null || fraction === undefined) this.bar.removeAttribute("value");
+    else setAttribute(this.bar, "value", String(fraction));
+    setAttribute(this.bar, "aria-valuetext", text);
+  }
+}
+
+/** A link to a picture, which shows it at a width. */
+class Picture {
+  constructor(className, width) {
+    this.width = width;
+    this.image = element("img", { decoding: "async", loading: "lazy" });
+    this.image.addEventListener("error", () => this.node.classList.add("missing"));
+    this.image.addEventListener("load", () => this.node.classList.remove("missing"));
+    this.node = element("a", { className, target: "_blank", rel: "noopener" }, this.image);
+  }
+
+  show(picture, total) {
+    const seed = picture.seed === null || picture.seed === undefined ? "" : `, seed ${picture.seed}`;
+    setAttribute(this.node, "href", picture.url);
+    setAttribute(this.image, "src", `${picture.url}?width=${this.width}`);
+    update(this.image, { alt: `Image ${picture.index} of ${total}${seed}` });
+    update(this.node, { title: `${this.image.alt}, ${picture.name}` });
+  }
+}
+
+/** One batch. */
+export class BatchView {
+  constructor(batch) {
+    this.title = element("h3", { dir: "auto" });
+    this.line = element("p", { className: "line" });
+    this.seen = element("span", { className: "seen", textContent: "as last seen" });
+    this.phase = element("span");
+    this.times = element("span");
+    this.figures = element("p", { className: "figures" }, this.phase, this.times);
+    this.bars = { image: new Bar("image"), batch: new Bar("batch") };
+    this.problems = element("ul", { className: "problems" });
+    this.picture = new Picture("picture", PICTURE_WIDTH);
+    this.thumbnails = element("div", { className: "thumbnails" });
+    this.more = element("span", { className: "more" });
+    this.actions = element("p", { className: "actions" });
+    this.shown = new Map();
+    this.node = element(
+      "article",
+      { className: "batch" },
+      element("details", { className: "title" }, element("summary", {}, this.title)),
+      this.line,
+      this.bars.image.node,
+      this.bars.batch.node,
+      this.figures,
+      this.problems,
+      this.picture.node,
+      this.thumbnails,
+      this.actions,
+    );
+    this.node.dataset.id = batch.id;
+  }
+
+  /** Show a batch; `large` says whether its newest picture is shown large, `old` that it is as last seen. */
+  show(batch, { large, old }) {
+    const title = batch.title || "(no title)";
+    update(this.title, { textContent: title, title });
+    this.showProgress(batch, old);
+    const found = pictures(batch);
+    const newest = found.at(-1);
+    update(this.picture.node, { hidden: !(large && newest) });
+    if (large && newest) this.picture.show(newest, batch.total);
+    // The only picture is not shown twice.
+    this.showThumbnails(large && found.length < 2 ? [] : found, batch.total);
+    this.showProblems(batch);
+  }
+
+  showProgress(batch, old) {
+    const { progress, end } = batch;
+    const line = progressLine(batch);
+    const running = !end && progress?.status === "running";
+    setAttribute(this.node, "data-status", end?.status ?? progress?.status ?? "queued");
+    if (this.line.firstChild?.data !== line) this.line.replaceChildren(line, this.seen);
+    update(this.seen, { hidden: Boolean(end) || !old });
+    update(this.bars.image.node, { hidden: !running });
+    update(this.bars.batch.node, { hidden: Boolean(end) });
+    update(this.figures, { hidden: Boolean(end) });
+    if (end) return;
+    this.bars.image.show(progress?.imageFraction, line);
+    this.bars.batch.show(progress?.batchFraction, countsText(batch));
+    update(this.phase, { textContent: phaseText(progress) });
+    update(this.times, { textContent: timesText(progress) });
+  }
+
+  showThumbnails(found, total) {
+    const newest = found.slice(-MAX_THUMBNAILS);
+    const hidden = found.length - newest.length;
+    const wanted = new Set(newest.map((picture) => picture.url));
+    for (const [url, view] of this.shown) {
+      if (wanted.has(url)) continue;
+      view.node.remove();
+      this.shown.delete(url);
+    }
+    newest.forEach((picture, place) => {
+      let view = this.shown.get(picture.url);
+      if (!view) this.shown.set(picture.url, (view = new Picture("thumbnail", THUMBNAIL_WIDTH)));
+      view.show(picture, total);
+      placeAt(this.thumbnails, view.node, place);
+    });
+    update(this.more, { textContent: hidden ? `and ${hidden} more` : "" });
+    placeAt(this.thumbnails, this.more, newest.length);
+    update(this.thumbnails, { hidden: !newest.length });
+  }
+
+  showProblems(batch) {
+    const texts = [...batch.images.values()].map((image) => problemText(image, batch.total)).filter(Boolean);
+    const shown = texts.slice(0, MAX_PROBLEMS);
+    if (texts.length > shown.length) shown.push(`and ${texts.length - shown.length} more`);
+    if (this.problemTexts === shown.join("\n")) return;
+    this.problemTexts = shown.join("\n");
+    this.problems.replaceChildren(...shown.map((text) => element("li", { textContent: text, dir: "auto" })));
+    update(this.problems, { hidden: !shown.length });
+  }
+}
+
+/** Put a child at a place of its parent, and leave it alone if it is there. */
+function placeAt(parent, child, place) {
+  if (parent.children[place] !== child) parent.insertBefore(child, parent.children[place] ?? null);
+}
+
+/** The whole page. */
+export class PageView {
+  views = new Map();
+  empty = element("p", { className: "empty" });
+
+  /** Show the batches of a model; `changed` has the ids of those that may differ, or is null for all. */
+  showBatches(model, { changed, old, read }) {
+    const [open, ended] = [model.open(), model.ended()];
+    for (const [id, view] of this.views) {
+      if (model.batches.has(id)) continue;
+      view.node.remove();
+      this.views.delete(id);
+    }
+    const large = new Set(open.length ? open : ended.slice(0, 1));
+    for (const [section, batches, first] of [[byId("open"), open, 0], [byId("ended"), ended, 1]]) {
+      batches.forEach((batch, place) => {
+        let view = this.views.get(batch.id);
+        const isNew = !view;
+        if (isNew) this.views.set(batch.id, (view = new BatchView(batch)));
+        if (isNew || !changed || changed.has(batch.id)) view.show(batch, { large: large.has(batch), old });
+        placeAt(section, view.node, place + first);
+      });
+    }
+    update(byId("ended"), { hidden: !ended.length });
+    update(this.empty, { textContent: read ? "Nothing is running" : "Connecting to the relay" });
+    if (open.length) this.empty.remove();
+    else placeAt(byId("open"), this.empty, 0);
+    const running = open.find((batch) => batch.progress?.status === "running");
+    update(document, { title: running ? `${progressLine(running)} · comfytui` : "comfytui" });
+  }
+
+  /** Show the server; `link` is null while the relay itself is not reached. */
+  showServer({ name, queue, link }) {
+    const [text, colour] = link ? linkText(link) : ["relay lost", "bad"];
+    update(byId("server"), { textContent: name ?? "", title: name ?? "" });
+    update(byId("link"), { textContent: text, className: colour });
+    update(byId("queue"), { textContent: queue === null || queue === undefined ? "" : `queue ${queue}` });
+    document.body.classList.toggle("old", !link || isAway(link));
+  }
+
+  /** Show that the relay is not reached, or that it is again. */
+  showLost(lost) {
+    update(byId("lost"), { textContent: lost ? "Connection to the relay lost, trying again" : "", hidden: !lost });
+  }
+
+  /** Have a screen reader say that a batch has ended. */
+  announce(batch) {
+    byId("announcement").textContent = `${batch.title}: ${batch.end.status}, ${countsText(batch)}`;
+  }
+}

@@ -1,0 +1,136 @@
+// Connects the page to the relay: a snapshot of the queue, the events since, and the server now and then.
+
+import { Model } from "./page-model.js";
+import { isAway } from "./page-text.js";
+import { PageView } from "./page-view.js";
+
+const EVENTS = ["progress", "image", "done", "failed", "cancelled", "lost"];
+const SERVER_INTERVAL = 10_000;
+const RETRY_AFTER = 3_000;
+const TIME_LIMIT = 20_000;
+
+const model = new Model();
+const view = new PageView();
+const login = document.getElementById("login");
+
+const server = { name: null, queue: null, link: null };
+let source = null;
+let connected = false;
+let read = false;
+let reading = null;
+let held = [];
+let changed = new Set();
+let frame = 0;
+
+/** Paint in the next frame: the batch with an id, or all. */
+function paint(id) {
+  if (id === undefined) changed = null;
+  else changed?.add(id);
+  frame ||= requestAnimationFrame(() => {
+    frame = 0;
+    view.showServer({ ...server, link: connected ? server.link : null });
+    view.showLost(read && !connected);
+    view.showBatches(model, { changed, old: !connected || isAway(server.link), read });
+    changed = new Set();
+  });
+}
+
+/** Return a JSON document of the relay; asks for a login if it needs one. */
+async function get(path) {
+  const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIME_LIMIT) });
+  if (response.status === 401) login.hidden = false;
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return response.json();
+}
+
+/** Read the queue; the events that come meanwhile are applied after it. */
+function readQueue() {
+  reading ??= get("/api/queue").then(
+    (snapshot) => {
+      reading = null;
+      read = true;
+      login.hidden = true;
+      model.applySnapshot(snapshot);
+      held.splice(0).forEach((event) => apply(event, false));
+      paint();
+    },
+    () => {
+      reading = null;
+      // The next snapshot has them.
+      held = [];
+      setTimeout(() => connected && readQueue(), RETRY_AFTER);
+    },
+  );
+}
+
+async function readServer() {
+  if (document.hidden) return;
+  try {
+    const document_ = await get("/api/server");
+    Object.assign(server, { name: document_.name, queue: document_.queueLength, link: document_.link });
+    paint();
+  } catch {
+    // The event stream tells whether the relay is there.
+  }
+}
+
+function apply(event, readUnknown = true) {
+  if (reading) {
+    held.push(event);
+    return;
+  }
+  const ended = model.batches.get(event.batchId)?.end;
+  const batch = model.applyEvent(event);
+  if (event.link && event.link !== server.link) {
+    server.link = event.link;
+    paint();
+  }
+  if (!batch) {
+    if (event.batchId && readUnknown) readQueue();
+    return;
+  }
+  if (Boolean(batch.end) !== Boolean(ended)) {
+    if (batch.end) view.announce(batch);
+    paint();
+  }
+  paint(batch.id);
+}
+
+function connect() {
+  source?.close();
+  source = new EventSource("/api/generate/progress");
+  source.addEventListener("open", () => {
+    connected = true;
+    readQueue();
+    readServer();
+    paint();
+  });
+  source.addEventListener("error", () => {
+    connected = false;
+    paint();
+    if (source.readyState !== EventSource.CLOSED) return;
+    // The relay refused: it needs a login, has too many clients, or a proxy answers for it.
+    get("/api/queue").catch(() => {}).finally(() => setTimeout(() => login.hidden && connect(), RETRY_AFTER));
+  });
+  for (const name of EVENTS) source.addEventListener(name, (message) => apply(JSON.parse(message.data)));
+}
+
+login.addEventListener("submit", async (submit) => {
+  submit.preventDefault();
+  const error = document.getElementById("login-error");
+  try {
+    const response = await fetch("/login", { method: "POST", body: new URLSearchParams(new FormData(login)) });
+    error.textContent = response.ok ? "" : response.status === 401 ? "This is not the token" : "The relay did not accept it";
+    if (!response.ok) return;
+  } catch {
+    error.textContent = "The relay is not reached";
+    return;
+  }
+  login.reset();
+  login.hidden = true;
+  connect();
+});
+document.addEventListener("visibilitychange", readServer);
+setInterval(readServer, SERVER_INTERVAL);
+paint();
+connect();
