@@ -1,6 +1,5 @@
 // What the page knows: my batches, from the snapshot of the queue and the events since.
 
-const MAX_BATCHES = 40;
 const ENDS = new Set(["done", "failed", "cancelled", "lost"]);
 
 /** My batches by id, in the order in which they were queued. */
@@ -9,8 +8,9 @@ export class Model {
 
   /** Replace what is known by a snapshot of the queue. */
   applySnapshot(snapshot) {
-    const batches = (snapshot.batches ?? []).slice(-MAX_BATCHES);
-    this.batches = new Map(batches.map((batch) => [batch.batchId, batchOf(batch)]));
+    const jobs = new Map(snapshot.batches.map((batch) => [batch.batchId, []]));
+    for (const job of [...snapshot.running, ...snapshot.pending, ...snapshot.ended]) jobs.get(job.batchId)?.push(job);
+    this.batches = new Map(snapshot.batches.map((batch) => [batch.batchId, batchOf(batch, jobs.get(batch.batchId))]));
   }
 
   /** Apply an event; return the batch that it is about, or null if that is not known. */
@@ -21,9 +21,10 @@ export class Model {
       batch.progress = event;
       batch.end = null;
     } else if (event.event === "image") {
-      batch.images.set(event.imageIndex, imageOf(event));
+      addImage(batch, imageOf(event));
     } else if (!event.promptId && ENDS.has(event.event)) {
-      batch.end = { status: event.event, counts: event.counts };
+      batch.end = event.event;
+      batch.counts = { ...event.counts };
     }
     return batch;
   }
@@ -39,7 +40,7 @@ export class Model {
   }
 }
 
-/** Return the files of a batch that are images, as `{url, index, total, seed}`, in order. */
+/** Return the files of a batch that are images, as `{url, name, index, seed}`, in order. */
 export function pictures(batch) {
   const images = [...batch.images.values()].sort((one, other) => one.index - other.index);
   return images.flatMap((image) =>
@@ -49,19 +50,27 @@ export function pictures(batch) {
   );
 }
 
-function batchOf(document) {
-  const images = (document.jobs ?? []).filter((job) => ENDS.has(job.status)).map(imageOf);
+function batchOf(document, jobs) {
   return {
     id: document.batchId,
     title: document.title,
     total: document.totalImages,
-    progress: document.progress ?? null,
-    images: new Map(images.map((image) => [image.index, image])),
-    end: ENDS.has(document.status) ? { status: document.status, counts: document.counts } : null,
+    progress: document.progress,
+    end: document.progress ? null : document.status,
+    counts: { ...document.counts },
+    images: new Map(jobs.filter((job) => ENDS.has(job.status)).map((job) => [job.imageIndex, imageOf(job)])),
+    openJobs: new Set(jobs.filter((job) => !ENDS.has(job.status)).map((job) => job.promptId)),
   };
 }
 
-function imageOf(document) {
-  const { promptId, imageIndex: index, status, outputs, error, seed } = document;
-  return { promptId, index, status, outputs: outputs ?? [], error, seed };
+function imageOf({ promptId, imageIndex: index, status, outputs, error, seed }) {
+  return { promptId, index, status, outputs, error, seed };
+}
+
+function addImage(batch, image) {
+  const before = batch.images.get(image.index);
+  if (before) batch.counts[before.status] -= 1;
+  batch.counts[image.status] = (batch.counts[image.status] ?? 0) + 1;
+  batch.images.set(image.index, image);
+  batch.openJobs.delete(image.promptId);
 }

@@ -52,37 +52,49 @@ export function progressLine(batch) {
 }
 
 /** Return `3 of 4 done, 1 failed`. */
-export function countsText(batch) {
-  const counts = { done: 0 };
-  for (const image of batch.images.values()) counts[image.status] = (counts[image.status] ?? 0) + 1;
-  Object.assign(counts, batch.end?.counts);
+export function countsText({ counts, total }) {
   const others = ["failed", "cancelled", "lost"].filter((status) => counts[status]);
-  return [`${counts.done} of ${batch.total} done`, ...others.map((status) => `${counts[status]} ${status}`)].join(", ");
+  return [`${counts.done ?? 0} of ${total} done`, ...others.map((status) => `${counts[status]} ${status}`)].join(", ");
 }
 
 /** Return `KSampler · sampling · 5.9 it/s`: what the running image does. */
 export function phaseText(progress) {
-  if (progress?.status !== "running") return "";
+  if (progress.status !== "running") return "";
   const phase = progress.currentStep && progress.phase !== "working" ? progress.phase : "";
   const { rate } = progress;
   const speed = !rate ? "" : rate >= 1 ? `${rate.toFixed(1)} it/s` : `${(1 / rate).toFixed(1)} s/it`;
   return [progress.node, phase, speed].filter(Boolean).join(" · ");
 }
 
-/** Return `0:04 elapsed · 0:09 left`. */
-export function timesText(progress) {
-  const { elapsedSeconds: elapsed, leftSeconds: left } = progress ?? {};
-  const parts = [elapsed >= 1 && `${duration(elapsed)} elapsed`, left != null && `${duration(left)} left`];
+/** Return `0:04 elapsed · 0:09 left`, or `about 1:02 to run` of a batch that waits. */
+export function timesText({ status, elapsedSeconds: elapsed, leftSeconds: left }) {
+  if (status !== "running" && !elapsed) return left ? `about ${duration(left)} to run` : "";
+  const parts = [elapsed >= 1 && `${duration(elapsed)} elapsed`, left !== null && `${duration(left)} left`];
   return parts.filter(Boolean).join(" · ");
 }
 
-/** Return why an image has failed, or that it is lost; empty if neither. */
-export function problemText(image, total) {
-  const name = total > 1 ? `Image ${image.index} ${image.status}` : image.status[0].toUpperCase() + image.status.slice(1);
-  if (image.status === "lost") return `${name}: the server no longer knows it`;
-  if (image.status !== "failed") return "";
-  const error = image.error;
-  const node = error?.node ? `${error.node}: ` : "";
-  const details = [error?.message ?? "no reason was given", ...(error?.inputs ?? [])].join("; ");
-  return `${name}: ${node}${details}`;
+/** Return why images of a batch failed and which are lost, once for all with the same reason. */
+export function problemTexts({ images, total }) {
+  const indexes = new Map();
+  for (const image of images.values()) {
+    const reason = reasonOf(image);
+    if (reason) indexes.set(reason, [...(indexes.get(reason) ?? []), image.index]);
+  }
+  return [...indexes].map(([reason, each]) => {
+    if (total === 1) return reason[0].toUpperCase() + reason.slice(1);
+    return `${each.length > 1 ? "Images" : "Image"} ${each.sort((one, other) => one - other).join(", ")} ${reason}`;
+  });
+}
+
+function reasonOf({ status, error }) {
+  if (status === "lost") return "lost: the server no longer knows it";
+  if (status !== "failed") return "";
+  const details = [error?.message || "no reason was given", ...(error?.inputs ?? [])].join("; ");
+  return `failed: ${error?.node ? `${error.node}: ` : ""}${details}`;
+}
+
+/** Return what the server does while there is no open batch of mine. */
+export function idleText(queue) {
+  if (queue) return `None of your jobs is running; ${queue} of other clients in the queue`;
+  return "Nothing is running";
 }

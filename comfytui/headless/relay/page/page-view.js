@@ -1,8 +1,9 @@
 // The elements of the page. Whatever a server says is set as text, and only what changed is touched.
 
 import { pictures } from "./page-model.js";
-import { countsText, isAway, linkText, phaseText, problemText, progressLine, timesText } from "./page-text.js";
+import { countsText, phaseText, problemTexts, progressLine, timesText } from "./page-text.js";
 
+const MAX_BATCHES = 20;
 const MAX_THUMBNAILS = 24;
 const MAX_PROBLEMS = 5;
 const THUMBNAIL_WIDTH = 192;
@@ -64,7 +65,7 @@ class Picture {
 export class BatchView {
   constructor(batch) {
     this.title = element("h3", { dir: "auto" });
-    this.line = element("p", { className: "line" });
+    this.line = element("span");
     this.seen = element("span", { className: "seen", textContent: "as last seen" });
     this.phase = element("span");
     this.times = element("span");
@@ -80,7 +81,7 @@ export class BatchView {
       "article",
       { className: "batch" },
       element("details", { className: "title" }, element("summary", {}, this.title)),
-      this.line,
+      element("p", { className: "line" }, this.line, this.seen),
       this.bars.image.node,
       this.bars.batch.node,
       this.figures,
@@ -109,16 +110,16 @@ export class BatchView {
   showProgress(batch, old) {
     const { progress, end } = batch;
     const line = progressLine(batch);
-    const running = !end && progress?.status === "running";
-    setAttribute(this.node, "data-status", end?.status ?? progress?.status ?? "queued");
-    if (this.line.firstChild?.data !== line) this.line.replaceChildren(line, this.seen);
+    const running = !end && progress.status === "running";
+    setAttribute(this.node, "data-status", end ?? progress.status);
+    update(this.line, { textContent: line });
     update(this.seen, { hidden: Boolean(end) || !old });
     update(this.bars.image.node, { hidden: !running });
     update(this.bars.batch.node, { hidden: Boolean(end) });
     update(this.figures, { hidden: Boolean(end) });
     if (end) return;
-    this.bars.image.show(progress?.imageFraction, line);
-    this.bars.batch.show(progress?.batchFraction, countsText(batch));
+    this.bars.image.show(progress.imageFraction, line);
+    this.bars.batch.show(progress.batchFraction, countsText(batch));
     update(this.phase, { textContent: phaseText(progress) });
     update(this.times, { textContent: timesText(progress) });
   }
@@ -144,7 +145,7 @@ export class BatchView {
   }
 
   showProblems(batch) {
-    const texts = [...batch.images.values()].map((image) => problemText(image, batch.total)).filter(Boolean);
+    const texts = problemTexts(batch);
     const shown = texts.slice(0, MAX_PROBLEMS);
     if (texts.length > shown.length) shown.push(`and ${texts.length - shown.length} more`);
     if (this.problemTexts === shown.join("\n")) return;
@@ -162,41 +163,47 @@ function placeAt(parent, child, place) {
 /** The whole page. */
 export class PageView {
   views = new Map();
-  empty = element("p", { className: "empty" });
+  empty = byId("empty");
 
   /** Show the batches of a model; `changed` has the ids of those that may differ, or is null for all. */
-  showBatches(model, { changed, old, read }) {
-    const [open, ended] = [model.open(), model.ended()];
-    for (const [id, view] of this.views) {
-      if (model.batches.has(id)) continue;
-      view.node.remove();
-      this.views.delete(id);
-    }
-    const large = new Set(open.length ? open : ended.slice(0, 1));
-    for (const [section, batches, first] of [[byId("open"), open, 0], [byId("ended"), ended, 1]]) {
+  showBatches(model, { changed, old, idle }) {
+    const open = model.open().slice(0, MAX_BATCHES);
+    const ended = model.ended().slice(0, MAX_BATCHES);
+    // With none open, the newest is in their place.
+    const front = open.length ? open : ended.splice(0, 1);
+    this.removeOthers(new Set([...front, ...ended].map((batch) => batch.id)));
+    update(this.empty, { textContent: idle, hidden: open.length > 0 });
+    const large = new Set(front);
+    for (const [section, batches] of [[byId("front"), front], [byId("ended"), ended]]) {
       batches.forEach((batch, place) => {
         let view = this.views.get(batch.id);
         const isNew = !view;
         if (isNew) this.views.set(batch.id, (view = new BatchView(batch)));
         if (isNew || !changed || changed.has(batch.id)) view.show(batch, { large: large.has(batch), old });
-        placeAt(section, view.node, place + first);
+        // The first child of a section is not a batch.
+        placeAt(section, view.node, place + 1);
       });
     }
     update(byId("ended"), { hidden: !ended.length });
-    update(this.empty, { textContent: read ? "Nothing is running" : "Connecting to the relay" });
-    if (open.length) this.empty.remove();
-    else placeAt(byId("open"), this.empty, 0);
-    const running = open.find((batch) => batch.progress?.status === "running");
+    const running = open.find((batch) => batch.progress.status === "running");
     update(document, { title: running ? `${progressLine(running)} · comfytui` : "comfytui" });
   }
 
-  /** Show the server; `link` is null while the relay itself is not reached. */
-  showServer({ name, queue, link }) {
-    const [text, colour] = link ? linkText(link) : ["relay lost", "bad"];
+  removeOthers(ids) {
+    for (const [id, view] of this.views) {
+      if (ids.has(id)) continue;
+      view.node.remove();
+      this.views.delete(id);
+    }
+  }
+
+  /** Show the server, and its link as text and colour. */
+  showServer({ name, queue, link, old }) {
+    const [text, colour] = link;
     update(byId("server"), { textContent: name ?? "", title: name ?? "" });
     update(byId("link"), { textContent: text, className: colour });
-    update(byId("queue"), { textContent: queue === null || queue === undefined ? "" : `queue ${queue}` });
-    document.body.classList.toggle("old", !link || isAway(link));
+    update(byId("queue"), { textContent: queue === null ? "" : `queue ${queue}` });
+    document.body.classList.toggle("old", old);
   }
 
   /** Show that the relay is not reached, or that it is again. */
@@ -206,6 +213,6 @@ export class PageView {
 
   /** Have a screen reader say that a batch has ended. */
   announce(batch) {
-    byId("announcement").textContent = `${batch.title}: ${batch.end.status}, ${countsText(batch)}`;
+    byId("announcement").textContent = `${batch.title}: ${batch.end}, ${countsText(batch)}`;
   }
 }

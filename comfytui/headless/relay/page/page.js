@@ -1,7 +1,7 @@
 // Connects the page to the relay: a snapshot of the queue, the events since, and the server now and then.
 
 import { Model } from "./page-model.js";
-import { isAway } from "./page-text.js";
+import { idleText, isAway, linkText } from "./page-text.js";
 import { PageView } from "./page-view.js";
 
 const EVENTS = ["progress", "image", "done", "failed", "cancelled", "lost"];
@@ -28,17 +28,28 @@ function paint(id) {
   else changed?.add(id);
   frame ||= requestAnimationFrame(() => {
     frame = 0;
-    view.showServer({ ...server, link: connected ? server.link : null });
+    const old = read && (!connected || isAway(server.link));
+    view.showServer({ ...server, link: link(), old });
     view.showLost(read && !connected);
-    view.showBatches(model, { changed, old: !connected || isAway(server.link), read });
+    view.showBatches(model, { changed, old, idle: read ? idleText(server.queue) : "" });
     changed = new Set();
   });
+}
+
+/** Return the text and colour of the weakest link on the way to the server. */
+function link() {
+  if (!login.hidden) return ["login needed", "warning"];
+  if (!connected) return read ? ["relay lost", "bad"] : ["connecting", "warning"];
+  return linkText(server.link ?? "connecting");
 }
 
 /** Return a JSON document of the relay; asks for a login if it needs one. */
 async function get(path) {
   const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIME_LIMIT) });
-  if (response.status === 401) login.hidden = false;
+  if (response.status === 401) {
+    login.hidden = false;
+    paint();
+  }
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return response.json();
 }
@@ -51,6 +62,7 @@ function readQueue() {
       read = true;
       login.hidden = true;
       model.applySnapshot(snapshot);
+      Object.assign(server, { queue: snapshot.length, link: snapshot.link });
       held.splice(0).forEach((event) => apply(event, false));
       paint();
     },
@@ -66,8 +78,8 @@ function readQueue() {
 async function readServer() {
   if (document.hidden) return;
   try {
-    const document_ = await get("/api/server");
-    Object.assign(server, { name: document_.name, queue: document_.queueLength, link: document_.link });
+    const { name, queueLength, link } = await get("/api/server");
+    Object.assign(server, { name, queue: queueLength, link: link.state });
     paint();
   } catch {
     // The event stream tells whether the relay is there.

@@ -1,0 +1,213 @@
+"""The relay's page in a browser: what it shows, what it makes of hostile text, and how it comes back."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from tests.browser.chromium import UNAVAILABLE, Browser, running_chromium
+from tests.browser.stub_relay import StubRelay, batch, end, image, progress
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.skipif(bool(UNAVAILABLE), reason=UNAVAILABLE)
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+LINE = "#front .line span"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with running_chromium(tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def relay(browser: Browser) -> AsyncIterator[StubRelay]:
+    relay = StubRelay()
+    await relay.start()
+    try:
+        yield relay
+    finally:
+        await browser.open("about:blank")
+        await relay.stop()
+
+
+async def test_a_running_batch_is_shown_with_both_bars(browser: Browser, relay: StubRelay) -> None:
+    relay.batches, relay.jobs = [batch()], [image(index=1)]
+    await browser.open(relay.url)
+    await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
+    assert await browser.texts("h3") == ["a red fox in fresh snow"]
+    assert await browser.texts("#server, #link, #queue") == ["gpu-box", "live", "queue 3"]
+    assert await browser.texts(".figures span") == ["KSampler · sampling · 5.9 it/s", "0:04 elapsed · 0:09 left"]
+    bars = "[...document.querySelectorAll('progress')].map((bar) => [bar.ariaLabel, bar.value, bar.ariaValueText])"
+    assert await browser.run(bars) == [
+        ["image", 0.55, "Image 2 of 4 - Step 12/20 (60%)"],
+        ["batch", 0.39, "1 of 4 done"],
+    ]
+    assert await browser.run("document.title") == "Image 2 of 4 - Step 12/20 (60%) · comfytui"
+    assert await browser.errors() == []
+
+
+async def test_events_move_the_bars_and_add_pictures(browser: Browser, relay: StubRelay) -> None:
+    relay.batches, relay.jobs = [batch()], [image(index=1)]
+    await browser.open(relay.url)
+    await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
+    relay.send(progress(currentStep=20, percentage=100), image(index=2), progress(imageIndex=3, currentStep=1))
+    await browser.until_text(LINE, "Image 3 of 4 - Step 1/20 (60%)")
+    pictures = "[...document.querySelectorAll('#front img')].map((each) => each.getAttribute('src'))"
+    await browser.until(
+        pictures,
+        ["/api/view/b1-p2/0?width=1024", "/api/view/b1-p1/0?width=192", "/api/view/b1-p2/0?width=192"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"currentStep": None, "imageFraction": None, "phase": None}, "Image 2 of 4 - step unknown"),
+        ({"currentStep": None, "phase": "loading model"}, "Image 2 of 4 - loading model"),
+        ({"status": "queued", "ahead": 3}, "Image 2 of 4 - queued, 3 ahead"),
+        ({"status": "queued"}, "Image 2 of 4 - queued, next"),
+        ({"status": "sending"}, "Image 2 of 4 - sending"),
+    ],
+)
+async def test_the_line_says_what_is_known(
+    browser: Browser, relay: StubRelay, values: dict[str, Any], line: str
+) -> None:
+    relay.batches = [batch(progress=progress(**values))]
+    await browser.open(relay.url)
+    await browser.until_text(LINE, line)
+
+
+async def test_an_end_is_announced_and_the_stream_stays(browser: Browser, relay: StubRelay) -> None:
+    relay.batches = [batch(), batch("b2", "a lighthouse", progress=progress("b2", status="queued"))]
+    await browser.open(relay.url)
+    await browser.until("document.querySelectorAll('#front article').length", 2)
+    assert await browser.run("document.querySelector('#announcement').textContent") == ""
+    relay.send(*(image(index=index) for index in range(1, 5)), end())
+    await browser.until_text("#ended .line span", "4 of 4 done")
+    await browser.until_text("#announcement", "a red fox in fresh snow: done, 4 of 4 done")
+    assert await browser.texts("#front h3") == ["a lighthouse"]
+    relay.send(progress("b2", imageIndex=1, currentStep=7))
+    await browser.until_text(LINE, "Image 1 of 4 - Step 7/20 (60%)")
+
+
+async def test_failures_and_lost_images_have_their_reason(browser: Browser, relay: StubRelay) -> None:
+    error = {"message": "CUDA out of memory", "node": "KSampler", "nodeId": "3", "inputs": []}
+    failed = [image(index=index, status="failed", error=error, outputs=[]) for index in (3, 2)]
+    relay.jobs = [image(index=1), *failed, image(index=4, status="lost", outputs=[])]
+    relay.batches = [batch(status="failed", counts={"done": 1, "failed": 2, "lost": 1}, progress=None)]
+    await browser.open(relay.url)
+    await browser.until_text(LINE, "1 of 4 done, 2 failed, 1 lost")
+    assert await browser.texts(".problems li") == [
+        "Images 2, 3 failed: KSampler: CUDA out of memory",
+        "Image 4 lost: the server no longer knows it",
+    ]
+    assert await browser.texts("#empty") == ["None of your jobs is running; 3 of other clients in the queue"]
+
+
+async def test_text_of_the_server_is_never_markup(browser: Browser, relay: StubRelay) -> None:
+    error = {"message": HOSTILE, "node": HOSTILE, "nodeId": None, "inputs": [HOSTILE]}
+    relay.jobs = [image(index=1, status="failed", error=error, outputs=[])]
+    relay.batches = [batch(title=HOSTILE, progress=progress(phase=HOSTILE, node=HOSTILE, status="queued"))]
+    await browser.open(relay.url)
+    await browser.until_text("h3", HOSTILE)
+    assert HOSTILE in (await browser.texts(".problems li"))[0]
+    relay.send(end(how="failed", failed=4))
+    await browser.until_text("#announcement", f"{HOSTILE}: failed, 0 of 4 done, 4 failed")
+    assert await browser.run("document.querySelectorAll('article img[src=x], article script').length") == 0
+    assert await browser.run("document.title") == "comfytui"
+    assert await browser.errors() == []
+
+
+async def test_files_elsewhere_are_not_loaded(browser: Browser, relay: StubRelay) -> None:
+    files = [
+        {"filename": "x", "media": "image", "url": url, "path": None}
+        for url in ("https://example.org/x.png", "javascript:alert(1)", "//example.org/x", None)
+    ]
+    relay.jobs = [image(index=1, outputs=files), image(index=2)]
+    relay.batches = [batch()]
+    await browser.open(relay.url)
+    await browser.until("document.querySelectorAll('article').length", 1)
+    links = "[...document.querySelectorAll('article a')].filter((a) => a.checkVisibility()).map((a) => a.pathname)"
+    assert await browser.run(links) == ["/api/view/b1-p2/0"]
+
+
+async def test_the_page_comes_back_after_the_relay_restarts(browser: Browser, relay: StubRelay) -> None:
+    relay.batches = [batch()]
+    await browser.open(relay.url)
+    await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
+    await relay.stop()
+    await browser.until_text("#lost", "Connection to the relay lost, trying again")
+    assert await browser.texts(".seen") == ["as last seen"]
+    assert await browser.texts("#link") == ["relay lost"]
+    relay.batches = [batch(progress=progress(imageIndex=4, currentStep=3))]
+    await relay.start()
+    await browser.until_text(LINE, "Image 4 of 4 - Step 3/20 (60%)")
+    await browser.until("document.querySelector('#lost').hidden")
+    assert await browser.texts(".seen") == []
+    assert relay.followers == 1
+
+
+async def test_what_is_not_observed_is_as_last_seen(browser: Browser, relay: StubRelay) -> None:
+    relay.batches = [batch()]
+    await browser.open(relay.url)
+    await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
+    relay.send(progress(link="offline"))
+    await browser.until_text("#link", "offline")
+    assert await browser.texts(".seen") == ["as last seen"]
+    relay.send(progress(link="live"))
+    await browser.until_text("#link", "live")
+    assert await browser.texts(".seen") == []
+
+
+async def test_a_batch_that_is_new_is_read_from_the_queue(browser: Browser, relay: StubRelay) -> None:
+    await browser.open(relay.url)
+    await eventually(lambda: relay.followers, "the stream")
+    await browser.until("document.querySelector('#empty').textContent !== ''")
+    relay.batches = [batch("new", "a harbour", progress=progress("new"))]
+    relay.send(progress("new"))
+    await browser.until_text("h3", "a harbour")
+
+
+async def test_the_number_of_elements_is_bounded(browser: Browser, relay: StubRelay) -> None:
+    relay.jobs = [image(index=index, totalImages=90) for index in range(1, 91)]
+    relay.batches = [batch(f"e{each}", status="done", progress=None) for each in range(90)]
+    relay.batches.append(batch(total=100))
+    await browser.open(relay.url)
+    await browser.until_text(".more", "and 66 more")
+    assert await browser.run("document.querySelectorAll('.thumbnail').length") == 24
+    assert await browser.run("document.querySelectorAll('article').length") == 21
+
+
+async def test_only_what_changed_is_touched(browser: Browser, relay: StubRelay) -> None:
+    relay.batches = [batch(), batch("b2", progress=progress("b2", status="queued"))]
+    await browser.open(relay.url)
+    await browser.until("document.querySelectorAll('article').length", 2)
+    await browser.run(
+        "(window.touched = [], new MutationObserver((all) => touched.push(...all.map((each) =>"
+        " each.target.closest?.('article')?.dataset.id + ' ' + each.target.className)))"
+        ".observe(document.querySelector('main'), {subtree: true, childList: true, attributes: true}))"
+    )
+    relay.send(*(progress(currentStep=step) for step in range(13, 18)))
+    await browser.until_text(LINE, "Image 2 of 4 - Step 17/20 (60%)")
+    assert set(await browser.run("window.touched")) <= {"b1 line", "b1 "}
+
+
+async def test_a_relay_with_a_token_asks_for_it(browser: Browser, relay: StubRelay) -> None:
+    locked = StubRelay(token="the right one")
+    locked.batches = [batch()]
+    await locked.start()
+    try:
+        await browser.open(locked.url)
+        await browser.until("document.querySelector('#login').checkVisibility()")
+        assert await browser.texts("#link") == ["login needed"]
+        submit = "(document.querySelector('#token').value = {!r}, document.querySelector('#login').requestSubmit())"
+        await browser.run(submit.format("wrong"))
+        await browser.until_text("#login-error", "This is not the token")
+        await browser.run(submit.format("the right one"))
+        await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
+        assert not await browser.run("document.querySelector('#login').checkVisibility()")
+        assert not [path for path in locked.requests if "right" in path]
+    finally:
+        await browser.open("about:blank")
+        await locked.stop()
