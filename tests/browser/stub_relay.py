@@ -162,7 +162,7 @@ class StubRelay:
     async def _login(self, request: web.Request) -> web.Response:
         form = await request.post()
         if form.get("token") != self._token:
-            return web.json_response({"error": "unauthorised"}, status=401)
+            return web.json_response({"error": "This is not the token of the relay."}, status=401)
         response = web.json_response({})
         response.set_cookie("token", str(self._token), httponly=True, samesite="Strict")
         return response

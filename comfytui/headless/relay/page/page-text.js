@@ -93,8 +93,7 @@ function reasonOf({ status, error }) {
   return `failed: ${error?.node ? `${error.node}: ` : ""}${details}`;
 }
 
-/** Return what the server does while there is no open batch of mine. */
+/** Return what there is to say while no batch of mine is open; the queue may have jobs of other clients. */
 export function idleText(queue) {
-  if (queue) return `None of your jobs is running; ${queue} of other clients in the queue`;
-  return "Nothing is running";
+  return queue ? "None of your jobs is running" : "Nothing is running";
 }

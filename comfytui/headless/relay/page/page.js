@@ -6,6 +6,7 @@ import { PageView } from "./page-view.js";
 
 const EVENTS = ["progress", "image", "done", "failed", "cancelled", "lost"];
 const SERVER_INTERVAL = 10_000;
+const SERVER_DELAY = 500;
 const RETRY_AFTER = 3_000;
 const TIME_LIMIT = 20_000;
 
@@ -21,6 +22,7 @@ let reading = null;
 let held = [];
 let changed = new Set();
 let frame = 0;
+let serverTimer = undefined;
 
 /** Paint in the next frame: the batch with an id, or all. */
 function paint(id) {
@@ -54,6 +56,12 @@ async function get(path) {
   return response.json();
 }
 
+/** Return the sentence in which the relay says why it refuses. */
+async function errorOf(response) {
+  const body = await response.json().catch(() => null);
+  return String(body?.error ?? `The relay answers ${response.status}`);
+}
+
 /** Read the queue; the events that come meanwhile are applied after it. */
 function readQueue() {
   reading ??= get("/api/queue").then(
@@ -76,6 +84,7 @@ function readQueue() {
 }
 
 async function readServer() {
+  serverTimer = clearTimeout(serverTimer);
   if (document.hidden) return;
   try {
     const { name, queueLength, link } = await get("/api/server");
@@ -93,6 +102,8 @@ function apply(event, readUnknown = true) {
   }
   const ended = model.batches.get(event.batchId)?.end;
   const batch = model.applyEvent(event);
+  // The end of a job changes the length of the queue.
+  if (event.event !== "progress") serverTimer ??= setTimeout(readServer, SERVER_DELAY);
   if (event.link && event.link !== server.link) {
     server.link = event.link;
     paint();
@@ -132,7 +143,7 @@ login.addEventListener("submit", async (submit) => {
   const error = document.getElementById("login-error");
   try {
     const response = await fetch("/login", { method: "POST", body: new URLSearchParams(new FormData(login)) });
-    error.textContent = response.ok ? "" : response.status === 401 ? "This is not the token" : "The relay did not accept it";
+    error.textContent = response.ok ? "" : await errorOf(response);
     if (!response.ok) return;
   } catch {
     error.textContent = "The relay is not reached";
