@@ -90,6 +90,8 @@ class StubRelay:
         self.link = "live"
         self.requests: list[str] = []
         """The paths of all requests, with their queries."""
+        self.cancelled: list[str] = []
+        """The ids of the jobs that were to be cancelled, in order."""
         self.port = 0
         self._token = token
         self._clients: set[asyncio.Queue[Json | None]] = set()
@@ -115,6 +117,7 @@ class StubRelay:
                 web.get("/api/generate/progress", self._stream),
                 web.get("/api/view/{id}/{index}", self._view),
                 web.post("/login", self._login),
+                web.post("/api/jobs/{id}/cancel", self._cancel),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
@@ -158,6 +161,10 @@ class StubRelay:
 
     async def _view(self, _: web.Request) -> web.Response:
         return web.Response(text=PICTURE, content_type="image/svg+xml")
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        self.cancelled.append(request.match_info["id"])
+        return web.json_response({})
 
     async def _login(self, request: web.Request) -> web.Response:
         form = await request.post()

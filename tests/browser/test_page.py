@@ -193,21 +193,54 @@ async def test_only_what_changed_is_touched(browser: Browser, relay: StubRelay) 
     assert set(await browser.run("window.touched")) <= {"b1 line", "b1 "}
 
 
-async def test_a_relay_with_a_token_asks_for_it(browser: Browser, relay: StubRelay) -> None:
-    locked = StubRelay(token="the right one")
-    locked.batches = [batch()]
-    await locked.start()
+SUBMIT = "(document.querySelector('#token').value = {!r}, document.querySelector('#login').requestSubmit())"
+
+
+@pytest.fixture
+async def locked_relay(browser: Browser) -> AsyncIterator[StubRelay]:
+    # A browser sends cookies to every port of a host.
+    await browser.command("Network.clearBrowserCookies")
+    relay = StubRelay(token="the right one")
+    await relay.start()
     try:
-        await browser.open(locked.url)
-        await browser.until("document.querySelector('#login').checkVisibility()")
-        assert await browser.texts("#link") == ["login needed"]
-        submit = "(document.querySelector('#token').value = {!r}, document.querySelector('#login').requestSubmit())"
-        await browser.run(submit.format("wrong"))
-        await browser.until_text("#login-error", "This is not the token of the relay.")
-        await browser.run(submit.format("the right one"))
-        await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
-        assert not await browser.run("document.querySelector('#login').checkVisibility()")
-        assert not [path for path in locked.requests if "right" in path]
+        yield relay
     finally:
         await browser.open("about:blank")
-        await locked.stop()
+        await relay.stop()
+
+
+async def test_a_relay_with_a_token_asks_for_it(browser: Browser, locked_relay: StubRelay) -> None:
+    locked_relay.batches = [batch()]
+    await browser.open(locked_relay.url)
+    await browser.until("document.querySelector('#login').checkVisibility()")
+    assert await browser.texts("#link") == ["login needed"]
+    await browser.run(SUBMIT.format("wrong"))
+    await browser.until_text("#login-error", "This is not the token of the relay.")
+    await browser.run(SUBMIT.format("the right one"))
+    await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
+    assert not await browser.run("document.querySelector('#login').checkVisibility()")
+    assert not [path for path in locked_relay.requests if "right" in path]
+
+
+async def test_who_has_logged_in_may_cancel_the_rest_of_a_batch(browser: Browser, locked_relay: StubRelay) -> None:
+    states = {1: "done", 2: "running", 3: "queued", 4: "queued"}
+    locked_relay.batches = [batch()]
+    locked_relay.jobs = [image(index=index, status=status, outputs=[]) for index, status in states.items()]
+    await browser.open(locked_relay.url)
+    await browser.until("document.querySelector('#login').checkVisibility()")
+    await browser.run(SUBMIT.format("the right one"))
+    await browser.until("document.querySelector('.actions')?.checkVisibility()")
+    await browser.run("document.querySelector('.actions button').click()")
+    assert await browser.texts(".actions button") == ["Cancel all that is left?"]
+    assert not locked_relay.cancelled
+    await browser.run("document.querySelector('.actions button').click()")
+    await eventually(lambda: locked_relay.cancelled == ["b1-p4", "b1-p3", "b1-p2"], "the cancellations")
+    await browser.open(locked_relay.url)
+    await browser.until("document.querySelector('.actions')?.checkVisibility()")
+
+
+async def test_without_a_login_the_page_only_shows(browser: Browser, relay: StubRelay) -> None:
+    relay.batches = [batch()]
+    await browser.open(relay.url)
+    await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
+    assert await browser.texts("button") == []

@@ -1,5 +1,6 @@
 // The elements of the page. Whatever a server says is set as text, and only what changed is touched.
 
+import { CancelButton } from "./page-actions.js";
 import { pictures } from "./page-model.js";
 import { countsText, phaseText, problemTexts, progressLine, timesText } from "./page-text.js";
 
@@ -75,7 +76,7 @@ export class BatchView {
     this.picture = new Picture("picture", PICTURE_WIDTH);
     this.thumbnails = element("div", { className: "thumbnails" });
     this.more = element("span", { className: "more" });
-    this.actions = element("p", { className: "actions" });
+    this.cancel = new CancelButton(batch.id);
     this.shown = new Map();
     this.node = element(
       "article",
@@ -88,16 +89,17 @@ export class BatchView {
       this.problems,
       this.picture.node,
       this.thumbnails,
-      this.actions,
+      this.cancel.node,
     );
     this.node.dataset.id = batch.id;
   }
 
-  /** Show a batch; `large` says whether its newest picture is shown large, `old` that it is as last seen. */
-  show(batch, { large, old }) {
+  /** Show a batch: its newest picture `large` or not, and, if it is `old`, that it is as last seen. */
+  show(batch, { large, old, mayCancel }) {
     const title = batch.title || "(no title)";
     update(this.title, { textContent: title, title });
     this.showProgress(batch, old);
+    update(this.cancel.node, { hidden: Boolean(batch.end) || !mayCancel });
     const found = pictures(batch);
     const newest = found.at(-1);
     update(this.picture.node, { hidden: !(large && newest) });
@@ -166,7 +168,7 @@ export class PageView {
   empty = byId("empty");
 
   /** Show the batches of a model; `changed` has the ids of those that may differ, or is null for all. */
-  showBatches(model, { changed, old, idle }) {
+  showBatches(model, { changed, old, idle, mayCancel }) {
     const open = model.open().slice(0, MAX_BATCHES);
     const ended = model.ended().slice(0, MAX_BATCHES);
     // With none open, the newest is in their place.
@@ -179,7 +181,7 @@ export class PageView {
         let view = this.views.get(batch.id);
         const isNew = !view;
         if (isNew) this.views.set(batch.id, (view = new BatchView(batch)));
-        if (isNew || !changed || changed.has(batch.id)) view.show(batch, { large: large.has(batch), old });
+        if (isNew || !changed || changed.has(batch.id)) view.show(batch, { large: large.has(batch), old, mayCancel });
         // The first child of a section is not a batch.
         placeAt(section, view.node, place + 1);
       });

@@ -1,6 +1,8 @@
 // Connects the page to the relay: a snapshot of the queue, the events since, and the server now and then.
 
+import { LoginForm } from "./page-actions.js";
 import { Model } from "./page-model.js";
+import { get, isLoggedIn } from "./page-requests.js";
 import { idleText, isAway, linkText } from "./page-text.js";
 import { PageView } from "./page-view.js";
 
@@ -8,11 +10,10 @@ const EVENTS = ["progress", "image", "done", "failed", "cancelled", "lost"];
 const SERVER_INTERVAL = 10_000;
 const SERVER_DELAY = 500;
 const RETRY_AFTER = 3_000;
-const TIME_LIMIT = 20_000;
 
 const model = new Model();
 const view = new PageView();
-const login = document.getElementById("login");
+const login = new LoginForm(connect);
 
 const server = { name: null, queue: null, link: null };
 let source = null;
@@ -33,33 +34,16 @@ function paint(id) {
     const old = read && (!connected || isAway(server.link));
     view.showServer({ ...server, link: link(), old });
     view.showLost(read && !connected);
-    view.showBatches(model, { changed, old, idle: read ? idleText(server.queue) : "" });
+    view.showBatches(model, { changed, old, idle: read ? idleText(server.queue) : "", mayCancel: connected && isLoggedIn() });
     changed = new Set();
   });
 }
 
 /** Return the text and colour of the weakest link on the way to the server. */
 function link() {
-  if (!login.hidden) return ["login needed", "warning"];
+  if (login.open) return ["login needed", "warning"];
   if (!connected) return read ? ["relay lost", "bad"] : ["connecting", "warning"];
   return linkText(server.link ?? "connecting");
-}
-
-/** Return a JSON document of the relay; asks for a login if it needs one. */
-async function get(path) {
-  const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIME_LIMIT) });
-  if (response.status === 401) {
-    login.hidden = false;
-    paint();
-  }
-  if (!response.ok) throw new Error(`${path}: ${response.status}`);
-  return response.json();
-}
-
-/** Return the sentence in which the relay says why it refuses. */
-async function errorOf(response) {
-  const body = await response.json().catch(() => null);
-  return String(body?.error ?? `The relay answers ${response.status}`);
 }
 
 /** Read the queue; the events that come meanwhile are applied after it. */
@@ -68,14 +52,14 @@ function readQueue() {
     (snapshot) => {
       reading = null;
       read = true;
-      login.hidden = true;
       model.applySnapshot(snapshot);
       Object.assign(server, { queue: snapshot.length, link: snapshot.link });
       held.splice(0).forEach((event) => apply(event, false));
       paint();
     },
-    () => {
+    (error) => {
       reading = null;
+      askIfRefused(error);
       // The next snapshot has them.
       held = [];
       setTimeout(() => connected && readQueue(), RETRY_AFTER);
@@ -90,9 +74,17 @@ async function readServer() {
     const { name, queueLength, link } = await get("/api/server");
     Object.assign(server, { name, queue: queueLength, link: link.state });
     paint();
-  } catch {
-    // The event stream tells whether the relay is there.
+  } catch (error) {
+    // Whether the relay is there, the event stream tells.
+    askIfRefused(error);
   }
+}
+
+/** Ask for the token if a request was refused for want of it. */
+function askIfRefused(error) {
+  if (error.status !== 401) return;
+  login.show();
+  paint();
 }
 
 function apply(event, readUnknown = true) {
@@ -133,26 +125,11 @@ function connect() {
     paint();
     if (source.readyState !== EventSource.CLOSED) return;
     // The relay refused: it needs a login, has too many clients, or a proxy answers for it.
-    get("/api/queue").catch(() => {}).finally(() => setTimeout(() => login.hidden && connect(), RETRY_AFTER));
+    get("/api/queue").catch(askIfRefused).finally(() => setTimeout(() => login.open || connect(), RETRY_AFTER));
   });
   for (const name of EVENTS) source.addEventListener(name, (message) => apply(JSON.parse(message.data)));
 }
 
-login.addEventListener("submit", async (submit) => {
-  submit.preventDefault();
-  const error = document.getElementById("login-error");
-  try {
-    const response = await fetch("/login", { method: "POST", body: new URLSearchParams(new FormData(login)) });
-    error.textContent = response.ok ? "" : await errorOf(response);
-    if (!response.ok) return;
-  } catch {
-    error.textContent = "The relay is not reached";
-    return;
-  }
-  login.reset();
-  login.hidden = true;
-  connect();
-});
 document.addEventListener("visibilitychange", readServer);
 setInterval(readServer, SERVER_INTERVAL);
 paint();
