@@ -148,6 +148,28 @@ async def test_the_page_comes_back_after_the_relay_restarts(browser: Browser, re
     assert relay.followers == 1
 
 
+async def test_an_end_that_was_missed_is_announced(browser: Browser, relay: StubRelay) -> None:
+    relay.batches = [batch()]
+    await browser.open(relay.url)
+    await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
+    await relay.stop()
+    relay.batches = [batch(status="cancelled", counts={"done": 1, "cancelled": 3}, progress=None)]
+    await relay.start()
+    await browser.until_text("#announcement", "a red fox in fresh snow: cancelled, 1 of 4 done, 3 cancelled")
+
+
+async def test_a_batch_that_the_queue_does_not_list_is_asked_for_once(browser: Browser, relay: StubRelay) -> None:
+    relay.batches = [batch()]
+    await browser.open(relay.url)
+    await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
+    before = relay.requests.count("/api/queue")
+    for step in range(10):
+        relay.send(progress("unlisted", currentStep=step), progress(currentStep=step))
+        await eventually(lambda: relay.requests.count("/api/queue") > before, "the question")
+    await browser.until("document.querySelector('#front .line span').textContent.includes('Step 9/')")
+    assert relay.requests.count("/api/queue") == before + 1
+
+
 async def test_what_is_not_observed_is_as_last_seen(browser: Browser, relay: StubRelay) -> None:
     relay.batches = [batch()]
     await browser.open(relay.url)

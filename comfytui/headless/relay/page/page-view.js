@@ -33,7 +33,8 @@ function setAttribute(node, name, value) {
 class Bar {
   constructor(label) {
     this.bar = element("progress", { max: 1, ariaLabel: label });
-    this.node = element("div", { className: "bar" }, element("span", { textContent: label, ariaHidden: "true" }), this.bar);
+    const name = element("span", { textContent: label, ariaHidden: "true" });
+    this.node = element("div", { className: "bar" }, name, this.bar);
   }
 
   show(fraction, text) {

@@ -9,6 +9,7 @@ import { PageView } from "./page-view.js";
 const EVENTS = ["progress", "image", "done", "failed", "cancelled", "lost"];
 const SERVER_INTERVAL = 10_000;
 const SERVER_DELAY = 500;
+const HIDDEN_LONG = 30_000;
 const RETRY_AFTER = 3_000;
 
 const model = new Model();
@@ -21,6 +22,7 @@ let connected = false;
 let read = false;
 let reading = null;
 let held = [];
+let unlisted = new Set();
 let changed = new Set();
 let frame = 0;
 let serverTimer = undefined;
@@ -34,7 +36,8 @@ function paint(id) {
     const old = read && (!connected || isAway(server.link));
     view.showServer({ ...server, link: link(), old });
     view.showLost(read && !connected);
-    view.showBatches(model, { changed, old, idle: read ? idleText(server.queue) : "", mayCancel: connected && isLoggedIn() });
+    const idle = read ? idleText(server.queue) : "";
+    view.showBatches(model, { changed, old, idle, mayCancel: connected && isLoggedIn() });
     changed = new Set();
   });
 }
@@ -52,9 +55,11 @@ function readQueue() {
     (snapshot) => {
       reading = null;
       read = true;
+      const open = new Set(model.open().map((batch) => batch.id));
       model.applySnapshot(snapshot);
+      model.ended().filter((batch) => open.has(batch.id)).forEach((batch) => view.announce(batch));
       Object.assign(server, { queue: snapshot.length, link: snapshot.link });
-      held.splice(0).forEach((event) => apply(event, false));
+      held.splice(0).forEach(apply);
       paint();
     },
     (error) => {
@@ -87,7 +92,8 @@ function askIfRefused(error) {
   paint();
 }
 
-function apply(event, readUnknown = true) {
+/** Apply an event to the model, or keep it until the queue is read. */
+function apply(event) {
   if (reading) {
     held.push(event);
     return;
@@ -101,7 +107,11 @@ function apply(event, readUnknown = true) {
     paint();
   }
   if (!batch) {
-    if (event.batchId && readUnknown) readQueue();
+    // A batch that is still unknown after that is one of too many.
+    if (event.batchId && !unlisted.has(event.batchId)) {
+      unlisted.add(event.batchId);
+      readQueue();
+    }
     return;
   }
   if (Boolean(batch.end) !== Boolean(ended)) {
@@ -111,11 +121,13 @@ function apply(event, readUnknown = true) {
   paint(batch.id);
 }
 
+/** Follow the events, and read the queue each time that the stream begins. */
 function connect() {
   source?.close();
   source = new EventSource("/api/generate/progress");
   source.addEventListener("open", () => {
     connected = true;
+    unlisted = new Set();
     readQueue();
     readServer();
     paint();
@@ -130,7 +142,17 @@ function connect() {
   for (const name of EVENTS) source.addEventListener(name, (message) => apply(JSON.parse(message.data)));
 }
 
-document.addEventListener("visibilitychange", readServer);
+let hiddenSince = 0;
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    hiddenSince = Date.now();
+    return;
+  }
+  // A device that slept may hold a connection that is dead.
+  if (Date.now() - hiddenSince > HIDDEN_LONG && !login.open) connect();
+  readServer();
+});
+window.addEventListener("pageshow", (event) => event.persisted && connect());
 setInterval(readServer, SERVER_INTERVAL);
 paint();
 connect();
