@@ -98,10 +98,11 @@ function apply(event) {
     held.push(event);
     return;
   }
-  const ended = model.batches.get(event.batchId)?.end;
+  const { end: ended, progress: before } = model.batches.get(event.batchId) ?? {};
   const batch = model.applyEvent(event);
-  // The end of a job changes the length of the queue.
-  if (event.event !== "progress") serverTimer ??= setTimeout(readServer, SERVER_DELAY);
+  // The length of the queue changes with what is sent and what ends.
+  const moved = event.event !== "progress" || event.status !== before?.status;
+  if (moved) serverTimer ??= setTimeout(readServer, SERVER_DELAY);
   if (event.link && event.link !== server.link) {
     server.link = event.link;
     paint();
