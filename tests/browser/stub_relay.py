@@ -92,6 +92,10 @@ class StubRelay:
         """The paths of all requests, with their queries."""
         self.cancelled: list[str] = []
         """The ids of the jobs that were to be cancelled, in order."""
+        self.generated: list[tuple[str, Json]] = []
+        """The requests for images, with their keys."""
+        self.answers: list[tuple[int, Json]] = []
+        """The answers to the next of these, with their status; those after are 202."""
         self.port = 0
         self._token = token
         self._clients: set[asyncio.Queue[Json | None]] = set()
@@ -118,6 +122,7 @@ class StubRelay:
                 web.get("/api/view/{id}/{index}", self._view),
                 web.post("/login", self._login),
                 web.post("/api/jobs/{id}/cancel", self._cancel),
+                web.post("/api/generate", self._generate),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
@@ -165,6 +170,11 @@ class StubRelay:
     async def _cancel(self, request: web.Request) -> web.Response:
         self.cancelled.append(request.match_info["id"])
         return web.json_response({})
+
+    async def _generate(self, request: web.Request) -> web.Response:
+        self.generated.append((request.headers["Idempotency-Key"], await request.json()))
+        status, answer = self.answers.pop(0) if self.answers else (202, {})
+        return web.json_response(answer, status=status)
 
     async def _login(self, request: web.Request) -> web.Response:
         form = await request.post()

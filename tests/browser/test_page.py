@@ -261,6 +261,26 @@ async def test_who_has_logged_in_may_cancel_the_rest_of_a_batch(browser: Browser
     await browser.until("document.querySelector('.actions')?.checkVisibility()")
 
 
+async def test_who_has_logged_in_may_make_images(browser: Browser, locked_relay: StubRelay) -> None:
+    locked_relay.answers = [(503, {"error": "ComfyUI cannot be reached (offline): nothing was saved.", "saved": False})]
+    await browser.open(locked_relay.url)
+    await browser.until("document.querySelector('#login').checkVisibility()")
+    await browser.run(SUBMIT.format("the right one"))
+    await browser.until("document.querySelector('#new').checkVisibility()")
+    await browser.run("(document.querySelector('#new').open = true, document.querySelector('#prompt').value = 'a fox')")
+    await browser.run("document.querySelector('#images').value = 3")
+    submit = "document.querySelector('#generate').requestSubmit()"
+    await browser.run(submit)
+    await browser.until_text("#generate-said", "ComfyUI cannot be reached (offline): nothing was saved.")
+    await browser.run(submit)
+    await browser.until_text("#generate-said", "Queued")
+    await browser.run(submit)
+    await eventually(lambda: len(locked_relay.generated) == 3, "the third request")
+    keys, bodies = zip(*locked_relay.generated, strict=True)
+    assert bodies == ({"values": {"prompt": "a fox"}, "images": 3},) * 3
+    assert keys[0] == keys[1] != keys[2]
+
+
 async def test_without_a_login_the_page_only_shows(browser: Browser, relay: StubRelay) -> None:
     relay.batches = [batch()]
     await browser.open(relay.url)

@@ -1,6 +1,6 @@
-// What a user does on the page: log in, and cancel what is left of a batch.
+// What a user does on the page: log in, make images, and cancel what is left of a batch.
 
-import { cancelBatch, logIn } from "./page-requests.js";
+import { cancelBatch, generate, logIn } from "./page-requests.js";
 
 const SURE_WITHIN = 5_000;
 
@@ -31,6 +31,42 @@ export class LoginForm {
   show() {
     this.form.hidden = false;
   }
+}
+
+/** The form that makes images by text, with what the server has for the rest. */
+export class GenerateForm {
+  constructor() {
+    this.node = document.getElementById("new");
+    this.form = document.getElementById("generate");
+    this.said = document.getElementById("generate-said");
+    this.button = this.form.querySelector("button");
+    this.form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      this.button.disabled = true;
+      await this.submit();
+      this.button.disabled = false;
+    });
+  }
+
+  async submit() {
+    const { prompt, images } = this.form.elements;
+    const body = JSON.stringify({ values: { prompt: prompt.value }, images: Number(images.value) });
+    // The same request again, after an answer that was lost, has the same key.
+    if (body !== this.body) [this.body, this.key] = [body, randomKey()];
+    try {
+      this.said.textContent = await generate(body, this.key);
+      this.said.className = "";
+      this.body = null;
+    } catch (error) {
+      this.said.textContent = error.message;
+      this.said.className = "bad";
+    }
+  }
+}
+
+/** Return a random text; `crypto.randomUUID` is missing where a page came by plain HTTP from another machine. */
+function randomKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** A button that cancels a batch when it is pressed a second time. */

@@ -1,13 +1,14 @@
-// Requests to the relay: documents, the login, and the cancellation of a batch.
+// Requests to the relay: documents, the login, and what changes something.
 
 const TIME_LIMIT = 20_000;
 const LOGGED_IN = "comfytui-logged-in";
 
-/** The relay's answer to a request that it did not carry out; the message is its sentence about why. */
+/** A request that the relay did not carry out; the message is its sentence about why. */
 export class Refused extends Error {
-  constructor(status, sentence) {
-    super(sentence);
+  constructor(status, answer) {
+    super(String(answer?.error ?? answer?.message ?? `The relay answers ${status}`));
     this.status = status;
+    this.answer = answer;
   }
 }
 
@@ -27,18 +28,34 @@ export function isLoggedIn() {
   return localStorage.getItem(LOGGED_IN) !== null;
 }
 
-/** Cancel what is left of a batch: the image that runs last of all, so that no other one starts. */
+/**
+ * Cancel what is left of a batch: the image that runs last of all, so that no other one starts.
+ * Throws the last refusal, after all were asked for.
+ */
 export async function cancelBatch(id) {
   const { running, pending } = await get("/api/queue");
   const jobs = [...running, ...pending].filter((job) => job.batchId === id).reverse();
+  let refused = null;
   for (const job of jobs) {
     try {
       await request(`/api/jobs/${encodeURIComponent(job.promptId)}/cancel`, { method: "POST" });
     } catch (error) {
-      // It may have ended meanwhile.
-      if (error.status !== 404 && error.status !== 409) throw error;
+      if (error.answer?.outcome !== "already ended") refused = error;
     }
   }
+  if (refused) throw refused;
+}
+
+/** Make images; a request that is repeated with the same key makes them once. Returns what there is to say. */
+export async function generate(body, key) {
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
+  try {
+    await request("/api/generate", { method: "POST", headers, body });
+  } catch (error) {
+    if (!error.answer?.saved) throw error;
+    return error.message;
+  }
+  return "Queued";
 }
 
 async function request(path, options) {
@@ -46,10 +63,9 @@ async function request(path, options) {
   try {
     response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(TIME_LIMIT), ...options });
   } catch {
-    throw new Refused(0, "The relay is not reached");
+    throw new Refused(0, { error: "The relay is not reached" });
   }
   if (response.ok) return response;
   if (response.status === 401) localStorage.removeItem(LOGGED_IN);
-  const body = await response.json().catch(() => null);
-  throw new Refused(response.status, String(body?.error ?? `The relay answers ${response.status}`));
+  throw new Refused(response.status, await response.json().catch(() => null));
 }

@@ -1,6 +1,6 @@
 // Connects the page to the relay: a snapshot of the queue, the events since, and the server now and then.
 
-import { LoginForm } from "./page-actions.js";
+import { GenerateForm, LoginForm } from "./page-actions.js";
 import { Model } from "./page-model.js";
 import { get, isLoggedIn } from "./page-requests.js";
 import { idleText, isAway, linkText } from "./page-text.js";
@@ -15,6 +15,7 @@ const RETRY_AFTER = 3_000;
 const model = new Model();
 const view = new PageView();
 const login = new LoginForm(connect);
+const generateForm = new GenerateForm();
 
 const server = { name: null, queue: null, link: null };
 let source = null;
@@ -37,7 +38,9 @@ function paint(id) {
     view.showServer({ ...server, link: link(), old });
     view.showLost(read && !connected);
     const idle = read ? idleText(server.queue) : "";
-    view.showBatches(model, { changed, old, idle, mayCancel: connected && isLoggedIn() });
+    const mayChange = connected && isLoggedIn();
+    generateForm.node.hidden = !mayChange;
+    view.showBatches(model, { changed, old, idle, mayCancel: mayChange });
     changed = new Set();
   });
 }
