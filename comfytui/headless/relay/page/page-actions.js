@@ -73,7 +73,8 @@ function randomKey() {
 export class CancelButton {
   constructor(batchId) {
     this.button = Object.assign(document.createElement("button"), { type: "button" });
-    this.error = Object.assign(document.createElement("span"), { role: "alert" });
+    this.error = document.createElement("span");
+    this.error.setAttribute("role", "alert");
     this.node = Object.assign(document.createElement("p"), { className: "actions", hidden: true });
     this.node.append(this.button, this.error);
     this.reset();

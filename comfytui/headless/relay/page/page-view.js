@@ -32,8 +32,10 @@ function setAttribute(node, name, value) {
 /** A labelled bar with its value in words. */
 class Bar {
   constructor(label) {
-    this.bar = element("progress", { max: 1, ariaLabel: label });
-    const name = element("span", { textContent: label, ariaHidden: "true" });
+    this.bar = element("progress", { max: 1 });
+    this.bar.setAttribute("aria-label", label);
+    const name = element("span", { textContent: label });
+    name.setAttribute("aria-hidden", "true");
     this.node = element("div", { className: "bar" }, name, this.bar);
   }
 
