@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from comfytui.sanitize import sanitize
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, find_fields, seed_keys
@@ -12,6 +12,9 @@ from comfytui.workflow.nodes import NODE_KEYS, Slot, nodes_of
 
 Graph: TypeAlias = Mapping[str, Any]
 """ComfyUI's API format: node id → `{"class_type": …, "inputs": {name: value or [node id, output index]}}`."""
+
+MAX_DEPTH: Final = 200
+"""Levels of lists and objects in a graph: Python's encoder takes a few hundred more, fewer where the stack is deep."""
 
 AnyKey = TypeVar("AnyKey", bound=FieldKey)
 
@@ -88,19 +91,30 @@ def apply_values(workflow: Workflow, values: Mapping[AnyKey, FieldValue]) -> Gra
     return graph
 
 
+def is_too_deep(document: object) -> bool:
+    """Return whether a JSON document has more than `MAX_DEPTH` levels of lists and objects."""
+    level = [document]
+    for _ in range(MAX_DEPTH + 1):
+        containers = [each for each in level if isinstance(each, dict | list)]
+        if not containers:
+            return False
+        level = [value for each in containers for value in (each.values() if isinstance(each, dict) else each)]
+    return True
+
+
 def sendable_graph(graph: object) -> Graph | None:
     """Return a graph that came from a server as a client sends it, without the server's additions.
 
     Returns:
-        The graph, or None if the value is not a graph, or not valid JSON in UTF-8.
+        The graph, or None if the value is not a graph, or not valid JSON in UTF-8, or nested too deeply.
     """
     nodes = nodes_of(graph)
-    if not isinstance(graph, dict) or not nodes or len(nodes) != len(graph):
+    if not isinstance(graph, dict) or not nodes or len(nodes) != len(graph) or is_too_deep(graph):
         return None
     sent = {node_id: {key: graph[node_id][key] for key in NODE_KEYS if key in graph[node_id]} for node_id in nodes}
     try:
         # Python's parser reads NaN, infinity and lone surrogates, which cannot be sent.
         json.dumps(sent, allow_nan=False, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
     return sent

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from comfytui.sanitize import sanitize
-from comfytui.workflow.graph import Graph, Workflow, workflow_of
+from comfytui.workflow.graph import Graph, Workflow, is_too_deep, workflow_of
 from comfytui.workflow.image_metadata import ImageMetadataError, extract_prompt, is_image
 from comfytui.workflow.nodes import NODE_KEYS
 
@@ -47,10 +47,9 @@ def graph_from_json(document: object, described: str) -> Graph:
     Raises:
         WorkflowError: It is not a graph, or one that cannot be sent.
     """
-    try:
-        return _graph_of(document, described)
-    except RecursionError:
-        raise _too_deep(described) from None
+    if is_too_deep(document):
+        raise _too_deep(described)
+    return _graph_of(document, described)
 
 
 def _too_deep(quoted: str) -> WorkflowError:

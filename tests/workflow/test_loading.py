@@ -147,6 +147,7 @@ BAD_CONTENT = {
     "endless number": (b'{"3": {"class_type": "X", "inputs": {"seed": ' + b"9" * 5_000 + b"}}}", "too long"),
     "deep": (b'{"3":' * 200_000, "nested too deeply"),
     "deep list": (b"[" * 200_000, "nested too deeply"),
+    "deep input": (b'{"3": {"class_type": "A", "inputs": {"x": %s}}}' % (b"[" * 300 + b"]" * 300), "nested too deeply"),
     "broken png": (PNG + b"\x00" * 40, "image that cannot be read"),
     "cut png": (PNG + chunk(b"IHDR", struct.pack(">II", 8, 8) + b"\x08\x02\x00\x00\x00")[:-6], "cannot be read"),
     "broken webp": (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "image that cannot be read"),

@@ -20,6 +20,7 @@ from tests.waiting import eventually
 
 QUICK = SimConfig(steps_per_second=200, load_seconds=0)
 SLOW = SimConfig(steps_per_second=2, load_seconds=0)
+DEEP = json.loads("[" * 900 + "]" * 900)
 SMALL: dict[str, Any] = {"prompt": "a fox", "steps": 2, "width": 64, "height": 64}
 
 
@@ -107,6 +108,11 @@ async def test_what_the_server_rejects_fails_in_the_events() -> None:
         ({"values": {"model": "none.ckpt"}}, "model", "not on the server"),
         ({"workflow": {"nodes": []}}, "workflow", "Export (API)"),
         ({"workflow": {}}, "workflow", "empty"),
+        (
+            {"workflow": {"1": {"class_type": "A", "inputs": {"x": DEEP}}}},
+            "workflow",
+            "deep",
+        ),
     ],
 )
 async def test_what_cannot_be_made_is_refused_by_name(body: object, field: str | None, words: str) -> None:
