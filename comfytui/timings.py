@@ -157,6 +157,18 @@ class ProgramTimings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RelayTimings:
+    """Seconds that the relay waits for its server and its clients."""
+
+    known: float = 10.0
+    """For a job or a batch, while it is not known what the server has."""
+    ping: float = 15.0
+    """Between two comments in a stream, which keep proxies from closing it."""
+    send: float = 30.0
+    """For a client of a stream that does not read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
     """Every interval and time limit that depends on how fast servers, networks and disks are."""
 
@@ -169,6 +181,7 @@ class Timings:
     journal: JournalTimings = field(default_factory=JournalTimings)
     form: FormTimings = field(default_factory=FormTimings)
     program: ProgramTimings = field(default_factory=ProgramTimings)
+    relay: RelayTimings = field(default_factory=RelayTimings)
 
 
 DEFAULT = Timings()

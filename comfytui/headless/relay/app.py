@@ -12,6 +12,7 @@ from comfytui.headless.relay.polling import poll_progress
 from comfytui.headless.relay.streams import stream_progress
 from comfytui.service.notifications import Notification
 from comfytui.service.thread import ServiceThread
+from comfytui.timings import DEFAULT, RelayTimings
 
 DEFAULT_OPTIONS = RelayOptions()
 
@@ -20,6 +21,7 @@ def relay_app(
     service: ServiceThread,
     options: RelayOptions = DEFAULT_OPTIONS,
     on_notification: Callable[[Notification], object] = lambda _: None,
+    timings: RelayTimings = DEFAULT.relay,
 ) -> web.Application:
     """Return the application of a relay.
 
@@ -27,10 +29,11 @@ def relay_app(
         service: The session with the server; it is started and stopped with the application.
         options: Who gets in.
         on_notification: Called with each notification of the session but that of a change.
+        timings: How long the relay waits for what.
     """
     check_options(options)
     app = web.Application(client_max_size=commands.MAX_BODY)
-    app[CONTEXT] = RelayContext(service, on_notification)
+    app[CONTEXT] = RelayContext(service, on_notification, timings)
     app.router.add_get("/api/generate/progress", stream_progress, allow_head=False)
     app.router.add_get("/api/progress", poll_progress, allow_head=False)
     app.add_routes(commands.ROUTES)

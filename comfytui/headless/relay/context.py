@@ -11,6 +11,7 @@ from comfytui.headless.relay.thumbnails import Thumbnails
 from comfytui.headless.session import HeadlessSession
 from comfytui.service.notifications import JobEnded, Notification, PreviewReceived
 from comfytui.service.thread import ServiceThread
+from comfytui.timings import DEFAULT, RelayTimings
 
 
 class RelayContext:
@@ -19,10 +20,14 @@ class RelayContext:
     Args:
         service: The session with the server, which is not started yet.
         on_notification: Called with each notification but that of a change.
+        timings: How long the relay waits for what.
     """
 
     def __init__(
-        self, service: ServiceThread, on_notification: Callable[[Notification], object] = lambda _: None
+        self,
+        service: ServiceThread,
+        on_notification: Callable[[Notification], object] = lambda _: None,
+        timings: RelayTimings = DEFAULT.relay,
     ) -> None:
         self._on_notification = on_notification
         self.feed = Feed(urls=True)
@@ -33,6 +38,8 @@ class RelayContext:
         """Makes images that clients ask for."""
         self.preview: PreviewReceived | None = None
         """The newest preview."""
+        self.timings = timings
+        """How long the relay waits for what."""
         self.stopping = False
         """Whether the relay ends, and with it every response that waits for a change."""
         self.streams = 0

@@ -11,9 +11,6 @@ from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.session import is_current
 from comfytui.headless.subscription import Subject, Subscription
 
-KNOWN_WITHIN = 10.0
-"""Seconds to wait for a job or a batch while it is not known what the server has."""
-
 _EVENT_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -29,7 +26,7 @@ async def subscription_of(request: web.Request) -> Subscription:
     subject = _subject_of(request)
     subscription = Subscription(context.feed, subject, _last_id_of(request))
     with suppress(TimeoutError):
-        async with asyncio.timeout(KNOWN_WITHIN):
+        async with asyncio.timeout(context.timings.known):
             # The state of the feed may be a moment behind that of the session.
             await context.session.until(
                 lambda _: subscription.exists or is_current(context.feed.state) or context.stopping

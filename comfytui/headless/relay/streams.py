@@ -13,10 +13,6 @@ from comfytui.headless.relay.following import subscription_of
 from comfytui.headless.relay.previews import PreviewFollower
 from comfytui.headless.subscription import Subscription
 
-PING_INTERVAL = 15.0
-"""Seconds between two comments, which keep proxies from closing the connection."""
-SEND_TIMEOUT = 30.0
-"""Seconds after which a client that does not read is disconnected."""
 SEND_BUFFER = 32_768
 """Bytes that the kernel may keep for a client: what waits there is no longer the newest state."""
 RETRY = b"retry: 3000\n\n"
@@ -31,7 +27,8 @@ async def stream_progress(request: web.Request) -> web.StreamResponse:
     context = request.app[CONTEXT]
     previews = PreviewFollower(context, subscription.subject) if request.query.get("previews") == "1" else None
     _keep_little(request)
-    response = EventSourceResponse(sep="\n", ping_interval=PING_INTERVAL, send_timeout=SEND_TIMEOUT)
+    timings = context.timings
+    response = EventSourceResponse(sep="\n", ping_interval=timings.ping, send_timeout=timings.send)
     response.headers["Cache-Control"] = "no-store"
     # The connection ends with the stream, as HTTP/1.0 needs it; EventSourceResponse would say that it goes on.
     del response.headers["Connection"]
@@ -41,7 +38,7 @@ async def stream_progress(request: web.Request) -> web.StreamResponse:
 
     async def send(data: bytes) -> None:
         # EventSourceResponse.send encodes each event again, and does not wait until a slow client has read.
-        async with asyncio.timeout(SEND_TIMEOUT):
+        async with asyncio.timeout(timings.send):
             await response.write(data)
             await writer.drain()
 

@@ -62,7 +62,8 @@ async def running_relay(
     url: str, *, folder: Path | None = None, timings: Timings = FAST, options: RelayOptions = ANY_PORT
 ) -> AsyncIterator[RunningRelay]:
     """Run a relay of the server at `url` on a free port."""
-    app = relay_app(ServiceThread(Server.from_url(url), folder=folder, timings=timings), options)
+    service = ServiceThread(Server.from_url(url), folder=folder, timings=timings)
+    app = relay_app(service, options, timings=timings.relay)
     async with serving(app, options, shutdown_seconds=1.0) as port:
         base = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=30) as client:
