@@ -43,6 +43,7 @@ async def stream_progress(request: web.Request) -> web.StreamResponse:
             await writer.drain()
 
     async with response:
+        context.streams += 1
         try:
             await _send_events(context, subscription, previews, send)
         except TimeoutError:
@@ -50,6 +51,8 @@ async def stream_progress(request: web.Request) -> web.StreamResponse:
                 request.transport.abort()
         except ConnectionError:
             pass  # The client has left.
+        finally:
+            context.streams -= 1
     return response
 
 

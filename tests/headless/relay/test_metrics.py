@@ -49,15 +49,17 @@ async def test_the_queue_and_the_link_are_as_they_are_now() -> None:
         await relay.live()
         await relay.submit(3, model=sim.config.checkpoints[0])
         await eventually(lambda: relay.state.runs and relay.state.queue_remaining == 3, "the queue")
-        relay.context.streams = 5
-        now = await figures(relay)
+        async with relay.client.stream("GET", "/api/generate/progress"):
+            now = await figures(relay)
         assert (now["comfytui_queue_length"], now["comfytui_running_jobs"]) == (3, 1)
-        assert (now["comfytui_stream_clients"], now["comfytui_open_images"]) == (5, 3)
+        assert (now["comfytui_stream_clients"], now["comfytui_open_images"]) == (1, 3)
         assert (now["comfytui_link live"], now["comfytui_link offline"]) == (1, 0)
         assert now["process_resident_memory_bytes"] > 2**20
         await sim.stop(killed=True)
         await eventually(lambda: relay.state.link.kind is LinkKind.OFFLINE, "an offline link")
+        await eventually(lambda: relay.context.streams == 0, "the end of the stream")
         now = await figures(relay)
+        assert now["comfytui_stream_clients"] == 0
         assert (now["comfytui_link live"], now["comfytui_link offline"], now["comfytui_current"]) == (0, 1, 0)
 
 
