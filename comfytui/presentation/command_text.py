@@ -44,23 +44,40 @@ OUTCOMES: Mapping[CancelOutcome, NotificationText] = {
     ),
 }
 
+COMMAND_LINE_OUTCOMES: Mapping[CancelOutcome, NotificationText] = {
+    **OUTCOMES,
+    CancelOutcome.STILL_QUEUED: ("The server still has the job in its queue: cancel it once more.", "warning"),
+    CancelOutcome.NOT_TARGETED: (
+        "Not interrupted: this server is too old to interrupt a single job; --force stops whatever runs.",
+        "warning",
+    ),
+}
+"""The same where there are no keys to press."""
 
-def cancellation_message(result: Cancelled | BatchCancelled | ComfyError) -> NotificationText:
-    """Return the message about a job or a batch that was to be cancelled; the error if the server cannot be asked."""
+
+def cancellation_message(
+    result: Cancelled | BatchCancelled | ComfyError, outcomes: Mapping[CancelOutcome, NotificationText] = OUTCOMES
+) -> NotificationText:
+    """Return the message about a job or a batch that was to be cancelled.
+
+    Args:
+        result: What became of it; the error if the server cannot be asked.
+        outcomes: The messages about single jobs.
+    """
     match result:
         case Cancelled(CancelOutcome.ALREADY_ENDED, JobStatus() as status):
             return f"Nothing to cancel: it had already ended ({status.label}).", "information"
         case Cancelled(CancelOutcome.TOO_LATE, JobStatus.FAILED):
             return "Too late: it had already failed.", "warning"
         case Cancelled(outcome):
-            return OUTCOMES[outcome]
+            return outcomes[outcome]
         case BatchCancelled():
-            return _batch_message(result)
+            return _batch_message(result, outcomes)
         case error:
             return f"Not cancelled: {error}", "error"
 
 
-def _batch_message(result: BatchCancelled) -> NotificationText:
+def _batch_message(result: BatchCancelled, outcomes: Mapping[CancelOutcome, NotificationText]) -> NotificationText:
     """Return the counts that are not 0, such as "2 removed, 1 interrupted.", and why others were not cancelled."""
     parts = {
         "lost dismissed": result.dismissed,
@@ -74,7 +91,7 @@ def _batch_message(result: BatchCancelled) -> NotificationText:
     if (error := result.error) is not None:
         why, severity = cancellation_message(error)
     elif (others := result.others) is not None:
-        why, severity = OUTCOMES[others]
+        why, severity = outcomes[others]
     else:
         return summary or "Nothing was left to cancel.", "information"
     return f"{summary} {why}".strip(), severity

@@ -1,0 +1,149 @@
+"""`comfytui cancel`: cancel jobs, and tell what became of each."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+from comfytui.comfy.errors import ComfyError
+from comfytui.comfy.server import Server
+from comfytui.headless.commands.connecting import connected
+from comfytui.headless.commands.interrupts import can_ask
+from comfytui.headless.commands.output import write_documents, write_lines
+from comfytui.headless.commands.selection import ID_LIMIT, Selection, selected
+from comfytui.headless.documents.cancellations import CancelDocument
+from comfytui.headless.feed import Feed
+from comfytui.headless.session import HeadlessSession
+from comfytui.headless.subscription import Subject
+from comfytui.presentation.command_text import COMMAND_LINE_OUTCOMES, cancellation_message
+from comfytui.sanitize import sanitize
+from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
+from comfytui.session.model import Job
+from comfytui.session.selectors import counts_of, jobs_of
+
+ARRIVAL_SECONDS = 30.0
+"""For which a job that is being sent is awaited, since it is cancelled when the server has it."""
+MESSAGE_LIMIT = 500
+"""Characters of a message that are shown."""
+_ENDED = frozenset({
+    CancelOutcome.DROPPED, CancelOutcome.DISMISSED, CancelOutcome.REMOVED, CancelOutcome.INTERRUPT_SENT,
+    CancelOutcome.INTERRUPTED, CancelOutcome.ALREADY_ENDED, CancelOutcome.TOO_LATE,
+})  # fmt: skip
+"""The outcomes after which nothing of a job goes on."""
+
+Result = Cancelled | BatchCancelled | ComfyError
+
+
+async def cancel(server: Server, selection: Selection, *, as_json: bool, force: bool, ask: bool) -> bool:
+    """Cancel the jobs of a selection, and write what became of each.
+
+    Args:
+        server: The server.
+        selection: Which jobs.
+        as_json: Write JSON.
+        force: Interrupt even if the server can only stop whatever runs.
+        ask: Ask first, if there is a terminal to ask on, and all of mine are to be cancelled.
+
+    Returns:
+        Whether all were cancelled, or had ended before.
+
+    Raises:
+        ConnectError: There is no session with the server.
+        UnknownJobsError: A job or the batch is unknown.
+    """
+    feed = Feed()
+    async with connected(server, feed.update) as session:
+        subjects = await selected(session, feed, selection)
+        if not subjects:
+            write_lines(["None of your jobs is open."], sys.stderr)
+        elif selection.mine and ask and can_ask() and not await _confirmed(feed):
+            write_lines(["Nothing was cancelled."], sys.stderr)
+            return False
+        all_cancelled = True
+        async for document in _results(session, feed, subjects, force=force):
+            all_cancelled &= document.cancelled
+            if as_json:
+                write_documents([document])
+            else:
+                write_lines([_line(document)], sys.stdout)
+        return all_cancelled
+
+
+async def _results(
+    session: HeadlessSession, feed: Feed, subjects: list[Subject], *, force: bool
+) -> AsyncIterator[CancelDocument]:
+    for subject in subjects:
+        result = await _cancel(session, subject, force=force)
+        is_certain = await _arrived(session, feed, subject)
+        yield _document(subject, result, is_certain=is_certain)
+
+
+async def _cancel(session: HeadlessSession, subject: Subject, *, force: bool) -> Result:
+    try:
+        if subject.batch_id is not None:
+            return await asyncio.wrap_future(session.service.cancel_batch(subject.batch_id, force=force))
+        return await asyncio.wrap_future(session.service.cancel(subject.prompt_id or "", force=force))
+    except ComfyError as error:
+        return error
+
+
+async def _arrived(session: HeadlessSession, feed: Feed, subject: Subject) -> bool:
+    """Wait until jobs that are cancelled when the server has them are; return whether they are."""
+
+    def is_pending(job: Job) -> bool:
+        return job.cancel_requested and not job.status.ended
+
+    def jobs() -> list[Job]:
+        if subject.batch_id is not None:
+            batch = session.state.batches.get(subject.batch_id)
+            return jobs_of(session.state, batch) if batch else []
+        job = session.state.jobs.get(subject.prompt_id or "") or feed.job(subject.prompt_id or "")
+        return [job] if job else []
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(ARRIVAL_SECONDS):
+            while any(map(is_pending, jobs())):
+                await session.changed()
+            return True
+    return False
+
+
+def _document(subject: Subject, result: Result, *, is_certain: bool) -> CancelDocument:
+    message, _ = cancellation_message(result, COMMAND_LINE_OUTCOMES)
+    match result:
+        case Cancelled(outcome):
+            waits = outcome in {CancelOutcome.ON_ARRIVAL, CancelOutcome.UNCONFIRMED}
+            cancelled = outcome in _ENDED or (waits and is_certain)
+        case BatchCancelled(others=outcome, error=error):
+            cancelled = error is None and (outcome is None or outcome in _ENDED) and is_certain
+        case _:
+            outcome, cancelled = None, False
+    return CancelDocument(
+        prompt_id=subject.prompt_id,
+        batch_id=subject.batch_id,
+        cancelled=cancelled,
+        outcome=outcome.name.lower() if outcome else None,
+        message=sanitize(message, MESSAGE_LIMIT),
+    )
+
+
+def _line(document: CancelDocument) -> str:
+    name = document.prompt_id if document.batch_id is None else f"Batch {document.batch_id}"
+    return f"{sanitize(name or '', ID_LIMIT)}  {document.message}"
+
+
+async def _confirmed(feed: Feed) -> bool:
+    """Ask on the terminal whether to cancel all of mine."""
+    batches = [*feed.open_batches()]
+    jobs = sum(counts_of(feed.state, batch).open for batch in batches)
+    what = f"{jobs} jobs in {len(batches)} batches" if len(batches) > 1 else f"{jobs} job{'s' if jobs != 1 else ''}"
+    sys.stderr.write(f"Cancel {what}? [y/N] ")
+    sys.stderr.flush()
+    loop, typed, descriptor = asyncio.get_running_loop(), asyncio.Event(), sys.stdin.fileno()
+    loop.add_reader(descriptor, typed.set)
+    try:
+        await typed.wait()
+    finally:
+        loop.remove_reader(descriptor)
+    return os.read(descriptor, 1_024).decode(errors="replace").strip().lower() in {"y", "yes"}
