@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from comfytui.headless.relay.page import add_page
+from comfytui.headless.relay.page import page_routes
 
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64"/></svg>'
 Json = dict[str, Any]
@@ -113,7 +113,7 @@ class StubRelay:
     async def start(self) -> None:
         """Serve, on the port of before if there was one."""
         app = web.Application(middlewares=[self._check])
-        add_page(app)
+        app.add_routes(page_routes())
         app.add_routes(
             [
                 web.get("/api/queue", self._queue),

@@ -7,7 +7,7 @@ from aiohttp import web
 from comfytui.headless.relay import commands, health, images, snapshots
 from comfytui.headless.relay.context import CONTEXT, RelayContext
 from comfytui.headless.relay.options import RelayOptions, check_options
-from comfytui.headless.relay.page import add_page
+from comfytui.headless.relay.page import page_routes
 from comfytui.headless.relay.polling import poll_progress
 from comfytui.headless.relay.streams import stream_progress
 from comfytui.service.notifications import Notification
@@ -42,7 +42,7 @@ def relay_app(
     app.add_routes(snapshots.ROUTES)
     app.cleanup_ctx.append(_run_session)
     app.on_shutdown.append(_stop_waiting)
-    add_page(app)
+    app.add_routes(page_routes())
     return app
 
 

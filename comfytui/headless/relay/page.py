@@ -52,8 +52,8 @@ def page_files() -> tuple[str, Mapping[str, PageFile]]:
     return version, files
 
 
-def add_page(app: web.Application) -> None:
-    """Add the routes of the page to an application."""
+def page_routes() -> list[web.RouteDef]:
+    """Return the routes of the page."""
     version, files = page_files()
 
     async def send(request: web.Request) -> web.Response:
@@ -67,7 +67,7 @@ def add_page(app: web.Application) -> None:
             return web.Response(status=304, headers=headers)
         return web.Response(body=file.body, content_type=file.media_type, charset="utf-8", headers=headers)
 
-    app.add_routes([web.get(path, send) for path in files])
+    return [web.get(path, send) for path in files]
 
 
 def _digest(content: bytes) -> str:

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from hatchling.builders.wheel import WheelBuilder
 
-from comfytui.headless.relay.page import FOLDER, add_page, page_files
+from comfytui.headless.relay.page import FOLDER, page_files, page_routes
 from comfytui.sim.server import SimServer
 from tests.headless.relay.running import running_relay
 
@@ -43,7 +43,7 @@ class Markup(HTMLParser):
 async def served_page() -> AsyncIterator[httpx.AsyncClient]:
     """Serve the page alone, and yield a client of it."""
     app = web.Application()
-    add_page(app)
+    app.add_routes(page_routes())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
