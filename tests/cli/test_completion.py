@@ -88,7 +88,7 @@ def completed(shell: str, script: str, line: str, environment: dict[str, str]) -
     [
         ("comfytui ", [*COMMANDS, *SERVERS]),
         ("comfytui g", ["gpu-box"]),
-        ("comfytui s", ["sim", "studio"]),
+        ("comfytui s", ["status", "sim", "studio"]),
         ("comfytui --ascii ", SERVERS),
         ("comfytui gpu-box ", []),
         ("comfytui gpu-box --fre", ["--fresh"]),
