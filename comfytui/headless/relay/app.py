@@ -6,6 +6,7 @@ from aiohttp import web
 
 from comfytui.headless.relay import commands, health, images, snapshots
 from comfytui.headless.relay.context import CONTEXT, RelayContext
+from comfytui.headless.relay.guard import guarded_app
 from comfytui.headless.relay.options import RelayOptions, check_options
 from comfytui.headless.relay.page import page_routes
 from comfytui.headless.relay.polling import poll_progress
@@ -32,7 +33,7 @@ def relay_app(
         timings: How long the relay waits for what.
     """
     check_options(options)
-    app = web.Application(client_max_size=commands.MAX_BODY)
+    app = guarded_app(options)
     app[CONTEXT] = RelayContext(service, on_notification, timings)
     app.router.add_get("/api/generate/progress", stream_progress, allow_head=False)
     app.router.add_get("/api/progress", poll_progress, allow_head=False)

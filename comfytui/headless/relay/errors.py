@@ -1,0 +1,56 @@
+"""Errors as clients of the relay get them: JSON with one sentence, and nothing of what is inside."""
+
+import json
+import logging
+from collections.abc import Mapping
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+_SENTENCES: Mapping[int, str] = {
+    404: "There is nothing at this path.",
+    405: "This path does not accept this method.",
+    413: "The body of the request is too large.",
+    417: "This expectation cannot be met.",
+}
+INTERNAL = "The relay failed; its log says why."
+
+_log = logging.getLogger(__name__)
+
+
+def json_error(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a response with an error: `{"error": sentence}`."""
+    return web.json_response({"error": sentence}, status=status, headers=headers)
+
+
+@web.middleware
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer with JSON where a handler raises; what it did not foresee is told to the log only."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400 or error.content_type == "application/json":
+            raise
+        # Headers such as Allow and Retry-After stay.
+        headers = error.headers.copy()
+        headers.popall("Content-Length", None)
+        headers["Content-Type"] = "application/json; charset=utf-8"
+        response = web.Response(status=error.status, headers=headers, text=json.dumps({"error": _sentence_of(error)}))
+        if error.status == 413:
+            response.force_close()
+        return response
+    except ConnectionError:
+        raise
+    except Exception:
+        if request.writer.output_size:
+            # The response has begun: the connection logs the error and closes.
+            raise
+        _log.exception("A handler of the relay failed")
+        return json_error(500, INTERNAL)
+
+
+def _sentence_of(error: web.HTTPException) -> str:
+    """Return what a handler says about an error, or else what its status means."""
+    if error.text and error.text != f"{error.status}: {error.reason}" and error.status != 413:
+        return error.text
+    return _SENTENCES.get(error.status, f"{error.reason}.")

@@ -1,0 +1,86 @@
+"""What clients of the relay may use at most: bytes, seconds, streams."""
+
+import asyncio
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from comfytui.headless.relay.errors import json_error
+
+STREAM_PATH = "/api/generate/progress"
+WAIT_PARAMETER = "wait"
+"""The query parameter of a long poll."""
+STREAM_RETRY_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayLimits:
+    """The limits of a relay that are no options."""
+
+    body_bytes: int = 4 * 1024 * 1024
+    """Size of a request's body: a graph of thousands of nodes."""
+    login_bytes: int = 4096
+    """Size of the body of `POST /login`, which anybody may send."""
+    line_bytes: int = 8190
+    """Size of the request line, and of one header."""
+    headers: int = 64
+    """Number of headers."""
+    read_seconds: float = 10.0
+    """Time for the headers of a request, the same for its body, and idle time of a connection."""
+    spare_connections: int = 256
+    """Connections beside those of `RelayOptions.clients`."""
+
+
+def limit_bodies(limits: RelayLimits) -> Middleware:
+    """Return a middleware that reads a body before its handler runs, within limits of size and time."""
+
+    @web.middleware
+    async def limit_body(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not request.can_read_body:
+            return await handler(request)
+        if request.path == "/login":
+            request = request.clone(client_max_size=limits.login_bytes)
+        try:
+            async with asyncio.timeout(limits.read_seconds):
+                await request.read()
+        except TimeoutError:
+            response = json_error(408, "The body of the request did not arrive in time.")
+            response.force_close()
+            return response
+        except web.RequestPayloadError:
+            response = json_error(400, "The body of the request is not valid HTTP.")
+            response.force_close()
+            return response
+        return await handler(request)
+
+    return limit_body
+
+
+def limit_streams(clients: int) -> Middleware:
+    """Return a middleware that lets only so many streams and long polls wait at once."""
+    waiting = 0
+
+    @web.middleware
+    async def limit_stream(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal waiting
+        if not _is_long(request):
+            return await handler(request)
+        if waiting >= clients:
+            return json_error(
+                429,
+                "The relay has as many clients as it may have; try again later.",
+                {"Retry-After": str(STREAM_RETRY_SECONDS)},
+            )
+        waiting += 1
+        try:
+            return await handler(request)
+        finally:
+            waiting -= 1
+
+    return limit_stream
+
+
+def _is_long(request: web.Request) -> bool:
+    """Return whether a request is answered by a stream, or may wait for its answer."""
+    return request.path == STREAM_PATH or WAIT_PARAMETER in request.query
