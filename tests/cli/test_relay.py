@@ -145,7 +145,39 @@ def test_a_token_that_cannot_be_read_is_a_usage_error(comfyui: str, arguments: l
 def test_another_address_needs_a_token(comfyui: str) -> None:
     done = run(comfyui, "--host", "0.0.0.0", "--port", "0")
     assert done.returncode == ExitCode.USAGE
-    assert "127.0.0.1" in done.stderr
+    assert (
+        "Error: A relay that listens on an address other than 127.0.0.1 needs a token (--token-env or --token-command)."
+    ) in done.stderr
+
+
+def test_what_is_no_origin_is_a_usage_error(comfyui: str) -> None:
+    done = run(comfyui, "--allow-origin", "app.example/", "--port", "0")
+    assert done.returncode == ExitCode.USAGE
+    assert "Error: app.example/ is not an origin such as https://example.org." in done.stderr
+
+
+def test_the_token_lets_in_and_is_never_shown(comfyui: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    token, log = "one-that-nobody-sees", tmp_path / "log"
+    monkeypatch.setenv("RELAY_TOKEN", token)
+    monkeypatch.setenv("COMFYTUI_LOG", str(log))
+    with relay_process(comfyui, "--port", "0", "--token-env", "RELAY_TOKEN") as relay:
+        with httpx.Client(base_url=relay.url, trust_env=False, timeout=TIMEOUT) as client:
+            assert client.get("/api/progress").status_code == 401
+            assert client.get("/api/progress", params={"token": token}).status_code == 200
+            assert client.get("/api/progress", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+            texts = [client.get("/api/nothing", params={"token": token}).text]
+        address = httpx.URL(relay.url)
+        for line in (
+            f"GET /?token={token} HTTP/9.1",
+            f"GET /?token={token}{'x' * 9000} HTTP/1.1",
+            f"{token} / HTTP/1.1",
+        ):
+            with socket.create_connection((address.host, address.port or 0)) as raw:
+                raw.sendall(f"{line}\r\n\r\n".encode())
+                texts.append(raw.makefile().read())
+        code, out, err = relay.end(signal.SIGTERM)
+    assert code == 0
+    assert token not in "".join([*texts, out, err, log.read_text()])
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

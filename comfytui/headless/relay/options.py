@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from comfytui.headless.relay.hosts import is_loopback, is_origin
+from comfytui.sanitize import sanitize
+
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8189
 DEFAULT_CLIENTS = 64
@@ -27,7 +30,14 @@ def check_options(options: RelayOptions) -> None:
     """Check that a relay may be started.
 
     Raises:
-        ValueError: It would let in more than the options say; the text is one sentence.
+        ValueError: It would let everybody in, or an option is not what it must be; the text is one sentence.
     """
-    if options != RelayOptions(port=options.port, clients=options.clients):
-        raise ValueError("This relay checks neither tokens nor origins: it listens on 127.0.0.1 only.")
+    if not options.token and not is_loopback(options.host):
+        raise ValueError(
+            "A relay that listens on an address other than 127.0.0.1 needs a token (--token-env or --token-command)."
+        )
+    if options.clients < 1:
+        raise ValueError("A relay needs to let in at least one client.")
+    for origin in options.allowed_origins:
+        if not is_origin(origin):
+            raise ValueError(f"{sanitize(origin, 200)} is not an origin such as https://example.org.")

@@ -13,7 +13,10 @@ from comfytui.headless.relay.limits import STREAM_PATH, RelayLimits
 from comfytui.headless.relay.options import RelayOptions
 from comfytui.headless.relay.serving import serving
 
+TOKEN = "a-token-that-nobody+may/see=1"
 OPEN = RelayOptions(port=0)
+CLOSED = RelayOptions(port=0, token=TOKEN)
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @dataclass

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from comfytui.headless.relay.limits import STREAM_PATH
-from tests.headless.relay.guarded import Guarded, guarded
+from tests.headless.relay.guarded import CLOSED, Guarded, guarded
 
 
 async def test_errors_are_json() -> None:
@@ -53,15 +53,16 @@ async def _headers_of(relay: Guarded, path: str) -> dict[str, str]:
 
 
 async def test_every_response_has_security_headers() -> None:
-    async with guarded() as relay:
+    async with guarded() as relay, guarded(CLOSED) as closed:
         for path in ("/", "/page.js", "/healthz", "/api/queue", "/api/nothing", "/api/failure", STREAM_PATH):
-            headers = await _headers_of(relay, path)
-            assert headers["x-content-type-options"] == "nosniff"
-            assert headers["referrer-policy"] == "no-referrer"
-            assert headers["x-frame-options"] == "DENY"
-            assert headers["cross-origin-resource-policy"] == "same-origin"
-            policy = headers["content-security-policy"].split("; ")
-            assert {"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} <= set(policy)
-            assert ("sandbox" in policy) == path.startswith("/api/")
-            assert "unsafe" not in headers["content-security-policy"]
-            assert headers["server"] == "comfytui"
+            for server in (relay, closed):
+                headers = await _headers_of(server, path)
+                assert headers["x-content-type-options"] == "nosniff"
+                assert headers["referrer-policy"] == "no-referrer"
+                assert headers["x-frame-options"] == "DENY"
+                assert headers["cross-origin-resource-policy"] == "same-origin"
+                policy = headers["content-security-policy"].split("; ")
+                assert {"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"} <= set(policy)
+                assert ("sandbox" in policy) == path.startswith("/api/")
+                assert "unsafe" not in headers["content-security-policy"]
+                assert headers["server"] == "comfytui"

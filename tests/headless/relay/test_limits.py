@@ -10,7 +10,7 @@ import pytest
 
 from comfytui.headless.relay.limits import STREAM_PATH, RelayLimits
 from comfytui.headless.relay.options import RelayOptions
-from tests.headless.relay.guarded import guarded
+from tests.headless.relay.guarded import CLOSED, guarded
 from tests.waiting import eventually
 
 TWO = RelayOptions(port=0, clients=2)
@@ -45,6 +45,14 @@ async def test_more_streams_than_clients_are_refused_until_one_leaves(path: str)
         await eventually(lambda: relay.streams == 0, "no stream")
 
 
+async def test_a_stream_without_the_token_takes_no_place() -> None:
+    async with guarded(RelayOptions(port=0, token="t", clients=1)) as relay:
+        for _ in range(3):
+            assert (await relay.client.get(STREAM_PATH)).status_code == 401
+        async with relay.client.stream("GET", STREAM_PATH, headers={"Authorization": "Bearer t"}) as stream:
+            assert stream.status_code == 200
+
+
 async def test_a_body_that_is_too_large_is_refused() -> None:
     async with guarded(limits=SMALL) as relay:
         assert (await relay.client.post("/api/generate", content=b"x" * 20_000)).json()["bytes"] == 20_000
@@ -67,6 +75,17 @@ async def test_a_compressed_body_counts_by_what_it_becomes() -> None:
         bomb = gzip.compress(b"x" * 10_000_000)
         response = await relay.client.post("/api/generate", content=bomb, headers={"Content-Encoding": "gzip"})
         assert response.status_code == 413
+
+
+async def test_whoever_may_log_in_sends_little() -> None:
+    async with guarded(CLOSED, SMALL) as relay:
+        assert (await relay.client.post("/login", json={"token": "x" * 2000})).status_code == 413
+
+
+async def test_a_body_is_not_read_before_the_token() -> None:
+    async with guarded(CLOSED, QUICK) as relay:
+        head = f"POST /api/generate HTTP/1.1\r\nHost: {relay.host}\r\nContent-Length: 1000\r\n\r\n"
+        assert (await relay.send(head.encode())).startswith(b"HTTP/1.1 401")
 
 
 @pytest.mark.parametrize(
