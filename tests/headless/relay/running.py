@@ -1,12 +1,13 @@
 """A relay on a real socket, before a simulated server."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from comfytui.comfy.server import Server
 from comfytui.headless.relay.app import relay_app
@@ -29,6 +30,12 @@ class RunningRelay:
     url: str
     client: httpx.AsyncClient
     context: RelayContext
+    requests: list[web.Request]
+    """Those that are being handled."""
+
+    @property
+    def handled(self) -> int:
+        return len(self.requests)
 
     @property
     def service(self) -> ServiceThread:
@@ -49,11 +56,6 @@ class RunningRelay:
         return request.batch_id
 
 
-def count_requests() -> int:
-    """Return how many requests are being handled."""
-    return sum(getattr(task.get_coro(), "__name__", "") == "_handle_request" for task in asyncio.all_tasks())
-
-
 ANY_PORT = RelayOptions(port=0)
 
 
@@ -64,7 +66,18 @@ async def running_relay(
     """Run a relay of the server at `url` on a free port."""
     service = ServiceThread(Server.from_url(url), folder=folder, timings=timings)
     app = relay_app(service, options, timings=timings.relay)
+    requests: list[web.Request] = []
+
+    @web.middleware
+    async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+        requests.append(request)
+        try:
+            return await handler(request)
+        finally:
+            requests.remove(request)
+
+    app.middlewares.append(note)
     async with serving(app, options, shutdown_seconds=1.0) as port:
         base = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=30) as client:
-            yield RunningRelay(base, client, app[CONTEXT])
+            yield RunningRelay(base, client, app[CONTEXT], requests)

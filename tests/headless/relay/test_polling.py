@@ -8,7 +8,7 @@ import pytest
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.headless.relay.running import RunningRelay, count_requests, running_relay
+from tests.headless.relay.running import RunningRelay, running_relay
 from tests.waiting import eventually
 
 PATH = "/api/progress"
@@ -110,6 +110,6 @@ async def test_those_who_wait_are_answered_when_the_relay_stops() -> None:
         await relay.live()
         none = await ask(relay)
         waiting = asyncio.ensure_future(ask(relay, none, wait="60"))
-        await eventually(lambda: count_requests() == 1, "the request")
+        await eventually(lambda: relay.handled == 1, "the request")
         relay.context.stop()
         assert (await waiting).status_code == 304
