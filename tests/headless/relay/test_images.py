@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from io import BytesIO
 
 import httpx
 import pytest
 from PIL import Image
 
+from comfytui.comfy.protocol.events import Output
 from comfytui.headless.relay import images
 from comfytui.session.model import Job, LinkKind
 from comfytui.sim.config import SimConfig
@@ -96,6 +98,29 @@ async def test_a_file_that_the_server_lost_is_missing_here_too() -> None:
         response = await relay.client.get(f"/api/view/{job.prompt_id}/0")
         assert response.status_code == 404
         assert "no longer has" in response.json()["error"]
+
+
+async def test_the_file_of_a_newer_job_is_not_taken_for_that_of_an_older_one() -> None:
+    async with relay_with_image() as (sim, relay, _):
+        sim.files.counters.clear()  # As if the folder had been emptied: names are used again.
+        await relay.submit(model=sim.config.checkpoints[0])
+        await eventually(lambda: sum(bool(each.outputs) for each in relay.state.jobs.values()) == 2, "another image")
+        await eventually(lambda: all(each.status.ended for each in relay.state.jobs.values()), "its end")
+        old, new = [await relay.client.get(f"/api/view/{prompt_id}/0") for prompt_id in relay.state.jobs]
+        assert (old.status_code, new.status_code) == (410, 200)
+        assert "same name" in old.json()["error"]
+
+
+async def test_a_page_among_the_files_is_a_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with relay_with_image() as (sim, relay, job):
+        claimed = replace(job, outputs=(Output("evil.svg"),))
+        monkeypatch.setattr(relay.context.feed, "job", lambda _: claimed)
+        sim.files.put(("output", "", "evil.svg"), b"<svg onload='alert(1)'/>")
+        response = await relay.client.get(f"/api/view/{job.prompt_id}/0")
+        assert response.headers["content-type"] == "application/octet-stream"
+        assert response.headers["content-disposition"] == 'attachment; filename="evil.svg"'
+        assert "sandbox" in response.headers["content-security-policy"]
+        assert (await smaller(relay, job, "128")).status_code == 400
 
 
 async def test_without_comfyui_there_is_a_sentence() -> None:
