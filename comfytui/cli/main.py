@@ -1,5 +1,6 @@
 """The command line's entry point: choose the command and set up the log."""
 
+import errno
 import logging
 import os
 import sys
@@ -28,13 +29,16 @@ def main(argv: list[str] | None = None) -> None:
         from click.shell_completion import shell_complete
 
         sys.exit(shell_complete(open_, {}, "comfytui", COMPLETION_VARIABLE, instruction))
+    code: int = ExitCode.DONE
     try:
         code = _run(list(args))
         if sys.stdout:  # None if it was closed from the start.
             sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in {errno.EPIPE, errno.EIO}:  # A terminal that was closed gives EIO.
+            raise
         _discard_output()
-        code = ExitCode.CLOSED_PIPE
+        code = code or ExitCode.CLOSED_PIPE
     sys.exit(code)
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Protocol, TextIO
 
 import msgspec
@@ -77,6 +78,12 @@ def write_lines(lines: Iterable[str], file: TextIO | None) -> None:
         file.flush()
 
 
+def write_note(text: str) -> None:
+    """Write a line to standard error, if anybody still reads that."""
+    with suppress(OSError):
+        write_lines([text], sys.stderr)
+
+
 class JsonLines:
     """Writes one JSON object a line."""
 
@@ -86,7 +93,7 @@ class JsonLines:
 
     def note(self, text: str) -> None:
         """Write a line to standard error."""
-        write_lines([text], sys.stderr)
+        write_note(text)
 
     def close(self) -> None:
         """Do nothing: each line is written at once."""
@@ -119,7 +126,7 @@ class PlainLines:
 
     def note(self, text: str) -> None:
         """Write a line to standard error."""
-        write_lines([text], sys.stderr)
+        write_note(text)
 
     def close(self) -> None:
         """Do nothing: each line is written at once."""

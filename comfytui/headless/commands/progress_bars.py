@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from comfytui.headless.commands.event_text import event_text, progress_figures, progress_text
-from comfytui.headless.commands.output import write_lines
+from comfytui.headless.commands.output import write_note
 from comfytui.headless.documents.events import EndEvent, Event, ProgressEvent
 
 
@@ -46,14 +47,16 @@ class ProgressBars:
     def note(self, text: str) -> None:
         """Write a line to standard error, above the bars if that is the terminal."""
         if self._bars and sys.stderr is not None and sys.stderr.isatty():
-            self._print(text)
+            with suppress(OSError):
+                self._print(text)
         else:
-            write_lines([text], sys.stderr)
+            write_note(text)
 
     def close(self) -> None:
         """Remove the bars."""
         if self._bars:
-            self._bars.stop()
+            with suppress(OSError):  # The terminal may have been closed.
+                self._bars.stop()
             self._bars = None
 
     def _print(self, text: str) -> None:
@@ -64,6 +67,7 @@ class _Bars(Progress):
     """A line of text above one bar for the image, and one for its batch if that has several."""
 
     def __init__(self, console: Console) -> None:
+        self._line = Text()
         super().__init__(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -75,7 +79,6 @@ class _Bars(Progress):
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._line = Text()
         self._image = self.add_task("Image", total=1.0, figures="")
         self._batch = self.add_task("Batch", total=1.0, figures="", visible=False)
 
