@@ -96,6 +96,8 @@ class StubRelay:
         """The requests for images, with their keys."""
         self.answers: list[tuple[int, Json]] = []
         """The answers to the next of these, with their status; those after are 202."""
+        self.refuses_streams = False
+        """Whether no client may follow events."""
         self.port = 0
         self._token = token
         self._clients: set[asyncio.Queue[Json | None]] = set()
@@ -185,6 +187,8 @@ class StubRelay:
         return response
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
+        if self.refuses_streams:
+            return web.json_response({"error": "Too many clients."}, status=503)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
         await response.write(b"retry: 200\n\n")

@@ -148,6 +148,19 @@ async def test_the_page_comes_back_after_the_relay_restarts(browser: Browser, re
     assert relay.followers == 1
 
 
+async def test_the_queue_is_polled_while_the_relay_refuses_streams(browser: Browser, relay: StubRelay) -> None:
+    relay.refuses_streams = True
+    relay.batches = [batch()]
+    await browser.open(relay.url)
+    await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
+    await browser.until_text("#link", "no live events")
+    assert await browser.texts(".seen") == []
+    relay.batches = [batch(progress=progress(currentStep=13))]
+    await browser.until_text(LINE, "Image 2 of 4 - Step 13/20 (60%)")
+    relay.refuses_streams = False
+    await browser.until_text("#link", "live")
+
+
 async def test_an_end_that_was_missed_is_announced(browser: Browser, relay: StubRelay) -> None:
     relay.batches = [batch()]
     await browser.open(relay.url)
@@ -235,7 +248,7 @@ async def test_a_relay_with_a_token_asks_for_it(browser: Browser, locked_relay: 
     locked_relay.batches = [batch()]
     await browser.open(locked_relay.url)
     await browser.until("document.querySelector('#login').checkVisibility()")
-    assert await browser.texts("#link") == ["login needed"]
+    await browser.until_text("#link", "login needed")
     await browser.run(SUBMIT.format("wrong"))
     await browser.until_text("#login-error", "This is not the token of the relay.")
     await browser.run(SUBMIT.format("the right one"))

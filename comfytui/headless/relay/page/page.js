@@ -20,6 +20,7 @@ const generateForm = new GenerateForm();
 const server = { name: null, queue: null, link: null };
 let source = null;
 let connected = false;
+let polling = false;
 let read = false;
 let reading = null;
 let held = [];
@@ -34,11 +35,12 @@ function paint(id) {
   else changed?.add(id);
   frame ||= requestAnimationFrame(() => {
     frame = 0;
-    const old = read && (!connected || isAway(server.link));
+    const reached = connected || polling;
+    const old = read && (!reached || isAway(server.link));
     view.showServer({ ...server, link: link(), old });
-    view.showLost(read && !connected);
+    view.showLost(read && !reached);
     const idle = read ? idleText(server.queue) : "";
-    const mayChange = connected && isLoggedIn();
+    const mayChange = reached && isLoggedIn();
     generateForm.node.hidden = !mayChange;
     view.showBatches(model, { changed, old, idle, mayCancel: mayChange });
     changed = new Set();
@@ -48,11 +50,12 @@ function paint(id) {
 /** Return the text and colour of the weakest link on the way to the server. */
 function link() {
   if (login.open) return ["login needed", "warning"];
+  if (polling) return ["no live events", "warning"];
   if (!connected) return read ? ["relay lost", "bad"] : ["connecting", "warning"];
   return linkText(server.link ?? "connecting");
 }
 
-/** Read the queue; the events that come meanwhile are applied after it. */
+/** Read the queue; the events that come meanwhile are applied after it. Returns whether it could be read. */
 function readQueue() {
   reading ??= get("/api/queue").then(
     (snapshot) => {
@@ -64,6 +67,7 @@ function readQueue() {
       Object.assign(server, { queue: snapshot.length, link: snapshot.link });
       held.splice(0).forEach(apply);
       paint();
+      return true;
     },
     (error) => {
       reading = null;
@@ -71,8 +75,10 @@ function readQueue() {
       // The next snapshot has them.
       held = [];
       setTimeout(() => connected && readQueue(), RETRY_AFTER);
+      return false;
     },
   );
+  return reading;
 }
 
 async function readServer() {
@@ -131,6 +137,7 @@ function connect() {
   source = new EventSource("/api/generate/progress");
   source.addEventListener("open", () => {
     connected = true;
+    polling = false;
     unlisted = new Set();
     readQueue();
     readServer();
@@ -138,12 +145,18 @@ function connect() {
   });
   source.addEventListener("error", () => {
     connected = false;
+    if (source.readyState === EventSource.CLOSED) pollUntilNextTry();
+    else polling = false;
     paint();
-    if (source.readyState !== EventSource.CLOSED) return;
-    // The relay refused: it needs a login, has too many clients, or a proxy answers for it.
-    get("/api/queue").catch(askIfRefused).finally(() => setTimeout(() => login.open || connect(), RETRY_AFTER));
   });
   for (const name of EVENTS) source.addEventListener(name, (message) => apply(JSON.parse(message.data)));
+}
+
+/** Read the queue since the stream was refused: for want of a login, as one too many, or by a proxy. */
+async function pollUntilNextTry() {
+  polling = await readQueue();
+  paint();
+  setTimeout(() => login.open || connect(), RETRY_AFTER);
 }
 
 let hiddenSince = 0;
