@@ -60,10 +60,9 @@ class CancelAnswer(Document, frozen=True, kw_only=True):
     message: str
 
 
-class ErrorAnswer(Document, frozen=True, kw_only=True):
+class ErrorAnswer(Document, frozen=True, kw_only=True, omit_defaults=True):
     """Why a request was not carried out."""
 
-    version: int = VERSION
     error: str
     field: str | None = None
-    """The value that is to be corrected."""
+    """The value that is to be corrected; left out if it is none."""

@@ -1,12 +1,8 @@
-"""What the relay answers to a request for something that it knows: JSON, or a sentence that says why not."""
+"""Documents as the relay answers with them, or that the client has the same one already."""
 
-import json
 from hashlib import blake2b
-from typing import TypeVar
 
 from aiohttp import web
-
-Refusal = TypeVar("Refusal", bound=web.HTTPError)
 
 
 def json_answer(request: web.Request, body: bytes) -> web.Response:
@@ -21,8 +17,3 @@ def json_answer(request: web.Request, body: bytes) -> web.Response:
 def has_same(request: web.Request, tag: str) -> bool:
     """Return whether the client has what this tag is of."""
     return any(each.value in {tag, "*"} for each in request.if_none_match or ())
-
-
-def refusal(kind: type[Refusal], sentence: str) -> Refusal:
-    """Return an HTTP error to raise, with one sentence as JSON."""
-    return kind(text=json.dumps({"error": sentence}), content_type="application/json")

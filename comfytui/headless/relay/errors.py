@@ -1,11 +1,13 @@
 """Errors as clients of the relay get them: JSON with one sentence, and nothing of what is inside."""
 
-import json
 import logging
 from collections.abc import Mapping
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
+
+from comfytui.headless.documents.commands import ErrorAnswer
 
 _SENTENCES: Mapping[int, str] = {
     404: "There is nothing at this path.",
@@ -19,8 +21,11 @@ _log = logging.getLogger(__name__)
 
 
 def json_error(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return a response with an error: `{"error": sentence}`."""
-    return web.json_response({"error": sentence}, status=status, headers=headers)
+    """Return a response with an error."""
+    body = msgspec.json.encode(ErrorAnswer(error=sentence))
+    response = web.Response(status=status, headers=headers, body=body, content_type="application/json")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
 
 
 @web.middleware
@@ -29,13 +34,13 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except web.HTTPException as error:
-        if error.status < 400 or error.content_type == "application/json":
+        if error.status < 400:
             raise
         # Headers such as Allow and Retry-After stay.
         headers = error.headers.copy()
-        headers.popall("Content-Length", None)
-        headers["Content-Type"] = "application/json; charset=utf-8"
-        response = web.Response(status=error.status, headers=headers, text=json.dumps({"error": _sentence_of(error)}))
+        for name in ("Content-Length", "Content-Type"):
+            headers.popall(name, None)
+        response = json_error(error.status, _sentence_of(error), headers)
         if error.status == 413:
             response.force_close()
         return response

@@ -1,7 +1,6 @@
 """What a request follows: a job, a batch or all of mine, and from which event on."""
 
 import asyncio
-import json
 import re
 from contextlib import suppress
 
@@ -35,24 +34,17 @@ async def subscription_of(request: web.Request) -> Subscription:
         return subscription
     if is_current(context.feed.state):
         kind = "job" if subject.prompt_id is not None else "batch"
-        raise web.HTTPNotFound(text=error_text(f"There is no {kind} with this id."), content_type="application/json")
+        raise web.HTTPNotFound(text=f"There is no {kind} with this id.")
     raise web.HTTPServiceUnavailable(
         headers={"Retry-After": "5"},
-        text=error_text("ComfyUI does not answer, so it is not known whether it has this."),
-        content_type="application/json",
+        text="ComfyUI does not answer, so it is not known whether it has this.",
     )
-
-
-def error_text(sentence: str) -> str:
-    """Return the JSON of an error."""
-    return json.dumps({"error": sentence})
 
 
 def _subject_of(request: web.Request) -> Subject:
     subject = Subject(request.query.get("promptId"), request.query.get("batchId"))
     if subject.prompt_id is not None and subject.batch_id is not None:
-        text = error_text("Give promptId or batchId, not both.")
-        raise web.HTTPBadRequest(text=text, content_type="application/json")
+        raise web.HTTPBadRequest(text="Give promptId or batchId, not both.")
     return subject
 
 

@@ -5,7 +5,6 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from comfytui.headless.documents.events import link_name
-from comfytui.headless.relay.answers import refusal
 from comfytui.headless.relay.context import CONTEXT
 
 ROUTES = web.RouteTableDef()
@@ -27,6 +26,6 @@ async def get_health(request: web.Request) -> web.Response:
     """
     context = request.app[CONTEXT]
     if not context.session.is_running:
-        raise refusal(web.HTTPServiceUnavailable, "The session of the relay has stopped: start the relay again.")
+        raise web.HTTPServiceUnavailable(text="The session of the relay has stopped: start the relay again.")
     body = msgspec.json.encode({"status": "ok", "link": link_name(context.feed.state)})
     return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})

@@ -12,7 +12,7 @@ from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
 from comfytui.comfy.protocol.events import Output
 from comfytui.comfy.protocol.media_types import Media, media_of
 from comfytui.decoding.decoder import DecodeError
-from comfytui.headless.relay.answers import has_same, refusal
+from comfytui.headless.relay.answers import has_same
 from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.media import UNTRUSTED, content_type_of, file_headers, image_type_of, tag_of
 from comfytui.headless.relay.snapshots import requested_job
@@ -51,7 +51,7 @@ async def get_preview(request: web.Request) -> web.Response:
     job, preview = requested_job(request), request.app[CONTEXT].preview
     content_type = image_type_of(preview.image) if preview and preview.prompt_id == job.prompt_id else None
     if preview is None or content_type is None:
-        raise refusal(web.HTTPNotFound, "There is no preview of this job.")
+        raise web.HTTPNotFound(text="There is no preview of this job.")
     tag = blake2b(preview.image, digest_size=12).hexdigest()
     headers = {**UNTRUSTED, "Cache-Control": "no-store", "ETag": f'"{tag}"'}
     if has_same(request, tag):
@@ -63,10 +63,10 @@ def _requested_file(request: web.Request) -> tuple[Job, Output]:
     """Return the job and the file that the path names."""
     job, index = requested_job(request), int(request.match_info["index"])
     if index >= len(job.outputs):
-        raise refusal(web.HTTPNotFound, "The job has no file of this number.")
+        raise web.HTTPNotFound(text="The job has no file of this number.")
     output = job.outputs[index]
     if is_overwritten(request.app[CONTEXT].feed.state, job, output):
-        raise refusal(web.HTTPGone, "A newer job uses the same name: the file of this one is no longer there.")
+        raise web.HTTPGone(text="A newer job uses the same name: the file of this one is no longer there.")
     return job, output
 
 
@@ -76,9 +76,9 @@ def _requested_width(request: web.Request, output: Output) -> int | None:
     if text is None:
         return None
     if media_of(output) is not Media.IMAGE:
-        raise refusal(web.HTTPBadRequest, "width: only images have smaller versions.")
+        raise web.HTTPBadRequest(text="width: only images have smaller versions.")
     if not re.fullmatch("[0-9]{1,5}", text) or not MIN_WIDTH <= int(text) <= MAX_WIDTH:
-        raise refusal(web.HTTPBadRequest, f"width: a number of pixels from {MIN_WIDTH} to {MAX_WIDTH}.")
+        raise web.HTTPBadRequest(text=f"width: a number of pixels from {MIN_WIDTH} to {MAX_WIDTH}.")
     return int(text)
 
 
@@ -91,14 +91,14 @@ async def _smaller(request: web.Request, output: Output, width: int) -> bytes:
     try:
         return await request.app[CONTEXT].thumbnails.make(fetch, width)
     except DecodeError as error:
-        raise refusal(web.HTTPBadGateway, f"The image cannot be made smaller: {error}.") from None
+        raise web.HTTPBadGateway(text=f"The image cannot be made smaller: {error}.") from None
 
 
 async def _pass_on(request: web.Request, output: Output, headers: dict[str, str]) -> web.StreamResponse:
     """Pass on a file piece by piece, as fast as the client takes it; only one piece is in memory."""
     context, loop = request.app[CONTEXT], asyncio.get_running_loop()
     if context.transfers >= MAX_TRANSFERS:
-        raise refusal(web.HTTPServiceUnavailable, "Too many files are being passed on: try again in a moment.")
+        raise web.HTTPServiceUnavailable(text="Too many files are being passed on: try again in a moment.")
     response = web.StreamResponse(headers=headers)
 
     async def send(piece: bytes) -> None:
@@ -137,13 +137,14 @@ async def ask(request: web.Request, question: Callable[[Backend], Awaitable[T]])
     try:
         return await future
     except ServerError as error:
-        raise refusal(web.HTTPNotFound if error.status == 404 else web.HTTPBadGateway, str(error)) from None
+        kind = web.HTTPNotFound if error.status == 404 else web.HTTPBadGateway
+        raise kind(text=str(error)) from None
     except (Unreachable, TimedOut) as error:
-        raise refusal(web.HTTPServiceUnavailable, str(error)) from None
+        raise web.HTTPServiceUnavailable(text=str(error)) from None
     except ComfyError as error:
-        raise refusal(web.HTTPBadGateway, str(error)) from None
+        raise web.HTTPBadGateway(text=str(error)) from None
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        raise refusal(web.HTTPServiceUnavailable, "The relay's session has stopped.") from None
+        raise web.HTTPServiceUnavailable(text="The relay's session has stopped.") from None

@@ -12,7 +12,7 @@ from comfytui.headless.documents.events import ProgressEvent
 from comfytui.headless.documents.jobs import VERSION, Document
 from comfytui.headless.feed import FeedEvent
 from comfytui.headless.relay.context import CONTEXT
-from comfytui.headless.relay.following import error_text, subscription_of
+from comfytui.headless.relay.following import subscription_of
 from comfytui.headless.subscription import Subscription, without_times
 
 MAX_WAIT = 60
@@ -83,6 +83,5 @@ def _answer(request: web.Request, events: list[FeedEvent]) -> web.Response:
 def _seconds_to_wait(request: web.Request) -> float:
     text = request.query.get("wait", "0")
     if not _SECONDS.fullmatch(text) or float(text) > MAX_WAIT:
-        message = f"wait is a number of seconds, {MAX_WAIT} at most."
-        raise web.HTTPBadRequest(text=error_text(message), content_type="application/json")
+        raise web.HTTPBadRequest(text=f"wait is a number of seconds, {MAX_WAIT} at most.")
     return float(text)

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from comfytui.headless.documents.server import server_snapshot
 from comfytui.headless.documents.snapshots import job_snapshot, queue_snapshot
-from comfytui.headless.relay.answers import json_answer, refusal
+from comfytui.headless.relay.answers import json_answer
 from comfytui.headless.relay.context import CONTEXT, RelayContext
 from comfytui.session.model import Job
 
@@ -45,7 +45,7 @@ def requested_job(request: web.Request) -> Job:
     """
     job = request.app[CONTEXT].feed.job(request.match_info["prompt_id"])
     if job is None:
-        raise refusal(web.HTTPNotFound, "There is no job of this id: it may have been made before the relay started.")
+        raise web.HTTPNotFound(text="There is no job of this id: it may have been made before the relay started.")
     return job
 
 

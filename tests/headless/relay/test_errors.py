@@ -13,7 +13,7 @@ async def test_errors_are_json() -> None:
     async with guarded() as relay:
         missing = await relay.client.get("/api/nothing")
         assert (missing.status_code, missing.json()) == (404, {"error": "There is nothing at this path."})
-        assert missing.headers["Content-Type"] == "application/json; charset=utf-8"
+        assert missing.headers["Content-Type"] == "application/json"
         wrong = await relay.client.delete("/api/queue")
         assert (wrong.status_code, wrong.json()) == (405, {"error": "This path does not accept this method."})
         assert wrong.headers["Allow"] == "GET,HEAD"

@@ -58,7 +58,7 @@ async def test_a_body_that_is_too_large_is_refused() -> None:
         assert (await relay.client.post("/api/generate", content=b"x" * 20_000)).json()["bytes"] == 20_000
         response = await relay.client.post("/api/generate", content=b"x" * 20_001)
         assert response.status_code == 413
-        assert response.json() == {"error": "The body of the request is too large."}
+        assert response.json() == {"error":"The body of the request is too large."}
 
 
 async def test_a_body_of_unknown_size_is_refused_once_it_is_too_large() -> None:
@@ -104,7 +104,7 @@ async def test_a_head_that_is_too_large_or_wrong_is_refused_in_json(head: str) -
     async with guarded() as relay:
         answer = await relay.send(head.encode() + b"\r\n")
         assert b" 400 " in answer.split(b"\r\n")[0]
-        assert answer.endswith(b'{"error": "This is not a valid HTTP request, or its head is too large."}')
+        assert answer.endswith(b'{"error":"This is not a valid HTTP request, or its head is too large."}')
         assert b"X-Content-Type-Options: nosniff" in answer
         assert (await relay.client.get("/api/queue")).status_code == 200
 
@@ -139,7 +139,7 @@ async def test_a_request_whose_body_comes_too_slowly_is_refused() -> None:
         head = f"POST /api/generate HTTP/1.1\r\nHost: {relay.host}\r\nContent-Length: 10\r\n\r\n123"
         answer = await relay.send(head.encode())
         assert answer.startswith(b"HTTP/1.1 408")
-        assert b'{"error": "The body of the request did not arrive in time."}' in answer
+        assert b'{"error":"The body of the request did not arrive in time."}' in answer
 
 
 async def test_a_body_that_is_not_valid_http_is_refused() -> None:
