@@ -4,6 +4,7 @@ COMMANDS = {
     "completion": "Print the script that completes the command line in a shell.",
     "config": "Show the configuration, and where each value comes from.",
     "wait": "Wait until jobs have ended, and tell how they did.",
+    "watch": "Write one line for each change, until ctrl+c.",
     "cancel": "Cancel jobs, waiting or running.",
     "status": "Show once what a server does, and how far your batches are.",
     "demo": "Open the dashboard of a simulated server, without a GPU.",
