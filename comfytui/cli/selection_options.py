@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from comfytui.cli.completion_values import complete_server_or_job
 from comfytui.cli.server_options import split_server
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def selection_options(command: Command) -> Command:
     """Add the arguments and options that choose jobs."""
     for option in reversed(
         (
-            click.argument("arguments", nargs=-1, metavar="[SERVER] [ID]..."),
+            click.argument("arguments", nargs=-1, metavar="[SERVER] [ID]...", shell_complete=complete_server_or_job),
             click.option("--batch", "batch_id", metavar="ID", help="All jobs of a batch of yours."),
             click.option("--mine", is_flag=True, help="All batches of yours that have not ended."),
         )

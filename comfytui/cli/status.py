@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from comfytui.cli.completion_values import complete_server
 from comfytui.cli.dashboard import HELP
 from comfytui.cli.server_command import run_on_server
 from comfytui.cli.server_options import ServerArguments, resolve_server, server_options
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings=HELP)
-@click.argument("server", required=False)
+@click.argument("server", required=False, shell_complete=complete_server)
 @server_options
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document.")
 def status(server: str | None, as_json: bool, **options: Unpack[ServerArguments]) -> int:

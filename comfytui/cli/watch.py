@@ -4,13 +4,14 @@ from typing import Unpack
 
 import click
 
+from comfytui.cli.completion_values import complete_server
 from comfytui.cli.dashboard import HELP
 from comfytui.cli.server_command import run_on_server
 from comfytui.cli.server_options import ServerArguments, resolve_server, server_options
 
 
 @click.command(context_settings=HELP)
-@click.argument("server", required=False)
+@click.argument("server", required=False, shell_complete=complete_server)
 @server_options
 @click.option(
     "--interval",
