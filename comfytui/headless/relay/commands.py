@@ -22,8 +22,6 @@ from comfytui.service.results import CancelOutcome
 from comfytui.workflow.loading import WorkflowError
 
 KEY_HEADER: Final = "Idempotency-Key"
-MAX_BODY: Final = 4 * 2**20
-"""Bytes of the largest request."""
 MAX_GRAPHS: Final = 256 * 2**20
 """Bytes of a request times its images, each of which is kept and sent with a graph of its own."""
 RETRY_AFTER: Final = 5
@@ -66,7 +64,7 @@ async def generate(request: web.Request) -> web.Response:
         answer = await request.app[CONTEXT].generation.generate(
             body, key, sha256(content).hexdigest(), now=request.query.get("now") == "1"
         )
-    except (FieldError, WorkflowError, KeyReused, TooManyJobs, web.HTTPRequestEntityTooLarge) as error:
+    except (FieldError, WorkflowError, KeyReused, TooManyJobs) as error:
         return _refusal(error)
     if isinstance(answer, AwayAnswer):
         return _answer(503, answer, retry=RETRY_AFTER)
@@ -132,8 +130,6 @@ def _refusal(error: Exception) -> web.Response:
             return _error(409, f"This {KEY_HEADER} was used for another request: use a new one.", KEY_HEADER)
         case TooManyJobs():
             return _error(429, "Too many images are waiting: ask again when some are finished.", retry=RETRY_AFTER_JOBS)
-        case web.HTTPRequestEntityTooLarge():
-            return _error(413, f"The request is larger than {MAX_BODY >> 20} MB.")
         case _:
             return _error(400, str(error), "workflow")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from comfytui.headless.relay import generation
-from comfytui.headless.relay.commands import MAX_BODY
+from comfytui.headless.relay.guard import DEFAULT_LIMITS
 from comfytui.headless.subscription import Subject, Subscription
 from comfytui.session.model import JobStatus
 from comfytui.session.selectors import open_jobs
@@ -126,8 +126,8 @@ async def test_what_cannot_be_made_is_refused_by_name(body: object, field: str |
 
 async def test_a_body_that_is_too_large_is_refused() -> None:
     async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
-        status, answer = await generate(relay, b" " * (MAX_BODY + 1))
-        assert (status, answer["error"]) == (413, "The request is larger than 4 MB.")
+        status, answer = await generate(relay, b" " * (DEFAULT_LIMITS.body_bytes + 1))
+        assert (status, answer["error"]) == (413, "The body of the request is too large.")
         text = {"1": {"class_type": "Note", "inputs": {"text": "a" * 2**20}}}
         status, answer = await generate(relay, {"workflow": text, "images": 1000})
         assert (status, answer["field"]) == (400, "images")

@@ -58,7 +58,7 @@ async def test_a_body_that_is_too_large_is_refused() -> None:
         assert (await relay.client.post("/api/generate", content=b"x" * 20_000)).json()["bytes"] == 20_000
         response = await relay.client.post("/api/generate", content=b"x" * 20_001)
         assert response.status_code == 413
-        assert response.json() == {"error":"The body of the request is too large."}
+        assert response.json() == {"error": "The body of the request is too large."}
 
 
 async def test_a_body_of_unknown_size_is_refused_once_it_is_too_large() -> None:
