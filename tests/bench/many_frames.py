@@ -25,8 +25,11 @@ from tests.shown_run import step_of
 from tests.waiting import eventually
 from tests.watcher import small_batch
 
-FLAT_MB = 4.0
-"""Growth within the second half that counts as flat: pages that the allocator happens to keep."""
+FLAT_MB = 6.0
+"""Growth within the second half that counts as flat: pages that the allocator happens to keep.
+
+A leak of 128 bytes a frame would exceed it; in a process that ran other tests before, 4.04 MB were seen.
+"""
 FRAMES_PER_OBJECT = 200
 """The same in Python objects: at most one per this many frames."""
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -366,5 +367,6 @@ class ConnectionMachine(RuleBasedStateMachine):
 
 
 def test_any_sequence_of_inputs_keeps_the_invariants() -> None:
-    run_state_machine_as_test(ConnectionMachine)
+    # Few sequences make a link live: with 25 of them there was once none.
+    run_state_machine_as_test(ConnectionMachine, settings=settings(max_examples=100))
     assert ConnectionMachine.steps_by_kind[LinkKind.LIVE] > 0, "what holds of a live link was not tested"
