@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from comfytui.headless.relay import commands, health, images, snapshots
+from comfytui.headless.relay import commands, health, images, openapi, snapshots
 from comfytui.headless.relay.context import CONTEXT, RelayContext
 from comfytui.headless.relay.guard import guarded_app
 from comfytui.headless.relay.options import RelayOptions, check_options
@@ -40,6 +40,7 @@ def relay_app(
     app.add_routes(commands.ROUTES)
     app.add_routes(health.ROUTES)
     app.add_routes(images.ROUTES)
+    app.add_routes(openapi.ROUTES)
     app.add_routes(snapshots.ROUTES)
     app.cleanup_ctx.append(_run_session)
     app.on_shutdown.append(_stop_waiting)
