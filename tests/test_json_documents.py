@@ -1,0 +1,150 @@
+"""`.github/docs/json.md` describes the JSON documents as they are: their fields, types, events and exit codes."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+import pytest
+
+import comfytui
+from comfytui.cli.exit_codes import ExitCode
+from comfytui.config.effective import ConfigDocument, Value
+from comfytui.headless.commands.status import StatusDocument
+from comfytui.headless.documents.cancellations import CancelDocument
+from comfytui.headless.documents.events import EndEvent, ImageEvent, PreviewEvent, ProgressEvent, SubmittedEvent
+from comfytui.headless.documents.jobs import Document
+from comfytui.headless.documents.link import LinkEvent
+from comfytui.headless.documents.server import ServerSnapshot
+from comfytui.headless.documents.snapshots import JobSnapshot, QueueSnapshot
+from comfytui.headless.relay.polling import Events
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
+from tests.cli.programs import Result, completed
+from tests.headless.relay.running import running_relay
+from tests.headless.relay.sse import streaming
+
+PAGE = Path(comfytui.__file__).parent.parent / ".github" / "docs" / "json.md"
+pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="not a checkout")
+REFERENCE = "#/components/schemas/{name}"
+EVENT_TYPES = (SubmittedEvent, ProgressEvent, ImageEvent, EndEvent, PreviewEvent, LinkEvent, CancelDocument)
+QUICK = SimConfig(steps_per_second=0, load_seconds=0, preview_size=64)
+SMALL = ("--set", "steps=4", "--set", "width=64", "--set", "height=64")
+
+
+def documents(base: type = Document) -> Iterator[type]:
+    """Yield all documents that the program has."""
+    subclasses: list[type] = base.__subclasses__()
+    for each in subclasses:
+        yield each
+        yield from documents(each)
+
+
+DOCUMENTS: list[type] = [*documents(), ConfigDocument, Value]
+
+
+def fields_of(document: type) -> dict[str, str]:
+    """Return the types of a document's fields by their names, as the page says them."""
+    _, schemas = msgspec.json.schema_components([document], ref_template=REFERENCE)
+    properties = schemas[document.__name__]["properties"]
+    return {name: type_text(schema, schemas) for name, schema in properties.items()}
+
+
+def type_text(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
+    """Return a type in words: `string or null`, `array of OutputFile`, ..."""
+    match schema:
+        case {"anyOf": [*types]}:
+            return " or ".join(type_text(each, schemas) for each in types)
+        case {"$ref": reference}:
+            name = reference.rpartition("/")[2]
+            return "string" if "enum" in schemas[name] else f"`{name}`"
+        case {"type": "array", "items": items}:
+            text = type_text(items, schemas) or "event"
+            return f"array of ({text})" if " or " in text else f"array of {text}"
+        case {"type": "object", "additionalProperties": values}:
+            return f"object of {type_text(values, schemas)}"
+    return str(schema.get("type", "string" if "enum" in schema else ""))
+
+
+def sections() -> dict[str, dict[str, str]]:
+    """Return the types of fields by their names, by the documents of the page."""
+    found = {}
+    for section in re.split(r"^#{2,3} ", PAGE.read_text(), flags=re.MULTILINE)[1:]:
+        if heading := re.match(r"`(\w+)`", section):
+            found[heading[1]] = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section, re.MULTILINE))
+    return found
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: str(each.__name__))
+def test_the_page_has_exactly_the_fields_of_each_document(document: type) -> None:
+    assert sections()[document.__name__] == fields_of(document)
+
+
+def test_the_page_has_no_other_document() -> None:
+    assert set(sections()) == {each.__name__ for each in DOCUMENTS}
+
+
+def test_the_page_names_every_event() -> None:
+    table = PAGE.read_text().partition("| event | document |")[2].partition("## ")[0]
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| `(\w+)` \|", table, re.MULTILINE)
+    named = {document: set(re.findall(r"\w+", names)) for names, document in rows}
+    assert named == {each.__name__: set(get_args(get_type_hints(each)["event"])) for each in EVENT_TYPES}
+
+
+def test_the_page_names_every_exit_code() -> None:
+    codes = re.findall(r"^\| (\d+) \|", PAGE.read_text(), re.MULTILINE)
+    assert [int(code) for code in codes] == [*ExitCode]
+
+
+def check(document: type, found: dict[str, Any]) -> None:
+    """Check that JSON is a document of this type, with all of its fields and no other."""
+    assert json.loads(msgspec.json.encode(msgspec.json.decode(json.dumps(found), type=document))) == found
+
+
+def check_events(events: list[dict[str, Any]]) -> None:
+    types = {name: each for each in EVENT_TYPES for name in get_args(get_type_hints(each)["event"])}
+    for event in events:
+        check(types[event["event"]], event)
+
+
+def output(result: Result) -> dict[str, Any]:
+    assert result.code == 0, result
+    return dict(json.loads("\n".join(result.lines)))
+
+
+async def test_what_commands_write_is_as_described(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim:
+        run = await completed(tmp_path, "run", sim.url, "-n", "2", "--seed", "7", "--json", *SMALL)
+        check_events(run.events)
+        assert {"submitted", "image", "done"} <= {event["event"] for event in run.events}
+        prompt_id = run.events[0]["promptIds"][0]
+        status = output(await completed(tmp_path, "status", sim.url, "--json"))
+        check(StatusDocument, status)
+        assert status["queue"]["ended"]
+        waited = await completed(tmp_path, "wait", sim.url, prompt_id, "--json")
+        check_events(waited.events)
+        assert waited.events
+        cancelled = await completed(tmp_path, "cancel", sim.url, prompt_id, "--json")
+        check_events(cancelled.events)
+        assert cancelled.events
+        check(ConfigDocument, output(await completed(tmp_path, "config", "--json")))
+
+
+async def test_what_the_relay_sends_is_as_described() -> None:
+    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        batch_id = await relay.submit(2, model=sim.config.checkpoints[0])
+        async with streaming(relay, batchId=batch_id) as client:
+            await client.ended()
+        check_events(client.events)
+        assert {"image", "done"} <= set(client.names)
+        polled = (await relay.client.get("/api/progress", params={"batchId": batch_id})).json()
+        check(Events, polled)
+        check_events(polled["events"])
+        queue = (await relay.client.get("/api/queue")).json()
+        check(QueueSnapshot, queue)
+        job = (await relay.client.get(f"/api/jobs/{queue['ended'][0]['promptId']}")).json()
+        check(JobSnapshot, job)
+        check(ServerSnapshot, (await relay.client.get("/api/server")).json())
