@@ -66,6 +66,7 @@ class Feed:
         self._outcomes: dict[str, Outcome] = {}
         self._open: set[str] = set()  # jobs that this process saw before they ended
         self._ended_batches: set[str] = set()
+        self._ends: dict[str, int] = {}  # ids of the last events that were told, by job and batch
         self._places: dict[str, tuple[str, int]] = {}
         self._progress: dict[str, FeedEvent] = {}
         self._now = Stamp(clock.monotonic(), clock.wall())
@@ -129,16 +130,23 @@ class Feed:
         self._places |= {prompt_id: (batch_id, index) for index, prompt_id in enumerate(prompt_ids, 1)}
 
     def image(self, job: Job) -> FeedEvent:
-        """Return the event about a job that has ended."""
-        return self._event(self.revision, image_event(self.state, job, urls=self._urls))
+        """Return the event about a job that has ended, with an id below that of the last one."""
+        id_ = self._ends.setdefault(job.prompt_id, self.revision) - 1
+        return self._event(id_, image_event(self.state, job, urls=self._urls))
 
     def end_of_job(self, job: Job) -> FeedEvent:
-        """Return the last event about a job that has ended."""
-        return self._event(self.revision, job_end(self.state, job, urls=self._urls))
+        """Return the last event about a job that has ended; its id is the same each time."""
+        id_ = self._ends.setdefault(job.prompt_id, self.revision)
+        return self._event(id_, job_end(self.state, job, urls=self._urls))
 
     def end_of_batch(self, batch: Batch) -> FeedEvent:
-        """Return the last event about a batch that has ended."""
-        return self._event(self.revision, batch_end(self.state, batch, urls=self._urls))
+        """Return the last event about a batch that has ended; its id is the same each time."""
+        id_ = self._ends.setdefault(batch.id, self.revision)
+        return self._event(id_, batch_end(self.state, batch, urls=self._urls))
+
+    def end_id(self, key: str) -> int | None:
+        """Return the id of the last event about a job or a batch; None if nobody was told of it yet."""
+        return self._ends.get(key)
 
     def _update_batch(self, batch: Batch) -> None:
         jobs = jobs_of(self.state, batch)
@@ -148,6 +156,7 @@ class Feed:
             self._update_job(job)
         if counts_of(self.state, batch).open or not _is_complete(batch, jobs) or not all(map(self.is_settled, jobs)):
             self._ended_batches.discard(batch.id)
+            self._ends.pop(batch.id, None)
         elif batch.id not in self._ended_batches:
             self._ended_batches.add(batch.id)
             seen = any(job.prompt_id in self._open for job in jobs)
@@ -158,6 +167,7 @@ class Feed:
         if not self.is_settled(job):
             self._open.add(job.prompt_id)
             self._outcomes.pop(job.prompt_id, None)
+            self._ends.pop(job.prompt_id, None)
             return
         outcome = outcome_of(job)
         if outcome is not None and self._outcomes.get(job.prompt_id) != outcome:
@@ -192,6 +202,7 @@ class Feed:
             self._open &= self._places.keys()
             self._outcomes = {key: each for key, each in self._outcomes.items() if key in self._places}
         self._ended_batches &= batches.keys()
+        self._ends = {key: id_ for key, id_ in self._ends.items() if key in batches or key in self.state.jobs}
 
 
 def _is_complete(batch: Batch, jobs: list[Job]) -> bool:

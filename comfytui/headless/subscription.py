@@ -34,6 +34,7 @@ class Subscription:
         # A new follower of one batch gets all of its images; one of all batches only what ends from now on.
         self.last_id = last_id if last_id is not None else 0 if subject.batch_id else feed.revision
         """The id up to which the follower has all images and ends."""
+        self._received = last_id or 0
         self._sent: dict[str, ProgressEvent] = {}
         self.ended = False
         """Whether the last event about the subject was taken."""
@@ -44,6 +45,14 @@ class Subscription:
         if self.subject.prompt_id is not None:
             return self._feed.job(self.subject.prompt_id) is not None
         return self.subject.batch_id is None or self.subject.batch_id in self._feed.state.batches
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the follower got the last event about the subject before it came back."""
+        prompt_id, batch_id = self.subject.prompt_id, self.subject.batch_id
+        job = self._feed.job(prompt_id) if prompt_id is not None else None
+        end_id = self._feed.end_id(job.prompt_id if job else batch_id or "")
+        return end_id is not None and self._received >= end_id
 
     def take(self) -> list[FeedEvent]:
         """Return the images and ends that are new, in order, and the present progress of what changed."""

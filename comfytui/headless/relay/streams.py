@@ -22,8 +22,14 @@ Send = Callable[[bytes], Awaitable[None]]
 
 
 async def stream_progress(request: web.Request) -> web.StreamResponse:
-    """`GET /api/generate/progress`: the events of a job, a batch or all of mine, as they come."""
+    """`GET /api/generate/progress`: the events of a job, a batch or all of mine, as they come.
+
+    A client that comes back after the last event about a job or a batch gets 204.
+    """
     subscription = await subscription_of(request)
+    if subscription.is_over:
+        # Makes an EventSource stop, which would come back for ever: the HTML standard.
+        return web.Response(status=204, headers={"Cache-Control": "no-store"})
     context = request.app[CONTEXT]
     previews = PreviewFollower(context, subscription.subject) if request.query.get("previews") == "1" else None
     _keep_little(request)

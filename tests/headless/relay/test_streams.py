@@ -118,6 +118,36 @@ async def test_a_client_that_comes_back_gets_the_ends_that_it_missed(served: Ser
         assert [(event["event"], event["batchId"]) for event in client.events] == [("image", first), ("done", first)]
 
 
+@pytest.mark.parametrize("kind", ["promptId", "batchId"])
+async def test_an_event_source_that_comes_back_after_the_end_is_told_to_stop(served: Served, kind: str) -> None:
+    relay = served.relay
+    batch = await relay.submit(2, model=MODEL, steps=10)
+    subject = {kind: batch if kind == "batchId" else await prompt_id_of(relay, batch)}
+    async with streaming(relay, **subject) as client:
+        await client.ended()
+    later = await relay.submit(model=MODEL)
+    async with streaming(relay, batchId=later) as other:
+        await other.ended()
+    for headers, params in (({"Last-Event-ID": client.ids[-1]}, {}), ({}, {"lastEventId": client.ids[-1]})):
+        response = await relay.client.get(STREAM, params=subject | params, headers=headers)
+        assert (response.status_code, response.content) == (204, b"")
+    # One that missed the end, even if it got all before it, is told.
+    for last_id in {"", *client.ids[:-1]}:
+        async with streaming(relay, last_id, **subject) as again:
+            assert (await again.ended())["event"] == "done"
+        assert again.ids[-1] == client.ids[-1]
+
+
+async def test_all_of_mine_never_come_to_an_end(served: Served) -> None:
+    async with streaming(served.relay) as client:
+        await served.relay.submit(model=MODEL)
+        await client.got("done")
+        last_id = client.ids[-1]
+    async with streaming(served.relay, last_id) as client:
+        await served.relay.submit(model=MODEL)
+        await client.got("done")
+
+
 @pytest.mark.parametrize("garbage", ["abc", "-1", "9" * 18, "9" * 400, "1.5", "٣"])
 async def test_a_last_event_id_that_is_none_of_ours_is_ignored(served: Served, garbage: str) -> None:
     batch = await served.relay.submit(model=MODEL)
