@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import gc
 import socket
 import struct
+from collections import Counter
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
@@ -12,7 +14,7 @@ import pytest
 from comfytui.service.notifications import PreviewReceived
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.faults.leak_check import count_connections
+from tests.faults.leak_check import count_connections, open_resources
 from tests.headless.relay.running import RunningRelay, running_relay
 from tests.headless.relay.sse import STREAM, streaming
 from tests.timings import FAST, timings
@@ -22,7 +24,7 @@ from tests.watcher import small_batch
 CONFIG = SimConfig(steps_per_second=20, load_seconds=0.1, preview_size=256)
 MODEL = CONFIG.checkpoints[0]
 JPEG = b"\xff\xd8\xff"
-CLIENTS = 300
+CLIENTS, AT_ONCE = 1_000, 50
 
 
 @pytest.fixture
@@ -63,21 +65,38 @@ def reset(client: socket.socket) -> None:
     client.close()
 
 
-async def test_nothing_is_left_of_clients_that_come_and_go(relay: RunningRelay) -> None:
+async def come_and_go(relay: RunningRelay, count: int) -> None:
+    """Let clients follow the stream, and leave: half of them by a reset."""
+    clients = [await connect(relay) for _ in range(count)]
+    await eventually(lambda: relay.handled == count, "the clients")
+    for index, client in enumerate(clients):
+        if index % 2:
+            reset(client)
+        else:
+            client.close()
+    # Nothing happens on the server that would wake a stream.
+    await eventually(lambda: relay.handled == 0, "their end")
+
+
+def count_objects() -> Counter[str]:
+    """Return how many objects of each type are alive."""
+    gc.collect()
+    return Counter(f"{type(each).__module__}.{type(each).__qualname__}" for each in gc.get_objects())
+
+
+async def test_nothing_is_left_of_a_thousand_clients_that_come_and_go(relay: RunningRelay) -> None:
     await relay.client.aclose()
-    tasks = len(asyncio.all_tasks())
-    for number in range(0, CLIENTS, 50):
-        clients = [await connect(relay) for _ in range(50)]
-        await eventually(lambda: relay.handled == 50, f"the clients from {number} on")
-        for index, client in enumerate(clients):
-            if index % 2:
-                reset(client)
-            else:
-                client.close()
-        # Nothing happens on the server that would wake a stream.
-        await eventually(lambda: relay.handled == 0, "their end", within=5)
-    await eventually(lambda: len(asyncio.all_tasks()) <= tasks, "the end of their tasks")
+    await come_and_go(relay, AT_ONCE)  # Fills caches.
     await eventually(lambda: count_connections(relay.url) == 0, "the end of their connections")
+    tasks, resources, objects = len(asyncio.all_tasks()), open_resources(), count_objects()
+    for _ in range(CLIENTS // AT_ONCE):
+        await come_and_go(relay, AT_ONCE)
+    await eventually(lambda: count_connections(relay.url) == 0, "the end of their connections")
+    await eventually(lambda: len(asyncio.all_tasks()) <= tasks, "the end of their tasks")
+    await eventually(lambda: not open_resources().exceeds(resources), "the end of their files and sockets")
+    # One object for every tenth client would be a leak; the session itself makes and drops a few.
+    more = count_objects() - objects
+    assert not {name: count for name, count in more.items() if count > CLIENTS // 10}
 
 
 async def test_a_client_that_does_not_read_is_disconnected_and_delays_nobody() -> None:
