@@ -257,6 +257,20 @@ async def test_a_relay_with_a_token_asks_for_it(browser: Browser, locked_relay: 
     assert not [path for path in locked_relay.requests if "right" in path]
 
 
+async def test_a_login_that_has_ended_is_asked_for_again(browser: Browser, locked_relay: StubRelay) -> None:
+    locked_relay.batches = [batch()]
+    await browser.open(locked_relay.url)
+    await browser.until("document.querySelector('#login').checkVisibility()")
+    await browser.run(SUBMIT.format("the right one"))
+    await browser.until_text("#queue", "queue 3")
+    await locked_relay.stop()
+    await browser.until("document.querySelector('#lost').checkVisibility()")
+    await browser.command("Network.clearBrowserCookies")
+    await locked_relay.start()
+    await browser.until_text("#link", "login needed")
+    assert await browser.texts("#lost, #queue, .seen") == ["as last seen"]
+
+
 async def test_who_has_logged_in_may_cancel_the_rest_of_a_batch(browser: Browser, locked_relay: StubRelay) -> None:
     states = {1: "done", 2: "running", 3: "queued", 4: "queued"}
     locked_relay.batches = [batch()]

@@ -37,8 +37,8 @@ function paint(id) {
     frame = 0;
     const reached = connected || polling;
     const old = read && (!reached || isAway(server.link));
-    view.showServer({ ...server, link: link(), old });
-    view.showLost(read && !reached);
+    view.showServer({ ...server, queue: reached ? server.queue : null, link: link(), old });
+    view.showLost(read && !reached && !login.open);
     const idle = read ? idleText(server.queue) : "";
     const mayChange = reached && isLoggedIn();
     generateForm.node.hidden = !mayChange;
