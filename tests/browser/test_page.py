@@ -1,5 +1,6 @@
 """The relay's page in a browser: what it shows, what it makes of hostile text, and how it comes back."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -37,7 +38,9 @@ async def test_a_running_batch_is_shown_with_both_bars(browser: Browser, relay: 
     await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
     assert await browser.texts("h3") == ["a red fox in fresh snow"]
     assert await browser.texts("#server, #link, #queue") == ["gpu-box", "live", "queue 3"]
-    assert await browser.texts(".figures span") == ["KSampler · sampling · 5.9 it/s", "0:04 elapsed · 0:09 left"]
+    phase, times = await browser.texts(".figures span")
+    assert phase == "KSampler · sampling · 5.9 it/s"
+    assert re.fullmatch(r"0:\d\d elapsed · 0:0\d left", times)
     bars = "[...document.querySelectorAll('progress')].map((bar) => [bar.ariaLabel, bar.value, bar.ariaValueText])"
     assert await browser.run(bars) == [
         ["image", 0.55, "Image 2 of 4 - Step 12/20 (60%)"],
@@ -58,6 +61,28 @@ async def test_events_move_the_bars_and_add_pictures(browser: Browser, relay: St
         pictures,
         ["/api/view/b1-p2/0?width=1024", "/api/view/b1-p1/0?width=192", "/api/view/b1-p2/0?width=192"],
     )
+
+
+async def test_the_times_count_on_between_events(browser: Browser, relay: StubRelay) -> None:
+    times = "#front .figures span:last-child"
+    relay.batches = [batch()]
+    await browser.open(relay.url)
+    await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
+    await browser.run("(performance.now = () => window.clock, window.clock = 0)")
+    relay.send(progress(currentStep=13, elapsedSeconds=9.4, leftSeconds=2.2))
+    await browser.until_text(times, "0:09 elapsed · 0:02 left")
+    await browser.run("window.clock = 700")
+    await browser.until_text(times, "0:10 elapsed · 0:01 left")
+    await browser.run("window.clock = 9000")
+    await browser.until_text(times, "0:18 elapsed · 0:00 left")
+    relay.send(progress(currentStep=14, elapsedSeconds=19.0, leftSeconds=5.0))
+    await browser.until_text(times, "0:19 elapsed · 0:05 left")
+    relay.send(progress(currentStep=14, elapsedSeconds=19.0, leftSeconds=5.0, link="offline"))
+    await browser.until_text("#link", "offline")
+    await browser.run("window.clock = 99000")
+    relay.send(image(index=1))
+    await browser.until("document.querySelectorAll('#front img').length > 0")
+    assert await browser.texts(times) == ["0:19 elapsed · 0:05 left"]
 
 
 @pytest.mark.parametrize(

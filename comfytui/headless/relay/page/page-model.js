@@ -19,6 +19,7 @@ export class Model {
     if (!batch) return null;
     if (event.event === "progress") {
       batch.progress = event;
+      batch.progressAt = performance.now();
       batch.end = null;
     } else if (event.event === "image") {
       addImage(batch, imageOf(event));
@@ -56,6 +57,7 @@ function batchOf(document, jobs) {
     title: document.title,
     total: document.totalImages,
     progress: document.progress,
+    progressAt: performance.now(),
     end: document.progress ? null : document.status,
     counts: { ...document.counts },
     images: new Map(jobs.filter((job) => ENDS.has(job.status)).map((job) => [job.imageIndex, imageOf(job)])),

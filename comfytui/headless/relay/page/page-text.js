@@ -66,10 +66,13 @@ export function phaseText(progress) {
   return [progress.node, phase, speed].filter(Boolean).join(" · ");
 }
 
-/** Return `0:04 elapsed · 0:09 left`, or `about 1:02 to run` of a batch that waits. */
-export function timesText({ status, elapsedSeconds: elapsed, leftSeconds: left }) {
+/** Return `0:04 elapsed · 0:09 left`, `passed` seconds after that was so, or `about 1:02 to run` of a batch that waits. */
+export function timesText({ status, elapsedSeconds: elapsed, leftSeconds: left }, passed) {
   if (status !== "running" && !elapsed) return left ? `about ${duration(left)} to run` : "";
-  const parts = [elapsed >= 1 && `${duration(elapsed)} elapsed`, left !== null && `${duration(left)} left`];
+  // Whole seconds, so that both times change in the same moment.
+  const more = status === "running" ? Math.floor((elapsed % 1) + passed) : 0;
+  const known = elapsed !== null && elapsed + more >= 1;
+  const parts = [known && `${duration(elapsed + more)} elapsed`, left !== null && `${duration(left - more)} left`];
   return parts.filter(Boolean).join(" · ");
 }
 

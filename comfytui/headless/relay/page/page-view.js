@@ -126,7 +126,14 @@ export class BatchView {
     this.bars.image.show(progress.imageFraction, line);
     this.bars.batch.show(progress.batchFraction, countsText(batch));
     update(this.phase, { textContent: phaseText(progress) });
-    update(this.times, { textContent: timesText(progress) });
+    this.showTimes(batch, old);
+  }
+
+  /** Count the times on; those of an `old` batch stand still. */
+  showTimes({ progress, progressAt }, old) {
+    if (old && this.times.textContent) return;
+    const passed = old ? 0 : (performance.now() - progressAt) / 1000;
+    update(this.times, { textContent: timesText(progress, passed) });
   }
 
   showThumbnails(found, total) {
@@ -169,9 +176,11 @@ function placeAt(parent, child, place) {
 export class PageView {
   views = new Map();
   empty = byId("empty");
+  old = false;
 
   /** Show the batches of a model; `changed` has the ids of those that may differ, or is null for all. */
   showBatches(model, { changed, old, idle, mayCancel }) {
+    this.old = old;
     const open = model.open().slice(0, MAX_BATCHES);
     const ended = model.ended().slice(0, MAX_BATCHES);
     // With none open, the newest is in their place.
@@ -192,6 +201,13 @@ export class PageView {
     update(byId("ended"), { hidden: !ended.length });
     const running = open.find((batch) => batch.progress.status === "running");
     update(document, { title: running ? `${progressLine(running)} · comfytui` : "comfytui" });
+  }
+
+  /** Count the times of the running batches on. */
+  showTimes(model) {
+    for (const batch of model.open()) {
+      if (batch.progress.status === "running") this.views.get(batch.id)?.showTimes(batch, this.old);
+    }
   }
 
   removeOthers(ids) {

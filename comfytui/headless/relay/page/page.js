@@ -11,6 +11,8 @@ const SERVER_INTERVAL = 10_000;
 const SERVER_DELAY = 500;
 const HIDDEN_LONG = 30_000;
 const RETRY_AFTER = 3_000;
+// The times change once a second, and this soon after their second is over.
+const TIMES_INTERVAL = 200;
 
 const model = new Model();
 const view = new PageView();
@@ -171,5 +173,6 @@ document.addEventListener("visibilitychange", () => {
 });
 window.addEventListener("pageshow", (event) => event.persisted && connect());
 setInterval(readServer, SERVER_INTERVAL);
+setInterval(() => view.showTimes(model), TIMES_INTERVAL);
 paint();
 connect();
