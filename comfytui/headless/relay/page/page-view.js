@@ -90,9 +90,9 @@ export class BatchView {
       this.bars.batch.node,
       this.figures,
       this.problems,
+      this.cancel.node,
       this.picture.node,
       this.thumbnails,
-      this.cancel.node,
     );
     this.node.dataset.id = batch.id;
   }
