@@ -178,4 +178,5 @@ def supports_unicode() -> bool:
     """Return whether the user's locale has Unicode; Python's own encoding says so of the C locale too."""
     if os.environ.get("LC_ALL") in {"C", "POSIX"}:
         return False
-    return (sys.stderr.encoding or "ascii").lower().replace("-", "") in {"utf8", "utf16", "utf32"}
+    encoding = sys.stderr.encoding if sys.stderr else None  # It may be closed.
+    return (encoding or "ascii").lower().replace("-", "") in {"utf8", "utf16", "utf32"}

@@ -4,14 +4,20 @@ import errno
 import logging
 import os
 import sys
+import threading
+from contextlib import suppress
 from io import TextIOWrapper
 
 import click
 
 from comfytui.cli.completion_values import COMPLETION_VARIABLE
+from comfytui.cli.ending import end_process
 from comfytui.cli.exit_codes import ExitCode
 from comfytui.cli.open import open_
 from comfytui.sanitize import sanitize
+
+FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Why standard output is refused, where it is a file."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -23,6 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     Raises:
         SystemExit: The command ended, with its exit code.
     """
+    threads = threading.enumerate()
     args = sys.argv[1:] if argv is None else argv
     _configure_logging()
     if instruction := os.environ.get(COMPLETION_VARIABLE):
@@ -35,11 +42,15 @@ def main(argv: list[str] | None = None) -> None:
         if sys.stdout:  # None if it was closed from the start.
             sys.stdout.flush()
     except OSError as error:
-        if error.errno not in {errno.EPIPE, errno.EIO}:  # A terminal that was closed gives EIO.
+        if error.errno in {errno.EPIPE, errno.EIO}:  # A terminal that was closed gives EIO.
+            code = code or ExitCode.CLOSED_PIPE
+        elif error.errno in FULL_DISK:
+            _say(f"Error: The output cannot be written ({error.strerror}).")
+            code = code or ExitCode.FAILED
+        else:
             raise
         _discard_output()
-        code = code or ExitCode.CLOSED_PIPE
-    sys.exit(code)
+    end_process(code, threads)
 
 
 def _run(args: list[str]) -> int:
@@ -64,8 +75,14 @@ def _run(args: list[str]) -> int:
         return ExitCode.USAGE
 
 
+def _say(line: str) -> None:
+    """Write a line to standard error, which may be the same file as standard output."""
+    with suppress(OSError):
+        click.echo(line, err=True)
+
+
 def _discard_output() -> None:
-    """Let Python write what is left to nowhere when it ends: nobody reads standard output."""
+    """Let Python write what is left to nowhere when it ends: standard output takes no more."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)

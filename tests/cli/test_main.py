@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +71,16 @@ def test_a_closed_pipe_ends_quietly() -> None:
     with os.fdopen(writing, "wb") as pipe:
         done = subprocess.run([*PROGRAM, "--help"], stdout=pipe, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (ExitCode.CLOSED_PIPE, b"")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["config"], ["config", "--json"], ["completion", "bash"]])
+def test_output_on_a_full_disk_is_one_sentence(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        ExitCode.FAILED,
+        "Error: The output cannot be written (No space left on device).\n",
+    )
 
 
 def test_output_that_is_closed_from_the_start_is_no_error() -> None:
