@@ -176,8 +176,13 @@ class Feed:
             self._add(image_event(self.state, job, urls=self._urls), None if seen else job.ended or 0.0)
 
     def _add(self, event: ImageEvent | EndEvent, ended: float | None) -> None:
-        """Keep an event; one that an earlier process saw has the wall second `ended` as its id."""
-        id_ = self._next_id() if ended is None else int(ended * 1000)
+        """Keep an event; one of before this process has the wall second `ended` as its id.
+
+        The clock of a server may be wrong: an id in the future would be above those that its followers have for long.
+        """
+        id_ = int((ended or 0.0) * 1000)
+        if ended is None or id_ >= self._first_id:
+            id_ = self._next_id()
         insort(self._facts, self._event(id_, event), key=lambda fact: fact.id)
         del self._facts[:-MAX_FACTS]
 

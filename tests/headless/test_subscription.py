@@ -1,6 +1,7 @@
 """What a follower of a job, a batch or all batches gets, whatever it missed."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,8 @@ from comfytui.headless.feed import Feed
 from comfytui.headless.subscription import Subject, Subscription
 from comfytui.session.connection.link_events import Connected, Disconnected, HttpSucceeded, LinkEvent
 from comfytui.session.events import QueueSnapshot, SessionEvent
+from comfytui.session.jobs.index import indexed
+from comfytui.session.model import Job, JobStatus
 from comfytui.session.state import SessionState
 from tests.session.builders import Session, end_frames, queued_prompt, run_frames, start_frames, step_frames
 
@@ -47,6 +50,10 @@ def followed() -> Followed:
     each = Followed()
     each.do(Connected("me", verified=True))
     return each
+
+
+def with_job(state: SessionState, job: Job) -> SessionState:
+    return replace(state, jobs=indexed(state.jobs).with_jobs([job]))
 
 
 def names(subscription: Subscription) -> list[str]:
@@ -140,6 +147,21 @@ def test_a_new_follower_of_all_gets_only_what_is_not_over(followed: Followed) ->
     assert not subscription.take()
     followed.plan("b", 1)
     assert names(subscription) == ["progress"]
+
+
+def test_an_end_is_told_once_and_never_later_whatever_the_clock_of_the_server(followed: Followed) -> None:
+    subscription = followed.follow()
+    for batch, ended in (("a", followed.seconds + 3_600), ("b", followed.seconds)):
+        [prompt_id] = followed.session.plan(batch, 1)  # It ends before the feed sees it.
+        job = replace(followed.session.state.jobs[prompt_id], status=JobStatus.SUCCEEDED, ended=ended)
+        followed.session.state = with_job(followed.session.state, job)
+        before = followed.feed.revision
+        followed.update(followed.session.state)
+        events = subscription.take()
+        assert [event.event.event for event in events] == ["image", "done"]
+        assert before < events[0].id < events[1].id < followed.feed.revision
+        followed.update(followed.session.state)
+        assert not subscription.take()
 
 
 def test_what_has_not_changed_is_not_told_again(followed: Followed) -> None:
