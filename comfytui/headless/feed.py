@@ -65,7 +65,7 @@ class Feed:
         self._facts: list[FeedEvent] = []
         self._outcomes: dict[str, Outcome] = {}
         self._open: set[str] = set()  # jobs that this process saw before they ended
-        self._ended_batches: set[str] = set()
+        self._batch_outcomes: dict[str, list[Outcome | None]] = {}  # of the jobs of batches that have ended
         self._ends: dict[str, int] = {}  # ids of the last events that were told, by job and batch
         self._places: dict[str, tuple[str, int]] = {}
         self._progress: dict[str, FeedEvent] = {}
@@ -105,7 +105,7 @@ class Feed:
 
     def has_ended(self, batch: Batch) -> bool:
         """Return whether every job of a batch has ended, and all is known of how."""
-        return batch.id in self._ended_batches
+        return batch.id in self._batch_outcomes
 
     def is_settled(self, job: Job) -> bool:
         """Return whether a job has ended, and all is known of how.
@@ -155,11 +155,12 @@ class Feed:
                 self._places[job.prompt_id] = (batch.id, job.batch_tag.index)
             self._update_job(job)
         if counts_of(self.state, batch).open or not _is_complete(batch, jobs) or not all(map(self.is_settled, jobs)):
-            self._ended_batches.discard(batch.id)
+            self._batch_outcomes.pop(batch.id, None)
             self._ends.pop(batch.id, None)
-        elif batch.id not in self._ended_batches:
-            self._ended_batches.add(batch.id)
-            seen = any(job.prompt_id in self._open for job in jobs)
+        elif (outcomes := [outcome_of(job) for job in jobs]) != self._batch_outcomes.get(batch.id):
+            seen = batch.id in self._batch_outcomes or any(job.prompt_id in self._open for job in jobs)
+            self._batch_outcomes[batch.id] = outcomes
+            self._ends.pop(batch.id, None)
             ended = max((job.ended or 0.0 for job in jobs), default=0.0)
             self._add(batch_end(self.state, batch, urls=self._urls), None if seen else ended)
 
@@ -206,7 +207,8 @@ class Feed:
             self._places = {key: place for key, place in self._places.items() if place[0] in batches}
             self._open &= self._places.keys()
             self._outcomes = {key: each for key, each in self._outcomes.items() if key in self._places}
-        self._ended_batches &= batches.keys()
+        if not self._batch_outcomes.keys() <= batches.keys():
+            self._batch_outcomes = {key: each for key, each in self._batch_outcomes.items() if key in batches}
         self._ends = {key: id_ for key, id_ in self._ends.items() if key in batches or key in self.state.jobs}
 
 

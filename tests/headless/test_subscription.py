@@ -164,6 +164,20 @@ def test_an_end_is_told_once_and_never_later_whatever_the_clock_of_the_server(fo
         assert not subscription.take()
 
 
+def test_a_lost_job_that_turns_up_changes_how_its_batch_ended(followed: Followed) -> None:
+    subscription = followed.follow()
+    followed.plan("a", 1)
+    state = followed.session.state
+    for status in (JobStatus.LOST, JobStatus.SUCCEEDED):
+        job = replace(state.jobs["a1"], status=status, ended=followed.seconds)
+        followed.update(with_job(state, job))
+        end = "lost" if status is JobStatus.LOST else "done"
+        assert [(event.event.event, json.loads(event.data)["outcome"]) for event in subscription.take()] == [
+            ("image", status.value),
+            (end, status.value),
+        ]
+
+
 def test_what_has_not_changed_is_not_told_again(followed: Followed) -> None:
     followed.plan("a", 1)
     subscription = followed.follow()
