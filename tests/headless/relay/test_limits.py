@@ -123,8 +123,10 @@ async def test_a_request_whose_head_comes_too_slowly_is_closed(start: bytes) -> 
             try:
                 async with asyncio.timeout(0.05):
                     assert await reader.read(1) == b""
-            except (TimeoutError, ConnectionError):
+            except TimeoutError:
                 continue
+            except ConnectionError:
+                break  # It was closed while a byte was on its way.
         writer.close()
 
 
