@@ -1,6 +1,7 @@
 """Real processes of the command line, on a simulated server."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from comfytui.comfy.server import Server
 from comfytui.session.model import Batch
@@ -26,6 +28,7 @@ def environment(state: Path) -> dict[str, str]:
     """Return the environment of a command whose user has this state folder."""
     return {
         **os.environ,
+        "HOME": str(state),
         "XDG_STATE_HOME": str(state),
         "XDG_CONFIG_HOME": str(state / "config"),
         "NO_PROXY": "127.0.0.1",
@@ -45,6 +48,11 @@ class Ended:
     def lines(self) -> list[str]:
         """The lines of standard output."""
         return self.out.splitlines()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The JSON objects on standard output; every line is one."""
+        return [json.loads(line) for line in self.lines]
 
 
 @dataclass
@@ -68,6 +76,15 @@ class Command:
             lines.append(line)
         return lines
 
+    async def error_until(self, text: str) -> str:
+        """Return the next line of standard error that contains a text."""
+        assert self.process.stderr
+        async with asyncio.timeout(TIMEOUT):
+            while line := (await self.process.stderr.readline()).decode():
+                if text in line:
+                    return line.rstrip("\n")
+        raise AssertionError(f"{text!r} did not come")
+
     async def end(self, number: signal.Signals | None = None) -> Ended:
         """Send a signal, if any, wait for the end, and return it."""
         if number:
@@ -78,11 +95,24 @@ class Command:
         return Ended(self.process.returncode, out.decode(), err.decode())
 
 
+def _take_signals() -> None:
+    """Have the signals arrive, however the tests themselves were started."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @asynccontextmanager
 async def command(state: Path, *arguments: str, program: tuple[str, ...] = PROGRAM) -> AsyncIterator[Command]:
     """Run a command as long as the context lasts."""
     process = await asyncio.create_subprocess_exec(
-        *program, *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=PIPE, env=environment(state)
+        *program,
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=environment(state),
+        limit=2**20,
+        preexec_fn=_take_signals,
     )
     try:
         yield Command(process)

@@ -12,7 +12,7 @@ import pytest
 
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.cli.programs import completed, started
+from tests.cli.commands import command, ended
 from tests.sim.gate import Gate
 from tests.threaded_servers import threaded_server, unused_port
 from tests.waiting import eventually
@@ -48,7 +48,7 @@ def saved(path: str) -> bytes:
 
 
 async def test_a_batch_is_made_and_each_image_is_a_line(sim: SimServer, tmp_path: Path) -> None:
-    result = await completed(tmp_path, "run", sim.url, "-n", "2", "--seed", "7", *SMALL)
+    result = await ended(tmp_path, "run", sim.url, "-n", "2", "--seed", "7", *SMALL)
     assert result.code == 0, result
     lines = [line for line in result.lines if " - " not in line]
     assert lines == [
@@ -56,17 +56,17 @@ async def test_a_batch_is_made_and_each_image_is_a_line(sim: SimServer, tmp_path
         "Image 2 of 2 done: comfytui_00002_.png (seed 8)",
         "2 of 2 done",
     ]
-    assert result.error == ""
+    assert result.err == ""
 
 
 async def test_json_is_all_that_is_on_standard_output(held: SimServer, gate: Gate, tmp_path: Path) -> None:
-    async with started(tmp_path, "run", held.url, "-n", "2", "--seed", "7", "--json", *SMALL) as program:
+    async with command(tmp_path, "run", held.url, "-n", "2", "--seed", "7", "--json", *SMALL) as program:
         await eventually(lambda: queued(held) == 2)
         await gate.let_steps(2)
-        await program.line_with('"currentStep":2')
+        await program.until('"currentStep":2')
         await gate.let_all()
         result = await program.end()
-    assert (result.code, result.error) == (0, "")
+    assert (result.code, result.err) == (0, "")
     images = [event for event in result.events if event["event"] == "image"]
     assert [(event["imageIndex"], event["seed"], event["status"]) for event in images] == [
         (1, 7, "done"),
@@ -77,7 +77,7 @@ async def test_json_is_all_that_is_on_standard_output(held: SimServer, gate: Gat
 
 
 async def test_the_first_event_names_the_jobs(sim: SimServer, tmp_path: Path) -> None:
-    result = await completed(tmp_path, "run", sim.url, "-n", "2", "--seed", "7", "--json", *SMALL)
+    result = await ended(tmp_path, "run", sim.url, "-n", "2", "--seed", "7", "--json", *SMALL)
     first = result.events[0]
     assert (first["event"], first["seeds"]) == ("submitted", [7, 8])
     assert first["promptIds"] == [body["prompt_id"] for body in sim.submitted]
@@ -85,12 +85,12 @@ async def test_the_first_event_names_the_jobs(sim: SimServer, tmp_path: Path) ->
 
 @pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
 async def test_jq_reads_the_events(sim: SimServer, tmp_path: Path) -> None:
-    command = (
+    script = (
         f"{sys.executable} -m comfytui run {sim.url} -n 2 --seed 7 --json {' '.join(SMALL)}"
         """ | jq -r 'select(.event == "image") | .outputs[].filename'"""
     )
     process = await asyncio.create_subprocess_shell(
-        command, stdout=asyncio.subprocess.PIPE, env={**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+        script, stdout=asyncio.subprocess.PIPE, env={**os.environ, "XDG_STATE_HOME": str(tmp_path)}
     )
     out, _ = await process.communicate()
     assert out.decode().split() == ["comfytui_00001_.png", "comfytui_00002_.png"]
@@ -98,7 +98,7 @@ async def test_jq_reads_the_events(sim: SimServer, tmp_path: Path) -> None:
 
 async def test_files_are_saved_before_their_event_and_equal_the_servers(sim: SimServer, tmp_path: Path) -> None:
     folder = tmp_path / "images"
-    result = await completed(tmp_path, "run", sim.url, "-n", "3", "--json", "--output", str(folder), *SMALL)
+    result = await ended(tmp_path, "run", sim.url, "-n", "3", "--json", "--output", str(folder), *SMALL)
     assert result.code == 0, result
     images = [event["outputs"][0] for event in result.events if event["event"] == "image"]
     assert len(images) == 3
@@ -110,15 +110,15 @@ async def test_files_are_saved_before_their_event_and_equal_the_servers(sim: Sim
 
 async def test_a_folder_that_cannot_be_written_fails_and_the_images_go_on(sim: SimServer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    result = await completed(tmp_path, "run", sim.url, "-n", "2", "--output", str(tmp_path / "file" / "sub"), *SMALL)
+    result = await ended(tmp_path, "run", sim.url, "-n", "2", "--output", str(tmp_path / "file" / "sub"), *SMALL)
     assert result.code == 1, result
-    assert "Image 1: " in result.error
+    assert "Image 1: " in result.err
     assert "2 of 2 done" in result.lines
 
 
 async def test_a_job_that_fails_is_explained(tmp_path: Path) -> None:
     async with SimServer(SimConfig(steps_per_second=0, load_seconds=0, fail_step=2)) as sim:
-        result = await completed(tmp_path, "run", sim.url, *SMALL)
+        result = await ended(tmp_path, "run", sim.url, *SMALL)
     assert result.code == 1
     assert "Image 1 of 1 failed in KSampler: " in "\n".join(result.lines)
     assert result.lines[-1] == "0 of 1 done, 1 failed"
@@ -138,62 +138,62 @@ async def test_a_job_that_fails_is_explained(tmp_path: Path) -> None:
     ],
 )
 async def test_wrong_usage_submits_nothing(sim: SimServer, tmp_path: Path, argv: tuple[str, ...], message: str) -> None:
-    result = await completed(tmp_path, "run", sim.url, *argv)
+    result = await ended(tmp_path, "run", sim.url, *argv)
     assert result.code == 2, result
-    assert message in " ".join(result.error.split())
+    assert message in " ".join(result.err.split())
     assert (result.lines, queued(sim)) == ([], 0)
 
 
 async def test_a_server_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
-    result = await completed(tmp_path, "run", f"http://127.0.0.1:{unused_port()}")
+    result = await ended(tmp_path, "run", f"http://127.0.0.1:{unused_port()}")
     assert (result.code, result.lines) == (5, [])
-    assert "Nothing listens" in result.error
+    assert "Nothing listens" in result.err
 
 
 async def test_a_login_is_asked_for_by_naming_the_option(tmp_path: Path) -> None:
     with threaded_server(401, b"no") as server:
-        result = await completed(tmp_path, "run", server.url)
+        result = await ended(tmp_path, "run", server.url)
     assert result.code == 1
-    assert "--header" in result.error
+    assert "--header" in result.err
 
 
 async def test_a_restarted_server_loses_the_jobs(held: SimServer, gate: Gate, tmp_path: Path) -> None:
-    async with started(tmp_path, "run", held.url, "-n", "2", *SMALL) as program:
+    async with command(tmp_path, "run", held.url, "-n", "2", *SMALL) as program:
         await eventually(lambda: queued(held) == 2)
         await gate.let_steps(2)
-        await program.line_with(" - Step ")
+        await program.until(" - Step ")
         await held.restart()
         result = await program.end()
     assert result.code == 3, result
     assert result.lines[-1] == "0 of 2 done, 2 lost"
-    assert "Connection: live" in result.error
+    assert "Connection: live" in result.err
 
 
 async def test_a_connection_that_breaks_heals(held: SimServer, gate: Gate, tmp_path: Path) -> None:
-    async with started(tmp_path, "run", held.url, *SMALL) as program:
+    async with command(tmp_path, "run", held.url, *SMALL) as program:
         await eventually(lambda: queued(held) == 1)
         await gate.let_steps(2)
-        await program.line_with(" - Step ")
+        await program.until(" - Step ")
         held.faults.refuse_sockets(404)
         await held.sockets.close_all()
-        await program.error_line_with("Connection: polling")
+        await program.error_until("Connection: polling")
         await gate.let_all()
         result = await program.end()
     assert (result.code, result.lines[-1]) == (0, "1 of 1 done")
 
 
 async def test_detached_jobs_are_on_the_server(held: SimServer, tmp_path: Path) -> None:
-    result = await completed(tmp_path, "run", held.url, "-n", "2", "--detach", *SMALL)
+    result = await ended(tmp_path, "run", held.url, "-n", "2", "--detach", *SMALL)
     assert result.code == 0, result
     assert result.lines[0].endswith(": 2 images")
     for line, body in zip(result.lines[1:], held.submitted, strict=True):
         assert body["prompt_id"] in line
     batch = result.lines[0].removeprefix("Batch ").partition(":")[0]
-    assert f"--batch {batch}" in result.error
+    assert f"--batch {batch}" in result.err
 
 
 async def test_detached_jobs_are_named_in_one_document(held: SimServer, tmp_path: Path) -> None:
-    result = await completed(tmp_path, "run", held.url, "-n", "2", "--detach", "--json", *SMALL)
+    result = await ended(tmp_path, "run", held.url, "-n", "2", "--detach", "--json", *SMALL)
     [event] = result.events
     assert (result.code, event["event"]) == (0, "submitted")
     assert event["promptIds"] == [body["prompt_id"] for body in held.submitted]
@@ -203,42 +203,42 @@ async def test_what_a_server_rejects_is_explained(sim: SimServer, tmp_path: Path
     graph = tmp_path / "graph.json"
     graph.write_text('{"1": {"class_type": "NoSuchNode", "inputs": {}}}')
     for options in ((), ("--detach",)):
-        result = await completed(tmp_path, "run", sim.url, "--workflow", str(graph), *options)
+        result = await ended(tmp_path, "run", sim.url, "--workflow", str(graph), *options)
         assert result.code == 1, result
-        assert "NoSuchNode" in "\n".join(result.lines) + result.error
+        assert "NoSuchNode" in "\n".join(result.lines) + result.err
 
 
 async def test_after_the_timeout_the_jobs_go_on(held: SimServer, tmp_path: Path) -> None:
-    result = await completed(tmp_path, "run", held.url, "--timeout", "3", *SMALL)
+    result = await ended(tmp_path, "run", held.url, "--timeout", "3", *SMALL)
     assert result.code == 4, result
     [body] = held.submitted
-    assert "Not done within 3 s." in result.error
-    assert body["prompt_id"] in result.error
-    assert "comfytui wait" in result.error
+    assert "Not done within 3 s." in result.err
+    assert body["prompt_id"] in result.err
+    assert "comfytui wait" in result.err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 async def test_without_a_terminal_a_signal_detaches(
     held: SimServer, gate: Gate, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    async with started(tmp_path, "run", held.url, *SMALL) as program:
+    async with command(tmp_path, "run", held.url, *SMALL) as program:
         await eventually(lambda: queued(held) == 1)
         await gate.let_steps(2)
-        await program.line_with(" - Step ")
+        await program.until(" - Step ")
         program.process.send_signal(number)
         result = await program.end()
     assert result.code == code, result
-    assert held.submitted[0]["prompt_id"] in result.error
-    assert "Traceback" not in result.error
+    assert held.submitted[0]["prompt_id"] in result.err
+    assert "Traceback" not in result.err
     await gate.let_all()
     await eventually(lambda: held.files.newest("output"), "the image")
 
 
 async def test_a_closed_pipe_ends_it_quietly(held: SimServer, gate: Gate, tmp_path: Path) -> None:
-    async with started(tmp_path, "run", held.url, *SMALL) as program:
+    async with command(tmp_path, "run", held.url, *SMALL) as program:
         await eventually(lambda: queued(held) == 1)
         await gate.let_steps(2)
-        await program.line_with(" - Step ")
+        await program.until(" - Step ")
         assert program.process.stdout
         program.process.stdout._transport.close()  # type: ignore[attr-defined]
         await gate.let_all()
