@@ -76,7 +76,7 @@ class Feed:
         before, self.state = self.state, state
         self._now = Stamp(self._clock.monotonic(), self._clock.wall())
         self._progress = {}
-        if state.jobs is not before.jobs or state.batches is not before.batches:
+        if any(getattr(state, part) is not getattr(before, part) for part in ("jobs", "batches", "held_elsewhere")):
             for batch in state.batches.values():
                 self._update_batch(batch)
             self._forget_dropped()

@@ -178,6 +178,18 @@ def test_a_lost_job_that_turns_up_changes_how_its_batch_ended(followed: Followed
         ]
 
 
+def test_the_end_of_a_process_leaves_its_lost_jobs_to_this_one(followed: Followed) -> None:
+    subscription = followed.follow()
+    followed.plan("a", 1)
+    state = followed.session.state
+    job = replace(state.jobs["a1"], status=JobStatus.LOST, ended=followed.seconds, owner="other")
+    state = replace(with_job(state, job), held_elsewhere=frozenset({"other"}))
+    followed.update(state)
+    assert "lost" not in names(subscription)
+    followed.update(replace(state, held_elsewhere=frozenset()))
+    assert names(subscription) == ["image", "lost"]
+
+
 def test_what_has_not_changed_is_not_told_again(followed: Followed) -> None:
     followed.plan("a", 1)
     subscription = followed.follow()
