@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from comfytui.comfy.server import Server
+from comfytui.service.connection.finished_jobs import HISTORY_PAGE
 from comfytui.session.model import JobStatus
 from comfytui.sim.server import SimServer
 from tests.cli.commands import MODEL, PROGRAM, QUICK, command, ended, submitted
@@ -42,6 +43,17 @@ async def test_each_job_is_one_line_also_those_of_others(tmp_path: Path) -> None
     events = [json.loads(line) for line in data.lines]
     assert sorted(event["promptId"] for event in events) == sorted(ids)
     assert {event["event"] for event in events} == {"done"}
+
+
+async def test_a_job_that_ended_long_ago_is_found_in_the_history(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim:
+        async with watching(Server.from_url(sim.url)) as other:
+            await other.live()
+            first, *_ = (await other.submit(HISTORY_PAGE + 5, model=MODEL)).prompt_ids
+            await eventually(lambda: len(sim.queue.history) == HISTORY_PAGE + 5, "the end of all")
+        waited = await ended(tmp_path, "wait", sim.url, first)
+    assert (waited.code, waited.err) == (0, "")
+    assert waited.out.startswith(f"{first}  ")
 
 
 async def test_the_exit_code_is_that_of_the_worst(tmp_path: Path) -> None:
@@ -92,7 +104,7 @@ async def test_what_is_unknown_or_missing_is_a_usage_error(tmp_path: Path) -> No
         nothing = await ended(tmp_path, "wait", sim.url)
         none_open = await ended(tmp_path, "wait", sim.url, "--mine")
     assert (unknown.code, unknown.out) == (2, "")
-    assert unknown.err == f"Error: Job {UNKNOWN} is in neither the server's queue nor its newest history.\n"
+    assert unknown.err == f"Error: Job {UNKNOWN} is in neither the server's queue nor its history.\n"
     assert batch.code == 2
     assert "\x1b" not in batch.err
     assert (nothing.code, nothing.err.splitlines()[-1]) == (2, "Error: Give the ids of jobs, or --batch ID, or --mine.")

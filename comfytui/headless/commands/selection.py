@@ -1,8 +1,10 @@
 """Which jobs a command is about: some by their ids, a batch, or all batches of mine that are open."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
+from comfytui.comfy.errors import ComfyError
 from comfytui.headless.feed import Feed
 from comfytui.headless.session import HeadlessSession
 from comfytui.headless.subscription import Subject
@@ -39,6 +41,10 @@ async def selected(session: HeadlessSession, feed: Feed, selection: Selection) -
         UnknownJobsError: The session does not know a job or the batch, also after the history was read.
     """
     feed.update(session.state)
+    if selection.batch_id is None and (ids := missing(feed, selection)):
+        # The session reads the newest of the history; these may be older.
+        with suppress(ComfyError):
+            await asyncio.wrap_future(session.service.find_ended(ids))
     try:
         async with asyncio.timeout(HISTORY_SECONDS):
             while missing(feed, selection):
@@ -64,4 +70,4 @@ def _unknown_text(ids: list[str], selection: Selection) -> str:
     if selection.batch_id is not None:
         return f"Batch {names} is unknown: neither your earlier sessions nor the server's queue or history has it."
     jobs = f"Job {names} is" if len(ids) == 1 else f"Jobs {names} are"
-    return f"{jobs} in neither the server's queue nor its newest history."
+    return f"{jobs} in neither the server's queue nor its history."

@@ -71,6 +71,14 @@ class JobCommands:
         self._store.apply(HistorySnapshot(finished))
         return len(finished)
 
+    async def find_ended(self, prompt_ids: Sequence[str]) -> None:
+        """Read jobs of any client from the history, however long ago they ended.
+
+        Raises:
+            ComfyError: if a request fails.
+        """
+        self._store.apply(HistorySnapshot(tuple(await finished_in_history(prompt_ids, self._require_backend()))))
+
     async def graph_of(self, prompt_id: str) -> Graph | None:
         """Return the graph of any client's job; None where neither this machine nor the server has it.
 
