@@ -80,6 +80,12 @@ class BatchRun:
         """The batch as it is now; None until it is submitted."""
         return self._session.state.batches.get(self._batch_id) if self._batch_id else None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether all jobs of the batch have ended, so that there is nothing to detach from or to cancel."""
+        batch = self.batch
+        return batch is not None and all(job.status.ended for job in jobs_of(self._session.state, batch))
+
     async def work(self) -> End | Literal["detached"]:
         """Submit the batch and write its events until it has ended; or only its ids, to detach.
 

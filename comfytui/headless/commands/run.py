@@ -57,6 +57,8 @@ async def _until_end(
         number = coming.result()
         if number is signal.SIGINT and batch_run.batch and not cancelled and can_ask():
             answer = await _ask(batch_run, interrupts)
+            if isinstance(answer, bool) and batch_run.has_ended:
+                continue
             if answer is True and await batch_run.cancel():
                 cancelled = True
                 continue
