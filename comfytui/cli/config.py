@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PATH_LIMIT = 500
 """The most characters of a path that are shown."""
-_MISSING = {"environment": "not set", "command": "not found", "default": "no file"}
+_MISSING = {"environment": "not set", "command": "not found"}
 """What is said of a value whose source is not there."""
 
 
@@ -143,4 +143,6 @@ def _source(value: "Value") -> str:
             text = f"default, {origin}" if origin else "default"
         case kind:
             text = f"{kind} {origin}"
-    return f"{text}, {_MISSING[value.source]}" if value.is_set is False else text
+    if value.is_set is False:
+        text += ", no such file" if value.key == "config" else f", {_MISSING[value.source]}"
+    return text

@@ -85,6 +85,12 @@ def values(capsys: pytest.CaptureFixture[str], *argv: str) -> dict[str, dict[str
     return {each["key"]: each for each in document["values"]}
 
 
+def test_a_config_file_that_is_not_there_is_said_to_be_missing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys)
+    assert code == 0
+    assert out.splitlines()[0].endswith("config.toml  (variable XDG_CONFIG_HOME, no such file)")
+
+
 def test_each_value_is_a_line_with_its_source(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
