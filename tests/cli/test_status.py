@@ -28,6 +28,15 @@ async def test_the_queue_shows_my_jobs_and_those_of_others(tmp_path: Path) -> No
     assert "\x1b" not in shown.out
 
 
+async def test_a_job_that_runs_is_said_to_run_once(tmp_path: Path) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, clock=gate) as sim:
+        mine = await submitted(sim, tmp_path, 1)
+        await gate.let_steps(1)
+        shown = await ended(tmp_path, "status", sim.url)
+    assert shown.lines[-2:] == ["1 in the queue:", f"{mine.prompt_ids[0]}  mine  running  a red fox in snow"]
+
+
 async def test_json_is_one_document_with_the_server_and_the_queue(tmp_path: Path) -> None:
     async with SimServer(QUICK, clock=Gate()) as sim:
         mine = await submitted(sim, tmp_path, 2)

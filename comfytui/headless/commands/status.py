@@ -86,7 +86,8 @@ class Status:
 
 def _row_line(row: QueueRow) -> str:
     """Return a job in one line: its id, whose it is, where it stands, and what it is."""
-    stands = ", ".join(filter(None, (row.status.label, row.state, row.figure)))
+    state = "" if row.state == row.status.label else row.state
+    stands = ", ".join(filter(None, (row.status.label, state, row.figure)))
     title = f"{row.title} ({row.position})" if row.position else row.title
     return f"{sanitize(row.prompt_id, NAME_LIMIT)}  {row.owner}  {stands}  {title}"
 
