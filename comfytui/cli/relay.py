@@ -17,12 +17,24 @@ LIBRARY_MISSING = "The relay needs {}: run pip install 'comfytui[relay]'."
 
 @click.command(context_settings=HELP)
 @click.argument("server", required=False)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; others need a token.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8189, show_default=True, help="Port to listen on; 0: a free one."
+    "--host",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; others need a token.",
+)
+@click.option(
+    "--port",
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    default=8189,
+    show_default=True,
+    help="Port to listen on; 0 picks a free one.",
 )
 @click.option(
     "--clients",
+    metavar="COUNT",
     type=click.IntRange(1, 10_000),
     default=64,
     show_default=True,

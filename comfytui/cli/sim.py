@@ -10,19 +10,42 @@ from comfytui.cli.demo import AIOHTTP_MISSING
 
 
 @click.command(context_settings=HELP)
-@click.option("--port", type=click.IntRange(0, 65535), default=8188, show_default=True, help="0 picks a free one.")
 @click.option(
-    "--steps-per-second", type=click.FloatRange(0, 1000), default=4.0, show_default=True, help="Sampling speed."
+    "--port",
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    default=8188,
+    show_default=True,
+    help="Port to listen on; 0 picks a free one.",
 )
 @click.option(
-    "--load-seconds", type=click.FloatRange(0, 600), default=2.0, show_default=True, help="Time to load a model."
+    "--steps-per-second",
+    metavar="RATE",
+    type=click.FloatRange(0, 1000),
+    default=4.0,
+    show_default=True,
+    help="Sampling speed.",
 )
-@click.option("--fail-step", type=click.IntRange(1), help="Fail after this step, as if out of memory.")
 @click.option(
-    "--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Number of prompts that run at once."
+    "--load-seconds",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 600),
+    default=2.0,
+    show_default=True,
+    help="Time to load a model.",
+)
+@click.option("--fail-step", metavar="STEP", type=click.IntRange(1), help="Fail after this step, as if out of memory.")
+@click.option(
+    "--workers",
+    metavar="COUNT",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    help="Number of prompts that run at once.",
 )
 @click.option(
     "--other-clients",
+    metavar="COUNT",
     type=click.IntRange(0, 20),
     default=0,
     show_default=True,
