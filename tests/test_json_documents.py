@@ -22,7 +22,7 @@ from comfytui.headless.documents.snapshots import JobSnapshot, QueueSnapshot
 from comfytui.headless.relay.polling import Events
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.cli.programs import Result, completed
+from tests.cli.commands import Ended, ended
 from tests.headless.relay.running import running_relay
 from tests.headless.relay.sse import streaming
 
@@ -109,27 +109,27 @@ def check_events(events: list[dict[str, Any]]) -> None:
         check(types[event["event"]], event)
 
 
-def output(result: Result) -> dict[str, Any]:
+def output(result: Ended) -> dict[str, Any]:
     assert result.code == 0, result
     return dict(json.loads("\n".join(result.lines)))
 
 
 async def test_what_commands_write_is_as_described(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim:
-        run = await completed(tmp_path, "run", sim.url, "-n", "2", "--seed", "7", "--json", *SMALL)
+        run = await ended(tmp_path, "run", sim.url, "-n", "2", "--seed", "7", "--json", *SMALL)
         check_events(run.events)
         assert {"submitted", "image", "done"} <= {event["event"] for event in run.events}
         prompt_id = run.events[0]["promptIds"][0]
-        status = output(await completed(tmp_path, "status", sim.url, "--json"))
+        status = output(await ended(tmp_path, "status", sim.url, "--json"))
         check(StatusDocument, status)
         assert status["queue"]["ended"]
-        waited = await completed(tmp_path, "wait", sim.url, prompt_id, "--json")
+        waited = await ended(tmp_path, "wait", sim.url, prompt_id, "--json")
         check_events(waited.events)
         assert waited.events
-        cancelled = await completed(tmp_path, "cancel", sim.url, prompt_id, "--json")
+        cancelled = await ended(tmp_path, "cancel", sim.url, prompt_id, "--json")
         check_events(cancelled.events)
         assert cancelled.events
-        check(ConfigDocument, output(await completed(tmp_path, "config", "--json")))
+        check(ConfigDocument, output(await ended(tmp_path, "config", "--json")))
 
 
 async def test_what_the_relay_sends_is_as_described() -> None:
