@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from comfytui.comfy.server import Server
 from comfytui.session.model import Batch, LinkKind
@@ -18,6 +18,8 @@ from comfytui.sim.server import SimServer
 from comfytui.timings import Timings
 from tests.faults.leak_check import count_connections, count_tasks, leaked_connections, leaked_tasks
 from tests.faults.proxy import Proxy, proxy_to
+from tests.faults.relayed import mistakes_of, relay_of, told_by
+from tests.headless.relay.sse import Client
 from tests.shown_run import step_of
 from tests.timings import FAST
 from tests.waiting import eventually
@@ -130,6 +132,10 @@ class Outcome:
 
     jobs: tuple[tuple[object, ...], ...]
     submitted: int
+    told: tuple[tuple[object, ...], ...] = ()
+    """The last event about each batch that clients of a relay got."""
+    told_wrong: tuple[str, ...] = ()
+    """What else these clients got that is not so."""
     twice: tuple[str, ...] = ()
     """Prompts that the server accepted more than once."""
     regressions: tuple[str, ...] = ()
@@ -161,14 +167,17 @@ async def fault_case(
 async def run_case(fault: Fault | None, moment: str) -> Outcome:
     """Run three images, inject a fault at a moment, submit a fourth image meanwhile, and return the outcome.
 
+    Clients of a relay follow both batches.
+
     Args:
         fault: The fault to inject; None for none.
         moment: A key of `MOMENTS`.
     """
-    async with fault_case() as case:
+    async with fault_case() as case, relay_of(case.watcher.service, FAST) as relay:
         watcher = case.watcher
         with case.sim.faults.delay(0.1, "/prompt", method="POST"):
             first = await watcher.submit(IMAGES, previews=True, model=MODEL, steps=STEPS)
+            followers = [asyncio.create_task(relay.follow(first.id))]
             if moment == "while submitting":
                 await MOMENTS[moment](case, first)
         if moment != "while submitting":
@@ -178,9 +187,14 @@ async def run_case(fault: Fault | None, moment: str) -> Outcome:
         fault_task = asyncio.create_task(_nothing() if fault is None else _apply(fault, case))
         await asyncio.sleep(0)
         second = await watcher.submit(1, previews=True, model=MODEL, steps=STEPS)
+        followers.append(asyncio.create_task(relay.follow(second.id)))
         await fault_task
         await _wait_until_idle(case, [first, second])
         outcome = _outcome(case, [first, second])
+        async with asyncio.timeout(IDLE_TIMEOUT):
+            clients = await asyncio.gather(*followers)
+        mistakes = [_mistakes(case, *each) for each in zip(clients, [first, second], strict=True)]
+        outcome = replace(outcome, told=tuple(map(told_by, clients)), told_wrong=tuple(chain.from_iterable(mistakes)))
         tasks, connections = await leaked_tasks(watcher.service, before), await leaked_connections(case.proxy.url)
         await asyncio.to_thread(watcher.service.stop)
         return replace(outcome, tasks_left=tasks, connections_left=connections + count_connections(case.proxy.url))
@@ -207,6 +221,10 @@ async def _wait_until_idle(case: FaultCase, batches: list[Batch]) -> None:
         await eventually(lambda: _is_idle(case, batches), "an idle service", IDLE_TIMEOUT)
     except AssertionError:
         return  # The outcome shows what is wrong.
+
+
+def _mistakes(case: FaultCase, client: Client, batch: Batch) -> list[str]:
+    return mistakes_of(client, case.sim, case.state.batches[batch.id].prompt_ids)
 
 
 def _outcome(case: FaultCase, batches: list[Batch]) -> Outcome:

@@ -27,10 +27,13 @@ def results(request: pytest.FixtureRequest) -> Results:
 
 
 def test_the_undisturbed_run_makes_every_image(undisturbed: Outcome) -> None:
-    assert [job[2:4] for job in undisturbed.jobs] == [
-        ("succeeded", (f"comfytui_{number:05}_.png",)) for number in range(1, IMAGES + 2)
-    ]
-    assert undisturbed == Outcome(undisturbed.jobs, IMAGES + 1)
+    names = [f"comfytui_{number:05}_.png" for number in range(1, IMAGES + 2)]
+    assert [job[2:4] for job in undisturbed.jobs] == [("succeeded", (name,)) for name in names]
+    assert undisturbed.told == tuple(
+        ("done", "succeeded", len(each), {"done": len(each)}, None, tuple(each))
+        for each in (names[:IMAGES], names[IMAGES:])
+    )
+    assert undisturbed == Outcome(undisturbed.jobs, IMAGES + 1, undisturbed.told)
 
 
 @pytest.mark.timeout(300)
