@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import latency, long_queue, many_frames, resting, running
+from tests.bench import commands, latency, long_queue, many_frames, relay, resting, running
 from tests.bench.rounds import FULL, Rounds
 from tests.bench.table import HEAD, Row
 
@@ -15,6 +15,8 @@ PARTS: Mapping[str, Callable[[Path, Rounds], Iterator[Row]]] = {
     "latency": latency.rows,
     "long_queue": long_queue.rows,
     "many_frames": many_frames.rows,
+    "relay": relay.rows,
+    "commands": commands.rows,
 }
 
 

@@ -33,6 +33,9 @@ class Rounds:
     """Until tasks and connections that are still there count as leaked."""
     memory_frames: int = 100_000
     """Frames after which memory is compared."""
+    clients: int = 500
+    """Clients that follow a relay."""
+    relay_seconds: float = 10.0
 
 
 FULL = Rounds()
@@ -52,5 +55,7 @@ SMOKE = Rounds(
     list_keys=3,
     leak_seconds=0.2,
     memory_frames=200,
+    clients=4,
+    relay_seconds=0.4,
 )
 """Runs every part once, without figures that mean anything."""

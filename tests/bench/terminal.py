@@ -28,20 +28,11 @@ class Terminal:
 
     def __init__(self, command: Sequence[str], home: Path, environment: Mapping[str, str] | None = None) -> None:
         self._command = list(command)
-        # Installed programs have compiled bytecode; here it is stored separately from the first start on.
         # The terminal's size counts, not what variables of the calling process say.
-        inherited = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
-        self._environment = {
-            **inherited,
-            "PYTHONDONTWRITEBYTECODE": "",
-            "PYTHONPYCACHEPREFIX": str(home / "bytecode"),
-            "TERM": "xterm-256color",
-            "COLORTERM": "truecolor",
-            "LC_ALL": "C.UTF-8",
-            "HOME": str(home),
-            "XDG_STATE_HOME": str(home),
-            **(environment or {}),
+        sizeless = {
+            name: value for name, value in program_environment(home).items() if name not in {"COLUMNS", "LINES"}
         }
+        self._environment = {**sizeless, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(environment or {})}
         self.written: list[tuple[float, bytes]] = []
         """The chunks written, each with the time at which it arrived."""
         self.started = 0.0
@@ -147,13 +138,25 @@ class Terminal:
     @property
     def cpu_seconds(self) -> float:
         """Processor time that the program has used, in seconds."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return cpu_seconds(self.pid)
 
     @property
     def memory(self) -> float:
         """Resident memory of the program in MB."""
         return memory(self.pid)
+
+
+def program_environment(home: Path) -> dict[str, str]:
+    """Return the environment of a measured program, with a home directory of its own."""
+    return {
+        **os.environ,
+        # Installed programs have compiled bytecode; here it is stored separately from the first start on.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(home / "bytecode"),
+        "LC_ALL": "C.UTF-8",
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home),
+    }
 
 
 def _take_terminal() -> None:
@@ -165,3 +168,9 @@ def memory(pid: int | str = "self", field: str = "VmRSS") -> float:
     """Return the memory of a process in MB; `VmRSS` is the current, `VmHWM` the highest."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
