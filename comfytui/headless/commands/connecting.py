@@ -81,7 +81,7 @@ async def connected(
         except TimeoutError:
             problems.append(UnreachableError(_silence(session.state, seconds)))
         if not is_current(session.state):
-            raise problems[0] if problems else RefusedError(_other_server(server))
+            raise problems[0] if problems else RefusedError(other_server_text(server))
         yield session
 
 
@@ -101,7 +101,8 @@ def _login_required(server: Server, *, refused: bool) -> str:
     return f"{sanitize(server.label, REASON_LIMIT)} {what}: give --header, or add the login to the config file."
 
 
-def _other_server(server: Server) -> str:
+def other_server_text(server: Server) -> str:
+    """Return what to say where another server than the known one answers."""
     return (
         f"Another server than before answers at {sanitize(server.label, REASON_LIMIT)}: "
         "open the dashboard there once, to say that it is the right one."

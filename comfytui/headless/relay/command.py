@@ -7,13 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from comfytui.comfy.server import Server
+from comfytui.headless.commands.connecting import other_server_text
 from comfytui.headless.relay.app import relay_app
+from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.options import RelayOptions
 from comfytui.headless.relay.serving import serving
+from comfytui.headless.session import HeadlessSession
 from comfytui.presentation.notification_text import message_for
 from comfytui.sanitize import sanitize
 from comfytui.service.notifications import LoginRequired, Notification, NotReached
 from comfytui.service.thread import ServiceThread
+from comfytui.session.model import LinkKind
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -46,7 +50,11 @@ async def run_relay(
     try:
         async with serving(app, options) as port:
             say(f"The relay of {sanitize(server.label)} serves at {_url(options.host, port)}")
-            return await signalled
+            watching = asyncio.create_task(_tell_of_another_server(app[CONTEXT].session, server, say))
+            try:
+                return await signalled
+            finally:
+                watching.cancel()
     except OSError as error:
         raise CannotListenError(_why_not(options, error)) from None
 
@@ -57,6 +65,14 @@ def line_of(notification: Notification) -> str | None:
         return f"{sanitize(notification.server, 100)}: {sanitize(notification.reason)}"
     message = message_for(notification)
     return sanitize(message[0]) if message else None
+
+
+async def _tell_of_another_server(session: HeadlessSession, server: Server, say: Callable[[str], object]) -> None:
+    """Say it each time that another server than before begins to answer at the address."""
+    while True:
+        await session.until(lambda state: state.link.kind is LinkKind.OTHER_SERVER)
+        say(other_server_text(server))
+        await session.until(lambda state: state.link.kind is not LinkKind.OTHER_SERVER)
 
 
 def _first_signal() -> "asyncio.Future[signal.Signals]":

@@ -139,7 +139,10 @@ class Generation:
         )
 
     def _why_away(self) -> str:
-        return f"ComfyUI cannot be reached ({self._session.state.link.kind.value})"
+        kind = self._session.state.link.kind
+        if kind is LinkKind.OTHER_SERVER:
+            return "Another server than the known ComfyUI answers at its address"
+        return f"ComfyUI cannot be reached ({kind.value})"
 
     async def _is_away(self) -> bool:
         """Return whether the server is away; a connection that is being made is waited for."""
