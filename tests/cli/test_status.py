@@ -37,6 +37,13 @@ async def test_a_job_that_runs_is_said_to_run_once(tmp_path: Path) -> None:
     assert shown.lines[-2:] == ["1 in the queue:", f"{mine.prompt_ids[0]}  mine  running  a red fox in snow"]
 
 
+async def test_a_batch_without_a_prompt_has_a_title(tmp_path: Path) -> None:
+    async with SimServer(QUICK, clock=Gate()) as sim:
+        await submitted(sim, tmp_path, 1, prompt="")
+        shown = await ended(tmp_path, "status", sim.url)
+    assert shown.lines[2].startswith("untitled: Image 1 of 1")
+
+
 async def test_json_is_one_document_with_the_server_and_the_queue(tmp_path: Path) -> None:
     async with SimServer(QUICK, clock=Gate()) as sim:
         mine = await submitted(sim, tmp_path, 2)

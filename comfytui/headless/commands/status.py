@@ -73,7 +73,8 @@ class Status:
         for batch in batches[-MAX_BATCHES:]:
             progress = progress_line(progress_of(state, batch, self._now))
             current = " (current)" if len(batches) > 1 and batch is current_batch(state) else ""
-            yield f"{batch_title(state, batch, next_job(state, batch))}{current}: {progress}"
+            title = batch_title(state, batch, next_job(state, batch)) or "untitled"
+            yield f"{title}{current}: {progress}"
 
     def _queue_lines(self) -> Iterator[str]:
         rows = [row for row in build_rows(self._state) if not row.status.ended]
