@@ -6,15 +6,21 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
+from comfytui.headless.relay.options import RelayOptions
+from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from tests.browser.chromium import UNAVAILABLE, Browser, running_chromium
 from tests.cli.commands import QUICK, Command, Ended, command, ended, submitted
+from tests.headless.relay.running import running_relay
+from tests.live.nginx import NGINX, nginx_before
 from tests.sim.gate import Gate
 
 README = Path(__file__).parent.parent / "README.md"
@@ -24,6 +30,8 @@ EXAMPLES: list[str] = (
     else []
 )
 COMFYUI, RELAY = "127.0.0.1:8188", "127.0.0.1:8189"
+STEADY = SimConfig(steps_per_second=20, load_seconds=0, preview_size=64)
+BEARER = {"Authorization": "Bearer a token"}
 BASH = shutil.which("bash")
 needs_jq = pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
 needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
@@ -53,6 +61,12 @@ def example(beginning: str) -> str:
     """Return the only example that has a line which begins so."""
     [found] = [each for each in EXAMPLES if any(line.startswith(beginning) for line in each.splitlines())]
     return found
+
+
+def block(language: str) -> str:
+    """Return the only block of code in a language."""
+    [found] = re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
+    return str(found)
 
 
 def in_shell(script: str, home: Path, **addresses: str) -> tuple[str, ...]:
@@ -159,3 +173,44 @@ async def test_a_poll_waits_until_there_is_something_new(sim: SimServer, home: P
     async with serving_relay(home, sim) as (url, _):
         done = await output_of(example("tag=$(curl"), home, relay=url)
     assert (done.code, done.lines) == (0, ["304"]), done
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if UNAVAILABLE:
+        pytest.skip(UNAVAILABLE)
+    with running_chromium(tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
+
+
+async def test_the_script_of_a_page_shows_steps_and_images(browser: Browser) -> None:
+    async with SimServer(STEADY) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        await browser.open(relay.url)
+        batch_id = await relay.submit(2, model=sim.config.checkpoints[0], steps=20)
+        await browser.run(f"(() => {{ const batchId = '{batch_id}'; {block('js')} }})()")
+        await browser.until("/^Image \\d of 2 - Step \\d+\\/20 \\(\\d+%\\)$/.test(document.title)")
+        await browser.until(
+            "[...document.querySelectorAll('body > img')].map((each) => each.naturalWidth > 0)", [True] * 2
+        )
+        assert await browser.errors() == []
+
+
+@pytest.mark.skipif(NGINX is None, reason="no nginx is installed")
+@needs_curl
+async def test_nginx_passes_the_stream_and_the_page_on(sim: SimServer, home: Path) -> None:
+    async with running_relay(sim.url, options=RelayOptions(port=0, token="a token")) as relay:
+        await relay.live()
+        directives = block("nginx").replace(f"http://{RELAY}", relay.url)
+        async with (
+            nginx_before(sim.url, home, path="/comfyui/", directives=directives) as nginx,
+            httpx.AsyncClient(base_url=nginx.url.partition("/comfyui")[0], headers=BEARER, trust_env=False) as client,
+        ):
+            assert (await client.get("/")).headers["Content-Type"].startswith("text/html")
+            own = {"Origin": str(client.base_url).rstrip("/")}
+            answer = await client.post("/api/generate", json={"images": 2}, headers=own)
+            assert answer.status_code == 202, answer.text
+            stream = await client.get("/api/generate/progress", params={"batchId": answer.json()["batchId"]})
+            assert "event: done" in stream.text
+            foreign = await client.post("/api/generate", json={}, headers={"Origin": "https://app.example"})
+            assert foreign.status_code == 403
