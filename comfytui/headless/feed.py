@@ -1,7 +1,7 @@
 """Turns the states of a session into events: what each job and batch of mine came to, and how far the others are."""
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -64,6 +64,8 @@ class Feed:
         self._last_id = self._first_id = int(clock.wall() * 1000)
         self._facts: list[FeedEvent] = []
         self._outcomes: dict[str, Outcome] = {}
+        self._jobs: dict[str, list[Job]] = {}  # of each batch, as of the last update
+        self._open_batches: list[Batch] | None = None
         self._open: set[str] = set()  # jobs that this process saw before they ended
         self._batch_outcomes: dict[str, list[Outcome | None]] = {}  # of the jobs of batches that have ended
         self._ends: dict[str, int] = {}  # ids of the last events that were told, by job and batch
@@ -77,9 +79,14 @@ class Feed:
         self._now = Stamp(self._clock.monotonic(), self._clock.wall())
         self._progress = {}
         if any(getattr(state, part) is not getattr(before, part) for part in ("jobs", "batches", "held_elsewhere")):
+            same_owners = state.held_elsewhere is before.held_elsewhere
             for batch in state.batches.values():
-                self._update_batch(batch)
+                jobs = jobs_of(state, batch)
+                if self._jobs.get(batch.id) != jobs or before.batches.get(batch.id) is not batch or not same_owners:
+                    self._jobs[batch.id] = jobs
+                    self._update_batch(batch, jobs)
             self._forget_dropped()
+            self._open_batches = None
         self.revision = self._next_id()
 
     def facts_after(self, id_: int, batch_id: str | None = None) -> list[FeedEvent]:
@@ -99,9 +106,11 @@ class Feed:
         """Return how far a job is; the same object until the next update."""
         return self._cached(job.prompt_id, lambda: job_progress(self.state, job, self._now.monotonic))
 
-    def open_batches(self) -> Iterator[Batch]:
-        """Yield my batches that have not ended."""
-        return (batch for batch in self.state.batches.values() if not self.has_ended(batch))
+    def open_batches(self) -> Sequence[Batch]:
+        """Return my batches that have not ended."""
+        if self._open_batches is None:
+            self._open_batches = [batch for batch in self.state.batches.values() if not self.has_ended(batch)]
+        return self._open_batches
 
     def has_ended(self, batch: Batch) -> bool:
         """Return whether every job of a batch has ended, and all is known of how."""
@@ -148,8 +157,7 @@ class Feed:
         """Return the id of the last event about a job or a batch; None if nobody was told of it yet."""
         return self._ends.get(key)
 
-    def _update_batch(self, batch: Batch) -> None:
-        jobs = jobs_of(self.state, batch)
+    def _update_batch(self, batch: Batch, jobs: list[Job]) -> None:
         for job in jobs:
             if job.batch_tag:
                 self._places[job.prompt_id] = (batch.id, job.batch_tag.index)
@@ -207,7 +215,8 @@ class Feed:
             self._places = {key: place for key, place in self._places.items() if place[0] in batches}
             self._open &= self._places.keys()
             self._outcomes = {key: each for key, each in self._outcomes.items() if key in self._places}
-        if not self._batch_outcomes.keys() <= batches.keys():
+        if not self._jobs.keys() <= batches.keys():
+            self._jobs = {key: jobs for key, jobs in self._jobs.items() if key in batches}
             self._batch_outcomes = {key: each for key, each in self._batch_outcomes.items() if key in batches}
         self._ends = {key: id_ for key, id_ in self._ends.items() if key in batches or key in self.state.jobs}
 
