@@ -41,6 +41,8 @@ class FeedEvent:
     event: Event
     data: bytes
     """The event as JSON."""
+    untimed: ProgressEvent | None = None
+    """Progress without what changes by itself."""
 
 
 class Feed:
@@ -201,7 +203,9 @@ class Feed:
 
     def _cached(self, key: str, event: Callable[[], ProgressEvent]) -> FeedEvent:
         if key not in self._progress:
-            self._progress[key] = self._event(self.revision, event())
+            progress = event()
+            untimed = msgspec.structs.replace(progress, elapsed_seconds=None, left_seconds=None)
+            self._progress[key] = FeedEvent(self.revision, progress, _encode(progress), untimed)
         return self._progress[key]
 
     @staticmethod

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import msgspec
-
 from comfytui.headless.documents.events import ProgressEvent
 from comfytui.headless.feed import Feed, FeedEvent
 
@@ -35,7 +33,7 @@ class Subscription:
         self.last_id = last_id if last_id is not None else 0 if subject.batch_id else feed.revision
         """The id up to which the follower has all images and ends."""
         self._received = last_id or 0
-        self._sent: dict[str, ProgressEvent] = {}
+        self._sent: dict[str, ProgressEvent | None] = {}
         self.ended = False
         """Whether the last event about the subject was taken."""
 
@@ -98,15 +96,7 @@ class Subscription:
 
     def _if_changed(self, key: str, progress: FeedEvent) -> list[FeedEvent]:
         """Return the progress if more than the time changed since the follower got it."""
-        event = progress.event
-        assert isinstance(event, ProgressEvent)
-        known = self._sent.get(key)
-        if known is event or (known is not None and without_times(known) == without_times(event)):
+        if self._sent.get(key) == progress.untimed:
             return []
-        self._sent[key] = event
+        self._sent[key] = progress.untimed
         return [progress]
-
-
-def without_times(event: ProgressEvent) -> ProgressEvent:
-    """Return the progress without what changes by itself."""
-    return msgspec.structs.replace(event, elapsed_seconds=None, left_seconds=None)

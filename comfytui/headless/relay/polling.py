@@ -8,12 +8,11 @@ from hashlib import blake2b
 import msgspec
 from aiohttp import ETag, web
 
-from comfytui.headless.documents.events import ProgressEvent
 from comfytui.headless.documents.jobs import VERSION, Document
 from comfytui.headless.feed import FeedEvent
 from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.following import subscription_of
-from comfytui.headless.subscription import Subscription, without_times
+from comfytui.headless.subscription import Subscription
 
 MAX_WAIT = 60
 """Seconds that a client may have its request wait."""
@@ -67,10 +66,7 @@ def _present(request: web.Request, first: Subscription) -> tuple[list[FeedEvent]
     events = Subscription(request.app[CONTEXT].feed, first.subject, first.last_id).take()
     digest = blake2b(digest_size=12)
     for event in events:
-        if isinstance(event.event, ProgressEvent):
-            digest.update(msgspec.json.encode(without_times(event.event)))
-        else:
-            digest.update(event.data)
+        digest.update(msgspec.json.encode(event.untimed) if event.untimed else event.data)
     return events, digest.hexdigest()
 
 
