@@ -73,8 +73,8 @@ async def cancel(server: Server, selection: Selection, *, as_json: bool, force: 
 async def _results(
     session: HeadlessSession, feed: Feed, subjects: list[Subject], *, force: bool
 ) -> AsyncIterator[CancelDocument]:
-    for subject in subjects:
-        result = await _cancel(session, subject, force=force)
+    # All at once: one that is to be cancelled when the server has it holds up none of the others.
+    for subject, result in [(each, await _cancel(session, each, force=force)) for each in subjects]:
         is_certain = await _arrived(session, feed, subject)
         yield _document(subject, result, is_certain=is_certain)
 
