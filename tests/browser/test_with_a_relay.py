@@ -4,10 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from comfytui.headless.relay.options import RelayOptions
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.browser.chromium import UNAVAILABLE, Browser, running_chromium
 from tests.headless.relay.running import running_relay
+from tests.sim.gate import Gate
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.skipif(bool(UNAVAILABLE), reason=UNAVAILABLE)
 LOADED = "[...document.querySelectorAll('.thumbnail img')].map((each) => each.complete && each.naturalWidth > 0)"
@@ -30,5 +33,44 @@ async def test_a_batch_is_followed_to_its_pictures(browser: Browser) -> None:
         await browser.until_text(".line span", "3 of 3 done")
         await browser.until_text("#announcement", "a <b>red</b> fox: done, 3 of 3 done")
         await browser.until(LOADED, [True] * 3)
+        assert await browser.errors() == []
+        await browser.open("about:blank")
+
+
+def press(selector: str) -> str:
+    return f"document.querySelector({selector!r}).click()"
+
+
+async def test_images_are_made_and_cancelled_after_a_login(browser: Browser) -> None:
+    options = RelayOptions(port=0, token="a long enough token")
+    prompt = "雪の中の赤い狐 🦊"
+    gate = Gate()
+    config = SimConfig(steps_per_second=0, load_seconds=0, preview_size=64)
+    async with SimServer(config, clock=gate) as sim, running_relay(sim.url, options=options) as relay:
+        await relay.live()
+        await browser.command("Network.clearBrowserCookies")
+        await browser.open(relay.url)
+        await browser.until_text("#link", "login needed")
+        await browser.run(f"document.querySelector('#token').value = {options.token!r}")
+        await browser.run(press("#login button"))
+        await browser.until_text("#empty", "Nothing is running")
+        await browser.until("document.querySelector('#new').checkVisibility()")
+        await browser.run(press("#new summary"))
+        await browser.run(f"document.querySelector('#prompt').value = {prompt!r}")
+        await browser.run("document.querySelector('#images').value = 3")
+        await browser.run(press("#generate button"))
+        await browser.until_text("#generate-said", "Queued")
+        await eventually(lambda: len(sim.submitted) == 3, "the jobs")
+        await gate.let_steps(5)
+        await browser.until_text(".line span", "Image 1 of 3 - Step 5/20 (25%)")
+        assert await browser.texts("h3") == [prompt]
+        await browser.run(press(".actions button"))
+        await browser.until_text(".actions button", "Cancel all that is left?")
+        await browser.run(press(".actions button"))
+        await eventually(lambda: sim.machine.interrupted, "the interrupt, which is the last of the cancellations")
+        await gate.let_all()
+        await browser.until_text(".line span", "0 of 3 done, 3 cancelled")
+        assert sim.files.newest("output") == []
+        assert await browser.texts(".actions, #lost") == []
         assert await browser.errors() == []
         await browser.open("about:blank")
