@@ -70,8 +70,8 @@ class _Bars(Progress):
         self._line = Text()
         super().__init__(
             TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
+            BarColumn(complete_style="yellow", finished_style="yellow", pulse_style="yellow"),
+            TaskProgressColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[figures]}", markup=False),
             console=console,
             auto_refresh=False,
