@@ -13,6 +13,7 @@ from tests.waiting import eventually
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
 UPGRADE = "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;"
 """Directives that make nginx forward WebSockets."""
+HTTP_1_1 = "proxy_http_version 1.1;"
 CONFIG = """
 daemon off;
 master_process off;
@@ -33,7 +34,7 @@ http {{
         {directives}
         location {path} {{
             proxy_pass {target}/;
-            proxy_http_version 1.1;
+            {http}
             {upgrade}
         }}
     }}
@@ -81,7 +82,14 @@ class Nginx:
 
 @asynccontextmanager
 async def nginx_before(
-    target: str, folder: Path, *, path: str = "/", directives: str = "", upgrade: str = UPGRADE, pem: Path | None = None
+    target: str,
+    folder: Path,
+    *,
+    path: str = "/",
+    directives: str = "",
+    upgrade: str = UPGRADE,
+    http: str = HTTP_1_1,
+    pem: Path | None = None,
 ) -> AsyncIterator[Nginx]:
     """Run nginx in front of a server.
 
@@ -91,6 +99,7 @@ async def nginx_before(
         path: Path under which the server is reached.
         directives: Further directives of the server block.
         upgrade: Directives that forward WebSockets.
+        http: Directive of the HTTP that nginx speaks to the server.
         pem: Certificate and key; serves TLS if given.
     """
     port = _free_port()
@@ -102,6 +111,7 @@ async def nginx_before(
         path=path,
         target=target,
         upgrade=upgrade,
+        http=http,
     )
     (folder / "nginx.conf").write_text(config)
     nginx = Nginx(folder, f"{'https' if pem else 'http'}://127.0.0.1:{port}{path.rstrip('/')}", port)
