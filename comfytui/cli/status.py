@@ -32,8 +32,9 @@ async def _look(server: "Server", *, as_json: bool) -> None:
     from comfytui.headless.commands.output import write_documents, write_lines
     from comfytui.headless.commands.status import look
 
-    shown = await look(server)
-    if as_json:
-        write_documents([shown.document()])
-    else:
-        write_lines(shown.lines(), sys.stdout)
+    async with look(server) as shown:
+        # Before the connection is closed, which takes its time.
+        if as_json:
+            write_documents([shown.document()])
+        else:
+            write_lines(shown.lines(), sys.stdout)

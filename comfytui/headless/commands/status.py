@@ -1,6 +1,7 @@
 """`comfytui status`: one look at a server, its queue and my batches."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.server import Server
@@ -93,11 +94,12 @@ def _row_line(row: QueueRow) -> str:
     return f"{sanitize(row.prompt_id, NAME_LIMIT)}  {row.owner}  {stands}  {title}"
 
 
-async def look(server: Server) -> Status:
-    """Look at a server, without claiming, sending or recording anything.
+@asynccontextmanager
+async def look(server: Server) -> AsyncIterator[Status]:
+    """Give one look at a server, without claiming, sending or recording anything; the context's end disconnects.
 
     Raises:
         ConnectError: There is no session with the server.
     """
     async with connected(server, min_interval=INTERVAL, observe=True) as session:
-        return Status(server, session.state)
+        yield Status(server, session.state)
