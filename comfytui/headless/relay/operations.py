@@ -90,6 +90,7 @@ OPERATIONS: Sequence[Operation] = (
         ),
         answers={
             200: Answer("The events, as they come.", media_type=EVENT_STREAM),
+            204: Answer("The client has the last event already: it is not to come back."),
             400: INVALID,
             404: NO_SUBJECT,
             503: AWAY,
