@@ -202,6 +202,11 @@ class SessionService:
         """
         return await request(self._require_backend())
 
+    async def recognised(self) -> None:
+        """Wait until the history was read, and every client id is looked up that jobs there and in the queue have."""
+        await self._connection.poller.has_read_history.wait()
+        await self.submissions.recognised()
+
     def report_crash(self, reason: str, retry_in: float) -> None:
         """Report that a crash ended `run`, which begins again in `retry_in` seconds."""
         self.post(ServiceFailed(self.server.label, reason, retry_in))

@@ -194,7 +194,7 @@ class ServiceThread:
 
         The state has those that are; whose jobs are mine follows at the next poll, which begins then.
         """
-        return self._ask(lambda service: service.submissions.recognised())
+        return self._ask(lambda service: service.recognised())
 
     def accept_server(self) -> None:
         """Serve the other server that answers at this address from now on."""

@@ -71,6 +71,8 @@ class Poller:
         self._history_due = 0.0  # monotonic seconds, where the server sends all of the history at once
         self._ended: tuple[str, ...] = ()  # prompts that light requests found ended, and the session does not know so
         self._unseen_jobs = UnseenJobs()
+        self.has_read_history = asyncio.Event()
+        """Set once the newest entries of the history were read."""
         self.stats = StatsReader(driver, state, apply, timings, clock)
         """Reads the system statistics."""
 
@@ -146,6 +148,7 @@ class Poller:
         self._history_wanted = False
         self._history, self._history_read = tuple(each.prompt.prompt_id for each in finished), self._clock.wall()
         self._apply(HistorySnapshot(finished))
+        self.has_read_history.set()
 
     async def _read_unseen(self, backend: Backend, unseen: int) -> None:
         """Read how jobs ended that passed `unseen`, or that were lost and that the server has after all."""
