@@ -56,7 +56,7 @@ class CancelAnswer(Document, frozen=True, kw_only=True):
     version: int = VERSION
     prompt_id: str
     outcome: str
-    """`removed`, `interrupt sent`, `dropped`, `on arrival`, `already ended`, ..."""
+    """`removed`, `interrupt_sent`, `dropped`, `on_arrival`, `already_ended`, ..."""
     message: str
 
 

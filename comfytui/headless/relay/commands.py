@@ -86,7 +86,7 @@ async def cancel(request: web.Request) -> web.Response:
         return _error(503, cancellation_message(error)[0], retry=RETRY_AFTER)
     status = STATUSES.get(result.outcome, 200)
     message = MESSAGES.get(result.outcome) or cancellation_message(result)[0]
-    outcome = result.outcome.name.lower().replace("_", " ")
+    outcome = result.outcome.name.lower()
     document = CancelAnswer(prompt_id=prompt_id, outcome=outcome, message=message)
     return _answer(status, document, retry=RETRY_AFTER if status == 503 else None)
 

@@ -240,7 +240,7 @@ async def test_jobs_are_cancelled() -> None:
         assert response.status_code == 200
         assert (await ended(relay, answer["batchId"]))["event"] == "cancelled"
         response = await relay.client.post(f"/api/jobs/{first}/cancel")
-        assert (response.status_code, response.json()["outcome"]) == (409, "already ended")
+        assert (response.status_code, response.json()["outcome"]) == (409, "already_ended")
 
 
 async def test_a_job_that_is_unknown_or_out_of_reach_is_not_cancelled() -> None:

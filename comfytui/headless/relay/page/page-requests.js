@@ -40,7 +40,7 @@ export async function cancelBatch(id) {
     try {
       await request(`/api/jobs/${encodeURIComponent(job.promptId)}/cancel`, { method: "POST" });
     } catch (error) {
-      if (error.answer?.outcome !== "already ended") refused = error;
+      if (error.answer?.outcome !== "already_ended") refused = error;
     }
   }
   if (refused) throw refused;
