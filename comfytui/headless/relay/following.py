@@ -22,17 +22,19 @@ async def subscription_of(request: web.Request) -> Subscription:
         web.HTTPServiceUnavailable: It is not known whether there is, as the server does not answer.
     """
     context = request.app[CONTEXT]
-    subject = _subject_of(request)
-    subscription = Subscription(context.feed, subject, _last_id_of(request))
+    subject, feed = _subject_of(request), context.feed
     with suppress(TimeoutError):
         async with asyncio.timeout(context.timings.known):
+            # Before the journal is read, a client that comes back would not be told what it missed.
+            await context.session.until(lambda _: feed.state.client_ids or context.stopping)
             # The state of the feed may be a moment behind that of the session.
             await context.session.until(
-                lambda _: subscription.exists or is_current(context.feed.state) or context.stopping
+                lambda _: Subscription(feed, subject).exists or is_current(feed.state) or context.stopping
             )
+    subscription = Subscription(feed, subject, _last_id_of(request))
     if subscription.exists:
         return subscription
-    if is_current(context.feed.state):
+    if is_current(feed.state):
         kind = "job" if subject.prompt_id is not None else "batch"
         raise web.HTTPNotFound(text=f"There is no {kind} with this id.")
     raise web.HTTPServiceUnavailable(

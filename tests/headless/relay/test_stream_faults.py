@@ -86,3 +86,23 @@ async def test_while_comfyui_is_away_nobody_knows_whether_there_is_such_a_job() 
         await eventually(lambda: relay.state.unobserved_since is not None, "the end of the link")
         response = await relay.client.get(STREAM, params={"promptId": "unknown"})
         assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+
+
+async def test_only_a_client_from_before_a_restart_is_told_what_ended_before(tmp_path: Path) -> None:
+    async with SimServer(CONFIG) as sim:
+        async with running_relay(sim.url, folder=tmp_path) as relay:
+            async with streaming(relay) as client:
+                batch = await relay.submit(model=MODEL)
+                await client.got("progress")
+            await eventually(lambda: all(job.status.ended for job in relay.state.jobs.values()), "the end")
+        async with (
+            running_relay(sim.url, folder=tmp_path) as relay,
+            streaming(relay, client.ids[-1]) as again,
+            streaming(relay) as new,
+        ):
+            await again.got("done")
+            assert [(event["event"], event["batchId"]) for event in again.events] == [("image", batch), ("done", batch)]
+            await relay.live()
+            later = await relay.submit(model=MODEL)
+            await new.got("done")
+            assert {event["batchId"] for event in new.events} == {later}
