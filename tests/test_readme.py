@@ -187,9 +187,9 @@ async def test_the_script_of_a_page_shows_steps_and_images(browser: Browser) -> 
     async with SimServer(STEADY) as sim, running_relay(sim.url) as relay:
         await relay.live()
         await browser.open(relay.url)
-        batch_id = await relay.submit(2, model=sim.config.checkpoints[0], steps=20)
+        batch_id = await relay.submit(2, model=sim.config.checkpoints[0], steps=100)
         await browser.run(f"(() => {{ const batchId = '{batch_id}'; {block('js')} }})()")
-        await browser.until("/^Image \\d of 2 - Step \\d+\\/20 \\(\\d+%\\)$/.test(document.title)")
+        await browser.until("/^Image \\d of 2 - Step \\d+\\/100 \\(\\d+%\\)$/.test(document.title)")
         await browser.until(
             "[...document.querySelectorAll('body > img')].map((each) => each.naturalWidth > 0)", [True] * 2
         )
