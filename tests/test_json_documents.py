@@ -14,9 +14,9 @@ from comfytui.cli.exit_codes import ExitCode
 from comfytui.config.effective import ConfigDocument, Value
 from comfytui.headless.commands.status import StatusDocument
 from comfytui.headless.documents.cancellations import CancelDocument
-from comfytui.headless.documents.events import EndEvent, ImageEvent, PreviewEvent, ProgressEvent, SubmittedEvent
+from comfytui.headless.documents.events import EndEvent, ImageEvent, ProgressEvent
 from comfytui.headless.documents.jobs import Document
-from comfytui.headless.documents.link import LinkEvent
+from comfytui.headless.documents.other_events import LinkEvent, PreviewEvent, SubmittedEvent
 from comfytui.headless.documents.server import ServerSnapshot
 from comfytui.headless.documents.snapshots import JobSnapshot, QueueSnapshot
 from comfytui.headless.relay.polling import Events

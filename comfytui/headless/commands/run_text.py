@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-from comfytui.headless.documents.events import SubmittedEvent
+from comfytui.headless.documents.other_events import SubmittedEvent
 from comfytui.presentation.status_text import failure_text
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Batch, Failure, JobStatus

@@ -12,7 +12,7 @@ from comfytui.headless.commands.event_text import event_text
 from comfytui.headless.commands.other_jobs import other_job_lines
 from comfytui.headless.commands.output import write_documents, write_lines
 from comfytui.headless.documents.events import EndEvent, Event, ProgressEvent
-from comfytui.headless.documents.link import link_event
+from comfytui.headless.documents.other_events import link_event
 from comfytui.headless.feed import Feed
 from comfytui.headless.subscription import Subject, Subscription
 from comfytui.presentation.notification_text import message_for

@@ -107,30 +107,6 @@ class EndEvent(Document, frozen=True, kw_only=True):
     """The first error."""
 
 
-class PreviewEvent(Document, frozen=True, kw_only=True):
-    """The newest preview of the image that runs, for a client that asks for previews."""
-
-    version: int = VERSION
-    event: Literal["preview"] = "preview"
-    prompt_id: str
-    media_type: str
-    """`image/jpeg` or `image/png`."""
-    data: bytes
-    """In base64."""
-
-
-class SubmittedEvent(Document, frozen=True, kw_only=True):
-    """The server has accepted a batch: the first event that `comfytui run` writes."""
-
-    version: int = VERSION
-    event: Literal["submitted"] = "submitted"
-    batch_id: str
-    prompt_ids: tuple[str, ...]
-    """The jobs, in image order; those that the server rejected are among them."""
-    seeds: tuple[int | None, ...]
-    """The seed of each image."""
-
-
 Event = ProgressEvent | ImageEvent | EndEvent
 
 

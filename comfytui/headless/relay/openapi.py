@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from comfytui.headless.documents.events import EndEvent, ImageEvent, PreviewEvent, ProgressEvent
+from comfytui.headless.documents.events import EndEvent, ImageEvent, ProgressEvent
 from comfytui.headless.documents.jobs import VERSION
+from comfytui.headless.documents.other_events import PreviewEvent
 from comfytui.headless.relay.answers import json_answer
 from comfytui.headless.relay.operations import COMMON_ANSWERS, OPERATIONS, Answer, Operation, Parameter
 from comfytui.headless.relay.polling import Events

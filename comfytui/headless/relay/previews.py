@@ -5,7 +5,7 @@ from time import monotonic
 
 import msgspec
 
-from comfytui.headless.documents.events import PreviewEvent
+from comfytui.headless.documents.other_events import PreviewEvent
 from comfytui.headless.relay.context import RelayContext
 from comfytui.headless.subscription import Subject
 from comfytui.service.notifications import PreviewReceived
