@@ -24,7 +24,7 @@ from comfytui.workflow.graph import Graph, Workflow, read_values, workflow_of
 from comfytui.workflow.input_specs import InputSpec
 
 MAX_OPEN: Final = 1_000
-"""Jobs of mine that have not ended from which on no more are taken."""
+"""Jobs of mine that may be open at once."""
 MAX_ANSWERED: Final = 10_000
 """Images in the answers that are kept for their keys; older ones are found in the session or the journal."""
 MAX_SPECS: Final = 32
@@ -36,7 +36,7 @@ SPECS_TIMEOUT: Final = 10.0
 CONNECT_TIMEOUT: Final = 3.0
 """Seconds that a request waits for a connection that is being made."""
 PLAN_TIMEOUT: Final = 5.0
-"""Seconds that a request waits until its batch can be followed."""
+"""Seconds that a request waits until its batch is planned, so that it can be followed."""
 
 
 class KeyReused(Exception):
@@ -64,6 +64,7 @@ class Generation:
         self._feed = feed
         self._clock = clock
         self._answers: dict[str, tuple[str, GenerateAnswer]] = {}  # by key, with the digest of the request
+        self._unplanned: dict[str, int] = {}  # images of the batches that are submitted, and not in the state yet
         self._specs: dict[object, tuple[float, Mapping[FieldKey, InputSpec]]] = {}
 
     async def generate(self, body: GenerateBody, key: str, digest: str, *, now: bool) -> GenerateAnswer | AwayAnswer:
@@ -82,7 +83,7 @@ class Generation:
             TooManyJobs: Too many jobs have not ended.
         """
         if answer := self._repeated(key, digest):
-            return self._present(answer)
+            return await self._present(answer)
         workflow = await asyncio.to_thread(_workflow_of, body)
         is_away = await self._is_away()
         specs = await self._specs_of(workflow, ask=not is_away)
@@ -94,17 +95,23 @@ class Generation:
             return AwayAnswer(error=error.message, field=error.field, saved=False)
         if key and await self._is_known(batch):
             seeds = await self._seeds_of(batch.prompt_ids)
-            return self._present(self._remember(batch, seeds, key, digest))
+            return await self._present(self._remember(batch, seeds, key, digest))
         if answer := self._repeated(key, digest):  # It came twice at once.
-            return self._present(answer)
+            return await self._present(answer)
         if is_away and now:
             return AwayAnswer(error=f"{self._why_away()}: nothing was saved.", saved=False)
-        if open_jobs(self._session.state) >= MAX_OPEN:
+        if self._count_open() + len(batch.graphs) > MAX_OPEN:
             raise TooManyJobs
         answer = self._remember(batch, seeds, key, digest)
+        self._unplanned[batch.batch_id] = len(batch.graphs)
         self._session.service.submit(batch)
-        await self._wait(lambda _: batch.batch_id in self._feed.state.batches, PLAN_TIMEOUT)
-        return self._present(answer)
+        return await self._present(answer)
+
+    def _count_open(self) -> int:
+        """Return how many jobs of mine are open, with those of batches that are not planned yet."""
+        state = self._session.state
+        unplanned = (images for batch_id, images in self._unplanned.items() if batch_id not in state.batches)
+        return open_jobs(state) + sum(unplanned)
 
     def _repeated(self, key: str, digest: str) -> GenerateAnswer | None:
         """Return the answer to an earlier request with the same key, if this process gave it."""
@@ -124,8 +131,12 @@ class Generation:
                 del self._answers[next(iter(self._answers))]
         return answer
 
-    def _present(self, answer: GenerateAnswer) -> GenerateAnswer | AwayAnswer:
-        """Return an answer; while the server is away and lacks some of the batch, that it will be sent later."""
+    async def _present(self, answer: GenerateAnswer) -> GenerateAnswer | AwayAnswer:
+        """Return an answer once its batch can be followed; while the server is away, that it will be sent later."""
+        if answer.batch_id in self._unplanned:
+            await self._wait(lambda _: answer.batch_id in self._feed.state.batches, PLAN_TIMEOUT)
+            if answer.batch_id in self._feed.state.batches:
+                self._unplanned.pop(answer.batch_id, None)
         state = self._session.state
         batch = state.batches.get(answer.batch_id)
         if is_current(state) or batch is None or not counts_of(state, batch).of(JobStatus.SUBMITTING):

@@ -226,6 +226,29 @@ async def test_no_more_than_a_thousand_images_wait(monkeypatch: pytest.MonkeyPat
         assert (status, answer["error"]) == (429, "Too many images are waiting: ask again when some are finished.")
 
 
+async def test_images_that_are_asked_for_at_once_count_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generation, "MAX_OPEN", 5)
+    async with SimServer(SLOW) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        answers = await asyncio.gather(*(generate(relay, {"values": SMALL, "images": 2}) for _ in range(6)))
+        assert sorted(status for status, _ in answers) == [202, 202, 429, 429, 429, 429]
+        assert (await generate(relay))[0] == 202, "One more is allowed"
+
+
+async def test_whoever_repeats_a_key_at_once_can_follow_the_batch() -> None:
+    async with SimServer(SLOW) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+
+        async def follow() -> tuple[dict[str, Any], int]:
+            status, answer = await generate(relay, {"values": SMALL, "images": 2}, key="order 7")
+            assert status == 202
+            followed = await relay.client.get("/api/progress", params={"batchId": answer["batchId"]})
+            return answer, followed.status_code
+
+        first, second = await asyncio.gather(follow(), follow())
+        assert first == second == (first[0], 200)
+
+
 async def test_jobs_are_cancelled() -> None:
     async with SimServer(SLOW) as sim, running_relay(sim.url) as relay:
         await relay.live()
