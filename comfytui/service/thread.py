@@ -189,6 +189,14 @@ class ServiceThread:
         """
         return self._ask(lambda service: service.commands.graph_of(prompt_id))
 
+    def submission_of(self, prompt_id: str) -> Future[str | None]:
+        """Find a prompt in the journal, also one of an earlier start, once all that was given before is written.
+
+        Returns:
+            The id of its submission, see `BatchRequest`; None if the journal does not have it.
+        """
+        return self._ask(lambda service: service.commands.submission_of(prompt_id))
+
     def recognised(self) -> Future[None]:
         """Wait until it is known of every client id that jobs have whether it is mine.
 

@@ -94,7 +94,7 @@ class Generation:
                 raise
             return AwayAnswer(error=error.message, field=error.field, saved=False)
         if key and await self._is_known(batch):
-            seeds = await self._seeds_of(batch.prompt_ids)
+            seeds = await self._seeds_of(batch.prompt_ids, seeds)
             return await self._present(self._remember(batch, seeds, key, digest))
         if answer := self._repeated(key, digest):  # It came twice at once.
             return await self._present(answer)
@@ -165,19 +165,34 @@ class Generation:
         return not is_current(self._session.state)
 
     async def _is_known(self, batch: BatchRequest) -> bool:
-        """Return whether a batch with a key was submitted before, by this process or an earlier one."""
-        if known := self._session.state.batches.get(batch.batch_id):
-            jobs = jobs_of(self._session.state, known)
-            if any(job.batch_tag and job.batch_tag.submission != batch.submission_id for job in jobs):
-                raise KeyReused
-            return True
-        return await self._graph_of(batch.prompt_ids[0]) is not None
+        """Return whether a batch with a key was submitted before, by this process or an earlier one.
 
-    async def _seeds_of(self, prompt_ids: Sequence[str]) -> Sequence[Mapping[FieldKey, int]]:
-        """Return the seeds with which prompts were submitted."""
+        Raises:
+            KeyReused: It was, for another request.
+        """
+        state = self._session.state
+        if known := state.batches.get(batch.batch_id):
+            earlier = next((job.batch_tag.submission for job in jobs_of(state, known) if job.batch_tag), None)
+        else:
+            earlier = await self._recorded_submission(batch.prompt_ids[0])
+        if earlier not in {None, batch.submission_id}:
+            raise KeyReused
+        return known is not None or earlier is not None
+
+    async def _recorded_submission(self, prompt_id: str) -> str | None:
+        """Return the id of the submission that the journal has a prompt of."""
+        return await asyncio.wrap_future(self._session.service.submission_of(prompt_id))
+
+    async def _seeds_of(
+        self, prompt_ids: Sequence[str], prepared: Sequence[Mapping[FieldKey, int]]
+    ) -> Sequence[Mapping[FieldKey, int]]:
+        """Return the seeds with which prompts were submitted; those prepared now where no graph is kept any more."""
         graphs = [await self._graph_of(prompt_id) for prompt_id in prompt_ids]
-        values = [read_values(workflow_of("", graph)) if graph else {} for graph in graphs]
-        return [{key: int(each[key]) for key in seed_keys(each)} for each in values]
+        values = [read_values(workflow_of("", graph)) if graph else None for graph in graphs]
+        return [
+            {key: int(each[key]) for key in seed_keys(each)} if each is not None else seeds
+            for each, seeds in zip(values, prepared, strict=True)
+        ]
 
     async def _graph_of(self, prompt_id: str) -> Graph | None:
         with suppress(ComfyError):

@@ -94,6 +94,10 @@ class AsyncJournal:
         """Return the graph of a prompt, or None if it is unknown or no longer stored."""
         return await self._thread.read(lambda journal: journal.graph_of(prompt_id), None)
 
+    async def submission_of(self, prompt_id: str) -> str | None:
+        """Return the id of the submission that a prompt is of, or None if the prompt is unknown."""
+        return await self._thread.read(lambda journal: journal.submission_of(prompt_id), None)
+
     async def flush(self) -> None:
         """Wait until all that was written before is on the disk, or has failed."""
         await self._thread.read(lambda _: None, None)

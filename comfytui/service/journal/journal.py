@@ -275,6 +275,10 @@ class Journal:
         """Return the graph of a prompt, or None if it is unknown or no longer stored."""
         return reading.graph_of(self._db, prompt_id)
 
+    def submission_of(self, prompt_id: str) -> str | None:
+        """Return the id of the submission that a prompt is of, or None if the prompt is unknown."""
+        return reading.submission_of(self._db, prompt_id)
+
     def _update(self, change: str, prompt_id: str, condition: str = "true", **values: Any) -> None:
         self._write(f"UPDATE prompts SET {change} WHERE {BY_ID} AND {condition}", id=escape(prompt_id), **values)
 

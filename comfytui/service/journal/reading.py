@@ -189,3 +189,9 @@ def graph_of(db: sqlite3.Connection, prompt_id: str) -> Graph | None:
         {"id": escape(prompt_id)},
     ).fetchone()
     return decode_graph(decompress(row[0], decompress(row[1]) or b"")) if row else None
+
+
+def submission_of(db: sqlite3.Connection, prompt_id: str) -> str | None:
+    """Return the id of the submission that a prompt is of, or None if the prompt is unknown."""
+    row = db.execute(f"SELECT submission FROM prompts WHERE {BY_ID}", {"id": escape(prompt_id)}).fetchone()
+    return unescape(str(row[0])) if row else None

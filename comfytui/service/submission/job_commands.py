@@ -90,6 +90,10 @@ class JobCommands:
             return graph
         return await server_graph(job, self._require_backend()) if job else None
 
+    async def submission_of(self, prompt_id: str) -> str | None:
+        """Return the id of the submission that the journal has a prompt of, after all that was written before."""
+        return await self._journal.submission_of(prompt_id)
+
     async def cancel(self, prompt_id: str, *, force: bool = False) -> Cancelled:
         """Cancel one job.
 

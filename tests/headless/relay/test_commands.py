@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import pytest
 from comfytui.headless.relay import generation
 from comfytui.headless.relay.guard import DEFAULT_LIMITS
 from comfytui.headless.subscription import Subject, Subscription
+from comfytui.service.journal.async_journal import AsyncJournal
+from comfytui.service.journal.database import FILE
 from comfytui.session.model import JobStatus
 from comfytui.session.selectors import open_jobs
 from comfytui.sim.config import SimConfig
@@ -187,6 +191,28 @@ async def test_a_repeated_key_is_made_once_even_after_a_restart(tmp_path: Path, 
             assert sent == [*first[1]["promptIds"], *other["promptIds"]]
             if config is SLOW:
                 assert (await generate(relay, {"values": {}}, key="order 7"))[0] == 409
+
+
+async def test_a_key_of_long_ago_is_found_in_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"values": SMALL, "images": 2}
+    async with SimServer(QUICK) as sim:
+        async with running_relay(sim.url, folder=tmp_path) as relay:
+            await relay.live()
+            first = await generate(relay, body, key="order 7")
+            await ended(relay, first[1]["batchId"])
+        with closing(sqlite3.connect(tmp_path / FILE)) as journal, journal:
+            journal.execute("UPDATE prompts SET graph = NULL")  # As for those that ended many prompts ago.
+        monkeypatch.setattr(AsyncJournal.restore, "__defaults__", (0,))
+        await sim.restart()  # Its history is empty.
+        sent = len(sim.submitted)
+        async with running_relay(sim.url, folder=tmp_path) as relay:
+            await relay.live()
+            assert not relay.service.state.batches
+            for other in ({"images": 3}, {"values": SMALL}, {"values": SMALL, "images": 2, "seed": 1}):
+                status, answer = await generate(relay, other, key="order 7")
+                assert (status, answer["field"]) == (409, "Idempotency-Key")
+            assert await generate(relay, body, key="order 7") == first
+            assert len(sim.submitted) == sent
 
 
 async def test_while_comfyui_is_away_images_are_saved_and_made_later(tmp_path: Path) -> None:

@@ -165,6 +165,8 @@ def test_a_prompt_is_found_by_its_own_id_and_by_the_servers(tmp_path: Path) -> N
         journal.record_end(other, JobStatus.FAILED)
         journal.record_accepted(mine, "server-made", 1)
         assert journal.graph_of("server-made") == journal.graph_of(mine) == graph(1)
+        assert journal.submission_of("server-made") == journal.submission_of(mine) is not None
+        assert journal.submission_of("unknown") is None
         saved = one(journal.restore(SERVER, [ME]))
     assert [prompt.status for prompt in saved.prompts] == [JobStatus.SUCCEEDED, JobStatus.FAILED]
     assert saved.batch.prompt_ids == ("server-made", other)
