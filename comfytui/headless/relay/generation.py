@@ -50,8 +50,8 @@ class TooManyJobs(Exception):
 class Generation:
     """Checks requests for images and submits them.
 
-    The ids of a batch are made of its idempotency key, so that a request that is repeated is found by them: in the
-    session, or in the journal, where it is after this process has ended.
+    The ids of a batch are made of its idempotency key and the server's address, so that a request that is repeated is
+    found by them: in the session, or in the journal, where it is after this process has ended.
 
     Args:
         session: The session.
@@ -87,8 +87,9 @@ class Generation:
         workflow = await asyncio.to_thread(_workflow_of, body)
         is_away = await self._is_away()
         specs = await self._specs_of(workflow, ask=not is_away)
+        scope = f"{self._session.service.server.address} {key}" if key else ""  # The journal is of all servers.
         try:
-            batch, seeds = await asyncio.to_thread(_batch_of, body, workflow, specs or {}, key, digest)
+            batch, seeds = await asyncio.to_thread(_batch_of, body, workflow, specs or {}, scope, digest)
         except ChoicesUnknown as error:
             if specs is not None:
                 raise

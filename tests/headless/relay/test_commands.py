@@ -215,6 +215,17 @@ async def test_a_key_of_long_ago_is_found_in_the_journal(tmp_path: Path, monkeyp
             assert len(sim.submitted) == sent
 
 
+async def test_a_key_is_of_one_server(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim, SimServer(QUICK) as other:
+        for server in (sim, other):
+            async with running_relay(server.url, folder=tmp_path) as relay:
+                await relay.live()
+                status, answer = await generate(relay, key="order 7")
+                assert status == 202
+                await ended(relay, answer["batchId"])
+            assert len(server.submitted) == 1
+
+
 async def test_while_comfyui_is_away_images_are_saved_and_made_later(tmp_path: Path) -> None:
     body = {"values": {**SMALL, "model": QUICK.checkpoints[0]}, "images": 2}
     async with SimServer(QUICK) as sim, running_relay(sim.url, folder=tmp_path) as relay:
