@@ -14,6 +14,7 @@ from comfytui.headless.documents.commands import AwayAnswer, CancelAnswer, Error
 from comfytui.headless.documents.jobs import Document
 from comfytui.headless.generate import FieldError
 from comfytui.headless.relay.context import CONTEXT
+from comfytui.headless.relay.errors import why_away
 from comfytui.headless.relay.generation import KeyReused, TooManyJobs
 from comfytui.headless.session import is_current
 from comfytui.presentation.command_text import cancellation_message
@@ -76,7 +77,8 @@ async def cancel(request: web.Request) -> web.Response:
     context, prompt_id = request.app[CONTEXT], request.match_info["prompt_id"]
     job = context.feed.job(prompt_id)
     if job is None and not is_current(context.feed.state):
-        return _error(503, "ComfyUI does not answer, so it is not known whether it has this.", retry=RETRY_AFTER)
+        why = why_away(context.feed.state)
+        return _error(503, f"{why}: it is not known whether there is such a job.", retry=RETRY_AFTER)
     if job is None:
         return _error(404, f"There is no job '{sanitize(prompt_id, 80)}'.")
     force = request.query.get("force") == "1"

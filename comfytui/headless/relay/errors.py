@@ -8,6 +8,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from comfytui.headless.documents.commands import ErrorAnswer
+from comfytui.session.model import LinkKind
+from comfytui.session.state import SessionState
 
 _SENTENCES: Mapping[int, str] = {
     404: "There is nothing at this path.",
@@ -26,6 +28,21 @@ def json_error(status: int, sentence: str, headers: Mapping[str, str] | None = N
     response = web.Response(status=status, headers=headers, body=body, content_type="application/json")
     response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def why_away(state: SessionState) -> str:
+    """Return the beginning of a sentence: why ComfyUI cannot be asked now."""
+    match state.link.kind:
+        case LinkKind.OTHER_SERVER:
+            return "Another server than the known ComfyUI answers at its address"
+        case LinkKind.NOT_COMFYUI:
+            return "What answers at the address is not a ComfyUI"
+        case LinkKind.UNAUTHORISED:
+            return "ComfyUI rejects the relay's credentials"
+        case LinkKind.LIVE | LinkKind.POLLING:
+            return "ComfyUI answers, but its queue is not read yet"
+        case kind:
+            return f"ComfyUI cannot be reached ({kind.value})"
 
 
 @web.middleware

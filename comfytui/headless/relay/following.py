@@ -7,6 +7,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from comfytui.headless.relay.context import CONTEXT
+from comfytui.headless.relay.errors import why_away
 from comfytui.headless.session import is_current
 from comfytui.headless.subscription import Subject, Subscription
 
@@ -34,12 +35,12 @@ async def subscription_of(request: web.Request) -> Subscription:
     subscription = Subscription(feed, subject, _last_id_of(request))
     if subscription.exists:
         return subscription
+    kind = "job" if subject.prompt_id is not None else "batch"
     if is_current(feed.state):
-        kind = "job" if subject.prompt_id is not None else "batch"
         raise web.HTTPNotFound(text=f"There is no {kind} with this id.")
     raise web.HTTPServiceUnavailable(
         headers={"Retry-After": "5"},
-        text="ComfyUI does not answer, so it is not known whether it has this.",
+        text=f"{why_away(feed.state)}: it is not known whether there is such a {kind}.",
     )
 
 

@@ -13,6 +13,7 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.headless.documents.commands import AwayAnswer, GenerateAnswer, GenerateBody
 from comfytui.headless.feed import Feed
 from comfytui.headless.generate import ChoicesUnknown, GenerateRequest, prepare, server_specs, workflow_from_json
+from comfytui.headless.relay.errors import why_away
 from comfytui.headless.session import HeadlessSession, is_current
 from comfytui.service.submission.batch import NAMESPACE, BatchRequest
 from comfytui.session.model import JobStatus, LinkKind
@@ -100,7 +101,7 @@ class Generation:
         if answer := self._repeated(key, digest):  # It came twice at once.
             return await self._present(answer)
         if is_away and now:
-            return AwayAnswer(error=f"{self._why_away()}: nothing was saved.", saved=False)
+            return AwayAnswer(error=f"{why_away(self._session.state)}: nothing was saved.", saved=False)
         if self._count_open() + len(batch.graphs) > MAX_OPEN:
             raise TooManyJobs
         answer = self._remember(batch, seeds, key, digest)
@@ -143,18 +144,12 @@ class Generation:
         if is_current(state) or batch is None or not counts_of(state, batch).of(JobStatus.SUBMITTING):
             return answer
         return AwayAnswer(
-            error=f"{self._why_away()}: the images are saved, and made once it is back.",
+            error=f"{why_away(state)}: the images are saved, and made once it is back.",
             saved=True,
             batch_id=answer.batch_id,
             prompt_ids=answer.prompt_ids,
             seeds=answer.seeds,
         )
-
-    def _why_away(self) -> str:
-        kind = self._session.state.link.kind
-        if kind is LinkKind.OTHER_SERVER:
-            return "Another server than the known ComfyUI answers at its address"
-        return f"ComfyUI cannot be reached ({kind.value})"
 
     async def _is_away(self) -> bool:
         """Return whether the server is away; a connection that is being made is waited for."""

@@ -14,11 +14,12 @@ from comfytui.comfy.protocol.media_types import Media, media_of
 from comfytui.decoding.decoder import DecodeError
 from comfytui.headless.relay.answers import has_same
 from comfytui.headless.relay.context import CONTEXT
+from comfytui.headless.relay.errors import why_away
 from comfytui.headless.relay.media import UNTRUSTED, content_type_of, file_headers, image_type_of, tag_of
 from comfytui.headless.relay.snapshots import requested_job
 from comfytui.headless.relay.thumbnails import CONTENT_TYPE, MAX_BYTES, MAX_WIDTH, MIN_WIDTH, PREVIEW
 from comfytui.service.backend import Backend
-from comfytui.session.model import Job
+from comfytui.session.model import Job, LinkKind
 from comfytui.session.selectors import is_overwritten
 
 T = TypeVar("T")
@@ -133,6 +134,9 @@ async def ask(request: web.Request, question: Callable[[Backend], Awaitable[T]])
     Raises:
         HTTPError: It has it no longer (404), fails (502), or cannot be reached (503).
     """
+    if (state := request.app[CONTEXT].session.state).link.kind is LinkKind.OTHER_SERVER:
+        # It may have a file of the same name.
+        raise web.HTTPServiceUnavailable(text=f"{why_away(state)}.")
     future = asyncio.wrap_future(request.app[CONTEXT].session.service.call(question))
     try:
         return await future

@@ -322,4 +322,5 @@ async def test_whether_a_job_exists_is_left_open_while_comfyui_is_away() -> None
     async with running_relay("http://127.0.0.1:9") as relay:
         response = await relay.client.post("/api/jobs/nobody/cancel")
         assert response.status_code == 503
-        assert response.json()["error"] == "ComfyUI does not answer, so it is not known whether it has this."
+        assert response.json()["error"].startswith("ComfyUI cannot be reached (")
+        assert response.json()["error"].endswith("): it is not known whether there is such a job.")
