@@ -44,8 +44,9 @@ class AwayAnswer(Document, frozen=True, kw_only=True):
     field: str | None = None
     """The value whose choices are not known."""
     saved: bool
-    """Whether the images are sent once ComfyUI is back: they are not to be asked for again."""
+    """Whether the images are on the disk, so that they are made even if the relay ends before ComfyUI is back."""
     batch_id: str | None = None
+    """If it is not null, the images are made once ComfyUI is back: they are not to be asked for again."""
     prompt_ids: Sequence[str] = ()
     seeds: Sequence[Mapping[str, int]] = ()
 

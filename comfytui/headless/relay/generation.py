@@ -143,9 +143,13 @@ class Generation:
         batch = state.batches.get(answer.batch_id)
         if is_current(state) or batch is None or not counts_of(state, batch).of(JobStatus.SUBMITTING):
             return answer
+        saved = await self._is_saved(answer.prompt_ids[0])
+        made = "the images are saved, and made once it is back"
+        if not saved:
+            made = "the images cannot be saved; they are made once it is back, unless the relay ends before"
         return AwayAnswer(
-            error=f"{why_away(state)}: the images are saved, and made once it is back.",
-            saved=True,
+            error=f"{why_away(state)}: {made}.",
+            saved=saved,
             batch_id=answer.batch_id,
             prompt_ids=answer.prompt_ids,
             seeds=answer.seeds,
@@ -174,6 +178,11 @@ class Generation:
         if earlier not in {None, batch.submission_id}:
             raise KeyReused
         return known is not None or earlier is not None
+
+    async def _is_saved(self, prompt_id: str) -> bool:
+        """Return whether the next relay sends what this one cannot send any more."""
+        is_recorded = await self._recorded_submission(prompt_id) is not None
+        return is_recorded and self._session.service.is_durable
 
     async def _recorded_submission(self, prompt_id: str) -> str | None:
         """Return the id of the submission that the journal has a prompt of."""

@@ -24,6 +24,7 @@ from tests.waiting import eventually
 
 QUICK = SimConfig(steps_per_second=200, load_seconds=0)
 SLOW = SimConfig(steps_per_second=2, load_seconds=0)
+DISK_FULL = "SELECT raise(ABORT, 'database or disk is full')"
 DEEP = json.loads("[" * 900 + "]" * 900)
 SMALL: dict[str, Any] = {"prompt": "a fox", "steps": 2, "width": 64, "height": 64}
 
@@ -242,6 +243,25 @@ async def test_while_comfyui_is_away_images_are_saved_and_made_later(tmp_path: P
         assert len(sim.submitted) == 2
         status, repeated = await generate(relay, body, key="order 7")
         assert (status, repeated["batchId"]) == (202, answer["batchId"])
+
+
+@pytest.mark.parametrize("place", ["nowhere", "disk"])
+async def test_what_is_not_on_the_disk_is_not_called_saved(tmp_path: Path, place: str) -> None:
+    body = {"values": {**SMALL, "model": QUICK.checkpoints[0]}}
+    folder = tmp_path if place == "disk" else None
+    async with SimServer(QUICK) as sim, running_relay(sim.url, folder=folder) as relay:
+        await relay.live()
+        await sim.stop()
+        await eventually(lambda: relay.state.unobserved_since is not None, "the end of the link")
+        if folder:
+            with closing(sqlite3.connect(folder / FILE)) as journal, journal:
+                journal.execute(f"CREATE TRIGGER full BEFORE INSERT ON prompts BEGIN {DISK_FULL}; END")
+        status, answer = await generate(relay, body, key="order 7")
+        assert (status, answer["saved"]) == (503, False)
+        assert "cannot be saved" in answer["error"]
+        assert await generate(relay, body, key="order 7") == (503, answer)
+        await sim.restart()
+        assert (await ended(relay, answer["batchId"]))["event"] == "done"
 
 
 async def test_now_saves_nothing_while_comfyui_is_away() -> None:
