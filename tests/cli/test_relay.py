@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from comfytui.cli.exit_codes import ExitCode
 from comfytui.sim.config import SimConfig
 from comfytui.sim.demo import EmbeddedServer
-from tests.threaded_servers import unused_port
+from tests.threaded_servers import threaded_server, unused_port
 
 RELAY = (sys.executable, "-m", "comfytui", "relay")
 TIMEOUT = 60
@@ -97,6 +98,21 @@ def test_a_server_that_cannot_be_reached_does_not_end_the_relay() -> None:
         assert line.startswith("127.0.0.1:")
         assert httpx.get(f"{relay.url}/api/progress", trust_env=False).status_code == 200
         assert relay.end(signal.SIGTERM)[0] == 0
+
+
+def test_a_login_that_the_server_requires_is_told_once() -> None:
+    with threaded_server(401) as server, relay_process(server.url, "--port", "0") as relay:
+        assert relay.process.stderr
+        name = server.url.removeprefix("http://")
+        assert relay.process.stderr.readline() == (
+            f"{name} asks for a login: give --header, or add the login to the config file.\n"
+        )
+        deadline = time.monotonic() + TIMEOUT
+        while len(server.requests) < 2:  # A socket and a poll.
+            assert time.monotonic() < deadline, "It is not asked again"
+            time.sleep(0.05)
+        code, _, err = relay.end(signal.SIGTERM)
+        assert (code, err) == (0, "")
 
 
 def test_a_port_that_is_taken_is_said_in_one_sentence(comfyui: str) -> None:

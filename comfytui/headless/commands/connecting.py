@@ -64,7 +64,7 @@ async def connected(
                 error = RefusedError if refused else UnreachableError
                 problems.append(error(sanitize(reason, REASON_LIMIT)))
             case LoginRequired(refused=refused):
-                problems.append(RefusedError(_login_required(server, refused=refused)))
+                problems.append(RefusedError(login_required_text(server, refused=refused)))
         on_notification(notification)
 
     def is_decided(state: SessionState) -> bool:
@@ -96,7 +96,8 @@ def _silence(state: SessionState, seconds: float) -> str:
     return reason or f"The server did not answer within {seconds:.0f} s."
 
 
-def _login_required(server: Server, *, refused: bool) -> str:
+def login_required_text(server: Server, *, refused: bool) -> str:
+    """Return what to say where the server requires credentials; `refused` if it got some."""
     what = "rejects the login" if refused else "asks for a login"
     return f"{sanitize(server.label, REASON_LIMIT)} {what}: give --header, or add the login to the config file."
 

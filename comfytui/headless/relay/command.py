@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from comfytui.comfy.server import Server
-from comfytui.headless.commands.connecting import other_server_text
+from comfytui.headless.commands.connecting import login_required_text, other_server_text
 from comfytui.headless.relay.app import relay_app
 from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.options import RelayOptions
 from comfytui.headless.relay.serving import serving
-from comfytui.headless.session import HeadlessSession
+from comfytui.headless.session import HeadlessSession, is_current
 from comfytui.presentation.notification_text import message_for
 from comfytui.sanitize import sanitize
 from comfytui.service.notifications import LoginRequired, Notification, NotReached
@@ -40,28 +40,35 @@ async def run_relay(
     Raises:
         CannotListenError: The address cannot be used.
     """
-    signalled = _first_signal()
+    signalled, login_required = _first_signal(), asyncio.Event()
 
     def tell(notification: Notification) -> None:
-        if line := line_of(notification):
+        if isinstance(notification, LoginRequired):
+            login_required.set()
+        elif line := line_of(notification):
             say(line)
 
     app = relay_app(ServiceThread(server, folder=journal), options, tell)
     try:
         async with serving(app, options) as port:
             say(f"The relay of {sanitize(server.label)} serves at {_url(options.host, port)}")
-            watching = asyncio.create_task(_tell_of_another_server(app[CONTEXT].session, server, say))
+            session = app[CONTEXT].session
+            watching = (
+                asyncio.create_task(_tell_of_another_server(session, server, say)),
+                asyncio.create_task(_tell_of_login(session, server, say, login_required)),
+            )
             try:
                 return await signalled
             finally:
-                watching.cancel()
+                for task in watching:
+                    task.cancel()
     except OSError as error:
         raise CannotListenError(_why_not(options, error)) from None
 
 
 def line_of(notification: Notification) -> str | None:
     """Return the line that tells the user of a notification; None if it is nothing to tell."""
-    if isinstance(notification, NotReached | LoginRequired):
+    if isinstance(notification, NotReached):
         return f"{sanitize(notification.server, 100)}: {sanitize(notification.reason)}"
     message = message_for(notification)
     return sanitize(message[0]) if message else None
@@ -73,6 +80,17 @@ async def _tell_of_another_server(session: HeadlessSession, server: Server, say:
         await session.until(lambda state: state.link.kind is LinkKind.OTHER_SERVER)
         say(other_server_text(server))
         await session.until(lambda state: state.link.kind is not LinkKind.OTHER_SERVER)
+
+
+async def _tell_of_login(
+    session: HeadlessSession, server: Server, say: Callable[[str], object], required: asyncio.Event
+) -> None:
+    """Say it each time that the server begins to require a login: each request and each socket is told so."""
+    while True:
+        await required.wait()
+        say(login_required_text(server, refused=server.has_credentials))
+        await session.until(is_current)
+        required.clear()
 
 
 def _first_signal() -> "asyncio.Future[signal.Signals]":
