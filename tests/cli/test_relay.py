@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -23,6 +23,8 @@ from tests.threaded_servers import threaded_server, unused_port
 
 RELAY = (sys.executable, "-m", "comfytui", "relay")
 TIMEOUT = 60
+MOST_SECONDS_TO_END = 4.5
+"""On a busy machine; else it is one."""
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +91,20 @@ def test_streams_end_when_the_relay_is_told_to_stop(comfyui: str) -> None:
         relay.process.send_signal(signal.SIGTERM)
         assert ": the relay stops" in list(lines)
         assert relay.process.wait(TIMEOUT) == 0
+
+
+def test_half_sent_requests_do_not_keep_the_relay_from_ending(comfyui: str) -> None:
+    head = b"GET /api/queue HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+    body = b"POST /api/generate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+    with relay_process(comfyui, "--port", "0") as relay, ExitStack() as stack:
+        address = httpx.URL(relay.url)
+        for sent in (head, body) * 40:
+            connection = socket.create_connection((address.host, address.port or 0))
+            stack.enter_context(connection).sendall(sent)
+        assert httpx.get(f"{relay.url}/healthz", trust_env=False).status_code == 200
+        began = time.monotonic()
+        assert relay.end(signal.SIGTERM) == (0, "", "")
+        assert time.monotonic() - began < MOST_SECONDS_TO_END
 
 
 def test_a_server_that_cannot_be_reached_does_not_end_the_relay() -> None:

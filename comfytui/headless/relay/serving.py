@@ -14,8 +14,8 @@ from comfytui.headless.relay.headers import SECURITY_HEADERS
 from comfytui.headless.relay.limits import RelayLimits
 from comfytui.headless.relay.options import RelayOptions
 
-SHUTDOWN_SECONDS = 5.0
-"""Time for handlers to end once the relay stops."""
+SHUTDOWN_SECONDS = 1.0
+"""Time for handlers to end once the relay stops, and then the same for their cancellation."""
 
 _log = logging.getLogger(__name__)
 
