@@ -17,8 +17,8 @@ from aiohttp.typedefs import Handler
 from comfytui.headless.relay.attempts import FailedAttempts
 from comfytui.headless.relay.errors import json_error
 from comfytui.headless.relay.hosts import is_loopback
+from comfytui.headless.relay.login import LIFETIME_SECONDS, LoginCookies
 from comfytui.headless.relay.options import RelayOptions
-from comfytui.headless.relay.sessions import LIFETIME_SECONDS, BrowserSessions
 
 TOKEN_PARAMETER = "token"
 """The query parameter for `EventSource`, which cannot send a header."""
@@ -38,7 +38,7 @@ class Access:
     def __init__(self, options: RelayOptions) -> None:
         self._token = (options.token or "").encode("utf-8", "surrogateescape")
         self._cookie = f"comfytui-relay-{options.port}"
-        self._sessions = BrowserSessions()
+        self._logins = LoginCookies(self._token)
         self._attempts = FailedAttempts()
 
     def add_to(self, app: web.Application) -> None:
@@ -53,7 +53,7 @@ class Access:
         shown = _bearer_of(request) or request.query.get(TOKEN_PARAMETER)
         request = _without_token(request)
         if self._token and not _is_public(request):
-            refusal = None if self._has_session(request) else self._refuse_unless(request, shown)
+            refusal = None if self._has_login(request) else self._refuse_unless(request, shown)
             if refusal is not None:
                 return refusal
         return await handler(request)
@@ -69,7 +69,7 @@ class Access:
         response = web.Response(status=204)
         response.set_cookie(
             self._cookie,
-            self._sessions.begin(),
+            self._logins.new(),
             max_age=LIFETIME_SECONDS,
             path="/",
             httponly=True,
@@ -79,14 +79,13 @@ class Access:
         return response
 
     async def log_out(self, request: web.Request) -> web.StreamResponse:
-        """Answer `POST /logout`: the session ends, and its cookie is worth nothing."""
-        self._sessions.end(request.cookies.get(self._cookie, ""))
+        """Answer `POST /logout`: the browser forgets its cookie."""
         response = web.Response(status=204)
         response.del_cookie(self._cookie, path="/", httponly=True, samesite="Strict", secure=_came_by_https(request))
         return response
 
-    def _has_session(self, request: web.Request) -> bool:
-        return self._sessions.is_open(request.cookies.get(self._cookie, ""))
+    def _has_login(self, request: web.Request) -> bool:
+        return self._logins.is_valid(request.cookies.get(self._cookie, ""))
 
     def _refuse_unless(self, request: web.Request, shown: str | None) -> web.Response | None:
         """Return a refusal unless the right token is shown; while an address has to wait, none is compared."""

@@ -8,8 +8,8 @@ from comfytui.comfy.server import Server
 from comfytui.headless.relay.app import relay_app
 from comfytui.headless.relay.attempts import MAX_ADDRESSES, MAX_FAILURES, WINDOW_SECONDS, FailedAttempts
 from comfytui.headless.relay.limits import STREAM_PATH
+from comfytui.headless.relay.login import LIFETIME_SECONDS, LoginCookies
 from comfytui.headless.relay.options import RelayOptions, check_options
-from comfytui.headless.relay.sessions import LIFETIME_SECONDS, MAX_SESSIONS, BrowserSessions
 from comfytui.service.thread import ServiceThread
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -137,10 +137,18 @@ async def test_a_browser_logs_in_and_out(body: dict[str, dict[str, str]]) -> Non
         assert TOKEN not in cookie
 
         assert (await relay.client.get("/api/queue")).status_code == 200
-        kept = dict(relay.client.cookies)
         assert (await relay.client.post("/logout")).status_code == 204
         assert not relay.client.cookies
-        assert (await relay.client.get("/api/queue", headers=_cookie_header(kept))).status_code == 401
+        assert (await relay.client.get("/api/queue")).status_code == 401
+
+
+@pytest.mark.parametrize(("token", "status"), [(TOKEN, 200), (f"{TOKEN}2", 401)], ids=["same token", "other token"])
+async def test_a_login_outlives_the_relay_but_not_its_token(token: str, status: int) -> None:
+    async with guarded(CLOSED) as relay:
+        assert (await relay.client.post("/login", json={"token": TOKEN})).status_code == 204
+        kept = _cookie_header(dict(relay.client.cookies))
+    async with guarded(RelayOptions(port=0, token=token)) as relay:
+        assert (await relay.client.get("/api/queue", headers=kept)).status_code == status
 
 
 async def test_a_cookie_is_only_for_https_where_a_proxy_on_this_machine_says_so() -> None:
@@ -149,15 +157,34 @@ async def test_a_cookie_is_only_for_https_where_a_proxy_on_this_machine_says_so(
         assert "Secure" in response.headers["Set-Cookie"].split("; ")
 
 
-async def test_two_browsers_have_different_cookies_and_invented_ones_are_worth_nothing() -> None:
-    async with guarded(CLOSED) as relay, relay.another() as other:
-        first = (await relay.client.post("/login", json={"token": TOKEN})).headers["Set-Cookie"]
-        second = (await other.post("/login", json={"token": TOKEN})).headers["Set-Cookie"]
-        assert first != second
-        name = first.partition("=")[0]
+async def test_invented_cookies_are_worth_nothing() -> None:
+    async with guarded(CLOSED) as relay:
+        await relay.client.post("/login", json={"token": TOKEN})
+        ((name, cookie),) = relay.client.cookies.items()
+        ends, signature = cookie.split(".")
         async with relay.another() as stranger:
-            for value in ("", "x", TOKEN, "\xff"):
-                assert (await stranger.get("/api/queue", headers=_cookie_header({name: value}))).status_code == 401
+            invented = [
+                "",
+                ".",
+                "x",
+                "x.y",
+                TOKEN,
+                "\xff",
+                "\xff.\xff",
+                ends,
+                f".{signature}",
+                f"{ends}.",
+                f"{ends}0.{signature}",
+            ]
+            for value in (
+                *invented,
+                f"{ends}.{signature}0",
+                f"{ends}.{signature[:-1]}",
+                f"{int(ends) + 1}.{signature}",
+            ):
+                answer = await stranger.get("/api/queue", headers=_cookie_header({name: value}))
+                assert answer.status_code == 401, value
+            assert (await stranger.get("/api/queue", headers=_cookie_header({name: cookie}))).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -226,13 +253,14 @@ def test_failed_attempts_remember_a_bounded_number_of_addresses() -> None:
     assert not attempts.seconds_to_wait("10.0.0.1")
 
 
-def test_sessions_end_by_themselves_and_are_bounded() -> None:
+def test_a_login_ends_by_itself() -> None:
     clock = Clock()
-    sessions = BrowserSessions(clock)
-    ids = [sessions.begin() for _ in range(MAX_SESSIONS + 1)]
-    assert [sessions.is_open(one) for one in (ids[0], ids[1], ids[-1])] == [False, True, True]
-    clock.now += LIFETIME_SECONDS
-    assert not sessions.is_open(ids[-1])
+    logins = LoginCookies(TOKEN.encode(), clock)
+    cookie = logins.new()
+    clock.now += LIFETIME_SECONDS - 1
+    assert logins.is_valid(cookie)
+    clock.now += 1
+    assert not logins.is_valid(cookie)
 
 
 async def test_neither_logs_nor_errors_have_the_token(caplog: pytest.LogCaptureFixture) -> None:
