@@ -7,14 +7,13 @@ own: see `comfytui.headless.relay.origins`.
 
 import hmac
 import json
-import math
 from pathlib import PurePosixPath
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from comfytui.headless.relay.attempts import FailedAttempts
+from comfytui.headless.relay.attempts import Attempts
 from comfytui.headless.relay.errors import json_error
 from comfytui.headless.relay.hosts import is_loopback
 from comfytui.headless.relay.login import LIFETIME_SECONDS, LoginCookies
@@ -33,13 +32,14 @@ class Access:
 
     Args:
         options: The token, and the port, by which the cookies of two relays on one machine differ.
+        pause: Seconds from a wrong token to the next comparison with one from the same address.
     """
 
-    def __init__(self, options: RelayOptions) -> None:
+    def __init__(self, options: RelayOptions, pause: float) -> None:
         self._token = (options.token or "").encode("utf-8", "surrogateescape")
         self._cookie = f"comfytui-relay-{options.port}"
         self._logins = LoginCookies(self._token)
-        self._attempts = FailedAttempts()
+        self._attempts = Attempts(self._is_token, pause)
 
     def add_to(self, app: web.Application) -> None:
         """Add the check and the routes to an application."""
@@ -53,7 +53,7 @@ class Access:
         shown = _bearer_of(request) or request.query.get(TOKEN_PARAMETER)
         request = _without_token(request)
         if self._token and not _is_public(request):
-            refusal = None if self._has_login(request) else self._refuse_unless(request, shown)
+            refusal = None if self._has_login(request) else await self._refuse_unless(request, shown)
             if refusal is not None:
                 return refusal
         return await handler(request)
@@ -64,7 +64,7 @@ class Access:
             shown = await _token_in_body(request)
         except (ValueError, RecursionError):
             return json_error(400, "The body must have the token: as JSON, or as a form.")
-        if (refusal := self._refuse_unless(request, shown)) is not None:
+        if (refusal := await self._refuse_unless(request, shown)) is not None:
             return refusal
         response = web.Response(status=204)
         response.set_cookie(
@@ -87,16 +87,15 @@ class Access:
     def _has_login(self, request: web.Request) -> bool:
         return self._logins.is_valid(request.cookies.get(self._cookie, ""))
 
-    def _refuse_unless(self, request: web.Request, shown: str | None) -> web.Response | None:
-        """Return a refusal unless the right token is shown; while an address has to wait, none is compared."""
+    def _is_token(self, shown: str) -> bool:
+        return hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), self._token)
+
+    async def _refuse_unless(self, request: web.Request, shown: str | None) -> web.Response | None:
+        """Return a refusal unless the right token is shown."""
         if not shown:
             return json_error(401, "The relay needs its token.", CHALLENGE)
-        address = _address_of(request)
-        if wait := self._attempts.seconds_to_wait(address):
-            return json_error(429, "Too many wrong tokens; try again later.", {"Retry-After": str(math.ceil(wait))})
-        if hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), self._token):
+        if await self._attempts.succeeds(_address_of(request), shown):
             return None
-        self._attempts.add(address)
         return json_error(401, "This is not the token of the relay.", CHALLENGE)
 
 

@@ -1,41 +1,58 @@
-"""Failed attempts to show the token: an address that fails too often has to wait."""
+"""Attempts to show the token: after a wrong one, those from the same address are compared one by one, slowly.
 
-import time
-from collections import OrderedDict, deque
+Nobody is locked out: behind a proxy that does not tell addresses, whoever guesses shares one with everybody else.
+"""
+
+import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
-MAX_FAILURES = 10
-WINDOW_SECONDS = 60.0
 MAX_ADDRESSES = 1024
 """Addresses that are remembered; the one that failed least recently is dropped first."""
 
 
-class FailedAttempts:
-    """Counts the failures of each address within a minute.
+class Attempts:
+    """Compares what clients show, each address apart.
 
     Args:
-        clock: Returns seconds that only go forward.
+        is_right: Returns whether something is the token.
+        pause: Seconds from a wrong token to the next comparison.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+    def __init__(self, is_right: Callable[[str], bool], pause: float) -> None:
+        self._is_right = is_right
+        self._pause = pause
+        self._queues: OrderedDict[str, _Queue] = OrderedDict()  # of addresses that have failed
 
-    def seconds_to_wait(self, address: str) -> float:
-        """Return how long an address has to wait before its next attempt; 0 if it need not."""
-        failures = self._failures.get(_network_of(address))
-        if failures is None or len(failures) < MAX_FAILURES:
-            return 0.0
-        return max(0.0, failures[0] + WINDOW_SECONDS - self._clock())
-
-    def add(self, address: str) -> None:
-        """Count a failure."""
+    async def succeeds(self, address: str, shown: str) -> bool:
+        """Return whether the token is shown, once it is its turn."""
         network = _network_of(address)
-        self._failures.setdefault(network, deque(maxlen=MAX_FAILURES)).append(self._clock())
-        self._failures.move_to_end(network)
-        if len(self._failures) > MAX_ADDRESSES:
-            self._failures.popitem(last=False)
+        if (queue := self._queues.get(network)) is None:
+            return self._compare(network, shown)
+        async with queue.turn:
+            # A client that leaves while it waits ends no pause.
+            await asyncio.sleep(queue.free_at - asyncio.get_running_loop().time())
+            return self._compare(network, shown)
+
+    def _compare(self, network: str, shown: str) -> bool:
+        if self._is_right(shown):
+            return True
+        queue = self._queues.setdefault(network, _Queue())
+        queue.free_at = asyncio.get_running_loop().time() + self._pause
+        self._queues.move_to_end(network)
+        if len(self._queues) > MAX_ADDRESSES:
+            self._queues.popitem(last=False)
+        return False
+
+
+class _Queue:
+    """Those of one address that wait until what they show is compared, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.free_at = 0.0
+        """When the pause after the last wrong token ends."""
 
 
 def _network_of(address: str) -> str:

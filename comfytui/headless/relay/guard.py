@@ -22,7 +22,7 @@ def guarded_app(options: RelayOptions, limits: RelayLimits = DEFAULT_LIMITS) -> 
     app = web.Application(middlewares=[errors_as_json, guard_origins(options)], client_max_size=limits.body_bytes)
     app.on_response_prepare.append(set_security_headers)
     allow_origins(app, options.allowed_origins)
-    Access(options).add_to(app)
+    Access(options, limits.wrong_token_seconds).add_to(app)
     # What follows costs memory and time, and comes after the check of the token.
     app.middlewares.extend([limit_bodies(limits), limit_streams(options.clients)])
     return app

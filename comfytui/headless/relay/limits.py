@@ -28,6 +28,8 @@ class RelayLimits:
     """Number of headers."""
     read_seconds: float = 10.0
     """Time for the headers of a request, the same for its body, and idle time of a connection."""
+    wrong_token_seconds: float = 0.5
+    """Time after a wrong token until another one from the same address is compared."""
     spare_connections: int = 256
     """Connections beside those of `RelayOptions.clients`."""
 

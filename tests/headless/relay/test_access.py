@@ -1,13 +1,15 @@
 """Who gets in: the ways to show the token, what needs it, and how wrong ones are refused."""
 
+import asyncio
 import logging
+import time
 
 import pytest
 
 from comfytui.comfy.server import Server
 from comfytui.headless.relay.app import relay_app
-from comfytui.headless.relay.attempts import MAX_ADDRESSES, MAX_FAILURES, WINDOW_SECONDS, FailedAttempts
-from comfytui.headless.relay.limits import STREAM_PATH
+from comfytui.headless.relay.attempts import MAX_ADDRESSES, Attempts
+from comfytui.headless.relay.limits import STREAM_PATH, RelayLimits
 from comfytui.headless.relay.login import LIFETIME_SECONDS, LoginCookies
 from comfytui.headless.relay.options import RelayOptions, check_options
 from comfytui.service.thread import ServiceThread
@@ -110,7 +112,7 @@ async def test_a_handler_does_not_see_the_token_of_the_query() -> None:
 
 @pytest.mark.parametrize("wrong", ["x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "\xff\xfe", "a" * 4000])
 async def test_a_wrong_token_is_refused(wrong: str) -> None:
-    async with guarded(CLOSED) as relay:
+    async with guarded(CLOSED, RelayLimits(wrong_token_seconds=0.0)) as relay:
         for answer in (
             await relay.client.get("/api/queue", headers=[(b"Authorization", f"Bearer {wrong}".encode())]),
             await relay.client.get("/api/queue", params={"token": wrong}),
@@ -210,47 +212,47 @@ async def test_a_login_that_has_no_token_is_a_bad_request(content_type: str, bod
         assert response.json() == {"error": "The body must have the token: as JSON, or as a form."}
 
 
-async def test_an_address_that_fails_too_often_has_to_wait() -> None:
-    async with guarded(CLOSED) as relay:
-        browser = relay.another()
-        assert (await browser.post("/login", json={"token": TOKEN})).status_code == 204
-        for attempt in range(MAX_FAILURES):
-            assert (await relay.client.get("/api/queue", params={"token": str(attempt)})).status_code == 401
-        for answer in (
-            await relay.client.get("/api/queue", params={"token": "x"}),
-            await relay.client.get("/api/queue", headers=BEARER),
-            await relay.client.post("/login", json={"token": TOKEN}),
-        ):
-            assert answer.status_code == 429
-            assert 1 <= int(answer.headers["Retry-After"]) <= WINDOW_SECONDS
-        assert (await browser.get("/api/queue")).status_code == 200, "A browser that is logged in stays so"
+async def test_whoever_guesses_is_slowed_down_and_locks_nobody_out() -> None:
+    async with guarded(CLOSED, RelayLimits(wrong_token_seconds=0.2)) as relay:
+        began = time.monotonic()
+        guesses = [asyncio.create_task(relay.client.get("/api/queue", params={"token": str(n)})) for n in range(20)]
+        await guesses[0]
         through_proxy = {**BEARER, "X-Forwarded-For": "10.0.0.9, 203.0.113.5"}
         assert (await relay.client.get("/api/queue", headers=through_proxy)).status_code == 200
-        await browser.aclose()
+        assert not all(guess.done() for guess in guesses), "Another address does not wait for them"
+        assert (await relay.client.get("/api/queue", headers=BEARER)).status_code == 200
+        assert (await relay.client.post("/login", json={"token": TOKEN})).status_code == 204
+        assert {(await guess).status_code for guess in guesses} == {401}
+        assert time.monotonic() - began >= 19 * 0.2
 
 
-def test_failed_attempts_count_for_a_minute_and_for_a_whole_ipv6_network() -> None:
-    clock = Clock()
-    attempts = FailedAttempts(clock)
-    for host in range(MAX_FAILURES):
-        assert attempts.seconds_to_wait("2001:db8::1") == 0
-        attempts.add(f"2001:db8::{host:x}")
-        clock.now += 1
-    assert attempts.seconds_to_wait("2001:db8::ffff") == WINDOW_SECONDS - MAX_FAILURES
-    assert attempts.seconds_to_wait("2001:db8:0:1::1") == 0
-    clock.now += WINDOW_SECONDS
-    assert attempts.seconds_to_wait("2001:db8::1") == 0
+async def test_a_browser_that_is_logged_in_waits_for_nobody() -> None:
+    async with guarded(CLOSED, RelayLimits(wrong_token_seconds=1000.0)) as relay:
+        assert (await relay.client.post("/login", json={"token": TOKEN})).status_code == 204
+        async with relay.another() as other:
+            assert (await other.get("/api/queue", params={"token": "x"})).status_code == 401
+        assert (await relay.client.get("/api/queue")).status_code == 200
 
 
-def test_failed_attempts_remember_a_bounded_number_of_addresses() -> None:
-    attempts = FailedAttempts(Clock())
-    for _ in range(MAX_FAILURES):
-        attempts.add("10.0.0.1")
-    for number in range(MAX_ADDRESSES - 1):
-        attempts.add(f"10.1.{number >> 8}.{number & 255}")
-    assert attempts.seconds_to_wait("10.0.0.1")
-    attempts.add("10.2.0.1")
-    assert not attempts.seconds_to_wait("10.0.0.1")
+async def test_a_guess_that_is_given_up_ends_no_pause() -> None:
+    attempts = Attempts(lambda shown: shown == TOKEN, pause=1000.0)
+    assert not await attempts.succeeds("10.0.0.1", "x")
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await attempts.succeeds("10.0.0.1", TOKEN)
+
+
+async def test_a_whole_ipv6_network_waits_and_a_bounded_number_of_addresses() -> None:
+    attempts = Attempts(lambda shown: shown == TOKEN, pause=1000.0)
+    assert not await attempts.succeeds("2001:db8::1", "x")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await attempts.succeeds("2001:db8::ffff", TOKEN)
+    assert await attempts.succeeds("2001:db8:0:1::1", TOKEN)
+    for number in range(MAX_ADDRESSES):
+        assert not await attempts.succeeds(f"10.1.{number >> 8}.{number & 255}", "x")
+    assert await attempts.succeeds("2001:db8::1", TOKEN)
 
 
 def test_a_login_ends_by_itself() -> None:
