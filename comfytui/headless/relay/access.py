@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from comfytui.headless.relay.answers import json_error
 from comfytui.headless.relay.attempts import Attempts
-from comfytui.headless.relay.errors import json_error
 from comfytui.headless.relay.hosts import is_loopback
 from comfytui.headless.relay.login import LIFETIME_SECONDS, LoginCookies
 from comfytui.headless.relay.options import RelayOptions

@@ -10,9 +10,10 @@ import msgspec
 from aiohttp import web
 
 from comfytui.comfy.errors import ComfyError
-from comfytui.headless.documents.commands import AwayAnswer, CancelAnswer, ErrorAnswer, GenerateBody
+from comfytui.headless.documents.commands import AwayAnswer, CancelAnswer, GenerateBody
 from comfytui.headless.documents.jobs import Document
 from comfytui.headless.generate import FieldError
+from comfytui.headless.relay.answers import json_answer, json_error
 from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.errors import why_away
 from comfytui.headless.relay.generation import KeyReused, TooManyJobs
@@ -68,7 +69,7 @@ async def generate(request: web.Request) -> web.Response:
     except (FieldError, WorkflowError, KeyReused, TooManyJobs) as error:
         return _refusal(error)
     if isinstance(answer, AwayAnswer):
-        return _answer(503, answer, retry=RETRY_AFTER)
+        return _answer(503, answer, RETRY_AFTER)
     return _answer(202, answer)
 
 
@@ -78,19 +79,19 @@ async def cancel(request: web.Request) -> web.Response:
     job = context.feed.job(prompt_id)
     if job is None and not is_current(context.feed.state):
         why = why_away(context.feed.state)
-        return _error(503, f"{why}: it is not known whether there is such a job.", retry=RETRY_AFTER)
+        return json_error(503, f"{why}: it is not known whether there is such a job.", _retry(RETRY_AFTER))
     if job is None:
-        return _error(404, f"There is no job '{sanitize(prompt_id, 80)}'.")
+        return json_error(404, f"There is no job '{sanitize(prompt_id, 80)}'.")
     force = request.query.get("force") == "1"
     try:
         result = await asyncio.wrap_future(context.session.service.cancel(job.prompt_id, force=force))
     except ComfyError as error:
-        return _error(503, cancellation_message(error)[0], retry=RETRY_AFTER)
+        return json_error(503, cancellation_message(error)[0], _retry(RETRY_AFTER))
     status = STATUSES.get(result.outcome, 200)
     message = MESSAGES.get(result.outcome) or cancellation_message(result)[0]
     outcome = result.outcome.name.lower()
     document = CancelAnswer(prompt_id=prompt_id, outcome=outcome, message=message)
-    return _answer(status, document, retry=RETRY_AFTER if status == 503 else None)
+    return _answer(status, document, RETRY_AFTER if status == 503 else None)
 
 
 ROUTES = [web.post("/api/generate", generate), web.post("/api/jobs/{prompt_id}/cancel", cancel)]
@@ -127,20 +128,20 @@ def _refusal(error: Exception) -> web.Response:
     """Return the answer to a request for images that is not carried out."""
     match error:
         case FieldError(message=message, field=field):
-            return _error(400, message, field or None)
+            return json_error(400, message, field=field or None)
         case KeyReused():
-            return _error(409, f"This {KEY_HEADER} was used for another request: use a new one.", KEY_HEADER)
+            reason = f"This {KEY_HEADER} was used for another request: use a new one."
+            return json_error(409, reason, field=KEY_HEADER)
         case TooManyJobs():
-            return _error(429, "Too many images are waiting: ask again when some are finished.", retry=RETRY_AFTER_JOBS)
+            reason = "Too many images are waiting: ask again when some are finished."
+            return json_error(429, reason, _retry(RETRY_AFTER_JOBS))
         case _:
-            return _error(400, str(error), "workflow")
+            return json_error(400, str(error), field="workflow")
 
 
-def _answer(status: int, document: Document, *, retry: int | None = None) -> web.Response:
-    headers = {"Cache-Control": "no-store"} | ({"Retry-After": str(retry)} if retry is not None else {})
-    body = msgspec.json.encode(document)
-    return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+def _answer(status: int, document: Document, retry_after: int | None = None) -> web.Response:
+    return json_answer(msgspec.json.encode(document), status, _retry(retry_after) if retry_after else None)
 
 
-def _error(status: int, message: str, field: str | None = None, *, retry: int | None = None) -> web.Response:
-    return _answer(status, ErrorAnswer(error=message, field=field), retry=retry)
+def _retry(seconds: int) -> Mapping[str, str]:
+    return {"Retry-After": str(seconds)}

@@ -3,11 +3,10 @@
 import logging
 from collections.abc import Mapping
 
-import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from comfytui.headless.documents.commands import ErrorAnswer
+from comfytui.headless.relay.answers import json_error
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
 
@@ -20,14 +19,6 @@ _SENTENCES: Mapping[int, str] = {
 INTERNAL = "The relay failed; its log says why."
 
 _log = logging.getLogger(__name__)
-
-
-def json_error(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return a response with an error."""
-    body = msgspec.json.encode(ErrorAnswer(error=sentence))
-    response = web.Response(status=status, headers=headers, body=body, content_type="application/json")
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response
 
 
 def why_away(state: SessionState) -> str:

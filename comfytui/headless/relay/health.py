@@ -5,6 +5,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from comfytui.headless.documents.events import link_name
+from comfytui.headless.relay.answers import json_answer
 from comfytui.headless.relay.context import CONTEXT
 
 ROUTES = web.RouteTableDef()
@@ -27,5 +28,4 @@ async def get_health(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     if not context.session.is_running:
         raise web.HTTPServiceUnavailable(text="The session of the relay has stopped: start the relay again.")
-    body = msgspec.json.encode({"status": "ok", "link": link_name(context.feed.state)})
-    return web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
+    return json_answer(msgspec.json.encode({"status": "ok", "link": link_name(context.feed.state)}))

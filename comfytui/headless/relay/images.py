@@ -15,7 +15,7 @@ from comfytui.decoding.decoder import DecodeError
 from comfytui.headless.relay.answers import has_same
 from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.errors import why_away
-from comfytui.headless.relay.media import UNTRUSTED, content_type_of, file_headers, image_type_of, tag_of
+from comfytui.headless.relay.media import content_type_of, file_headers, image_type_of, tag_of
 from comfytui.headless.relay.snapshots import requested_job
 from comfytui.headless.relay.thumbnails import CONTENT_TYPE, MAX_BYTES, MAX_WIDTH, MIN_WIDTH, PREVIEW
 from comfytui.service.backend import Backend
@@ -54,7 +54,7 @@ async def get_preview(request: web.Request) -> web.Response:
     if preview is None or content_type is None:
         raise web.HTTPNotFound(text="There is no preview of this job.")
     tag = blake2b(preview.image, digest_size=12).hexdigest()
-    headers = {**UNTRUSTED, "Cache-Control": "no-store", "ETag": f'"{tag}"'}
+    headers = {"Cache-Control": "no-store", "ETag": f'"{tag}"'}
     if has_same(request, tag):
         return web.Response(status=304, headers=headers)
     return web.Response(body=preview.image, content_type=content_type, headers=headers)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from comfytui.headless.relay.errors import json_error
+from comfytui.headless.relay.answers import json_error
 
 STREAM_PATH = "/api/generate/progress"
 WAIT_PARAMETER = "wait"

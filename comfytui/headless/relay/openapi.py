@@ -11,7 +11,7 @@ from aiohttp import web
 from comfytui.headless.documents.events import EndEvent, ImageEvent, ProgressEvent
 from comfytui.headless.documents.jobs import VERSION
 from comfytui.headless.documents.other_events import PreviewEvent
-from comfytui.headless.relay.answers import json_answer
+from comfytui.headless.relay.answers import json_if_changed
 from comfytui.headless.relay.operations import COMMON_ANSWERS, OPERATIONS, Answer, Operation, Parameter
 from comfytui.headless.relay.polling import Events
 
@@ -34,7 +34,7 @@ ROUTES = web.RouteTableDef()
 @ROUTES.get("/api/openapi.json")
 async def get_openapi(request: web.Request) -> web.Response:
     """Answer with the description of the routes."""
-    return json_answer(request, _encoded())
+    return json_if_changed(request, _encoded())
 
 
 def openapi() -> dict[str, Any]:

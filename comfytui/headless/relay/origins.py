@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from comfytui.headless.relay.errors import json_error
+from comfytui.headless.relay.answers import json_error
 from comfytui.headless.relay.hosts import is_loopback, is_same_host
 from comfytui.headless.relay.options import RelayOptions
 

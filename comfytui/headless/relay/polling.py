@@ -10,6 +10,7 @@ from aiohttp import ETag, web
 
 from comfytui.headless.documents.jobs import VERSION, Document
 from comfytui.headless.feed import FeedEvent
+from comfytui.headless.relay.answers import json_answer
 from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.following import subscription_of
 from comfytui.headless.subscription import Subscription
@@ -73,7 +74,7 @@ def _present(request: web.Request, first: Subscription) -> tuple[list[FeedEvent]
 def _answer(request: web.Request, events: list[FeedEvent]) -> web.Response:
     last_id = str(request.app[CONTEXT].feed.revision)
     answer = Events(events=tuple(msgspec.Raw(event.data) for event in events), last_event_id=last_id)
-    return web.Response(body=msgspec.json.encode(answer), content_type="application/json")
+    return json_answer(msgspec.json.encode(answer), headers={"Cache-Control": "no-cache"})
 
 
 def _seconds_to_wait(request: web.Request) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from comfytui.headless.relay.errors import json_error
+from comfytui.headless.relay.answers import json_error
 from comfytui.headless.relay.guard import DEFAULT_LIMITS
 from comfytui.headless.relay.headers import SECURITY_HEADERS
 from comfytui.headless.relay.limits import RelayLimits

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from comfytui.headless.documents.server import server_snapshot
 from comfytui.headless.documents.snapshots import job_snapshot, queue_snapshot
-from comfytui.headless.relay.answers import json_answer
+from comfytui.headless.relay.answers import json_if_changed
 from comfytui.headless.relay.context import CONTEXT, RelayContext
 from comfytui.session.model import Job
 
@@ -19,14 +19,14 @@ _encode = msgspec.json.Encoder().encode
 @ROUTES.get("/api/queue")
 async def get_queue(request: web.Request) -> web.Response:
     """Answer with the jobs of the server, and my batches."""
-    return json_answer(request, _queue_json(request.app[CONTEXT]))
+    return json_if_changed(request, _queue_json(request.app[CONTEXT]))
 
 
 @ROUTES.get("/api/jobs/{prompt_id}")
 async def get_job(request: web.Request) -> web.Response:
     """Answer with one job."""
     context = request.app[CONTEXT]
-    return json_answer(request, _encode(job_snapshot(context.feed.state, requested_job(request), urls=True)))
+    return json_if_changed(request, _encode(job_snapshot(context.feed.state, requested_job(request), urls=True)))
 
 
 @ROUTES.get("/api/server")
@@ -34,7 +34,7 @@ async def get_server(request: web.Request) -> web.Response:
     """Answer with the server and the connection to it."""
     context = request.app[CONTEXT]
     server = context.session.service.server
-    return json_answer(request, _encode(server_snapshot(context.feed.state, server, time.monotonic())))
+    return json_if_changed(request, _encode(server_snapshot(context.feed.state, server, time.monotonic())))
 
 
 def requested_job(request: web.Request) -> Job:
