@@ -86,12 +86,15 @@ def _batch_message(result: BatchCancelled, outcomes: Mapping[CancelOutcome, Noti
         "removed": result.removed,
         "interrupted": result.interrupted,
     }
+
     counts = ", ".join(f"{count} {label}" for label, count in parts.items() if count)
     summary = f"{counts}." if counts else ""
     if (error := result.error) is not None:
         why, severity = cancellation_message(error)
     elif (others := result.others) is not None:
         why, severity = outcomes[others]
+    elif result.being_sent:
+        why, severity = f"{result.being_sent} are being sent by another comfytui: cancel them once more.", "warning"
     else:
         return summary or "Nothing was left to cancel.", "information"
     return f"{summary} {why}".strip(), severity

@@ -90,6 +90,8 @@ class BatchCancelled:
     on_arrival: int = 0
     removed: int = 0
     interrupted: int = 0
+    being_sent: int = 0
+    """Those that another comfytui is still sending, and that were not cancelled."""
     others: CancelOutcome | None = None
     """The outcome of those that were not cancelled, if any."""
     error: ComfyError | None = None

@@ -115,8 +115,8 @@ def _document(subject: Subject, result: Result, *, is_certain: bool) -> CancelDo
         case Cancelled(outcome):
             waits = outcome in {CancelOutcome.ON_ARRIVAL, CancelOutcome.UNCONFIRMED}
             cancelled = outcome in _ENDED or (waits and is_certain)
-        case BatchCancelled(others=outcome, error=error):
-            cancelled = error is None and (outcome is None or outcome in _ENDED) and is_certain
+        case BatchCancelled(others=outcome, error=error, being_sent=being_sent):
+            cancelled = error is None and not being_sent and (outcome is None or outcome in _ENDED) and is_certain
         case _:
             outcome, cancelled = None, False
     return CancelDocument(

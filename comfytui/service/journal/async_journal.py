@@ -98,9 +98,13 @@ class AsyncJournal:
         """Return the id of the submission that a prompt is of, or None if the prompt is unknown."""
         return await self._thread.read(lambda journal: journal.submission_of(prompt_id), None)
 
-    async def flush(self) -> None:
-        """Wait until all that was written before is on the disk, or has failed."""
-        await self._thread.read(lambda _: None, None)
+    async def may_send(self, prompt_id: str) -> bool:
+        """Wait until all that was written before is on the disk, or has failed, as before the POST of a prompt.
+
+        Returns:
+            Whether no process has cancelled the prompt.
+        """
+        return not await self.cancelled_among([prompt_id])
 
     def assign_server(self, endpoint: Endpoint, client_ids: Collection[str]) -> Future[bool]:
         """Assign the batches that these ids submitted before any server answered to the server that answers now."""
@@ -156,6 +160,14 @@ class AsyncJournal:
     async def cancelled_among(self, prompt_ids: Collection[str]) -> list[str]:
         """Return the prompts among these that are recorded as cancelled, by this process or another."""
         return await self._thread.read(lambda journal: journal.cancelled_among(prompt_ids), [])
+
+    async def cancel_unsent(self, batch: str, wall: float) -> list[str]:
+        """Cancel the prompts of a batch whose POST has not begun, whoever owns it; return their ids."""
+        return await self._thread.read(lambda journal: journal.cancel_unsent(batch, wall), [])
+
+    async def unfinished_of(self, batch: str) -> list[str]:
+        """Return the prompts of a batch that have not ended, by the ids that the server knows."""
+        return await self._thread.read(lambda journal: journal.unfinished_of(batch), [])
 
     def record_reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> Future[bool]:
         """Record that a LOST prompt has not ended."""

@@ -26,6 +26,7 @@ from comfytui.service.journal.writing import (
     PROMPTS_KEPT,
     add_addresses,
     assign_server,
+    cancel_unsent,
     mark_damaged,
     prune,
     remove_evidence,
@@ -233,6 +234,18 @@ class Journal:
     def cancelled_among(self, prompt_ids: Collection[str]) -> list[str]:
         """Return the prompts among these that are recorded as cancelled, by this process or another."""
         return reading.cancelled_among(self._db, prompt_ids)
+
+    def cancel_unsent(self, batch: str, wall: float | None) -> list[str]:
+        """Record that the prompts of a batch whose POST has not begun are cancelled, whoever owns it; return their ids.
+
+        `wall` is the wall-clock time, in seconds.
+        """
+        with transaction(self._db):
+            return cancel_unsent(self._db, batch, finite(wall))
+
+    def unfinished_of(self, batch: str) -> list[str]:
+        """Return the prompts of a batch that have not ended, by the ids that the server knows."""
+        return reading.unfinished_of(self._db, batch)
 
     def record_reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> None:
         """Record that a LOST prompt has not ended: the server has it after all, or it is sent again."""

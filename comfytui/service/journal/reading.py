@@ -72,6 +72,12 @@ def cancelled_among(db: sqlite3.Connection, prompt_ids: Iterable[str]) -> list[s
     return [each for each in prompt_ids if db.execute(query, {"id": escape(each)}).fetchone()]
 
 
+def unfinished_of(db: sqlite3.Connection, batch: str) -> list[str]:
+    """Return the prompts of a batch that have not ended, by the ids that the server knows."""
+    query = f"SELECT coalesce(accepted_id, prompt_id) FROM prompts WHERE batch = ? AND status IN {UNFINISHED}"
+    return [unescape(str(prompt_id)) for (prompt_id,) in db.execute(query, (escape(batch),))]
+
+
 def owners_among(db: sqlite3.Connection, fingerprint: str, client_ids: Iterable[str]) -> list[str]:
     """Return the client ids among these that own batches of a server of this fingerprint, at whatever address."""
     query = "SELECT EXISTS (SELECT 1 FROM batches WHERE server = ? AND client_id = ?)"

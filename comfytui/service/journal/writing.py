@@ -5,7 +5,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from comfytui.service.journal.codec import compress, decode_evidence, decompress, encode_evidence, encode_graph, escape
+from comfytui.service.journal.codec import (
+    compress,
+    decode_evidence,
+    decompress,
+    encode_evidence,
+    encode_graph,
+    escape,
+    unescape,
+)
 from comfytui.service.journal.reading import DAMAGED, UNFINISHED, Restored
 from comfytui.service.journal.records import AT_ENDPOINT, Endpoint
 from comfytui.service.submission.batch import Submission
@@ -85,6 +93,14 @@ def add_addresses(db: sqlite3.Connection, endpoint: Endpoint, client_ids: Iterab
             for address in (endpoint.name, endpoint.address)
         ],
     )
+
+
+def cancel_unsent(db: sqlite3.Connection, batch: str, wall: float | None) -> list[str]:
+    """Cancel the prompts of a batch whose POST has not begun; return their ids."""
+    unsent = f"batch = ? AND status = '{JobStatus.SUBMITTING}' AND sending IS NULL"
+    rows = db.execute(f"SELECT prompt_id FROM prompts WHERE {unsent}", (escape(batch),)).fetchall()
+    db.execute(f"UPDATE prompts SET status = '{JobStatus.CANCELLED}', ended = ? WHERE {unsent}", (wall, escape(batch)))
+    return [unescape(str(prompt_id)) for (prompt_id,) in rows]
 
 
 def remove_evidence(db: sqlite3.Connection, prompt_ids: Collection[str]) -> None:

@@ -1,12 +1,11 @@
-"""Cancels jobs by the request that fits their state, and finds out what actually happened."""
+"""Cancels a job by the request that fits its state, and finds out what actually happened."""
 
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 
-from comfytui.comfy.errors import ComfyError, Unreachable
+from comfytui.comfy.errors import Unreachable
 from comfytui.comfy.protocol.models import Obstacle
 from comfytui.service.backend import Backend
-from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
+from comfytui.service.results import Cancelled, CancelOutcome
 from comfytui.session.delivery import CancelRequested, Delivery
 from comfytui.session.events import JobCancelled, SessionEvent
 from comfytui.session.model import Job, JobStatus, LinkKind
@@ -94,52 +93,3 @@ async def _result(
         return Cancelled(CancelOutcome.NOT_FOUND)
     apply(JobCancelled(prompt_id))
     return Cancelled(CancelOutcome.REMOVED)
-
-
-async def cancel_all(
-    jobs: Sequence[Job],
-    state: Callable[[], SessionState],
-    backend: Backend,
-    apply: Callable[[SessionEvent], None],
-    *,
-    force: bool = False,
-) -> BatchCancelled:
-    """Drop, delete and interrupt jobs of mine in as few requests as possible, and dismiss lost ones.
-
-    Arguments as for `cancel`. None of the jobs has ended otherwise than lost.
-
-    Returns:
-        The result, also where the server cannot be asked.
-    """
-    lost = {job.prompt_id for job in jobs if job.status is JobStatus.LOST}
-    unsent = {job.prompt_id for job in jobs if job.delivery is Delivery.PLANNED}
-    unanswered = {job.prompt_id for job in jobs if job.post}
-    for prompt_id in lost:
-        apply(JobCancelled(prompt_id))
-    for prompt_id in (*unsent, *unanswered):
-        apply(CancelRequested(prompt_id))
-    result = BatchCancelled(dismissed=len(lost), dropped=len(unsent), on_arrival=len(unanswered))
-    sent = {job.prompt_id for job in jobs} - lost - unsent - unanswered
-    if not sent:
-        return result
-    if (capabilities := state().capabilities) is None or not capabilities.cancel:
-        outcome = CancelOutcome.UNSUPPORTED if capabilities else CancelOutcome.UNKNOWN_VERSION
-        return replace(result, others=outcome)
-    if (link := state().link).kind is LinkKind.OTHER_SERVER:
-        return replace(result, error=Unreachable(link.reason))
-    try:
-        removed = await _remove(sent, backend, apply)
-        interrupted, obstacle = await backend.interrupt(sent, capabilities, force=force)
-    except ComfyError as error:
-        return replace(result, error=error)
-    return replace(result, removed=removed, interrupted=interrupted, others=obstacle and OBSTACLES[obstacle])
-
-
-async def _remove(prompt_ids: Set[str], backend: Backend, apply: Callable[[SessionEvent], None]) -> int:
-    """Remove the prompts that wait in the queue; return how many are gone."""
-    removed = await backend.remove(prompt_ids)
-    for prompt_id in removed:
-        # One that ran and ended between the two requests is in the history, where the next poll finds it.
-        if await backend.history_entry(prompt_id) is None:
-            apply(JobCancelled(prompt_id))
-    return len(removed)

@@ -7,7 +7,8 @@ from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.results import BatchCancelled, Cancelled, Resent
 from comfytui.service.store import SessionStore
 from comfytui.service.submission.batch import GraphStore
-from comfytui.service.submission.cancel import cancel, cancel_all
+from comfytui.service.submission.cancel import cancel
+from comfytui.service.submission.cancel_batch import cancel_batch
 from comfytui.service.submission.graph_lookup import local_graph, server_graph
 from comfytui.service.submission.recovery import finished_by_images, finished_in_history, submissions_of
 from comfytui.session.events import HistorySnapshot, JobCancelled, JobsResent
@@ -111,17 +112,14 @@ class JobCommands:
             self._poll()
 
     async def cancel_batch(self, batch: str, *, force: bool = False) -> BatchCancelled:
-        """Cancel the unfinished and lost jobs of a batch; `force` as in `cancel`.
+        """Cancel the unfinished and lost jobs of a batch, also what another comfytui sends; `force` as in `cancel`.
 
         Raises:
             Unreachable: if there is no backend just now.
         """
-        prompts = self._store.state.batches[batch].prompt_ids if batch in self._store.state.batches else ()
-        known = (self._store.state.jobs.get(prompt_id) for prompt_id in prompts)
-        jobs = [job for job in known if job and not job.status.final]
         try:
             backend = self._require_backend()
-            return await cancel_all(jobs, lambda: self._store.state, backend, self._store.apply, force=force)
+            return await cancel_batch(batch, self._store, backend, self._journal, self._poll, force=force)
         finally:
             self._poll()
 

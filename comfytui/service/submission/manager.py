@@ -71,7 +71,7 @@ class SubmissionManager:
             connection.sendable,
             connection.prompt_unauthorised,
             connection.poller.evidence,
-            journal.flush,
+            journal.may_send,
             connected_since=connection.connected_since,
             timings=timings,
             clock=clock,

@@ -19,7 +19,14 @@ from comfytui.session.delivery import (
     PromptSending,
     PromptUnconfirmed,
 )
-from comfytui.session.events import PromptAccepted, PromptDelayed, PromptLost, PromptRejected, SessionEvent
+from comfytui.session.events import (
+    JobCancelled,
+    PromptAccepted,
+    PromptDelayed,
+    PromptLost,
+    PromptRejected,
+    SessionEvent,
+)
 from comfytui.session.model import Failure, Job
 from comfytui.session.selectors import to_cancel, undelivered
 from comfytui.session.state import SessionState
@@ -50,7 +57,7 @@ class Outbox:
         ready: Waits a while until the server's identity is verified; returns whether it is.
         on_unauthorised: Receives the error if the server rejects the credentials.
         evidence: Returns what the server's process is known to have, and keeps until it ends.
-        recorded: Waits until what the state says is on the disk.
+        may_send: Waits until what the state says is on the disk; returns whether no process has cancelled a prompt.
         connected_since: Returns whether a websocket that was open at a monotonic second is still answered on, so that
             the server was not restarted since.
         timings: How long it waits for the server, and between requests.
@@ -70,7 +77,7 @@ class Outbox:
         ready: Callable[[str], Awaitable[bool]],
         on_unauthorised: Callable[[Unauthorized], None],
         evidence: Callable[[], Evidence],
-        recorded: Callable[[], Awaitable[None]],
+        may_send: Callable[[str], Awaitable[bool]],
         *,
         connected_since: Callable[[float], Awaitable[bool]] = _never,
         timings: SubmissionTimings = DEFAULT.submission,
@@ -87,7 +94,7 @@ class Outbox:
         self._ready = ready
         self._on_unauthorised = on_unauthorised
         self._evidence = evidence
-        self._recorded = recorded
+        self._may_send = may_send
         self._confirmation = Confirmation(state, graphs, ready, connected_since, timings, clock)
         self._timings = timings
         self._clock = clock
@@ -129,7 +136,8 @@ class Outbox:
         if evidence is None or not self._is_planned(prompt_id):
             return  # The server is away, or the prompt was cancelled or found during these requests.
         try:
-            queued = await self._record_and_post(backend, submission, evidence)
+            if (queued := await self._record_and_post(backend, submission, evidence)) is None:
+                return
         except PromptRefused as error:
             self._reject(job, _failure(error))
         except Unreachable as error:
@@ -181,11 +189,16 @@ class Outbox:
             self._on_unauthorised(error)
         self._apply(PromptDelayed(prompt_id, str(error)))
 
-    async def _record_and_post(self, backend: Backend, submission: Submission, evidence: Evidence) -> AcceptedPrompt:
+    async def _record_and_post(
+        self, backend: Backend, submission: Submission, evidence: Evidence
+    ) -> AcceptedPrompt | None:
+        """Send a prompt, unless another process has cancelled it."""
         client_id = self._client_id(submission)
         self._apply(PromptSending(submission.prompt_id, client_id, evidence))
         # Awaited, so that it is on the disk before the POST begins: not even a kill in between sends it twice.
-        await self._recorded()
+        if not await self._may_send(submission.prompt_id):
+            self._apply(JobCancelled(submission.prompt_id))
+            return None
         return await backend.submit(
             submission.graph,
             prompt_id=submission.prompt_id,

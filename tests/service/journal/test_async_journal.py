@@ -107,7 +107,7 @@ async def test_writes_that_come_together_share_a_transaction(tmp_path: Path) -> 
         transactions = await commits(async_journal)
         async_journal.record_batch(SERVER, ME, batch, submissions)
         async_journal.record_sending(first, 1.0, ME)
-        await async_journal.flush()
+        assert await async_journal.may_send(first)
         assert len(transactions) == 1
         async_journal.record_accepted(first, first, 1)
         async_journal.record_sending(second, 2.0, ME)

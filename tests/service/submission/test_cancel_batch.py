@@ -1,14 +1,16 @@
 """A batch is cancelled wherever its prompts are: none is sent or runs later, and the outcome is reported."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from comfytui.comfy.server import Server
 from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
-from comfytui.service.submission.cancel import cancel_all
+from comfytui.service.submission.cancel_batch import cancel_all
 from comfytui.session.delivery import CancelRequested
 from comfytui.session.events import QueuedPrompt, QueueSnapshot
 from comfytui.session.model import Batch, JobStatus, LinkKind
@@ -111,6 +113,26 @@ async def test_a_prompt_that_was_cancelled_while_being_sent_and_refused_is_not_r
         watcher.service.reconnect()  # a server that requires a login is not asked again by itself
         await watcher.until(batch, CANCELLED)
         await check_sends_on(sim, watcher)
+
+
+async def test_what_another_comfytui_sends_is_cancelled_too(tmp_path: Path) -> None:
+    async with SimServer(QUICK, clock=Gate()) as sim:
+        server = Server.from_url(sim.url)
+        sim.faults.delay(0, "/prompt", method="POST", times=2)
+        third = sim.faults.hold_responses("/prompt", method="POST", times=1)
+        async with watching(server, folder=tmp_path) as sender, watching(server, folder=tmp_path) as other:
+            await sender.live()
+            batch = await sender.submit(5, model=MODEL)
+            await eventually(lambda: third.hits, "the third POST")
+            await eventually(lambda: len(statuses(other, batch)) == 2, "what was sent")
+            result = asyncio.create_task(other.cancel_batch(batch))
+            await eventually(lambda: sim.queue.remaining == 0, "the removal")
+            third.end()
+            assert await result == BatchCancelled(dropped=2, removed=3)
+            await sender.until(batch, CANCELLED)
+            later = await sender.submit(1, model=MODEL)
+            await sender.until(later, JobStatus.QUEUED)
+            assert ids(sim) == [*batch.prompt_ids[:3], *later.prompt_ids]
 
 
 async def test_offline_unsent_prompts_are_dropped_and_a_reason_is_given_for_the_rest() -> None:

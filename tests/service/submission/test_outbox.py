@@ -67,7 +67,7 @@ class OutboxHarness:
             self._ready,
             self.refusals.append,
             self._evidence,
-            self._recorded,
+            self._may_send,
             timings=replace(DEFAULT.submission, arrival=arrival),
             clock=Clock(sleep=self._sleep),
         )
@@ -87,8 +87,9 @@ class OutboxHarness:
     def _evidence(self) -> Evidence:
         return self.evidence
 
-    async def _recorded(self) -> None:
+    async def _may_send(self, _: str) -> bool:
         """There is no journal."""
+        return True
 
     async def _sleep(self, _: float) -> None:
         await asyncio.sleep(0.01)
