@@ -1,0 +1,32 @@
+"""`comfytui cancel` of a batch that another process is still sending: nothing of it is made afterwards."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from comfytui.sim.server import SimServer
+from tests.cli.commands import QUICK, command, ended
+from tests.sim.gate import Gate
+from tests.waiting import eventually
+
+IMAGES = 300
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["sends on", "was killed"])
+async def test_a_batch_is_cancelled_with_what_is_not_sent(killed: bool, tmp_path: Path) -> None:
+    async with SimServer(QUICK, clock=Gate()) as sim:
+        async with command(tmp_path, "run", sim.url, "-n", str(IMAGES), "--json") as run:
+            await eventually(lambda: sim.queue.remaining > 5, "some of the batch")
+            if killed:
+                await run.end(signal.SIGKILL)
+            done = await ended(tmp_path, "cancel", sim.url, "--mine")
+            assert (done.code, done.err) == (0, "")
+            assert sim.queue.remaining == 0
+            if not killed:
+                end = await run.end()
+                assert (end.code, end.events[-1]["event"]) == (1, "cancelled")
+                assert end.events[-1]["counts"] == {"cancelled": IMAGES}
+        later = await ended(tmp_path, "wait", sim.url, "--mine")
+        assert (later.code, later.out) == (0, "")
+        assert sim.queue.remaining == 0
