@@ -52,6 +52,22 @@ async def test_a_batch_that_is_left_behind_is_mine_and_stays_for_the_next_start(
         assert ids(sim) == list(batch.prompt_ids)
 
 
+@pytest.mark.parametrize("observe", [False, True])
+async def test_jobs_of_another_process_of_mine_are_mine_when_they_are_seen_first(tmp_path: Path, observe: bool) -> None:
+    async with SimServer(QUICK, clock=Gate()) as sim:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as owner:
+            await owner.live()
+            batch = await owner.submit(1, model=MODEL)
+            await owner.queued(batch)
+            held = sim.faults.hold_responses("/queue")
+            async with watching(server, folder=tmp_path, observe=observe) as other:
+                await eventually(lambda: owner.state.client_ids <= other.state.held_elsewhere, "the client id")
+                held.end()
+                await eventually(lambda: other.state.jobs, "the queue")
+                assert all(job.mine for state in (*other.states, other.state) for job in state.jobs.values())
+
+
 async def test_nothing_is_written_where_there_is_no_journal(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim, watching(Server.from_url(sim.url), folder=tmp_path, observe=True) as observer:
         await observer.live()

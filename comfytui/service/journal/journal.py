@@ -19,7 +19,7 @@ from comfytui.service.journal.codec import (
 )
 from comfytui.service.journal.database import OpenedDatabase, open_database, open_in_memory
 from comfytui.service.journal.locks import Claim
-from comfytui.service.journal.reading import BY_ID, UNFINISHED, owners_among, read_batches
+from comfytui.service.journal.reading import BY_ID, UNFINISHED, owners_among, read_batches, unfinished_owners
 from comfytui.service.journal.records import Endpoint, SavedBatch
 from comfytui.service.journal.writing import (
     GRAPHS_KEPT,
@@ -111,20 +111,20 @@ class Journal:
         return self._claims.claim(endpoint, fresh=fresh)
 
     def owners_among(self, endpoint: Endpoint, seen: Collection[str]) -> list[str]:
-        """Return which ids among those of a server's jobs are mine."""
-        return owners_among(self._db, endpoint.fingerprint, seen)
+        """Return my client ids: of `seen`, those of a server's jobs, and of the unfinished prompts of the endpoint."""
+        mine = owners_among(self._db, endpoint.fingerprint, seen)
+        return list(dict.fromkeys([*mine, *unfinished_owners(self._db, endpoint)]))
 
     def recognise(self, endpoint: Endpoint, seen: Collection[str]) -> Recognised:
-        """Find out which ids among those of a server's jobs are mine, and claim the free ones with unfinished prompts.
+        """Find my client ids as `owners_among` does, and claim the free ones with unfinished prompts.
 
         A job whose client id owns batches on a server of this fingerprint proves that this is that server, so its
         batches are known to be reached at this endpoint from now on.
         """
-        mine = self.owners_among(endpoint, seen)
-        if mine:
+        if mine := owners_among(self._db, endpoint.fingerprint, seen):
             with transaction(self._db):
                 add_addresses(self._db, endpoint, mine)
-        return self._claims.claim_free(endpoint, mine)
+        return self._claims.claim_free(endpoint, self.owners_among(endpoint, seen))
 
     def assign_server(self, endpoint: Endpoint, client_ids: Collection[str]) -> None:
         """Assign the batches that these ids submitted before any server answered to the server that answers now."""

@@ -131,12 +131,13 @@ class ClientIds:
         """
         if self._fresh or not self._endpoint.fingerprint:
             return (), []
+        before = self.mine
         recognised = await self._journal.recognise(self._endpoint, seen)
         self._claims += recognised.claims
         self._mine.update(recognised.mine)
         self._held_elsewhere.update(recognised.held_elsewhere)
         claimed = tuple(claim.client_id for claim in recognised.claims)
-        if not claimed and not recognised.mine:
+        if not claimed and self.mine == before:
             return (), []
         if claimed:
             self._assign_server()

@@ -101,6 +101,7 @@ class SubmissionManager:
             fingerprint: The server's fingerprint; empty if none has answered at this address yet.
         """
         self._resume_batches(await self._client_ids.acquire(fingerprint))
+        self._resumption.request()  # So that the first poll shows the jobs of other processes of mine as mine.
         requests, self._early_requests = self._early_requests, []
         for request in requests:
             self._plan(request)

@@ -33,7 +33,7 @@ def resume(
 
 
 class Resumption:
-    """Looks up in the journal every client id that jobs on the server have and that is not known as mine.
+    """Looks up in the journal which client ids are mine, of unfinished prompts and of jobs that the server has.
 
     Args:
         client_ids: The client ids in use.
@@ -94,7 +94,7 @@ class Resumption:
         # A batch that is shown already may lack the jobs that only the journal has, if its id was claimed just now.
         batches = self._state().batches
         self._on_batches([each for each in saved if each.client_id in claimed or each.batch.id not in batches])
-        if self._client_ids.mine != before:
+        if claimed or _other_owners(self._state()) & (self._client_ids.mine - before):
             self._reread()
 
 
