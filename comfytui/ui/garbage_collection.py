@@ -2,9 +2,6 @@
 
 import gc
 
-THRESHOLD = 20_000
-"""New objects between two garbage collections: a long queue makes ten times as many at once, and they all stay."""
-
 
 def disable() -> None:
     """Disable garbage collection until the first paint."""
@@ -15,5 +12,4 @@ def enable() -> None:
     """Enable garbage collection, for objects that are made from now on; a second call does nothing."""
     if not gc.isenabled():
         gc.freeze()
-        gc.set_threshold(THRESHOLD)
         gc.enable()
