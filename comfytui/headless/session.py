@@ -37,7 +37,8 @@ class HeadlessSession:
         self.service = service
         self._on_change = on_change
         self._on_notification = on_notification
-        self._min_interval = min_interval
+        self.min_interval = min_interval
+        """Seconds between two changes that are passed on."""
         self._changed = asyncio.Event()
         self._pump: asyncio.Task[None]
         self.revision = 0
@@ -107,7 +108,7 @@ class HeadlessSession:
                 else:
                     self._on_notification(notification)
             self.wake()
-            await asyncio.sleep(self._min_interval)
+            await asyncio.sleep(self.min_interval)
 
 
 def is_current(state: SessionState) -> bool:

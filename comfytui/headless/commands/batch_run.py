@@ -100,9 +100,9 @@ class BatchRun:
             self._feed.register(request.batch_id, request.prompt_ids)
             result = asyncio.wrap_future(session.service.submit(request))
             self._batch_id = request.batch_id
-            batch = await session.until(lambda _: self.batch)
             if self._options.detach:
                 return self._detach(await result)
+            batch = await session.until(lambda _: self.batch)
             if self._options.as_json:
                 await result
                 write_documents([submitted_event(session.state, self.batch or batch)])

@@ -47,7 +47,7 @@ async def connected(
         server: The server.
         on_change: As for `HeadlessSession`; it is called before the queue is known, too.
         on_notification: As for `HeadlessSession`.
-        min_interval: Seconds between two changes that are passed on.
+        min_interval: Seconds between two changes that are passed on, once the queue is known.
         seconds: How long to wait until the queue is known.
         observe: Only look, as `ServiceThread` has it.
 
@@ -71,7 +71,7 @@ async def connected(
         return bool(problems) or is_current(state) or state.link.kind is LinkKind.OTHER_SERVER
 
     service = ServiceThread(server, folder=state_folder(), observe=observe)
-    async with HeadlessSession(service, on_change, receive, min_interval=min_interval) as session:
+    async with HeadlessSession(service, on_change, receive, min_interval=0.0) as session:
         try:
             async with asyncio.timeout(seconds):
                 await session.until(is_decided)
@@ -82,6 +82,7 @@ async def connected(
             problems.append(UnreachableError(_silence(session.state, seconds)))
         if not is_current(session.state):
             raise problems[0] if problems else RefusedError(other_server_text(server))
+        session.min_interval = min_interval
         yield session
 
 

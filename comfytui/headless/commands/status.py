@@ -23,8 +23,6 @@ MAX_BATCHES = 10
 """Batches that are listed as text, the newest."""
 NAME_LIMIT = 200
 """Characters of a server's name or version that are shown."""
-INTERVAL = 0.02
-"""Seconds between two looks at a session that is being connected."""
 
 
 class StatusDocument(Document, frozen=True, kw_only=True):
@@ -101,5 +99,5 @@ async def look(server: Server) -> AsyncIterator[Status]:
     Raises:
         ConnectError: There is no session with the server.
     """
-    async with connected(server, min_interval=INTERVAL, observe=True) as session:
+    async with connected(server, observe=True) as session:
         yield Status(server, session.state)

@@ -1,5 +1,6 @@
 """A command gets a session whose queue is known, or a sentence about why there is none."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from comfytui.service.journal.paths import state_folder
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.threaded_servers import silent_port, threaded_server, unused_port
+from tests.waiting import TIMEOUT
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +31,15 @@ async def failure(url: str, seconds: float = 60.0) -> ConnectError:
 async def test_a_session_is_given_once_the_queue_is_known() -> None:
     async with SimServer(SimConfig()) as sim, connected(Server.from_url(sim.url)) as session:
         assert is_current(session.state)
+
+
+async def test_changes_are_not_waited_for_longer_than_needed_until_the_queue_is_known() -> None:
+    async with (
+        SimServer(SimConfig()) as sim,
+        asyncio.timeout(TIMEOUT),
+        connected(Server.from_url(sim.url), min_interval=3 * TIMEOUT, seconds=2 * TIMEOUT) as session,
+    ):
+        assert session.min_interval == 3 * TIMEOUT
 
 
 async def test_a_port_without_a_server_is_unreachable() -> None:
