@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import comfytui
+from comfytui.sim.config import SimConfig
+from comfytui.sim.demo import EmbeddedServer
+from tests.cli.commands import environment
 
 PACKAGE = Path(comfytui.__file__).parent
 PROTOCOL = frozenset(f"comfy.protocol.{name}" for name in ("capabilities", "events", "media_types", "models"))
@@ -78,6 +81,22 @@ BARRED = {
     "sim": {"textual", "httpx", "websockets"},
 }
 """Libraries that a package does not use."""
+HEAVY = (
+    "textual",
+    "textual_image",
+    "PIL",
+    "aiohttp",
+    "prometheus_client",
+    "yaml",
+    "websockets.legacy",
+    "websockets.sync",
+    "comfytui.ui",
+    "comfytui.sim",
+    "comfytui.decoding",
+    "comfytui.headless.relay",
+    "comfytui.headless.commands.progress_bars",
+)
+"""Modules that a command which only writes text does not load; httpx itself loads Rich where that is installed."""
 FILES = sorted(
     path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] not in {"cli", "__main__.py"}
 )
@@ -155,6 +174,10 @@ def test_no_package_uses_a_library_that_is_not_its_business(path: Path) -> None:
         ("comfytui.service.service", "textual aiohttp"),
         ("comfytui.headless.session comfytui.headless.subscription", "textual httpx websockets aiohttp rich"),
         (
+            "comfytui.headless.commands.status comfytui.headless.commands.run comfytui.headless.commands.output",
+            "textual httpx websockets aiohttp rich PIL comfytui.decoding",
+        ),
+        (
             "comfytui.cli.main",
             "textual httpx websockets aiohttp asyncio ssl comfytui.sim comfytui.comfy comfytui.config comfytui.service",
         ),
@@ -164,3 +187,20 @@ def test_importing_a_package_loads_no_more_than_it_needs(modules: str, unwanted:
     code = f"import sys, {', '.join(modules.split())}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not set(unwanted.split()) & set(loaded)
+
+
+@pytest.mark.parametrize(("command", "options"), [("status", []), ("run", ["--detach"])])
+def test_a_command_loads_no_more_than_it_needs(command: str, options: list[str], tmp_path: Path) -> None:
+    with EmbeddedServer(SimConfig(load_seconds=0)) as server:
+        ended = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", "comfytui", command, server.url, *options],
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    imported = {
+        line.rpartition("|")[2].strip() for line in ended.stderr.splitlines() if line.startswith("import time:")
+    }
+    assert {"httpx", "websockets.asyncio.client", "comfytui.service.journal.journal"} <= imported
+    assert not {name for name in imported if any(name == each or name.startswith(f"{each}.") for each in HEAVY)}
