@@ -1,5 +1,6 @@
 """Reads from the server what the fields of a workflow accept."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ from comfytui.workflow.input_specs import InputSpec, input_spec_of, intersect_sp
 if TYPE_CHECKING:
     from comfytui.service.backend import Backend
 
+CONCURRENT_REQUESTS = 4
+"""Classes of nodes that are requested at the same time."""
+
 
 async def fetch_specs(backend: "Backend", workflow: Workflow) -> Mapping[FieldKey, InputSpec]:
     """Read the spec of each field whose node the server knows, with one request for each class of node.
@@ -17,9 +21,15 @@ async def fetch_specs(backend: "Backend", workflow: Workflow) -> Mapping[FieldKe
     Raises:
         ComfyError: A request failed.
     """
-    definitions: dict[str, Mapping[str, Any]] = {}
-    for class_type in dict.fromkeys(slot.class_type for slots in workflow.fields.values() for slot in slots):
-        definitions[class_type] = await backend.object_info(class_type)
+    free = asyncio.Semaphore(CONCURRENT_REQUESTS)
+
+    async def definition_of(class_type: str) -> Mapping[str, Any]:
+        async with free:
+            return await backend.object_info(class_type)
+
+    class_types = [*dict.fromkeys(slot.class_type for slots in workflow.fields.values() for slot in slots)]
+    answers = await asyncio.gather(*map(definition_of, class_types))
+    definitions = dict(zip(class_types, answers, strict=True))
     specs: dict[FieldKey, InputSpec] = {}
     for key, slots in workflow.fields.items():
         known = [spec for slot in slots if (spec := input_spec_of(definitions[slot.class_type], slot))]

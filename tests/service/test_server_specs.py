@@ -1,0 +1,20 @@
+"""What the fields of a workflow accept is read from the server."""
+
+import asyncio
+
+from comfytui.comfy.backend import ComfyBackend
+from comfytui.comfy.server import Server
+from comfytui.service.server_specs import CONCURRENT_REQUESTS, fetch_specs
+from comfytui.sim.server import SimServer
+from comfytui.workflow.builtin import txt2img
+from tests.service.test_service import QUICK
+from tests.waiting import eventually
+
+
+async def test_the_classes_of_nodes_are_requested_together() -> None:
+    async with SimServer(QUICK) as sim, ComfyBackend(Server.from_url(sim.url)) as backend:
+        held = sim.faults.hold_responses("/object_info")
+        reading = asyncio.create_task(fetch_specs(backend, txt2img()))
+        await eventually(lambda: held.hits == CONCURRENT_REQUESTS, "the requests")
+        held.end()
+        assert set(await reading) == set(txt2img().fields)
