@@ -68,7 +68,8 @@ class Feed:
         self._outcomes: dict[str, Outcome] = {}
         self._jobs: dict[str, list[Job]] = {}  # of each batch, as of the last update
         self._open_batches: list[Batch] | None = None
-        self._open: set[str] = set()  # jobs that this process saw before they ended
+        self._open: set[str] = set()  # jobs that this process saw before they ended, or that came after `begin`
+        self._earlier: frozenset[str] | None = None  # jobs that were known when `begin` was called
         self._batch_outcomes: dict[str, list[Outcome | None]] = {}  # of the jobs of batches that have ended
         self._ends: dict[str, int] = {}  # ids of the last events that were told, by job and batch
         self._places: dict[str, tuple[str, int]] = {}
@@ -90,6 +91,13 @@ class Feed:
             self._forget_dropped()
             self._open_batches = None
         self.revision = self._next_id()
+
+    def begin(self) -> None:
+        """Take every job that the server has from now on, and did not have before, to end from now on.
+
+        By the server's clock, which may be slow, one that came and went between two polls ended earlier.
+        """
+        self._earlier = frozenset(self.state.jobs)
 
     def facts_after(self, id_: int, batch_id: str | None = None) -> list[FeedEvent]:
         """Return the images and ends with ids above `id_`, of one batch or of all of mine, in order.
@@ -163,6 +171,9 @@ class Feed:
         for job in jobs:
             if job.batch_tag:
                 self._places[job.prompt_id] = (batch.id, job.batch_tag.index)
+            # What is resumed has the times of this machine.
+            if self._earlier is not None and not batch.resumed and job.prompt_id not in self._earlier:
+                self._open.add(job.prompt_id)
             self._update_job(job)
         if counts_of(self.state, batch).open or not _is_complete(batch, jobs) or not all(map(self.is_settled, jobs)):
             self._batch_outcomes.pop(batch.id, None)

@@ -11,7 +11,7 @@ from comfytui.headless.documents.events import ProgressEvent
 from comfytui.headless.feed import Feed
 from comfytui.headless.subscription import Subject, Subscription
 from comfytui.session.connection.link_events import Connected, Disconnected, HttpSucceeded, LinkEvent
-from comfytui.session.events import QueueSnapshot, SessionEvent
+from comfytui.session.events import FinishedPrompt, HistorySnapshot, QueueSnapshot, SessionEvent
 from comfytui.session.jobs.index import indexed
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.state import SessionState
@@ -229,3 +229,19 @@ def test_an_unknown_job_does_not_exist(followed: Followed) -> None:
     assert not followed.follow(prompt_id="z").exists
     assert not followed.follow(batch_id="z").exists
     assert followed.follow().exists
+
+
+@pytest.mark.parametrize("behind", [0.0, 3_600.0], ids=["right", "slow"])
+def test_a_batch_that_came_and_went_between_two_polls_is_told_whatever_the_clock_of_the_server(
+    followed: Followed, behind: float
+) -> None:
+    def entry(prompt_id: str) -> FinishedPrompt:
+        return FinishedPrompt(queued_prompt(prompt_id), "success", ended=followed.seconds - behind)
+
+    followed.do(HistorySnapshot((entry("earlier"),)))
+    followed.feed.begin()
+    subscription = followed.follow()
+    followed.do(HistorySnapshot((entry("earlier"), entry("new"))))
+    events = [event.event for event in subscription.take()]
+    assert [(event.event, event.batch_id) for event in events] == [("image", "new"), ("done", "new")]
+    assert not subscription.take()

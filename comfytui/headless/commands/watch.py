@@ -40,6 +40,7 @@ async def watch(server: Server, *, as_json: bool, interval: float) -> None:
     feed = Feed()
     async with connected(server, feed.update, _note) as session:
         feed.update(session.state)
+        feed.begin()
         watching = Watching(feed, as_json=as_json, interval=interval)
         while True:
             pause = watching.write()
