@@ -16,7 +16,7 @@ from comfytui.headless.commands.status import StatusDocument
 from comfytui.headless.documents.cancellations import CancelDocument
 from comfytui.headless.documents.events import EndEvent, ImageEvent, ProgressEvent
 from comfytui.headless.documents.jobs import Document
-from comfytui.headless.documents.other_events import LinkEvent, PreviewEvent, SubmittedEvent
+from comfytui.headless.documents.other_events import LinkEvent, OtherJobEvent, PreviewEvent, SubmittedEvent
 from comfytui.headless.documents.server import ServerSnapshot
 from comfytui.headless.documents.snapshots import JobSnapshot, QueueSnapshot
 from comfytui.headless.relay.polling import Events
@@ -29,7 +29,10 @@ from tests.headless.relay.sse import streaming
 PAGE = Path(comfytui.__file__).parent.parent / ".github" / "docs" / "json.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="not a checkout")
 REFERENCE = "#/components/schemas/{name}"
-EVENT_TYPES = (SubmittedEvent, ProgressEvent, ImageEvent, EndEvent, PreviewEvent, LinkEvent, CancelDocument)
+EVENT_TYPES = (
+    *(SubmittedEvent, ProgressEvent, ImageEvent, EndEvent),
+    *(PreviewEvent, LinkEvent, OtherJobEvent, CancelDocument),
+)
 QUICK = SimConfig(steps_per_second=0, load_seconds=0, preview_size=64)
 SMALL = ("--set", "steps=4", "--set", "width=64", "--set", "height=64")
 

@@ -92,3 +92,35 @@ async def test_progress_is_written_at_most_once_an_interval_and_ends_at_once(tmp
             await gate.let_steps(STEPS - 1)
             await gate.let_all()
             assert [event["event"] for event in await until_event(watch, "done")] == ["image", "done"]
+
+
+async def test_json_has_the_jobs_of_other_users_as_text_has(tmp_path: Path) -> None:
+    gate = Gate()
+    gate.let_start()
+    async with (
+        SimServer(QUICK, clock=gate) as sim,
+        command(tmp_path, "watch", sim.url, "--json") as watch,
+        watching(Server.from_url(sim.url)) as other,
+    ):
+        await until_event(watch, "link", link="live")
+        await other.live()
+        first, second = (await other.submit(2, model=MODEL, prompt="a green door")).prompt_ids
+        started = (await until_event(watch, "otherJob", status="running"))[-1]
+        await other.cancel(second)
+        gone = (await until_event(watch, "otherJob", promptId=second))[-1]
+        await gate.let_all()
+        done = (await until_event(watch, "otherJob", promptId=first))[-1]
+    [owner] = other.state.client_ids
+    assert started == {
+        "version": 1,
+        "event": "otherJob",
+        "promptId": first,
+        "owner": owner[:4],
+        "status": "running",
+        "outcome": None,
+        "prompt": "a green door",
+        "seconds": None,
+    }
+    assert (gone["status"], gone["outcome"]) == ("lost", "lost")
+    assert (done["status"], done["outcome"]) == ("done", "succeeded")
+    assert done["seconds"] > 0

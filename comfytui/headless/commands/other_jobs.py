@@ -1,10 +1,10 @@
-"""Tells when jobs of other users start and end, in one line each."""
+"""Tells when jobs of other users start and end."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+from comfytui.headless.documents.other_events import OtherJobEvent, other_job_event
 from comfytui.presentation.formatting import duration
-from comfytui.presentation.queue_rows import OWNER_CHARACTERS
-from comfytui.presentation.status_text import status_label
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.state import SessionState
@@ -13,8 +13,8 @@ TITLE_LIMIT = 80
 """Characters of a prompt that are shown."""
 
 
-def other_job_lines(before: SessionState, after: SessionState) -> Iterator[str]:
-    """Yield a line for each job of another user that started or ended between two states.
+def other_job_events(before: SessionState, after: SessionState) -> Iterator[OtherJobEvent]:
+    """Yield an event for each job of another user that started or ended between two states.
 
     A job that was first seen after it had ended is left out.
     """
@@ -23,24 +23,30 @@ def other_job_lines(before: SessionState, after: SessionState) -> Iterator[str]:
     for prompt_id, old in _open_jobs(before.jobs):
         job = after.jobs.get(prompt_id)
         if job is None:
-            yield _line(old, "gone from the queue")
+            yield other_job_event(replace(old, status=JobStatus.LOST))
         elif job.status.ended and not job.mine:
-            yield _line(job, _end(job))
+            yield other_job_event(job)
     for prompt_id, job in _open_jobs(after.jobs):
         known = before.jobs.get(prompt_id)
         if job.status is JobStatus.RUNNING and (known is None or known.status is not JobStatus.RUNNING):
-            yield _line(job, "started")
+            yield other_job_event(job)
+
+
+def other_job_text(event: OtherJobEvent) -> str:
+    """Return such an event as one line that is safe to print."""
+    owner = sanitize(event.owner or "")
+    prompt = sanitize(event.prompt, TITLE_LIMIT) or "untitled"
+    return f"Another user{f' ({owner})' if owner else ''}: {_what(event)}: {prompt}"
+
+
+def _what(event: OtherJobEvent) -> str:
+    if event.status == "running":
+        return "started"
+    if event.status == "lost":
+        return "gone from the queue"
+    label = event.outcome if event.outcome and event.outcome != "succeeded" else event.status
+    return label if event.seconds is None else f"{label} in {duration(event.seconds)}"
 
 
 def _open_jobs(jobs: Mapping[str, Job]) -> list[tuple[str, Job]]:
     return [(prompt_id, job) for prompt_id, job in jobs.items() if not job.mine and not job.status.ended]
-
-
-def _end(job: Job) -> str:
-    return f"{status_label(job)} in {duration(job.seconds)}" if job.seconds is not None else status_label(job)
-
-
-def _line(job: Job, what: str) -> str:
-    owner = sanitize(job.owner or "")[:OWNER_CHARACTERS]
-    prompt = sanitize(job.parameters.prompt, TITLE_LIMIT) or "untitled"
-    return f"Another user{f' ({owner})' if owner else ''}: {what}: {prompt}"

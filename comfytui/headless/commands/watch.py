@@ -9,7 +9,7 @@ from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.server import Server
 from comfytui.headless.commands.connecting import REASON_LIMIT, connected
 from comfytui.headless.commands.event_text import event_text
-from comfytui.headless.commands.other_jobs import other_job_lines
+from comfytui.headless.commands.other_jobs import other_job_events, other_job_text
 from comfytui.headless.commands.output import write_documents, write_lines
 from comfytui.headless.documents.events import EndEvent, Event, ProgressEvent
 from comfytui.headless.documents.other_events import link_event
@@ -30,7 +30,7 @@ async def watch(server: Server, *, as_json: bool, interval: float) -> None:
 
     Args:
         server: The server.
-        as_json: Write JSON: the events of my batches, and one for each change of the connection.
+        as_json: Write JSON: the same changes as events.
         interval: Least seconds between two lines about the progress of one batch.
 
     Raises:
@@ -99,8 +99,11 @@ class Watching:
             write_lines([f"Connection: {link.kind}. {reason}".rstrip()], sys.stdout)
 
     def _write_others(self, before: SessionState) -> None:
-        if not self._as_json:
-            write_lines(other_job_lines(before, self._state), sys.stdout)
+        events = other_job_events(before, self._state)
+        if self._as_json:
+            write_documents(events)
+        else:
+            write_lines(map(other_job_text, events), sys.stdout)
 
     def _write_progress(self) -> float | None:
         now = self._clock.monotonic()

@@ -1,9 +1,11 @@
-"""The events that are not of how far jobs are: a batch was submitted, a preview came, the connection changed."""
+"""The events that are not of how far my jobs are: a batch was submitted, the connection or another's job changed."""
 
 from typing import Literal
 
 from comfytui.headless.documents.events import link_name
-from comfytui.headless.documents.jobs import VERSION, Document, limited
+from comfytui.headless.documents.jobs import VERSION, Document, Outcome, Status, limited, outcome_of, status_of
+from comfytui.presentation.queue_rows import OWNER_CHARACTERS
+from comfytui.session.model import Job
 from comfytui.session.state import SessionState
 
 
@@ -40,6 +42,35 @@ class SubmittedEvent(Document, frozen=True, kw_only=True):
     """The jobs, in image order; those that the server rejected are among them."""
     seeds: tuple[int | None, ...]
     """The seed of each image."""
+
+
+class OtherJobEvent(Document, frozen=True, kw_only=True):
+    """A job of another user has started or ended."""
+
+    version: int = VERSION
+    event: Literal["otherJob"] = "otherJob"
+    prompt_id: str
+    owner: str | None
+    """The beginning of the client id that asked for it; null if the server does not tell."""
+    status: Status
+    """`running`, or how it ended: `lost` if it is gone from the queue."""
+    outcome: Outcome | None
+    """How it ended, in detail; null while it runs."""
+    prompt: str
+    seconds: float | None
+    """How long it ran; null while it runs, or if that is unknown."""
+
+
+def other_job_event(job: Job) -> OtherJobEvent:
+    """Return the event about a job of another user as it is now."""
+    return OtherJobEvent(
+        prompt_id=job.prompt_id,
+        owner=limited(job.owner[:OWNER_CHARACTERS]) if job.owner else None,
+        status=status_of(job),
+        outcome=outcome_of(job),
+        prompt=limited(job.parameters.prompt),
+        seconds=None if job.seconds is None else round(job.seconds, 2),
+    )
 
 
 def link_event(state: SessionState) -> LinkEvent:
