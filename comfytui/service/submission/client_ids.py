@@ -121,7 +121,7 @@ class ClientIds:
             self._journal.assign_server(self._endpoint, self.client_ids)
 
     async def recognise(self, seen: Collection[str]) -> tuple[tuple[str, ...], list[SavedBatch]]:
-        """Find out which client ids of jobs on the server are mine, and claim those that no process holds.
+        """Find out which client ids of jobs on the server are mine, and claim those that no process holds any more.
 
         Args:
             seen: The client ids of the jobs.
@@ -132,10 +132,11 @@ class ClientIds:
         if self._fresh or not self._endpoint.fingerprint:
             return (), []
         before = self.mine
-        recognised = await self._journal.recognise(self._endpoint, seen)
+        recognised = await self._journal.recognise(self._endpoint, {*seen, *self._held_elsewhere})
         self._claims += recognised.claims
         self._mine.update(recognised.mine)
-        self._held_elsewhere.update(recognised.held_elsewhere)
+        if recognised.mine:  # Otherwise none is held, or the journal could not be read.
+            self._held_elsewhere = set(recognised.held_elsewhere)
         claimed = tuple(claim.client_id for claim in recognised.claims)
         if not claimed and self.mine == before:
             return (), []

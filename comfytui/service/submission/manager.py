@@ -128,7 +128,7 @@ class SubmissionManager:
     def follow(self, event: SessionEvent, before: SessionState) -> None:
         """Note an event that changed the state from `before`."""
         state = self._state
-        self._resumption.observe(event, state)
+        self._resumption.observe(event, before)
         if state.jobs is not before.jobs:
             self._graphs.drop_ended(job for key, job in state.jobs.items() if before.jobs.get(key) is not job)
             self._outbox.wake()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from comfytui.comfy.cancellation import run_to_completion
@@ -10,9 +11,12 @@ from comfytui.service.submission.batch import NO_GRAPH, GraphStore
 from comfytui.service.submission.client_ids import ClientIds
 from comfytui.session.delivery import Delivery
 from comfytui.session.events import BatchPlanned, HistorySnapshot, PromptRejected, QueueSnapshot, SessionEvent
-from comfytui.session.model import Stamp
+from comfytui.session.model import JobStatus, Stamp
 from comfytui.session.selectors import jobs_of
 from comfytui.session.state import SessionState
+
+HOLDER_PAUSE = 5.0
+"""Seconds between two lookups while it is left to another running comfytui whether a job of mine is lost."""
 
 
 def resume(
@@ -67,15 +71,25 @@ class Resumption:
         """Wait until all lookups that were requested are done."""
         await self._idle.wait()
 
-    def observe(self, event: SessionEvent, state: SessionState) -> None:
-        """Request a lookup if queue or history show jobs of a client id that was not looked up."""
-        if isinstance(event, QueueSnapshot | HistorySnapshot) and not _other_owners(state) <= self._looked_up:
+    def observe(self, event: SessionEvent, before: SessionState) -> None:
+        """Note an event that changed the state from `before`.
+
+        A lookup is requested if queue or history show jobs of a client id that was not looked up, or lack jobs of
+        another comfytui, which may have ended, and when the server is back: that one may have submitted meanwhile.
+        """
+        if not isinstance(event, QueueSnapshot | HistorySnapshot):
+            return
+        state = self._state()
+        is_back = before.unobserved_since is not None and state.unobserved_since is None
+        if is_back or not _other_owners(state) <= self._looked_up or _waits_for_holder(state):
             self.request()
 
     async def run(self, connect: Callable[[str], object]) -> None:
         """Look up what is requested until cancelled; `connect` is called with each client id that needs a socket."""
         while True:
-            await self._requested.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HOLDER_PAUSE if _waits_for_holder(self._state()) else None):
+                    await self._requested.wait()
             self._requested.clear()
             held = self._client_ids.client_ids
             # A cancelled lookup is finished first: it may have claimed ids, and their batches have to be resumed.
@@ -101,3 +115,9 @@ class Resumption:
 def _other_owners(state: SessionState) -> frozenset[str]:
     """Return the client ids of jobs that are not known as mine."""
     return frozenset(job.owner for job in state.jobs.values() if job.owner and not job.mine)
+
+
+def _waits_for_holder(state: SessionState) -> bool:
+    """Return whether a job of mine seems lost, and another comfytui holds its client id and decides that."""
+    held = state.held_elsewhere
+    return bool(held) and any(job.status is JobStatus.LOST and job.owner in held for job in state.jobs.values())
