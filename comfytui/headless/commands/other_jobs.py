@@ -1,6 +1,6 @@
 """Tells when jobs of other users start and end."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Set
 from dataclasses import replace
 
 from comfytui.headless.documents.other_events import OtherJobEvent, other_job_event
@@ -20,13 +20,13 @@ def other_job_events(before: SessionState, after: SessionState) -> Iterator[Othe
     """
     if after.jobs is before.jobs:
         return
-    for prompt_id, old in _open_jobs(before.jobs):
+    for prompt_id, old in _open_jobs(before, after.client_ids):
         job = after.jobs.get(prompt_id)
         if job is None:
             yield other_job_event(replace(old, status=JobStatus.LOST))
         elif job.status.ended and not job.mine:
             yield other_job_event(job)
-    for prompt_id, job in _open_jobs(after.jobs):
+    for prompt_id, job in _open_jobs(after, after.client_ids):
         known = before.jobs.get(prompt_id)
         if job.status is JobStatus.RUNNING and (known is None or known.status is not JobStatus.RUNNING):
             yield other_job_event(job)
@@ -48,5 +48,7 @@ def _what(event: OtherJobEvent) -> str:
     return label if event.seconds is None else f"{label} in {duration(event.seconds)}"
 
 
-def _open_jobs(jobs: Mapping[str, Job]) -> list[tuple[str, Job]]:
-    return [(prompt_id, job) for prompt_id, job in jobs.items() if not job.mine and not job.status.ended]
+def _open_jobs(state: SessionState, client_ids: Set[str]) -> list[tuple[str, Job]]:
+    """Return the jobs that have not ended, without mine, also those that are not shown as mine yet."""
+    jobs = state.jobs.items()
+    return [(key, job) for key, job in jobs if not (job.mine or job.owner in client_ids or job.status.ended)]
