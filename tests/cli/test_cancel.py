@@ -5,10 +5,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from comfytui.comfy.server import Server
 from comfytui.session.model import JobStatus
 from comfytui.sim.server import SimServer
 from tests.cli.commands import QUICK, ended, submitted
+from tests.faults.proxy import proxy_to
 from tests.sim.gate import Gate
 from tests.terminal import terminal
 from tests.watcher import watching
@@ -90,3 +93,15 @@ async def test_an_unknown_job_is_a_usage_error(tmp_path: Path) -> None:
         unknown = await ended(tmp_path, "cancel", sim.url, UNKNOWN)
     assert (unknown.code, unknown.out) == (2, "")
     assert UNKNOWN in unknown.err
+
+
+@pytest.mark.parametrize("chosen", [("--mine", "--yes"), ("--batch",), ()], ids=["mine", "batch", "ids"])
+async def test_a_server_that_went_away_is_said_in_one_sentence(tmp_path: Path, chosen: tuple[str, ...]) -> None:
+    async with SimServer(QUICK, clock=Gate()) as sim, proxy_to(sim.url) as proxy:
+        batch = await submitted(sim, tmp_path, 2)
+        proxy.reset_on(b"POST ", times=None)
+        ids = {"--mine": (), "--batch": (batch.id,)}.get("".join(chosen[:1]), batch.prompt_ids)
+        done = await ended(tmp_path, "cancel", proxy.url, *chosen, *ids)
+    assert done.code == 5
+    assert "\n" not in done.err.rstrip("\n")
+    assert done.err.endswith("may go on: cancel once more when the server is back.\n")

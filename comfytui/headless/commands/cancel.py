@@ -6,9 +6,9 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from comfytui.comfy.errors import ComfyError
+from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
 from comfytui.comfy.server import Server
-from comfytui.headless.commands.connecting import connected
+from comfytui.headless.commands.connecting import UnreachableError, connected
 from comfytui.headless.commands.interrupts import can_ask
 from comfytui.headless.commands.output import write_documents, write_lines
 from comfytui.headless.commands.selection import ID_LIMIT, Selection, selected
@@ -22,8 +22,8 @@ from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
 from comfytui.session.model import Job
 from comfytui.session.selectors import counts_of, jobs_of
 
-ARRIVAL_SECONDS = 30.0
-"""For which a job that is being sent is awaited, since it is cancelled when the server has it."""
+ANSWER_SECONDS = 30.0
+"""For all answers of the server, also for the jobs that are being sent, which are cancelled when it has them."""
 MESSAGE_LIMIT = 500
 """Characters of a message that are shown."""
 _ENDED = frozenset({
@@ -32,10 +32,14 @@ _ENDED = frozenset({
 })  # fmt: skip
 """The outcomes after which nothing of a job goes on."""
 
+NO_ANSWER = "The server does not answer."
+
 Result = Cancelled | BatchCancelled | ComfyError
 
 
-async def cancel(server: Server, selection: Selection, *, as_json: bool, force: bool, ask: bool) -> bool:
+async def cancel(
+    server: Server, selection: Selection, *, as_json: bool, force: bool, ask: bool, seconds: float = ANSWER_SECONDS
+) -> bool:
     """Cancel the jobs of a selection, and write what became of each.
 
     Args:
@@ -44,12 +48,13 @@ async def cancel(server: Server, selection: Selection, *, as_json: bool, force: 
         as_json: Write JSON.
         force: Interrupt even if the server can only stop whatever runs.
         ask: Ask first, if there is a terminal to ask on, and all of mine are to be cancelled.
+        seconds: How long to wait for the server at most.
 
     Returns:
         Whether all were cancelled, or had ended before.
 
     Raises:
-        ConnectError: There is no session with the server.
+        ConnectError: There is no session with the server, or it answers no more: some may go on.
         UnknownJobsError: A job or the batch is unknown.
     """
     feed = Feed()
@@ -60,35 +65,59 @@ async def cancel(server: Server, selection: Selection, *, as_json: bool, force: 
         elif selection.mine and ask and can_ask() and not await _confirmed(feed):
             write_lines(["Nothing was cancelled."], sys.stderr)
             return False
-        all_cancelled = True
-        async for document in _results(session, feed, subjects, force=force):
-            all_cancelled &= document.cancelled
+        documents: list[CancelDocument] = []
+        unanswered: list[str] = []
+        async for subject, result, is_certain in _results(session, feed, subjects, force=force, seconds=seconds):
+            document = _document(subject, result, is_certain=is_certain)
+            documents.append(document)
+            reason = _no_answer(session, result, is_certain=is_certain)
+            if reason:
+                unanswered.append(reason)
             if as_json:
                 write_documents([document])
-            else:
+            elif not (reason and isinstance(result, ComfyError)):  # Said once, at the end.
                 write_lines([_line(document)], sys.stdout)
-        return all_cancelled
+        if unanswered:
+            raise UnreachableError(_unanswered_text(unanswered, len(documents)))
+        return all(document.cancelled for document in documents)
 
 
 async def _results(
-    session: HeadlessSession, feed: Feed, subjects: list[Subject], *, force: bool
-) -> AsyncIterator[CancelDocument]:
+    session: HeadlessSession, feed: Feed, subjects: list[Subject], *, force: bool, seconds: float
+) -> AsyncIterator[tuple[Subject, Result, bool]]:
+    """Cancel all, then yield for each what became of it, and whether that is certain."""
+    deadline = asyncio.get_running_loop().time() + seconds
     # All at once: one that is to be cancelled when the server has it holds up none of the others.
-    for subject, result in [(each, await _cancel(session, each, force=force)) for each in subjects]:
-        is_certain = await _arrived(session, feed, subject)
-        yield _document(subject, result, is_certain=is_certain)
+    for subject, result in [(each, await _cancel(session, each, deadline, force=force)) for each in subjects]:
+        yield subject, result, await _arrived(session, feed, subject, deadline)
 
 
-async def _cancel(session: HeadlessSession, subject: Subject, *, force: bool) -> Result:
+def _no_answer(session: HeadlessSession, result: Result, *, is_certain: bool) -> str:
+    """Return why it is not known what became of a job or a batch; empty if the server told it."""
+    match result.error if isinstance(result, BatchCancelled) else result:
+        case Unreachable() | TimedOut() | ServerError(status=None) as error:
+            return str(error)
+    return NO_ANSWER if not is_certain and session.state.link.kind.away else ""
+
+
+def _unanswered_text(reasons: list[str], total: int) -> str:
+    which = "It" if total == 1 else f"{len(reasons)} of {total}"
+    return f"{sanitize(reasons[0], MESSAGE_LIMIT)} {which} may go on: cancel once more when the server is back."
+
+
+async def _cancel(session: HeadlessSession, subject: Subject, deadline: float, *, force: bool) -> Result:
     try:
-        if subject.batch_id is not None:
-            return await asyncio.wrap_future(session.service.cancel_batch(subject.batch_id, force=force))
-        return await asyncio.wrap_future(session.service.cancel(subject.prompt_id or "", force=force))
+        async with asyncio.timeout_at(deadline):
+            if subject.batch_id is not None:
+                return await asyncio.wrap_future(session.service.cancel_batch(subject.batch_id, force=force))
+            return await asyncio.wrap_future(session.service.cancel(subject.prompt_id or "", force=force))
+    except TimeoutError:
+        return TimedOut(NO_ANSWER)
     except ComfyError as error:
         return error
 
 
-async def _arrived(session: HeadlessSession, feed: Feed, subject: Subject) -> bool:
+async def _arrived(session: HeadlessSession, feed: Feed, subject: Subject, deadline: float) -> bool:
     """Wait until jobs that are cancelled when the server has them are; return whether they are."""
 
     def is_pending(job: Job) -> bool:
@@ -102,7 +131,7 @@ async def _arrived(session: HeadlessSession, feed: Feed, subject: Subject) -> bo
         return [job] if job else []
 
     with suppress(TimeoutError):
-        async with asyncio.timeout(ARRIVAL_SECONDS):
+        async with asyncio.timeout_at(deadline):
             while any(map(is_pending, jobs())):
                 await session.changed()
             return True
