@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+from comfytui.comfy.server import Server
 from comfytui.sim.server import SimServer
-from tests.cli.commands import QUICK, ended, submitted
+from tests.cli.commands import MODEL, QUICK, ended, submitted
 from tests.sim.gate import Gate
 from tests.threaded_servers import threaded_server, unused_port
+from tests.watcher import watching
 
 
 async def test_the_queue_shows_my_jobs_and_those_of_others(tmp_path: Path) -> None:
@@ -69,3 +71,21 @@ async def test_a_server_that_does_not_answer_or_refuses_is_said_on_standard_erro
         shown = await ended(tmp_path, "status", server.url)
     assert (shown.code, shown.out) == (1, "")
     assert "give --header" in shown.err
+
+
+async def test_what_is_saved_and_not_sent_yet_is_told(tmp_path: Path) -> None:
+    async with SimServer(QUICK, clock=Gate()) as sim:
+        lost = await submitted(sim, tmp_path, 1, prompt="a green door")
+        await sim.stop(killed=True)
+        async with watching(Server.from_url(sim.url), folder=tmp_path / "comfytui") as watcher:
+            unsent = await watcher.submit(2, model=MODEL)
+        await sim.restart()
+        shown = await ended(tmp_path, "status", sim.url)
+        document = json.loads((await ended(tmp_path, "status", sim.url, "--json")).out)["queue"]
+        assert sim.queue.remaining == 0
+    assert shown.lines[2:4] == ["a red fox in snow: 0 of 2 sent", "2 not sent yet:"]
+    assert [(job["promptId"], job["status"]) for job in document["pending"]] == [
+        (prompt_id, "sending") for prompt_id in unsent.prompt_ids
+    ]
+    assert [(batch["batchId"], batch["status"]) for batch in document["batches"]] == [(unsent.id, "sending")]
+    assert lost.id not in shown.out

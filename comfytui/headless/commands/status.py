@@ -1,6 +1,7 @@
 """`comfytui status`: one look at a server, its queue and my batches."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
@@ -13,7 +14,13 @@ from comfytui.presentation.batch_text import batch_title, progress_line
 from comfytui.presentation.formatting import server_memory
 from comfytui.presentation.queue_rows import QueueRow, build_rows
 from comfytui.sanitize import sanitize
+from comfytui.service.journal.open_jobs import unsent_batches
+from comfytui.service.journal.paths import state_folder
+from comfytui.service.journal.records import SavedBatch
+from comfytui.session.events import BatchPlanned
+from comfytui.session.model import JobStatus, Stamp
 from comfytui.session.progress import progress_of
+from comfytui.session.reducer import reduce
 from comfytui.session.selectors import current_batch, next_job
 from comfytui.session.state import SessionState
 
@@ -77,11 +84,19 @@ class Status:
 
     def _queue_lines(self) -> Iterator[str]:
         rows = [row for row in build_rows(self._state) if not row.status.ended]
-        yield f"{len(rows)} in the queue:" if rows else "The queue is empty."
+        yield _heading(rows)
         for row in rows[:MAX_ROWS]:
             yield _row_line(row)
         if len(rows) > MAX_ROWS:
             yield f"and {len(rows) - MAX_ROWS} more."
+
+
+def _heading(rows: Sequence[QueueRow]) -> str:
+    unsent = sum(row.status is JobStatus.SUBMITTING for row in rows)
+    counts = {"in the queue": len(rows) - unsent, "not sent yet": unsent}
+    return (
+        ", ".join(f"{count} {what}" for what, count in counts.items() if count) + ":" if rows else "The queue is empty."
+    )
 
 
 def _row_line(row: QueueRow) -> str:
@@ -100,4 +115,18 @@ async def look(server: Server) -> AsyncIterator[Status]:
         ConnectError: There is no session with the server.
     """
     async with connected(server, observe=True) as session:
-        yield Status(server, session.state)
+        saved = await asyncio.to_thread(unsent_batches, state_folder(), server.label, server.address)
+        yield Status(server, with_unsent(session.state, saved, SYSTEM_CLOCK))
+
+
+def with_unsent(state: SessionState, saved: Iterable[SavedBatch], clock: Clock) -> SessionState:
+    """Return the state with the jobs of saved batches that the server does not have yet, and those that ended before.
+
+    The session leaves these batches to others: what they sent of them is in the server's queue.
+    """
+    now = Stamp(clock.monotonic(), clock.wall())
+    for each in saved:
+        jobs = (prompt.job(now) for prompt in each.prompts)
+        known = tuple(job for job in jobs if job.status is JobStatus.SUBMITTING or job.status.ended)
+        state = reduce(state, BatchPlanned(each.batch, known), now)
+    return state
