@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from time import thread_time
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -12,18 +13,25 @@ from comfytui.session.state import SessionState
 
 T = TypeVar("T")
 
-MIN_INTERVAL = 0.2
-"""Seconds between two changes that are passed on; what changes in between is one change."""
+MIN_INTERVAL = 0.05
+"""Seconds between two changes that are passed on, at least; what changes in between is one change."""
+MAX_INTERVAL = 0.2
+"""The same where passing on costs much."""
+MAX_SHARE = 1 / 6
+"""Share of a core above which the interval grows."""
 
 
 class HeadlessSession:
     """Runs a `ServiceThread` as long as the context lasts, and passes on what changes.
 
+    A change after a rest is passed on at once. The interval to the next one grows with the processor time that the
+    loop's thread uses, followers included: few of them see each step, and many do not use up a core.
+
     Args:
         service: The service; it is started and stopped here.
         on_change: Called with the state, once for all that changed meanwhile, before those who wait are woken.
         on_notification: Called with each other notification, in order.
-        min_interval: Seconds between two changes that are passed on.
+        min_interval: The shortest interval between two changes that are passed on, in seconds.
     """
 
     def __init__(
@@ -37,8 +45,9 @@ class HeadlessSession:
         self.service = service
         self._on_change = on_change
         self._on_notification = on_notification
-        self.min_interval = min_interval
-        """Seconds between two changes that are passed on."""
+        self._min_interval = min_interval
+        self.is_paced = True
+        """Whether there is an interval between two changes that are passed on."""
         self._changed = asyncio.Event()
         self._pump: asyncio.Task[None]
         self.revision = 0
@@ -102,13 +111,22 @@ class HeadlessSession:
         while True:
             await woken.wait()
             woken.clear()
+            began = thread_time()
             for notification in self._mailbox.take():
                 if isinstance(notification, SessionChanged):
                     self._on_change(notification.state)
                 else:
                     self._on_notification(notification)
             self.wake()
-            await asyncio.sleep(self.min_interval)
+            if self.is_paced:
+                await self._rest(began)
+
+    async def _rest(self, began: float) -> None:
+        """Wait until the next change may be passed on; `began` is the thread's time when this one was."""
+        await asyncio.sleep(self._min_interval)
+        # By now, those who were woken have used the loop's thread, and may have sent their next requests.
+        interval = min((thread_time() - began) / MAX_SHARE, MAX_INTERVAL)
+        await asyncio.sleep(interval - self._min_interval)
 
 
 def is_current(state: SessionState) -> bool:

@@ -31,8 +31,6 @@ from comfytui.session.state import SessionState
 from comfytui.workflow.fields import FieldKey
 from comfytui.workflow.input_specs import InputSpec
 
-START_INTERVAL = 0.02
-"""Seconds between two changes of the session that are noted; each step of the connection is one."""
 INTERVAL = 0.25
 """Seconds between two changes that are written, and so between two repaints of the bars."""
 NOTE_LIMIT = 1_000
@@ -94,7 +92,7 @@ class BatchRun:
             FieldError: A value of the request cannot be used.
             BrokenPipeError: Nobody reads standard output any more.
         """
-        async with connected(self._server, self._update, self._receive, min_interval=START_INTERVAL) as session:
+        async with connected(self._server, self._update, self._receive) as session:
             self._session = session
             request, _ = prepare(self._request, await self._specs(), SystemRandom(), previews=False)
             self._feed.register(request.batch_id, request.prompt_ids)

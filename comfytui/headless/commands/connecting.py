@@ -71,7 +71,8 @@ async def connected(
         return bool(problems) or is_current(state) or state.link.kind is LinkKind.OTHER_SERVER
 
     service = ServiceThread(server, folder=state_folder(), observe=observe)
-    async with HeadlessSession(service, on_change, receive, min_interval=0.0) as session:
+    async with HeadlessSession(service, on_change, receive, min_interval=min_interval) as session:
+        session.is_paced = False
         try:
             async with asyncio.timeout(seconds):
                 await session.until(is_decided)
@@ -82,7 +83,7 @@ async def connected(
             problems.append(UnreachableError(_silence(session.state, seconds)))
         if not is_current(session.state):
             raise problems[0] if problems else RefusedError(other_server_text(server))
-        session.min_interval = min_interval
+        session.is_paced = True
         yield session
 
 
