@@ -29,7 +29,7 @@ class HeadlessSession:
 
     Args:
         service: The service; it is started and stopped here.
-        on_change: Called with the state, once for all that changed meanwhile, before those who wait are woken.
+        on_change: Called with the newest state, once for all that changed meanwhile, before those who wait are woken.
         on_notification: Called with each other notification, in order.
         min_interval: The shortest interval between two changes that are passed on, in seconds.
     """
@@ -114,7 +114,8 @@ class HeadlessSession:
             began = thread_time()
             for notification in self._mailbox.take():
                 if isinstance(notification, SessionChanged):
-                    self._on_change(notification.state)
+                    # The mailbox may be behind what the caller has read, and a state is never followed by an older one.
+                    self._on_change(self.state)
                 else:
                     self._on_notification(notification)
             self.wake()
