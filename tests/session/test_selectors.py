@@ -6,7 +6,7 @@ from comfytui.session.events import QueueSnapshot
 from comfytui.session.jobs.index import Jobs, indexed
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.progress import progress_of
-from comfytui.session.selectors import ahead_of, batch_number, batch_of, current_batch, next_job, open_jobs
+from comfytui.session.selectors import ahead_of, batch_number, batch_of, counts_of, current_batch, next_job, open_jobs
 from tests.session.builders import Session, planned_batch, queued_prompt, run_frames, start_frames, step_frames
 
 MANY = 10_000
@@ -104,3 +104,14 @@ def test_a_step_recomputes_no_index() -> None:
     assert progress_of(session.state, batch, session.now).current_step == 2
     assert indexed(session.state.jobs).queue_positions is held[0]
     assert indexed(session.state.jobs).batch_counts is held[1]
+
+
+def test_only_the_batch_of_a_job_that_changed_is_counted_again() -> None:
+    session = Session()
+    for batch in "ab":
+        session.plan(batch, 2)
+    before = {batch.id: counts_of(session.state, batch) for batch in session.state.batches.values()}
+    session.do(*run_frames("a1"))
+    after = {batch.id: counts_of(session.state, batch) for batch in session.state.batches.values()}
+    assert after["a"].of(JobStatus.SUCCEEDED) == 1
+    assert after["b"] is before["b"]

@@ -55,6 +55,7 @@ class Jobs(Mapping[str, Job]):
 
     def __init__(self, jobs: Iterable[Job] = ()) -> None:
         self._jobs = {job.prompt_id: job for job in jobs}
+        self._counted: Mapping[str, tuple[list[Job], BatchCounts]] = {}  # by batch id, also by earlier versions
 
     def __getitem__(self, prompt_id: str) -> Job:
         return self._jobs[prompt_id]
@@ -71,6 +72,7 @@ class Jobs(Mapping[str, Job]):
     def with_jobs(self, jobs: Iterable[Job]) -> "Jobs":
         """Return the map with these jobs replacing those of the same ids, new ones last."""
         changed = Jobs()
+        changed._counted = self._counted
         changed._jobs = self._jobs | (changed_jobs := {job.prompt_id: job for job in jobs})
         sizes = [self.results_size, self.tracebacks_size]
         for key, job in changed_jobs.items():
@@ -121,12 +123,16 @@ class Jobs(Mapping[str, Job]):
 
     @cached_property
     def batch_counts(self) -> Mapping[str, BatchCounts]:
-        """Counts of my batches, by batch id."""
+        """Counts of my batches, by batch id; those of which no job has changed are not counted again."""
         batches: dict[str, list[Job]] = {}
         for job in self._jobs.values():
             if job.mine and job.batch_tag:
                 batches.setdefault(job.batch_tag.batch, []).append(job)
-        return {batch: _count_jobs(jobs) for batch, jobs in batches.items()}
+        self._counted = {
+            batch: known if (known := self._counted.get(batch)) and known[0] == jobs else (jobs, _count_jobs(jobs))
+            for batch, jobs in batches.items()
+        }
+        return {batch: counts for batch, (_, counts) in self._counted.items()}
 
     @cached_property
     def queue_spans(self) -> Mapping[str, tuple[int, int]]:
