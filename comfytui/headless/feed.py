@@ -1,8 +1,9 @@
 """Turns the states of a session into events: what each job and batch of mine came to, and how far the others are."""
 
-from bisect import bisect_right, insort
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import msgspec
 
@@ -20,11 +21,13 @@ from comfytui.headless.documents.events import (
 )
 from comfytui.headless.documents.jobs import Outcome, outcome_of
 from comfytui.session.model import Batch, Job, JobStatus, Stamp
-from comfytui.session.selectors import counts_of, jobs_of
+from comfytui.session.selectors import batch_of, jobs_of
 from comfytui.session.state import SessionState
 
 MAX_FACTS = 2_000
 """Events about images and batches that have ended which are kept, the newest."""
+MAX_FACTS_BYTES = 16 * 2**20
+"""Bytes of these as JSON; the newest is kept in any case."""
 MAX_PLACES = 2_000
 """Places of jobs in batches that are kept beyond twice those of the session."""
 RESTART_MARGIN_MS = 60_000
@@ -65,29 +68,32 @@ class Feed:
         self._clock = clock
         self._last_id = self._first_id = int(clock.wall() * 1000)
         self._facts: list[FeedEvent] = []
+        self._new_facts: list[tuple[int, Job | Batch]] = []  # ids, and what ended in this update
         self._outcomes: dict[str, Outcome] = {}
-        self._jobs: dict[str, list[Job]] = {}  # of each batch, as of the last update
         self._open_batches: list[Batch] | None = None
         self._open: set[str] = set()  # jobs that this process saw before they ended, or that came after `begin`
         self._earlier: frozenset[str] | None = None  # jobs that were known when `begin` was called
         self._batch_outcomes: dict[str, list[Outcome | None]] = {}  # of the jobs of batches that have ended
         self._ends: dict[str, int] = {}  # ids of the last events that were told, by job and batch
         self._places: dict[str, tuple[str, int]] = {}
-        self._progress: dict[str, FeedEvent] = {}
+        self._present: dict[tuple[str, str], FeedEvent] = {}  # events that are made once for all followers
         self._now = Stamp(clock.monotonic(), clock.wall())
 
     def update(self, state: SessionState) -> None:
         """Take the newest state."""
         before, self.state = self.state, state
         self._now = Stamp(self._clock.monotonic(), self._clock.wall())
-        self._progress = {}
+        self._present = {}
         if any(getattr(state, part) is not getattr(before, part) for part in ("jobs", "batches", "held_elsewhere")):
-            same_owners = state.held_elsewhere is before.held_elsewhere
-            for batch in state.batches.values():
-                jobs = jobs_of(state, batch)
-                if self._jobs.get(batch.id) != jobs or before.batches.get(batch.id) is not batch or not same_owners:
-                    self._jobs[batch.id] = jobs
-                    self._update_batch(batch, jobs)
+            for batch_id, jobs in self._changed_jobs(before).items():
+                batch = state.batches[batch_id]
+                for job in jobs:
+                    # What is resumed has the times of this machine.
+                    if self._earlier is not None and not batch.resumed and job.prompt_id not in self._earlier:
+                        self._open.add(job.prompt_id)
+                    self._update_job(job)
+                self._update_batch(batch)
+            self._keep_new_facts()
             self._forget_dropped()
             self._open_batches = None
         self.revision = self._next_id()
@@ -110,11 +116,15 @@ class Feed:
 
     def progress_of_batch(self, batch: Batch) -> FeedEvent:
         """Return how far a batch is; the same object until the next update."""
-        return self._cached(batch.id, lambda: batch_progress(self.state, batch, self._now.monotonic))
+        return self._once(
+            "progress", batch.id, lambda: self._progress(batch_progress(self.state, batch, self._now.monotonic))
+        )
 
     def progress_of_job(self, job: Job) -> FeedEvent:
         """Return how far a job is; the same object until the next update."""
-        return self._cached(job.prompt_id, lambda: job_progress(self.state, job, self._now.monotonic))
+        return self._once(
+            "progress", job.prompt_id, lambda: self._progress(job_progress(self.state, job, self._now.monotonic))
+        )
 
     def open_batches(self) -> Sequence[Batch]:
         """Return my batches that have not ended."""
@@ -151,31 +161,40 @@ class Feed:
     def image(self, job: Job) -> FeedEvent:
         """Return the event about a job that has ended, with an id below that of the last one."""
         id_ = self._ends.setdefault(job.prompt_id, self.revision) - 1
-        return self._event(id_, image_event(self.state, job, urls=self._urls))
+        return self._once("image", job.prompt_id, lambda: self._fact(id_, job))
 
     def end_of_job(self, job: Job) -> FeedEvent:
         """Return the last event about a job that has ended; its id is the same each time."""
         id_ = self._ends.setdefault(job.prompt_id, self.revision)
-        return self._event(id_, job_end(self.state, job, urls=self._urls))
+        return self._once("end", job.prompt_id, lambda: _event(id_, job_end(self.state, job, urls=self._urls)))
 
     def end_of_batch(self, batch: Batch) -> FeedEvent:
         """Return the last event about a batch that has ended; its id is the same each time."""
         id_ = self._ends.setdefault(batch.id, self.revision)
-        return self._event(id_, batch_end(self.state, batch, urls=self._urls))
+        return self._once("end", batch.id, lambda: self._fact(id_, batch))
 
     def end_id(self, key: str) -> int | None:
         """Return the id of the last event about a job or a batch; None if nobody was told of it yet."""
         return self._ends.get(key)
 
-    def _update_batch(self, batch: Batch, jobs: list[Job]) -> None:
-        for job in jobs:
-            if job.batch_tag:
-                self._places[job.prompt_id] = (batch.id, job.batch_tag.index)
-            # What is resumed has the times of this machine.
-            if self._earlier is not None and not batch.resumed and job.prompt_id not in self._earlier:
-                self._open.add(job.prompt_id)
-            self._update_job(job)
-        if counts_of(self.state, batch).open or not _is_complete(batch, jobs) or not all(map(self.is_settled, jobs)):
+    def _changed_jobs(self, before: SessionState) -> Mapping[str, Sequence[Job]]:
+        """Return the jobs that differ from those in `before`, by the ids of my batches that do."""
+        state = self.state
+        if state.held_elsewhere is not before.held_elsewhere:
+            return {batch.id: jobs_of(state, batch) for batch in state.batches.values()}
+        changed: dict[str, list[Job]] = {
+            key: [] for key, batch in state.batches.items() if before.batches.get(key) is not batch
+        }
+        known = dict(before.jobs.items())
+        for prompt_id, job in state.jobs.items():
+            if known.get(prompt_id) is not job and (batch := batch_of(state, job)):
+                changed.setdefault(batch.id, []).append(job)
+        return changed
+
+    def _update_batch(self, batch: Batch) -> None:
+        jobs = jobs_of(self.state, batch)
+        # The newest first: those are the ones that are open.
+        if not _is_complete(batch, jobs) or not all(map(self.is_settled, reversed(jobs))):
             self._batch_outcomes.pop(batch.id, None)
             self._ends.pop(batch.id, None)
         elif (outcomes := [outcome_of(job) for job in jobs]) != self._batch_outcomes.get(batch.id):
@@ -183,9 +202,11 @@ class Feed:
             self._batch_outcomes[batch.id] = outcomes
             self._ends.pop(batch.id, None)
             ended = max((job.ended or 0.0 for job in jobs), default=0.0)
-            self._add(batch_end(self.state, batch, urls=self._urls), None if seen else ended)
+            self._add(batch, None if seen else ended)
 
     def _update_job(self, job: Job) -> None:
+        if job.batch_tag:
+            self._places[job.prompt_id] = (job.batch_tag.batch, job.batch_tag.index)
         if not self.is_settled(job):
             self._open.add(job.prompt_id)
             self._outcomes.pop(job.prompt_id, None)
@@ -195,33 +216,48 @@ class Feed:
         if outcome is not None and self._outcomes.get(job.prompt_id) != outcome:
             seen = job.prompt_id in self._open or job.prompt_id in self._outcomes
             self._outcomes[job.prompt_id] = outcome
-            self._add(image_event(self.state, job, urls=self._urls), None if seen else job.ended or 0.0)
+            self._add(job, None if seen else job.ended or 0.0)
 
-    def _add(self, event: ImageEvent | EndEvent, ended: float | None) -> None:
-        """Keep an event; one of before this process has the wall second `ended` as its id.
+    def _add(self, subject: Job | Batch, ended: float | None) -> None:
+        """Note what has ended; the event about an end before this process has the wall second `ended` as its id.
 
         The clock of a server may be wrong: an id in the future would be above those that its followers have for long.
         """
         id_ = int((ended or 0.0) * 1000)
         if ended is None or id_ >= self._first_id:
             id_ = self._next_id()
-        insort(self._facts, self._event(id_, event), key=lambda fact: fact.id)
-        del self._facts[:-MAX_FACTS]
+        self._new_facts.append((id_, subject))
+
+    def _keep_new_facts(self) -> None:
+        """Keep the events about what ended in this update; of those that are too old to be kept, most are not made."""
+        new = sorted(self._new_facts, key=lambda fact: fact[0])[-MAX_FACTS:]
+        self._new_facts = []
+        if new:
+            facts = [*self._facts, *(self._fact(id_, subject) for id_, subject in new)]
+            facts = sorted(facts, key=lambda fact: fact.id)[-MAX_FACTS:]
+            sizes = [*accumulate(len(fact.data) for fact in reversed(facts))]
+            self._facts = facts[-max(bisect_right(sizes, MAX_FACTS_BYTES), 1) :]
+
+    def _fact(self, id_: int, subject: Job | Batch) -> FeedEvent:
+        if isinstance(subject, Job):
+            return _event(id_, image_event(self.state, subject, urls=self._urls))
+        return _event(id_, batch_end(self.state, subject, urls=self._urls))
 
     def _next_id(self) -> int:
         self._last_id = max(self._last_id + 1, int(self._now.wall * 1000))
         return self._last_id
 
-    def _cached(self, key: str, event: Callable[[], ProgressEvent]) -> FeedEvent:
-        if key not in self._progress:
-            progress = event()
-            untimed = msgspec.structs.replace(progress, elapsed_seconds=None, left_seconds=None)
-            self._progress[key] = FeedEvent(self.revision, progress, _encode(progress), untimed)
-        return self._progress[key]
+    def _once(self, kind: str, key: str, event: Callable[[], FeedEvent]) -> FeedEvent:
+        """Return the event of a kind about a job or batch, made and encoded once until the next update."""
+        if len(self._present) > MAX_FACTS:
+            self._present = {}
+        if (kind, key) not in self._present:
+            self._present[kind, key] = event()
+        return self._present[kind, key]
 
-    @staticmethod
-    def _event(id_: int, event: Event) -> FeedEvent:
-        return FeedEvent(id_, event, _encode(event))
+    def _progress(self, event: ProgressEvent) -> FeedEvent:
+        untimed = msgspec.structs.replace(event, elapsed_seconds=None, left_seconds=None)
+        return FeedEvent(self.revision, event, _encode(event), untimed)
 
     def _forget_dropped(self) -> None:
         """Forget what is kept of batches that the session no longer has."""
@@ -230,10 +266,13 @@ class Feed:
             self._places = {key: place for key, place in self._places.items() if place[0] in batches}
             self._open &= self._places.keys()
             self._outcomes = {key: each for key, each in self._outcomes.items() if key in self._places}
-        if not self._jobs.keys() <= batches.keys():
-            self._jobs = {key: jobs for key, jobs in self._jobs.items() if key in batches}
+        if not self._batch_outcomes.keys() <= batches.keys():
             self._batch_outcomes = {key: each for key, each in self._batch_outcomes.items() if key in batches}
         self._ends = {key: id_ for key, id_ in self._ends.items() if key in batches or key in self.state.jobs}
+
+
+def _event(id_: int, event: ImageEvent | EndEvent) -> FeedEvent:
+    return FeedEvent(id_, event, _encode(event))
 
 
 def _is_complete(batch: Batch, jobs: list[Job]) -> bool:

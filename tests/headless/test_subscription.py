@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from comfytui.clock import Clock
-from comfytui.comfy.protocol.events import ExecutionError
+from comfytui.comfy.protocol.events import ExecutionError, Output
 from comfytui.headless.documents.events import ProgressEvent
-from comfytui.headless.feed import Feed
+from comfytui.headless.feed import MAX_FACTS, MAX_FACTS_BYTES, Feed
 from comfytui.headless.subscription import Subject, Subscription
 from comfytui.session.connection.link_events import Connected, Disconnected, HttpSucceeded, LinkEvent
 from comfytui.session.events import FinishedPrompt, HistorySnapshot, QueueSnapshot, SessionEvent
@@ -207,6 +207,43 @@ def test_a_slow_follower_gets_the_newest_progress_only(followed: Followed) -> No
     [event] = subscription.take()
     assert isinstance(event.event, ProgressEvent)
     assert event.event.current_step == 3
+
+
+def test_an_event_is_made_once_for_all_its_followers(followed: Followed) -> None:
+    followed.plan("a", 1)
+    subscriptions = [followed.follow(prompt_id="a1") for _ in range(2)]
+    subscriptions += [followed.follow(batch_id="a") for _ in range(2)]
+    for events in ("progress",), ("image", "done"):
+        taken = [subscription.take() for subscription in subscriptions]
+        for same in taken[:2], taken[2:]:
+            assert [event.event.event for event in same[0]] == [*events]
+            assert all(one is other for one, other in zip(*same, strict=True))
+        followed.do(*run_frames("a1"))
+
+
+def test_of_the_ends_of_many_images_the_newest_are_kept(followed: Followed) -> None:
+    followed.plan("a", MAX_FACTS + 100)
+    ended = [
+        replace(job, status=JobStatus.SUCCEEDED, ended=followed.seconds - 1_000 + place / 10)
+        for place, job in enumerate(followed.session.state.jobs.values())
+    ]
+    restarted = Feed(clock=followed.clock)
+    restarted.update(replace(followed.session.state, jobs=indexed(followed.session.state.jobs).with_jobs(ended)))
+    events = [fact.event for fact in restarted.facts_after(0)]
+    assert [event.event for event in events[-2:]] == ["image", "done"]
+    assert [event.prompt_id for event in events[:-1]] == [job.prompt_id for job in ended[1 - MAX_FACTS :]]
+
+
+def test_events_about_many_files_are_kept_up_to_a_size(followed: Followed) -> None:
+    outputs = tuple(Output("9", f"{'x' * 200}{number}.png", "", "output") for number in range(10_000))
+    for batch in map(str, range(20)):
+        followed.plan(batch, 1)
+        job = replace(followed.session.state.jobs[f"{batch}1"], status=JobStatus.SUCCEEDED, outputs=outputs)
+        followed.session.state = with_job(followed.session.state, job)
+        followed.update(followed.session.state)
+    kept = followed.feed.facts_after(0)
+    assert kept[-1].event.batch_id == "19"
+    assert 0.5 * MAX_FACTS_BYTES < sum(len(fact.data) for fact in kept) <= MAX_FACTS_BYTES
 
 
 def test_the_image_of_a_job_is_found_by_the_relays_path(followed: Followed) -> None:
