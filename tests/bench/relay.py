@@ -65,8 +65,8 @@ def _measure(rounds: Rounds, clients: int) -> Measured:
             time.sleep(rounds.rest_seconds)
             began, before = time.monotonic(), cpu_seconds(relay.pid)
             server.send_steps(1, steps, steps, 1 / RATE)
-            time.sleep(min(0.5, rounds.relay_seconds))  # until the last event has come
             share = (cpu_seconds(relay.pid) - before) / (time.monotonic() - began)
+            time.sleep(min(0.5, rounds.relay_seconds))  # until the last event has come
             sent = {step: when for step, when in server.sent_at.items() if step <= steps}
             to_clients = tuple(late for arrived in _result(followers) for late in _delays(sent, arrived))
         highest = memory(relay.pid, "VmHWM")
