@@ -2,14 +2,23 @@
 
 import asyncio
 import json
+from io import BytesIO
 from typing import Any
 
 from aiohttp import web
+from PIL import Image
 
 from comfytui.headless.relay.page import page_routes
 
 PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64"/></svg>'
 Json = dict[str, Any]
+
+
+def jpeg(colour: str, size: int = 64) -> bytes:
+    """Return a JPEG of one colour."""
+    data = BytesIO()
+    Image.new("RGB", (size, size), colour).save(data, "jpeg")
+    return data.getvalue()
 
 
 def progress(batch_id: str = "b1", **values: Any) -> Json:
@@ -98,6 +107,10 @@ class StubRelay:
         """The answers to the next of these, with their status; those after are 202."""
         self.refuses_streams = False
         """Whether no client may follow events."""
+        self.missing = False
+        """Whether the files of all images are gone."""
+        self.previews: dict[str, bytes] = {}
+        """The newest previews, by job."""
         self.port = 0
         self._token = token
         self._clients: set[asyncio.Queue[Json | None]] = set()
@@ -122,6 +135,7 @@ class StubRelay:
                 web.get("/api/server", self._server),
                 web.get("/api/generate/progress", self._stream),
                 web.get("/api/view/{id}/{index}", self._view),
+                web.get("/api/preview/{id}", self._preview),
                 web.post("/login", self._login),
                 web.post("/api/jobs/{id}/cancel", self._cancel),
                 web.post("/api/generate", self._generate),
@@ -167,7 +181,20 @@ class StubRelay:
         return web.json_response({"version": 1, "name": "gpu-box", "queueLength": 3, "link": link})
 
     async def _view(self, _: web.Request) -> web.Response:
+        if self.missing:
+            return web.json_response({"error": "ComfyUI has this file no longer."}, status=404)
         return web.Response(text=PICTURE, content_type="image/svg+xml")
+
+    async def _preview(self, request: web.Request) -> web.Response:
+        preview = self.previews.get(request.match_info["id"])
+        if preview is None:
+            return web.json_response({"error": "There is no preview of this job."}, status=404)
+        tag = str(hash(preview))
+        response = web.Response(body=preview, content_type="image/jpeg")
+        if any(each.value == tag for each in request.if_none_match or ()):
+            response = web.Response(status=304)
+        response.etag = tag
+        return response
 
     async def _cancel(self, request: web.Request) -> web.Response:
         self.cancelled.append(request.match_info["id"])

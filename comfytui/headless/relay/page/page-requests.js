@@ -17,6 +17,14 @@ export async function get(path) {
   return (await request(path, {})).json();
 }
 
+/** Return the newest preview of a job as `{image, tag}`; null if it is still that with a tag. */
+export async function getPreview(promptId, tag) {
+  const headers = tag ? { "If-None-Match": tag } : {};
+  const response = await request(`/api/preview/${encodeURIComponent(promptId)}`, { headers });
+  if (response.status === 304) return null;
+  return { image: await response.blob(), tag: response.headers.get("ETag") };
+}
+
 /** Log this browser in; from then on it may change something. */
 export async function logIn(form) {
   await request("/login", { method: "POST", body: new URLSearchParams(new FormData(form)) });
@@ -65,7 +73,7 @@ async function request(path, options) {
   } catch {
     throw new Refused(0, { error: "The relay is not reached" });
   }
-  if (response.ok) return response;
+  if (response.ok || response.status === 304) return response;
   if (response.status === 401) localStorage.removeItem(LOGGED_IN);
   throw new Refused(response.status, await response.json().catch(() => null));
 }

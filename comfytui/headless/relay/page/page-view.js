@@ -1,33 +1,14 @@
 // The elements of the page. Whatever a server says is set as text, and only what changed is touched.
 
 import { CancelButton } from "./page-actions.js";
-import { pictures } from "./page-model.js";
+import { element, placeAt, setAttribute, update } from "./page-elements.js";
+import { PicturesView } from "./page-pictures.js";
 import { countsText, phaseText, problemTexts, progressLine, timesText } from "./page-text.js";
 
 const MAX_BATCHES = 20;
-const MAX_THUMBNAILS = 24;
 const MAX_PROBLEMS = 5;
-const THUMBNAIL_WIDTH = 192;
-const PICTURE_WIDTH = 1024;
 
 const byId = (id) => document.getElementById(id);
-
-/** Return a new element with properties, in which there are children. */
-function element(name, properties = {}, ...children) {
-  const node = Object.assign(document.createElement(name), properties);
-  node.append(...children);
-  return node;
-}
-
-/** Set the properties of an element that differ. */
-function update(node, properties) {
-  for (const [name, value] of Object.entries(properties)) if (node[name] !== value) node[name] = value;
-}
-
-/** Set an attribute that differs. */
-function setAttribute(node, name, value) {
-  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
-}
 
 /** A labelled bar with its value in words. */
 class Bar {
@@ -46,25 +27,6 @@ class Bar {
   }
 }
 
-/** A link to a picture, which shows it at a width. */
-class Picture {
-  constructor(className, width) {
-    this.width = width;
-    this.image = element("img", { decoding: "async", loading: "lazy" });
-    this.image.addEventListener("error", () => this.node.classList.add("missing"));
-    this.image.addEventListener("load", () => this.node.classList.remove("missing"));
-    this.node = element("a", { className, target: "_blank", rel: "noopener" }, this.image);
-  }
-
-  show(picture, total) {
-    const seed = picture.seed === null || picture.seed === undefined ? "" : `, seed ${picture.seed}`;
-    setAttribute(this.node, "href", picture.url);
-    setAttribute(this.image, "src", `${picture.url}?width=${this.width}`);
-    update(this.image, { alt: `Image ${picture.index} of ${total}${seed}` });
-    update(this.node, { title: `${this.image.alt}, ${picture.name}` });
-  }
-}
-
 /** One batch. */
 export class BatchView {
   constructor(batch) {
@@ -76,11 +38,8 @@ export class BatchView {
     this.figures = element("p", { className: "figures" }, this.phase, this.times);
     this.bars = { image: new Bar("image"), batch: new Bar("batch") };
     this.problems = element("ul", { className: "problems" });
-    this.picture = new Picture("picture", PICTURE_WIDTH);
-    this.thumbnails = element("div", { className: "thumbnails" });
-    this.more = element("span", { className: "more" });
+    this.pictures = new PicturesView();
     this.cancel = new CancelButton(batch.id);
-    this.shown = new Map();
     this.node = element(
       "article",
       { className: "batch" },
@@ -91,8 +50,7 @@ export class BatchView {
       this.figures,
       this.problems,
       this.cancel.node,
-      this.picture.node,
-      this.thumbnails,
+      ...this.pictures.nodes,
     );
     this.node.dataset.id = batch.id;
   }
@@ -103,12 +61,7 @@ export class BatchView {
     update(this.title, { textContent: title, title });
     this.showProgress(batch, old);
     update(this.cancel.node, { hidden: Boolean(batch.end) || !mayCancel });
-    const found = pictures(batch);
-    const newest = found.at(-1);
-    update(this.picture.node, { hidden: !(large && newest) });
-    if (large && newest) this.picture.show(newest, batch.total);
-    // The only picture is not shown twice.
-    this.showThumbnails(large && found.length < 2 ? [] : found, batch.total);
+    this.pictures.show(batch, { large, old });
     this.showProblems(batch);
   }
 
@@ -136,26 +89,6 @@ export class BatchView {
     update(this.times, { textContent: timesText(progress, passed) });
   }
 
-  showThumbnails(found, total) {
-    const newest = found.slice(-MAX_THUMBNAILS);
-    const hidden = found.length - newest.length;
-    const wanted = new Set(newest.map((picture) => picture.url));
-    for (const [url, view] of this.shown) {
-      if (wanted.has(url)) continue;
-      view.node.remove();
-      this.shown.delete(url);
-    }
-    newest.forEach((picture, place) => {
-      let view = this.shown.get(picture.url);
-      if (!view) this.shown.set(picture.url, (view = new Picture("thumbnail", THUMBNAIL_WIDTH)));
-      view.show(picture, total);
-      placeAt(this.thumbnails, view.node, place);
-    });
-    update(this.more, { textContent: hidden ? `and ${hidden} more` : "" });
-    placeAt(this.thumbnails, this.more, newest.length);
-    update(this.thumbnails, { hidden: !newest.length });
-  }
-
   showProblems(batch) {
     const texts = problemTexts(batch);
     const shown = texts.slice(0, MAX_PROBLEMS);
@@ -165,11 +98,6 @@ export class BatchView {
     this.problems.replaceChildren(...shown.map((text) => element("li", { textContent: text, dir: "auto" })));
     update(this.problems, { hidden: !shown.length });
   }
-}
-
-/** Put a child at a place of its parent, and leave it alone if it is there. */
-function placeAt(parent, child, place) {
-  if (parent.children[place] !== child) parent.insertBefore(child, parent.children[place] ?? null);
 }
 
 /** The whole page. */

@@ -2,6 +2,7 @@
 
 import { GenerateForm, LoginForm } from "./page-actions.js";
 import { Model } from "./page-model.js";
+import { reloadMissing } from "./page-pictures.js";
 import { get, isLoggedIn } from "./page-requests.js";
 import { idleText, isAway, linkText } from "./page-text.js";
 import { PageView } from "./page-view.js";
@@ -115,6 +116,7 @@ function apply(event) {
   const moved = event.event !== "progress" || event.status !== before?.status;
   if (moved) serverTimer ??= setTimeout(readServer, SERVER_DELAY);
   if (event.link && event.link !== server.link) {
+    if (isAway(server.link) && !isAway(event.link)) reloadMissing();
     server.link = event.link;
     paint();
   }
@@ -143,6 +145,7 @@ function connect() {
     unlisted = new Set();
     readQueue();
     readServer();
+    reloadMissing();
     paint();
   });
   source.addEventListener("error", () => {
