@@ -339,6 +339,13 @@ async def locked_relay(browser: Browser) -> AsyncIterator[StubRelay]:
         await relay.stop()
 
 
+async def log_in(browser: Browser, relay: StubRelay) -> None:
+    await browser.open(relay.url)
+    await browser.until("document.querySelector('#login').checkVisibility()")
+    await browser.run(SUBMIT.format("the right one"))
+    await browser.until("document.querySelector('#new').checkVisibility()")
+
+
 async def test_a_relay_with_a_token_asks_for_it(browser: Browser, locked_relay: StubRelay) -> None:
     locked_relay.batches = [batch()]
     await browser.open(locked_relay.url)
@@ -401,6 +408,36 @@ async def test_who_has_logged_in_may_make_images(browser: Browser, locked_relay:
     keys, bodies = zip(*locked_relay.generated, strict=True)
     assert bodies == ({"values": {"prompt": "a fox"}, "images": 3},) * 3
     assert keys[0] == keys[1] != keys[2]
+
+
+async def test_a_request_is_queued_only_while_its_images_wait(browser: Browser, locked_relay: StubRelay) -> None:
+    locked_relay.answers = [(202, {"batchId": "b1"})] * 2
+    locked_relay.batches = [batch(progress=progress(status="queued"))]
+    await log_in(browser, locked_relay)
+    await browser.run("document.querySelector('#new').open = true")
+    await browser.run("document.querySelector('#prompt').value = 'a fox'")
+    await browser.run("document.querySelector('#generate').requestSubmit()")
+    await browser.until_text("#generate-said", "Queued")
+    await browser.run("(window.start = performance.now(), performance.now = () => window.start + 60_000)")
+    await browser.run("new Promise((done) => setTimeout(done, 500))")
+    assert await browser.texts("#generate-said") == ["Queued"]
+    locked_relay.send(progress(status="running"))
+    await browser.until_text("#generate-said", "")
+    await browser.run("document.querySelector('#generate').requestSubmit()")
+    await browser.until_text("#generate-said", "Queued")
+    await browser.run("document.querySelector('#prompt').dispatchEvent(new Event('input', {bubbles: true}))")
+    await browser.until_text("#generate-said", "")
+
+
+async def test_what_is_typed_stays_while_the_relay_is_away(browser: Browser, locked_relay: StubRelay) -> None:
+    await log_in(browser, locked_relay)
+    await browser.run("(document.querySelector('#new').open = true, document.querySelector('#prompt').focus())")
+    await browser.run("document.querySelector('#prompt').value = 'a fo'")
+    await locked_relay.stop()
+    await browser.until("document.querySelector('#lost').checkVisibility()")
+    assert await browser.run("[document.activeElement.id, document.activeElement.value]") == ["prompt", "a fo"]
+    await browser.run("document.querySelector('#generate').requestSubmit()")
+    await browser.until_text("#generate-said", "The relay is not reached")
 
 
 async def test_without_a_login_the_page_only_shows(browser: Browser, relay: StubRelay) -> None:

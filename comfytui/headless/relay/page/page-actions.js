@@ -3,6 +3,7 @@
 import { cancelBatch, generate, logIn } from "./page-requests.js";
 
 const SURE_WITHIN = 5_000;
+const SAID_FOR = 3_000;
 
 /** The form that asks for the relay's token. */
 export class LoginForm {
@@ -46,6 +47,21 @@ export class GenerateForm {
       await this.submit();
       this.button.disabled = false;
     });
+    this.form.addEventListener("input", () => this.say(""));
+  }
+
+  /** Say what became of a request; of images that wait, until they do not. */
+  say(text, { className = "", batchId = null } = {}) {
+    Object.assign(this.said, { textContent: text, className });
+    this.batchId = batchId;
+    this.saidAt = performance.now();
+  }
+
+  /** Take back what was said once the images do not wait any more. */
+  settle(model) {
+    if (!this.batchId || performance.now() - this.saidAt < SAID_FOR) return;
+    const batch = model.batches.get(this.batchId);
+    if (!batch || batch.end || batch.progress.status === "running") this.say("");
   }
 
   async submit() {
@@ -54,12 +70,11 @@ export class GenerateForm {
     // The same request again, after an answer that was lost, has the same key.
     if (body !== this.body) [this.body, this.key] = [body, randomKey()];
     try {
-      this.said.textContent = await generate(body, this.key);
-      this.said.className = "";
+      const { text, batchId } = await generate(body, this.key);
+      this.say(text, { batchId });
       this.body = null;
     } catch (error) {
-      this.said.textContent = error.message;
-      this.said.className = "bad";
+      this.say(error.message, { className: "bad" });
     }
   }
 }

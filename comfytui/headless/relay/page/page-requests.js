@@ -54,16 +54,16 @@ export async function cancelBatch(id) {
   if (refused) throw refused;
 }
 
-/** Make images; a request that is repeated with the same key makes them once. Returns what there is to say. */
+/** Make images; a request that is repeated with the same key makes them once. Returns what there is to say of which batch. */
 export async function generate(body, key) {
   const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
   try {
-    await request("/api/generate", { method: "POST", headers, body });
+    const response = await request("/api/generate", { method: "POST", headers, body });
+    return { text: "Queued", batchId: (await response.json()).batchId };
   } catch (error) {
     if (!error.answer?.saved) throw error;
-    return error.message;
+    return { text: error.message, batchId: error.answer.batchId };
   }
-  return "Queued";
 }
 
 async function request(path, options) {

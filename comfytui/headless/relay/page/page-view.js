@@ -121,9 +121,9 @@ export class PageView {
         let view = this.views.get(batch.id);
         const isNew = !view;
         if (isNew) this.views.set(batch.id, (view = new BatchView(batch)));
-        if (isNew || !changed || changed.has(batch.id)) view.show(batch, { large: large.has(batch), old, mayCancel });
         // The first child of a section is not a batch.
         placeAt(section, view.node, place + 1);
+        if (isNew || !changed || changed.has(batch.id)) view.show(batch, { large: large.has(batch), old, mayCancel });
       });
     }
     update(byId("ended"), { hidden: !ended.length });

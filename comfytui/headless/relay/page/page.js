@@ -43,7 +43,8 @@ function paint(id) {
     view.showServer({ ...server, queue: reached ? server.queue : null, link: link(), old });
     view.showLost(read && !reached && !login.open);
     const idle = read ? idleText(server.queue) : "";
-    const mayChange = reached && isLoggedIn();
+    // While the relay is not reached, what is typed stays, and what is asked for is answered by an error.
+    const mayChange = read && isLoggedIn();
     generateForm.node.hidden = !mayChange;
     view.showBatches(model, { changed, old, idle, mayCancel: mayChange });
     changed = new Set();
@@ -176,6 +177,9 @@ document.addEventListener("visibilitychange", () => {
 });
 window.addEventListener("pageshow", (event) => event.persisted && connect());
 setInterval(readServer, SERVER_INTERVAL);
-setInterval(() => view.showTimes(model), TIMES_INTERVAL);
+setInterval(() => {
+  view.showTimes(model);
+  generateForm.settle(model);
+}, TIMES_INTERVAL);
 paint();
 connect();
