@@ -390,6 +390,42 @@ async def test_who_has_logged_in_may_cancel_the_rest_of_a_batch(browser: Browser
     await browser.until("document.querySelector('.actions')?.checkVisibility()")
 
 
+async def test_who_has_logged_in_may_cancel_one_image(browser: Browser, locked_relay: StubRelay) -> None:
+    states = {1: "done", 2: "running", 3: "queued", 4: "queued"}
+    locked_relay.batches = [batch()]
+    locked_relay.jobs = [image(index=index, status=status, outputs=[]) for index, status in states.items()]
+    await log_in(browser, locked_relay)
+    await browser.until_text(".left summary", "3 images left")
+    await browser.run("document.querySelector('.left summary').click()")
+    await browser.until("document.querySelectorAll('.left li').length", 3)
+    assert await browser.texts(".left li > :first-child") == ["Image 2, running", "Image 3, queued", "Image 4, queued"]
+    button = ".left li:nth-child(2) button"
+    assert await browser.texts(button) == ["Cancel image 3"]
+    await browser.run(f"(document.querySelector({button!r}).focus(), document.activeElement.click())")
+    assert await browser.texts(button) == ["Sure? image 3"]
+    assert not locked_relay.cancelled
+    await browser.run("document.activeElement.click()")
+    await eventually(lambda: locked_relay.cancelled == ["b1-p3"], "the cancellation")
+    locked_relay.send(image(index=3, status="cancelled", outputs=[]))
+    await browser.until_text(".left summary", "2 images left")
+    assert await browser.texts(".left li > :first-child") == ["Image 2, running", "Image 4, queued"]
+    assert await browser.run("document.activeElement.closest('article').dataset.id") == "b1"
+    locked_relay.send(image(index=2), progress(imageIndex=4, promptId="b1-p4", currentStep=1))
+    await browser.until_text(LINE, "Image 4 of 4 - Step 1/20 (60%)")
+    assert await browser.texts(".left") == []
+
+
+async def test_the_focus_stays_in_a_batch_that_moves(browser: Browser, relay: StubRelay) -> None:
+    relay.batches = [batch(), batch("b2", "a lighthouse", progress=progress("b2", status="queued"))]
+    relay.jobs = [image(index=1)]
+    await browser.open(relay.url)
+    await browser.until("document.querySelectorAll('#front article').length", 2)
+    await browser.run("document.querySelector('[data-id=b1] summary').focus()")
+    relay.send(image(index=2), image(index=3), image(index=4), end())
+    await browser.until_text("#ended .line span", "4 of 4 done")
+    assert await browser.run("document.activeElement === document.querySelector('[data-id=b1] summary')")
+
+
 async def test_who_has_logged_in_may_make_images(browser: Browser, locked_relay: StubRelay) -> None:
     locked_relay.answers = [(503, {"error": "ComfyUI cannot be reached (offline): nothing was saved.", "saved": False})]
     await browser.open(locked_relay.url)

@@ -1,8 +1,7 @@
-// What a user does on the page: log in, make images, and cancel what is left of a batch.
+// What a user does on the page: log in and make images; page-cancel.js has the rest.
 
-import { cancelBatch, generate, logIn } from "./page-requests.js";
+import { generate, logIn } from "./page-requests.js";
 
-const SURE_WITHIN = 5_000;
 const SAID_FOR = 3_000;
 
 /** The form that asks for the relay's token. */
@@ -82,41 +81,4 @@ export class GenerateForm {
 /** Return a random text; `crypto.randomUUID` is missing where a page came by plain HTTP from another machine. */
 function randomKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** A button that cancels a batch when it is pressed a second time. */
-export class CancelButton {
-  constructor(batchId) {
-    this.button = Object.assign(document.createElement("button"), { type: "button" });
-    this.error = document.createElement("span");
-    this.error.setAttribute("role", "alert");
-    this.node = Object.assign(document.createElement("p"), { className: "actions", hidden: true });
-    this.node.append(this.button, this.error);
-    this.reset();
-    this.button.addEventListener("click", () => (this.sure ? this.cancel(batchId) : this.ask()));
-    this.button.addEventListener("blur", () => this.reset());
-  }
-
-  reset() {
-    clearTimeout(this.sure);
-    this.sure = undefined;
-    this.button.textContent = "Cancel";
-  }
-
-  ask() {
-    this.sure = setTimeout(() => this.reset(), SURE_WITHIN);
-    this.button.textContent = "Cancel all that is left?";
-  }
-
-  async cancel(batchId) {
-    this.reset();
-    this.error.textContent = "";
-    this.button.disabled = true;
-    try {
-      await cancelBatch(batchId);
-    } catch (error) {
-      this.error.textContent = error.message;
-    }
-    this.button.disabled = false;
-  }
 }

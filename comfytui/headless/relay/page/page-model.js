@@ -21,6 +21,9 @@ export class Model {
       batch.progress = event;
       batch.progressAt = performance.now();
       batch.end = null;
+      const { promptId, imageIndex: index, status } = event;
+      // The image of an event may have ended already: then it tells how far the batch is.
+      if (batch.openJobs.has(index)) batch.openJobs.set(index, { promptId, index, status });
     } else if (event.event === "image") {
       addImage(batch, imageOf(event));
     } else if (!event.promptId && ENDS.has(event.event)) {
@@ -61,8 +64,14 @@ function batchOf(document, jobs) {
     end: document.progress ? null : document.status,
     counts: { ...document.counts },
     images: new Map(jobs.filter((job) => ENDS.has(job.status)).map((job) => [job.imageIndex, imageOf(job)])),
-    openJobs: new Set(jobs.filter((job) => !ENDS.has(job.status)).map((job) => job.promptId)),
+    openJobs: openJobs(jobs),
   };
+}
+
+/** Return the jobs that have not ended, as `{promptId, index, status}` by their index, in this order. */
+function openJobs(jobs) {
+  const open = jobs.filter((job) => !ENDS.has(job.status)).sort((one, other) => one.imageIndex - other.imageIndex);
+  return new Map(open.map(({ promptId, imageIndex: index, status }) => [index, { promptId, index, status }]));
 }
 
 function imageOf({ promptId, imageIndex: index, status, outputs, error, seed }) {
@@ -74,5 +83,5 @@ function addImage(batch, image) {
   if (before) batch.counts[before.status] -= 1;
   batch.counts[image.status] = (batch.counts[image.status] ?? 0) + 1;
   batch.images.set(image.index, image);
-  batch.openJobs.delete(image.promptId);
+  batch.openJobs.delete(image.index);
 }

@@ -44,14 +44,17 @@ export async function cancelBatch(id) {
   const { running, pending } = await get("/api/queue");
   const jobs = [...running, ...pending].filter((job) => job.batchId === id).reverse();
   let refused = null;
-  for (const job of jobs) {
-    try {
-      await request(`/api/jobs/${encodeURIComponent(job.promptId)}/cancel`, { method: "POST" });
-    } catch (error) {
-      if (error.answer?.outcome !== "already_ended") refused = error;
-    }
-  }
+  for (const job of jobs) await cancelJob(job.promptId).catch((error) => (refused = error));
   if (refused) throw refused;
+}
+
+/** Cancel a job, which may have ended meanwhile. */
+export async function cancelJob(promptId) {
+  try {
+    await request(`/api/jobs/${encodeURIComponent(promptId)}/cancel`, { method: "POST" });
+  } catch (error) {
+    if (error.answer?.outcome !== "already_ended") throw error;
+  }
 }
 
 /** Make images; a request that is repeated with the same key makes them once. Returns what there is to say of which batch. */

@@ -1,6 +1,6 @@
 // The elements of the page. Whatever a server says is set as text, and only what changed is touched.
 
-import { CancelButton } from "./page-actions.js";
+import { CancelView } from "./page-cancel.js";
 import { element, placeAt, setAttribute, update } from "./page-elements.js";
 import { PicturesView } from "./page-pictures.js";
 import { countsText, phaseText, problemTexts, progressLine, timesText } from "./page-text.js";
@@ -39,7 +39,7 @@ export class BatchView {
     this.bars = { image: new Bar("image"), batch: new Bar("batch") };
     this.problems = element("ul", { className: "problems" });
     this.pictures = new PicturesView();
-    this.cancel = new CancelButton(batch.id);
+    this.cancel = new CancelView(batch.id);
     this.node = element(
       "article",
       { className: "batch" },
@@ -60,7 +60,7 @@ export class BatchView {
     const title = batch.title || "(no title)";
     update(this.title, { textContent: title, title });
     this.showProgress(batch, old);
-    update(this.cancel.node, { hidden: Boolean(batch.end) || !mayCancel });
+    this.cancel.show(batch, mayCancel);
     this.pictures.show(batch, { large, old });
     this.showProblems(batch);
   }
@@ -100,6 +100,18 @@ export class BatchView {
   }
 }
 
+/** Return what gives the focus back that an element loses as it moves, or passes it on to its batch if it is gone. */
+function focusKeeper() {
+  const focused = document.activeElement;
+  const batch = focused?.closest("article");
+  return () => {
+    const isGone = batch && !(focused.isConnected && focused.checkVisibility());
+    if (!batch || (!isGone && document.activeElement === focused)) return;
+    const next = isGone ? batch.querySelector("summary") : focused;
+    next.focus({ preventScroll: true });
+  };
+}
+
 /** The whole page. */
 export class PageView {
   views = new Map();
@@ -109,6 +121,7 @@ export class PageView {
   /** Show the batches of a model; `changed` has the ids of those that may differ, or is null for all. */
   showBatches(model, { changed, old, idle, mayCancel }) {
     this.old = old;
+    const keepFocus = focusKeeper();
     const open = model.open().slice(0, MAX_BATCHES);
     const ended = model.ended().slice(0, MAX_BATCHES);
     // With none open, the newest is in their place.
@@ -127,6 +140,7 @@ export class PageView {
       });
     }
     update(byId("ended"), { hidden: !ended.length });
+    keepFocus();
     const running = open.find((batch) => batch.progress.status === "running");
     update(document, { title: running ? `${progressLine(running)} · comfytui` : "comfytui" });
   }
