@@ -97,6 +97,8 @@ class StubRelay:
         self.batches: list[Json] = []
         self.jobs: list[Json] = []
         self.link = "live"
+        self.reason = ""
+        """Why the link is in this state."""
         self.requests: list[str] = []
         """The paths of all requests, with their queries."""
         self.cancelled: list[str] = []
@@ -177,7 +179,7 @@ class StubRelay:
         return web.json_response({"version": 1, "link": self.link, "current": True, "length": 3, "omitted": 0, **lists})
 
     async def _server(self, _: web.Request) -> web.Response:
-        link = {"state": self.link, "reason": ""}
+        link = {"state": self.link, "reason": self.reason}
         return web.json_response({"version": 1, "name": "gpu-box", "queueLength": 3, "link": link})
 
     async def _view(self, _: web.Request) -> web.Response:

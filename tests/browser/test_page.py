@@ -132,6 +132,56 @@ async def test_failures_and_lost_images_have_their_reason(browser: Browser, rela
     assert await browser.texts("#empty") == ["None of your jobs is running"]
 
 
+async def test_a_long_reason_is_folded(browser: Browser, relay: StubRelay) -> None:
+    trace = "CUDA error\n" + "  File x.py, in f\n" * 90 + "x" * 9_000
+    error = {"message": f"\x1b[31m\u202e{trace}", "node": None, "nodeId": None, "inputs": []}
+    relay.jobs = [image(index=1, status="failed", error=error, outputs=[])]
+    relay.batches = [batch(status="failed", total=1, counts={"failed": 1}, progress=None)]
+    await browser.open(relay.url)
+    await browser.until_text(LINE, "0 of 1 done, 1 failed")
+    (text,) = await browser.texts(".problems summary")
+    assert text.startswith("Failed: CUDA error\n  File x.py")
+    assert len(text) < 4_100
+    height = "document.querySelector('.problems').getBoundingClientRect().height"
+    assert await browser.run(height) < 100
+    await browser.run("document.querySelector('.problems summary').click()")
+    await browser.until(f"{height} > 1000")
+
+
+async def test_what_is_not_listed_is_counted(browser: Browser, relay: StubRelay) -> None:
+    relay.batches = [batch(f"e{each}", status="done", progress=None) for each in range(40)]
+    relay.batches += [batch(f"q{each}", progress=progress(f"q{each}", status="queued")) for each in range(23)]
+    await browser.open(relay.url)
+    await browser.until_text("#ended > .more", "and 20 older")
+    assert await browser.texts("#front > .more") == ["and 3 waiting"]
+
+
+async def test_the_page_says_why_the_server_is_away(browser: Browser, relay: StubRelay) -> None:
+    relay.batches = [batch()]
+    await browser.open(relay.url)
+    await browser.until_text("#link", "live")
+    relay.link, relay.reason = "offline", "Nothing listens at gpu-box:8188."
+    relay.send(progress(link="offline"))
+    await browser.until_text("#notice", "Nothing listens at gpu-box:8188.")
+    await browser.until_text("#announcement", "Nothing listens at gpu-box:8188.")
+    relay.link, relay.reason = "live", ""
+    relay.send(progress(link="live"))
+    await browser.until("document.querySelector('#notice').hidden")
+    await browser.until_text("#announcement", "Connection: live")
+
+
+async def test_the_page_works_in_a_browser_without_storage(browser: Browser, relay: StubRelay) -> None:
+    denied = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }})"
+    script = await browser.command("Page.addScriptToEvaluateOnNewDocument", source=denied)
+    try:
+        relay.batches = [batch()]
+        await browser.open(relay.url)
+        await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
+        assert await browser.errors() == []
+    finally:
+        await browser.command("Page.removeScriptToEvaluateOnNewDocument", identifier=script["identifier"])
+
+
 async def test_text_of_the_server_is_never_markup(browser: Browser, relay: StubRelay) -> None:
     error = {"message": HOSTILE, "node": HOSTILE, "nodeId": None, "inputs": [HOSTILE]}
     relay.jobs = [image(index=1, status="failed", error=error, outputs=[])]
@@ -178,7 +228,7 @@ async def test_previews_keep_to_a_budget_of_bytes(browser: Browser, relay: StubR
     relay.batches, relay.previews = [batch(progress=progress(promptId="b1-p2"))], {"b1-p2": noise}
     await browser.open(relay.url)
     await browser.until("document.querySelector('.preview')?.checkVisibility()")
-    # At 20 kB a second, the next is due after 100 s.
+    # At 32 kB a second, the next is due after a minute.
     for step in range(30):
         relay.send(progress(promptId="b1-p2", currentStep=step))
         await browser.until(f"document.querySelector('.line').textContent.includes('Step {step}/') || {step} === 0")
@@ -232,13 +282,13 @@ async def test_the_page_comes_back_after_the_relay_restarts(browser: Browser, re
     await browser.open(relay.url)
     await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
     await relay.stop()
-    await browser.until_text("#lost", "Connection to the relay lost, trying again")
+    await browser.until_text("#notice", "Connection to the relay lost, trying again")
     assert await browser.texts(".seen") == ["as last seen"]
     assert await browser.texts("#link") == ["relay lost"]
     relay.batches = [batch(progress=progress(imageIndex=4, currentStep=3))]
     await relay.start()
     await browser.until_text(LINE, "Image 4 of 4 - Step 3/20 (60%)")
-    await browser.until("document.querySelector('#lost').hidden")
+    await browser.until("document.querySelector('#notice').hidden")
     assert await browser.texts(".seen") == []
     assert relay.followers == 1
 
@@ -366,11 +416,11 @@ async def test_a_login_that_has_ended_is_asked_for_again(browser: Browser, locke
     await browser.run(SUBMIT.format("the right one"))
     await browser.until_text("#queue", "queue 3")
     await locked_relay.stop()
-    await browser.until("document.querySelector('#lost').checkVisibility()")
+    await browser.until("document.querySelector('#notice').checkVisibility()")
     await browser.command("Network.clearBrowserCookies")
     await locked_relay.start()
     await browser.until_text("#link", "login needed")
-    assert await browser.texts("#lost, #queue, .seen") == ["as last seen"]
+    assert await browser.texts("#notice, #queue, .seen") == ["as last seen"]
 
 
 async def test_who_has_logged_in_may_cancel_the_rest_of_a_batch(browser: Browser, locked_relay: StubRelay) -> None:
@@ -470,7 +520,7 @@ async def test_what_is_typed_stays_while_the_relay_is_away(browser: Browser, loc
     await browser.run("(document.querySelector('#new').open = true, document.querySelector('#prompt').focus())")
     await browser.run("document.querySelector('#prompt').value = 'a fo'")
     await locked_relay.stop()
-    await browser.until("document.querySelector('#lost').checkVisibility()")
+    await browser.until("document.querySelector('#notice').checkVisibility()")
     assert await browser.run("[document.activeElement.id, document.activeElement.value]") == ["prompt", "a fo"]
     await browser.run("document.querySelector('#generate').requestSubmit()")
     await browser.until_text("#generate-said", "The relay is not reached")

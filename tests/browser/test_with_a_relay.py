@@ -71,6 +71,6 @@ async def test_images_are_made_and_cancelled_after_a_login(browser: Browser) -> 
         await gate.let_all()
         await browser.until_text(".line span", "0 of 3 done, 3 cancelled")
         assert sim.files.newest("output") == []
-        assert await browser.texts(".actions, #lost") == []
+        assert await browser.texts(".actions, #notice") == []
         assert await browser.errors() == []
         await browser.open("about:blank")

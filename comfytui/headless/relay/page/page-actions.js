@@ -9,6 +9,7 @@ export class LoginForm {
   constructor(onLogin) {
     this.form = document.getElementById("login");
     this.error = document.getElementById("login-error");
+    this.token = document.getElementById("token");
     this.form.addEventListener("submit", async (event) => {
       event.preventDefault();
       try {
@@ -20,6 +21,7 @@ export class LoginForm {
       this.error.textContent = "";
       this.form.reset();
       this.form.hidden = true;
+      document.querySelector("main").focus();
       onLogin();
     });
   }
@@ -30,6 +32,7 @@ export class LoginForm {
 
   show() {
     this.form.hidden = false;
+    if (document.activeElement === document.body) this.token.focus();
   }
 }
 

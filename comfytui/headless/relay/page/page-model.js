@@ -1,5 +1,7 @@
 // What the page knows: my batches, from the snapshot of the queue and the events since.
 
+import { plain } from "./page-text.js";
+
 const ENDS = new Set(["done", "failed", "cancelled", "lost"]);
 
 /** My batches by id, in the order in which they were queued. */
@@ -50,14 +52,14 @@ export function pictures(batch) {
   return images.flatMap((image) =>
     image.outputs
       .filter((file) => file.media === "image" && file.url?.startsWith("/api/view/"))
-      .map((file) => ({ url: file.url, name: file.filename, index: image.index, seed: image.seed })),
+      .map((file) => ({ url: file.url, name: plain(file.filename), index: image.index, seed: image.seed })),
   );
 }
 
 function batchOf(document, jobs) {
   return {
     id: document.batchId,
-    title: document.title,
+    title: plain(document.title),
     total: document.totalImages,
     progress: document.progress,
     progressAt: performance.now(),

@@ -3,7 +3,7 @@
 import { element, setAttribute, update } from "./page-elements.js";
 import { getPreview } from "./page-requests.js";
 
-const BYTES_PER_SECOND = 20_000;
+const BYTES_PER_SECOND = 32_000;
 const SHORTEST_PAUSE = 1_000;
 const PAUSE_WITHOUT = 3_000;
 const MAX_EDGE = 1024;

@@ -28,12 +28,21 @@ export async function getPreview(promptId, tag) {
 /** Log this browser in; from then on it may change something. */
 export async function logIn(form) {
   await request("/login", { method: "POST", body: new URLSearchParams(new FormData(form)) });
-  localStorage.setItem(LOGGED_IN, "1");
+  storage()?.setItem(LOGGED_IN, "1");
+}
+
+/** Return the storage of this browser; null where its user does not allow any. */
+function storage() {
+  try {
+    return localStorage;
+  } catch {
+    return null;
+  }
 }
 
 /** Return whether this browser has logged in, and the relay has not refused it since. */
 export function isLoggedIn() {
-  return localStorage.getItem(LOGGED_IN) !== null;
+  return storage()?.getItem(LOGGED_IN) === "1";
 }
 
 /**
@@ -77,6 +86,6 @@ async function request(path, options) {
     throw new Refused(0, { error: "The relay is not reached" });
   }
   if (response.ok || response.status === 304) return response;
-  if (response.status === 401) localStorage.removeItem(LOGGED_IN);
+  if (response.status === 401) storage()?.removeItem(LOGGED_IN);
   throw new Refused(response.status, await response.json().catch(() => null));
 }

@@ -13,6 +13,15 @@ const LINKS = {
 };
 const OBSERVING = new Set(["live", "polling", "orphaned"]);
 
+// Terminal colours, control characters, and marks that turn the direction of what follows.
+const HIDDEN = /\x1b\[[0-9;]*[A-Za-z]|[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const MAX_REASON = 4_000;
+
+/** Return a text of a server without what hides in it, or changes what is around it. */
+export function plain(text) {
+  return String(text ?? "").replace(HIDDEN, "");
+}
+
 /** Return the text and the colour of the relay's connection to ComfyUI. */
 export function linkText(link) {
   return LINKS[link] ?? [String(link), "warning"];
@@ -41,7 +50,7 @@ export function progressLine(batch) {
       if (progress.currentStep) {
         return `${image} - Step ${progress.currentStep}/${progress.totalSteps} (${progress.percentage}%)`;
       }
-      return `${image} - ${progress.imageFraction === null ? "step unknown" : (progress.phase ?? "running")}`;
+      return `${image} - ${progress.imageFraction === null ? "step unknown" : (plain(progress.phase) || "running")}`;
     case "queued":
       return `${image} - queued, ${progress.ahead ? `${progress.ahead} ahead` : "next"}`;
     case "sending":
@@ -63,7 +72,7 @@ export function phaseText(progress) {
   const phase = progress.currentStep && progress.phase !== "working" ? progress.phase : "";
   const { rate } = progress;
   const speed = !rate ? "" : rate >= 1 ? `${rate.toFixed(1)} it/s` : `${(1 / rate).toFixed(1)} s/it`;
-  return [progress.node, phase, speed].filter(Boolean).join(" · ");
+  return [plain(progress.node), plain(phase), speed].filter(Boolean).join(" · ");
 }
 
 /** Return `0:04 elapsed · 0:09 left`, `passed` seconds after that was so, or `about 1:02 to run` of a batch that waits. */
@@ -93,7 +102,8 @@ function reasonOf({ status, error }) {
   if (status === "lost") return "lost: the server no longer knows it";
   if (status !== "failed") return "";
   const details = [error?.message || "no reason was given", ...(error?.inputs ?? [])].join("; ");
-  return `failed: ${error?.node ? `${error.node}: ` : ""}${details}`;
+  const reason = plain(`failed: ${error?.node ? `${error.node}: ` : ""}${details}`).trim();
+  return reason.length > MAX_REASON ? `${reason.slice(0, MAX_REASON)}…` : reason;
 }
 
 /** Return what there is to say while no batch of mine is open; the queue may have jobs of other clients. */

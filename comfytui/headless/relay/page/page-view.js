@@ -7,6 +7,7 @@ import { countsText, phaseText, problemTexts, progressLine, timesText } from "./
 
 const MAX_BATCHES = 20;
 const MAX_PROBLEMS = 5;
+const LONG = 160;
 
 const byId = (id) => document.getElementById(id);
 
@@ -95,9 +96,15 @@ export class BatchView {
     if (texts.length > shown.length) shown.push(`and ${texts.length - shown.length} more`);
     if (this.problemTexts === shown.join("\n")) return;
     this.problemTexts = shown.join("\n");
-    this.problems.replaceChildren(...shown.map((text) => element("li", { textContent: text, dir: "auto" })));
+    this.problems.replaceChildren(...shown.map((text) => element("li", { dir: "auto" }, folded(text))));
     update(this.problems, { hidden: !shown.length });
   }
+}
+
+/** Return a text, of which only the beginning is shown until it is opened if it is long. */
+function folded(text) {
+  const isLong = text.length > LONG || text.includes("\n");
+  return isLong ? element("details", {}, element("summary", { textContent: text, dir: "auto" })) : text;
 }
 
 /** Return what gives the focus back that an element loses as it moves, or passes it on to its batch if it is gone. */
@@ -112,6 +119,11 @@ function focusKeeper() {
   };
 }
 
+/** Say at the end of a section how many batches of a kind are not shown. */
+function showOmitted(id, count, kind) {
+  update(byId(id).querySelector(":scope > .more"), { textContent: count > 0 ? `and ${count} ${kind}` : "" });
+}
+
 /** The whole page. */
 export class PageView {
   views = new Map();
@@ -122,23 +134,26 @@ export class PageView {
   showBatches(model, { changed, old, idle, mayCancel }) {
     this.old = old;
     const keepFocus = focusKeeper();
-    const open = model.open().slice(0, MAX_BATCHES);
-    const ended = model.ended().slice(0, MAX_BATCHES);
+    const open = model.open();
+    const ended = model.ended();
     // With none open, the newest is in their place.
-    const front = open.length ? open : ended.splice(0, 1);
-    this.removeOthers(new Set([...front, ...ended].map((batch) => batch.id)));
+    const front = (open.length ? open : ended.splice(0, 1)).slice(0, MAX_BATCHES);
+    const past = ended.slice(0, MAX_BATCHES);
+    this.removeOthers(new Set([...front, ...past].map((batch) => batch.id)));
     update(this.empty, { textContent: idle, hidden: open.length > 0 });
     const large = new Set(front);
-    for (const [section, batches] of [[byId("front"), front], [byId("ended"), ended]]) {
+    for (const [id, batches] of Object.entries({ front, ended: past })) {
+      const list = byId(id).querySelector(".batches");
       batches.forEach((batch, place) => {
         let view = this.views.get(batch.id);
         const isNew = !view;
         if (isNew) this.views.set(batch.id, (view = new BatchView(batch)));
-        // The first child of a section is not a batch.
-        placeAt(section, view.node, place + 1);
+        placeAt(list, view.node, place);
         if (isNew || !changed || changed.has(batch.id)) view.show(batch, { large: large.has(batch), old, mayCancel });
       });
     }
+    showOmitted("front", open.length - front.length, "waiting");
+    showOmitted("ended", ended.length - past.length, "older");
     update(byId("ended"), { hidden: !ended.length });
     keepFocus();
     const running = open.find((batch) => batch.progress.status === "running");
@@ -169,13 +184,20 @@ export class PageView {
     document.body.classList.toggle("old", old);
   }
 
-  /** Show that the relay is not reached, or that it is again. */
-  showLost(lost) {
-    update(byId("lost"), { textContent: lost ? "Connection to the relay lost, trying again" : "", hidden: !lost });
+  /** Show why what is shown may be old; a screen reader says so too, and then that the reason is gone. */
+  showNotice(text, link) {
+    const notice = byId("notice");
+    if (notice.textContent === text) return;
+    update(notice, { textContent: text, hidden: !text });
+    this.say(text || `Connection: ${link}`);
   }
 
   /** Have a screen reader say that a batch has ended. */
   announce(batch) {
-    byId("announcement").textContent = `${batch.title}: ${batch.end}, ${countsText(batch)}`;
+    this.say(`${batch.title}: ${batch.end}, ${countsText(batch)}`);
+  }
+
+  say(text) {
+    byId("announcement").textContent = text;
   }
 }

@@ -4,7 +4,7 @@ import { GenerateForm, LoginForm } from "./page-actions.js";
 import { Model } from "./page-model.js";
 import { reloadMissing } from "./page-pictures.js";
 import { get, isLoggedIn } from "./page-requests.js";
-import { idleText, isAway, linkText } from "./page-text.js";
+import { idleText, isAway, linkText, plain } from "./page-text.js";
 import { PageView } from "./page-view.js";
 
 const EVENTS = ["progress", "image", "done", "failed", "cancelled", "lost"];
@@ -20,7 +20,7 @@ const view = new PageView();
 const login = new LoginForm(connect);
 const generateForm = new GenerateForm();
 
-const server = { name: null, queue: null, link: null };
+const server = { name: null, queue: null, link: null, reason: "" };
 let source = null;
 let connected = false;
 let polling = false;
@@ -41,7 +41,7 @@ function paint(id) {
     const reached = connected || polling;
     const old = read && (!reached || isAway(server.link));
     view.showServer({ ...server, queue: reached ? server.queue : null, link: link(), old });
-    view.showLost(read && !reached && !login.open);
+    view.showNotice(notice(reached), link()[0]);
     const idle = read ? idleText(server.queue) : "";
     // While the relay is not reached, what is typed stays, and what is asked for is answered by an error.
     const mayChange = read && isLoggedIn();
@@ -57,6 +57,12 @@ function link() {
   if (polling) return ["no live events", "warning"];
   if (!connected) return read ? ["relay lost", "bad"] : ["connecting", "warning"];
   return linkText(server.link ?? "connecting");
+}
+
+/** Return why what is shown may be old. */
+function notice(reached) {
+  if (!read || login.open) return "";
+  return reached ? server.reason : "Connection to the relay lost, trying again";
 }
 
 /** Read the queue; the events that come meanwhile are applied after it. Returns whether it could be read. */
@@ -90,7 +96,7 @@ async function readServer() {
   if (document.hidden) return;
   try {
     const { name, queueLength, link } = await get("/api/server");
-    Object.assign(server, { name, queue: queueLength, link: link.state });
+    Object.assign(server, { name: plain(name), queue: queueLength, link: link.state, reason: plain(link.reason) });
     paint();
   } catch (error) {
     // Whether the relay is there, the event stream tells.
@@ -118,7 +124,8 @@ function apply(event) {
   if (moved) serverTimer ??= setTimeout(readServer, SERVER_DELAY);
   if (event.link && event.link !== server.link) {
     if (isAway(server.link) && !isAway(event.link)) reloadMissing();
-    server.link = event.link;
+    Object.assign(server, { link: event.link, reason: "" });
+    serverTimer ??= setTimeout(readServer, SERVER_DELAY);
     paint();
   }
   if (!batch) {
