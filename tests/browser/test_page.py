@@ -170,6 +170,13 @@ async def test_the_page_says_why_the_server_is_away(browser: Browser, relay: Stu
     await browser.until_text("#announcement", "Connection: live")
 
 
+async def test_nothing_is_said_to_run_only_as_far_as_is_known(browser: Browser, relay: StubRelay) -> None:
+    relay.link, relay.reason = "offline", "Nothing listens at gpu-box:8188."
+    await browser.open(relay.url)
+    await browser.until_text("#empty", "None of your jobs is running, as last seen")
+    assert await browser.texts("#queue") == []
+
+
 async def test_the_page_works_in_a_browser_without_storage(browser: Browser, relay: StubRelay) -> None:
     denied = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }})"
     script = await browser.command("Page.addScriptToEvaluateOnNewDocument", source=denied)

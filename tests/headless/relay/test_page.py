@@ -99,6 +99,29 @@ def test_no_script_makes_markup_of_text(name: str) -> None:
     assert not re.search(forbidden, (FOLDER / name).read_text())
 
 
+def luminance(colour: str) -> float:
+    """Return the relative luminance of a colour such as `#14161b`, as WCAG defines it."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["dark", "light"])
+def test_texts_and_bars_have_enough_contrast(theme: int) -> None:
+    block = re.findall(r":root \{(.*?)\}", (FOLDER / "page.css").read_text(), re.DOTALL)[theme]
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", block))
+    for name in ("foreground", "quiet", "accent", "link", "good", "warning", "bad"):
+        for behind in ("background", "surface"):
+            assert contrast(colours[name], colours[behind]) >= 4.5, (name, behind)
+    assert contrast(colours["accent"], colours["border"]) >= 3
+    assert contrast(colours["quiet"], colours["border"]) >= 3
+
+
 async def test_files_are_kept_for_long_by_their_version_only() -> None:
     async with served_page() as client:
         page = (await client.get("/")).text

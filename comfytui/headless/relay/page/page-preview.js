@@ -5,7 +5,7 @@ import { getPreview } from "./page-requests.js";
 
 const BYTES_PER_SECOND = 32_000;
 const SHORTEST_PAUSE = 1_000;
-const PAUSE_WITHOUT = 3_000;
+const PAUSE_WITHOUT = 2_000;
 const MAX_EDGE = 1024;
 
 let paused = false;

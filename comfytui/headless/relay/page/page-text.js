@@ -107,6 +107,6 @@ function reasonOf({ status, error }) {
 }
 
 /** Return what there is to say while no batch of mine is open; the queue may have jobs of other clients. */
-export function idleText(queue) {
-  return queue ? "None of your jobs is running" : "Nothing is running";
+export function idleText(queue, old) {
+  return `${queue ? "None of your jobs" : "Nothing"} is running${old ? ", as last seen" : ""}`;
 }

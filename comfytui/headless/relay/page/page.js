@@ -40,9 +40,9 @@ function paint(id) {
     frame = 0;
     const reached = connected || polling;
     const old = read && (!reached || isAway(server.link));
-    view.showServer({ ...server, queue: reached ? server.queue : null, link: link(), old });
+    view.showServer({ ...server, queue: old ? null : server.queue, link: link(), old });
     view.showNotice(notice(reached), link()[0]);
-    const idle = read ? idleText(server.queue) : "";
+    const idle = read ? idleText(server.queue, old) : "";
     // While the relay is not reached, what is typed stays, and what is asked for is answered by an error.
     const mayChange = read && isLoggedIn();
     generateForm.node.hidden = !mayChange;
