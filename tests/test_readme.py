@@ -17,7 +17,8 @@ import pytest
 from comfytui.headless.relay.options import RelayOptions
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.browser.chromium import UNAVAILABLE, Browser, running_chromium
+from tests.browser.browser import Browser
+from tests.browser.chromium import UNAVAILABLE, running_chromium
 from tests.cli.commands import QUICK, Command, Ended, command, ended, submitted
 from tests.headless.relay.running import running_relay
 from tests.live.nginx import NGINX, nginx_before

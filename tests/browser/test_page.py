@@ -2,25 +2,19 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
 
 import pytest
 
-from tests.browser.chromium import UNAVAILABLE, Browser, running_chromium
-from tests.browser.stub_relay import StubRelay, batch, end, image, jpeg, progress
+from tests.browser.browser import Browser
+from tests.browser.chromium import Chromium
+from tests.browser.stub_relay import Json, StubRelay, batch, end, image, jpeg, progress
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.skipif(bool(UNAVAILABLE), reason=UNAVAILABLE)
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 LINE = "#front .line span"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with running_chromium(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -134,7 +128,7 @@ async def test_failures_and_lost_images_have_their_reason(browser: Browser, rela
 
 async def test_a_long_reason_is_folded(browser: Browser, relay: StubRelay) -> None:
     trace = "CUDA error\n" + "  File x.py, in f\n" * 90 + "x" * 9_000
-    error = {"message": f"\x1b[31m\u202e{trace}", "node": None, "nodeId": None, "inputs": []}
+    error: Json = {"message": f"\x1b[31m\u202e{trace}", "node": None, "nodeId": None, "inputs": []}
     relay.jobs = [image(index=1, status="failed", error=error, outputs=[])]
     relay.batches = [batch(status="failed", total=1, counts={"failed": 1}, progress=None)]
     await browser.open(relay.url)
@@ -178,6 +172,8 @@ async def test_nothing_is_said_to_run_only_as_far_as_is_known(browser: Browser, 
 
 
 async def test_the_page_works_in_a_browser_without_storage(browser: Browser, relay: StubRelay) -> None:
+    if not isinstance(browser, Chromium):
+        pytest.skip("only chromium has a command that runs a script before those of a page")
     denied = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }})"
     script = await browser.command("Page.addScriptToEvaluateOnNewDocument", source=denied)
     try:
@@ -385,8 +381,7 @@ SUBMIT = "(document.querySelector('#token').value = {!r}, document.querySelector
 
 @pytest.fixture
 async def locked_relay(browser: Browser) -> AsyncIterator[StubRelay]:
-    # A browser sends cookies to every port of a host.
-    await browser.command("Network.clearBrowserCookies")
+    await browser.delete_cookies()
     relay = StubRelay(token="the right one")
     await relay.start()
     try:
@@ -424,7 +419,7 @@ async def test_a_login_that_has_ended_is_asked_for_again(browser: Browser, locke
     await browser.until_text("#queue", "queue 3")
     await locked_relay.stop()
     await browser.until("document.querySelector('#notice').checkVisibility()")
-    await browser.command("Network.clearBrowserCookies")
+    await browser.delete_cookies()
     await locked_relay.start()
     await browser.until_text("#link", "login needed")
     assert await browser.texts("#notice, #queue, .seen") == ["as last seen"]

@@ -1,25 +1,14 @@
 """The relay's page in a browser, with a real relay before a simulated server."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from comfytui.headless.relay.options import RelayOptions
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.browser.chromium import UNAVAILABLE, Browser, running_chromium
+from tests.browser.browser import Browser
 from tests.headless.relay.running import running_relay
 from tests.sim.gate import Gate
 from tests.waiting import eventually
 
-pytestmark = pytest.mark.skipif(bool(UNAVAILABLE), reason=UNAVAILABLE)
 LOADED = "[...document.querySelectorAll('.thumbnail img')].map((each) => each.complete && each.naturalWidth > 0)"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with running_chromium(tmp_path_factory.mktemp("browser")) as browser:
-        yield browser
 
 
 async def test_a_batch_is_followed_to_its_pictures(browser: Browser) -> None:
@@ -48,7 +37,7 @@ async def test_images_are_made_and_cancelled_after_a_login(browser: Browser) -> 
     config = SimConfig(steps_per_second=0, load_seconds=0, preview_size=64)
     async with SimServer(config, clock=gate) as sim, running_relay(sim.url, options=options) as relay:
         await relay.live()
-        await browser.command("Network.clearBrowserCookies")
+        await browser.delete_cookies()
         await browser.open(relay.url)
         await browser.until_text("#link", "login needed")
         await browser.run(f"document.querySelector('#token').value = {options.token!r}")
