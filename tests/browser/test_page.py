@@ -280,6 +280,20 @@ async def test_files_elsewhere_are_not_loaded(browser: Browser, relay: StubRelay
     assert await browser.run(links) == ["/api/view/b1-p2/0"]
 
 
+async def test_a_file_that_is_no_picture_is_a_link(browser: Browser, relay: StubRelay) -> None:
+    video = {"filename": f"a fox {HOSTILE}.mp4", "media": "video", "url": "/api/view/b1-p1/0", "path": None}
+    relay.jobs = [image(index=1, outputs=[video])]
+    relay.batches = [batch(status="done", total=1, counts={"done": 1}, progress=None)]
+    await browser.open(relay.url)
+    await browser.until_text(".files li", f"Image 1, video: a fox {HOSTILE}.mp4")
+    assert await browser.run("document.querySelector('.files a').pathname") == "/api/view/b1-p1/0"
+    assert (
+        await browser.run("document.querySelectorAll('img').length + document.querySelectorAll('.files img').length")
+        == 1
+    )
+    assert await browser.texts(".picture, .thumbnail") == []
+
+
 async def test_the_page_comes_back_after_the_relay_restarts(browser: Browser, relay: StubRelay) -> None:
     relay.batches = [batch()]
     await browser.open(relay.url)

@@ -53,6 +53,15 @@ async def test_images_are_made_and_cancelled_after_a_login(browser: Browser) -> 
         await gate.let_steps(5)
         await browser.until_text(".line span", "Image 1 of 3 - Step 5/20 (25%)")
         assert await browser.texts("h3") == [prompt]
+        await browser.until("document.querySelector('.preview').checkVisibility()")
+        assert await browser.texts(".preview figcaption") == ["Preview of image 1"]
+        await browser.run("document.querySelector('.left').open = true")
+        await browser.until("document.querySelectorAll('.left li').length", 3)
+        await browser.run(press(".left li:last-child button"))
+        await browser.until_text(".left li:last-child button", "Sure? image 3")
+        await browser.run(press(".left li:last-child button"))
+        await browser.until_text(".left summary", "2 images left")
+        assert not sim.machine.interrupted
         await browser.run(press(".actions button"))
         await browser.until_text(".actions button", "Cancel all that is left?")
         await browser.run(press(".actions button"))

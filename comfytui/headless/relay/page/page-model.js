@@ -46,13 +46,13 @@ export class Model {
   }
 }
 
-/** Return the files of a batch that are images, as `{url, name, index, seed}`, in order. */
-export function pictures(batch) {
+/** Return the files of a batch, as `{url, name, media, index, seed}`, in order. */
+export function filesOf(batch) {
   const images = [...batch.images.values()].sort((one, other) => one.index - other.index);
-  return images.flatMap((image) =>
-    image.outputs
-      .filter((file) => file.media === "image" && file.url?.startsWith("/api/view/"))
-      .map((file) => ({ url: file.url, name: plain(file.filename), index: image.index, seed: image.seed })),
+  return images.flatMap(({ outputs, index, seed }) =>
+    outputs
+      .filter((file) => file.url?.startsWith("/api/view/"))
+      .map(({ url, filename, media }) => ({ url, name: plain(filename), media, index, seed })),
   );
 }
 

@@ -1,10 +1,11 @@
-// The pictures of a batch: the newest one large, the preview of the one that runs, and thumbnails.
+// The files of a batch: the newest picture large, the preview of the one that runs, thumbnails, and links to the others.
 
 import { element, placeAt, setAttribute, update } from "./page-elements.js";
-import { pictures } from "./page-model.js";
+import { filesOf } from "./page-model.js";
 import { Preview } from "./page-preview.js";
 
 const MAX_THUMBNAILS = 24;
+const MAX_LINKS = 24;
 const THUMBNAIL_WIDTH = 192;
 const PICTURE_WIDTH = 1024;
 
@@ -33,8 +34,8 @@ class Picture {
   }
 }
 
-/** All pictures of one batch. */
-export class PicturesView {
+/** All files of one batch. */
+export class FilesView {
   constructor() {
     this.picture = new Picture("picture", PICTURE_WIDTH, "eager");
     for (const name of ["load", "error"]) this.picture.image.addEventListener(name, () => this.refresh());
@@ -42,13 +43,16 @@ export class PicturesView {
     this.thumbnails = element("div", { className: "thumbnails" });
     this.more = element("span", { className: "more" });
     this.shown = new Map();
-    this.nodes = [this.preview.node, this.picture.node, this.thumbnails];
+    this.files = element("ul", { className: "files" });
+    this.nodes = [this.preview.node, this.picture.node, this.thumbnails, this.files];
   }
 
-  /** Show the pictures of a batch: the newest `large` or not, and the preview of what runs unless it is `old`. */
+  /** Show the files of a batch: the newest `large` or not, and the preview of what runs unless it is `old`. */
   show(batch, { large, old }) {
     this.last = [batch, { large, old }];
-    const found = pictures(batch);
+    const files = filesOf(batch);
+    this.showLinks(files.filter((file) => file.media !== "image").slice(-MAX_LINKS));
+    const found = files.filter((file) => file.media === "image");
     const newest = large ? found.at(-1) : undefined;
     if (newest) this.picture.show(newest, batch.total);
     // The preview stays until the finished picture is there.
@@ -64,6 +68,14 @@ export class PicturesView {
 
   refresh() {
     if (this.last) this.show(...this.last);
+  }
+
+  /** Name the files that are no pictures. */
+  showLinks(files) {
+    const shown = files.map((file) => file.url).join(" ");
+    if (this.links === shown) return;
+    this.links = shown;
+    this.files.replaceChildren(...files.map(linkTo));
   }
 
   showThumbnails(found, total) {
@@ -85,6 +97,11 @@ export class PicturesView {
     placeAt(this.thumbnails, this.more, newest.length);
     update(this.thumbnails, { hidden: !newest.length });
   }
+}
+
+function linkTo({ url, name, media, index }) {
+  const link = element("a", { href: url, textContent: name, dir: "auto", download: "" });
+  return element("li", {}, `Image ${index}, ${media}: `, link);
 }
 
 /** Return the image of a batch that runs, as `{promptId, index}`; null if none does. */

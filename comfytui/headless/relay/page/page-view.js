@@ -2,7 +2,7 @@
 
 import { CancelView } from "./page-cancel.js";
 import { element, placeAt, setAttribute, update } from "./page-elements.js";
-import { PicturesView } from "./page-pictures.js";
+import { FilesView } from "./page-pictures.js";
 import { countsText, phaseText, problemTexts, progressLine, timesText } from "./page-text.js";
 
 const MAX_BATCHES = 20;
@@ -39,7 +39,7 @@ export class BatchView {
     this.figures = element("p", { className: "figures" }, this.phase, this.times);
     this.bars = { image: new Bar("image"), batch: new Bar("batch") };
     this.problems = element("ul", { className: "problems" });
-    this.pictures = new PicturesView();
+    this.files = new FilesView();
     this.cancel = new CancelView(batch.id);
     this.node = element(
       "article",
@@ -51,7 +51,7 @@ export class BatchView {
       this.figures,
       this.problems,
       this.cancel.node,
-      ...this.pictures.nodes,
+      ...this.files.nodes,
     );
     this.node.dataset.id = batch.id;
   }
@@ -62,7 +62,7 @@ export class BatchView {
     update(this.title, { textContent: title, title });
     this.showProgress(batch, old);
     this.cancel.show(batch, mayCancel);
-    this.pictures.show(batch, { large, old });
+    this.files.show(batch, { large, old });
     this.showProblems(batch);
   }
 
@@ -112,7 +112,7 @@ function focusKeeper() {
   const focused = document.activeElement;
   const batch = focused?.closest("article");
   return () => {
-    const isGone = batch && !(focused.isConnected && focused.checkVisibility());
+    const isGone = batch && !focused.getClientRects().length;
     if (!batch || (!isGone && document.activeElement === focused)) return;
     const next = isGone ? batch.querySelector("summary") : focused;
     next.focus({ preventScroll: true });
