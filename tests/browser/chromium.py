@@ -31,6 +31,11 @@ class Chromium(Browser):
         """Give a command of the DevTools protocol."""
         return await asyncio.to_thread(self._driver.execute_cdp_cmd, name, parameters)
 
+    async def press_tab(self) -> None:
+        """Press the tab key."""
+        for kind in ("keyDown", "keyUp"):
+            await self.command("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
+
 
 @contextmanager
 def running_chromium(folder: Path) -> Iterator[Chromium]:

@@ -96,6 +96,7 @@ class StubRelay:
     def __init__(self, token: str | None = None) -> None:
         self.batches: list[Json] = []
         self.jobs: list[Json] = []
+        self.name = "gpu-box"
         self.link = "live"
         self.reason = ""
         """Why the link is in this state."""
@@ -180,7 +181,7 @@ class StubRelay:
 
     async def _server(self, _: web.Request) -> web.Response:
         link = {"state": self.link, "reason": self.reason}
-        return web.json_response({"version": 1, "name": "gpu-box", "queueLength": 3, "link": link})
+        return web.json_response({"version": 1, "name": self.name, "queueLength": 3, "link": link})
 
     async def _view(self, _: web.Request) -> web.Response:
         if self.missing:

@@ -2,11 +2,14 @@
 
 import asyncio
 import re
+from base64 import b64decode
 from collections.abc import AsyncIterator
+from io import BytesIO
 from itertools import count
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.browser.browser import Browser
 from tests.browser.chromium import Chromium
@@ -169,6 +172,51 @@ async def test_nothing_is_said_to_run_only_as_far_as_is_known(browser: Browser, 
     await browser.open(relay.url)
     await browser.until_text("#empty", "None of your jobs is running, as last seen")
     assert await browser.texts("#queue") == []
+
+
+async def test_bars_are_seen_with_the_colours_of_the_user(browser: Browser, relay: StubRelay) -> None:
+    if not isinstance(browser, Chromium):
+        pytest.skip("only chromium has a command that forces colours")
+    relay.batches = [batch()]
+    await browser.open(relay.url)
+    await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
+    await browser.command("Emulation.setEmulatedMedia", features=[{"name": "forced-colors", "value": "active"}])
+    try:
+        box = await browser.run("document.querySelector('progress').getBoundingClientRect().toJSON()")
+        clip = {name: box[name] for name in ("x", "y", "width", "height")} | {"scale": 1}
+        shot = await browser.command("Page.captureScreenshot", clip=clip)
+        picture = Image.open(BytesIO(b64decode(shot["data"]))).convert("L")
+        row, width = picture.tobytes()[picture.height // 2 * picture.width :], picture.width
+        assert abs(row[width // 4] - row[width * 3 // 4]) > 100
+    finally:
+        await browser.command("Emulation.setEmulatedMedia", features=[])
+
+
+async def test_every_stop_of_the_keyboard_is_seen(browser: Browser, locked_relay: StubRelay) -> None:
+    if not isinstance(browser, Chromium):
+        pytest.skip("keys are sent to chromium only")
+    locked_relay.name = "a very long name of a server " * 9
+    locked_relay.batches = [batch("e1", status="done", progress=None), batch()]
+    states = {1: "done", 2: "running", 3: "queued", 4: "queued"}
+    locked_relay.jobs = [image("e1"), *(image(index=index, status=states[index]) for index in states)]
+    await log_in(browser, locked_relay)
+    await browser.until("document.querySelectorAll('article').length", 2)
+    stops, outlines = [], []
+    for _ in range(6):
+        await browser.press_tab()
+        stops.append(await browser.run("document.activeElement.innerText.trim() || document.activeElement.title"))
+        outlines.append(await browser.run("getComputedStyle(document.activeElement).outlineStyle"))
+    assert outlines == ["solid"] * 6
+    await browser.press_tab()
+    assert await browser.run("document.activeElement.tagName") == "BODY"
+    assert stops == [
+        "a red fox in fresh snow",
+        "Cancel",
+        "3 images left",
+        "Image 1 of 4, seed 41, 1.png",
+        "a red fox in fresh snow",
+        "Image 1 of 4, seed 41, 1.png",
+    ]
 
 
 async def test_the_page_works_in_a_browser_without_storage(browser: Browser, relay: StubRelay) -> None:

@@ -60,6 +60,7 @@ export class BatchView {
   show(batch, { large, old, mayCancel }) {
     const title = batch.title || "(no title)";
     update(this.title, { textContent: title, title });
+    setAttribute(this.node, "aria-label", title);
     this.showProgress(batch, old);
     this.cancel.show(batch, mayCancel);
     this.files.show(batch, { large, old });
