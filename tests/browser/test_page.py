@@ -18,6 +18,7 @@ from tests.waiting import eventually
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 LINE = "#front .line span"
+HIDE = "void Object.defineProperty(document, 'hidden', {value: true})"
 
 
 @pytest.fixture
@@ -405,6 +406,20 @@ async def test_what_is_not_observed_is_as_last_seen(browser: Browser, relay: Stu
     assert await browser.texts(".seen") == []
 
 
+async def test_the_title_goes_on_in_the_background(browser: Browser, relay: StubRelay) -> None:
+    relay.batches = [batch()]
+    await browser.open(relay.url)
+    await browser.until("document.title", "Image 2 of 4 - Step 12/20 (60%) · comfytui")
+    await browser.run(
+        "(window.requestAnimationFrame = () => 0, Object.defineProperty(document, 'hidden', {value: true}))"
+    )
+    await browser.run("document.dispatchEvent(new Event('visibilitychange'))")
+    relay.send(progress(currentStep=13))
+    await browser.until("document.title", "Image 2 of 4 - Step 13/20 (60%) · comfytui")
+    relay.send(end())
+    await browser.until("document.title", "comfytui")
+
+
 async def test_a_batch_that_is_new_is_read_from_the_queue(browser: Browser, relay: StubRelay) -> None:
     await browser.open(relay.url)
     await eventually(lambda: relay.followers, "the stream")
@@ -485,6 +500,20 @@ async def test_a_login_that_has_ended_is_asked_for_again(browser: Browser, locke
     await locked_relay.start()
     await browser.until_text("#link", "login needed")
     assert await browser.texts("#notice, #queue, .seen") == ["as last seen"]
+
+
+async def test_the_token_is_asked_for_when_a_request_is_refused(browser: Browser, locked_relay: StubRelay) -> None:
+    await log_in(browser, locked_relay)
+    await browser.run("(document.querySelector('#new').open = true, document.querySelector('#prompt').value = 'a fox')")
+    await browser.delete_cookies()
+    # In the background, the page asks for the server no more.
+    await browser.run(HIDE)
+    await browser.run("document.querySelector('#generate').requestSubmit()")
+    await browser.until("document.querySelector('#login').checkVisibility()")
+    await browser.run(SUBMIT.format("the right one"))
+    await browser.until("document.querySelector('#prompt').checkVisibility()")
+    assert await browser.run("document.querySelector('#prompt').value") == "a fox"
+    assert not locked_relay.generated
 
 
 async def test_who_has_logged_in_may_cancel_the_rest_of_a_batch(browser: Browser, locked_relay: StubRelay) -> None:

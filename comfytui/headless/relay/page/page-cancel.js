@@ -53,8 +53,9 @@ class CancelButton {
 
 /** What cancels the rest of a batch, and single images of it. */
 export class CancelView {
-  constructor(batchId) {
-    const all = new CancelButton({ question: "Cancel all that is left?", cancel: () => cancelBatch(batchId) });
+  constructor({ id, total }) {
+    const question = total > 1 ? "Cancel all that is left?" : "Sure?";
+    const all = new CancelButton({ question, cancel: () => cancelBatch(id) });
     this.summary = element("summary");
     this.list = element("ul");
     this.more = element("p");

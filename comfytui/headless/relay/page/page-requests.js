@@ -3,6 +3,9 @@
 const TIME_LIMIT = 20_000;
 const LOGGED_IN = "comfytui-logged-in";
 
+/** The event of the document when a request was refused for want of the token. */
+export const UNAUTHORISED = "unauthorised";
+
 /** A request that the relay did not carry out; the message is its sentence about why. */
 export class Refused extends Error {
   constructor(status, answer) {
@@ -86,6 +89,9 @@ async function request(path, options) {
     throw new Refused(0, { error: "The relay is not reached" });
   }
   if (response.ok || response.status === 304) return response;
-  if (response.status === 401) storage()?.removeItem(LOGGED_IN);
+  if (response.status === 401) {
+    storage()?.removeItem(LOGGED_IN);
+    document.dispatchEvent(new Event(UNAUTHORISED));
+  }
   throw new Refused(response.status, await response.json().catch(() => null));
 }

@@ -40,7 +40,7 @@ export class BatchView {
     this.bars = { image: new Bar("image"), batch: new Bar("batch") };
     this.problems = element("ul", { className: "problems" });
     this.files = new FilesView();
-    this.cancel = new CancelView(batch.id);
+    this.cancel = new CancelView(batch);
     this.node = element(
       "article",
       { className: "batch" },

@@ -3,7 +3,7 @@
 import { GenerateForm, LoginForm } from "./page-actions.js";
 import { Model } from "./page-model.js";
 import { reloadMissing } from "./page-pictures.js";
-import { get, isLoggedIn } from "./page-requests.js";
+import { get, isLoggedIn, UNAUTHORISED } from "./page-requests.js";
 import { idleText, isAway, linkText, plain } from "./page-text.js";
 import { PageView } from "./page-view.js";
 
@@ -11,6 +11,7 @@ const EVENTS = ["progress", "image", "done", "failed", "cancelled", "lost"];
 const SERVER_INTERVAL = 10_000;
 const SERVER_DELAY = 500;
 const HIDDEN_LONG = 30_000;
+const HIDDEN_INTERVAL = 1_000;
 const RETRY_AFTER = 3_000;
 // The times change once a second, and this soon after their second is over.
 const TIMES_INTERVAL = 200;
@@ -29,26 +30,40 @@ let reading = null;
 let held = [];
 let unlisted = new Set();
 let changed = new Set();
-let frame = 0;
+let cancelFrame = null;
 let serverTimer = undefined;
 
 /** Paint in the next frame: the batch with an id, or all. */
 function paint(id) {
   if (id === undefined) changed = null;
   else changed?.add(id);
-  frame ||= requestAnimationFrame(() => {
-    frame = 0;
-    const reached = connected || polling;
-    const old = read && (!reached || isAway(server.link));
-    view.showServer({ ...server, queue: old ? null : server.queue, link: link(), old });
-    view.showNotice(notice(reached), link()[0]);
-    const idle = read ? idleText(server.queue, old) : "";
-    // While the relay is not reached, what is typed stays, and what is asked for is answered by an error.
-    const mayChange = read && isLoggedIn();
-    generateForm.node.hidden = !mayChange;
-    view.showBatches(model, { changed, old, idle, mayCancel: mayChange });
-    changed = new Set();
-  });
+  if (!cancelFrame) schedulePainting();
+}
+
+/** Paint in the next frame; a page in the background, of which the title is seen, has none. */
+function schedulePainting() {
+  cancelFrame?.();
+  if (document.hidden) {
+    const timer = setTimeout(paintNow, HIDDEN_INTERVAL);
+    cancelFrame = () => clearTimeout(timer);
+  } else {
+    const frame = requestAnimationFrame(paintNow);
+    cancelFrame = () => cancelAnimationFrame(frame);
+  }
+}
+
+function paintNow() {
+  cancelFrame = null;
+  const reached = connected || polling;
+  const old = read && (!reached || isAway(server.link));
+  view.showServer({ ...server, queue: old ? null : server.queue, link: link(), old });
+  view.showNotice(notice(reached), link()[0]);
+  const idle = read ? idleText(server.queue, old) : "";
+  // While the relay is not reached, what is typed stays, and what is asked for is answered by an error.
+  const mayChange = read && isLoggedIn();
+  generateForm.node.hidden = !mayChange;
+  view.showBatches(model, { changed, old, idle, mayCancel: mayChange });
+  changed = new Set();
 }
 
 /** Return the text and colour of the weakest link on the way to the server. */
@@ -79,9 +94,8 @@ function readQueue() {
       paint();
       return true;
     },
-    (error) => {
+    () => {
       reading = null;
-      askIfRefused(error);
       // The next snapshot has them.
       held = [];
       setTimeout(() => connected && readQueue(), RETRY_AFTER);
@@ -98,17 +112,9 @@ async function readServer() {
     const { name, queueLength, link } = await get("/api/server");
     Object.assign(server, { name: plain(name), queue: queueLength, link: link.state, reason: plain(link.reason) });
     paint();
-  } catch (error) {
+  } catch {
     // Whether the relay is there, the event stream tells.
-    askIfRefused(error);
   }
-}
-
-/** Ask for the token if a request was refused for want of it. */
-function askIfRefused(error) {
-  if (error.status !== 401) return;
-  login.show();
-  paint();
 }
 
 /** Apply an event to the model, or keep it until the queue is read. */
@@ -173,7 +179,12 @@ async function pollUntilNextTry() {
 }
 
 let hiddenSince = 0;
+document.addEventListener(UNAUTHORISED, () => {
+  login.show();
+  paint();
+});
 document.addEventListener("visibilitychange", () => {
+  schedulePainting();
   if (document.hidden) {
     hiddenSince = Date.now();
     return;
