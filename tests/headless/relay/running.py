@@ -14,6 +14,7 @@ from comfytui.headless.relay.app import relay_app
 from comfytui.headless.relay.context import CONTEXT, RelayContext
 from comfytui.headless.relay.options import RelayOptions
 from comfytui.headless.relay.serving import serving
+from comfytui.headless.session import is_current
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import LinkKind
 from comfytui.session.state import SessionState
@@ -46,7 +47,8 @@ class RunningRelay:
         return self.context.feed.state
 
     async def live(self) -> None:
-        await eventually(lambda: self.state.link.kind is LinkKind.LIVE, "a live link")
+        """Wait until the link is live and the server's queue is known."""
+        await eventually(lambda: self.state.link.kind is LinkKind.LIVE and is_current(self.state), "a live link")
 
     async def submit(self, images: int = 1, **values: str | int | float) -> str:
         """Queue a batch as another part of the program would, and return its id once the relay knows it."""
