@@ -65,7 +65,7 @@ class Generation:
         self._feed = feed
         self._clock = clock
         self._answers: dict[str, tuple[str, GenerateAnswer]] = {}  # by key, with the digest of the request
-        self._unplanned: dict[str, int] = {}  # images of the batches that are submitted, and not in the state yet
+        self._unplanned: dict[str, int] = {}  # images of batches that were not in the feed yet
         self._specs: dict[object, tuple[float, Mapping[FieldKey, InputSpec]]] = {}
 
     async def generate(self, body: GenerateBody, key: str, digest: str, *, now: bool) -> GenerateAnswer | AwayAnswer:
@@ -111,9 +111,9 @@ class Generation:
 
     def _count_open(self) -> int:
         """Return how many jobs of mine are open, with those of batches that are not planned yet."""
-        state = self._session.state
-        unplanned = (images for batch_id, images in self._unplanned.items() if batch_id not in state.batches)
-        return open_jobs(state) + sum(unplanned)
+        state, shown = self._session.state, self._feed.state.batches
+        self._unplanned = {key: images for key, images in self._unplanned.items() if key not in shown}
+        return open_jobs(state) + sum(images for key, images in self._unplanned.items() if key not in state.batches)
 
     def _repeated(self, key: str, digest: str) -> GenerateAnswer | None:
         """Return the answer to an earlier request with the same key, if this process gave it."""
@@ -137,8 +137,6 @@ class Generation:
         """Return an answer once its batch can be followed; while the server is away, that it will be sent later."""
         if answer.batch_id in self._unplanned:
             await self._wait(lambda _: answer.batch_id in self._feed.state.batches, PLAN_TIMEOUT)
-            if answer.batch_id in self._feed.state.batches:
-                self._unplanned.pop(answer.batch_id, None)
         state = self._session.state
         batch = state.batches.get(answer.batch_id)
         if is_current(state) or batch is None or not counts_of(state, batch).of(JobStatus.SUBMITTING):
