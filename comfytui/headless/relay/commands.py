@@ -15,9 +15,9 @@ from comfytui.headless.documents.jobs import Document
 from comfytui.headless.generate import FieldError
 from comfytui.headless.relay.answers import json_answer, json_error
 from comfytui.headless.relay.context import CONTEXT
-from comfytui.headless.relay.errors import why_away
+from comfytui.headless.relay.errors import RETRY_AFTER
 from comfytui.headless.relay.generation import KeyReused, TooManyJobs
-from comfytui.headless.session import is_current
+from comfytui.headless.relay.requested import requested_flag, requested_job
 from comfytui.presentation.command_text import cancellation_message
 from comfytui.sanitize import sanitize
 from comfytui.service.results import CancelOutcome
@@ -26,8 +26,6 @@ from comfytui.workflow.loading import WorkflowError
 KEY_HEADER: Final = "Idempotency-Key"
 MAX_GRAPHS: Final = 256 * 2**20
 """Bytes of a request times its images, each of which is kept and sent with a graph of its own."""
-RETRY_AFTER: Final = 5
-"""Seconds after which a client is to ask again while ComfyUI is away."""
 RETRY_AFTER_JOBS: Final = 30
 """Seconds after which a client is to ask again while too many jobs have not ended."""
 STATUSES: Final[Mapping[CancelOutcome, int]] = {
@@ -64,7 +62,7 @@ async def generate(request: web.Request) -> web.Response:
         if len(content) * body.images > MAX_GRAPHS:
             raise FieldError("images", "The request is too large for so many images: ask for fewer at once.")
         answer = await request.app[CONTEXT].generation.generate(
-            body, key, sha256(content).hexdigest(), now=request.query.get("now") == "1"
+            body, key, sha256(content).hexdigest(), now=requested_flag(request, "now")
         )
     except (FieldError, WorkflowError, KeyReused, TooManyJobs) as error:
         return _refusal(error)
@@ -75,22 +73,15 @@ async def generate(request: web.Request) -> web.Response:
 
 async def cancel(request: web.Request) -> web.Response:
     """Cancel a job: 200 with what became of it, 409 if it had ended; `force=1` stops whatever an old server runs."""
-    context, prompt_id = request.app[CONTEXT], request.match_info["prompt_id"]
-    job = context.feed.job(prompt_id)
-    if job is None and not is_current(context.feed.state):
-        why = why_away(context.feed.state)
-        return json_error(503, f"{why}: it is not known whether there is such a job.", _retry(RETRY_AFTER))
-    if job is None:
-        return json_error(404, f"There is no job '{sanitize(prompt_id, 80)}'.")
-    force = request.query.get("force") == "1"
+    job, force = requested_job(request), requested_flag(request, "force")
     try:
-        result = await asyncio.wrap_future(context.session.service.cancel(job.prompt_id, force=force))
+        result = await asyncio.wrap_future(request.app[CONTEXT].session.service.cancel(job.prompt_id, force=force))
     except ComfyError as error:
         return json_error(503, cancellation_message(error)[0], _retry(RETRY_AFTER))
     status = STATUSES.get(result.outcome, 200)
     message = MESSAGES.get(result.outcome) or cancellation_message(result)[0]
     outcome = result.outcome.name.lower()
-    document = CancelAnswer(prompt_id=prompt_id, outcome=outcome, message=message)
+    document = CancelAnswer(prompt_id=request.match_info["prompt_id"], outcome=outcome, message=message)
     return _answer(status, document, RETRY_AFTER if status == 503 else None)
 
 

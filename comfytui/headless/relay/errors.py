@@ -16,6 +16,8 @@ _SENTENCES: Mapping[int, str] = {
     413: "The body of the request is too large.",
     417: "This expectation cannot be met.",
 }
+RETRY_AFTER = 5
+"""Seconds after which a client is to ask again while ComfyUI is away."""
 INTERNAL = "The relay failed; its log says why."
 
 _log = logging.getLogger(__name__)
@@ -48,6 +50,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         headers = error.headers.copy()
         for name in ("Content-Length", "Content-Type"):
             headers.popall(name, None)
+        if error.status == 503:
+            headers.setdefault("Retry-After", str(RETRY_AFTER))
         response = json_error(error.status, _sentence_of(error), headers)
         if error.status == 413:
             response.force_close()

@@ -16,7 +16,7 @@ from comfytui.headless.relay.answers import has_same
 from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.errors import why_away
 from comfytui.headless.relay.media import content_type_of, file_headers, image_type_of, tag_of
-from comfytui.headless.relay.snapshots import requested_job
+from comfytui.headless.relay.requested import requested_job
 from comfytui.headless.relay.thumbnails import CONTENT_TYPE, MAX_BYTES, MAX_WIDTH, MIN_WIDTH, PREVIEW
 from comfytui.service.backend import Backend
 from comfytui.session.model import Job, LinkKind
@@ -140,13 +140,11 @@ async def ask(request: web.Request, question: Callable[[Backend], Awaitable[T]])
     future = asyncio.wrap_future(request.app[CONTEXT].session.service.call(question))
     try:
         return await future
-    except ServerError as error:
-        kind = web.HTTPNotFound if error.status == 404 else web.HTTPBadGateway
-        raise kind(text=str(error)) from None
     except (Unreachable, TimedOut) as error:
         raise web.HTTPServiceUnavailable(text=str(error)) from None
     except ComfyError as error:
-        raise web.HTTPBadGateway(text=str(error)) from None
+        is_gone = isinstance(error, ServerError) and error.status == 404
+        raise (web.HTTPNotFound if is_gone else web.HTTPBadGateway)(text=str(error)) from None
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():

@@ -70,7 +70,7 @@ UNCHANGED = Answer("The client has this already.")
 NO_JOB = _error("There is no such job.")
 NO_SUBJECT = _error("There is no such job or batch.")
 INVALID = _error("A parameter is invalid.")
-AWAY = _error("ComfyUI does not answer.")
+AWAY = _error("It is not known, since ComfyUI cannot be asked.")
 
 OPERATIONS: Sequence[Operation] = (
     Operation(
@@ -166,7 +166,7 @@ OPERATIONS: Sequence[Operation] = (
         path="/api/jobs/{promptId}",
         summary="One job",
         parameters=(PROMPT_ID, IF_NONE_MATCH),
-        answers={200: Answer("The job.", [JobSnapshot]), 304: UNCHANGED, 404: NO_JOB},
+        answers={200: Answer("The job.", [JobSnapshot]), 304: UNCHANGED, 404: NO_JOB, 503: AWAY},
     ),
     Operation(
         name="getServer",
@@ -199,7 +199,7 @@ OPERATIONS: Sequence[Operation] = (
             404: _error("There is no such job or file."),
             410: _error("A newer file has its name."),
             502: _error("ComfyUI does not give the file, or it is not an image that can be made smaller."),
-            503: _error("ComfyUI does not answer, or too many files are being passed on."),
+            503: _error("ComfyUI cannot be asked, or too many files are being passed on."),
         },
     ),
     Operation(
@@ -212,6 +212,7 @@ OPERATIONS: Sequence[Operation] = (
             200: Answer("The preview.", media_type=ANY_TYPE),
             304: UNCHANGED,
             404: _error("There is no such job, or no preview of it."),
+            503: AWAY,
         },
     ),
     Operation(

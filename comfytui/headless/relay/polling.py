@@ -12,7 +12,7 @@ from comfytui.headless.documents.jobs import VERSION, Document
 from comfytui.headless.feed import FeedEvent
 from comfytui.headless.relay.answers import json_answer
 from comfytui.headless.relay.context import CONTEXT
-from comfytui.headless.relay.following import subscription_of
+from comfytui.headless.relay.requested import subscription_of
 from comfytui.headless.subscription import Subscription
 
 MAX_WAIT = 60

@@ -9,7 +9,7 @@ from comfytui.headless.documents.server import server_snapshot
 from comfytui.headless.documents.snapshots import job_snapshot, queue_snapshot
 from comfytui.headless.relay.answers import json_if_changed
 from comfytui.headless.relay.context import CONTEXT, RelayContext
-from comfytui.session.model import Job
+from comfytui.headless.relay.requested import requested_job
 
 ROUTES = web.RouteTableDef()
 
@@ -35,18 +35,6 @@ async def get_server(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     server = context.session.service.server
     return json_if_changed(request, _encode(server_snapshot(context.feed.state, server, time.monotonic())))
-
-
-def requested_job(request: web.Request) -> Job:
-    """Return the job that the path names, also by the id that it had before an old server gave it another.
-
-    Raises:
-        HTTPNotFound: There is no such job.
-    """
-    job = request.app[CONTEXT].feed.job(request.match_info["prompt_id"])
-    if job is None:
-        raise web.HTTPNotFound(text="There is no job of this id: it may have been made before the relay started.")
-    return job
 
 
 def _queue_json(context: RelayContext) -> bytes:

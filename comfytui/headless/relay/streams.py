@@ -9,8 +9,8 @@ from aiohttp_sse import EventSourceResponse
 
 from comfytui.headless.feed import FeedEvent
 from comfytui.headless.relay.context import CONTEXT, RelayContext
-from comfytui.headless.relay.following import subscription_of
 from comfytui.headless.relay.previews import PreviewFollower
+from comfytui.headless.relay.requested import requested_flag, subscription_of
 from comfytui.headless.subscription import Subscription
 
 SEND_BUFFER = 32_768
@@ -26,12 +26,13 @@ async def stream_progress(request: web.Request) -> web.StreamResponse:
 
     A client that comes back after the last event about a job or a batch gets 204.
     """
+    with_previews = requested_flag(request, "previews")
     subscription = await subscription_of(request)
     if subscription.is_over:
         # Makes an EventSource stop, which would come back for ever: the HTML standard.
         return web.Response(status=204, headers={"Cache-Control": "no-store"})
     context = request.app[CONTEXT]
-    previews = PreviewFollower(context, subscription.subject) if request.query.get("previews") == "1" else None
+    previews = PreviewFollower(context, subscription.subject) if with_previews else None
     _keep_little(request)
     timings = context.timings
     response = EventSourceResponse(sep="\n", ping_interval=timings.ping, send_timeout=timings.send)

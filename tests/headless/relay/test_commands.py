@@ -306,6 +306,18 @@ async def test_whoever_repeats_a_key_at_once_can_follow_the_batch() -> None:
         assert first == second == (first[0], 200)
 
 
+async def test_a_wish_that_is_neither_1_nor_0_is_refused() -> None:
+    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        assert (await generate(relay, query="?now=yes")) == (400, {"error": "now is 1 or 0."})
+        assert not relay.service.state.batches
+        _, answer = await generate(relay, query="?now=0")
+        path = f"/api/jobs/{answer['promptIds'][0]}/cancel"
+        assert (await relay.client.post(path, params={"force": "true"})).status_code == 400
+        stream = await relay.client.get("/api/generate/progress", params={"previews": ""})
+        assert (stream.status_code, stream.json()) == (400, {"error": "previews is 1 or 0."})
+
+
 async def test_jobs_are_cancelled() -> None:
     async with SimServer(SLOW) as sim, running_relay(sim.url) as relay:
         await relay.live()
@@ -327,7 +339,7 @@ async def test_a_job_that_is_unknown_or_out_of_reach_is_not_cancelled() -> None:
     async with SimServer(SLOW) as sim, running_relay(sim.url) as relay:
         await relay.live()
         response = await relay.client.post("/api/jobs/nobody/cancel")
-        assert (response.status_code, response.json()["error"]) == (404, "There is no job 'nobody'.")
+        assert (response.status_code, response.json()["error"]) == (404, "There is no job with this id.")
         _, answer = await generate(relay, {"values": {**SMALL, "steps": 50}})
         (job,) = answer["promptIds"]
         await eventually(lambda: relay.state.jobs[job].status is JobStatus.RUNNING, "the image")

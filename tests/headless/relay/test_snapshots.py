@@ -1,5 +1,7 @@
 """The snapshots that the relay serves."""
 
+import pytest
+
 from comfytui.session.model import LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -43,9 +45,18 @@ async def test_a_client_that_has_the_queue_already_does_not_get_it_again() -> No
 
 async def test_an_unknown_job_is_refused_with_a_sentence() -> None:
     async with SimServer(CONFIG) as sim, running_relay(sim.url) as relay:
+        await relay.live()
         response = await relay.client.get("/api/jobs/..%2fnone")
         assert response.status_code == 404
         assert "no job" in response.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["jobs/none", "view/none/0", "preview/none"])
+async def test_whether_there_is_a_job_is_not_known_before_comfyui_answers(path: str) -> None:
+    async with running_relay("http://127.0.0.1:9") as relay:
+        response = await relay.client.get(f"/api/{path}")
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+        assert response.json()["error"].endswith("it is not known whether there is such a job.")
 
 
 async def test_the_queue_of_a_server_that_went_away_is_there_as_last_seen() -> None:

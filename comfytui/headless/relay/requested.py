@@ -1,4 +1,4 @@
-"""What a request follows: a job, a batch or all of mine, and from which event on."""
+"""What a request asks for: a job, or the events of a job, a batch or all of mine; and whether it wants something."""
 
 import asyncio
 import re
@@ -10,6 +10,8 @@ from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.errors import why_away
 from comfytui.headless.session import is_current
 from comfytui.headless.subscription import Subject, Subscription
+from comfytui.session.model import Job
+from comfytui.session.state import SessionState
 
 _EVENT_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -36,12 +38,37 @@ async def subscription_of(request: web.Request) -> Subscription:
     if subscription.exists:
         return subscription
     kind = "job" if subject.prompt_id is not None else "batch"
-    if is_current(feed.state):
-        raise web.HTTPNotFound(text=f"There is no {kind} with this id.")
-    raise web.HTTPServiceUnavailable(
-        headers={"Retry-After": "5"},
-        text=f"{why_away(feed.state)}: it is not known whether there is such a {kind}.",
-    )
+    raise _unknown(kind, feed.state)
+
+
+def requested_job(request: web.Request) -> Job:
+    """Return the job that the path names, also by the id that it had before an old server gave it another.
+
+    Raises:
+        web.HTTPNotFound: There is no such job.
+        web.HTTPServiceUnavailable: It is not known whether there is, as the server does not answer.
+    """
+    feed = request.app[CONTEXT].feed
+    if (job := feed.job(request.match_info["prompt_id"])) is None:
+        raise _unknown("job", feed.state)
+    return job
+
+
+def requested_flag(request: web.Request, name: str) -> bool:
+    """Return whether a parameter of the query is 1.
+
+    Raises:
+        web.HTTPBadRequest: It is neither 1 nor 0.
+    """
+    if (text := request.query.get(name, "0")) not in {"0", "1"}:
+        raise web.HTTPBadRequest(text=f"{name} is 1 or 0.")
+    return text == "1"
+
+
+def _unknown(kind: str, state: SessionState) -> web.HTTPError:
+    if is_current(state):
+        return web.HTTPNotFound(text=f"There is no {kind} with this id.")
+    return web.HTTPServiceUnavailable(text=f"{why_away(state)}: it is not known whether there is such a {kind}.")
 
 
 def _subject_of(request: web.Request) -> Subject:
