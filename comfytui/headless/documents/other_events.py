@@ -27,7 +27,7 @@ class PreviewEvent(Document, frozen=True, kw_only=True):
     event: Literal["preview"] = "preview"
     prompt_id: str
     media_type: str
-    """`image/jpeg` or `image/png`."""
+    """`image/jpeg`, `image/png` or `image/webp`."""
     data: bytes
     """In base64."""
 

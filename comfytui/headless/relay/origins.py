@@ -16,7 +16,7 @@ from comfytui.headless.relay.hosts import is_loopback, is_same_host
 from comfytui.headless.relay.options import RelayOptions
 
 PREFLIGHT_HEADERS: Mapping[str, str] = {
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID",
     "Access-Control-Allow-Methods": "GET, HEAD, POST",
     "Access-Control-Max-Age": "600",
 }

@@ -7,6 +7,7 @@ import msgspec
 
 from comfytui.headless.documents.other_events import PreviewEvent
 from comfytui.headless.relay.context import RelayContext
+from comfytui.headless.relay.media import image_type_of
 from comfytui.headless.subscription import Subject
 from comfytui.service.notifications import PreviewReceived
 from comfytui.session.model import Job
@@ -14,7 +15,6 @@ from comfytui.session.selectors import batch_of
 
 BYTES_PER_SECOND = 64_000
 """What the previews for one client may use; those in between are left out."""
-PNG_SIGNATURE = b"\x89PNG"
 
 
 class PreviewFollower:
@@ -53,7 +53,9 @@ class PreviewFollower:
 
 @lru_cache(maxsize=1)
 def _event_text(preview: PreviewReceived) -> bytes:
-    media_type = "image/png" if preview.image.startswith(PNG_SIGNATURE) else "image/jpeg"
+    """Return a preview as a server-sent event; nothing if it is no image."""
+    if (media_type := image_type_of(preview.image)) is None:
+        return b""
     event = PreviewEvent(prompt_id=preview.prompt_id, media_type=media_type, data=preview.image)
     # Without an id: a client that comes back does not ask for it.
     return b"event: preview\ndata: %b\n\n" % msgspec.json.encode(event)

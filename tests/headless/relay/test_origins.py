@@ -135,7 +135,7 @@ async def test_the_preflight_of_an_allowed_origin_needs_no_token() -> None:
         assert response.status_code == 204
         assert response.headers["Access-Control-Allow-Origin"] == APP
         allowed = response.headers["Access-Control-Allow-Headers"].lower().split(", ")
-        assert {"authorization", "content-type", "idempotency-key", "last-event-id"} == set(allowed)
+        assert {"authorization", "content-type", "idempotency-key", "if-none-match", "last-event-id"} == set(allowed)
         assert "POST" in response.headers["Access-Control-Allow-Methods"]
         assert response.headers["Vary"] == "Origin"
 

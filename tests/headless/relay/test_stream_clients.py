@@ -164,6 +164,21 @@ async def test_previews_come_only_to_those_who_ask(relay: RunningRelay) -> None:
     ]
 
 
+async def test_a_preview_is_named_as_what_it_is_and_nothing_else_is_one(relay: RunningRelay) -> None:
+    batch = await relay.submit(model=MODEL, steps=60)
+    await eventually(lambda: relay.state.runs, "the run")
+    prompt_id = next(iter(relay.state.runs))
+    async with streaming(relay, batchId=batch, previews="1") as client:
+        for image in (b"<html>", b"RIFF\0\0\0\0WEBPVP8 "):
+            relay.context.preview = PreviewReceived("", prompt_id, image)
+            relay.context.session.wake()
+            assert (await relay.client.get("/healthz")).status_code == 200  # The stream had its turn meanwhile.
+        await client.got("preview")
+        await client.ended()
+    assert "image/webp" in {preview["mediaType"] for preview in client.of("preview")}
+    assert not any(preview["data"] == base64.b64encode(b"<html>").decode() for preview in client.of("preview"))
+
+
 async def test_previews_stay_within_the_budget_of_a_client(relay: RunningRelay) -> None:
     batch = await relay.submit(model=MODEL, steps=60)
     await eventually(lambda: relay.state.runs, "the run")
