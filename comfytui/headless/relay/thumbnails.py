@@ -39,7 +39,12 @@ class Thumbnails:
             Exception: Whatever `fetch` raises.
         """
         async with self._slots:
-            return await asyncio.to_thread(_reduce, await fetch(), width)
+            work = asyncio.create_task(asyncio.to_thread(_reduce, await fetch(), width))
+            try:
+                return await asyncio.shield(work)
+            finally:
+                # No thread stops for a client that leaves: the slot is free when it is.
+                await asyncio.wait({work})
 
 
 def _reduce(data: bytes, width: int) -> bytes:
