@@ -1,5 +1,6 @@
 """Errors as clients of the relay get them: JSON with one sentence, and nothing of what is inside."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
 
@@ -18,6 +19,7 @@ _SENTENCES: Mapping[int, str] = {
 }
 RETRY_AFTER = 5
 """Seconds after which a client is to ask again while ComfyUI is away."""
+STOPPED = "The session of the relay has stopped: start the relay again."
 INTERNAL = "The relay failed; its log says why."
 
 _log = logging.getLogger(__name__)
@@ -56,6 +58,11 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         if error.status == 413:
             response.force_close()
         return response
+    except asyncio.CancelledError:
+        if (task := asyncio.current_task()) is None or task.cancelling() or request.writer.output_size:
+            raise
+        # Not the request is cancelled, but what it asked the session for.
+        return json_error(503, STOPPED, {"Retry-After": str(RETRY_AFTER)})
     except ConnectionError:
         raise
     except Exception:

@@ -7,6 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from comfytui.headless.documents.events import link_name
 from comfytui.headless.relay.answers import json_answer
 from comfytui.headless.relay.context import CONTEXT
+from comfytui.headless.relay.errors import STOPPED
 
 ROUTES = web.RouteTableDef()
 
@@ -27,5 +28,5 @@ async def get_health(request: web.Request) -> web.Response:
     """
     context = request.app[CONTEXT]
     if not context.session.is_running:
-        raise web.HTTPServiceUnavailable(text="The session of the relay has stopped: start the relay again.")
+        raise web.HTTPServiceUnavailable(text=STOPPED)
     return json_answer(msgspec.json.encode({"status": "ok", "link": link_name(context.feed.state)}))

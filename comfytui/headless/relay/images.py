@@ -137,16 +137,10 @@ async def ask(request: web.Request, question: Callable[[Backend], Awaitable[T]])
     if (state := request.app[CONTEXT].session.state).link.kind is LinkKind.OTHER_SERVER:
         # It may have a file of the same name.
         raise web.HTTPServiceUnavailable(text=f"{why_away(state)}.")
-    future = asyncio.wrap_future(request.app[CONTEXT].session.service.call(question))
     try:
-        return await future
+        return await asyncio.wrap_future(request.app[CONTEXT].session.service.call(question))
     except (Unreachable, TimedOut) as error:
         raise web.HTTPServiceUnavailable(text=str(error)) from None
     except ComfyError as error:
         is_gone = isinstance(error, ServerError) and error.status == 404
         raise (web.HTTPNotFound if is_gone else web.HTTPBadGateway)(text=str(error)) from None
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise web.HTTPServiceUnavailable(text="The relay's session has stopped.") from None

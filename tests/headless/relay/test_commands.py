@@ -18,6 +18,7 @@ from comfytui.session.model import JobStatus
 from comfytui.session.selectors import open_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
+from comfytui.timings import DEFAULT
 from comfytui.workflow.builtin import txt2img
 from tests.headless.relay.running import RunningRelay, running_relay
 from tests.waiting import eventually
@@ -121,7 +122,7 @@ async def test_what_the_server_rejects_fails_in_the_events() -> None:
     ],
 )
 async def test_what_cannot_be_made_is_refused_by_name(body: object, field: str | None, words: str) -> None:
-    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+    async with SimServer(QUICK) as sim, running_relay(sim.url, timings=DEFAULT) as relay:
         await relay.live()
         status, answer = await generate(relay, body)
         assert (status, answer.get("field")) == (400, field)
@@ -348,6 +349,17 @@ async def test_a_job_that_is_unknown_or_out_of_reach_is_not_cancelled() -> None:
         assert response.status_code == 503
         assert response.json()["error"].startswith("Not cancelled: ")
         assert "Retry-After" in response.headers
+
+
+async def test_whoever_asks_a_session_that_has_stopped_is_told_so() -> None:
+    async with SimServer(SLOW) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        _, answer = await generate(relay)
+        await asyncio.to_thread(relay.service.stop)
+        status, refusal = await generate(relay, key="order 7")
+        assert (status, refusal["error"]) == (503, "The session of the relay has stopped: start the relay again.")
+        response = await relay.client.post(f"/api/jobs/{answer['promptIds'][0]}/cancel")
+        assert (response.status_code, response.json()) == (503, refusal)
 
 
 async def test_whether_a_job_exists_is_left_open_while_comfyui_is_away() -> None:
