@@ -1,5 +1,6 @@
 """The relay's page: the files of `page/`, with headers that let a browser run and load nothing else."""
 
+import gzip
 import hashlib
 import re
 from collections.abc import Mapping
@@ -36,6 +37,8 @@ class PageFile:
     """A file as it is sent."""
 
     body: bytes
+    zipped: bytes
+    """The same, compressed."""
     media_type: str
     etag: str
 
@@ -48,7 +51,7 @@ def page_files() -> tuple[str, Mapping[str, PageFile]]:
     for name, source in sources.items():
         body = _REFERENCE.sub(rb'\1?v=%s"' % version.encode(), source)
         path = "/" if name == INDEX else f"/{name}"
-        files[path] = PageFile(body, MEDIA_TYPES[Path(name).suffix], _digest(body))
+        files[path] = PageFile(body, gzip.compress(body, mtime=0), MEDIA_TYPES[Path(name).suffix], _digest(body))
     return version, files
 
 
@@ -58,14 +61,20 @@ def page_routes() -> list[web.RouteDef]:
 
     async def send(request: web.Request) -> web.Response:
         file = files[request.path]
+        zipped = "gzip" in request.headers.get("Accept-Encoding", "")
+        etag = f"{file.etag}-gzip" if zipped else file.etag
         headers = {
             **HEADERS,
             "Cache-Control": UNTIL_CHANGED if request.query.get("v") == version else "no-cache",
-            "ETag": f'"{file.etag}"',
+            "ETag": f'"{etag}"',
+            "Vary": "Accept-Encoding",
         }
-        if any(tag.value in {file.etag, "*"} for tag in request.if_none_match or ()):
+        if any(tag.value in {etag, "*"} for tag in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
-        return web.Response(body=file.body, content_type=file.media_type, charset="utf-8", headers=headers)
+        if zipped:
+            headers["Content-Encoding"] = "gzip"
+        body = file.zipped if zipped else file.body
+        return web.Response(body=body, content_type=file.media_type, charset="utf-8", headers=headers)
 
     return [web.get(path, send) for path in files]
 

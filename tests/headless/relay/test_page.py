@@ -142,6 +142,21 @@ async def test_scripts_import_one_another_with_their_version() -> None:
             assert (await client.get(f"/{name.decode()}")).status_code == 200
 
 
+async def test_the_page_is_small_and_asks_for_all_its_files_at_once() -> None:
+    async with served_page() as client:
+        page = await client.get("/", headers={"Accept-Encoding": "gzip"})
+        named = {path.partition("?")[0] for path in re.findall(r'(?:href|src)="(/[^"]*\.[^"]*)"', page.text)}
+        assert named | {"/"} == set(PATHS)
+        sizes = [int(page.headers["Content-Length"])]
+        for path in sorted(named):
+            response = await client.get(path, headers={"Accept-Encoding": "gzip"})
+            plain = await client.get(path, headers={"Accept-Encoding": "identity"})
+            assert response.content == plain.content
+            assert response.headers["ETag"] != plain.headers["ETag"]
+            sizes.append(int(response.headers["Content-Length"]))
+    assert sum(sizes) < 24_000
+
+
 async def test_a_file_that_the_browser_has_is_not_sent_again() -> None:
     async with served_page() as client:
         first = await client.get("/")
