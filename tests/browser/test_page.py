@@ -128,6 +128,11 @@ async def test_failures_and_lost_images_have_their_reason(browser: Browser, rela
         "Image 4 lost: the server no longer knows it",
     ]
     assert await browser.texts("#empty") == ["None of your jobs is running"]
+    # Red is for what failed only.
+    assert await browser.run("[...document.querySelectorAll('.problems li')].map((each) => each.className)") == [
+        "bad",
+        "warning",
+    ]
 
 
 async def test_a_long_reason_is_folded(browser: Browser, relay: StubRelay) -> None:
@@ -351,6 +356,7 @@ async def test_the_page_comes_back_after_the_relay_restarts(browser: Browser, re
     await browser.until_text("#notice", "Connection to the relay lost, trying again")
     assert await browser.texts(".seen") == ["as last seen"]
     assert await browser.texts("#link") == ["relay lost"]
+    assert await browser.run("document.title") == "comfytui"
     relay.batches = [batch(progress=progress(imageIndex=4, currentStep=3))]
     await relay.start()
     await browser.until_text(LINE, "Image 4 of 4 - Step 3/20 (60%)")

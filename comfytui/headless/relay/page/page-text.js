@@ -85,20 +85,23 @@ export function timesText({ status, elapsedSeconds: elapsed, leftSeconds: left }
   return parts.filter(Boolean).join(" · ");
 }
 
-/** Return why images of a batch failed and which are lost, once for all with the same reason. */
-export function problemTexts({ images, total }) {
-  const indexes = new Map();
-  for (const image of images.values()) {
-    const reason = reasonOf(image);
-    if (reason) indexes.set(reason, [...(indexes.get(reason) ?? []), image.index]);
+/** Return why images of a batch failed and which are lost, as `{text, status}`, once for all with the same reason. */
+export function problemsOf({ images, total }) {
+  const problems = new Map();
+  for (const { index, status, error } of images.values()) {
+    const reason = reasonOf(status, error);
+    if (!reason) continue;
+    if (!problems.has(reason)) problems.set(reason, { status, indexes: [] });
+    problems.get(reason).indexes.push(index);
   }
-  return [...indexes].map(([reason, each]) => {
-    if (total === 1) return reason[0].toUpperCase() + reason.slice(1);
-    return `${each.length > 1 ? "Images" : "Image"} ${each.sort((one, other) => one - other).join(", ")} ${reason}`;
+  return [...problems].map(([reason, { status, indexes }]) => {
+    if (total === 1) return { text: reason[0].toUpperCase() + reason.slice(1), status };
+    const which = indexes.sort((one, other) => one - other).join(", ");
+    return { text: `${indexes.length > 1 ? "Images" : "Image"} ${which} ${reason}`, status };
   });
 }
 
-function reasonOf({ status, error }) {
+function reasonOf(status, error) {
   if (status === "lost") return "lost: the server no longer knows it";
   if (status !== "failed") return "";
   const details = [error?.message || "no reason was given", ...(error?.inputs ?? [])].join("; ");

@@ -3,10 +3,11 @@
 import { CancelView } from "./page-cancel.js";
 import { element, placeAt, setAttribute, update } from "./page-elements.js";
 import { FilesView } from "./page-pictures.js";
-import { countsText, phaseText, problemTexts, progressLine, timesText } from "./page-text.js";
+import { countsText, phaseText, problemsOf, progressLine, timesText } from "./page-text.js";
 
 const MAX_BATCHES = 20;
 const MAX_PROBLEMS = 5;
+const PROBLEM_COLOURS = { failed: "bad", lost: "warning" };
 const LONG = 160;
 
 const byId = (id) => document.getElementById(id);
@@ -92,12 +93,15 @@ export class BatchView {
   }
 
   showProblems(batch) {
-    const texts = problemTexts(batch);
-    const shown = texts.slice(0, MAX_PROBLEMS);
-    if (texts.length > shown.length) shown.push(`and ${texts.length - shown.length} more`);
-    if (this.problemTexts === shown.join("\n")) return;
-    this.problemTexts = shown.join("\n");
-    this.problems.replaceChildren(...shown.map((text) => element("li", { dir: "auto" }, folded(text))));
+    const all = problemsOf(batch);
+    const shown = all.slice(0, MAX_PROBLEMS);
+    if (all.length > shown.length) shown.push({ text: `and ${all.length - shown.length} more` });
+    const texts = shown.map(({ text }) => text).join("\n");
+    if (this.problemTexts === texts) return;
+    this.problemTexts = texts;
+    this.problems.replaceChildren(
+      ...shown.map(({ text, status }) => element("li", { dir: "auto", className: PROBLEM_COLOURS[status] ?? "" }, folded(text))),
+    );
     update(this.problems, { hidden: !shown.length });
   }
 }
@@ -158,7 +162,7 @@ export class PageView {
     update(byId("ended"), { hidden: !ended.length });
     keepFocus();
     const running = open.find((batch) => batch.progress.status === "running");
-    update(document, { title: running ? `${progressLine(running)} · comfytui` : "comfytui" });
+    update(document, { title: running && !old ? `${progressLine(running)} · comfytui` : "comfytui" });
   }
 
   /** Count the times of the running batches on. */
