@@ -1,18 +1,12 @@
 """Turns the states of a session into events: what each job and batch of mine came to, and how far the others are."""
 
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
-
-import msgspec
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.headless.documents.events import (
     EndEvent,
     Event,
     ImageEvent,
-    ProgressEvent,
     batch_end,
     batch_progress,
     image_event,
@@ -20,32 +14,17 @@ from comfytui.headless.documents.events import (
     job_progress,
 )
 from comfytui.headless.documents.jobs import Outcome, outcome_of
+from comfytui.headless.facts import MAX_FACTS, Facts, FeedEvent, feed_event
 from comfytui.session.model import Batch, Job, JobStatus, Stamp
 from comfytui.session.selectors import batch_of, jobs_of
 from comfytui.session.state import SessionState
 
-MAX_FACTS = 2_000
-"""Events about images and batches that have ended which are kept, the newest."""
-MAX_FACTS_BYTES = 16 * 2**20
-"""Bytes of these as JSON; the newest is kept in any case."""
+MAX_PRESENT = 10_000
+"""Events that are kept until the next update, for all who follow the same: more than there are open batches."""
 MAX_PLACES = 2_000
 """Places of jobs in batches that are kept beyond twice those of the session."""
 RESTART_MARGIN_MS = 60_000
 """Milliseconds before the last event of an earlier process from which a client is told again what ended."""
-
-_encode = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True)
-class FeedEvent:
-    """An event as it is sent; `id` is in milliseconds of the wall clock, and grows with each event."""
-
-    id: int
-    event: Event
-    data: bytes
-    """The event as JSON."""
-    untimed: ProgressEvent | None = None
-    """Progress without what changes by itself."""
 
 
 class Feed:
@@ -67,7 +46,7 @@ class Feed:
         self._urls = urls
         self._clock = clock
         self._last_id = self._first_id = int(clock.wall() * 1000)
-        self._facts: list[FeedEvent] = []
+        self._facts = Facts()
         self._new_facts: list[tuple[int, Job | Batch]] = []  # ids, and what ended in this update
         self._outcomes: dict[str, Outcome] = {}
         self._open_batches: list[Batch] | None = None
@@ -111,20 +90,17 @@ class Feed:
         An id of an earlier process is taken to be a minute older, since its last events may not have been received.
         """
         after = id_ if id_ >= self._first_id else id_ - RESTART_MARGIN_MS
-        start = bisect_right(self._facts, after, key=lambda fact: fact.id)
-        return [fact for fact in self._facts[start:] if batch_id is None or fact.event.batch_id == batch_id]
+        return self._facts.after(after, batch_id)
 
     def progress_of_batch(self, batch: Batch) -> FeedEvent:
         """Return how far a batch is; the same object until the next update."""
-        return self._once(
-            "progress", batch.id, lambda: self._progress(batch_progress(self.state, batch, self._now.monotonic))
-        )
+        now = self._now.monotonic
+        return self._once("progress", batch.id, self.revision, lambda: batch_progress(self.state, batch, now))
 
     def progress_of_job(self, job: Job) -> FeedEvent:
         """Return how far a job is; the same object until the next update."""
-        return self._once(
-            "progress", job.prompt_id, lambda: self._progress(job_progress(self.state, job, self._now.monotonic))
-        )
+        now = self._now.monotonic
+        return self._once("progress", job.prompt_id, self.revision, lambda: job_progress(self.state, job, now))
 
     def open_batches(self) -> Sequence[Batch]:
         """Return my batches that have not ended."""
@@ -161,17 +137,17 @@ class Feed:
     def image(self, job: Job) -> FeedEvent:
         """Return the event about a job that has ended, with an id below that of the last one."""
         id_ = self._ends.setdefault(job.prompt_id, self.revision) - 1
-        return self._once("image", job.prompt_id, lambda: self._fact(id_, job))
+        return self._once("image", job.prompt_id, id_, lambda: self._fact(job))
 
     def end_of_job(self, job: Job) -> FeedEvent:
         """Return the last event about a job that has ended; its id is the same each time."""
         id_ = self._ends.setdefault(job.prompt_id, self.revision)
-        return self._once("end", job.prompt_id, lambda: _event(id_, job_end(self.state, job, urls=self._urls)))
+        return self._once("end", job.prompt_id, id_, lambda: job_end(self.state, job, urls=self._urls))
 
     def end_of_batch(self, batch: Batch) -> FeedEvent:
         """Return the last event about a batch that has ended; its id is the same each time."""
         id_ = self._ends.setdefault(batch.id, self.revision)
-        return self._once("end", batch.id, lambda: self._fact(id_, batch))
+        return self._once("end", batch.id, id_, lambda: self._fact(batch))
 
     def end_id(self, key: str) -> int | None:
         """Return the id of the last event about a job or a batch; None if nobody was told of it yet."""
@@ -229,35 +205,27 @@ class Feed:
         self._new_facts.append((id_, subject))
 
     def _keep_new_facts(self) -> None:
-        """Keep the events about what ended in this update; of those that are too old to be kept, most are not made."""
-        new = sorted(self._new_facts, key=lambda fact: fact[0])[-MAX_FACTS:]
-        self._new_facts = []
-        if new:
-            facts = [*self._facts, *(self._fact(id_, subject) for id_, subject in new)]
-            facts = sorted(facts, key=lambda fact: fact.id)[-MAX_FACTS:]
-            sizes = [*accumulate(len(fact.data) for fact in reversed(facts))]
-            self._facts = facts[-max(bisect_right(sizes, MAX_FACTS_BYTES), 1) :]
+        """Keep the events about what ended in this update; those that would be dropped at once are not made."""
+        if new := sorted(self._new_facts, key=lambda fact: fact[0])[-MAX_FACTS:]:
+            self._new_facts = []
+            self._facts.add([feed_event(id_, self._fact(subject)) for id_, subject in new])
 
-    def _fact(self, id_: int, subject: Job | Batch) -> FeedEvent:
+    def _fact(self, subject: Job | Batch) -> ImageEvent | EndEvent:
         if isinstance(subject, Job):
-            return _event(id_, image_event(self.state, subject, urls=self._urls))
-        return _event(id_, batch_end(self.state, subject, urls=self._urls))
+            return image_event(self.state, subject, urls=self._urls)
+        return batch_end(self.state, subject, urls=self._urls)
 
     def _next_id(self) -> int:
         self._last_id = max(self._last_id + 1, int(self._now.wall * 1000))
         return self._last_id
 
-    def _once(self, kind: str, key: str, event: Callable[[], FeedEvent]) -> FeedEvent:
-        """Return the event of a kind about a job or batch, made and encoded once until the next update."""
-        if len(self._present) > MAX_FACTS:
-            self._present = {}
+    def _once(self, kind: str, key: str, id_: int, event: Callable[[], Event]) -> FeedEvent:
+        """Return the event of a kind about a job or batch, which is made once until the next update."""
         if (kind, key) not in self._present:
-            self._present[kind, key] = event()
+            if len(self._present) >= MAX_PRESENT:
+                self._present = {}
+            self._present[kind, key] = feed_event(id_, event())
         return self._present[kind, key]
-
-    def _progress(self, event: ProgressEvent) -> FeedEvent:
-        untimed = msgspec.structs.replace(event, elapsed_seconds=None, left_seconds=None)
-        return FeedEvent(self.revision, event, _encode(event), untimed)
 
     def _forget_dropped(self) -> None:
         """Forget what is kept of batches that the session no longer has."""
@@ -269,10 +237,6 @@ class Feed:
         if not self._batch_outcomes.keys() <= batches.keys():
             self._batch_outcomes = {key: each for key, each in self._batch_outcomes.items() if key in batches}
         self._ends = {key: id_ for key, id_ in self._ends.items() if key in batches or key in self.state.jobs}
-
-
-def _event(id_: int, event: ImageEvent | EndEvent) -> FeedEvent:
-    return FeedEvent(id_, event, _encode(event))
 
 
 def _is_complete(batch: Batch, jobs: list[Job]) -> bool:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from comfytui.headless.documents.events import ProgressEvent
-from comfytui.headless.feed import Feed, FeedEvent
+from comfytui.headless.facts import FeedEvent
+from comfytui.headless.feed import Feed
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import pytest
 from comfytui.clock import Clock
 from comfytui.comfy.protocol.events import ExecutionError, Output
 from comfytui.headless.documents.events import ProgressEvent
-from comfytui.headless.feed import MAX_FACTS, MAX_FACTS_BYTES, Feed
+from comfytui.headless.facts import MAX_FACTS, MAX_FACTS_BYTES
+from comfytui.headless.feed import Feed
 from comfytui.headless.subscription import Subject, Subscription
 from comfytui.session.connection.link_events import Connected, Disconnected, HttpSucceeded, LinkEvent
 from comfytui.session.events import FinishedPrompt, HistorySnapshot, QueueSnapshot, SessionEvent

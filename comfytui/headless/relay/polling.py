@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import ETag, web
 
 from comfytui.headless.documents.jobs import VERSION, Document
-from comfytui.headless.feed import FeedEvent
+from comfytui.headless.facts import FeedEvent
 from comfytui.headless.relay.answers import json_answer
 from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.requested import subscription_of

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse
 
-from comfytui.headless.feed import FeedEvent
+from comfytui.headless.facts import FeedEvent
 from comfytui.headless.relay.context import CONTEXT, RelayContext
 from comfytui.headless.relay.previews import PreviewFollower
 from comfytui.headless.relay.requested import requested_flag, subscription_of
