@@ -52,7 +52,7 @@ class Feed:
         self._open_batches: list[Batch] | None = None
         self._open: set[str] = set()  # jobs that this process saw before they ended, or that came after `begin`
         self._earlier: frozenset[str] | None = None  # jobs that were known when `begin` was called
-        self._batch_outcomes: dict[str, list[Outcome | None]] = {}  # of the jobs of batches that have ended
+        self._batch_outcomes: dict[str, dict[str, Outcome | None]] = {}  # of the jobs of batches that have ended
         self._ends: dict[str, int] = {}  # ids of the last events that were told, by job and batch
         self._places: dict[str, tuple[str, int]] = {}
         self._present: dict[tuple[str, str], FeedEvent] = {}  # events that are made once for all followers
@@ -168,13 +168,14 @@ class Feed:
         return changed
 
     def _update_batch(self, batch: Batch) -> None:
-        jobs = jobs_of(self.state, batch)
+        jobs, known = jobs_of(self.state, batch), self._batch_outcomes.get(batch.id, {})
         # The newest first: those are the ones that are open.
         if not _is_complete(batch, jobs) or not all(map(self.is_settled, reversed(jobs))):
             self._batch_outcomes.pop(batch.id, None)
             self._ends.pop(batch.id, None)
-        elif (outcomes := [outcome_of(job) for job in jobs]) != self._batch_outcomes.get(batch.id):
-            seen = batch.id in self._batch_outcomes or any(job.prompt_id in self._open for job in jobs)
+        # A long session forgets the oldest images, also of batches that have ended.
+        elif not (outcomes := {job.prompt_id: outcome_of(job) for job in jobs}).items() <= known.items():
+            seen = bool(known) or any(job.prompt_id in self._open for job in jobs)
             self._batch_outcomes[batch.id] = outcomes
             self._ends.pop(batch.id, None)
             ended = max((job.ended or 0.0 for job in jobs), default=0.0)

@@ -14,6 +14,7 @@ from comfytui.headless.subscription import Subject, Subscription
 from comfytui.session.connection.link_events import Connected, Disconnected, HttpSucceeded, LinkEvent
 from comfytui.session.events import FinishedPrompt, HistorySnapshot, QueueSnapshot, SessionEvent
 from comfytui.session.jobs.index import indexed
+from comfytui.session.jobs.retention import remove_jobs
 from comfytui.session.model import Job, JobStatus
 from comfytui.session.state import SessionState
 from tests.session.builders import Session, end_frames, queued_prompt, run_frames, start_frames, step_frames
@@ -177,6 +178,16 @@ def test_a_lost_job_that_turns_up_changes_how_its_batch_ended(followed: Followed
             ("image", status.value),
             (end, status.value),
         ]
+
+
+def test_the_end_of_a_batch_is_not_told_again_when_the_session_forgets_its_oldest_images(followed: Followed) -> None:
+    subscription = followed.follow()
+    followed.plan("a", 2)
+    followed.do(*run_frames("a1"))
+    followed.do(*run_frames("a2"))
+    assert names(subscription) == ["image", "image", "done"]
+    followed.update(remove_jobs(followed.session.state, {"a1"}))
+    assert not subscription.take()
 
 
 def test_the_end_of_a_process_leaves_its_lost_jobs_to_this_one(followed: Followed) -> None:
