@@ -77,7 +77,7 @@ def read_config(path: Path | None = None) -> Config:
             mode = os.fstat(opened.fileno()).st_mode
             content = opened.read()
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and path is None:
+        if isinstance(error, FileNotFoundError | NotADirectoryError) and path is None:
             return Config()
         from comfytui.config.location import BadConfig, Location
 

@@ -39,6 +39,11 @@ def test_the_users_file_is_read_by_default(monkeypatch: pytest.MonkeyPatch, tmp_
     assert list(read_config().servers) == ["box"]
 
 
+def test_a_home_that_is_no_folder_has_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/dev/null")
+    assert not read_config().servers
+
+
 @pytest.mark.parametrize("content", ["", "\ufeff", "# nothing\n", "[servers]\n"])
 def test_a_file_without_servers_is_valid(tmp_path: Path, content: str) -> None:
     assert not read_config(write_config(tmp_path, content)).servers
