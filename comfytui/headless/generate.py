@@ -51,7 +51,7 @@ class GenerateRequest:
     seed_mode: SeedMode | None = None
     """None: random without a seed; with one, fixed for one image, and else increment."""
     seed: int | None = None
-    """The workflow's first seed; in random mode it is of no effect."""
+    """The workflow's first seed; not in random mode."""
 
 
 async def server_specs(service: ServiceThread, workflow: Workflow) -> Mapping[FieldKey, InputSpec]:
@@ -94,6 +94,10 @@ def prepare(
     given = _given_values(request)
     seeds = seed_keys(request.workflow.fields)
     mode = request.seed_mode or _default_mode(images, is_given=any(name in given for name in seeds))
+    if mode is SeedMode.RANDOM and (name := next(filter(given.__contains__, seeds), None)):
+        raise FieldError(
+            name, f"{_label(name)} has no effect if seeds are random: leave it out, or choose another mode."
+        )
     values = dict(read_values(request.workflow))
     known = {name: _spec_of(name, specs) for name in values}
     for name, own in values.items():

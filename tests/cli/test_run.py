@@ -135,6 +135,7 @@ async def test_a_job_that_fails_is_explained(tmp_path: Path) -> None:
         (("--output", "/dev/null"), "is not a folder"),
         (("--detach", "--output", "/tmp"), "--detach"),
         (("--seed-mode", "none"), "none"),
+        (("--seed", "5", "--seed-mode", "random"), "Seed has no effect if seeds are random"),
     ],
 )
 async def test_wrong_usage_submits_nothing(sim: SimServer, tmp_path: Path, argv: tuple[str, ...], message: str) -> None:

@@ -185,7 +185,13 @@ def test_a_seed_is_fixed_for_one_image_and_counts_on_for_several() -> None:
 def test_without_a_seed_all_are_random() -> None:
     assert len({each["seed"] for each in seeds_of(request(images=50))}) == 50
     assert seeds_of(request(NOTHING, 2, SeedMode.FIXED)) == [{"seed": 0}, {"seed": 0}]
-    assert {"seed": 5} not in seeds_of(request(NOTHING, 2, SeedMode.RANDOM, 5))
+
+
+@pytest.mark.parametrize(("values", "seed", "field"), [(NOTHING, 5, "seed"), ({"seed": 5}, None, "seed")])
+def test_a_seed_is_refused_where_seeds_are_random(values: Mapping[str, object], seed: int | None, field: str) -> None:
+    error = error_of(request(values, 2, SeedMode.RANDOM, seed))
+    assert error.field == field
+    assert error.message.startswith("Seed has no effect if seeds are random: ")
 
 
 def test_a_seed_that_is_given_twice_is_refused() -> None:

@@ -22,7 +22,7 @@ class GenerateBody(Document, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     seed_mode: SeedMode | None = None
     """Without it: `random` without a seed; with one, `fixed` for one image and else `increment`."""
     seed: int | None = None
-    """The first seed, unless the mode is `random`."""
+    """The first seed; not with the mode `random`."""
 
 
 class GenerateAnswer(Document, frozen=True, kw_only=True):

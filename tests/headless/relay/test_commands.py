@@ -106,6 +106,7 @@ async def test_what_the_server_rejects_fails_in_the_events() -> None:
         ({"images": True}, "images", "expected"),
         ({"seedMode": "twice"}, "seedMode", "twice"),
         ({"seed": "5"}, "seed", "expected"),
+        ({"seed": 5, "seedMode": "random"}, "seed", "Seed has no effect if seeds are random"),
         ({"prompt": "a fox"}, None, "prompt"),
         ({"values": {"stepz": 3}}, "stepz", "did you mean steps?"),
         ({"values": {"steps": 0}}, "steps", "Steps must be a whole number from 1 to 10000."),
