@@ -1,4 +1,4 @@
-"""`comfytui` without a server: it opens the last one used, else one on this machine, else the start screen."""
+"""`comfytui` without a server: it opens the last one used, or one on this machine, or the start screen."""
 
 import os
 from collections.abc import Iterator
@@ -104,7 +104,7 @@ def test_without_an_answer_the_start_screen_names_the_last_server(tmp_path: Path
     (tmp_path / "comfytui").mkdir()
     (tmp_path / "comfytui" / "last_server").write_text(gone)
     with without_server(tmp_path) as it:
-        it.shows(f"{gone} does not answer. No ComfyUI answers")
+        it.shows(f"{gone} does not answer. Enter a server's address.")
         it.send(ESCAPE)
         assert it.exit_code() == 0
 

@@ -64,11 +64,9 @@ def test_an_unwritable_state_folder_is_no_error(state: Path) -> None:
 
 
 async def test_only_the_preferred_server_gets_the_credentials(tmp_path: Path) -> None:
-    auth_server = AuthServer(lambda _: False)
-    unused = f'url = "127.0.0.1:{await unused_port()}"\ndefault = true'
-    async with auth_server.open() as server:
+    async with AuthServer(lambda _: False).open() as server:
         local = (server.address,)
-        config = configured(tmp_path, box=unused, spare=f'url = "{server.base}"')
+        config = configured(tmp_path, spare=f'url = "{server.base}"')
         found = await find_startup_server(config, local_servers=local, headers=[("X-Key", "k")])
         assert found is not None
         assert (found.base, dict(found.headers)) == (server.base, {})
@@ -86,11 +84,15 @@ async def test_if_the_last_server_is_down_no_other_is_chosen(tmp_path: Path) -> 
         assert await find_startup_server(config, local_servers=()) is None
 
 
-async def test_a_local_server_is_the_last_candidate(tmp_path: Path) -> None:
-    config = configured(tmp_path, spare=f'url = "127.0.0.1:{await unused_port()}"\ndefault = true')
-    assert await find_startup_server(config, local_servers=()) is None
+async def test_a_local_server_is_a_candidate_only_if_none_is_preferred(tmp_path: Path) -> None:
+    unused = f"127.0.0.1:{await unused_port()}"
+    spare = configured(tmp_path, spare=f'url = "{unused}"\ndefault = true')
     async with AuthServer(lambda _: False).open() as server:
-        assert await find_startup_server(config, local_servers=(server.address,)) == server
+        local = (unused, server.address)
+        assert await find_startup_server(Config(), local_servers=local) == server
+        assert await find_startup_server(spare, local_servers=local) is None
+        remember_server(unused)
+        assert await find_startup_server(Config(), local_servers=local) is None
 
 
 async def test_only_the_preferred_server_may_be_slow(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def open_(
 ) -> None:
     """Open the dashboard of SERVER, a URL such as http://gpu-box:8188 or a name from the config file.
 
-    Without SERVER: the last one used, else the default of the config file, else a ComfyUI on this machine.
+    Without SERVER: the last one used, else the default of the config file; without either, a ComfyUI on this machine.
     """
     from comfytui.cli.demo import demo_server
     from comfytui.cli.startup_server import preferred_server, remember_server

@@ -1,4 +1,4 @@
-"""The server to open when none is given: the last used, the config file's default, or one on this machine."""
+"""The server to open when none is given: the last used, else the config file's default, else one on this machine."""
 
 import asyncio
 from collections.abc import Sequence
@@ -29,12 +29,12 @@ async def find_startup_server(
 ) -> Server | None:
     """Return the first candidate that is a ComfyUI, or None.
 
-    The preferred server also counts while it does not answer in time. If there is a last server, it is the only
-    candidate: jobs may wait there, and a new batch must not go to some other server.
+    If there is a preferred server, it is the only candidate, also while it does not answer in time: a new batch must
+    not go to some other server.
 
     Args:
         config: The config file.
-        local_servers: Addresses on this machine, tried after the preferred server.
+        local_servers: Addresses on this machine, tried in this order if no server is preferred.
         probe_timeout: Seconds to wait for each candidate.
         options: Credentials and certificates of the command line. Only the preferred server gets them.
 
@@ -42,10 +42,12 @@ async def find_startup_server(
         BadServer: The credentials of a candidate cannot be read.
     """
     preferred = preferred_server(config)
-    others = () if last_server(config) else local_servers
-    for text in dict.fromkeys(filter(None, (preferred, *others))):
-        server = config.resolve(text, **options) if text == preferred else config.resolve(text)
-        if await _is_comfyui(server, probe_timeout, if_silent=text == preferred):
+    if preferred:
+        server = config.resolve(preferred, **options)
+        return server if await _is_comfyui(server, probe_timeout, if_silent=True) else None
+    for address in local_servers:
+        server = config.resolve(address)
+        if await _is_comfyui(server, probe_timeout, if_silent=False):
             return server
     return None
 

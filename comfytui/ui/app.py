@@ -32,7 +32,7 @@ from comfytui.ui.keys import HELP_BINDING, QUIT_BINDING, palette_bindings
 from comfytui.ui.options import NoDemoError, Options
 from comfytui.ui.screens.confirm import ConfirmScreen
 from comfytui.ui.screens.help import HelpScreen
-from comfytui.ui.screens.start import NO_SERVER, StartScreen
+from comfytui.ui.screens.start import ENTER_ADDRESS, NO_SERVER, StartScreen
 from comfytui.ui.terminal.ascii_filter import AsciiFilter
 from comfytui.ui.terminal.control_filter import ControlFilter
 from comfytui.ui.terminal.driver import TerminalDriver
@@ -92,7 +92,7 @@ class ComfyApp(OneShotTimers, App[None]):
         self.theme_changed_signal.subscribe(self, self._store_theme)
         if self._server is None:
             last = self.options.last_server
-            away = f"{last} does not answer. {NO_SERVER}" if last else NO_SERVER
+            away = f"{last} does not answer. {ENTER_ADDRESS}" if last else f"{NO_SERVER} {ENTER_ADDRESS}"
             self._show(StartScreen(self.options.start_note or away, url=last))
         else:
             self.open_server(self._server, self.options.typed_server)

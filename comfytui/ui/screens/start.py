@@ -19,7 +19,8 @@ from comfytui.ui.widgets.text import Line
 if TYPE_CHECKING:
     from comfytui.ui.app import ComfyApp
 
-NO_SERVER = "No ComfyUI answers on this machine. Enter a server's address."
+NO_SERVER = "No ComfyUI answers on this machine."
+ENTER_ADDRESS = "Enter a server's address."
 SSH_HELP = """\
 ComfyUI on another machine? Forward its port first:
     ssh -L 8188:127.0.0.1:8188 you@gpu-box
