@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import click
 
+from comfytui.cli.exit_codes import ExitCode
+
 if TYPE_CHECKING:
     from comfytui.comfy.server import Server, ServerOptions
     from comfytui.config.config import Config
@@ -15,6 +17,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 PROMPT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 """The id of a job, which no server is named like."""
+
+
+class NoServerError(click.ClickException):
+    """No server is given, and none answers on this machine."""
+
+    exit_code = ExitCode.UNREACHABLE
 
 
 class ServerArguments(TypedDict):
@@ -86,8 +94,8 @@ def load_config(arguments: ServerArguments) -> "tuple[Config, ServerOptions]":
 def resolve_server(server: str | None, **arguments: Unpack[ServerArguments]) -> "Server":
     """Return the server that a command talks to.
 
-    Without one, it is the last one used, else the default of the config file, else a ComfyUI on this machine: only
-    that one is asked whether it answers.
+    Without one, it is the last one used, else the default of the config file; without either, a ComfyUI on this
+    machine: only that one is asked whether it answers.
 
     Args:
         server: A name from the config file or an address.
@@ -95,6 +103,7 @@ def resolve_server(server: str | None, **arguments: Unpack[ServerArguments]) -> 
 
     Raises:
         click.UsageError: There is no such server, or an option or the config file is wrong.
+        NoServerError: None is given, and no ComfyUI answers on this machine.
     """
     import asyncio
 
@@ -110,7 +119,7 @@ def resolve_server(server: str | None, **arguments: Unpack[ServerArguments]) -> 
         raise click.UsageError(str(error)) from None
     if found is None:
         command = click.get_current_context().command_path
-        raise click.UsageError(
+        raise NoServerError(
             f"No ComfyUI answers on this machine: give the server, as in {command} http://gpu-box:8188."
         )
     return found

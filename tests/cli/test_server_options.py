@@ -8,7 +8,9 @@ import click
 import pytest
 
 from comfytui.cli import startup_server
-from comfytui.cli.server_options import resolve_server, server_options, split_server
+from comfytui.cli.exit_codes import ExitCode
+from comfytui.cli.main import main
+from comfytui.cli.server_options import NoServerError, resolve_server, server_options, split_server
 from comfytui.cli.startup_server import find_startup_server, remember_server
 from comfytui.comfy.server import Server
 from comfytui.sim.config import SimConfig
@@ -90,8 +92,18 @@ def test_a_server_on_this_machine_is_the_last_resort(monkeypatch: pytest.MonkeyP
 
 
 def test_without_any_server_the_message_says_what_to_give() -> None:
-    with pytest.raises(click.UsageError, match=r"give the server, as in comfytui run http://"):
+    with pytest.raises(NoServerError, match=r"give the server, as in comfytui run http://") as error:
         resolve()
+    assert error.value.exit_code == ExitCode.UNREACHABLE
+
+
+@pytest.mark.parametrize("command", ["run", "wait --mine", "watch", "status", "cancel --mine", "relay"])
+def test_without_any_server_a_command_says_so_in_one_sentence(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(command.split())
+    assert ended.value.code == 5
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("Error: No ComfyUI answers on this machine: ")
 
 
 @pytest.mark.parametrize(
