@@ -69,7 +69,7 @@ async def run_relay(
 def line_of(notification: Notification) -> str | None:
     """Return the line that tells the user of a notification; None if it is nothing to tell."""
     if isinstance(notification, NotReached):
-        return f"{sanitize(notification.server, 100)}: {sanitize(notification.reason)}"
+        return sanitize(notification.reason)  # It names the server.
     message = message_for(notification)
     return sanitize(message[0]) if message else None
 
