@@ -100,6 +100,17 @@ def new_file(folder: Path) -> Iterator[NewFile]:
             file.close()
 
 
+def check_folder(folder: Path) -> None:
+    """Check that files can be saved in a folder, by creating one there; of a missing folder, in the nearest above it.
+
+    Raises:
+        SaveError: None can be saved there.
+    """
+    nearest = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
+    with new_file(nearest):
+        pass
+
+
 def remove_stale_parts(folder: Path) -> None:
     """Remove the part files of writers that were killed."""
     with suppress(OSError), os.scandir(folder) as entries:
@@ -158,7 +169,7 @@ def _explain(error: OSError, folder: Path) -> str:
     where = sanitize(str(folder), 200)
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
-            return f"The disk is full: nothing was saved in {where}. Free some room and press s again."
+            return f"The disk is full: nothing was saved in {where}. Free some room, and save again."
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return f"Permission denied in {where}: choose another folder with --output."
         case errno.ENOTDIR | errno.EEXIST:

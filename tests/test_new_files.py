@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.new_files import SaveError, new_file, remove_stale_parts, safe_name
+from comfytui.new_files import SaveError, check_folder, new_file, remove_stale_parts, safe_name
 
 
 def save(folder: Path, name: str, data: bytes) -> Path:
@@ -71,6 +71,20 @@ def test_file_in_place_of_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SaveError, match="is not a folder: choose another one with --output"):
         save(tmp_path / "file", "fox.png", b"data")
+
+
+def test_check_creates_nothing_that_stays(tmp_path: Path) -> None:
+    check_folder(tmp_path)
+    check_folder(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["file", "file/a/b", "link"])
+def test_check_refuses_what_is_no_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(SaveError, match="is not a folder: choose another one with --output"):
+        check_folder(tmp_path / name)
 
 
 def test_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from comfytui.cli.completion_values import complete_folder
-from comfytui.sanitize import sanitize
 
 if TYPE_CHECKING:
     from comfytui.comfy.server import Server
@@ -148,10 +147,15 @@ def check_output(path: Path | None) -> None:
     """Check the folder to save images in, which need not exist.
 
     Raises:
-        click.UsageError: It is something else than a folder.
+        click.UsageError: It is something else than a folder, or nothing can be saved there.
     """
-    if path and path.exists() and not path.is_dir():
-        raise click.UsageError(f"{sanitize(str(path), 200)} is not a folder: choose another one with --output.")
+    if path:
+        from comfytui.new_files import SaveError, check_folder
+
+        try:
+            check_folder(path)
+        except SaveError as error:
+            raise click.UsageError(str(error)) from None
 
 
 def _check_terminal() -> None:
