@@ -9,7 +9,7 @@ class ExitCode(IntEnum):
     DONE = 0
     """All went well."""
     FAILED = 1
-    """A job failed, or the server refused."""
+    """A job failed, the server refused, or a file could not be saved."""
     USAGE = 2
     """An argument, an option or the config file is wrong."""
     LOST = 3

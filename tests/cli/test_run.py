@@ -108,12 +108,22 @@ async def test_files_are_saved_before_their_event_and_equal_the_servers(sim: Sim
     assert [each["path"] for each in result.events[-1]["outputs"]] == [image["path"] for image in images]
 
 
-async def test_a_folder_that_cannot_be_written_fails_and_the_images_go_on(sim: SimServer, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    result = await ended(tmp_path, "run", sim.url, "-n", "2", "--output", str(tmp_path / "file" / "sub"), *SMALL)
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_what_cannot_be_saved_is_counted_and_the_images_go_on(
+    held: SimServer, gate: Gate, tmp_path: Path, as_json: bool
+) -> None:
+    folder = tmp_path / "images"
+    options = ("-n", "2", "--output", str(folder), *(["--json"] if as_json else []))
+    async with command(tmp_path, "run", held.url, *options, *SMALL) as program:
+        await eventually(lambda: queued(held) == 2)
+        folder.write_text("in the way")
+        await gate.let_all()
+        result = await program.end()
     assert result.code == 1, result
     assert "Image 1: " in result.err
-    assert "2 of 2 done" in result.lines
+    assert (result.err if as_json else result.out).splitlines()[-1] == "2 of 2 images could not be saved."
+    if as_json:
+        assert result.events[-1]["counts"] == {"done": 2}
 
 
 async def test_a_job_that_fails_is_explained(tmp_path: Path) -> None:
@@ -133,6 +143,8 @@ async def test_a_job_that_fails_is_explained(tmp_path: Path) -> None:
         (("-n", "0"), "Images"),
         (("--workflow", "/no/such.json"), "such.json"),
         (("--output", "/dev/null"), "is not a folder"),
+        (("--output", "/dev/null/images"), "/dev/null is not a folder"),
+        (("--output", "/proc/images"), "Nothing was saved in /proc"),
         (("--detach", "--output", "/tmp"), "--detach"),
         (("--seed-mode", "none"), "none"),
         (("--seed", "5", "--seed-mode", "random"), "Seed has no effect if seeds are random"),

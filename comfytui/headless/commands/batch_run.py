@@ -11,7 +11,7 @@ from typing import Literal
 from comfytui.comfy.errors import ComfyError
 from comfytui.comfy.server import Server
 from comfytui.headless.commands.connecting import connected
-from comfytui.headless.commands.output import Writer, open_writer, write_documents, write_lines
+from comfytui.headless.commands.output import Writer, open_writer, write_documents, write_last_line, write_lines
 from comfytui.headless.commands.run_text import left_lines, rejection_line, submitted_event, submitted_lines, wait_line
 from comfytui.headless.commands.saving import ImageSaver
 from comfytui.headless.documents.events import EndEvent, ImageEvent
@@ -136,8 +136,10 @@ class BatchRun:
     async def _finish(self, event: EndEvent, batch: Batch, saver: ImageSaver | None) -> End:
         if saver:
             await saver.finish()
-            event = saver.with_paths(event, self._feed.state, batch)
+            event = saver.with_paths(event, jobs_of(self._feed.state, batch))
         self._writer.write([event])
+        if saver:
+            write_last_line(saver.summary, as_json=self._options.as_json)
         return "failed" if saver and saver.failed and event.event == "done" else event.event
 
     def _detach(self, result: SubmitResult) -> End | Literal["detached"]:

@@ -78,6 +78,14 @@ def write_lines(lines: Iterable[str], file: TextIO | None) -> None:
         file.flush()
 
 
+def write_last_line(text: str, *, as_json: bool) -> None:
+    """Write a line after all events, where those who read them see it; nothing if it is empty."""
+    if text and as_json:
+        write_note(text)
+    elif text:
+        write_lines([text], sys.stdout)
+
+
 def write_note(text: str) -> None:
     """Write a line to standard error, if anybody still reads that."""
     with suppress(OSError):

@@ -1,7 +1,7 @@
 """Saves the files of images as they come, one image after another, and says where they are."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -11,9 +11,7 @@ from comfytui.headless.documents.jobs import OutputFile, files_of
 from comfytui.presentation.saving_text import saving_message
 from comfytui.service.saving import save_outputs
 from comfytui.service.thread import ServiceThread
-from comfytui.session.model import Batch, Job
-from comfytui.session.selectors import jobs_of
-from comfytui.session.state import SessionState
+from comfytui.session.model import Job
 
 
 class ImageSaver:
@@ -39,21 +37,31 @@ class ImageSaver:
         self._on_problem = on_problem
         self._files: dict[str, tuple[OutputFile, ...]] = {}
         self._last: asyncio.Task[None] | None = None
-        self.failed = False
-        """Whether a file could not be saved."""
+        self._unsaved: set[str] = set()
 
     def add(self, event: ImageEvent, job: Job) -> None:
         """Save the files of a job once those before it are saved."""
         self._last = asyncio.create_task(self._save(event, job, self._last))
+
+    @property
+    def failed(self) -> bool:
+        """Whether a file could not be saved."""
+        return bool(self._unsaved)
+
+    @property
+    def summary(self) -> str:
+        """How many images could not be saved; empty if all could."""
+        count, total = len(self._unsaved), len(self._files)
+        return f"{count} of {total} {'image' if total == 1 else 'images'} could not be saved." if count else ""
 
     async def finish(self) -> None:
         """Wait until all files are saved."""
         if self._last:
             await self._last
 
-    def with_paths(self, event: EndEvent, state: SessionState, batch: Batch) -> EndEvent:
-        """Return the last event about a batch with the paths of its files."""
-        files = (self._files.get(job.prompt_id) or files_of(job, urls=False) for job in jobs_of(state, batch))
+    def with_paths(self, event: EndEvent, jobs: Iterable[Job]) -> EndEvent:
+        """Return the last event about some jobs with the paths of their files."""
+        files = (self._files.get(job.prompt_id) or files_of(job, urls=False) for job in jobs)
         return replace(event, outputs=tuple(file for each in files for file in each))
 
     async def _save(self, event: ImageEvent, job: Job, previous: asyncio.Task[None] | None) -> None:
@@ -63,7 +71,8 @@ class ImageSaver:
         paths = [*map(str, saved.paths), *[None] * len(event.outputs)]
         outputs = tuple(replace(file, path=path) for file, path in zip(event.outputs, paths, strict=False))
         self._files[event.prompt_id] = outputs
-        self.failed |= saved.error is not None
+        if saved.error is not None:
+            self._unsaved.add(event.prompt_id)
         text, severity = saving_message(saved)
         if severity != "information":
             self._on_problem(f"Image {event.image_index}: {text}")
