@@ -63,7 +63,7 @@ def run(
     the jobs go on.
     """
     if detach and output:
-        raise click.UsageError("--detach does not wait for the files: leave out --output.")
+        raise click.UsageError("--detach does not wait for the files: save them with comfytui wait --output.")
     values = _values(settings)
     check_output(output)
     loaded = chosen_workflow(workflow)

@@ -15,6 +15,10 @@ from tests.watcher import watching
 UNKNOWN = "0b9c6a4e-3f5d-4c0e-9d6e-2f1f0c7a8b15"
 
 
+def saved_file(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
 async def test_a_shell_script_goes_on_once_the_jobs_are_done(tmp_path: Path) -> None:
     gate = Gate()
     gate.let_start()
@@ -45,6 +49,54 @@ async def test_each_job_is_one_line_also_those_of_others(tmp_path: Path) -> None
     events = [json.loads(line) for line in data.lines]
     assert sorted(event["promptId"] for event in events) == sorted(ids)
     assert {event["event"] for event in events} == {"done"}
+
+
+async def test_files_are_saved_and_named_in_the_events(tmp_path: Path) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, clock=gate) as sim:
+        batch = await submitted(sim, tmp_path, 2)
+        folder = tmp_path / "new" / "images"
+        async with command(
+            tmp_path, "wait", sim.url, "--batch", batch.id, "--json", "--output", str(folder)
+        ) as running:
+            await eventually(lambda: len(sim.sockets.clients) == 1, "its socket")
+            await gate.let_all()
+            result = await running.end()
+        assert (result.code, result.err) == (0, "")
+        *images, last = result.events
+        saved = {event["promptId"]: event["outputs"][0] for event in images}
+        assert [each["path"] for each in last["outputs"]] == [saved[each]["path"] for each in batch.prompt_ids]
+        for each in saved.values():
+            assert Path(each["path"]).parent == folder
+            assert saved_file(each["path"]) == sim.files.get("output", "", each["filename"])
+
+
+async def test_files_of_single_jobs_are_saved_also_if_they_ended_before(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim:
+        mine = await submitted(sim, tmp_path, 1)
+        other = await submitted(sim, tmp_path, 1, other_user=True)
+        ids = [*mine.prompt_ids, *other.prompt_ids]
+        text = await ended(tmp_path, "wait", sim.url, *ids, "--output", str(tmp_path / "text"))
+        data = await ended(tmp_path, "wait", sim.url, *ids, "--output", str(tmp_path / "data"), "--json")
+    assert (text.code, data.code) == (0, 0), text.err + data.err
+    assert sum(f": {tmp_path / 'text'}/" in line for line in text.lines) == len(text.lines) == 2
+    assert sorted(event["promptId"] for event in data.events) == sorted(ids)
+    assert all(Path(event["outputs"][0]["path"]).parent == tmp_path / "data" for event in data.events)
+
+
+async def test_what_cannot_be_saved_is_counted_in_the_last_line(tmp_path: Path) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, clock=gate) as sim:
+        batch = await submitted(sim, tmp_path, 1)
+        folder = tmp_path / "images"
+        async with command(tmp_path, "wait", sim.url, "--batch", batch.id, "--output", str(folder)) as running:
+            await eventually(lambda: len(sim.sockets.clients) == 1, "its socket")
+            folder.write_text("in the way")
+            await gate.let_all()
+            result = await running.end()
+        refused = await ended(tmp_path, "wait", sim.url, "--batch", batch.id, "--output", str(folder))
+    assert (result.code, result.lines[-1]) == (1, "1 of 1 image could not be saved.")
+    assert (refused.code, refused.out) == (2, "")
 
 
 async def test_a_job_that_ended_long_ago_is_found_in_the_history(tmp_path: Path) -> None:

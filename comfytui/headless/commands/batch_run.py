@@ -117,7 +117,7 @@ class BatchRun:
         subscription = Subscription(self._feed, Subject(batch_id=batch.id))
         saver = None
         if folder := self._options.output:
-            saver = ImageSaver(self._session.service, folder, lambda event: self._writer.write([event]), self.note)
+            saver = ImageSaver(self._session.service, folder, self.note)
         while True:
             await self._may_write.wait()
             if not (events := subscription.take()):
@@ -128,7 +128,7 @@ class BatchRun:
                     return await self._finish(event, batch, saver)
                 job = self._feed.state.jobs.get(event.prompt_id or "")
                 if saver and job and isinstance(event, ImageEvent) and event.outputs:
-                    saver.add(event, job)
+                    saver.add(event, job, lambda saved: self._writer.write([saved]))
                 else:
                     self._writer.write([event])
             await asyncio.sleep(INTERVAL)

@@ -9,39 +9,41 @@ from msgspec.structs import replace
 from comfytui.headless.documents.events import EndEvent, ImageEvent
 from comfytui.headless.documents.jobs import OutputFile, files_of
 from comfytui.presentation.saving_text import saving_message
+from comfytui.sanitize import sanitize
 from comfytui.service.saving import save_outputs
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import Job
 
+PROBLEM_LIMIT = 1_000
+"""Characters of a sentence about files that were not saved."""
+
 
 class ImageSaver:
-    """Saves the files of each image before the event about it is written.
+    """Saves the files of images, and puts their paths into the events about them.
 
     Args:
         service: The session with the server.
         folder: Where to save; it need not exist.
-        on_saved: Receives each event with the paths of its files, in the order in which the events were added.
-        on_problem: Receives a sentence about files that were not saved, or that seem to be another image's.
+        on_problem: Receives a sentence about files that were not saved, or that seem to be another image's; it is safe
+            to print.
     """
 
     def __init__(
         self,
         service: ServiceThread,
         folder: Path,
-        on_saved: Callable[[ImageEvent], object],
         on_problem: Callable[[str], object],
     ) -> None:
         self._service = service
         self._folder = folder
-        self._on_saved = on_saved
         self._on_problem = on_problem
         self._files: dict[str, tuple[OutputFile, ...]] = {}
         self._last: asyncio.Task[None] | None = None
         self._unsaved: set[str] = set()
 
-    def add(self, event: ImageEvent, job: Job) -> None:
-        """Save the files of a job once those before it are saved."""
-        self._last = asyncio.create_task(self._save(event, job, self._last))
+    def add(self, event: ImageEvent, job: Job, on_saved: Callable[[ImageEvent], object]) -> None:
+        """Save the files of a job once those before it are saved; `on_saved` then gets the event with their paths."""
+        self._last = asyncio.create_task(self._save_next(event, job, on_saved, self._last))
 
     @property
     def failed(self) -> bool:
@@ -55,7 +57,7 @@ class ImageSaver:
         return f"{count} of {total} {'image' if total == 1 else 'images'} could not be saved." if count else ""
 
     async def finish(self) -> None:
-        """Wait until all files are saved."""
+        """Wait until all files that were added are saved."""
         if self._last:
             await self._last
 
@@ -64,9 +66,8 @@ class ImageSaver:
         files = (self._files.get(job.prompt_id) or files_of(job, urls=False) for job in jobs)
         return replace(event, outputs=tuple(file for each in files for file in each))
 
-    async def _save(self, event: ImageEvent, job: Job, previous: asyncio.Task[None] | None) -> None:
-        if previous:
-            await previous
+    async def save(self, event: ImageEvent, job: Job) -> ImageEvent:
+        """Save the files of a job, and return the event about it with their paths."""
         saved = await save_outputs(self._service, job, self._folder)
         paths = [*map(str, saved.paths), *[None] * len(event.outputs)]
         outputs = tuple(replace(file, path=path) for file, path in zip(event.outputs, paths, strict=False))
@@ -75,5 +76,16 @@ class ImageSaver:
             self._unsaved.add(event.prompt_id)
         text, severity = saving_message(saved)
         if severity != "information":
-            self._on_problem(f"Image {event.image_index}: {text}")
-        self._on_saved(replace(event, outputs=outputs))
+            self._on_problem(sanitize(f"Image {event.image_index}: {text}", PROBLEM_LIMIT))
+        return replace(event, outputs=outputs)
+
+    async def _save_next(
+        self,
+        event: ImageEvent,
+        job: Job,
+        on_saved: Callable[[ImageEvent], object],
+        previous: asyncio.Task[None] | None,
+    ) -> None:
+        if previous:
+            await previous
+        on_saved(await self.save(event, job))

@@ -1,12 +1,14 @@
-"""`comfytui wait`: wait until jobs have ended, and tell how, one line each."""
+"""`comfytui wait`: wait until jobs have ended, save their files, and tell how, one line each."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from comfytui.comfy.server import Server
 from comfytui.headless.commands.connecting import connected
-from comfytui.headless.commands.output import Writer, open_writer
+from comfytui.headless.commands.output import Writer, open_writer, write_last_line
+from comfytui.headless.commands.saving import ImageSaver
 from comfytui.headless.commands.selection import ID_LIMIT, Selection, selected
 from comfytui.headless.documents.events import EndEvent, Event, ImageEvent, ProgressEvent, image_event, job_end
 from comfytui.headless.documents.jobs import End
@@ -14,10 +16,11 @@ from comfytui.headless.feed import Feed
 from comfytui.headless.subscription import Subject, Subscription
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Job, JobStatus
+from comfytui.session.selectors import jobs_of
 
 
 async def wait(
-    server: Server, selection: Selection, *, as_json: bool, seconds: float | None = None
+    server: Server, selection: Selection, *, as_json: bool, seconds: float | None = None, output: Path | None = None
 ) -> tuple[End, ...] | None:
     """Wait until all jobs of a selection have ended, and write how each did.
 
@@ -26,9 +29,10 @@ async def wait(
         selection: Which jobs.
         as_json: Write JSON: of a job its last event, of a batch also that of each image.
         seconds: How long to wait at most.
+        output: Where to save the files; None leaves them on the server.
 
     Returns:
-        How each job or batch ended; None if the time is over.
+        How each job or batch ended, as failed if its files could not be saved; None if the time is over.
 
     Raises:
         ConnectError: There is no session with the server.
@@ -36,19 +40,22 @@ async def wait(
     """
     writer = open_writer(as_json=as_json, plain=True, label=label_of)
     feed = Feed()
+    expected = "ended" if output is None else "ended and been saved"
     try:
         async with asyncio.timeout(seconds), connected(server, feed.update) as session:
+            report = Report(writer, feed, ImageSaver(session.service, output, writer.note) if output else None)
             waiting = [Waiting(feed, subject) for subject in await selected(session, feed, selection)]
             if not waiting:
                 writer.note("None of your jobs is open.")
             while True:
+                revision = session.revision
                 for each in waiting:
-                    _write(writer, each.take(), as_json=as_json)
+                    await report.write(each.take(), as_json=as_json)
                 if all(each.end for each in waiting):
-                    return tuple(each.end for each in waiting if each.end)
-                await session.changed()
+                    return report.finish((each.end for each in waiting if each.end), as_json=as_json)
+                await session.changed_since(revision)
     except TimeoutError:
-        writer.note(f"Not all have ended within {seconds:g} s.")
+        writer.note(f"Not all have {expected} within {seconds:g} s.")
         return None
 
 
@@ -89,13 +96,49 @@ class Waiting:
             yield job_end(self._feed.state, lost, urls=False)
 
 
-def _write(writer: Writer, events: Iterator[ImageEvent | EndEvent], *, as_json: bool) -> None:
-    # Of a single job, the last event tells more than that of its image, which as text is the other way round.
-    single = [*events]
-    ends = {event.prompt_id for event in single if isinstance(event, EndEvent) and event.prompt_id}
-    writer.write(
-        event for event in single if not (as_json and isinstance(event, ImageEvent) and event.prompt_id in ends)
-    )
+class Report:
+    """Writes what has ended, once its files are saved.
+
+    Args:
+        writer: Writes the events.
+        feed: The events of the session.
+        saver: Saves the files; None leaves them on the server.
+    """
+
+    def __init__(self, writer: Writer, feed: Feed, saver: ImageSaver | None) -> None:
+        self._writer = writer
+        self._feed = feed
+        self._saver = saver
+
+    async def write(self, events: Iterator[ImageEvent | EndEvent], *, as_json: bool) -> None:
+        """Write events that came together, those of single jobs once: in JSON, the last event tells more."""
+        together = [*events]
+        ends = {event.prompt_id for event in together if isinstance(event, EndEvent) and event.prompt_id}
+        for event in together:
+            saved = await self._saved(event)
+            if not (as_json and isinstance(event, ImageEvent) and event.prompt_id in ends):
+                self._writer.write([saved])
+
+    def finish(self, ends: Iterable[End], *, as_json: bool) -> tuple[End, ...]:
+        """Write how many images could not be saved, and return how all ended."""
+        if self._saver is None or not self._saver.failed:
+            return tuple(ends)
+        write_last_line(self._saver.summary, as_json=as_json)
+        return tuple("failed" if end == "done" else end for end in ends)
+
+    async def _saved(self, event: ImageEvent | EndEvent) -> ImageEvent | EndEvent:
+        """Save the files of an image, and return its event with their paths; or the last event with those of all."""
+        if self._saver is None:
+            return event
+        batch = self._feed.state.batches.get(event.batch_id or "")
+        if isinstance(event, EndEvent) and event.prompt_id is None:
+            return self._saver.with_paths(event, jobs_of(self._feed.state, batch)) if batch else event
+        job = self._feed.job(event.prompt_id or "")
+        if job is None or not event.outputs:
+            return event
+        if isinstance(event, ImageEvent):
+            return await self._saver.save(event, job)
+        return self._saver.with_paths(event, [job])
 
 
 def label_of(event: Event) -> str:
