@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -203,6 +204,20 @@ async def test_detached_jobs_are_on_the_server(held: SimServer, tmp_path: Path) 
         assert body["prompt_id"] in line
     batch = result.lines[0].removeprefix("Batch ").partition(":")[0]
     assert f"--batch {batch}" in result.err
+
+
+@pytest.mark.parametrize("options", [("--detach",), ("--timeout", "5")])
+async def test_without_a_state_folder_the_jobs_are_waited_for_by_their_ids(
+    held: SimServer, gate: Gate, options: tuple[str, ...]
+) -> None:
+    state = Path("/dev/null")
+    result = await ended(state, "run", held.url, "-n", "2", *options, *SMALL)
+    *_, line = result.err.splitlines()
+    program, *arguments = shlex.split(line.removeprefix("Wait with: "))
+    assert (program, arguments[2:]) == ("comfytui", [body["prompt_id"] for body in held.submitted])
+    await gate.let_all()
+    waited = await ended(state, *arguments)
+    assert (waited.code, len(waited.lines)) == (0, 2), waited
 
 
 async def test_detached_jobs_are_named_in_one_document(held: SimServer, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ class BatchRun:
             write_documents([event])
         else:
             write_lines(submitted_lines(event), sys.stdout)
-        self.note(wait_line(batch.id, self._server.label))
+        self._writer.note(wait_line(state, batch, self._server.label, durable=self._session.service.is_durable))
         return "detached"
 
     def _update(self, state: SessionState) -> None:
@@ -206,4 +206,4 @@ class BatchRun:
         if batch := self.batch:
             durable = self._session.service.is_durable
             for line in left_lines(self._session.state, batch, self._server.label, durable=durable):
-                self.note(line)
+                self._writer.note(line)

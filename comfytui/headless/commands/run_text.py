@@ -10,6 +10,10 @@ from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.session.selectors import counts_of, jobs_of
 from comfytui.session.state import SessionState
 
+_NOT_ON_SERVER = frozenset({JobStatus.SUBMITTING, JobStatus.REJECTED})
+COMMAND_LIMIT = 50_000
+"""Characters of a command with the ids of the jobs of a large batch."""
+LINE_LIMIT = 1_000
 ID_LIMIT = 100
 """Characters of an id: an old server assigns ids of its own."""
 
@@ -30,30 +34,37 @@ def submitted_lines(event: SubmittedEvent) -> Sequence[str]:
     ]
 
 
-def wait_line(batch_id: str, server: str) -> str:
-    """Return the command that waits for a batch."""
-    return f"Wait with: {sanitize(shlex.join(['comfytui', 'wait', server, '--batch', batch_id]), 1_000)}"
+def wait_line(state: SessionState, batch: Batch, server: str, *, durable: bool) -> str:
+    """Return the command that waits for a batch; the arguments are those of `left_lines`.
+
+    Without a record on the disk, a later command does not know the batch, but finds its jobs on the server.
+    """
+    sent = [job.prompt_id for job in jobs_of(state, batch) if job.status not in _NOT_ON_SERVER]
+    chosen = ["--batch", batch.id] if durable else sent
+    return f"Wait with: {sanitize(shlex.join(['comfytui', 'wait', server, *chosen]), COMMAND_LIMIT)}" if chosen else ""
 
 
 def left_lines(state: SessionState, batch: Batch, server: str, *, durable: bool) -> Sequence[str]:
     """Return what becomes of the jobs of a batch that nobody waits for any more; nothing if all have ended.
 
+    The lines are safe to print.
+
     Args:
         state: The state of the session.
         batch: The batch.
         server: The server's name or address, without its secrets.
-        durable: Whether unsent jobs are saved: the next start sends them.
+        durable: Whether the batch is recorded on the disk: the next start sends its unsent jobs.
     """
     jobs = [job for job in jobs_of(state, batch) if not job.status.ended]
     if not jobs:
         return []
     unsent = counts_of(state, batch).of(JobStatus.SUBMITTING)
     ids = ", ".join(sanitize(job.prompt_id, ID_LIMIT) for job in jobs)
-    lines = [f"Batch {batch.id} goes on at {sanitize(server, ID_LIMIT)}, jobs {ids}."]
+    lines = [sanitize(f"Batch {batch.id} goes on at {sanitize(server, ID_LIMIT)}, jobs {ids}.", LINE_LIMIT)]
     if unsent:
         then = "the next start of comfytui sends them" if durable else "they are dropped"
         lines.append(f"{unsent} of them not sent yet: {then}.")
-    return [*lines, wait_line(batch.id, server)]
+    return [*lines, *filter(None, [wait_line(state, batch, server, durable=durable)])]
 
 
 def rejection_line(failure: Failure) -> str:
