@@ -15,7 +15,7 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.cli.commands import command, ended
 from tests.sim.gate import Gate
-from tests.threaded_servers import threaded_server, unused_port
+from tests.threaded_servers import silent_port, threaded_server, unused_port
 from tests.waiting import eventually
 
 FAST = SimConfig(steps_per_second=0, load_seconds=0, preview_size=64)
@@ -243,6 +243,15 @@ async def test_after_the_timeout_the_jobs_go_on(held: SimServer, tmp_path: Path)
     assert "Not done within 3 s." in result.err
     assert body["prompt_id"] in result.err
     assert "comfytui wait" in result.err
+
+
+@pytest.mark.parametrize("argv", [("run",), ("wait", "--mine")])
+async def test_a_server_that_does_not_answer_in_time_got_nothing(tmp_path: Path, argv: tuple[str, ...]) -> None:
+    with silent_port() as port:
+        result = await ended(tmp_path, argv[0], f"127.0.0.1:{port}", *argv[1:], "--timeout", "0.5")
+    assert (result.code, result.out) == (4, "")
+    nothing = ": nothing was sent" if argv[0] == "run" else ""
+    assert result.err == f"The server did not answer within 0.5 s{nothing}.\n"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

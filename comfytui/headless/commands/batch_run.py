@@ -79,6 +79,11 @@ class BatchRun:
         return self._session.state.batches.get(self._batch_id) if self._batch_id else None
 
     @property
+    def is_submitted(self) -> bool:
+        """Whether the batch was given to the session, which sends it."""
+        return bool(self._batch_id)
+
+    @property
     def has_ended(self) -> bool:
         """Whether all jobs of the batch have ended, so that there is nothing to detach from or to cancel."""
         batch = self.batch

@@ -33,7 +33,8 @@ async def run(server: Server, request: GenerateRequest, options: RunOptions) -> 
                 return await _until_end(batch_run, work, interrupts)
         except TimeoutError:
             batch_run.close()
-            batch_run.note(f"Not done within {options.timeout:g} s.")
+            silent = "The server did not answer within {:g} s: nothing was sent."
+            batch_run.note(("Not done within {:g} s." if batch_run.is_submitted else silent).format(options.timeout))
             batch_run.explain_how_to_wait()
             return "timed out"
         finally:

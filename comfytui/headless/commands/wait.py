@@ -40,13 +40,14 @@ async def wait(
     """
     writer = open_writer(as_json=as_json, plain=True, label=label_of)
     feed = Feed()
-    expected = "ended" if output is None else "ended and been saved"
+    shortfall = "The server did not answer"
     try:
         async with asyncio.timeout(seconds), connected(server, feed.update) as session:
             report = Report(writer, feed, ImageSaver(session.service, output, writer.note) if output else None)
             waiting = [Waiting(feed, subject) for subject in await selected(session, feed, selection)]
             if not waiting:
                 writer.note("None of your jobs is open.")
+            shortfall = "Not all have ended" if output is None else "Not all have ended and been saved"
             while True:
                 revision = session.revision
                 for each in waiting:
@@ -55,7 +56,7 @@ async def wait(
                     return report.finish((each.end for each in waiting if each.end), as_json=as_json)
                 await session.changed_since(revision)
     except TimeoutError:
-        writer.note(f"Not all have {expected} within {seconds:g} s.")
+        writer.note(f"{shortfall} within {seconds:g} s.")
         return None
 
 
