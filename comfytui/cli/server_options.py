@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 PROMPT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-"""The id of a job, which no server is named like."""
+"""The id of a job."""
+_SHORT_ID = 8
+_EXAMPLE_ID = "0b9c6a4e-3f5d-4c0e-9d6e-2f1f0c7a8b15"
 
 
 class NoServerError(click.ClickException):
@@ -126,17 +128,22 @@ def resolve_server(server: str | None, **arguments: Unpack[ServerArguments]) -> 
 
 
 def split_server(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Return the server, if the first argument is no job's id, and the ids, each once.
+    """Return the server, if the first argument is no job's id, and the ids or beginnings of ids, each once.
 
     Raises:
         click.UsageError: Something after the server is no id; the message does not quote it, as it may hold a password.
     """
-    server = arguments[0] if arguments and not PROMPT_ID.fullmatch(arguments[0]) else None
+    server = arguments[0] if arguments and not _is_id(arguments[0]) else None
     ids = arguments if server is None else arguments[1:]
     for number, argument in enumerate(ids, 1 if server is None else 2):
-        if not PROMPT_ID.fullmatch(argument):
+        if not _is_id(argument):
             raise click.UsageError(
-                f"Argument {number} is not the id of a job, like 0b9c6a4e-3f5d-4c0e-9d6e-2f1f0c7a8b15; "
-                "a server comes first."
+                f"Argument {number} is not the id of a job, like {_EXAMPLE_ID}, or the first {_SHORT_ID} characters of "
+                "one; a server comes first."
             )
     return server, list(dict.fromkeys(ids))
+
+
+def _is_id(argument: str) -> bool:
+    """Return whether it is the id of a job, or enough of its beginning."""
+    return len(argument) >= _SHORT_ID and PROMPT_ID.fullmatch(argument + _EXAMPLE_ID[len(argument) :]) is not None

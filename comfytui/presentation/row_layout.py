@@ -67,17 +67,17 @@ def row_parts(row: QueueRow, width: int, *, ascii_only: bool = False) -> list[Pa
     excess = 0 if position else max(0, cell_len(row.state) - columns.state_to_end)
     parts: list[Part] = [
         (f" {glyph.ascii if ascii_only else glyph.unicode} ", tone),
-        (_fit(row.owner, columns.owner) + GAP if columns.owner else "", "muted"),
-        (_fit(row.title, max(free - excess, min(free, cell_len(row.title)))) + GAP, title_tone),
+        (fit(row.owner, columns.owner) + GAP if columns.owner else "", "muted"),
+        (fit(row.title, max(free - excess, min(free, cell_len(row.title)))) + GAP, title_tone),
         (position, "ended" if row.status.ended else "muted"),
     ]
     if cell_len(row.state) > columns.state:
         available = width - sum(cell_len(text) for text, _ in parts)
         is_full = available >= FULL_FAILURE_CELLS or cell_len(row.state) <= available
-        parts.append((_fit(row.state if is_full else row.short_state or row.state, available), tone))
+        parts.append((fit(row.state if is_full else row.short_state or row.state, available), tone))
     else:
         parts.append((_state(row, columns.state), tone))
-        parts.append((GAP + _fit(row.file, columns.file) if columns.file else "", "muted"))
+        parts.append((GAP + fit(row.file, columns.file) if columns.file else "", "muted"))
     return _truncate([part for part in parts if part[0]], width)
 
 
@@ -97,7 +97,7 @@ def _state(row: QueueRow, cells: int) -> str:
     return f"{row.state}{row.figure:>{cells - len(row.state)}}"
 
 
-def _fit(text: str, cells: int) -> str:
+def fit(text: str, cells: int) -> str:
     """Pad or truncate the text to exactly `cells` cells; an ellipsis marks a truncated text."""
     if cell_len(text) <= cells:
         return set_cell_size(text, cells)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.session.model import JobStatus
 from comfytui.sim.server import SimServer
-from tests.cli.commands import QUICK, ended, submitted
+from tests.cli.commands import MODEL, QUICK, ended, submitted
 from tests.faults.proxy import proxy_to
 from tests.sim.gate import Gate
 from tests.terminal import terminal
-from tests.watcher import watching
+from tests.watcher import small_batch, watching
 
 UNKNOWN = "0b9c6a4e-3f5d-4c0e-9d6e-2f1f0c7a8b15"
 
@@ -105,3 +106,29 @@ async def test_a_server_that_went_away_is_said_in_one_sentence(tmp_path: Path, c
     assert done.code == 5
     assert "\n" not in done.err.rstrip("\n")
     assert done.err.endswith("may go on: cancel once more when the server is back.\n")
+
+
+async def test_the_beginning_of_an_id_is_enough(tmp_path: Path) -> None:
+    async with SimServer(QUICK, clock=Gate()) as sim:
+        batch, other = await submitted(sim, tmp_path, 2), await submitted(sim, tmp_path, 1)
+        one = await ended(tmp_path, "cancel", sim.url, batch.prompt_ids[0][:8])
+        all_of_it = await ended(tmp_path, "cancel", sim.url, "--batch", batch.id[:8])
+        unknown = await ended(tmp_path, "cancel", sim.url, "00000000")
+        waited = await ended(tmp_path, "wait", sim.url, batch.prompt_ids[0][:13], batch.prompt_ids[0])
+        assert sim.queue.remaining == len(other.prompt_ids)
+    assert one.lines == [f"{batch.prompt_ids[0]}  Removed from the queue before it ran."]
+    assert all_of_it.lines == [f"Batch {batch.id}  1 removed."]
+    assert (unknown.code, unknown.err) == (2, "Error: Job 00000000 is in neither the server's queue nor its history.\n")
+    assert [line[:36] for line in waited.lines] == [batch.prompt_ids[0]]
+
+
+async def test_the_beginning_of_several_ids_is_a_usage_error(tmp_path: Path) -> None:
+    ids = [f"0b9c6a4e-3f5d-4c0e-9d6e-2f1f0c7a8b1{last}" for last in range(2)]
+    async with SimServer(QUICK, clock=Gate()) as sim, ComfyClient(Server.from_url(sim.url)) as client:
+        graph = small_batch(1, model=MODEL).graphs[0]
+        for each in ids:
+            await client.submit(graph, prompt_id=each, client_id="someone", tag={}, preview_method=None)
+        done = await ended(tmp_path, "cancel", sim.url, "0b9c6a4e-3f5d")
+        assert sim.queue.remaining == 2
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"Error: 2 ids begin with 0b9c6a4e-3f5d: {', '.join(ids)}.\n"

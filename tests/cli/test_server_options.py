@@ -137,6 +137,9 @@ def test_others_who_can_read_secrets_are_reported(home: Path, capsys: pytest.Cap
         (["box"], ("box", [])),
         (IDS, (None, IDS)),
         (["http://box", *IDS, IDS[0]], ("http://box", IDS)),
+        (["box", IDS[0][:8], IDS[1][:20]], ("box", [IDS[0][:8], IDS[1][:20]])),
+        ([IDS[0][:8]], (None, [IDS[0][:8]])),
+        ([IDS[0][:7]], (IDS[0][:7], [])),
         ([IDS[0].replace("-", "")], (IDS[0].replace("-", ""), [])),
     ],
 )

@@ -1,12 +1,19 @@
 """`comfytui status`: what one look at a server shows, and that it changes nothing."""
 
+import asyncio
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
 
 from comfytui.comfy.server import Server
+from comfytui.headless.commands.selection import short_length
 from comfytui.sim.server import SimServer
 from tests.cli.commands import MODEL, QUICK, ended, submitted
 from tests.sim.gate import Gate
+from tests.terminal import terminal
 from tests.threaded_servers import threaded_server, unused_port
 from tests.watcher import watching
 
@@ -89,3 +96,36 @@ async def test_what_is_saved_and_not_sent_yet_is_told(tmp_path: Path) -> None:
     ]
     assert [(batch["batchId"], batch["status"]) for batch in document["batches"]] == [(unsent.id, "sending")]
     assert lost.id not in shown.out
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+@pytest.mark.parametrize("environment", [{}, {"LC_ALL": "C"}], ids=["unicode", "ascii"])
+async def test_a_terminal_shows_each_job_in_one_line(
+    tmp_path: Path, size: tuple[int, int], environment: dict[str, str]
+) -> None:
+    columns, rows = size
+    async with SimServer(QUICK, clock=Gate()) as sim:
+        first = await submitted(sim, tmp_path, 30, prompt="a fox in snow below an old apple tree, " * 4)
+        second = await submitted(sim, tmp_path, 2, prompt="雪の中の赤い狐🦊" * 12)
+
+        def shown() -> tuple[int, list[str]]:
+            variables: dict[str, Any] = {"XDG_STATE_HOME": str(tmp_path), **environment}
+            with terminal("status", sim.url, columns=columns, rows=rows, **variables) as it:
+                return it.exit_code(), it.text.rstrip().splitlines()
+
+        code, lines = await asyncio.to_thread(shown)
+    assert code == 0
+    assert len(lines) < rows
+    assert max(map(cell_len, lines)) <= columns
+    assert lines[0].endswith(": live.")
+    heading = lines.index("32 in the queue:")
+    jobs = [line.split()[0] for line in lines[heading + 1 :] if not line.startswith("and ")]
+    assert jobs == [each[:8] for each in (*first.prompt_ids, *second.prompt_ids)][: len(jobs)]
+    assert lines[-1] == f"and {32 - len(jobs)} more." or len(jobs) == 32
+    assert not environment or not set("◌…") & set("".join(lines))
+
+
+def test_ids_that_begin_alike_are_shown_as_long_as_they_differ() -> None:
+    assert short_length(["0b9c6a4e-3f5d", "1b9c6a4e-3f5d"]) == 8
+    assert short_length(["0b9c6a4e-3f5d", "0b9c6a4e-3f5e", "1b9c6a4e-3f5d"]) == 13
+    assert short_length(["1", "2"]) == short_length([]) == 8

@@ -1,8 +1,9 @@
 """Which jobs a command is about: some by their ids, a batch, or all batches of mine that are open."""
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from comfytui.comfy.errors import ComfyError
 from comfytui.headless.feed import Feed
@@ -14,15 +15,19 @@ HISTORY_SECONDS = 2.0
 """For which an id that the queue does not have is looked for in the history, which is read after the queue."""
 ID_LIMIT = 100
 """Characters of an id that are shown."""
+SHORT_ID = 8
+"""Characters of an id that stand for it, if no other id begins with them."""
+MAX_NAMED = 5
+"""Ids that are named which begin alike."""
 
 
 class UnknownJobsError(Exception):
-    """The server does not know a job or a batch; the message is a sentence for the user."""
+    """The server does not know a job or a batch, or several by that name; the message is a sentence for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What the user chose: exactly one of the three."""
+    """What the user chose: exactly one of the three. Of an id, the beginning is enough."""
 
     prompt_ids: tuple[str, ...] = ()
     batch_id: str | None = None
@@ -38,9 +43,11 @@ async def selected(session: HeadlessSession, feed: Feed, selection: Selection) -
         selection: What the user chose.
 
     Raises:
-        UnknownJobsError: The session does not know a job or the batch, also after the history was read.
+        UnknownJobsError: The session does not know a job or the batch, also after the history was read; or it knows
+            several ids that begin like the one that was given.
     """
     feed.update(session.state)
+    selection = _completed(feed, selection)
     if selection.batch_id is None and (ids := missing(feed, selection)):
         # The session reads the newest of the history; these may be older.
         with suppress(ComfyError):
@@ -56,6 +63,31 @@ async def selected(session: HeadlessSession, feed: Feed, selection: Selection) -
     if selection.batch_id is not None:
         return [Subject(batch_id=selection.batch_id)]
     return [Subject(prompt_id=prompt_id) for prompt_id in selection.prompt_ids]
+
+
+def _completed(feed: Feed, selection: Selection) -> Selection:
+    """Return the selection with whole ids, as far as the session knows them; each once."""
+    if selection.batch_id is not None:
+        return replace(selection, batch_id=_complete(selection.batch_id, feed.state.batches))
+    ids = (each if feed.job(each) else _complete(each, feed.state.jobs) for each in selection.prompt_ids)
+    return replace(selection, prompt_ids=tuple(dict.fromkeys(ids)))
+
+
+def _complete(given: str, ids: Collection[str]) -> str:
+    """Return the only id that begins as the given one; that itself if none does."""
+    found = [each for each in ids if each.startswith(given)] if len(given) >= SHORT_ID and given not in ids else []
+    if len(found) > 1:
+        named = ", ".join(sanitize(each, ID_LIMIT) for each in found[:MAX_NAMED])
+        rest = ", ..." if len(found) > MAX_NAMED else ""
+        raise UnknownJobsError(f"{len(found)} ids begin with {sanitize(given, ID_LIMIT)}: {named}{rest}.")
+    return found[0] if found else given
+
+
+def short_length(ids: Collection[str]) -> int:
+    """Return how many characters of these ids tell them apart."""
+    longest = max([SHORT_ID, *map(len, ids)])
+    lengths = range(SHORT_ID, longest)
+    return next((length for length in lengths if len({each[:length] for each in ids}) == len(ids)), longest)
 
 
 def missing(feed: Feed, selection: Selection) -> list[str]:
