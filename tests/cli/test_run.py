@@ -241,7 +241,7 @@ async def test_after_the_timeout_the_jobs_go_on(held: SimServer, tmp_path: Path)
     assert result.code == 4, result
     [body] = held.submitted
     assert "Not done within 3 s." in result.err
-    assert body["prompt_id"] in result.err
+    assert f"--batch {body['extra_data']['comfytui']['batch']}" in result.err
     assert "comfytui wait" in result.err
 
 
@@ -265,7 +265,7 @@ async def test_without_a_terminal_a_signal_detaches(
         program.process.send_signal(number)
         result = await program.end()
     assert result.code == code, result
-    assert held.submitted[0]["prompt_id"] in result.err
+    assert f"--batch {held.submitted[0]['extra_data']['comfytui']['batch']}" in result.err
     assert "Traceback" not in result.err
     await gate.let_all()
     await eventually(lambda: held.files.newest("output"), "the image")

@@ -104,8 +104,12 @@ async def test_ctrl_c_and_d_leave_the_jobs(tmp_path: Path) -> None:
         await it.shows(QUESTION)
         await it.do(it.it.send, "d\n")
         assert await it.ends() == 130
-        assert "comfytui wait" in it.it.output
-        assert it.sim.submitted[0]["prompt_id"] in it.it.output.replace(" ", "")
+        first = it.sim.submitted[0]
+        batch_id = first["extra_data"]["comfytui"]["batch"]
+        said = it.it.output.replace("\r", "").replace("\n", "")
+        assert f"Batch {batch_id} goes on at {it.sim.url.removeprefix('http://')}: 4 of 4 images to come." in said
+        assert f"comfytui wait {it.sim.url.removeprefix('http://')} --batch {batch_id}" in said
+        assert first["prompt_id"] not in said
         await it.gate.let_all()
         await eventually(lambda: len(it.sim.files.newest("output")) == 4, "the images")
 

@@ -13,7 +13,6 @@ from comfytui.session.state import SessionState
 _NOT_ON_SERVER = frozenset({JobStatus.SUBMITTING, JobStatus.REJECTED})
 COMMAND_LIMIT = 50_000
 """Characters of a command with the ids of the jobs of a large batch."""
-LINE_LIMIT = 1_000
 ID_LIMIT = 100
 """Characters of an id: an old server assigns ids of its own."""
 
@@ -59,8 +58,8 @@ def left_lines(state: SessionState, batch: Batch, server: str, *, durable: bool)
     if not jobs:
         return []
     unsent = counts_of(state, batch).of(JobStatus.SUBMITTING)
-    ids = ", ".join(sanitize(job.prompt_id, ID_LIMIT) for job in jobs)
-    lines = [sanitize(f"Batch {batch.id} goes on at {sanitize(server, ID_LIMIT)}, jobs {ids}.", LINE_LIMIT)]
+    to_come = f": {len(jobs)} of {batch.total} images to come" if batch.total > 1 else ""
+    lines = [f"Batch {batch.id} goes on at {sanitize(server, ID_LIMIT)}{to_come}."]
     if unsent:
         then = "the next start of comfytui sends them" if durable else "they are dropped"
         lines.append(f"{unsent} of them not sent yet: {then}.")
