@@ -29,6 +29,10 @@ class SaveError(Exception):
     """A file was not saved; the message says why and what to do."""
 
 
+class DiskFullError(SaveError):
+    """There was no room for a file; with more of it, it can be saved."""
+
+
 def safe_name(name: str) -> str:
     """Return the last part of a server's file name, without separators, control characters or a leading dot.
 
@@ -162,14 +166,15 @@ def _reporting_os_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SaveError(_explain(error, folder)) from None
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise (DiskFullError if full else SaveError)(_explain(error, folder)) from None
 
 
 def _explain(error: OSError, folder: Path) -> str:
     where = sanitize(str(folder), 200)
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT:
-            return f"The disk is full: nothing was saved in {where}. Free some room, and save again."
+            return f"The disk is full: nothing was saved in {where}. Free some room."
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return f"Permission denied in {where}: choose another folder with --output."
         case errno.ENOTDIR | errno.EEXIST:

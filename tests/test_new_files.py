@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.new_files import SaveError, check_folder, new_file, remove_stale_parts, safe_name
+from comfytui.new_files import DiskFullError, SaveError, check_folder, new_file, remove_stale_parts, safe_name
 
 
 def save(folder: Path, name: str, data: bytes) -> Path:
@@ -92,7 +92,7 @@ def test_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, monkeypatch: p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(SaveError, match="disk is full: nothing was saved"):
+    with pytest.raises(DiskFullError, match=r"disk is full: nothing was saved in .*\. Free some room\.$"):
         save(tmp_path, "fox.png", b"data")
     assert list(tmp_path.iterdir()) == []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from comfytui.comfy.errors import ComfyError
-from comfytui.new_files import SaveError, new_file, remove_stale_parts
+from comfytui.new_files import DiskFullError, SaveError, new_file, remove_stale_parts
 from comfytui.workflow.image_metadata import extract_graph
 from comfytui.workflow.parameters import GenerationParameters, parameters_of
 
@@ -32,6 +32,11 @@ class SavedOutputs:
     """The server's name of the first file that has a different seed than the job."""
     error: ComfyError | SaveError | None = None
     """Why the files after `paths` were not saved."""
+
+    @property
+    def is_disk_full(self) -> bool:
+        """Whether there was no room for them; with more of it, they can be saved."""
+        return isinstance(self.error, DiskFullError)
 
 
 async def save_outputs(service: "ServiceThread", job: "Job", folder: Path) -> SavedOutputs:

@@ -36,7 +36,10 @@ async def _save_and_notify(app: App[None], service: ServiceThread, job: Job, fol
         )
         if not await app.push_screen_wait(ConfirmScreen(question)):
             return
-    text, severity = saving_message(await save_outputs(service, job, folder))
+    saved = await save_outputs(service, job, folder)
+    text, severity = saving_message(saved)
+    if saved.is_disk_full:
+        text += " Then press s again."
     app.notify(sanitize(text, 600), severity=severity, markup=False)
 
 

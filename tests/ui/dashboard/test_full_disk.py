@@ -36,6 +36,7 @@ async def test_full_disk_is_reported_and_program_continues(tmp_path: Path, monke
         await it.shows("1 of 1 done")
         await it.press("escape", "home", "s")
         await it.shows("1 of 2 saved. The disk is full")
+        await it.shows("press s again")
         assert os.listdir(tmp_path) == ["test_00001_.png"]  # noqa: PTH208
         room_for = 2
         await it.press("s")
