@@ -1,27 +1,14 @@
 """`comfytui run`: make images, and wait for them."""
 
-import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
 import click
 
 from comfytui.cli.dashboard import HELP, check_output, chosen_workflow, supports_unicode
-from comfytui.cli.exit_codes import ExitCode
+from comfytui.cli.server_command import code_of_end, exit_code
 from comfytui.cli.server_options import ServerArguments, resolve_server, server_options
-
-if TYPE_CHECKING:
-    from comfytui.headless.commands.run import RunEnd
-
-EXIT_CODES: Mapping[str, ExitCode] = {
-    "done": ExitCode.DONE,
-    "detached": ExitCode.DONE,
-    "failed": ExitCode.FAILED,
-    "cancelled": ExitCode.FAILED,
-    "lost": ExitCode.LOST,
-    "timed out": ExitCode.TIMEOUT,
-}
 
 
 @click.command(context_settings=HELP)
@@ -69,10 +56,7 @@ def run(
     loaded = chosen_workflow(workflow)
     chosen = resolve_server(server, **arguments)
 
-    import asyncio
-
     from comfytui.headless.commands.batch_run import RunOptions
-    from comfytui.headless.commands.connecting import ConnectError, UnreachableError
     from comfytui.headless.commands.run import run
     from comfytui.headless.generate import FieldError, GenerateRequest
     from comfytui.workflow.seeds import SeedMode
@@ -80,12 +64,9 @@ def run(
     request = GenerateRequest(loaded, values, images, SeedMode(seed_mode) if seed_mode else None, seed)
     options = RunOptions(output=output, detach=detach, as_json=as_json, plain=not supports_unicode(), timeout=timeout)
     try:
-        return _exit_code(asyncio.run(run(chosen, request, options)))
+        return exit_code(run(chosen, request, options), code_of_end)
     except FieldError as error:
         raise click.UsageError(error.message) from None
-    except ConnectError as error:
-        click.echo(f"Error: {error}", err=True)
-        return ExitCode.UNREACHABLE if isinstance(error, UnreachableError) else ExitCode.FAILED
 
 
 def _values(settings: Sequence[str]) -> dict[str, object]:
@@ -101,7 +82,3 @@ def _values(settings: Sequence[str]) -> dict[str, object]:
             raise click.UsageError("--set takes FIELD=VALUE, as in --set steps=30.")
         values[field] = value
     return values
-
-
-def _exit_code(end: "RunEnd") -> int:
-    return 128 + end if isinstance(end, signal.Signals) else EXIT_CODES[end]
