@@ -23,7 +23,7 @@ from tests.waiting import eventually
 CONFIG = SimConfig(steps_per_second=25, load_seconds=0.1, preview_size=64)
 STEPS = 4
 MAX_GROWTH = 24.0
-"""MB by which a watch may grow while it sees some hundred jobs, which it keeps."""
+"""MB by which a watch may grow while it sees some hundred jobs, and takes over the client ids of some ten batches."""
 
 
 @dataclass
@@ -113,8 +113,15 @@ async def kill_in_the_middle(sim: SimServer, users: list[Watched], rng: Random) 
     await all_ended(users, batch_ids)
 
 
-async def soak_watch(folder: Path, rng: Random, goes_on: Callable[[int], bool]) -> None:
-    """Watch as two users, as JSON and as text, as long as it goes on; SIGINT ends the one, SIGTERM the other."""
+async def soak_watch(folder: Path, rng: Random, goes_on: Callable[[int], bool], longest_pause: float = 0.0) -> None:
+    """Watch as two users, as JSON and as text, as long as it goes on; SIGINT ends the one, SIGTERM the other.
+
+    Args:
+        folder: Where the users' state is kept.
+        rng: Decides how many images there are, and when the server is killed.
+        goes_on: Tells whether there is a round after so many.
+        longest_pause: Seconds at most in which nothing happens after a round, as is mostly the case.
+    """
     json_user, text_user = folder / "json", folder / "text"
     async with (
         SimServer(CONFIG) as sim,
@@ -141,6 +148,7 @@ async def soak_watch(folder: Path, rng: Random, goes_on: Callable[[int], bool]) 
                 [len(user.lines) for user in users],
                 used[-1],
             )
+            await asyncio.sleep(rng.uniform(0, longest_pause))
         for user in users:
             user.check()
             assert user.others() > 0
@@ -167,4 +175,4 @@ async def test_ten_minutes_of_restarts_leave_no_end_untold(tmp_path: Path, reque
     seed = SystemRandom().randrange(2**32) if given is None else given
     print("seed", seed)
     over = monotonic() + 600
-    await soak_watch(tmp_path, Random(seed), lambda _: monotonic() < over)
+    await soak_watch(tmp_path, Random(seed), lambda _: monotonic() < over, longest_pause=60)
