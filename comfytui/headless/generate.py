@@ -181,7 +181,7 @@ def _choice(key: FieldKey, choice: str, spec: InputSpec) -> str:
         return choice
     shown = sanitize(choice, 80)
     named = get_close_matches(shown, options, MAX_NAMED_CHOICES, 0.5) or options[:MAX_NAMED_CHOICES]
-    rest = ", ..." if len(named) < len(options) else ""
+    rest = " and others" if len(named) < len(options) else ""
     offered = f"choose one that is, such as {', '.join(sanitize(each, 80) for each in named)}{rest}"
     raise FieldError(key, f"{label} '{shown}' is not on the server: {offered if named else 'it offers none'}.")
 

@@ -132,6 +132,7 @@ async def test_a_second_ctrl_c_detaches_at_once(tmp_path: Path) -> None:
         await it.do(it.it.send, CTRL_C)
         assert await it.ends() == 130
         assert "comfytui wait" in it.it.output
+        assert any(line.startswith("Batch ") and " goes on at " in line for line in it.it.text.splitlines())
 
 
 async def test_sigterm_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ async def _ask(batch_run: BatchRun, interrupts: Interrupts) -> bool | signal.Sig
         sys.stderr.write(f"\n{QUESTION}")
         sys.stderr.flush()
         answer = await interrupts.answer()
+        if isinstance(answer, signal.Signals):
+            sys.stderr.write("\n")
     finally:
         batch_run.resume()
     return answer if isinstance(answer, signal.Signals) else answer.lower() in {"c", "cancel"}
