@@ -28,7 +28,8 @@ def cancel(
 ) -> int:
     """Cancel jobs on SERVER, waiting or running, of any user by their ids.
 
-    The exit code is 0 if all were cancelled or had ended before, and 1 if one could not be.
+    The first 8 characters of an ID are enough, as comfytui status shows them. The exit code is 0 if all were cancelled
+    or had ended before, 1 if one could not be, and 5 if the server does not answer.
     """
     server, selection = parse_selection(arguments, batch_id, mine=mine)
     chosen = resolve_server(server, **options)

@@ -41,6 +41,7 @@ def wait(
 ) -> int:
     """Wait until jobs on SERVER have ended, and write one line as each ends.
 
+    The first 8 characters of an ID are enough, as comfytui status shows them.
     The exit code tells how: 0 all are done, 1 one failed, was cancelled or could not be
     saved, 3 one is lost, 4 the time is over.
     """
