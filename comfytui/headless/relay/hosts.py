@@ -30,6 +30,15 @@ def is_origin(text: str) -> bool:
         return False
 
 
+def origin_of(url: str) -> str | None:
+    """Return the origin of a URL as browsers write it; None if it has none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else None
+
+
 def is_same_host(origin: str, host: str) -> bool:
     """Return whether an origin is that of a `Host` header, whatever the scheme: a proxy may add https."""
     try:

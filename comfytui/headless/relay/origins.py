@@ -3,6 +3,8 @@
 Programs other than browsers send neither `Origin` nor `Sec-Fetch-Site`, and pass. Without a token the `Host` is checked
 as well: the page of another site can have its own name resolved to this machine (DNS rebinding), and is of the same
 origin then; so the relay answers only to names of this machine. Their port is not compared: it differs in a tunnel.
+
+An `<img>` of another origin sends no `Origin`. Its `Referer` tells the page, which may leave it out but not forge it.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,7 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from comfytui.headless.relay.answers import json_error
-from comfytui.headless.relay.hosts import is_loopback, is_same_host
+from comfytui.headless.relay.hosts import is_loopback, is_same_host, origin_of
 from comfytui.headless.relay.options import RelayOptions
 
 PREFLIGHT_HEADERS: Mapping[str, str] = {
@@ -22,6 +24,8 @@ PREFLIGHT_HEADERS: Mapping[str, str] = {
 }
 EXPOSED_HEADERS = "ETag, Retry-After"
 """What a page of an allowed origin may read beside the headers that every page may."""
+MEDIA_PATHS = ("/api/view/", "/api/preview/")
+"""Where the files are that a page of an allowed origin may show without being able to read them."""
 
 
 def guard_origins(options: RelayOptions) -> Middleware:
@@ -44,11 +48,13 @@ def guard_origins(options: RelayOptions) -> Middleware:
 
 
 def allow_origins(app: web.Application, origins: Collection[str]) -> None:
-    """Let pages of these origins read the responses of an application."""
+    """Let pages of these origins read the responses of an application, and show its images."""
     allowed = frozenset(origins)
 
     async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers.add("Vary", "Origin")
+        response.headers["Vary"] = "Origin, Referer"
+        if _is_shown_by(request, allowed):
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         if (origin := request.headers.get("Origin")) in allowed:
             response.headers["Access-Control-Allow-Origin"] = str(origin)
             response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
@@ -73,7 +79,7 @@ def _is_foreign(request: web.Request, allowed: Collection[str]) -> bool:
     Elsewhere the `Origin` is compared with the `Host`. Following a link from another page is allowed.
     """
     origin = request.headers.get("Origin")
-    if origin in allowed:
+    if origin in allowed or _is_shown_by(request, allowed):
         return False
     match request.headers.get("Sec-Fetch-Site"):
         case "same-origin" | "none":
@@ -82,6 +88,13 @@ def _is_foreign(request: web.Request, allowed: Collection[str]) -> bool:
             return origin is not None and not is_same_host(origin, request.headers.get("Host", ""))
         case _:
             return not _follows_link(request)
+
+
+def _is_shown_by(request: web.Request, allowed: Collection[str]) -> bool:
+    """Return whether a page of these origins shows a file, as with `<img>`."""
+    if request.method != "GET" or "Origin" in request.headers or not request.path.startswith(MEDIA_PATHS):
+        return False
+    return origin_of(request.headers.get("Referer", "")) in allowed
 
 
 def _follows_link(request: web.Request) -> bool:

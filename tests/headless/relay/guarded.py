@@ -73,6 +73,8 @@ class Guarded:
             web.get("/metrics", _seen),
             web.get("/api/queue", _seen),
             web.get("/api/jobs/{id}", _seen),
+            web.get("/api/view/{id}/{index}", _seen),
+            web.get("/api/preview/{id}", _seen),
             web.get("/api/failure", _fail),
             web.get("/api/broken", _break_off),
             web.get("/api/conflict", _conflict),

@@ -99,8 +99,8 @@ async def test_a_page_of_an_allowed_origin_reads_and_writes() -> None:
             await relay.client.get("/api/unknown", headers=headers),
         ):
             assert response.headers["Access-Control-Allow-Origin"] == APP
-            assert response.headers["Vary"] == "Origin"
-            assert "Retry-After" in response.headers["Access-Control-Expose-Headers"]
+            assert response.headers["Vary"] == "Origin, Referer"
+            assert response.headers["Access-Control-Expose-Headers"] == "ETag, Retry-After"
             assert "Access-Control-Allow-Credentials" not in response.headers
         async with relay.client.stream("GET", "/api/generate/progress", headers=headers) as stream:
             assert stream.headers["Access-Control-Allow-Origin"] == APP
@@ -117,8 +117,61 @@ async def test_an_allowed_origin_still_needs_the_token() -> None:
 async def test_an_answer_varies_by_origin_even_for_others() -> None:
     async with guarded(ALLOWING) as relay:
         response = await relay.client.get("/api/queue")
-        assert response.headers["Vary"] == "Origin"
+        assert response.headers["Vary"] == "Origin, Referer"
         assert "Access-Control-Allow-Origin" not in response.headers
+
+
+IMAGE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+
+
+@pytest.mark.parametrize("path", ["/api/view/p1/0?width=64", "/api/preview/p1"])
+async def test_a_page_of_an_allowed_origin_shows_images(path: str) -> None:
+    async with guarded(ALLOWING) as relay:
+        for sent in (IMAGE, {}):  # A browser that reaches the relay by plain HTTP over a network sends no Sec-Fetch.
+            response = await relay.client.get(path, headers={**sent, "Referer": f"{APP}/"})
+            assert response.status_code == 200
+            assert response.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+            assert response.headers["Vary"] == "Origin, Referer", "a cache must not give it to another page"
+            assert "Access-Control-Allow-Origin" not in response.headers
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {},
+        {"Referer": "https://evil.example/"},
+        {"Referer": f"https://evil.example/{APP}"},
+        {"Referer": f"{APP}.evil.example/"},
+        {"Referer": "http://app.example/"},
+        {"Referer": "https://["},
+        {"Referer": f"{APP}/", "Origin": "null"},
+        {"Referer": f"{APP}/", "Origin": "https://evil.example"},
+    ],
+    ids=str,
+)
+async def test_other_pages_show_no_images(page: dict[str, str]) -> None:
+    async with guarded(ALLOWING) as relay:
+        response = await relay.client.get("/api/view/p1/0", headers={**IMAGE, **page})
+        assert response.status_code == 403
+        assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        if "Origin" not in page:  # As a browser that sends no Sec-Fetch: the policy keeps the image from the page.
+            response = await relay.client.get("/api/view/p1/0", headers=page)
+            assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+async def test_nothing_but_images_is_given_to_an_allowed_page_that_sends_no_origin() -> None:
+    async with guarded(ALLOWING) as relay:
+        headers = {**IMAGE, "Referer": f"{APP}/"}
+        for method, path in (("GET", "/api/queue"), ("GET", "/"), ("POST", "/api/generate"), ("POST", "/api/view/a/0")):
+            assert (await relay.client.request(method, path, headers=headers)).status_code == 403
+
+
+async def test_an_image_still_needs_the_token() -> None:
+    async with guarded(RelayOptions(port=0, token=TOKEN, allowed_origins=(APP,))) as relay:
+        headers = {**IMAGE, "Referer": f"{APP}/"}
+        assert (await relay.client.get("/api/view/p1/0", headers=headers)).status_code == 401
+        shown = await relay.client.get("/api/view/p1/0", params={"token": TOKEN}, headers=headers)
+        assert (shown.status_code, shown.headers["Cross-Origin-Resource-Policy"]) == (200, "cross-origin")
 
 
 def _preflight(origin: str) -> dict[str, str]:
@@ -137,7 +190,7 @@ async def test_the_preflight_of_an_allowed_origin_needs_no_token() -> None:
         allowed = response.headers["Access-Control-Allow-Headers"].lower().split(", ")
         assert {"authorization", "content-type", "idempotency-key", "if-none-match", "last-event-id"} == set(allowed)
         assert "POST" in response.headers["Access-Control-Allow-Methods"]
-        assert response.headers["Vary"] == "Origin"
+        assert response.headers["Vary"] == "Origin, Referer"
 
 
 async def test_other_preflights_are_refused() -> None:
