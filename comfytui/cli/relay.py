@@ -1,5 +1,6 @@
 """`comfytui relay`: show the jobs of a server to browsers and other programs, over HTTP."""
 
+import re
 import shlex
 from contextlib import suppress
 from pathlib import Path
@@ -94,7 +95,7 @@ def _read_token(variable: str | None, command: str | None) -> str | None:
     """Return the token that the options name, or None if they name none.
 
     Raises:
-        click.UsageError: It cannot be read, or both options are given.
+        click.UsageError: It cannot be read or is none, or both options are given.
     """
     from comfytui.config.location import BadConfig, Location
     from comfytui.config.secret import CommandSecret, EnvironmentSecret, Secret
@@ -106,9 +107,13 @@ def _read_token(variable: str | None, command: str | None) -> str | None:
     option = "--token-command" if variable is None else "--token-env"
     try:
         source = CommandSecret(_arguments(command)) if command is not None else EnvironmentSecret(variable or "")
-        return Secret(Location(Path(), option), source).read()
+        token = Secret(Location(Path(), option), source).read().strip()
     except BadConfig as error:
         raise click.UsageError(f"{option}: {error.reason}") from None
+    # Others cannot be sent in a header.
+    if not re.fullmatch("[!-~]+", token):
+        raise click.UsageError(f"{option}: a token has printable ASCII characters and no spaces, and at least one.")
+    return token
 
 
 def _arguments(command: str) -> tuple[str, ...]:

@@ -175,6 +175,35 @@ def test_a_token_that_cannot_be_read_is_a_usage_error(comfyui: str, arguments: l
     assert f"Error: {message}" in done.stderr
 
 
+NO_TOKEN = "a token has printable ASCII characters and no spaces, and at least one."
+
+
+@pytest.mark.parametrize(
+    "text", ["two words", "tab\there", "bell\a", "\x1b[31mred", "schlüssel", "nb\xa0sp", " ", "\t"]
+)
+def test_a_text_that_no_client_could_send_is_no_token(
+    comfyui: str, text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RELAY_TOKEN", text)
+    (tmp_path / "token").write_text(f"{text}\n", encoding="utf-8")
+    for option, value in (("--token-env", "RELAY_TOKEN"), ("--token-command", f"cat {tmp_path / 'token'}")):
+        done = run(comfyui, "--port", "0", option, value)
+        assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+        assert done.stderr.endswith(f"Error: {option}: {NO_TOKEN}\n")
+        assert not text.strip() or text not in done.stderr
+
+
+def test_white_space_around_a_token_is_no_part_of_it(
+    comfyui: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RELAY_TOKEN", " s3cret \n")
+    (tmp_path / "token").write_bytes(b"\t s3cret \r\n and more")
+    for option, value in (("--token-env", "RELAY_TOKEN"), ("--token-command", f"cat {tmp_path / 'token'}")):
+        with relay_process(comfyui, "--port", "0", option, value) as relay:
+            shown = {"Authorization": "Bearer s3cret"}
+            assert httpx.get(f"{relay.url}/api/queue", headers=shown, trust_env=False).status_code == 200
+
+
 def test_another_address_needs_a_token(comfyui: str) -> None:
     done = run(comfyui, "--host", "0.0.0.0", "--port", "0")
     assert done.returncode == ExitCode.USAGE
