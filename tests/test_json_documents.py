@@ -14,17 +14,22 @@ from comfytui.cli.exit_codes import ExitCode
 from comfytui.config.effective import ConfigDocument, Value
 from comfytui.headless.commands.status import StatusDocument
 from comfytui.headless.documents.cancellations import CancelDocument
+from comfytui.headless.documents.commands import AwayAnswer, CancelAnswer, ErrorAnswer, GenerateAnswer
 from comfytui.headless.documents.events import EndEvent, ImageEvent, ProgressEvent
 from comfytui.headless.documents.jobs import Document
 from comfytui.headless.documents.other_events import LinkEvent, OtherJobEvent, PreviewEvent, SubmittedEvent
 from comfytui.headless.documents.server import ServerSnapshot
 from comfytui.headless.documents.snapshots import JobSnapshot, QueueSnapshot
 from comfytui.headless.relay.polling import Events
+from comfytui.headless.session import is_current
+from comfytui.session.model import JobStatus
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
-from tests.cli.commands import Ended, ended
+from tests.cli.commands import Ended, command, ended, submitted
 from tests.headless.relay.running import running_relay
 from tests.headless.relay.sse import streaming
+from tests.sim.gate import Gate
+from tests.waiting import eventually
 
 PAGE = Path(comfytui.__file__).parent.parent / ".github" / "docs" / "json.md"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="not a checkout")
@@ -34,6 +39,7 @@ EVENT_TYPES = (
     *(PreviewEvent, LinkEvent, OtherJobEvent, CancelDocument),
 )
 QUICK = SimConfig(steps_per_second=0, load_seconds=0, preview_size=64)
+SMALL_VALUES = {"steps": 4, "width": 64, "height": 64}
 SMALL = ("--set", "steps=4", "--set", "width=64", "--set", "height=64")
 
 
@@ -151,3 +157,52 @@ async def test_what_the_relay_sends_is_as_described() -> None:
         job = (await relay.client.get(f"/api/jobs/{queue['ended'][0]['promptId']}")).json()
         check(JobSnapshot, job)
         check(ServerSnapshot, (await relay.client.get("/api/server")).json())
+
+
+async def test_what_watch_writes_is_as_described(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim, command(tmp_path, "watch", sim.url, "--json", "--interval", "0") as watch:
+        lines = await watch.until('"event":"link"')
+        await submitted(sim, tmp_path, 2)
+        lines += await watch.until('"event":"done"')
+        await sim.stop(killed=True)
+        lines += await watch.until('"event":"link"')
+    events = [json.loads(line) for line in lines]
+    check_events(events)
+    assert {"link", "image", "done"} <= {event["event"] for event in events}
+
+
+async def test_previews_of_the_relay_are_as_described() -> None:
+    gate = Gate()
+    async with SimServer(QUICK, clock=gate) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        made = (await relay.client.post("/api/generate", json={"values": SMALL_VALUES})).json()
+        async with streaming(relay, batchId=made["batchId"], previews="1") as client:
+            await gate.let_steps(3)
+            await client.got("preview")
+            await gate.let_all()
+            await client.ended()
+        check_events(client.events)
+
+
+async def test_answers_to_posts_are_as_described() -> None:
+    async with SimServer(QUICK, clock=Gate()) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+
+        async def post(path: str, document: type, **body: object) -> int:
+            """Return the status of an answer that is such a document."""
+            answer = await relay.client.post(path, json=body)
+            check(document, answer.json())
+            return answer.status_code
+
+        values = {"values": SMALL_VALUES | {"model": sim.config.checkpoints[0]}}
+        assert await post("/api/generate", GenerateAnswer, **values) == 202
+        assert await post("/api/generate", ErrorAnswer, images=0) == 400
+        assert await post("/api/jobs/nobody/cancel", ErrorAnswer) == 404
+        [prompt_id] = (await relay.client.post("/api/generate", json=values)).json()["promptIds"]
+        await eventually(lambda: relay.state.jobs[prompt_id].status is JobStatus.QUEUED, "the job")
+        assert await post(f"/api/jobs/{prompt_id}/cancel", CancelAnswer) == 200
+        assert await post(f"/api/jobs/{prompt_id}/cancel", CancelAnswer) == 409
+        await sim.stop(killed=True)
+        await eventually(lambda: not is_current(relay.state), "that the server is away")
+        assert await post("/api/generate", AwayAnswer, **values) == 503
+        assert await post("/api/generate?now=1", AwayAnswer, **values) == 503
