@@ -98,6 +98,19 @@ def test_every_example_is_run_here() -> None:
     assert sorted(map(example, set(beginnings))) == sorted(EXAMPLES)
 
 
+async def test_config_shows_a_named_server_without_its_secrets(home: Path) -> None:
+    config = home / "config" / "comfytui" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(block("toml"))
+    config.chmod(0o600)
+    done = await output_of(example("comfytui config"), home)
+    assert (done.code, done.err) == (0, "")
+    assert "server = gpu-box  (argument SERVER)" in done.lines
+    assert f"servers.gpu-box.url = https://gpu.example/comfy  (file {config})" in done.lines
+    assert [line for line in done.lines if line.startswith("servers.gpu-box.token_command = ***  ")]
+    assert "studio" not in done.out
+
+
 async def test_run_saves_the_images(sim: SimServer, home: Path) -> None:
     done = await output_of(example("comfytui run 127.0.0.1:8188 --set 'prompt=a red fox in snow' --set steps=12"), home,
                            comfyui=sim.url)  # fmt: skip
