@@ -50,7 +50,7 @@ MESSAGES: Final[Mapping[CancelOutcome, str]] = {
 
 _decode_body = msgspec.json.Decoder(GenerateBody).decode
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
-_INVALID = re.compile(r"(?P<reason>.*?)(?: - at `\$\.?(?P<field>\w*).*`)?", re.DOTALL)
+_INVALID = re.compile(r"(?P<reason>.*?)(?:(?: - at `\$\.?|(?<=unknown field) `)(?P<field>[^`.\[]{0,80}).*)?", re.DOTALL)
 
 
 async def generate(request: web.Request) -> web.Response:
