@@ -31,13 +31,12 @@ class Access:
     """Checks the token of requests, and lets browsers log in.
 
     Args:
-        options: The token, and the port, by which the cookies of two relays on one machine differ.
+        options: The token.
         pause: Seconds from a wrong token to the next comparison with one from the same address.
     """
 
     def __init__(self, options: RelayOptions, pause: float) -> None:
         self._token = (options.token or "").encode("utf-8", "surrogateescape")
-        self._cookie = f"comfytui-relay-{options.port}"
         self._logins = LoginCookies(self._token)
         self._attempts = Attempts(self._is_token, pause)
 
@@ -68,7 +67,7 @@ class Access:
             return refusal
         response = web.Response(status=204)
         response.set_cookie(
-            self._cookie,
+            _cookie_of(request),
             self._logins.new(),
             max_age=LIFETIME_SECONDS,
             path="/",
@@ -81,11 +80,13 @@ class Access:
     async def log_out(self, request: web.Request) -> web.StreamResponse:
         """Answer `POST /logout`: the browser forgets its cookie."""
         response = web.Response(status=204)
-        response.del_cookie(self._cookie, path="/", httponly=True, samesite="Strict", secure=_came_by_https(request))
+        response.del_cookie(
+            _cookie_of(request), path="/", httponly=True, samesite="Strict", secure=_came_by_https(request)
+        )
         return response
 
     def _has_login(self, request: web.Request) -> bool:
-        return self._logins.is_valid(request.cookies.get(self._cookie, ""))
+        return self._logins.is_valid(request.cookies.get(_cookie_of(request), ""))
 
     def _is_token(self, shown: str) -> bool:
         return hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), self._token)
@@ -104,6 +105,12 @@ def _is_public(request: web.Request) -> bool:
     resource = request.match_info.route.resource
     path = PurePosixPath(resource.canonical if resource else request.path)
     return str(path) in PUBLIC_PATHS or (path.parent == PurePosixPath("/") and path.suffix in PAGE_SUFFIXES)
+
+
+def _cookie_of(request: web.Request) -> str:
+    """Return the name of the cookie, by the relay's port: a browser sends the cookies of a machine to all its ports."""
+    address = request.transport.get_extra_info("sockname") if request.transport else None
+    return f"comfytui-relay-{address[1] if address else 0}"
 
 
 def _bearer_of(request: web.Request) -> str | None:

@@ -153,6 +153,16 @@ async def test_a_login_outlives_the_relay_but_not_its_token(token: str, status: 
         assert (await relay.client.get("/api/queue", headers=kept)).status_code == status
 
 
+async def test_a_browser_is_logged_in_to_two_relays_of_one_machine() -> None:
+    async with guarded(CLOSED) as relay, guarded(CLOSED) as other, other.another() as browser:
+        addresses = [f"http://{each.host}" for each in (relay, other)]
+        for address in addresses:
+            assert (await browser.post(f"{address}/login", json={"token": TOKEN})).status_code == 204
+        for address in addresses:
+            assert (await browser.get(f"{address}/api/queue")).status_code == 200
+        assert set(browser.cookies) == {f"comfytui-relay-{each.port}" for each in (relay, other)}
+
+
 async def test_a_cookie_is_only_for_https_where_a_proxy_on_this_machine_says_so() -> None:
     async with guarded(CLOSED) as relay:
         response = await relay.client.post("/login", json={"token": TOKEN}, headers={"X-Forwarded-Proto": "https"})
