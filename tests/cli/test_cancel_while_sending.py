@@ -21,7 +21,7 @@ async def test_a_batch_is_cancelled_with_what_is_not_sent(killed: bool, tmp_path
             if killed:
                 await run.end(signal.SIGKILL)
             done = await ended(tmp_path, "cancel", sim.url, "--mine")
-            assert (done.code, done.err) == (0, "")
+            assert (done.code, done.err) == (0, ""), done.out
             assert sim.queue.remaining == 0
             if not killed:
                 end = await run.end()

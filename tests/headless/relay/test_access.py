@@ -149,7 +149,8 @@ async def test_a_login_outlives_the_relay_but_not_its_token(token: str, status: 
     async with guarded(CLOSED) as relay:
         assert (await relay.client.post("/login", json={"token": TOKEN})).status_code == 204
         kept = _cookie_header(dict(relay.client.cookies))
-    async with guarded(RelayOptions(port=0, token=token)) as relay:
+    port = int(relay.host.rpartition(":")[2])
+    async with guarded(RelayOptions(port=port, token=token)) as relay:
         assert (await relay.client.get("/api/queue", headers=kept)).status_code == status
 
 
