@@ -203,9 +203,18 @@ class SessionService:
         return await request(self._require_backend())
 
     async def recognised(self) -> None:
-        """Wait until the history was read, and every client id is looked up that jobs there and in the queue have."""
-        await self._connection.poller.has_read_history.wait()
+        """Wait until every client id is looked up that jobs in the queue and the history have.
+
+        The history is then read once more if ended jobs there turned out to be mine.
+        """
+        poller = self._connection.poller
+        await poller.has_read_history.wait()
         await self.submissions.recognised()
+        jobs, client_ids = self.state.jobs, self.state.client_ids
+        if any(job.status.ended and not job.mine and job.owner in client_ids for job in jobs.values()):
+            poller.has_read_history.clear()
+            poller.request(history=True)
+            await poller.has_read_history.wait()
 
     def report_crash(self, reason: str, retry_in: float) -> None:
         """Report that a crash ended `run`, which begins again in `retry_in` seconds."""

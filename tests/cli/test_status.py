@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
+import pytest
+
 from comfytui.comfy.server import Server
 from comfytui.headless.commands.selection import short_length
 from comfytui.sim.server import SimServer
@@ -15,6 +17,7 @@ from tests.cli.commands import MODEL, QUICK, ended, submitted
 from tests.sim.gate import Gate
 from tests.terminal import terminal
 from tests.threaded_servers import threaded_server, unused_port
+from tests.waiting import eventually
 from tests.watcher import watching
 
 
@@ -62,6 +65,20 @@ async def test_json_is_one_document_with_the_server_and_the_queue(tmp_path: Path
     assert document["server"]["link"]["state"] == "live"
     assert [job["mine"] for job in document["queue"]["running"] + document["queue"]["pending"]] == [True, True]
     assert [batch["batchId"] for batch in document["queue"]["batches"]] == [mine.id]
+
+
+@pytest.mark.parametrize(("steps", "counts"), [(4, {"done": 1, "running": 1}), (None, {"done": 2})])
+async def test_the_images_that_have_ended_count_in_their_batch(
+    tmp_path: Path, steps: int | None, counts: dict[str, int]
+) -> None:
+    gate = Gate()
+    async with SimServer(QUICK, clock=gate) as sim:
+        mine = await submitted(sim, tmp_path, 2)
+        await (gate.let_steps(steps) if steps else gate.let_all())
+        await eventually(lambda: len(sim.queue.history) == counts["done"], "the end of an image")
+        shown = await ended(tmp_path, "status", "--json", sim.url)
+    [batch] = json.loads(shown.out)["queue"]["batches"]
+    assert (batch["promptIds"], batch["counts"]) == ([*mine.prompt_ids], counts)
 
 
 async def test_an_empty_queue_is_said(tmp_path: Path) -> None:
