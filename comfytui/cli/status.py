@@ -32,10 +32,12 @@ async def _look(server: "Server", *, as_json: bool) -> None:
     import sys
 
     from comfytui.headless.commands.output import write_documents, write_lines
-    from comfytui.headless.commands.status import Screen, look
+    from comfytui.headless.commands.status import look
 
     screen = None
     if sys.stdout is not None and sys.stdout.isatty():
+        from comfytui.headless.commands.status_screen import Screen
+
         columns, rows = shutil.get_terminal_size()
         screen = Screen(columns, rows, ascii_only=not supports_unicode())
 

@@ -22,7 +22,7 @@ from comfytui.service.results import BatchCancelled, Cancelled, CancelOutcome
 from comfytui.session.model import Job
 from comfytui.session.selectors import counts_of, jobs_of
 
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
 """For all answers of the server, also for the jobs that are being sent, which are cancelled when it has them."""
 MESSAGE_LIMIT = 500
 """Characters of a message that are shown."""

@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-
-from rich.cells import cell_len
+from typing import TYPE_CHECKING
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.server import Server
@@ -17,7 +15,6 @@ from comfytui.headless.documents.snapshots import QueueSnapshot, queue_snapshot
 from comfytui.presentation.batch_text import batch_title, progress_line
 from comfytui.presentation.formatting import server_memory
 from comfytui.presentation.queue_rows import QueueRow, build_rows
-from comfytui.presentation.row_layout import fit, row_parts
 from comfytui.sanitize import sanitize
 from comfytui.service.journal.open_jobs import unsent_batches
 from comfytui.service.journal.paths import state_folder
@@ -29,6 +26,9 @@ from comfytui.session.reducer import reduce
 from comfytui.session.selectors import current_batch, next_job
 from comfytui.session.state import SessionState
 
+if TYPE_CHECKING:
+    from comfytui.headless.commands.status_screen import Screen
+
 MAX_ROWS = 50
 """Jobs that are listed as text; the JSON has more."""
 MAX_BATCHES = 10
@@ -37,36 +37,6 @@ NAME_LIMIT = 200
 """Characters of a server's name or version that are shown."""
 OTHER_LINES = 5
 """Lines of the screen that are neither batches nor jobs, with that of the next prompt of the shell."""
-MIN_ROWS = 5
-"""Jobs that are listed in any case, also on a low screen."""
-MIN_TITLE = 20
-"""Cells of a text that are shown in any case, also on a narrow screen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """The terminal that lines are to fit."""
-
-    columns: int
-    rows: int
-    ascii_only: bool = False
-
-    def cut(self, text: str, taken: int) -> str:
-        """Return as much of a text as fits beside what takes so many cells."""
-        return self._encodable(fit(text, min(cell_len(text), max(self.columns - taken, MIN_TITLE))))
-
-    def rows_below(self, lines: int) -> int:
-        """Return how many rows of the queue fit below some lines: a few in any case."""
-        return min(max(self.rows - lines, MIN_ROWS), MAX_ROWS)
-
-    def row(self, row: QueueRow, id_length: int) -> str:
-        """Return a job as the dashboard's list has it, after the beginning of its id."""
-        name = sanitize(row.prompt_id[:id_length])
-        parts = row_parts(row, max(self.columns - cell_len(name), MIN_TITLE), ascii_only=self.ascii_only)
-        return self._encodable(name + "".join(text for text, _ in parts)).rstrip()
-
-    def _encodable(self, text: str) -> str:
-        return text.replace("…", ".") if self.ascii_only else text
 
 
 class StatusDocument(Document, frozen=True, kw_only=True):
@@ -98,7 +68,7 @@ class Status:
             queue=queue_snapshot(self._state, self._now, urls=False),
         )
 
-    def lines(self, screen: Screen | None = None) -> Iterator[str]:
+    def lines(self, screen: "Screen | None" = None) -> Iterator[str]:
         """Yield it as lines of text that are safe to print; they fit a terminal's screen, if one is given."""
         state = self._state
         version = f" (ComfyUI {sanitize(state.stats.version, NAME_LIMIT)})" if state.stats else ""
@@ -110,7 +80,7 @@ class Status:
         yield from batches
         yield from self._queue_lines(screen, OTHER_LINES + len(batches))
 
-    def _batch_lines(self, screen: Screen | None) -> Iterator[str]:
+    def _batch_lines(self, screen: "Screen | None") -> Iterator[str]:
         """Yield how far my batches are that have not ended."""
         state = self._state
         batches = [batch for batch in state.batches.values() if next_job(state, batch)]
@@ -121,10 +91,10 @@ class Status:
             rest = f"{current}: {progress}"
             yield screen.cut(title, len(rest)) + rest if screen else title + rest
 
-    def _queue_lines(self, screen: Screen | None, above: int) -> Iterator[str]:
+    def _queue_lines(self, screen: "Screen | None", above: int) -> Iterator[str]:
         rows = [row for row in build_rows(self._state) if not row.status.ended]
         yield _heading(rows)
-        shown = rows[: screen.rows_below(above) if screen else MAX_ROWS]
+        shown = rows[: min(MAX_ROWS, screen.rows_below(above)) if screen else MAX_ROWS]
         length = short_length([*self._state.jobs])
         for row in shown:
             yield screen.row(row, length) if screen else _row_line(row)
