@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-import pytest
-
 from comfytui.comfy.server import Server
 from comfytui.headless.commands.selection import short_length
 from comfytui.sim.server import SimServer
