@@ -90,6 +90,12 @@ def test_an_unreachable_server_ends_it_with_a_message(argv: list[str], message: 
         assert "Traceback" not in it.text
 
 
+def test_a_folder_that_cannot_be_written_ends_it_with_a_message() -> None:
+    with terminal("http://127.0.0.1:9", "--output", "/proc/images") as it:
+        assert it.exit_code() == 2
+        assert "Nothing was saved in /proc" in it.text
+
+
 def test_something_else_at_the_port_is_reported(html_server: str) -> None:
     with terminal(html_server) as it:
         assert it.exit_code() == 1

@@ -10,11 +10,11 @@ from comfytui.session.model import Batch, Failure, JobStatus
 from comfytui.session.selectors import counts_of, jobs_of
 from comfytui.session.state import SessionState
 
-_NOT_ON_SERVER = frozenset({JobStatus.SUBMITTING, JobStatus.REJECTED})
 COMMAND_LIMIT = 50_000
 """Characters of a command with the ids of the jobs of a large batch."""
 ID_LIMIT = 100
 """Characters of an id: an old server assigns ids of its own."""
+_NOT_ON_SERVER = frozenset({JobStatus.SUBMITTING, JobStatus.REJECTED})
 
 
 def submitted_event(state: SessionState, batch: Batch) -> SubmittedEvent:
