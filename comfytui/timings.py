@@ -160,6 +160,8 @@ class ProgramTimings:
 class RelayTimings:
     """Seconds that the relay waits for its server and its clients."""
 
+    login: float = 60.0
+    """Before a server that refused the login is tried again."""
     known: float = 10.0
     """For a job or a batch, while it is not known what the server has."""
     ping: float = 15.0

@@ -1,5 +1,6 @@
 """The relay as an aiohttp application: its routes, and the session that it shows as long as it runs."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
@@ -11,8 +12,11 @@ from comfytui.headless.relay.options import RelayOptions, check_options
 from comfytui.headless.relay.page import page_routes
 from comfytui.headless.relay.polling import poll_progress
 from comfytui.headless.relay.streams import stream_progress
+from comfytui.headless.session import HeadlessSession
 from comfytui.service.notifications import Notification
 from comfytui.service.thread import ServiceThread
+from comfytui.session.model import LinkKind
+from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT, RelayTimings
 
 DEFAULT_OPTIONS = RelayOptions()
@@ -49,8 +53,25 @@ def relay_app(
 
 
 async def _run_session(app: web.Application) -> AsyncIterator[None]:
-    async with app[CONTEXT].session:
+    context = app[CONTEXT]
+    async with context.session as session:
+        trying = asyncio.create_task(_try_login_again(session, context.timings.login))
         yield
+        trying.cancel()
+        await asyncio.gather(trying, return_exceptions=True)
+
+
+async def _try_login_again(session: HeadlessSession, pause: float) -> None:
+    """Connect again to a server that refused the login: it may have failed for a while, and nobody is here to ask."""
+    while True:
+        await session.until(_needs_login)
+        await asyncio.sleep(pause)
+        if _needs_login(session.state):
+            session.service.reconnect()
+
+
+def _needs_login(state: SessionState) -> bool:
+    return state.link.kind is LinkKind.UNAUTHORISED
 
 
 async def _stop_waiting(app: web.Application) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from comfytui.session.model import LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from tests.faults.proxy import proxy_to
@@ -106,3 +107,17 @@ async def test_only_a_client_from_before_a_restart_is_told_what_ended_before(tmp
             later = await relay.submit(model=MODEL)
             await new.got("done")
             assert {event["batchId"] for event in new.events} == {later}
+
+
+async def test_a_server_that_refused_the_login_for_a_while_is_found_again() -> None:
+    quick = timings(FAST, relay={"login": 0.1})
+    async with SimServer(CONFIG) as sim, running_relay(sim.url, timings=quick) as relay:
+        refused = sim.faults.fail(401)
+        await eventually(lambda: relay.state.link.kind is LinkKind.UNAUTHORISED, "the refusal")
+        seen = refused.hits
+        await eventually(lambda: refused.hits > seen, "the next attempt")
+        refused.end()
+        await relay.live()
+        batch = await relay.submit(model=MODEL)
+        async with streaming(relay, batchId=batch) as client:
+            assert (await client.ended())["event"] == "done"
