@@ -160,15 +160,24 @@ async def test_what_the_relay_sends_is_as_described() -> None:
 
 
 async def test_what_watch_writes_is_as_described(tmp_path: Path) -> None:
-    async with SimServer(QUICK) as sim, command(tmp_path, "watch", sim.url, "--json", "--interval", "0") as watch:
+    gate = Gate()
+    async with (
+        SimServer(QUICK, clock=gate) as sim,
+        command(tmp_path, "watch", sim.url, "--json", "--interval", "0") as watch,
+    ):
         lines = await watch.until('"event":"link"')
-        await submitted(sim, tmp_path, 2)
+        await submitted(sim, tmp_path, 1)
+        await gate.let_all()
         lines += await watch.until('"event":"done"')
+        await gate.hold()
+        await submitted(sim, tmp_path, 1, other_user=True)
+        gate.let_start()
+        lines += await watch.until('"event":"otherJob"')
         await sim.stop(killed=True)
         lines += await watch.until('"event":"link"')
     events = [json.loads(line) for line in lines]
     check_events(events)
-    assert {"link", "image", "done"} <= {event["event"] for event in events}
+    assert {"link", "progress", "image", "done", "otherJob"} == {event["event"] for event in events}
 
 
 async def test_previews_of_the_relay_are_as_described() -> None:
