@@ -103,7 +103,7 @@ async def test_failures_and_lost_images_have_their_reason(browser: Browser, rela
     await browser.until_text(LINE, "1 of 4 done, 2 failed, 1 lost")
     assert await browser.texts(".problems li") == [
         "Images 2, 3 failed: KSampler: CUDA out of memory",
-        "Image 4 lost: the server no longer knows it",
+        "Image 4 lost: no longer on the server",
     ]
     assert await browser.texts("#empty") == ["None of your jobs is running"]
     # Red is for what failed only.

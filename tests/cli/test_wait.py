@@ -137,7 +137,7 @@ async def test_a_lost_job_and_a_time_limit_have_codes_of_their_own(tmp_path: Pat
             await sim.restart()
             lost = await running.end()
     assert lost.code == 3
-    assert lost.out == f"{batch.prompt_ids[0]}  Image 1 of 1 lost: the server no longer knows it\n"
+    assert lost.out == f"{batch.prompt_ids[0]}  Image 1 of 1 lost: no longer on the server\n"
 
 
 async def test_a_job_that_another_user_deletes_is_lost(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ async def test_a_job_that_another_user_deletes_is_lost(tmp_path: Path) -> None:
             assert (await running.line()).startswith(first)
             await other.cancel(last)
             lost = await running.end()
-        assert (lost.code, lost.lines) == (3, [f"{last}  Image 1 of 1 lost: the server no longer knows it"])
+        assert (lost.code, lost.lines) == (3, [f"{last}  Image 1 of 1 lost: no longer on the server"])
 
 
 async def test_what_is_unknown_or_missing_is_a_usage_error(tmp_path: Path) -> None:

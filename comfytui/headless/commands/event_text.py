@@ -10,7 +10,7 @@ from comfytui.sanitize import sanitize
 
 PATH_LIMIT = 4_096
 """Characters of a file's name or path that are shown."""
-_OUTCOMES: Mapping[Outcome, str] = {"succeeded": "done", "lost": "lost: the server no longer knows it"}
+_OUTCOMES: Mapping[Outcome, str] = {"succeeded": "done", "lost": "lost: no longer on the server"}
 
 
 def event_text(event: Event) -> str:

@@ -39,7 +39,7 @@ HOSTILE = "a\x1b]0;OWNED\x07\x9b2Jb\nc\u202ed"
             ),
             "Image 2 of 4 rejected: Bad prompt; cfg: big",
         ),
-        (image(status="lost", outcome="lost", outputs=()), "Image 2 of 4 lost: the server no longer knows it"),
+        (image(status="lost", outcome="lost", outputs=()), "Image 2 of 4 lost: no longer on the server"),
         (image(status="cancelled", outcome="interrupted", outputs=()), "Image 2 of 4 interrupted"),
         (end(), "3 of 4 done, 1 failed"),
         (end(event="done", counts={"done": 4}), "4 of 4 done"),

@@ -102,7 +102,7 @@ export function problemsOf({ images, total }) {
 }
 
 function reasonOf(status, error) {
-  if (status === "lost") return "lost: the server no longer knows it";
+  if (status === "lost") return "lost: no longer on the server";
   if (status !== "failed") return "";
   const details = [error?.message || "no reason was given", ...(error?.inputs ?? [])].join("; ");
   const reason = plain(`failed: ${error?.node ? `${error.node}: ` : ""}${details}`).trim();
