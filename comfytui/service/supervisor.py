@@ -54,12 +54,7 @@ async def supervise(
 
     subscribers = Subscribers()
     asyncio.get_running_loop().set_exception_handler(partial(_report_fault, server.label, subscribers))
-    journal = AsyncJournal(
-        lambda text: subscribers.put(UserMessage(server.label, text, "warning")),
-        folder,
-        timings.journal,
-        read_only=observe,
-    )
+    journal = AsyncJournal(partial(_warn, server.label, subscribers), folder, timings.journal, read_only=observe)
     service = SessionService(
         server,
         new_backend or partial(ComfyBackend, timings=timings, clock=clock),
@@ -79,6 +74,10 @@ async def supervise(
             serve_with(service)
     finally:
         await journal.close()
+
+
+def _warn(label: str, subscribers: Subscribers, text: str) -> None:
+    subscribers.put(UserMessage(label, text, "warning"))
 
 
 def _report_fault(

@@ -58,13 +58,8 @@ async def connected(
     problems: list[ConnectError] = []
 
     def receive(notification: Notification) -> None:
-        match notification:
-            case NotReached(reason=reason):
-                refused = service.state.link.kind is LinkKind.UNAUTHORISED
-                error = RefusedError if refused else UnreachableError
-                problems.append(error(sanitize(reason, REASON_LIMIT)))
-            case LoginRequired(refused=refused):
-                problems.append(RefusedError(login_required_text(server, refused=refused)))
+        if problem := _problem(notification, server, service.state):
+            problems.append(problem)
         on_notification(notification)
 
     def is_decided(state: SessionState) -> bool:
@@ -85,6 +80,17 @@ async def connected(
             raise problems[0] if problems else RefusedError(other_server_text(server))
         session.is_paced = True
         yield session
+
+
+def _problem(notification: Notification, server: Server, state: SessionState) -> ConnectError | None:
+    """Return why there is no session, if that is what a notification tells."""
+    match notification:
+        case NotReached(reason=reason):
+            error = RefusedError if state.link.kind is LinkKind.UNAUTHORISED else UnreachableError
+            return error(sanitize(reason, REASON_LIMIT))
+        case LoginRequired(refused=refused):
+            return RefusedError(login_required_text(server, refused=refused))
+    return None
 
 
 def _shows_mine(state: SessionState) -> bool:

@@ -133,7 +133,8 @@ class Outbox:
     async def _send(self, backend: Backend, job: Job, submission: Submission) -> None:
         prompt_id = job.prompt_id
         evidence = await self._find_evidence(backend, prompt_id)
-        if evidence is None or not self._is_planned(prompt_id):
+        present = self._state().jobs.get(prompt_id)
+        if evidence is None or present is None or present.delivery is not Delivery.PLANNED:
             return  # The server is away, or the prompt was cancelled or found during these requests.
         try:
             if (queued := await self._record_and_post(backend, submission, evidence)) is None:
@@ -152,10 +153,6 @@ class Outbox:
         else:
             self._warn(submission, queued)
             self._apply(PromptAccepted(prompt_id, queued.prompt_id, queued.number))
-
-    def _is_planned(self, prompt_id: str) -> bool:
-        job = self._state().jobs.get(prompt_id)
-        return job is not None and job.delivery is Delivery.PLANNED
 
     async def _find_evidence(self, backend: Backend, prompt_id: str) -> Evidence | None:
         """Return what the server's process has just before a POST; None if the server is not there to take it."""
