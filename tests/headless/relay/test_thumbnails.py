@@ -72,4 +72,5 @@ async def test_a_client_that_leaves_does_not_let_more_images_in(monkeypatch: pyt
     finally:
         go.set()
     assert await other == RED
+    await asyncio.wait(left)
     assert all(task.cancelled() for task in left)
