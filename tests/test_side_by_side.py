@@ -42,6 +42,8 @@ async def test_each_job_is_sent_once_and_all_tell_how_it_ended(tmp_path: Path) -
         ):
             await relay.live()
             await dashboard.shows("live")
+            service = dashboard.app.service
+            assert service
             await dashboard.generate(width="64", height="64", steps="4", images="1")
             await eventually(lambda: len(sim.submitted) == 1, "the dashboard's job")
             options = [f"--set={name}={value}" for name, value in SMALL.items()]
@@ -52,7 +54,9 @@ async def test_each_job_is_sent_once_and_all_tell_how_it_ended(tmp_path: Path) -
                 await eventually(lambda: len(sim.submitted) == 6, "all jobs")
                 failed, first, dropped, second, third, fourth = submitted(sim)
                 assert [third, fourth] == answer["promptIds"]
+                # Whoever has not seen it before it is removed never learns of it: the history has nothing of it.
                 await eventually(lambda: dropped in relay.state.jobs, "the jobs of run in the relay")
+                await eventually(lambda: dropped in service.state.jobs, "the jobs of run in the dashboard")
                 assert (await relay.client.post(f"/api/jobs/{dropped}/cancel")).status_code == 200
                 await gate.let_all()
                 done = await run.end()
@@ -64,8 +68,6 @@ async def test_each_job_is_sent_once_and_all_tell_how_it_ended(tmp_path: Path) -
             told = {each["promptId"]: each["status"] for each in done.events if each["event"] == "image"}
             assert told == {each: ends[each] for each in (first, dropped, second)}
             assert (done.code, done.events[-1]["event"], done.err) == (1, "cancelled", "")
-            service = dashboard.app.service
-            assert service
             await eventually(lambda: statuses(service.state) == ends, "the ends in the dashboard")
             await eventually(lambda: statuses(relay.state) == ends, "the ends in the relay")
             assert await in_relay(relay, [*ends]) == ends
