@@ -21,6 +21,7 @@ from comfytui.session.connection.effects import (
     CloseSocket,
     DropFrames,
     Effect,
+    EndSocket,
     FingerprintChanged,
     NotifyNotReached,
     OpenSocket,
@@ -30,6 +31,7 @@ from comfytui.session.connection.effects import (
 )
 from comfytui.session.connection.inputs import (
     ClientIdAdded,
+    ClientIdRemoved,
     Crashed,
     LoggedIn,
     ReconnectRequested,
@@ -97,12 +99,8 @@ class ConnectionManager:
         match effect:
             case LinkChanged():
                 self._apply(effect)
-            case OpenSocket(client_id=client_id):
-                self._sockets[client_id].open()
-            case CloseSocket(client_id=client_id):
-                self._sockets[client_id].close()
-            case DropFrames(client_id=client_id):
-                self._sockets[client_id].drop_frames()
+            case OpenSocket() | CloseSocket() | EndSocket() | DropFrames():
+                self._change_socket(effect)
             case ReleaseFrames():
                 for socket in self._sockets.values():
                     socket.release_frames()
@@ -116,6 +114,21 @@ class ConnectionManager:
                 self._post(NotReached(self._server.label, reason))
             case AskForLogin(reason=reason):
                 self._post(LoginRequired(self._server.label, reason, self._server.has_credentials, self._login))
+            case _:
+                assert_never(effect)
+
+    def _change_socket(self, effect: OpenSocket | CloseSocket | EndSocket | DropFrames) -> None:
+        socket = self._sockets[effect.client_id]
+        match effect:
+            case OpenSocket():
+                socket.open()
+            case CloseSocket():
+                socket.close()
+            case EndSocket():
+                del self._sockets[effect.client_id]
+                socket.end()
+            case DropFrames():
+                socket.drop_frames()
             case _:
                 assert_never(effect)
 
@@ -134,10 +147,15 @@ class ConnectionManager:
         yield self._driver.run_timer(self._state)
 
     def run_socket(self, backend: Backend, client_id: str) -> Coroutine[Any, Any, None]:
-        """Return what has to run forever to keep the socket open of one more client id."""
+        """Return what has to run to keep the socket open of one more client id, until `end_socket`."""
         self._sockets[client_id] = socket = self._new_socket(backend, client_id)
         self._driver.take(ClientIdAdded(client_id))
         return socket.run()
+
+    async def end_socket(self, client_id: str) -> None:
+        """Close the socket of a client id for good; not that of the first one."""
+        self._driver.take(ClientIdRemoved(client_id))
+        await self._driver.until(lambda connection: client_id not in connection.sockets)
 
     def _new_socket(self, backend: Backend, client_id: str) -> SocketTask:
         verify_seconds = self._timings.connection.verify

@@ -61,6 +61,7 @@ class SocketTask:
         self._announce = announce
         self._verify_seconds = verify_seconds
         self._to_open, self._to_close = asyncio.Event(), asyncio.Event()
+        self._ended = False
         self._buffered: list[Event] | None = None  # None: frames are dropped
         self.is_alive: Callable[[], Awaitable[bool]] | None = None
         """Asks whether the server still answers on the socket that opened last."""
@@ -74,10 +75,14 @@ class SocketTask:
         """Close the socket, or give up opening it."""
         self._to_close.set()
 
+    def end(self) -> None:
+        """End `run`; no socket is open."""
+        self._ended = True
+        self._to_open.set()
+
     async def run(self) -> None:
-        """Open sockets when that is wanted, forever."""
-        while True:
-            await self._to_open.wait()
+        """Open sockets when that is wanted, until the `end`."""
+        while await self._to_open.wait() and not self._ended:
             self._to_open.clear()
             closed = await self._until_closed()
             self.is_alive = None

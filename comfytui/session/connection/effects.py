@@ -20,6 +20,13 @@ class CloseSocket:
 
 
 @dataclass(frozen=True, slots=True)
+class EndSocket:
+    """No socket of this client id is open, and none is to be opened any more."""
+
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Poll:
     """Read the queue, and how the jobs ended that left it; `PollSucceeded` or `PollFailed` answers it."""
 
@@ -72,6 +79,7 @@ class AskForLogin:
 Effect = (
     OpenSocket
     | CloseSocket
+    | EndSocket
     | Poll
     | ReleaseFrames
     | DropFrames

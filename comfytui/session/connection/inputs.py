@@ -70,6 +70,13 @@ class ClientIdAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientIdRemoved:
+    """No socket is needed any more for a client id; never the first one, whose frames are compared with the polls."""
+
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SocketOpened:
     """A socket opened."""
 
@@ -229,6 +236,6 @@ class TimerDue:
 SocketInput = SocketOpened | SocketClosed | PingsUnanswered | PingsAnswered | FrameReceived | LagMeasured
 IdentityInput = ServerExpected | ServerSeen | ServerVerified | StatsReceived | VerificationFailed | StatsFailed
 HttpInput = PollSucceeded | PollFailed | RequestUnauthorised
-ServiceInput = Started | ClientIdAdded | Crashed
+ServiceInput = Started | ClientIdAdded | ClientIdRemoved | Crashed
 UserInput = PollRequested | ReconnectRequested | LoggedIn
 Input = SocketInput | IdentityInput | HttpInput | ServiceInput | UserInput | TimerDue

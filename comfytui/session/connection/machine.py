@@ -6,6 +6,7 @@ them, and steps again with `TimerDue` at `Connection.wake_at`.
     socket, of each client id                     CLOSED ──► OPENING ──► OPEN
                                                     ▲           │          │   a renewal:
                                                     └───────────┴──────────┴──► CLOSING ──► OPENING
+                                                  from any, once the client id needs none: ENDING ──► forgotten
     identity, see `IdentityGate`                  broken ──► verified ──► ready, once it was so after the last socket
     polls, see `PollSchedule`                     rest ──► planned or requested ──► running ──► rest
     link, see `reduce_link`                       what the screen shows of all this
@@ -19,6 +20,7 @@ from comfytui.session.connection.connection import Connection
 from comfytui.session.connection.effects import Effect
 from comfytui.session.connection.inputs import (
     ClientIdAdded,
+    ClientIdRemoved,
     Crashed,
     FrameReceived,
     Input,
@@ -46,7 +48,7 @@ from comfytui.session.connection.inputs import (
 )
 from comfytui.session.connection.link_events import Disconnected, HttpFailed
 from comfytui.session.connection.server_inputs import advance_polls, advance_watchdog, take_from_http, take_identity
-from comfytui.session.connection.socket_inputs import retry_sockets, take_from_socket
+from comfytui.session.connection.socket_inputs import remove_socket, retry_sockets, take_from_socket
 from comfytui.session.connection.transition import Transition
 from comfytui.session.model import LinkKind
 
@@ -71,7 +73,7 @@ def _take(transition: Transition, given: Input) -> None:
             take_identity(transition, given)
         case PollSucceeded() | PollFailed() | RequestUnauthorised():
             take_from_http(transition, given)
-        case Started() | ClientIdAdded() | Crashed():
+        case Started() | ClientIdAdded() | ClientIdRemoved() | Crashed():
             _take_from_service(transition, given)
         case PollRequested() | ReconnectRequested() | LoggedIn():
             _take_from_user(transition, given)
@@ -97,6 +99,9 @@ def _take_from_service(transition: Transition, given: ServiceInput) -> None:
         case ClientIdAdded(client_id=client_id):
             if client_id not in transition.connection.sockets:
                 transition.open_socket(client_id)
+        case ClientIdRemoved(client_id=client_id):
+            if client_id in transition.connection.sockets:
+                remove_socket(transition, client_id)
         case Crashed(reason=reason, retry_in=retry_in):
             transition.change_link(Disconnected(reason, retry_in))
             transition.change_link(HttpFailed(reason))

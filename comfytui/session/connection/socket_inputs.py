@@ -68,6 +68,34 @@ def retry_sockets(transition: Transition) -> None:
             transition.open_socket(client_id, socket.failures)
 
 
+def remove_socket(transition: Transition, client_id: str) -> None:
+    """Close the socket of a client id for good."""
+    socket = transition.connection.sockets[client_id]
+    match socket.status:
+        case SocketStatus.CLOSED:
+            _end_socket(transition, client_id)
+        case SocketStatus.OPENING | SocketStatus.OPEN:
+            transition.close_socket(client_id, SocketStatus.ENDING)
+        case SocketStatus.CLOSING | SocketStatus.ENDING:
+            transition.set_socket(client_id, replace(socket, status=SocketStatus.ENDING))
+        case _:
+            assert_never(socket.status)
+
+
+def _end_socket(transition: Transition, client_id: str) -> None:
+    """Forget a socket that is closed for good; the link is then as the others leave it."""
+    transition.end_socket(client_id)
+    connection = transition.connection
+    still_open = [key for key, socket in connection.sockets.items() if socket.status is SocketStatus.OPEN]
+    if transition.link.socket_open and not still_open:
+        transition.change_link(Disconnected("", kind=LinkKind.CONNECTING))
+    elif transition.link.kind is LinkKind.LIVE and not connection.has_verified_socket:
+        transition.change_link(Connected(still_open[0], verified=False))
+    if transition.link.lag_seconds:
+        transition.report_lag()
+        transition.request_poll()
+
+
 def _may_retry_given_up(transition: Transition) -> bool:
     """Return whether a socket that was given up may open later: the server was, or may be, a ComfyUI."""
     kind = transition.link.kind
@@ -91,7 +119,9 @@ def _socket_opened(transition: Transition, client_id: str) -> None:
 def _socket_closed(transition: Transition, closed: SocketClosed) -> None:
     client_id, socket = closed.client_id, transition.connection.sockets[closed.client_id]
     transition.effects.append(DropFrames(client_id))
-    if socket.status is SocketStatus.CLOSING:
+    if socket.status is SocketStatus.ENDING:
+        _end_socket(transition, client_id)
+    elif socket.status is SocketStatus.CLOSING:
         transition.open_socket(client_id)
         if transition.link.kind is LinkKind.LIVE and not transition.connection.has_verified_socket:
             transition.change_link(Disconnected("", kind=LinkKind.CONNECTING))

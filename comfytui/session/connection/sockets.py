@@ -19,6 +19,8 @@ class SocketStatus(Enum):
     OPEN = "open"
     CLOSING = "closing"
     """A new one is opened as soon as it is closed."""
+    ENDING = "ending"
+    """It is forgotten as soon as it is closed."""
 
 
 @dataclass(frozen=True, slots=True)

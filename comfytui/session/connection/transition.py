@@ -10,6 +10,7 @@ from comfytui.session.connection.effects import (
     CloseSocket,
     DropFrames,
     Effect,
+    EndSocket,
     NotifyNotReached,
     OpenSocket,
 )
@@ -54,7 +55,8 @@ class Transition:
 
     def report_lag(self) -> None:
         """Let the link show how late frames are, those of the socket that is furthest behind."""
-        self.change_link(Lagging(max(socket.lag_seconds for socket in self.connection.sockets.values())))
+        lags = (socket.lag_seconds for socket in self.connection.sockets.values())
+        self.change_link(Lagging(max(lags, default=0.0)))
 
     def break_gate(self) -> None:
         """Require a new verification of the server."""
@@ -69,19 +71,30 @@ class Transition:
         self.set_socket(client_id, Socket(SocketStatus.OPENING, failures=failures))
         self.effects.append(OpenSocket(client_id))
 
+    def close_socket(self, client_id: str, status: SocketStatus) -> None:
+        """Close a socket, which has this status meanwhile; if it was never verified, its frames never count."""
+        socket = self.connection.sockets[client_id]
+        if not self.connection.counts(client_id):
+            socket = replace(socket, number=NEVER_VERIFIED)
+            self.effects.append(DropFrames(client_id))
+        self.set_socket(client_id, replace(socket, status=status))
+        self.effects.append(CloseSocket(client_id))
+
+    def end_socket(self, client_id: str) -> None:
+        """Forget a socket that is closed."""
+        sockets = {key: socket for key, socket in self.connection.sockets.items() if key != client_id}
+        self.set(sockets=MappingProxyType(sockets), watchdog=self.connection.watchdog.without(client_id))
+        self.effects.append(EndSocket(client_id))
+
     def renew_sockets(self) -> None:
-        """Open all sockets anew, those that are open too; frames of those that were never verified never count."""
+        """Open all sockets anew, those that are open too."""
         for client_id, socket in self.connection.sockets.items():
-            if not self.connection.counts(client_id):
-                self.effects.append(DropFrames(client_id))
             match socket.status:
                 case SocketStatus.CLOSED:
                     self.open_socket(client_id)
                 case SocketStatus.OPENING | SocketStatus.OPEN:
-                    number = socket.number if self.connection.counts(client_id) else NEVER_VERIFIED
-                    self.set_socket(client_id, replace(socket, status=SocketStatus.CLOSING, number=number))
-                    self.effects.append(CloseSocket(client_id))
-                case SocketStatus.CLOSING:
+                    self.close_socket(client_id, SocketStatus.CLOSING)
+                case SocketStatus.CLOSING | SocketStatus.ENDING:
                     pass
                 case _:
                     assert_never(socket.status)

@@ -71,6 +71,11 @@ class Watchdog:
         last_frames = MappingProxyType({**self.last_frames, client_id: now})
         return replace(self, last_frames=last_frames, renewals=MappingProxyType({}))
 
+    def without(self, client_id: str) -> "Watchdog":
+        """Return the watchdog without what is known of a client that has no socket any more."""
+        last_frames = {key: last_frame for key, last_frame in self.last_frames.items() if key != client_id}
+        return replace(self, last_frames=MappingProxyType(last_frames))
+
     def poll_begun(self) -> "Watchdog":
         """Return the watchdog while a poll is under way that a suspicion waits for."""
         return replace(self, suspicion=replace(self.suspicion, is_polled=True)) if self.suspicion else self

@@ -21,9 +21,10 @@ from hypothesis.stateful import (
 
 from comfytui.comfy.protocol.events import Event, Executing, PreviewImage, Progress, Status
 from comfytui.session.connection.connection import Connection
-from comfytui.session.connection.effects import CloseSocket, Effect, OpenSocket, Poll
+from comfytui.session.connection.effects import CloseSocket, Effect, EndSocket, OpenSocket, Poll
 from comfytui.session.connection.inputs import (
     ClientIdAdded,
+    ClientIdRemoved,
     Crashed,
     ErrorKind,
     FrameReceived,
@@ -100,6 +101,8 @@ class Carrier:
 
     sockets: dict[str, OpenedSocket] = field(default_factory=dict)
     closing: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
+    """Client ids whose sockets are closed for good."""
     is_polling: bool = False
 
 
@@ -129,11 +132,15 @@ class ConnectionMachine(RuleBasedStateMachine):
         match effect:
             case OpenSocket(client_id=client_id):
                 assert client_id not in self.carrier.sockets, "a second socket"
+                assert client_id not in self.carrier.removed, "a socket that is not needed"
                 self.carrier.sockets[client_id] = OpenedSocket()
             case CloseSocket(client_id=client_id):
                 assert client_id in self.carrier.sockets, "nothing to close"
                 assert client_id not in self.carrier.closing
                 self.carrier.closing.add(client_id)
+            case EndSocket(client_id=client_id):
+                assert client_id not in self.carrier.sockets, "it is open"
+                self.carrier.removed.remove(client_id)
             case Poll():
                 assert not self.carrier.is_polling, "a second poll"
                 self.carrier.is_polling = True
@@ -195,13 +202,16 @@ class ConnectionMachine(RuleBasedStateMachine):
     def socket_closes(self, data: st.DataObject, kind: ErrorKind, jitter: float, had_frames: bool) -> None:
         client_id = data.draw(st.sampled_from(list(self.carrier.sockets)))
         was_open = self.carrier.sockets.pop(client_id).is_open
-        was_closing = client_id in self.carrier.closing
+        was_closing, was_removed = client_id in self.carrier.closing, client_id in self.carrier.removed
         self.carrier.closing.discard(client_id)
         error = None if was_open else RequestError(kind, kind.value)
         if not was_closing:
             self.breaks += 1
         closed = SocketClosed(client_id, "why", error, had_frames=was_open and had_frames, jitter=jitter)
         self.give(closed)
+        if was_removed:
+            self.check_removed(client_id)
+            return
         if was_closing:
             assert client_id in self.carrier.sockets, "a renewal ends in an attempt"
             return
@@ -263,6 +273,14 @@ class ConnectionMachine(RuleBasedStateMachine):
         else:
             self.give(StatsReceived(known, gate.sockets_opened))
 
+    @precondition(lambda self: self.connection.link.kind is not LinkKind.OTHER_SERVER)
+    @rule()
+    def everything_opens_and_answers(self) -> None:
+        for client_id in self.ids(is_open=False):
+            self.carrier.sockets[client_id].is_open = True
+            self.give(SocketOpened(client_id))
+        self.known_server_answers(whole=True)
+
     @precondition(lambda self: self.carrier.is_polling)
     @rule(session=st.sampled_from(SESSIONS), seconds=st.floats(0.0, 30.0), light=st.booleans())
     def poll_succeeds(self, session: SessionState, seconds: float, light: bool) -> None:
@@ -298,9 +316,33 @@ class ConnectionMachine(RuleBasedStateMachine):
             assert not self.carrier.sockets[client_id].is_open or client_id in self.carrier.closing
         assert self.connection.polls.requested
 
+    @precondition(lambda self: IDS[2] not in self.carrier.removed)
     @rule()
     def client_id_is_added(self) -> None:
         self.give(ClientIdAdded(IDS[2]))
+
+    @precondition(lambda self: len(self.connection.sockets) > 1)
+    @rule(data=st.data())
+    def client_id_is_removed(self, data: st.DataObject) -> None:
+        client_id = data.draw(st.sampled_from([*self.connection.sockets][1:]))
+        self.carrier.removed.add(client_id)
+        others = {key: socket for key, socket in self.connection.sockets.items() if key != client_id}
+        gate = self.connection.gate
+        self.give(ClientIdRemoved(client_id))
+        assert {key: socket for key, socket in self.connection.sockets.items() if key != client_id} == others
+        assert self.connection.gate == gate, "the others need another proof"
+        if client_id in self.connection.sockets:
+            assert client_id in self.carrier.closing
+        else:
+            self.check_removed(client_id)
+
+    def check_removed(self, client_id: str) -> None:
+        assert client_id not in self.connection.sockets
+        assert client_id not in self.carrier.removed, "it is still run"
+        if self.connection.link.socket_open:
+            assert any(socket.status is SocketStatus.OPEN for socket in self.connection.sockets.values())
+        if self.connection.link.kind is LinkKind.LIVE:
+            assert self.connection.has_verified_socket
 
     @rule(given=st.sampled_from([LoggedIn(), Crashed("a fault", 1.0)]), count=st.integers(1, 3))
     def service_starts_again(self, given: Input, count: int) -> None:
@@ -332,8 +374,9 @@ class ConnectionMachine(RuleBasedStateMachine):
                 case SocketStatus.OPEN:
                     assert theirs is not None
                     assert theirs.is_open
-                case SocketStatus.CLOSING:
+                case SocketStatus.CLOSING | SocketStatus.ENDING:
                     assert client_id in self.carrier.closing
+            assert (socket.status is SocketStatus.ENDING) == (client_id in self.carrier.removed)
         assert set(self.carrier.sockets) <= set(self.connection.sockets)
 
     @invariant()
@@ -367,6 +410,5 @@ class ConnectionMachine(RuleBasedStateMachine):
 
 
 def test_any_sequence_of_inputs_keeps_the_invariants() -> None:
-    # Few sequences make a link live: with 25 of them there was once none.
     run_state_machine_as_test(ConnectionMachine, settings=settings(max_examples=100))
     assert ConnectionMachine.steps_by_kind[LinkKind.LIVE] > 0, "what holds of a live link was not tested"

@@ -7,6 +7,7 @@ import pytest
 from comfytui.session.connection.connection import Connection
 from comfytui.session.connection.inputs import (
     ClientIdAdded,
+    ClientIdRemoved,
     ErrorKind,
     Input,
     LagMeasured,
@@ -34,6 +35,16 @@ IDLE = SessionState()
 OPENED = (Started(["me"]), SocketOpened("me"))
 SEEN = ServerSeen("known", "a server")
 LIVE = (*OPENED, TimerDue(IDLE), SEEN, ServerVerified(1, 1), PollSucceeded(0.1, IDLE))
+OTHER_LIVE = (
+    Started(["me"]),
+    ClientIdAdded("other"),
+    SocketOpened("other"),
+    SEEN,
+    ServerVerified(1, 1),
+    SocketOpened("me"),
+)
+"""The socket of another client id was verified, that of the first one was not."""
+REMOVED = (ClientIdRemoved("other"), SocketClosed("other"))
 REFUSED = RequestUnauthorised(RequestError(ErrorKind.FORBIDDEN, "refused"), ask_for_login=False)
 DOWN = PollFailed(RequestError(ErrorKind.UNREACHABLE, "no answer"), 0.1)
 
@@ -58,6 +69,10 @@ def after(*inputs: Input) -> Connection:
         ((*OPENED, PingsUnanswered(8.0), PingsAnswered()), LinkKind.CONNECTING),
         ((*LIVE, PingsUnanswered(8.0), PingsAnswered()), LinkKind.LIVE),
         ((*LIVE, ClientIdAdded("other"), SocketOpened("other")), LinkKind.LIVE),
+        ((*LIVE, ClientIdAdded("other"), SocketOpened("other"), *REMOVED), LinkKind.LIVE),
+        (OTHER_LIVE, LinkKind.LIVE),
+        ((*OTHER_LIVE, *REMOVED), LinkKind.CONNECTING),
+        ((*OTHER_LIVE, *REMOVED, StatsReceived("known", 2)), LinkKind.LIVE),
         ((*LIVE, ReconnectRequested(), SocketClosed("me")), LinkKind.CONNECTING),
         ((*LIVE, ReconnectRequested(), SocketClosed("me"), SocketOpened("me")), LinkKind.CONNECTING),
         ((*LIVE, SocketClosed("me", "reset"), TimerDue(IDLE), SocketOpened("me")), LinkKind.CONNECTING),
