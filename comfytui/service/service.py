@@ -165,7 +165,7 @@ class SessionService:
 
                 for coroutine in self._connection.coroutines(backend, self._client_ids.client_ids):
                     tasks.create_task(coroutine)
-                for coroutine in self.submissions.coroutines(backend, open_socket):
+                for coroutine in self.submissions.coroutines(backend, open_socket, self._connection.end_socket):
                     tasks.create_task(coroutine)
                 tasks.create_task(_reconnect_all_after(self._reconnect_all))
         finally:

@@ -146,6 +146,11 @@ class Job:
         return self.presence is not Presence.EXPECTED
 
     @property
+    def settled(self) -> bool:
+        """Whether it has ended for good, with all of its results."""
+        return self.status.final and not self.results_incomplete
+
+    @property
     def note(self) -> str:
         """What to show beside the status; empty where there is nothing to add."""
         return MAY_HAVE_FINISHED if self.may_have_finished else self.delay_reason

@@ -76,6 +76,10 @@ class AsyncJournal:
             return Recognised(mine, mine, [])
         return await self._thread.read(lambda journal: journal.recognise(endpoint, seen), Recognised([], [], []))
 
+    async def finished_among(self, client_ids: Collection[str]) -> list[str]:
+        """Return the client ids among these that own no unfinished prompts, after all that was written before."""
+        return await self._thread.read(lambda journal: journal.finished_among(client_ids), [])
+
     async def restore(self, endpoint: Endpoint, client_ids: Collection[str], recent: int = RECENT) -> list[SavedBatch]:
         """Return the batches that a start shows, oldest first; notify the user if entries are damaged."""
         nothing: tuple[list[SavedBatch], int] = ([], 0)

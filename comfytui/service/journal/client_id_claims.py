@@ -58,7 +58,8 @@ class ClientIdClaims:
     def claim_free(self, endpoint: Endpoint, mine: Collection[str]) -> Recognised:
         """Claim the free ids that own unfinished prompts of an endpoint; find which of `mine` other processes hold."""
         with self.lock():
-            own = {claim.client_id for claim in self._claims if claim.held}
+            self._claims = [claim for claim in self._claims if claim.held]
+            own = {claim.client_id for claim in self._claims}
             held_elsewhere = [client_id for client_id in mine if client_id not in own and not self.is_free(client_id)]
             claims = [] if self._folder is None else _claim_owners(self._db, self._folder, endpoint)
         self._claims += claims

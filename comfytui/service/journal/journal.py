@@ -115,6 +115,11 @@ class Journal:
         mine = owners_among(self._db, endpoint.fingerprint, seen)
         return list(dict.fromkeys([*mine, *unfinished_owners(self._db, endpoint)]))
 
+    def finished_among(self, client_ids: Collection[str]) -> list[str]:
+        """Return the client ids among these that own no unfinished prompts, on whatever server."""
+        unfinished = set(unfinished_owners(self._db))
+        return [each for each in client_ids if each not in unfinished]
+
     def recognise(self, endpoint: Endpoint, seen: Collection[str]) -> Recognised:
         """Find my client ids as `owners_among` does, and claim the free ones with unfinished prompts.
 

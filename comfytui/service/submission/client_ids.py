@@ -14,6 +14,8 @@ folder, one user) on a server of the same fingerprint. How the address was writt
   they are shown from queue and history and can be cancelled one by one, but they are sent, re-sent and recorded only by
   their owner. All that others record is that they cancelled a job, and the owner reads that before it would mark the
   job lost or re-send it. A later start claims the id once it is free.
+- An id that no process holds any more is claimed by one that runs, for its unfinished batches, and released once these
+  have ended. Its jobs stay mine. While one of them is lost, it is kept: whether to send that one again is decided here.
 - What is submitted before any server has answered belongs to the address, and then to the first server that answers.
 """
 
@@ -103,6 +105,22 @@ class ClientIds:
             return []
         self._assign_server()
         return await self._journal.restore(self._endpoint, self.client_ids)
+
+    @property
+    def earlier(self) -> tuple[str, ...]:
+        """The ids that are held for batches of earlier starts and of processes that have ended: no new prompts."""
+        return self.client_ids[1:]
+
+    async def unneeded(self, client_ids: Collection[str]) -> list[str]:
+        """Return the ids among these that own no unfinished prompt on the disk."""
+        return await self._journal.finished_among(client_ids) if client_ids else []
+
+    def release_one(self, client_id: str) -> None:
+        """Release an id, to be called once its socket is closed; its jobs stay mine."""
+        (released,) = (claim for claim in self._claims if claim.client_id == client_id)
+        released.release()
+        self._claims.remove(released)
+        self._mine.add(client_id)
 
     def release(self) -> None:
         """Release every id, to be called once their sockets are closed."""

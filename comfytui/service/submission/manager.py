@@ -106,15 +106,21 @@ class SubmissionManager:
         for request in requests:
             self._plan(request)
 
-    def coroutines(self, backend: Backend, open_socket: Callable[[str], object]) -> Iterator[Coroutine[Any, Any, None]]:
+    def coroutines(
+        self,
+        backend: Backend,
+        open_socket: Callable[[str], object],
+        end_socket: Callable[[str], Awaitable[object]],
+    ) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield what has to run forever to send jobs, and to resume those of earlier runs.
 
         Args:
             backend: The server.
             open_socket: Receives each client id that is acquired from now on.
+            end_socket: Closes the socket of a client id that is not needed any more.
         """
         yield self._outbox.run(backend)
-        yield self._resumption.run(open_socket)
+        yield self._resumption.run(open_socket, end_socket)
 
     def identified(self, fingerprint: str) -> None:
         """Look for batches of earlier runs: the server's fingerprint is known now."""

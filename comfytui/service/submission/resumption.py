@@ -1,7 +1,7 @@
 """Resumes the batches of earlier starts, and finds out which jobs on the server are mine."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -76,16 +76,24 @@ class Resumption:
 
         A lookup is requested if queue or history show jobs of a client id that was not looked up, or lack jobs of
         another comfytui, which may have ended, and when the server is back: that one may have submitted meanwhile.
+        With it, client ids are released whose last job has ended.
         """
+        state = self._state()
+        if state.jobs is not before.jobs and self._settled():
+            self.request()
         if not isinstance(event, QueueSnapshot | HistorySnapshot):
             return
-        state = self._state()
         is_back = before.unobserved_since is not None and state.unobserved_since is None
         if is_back or not _other_owners(state) <= self._looked_up or _waits_for_holder(state):
             self.request()
 
-    async def run(self, connect: Callable[[str], object]) -> None:
-        """Look up what is requested until cancelled; `connect` is called with each client id that needs a socket."""
+    async def run(self, connect: Callable[[str], object], disconnect: Callable[[str], Awaitable[object]]) -> None:
+        """Look up what is requested, and release the client ids that are not needed any more, until cancelled.
+
+        Args:
+            connect: Called with each client id that needs a socket.
+            disconnect: Closes the socket of a client id.
+        """
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(HOLDER_PAUSE if _waits_for_holder(self._state()) else None):
@@ -99,6 +107,16 @@ class Resumption:
                     connect(client_id)
             if not self._requested.is_set():
                 self._idle.set()
+            for client_id in await self._client_ids.unneeded(self._settled()):
+                await disconnect(client_id)
+                self._client_ids.release_one(client_id)
+
+    def _settled(self) -> tuple[str, ...]:
+        """Return the client ids that are held for earlier batches of which nothing more is expected."""
+        if not (earlier := self._client_ids.earlier):
+            return ()
+        needed = {job.owner for job in self._state().jobs.values() if job.mine and not job.settled}
+        return tuple(client_id for client_id in earlier if client_id not in needed)
 
     async def _look_up(self) -> None:
         """Claim the client ids that no process holds, and resume their batches."""

@@ -1,7 +1,7 @@
 """Which client ids a running process holds, and which batches it resumes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -43,6 +43,10 @@ def left_behind(folder: Path, endpoint: Endpoint) -> str:
         return recorded_batch(journal, client_id="left", server=endpoint).id
 
 
+async def never(client_id: str) -> None:
+    raise AssertionError(client_id)
+
+
 def ids(batches: list[SavedBatch]) -> list[str]:
     return [each.batch.id for each in batches]
 
@@ -57,7 +61,7 @@ async def test_a_cancelled_lookup_is_completed(tmp_path: Path, cancelled: bool) 
         resumption = Resumption(client_ids, SessionState, known.extend, lambda: None)
         resumption.request()
         with locks.folder_lock(tmp_path / LOCK_FILE):
-            running = asyncio.create_task(resumption.run(sockets.append))
+            running = asyncio.create_task(resumption.run(sockets.append, never))
             await eventually(lambda: not resumption._requested.is_set(), "the question")
             await asyncio.sleep(0)
             if cancelled:
@@ -96,3 +100,40 @@ async def test_ended_batches_are_shown_at_another_address_once_their_jobs_are_se
         assert (taken, ids(saved)) == ((), [batch.id])
         assert client_ids.mine >= {"left"}
         assert client_ids.held_elsewhere == frozenset()
+
+
+async def test_an_earlier_id_is_held_until_its_prompts_are_recorded_as_ended_and_its_socket_is_closed(
+    tmp_path: Path,
+) -> None:
+    closing, closed = asyncio.Event(), asyncio.Event()
+
+    async def disconnect(client_id: str) -> None:
+        assert client_id == "left"
+        closing.set()
+        await closed.wait()
+
+    async with client_ids_at(SERVER, tmp_path) as client_ids:
+        await client_ids.acquire(FINGERPRINT)
+        left_behind(tmp_path, at(SERVER))
+        resumption = Resumption(client_ids, SessionState, lambda _: None, lambda: None)
+
+        async def run_until(condition: Callable[[], bool]) -> None:
+            resumption.request()
+            running = asyncio.create_task(resumption.run(lambda _: None, disconnect))
+            await eventually(condition, "the lookup")
+            running.cancel()
+            await asyncio.wait([running])
+
+        await run_until(lambda: "left" in client_ids.client_ids)
+        assert await client_ids.unneeded(["left"]) == []
+        with Journal.open(tmp_path) as journal:
+            for batch in journal.restore(at(SERVER), ["left"]):
+                for prompt in batch.prompts:
+                    journal.record_end(prompt.key, JobStatus.SUCCEEDED)
+        await run_until(closing.is_set)
+        assert "left" in client_ids.client_ids, "it would have no socket in the next run"
+        assert locks.is_held(tmp_path, "left")
+        closed.set()
+        await run_until(lambda: "left" not in client_ids.client_ids)
+        assert not locks.is_held(tmp_path, "left")
+        assert "left" in client_ids.mine
