@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from comfytui.comfy.client import ComfyClient
 from comfytui.comfy.server import Server
 from comfytui.service.connection.finished_jobs import CONCURRENT_REQUESTS, HISTORY_PAGE
+from comfytui.service.journal.journal import Journal
+from comfytui.service.journal.records import Endpoint
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.sim.config import SimConfig
 from comfytui.sim.faults.fault_types import ResponseFault
@@ -17,6 +20,7 @@ from comfytui.sim.machine import Clock
 from comfytui.sim.queue import PromptQueue
 from comfytui.sim.server import SimServer
 from comfytui.timings import DEFAULT, PollTimings
+from tests.service.journal.batches import recorded_batch
 from tests.sim.gate import Gate
 from tests.waiting import eventually
 from tests.watcher import Watcher, small_batch, watching
@@ -149,3 +153,26 @@ async def test_a_job_that_another_client_deleted_leaves_the_list() -> None:
         await eventually(lambda: set(ids) <= set(watcher.state.jobs), "the queue")
         await other.delete(ids)
         await eventually(lambda: not set(ids) & set(watcher.state.jobs), "an empty list")
+
+
+async def test_jobs_of_the_journal_that_the_server_lacks_hide_no_other_job(tmp_path: Path) -> None:
+    async with SimServer(QUICK) as sim, ComfyClient(Server.from_url(sim.url)) as other:
+        server = Server.from_url(sim.url)
+        async with watching(server, folder=tmp_path) as watcher:
+            await watcher.live()
+            with Journal.open(tmp_path) as journal:
+                await eventually(lambda: journal.fingerprint(server.label), "the fingerprint")
+                fingerprint = journal.fingerprint(server.label) or ""
+                batch = recorded_batch(journal, range(8), server=Endpoint(fingerprint, server.label, server.address))
+                for prompt_id in batch.prompt_ids:
+                    journal.record_accepted(prompt_id, prompt_id, 1.0)
+            seen = await of_another_client(other, 1)
+            await eventually(lambda: batch.id in watcher.state.batches, "the batch that is left")
+            await watcher.until(batch, JobStatus.LOST)
+            await eventually(all_ended(watcher, seen), "the job that shows that there is another client")
+            with sim.faults.hold_responses("/queue", processed=True) as poll:
+                first = await of_another_client(other, 1)
+                await eventually(lambda: poll.hits, "a poll")
+                unseen = await of_another_client(other, 2)
+                await eventually(lambda: {*first, *unseen} <= sim.queue.history.keys(), "their ends")
+            await eventually(all_ended(watcher, unseen), "the jobs that came and went", DEFAULT.poll.live_busy / 2)

@@ -92,6 +92,10 @@ class Poller:
         """Compare from now on: the frames of a new socket report what joins the queue after it opened."""
         self._unseen_jobs.reset(self._state().jobs)
 
+    def mark_jobs_known(self) -> None:
+        """Do not take the session's jobs for ones that frames announced: some are from elsewhere."""
+        self._unseen_jobs.mark_known(self._state().jobs)
+
     def announce(self, remaining: int) -> None:
         """Record the queue length of a `status` frame."""
         self._unseen_jobs.announce(remaining)

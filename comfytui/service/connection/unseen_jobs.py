@@ -47,7 +47,7 @@ class UnseenJobs:
         self._searched = not done
 
     def mark_known(self, jobs: Mapping[str, Job]) -> None:
-        """Mark what the history added to `jobs` as known: nothing announces it."""
+        """Mark what the history or the journal added to `jobs` as known: nothing announces it."""
         self._known = jobs
 
     def _is_new(self, key: str, job: Job) -> bool:

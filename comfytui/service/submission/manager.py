@@ -154,6 +154,8 @@ class SubmissionManager:
             now = Stamp(self._clock.monotonic(), self._clock.wall())
             resume(batch, self._store.apply, lambda: self._state, self._graphs, now)
             self._recorder.catch_up(batch, self._state, now)
+        if saved:
+            self._connection.poller.mark_jobs_known()  # No frame announces what the journal has.
 
     async def submit(self, request: BatchRequest) -> SubmitResult:
         """Plan a batch and send its prompts as soon as the server accepts them.
