@@ -118,7 +118,7 @@ class Feed:
         Whether a job of another running comfytui is lost is left to that one.
         """
         if job.status is JobStatus.LOST and job.owner in self.state.held_elsewhere:
-            return False
+            return job.loss_recorded
         return job.status.ended and not job.results_incomplete
 
     def job(self, prompt_id: str) -> Job | None:

@@ -1,7 +1,7 @@
 """Runs the session with one server: joins its connection, its submissions and its state."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
@@ -202,6 +202,11 @@ class SessionService:
         """
         return await request(self._require_backend())
 
+    async def find_ended(self, ids: Sequence[str]) -> None:
+        """Have jobs in the state that ended long ago; arguments and errors as for `ServiceThread.find_ended`."""
+        await self.submissions.find_ended(ids)
+        await self.commands.find_ended([each for each in ids if each not in self.state.jobs])
+
     async def recognised(self) -> None:
         """Wait until every client id is looked up that jobs in the queue and the history have.
 
@@ -215,6 +220,7 @@ class SessionService:
             poller.has_read_history.clear()
             poller.request(history=True)
             await poller.has_read_history.wait()
+        await self.submissions.recognised()  # How jobs ended that are neither in the queue nor in the history.
 
     def report_crash(self, reason: str, retry_in: float) -> None:
         """Report that a crash ended `run`, which begins again in `retry_in` seconds."""

@@ -173,13 +173,16 @@ class ServiceThread:
         """
         return self._ask(lambda service: service.commands.recover_outputs(prompt_ids))
 
-    def find_ended(self, prompt_ids: Sequence[str]) -> Future[None]:
-        """Have jobs of any client in the state, if the server's history has them, however long ago they ended.
+    def find_ended(self, ids: Sequence[str]) -> Future[None]:
+        """Have jobs in the state, however long ago they ended.
+
+        Args:
+            ids: Ids of jobs of any client, for the server's history; or of jobs or batches of mine, for the journal.
 
         Returns:
             None, or the `ComfyError` of a request that failed.
         """
-        return self._ask(lambda service: service.commands.find_ended(prompt_ids))
+        return self._ask(lambda service: service.find_ended(ids))
 
     def graph_of(self, prompt_id: str) -> Future["Graph | None"]:
         """Find the graph of any client's job.

@@ -38,6 +38,13 @@ class BatchPlanned:
 
 
 @dataclass(frozen=True, slots=True)
+class EndsRecorded:
+    """Jobs of mine have ended according to the journal: another comfytui, or an earlier one, submitted them."""
+
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PromptAccepted:
     """The server accepted a prompt; `accepted_id` differs from `prompt_id` on servers that assign their own ids."""
 
@@ -139,6 +146,7 @@ SessionEvent = (
     | ClientIdsAcquired
     | CapabilitiesRead
     | BatchPlanned
+    | EndsRecorded
     | PromptAccepted
     | PromptRejected
     | PromptDelayed

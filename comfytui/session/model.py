@@ -130,6 +130,8 @@ class Job:
     """Why it could not be sent yet."""
     may_have_finished: bool = False
     """Whether it may have run unseen, so that its loss does not mean that its images are missing."""
+    loss_recorded: bool = False
+    """Whether the comfytui that owns it has recorded that it is lost."""
     dismissed: bool = False
     """Whether it was lost when it was cancelled."""
     last_confirmed: float | None = None

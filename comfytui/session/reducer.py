@@ -34,6 +34,7 @@ from comfytui.session.events import (
     BatchPlanned,
     CapabilitiesRead,
     ClientIdsAcquired,
+    EndsRecorded,
     HistorySnapshot,
     JobCancelled,
     JobsResent,
@@ -45,6 +46,7 @@ from comfytui.session.events import (
     SessionEvent,
     StatsRead,
 )
+from comfytui.session.jobs.adoption import adopt_ended
 from comfytui.session.jobs.execution import reduce_end_frame, reduce_run_frame
 from comfytui.session.jobs.reconcile import reduce_history_snapshot, reduce_queue_snapshot
 from comfytui.session.jobs.submissions import reduce_submission
@@ -82,8 +84,8 @@ def reduce(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
             return reduce_end_frame(state, event, at)
         case QueueSnapshot():
             return reduce_queue_snapshot(state, event, at)
-        case HistorySnapshot():
-            return reduce_history_snapshot(state, event, at)
+        case HistorySnapshot() | EndsRecorded():
+            return _reduce_ends(state, event, at)
         case (
             BatchPlanned()
             | PromptAccepted()
@@ -101,6 +103,12 @@ def reduce(state: SessionState, event: SessionEvent, at: Stamp) -> SessionState:
             return reduce_submission(state, event, at)
         case _:
             return _reduce_server_event(state, event, at)
+
+
+def _reduce_ends(state: SessionState, event: HistorySnapshot | EndsRecorded, at: Stamp) -> SessionState:
+    if isinstance(event, EndsRecorded):
+        return adopt_ended(state, event.jobs, at.wall)
+    return reduce_history_snapshot(state, event, at)
 
 
 def _reduce_server_event(state: SessionState, event: _ServerEvent, at: Stamp) -> SessionState:

@@ -48,8 +48,8 @@ async def selected(session: HeadlessSession, feed: Feed, selection: Selection) -
     """
     feed.update(session.state)
     selection = _completed(feed, selection)
-    if selection.batch_id is None and (ids := missing(feed, selection)):
-        # The session reads the newest of the history; these may be older.
+    if ids := missing(feed, selection):
+        # The session has the newest of the journal and the history; these may be older.
         with suppress(ComfyError):
             await asyncio.wrap_future(session.service.find_ended(ids))
     try:

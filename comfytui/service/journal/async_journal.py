@@ -10,7 +10,7 @@ from comfytui.service.journal.client_id_claims import Recognised
 from comfytui.service.journal.journal import RECENT, Journal
 from comfytui.service.journal.journal_thread import JournalThread, Notify
 from comfytui.service.journal.locks import Claim
-from comfytui.service.journal.records import Endpoint, SavedBatch
+from comfytui.service.journal.records import Endpoint, SavedBatch, SavedPrompt
 from comfytui.service.submission.batch import Submission
 from comfytui.session.delivery import NO_EVIDENCE, Evidence
 from comfytui.session.model import Batch, Failure, JobStatus
@@ -172,6 +172,10 @@ class AsyncJournal:
     async def unfinished_of(self, batch: str) -> list[str]:
         """Return the prompts of a batch that have not ended, by the ids that the server knows."""
         return await self._thread.read(lambda journal: journal.unfinished_of(batch), [])
+
+    async def ended_of(self, endpoint: Endpoint, ids: Collection[str]) -> list[SavedPrompt]:
+        """Return the ended prompts of the batches of an endpoint with these ids, or with a prompt of such an id."""
+        return await self._thread.read(lambda journal: journal.ended_of(endpoint, ids), [])
 
     def record_reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> Future[bool]:
         """Record that a LOST prompt has not ended."""

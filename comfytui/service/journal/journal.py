@@ -20,7 +20,7 @@ from comfytui.service.journal.codec import (
 from comfytui.service.journal.database import OpenedDatabase, open_database, open_in_memory
 from comfytui.service.journal.locks import Claim
 from comfytui.service.journal.reading import BY_ID, UNFINISHED, owners_among, read_batches, unfinished_owners
-from comfytui.service.journal.records import Endpoint, SavedBatch
+from comfytui.service.journal.records import Endpoint, SavedBatch, SavedPrompt
 from comfytui.service.journal.writing import (
     GRAPHS_KEPT,
     PROMPTS_KEPT,
@@ -251,6 +251,10 @@ class Journal:
     def unfinished_of(self, batch: str) -> list[str]:
         """Return the prompts of a batch that have not ended, by the ids that the server knows."""
         return reading.unfinished_of(self._db, batch)
+
+    def ended_of(self, endpoint: Endpoint, ids: Collection[str]) -> list[SavedPrompt]:
+        """Return the ended prompts of the batches of an endpoint with these ids, or with a prompt of such an id."""
+        return reading.read_ended(self._db, endpoint, ids)
 
     def record_reopened(self, prompt_id: str, status: JobStatus = JobStatus.QUEUED) -> None:
         """Record that a LOST prompt has not ended: the server has it after all, or it is sent again."""

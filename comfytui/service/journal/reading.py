@@ -110,6 +110,17 @@ def read_batches(
     return Restored(batches[::-1], damaged_batches, damaged_prompts)
 
 
+def read_ended(db: sqlite3.Connection, endpoint: Endpoint, ids: Iterable[str]) -> list[SavedPrompt]:
+    """Return the ended prompts of the batches of an endpoint with these ids, or with a prompt of such an id."""
+    query = f"""SELECT seq, batch, client_id, title, total, created, base FROM batches WHERE {AT_ENDPOINT} AND (
+        batch = :id OR EXISTS (SELECT 1 FROM prompts WHERE prompts.batch = batches.batch
+        AND (prompt_id = :id OR accepted_id = :id)))"""
+    reader = GraphReader()
+    rows = (row for each in ids for row in db.execute(query, {**endpoint.parameters, "id": escape(each)}))
+    batches, _ = _parse_rows(lambda row: _batch(db, row, reader, []), rows)
+    return [prompt for batch in batches for prompt in batch.prompts if prompt.status.ended]
+
+
 def _parse_rows(parse: Callable[[Row], T], rows: Iterable[Row]) -> tuple[list[T], list[int]]:
     """Parse rows; return the results, and the `seq` of the rows that hold an invalid value."""
     parsed, damaged = [], []

@@ -78,6 +78,7 @@ class SavedPrompt:
             cancel_requested=self.cancel_requested,
             # The server may have finished it while nothing was connected.
             may_have_finished=self.status is JobStatus.LOST,
+            loss_recorded=self.status is JobStatus.LOST,
         )
 
     @property

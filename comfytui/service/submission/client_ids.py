@@ -25,7 +25,7 @@ from dataclasses import replace
 from comfytui.comfy.server import Server
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.locks import Claim
-from comfytui.service.journal.records import Endpoint, SavedBatch
+from comfytui.service.journal.records import Endpoint, SavedBatch, SavedPrompt
 
 
 class ClientIds:
@@ -161,6 +161,14 @@ class ClientIds:
         if claimed:
             self._assign_server()
         return claimed, await self._journal.restore(self._endpoint, self.client_ids)
+
+    async def ended_of(self, ids: Collection[str]) -> list[SavedPrompt]:
+        """Return the prompts of this server that have ended according to the journal, whichever process owns them.
+
+        Args:
+            ids: The ids of their batches, or of a prompt of each batch.
+        """
+        return await self._journal.ended_of(self._endpoint, ids) if ids and not self._fresh else []
 
     @property
     def is_durable(self) -> bool:

@@ -1,6 +1,6 @@
 """Brings my jobs to the server: new batches, and those of earlier runs."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
 from typing import Any
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
@@ -8,7 +8,7 @@ from comfytui.comfy.errors import ComfyError
 from comfytui.service.backend import Backend
 from comfytui.service.connection.manager import ConnectionManager
 from comfytui.service.journal.async_journal import AsyncJournal
-from comfytui.service.journal.records import SavedBatch
+from comfytui.service.journal.records import SavedBatch, SavedPrompt
 from comfytui.service.notifications import BatchRejected, CancelledOnArrival, Severity, UserMessage
 from comfytui.service.results import Cancelled, SubmitResult
 from comfytui.service.store import SessionStore
@@ -18,7 +18,7 @@ from comfytui.service.submission.outbox import Outbox
 from comfytui.service.submission.pending import PendingBatches
 from comfytui.service.submission.recorder import Recorder
 from comfytui.service.submission.resumption import Resumption, resume
-from comfytui.session.events import BatchPlanned, ClientIdsAcquired, PromptRejected, SessionEvent
+from comfytui.session.events import BatchPlanned, ClientIdsAcquired, EndsRecorded, PromptRejected, SessionEvent
 from comfytui.session.model import Failure, Stamp
 from comfytui.session.state import SessionState
 from comfytui.timings import DEFAULT, SubmissionTimings
@@ -82,6 +82,7 @@ class SubmissionManager:
             client_ids,
             lambda: self._state,
             self._resume_batches,
+            self._show_ended,
             lambda: connection.poller.request(history=True),
         )
 
@@ -156,6 +157,16 @@ class SubmissionManager:
             self._recorder.catch_up(batch, self._state, now)
         if saved:
             self._connection.poller.mark_jobs_known()  # No frame announces what the journal has.
+
+    async def find_ended(self, ids: Collection[str]) -> None:
+        """Apply how jobs of mine ended according to the journal; `ids` are theirs, or those of their batches."""
+        self._show_ended(await self._client_ids.ended_of(ids))
+
+    def _show_ended(self, saved: Sequence[SavedPrompt]) -> None:
+        if saved:
+            now = Stamp(self._clock.monotonic(), self._clock.wall())
+            self._store.apply(EndsRecorded(tuple(prompt.job(now) for prompt in saved)))
+            self._connection.poller.mark_jobs_known()
 
     async def submit(self, request: BatchRequest) -> SubmitResult:
         """Plan a batch and send its prompts as soon as the server accepts them.

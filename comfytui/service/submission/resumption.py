@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from comfytui.comfy.cancellation import run_to_completion
-from comfytui.service.journal.records import SavedBatch
+from comfytui.service.journal.records import SavedBatch, SavedPrompt
 from comfytui.service.submission.batch import NO_GRAPH, GraphStore
 from comfytui.service.submission.client_ids import ClientIds
 from comfytui.session.delivery import Delivery
@@ -16,7 +16,7 @@ from comfytui.session.selectors import jobs_of
 from comfytui.session.state import SessionState
 
 HOLDER_PAUSE = 5.0
-"""Seconds between two lookups while it is left to another running comfytui whether a job of mine is lost."""
+"""Seconds between two lookups while another running comfytui knows how jobs of mine ended."""
 
 
 def resume(
@@ -43,6 +43,7 @@ class Resumption:
         client_ids: The client ids in use.
         state: Returns the session's state.
         on_batches: Called with the batches that turn out to be mine.
+        on_ends: Called with what the journal has of the ends that only another comfytui knows.
         reread: Called if jobs that were shown as another client's are mine.
     """
 
@@ -51,13 +52,16 @@ class Resumption:
         client_ids: ClientIds,
         state: Callable[[], SessionState],
         on_batches: Callable[[Sequence[SavedBatch]], None],
+        on_ends: Callable[[Sequence[SavedPrompt]], None],
         reread: Callable[[], None],
     ) -> None:
         self._client_ids = client_ids
         self._state = state
         self._on_batches = on_batches
+        self._on_ends = on_ends
         self._reread = reread
         self._looked_up: frozenset[str] = frozenset()
+        self._unknown_ends: frozenset[str] = frozenset()  # as of the last lookup
         self._requested = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -84,7 +88,7 @@ class Resumption:
         if not isinstance(event, QueueSnapshot | HistorySnapshot):
             return
         is_back = before.unobserved_since is not None and state.unobserved_since is None
-        if is_back or not _other_owners(state) <= self._looked_up or _waits_for_holder(state):
+        if is_back or not _other_owners(state) <= self._looked_up or not _unknown_ends(state) <= self._unknown_ends:
             self.request()
 
     async def run(self, connect: Callable[[str], object], disconnect: Callable[[str], Awaitable[object]]) -> None:
@@ -96,7 +100,7 @@ class Resumption:
         """
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(HOLDER_PAUSE if _waits_for_holder(self._state()) else None):
+                async with asyncio.timeout(HOLDER_PAUSE if self._waits_for_holder() else None):
                     await self._requested.wait()
             self._requested.clear()
             held = self._client_ids.client_ids
@@ -110,6 +114,10 @@ class Resumption:
             for client_id in await self._client_ids.unneeded(self._settled()):
                 await disconnect(client_id)
                 self._client_ids.release_one(client_id)
+
+    def _waits_for_holder(self) -> bool:
+        state = self._state()
+        return bool(state.held_elsewhere and _unknown_ends(state))
 
     def _settled(self) -> tuple[str, ...]:
         """Return the client ids that are held for earlier batches of which nothing more is expected."""
@@ -128,6 +136,8 @@ class Resumption:
         self._on_batches([each for each in saved if each.client_id in claimed or each.batch.id not in batches])
         if claimed or _other_owners(self._state()) & (self._client_ids.mine - before):
             self._reread()
+        self._unknown_ends = _unknown_ends(self._state())
+        self._on_ends(await self._client_ids.ended_of(self._unknown_ends))
 
 
 def _other_owners(state: SessionState) -> frozenset[str]:
@@ -135,7 +145,19 @@ def _other_owners(state: SessionState) -> frozenset[str]:
     return frozenset(job.owner for job in state.jobs.values() if job.owner and not job.mine)
 
 
-def _waits_for_holder(state: SessionState) -> bool:
-    """Return whether a job of mine seems lost, and another comfytui holds its client id and decides that."""
-    held = state.held_elsewhere
-    return bool(held) and any(job.status is JobStatus.LOST and job.owner in held for job in state.jobs.values())
+def _unknown_ends(state: SessionState) -> frozenset[str]:
+    """Return my batches that seem to have ended, and of which only the journal may have how, by their ids.
+
+    A job may have come and gone between two polls; of one that seems lost, the comfytui that owns it decides.
+    """
+    unknown = set()
+    for batch in state.batches.values():
+        jobs = jobs_of(state, batch)
+        held = any(job.owner in state.held_elsewhere for job in jobs)
+        if not (batch.adopted or held) or not all(job.status.ended for job in jobs):
+            continue
+        if len(jobs) < batch.total or any(
+            held and job.status is JobStatus.LOST and not job.loss_recorded for job in jobs
+        ):
+            unknown.add(batch.id)
+    return frozenset(unknown)

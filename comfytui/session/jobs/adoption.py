@@ -71,6 +71,21 @@ def adopt(state: SessionState, jobs: Collection[Job], wall: float) -> SessionSta
     return _with_batches(upsert(state, [*adopted, *excess]), adopted, wall)
 
 
+def adopt_ended(state: SessionState, jobs: Collection[Job], wall: float) -> SessionState:
+    """Return the state with these ended jobs of the journal as mine; arguments as for `adopt`.
+
+    What is known of a job stays, unless that is only that it seems lost.
+    """
+    unknown = [job for job in jobs if job.prompt_id not in state.jobs]
+    known = [(state.jobs[job.prompt_id], job) for job in jobs if job.prompt_id in state.jobs]
+    seem_lost = [
+        replace(job, batch_tag=before.batch_tag)
+        for before, job in known
+        if before.mine and before.status is JobStatus.LOST and not before.loss_recorded
+    ]
+    return upsert(adopt(state, unknown, wall), seem_lost)
+
+
 def _as_found(job: Job, unsent: Job) -> Job:
     """Return the job of a prompt that the server has, with what the user knows and wants of the image."""
     return replace(job, batch_tag=unsent.batch_tag, created=unsent.created, cancel_requested=unsent.cancel_requested)

@@ -33,6 +33,7 @@ def delivered(job: Job) -> Job:
         server_failures=0,
         delay_reason="",
         may_have_finished=False,
+        loss_recorded=False,
         dismissed=False,
     )
 

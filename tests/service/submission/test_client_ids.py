@@ -58,7 +58,7 @@ async def test_a_cancelled_lookup_is_completed(tmp_path: Path, cancelled: bool) 
     async with client_ids_at(SERVER, tmp_path) as client_ids:
         await client_ids.acquire(FINGERPRINT)
         batch = left_behind(tmp_path, at(SERVER))
-        resumption = Resumption(client_ids, SessionState, known.extend, lambda: None)
+        resumption = Resumption(client_ids, SessionState, known.extend, lambda _: None, lambda: None)
         resumption.request()
         with locks.folder_lock(tmp_path / LOCK_FILE):
             running = asyncio.create_task(resumption.run(sockets.append, never))
@@ -115,7 +115,7 @@ async def test_an_earlier_id_is_held_until_its_prompts_are_recorded_as_ended_and
     async with client_ids_at(SERVER, tmp_path) as client_ids:
         await client_ids.acquire(FINGERPRINT)
         left_behind(tmp_path, at(SERVER))
-        resumption = Resumption(client_ids, SessionState, lambda _: None, lambda: None)
+        resumption = Resumption(client_ids, SessionState, lambda _: None, lambda _: None, lambda: None)
 
         async def run_until(condition: Callable[[], bool]) -> None:
             resumption.request()
