@@ -16,7 +16,7 @@ from comfytui.headless.documents.events import (
 from comfytui.headless.documents.jobs import Outcome, outcome_of
 from comfytui.headless.facts import MAX_FACTS, Facts, FeedEvent, feed_event
 from comfytui.session.model import Batch, Job, JobStatus, Stamp
-from comfytui.session.selectors import batch_of, jobs_of
+from comfytui.session.selectors import batch_of, is_complete, jobs_of
 from comfytui.session.state import SessionState
 
 MAX_PRESENT = 10_000
@@ -170,7 +170,7 @@ class Feed:
     def _update_batch(self, batch: Batch) -> None:
         jobs, known = jobs_of(self.state, batch), self._batch_outcomes.get(batch.id, {})
         # The newest first: those are the ones that are open.
-        if not _is_complete(batch, jobs) or not all(map(self.is_settled, reversed(jobs))):
+        if not is_complete(batch, jobs) or not all(map(self.is_settled, reversed(jobs))):
             self._batch_outcomes.pop(batch.id, None)
             self._ends.pop(batch.id, None)
         # A long session forgets the oldest images, also of batches that have ended.
@@ -238,10 +238,3 @@ class Feed:
         if not self._batch_outcomes.keys() <= batches.keys():
             self._batch_outcomes = {key: each for key, each in self._batch_outcomes.items() if key in batches}
         self._ends = {key: id_ for key, id_ in self._ends.items() if key in batches or key in self.state.jobs}
-
-
-def _is_complete(batch: Batch, jobs: list[Job]) -> bool:
-    """Return whether the last image of a batch is known: another process may still have to send it."""
-    return bool(jobs) and (
-        len(jobs) >= batch.total or any(job.batch_tag and job.batch_tag.index >= batch.total for job in jobs)
-    )

@@ -1,5 +1,6 @@
 """Queries on the state of a session; cheap with 10,000 jobs, since the job map carries its indexes."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from comfytui.comfy.protocol.media_types import Media, media_of
@@ -65,6 +66,13 @@ def next_job(state: SessionState, batch: Batch) -> Job | None:
     runs = runs_of(state, batch)
     prompt_id = runs[0].prompt_id if runs else counts_of(state, batch).next
     return state.jobs[prompt_id] if prompt_id else None
+
+
+def is_complete(batch: Batch, jobs: Sequence[Job]) -> bool:
+    """Return whether the last image of a batch is among its jobs: another process may still have to send it."""
+    return bool(jobs) and (
+        len(jobs) >= batch.total or any(job.batch_tag and job.batch_tag.index >= batch.total for job in jobs)
+    )
 
 
 def batch_number(state: SessionState, batch: Batch) -> int:

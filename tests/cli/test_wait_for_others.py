@@ -9,9 +9,9 @@ from comfytui.session.model import JobStatus
 from comfytui.sim.server import SimServer
 from tests.cli.commands import MODEL, QUICK, command, ended
 from tests.sim.gate import Gate
-from tests.waiting import eventually
 from tests.watcher import Watcher, watching
 
+STEPS = 3
 OTHER_BATCHES = 25
 """More than a start reads from the journal."""
 
@@ -28,13 +28,15 @@ async def cancelled_second(sim: SimServer, gate: Gate, owner: Watcher) -> str:
 
 async def test_an_image_that_its_owner_cancelled_has_ended(tmp_path: Path) -> None:
     gate = Gate()
-    async with SimServer(QUICK, clock=gate) as sim:
-        async with watching(Server.from_url(sim.url), folder=tmp_path / "comfytui") as owner:
-            await owner.live()
-            batch = await cancelled_second(sim, gate, owner)
-            done = await ended(tmp_path, "wait", sim.url, "--batch", batch)
-            alone = await ended(tmp_path, "wait", sim.url, owner.state.batches[batch].prompt_ids[1])
-            status = await ended(tmp_path, "status", sim.url, "--json")
+    async with (
+        SimServer(QUICK, clock=gate) as sim,
+        watching(Server.from_url(sim.url), folder=tmp_path / "comfytui") as owner,
+    ):
+        await owner.live()
+        batch = await cancelled_second(sim, gate, owner)
+        done = await ended(tmp_path, "wait", sim.url, "--batch", batch)
+        alone = await ended(tmp_path, "wait", sim.url, owner.state.batches[batch].prompt_ids[1])
+        status = await ended(tmp_path, "status", sim.url, "--json")
     assert (done.code, done.err) == (1, "")
     assert "1 of 2 done, 1 cancelled" in done.lines[-1]
     assert alone.code == 1
@@ -43,16 +45,19 @@ async def test_an_image_that_its_owner_cancelled_has_ended(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("begun", ["before", "after"])
 async def test_a_loss_that_its_owner_saw_is_told(begun: str, tmp_path: Path) -> None:
+    gate = Gate()
+    gate.let_start()
     async with (
-        SimServer(QUICK, clock=Gate()) as sim,
+        SimServer(QUICK, clock=gate) as sim,
         watching(Server.from_url(sim.url), folder=tmp_path / "comfytui") as owner,
     ):
         await owner.live()
-        batch = await owner.submit(1, model=MODEL)
+        batch = await owner.submit(2, model=MODEL)
         await owner.queued(batch)
         if begun == "before":
             async with command(tmp_path, "wait", sim.url, "--batch", batch.id) as wait:
-                await eventually(lambda: len(sim.sockets.clients) == 2, "its socket")
+                await gate.let_steps(STEPS + 1)
+                assert "Image 1 of 2 done" in await wait.line()
                 await sim.restart()
                 done = await wait.end()
         else:

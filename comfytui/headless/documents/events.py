@@ -163,7 +163,7 @@ def _progress_event(
     return ProgressEvent(
         prompt_id=job.prompt_id if job else None,
         batch_id=place.batch_id,
-        status=status_of(job) if job else "done",
+        status=status_of(job) if job else "sending",  # Another process has yet to send the rest.
         image_index=place.index,
         total_images=place.total,
         current_step=progress.current_step if has_steps else None,

@@ -1,6 +1,6 @@
 """The snapshots of what is known now: one job, and the queue with my batches."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from heapq import nlargest
 
@@ -22,7 +22,7 @@ from comfytui.headless.documents.jobs import (
 )
 from comfytui.session.jobs.index import indexed, run_order
 from comfytui.session.model import Batch, Job, JobStatus
-from comfytui.session.selectors import ahead_of, counts_of, jobs_of, next_job
+from comfytui.session.selectors import ahead_of, counts_of, is_complete, jobs_of, next_job
 from comfytui.session.state import SessionState
 
 MAX_PENDING = 1_000
@@ -159,12 +159,18 @@ def batch_snapshot(state: SessionState, batch: Batch, now: float) -> BatchSnapsh
         batch_id=batch.id,
         title=limited(batch.title),
         total_images=batch.total,
-        status=status_of(following) if following else end_of(jobs),
+        status=_batch_status(batch, jobs, following),
         counts=counts,
         prompt_ids=batch.prompt_ids[:MAX_PROMPT_IDS],
         created_at=_time(batch.created),
         progress=batch_progress(state, batch, now) if following else None,
     )
+
+
+def _batch_status(batch: Batch, jobs: Sequence[Job], following: Job | None) -> Status:
+    if following:
+        return status_of(following)
+    return end_of(jobs) if is_complete(batch, jobs) else "sending"
 
 
 def queue_snapshot(state: SessionState, now: float, *, urls: bool) -> QueueSnapshot:

@@ -50,16 +50,17 @@ async def cancel_batch(
     Returns:
         The result, also where the server cannot be asked.
     """
-    unsent = {job.prompt_id for job in _open_jobs(store.state, batch) if job.delivery is Delivery.PLANNED}
-    theirs = set(await journal.cancel_unsent(batch, clock.wall())) - unsent
-    result, tried = BatchCancelled(dropped=len(theirs)), set[str]()
+    result, tried = BatchCancelled(), set[str]()
     over = clock.monotonic() + PATIENCE
     while True:
+        unsent = {job.prompt_id for job in _open_jobs(store.state, batch) if job.delivery is Delivery.PLANNED}
+        theirs = set(await journal.cancel_unsent(batch, clock.wall())) - unsent - tried
         jobs = [job for job in _open_jobs(store.state, batch) if job.prompt_id not in tried]
         tried.update(job.prompt_id for job in jobs)
-        result = _sum(result, await cancel_all(jobs, lambda: store.state, backend, store.apply, force=force))
+        more = await cancel_all(jobs, lambda: store.state, backend, store.apply, force=force)
+        result = _sum(result, replace(more, dropped=more.dropped + len(theirs)))
         unseen = {each for each in await journal.unfinished_of(batch) if not _is_done(store.state, each)} - tried
-        if not unseen or result.error:
+        if not unseen or result.error or result.others:
             return result
         if clock.monotonic() >= over:
             return replace(result, being_sent=len(unseen))

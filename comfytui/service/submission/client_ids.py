@@ -12,8 +12,9 @@ folder, one user) on a server of the same fingerprint. How the address was writt
   ever sent to their own server, so this is that server, and the batch is known to be reached here as well from now on.
 - A client id that another comfytui process holds stays with that process, and so does its socket. Its jobs are mine:
   they are shown from queue and history and can be cancelled one by one, but they are sent, re-sent and recorded only by
-  their owner. All that others record is that they cancelled a job, and the owner reads that before it would mark the
-  job lost or re-send it. A later start claims the id once it is free.
+  their owner. All that others record is that they cancelled a job or what is unsent of a batch, and the owner reads
+  that before it would send a job, mark it lost or re-send it. How jobs ended that were in no queue or history since is
+  read from the journal.
 - An id that no process holds any more is claimed by one that runs, for its unfinished batches, and released once these
   have ended. Its jobs stay mine. While one of them is lost, it is kept: whether to send that one again is decided here.
 - What is submitted before any server has answered belongs to the address, and then to the first server that answers.

@@ -116,8 +116,11 @@ class Resumption:
                 self._client_ids.release_one(client_id)
 
     def _waits_for_holder(self) -> bool:
+        """Return whether another running comfytui has to tell how jobs of mine ended, or whether to resend them."""
         state = self._state()
-        return bool(state.held_elsewhere and _unknown_ends(state))
+        held = state.held_elsewhere
+        is_lost = any(job.status is JobStatus.LOST and job.owner in held for job in state.jobs.values())
+        return bool(held) and (is_lost or bool(_unknown_ends(state)))
 
     def _settled(self) -> tuple[str, ...]:
         """Return the client ids that are held for earlier batches of which nothing more is expected."""
