@@ -22,11 +22,16 @@ def idle_text(state: SessionState) -> str:
 
 
 def batch_title(state: SessionState, batch: Batch, job: Job | None) -> str:
-    """Return the title of a batch, continued by the prompt of its `job`, and numbered if there are several batches."""
+    """Return the title of a batch as `whole_title`, numbered if there are several batches."""
+    title = whole_title(batch, job)
+    return f"Batch {batch_number(state, batch)}: {title}" if len(state.batches) > 1 else title
+
+
+def whole_title(batch: Batch, job: Job | None) -> str:
+    """Return the title of a batch, continued by the prompt of its `job`."""
     title = sanitize(batch.title, PROMPT_LIMIT)
     prompt = sanitize(job.parameters.prompt, PROMPT_LIMIT) if job else ""
-    title = prompt if prompt.startswith(title) else title
-    return f"Batch {batch_number(state, batch)}: {title}" if len(state.batches) > 1 else title
+    return prompt if prompt.startswith(title) else title
 
 
 def batch_failure(state: SessionState, batch: Batch) -> str:

@@ -28,7 +28,7 @@ async def test_the_queue_shows_my_jobs_and_those_of_others(tmp_path: Path) -> No
     label = sim.url.removeprefix("http://")
     assert shown.lines[0] == f"{label} (ComfyUI 0.33.0): live."
     assert "VRAM" in shown.lines[1]
-    assert shown.lines[2] == "a red fox in snow: Image 1 of 2 - queued, 1 ahead"
+    assert shown.lines[2] == f"Batch {mine.id}: a red fox in snow: Image 1 of 2 - queued, 1 ahead"
     assert shown.lines[3] == "3 in the queue:"
     first, second, third = shown.lines[4:]
     assert first.startswith(other.prompt_ids[0])
@@ -49,9 +49,9 @@ async def test_a_job_that_runs_is_said_to_run_once(tmp_path: Path) -> None:
 
 async def test_a_batch_without_a_prompt_has_a_title(tmp_path: Path) -> None:
     async with SimServer(QUICK, clock=Gate()) as sim:
-        await submitted(sim, tmp_path, 1, prompt="")
+        mine = await submitted(sim, tmp_path, 1, prompt="")
         shown = await ended(tmp_path, "status", sim.url)
-    assert shown.lines[2].startswith("untitled: Image 1 of 1")
+    assert shown.lines[2].startswith(f"Batch {mine.id}: untitled: Image 1 of 1")
 
 
 async def test_json_is_one_document_with_the_server_and_the_queue(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ async def test_what_is_saved_and_not_sent_yet_is_told(tmp_path: Path) -> None:
         shown = await ended(tmp_path, "status", sim.url)
         document = json.loads((await ended(tmp_path, "status", sim.url, "--json")).out)["queue"]
         assert sim.queue.remaining == 0
-    assert shown.lines[2:4] == ["a red fox in snow: 0 of 2 sent", "2 not sent yet:"]
+    assert shown.lines[2:4] == [f"Batch {unsent.id}: a red fox in snow: 0 of 2 sent", "2 not sent yet:"]
     assert [(job["promptId"], job["status"]) for job in document["pending"]] == [
         (prompt_id, "sending") for prompt_id in unsent.prompt_ids
     ]

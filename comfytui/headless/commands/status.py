@@ -12,7 +12,7 @@ from comfytui.headless.commands.selection import short_length
 from comfytui.headless.documents.jobs import VERSION, Document
 from comfytui.headless.documents.server import ServerSnapshot, server_snapshot
 from comfytui.headless.documents.snapshots import QueueSnapshot, queue_snapshot
-from comfytui.presentation.batch_text import batch_title, progress_line
+from comfytui.presentation.batch_text import progress_line, whole_title
 from comfytui.presentation.formatting import server_memory
 from comfytui.presentation.queue_rows import QueueRow, build_rows
 from comfytui.sanitize import sanitize
@@ -23,7 +23,7 @@ from comfytui.session.events import BatchPlanned
 from comfytui.session.model import JobStatus, Stamp
 from comfytui.session.progress import progress_of
 from comfytui.session.reducer import reduce
-from comfytui.session.selectors import current_batch, next_job
+from comfytui.session.selectors import next_job
 from comfytui.session.state import SessionState
 
 if TYPE_CHECKING:
@@ -84,11 +84,11 @@ class Status:
         """Yield how far my batches are that have not ended."""
         state = self._state
         batches = [batch for batch in state.batches.values() if next_job(state, batch)]
+        length = short_length([*state.batches])
         for batch in batches[-MAX_BATCHES:]:
-            progress = progress_line(progress_of(state, batch, self._now))
-            current = " (current)" if len(batches) > 1 and batch is current_batch(state) else ""
-            title = batch_title(state, batch, next_job(state, batch)).removesuffix(": ") or "untitled"
-            rest = f"{current}: {progress}"
+            batch_id = sanitize(batch.id[:length] if screen else batch.id, NAME_LIMIT)
+            title = f"Batch {batch_id}: {whole_title(batch, next_job(state, batch)) or 'untitled'}"
+            rest = f": {progress_line(progress_of(state, batch, self._now))}"
             yield screen.cut(title, len(rest)) + rest if screen else title + rest
 
     def _queue_lines(self, screen: "Screen | None", above: int) -> Iterator[str]:

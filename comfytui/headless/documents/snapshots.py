@@ -197,8 +197,8 @@ def queue_snapshot(state: SessionState, now: float, *, urls: bool) -> QueueSnaps
 
 
 def _listed_batches(state: SessionState) -> list[Batch]:
-    """Return the batches that are listed, in order of arrival."""
-    numbered = enumerate(state.batches.values())
+    """Return the batches that are listed, the newest last."""
+    numbered = enumerate(sorted(state.batches.values(), key=lambda batch: batch.created))
     listed = nlargest(MAX_BATCHES, numbered, key=lambda each: (counts_of(state, each[1]).open > 0, each[0]))
     return [batch for _, batch in sorted(listed, key=lambda each: each[0])]
 

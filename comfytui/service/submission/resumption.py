@@ -155,6 +155,8 @@ def _unknown_ends(state: SessionState) -> frozenset[str]:
     """
     unknown = set()
     for batch in state.batches.values():
+        if not (batch.adopted or state.held_elsewhere):
+            continue
         jobs = jobs_of(state, batch)
         held = any(job.owner in state.held_elsewhere for job in jobs)
         if not (batch.adopted or held) or not all(job.status.ended for job in jobs):
