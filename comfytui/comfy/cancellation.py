@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 async def run_to_completion(work: Coroutine[Any, Any, object]) -> None:
@@ -20,22 +22,29 @@ async def run_to_completion(work: Coroutine[Any, Any, object]) -> None:
         raise cancelled
 
 
-async def run_in_task(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine that holds a TaskGroup in a task of its own, so that cancelling it always takes effect.
+async def run_in_task(work: Coroutine[Any, Any, T], *, grace: float = 0.0) -> T:
+    """Run a coroutine in a task of its own, and return its result.
 
-    In Python 3.11 a TaskGroup swallows a cancellation that arrives while it exits.
+    Cancelling a coroutine that holds a TaskGroup then always takes effect: in Python 3.11 a TaskGroup swallows a
+    cancellation that arrives while it exits.
+
+    Args:
+        work: The coroutine.
+        grace: Seconds that it has to complete after a cancellation, which is raised afterwards in any case.
     """
     task = asyncio.ensure_future(work)
     try:
         await asyncio.wait([task])
     except asyncio.CancelledError:
-        task.cancel()
-        await run_to_completion(_wait_for(task))
+        await run_to_completion(_end(task, grace))
         raise
-    task.result()
+    return task.result()
 
 
-async def _wait_for(task: asyncio.Future[None]) -> None:
+async def _end(task: asyncio.Future[Any], grace: float) -> None:
+    if grace:
+        await asyncio.wait([task], timeout=grace)
+    task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 

@@ -54,6 +54,28 @@ async def test_run_to_completion_finishes_however_often_it_is_cancelled() -> Non
     assert (steps, closing.cancelled()) == ([0, 1, 2, 3, 4], True)
 
 
+@pytest.mark.parametrize("grace", [30.0, 0.01])
+async def test_a_cancelled_task_has_a_grace_to_complete(grace: float) -> None:
+    answer = asyncio.Event()
+    answered: list[bool] = []
+
+    async def work() -> None:
+        try:
+            await answer.wait()
+        finally:
+            answered.append(answer.is_set())
+
+    running = asyncio.create_task(run_in_task(work(), grace=grace))
+    await asyncio.sleep(0)
+    for _ in range(2):
+        running.cancel()
+        await asyncio.sleep(0)
+    if grace > 1:
+        answer.set()
+    await asyncio.wait([running])
+    assert (answered, running.cancelled()) == ([grace > 1], True)
+
+
 async def test_exceptions_are_passed_on() -> None:
     async def fails() -> None:
         raise ValueError

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
+from comfytui.comfy.cancellation import run_in_task
 from comfytui.comfy.errors import ComfyError, PromptRefused, ServerError, Unauthorized, Unreachable
 from comfytui.comfy.protocol.models import AcceptedPrompt
 from comfytui.service.backend import Backend
@@ -131,20 +132,37 @@ class Outbox:
             await self._send(backend, job, submission)
 
     async def _send(self, backend: Backend, job: Job, submission: Submission) -> None:
-        prompt_id = job.prompt_id
-        evidence = await self._find_evidence(backend, prompt_id)
-        present = self._state().jobs.get(prompt_id)
+        evidence = await self._find_evidence(backend, job.prompt_id)
+        present = self._state().jobs.get(job.prompt_id)
         if evidence is None or present is None or present.delivery is not Delivery.PLANNED:
             return  # The server is away, or the prompt was cancelled or found during these requests.
+        # An answer that comes while the service stops is recorded, so that the next start need not search for it.
+        post = self._post(backend, job, submission, evidence)
+        if not await run_in_task(post, grace=self._timings.last_answer):
+            await self._clock.sleep(self._timings.retry_pause)
+
+    async def _post(self, backend: Backend, job: Job, submission: Submission, evidence: Evidence) -> bool:
+        """Send a prompt, unless another process has cancelled it; return whether the server could be reached."""
+        prompt_id, client_id = submission.prompt_id, self._client_id(submission)
+        self._apply(PromptSending(prompt_id, client_id, evidence))
+        # Awaited, so that it is on the disk before the POST begins: not even a kill in between sends it twice.
+        if not await self._may_send(prompt_id):
+            self._apply(JobCancelled(prompt_id))
+            return True
         try:
-            if (queued := await self._record_and_post(backend, submission, evidence)) is None:
-                return
+            queued = await backend.submit(
+                submission.graph,
+                prompt_id=prompt_id,
+                client_id=client_id,
+                tag=submission.tag,
+                preview_method=self._previews(submission),
+            )
         except PromptRefused as error:
             self._reject(job, _failure(error))
         except Unreachable as error:
             self._apply(PromptNotAccepted(prompt_id))
             self._delay(prompt_id, error)
-            await self._clock.sleep(self._timings.retry_pause)
+            return False
         except ComfyError as error:
             # A request for a login proves nothing: a proxy may send it after the server accepted the prompt.
             server_failed = isinstance(error, ServerError) and error.status == 500
@@ -153,6 +171,7 @@ class Outbox:
         else:
             self._warn(submission, queued)
             self._apply(PromptAccepted(prompt_id, queued.prompt_id, queued.number))
+        return True
 
     async def _find_evidence(self, backend: Backend, prompt_id: str) -> Evidence | None:
         """Return what the server's process has just before a POST; None if the server is not there to take it."""
@@ -185,24 +204,6 @@ class Outbox:
         if isinstance(error, Unauthorized):
             self._on_unauthorised(error)
         self._apply(PromptDelayed(prompt_id, str(error)))
-
-    async def _record_and_post(
-        self, backend: Backend, submission: Submission, evidence: Evidence
-    ) -> AcceptedPrompt | None:
-        """Send a prompt, unless another process has cancelled it."""
-        client_id = self._client_id(submission)
-        self._apply(PromptSending(submission.prompt_id, client_id, evidence))
-        # Awaited, so that it is on the disk before the POST begins: not even a kill in between sends it twice.
-        if not await self._may_send(submission.prompt_id):
-            self._apply(JobCancelled(submission.prompt_id))
-            return None
-        return await backend.submit(
-            submission.graph,
-            prompt_id=submission.prompt_id,
-            client_id=client_id,
-            tag=submission.tag,
-            preview_method=self._previews(submission),
-        )
 
     async def _confirm(self, backend: Backend, job: Job) -> None:
         """Find out what became of a prompt whose answer was lost; one that breaks the server again and again ends."""

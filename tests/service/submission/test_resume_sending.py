@@ -1,5 +1,6 @@
 """Prompts that were being sent when the service ended: the next start sends what is unsent, and nothing twice."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -18,7 +19,7 @@ from tests.service.submission.resuming import resumed, shows, statuses
 from tests.service.test_service import MODEL, QUICK, ids
 from tests.sim.gate import Gate
 from tests.timings import timings
-from tests.waiting import eventually
+from tests.waiting import TIMEOUT, eventually
 from tests.watcher import watching
 
 Take = Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]
@@ -84,6 +85,26 @@ async def test_the_next_start_searches_for_an_unconfirmed_prompt(tmp_path: Path,
             jobs = await watcher.until(batch)
         assert ids(sim) == list(batch.prompt_ids)
         assert all(job.outputs for job in jobs)
+
+
+async def test_an_answer_that_comes_while_the_service_stops_is_recorded(tmp_path: Path) -> None:
+    patient = timings(submission={"last_answer": TIMEOUT, "retry_pause": 1e6}, program={"stop": 2 * TIMEOUT})
+    async with SimServer(QUICK, clock=Gate()) as sim:
+        server = Server.from_url(sim.url)
+        held = sim.faults.hold_responses("/prompt", method="POST", times=1, processed=True)
+        async with watching(server, folder=tmp_path, timings=patient) as watcher:
+            await watcher.live()
+            batch = await watcher.submit(2, model=MODEL)
+            await eventually(lambda: held.hits and sim.submitted, "the POST")
+            stopping = asyncio.create_task(asyncio.to_thread(watcher.service.stop))
+            await eventually(lambda: not sim.sockets.clients, "the close of the websocket")
+            held.end()
+            assert await stopping
+        assert ids(sim) == [batch.prompt_ids[0]], "nothing is sent once it stops"
+        async with watching(server, folder=tmp_path, timings=patient) as watcher:
+            await resumed(watcher, batch)
+            await watcher.until(batch, JobStatus.QUEUED)
+        assert ids(sim) == list(batch.prompt_ids)
 
 
 async def test_a_prompt_that_never_arrived_is_sent_by_the_next_start(tmp_path: Path) -> None:
