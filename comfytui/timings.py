@@ -98,6 +98,8 @@ class SubmissionTimings:
     """In which a POST whose answer was lost may still enter the queue: validating a large graph takes time."""
     retry_pause: float = 2.0
     """Between polls for an unconfirmed submission, and between retries while the server is down."""
+    second_look: float = 0.5
+    """Between the two polls for a submission that should have arrived long ago."""
     last_answer: float = 0.5
     """For the answer to a POST that is under way when the service stops."""
     log: float = 1.0

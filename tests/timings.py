@@ -39,7 +39,7 @@ FAST = timings(
         "watchdog_interval": 0.1,
     },
     connection={"ready": 0.1, "busy_probe": 0.7, "given_up_pause": 1.0},
-    submission={"arrival": 3.0, "retry_pause": 0.1, "last_answer": 0.1},
+    submission={"arrival": 3.0, "retry_pause": 0.1, "second_look": 0.05, "last_answer": 0.1},
     session={"late_after": 0.2, "min_stall": 0.8, "load_stall": 4.0, "memory_still": 1.5},
 )
 """All intervals shortened alike, so that they keep their proportions."""

@@ -57,8 +57,10 @@ class Confirmation:
             What became of it; None if that is to be asked again, or if another poll has found out.
         """
         misses = 0
+        is_overdue = self._is_overdue(prompt_id)
+        pause = 0.0 if is_overdue else self._timings.retry_pause
         while True:
-            await self._clock.sleep(self._timings.retry_pause)
+            await self._clock.sleep(pause)
             if (job := self._unanswered(prompt_id)) is None or job.post is None:
                 return None
             requested_at = self._clock.monotonic()
@@ -69,6 +71,7 @@ class Confirmation:
             # Require two consecutive misses: a stalled server may answer a GET before it reads our buffered POST.
             if misses >= 2 and requested_at >= job.post.began + self._timings.arrival:
                 return await self._outcome_of_missing(backend, job, job.post)
+            pause = self._timings.second_look if misses and is_overdue else self._timings.retry_pause
 
     async def find(self, backend: Backend, job: Job) -> tuple[QueueItem | None, bool]:
         """Return a prompt as the server has it now, and whether its absence would prove anything."""
@@ -86,6 +89,12 @@ class Confirmation:
         job = self._state().jobs.get(prompt_id)
         return job if job and job.post else None
 
+    def _is_overdue(self, prompt_id: str) -> bool:
+        """Return whether a prompt can no longer arrive, and its POST has not just timed out either."""
+        job = self._unanswered(prompt_id)
+        latest = self._timings.arrival + 2 * self._timings.retry_pause
+        return job is not None and job.post is not None and self._clock.monotonic() >= job.post.began + latest
+
     async def _outcome_of_missing(self, backend: Backend, job: Job, post: Post) -> Outcome | None:
         """Decide what became of a prompt that the queue does not have."""
         try:
@@ -95,6 +104,7 @@ class Confirmation:
                 post.evidence, history, backend
             )
         except ComfyError:
+            await self._clock.sleep(self._timings.retry_pause)
             return None
         is_verified = await self._ready(job.prompt_id)
         if not is_verified or (still := self._unanswered(job.prompt_id)) is None:

@@ -107,6 +107,19 @@ async def test_an_answer_that_comes_while_the_service_stops_is_recorded(tmp_path
         assert ids(sim) == list(batch.prompt_ids)
 
 
+async def test_a_search_for_a_prompt_that_should_have_arrived_long_ago_is_short(tmp_path: Path) -> None:
+    long_pauses = timings(submission={"retry_pause": 3600.0, "second_look": 0.05})
+    async with SimServer(QUICK) as sim:
+        server = Server.from_url(sim.url)
+        batch = await unanswered(sim, tmp_path, 2)
+        with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as db, db:
+            assert db.execute("UPDATE prompts SET sending = sending - 86400 WHERE sending > 0").rowcount == 1
+        async with watching(server, folder=tmp_path, timings=long_pauses) as watcher:
+            await resumed(watcher, batch)
+            await watcher.until(batch)
+        assert ids(sim) == list(batch.prompt_ids)
+
+
 async def test_a_prompt_that_never_arrived_is_sent_by_the_next_start(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim:
         server = Server.from_url(sim.url)
