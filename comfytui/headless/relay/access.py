@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from comfytui.headless.relay.answers import json_error
-from comfytui.headless.relay.attempts import Attempts
+from comfytui.headless.relay.attempts import WrongTokens
 from comfytui.headless.relay.hosts import is_loopback
 from comfytui.headless.relay.login import LIFETIME_SECONDS, LoginCookies
 from comfytui.headless.relay.options import RelayOptions
@@ -32,13 +32,13 @@ class Access:
 
     Args:
         options: The token.
-        pause: Seconds from a wrong token to the next comparison with one from the same address.
+        pause: Seconds from a wrong token to its answer.
     """
 
     def __init__(self, options: RelayOptions, pause: float) -> None:
         self._token = (options.token or "").encode("utf-8", "surrogateescape")
         self._logins = LoginCookies(self._token)
-        self._attempts = Attempts(self._is_token, pause)
+        self._wrong_tokens = WrongTokens(pause)
 
     def add_to(self, app: web.Application) -> None:
         """Add the check and the routes to an application."""
@@ -52,7 +52,7 @@ class Access:
         shown = _bearer_of(request) or request.query.get(TOKEN_PARAMETER)
         request = _without_token(request)
         if self._token and not _is_public(request):
-            refusal = None if self._has_login(request) else await self._refuse_unless(request, shown)
+            refusal = None if self._has_login(request) else await self._refuse_unless(shown)
             if refusal is not None:
                 return refusal
         return await handler(request)
@@ -63,7 +63,7 @@ class Access:
             shown = await _token_in_body(request)
         except (ValueError, RecursionError):
             return json_error(400, "The body must have the token: as JSON, or as a form.")
-        if (refusal := await self._refuse_unless(request, shown)) is not None:
+        if (refusal := await self._refuse_unless(shown)) is not None:
             return refusal
         response = web.Response(status=204)
         response.set_cookie(
@@ -91,13 +91,16 @@ class Access:
     def _is_token(self, shown: str) -> bool:
         return hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), self._token)
 
-    async def _refuse_unless(self, request: web.Request, shown: str | None) -> web.Response | None:
+    async def _refuse_unless(self, shown: str | None) -> web.Response | None:
         """Return a refusal unless the right token is shown."""
         if not shown:
             return json_error(401, "The relay needs its token.", CHALLENGE)
-        if await self._attempts.succeeds(_address_of(request), shown):
+        if self._is_token(shown):
             return None
-        return json_error(401, "This is not the token of the relay.", CHALLENGE)
+        if await self._wrong_tokens.wait():
+            return json_error(401, "This is not the token of the relay.", CHALLENGE)
+        later = {"Retry-After": str(self._wrong_tokens.retry_after)}
+        return json_error(429, "Too many wrong tokens are shown at once; try again later.", later)
 
 
 def _is_public(request: web.Request) -> bool:
@@ -139,12 +142,6 @@ async def _token_in_body(request: web.Request) -> str:
     if not isinstance(token, str):
         raise ValueError("no token")
     return token
-
-
-def _address_of(request: web.Request) -> str:
-    """Return the address of a client: a proxy on this machine says which it is."""
-    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return forwarded if forwarded and is_loopback(request.remote or "") else request.remote or ""
 
 
 def _came_by_https(request: web.Request) -> bool:

@@ -29,7 +29,7 @@ class RelayLimits:
     read_seconds: float = 10.0
     """Time for the headers of a request, the same for its body, and idle time of a connection."""
     wrong_token_seconds: float = 0.5
-    """Time after a wrong token until another one from the same address is compared."""
+    """Time from a wrong token to its answer."""
     spare_connections: int = 256
     """Connections beside those of `RelayOptions.clients`."""
 

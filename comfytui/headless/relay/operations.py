@@ -230,7 +230,7 @@ COMMON_ANSWERS: Mapping[int, Answer] = {
     401: _error("The relay needs its token."),
     403: _error("A page of this origin may not use the relay."),
     408: _error("The body did not arrive in time."),
-    429: _error("There are too many clients, or jobs that wait; `Retry-After` says when to ask again."),
+    429: _error("There are too many clients, wrong tokens, or jobs that wait; `Retry-After` says when to ask again."),
     500: _error("The relay failed; its log says why."),
 }
 """What every operation may answer, unless it describes the status itself."""
