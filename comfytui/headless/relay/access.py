@@ -36,7 +36,7 @@ class Access:
     """
 
     def __init__(self, options: RelayOptions, pause: float) -> None:
-        self._token = (options.token or "").encode("utf-8", "surrogateescape")
+        self._token = (options.token or "").encode("utf-8", "surrogatepass")
         self._logins = LoginCookies(self._token)
         self._wrong_tokens = WrongTokens(pause)
 
@@ -89,7 +89,7 @@ class Access:
         return self._logins.is_valid(request.cookies.get(_cookie_of(request), ""))
 
     def _is_token(self, shown: str) -> bool:
-        return hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), self._token)
+        return hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), self._token)
 
     async def _refuse_unless(self, shown: str | None) -> web.Response | None:
         """Return a refusal unless the right token is shown."""

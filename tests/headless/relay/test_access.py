@@ -127,6 +127,18 @@ async def test_a_wrong_token_is_refused(wrong: str) -> None:
             assert answer.json() == {"error": "This is not the token of the relay."}
 
 
+async def test_half_of_a_character_is_a_wrong_token() -> None:
+    async with guarded(CLOSED, RelayLimits(wrong_token_seconds=0.0)) as relay:
+        as_json = {"Content-Type": "application/json"}
+        for answer in (
+            await relay.client.post("/login", content=b'{"token": "\\ud800"}', headers=as_json),
+            await relay.client.get("/api/queue", headers=[(b"Authorization", b"Bearer \xed\xa0\x80")]),
+            await relay.client.get("/api/queue?token=%ED%A0%80"),
+        ):
+            assert answer.status_code == 401
+            assert answer.json() == {"error": "This is not the token of the relay."}
+
+
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer,", f"Basic {TOKEN}", TOKEN])
 async def test_another_scheme_shows_no_token(header: str) -> None:
     async with guarded(CLOSED) as relay:
