@@ -52,7 +52,7 @@ def allow_origins(app: web.Application, origins: Collection[str]) -> None:
     allowed = frozenset(origins)
 
     async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Vary"] = "Origin, Referer"
+        response.headers["Vary"] = ", ".join([*response.headers.getall("Vary", ()), "Origin", "Referer"])
         if _is_shown_by(request, allowed):
             response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         if (origin := request.headers.get("Origin")) in allowed:

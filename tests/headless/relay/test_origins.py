@@ -3,7 +3,10 @@
 import pytest
 
 from comfytui.headless.relay.options import RelayOptions
+from comfytui.sim.config import SimConfig
+from comfytui.sim.server import SimServer
 from tests.headless.relay.guarded import BEARER, CLOSED, TOKEN, guarded
+from tests.headless.relay.running import running_relay
 
 APP = "https://app.example"
 ALLOWING = RelayOptions(port=0, allowed_origins=(APP, "http://localhost:5173"))
@@ -119,6 +122,13 @@ async def test_an_answer_varies_by_origin_even_for_others() -> None:
         response = await relay.client.get("/api/queue")
         assert response.headers["Vary"] == "Origin, Referer"
         assert "Access-Control-Allow-Origin" not in response.headers
+
+
+async def test_the_page_varies_by_its_compression_too() -> None:
+    async with SimServer(SimConfig()) as sim, running_relay(sim.url, options=ALLOWING) as relay:
+        response = await relay.client.get("/", headers={"Accept-Encoding": "gzip"})
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert response.headers["Vary"] == "Accept-Encoding, Origin, Referer"
 
 
 IMAGE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
