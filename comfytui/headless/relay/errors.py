@@ -17,6 +17,8 @@ _SENTENCES: Mapping[int, str] = {
     413: "The body of the request is too large.",
     417: "This expectation cannot be met.",
 }
+_NOT_BY_HANDLERS = frozenset({413, 417})
+"""What aiohttp raises by itself, with a text of its own."""
 RETRY_AFTER = 5
 """Seconds after which a client is to ask again while ComfyUI is away."""
 STOPPED = "The session of the relay has stopped: start the relay again."
@@ -40,6 +42,19 @@ def why_away(state: SessionState) -> str:
             return f"ComfyUI cannot be reached ({kind.value})"
 
 
+def json_of(error: web.HTTPException) -> web.Response:
+    """Return an error as JSON; headers such as Allow and Retry-After stay."""
+    headers = error.headers.copy()
+    for name in ("Content-Length", "Content-Type"):
+        headers.popall(name, None)
+    if error.status == 503:
+        headers.setdefault("Retry-After", str(RETRY_AFTER))
+    response = json_error(error.status, _sentence_of(error), headers)
+    if error.status == 413:
+        response.force_close()
+    return response
+
+
 @web.middleware
 async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer with JSON where a handler raises; what it did not foresee is told to the log only."""
@@ -48,16 +63,7 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        # Headers such as Allow and Retry-After stay.
-        headers = error.headers.copy()
-        for name in ("Content-Length", "Content-Type"):
-            headers.popall(name, None)
-        if error.status == 503:
-            headers.setdefault("Retry-After", str(RETRY_AFTER))
-        response = json_error(error.status, _sentence_of(error), headers)
-        if error.status == 413:
-            response.force_close()
-        return response
+        return json_of(error)
     except asyncio.CancelledError:
         if (task := asyncio.current_task()) is None or task.cancelling() or request.writer.output_size:
             raise
@@ -75,6 +81,6 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
 
 def _sentence_of(error: web.HTTPException) -> str:
     """Return what a handler says about an error, or else what its status means."""
-    if error.text and error.text != f"{error.status}: {error.reason}" and error.status != 413:
+    if error.text and error.text != f"{error.status}: {error.reason}" and error.status not in _NOT_BY_HANDLERS:
         return error.text
     return _SENTENCES.get(error.status, f"{error.reason}.")

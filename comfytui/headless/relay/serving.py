@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from comfytui.headless.relay.answers import json_error
+from comfytui.headless.relay.errors import json_of
 from comfytui.headless.relay.guard import DEFAULT_LIMITS
 from comfytui.headless.relay.headers import SECURITY_HEADERS
 from comfytui.headless.relay.limits import RelayLimits
@@ -108,3 +109,11 @@ class _Connection(web.RequestHandler):
         response = json_error(400, "This is not a valid HTTP request, or its head is too large.", SECURITY_HEADERS)
         response.force_close()
         return response
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send a response; an `Expect` that cannot be met is an error that no middleware sees."""
+        if isinstance(resp, web.HTTPExpectationFailed):
+            resp = json_of(resp)
+        return await super().finish_response(request, resp, start_time)

@@ -18,8 +18,17 @@ async def test_errors_are_json() -> None:
         assert (wrong.status_code, wrong.json()) == (405, {"error": "This path does not accept this method."})
         assert wrong.headers["Allow"] == "GET,HEAD"
         assert (await relay.client.head("/api/nothing")).status_code == 404
-        expecting = await relay.client.get("/api/queue", headers={"Expect": "tea"})
-        assert (expecting.status_code, expecting.headers["X-Content-Type-Options"]) == (417, "nosniff")
+
+
+async def test_an_expectation_is_not_quoted() -> None:
+    async with guarded() as relay, guarded(CLOSED) as closed:
+        for server, path in ((relay, "/api/queue"), (relay, "/api/nothing"), (closed, "/api/queue")):
+            response = await server.client.get(path, headers={"Expect": "tea"})
+            assert (response.status_code, response.json()) == (417, {"error": "This expectation cannot be met."})
+            assert response.headers["Content-Type"] == "application/json"
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+        met = await relay.client.post("/api/generate", json={}, headers={"Expect": "100-continue"})
+        assert met.status_code == 200
 
 
 async def test_a_handler_says_what_is_wrong() -> None:
