@@ -62,7 +62,7 @@ def relay(
     import signal
 
     try:
-        from comfytui.headless.relay.command import CannotListenError, run_relay
+        from comfytui.headless.relay.command import RelayError, run_relay
         from comfytui.headless.relay.options import RelayOptions, check_options
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
@@ -80,7 +80,7 @@ def relay(
     chosen = resolve_server(server, **arguments)
     try:
         number = asyncio.run(run_relay(chosen, options, _say, journal=state_folder()))
-    except CannotListenError as error:
+    except RelayError as error:
         raise click.ClickException(str(error)) from None
     return ExitCode.INTERRUPTED if number is signal.SIGINT else ExitCode.DONE
 

@@ -132,6 +132,29 @@ def test_a_login_that_the_server_requires_is_told_once() -> None:
         assert (code, err) == (0, "")
 
 
+FAILING = """
+from comfytui.headless.feed import Feed
+
+def fail(self, state):
+    raise LookupError("no luck")
+
+Feed.update = fail
+
+from comfytui.cli.main import main
+
+main()
+"""
+
+
+def test_a_session_that_stops_by_itself_ends_the_relay(comfyui: str) -> None:
+    failing = [sys.executable, "-c", FAILING, "relay", comfyui, "--port", "0"]
+    done = subprocess.run(failing, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    serves, *rest = done.stderr.splitlines()
+    assert serves.startswith("The relay of ")
+    assert rest == ["Error: The session of the relay has stopped (LookupError: no luck): start it again."]
+    assert (done.returncode, done.stdout) == (ExitCode.FAILED, "")
+
+
 def test_a_port_that_is_taken_is_said_in_one_sentence(comfyui: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

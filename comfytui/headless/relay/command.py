@@ -1,29 +1,39 @@
 """What `comfytui relay` does: serve until a signal, and say what the user has to know."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from comfytui.comfy.server import Server
 from comfytui.headless.commands.connecting import login_required_text, other_server_text
 from comfytui.headless.relay.app import relay_app
 from comfytui.headless.relay.context import CONTEXT
+from comfytui.headless.relay.errors import STOPPED
 from comfytui.headless.relay.options import RelayOptions
 from comfytui.headless.relay.serving import serving
 from comfytui.headless.session import HeadlessSession, is_current
 from comfytui.presentation.notification_text import message_for
 from comfytui.sanitize import sanitize
 from comfytui.service.notifications import LoginRequired, Notification, NotReached
+from comfytui.service.supervisor import summary_of
 from comfytui.service.thread import ServiceThread
 from comfytui.session.model import LinkKind
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class CannotListenError(Exception):
-    """The relay cannot listen where its options say; the message is one sentence."""
+CHECK_SECONDS = 1.0
+"""Seconds until it is seen that the thread of the session has ended, which nothing tells."""
+
+_log = logging.getLogger(__name__)
+
+
+class RelayError(Exception):
+    """The relay cannot listen where its options say, or cannot go on; the message is one sentence."""
 
 
 async def run_relay(
@@ -38,7 +48,7 @@ async def run_relay(
         journal: The folder of the journal; None keeps nothing.
 
     Raises:
-        CannotListenError: The address cannot be used.
+        RelayError: The address cannot be used, or the session has stopped by itself.
     """
     signalled, login_required = _first_signal(), asyncio.Event()
 
@@ -49,21 +59,39 @@ async def run_relay(
             say(line)
 
     app = relay_app(ServiceThread(server, folder=journal), options, tell)
+    session, port = app[CONTEXT].session, None
     try:
         async with serving(app, options) as port:
             say(f"The relay of {sanitize(server.label)} serves at {_url(options.host, port)}")
-            session = app[CONTEXT].session
+            ended = asyncio.create_task(_wait_for_end(session))
             watching = (
+                ended,
                 asyncio.create_task(_tell_of_another_server(session, server, say)),
                 asyncio.create_task(_tell_of_login(session, server, say, login_required)),
             )
             try:
-                return await signalled
+                await asyncio.wait((signalled, ended), return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for task in watching:
                     task.cancel()
-    except OSError as error:
-        raise CannotListenError(_why_not(options, error)) from None
+    except Exception as error:
+        if port is not None:
+            # Raised by the end of the session: why it no longer passed changes on.
+            _log.exception("The session of the relay failed")
+            raise RelayError(f"The session of the relay has stopped ({summary_of(error)}): start it again.") from None
+        if isinstance(error, OSError):
+            raise RelayError(_why_not(options, error)) from None
+        raise
+    if not signalled.done():
+        raise RelayError(STOPPED)
+    return signalled.result()
+
+
+async def _wait_for_end(session: HeadlessSession) -> None:
+    """Return once the session has stopped by itself: its thread, or what passes its changes on."""
+    while session.is_running:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(session.changed(), CHECK_SECONDS)
 
 
 def line_of(notification: Notification) -> str | None:
