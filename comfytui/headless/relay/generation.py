@@ -154,10 +154,10 @@ class Generation:
         )
 
     async def _is_away(self) -> bool:
-        """Return whether the server is away; a connection that is being made is waited for."""
+        """Return whether the server is away; a connection that is being made is waited for until the queue is read."""
 
         def is_decided(state: SessionState) -> bool:
-            return is_current(state) or state.link.kind is not LinkKind.CONNECTING
+            return is_current(state) or (state.link.kind.away and state.link.kind is not LinkKind.CONNECTING)
 
         await self._wait(is_decided, CONNECT_TIMEOUT)
         return not is_current(self._session.state)

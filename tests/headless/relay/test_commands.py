@@ -14,7 +14,7 @@ from comfytui.headless.relay.guard import DEFAULT_LIMITS
 from comfytui.headless.subscription import Subject, Subscription
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.database import FILE
-from comfytui.session.model import JobStatus
+from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.selectors import open_jobs
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
@@ -69,6 +69,18 @@ async def test_images_are_made_and_can_be_followed() -> None:
         assert [body["prompt_id"] for body in sim.submitted] == answer["promptIds"]
         assert [body["prompt"]["3"]["inputs"]["seed"] for body in sim.submitted] == [5, 6, 7]
         assert sim.submitted[0]["prompt"]["4"]["inputs"]["ckpt_name"] == sim.config.checkpoints[0]
+
+
+async def test_a_request_waits_until_the_queue_was_read_for_the_first_time() -> None:
+    async with SimServer(QUICK) as sim:
+        with sim.faults.hold_responses("/queue") as held:
+            async with running_relay(sim.url) as relay:
+                await eventually(lambda: relay.service.state.link.kind is LinkKind.LIVE, "a live link")
+                asked = asyncio.create_task(generate(relay))
+                await asyncio.wait([asked], timeout=0.3)
+                held.end()
+                status, answer = await asked
+                assert (status, answer.get("error")) == (202, None)
 
 
 async def test_a_workflow_of_the_clients_own_is_made() -> None:
