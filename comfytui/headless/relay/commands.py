@@ -26,6 +26,8 @@ from comfytui.workflow.loading import WorkflowError
 KEY_HEADER: Final = "Idempotency-Key"
 MAX_GRAPHS: Final = 256 * 2**20
 """Bytes of a request times its images, each of which is kept and sent with a graph of its own."""
+MAX_VALUES: Final = 250_000
+"""Values in the JSON of a request, each of which takes up to 100 bytes once it is decoded."""
 RETRY_AFTER_JOBS: Final = 30
 """Seconds after which a client is to ask again while too many jobs have not ended."""
 STATUSES: Final[Mapping[CancelOutcome, int]] = {
@@ -53,18 +55,22 @@ _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _INVALID = re.compile(r"(?P<reason>.*?)(?:(?: - at `\$\.?|(?<=unknown field) `)(?P<field>[^`.\[]{0,80}).*)?", re.DOTALL)
 
 
+class TooManyValues(Exception):
+    """The JSON of a request has too many values."""
+
+
 async def generate(request: web.Request) -> web.Response:
     """Make images: 202 with their ids, 503 with them while ComfyUI is away."""
     try:
         key = _key_of(request)
         content = await request.read()
-        body = await asyncio.to_thread(_decode, content)
-        if len(content) * body.images > MAX_GRAPHS:
-            raise FieldError("images", "The request is too large for so many images: ask for fewer at once.")
-        answer = await request.app[CONTEXT].generation.generate(
-            body, key, sha256(content).hexdigest(), now=requested_flag(request, "now")
-        )
-    except (FieldError, WorkflowError, KeyReused, TooManyJobs) as error:
+        now, context = requested_flag(request, "now"), request.app[CONTEXT]
+        async with context.turns.turn():
+            body = await asyncio.to_thread(_decode, content)
+            if len(content) * body.images > MAX_GRAPHS:
+                raise FieldError("images", "The request is too large for so many images: ask for fewer at once.")
+            answer = await context.generation.generate(body, key, sha256(content).hexdigest(), now=now)
+    except (FieldError, WorkflowError, KeyReused, TooManyJobs, TooManyValues) as error:
         return _refusal(error)
     if isinstance(answer, AwayAnswer):
         return _answer(503, answer, RETRY_AFTER)
@@ -101,7 +107,11 @@ def _decode(content: bytes) -> GenerateBody:
 
     Raises:
         FieldError: It is none; the field is empty if no value is the cause.
+        TooManyValues: It is not even decoded.
     """
+    # One value follows each of these at most; those in texts count too.
+    if sum(map(content.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise TooManyValues
     try:
         return _decode_body(content)
     except msgspec.ValidationError as error:
@@ -123,6 +133,8 @@ def _refusal(error: Exception) -> web.Response:
         case KeyReused():
             reason = f"This {KEY_HEADER} was used for another request: use a new one."
             return json_error(409, reason, field=KEY_HEADER)
+        case TooManyValues():
+            return json_error(413, f"The request has more than {MAX_VALUES:,} values.")
         case TooManyJobs():
             reason = "Too many images are waiting: ask again when some are finished."
             return json_error(429, reason, _retry(RETRY_AFTER_JOBS))

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from comfytui.headless.feed import Feed
 from comfytui.headless.relay.generation import Generation
+from comfytui.headless.relay.limits import Turns
 from comfytui.headless.relay.metrics import RelayMetrics
 from comfytui.headless.relay.thumbnails import Thumbnails
 from comfytui.headless.session import HeadlessSession
@@ -36,6 +37,8 @@ class RelayContext:
         """The session; it is open while the relay serves."""
         self.generation = Generation(self.session, self.feed)
         """Makes images that clients ask for."""
+        self.turns = Turns()
+        """The turns of these clients."""
         self.preview: PreviewReceived | None = None
         """The newest preview."""
         self.timings = timings

@@ -1,6 +1,8 @@
 """What clients of the relay may use at most: bytes, seconds, streams."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -12,6 +14,7 @@ STREAM_PATH = "/api/generate/progress"
 WAIT_PARAMETER = "wait"
 """The query parameter of a long poll."""
 STREAM_RETRY_SECONDS = 10
+TURN_RETRY_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,37 @@ class RelayLimits:
     """Time from a wrong token to its answer."""
     spare_connections: int = 256
     """Connections beside those of `RelayOptions.clients`."""
+
+
+class Turns:
+    """Lets few requests be worked on at once, since their JSON takes many times its size; the others wait as bytes.
+
+    Args:
+        at_once: How many are worked on at once.
+        total: How many there may be with those that wait.
+    """
+
+    def __init__(self, at_once: int = 4, total: int = 32) -> None:
+        self._turns = asyncio.Semaphore(at_once)
+        self._total = total
+        self._present = 0
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait until a request may be worked on.
+
+        Raises:
+            web.HTTPTooManyRequests: Too many wait already.
+        """
+        if self._present >= self._total:
+            headers = {"Retry-After": str(TURN_RETRY_SECONDS)}
+            raise web.HTTPTooManyRequests(text="Too many requests for images came at once.", headers=headers)
+        self._present += 1
+        try:
+            async with self._turns:
+                yield
+        finally:
+            self._present -= 1
 
 
 def limit_bodies(limits: RelayLimits) -> Middleware:

@@ -132,7 +132,7 @@ OPERATIONS: Sequence[Operation] = (
             202: Answer("The images are made.", [GenerateAnswer]),
             400: _error("A value is invalid; `field` names it."),
             409: _error("The idempotency key was used for another request."),
-            413: _error("The body is too large."),
+            413: _error("The body is too large, or has too many values."),
             503: Answer("ComfyUI is away; `saved` tells whether the images are made later.", [AwayAnswer]),
         },
     ),

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from comfytui.headless.relay import generation
+from comfytui.headless.documents.commands import GenerateBody
+from comfytui.headless.relay import commands, generation
+from comfytui.headless.relay.commands import MAX_VALUES
 from comfytui.headless.relay.guard import DEFAULT_LIMITS
+from comfytui.headless.relay.limits import Turns
 from comfytui.headless.subscription import Subject, Subscription
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.journal.database import FILE
@@ -152,6 +155,34 @@ async def test_a_body_that_is_too_large_is_refused() -> None:
         text = {"1": {"class_type": "Note", "inputs": {"text": "a" * 2**20}}}
         status, answer = await generate(relay, {"workflow": text, "images": 1000})
         assert (status, answer["field"]) == (400, "images")
+
+
+async def test_a_body_of_too_many_values_is_refused() -> None:
+    async with SimServer(QUICK) as sim, running_relay(sim.url) as relay:
+        status, answer = await generate(relay, {"values": {"prompt": [0] * (MAX_VALUES + 1)}})
+        assert (status, answer["error"]) == (413, "The request has more than 250,000 values.")
+
+
+async def test_bodies_are_decoded_a_few_at_once_and_a_few_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generation, "CONNECT_TIMEOUT", 60.0)
+    async with SimServer(QUICK) as sim:
+        with sim.faults.hold_responses("/queue") as held:
+            async with running_relay(sim.url) as relay:
+                relay.context.turns = Turns(at_once=1, total=3)
+                decoded: list[bytes] = []
+                decode = commands._decode
+
+                def note(body: bytes) -> GenerateBody:
+                    decoded.append(body)
+                    return decode(body)
+
+                monkeypatch.setattr(commands, "_decode", note)
+                asked = [asyncio.create_task(generate(relay)) for _ in range(5)]
+                await eventually(lambda: sum(task.done() for task in asked) == 2, "the refusals")
+                assert [task.result()[0] for task in asked if task.done()] == [429, 429]
+                assert len(decoded) == 1
+                held.end()
+                assert sorted([status for status, _ in await asyncio.gather(*asked)]) == [202, 202, 202, 429, 429]
 
 
 async def test_answers_are_found_when_they_are_not_kept_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
