@@ -12,10 +12,17 @@ from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.errors import ComfyError
 from comfytui.headless.documents.commands import AwayAnswer, GenerateAnswer, GenerateBody
 from comfytui.headless.feed import Feed
-from comfytui.headless.generate import ChoicesUnknown, GenerateRequest, prepare, server_specs, workflow_from_json
+from comfytui.headless.generate import (
+    ChoicesUnknown,
+    FieldError,
+    GenerateRequest,
+    prepare,
+    server_specs,
+    workflow_from_json,
+)
 from comfytui.headless.relay.errors import why_away
 from comfytui.headless.session import HeadlessSession, is_current
-from comfytui.service.submission.batch import NAMESPACE, BatchRequest
+from comfytui.service.submission.batch import NAMESPACE, BatchRequest, batch_request
 from comfytui.session.model import JobStatus, LinkKind
 from comfytui.session.selectors import counts_of, jobs_of, open_jobs
 from comfytui.session.state import SessionState
@@ -87,27 +94,36 @@ class Generation:
             return await self._present(answer)
         workflow = await asyncio.to_thread(_workflow_of, body)
         is_away = await self._is_away()
-        specs = await self._specs_of(workflow, ask=not is_away)
         scope = f"{self._session.service.server.address} {key}" if key else ""  # The journal is of all servers.
+        known = await self._known(body.images, scope, digest) if key else None
+        specs = await self._specs_of(workflow, ask=not is_away)
         try:
             batch, seeds = await asyncio.to_thread(_batch_of, body, workflow, specs or {}, scope, digest)
-        except ChoicesUnknown as error:
-            if specs is not None:
+        except FieldError as error:
+            if known is not None:  # Whatever may be chosen now, it was submitted.
+                batch, seeds = known, [{}] * body.images
+            elif specs is None and isinstance(error, ChoicesUnknown):
+                return AwayAnswer(error=error.message, field=error.field, saved=False)
+            else:
                 raise
-            return AwayAnswer(error=error.message, field=error.field, saved=False)
-        if key and await self._is_known(batch):
+        if known is not None:
             seeds = await self._seeds_of(batch.prompt_ids, seeds)
             return await self._present(self._remember(batch, seeds, key, digest))
         if answer := self._repeated(key, digest):  # It came twice at once.
             return await self._present(answer)
         if is_away and now:
             return AwayAnswer(error=f"{why_away(self._session.state)}: nothing was saved.", saved=False)
+        return await self._present(self._submit(batch, seeds, key, digest))
+
+    def _submit(
+        self, batch: BatchRequest, seeds: Sequence[Mapping[FieldKey, int]], key: str, digest: str
+    ) -> GenerateAnswer:
         if self._count_open() + len(batch.graphs) > MAX_OPEN:
             raise TooManyJobs
         answer = self._remember(batch, seeds, key, digest)
         self._unplanned[batch.batch_id] = len(batch.graphs)
         self._session.service.submit(batch)
-        return await self._present(answer)
+        return answer
 
     def _count_open(self) -> int:
         """Return how many jobs of mine are open, with those of batches that are not planned yet."""
@@ -162,12 +178,13 @@ class Generation:
         await self._wait(is_decided, CONNECT_TIMEOUT)
         return not is_current(self._session.state)
 
-    async def _is_known(self, batch: BatchRequest) -> bool:
-        """Return whether a batch with a key was submitted before, by this process or an earlier one.
+    async def _known(self, images: int, scope: str, digest: str) -> BatchRequest | None:
+        """Return the ids of a batch that was submitted before, by this process or an earlier one, without its graphs.
 
         Raises:
             KeyReused: It was, for another request.
         """
+        batch = _with_digest(batch_request("", [{}] * images, key=scope), scope, digest)
         state = self._session.state
         if known := state.batches.get(batch.batch_id):
             earlier = next((job.batch_tag.submission for job in jobs_of(state, known) if job.batch_tag), None)
@@ -175,7 +192,7 @@ class Generation:
             earlier = await self._recorded_submission(batch.prompt_ids[0])
         if earlier not in {None, batch.submission_id}:
             raise KeyReused
-        return known is not None or earlier is not None
+        return None if known is None and earlier is None else batch
 
     async def _is_saved(self, prompt_id: str) -> bool:
         """Return whether the next relay sends what this one cannot send any more."""
@@ -233,6 +250,9 @@ def _batch_of(
     """Return the batch of a request; with a key, its submission id is made of the digest as well."""
     request = GenerateRequest(workflow, body.values, body.images, body.seed_mode, body.seed)
     batch, seeds = prepare(request, specs, Random(key) if key else SystemRandom(), previews=True, key=key)
-    if key:
-        batch = replace(batch, submission_id=str(uuid5(NAMESPACE, f"{key}/{digest}")))
-    return batch, seeds
+    return (_with_digest(batch, key, digest) if key else batch), seeds
+
+
+def _with_digest(batch: BatchRequest, key: str, digest: str) -> BatchRequest:
+    """Return a batch whose submission id tells requests with the same key apart."""
+    return replace(batch, submission_id=str(uuid5(NAMESPACE, f"{key}/{digest}")))

@@ -263,6 +263,26 @@ async def test_a_key_of_long_ago_is_found_in_the_journal(tmp_path: Path, monkeyp
             assert len(sim.submitted) == sent
 
 
+async def test_a_key_is_found_after_a_restart_while_comfyui_is_away(tmp_path: Path) -> None:
+    body = {"values": SMALL, "images": 2}
+    async with SimServer(QUICK) as sim:
+        async with running_relay(sim.url, folder=tmp_path) as relay:
+            await relay.live()
+            _, other = await generate(relay)
+            await ended(relay, other["batchId"])
+            await sim.stop()
+            await eventually(lambda: relay.state.unobserved_since is not None, "the end of the link")
+            first = await generate(relay, body, key="order 7")
+            assert (first[0], first[1]["saved"]) == (503, True)
+        async with running_relay(sim.url, folder=tmp_path) as relay:
+            # The choices of the model are not known to this process.
+            assert await generate(relay, body, key="order 7") == first
+            assert (await generate(relay, {"images": 3}, key="order 7"))[0] == 409
+            await sim.restart()
+            assert (await ended(relay, first[1]["batchId"]))["event"] == "done"
+            assert len([each for each in sim.submitted if each["prompt_id"] in first[1]["promptIds"]]) == 2
+
+
 async def test_a_key_is_of_one_server(tmp_path: Path) -> None:
     async with SimServer(QUICK) as sim, SimServer(QUICK) as other:
         for server in (sim, other):
