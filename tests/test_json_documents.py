@@ -211,6 +211,9 @@ async def test_answers_to_posts_are_as_described() -> None:
         await eventually(lambda: relay.state.jobs[prompt_id].status is JobStatus.QUEUED, "the job")
         assert await post(f"/api/jobs/{prompt_id}/cancel", CancelAnswer) == 200
         assert await post(f"/api/jobs/{prompt_id}/cancel", CancelAnswer) == 409
+        assert await post("/api/batches/nobody/cancel", ErrorAnswer) == 404
+        [batch_id, *_] = relay.state.batches
+        assert await post(f"/api/batches/{batch_id}/cancel", CancelDocument) == 200
         await sim.stop(killed=True)
         await eventually(lambda: not is_current(relay.state), "that the server is away")
         assert await post("/api/generate", AwayAnswer, **values) == 503

@@ -103,7 +103,9 @@ class StubRelay:
         self.requests: list[str] = []
         """The paths of all requests, with their queries."""
         self.cancelled: list[str] = []
-        """The ids of the jobs that were to be cancelled, in order."""
+        """The ids of the jobs and batches that were to be cancelled, in order."""
+        self.cancel_answers: list[tuple[int, Json]] = []
+        """The answers to the next cancellations, with their status; those after are 200."""
         self.generated: list[tuple[str, Json]] = []
         """The requests for images, with their keys."""
         self.answers: list[tuple[int, Json]] = []
@@ -141,6 +143,7 @@ class StubRelay:
                 web.get("/api/preview/{id}", self._preview),
                 web.post("/login", self._login),
                 web.post("/api/jobs/{id}/cancel", self._cancel),
+                web.post("/api/batches/{id}/cancel", self._cancel),
                 web.post("/api/generate", self._generate),
             ]
         )
@@ -201,7 +204,8 @@ class StubRelay:
 
     async def _cancel(self, request: web.Request) -> web.Response:
         self.cancelled.append(request.match_info["id"])
-        return web.json_response({})
+        status, answer = self.cancel_answers.pop(0) if self.cancel_answers else (200, {})
+        return web.json_response(answer, status=status)
 
     async def _generate(self, request: web.Request) -> web.Response:
         self.generated.append((request.headers["Idempotency-Key"], await request.json()))

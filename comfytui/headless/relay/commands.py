@@ -1,4 +1,4 @@
-"""The routes that change something: a request for images, and the cancellation of a job."""
+"""The routes that change something: a request for images, and the cancellation of a job or a batch."""
 
 import asyncio
 import re
@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from comfytui.comfy.errors import ComfyError
+from comfytui.headless.documents.cancellations import CancelDocument
 from comfytui.headless.documents.commands import AwayAnswer, CancelAnswer, GenerateBody
 from comfytui.headless.documents.jobs import Document
 from comfytui.headless.generate import FieldError
@@ -17,8 +18,8 @@ from comfytui.headless.relay.answers import json_answer, json_error
 from comfytui.headless.relay.context import CONTEXT
 from comfytui.headless.relay.errors import RETRY_AFTER
 from comfytui.headless.relay.generation import KeyReused, TooManyJobs
-from comfytui.headless.relay.requested import requested_flag, requested_job
-from comfytui.presentation.command_text import cancellation_message
+from comfytui.headless.relay.requested import requested_batch, requested_flag, requested_job
+from comfytui.presentation.command_text import OUTCOMES, NotificationText, cancellation_message
 from comfytui.sanitize import sanitize
 from comfytui.service.results import CancelOutcome
 from comfytui.workflow.loading import WorkflowError
@@ -42,13 +43,15 @@ STATUSES: Final[Mapping[CancelOutcome, int]] = {
     CancelOutcome.STILL_QUEUED: 503,
 }
 """The HTTP status of each outcome by which a job is not cancelled."""
-MESSAGES: Final[Mapping[CancelOutcome, str]] = {
-    CancelOutcome.STILL_QUEUED: "The server still has the job in its queue: try again.",
+MESSAGES: Final[Mapping[CancelOutcome, NotificationText]] = {
+    **OUTCOMES,
+    CancelOutcome.STILL_QUEUED: ("The server still has the job in its queue: try again.", "warning"),
     CancelOutcome.NOT_TARGETED: (
-        "Not interrupted: this server is too old to interrupt a single job, force=1 stops whatever runs."
+        "Not interrupted: this server is too old to interrupt a single job, force=1 stops whatever runs.",
+        "warning",
     ),
 }
-"""The messages that differ from the screen's, which name its keys."""
+"""The messages; those of the screen name its keys."""
 
 _decode_body = msgspec.json.Decoder(GenerateBody).decode
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
@@ -85,13 +88,37 @@ async def cancel(request: web.Request) -> web.Response:
     except ComfyError as error:
         return json_error(503, cancellation_message(error)[0], _retry(RETRY_AFTER))
     status = STATUSES.get(result.outcome, 200)
-    message = MESSAGES.get(result.outcome) or cancellation_message(result)[0]
+    message, _ = cancellation_message(result, MESSAGES)
     outcome = result.outcome.name.lower()
     document = CancelAnswer(prompt_id=request.match_info["prompt_id"], outcome=outcome, message=message)
     return _answer(status, document, RETRY_AFTER if status == 503 else None)
 
 
-ROUTES = [web.post("/api/generate", generate), web.post("/api/jobs/{prompt_id}/cancel", cancel)]
+async def cancel_batch(request: web.Request) -> web.Response:
+    """Cancel what is left of a batch, also what another comfytui sends: 200 if nothing goes on."""
+    batch_id, force = requested_batch(request), requested_flag(request, "force")
+    try:
+        result = await asyncio.wrap_future(request.app[CONTEXT].session.service.cancel_batch(batch_id, force=force))
+    except ComfyError as error:
+        return json_error(503, cancellation_message(error)[0], _retry(RETRY_AFTER))
+    status = STATUSES[result.others] if result.others else 200
+    if result.error or result.being_sent:
+        status = 503
+    document = CancelDocument(
+        prompt_id=None,
+        batch_id=batch_id,
+        cancelled=status == 200 and not result.on_arrival,
+        outcome=result.others.name.lower() if result.others else None,
+        message=cancellation_message(result, MESSAGES)[0],
+    )
+    return _answer(status, document, RETRY_AFTER if status == 503 else None)
+
+
+ROUTES = [
+    web.post("/api/generate", generate),
+    web.post("/api/jobs/{prompt_id}/cancel", cancel),
+    web.post("/api/batches/{batch_id}/cancel", cancel_batch),
+]
 
 
 def _key_of(request: web.Request) -> str:

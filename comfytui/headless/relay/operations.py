@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from comfytui.headless.documents.cancellations import CancelDocument
 from comfytui.headless.documents.commands import AwayAnswer, CancelAnswer, ErrorAnswer, GenerateAnswer, GenerateBody
 from comfytui.headless.documents.server import ServerSnapshot
 from comfytui.headless.documents.snapshots import JobSnapshot, QueueSnapshot
@@ -60,6 +61,7 @@ def _error(description: str) -> Answer:
 FLAG: Schema = {"type": "string", "enum": ["0", "1"]}
 COUNT: Schema = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 PROMPT_ID = Parameter("promptId", "path", "The id of a job.")
+FORCE = Parameter("force", "query", "1 to stop whatever an old server runs.", FLAG)
 IF_NONE_MATCH = Parameter("If-None-Match", "header", "The ETag of an earlier answer: 304 if that is still true.")
 SUBJECT = (
     Parameter("promptId", "query", "The job to follow."),
@@ -143,13 +145,26 @@ OPERATIONS: Sequence[Operation] = (
         summary="Cancel a job",
         parameters=(
             PROMPT_ID,
-            Parameter("force", "query", "1 to stop whatever an old server runs.", FLAG),
+            FORCE,
         ),
         answers={
             200: Answer("The job is cancelled, or will be.", [CancelAnswer]),
             404: Answer("There is no such job.", [CancelAnswer, ErrorAnswer]),
             409: Answer("The job has ended, or the server cannot do it.", [CancelAnswer]),
             503: Answer("It is not known what became of it.", [CancelAnswer, ErrorAnswer]),
+        },
+    ),
+    Operation(
+        name="cancelBatch",
+        method="post",
+        path="/api/batches/{batchId}/cancel",
+        summary="Cancel what is left of a batch",
+        parameters=(Parameter("batchId", "path", "The id of a batch of mine."), FORCE),
+        answers={
+            200: Answer("Nothing of it is left, or will be.", [CancelDocument]),
+            404: _error("There is no such batch."),
+            409: Answer("The server cannot do it.", [CancelDocument]),
+            503: Answer("Not everything is cancelled, or it is not known.", [CancelDocument, ErrorAnswer]),
         },
     ),
     Operation(

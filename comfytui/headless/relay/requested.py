@@ -54,6 +54,14 @@ def requested_job(request: web.Request) -> Job:
     return job
 
 
+def requested_batch(request: web.Request) -> str:
+    """Return the id of the batch of mine that the path names; raises as `requested_job`."""
+    batch_id, state = request.match_info["batch_id"], request.app[CONTEXT].feed.state
+    if batch_id not in state.batches:
+        raise _unknown("batch", state)
+    return batch_id
+
+
 def requested_flag(request: web.Request, name: str) -> bool:
     """Return whether a parameter of the query is 1.
 

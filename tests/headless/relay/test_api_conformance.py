@@ -80,7 +80,11 @@ async def check_answers(operation: Any, mode: GenerationMode) -> None:
         await eventually(lambda: all(job.outputs for job in relay.state.jobs.values()), "the image")
         # Streams of all of mine end at once, rather than never.
         relay.context.stop()
-        known = {"promptId": next(iter(relay.state.jobs)), "index": "0"}
+        known = {
+            "promptId": next(iter(relay.state.jobs)),
+            "batchId": next(iter(relay.state.batches)),
+            "index": "0",
+        }
         names = {each["name"] for each in operation.definition.raw["parameters"] if each["in"] == "path"}
         await asyncio.to_thread(run_cases, operation, mode, relay, {})
         if names and mode is GenerationMode.POSITIVE:

@@ -402,6 +402,39 @@ async def test_jobs_are_cancelled() -> None:
         assert (response.status_code, response.json()["outcome"]) == (409, "already_ended")
 
 
+async def test_what_is_left_of_a_batch_is_cancelled() -> None:
+    async with SimServer(SLOW) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        _, answer = await generate(relay, {"values": {**SMALL, "steps": 50}, "images": 3})
+        batch, [first, *others] = answer["batchId"], answer["promptIds"]
+        await eventually(lambda: relay.state.jobs[first].status is JobStatus.RUNNING, "the first image")
+        await eventually(
+            lambda: all(relay.state.jobs[each].status is JobStatus.QUEUED for each in others), "the others"
+        )
+        response = await relay.client.post(f"/api/batches/{batch}/cancel")
+        document = response.json()
+        assert (response.status_code, document["cancelled"], document["batchId"]) == (200, True, batch)
+        assert document["message"] == "2 removed, 1 interrupted."
+        assert (await ended(relay, batch))["event"] == "cancelled"
+        response = await relay.client.post(f"/api/batches/{batch}/cancel")
+        assert (response.status_code, response.json()["message"]) == (200, "Nothing was left to cancel.")
+        response = await relay.client.post("/api/batches/nobody/cancel")
+        assert (response.status_code, response.json()["error"]) == (404, "There is no batch with this id.")
+
+
+async def test_a_batch_out_of_reach_is_not_cancelled() -> None:
+    async with SimServer(SLOW) as sim, running_relay(sim.url) as relay:
+        await relay.live()
+        _, answer = await generate(relay, {"values": {**SMALL, "steps": 50}})
+        [job] = answer["promptIds"]
+        await eventually(lambda: relay.state.jobs[job].status is JobStatus.RUNNING, "the image")
+        await sim.stop()
+        response = await relay.client.post(f"/api/batches/{answer['batchId']}/cancel")
+        assert (response.status_code, response.json()["cancelled"]) == (503, False)
+        assert response.json()["message"].startswith("Not cancelled: ")
+        assert "Retry-After" in response.headers
+
+
 async def test_a_job_that_is_unknown_or_out_of_reach_is_not_cancelled() -> None:
     async with SimServer(SLOW) as sim, running_relay(sim.url) as relay:
         await relay.live()

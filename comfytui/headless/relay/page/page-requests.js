@@ -48,16 +48,9 @@ export function isLoggedIn() {
   return storage()?.getItem(LOGGED_IN) === "1";
 }
 
-/**
- * Cancel what is left of a batch: the image that runs last of all, so that no other one starts.
- * Throws the last refusal, after all were asked for.
- */
+/** Cancel what is left of a batch, also what another comfytui is to send. */
 export async function cancelBatch(id) {
-  const { running, pending } = await get("/api/queue");
-  const jobs = [...running, ...pending].filter((job) => job.batchId === id).reverse();
-  let refused = null;
-  for (const job of jobs) await cancelJob(job.promptId).catch((error) => (refused = error));
-  if (refused) throw refused;
+  await request(`/api/batches/${encodeURIComponent(id)}/cancel`, { method: "POST" });
 }
 
 /** Cancel a job, which may have ended meanwhile. */
@@ -65,7 +58,7 @@ export async function cancelJob(promptId) {
   try {
     await request(`/api/jobs/${encodeURIComponent(promptId)}/cancel`, { method: "POST" });
   } catch (error) {
-    if (error.answer?.outcome !== "already_ended") throw error;
+    if (!["already_ended", "too_late"].includes(error.answer?.outcome)) throw error;
   }
 }
 
