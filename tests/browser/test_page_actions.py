@@ -112,6 +112,22 @@ async def test_who_has_logged_in_may_make_images(browser: Browser, locked_relay:
     assert keys[0] == keys[1] != keys[2]
 
 
+async def test_images_that_cannot_be_saved_are_no_failure(browser: Browser, locked_relay: StubRelay) -> None:
+    text = "ComfyUI cannot be reached (offline): the images cannot be saved; they are made once it is back."
+    locked_relay.answers = [(503, {"error": text, "saved": False, "batchId": "b1"})]
+    await log_in(browser, locked_relay)
+    await browser.run("document.querySelector('#new').open = true")
+    await browser.run("document.querySelector('#prompt').value = 'a fox'")
+    submit = "document.querySelector('#generate').requestSubmit()"
+    await browser.run(submit)
+    await browser.until_text("#generate-said", text)
+    assert await browser.run("document.querySelector('#generate-said').className") == ""
+    await browser.until("!document.querySelector('#generate button').disabled")
+    await browser.run(submit)
+    await eventually(lambda: len(locked_relay.generated) == 2, "the second request")
+    assert locked_relay.generated[0][0] != locked_relay.generated[1][0], "It is another one"
+
+
 async def test_a_request_is_queued_only_while_its_images_wait(browser: Browser, locked_relay: StubRelay) -> None:
     locked_relay.answers = [(202, {"batchId": "b1"})] * 2
     locked_relay.batches = [batch(progress=progress(status="queued"))]

@@ -69,7 +69,7 @@ export async function generate(body, key) {
     const response = await request("/api/generate", { method: "POST", headers, body });
     return { text: "Queued", batchId: (await response.json()).batchId };
   } catch (error) {
-    if (!error.answer?.saved) throw error;
+    if (!error.answer?.batchId) throw error;
     return { text: error.message, batchId: error.answer.batchId };
   }
 }
