@@ -6,12 +6,14 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+from comfytui.clock import SYSTEM_CLOCK
 from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
 from comfytui.comfy.server import Server
 from comfytui.headless.commands.connecting import UnreachableError, connected
 from comfytui.headless.commands.interrupts import can_ask
 from comfytui.headless.commands.output import write_documents, write_lines
 from comfytui.headless.commands.selection import ID_LIMIT, Selection, selected
+from comfytui.headless.commands.unsent import read_unsent, with_unsent
 from comfytui.headless.documents.cancellations import CancelDocument
 from comfytui.headless.feed import Feed
 from comfytui.headless.session import HeadlessSession
@@ -62,7 +64,7 @@ async def cancel(
         subjects = await selected(session, feed, selection)
         if not subjects:
             write_lines(["None of your jobs is open."], sys.stderr)
-        elif selection.mine and ask and can_ask() and not await _confirmed(feed):
+        elif selection.mine and ask and can_ask() and not await _confirmed(session, subjects):
             write_lines(["Nothing was cancelled."], sys.stderr)
             return False
         documents: list[CancelDocument] = []
@@ -162,10 +164,11 @@ def _line(document: CancelDocument) -> str:
     return f"{sanitize(name or '', ID_LIMIT)}  {document.message}"
 
 
-async def _confirmed(feed: Feed) -> bool:
+async def _confirmed(session: HeadlessSession, subjects: list[Subject]) -> bool:
     """Ask on the terminal whether to cancel all of mine."""
-    batches = [*feed.open_batches()]
-    jobs = sum(counts_of(feed.state, batch).open for batch in batches)
+    state = with_unsent(session.state, await read_unsent(session.service.server), SYSTEM_CLOCK)
+    batches = [state.batches.get(each.batch_id or "") for each in subjects]
+    jobs = sum(counts_of(state, batch).open for batch in batches if batch)
     what = f"{jobs} jobs in {len(batches)} batches" if len(batches) > 1 else f"{jobs} job{'s' if jobs != 1 else ''}"
     sys.stderr.write(f"Cancel {what}? [y/N] ")
     sys.stderr.flush()

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from comfytui.comfy.errors import ComfyError
+from comfytui.headless.commands.unsent import read_unsent
 from comfytui.headless.feed import Feed
 from comfytui.headless.session import HeadlessSession
 from comfytui.headless.subscription import Subject
@@ -37,6 +38,8 @@ class Selection:
 async def selected(session: HeadlessSession, feed: Feed, selection: Selection) -> list[Subject]:
     """Return the jobs and batches of a selection; of mine, those that are open.
 
+    The session may not know a batch yet that another process still has to send.
+
     Args:
         session: The session, which is connected.
         feed: The events of the session; it is brought up to date here.
@@ -47,7 +50,10 @@ async def selected(session: HeadlessSession, feed: Feed, selection: Selection) -
             several ids that begin like the one that was given.
     """
     feed.update(session.state)
-    selection = _completed(feed, selection)
+    unsent = [] if selection.prompt_ids else [each.batch.id for each in await read_unsent(session.service.server)]
+    selection = _completed(feed, selection, unsent)
+    if selection.batch_id in unsent:
+        return [Subject(batch_id=selection.batch_id)]
     if ids := missing(feed, selection):
         # The session has the newest of the journal and the history; these may be older.
         with suppress(ComfyError):
@@ -59,16 +65,28 @@ async def selected(session: HeadlessSession, feed: Feed, selection: Selection) -
     except TimeoutError:
         raise UnknownJobsError(_unknown_text(missing(feed, selection), selection)) from None
     if selection.mine:
-        return [Subject(batch_id=batch.id) for batch in feed.open_batches()]
+        ids = [*(batch.id for batch in feed.open_batches()), *unsent]
+        return [Subject(batch_id=batch_id) for batch_id in dict.fromkeys(ids)]
     if selection.batch_id is not None:
         return [Subject(batch_id=selection.batch_id)]
     return [Subject(prompt_id=prompt_id) for prompt_id in selection.prompt_ids]
 
 
-def _completed(feed: Feed, selection: Selection) -> Selection:
+async def until_known(session: HeadlessSession, subjects: Collection[Subject]) -> None:
+    """Wait until the session knows some batches: the server has a job of each, or the journal knows how it ended."""
+    ids = [each.batch_id for each in subjects if each.batch_id is not None]
+    while unknown := [batch_id for batch_id in ids if batch_id not in session.state.batches]:
+        with suppress(ComfyError):
+            await asyncio.wrap_future(session.service.find_ended(unknown))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HISTORY_SECONDS):
+                await session.changed()
+
+
+def _completed(feed: Feed, selection: Selection, unsent: Collection[str]) -> Selection:
     """Return the selection with whole ids, as far as the session knows them; each once."""
     if selection.batch_id is not None:
-        return replace(selection, batch_id=_complete(selection.batch_id, feed.state.batches))
+        return replace(selection, batch_id=_complete(selection.batch_id, {*feed.state.batches, *unsent}))
     ids = (each if feed.job(each) else _complete(each, feed.state.jobs) for each in selection.prompt_ids)
     return replace(selection, prompt_ids=tuple(dict.fromkeys(ids)))
 

@@ -1,7 +1,6 @@
 """`comfytui status`: one look at a server, its queue and my batches."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.server import Server
 from comfytui.headless.commands.connecting import connected
 from comfytui.headless.commands.selection import short_length
+from comfytui.headless.commands.unsent import read_unsent, with_unsent
 from comfytui.headless.documents.jobs import VERSION, Document
 from comfytui.headless.documents.server import ServerSnapshot, server_snapshot
 from comfytui.headless.documents.snapshots import QueueSnapshot, queue_snapshot
@@ -16,13 +16,8 @@ from comfytui.presentation.batch_text import progress_line, whole_title
 from comfytui.presentation.formatting import server_memory
 from comfytui.presentation.queue_rows import QueueRow, build_rows
 from comfytui.sanitize import sanitize
-from comfytui.service.journal.open_jobs import unsent_batches
-from comfytui.service.journal.paths import state_folder
-from comfytui.service.journal.records import SavedBatch
-from comfytui.session.events import BatchPlanned
-from comfytui.session.model import JobStatus, Stamp
+from comfytui.session.model import JobStatus
 from comfytui.session.progress import progress_of
-from comfytui.session.reducer import reduce
 from comfytui.session.selectors import next_job
 from comfytui.session.state import SessionState
 
@@ -126,18 +121,4 @@ async def look(server: Server) -> AsyncIterator[Status]:
         ConnectError: There is no session with the server.
     """
     async with connected(server, observe=True) as session:
-        saved = await asyncio.to_thread(unsent_batches, state_folder(), server.label, server.address)
-        yield Status(server, with_unsent(session.state, saved, SYSTEM_CLOCK))
-
-
-def with_unsent(state: SessionState, saved: Iterable[SavedBatch], clock: Clock) -> SessionState:
-    """Return the state with the jobs of saved batches that the server does not have yet, and those that ended before.
-
-    The session leaves these batches to others: what they sent of them is in the server's queue.
-    """
-    now = Stamp(clock.monotonic(), clock.wall())
-    for each in saved:
-        jobs = (prompt.job(now) for prompt in each.prompts)
-        known = tuple(job for job in jobs if job.status is JobStatus.SUBMITTING or job.status.ended)
-        state = reduce(state, BatchPlanned(each.batch, known), now)
-    return state
+        yield Status(server, with_unsent(session.state, await read_unsent(server), SYSTEM_CLOCK))

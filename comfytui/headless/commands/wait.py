@@ -9,7 +9,7 @@ from comfytui.comfy.server import Server
 from comfytui.headless.commands.connecting import connected
 from comfytui.headless.commands.output import Writer, open_writer, write_last_line
 from comfytui.headless.commands.saving import ImageSaver
-from comfytui.headless.commands.selection import ID_LIMIT, Selection, selected
+from comfytui.headless.commands.selection import ID_LIMIT, Selection, selected, until_known
 from comfytui.headless.documents.events import EndEvent, Event, ImageEvent, ProgressEvent, image_event, job_end
 from comfytui.headless.documents.jobs import End
 from comfytui.headless.feed import Feed
@@ -44,10 +44,12 @@ async def wait(
     try:
         async with asyncio.timeout(seconds), connected(server, feed.update) as session:
             report = Report(writer, feed, ImageSaver(session.service, output, writer.note) if output else None)
-            waiting = [Waiting(feed, subject) for subject in await selected(session, feed, selection)]
-            if not waiting:
+            subjects = await selected(session, feed, selection)
+            if not subjects:
                 writer.note("None of your jobs is open.")
             shortfall = "Not all have ended" if output is None else "Not all have ended and been saved"
+            await until_known(session, subjects)
+            waiting = [Waiting(feed, subject) for subject in subjects]
             while True:
                 revision = session.revision
                 for each in waiting:
