@@ -140,8 +140,7 @@ class BatchRun:
 
     async def _finish(self, event: EndEvent, batch: Batch, saver: ImageSaver | None) -> End:
         if saver:
-            await saver.finish()
-            event = saver.with_paths(event, jobs_of(self._feed.state, batch))
+            event = await saver.finish(event, self._feed.state, batch)
         self._writer.write([event])
         if saver:
             write_last_line(saver.summary, as_json=self._options.as_json)

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from comfytui.headless.documents.events import EndEvent, ImageEvent
+from comfytui.headless.documents.events import EndEvent, ImageEvent, image_event
 from comfytui.headless.documents.jobs import OutputFile, files_of
 from comfytui.presentation.saving_text import saving_message
 from comfytui.sanitize import sanitize
 from comfytui.service.saving import save_outputs
 from comfytui.service.thread import ServiceThread
-from comfytui.session.model import Job
+from comfytui.session.model import Batch, Job
+from comfytui.session.selectors import jobs_of
+from comfytui.session.state import SessionState
 
 PROBLEM_LIMIT = 1_000
 """Characters of a sentence about files that were not saved."""
@@ -56,10 +58,18 @@ class ImageSaver:
         count, total = len(self._unsaved), len(self._files)
         return f"{count} of {total} {'image' if total == 1 else 'images'} could not be saved." if count else ""
 
-    async def finish(self) -> None:
-        """Wait until all files that were added are saved."""
+    async def finish(self, event: EndEvent, state: SessionState, batch: Batch) -> EndEvent:
+        """Save what is left of a batch that has ended, and return its last event with the paths of all its files.
+
+        Of a long batch, or of one that ended long ago, there are no events about the oldest images.
+        """
         if self._last:
             await self._last
+        jobs = jobs_of(state, batch)
+        for job in jobs:
+            if job.outputs and job.prompt_id not in self._files:
+                await self.save(image_event(state, job, urls=False), job)
+        return self.with_paths(event, jobs)
 
     def with_paths(self, event: EndEvent, jobs: Iterable[Job]) -> EndEvent:
         """Return the last event about some jobs with the paths of their files."""

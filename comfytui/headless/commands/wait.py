@@ -16,7 +16,6 @@ from comfytui.headless.feed import Feed
 from comfytui.headless.subscription import Subject, Subscription
 from comfytui.sanitize import sanitize
 from comfytui.session.model import Job, JobStatus
-from comfytui.session.selectors import jobs_of
 
 
 async def wait(
@@ -135,7 +134,7 @@ class Report:
             return event
         batch = self._feed.state.batches.get(event.batch_id or "")
         if isinstance(event, EndEvent) and event.prompt_id is None:
-            return self._saver.with_paths(event, jobs_of(self._feed.state, batch)) if batch else event
+            return await self._saver.finish(event, self._feed.state, batch) if batch else event
         job = self._feed.job(event.prompt_id or "")
         if job is None or not event.outputs:
             return event
