@@ -31,7 +31,7 @@ def cancel(
     The first 8 characters of an ID are enough, as comfytui status shows them. The exit code is 0 if all were cancelled
     or had ended before, 1 if one could not be, and 5 if the server does not answer.
     """
-    server, selection = parse_selection(arguments, batch_id, mine=mine)
+    server, selection = parse_selection(arguments, batch_id, mine=mine, config_path=options["config_path"])
     chosen = resolve_server(server, **options)
 
     from comfytui.headless.commands.cancel import cancel as cancel_on

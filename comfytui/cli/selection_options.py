@@ -1,6 +1,7 @@
 """The arguments of the commands that are about jobs: their ids after the server, a batch, or all of mine."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -27,15 +28,18 @@ def selection_options(command: Command) -> Command:
     return command
 
 
-def parse_selection(arguments: Sequence[str], batch_id: str | None, *, mine: bool) -> "tuple[str | None, Selection]":
+def parse_selection(
+    arguments: Sequence[str], batch_id: str | None, *, mine: bool, config_path: Path | None
+) -> "tuple[str | None, Selection]":
     """Return the server, if one is given, and the jobs that are chosen.
 
     Raises:
+        BadServer: The config file cannot be read.
         click.UsageError: No jobs are chosen, or in two ways.
     """
     from comfytui.headless.commands.selection import Selection
 
-    server, ids = split_server(arguments)
+    server, ids = split_server(arguments, config_path)
     if [bool(ids), batch_id is not None, mine].count(True) != 1:
         raise click.UsageError("Give the ids of jobs, or --batch ID, or --mine.")
     return server, Selection(tuple(ids), batch_id, mine)

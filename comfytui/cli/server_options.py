@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 import click
 
 from comfytui.cli.exit_codes import ExitCode
+from comfytui.headless.commands.short_ids import SHORT_ID
 
 if TYPE_CHECKING:
     from comfytui.comfy.server import Server, ServerOptions
@@ -17,7 +18,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 PROMPT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 """The id of a job."""
-_SHORT_ID = 8
 _EXAMPLE_ID = "0b9c6a4e-3f5d-4c0e-9d6e-2f1f0c7a8b15"
 
 
@@ -127,18 +127,26 @@ def resolve_server(server: str | None, **arguments: Unpack[ServerArguments]) -> 
     return found
 
 
-def split_server(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+def split_server(arguments: Sequence[str], config_path: Path | None = None) -> tuple[str | None, list[str]]:
     """Return the server, if the first argument is no job's id, and the ids or beginnings of ids, each once.
 
+    Args:
+        arguments: The arguments of the command.
+        config_path: The config file; a name from there is a server, also if it looks like the beginning of an id.
+
     Raises:
+        BadServer: The config file cannot be read.
         click.UsageError: Something after the server is no id; the message does not quote it, as it may hold a password.
     """
-    server = arguments[0] if arguments and not _is_id(arguments[0]) else None
+    from comfytui.config.config import read_config
+
+    first = next(iter(arguments), None)
+    server = first if first and (not _is_id(first) or first in read_config(config_path).servers) else None
     ids = arguments if server is None else arguments[1:]
     for number, argument in enumerate(ids, 1 if server is None else 2):
         if not _is_id(argument):
             raise click.UsageError(
-                f"Argument {number} is not the id of a job, like {_EXAMPLE_ID}, or the first {_SHORT_ID} characters of "
+                f"Argument {number} is not the id of a job, like {_EXAMPLE_ID}, or the first {SHORT_ID} characters of "
                 "one; a server comes first."
             )
     return server, list(dict.fromkeys(ids))
@@ -146,4 +154,4 @@ def split_server(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
 
 def _is_id(argument: str) -> bool:
     """Return whether it is the id of a job, or enough of its beginning."""
-    return len(argument) >= _SHORT_ID and PROMPT_ID.fullmatch(argument + _EXAMPLE_ID[len(argument) :]) is not None
+    return len(argument) >= SHORT_ID and PROMPT_ID.fullmatch(argument + _EXAMPLE_ID[len(argument) :]) is not None

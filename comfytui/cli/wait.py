@@ -45,7 +45,7 @@ def wait(
     The exit code tells how: 0 all are done, 1 one failed, was cancelled or could not be
     saved, 3 one is lost, 4 the time is over.
     """
-    server, selection = parse_selection(arguments, batch_id, mine=mine)
+    server, selection = parse_selection(arguments, batch_id, mine=mine, config_path=options["config_path"])
     check_output(output)
     chosen = resolve_server(server, **options)
 

@@ -111,8 +111,8 @@ async def test_a_server_that_went_away_is_said_in_one_sentence(tmp_path: Path, c
 async def test_the_beginning_of_an_id_is_enough(tmp_path: Path) -> None:
     async with SimServer(QUICK, clock=Gate()) as sim:
         batch, other = await submitted(sim, tmp_path, 2), await submitted(sim, tmp_path, 1)
-        one = await ended(tmp_path, "cancel", sim.url, batch.prompt_ids[0][:8])
-        all_of_it = await ended(tmp_path, "cancel", sim.url, "--batch", batch.id[:8])
+        one = await ended(tmp_path, "cancel", sim.url, batch.prompt_ids[0][:8].upper())
+        all_of_it = await ended(tmp_path, "cancel", sim.url, "--batch", batch.id[:13].upper())
         unknown = await ended(tmp_path, "cancel", sim.url, "00000000")
         waited = await ended(tmp_path, "wait", sim.url, batch.prompt_ids[0][:13], batch.prompt_ids[0])
         assert sim.queue.remaining == len(other.prompt_ids)

@@ -149,6 +149,14 @@ def test_a_first_argument_that_is_no_id_is_the_server(
     assert split_server(arguments) == expected
 
 
+def test_a_named_server_may_look_like_the_beginning_of_an_id(home: Path) -> None:
+    configure(home, '[servers.deadbeef]\nurl = "http://10.0.0.5:8188"\n')
+    assert split_server(["deadbeef", IDS[0]]) == ("deadbeef", [IDS[0]])
+    assert split_server(["deadbee0", IDS[0]]) == (None, ["deadbee0", IDS[0]])
+    other = configure(home, "").rename(home / "other.toml")
+    assert split_server(["deadbeef"], other) == (None, ["deadbeef"])
+
+
 @pytest.mark.parametrize("arguments", [[IDS[0], "http://me:hunter2@box"], ["box", "hunter2"]])
 def test_anything_else_after_an_id_or_the_server_is_refused(arguments: list[str]) -> None:
     with pytest.raises(click.UsageError, match="Argument 2 is not the id of a job") as error:

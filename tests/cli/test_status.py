@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from comfytui.comfy.server import Server
-from comfytui.headless.commands.selection import short_length
+from comfytui.headless.commands.short_ids import short_length
 from comfytui.sim.server import SimServer
 from tests.cli.commands import MODEL, QUICK, ended, submitted
 from tests.sim.gate import Gate

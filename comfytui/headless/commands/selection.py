@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from comfytui.comfy.errors import ComfyError
+from comfytui.headless.commands.short_ids import beginning_with
 from comfytui.headless.commands.unsent import read_unsent
 from comfytui.headless.feed import Feed
 from comfytui.headless.session import HeadlessSession
@@ -16,8 +17,6 @@ HISTORY_SECONDS = 2.0
 """For which an id that the queue does not have is looked for in the history, which is read after the queue."""
 ID_LIMIT = 100
 """Characters of an id that are shown."""
-SHORT_ID = 8
-"""Characters of an id that stand for it, if no other id begins with them."""
 MAX_NAMED = 5
 """Ids that are named which begin alike."""
 
@@ -93,19 +92,12 @@ def _completed(feed: Feed, selection: Selection, unsent: Collection[str]) -> Sel
 
 def _complete(given: str, ids: Collection[str]) -> str:
     """Return the only id that begins as the given one; that itself if none does."""
-    found = [each for each in ids if each.startswith(given)] if len(given) >= SHORT_ID and given not in ids else []
+    found = [given] if given in ids else beginning_with(given, ids)
     if len(found) > 1:
         named = ", ".join(sanitize(each, ID_LIMIT) for each in found[:MAX_NAMED])
         rest = ", ..." if len(found) > MAX_NAMED else ""
         raise UnknownJobsError(f"{len(found)} ids begin with {sanitize(given, ID_LIMIT)}: {named}{rest}.")
     return found[0] if found else given
-
-
-def short_length(ids: Collection[str]) -> int:
-    """Return how many characters of these ids tell them apart."""
-    longest = max([SHORT_ID, *map(len, ids)])
-    lengths = range(SHORT_ID, longest)
-    return next((length for length in lengths if len({each[:length] for each in ids}) == len(ids)), longest)
 
 
 def missing(feed: Feed, selection: Selection) -> list[str]:

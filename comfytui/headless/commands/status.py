@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.server import Server
 from comfytui.headless.commands.connecting import connected
-from comfytui.headless.commands.selection import short_length
+from comfytui.headless.commands.short_ids import short_length
 from comfytui.headless.commands.unsent import read_unsent, with_unsent
 from comfytui.headless.documents.jobs import VERSION, Document
 from comfytui.headless.documents.server import ServerSnapshot, server_snapshot
