@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
@@ -111,6 +112,12 @@ def check_folder(folder: Path) -> None:
         SaveError: None can be saved there.
     """
     nearest = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
+    missing = takewhile(lambda each: each != nearest, (folder, *folder.parents))
+    with _reporting_os_errors(folder):
+        # A name that is too long is found only where its folder exists.
+        for each in (folder, *(nearest / each.name for each in missing)):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                each.lstat()
     with new_file(nearest):
         pass
 

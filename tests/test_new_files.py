@@ -87,6 +87,12 @@ def test_check_refuses_what_is_no_folder(tmp_path: Path, name: str) -> None:
         check_folder(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["n" * 300, "new/" + "n" * 300, "n" * 300 + "/new", "new/" * 2_000])
+def test_check_refuses_a_name_that_is_too_long(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SaveError, match="File name too long"):
+        check_folder(tmp_path / name)
+
+
 def test_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")

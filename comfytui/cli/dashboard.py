@@ -20,6 +20,20 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+class FolderType(click.Path):
+    """The type of a folder to save in: an empty name, as of a variable that is not set, is not the current folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: "str | os.PathLike[str]", param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path of the folder; as `click.ParamType.convert` has it."""
+        if value == "":
+            self.fail("The name of the folder is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 HELP = {"help_option_names": ["-h", "--help"]}
 """Click's settings of every command."""
 
@@ -37,7 +51,7 @@ def dashboard_options(command: Command) -> Command:
             click.option(
                 "--output",
                 metavar="FOLDER",
-                type=click.Path(path_type=Path),
+                type=FolderType(),
                 shell_complete=complete_folder,
                 help="Folder to save images in.",
             ),

@@ -6,7 +6,7 @@ from typing import Unpack
 
 import click
 
-from comfytui.cli.dashboard import HELP, check_output, chosen_workflow, supports_unicode
+from comfytui.cli.dashboard import HELP, FolderType, check_output, chosen_workflow, supports_unicode
 from comfytui.cli.server_command import code_of_end, exit_code
 from comfytui.cli.server_options import ServerArguments, resolve_server, server_options
 
@@ -24,7 +24,7 @@ from comfytui.cli.server_options import ServerArguments, resolve_server, server_
     type=click.Choice(["fixed", "increment", "random"]),
     help="How the seeds differ; without --seed: random.",
 )
-@click.option("--output", metavar="FOLDER", type=click.Path(path_type=Path), help="Folder to save the files in.")
+@click.option("--output", metavar="FOLDER", type=FolderType(), help="Folder to save the files in.")
 @click.option("--detach", is_flag=True, help="End once the server has the jobs.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object for each event.")
 @click.option(

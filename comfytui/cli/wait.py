@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 from comfytui.cli.completion_values import complete_folder
-from comfytui.cli.dashboard import HELP, check_output
+from comfytui.cli.dashboard import HELP, FolderType, check_output
 from comfytui.cli.exit_codes import ExitCode
 from comfytui.cli.selection_options import parse_selection, selection_options
 from comfytui.cli.server_command import code_of_ends, run_on_server
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     metavar="FOLDER",
-    type=click.Path(path_type=Path),
+    type=FolderType(),
     shell_complete=complete_folder,
     help="Folder to save the files in.",
 )

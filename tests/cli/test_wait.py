@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from comfytui.cli.main import main
 from comfytui.comfy.server import Server
 from comfytui.service.connection.finished_jobs import HISTORY_PAGE
 from comfytui.session.model import JobStatus
@@ -97,6 +100,14 @@ async def test_what_cannot_be_saved_is_counted_in_the_last_line(tmp_path: Path) 
         refused = await ended(tmp_path, "wait", sim.url, "--batch", batch.id, "--output", str(folder))
     assert (result.code, result.lines[-1]) == (1, "1 of 1 image could not be saved.")
     assert (refused.code, refused.out) == (2, "")
+
+
+@pytest.mark.parametrize("command", [["run", "box"], ["wait", "box", "--mine"], ["box"]], ids=["run", "wait", "open"])
+def test_an_empty_name_is_no_folder(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main([*command, "--output", ""])
+    assert raised.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("'--output': The name of the folder is empty.")
 
 
 async def test_a_job_that_ended_long_ago_is_found_in_the_history(tmp_path: Path) -> None:
