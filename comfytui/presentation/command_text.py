@@ -94,7 +94,9 @@ def _batch_message(result: BatchCancelled, outcomes: Mapping[CancelOutcome, Noti
     elif (others := result.others) is not None:
         why, severity = outcomes[others]
     elif result.being_sent:
-        why, severity = f"{result.being_sent} are being sent by another comfytui: cancel them once more.", "warning"
+        verb, them = ("is", "it") if result.being_sent == 1 else ("are", "them")
+        why = f"{result.being_sent} {verb} being sent by another comfytui: cancel {them} once more."
+        severity = "warning"
     else:
         return summary or "Nothing was left to cancel.", "information"
     return f"{summary} {why}".strip(), severity
