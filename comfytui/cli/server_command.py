@@ -29,9 +29,12 @@ def run_on_server(work: Coroutine[Any, Any, T], code_of: Callable[[T], int] = la
         work: The coroutine.
         code_of: Returns the exit code for its result.
     """
-    from comfytui.headless.commands.until_signal import until_signal
+    try:
+        from comfytui.headless.commands.until_signal import until_signal
 
-    return exit_code(until_signal(work), code_of)
+        return exit_code(until_signal(work), code_of)
+    finally:
+        work.close()  # It has not begun if ctrl+c came first.
 
 
 def exit_code(work: Coroutine[Any, Any, T | signal.Signals], code_of: Callable[[T], int]) -> int:
@@ -41,6 +44,13 @@ def exit_code(work: Coroutine[Any, Any, T | signal.Signals], code_of: Callable[[
         work: The coroutine; its result is the signal that ended it, or else what became of the jobs.
         code_of: Returns the exit code for what became of them.
     """
+    try:
+        return _exit_code(work, code_of)
+    finally:
+        work.close()  # It has not begun if ctrl+c came first.
+
+
+def _exit_code(work: Coroutine[Any, Any, T | signal.Signals], code_of: Callable[[T], int]) -> int:
     import asyncio
 
     from comfytui.headless.commands.connecting import ConnectError, UnreachableError
