@@ -29,8 +29,8 @@ async def test_all_of_them_together_wait_as_long_as_one(tmp_path: Path, capsys: 
         server, selection = Server.from_url(proxy.url), Selection(prompt_ids=ids)
         began = monotonic()
         with pytest.raises(UnreachableError) as raised:
-            await cancel(server, selection, as_json=True, force=False, ask=False, seconds=1.0)
-        assert monotonic() - began < 20
+            await cancel(server, selection, as_json=True, force=False, ask=False, seconds=5.0)
+        assert monotonic() - began < 12  # One after another, they take 15 s.
     assert (
         str(raised.value) == "The server does not answer. 3 of 3 may go on: cancel once more when the server is back."
     )
