@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from comfytui.comfy.errors import ComfyError
+from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.new_files import DiskFullError, SaveError, new_file, remove_stale_parts
 from comfytui.workflow.image_metadata import extract_graph
 from comfytui.workflow.parameters import GenerationParameters, parameters_of
@@ -31,7 +31,9 @@ class SavedOutputs:
     other_seed: str = ""
     """The server's name of the first file that has a different seed than the job."""
     error: ComfyError | SaveError | None = None
-    """Why the files after `paths` were not saved."""
+    """Why one of the others was not saved."""
+    missing: tuple[int, ...] = ()
+    """The places, from 0, of the files that were not saved."""
 
     @property
     def is_disk_full(self) -> bool:
@@ -42,21 +44,29 @@ class SavedOutputs:
 async def save_outputs(service: "ServiceThread", job: "Job", folder: Path) -> SavedOutputs:
     """Save every file of a job in a folder, under the server's names made safe, and never over another file.
 
+    A file that cannot be saved holds up none of the others, unless the server is away or the disk is full.
     Several jobs can be saved in one folder at the same time.
     """
     saved: list[Path] = []
+    missing: list[int] = []
     other_seed = ""
     error: ComfyError | SaveError | None = None
-    try:
-        if job.outputs:
-            await asyncio.to_thread(remove_stale_parts, folder)
-        for output in job.outputs:
+    if job.outputs:
+        await asyncio.to_thread(remove_stale_parts, folder)
+    for place, output in enumerate(job.outputs):
+        try:
             saved.append(await _save(service, output, folder))
-            if not other_seed and await asyncio.to_thread(lambda: seed_differs(job, _read_head(saved[-1]))):
-                other_seed = output.filename
-    except (ComfyError, SaveError) as failure:
-        error = failure
-    return SavedOutputs(len(job.outputs), tuple(saved), other_seed, error)
+        except (ComfyError, SaveError) as failure:
+            error = error or failure
+            if isinstance(failure, Unreachable | DiskFullError):
+                error = failure
+                missing += range(place, len(job.outputs))
+                break
+            missing.append(place)
+            continue
+        if not other_seed and await asyncio.to_thread(lambda: seed_differs(job, _read_head(saved[-1]))):
+            other_seed = output.filename
+    return SavedOutputs(len(job.outputs), tuple(saved), other_seed, error, tuple(missing))
 
 
 async def _save(service: "ServiceThread", output: "Output", folder: Path) -> Path:

@@ -111,9 +111,10 @@ async def test_jobs_saved_at_the_same_time_overwrite_nothing(tmp_path: Path, sma
     assert all(path.read_bytes().decode()[0] == path.name[0] for path in paths)
 
 
-async def test_files_saved_before_an_error_are_named(tmp_path: Path, small: ServiceThread) -> None:
-    saved = await save_outputs(small, job_with("a.png", "gone.png", "b.png"), tmp_path)
-    assert (saved.total, saved.paths) == (3, (tmp_path / "a.png",))
+async def test_a_file_that_is_gone_holds_up_none_of_the_others(tmp_path: Path, small: ServiceThread) -> None:
+    saved = await save_outputs(small, job_with("gone.png", "a.png", "b.png"), tmp_path)
+    assert (saved.total, saved.paths) == (3, (tmp_path / "a.png", tmp_path / "b.png"))
+    assert saved.missing == (0,)
     assert "gone.png" in str(saved.error)
 
 

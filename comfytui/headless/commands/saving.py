@@ -79,8 +79,11 @@ class ImageSaver:
     async def save(self, event: ImageEvent, job: Job) -> ImageEvent:
         """Save the files of a job, and return the event about it with their paths."""
         saved = await save_outputs(self._service, job, self._folder)
-        paths = [*map(str, saved.paths), *[None] * len(event.outputs)]
-        outputs = tuple(replace(file, path=path) for file, path in zip(event.outputs, paths, strict=False))
+        paths = map(str, saved.paths)
+        outputs = tuple(
+            file if place in saved.missing else replace(file, path=next(paths, None))
+            for place, file in enumerate(event.outputs)
+        )
         self._files[event.prompt_id] = outputs
         if saved.error is not None:
             self._unsaved.add(event.prompt_id)
