@@ -15,6 +15,7 @@ async def test_a_running_batch_is_shown_with_both_bars(browser: Browser, relay: 
     await browser.open(relay.url)
     await browser.until_text(LINE, "Image 2 of 4 - Step 12/20 (60%)")
     assert await browser.texts("h3") == ["a red fox in fresh snow"]
+    await browser.until_text("#server", "gpu-box")
     assert await browser.texts("#server, #link, #queue") == ["gpu-box", "live", "queue 3"]
     phase, times = await browser.texts(".figures span")
     assert phase == "KSampler · sampling · 5.9 it/s"
