@@ -27,9 +27,16 @@ async def fetch_specs(backend: "Backend", workflow: Workflow) -> Mapping[FieldKe
         async with free:
             return await backend.object_info(class_type)
 
-    class_types = [*dict.fromkeys(slot.class_type for slots in workflow.fields.values() for slot in slots)]
-    answers = await asyncio.gather(*map(definition_of, class_types))
-    definitions = dict(zip(class_types, answers, strict=True))
+    class_types = dict.fromkeys(slot.class_type for slots in workflow.fields.values() for slot in slots)
+    requests = {each: asyncio.ensure_future(definition_of(each)) for each in class_types}
+    try:
+        await asyncio.gather(*requests.values())
+    finally:
+        # After one has failed, the others would go on, beyond the backend's end.
+        for request in requests.values():
+            request.cancel()
+        await asyncio.gather(*requests.values(), return_exceptions=True)
+    definitions = {each: request.result() for each, request in requests.items()}
     specs: dict[FieldKey, InputSpec] = {}
     for key, slots in workflow.fields.items():
         known = [spec for slot in slots if (spec := input_spec_of(definitions[slot.class_type], slot))]

@@ -2,7 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from comfytui.comfy.backend import ComfyBackend
+from comfytui.comfy.errors import ServerError
 from comfytui.comfy.server import Server
 from comfytui.service.server_specs import CONCURRENT_REQUESTS, fetch_specs
 from comfytui.sim.server import SimServer
@@ -18,3 +21,14 @@ async def test_the_classes_of_nodes_are_requested_together() -> None:
         await eventually(lambda: held.hits == CONCURRENT_REQUESTS, "the requests")
         held.end()
         assert set(await reading) == set(txt2img().fields)
+
+
+async def test_no_request_goes_on_after_one_has_failed() -> None:
+    async with SimServer(QUICK) as sim, ComfyBackend(Server.from_url(sim.url)) as backend:
+        sim.faults.fail(500, "/object_info", times=1)
+        sim.faults.hold_responses("/object_info")
+        before = asyncio.all_tasks()
+        with pytest.raises(ServerError):
+            await fetch_specs(backend, txt2img())
+        ours = [each for each in asyncio.all_tasks() - before if "definition_of" in repr(each)]
+        assert not ours
