@@ -16,8 +16,9 @@ from comfytui.headless.documents.jobs import Document
 from comfytui.headless.generate import FieldError
 from comfytui.headless.relay.answers import json_answer, json_error
 from comfytui.headless.relay.context import CONTEXT
+from comfytui.headless.relay.earlier_batches import KeyReused
 from comfytui.headless.relay.errors import RETRY_AFTER
-from comfytui.headless.relay.generation import KeyReused, TooManyJobs
+from comfytui.headless.relay.generation import TooManyJobs
 from comfytui.headless.relay.requested import requested_batch, requested_flag, requested_job
 from comfytui.presentation.command_text import OUTCOMES, NotificationText, cancellation_message
 from comfytui.sanitize import sanitize

@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from random import Random, SystemRandom
 from typing import Final
-from uuid import uuid5
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
 from comfytui.comfy.errors import ComfyError
@@ -20,15 +18,16 @@ from comfytui.headless.generate import (
     server_specs,
     workflow_from_json,
 )
+from comfytui.headless.relay.earlier_batches import EarlierBatches, KeyReused, with_digest
 from comfytui.headless.relay.errors import why_away
 from comfytui.headless.session import HeadlessSession, is_current
-from comfytui.service.submission.batch import NAMESPACE, BatchRequest, batch_request
+from comfytui.service.submission.batch import BatchRequest
 from comfytui.session.model import JobStatus, LinkKind
-from comfytui.session.selectors import counts_of, jobs_of, open_jobs
+from comfytui.session.selectors import counts_of, open_jobs
 from comfytui.session.state import SessionState
 from comfytui.workflow.builtin import txt2img
-from comfytui.workflow.fields import FieldKey, seed_keys
-from comfytui.workflow.graph import Graph, Workflow, read_values, workflow_of
+from comfytui.workflow.fields import FieldKey
+from comfytui.workflow.graph import Workflow
 from comfytui.workflow.input_specs import InputSpec
 
 MAX_OPEN: Final = 1_000
@@ -45,10 +44,6 @@ CONNECT_TIMEOUT: Final = 3.0
 """Seconds that a request waits for a connection that is being made."""
 PLAN_TIMEOUT: Final = 5.0
 """Seconds that a request waits until its batch is planned, so that it can be followed."""
-
-
-class KeyReused(Exception):
-    """The idempotency key was used for another request."""
 
 
 class TooManyJobs(Exception):
@@ -71,6 +66,7 @@ class Generation:
         self._session = session
         self._feed = feed
         self._clock = clock
+        self._earlier = EarlierBatches(session)
         self._answers: dict[str, tuple[str, GenerateAnswer]] = {}  # by key, with the digest of the request
         self._unplanned: dict[str, int] = {}  # images of batches that were not in the feed yet
         self._specs: dict[object, tuple[float, Mapping[FieldKey, InputSpec]]] = {}
@@ -95,7 +91,7 @@ class Generation:
         workflow = await asyncio.to_thread(_workflow_of, body)
         is_away = await self._is_away()
         scope = f"{self._session.service.server.address} {key}" if key else ""  # The journal is of all servers.
-        known = await self._known(body.images, scope, digest) if key else None
+        known = await self._earlier.find(body.images, scope, digest) if key else None
         specs = await self._specs_of(workflow, ask=not is_away)
         try:
             batch, seeds = await asyncio.to_thread(_batch_of, body, workflow, specs or {}, scope, digest)
@@ -107,7 +103,7 @@ class Generation:
             else:
                 raise
         if known is not None:
-            seeds = await self._seeds_of(batch.prompt_ids, seeds)
+            seeds = await self._earlier.seeds_of(batch.prompt_ids, seeds)
             return await self._present(self._remember(batch, seeds, key, digest))
         if answer := self._repeated(key, digest):  # It came twice at once.
             return await self._present(answer)
@@ -157,7 +153,7 @@ class Generation:
         batch = state.batches.get(answer.batch_id)
         if is_current(state) or batch is None or not counts_of(state, batch).of(JobStatus.SUBMITTING):
             return answer
-        saved = await self._is_saved(answer.prompt_ids[0])
+        saved = await self._earlier.is_saved(answer.prompt_ids[0])
         made = "the images are saved, and made once it is back"
         if not saved:
             made = "the images cannot be saved; they are made once it is back, unless the relay ends before"
@@ -177,47 +173,6 @@ class Generation:
 
         await self._wait(is_decided, CONNECT_TIMEOUT)
         return not is_current(self._session.state)
-
-    async def _known(self, images: int, scope: str, digest: str) -> BatchRequest | None:
-        """Return the ids of a batch that was submitted before, by this process or an earlier one, without its graphs.
-
-        Raises:
-            KeyReused: It was, for another request.
-        """
-        batch = _with_digest(batch_request("", [{}] * images, key=scope), scope, digest)
-        state = self._session.state
-        if known := state.batches.get(batch.batch_id):
-            earlier = next((job.batch_tag.submission for job in jobs_of(state, known) if job.batch_tag), None)
-        else:
-            earlier = await self._recorded_submission(batch.prompt_ids[0])
-        if earlier not in {None, batch.submission_id}:
-            raise KeyReused
-        return None if known is None and earlier is None else batch
-
-    async def _is_saved(self, prompt_id: str) -> bool:
-        """Return whether the next relay sends what this one cannot send any more."""
-        is_recorded = await self._recorded_submission(prompt_id) is not None
-        return is_recorded and self._session.service.is_durable
-
-    async def _recorded_submission(self, prompt_id: str) -> str | None:
-        """Return the id of the submission that the journal has a prompt of."""
-        return await asyncio.wrap_future(self._session.service.submission_of(prompt_id))
-
-    async def _seeds_of(
-        self, prompt_ids: Sequence[str], prepared: Sequence[Mapping[FieldKey, int]]
-    ) -> Sequence[Mapping[FieldKey, int]]:
-        """Return the seeds with which prompts were submitted; those prepared now where no graph is kept any more."""
-        graphs = [await self._graph_of(prompt_id) for prompt_id in prompt_ids]
-        values = [read_values(workflow_of("", graph)) if graph else None for graph in graphs]
-        return [
-            {key: int(each[key]) for key in seed_keys(each)} if each is not None else seeds
-            for each, seeds in zip(values, prepared, strict=True)
-        ]
-
-    async def _graph_of(self, prompt_id: str) -> Graph | None:
-        with suppress(ComfyError):
-            return await asyncio.wrap_future(self._session.service.graph_of(prompt_id))
-        return None
 
     async def _specs_of(self, workflow: Workflow, *, ask: bool) -> Mapping[FieldKey, InputSpec] | None:
         """Return what the server says about a workflow's fields, or said last; None if it never did."""
@@ -250,9 +205,4 @@ def _batch_of(
     """Return the batch of a request; with a key, its submission id is made of the digest as well."""
     request = GenerateRequest(workflow, body.values, body.images, body.seed_mode, body.seed)
     batch, seeds = prepare(request, specs, Random(key) if key else SystemRandom(), previews=True, key=key)
-    return (_with_digest(batch, key, digest) if key else batch), seeds
-
-
-def _with_digest(batch: BatchRequest, key: str, digest: str) -> BatchRequest:
-    """Return a batch whose submission id tells requests with the same key apart."""
-    return replace(batch, submission_id=str(uuid5(NAMESPACE, f"{key}/{digest}")))
+    return (with_digest(batch, key, digest) if key else batch), seeds
