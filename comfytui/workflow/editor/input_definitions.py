@@ -1,0 +1,181 @@
+"""Which inputs a class has by the server's definitions, in the editor's order, and which of them are widgets."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from comfytui.workflow.editor.document import as_list, as_mapping, as_text
+
+DYNAMIC_COMBO: Final = "COMFY_DYNAMICCOMBO_V3"
+"""The type of a choice that has further inputs behind it, which depend on what is chosen."""
+
+AUTOGROW: Final = "COMFY_AUTOGROW_V3"
+"""The type of a group of inputs that grows with each that is linked."""
+
+MATCH_TYPE: Final = "COMFY_MATCHTYPE_V3"
+"""The type of an input whose type follows what is linked to it."""
+
+ANY_TYPE: Final = "*"
+
+WIDGET_TYPES: Final = frozenset(
+    {
+        *("INT", "FLOAT", "BOOLEAN", "STRING", "COMBO", "COLOR", "CURVE", "BOUNDING_BOX", "BOUNDING_BOXES", "COLORS"),
+        *("RANGE", "COMPOSITOR", "PAINTER", "IMAGECOMPARE", "MARKDOWN", "TEXTAREA", "VIDEO_EDIT", "CHART", "GALLERIA"),
+        *("WEBCAM", "AUDIO_RECORD", "LOAD_3D", "LOAD_3D_ADVANCED", "PREVIEW_3D", DYNAMIC_COMBO),
+    }
+)
+"""Types that the editor shows as a widget; an input of any other type can only be linked."""
+
+_EMPTY_DEFAULTS: Final[Mapping[str, object]] = {
+    "INT": 0,
+    "FLOAT": 0,
+    "BOOLEAN": False,
+    "STRING": "",
+    "COLOR": "#000000",
+}
+
+
+class Missing:
+    """The type of `MISSING`."""
+
+
+MISSING: Final = Missing()
+"""The value of a widget that has none: it is not sent, while null is."""
+
+
+@dataclass(frozen=True)
+class InputDefinition:
+    """One input of a class."""
+
+    name: str
+    type: str
+    """The type that links are compared by."""
+    options: Mapping[str, Any] = field(repr=False)
+    is_required: bool
+    listed: list[Any] | None = field(default=None, repr=False)
+    """The choices, where the type of the input is their list."""
+
+    @property
+    def widget_type(self) -> str:
+        """The type that says how to show a widget."""
+        return as_text(self.options.get("widgetType")) or self.type
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether the class wants a link, though the type has a widget."""
+        return bool(self.options.get("forceInput") or (self.options.get("defaultInput") and not self.is_required))
+
+    @property
+    def is_widget(self) -> bool:
+        """Whether the editor shows a widget for the input."""
+        return self.widget_type in WIDGET_TYPES and not self.is_forced
+
+    @cached_property
+    def choices(self) -> list[Any] | None:
+        """The choices, or None where the definition does not list them."""
+        if self.widget_type == DYNAMIC_COMBO:
+            return [as_mapping(each).get("key") for each in as_list(self.options.get("options"))]
+        if self.widget_type != "COMBO":
+            return None
+        listed = self.options.get("options") if self.listed is None else self.listed
+        return listed if isinstance(listed, list) else None
+
+    @cached_property
+    def offered(self) -> frozenset[object]:
+        """The choices that are texts or numbers, for quick look-up."""
+        return frozenset(each for each in self.choices or () if isinstance(each, str | int | float))
+
+    @property
+    def default(self) -> object:
+        """The value of a new widget; `MISSING` if the definition gives none."""
+        default = self.options.get("default")
+        if self.choices is not None:
+            return default or next(iter(self.choices), MISSING)
+        return default if default is not None else _EMPTY_DEFAULTS.get(self.widget_type, MISSING)
+
+    @property
+    def has_control(self) -> bool:
+        """Whether the widget that changes the value after each run stands behind it."""
+        control = self.options.get("control_after_generate")
+        if control is None:
+            return self.widget_type == "INT" and self.name in {"seed", "noise_seed"}
+        return bool(control) and self.widget_type in {"INT", "FLOAT", "COMBO"}
+
+
+@dataclass(frozen=True)
+class ClassDefinition:
+    """What the server says of one class."""
+
+    name: str
+    display_name: str
+    inputs: tuple[InputDefinition, ...]
+    """In the editor's order."""
+    outputs: tuple[str, ...]
+    """The type of each output."""
+    is_deprecated: bool
+    is_paid: bool
+    declared: tuple[InputDefinition, ...]
+    """The same inputs in the order in which the class declares them."""
+
+
+class ClassDefinitions:
+    """The definitions of a server, each read when it is first asked for."""
+
+    def __init__(self, object_info: Mapping[str, Any]) -> None:
+        self._object_info = object_info
+        self._read = dict[str, ClassDefinition | None]()
+
+    def get(self, class_type: str) -> ClassDefinition | None:
+        """Return the definition of a class, or None if the server has none."""
+        if class_type not in self._read:
+            source = self._object_info.get(class_type)
+            self._read[class_type] = _read_class(class_type, source) if isinstance(source, Mapping) else None
+        return self._read[class_type]
+
+
+def read_inputs(source: object, prefix: str = "") -> tuple[InputDefinition, ...]:
+    """Return the inputs of a class or of a part of one: first the required ones, then the optional ones.
+
+    Args:
+        source: An object with `required` and `optional`.
+        prefix: What to put before each name.
+    """
+    parts = as_mapping(source)
+    return tuple(
+        _read_input(f"{prefix}{name}", definition, is_required=part == "required")
+        for part in ("required", "optional")
+        for name, definition in as_mapping(parts.get(part)).items()
+        if isinstance(name, str)
+    )
+
+
+def _read_class(class_type: str, source: Mapping[str, Any]) -> ClassDefinition:
+    declared = read_inputs(source.get("input"))
+    by_name = {each.name: each for each in declared}
+    ordered = dict.fromkeys(name for name in _ordered_names(source) if name in by_name) | dict.fromkeys(by_name)
+    return ClassDefinition(
+        class_type,
+        as_text(source.get("display_name")) or class_type,
+        tuple(by_name[name] for name in ordered),
+        tuple(each if isinstance(each, str) else "COMBO" for each in as_list(source.get("output"))),
+        bool(source.get("deprecated")),
+        bool(source.get("api_node")),
+        declared,
+    )
+
+
+def _ordered_names(source: Mapping[str, Any]) -> Iterator[str]:
+    order = as_mapping(source.get("input_order"))
+    for part in ("required", "optional"):
+        yield from (name for name in as_list(order.get(part)) if isinstance(name, str))
+
+
+def _read_input(name: str, definition: object, *, is_required: bool) -> InputDefinition:
+    kind, options = [*(definition if isinstance(definition, list | tuple) else [definition]), None, None][:2]
+    options = as_mapping(options)
+    if isinstance(kind, list | tuple):
+        return InputDefinition(name, "COMBO", options, is_required, list(kind))
+    if kind == MATCH_TYPE:
+        kind = as_mapping(options.get("template")).get("allowed_types")
+    return InputDefinition(name, as_text(kind) or ANY_TYPE, options, is_required)

@@ -1,0 +1,159 @@
+"""Text that changes when it is sent: dynamic prompts, and values, names and dates between `%`."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from math import isfinite
+from random import Random
+from typing import Final
+
+from comfytui.workflow.editor.nodes import Node
+
+PREFIX_INPUT: Final = "filename_prefix"
+
+_SAVING_CLASSES: Final = frozenset(
+    {
+        *("SaveImage", "SaveImageAdvanced", "SaveAnimatedPNG", "SaveAnimatedWEBP", "SaveWEBM", "SaveVideo"),
+        *("SaveSVGNode", "SaveAudio", "SaveAudioMP3", "SaveAudioOpus", "SaveAudioAdvanced", "SaveGLB"),
+        *("Save3DAdvanced", "SaveGaussianSplat", "SavePointCloud", "SaveLatent", "CLIPSave", "VAESave"),
+        *("ModelSave", "LoraSave"),
+    }
+)
+"""Classes in whose `filename_prefix` the editor replaces what is between `%`."""
+
+_COMMENT_START: Final = re.compile(r"/[*/]")
+_LINE_END: Final = re.compile(r"[\n\r\u2028\u2029]|\Z")
+_TOKEN: Final = re.compile(r"\\[{}|]|[{}|]")
+_ESCAPED: Final = re.compile(r"\\([{}|])")
+_PATTERN: Final = re.compile(r"%([^%]+)%")
+_DATE_PART: Final = re.compile(r"dd?|MM?|hh?|mm?|ss?|yyy?y?")
+_UNSAFE_IN_NAMES: Final = re.compile(r'[/?<>\\:*|"\x00-\x1f\x7f]')
+
+
+def saves_files(class_type: str) -> bool:
+    """Whether the editor replaces what is between `%` in the file name prefix of a class."""
+    return class_type in _SAVING_CLASSES
+
+
+def expand_dynamic_prompt(text: str, rng: Random) -> tuple[str, bool]:
+    """Return a prompt without comments, with one of each `{a|b}` chosen, and whether there was anything to choose.
+
+    As in the editor, a `{` that is not closed ends with the text.
+    """
+    text = "".join(_without_comments(text))
+    is_random = False
+    frames: list[list[list[str]]] = [[[]]]
+    position = 0
+
+    def close() -> None:
+        nonlocal is_random
+        options = frames.pop()
+        is_random = is_random or len(options) > 1
+        frames[-1][-1].append("".join(rng.choice(options)))
+
+    for match in _TOKEN.finditer(text):
+        frames[-1][-1].append(text[position : match.start()])
+        position = match.end()
+        token = match[0]
+        if token == "{":
+            frames.append([[]])
+        elif token == "}" and len(frames) > 1:
+            close()
+        elif token == "|" and len(frames) > 1:
+            frames[-1].append([])
+        else:
+            frames[-1][-1].append(token)
+    frames[-1][-1].append(text[position:])
+    while len(frames) > 1:
+        close()
+    return _ESCAPED.sub(r"\1", "".join(frames[0][0])), is_random
+
+
+def _without_comments(text: str) -> Iterator[str]:
+    """Yield what is left of a text without `/*…*/` and `//…`; a `/*` that is not closed is text."""
+    position = start = 0
+    last_close = text.rfind("*/")
+    while match := _COMMENT_START.search(text, position):
+        if match[0] == "//":
+            end = match.end()
+            line_end = _LINE_END.search(text, end)
+            position = line_end.start() if line_end else len(text)
+        elif match.end() <= last_close:
+            position = text.index("*/", match.end()) + 2
+        else:
+            position = match.start() + 1
+            continue
+        yield text[start : match.start()]
+        start = position
+    yield text[start:]
+
+
+class TextReplacer:
+    """Replaces `%Node.widget%` and `%date:…%`."""
+
+    def __init__(self, nodes: Callable[[], Iterable[Node]], now: datetime) -> None:
+        self._nodes = nodes
+        self._now = now
+        self._by_name: dict[str, Node] | None = None
+        self._by_title = dict[str, Node]()
+
+    def replace(self, text: str) -> str:
+        """Return a text with all that is known between `%` replaced; the rest is left to the server."""
+        return _PATTERN.sub(lambda match: self._replacement(match[1], match[0]), text)
+
+    def _replacement(self, pattern: str, unchanged: str) -> str:
+        if pattern.startswith("date:"):
+            return format_date(pattern.removeprefix("date:"), self._now)
+        name, *rest = pattern.split(".")
+        node = self._find(name) if len(rest) == 1 else None
+        if node is None:
+            return unchanged
+        try:
+            value = node.value_of(rest[0])
+        except KeyError:
+            return unchanged
+        return _UNSAFE_IN_NAMES.sub("_", _as_script_text(value))
+
+    def _find(self, name: str) -> Node | None:
+        """Return the first node of a name, which is a property of the node, or else of that title."""
+        if self._by_name is None:
+            nodes = [*self._nodes()]
+            self._by_name = {name: node for node in reversed(nodes) for name in _search_name(node)}
+            self._by_title = {node.title: node for node in reversed(nodes)}
+        return self._by_name.get(name) or self._by_title.get(name)
+
+
+def format_date(pattern: str, now: datetime) -> str:
+    """Return a date in a pattern such as `yyyy-MM-dd hh:mm:ss`."""
+    parts = {"d": now.day, "M": now.month, "h": now.hour, "m": now.minute, "s": now.second}
+
+    def part(match: re.Match[str]) -> str:
+        letters = match[0]
+        if letters[0] in parts:
+            return str(parts[letters[0]]).rjust(len(letters), "0")
+        return {"yy": str(now.year)[2:], "yyyy": str(now.year)}.get(letters, letters)
+
+    return _DATE_PART.sub(part, pattern)
+
+
+def _search_name(node: Node) -> Iterator[str]:
+    name = node.saved.properties.get("Node name for S&R")
+    if isinstance(name, str):
+        yield name
+
+
+def _as_script_text(value: object) -> str:
+    """Return a value as JavaScript writes it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case float() if isfinite(value) and value == int(value) and abs(value) < 1e21:
+            return str(int(value))
+        case str() | int() | float():
+            return str(value)
+        case list():
+            return ",".join(_as_script_text(each) for each in value if not isinstance(each, list))
+        case _:
+            return "[object Object]"
