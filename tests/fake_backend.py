@@ -34,6 +34,7 @@ from comfytui.service.backend import Backend
 from comfytui.sim.catalogue import catalogue
 from comfytui.sim.catalogue.node_types import NodeType
 from comfytui.sim.config import SimConfig
+from tests.fake_library import FakeLibrary
 from tests.fake_queue import FakeQueue
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ ABLE = Capabilities("0.33.0", targeted_interrupt=True, atomic_cancel=True, previ
 DOWN = Unreachable("Nothing listens at this address.", "refused")
 
 
-class FakeBackend:
+class FakeBackend(FakeLibrary):
     """One server, whose prompts succeed at once, or run until a test ends them.
 
     Args:
@@ -58,8 +59,8 @@ class FakeBackend:
         """The body of each prompt that was accepted, as `/prompt` gets it."""
         self.is_up = True
         self._capabilities = capabilities
-        self.described: Mapping[str, NodeType] = catalogue(config or SimConfig())
-        """The node types that `/object_info` describes."""
+        config = config or SimConfig()
+        super().__init__(catalogue(config), config)
         self._queue = FakeQueue(self.described, instant=instant)
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -201,11 +202,6 @@ class FakeBackend:
     async def log_timestamps(self) -> tuple[str, ...]:
         self._check()
         return ("2026-01-01T00:00:00",)
-
-    async def object_info(self, class_type: str) -> Mapping[str, Json]:
-        self._check()
-        node = self.described.get(class_type)
-        return json.loads(json.dumps({class_type: node.info()})) if node else {}
 
     async def output_names(self) -> tuple[str, ...]:
         self._check()

@@ -14,7 +14,9 @@ from comfytui.sim.demo import EmbeddedServer
 from tests.cli.commands import environment
 
 PACKAGE = Path(comfytui.__file__).parent
-PROTOCOL = frozenset(f"comfy.protocol.{name}" for name in ("capabilities", "events", "media_types", "models"))
+PROTOCOL = frozenset(
+    f"comfy.protocol.{name}" for name in ("capabilities", "events", "library", "media_types", "models")
+)
 """Modules with the types of the protocol; they do no I/O."""
 ALLOWED: dict[str, frozenset[str]] = {
     "sanitize": frozenset(),

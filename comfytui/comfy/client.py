@@ -3,15 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, overload
-from urllib.parse import quote
 
 from comfytui.comfy.connection_errors import not_comfyui
 from comfytui.comfy.errors import PromptRefused, ServerError
-from comfytui.comfy.http.api import HttpApi
+from comfytui.comfy.http.api import path_segment
 from comfytui.comfy.http.transport import ChunkSink
+from comfytui.comfy.library import ServerLibrary
 from comfytui.comfy.limits import (
-    DEFINITION_LIMIT,
-    DEFINITION_VALUES,
     ENTRY_LIMIT,
     FILE_LIMIT,
     FOLDER_LIMIT,
@@ -32,7 +30,6 @@ from comfytui.comfy.protocol.parse import (
     parse_jobs,
     parse_log_timestamps,
     parse_names,
-    parse_object,
     parse_rejection,
     parse_stats,
 )
@@ -45,7 +42,7 @@ _FINAL_STATUSES = frozenset({411, 413, 415, 422})
 """Statuses with which proxies reject a prompt for good, however often it is sent."""
 
 
-class ComfyClient(HttpApi):
+class ComfyClient(ServerLibrary):
     """Calls to one server; each raises the errors of `comfytui.comfy.errors`.
 
     Paths are below `/api`, or at the root on servers that have no `/api`.
@@ -132,7 +129,7 @@ class ComfyClient(HttpApi):
             return self._redactor.entry(entry) if entry.item.prompt_id == prompt_id else None
 
         reader = HistoryReader(keep, 1)
-        await self._get_in_pieces(f"/history/{_segment(prompt_id)}", reader, ENTRY_LIMIT)
+        await self._get_in_pieces(f"/history/{path_segment(prompt_id)}", reader, ENTRY_LIMIT)
         return next(iter(reader.history()), None)
 
     async def jobs(self, limit: int = 200, status: str | None = None) -> tuple[JobInfo, ...] | None:
@@ -147,7 +144,7 @@ class ComfyClient(HttpApi):
 
     async def job_graph(self, prompt_id: str) -> Json:
         """Return the graph of a job; None if the server has no list of jobs, or no such job in it."""
-        path = f"/api/jobs/{_segment(prompt_id)}"
+        path = f"/api/jobs/{path_segment(prompt_id)}"
         return await self._request_if_there("GET", path, lambda body: parse_job_graph(body, prompt_id))
 
     async def cancel_job(self, prompt_id: str) -> bool | None:
@@ -156,7 +153,7 @@ class ComfyClient(HttpApi):
         Returns:
             Whether there was such a job; None on servers before 0.26, which do not have this call.
         """
-        return await self._request_if_there("POST", f"/api/jobs/{_segment(prompt_id)}/cancel", parse_cancelled)
+        return await self._request_if_there("POST", f"/api/jobs/{path_segment(prompt_id)}/cancel", parse_cancelled)
 
     async def interrupt_running(self, prompt_id: str | None = None) -> None:
         """Interrupt a prompt if it is running; without an id, and on servers before 0.3.57, whatever is running."""
@@ -172,11 +169,6 @@ class ComfyClient(HttpApi):
         Empty on servers before August 2024.
         """
         return await self._request_if_there("GET", "/internal/logs/raw", parse_log_timestamps) or ()
-
-    async def object_info(self, class_type: str) -> Mapping[str, Json]:
-        """Return the definition of a node class, as `{class_type: definition}`; empty if the server has none."""
-        path = f"/object_info/{_segment(class_type)}"
-        return await self._get(path, parse_object, missing={}, limit=DEFINITION_LIMIT, max_values=DEFINITION_VALUES)
 
     async def system_stats(self) -> SystemStats:
         """Return the version of the server and the memory of its machine."""
@@ -232,8 +224,3 @@ class ComfyClient(HttpApi):
             name = sanitize(output.filename, 100)
             raise ServerError(f"The server no longer has {name} ({response.status}): make it again.", response.status)
         return response.body
-
-
-def _segment(name: str) -> str:
-    """Return a name as one segment of a path: ids come from servers, too, and may hold anything."""
-    return quote(name, safe="", errors="replace")

@@ -27,6 +27,13 @@ HISTORY_LIMIT = 256 * MIB
 """Bytes of a history: 1,000 entries with large workflows."""
 ENTRY_LIMIT = 64 * MIB
 """Bytes of the history entry of one prompt: its graph and the editor's workflow, with images embedded in both."""
+DEFINITIONS_LIMIT = 64 * MIB
+"""Bytes of all node definitions together, each of which repeats the names of the models that it offers.
+
+They are read in pieces as well.
+"""
+WORKFLOW_LIMIT = 32 * MIB
+"""Bytes of a saved workflow or a template; the largest official template takes 300 kB."""
 VIEW_LIMIT = 64 * MIB
 """Bytes of a file held in memory: an image of 4,096 x 4,096 as PNG takes 50 MB at most."""
 FILE_LIMIT = 512 * MIB
@@ -51,6 +58,15 @@ FOLDER_VALUES = 500_000
 """Files in the output folder."""
 DEFINITION_VALUES = 50_000
 """Values in one node definition: twice the file names that any folder has."""
+
+DEFINITIONS_VALUES = 1_500_000
+"""Values in all node definitions together."""
+DEFINITIONS_MEMBERS = 50_000
+"""Node classes of one server; one with many packs has 5,000."""
+WORKFLOW_VALUES = 500_000
+"""Values in a saved workflow or a template: 10,000 nodes of 50."""
+LIBRARY_LIMIT = 20_000
+"""Saved workflows and templates: the number of rows that a list shows without delaying keys."""
 
 FRAME_LIMIT = 32 * MIB
 """Bytes of one websocket message: previews of a few MB occur, and finished images are sent as well."""

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Set
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from comfytui.comfy.limits import VIEW_LIMIT
 from comfytui.comfy.protocol.capabilities import Capabilities
 from comfytui.comfy.protocol.events import Event, Output
+from comfytui.comfy.protocol.library import LoraMetadata, SavedWorkflow, ServerFile, Template, TemplateGroup
 from comfytui.comfy.protocol.models import (
     AcceptedPrompt,
     HistoryEntry,
@@ -23,7 +25,69 @@ from comfytui.comfy.websocket.connection_events import ConnectionEvent
 T = TypeVar("T")
 
 
-class Backend(Protocol):
+class Library(Protocol):
+    """What a server offers to make prompts with. Each call raises a `ComfyError` if the server cannot be asked."""
+
+    async def object_info(self, class_type: str) -> Mapping[str, Json]:
+        """Return the definition of a node class, as `{class_type: definition}`; empty if the server has none."""
+
+    async def definitions(self) -> Mapping[str, Mapping[str, Json]]:
+        """Return the definitions of all node classes by class: megabytes, see `service.definitions`."""
+
+    async def saved_workflows(self) -> tuple[SavedWorkflow, ...] | None:
+        """Return the workflows that the editor saved on the server; None if it keeps none of its users' files."""
+
+    async def saved_workflow(self, path: str) -> Json:
+        """Return a saved workflow, by its `SavedWorkflow.path`; None if the server no longer has it."""
+
+    async def templates(self) -> tuple[TemplateGroup, ...]:
+        """Return the templates by kind, then those of packs of nodes by pack; empty where there are none."""
+
+    async def template(self, template: Template) -> Json:
+        """Return a template as the editor reads it; None if the server no longer has it."""
+
+    async def model_folders(self) -> tuple[str, ...]:
+        """Return the names of the folders of models; empty if the server does not list them."""
+
+    async def model_names(self, folder: str) -> tuple[str, ...] | None:
+        """Return the names of the models in a folder; None if the server has no such folder, or does not list it."""
+
+    async def embeddings(self) -> tuple[str, ...]:
+        """Return the names of the embeddings, as a prompt names them."""
+
+    async def lora_metadata(self, name: str) -> LoraMetadata | None:
+        """Return what the file of a LoRA says about itself; None if it says nothing."""
+
+    async def upload(
+        self,
+        source: Path | bytes,
+        name: str,
+        report: Callable[[int, int], object] = lambda _, __: None,
+        *,
+        subfolder: str = "",
+        overwrite: bool = False,
+        mask_of: ServerFile | None = None,
+    ) -> ServerFile:
+        """Upload a file to the server's input folder; cancelling the call ends it.
+
+        Args:
+            source: The file, or its content.
+            name: A name for it; the server may choose another one.
+            report: Called with the bytes that were sent, and with those of the whole file.
+            subfolder: The folder below the input folder.
+            overwrite: Replace a file of the same name.
+            mask_of: The image of which the alpha channel of the file is to be the mask.
+
+        Returns:
+            Where the file is now, and under which name.
+
+        Raises:
+            OSError: The file cannot be read.
+            ServerError: The server does not take it; the message says why.
+        """
+
+
+class Backend(Library, Protocol):
     """One server. Each call raises a `ComfyError` if the server cannot be asked or does not do it.
 
     A call that needs one of the `Capabilities` says which; the others work on every server.
@@ -132,9 +196,6 @@ class Backend(Protocol):
         """Return when the newest lines of the server's log were written; none where it has no log."""
 
     # Fetch
-
-    async def object_info(self, class_type: str) -> Mapping[str, Json]:
-        """Return the definition of a node class, as `{class_type: definition}`; empty if the server has none."""
 
     async def output_names(self) -> tuple[str, ...]:
         """Return the names of the files in the output folder itself, newest first; none where it is not listed."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 from comfytui.comfy.connection_errors import not_comfyui
 from comfytui.comfy.errors import ServerError
@@ -71,6 +72,23 @@ class HttpApi:
         """Return the parsed response from a path that older servers do not have, or None; no prefix is added."""
         response = await self._transport.request(method, path, params=params, limit=limit)
         return None if response.status in NOT_FOUND else await self._parse_success(response, parse, max_values)
+
+    async def _get_if_there(
+        self,
+        path: str,
+        parse: Callable[[Json], T],
+        params: Mapping[str, str] | None = None,
+        *,
+        limit: int = BODY_LIMIT,
+        max_values: int = VALUES_LIMIT,
+        with_prefix: bool = True,
+    ) -> T | None:
+        """Return the parsed response to a GET; None if the server has nothing at this path, or only a page."""
+        prefix = await self._find_prefix() if with_prefix else ""
+        response = await self._transport.request("GET", prefix + path, params=params, limit=limit)
+        if response.status in NOT_FOUND or response.html:
+            return None
+        return await self._parse_success(response, parse, max_values)
 
     async def _post(self, path: str, body: Mapping[str, Any]) -> None:
         self._check(await self._request("POST", path, json=body))
@@ -149,3 +167,8 @@ class HttpApi:
             ) from None
         except ValueError:
             raise not_comfyui(self._server) from None
+
+
+def path_segment(name: str) -> str:
+    """Return a name as one segment of a path: ids come from servers, too, and may hold anything."""
+    return quote(name, safe="", errors="replace")

@@ -16,6 +16,7 @@ from comfytui.comfy.cancellation import run_to_completion
 from comfytui.comfy.connection_errors import bad_proxy
 from comfytui.comfy.errors import Unreachable
 from comfytui.comfy.http.content_encoding import ACCEPTED, BadEncodingError, ContentDecoder
+from comfytui.comfy.http.multipart import UploadBody
 from comfytui.comfy.http.transport_errors import bad_encoding, check_status, error_of, too_large
 from comfytui.comfy.limits import BODY_LIMIT
 from comfytui.comfy.proxies import proxy_of
@@ -77,6 +78,7 @@ class Transport:
         path: str,
         *,
         json: Any = None,
+        upload: UploadBody | None = None,
         params: Mapping[str, str] | None = None,
         limit: int = BODY_LIMIT,
         head: int | None = None,
@@ -90,10 +92,11 @@ class Transport:
             method: The HTTP method.
             path: The path below the server's base URL.
             json: The body, if any.
+            upload: The body, if it is a file.
             params: Query parameters.
             limit: Most bytes of the body, after decompression.
             head: Stop reading after at least this many bytes, instead of failing at the limit.
-            is_file: Whether the response is a file, for which there is no limit on the whole time.
+            is_file: Whether the request or the response is a file, for which there is no limit on the whole time.
             single_use: Whether to discard what was not sent when the request fails. Otherwise the kernel sends it
                 minutes later, when the network is back.
             sink: Receives the body of a 200 that is not HTML, which is then not in the response.
@@ -110,7 +113,7 @@ class Transport:
                     self._url(path, params),
                     timeout=self._timeout(method),
                     extensions={"trace": _close_cancelled_handshake()},
-                    **_body(json),
+                    **(_body(json) if upload is None else {"content": upload, "headers": upload.headers}),
                 ) as response,
             ):
                 if single_use:

@@ -57,14 +57,15 @@ def check_values(raw: str | bytes | bytearray, max_values: int = VALUES_LIMIT) -
 
     Nothing is parsed: separators are counted, those within strings included.
     """
-    if len(raw) <= max_values:
-        return
-    if isinstance(raw, str):
-        count = raw.count(",") + raw.count("[") + raw.count("{")
-    else:
-        count = raw.count(b",") + raw.count(b"[") + raw.count(b"{")
-    if count > max_values:
+    if len(raw) > max_values and count_values(raw) > max_values:
         raise LimitExceeded(f"more than {max_values:,} values")
+
+
+def count_values(raw: str | bytes | bytearray) -> int:
+    """Return how many values JSON holds at most."""
+    if isinstance(raw, str):
+        return raw.count(",") + raw.count("[") + raw.count("{")
+    return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
 
 
 def mapping(value: object) -> Mapping[str, Any]:
