@@ -30,7 +30,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "config": frozenset({"comfy.address", "comfy.server", "command_names", "sanitize"}),
     "workflow": frozenset({"sanitize"}),
     "session": PROTOCOL | {"workflow", "sanitize", "timings"},
-    "service": frozenset({"clock", "comfy", "new_files", "session", "workflow", "sanitize", "timings"}),
+    "service": frozenset(
+        {"clock", "comfy", "new_files", "private_files", "session", "workflow", "sanitize", "timings"}
+    ),
     "presentation": PROTOCOL
     | {"comfy.errors", "service.notifications", "service.results", "service.saving", "session", "workflow", "sanitize"},
     "ui": PROTOCOL

@@ -5,7 +5,8 @@ ComfyError
 ├── TimedOut         connected, but no response in time: busy, or a broken connection
 ├── Unauthorized     401, 403, or a redirect to a login
 ├── PromptRefused    the server validated a prompt and refused it
-├── ServerError      any other status of failure, or a response that is cut off or too large
+├── ServerError      any other status of failure, or a response that is cut off
+│   └── TooLarge     a response that is larger than what is read
 ├── UpgradeRefused   a response to the websocket handshake, but no websocket
 └── NotComfyUI       something else answers there
 """
@@ -57,6 +58,10 @@ class ServerError(ComfyError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class TooLarge(ServerError):
+    """The server sent more than is read; the request took effect."""
 
 
 class UpgradeRefused(ComfyError):

@@ -1,7 +1,7 @@
 """Runs the session with one server: joins its connection, its submissions and its state."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
 from comfytui.clock import SYSTEM_CLOCK, Clock
@@ -11,6 +11,7 @@ from comfytui.comfy.redaction import redactor_of
 from comfytui.comfy.server import Server
 from comfytui.service.backend import Backend, BackendFactory
 from comfytui.service.connection.manager import ConnectionManager
+from comfytui.service.definitions import DefinitionReader, ServerDefinitions
 from comfytui.service.journal.async_journal import AsyncJournal
 from comfytui.service.mailbox import Mailbox, Subscribers
 from comfytui.service.notifications import Notification, ServiceFailed
@@ -41,6 +42,7 @@ class SessionService:
         fresh: Leave alone what the journal has of earlier runs.
         fingerprint: The fingerprint of the known server, if it is not the one that the journal has for this address.
         login: The number of the login that the server's credentials are from, see `log_in`.
+        definitions: Reads the definitions of all node classes; None: nothing of them outlives the process.
         timings: How long it waits for what.
         clock: The time source.
     """
@@ -56,6 +58,7 @@ class SessionService:
         fresh: bool = False,
         fingerprint: str = "",
         login: int = 0,
+        definitions: DefinitionReader | None = None,
         timings: Timings = DEFAULT,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -66,6 +69,7 @@ class SessionService:
         self._client_id = client_id
         self._fingerprint = fingerprint
         self._login = login
+        self._definitions = definitions or DefinitionReader()
         self._timings = timings
         self._clock = clock
         self._backend: Backend | None = None
@@ -143,6 +147,7 @@ class SessionService:
             client_id=self._client_id,
             fingerprint=self.accepted,
             login=self._login,
+            definitions=self._definitions,
             timings=self._timings,
             clock=self._clock,
         )
@@ -201,6 +206,15 @@ class SessionService:
             Unreachable: if there is no backend just now.
         """
         return await request(self._require_backend())
+
+    async def definitions(self, class_types: Collection[str]) -> ServerDefinitions:
+        """Return the definitions of all node classes; arguments and errors as for `ServiceThread.definitions`."""
+        gate = self._connection.connection.gate
+        if self._backend is None and (earlier := await self._definitions.read_earlier(gate.fingerprint)) is not None:
+            return ServerDefinitions(earlier, is_current=False)
+        return await self._definitions.read(
+            self._require_backend(), class_types, fingerprint=gate.fingerprint, breaks=gate.breaks
+        )
 
     async def find_ended(self, ids: Sequence[str]) -> None:
         """Have jobs in the state that ended long ago; arguments and errors as for `ServiceThread.find_ended`."""

@@ -49,6 +49,8 @@ async def supervise(
     """
     # Its libraries take as long to load as the screen does, so they are loaded here, beside the first paint.
     from comfytui.comfy.backend import ComfyBackend
+    from comfytui.service.definition_files import DefinitionFiles, definitions_folder
+    from comfytui.service.definitions import DefinitionReader
     from comfytui.service.journal.async_journal import AsyncJournal
     from comfytui.service.service import SessionService
 
@@ -62,6 +64,7 @@ async def supervise(
         subscribers,
         client_id=client_id,
         fresh=fresh,
+        definitions=DefinitionReader(None if folder is None else DefinitionFiles(definitions_folder(folder))),
         timings=timings,
         clock=clock,
     )

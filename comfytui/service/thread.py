@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -24,6 +24,7 @@ from comfytui.timings import DEFAULT, Timings
 
 if TYPE_CHECKING:
     from comfytui.service.backend import Backend, BackendFactory
+    from comfytui.service.definitions import ServerDefinitions
     from comfytui.service.service import SessionService
     from comfytui.workflow.graph import Graph
 
@@ -206,6 +207,17 @@ class ServiceThread:
         The state has those that are; whose jobs are mine follows at the next poll, which begins then.
         """
         return self._ask(lambda service: service.recognised())
+
+    def definitions(self, class_types: Collection[str] = ()) -> Future["ServerDefinitions"]:
+        """Find the definitions of all node classes: once a connection from the server, else those that it had before.
+
+        Args:
+            class_types: The classes that are needed, to request them one by one where not all definitions are read.
+
+        Returns:
+            The definitions; or the `ComfyError` if the server cannot be asked, and what it had is not known.
+        """
+        return self._ask(lambda service: service.definitions(class_types))
 
     def accept_server(self) -> None:
         """Serve the other server that answers at this address from now on."""

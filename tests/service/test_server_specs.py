@@ -7,7 +7,8 @@ import pytest
 from comfytui.comfy.backend import ComfyBackend
 from comfytui.comfy.errors import ServerError
 from comfytui.comfy.server import Server
-from comfytui.service.server_specs import CONCURRENT_REQUESTS, fetch_specs
+from comfytui.service.definitions import CONCURRENT_REQUESTS
+from comfytui.service.server_specs import fetch_specs
 from comfytui.sim.server import SimServer
 from comfytui.workflow.builtin import txt2img
 from tests.service.test_service import QUICK

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 from comfytui.comfy.connection_errors import not_comfyui
-from comfytui.comfy.errors import ServerError
+from comfytui.comfy.errors import ServerError, TooLarge
 from comfytui.comfy.http.transport import ChunkSink, Response, Transport
 from comfytui.comfy.limits import BODY_LIMIT, KIB, STATS_LIMIT, VALUES_LIMIT, LimitExceeded
 from comfytui.comfy.protocol.json_readers import loads
@@ -162,7 +162,7 @@ class HttpApi:
         try:
             yield
         except LimitExceeded as error:
-            raise ServerError(
+            raise TooLarge(
                 f"{self._server.label} sent {error} in one answer, which was not read: check what runs there."
             ) from None
         except ValueError:

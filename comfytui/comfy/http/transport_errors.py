@@ -3,7 +3,7 @@
 import httpx
 
 from comfytui.comfy.connection_errors import bad_proxy, not_comfyui, unauthorized, unreachable
-from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, Unreachable
+from comfytui.comfy.errors import ComfyError, ServerError, TimedOut, TooLarge, Unreachable
 from comfytui.comfy.limits import MIB
 from comfytui.comfy.proxies import proxy_of
 from comfytui.comfy.server import Server
@@ -65,6 +65,6 @@ def bad_encoding(server: Server) -> ServerError:
     )
 
 
-def too_large(server: Server, limit: int) -> ServerError:
+def too_large(server: Server, limit: int) -> TooLarge:
     """Return the error for a response larger than `limit` bytes."""
-    return ServerError(f"The answer of {server.label} is larger than {-(-limit // MIB)} MiB and was not read.")
+    return TooLarge(f"The answer of {server.label} is larger than {-(-limit // MIB)} MiB and was not read.")

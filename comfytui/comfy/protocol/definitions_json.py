@@ -69,7 +69,13 @@ class DefinitionsReader(PieceReader):
             self._add(name, value)
 
     def definitions(self) -> Definitions:
-        """Return the definitions that were read."""
+        """Return the definitions that were read.
+
+        Raises:
+            ValueError: If the body had none, but something else.
+        """
+        if self._malformed and not self._definitions:
+            raise ValueError("no definitions")
         return self._definitions
 
     def _add(self, name: str, value: Raw | Json) -> None:

@@ -147,7 +147,7 @@ class Shortener:
             del self.kept[self._starts[-1] :]
             self._emptied_depth, self._string_start = self._depth, None
         if len(self.kept) > (KEPT_LIMIT if self._depth > self._outer else self.member_start + ENVELOPE_LIMIT):
-            raise LimitExceeded(f"more than {MEMBER_LIMIT >> 20} MiB of one prompt")
+            raise LimitExceeded(f"more than {MEMBER_LIMIT >> 20} MiB of one entry")
 
     def _limit_at(self, depth: int) -> int:
         """Return how many bytes are kept of the content of a bracket at this depth."""

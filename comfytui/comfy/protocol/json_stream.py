@@ -82,7 +82,7 @@ class PieceReader:
             self._read_oversized()
             self.read()
         if self._shortener is not None:
-            raise LimitExceeded(f"more than {self._member_limit >> 20} MiB of one prompt")
+            raise LimitExceeded(f"more than {self._member_limit >> 20} MiB of one entry")
         self._read_document(b"".join((self.opening, self._buffer)))
         self._buffer.clear()
 

@@ -118,7 +118,7 @@ async def test_a_compressed_huge_response_is_rejected(call: Call, limit: int) ->
 
 async def test_a_compressed_huge_history_is_rejected() -> None:
     bomb = gzip.compress(bytes(70 * MB), 1)
-    with memory_limit(24 * 2**20), pytest.raises(ServerError, match="sent more than 4 MiB of one prompt in one answer"):
+    with memory_limit(24 * 2**20), pytest.raises(ServerError, match="sent more than 4 MiB of one entry in one answer"):
         await call_with_body(lambda client: client.history_entry("p"), bomb, "gzip")
 
 
