@@ -141,7 +141,8 @@ def chosen_workflow(path: str | None) -> "Workflow":
         click.UsageError: The file cannot be used.
     """
     from comfytui.workflow.builtin import txt2img
-    from comfytui.workflow.loading import WorkflowError, load_workflow
+    from comfytui.workflow.documents import load_workflow
+    from comfytui.workflow.errors import WorkflowError
 
     try:
         return txt2img() if path is None else load_workflow(Path(path))

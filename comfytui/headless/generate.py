@@ -14,10 +14,10 @@ from comfytui.service.submission.batch import BatchRequest
 from comfytui.service.submission.batch_builder import build_batch
 from comfytui.service.thread import ServiceThread
 from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues
+from comfytui.workflow.documents import graph_from_json
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of, seed_keys
 from comfytui.workflow.graph import Workflow, read_values, workflow_of
 from comfytui.workflow.input_specs import InputSpec, fallback_spec, parse_input, seed_range
-from comfytui.workflow.loading import graph_from_json
 from comfytui.workflow.seeds import SeedMode
 
 MAX_TEXT: Final = 100_000

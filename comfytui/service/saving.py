@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.new_files import DiskFullError, SaveError, new_file, remove_stale_parts
-from comfytui.workflow.image_metadata import extract_graph
+from comfytui.workflow.media.metadata import extract_graph
 from comfytui.workflow.parameters import GenerationParameters, parameters_of
 
 if TYPE_CHECKING:

@@ -22,10 +22,10 @@ from comfytui.service.submission.batch import BatchRequest
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.workflow.builtin import txt2img
+from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.fields import FieldKey
 from comfytui.workflow.graph import Workflow, read_values, workflow_of
 from comfytui.workflow.input_specs import InputSpec
-from comfytui.workflow.loading import WorkflowError
 from comfytui.workflow.seeds import SeedMode
 from tests.watcher import watching
 from tests.workflow.graphs import flux, stable_diffusion, unusual

@@ -15,8 +15,8 @@ from comfytui.service.server_specs import fetch_specs
 from comfytui.session.model import JobStatus
 from comfytui.session.selectors import current_batch
 from comfytui.workflow.builtin import txt2img
+from comfytui.workflow.documents import load_workflow
 from comfytui.workflow.fields import Field
-from comfytui.workflow.loading import load_workflow
 from tests.shown_run import step_of
 from tests.waiting import eventually
 from tests.watcher import LIVE_TIMEOUT, Watcher, small_batch, watching

@@ -23,7 +23,7 @@ from comfytui.headless.relay.requested import requested_batch, requested_flag, r
 from comfytui.presentation.command_text import OUTCOMES, NotificationText, cancellation_message
 from comfytui.sanitize import sanitize
 from comfytui.service.results import CancelOutcome
-from comfytui.workflow.loading import WorkflowError
+from comfytui.workflow.errors import WorkflowError
 
 KEY_HEADER: Final = "Idempotency-Key"
 MAX_GRAPHS: Final = 256 * 2**20

@@ -18,7 +18,7 @@ from comfytui.session.jobs.summarise import finished_prompt_of
 from comfytui.session.model import Job
 from comfytui.timings import DEFAULT, SubmissionTimings
 from comfytui.workflow.graph import Graph
-from comfytui.workflow.image_metadata import extract_graph
+from comfytui.workflow.media.metadata import extract_graph
 
 MAX_IMAGES_READ = 60
 """How many images are read, the newest ones: each is a request, and a lost job is not old."""

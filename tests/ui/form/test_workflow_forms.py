@@ -10,8 +10,8 @@ from PIL import Image
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.form.form import PromptForm
+from comfytui.workflow.documents import load_workflow
 from comfytui.workflow.graph import Workflow
-from comfytui.workflow.loading import load_workflow
 from tests.fake_backend import FakeBackend
 from tests.sim.graphs import inverted, node, text_to_image
 from tests.ui.screen import Screen, screen

@@ -11,9 +11,11 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from comfytui.workflow.documents import WorkflowDocument, load_document, load_workflow
+from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import read_values
-from comfytui.workflow.loading import MAX_FILE_BYTES, WorkflowError, load_workflow
+from comfytui.workflow.opening import MAX_TEXT_BYTES
 from tests.workflow.graphs import stable_diffusion
 
 GRAPH = stable_diffusion.sd15()
@@ -87,6 +89,54 @@ def save_compressed_png(path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
+    "document",
+    [
+        EDITOR,
+        {"workflow": EDITOR},
+        {"prompt": EDITOR},
+        {"workflow": json.dumps(EDITOR)},
+        {"workflow": EDITOR, "prompt": {"3": {"class_type": "KSampler"}}},
+        {"workflow": EDITOR, "prompt": {"3": {"class_type": "X", "inputs": {"cfg": float("nan")}}}},
+        {"workflow": EDITOR, "prompt": "{"},
+        {"workflow": EDITOR, "prompt": "a fox"},
+        {"workflow": EDITOR, "prompt": {}},
+    ],
+)
+def test_the_format_of_the_editor_is_kept_as_it_is(tmp_path: Path, document: object) -> None:
+    path = tmp_path / "graph.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert load_document(path) == WorkflowDocument("graph", None, EDITOR)
+
+
+POSTED = {"prompt": GRAPH, "client_id": "x", "extra_data": {"extra_pnginfo": {"workflow": EDITOR}}}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"prompt": GRAPH, "workflow": EDITOR},
+        {"prompt": json.dumps(GRAPH), "workflow": json.dumps(EDITOR)},
+        {"workflow": EDITOR, "prompt": GRAPH, "version": "1.2"},
+        POSTED,
+        {"id": "x", "status": "completed", "workflow": POSTED},
+        {"0b3f": {"prompt": [7, "0b3f", GRAPH, POSTED["extra_data"], ["9"]], "outputs": {}}},
+    ],
+    ids=["texts", "strings", "with more", "as it is posted", "a job", "a history"],
+)
+def test_a_file_with_both_formats_gives_both(tmp_path: Path, document: object) -> None:
+    path = tmp_path / "graph.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert load_document(path) == WorkflowDocument("graph", GRAPH, EDITOR)
+
+
+def test_a_graph_is_not_taken_for_a_wrapper(tmp_path: Path) -> None:
+    nodes = {"prompt": {"class_type": "A", "inputs": {}}, "workflow": {"class_type": "B", "inputs": {}}}
+    path = tmp_path / "graph.json"
+    path.write_text(json.dumps(nodes), encoding="utf-8")
+    assert load_document(path) == WorkflowDocument("graph", nodes, None)
+
+
+@pytest.mark.parametrize(
     ("name", "save"),
     [
         ("fox.png", save_plain_png),
@@ -125,8 +175,8 @@ def test_a_workflow_can_come_from_a_pipe(tmp_path: Path) -> None:
 
 
 BAD_CONTENT = {
-    "empty file": (b"", "not JSON (see line 1, column 1)"),
-    "yaml": (b"prompt: fox", "not JSON"),
+    "empty file": (b"", "is empty"),
+    "yaml": (b"prompt: fox", "a text, but not JSON"),
     "cut off": (json.dumps(GRAPH).encode()[:-20], "not JSON"),
     "the editor's format": (json.dumps(EDITOR).encode(), "Workflow > Export (API)"),
     "a wrapped editor's format": (json.dumps({"prompt": EDITOR}).encode(), "Workflow > Export (API)"),
@@ -140,7 +190,7 @@ BAD_CONTENT = {
     "node without class": (b'{"3": {"inputs": {}}}', "node '3' lacks"),
     "class of another type": (b'{"\\u001b[31m": {"class_type": 1, "inputs": {}}}', "damaged"),
     "invalid UTF-8": (b'{"3": "\xff\xfe"}', "UTF-8"),
-    "binary": (b"GIF89a\x08\x00\x08\x00\xf0\xff" * 40, "give a JSON or PNG file"),
+    "binary": (b"GIF89a\x08\x00\x08\x00\xf0\xff" * 40, "a GIF image, which holds no workflow"),
     "half a character": (b'{"3": {"class_type": "X", "inputs": {"text": "\\ud800"}}}', "a broken character"),
     "NaN": (b'{"3": {"class_type": "X", "inputs": {"cfg": NaN}}}', "NaN or infinity"),
     "infinity": (b'{"3": {"class_type": "X", "inputs": {"cfg": [-Infinity]}}}', "NaN or infinity"),
@@ -148,10 +198,10 @@ BAD_CONTENT = {
     "deep": (b'{"3":' * 200_000, "nested too deeply"),
     "deep list": (b"[" * 200_000, "nested too deeply"),
     "deep input": (b'{"3": {"class_type": "A", "inputs": {"x": %s}}}' % (b"[" * 300 + b"]" * 300), "nested too deeply"),
-    "broken png": (PNG + b"\x00" * 40, "image that cannot be read"),
+    "broken png": (PNG + b"\x00" * 40, "image that cannot be read ("),
     "cut png": (PNG + chunk(b"IHDR", struct.pack(">II", 8, 8) + b"\x08\x02\x00\x00\x00")[:-6], "cannot be read"),
-    "broken webp": (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "image that cannot be read"),
-    "broken jpeg": (b"\xff\xd8\xff\xe0" + b"\x00" * 10, "image that cannot be read"),
+    "broken webp": (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "image that cannot be read ("),
+    "broken jpeg": (b"\xff\xd8\xff\xe0" + b"\x00" * 10, "image that cannot be read ("),
 }
 
 
@@ -166,8 +216,10 @@ def test_an_error_explains_bad_content(tmp_path: Path, content: bytes, expected:
 
 def test_an_image_without_a_workflow_is_refused(tmp_path: Path) -> None:
     assert "without a workflow" in message_of(save_png(tmp_path / "plain.png"))
-    assert "without a workflow" in message_of(save_png(tmp_path / "other.png", parameters="Steps: 20", workflow="{}"))
-    assert "without a workflow" in message_of(save_exif(tmp_path / "plain.jpg", "Canon"))
+    assert "without a workflow" in message_of(save_png(tmp_path / "other.png", parameters="Steps: 20", prompt="a fox"))
+    Image.new("RGB", (8, 8)).save(tmp_path / "plain.jpg")
+    assert "without a workflow" in message_of(tmp_path / "plain.jpg")
+    assert "not a workflow" in message_of(save_exif(tmp_path / "other.jpg", "Canon"))
 
 
 def test_an_image_with_an_invalid_workflow_is_refused(tmp_path: Path) -> None:
@@ -195,16 +247,19 @@ def test_a_file_without_read_permission_is_reported(tmp_path: Path, monkeypatch:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
+    path = tmp_path / "secret.json"
+    path.touch()
     # Patched, because root can read every file.
-    monkeypatch.setattr(Path, "open", refuse)
-    assert "Permission denied" in message_of(tmp_path / "secret.json")
+    monkeypatch.setattr(os, "open", refuse)
+    assert "Permission denied" in message_of(path)
 
 
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     with path.open("wb") as file:
-        file.truncate(MAX_FILE_BYTES + 1)
-    assert "larger than 64 MB" in message_of(path)
+        file.write(b"{")
+        file.truncate(MAX_TEXT_BYTES + 1)
+    assert "larger than 32 MB" in message_of(path)
 
 
 def test_escapes_in_a_file_name_are_not_printed(tmp_path: Path) -> None:

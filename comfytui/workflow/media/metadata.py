@@ -1,0 +1,86 @@
+"""Find the texts with the workflow in a file of any kind that ComfyUI saves."""
+
+import io
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from comfytui.workflow.media.jpeg import SIGNATURE as JPEG
+from comfytui.workflow.media.jpeg import jpeg_texts
+from comfytui.workflow.media.png import SIGNATURE as PNG
+from comfytui.workflow.media.png import png_texts
+from comfytui.workflow.media.reader import MediaError, MediaReader
+from comfytui.workflow.media.text import COMMENT, PROMPT, WORKFLOW, Text, is_wanted
+from comfytui.workflow.media.webp import webp_texts
+
+HEAD: Final = 4_096
+"""Bytes of a file that tell its format."""
+MAX_GRAPH: Final = 2**20
+"""Characters of a graph's text that `extract_graph` parses: parsed, they take twenty times as much memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFormat:
+    """A format of files that may hold a workflow."""
+
+    name: str
+    """With its article, such as `a PNG image`."""
+    texts: Callable[[MediaReader], Iterator[Text]] = field(repr=False)
+    """Yields the texts of a file."""
+
+
+_PNG: Final = MediaFormat("a PNG image", png_texts)
+_JPEG: Final = MediaFormat("a JPEG image", jpeg_texts)
+_WEBP: Final = MediaFormat("a WebP image", webp_texts)
+
+
+def media_format(head: bytes) -> MediaFormat | None:
+    """Return the format of a file that begins with these bytes, or None if it is none that holds a workflow."""
+    if head.startswith(PNG):
+        return _PNG
+    if head.startswith(JPEG):
+        return _JPEG
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return _WEBP
+    return None
+
+
+def find_texts(
+    reader: MediaReader, form: MediaFormat, wanted: Collection[str] = (PROMPT, WORKFLOW)
+) -> Mapping[str, str]:
+    """Return the texts of a file by their names in lower case: those that are wanted, or else the comment.
+
+    Of several texts of one name it is the first. A file that is damaged behind a wanted text is not read further.
+
+    Raises:
+        MediaError: The file is malformed, or its texts are too large.
+        OSError: The file cannot be read.
+    """
+    found: dict[str, str] = {}
+    try:
+        for name, text in form.texts(reader):
+            if is_wanted(name):
+                found.setdefault(name.lower(), text)
+            if found.keys() >= set(wanted):
+                break
+    except MediaError:
+        if not found:
+            raise
+    return {name: text for name, text in found.items() if name in wanted or name == COMMENT}
+
+
+def extract_graph(content: bytes) -> Any:
+    """Return the graph in the content of a file, which may be any JSON value; None if it has none that can be read.
+
+    The content may be cut off behind the graph.
+    """
+    form = media_format(content[:HEAD])
+    if form is None:
+        return None
+    try:
+        texts = find_texts(MediaReader(io.BytesIO(content), len(content)), form, (PROMPT,))
+        text = texts.get(PROMPT, "null")
+        return json.loads(text) if len(text) <= MAX_GRAPH else None
+    except (ValueError, RecursionError):
+        return None
