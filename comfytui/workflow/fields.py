@@ -7,11 +7,11 @@ samplers that share a seed node share a field.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, field_of, seed_key, seed_keys
 from comfytui.workflow.nodes import (
     Node,
     Nodes,
@@ -27,6 +27,8 @@ from comfytui.workflow.nodes import (
     walk_upstream,
 )
 
+__all__ = ["Field", "FieldKey", "FieldValue", "field_of", "find_fields", "first_slots", "seed_key", "seed_keys"]
+
 MAX_PASSES: Final = 16
 """Samplers of one graph that are searched for fields."""
 
@@ -37,35 +39,23 @@ MAX_DISPLAYED_PASSES: Final = 4
 """Samplers of one graph that are searched for seeds only to display them."""
 
 
-class Field(StrEnum):
-    """A kind of setting that a form can show and set."""
-
-    MODEL = "model"
-    PROMPT = "prompt"
-    NEGATIVE = "negative"
-    WIDTH = "width"
-    HEIGHT = "height"
-    STEPS = "steps"
-    CFG = "cfg"
-    GUIDANCE = "guidance"
-    SAMPLER = "sampler"
-    SCHEDULER = "scheduler"
-    SEED = "seed"
-
-    @property
-    def label(self) -> str:
-        """The name on the screen and in messages."""
-        return "CFG" if self is Field.CFG else self.value.capitalize()
-
-
-FieldKey: TypeAlias = str
-"""The name of one field of a graph: a `Field`, or `seed_key(index)` for its second and later seeds."""
-
-FieldValue: TypeAlias = str | int | float
-"""The value of a field."""
-
 SlotGroup: TypeAlias = tuple[Slot, ...]
 """Slots that are always set together: the text inputs of one encoder, or one other input."""
+
+DISPLAYED_FIELDS: Final = (
+    Field.MODEL,
+    Field.PROMPT,
+    Field.NEGATIVE,
+    Field.WIDTH,
+    Field.HEIGHT,
+    Field.STEPS,
+    Field.CFG,
+    Field.GUIDANCE,
+    Field.SAMPLER,
+    Field.SCHEDULER,
+    Field.SEED,
+)
+"""What is displayed of a graph that is not open."""
 
 _SEED_INPUTS = ("seed", "noise_seed")
 _TEXT_INPUTS = ("text", "t5xxl", "clip_l", "text_g", "text_l", "clip_g", "llama", "prompt")
@@ -93,21 +83,6 @@ _FIELD_INPUTS: Mapping[Field, tuple[tuple[str, ...], TypeCheck]] = {
 """The input names of each field but the prompts, the preferred one first, and the type of its value."""
 
 
-def seed_key(index: int) -> FieldKey:
-    """Return the key of a graph's seed by its index from 0: `seed`, `seed-2`, `seed-3`."""
-    return f"{Field.SEED}-{index + 1}" if index else Field.SEED
-
-
-def seed_keys(keys: Iterable[FieldKey]) -> list[FieldKey]:
-    """Return the keys that name seeds."""
-    return [key for key in keys if field_of(key) is Field.SEED]
-
-
-def field_of(key: FieldKey) -> Field:
-    """Return the kind of field that a key names."""
-    return Field(key.partition("-")[0])
-
-
 def find_fields(graph: object) -> Mapping[FieldKey, tuple[Slot, ...]]:
     """Find the fields of a graph, which may be any JSON value.
 
@@ -118,7 +93,7 @@ def find_fields(graph: object) -> Mapping[FieldKey, tuple[Slot, ...]]:
     passes = [_pass_fields(nodes, sampler) for sampler in _samplers(nodes)[:MAX_PASSES]]
     found: dict[FieldKey, tuple[Slot, ...]] = {}
     taken: set[Slot] = set()
-    for field in Field:
+    for field in DISPLAYED_FIELDS:
         groups = [group for each in passes for group in each.get(field, ()) if group and taken.isdisjoint(group)]
         if field is Field.SEED:
             found.update((key, (slot,)) for key, slot in _seeds(groups).items())
@@ -137,7 +112,7 @@ def first_slots(nodes: Nodes) -> Mapping[FieldKey, Slot]:
     passes = [_pass_fields(nodes, sampler) for sampler in _samplers(nodes)[:MAX_DISPLAYED_PASSES]]
     found: dict[FieldKey, Slot] = {}
     taken: set[Slot] = set()
-    for field in Field:
+    for field in DISPLAYED_FIELDS:
         searched = passes if field is Field.SEED else passes[:1]
         groups = [group for each in searched for group in each.get(field, ()) if group and taken.isdisjoint(group)]
         if field is Field.SEED:

@@ -1,68 +1,81 @@
 """What inputs accept, by the node definitions of the server, and how typed text becomes a value."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import replace
 from math import isfinite
-from typing import Any, Final, Literal, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final
 
 from comfytui.sanitize import sanitize
-from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
-from comfytui.workflow.nodes import Slot, is_number
+from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, field_of
+from comfytui.workflow.input_definitions import declared_inputs
+from comfytui.workflow.input_kinds import Choices, InputKind, InputSpec, Upload, default_of, value_of
+from comfytui.workflow.nodes import Slot
 from comfytui.workflow.seeds import MAX_SEED, SeedRange
+from comfytui.workflow.spec_reading import read_spec
 
-InputKind: TypeAlias = Literal["int", "float", "text", "choice"]
-
-MAX_BOUND: Final = 2.0**64
-"""Bounds beyond this are ignored."""
-
-MAX_OPTIONS: Final = 1_000
-"""Choices of one input that are kept: a longer drop-down takes too long to open."""
-
-MAX_OPTION_LENGTH: Final = 4_096
-"""Characters of the longest choice that is kept; a path has no more."""
+__all__ = [
+    "FALLBACK_SPECS",
+    "Choices",
+    "InputKind",
+    "InputSpec",
+    "Upload",
+    "default_of",
+    "fallback_spec",
+    "input_spec_of",
+    "intersect_specs",
+    "parse_input",
+    "seed_range",
+    "step_hint",
+    "unknown_choice_error",
+    "value_of",
+]
 
 MAX_NUMBER_LENGTH: Final = 40
 """Characters of the longest number that is parsed."""
 
-
-@dataclass(frozen=True, slots=True)
-class InputSpec:
-    """What one input accepts."""
-
-    kind: InputKind
-    options: tuple[str, ...] | None = None
-    """The choices; None if they are unknown."""
-    minimum: float | None = None
-    """The lowest value that is accepted."""
-    maximum: float | None = None
-    """The highest value that is accepted."""
-    step: float | None = None
-    default: FieldValue | None = None
-    omitted: int = 0
-    """How many more choices the server has than `options`."""
-
-    def excludes(self, choice: str) -> bool:
-        """Whether the server surely does not have a choice; False for the empty string, which is no choice."""
-        return bool(choice) and self.options is not None and not self.omitted and choice not in self.options
-
+_TRUE: Final = frozenset({"true", "on", "yes", "1"})
+_FALSE: Final = frozenset({"false", "off", "no", "0"})
+_match_colour = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})").fullmatch
 
 _SIZE = InputSpec("int", minimum=16, maximum=16_384, step=8, default=512)
 _ANY_CHOICE = InputSpec("choice")
-_ANY_TEXT = InputSpec("text")
+_ANY_TEXT = InputSpec("text", multiline=True)
+_STRENGTH = InputSpec("float", minimum=-100, maximum=100, step=0.01, default=1.0)
+_FRACTION = InputSpec("float", minimum=0, maximum=1, step=0.01)
 
 FALLBACK_SPECS: Final[Mapping[Field, InputSpec]] = {
     Field.MODEL: _ANY_CHOICE,
     Field.PROMPT: _ANY_TEXT,
     Field.NEGATIVE: _ANY_TEXT,
+    Field.LYRICS: _ANY_TEXT,
+    Field.IMAGE: InputSpec("file", upload=Upload("image")),
+    Field.MASK: InputSpec("file", upload=Upload("image")),
+    Field.VIDEO: InputSpec("file", upload=Upload("video")),
+    Field.AUDIO: InputSpec("file", upload=Upload("audio")),
     Field.WIDTH: _SIZE,
     Field.HEIGHT: _SIZE,
+    Field.LENGTH: InputSpec("int", minimum=1, maximum=16_384, default=25),
+    Field.FPS: InputSpec("float", minimum=0.01, maximum=1_000, step=1, default=24.0),
+    Field.DURATION: InputSpec("float", minimum=0, maximum=86_400, step=0.1, default=10.0),
     Field.STEPS: InputSpec("int", minimum=1, maximum=10_000, default=20),
     Field.CFG: InputSpec("float", minimum=0, maximum=100, step=0.1, default=7.0),
     Field.GUIDANCE: InputSpec("float", minimum=0, maximum=100, step=0.1, default=3.5),
     Field.SAMPLER: _ANY_CHOICE,
     Field.SCHEDULER: _ANY_CHOICE,
+    Field.DENOISE: replace(_FRACTION, default=1.0),
     Field.SEED: InputSpec("int", minimum=0, maximum=MAX_SEED, default=0),
+    Field.LORA: _ANY_CHOICE,
+    Field.LORA_ON: InputSpec("bool", default=True),
+    Field.LORA_STRENGTH: _STRENGTH,
+    Field.LORA_CLIP_STRENGTH: _STRENGTH,
+    Field.CONTROLNET_STRENGTH: InputSpec("float", minimum=0, maximum=10, step=0.01, default=1.0),
+    Field.CONTROLNET_START: replace(_FRACTION, default=0.0),
+    Field.CONTROLNET_END: replace(_FRACTION, default=1.0),
+    Field.VAE: _ANY_CHOICE,
+    Field.TEXT_ENCODER: _ANY_CHOICE,
+    Field.FILENAME_PREFIX: InputSpec("text"),
 }
 """What ComfyUI's own nodes accept, until the definitions of the server are known."""
 
@@ -72,21 +85,26 @@ def fallback_spec(key: FieldKey) -> InputSpec:
     return FALLBACK_SPECS[field_of(key)]
 
 
-def input_spec_of(object_info: Mapping[str, Any], slot: Slot) -> InputSpec | None:
+def input_spec_of(
+    object_info: Mapping[str, Any], slot: Slot, inputs: Mapping[str, Any] = MappingProxyType({})
+) -> InputSpec | None:
     """Return what an input accepts, or None if the definitions do not say.
 
     Args:
         object_info: The server's response to `/object_info` or `/object_info/{class}`.
         slot: The input.
+        inputs: All inputs of its node, whose choices decide which inputs a dynamic combo adds.
     """
     # A node that only provides a value does not know the bounds of the input that uses it.
-    if slot.input_name == "value":
+    if slot.input_name == "value" or slot.member:
         return None
     match object_info:
         case {slot.class_type: {"input": {"required": {slot.input_name: definition}}}}:
-            return _read_spec(definition)
+            return read_spec(definition)
         case {slot.class_type: {"input": {"optional": {slot.input_name: definition}}}}:
-            return _read_spec(definition)
+            return read_spec(definition)
+        case _ if "." in slot.input_name:
+            return read_spec(declared_inputs(object_info, slot.class_type, inputs).get(slot.input_name))
         case _:
             return None
 
@@ -120,10 +138,16 @@ def parse_input(text: str, spec: InputSpec, label: str = "This") -> FieldValue:
     match spec.kind:
         case "text":
             return text
+        case "file":
+            return _parse_file(text, label)
         case "choice":
             return _parse_choice(text, spec, label)
+        case "bool":
+            return _parse_switch(text.strip(), spec, label)
+        case "colour":
+            return _parse_colour(text.strip(), label)
         case "int" | "float":
-            value = _parse_number(text.strip(), spec.kind)
+            value = _parse_number(text.strip(), spec)
             low, high = spec.minimum, spec.maximum
             if value is None or (low is not None and value < low) or (high is not None and value > high):
                 raise ValueError(f"{label} must be a {_requirement(spec)}.")
@@ -147,50 +171,47 @@ def step_hint(value: FieldValue, spec: InputSpec, label: str = "This") -> str | 
     return f"{label} should be {multiple} of {_format_number(spec.step)}, e.g. {value - remainder}"
 
 
-def _read_spec(definition: object) -> InputSpec | None:
-    """Read a definition `[type, options]`; in the older format, the type of a combo is the list of its choices."""
-    match definition:
-        case [list() | tuple() as names, *_] | ["COMBO", {"options": list() | tuple() as names}, *_]:
-            return _choice_spec(names)
-        case ["INT" | "FLOAT" as kind, *rest]:
-            return _number_spec("int" if kind == "INT" else "float", rest)
-        case ["COMBO" | "STRING" as kind, *_]:
-            return _ANY_CHOICE if kind == "COMBO" else _ANY_TEXT
-        case _:
-            return None
-
-
-def _choice_spec(names: Sequence[object]) -> InputSpec:
-    texts = (name for name in names if isinstance(name, str) and len(name) <= MAX_OPTION_LENGTH)
-    kept = tuple(islice(texts, MAX_OPTIONS))
-    return InputSpec("choice", options=kept, omitted=sum(isinstance(name, str) for name in names) - len(kept))
-
-
-def _number_spec(kind: InputKind, rest: list[Any]) -> InputSpec:
-    options = rest[0] if rest and isinstance(rest[0], Mapping) else {}
-    low, high, step, default = (_valid_bound(options.get(name)) for name in ("min", "max", "step", "default"))
-    return InputSpec(kind, minimum=low, maximum=high, step=step, default=default)
-
-
-def _valid_bound(value: object) -> int | float | None:
-    return value if is_number(value) and abs(value) <= MAX_BOUND else None
-
-
-def _parse_choice(text: str, spec: InputSpec, label: str) -> str:
-    if text and (spec.options is None or spec.omitted):
+def _parse_choice(text: str, spec: InputSpec, label: str) -> FieldValue:
+    if text and spec.options is None:
         return text
     if not spec.options:
         raise ValueError(f"{label} has nothing to choose from: the server offers none.")
     if text not in spec.options:
         raise ValueError(f"{label} '{sanitize(text, 80)}' is not on the server: choose one that is.")
+    return value_of(spec, text)
+
+
+def _parse_file(text: str, label: str) -> str:
+    """Return the name of a file, which the server may have although it did not list it."""
+    if not text.strip():
+        raise ValueError(f"{label} is empty: name a file of the server, or upload one.")
     return text
 
 
-def _parse_number(text: str, kind: InputKind) -> int | float | None:
+def _parse_switch(text: str, spec: InputSpec, label: str) -> bool:
+    off, on = spec.switch_labels
+    lower = text.lower()
+    if lower in _TRUE or lower == on.lower():
+        return True
+    if lower in _FALSE or lower == off.lower():
+        return False
+    raise ValueError(f"{label} must be {on} or {off}.")
+
+
+def _parse_colour(text: str, label: str) -> str:
+    if not (match := _match_colour(text)):
+        raise ValueError(f"{label} must be a colour such as #ff8800.")
+    digits = match[1].lower()
+    return "#" + ("".join(each * 2 for each in digits) if len(digits) == 3 else digits)
+
+
+def _parse_number(text: str, spec: InputSpec) -> int | float | None:
     if len(text) > MAX_NUMBER_LENGTH:
         return None
     try:
-        value = int(text) if kind == "int" else float(text.replace(",", "."))
+        if spec.display == "color" and text.startswith("#"):
+            return int(_parse_colour(text, "")[1:7], 16)
+        value = int(text) if spec.kind == "int" else float(text.replace(",", "."))
     except ValueError:
         return None
     return value if isfinite(value) else None

@@ -25,6 +25,8 @@ class Slot:
     node_id: str
     input_name: str
     class_type: str
+    member: str = ""
+    """The key of the value in the input, if the input is an object of several values."""
 
 
 @dataclass(frozen=True, slots=True)

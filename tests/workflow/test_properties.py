@@ -8,7 +8,16 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfytui.workflow.fields import MAX_SEEDS, Field, FieldKey, FieldValue, field_of, find_fields, seed_key
+from comfytui.workflow.fields import (
+    DISPLAYED_FIELDS,
+    MAX_SEEDS,
+    Field,
+    FieldKey,
+    FieldValue,
+    field_of,
+    find_fields,
+    seed_key,
+)
 from comfytui.workflow.graph import Workflow, apply_values, classes_of, read_values, seed_warning, workflow_of
 from comfytui.workflow.input_specs import InputSpec, input_spec_of, parse_input
 from comfytui.workflow.nodes import Slot, is_integer, is_number, is_text
@@ -55,7 +64,10 @@ def test_any_json_has_parameters_and_fields(document: Any) -> None:
 
 
 def values_of(parameters: GenerationParameters) -> list[object]:
-    return [getattr(parameters, field.value) for field in Field] + [parameters.latent_batch, *parameters.more_seeds]
+    return [getattr(parameters, field.value) for field in DISPLAYED_FIELDS] + [
+        parameters.latent_batch,
+        *parameters.more_seeds,
+    ]
 
 
 @given(st.lists(GRAPHS | JSON, max_size=4))

@@ -6,7 +6,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Select
 
 from comfytui.ui.form.field_messages import FieldMessages
-from comfytui.ui.form.rows import CHOICE_FIELDS, IMAGES_ID
+from comfytui.ui.form.rows import CHOICE_FIELDS, IMAGES_ID, is_shown
 from comfytui.ui.form.values import truncation_note
 from comfytui.workflow.batch_values import IMAGES_SPEC, repetition_warning
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
@@ -24,7 +24,7 @@ class FieldChecks:
     """
 
     def __init__(self, form: Widget, workflow: Workflow) -> None:
-        self.specs: dict[FieldKey, InputSpec] = {key: fallback_spec(key) for key in workflow.fields}
+        self.specs: dict[FieldKey, InputSpec] = {key: fallback_spec(key) for key in workflow.fields if is_shown(key)}
         """What each field takes: a fallback until the server's own spec is known."""
         self.seed_labels = seed_labels(workflow)
         """The label of the node that each seed belongs to."""

@@ -10,7 +10,7 @@ from textual.widgets import Input, TextArea
 from comfytui.sanitize import sanitize
 from comfytui.ui.form.controls import Choice
 from comfytui.ui.widgets.text import Line
-from comfytui.workflow.fields import Field, FieldKey, FieldValue
+from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
 from comfytui.workflow.seeds import SeedMode
 
 SEED_MODE_ID, IMAGES_ID = "seed-mode", "images"
@@ -29,6 +29,12 @@ ROWS: tuple[tuple[str, tuple[Field, ...]], ...] = (
     ("Scheduler", (Field.SCHEDULER,)),
 )
 TEXT_FIELDS = (Field.PROMPT, Field.NEGATIVE)
+_SHOWN_FIELDS = frozenset({*TEXT_FIELDS, *(field for _, fields in ROWS for field in fields)})
+
+
+def is_shown(key: FieldKey) -> bool:
+    """Return whether a field has a row."""
+    return key in _SHOWN_FIELDS or field_of(key) is Field.SEED
 
 
 def text_area(field: Field, text: str) -> TextArea:

@@ -8,6 +8,9 @@ from comfytui.workflow.nodes import Slot
 
 WAITING_FOR_CHOICES = "Waiting for the server's choices: the batch is queued as soon as they arrive."
 
+MAX_OPTIONS = 1_000
+"""Choices that a drop-down list has: a longer one takes too long to open."""
+
 
 def fields_awaiting_choices(
     values: Mapping[FieldKey, FieldValue], specs: Mapping[FieldKey, InputSpec]
@@ -46,7 +49,7 @@ def join_labels(fields: Sequence[Field]) -> str:
 
 def truncation_note(spec: InputSpec) -> str:
     """Return a note if a drop-down list does not have all of the server's choices, or an empty text."""
-    if not spec.omitted:
+    count = len(spec.options or ())
+    if count <= MAX_OPTIONS:
         return ""
-    shown = len(spec.options or ())
-    return f"The first {shown:,} of {shown + spec.omitted:,} names are shown: name any other in the workflow file."
+    return f"The first {MAX_OPTIONS:,} of {count:,} names are shown: name any other in the workflow file."

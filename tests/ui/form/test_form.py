@@ -13,10 +13,10 @@ from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.dashboard.form_actions import FormActions
 from comfytui.ui.form.form import PromptForm
+from comfytui.ui.form.values import MAX_OPTIONS
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import Workflow, workflow_of
-from comfytui.workflow.input_specs import MAX_OPTIONS
 from tests.fake_backend import FakeBackend
 from tests.sim.graphs import text_to_image
 from tests.timings import timings

@@ -1,0 +1,102 @@
+"""Read what an input accepts from its definition by the server."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from comfytui.sanitize import sanitize
+from comfytui.workflow.field_keys import FieldValue
+from comfytui.workflow.input_definitions import branch_keys, options_of, type_of
+from comfytui.workflow.input_kinds import Choices, InputKind, InputSpec, MediaKind, Upload
+from comfytui.workflow.nodes import is_number
+
+MAX_BOUND: Final = 2.0**64
+"""Bounds beyond this are ignored."""
+
+MAX_TOOLTIP: Final = 500
+"""Characters of a tooltip that are kept."""
+
+MAX_LABEL: Final = 60
+"""Characters of an input's name on the screen that are kept."""
+
+_UPLOADS: Final[Mapping[str, MediaKind]] = {
+    "image_upload": "image",
+    "animated_image_upload": "image",
+    "video_upload": "video",
+    "audio_upload": "audio",
+    "file_upload": "file",
+}
+_FOLDERS: Final = frozenset({"input", "output", "temp"})
+
+
+def read_spec(definition: object) -> InputSpec | None:
+    """Return what an input accepts, or None if its values are neither texts, numbers, switches nor choices.
+
+    Args:
+        definition: `[type, options]`; in the older format, the type of a choice is the list of its options.
+    """
+    if not isinstance(definition, list | tuple) or not definition:
+        return None
+    options, kind = options_of(definition), type_of(definition)
+    match kind:
+        case "COMBO":
+            offered = definition[0] if isinstance(definition[0], list | tuple) else options.get("options")
+            spec = _choice(offered if isinstance(offered, list | tuple) else None, options)
+        case "COMFY_DYNAMICCOMBO_V3":
+            spec = InputSpec("choice", options=Choices(branch_keys(definition)), is_dynamic=True)
+        case "INT" | "FLOAT":
+            spec = _number("int" if kind == "INT" else "float", options)
+        case "BOOLEAN":
+            labels = (_line(options.get("label_off"), "off"), _line(options.get("label_on"), "on"))
+            spec = InputSpec("bool", switch_labels=labels)
+        case "COLOR":
+            spec = InputSpec("colour")
+        case "STRING" | "MARKDOWN" | "TEXTAREA":
+            multiline = kind != "STRING" or options.get("multiline") is True
+            spec = InputSpec("text", multiline=multiline, dynamic_prompts=options.get("dynamicPrompts") is True)
+        case _:
+            return None
+    return replace(
+        spec,
+        default=_default(options.get("default"), spec.kind),
+        tooltip=_line(options.get("tooltip"), "", MAX_TOOLTIP),
+        label=_line(options.get("display_name"), ""),
+        display=_line(options.get("display"), ""),
+        is_seed=bool(options.get("control_after_generate")),
+    )
+
+
+def _choice(offered: Sequence[object] | None, options: Mapping[str, Any]) -> InputSpec:
+    choices = Choices(offered) if offered is not None else None
+    media = next((media for name, media in _UPLOADS.items() if options.get(name)), None)
+    if media is None:
+        return InputSpec("choice", options=choices)
+    folder = options.get("image_folder")
+    upload = Upload(media, folder if isinstance(folder, str) and folder in _FOLDERS else "input")
+    return InputSpec("file", options=choices, upload=upload)
+
+
+def _number(kind: InputKind, options: Mapping[str, Any]) -> InputSpec:
+    low, high, step, precision = (_valid_bound(options.get(name)) for name in ("min", "max", "step", "round"))
+    return InputSpec(kind, minimum=low, maximum=high, step=step, precision=precision)
+
+
+def _default(value: object, kind: InputKind) -> FieldValue | None:
+    """Return the default of a definition, or None if it has not the type of the input's values."""
+    match kind:
+        case "int" | "float":
+            return _valid_bound(value)
+        case "bool":
+            return value if isinstance(value, bool) else None
+        case "choice" | "file":
+            return value if isinstance(value, str) or is_number(value) else None
+        case "text" | "colour":
+            return value if isinstance(value, str) else None
+
+
+def _line(text: object, fallback: str, limit: int = MAX_LABEL) -> str:
+    return (sanitize(text, limit) if isinstance(text, str) else "") or fallback
+
+
+def _valid_bound(value: object) -> int | float | None:
+    return value if is_number(value) and abs(value) <= MAX_BOUND else None
