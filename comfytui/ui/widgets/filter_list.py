@@ -1,0 +1,268 @@
+"""A list of any number of entries that typing filters, with tabs for groups and a text about the highlighted entry."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import takewhile
+from typing import Any, ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input
+
+from comfytui.sanitize import sanitize
+from comfytui.ui.widgets.entry_search import Entry, EntryGroup, Search
+from comfytui.ui.widgets.group_tabs import GroupTabs
+from comfytui.ui.widgets.match_list import MAX_TITLE, MatchList
+from comfytui.ui.widgets.text import Paragraph
+
+SLICE: Final = 0.008
+"""Seconds that a search takes at once: keys and paints have their turn in between."""
+SHOW_INTERVAL: Final = 0.1
+"""Minimum seconds between two paints of what a search has found by then."""
+DESCRIBE_DELAY: Final = 0.12
+"""Seconds that the cursor rests on an entry before its description is asked for."""
+MAX_DESCRIPTION: Final = 1_000
+"""Characters of a description that are shown."""
+ALL: Final = "All"
+
+Describe = Callable[[Entry[Any]], Awaitable[str]]
+"""Returns a text about an entry; it may take its time."""
+
+
+class FilterInput(Input):
+    """The words to search for; keys that move the cursor of the list are passed on to it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "list('move', -1)", show=False),
+        Binding("down", "list('move', 1)", show=False),
+        Binding("pageup", "list('page', -1)", show=False),
+        Binding("pagedown", "list('page', 1)", show=False),
+        Binding("home", "list('first')", show=False),
+        Binding("end", "list('last')", show=False),
+        Binding("tab", "group(1)", show=False),
+        Binding("shift+tab", "group(-1)", show=False),
+        Binding("left", "left", show=False),
+        Binding("right", "right", show=False),
+    ]
+
+    class GroupSwitched(Message):
+        """Posted when the user asks for another group."""
+
+        def __init__(self, steps: int) -> None:
+            super().__init__()
+            self.steps = steps
+
+    def action_list(self, action: str, *parameters: int) -> None:
+        """Pass a key on to the list."""
+        matches = self.screen.query_one(MatchList)
+        getattr(matches, f"action_{action}")(*parameters)
+
+    def action_group(self, steps: int) -> None:
+        """Switch to another group."""
+        self.post_message(self.GroupSwitched(steps))
+
+    def action_left(self) -> None:
+        """Move the text cursor, or switch the group while nothing is typed."""
+        if self.value:
+            self.action_cursor_left()
+        else:
+            self.action_group(-1)
+
+    def action_right(self) -> None:
+        """Move the text cursor, or switch the group while nothing is typed."""
+        if self.value:
+            self.action_cursor_right()
+        else:
+            self.action_group(1)
+
+
+class FilterList(Vertical):
+    """Entries in groups, of which it shows those that contain all words that are typed.
+
+    Args:
+        groups: The groups. Where there are several, the first tab shows all of them.
+        current: The index of the entry to begin with, in all groups together.
+        describe: Returns a text about the entry under the cursor.
+        typed: Makes a value of what is typed, to be taken if no entry matches; None if only entries can be taken.
+        empty: The text to show while there is no entry at all.
+    """
+
+    class Chosen(Message):
+        """Posted when the user takes an entry, or what was typed."""
+
+        def __init__(self, entry: Entry[Any]) -> None:
+            super().__init__()
+            self.entry = entry
+
+    def __init__(
+        self,
+        groups: Sequence[EntryGroup[Any]] = (),
+        *,
+        current: int | None = None,
+        query: str = "",
+        describe: Describe | None = None,
+        typed: Callable[[str], Any] | None = None,
+        empty: str = "There is nothing to choose from.",
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        super().__init__(id=id)
+        self._groups = {group.name: group for group in groups}
+        self._query = query
+        self._tab = 0
+        """0 for all groups, and then one for each."""
+        self._describe = describe
+        self._typed = typed
+        self._empty = empty
+        self._search = Search(groups, "")
+        self._current = current
+
+    def compose(self) -> ComposeResult:
+        """Compose the tabs, the input, the list and the line about the entry under the cursor."""
+        yield GroupTabs()
+        control = FilterInput(self._query, placeholder="type to find", compact=True, select_on_focus=False)
+        control.cursor_blink = False
+        yield control
+        yield MatchList()
+        yield Paragraph(id="description", classes="help")
+
+    def on_mount(self) -> None:
+        """Show the entries."""
+        self._show_tabs()
+        if self._query:
+            self._start_search()
+        else:
+            self.call_after_refresh(self._show, self._current)
+
+    @property
+    def highlighted(self) -> Entry[Any] | None:
+        """The entry under the cursor."""
+        return self.query_one(MatchList).highlighted
+
+    @property
+    def query_text(self) -> str:
+        """What is typed."""
+        return self.query_one(FilterInput).value
+
+    def set_group(self, group: EntryGroup[Any]) -> None:
+        """Add a group, or replace the one with its name; a cursor that was moved stays on its entry."""
+        position, before = self.query_one(MatchList).chosen_position, self._offset_of(group.name)
+        if (old := self._groups.get(group.name)) and position is not None and position >= before + len(old.entries):
+            position += len(group.entries) - len(old.entries)
+        self._groups[group.name] = group
+        self._show_tabs()
+        if group in self._shown_groups():
+            self._start_search(position)
+
+    def _offset_of(self, name: str) -> int:
+        """Return the number of entries that are listed before those of a group."""
+        groups = takewhile(lambda group: group.name != name, self._shown_groups())
+        return sum(len(group.entries) for group in groups)
+
+    def _shown_groups(self) -> list[EntryGroup[Any]]:
+        groups = list(self._groups.values())
+        return [groups[self._tab - 1]] if self._tab else groups
+
+    def _show_tabs(self) -> None:
+        groups = list(self._groups.values())
+        tabs = self.query_one(GroupTabs)
+        tabs.display = len(groups) > 1
+        tabs.show([ALL, *(_tab_label(group) for group in groups)], self._tab)
+
+    # Search
+
+    @on(Input.Changed)
+    def _on_typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._start_search()
+
+    def _start_search(self, position: int | None = None) -> None:
+        """Search for what is typed, in the last result if it was for fewer letters, with the cursor at a position."""
+        self._search = search = Search(self._shown_groups(), self.query_text, self._search)
+        search.step(SLICE)
+        self._show(position)
+        if not search.done:
+            self.run_worker(self._search_on(search), group="search", exclusive=True)
+
+    async def _search_on(self, search: Search[Any]) -> None:
+        due = time.monotonic() + SHOW_INTERVAL
+        while not search.done and search is self._search:
+            await asyncio.sleep(0)
+            search.step(SLICE)
+            if search.done or time.monotonic() >= due:
+                if search is self._search and self.is_attached:
+                    self._show()
+                due = time.monotonic() + SHOW_INTERVAL
+
+    def _show(self, position: int | None = None) -> None:
+        search = self._search
+        self.query_one(MatchList).show(search, self._empty_text(), position)
+        shown = "" if not search.words else f"{len(search.found):,}{'' if search.done else '+'} of "
+        self.border_subtitle = f"{shown}{search.total:,}"
+
+    def _empty_text(self) -> str:
+        search, typed = self._search, sanitize(self.query_text.strip(), 60)
+        if not search.done:
+            return "Searching…"
+        notes = [group.note for group in self._shown_groups() if group.note]
+        if not search.words or not search.total:
+            return sanitize(notes[0], MAX_TITLE) if notes else self._empty
+        if self._typed is not None:
+            return f"Nothing matches '{typed}'; enter takes it as it is."
+        return f"Nothing matches '{typed}'."
+
+    # Groups
+
+    @on(FilterInput.GroupSwitched)
+    def _switch_by_key(self, event: FilterInput.GroupSwitched) -> None:
+        event.stop()
+        self._switch_to((self._tab + event.steps) % (len(self._groups) + 1))
+
+    @on(GroupTabs.Chosen)
+    def _switch_by_click(self, event: GroupTabs.Chosen) -> None:
+        event.stop()
+        self._switch_to(event.index)
+
+    def _switch_to(self, tab: int) -> None:
+        if len(self._groups) > 1 and tab != self._tab:
+            self._tab = tab
+            self._show_tabs()
+            self._start_search()
+
+    # The entry under the cursor
+
+    @on(MatchList.Highlighted)
+    def _on_highlighted(self, event: MatchList.Highlighted) -> None:
+        event.stop()
+        entry, matches = self.highlighted, self.query_one(MatchList)
+        text = sanitize(entry.title, MAX_TITLE) if entry and matches.is_cut(entry) else ""
+        self._show_description(text)
+        if entry is not None and self._describe is not None:
+            self.run_worker(self._ask(self._describe, entry), group="describe", exclusive=True)
+
+    async def _ask(self, describe: Describe, entry: Entry[Any]) -> None:
+        await asyncio.sleep(DESCRIBE_DELAY)
+        text = await describe(entry)
+        if self.is_attached and self.highlighted == entry:
+            self._show_description(sanitize(text, MAX_DESCRIPTION))
+
+    def _show_description(self, text: str) -> None:
+        self.query_one("#description", Paragraph).set_text(text)
+
+    @on(MatchList.Chosen)
+    @on(Input.Submitted)
+    def _take(self, event: Message) -> None:
+        event.stop()
+        typed = self.query_text.strip()
+        if (entry := self.highlighted) is not None:
+            self.post_message(self.Chosen(entry))
+        elif self._typed is not None and typed and self._search.done:
+            self.post_message(self.Chosen(Entry(typed, self._typed(typed))))
+
+
+def _tab_label(group: EntryGroup[Any]) -> str:
+    count = "…" if group.loading else f"{len(group.entries):,}" if group.entries else "!" if group.note else "0"
+    return f"{group.name} {count}"
