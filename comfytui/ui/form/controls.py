@@ -1,8 +1,21 @@
 """The form's controls without text input, which keep typed letters from acting as commands."""
 
+from collections.abc import Sequence
+from typing import Any, Final, overload
+
+from rich.text import Text
+from textual import on
 from textual.events import Key
 from textual.widgets import Button, Select
-from textual.widgets._select import SelectOverlay
+from textual.widgets._select import SelectCurrent, SelectOverlay
+
+from comfytui.sanitize import sanitize
+from comfytui.ui.widgets.entry_search import Entry, EntryGroup
+
+MAX_OPTION: Final = 120
+"""Characters of a choice that a drop-down list shows."""
+MAX_IN_OVERLAY: Final = 50
+"""Choices that a drop-down list shows below itself; of more, one is found sooner by typing in a picker."""
 
 
 def types_character(character: str | None) -> bool:
@@ -10,8 +23,62 @@ def types_character(character: str | None) -> bool:
     return character is not None and character.isprintable() and character != " "
 
 
+def select_options(names: Sequence[str]) -> list[tuple[Text, str]]:
+    """Return the options of a drop-down list: what is shown, and the value."""
+    return [(Text(sanitize(name, MAX_OPTION).removesuffix(".safetensors")), name) for name in names]
+
+
+class NameEntries(Sequence[Entry[str]]):
+    """Names as entries of a picker, which are made when they are asked for."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> Entry[str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Entry[str]]: ...
+    def __getitem__(self, index: int | slice) -> Entry[str] | list[Entry[str]]:
+        if isinstance(index, slice):
+            return [Entry(name, name) for name in self._names[index]]
+        return Entry(self._names[index], self._names[index])
+
+
+def name_group(names: Sequence[str]) -> EntryGroup[str]:
+    """Return names as the only group of a picker."""
+    return EntryGroup("", NameEntries(names))
+
+
 class Choice(Select[str]):
-    """A drop-down list that typing opens too, at the first option that contains what is typed."""
+    """A drop-down list that typing opens too, at the first option that contains what is typed.
+
+    Many options are shown in a picker instead, and cost nothing before.
+
+    Args:
+        heading: The title of the picker.
+        names: The options.
+        value: The option that is chosen; it need not be one of the names.
+        options: Further arguments of `Select`.
+    """
+
+    def __init__(self, heading: str, names: Sequence[str], value: str, **options: Any) -> None:
+        listed, self._many = _split(names, value)
+        super().__init__(select_options(listed), value=value, allow_blank=False, compact=True, **options)
+        self._heading = heading
+
+    def set_names(self, names: Sequence[str], value: str) -> None:
+        """Replace the options.
+
+        Args:
+            names: The options.
+            value: The option that is chosen; it need not be one of the names.
+        """
+        listed, self._many = _split(names, value)
+        self.set_options(select_options(listed))
+        self.value = value
 
     def check_consume_key(self, key: str, character: str | None = None) -> bool:
         """Claim letters, so that the footer shows no commands for them."""
@@ -22,11 +89,47 @@ class Choice(Select[str]):
         # Keys of the open list bubble up to here as well.
         if self.has_focus and types_character(event.character):
             event.stop()
-            self.action_show_overlay()
-            self.app.call_later(self._type_in_list, event)
+            if self._many:
+                self._open_picker(event.character or "")
+            else:
+                self.action_show_overlay()
+                self.app.call_later(self._type_in_list, event)
 
     def _type_in_list(self, event: Key) -> None:
         self.query_one(SelectOverlay).post_message(Key(event.key, event.character))
+
+    def action_show_overlay(self) -> None:
+        """Open the list."""
+        if self._many:
+            self._open_picker()
+        else:
+            super().action_show_overlay()
+
+    @on(SelectCurrent.Toggle)
+    def _open_by_click(self, event: SelectCurrent.Toggle) -> None:
+        if self._many:
+            event.prevent_default().stop()
+            self.focus()
+            self._open_picker()
+
+    def _open_picker(self, query: str = "") -> None:
+        # Imported late: the first paint does not need it.
+        from comfytui.ui.screens.picker import PickerScreen
+
+        names = self._many
+        current = names.index(self.value) if self.value in names else None
+        self.app.push_screen(PickerScreen(self._heading, [name_group(names)], current=current, query=query), self._take)
+
+    def _take(self, entry: Entry[str] | None) -> None:
+        if entry is not None and entry.value != self.value:
+            self.set_options(select_options([entry.value]))
+
+
+def _split(names: Sequence[str], value: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the options that a drop-down list shows itself, and those that a picker shows."""
+    if len(names) > MAX_IN_OVERLAY:
+        return [value], names
+    return [*names, *([] if value in names else [value])], ()
 
 
 class GenerateButton(Button):

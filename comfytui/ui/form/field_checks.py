@@ -7,7 +7,6 @@ from textual.widgets import Input, Select
 
 from comfytui.ui.form.field_messages import FieldMessages
 from comfytui.ui.form.rows import CHOICE_FIELDS, IMAGES_ID, is_shown
-from comfytui.ui.form.values import truncation_note
 from comfytui.workflow.batch_values import IMAGES_SPEC, repetition_warning
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
 from comfytui.workflow.graph import Workflow, seed_labels
@@ -54,7 +53,7 @@ class FieldChecks:
         """
         choice, spec = str(self._form.query_one(f"#{field}", Select).value), self.specs[field]
         error = unknown_choice_error(choice, spec, field.label) or self._refusals.get(field, "")
-        self._messages.show(field, error or truncation_note(spec), wrong=bool(error))
+        self._messages.show(field, error)
         return not spec.excludes(choice)
 
     def check_input(self, control: Input, seed_mode: SeedMode) -> FieldValue | None:

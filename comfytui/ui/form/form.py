@@ -12,9 +12,9 @@ from textual.widgets import Button, Input, Select, TextArea
 
 from comfytui.sanitize import sanitize
 from comfytui.ui.form import rows
-from comfytui.ui.form.controls import GenerateButton
+from comfytui.ui.form.controls import Choice, GenerateButton
 from comfytui.ui.form.field_checks import FieldChecks
-from comfytui.ui.form.values import MAX_OPTIONS, WAITING_FOR_CHOICES, fields_awaiting_choices
+from comfytui.ui.form.values import WAITING_FOR_CHOICES, fields_awaiting_choices
 from comfytui.ui.widgets.text import Line
 from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues
 from comfytui.workflow.fields import Field, FieldKey, FieldValue
@@ -95,15 +95,12 @@ class PromptForm(VerticalScroll, can_focus=False):
     def _set_options(self, field: Field, spec: InputSpec) -> None:
         if not spec.options:
             return
-        select = self.query_one(f"#{field}", Select)
+        select = self.query_one(f"#{field}", Choice)
         choice = str(select.value)
         if spec.excludes(choice) and choice == self._draft.get(field):
             choice = str(read_values(self.workflow)[field])  # The draft's choice was made on another server.
-        shown = spec.options[:MAX_OPTIONS]
-        unknown = [choice] if choice and choice not in shown else []
         with self.prevent(Select.Changed):
-            select.set_options(rows.select_options([*shown, *unknown]))
-            select.value = choice or spec.options[0]
+            select.set_names(spec.options, choice or spec.options[0])
 
     def show_refusal(self, key: FieldKey, message: str) -> None:
         """Show the server's error at a field until the field is edited or the form submitted again."""

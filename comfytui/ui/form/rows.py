@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rich.text import Text
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
-from comfytui.sanitize import sanitize
 from comfytui.ui.form.controls import Choice
 from comfytui.ui.widgets.text import Line
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
@@ -15,8 +13,6 @@ from comfytui.workflow.seeds import SeedMode
 
 SEED_MODE_ID, IMAGES_ID = "seed-mode", "images"
 """Ids of the controls that are no fields of the graph."""
-MAX_OPTION = 120
-"""Characters of a choice that a drop-down list shows."""
 CHOICE_FIELDS = frozenset({Field.MODEL, Field.SAMPLER, Field.SCHEDULER})
 """Fields that are drop-down lists of the server's choices."""
 ROWS: tuple[tuple[str, tuple[Field, ...]], ...] = (
@@ -51,18 +47,13 @@ def number_input(name: str, value: FieldValue) -> Input:
     return control
 
 
-def select_options(names: Sequence[str]) -> list[tuple[Text, str]]:
-    """Return the options of a drop-down list: what is shown, and the value."""
-    return [(Text(sanitize(name, MAX_OPTION).removesuffix(".safetensors")), name) for name in names]
-
-
 def field_row(label: str, fields: Sequence[Field], values: Mapping[FieldKey, FieldValue]) -> Horizontal:
     """Return a row with a label and one or two controls."""
     controls: list[Widget] = []
     for field in fields:
         if field in CHOICE_FIELDS:
             name = str(values[field])
-            controls.append(Choice(select_options([name]), id=field, value=name, allow_blank=False, compact=True))
+            controls.append(Choice(field.label, [name], name, id=field))
         else:
             controls.append(number_input(field, values[field]))
     if fields == [Field.WIDTH, Field.HEIGHT]:
@@ -78,13 +69,8 @@ def seed_rows(seeds: Mapping[FieldKey, FieldValue], mode: str, labels: Mapping[F
         mode: The value of a seed mode; any other text stands for random.
         labels: The labels of the seeds, which are shown where there are several.
     """
-    modes = Choice(
-        [(Text(mode.value), mode.value) for mode in SeedMode],
-        id=SEED_MODE_ID,
-        value=mode if mode in set(SeedMode) else SeedMode.RANDOM.value,
-        allow_blank=False,
-        compact=True,
-    )
+    chosen = mode if mode in set(SeedMode) else SeedMode.RANDOM.value
+    modes = Choice("Seed", [each.value for each in SeedMode], chosen, id=SEED_MODE_ID)
     yield Horizontal(Line("Seed" if len(seeds) == 1 else "Seeds", classes="label"), modes, classes="row")
     for key, seed in seeds.items():
         several = len(seeds) > 1

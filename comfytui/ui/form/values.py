@@ -8,9 +8,6 @@ from comfytui.workflow.nodes import Slot
 
 WAITING_FOR_CHOICES = "Waiting for the server's choices: the batch is queued as soon as they arrive."
 
-MAX_OPTIONS = 1_000
-"""Choices that a drop-down list has: a longer one takes too long to open."""
-
 
 def fields_awaiting_choices(
     values: Mapping[FieldKey, FieldValue], specs: Mapping[FieldKey, InputSpec]
@@ -45,11 +42,3 @@ def join_labels(fields: Sequence[Field]) -> str:
     """Return the labels of fields as a list in a sentence: `Model, Sampler and Scheduler`."""
     *first, last = (field.label for field in fields)
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def truncation_note(spec: InputSpec) -> str:
-    """Return a note if a drop-down list does not have all of the server's choices, or an empty text."""
-    count = len(spec.options or ())
-    if count <= MAX_OPTIONS:
-        return ""
-    return f"The first {MAX_OPTIONS:,} of {count:,} names are shown: name any other in the workflow file."

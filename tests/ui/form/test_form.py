@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
+from textual.events import Key
 from textual.widgets import Select
 
 from comfytui.session.model import JobStatus
@@ -12,8 +13,8 @@ from comfytui.sim.catalogue import catalogue
 from comfytui.sim.config import SimConfig
 from comfytui.sim.server import SimServer
 from comfytui.ui.dashboard.form_actions import FormActions
+from comfytui.ui.form.controls import Choice
 from comfytui.ui.form.form import PromptForm
-from comfytui.ui.form.values import MAX_OPTIONS
 from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import Field
 from comfytui.workflow.graph import Workflow, workflow_of
@@ -156,15 +157,36 @@ async def test_refusal_names_field_in_shared_row(server: FakeBackend) -> None:
         await it.shows("! Height: Value 8 smaller")
 
 
-async def test_long_choice_list_is_truncated_with_count() -> None:
-    names = [f"model_{index}.safetensors" for index in range(MAX_OPTIONS + 500)]
-    own = with_model(names[-1])
-    server = FakeBackend(config=replace(QUICK, checkpoints=tuple(names)))
-    async with screen(server, workflow=own) as it:
-        await it.shows(f"The first {MAX_OPTIONS:,} of")
+async def test_long_choice_list_opens_picker() -> None:
+    names = tuple(f"model_{index}.safetensors" for index in range(200_000))
+    server = FakeBackend(config=replace(QUICK, checkpoints=names))
+    async with screen(server, workflow=with_model(names[-1])) as it:
+        await it.shows("model_199999")
+        it.app.screen.query_one("#model").focus()
+        await it.press("enter")
+        await it.shows("200,000")
+        assert " model_199998.safetensors" in it.text
+        await it.press("escape")
+        for key in [*"model_1234.", "enter"]:  # At once, as a fast typist does.
+            it.app.post_message(Key(key, key if len(key) == 1 else None))
+        await it.until(lambda: it.app.screen.query("#model"), "the picker to close")
+        await it.shows("model_1234")
         await it.generate(images="1")
         await it.shows("1 of 1 done")
-        assert [body["prompt"]["4"]["inputs"]["ckpt_name"] for body in server.submitted] == [names[-1]]
+        assert [body["prompt"]["4"]["inputs"]["ckpt_name"] for body in server.submitted] == [names[1234]]
+
+
+async def test_click_opens_picker_of_long_choice_list() -> None:
+    server = FakeBackend(config=replace(QUICK, checkpoints=tuple(f"model_{index}" for index in range(60))))
+    async with screen(server, workflow=with_model("model_7")) as it:
+        await it.shows("model_7")
+        await it.until(lambda: it.app.screen.query_one("#model", Choice)._many, "the choices")
+        await it.pilot.click("#model")
+        await it.shows("type to find")
+        await it.press("down", "enter")
+        await it.until(lambda: it.app.screen.query("#model"), "the picker to close")
+        assert it.app.screen.query_one("#model", Select).value == "model_8"
+        assert it.app.screen.focused is it.app.screen.query_one("#model")
 
 
 async def test_unknown_model_is_not_submitted(server: FakeBackend) -> None:
