@@ -139,13 +139,19 @@ def _row(job: Job, batches: Mapping[str, Batch], state: tuple[str, str]) -> Queu
     return QueueRow(
         job.prompt_id,
         job.status,
-        _sanitized(job.parameters.prompt or (batch.title if batch else "")) or _UNTITLED,
+        _title(job, batch),
         f"{job.batch_tag.index} of {job.batch_tag.total}" if job.batch_tag and job.batch_tag.total > 1 else "",
         *state,
         "mine" if job.mine else _owner_label(job.owner),
         _file_label(job),
         _short_state(job),
     )
+
+
+def _title(job: Job, batch: Batch | None) -> str:
+    """Return the prompt of a job, after the values that distinguish it in its batch."""
+    prompt = _sanitized(job.parameters.prompt or (batch.title if batch else "")) or _UNTITLED
+    return f"{_sanitized(job.parameters.cell)} · {prompt}" if job.parameters.cell else prompt
 
 
 def _matches(job: Job, terms: list[str]) -> bool:

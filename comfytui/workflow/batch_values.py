@@ -1,13 +1,16 @@
 """What is asked for with one batch: the values of its fields, and how many images differ by which seeds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from comfytui.workflow.axes import Axes, count_cells
 from comfytui.workflow.fields import FieldKey, FieldValue
 from comfytui.workflow.input_specs import InputSpec
 from comfytui.workflow.seeds import SeedMode, SeedRange
 
+MANY_IMAGES: Final = 50
+"""Images of a batch above which it needs confirmation: a number is easily mistyped, and a product easily large."""
 MAX_IMAGES: Final = 1_000
 IMAGES_SPEC: Final = InputSpec(kind="int", minimum=1, maximum=MAX_IMAGES)
 
@@ -22,6 +25,14 @@ class BatchValues:
     images: int
     seed_ranges: Mapping[FieldKey, SeedRange]
     """What each seed may be."""
+    axes: Axes = field(default_factory=dict)
+    """The values of the fields that have several; `values` has the first of each."""
+
+
+def total_error(images: int, axes: Axes) -> str:
+    """Return an error if a batch would have too many images, or an empty text."""
+    total = images * count_cells(axes)
+    return f"A batch can have at most {MAX_IMAGES:,} images: this would be {total:,}." if total > MAX_IMAGES else ""
 
 
 def repetition_warning(images: int, mode: SeedMode, *, has_seed: bool) -> str:

@@ -8,6 +8,7 @@ from math import isfinite
 from sys import getsizeof
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from comfytui.workflow.annotations import cell_text
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of, first_slots, seed_keys
 from comfytui.workflow.graph import Graph, classes_of
 from comfytui.workflow.graph_templates import FieldSlot, Template, template_of
@@ -62,6 +63,8 @@ class GenerationParameters:
     """The other seeds of the graph, in the order of its samplers."""
     latent_batch: int = 1
     """Images per prompt."""
+    cell: str = ""
+    """Those values that distinguish the image in its batch, see `comfytui.workflow.annotations`."""
 
 
 class Layout(NamedTuple):
@@ -126,7 +129,8 @@ class GraphReader:
 
     def _arguments(self, graph: Any, layout: Layout) -> Arguments:
         values = {key: graph[node_id]["inputs"][name] for key, node_id, name in layout.slots}
-        return {"latent_batch": _latent_batch(graph, layout), **self._limited(values)}
+        cell = self._shared(cell_text(graph))
+        return {"latent_batch": _latent_batch(graph, layout), "cell": cell, **self._limited(values)}
 
     def _limited(self, values: Mapping[FieldKey, FieldValue]) -> Arguments:
         """Return the values as arguments, within the limits on texts, numbers and memory."""

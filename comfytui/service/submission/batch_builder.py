@@ -5,9 +5,11 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from comfytui.service.submission.batch import BatchRequest, batch_request
+from comfytui.workflow.axes import cells_of
 from comfytui.workflow.batch_values import BatchValues
 from comfytui.workflow.fields import Field, FieldKey, seed_keys
-from comfytui.workflow.graph import Workflow, apply_values
+from comfytui.workflow.graph import Workflow
+from comfytui.workflow.prompt_text.rendering import NO_TOOLS, PromptTools, render
 from comfytui.workflow.seeds import seeds_by_image
 
 if TYPE_CHECKING:
@@ -17,9 +19,15 @@ PREVIEWS_ON, PREVIEWS_OFF = "auto", "none"
 
 
 def build_batch(
-    workflow: Workflow, wanted: BatchValues, rng: Random, *, previews: bool, key: str = ""
+    workflow: Workflow,
+    wanted: BatchValues,
+    rng: Random,
+    *,
+    previews: bool,
+    key: str = "",
+    tools: PromptTools = NO_TOOLS,
 ) -> tuple[BatchRequest, Sequence[Mapping[FieldKey, int]]]:
-    """Build a batch with a graph for each image.
+    """Build a batch with a graph for each image: all cells of its axes with the first seed, then with the next one.
 
     Args:
         workflow: The workflow.
@@ -27,15 +35,27 @@ def build_batch(
         rng: The source of random seeds.
         previews: Whether the server is to make previews.
         key: What the ids are made of; empty for new ones, see `batch_request`.
+        tools: What the texts may use.
 
     Returns:
         The request, and the seeds of each image by their keys; without keys if the graph has no seed.
+
+    Raises:
+        PromptTextError: A text cannot be used.
     """
     bases = {key: int(wanted.values[key]) for key in seed_keys(wanted.values)}
     seeds = seeds_by_image(wanted.seed_mode, bases, wanted.images, rng, wanted.seed_ranges)
-    graphs = tuple(apply_values(workflow, {**wanted.values, **each}) for each in seeds)
+    cells = cells_of(wanted.axes)
+    images = [({**wanted.values, **each, **cell}, cell) for each in seeds for cell in cells]
+    # Without a seed, nothing else tells the images apart.
+    choices = [values.get(Field.SEED, rng.getrandbits(53)) for values, _ in images]
+    graphs = tuple(
+        render(workflow, values, int(choice), tools, cell)
+        for (values, cell), choice in zip(images, choices, strict=True)
+    )
     title = str(wanted.values.get(Field.PROMPT) or workflow.name)
-    return batch_request(title, graphs, preview_method(previews=previews), key), seeds
+    used = [{key: int(values[key]) for key in bases} for values, _ in images]
+    return batch_request(title, graphs, preview_method(previews=previews), key), used
 
 
 def preview_method(*, previews: bool) -> str:

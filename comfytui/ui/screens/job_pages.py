@@ -37,6 +37,7 @@ def file_caption(state: SessionState, page: Page) -> str:
     job, output = page.job, page.output
     tag = job.batch_tag
     parts = [f"Image {tag.index} of {tag.total}" if tag and tag.total > 1 else ""]
+    parts.append(sanitize(job.parameters.cell, 200))
     if output is not None:
         own = job.outputs
         what = "image" if all(media_of(each) is Media.IMAGE for each in own) else "file"

@@ -3,7 +3,6 @@
 Which of the options are taken is decided by dynamicprompts, whose syntax this is.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -47,20 +46,6 @@ def expand(template: str, seed: int | str, wildcards: Wildcards = NO_WILDCARDS) 
     if len(text) > MAX_EXPANDED:
         raise VariationError(f"The variations of this prompt become longer than {MAX_EXPANDED:,} characters.")
     return text
-
-
-def expand_all(templates: Mapping[str, str], seed: int | str, wildcards: Wildcards = NO_WILDCARDS) -> dict[str, str]:
-    """Return the texts of several templates, which choose independently of each other.
-
-    Args:
-        templates: The templates by their names, which the choice depends on too.
-        seed: What the choice depends on.
-        wildcards: The user's wildcards.
-
-    Raises:
-        VariationError: A template is too long, or its wildcards have no end.
-    """
-    return {name: expand(template, f"{seed}/{name}", wildcards) for name, template in templates.items()}
 
 
 def varies(template: str, wildcards: Wildcards = NO_WILDCARDS) -> bool:

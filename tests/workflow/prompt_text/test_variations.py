@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from comfytui.workflow.prompt_text.sampling import MAX_LOOKUPS
 from comfytui.workflow.prompt_text.template import unknown_wildcards
-from comfytui.workflow.prompt_text.variations import VariationError, expand, expand_all, varies
+from comfytui.workflow.prompt_text.variations import VariationError, expand, varies
 from comfytui.workflow.prompt_text.wildcards import Line, Wildcards, load_wildcards
 
 ANIMALS = Wildcards(
@@ -111,11 +111,6 @@ def test_the_same_seed_makes_the_same_text(seed: int) -> None:
     assert expand(template, seed, ANIMALS) == expand(template, seed, ANIMALS)
 
 
-def test_prompt_and_negative_choose_independently() -> None:
-    pairs = [expand_all({"prompt": "{a|b}", "negative": "{a|b}"}, seed) for seed in range(40)]
-    assert {(pair["prompt"], pair["negative"]) for pair in pairs} == {(x, y) for x in "ab" for y in "ab"}
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # dynamicprompts' parser calls pyparsing by old names.
 @pytest.mark.parametrize("template", ["{a|b|c}", "x {a|{b|c}|d} y", "{2$$a|b|c} {0.9::d|0.1::e}", "{1-2$$ & $$a|b|c}"])
 def test_choices_are_those_of_dynamicprompts(template: str) -> None:
@@ -177,8 +172,9 @@ def test_hostile_templates_end_soon(template: str) -> None:
 @example("{0$$a|b}", 0)
 @example("{1$$}", 0)
 def test_any_text_is_expanded_or_refused_in_a_sentence(text: str, seed: int) -> None:
+    refusal = ""
     try:
-        refusal = expand(text, seed, ANIMALS) and ""
+        expand(text, seed, ANIMALS)
     except VariationError as error:
         refusal = str(error)
     assert re.fullmatch(r"([A-Z].*\.)?", refusal)

@@ -1,0 +1,130 @@
+"""What comfytui notes in the nodes of a graph that it sends: the template of a text, the cell of an axis, added nodes.
+
+The notes are in `_meta`, beside the title of the node, and so wherever the graph is: in the queue and the history, in
+the journal and in the files of images. The server does not read them.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+Link: TypeAlias = tuple[str, int]
+"""An output: the id of its node, and its index."""
+
+NOTES_KEY: Final = "comfytui"
+"""The key of the notes in a node's `_meta`."""
+TEMPLATES: Final = "templates"
+"""Templates of the node's texts, by the names of the inputs."""
+CELL: Final = "cell"
+"""Values that distinguish the image in its batch, by their labels."""
+INSERTED: Final = "inserted"
+"""Whether the node was added, for a LoRA tag."""
+
+MAX_DOUBLINGS: Final = 40
+"""How often the number of added nodes in a row that are taken out can double."""
+MAX_TEXT: Final = 100_000
+"""Characters of the longest template that is read."""
+MAX_VALUES: Final = 8
+"""Values of one cell that are read."""
+MAX_VALUE: Final = 60
+"""Characters of a value or label that are read."""
+
+
+def annotated(node: Mapping[str, Any], kind: str, notes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a node with notes of one kind added to those that it has."""
+    meta = node.get("_meta")
+    meta = meta if isinstance(meta, Mapping) else {}
+    own = _notes(node)
+    return {**node, "_meta": {**meta, NOTES_KEY: {**own, kind: {**_mapping(own.get(kind)), **notes}}}}
+
+
+def without_notes(node: Any) -> Any:
+    """Return a node without notes; the same node if it has none."""
+    if not _notes(node):
+        return node
+    return {**node, "_meta": {key: value for key, value in node["_meta"].items() if key != NOTES_KEY}}
+
+
+def templates_of(graph: object) -> dict[tuple[str, str], str]:
+    """Return the templates of a graph's texts, by the ids of the nodes and the names of the inputs."""
+    return {
+        (node_id, name): template
+        for node_id, node in _mapping(graph).items()
+        if isinstance(node_id, str)
+        for name, template in _mapping(_notes(node).get(TEMPLATES)).items()
+        if isinstance(template, str) and len(template) <= MAX_TEXT
+    }
+
+
+def is_inserted(node: object) -> bool:
+    """Return whether comfytui added a node to the graph."""
+    return bool(_notes(node).get(INSERTED))
+
+
+def cell_of(graph: object) -> tuple[tuple[str, str], ...]:
+    """Return the labels and values that distinguish an image in its batch; empty if it is not one of several cells."""
+    values: list[tuple[str, str]] = []
+    for node in _mapping(graph).values():
+        for label, value in _mapping(_notes(node).get(CELL)).items():
+            if isinstance(label, str) and isinstance(value, str | int | float) and len(values) < MAX_VALUES:
+                values.append((label[:MAX_VALUE], str(value)[:MAX_VALUE]))
+    return tuple(values)
+
+
+def cell_text(graph: object) -> str:
+    """Return the values that distinguish an image in its batch: `Steps 20, CFG 7`; empty if it is in no grid."""
+    return ", ".join(f"{label} {value}" for label, value in cell_of(graph))
+
+
+def restore_templates(graph: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a graph as its user wrote it: with the templates as texts, and without notes and added nodes."""
+    nodes: dict[str, Any] = dict(graph)
+    for (node_id, name), template in templates_of(graph).items():
+        node = nodes[node_id]
+        if isinstance(inputs := node.get("inputs"), Mapping) and isinstance(inputs.get(name), str):
+            nodes[node_id] = {**node, "inputs": {**inputs, name: template}}
+    inserted = {node_id: node for node_id, node in nodes.items() if is_inserted(node)}
+    ends = {link: end for node_id, node in inserted.items() for link, end in _sources(node_id, node)}
+    for _ in range(MAX_DOUBLINGS):
+        if not any(end in ends for end in ends.values()):
+            break
+        ends = {link: ends.get(end, end) for link, end in ends.items()}
+    return {node_id: without_notes(relinked(node, ends)) for node_id, node in nodes.items() if node_id not in inserted}
+
+
+def _sources(node_id: str, node: Mapping[str, Any]) -> list[tuple[Link, Link]]:
+    """Return the outputs of a node that loads a LoRA, each with the output that it changes."""
+    inputs = node.get("inputs")
+    inputs = inputs if isinstance(inputs, Mapping) else {}
+    return [
+        ((node_id, output), (link[0], link[1]))
+        for output, name in enumerate(("model", "clip"))
+        if isinstance(link := inputs.get(name), list)
+        and len(link) == 2
+        and isinstance(link[0], str)
+        and isinstance(link[1], int)
+    ]
+
+
+def relinked(node: Any, ends: Mapping[Link, Link]) -> Any:
+    """Return a node whose links to some outputs go to others instead; the same node if it has none of them."""
+    inputs = node.get("inputs") if isinstance(node, Mapping) else None
+    if not isinstance(inputs, Mapping):
+        return node
+    changed = {
+        name: [*ends[value[0], value[1]]]
+        for name, value in inputs.items()
+        if isinstance(value, list)
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and isinstance(value[1], int)
+        and (value[0], value[1]) in ends
+    }
+    return {**node, "inputs": {**inputs, **changed}} if changed else node
+
+
+def _notes(node: object) -> Mapping[str, Any]:
+    return _mapping(_mapping(_mapping(node).get("_meta")).get(NOTES_KEY))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,134 @@
+"""From the values of a form to the graph of one image: variations are expanded, and LoRA tags become nodes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from comfytui.workflow.annotations import CELL, TEMPLATES, annotated
+from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of
+from comfytui.workflow.graph import Graph, Workflow, apply_values
+from comfytui.workflow.prompt_text.lora_nodes import insert_loras
+from comfytui.workflow.prompt_text.lora_tags import LoraTagError, has_lora_tags, match_lora, take_lora_tags
+from comfytui.workflow.prompt_text.variations import VariationError, expand
+from comfytui.workflow.prompt_text.wildcards import NO_WILDCARDS, Wildcards
+
+_TEXT_FIELDS: Final = frozenset({Field.PROMPT, Field.NEGATIVE})
+OWN_LORA_TAGS: Final = frozenset(
+    {
+        "ImpactWildcardEncode",
+        "LoraTagLoader",
+        "PCLazyLoraLoader",
+        "PCLazyTextEncode",
+        "PCLoraHooksFromText",
+        "PCTextEncode",
+        "Power Prompt (rgthree)",
+        "WeiLinPromptUI",
+        "easy positive",
+    }
+)
+"""Classes that read LoRA tags themselves."""
+
+
+class PromptTextError(ValueError):
+    """A text cannot be used; `message` is one sentence, and `key` the field."""
+
+    def __init__(self, key: FieldKey, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTools:
+    """What the texts of a form may use."""
+
+    wildcards: Wildcards = NO_WILDCARDS
+    loras: Sequence[str] | None = None
+    """The server's LoRAs; None if they are not known."""
+    variations: bool = True
+    """Whether variations are expanded."""
+
+
+NO_TOOLS: Final = PromptTools(variations=False)
+
+
+def text_keys(values: Mapping[FieldKey, FieldValue]) -> list[FieldKey]:
+    """Return the fields whose texts may have variations and LoRA tags."""
+    return [key for key, value in values.items() if isinstance(value, str) and field_of(key) in _TEXT_FIELDS]
+
+
+def needs_loras(workflow: Workflow, values: Mapping[FieldKey, FieldValue]) -> bool:
+    """Return whether a text may name a LoRA, so that the server's names have to be known."""
+    return any("<lora:" in str(values[key]).lower() and not _reads_tags(workflow, key) for key in text_keys(values))
+
+
+def render(
+    workflow: Workflow,
+    values: Mapping[FieldKey, FieldValue],
+    seed: int,
+    tools: PromptTools,
+    cell: Mapping[FieldKey, FieldValue],
+) -> Graph:
+    """Return the graph of one image.
+
+    Args:
+        workflow: The workflow.
+        values: The value of each field, with templates as texts.
+        seed: What the choice of variations depends on: the first seed of the image.
+        tools: What the texts may use.
+        cell: Those of the values that distinguish the image in its batch.
+
+    Raises:
+        PromptTextError: A text cannot be used.
+    """
+    texts: dict[FieldKey, str] = {}
+    loras = {}
+    for key in text_keys(values):
+        text = _expanded(key, str(values[key]), seed, tools)
+        if has_lora_tags(text) and not _reads_tags(workflow, key):
+            text, loras[key] = _take_tags(key, text, tools)
+        texts[key] = text
+    graph = apply_values(workflow, {**values, **texts})
+    graph = _with_notes(workflow, graph, {key: str(values[key]) for key in texts if texts[key] != values[key]}, cell)
+    for key, tags in loras.items():
+        try:
+            graph = insert_loras(graph, workflow.fields.get(key, ()), tags)
+        except LoraTagError as error:
+            raise PromptTextError(key, str(error)) from None
+    return graph
+
+
+def _expanded(key: FieldKey, template: str, seed: int, tools: PromptTools) -> str:
+    if not tools.variations:
+        return template
+    try:
+        return expand(template, f"{seed}/{key}", tools.wildcards)
+    except VariationError as error:
+        raise PromptTextError(key, str(error)) from None
+
+
+def _take_tags(key: FieldKey, text: str, tools: PromptTools) -> tuple[str, list[Any]]:
+    try:
+        rest, tags = take_lora_tags(text)
+        if tools.loras is None:
+            raise LoraTagError("The server's LoRAs are not known yet, so the tag cannot be matched: try again.")
+        return rest, [tag._replace(name=match_lora(tag.name, tools.loras)) for tag in tags]
+    except LoraTagError as error:
+        raise PromptTextError(key, str(error)) from None
+
+
+def _reads_tags(workflow: Workflow, key: FieldKey) -> bool:
+    return any(slot.class_type in OWN_LORA_TAGS for slot in workflow.fields.get(key, ()))
+
+
+def _with_notes(
+    workflow: Workflow, graph: Graph, templates: Mapping[FieldKey, str], cell: Mapping[FieldKey, FieldValue]
+) -> Graph:
+    changed: dict[str, Any] = dict(graph)
+    for key, template in templates.items():
+        for slot in workflow.fields.get(key, ()):
+            changed[slot.node_id] = annotated(changed[slot.node_id], TEMPLATES, {slot.input_name: template})
+    for key, value in cell.items():
+        for slot in workflow.fields.get(key, ())[:1]:
+            changed[slot.node_id] = annotated(changed[slot.node_id], CELL, {field_of(key).label: value})
+    return changed
