@@ -161,7 +161,7 @@ async def test_long_choice_list_opens_picker() -> None:
     names = tuple(f"model_{index}.safetensors" for index in range(200_000))
     server = FakeBackend(config=replace(QUICK, checkpoints=names))
     async with screen(server, workflow=with_model(names[-1])) as it:
-        await it.shows("model_199999")
+        await it.until(lambda: it.app.screen.query_one("#model", Choice)._many, "the choices")
         it.app.screen.query_one("#model").focus()
         await it.press("enter")
         await it.shows("200,000")
