@@ -1,7 +1,7 @@
 """The Textual application: its screens, the service of the current server, and how it ends."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -110,7 +110,7 @@ class ComfyApp(OneShotTimers, App[None]):
             new_backend=options.new_backend,
         )
         dashboard = Dashboard(service, options, self.size.width)
-        self.shutdown_hooks[:] = [dashboard.flush_draft]
+        self.shutdown_hooks[:] = [dashboard.flush_drafts]
         self._show(dashboard)
         dashboard.call_after_refresh(service.start)
 
@@ -151,6 +151,10 @@ class ComfyApp(OneShotTimers, App[None]):
             await self._key_queue.put(event)
         else:
             await super().on_event(event)
+
+    async def run_between_keys(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do some work after the keys typed until now and before the next ones, which wait for it; only in a worker."""
+        await self._key_queue.run_between_keys(work)
 
     def action_help(self) -> None:
         """Show the keys, or close them."""

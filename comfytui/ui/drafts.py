@@ -75,6 +75,11 @@ class DraftWriter:
         self._written: FormTexts = {}
         self._lock = Lock()
 
+    @property
+    def texts(self) -> FormTexts:
+        """The newest content."""
+        return self._texts
+
     def set_initial(self, texts: FormTexts) -> None:
         """Take the content before anything was typed, which needs no writing."""
         self._texts = self._written = texts

@@ -42,15 +42,12 @@ class DashboardContext:
         self.options = options
         self.state = SessionState()
         """The newest state that was received from the service."""
+        self.form: PromptForm
+        """The prompt form that is shown."""
         self.previews = options.previews
         """Whether images are shown in the *Now* panel."""
         self._to_select = ""
         """The id of the batch that was submitted last, until it is selected."""
-
-    @property
-    def form(self) -> PromptForm:
-        """The prompt form."""
-        return self.screen.query_one(PromptForm)
 
     @property
     def panel(self) -> QueuePanel:

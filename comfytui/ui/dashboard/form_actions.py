@@ -1,4 +1,4 @@
-"""Actions on the prompt form: keep its draft, read the server's choices, submit it, show what the server refuses."""
+"""Actions on the prompt form: read the server's choices, submit it, show what the server refuses."""
 
 import asyncio
 from concurrent.futures import Future
@@ -14,11 +14,10 @@ from comfytui.session.model import Failure
 from comfytui.ui.dashboard.connection_actions import ConnectionActions
 from comfytui.ui.dashboard.context import DashboardContext
 from comfytui.ui.dashboard.pages import PageSwitcher
-from comfytui.ui.drafts import DraftWriter, FormTexts
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.form.values import fields_without_specs, join_labels
-from comfytui.workflow.fields import Field
-from comfytui.workflow.graph import seed_warning
+from comfytui.workflow.fields import Field, field_of
+from comfytui.workflow.graph import Workflow
 
 CHOICES_GROUP = "choices"
 """The group of the worker that reads the choices."""
@@ -33,10 +32,7 @@ class FormActions:
         self._context = context
         self._connection = connection
         self._pages = pages
-        self._workflow = context.options.workflow
         self._timings = context.options.timings.form
-        self._draft = DraftWriter(partial(context.options.drafts.write, self._workflow))
-        self._draft_scheduled = False
         self._without_specs: tuple[Field, ...] = ()
         """The drop-down lists whose choices the server did not name when they were read last."""
         self._timeout_runs = False
@@ -46,45 +42,21 @@ class FormActions:
     def _form(self) -> PromptForm:
         return self._context.form
 
-    # Drafts
-
-    def read_draft(self) -> FormTexts:
-        """Return the stored draft, unless the user starts afresh."""
-        options = self._context.options
-        return {} if options.fresh else options.drafts.read(self._workflow)
-
-    def begin(self) -> None:
-        """Take the content of the form before it is edited, and warn about a workflow that may not work."""
-        self._draft.set_initial(self._form.texts())
-        if warning := seed_warning(self._workflow):
-            self._context.notify(warning, "warning")
-
-    def schedule_draft(self) -> None:
-        """Write what was typed, after a delay instead of at every key."""
-        if self._draft.update(self._form.texts()) and not self._draft_scheduled:
-            self._draft_scheduled = True
-            self._context.screen.set_timer(self._timings.draft_delay, self._start_writing_draft)
-
-    def _start_writing_draft(self) -> None:
-        self._draft_scheduled = False
-        self._draft.flush_in_thread()
-
-    def flush_draft(self) -> None:
-        """Write the draft if it is not written yet, from any thread; may block for as long as the disk does."""
-        self._draft.flush()
-
-    def close(self) -> None:
-        """Write the draft, without waiting for a disk that hangs."""
-        self._draft.flush_in_thread().join(self._timings.disk)
-
     # The server's choices
+
+    def follow_form(self) -> None:
+        """Read the server's choices for a form that was put in the place of another one."""
+        self._without_specs = ()
+        if self._connection.is_up:
+            self.load_choices()
 
     def load_choices(self) -> None:
         """Read the server's choices for the form."""
         self._context.run(self._load_choices, CHOICES_GROUP)
 
     async def _load_choices(self) -> None:
-        context, workflow = self._context, self._workflow
+        context, form = self._context, self._form
+        workflow = form.workflow
         try:
             specs = await asyncio.wrap_future(context.service.call(lambda backend: fetch_specs(backend, workflow)))
         except ComfyError as error:
@@ -94,12 +66,12 @@ class FormActions:
             specs, missing = {}, self._without_specs
         else:
             missing = fields_without_specs(workflow.fields, specs)
-        if not context.screen.display:  # While the screen closes, half of the form is gone.
+        if not context.screen.display or form is not self._form:  # While the screen closes, half of the form is gone.
             return
         self._report_missing(missing)
-        self._form.update_specs(specs)
-        if self._form.awaits_choices:
-            self._form.submit(without_choices=True)
+        form.update_specs(specs)
+        if form.awaits_choices:
+            form.submit(without_choices=True)
 
     def _report_missing(self, fields: tuple[Field, ...]) -> None:
         """Notify the user once of choices that the server does not name; a waiting batch reports them when it goes."""
@@ -145,31 +117,46 @@ class FormActions:
         question = f"Queue {form_values.images} images?"
         if form_values.images >= MANY_IMAGES and not await context.confirm(question):
             return
-        request, seeds = build_batch(self._workflow, form_values, SystemRandom(), previews=context.previews)
-        self.send(request)
+        form = event.form
+        request, seeds = build_batch(form.workflow, form_values, SystemRandom(), previews=context.previews)
+        self.send(request, form.workflow)
         if event.missing_choices:
             labels = join_labels(event.missing_choices)
             text = f"The server sent no choices for {labels}: the batch was sent with what the form has."
             context.notify(text, "warning")
-        if seeds:
-            self._form.show_seeds(form_values.seed_mode, seeds)
-            self.schedule_draft()
+        if seeds and form is self._form:
+            form.show_seeds(form_values.seed_mode, seeds)
+            form.post_message(PromptForm.Edited())
         if self._pages.on_form_page:
             self._pages.leave()
 
-    def send(self, request: BatchRequest) -> None:
-        """Submit a batch, and show it if the server rejects it."""
-        result = self._context.submit(request)
-        self._context.run(partial(self._await_result, result), "results", exclusive=False)
+    def send(self, request: BatchRequest, workflow: Workflow | None = None) -> None:
+        """Submit a batch, and show it if the server rejects it.
 
-    async def _await_result(self, future: Future[SubmitResult]) -> None:
+        Args:
+            request: The batch.
+            workflow: What it was made of; None for the graph of a job.
+        """
+        result = self._context.submit(request)
+        self._context.run(partial(self._await_result, result, workflow), "results", exclusive=False)
+
+    async def _await_result(self, future: Future[SubmitResult], workflow: Workflow | None) -> None:
         result = await self._context.result_of(future)
         if isinstance(result, Rejected) and self._context.screen.display:  # While it closes, half of the form is gone.
-            self.show_rejection(result.failure)
+            self.show_rejection(result.failure, workflow)
 
-    def show_rejection(self, failure: Failure) -> None:
-        """Show the server's errors at the form's fields, and read its choices again, which may have changed."""
-        at_fields, elsewhere = errors_by_field(self._workflow, failure.node_errors)
+    def show_rejection(self, failure: Failure, workflow: Workflow | None = None) -> None:
+        """Show the server's errors at the form's fields, and read its choices again, which may have changed.
+
+        Args:
+            failure: What the server says.
+            workflow: The workflow that it rejected, if that is known; the form may show another one by now.
+        """
+        shown = self._form.workflow
+        at_fields, elsewhere = errors_by_field(workflow or shown, failure.node_errors)
+        if workflow is not None and workflow is not shown:
+            elsewhere = (*(f"{field_of(key).label}: {message}" for key, message in at_fields.items()), *elsewhere)
+            at_fields = {}
         for field, message in at_fields.items():
             self._form.show_refusal(field, message)
         if elsewhere or not at_fields:

@@ -23,6 +23,7 @@ from comfytui.ui.dashboard.job_actions import JobActions
 from comfytui.ui.dashboard.now_images import NowImages
 from comfytui.ui.dashboard.pages import BREAKPOINTS, PageSwitcher, layout_of
 from comfytui.ui.dashboard.retry_actions import RetryActions
+from comfytui.ui.dashboard.workflow_actions import WorkflowActions
 from comfytui.ui.form.form import PromptForm
 from comfytui.ui.options import Options
 from comfytui.ui.queue.queue_list import QueueList
@@ -60,6 +61,8 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
         self._pages = PageSwitcher(context, undecided=layout == "-narrow")
         self._connection = ConnectionActions(context)
         self._form_actions = FormActions(context, self._connection, self._pages)
+        self.workflows = WorkflowActions(context, self._form_actions.follow_form)
+        """The open workflows and the form that shows one of them."""
         self._job_actions = JobActions(context)
         self._retry_actions = RetryActions(context, self._form_actions)
         self._images = NowImages(context)
@@ -70,10 +73,9 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
 
     def compose(self) -> ComposeResult:
         """Compose header, form beside *Now* and queue, and footer."""
-        options = self.context.options
         yield DashboardHeader(self.context.service.server.label)
         with Horizontal(id="body"):
-            yield PromptForm(options.workflow, self._form_actions.read_draft(), id="form")
+            yield self.workflows.first_form()
             with Vertical(id="right"):
                 yield NowPanel(id="now", images=self.context.previews)
                 yield QueuePanel(id="queue")
@@ -85,18 +87,18 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
 
     def on_mount(self) -> None:
         """Start the clocks and focus the form or the queue."""
-        self._form_actions.begin()
+        self.workflows.begin()
         self._pages.begin()
         self.set_interval(CLOCK_INTERVAL, self._update_clocks)
         self.call_after_refresh(self._pages.focus_visible)
 
     def on_unmount(self) -> None:
-        """Write the draft."""
-        self._form_actions.close()
+        """Write the drafts."""
+        self.workflows.close()
 
-    def flush_draft(self) -> None:
-        """Write the form's draft if it is not written yet, from any thread; may block for as long as the disk does."""
-        self._form_actions.flush_draft()
+    def flush_drafts(self) -> None:
+        """Write drafts that are not written yet, from any thread; may block for as long as the disk does."""
+        self.workflows.flush_drafts()
 
     def on_resize(self) -> None:
         """Take the focus from a form that is now hidden, and let the footer use its new width."""
@@ -131,7 +133,7 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
 
     @on(PromptForm.Edited)
     def _on_form_edited(self) -> None:
-        self._form_actions.schedule_draft()
+        self.workflows.follow_edit()
 
     @on(PromptForm.ChoicesMissing)
     def _on_choices_missing(self) -> None:
@@ -185,6 +187,8 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer keys where they act: escape where there is something to leave, letters outside of the form."""
+        if action == "undo_form":
+            return self.workflows.can_undo
         return self._pages.allows(action) and self.supports(action)
 
     def supports(self, action: str) -> bool:
@@ -198,6 +202,10 @@ class Dashboard(OneShotTimers, AdaptiveFooterScreen):
     def action_write(self) -> None:
         """Show the form and focus it."""
         self._pages.show_form()
+
+    def action_undo_form(self) -> None:
+        """Put the form back that the present one replaced."""
+        self.workflows.undo()
 
     def action_leave(self) -> None:
         """Leave the form, or else clear the filter."""

@@ -3,14 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widgets import Button, Input, Select, TextArea
 
-from comfytui.sanitize import sanitize
 from comfytui.ui.form import rows
 from comfytui.ui.form.controls import Choice, GenerateButton
 from comfytui.ui.form.field_checks import FieldChecks
@@ -21,9 +19,6 @@ from comfytui.workflow.fields import Field, FieldKey, FieldValue
 from comfytui.workflow.graph import Workflow, read_values
 from comfytui.workflow.input_specs import InputSpec, parse_input, seed_range
 from comfytui.workflow.seeds import SeedMode
-
-MAX_NAME = 60
-"""Characters of the workflow's name in the title, which is cut at the form's width."""
 
 
 class PromptForm(VerticalScroll, can_focus=False):
@@ -40,6 +35,7 @@ class PromptForm(VerticalScroll, can_focus=False):
     class Submitted(Message):
         """The form was submitted and nothing in it is wrong."""
 
+        form: "PromptForm"
         form_values: BatchValues
         missing_choices: Sequence[Field] = ()
         """The empty drop-down lists that were submitted without the server's choices."""
@@ -50,13 +46,12 @@ class PromptForm(VerticalScroll, can_focus=False):
     class Edited(Message):
         """The form's content changed."""
 
-    def __init__(self, workflow: Workflow, draft: Mapping[str, str], *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
+    def __init__(self, workflow: Workflow, draft: Mapping[str, str]) -> None:
+        super().__init__()
         self.workflow = workflow
         self._draft = draft
         self._checks = FieldChecks(self, workflow)
         self._awaits_choices = False
-        self.border_title = Text(f"Prompt · {sanitize(workflow.name, MAX_NAME)}")
 
     def on_mount(self) -> None:
         """Draw edges of the fields where the terminal may not show their background."""
@@ -176,7 +171,7 @@ class PromptForm(VerticalScroll, can_focus=False):
                 self._checks.show_advice(field, WAITING_FOR_CHOICES)
             self.post_message(self.ChoicesMissing())
         elif form_values is not None:
-            self.post_message(self.Submitted(form_values, missing))
+            self.post_message(self.Submitted(self, form_values, missing))
         return form_values is not None
 
     @on(Button.Pressed, "#generate")

@@ -4,6 +4,7 @@ Textual passes a key to the focused widget and goes on to the next key while the
 the letters after a tab or an escape would go to the widget that had the focus before.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -12,6 +13,7 @@ from textual.dom import DOMNode
 from textual.events import Key, Paste
 
 KeyEvent = Key | Paste
+Work = Callable[[], Awaitable[None]]
 
 
 class KeyQueue:
@@ -20,7 +22,7 @@ class KeyQueue:
     def __init__(self, app: App[None], handle: Callable[[KeyEvent], Awaitable[None]]) -> None:
         self._app = app
         self._handle = handle
-        self._pending: deque[KeyEvent] = deque()
+        self._pending: deque[KeyEvent | Work] = deque()
         self._carrier: DOMNode | None = None
         """The node that the key being handled bubbles through, or None if no key is being handled."""
         self.received = 0
@@ -32,6 +34,30 @@ class KeyQueue:
         if isinstance(event, Key) and _is_joiner(event.character):
             event = Paste(event.character or "")
         self._pending.append(event)
+        await self._begin()
+
+    async def run_between_keys(self, work: Work) -> None:
+        """Do some work after the keys that were typed until now and before the next ones, which wait for it.
+
+        Only a worker may wait for this: the work begins when the app handles its messages.
+        """
+        done = asyncio.get_running_loop().create_future()
+
+        async def run() -> None:
+            try:
+                await work()
+            finally:
+                if not done.done():
+                    done.set_result(None)
+
+        async def put() -> None:
+            self._pending.append(run)
+            await self._begin()
+
+        if self._app.call_later(put):
+            await done
+
+    async def _begin(self) -> None:
         # No clock tells that a key is stuck, since the whole program may have been held up; a closed widget does.
         if self._carrier is None or self._carrier._closed:
             await self._handle_next()
@@ -41,8 +67,13 @@ class KeyQueue:
         if not self._pending:
             return
         self._carrier = self._app
-        path = [*(self._app.focused or self._app.screen).ancestors_with_self]
-        await self._handle(self._pending.popleft())
+        path: list[DOMNode] = []
+        match self._pending.popleft():
+            case Key() | Paste() as event:
+                path = [*(self._app.focused or self._app.screen).ancestors_with_self]
+                await self._handle(event)
+            case work:
+                await work()
         # Twice through the app: a change of focus is itself a message to it.
         await self._follow([*path, self._app])
 

@@ -1,0 +1,71 @@
+"""Put another prompt form in the place of the present one, without a frame in between and without losing a key."""
+
+from dataclasses import dataclass
+
+from textual.widgets import Input, TextArea
+from textual.widgets.input import Selection as InputSelection
+from textual.widgets.text_area import Selection
+
+from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.drafts import FormTexts
+from comfytui.ui.form.form import PromptForm
+
+
+@dataclass(frozen=True, slots=True)
+class FormCursor:
+    """Where the user writes in a form."""
+
+    control_id: str
+    text: str
+    selection: Selection | InputSelection | None
+
+
+def cursor_in(form: PromptForm) -> FormCursor | None:
+    """Return where the user writes in a form, None if the focus is elsewhere."""
+    focused = form.screen.focused
+    if focused is None or form not in focused.ancestors:
+        return None
+    control_id = next((each.id for each in focused.ancestors_with_self if each.id), "")
+    match focused:
+        case TextArea():
+            return FormCursor(control_id, focused.text, focused.selection)
+        case Input():
+            return FormCursor(control_id, focused.value, focused.selection)
+    return FormCursor(control_id, "", None)
+
+
+async def swap_form(context: DashboardContext, new: PromptForm) -> None:
+    """Replace the form; the focus stays in the field of the same name, and the cursor if the text is the same.
+
+    It is to run between two keys (`KeyQueue.run_between_keys`).
+    """
+    old = context.form
+    with context.screen.app.batch_update():
+        await context.screen.query_one("#body").mount(new, after=old)
+        context.form = new
+        cursor = cursor_in(old)
+        if cursor is not None:
+            _place(new, cursor)
+        await old.remove()
+
+
+def show_exactly(form: PromptForm, texts: FormTexts) -> None:
+    """Show texts as they were, also of seeds, for which a new form shows the workflow's own where they are random."""
+    for control in form.query(Input).results(Input):
+        if (text := texts.get(control.id or "")) is not None and text != control.value:
+            with form.prevent(Input.Changed):
+                control.value = text
+
+
+def _place(form: PromptForm, cursor: FormCursor) -> None:
+    control = next((each for each in form.query("*") if each.id == cursor.control_id and each.can_focus), None)
+    if control is None:
+        form.focus_first()
+        return
+    form.screen.set_focus(control)
+    match control, cursor.selection:
+        case TextArea(text=cursor.text), Selection() as selection:
+            control.selection = selection
+        case Input(value=cursor.text), InputSelection() as selection:
+            # The focus, which selects the whole text, arrives at the control after this.
+            control.call_later(setattr, control, "selection", selection)

@@ -1,0 +1,178 @@
+"""Actions on the open workflows: show one in the form, with its draft, and put the form before it back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from comfytui.sanitize import sanitize
+from comfytui.ui.dashboard.context import DashboardContext
+from comfytui.ui.dashboard.form_swap import show_exactly, swap_form
+from comfytui.ui.dashboard.open_workflows import MAX_NAME, OpenWorkflow, OpenWorkflows
+from comfytui.ui.drafts import FormTexts
+from comfytui.ui.form.form import PromptForm
+from comfytui.workflow.graph import Workflow, seed_warning
+
+if TYPE_CHECKING:
+    from comfytui.ui.app import ComfyApp
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A form that was replaced, and what replaced it."""
+
+    entry: OpenWorkflow
+    texts: FormTexts
+    new_texts: FormTexts
+    """What the new form held before it was edited."""
+    opened: OpenWorkflow | None
+    """The workflow that was opened for it, if it was not open before."""
+
+
+class WorkflowActions:
+    """Owns the open workflows, and swaps the form.
+
+    Args:
+        context: What the dashboard shares.
+        form_changed: Called when another form is shown.
+    """
+
+    def __init__(self, context: DashboardContext, form_changed: Callable[[], object]) -> None:
+        self._context = context
+        self._form_changed = form_changed
+        self._timings = context.options.timings.form
+        self.open = OpenWorkflows(context.options.workflow, context.options.drafts)
+        self._draft_scheduled = False
+        self._replaced: Replaced | None = None
+
+    # The form
+
+    def first_form(self) -> PromptForm:
+        """Return the form to begin with, with the stored draft unless the user starts afresh."""
+        entry = self.open.shown
+        self._context.form = form = PromptForm(entry.workflow, self._stored_draft(entry.workflow))
+        form.border_title = self.open.title()
+        return form
+
+    def begin(self) -> None:
+        """Take the content of the form before it is edited, and warn about a workflow that may not work."""
+        self.open.shown.draft.set_initial(self._context.form.texts())
+        self._warn(self.open.shown.workflow)
+
+    async def open_workflow(self, workflow: Workflow, texts: FormTexts | None = None) -> None:
+        """Show a workflow in the form; what the form holds is kept as the draft of its own workflow. Only in a worker.
+
+        ctrl+z puts the form before it back, as long as the new one is not edited.
+
+        Args:
+            workflow: The workflow; one with the same graph that is open already is shown instead.
+            texts: The texts of the controls that differ from the workflow's values; None for its draft.
+        """
+        if entry := self.open.find(workflow):
+            await self._show(entry, texts)
+            return
+        stored = await asyncio.to_thread(self._stored_draft, workflow) if texts is None else texts
+        entry = self.open.add(workflow)
+        self._warn(workflow)
+        await self._show(entry, stored, opened=True)
+        if texts is None:
+            entry.draft.set_initial(entry.draft.texts)
+
+    async def show(self, entry: OpenWorkflow) -> None:
+        """Show a workflow that is open, with its draft. Only in a worker."""
+        await self._show(entry, None)
+
+    async def _show(self, entry: OpenWorkflow, texts: FormTexts | None, *, opened: bool = False) -> None:
+        async def swap() -> None:
+            if entry is self.open.shown and texts is None:
+                return
+            before = self.open.shown
+            old_texts = await self._swap(entry, entry.draft.texts if texts is None else texts, exactly=texts is None)
+            new_texts = self._context.form.texts()
+            self._replaced = Replaced(before, old_texts, new_texts, entry if opened else None)
+
+        await self._between_keys(swap)
+
+    async def _swap(self, entry: OpenWorkflow, texts: FormTexts, *, exactly: bool) -> FormTexts:
+        """Show a workflow with these texts, and return those of the form before it, which are its draft from now on."""
+        old_texts = self._context.form.texts()
+        self.open.shown.draft.update(old_texts)
+        if self._context.form.awaits_choices:
+            name = sanitize(self.open.shown.workflow.name, MAX_NAME)
+            self._context.notify(
+                f"The batch of {name} still waited for the server's choices: it is not queued.", "warning"
+            )
+        form = PromptForm(entry.workflow, texts)
+        self.open.shown = entry
+        form.border_title = self.open.title()
+        await swap_form(self._context, form)
+        if exactly:
+            show_exactly(form, texts)
+        entry.draft.update(form.texts())
+        self._schedule_writing()
+        self._form_changed()
+        return old_texts
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether the form replaced another one and was not edited since."""
+        return self._replaced is not None
+
+    def undo(self) -> None:
+        """Put the form back that the present one replaced, and close the workflow that was opened for it."""
+
+        async def swap_back() -> None:
+            if replaced := self._replaced:
+                self._replaced = None
+                if replaced.opened:
+                    self.open.remove(replaced.opened)
+                await self._swap(replaced.entry, replaced.texts, exactly=True)
+
+        self._context.run(partial(self._between_keys, swap_back), "undo")
+
+    async def _between_keys(self, swap: Callable[[], Awaitable[None]]) -> None:
+        async def swap_unless_closing() -> None:
+            if self._context.screen.display:
+                await swap()
+
+        await cast("ComfyApp", self._context.screen.app).run_between_keys(swap_unless_closing)
+
+    def _warn(self, workflow: Workflow) -> None:
+        if warning := seed_warning(workflow):
+            self._context.notify(warning, "warning")
+
+    # Drafts
+
+    def _stored_draft(self, workflow: Workflow) -> FormTexts:
+        options = self._context.options
+        return {} if options.fresh else options.drafts.read(workflow)
+
+    def follow_edit(self) -> None:
+        """Take what was typed, and write it after a delay instead of at every key."""
+        texts = self._context.form.texts()
+        if self._replaced and texts != self._replaced.new_texts:
+            self._replaced = None
+        if self.open.shown.draft.update(texts):
+            self._schedule_writing()
+
+    def _schedule_writing(self) -> None:
+        if not self._draft_scheduled:
+            self._draft_scheduled = True
+            self._context.screen.set_timer(self._timings.draft_delay, self._start_writing)
+
+    def _start_writing(self) -> None:
+        self._draft_scheduled = False
+        for entry in self.open:
+            entry.draft.flush_in_thread()
+
+    def flush_drafts(self) -> None:
+        """Write drafts that are not written yet, from any thread; may block for as long as the disk does."""
+        for entry in tuple(self.open):
+            entry.draft.flush()
+
+    def close(self) -> None:
+        """Write the drafts, without waiting for a disk that hangs."""
+        threads = [entry.draft.flush_in_thread() for entry in self.open]
+        for thread in threads:
+            thread.join(self._timings.disk)
