@@ -45,7 +45,7 @@ def checked_graph(document: object, described: str) -> Graph:
     graph = {node_id: _node(node_id, node, described) for node_id, node in document.items()}
     if not graph:
         raise _empty(described)
-    _check_sendable(graph, described)
+    check_sendable(graph, described)
     return graph
 
 
@@ -70,8 +70,12 @@ def not_a_workflow(described: str) -> WorkflowError:
     return WorkflowError(f"{described} is JSON, but not a workflow: if you expected one, {EXPORT}.")
 
 
-def _check_sendable(graph: Graph, described: str) -> None:
-    """Reject NaN, infinity and lone surrogates, which Python's parser reads, but JSON or UTF-8 cannot hold."""
+def check_sendable(graph: Graph, described: str) -> None:
+    """Reject NaN, infinity and lone surrogates, which Python's parser reads, but JSON or UTF-8 cannot hold.
+
+    Raises:
+        WorkflowError: The graph has one of them.
+    """
     try:
         json.dumps(graph, allow_nan=False, ensure_ascii=False).encode()
     except UnicodeEncodeError:

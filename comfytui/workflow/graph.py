@@ -4,11 +4,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from comfytui.sanitize import sanitize
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, find_fields, seed_keys
 from comfytui.workflow.nodes import NODE_KEYS, Slot, nodes_of
+
+if TYPE_CHECKING:
+    from comfytui.workflow.editor.findings import Finding
 
 Graph: TypeAlias = Mapping[str, Any]
 """ComfyUI's API format: node id → `{"class_type": …, "inputs": {name: value or [node id, output index]}}`."""
@@ -27,6 +30,12 @@ class Workflow:
     graph: Graph = field(repr=False)
     fields: Mapping[FieldKey, tuple[Slot, ...]] = field(repr=False)
     """The slots of each field of the graph, first the one whose value to show."""
+    editor: Mapping[str, Any] | None = field(default=None, repr=False)
+    """The editor's format that the graph was converted from, or that was saved with it."""
+    findings: tuple["Finding", ...] = field(default=(), repr=False)
+    """What the user should know of the conversion."""
+    promoted: tuple[Slot, ...] = field(default=(), repr=False)
+    """The slots that the editor shows as inputs of subgraphs, in their order."""
 
 
 def workflow_of(name: str, graph: Graph) -> Workflow:
