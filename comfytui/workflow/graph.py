@@ -7,8 +7,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from comfytui.sanitize import sanitize
-from comfytui.workflow.fields import Field, FieldKey, FieldValue, find_fields, seed_keys
-from comfytui.workflow.nodes import NODE_KEYS, Slot, nodes_of
+from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, is_node_key, seed_keys, split_node_key
+from comfytui.workflow.fields import find_fields
+from comfytui.workflow.lora_fields import without_nodes
+from comfytui.workflow.node_inputs import NO_DEFINITIONS, set_value
+from comfytui.workflow.nodes import NODE_KEYS, NODE_SWITCH, Slot, nodes_of, value_at
 
 if TYPE_CHECKING:
     from comfytui.workflow.editor.findings import Finding
@@ -80,24 +83,44 @@ def seed_warning(workflow: Workflow) -> str | None:
 
 def read_values(workflow: Workflow) -> dict[FieldKey, FieldValue]:
     """Return the value of each field of the graph."""
-    return {
-        key: workflow.graph[slots[0].node_id]["inputs"][slots[0].input_name] for key, slots in workflow.fields.items()
-    }
+    return {key: value_at(workflow.graph, slots[0]) for key, slots in workflow.fields.items()}
 
 
-def apply_values(workflow: Workflow, values: Mapping[AnyKey, FieldValue]) -> Graph:
-    """Return a copy of the graph with values set in every slot of their fields.
+def apply_values(
+    workflow: Workflow, values: Mapping[AnyKey, FieldValue], object_info: Mapping[str, Any] = NO_DEFINITIONS
+) -> Graph:
+    """Return a copy of the graph with values set: of fields in every slot, then of single inputs of nodes.
 
     Args:
         workflow: The workflow. Its graph is not modified; the copy shares its unchanged nodes.
-        values: The value of each field; fields that the graph does not have are ignored.
+        values: The value of each key; keys that the graph does not have are ignored. A LoRA that is off is bypassed.
+        object_info: The server's response to `/object_info`, for choices that decide which inputs their node has.
     """
-    graph: dict[str, Any] = dict(workflow.graph)
+    graph: Graph = workflow.graph
+    bypassed: list[Slot] = []
     for key, value in values.items():
         for slot in workflow.fields.get(key, ()):
-            node = graph[slot.node_id]
-            graph[slot.node_id] = {**node, "inputs": {**node["inputs"], slot.input_name: value}}
-    return graph
+            if slot.input_name != NODE_SWITCH:
+                graph = set_value(graph, NO_DEFINITIONS, slot, value)
+            elif not value:
+                bypassed.append(slot)
+    # The inputs that a choice adds have longer names than the choice.
+    for key in sorted(filter(is_node_key, values), key=len):
+        if named := slot_of_key(graph, key):
+            graph = set_value(graph, object_info, named, values[key])
+    return without_nodes(graph, bypassed)
+
+
+def slot_of_key(graph: Graph, key: FieldKey) -> Slot | None:
+    """Return the input of a node that a key names, or None if the graph has no such node, or if the input is linked."""
+    node_id, name = split_node_key(key)
+    node = nodes_of({node_id: graph.get(node_id)}).get(node_id)
+    if node is None or name in node.links:
+        return None
+    container, _, member = name.partition(".")
+    if name not in node.inputs and isinstance(node.inputs.get(container), Mapping):
+        return Slot(node_id, container, node.class_type, member)
+    return Slot(node_id, name, node.class_type)
 
 
 def is_too_deep(document: object) -> bool:

@@ -14,8 +14,23 @@ NODE_KEYS = ("class_type", "inputs", "_meta")
 MAX_HOPS = 16
 """Links followed from an input to the node that holds its value."""
 
-_VALUE_INPUTS = ("value", "text", "string", "prompt", "string_a", "int", "float", "number", "Number")
+_VALUE_INPUTS = (
+    "value",
+    "text",
+    "string",
+    "prompt",
+    "string_a",
+    "int",
+    "float",
+    "number",
+    "Number",
+    "high_level_description",
+)
 """Names of the input that holds the value, in nodes that only provide one."""
+
+
+NODE_SWITCH = ""
+"""The input name of a slot that stands for the whole node: its value is true, and false bypasses the node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +42,10 @@ class Slot:
     class_type: str
     member: str = ""
     """The key of the value in the input, if the input is an object of several values."""
+
+
+_BRANCHES = frozenset({"on_true", "on_false"})
+"""The inputs of a switch, one of which is its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +108,11 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return is_integer(value) or (isinstance(value, float) and isfinite(value))
 
 
+def is_flag(value: object) -> TypeGuard[bool]:
+    """Whether a value is true or false."""
+    return isinstance(value, bool)
+
+
 def walk_upstream(nodes: Nodes, start: Node, follow: Callable[[Node], Iterable[str]]) -> Iterator[Node]:
     """Yield `start` and the nodes upstream of it, each once, depth first.
 
@@ -123,6 +147,14 @@ def slot_of(nodes: Nodes, node: Node, names: Iterable[str], has_type: TypeCheck)
     return None
 
 
+def value_at(graph: Mapping[str, Any], slot: Slot) -> Any:
+    """Return the value that a slot of this graph holds."""
+    if slot.input_name == NODE_SWITCH:
+        return True
+    value = graph[slot.node_id]["inputs"][slot.input_name]
+    return value[slot.member] if slot.member else value
+
+
 def topological_order(nodes: Nodes) -> list[Node]:
     """Return all nodes, each after the nodes that feed it, as far as cycles allow."""
     ordered: list[Node] = []
@@ -141,21 +173,53 @@ def topological_order(nodes: Nodes) -> list[Node]:
 
 
 def _value_slot(nodes: Nodes, node: Node, name: str, has_type: TypeCheck) -> Slot | None:
-    for _ in range(MAX_HOPS):
-        value = node.inputs[name]
-        if has_type(value):
-            return Slot(node.id, name, node.class_type)
-        source = nodes.get(node.links.get(name, ""))
-        source_input = _value_input(source, name, has_type) if source and name in node.links else None
-        if source is None or source_input is None:
-            return None
-        node, name = source, source_input
+    """Return the slot of a value, following links; of joined texts, a text that has a node of its own is preferred."""
+    for joined_texts in (False, True):
+        stack, seen = [(node, name)], {(node.id, name)}
+        while stack and len(seen) <= MAX_HOPS:
+            current, held = stack.pop()
+            value = current.inputs[held]
+            if has_type(value):
+                if joined_texts or current is node or not _joins_texts(current):
+                    return Slot(current.id, held, current.class_type)
+                continue
+            source = nodes.get(current.links.get(held, ""))
+            names = _value_inputs(source, held, has_type) if source else []
+            unseen = [(source, each) for each in names if source and (source.id, each) not in seen]
+            seen.update((each.id, input_name) for each, input_name in unseen)
+            stack.extend(reversed(unseen))
     return None
 
 
-def _value_input(node: Node, name: str, has_type: TypeCheck) -> str | None:
-    """Return the input that determines the output of a node which only provides a value, or None."""
+def _joins_texts(node: Node) -> bool:
+    return "string_a" in node.inputs and "string_b" in node.inputs
+
+
+def _value_inputs(node: Node, name: str, has_type: TypeCheck) -> list[str]:
+    """Return the inputs that may determine the output of a node which only provides a value."""
+    if _joins_texts(node):
+        return [each for each in ("string_a", "string_b") if each in node.links or has_type(node.inputs[each])]
     for candidate in (name, *_VALUE_INPUTS):
         if candidate in node.links or has_type(node.inputs.get(candidate)):
-            return candidate
-    return next(iter(node.reroute_input()), None)
+            return [candidate]
+    return list(node.inputs) if len(node.inputs) == 1 else []
+
+
+def resolve_switches(nodes: Nodes) -> Nodes:
+    """Return the nodes of a graph with only the chosen input of each switch, so that a switch is a reroute."""
+    switches = [node for node in nodes.values() if "switch" in node.inputs and not _BRANCHES.isdisjoint(node.inputs)]
+    if not switches:
+        return nodes
+    resolved = dict(nodes)
+    for node in switches:
+        if slot := slot_of(nodes, node, ("switch",), is_flag):
+            chosen = "on_true" if value_at_slot(nodes, slot) else "on_false"
+            inputs = {name: value for name, value in node.inputs.items() if name == chosen}
+            links = {name: source for name, source in node.links.items() if name == chosen}
+            resolved[node.id] = Node(node.id, node.class_type, inputs, links)
+    return resolved
+
+
+def value_at_slot(nodes: Nodes, slot: Slot) -> Any:
+    """Return the value of an input of these nodes."""
+    return nodes[slot.node_id].inputs[slot.input_name]

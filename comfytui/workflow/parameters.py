@@ -201,11 +201,13 @@ def _shape(graph: Graph) -> Hashable:
 
 
 def _value_shape(value: Any) -> Hashable:
-    """Return whether an input is a link, and from which node, or else the type of its value."""
+    """Return whether an input is a link, and from which node, or a switch, or else the type of its value."""
     kind: type = type(value)
     if kind is list and len(value) == 2 and type(value[0]) is str:
         source, output = value
         return source, type(output) if type(output) is not float else isfinite(output)
+    if kind is bool:
+        return kind, value  # A switch decides which links count.
     return kind if kind is not float else isfinite(value)
 
 

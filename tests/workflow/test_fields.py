@@ -15,9 +15,17 @@ TXT2IMG = {
     "cfg": "3.cfg",
     "sampler": "3.sampler_name",
     "scheduler": "3.scheduler",
+    "denoise": "3.denoise",
     "seed": "3.seed",
+    "filename_prefix": "9.filename_prefix",
 }
-FLUX = {
+FLUX_LOADERS = {
+    "vae": "10.vae_name",
+    "text_encoder": "11.clip_name1",
+    "text_encoder-2": "11.clip_name2",
+    "filename_prefix": "9.filename_prefix",
+}
+FLUX = FLUX_LOADERS | {
     "model": "12.unet_name",
     "prompt": "6.text",
     "width": "27.width 30.width",
@@ -26,6 +34,7 @@ FLUX = {
     "guidance": "26.guidance",
     "sampler": "16.sampler_name",
     "scheduler": "17.scheduler",
+    "denoise": "17.denoise",
     "seed": "25.noise_seed",
 }
 CASES = {
@@ -37,6 +46,10 @@ CASES = {
             "cfg": "3.cfg 1.cfg",
             "sampler": "3.sampler_name 1.sampler_name",
             "scheduler": "3.scheduler 1.scheduler",
+            "width-2": "10.width",
+            "height-2": "10.height",
+            "steps-2": "1.steps",
+            "denoise-2": "1.denoise",
             "seed": "3.seed",
             "seed-2": "1.seed",
         },
@@ -45,6 +58,7 @@ CASES = {
         stable_diffusion.base_and_refiner(),
         {
             "model": "4.ckpt_name",
+            "model-2": "12.ckpt_name",
             "prompt": "6.text_g 6.text_l 15.text",
             "negative": "7.text 16.text",
             "width": "5.width",
@@ -55,6 +69,7 @@ CASES = {
             "scheduler": "10.scheduler 11.scheduler",
             "seed": "10.noise_seed",
             "seed-2": "11.noise_seed",
+            "filename_prefix": "19.filename_prefix",
         },
     ),
     "controlnet, lora, subgraph ids, primitives": (
@@ -62,6 +77,18 @@ CASES = {
         {
             "model": "4.ckpt_name",
             "prompt": "37.value",
+            "prompt-2": "36.text",
+            "image": "34.image",
+            "denoise": "12:3.denoise",
+            "lora": "12:20.lora_name",
+            "lora-2": "12:21.lora_name",
+            "lora_on": "12:20.",
+            "lora_on-2": "12:21.",
+            "lora_strength": "12:20.strength_model",
+            "lora_strength-2": "12:21.strength_model",
+            "lora_clip_strength": "12:20.strength_clip",
+            "controlnet_strength": "12:30.strength",
+            "filename_prefix": "9.filename_prefix",
             "negative": "7.text",
             "width": "40.value",
             "height": "41.value",
@@ -77,7 +104,9 @@ CASES = {
     "flux, cfg guider": (flux.with_cfg_guider(), FLUX | {"negative": "7.text", "cfg": "22.cfg"}),
     "flux, ksampler": (
         flux.ksampler(),
-        {
+        FLUX_LOADERS
+        | {
+            "denoise": "3.denoise",
             "model": "12.unet_name",
             "prompt": "6.t5xxl 6.clip_l",
             "width": "27.width",
@@ -90,11 +119,15 @@ CASES = {
             "seed": "3.seed",
         },
     ),
-    "no sampler": (unusual.no_sampler(), {}),
-    "only a seed": (unusual.only_a_seed(), {"seed": "2.seed"}),
+    "no sampler": (unusual.no_sampler(), {"image": "1.image", "filename_prefix": "3.filename_prefix"}),
+    "only a seed": (
+        unusual.only_a_seed(),
+        {"seed": "2.seed", "image": "1.image", "filename_prefix": "3.filename_prefix"},
+    ),
     "all in one": (
         unusual.all_in_one(),
-        {"prompt": "1.text", "width": "1.width", "height": "1.height", "steps": "1.steps", "seed": "1.seed"},
+        {"prompt": "1.text", "width": "1.width", "height": "1.height", "steps": "1.steps", "seed": "1.seed"}
+        | {"filename_prefix": "2.filename_prefix"},
     ),
     "efficient": (
         unusual.efficient(),
@@ -109,6 +142,7 @@ CASES = {
             "sampler": "2.sampler_name",
             "scheduler": "2.scheduler",
             "seed": "2.seed",
+            "filename_prefix": "3.filename_prefix",
         },
     ),
     "wildcards, negative is the prompt": (
@@ -153,11 +187,40 @@ def test_one_value_for_width_and_height_is_one_field() -> None:
     assert "height" not in found
 
 
-def test_a_detailer_with_its_own_prompt_keeps_it() -> None:
+def test_a_detailer_with_its_own_prompt_has_a_field_for_it() -> None:
     graph = stable_diffusion.hires()
     graph["30"] = {"class_type": "CLIPTextEncode", "inputs": {"text": "a detailed face", "clip": ["4", 1]}}
     graph["1"]["inputs"]["positive"] = ["30", 0]
-    assert slots_by_field(graph)["prompt"] == "6.text"
+    found = slots_by_field(graph)
+    assert (found["prompt"], found["prompt-2"]) == ("6.text", "30.text")
+
+
+def test_only_the_chosen_input_of_a_switch_counts() -> None:
+    graph = stable_diffusion.sd15()
+    graph["3"]["inputs"] |= {"model": ["50", 0], "steps": ["51", 0]}
+    switch = {"switch": ["60", 0], "on_true": ["61", 0], "on_false": ["4", 0]}
+    graph["50"] = {"class_type": "ComfySwitchNode", "inputs": switch}
+    graph["51"] = {"class_type": "ComfySwitchNode", "inputs": switch | {"on_true": ["62", 0], "on_false": ["63", 0]}}
+    graph["60"] = {"class_type": "PrimitiveBoolean", "inputs": {"value": False}}
+    lora = {"model": ["4", 0], "lora_name": "fast", "strength_model": 1.0}
+    graph["61"] = {"class_type": "LoraLoaderModelOnly", "inputs": lora}
+    graph["62"] = {"class_type": "PrimitiveInt", "inputs": {"value": 8}}
+    graph["63"] = {"class_type": "PrimitiveInt", "inputs": {"value": 20}}
+    found = slots_by_field(graph)
+    assert (found["model"], found["steps"], found.get("lora")) == ("4.ckpt_name", "63.value", None)
+    graph["60"]["inputs"]["value"] = True
+    found = slots_by_field(graph)
+    assert (found["model"], found["steps"], found["lora"]) == ("4.ckpt_name", "62.value", "61.lora_name")
+
+
+def test_of_joined_texts_the_one_with_a_node_of_its_own_is_the_prompt() -> None:
+    graph = stable_diffusion.sd15()
+    graph["6"]["inputs"]["text"] = ["50", 0]
+    graph["50"] = {"class_type": "StringConcatenate", "inputs": {"string_a": "Style: ", "string_b": ["51", 0]}}
+    graph["51"] = {"class_type": "PrimitiveStringMultiline", "inputs": {"value": "an owl"}}
+    assert slots_by_field(graph)["prompt"] == "51.value"
+    graph["50"]["inputs"]["string_b"] = "an owl"
+    assert slots_by_field(graph)["prompt"] == "50.string_a"
 
 
 def test_cycles_of_links_end() -> None:

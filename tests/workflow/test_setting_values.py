@@ -21,7 +21,7 @@ from tests.workflow.graphs import Graph, flux, stable_diffusion, unusual
 def test_the_builtin_workflow_is_a_text_to_image_graph_with_every_common_field() -> None:
     workflow = txt2img()
     assert workflow.name == "txt2img"
-    assert set(workflow.fields) == set(DISPLAYED_FIELDS) - {Field.GUIDANCE}
+    assert set(workflow.fields) == {*DISPLAYED_FIELDS, Field.DENOISE, Field.FILENAME_PREFIX} - {Field.GUIDANCE}
     assert read_values(workflow) == {
         Field.MODEL: "",
         Field.PROMPT: "",
@@ -32,7 +32,9 @@ def test_the_builtin_workflow_is_a_text_to_image_graph_with_every_common_field()
         Field.CFG: 7.0,
         Field.SAMPLER: "euler",
         Field.SCHEDULER: "normal",
+        Field.DENOISE: 1.0,
         Field.SEED: 0,
+        Field.FILENAME_PREFIX: "comfytui",
     }
     assert workflow.graph["9"]["inputs"]["filename_prefix"] == "comfytui"
 

@@ -1,0 +1,172 @@
+"""The samplers of a graph, and the inputs that each of them depends on, found by following links upstream."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Final, TypeAlias
+
+from comfytui.workflow.field_keys import Field
+from comfytui.workflow.nodes import (
+    Node,
+    Nodes,
+    Slot,
+    TypeCheck,
+    follow_inputs,
+    is_integer,
+    is_number,
+    is_text,
+    slot_of,
+    topological_order,
+    walk_upstream,
+)
+
+SlotGroup: TypeAlias = tuple[Slot, ...]
+"""Slots that are always set together: the text inputs of one encoder, or one other input."""
+
+_SEED_INPUTS: Final = ("seed", "noise_seed", "Seed", "image_seed")
+_TEXT_INPUTS = (
+    "text",
+    "t5xxl",
+    "clip_l",
+    "text_g",
+    "text_l",
+    "clip_g",
+    "llama",
+    "prompt",
+    "tags",
+    "prompt_text",
+    "caption",
+)
+_SIDES = frozenset({"positive", "negative"})
+_ENCODER_INPUTS = frozenset({*_TEXT_INPUTS, "positive_prompt", "negative_prompt"})
+_LATENT_INPUTS = ("latent_image", "latent", "samples", "samples_to", "video_latent", "pixels", "image", "images")
+_OTHER_INPUTS = frozenset(
+    {*_LATENT_INPUTS, "clip", "clip_vision_output", "control_net", "mask", "model", "style_model", "vae"}
+)
+"""Inputs that carry no conditioning."""
+_TEXT_DISCARDING_CLASSES = frozenset({"ConditioningZeroOut"})
+"""Nodes whose output does not depend on the text of their conditioning."""
+
+_FIELD_INPUTS: Mapping[Field, tuple[tuple[str, ...], TypeCheck]] = {
+    Field.MODEL: (("ckpt_name", "unet_name", "model_name", "model_path"), is_text),
+    Field.LYRICS: (("lyrics",), is_text),
+    Field.WIDTH: (("width", "empty_latent_width"), is_integer),
+    Field.HEIGHT: (("height", "empty_latent_height"), is_integer),
+    Field.LENGTH: (("length", "num_frames", "video_frames", "frames_number"), is_integer),
+    Field.DURATION: (("seconds", "duration"), is_number),
+    Field.STEPS: (("steps",), is_integer),
+    Field.CFG: (("cfg", "cfg_conds"), is_number),
+    Field.GUIDANCE: (("guidance", "guidance_scale"), is_number),
+    Field.SAMPLER: (("sampler_name",), is_text),
+    Field.SCHEDULER: (("scheduler",), is_text),
+    Field.DENOISE: (("denoise",), is_number),
+    Field.SEED: (_SEED_INPUTS, is_integer),
+}
+"""The input names of each field but the prompts, the preferred one first, and the type of its value."""
+
+
+def samplers_of(nodes: Nodes) -> list[Node]:
+    """Return the samplers, the first pass first and unused ones last.
+
+    Without samplers, the nodes with a seed count as samplers, and without these, those with a prompt or encoded text.
+    """
+    chosen = {node.id for node in nodes.values() if _is_sampler(node)}
+    chosen = chosen or {node.id for node in nodes.values() if any(name in node.inputs for name in _SEED_INPUTS)}
+    chosen = chosen or {node.id for node in nodes.values() if "prompt" in node.inputs}
+    chosen = chosen or {node.id for node in nodes.values() if "clip" in node.links and "text" in node.inputs}
+    if len(chosen) < 2:
+        return [nodes[node_id] for node_id in chosen]
+    used = {source for node in nodes.values() for source in node.links.values()}
+    ordered = [node for node in topological_order(nodes) if node.id in chosen]
+    return sorted(ordered, key=lambda node: node.id not in used)
+
+
+def seed_of(nodes: Nodes, node: Node) -> Slot | None:
+    """Return the slot of a node's seed, or None if it has none."""
+    return slot_of(nodes, node, _SEED_INPUTS, is_integer)
+
+
+def _is_sampler(node: Node) -> bool:
+    if "positive" in node.links:
+        return any(name in node.inputs for name in _SEED_INPUTS)
+    return "guider" in node.links and "sigmas" in node.links
+
+
+def pass_fields(nodes: Nodes, sampler: Node, wanted: Iterable[Field]) -> Mapping[Field, list[SlotGroup]]:
+    """Return the slots of the wanted fields in one pass, the nearest to the sampler first."""
+    settings = list(walk_upstream(nodes, sampler, follow_inputs("noise", "guider", "sampler", "sigmas")))
+    model = list(walk_upstream(nodes, sampler, follow_inputs("guider", "model", "model1", "sigmas")))
+    latent = list(walk_upstream(nodes, sampler, partial(_latent_inputs, nodes)))
+    positive = list(walk_upstream(nodes, sampler, partial(_conditioning, "positive")))
+    negative = list(walk_upstream(nodes, sampler, partial(_conditioning, "negative")))
+    prompt = [_texts(nodes, node, "positive") for node in positive]
+    prompt_nodes = [nodes[slot.node_id] for group in prompt for slot in group]
+    # Models and schedules that depend on the size (Flux) have inputs for it as well.
+    sized = [*latent, *model] if any(_slots(nodes, Field.WIDTH, latent)) else []
+    sources = {
+        Field.MODEL: model,
+        Field.WIDTH: sized,
+        Field.HEIGHT: sized,
+        Field.LENGTH: latent,
+        Field.DURATION: latent,
+        Field.LYRICS: positive,
+        Field.GUIDANCE: positive,
+        Field.SEED: [*settings, *prompt_nodes],
+    }
+    texts = {
+        Field.PROMPT: prompt,
+        Field.NEGATIVE: [group for node in negative if (group := _texts(nodes, node, "negative")) not in prompt],
+    }
+    return {
+        field: texts[field] if field in texts else list(_slots(nodes, field, sources.get(field, settings)))
+        for field in wanted
+    }
+
+
+def _latent_inputs(nodes: Nodes, node: Node) -> Iterable[str]:
+    """Return the inputs from which a node takes its latent or image, or only its size."""
+    measured = nodes.get(node.links.get("width", ""))
+    size = ("width",) if measured and "imagesize" in measured.class_type.lower() else ()
+    return follow_inputs(*_LATENT_INPUTS, *size)(node)
+
+
+def _slots(nodes: Nodes, field: Field, sources: Iterable[Node]) -> Iterator[SlotGroup]:
+    names, has_type = _FIELD_INPUTS[field]
+    for node in sources:
+        if slot := slot_of(nodes, node, _own_names(node, names), has_type):
+            yield (slot,)
+
+
+def _own_names(node: Node, names: Iterable[str]) -> Iterable[str]:
+    """Return input names, and those that a node has in the branch of a dynamic combo: `model.prompt` for `prompt`."""
+    branched = [name for name in node.inputs if "." in name]
+    if not branched:
+        return names
+    return [own for name in names for own in (name, *(each for each in branched if each.endswith(f".{name}")))]
+
+
+def _conditioning(side: str, node: Node) -> list[str]:
+    """Return the inputs from which a node takes its conditioning; `side` is "positive" or "negative"."""
+    if side in node.links:
+        return [side]
+    if node.class_type in _TEXT_DISCARDING_CLASSES:
+        return []
+    conditionings = [name for name in node.links if name.startswith("cond")]
+    # A guider with two prompts has an input named after its side for the negative one only.
+    if not _SIDES.isdisjoint(node.inputs):
+        return conditionings if side == "positive" else []
+    if "guider" in node.links:
+        return ["guider"]
+    if conditionings:
+        return conditionings
+    is_encoder = any(name.rpartition(".")[2] in _ENCODER_INPUTS for name in node.inputs)
+    return [] if is_encoder else [name for name in node.links if name not in _OTHER_INPUTS]
+
+
+def _texts(nodes: Nodes, node: Node, side: str) -> SlotGroup:
+    """Return the text inputs of an encoder, that is a node that takes no conditioning; of other nodes nothing."""
+    if _conditioning(side, node):
+        return ()
+    sided = _own_names(node, (side, f"{side}_prompt"))
+    own = [name for name in sided if is_text(node.inputs.get(name))]
+    slots = (slot_of(nodes, node, (name,), is_text) for name in own or _own_names(node, _TEXT_INPUTS))
+    return tuple(slot for slot in slots if slot)
