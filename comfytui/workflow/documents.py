@@ -1,6 +1,7 @@
 """What a file holds: a graph in ComfyUI's API format, the editor's format, or both."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -14,9 +15,11 @@ from comfytui.workflow.graph import Graph, Workflow, workflow_of
 from comfytui.workflow.json_text import EXPORT, parse_json
 from comfytui.workflow.media.metadata import HEAD, MediaFormat, find_texts, media_format
 from comfytui.workflow.media.reader import MediaError, MediaReader
-from comfytui.workflow.media.text import COMMENT
+from comfytui.workflow.media.text import COMMENT, PROMPT, WORKFLOW
 from comfytui.workflow.opening import open_file, read_text
 from comfytui.workflow.wrappers import unwrap
+
+_NAMES = frozenset({PROMPT, WORKFLOW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +140,15 @@ def _texts_in(reader: MediaReader, form: MediaFormat, quoted: str) -> object:
         raise WorkflowError(
             f"{quoted} is {form.name} that cannot be read ({reason}): give the original file."
         ) from None
-    texts = {name: text for name, text in texts.items() if text.lstrip().startswith("{")}
-    if not texts:
-        raise WorkflowError(f"{quoted} is {form.name} without a workflow: give it as ComfyUI saved it, or a JSON file.")
-    comment = texts.pop(COMMENT, None)
-    return texts or parse_json(_encoded(comment or ""), quoted)
+    objects = {name: text for name, text in texts.items() if text.lstrip().startswith("{")}
+    comment = objects.pop(COMMENT, None)
+    if objects:
+        return objects
+    with suppress(WorkflowError):
+        document = _parsed(comment, quoted)
+        if isinstance(document, dict) and not document.keys().isdisjoint(_NAMES):
+            return document
+    raise WorkflowError(f"{quoted} is {form.name} without a workflow: give it as ComfyUI saved it, or a JSON file.")
 
 
 def _parsed(value: object, described: str) -> object:

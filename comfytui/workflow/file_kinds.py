@@ -21,6 +21,7 @@ _KINDS: Final = (
     (rb"8BPS", "a Photoshop document", _NO_METADATA),
     (rb"RIFF.{4}AVI ", "an AVI video, which holds no workflow", _NO_METADATA),
     (rb"RIFF.{4}WAVE", "a WAV sound, which holds no workflow", _NO_METADATA),
+    (rb"\xff[\xf2\xf3\xfa\xfb]", "an MP3 sound without metadata", _OTHER),
     (rb"%PDF", "a PDF document", _OTHER),
     (rb"SQLite format 3\0", "an SQLite database", _OTHER),
     (rb"\x7fELF|MZ|[\xce\xcf]\xfa\xed\xfe|#!", "a program", _OTHER),

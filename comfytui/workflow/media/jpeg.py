@@ -8,7 +8,6 @@ from comfytui.workflow.media.exif import exif_texts
 from comfytui.workflow.media.reader import MediaError, MediaReader
 from comfytui.workflow.media.text import Text
 
-SIGNATURE: Final = b"\xff\xd8\xff"
 MAX_SEGMENTS: Final = 1_000
 """Segments that are read of one file."""
 _PIXELS: Final = 0xDA

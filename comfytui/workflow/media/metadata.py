@@ -2,16 +2,21 @@
 
 import io
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from comfytui.workflow.media.jpeg import SIGNATURE as JPEG
+from comfytui.workflow.media.exr import exr_texts
+from comfytui.workflow.media.id3 import id3_texts
+from comfytui.workflow.media.isobmff import image_texts, video_texts
 from comfytui.workflow.media.jpeg import jpeg_texts
-from comfytui.workflow.media.png import SIGNATURE as PNG
+from comfytui.workflow.media.json_header import glb_texts, safetensors_texts, svg_texts
+from comfytui.workflow.media.matroska import matroska_texts
 from comfytui.workflow.media.png import png_texts
 from comfytui.workflow.media.reader import MediaError, MediaReader
 from comfytui.workflow.media.text import COMMENT, PROMPT, WORKFLOW, Text, is_wanted
+from comfytui.workflow.media.vorbis import flac_texts, ogg_texts
 from comfytui.workflow.media.webp import webp_texts
 
 HEAD: Final = 4_096
@@ -30,20 +35,27 @@ class MediaFormat:
     """Yields the texts of a file."""
 
 
-_PNG: Final = MediaFormat("a PNG image", png_texts)
-_JPEG: Final = MediaFormat("a JPEG image", jpeg_texts)
-_WEBP: Final = MediaFormat("a WebP image", webp_texts)
+_FORMATS: Final = (
+    (rb"\x89PNG\r\n\x1a\n", MediaFormat("a PNG image", png_texts)),
+    (rb"\xff\xd8\xff", MediaFormat("a JPEG image", jpeg_texts)),
+    (rb"RIFF.{4}WEBP", MediaFormat("a WebP image", webp_texts)),
+    (rb".{4}ftyp(avi[fs]|hei[cx]|m[is]f1)", MediaFormat("an AVIF image", image_texts)),
+    (rb".{4}(ftyp|moov|mdat|wide)", MediaFormat("an MP4 or MOV video", video_texts)),
+    (rb"\x1a\x45\xdf\xa3", MediaFormat("a WebM or MKV video", matroska_texts)),
+    (rb"fLaC", MediaFormat("a FLAC sound", flac_texts)),
+    (rb"OggS", MediaFormat("an Ogg or Opus sound", ogg_texts)),
+    (rb"ID3", MediaFormat("an MP3 sound", id3_texts)),
+    (rb"glTF", MediaFormat("a GLB scene", glb_texts)),
+    (rb"\x76\x2f\x31\x01", MediaFormat("an EXR image", exr_texts)),
+    (rb".{4}\0{4}\{", MediaFormat("a safetensors file", safetensors_texts)),
+    (rb"(?i)(\xef\xbb\xbf)?\s*<(svg|(\?xml|!--|!doctype\ssvg).*<svg)\s", MediaFormat("an SVG drawing", svg_texts)),
+)
+"""The first bytes of each format; a safetensors file begins with the size of its header."""
 
 
 def media_format(head: bytes) -> MediaFormat | None:
     """Return the format of a file that begins with these bytes, or None if it is none that holds a workflow."""
-    if head.startswith(PNG):
-        return _PNG
-    if head.startswith(JPEG):
-        return _JPEG
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return _WEBP
-    return None
+    return next((form for start, form in _FORMATS if re.match(start, head, re.DOTALL)), None)
 
 
 def find_texts(

@@ -8,7 +8,7 @@ from comfytui.workflow.media.exif import exif_texts
 from comfytui.workflow.media.reader import MediaError, MediaReader, decompress
 from comfytui.workflow.media.text import Text, is_wanted
 
-SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_SIGNATURE_SIZE: Final = 8
 MAX_CHUNKS: Final = 20_000
 """Chunks of one file: ComfyUI splits pixels into chunks of 64 KB, and writes an animation's texts behind them."""
 _LONGEST_KEY: Final = 79
@@ -22,7 +22,7 @@ def png_texts(reader: MediaReader) -> Iterator[Text]:
     Raises:
         MediaError: It is malformed, or its texts are too large.
     """
-    position = len(SIGNATURE)
+    position = _SIGNATURE_SIZE
     for number in range(MAX_CHUNKS):
         size, kind = struct.unpack(">I4s", reader.read(position, 8))
         if (number == 0) != (kind == b"IHDR"):

@@ -5,8 +5,8 @@ from typing import BinaryIO, Final
 
 MAX_TEXT: Final = 8 * 2**20
 """Bytes of one text of the metadata, decompressed."""
-MAX_READS: Final = 200_000
-"""Pieces that are read of one file: half a second, and enough for hours of video."""
+MAX_READS: Final = 50_000
+"""Pieces that are read of one file, which is enough for hours of video."""
 MAX_BYTES: Final = 64 * 2**20
 """Bytes that are read of one file, all pieces together."""
 
