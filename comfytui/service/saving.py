@@ -1,23 +1,19 @@
 """Save a job's files in a folder of this machine."""
 
 import asyncio
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from comfytui.comfy.errors import ComfyError, Unreachable
 from comfytui.new_files import DiskFullError, SaveError, new_file, remove_stale_parts
-from comfytui.workflow.media.metadata import extract_graph
 from comfytui.workflow.parameters import GenerationParameters, parameters_of
 
 if TYPE_CHECKING:
     from comfytui.comfy.protocol.events import Output
     from comfytui.service.thread import ServiceThread
     from comfytui.session.model import Job
-
-MAX_METADATA_BYTES = 32 * 2**20
-"""Bytes of a saved file that are searched for the graph in its metadata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +60,7 @@ async def save_outputs(service: "ServiceThread", job: "Job", folder: Path) -> Sa
                 break
             missing.append(place)
             continue
-        if not other_seed and await asyncio.to_thread(lambda: seed_differs(job, _read_head(saved[-1]))):
+        if not other_seed and await asyncio.to_thread(_seed_differs, job, saved[-1]):
             other_seed = output.filename
     return SavedOutputs(len(job.outputs), tuple(saved), other_seed, error, tuple(missing))
 
@@ -81,19 +77,14 @@ async def _save(service: "ServiceThread", output: "Output", folder: Path) -> Pat
         return await asyncio.to_thread(file.commit, output.filename)
 
 
-def _read_head(path: Path) -> bytes:
-    """Return the beginning of a saved file, or nothing if it cannot be read."""
-    with suppress(OSError), path.open("rb") as file:
-        return file.read(MAX_METADATA_BYTES)
-    return b""
-
-
-def seed_differs(job: "Job", data: bytes) -> bool:
-    """Return whether an image's metadata names another seed than the job had.
+def _seed_differs(job: "Job", path: Path) -> bool:
+    """Return whether a saved file's metadata name another seed than the job had.
 
     A server whose output folder was emptied starts numbering anew, so that file names are used again.
     """
-    seeds = zip(_seeds(parameters_of(extract_graph(data))), _seeds(job.parameters), strict=False)
+    from comfytui.workflow.media.metadata import graph_in_file
+
+    seeds = zip(_seeds(parameters_of(graph_in_file(path))), _seeds(job.parameters), strict=False)
     return any(None not in pair and pair[0] != pair[1] for pair in seeds)
 
 

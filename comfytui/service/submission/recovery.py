@@ -18,7 +18,6 @@ from comfytui.session.jobs.summarise import finished_prompt_of
 from comfytui.session.model import Job
 from comfytui.timings import DEFAULT, SubmissionTimings
 from comfytui.workflow.graph import Graph
-from comfytui.workflow.media.metadata import extract_graph
 
 MAX_IMAGES_READ = 60
 """How many images are read, the newest ones: each is a request, and a lost job is not old."""
@@ -126,5 +125,7 @@ def _comparable(graph: Mapping[str, Any]) -> dict[str, tuple[object, object]]:
 
 def _graph_of_image(head: bytes) -> dict[str, tuple[object, object]] | None:
     """Return the comparable graph in the first bytes of an image, or None if there is none."""
+    from comfytui.workflow.media.metadata import extract_graph
+
     graph = extract_graph(head)
     return _comparable(graph) if isinstance(graph, dict) else None

@@ -2,9 +2,11 @@
 
 import io
 import json
+import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from comfytui.workflow.media.exr import exr_texts
@@ -87,12 +89,22 @@ def extract_graph(content: bytes) -> Any:
 
     The content may be cut off behind the graph.
     """
-    form = media_format(content[:HEAD])
-    if form is None:
-        return None
+    return _graph_in(MediaReader(io.BytesIO(content), len(content)))
+
+
+def graph_in_file(path: Path) -> Any:
+    """Return the graph in a file, see `extract_graph`; None also if the file cannot be read."""
     try:
-        texts = find_texts(MediaReader(io.BytesIO(content), len(content)), form, (PROMPT,))
-        text = texts.get(PROMPT, "null")
+        with path.open("rb", buffering=0) as file:
+            return _graph_in(MediaReader(file, os.fstat(file.fileno()).st_size))
+    except OSError:
+        return None
+
+
+def _graph_in(reader: MediaReader) -> Any:
+    try:
+        form = media_format(reader.read_up_to(0, HEAD))
+        text = find_texts(reader, form, (PROMPT,)).get(PROMPT, "null") if form else "null"
         return json.loads(text) if len(text) <= MAX_GRAPH else None
     except (ValueError, RecursionError):
         return None
