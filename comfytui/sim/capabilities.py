@@ -39,6 +39,8 @@ class Capabilities:
     """0.25: a `prompt_id` that is not a canonical UUID gets a 400."""
     atomic_cancel: bool
     """0.26: `/api/jobs/<id>/cancel` and `/api/jobs/cancel`."""
+    queued_graphs: bool
+    """0.46 at the latest, and not 0.33: `/api/jobs/<id>` has the graph of a job that has not ended, too."""
 
 
 @lru_cache
@@ -62,6 +64,7 @@ def capabilities_of(version: str) -> Capabilities:
         refuses_cross_site=number >= (0, 19),
         checks_prompt_ids=number >= (0, 25),
         atomic_cancel=number >= (0, 26),
+        queued_graphs=number >= (0, 46),
     )
 
 

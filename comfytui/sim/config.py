@@ -38,7 +38,15 @@ class SimConfig:
     diffusion_models: tuple[str, ...] = ("flux1-dev.safetensors", "flux1-schnell.safetensors")
     text_encoders: tuple[str, ...] = ("clip_l.safetensors", "t5xxl_fp8_e4m3fn.safetensors")
     vae: tuple[str, ...] = ("ae.safetensors", "sdxl_vae.safetensors")
-    loras: tuple[str, ...] = ("detail_tweaker_xl.safetensors", "pixel-art-xl.safetensors")
+    loras: tuple[str, ...] = (
+        "detail_tweaker_xl.safetensors",
+        "pixel-art-xl.safetensors",
+        "styles/watercolour_xl.safetensors",
+    )
+    controlnets: tuple[str, ...] = ("control-lora-canny-rank256.safetensors",)
+    embeddings: tuple[str, ...] = ("easynegative.safetensors", "negativeXL_D.safetensors")
+    has_workflows: bool = True
+    """Whether there are templates and saved workflows to try."""
     preview_method: str = "none"
     """The server's default, for prompts that do not choose one."""
     preview_size: int = 512

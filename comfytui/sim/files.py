@@ -52,12 +52,17 @@ class Files:
 
     def find_annotated(self, name: str) -> bytes | None:
         """Return the content of the file that a node input names, as `sub/name.png` or `name.png [output]`."""
-        kind = "input"
-        for candidate in KINDS:
-            if name.endswith(f" [{candidate}]"):
-                kind, name = candidate, name.removesuffix(f" [{candidate}]")
+        name, kind = annotated(name)
         folder, _, base = name.rpartition("/")
-        return self.get(kind, folder, base)
+        return self.get(kind or "input", folder, base)
+
+
+def annotated(name: str) -> tuple[str, str | None]:
+    """Split `name.png [temp]` into the name and its folder's kind; None if it names none."""
+    for kind in KINDS:
+        if name.endswith(f" [{kind}]"):
+            return name.removesuffix(f" [{kind}]"), kind
+    return name, None
 
 
 def clean_folder(subfolder: str) -> str:

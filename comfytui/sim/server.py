@@ -23,6 +23,8 @@ from comfytui.sim.queue import PromptQueue
 from comfytui.sim.routes.routes import make_app
 from comfytui.sim.sockets import Sockets
 from comfytui.sim.submit import Submissions
+from comfytui.sim.user_data import UserData
+from comfytui.sim.workflows import EXAMPLE_NAME, example_image, saved_workflows
 
 SHUTDOWN_SECONDS = 0.2
 """How long to wait for connections that do not close."""
@@ -53,7 +55,17 @@ class SimServer:
         self._server: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._build(Files())
+        self._build(self._new_disk())
+
+    def _new_disk(self) -> Files:
+        """Return the files of a new machine; those that the editor saved are on its disk, too."""
+        self.user_data = UserData()
+        files = Files()
+        if self.config.has_workflows:
+            for path, content in saved_workflows():
+                self.user_data.save(f"workflows/{path}", content)
+            files.put(("input", "", EXAMPLE_NAME), example_image())
+        return files
 
     def _build(self, files: Files) -> None:
         """Create the parts that a ComfyUI process holds in memory, and that a restart therefore resets."""
@@ -135,7 +147,7 @@ class SimServer:
         """
         await self.stop(killed=True)
         self.config = config or self.config
-        self._build(Files() if new_disk else self.files.after_restart())
+        self._build(self._new_disk() if new_disk else self.files.after_restart())
         await self.start()
 
     async def __aenter__(self) -> Self:

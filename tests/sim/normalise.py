@@ -13,6 +13,7 @@ from PIL import Image
 
 MASKED_KEYS = frozenset(
     {"timestamp", "create_time", "execution_start_time", "execution_end_time", "t"}  # times
+    | {"modified", "created"}
     | {"ram_total", "ram_free", "vram_total", "vram_free", "torch_vram_total", "torch_vram_free"}  # bytes of memory
     | {"traceback"}  # paths and line numbers of the server
 )

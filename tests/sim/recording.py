@@ -18,6 +18,10 @@ class Exchange:
     request: Any
     status: int
     response: Any
+    note: str = ""
+    """What the recorder wrote about it."""
+    type: str | None = None
+    """The content type of the response, where it was recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
+from io import BytesIO
 from typing import Any, Self
 
 import httpx
+from PIL import Image
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -25,11 +28,20 @@ RECORDED_SERVER = SimConfig(
     text_encoders=(),
     vae=(),
     loras=(),
+    controlnets=(),
+    embeddings=(),
+    has_workflows=False,
     preview_method="latent2rgb",
     preview_size=96,
     device="cpu",
 )
 """The server that the recordings were made of."""
+CONFIGS = {
+    "http_workflows": replace(
+        RECORDED_SERVER, loras=("fox_style.safetensors",), embeddings=("easynegative.safetensors",)
+    ),
+}
+"""The servers of recordings that were made of another one."""
 FLAGS = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}
 
 
@@ -125,12 +137,15 @@ class Replay:
         """Send the next recorded requests, one after another."""
         for _ in range(count):
             planned = next(self._planned)
-            response = await self._http.request(planned.method, planned.path, json=planned.request)
+            response = await self._http.request(planned.method, planned.path, **body_of(planned))
             try:
                 body = response.json()
             except ValueError:
                 body = response.text
-            self.exchanges.append(Exchange(planned.method, planned.path, planned.request, response.status_code, body))
+            type_ = response.headers.get("content-type")
+            self.exchanges.append(
+                Exchange(planned.method, planned.path, planned.request, response.status_code, body, planned.note, type_)
+            )
 
     async def start(self) -> None:
         """Let the first job start, up to the first node that takes time."""
@@ -163,12 +178,34 @@ class Replay:
         return [each.request["prompt_id"] for each in self.exchanges if each.path == "/prompt"]
 
 
+def body_of(planned: Exchange) -> dict[str, Any]:
+    """Return the arguments that send the body of a recorded request; recorded forms lack the contents of files."""
+    match planned.request:
+        case {"form": fields}:
+            names = {name: value[6:-1] for name, value in fields.items() if value.startswith("<file ")}
+            files = {name: (file, content_of(file, planned.note)) for name, file in names.items()}
+            return {"data": {name: value for name, value in fields.items() if name not in names}, "files": files}
+        case str(text):
+            return {"content": text}
+        case json_body:
+            return {"json": json_body}
+
+
+def content_of(file: str, note: str) -> bytes:
+    """Return the content of a file in a recorded form: of the recorded kind, another one where the note says so."""
+    if not file.endswith(".png"):
+        return b"hello"
+    buffer = BytesIO()
+    Image.new("RGB", (8, 8), (9, 9, 9) if "other" in note else (200, 90, 40)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 @asynccontextmanager
 async def replaying(name: str) -> AsyncIterator[Replay]:
     """Start a server like the recorded one, blocked at its first job, and replay a recording on it."""
     gate = Gate()
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(SimServer(RECORDED_SERVER, clock=gate))
+        server = await stack.enter_async_context(SimServer(CONFIGS.get(name, RECORDED_SERVER), clock=gate))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=server.url))
         replay = Replay(server, gate, http, load(name))
         yield replay

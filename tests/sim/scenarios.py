@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.sim.replay import Replay
+from tests.waiting import eventually
 
 Scenario = Callable[[Replay], Awaitable[None]]
 EARLIER_SUCCESSES, EARLIER_FAILURES = 29, 4
@@ -124,6 +125,17 @@ async def http_surface(replay: Replay) -> None:
     await replay.request(len(replay.recording.exchanges))
 
 
+async def http_workflows(replay: Replay) -> None:
+    before_jobs = next(place for place, each in enumerate(replay.recording.exchanges) if each.path == "/prompt")
+    await replay.request(before_jobs + 1)
+    await replay.start()
+    await replay.request(11)
+    await replay.gate.let_all()
+    last = replay.recording.exchanges[before_jobs + 1].request["prompt_id"]
+    await eventually(lambda: last in replay.server.queue.history, "the end of the last job")
+    await replay.request(4)
+
+
 def _tiny_graph(number: int) -> dict[str, Any]:
     inputs: dict[str, Any] = {
         "seed": number,
@@ -154,4 +166,5 @@ SCENARIOS: dict[str, Scenario] = {
     "bystander_with_logs": bystander_with_logs,
     "front_of_queue_and_clear": front_of_queue_and_clear,
     "http_surface": http_surface,
+    "http_workflows": http_workflows,
 }

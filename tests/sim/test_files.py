@@ -78,7 +78,7 @@ async def test_an_uploaded_image_runs_through_a_graph_without_sampler() -> None:
         response = await it.http.post("/upload/image", files={"image": ("red.png", _png(), "image/png")})
         assert response.json() == {"name": "red.png", "subfolder": "", "type": "input"}
         info = await it.get("/object_info/LoadImage")
-        assert info["LoadImage"]["input"]["required"]["image"][0] == ["red.png"]
+        assert info["LoadImage"]["input"]["required"]["image"][0] == ["example.png", "red.png"]
         entry = await it.run(inverted("red.png"))
         (shown,) = entry["outputs"]["4"]["images"]
         image = _image((await it.http.get("/view", params=shown)).content)

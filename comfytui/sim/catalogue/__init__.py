@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from comfytui.sim.catalogue import custom_sampling, images, text_to_image
+from comfytui.sim.catalogue import custom_sampling, images, loaders, primitives, text_to_image
 from comfytui.sim.catalogue.node_types import NodeType
 from comfytui.sim.config import SimConfig
 
@@ -15,7 +15,8 @@ def catalogue(config: SimConfig, uploads: Sequence[str] = ()) -> dict[str, NodeT
         uploads: Names of the files that LoadImage offers.
     """
     nodes = (
-        *text_to_image.loaders(config),
+        *loaders.nodes(config),
+        *primitives.nodes(),
         *text_to_image.conditioning(),
         *text_to_image.latents(),
         *text_to_image.samplers(),

@@ -23,15 +23,15 @@ def nodes() -> tuple[NodeType, ...]:
     return (
         _custom(
             "RandomNoise",
-            "RandomNoise",
-            "sampling/noise",
+            None,
+            "model/sampling/noise",
             ("NOISE",),
             {"noise_seed": integer(0, 0, MAX_SEED, control_after_generate=True)},
         ),
         _custom(
             "BasicScheduler",
-            "BasicScheduler",
-            "sampling/schedulers",
+            None,
+            "model/sampling/schedulers",
             ("SIGMAS",),
             {
                 "model": model,
@@ -42,8 +42,8 @@ def nodes() -> tuple[NodeType, ...]:
         ),
         _custom(
             "KSamplerSelect",
-            "KSamplerSelect",
-            "sampling/samplers",
+            None,
+            "model/sampling/samplers",
             ("SAMPLER",),
             {"sampler_name": modern_choice(SAMPLERS)},
         ),
@@ -56,15 +56,15 @@ def _sampling(model: InputSpec, conditioning: InputSpec) -> tuple[NodeType, ...]
     return (
         _custom(
             "BasicGuider",
-            "BasicGuider",
-            "sampling/guiders",
+            "Basic Guider",
+            "model/sampling/guiders",
             ("GUIDER",),
             {"model": model, "conditioning": conditioning},
         ),
         _custom(
             "CFGGuider",
-            "CFGGuider",
-            "sampling/guiders",
+            "CFG Guider",
+            "model/sampling/guiders",
             ("GUIDER",),
             {
                 "model": model,
@@ -75,8 +75,8 @@ def _sampling(model: InputSpec, conditioning: InputSpec) -> tuple[NodeType, ...]
         ),
         _custom(
             "SamplerCustomAdvanced",
-            "SamplerCustomAdvanced",
-            "sampling/custom_sampling",
+            None,
+            "model/sampling/custom",
             ("LATENT", "LATENT"),
             {
                 "noise": ("NOISE", {}),
@@ -94,8 +94,8 @@ def _flux(conditioning: InputSpec) -> tuple[NodeType, ...]:
     return (
         NodeType(
             "FluxGuidance",
-            "FluxGuidance",
-            "conditioning/flux",
+            None,
+            "model/conditioning/flux",
             ("CONDITIONING",),
             {"conditioning": conditioning, "guidance": decimal(3.5, 0.0, 100.0, 0.1)},
             module="comfy_extras.nodes_flux",
@@ -103,8 +103,8 @@ def _flux(conditioning: InputSpec) -> tuple[NodeType, ...]:
         ),
         NodeType(
             "EmptySD3LatentImage",
-            "EmptySD3LatentImage",
-            "latent/sd3",
+            None,
+            "model/latent/stable diffusion",
             ("LATENT",),
             {
                 "width": integer(1024, 16, MAX_RESOLUTION, step=16),

@@ -1,4 +1,4 @@
-"""Node types that save, load and transform images, and the test node of the recordings."""
+"""Node types that save, load, make and transform images, and the test node of the recordings."""
 
 from collections.abc import Sequence
 
@@ -60,7 +60,10 @@ def _load_image(uploads: Sequence[str]) -> NodeType:
         ("IMAGE", "MASK"),
         {"image": (sorted(uploads), {"image_upload": True})},
         file_input="image",
-        aliases=("load image", "open image", "import image", "image input"),
+        aliases=(
+            *("load image", "open image", "import image", "image input"),
+            *("upload image", "read image", "image loader"),
+        ),
         essentials="Basics",
     )
 
@@ -79,8 +82,30 @@ def _transforms() -> tuple[NodeType, ...]:
                 "height": integer(512, 0, MAX_RESOLUTION, step=1),
                 "crop": choice(("disabled", "center")),
             },
+            aliases=("resize", "resize image", "scale image", "image resize", "zoom", "zoom in", "change size"),
+            essentials="Image Tools",
         ),
-        NodeType("ImageInvert", "Invert Image", "image", ("IMAGE",), {"image": ("IMAGE",)}),
+        NodeType(
+            "ImageInvert",
+            "Invert Image Colors",
+            "image/color",
+            ("IMAGE",),
+            {"image": ("IMAGE",)},
+            aliases=("reverse colors",),
+            essentials="Image Tools",
+        ),
+        NodeType(
+            "EmptyImage",
+            "Empty Image",
+            "image",
+            ("IMAGE",),
+            {
+                "width": integer(512, 1, MAX_RESOLUTION, step=1),
+                "height": integer(512, 1, MAX_RESOLUTION, step=1),
+                "batch_size": integer(1, 1, 4096),
+                "color": integer(0, 0, 0xFFFFFF, step=1, display="color"),
+            },
+        ),
     )
 
 

@@ -17,7 +17,7 @@ class NodeType:
     """One node type; `modern` ones are described in ComfyUI's newer (v3) schema."""
 
     name: str
-    display: str
+    display: str | None
     category: str
     outputs: tuple[str, ...]
     required: Mapping[str, InputSpec] = field(default_factory=dict)
@@ -65,8 +65,8 @@ class NodeType:
         if self.output_tooltips:
             info["output_tooltips"] = self.output_tooltips
         info |= self._modern_fields() if self.modern else {}
-        info["search_aliases"] = self.aliases
-        if self.essentials is not None:
+        info["search_aliases"] = self.aliases or (None if self.modern else ())
+        if self.essentials is not None or self.modern:
             info["essentials_category"] = self.essentials
         return info
 

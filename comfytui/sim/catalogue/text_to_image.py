@@ -1,7 +1,6 @@
-"""Node types of a plain text-to-image graph: loaders, conditioning, latents and samplers."""
+"""Node types of a plain text-to-image graph: conditioning, latents and samplers."""
 
 from comfytui.sim.catalogue.node_types import MAX_RESOLUTION, MAX_SEED, NodeType, choice, decimal, integer, tip
-from comfytui.sim.config import SimConfig
 
 LATENT_METHODS = ("nearest-exact", "bilinear", "area", "bicubic", "bislerp")
 CROPS = ("disabled", "center")
@@ -23,75 +22,54 @@ SCHEDULERS = (
 """The schedulers of ComfyUI 0.33.0."""
 
 
-def loaders(config: SimConfig) -> list[NodeType]:
-    """Return the nodes that load models."""
-    return [
-        NodeType(
-            "CheckpointLoaderSimple",
-            "Load Checkpoint",
-            "model/loaders",
-            ("MODEL", "CLIP", "VAE"),
-            {"ckpt_name": choice(config.checkpoints, "The name of the checkpoint (model) to load.")},
-            output_tooltips=(
-                "The model used for denoising latents.",
-                "The CLIP model used for encoding text prompts.",
-                "The VAE model used for encoding and decoding images to and from latent space.",
-            ),
-            description="Loads a diffusion model checkpoint, diffusion models are used to denoise latents.",
-            aliases=("load model", "checkpoint", "model loader", "load checkpoint", "ckpt", "model"),
-        ),
-        NodeType(
-            "UNETLoader",
-            "Load Diffusion Model",
-            "model/loaders",
-            ("MODEL",),
-            {
-                "unet_name": choice(config.diffusion_models),
-                "weight_dtype": choice(("default", "fp8_e4m3fn", "fp8_e4m3fn_fast", "fp8_e5m2")),
-            },
-        ),
-        NodeType(
-            "DualCLIPLoader",
-            "DualCLIPLoader",
-            "model/loaders",
-            ("CLIP",),
-            {
-                "clip_name1": choice(config.text_encoders),
-                "clip_name2": choice(config.text_encoders),
-                "type": choice(("sdxl", "sd3", "flux", "hunyuan_video", "hidream", "hunyuan_image")),
-            },
-            {"device": (["default", "cpu"], {"advanced": True})},
-        ),
-        NodeType("VAELoader", "Load VAE", "model/loaders", ("VAE",), {"vae_name": choice(config.vae)}),
-    ]
-
-
 def conditioning() -> list[NodeType]:
     """Return the nodes that turn text into conditioning."""
     return [
         NodeType(
             "CLIPTextEncode",
             "CLIP Text Encode (Prompt)",
-            "conditioning",
+            "model/conditioning",
             ("CONDITIONING",),
             {
                 "text": ("STRING", {"multiline": True, "dynamicPrompts": True, "tooltip": "The text to be encoded."}),
                 "clip": tip("CLIP", "The CLIP model used for encoding the text."),
             },
-            output_tooltips=("The text, encoded for the diffusion model.",),
-            aliases=("text", "prompt", "text prompt", "positive prompt", "negative prompt"),
+            output_tooltips=("A conditioning containing the embedded text used to guide the diffusion model.",),
+            description="Encodes a text prompt using a CLIP model into an embedding that can be used to guide the "
+            "diffusion model towards generating specific images.",
+            aliases=(
+                *("text", "prompt", "text prompt", "positive prompt", "negative prompt"),
+                *("encode text", "text encoder", "encode prompt"),
+            ),
+        ),
+        NodeType(
+            "ControlNetApplyAdvanced",
+            "Apply ControlNet",
+            "model/conditioning/controlnet",
+            ("CONDITIONING", "CONDITIONING"),
+            {
+                "positive": ("CONDITIONING",),
+                "negative": ("CONDITIONING",),
+                "control_net": ("CONTROL_NET",),
+                "image": ("IMAGE",),
+                "strength": decimal(1.0, 0.0, 10.0, 0.01),
+                "start_percent": decimal(0.0, 0.0, 1.0, 0.001),
+                "end_percent": decimal(1.0, 0.0, 1.0, 0.001),
+            },
+            {"vae": ("VAE",)},
+            output_names=("positive", "negative"),
         ),
     ]
 
 
 def latents() -> list[NodeType]:
-    """Return the nodes that create, scale and decode latents."""
+    """Return the nodes that create, scale, encode and decode latents."""
     batch = integer(1, 1, 4096, tooltip="The number of latent images in the batch.")
     return [
         NodeType(
             "EmptyLatentImage",
             "Empty Latent Image",
-            "latent",
+            "model/latent",
             ("LATENT",),
             {
                 "width": integer(512, 16, MAX_RESOLUTION, step=8, tooltip="The width of the latent images in pixels."),
@@ -101,11 +79,13 @@ def latents() -> list[NodeType]:
                 "batch_size": batch,
             },
             output_tooltips=("The empty latent image batch.",),
+            description="Create a new batch of empty latent images to be denoised via sampling.",
+            aliases=("empty", "empty latent", "new latent", "create latent", "blank latent", "blank"),
         ),
         NodeType(
             "LatentUpscale",
             "Upscale Latent",
-            "latent",
+            "model/latent",
             ("LATENT",),
             {
                 "samples": ("LATENT",),
@@ -118,13 +98,30 @@ def latents() -> list[NodeType]:
         NodeType(
             "VAEDecode",
             "VAE Decode",
-            "latent",
+            "model/latent",
             ("IMAGE",),
             {
                 "samples": tip("LATENT", "The latent to be decoded."),
                 "vae": tip("VAE", "The VAE model used for decoding the latent."),
             },
             output_tooltips=("The decoded image.",),
+            description="Decodes latent images back into pixel space images.",
+            aliases=("decode", "decode latent", "latent to image", "render latent"),
+        ),
+        NodeType(
+            "VAEEncode",
+            "VAE Encode",
+            "model/latent",
+            ("LATENT",),
+            {"pixels": ("IMAGE",), "vae": ("VAE",)},
+            aliases=("encode", "encode image", "image to latent"),
+        ),
+        NodeType(
+            "SetLatentNoiseMask",
+            "Set Latent Noise Mask",
+            "model/latent",
+            ("LATENT",),
+            {"samples": ("LATENT",), "mask": ("MASK",)},
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""Functions of the image nodes: decode, save, load, scale, invert."""
+"""Functions of the image nodes: encode, decode, save, load, make, scale, invert."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ RESAMPLING = {
 
 
 async def decode(call: NodeCall) -> NodeResult:
-    """Paint the images of a latent batch; an empty latent becomes grey."""
+    """Paint the images of a latent batch: over the encoded image, if there is one; an empty latent becomes grey."""
     machine, file = call.machine, call["vae"].file
     await machine.load_part(file, sizes_of(file, machine.config.device).vae, DECODE_SHARE)
     latent: Latent = call["samples"]
@@ -42,7 +42,27 @@ async def decode(call: NodeCall) -> NodeResult:
 def _paint_one(latent: Latent, index: int) -> Image.Image:
     size = (latent.width // 8 * 8, latent.height // 8 * 8)
     scene: Scene | None = latent.scene
-    return Image.new("RGB", size, GREY) if scene is None else paint(replace(scene, index=index), size)
+    before = None if latent.image is None else latent.image.resize(size)
+    if scene is None:
+        return before or Image.new("RGB", size, GREY)
+    painted = paint(replace(scene, index=index), size)
+    return painted if before is None else Image.blend(before, painted, latent.denoise)
+
+
+async def encode(call: NodeCall) -> NodeResult:
+    """Turn the first image of a batch into a latent."""
+    machine, file = call.machine, call["vae"].file
+    await machine.load_part(file, sizes_of(file, machine.config.device).vae, DECODE_SHARE)
+    images: Images = call["pixels"]
+    frame = images.frames[0]
+    return NodeResult((Latent(*frame.size, len(images.frames), image=frame),))
+
+
+async def make_empty(call: NodeCall) -> NodeResult:
+    """Make images of one colour."""
+    red_green_blue = tuple(call["color"].to_bytes(3, "big"))
+    frame = Image.new("RGB", (call["width"], call["height"]), red_green_blue)
+    return NodeResult((Images((frame,) * call["batch_size"]),))
 
 
 async def save(call: NodeCall) -> NodeResult:

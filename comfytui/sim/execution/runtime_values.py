@@ -23,12 +23,17 @@ class Conditioning:
 
 @dataclass(frozen=True, slots=True)
 class Latent:
-    """A batch of latents of `width` by `height` pixels; `scene` is None while they are empty."""
+    """A batch of latents of `width` by `height` pixels."""
 
     width: int
     height: int
     batch: int = 1
     scene: Scene | None = None
+    """What was sampled; None before."""
+    image: Image.Image | None = None
+    """The image that was encoded, if any."""
+    denoise: float = 1.0
+    """How much of that image was replaced by what was sampled, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +73,18 @@ class SamplerName:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlNet:
+    """A ControlNet from a file."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mask:
     """A mask; no simulated node reads it."""
 
 
-Value = Model | Conditioning | Latent | Images | Noise | Guider | Sigmas | SamplerName | Mask
+Value = Model | Conditioning | Latent | Images | Noise | Guider | Sigmas | SamplerName | ControlNet | Mask | str | int
 
 
 def resized(latent: Latent, width: int, height: int) -> Latent:

@@ -28,7 +28,8 @@ async def ksampler(call: NodeCall) -> NodeResult:
     """Sample like KSampler; a denoise of 0 returns the latent unchanged."""
     steps = call["steps"] if call["denoise"] > 0 else 0
     scene = Scene(call["positive"].text, call["seed"])
-    return await _sample(call, call["model"], scene, call["latent_image"], steps)
+    latent = replace(call["latent_image"], denoise=call["denoise"])
+    return await _sample(call, call["model"], scene, latent, steps)
 
 
 async def ksampler_advanced(call: NodeCall) -> NodeResult:

@@ -1,4 +1,4 @@
-"""Routes for image files: `/view` and `/upload`."""
+"""Route for the contents of files: `/view`."""
 
 import asyncio
 import mimetypes
@@ -10,7 +10,7 @@ from aiohttp import web
 from multidict import MultiMapping
 from PIL import Image
 
-from comfytui.sim.files import KINDS, clean_folder, escapes
+from comfytui.sim.files import KINDS, annotated, escapes
 
 if TYPE_CHECKING:
     from comfytui.sim.server import SimServer
@@ -21,22 +21,19 @@ BLOCKED_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/javascrip
 
 
 def routes(server: "SimServer") -> list[web.RouteDef]:
-    """Return the routes for image files."""
+    """Return the route for files."""
 
     async def view(request: web.Request) -> web.Response:
         return await _view(server, request)
 
-    async def upload(request: web.Request) -> web.Response:
-        return await _upload(server, request)
-
-    return [web.get("/view", view), web.post("/upload/image", upload)]
+    return [web.get("/view", view)]
 
 
 async def _view(server: "SimServer", request: web.Request) -> web.Response:
     query = request.rel_url.query
     if "filename" not in query:
         return web.Response(status=404)
-    name, kind = _annotated(query["filename"])
+    name, kind = annotated(query["filename"])
     if not name or name[0] == "/" or ".." in name:
         return web.Response(status=400)
     kind = kind or query.get("type", "output")
@@ -57,14 +54,6 @@ async def _view(server: "SimServer", request: web.Request) -> web.Response:
     return web.Response(
         body=body, content_type="application/octet-stream" if type_ in BLOCKED_TYPES else type_, headers=headers
     )
-
-
-def _annotated(name: str) -> tuple[str, str | None]:
-    """Split `name.png [temp]` into name and kind."""
-    for kind in KINDS:
-        if name.endswith(f" [{kind}]"):
-            return name.removesuffix(f" [{kind}]"), kind
-    return name, None
 
 
 def _convert(content: bytes, query: MultiMapping[str]) -> tuple[bytes, str]:
@@ -88,24 +77,3 @@ def _convert(content: bytes, query: MultiMapping[str]) -> tuple[bytes, str]:
             return content, "image/png"
         converted.save(buffer, format="PNG")
     return buffer.getvalue(), "image/png"
-
-
-async def _upload(server: "SimServer", request: web.Request) -> web.Response:
-    post = await request.post()
-    image = post.get("image")
-    kind = str(post.get("type", "input"))
-    if not isinstance(image, web.FileField) or not image.filename:
-        return web.Response(status=400)
-    subfolder = str(post.get("subfolder", ""))
-    path = posixpath.join(clean_folder(subfolder), image.filename)
-    if escapes(path):
-        return web.Response(status=400)
-    folder, name = posixpath.split(posixpath.normpath(path))
-    content = image.file.read()
-    stem, suffix = posixpath.splitext(name)
-    number = 1
-    while post.get("overwrite") not in {"true", "1"} and server.files.get(kind, folder, name) not in {None, content}:
-        name = f"{stem} ({number}){suffix}"
-        number += 1
-    server.files.put((kind, folder, name), content)
-    return web.json_response({"name": name, "subfolder": subfolder, "type": kind})

@@ -48,8 +48,14 @@ def list_jobs(queue: PromptQueue, query: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def one_job(queue: PromptQueue, prompt_id: str) -> dict[str, Any] | None:
-    """Return one job with its graph, and its outputs if it has ended; None if it is unknown."""
+def one_job(queue: PromptQueue, prompt_id: str, *, queued_graphs: bool) -> dict[str, Any] | None:
+    """Return one job; None if it is unknown.
+
+    Args:
+        queue: The queue and the history.
+        prompt_id: The job. If it has ended, it is returned with its graph and its outputs.
+        queued_graphs: Whether the others are returned with their graphs as well.
+    """
     if (entry := queue.history.get(prompt_id)) is not None:
         job = _ended(prompt_id, entry)
         job |= {"outputs": entry["outputs"], "execution_status": entry["status"]}
@@ -58,7 +64,7 @@ def one_job(queue: PromptQueue, prompt_id: str) -> dict[str, Any] | None:
     for items, status in ((running, "in_progress"), (pending, "pending")):
         for item in items:
             if item[1] == prompt_id:
-                return _queued(item, status) | _workflow(item)
+                return _queued(item, status) | (_workflow(item) if queued_graphs else {})
     return None
 
 

@@ -52,7 +52,8 @@ def _job_routes(server: "SimServer") -> list[web.RouteDef]:
             return web.json_response({"error": str(exc)}, status=400)
 
     async def get_job(request: web.Request) -> web.Response:
-        job = one_job(server.queue, request.match_info["job_id"])
+        queued_graphs = server.config.capabilities.queued_graphs
+        job = one_job(server.queue, request.match_info["job_id"], queued_graphs=queued_graphs)
         return web.json_response({"error": "Job not found"}, status=404) if job is None else web.json_response(job)
 
     async def cancel_one(request: web.Request) -> web.Response:

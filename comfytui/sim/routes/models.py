@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from comfytui.sim.catalogue import catalogue
+from comfytui.sim.catalogue.lora_metadata import METADATA
 
 if TYPE_CHECKING:
     from comfytui.sim.server import SimServer
@@ -26,6 +27,8 @@ def routes(server: "SimServer") -> list[web.RouteDef]:
         "vae": config.vae,
         "text_encoders": config.text_encoders,
         "diffusion_models": config.diffusion_models,
+        "controlnet": config.controlnets,
+        "embeddings": config.embeddings,
     }
 
     async def get_folders(_: web.Request) -> web.Response:
@@ -36,7 +39,13 @@ def routes(server: "SimServer") -> list[web.RouteDef]:
         return web.json_response(contents.get(folder, ())) if folder in FOLDERS else web.Response(status=404)
 
     async def get_embeddings(_: web.Request) -> web.Response:
-        return web.json_response([])
+        return web.json_response([name.rpartition(".")[0] for name in config.embeddings])
+
+    async def get_metadata(request: web.Request) -> web.Response:
+        folder, name = request.match_info["folder"], request.rel_url.query.get("filename", "")
+        # ComfyUI reads safetensors files only, and has a 404 as well for those without metadata.
+        metadata = METADATA.get(name) if name in contents.get(folder, ()) else None
+        return web.Response(status=404) if metadata is None else web.json_response(metadata)
 
     async def get_all(_: web.Request) -> web.Response:
         nodes = catalogue(config, server.files.uploads())
@@ -51,6 +60,7 @@ def routes(server: "SimServer") -> list[web.RouteDef]:
         web.get("/models", get_folders),
         web.get("/models/{folder}", get_models),
         web.get("/embeddings", get_embeddings),
+        web.get("/view_metadata/{folder}", get_metadata),
         web.get("/object_info", get_all),
         web.get("/object_info/{node_class}", get_one),
     ]

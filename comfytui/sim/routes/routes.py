@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from comfytui.sim.routes import files, internal, jobs, models
+from comfytui.sim.routes import files, internal, jobs, models, templates, uploads, user_data
 from comfytui.sim.routes.origin_check import reject_cross_origin
 from comfytui.sim.routes.system_stats import system_stats
 from comfytui.sim.sockets import FEATURES
@@ -39,9 +39,13 @@ def make_app(server: "SimServer") -> web.Application:
         *jobs.routes(server),
         *files.routes(server),
         *models.routes(server),
+        *templates.routes(server),
+        *uploads.routes(server),
+        *user_data.routes(server),
     ]
     for prefix in ("/api", ""):
         app.add_routes([web.route(route.method, prefix + route.path, route.handler) for route in routes])
+    app.add_routes([*templates.file_routes(server), web.get("/{path:.*}", _answer_no_file)])
     return app
 
 
@@ -111,13 +115,17 @@ def _server_routes(server: "SimServer") -> list[web.RouteDef]:
         web.get("/system_stats", get_stats),
         web.get("/users", _constant({"storage": "server", "migrated": True})),
         web.get("/settings", _constant({})),
-        web.get("/workflow_templates", _constant({})),
         web.post("/free", post_free),
     ]
 
 
 async def _answer_page(_: web.Request) -> web.Response:
     return web.Response(text=PAGE, content_type="text/html", headers=NO_STORE)
+
+
+async def _answer_no_file(_: web.Request) -> web.Response:
+    """Respond like the handler of the editor's files, which takes every path that nothing else does."""
+    return web.Response(status=404, content_type="application/octet-stream")
 
 
 def _constant(body: object) -> Handler:
