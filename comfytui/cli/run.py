@@ -15,8 +15,13 @@ from comfytui.cli.server_options import ServerArguments, resolve_server, server_
 @click.argument("server", required=False)
 @click.option("--workflow", metavar="FILE", help="A workflow in API format, or a PNG by ComfyUI.")
 @click.option(
-    "--set", "settings", metavar="FIELD=VALUE", multiple=True, help="Value of a field, as in steps=30; repeatable."
+    "--set",
+    "settings",
+    metavar="FIELD=VALUE",
+    multiple=True,
+    help="Value of a field, as in steps=30 or steps=20,30; repeatable.",
 )
+@click.option("--no-variations", is_flag=True, help="Send the prompt as it is: no {a|b}, __name__ and <lora:…>.")
 @click.option("-n", "--images", metavar="COUNT", type=int, default=1, show_default=True, help="How many images.")
 @click.option("--seed", metavar="SEED", type=int, help="Seed of the first image.")
 @click.option(
@@ -35,6 +40,7 @@ def run(
     server: str | None,
     workflow: str | None,
     settings: tuple[str, ...],
+    no_variations: bool,
     images: int,
     seed: int | None,
     seed_mode: str | None,
@@ -59,9 +65,19 @@ def run(
     from comfytui.headless.commands.batch_run import RunOptions
     from comfytui.headless.commands.run import run
     from comfytui.headless.generate import FieldError, GenerateRequest
+    from comfytui.workflow.prompt_text.wildcards import user_folder
     from comfytui.workflow.seeds import SeedMode
 
-    request = GenerateRequest(loaded, values, images, SeedMode(seed_mode) if seed_mode else None, seed)
+    request = GenerateRequest(
+        loaded,
+        values,
+        images,
+        SeedMode(seed_mode) if seed_mode else None,
+        seed,
+        axes=True,
+        tools=not no_variations,
+        wildcards=user_folder("wildcards"),
+    )
     options = RunOptions(output=output, detach=detach, as_json=as_json, plain=not supports_unicode(), timeout=timeout)
     try:
         return exit_code(run(chosen, request, options), code_of_end)

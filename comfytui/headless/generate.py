@@ -5,19 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import isfinite
+from pathlib import Path
 from random import Random
 from typing import Final, NoReturn
 
 from comfytui.sanitize import sanitize
+from comfytui.service.prompt_tools import load_tools
 from comfytui.service.server_specs import fetch_specs
 from comfytui.service.submission.batch import BatchRequest
 from comfytui.service.submission.batch_builder import build_batch
 from comfytui.service.thread import ServiceThread
-from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues
+from comfytui.workflow.axes import parse_axis
+from comfytui.workflow.batch_values import IMAGES_SPEC, BatchValues, total_error
 from comfytui.workflow.documents import graph_from_json
 from comfytui.workflow.fields import Field, FieldKey, FieldValue, field_of, seed_keys
 from comfytui.workflow.graph import Workflow, read_values, workflow_of
 from comfytui.workflow.input_specs import InputSpec, fallback_spec, parse_input, seed_range
+from comfytui.workflow.prompt_text.rendering import NO_TOOLS, PromptTextError, PromptTools
 from comfytui.workflow.seeds import SeedMode
 
 MAX_TEXT: Final = 100_000
@@ -52,6 +56,12 @@ class GenerateRequest:
     """None: random without a seed; with one, fixed for one image, and else increment."""
     seed: int | None = None
     """The workflow's first seed; not in random mode."""
+    axes: bool = False
+    """Whether a text may be several values of a field, as in `20,30`."""
+    tools: bool = False
+    """Whether variations in texts are expanded, and LoRA tags taken."""
+    wildcards: Path | None = None
+    """The folder of the wildcards that variations may use."""
 
 
 async def server_specs(service: ServiceThread, workflow: Workflow) -> Mapping[FieldKey, InputSpec]:
@@ -61,6 +71,15 @@ async def server_specs(service: ServiceThread, workflow: Workflow) -> Mapping[Fi
         ComfyError: The server cannot be asked.
     """
     return await asyncio.wrap_future(service.call(lambda backend: fetch_specs(backend, workflow)))
+
+
+async def prompt_tools(service: ServiceThread, request: GenerateRequest) -> PromptTools:
+    """Return what the texts of a request may use: of the user's files and of the server, as far as it can be asked."""
+    if not request.tools:
+        return NO_TOOLS
+    own = read_values(request.workflow)
+    given = {key: str(value) for key, value in request.values.items() if key in own}
+    return await load_tools(service, request.workflow, {**own, **given}, request.wildcards)
 
 
 def workflow_from_json(document: object) -> Workflow:
@@ -73,7 +92,13 @@ def workflow_from_json(document: object) -> Workflow:
 
 
 def prepare(
-    request: GenerateRequest, specs: Mapping[FieldKey, InputSpec], rng: Random, *, previews: bool, key: str = ""
+    request: GenerateRequest,
+    specs: Mapping[FieldKey, InputSpec],
+    rng: Random,
+    *,
+    previews: bool,
+    key: str = "",
+    tools: PromptTools = NO_TOOLS,
 ) -> tuple[BatchRequest, Sequence[Mapping[FieldKey, int]]]:
     """Check a request and build its batch.
 
@@ -83,6 +108,7 @@ def prepare(
         rng: The source of random seeds.
         previews: Whether the server is to make previews.
         key: What the ids are made of; empty for new ones, see `batch_request`.
+        tools: What the texts may use.
 
     Returns:
         The batch, and the seeds of each image by their keys; without keys if the workflow has no seed.
@@ -100,14 +126,22 @@ def prepare(
         )
     values = dict(read_values(request.workflow))
     known = {name: _spec_of(name, specs) for name in values}
+    axes: dict[FieldKey, tuple[FieldValue, ...]] = {}
     for name, own in values.items():
-        if name in given:
+        if request.axes and name in given and len(several := _several(name, given[name], known[name])) > 1:
+            values[name], axes[name] = several[0], several
+        elif name in given:
             values[name] = _value(name, given[name], known[name])
         elif name not in seeds or mode is not SeedMode.RANDOM:
             values[name] = _own_value(name, own, known[name])
     ranges = {name: seed_range(known[name]) for name in seeds}
-    wanted = BatchValues(values, mode if seeds else SeedMode.FIXED, images, ranges)
-    return build_batch(request.workflow, wanted, rng, previews=previews, key=key)
+    if error := total_error(images, axes):
+        raise FieldError("images", error)
+    wanted = BatchValues(values, mode if seeds else SeedMode.FIXED, images, ranges, axes)
+    try:
+        return build_batch(request.workflow, wanted, rng, previews=previews, key=key, tools=tools)
+    except PromptTextError as text_error:
+        raise FieldError(text_error.key, text_error.message) from None
 
 
 def _given_values(request: GenerateRequest) -> Mapping[str, object]:
@@ -152,6 +186,16 @@ def _label(key: FieldKey) -> str:
 def _own_value(key: FieldKey, value: FieldValue, spec: InputSpec) -> FieldValue:
     """Return a value that the workflow has itself; its texts are left alone."""
     return value if spec.kind == "text" else _value(key, value, spec)
+
+
+def _several(key: FieldKey, value: object, spec: InputSpec) -> tuple[FieldValue, ...]:
+    """Return the values of a text that is a list or a range; none for any other value."""
+    if not isinstance(value, str) or spec.kind == "text" or ("," not in value and ".." not in value):
+        return ()
+    try:
+        return parse_axis(value, spec, _label(key))
+    except ValueError as error:
+        raise FieldError(key, str(error)) from None
 
 
 def _value(key: FieldKey, value: object, spec: InputSpec) -> FieldValue:

@@ -75,8 +75,10 @@ def cell_text(graph: object) -> str:
     return ", ".join(f"{label} {value}" for label, value in cell_of(graph))
 
 
-def restore_templates(graph: Mapping[str, Any]) -> dict[str, Any]:
+def restore_templates(graph: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a graph as its user wrote it: with the templates as texts, and without notes and added nodes."""
+    if not any(map(_notes, graph.values())):
+        return graph
     nodes: dict[str, Any] = dict(graph)
     for (node_id, name), template in templates_of(graph).items():
         node = nodes[node_id]

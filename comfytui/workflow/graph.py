@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from comfytui.sanitize import sanitize
+from comfytui.workflow.annotations import restore_templates
 from comfytui.workflow.field_keys import Field, FieldKey, FieldValue, is_node_key, seed_keys, split_node_key
 from comfytui.workflow.fields import find_fields
 from comfytui.workflow.lora_fields import without_nodes
@@ -42,7 +43,8 @@ class Workflow:
 
 
 def workflow_of(name: str, graph: Graph) -> Workflow:
-    """Return a workflow with this name, with the fields of the graph."""
+    """Return a workflow with this name, with the graph as its user wrote it and the graph's fields."""
+    graph = restore_templates(graph)
     return Workflow(name, graph, find_fields(graph))
 
 

@@ -26,6 +26,8 @@ from comfytui.workflow.errors import WorkflowError
 from comfytui.workflow.fields import FieldKey
 from comfytui.workflow.graph import Workflow, read_values, workflow_of
 from comfytui.workflow.input_specs import InputSpec
+from comfytui.workflow.parameters import parameters_of
+from comfytui.workflow.prompt_text.rendering import PromptTools
 from comfytui.workflow.seeds import SeedMode
 from tests.watcher import watching
 from tests.workflow.graphs import flux, stable_diffusion, unusual
@@ -265,3 +267,71 @@ async def test_the_server_says_what_fields_take() -> None:
         specs = await server_specs(watcher.service, txt2img())
     assert specs["model"].options == tuple(sim.config.checkpoints)
     assert values_of(request(), specs)["model"] == sim.config.checkpoints[0]
+
+
+# Variations and axes
+
+
+def test_several_values_of_a_field_make_an_image_of_each() -> None:
+    wanted = replace(request({"steps": "20,30", "cfg": "6..7:0.5", "sampler": "heun"}, images=2, seed=5), axes=True)
+    graphs = batch_of(wanted).graphs
+    values = [read_values(replace(wanted.workflow, graph=graph)) for graph in graphs]
+    assert [(each["seed"], each["steps"], each["cfg"]) for each in values] == [
+        (seed, steps, cfg) for seed in (5, 6) for steps in (20, 30) for cfg in (6.0, 6.5, 7.0)
+    ]
+    assert seeds_of(wanted) == [{"seed": seed} for seed in (5, 6) for _ in range(6)]
+    assert parameters_of(graphs[1]).cell == "Steps 20, CFG 6.5"
+    assert parameters_of(batch_of(request({"steps": 20})).graphs[0]).cell == ""
+
+
+def test_several_values_are_refused_where_they_were_not_asked_for() -> None:
+    assert error_of(request({"steps": "20,30"})).message == "Steps must be a whole number from 1 to 10000."
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "message"),
+    [
+        ({"steps": "20,x"}, "steps", "Steps must be a whole number from 1 to 10000."),
+        ({"steps": "1..500"}, "steps", "Steps can have at most 100 values."),
+        ({"sampler": "euler,nothing"}, "sampler", "Sampler 'nothing' is not on the server: choose one that is."),
+        (
+            {"steps": "1..100", "width": "64..864:8"},
+            "width",
+            "Width can have at most 100 values.",
+        ),
+        (
+            {"steps": "1..100", "width": "64..856:8"},
+            "images",
+            "A batch can have at most 1,000 images: this would be 10,000.",
+        ),
+    ],
+)
+def test_values_of_an_axis_that_cannot_be_used(values: Mapping[str, object], field: str, message: str) -> None:
+    error = error_of(replace(request(values), axes=True))
+    assert (error.field, error.message) == (field, message)
+
+
+def test_variations_are_expanded_by_the_seed_of_each_image() -> None:
+    wanted = request({"prompt": "a {red|blue|green|white} fox"}, images=20, seed=1)
+    texts = [
+        parameters_of(graph).prompt
+        for graph in prepare(wanted, SPECS, Random(1), previews=False, tools=PromptTools())[0].graphs
+    ]
+    assert set(texts) == {f"a {colour} fox" for colour in ("red", "blue", "green", "white")}
+    again = prepare(replace(wanted, images=1, seed=7), SPECS, Random(2), previews=False, tools=PromptTools())
+    assert parameters_of(again[0].graphs[0]).prompt == texts[6]
+    assert values_of(wanted)["prompt"] == "a {red|blue|green|white} fox"
+
+
+def test_a_batch_is_named_by_its_template_and_opens_with_it_again() -> None:
+    wanted = request({"prompt": "a {red|blue} fox"})
+    batch, _ = prepare(wanted, SPECS, Random(1), previews=False, tools=PromptTools())
+    assert batch.title == "a {red|blue} fox"
+    reopened = workflow_of("again", json.loads(json.dumps(batch.graphs[0])))
+    assert read_values(reopened)["prompt"] == "a {red|blue} fox"
+
+
+def test_a_text_that_cannot_be_expanded_names_its_field() -> None:
+    with pytest.raises(FieldError, match="LoRAs are not known yet") as caught:
+        prepare(request({"negative": "<lora:x:1>"}), SPECS, Random(1), previews=False, tools=PromptTools())
+    assert caught.value.field == "negative"

@@ -78,9 +78,9 @@ def test_what_is_wrong_is_said_in_a_sentence(text: str, spec: InputSpec) -> None
 
 @given(st.text(alphabet="0159.,:- exnaif", max_size=30), st.sampled_from([STEPS, CFG, SAMPLER, ANY]))
 def test_any_text_has_values_or_a_sentence(text: str, spec: InputSpec) -> None:
+    said = ""
     try:
         parse_axis(text, spec)
-        said = ""
     except ValueError as error:
         said = str(error)
     assert re.fullmatch(r"(This .*\.|This: .*\.)?", said, re.DOTALL)

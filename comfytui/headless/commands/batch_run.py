@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
 from typing import Literal
@@ -17,7 +18,7 @@ from comfytui.headless.commands.saving import ImageSaver
 from comfytui.headless.documents.events import EndEvent, ImageEvent
 from comfytui.headless.documents.jobs import End, end_of
 from comfytui.headless.feed import Feed
-from comfytui.headless.generate import GenerateRequest, prepare, server_specs
+from comfytui.headless.generate import GenerateRequest, prepare, prompt_tools, server_specs
 from comfytui.headless.session import HeadlessSession
 from comfytui.headless.subscription import Subject, Subscription
 from comfytui.presentation.command_text import cancellation_message
@@ -99,7 +100,9 @@ class BatchRun:
         """
         async with connected(self._server, self._update, self._receive) as session:
             self._session = session
-            request, _ = prepare(self._request, await self._specs(), SystemRandom(), previews=False)
+            specs, tools = await self._specs(), await prompt_tools(session.service, self._request)
+            prepared = partial(prepare, self._request, specs, SystemRandom(), previews=False, tools=tools)
+            request, _ = await asyncio.to_thread(prepared)
             self._feed.register(request.batch_id, request.prompt_ids)
             result = asyncio.wrap_future(session.service.submit(request))
             self._batch_id = request.batch_id

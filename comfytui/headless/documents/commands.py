@@ -23,6 +23,8 @@ class GenerateBody(Document, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Without it: `random` without a seed; with one, `fixed` for one image and else `increment`."""
     seed: int | None = None
     """The first seed; not with the mode `random`."""
+    variations: bool = False
+    """Whether variations such as `{a|b}` are expanded in texts, and LoRA tags taken."""
 
 
 class GenerateAnswer(Document, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from comfytui.headless.generate import (
     FieldError,
     GenerateRequest,
     prepare,
+    prompt_tools,
     server_specs,
     workflow_from_json,
 )
@@ -29,6 +30,8 @@ from comfytui.workflow.builtin import txt2img
 from comfytui.workflow.fields import FieldKey
 from comfytui.workflow.graph import Workflow
 from comfytui.workflow.input_specs import InputSpec
+from comfytui.workflow.prompt_text.rendering import PromptTools
+from comfytui.workflow.prompt_text.wildcards import user_folder
 
 MAX_OPEN: Final = 1_000
 """Jobs of mine that may be open at once."""
@@ -94,7 +97,9 @@ class Generation:
         known = await self._earlier.find(body.images, scope, digest) if key else None
         specs = await self._specs_of(workflow, ask=not is_away)
         try:
-            batch, seeds = await asyncio.to_thread(_batch_of, body, workflow, specs or {}, scope, digest)
+            wanted = _request_of(body, workflow)
+            tools = await prompt_tools(self._session.service, wanted)
+            batch, seeds = await asyncio.to_thread(_batch_of, wanted, specs or {}, scope, digest, tools)
         except FieldError as error:
             if known is not None:  # Whatever may be chosen now, it was submitted.
                 batch, seeds = known, [{}] * body.images
@@ -199,10 +204,17 @@ def _workflow_of(body: GenerateBody) -> Workflow:
     return txt2img() if body.workflow is None else workflow_from_json(body.workflow)
 
 
+def _request_of(body: GenerateBody, workflow: Workflow) -> GenerateRequest:
+    wildcards = user_folder("wildcards") if body.variations else None
+    return GenerateRequest(
+        workflow, body.values, body.images, body.seed_mode, body.seed, tools=body.variations, wildcards=wildcards
+    )
+
+
 def _batch_of(
-    body: GenerateBody, workflow: Workflow, specs: Mapping[FieldKey, InputSpec], key: str, digest: str
+    request: GenerateRequest, specs: Mapping[FieldKey, InputSpec], key: str, digest: str, tools: PromptTools
 ) -> tuple[BatchRequest, Sequence[Mapping[FieldKey, int]]]:
     """Return the batch of a request; with a key, its submission id is made of the digest as well."""
-    request = GenerateRequest(workflow, body.values, body.images, body.seed_mode, body.seed)
-    batch, seeds = prepare(request, specs, Random(key) if key else SystemRandom(), previews=True, key=key)
+    rng = Random(key) if key else SystemRandom()
+    batch, seeds = prepare(request, specs, rng, previews=True, key=key, tools=tools)
     return (with_digest(batch, key, digest) if key else batch), seeds

@@ -45,11 +45,11 @@ class PromptTools:
     wildcards: Wildcards = NO_WILDCARDS
     loras: Sequence[str] | None = None
     """The server's LoRAs; None if they are not known."""
-    variations: bool = True
-    """Whether variations are expanded."""
+    active: bool = True
+    """Whether variations are expanded and LoRA tags are taken; else texts are sent as they are."""
 
 
-NO_TOOLS: Final = PromptTools(variations=False)
+NO_TOOLS: Final = PromptTools(active=False)
 
 
 def text_keys(values: Mapping[FieldKey, FieldValue]) -> list[FieldKey]:
@@ -83,7 +83,7 @@ def render(
     """
     texts: dict[FieldKey, str] = {}
     loras = {}
-    for key in text_keys(values):
+    for key in text_keys(values) if tools.active else ():
         text = _expanded(key, str(values[key]), seed, tools)
         if has_lora_tags(text) and not _reads_tags(workflow, key):
             text, loras[key] = _take_tags(key, text, tools)
@@ -99,8 +99,6 @@ def render(
 
 
 def _expanded(key: FieldKey, template: str, seed: int, tools: PromptTools) -> str:
-    if not tools.variations:
-        return template
     try:
         return expand(template, f"{seed}/{key}", tools.wildcards)
     except VariationError as error:

@@ -79,6 +79,13 @@ class Wildcards:
         return [name for name in names if fnmatchcase(name, f"*/{pattern}")]
 
 
+def user_folder(name: str) -> Path:
+    """Return the path of a folder or file beside the user's config file, whether it exists or not."""
+    from platformdirs import user_config_path
+
+    return user_config_path("comfytui") / name
+
+
 NO_WILDCARDS: Final = Wildcards()
 """What a user without a folder of wildcards has."""
 
