@@ -63,7 +63,7 @@ def test_header_values_are_not_quoted(capsys: pytest.CaptureFixture[str]) -> Non
     ("name", "content", "message"),
     [
         ("words.json", "not json", "JSON"),
-        ("ui.json", json.dumps({"nodes": [], "links": []}), "Export (API)"),
+        ("editor.json", json.dumps({"nodes": [], "links": []}), "empty workflow"),
         ("empty.json", "{}", "empty.json"),
     ],
 )
