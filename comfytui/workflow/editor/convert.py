@@ -6,6 +6,8 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
+from comfytui.workflow.editor.checks import check_classes, check_document, check_values
+from comfytui.workflow.editor.choices import KnownModels
 from comfytui.workflow.editor.document import read_document
 from comfytui.workflow.editor.expand import Sender, drop_loose_links, expand, is_too_large, sent_nodes
 from comfytui.workflow.editor.findings import Finding, FindingLog
@@ -45,6 +47,7 @@ def convert(workflow: object, object_info: Mapping[str, Any], *, now: datetime, 
     if document is None:
         log.add(Finding("not_a_workflow", "This is no workflow of the editor: it has no list of nodes.", None, True))
         return Conversion({}, log.all())
+    check_document(document, log)
     definitions = ClassDefinitions(object_info)
     graphs = dict[str, EditorGraph]()
     for saved in restoring_order(make_ids_unique(document), log):
@@ -64,10 +67,10 @@ def convert(workflow: object, object_info: Mapping[str, Any], *, now: datetime, 
     for each in (*graphs.values(), root):
         push_primitives(each, replacer.replace)
     sender = Sender(replacer, rng, log)
-    graph = {
-        node_id: sender.send(place, node_id, node)
-        for place in expand(root, graphs)
-        for node_id, node in sent_nodes(place)
-    }
+    places = expand(root, graphs)
+    graph = {node_id: sender.send(place, node_id, node) for place in places for node_id, node in sent_nodes(place)}
     drop_loose_links(graph)
+    nodes = {node_id: node for place in places for node_id, node in sent_nodes(place)}
+    check_classes(nodes, log)
+    check_values(nodes, graph, KnownModels(document), log)
     return Conversion(graph, log.all(), sender.promoted(root))

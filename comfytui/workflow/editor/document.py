@@ -103,7 +103,8 @@ class Document:
     subgraphs: Mapping[str, SavedGraph]
     """The definitions by id, in the order of the file, also those inside of others."""
     last_node_id: int
-    has_group_nodes: bool
+    models: list[Any] = field(repr=False)
+    """What the file says of models that it needs, besides what its nodes say."""
     omitted: int
     """How many nodes of the file are malformed and were left out."""
 
@@ -124,7 +125,7 @@ def read_document(workflow: object) -> Document | None:
         root,
         subgraphs,
         node_number(last) or 0,
-        bool(as_mapping(as_mapping(source.get("extra")).get("groupNodes"))),
+        as_list(source.get("models")),
         max(0, listed - found),
     )
 

@@ -11,7 +11,6 @@ from comfytui.workflow.editor.widget_values import SavedValues
 CUSTOM_COMBO: Final = "CustomCombo"
 """A choice among texts that the user writes on the node."""
 
-_IMAGE_UPLOADS: Final = ("image_upload", "video_upload", "animated_image_upload")
 _LOAD_3D_BUTTONS: Final = (
     ("upload 3d model", "upload3dmodel"),
     ("upload extra resources", "uploadExtraResources"),
@@ -47,7 +46,7 @@ def widgets_behind(node: Node, definition: InputDefinition, values: SavedValues)
 
 def last_widgets(node: Node, definition: ClassDefinition, values: SavedValues) -> None:
     """Add what the editor has behind all widgets of the class."""
-    if any(_has_upload(each) for each in definition.declared):
+    if definition.has_upload:
         _skip(node, values, "upload")
     if definition.name in {"SaveGLB", "Preview3D"}:
         _add(node, "image", values.take("image", ""))
@@ -68,13 +67,6 @@ def choice_index(node: Node) -> int:
     chosen = node.widgets["choice"].value if "choice" in node.widgets else MISSING
     options = [widget.value for name, widget in node.widgets.items() if name.startswith("option")]
     return options.index(chosen) if chosen in options else -1
-
-
-def _has_upload(definition: InputDefinition) -> bool:
-    if not definition.is_required or definition.widget_type != "COMBO":
-        return False
-    is_audio = definition.name == "audio" and bool(definition.options.get("audio_upload"))
-    return is_audio or any(definition.options.get(flag) for flag in _IMAGE_UPLOADS)
 
 
 def _add_options(node: Node, values: SavedValues) -> None:

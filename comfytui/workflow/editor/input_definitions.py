@@ -36,6 +36,9 @@ _EMPTY_DEFAULTS: Final[Mapping[str, object]] = {
 }
 
 
+_IMAGE_UPLOADS: Final = ("image_upload", "video_upload", "animated_image_upload")
+
+
 class Missing:
     """The type of `MISSING`."""
 
@@ -56,17 +59,17 @@ class InputDefinition:
     listed: list[Any] | None = field(default=None, repr=False)
     """The choices, where the type of the input is their list."""
 
-    @property
+    @cached_property
     def widget_type(self) -> str:
         """The type that says how to show a widget."""
         return as_text(self.options.get("widgetType")) or self.type
 
-    @property
+    @cached_property
     def is_forced(self) -> bool:
         """Whether the class wants a link, though the type has a widget."""
         return bool(self.options.get("forceInput") or (self.options.get("defaultInput") and not self.is_required))
 
-    @property
+    @cached_property
     def is_widget(self) -> bool:
         """Whether the editor shows a widget for the input."""
         return self.widget_type in WIDGET_TYPES and not self.is_forced
@@ -86,7 +89,7 @@ class InputDefinition:
         """The choices that are texts or numbers, for quick look-up."""
         return frozenset(each for each in self.choices or () if isinstance(each, str | int | float))
 
-    @property
+    @cached_property
     def default(self) -> object:
         """The value of a new widget; `MISSING` if the definition gives none."""
         default = self.options.get("default")
@@ -94,7 +97,12 @@ class InputDefinition:
             return default or next(iter(self.choices), MISSING)
         return default if default is not None else _EMPTY_DEFAULTS.get(self.widget_type, MISSING)
 
-    @property
+    @cached_property
+    def is_upload(self) -> bool:
+        """Whether the choices are images or videos that can be uploaded."""
+        return any(self.options.get(flag) for flag in _IMAGE_UPLOADS)
+
+    @cached_property
     def has_control(self) -> bool:
         """Whether the widget that changes the value after each run stands behind it."""
         control = self.options.get("control_after_generate")
@@ -117,6 +125,26 @@ class ClassDefinition:
     is_paid: bool
     declared: tuple[InputDefinition, ...]
     """The same inputs in the order in which the class declares them."""
+
+    @cached_property
+    def forced_places(self) -> tuple[bool, ...]:
+        """For each value that an old file has: whether it is of an input that can only be linked by now."""
+        return tuple(
+            is_forced
+            for each in self.declared
+            if each.is_widget or each.is_forced
+            for is_forced in (each.is_forced, *([False] if each.options.get("control_after_generate") else []))
+        )
+
+    @cached_property
+    def has_upload(self) -> bool:
+        """Whether the editor adds a button to upload a file."""
+        return any(
+            each.is_required
+            and each.widget_type == "COMBO"
+            and (each.is_upload or (each.name == "audio" and bool(each.options.get("audio_upload"))))
+            for each in self.declared
+        )
 
 
 class ClassDefinitions:

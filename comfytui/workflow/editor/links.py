@@ -60,6 +60,8 @@ class LinkResolver:
 
     def origin(self, place: Place, node: Node, slot: Input) -> Origin:
         """Return what an input of a node gets."""
+        if slot.link is None:
+            return None
         asked = slot.type
         way = list[_Step]()
         on_way = set[_Step]()

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from comfytui.workflow.editor.document import INPUT_SIDE, Link, LinkId, NodeId, as_list
 from comfytui.workflow.editor.nodes import BoundaryInput, EditorGraph, Input, Kind, Node
-from comfytui.workflow.editor.subgraphs import add_host_input
+from comfytui.workflow.editor.subgraphs import MAX_HOST_INPUTS, add_host_input
 
 Entry: TypeAlias = tuple[NodeId, str]
 """The id of a node inside of the subgraph, and the name of one of its widgets."""
@@ -85,7 +85,8 @@ def _add_input(subgraph: EditorGraph, name: str, slot_type: str, links: list[Lin
     free = name if name not in taken else next(f"{name}_{n}" for n in count(1) if f"{name}_{n}" not in taken)
     subgraph.inputs.append(BoundaryInput(free, slot_type, [link.id for link in links]))
     for host in subgraph.instances:
-        add_host_input(host, subgraph, index)
+        if len(host.inputs) == index < MAX_HOST_INPUTS // len(subgraph.instances):
+            add_host_input(host, subgraph, index)
     return index
 
 

@@ -1,6 +1,7 @@
 """The graphs of a document: their nodes, in which order they are restored, and what instances have for values."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from comfytui.sanitize import sanitize
 from comfytui.workflow.editor.document import ROOT, Document, SavedGraph, SavedNode, as_list, as_mapping
@@ -8,6 +9,9 @@ from comfytui.workflow.editor.findings import Finding, FindingLog
 from comfytui.workflow.editor.input_definitions import ClassDefinitions
 from comfytui.workflow.editor.nodes import BoundaryInput, EditorGraph, HostValue, Input, Kind, Node
 from comfytui.workflow.editor.restore import restore_node
+
+MAX_HOST_INPUTS: Final = 100_000
+"""Inputs of all instances of one subgraph together."""
 
 
 def restoring_order(document: Document, log: FindingLog) -> Sequence[SavedGraph]:
@@ -71,7 +75,10 @@ def build_graph(saved: SavedGraph, definitions: ClassDefinitions, graphs: Mappin
 
 
 def add_host_input(host: Node, subgraph: EditorGraph, index: int) -> None:
-    """Add an input of a subgraph to an instance of it, with the value that its node inside has."""
+    """Add an input of a subgraph to an instance of it, with the value that its node inside has.
+
+    The index is that of the input behind those which the instance has.
+    """
     boundary = subgraph.inputs[index]
     host.inputs.append(Input(boundary.name, boundary.type, host=_inner_value(subgraph, index)))
 
@@ -82,7 +89,8 @@ def _restore_instance(host: Node, subgraph: EditorGraph) -> None:
     for each in host.saved.inputs:
         by_name.setdefault(each.name, []).append(each.link)
     subgraph.instances.append(host)
-    for index, boundary in enumerate(subgraph.inputs):
+    room = MAX_HOST_INPUTS // len(subgraph.instances)
+    for index, boundary in enumerate(subgraph.inputs[:room]):
         add_host_input(host, subgraph, index)
         links = saved_links.setdefault(boundary.name, iter(by_name.get(boundary.name, ())))
         host.inputs[index].link = next(links, None)

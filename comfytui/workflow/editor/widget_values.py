@@ -51,14 +51,7 @@ class SavedValues:
 
 def _without_forced(values: list[Any], definition: ClassDefinition) -> list[Any]:
     """Leave out the values of inputs that were widgets when the file was saved, and can only be linked now."""
-    if not any(each.is_forced for each in definition.declared):
-        return values
-    forced = [
-        is_forced
-        for each in definition.declared
-        if each.is_widget or each.is_forced
-        for is_forced in ((each.is_forced, False) if each.options.get("control_after_generate") else (each.is_forced,))
-    ]
-    if len(forced) != len(values):
+    forced = definition.forced_places
+    if not any(forced) or len(forced) != len(values):
         return values
     return [value for value, is_forced in zip(values, forced, strict=True) if not is_forced]
