@@ -9,7 +9,7 @@ from comfytui.workflow.editor.choices import KnownModels, is_file_input, is_offe
 from comfytui.workflow.editor.document import Document, NodeId, as_mapping
 from comfytui.workflow.editor.editor_widgets import CUSTOM_COMBO
 from comfytui.workflow.editor.findings import Finding, FindingKind, FindingLog
-from comfytui.workflow.editor.input_definitions import InputDefinition
+from comfytui.workflow.editor.input_definitions import MISSING, InputDefinition
 from comfytui.workflow.editor.nodes import Kind, Node
 from comfytui.workflow.editor.packs import is_of_core, pack_of
 from comfytui.workflow.nodes import is_number
@@ -61,18 +61,25 @@ def check_classes(nodes: SentNodes, log: FindingLog) -> None:
 def check_values(nodes: SentNodes, graph: Mapping[str, Any], models: KnownModels, log: FindingLog) -> None:
     """Tell of values that the server will refuse, or that are not where they belong."""
     for node_id, node in nodes.items():
-        for name, value in graph[node_id]["inputs"].items():
-            widget = node.widgets.get(name)
-            definition = widget.definition if widget else None
-            if definition is None or isinstance(value, list):
-                continue
-            if made := _MADE_BY_BROWSER.get(definition.widget_type):
-                message = f"Only a browser makes {made} for {_label(node_id, node)}: what is sent may be old or empty."
-                log.add(Finding("browser_value", message, node_id, input_name=name))
-            if not _has_type(value, definition.widget_type):
-                log.add(_misplaced(node_id, node, definition))
-            elif definition.choices is not None and node.saved.type != CUSTOM_COMBO:
-                _check_choice(node_id, node, definition, value, models, log)
+        inputs = graph[node_id]["inputs"]
+        for name, widget in node.widgets.items():
+            value = inputs.get(name, MISSING)
+            if widget.definition is not None and not isinstance(value, list):
+                _check_value(node_id, node, widget.definition, value, models, log)
+
+
+def _check_value(
+    node_id: NodeId, node: Node, definition: InputDefinition, value: object, models: KnownModels, log: FindingLog
+) -> None:
+    if made := _MADE_BY_BROWSER.get(definition.widget_type):
+        message = f"Only a browser makes {made} for {_label(node_id, node)}: what is sent may be old or empty."
+        log.add(Finding("browser_value", message, node_id, input_name=definition.name))
+    if value is MISSING:
+        return
+    if not _has_type(value, definition.widget_type):
+        log.add(_misplaced(node_id, node, definition))
+    elif definition.choices is not None and node.saved.type != CUSTOM_COMBO:
+        _check_choice(node_id, node, definition, value, models, log)
 
 
 def _check_choice(
