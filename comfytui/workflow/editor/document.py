@@ -22,7 +22,7 @@ ROOT: Final = ""
 MUTED: Final = 2
 BYPASSED: Final = 4
 
-_MAX_SLOTS: Final = 10_000
+_MAX_SLOTS: Final = 2_000
 """Inputs or outputs of one node that are read."""
 
 _LIST_LINK: Final = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
@@ -93,6 +93,8 @@ class SavedGraph:
     links: Mapping[LinkId, Link]
     inputs: tuple[BoundarySlot, ...] = ()
     outputs: tuple[BoundarySlot, ...] = ()
+    omitted: int = 0
+    """How many nodes are malformed and were left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,11 @@ class Document:
     last_node_id: int
     models: list[Any] = field(repr=False)
     """What the file says of models that it needs, besides what its nodes say."""
-    omitted: int
-    """How many nodes of the file are malformed and were left out."""
+
+    @property
+    def omitted(self) -> int:
+        """How many nodes of the file are malformed and were left out."""
+        return sum(graph.omitted for graph in (self.root, *self.subgraphs.values()))
 
 
 def read_document(workflow: object) -> Document | None:
@@ -119,15 +124,7 @@ def read_document(workflow: object) -> Document | None:
     subgraphs = dict(reversed(definitions.items()))
     state = as_mapping(source.get("state"))
     last = next((n for n in (source.get("last_node_id"), state.get("lastNodeId")) if node_number(n) is not None), 0)
-    found = sum(len(each.nodes) for each in (root, *subgraphs.values()))
-    listed = len(as_list(source.get("nodes"))) + sum(_listed_nodes(source, subgraphs))
-    return Document(
-        root,
-        subgraphs,
-        node_number(last) or 0,
-        as_list(source.get("models")),
-        max(0, listed - found),
-    )
+    return Document(root, subgraphs, node_number(last) or 0, as_list(source.get("models")))
 
 
 def as_list(value: object) -> list[Any]:
@@ -197,26 +194,18 @@ def _read_subgraphs(source: Mapping[str, Any]) -> Iterator[SavedGraph]:
             yield _read_graph(each, graph_id)
 
 
-def _listed_nodes(source: Mapping[str, Any], subgraphs: Mapping[str, SavedGraph]) -> Iterator[int]:
-    """Yield how many nodes each definition lists, well-formed or not."""
-    seen = set[str]()
-    for each in _subgraph_sources(source):
-        graph_id = as_text(each.get("id"))
-        if graph_id and graph_id in subgraphs and graph_id not in seen:
-            seen.add(graph_id)
-            yield len(as_list(each.get("nodes")))
-
-
 def _read_graph(source: Mapping[str, Any], graph_id: str) -> SavedGraph:
-    nodes = (_read_node(each) for each in as_list(source.get("nodes")))
+    listed = as_list(source.get("nodes"))
+    nodes = tuple(node for node in map(_read_node, listed) if node)
     links = (_read_link(each) for each in as_list(source.get("links")))
     return SavedGraph(
         graph_id,
         as_text(source.get("name")) or "",
-        tuple(node for node in nodes if node),
+        nodes,
         {link.id: link for link in links if link},
         tuple(_read_boundary(each) for each in as_list(source.get("inputs"))[:_MAX_SLOTS]),
         tuple(_read_boundary(each) for each in as_list(source.get("outputs"))[:_MAX_SLOTS]),
+        len(listed) - len(nodes),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Any, Final
 
+from comfytui.sanitize import sanitize
 from comfytui.workflow.editor.document import NodeId
 from comfytui.workflow.editor.editor_widgets import CUSTOM_COMBO, choice_index
 from comfytui.workflow.editor.findings import Finding, FindingLog
@@ -114,9 +115,8 @@ class Sender:
         if definition.widget_type == "STRING" and definition.options.get("dynamicPrompts") is True:
             value, is_random = expand_dynamic_prompt(value, self._rng)
             if is_random:
-                message = (
-                    f"The text of node {node_id} is drawn at random from its {{a|b}}: each time that it is opened."
-                )
+                where = f"{sanitize(widget.name, 60)} in node {sanitize(node_id, 60)}"
+                message = f"Parts of {where} were drawn at random from what stands in {{a|b}}."
                 self._log.add(Finding("random_prompt", message, node_id, input_name=widget.name))
         return value
 

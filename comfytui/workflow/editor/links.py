@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from comfytui.sanitize import sanitize
 from comfytui.workflow.editor.document import INPUT_SIDE, LinkId, NodeId, as_list
 from comfytui.workflow.editor.findings import Finding, FindingLog
 from comfytui.workflow.editor.input_definitions import ANY_TYPE
@@ -72,8 +73,9 @@ class LinkResolver:
                 result = self._known[step]
                 break
             if step in on_way:
-                message = f"The links through node {place.prefix}{node.id} go in a circle: they are left out."
-                self._log.add(Finding("circle", message, f"{place.prefix}{node.id}"))
+                node_id = f"{place.prefix}{node.id}"
+                message = f"The links through node {sanitize(node_id, 60)} go in a circle: they are left out."
+                self._log.add(Finding("circle", message, node_id))
                 break
             on_way.add(step)
             way.append(step)
@@ -94,7 +96,8 @@ class LinkResolver:
         origin = place.graph.nodes.get(link.origin_id) if link else None
         if link is None or origin is None:
             node_id = f"{place.prefix}{node.id}"
-            message = f"The link to an input of node {node_id} comes from nowhere: the input counts as not linked."
+            where = f"{sanitize(slot.name, 60)} of node {sanitize(node_id, 60)}"
+            message = f"The link to the input {where} comes from nowhere: it counts as not linked."
             self._log.add(Finding("broken_link", message, node_id, input_name=slot.name))
             return None
         return self._from_output(place, origin, link.origin_slot, asked)
@@ -141,6 +144,10 @@ class LinkResolver:
             if (setter := self._setters[graph.id].get(name)) and setter.inputs:
                 return _Next(place, setter, setter.inputs[0], asked)
             place = place.parent
+        message = (
+            f"Node {sanitize(getter.id, 60)} gets “{sanitize(name or '', 60)}”, which no node sets: it gives nothing."
+        )
+        self._log.add(Finding("broken_link", message))
         return None
 
 

@@ -52,6 +52,8 @@ class HostValue:
     value: object
     widget: Widget
     """The widget inside whose value it replaces."""
+    node_id: NodeId
+    """The node of that widget, however deep inside."""
 
     @property
     def sent(self) -> object:

@@ -10,11 +10,14 @@ from comfytui.workflow.editor.document import INPUT_SIDE, Link, LinkId, NodeId, 
 from comfytui.workflow.editor.nodes import BoundaryInput, EditorGraph, Input, Kind, Node
 from comfytui.workflow.editor.subgraphs import MAX_HOST_INPUTS, add_host_input
 
-Entry: TypeAlias = tuple[NodeId, str]
-"""The id of a node inside of the subgraph, and the name of one of its widgets."""
+Entry: TypeAlias = tuple[NodeId, str, NodeId | None]
+"""The id of a node inside of the subgraph, the name of one of its widgets, and, if it is an instance, whose widget."""
 
-_PREFIX: Final = re.compile(r"\s*\d+\s*:\s*")
+_PREFIX: Final = re.compile(r"\s*(\d+)\s*:\s*")
 """The id of a node before the name of a widget, from an instance inside of an instance."""
+
+_MAX_ENTRIES: Final = 2_000
+"""Entries of one instance, and inputs of one subgraph, up to which new inputs are made."""
 
 
 def migrate_proxy_widgets(graph: EditorGraph, graphs: Mapping[str, EditorGraph]) -> None:
@@ -23,8 +26,8 @@ def migrate_proxy_widgets(graph: EditorGraph, graphs: Mapping[str, EditorGraph])
         if host.kind is Kind.INSTANCE:
             values = as_list(host.saved.values)
             subgraph = graphs[host.saved.type]
-            for position, (node_id, name) in enumerate(_entries(host)):
-                slot = _host_input(host, subgraph, node_id, name)
+            for position, entry in enumerate(_entries(host)):
+                slot = _host_input(host, subgraph, entry)
                 value = values[position] if position < len(values) else None
                 if slot and slot.host and value is not None:
                     slot.host.value = value
@@ -37,28 +40,34 @@ def _entries(host: Node) -> Sequence[Entry]:
         isinstance(entry, list) and len(entry) in {2, 3} and all(isinstance(each, str) for each in entry)
         for entry in entries
     )
-    return [(entry[0], entry[1]) for entry in entries] if is_valid else []
+    if not is_valid:
+        return []
+    return [(entry[0], entry[1], entry[2] if len(entry) > 2 else None) for entry in entries[:_MAX_ENTRIES]]
 
 
-def _host_input(host: Node, subgraph: EditorGraph, node_id: NodeId, name: str) -> Input | None:
+def _host_input(host: Node, subgraph: EditorGraph, entry: Entry) -> Input | None:
     """Return the input of an instance that stands for a widget inside; it may be a new one."""
+    node_id, name, owner = entry
     if node_id == "-1":
         return next((slot for slot in host.inputs if slot.name == name), None)
     node = subgraph.nodes.get(node_id)
     if node is None:
         return None
-    index = _adopt_primitive(subgraph, node, name) if node.kind is Kind.PRIMITIVE else _index_for(subgraph, node, name)
+    if node.kind is Kind.PRIMITIVE:
+        index = _adopt_primitive(subgraph, node, name)
+    else:
+        slot = _widget_slot(node, name, owner)
+        index = _index_for(subgraph, node, slot) if slot else None
     return host.inputs[index] if index is not None and 0 <= index < len(host.inputs) else None
 
 
-def _index_for(subgraph: EditorGraph, node: Node, name: str) -> int | None:
-    """Return the index of the input that stands for a widget, after adding it if there is none."""
-    slot = _widget_slot(node, name)
-    if slot is None:
-        return None
+def _index_for(subgraph: EditorGraph, node: Node, slot: Input) -> int | None:
+    """Return the index of the subgraph's input that stands for a widget, after adding it if there is none."""
     link = subgraph.link_of(slot)
     if link and link.origin_id == INPUT_SIDE:
         return link.origin_slot
+    if len(subgraph.inputs) >= _MAX_ENTRIES:
+        return None
     added = Link(_free_link_id(subgraph), INPUT_SIDE, len(subgraph.inputs), node.id, node.inputs.index(slot))
     subgraph.connect(node, slot, added)
     return _add_input(subgraph, slot.widget or slot.name, slot.type, [added])
@@ -69,7 +78,7 @@ def _adopt_primitive(subgraph: EditorGraph, primitive: Node, name: str) -> int |
     if primitive.id in subgraph.adopted:
         return subgraph.adopted[primitive.id]
     links = [link for link in subgraph.links_from(primitive) if subgraph.targets.get(link.id)]
-    if not links:
+    if not links or len(subgraph.inputs) >= _MAX_ENTRIES:
         return None
     moved = [replace(link, origin_id=INPUT_SIDE, origin_slot=len(subgraph.inputs)) for link in links]
     subgraph.links |= {link.id: link for link in moved}
@@ -97,13 +106,26 @@ def _free_link_id(subgraph: EditorGraph) -> LinkId:
     return f"proxy:{number}"
 
 
-def _widget_slot(node: Node, name: str) -> Input | None:
-    """Return the input that belongs to a widget, or None if there is no such widget or it has no input."""
+def _widget_slot(node: Node, name: str, owner: NodeId | None) -> Input | None:
+    """Return the input that belongs to a widget, or None if there is no such widget or it has no input.
+
+    Args:
+        node: The node inside of the subgraph.
+        name: The name of the widget; ids may stand before it.
+        owner: Which node further inside has the widget, if the node is an instance and the file says so.
+    """
     while True:
-        for slot in node.inputs:
-            if (slot.host and slot.name == name) or (slot.widget == name and name in node.widgets):
-                return slot
+        named = [slot for slot in node.inputs if _stands_for(slot, node, name)]
+        owned = [
+            slot for slot in node.inputs if slot.host and (slot.host.node_id, slot.host.widget.name) == (owner, name)
+        ]
+        if named or owned:
+            return next(iter(owned or named))
         prefix = _PREFIX.match(name)
         if prefix is None:
             return None
-        name = name[prefix.end() :]
+        name, owner = name[prefix.end() :], prefix[1]
+
+
+def _stands_for(slot: Input, node: Node, name: str) -> bool:
+    return slot.name == name if slot.host else slot.widget == name and name in node.widgets

@@ -118,7 +118,7 @@ def _inner_value(subgraph: EditorGraph, index: int) -> HostValue | None:
     for node, slot in subgraph.targets_from(index):
         if slot.widget is not None and slot.widget in node.widgets:
             widget = node.widgets[slot.widget]
-            return HostValue(widget.value, widget)
+            return HostValue(widget.value, widget, node.id)
         if slot.host:
-            return HostValue(slot.host.value, slot.host.widget)
+            return HostValue(slot.host.value, slot.host.widget, slot.host.node_id)
     return None

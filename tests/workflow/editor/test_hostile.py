@@ -18,14 +18,14 @@ JSON = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
 )
-IDS = st.integers(-20, 6) | st.sampled_from(["1", "2", "x", "", 1.0, True, 2**70])
+IDS = st.integers(-20, 6) | st.sampled_from(["1", "2", "x", "", "\x1b[31m", 1.0, True, 2**70])
 CLASSES = st.sampled_from(
     [
         *("TNum", "TSink", "TPass", "TModel", "TDyn", "CustomCombo", "SaveVideo", "BatchImagesNode", "Load3D", "Nope"),
         *("PrimitiveNode", "Reroute", "GetNode", "SetNode", "Note", "s0", "s1", "s2", "workflow>a"),
     ]
 )
-NAMES = st.sampled_from(["", "i", "f", "s", "model", "images", "any", "text", "format", "format.codec", "gone"])
+NAMES = st.sampled_from(["", "i", "f", "s", "model", "images", "any", "text", "format.codec", "gone", "\x1b]0;a"])
 TYPES = st.sampled_from(["*", "", "INT", "MODEL", "IMAGE", "IMAGE,MASK"]) | JSON
 INPUTS = st.fixed_dictionaries(
     {"name": NAMES, "type": TYPES, "link": IDS | st.none()}, optional={"widget": st.fixed_dictionaries({"name": NAMES})}
