@@ -17,7 +17,7 @@ from comfytui.workflow.editor.input_definitions import (
 from comfytui.workflow.editor.nodes import Input, Kind, Node, Widget
 from comfytui.workflow.editor.widget_values import SavedValues
 
-_VIRTUAL: Final[Mapping[str, Kind]] = {
+VIRTUAL_CLASSES: Final[Mapping[str, Kind]] = {
     "PrimitiveNode": Kind.PRIMITIVE,
     "Reroute": Kind.REROUTE,
     "Note": Kind.NOTE,
@@ -41,7 +41,7 @@ def restore_node(saved: SavedNode, definitions: ClassDefinitions, subgraphs: Col
     """
     if saved.type in subgraphs:
         return Node(saved, Kind.INSTANCE, None)
-    kind = _VIRTUAL.get(saved.type)
+    kind = VIRTUAL_CLASSES.get(saved.type)
     definition = None if kind else definitions.get(saved.type)
     if definition is None:
         node = Node(saved, kind or _kind_without_class(saved), None)

@@ -1,6 +1,7 @@
 """The graphs of a document: their nodes, in which order they are restored, and what instances have for values."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from comfytui.sanitize import sanitize
@@ -45,9 +46,7 @@ def restoring_order(document: Document, log: FindingLog) -> Sequence[SavedGraph]
                     break
             else:
                 stack.pop()
-                kept = tuple(open_graphs.pop(graph_id))
-                graph = graphs[graph_id]
-                ordered[graph_id] = SavedGraph(graph.id, graph.name, kept, graph.links, graph.inputs, graph.outputs)
+                ordered[graph_id] = replace(graphs[graph_id], nodes=tuple(open_graphs.pop(graph_id)))
     root = ordered.pop(ROOT)
     return [*ordered.values(), root]
 
