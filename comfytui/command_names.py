@@ -6,6 +6,7 @@ COMMANDS = {
     "watch": "Write one line for each change, until ctrl+c.",
     "status": "Show once what a server does, and how far your batches are.",
     "cancel": "Cancel jobs, waiting or running.",
+    "convert": "Write workflows of ComfyUI's editor in the API format.",
     "relay": "Show the jobs of a server to browsers and other programs.",
     "config": "Show the configuration, and where each value comes from.",
     "completion": "Print the script that completes the command line in a shell.",

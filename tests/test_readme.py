@@ -23,6 +23,8 @@ from tests.cli.commands import QUICK, Command, Ended, command, ended, submitted
 from tests.headless.relay.running import running_relay
 from tests.live.nginx import NGINX, nginx_before
 from tests.sim.gate import Gate
+from tests.workflow.editor.corpus import object_info
+from tests.workflow.graphs.editor import editor_txt2img
 
 README = Path(__file__).parent.parent / "README.md"
 EXAMPLES: list[str] = (
@@ -133,6 +135,17 @@ async def test_python_reads_what_run_writes(sim: SimServer, home: Path) -> None:
     assert [event["event"] for event in done.events if event["event"] != "progress"] == [
         *("submitted", "image", "image", "done"),
     ]
+
+
+async def test_convert_writes_the_api_format(sim: SimServer, home: Path) -> None:
+    (home / "workflows").mkdir()
+    for name in ("portrait.json", "workflows/one.json", "workflows/two.json"):
+        (home / name).write_text(json.dumps(editor_txt2img()))
+    (home / "object_info.json").write_text(json.dumps(object_info()))
+    done = await output_of(example("comfytui convert"), home, comfyui=sim.url)
+    assert done.lines == ["api/one.json", "api/two.json"]
+    graphs = [json.loads((home / name).read_text()) for name in ("portrait-api.json", *done.lines)]
+    assert [graph["3"]["class_type"] for graph in graphs] == ["KSampler"] * 3
 
 
 @needs_jq

@@ -20,6 +20,14 @@ def complete_folder(context: "Context", parameter: "Parameter", incomplete: str)
     return [CompletionItem(incomplete, type="dir")]
 
 
+def complete_file_or_server(context: "Context", parameter: "Parameter", incomplete: str) -> "list[CompletionItem]":
+    """Let the shell complete a file; after the first one, return the named servers, too."""
+    from click.shell_completion import CompletionItem
+
+    files = [CompletionItem(incomplete, type="file")]
+    return files + complete_server(context, parameter, incomplete) if _given(context, parameter) else files
+
+
 def complete_server(context: "Context", parameter: "Parameter", incomplete: str) -> "list[CompletionItem]":
     """Return the named servers of the config file; no secret is read. It is a value for `shell_complete`."""
     from click.shell_completion import CompletionItem

@@ -34,3 +34,11 @@ def workflow_from(document: WorkflowDocument, object_info: Mapping[str, Any], no
         findings=conversion.findings,
         promoted=conversion.promoted,
     )
+
+
+def obstacles(workflow: Workflow) -> tuple[str, ...]:
+    """Return why a workflow cannot be queued, whatever values are set, in a sentence each; nothing if it can."""
+    blocking = tuple(finding.message for finding in workflow.findings if finding.blocks)
+    if not blocking and not workflow.graph:
+        return ("There is nothing to queue: every node is muted, bypassed or a note.",)
+    return blocking

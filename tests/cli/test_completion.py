@@ -105,6 +105,12 @@ def test_a_shell_completes(
     assert sorted(found) == sorted(expected)
 
 
+def test_files_come_before_servers(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "goose.json").touch()
+    assert completed("fish", FISH, "comfytui convert g", environment) == ["goose.json"]
+    assert set(completed("fish", FISH, "comfytui convert goose.json g", environment)) == {"goose.json", "gpu-box"}
+
+
 def test_another_config_file_is_read(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "other.toml").write_text('[servers.other]\nurl = "box"\n')
     assert completed("bash", BASH, "comfytui --config other.toml o", environment) == ["other"]

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from comfytui.workflow.conversion import workflow_from
+from comfytui.workflow.conversion import obstacles, workflow_from
 from comfytui.workflow.documents import WorkflowDocument, document_from_json
 from comfytui.workflow.editor.class_types import class_types
 from comfytui.workflow.errors import WorkflowError
@@ -61,3 +61,12 @@ def test_the_classes_that_a_conversion_needs_are_those_of_all_nodes() -> None:
 @pytest.mark.parametrize("workflow", [None, [], {"nodes": 1}, {"nodes": [1, {"id": 1}]}])
 def test_what_is_no_workflow_needs_no_classes(workflow: object) -> None:
     assert class_types(workflow) == frozenset()
+
+
+def test_a_workflow_of_which_nothing_runs_cannot_be_queued() -> None:
+    workflow = editor_txt2img()
+    for node in workflow["nodes"]:
+        node["mode"] = 2
+    [obstacle] = obstacles(workflow_of(document_from_json(workflow, "fox", "it")))
+    assert "nothing to queue" in obstacle
+    assert obstacles(workflow_of(document_from_json(editor_txt2img(), "fox", "it"))) == ()

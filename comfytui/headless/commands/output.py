@@ -62,10 +62,18 @@ def write_documents(documents: Iterable[Document]) -> None:
     Raises:
         BrokenPipeError: Nobody reads standard output any more.
     """
-    lines = b"".join(_encode(document) + b"\n" for document in documents)
-    if lines and sys.stdout is not None:
+    write_bytes(b"".join(_encode(document) + b"\n" for document in documents))
+
+
+def write_bytes(data: bytes) -> None:
+    """Write bytes to standard output.
+
+    Raises:
+        BrokenPipeError: Nobody reads standard output any more.
+    """
+    if data and sys.stdout is not None:
         sys.stdout.flush()
-        sys.stdout.buffer.write(lines)
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
 
